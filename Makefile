@@ -1,0 +1,110 @@
+# Builds, tests and runs the attrition scorer. `make help` lists what there is.
+# Flavours have object folders of their own: FLAVOUR=release (default), asan (address + undefined), tsan (threads), cover.
+
+BUILD   ?= build
+FLAVOUR ?= release
+PREFIX  ?= /usr/local
+VERSION := $(shell cat VERSION)
+CC      ?= cc
+ROOMS   := base events pipeline registry kafka trainer producer scorer
+PROGRAMS := scorer producer trainer registry
+
+OUT     := $(BUILD)/$(FLAVOUR)
+ifeq ($(FLAVOUR),release)
+BIN     := $(BUILD)/bin
+else
+BIN     := $(OUT)/bin
+endif
+GEN     := $(BUILD)/gen
+
+FLAGS_release := -O2
+FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan    := -O1 -fsanitize=thread -fno-omit-frame-pointer
+FLAGS_cover   := -O0 --coverage
+FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Wwrite-strings
+WERROR  ?= -Werror
+# -ffp-contract=off: a past score is reproduced bit for bit, whatever the compiler fuses elsewhere.
+CFLAGS  ?= -g
+ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -ffp-contract=off $(WARN) $(WERROR) $(FLAGS_$(FLAVOUR)) $(CFLAGS) -I. -I$(GEN) -MMD -MP
+LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lprotobuf-c -lcrypto -lpthread -lm
+ALL_LDFLAGS := $(FLAGS_$(FLAVOUR)) $(LDFLAGS)
+PG_INCLUDE := -I/usr/include/postgresql
+
+# A room's library holds everything but the file with its main.
+room_src  = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+room_obj  = $(patsubst %.c,$(OUT)/%.o,$(call room_src,$(1)))
+LIB       = $(OUT)/lib$(1).a
+# What each room's tests link, in link order: a room sees only what stands to its right (ARCHITECTURE.md).
+needs_base     := base
+needs_events   := events base
+needs_pipeline := pipeline base
+needs_registry := registry base
+needs_kafka    := kafka base
+needs_trainer  := trainer events pipeline registry base
+needs_producer := producer kafka events base
+needs_scorer   := scorer kafka events pipeline registry base
+libs_of = $(foreach r,$(needs_$(1)),$(call LIB,$(r)))
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+include $(wildcard deploy/*.mk tests/*.mk)
+
+build: $(addprefix $(BIN)/,$(PROGRAMS) embedded-broker) ## compile everything into build/bin
+
+$(GEN)/onnx/onnx.pb-c.c: /usr/include/onnx/onnx.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=/usr/include --c_out=$(GEN) onnx/onnx.proto
+$(GEN)/onnx/onnx.pb-c.h: $(GEN)/onnx/onnx.pb-c.c ;
+$(OUT)/gen/onnx.pb-c.o: $(GEN)/onnx/onnx.pb-c.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
+$(OUT)/pipeline/%.o: | $(GEN)/onnx/onnx.pb-c.h
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PG_INCLUDE) -c -o $@ $<
+
+define room_rule
+$(call LIB,$(1)): $(call room_obj,$(1)) $(if $(filter pipeline,$(1)),$(OUT)/gen/onnx.pb-c.o)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+define program_rule
+$(BIN)/$(1): $(OUT)/$(1)/main.o $(call libs_of,$(1))
+	@mkdir -p $$(@D)
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+$(BIN)/embedded-broker: $(OUT)/deploy/embedded_broker.o $(call libs_of,base)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# tests/unit/ROOM/test_NAME.c and tests/component/ROOM/test_NAME.c: one cmocka program each, linked with what the room may see.
+UNIT_SRC      := $(wildcard tests/unit/*/test_*.c)
+COMPONENT_SRC := $(wildcard tests/component/*/test_*.c)
+test_bin       = $(patsubst %.c,$(OUT)/%,$(1))
+define test_rule
+$(OUT)/$(basename $(1)): $(OUT)/$(basename $(1)).o $(call libs_of,$(notdir $(patsubst %/,%,$(dir $(1)))))
+	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(LIBS)
+endef
+$(foreach t,$(UNIT_SRC) $(COMPONENT_SRC),$(eval $(call test_rule,$(t))))
+
+unit: $(call test_bin,$(UNIT_SRC)) ## run the unit tests of this FLAVOUR
+	@set -e; for t in $^; do echo "# $$t"; $$t; done
+
+clean: ## remove everything built
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: build unit clean help
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

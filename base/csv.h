@@ -1,0 +1,30 @@
+/* Reading CSV as it is published: RFC 4180 quoting, byte-order mark, LF or CRLF line ends, streaming.
+ * Used by the trainer and the producer, so that both see the same rows. */
+#ifndef BASE_CSV_H
+#define BASE_CSV_H
+
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+struct csv;
+
+/* One record. The fields live until the next call of csv_next. */
+struct csv_record {
+    const struct span *fields; /* unquoted; an empty field has bytes == 0 */
+    size_t field_count;
+    size_t line;     /* physical line on which the record starts; the file's first line is 1 */
+    struct span raw; /* the record's bytes as they stand in the file, without the line end */
+};
+
+/* Borrows the open file and `name` (for messages). Free with csv_free; the file stays open. */
+struct csv *csv_new(FILE *file, const char *name);
+void csv_free(struct csv *csv);
+
+/* STATUS_OK with *more false at the end of the file. Blank lines are skipped. STATUS_INVALID for an unclosed quote, text
+ * after a closing quote, or NUL bytes (the record is skipped: the next call goes on behind it, record->line and ->raw
+ * say where it was); STATUS_LIMIT for a record over 1 MiB, likewise; STATUS_IO when reading fails (final). */
+MUST_USE enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, struct error *err);
+
+#endif

@@ -1,0 +1,19 @@
+/* Writing JSON text into a buffer. (Reading goes through jansson, in the module that needs it.) */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/bytes.h"
+#include "base/row.h"
+
+/* A quoted string; control characters, quotes and backslashes escaped. The bytes must be UTF-8. */
+void json_add_text(struct buffer *out, struct span text);
+
+/* Full precision: 17 significant digits, or the integer itself where the value is whole and below 2^53.
+ * Not finite: the strings "NaN", "Infinity", "-Infinity". −0.0 is written -0.0. */
+void json_add_double(struct buffer *out, double number);
+void json_add_int(struct buffer *out, int64_t number);
+
+/* {"Age":41,"OverTime":null,…}: one row under its columns' names, null where missing. */
+void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells);
+
+#endif

@@ -1,0 +1,56 @@
+/* The one table of options. A row is everything about an option: flag, environment variable, config-file key, --help and
+ * docs/CONFIGURATION.md come from it. Precedence: flag, environment, file (--config), default.
+ *
+ * OPTION(id, "flag", "ENVIRONMENT", type, "default" or NULL for none, programs, OPTION_flags, "METAVAR", "help")
+ * The config-file key is the flag. A row with OPTION_SECRET may be given as ENVIRONMENT_FILE (a path) and is never printed.
+ * Programs: S scorer, P producer, T trainer, R registry. */
+#define OPTION_TABLE(OPTION) \
+    OPTION(CONFIG, "config", "ATTRITION_CONFIG", TEXT, NULL, S | P | T | R, 0, "FILE", "read options from FILE: one `flag = value` a line, # starts a comment") \
+    OPTION(LOG_LEVEL, "log-level", "LOG_LEVEL", TEXT, "info", S | P | T | R, 0, "LEVEL", "error, warn, info or debug") \
+    OPTION(LOG_FORMAT, "log-format", "LOG_FORMAT", TEXT, "text", S | P | T | R, 0, "FORMAT", "text or json") \
+    OPTION(SCHEMAS_DIR, "schemas-dir", "SCHEMAS_DIR", TEXT, "schemas", S | P | T | R, 0, "DIR", "directory of employee_event.avsc, prediction.avsc and ids.json") \
+    OPTION(BOOTSTRAP_SERVERS, "bootstrap-servers", "KAFKA_BOOTSTRAP_SERVERS", TEXT, "localhost:9092", S | P, 0, "HOST:PORT,…", "Kafka brokers") \
+    OPTION(INPUT_TOPIC, "input-topic", "INPUT_TOPIC", TEXT, "employee-events", S | P, 0, "TOPIC", "topic of employees' events") \
+    OPTION(OUTPUT_TOPIC, "output-topic", "OUTPUT_TOPIC", TEXT, "attrition-predictions", S, 0, "TOPIC", "topic of predictions") \
+    OPTION(DLQ_TOPIC, "dlq-topic", "DLQ_TOPIC", TEXT, "employee-events-dlq", S, 0, "TOPIC", "topic of dead letters") \
+    OPTION(OUTCOME_TOPIC, "outcome-topic", "OUTCOME_TOPIC", TEXT, "attrition-outcomes", S, 0, "TOPIC", "topic of terminations") \
+    OPTION(GROUP_ID, "group-id", "GROUP_ID", TEXT, "attrition-scorer", S, 0, "GROUP", "consumer group of the score role; the sink's is GROUP-sink") \
+    OPTION(INSTANCE_ID, "instance-id", "INSTANCE_ID", TEXT, NULL, S, 0, "ID", "stable identity of this process; default: host name and a locked slot number") \
+    OPTION(STATE_DIR, "state-dir", "STATE_DIR", TEXT, NULL, S, 0, "DIR", "where slot locks live; default: $XDG_RUNTIME_DIR or /tmp") \
+    OPTION(ROLES, "roles", "ROLES", TEXT, "score,sink,http", S, 0, "ROLE,…", "what this process does: score, sink, http") \
+    OPTION(WORKERS, "workers", "WORKERS", INTEGER, "1", S, 0, "N", "score loops, each with its own consumer and producer (1 to 64)") \
+    OPTION(DELIVERY, "delivery", "DELIVERY", TEXT, "exactly-once", S, 0, "MODE", "exactly-once or at-least-once") \
+    OPTION(COMMIT_INTERVAL, "commit-interval", "COMMIT_INTERVAL", DURATION, "100ms", S, 0, "TIME", "commit a transaction at the latest after TIME") \
+    OPTION(COMMIT_EVENTS, "commit-events", "COMMIT_EVENTS", INTEGER, "50000", S, 0, "N", "commit a transaction at the latest after N events") \
+    OPTION(DRAIN_DEADLINE, "drain-deadline", "DRAIN_DEADLINE", DURATION, "25s", S, 0, "TIME", "on TERM: finish, commit and leave within TIME") \
+    OPTION(EXIT_AT_END, "exit-at-end", "EXIT_AT_END", FLAG, NULL, S, 0, NULL, "stop once everything up to the end offsets seen at the start is handled") \
+    OPTION(CREATE_TOPICS, "create-topics", "CREATE_TOPICS", FLAG, NULL, S, 0, NULL, "check: make missing output topics with the input's partition count") \
+    OPTION(REASONS, "reasons", "REASONS", INTEGER, "3", S, 0, "K", "reason codes per prediction; 0 turns them off") \
+    OPTION(MODEL_URI, "model", "MODEL_URI", TEXT, "models:/attrition@production", S, 0, "URI", "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
+    OPTION(MODEL_POLL_INTERVAL, "model-poll-interval", "MODEL_POLL_INTERVAL", DURATION, "5s", S, 0, "TIME", "how often the alias is looked up") \
+    OPTION(TRACKING_URI, "tracking-uri", "MLFLOW_TRACKING_URI", TEXT, "./mlruns", S | T | R, 0, "URI", "a directory in MLflow's file-store layout") \
+    OPTION(DATABASE_URL, "database-url", "DATABASE_URL", TEXT, NULL, S, OPTION_SECRET, "CONNINFO", "libpq connection string; PG* variables work too") \
+    OPTION(SINK_ROWS, "sink-rows", "SINK_ROWS", INTEGER, "5000", S, 0, "N", "rows in one PostgreSQL transaction at most") \
+    OPTION(SINK_INTERVAL, "sink-interval", "SINK_INTERVAL", DURATION, "200ms", S, 0, "TIME", "flush rows to PostgreSQL at the latest after TIME") \
+    OPTION(HTTP_LISTEN, "http-listen", "HTTP_LISTEN", TEXT, "127.0.0.1:8080", S, 0, "ADDRESS:PORT", "where /health and /metrics answer; port 0 takes a free one") \
+    OPTION(HTTP_TOKEN, "http-token", "HTTP_TOKEN", TEXT, NULL, S, OPTION_SECRET, "TOKEN", "bearer token; needed to listen beyond loopback") \
+    OPTION(POSITIVE_LABEL, "positive-label", "POSITIVE_LABEL", TEXT, NULL, S, 0, "LABEL", "which of the model's classes is the risk; default: the model's metadata, then the schema") \
+    OPTION(UNCHECKED, "unchecked", NULL, FLAG, NULL, S, 0, NULL, "score: leave out ranges and categories") \
+    OPTION(WRITER_SCHEMA, "writer-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema the bytes were written with") \
+    OPTION(READER_SCHEMA, "reader-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema to see them through; default: the event schema") \
+    OPTION(MAX_REJECTS, "max-rejects", "MAX_REJECTS", INTEGER, "-1", P, 0, "N", "backfill: exit 1 when more than N rows are rejected; -1: any number") \
+    OPTION(REJECTS_FILE, "rejects-file", "REJECTS_FILE", TEXT, NULL, P, 0, "FILE", "backfill: where rejected rows go; default: <input>.rejects beside the input") \
+    OPTION(NO_VALIDATE, "no-validate", NULL, FLAG, NULL, P, 0, NULL, "backfill: send rows that validation would refuse (where they can be encoded)") \
+    OPTION(EVENT_TYPE, "event-type", NULL, TEXT, "SNAPSHOT", P, 0, "TYPE", "event type of the events sent") \
+    OPTION(COUNT, "count", NULL, INTEGER, "1000", P, 0, "N", "generate: how many employees") \
+    OPTION(SEED, "seed", NULL, INTEGER, "0", P | T, 0, "N", "seed of every random choice") \
+    OPTION(RECIPE, "recipe", NULL, TEXT, "producer/recipe.json", P, 0, "FILE", "generate: the tables to draw from") \
+    OPTION(FORMAT, "format", NULL, TEXT, NULL, P, 0, "FORMAT", "input or output form: csv or jsonl; default: by the file's name") \
+    OPTION(OUTPUT, "out", NULL, TEXT, NULL, P | T, 0, "FILE", "generate: write CSV to FILE instead of sending; train: only write the model file") \
+    OPTION(POISON, "poison", NULL, TEXT, "0", P, 0, "SHARE", "generate: share of events made unreadable or invalid on purpose (0 to 1), for tests") \
+    OPTION(MODEL_KIND, "model", NULL, TEXT, NULL, T, 0, "KIND", "logistic-regression or logistic-regression-l2") \
+    OPTION(MODEL_NAME, "name", "MODEL_NAME", TEXT, "attrition", T | R, 0, "NAME", "registered model") \
+    OPTION(ALIAS, "alias", "MODEL_ALIAS", TEXT, "production", T | R, 0, "ALIAS", "alias to set") \
+    OPTION(EXPERIMENT, "experiment", "MLFLOW_EXPERIMENT_NAME", TEXT, "attrition", T, 0, "NAME", "experiment the run belongs to") \
+    OPTION(PROMOTE, "promote", NULL, FLAG, NULL, T, 0, NULL, "train: set the alias even if another version has it") \
+    OPTION(THRESHOLD, "threshold", NULL, TEXT, "max-f1", T, 0, "RULE", "max-f1, or a number from 0 to 1")

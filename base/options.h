@@ -1,0 +1,67 @@
+/* Options from one table (option_table.h): command line, environment, config file, defaults; --help and the reference page.
+ *
+ * Strings returned are owned by the options and live as long as they do. Asking a program for an option that is not its
+ * own asserts. */
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/option_table.h"
+#include "base/status.h"
+
+enum program { PROGRAM_SCORER, PROGRAM_PRODUCER, PROGRAM_TRAINER, PROGRAM_REGISTRY };
+
+enum option_id {
+#define OPTION_ID(id, ...) OPTION_##id,
+    OPTION_TABLE(OPTION_ID)
+#undef OPTION_ID
+    OPTION_COUNT_
+};
+
+struct options;
+
+/* A program's subcommand, for --help and for dispatch. Tables end with a row of name NULL. */
+struct subcommand {
+    const char *name;      /* "backfill" */
+    const char *arguments; /* "FILE…", or "" */
+    const char *help;      /* one line */
+    int (*run)(const struct options *options); /* returns the exit status: 0 done, 1 failed, 2 usage */
+};
+
+/* Parses everything. `environment` is environ. Standard answers (--help, --version) are printed and end with
+ * *exit_now true. STATUS_INVALID: usage (the caller prints err and exits 2). -X NAME=VALUE (repeatable) and
+ * --param NAME=VALUE (repeatable) are collected in order. Unknown flags are refused with the nearest known name. */
+MUST_USE enum status options_parse(enum program program, const struct subcommand *subcommands, int argc, char **argv,
+                                   char **environment, struct options **out, bool *exit_now, struct error *err);
+void options_free(struct options *options);
+
+/* NULL where neither given nor defaulted. */
+const char *options_text(const struct options *options, enum option_id id);
+int64_t options_integer(const struct options *options, enum option_id id);     /* checked when parsed */
+int64_t options_duration_us(const struct options *options, enum option_id id); /* "250us", "100ms", "25s", "5m", "1h" */
+bool options_flag(const struct options *options, enum option_id id);           /* env: 1/true/yes/on, 0/false/no/off/empty */
+bool options_given(const struct options *options, enum option_id id);          /* by anything but the default */
+
+const struct subcommand *options_subcommand(const struct options *options); /* never NULL: the first row is the default */
+size_t options_argument_count(const struct options *options);               /* what is left after flags and subcommand */
+const char *options_argument(const struct options *options, size_t index);
+
+/* Repeatable NAME=VALUE pairs. */
+struct option_pair {
+    const char *name, *value;
+};
+size_t options_properties(const struct options *options, const struct option_pair **out); /* -X */
+size_t options_params(const struct options *options, const struct option_pair **out);     /* --param */
+size_t options_environment(const struct options *options, const struct option_pair **out); /* every KAFKA_* variable */
+
+/* Writes docs/CONFIGURATION.md. */
+void options_write_reference(FILE *out);
+
+/* The whole main of a program: parse, set up the log, run the subcommand, return its exit status. */
+int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv);
+
+#endif

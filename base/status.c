@@ -1,0 +1,45 @@
+/* Error texts: see status.h. */
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum status error_set(struct error *err, enum status status, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+        err->status = status;
+    }
+    return status;
+}
+
+enum status error_prefix(struct error *err, const char *format, ...)
+{
+    char context[sizeof err->text], whole[sizeof err->text * 2 + 3];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(context, sizeof context, format, args);
+    va_end(args);
+    snprintf(whole, sizeof whole, "%s: %s", context, err->text);
+    snprintf(err->text, sizeof err->text, "%.*s", (int)sizeof err->text - 1, whole);
+    return err->status;
+}
+
+const char *status_name(enum status status)
+{
+    static const char *const names[] = {
+        [STATUS_OK] = "ok",
+        [STATUS_INVALID] = "invalid",
+        [STATUS_NOT_FOUND] = "not found",
+        [STATUS_UNSUPPORTED] = "unsupported",
+        [STATUS_LIMIT] = "limit",
+        [STATUS_UNAVAILABLE] = "unavailable",
+        [STATUS_DENIED] = "denied",
+        [STATUS_CONFLICT] = "conflict",
+        [STATUS_IO] = "input/output error",
+    };
+    return names[status];
+}

@@ -1,0 +1,47 @@
+/* The closed list of reasons why an event is refused. One table: names on dead letters, HTTP's `type`, docs/ERRORS.md.
+ *
+ * CODE(id, "name on the wire", "what it means", "what to do") */
+#ifndef EVENTS_CODES_H
+#define EVENTS_CODES_H
+
+#include <stdint.h>
+
+#define EVENT_CODE_TABLE(CODE) \
+    CODE(BAD_FRAME, "bad_frame", "the value does not start with a known schema-id frame, or is empty", "send Confluent's wire format: byte 0, 4-byte schema id, Avro binary") \
+    CODE(UNKNOWN_SCHEMA_ID, "unknown_schema_id", "no schema is known under the frame's id", "register the writer's schema, or use an id of schemas/ids.json") \
+    CODE(UNRESOLVABLE_SCHEMA, "unresolvable_schema", "the writer's schema can never be read as the event schema", "make the writer's schema compatible: see docs/ERRORS.md") \
+    CODE(MALFORMED, "malformed", "the bytes are not a datum of the writer's schema, or bytes are left over", "mend the serializer") \
+    CODE(UNRESOLVABLE, "unresolvable", "this datum takes a branch or symbol that the event schema has no place for", "extend the event schema, or stop sending it") \
+    CODE(LIMIT, "limit", "nested deeper or larger than the decoder's limits", "send smaller data") \
+    CODE(WRONG_TYPE, "wrong_type", "a value is of another type than its column", "send the column's type") \
+    CODE(OUT_OF_RANGE, "out_of_range", "a number is outside the column's range", "correct the value, or widen the range in the schema") \
+    CODE(UNKNOWN_CATEGORY, "unknown_category", "a text is not one of the column's categories", "correct the value, or add the category to the schema") \
+    CODE(NOT_FINITE, "not_finite", "a number is NaN or infinite", "send null for a missing value") \
+    CODE(MISSING_REQUIRED, "missing_required", "a required value is null or absent", "send the value") \
+    CODE(UNKNOWN_FIELD, "unknown_field", "a field that the schema does not have", "correct the name, or add the column to the schema") \
+    CODE(RULE, "rule", "two values contradict each other", "correct one of them: the rule is in the schema") \
+    CODE(KEY_MISMATCH, "key_mismatch", "the message key differs from the employee id", "use the employee id as the key, or no key") \
+    CODE(NULL_KEY, "null_key", "a null value (erasure) without a key: nobody to erase", "send the employee id as the key") \
+    CODE(TOO_LARGE, "too_large", "the prediction would exceed the broker's message size", "send shorter texts, or raise message.max.bytes")
+
+enum event_code {
+    EVENT_OK = 0,
+#define EVENT_CODE_ID(id, ...) EVENT_##id,
+    EVENT_CODE_TABLE(EVENT_CODE_ID)
+#undef EVENT_CODE_ID
+    EVENT_CODE_COUNT
+};
+
+enum { FAULT_NO_COLUMN = -1 };
+
+/* One thing that is wrong with an event. Plain data. */
+struct fault {
+    enum event_code code;
+    int32_t column; /* index of the column, or FAULT_NO_COLUMN */
+    char text[160]; /* one line for people; never a payload value */
+};
+
+const char *event_code_name(enum event_code code);    /* "out_of_range" */
+const char *event_code_meaning(enum event_code code);
+
+#endif

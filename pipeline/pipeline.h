@@ -1,0 +1,54 @@
+/* A model, compiled: rows in, probabilities and reasons out.
+ *
+ * An ONNX file (imputation, scaling, one-hot and classifier in one graph, one input tensor per column) is read within
+ * bounds, compiled to a flat program, and its golden rows are replayed. What cannot be reproduced exactly is refused at
+ * load by operator and node name. Immutable after load: any number of threads may score with one pipeline at once.
+ *
+ * Metadata keys of a file (ONNX metadata_props), all optional but written by our trainer:
+ *   attrition.threshold       number from 0 to 1 as text; prediction is positive when probability >= threshold; default 0.5
+ *   attrition.positive_label  class whose probability is the risk
+ *   attrition.reference       JSON {"kind":"linear","columns":{"Age":36.9,"OverTime":{"No":0.72,"Yes":0.28},…}}: training means
+ *                             of numbers and frequencies of categories, both after imputation
+ *   attrition.golden          JSON {"tolerance":1e-12,"rows":[{"attributes":{…},"probability":0.1},…]}
+ *   attrition.metrics         JSON {"roc_auc":0.83,…}: for people; not interpreted */
+#ifndef PIPELINE_PIPELINE_H
+#define PIPELINE_PIPELINE_H
+
+#include "base/row.h"
+#include "base/status.h"
+
+struct pipeline;
+
+struct pipeline_options {
+    const char *positive_label;        /* overrides the file's metadata; NULL: metadata, then default_positive */
+    const char *default_positive;      /* the schema's target value, or NULL */
+};
+
+/* Result of one row. */
+struct score {
+    double probability; /* of the positive class, 0 to 1 */
+    double margin;      /* raw score: log-odds of a linear model */
+    double base;        /* margin of the reference row; margin = base + sum of all contributions; 0 without a reference */
+    uint32_t reason_count;
+};
+
+/* Compiles for these columns, which must outlive the pipeline. Refusals: STATUS_INVALID (not a sound model file),
+ * STATUS_UNSUPPORTED (an operator or a form of it, named), STATUS_LIMIT (too large or too deep), STATUS_NOT_FOUND (needs a
+ * column the schema lacks). Free with pipeline_free. */
+MUST_USE enum status pipeline_load(struct span file, const struct column *columns, size_t column_count,
+                                   const struct pipeline_options *options, struct pipeline **out, struct error *err);
+void pipeline_free(struct pipeline *pipeline);
+
+/* Scores row_count rows (row-major cells). top_reasons > 0: writes up to top_reasons reasons per row, largest magnitude
+ * first, ties in schema order, to reasons[row * top_reasons …] and their number to scores[row].reason_count.
+ * No allocation; at most a bounded stack. */
+void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
+                    struct score *scores, struct reason *reasons);
+
+double pipeline_threshold(const struct pipeline *pipeline);
+const char *pipeline_positive_label(const struct pipeline *pipeline); /* never NULL */
+bool pipeline_has_reasons(const struct pipeline *pipeline);
+const char *pipeline_metadata(const struct pipeline *pipeline, const char *key); /* NULL if absent */
+size_t pipeline_bytes(const struct pipeline *pipeline);                          /* memory it holds */
+
+#endif

@@ -1,0 +1,67 @@
+/* Models and runs behind MLflow's names: a directory in MLflow's file-store layout (readable by `mlflow` with
+ * MLFLOW_ALLOW_FILE_STORE=true). An http(s) server is another backend behind the same calls.
+ *
+ * Writers are atomic per file (temporary name, fsync, rename) and take an advisory lock per registered model, so that a
+ * reader never sees a half-written version and an alias never points at one. */
+#ifndef REGISTRY_REGISTRY_H
+#define REGISTRY_REGISTRY_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+struct registry;
+
+/* tracking_uri: a path, file:// URI, or http(s) URL (STATUS_UNSUPPORTED with what to do, until that backend exists). */
+MUST_USE enum status registry_open(const char *tracking_uri, struct registry **out, struct error *err);
+void registry_close(struct registry *registry);
+
+/* A version, resolved. All texts are the struct's own; free with model_version_clear. */
+struct model_version {
+    char *name;
+    char *version; /* decimal text, as MLflow has it */
+    char *alias;   /* NULL for a pinned version or a bare file */
+    char *run_id;  /* NULL if none */
+    char *path;    /* the model file */
+};
+void model_version_clear(struct model_version *version);
+
+/* "models:/NAME@ALIAS", "models:/NAME/VERSION", or a path to an .onnx file (name = the file's base name, version "0").
+ * STATUS_NOT_FOUND: no such model, version or alias (the text names which and how to make it). Cheap: polled. */
+MUST_USE enum status registry_resolve(struct registry *registry, const char *model_uri, struct model_version *out, struct error *err);
+
+/* Appends the model file's bytes to out. STATUS_LIMIT above 1 GiB. */
+MUST_USE enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out, struct error *err);
+
+/* A run to log. Pairs are borrowed. */
+struct run_pair {
+    const char *key, *value;
+};
+struct run_metric {
+    const char *key;
+    double value;
+    int64_t step;
+};
+struct run_artifact {
+    const char *path; /* below artifacts/, such as "model/model.onnx" */
+    struct span bytes;
+};
+struct run {
+    const char *experiment, *run_name;
+    int64_t started_ms, ended_ms;
+    const struct run_pair *params, *tags;
+    size_t param_count, tag_count;
+    const struct run_metric *metrics;
+    size_t metric_count;
+    const struct run_artifact *artifacts; /* model/MLmodel is written by registry_log_run from the rest */
+    size_t artifact_count;
+};
+
+/* Logs a finished run; run_id (32 hex digits) is the caller's to free. */
+MUST_USE enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err);
+
+/* Registers the run's artifacts/model as the next version of name. version_tags as MLflow's. *version is the caller's to free. */
+MUST_USE enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
+                                             const struct run_pair *tags, size_t tag_count, char **version, struct error *err);
+MUST_USE enum status registry_set_alias(struct registry *registry, const char *name, const char *alias, const char *version, struct error *err);
+
+#endif

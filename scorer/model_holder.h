@@ -1,0 +1,34 @@
+/* The model in use: immutable compiled models behind a reference count. A watcher thread looks the alias up, loads and
+ * verifies off the hot path and swaps; loops take a reference per batch. A load that fails keeps the model before. */
+#ifndef SCORER_MODEL_HOLDER_H
+#define SCORER_MODEL_HOLDER_H
+
+#include "events/prediction.h"
+#include "pipeline/pipeline.h"
+#include "scorer/counters.h"
+#include "scorer/settings.h"
+
+/* Immutable once published. */
+struct model {
+    struct pipeline *pipeline;
+    struct model_stamp stamp; /* texts live as long as the model */
+    double threshold;
+    int64_t loaded_at_us; /* real clock */
+};
+
+struct model_holder;
+
+/* Loads the first model (fails if it cannot be had) and starts the watcher. */
+MUST_USE enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out, struct error *err);
+void model_holder_free(struct model_holder *holder); /* stops the watcher */
+
+/* The current model, with a reference that model_release gives back. Never NULL. Any thread. */
+const struct model *model_acquire(struct model_holder *holder);
+void model_release(const struct model *model);
+
+/* Looks the alias up now (SIGHUP). Any thread. */
+void model_holder_refresh(struct model_holder *holder);
+/* Text of the last failed load, or false. */
+bool model_holder_problem(struct model_holder *holder, struct error *out);
+
+#endif

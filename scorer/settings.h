@@ -1,0 +1,38 @@
+/* The daemon's settings, resolved from the options once at start; read-only afterwards and shared by all threads. */
+#ifndef SCORER_SETTINGS_H
+#define SCORER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/options.h"
+#include "events/schema.h"
+
+struct settings {
+    const struct options *options;
+    const struct schema *schema;
+    const char *input_topic, *output_topic, *dlq_topic, *outcome_topic;
+    const char *group_id;
+    char instance_id[256]; /* given, or host name + slot */
+    bool role_score, role_sink, role_http;
+    bool exactly_once;
+    bool exit_at_end;
+    unsigned workers;
+    uint32_t reasons;
+    int64_t commit_interval_us;
+    int64_t commit_events;
+    int64_t drain_deadline_us;
+    int64_t model_poll_us;
+    const char *model_uri, *tracking_uri;
+    const char *database_url; /* "" : libpq's own PG* variables */
+    int64_t sink_rows;
+    int64_t sink_interval_us;
+    const char *http_listen, *http_token;
+};
+
+/* Checks combinations and ranges: STATUS_INVALID is a usage error. Borrows options and schema. */
+MUST_USE enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out, struct error *err);
+/* Releases the slot lock that settings_resolve may hold. */
+void settings_release(struct settings *settings);
+
+#endif
