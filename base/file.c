@@ -1,0 +1,147 @@
+/* Whole files on disk: see file.h. Called at load time and by tools, never on an event's path; any thread. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum { READ_STEP_BYTES = 64 * 1024 };
+
+enum status file_error(struct error *err, int error_number, const char *action, const char *path)
+{
+    enum status status = STATUS_IO;
+    if (error_number == ENOENT)
+        status = STATUS_NOT_FOUND;
+    else if (error_number == EACCES || error_number == EPERM || error_number == EROFS)
+        status = STATUS_DENIED;
+    return error_set(err, status, "cannot %s %s: %s", action, path, strerror(error_number));
+}
+
+/* Reads until the end of the file or one byte past the limit. Returns false with errno set when reading fails. */
+static bool read_up_to(int fd, size_t limit, struct buffer *out)
+{
+    while (out->bytes <= limit) {
+        ssize_t got = read(fd, buffer_reserve(out, READ_STEP_BYTES), READ_STEP_BYTES);
+        if (got == 0)
+            return true;
+        if (got < 0 && errno != EINTR)
+            return false;
+        out->bytes += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+enum status file_read(const char *path, size_t max_bytes, struct buffer *out, struct error *err)
+{
+    buffer_clear(out);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return file_error(err, errno, "read", path);
+    enum status status = STATUS_OK;
+    if (!read_up_to(fd, max_bytes, out))
+        status = file_error(err, errno, "read", path);
+    else if (out->bytes > max_bytes)
+        status = error_set(err, STATUS_LIMIT, "cannot read %s: it is larger than %zu bytes", path, max_bytes);
+    close(fd);
+    if (status != STATUS_OK)
+        buffer_clear(out);
+    *buffer_reserve(out, 1) = '\0';
+    return status;
+}
+
+/* 0 or an errno. */
+static int write_all(int fd, struct span bytes)
+{
+    while (bytes.bytes) {
+        ssize_t written = write(fd, bytes.data, bytes.bytes);
+        if (written < 0 && errno != EINTR)
+            return errno;
+        if (written > 0) {
+            bytes.data += written;
+            bytes.bytes -= (size_t)written;
+        }
+    }
+    return fsync(fd) == 0 ? 0 : errno;
+}
+
+/* Makes the rename itself durable. 0 or an errno. */
+static int sync_directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? mem_text_n(path, (size_t)(slash - path) + 1) : mem_text(".");
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed = 0;
+    if (fd < 0 || fsync(fd) != 0)
+        failed = errno;
+    if (fd >= 0)
+        close(fd);
+    free(directory);
+    return failed == EINVAL ? 0 : failed; /* file systems that cannot sync a directory need not */
+}
+
+/* mkostemp makes files for the owner alone; others may read ours as far as the umask lets them. */
+static void apply_umask(int fd)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fchmod(fd, 0666 & ~mask) != 0)
+        return; /* a file system without permissions */
+}
+
+enum status file_write_atomic(const char *path, struct span bytes, struct error *err)
+{
+    struct buffer temporary = {0};
+    buffer_printf(&temporary, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary.data, O_CLOEXEC), failed = 0;
+    if (fd < 0) {
+        failed = errno;
+        buffer_free(&temporary);
+        return file_error(err, failed, "write", path);
+    }
+    apply_umask(fd);
+    failed = write_all(fd, bytes);
+    if (close(fd) != 0 && !failed)
+        failed = errno;
+    if (!failed && rename(temporary.data, path) != 0)
+        failed = errno;
+    if (failed)
+        unlink(temporary.data);
+    else
+        failed = sync_directory_of(path);
+    buffer_free(&temporary);
+    return failed ? file_error(err, failed, "write", path) : STATUS_OK;
+}
+
+/* One level: there already is as good as made. 0 or an errno. */
+static int make_directory(const char *path)
+{
+    struct stat found;
+    if (mkdir(path, 0777) == 0)
+        return 0;
+    int failed = errno;
+    if (stat(path, &found) != 0)
+        return failed;
+    return S_ISDIR(found.st_mode) ? 0 : ENOTDIR;
+}
+
+enum status file_make_directories(const char *path, struct error *err)
+{
+    char *partial = mem_text(path);
+    int failed = 0;
+    for (char *at = partial + 1; !failed && *partial && *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        failed = make_directory(partial);
+        *at = '/';
+    }
+    if (!failed)
+        failed = make_directory(partial);
+    free(partial);
+    return failed ? file_error(err, failed, "make directory", path) : STATUS_OK;
+}

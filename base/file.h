@@ -1,0 +1,22 @@
+/* Whole files: read with a limit, replaced atomically, directories made. Error texts name the path and the reason. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+/* Replaces out's content by the file's; a NUL that is not counted follows it. STATUS_NOT_FOUND, STATUS_DENIED,
+ * STATUS_LIMIT above max_bytes, STATUS_IO. On failure out is empty. */
+MUST_USE enum status file_read(const char *path, size_t max_bytes, struct buffer *out, struct error *err);
+
+/* A reader sees the file before or the file after, never half of it; after STATUS_OK it survives a power cut. The new
+ * file stands in the same directory until it is complete, and is removed on failure. */
+MUST_USE enum status file_write_atomic(const char *path, struct span bytes, struct error *err);
+
+/* mkdir -p. STATUS_OK if it is there already. */
+MUST_USE enum status file_make_directories(const char *path, struct error *err);
+
+/* Sets the status that errno means, with the text "cannot ACTION PATH: reason". */
+enum status file_error(struct error *err, int error_number, const char *action, const char *path);
+
+#endif

@@ -1,0 +1,39 @@
+/* Progress for people: on a terminal one line that is redrawn, elsewhere a plain line every few seconds.
+ *
+ * Plain data, on the caller's stack; one thread. After progress_begin a test may set `terminal` and `columns` itself.
+ */
+#ifndef BASE_PROGRESS_H
+#define BASE_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+struct progress {
+    FILE *out;
+    const struct clock_source *clock;
+    const char *label; /* "events": what is counted; borrowed */
+    uint64_t total;    /* 0: unknown */
+    uint64_t done;
+    int64_t started_us, shown_us; /* steady clock */
+    bool terminal;
+    unsigned columns; /* of the terminal; 0: asked anew at every draw */
+};
+
+/* Whether `out` is a terminal decides the form. Nothing is drawn yet. */
+void progress_begin(struct progress *progress, FILE *out, const struct clock_source *clock, const char *label,
+                    uint64_t total);
+
+/* done: so far, from 0 to total. Cheap when called often: draws at most ten times a second on a terminal, and every
+ * five seconds elsewhere. */
+void progress_update(struct progress *progress, uint64_t done);
+
+/* Clears the terminal's line, so that another line can be printed; the next update draws it again. */
+void progress_hide(struct progress *progress);
+
+/* Draws the last state and ends the line. */
+void progress_end(struct progress *progress);
+
+#endif
