@@ -1,0 +1,16 @@
+/* The scorer program: its subcommands. Everything else is the subcommand's own file. */
+#include "scorer/commands.h"
+
+static const struct subcommand subcommands[] = {
+    {"run", "", "score events, write them to PostgreSQL, answer over HTTP: by --roles", cmd_run},
+    {"check", "", "look at configuration, model, schemas, topics and servers; say what is wrong and how to mend it",
+     cmd_check},
+    {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", cmd_score},
+    {"decode", "[FILE]", "decode hexadecimal Avro from FILE or standard input; no server needed", cmd_decode},
+    {NULL, NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return options_main(PROGRAM_SCORER, subcommands, argc, argv);
+}
