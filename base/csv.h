@@ -22,9 +22,9 @@ struct csv_record {
 struct csv *csv_new(FILE *file, const char *name);
 void csv_free(struct csv *csv);
 
-/* STATUS_OK with *more false at the end of the file. Blank lines are skipped. STATUS_INVALID for an unclosed quote, text
- * after a closing quote, or NUL bytes (the record is skipped: the next call goes on behind it, record->line and ->raw
- * say where it was); STATUS_LIMIT for a record over 1 MiB, likewise; STATUS_IO when reading fails (final). */
+/* STATUS_OK with *more false at the end of the file. Blank lines are skipped. STATUS_INVALID for an unclosed quote,
+ * text after a closing quote, or NUL bytes (the record is skipped: the next call goes on behind it, record->line and
+ * ->raw say where it was); STATUS_LIMIT for a record over 1 MiB, likewise; STATUS_IO when reading fails (final). */
 MUST_USE enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, struct error *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,26 +85,29 @@ static int sync_directory_of(const char *path)
     return failed == EINVAL ? 0 : failed; /* file systems that cannot sync a directory need not */
 }
 
-/* mkostemp makes files for the owner alone; others may read ours as far as the umask lets them. */
-static void apply_umask(int fd)
+/* Creates PATH.<process>.<number>.tmp, which nobody else has; its name goes into `name`. -1 with errno set. */
+static int open_temporary(const char *path, struct buffer *name)
 {
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(fd, 0666 & ~mask) != 0)
-        return; /* a file system without permissions */
+    static _Atomic unsigned last;
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        buffer_clear(name);
+        buffer_printf(name, "%s.%ld.%u.tmp", path, (long)getpid(), atomic_fetch_add(&last, 1));
+        int fd = open(name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
 }
 
 enum status file_write_atomic(const char *path, struct span bytes, struct error *err)
 {
     struct buffer temporary = {0};
-    buffer_printf(&temporary, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary.data, O_CLOEXEC), failed = 0;
+    int fd = open_temporary(path, &temporary), failed = 0;
     if (fd < 0) {
         failed = errno;
         buffer_free(&temporary);
         return file_error(err, failed, "write", path);
     }
-    apply_umask(fd);
     failed = write_all(fd, bytes);
     if (close(fd) != 0 && !failed)
         failed = errno;

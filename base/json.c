@@ -45,7 +45,8 @@ void json_add_double(struct buffer *out, double number)
         buffer_add_text(out, "\"NaN\"");
     } else if (isinf(number)) {
         buffer_add_text(out, number > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-    } else if (fabs(number) < 9007199254740992.0 && number == (double)(int64_t)number && (number != 0 || !signbit(number))) {
+    } else if (fabs(number) < 9007199254740992.0 && number == (double)(int64_t)number &&
+               (number != 0 || !signbit(number))) {
         json_add_int(out, (int64_t)number);
     } else if (number == 0) {
         buffer_add_text(out, "-0.0");

@@ -27,7 +27,7 @@ static void timestamp(char out[32])
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(out, 32, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+    snprintf(out, 32, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
 }
 
 void log_line(enum log_level level, const char *where, const char *format, ...)
@@ -43,7 +43,8 @@ void log_line(enum log_level level, const char *where, const char *format, ...)
     timestamp(time_text);
     struct buffer line = {0};
     if (log_form == LOG_FORMAT_JSON) {
-        buffer_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"where\":\"%s\",\"message\":", time_text, names[level], where);
+        buffer_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"where\":\"%s\",\"message\":", time_text, names[level],
+                      where);
         json_add_text(&line, span_of(message));
         buffer_add_text(&line, "}\n");
     } else {

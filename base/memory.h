@@ -11,7 +11,7 @@
 void *mem_zeroed(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 /* realloc to count × size bytes (at least one), same rules. */
 void *mem_resize(void *block, size_t count, size_t size) __attribute__((returns_nonnull));
-char *mem_text(const char *text) __attribute__((malloc, returns_nonnull));                /* strdup */
+char *mem_text(const char *text) __attribute__((malloc, returns_nonnull));                 /* strdup */
 char *mem_text_n(const char *text, size_t bytes) __attribute__((malloc, returns_nonnull)); /* copy + NUL */
 
 /* A bump allocator: everything in it lives until the next reset. Not thread-safe. Plain data, embedded by owners. */
@@ -24,7 +24,7 @@ struct arena {
 /* Zero-initialised struct arena is an empty arena. Memory is 16-byte aligned and not zeroed. */
 void *arena_take(struct arena *arena, size_t bytes) __attribute__((malloc, returns_nonnull));
 char *arena_text(struct arena *arena, const char *text, size_t bytes); /* copy + NUL */
-void arena_reset(struct arena *arena); /* keeps the blocks for the next batch */
+void arena_reset(struct arena *arena);                                 /* keeps the blocks for the next batch */
 void arena_free(struct arena *arena);
 
 #endif

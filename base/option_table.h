@@ -1,14 +1,17 @@
-/* The one table of options. A row is everything about an option: flag, environment variable, config-file key, --help and
- * docs/CONFIGURATION.md come from it. Precedence: flag, environment, file (--config), default.
+/* The one table of options. A row is everything about an option: flag, environment variable, config-file key, --help
+ * and docs/CONFIGURATION.md come from it. Precedence: flag, environment, file (--config), default.
  *
  * OPTION(id, "flag", "ENVIRONMENT", type, "default" or NULL for none, programs, OPTION_flags, "METAVAR", "help")
- * The config-file key is the flag. A row with OPTION_SECRET may be given as ENVIRONMENT_FILE (a path) and is never printed.
+ * The config-file key is the flag; flags are unique within a program. A row with OPTION_SECRET may be given as
+ * ENVIRONMENT_FILE (a path) and is never printed; one with OPTION_SHIPPED has a default that is also looked for where
+ * `make install` puts it. A help text with a part "train: …" is for that subcommand alone.
  * Programs: S scorer, P producer, T trainer, R registry. */
+/* clang-format off */
 #define OPTION_TABLE(OPTION) \
     OPTION(CONFIG, "config", "ATTRITION_CONFIG", TEXT, NULL, S | P | T | R, 0, "FILE", "read options from FILE: one `flag = value` a line, # starts a comment") \
     OPTION(LOG_LEVEL, "log-level", "LOG_LEVEL", TEXT, "info", S | P | T | R, 0, "LEVEL", "error, warn, info or debug") \
     OPTION(LOG_FORMAT, "log-format", "LOG_FORMAT", TEXT, "text", S | P | T | R, 0, "FORMAT", "text or json") \
-    OPTION(SCHEMAS_DIR, "schemas-dir", "SCHEMAS_DIR", TEXT, "schemas", S | P | T | R, 0, "DIR", "directory of employee_event.avsc, prediction.avsc and ids.json") \
+    OPTION(SCHEMAS_DIR, "schemas-dir", "SCHEMAS_DIR", TEXT, "schemas", S | P | T | R, OPTION_SHIPPED, "DIR", "directory of employee_event.avsc, prediction.avsc and ids.json") \
     OPTION(BOOTSTRAP_SERVERS, "bootstrap-servers", "KAFKA_BOOTSTRAP_SERVERS", TEXT, "localhost:9092", S | P, 0, "HOST:PORT,…", "Kafka brokers") \
     OPTION(INPUT_TOPIC, "input-topic", "INPUT_TOPIC", TEXT, "employee-events", S | P, 0, "TOPIC", "topic of employees' events") \
     OPTION(OUTPUT_TOPIC, "output-topic", "OUTPUT_TOPIC", TEXT, "attrition-predictions", S, 0, "TOPIC", "topic of predictions") \
@@ -44,7 +47,7 @@
     OPTION(EVENT_TYPE, "event-type", NULL, TEXT, "SNAPSHOT", P, 0, "TYPE", "event type of the events sent") \
     OPTION(COUNT, "count", NULL, INTEGER, "1000", P, 0, "N", "generate: how many employees") \
     OPTION(SEED, "seed", NULL, INTEGER, "0", P | T, 0, "N", "seed of every random choice") \
-    OPTION(RECIPE, "recipe", NULL, TEXT, "producer/recipe.json", P, 0, "FILE", "generate: the tables to draw from") \
+    OPTION(RECIPE, "recipe", NULL, TEXT, "producer/recipe.json", P, OPTION_SHIPPED, "FILE", "generate: the tables to draw from") \
     OPTION(FORMAT, "format", NULL, TEXT, NULL, P, 0, "FORMAT", "input or output form: csv or jsonl; default: by the file's name") \
     OPTION(OUTPUT, "out", NULL, TEXT, NULL, P | T, 0, "FILE", "generate: write CSV to FILE instead of sending; train: only write the model file") \
     OPTION(POISON, "poison", NULL, TEXT, "0", P, 0, "SHARE", "generate: share of events made unreadable or invalid on purpose (0 to 1), for tests") \
@@ -54,3 +57,4 @@
     OPTION(EXPERIMENT, "experiment", "MLFLOW_EXPERIMENT_NAME", TEXT, "attrition", T, 0, "NAME", "experiment the run belongs to") \
     OPTION(PROMOTE, "promote", NULL, FLAG, NULL, T, 0, NULL, "train: set the alias even if another version has it") \
     OPTION(THRESHOLD, "threshold", NULL, TEXT, "max-f1", T, 0, "RULE", "max-f1, or a number from 0 to 1")
+/* clang-format on */

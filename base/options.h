@@ -1,4 +1,5 @@
-/* Options from one table (option_table.h): command line, environment, config file, defaults; --help and the reference page.
+/* Options from one table (option_table.h): command line, environment, config file, defaults; --help and the reference
+ * page.
  *
  * Strings returned are owned by the options and live as long as they do. Asking a program for an option that is not its
  * own asserts. */
@@ -19,16 +20,16 @@ enum option_id {
 #define OPTION_ID(id, ...) OPTION_##id,
     OPTION_TABLE(OPTION_ID)
 #undef OPTION_ID
-    OPTION_COUNT_
+        OPTION_COUNT_
 };
 
 struct options;
 
 /* A program's subcommand, for --help and for dispatch. Tables end with a row of name NULL. */
 struct subcommand {
-    const char *name;      /* "backfill" */
-    const char *arguments; /* "FILE…", or "" */
-    const char *help;      /* one line */
+    const char *name;                          /* "backfill" */
+    const char *arguments;                     /* "FILE…", or "" */
+    const char *help;                          /* one line */
     int (*run)(const struct options *options); /* returns the exit status: 0 done, 1 failed, 2 usage */
 };
 
@@ -43,11 +44,12 @@ void options_free(struct options *options);
 const char *options_text(const struct options *options, enum option_id id);
 int64_t options_integer(const struct options *options, enum option_id id);     /* checked when parsed */
 int64_t options_duration_us(const struct options *options, enum option_id id); /* "250us", "100ms", "25s", "5m", "1h" */
-bool options_flag(const struct options *options, enum option_id id);           /* env: 1/true/yes/on, 0/false/no/off/empty */
-bool options_given(const struct options *options, enum option_id id);          /* by anything but the default */
+bool options_flag(const struct options *options, enum option_id id);  /* env: 1/true/yes/on, 0/false/no/off/empty */
+bool options_given(const struct options *options, enum option_id id); /* by anything but the default */
 
-const struct subcommand *options_subcommand(const struct options *options); /* never NULL: the first row is the default */
-size_t options_argument_count(const struct options *options);               /* what is left after flags and subcommand */
+/* Never NULL. Without one on the command line: the table's first row if it needs no arguments. */
+const struct subcommand *options_subcommand(const struct options *options);
+size_t options_argument_count(const struct options *options); /* what is left after flags and subcommand */
 const char *options_argument(const struct options *options, size_t index);
 
 /* Repeatable NAME=VALUE pairs. */
@@ -56,7 +58,9 @@ struct option_pair {
 };
 size_t options_properties(const struct options *options, const struct option_pair **out); /* -X */
 size_t options_params(const struct options *options, const struct option_pair **out);     /* --param */
-size_t options_environment(const struct options *options, const struct option_pair **out); /* every KAFKA_* variable */
+/* Every KAFKA_* variable but KAFKA_BOOTSTRAP_SERVERS, under its own name; KAFKA_X_FILE has been read and stands as
+ * KAFKA_X. */
+size_t options_environment(const struct options *options, const struct option_pair **out);
 
 /* Writes docs/CONFIGURATION.md. */
 void options_write_reference(FILE *out);

@@ -19,11 +19,11 @@ enum column_kind {
 };
 
 enum column_type { /* the Avro type, without its null */
-    COLUMN_INT,
-    COLUMN_LONG,
-    COLUMN_FLOAT,
-    COLUMN_DOUBLE,
-    COLUMN_TEXT,
+                   COLUMN_INT,
+                   COLUMN_LONG,
+                   COLUMN_FLOAT,
+                   COLUMN_DOUBLE,
+                   COLUMN_TEXT,
 };
 
 /* Read-only after the schema is loaded; owned by it. */
@@ -33,11 +33,11 @@ struct column {
     const char *doc;
     enum column_kind kind;
     enum column_type type;
-    bool required;               /* null is refused instead of imputed */
-    double low, high;            /* inclusive range of numbers; -INFINITY and INFINITY where the schema has none */
-    const struct span *values;   /* nominal: the categories, in schema order */
+    bool required;                   /* null is refused instead of imputed */
+    double low, high;                /* inclusive range of numbers; -INFINITY and INFINITY where the schema has none */
+    const struct span *values;       /* nominal: the categories, in schema order */
     const char *const *value_labels; /* ordinal: label of low, low + 1, …, high; NULL where the schema has none */
-    size_t value_count;          /* number of `values` (nominal) or `value_labels` (ordinal) */
+    size_t value_count;              /* number of `values` (nominal) or `value_labels` (ordinal) */
 };
 
 enum { CELL_MISSING = -1, CELL_OTHER = -2 };

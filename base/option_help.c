@@ -1,0 +1,205 @@
+/* What the option table says to people: --help and docs/CONFIGURATION.md. Called while a program starts, or by the
+ * documentation's generator. */
+#include "base/option_row.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+
+enum { WIDTH_COLUMNS = 100, INDENT_COLUMNS = 34 };
+
+/* Columns that UTF-8 text takes: its characters, as all of ours are one column wide. */
+static size_t text_columns(const char *text, size_t bytes)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < bytes; i++)
+        columns += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return columns;
+}
+
+/* Breaks the text at blanks so that it stays right of INDENT_COLUMNS. `column` is where the line stands. */
+static void write_wrapped(FILE *out, const char *text, size_t column)
+{
+    if (column >= INDENT_COLUMNS) {
+        fprintf(out, "\n");
+        column = 0;
+    }
+    fprintf(out, "%*s", (int)(INDENT_COLUMNS - column), "");
+    column = INDENT_COLUMNS;
+    for (size_t bytes; *text; text += bytes + (text[bytes] == ' ')) {
+        bytes = strcspn(text, " ");
+        size_t columns = text_columns(text, bytes);
+        if (column > INDENT_COLUMNS && column + 1 + columns > WIDTH_COLUMNS) {
+            fprintf(out, "\n%*s", INDENT_COLUMNS, "");
+            column = INDENT_COLUMNS;
+        } else if (column > INDENT_COLUMNS) {
+            fputc(' ', out);
+            column++;
+        }
+        fwrite(text, 1, bytes, out);
+        column += columns;
+    }
+    fputc('\n', out);
+}
+
+static void write_entry(FILE *out, const char *left, const char *right)
+{
+    fprintf(out, "  %s", left);
+    write_wrapped(out, right, 2 + text_columns(left, strlen(left)));
+}
+
+/* Whether the help text has a part for that subcommand: "train: set the alias", also behind "; ". */
+static bool is_for(const struct option_row *row, const char *subcommand)
+{
+    size_t bytes = strlen(subcommand);
+    for (const char *part = row->help; part; part = strstr(part, "; ")) {
+        part += part == row->help ? 0 : 2;
+        if (strncmp(part, subcommand, bytes) == 0 && strncmp(part + bytes, ": ", 2) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_for_one(const struct option_row *row, const struct subcommand *subcommands)
+{
+    for (; subcommands->name; subcommands++)
+        if (is_for(row, subcommands->name))
+            return true;
+    return false;
+}
+
+static void write_option(FILE *out, const struct option_row *row)
+{
+    struct buffer left = {0}, right = {0};
+    buffer_printf(&left, "--%s%s%s", row->flag, row->metavar ? " " : "", row->metavar ? row->metavar : "");
+    buffer_printf(&right, "%s", row->help);
+    if (row->fallback)
+        buffer_printf(&right, " (default: %s)", row->fallback);
+    if (row->environment)
+        buffer_printf(&right, " [%s%s%s%s]", row->environment, row->secret ? " or " : "",
+                      row->secret ? row->environment : "", row->secret ? "_FILE" : "");
+    write_entry(out, left.data, right.data);
+    buffer_free(&left);
+    buffer_free(&right);
+}
+
+/* The options that are for `subcommand` alone, under a heading; with NULL those that are for none in particular. */
+static void write_group(FILE *out, enum program program, const struct subcommand *subcommands, const char *subcommand)
+{
+    bool headed = false;
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        const struct option_row *row = &option_rows[id];
+        if (!option_is_of(row, program) || !(subcommand ? is_for(row, subcommand) : !is_for_one(row, subcommands)))
+            continue;
+        if (!headed)
+            fprintf(out, "\nOptions%s%s:\n", subcommand ? " of " : "", subcommand ? subcommand : "");
+        headed = true;
+        write_option(out, row);
+    }
+}
+
+static void write_standard(FILE *out, enum program program)
+{
+    if (option_program_has_params(program))
+        write_entry(out, "--param NAME=VALUE", "a parameter of the model; repeatable");
+    if (option_program_has_properties(program))
+        write_entry(out, "-X NAME=VALUE", "a property for librdkafka; repeatable [KAFKA_<PROPERTY>]");
+    write_entry(out, "-h, --help", "this text; with a subcommand: its options");
+    write_entry(out, "--version", "the version");
+}
+
+static void write_subcommands(FILE *out, const struct subcommand *subcommands)
+{
+    fprintf(out, "\nSubcommands:\n");
+    for (const struct subcommand *row = subcommands; row->name; row++) {
+        struct buffer left = {0};
+        buffer_printf(&left, "%s%s%s", row->name, *row->arguments ? " " : "", row->arguments);
+        write_entry(out, left.data, row->help);
+        buffer_free(&left);
+    }
+}
+
+void option_help_write(FILE *out, enum program program, const struct subcommand *subcommands,
+                       const struct subcommand *subcommand)
+{
+    const char *name = option_program_names[program];
+    if (subcommand) {
+        fprintf(out, "usage: %s %s [OPTION]… %s\n\n%s\n", name, subcommand->name, subcommand->arguments,
+                subcommand->help);
+        write_group(out, program, subcommands, subcommand->name);
+    } else {
+        bool needs_one = *subcommands->arguments != '\0';
+        fprintf(out,
+                needs_one ? "usage: %s SUBCOMMAND [OPTION]… [ARGUMENT]…\n"
+                          : "usage: %s [SUBCOMMAND] [OPTION]… [ARGUMENT]…\n",
+                name);
+        if (!needs_one)
+            fprintf(out, "Without a subcommand: %s.\n", subcommands->name);
+        write_subcommands(out, subcommands);
+        for (const struct subcommand *row = subcommands; row->name; row++)
+            write_group(out, program, subcommands, row->name);
+    }
+    write_group(out, program, subcommands, NULL);
+    write_standard(out, program);
+    fprintf(out,
+            "\nAn option may also be given in the environment [in brackets] or as `flag = value` in a --config file;\n"
+            "the command line wins over the environment, that over the file.\n");
+}
+
+static const char *type_text(enum option_type type)
+{
+    static const char *const texts[] = {"text", "whole number", "time", "switch"};
+    return texts[type];
+}
+
+/* Text inside a Markdown table: a bar would end the cell. */
+static void write_cell(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, *text == '|' ? "\\|" : "%c", *text);
+}
+
+static void write_reference_row(FILE *out, const struct option_row *row)
+{
+    fprintf(out, "| `--%s` | ", row->flag);
+    if (row->environment)
+        fprintf(out, row->secret ? "`%s`, `%s_FILE`" : "`%s`", row->environment, row->environment);
+    fprintf(out, " | %s | ", type_text(row->type));
+    if (row->fallback)
+        fprintf(out, "`%s`", row->fallback);
+    fprintf(out, " | ");
+    const char *gap = "";
+    for (enum program program = PROGRAM_SCORER; program <= PROGRAM_REGISTRY; program++)
+        if (option_is_of(row, program)) {
+            fprintf(out, "%s%s", gap, option_program_names[program]);
+            gap = ", ";
+        }
+    fprintf(out, " | ");
+    write_cell(out, row->help);
+    fprintf(out, " |\n");
+}
+
+void options_write_reference(FILE *out)
+{
+    fprintf(
+        out,
+        "# Configuration\n\n"
+        "Generated from `base/option_table.h` by `make docs`; do not edit.\n\n"
+        "An option is given on the command line (`--flag value` or `--flag=value`), in the environment, or in the file "
+        "named by\n`--config` (one `flag = value` a line; `#` starts a comment; double quotes keep blanks and `#` in a "
+        "value; an option of another\nprogram is passed over, an unknown one refused). The command line wins over the "
+        "environment, that over the file, that over the\ndefault. An empty variable counts as not given.\n\n"
+        "A time is a whole number with its unit: `250us`, `100ms`, `25s`, `5m`, `1h`. A switch in the environment or a "
+        "file is `true` or\n`false` (also `1`, `yes`, `on`; `0`, `no`, `off`). A variable ending in `_FILE` names a "
+        "file "
+        "that holds the secret.\n\n"
+        "`-X NAME=VALUE` (repeatable; scorer and producer) sets a property of librdkafka, as does the variable "
+        "`KAFKA_NAME` with the\nproperty's name in capitals and underscores for dots (`KAFKA_SASL_USERNAME`; "
+        "`KAFKA_SASL_PASSWORD_FILE` names a file that\nholds the value). `--param NAME=VALUE` (repeatable; trainer) "
+        "sets a "
+        "parameter of the model.\n\n"
+        "Exit status of all programs: 0 done, 1 failed, 2 wrong usage.\n\n"
+        "| option | environment | kind | default | programs | meaning |\n|---|---|---|---|---|---|\n");
+    for (int id = 0; id < OPTION_COUNT_; id++)
+        write_reference_row(out, &option_rows[id]);
+}

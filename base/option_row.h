@@ -1,0 +1,86 @@
+/* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c alone. */
+#ifndef BASE_OPTION_ROW_H
+#define BASE_OPTION_ROW_H
+
+#include "base/memory.h"
+#include "base/options.h"
+
+enum option_type { OPTION_TYPE_TEXT, OPTION_TYPE_INTEGER, OPTION_TYPE_DURATION, OPTION_TYPE_FLAG };
+
+struct option_row {
+    const char *flag;        /* also the config file's key; unique within a program */
+    const char *environment; /* NULL: none */
+    enum option_type type;
+    const char *fallback; /* the default; NULL: none */
+    unsigned programs;    /* bit 1 << enum program */
+    bool secret;          /* accepted as ENVIRONMENT_FILE too; never printed */
+    bool shipped;         /* the default names a file that is installed with the programs: see options_shipped_path */
+    const char *metavar;  /* NULL for flags */
+    const char *help;
+};
+
+extern const struct option_row option_rows[OPTION_COUNT_];
+extern const char *const option_program_names[4]; /* "scorer", …; by enum program */
+
+static inline bool option_is_of(const struct option_row *row, enum program program)
+{
+    return row->programs >> program & 1;
+}
+
+/* Who gave a value; a higher one wins. */
+enum option_source { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_ENVIRONMENT, OPTION_FROM_FLAG };
+
+struct option_value {
+    const char *text; /* in the arena or the table; NULL: none */
+    int64_t number;   /* see option_value_read */
+    enum option_source source;
+};
+
+struct option_pairs {
+    struct option_pair *items;
+    size_t count;
+};
+
+struct options {
+    enum program program;
+    const struct subcommand *subcommand;
+    struct arena arena; /* every text that was given */
+    struct option_value values[OPTION_COUNT_];
+    struct option_pairs properties, params, environment;
+    const char **arguments;
+    size_t argument_count;
+};
+
+/* Keeps the value unless a higher source has given one; the same source again replaces it. Copies the text. */
+MUST_USE enum status option_give(struct options *options, enum option_id id, const char *value,
+                                 enum option_source source, const char *named, struct error *err);
+
+/* "NAME=VALUE" into a list; `named` is what to call it in an error. */
+MUST_USE enum status option_add_pair(struct options *options, struct option_pairs *pairs, const char *assignment,
+                                     const char *named, struct error *err);
+void option_add_named_pair(struct options *options, struct option_pairs *pairs, const char *name, const char *value);
+
+/* The option of that name in this program, or -1. */
+int option_find(enum program program, const char *flag, size_t flag_bytes);
+
+/* option_sources.c: what the environment and the config file give. */
+MUST_USE enum status option_read_environment(struct options *options, char **environment, struct error *err);
+MUST_USE enum status option_read_file(struct options *options, const char *path, struct error *err);
+
+/* -X goes to Kafka clients, --param to models. */
+bool option_program_has_properties(enum program program);
+bool option_program_has_params(enum program program);
+
+/* Checks a value and reads it as a number (a duration in microseconds, a flag as 0 or 1; 0 for text). On failure says
+ * what would be right, without repeating the value of a secret. `source` is "--workers", "WORKERS" or "x.conf:3". */
+MUST_USE enum status option_value_read(const struct option_row *row, const char *value, const char *source,
+                                       int64_t *out, struct error *err);
+
+/* Of `names` (count of them, NULLs passed over) the one that `given` most likely meant, or NULL. */
+const char *option_nearest(const char *given, const char *const *names, size_t count);
+
+/* --help of the program (subcommand NULL) or of one subcommand. */
+void option_help_write(FILE *out, enum program program, const struct subcommand *subcommands,
+                       const struct subcommand *subcommand);
+
+#endif

@@ -1,0 +1,193 @@
+/* Options given by the environment and by the config file. Called by options_parse, behind the command line, whose
+ * values win. Must never print a secret's value. */
+#include "base/option_row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+enum { SECRET_LIMIT_BYTES = 64 * 1024, FILE_LIMIT_BYTES = 1024 * 1024 };
+
+/* The variable's value; NULL where it is not set or empty, which counts as not given. */
+static const char *environment_value(char **environment, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (char **at = environment; at && *at; at++)
+        if (strncmp(*at, name, bytes) == 0 && (*at)[bytes] == '=')
+            return (*at)[bytes + 1] ? *at + bytes + 1 : NULL;
+    return NULL;
+}
+
+/* The content of the file that NAME_FILE names, without line ends behind it. */
+static enum status secret_read(struct options *options, const char *variable, const char *path, const char **out,
+                               struct error *err)
+{
+    struct buffer content = {0};
+    enum status status = file_read(path, SECRET_LIMIT_BYTES, &content, err);
+    while (content.bytes && (content.data[content.bytes - 1] == '\n' || content.data[content.bytes - 1] == '\r'))
+        content.bytes--;
+    if (status != STATUS_OK)
+        error_prefix(err, "environment variable %s", variable);
+    else if (content.bytes == 0 || memchr(content.data, '\0', content.bytes))
+        status = error_set(err, STATUS_INVALID, "environment variable %s: %s is empty or not a text", variable, path);
+    else
+        *out = arena_text(&options->arena, content.data, content.bytes);
+    if (content.data)
+        explicit_bzero(content.data, content.capacity);
+    buffer_free(&content);
+    return status == STATUS_OK ? STATUS_OK : STATUS_INVALID;
+}
+
+/* NAME, or what the file named by NAME_FILE holds. *out stays NULL where neither is set. */
+static enum status secret_value(struct options *options, char **environment, const char *name, const char **out,
+                                struct error *err)
+{
+    char variable[128];
+    snprintf(variable, sizeof variable, "%s_FILE", name);
+    const char *path = environment_value(environment, variable);
+    *out = environment_value(environment, name);
+    if (*out && path)
+        return error_set(err, STATUS_INVALID, "environment variables %s and %s are both set: unset one", name,
+                         variable);
+    return path ? secret_read(options, variable, path, out, err) : STATUS_OK;
+}
+
+/* KAFKA_<PROPERTY> and, for passwords in files, KAFKA_<PROPERTY>_FILE. */
+static enum status add_kafka_variable(struct options *options, char **environment, const char *assignment,
+                                      struct error *err)
+{
+    static const char own[] = "KAFKA_BOOTSTRAP_SERVERS", suffix[] = "_FILE";
+    const char *equals = strchr(assignment, '=');
+    if (strncmp(assignment, "KAFKA_", 6) != 0 || !equals || equals[1] == '\0')
+        return STATUS_OK;
+    char *name = arena_text(&options->arena, assignment, (size_t)(equals - assignment));
+    if (strcmp(name, own) == 0)
+        return STATUS_OK;
+    const char *value = equals + 1;
+    size_t bytes = strlen(name), suffix_bytes = sizeof suffix - 1;
+    if (bytes > suffix_bytes && strcmp(name + bytes - suffix_bytes, suffix) == 0) {
+        name[bytes - suffix_bytes] = '\0';
+        enum status status = secret_value(options, environment, name, &value, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    option_add_named_pair(options, &options->environment, name, value);
+    return STATUS_OK;
+}
+
+static enum status read_variable(struct options *options, char **environment, enum option_id id, struct error *err)
+{
+    const struct option_row *row = &option_rows[id];
+    const char *value = NULL;
+    char named[128];
+    enum status status = STATUS_OK;
+    if (!row->environment || !option_is_of(row, options->program))
+        return STATUS_OK;
+    if (row->secret)
+        status = secret_value(options, environment, row->environment, &value, err);
+    else
+        value = environment_value(environment, row->environment);
+    if (status != STATUS_OK || !value)
+        return status;
+    snprintf(named, sizeof named, "environment variable %s", row->environment);
+    return option_give(options, id, value, OPTION_FROM_ENVIRONMENT, named, err);
+}
+
+enum status option_read_environment(struct options *options, char **environment, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (int id = 0; id < OPTION_COUNT_ && status == STATUS_OK; id++)
+        status = read_variable(options, environment, (enum option_id)id, err);
+    bool wanted = option_program_has_properties(options->program);
+    for (char **at = environment; wanted && at && *at && status == STATUS_OK; at++)
+        status = add_kafka_variable(options, environment, *at, err);
+    return status;
+}
+
+static char *trimmed(char *text)
+{
+    static const char blanks[] = " \t\r";
+    text += strspn(text, blanks);
+    size_t bytes = strlen(text);
+    while (bytes && strchr(blanks, text[bytes - 1]))
+        text[--bytes] = '\0';
+    return text;
+}
+
+/* Cuts the comment: a # at the start of the line or behind a blank. Inside double quotes # is an ordinary character. */
+static void cut_comment(char *line)
+{
+    bool quoted = false;
+    for (char *at = line; *at; at++) {
+        if (*at == '"')
+            quoted = !quoted;
+        if (*at == '#' && !quoted && (at == line || at[-1] == ' ' || at[-1] == '\t')) {
+            *at = '\0';
+            return;
+        }
+    }
+}
+
+static char *unquoted(char *value)
+{
+    size_t bytes = strlen(value);
+    if (bytes < 2 || value[0] != '"' || value[bytes - 1] != '"')
+        return value;
+    value[bytes - 1] = '\0';
+    return value + 1;
+}
+
+static bool of_any_program(const char *key)
+{
+    for (enum program program = PROGRAM_SCORER; program <= PROGRAM_REGISTRY; program++)
+        if (option_find(program, key, strlen(key)) >= 0)
+            return true;
+    return false;
+}
+
+/* One `flag = value` line. A key of another program is passed over, so that one file can serve all of them. */
+static enum status read_line(struct options *options, char *line, const char *path, size_t number, struct error *err)
+{
+    cut_comment(line);
+    char *key = trimmed(line);
+    if (*key == '\0')
+        return STATUS_OK;
+    char *equals = strchr(key, '=');
+    if (!equals)
+        return error_set(err, STATUS_INVALID, "%s:%zu: not of the form `flag = value`", path, number);
+    *equals = '\0';
+    key = trimmed(key);
+    int id = option_find(options->program, key, strlen(key));
+    if (id < 0 && of_any_program(key))
+        return STATUS_OK;
+    if (id < 0 || id == OPTION_CONFIG)
+        return error_set(err, STATUS_INVALID, "%s:%zu: '%s' is no option that a file can set", path, number, key);
+    struct buffer named = {0};
+    buffer_printf(&named, "%s:%zu: %s", path, number, key);
+    enum status status =
+        option_give(options, (enum option_id)id, unquoted(trimmed(equals + 1)), OPTION_FROM_FILE, named.data, err);
+    buffer_free(&named);
+    return status;
+}
+
+enum status option_read_file(struct options *options, const char *path, struct error *err)
+{
+    struct buffer content = {0};
+    enum status status = file_read(path, FILE_LIMIT_BYTES, &content, err);
+    if (status != STATUS_OK)
+        error_prefix(err, "--config");
+    char *line = content.data;
+    for (size_t number = 1; status == STATUS_OK && line; number++) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end = '\0';
+        status = read_line(options, line, path, number, err);
+        line = end ? end + 1 : NULL;
+    }
+    if (content.data)
+        explicit_bzero(content.data, content.capacity);
+    buffer_free(&content);
+    return status;
+}

@@ -1,0 +1,150 @@
+/* The option table as data, and the values' grammar: integers, durations, switches. Called by options.c while a program
+ * starts. Must never print a secret's value. */
+#include "base/option_row.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { S = 1 << PROGRAM_SCORER, P = 1 << PROGRAM_PRODUCER, T = 1 << PROGRAM_TRAINER, R = 1 << PROGRAM_REGISTRY };
+enum { OPTION_SECRET = 1, OPTION_SHIPPED = 2 };
+
+const struct option_row option_rows[OPTION_COUNT_] = {
+#define OPTION_ROW(id, flag, environment, type, fallback, programs, flags, metavar, help) \
+    [OPTION_##id] = {flag, \
+                     environment, \
+                     OPTION_TYPE_##type, \
+                     fallback, \
+                     programs, \
+                     ((flags)&OPTION_SECRET) != 0, \
+                     ((flags)&OPTION_SHIPPED) != 0, \
+                     metavar, \
+                     help},
+    OPTION_TABLE(OPTION_ROW)
+#undef OPTION_ROW
+};
+
+const char *const option_program_names[4] = {"scorer", "producer", "trainer", "registry"};
+
+bool option_program_has_properties(enum program program)
+{
+    return program == PROGRAM_SCORER || program == PROGRAM_PRODUCER;
+}
+
+bool option_program_has_params(enum program program)
+{
+    return program == PROGRAM_TRAINER;
+}
+
+/* Decimal digits with an optional minus, nothing before; *end is where they stop. */
+static bool read_digits(const char *text, int64_t *out, const char **end)
+{
+    const char *digits = text + (*text == '-');
+    if (*digits < '0' || *digits > '9')
+        return false;
+    char *stopped = NULL;
+    errno = 0;
+    *out = strtoll(text, &stopped, 10);
+    *end = stopped;
+    return errno == 0;
+}
+
+static bool read_integer(const char *text, int64_t *out)
+{
+    const char *end = NULL;
+    return read_digits(text, out, &end) && *end == '\0';
+}
+
+static bool read_duration(const char *text, int64_t *out)
+{
+    static const struct {
+        const char *name;
+        int64_t us;
+    } units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60 * 1000000LL}, {"h", 3600 * 1000000LL}};
+    const char *end = NULL;
+    if (!read_digits(text, out, &end) || *out < 0)
+        return false;
+    if (*out == 0 && *end == '\0')
+        return true;
+    for (size_t u = 0; u < sizeof units / sizeof *units; u++)
+        if (strcmp(end, units[u].name) == 0)
+            return !__builtin_mul_overflow(*out, units[u].us, out);
+    return false;
+}
+
+static bool read_switch(const char *text, int64_t *out)
+{
+    static const char *const words[2][5] = {{"0", "false", "no", "off", ""}, {"1", "true", "yes", "on", "1"}};
+    for (int64_t state = 0; state < 2; state++)
+        for (size_t w = 0; w < 5; w++)
+            if (strcasecmp(text, words[state][w]) == 0) {
+                *out = state;
+                return true;
+            }
+    return false;
+}
+
+enum status option_value_read(const struct option_row *row, const char *value, const char *source, int64_t *out,
+                              struct error *err)
+{
+    static const char *const wanted[] = {
+        [OPTION_TYPE_TEXT] = "a text",
+        [OPTION_TYPE_INTEGER] = "a whole number",
+        [OPTION_TYPE_DURATION] = "a time such as 250us, 100ms, 25s, 5m or 1h",
+        [OPTION_TYPE_FLAG] = "true or false",
+    };
+    int64_t number = 0;
+    bool fits = true;
+    if (row->type == OPTION_TYPE_INTEGER)
+        fits = read_integer(value, &number);
+    else if (row->type == OPTION_TYPE_DURATION)
+        fits = read_duration(value, &number);
+    else if (row->type == OPTION_TYPE_FLAG)
+        fits = read_switch(value, &number);
+    if (!fits && row->secret)
+        return error_set(err, STATUS_INVALID, "%s must be %s", source, wanted[row->type]);
+    if (!fits)
+        return error_set(err, STATUS_INVALID, "%s must be %s, not '%s'", source, wanted[row->type], value);
+    *out = number;
+    return STATUS_OK;
+}
+
+static size_t min_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance; texts over 63 bytes are far from everything. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[64], a_bytes = strlen(a), b_bytes = strlen(b);
+    if (a_bytes > 63 || b_bytes > 63)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_bytes; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_bytes; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_bytes; j++) {
+            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = min_of(replaced, min_of(row[j - 1], diagonal) + 1);
+        }
+    }
+    return row[b_bytes];
+}
+
+const char *option_nearest(const char *given, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    size_t best = strlen(given) / 3 + 2;
+    for (size_t n = 0; n < count; n++) {
+        size_t distance = names[n] ? edit_distance(given, names[n]) : SIZE_MAX;
+        if (distance < best) {
+            best = distance;
+            nearest = names[n];
+        }
+    }
+    return nearest;
+}

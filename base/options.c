@@ -1,0 +1,397 @@
+/* The command line, and the options as programs see them: see options.h. Parsed once by the main thread while a program
+ * starts; read-only and shared by all threads afterwards. Must never print a secret's value. */
+#include "base/option_row.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+extern char **environ;
+
+/* The command line on its way into `options`. */
+struct parse {
+    struct options *options;
+    const struct subcommand *subcommands;
+    char **at, **end; /* the arguments that are left */
+    bool help, version, flags_over;
+};
+
+int option_find(enum program program, const char *flag, size_t flag_bytes)
+{
+    for (int id = 0; id < OPTION_COUNT_; id++)
+        if (option_is_of(&option_rows[id], program) && strlen(option_rows[id].flag) == flag_bytes &&
+            memcmp(option_rows[id].flag, flag, flag_bytes) == 0)
+            return id;
+    return -1;
+}
+
+enum status option_give(struct options *options, enum option_id id, const char *value, enum option_source source,
+                        const char *named, struct error *err)
+{
+    struct option_value *slot = &options->values[id];
+    int64_t number = 0;
+    enum status status = option_value_read(&option_rows[id], value, named, &number, err);
+    if (status == STATUS_OK && source >= slot->source)
+        *slot = (struct option_value){arena_text(&options->arena, value, strlen(value)), number, source};
+    return status;
+}
+
+void option_add_named_pair(struct options *options, struct option_pairs *pairs, const char *name, const char *value)
+{
+    pairs->items = mem_resize(pairs->items, pairs->count + 1, sizeof *pairs->items);
+    pairs->items[pairs->count++] = (struct option_pair){arena_text(&options->arena, name, strlen(name)),
+                                                        arena_text(&options->arena, value, strlen(value))};
+}
+
+enum status option_add_pair(struct options *options, struct option_pairs *pairs, const char *assignment,
+                            const char *named, struct error *err)
+{
+    const char *equals = strchr(assignment, '=');
+    if (!equals || equals == assignment)
+        return error_set(err, STATUS_INVALID, "%s needs NAME=VALUE", named);
+    const char *name = arena_text(&options->arena, assignment, (size_t)(equals - assignment));
+    option_add_named_pair(options, pairs, name, equals + 1);
+    return STATUS_OK;
+}
+
+/* The value of a flag: behind its '=' (given), or the next argument. NULL with err set where there is none. */
+static const char *take_value(struct parse *parse, const char *given, const char *named, struct error *err)
+{
+    if (given)
+        return given;
+    if (parse->at < parse->end)
+        return *parse->at++;
+    error_set(err, STATUS_INVALID, "%s needs a value", named);
+    return NULL;
+}
+
+static enum status refuse_flag(const struct parse *parse, const char *named, struct error *err)
+{
+    const char *known[OPTION_COUNT_ + 3] = {0};
+    enum program program = parse->options->program;
+    for (int id = 0; id < OPTION_COUNT_; id++)
+        known[id] = option_is_of(&option_rows[id], program) ? option_rows[id].flag : NULL;
+    known[OPTION_COUNT_] = "help";
+    known[OPTION_COUNT_ + 1] = "version";
+    known[OPTION_COUNT_ + 2] = option_program_has_params(program) ? "param" : NULL;
+    const char *nearest = option_nearest(named + strspn(named, "-"), known, OPTION_COUNT_ + 3);
+    if (nearest)
+        return error_set(err, STATUS_INVALID, "unknown flag %s: did you mean --%s?", named, nearest);
+    return error_set(err, STATUS_INVALID, "unknown flag %s", named);
+}
+
+static enum status parse_pair(struct parse *parse, struct option_pairs *pairs, const char *given, const char *named,
+                              struct error *err)
+{
+    const char *assignment = take_value(parse, given, named, err);
+    return assignment ? option_add_pair(parse->options, pairs, assignment, named, err) : STATUS_INVALID;
+}
+
+/* `named` is the flag as written, without its value: "--workers". */
+static enum status parse_named_flag(struct parse *parse, const char *named, const char *given, struct error *err)
+{
+    struct options *options = parse->options;
+    const char *flag = named + 2;
+    bool *standard = strcmp(flag, "help") == 0 ? &parse->help : strcmp(flag, "version") == 0 ? &parse->version : NULL;
+    if (standard && given)
+        return error_set(err, STATUS_INVALID, "%s takes no value", named);
+    if (standard) {
+        *standard = true;
+        return STATUS_OK;
+    }
+    if (strcmp(flag, "param") == 0 && option_program_has_params(options->program))
+        return parse_pair(parse, &options->params, given, named, err);
+    int id = option_find(options->program, flag, strlen(flag));
+    if (id < 0)
+        return refuse_flag(parse, named, err);
+    if (option_rows[id].type == OPTION_TYPE_FLAG && !given)
+        given = "true";
+    const char *value = take_value(parse, given, named, err);
+    return value ? option_give(options, (enum option_id)id, value, OPTION_FROM_FLAG, named, err) : STATUS_INVALID;
+}
+
+static enum status parse_long(struct parse *parse, const char *argument, struct error *err)
+{
+    size_t name_bytes = strcspn(argument, "=");
+    const char *given = argument[name_bytes] ? argument + name_bytes + 1 : NULL;
+    return parse_named_flag(parse, arena_text(&parse->options->arena, argument, name_bytes), given, err);
+}
+
+static enum status parse_short(struct parse *parse, const char *argument, struct error *err)
+{
+    struct options *options = parse->options;
+    if (strcmp(argument, "-h") == 0) {
+        parse->help = true;
+        return STATUS_OK;
+    }
+    if (argument[1] == 'X' && option_program_has_properties(options->program))
+        return parse_pair(parse, &options->properties, argument[2] ? argument + 2 : NULL, "-X", err);
+    return refuse_flag(parse, arena_text(&options->arena, argument, strcspn(argument, "=")), err);
+}
+
+static void add_argument(struct options *options, const char *argument)
+{
+    options->arguments = mem_resize(options->arguments, options->argument_count + 1, sizeof *options->arguments);
+    options->arguments[options->argument_count++] = arena_text(&options->arena, argument, strlen(argument));
+}
+
+static enum status unknown_subcommand(const struct subcommand *subcommands, const char *given, struct error *err)
+{
+    const char *known[32] = {0};
+    size_t count = 0;
+    for (; subcommands[count].name && count < 32; count++)
+        known[count] = subcommands[count].name;
+    const char *nearest = option_nearest(given, known, count);
+    if (nearest)
+        return error_set(err, STATUS_INVALID, "unknown subcommand '%s': did you mean '%s'?", given, nearest);
+    return error_set(err, STATUS_INVALID, "unknown subcommand '%s'", given);
+}
+
+/* The first argument that is no flag names the subcommand; what follows are its arguments. */
+static enum status parse_positional(struct parse *parse, const char *argument, struct error *err)
+{
+    struct options *options = parse->options;
+    if (options->subcommand) {
+        add_argument(options, argument);
+        return STATUS_OK;
+    }
+    for (const struct subcommand *row = parse->subcommands; row->name; row++)
+        if (strcmp(row->name, argument) == 0) {
+            options->subcommand = row;
+            return STATUS_OK;
+        }
+    return unknown_subcommand(parse->subcommands, argument, err);
+}
+
+static enum status parse_argument(struct parse *parse, const char *argument, struct error *err)
+{
+    if (parse->flags_over || argument[0] != '-' || argument[1] == '\0')
+        return parse_positional(parse, argument, err);
+    if (strcmp(argument, "--") == 0) {
+        parse->flags_over = true;
+        return STATUS_OK;
+    }
+    return argument[1] == '-' ? parse_long(parse, argument, err) : parse_short(parse, argument, err);
+}
+
+/* A shipped file's default is looked for here, then where `make install` puts it, then in the source tree of a program
+ * that was not installed. */
+static const char *shipped_path(struct options *options, const char *fallback)
+{
+    static const char *const places[] = {"../share/attrition-scorer/", "../../", "../../../"};
+    char program[PATH_MAX];
+    ssize_t bytes = readlink("/proc/self/exe", program, sizeof program - 1);
+    const char *found = fallback;
+    struct buffer path = {0};
+    for (size_t p = 0; p < 3 && bytes > 0 && access(found, F_OK) != 0; p++) {
+        program[bytes] = '\0';
+        int directory_bytes = (int)(strrchr(program, '/') - program);
+        buffer_clear(&path);
+        buffer_printf(&path, "%.*s/%s%s", directory_bytes, program, places[p], fallback);
+        if (access(path.data, F_OK) == 0)
+            found = arena_text(&options->arena, path.data, path.bytes);
+    }
+    buffer_free(&path);
+    return found;
+}
+
+static void give_defaults(struct options *options)
+{
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        const struct option_row *row = &option_rows[id];
+        struct option_value *slot = &options->values[id];
+        if (!option_is_of(row, options->program) || slot->source != OPTION_FROM_DEFAULT)
+            continue;
+        slot->text = row->fallback && row->shipped ? shipped_path(options, row->fallback) : row->fallback;
+        enum status status = STATUS_OK;
+        if (row->fallback)
+            status = option_value_read(row, row->fallback, row->flag, &slot->number, NULL);
+        assert(status == STATUS_OK);
+        (void)status;
+    }
+}
+
+/* The first row is the default where it needs no arguments. */
+static enum status choose_default(struct parse *parse, struct error *err)
+{
+    const char *arguments = parse->subcommands->arguments;
+    if (parse->options->subcommand)
+        return STATUS_OK;
+    if (arguments && *arguments)
+        return error_set(err, STATUS_INVALID, "a subcommand is missing");
+    parse->options->subcommand = parse->subcommands;
+    return STATUS_OK;
+}
+
+static enum status parse_rest(struct parse *parse, char **environment, struct error *err)
+{
+    struct options *options = parse->options;
+    enum status status = choose_default(parse, err);
+    if (status == STATUS_OK)
+        status = option_read_environment(options, environment, err);
+    const char *config = options->values[OPTION_CONFIG].text;
+    if (status == STATUS_OK && config && option_read_file(options, config, err) != STATUS_OK)
+        status = STATUS_INVALID;
+    if (status == STATUS_OK)
+        give_defaults(options);
+    return status;
+}
+
+static void answer(const struct parse *parse)
+{
+    enum program program = parse->options->program;
+    if (parse->version)
+        printf("attrition-%s " VERSION "\n", option_program_names[program]);
+    else
+        option_help_write(stdout, program, parse->subcommands, parse->options->subcommand);
+}
+
+enum status options_parse(enum program program, const struct subcommand *subcommands, int argc, char **argv,
+                          char **environment, struct options **out, bool *exit_now, struct error *err)
+{
+    struct options *options = mem_zeroed(1, sizeof *options);
+    options->program = program;
+    struct parse parse = {.options = options, .subcommands = subcommands, .at = argv + (argc > 0), .end = argv + argc};
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && parse.at < parse.end)
+        status = parse_argument(&parse, *parse.at++, err);
+    bool standard = status == STATUS_OK && (parse.help || parse.version);
+    if (standard)
+        answer(&parse);
+    if (standard && !options->subcommand)
+        options->subcommand = subcommands;
+    if (!standard && status == STATUS_OK)
+        status = parse_rest(&parse, environment, err);
+    if (status != STATUS_OK) {
+        options_free(options);
+        return STATUS_INVALID;
+    }
+    *exit_now = standard;
+    *out = options;
+    return STATUS_OK;
+}
+
+void options_free(struct options *options)
+{
+    if (!options)
+        return;
+    free(options->properties.items);
+    free(options->params.items);
+    free(options->environment.items);
+    free(options->arguments);
+    arena_free(&options->arena);
+    free(options);
+}
+
+static const struct option_value *value_of(const struct options *options, enum option_id id)
+{
+    assert(option_is_of(&option_rows[id], options->program));
+    return &options->values[id];
+}
+
+const char *options_text(const struct options *options, enum option_id id)
+{
+    return value_of(options, id)->text;
+}
+
+int64_t options_integer(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_TYPE_INTEGER);
+    return value_of(options, id)->number;
+}
+
+int64_t options_duration_us(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_TYPE_DURATION);
+    return value_of(options, id)->number;
+}
+
+bool options_flag(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_TYPE_FLAG);
+    return value_of(options, id)->number != 0;
+}
+
+bool options_given(const struct options *options, enum option_id id)
+{
+    return value_of(options, id)->source != OPTION_FROM_DEFAULT;
+}
+
+const struct subcommand *options_subcommand(const struct options *options)
+{
+    return options->subcommand;
+}
+
+size_t options_argument_count(const struct options *options)
+{
+    return options->argument_count;
+}
+
+const char *options_argument(const struct options *options, size_t index)
+{
+    assert(index < options->argument_count);
+    return options->arguments[index];
+}
+
+static size_t pairs_of(const struct option_pairs *pairs, const struct option_pair **out)
+{
+    *out = pairs->items;
+    return pairs->count;
+}
+
+size_t options_properties(const struct options *options, const struct option_pair **out)
+{
+    return pairs_of(&options->properties, out);
+}
+
+size_t options_params(const struct options *options, const struct option_pair **out)
+{
+    return pairs_of(&options->params, out);
+}
+
+size_t options_environment(const struct options *options, const struct option_pair **out)
+{
+    return pairs_of(&options->environment, out);
+}
+
+static enum status log_choose(const struct options *options, struct error *err)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    const char *level = options_text(options, OPTION_LOG_LEVEL), *format = options_text(options, OPTION_LOG_FORMAT);
+    int chosen = -1;
+    for (int l = LOG_LEVEL_ERROR; l <= LOG_LEVEL_DEBUG; l++)
+        if (strcmp(levels[l], level) == 0)
+            chosen = l;
+    if (chosen < 0)
+        return error_set(err, STATUS_INVALID, "log-level must be error, warn, info or debug, not '%s'", level);
+    bool json = strcmp(format, "json") == 0;
+    if (!json && strcmp(format, "text") != 0)
+        return error_set(err, STATUS_INVALID, "log-format must be text or json, not '%s'", format);
+    log_setup((enum log_level)chosen, json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+    return STATUS_OK;
+}
+
+int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv)
+{
+    const char *name = option_program_names[program];
+    struct options *options = NULL;
+    struct error err = {0};
+    bool exit_now = false;
+    int exit_status = 0;
+    enum status status = options_parse(program, subcommands, argc, argv, environ, &options, &exit_now, &err);
+    if (status == STATUS_OK && !exit_now)
+        status = log_choose(options, &err);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "%s: %s; try `%s --help`\n", name, err.text, name);
+        exit_status = 2;
+    } else if (!exit_now) {
+        exit_status = options_subcommand(options)->run(options);
+    }
+    options_free(options);
+    return exit_status;
+}
