@@ -1,0 +1,601 @@
+/* librdkafka as all programs here use it: see client.h.
+ *
+ * Called at start by every program and every loop, from their own threads; librdkafka calls log_cb from its threads and
+ * error_cb and stats_cb from whoever polls. What is known about the brokers is one state for the process, because all
+ * its clients talk to one cluster: a change of it is one log line, however many clients notice. Never prints a value
+ * that may be a secret. */
+#include "kafka/client.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum {
+    SCOPE_CONSUMER = 1,
+    SCOPE_PRODUCER = 2,
+    WAIT_STEP_MS = 1000,
+    CALL_TIMEOUT_MS = 10000,
+    AWAY_AFTER_US = 2000000,    /* no broker up for so long is worth a line */
+    REPEAT_AFTER_US = 30000000, /* the same kind of line from librdkafka again at the earliest after this */
+    TOPIC_TRIES = 20,
+};
+
+/* Properties that are not the user's, each with the reason. */
+static const struct kafka_property refused[] = {
+    {"transactional.id", "it is made from group, instance and worker, so that a restart fences its own past"},
+    {"enable.idempotence", "without it a retry could repeat or reorder records"},
+    {"isolation.level", "only committed records may be read, or aborted work would count"},
+    {"enable.auto.commit", "offsets are committed together with the outputs they belong to"},
+    {"auto.commit.enable", "offsets are committed together with the outputs they belong to"},
+    {"enable.auto.offset.store", "offsets are committed together with the outputs they belong to"},
+    {"offset.store.method", "offsets are committed together with the outputs they belong to"},
+    {"delivery.report.only.error", "delivery reports decide when offsets may be committed"},
+    {"partition.assignment.strategy", "the loops are written for eager assignment (range,roundrobin)"},
+    {"group.id", "it is set by --group-id or GROUP_ID"},
+    {"group.instance.id", "it is made from --instance-id or INSTANCE_ID"},
+    {"enable.partition.eof", "it is set by --exit-at-end"},
+};
+
+static const struct kafka_property defaults[] = {
+    {"partitioner", "murmur2_random"}, /* Java's: else joins with Java producers break */
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "earliest"},
+    {"partition.assignment.strategy", "range,roundrobin"},
+    {"acks", "all"},
+    {"linger.ms", "5"},
+    {"socket.keepalive.enable", "true"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {"log.connection.close", "false"},
+    {"statistics.interval.ms", "1000"}, /* feeds stats_cb: whether a broker is up */
+};
+
+/* A librdkafka property and which client types know it; read once from librdkafka's own list. */
+struct known_property {
+    char name[64];
+    unsigned scope;
+};
+
+static struct {
+    struct known_property *items;
+    size_t count;
+} known;
+static pthread_once_t known_once = PTHREAD_ONCE_INIT;
+
+/* What the process knows of its brokers. Guarded by the mutex. */
+static struct {
+    pthread_mutex_t mutex;
+    bool up, away_told;
+    int64_t suspect_since_us; /* steady clock; 0: not suspect */
+    uint64_t denials;
+    char reason[256];
+    struct {
+        char facility[24];
+        int64_t told_us;
+        unsigned held_back;
+    } lines[32];
+    size_t line_count;
+    char noticed[64][64]; /* ignored variables already told */
+    size_t noticed_count;
+} state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void known_add(const char *line)
+{
+    char name[64], scope[8];
+    if (sscanf(line, " %63[a-z.A-Z0-9_-] | %7[*CP]", name, scope) != 2)
+        return;
+    known.items = mem_resize(known.items, known.count + 1, sizeof *known.items);
+    struct known_property *item = &known.items[known.count++];
+    snprintf(item->name, sizeof item->name, "%s", name);
+    item->scope = scope[0] == 'C' ? SCOPE_CONSUMER : scope[0] == 'P' ? SCOPE_PRODUCER : SCOPE_CONSUMER | SCOPE_PRODUCER;
+}
+
+static void known_load(void)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *memory = open_memstream(&text, &bytes);
+    if (!memory)
+        return;
+    rd_kafka_conf_properties_show(memory);
+    fclose(memory);
+    char *position = NULL;
+    for (char *line = strtok_r(text, "\n", &position); line; line = strtok_r(NULL, "\n", &position))
+        known_add(line);
+    free(text);
+}
+
+/* Whether a client of this type has a use for the property; true for names the list does not have (hidden ones). */
+static bool applies(const char *name, rd_kafka_type_t type)
+{
+    pthread_once(&known_once, known_load);
+    unsigned scope = 0;
+    for (size_t i = 0; i < known.count; i++)
+        if (!strcmp(known.items[i].name, name))
+            scope |= known.items[i].scope;
+    return !scope || scope & (type == RD_KAFKA_CONSUMER ? SCOPE_CONSUMER : SCOPE_PRODUCER);
+}
+
+static bool may_be_secret(const char *name)
+{
+    static const char *const parts[] = {"password", "secret", "pem", "oauthbearer.config", "token"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(name, parts[i]))
+            return true;
+    return false;
+}
+
+static const char *reason_refused(const char *name)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (!strcmp(refused[i].name, name))
+            return refused[i].value;
+    return NULL;
+}
+
+/* Sets one property; *unknown tells a name that librdkafka does not have (then STATUS_OK, nothing set). */
+static enum status set_property(rd_kafka_conf_t *conf, const char *given_as, const char *name, const char *value,
+                                bool *unknown, struct error *err)
+{
+    char text[256];
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, text, sizeof text);
+    *unknown = result == RD_KAFKA_CONF_UNKNOWN;
+    if (result != RD_KAFKA_CONF_INVALID)
+        return STATUS_OK;
+    if (may_be_secret(name))
+        return error_set(err, STATUS_INVALID, "%s: librdkafka refused the value of %s (not shown)", given_as, name);
+    return error_set(err, STATUS_INVALID, "%s: %s", given_as, text);
+}
+
+static enum status set_known(rd_kafka_conf_t *conf, rd_kafka_type_t type, const struct kafka_property *property,
+                             struct error *err)
+{
+    bool unknown;
+    if (!applies(property->name, type))
+        return STATUS_OK;
+    enum status status = set_property(conf, "default", property->name, property->value, &unknown, err);
+    assert(status != STATUS_OK || !unknown);
+    return status;
+}
+
+static void notice_ignored(const char *variable, const char *name)
+{
+    bool tell = true;
+    pthread_mutex_lock(&state.mutex);
+    for (size_t i = 0; i < state.noticed_count; i++)
+        if (!strcmp(state.noticed[i], variable))
+            tell = false;
+    if (tell && state.noticed_count < sizeof state.noticed / sizeof *state.noticed)
+        snprintf(state.noticed[state.noticed_count++], sizeof *state.noticed, "%s", variable);
+    pthread_mutex_unlock(&state.mutex);
+    if (tell)
+        log_info("kafka", "environment variable %s is ignored: librdkafka has no property %s", variable, name);
+}
+
+/* KAFKA_SASL_USERNAME → sasl.username. False: too long to be a property. */
+static bool property_name(const char *variable, char *out, size_t capacity)
+{
+    static const char prefix[] = "KAFKA_";
+    assert(!strncmp(variable, prefix, sizeof prefix - 1));
+    const char *rest = variable + sizeof prefix - 1;
+    size_t bytes = strlen(rest);
+    if (bytes >= capacity)
+        return false;
+    for (size_t i = 0; i <= bytes; i++)
+        out[i] = rest[i] == '_' ? '.' : (char)tolower((unsigned char)rest[i]);
+    return true;
+}
+
+/* A secret given as a file: KAFKA_SASL_PASSWORD_FILE. */
+static enum status set_from_file(rd_kafka_conf_t *conf, rd_kafka_type_t type, const char *variable, const char *name,
+                                 const char *path, struct error *err)
+{
+    struct buffer content = {0};
+    bool unknown;
+    if (reason_refused(name))
+        return error_set(err, STATUS_INVALID, "%s cannot be set: %s", variable, reason_refused(name));
+    if (!applies(name, type))
+        return STATUS_OK;
+    enum status status = file_read(path, 1 << 20, &content, err);
+    if (status != STATUS_OK) {
+        error_prefix(err, "%s", variable);
+        goto done;
+    }
+    while (content.bytes && (content.data[content.bytes - 1] == '\n' || content.data[content.bytes - 1] == '\r'))
+        content.data[--content.bytes] = '\0';
+    status = set_property(conf, variable, name, content.data ? content.data : "", &unknown, err);
+done:
+    buffer_free(&content);
+    return status;
+}
+
+static bool is_known(const char *name)
+{
+    pthread_once(&known_once, known_load);
+    for (size_t i = 0; i < known.count; i++)
+        if (!strcmp(known.items[i].name, name))
+            return true;
+    return false;
+}
+
+static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t type, const struct option_pair *pair,
+                                        struct error *err)
+{
+    char name[128];
+    bool unknown = true;
+    if (!strcmp(pair->name, "KAFKA_BOOTSTRAP_SERVERS")) /* an option: its flag goes before it */
+        return STATUS_OK;
+    if (property_name(pair->name, name, sizeof name)) {
+        size_t bytes = strlen(name);
+        if (bytes > 5 && !strcmp(name + bytes - 5, ".file")) {
+            name[bytes - 5] = '\0';
+            if (is_known(name))
+                return set_from_file(conf, type, pair->name, name, pair->value, err);
+            name[bytes - 5] = '.';
+        }
+        const char *reason = reason_refused(name);
+        if (reason)
+            return error_set(err, STATUS_INVALID, "%s cannot be set: %s", pair->name, reason);
+        if (!applies(name, type))
+            return STATUS_OK;
+        enum status status = set_property(conf, pair->name, name, pair->value, &unknown, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (unknown)
+        notice_ignored(pair->name, name);
+    return STATUS_OK;
+}
+
+static enum status set_from_flag(rd_kafka_conf_t *conf, rd_kafka_type_t type, const struct option_pair *pair,
+                                 struct error *err)
+{
+    bool unknown;
+    const char *reason = reason_refused(pair->name);
+    if (reason)
+        return error_set(err, STATUS_INVALID, "-X %s cannot be set: %s", pair->name, reason);
+    if (!applies(pair->name, type))
+        return STATUS_OK;
+    enum status status = set_property(conf, "-X", pair->name, pair->value, &unknown, err);
+    if (status == STATUS_OK && unknown)
+        return error_set(err, STATUS_INVALID,
+                         "-X %s: librdkafka %s has no such property (its CONFIGURATION.md lists them)", pair->name,
+                         rd_kafka_version_str());
+    return status;
+}
+
+/* One line per kind and half minute: librdkafka repeats itself while a broker is away. */
+static bool may_tell(const char *facility, unsigned *held_back)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    size_t i = 0;
+    *held_back = 0;
+    while (i < state.line_count && strcmp(state.lines[i].facility, facility))
+        i++;
+    if (i == sizeof state.lines / sizeof *state.lines)
+        return false;
+    if (i == state.line_count) {
+        snprintf(state.lines[i].facility, sizeof state.lines[i].facility, "%s", facility);
+        state.lines[i].told_us = now - REPEAT_AFTER_US;
+        state.lines[i].held_back = 0;
+        state.line_count++;
+    }
+    if (now - state.lines[i].told_us < REPEAT_AFTER_US) {
+        state.lines[i].held_back++;
+        return false;
+    }
+    *held_back = state.lines[i].held_back;
+    state.lines[i].held_back = 0;
+    state.lines[i].told_us = now;
+    return true;
+}
+
+static void tell(enum log_level level, const char *facility, const char *text)
+{
+    unsigned held_back;
+    pthread_mutex_lock(&state.mutex);
+    bool go = may_tell(facility, &held_back);
+    pthread_mutex_unlock(&state.mutex);
+    if (go && held_back)
+        log_line(level, "kafka", "%s: %s (%u more held back)", facility, text, held_back);
+    else if (go)
+        log_line(level, "kafka", "%s: %s", facility, text);
+}
+
+/* librdkafka's threads. Connection failures become the reason of the one line that says that brokers are away. */
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+    (void)client;
+    if (level >= 7) {
+        log_debug("kafka", "%s: %s", facility, text);
+        return;
+    }
+    if (!strcmp(facility, "FAIL") || !strcmp(facility, "ERROR")) {
+        const char *detail = strncmp(text, "[thrd:", 6) ? NULL : strstr(text, "]: ");
+        pthread_mutex_lock(&state.mutex);
+        if (!strcmp(facility, "FAIL"))
+            snprintf(state.reason, sizeof state.reason, "%.*s", (int)sizeof state.reason - 1,
+                     detail ? detail + 3 : text);
+        pthread_mutex_unlock(&state.mutex);
+        log_debug("kafka", "%s: %s", facility, text);
+        return;
+    }
+    tell(level <= 3 ? LOG_LEVEL_ERROR : level == 4 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, facility, text);
+}
+
+static void note_denied(const char *reason)
+{
+    pthread_mutex_lock(&state.mutex);
+    state.denials++;
+    snprintf(state.reason, sizeof state.reason, "%s", reason);
+    pthread_mutex_unlock(&state.mutex);
+    tell(LOG_LEVEL_ERROR, "denied", reason);
+}
+
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+    (void)opaque;
+    char fatal[256];
+    switch (code) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+        return;
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        pthread_mutex_lock(&state.mutex);
+        if (!state.suspect_since_us)
+            state.suspect_since_us = clock_steady_us(&clock_system);
+        pthread_mutex_unlock(&state.mutex);
+        return;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__SSL:
+        note_denied(reason);
+        return;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        if (rd_kafka_fatal_error(client, fatal, sizeof fatal))
+            tell(LOG_LEVEL_ERROR, "fatal", fatal);
+        return;
+    default:
+        tell(LOG_LEVEL_WARN, rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
+    }
+}
+
+/* Puts what was learnt into the state; returns +1 when brokers are back, -1 when they have just been found away. */
+static int note_brokers(bool any_up, char *reason, size_t capacity)
+{
+    int change = 0;
+    pthread_mutex_lock(&state.mutex);
+    int64_t now = clock_steady_us(&clock_system);
+    if (any_up) {
+        change = state.away_told;
+        state.up = true;
+        state.away_told = false;
+        state.suspect_since_us = 0;
+    } else if (state.suspect_since_us && now - state.suspect_since_us > AWAY_AFTER_US) {
+        change = state.away_told ? 0 : -1;
+        state.up = false;
+        state.away_told = true;
+    }
+    snprintf(reason, capacity, "%s", state.reason[0] ? state.reason : "no answer");
+    pthread_mutex_unlock(&state.mutex);
+    return change;
+}
+
+static void tell_change(int change, const char *reason)
+{
+    if (change > 0)
+        log_info("kafka", "a broker answers again");
+    if (change < 0)
+        log_warn("kafka", "no broker answers (%s); waiting until one does", reason);
+}
+
+static int on_stats(rd_kafka_t *client, char *json, size_t bytes, void *opaque)
+{
+    (void)client, (void)bytes, (void)opaque;
+    char reason[256];
+    tell_change(note_brokers(strstr(json, "\"state\":\"UP\"") != NULL, reason, sizeof reason), reason);
+    return 0;
+}
+
+static enum status apply_all(const struct options *options, rd_kafka_type_t type, rd_kafka_conf_t *conf,
+                             struct error *err)
+{
+    const struct option_pair *pairs;
+    enum status status = STATUS_OK;
+    struct kafka_property servers = {"bootstrap.servers", options_text(options, OPTION_BOOTSTRAP_SERVERS)};
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults && status == STATUS_OK; i++)
+        status = set_known(conf, type, &defaults[i], err);
+    if (status == STATUS_OK)
+        status = set_known(conf, type, &servers, err);
+    size_t count = options_environment(options, &pairs);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = set_from_environment(conf, type, &pairs[i], err);
+    count = options_properties(options, &pairs);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = set_from_flag(conf, type, &pairs[i], err);
+    return status;
+}
+
+enum status kafka_conf(const struct options *options, rd_kafka_type_t type, const struct kafka_property *fixed,
+                       rd_kafka_conf_t **out, struct error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum status status = apply_all(options, type, conf, err);
+    for (; status == STATUS_OK && fixed && fixed->name; fixed++)
+        status = set_known(conf, type, fixed, err);
+    if (status != STATUS_OK) {
+        rd_kafka_conf_destroy(conf);
+        return status;
+    }
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_stats_cb(conf, on_stats);
+    *out = conf;
+    return STATUS_OK;
+}
+
+enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out, struct error *err)
+{
+    char text[256];
+    rd_kafka_t *client = rd_kafka_new(type, *conf, text, sizeof text);
+    if (!client) {
+        rd_kafka_conf_destroy(*conf);
+        *conf = NULL;
+        return error_set(err, STATUS_INVALID, "librdkafka refused the configuration: %s", text);
+    }
+    *conf = NULL;
+    *out = client;
+    return STATUS_OK;
+}
+
+enum status kafka_status(rd_kafka_resp_err_t code)
+{
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        return STATUS_OK;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND:
+        return STATUS_NOT_FOUND;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__SSL:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return STATUS_DENIED;
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+        return STATUS_CONFLICT;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        return STATUS_LIMIT;
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+    case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
+    case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR__FATAL:
+        return STATUS_INVALID;
+    default:
+        return STATUS_UNAVAILABLE;
+    }
+}
+
+static uint64_t denials(char *reason, size_t capacity)
+{
+    pthread_mutex_lock(&state.mutex);
+    uint64_t count = state.denials;
+    snprintf(reason, capacity, "%s", state.reason[0] ? state.reason : "no answer");
+    pthread_mutex_unlock(&state.mutex);
+    return count;
+}
+
+static void mark_suspect(void)
+{
+    pthread_mutex_lock(&state.mutex);
+    if (!state.suspect_since_us)
+        state.suspect_since_us = clock_steady_us(&clock_system) - AWAY_AFTER_US - 1;
+    pthread_mutex_unlock(&state.mutex);
+}
+
+enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t deadline_us, const _Atomic bool *stop,
+                                  struct error *err)
+{
+    char reason[256];
+    uint64_t denied_before = denials(reason, sizeof reason);
+    for (;;) {
+        const struct rd_kafka_metadata *metadata;
+        rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, WAIT_STEP_MS);
+        rd_kafka_poll(client, 0);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_metadata_destroy(metadata);
+            tell_change(note_brokers(true, reason, sizeof reason), reason);
+            return STATUS_OK;
+        }
+        if (denials(reason, sizeof reason) != denied_before || kafka_status(code) == STATUS_DENIED)
+            return error_set(err, STATUS_DENIED,
+                             "%s: the broker refused us (%s); check KAFKA_SECURITY_PROTOCOL, "
+                             "KAFKA_SASL_* and KAFKA_SSL_*",
+                             where, reason);
+        if ((stop && *stop) || (deadline_us && clock_steady_us(&clock_system) >= deadline_us))
+            return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, reason);
+        mark_suspect();
+        tell_change(note_brokers(false, reason, sizeof reason), reason);
+        usleep(100000);
+    }
+}
+
+/* One look-up; STATUS_UNAVAILABLE also while a topic that was just made has no leader. */
+static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int *partitions, struct error *err)
+{
+    const struct rd_kafka_metadata *metadata;
+    const char *name = rd_kafka_topic_name(topic);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, CALL_TIMEOUT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return error_set(err, kafka_status(code), "cannot look topic %s up: %s", name, rd_kafka_err2str(code));
+    enum status status = STATUS_OK;
+    assert(metadata->topic_cnt == 1);
+    code = metadata->topics[0].err;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topics[0].partition_cnt > 0)
+        *partitions = metadata->topics[0].partition_cnt;
+    else if (kafka_status(code) == STATUS_NOT_FOUND)
+        status = error_set(err, STATUS_NOT_FOUND,
+                           "topic %s does not exist; make it with kafka-topics --create --topic %s, "
+                           "or output topics with scorer check --create-topics",
+                           name, name);
+    else
+        status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s", name,
+                           code ? rd_kafka_err2str(code) : "no partitions yet");
+    rd_kafka_metadata_destroy(metadata);
+    return status;
+}
+
+enum status kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *partitions, struct error *err)
+{
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
+    if (!handle)
+        return error_set(err, STATUS_INVALID, "topic name \"%s\" is not usable: %s", topic,
+                         rd_kafka_err2str(rd_kafka_last_error()));
+    enum status status = STATUS_UNAVAILABLE;
+    for (int try = 0; try < TOPIC_TRIES; try++) {
+        status = topic_lookup(client, handle, partitions, err);
+        if (status != STATUS_UNAVAILABLE)
+            break;
+        usleep(100000);
+    }
+    rd_kafka_topic_destroy(handle);
+    return status;
+}
+
+enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err)
+{
+    char *id = rd_kafka_clusterid(client, CALL_TIMEOUT_MS);
+    if (!id)
+        return error_set(err, STATUS_UNAVAILABLE, "no broker told the cluster's id within %d s",
+                         CALL_TIMEOUT_MS / 1000);
+    *out = mem_text(id);
+    rd_kafka_mem_free(client, id);
+    return STATUS_OK;
+}
+
+bool kafka_up(void)
+{
+    pthread_mutex_lock(&state.mutex);
+    bool up = state.up;
+    pthread_mutex_unlock(&state.mutex);
+    return up;
+}
