@@ -18,13 +18,15 @@ struct csv_record {
     struct span raw; /* the record's bytes as they stand in the file, without the line end */
 };
 
-/* Borrows the open file and `name` (for messages). Free with csv_free; the file stays open. */
+/* Borrows the open file, of which nothing has been read through stdio yet, and `name` (for messages). Free with
+ * csv_free; the file stays open. Rows of a pipe are handed out as they come. */
 struct csv *csv_new(FILE *file, const char *name);
 void csv_free(struct csv *csv);
 
-/* STATUS_OK with *more false at the end of the file. Blank lines are skipped. STATUS_INVALID for an unclosed quote,
- * text after a closing quote, or NUL bytes (the record is skipped: the next call goes on behind it, record->line and
- * ->raw say where it was); STATUS_LIMIT for a record over 1 MiB, likewise; STATUS_IO when reading fails (final). */
+/* STATUS_OK with *more false at the end of the file. Blank lines are skipped. A bad record is refused and the next call
+ * goes on behind it; record->line and ->raw say where it was. STATUS_INVALID: NUL bytes, an unclosed quote, or text
+ * after a closing quote (of the latter two only the first physical line is skipped, so that a stray quote costs one
+ * line). STATUS_LIMIT: over 1 MiB (raw may be its beginning only). STATUS_IO: reading failed; final. */
 MUST_USE enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, struct error *err);
 
 #endif

@@ -1,0 +1,292 @@
+/* CSV in one pass over a large window of the file: see csv.h. Called by the trainer and the producer, one thread a
+ * reader.
+ *
+ * Fields are spans of the window; only a field with doubled quotes is copied. A record that the window does not hold to
+ * its end is parsed anew once more has been read, which happens once a window. Must never lose its place: quotes that
+ * do not fit cost the one physical line on which their record starts, not the lines a stray quote would swallow. */
+#include "base/csv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum { RECORD_LIMIT_BYTES = 1024 * 1024, WINDOW_BYTES = 2 * RECORD_LIMIT_BYTES };
+
+struct csv {
+    FILE *file;
+    const char *name;
+    char *window;
+    char *at, *end;  /* what of the window is not handed out yet */
+    size_t line;     /* physical line at `at` */
+    bool file_ended; /* nothing follows `end` */
+    bool begun;      /* the byte-order mark has been looked for */
+    bool skip_line;  /* the line at `at` was refused as too long: it goes before the next record */
+    int failed;      /* errno of a read */
+    struct span *fields;
+    size_t field_count, field_capacity;
+    char *unquoted; /* copies of this record's fields with doubled quotes; NULL until there is one */
+    size_t unquoted_bytes;
+};
+
+/* How parsing a record ended; from FAULT on it is wrong. */
+enum outcome { WHOLE, NEEDS_MORE, FAULT_UNCLOSED_QUOTE, FAULT_TEXT_AFTER_QUOTE, FAULT_NUL, FAULT_TOO_LONG };
+
+/* A record on its way: `at` moves from its first byte to the byte behind its line end. */
+struct scan {
+    char *start, *at;
+    char *last;   /* behind the last byte before the line end */
+    size_t lines; /* line ends passed */
+    bool over;    /* its line end, or the file's end, has been passed */
+};
+
+struct csv *csv_new(FILE *file, const char *name)
+{
+    struct csv *csv = mem_zeroed(1, sizeof *csv);
+    csv->file = file;
+    csv->name = name;
+    csv->window = csv->at = csv->end = mem_zeroed(WINDOW_BYTES, 1);
+    csv->line = 1;
+    return csv;
+}
+
+void csv_free(struct csv *csv)
+{
+    if (!csv)
+        return;
+    free(csv->window);
+    free(csv->fields);
+    free(csv->unquoted);
+    free(csv);
+}
+
+/* What is there now, at least one byte: a pipe's lines are handed out as they come. 0 at the end, -1 with errno set. */
+static ssize_t read_some(FILE *file, char *into, size_t capacity)
+{
+    int fd = fileno(file);
+    if (fd < 0) {
+        size_t got = fread(into, 1, capacity, file);
+        return got == 0 && ferror(file) ? -1 : (ssize_t)got;
+    }
+    ssize_t got = 0;
+    do
+        got = read(fd, into, capacity);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* Slides what is left to the window's start and reads behind it. False when reading failed. */
+static bool fill(struct csv *csv)
+{
+    size_t left = (size_t)(csv->end - csv->at);
+    memmove(csv->window, csv->at, left);
+    csv->at = csv->window;
+    csv->end = csv->window + left;
+    ssize_t got = read_some(csv->file, csv->end, WINDOW_BYTES - left);
+    csv->failed = got < 0 ? errno : 0;
+    csv->file_ended = got == 0;
+    csv->end += got > 0 ? got : 0;
+    return got >= 0;
+}
+
+static void add_field(struct csv *csv, const char *data, size_t bytes)
+{
+    if (csv->field_count == csv->field_capacity) {
+        csv->field_capacity = csv->field_capacity ? 2 * csv->field_capacity : 64;
+        csv->fields = mem_resize(csv->fields, csv->field_capacity, sizeof *csv->fields);
+    }
+    csv->fields[csv->field_count++] = (struct span){data, bytes};
+}
+
+/* Copies a quoted field's content with its doubled quotes made single. */
+static void add_unquoted(struct csv *csv, const char *from, const char *to)
+{
+    if (!csv->unquoted)
+        csv->unquoted = mem_resize(NULL, WINDOW_BYTES, 1); /* more than any record's fields together */
+    char *start = csv->unquoted + csv->unquoted_bytes, *out = start;
+    for (; from < to; from++) {
+        *out++ = *from;
+        from += *from == '"';
+    }
+    csv->unquoted_bytes += (size_t)(out - start);
+    add_field(csv, start, (size_t)(out - start));
+}
+
+static size_t count_lines(const char *from, const char *to)
+{
+    size_t lines = 0;
+    while (from < to && (from = memchr(from, '\n', (size_t)(to - from)))) {
+        lines++;
+        from++;
+    }
+    return lines;
+}
+
+/* Passes what ends a field, with scan->at behind the field: a comma, a line end, or the file's end. */
+static enum outcome pass_separator(struct csv *csv, struct scan *scan)
+{
+    char *at = scan->at;
+    scan->last = at;
+    if (at < csv->end && *at == ',') {
+        scan->at = at + 1;
+        return WHOLE;
+    }
+    at += at < csv->end && *at == '\r';
+    if (at == csv->end && !csv->file_ended)
+        return NEEDS_MORE;
+    if (at < csv->end && *at != '\n')
+        return FAULT_TEXT_AFTER_QUOTE;
+    scan->over = true;
+    scan->lines += at < csv->end;
+    scan->at = at + (at < csv->end);
+    return WHOLE;
+}
+
+/* A field whose opening quote is at scan->at. */
+static enum outcome parse_quoted(struct csv *csv, struct scan *scan)
+{
+    char *content = scan->at + 1, *quote = content;
+    bool doubled = false;
+    for (;; quote += 2) {
+        quote = memchr(quote, '"', (size_t)(csv->end - quote));
+        if (!quote)
+            return csv->file_ended ? FAULT_UNCLOSED_QUOTE : NEEDS_MORE;
+        if (quote + 1 == csv->end && !csv->file_ended)
+            return NEEDS_MORE;
+        if (quote + 1 == csv->end || quote[1] != '"')
+            break;
+        doubled = true;
+    }
+    if (doubled)
+        add_unquoted(csv, content, quote);
+    else
+        add_field(csv, content, (size_t)(quote - content));
+    scan->lines += count_lines(content, quote);
+    scan->at = quote + 1;
+    return pass_separator(csv, scan);
+}
+
+static enum outcome parse_plain(struct csv *csv, struct scan *scan)
+{
+    char *field = scan->at, *at = field, *end = csv->end;
+    while (at < end && *at != ',' && *at != '\n')
+        at++;
+    if (at == end && !csv->file_ended)
+        return NEEDS_MORE;
+    bool line_ends = at == end || *at == '\n';
+    at -= line_ends && at > field && at[-1] == '\r';
+    add_field(csv, field, (size_t)(at - field));
+    scan->at = at;
+    return pass_separator(csv, scan);
+}
+
+static enum outcome parse_record(struct csv *csv, struct scan *scan)
+{
+    *scan = (struct scan){.start = csv->at, .at = csv->at};
+    csv->field_count = csv->unquoted_bytes = 0;
+    enum outcome outcome = WHOLE;
+    while (outcome == WHOLE && !scan->over) {
+        if (scan->at < csv->end)
+            outcome = *scan->at == '"' ? parse_quoted(csv, scan) : parse_plain(csv, scan);
+        else
+            outcome = csv->file_ended ? parse_plain(csv, scan) : NEEDS_MORE;
+    }
+    bool long_so_far = csv->end - csv->at > RECORD_LIMIT_BYTES && outcome == NEEDS_MORE;
+    if (outcome == WHOLE && scan->last - scan->start > RECORD_LIMIT_BYTES)
+        return FAULT_TOO_LONG;
+    if (outcome == WHOLE && memchr(scan->start, '\0', (size_t)(scan->last - scan->start)))
+        return FAULT_NUL;
+    return long_so_far ? FAULT_TOO_LONG : outcome;
+}
+
+/* Moves a refused record's scan to the end of its first physical line; false where the window does not hold that. */
+static bool scan_first_line(const struct csv *csv, struct scan *scan)
+{
+    char *end = memchr(scan->start, '\n', (size_t)(csv->end - scan->start));
+    scan->lines = end != NULL;
+    scan->at = end ? end + 1 : csv->end;
+    scan->last = end ? end : csv->end;
+    scan->last -= scan->last > scan->start && scan->last[-1] == '\r';
+    return end || csv->file_ended;
+}
+
+static enum status refuse(struct csv *csv, enum outcome outcome, struct scan *scan, struct csv_record *record,
+                          struct error *err)
+{
+    static const char *const texts[] = {
+        [FAULT_UNCLOSED_QUOTE] = "a quote is opened and never closed",
+        [FAULT_TEXT_AFTER_QUOTE] = "text follows a closing quote: double the quotes inside a quoted field",
+        [FAULT_NUL] = "a NUL byte: the file is not CSV in UTF-8",
+        [FAULT_TOO_LONG] = "a record over 1 MiB: is a quote never closed?",
+    };
+    if (!scan->over)
+        csv->skip_line = !scan_first_line(csv, scan);
+    *record = (struct csv_record){.line = csv->line, .raw = {scan->start, (size_t)(scan->last - scan->start)}};
+    enum status status = outcome == FAULT_TOO_LONG ? STATUS_LIMIT : STATUS_INVALID;
+    error_set(err, status, "%s:%zu: %s", csv->name, csv->line, texts[outcome]);
+    csv->at = scan->at;
+    csv->line += scan->lines;
+    return status;
+}
+
+/* Throws away the rest of a line that was refused. False when reading failed. */
+static bool pass_skipped_line(struct csv *csv)
+{
+    while (csv->skip_line) {
+        char *end = memchr(csv->at, '\n', (size_t)(csv->end - csv->at));
+        csv->at = end ? end + 1 : csv->end;
+        csv->line += end != NULL;
+        csv->skip_line = !end && !csv->file_ended;
+        if (csv->skip_line && !fill(csv))
+            return false;
+    }
+    return true;
+}
+
+/* Sees to it that the file's first bytes are there, and passes the byte-order mark. False when reading failed. */
+static bool begin(struct csv *csv)
+{
+    while (csv->end - csv->at < 3 && !csv->file_ended)
+        if (!fill(csv))
+            return false;
+    if (csv->end - csv->at >= 3 && memcmp(csv->at, "\xEF\xBB\xBF", 3) == 0)
+        csv->at += 3;
+    csv->begun = true;
+    return true;
+}
+
+static bool is_blank(const struct csv *csv, const struct scan *scan)
+{
+    return csv->field_count == 1 && scan->last == scan->start;
+}
+
+enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, struct error *err)
+{
+    bool readable = !csv->failed && (csv->begun || begin(csv)) && pass_skipped_line(csv);
+    while (readable) {
+        if (csv->at == csv->end && csv->file_ended) {
+            *more = false;
+            return STATUS_OK;
+        }
+        struct scan scan;
+        enum outcome outcome = parse_record(csv, &scan);
+        if (outcome == NEEDS_MORE) {
+            readable = fill(csv);
+            continue;
+        }
+        if (outcome != WHOLE)
+            return refuse(csv, outcome, &scan, record, err);
+        size_t line = csv->line;
+        csv->at = scan.at;
+        csv->line += scan.lines;
+        if (is_blank(csv, &scan))
+            continue;
+        *record =
+            (struct csv_record){csv->fields, csv->field_count, line, {scan.start, (size_t)(scan.last - scan.start)}};
+        *more = true;
+        return STATUS_OK;
+    }
+    return error_set(err, STATUS_IO, "cannot read %s behind line %zu: %s", csv->name, csv->line, strerror(csv->failed));
+}
