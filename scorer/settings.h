@@ -27,7 +27,8 @@ struct settings {
     const char *database_url; /* "" : libpq's own PG* variables */
     int64_t sink_rows;
     int64_t sink_interval_us;
-    const char *http_listen, *http_token;
+    const char *http_listen, *http_token; /* http_token is NULL where none is set */
+    int slot_lock; /* open lock file that keeps the slot ours, or -1 */
 };
 
 /* Checks combinations and ranges: STATUS_INVALID is a usage error. Borrows options and schema. */

@@ -1,0 +1,231 @@
+/* Options → settings: ranges, combinations, and the stable identity of this process. See settings.h.
+ *
+ * Called once at start by run.c and check.c, on the main thread. The identity is the host name and a slot number; a
+ * slot is ours while we hold the lock on its file, so two processes alike on one host differ and a restart finds its
+ * own. */
+#include "scorer/settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { SLOTS = 1024, MAX_WORKERS = 64, MAX_REASONS = 1000 };
+
+static bool name_is(struct span name, const char *text)
+{
+    return span_equal(name, span_of(text));
+}
+
+static struct span trimmed(const char *start, const char *end)
+{
+    while (start < end && (*start == ' ' || *start == '\t'))
+        start++;
+    while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    return (struct span){start, (size_t)(end - start)};
+}
+
+static enum status read_roles(const char *text, struct settings *out, struct error *err)
+{
+    for (const char *at = text; at; at = *at == ',' ? at + 1 : NULL) {
+        const char *end = at + strcspn(at, ",");
+        struct span role = trimmed(at, end);
+        if (name_is(role, "score"))
+            out->role_score = true;
+        else if (name_is(role, "sink"))
+            out->role_sink = true;
+        else if (name_is(role, "http"))
+            out->role_http = true;
+        else
+            return error_set(err, STATUS_INVALID, "--roles: \"%.*s\" is none of score, sink, http", (int)role.bytes,
+                             role.data);
+        at = end;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_delivery(const char *text, struct settings *out, struct error *err)
+{
+    out->exactly_once = !strcmp(text, "exactly-once");
+    if (out->exactly_once || !strcmp(text, "at-least-once"))
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "--delivery: \"%s\" is neither exactly-once nor at-least-once", text);
+}
+
+static enum status in_range(const char *flag, int64_t value, int64_t low, int64_t high, struct error *err)
+{
+    if (value >= low && value <= high)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "--%s: %lld is outside %lld to %lld", flag, (long long)value, (long long)low,
+                     (long long)high);
+}
+
+/* Kafka's rule for topic names, also applied to the group because it becomes part of a file name. */
+static enum status check_name(const char *flag, const char *text, struct error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t bytes = strlen(text);
+    if (bytes > 0 && bytes <= 249 && strspn(text, letters) == bytes && strcmp(text, ".") && strcmp(text, ".."))
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "--%s: \"%s\" is not a legal name (letters, digits, '.', '_', '-'; at most 249)", flag, text);
+}
+
+static enum status check_topics(const struct settings *settings, struct error *err)
+{
+    const char *const flags[] = {"input-topic", "output-topic", "dlq-topic", "outcome-topic"};
+    const char *const names[] = {settings->input_topic, settings->output_topic, settings->dlq_topic,
+                                 settings->outcome_topic};
+    for (size_t i = 0; i < 4; i++) {
+        enum status status = check_name(flags[i], names[i], err);
+        if (status != STATUS_OK)
+            return status;
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(names[i], names[j]))
+                return error_set(err, STATUS_INVALID, "--%s and --%s are both \"%s\": each needs a topic of its own",
+                                 flags[j], flags[i], names[i]);
+    }
+    return STATUS_OK;
+}
+
+/* What --help promises of numbers. Workers and reasons are stored here, once they are known to fit. */
+static enum status read_numbers(const struct options *options, struct settings *out, struct error *err)
+{
+    const int64_t day_us = 86400000000;
+    int64_t workers = options_integer(options, OPTION_WORKERS), reasons = options_integer(options, OPTION_REASONS);
+    out->commit_interval_us = options_duration_us(options, OPTION_COMMIT_INTERVAL);
+    out->commit_events = options_integer(options, OPTION_COMMIT_EVENTS);
+    out->drain_deadline_us = options_duration_us(options, OPTION_DRAIN_DEADLINE);
+    out->model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL);
+    out->sink_rows = options_integer(options, OPTION_SINK_ROWS);
+    out->sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL);
+    const struct {
+        const char *flag;
+        int64_t value, low, high;
+    } rows[] = {
+        {"workers", workers, 1, MAX_WORKERS},
+        {"reasons", reasons, 0, MAX_REASONS},
+        {"commit-interval", out->commit_interval_us, 1000,
+         5000000}, /* below transaction.timeout.ms with room to spare */
+        {"commit-events", out->commit_events, 1, 1000000},
+        {"drain-deadline", out->drain_deadline_us, 0, day_us},
+        {"model-poll-interval", out->model_poll_us, 10000, day_us},
+        {"sink-rows", out->sink_rows, 1, 1000000},
+        {"sink-interval", out->sink_interval_us, 1000, 60000000},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        enum status status = in_range(rows[i].flag, rows[i].value, rows[i].low, rows[i].high, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    out->workers = (unsigned)workers;
+    out->reasons = (uint32_t)reasons;
+    return STATUS_OK;
+}
+
+/* An open, locked file, or -1 with errno. Another user's file counts as taken. */
+static int lock_slot(const char *path)
+{
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file >= 0 && flock(file, LOCK_EX | LOCK_NB)) {
+        int kept = errno;
+        close(file);
+        errno = kept;
+        return -1;
+    }
+    return file;
+}
+
+static bool taken(int error_number)
+{
+    return error_number == EWOULDBLOCK || error_number == EACCES || error_number == EPERM;
+}
+
+static enum status take_slot(const char *directory, struct settings *out, struct error *err)
+{
+    char path[4096], host[128];
+    if (gethostname(host, sizeof host))
+        return error_set(err, STATUS_IO, "cannot get the host's name: %s; give --instance-id", strerror(errno));
+    host[sizeof host - 1] = '\0';
+    if (access(directory, W_OK | X_OK))
+        return file_error(err, errno, "write slot locks in (choose with --state-dir, or give --instance-id)",
+                          directory);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        if (snprintf(path, sizeof path, "%s/attrition-%s-%d.lock", directory, out->group_id, slot) >= (int)sizeof path)
+            return error_set(err, STATUS_INVALID, "--state-dir: the path is too long");
+        out->slot_lock = lock_slot(path);
+        if (out->slot_lock >= 0) {
+            snprintf(out->instance_id, sizeof out->instance_id, "%s-%d", host, slot);
+            return STATUS_OK;
+        }
+        if (!taken(errno))
+            return file_error(err, errno, "lock", path);
+    }
+    return error_set(err, STATUS_LIMIT, "all %d slots in %s are taken; give --instance-id", SLOTS, directory);
+}
+
+static enum status take_identity(const struct options *options, struct settings *out, struct error *err)
+{
+    const char *given = options_text(options, OPTION_INSTANCE_ID);
+    const char *directory = options_text(options, OPTION_STATE_DIR);
+    if (given && *given) {
+        if (strlen(given) > 100)
+            return error_set(err, STATUS_INVALID, "--instance-id: longer than 100 characters");
+        snprintf(out->instance_id, sizeof out->instance_id, "%s", given);
+        return check_name("instance-id", given, err);
+    }
+    if (!directory || !*directory)
+        directory = getenv("XDG_RUNTIME_DIR");
+    return take_slot(directory && *directory ? directory : "/tmp", out, err);
+}
+
+enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
+                             struct error *err)
+{
+    const char *database = options_text(options, OPTION_DATABASE_URL),
+               *token = options_text(options, OPTION_HTTP_TOKEN);
+    struct settings settings = {
+        .options = options,
+        .schema = schema,
+        .input_topic = options_text(options, OPTION_INPUT_TOPIC),
+        .output_topic = options_text(options, OPTION_OUTPUT_TOPIC),
+        .dlq_topic = options_text(options, OPTION_DLQ_TOPIC),
+        .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
+        .group_id = options_text(options, OPTION_GROUP_ID),
+        .exit_at_end = options_flag(options, OPTION_EXIT_AT_END),
+        .model_uri = options_text(options, OPTION_MODEL_URI),
+        .tracking_uri = options_text(options, OPTION_TRACKING_URI),
+        .database_url = database ? database : "",
+        .http_listen = options_text(options, OPTION_HTTP_LISTEN),
+        .http_token = token && *token ? token : NULL,
+        .slot_lock = -1,
+    };
+    enum status status = read_roles(options_text(options, OPTION_ROLES), &settings, err);
+    if (status == STATUS_OK)
+        status = read_delivery(options_text(options, OPTION_DELIVERY), &settings, err);
+    if (status == STATUS_OK)
+        status = read_numbers(options, &settings, err);
+    if (status == STATUS_OK)
+        status = check_topics(&settings, err);
+    if (status == STATUS_OK)
+        status = check_name("group-id", settings.group_id, err);
+    if (status == STATUS_OK)
+        status = take_identity(options, &settings, err);
+    if (status == STATUS_OK)
+        *out = settings;
+    return status;
+}
+
+void settings_release(struct settings *settings)
+{
+    if (settings->slot_lock >= 0)
+        close(settings->slot_lock);
+    settings->slot_lock = -1;
+}
