@@ -27,10 +27,12 @@ void model_version_clear(struct model_version *version);
 
 /* "models:/NAME@ALIAS", "models:/NAME/VERSION", or a path to an .onnx file (name = the file's base name, version "0").
  * STATUS_NOT_FOUND: no such model, version or alias (the text names which and how to make it). Cheap: polled. */
-MUST_USE enum status registry_resolve(struct registry *registry, const char *model_uri, struct model_version *out, struct error *err);
+MUST_USE enum status registry_resolve(struct registry *registry, const char *model_uri, struct model_version *out,
+                                      struct error *err);
 
 /* Appends the model file's bytes to out. STATUS_LIMIT above 1 GiB. */
-MUST_USE enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out, struct error *err);
+MUST_USE enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out,
+                                   struct error *err);
 
 /* A run to log. Pairs are borrowed. */
 struct run_pair {
@@ -57,11 +59,44 @@ struct run {
 };
 
 /* Logs a finished run; run_id (32 hex digits) is the caller's to free. */
-MUST_USE enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err);
+MUST_USE enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id,
+                                      struct error *err);
 
-/* Registers the run's artifacts/model as the next version of name. version_tags as MLflow's. *version is the caller's to free. */
+/* Registers the run's artifacts/model as the next version of name. version_tags as MLflow's. *version is the caller's
+ * to free. */
 MUST_USE enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
-                                             const struct run_pair *tags, size_t tag_count, char **version, struct error *err);
-MUST_USE enum status registry_set_alias(struct registry *registry, const char *name, const char *alias, const char *version, struct error *err);
+                                             const struct run_pair *tags, size_t tag_count, char **version,
+                                             struct error *err);
+MUST_USE enum status registry_set_alias(struct registry *registry, const char *name, const char *alias,
+                                        const char *version, struct error *err);
+
+/* What else is known of a version, for people. All texts are the struct's own; free with version_details_clear. */
+struct text_list {
+    char **items;
+    size_t count;
+};
+void text_list_clear(struct text_list *list);
+
+struct version_details {
+    struct model_version version; /* path: NULL when the files are gone; alias: NULL */
+    char *source;
+    int64_t created_ms;
+    struct text_list aliases; /* that point at this version, sorted */
+    struct text_list tag_keys, tag_values;
+};
+void version_details_clear(struct version_details *details);
+
+/* Names of the registered models, sorted; none when there is no store yet. */
+void registry_models(const struct registry *registry, struct text_list *names);
+/* A model's versions that are not deleted, oldest first. STATUS_NOT_FOUND: no such model. */
+MUST_USE enum status registry_versions(const struct registry *registry, const char *name, struct text_list *versions,
+                                       struct error *err);
+MUST_USE enum status registry_describe(struct registry *registry, const char *name, const char *version,
+                                       struct version_details *out, struct error *err);
+/* The version an alias points at; yours to free. */
+MUST_USE enum status registry_alias(const struct registry *registry, const char *name, const char *alias,
+                                    char **version, struct error *err);
+/* The store's directory, for people. */
+const char *registry_root(const struct registry *registry);
 
 #endif

@@ -1,0 +1,159 @@
+/* list, show and promote: see main.c. Results go to standard output, one line on standard error says what failed. */
+#include "registry/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "registry/registry.h"
+
+static int fail(const struct error *err)
+{
+    log_error("registry", "%s", err->text);
+    return err->status == STATUS_INVALID ? 2 : 1;
+}
+
+static int usage(const char *text)
+{
+    log_error("registry", "%s", text);
+    return 2;
+}
+
+static void time_text(int64_t ms, char *out, size_t bytes)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm utc;
+    if (!gmtime_r(&seconds, &utc) || strftime(out, bytes, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        snprintf(out, bytes, "-");
+}
+
+static void join(const struct text_list *list, const char *none, struct buffer *out)
+{
+    buffer_clear(out);
+    for (size_t i = 0; i < list->count; i++)
+        buffer_printf(out, "%s%s", i ? "," : "", list->items[i]);
+    if (!list->count)
+        buffer_add_text(out, none);
+    buffer_add_u8(out, '\0');
+}
+
+static int list_versions(struct registry *registry, const char *name, struct error *err)
+{
+    struct text_list versions;
+    struct version_details details;
+    struct buffer aliases = {0};
+    char created[32];
+    if (registry_versions(registry, name, &versions, err) != STATUS_OK)
+        return fail(err);
+    int result = 0;
+    for (size_t v = 0; v < versions.count && result == 0; v++) {
+        if (registry_describe(registry, name, versions.items[v], &details, err) != STATUS_OK) {
+            result = fail(err);
+            break;
+        }
+        join(&details.aliases, "-", &aliases);
+        time_text(details.created_ms, created, sizeof created);
+        printf("%-24s %7s  %-20s %-20s  %-32s%s\n", name, versions.items[v], aliases.data, created,
+               details.version.run_id ? details.version.run_id : "-", details.version.path ? "" : "  (files are gone)");
+        version_details_clear(&details);
+    }
+    buffer_free(&aliases);
+    text_list_clear(&versions);
+    return result;
+}
+
+int command_list(const struct options *options)
+{
+    struct error err;
+    struct registry *registry;
+    struct text_list names;
+    int result = 0;
+    if (options_argument_count(options) > 0)
+        return usage("list takes no arguments");
+    if (registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err) != STATUS_OK)
+        return fail(&err);
+    registry_models(registry, &names);
+    if (names.count == 0)
+        log_info("registry",
+                 "no registered models in %s: make one with `trainer train DATA --model "
+                 "logistic-regression-l2`",
+                 registry_root(registry));
+    else
+        printf("%-24s %7s  %-20s %-20s  %s\n", "NAME", "VERSION", "ALIASES", "CREATED", "RUN");
+    for (size_t n = 0; n < names.count && result == 0; n++)
+        result = list_versions(registry, names.items[n], &err);
+    text_list_clear(&names);
+    registry_close(registry);
+    return result;
+}
+
+/* A tag's value on one line. */
+static void print_line(const char *prefix, const char *key, const char *value)
+{
+    printf("%s%s: ", prefix, key);
+    for (; value && *value; value++)
+        putchar(*value == '\n' || *value == '\r' ? ' ' : *value);
+    putchar('\n');
+}
+
+static void print_details(const struct version_details *details)
+{
+    struct buffer aliases = {0};
+    char created[32];
+    join(&details->aliases, "", &aliases);
+    time_text(details->created_ms, created, sizeof created);
+    print_line("", "name", details->version.name);
+    print_line("", "version", details->version.version);
+    print_line("", "aliases", aliases.data);
+    print_line("", "run_id", details->version.run_id);
+    print_line("", "created", created);
+    print_line("", "source", details->source);
+    print_line("", "file", details->version.path);
+    for (size_t t = 0; t < details->tag_keys.count; t++)
+        print_line("tag.", details->tag_keys.items[t], details->tag_values.items[t]);
+    buffer_free(&aliases);
+}
+
+int command_show(const struct options *options)
+{
+    struct error err;
+    struct registry *registry;
+    struct version_details details;
+    size_t count = options_argument_count(options);
+    if (count < 1 || count > 2)
+        return usage("show takes a model's name, and perhaps a version: registry show NAME [VERSION]");
+    if (registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err) != STATUS_OK)
+        return fail(&err);
+    const char *name = options_argument(options, 0), *alias = options_text(options, OPTION_ALIAS);
+    char *version = count == 2 ? mem_text(options_argument(options, 1)) : NULL;
+    enum status status = version ? STATUS_OK : registry_alias(registry, name, alias, &version, &err);
+    if (status == STATUS_OK)
+        status = registry_describe(registry, name, version, &details, &err);
+    if (status == STATUS_OK) {
+        print_details(&details);
+        version_details_clear(&details);
+    }
+    free(version);
+    registry_close(registry);
+    return status == STATUS_OK ? 0 : fail(&err);
+}
+
+int command_promote(const struct options *options)
+{
+    struct error err;
+    struct registry *registry;
+    if (options_argument_count(options) != 2)
+        return usage("promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS");
+    if (registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err) != STATUS_OK)
+        return fail(&err);
+    const char *name = options_argument(options, 0), *version = options_argument(options, 1);
+    const char *alias = options_text(options, OPTION_ALIAS);
+    enum status status = registry_set_alias(registry, name, alias, version, &err);
+    if (status == STATUS_OK)
+        printf("%s@%s is version %s now\n", name, alias, version);
+    registry_close(registry);
+    return status == STATUS_OK ? 0 : fail(&err);
+}

@@ -1,0 +1,11 @@
+/* Inside of registry/: the tool's subcommands. Each returns the exit status: 0 done, 1 failed, 2 usage. */
+#ifndef REGISTRY_COMMANDS_H
+#define REGISTRY_COMMANDS_H
+
+#include "base/options.h"
+
+int command_list(const struct options *options);
+int command_show(const struct options *options);
+int command_promote(const struct options *options);
+
+#endif

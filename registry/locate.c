@@ -1,0 +1,157 @@
+/* Where a version's files are: see store_locate. MLflow writes absolute paths into a version's meta.yaml; a store that
+ * was moved or copied is still read, because what stands below this root wins over what the path says. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "registry/store.h"
+
+static int hex_digit(char byte)
+{
+    if (!isxdigit((unsigned char)byte))
+        return -1;
+    return isdigit((unsigned char)byte) ? byte - '0' : tolower(byte) - 'a' + 10;
+}
+
+/* %41 → A, in place. */
+static void percent_decode(char *text)
+{
+    char *out = text;
+    for (; *text; text++) {
+        int high = text[0] == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
+        *out++ = low >= 0 ? (char)(high * 16 + low) : *text;
+        text += low >= 0 ? 2 : 0;
+    }
+    *out = '\0';
+}
+
+char *store_path_of_uri(const char *uri)
+{
+    bool file = strncmp(uri, "file:", 5) == 0;
+    size_t scheme = strspn(uri, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    if (!file)
+        return scheme > 1 && uri[scheme] == ':' ? NULL : mem_text(uri);
+    uri += 5;
+    if (strncmp(uri, "//localhost/", 12) == 0)
+        uri += 11;
+    else if (strncmp(uri, "//", 2) == 0)
+        uri += 2;
+    char *path = mem_text(uri);
+    percent_decode(path);
+    return path;
+}
+
+/* Where EXPERIMENT/RUN/artifacts… (or EXPERIMENT/models/ID/artifacts…) starts in a path; NULL if it has no such end. */
+static const char *store_part(const char *path)
+{
+    const char *artifacts = NULL;
+    for (const char *at = path; (at = strstr(at, "/artifacts")); at++)
+        if (at[10] == '\0' || at[10] == '/')
+            artifacts = at;
+    if (!artifacts)
+        return NULL;
+    const char *start = artifacts;
+    for (int components = 2; components > 0 && start > path; components--) {
+        do
+            start--;
+        while (start > path && *start != '/');
+        if (components == 1 && strncmp(start, "/models/", 8) == 0)
+            components++;
+    }
+    return *start == '/' ? start + 1 : NULL;
+}
+
+static bool holds_model(const char *folder)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/MLmodel", folder) < 0)
+        abort();
+    bool holds = access(path, F_OK) == 0;
+    free(path);
+    return holds;
+}
+
+/* ROOT/EXPERIMENT/RUN/artifacts/REST of "runs:/RUN/REST", whatever the experiment; NULL if there is none. */
+static char *locate_run(const struct registry *registry, const char *rest)
+{
+    struct text_list experiments;
+    char *found = NULL;
+    const char *slash = strchr(rest, '/');
+    if (!slash)
+        return NULL;
+    store_entries(registry->root, &experiments);
+    for (size_t e = 0; e < experiments.count && !found; e++) {
+        found = store_path(registry, "%s/%.*s/artifacts%s", experiments.items[e], (int)(slash - rest), rest, slash);
+        if (!holds_model(found)) {
+            free(found);
+            found = NULL;
+        }
+    }
+    text_list_clear(&experiments);
+    return found;
+}
+
+/* ROOT/EXPERIMENT/models/ID/artifacts of "models:/ID" (MLflow 3's logged models); NULL if there is none. */
+static char *locate_logged_model(const struct registry *registry, const char *id)
+{
+    struct text_list experiments;
+    char *found = NULL;
+    store_entries(registry->root, &experiments);
+    for (size_t e = 0; e < experiments.count && !found; e++) {
+        found = store_path(registry, "%s/models/%s/artifacts", experiments.items[e], id);
+        if (!holds_model(found)) {
+            free(found);
+            found = NULL;
+        }
+    }
+    text_list_clear(&experiments);
+    return found;
+}
+
+/* Below this root if it is there, else where the path says. NULL: neither. Takes the path. */
+static char *locate_path(const struct registry *registry, char *path)
+{
+    const char *part = store_part(path);
+    char *here = part ? store_path(registry, "%s", part) : NULL;
+    if (here && holds_model(here)) {
+        free(path);
+        return here;
+    }
+    free(here);
+    if (holds_model(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static char *locate_uri(const struct registry *registry, const char *uri, bool *foreign)
+{
+    if (strstr(uri, "/../"))
+        return NULL;
+    if (strncmp(uri, "runs:/", 6) == 0)
+        return locate_run(registry, uri + 6);
+    if (strncmp(uri, "models:/m-", 10) == 0 && !strchr(uri + 8, '/'))
+        return locate_logged_model(registry, uri + 8);
+    char *path = store_path_of_uri(uri);
+    *foreign = !path;
+    return path ? locate_path(registry, path) : NULL;
+}
+
+enum status store_locate(const struct registry *registry, const char *source, const char *storage, char **folder,
+                         struct error *err)
+{
+    bool foreign = false;
+    char *found = storage && *storage ? locate_uri(registry, storage, &foreign) : NULL;
+    if (!found && source && *source)
+        found = locate_uri(registry, source, &foreign);
+    if (!found && foreign)
+        return error_set(err, STATUS_UNSUPPORTED, "its files are at %.200s, which is not a directory of this host",
+                         source);
+    if (!found)
+        return error_set(err, STATUS_NOT_FOUND, "its files are gone: no MLmodel in %.200s",
+                         source ? source : "(no source)");
+    *folder = found;
+    return STATUS_OK;
+}

@@ -1,0 +1,16 @@
+/* The registry tool: what is registered, and which version an alias points at. One thread; reads and writes only the
+ * tracking store. What its subcommands do stands in commands.c. */
+#include "base/options.h"
+#include "registry/commands.h"
+
+static const struct subcommand subcommands[] = {
+    {"list", "", "registered models with their versions, aliases and runs", command_list},
+    {"show", "NAME [VERSION]", "one version as `key: value` lines: the given one, or that of --alias", command_show},
+    {"promote", "NAME VERSION", "point --alias at a version; a running scorer picks it up", command_promote},
+    {0},
+};
+
+int main(int argc, char **argv)
+{
+    return options_main(PROGRAM_REGISTRY, subcommands, argc, argv);
+}

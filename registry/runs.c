@@ -1,0 +1,252 @@
+/* Runs: one training, logged whole. A run's directory is built aside and renamed into its experiment, so that a run
+ * that can be seen is finished. Called by the trainer, on its only thread. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "registry/store.h"
+#include "registry/yaml.h"
+
+enum { SOURCE_LOCAL = 4, RUN_FINISHED = 3 }; /* MLflow's numbers in a run's meta.yaml */
+
+/* The id of the active experiment of that name; NULL if there is none. */
+static char *experiment_find(const struct registry *registry, const char *name)
+{
+    struct text_list entries;
+    struct buffer text = {0}, value = {0};
+    char *found = NULL;
+    store_entries(registry->root, &entries);
+    for (size_t e = 0; e < entries.count && !found; e++) {
+        char *path = store_path(registry, "%s/meta.yaml", entries.items[e]);
+        bool read = strcmp(entries.items[e], "models") != 0 && store_read(path, &text, NULL) == STATUS_OK;
+        if (read && yaml_scalar(buffer_span(&text), "name", &value) && strcmp(value.data, name) == 0)
+            found = mem_text(entries.items[e]);
+        free(path);
+    }
+    buffer_free(&text);
+    buffer_free(&value);
+    text_list_clear(&entries);
+    return found;
+}
+
+/* 18 digits, as MLflow draws them. */
+static void experiment_draw_id(char out[19])
+{
+    char hex[19];
+    store_random_hex(hex, 18);
+    for (size_t d = 0; d < 18; d++)
+        out[d] = (char)('0' + (hex[d] <= '9' ? hex[d] - '0' : hex[d] - 'a' + 10) * 10 / 16);
+    out[0] = out[0] == '0' ? '1' : out[0];
+    out[18] = '\0';
+}
+
+static enum status experiment_write(struct registry *registry, const char *name, char **id, struct error *err)
+{
+    char drawn[19];
+    experiment_draw_id(drawn);
+    char *built = store_new_path(registry), *place = store_path(registry, "%s", drawn);
+    struct buffer meta = {0};
+    yaml_add_text(&meta, 0, "artifact_location", place);
+    yaml_add_int(&meta, 0, "creation_time", store_now_ms());
+    yaml_add_text(&meta, 0, "experiment_id", drawn);
+    yaml_add_int(&meta, 0, "last_update_time", store_now_ms());
+    yaml_add_text(&meta, 0, "lifecycle_stage", "active");
+    yaml_add_text(&meta, 0, "name", name);
+    enum status status = file_make_directories(built, err);
+    if (status == STATUS_OK)
+        status = store_write(built, "meta.yaml", buffer_span(&meta), err);
+    if (status == STATUS_OK)
+        status = store_place(built, place, err);
+    if (status == STATUS_OK)
+        *id = mem_text(drawn);
+    else
+        store_discard(built);
+    buffer_free(&meta);
+    free(built);
+    free(place);
+    return status;
+}
+
+static enum status experiment_ensure(struct registry *registry, const char *name, char **id, struct error *err)
+{
+    int lock;
+    char *path = store_path(registry, ".experiments.lock");
+    enum status status = store_lock(path, &lock, err);
+    free(path);
+    if (status != STATUS_OK)
+        return status;
+    *id = experiment_find(registry, name);
+    if (!*id)
+        status = experiment_write(registry, name, id, err);
+    store_unlock(lock);
+    return status;
+}
+
+static void run_meta(struct buffer *out, const struct run *run, const char *experiment, const char *run_id,
+                     const char *place)
+{
+    struct buffer uri = {0};
+    buffer_printf(&uri, "%s/artifacts", place);
+    yaml_add_text(out, 0, "artifact_uri", uri.data);
+    yaml_add_int(out, 0, "end_time", run->ended_ms);
+    yaml_add_text(out, 0, "entry_point_name", "");
+    yaml_add_text(out, 0, "experiment_id", experiment);
+    yaml_add_text(out, 0, "lifecycle_stage", "active");
+    yaml_add_text(out, 0, "run_id", run_id);
+    yaml_add_text(out, 0, "run_name", run->run_name);
+    yaml_add_text(out, 0, "source_name", "");
+    yaml_add_int(out, 0, "source_type", SOURCE_LOCAL);
+    yaml_add_text(out, 0, "source_version", "");
+    yaml_add_int(out, 0, "start_time", run->started_ms);
+    yaml_add_int(out, 0, "status", RUN_FINISHED);
+    buffer_add_text(out, "tags: []\n");
+    yaml_add_text(out, 0, "user_id", "");
+    buffer_free(&uri);
+}
+
+static bool is_same_series(const struct run_metric *a, const struct run_metric *b)
+{
+    return strcmp(a->key, b->key) == 0;
+}
+
+/* The lines of the series that starts at `first`, one per step: `milliseconds value step`. MLflow's migration refuses a
+ * line that stands twice, so a step that is given twice counts once. */
+static void metric_lines(const struct run *run, size_t first, struct buffer *out)
+{
+    const struct run_metric *metrics = run->metrics;
+    for (size_t m = first; m < run->metric_count; m++) {
+        bool repeated = !is_same_series(&metrics[m], &metrics[first]);
+        for (size_t before = first; before < m && !repeated; before++)
+            repeated = is_same_series(&metrics[before], &metrics[m]) && metrics[before].step == metrics[m].step;
+        if (!repeated)
+            buffer_printf(out, "%" PRId64 " %.17g %" PRId64 "\n", run->ended_ms, metrics[m].value, metrics[m].step);
+    }
+}
+
+static enum status write_metrics(const char *directory, const struct run *run, struct error *err)
+{
+    char *path = NULL;
+    struct buffer lines = {0};
+    if (asprintf(&path, "%s/metrics", directory) < 0)
+        abort();
+    enum status status = file_make_directories(path, err);
+    for (size_t m = 0; m < run->metric_count && status == STATUS_OK; m++) {
+        bool written = false;
+        for (size_t before = 0; before < m && !written; before++)
+            written = is_same_series(&run->metrics[before], &run->metrics[m]);
+        if (written)
+            continue;
+        buffer_clear(&lines);
+        metric_lines(run, m, &lines);
+        status = store_check_key("metric", run->metrics[m].key, err);
+        if (status == STATUS_OK)
+            status = store_write(path, run->metrics[m].key, buffer_span(&lines), err);
+    }
+    buffer_free(&lines);
+    free(path);
+    return status;
+}
+
+/* What mlflow.onnx and mlflow.pyfunc need to load the folder; the run's tags travel along as `metadata`. */
+static void mlmodel_text(struct buffer *out, const struct run *run, const char *run_id, const char *file)
+{
+    buffer_add_text(out, "artifact_path: model\nflavors:\n  onnx:\n");
+    yaml_add_text(out, 4, "data", file);
+    buffer_add_text(out, "    onnx_version: 1.12.0\n    providers: [CPUExecutionProvider]\n  python_function:\n");
+    yaml_add_text(out, 4, "data", file);
+    buffer_add_text(out, "    loader_module: mlflow.onnx\n");
+    buffer_add_text(out, "metadata:\n");
+    yaml_add_text(out, 2, "written_by", "attrition trainer");
+    for (size_t t = 0; t < run->tag_count; t++)
+        if (strncmp(run->tags[t].key, "mlflow.", 7) != 0)
+            yaml_add_text(out, 2, run->tags[t].key, run->tags[t].value);
+    yaml_add_text(out, 0, "run_id", run_id);
+}
+
+static enum status write_artifact(const char *directory, const struct run_artifact *artifact, struct error *err)
+{
+    char *path = NULL;
+    if (artifact->path[0] == '/' || strstr(artifact->path, ".."))
+        return error_set(err, STATUS_INVALID, "artifact %.200s: the path must stay below the run", artifact->path);
+    if (asprintf(&path, "%s/artifacts/%s", directory, artifact->path) < 0)
+        abort();
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    enum status status = file_make_directories(path, err);
+    *slash = '/';
+    if (status == STATUS_OK)
+        status = file_write_atomic(path, artifact->bytes, err);
+    free(path);
+    return status;
+}
+
+/* All artifacts; then, last, model/MLmodel if there is a model/NAME.onnx. */
+static enum status write_artifacts(const char *directory, const struct run *run, const char *run_id, struct error *err)
+{
+    const char *model = NULL;
+    enum status status = STATUS_OK;
+    for (size_t a = 0; a < run->artifact_count && status == STATUS_OK; a++) {
+        const char *path = run->artifacts[a].path;
+        if (strncmp(path, "model/", 6) == 0 && strstr(path, ".onnx"))
+            model = path + 6;
+        status = write_artifact(directory, &run->artifacts[a], err);
+    }
+    if (status != STATUS_OK || !model)
+        return status;
+    struct buffer text = {0};
+    mlmodel_text(&text, run, run_id, model);
+    status = write_artifact(directory, &(struct run_artifact){"model/MLmodel", buffer_span(&text)}, err);
+    buffer_free(&text);
+    return status;
+}
+
+static enum status write_run(const char *built, const char *place, const struct run *run, const char *experiment,
+                             const char *run_id, struct error *err)
+{
+    struct buffer meta = {0};
+    char *artifacts = NULL;
+    if (asprintf(&artifacts, "%s/artifacts", built) < 0)
+        abort();
+    run_meta(&meta, run, experiment, run_id, place);
+    enum status status = file_make_directories(artifacts, err);
+    if (status == STATUS_OK)
+        status = store_write_pairs(built, "params", run->params, run->param_count, err);
+    if (status == STATUS_OK)
+        status = store_write_pairs(built, "tags", run->tags, run->tag_count, err);
+    if (status == STATUS_OK)
+        status = write_metrics(built, run, err);
+    if (status == STATUS_OK)
+        status = write_artifacts(built, run, run_id, err);
+    if (status == STATUS_OK)
+        status = store_write(built, "meta.yaml", buffer_span(&meta), err);
+    if (status == STATUS_OK)
+        status = store_place(built, place, err);
+    free(artifacts);
+    buffer_free(&meta);
+    return status;
+}
+
+enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+{
+    char id[33], *experiment = NULL;
+    enum status status = store_check_name("experiment name", run->experiment, err);
+    if (status == STATUS_OK)
+        status = store_prepare(registry, err);
+    if (status == STATUS_OK)
+        status = experiment_ensure(registry, run->experiment, &experiment, err);
+    if (status != STATUS_OK)
+        return status;
+    store_random_hex(id, 32);
+    char *built = store_new_path(registry), *place = store_path(registry, "%s/%s", experiment, id);
+    status = write_run(built, place, run, experiment, id, err);
+    if (status == STATUS_OK)
+        *run_id = mem_text(id);
+    else
+        store_discard(built);
+    free(built);
+    free(place);
+    free(experiment);
+    return status;
+}

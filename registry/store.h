@@ -1,0 +1,73 @@
+/* Inside of registry/: the directory, its paths, names, locks and atomic writes.
+ *
+ * ROOT/EXPERIMENT/meta.yaml, ROOT/EXPERIMENT/RUN/{meta.yaml,params/,metrics/,tags/,artifacts/}
+ * ROOT/models/NAME/{meta.yaml,version-N/{meta.yaml,tags/},aliases/ALIAS,tags/}
+ * ROOT/.new.trash/ is where directories and files are built before they are renamed to their places: MLflow passes over
+ * names that end in .trash. Locks are ROOT/models/.NAME.lock and ROOT/.experiments.lock. */
+#ifndef REGISTRY_STORE_H
+#define REGISTRY_STORE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "registry/registry.h"
+
+struct registry {
+    char *root; /* as given, a path; absolute once something has been written */
+};
+
+enum { STORE_TEXT_MAX = 1 << 20 }; /* bytes of a meta.yaml, an MLmodel, a tag or an alias */
+
+/* ROOT/…; yours to free. */
+char *store_path(const struct registry *registry, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Makes the root and its fixed directories, with MLflow's default experiment, and makes the root's path absolute. */
+MUST_USE enum status store_prepare(struct registry *registry, struct error *err);
+
+/* A path of its own below ROOT/.new.trash; nothing is there yet. Yours to free. */
+char *store_new_path(const struct registry *registry);
+
+/* Writes DIRECTORY/NAME; a file that stands there is replaced whole. */
+MUST_USE enum status store_write(const char *directory, const char *name, struct span bytes, struct error *err);
+
+/* Renames what was built to its place and makes that durable. A directory that is there already: STATUS_CONFLICT. */
+MUST_USE enum status store_place(const char *from, const char *to, struct error *err);
+
+/* Removes what was left of a failed build; silent. */
+void store_discard(const char *path);
+
+/* Holds the advisory lock PATH until store_unlock; waits for it. Dies with the process. */
+MUST_USE enum status store_lock(const char *path, int *lock, struct error *err);
+void store_unlock(int lock);
+
+/* Replaces text's content by a small file's. */
+MUST_USE enum status store_read(const char *path, struct buffer *text, struct error *err);
+
+/* A name that is one path component and that MLflow takes. `what` is "model name", …: the error text starts with it. */
+MUST_USE enum status store_check_name(const char *what, const char *name, struct error *err);
+MUST_USE enum status store_check_alias(const char *alias, struct error *err);
+/* Keys of params, metrics and tags: letters, digits and `_-. ` */
+MUST_USE enum status store_check_key(const char *what, const char *key, struct error *err);
+bool store_is_version(const char *text); /* decimal, from 1 */
+bool store_is_directory(const char *path);
+
+void store_random_hex(char *out, size_t digits); /* and a NUL */
+int64_t store_now_ms(void);
+
+/* DIRECTORY/tags/KEY for each pair. */
+MUST_USE enum status store_write_pairs(const char *directory, const char *folder, const struct run_pair *pairs,
+                                       size_t count, struct error *err);
+
+/* The entries of a directory that do not start with a dot, sorted; empty when there is no such directory. */
+void store_entries(const char *path, struct text_list *out);
+
+/* The folder with the files of a version: from its source, wherever the store has been moved to since. Yours to free.
+ */
+MUST_USE enum status store_locate(const struct registry *registry, const char *source, const char *storage,
+                                  char **folder, struct error *err);
+
+/* file:// URI or path → path; yours to free. NULL: another scheme. */
+char *store_path_of_uri(const char *uri);
+
+#endif
