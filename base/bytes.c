@@ -36,3 +36,15 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
     va_end(again);
     va_end(args);
 }
+
+void text_flatten(char *text)
+{
+    char *end = text;
+    for (char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = ' ';
+        if (*at != ' ')
+            end = at + 1;
+    }
+    *end = '\0';
+}

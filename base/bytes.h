@@ -119,4 +119,7 @@ static inline struct span buffer_span(const struct buffer *buffer)
 
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Makes a text one line, in place: control characters become blanks, and those at its end go. */
+void text_flatten(char *text);
+
 #endif

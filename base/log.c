@@ -40,6 +40,7 @@ void log_line(enum log_level level, const char *where, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    text_flatten(message);
     timestamp(time_text);
     struct buffer line = {0};
     if (log_form == LOG_FORMAT_JSON) {

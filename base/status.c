@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
+
 enum status error_set(struct error *err, enum status status, const char *format, ...)
 {
     if (err) {
@@ -11,6 +13,7 @@ enum status error_set(struct error *err, enum status status, const char *format,
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+        text_flatten(err->text);
         err->status = status;
     }
     return status;

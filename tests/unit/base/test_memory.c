@@ -1,0 +1,72 @@
+/* base/memory.h: the arena aligns, grows past its blocks, and reuses them after a reset. */
+#include "tests/unit/base/unit.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static void texts_are_copied(void **state)
+{
+    (void)state;
+    char *whole = mem_text("abc"), *part = mem_text_n("abcdef", 2), *empty = mem_text_n(NULL, 0);
+    assert_string_equal(whole, "abc");
+    assert_string_equal(part, "ab");
+    assert_string_equal(empty, "");
+    free(whole);
+    free(part);
+    free(empty);
+}
+
+static void arena_memory_is_aligned_and_apart(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    unsigned char *taken[500];
+    for (int i = 0; i < 500; i++) {
+        size_t bytes = (size_t)i * 7 % 1000;
+        taken[i] = arena_take(&arena, bytes);
+        assert_int_equal((uintptr_t)taken[i] % 16, 0);
+        memset(taken[i], i & 255, bytes);
+    }
+    for (int i = 0; i < 500; i++)
+        for (size_t b = 0; b < (size_t)i * 7 % 1000; b++)
+            assert_int_equal(taken[i][b], i & 255);
+    arena_free(&arena);
+}
+
+static void arena_gives_more_than_a_block(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    memset(arena_take(&arena, 1000000), 1, 1000000);
+    memset(arena_take(&arena, 10), 2, 10);
+    arena_free(&arena);
+}
+
+static void arena_reset_reuses_memory(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    void *first = arena_take(&arena, 100);
+    void *large = arena_take(&arena, 200000);
+    arena_reset(&arena);
+    assert_ptr_equal(arena_take(&arena, 100), first);
+    assert_ptr_equal(arena_take(&arena, 200000), large);
+    arena_reset(&arena);
+    assert_string_equal(arena_text(&arena, "abcdef", 3), "abc");
+    arena_free(&arena);
+    assert_null(arena.first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_copied),
+        cmocka_unit_test(arena_memory_is_aligned_and_apart),
+        cmocka_unit_test(arena_gives_more_than_a_block),
+        cmocka_unit_test(arena_reset_reuses_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
