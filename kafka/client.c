@@ -53,6 +53,11 @@ static const struct kafka_property defaults[] = {
     {"partition.assignment.strategy", "range,roundrobin"},
     {"acks", "all"},
     {"linger.ms", "5"},
+    {"queue.buffering.max.kbytes", "262144"},
+    {"transaction.timeout.ms", "10000"}, /* how long a killed scorer can hold readers back */
+    {"session.timeout.ms", "10000"},     /* how long its partitions wait for it */
+    {"queued.max.messages.kbytes", "32768"},
+    {"fetch.wait.max.ms", "100"},
     {"socket.keepalive.enable", "true"},
     {"reconnect.backoff.max.ms", "2000"},
     {"log.connection.close", "false"},

@@ -1,0 +1,322 @@
+/* The model in use and the watcher that replaces it. See model_holder.h.
+ *
+ * run.c makes one; score loops and http acquire and release on their own threads; the watcher is a thread of its own
+ * and alone loads. A reader holds the mutex for a pointer copy and an increment, once a batch. A model is freed by
+ * whoever gives the last reference back, so a swap never waits for a loop and a loop never loses the model under its
+ * batch. */
+#include "scorer/model_holder.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "registry/registry.h"
+
+/* What a loaded model was loaded from: the same identity means the same model. */
+struct source {
+    struct model_version version;
+    int64_t bytes, modified_ns;
+    uint64_t inode;
+};
+
+struct held_model {
+    struct model model; /* first: model_release casts back */
+    struct model_version version;
+    atomic_uint references;
+};
+
+struct model_holder {
+    const struct settings *settings;
+    struct counters *counters; /* written by the watcher alone once it runs */
+    struct registry *registry;
+    struct source current; /* watcher only */
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake;
+    struct held_model *held;
+    bool stopping, asked, has_problem;
+    struct error problem;
+    pthread_t watcher;
+};
+
+static void source_clear(struct source *source)
+{
+    model_version_clear(&source->version);
+    *source = (struct source){0};
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_source(const struct source *a, const struct source *b)
+{
+    return same_text(a->version.name, b->version.name) && same_text(a->version.version, b->version.version) &&
+           same_text(a->version.run_id, b->version.run_id) && same_text(a->version.path, b->version.path) &&
+           a->bytes == b->bytes && a->modified_ns == b->modified_ns && a->inode == b->inode;
+}
+
+static enum status find_source(struct model_holder *holder, struct source *out, struct error *err)
+{
+    struct source source = {0};
+    struct stat info;
+    enum status status = registry_resolve(holder->registry, holder->settings->model_uri, &source.version, err);
+    if (status != STATUS_OK)
+        return status;
+    if (source.version.path && !stat(source.version.path, &info)) {
+        source.bytes = info.st_size;
+        source.modified_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+        source.inode = info.st_ino;
+    }
+    *out = source;
+    return STATUS_OK;
+}
+
+static struct span span_or_null(const char *text)
+{
+    return text && *text ? span_of(text) : SPAN_NULL;
+}
+
+static struct model_version copy_version(const struct model_version *version)
+{
+    return (struct model_version){
+        .name = mem_text(version->name),
+        .version = mem_text(version->version),
+        .alias = version->alias ? mem_text(version->alias) : NULL,
+        .run_id = version->run_id ? mem_text(version->run_id) : NULL,
+        .path = version->path ? mem_text(version->path) : NULL,
+    };
+}
+
+static struct held_model *wrap(struct pipeline *pipeline, const struct model_version *version)
+{
+    struct held_model *held = mem_zeroed(1, sizeof *held);
+    held->version = copy_version(version);
+    held->model = (struct model){
+        .pipeline = pipeline,
+        .stamp = {.name = span_of(held->version.name),
+                  .version = span_of(held->version.version),
+                  .alias = span_or_null(held->version.alias),
+                  .run_id = span_or_null(held->version.run_id)},
+        .threshold = pipeline_threshold(pipeline),
+        .loaded_at_us = clock_real_us(&clock_system),
+    };
+    atomic_init(&held->references, 1);
+    return held;
+}
+
+static enum status load(struct model_holder *holder, const struct source *source, struct held_model **out,
+                        struct error *err)
+{
+    const struct schema *schema = holder->settings->schema;
+    struct buffer file = {0};
+    struct pipeline *pipeline;
+    char positive[256] = "";
+    if (schema->target_count && schema->target_values[schema->target_count - 1].bytes < sizeof positive) {
+        const struct span last = schema->target_values[schema->target_count - 1];
+        memcpy(positive, last.data, last.bytes);
+        positive[last.bytes] = '\0';
+    }
+    const struct pipeline_options options = {
+        .positive_label = options_text(holder->settings->options, OPTION_POSITIVE_LABEL),
+        .default_positive = positive[0] ? positive : NULL,
+    };
+    enum status status = registry_read(holder->registry, &source->version, &file, err);
+    if (status == STATUS_OK)
+        status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &options, &pipeline, err);
+    buffer_free(&file);
+    if (status != STATUS_OK)
+        return error_prefix(err, "model %s version %s", source->version.name, source->version.version);
+    *out = wrap(pipeline, &source->version);
+    return STATUS_OK;
+}
+
+static void free_held(struct held_model *held)
+{
+    pipeline_free(held->model.pipeline);
+    model_version_clear(&held->version);
+    free(held);
+}
+
+void model_release(const struct model *model)
+{
+    struct held_model *held = (struct held_model *)model;
+    if (atomic_fetch_sub_explicit(&held->references, 1, memory_order_acq_rel) == 1)
+        free_held(held);
+}
+
+const struct model *model_acquire(struct model_holder *holder)
+{
+    pthread_mutex_lock(&holder->mutex);
+    struct held_model *held = holder->held;
+    atomic_fetch_add_explicit(&held->references, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&holder->mutex);
+    return &held->model;
+}
+
+/* Takes held's first reference and puts it to use. */
+static void put_to_use(struct model_holder *holder, struct held_model *held)
+{
+    pthread_mutex_lock(&holder->mutex);
+    struct held_model *before = holder->held;
+    holder->held = held;
+    holder->has_problem = false;
+    pthread_mutex_unlock(&holder->mutex);
+    if (before)
+        model_release(&before->model);
+    counter_add(holder->counters, COUNTER_MODEL_LOADS, 1);
+    log_info("model", "%s version %s is in use (threshold %.4g, positive label %s%s)", held->version.name,
+             held->version.version, held->model.threshold, pipeline_positive_label(held->model.pipeline),
+             pipeline_has_reasons(held->model.pipeline) ? "" : "; the file has no reference, so reasons stay empty");
+}
+
+/* Finds and loads; *source is replaced only when a model was loaded. Nothing changed: STATUS_OK and no load. */
+static enum status renew(struct model_holder *holder, struct error *err)
+{
+    struct source found = {0};
+    struct held_model *held = NULL;
+    enum status status = find_source(holder, &found, err);
+    if (status != STATUS_OK)
+        return status;
+    if (holder->held && same_source(&found, &holder->current)) {
+        source_clear(&found);
+        return STATUS_OK;
+    }
+    status = load(holder, &found, &held, err);
+    if (status != STATUS_OK) {
+        source_clear(&found);
+        return status;
+    }
+    source_clear(&holder->current);
+    holder->current = found;
+    put_to_use(holder, held);
+    return STATUS_OK;
+}
+
+/* A problem is counted and told when it appears or changes, not at every look. */
+static void note_outcome(struct model_holder *holder, enum status status, const struct error *err)
+{
+    pthread_mutex_lock(&holder->mutex);
+    bool news = status != STATUS_OK && (!holder->has_problem || strcmp(holder->problem.text, err->text));
+    bool healed = status == STATUS_OK && holder->has_problem;
+    holder->has_problem = status != STATUS_OK;
+    if (status != STATUS_OK)
+        holder->problem = *err;
+    pthread_mutex_unlock(&holder->mutex);
+    if (news) {
+        counter_add(holder->counters, COUNTER_MODEL_LOAD_FAILURES, 1);
+        log_error("model", "%s; the model before stays in use", err->text);
+    }
+    if (healed)
+        log_info("model", "%s can be looked up again; the model in use is current", holder->settings->model_uri);
+}
+
+/* False when the holder is being freed. */
+static bool wait_for_turn(struct model_holder *holder)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + holder->settings->model_poll_us * 1000;
+    until.tv_sec += ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    pthread_mutex_lock(&holder->mutex);
+    int timed_out = 0;
+    while (!holder->stopping && !holder->asked && !timed_out)
+        timed_out = pthread_cond_timedwait(&holder->wake, &holder->mutex, &until);
+    holder->asked = false;
+    bool go_on = !holder->stopping;
+    pthread_mutex_unlock(&holder->mutex);
+    return go_on;
+}
+
+static void *watch(void *argument)
+{
+    struct model_holder *holder = argument;
+    while (wait_for_turn(holder)) {
+        struct error err = {0};
+        enum status status = renew(holder, &err);
+        note_outcome(holder, status, &err);
+    }
+    return NULL;
+}
+
+static void init_sync(struct model_holder *holder)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&holder->mutex, NULL);
+    pthread_cond_init(&holder->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void holder_destroy(struct model_holder *holder)
+{
+    if (holder->held)
+        model_release(&holder->held->model);
+    source_clear(&holder->current);
+    registry_close(holder->registry);
+    pthread_cond_destroy(&holder->wake);
+    pthread_mutex_destroy(&holder->mutex);
+    free(holder);
+}
+
+enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out,
+                             struct error *err)
+{
+    struct registry *registry;
+    enum status status = registry_open(settings->tracking_uri, &registry, err);
+    if (status != STATUS_OK)
+        return status;
+    struct model_holder *holder = mem_zeroed(1, sizeof *holder);
+    holder->settings = settings;
+    holder->counters = counters;
+    holder->registry = registry;
+    init_sync(holder);
+    status = renew(holder, err);
+    if (status == STATUS_OK && pthread_create(&holder->watcher, NULL, watch, holder))
+        status =
+            error_set(err, STATUS_UNAVAILABLE, "model: cannot start the watcher thread; raise the limit of threads");
+    if (status != STATUS_OK) {
+        holder_destroy(holder);
+        return status;
+    }
+    *out = holder;
+    return STATUS_OK;
+}
+
+void model_holder_free(struct model_holder *holder)
+{
+    if (!holder)
+        return;
+    pthread_mutex_lock(&holder->mutex);
+    holder->stopping = true;
+    pthread_cond_signal(&holder->wake);
+    pthread_mutex_unlock(&holder->mutex);
+    pthread_join(holder->watcher, NULL);
+    holder_destroy(holder);
+}
+
+void model_holder_refresh(struct model_holder *holder)
+{
+    pthread_mutex_lock(&holder->mutex);
+    holder->asked = true;
+    pthread_cond_signal(&holder->wake);
+    pthread_mutex_unlock(&holder->mutex);
+}
+
+bool model_holder_problem(struct model_holder *holder, struct error *out)
+{
+    pthread_mutex_lock(&holder->mutex);
+    bool has_problem = holder->has_problem;
+    if (has_problem)
+        *out = holder->problem;
+    pthread_mutex_unlock(&holder->mutex);
+    return has_problem;
+}
