@@ -1,0 +1,333 @@
+/* The store: what is written resolves, names are refused, nothing half-written is seen, aliases move under contention,
+ * and a store that was moved is still read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "registry/store.h"
+#include "registry/yaml.h"
+
+static char folder[64], uri[128];
+static struct error err;
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/registry-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(uri, sizeof uri, "%s/mlruns", folder);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    store_discard(folder);
+    return 0;
+}
+
+static char *log_run(struct registry *registry, const char *bytes)
+{
+    const struct run_pair params[] = {{"C", "1"}}, tags[] = {{"mlflow.runName", "x: y"}, {"data.sha256", "ab'c"}};
+    const struct run_metric metrics[] = {{"roc_auc", .83, 0}, {"fold", .5, 0}, {"fold", .25, 1}, {"fold", .5, 0}};
+    const struct run_artifact artifacts[] = {{"model/model.onnx", span_of(bytes)}};
+    const struct run run = {.experiment = "attrition",
+                            .run_name = "x: y",
+                            .started_ms = 1000,
+                            .ended_ms = 2000,
+                            .params = params,
+                            .param_count = 1,
+                            .tags = tags,
+                            .tag_count = 2,
+                            .metrics = metrics,
+                            .metric_count = 4,
+                            .artifacts = artifacts,
+                            .artifact_count = 1};
+    char *run_id;
+    assert_int_equal(registry_log_run(registry, &run, &run_id, &err), STATUS_OK);
+    return run_id;
+}
+
+/* Logs a run and registers it; returns nothing but checks the number. */
+static void add_version(struct registry *registry, const char *bytes, const char *expected)
+{
+    const struct run_pair tags[] = {{"data.sha256", "abc"}};
+    char *run_id = log_run(registry, bytes), *version;
+    assert_int_equal(registry_create_version(registry, "attrition", run_id, tags, 1, &version, &err), STATUS_OK);
+    assert_string_equal(version, expected);
+    free(version);
+    free(run_id);
+}
+
+static struct registry *opened(void)
+{
+    struct registry *registry;
+    assert_int_equal(registry_open(uri, &registry, &err), STATUS_OK);
+    return registry;
+}
+
+static void test_what_is_registered_resolves(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    struct buffer file = {0};
+    add_version(registry, "first", "1");
+    add_version(registry, "second", "2");
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "2", &err), STATUS_OK);
+    assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_OK);
+    assert_string_equal(version.name, "attrition");
+    assert_string_equal(version.version, "2");
+    assert_string_equal(version.alias, "production");
+    assert_int_equal(strlen(version.run_id), 32);
+    assert_int_equal(registry_read(registry, &version, &file, &err), STATUS_OK);
+    assert_true(span_equal(buffer_span(&file), SPAN_LITERAL("second")));
+    model_version_clear(&version);
+    assert_int_equal(registry_resolve(registry, "models:/attrition/1", &version, &err), STATUS_OK);
+    assert_null(version.alias);
+    model_version_clear(&version);
+    buffer_free(&file);
+    registry_close(registry);
+}
+
+static void test_metrics_stand_once(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    char *run_id = log_run(registry, "x"), pattern[256];
+    struct buffer text = {0};
+    struct text_list experiments;
+    store_entries(registry->root, &experiments);
+    bool found = false;
+    for (size_t e = 0; e < experiments.count; e++) {
+        snprintf(pattern, sizeof pattern, "%s/%s/%s/metrics/fold", uri, experiments.items[e], run_id);
+        if (file_read(pattern, 1000, &text, NULL) == STATUS_OK) {
+            assert_string_equal(text.data, "2000 0.5 0\n2000 0.25 1\n");
+            found = true;
+        }
+    }
+    assert_true(found);
+    assert_int_equal(experiments.count, 3); /* 0, the experiment, models */
+    text_list_clear(&experiments);
+    buffer_free(&text);
+    free(run_id);
+    registry_close(registry);
+}
+
+static void test_missing_names_say_what_to_do(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_NOT_FOUND);
+    assert_non_null(strstr(err.text, "trainer train"));
+    assert_int_equal(access(uri, F_OK), -1); /* reading makes nothing */
+    add_version(registry, "x", "1");
+    assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_NOT_FOUND);
+    assert_non_null(strstr(err.text, "registry promote"));
+    assert_int_equal(registry_resolve(registry, "models:/attrition/7", &version, &err), STATUS_NOT_FOUND);
+    assert_non_null(strstr(err.text, "no version 7"));
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "7", &err), STATUS_NOT_FOUND);
+    assert_int_equal(registry_resolve(registry, "/nowhere/x.onnx", &version, &err), STATUS_NOT_FOUND);
+    registry_close(registry);
+}
+
+static void test_bad_names_are_refused(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {"models:/../x@production",
+                                       "models:/a/b/c",
+                                       "models:/@production",
+                                       "models:/a@",
+                                       "models:/a@../x",
+                                       "models:/a/../1",
+                                       "models:/.a@b",
+                                       "models:/a",
+                                       "models:/a/0",
+                                       "models:/a/-1",
+                                       "models:/a@latest",
+                                       "models:/a@v1",
+                                       "models:/a b%@x",
+                                       "models:/a@p/1",
+                                       "models:/",
+                                       "s3://x/y"};
+    struct registry *registry = opened();
+    struct model_version version;
+    for (size_t u = 0; u < sizeof uris / sizeof *uris; u++)
+        assert_int_equal(registry_resolve(registry, uris[u], &version, &err), STATUS_INVALID);
+    char *number;
+    assert_int_equal(registry_create_version(registry, "../x", "r", NULL, 0, &number, &err), STATUS_INVALID);
+    assert_int_equal(registry_create_version(registry, "x", "../r", NULL, 0, &number, &err), STATUS_INVALID);
+    assert_int_equal(registry_create_version(registry, "x", "r", NULL, 0, &number, &err), STATUS_NOT_FOUND);
+    const struct run_pair bad = {"../x", "v"};
+    const struct run run = {.experiment = "e", .run_name = "n", .tags = &bad, .tag_count = 1};
+    assert_int_equal(registry_log_run(registry, &run, &number, &err), STATUS_INVALID);
+    registry_close(registry);
+}
+
+static void test_servers_are_refused_with_what_to_do(void **state)
+{
+    (void)state;
+    struct registry *registry;
+    assert_int_equal(registry_open("http://localhost:5000", &registry, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "MLFLOW_TRACKING_URI"));
+    assert_int_equal(registry_open("sqlite:///x.db", &registry, &err), STATUS_UNSUPPORTED);
+    assert_int_equal(registry_open("", &registry, &err), STATUS_INVALID);
+    assert_int_equal(registry_open("file:///tmp/a%20b/", &registry, &err), STATUS_OK);
+    assert_string_equal(registry_root(registry), "/tmp/a b");
+    registry_close(registry);
+}
+
+static void test_a_moved_store_is_read(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    char moved[128];
+    add_version(registry, "bytes", "1");
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "1", &err), STATUS_OK);
+    registry_close(registry);
+    snprintf(moved, sizeof moved, "%s/elsewhere", folder);
+    assert_int_equal(rename(uri, moved), 0);
+    assert_int_equal(registry_open(moved, &registry, &err), STATUS_OK);
+    assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_OK);
+    assert_int_equal(strncmp(version.path, moved, strlen(moved)), 0);
+    model_version_clear(&version);
+    registry_close(registry);
+}
+
+/* What a killed writer leaves behind stays out of sight, and the next writer goes on. */
+static void test_leftovers_are_not_seen(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct text_list versions;
+    char path[256];
+    add_version(registry, "bytes", "1");
+    snprintf(path, sizeof path, "%s/.new.trash/%032d/tags", uri, 0);
+    assert_int_equal(file_make_directories(path, &err), STATUS_OK);
+    snprintf(path, sizeof path, "%s/models/attrition/version-2", uri);
+    assert_int_equal(file_make_directories(path, &err), STATUS_OK); /* MLflow's own, killed before its meta.yaml */
+    assert_int_equal(registry_versions(registry, "attrition", &versions, &err), STATUS_OK);
+    assert_int_equal(versions.count, 1);
+    text_list_clear(&versions);
+    add_version(registry, "bytes", "3");
+    registry_close(registry);
+}
+
+static void test_deleted_versions_are_gone(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    struct buffer meta = {0};
+    char path[256];
+    add_version(registry, "bytes", "1");
+    snprintf(path, sizeof path, "%s/models/attrition/version-1/meta.yaml", uri);
+    assert_int_equal(file_read(path, 10000, &meta, &err), STATUS_OK);
+    char *stage = strstr(meta.data, "current_stage: None");
+    assert_non_null(stage);
+    struct buffer changed = {0};
+    buffer_add(&changed, meta.data, (size_t)(stage - meta.data));
+    buffer_add_text(&changed, "current_stage: Deleted_Internal");
+    buffer_add_text(&changed, stage + strlen("current_stage: None"));
+    assert_int_equal(file_write_atomic(path, buffer_span(&changed), &err), STATUS_OK);
+    assert_int_equal(registry_resolve(registry, "models:/attrition/1", &version, &err), STATUS_NOT_FOUND);
+    add_version(registry, "bytes", "2");
+    buffer_free(&meta);
+    buffer_free(&changed);
+    registry_close(registry);
+}
+
+/* Files that are gone: said, never followed. */
+static void test_versions_without_files(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    struct version_details details;
+    add_version(registry, "bytes", "1");
+    assert_int_equal(registry_describe(registry, "attrition", "1", &details, &err), STATUS_OK);
+    assert_int_equal(details.tag_keys.count, 1);
+    assert_string_equal(details.tag_values.items[0], "abc");
+    char *slash = strrchr(details.version.path, '/');
+    *slash = '\0';
+    store_discard(details.version.path);
+    version_details_clear(&details);
+    assert_int_equal(registry_resolve(registry, "models:/attrition/1", &version, &err), STATUS_NOT_FOUND);
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "1", &err), STATUS_NOT_FOUND);
+    registry_close(registry);
+}
+
+enum { WRITERS = 4, ROUNDS = 5 };
+
+static void contend(const char *mine)
+{
+    struct registry *registry = opened();
+    for (int round = 0; round < ROUNDS; round++) {
+        char *run_id = log_run(registry, mine), *version;
+        if (registry_create_version(registry, "attrition", run_id, NULL, 0, &version, &err) != STATUS_OK)
+            _exit(1);
+        if (registry_set_alias(registry, "attrition", "production", version, &err) != STATUS_OK)
+            _exit(2);
+        struct model_version found;
+        if (registry_resolve(registry, "models:/attrition@production", &found, &err) != STATUS_OK)
+            _exit(3); /* an alias always points at a whole version */
+        model_version_clear(&found);
+        free(version);
+        free(run_id);
+    }
+    registry_close(registry);
+    _exit(0);
+}
+
+static void test_writers_at_once(void **state)
+{
+    (void)state;
+    pid_t children[WRITERS];
+    for (int w = 0; w < WRITERS; w++) {
+        children[w] = fork();
+        assert_true(children[w] >= 0);
+        if (children[w] == 0)
+            contend("x");
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        int result;
+        assert_int_equal(waitpid(children[w], &result, 0), children[w]);
+        assert_int_equal(result, 0);
+    }
+    struct registry *registry = opened();
+    struct text_list versions, entries;
+    assert_int_equal(registry_versions(registry, "attrition", &versions, &err), STATUS_OK);
+    assert_int_equal(versions.count, WRITERS * ROUNDS); /* each number once, none lost */
+    store_entries(registry->root, &entries);
+    assert_int_equal(entries.count, 3); /* one experiment, however many asked for it */
+    text_list_clear(&entries);
+    text_list_clear(&versions);
+    registry_close(registry);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_registered_resolves, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_metrics_stand_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_missing_names_say_what_to_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_names_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_servers_are_refused_with_what_to_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_moved_store_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_leftovers_are_not_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deleted_versions_are_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_versions_without_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_writers_at_once, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
