@@ -1,0 +1,202 @@
+/* `producer backfill FILE…`: rows of files become events; what would be refused later is refused here, with line and
+ * column. Runs on the main thread from start to end; waits only for the broker. Must never let a row end as anything
+ * but sent, rejected or, after a stop, not read. */
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/schema.h"
+#include "producer/commands.h"
+#include "producer/delivery.h"
+#include "producer/event_type.h"
+#include "producer/input.h"
+#include "producer/stop.h"
+
+enum { TAG_LINE_BITS = 44 };
+
+static const char where[] = "backfill";
+
+struct backfill {
+    const struct options *options;
+    struct input_settings settings;
+    struct delivery delivery;
+    struct input_row row; /* large: kept out of the stack */
+    size_t file_index;
+    bool failed; /* a file was refused, could not be read to its end, or its rejects could not be written */
+    bool over;   /* nothing more can be sent */
+};
+
+static void name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
+{
+    const struct backfill *backfill = context;
+    snprintf(out, capacity, "%s:%llu", options_argument(backfill->options, (size_t)(tag >> TAG_LINE_BITS)),
+             (unsigned long long)(tag & (((uintptr_t)1 << TAG_LINE_BITS) - 1)));
+}
+
+static void rejects_path_of(const struct options *options, size_t index, char *out, size_t capacity)
+{
+    const char *given = options_text(options, OPTION_REJECTS_FILE), *input = options_argument(options, index);
+    bool is_stdin = strcmp(input, "-") == 0;
+    snprintf(out, capacity, "%s%s", given ? given : is_stdin ? "stdin" : input, given ? "" : ".rejects");
+}
+
+static bool same_file(const char *left, const char *right)
+{
+    struct stat l, r;
+    return stat(left, &l) == 0 && stat(right, &r) == 0 && l.st_dev == r.st_dev && l.st_ino == r.st_ino &&
+           S_ISREG(l.st_mode);
+}
+
+/* A rejects file must not be written over an input that is still to be read. */
+static enum status check_paths(const struct options *options, struct error *err)
+{
+    size_t count = options_argument_count(options);
+    char rejects[4096];
+    for (size_t i = 0; i < count; i++) {
+        rejects_path_of(options, i, rejects, sizeof rejects);
+        for (size_t j = 0; j < count; j++)
+            if (same_file(rejects, options_argument(options, j)))
+                return error_set(
+                    err, STATUS_INVALID,
+                    "rejects would be written over the input %s: name another with --rejects-file, or feed "
+                    "it by itself",
+                    options_argument(options, j));
+    }
+    return STATUS_OK;
+}
+
+static enum status check_usage(const struct options *options, const struct schema *schema, int32_t *event_type,
+                               struct error *err)
+{
+    const char *format = options_text(options, OPTION_FORMAT);
+    size_t count = options_argument_count(options);
+    if (!count)
+        return error_set(err, STATUS_INVALID, "backfill needs at least one FILE (- is standard input)");
+    if (count > 1 && options_text(options, OPTION_REJECTS_FILE))
+        return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
+    if (format && strcmp(format, "csv") && strcmp(format, "jsonl"))
+        return error_set(err, STATUS_INVALID, "--format %s: csv or jsonl", format);
+    if (options_integer(options, OPTION_MAX_REJECTS) < -1)
+        return error_set(err, STATUS_INVALID, "--max-rejects must be -1 (any number) or more");
+    if (event_type_resolve(options, schema, event_type, err) != STATUS_OK)
+        return err->status;
+    return check_paths(options, err);
+}
+
+static void send_row(struct backfill *backfill, struct rejects *rejects)
+{
+    struct input_row *row = &backfill->row;
+    struct error err;
+    if (row->fault_count) {
+        rejects_add(rejects, row);
+        delivery_turn(&backfill->delivery);
+        return;
+    }
+    uintptr_t tag = (uintptr_t)backfill->file_index << TAG_LINE_BITS | row->line;
+    if (delivery_send(&backfill->delivery, &row->event, tag, &err) != STATUS_OK) {
+        progress_hide(&backfill->delivery.progress);
+        log_error(where, "%s", err.text);
+        backfill->over = true;
+    }
+}
+
+static void fail(struct backfill *backfill, const struct error *err)
+{
+    progress_hide(&backfill->delivery.progress);
+    log_error(where, "%s", err->text);
+    backfill->failed = true;
+}
+
+static void send_file(struct backfill *backfill, const char *path)
+{
+    struct input *input = NULL;
+    struct error err;
+    bool more = true;
+    if (input_open(path, &backfill->settings, &input, &err) != STATUS_OK) {
+        fail(backfill, &err);
+        return;
+    }
+    struct delivery *delivery = &backfill->delivery;
+    struct rejects *rejects = rejects_new(input, path, options_text(backfill->options, OPTION_REJECTS_FILE), stderr,
+                                          &delivery->progress, &delivery->rejected);
+    while (more && !backfill->over && !stop_requested) {
+        if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
+            fail(backfill, &err);
+            break;
+        }
+        if (more)
+            send_row(backfill, rejects);
+    }
+    if (rejects_close(rejects, &err) != STATUS_OK)
+        fail(backfill, &err);
+    input_free(input);
+}
+
+/* Lines of all files together; 0 where one of them is a pipe. */
+static uint64_t count_rows(const struct options *options)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < options_argument_count(options); i++) {
+        uint64_t lines = input_count_lines(options_argument(options, i));
+        if (!lines)
+            return 0;
+        total += lines;
+    }
+    return total;
+}
+
+static int exit_status(const struct backfill *backfill, bool all_accounted)
+{
+    int64_t most = options_integer(backfill->options, OPTION_MAX_REJECTS);
+    if (stop_requested)
+        log_error(where, "stopped before the end");
+    if (most >= 0 && backfill->delivery.rejected.rows > (uint64_t)most) {
+        log_error(where, "%llu rows were rejected, --max-rejects allows %lld",
+                  (unsigned long long)backfill->delivery.rejected.rows, (long long)most);
+        return 1;
+    }
+    return all_accounted && !backfill->failed && !backfill->over && !stop_requested ? 0 : 1;
+}
+
+static int run(const struct options *options, const struct schema *schema)
+{
+    struct error err;
+    struct backfill *backfill = mem_zeroed(1, sizeof *backfill);
+    backfill->options = options;
+    backfill->settings = (struct input_settings){.schema = schema,
+                                                 .clock = &clock_system,
+                                                 .format = options_text(options, OPTION_FORMAT),
+                                                 .validate = !options_flag(options, OPTION_NO_VALIDATE)};
+    backfill->delivery = (struct delivery){.schema = schema, .name_tag = name_tag, .context = backfill};
+    int result = 2;
+    if (check_usage(options, schema, &backfill->settings.event_type, &err) != STATUS_OK) {
+        log_error(where, "%s", err.text);
+    } else if (delivery_open(&backfill->delivery, options, count_rows(options), &err) != STATUS_OK) {
+        log_error(where, "%s", err.text);
+        delivery_close(&backfill->delivery, stdout);
+        result = 1;
+    } else {
+        for (size_t i = 0; i < options_argument_count(options) && !backfill->over && !stop_requested; i++) {
+            backfill->file_index = i;
+            send_file(backfill, options_argument(options, i));
+        }
+        result = exit_status(backfill, delivery_close(&backfill->delivery, stdout));
+    }
+    free(backfill);
+    return result;
+}
+
+int cmd_backfill(const struct options *options)
+{
+    struct schema *schema = NULL;
+    struct error err;
+    stop_catch_signals();
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err) != STATUS_OK) {
+        log_error(where, "%s", err.text);
+        return 1;
+    }
+    int result = run(options, schema);
+    schema_free(schema);
+    return result;
+}

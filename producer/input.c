@@ -1,0 +1,322 @@
+/* Rows of input files, whatever their form: opening, the envelope, judging, event ids, messages.
+ * Called by backfill, on one thread. Must never let a row go neither as an event nor with a fault. */
+#include "producer/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "events/validate.h"
+#include "producer/event_id.h"
+#include "producer/input_parts.h"
+#include "producer/timestamp.h"
+
+const char *const envelope_names[ENVELOPE_FIELD_COUNT] = {
+    [ENVELOPE_EMPLOYEE_ID] = "employee_id",
+    [ENVELOPE_EVENT_ID] = "event_id",
+    [ENVELOPE_EVENT_TYPE] = "event_type",
+    [ENVELOPE_OCCURRED_AT] = "occurred_at",
+};
+
+void input_row_refuse(struct input_row *row, enum event_code code, int32_t column, const char *format, ...)
+{
+    if (row->fault_count == INPUT_FAULTS_MAX)
+        return;
+    struct fault *fault = &row->faults[row->fault_count++];
+    *fault = (struct fault){.code = code, .column = column};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(fault->text, sizeof fault->text, format, args);
+    va_end(args);
+}
+
+bool input_name_ignored(const struct schema *schema, struct span name)
+{
+    if (span_equal(name, span_of(schema->target_name)))
+        return true;
+    for (size_t i = 0; i < schema->ignored_count; i++)
+        if (span_equal(name, span_of(schema->ignored[i])))
+            return true;
+    return false;
+}
+
+static bool is_utf8(struct span text)
+{
+    const unsigned char *at = (const unsigned char *)text.data, *end = at + text.bytes;
+    while (at < end) {
+        if (*at < 0x80) {
+            at++;
+            continue;
+        }
+        size_t more = *at >= 0xf0 ? 3 : *at >= 0xe0 ? 2 : 1;
+        uint32_t point = *at & (0x3fu >> more), least = more == 3 ? 0x10000 : more == 2 ? 0x800 : 0x80;
+        if (*at < 0xc2 || *at > 0xf4 || (size_t)(end - at) <= more)
+            return false;
+        for (size_t i = 1; i <= more; i++) {
+            if ((at[i] & 0xc0) != 0x80)
+                return false;
+            point = point << 6 | (at[i] & 0x3f);
+        }
+        if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+            return false;
+        at += more + 1;
+    }
+    return true;
+}
+
+static void set_event_type(const struct input *input, struct input_row *row, struct span text)
+{
+    const struct schema *schema = input->settings->schema;
+    for (size_t t = 0; t < schema->event_type_count; t++)
+        if (span_equal(text, span_of(schema->event_types[t]))) {
+            row->event.type = (int32_t)t;
+            return;
+        }
+    input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_NO_COLUMN, "%s is not a symbol of the event schema",
+                     envelope_names[ENVELOPE_EVENT_TYPE]);
+}
+
+void input_envelope_set(const struct input *input, struct input_row *row, enum envelope_field field, struct span text)
+{
+    struct event *event = &row->event;
+    if (!is_utf8(text))
+        input_row_refuse(row, EVENT_MALFORMED, FAULT_NO_COLUMN, "%s is not UTF-8", envelope_names[field]);
+    else if (field == ENVELOPE_EMPLOYEE_ID && !text.bytes)
+        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "the employee's id is empty");
+    else if (field == ENVELOPE_EMPLOYEE_ID)
+        event->employee_id = text;
+    else if (!text.bytes)
+        return;
+    else if (field == ENVELOPE_EVENT_ID)
+        event->event_id = text;
+    else if (field == ENVELOPE_EVENT_TYPE)
+        set_event_type(input, row, text);
+    else if (!timestamp_parse(text, &event->occurred_at_ms))
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, "%s is neither ISO 8601 nor milliseconds since 1970",
+                         envelope_names[field]);
+}
+
+/* From the file's name, the line and the row's bytes: the same row of the same file has the same id
+ * however often it is sent. */
+static void make_event_id(struct input *input, const struct input_row *row)
+{
+    char line[24];
+    const char *slash = strrchr(input->path, '/');
+    buffer_clear(&input->identity);
+    buffer_add_text(&input->identity, slash ? slash + 1 : input->path);
+    buffer_add(&input->identity, line, (size_t)snprintf(line, sizeof line, "\n%zu\n", row->line));
+    buffer_add(&input->identity, row->raw.data, row->raw.bytes);
+    event_id_of_text(buffer_span(&input->identity), input->event_id);
+}
+
+/* What Avro's int and long cannot hold is refused whether the row is validated or not. */
+static void check_encodable(const struct schema *schema, struct input_row *row)
+{
+    for (size_t c = 0; c < schema->column_count; c++) {
+        const struct column *column = &schema->columns[c];
+        bool whole = column->type == COLUMN_INT || column->type == COLUMN_LONG;
+        if (!whole || row->event.cells[c].code == CELL_MISSING)
+            continue;
+        double number = row->event.cells[c].number;
+        double most = column->type == COLUMN_INT ? 2147483647.0 : 9007199254740992.0;
+        if (!(number >= -most && number <= most))
+            input_row_refuse(row, isfinite(number) ? EVENT_OUT_OF_RANGE : EVENT_NOT_FINITE, (int32_t)c,
+                             "a whole-number column cannot hold it");
+        else if (number != floor(number))
+            input_row_refuse(row, EVENT_WRONG_TYPE, (int32_t)c, "a whole-number column cannot hold a fraction");
+    }
+}
+
+/* Adds what validation finds about columns that have no fault yet (a cell that could not be read is missing here). */
+static void judge(const struct input *input, struct input_row *row)
+{
+    struct fault found[INPUT_FAULTS_MAX];
+    size_t read_faults = row->fault_count;
+    size_t count = input->settings->validate
+                       ? validate_row_all(input->settings->schema, row->event.cells, found, INPUT_FAULTS_MAX)
+                       : 0;
+    for (size_t f = 0; f < count && row->fault_count < INPUT_FAULTS_MAX; f++) {
+        size_t r = 0;
+        while (r < read_faults && (found[f].column < 0 || row->faults[r].column != found[f].column))
+            r++;
+        if (r == read_faults)
+            row->faults[row->fault_count++] = found[f];
+    }
+    if (!row->fault_count)
+        check_encodable(input->settings->schema, row);
+}
+
+/* The row before anything of it is read: all cells missing, the envelope as the settings say. */
+static void row_begin(struct input *input, struct input_row *row)
+{
+    const struct schema *schema = input->settings->schema;
+    row->line = 0;
+    row->raw = SPAN_NULL;
+    row->fault_count = 0;
+    row->event = (struct event){.type = input->settings->event_type, .occurred_at_ms = INT64_MIN};
+    row->event.cells = input->cells;
+    for (size_t c = 0; c < schema->column_count; c++)
+        input->cells[c] = cell_missing(&schema->columns[c]);
+}
+
+static void row_complete(struct input *input, struct input_row *row)
+{
+    struct event *event = &row->event;
+    if (event->cells)
+        judge(input, row);
+    if (row->fault_count)
+        return;
+    if (event->occurred_at_ms == INT64_MIN)
+        event->occurred_at_ms = clock_real_us(input->settings->clock) / 1000;
+    if (!event->employee_id.data) {
+        snprintf(input->employee_id, sizeof input->employee_id, "row-%zu", row->line);
+        event->employee_id = span_of(input->employee_id);
+    }
+    if (!event->event_id.data) {
+        make_event_id(input, row);
+        event->event_id = (struct span){input->event_id, sizeof input->event_id - 1};
+    }
+}
+
+enum status input_next(struct input *input, struct input_row *row, bool *more, struct error *err)
+{
+    row_begin(input, row);
+    enum status status = input->csv ? csv_input_next(input, row, more, err) : jsonl_input_next(input, row, more, err);
+    if (status == STATUS_OK && *more)
+        row_complete(input, row);
+    return status;
+}
+
+void input_fault_describe(const struct input *input, const struct input_row *row, const struct fault *fault,
+                          struct buffer *out)
+{
+    buffer_printf(out, "%s:%zu: ", input->name, row->line);
+    if (fault->column >= 0) {
+        const char *name = input->settings->schema->columns[fault->column].name;
+        if (!input->csv)
+            buffer_printf(out, "field %s: ", name);
+        else if (input->positions[fault->column] >= 0)
+            buffer_printf(out, "column %s (%d): ", name, input->positions[fault->column] + 1);
+        else
+            buffer_printf(out, "column %s (not in the file): ", name);
+    }
+    buffer_printf(out, "%s: %s", event_code_name(fault->code), fault->text);
+}
+
+struct span input_header(const struct input *input)
+{
+    return input->csv ? buffer_span(&input->header) : SPAN_NULL;
+}
+
+const char *input_name(const struct input *input)
+{
+    return input->name;
+}
+
+static uint64_t count_lines(int file)
+{
+    static char block[1 << 16];
+    struct stat stat;
+    if (fstat(file, &stat) != 0 || !S_ISREG(stat.st_mode))
+        return 0;
+    uint64_t lines = 0;
+    off_t at = 0;
+    char last = '\n';
+    for (ssize_t got; (got = pread(file, block, sizeof block, at)) > 0; at += got) {
+        for (const char *p = block, *end = block + got; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+            lines++;
+        last = block[got - 1];
+    }
+    return lines + (last != '\n');
+}
+
+uint64_t input_count_lines(const char *path)
+{
+    int file = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    uint64_t lines = file < 0 ? 0 : count_lines(file);
+    if (file > STDIN_FILENO)
+        close(file);
+    return lines;
+}
+
+static bool name_ends(struct span name, const char *ending)
+{
+    size_t bytes = strlen(ending);
+    return name.bytes >= bytes && strcasecmp(name.data + name.bytes - bytes, ending) == 0;
+}
+
+/* Rejects of a file keep its form: people.jsonl.rejects is JSON Lines. */
+static bool is_csv(const char *path, const char *format, FILE *file)
+{
+    if (format)
+        return strcmp(format, "csv") == 0;
+    char copy[4096];
+    snprintf(copy, sizeof copy, "%s", path);
+    struct span name = span_of(copy);
+    while (name_ends(name, ".rejects"))
+        copy[name.bytes -= sizeof ".rejects" - 1] = '\0';
+    if (name_ends(name, ".jsonl") || name_ends(name, ".ndjson") || name_ends(name, ".json"))
+        return false;
+    if (name_ends(name, ".csv"))
+        return true;
+    int first = getc(file);
+    if (first != EOF)
+        ungetc(first, file);
+    return first != '{';
+}
+
+static enum status open_file(struct input *input, struct error *err)
+{
+    struct stat stat;
+    if (strcmp(input->path, "-") == 0) {
+        input->file = stdin;
+        input->name = "stdin";
+        return STATUS_OK;
+    }
+    input->file = fopen(input->path, "re");
+    if (!input->file)
+        return file_error(err, errno, "open", input->path);
+    input->owns_file = true;
+    if (fstat(fileno(input->file), &stat) == 0 && S_ISDIR(stat.st_mode))
+        return file_error(err, EISDIR, "read", input->path);
+    return STATUS_OK;
+}
+
+enum status input_open(const char *path, const struct input_settings *settings, struct input **out, struct error *err)
+{
+    struct input *input = mem_zeroed(1, sizeof *input);
+    input->path = input->name = path;
+    input->settings = settings;
+    enum status status = open_file(input, err);
+    if (status == STATUS_OK) {
+        input->cells = mem_zeroed(settings->schema->column_count, sizeof *input->cells);
+        if (is_csv(path, settings->format, input->file))
+            status = csv_input_open(input, err);
+    }
+    if (status != STATUS_OK) {
+        input_free(input);
+        return status;
+    }
+    *out = input;
+    return STATUS_OK;
+}
+
+void input_free(struct input *input)
+{
+    if (!input)
+        return;
+    jsonl_input_release(input);
+    csv_free(input->csv);
+    if (input->owns_file)
+        fclose(input->file);
+    buffer_free(&input->identity);
+    buffer_free(&input->header);
+    buffer_free(&input->text);
+    free(input->positions);
+    free(input->cells);
+    free(input);
+}

@@ -1,0 +1,197 @@
+/* Rows of JSON Lines: {"employee_id": …, "attributes": {…}} or the attributes themselves with the id among them.
+ * Called by input.c, on one thread. Every physical line is a row, blank ones too: a line that is not JSON is malformed.
+ * Must never keep a line longer than LINE_BYTES_MAX in memory. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "events/json_row.h"
+#include "producer/input_parts.h"
+
+/* Reads to the line's end, of which text keeps the first LINE_BYTES_MAX bytes. *bytes: the line's length without its
+ * end. */
+static enum status read_line(struct input *input, size_t *bytes, bool *more, struct error *err)
+{
+    size_t count = 0;
+    int c;
+    buffer_clear(&input->text);
+    while ((c = getc_unlocked(input->file)) != EOF && c != '\n')
+        if (count++ < LINE_BYTES_MAX)
+            buffer_add_u8(&input->text, (uint8_t)c);
+    if (c == EOF && ferror(input->file))
+        return file_error(err, errno, "read", input->name);
+    *more = c != EOF || count > 0;
+    *bytes = count;
+    input->line += *more;
+    return STATUS_OK;
+}
+
+/* Length of a bare NaN or Infinity at the start of `text`; 0: none. */
+static size_t not_finite_bytes(struct span text)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+        if (text.bytes >= strlen(words[w]) && memcmp(text.data, words[w], strlen(words[w])) == 0)
+            return strlen(words[w]);
+    return 0;
+}
+
+/* Bare NaN and Infinity are no JSON, but programs write them: quoted, they are judged as values (not_finite). */
+static void quote_not_finite(struct span line, struct buffer *out)
+{
+    bool in_text = false, escaped = false;
+    for (size_t i = 0; i < line.bytes;) {
+        char c = line.data[i];
+        size_t word = in_text ? 0 : not_finite_bytes((struct span){line.data + i, line.bytes - i});
+        if (word)
+            buffer_printf(out, "\"%.*s\"", (int)word, line.data + i);
+        else
+            buffer_add_u8(out, (uint8_t)c);
+        if (c == '"' && !escaped)
+            in_text = !in_text;
+        escaped = c == '\\' && !escaped;
+        i += word ? word : 1;
+    }
+}
+
+static json_t *parse(struct input *input, struct span line, json_error_t *at)
+{
+    json_t *root = json_loadb(line.data, line.bytes, JSON_REJECT_DUPLICATES, at);
+    if (root)
+        return root;
+    buffer_clear(&input->identity);
+    quote_not_finite(line, &input->identity);
+    if (input->identity.bytes == line.bytes)
+        return NULL;
+    json_error_t ignored;
+    return json_loadb(input->identity.data, input->identity.bytes, JSON_REJECT_DUPLICATES, &ignored);
+}
+
+/* A scalar as text: strings as they are, whole numbers in decimal (written to `digits`). False: neither, nor null. */
+static bool scalar_text(const json_t *value, char digits[24], struct span *out)
+{
+    if (json_is_string(value))
+        *out = (struct span){json_string_value(value), json_string_length(value)};
+    else if (json_is_integer(value))
+        *out = (struct span){digits, (size_t)snprintf(digits, 24, "%" JSON_INTEGER_FORMAT, json_integer_value(value))};
+    else if (json_is_null(value))
+        *out = SPAN_LITERAL("");
+    else
+        return false;
+    return true;
+}
+
+/* The envelope field that a key of the outer object means, or ENVELOPE_FIELD_COUNT. */
+static enum envelope_field envelope_field_of(const struct schema *schema, const char *key, bool bare)
+{
+    if (bare && schema_column(schema, span_of(key)) >= 0)
+        return ENVELOPE_FIELD_COUNT;
+    for (enum envelope_field f = 0; f < ENVELOPE_FIELD_COUNT; f++)
+        if (strcmp(key, envelope_names[f]) == 0)
+            return f;
+    bool id = (!bare && strcmp(key, "id") == 0) || (schema->id_name && strcmp(key, schema->id_name) == 0);
+    return id ? ENVELOPE_EMPLOYEE_ID : ENVELOPE_FIELD_COUNT;
+}
+
+static void set_envelope(struct input *input, struct input_row *row, enum envelope_field field, const json_t *value)
+{
+    char digits[24];
+    struct span text;
+    if (!scalar_text(value, digits, &text)) {
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, "%s must be a text or a whole number",
+                         envelope_names[field]);
+        return;
+    }
+    if (text.data == digits && field == ENVELOPE_EMPLOYEE_ID) {
+        memcpy(input->employee_id, digits, text.bytes);
+        text.data = input->employee_id;
+    }
+    if (text.data != digits || field == ENVELOPE_OCCURRED_AT)
+        input_envelope_set(input, row, field, text);
+    else
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, "%s must be a text", envelope_names[field]);
+}
+
+/* Takes the envelope's fields, and names that are known but not sent, out of `object`; what is left are attributes.
+ * What is taken out stays alive in `taken`, because the row borrows its texts. */
+static void take_envelope(struct input *input, struct input_row *row, json_t *object, bool bare, json_t *taken)
+{
+    const struct schema *schema = input->settings->schema;
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(object, next, key, value)
+    {
+        enum envelope_field field = envelope_field_of(schema, key, bare);
+        if (field == ENVELOPE_FIELD_COUNT && !(bare && input_name_ignored(schema, span_of(key))))
+            continue;
+        json_array_append(taken, value);
+        if (field != ENVELOPE_FIELD_COUNT)
+            set_envelope(input, row, field, value);
+        json_object_del(object, key);
+    }
+}
+
+static void read_object(struct input *input, struct input_row *row, json_t *root)
+{
+    json_t *taken = json_array();
+    json_t *attributes = json_incref(json_object_get(root, "attributes"));
+    bool enveloped = json_is_object(attributes);
+    if (enveloped) {
+        json_object_del(root, "attributes");
+        take_envelope(input, row, attributes, true, taken);
+    }
+    take_envelope(input, row, root, !enveloped, taken);
+    if (enveloped && json_object_size(root))
+        input_row_refuse(row, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, "\"%.60s\" is not a field of an event",
+                         json_object_iter_key(json_object_iter(root)));
+    row->fault_count +=
+        json_row_read(input->settings->schema, enveloped ? attributes : root, input->settings->validate, input->cells,
+                      row->faults + row->fault_count, INPUT_FAULTS_MAX - row->fault_count);
+    if (attributes)
+        json_array_append_new(taken, attributes);
+    json_array_append(taken, root);
+    input->object = taken;
+}
+
+static void refuse_line(struct input_row *row, enum event_code code, const char *text)
+{
+    input_row_refuse(row, code, FAULT_NO_COLUMN, "%.150s", text);
+    row->event.cells = NULL;
+}
+
+void jsonl_input_release(struct input *input)
+{
+    json_decref(input->object);
+    input->object = NULL;
+}
+
+enum status jsonl_input_next(struct input *input, struct input_row *row, bool *more, struct error *err)
+{
+    size_t bytes = 0;
+    json_error_t at;
+    jsonl_input_release(input);
+    if (read_line(input, &bytes, more, err) != STATUS_OK)
+        return err->status;
+    if (!*more)
+        return STATUS_OK;
+    struct span line = buffer_span(&input->text);
+    if (input->line == 1 && line.bytes >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0)
+        line = (struct span){line.data + 3, line.bytes - 3};
+    if (line.bytes && line.data[line.bytes - 1] == '\r')
+        line.bytes--;
+    row->line = input->line;
+    row->raw = line;
+    if (bytes > LINE_BYTES_MAX) {
+        refuse_line(row, EVENT_LIMIT, "the line is longer than 1 MiB; the rejects file holds its beginning");
+        return STATUS_OK;
+    }
+    json_t *root = parse(input, line, &at);
+    if (json_is_object(root))
+        read_object(input, row, root);
+    else
+        refuse_line(row, EVENT_MALFORMED, root ? "not a JSON object" : "not JSON");
+    json_decref(root);
+    return STATUS_OK;
+}

@@ -1,0 +1,14 @@
+/* The producer program: its subcommands. Everything else is the subcommand's own file. */
+#include "producer/commands.h"
+
+static const struct subcommand subcommands[] = {
+    {"backfill", "FILE…", "send the rows of CSV or JSON Lines files (- is standard input) as events", cmd_backfill},
+    {"generate", "", "make synthetic employees from a recipe: send them, or write a labelled CSV with --out",
+     cmd_generate},
+    {NULL, NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return options_main(PROGRAM_PRODUCER, subcommands, argc, argv);
+}

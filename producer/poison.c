@@ -1,0 +1,104 @@
+/* Spoiling events: see poison.h. Called by generate, on one thread. Must never spoil an event so that it could still be
+ * valid, or refused under another code than its kind's. */
+#include "producer/poison.h"
+
+enum { STREAM_POISON = 2, FRAME_BYTES = 5 };
+
+static const struct {
+    const char *name;
+    enum event_code code;
+} kinds[] = {
+#define POISON_ROW(id, name, code, what) {name, EVENT_##code},
+    POISON_TABLE(POISON_ROW)
+#undef POISON_ROW
+};
+
+void poison_init(struct poison *poison, const struct schema *schema, double share, uint64_t seed)
+{
+    *poison = (struct poison){.schema = schema, .share = share, .seed = seed};
+}
+
+static bool spoils_number(const struct column *column)
+{
+    double most = column->type == COLUMN_INT ? 2147483647.0 : 9007199254740992.0;
+    return column->kind != COLUMN_NOMINAL && column->high + 1 <= most;
+}
+
+static bool spoils_text(const struct column *column)
+{
+    return column->kind == COLUMN_NOMINAL;
+}
+
+/* A column that fits, chosen at random, or -1. */
+static int32_t choose_column(struct poison *poison, bool (*fits)(const struct column *column))
+{
+    const struct schema *schema = poison->schema;
+    size_t start = schema->column_count ? random_index(&poison->random, schema->column_count) : 0;
+    for (size_t i = 0; i < schema->column_count; i++) {
+        size_t c = (start + i) % schema->column_count;
+        if (fits(&schema->columns[c]))
+            return (int32_t)c;
+    }
+    return -1;
+}
+
+static bool spoil_cell(struct poison *poison, enum poison_kind kind, struct event *event)
+{
+    int32_t c = choose_column(poison, kind == POISON_RANGE ? spoils_number : spoils_text);
+    if (c < 0)
+        return false;
+    struct cell *cell = &event->cells[c];
+    if (kind == POISON_RANGE)
+        *cell = cell_number(floor(poison->schema->columns[c].high) + 1);
+    else if (kind == POISON_CATEGORY)
+        *cell = (struct cell){.text = "no such category", .text_bytes = 16, .code = CELL_OTHER};
+    else
+        *cell = (struct cell){.text = "\xff\xfe", .text_bytes = 2, .code = CELL_OTHER};
+    return true;
+}
+
+enum poison_kind poison_event(struct poison *poison, uint64_t index, struct event *event, struct span *key)
+{
+    random_seed(&poison->random, poison->seed, STREAM_POISON, index);
+    if (random_uniform(&poison->random) >= poison->share)
+        return POISON_NONE;
+    enum poison_kind kind = poison->next++ % POISON_KIND_COUNT;
+    bool in_cell = kind == POISON_RANGE || kind == POISON_CATEGORY || kind == POISON_BAD_UTF8;
+    if (in_cell && !spoil_cell(poison, kind, event))
+        kind = POISON_TRUNCATED;
+    if (kind == POISON_KEY)
+        *key = event->event_id;
+    poison->counts[kind]++;
+    return kind;
+}
+
+void poison_bytes(struct poison *poison, enum poison_kind kind, struct buffer *value)
+{
+    if (kind == POISON_TRUNCATED)
+        value->bytes = FRAME_BYTES + random_index(&poison->random, value->bytes - FRAME_BYTES);
+    else if (kind == POISON_BAD_MAGIC)
+        value->data[0] = 0x7f;
+    else if (kind == POISON_UNKNOWN_ID)
+        value->data[1] ^= 0x3f;
+    else if (kind == POISON_TRAILING)
+        buffer_add_u8(value, 0);
+    else if (kind == POISON_EMPTY)
+        value->bytes = 0;
+}
+
+uint64_t poison_total(const struct poison *poison)
+{
+    uint64_t total = 0;
+    for (size_t k = 0; k < POISON_KIND_COUNT; k++)
+        total += poison->counts[k];
+    return total;
+}
+
+void poison_print(const struct poison *poison, FILE *out)
+{
+    fprintf(out, "poisoned %llu:", (unsigned long long)poison_total(poison));
+    for (size_t k = 0; k < POISON_KIND_COUNT; k++)
+        fprintf(out, "%s %s %llu (%s)", k ? "," : "", kinds[k].name, (unsigned long long)poison->counts[k],
+                event_code_name(kinds[k].code));
+    putc('\n', out);
+}

@@ -1,0 +1,533 @@
+/* Reading a recipe: JSON text → checked tables. Called once by generate, before anything is drawn.
+ *
+ * Must never accept what could draw an invalid row: values lie in their column's range or categories, conditions cover
+ * every value of the column they are about, and every rule of the schema is held by a bound. */
+#include "producer/recipe.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "producer/recipe_parts.h"
+
+enum { RECIPE_BYTES_MAX = 1 << 20, CATEGORIES_MAX = 64 };
+
+/* A load under way. `place` says which entry is being read, for messages. */
+struct loading {
+    const struct schema *schema;
+    struct recipe *recipe;
+    size_t draw_count; /* columns read so far */
+    char place[128];
+    struct error *err;
+};
+
+static enum status refuse(struct loading *loading, const char *format, ...) PRINTF_LIKE(2, 3);
+static enum status refuse(struct loading *loading, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return error_set(loading->err, STATUS_INVALID, "%s: %s", loading->place, text);
+}
+
+static enum status refuse_unknown_keys(struct loading *loading, json_t *object, const char *const *known)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        const char *const *at = known;
+        while (*at && strcmp(*at, key))
+            at++;
+        if (!*at)
+            return refuse(loading, "unknown key \"%s\": see docs/GENERATOR.md", key);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_number(struct loading *loading, json_t *object, const char *key, double *out)
+{
+    json_t *value = json_object_get(object, key);
+    if (!json_is_number(value) || !isfinite(json_number_value(value)))
+        return refuse(loading, "\"%s\" must be a number", key);
+    *out = json_number_value(value);
+    return STATUS_OK;
+}
+
+/* The schema's column that `name` names, or a refusal. */
+static enum status read_column(struct loading *loading, json_t *name, const char *key, uint32_t *out)
+{
+    if (!json_is_string(name))
+        return refuse(loading, "\"%s\" must name a column", key);
+    struct span text = {json_string_value(name), json_string_length(name)};
+    int32_t index = schema_column(loading->schema, text);
+    if (index < 0)
+        return refuse(loading, "\"%s\": the schema has no column \"%s\"", key, text.data);
+    *out = (uint32_t)index;
+    return STATUS_OK;
+}
+
+static const struct draw *find_draw(const struct loading *loading, uint32_t column)
+{
+    for (size_t d = 0; d < loading->draw_count; d++)
+        if (loading->recipe->draws[d].column == column)
+            return &loading->recipe->draws[d];
+    return NULL;
+}
+
+static enum status read_earlier_column(struct loading *loading, json_t *name, const char *key, uint32_t *out)
+{
+    uint32_t column;
+    if (read_column(loading, name, key, &column) != STATUS_OK)
+        return loading->err->status;
+    if (!find_draw(loading, column))
+        return refuse(loading, "\"%s\": %s must stand earlier in the list", key, json_string_value(name));
+    *out = column;
+    return STATUS_OK;
+}
+
+static bool is_whole(const struct column *column)
+{
+    return column->type == COLUMN_INT || column->type == COLUMN_LONG;
+}
+
+/* The schema's range, and what the column's type can hold. */
+static void number_limits(const struct column *column, double *low, double *high)
+{
+    double most = column->type == COLUMN_INT ? 2147483647.0 : is_whole(column) ? 9007199254740992.0 : INFINITY;
+    *low = fmax(column->low, -most);
+    *high = fmin(column->high, most);
+}
+
+static enum status check_number(struct loading *loading, const struct column *column, double number)
+{
+    if (is_whole(column) && number != floor(number))
+        return refuse(loading, "%.17g: the column holds whole numbers", number);
+    double low, high;
+    number_limits(column, &low, &high);
+    if (!(number >= low && number <= high))
+        return refuse(loading, "%.17g is outside the column's range in the schema", number);
+    return STATUS_OK;
+}
+
+static enum status read_table_value(struct loading *loading, const struct column *column, const char *key,
+                                    struct cell *out)
+{
+    if (column->kind == COLUMN_NOMINAL) {
+        int32_t code = column_code(column, span_of(key));
+        if (code < 0)
+            return refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);
+        const struct span *text = &column->values[code];
+        *out = (struct cell){.text = text->data, .text_bytes = (uint32_t)text->bytes, .code = code};
+        return STATUS_OK;
+    }
+    char *end;
+    double number = strtod(key, &end);
+    if (end == key || *end || !isfinite(number))
+        return refuse(loading, "\"%s\" is not a number", key);
+    *out = cell_number(number);
+    return check_number(loading, column, number);
+}
+
+static enum status read_table(struct loading *loading, const struct column *column, json_t *table,
+                              struct draw_case *out)
+{
+    size_t count = json_object_size(table);
+    struct cell *values = arena_take(&loading->recipe->arena, count * sizeof *values + 1);
+    double *cumulative = arena_take(&loading->recipe->arena, count * sizeof *cumulative + 1), total = 0;
+    const char *key;
+    json_t *weight;
+    json_object_foreach(table, key, weight)
+    {
+        if (!json_is_number(weight) || !(json_number_value(weight) >= 0) || !isfinite(json_number_value(weight)))
+            return refuse(loading, "weight of \"%s\" must be a number from 0 on", key);
+        if (read_table_value(loading, column, key, &values[out->value_count]) != STATUS_OK)
+            return loading->err->status;
+        cumulative[out->value_count++] = total += json_number_value(weight);
+    }
+    if (!(total > 0) || !isfinite(total))
+        return refuse(loading, "\"table\" needs at least one weight above 0");
+    out->law = LAW_TABLE;
+    out->values = values;
+    out->cumulative = cumulative;
+    return STATUS_OK;
+}
+
+static enum status read_limits(struct loading *loading, const struct column *column, json_t *from,
+                               struct draw_case *out)
+{
+    number_limits(column, &out->low, &out->high);
+    if (json_object_get(from, "low") && (read_number(loading, from, "low", &out->low) != STATUS_OK ||
+                                         check_number(loading, column, out->low) != STATUS_OK))
+        return loading->err->status;
+    if (json_object_get(from, "high") && (read_number(loading, from, "high", &out->high) != STATUS_OK ||
+                                          check_number(loading, column, out->high) != STATUS_OK))
+        return loading->err->status;
+    if (out->low > out->high)
+        return refuse(loading, "\"low\" is above \"high\"");
+    return STATUS_OK;
+}
+
+/* The laws of numbers, and what their two parameters are called. */
+static const struct law_row {
+    const char *name;
+    enum law law;
+    const char *first, *second; /* keys; second may be NULL */
+} laws[] = {
+    {"normal", LAW_NORMAL, "mean", "sd"},
+    {"uniform", LAW_UNIFORM, "least", "greatest"},
+    {"exponential", LAW_EXPONENTIAL, "mean", NULL},
+};
+
+static enum status read_law(struct loading *loading, const struct column *column, const struct law_row *row,
+                            json_t *parameters, struct draw_case *out)
+{
+    const char *const known[] = {row->first, row->second, NULL};
+    if (column->kind == COLUMN_NOMINAL)
+        return refuse(loading, "\"%s\" is for numbers: the column holds categories", row->name);
+    if (!json_is_object(parameters))
+        return refuse(loading, "\"%s\" must be an object", row->name);
+    if (refuse_unknown_keys(loading, parameters, known) != STATUS_OK ||
+        read_number(loading, parameters, row->first, &out->first) != STATUS_OK ||
+        (row->second && read_number(loading, parameters, row->second, &out->second) != STATUS_OK))
+        return loading->err->status;
+    out->law = row->law;
+    if (row->law == LAW_NORMAL && out->second < 0)
+        return refuse(loading, "\"sd\" must not be negative");
+    if (row->law == LAW_EXPONENTIAL && out->first < 0)
+        return refuse(loading, "\"mean\" must not be negative");
+    if (row->law == LAW_UNIFORM && (check_number(loading, column, out->first) != STATUS_OK ||
+                                    check_number(loading, column, out->second) != STATUS_OK))
+        return loading->err->status;
+    if (row->law == LAW_UNIFORM && out->first > out->second)
+        return refuse(loading, "\"least\" is above \"greatest\"");
+    return STATUS_OK;
+}
+
+/* One of table, normal, uniform, exponential, with low and high. `from` is the case, or the whole entry. */
+static enum status read_distribution(struct loading *loading, const struct column *column, json_t *from,
+                                     struct draw_case *out)
+{
+    json_t *table = json_object_get(from, "table");
+    size_t found = table != NULL;
+    if (table && !json_is_object(table))
+        return refuse(loading, "\"table\" must be an object of weights");
+    if (table && read_table(loading, column, table, out) != STATUS_OK)
+        return loading->err->status;
+    for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
+        json_t *parameters = json_object_get(from, laws[i].name);
+        if (parameters && found++ == 0 && read_law(loading, column, &laws[i], parameters, out) != STATUS_OK)
+            return loading->err->status;
+    }
+    if (found != 1)
+        return refuse(loading, "needs exactly one of table, normal, uniform, exponential");
+    if (table && (json_object_get(from, "low") || json_object_get(from, "high")))
+        return refuse(loading, "\"low\" and \"high\" are not for tables");
+    return table ? STATUS_OK : read_limits(loading, column, from, out);
+}
+
+static enum status read_categories(struct loading *loading, const struct column *given, json_t *is, uint64_t *out)
+{
+    uint64_t codes = 0;
+    size_t count = json_is_array(is) ? json_array_size(is) : 1;
+    for (size_t i = 0; i < count; i++) {
+        json_t *text = json_is_array(is) ? json_array_get(is, i) : is;
+        int32_t code = json_is_string(text) ? column_code(given, span_of(json_string_value(text))) : CELL_OTHER;
+        if (code < 0)
+            return refuse(loading, "\"is\" must name categories of %s", given->name);
+        codes |= (uint64_t)1 << code;
+    }
+    *out = codes;
+    return STATUS_OK;
+}
+
+/* What a case is about, judged against the cases before it. `met` gathers the categories met so far. */
+static enum status read_condition(struct loading *loading, const struct column *given, json_t *from, uint64_t *met,
+                                  double *above, struct draw_case *out)
+{
+    json_t *is = json_object_get(from, "is"), *up_to = json_object_get(from, "up_to");
+    bool nominal = given->kind == COLUMN_NOMINAL;
+    out->codes = UINT64_MAX;
+    out->up_to = INFINITY;
+    if (is && !nominal)
+        return refuse(loading, "\"is\" is for categories: %s holds numbers, use \"up_to\"", given->name);
+    if (up_to && nominal)
+        return refuse(loading, "\"up_to\" is for numbers: %s holds categories, use \"is\"", given->name);
+    if ((is && read_categories(loading, given, is, &out->codes) != STATUS_OK) ||
+        (up_to && read_number(loading, from, "up_to", &out->up_to) != STATUS_OK))
+        return loading->err->status;
+    if (nominal ? !(out->codes & ~*met) : out->up_to <= *above)
+        return refuse(loading, "is never met: the cases before it cover it");
+    *met |= out->codes;
+    *above = out->up_to;
+    return STATUS_OK;
+}
+
+static enum status read_cases(struct loading *loading, const struct column *column, json_t *entry, struct draw *out)
+{
+    static const char *const known[] = {"is",          "up_to", "table", "normal", "uniform",
+                                        "exponential", "low",   "high",  NULL};
+    const struct column *given = &loading->schema->columns[out->given];
+    json_t *list = json_object_get(entry, "cases");
+    if (!json_is_array(list) || !json_array_size(list))
+        return refuse(loading, "\"given\" needs \"cases\", a list");
+    if (given->kind == COLUMN_NOMINAL && given->value_count > CATEGORIES_MAX)
+        return refuse(loading, "\"given\": %s has more than %d categories", given->name, CATEGORIES_MAX);
+    size_t count = json_array_size(list), place_bytes = strlen(loading->place);
+    struct draw_case *cases = arena_take(&loading->recipe->arena, count * sizeof *cases);
+    uint64_t met = 0;
+    double above = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        json_t *from = json_array_get(list, i);
+        snprintf(loading->place + place_bytes, sizeof loading->place - place_bytes, ": case %zu", i + 1);
+        cases[i] = (struct draw_case){0};
+        if (!json_is_object(from))
+            return refuse(loading, "must be an object");
+        if (refuse_unknown_keys(loading, from, known) != STATUS_OK ||
+            read_condition(loading, given, from, &met, &above, &cases[i]) != STATUS_OK ||
+            read_distribution(loading, column, from, &cases[i]) != STATUS_OK)
+            return loading->err->status;
+    }
+    loading->place[place_bytes] = '\0';
+    uint64_t all = given->value_count >= CATEGORIES_MAX ? UINT64_MAX : ((uint64_t)1 << given->value_count) - 1;
+    if (given->kind == COLUMN_NOMINAL ? (met & all) != all : above != INFINITY)
+        return refuse(loading, "the cases do not cover every %s: end with one that has no condition", given->name);
+    out->cases = cases;
+    out->case_count = count;
+    return STATUS_OK;
+}
+
+static enum status read_single(struct loading *loading, const struct column *column, json_t *entry, struct draw *out)
+{
+    struct draw_case *only = arena_take(&loading->recipe->arena, sizeof *only);
+    *only = (struct draw_case){.codes = UINT64_MAX, .up_to = INFINITY};
+    if (json_object_get(entry, "cases"))
+        return refuse(loading, "\"cases\" needs \"given\"");
+    if (read_distribution(loading, column, entry, only) != STATUS_OK)
+        return loading->err->status;
+    out->given = -1;
+    out->cases = only;
+    out->case_count = 1;
+    return STATUS_OK;
+}
+
+static double case_least(const struct draw_case *from)
+{
+    if (from->law != LAW_TABLE)
+        return from->low;
+    double least = INFINITY;
+    for (size_t v = 0; v < from->value_count; v++)
+        least = fmin(least, from->values[v].number);
+    return least;
+}
+
+static enum status read_bound(struct loading *loading, const struct column *column, json_t *from,
+                              struct draw_bound *out, double *least)
+{
+    static const char *const known[] = {"column", "minus", NULL};
+    json_t *name = json_is_object(from) ? json_object_get(from, "column") : from;
+    out->minus = 0;
+    if (json_is_object(from) && (refuse_unknown_keys(loading, from, known) != STATUS_OK ||
+                                 read_number(loading, from, "minus", &out->minus) != STATUS_OK))
+        return loading->err->status;
+    if (read_earlier_column(loading, name, "at_most", &out->column) != STATUS_OK)
+        return loading->err->status;
+    if (loading->schema->columns[out->column].kind == COLUMN_NOMINAL || column->kind == COLUMN_NOMINAL)
+        return refuse(loading, "\"at_most\" is for numbers");
+    double most = find_draw(loading, out->column)->least - out->minus;
+    *least = fmin(*least, is_whole(column) ? floor(most) : most);
+    if (*least < column->low)
+        return refuse(loading, "\"at_most\" %s could push it below the schema's range: raise that column's \"low\"",
+                      loading->schema->columns[out->column].name);
+    return STATUS_OK;
+}
+
+static enum status read_bounds(struct loading *loading, const struct column *column, json_t *entry, struct draw *out)
+{
+    json_t *list = json_object_get(entry, "at_most");
+    out->least = INFINITY;
+    for (size_t i = 0; column->kind != COLUMN_NOMINAL && i < out->case_count; i++)
+        out->least = fmin(out->least, case_least(&out->cases[i]));
+    if (!list)
+        return STATUS_OK;
+    size_t count = json_is_array(list) ? json_array_size(list) : 1;
+    struct draw_bound *bounds = arena_take(&loading->recipe->arena, count * sizeof *bounds + 1);
+    for (size_t i = 0; i < count; i++) {
+        json_t *from = json_is_array(list) ? json_array_get(list, i) : list;
+        if (read_bound(loading, column, from, &bounds[i], &out->least) != STATUS_OK)
+            return loading->err->status;
+    }
+    out->bounds = bounds;
+    out->bound_count = count;
+    return STATUS_OK;
+}
+
+static enum status read_entry(struct loading *loading, size_t index, json_t *entry)
+{
+    static const char *const known[] = {"column",      "given", "cases", "table",   "normal", "uniform",
+                                        "exponential", "low",   "high",  "at_most", "doc",    NULL};
+    struct draw *draw = &loading->recipe->draws[index];
+    snprintf(loading->place, sizeof loading->place, "column %zu", index + 1);
+    if (!json_is_object(entry))
+        return refuse(loading, "must be an object");
+    if (read_column(loading, json_object_get(entry, "column"), "column", &draw->column) != STATUS_OK)
+        return loading->err->status;
+    const struct column *column = &loading->schema->columns[draw->column];
+    snprintf(loading->place, sizeof loading->place, "column %zu (%.64s)", index + 1, column->name);
+    if (find_draw(loading, draw->column))
+        return refuse(loading, "stands in the list twice");
+    if (refuse_unknown_keys(loading, entry, known) != STATUS_OK)
+        return loading->err->status;
+    json_t *given = json_object_get(entry, "given");
+    uint32_t given_column = 0;
+    if (given && read_earlier_column(loading, given, "given", &given_column) != STATUS_OK)
+        return loading->err->status;
+    draw->given = (int32_t)given_column;
+    enum status status = given ? read_cases(loading, column, entry, draw) : read_single(loading, column, entry, draw);
+    return status == STATUS_OK ? read_bounds(loading, column, entry, draw) : status;
+}
+
+/* Every rule of the schema must follow from a bound of the column on its left. */
+static enum status check_rules(struct loading *loading)
+{
+    const struct schema *schema = loading->schema;
+    for (size_t r = 0; r < schema->rule_count; r++) {
+        const struct draw *left = find_draw(loading, schema->rules[r].left);
+        bool held = false;
+        for (size_t b = 0; b < left->bound_count; b++)
+            held |= left->bounds[b].column == schema->rules[r].right && left->bounds[b].minus >= 0;
+        if (!held)
+            return refuse(loading, "the schema's rule needs %s to have \"at_most\": \"%s\"",
+                          schema->columns[schema->rules[r].left].name, schema->columns[schema->rules[r].right].name);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_columns(struct loading *loading, json_t *list)
+{
+    const struct schema *schema = loading->schema;
+    loading->recipe->draws = arena_take(&loading->recipe->arena, schema->column_count * sizeof(struct draw) + 1);
+    memset(loading->recipe->draws, 0, schema->column_count * sizeof(struct draw));
+    size_t count = json_array_size(list);
+    for (size_t i = 0; i < count; i++) {
+        if (i == schema->column_count)
+            return refuse(loading, "\"columns\" has more entries than the schema has columns");
+        if (read_entry(loading, i, json_array_get(list, i)) != STATUS_OK)
+            return loading->err->status;
+        loading->draw_count++;
+    }
+    snprintf(loading->place, sizeof loading->place, "columns");
+    for (uint32_t c = 0; c < schema->column_count; c++)
+        if (!find_draw(loading, c))
+            return refuse(loading, "the schema's column %s is missing", schema->columns[c].name);
+    return check_rules(loading);
+}
+
+static enum status read_weights(struct loading *loading, const struct column *column, json_t *weights, struct term *out)
+{
+    if (!json_is_object(weights))
+        return refuse(loading, "needs \"weights\", a number for each category that counts");
+    double *of = arena_take(&loading->recipe->arena, column->value_count * sizeof *of + 1);
+    memset(of, 0, column->value_count * sizeof *of);
+    const char *key;
+    json_t *weight;
+    json_object_foreach(weights, key, weight)
+    {
+        int32_t code = column_code(column, span_of(key));
+        if (code < 0)
+            return refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);
+        if (read_number(loading, weights, key, &of[code]) != STATUS_OK)
+            return loading->err->status;
+    }
+    out->weights = of;
+    return STATUS_OK;
+}
+
+static enum status read_term(struct loading *loading, size_t index, json_t *from, struct term *out)
+{
+    static const char *const of_category[] = {"column", "weights", NULL};
+    static const char *const of_number[] = {"column", "mean", "sd", "per_sd", NULL};
+    snprintf(loading->place, sizeof loading->place, "target: term %zu", index + 1);
+    if (!json_is_object(from))
+        return refuse(loading, "must be an object");
+    if (read_column(loading, json_object_get(from, "column"), "column", &out->column) != STATUS_OK)
+        return loading->err->status;
+    const struct column *column = &loading->schema->columns[out->column];
+    bool nominal = column->kind == COLUMN_NOMINAL;
+    if (refuse_unknown_keys(loading, from, nominal ? of_category : of_number) != STATUS_OK)
+        return loading->err->status;
+    if (nominal)
+        return read_weights(loading, column, json_object_get(from, "weights"), out);
+    if (read_number(loading, from, "mean", &out->mean) != STATUS_OK ||
+        read_number(loading, from, "sd", &out->sd) != STATUS_OK ||
+        read_number(loading, from, "per_sd", &out->per_sd) != STATUS_OK)
+        return loading->err->status;
+    return out->sd > 0 ? STATUS_OK : refuse(loading, "\"sd\" must be above 0");
+}
+
+static enum status read_target(struct loading *loading, json_t *target)
+{
+    static const char *const known[] = {"intercept", "terms", "doc", NULL};
+    struct recipe *recipe = loading->recipe;
+    snprintf(loading->place, sizeof loading->place, "target");
+    json_t *terms = json_object_get(target, "terms");
+    if (!json_is_object(target) || !json_is_array(terms))
+        return refuse(loading, "needs \"intercept\" and \"terms\", a list");
+    if (refuse_unknown_keys(loading, target, known) != STATUS_OK ||
+        read_number(loading, target, "intercept", &recipe->intercept) != STATUS_OK)
+        return loading->err->status;
+    recipe->term_count = json_array_size(terms);
+    recipe->terms = arena_take(&recipe->arena, recipe->term_count * sizeof *recipe->terms + 1);
+    memset(recipe->terms, 0, recipe->term_count * sizeof *recipe->terms);
+    for (size_t t = 0; t < recipe->term_count; t++)
+        if (read_term(loading, t, json_array_get(terms, t), &recipe->terms[t]) != STATUS_OK)
+            return loading->err->status;
+    return STATUS_OK;
+}
+
+static enum status read_recipe(struct loading *loading, json_t *root)
+{
+    static const char *const known[] = {"doc", "columns", "target", NULL};
+    snprintf(loading->place, sizeof loading->place, "top level");
+    json_t *columns = json_object_get(root, "columns");
+    if (!json_is_object(root) || !json_is_array(columns))
+        return refuse(loading, "must be an object with \"columns\", a list");
+    if (refuse_unknown_keys(loading, root, known) != STATUS_OK || read_columns(loading, columns) != STATUS_OK)
+        return loading->err->status;
+    return read_target(loading, json_object_get(root, "target"));
+}
+
+static enum status parse_text(const char *path, json_t **out, struct error *err)
+{
+    struct buffer text = {0};
+    json_error_t at;
+    if (file_read(path, RECIPE_BYTES_MAX, &text, err) != STATUS_OK)
+        return err->status;
+    *out = json_loadb(text.data, text.bytes, JSON_REJECT_DUPLICATES, &at);
+    buffer_free(&text);
+    return *out ? STATUS_OK : error_set(err, STATUS_INVALID, "line %d: not JSON: %s", at.line, at.text);
+}
+
+enum status recipe_load(const char *path, const struct schema *schema, struct recipe **out, struct error *err)
+{
+    struct error scratch;
+    struct error *text = err ? err : &scratch;
+    json_t *root = NULL;
+    if (parse_text(path, &root, text) != STATUS_OK)
+        return error_prefix(text, "recipe %s", path);
+    struct recipe *recipe = mem_zeroed(1, sizeof *recipe);
+    recipe->schema = schema;
+    struct loading loading = {.schema = schema, .recipe = recipe, .err = text};
+    enum status status = read_recipe(&loading, root);
+    json_decref(root);
+    if (status != STATUS_OK) {
+        recipe_free(recipe);
+        return error_prefix(text, "recipe %s", path);
+    }
+    *out = recipe;
+    return STATUS_OK;
+}

@@ -1,0 +1,54 @@
+/* What a recipe is made of: shared by recipe_load.c, which builds it, and recipe.c, which draws from it. */
+#ifndef PRODUCER_RECIPE_PARTS_H
+#define PRODUCER_RECIPE_PARTS_H
+
+#include "base/memory.h"
+#include "producer/recipe.h"
+
+enum law { LAW_TABLE, LAW_NORMAL, LAW_UNIFORM, LAW_EXPONENTIAL };
+
+/* How one column is drawn under one condition. */
+struct draw_case {
+    uint64_t codes; /* the given column is nominal: bit c is set where category c meets the condition */
+    double up_to;   /* the given column is a number: it must not exceed this */
+    enum law law;
+    const struct cell *values; /* table */
+    const double *cumulative;  /* table: running sum of the weights, value_count of them, the last is the total */
+    size_t value_count;
+    double first, second; /* normal: mean, sd; uniform: least, greatest; exponential: mean, – */
+    double low, high;     /* laws: the number is rounded (whole columns), then held to this */
+};
+
+/* The column's number must not exceed another's, drawn earlier, less `minus`. */
+struct draw_bound {
+    uint32_t column;
+    double minus;
+};
+
+struct draw {
+    uint32_t column;
+    int32_t given; /* column that the cases' conditions are about, drawn earlier; -1: a single case without one */
+    const struct draw_case *cases;
+    size_t case_count; /* the conditions cover every value: checked when loaded */
+    const struct draw_bound *bounds;
+    size_t bound_count;
+    double least; /* no number drawn here is below this */
+};
+
+/* One summand of the planted margin. */
+struct term {
+    uint32_t column;
+    const double *weights; /* nominal: one per category; NULL for numbers */
+    double mean, sd, per_sd;
+};
+
+struct recipe {
+    const struct schema *schema;
+    struct draw *draws; /* in drawing order; column_count of the schema */
+    struct term *terms;
+    size_t term_count;
+    double intercept;
+    struct arena arena; /* everything above lives here */
+};
+
+#endif

@@ -1,0 +1,34 @@
+/* Rows that are not sent: said on standard error, kept in a file that can be mended and fed again.
+ *
+ * The rejects file holds the CSV's header and the rows as they stood; FILE.txt beside it says what is wrong with each.
+ * Both are made at the first reject. The report on standard error is cut after REJECTS_SHOWN lines of each code; the
+ * files never are. */
+#ifndef PRODUCER_REJECTS_H
+#define PRODUCER_REJECTS_H
+
+#include <stdio.h>
+
+#include "base/progress.h"
+#include "producer/input.h"
+
+enum { REJECTS_SHOWN = 20 };
+
+/* Rows by their first fault: rows = Σ by_code. Plain data, kept over several files. */
+struct reject_totals {
+    uint64_t rows;
+    uint64_t by_code[EVENT_CODE_COUNT];
+};
+
+struct rejects;
+
+/* `path` NULL: PATH.rejects beside the input; where that cannot be written, and for standard input, NAME.rejects in the
+ * working directory. `progress` may be NULL; its line is hidden before one of ours. Borrows everything. */
+struct rejects *rejects_new(const struct input *input, const char *input_path, const char *path, FILE *report,
+                            struct progress *progress, struct reject_totals *totals);
+
+void rejects_add(struct rejects *rejects, const struct input_row *row);
+
+/* Says how much was not shown and where the rejects are. STATUS_IO if they could not all be written. Frees. */
+MUST_USE enum status rejects_close(struct rejects *rejects, struct error *err);
+
+#endif

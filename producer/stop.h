@@ -1,0 +1,12 @@
+/* Ctrl-C and TERM: a flag that loops look at. */
+#ifndef PRODUCER_STOP_H
+#define PRODUCER_STOP_H
+
+#include <stdbool.h>
+
+/* Becomes true at INT or TERM; a second one ends the process at once, as if nobody had caught it. */
+extern _Atomic bool stop_requested;
+
+void stop_catch_signals(void);
+
+#endif

@@ -1,0 +1,58 @@
+/* Writing CSV: see table_writer.h. Called by generate; allocates nothing once `out` has grown. */
+#include "producer/table_writer.h"
+
+#include "base/json.h"
+
+static void add_field(struct buffer *out, struct span text)
+{
+    bool quote = false;
+    for (size_t i = 0; i < text.bytes; i++)
+        quote |= strchr(",\"\r\n", text.data[i]) != NULL;
+    if (!quote) {
+        buffer_add(out, text.data, text.bytes);
+        return;
+    }
+    buffer_add_u8(out, '"');
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.data[i] == '"')
+            buffer_add_u8(out, '"');
+        buffer_add_u8(out, (uint8_t)text.data[i]);
+    }
+    buffer_add_u8(out, '"');
+}
+
+/* A table without an id column in its schema gets the event schema's own name for it. */
+static struct span id_name(const struct schema *schema)
+{
+    return schema->id_name ? span_of(schema->id_name) : SPAN_LITERAL("employee_id");
+}
+
+void table_write_header(const struct schema *schema, struct buffer *out)
+{
+    add_field(out, id_name(schema));
+    for (size_t c = 0; c < schema->column_count; c++) {
+        buffer_add_u8(out, ',');
+        add_field(out, span_of(schema->columns[c].name));
+    }
+    buffer_add_u8(out, ',');
+    add_field(out, span_of(schema->target_name));
+    buffer_add_u8(out, '\n');
+}
+
+void table_write_row(const struct schema *schema, struct span id, const struct cell *cells, uint32_t label,
+                     struct buffer *out)
+{
+    add_field(out, id);
+    for (size_t c = 0; c < schema->column_count; c++) {
+        buffer_add_u8(out, ',');
+        if (cells[c].code == CELL_MISSING)
+            continue;
+        if (schema->columns[c].kind == COLUMN_NOMINAL)
+            add_field(out, (struct span){cells[c].text, cells[c].text_bytes});
+        else
+            json_add_double(out, cells[c].number);
+    }
+    buffer_add_u8(out, ',');
+    add_field(out, schema->target_values[label]);
+    buffer_add_u8(out, '\n');
+}
