@@ -1,0 +1,406 @@
+/* base/options.h: who wins, what is refused and in which words. */
+#include "tests/unit/base/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/options.h"
+
+static int ran;
+
+static int run(const struct options *options)
+{
+    (void)options;
+    return ran++, 1;
+}
+
+static const struct subcommand daemon_rows[] = {
+    {"run", "", "run the daemon", run}, {"check", "", "check", run}, {"score", "[FILE]", "score", run}, {0}};
+static const struct subcommand tool_rows[] = {
+    {"train", "DATA", "train a model", run}, {"generate", "", "generate", run}, {0}};
+
+static struct options *options;
+static struct error err;
+static bool exit_now;
+
+static int teardown(void **state)
+{
+    (void)state;
+    options_free(options);
+    options = NULL;
+    return 0;
+}
+
+/* Parses a command line; both lists end with NULL. */
+static enum status parse(enum program program, char **arguments, char **environment)
+{
+    char name[] = "program", *argv[32] = {name};
+    int argc = 1;
+    while (*arguments)
+        argv[argc++] = *arguments++;
+    options_free(options);
+    options = NULL;
+    err = (struct error){0};
+    const struct subcommand *rows = program == PROGRAM_SCORER ? daemon_rows : tool_rows;
+    return options_parse(program, rows, argc, argv, environment, &options, &exit_now, &err);
+}
+
+#define LIST(...) ((char **)(uintptr_t)(const char *[]){__VA_ARGS__, NULL})
+#define NONE LIST(NULL)
+#define assert_parses(program, arguments, environment) \
+    do { \
+        enum status parsed = parse(program, arguments, environment); \
+        assert_string_equal(err.text, ""); \
+        assert_int_equal(parsed, STATUS_OK); \
+    } while (0)
+#define assert_refuses(program, arguments, environment, expected) \
+    do { \
+        assert_int_equal(parse(program, arguments, environment), STATUS_INVALID); \
+        assert_string_equal(err.text, expected); \
+    } while (0)
+
+/* A file of this test's own, overwritten by the next call. */
+static char *file_with(const char *content)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/test-options-%ld", (long)getpid());
+    struct error failed;
+    assert_int_equal(file_write_atomic(path, span_of(content), &failed), STATUS_OK);
+    return path;
+}
+
+static int remove_file(void **state)
+{
+    unlink(file_with(""));
+    return teardown(state);
+}
+
+static void defaults_hold_where_nothing_is_given(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_SCORER, NONE, NONE);
+    assert_false(exit_now);
+    assert_string_equal(options_subcommand(options)->name, "run");
+    assert_string_equal(options_text(options, OPTION_INPUT_TOPIC), "employee-events");
+    assert_int_equal(options_integer(options, OPTION_WORKERS), 1);
+    assert_int_equal(options_duration_us(options, OPTION_COMMIT_INTERVAL), 100000);
+    assert_false(options_flag(options, OPTION_EXIT_AT_END));
+    assert_null(options_text(options, OPTION_DATABASE_URL));
+    assert_false(options_given(options, OPTION_WORKERS));
+}
+
+static void flag_wins_over_environment_over_file_over_default(void **state)
+{
+    (void)state;
+    char config[128];
+    snprintf(config, sizeof config, "--config=%s", file_with("workers = 2\nroles = sink\ninput-topic = file\n"));
+    assert_parses(PROGRAM_SCORER, LIST(config, "--workers=4"), LIST("WORKERS=3", "ROLES=http"));
+    assert_int_equal(options_integer(options, OPTION_WORKERS), 4);
+    assert_string_equal(options_text(options, OPTION_ROLES), "http");
+    assert_string_equal(options_text(options, OPTION_INPUT_TOPIC), "file");
+    assert_string_equal(options_text(options, OPTION_OUTPUT_TOPIC), "attrition-predictions");
+    assert_true(options_given(options, OPTION_INPUT_TOPIC));
+}
+
+static void flags_stand_anywhere(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_SCORER, LIST("--workers", "2", "score", "a", "--unchecked", "-", "--", "--b"), NONE);
+    assert_string_equal(options_subcommand(options)->name, "score");
+    assert_int_equal(options_integer(options, OPTION_WORKERS), 2);
+    assert_true(options_flag(options, OPTION_UNCHECKED));
+    assert_int_equal(options_argument_count(options), 3);
+    assert_string_equal(options_argument(options, 0), "a");
+    assert_string_equal(options_argument(options, 1), "-");
+    assert_string_equal(options_argument(options, 2), "--b");
+}
+
+static void the_last_of_a_flag_wins(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_SCORER, LIST("--workers=2", "--workers", "5", "--exit-at-end", "--exit-at-end=no"), NONE);
+    assert_int_equal(options_integer(options, OPTION_WORKERS), 5);
+    assert_false(options_flag(options, OPTION_EXIT_AT_END));
+}
+
+static void values_may_begin_with_a_dash_or_be_empty(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_PRODUCER, LIST("generate", "--max-rejects", "-1", "--event-type="), NONE);
+    assert_int_equal(options_integer(options, OPTION_MAX_REJECTS), -1);
+    assert_string_equal(options_text(options, OPTION_EVENT_TYPE), "");
+}
+
+static void one_flag_may_mean_another_option_in_another_program(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_SCORER, LIST("--model=models:/a/1"), NONE);
+    assert_string_equal(options_text(options, OPTION_MODEL_URI), "models:/a/1");
+    assert_parses(PROGRAM_TRAINER, LIST("train", "--model", "logistic-regression"), LIST("MODEL_URI=x"));
+    assert_string_equal(options_text(options, OPTION_MODEL_KIND), "logistic-regression");
+}
+
+static void pairs_are_kept_in_order(void **state)
+{
+    (void)state;
+    const struct option_pair *pairs = NULL;
+    assert_parses(PROGRAM_SCORER, LIST("-X", "linger.ms=5", "-Xacks=all=x"), NONE);
+    assert_int_equal(options_properties(options, &pairs), 2);
+    assert_string_equal(pairs[0].name, "linger.ms");
+    assert_string_equal(pairs[0].value, "5");
+    assert_string_equal(pairs[1].name, "acks");
+    assert_string_equal(pairs[1].value, "all=x");
+    assert_parses(PROGRAM_TRAINER, LIST("train", "--param", "C=1", "--param=class_weight=balanced"), NONE);
+    assert_int_equal(options_params(options, &pairs), 2);
+    assert_string_equal(pairs[1].name, "class_weight");
+    assert_string_equal(pairs[1].value, "balanced");
+    assert_refuses(PROGRAM_SCORER, LIST("-Xacks"), NONE, "-X needs NAME=VALUE");
+    assert_refuses(PROGRAM_SCORER, LIST("-X"), NONE, "-X needs a value");
+    assert_refuses(PROGRAM_TRAINER, LIST("-Xa=b"), NONE, "unknown flag -Xa");
+    assert_refuses(PROGRAM_TRAINER, LIST("--param", "=1"), NONE, "--param needs NAME=VALUE");
+}
+
+static void what_is_unknown_is_refused_with_a_guess(void **state)
+{
+    (void)state;
+    assert_refuses(PROGRAM_SCORER, LIST("--wokers=2"), NONE, "unknown flag --wokers: did you mean --workers?");
+    assert_refuses(PROGRAM_SCORER, LIST("--zzzzzzzz"), NONE, "unknown flag --zzzzzzzz");
+    assert_refuses(PROGRAM_SCORER, LIST("-q"), NONE, "unknown flag -q");
+    assert_refuses(PROGRAM_SCORER, LIST("chekc"), NONE, "unknown subcommand 'chekc': did you mean 'check'?");
+    assert_refuses(PROGRAM_SCORER, LIST("bogus"), NONE, "unknown subcommand 'bogus'");
+    assert_refuses(PROGRAM_TRAINER, LIST("--workers=1"), NONE, "unknown flag --workers");
+    assert_refuses(PROGRAM_TRAINER, NONE, NONE, "a subcommand is missing");
+    assert_refuses(PROGRAM_SCORER, LIST("--workers"), NONE, "--workers needs a value");
+    assert_refuses(PROGRAM_SCORER, LIST("--help=yes"), NONE, "--help takes no value");
+}
+
+static void numbers_are_checked_where_they_come_from(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "x", "1x", " 1", "1.5", "0x10", "99999999999999999999", "+1"};
+    char text[128];
+    for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+        snprintf(text, sizeof text, "--workers must be a whole number, not '%s'", bad[b]);
+        assert_refuses(PROGRAM_SCORER, LIST("--workers", bad[b]), NONE, text);
+    }
+    assert_refuses(PROGRAM_SCORER, NONE, LIST("WORKERS=two"),
+                   "environment variable WORKERS must be a whole number, not 'two'");
+    snprintf(text, sizeof text, "%s:3: workers must be a whole number, not 'two'", file_with("\n# x\nworkers = two\n"));
+    assert_refuses(PROGRAM_SCORER, LIST("--config", file_with("\n# x\nworkers = two\n")), NONE, text);
+    assert_refuses(PROGRAM_SCORER, LIST("--exit-at-end=maybe"), NONE,
+                   "--exit-at-end must be true or false, not 'maybe'");
+}
+
+static void durations_have_units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t us;
+    } good[] = {{"250us", 250},     {"100ms", 100000}, {"25s", 25000000}, {"5m", 300000000},
+                {"1h", 3600000000}, {"0", 0},          {"0s", 0},         {"2562047788h", 2562047788 * 3600000000LL}};
+    static const char *const bad[] = {"5", "s", "-5s", "1.5s", "5 s", "5S", "9999999999999h", "5d", ""};
+    for (size_t g = 0; g < sizeof good / sizeof *good; g++) {
+        assert_parses(PROGRAM_SCORER, LIST("--drain-deadline", good[g].text), NONE);
+        assert_int_equal(options_duration_us(options, OPTION_DRAIN_DEADLINE), good[g].us);
+    }
+    for (size_t b = 0; b < sizeof bad / sizeof *bad; b++)
+        assert_int_equal(parse(PROGRAM_SCORER, LIST("--drain-deadline", bad[b]), NONE), STATUS_INVALID);
+    assert_string_equal(err.text, "--drain-deadline must be a time such as 250us, 100ms, 25s, 5m or 1h, not ''");
+}
+
+static void switches_take_many_words(void **state)
+{
+    (void)state;
+    static const char *const on[] = {"EXIT_AT_END=1", "EXIT_AT_END=true", "EXIT_AT_END=Yes", "EXIT_AT_END=ON"};
+    static const char *const off[] = {"EXIT_AT_END=0", "EXIT_AT_END=false", "EXIT_AT_END=no", "EXIT_AT_END="};
+    for (size_t i = 0; i < 4; i++) {
+        assert_parses(PROGRAM_SCORER, NONE, LIST(on[i]));
+        assert_true(options_flag(options, OPTION_EXIT_AT_END));
+        assert_parses(PROGRAM_SCORER, NONE, LIST(off[i]));
+        assert_false(options_flag(options, OPTION_EXIT_AT_END));
+    }
+}
+
+static void an_empty_variable_counts_as_not_given(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_SCORER, NONE, LIST("WORKERS=", "INPUT_TOPIC=", "DATABASE_URL="));
+    assert_int_equal(options_integer(options, OPTION_WORKERS), 1);
+    assert_string_equal(options_text(options, OPTION_INPUT_TOPIC), "employee-events");
+    assert_false(options_given(options, OPTION_DATABASE_URL));
+}
+
+static void secrets_come_from_files(void **state)
+{
+    (void)state;
+    char variable[128], text[256];
+    char *path = file_with("postgresql://u:p@h/d\n");
+    snprintf(variable, sizeof variable, "DATABASE_URL_FILE=%s", path);
+    assert_parses(PROGRAM_SCORER, NONE, LIST(variable));
+    assert_string_equal(options_text(options, OPTION_DATABASE_URL), "postgresql://u:p@h/d");
+    assert_refuses(PROGRAM_SCORER, NONE, LIST(variable, "DATABASE_URL=x"),
+                   "environment variables DATABASE_URL and DATABASE_URL_FILE are both set: unset one");
+    file_with("\n");
+    snprintf(text, sizeof text, "environment variable DATABASE_URL_FILE: %s is empty or not a text", path);
+    assert_refuses(PROGRAM_SCORER, NONE, LIST(variable), text);
+    assert_refuses(PROGRAM_SCORER, NONE, LIST("DATABASE_URL_FILE=/none"),
+                   "environment variable DATABASE_URL_FILE: cannot read /none: No such file or directory");
+    assert_parses(PROGRAM_SCORER, NONE, LIST("WORKERS_FILE=/none", "DATABASE_URL_FILE="));
+}
+
+static void kafka_variables_are_collected(void **state)
+{
+    (void)state;
+    const struct option_pair *pairs = NULL;
+    char variable[128];
+    snprintf(variable, sizeof variable, "KAFKA_SASL_PASSWORD_FILE=%s", file_with("hush\r\n"));
+    assert_parses(
+        PROGRAM_SCORER, NONE,
+        LIST("PATH=/bin", "KAFKA_BOOTSTRAP_SERVERS=b:1", "KAFKA_SASL_USERNAME=u=v", variable, "KAFKA_EMPTY="));
+    assert_int_equal(options_environment(options, &pairs), 2);
+    assert_string_equal(pairs[0].name, "KAFKA_SASL_USERNAME");
+    assert_string_equal(pairs[0].value, "u=v");
+    assert_string_equal(pairs[1].name, "KAFKA_SASL_PASSWORD");
+    assert_string_equal(pairs[1].value, "hush");
+    assert_string_equal(options_text(options, OPTION_BOOTSTRAP_SERVERS), "b:1");
+    assert_parses(PROGRAM_TRAINER, LIST("train"), LIST(variable));
+    assert_int_equal(options_environment(options, &pairs), 0);
+}
+
+static void config_files_have_comments_and_quotes(void **state)
+{
+    (void)state;
+    char *path = file_with("# a comment\r\n\n  workers=3 # trailing\n input-topic = \" a # b \"\n"
+                           "database-url = host=h password=a#b\nseed = 5\nexit-at-end = yes");
+    assert_parses(PROGRAM_SCORER, LIST("--config", path), NONE);
+    assert_int_equal(options_integer(options, OPTION_WORKERS), 3);
+    assert_string_equal(options_text(options, OPTION_INPUT_TOPIC), " a # b ");
+    assert_string_equal(options_text(options, OPTION_DATABASE_URL), "host=h password=a#b");
+    assert_true(options_flag(options, OPTION_EXIT_AT_END));
+}
+
+static void config_files_are_refused_by_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *text;
+    } bad[] = {
+        {"workers = 1\nwokers = 2\n", ":2: 'wokers' is no option that a file can set"},
+        {"workers\n", ":1: not of the form `flag = value`"},
+        {"config = x\n", ":1: 'config' is no option that a file can set"},
+        {"= x\n", ":1: '' is no option that a file can set"},
+    };
+    for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+        char text[256], *path = file_with(bad[b].content);
+        snprintf(text, sizeof text, "%s%s", path, bad[b].text);
+        assert_refuses(PROGRAM_SCORER, LIST("--config", path), NONE, text);
+    }
+    assert_refuses(PROGRAM_SCORER, NONE, LIST("ATTRITION_CONFIG=/none"),
+                   "--config: cannot read /none: No such file or directory");
+}
+
+/* What parsing these arguments prints. */
+static const char *written(enum program program, char **arguments)
+{
+    static char text[32768];
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    FILE *file = tmpfile();
+    dup2(fileno(file), STDOUT_FILENO);
+    enum status status = parse(program, arguments, NONE);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_int_equal(status, STATUS_OK);
+    assert_true(exit_now);
+    return text;
+}
+
+static void help_lists_and_is_aligned(void **state)
+{
+    (void)state;
+    const char *text = written(PROGRAM_SCORER, LIST("--help"));
+    assert_non_null(strstr(text, "  score [FILE]                    score\n"));
+    assert_non_null(strstr(text, "  --workers N                     score loops, each with its own"));
+    assert_non_null(strstr(text, "[DATABASE_URL or"));
+    assert_non_null(strstr(text, "\nOptions of score:\n  --unchecked "));
+    assert_null(strstr(text, "--max-rejects"));
+    for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+        assert_true(strcspn(line, "\n") <= 104); /* bytes; 100 columns */
+}
+
+static void help_of_a_subcommand_leaves_out_the_others_options(void **state)
+{
+    (void)state;
+    const char *text = written(PROGRAM_SCORER, LIST("check", "-h"));
+    assert_memory_equal(text, "usage: scorer check [OPTION]…", strlen("usage: scorer check [OPTION]…"));
+    assert_non_null(strstr(text, "--create-topics"));
+    assert_null(strstr(text, "--unchecked"));
+    assert_non_null(strstr(written(PROGRAM_TRAINER, LIST("train", "-h")), "Options of train:\n  --out FILE"));
+}
+
+static void version_names_the_program(void **state)
+{
+    (void)state;
+    assert_string_equal(written(PROGRAM_TRAINER, LIST("--version")), "attrition-trainer " VERSION "\n");
+}
+
+static void the_reference_has_every_option(void **state)
+{
+    (void)state;
+    static char text[65536];
+    FILE *file = fmemopen(text, sizeof text, "w");
+    options_write_reference(file);
+    fclose(file);
+#define ASSERT_LISTED(id, flag, ...) assert_non_null(strstr(text, "| `--" flag "` |"));
+    OPTION_TABLE(ASSERT_LISTED)
+#undef ASSERT_LISTED
+    assert_non_null(strstr(text, "`DATABASE_URL`, `DATABASE_URL_FILE`"));
+}
+
+static void main_ends_with_the_subcommands_status_or_two(void **state)
+{
+    (void)state;
+    ran = 0;
+    assert_int_equal(options_main(PROGRAM_SCORER, daemon_rows, 2, LIST("scorer", "check")), 1);
+    assert_int_equal(ran, 1);
+    assert_int_equal(options_main(PROGRAM_SCORER, daemon_rows, 2, LIST("scorer", "bogus")), 2);
+    assert_int_equal(options_main(PROGRAM_SCORER, daemon_rows, 2, LIST("scorer", "--log-level=loud")), 2);
+    assert_int_equal(options_main(PROGRAM_SCORER, daemon_rows, 2, LIST("scorer", "--log-format=xml")), 2);
+    assert_int_equal(ran, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(defaults_hold_where_nothing_is_given, teardown),
+        cmocka_unit_test_teardown(flag_wins_over_environment_over_file_over_default, remove_file),
+        cmocka_unit_test_teardown(flags_stand_anywhere, teardown),
+        cmocka_unit_test_teardown(the_last_of_a_flag_wins, teardown),
+        cmocka_unit_test_teardown(values_may_begin_with_a_dash_or_be_empty, teardown),
+        cmocka_unit_test_teardown(one_flag_may_mean_another_option_in_another_program, teardown),
+        cmocka_unit_test_teardown(pairs_are_kept_in_order, teardown),
+        cmocka_unit_test_teardown(what_is_unknown_is_refused_with_a_guess, teardown),
+        cmocka_unit_test_teardown(numbers_are_checked_where_they_come_from, remove_file),
+        cmocka_unit_test_teardown(durations_have_units, teardown),
+        cmocka_unit_test_teardown(switches_take_many_words, teardown),
+        cmocka_unit_test_teardown(an_empty_variable_counts_as_not_given, teardown),
+        cmocka_unit_test_teardown(secrets_come_from_files, remove_file),
+        cmocka_unit_test_teardown(kafka_variables_are_collected, remove_file),
+        cmocka_unit_test_teardown(config_files_have_comments_and_quotes, remove_file),
+        cmocka_unit_test_teardown(config_files_are_refused_by_line, remove_file),
+        cmocka_unit_test_teardown(help_lists_and_is_aligned, teardown),
+        cmocka_unit_test_teardown(help_of_a_subcommand_leaves_out_the_others_options, teardown),
+        cmocka_unit_test_teardown(version_names_the_program, teardown),
+        cmocka_unit_test_teardown(the_reference_has_every_option, teardown),
+        cmocka_unit_test_teardown(main_ends_with_the_subcommands_status_or_two, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
