@@ -1,0 +1,652 @@
+/* Records → COPY rows: see sink_rows.h. Called by sink_batch.c on the sink's thread, for one batch at a time.
+ *
+ * A row is written once, into its table's buffer; the array for latest_predictions is cut from the same bytes. After
+ * warm-up nothing here allocates. It must not judge: whatever decodes is written, and PostgreSQL says what it refuses.
+ * A row of dead_letters, though, must never be refused itself, so its texts are made valid first. */
+#include "scorer/sink_rows.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "events/decoder.h"
+#include "events/prediction.h"
+#include "scorer/copy_fields.h"
+
+/* The columns of predictions as this file writes them; the order here is the order there. */
+#define PREDICTION_COLUMNS(COLUMN) \
+    COLUMN("event_id", TEXT) \
+    COLUMN("employee_id", TEXT) \
+    COLUMN("occurred_at", TIMESTAMPTZ) \
+    COLUMN("scored_at", TIMESTAMPTZ) \
+    COLUMN("prediction", TEXT) \
+    COLUMN("probability", FLOAT8) \
+    COLUMN("threshold", FLOAT8) \
+    COLUMN("margin", FLOAT8) \
+    COLUMN("base", FLOAT8) \
+    COLUMN("latency_us", INT8) \
+    COLUMN("model_name", TEXT) \
+    COLUMN("model_version", TEXT) \
+    COLUMN("model_alias", TEXT) \
+    COLUMN("run_id", TEXT) \
+    COLUMN("channel", TEXT) \
+    COLUMN("source_topic", TEXT) \
+    COLUMN("source_partition", INT4) \
+    COLUMN("source_offset", INT8) \
+    COLUMN("cluster_id", TEXT) \
+    COLUMN("output_partition", INT4) \
+    COLUMN("output_offset", INT8) \
+    COLUMN("input", JSONB) \
+    COLUMN("reasons", JSONB) \
+    COLUMN("challengers", JSONB)
+
+static const struct {
+    const char *name;
+    uint32_t oid;
+} prediction_columns[] = {
+#define COLUMN_ROW(name, type) {name, OID_##type},
+    PREDICTION_COLUMNS(COLUMN_ROW)
+#undef COLUMN_ROW
+};
+enum { PREDICTION_COLUMN_COUNT = sizeof prediction_columns / sizeof *prediction_columns };
+
+static const char dead_letters_target[] =
+    "dead_letters (stage, code, field, message, topic, partition, \"offset\", key, value, headers, cluster_id, "
+    "dlq_partition, dlq_offset)";
+static const char erasures_target[] = "erasures (employee_id, cluster_id, output_partition, output_offset)";
+static const char outcomes_target[] =
+    "outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, \"offset\", input)";
+enum { DEAD_LETTER_COLUMNS = 13, ERASURE_COLUMNS = 4, OUTCOME_COLUMNS = 9 };
+
+/* Where in the predictions' buffer the newest row of an employee stands. */
+struct latest {
+    size_t row, bytes;
+    size_t key, key_bytes; /* the employee id within it */
+    int64_t occurred_at_ms, source_offset;
+};
+
+struct sink_rows {
+    const struct schema *schema;
+    struct decoder *decoder;
+    struct cell *cells;
+    char *cluster_id;
+    struct arena arena; /* of one record */
+    struct buffer tables[SINK_TABLE_COUNT];
+    struct buffer array; /* for latest_predictions */
+    struct buffer text;
+    char *predictions_target, *upsert;
+    struct span *names; /* "Age": with quotes and colon, by column */
+    struct latest *latest;
+    size_t latest_count, latest_capacity;
+    uint32_t *slots;   /* hash table of latest: index + 1, 0 is free */
+    size_t slot_count; /* a power of two, at least twice latest_capacity */
+};
+
+/* --- making text valid ---------------------------------------------------------------------------------------------
+ */
+
+/* Bytes of the valid UTF-8 character at `at` (never NUL, which PostgreSQL's text has no place for), or 0. */
+static size_t utf8_length(const unsigned char *at, size_t left)
+{
+    static const struct {
+        unsigned char low, high, second_low, second_high, bytes;
+    } forms[] = {{0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+                 {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+                 {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        if (*at < forms[f].low || *at > forms[f].high)
+            continue;
+        if (forms[f].bytes > left ||
+            (forms[f].bytes > 1 && (at[1] < forms[f].second_low || at[1] > forms[f].second_high)))
+            return 0;
+        for (size_t i = 2; i < forms[f].bytes; i++)
+            if ((at[i] & 0xc0) != 0x80)
+                return 0;
+        return forms[f].bytes;
+    }
+    return 0;
+}
+
+static bool is_text(struct span bytes)
+{
+    for (size_t i = 0, n; i < bytes.bytes; i += n)
+        if (!(n = utf8_length((const unsigned char *)bytes.data + i, bytes.bytes - i)))
+            return false;
+    return true;
+}
+
+/* The same text with a question mark for every byte that is none. Valid until the next call. */
+static struct span valid_text(struct sink_rows *rows, struct span bytes)
+{
+    if (!bytes.data || is_text(bytes))
+        return bytes;
+    buffer_clear(&rows->text);
+    for (size_t i = 0; i < bytes.bytes;) {
+        size_t n = utf8_length((const unsigned char *)bytes.data + i, bytes.bytes - i);
+        buffer_add(&rows->text, n ? bytes.data + i : "?", n ? n : 1);
+        i += n ? n : 1;
+    }
+    return buffer_span(&rows->text);
+}
+
+static void json_add_hex(struct buffer *out, struct span bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    buffer_add_text(out, "{\"hex\":\"");
+    char *at = buffer_reserve(out, bytes.bytes * 2);
+    for (size_t i = 0; i < bytes.bytes; i++) {
+        *at++ = digits[(unsigned char)bytes.data[i] >> 4];
+        *at++ = digits[(unsigned char)bytes.data[i] & 15];
+    }
+    out->bytes += bytes.bytes * 2;
+    buffer_add_text(out, "\"}");
+}
+
+/* --- dead letters --------------------------------------------------------------------------------------------------
+ */
+
+static void field_headers(struct sink_rows *rows, struct buffer *out, const struct sink_header *headers, size_t count)
+{
+    size_t at = jsonb_start(out);
+    buffer_add_u8(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        buffer_add_text(out, i ? ",{\"key\":" : "{\"key\":");
+        json_add_text(out, valid_text(rows, span_of(headers[i].name)));
+        buffer_add_text(out, ",\"value\":");
+        if (!headers[i].value.data)
+            buffer_add_text(out, "null");
+        else if (is_text(headers[i].value))
+            json_add_text(out, headers[i].value);
+        else
+            json_add_hex(out, headers[i].value);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
+    jsonb_end(out, at);
+}
+
+/* The last header of that name, or SPAN_NULL: a replayed record may carry older ones before it. */
+static struct span header_value(const struct sink_record *record, const char *name)
+{
+    for (size_t i = record->header_count; i-- > 0;)
+        if (!strcmp(record->headers[i].name, name))
+            return record->headers[i].value;
+    return SPAN_NULL;
+}
+
+/* False where the header is absent or no whole number within the limits. */
+static bool header_number(const struct sink_record *record, const char *name, int64_t high, int64_t *out)
+{
+    struct span text = header_value(record, name);
+    char digits[24], *end;
+    if (!text.data || !text.bytes || text.bytes >= sizeof digits)
+        return false;
+    memcpy(digits, text.data, text.bytes);
+    digits[text.bytes] = 0;
+    long long number = strtoll(digits, &end, 10);
+    if (*end || number < 0 || number > high)
+        return false;
+    *out = number;
+    return true;
+}
+
+static void field_header_int4(struct buffer *out, const struct sink_record *record, const char *name)
+{
+    int64_t number;
+    if (header_number(record, name, INT32_MAX, &number))
+        field_int4(out, (int32_t)number);
+    else
+        field_bytes(out, SPAN_NULL);
+}
+
+static void field_header_int8(struct buffer *out, const struct sink_record *record, const char *name)
+{
+    int64_t number;
+    if (header_number(record, name, INT64_MAX, &number))
+        field_int8(out, number);
+    else
+        field_bytes(out, SPAN_NULL);
+}
+
+static struct span or_text(struct span value, const char *otherwise)
+{
+    return value.data ? value : span_of(otherwise);
+}
+
+static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_record *record)
+{
+    struct buffer *out = &rows->tables[SINK_TABLE_DEAD_LETTERS];
+    row_start(out, DEAD_LETTER_COLUMNS);
+    field_text(out, "score");
+    field_bytes(out, valid_text(rows, or_text(header_value(record, "attrition.error.code"), "unknown")));
+    field_bytes(out, valid_text(rows, header_value(record, "attrition.error.field")));
+    field_bytes(out, valid_text(rows, or_text(header_value(record, "__connect.errors.exception.message"), "")));
+    field_bytes(out, valid_text(rows, header_value(record, "__connect.errors.topic")));
+    field_header_int4(out, record, "__connect.errors.partition");
+    field_header_int8(out, record, "__connect.errors.offset");
+    field_bytes(out, record->key);
+    field_bytes(out, record->value);
+    field_headers(rows, out, record->headers, record->header_count);
+    field_text(out, rows->cluster_id);
+    field_int4(out, record->partition);
+    field_int8(out, record->offset);
+    return SINK_END_DEAD_LETTER;
+}
+
+void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal)
+{
+    struct buffer *out = &rows->tables[SINK_TABLE_DEAD_LETTERS];
+    row_start(out, DEAD_LETTER_COLUMNS);
+    field_text(out, "sink");
+    field_text(out, refusal->code);
+    field_bytes(out, valid_text(rows, refusal->field ? span_of(refusal->field) : SPAN_NULL));
+    field_bytes(out, valid_text(rows, span_of(refusal->message)));
+    field_text(out, record->topic_name);
+    field_int4(out, record->partition);
+    field_int8(out, record->offset);
+    field_bytes(out, refusal->bare ? SPAN_NULL : record->key);
+    field_bytes(out, refusal->bare ? SPAN_NULL : record->value);
+    field_headers(rows, out, record->headers, refusal->bare ? 0 : record->header_count);
+    field_text(out, rows->cluster_id);
+    field_bytes(out, SPAN_NULL);
+    field_bytes(out, SPAN_NULL);
+}
+
+static enum sink_end refuse_fault(struct sink_rows *rows, const struct sink_record *record, const struct fault *fault)
+{
+    bool known = fault->column >= 0 && (size_t)fault->column < rows->schema->column_count;
+    const struct sink_refusal refusal = {
+        .code = event_code_name(fault->code),
+        .field = known ? rows->schema->columns[fault->column].name : NULL,
+        .message = fault->text,
+    };
+    sink_rows_refuse(rows, record, &refusal);
+    return SINK_END_REFUSED;
+}
+
+static enum sink_end refuse(struct sink_rows *rows, const struct sink_record *record, enum event_code code,
+                            const char *message)
+{
+    struct fault fault = {.code = code, .column = FAULT_NO_COLUMN};
+    snprintf(fault.text, sizeof fault.text, "%s", message);
+    return refuse_fault(rows, record, &fault);
+}
+
+/* --- predictions ---------------------------------------------------------------------------------------------------
+ */
+
+static void field_input(struct sink_rows *rows, struct buffer *out, const struct cell *cells)
+{
+    const struct schema *schema = rows->schema;
+    size_t at = jsonb_start(out);
+    for (size_t c = 0; c < schema->column_count; c++) {
+        buffer_add_u8(out, c ? ',' : '{');
+        buffer_add(out, rows->names[c].data, rows->names[c].bytes);
+        if (cells[c].code == CELL_MISSING)
+            buffer_add(out, "null", 4);
+        else if (schema->columns[c].kind == COLUMN_NOMINAL)
+            json_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
+        else
+            json_add_double(out, cells[c].number);
+    }
+    buffer_add_text(out, schema->column_count ? "}" : "{}");
+    jsonb_end(out, at);
+}
+
+static void field_reasons(struct sink_rows *rows, struct buffer *out, const struct prediction *prediction)
+{
+    size_t at = jsonb_start(out);
+    buffer_add_u8(out, '[');
+    for (size_t r = 0; r < prediction->reason_count; r++) {
+        const struct reason *reason = &prediction->reasons[r];
+        buffer_add_text(out, r ? ",{\"feature\":" : "{\"feature\":");
+        struct span name = rows->names[reason->column];
+        buffer_add(out, name.data, name.bytes - 1);
+        buffer_add_text(out, ",\"contribution\":");
+        json_add_double(out, reason->contribution);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
+    jsonb_end(out, at);
+}
+
+static void field_challengers(struct buffer *out, const struct prediction *prediction)
+{
+    size_t at = jsonb_start(out);
+    buffer_add_u8(out, '[');
+    for (size_t c = 0; c < prediction->challenger_count; c++) {
+        buffer_add_text(out, c ? ",{\"model\":" : "{\"model\":");
+        json_add_text(out, prediction->challengers[c].model);
+        buffer_add_text(out, ",\"probability\":");
+        json_add_double(out, prediction->challengers[c].probability);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
+    jsonb_end(out, at);
+}
+
+static void field_source(struct buffer *out, const struct prediction *prediction)
+{
+    field_bytes(out, prediction->source_topic);
+    if (prediction->source_topic.data) {
+        field_int4(out, prediction->source_partition);
+        field_int8(out, prediction->source_offset);
+    } else {
+        field_bytes(out, SPAN_NULL);
+        field_bytes(out, SPAN_NULL);
+    }
+}
+
+static void prediction_row(struct sink_rows *rows, const struct sink_record *record,
+                           const struct prediction *prediction)
+{
+    struct buffer *out = &rows->tables[SINK_TABLE_PREDICTIONS];
+    row_start(out, PREDICTION_COLUMN_COUNT);
+    field_bytes(out, prediction->event_id);
+    field_bytes(out, prediction->employee_id);
+    field_time_ms(out, prediction->occurred_at_ms);
+    field_time(out, prediction->scored_at_us);
+    field_bytes(out, rows->schema->target_values[prediction->label]);
+    field_float8(out, prediction->probability);
+    field_float8(out, prediction->threshold);
+    field_float8(out, prediction->margin);
+    field_float8(out, prediction->base);
+    field_int8(out, prediction->latency_us);
+    field_bytes(out, prediction->model.name);
+    field_bytes(out, prediction->model.version);
+    field_bytes(out, prediction->model.alias);
+    field_bytes(out, prediction->model.run_id);
+    field_bytes(out, prediction->channel == CHANNEL_HTTP ? SPAN_LITERAL("HTTP") : SPAN_LITERAL("STREAM"));
+    field_source(out, prediction);
+    field_text(out, rows->cluster_id);
+    field_int4(out, record->partition);
+    field_int8(out, record->offset);
+    field_input(rows, out, prediction->cells);
+    field_reasons(rows, out, prediction);
+    field_challengers(out, prediction);
+}
+
+/* --- the newest of each employee -----------------------------------------------------------------------------------
+ */
+
+static uint64_t hash(struct span text)
+{
+    uint64_t value = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < text.bytes; i++)
+        value = (value ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+    return value ^ value >> 29;
+}
+
+static struct span latest_key(const struct sink_rows *rows, const struct latest *latest)
+{
+    return (struct span){rows->tables[SINK_TABLE_PREDICTIONS].data + latest->key, latest->key_bytes};
+}
+
+static uint32_t *latest_slot(struct sink_rows *rows, struct span employee_id)
+{
+    size_t mask = rows->slot_count - 1;
+    for (size_t s = hash(employee_id) & mask;; s = (s + 1) & mask) {
+        uint32_t index = rows->slots[s];
+        if (!index || span_equal(latest_key(rows, &rows->latest[index - 1]), employee_id))
+            return &rows->slots[s];
+    }
+}
+
+static void latest_grow(struct sink_rows *rows)
+{
+    rows->latest_capacity = rows->latest_capacity ? rows->latest_capacity * 2 : 1024;
+    rows->latest = mem_resize(rows->latest, rows->latest_capacity, sizeof *rows->latest);
+    rows->slot_count = rows->latest_capacity * 2;
+    free(rows->slots);
+    rows->slots = mem_zeroed(rows->slot_count, sizeof *rows->slots);
+    for (size_t i = 0; i < rows->latest_count; i++)
+        *latest_slot(rows, latest_key(rows, &rows->latest[i])) = (uint32_t)i + 1;
+}
+
+static bool newer(const struct latest *a, const struct latest *b)
+{
+    return a->occurred_at_ms != b->occurred_at_ms ? a->occurred_at_ms > b->occurred_at_ms
+                                                  : a->source_offset > b->source_offset;
+}
+
+static void latest_note(struct sink_rows *rows, const struct latest *seen)
+{
+    if (rows->latest_count == rows->latest_capacity)
+        latest_grow(rows);
+    uint32_t *slot = latest_slot(rows, latest_key(rows, seen));
+    if (!*slot) {
+        rows->latest[rows->latest_count++] = *seen;
+        *slot = (uint32_t)rows->latest_count;
+    } else if (newer(seen, &rows->latest[*slot - 1])) {
+        rows->latest[*slot - 1] = *seen;
+    }
+}
+
+static void latest_clear(struct sink_rows *rows)
+{
+    rows->latest_count = 0;
+    if (rows->slots)
+        memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
+}
+
+/* COPY's row, with each field's type before it: the binary form of a row value. */
+static void add_row_value(struct buffer *out, struct cursor row)
+{
+    size_t start = out->bytes;
+    add_u32(out, 0); /* length, filled in below */
+    add_u32(out, PREDICTION_COLUMN_COUNT);
+    struct span skip;
+    bool whole = cursor_span(&row, 2, &skip);
+    for (size_t c = 0; c < PREDICTION_COLUMN_COUNT && whole; c++) {
+        uint32_t bytes = 0;
+        struct span value = {"", 0};
+        whole = cursor_u32_be(&row, &bytes) && (bytes == UINT32_MAX || cursor_span(&row, bytes, &value));
+        add_u32(out, prediction_columns[c].oid);
+        add_u32(out, bytes);
+        buffer_add(out, value.data, value.bytes);
+    }
+    assert(whole && !cursor_left(&row));
+    uint32_t length = __builtin_bswap32((uint32_t)(out->bytes - start - 4));
+    memcpy(out->data + start, &length, sizeof length);
+}
+
+struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
+{
+    if (!rows->latest_count)
+        return SPAN_NULL;
+    struct buffer *out = &rows->array;
+    buffer_clear(out);
+    add_u32(out, 1); /* dimensions */
+    add_u32(out, 0); /* no nulls */
+    add_u32(out, row_type);
+    add_u32(out, (uint32_t)rows->latest_count);
+    add_u32(out, 1); /* the first index */
+    const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
+    for (size_t i = 0; i < rows->latest_count; i++)
+        add_row_value(out, cursor_of((struct span){table->data + rows->latest[i].row, rows->latest[i].bytes}));
+    return buffer_span(out);
+}
+
+/* --- records -------------------------------------------------------------------------------------------------------
+ */
+
+static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_record *record)
+{
+    struct prediction prediction;
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    if (prediction_decode(rows->schema, record->value, &rows->arena, &prediction, &fault))
+        return refuse_fault(rows, record, &fault);
+    size_t row = rows->tables[SINK_TABLE_PREDICTIONS].bytes;
+    prediction_row(rows, record, &prediction);
+    if (prediction.channel != CHANNEL_STREAM || !prediction.employee_id.data || !prediction.source_topic.data)
+        return SINK_END_PREDICTION;
+    const struct latest seen = {
+        .row = row,
+        .bytes = rows->tables[SINK_TABLE_PREDICTIONS].bytes - row,
+        .key = row + 2 + 4 + prediction.event_id.bytes + 4, /* the second field */
+        .key_bytes = prediction.employee_id.bytes,
+        .occurred_at_ms = prediction.occurred_at_ms,
+        .source_offset = prediction.source_offset,
+    };
+    latest_note(rows, &seen);
+    return SINK_END_PREDICTION;
+}
+
+static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_record *record)
+{
+    if (!record->key.data)
+        return refuse(rows, record, EVENT_NULL_KEY, "a null value without a key on the output topic: nobody to erase");
+    struct buffer *out = &rows->tables[SINK_TABLE_ERASURES];
+    row_start(out, ERASURE_COLUMNS);
+    field_bytes(out, record->key);
+    field_text(out, rows->cluster_id);
+    field_int4(out, record->partition);
+    field_int8(out, record->offset);
+    return SINK_END_ERASURE;
+}
+
+static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_record *record)
+{
+    if (!record->value.data)
+        return refuse(rows, record, EVENT_BAD_FRAME, "a null value on the outcome topic");
+    struct event event = {.cells = rows->cells};
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    if (decoder_decode(rows->decoder, record->value, &event, &fault))
+        return refuse_fault(rows, record, &fault);
+    struct buffer *out = &rows->tables[SINK_TABLE_OUTCOMES];
+    bool known = event.type >= 0 && (size_t)event.type < rows->schema->event_type_count;
+    row_start(out, OUTCOME_COLUMNS);
+    field_bytes(out, event.event_id);
+    field_bytes(out, event.employee_id);
+    field_time_ms(out, event.occurred_at_ms);
+    field_text(out, known ? rows->schema->event_types[event.type] : "");
+    field_text(out, rows->cluster_id);
+    field_text(out, record->topic_name);
+    field_int4(out, record->partition);
+    field_int8(out, record->offset);
+    field_input(rows, out, event.cells);
+    return SINK_END_OUTCOME;
+}
+
+enum sink_end sink_rows_add(struct sink_rows *rows, const struct sink_record *record)
+{
+    arena_reset(&rows->arena);
+    switch (record->topic) {
+    case SINK_TOPIC_DLQ:
+        return add_dead_letter(rows, record);
+    case SINK_TOPIC_OUTCOME:
+        return add_outcome(rows, record);
+    default:
+        return record->value.data ? add_prediction(rows, record) : add_erasure(rows, record);
+    }
+}
+
+struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table)
+{
+    return buffer_span(&rows->tables[table]);
+}
+
+const char *sink_rows_target(const struct sink_rows *rows, enum sink_table table)
+{
+    const char *const targets[SINK_TABLE_COUNT] = {rows->predictions_target, dead_letters_target, erasures_target,
+                                                   outcomes_target};
+    return targets[table];
+}
+
+const char *sink_rows_upsert(const struct sink_rows *rows)
+{
+    return rows->upsert;
+}
+
+void sink_rows_clear(struct sink_rows *rows)
+{
+    for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
+        buffer_clear(&rows->tables[t]);
+    latest_clear(rows);
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
+
+static void add_column_list(struct buffer *out, const char *format)
+{
+    for (size_t c = 0; c < PREDICTION_COLUMN_COUNT; c++) {
+        buffer_add_text(out, c ? ", " : "");
+        for (const char *at = format; *at; at++)
+            if (*at == '%')
+                buffer_add_text(out, prediction_columns[c].name);
+            else
+                buffer_add_u8(out, (uint8_t)*at);
+    }
+}
+
+static void make_statements(struct sink_rows *rows)
+{
+    struct buffer text = {0};
+    buffer_add_text(&text, "predictions (");
+    add_column_list(&text, "%");
+    buffer_add_text(&text, ")");
+    rows->predictions_target = mem_text_n(text.data, text.bytes);
+    buffer_clear(&text);
+    buffer_add_text(&text, "INSERT INTO attrition.latest_predictions AS l (");
+    add_column_list(&text, "%");
+    buffer_add_text(&text, ") SELECT ");
+    add_column_list(&text, "%");
+    buffer_add_text(&text, " FROM unnest($1) AS r ORDER BY employee_id ON CONFLICT (employee_id) DO UPDATE SET ");
+    add_column_list(&text, "% = excluded.%");
+    buffer_add_text(&text, " WHERE (l.occurred_at, l.source_offset) < (excluded.occurred_at, excluded.source_offset)");
+    rows->upsert = mem_text_n(text.data, text.bytes);
+    buffer_free(&text);
+}
+
+static void make_names(struct sink_rows *rows)
+{
+    rows->names = mem_zeroed(rows->schema->column_count + 1, sizeof *rows->names);
+    for (size_t c = 0; c < rows->schema->column_count; c++) {
+        buffer_clear(&rows->text);
+        json_add_text(&rows->text, span_of(rows->schema->columns[c].name));
+        buffer_add_u8(&rows->text, ':');
+        rows->names[c] = (struct span){mem_text_n(rows->text.data, rows->text.bytes), rows->text.bytes};
+    }
+}
+
+enum status sink_rows_new(const struct schema *schema, const char *cluster_id, struct sink_rows **out,
+                          struct error *err)
+{
+    struct decoder *decoder;
+    if (decoder_new(schema, &decoder, err))
+        return err->status;
+    struct sink_rows *rows = mem_zeroed(1, sizeof *rows);
+    rows->schema = schema;
+    rows->decoder = decoder;
+    rows->cells = mem_zeroed(schema->column_count + 1, sizeof *rows->cells);
+    rows->cluster_id = mem_text(cluster_id);
+    make_statements(rows);
+    make_names(rows);
+    latest_grow(rows);
+    *out = rows;
+    return STATUS_OK;
+}
+
+void sink_rows_free(struct sink_rows *rows)
+{
+    if (!rows)
+        return;
+    for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
+        buffer_free(&rows->tables[t]);
+    for (size_t c = 0; c < rows->schema->column_count; c++)
+        free((void *)rows->names[c].data);
+    decoder_free(rows->decoder);
+    buffer_free(&rows->array);
+    buffer_free(&rows->text);
+    arena_free(&rows->arena);
+    free(rows->names);
+    free(rows->cells);
+    free(rows->cluster_id);
+    free(rows->predictions_target);
+    free(rows->upsert);
+    free(rows->latest);
+    free(rows->slots);
+    free(rows);
+}

@@ -1,0 +1,656 @@
+/* PostgreSQL for the sink: see sink_store.h. Called by sink_batch.c and sink.c on the sink's thread.
+ *
+ * libpq in non-blocking mode, so that no server, however silent, holds the thread beyond the limit: the loop above must
+ * come back to Kafka. What goes out and back per transaction: begin and offsets in one trip, one per COPY, upsert and
+ * COMMIT in one. It must never try anything again by itself: whether something happened is the caller's to find out. */
+#include "scorer/sink_store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+enum { TEXT_FORMAT = 0, BINARY_FORMAT = 1 };
+enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000 };
+
+struct sink_store {
+    char *conninfo, *cluster_id, *group_id;
+    PGconn *connection; /* NULL: closed */
+    int64_t limit_us;
+    int64_t deadline_us; /* of the exchange under way, steady clock */
+    uint32_t row_type, row_array_type;
+    char sqlstate[6];
+    struct buffer topics, partitions, stored, next; /* array literals, reused */
+};
+
+enum status sink_store_new(const char *conninfo, const char *cluster_id, const char *group_id, struct sink_store **out,
+                           struct error *err)
+{
+    /* libpq's own words may quote the string, password and all. */
+    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+    if (!parsed)
+        return error_set(err, STATUS_INVALID,
+                         "DATABASE_URL is no connection string: write postgresql://user@host:5432/database or host=… "
+                         "dbname=…, and escape special characters in a password as %%XX");
+    PQconninfoFree(parsed);
+    struct sink_store *store = mem_zeroed(1, sizeof *store);
+    store->conninfo = mem_text(conninfo);
+    store->cluster_id = mem_text(cluster_id);
+    store->group_id = mem_text(group_id);
+    store->limit_us = DEFAULT_LIMIT_US;
+    *out = store;
+    return STATUS_OK;
+}
+
+void sink_store_free(struct sink_store *store)
+{
+    if (!store)
+        return;
+    sink_store_close(store);
+    buffer_free(&store->topics);
+    buffer_free(&store->partitions);
+    buffer_free(&store->stored);
+    buffer_free(&store->next);
+    free(store->conninfo);
+    free(store->cluster_id);
+    free(store->group_id);
+    free(store);
+}
+
+void sink_store_limit(struct sink_store *store, int64_t limit_us)
+{
+    store->limit_us = limit_us;
+}
+
+bool sink_store_is_open(const struct sink_store *store)
+{
+    return store->connection != NULL;
+}
+
+void sink_store_close(struct sink_store *store)
+{
+    PQfinish(store->connection);
+    store->connection = NULL;
+}
+
+const char *sink_store_sqlstate(const struct sink_store *store)
+{
+    return store->sqlstate;
+}
+
+uint32_t sink_store_row_type(const struct sink_store *store)
+{
+    return store->row_type;
+}
+
+/* --- failures ------------------------------------------------------------------------------------------------------
+ */
+
+static enum status class_status(const char *sqlstate)
+{
+    static const struct {
+        const char *prefix;
+        enum status status;
+    } classes[] = {
+        {"42501", STATUS_DENIED},      /* insufficient_privilege */
+        {"28", STATUS_DENIED},         /* invalid authorization */
+        {"25006", STATUS_UNAVAILABLE}, /* read-only: a standby, after a failover */
+        {"22", STATUS_INVALID},        /* data */
+        {"23", STATUS_INVALID},        /* integrity */
+        {"54", STATUS_INVALID},        /* a limit: too wide for its index, … */
+        {"P0001", STATUS_INVALID},     /* a trigger said no */
+        {"42", STATUS_NOT_FOUND},      /* table, column, function */
+        {"3D", STATUS_NOT_FOUND},      /* database */
+        {"3F", STATUS_NOT_FOUND},      /* schema */
+    };
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (!strncmp(sqlstate, classes[i].prefix, strlen(classes[i].prefix)))
+            return classes[i].status;
+    return STATUS_UNAVAILABLE; /* 08, 40, 53, 55, 57, 58, …: the server's */
+}
+
+static const char *what_to_do(enum status status)
+{
+    switch (status) {
+    case STATUS_DENIED:
+        return "; check DATABASE_URL's user and password, and that the user is a member of attrition_writer";
+    case STATUS_NOT_FOUND:
+        return "; make the database and run sql/migrate on it";
+    default:
+        return "";
+    }
+}
+
+static void one_line(const char *text, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; *text && n + 1 < size; text++)
+        if (*text != '\n' && *text != '\r' && *text != '\t')
+            out[n++] = *text;
+        else if (text[1] && n && out[n - 1] != ' ')
+            out[n++] = ' ';
+    out[n] = 0;
+}
+
+/* The connection itself failed: closes it. `code` may be "". */
+static enum status fail_connection(struct sink_store *store, const char *code, const char *text, struct error *err)
+{
+    enum status status = *code ? class_status(code) : STATUS_UNAVAILABLE;
+    if (store->connection && PQconnectionNeedsPassword(store->connection))
+        status = STATUS_DENIED;
+    if (status == STATUS_INVALID)
+        status = STATUS_UNAVAILABLE;
+    char line[400];
+    one_line(text, line, sizeof line);
+    snprintf(store->sqlstate, sizeof store->sqlstate, "%s", code);
+    sink_store_close(store);
+    return error_set(err, status, "PostgreSQL: %s%s", line, what_to_do(status));
+}
+
+static enum status fail_timeout(struct sink_store *store, const char *doing, struct error *err)
+{
+    char text[128];
+    snprintf(text, sizeof text, "no answer within %.1f s while %s", (double)store->limit_us / 1e6, doing);
+    return fail_connection(store, "", text, err);
+}
+
+/* A statement failed. Only its primary message is told: details may quote the row. */
+static enum status fail_result(struct sink_store *store, const PGresult *result, const char *doing, struct error *err)
+{
+    const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (!code || PQstatus(store->connection) == CONNECTION_BAD)
+        return fail_connection(store, code ? code : "", message ? message : PQresultErrorMessage(result), err);
+    snprintf(store->sqlstate, sizeof store->sqlstate, "%s", code);
+    char line[300];
+    one_line(message ? message : "no message", line, sizeof line);
+    enum status status = class_status(code);
+    return error_set(err, status, "PostgreSQL: %s: %s (SQLSTATE %s)%s", doing, line, code, what_to_do(status));
+}
+
+/* --- waiting -------------------------------------------------------------------------------------------------------
+ */
+
+static void deadline_start(struct sink_store *store)
+{
+    store->deadline_us = clock_steady_us(&clock_system) + store->limit_us;
+    store->sqlstate[0] = 0;
+}
+
+/* Waits for the socket; false when the deadline has passed. */
+static bool wait_socket(struct sink_store *store, short events)
+{
+    for (;;) {
+        int64_t left_us = store->deadline_us - clock_steady_us(&clock_system);
+        if (left_us <= 0)
+            return false;
+        struct pollfd fd = {.fd = PQsocket(store->connection), .events = events};
+        int ready = poll(&fd, 1, (int)(left_us / 1000 + 1));
+        if (ready > 0 || (ready < 0 && errno != EINTR))
+            return true; /* errors show when libpq reads or writes */
+    }
+}
+
+static enum status flush(struct sink_store *store, const char *doing, struct error *err)
+{
+    int pending;
+    while ((pending = PQflush(store->connection)) == 1) {
+        if (!wait_socket(store, POLLIN | POLLOUT))
+            return fail_timeout(store, doing, err);
+        if (!PQconsumeInput(store->connection))
+            break;
+    }
+    if (pending < 0 || PQstatus(store->connection) == CONNECTION_BAD)
+        return fail_connection(store, "", PQerrorMessage(store->connection), err);
+    return STATUS_OK;
+}
+
+/* The next result; *out is NULL where libpq says that the statement has no more. */
+static enum status next_result(struct sink_store *store, const char *doing, PGresult **out, struct error *err)
+{
+    if (flush(store, doing, err))
+        return err->status;
+    while (PQisBusy(store->connection)) {
+        if (!wait_socket(store, POLLIN))
+            return fail_timeout(store, doing, err);
+        if (!PQconsumeInput(store->connection))
+            return fail_connection(store, "", PQerrorMessage(store->connection), err);
+    }
+    *out = PQgetResult(store->connection);
+    return STATUS_OK;
+}
+
+/* Reads everything a plain statement answers; keeps the last result of `wanted` status if keep is given. */
+static enum status drain_results(struct sink_store *store, const char *doing, ExecStatusType wanted, PGresult **keep,
+                                 struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (;;) {
+        PGresult *result = NULL;
+        enum status ended = next_result(store, doing, &result, err);
+        if (ended)
+            status = ended;
+        if (!result)
+            break;
+        ExecStatusType got = PQresultStatus(result);
+        bool ends = got == PGRES_COPY_IN;
+        if (got != wanted && !status)
+            status = fail_result(store, result, doing, err);
+        if (got == wanted && keep && !*keep)
+            *keep = result;
+        else
+            PQclear(result);
+        if (ends || !store->connection)
+            break;
+    }
+    if (status && keep) {
+        PQclear(*keep);
+        *keep = NULL;
+    }
+    return status;
+}
+
+static enum status send_failed(struct sink_store *store, struct error *err)
+{
+    return fail_connection(store, "", PQerrorMessage(store->connection), err);
+}
+
+static enum status query(struct sink_store *store, const char *doing, const char *sql, int count,
+                         const char *const *values, PGresult **out, struct error *err)
+{
+    if (!PQsendQueryParams(store->connection, sql, count, NULL, values, NULL, NULL, TEXT_FORMAT))
+        return send_failed(store, err);
+    PGresult *result = NULL;
+    enum status status = drain_results(store, doing, PGRES_TUPLES_OK, &result, err);
+    if (!status)
+        *out = result;
+    return status;
+}
+
+/* --- connecting ----------------------------------------------------------------------------------------------------
+ */
+
+/* Verbose messages of a refused connection read "FATAL:  28P01: password …": libpq gives no other way to the code. */
+static void connection_code(const char *text, char code[6])
+{
+    for (const char *at = text; (at = strstr(at, ":  ")); at++) {
+        size_t n = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        if (n == 5 && at[8] == ':') {
+            memcpy(code, at + 3, 5);
+            code[5] = 0;
+            return;
+        }
+    }
+    code[0] = 0;
+}
+
+static enum status fail_connect(struct sink_store *store, struct error *err)
+{
+    char code[6], text[400];
+    snprintf(text, sizeof text, "%s", PQerrorMessage(store->connection));
+    connection_code(text, code);
+    char *location = strstr(text, "\nLOCATION:");
+    if (location)
+        *location = 0;
+    return fail_connection(store, code, text, err);
+}
+
+static enum status connect_poll(struct sink_store *store, struct error *err)
+{
+    PostgresPollingStatusType polled = PGRES_POLLING_WRITING;
+    while (polled != PGRES_POLLING_OK) {
+        if (!wait_socket(store, polled == PGRES_POLLING_READING ? POLLIN : POLLOUT))
+            return fail_timeout(store, "connecting", err);
+        polled = PQconnectPoll(store->connection);
+        if (polled == PGRES_POLLING_FAILED)
+            return fail_connect(store, err);
+    }
+    return STATUS_OK;
+}
+
+static void ignore_notice(void *context, const PGresult *result)
+{
+    (void)context;
+    (void)result;
+}
+
+static enum status connect_start(struct sink_store *store, struct error *err)
+{
+    const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
+    const char *const values[] = {"attrition-sink", store->conninfo, "UTF8", NULL};
+    store->connection = PQconnectStartParams(keywords, values, 1);
+    if (!store->connection)
+        return error_set(err, STATUS_UNAVAILABLE, "PostgreSQL: no memory for a connection");
+    PQsetErrorVerbosity(store->connection, PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(store->connection, ignore_notice, NULL);
+    if (PQstatus(store->connection) == CONNECTION_BAD)
+        return fail_connect(store, err);
+    if (connect_poll(store, err))
+        return err->status;
+    if (PQsetnonblocking(store->connection, 1))
+        return send_failed(store, err);
+    return STATUS_OK;
+}
+
+/* The server gives up by itself a little before we do, so that a lock is not held for a client that has left. */
+static enum status set_limits(struct sink_store *store, struct error *err)
+{
+    char ms[24];
+    snprintf(ms, sizeof ms, "%" PRId64, store->limit_us / 1000);
+    const char *const values[] = {ms};
+    PGresult *result;
+    if (query(store, "setting limits",
+              "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false), "
+              "set_config('idle_in_transaction_session_timeout', $1, false)",
+              1, values, &result, err))
+        return err->status;
+    PQclear(result);
+    return STATUS_OK;
+}
+
+static enum status check_database(struct sink_store *store, struct error *err)
+{
+    PGresult *result;
+    if (query(store, "reading the migrations",
+              "SELECT (SELECT max(version) FROM attrition.migrations), 'attrition.predictions'::regtype::oid, "
+              "'attrition.predictions[]'::regtype::oid, current_setting('server_encoding')",
+              0, NULL, &result, err))
+        return err->status;
+    int version = atoi(PQgetvalue(result, 0, 0));
+    store->row_type = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+    store->row_array_type = (uint32_t)strtoul(PQgetvalue(result, 0, 2), NULL, 10);
+    char encoding[32];
+    snprintf(encoding, sizeof encoding, "%s", PQgetvalue(result, 0, 3));
+    PQclear(result);
+    if (version < SINK_MIGRATION)
+        return error_set(err, STATUS_NOT_FOUND,
+                         "PostgreSQL: the database is at migration %d and this program needs %d; run sql/migrate on it",
+                         version, SINK_MIGRATION);
+    if (strcmp(encoding, "UTF8"))
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "PostgreSQL: the database's encoding is %s; make one with ENCODING 'UTF8' and use that",
+                         encoding);
+    return STATUS_OK;
+}
+
+enum status sink_store_open(struct sink_store *store, struct error *err)
+{
+    if (store->connection && PQstatus(store->connection) == CONNECTION_OK)
+        return STATUS_OK;
+    sink_store_close(store);
+    deadline_start(store);
+    if (connect_start(store, err) || set_limits(store, err) || check_database(store, err)) {
+        sink_store_close(store);
+        return err->status;
+    }
+    return STATUS_OK;
+}
+
+/* --- offsets -------------------------------------------------------------------------------------------------------
+ */
+
+/* Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
+static void offsets_literals(struct sink_store *store, const struct sink_offset *offsets, size_t count)
+{
+    struct buffer *const arrays[] = {&store->topics, &store->partitions, &store->stored, &store->next};
+    for (size_t a = 0; a < 4; a++)
+        buffer_clear(arrays[a]);
+    for (size_t i = 0; i < count; i++) {
+        const char *lead = i ? "," : "{";
+        buffer_printf(&store->topics, "%s\"%s\"", lead, offsets[i].topic);
+        buffer_printf(&store->partitions, "%s%" PRId32, lead, offsets[i].partition);
+        buffer_printf(&store->stored, "%s%" PRId64, lead, offsets[i].stored);
+        buffer_printf(&store->next, "%s%" PRId64, lead, offsets[i].next);
+    }
+    for (size_t a = 0; a < 4; a++)
+        buffer_add(arrays[a], count ? "}" : "{}", count ? 2 : 3); /* with the NUL */
+}
+
+enum status sink_store_read(struct sink_store *store, struct sink_offset *offsets, size_t count, struct error *err)
+{
+    deadline_start(store);
+    offsets_literals(store, offsets, count);
+    const char *const values[] = {store->cluster_id, store->group_id, store->topics.data, store->partitions.data};
+    PGresult *result;
+    if (query(store, "reading sink_offsets",
+              "SELECT coalesce(s.next_offset, -1) FROM unnest($3::text[], $4::integer[]) WITH ORDINALITY "
+              "AS w (topic, partition, place) LEFT JOIN attrition.sink_offsets s ON s.cluster_id = $1 "
+              "AND s.group_id = $2 AND s.topic = w.topic AND s.partition = w.partition ORDER BY w.place",
+              4, values, &result, err))
+        return err->status;
+    for (size_t i = 0; i < count; i++)
+        offsets[i].stored = strtoll(PQgetvalue(result, (int)i, 0), NULL, 10);
+    PQclear(result);
+    return STATUS_OK;
+}
+
+/* Reads one pipelined statement's result and the NULL behind it. */
+static enum status pipeline_result(struct sink_store *store, const char *doing, ExecStatusType wanted, PGresult **keep,
+                                   struct error *err)
+{
+    PGresult *result, *end;
+    if (next_result(store, doing, &result, err))
+        return err->status;
+    if (!result)
+        return fail_connection(store, "", "the server's answers do not match what was asked", err);
+    enum status status = STATUS_OK;
+    if (PQresultStatus(result) != wanted)
+        status = fail_result(store, result, doing, err);
+    if (!status && keep)
+        *keep = result;
+    else
+        PQclear(result);
+    if (!store->connection || wanted == PGRES_PIPELINE_SYNC)
+        return status;
+    struct error ended;
+    if (next_result(store, doing, &end, &ended))
+        return status ? status : error_set(err, ended.status, "%s", ended.text);
+    PQclear(end);
+    return status;
+}
+
+/* Reads up to the sync point after a failure, so that the connection can be used again. */
+static void pipeline_leave(struct sink_store *store)
+{
+    struct error ignored;
+    PGresult *result;
+    int nulls = 0;
+    while (store->connection && nulls < 8) {
+        if (next_result(store, "leaving a pipeline", &result, &ignored))
+            return;
+        nulls = result ? 0 : nulls + 1;
+        bool sync = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        PQclear(result);
+        if (sync)
+            break;
+    }
+    if (store->connection && !PQexitPipelineMode(store->connection))
+        sink_store_close(store);
+}
+
+static const char advance_sql[] =
+    "WITH w AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[]) "
+    "AS w (topic, partition, stored, next)), "
+    "moved AS (UPDATE attrition.sink_offsets s SET next_offset = w.next, updated_at = now() FROM w "
+    "WHERE s.cluster_id = $1 AND s.group_id = $2 AND s.topic = w.topic AND s.partition = w.partition "
+    "AND s.next_offset = w.stored RETURNING 1), "
+    "made AS (INSERT INTO attrition.sink_offsets (cluster_id, group_id, topic, partition, next_offset) "
+    "SELECT $1, $2, topic, partition, next FROM w WHERE stored = -1 ON CONFLICT DO NOTHING RETURNING 1) "
+    "SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM made)";
+
+static enum status begin_send(struct sink_store *store, struct error *err)
+{
+    const char *const values[] = {store->cluster_id,      store->group_id,    store->topics.data,
+                                  store->partitions.data, store->stored.data, store->next.data};
+    if (!PQenterPipelineMode(store->connection) ||
+        !PQsendQueryParams(store->connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", 0, NULL, NULL, NULL,
+                           NULL, TEXT_FORMAT) ||
+        !PQsendQueryParams(store->connection, advance_sql, 6, NULL, values, NULL, NULL, TEXT_FORMAT) ||
+        !PQpipelineSync(store->connection))
+        return send_failed(store, err);
+    return STATUS_OK;
+}
+
+enum status sink_store_begin(struct sink_store *store, const struct sink_offset *offsets, size_t count,
+                             struct error *err)
+{
+    deadline_start(store);
+    offsets_literals(store, offsets, count);
+    if (begin_send(store, err))
+        return err->status;
+    PGresult *moved = NULL;
+    enum status status = pipeline_result(store, "beginning a transaction", PGRES_COMMAND_OK, NULL, err);
+    if (!status)
+        status = pipeline_result(store, "moving sink_offsets", PGRES_TUPLES_OK, &moved, err);
+    if (!status && strtoull(PQgetvalue(moved, 0, 0), NULL, 10) != count)
+        status = error_set(err, STATUS_CONFLICT, "another sink moved the stored offsets of group %s", store->group_id);
+    PQclear(moved);
+    pipeline_leave(store);
+    if (!status && !store->connection)
+        status = error_set(err, STATUS_UNAVAILABLE, "PostgreSQL: the connection ended while beginning a transaction");
+    if (status)
+        sink_store_rollback(store);
+    return status;
+}
+
+void sink_store_rollback(struct sink_store *store)
+{
+    if (!store->connection)
+        return;
+    PGTransactionStatusType state = PQtransactionStatus(store->connection);
+    if (PQstatus(store->connection) == CONNECTION_OK && state == PQTRANS_IDLE)
+        return;
+    char sqlstate[sizeof store->sqlstate];
+    memcpy(sqlstate, store->sqlstate, sizeof sqlstate);
+    struct error ignored;
+    deadline_start(store);
+    if ((state != PQTRANS_INTRANS && state != PQTRANS_INERROR) || !PQsendQuery(store->connection, "ROLLBACK") ||
+        drain_results(store, "rolling back", PGRES_COMMAND_OK, NULL, &ignored))
+        sink_store_close(store);
+    memcpy(store->sqlstate, sqlstate, sizeof sqlstate);
+}
+
+/* --- COPY ----------------------------------------------------------------------------------------------------------
+ */
+
+static enum status copy_put(struct sink_store *store, const char *data, size_t bytes, struct error *err)
+{
+    int put;
+    while ((put = PQputCopyData(store->connection, data, (int)bytes)) == 0) {
+        if (!wait_socket(store, POLLIN | POLLOUT))
+            return fail_timeout(store, "copying rows", err);
+        if (!PQconsumeInput(store->connection))
+            break;
+    }
+    if (put <= 0)
+        return fail_connection(store, "", PQerrorMessage(store->connection), err);
+    return STATUS_OK;
+}
+
+enum status sink_store_copy_start(struct sink_store *store, const char *target, struct error *err)
+{
+    static const char header[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
+    char sql[1024];
+    int bytes = snprintf(sql, sizeof sql, "COPY attrition.%s FROM STDIN (FORMAT binary)", target);
+    if (bytes >= (int)sizeof sql)
+        return error_set(err, STATUS_LIMIT, "the list of columns of %.40s is too long", target);
+    deadline_start(store);
+    if (!PQsendQuery(store->connection, sql))
+        return send_failed(store, err);
+    enum status status = drain_results(store, "COPY", PGRES_COPY_IN, NULL, err);
+    return status ? status : copy_put(store, header, sizeof header, err);
+}
+
+enum status sink_store_copy_rows(struct sink_store *store, struct span rows, struct error *err)
+{
+    enum { PIECE = 32 * 1024 };
+    deadline_start(store);
+    for (size_t at = 0; at < rows.bytes; at += PIECE) {
+        size_t bytes = rows.bytes - at < PIECE ? rows.bytes - at : PIECE;
+        if (copy_put(store, rows.data + at, bytes, err))
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+enum status sink_store_copy_end(struct sink_store *store, struct error *err)
+{
+    static const char trailer[2] = "\377\377";
+    deadline_start(store);
+    if (copy_put(store, trailer, sizeof trailer, err))
+        return err->status;
+    if (PQputCopyEnd(store->connection, NULL) <= 0)
+        return send_failed(store, err);
+    return drain_results(store, "COPY", PGRES_COMMAND_OK, NULL, err);
+}
+
+/* --- commit --------------------------------------------------------------------------------------------------------
+ */
+
+static bool commit_send(struct sink_store *store, const char *upsert, struct span rows)
+{
+    if (!PQenterPipelineMode(store->connection))
+        return false;
+    if (rows.data) {
+        const Oid types[] = {store->row_array_type};
+        const char *const values[] = {rows.data};
+        const int lengths[] = {(int)rows.bytes}, formats[] = {BINARY_FORMAT};
+        if (!PQsendQueryParams(store->connection, upsert, 1, types, values, lengths, formats, TEXT_FORMAT))
+            return false;
+    }
+    return PQsendQueryParams(store->connection, "COMMIT", 0, NULL, NULL, NULL, NULL, TEXT_FORMAT) &&
+           PQpipelineSync(store->connection);
+}
+
+enum status sink_store_commit(struct sink_store *store, const char *upsert, struct span rows, bool *in_doubt,
+                              struct error *err)
+{
+    deadline_start(store);
+    if (!commit_send(store, upsert, rows)) {
+        *in_doubt = true; /* part of it may have gone out */
+        return send_failed(store, err);
+    }
+    enum status status = STATUS_OK;
+    PGresult *committed = NULL;
+    if (rows.data)
+        status = pipeline_result(store, "updating latest_predictions", PGRES_COMMAND_OK, NULL, err);
+    if (!status)
+        status = pipeline_result(store, "COMMIT", PGRES_COMMAND_OK, &committed, err);
+    if (committed && strcmp(PQcmdStatus(committed), "COMMIT"))
+        status = error_set(err, STATUS_UNAVAILABLE, "PostgreSQL: COMMIT was answered with %s", PQcmdStatus(committed));
+    PQclear(committed);
+    *in_doubt = status && !store->connection;
+    pipeline_leave(store);
+    if (status)
+        sink_store_rollback(store);
+    return status;
+}
+
+/* --- check ---------------------------------------------------------------------------------------------------------
+ */
+
+enum status sink_store_check(struct sink_store *store, struct error *err)
+{
+    PGresult *result;
+    deadline_start(store);
+    if (query(store, "looking up rights",
+              "SELECT current_user, string_agg(p || ' on ' || t, ', ') FROM (VALUES ('predictions', 'INSERT'), "
+              "('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', 'INSERT'), "
+              "('latest_predictions', 'SELECT'), ('latest_predictions', 'INSERT'), ('latest_predictions', 'UPDATE'), "
+              "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) "
+              "WHERE NOT has_table_privilege('attrition.' || t, p)",
+              0, NULL, &result, err))
+        return err->status;
+    enum status status = STATUS_OK;
+    if (!PQgetisnull(result, 0, 1))
+        status = error_set(err, STATUS_DENIED, "PostgreSQL: user %s lacks %s; GRANT attrition_writer TO %s",
+                           PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return status;
+}
