@@ -83,8 +83,7 @@ struct sink_rows {
     size_t slot_count; /* a power of two, at least twice latest_capacity */
 };
 
-/* --- making text valid ---------------------------------------------------------------------------------------------
- */
+/* --- making text valid --- */
 
 /* Bytes of the valid UTF-8 character at `at` (never NUL, which PostgreSQL's text has no place for), or 0. */
 static size_t utf8_length(const unsigned char *at, size_t left)
@@ -143,8 +142,7 @@ static void json_add_hex(struct buffer *out, struct span bytes)
     buffer_add_text(out, "\"}");
 }
 
-/* --- dead letters --------------------------------------------------------------------------------------------------
- */
+/* --- dead letters --- */
 
 static void field_headers(struct sink_rows *rows, struct buffer *out, const struct sink_header *headers, size_t count)
 {
@@ -273,8 +271,7 @@ static enum sink_end refuse(struct sink_rows *rows, const struct sink_record *re
     return refuse_fault(rows, record, &fault);
 }
 
-/* --- predictions ---------------------------------------------------------------------------------------------------
- */
+/* --- predictions --- */
 
 static void field_input(struct sink_rows *rows, struct buffer *out, const struct cell *cells)
 {
@@ -367,8 +364,7 @@ static void prediction_row(struct sink_rows *rows, const struct sink_record *rec
     field_challengers(out, prediction);
 }
 
-/* --- the newest of each employee -----------------------------------------------------------------------------------
- */
+/* --- the newest of each employee --- */
 
 static uint64_t hash(struct span text)
 {
@@ -468,8 +464,7 @@ struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
     return buffer_span(out);
 }
 
-/* --- records -------------------------------------------------------------------------------------------------------
- */
+/* --- records --- */
 
 static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_record *record)
 {
@@ -566,8 +561,7 @@ void sink_rows_clear(struct sink_rows *rows)
     latest_clear(rows);
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void add_column_list(struct buffer *out, const char *format)
 {

@@ -89,8 +89,7 @@ uint32_t sink_store_row_type(const struct sink_store *store)
     return store->row_type;
 }
 
-/* --- failures ------------------------------------------------------------------------------------------------------
- */
+/* --- failures --- */
 
 static enum status class_status(const char *sqlstate)
 {
@@ -174,8 +173,7 @@ static enum status fail_result(struct sink_store *store, const PGresult *result,
     return error_set(err, status, "PostgreSQL: %s: %s (SQLSTATE %s)%s", doing, line, code, what_to_do(status));
 }
 
-/* --- waiting -------------------------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
 static void deadline_start(struct sink_store *store)
 {
@@ -273,8 +271,7 @@ static enum status query(struct sink_store *store, const char *doing, const char
     return status;
 }
 
-/* --- connecting ----------------------------------------------------------------------------------------------------
- */
+/* --- connecting --- */
 
 /* Verbose messages of a refused connection read "FATAL:  28P01: password …": libpq gives no other way to the code. */
 static void connection_code(const char *text, char code[6])
@@ -392,8 +389,7 @@ enum status sink_store_open(struct sink_store *store, struct error *err)
     return STATUS_OK;
 }
 
-/* --- offsets -------------------------------------------------------------------------------------------------------
- */
+/* --- offsets --- */
 
 /* Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
 static void offsets_literals(struct sink_store *store, const struct sink_offset *offsets, size_t count)
@@ -536,8 +532,7 @@ void sink_store_rollback(struct sink_store *store)
     memcpy(store->sqlstate, sqlstate, sizeof sqlstate);
 }
 
-/* --- COPY ----------------------------------------------------------------------------------------------------------
- */
+/* --- COPY --- */
 
 static enum status copy_put(struct sink_store *store, const char *data, size_t bytes, struct error *err)
 {
@@ -590,8 +585,7 @@ enum status sink_store_copy_end(struct sink_store *store, struct error *err)
     return drain_results(store, "COPY", PGRES_COMMAND_OK, NULL, err);
 }
 
-/* --- commit --------------------------------------------------------------------------------------------------------
- */
+/* --- commit --- */
 
 static bool commit_send(struct sink_store *store, const char *upsert, struct span rows)
 {
@@ -632,8 +626,7 @@ enum status sink_store_commit(struct sink_store *store, const char *upsert, stru
     return status;
 }
 
-/* --- check ---------------------------------------------------------------------------------------------------------
- */
+/* --- check --- */
 
 enum status sink_store_check(struct sink_store *store, struct error *err)
 {
