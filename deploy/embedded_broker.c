@@ -151,7 +151,10 @@ int main(int argc, char **argv)
         log_error("embedded-broker", "%s", err.text);
         return 2;
     }
-    /* Blocked before the first thread exists, so that all threads inherit it. */
+    /* A shell ignores INT for what it starts in the background, and what is ignored is not waited for either. Blocked
+     * before the first thread exists, so that all threads inherit it. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

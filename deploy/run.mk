@@ -22,11 +22,11 @@ $(DATA_FILE): deploy/ibm_hr_table.R
 
 kafka: ## get and start a real single-node Kafka; prints KAFKA_BOOTSTRAP_SERVERS
 	@deploy/bootstrap kafka
-	@KAFKA_JARS='$(BUILD)/kafka/jars' deploy/kafka/broker start $(BUILD)/kafka/node >$(BUILD)/kafka.address
+	@BROKER_JARS='$(BUILD)/kafka/jars' deploy/kafka/broker start $(BUILD)/kafka/node >$(BUILD)/kafka.address
 	@echo "export KAFKA_BOOTSTRAP_SERVERS=$$(cat $(BUILD)/kafka.address)"
 	@echo '# It runs until: make kafka-stop'
 
 kafka-stop: ## stop the Kafka of `make kafka`; its data stays in build/kafka/node
-	@KAFKA_JARS='$(BUILD)/kafka/jars' deploy/kafka/broker stop $(BUILD)/kafka/node
+	@BROKER_JARS='$(BUILD)/kafka/jars' deploy/kafka/broker stop $(BUILD)/kafka/node
 
 .PHONY: run data kafka kafka-stop

@@ -1,0 +1,283 @@
+#!/usr/bin/env bash
+# `make run`: employees in, attrition risks out. Starts what is not given (a broker in memory, a private PostgreSQL),
+# trains a model if there is none, scores the employees of DATA (or synthetic ones) and says what came of every event.
+# Called by deploy/run.mk after packages and programs are there. Variables: BIN, DATA, ONCE, CALLED_FROM, and those of
+# the programs (KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, MODEL_URI, …). Whatever it starts it also ends, on every way out.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+bin=${BIN:-build/bin}
+synthetic_employees=5000
+stall_limit_s=${STALL_LIMIT:-60}
+events_per_partition=6000 # what the embedded broker's 5 MiB a partition hold of predictions, with room to spare
+work= scorer= broker= postgres=
+
+say() { echo "$*"; }
+die() { echo "run: $*" >&2; exit 1; }
+
+# --- ends ---
+
+is_alive() { [ -n "${1:-}" ] && grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
+end() { # PID SIGNAL SECONDS: asks, waits, insists
+    local attempt
+    is_alive "$1" || return 0
+    kill "-$2" "$1" 2>/dev/null || true
+    for ((attempt = 0; attempt < $3 * 20; attempt++)); do
+        is_alive "$1" || return 0
+        sleep 0.05
+    done
+    kill -KILL "$1" 2>/dev/null || true
+}
+cleanup() {
+    local status=$?
+    trap - EXIT
+    trap '' INT TERM HUP
+    end "$scorer" TERM 30
+    end "$broker" TERM 5
+    end "$postgres" INT 20
+    if [ $status -ne 0 ] && [ -s "$work/scorer.log" ]; then
+        echo "run: the last lines of the scorer's log:" >&2
+        tail -n 8 "$work/scorer.log" >&2
+    fi
+    [ -z "$work" ] || rm -rf "$work"
+    exit $status
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# A child in a session of its own, so that Ctrl-C ends this script alone, which then ends them in order; it gets the
+# signal itself if this script is killed.
+start() { # VARIABLE SIGNAL LOG COMMAND…
+    local variable=$1 signal=$2 log=$3
+    shift 3
+    setsid setpriv --pdeathsig "$signal" "$@" >"$log" 2>&1 </dev/null &
+    printf -v "$variable" %s $!
+}
+wait_for() { # SECONDS PID WHAT LOG COMMAND…: until the command succeeds
+    local seconds=$1 pid=$2 what=$3 log=$4 attempt
+    shift 4
+    for ((attempt = 0; attempt < seconds * 20; attempt++)); do
+        if "$@" >/dev/null 2>&1; then return; fi
+        if ! is_alive "$pid"; then
+            tail -n 5 "$log" >&2
+            die "$what ended before it was ready (see above)"
+        fi
+        sleep 0.05
+    done
+    tail -n 5 "$log" >&2
+    die "$what was not ready after $seconds s (see above)"
+}
+
+# --- data and model ---
+
+schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' schemas/employee_event.avsc; }
+columns_of() { head -n 1 "$1" | sed 's/^\xef\xbb\xbf//; s/\r$//' | tr ',' '\n' | tr -d '"'; }
+is_labelled() { columns_of "$1" | grep -qxF "$(schema_target)"; }
+sha256_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+find_data() { # sets `data` (empty: synthetic)
+    data=${DATA:-}
+    [ -n "$data" ] || return 0
+    case $data in /*) ;; *) data=${CALLED_FROM:-$root}/$data ;; esac
+    [ -e "$data" ] || die "DATA=$DATA: there is no such file${CALLED_FROM:+ (looked from $CALLED_FROM)}"
+    [ -f "$data" ] && [ -r "$data" ] || die "DATA=$DATA: not a file that can be read"
+    [ -s "$data" ] || die "DATA=$DATA: the file is empty"
+    [ "$(columns_of "$data" | wc -l)" -gt 1 ] && LC_ALL=C head -c 4096 "$data" | LC_ALL=C tr -d '\0' | cmp -s - <(head -c 4096 "$data") ||
+        die "DATA=$DATA: not CSV with a header of comma-separated column names"
+}
+
+generate() { # SEED FILE
+    "$bin/producer" generate --count "$synthetic_employees" --seed "$1" --out "$2" >"$work/generate.log" 2>&1 ||
+        { cat "$work/generate.log" >&2; die "could not generate synthetic employees (see above)"; }
+}
+
+train() { # FILE WORDS [--promote]
+    local file=$1
+    say "$2"
+    shift 2
+    "$bin/trainer" train "$file" --model logistic-regression-l2 "$@" || die "training failed (see above)"
+    say
+}
+
+# A model is trained only for an alias: a version or a file that was named is taken as it is.
+prepare_model() {
+    local uri=${MODEL_URI:-models:/attrition@production} known trained_on
+    case $uri in models:/*@*) ;; *) return 0 ;; esac
+    local name=${uri#models:/}
+    local alias=${name##*@}
+    name=${name%@*}
+    export MODEL_NAME=$name MODEL_ALIAS=$alias
+    if known=$("$bin/registry" show "$name" --alias "$alias" 2>"$work/registry.log"); then
+        trained_on=$(sed -n 's/^tag\.data\.sha256: //p' <<<"$known")
+        [ -n "$data" ] && is_labelled "$data" || return 0
+        [ "$trained_on" != "$(sha256_of "$data")" ] || return 0
+        train "$data" "$uri was trained on other data than $DATA: training on that and promoting the new version" --promote
+    elif [ -n "$data" ]; then
+        is_labelled "$data" ||
+            die "no model is registered as $uri, and DATA=$DATA has no column $(schema_target) to learn from; train one first: $bin/trainer train LABELLED.csv --model logistic-regression-l2"
+        train "$data" "No model is registered as $uri: training one on $DATA" --promote
+    else
+        generate 1 "$work/train.csv"
+        train "$work/train.csv" "No model is registered as $uri: training one on $synthetic_employees synthetic employees" --promote
+    fi
+}
+
+# --- servers ---
+
+start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with it
+    embedded=
+    if [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
+        say "Kafka:       $KAFKA_BOOTSTRAP_SERVERS (given), delivery ${DELIVERY:-exactly-once}"
+        "$bin/scorer" check --create-topics || die "the check of Kafka, model and database failed (see above)"
+        return
+    fi
+    embedded=1
+    local partitions topic topics=()
+    partitions=$(((rows + events_per_partition - 1) / events_per_partition))
+    [ "$partitions" -ge 4 ] || partitions=4
+    [ "$partitions" -le 128 ] || die "$rows rows are more than the embedded broker can hold ($((128 * events_per_partition))); start a real Kafka (make kafka) and set KAFKA_BOOTSTRAP_SERVERS"
+    for topic in "${INPUT_TOPIC:-employee-events}" "${OUTPUT_TOPIC:-attrition-predictions}" "${DLQ_TOPIC:-employee-events-dlq}" "${OUTCOME_TOPIC:-attrition-outcomes}"; do
+        topics+=(--topic "$topic:$partitions")
+    done
+    start broker TERM "$work/broker.log" "$bin/embedded-broker" --address-file "$work/broker.address" "${topics[@]}"
+    wait_for 20 "$broker" "the embedded broker" "$work/broker.log" test -s "$work/broker.address"
+    KAFKA_BOOTSTRAP_SERVERS=$(cat "$work/broker.address")
+    # Its transactions do nothing; and a fetch that waits there is not woken by a new message.
+    export KAFKA_BOOTSTRAP_SERVERS DELIVERY=at-least-once KAFKA_FETCH_WAIT_MAX_MS=10
+    say "Kafka:       embedded broker at $KAFKA_BOOTSTRAP_SERVERS, in memory, new for this run; $partitions partitions a topic"
+    say "             delivery is at-least-once there (its transactions do nothing); a real Kafka gets exactly-once"
+}
+
+start_postgres() { # sets DATABASE_URL
+    if [ -n "${DATABASE_URL:-}" ]; then
+        private=
+        say "PostgreSQL:  the one of DATABASE_URL"
+    else
+        private=1
+        start postgres INT "$work/postgres.log" deploy/private-postgres serve "$work/pg"
+        wait_for 60 "$postgres" "PostgreSQL" "$work/postgres.log" sql_ready
+        DATABASE_URL=$(deploy/private-postgres url "$work/pg")
+        export DATABASE_URL
+        say "PostgreSQL:  private, new for this run, in $work/pg"
+    fi
+    sql/migrate "$DATABASE_URL" >"$work/migrate.log" 2>&1 || { tail -n 5 "$work/migrate.log" >&2; die "could not bring the database up to date (see above)"; }
+}
+sql_ready() { psql -Xqtc 'select 1' "$(deploy/private-postgres url "$work/pg")"; }
+
+is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+choose_listen() { # sets HTTP_LISTEN: the default if it is free
+    [ -z "${HTTP_LISTEN:-}" ] || return 0
+    local port=8080
+    until is_free "$port"; do port=$((20000 + RANDOM % 12000)); done
+    export HTTP_LISTEN=127.0.0.1:$port
+}
+
+start_scorer() {
+    choose_listen
+    start scorer TERM "$work/scorer.log" "$bin/scorer" run
+    wait_for 60 "$scorer" "the scorer" "$work/scorer.log" curl -fs "http://$HTTP_LISTEN/health/ready"
+    say "Scorer:      ready at http://$HTTP_LISTEN"
+}
+
+# --- the run ---
+
+metrics() { curl -fs --max-time 5 "http://$HTTP_LISTEN/metrics"; }
+total_of() { # NAME…: the sum of these counters in the text on standard input
+    awk -v names=" $* " '{ name = $1; sub(/\{.*/, "", name) } index(names, " " name " ") { sum += $2 } END { printf "%d\n", sum }'
+}
+ends_now() { total_of attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total <<<"$1"; }
+stored_now() { total_of attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total <<<"$1"; }
+
+send() { # sets sent, rejected, started
+    local file=$data
+    mkdir -p build
+    rejects=build/rejects/$(basename "${data:-synthetic.csv}").rejects
+    mkdir -p "${rejects%/*}"
+    rm -f "$rejects" "$rejects.txt"
+    [ -n "$file" ] || file=$work/employees.csv
+    say
+    say "Sending ${rows} rows of ${DATA:-synthetic employees (seed 2)}"
+    started=$EPOCHREALTIME
+    since=$(psql -Xqtc 'select now()' "$DATABASE_URL")
+    "$bin/producer" backfill "$file" --rejects-file "$rejects" >"$work/sent.log" || die "the backfill failed (see above)"
+    cat "$work/sent.log"
+}
+
+await_ends() { # until every event sent has an end and a row, or nothing moves for too long
+    local text handled stored seen=-1 moved=$SECONDS
+    while :; do
+        text=$(metrics) || { is_alive "$scorer" || die "the scorer ended before every event was handled"; text=; }
+        handled=$(($(ends_now "$text") - handled_before))
+        stored=$(($(stored_now "$text") - stored_before))
+        if [ "$handled" -ge "$sent" ] && [ "$stored" -ge "$sent" ]; then return 0; fi
+        if [ $((handled + stored)) -ne "$seen" ]; then
+            seen=$((handled + stored))
+            moved=$SECONDS
+        fi
+        if [ $((SECONDS - moved)) -ge "$stall_limit_s" ]; then
+            say "run: nothing moved for $stall_limit_s s: of $sent events sent, $handled have an end and $stored a row in PostgreSQL" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+summary() {
+    local ended=$EPOCHREALTIME text unaccounted seconds
+    text=$(metrics)
+    local scored dead erased outcome rows_made
+    scored=$(total_of attrition_events_scored_total <<<"$text")
+    dead=$(total_of attrition_events_dead_lettered_total <<<"$text")
+    erased=$(total_of attrition_events_erased_total <<<"$text")
+    outcome=$(total_of attrition_events_outcome_total <<<"$text")
+    rows_made=$(psql -Xqtc "select count(*) from attrition.predictions where scored_at >= '$since'" "$DATABASE_URL" | tr -d ' ')
+    unaccounted=$((sent + handled_before - scored - dead - erased - outcome))
+    [ "$unaccounted" -ge 0 ] || unaccounted=0
+    seconds=$(awk -v a="$started" -v b="$ended" 'BEGIN { printf "%.2f", b - a }')
+    say
+    say "Summary"
+    say "Rows read:              $rows, of which rejected before sending: $rejected"
+    say "Events:                 $sent sent, $scored scored, $dead dead letters, $erased erased, $outcome outcomes, $unaccounted unaccounted for"
+    say "Rows in predictions:    $rows_made"
+    say "Events per second:      $(awk -v n="$sent" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }') (from the first row read to the last row in PostgreSQL, $seconds s)"
+    SCHEMA_FILE=schemas/employee_event.avsc psql -Xq -v since="$since" -f deploy/summary.sql "$DATABASE_URL"
+    [ "$rejected" -eq 0 ] || { say; say "Rejected rows: $rejects, why: $rejects.txt"; }
+    say
+    further
+    [ "$unaccounted" -eq 0 ]
+}
+
+further() { # how to go on from here; a given DATABASE_URL may hold a password
+    local shown=$DATABASE_URL
+    [ -n "$private" ] || shown="\$DATABASE_URL"
+    say "To look further:"
+    say "  psql \"$shown\" -c 'select * from attrition.risk_by_department'"
+    say "  psql \"$shown\" -c 'select employee_id, probability, reasons from attrition.latest_predictions order by probability desc limit 20'"
+    if curl -fs -o /dev/null "http://$HTTP_LISTEN/"; then say "Page:     http://$HTTP_LISTEN/"; fi
+    say "Health:   http://$HTTP_LISTEN/health    Counters: http://$HTTP_LISTEN/metrics"
+}
+
+work=$(mktemp -d /tmp/attrition-run.XXXXXX)
+chmod 711 "$work"
+find_data
+prepare_model
+[ -n "$data" ] || generate 2 "$work/employees.csv"
+rows=$(($(grep -c '' "${data:-$work/employees.csv}") - 1))
+start_broker
+start_postgres
+start_scorer
+before=$(metrics)
+handled_before=$(ends_now "$before")
+stored_before=$(stored_now "$before")
+send
+complete=1
+await_ends || complete=
+summary || complete=
+[ -n "$complete" ] || die "not every event is accounted for"
+[ -z "${ONCE:-}" ] || exit 0
+say
+say "Running until Ctrl-C. Send more with: KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS $bin/producer backfill FILE.csv"
+while is_alive "$scorer"; do sleep 1; done
+die "the scorer ended by itself"
