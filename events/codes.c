@@ -1,0 +1,41 @@
+/* Names and meanings from the one table of codes.h. */
+#include "events/codes.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "events/fault.h"
+
+static const struct {
+    const char *name, *meaning;
+} codes[EVENT_CODE_COUNT] = {[EVENT_OK] = {"ok", "nothing is wrong"},
+#define CODE_ROW(id, name, meaning, ...) [EVENT_##id] = {name, meaning},
+                             EVENT_CODE_TABLE(CODE_ROW)
+#undef CODE_ROW
+};
+
+const char *event_code_name(enum event_code code)
+{
+    assert((unsigned)code < EVENT_CODE_COUNT);
+    return codes[code].name;
+}
+
+const char *event_code_meaning(enum event_code code)
+{
+    assert((unsigned)code < EVENT_CODE_COUNT);
+    return codes[code].meaning;
+}
+
+enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)
+{
+    if (fault) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(fault->text, sizeof fault->text, format, args);
+        va_end(args);
+        fault->code = code;
+        fault->column = column;
+    }
+    return code;
+}

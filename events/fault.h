@@ -1,0 +1,12 @@
+/* Filling a struct fault (codes.h). */
+#ifndef EVENTS_FAULT_H
+#define EVENTS_FAULT_H
+
+#include "base/status.h"
+#include "events/codes.h"
+
+/* Returns code, so that a refusal is `return fault_set(fault, …)`. fault may be NULL. */
+enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+#endif

@@ -1,0 +1,331 @@
+/* employee_event.avsc → columns, rules, target, id, ignored columns. Called by schema_load only. The attributes read
+ * here are those docs/SCHEMAS.md lists; each refusal names the column and what it needs. */
+#include <float.h>
+#include <stdio.h>
+
+#include "events/schema_private.h"
+
+static const struct field_form envelope[] = {
+    {"event_id", "string"}, {"event_type", "enum"}, {"employee_id", "string"}, {"occurred_at", "long:timestamp-millis"},
+    {"attributes", NULL},
+};
+enum { FIELD_ATTRIBUTES = ENVELOPE_COUNT, FORM_COUNT = sizeof envelope / sizeof *envelope };
+
+static enum status column_refuse(const struct column *column, const char *what, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, "employee_event.avsc: column \"%s\": %s", column->name, what);
+}
+
+static void *take(struct schema_parts *parts, size_t count, size_t size)
+{
+    return memset(arena_take(&parts->arena, count * size + 1), 0, count * size + 1);
+}
+
+static const char *text_or(const json_t *object, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : otherwise;
+}
+
+/* A list of non-empty, distinct strings. */
+static enum status texts_read(struct schema_parts *parts, const json_t *list, const char *what, struct span **out,
+                              size_t *count, struct error *err)
+{
+    if (!json_is_array(list))
+        return error_set(err, STATUS_INVALID, "employee_event.avsc: %s must be a list of strings", what);
+    struct span *texts = take(parts, json_array_size(list), sizeof *texts);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        texts[i] = (struct span){json_string_value(item), json_string_length(item)};
+        if (texts[i].bytes == 0 || strlen(texts[i].data) != texts[i].bytes)
+            return error_set(err, STATUS_INVALID, "employee_event.avsc: %s must be a list of non-empty strings", what);
+        for (size_t j = 0; j < i; j++)
+            if (span_equal(texts[i], texts[j]))
+                return error_set(err, STATUS_INVALID, "employee_event.avsc: %s: \"%.100s\" stands twice", what,
+                                 texts[i].data);
+    }
+    *out = texts;
+    *count = json_array_size(list);
+    return STATUS_OK;
+}
+
+static const char *const *names_of(struct schema_parts *parts, const struct span *texts, size_t count)
+{
+    const char **names = take(parts, count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = texts[i].data;
+    return names;
+}
+
+/* ---- one column ---- */
+
+/* The field's scalar type and where its null stands. */
+static enum status column_read_type(const struct avro_type *type, struct column *column, struct column_reader *reader,
+                                    struct error *err)
+{
+    static const int types[] = {[AVRO_KIND_INT] = COLUMN_INT,
+                                [AVRO_KIND_LONG] = COLUMN_LONG,
+                                [AVRO_KIND_FLOAT] = COLUMN_FLOAT,
+                                [AVRO_KIND_DOUBLE] = COLUMN_DOUBLE,
+                                [AVRO_KIND_STRING] = COLUMN_TEXT};
+    reader->null_branch = NULL_BRANCH_NONE;
+    if (type->kind == AVRO_KIND_UNION) {
+        if (type->branch_count != 2 ||
+            (type->branches[0]->kind == AVRO_KIND_NULL) == (type->branches[1]->kind == AVRO_KIND_NULL))
+            return column_refuse(column, "a union must be of null and one other type", err);
+        reader->null_branch = type->branches[1]->kind == AVRO_KIND_NULL;
+        type = type->branches[reader->null_branch ^ 1];
+    }
+    if (type->kind < AVRO_KIND_INT || type->kind > AVRO_KIND_STRING || type->kind == AVRO_KIND_BYTES)
+        return column_refuse(column, "the type must be int, long, float, double or string, or a union of that and null",
+                             err);
+    column->type = (enum column_type)types[type->kind];
+    reader->type = (uint8_t)column->type;
+    return STATUS_OK;
+}
+
+static enum status column_read_kind(const json_t *json, struct column *column, struct error *err)
+{
+    static const char *const kinds[] = {
+        [COLUMN_NUMERIC] = "numeric", [COLUMN_ORDINAL] = "ordinal", [COLUMN_NOMINAL] = "nominal"};
+    const char *name = text_or(json, "kind", "");
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (strcmp(name, kinds[k]) != 0)
+            continue;
+        column->kind = (enum column_kind)k;
+        if ((column->kind == COLUMN_NOMINAL) != (column->type == COLUMN_TEXT))
+            return column_refuse(column, "a nominal column is a string, a numeric or ordinal one a number", err);
+        return STATUS_OK;
+    }
+    return column_refuse(column, "needs \"kind\": numeric, ordinal or nominal", err);
+}
+
+static enum status column_read_range(const json_t *json, struct column *column, struct error *err)
+{
+    const json_t *range = json_object_get(json, "range");
+    column->low = -INFINITY;
+    column->high = INFINITY;
+    if (!range)
+        return STATUS_OK;
+    const json_t *low = json_array_get(range, 0), *high = json_array_get(range, 1);
+    if (column->kind == COLUMN_NOMINAL)
+        return column_refuse(column, "a nominal column has \"values\", no \"range\"", err);
+    if (json_array_size(range) != 2 || !json_is_number(low) || !json_is_number(high) ||
+        json_number_value(low) > json_number_value(high))
+        return column_refuse(column, "\"range\" must be [lowest, highest]", err);
+    column->low = json_number_value(low);
+    column->high = json_number_value(high);
+    return STATUS_OK;
+}
+
+static enum status column_read_values(struct schema_parts *parts, const json_t *json, struct column *column,
+                                      struct error *err)
+{
+    bool nominal = column->kind == COLUMN_NOMINAL;
+    const json_t *values = json_object_get(json, "values"), *labels = json_object_get(json, "value_labels");
+    struct span *texts = NULL;
+    char what[128];
+    if (nominal ? labels || json_array_size(values) == 0 : values != NULL)
+        return column_refuse(column,
+                             nominal ? "a nominal column needs \"values\", and has no \"value_labels\""
+                                     : "only a nominal column has \"values\"",
+                             err);
+    if (!nominal && !labels)
+        return STATUS_OK;
+    if (!nominal && column->kind != COLUMN_ORDINAL)
+        return column_refuse(column, "only an ordinal column has \"value_labels\"", err);
+    snprintf(what, sizeof what, "column \"%.80s\": %s", column->name, nominal ? "\"values\"" : "\"value_labels\"");
+    enum status status = texts_read(parts, nominal ? values : labels, what, &texts, &column->value_count, err);
+    if (status != STATUS_OK)
+        return status;
+    if (nominal)
+        column->values = texts;
+    else if (column->high - column->low + 1 != (double)column->value_count || column->low != floor(column->low))
+        return column_refuse(column, "\"value_labels\" must name each whole number of \"range\"", err);
+    else
+        column->value_labels = names_of(parts, texts, column->value_count);
+    return STATUS_OK;
+}
+
+static enum status column_read(struct schema_parts *parts, const struct avro_field *field, uint32_t index,
+                               struct error *err)
+{
+    struct column *column = &parts->schema.columns[index];
+    struct column_reader *reader = &parts->readers[index];
+    const json_t *required = json_object_get(field->json, "required");
+    column->name = field->name;
+    column->label = text_or(field->json, "label", field->name);
+    column->doc = text_or(field->json, "doc", "");
+    reader->column = index;
+    if (required && !json_is_boolean(required))
+        return column_refuse(column, "\"required\" must be true or false", err);
+    enum status status = column_read_type(field->type, column, reader, err);
+    column->required = json_is_true(required) || reader->null_branch == NULL_BRANCH_NONE;
+    if (status == STATUS_OK)
+        status = column_read_kind(field->json, column, err);
+    if (status == STATUS_OK)
+        status = column_read_range(field->json, column, err);
+    if (status == STATUS_OK)
+        status = column_read_values(parts, field->json, column, err);
+    return status;
+}
+
+/* ---- attributes of the record ---- */
+
+static enum status rule_read(struct schema_parts *parts, const json_t *json, struct rule *rule, struct error *err)
+{
+    const json_t *pair = json_object_get(json, "at_most");
+    const char *names[2];
+    int32_t columns[2];
+    if (json_array_size(pair) != 2)
+        return error_set(err, STATUS_INVALID, "employee_event.avsc: a rule must be {\"at_most\": [column, column]}");
+    for (size_t side = 0; side < 2; side++) {
+        names[side] = json_string_value(json_array_get(pair, side));
+        columns[side] = names[side] ? schema_column(&parts->schema, span_of(names[side])) : -1;
+        if (columns[side] < 0 || parts->schema.columns[columns[side]].kind == COLUMN_NOMINAL)
+            return error_set(err, STATUS_INVALID,
+                             "employee_event.avsc: rule \"at_most\": \"%.100s\" is no column of numbers",
+                             names[side] ? names[side] : "");
+    }
+    *rule = (struct rule){(uint32_t)columns[0], (uint32_t)columns[1]};
+    return STATUS_OK;
+}
+
+static enum status rules_read(struct schema_parts *parts, const json_t *json, struct error *err)
+{
+    const json_t *rules = json_object_get(json, "rules");
+    if (rules && !json_is_array(rules))
+        return error_set(err, STATUS_INVALID, "employee_event.avsc: \"rules\" must be a list");
+    size_t count = json_array_size(rules);
+    parts->schema.rules = take(parts, count, sizeof *parts->schema.rules);
+    parts->schema.rule_count = count;
+    for (size_t r = 0; r < count; r++) {
+        enum status status = rule_read(parts, json_array_get(rules, r), &parts->schema.rules[r], err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status target_read(struct schema_parts *parts, const json_t *json, struct error *err)
+{
+    struct schema *schema = &parts->schema;
+    const json_t *target = json_object_get(json, "target"), *ignored = json_object_get(json, "ignored");
+    struct span *values = NULL, *names = NULL;
+    schema->target_name = json_string_value(json_object_get(target, "name"));
+    schema->id_name = json_string_value(json_object_get(json_object_get(json, "id"), "name"));
+    if (!schema->target_name || !schema->id_name)
+        return error_set(err, STATUS_INVALID,
+                         "employee_event.avsc: the attributes record needs \"target\": {\"name\", "
+                         "\"values\"} and \"id\": {\"name\"}");
+    enum status status = texts_read(parts, json_object_get(target, "values"), "the target's \"values\"", &values,
+                                    &schema->target_count, err);
+    if (status == STATUS_OK && ignored)
+        status = texts_read(parts, ignored, "\"ignored\"", &names, &schema->ignored_count, err);
+    if (status != STATUS_OK)
+        return status;
+    if (schema->target_count < 2)
+        return error_set(err, STATUS_INVALID, "employee_event.avsc: the target needs two \"values\" or more");
+    schema->target_values = values;
+    schema->ignored = names_of(parts, names, schema->ignored_count);
+    return STATUS_OK;
+}
+
+/* No name may mean two things. */
+static enum status check_names(const struct schema *schema, struct error *err)
+{
+    const char *twice = NULL;
+    if (schema_column(schema, span_of(schema->target_name)) >= 0 || strcmp(schema->target_name, schema->id_name) == 0)
+        twice = schema->target_name;
+    else if (schema_column(schema, span_of(schema->id_name)) >= 0)
+        twice = schema->id_name;
+    for (size_t i = 0; i < schema->ignored_count && !twice; i++)
+        if (schema_column(schema, span_of(schema->ignored[i])) >= 0 ||
+            strcmp(schema->ignored[i], schema->target_name) == 0 || strcmp(schema->ignored[i], schema->id_name) == 0)
+            twice = schema->ignored[i];
+    return twice ? error_set(err, STATUS_INVALID,
+                             "employee_event.avsc: \"%s\" stands twice among columns, target, id and "
+                             "ignored",
+                             twice)
+                 : STATUS_OK;
+}
+
+static enum status event_types_read(struct schema_parts *parts, const struct avro_type *type, struct error *err)
+{
+    static const char *const known[] = {"SNAPSHOT", "HIRED", "CHANGED", "TERMINATED"};
+    for (size_t s = 0; s < sizeof known / sizeof *known; s++)
+        if (s >= type->symbol_count || strcmp(type->symbols[s], known[s]) != 0)
+            return error_set(err, STATUS_INVALID,
+                             "employee_event.avsc: the symbols of \"event_type\" must start with "
+                             "SNAPSHOT, HIRED, CHANGED, TERMINATED");
+    parts->schema.event_types = type->symbols;
+    parts->schema.event_type_count = type->symbol_count;
+    return STATUS_OK;
+}
+
+static struct column_check check_make(const struct column *column)
+{
+    bool is_int = column->type == COLUMN_INT, is_long = column->type == COLUMN_LONG;
+    double lowest = is_int ? INT32_MIN : is_long ? -0x1p63 : column->type == COLUMN_FLOAT ? -(double)FLT_MAX : -DBL_MAX;
+    double highest = is_int                         ? INT32_MAX
+                     : is_long                      ? nextafter(0x1p63, 0)
+                     : column->type == COLUMN_FLOAT ? (double)FLT_MAX
+                                                    : DBL_MAX;
+    return (struct column_check){.low = fmax(column->low, lowest),
+                                 .high = fmin(column->high, highest),
+                                 .nominal = column->kind == COLUMN_NOMINAL,
+                                 .required = column->required,
+                                 .whole = is_int || is_long};
+}
+
+static void tables_make(struct schema_parts *parts)
+{
+    const struct schema *schema = &parts->schema;
+    for (size_t c = 0; c < schema->column_count; c++) {
+        const struct column *column = &schema->columns[c];
+        if (column->kind == COLUMN_NOMINAL)
+            categories_init(&parts->categories[c], column);
+        parts->checks[c] = check_make(column);
+        parts->readers[c].categories = &parts->categories[c];
+    }
+}
+
+static enum status columns_make(struct schema_parts *parts, const struct avro_type *record, struct error *err)
+{
+    struct schema *schema = &parts->schema;
+    if (record->kind != AVRO_KIND_RECORD || record->field_count == 0 || record->field_count > SCHEMA_COLUMNS_MAX)
+        return error_set(err, STATUS_INVALID, "employee_event.avsc: \"attributes\" must be a record of 1 to %d fields",
+                         SCHEMA_COLUMNS_MAX);
+    schema->columns = take(parts, record->field_count, sizeof *schema->columns);
+    parts->readers = take(parts, record->field_count, sizeof *parts->readers);
+    parts->categories = take(parts, record->field_count, sizeof *parts->categories);
+    parts->checks = take(parts, record->field_count, sizeof *parts->checks);
+    for (size_t c = 0; c < record->field_count; c++) {
+        enum status status = column_read(parts, &record->fields[c], (uint32_t)c, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    schema->column_count = record->field_count;
+    parts->attributes = record;
+    tables_make(parts);
+    return STATUS_OK;
+}
+
+enum status schema_read_event(struct schema_parts *parts, struct error *err)
+{
+    const struct avro_type *type = avro_schema_type(parts->event);
+    enum status status = schema_check_fields(type, envelope, FORM_COUNT, "employee_event.avsc", err);
+    if (status == STATUS_OK)
+        status = event_types_read(parts, type->fields[ENVELOPE_EVENT_TYPE].type, err);
+    if (status == STATUS_OK)
+        status = columns_make(parts, type->fields[FIELD_ATTRIBUTES].type, err);
+    if (status != STATUS_OK)
+        return status;
+    const json_t *json = parts->attributes->json;
+    status = target_read(parts, json, err);
+    if (status == STATUS_OK)
+        status = check_names(&parts->schema, err);
+    if (status == STATUS_OK)
+        status = rules_read(parts, json, err);
+    return status;
+}

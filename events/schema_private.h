@@ -1,0 +1,61 @@
+/* What schema_load makes beyond the public struct schema: tables the room's hot paths read. Only events/ includes this.
+ *
+ * Every struct schema that schema_load returns is the first member of a struct schema_parts. */
+#ifndef EVENTS_SCHEMA_PRIVATE_H
+#define EVENTS_SCHEMA_PRIVATE_H
+
+#include "base/memory.h"
+#include "events/avro_type.h"
+#include "events/column_read.h"
+#include "events/schema.h"
+
+/* A schema under which events may be written: a row of ids.json. */
+struct schema_version {
+    uint32_t id;
+    const char *file;
+    struct avro_schema *schema; /* owned */
+};
+
+/* What a present value of a column must satisfy, so that one comparison clears the usual number: NaN and infinities lie
+ * outside every [low, high]. */
+struct column_check {
+    double low, high; /* the schema's range within what the type can hold */
+    bool nominal, required, whole;
+};
+
+struct schema_parts {
+    struct schema schema;
+    struct arena arena;
+    struct avro_schema *event, *prediction; /* event: borrowed from `versions` */
+    struct schema_version *versions;
+    size_t version_count;
+    struct column_reader *readers;      /* one per column, in schema order: the reader's own encoding */
+    struct categories *categories;      /* one per column; slots only where nominal */
+    struct column_check *checks;        /* one per column */
+    struct span *encoded_names;         /* one per column: its name with its Avro length before it */
+    const struct avro_type *attributes; /* the event's attributes record */
+};
+
+static inline const struct schema_parts *schema_parts(const struct schema *schema)
+{
+    return (const struct schema_parts *)schema;
+}
+
+enum { SCHEMA_COLUMNS_MAX = 4096 };
+
+/* The event's envelope: the fields before `attributes`, in order. */
+enum { ENVELOPE_EVENT_ID, ENVELOPE_EVENT_TYPE, ENVELOPE_EMPLOYEE_ID, ENVELOPE_OCCURRED_AT, ENVELOPE_COUNT };
+
+/* schema_event.c: fills columns, rules, target and the rest from the event's type. */
+MUST_USE enum status schema_read_event(struct schema_parts *parts, struct error *err);
+/* schema_prediction.c: holds the prediction's type against what prediction.c writes. */
+MUST_USE enum status schema_check_prediction(const struct schema_parts *parts, struct error *err);
+
+/* Holds fields against a table of names and descriptions (avro_type_describe; NULL: any type). */
+struct field_form {
+    const char *name, *type;
+};
+MUST_USE enum status schema_check_fields(const struct avro_type *record, const struct field_form *forms, size_t count,
+                                         const char *what, struct error *err);
+
+#endif

@@ -1,0 +1,177 @@
+/* Judging rows: the score loops' hot path (validate_row, first fault), and for people all faults at once (HTTP,
+ * producer). Texts of faults name columns and limits, never a value of the row. Any thread; allocates nothing. */
+#include "events/validate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "events/avro_read.h"
+#include "events/fault.h"
+#include "events/schema_private.h"
+
+enum { NUMBER_TEXT_MAX = 1024 };
+
+/* ---- rows ---- */
+
+static inline bool cell_passes(const struct column_check *check, const struct cell *cell)
+{
+    if (cell->code == CELL_MISSING)
+        return !check->required;
+    if (check->nominal)
+        return cell->code >= 0;
+    if (!(cell->number >= check->low && cell->number <= check->high))
+        return false;
+    return !check->whole || cell->number == (double)(int64_t)cell->number;
+}
+
+static void range_text(const struct column *column, char *text, size_t bytes)
+{
+    char low[32] = "the type's smallest", high[32] = "the type's largest";
+    if (isfinite(column->low))
+        snprintf(low, sizeof low, "%.15g", column->low);
+    if (isfinite(column->high))
+        snprintf(high, sizeof high, "%.15g", column->high);
+    snprintf(text, bytes, "outside %s to %s", low, high);
+}
+
+/* Why a cell that does not pass does not pass. */
+static enum event_code cell_explain(const struct schema *schema, size_t index, const struct cell *cell,
+                                    struct fault *fault)
+{
+    const struct column *column = &schema->columns[index];
+    int32_t at = (int32_t)index;
+    char range[80];
+    if (cell->code == CELL_MISSING)
+        return fault_set(fault, EVENT_MISSING_REQUIRED, at, "%.64s: required, but missing", column->name);
+    if (column->kind == COLUMN_NOMINAL)
+        return fault_set(fault, EVENT_UNKNOWN_CATEGORY, at, "%.64s: not one of its %zu categories", column->name,
+                         column->value_count);
+    if (!isfinite(cell->number))
+        return fault_set(fault, EVENT_NOT_FINITE, at, "%.64s: not a finite number", column->name);
+    if (schema_parts(schema)->checks[index].whole && cell->number != floor(cell->number))
+        return fault_set(fault, EVENT_WRONG_TYPE, at, "%.64s: not a whole number", column->name);
+    range_text(column, range, sizeof range);
+    return fault_set(fault, EVENT_OUT_OF_RANGE, at, "%.64s: %s", column->name, range);
+}
+
+static inline bool rule_passes(const struct rule *rule, const struct cell *cells)
+{
+    const struct cell *left = &cells[rule->left], *right = &cells[rule->right];
+    return left->code == CELL_MISSING || right->code == CELL_MISSING || !(left->number > right->number);
+}
+
+static enum event_code rule_explain(const struct schema *schema, const struct rule *rule, struct fault *fault)
+{
+    return fault_set(fault, EVENT_RULE, (int32_t)rule->left, "%.64s: greater than %.64s",
+                     schema->columns[rule->left].name, schema->columns[rule->right].name);
+}
+
+enum event_code validate_row(const struct schema *schema, const struct cell *cells, struct fault *fault)
+{
+    const struct column_check *checks = schema_parts(schema)->checks;
+    for (size_t c = 0; c < schema->column_count; c++)
+        if (!cell_passes(&checks[c], &cells[c]))
+            return cell_explain(schema, c, &cells[c], fault);
+    for (size_t r = 0; r < schema->rule_count; r++)
+        if (!rule_passes(&schema->rules[r], cells))
+            return rule_explain(schema, &schema->rules[r], fault);
+    return EVENT_OK;
+}
+
+size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity)
+{
+    const struct column_check *checks = schema_parts(schema)->checks;
+    size_t count = 0;
+    for (size_t c = 0; c < schema->column_count && count < capacity; c++)
+        if (!cell_passes(&checks[c], &cells[c]))
+            (void)cell_explain(schema, c, &cells[c], &faults[count++]);
+    for (size_t r = 0; r < schema->rule_count && count < capacity; r++)
+        if (!rule_passes(&schema->rules[r], cells))
+            (void)rule_explain(schema, &schema->rules[r], &faults[count++]);
+    return count;
+}
+
+enum event_code validate_event(const struct schema *schema, const struct event *event, struct span key,
+                               struct fault *fault)
+{
+    if (key.data && !span_equal(key, event->employee_id))
+        return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
+    return validate_row(schema, event->cells, fault);
+}
+
+/* ---- cells from text ---- */
+
+static size_t digits_skip(const char *text, size_t at)
+{
+    while (text[at] >= '0' && text[at] <= '9')
+        at++;
+    return at;
+}
+
+/* [+-] digits [. digits] [e [+-] digits], at least one digit before the e; nothing else. */
+static bool number_is_decimal(const char *text)
+{
+    size_t at = *text == '+' || *text == '-', start = at;
+    at = digits_skip(text, at);
+    size_t digits = at - start;
+    if (text[at] == '.') {
+        start = ++at;
+        at = digits_skip(text, at);
+        digits += at - start;
+    }
+    if (digits == 0)
+        return false;
+    if (text[at] == 'e' || text[at] == 'E') {
+        at++;
+        at += text[at] == '+' || text[at] == '-';
+        start = at;
+        at = digits_skip(text, at);
+        if (at == start)
+            return false;
+    }
+    return text[at] == '\0';
+}
+
+static bool number_is_named(const char *text) /* nan, inf, infinity, in any case, with a sign or not */
+{
+    text += *text == '+' || *text == '-';
+    return strcasecmp(text, "nan") == 0 || strcasecmp(text, "inf") == 0 || strcasecmp(text, "infinity") == 0;
+}
+
+static enum event_code number_from_text(const struct column *column, struct span text, bool checked, struct cell *out,
+                                        struct fault *fault, int32_t index)
+{
+    char copy[NUMBER_TEXT_MAX + 1];
+    bool fits = text.bytes <= NUMBER_TEXT_MAX && !memchr(text.data, '\0', text.bytes);
+    if (fits) {
+        memcpy(copy, text.data, text.bytes);
+        copy[text.bytes] = '\0';
+    }
+    if (fits && number_is_named(copy))
+        return fault_set(fault, EVENT_NOT_FINITE, index, "%.64s: not a finite number", column->name);
+    if (!fits || !number_is_decimal(copy))
+        return fault_set(fault, EVENT_WRONG_TYPE, index, "%.64s: text where a number is due", column->name);
+    double number = strtod(copy, NULL);
+    if (!isfinite(number))
+        return fault_set(fault, EVENT_NOT_FINITE, index, "%.64s: too large for a number", column->name);
+    if (checked && (column->type == COLUMN_INT || column->type == COLUMN_LONG) && number != floor(number))
+        return fault_set(fault, EVENT_WRONG_TYPE, index, "%.64s: not a whole number", column->name);
+    *out = cell_number(number);
+    return EVENT_OK;
+}
+
+enum event_code validate_text_cell(const struct column *column, struct span text, bool checked, struct cell *out,
+                                   struct fault *fault, int32_t index)
+{
+    if (text.bytes == 0) {
+        *out = cell_missing(column);
+        return EVENT_OK;
+    }
+    if (column->kind != COLUMN_NOMINAL)
+        return number_from_text(column, text, checked, out, fault, index);
+    if (text.bytes > UINT32_MAX || !avro_text_is_valid(text))
+        return fault_set(fault, EVENT_WRONG_TYPE, index, "%.64s: not UTF-8", column->name);
+    *out = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = column_code(column, text)};
+    return EVENT_OK;
+}
