@@ -13,7 +13,7 @@ void json_add_text(struct buffer *out, struct span text);
 void json_add_double(struct buffer *out, double number);
 void json_add_int(struct buffer *out, int64_t number);
 
-/* {"Age":41,"OverTime":null,…}: one row under its columns' names, null where missing. */
+/* {"COLUMN":41,"ANOTHER":null,…}: one row under its columns' names, null where missing. */
 void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells);
 
 #endif

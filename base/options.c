@@ -144,7 +144,7 @@ static enum status unknown_subcommand(const struct subcommand *subcommands, cons
 {
     const char *known[32] = {0};
     size_t count = 0;
-    for (; subcommands[count].name && count < 32; count++)
+    for (; count < 32 && subcommands[count].name; count++)
         known[count] = subcommands[count].name;
     const char *nearest = option_nearest(given, known, count);
     if (nearest)

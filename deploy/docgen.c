@@ -1,0 +1,92 @@
+/* Writes the documents that repeat a table: `docgen configuration|errors|metrics` prints docs/CONFIGURATION.md,
+ * docs/ERRORS.md or docs/METRICS.md. Built for the building machine and run by `make docs`; not installed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/options.h"
+#include "events/codes.h"
+#include "scorer/counters.h"
+
+/* Text inside a Markdown table: a bar would end the cell. */
+static void write_cell(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            putchar('\\');
+        putchar(*text);
+    }
+}
+
+static void write_configuration(void)
+{
+    options_write_reference(stdout);
+}
+
+static void write_errors(void)
+{
+    static const struct {
+        const char *name, *meaning, *remedy;
+    } codes[] = {
+#define CODE_ROW(id, name, meaning, remedy) {name, meaning, remedy},
+        EVENT_CODE_TABLE(CODE_ROW)
+#undef CODE_ROW
+    };
+    printf("# Error codes\n\n"
+           "Generated from `events/codes.h` by `make docs`; do not edit.\n\n"
+           "Why an event is refused. The list is closed. A code stands in a dead letter's header "
+           "`attrition.error.code` (with\n"
+           "`attrition.error.field`, the attribute's name, where there is one), in the column `code` of "
+           "`attrition.dead_letters`, in\n"
+           "the answers of `scorer score` and in the producer's report of rejected rows.\n\n"
+           "A server that is away is not an event's fault: the partition waits, and nothing becomes a dead letter.\n\n"
+           "| code | meaning | what to do |\n|---|---|---|\n");
+    for (size_t c = 0; c < sizeof codes / sizeof *codes; c++) {
+        printf("| `%s` | ", codes[c].name);
+        write_cell(codes[c].meaning);
+        printf(" | ");
+        write_cell(codes[c].remedy);
+        printf(" |\n");
+    }
+}
+
+static void write_metrics(void)
+{
+    static const struct {
+        const char *name, *type, *help;
+    } metrics[] = {
+#define COUNTER_ROW(id, name, help) {name, "counter", help},
+#define GAUGE_ROW(id, name, help) {name, "gauge", help},
+        COUNTER_TABLE(COUNTER_ROW, GAUGE_ROW)
+#undef COUNTER_ROW
+#undef GAUGE_ROW
+    };
+    printf("# Metrics\n\n"
+           "Generated from `scorer/counters.h` by `make docs`; do not edit.\n\n"
+           "`GET /metrics` answers in Prometheus's text format. Two identities hold at any time:\n\n"
+           "- events received = scored + dead-lettered + erased + outcome + returned + in flight\n"
+           "- sink records = predictions + dead letters + erasures + outcomes + refused + skipped + in flight\n\n"
+           "An event's end is counted when its transaction has committed; what an aborted transaction or a revoked "
+           "partition held\n"
+           "is counted as returned and is received again.\n\n"
+           "| metric | type | meaning |\n|---|---|---|\n");
+    for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++) {
+        printf("| `%s` | %s | ", metrics[m].name, metrics[m].type);
+        write_cell(metrics[m].help);
+        printf(" |\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*write)(void);
+    } documents[] = {{"configuration", write_configuration}, {"errors", write_errors}, {"metrics", write_metrics}};
+    for (size_t d = 0; argc == 2 && d < sizeof documents / sizeof *documents; d++)
+        if (strcmp(argv[1], documents[d].name) == 0) {
+            documents[d].write();
+            return fflush(stdout) == 0 ? 0 : 1;
+        }
+    fprintf(stderr, "usage: docgen configuration|errors|metrics\n");
+    return 2;
+}

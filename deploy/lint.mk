@@ -1,0 +1,68 @@
+# Form and rules of the sources, generated documents, sanitizer and coverage builds, installing.
+
+C_FILES      = $(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) deploy) tests/*/*.[ch] tests/*/*/*.[ch]))
+SCRIPTS      = $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' --exclude-dir='__pycache__' .ci deploy sql tests)
+CLANG_FORMAT ?= clang-format-14
+DOCGEN      := $(OUT)/deploy/docgen
+DOCUMENTS   := configuration errors metrics
+document_of  = docs/$(shell echo $(1) | tr a-z A-Z).md
+
+lint: lint-tools build lint-format lint-sources lint-cppcheck lint-scripts lint-docs ## check form, rules, scripts and generated documents
+	@echo 'lint: no fault found'
+
+lint-tools:
+	@deploy/bootstrap build test lint
+
+lint-format:
+	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
+
+lint-sources:
+	@deploy/lint-sources
+
+# Left out, because the compilers and sanitizers know better: uninitvar (taken in by `f(text, snprintf(text, …))`),
+# incorrectLogicOperator (cannot read hexadecimal floats), shiftTooManyBitsSigned (>> keeps the sign with gcc and clang).
+CPPCHECK_OFF := missingIncludeSystem missingInclude uninitvar incorrectLogicOperator shiftTooManyBitsSigned
+lint-cppcheck:
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j2 \
+	  $(addprefix --suppress=,$(CPPCHECK_OFF)) -D_GNU_SOURCE '-DVERSION="0"' -I. $(filter-out tests/%,$(filter %.c,$(C_FILES)))
+
+lint-scripts:
+	@shellcheck --severity=warning $(SCRIPTS)
+
+lint-docs: $(DOCGEN)
+	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) | diff -u $(call document_of,$(d)) - || \
+	  { echo 'lint: $(call document_of,$(d)) is not what its table says; run: make docs' >&2; exit 1; };)
+
+$(DOCGEN): $(OUT)/deploy/docgen.o $(call libs_of,base)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
+
+docs: $(DOCGEN) ## write the documents that repeat a table (CONFIGURATION, ERRORS, METRICS)
+	@mkdir -p docs
+	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) >$(call document_of,$(d));)
+
+fmt: ## format all C files
+	@$(CLANG_FORMAT) -i $(C_FILES)
+
+asan: ## unit tests under the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory FLAVOUR=asan unit
+
+tsan: ## unit tests under the thread sanitizer
+	@$(MAKE) --no-print-directory FLAVOUR=tsan unit
+
+cover: ## line and branch coverage of the unit tests
+	@command -v gcovr >/dev/null || { echo 'cover: gcovr is missing; apt-get install gcovr' >&2; exit 1; }
+	@$(MAKE) --no-print-directory FLAVOUR=cover unit
+	@gcovr --root . --exclude 'tests/' --exclude '$(BUILD)/' --print-summary $(BUILD)/cover
+
+SHARE := $(DESTDIR)$(PREFIX)/share/attrition-scorer
+
+# The programs look for what is shipped beside them (../share/attrition-scorer), so an installed tree may be moved.
+install: build ## install programs, schemas, migrations and the generator's recipe under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/schemas $(SHARE)/sql $(SHARE)/producer
+	for p in $(PROGRAMS); do install -m 755 $(BIN)/$$p $(DESTDIR)$(PREFIX)/bin/attrition-$$p; done
+	install -m 644 schemas/* $(SHARE)/schemas
+	install -m 644 $(wildcard sql/*.sql) $(SHARE)/sql
+	install -m 755 $(filter-out %.sql,$(wildcard sql/*)) $(SHARE)/sql
+	install -m 644 producer/recipe.json $(SHARE)/producer
+
+.PHONY: lint lint-tools lint-format lint-sources lint-cppcheck lint-scripts lint-docs docs fmt asan tsan cover install
