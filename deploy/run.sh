@@ -3,6 +3,7 @@
 # trains a model if there is none, scores the employees of DATA (or synthetic ones) and says what came of every event.
 # Called by deploy/run.mk after packages and programs are there. Variables: BIN, DATA, ONCE, CALLED_FROM, and those of
 # the programs (KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, MODEL_URI, …). Whatever it starts it also ends, on every way out.
+# shellcheck disable=SC2317 # the trap and wait_for call functions that shellcheck takes for unreachable
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,7 +12,7 @@ bin=${BIN:-build/bin}
 synthetic_employees=5000
 stall_limit_s=${STALL_LIMIT:-60}
 events_per_partition=6000 # what the embedded broker's 5 MiB a partition hold of predictions, with room to spare
-work= scorer= broker= postgres=
+work='' scorer='' broker='' postgres=''
 
 say() { echo "$*"; }
 die() { echo "run: $*" >&2; exit 1; }
@@ -36,12 +37,12 @@ cleanup() {
     end "$scorer" TERM 30
     end "$broker" TERM 5
     end "$postgres" INT 20
-    if [ $status -ne 0 ] && [ -s "$work/scorer.log" ]; then
+    if [ "$status" -ne 0 ] && [ -s "$work/scorer.log" ]; then
         echo "run: the last lines of the scorer's log:" >&2
         tail -n 8 "$work/scorer.log" >&2
     fi
     [ -z "$work" ] || rm -rf "$work"
-    exit $status
+    exit "$status"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
@@ -73,8 +74,9 @@ wait_for() { # SECONDS PID WHAT LOG COMMAND…: until the command succeeds
 # --- data and model ---
 
 schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' schemas/employee_event.avsc; }
-columns_of() { head -n 1 "$1" | sed 's/^\xef\xbb\xbf//; s/\r$//' | tr ',' '\n' | tr -d '"'; }
-is_labelled() { columns_of "$1" | grep -qxF "$(schema_target)"; }
+first_line() { head -n 1 "$1" | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'; }
+# The trainer learns from CSV whose header has the schema's target.
+is_labelled() { first_line "$1" | tr ',' '\n' | tr -d '"' | grep -qxF "$(schema_target)"; }
 sha256_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
 find_data() { # sets `data` (empty: synthetic)
@@ -82,10 +84,12 @@ find_data() { # sets `data` (empty: synthetic)
     [ -n "$data" ] || return 0
     case $data in /*) ;; *) data=${CALLED_FROM:-$root}/$data ;; esac
     [ -e "$data" ] || die "DATA=$DATA: there is no such file${CALLED_FROM:+ (looked from $CALLED_FROM)}"
-    [ -f "$data" ] && [ -r "$data" ] || die "DATA=$DATA: not a file that can be read"
+    if ! [ -f "$data" ] || ! [ -r "$data" ]; then die "DATA=$DATA: not a file that can be read"; fi
     [ -s "$data" ] || die "DATA=$DATA: the file is empty"
-    [ "$(columns_of "$data" | wc -l)" -gt 1 ] && LC_ALL=C head -c 4096 "$data" | LC_ALL=C tr -d '\0' | cmp -s - <(head -c 4096 "$data") ||
-        die "DATA=$DATA: not CSV with a header of comma-separated column names"
+    case $(first_line "$data") in
+    '{'* | *,*) ;;
+    *) die "DATA=$DATA: neither CSV with a header of comma-separated column names nor JSON Lines" ;;
+    esac
 }
 
 generate() { # SEED FILE
@@ -111,7 +115,7 @@ prepare_model() {
     export MODEL_NAME=$name MODEL_ALIAS=$alias
     if known=$("$bin/registry" show "$name" --alias "$alias" 2>"$work/registry.log"); then
         trained_on=$(sed -n 's/^tag\.data\.sha256: //p' <<<"$known")
-        [ -n "$data" ] && is_labelled "$data" || return 0
+        if [ -z "$data" ] || ! is_labelled "$data"; then return 0; fi
         [ "$trained_on" != "$(sha256_of "$data")" ] || return 0
         train "$data" "$uri was trained on other data than $DATA: training on that and promoting the new version" --promote
     elif [ -n "$data" ]; then
@@ -127,13 +131,11 @@ prepare_model() {
 # --- servers ---
 
 start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with it
-    embedded=
     if [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
         say "Kafka:       $KAFKA_BOOTSTRAP_SERVERS (given), delivery ${DELIVERY:-exactly-once}"
         "$bin/scorer" check --create-topics || die "the check of Kafka, model and database failed (see above)"
         return
     fi
-    embedded=1
     local partitions topic topics=()
     partitions=$(((rows + events_per_partition - 1) / events_per_partition))
     [ "$partitions" -ge 4 ] || partitions=4
@@ -190,19 +192,24 @@ total_of() { # NAME…: the sum of these counters in the text on standard input
 ends_now() { total_of attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total <<<"$1"; }
 stored_now() { total_of attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total <<<"$1"; }
 
-send() { # sets sent, rejected, started
-    local file=$data
-    mkdir -p build
+report_number() { sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" "$work/sent.log" | tail -n 1; }
+
+send() { # sets read, sent, rejected, rejects, started, since
+    local file=${data:-$work/employees.csv}
     rejects=build/rejects/$(basename "${data:-synthetic.csv}").rejects
     mkdir -p "${rejects%/*}"
     rm -f "$rejects" "$rejects.txt"
-    [ -n "$file" ] || file=$work/employees.csv
     say
-    say "Sending ${rows} rows of ${DATA:-synthetic employees (seed 2)}"
+    say "Sending ${DATA:-$synthetic_employees synthetic employees}"
     started=$EPOCHREALTIME
     since=$(psql -Xqtc 'select now()' "$DATABASE_URL")
     "$bin/producer" backfill "$file" --rejects-file "$rejects" >"$work/sent.log" || die "the backfill failed (see above)"
     cat "$work/sent.log"
+    read=$(report_number read)
+    sent=$(report_number acknowledged)
+    rejected=$(report_number rejected)
+    if [ -z "$read" ] || [ -z "$sent" ]; then die "the producer's report has no counts (see above)"; fi
+    : "${rejected:=0}"
 }
 
 await_ends() { # until every event sent has an end and a row, or nothing moves for too long
@@ -238,7 +245,7 @@ summary() {
     seconds=$(awk -v a="$started" -v b="$ended" 'BEGIN { printf "%.2f", b - a }')
     say
     say "Summary"
-    say "Rows read:              $rows, of which rejected before sending: $rejected"
+    say "Rows read:              $read, of which $rejected rejected before sending"
     say "Events:                 $sent sent, $scored scored, $dead dead letters, $erased erased, $outcome outcomes, $unaccounted unaccounted for"
     say "Rows in predictions:    $rows_made"
     say "Events per second:      $(awk -v n="$sent" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }') (from the first row read to the last row in PostgreSQL, $seconds s)"
@@ -264,7 +271,7 @@ chmod 711 "$work"
 find_data
 prepare_model
 [ -n "$data" ] || generate 2 "$work/employees.csv"
-rows=$(($(grep -c '' "${data:-$work/employees.csv}") - 1))
+rows=$(grep -c '' "${data:-$work/employees.csv}") # lines: at most that many events
 start_broker
 start_postgres
 start_scorer
