@@ -1,0 +1,42 @@
+# make test: every test, those against real servers included. Logs of each program are in build/test-logs.
+# SKIP=NAME,… leaves programs or whole suites (unit, component, system) out by name, and says so.
+
+SYSTEM_SRC := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.sh))
+VENV       := $(BUILD)/venv
+# Beside the checkout: the real table and the golden files (see README.md).
+SHARED     ?= $(abspath ../shared)
+TEST_ENV   := SHARED='$(SHARED)' BIN='$(abspath $(BIN))' VENV='$(abspath $(VENV))' BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' \
+              LOGS='$(BUILD)/test-logs' SKIP='$(SKIP)'
+
+test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a part out)
+	@deploy/bootstrap build run database kafka test
+	@rm -rf $(BUILD)/test-logs
+	@mkdir -p $(BUILD)/test-logs
+	@$(MAKE) --no-print-directory -s build test-programs
+	@status=0; for suite in unit component system; do $(MAKE) --no-print-directory -s test-$$suite || status=1; done; \
+	  awk '{ passed += $$1; failed += $$2 } END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0 }' \
+	    $(BUILD)/test-logs/counts && exit $$status
+
+test-programs: $(call test_bin,$(UNIT_SRC) $(COMPONENT_SRC))
+
+test-unit: $(call test_bin,$(UNIT_SRC)) ## run the unit tests alone
+	@$(TEST_ENV) tests/run-suite unit 120 $^
+
+test-component: build $(call test_bin,$(COMPONENT_SRC)) ## run the component tests alone (embedded broker, private PostgreSQL)
+	@$(TEST_ENV) tests/run-suite component 180 $(filter $(OUT)/tests/%,$^)
+
+test-system: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
+	@$(TEST_ENV) tests/run-suite system 600 $(SYSTEM_SRC)
+
+$(VENV)/.made: tests/system/requirements.txt
+	@echo 'Making a Python environment for the system tests in $(VENV)'
+	@rm -rf $(VENV)
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(BUILD)/kafka/jars/.pom: deploy/kafka/pom.xml
+	@BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' deploy/kafka/broker fetch
+	@touch $@
+
+.PHONY: test test-programs test-unit test-component test-system
