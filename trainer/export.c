@@ -1,0 +1,176 @@
+/* Model → ONNX bytes with metadata: see export.h. Called once per training. It must never hand out a file that the
+ * scorer's own pipeline does not score as the trainer does. */
+#include "trainer/export.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "pipeline/onnx_write.h"
+#include "pipeline/pipeline.h"
+
+enum { GOLDEN_ROWS = 20 };
+static const char golden_tolerance[] = "1e-12";
+
+/* {"kind":"linear","columns":{"Age":36.9,"OverTime":{"No":0.72,…}}}: means and frequencies, both after imputation. */
+static void reference_json(const struct model *model, const struct table *table, struct buffer *out)
+{
+    const struct preprocessor *preprocessor = &model->preprocessor;
+    size_t count = preprocessor->feature_count;
+    double *features = mem_zeroed(count + 1, sizeof *features), *sums = mem_zeroed(count + 1, sizeof *sums);
+    for (size_t r = 0; r < table->row_count; r++) {
+        preprocess_row(preprocessor, table_row(table, r), features);
+        for (size_t f = 0; f < count; f++)
+            sums[f] += features[f];
+    }
+    buffer_add_text(out, "{\"kind\":\"linear\",\"columns\":{");
+    for (size_t c = 0; c < preprocessor->column_count; c++) {
+        const struct fitted *fitted = &preprocessor->columns[c];
+        const struct column *column = &table->schema->columns[fitted->column];
+        if (c)
+            buffer_add_u8(out, ',');
+        json_add_text(out, span_of(column->name));
+        buffer_add_u8(out, ':');
+        if (column->kind != COLUMN_NOMINAL) {
+            json_add_double(out, fitted->mean);
+            continue;
+        }
+        for (size_t k = 0; k < fitted->category_count; k++) {
+            buffer_add_u8(out, k ? ',' : '{');
+            json_add_text(out, fitted->categories[k]);
+            buffer_add_u8(out, ':');
+            json_add_double(out, sums[fitted->first + k] / (double)table->row_count);
+        }
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_text(out, "}}");
+    free(features);
+    free(sums);
+}
+
+static bool row_has_blanks(const struct table *table, size_t row)
+{
+    for (size_t c = 0; c < table->schema->column_count; c++)
+        if (table_row(table, row)[c].code == CELL_MISSING)
+            return true;
+    return false;
+}
+
+/* Takes `wanted` of the rows that have (or have not) blanks, evenly over the table. */
+static size_t golden_pick(const struct table *table, bool blanks, size_t wanted, uint32_t *rows)
+{
+    size_t all = 0, seen = 0, taken = 0;
+    for (size_t r = 0; r < table->row_count; r++)
+        all += row_has_blanks(table, r) == blanks;
+    for (size_t r = 0; r < table->row_count && taken < wanted; r++) {
+        if (row_has_blanks(table, r) != blanks)
+            continue;
+        if (seen++ * wanted >= taken * all)
+            rows[taken++] = (uint32_t)r;
+    }
+    return taken;
+}
+
+/* {"tolerance":1e-12,"rows":[{"attributes":{…},"probability":0.1},…]} */
+static void golden_json(const struct model *model, const struct table *table, struct buffer *out)
+{
+    uint32_t rows[GOLDEN_ROWS];
+    double probabilities[GOLDEN_ROWS];
+    size_t count = golden_pick(table, true, GOLDEN_ROWS / 2, rows);
+    count += golden_pick(table, false, GOLDEN_ROWS - count, rows + count);
+    model_predict(model, table, rows, count, probabilities);
+    buffer_printf(out, "{\"tolerance\":%s,\"rows\":[", golden_tolerance);
+    for (size_t r = 0; r < count; r++) {
+        buffer_add_text(out, r ? ",{\"attributes\":" : "{\"attributes\":");
+        json_add_row(out, table->schema->columns, table->schema->column_count, table_row(table, rows[r]));
+        buffer_add_text(out, ",\"probability\":");
+        json_add_double(out, probabilities[r]);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_text(out, "]}");
+}
+
+static void metrics_json(const struct metrics *metrics, struct buffer *out)
+{
+    for (size_t m = 0; m < METRIC_COUNT; m++) {
+        buffer_printf(out, "%c\"%s\":", m ? ',' : '{', metric_names[m]);
+        json_add_double(out, metric_value(metrics, m));
+    }
+    buffer_add_u8(out, '}');
+}
+
+static void describe_columns(const struct model *model, struct fitted_column *out)
+{
+    const struct preprocessor *preprocessor = &model->preprocessor;
+    for (size_t c = 0; c < preprocessor->column_count; c++) {
+        const struct fitted *fitted = &preprocessor->columns[c];
+        out[c] = (struct fitted_column){.column = &preprocessor->schema->columns[fitted->column],
+                                        .median = fitted->median,
+                                        .mean = fitted->mean,
+                                        .scale = fitted->scale,
+                                        .categories = fitted->categories,
+                                        .category_count = fitted->category_count,
+                                        .mode = fitted->mode,
+                                        .weights = model->fit.coefficients + fitted->first};
+    }
+}
+
+/* Loading is the check: the pipeline compiles the graph and replays the golden rows. */
+static enum status load_back(const struct schema *schema, struct span file, struct error *err)
+{
+    struct pipeline *pipeline;
+    const struct pipeline_options options = {NULL, NULL};
+    enum status status = pipeline_load(file, schema->columns, schema->column_count, &options, &pipeline, err);
+    if (status != STATUS_OK)
+        return error_prefix(err, "the trained model does not load back");
+    pipeline_free(pipeline);
+    return STATUS_OK;
+}
+
+static enum status write_model(const struct model *model, const struct schema *schema,
+                               const struct model_property *properties, size_t property_count, struct buffer *out,
+                               struct error *err)
+{
+    struct fitted_column *columns = mem_zeroed(model->preprocessor.column_count + 1, sizeof *columns);
+    describe_columns(model, columns);
+    const struct linear_model linear = {.columns = columns,
+                                        .column_count = model->preprocessor.column_count,
+                                        .intercept = model->fit.intercept,
+                                        .labels = schema->target_values,
+                                        .properties = properties,
+                                        .property_count = property_count,
+                                        .producer_version = VERSION};
+    enum status status = onnx_write_linear(&linear, out, err);
+    free(columns);
+    return status;
+}
+
+enum status export_model(const struct model *model, const struct table *table, const struct validation *validation,
+                         struct buffer *out, struct error *err)
+{
+    const struct schema *schema = table->schema;
+    struct buffer reference = {0}, golden = {0}, metrics = {0}, threshold = {0}, file = {0};
+    reference_json(model, table, &reference);
+    golden_json(model, table, &golden);
+    metrics_json(&validation->metrics, &metrics);
+    json_add_double(&threshold, validation->threshold);
+    const struct model_property properties[] = {
+        {"attrition.threshold", buffer_span(&threshold)},
+        {"attrition.positive_label", schema->target_values[schema->target_count - 1]},
+        {"attrition.reference", buffer_span(&reference)},
+        {"attrition.golden", buffer_span(&golden)},
+        {"attrition.metrics", buffer_span(&metrics)},
+        {"attrition.schema", span_of(schema->digest)},
+        {"attrition.data_sha256", span_of(table->sha256)},
+    };
+    enum status status = write_model(model, schema, properties, sizeof properties / sizeof *properties, &file, err);
+    if (status == STATUS_OK)
+        status = load_back(schema, buffer_span(&file), err);
+    if (status == STATUS_OK)
+        buffer_add(out, file.data, file.bytes);
+    struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &file};
+    for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
+        buffer_free(buffers[b]);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* Logistic regression as scikit-learn defines it, to machine precision.
+ *
+ * Minimises  C · Σ weight·logloss + ½‖w‖²  (the intercept is not penalised), or without a penalty  Σ weight·logloss.
+ * Newton's method (iteratively reweighted least squares) with Cholesky and a backtracking line search; without a
+ * penalty in the row space of the design matrix, where the optimum is unique: of all optima the one of least norm. */
+#ifndef TRAINER_LOGISTIC_H
+#define TRAINER_LOGISTIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct logistic_problem {
+    const double *features; /* row-major, feature_count a row */
+    const uint8_t *labels;  /* 0 or 1 */
+    const double *weights;  /* one a row, positive */
+    size_t row_count, feature_count;
+    double inverse_penalty; /* scikit-learn's C, positive; INFINITY: no penalty */
+    unsigned max_iterations;
+};
+
+struct logistic_fit {
+    double *coefficients; /* feature_count; yours: logistic_fit_clear */
+    double intercept;
+    double gradient; /* largest entry of the mean loss's gradient at the end */
+    unsigned iterations;
+    bool converged; /* false: the iterations ran out, or the classes can be told apart without error in some direction,
+                       so that there is no optimum and the coefficients are where the search was stopped */
+};
+
+/* STATUS_INVALID: numbers that are not finite. Running out of iterations is no error: see converged. */
+MUST_USE enum status logistic_fit(const struct logistic_problem *problem, struct logistic_fit *out, struct error *err);
+void logistic_fit_clear(struct logistic_fit *fit);
+
+/* intercept + Σ coefficient·feature, summed in this order. */
+double logistic_margin(const struct logistic_fit *fit, const double *features, size_t feature_count);
+double logistic_probability(double margin);
+
+#endif

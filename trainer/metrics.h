@@ -1,0 +1,44 @@
+/* How good probabilities are, as scikit-learn defines the measures. */
+#ifndef TRAINER_METRICS_H
+#define TRAINER_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One table of measures: field, and what it is, for people. */
+#define METRIC_TABLE(METRIC) \
+    METRIC(accuracy, "share of rows told right") \
+    METRIC(precision, "of those called positive, how many are") \
+    METRIC(recall, "of the positive, how many are called so") \
+    METRIC(f1, "harmonic mean of precision and recall") \
+    METRIC(roc_auc, "chance that a positive row ranks above a negative one") \
+    METRIC(pr_auc, "average precision over all thresholds") \
+    METRIC(log_loss, "mean surprise, in nats; lower is better") \
+    METRIC(brier, "mean squared error of the probability; lower is better")
+
+struct metrics {
+#define METRIC_FIELD(name, help) double name;
+    METRIC_TABLE(METRIC_FIELD)
+#undef METRIC_FIELD
+};
+
+enum {
+#define METRIC_COUNT_ONE(name, help) METRIC_##name,
+    METRIC_TABLE(METRIC_COUNT_ONE)
+#undef METRIC_COUNT_ONE
+        METRIC_COUNT
+};
+
+/* The names, and the fields in the same order. */
+extern const char *const metric_names[METRIC_COUNT];
+double metric_value(const struct metrics *metrics, size_t index);
+
+/* Labels 0 or 1 (both occur), calls 0 or 1 (what was predicted), probabilities of label 1. A ratio over nothing is 0.
+ */
+struct metrics metrics_measure(const uint8_t *labels, const uint8_t *calls, const double *probabilities, size_t count);
+
+/* The threshold of largest F1, where a row is called positive at probability >= threshold: between two neighbouring
+ * probabilities, in as few digits as tell them apart; of equals the highest. 0.5 if there is no positive row. */
+double metrics_best_threshold(const uint8_t *labels, const double *probabilities, size_t count);
+
+#endif

@@ -1,0 +1,24 @@
+/* A fitted model in the trainer's own plain form: preprocessing and coefficients. What is exported is checked against
+ * it. */
+#ifndef TRAINER_MODEL_H
+#define TRAINER_MODEL_H
+
+#include "trainer/logistic.h"
+#include "trainer/preprocess.h"
+#include "trainer/recipe.h"
+
+struct model {
+    struct preprocessor preprocessor;
+    struct logistic_fit fit;
+};
+
+/* Fits to the rows listed (indexes into the table). Whether there was an optimum: fit.converged. */
+MUST_USE enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
+                               const struct recipe *recipe, struct model *out, struct error *err);
+void model_clear(struct model *model);
+
+/* Probability of the positive class for each row listed. */
+void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
+                   double *probabilities);
+
+#endif

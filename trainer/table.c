@@ -1,0 +1,304 @@
+/* CSV → training table: see table.h. Called once, at start, on the program's only thread. It must never drop a row
+ * silently, nor take a value that the scorer would refuse. */
+#include "trainer/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/csv.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/validate.h"
+
+enum { SHOWN_FAULTS = 20, ROW_FAULTS = 64 };
+static const size_t max_file_bytes = (size_t)4 << 30;
+
+/* What a column of the file is. */
+enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2 };
+
+struct reader {
+    const char *path;
+    const struct schema *schema;
+    int32_t *fields; /* per column of the file: index of the feature, or one of the above */
+    size_t field_count;
+    struct table *table;
+    size_t capacity; /* rows there is room for */
+    size_t faults, bad_rows;
+};
+
+static bool is_ignored(const struct schema *schema, struct span name)
+{
+    if (schema->id_name && span_equal(name, span_of(schema->id_name)))
+        return true;
+    for (size_t i = 0; i < schema->ignored_count; i++)
+        if (span_equal(name, span_of(schema->ignored[i])))
+            return true;
+    return false;
+}
+
+static int32_t field_of(const struct schema *schema, struct span name, const char *path)
+{
+    int32_t column = schema_column(schema, name);
+    if (column >= 0)
+        return column;
+    if (span_equal(name, span_of(schema->target_name)))
+        return FIELD_TARGET;
+    if (!is_ignored(schema, name))
+        log_warn("trainer", "%s: column \"%.*s\" is not in the schema: passed over", path,
+                 (int)(name.bytes < 60 ? name.bytes : 60), name.data);
+    return FIELD_PASSED_OVER;
+}
+
+static size_t field_uses(const struct reader *reader, int32_t what)
+{
+    size_t uses = 0;
+    for (size_t f = 0; f < reader->field_count; f++)
+        uses += reader->fields[f] == what;
+    return uses;
+}
+
+/* Each feature and the target stand in the header exactly once. */
+static enum status header_check(const struct reader *reader, struct error *err)
+{
+    const struct schema *schema = reader->schema;
+    struct buffer missing = {0};
+    for (int32_t c = FIELD_TARGET; c < (int32_t)schema->column_count; c++) {
+        const char *name = c >= 0 ? schema->columns[c].name : schema->target_name;
+        size_t uses = c == FIELD_PASSED_OVER ? 1 : field_uses(reader, c);
+        if (uses > 1) {
+            buffer_free(&missing);
+            return error_set(err, STATUS_INVALID, "%s:1: column \"%s\" stands there %zu times: keep one", reader->path,
+                             name, uses);
+        }
+        if (uses == 0)
+            buffer_printf(&missing, "%s%s", missing.bytes ? ", " : "", name);
+    }
+    buffer_add_u8(&missing, '\0');
+    enum status status = STATUS_OK;
+    if (*missing.data)
+        status =
+            error_set(err, STATUS_INVALID, "%s:1: the header lacks %.300s: add them, or take them out of the schema",
+                      reader->path, missing.data);
+    buffer_free(&missing);
+    return status;
+}
+
+static enum status header_read(struct reader *reader, struct csv *csv, struct error *err)
+{
+    struct csv_record record;
+    bool more;
+    enum status status = csv_next(csv, &record, &more, err);
+    if (status != STATUS_OK)
+        return status;
+    if (!more)
+        return error_set(err, STATUS_INVALID, "%s: the file is empty: give a CSV file with a header and labelled rows",
+                         reader->path);
+    reader->fields = mem_zeroed(record.field_count + 1, sizeof *reader->fields);
+    reader->field_count = record.field_count;
+    for (size_t f = 0; f < record.field_count; f++)
+        reader->fields[f] = field_of(reader->schema, record.fields[f], reader->path);
+    return header_check(reader, err);
+}
+
+static void fault_report(struct reader *reader, size_t line, const char *column, const char *text)
+{
+    if (reader->faults++ < SHOWN_FAULTS)
+        log_error("trainer", "%s:%zu: %s%s%s", reader->path, line, column ? column : "", column ? ": " : "", text);
+}
+
+static void fault_report_code(struct reader *reader, size_t line, const struct fault *fault)
+{
+    const char *column = fault->column >= 0 ? reader->schema->columns[fault->column].name : NULL;
+    fault_report(reader, line, column, *fault->text ? fault->text : event_code_meaning(fault->code));
+}
+
+static void label_read(struct reader *reader, struct span text, size_t line, uint8_t *label)
+{
+    const struct schema *schema = reader->schema;
+    for (size_t v = 0; v < schema->target_count; v++) {
+        if (!span_equal(text, schema->target_values[v]))
+            continue;
+        *label = (uint8_t)v;
+        return;
+    }
+    fault_report(reader, line, schema->target_name,
+                 text.bytes ? "the label is none of the schema's"
+                            : "the label is missing: every row needs one to train");
+}
+
+/* A category's text as the schema holds it: the record's own bytes are gone with the next line. */
+static void cell_settle(const struct column *column, struct cell *cell)
+{
+    if (column->kind != COLUMN_NOMINAL || cell->code == CELL_MISSING)
+        return;
+    cell->code = column_code(column, (struct span){cell->text, cell->text_bytes});
+    if (cell->code >= 0)
+        cell->text = column->values[cell->code].data;
+}
+
+static void cells_read(struct reader *reader, const struct csv_record *record, struct cell *cells, uint8_t *label)
+{
+    struct fault fault;
+    for (size_t f = 0; f < reader->field_count; f++) {
+        int32_t c = reader->fields[f];
+        if (c == FIELD_TARGET)
+            label_read(reader, record->fields[f], record->line, label);
+        if (c < 0)
+            continue;
+        const struct column *column = &reader->schema->columns[c];
+        if (validate_text_cell(column, record->fields[f], true, &cells[c], &fault, c) == EVENT_OK) {
+            cell_settle(column, &cells[c]);
+            continue;
+        }
+        cells[c] = cell_missing(column);
+        fault_report_code(reader, record->line, &fault);
+    }
+}
+
+static void row_read(struct reader *reader, const struct csv_record *record)
+{
+    struct table *table = reader->table;
+    struct fault faults[ROW_FAULTS];
+    size_t columns = reader->schema->column_count, before = reader->faults;
+    if (table->row_count == reader->capacity) {
+        reader->capacity = reader->capacity ? reader->capacity * 2 : 1024;
+        table->cells = mem_resize(table->cells, reader->capacity, columns * sizeof *table->cells);
+        table->labels = mem_resize(table->labels, reader->capacity, sizeof *table->labels);
+    }
+    struct cell *cells = table->cells + table->row_count * columns;
+    uint8_t label = 0;
+    if (record->field_count != reader->field_count) {
+        char text[80];
+        snprintf(text, sizeof text, "the row has %zu fields, the header %zu", record->field_count, reader->field_count);
+        fault_report(reader, record->line, NULL, text);
+    } else {
+        cells_read(reader, record, cells, &label);
+        size_t count = validate_row_all(reader->schema, cells, faults, ROW_FAULTS);
+        for (size_t f = 0; f < count; f++)
+            fault_report_code(reader, record->line, &faults[f]);
+    }
+    reader->bad_rows += reader->faults > before;
+    table->labels[table->row_count++] = label;
+    table->positive_count += label;
+}
+
+static enum status rows_read(struct reader *reader, struct csv *csv, struct error *err)
+{
+    struct csv_record record;
+    for (bool more = true; more;) {
+        enum status status = csv_next(csv, &record, &more, err);
+        if (status == STATUS_INVALID || status == STATUS_LIMIT) {
+            log_error("trainer", "%s", err->text);
+            reader->faults++;
+            reader->bad_rows++;
+            more = true;
+            continue;
+        }
+        if (status != STATUS_OK)
+            return status;
+        if (more)
+            row_read(reader, &record);
+    }
+    if (reader->faults > SHOWN_FAULTS)
+        log_error("trainer", "%s: %zu more faults are not shown", reader->path, reader->faults - SHOWN_FAULTS);
+    if (reader->faults)
+        return error_set(err, STATUS_INVALID,
+                         "%s: %zu faults in %zu rows, so nothing was trained: correct or remove the rows, or widen the "
+                         "schema's ranges",
+                         reader->path, reader->faults, reader->bad_rows);
+    return STATUS_OK;
+}
+
+static bool column_has_values(const struct table *table, size_t column)
+{
+    for (size_t row = 0; row < table->row_count; row++)
+        if (table_row(table, row)[column].code != CELL_MISSING)
+            return true;
+    return false;
+}
+
+/* Is there something to learn from? */
+static enum status table_check(const struct table *table, const char *path, struct error *err)
+{
+    const struct schema *schema = table->schema;
+    if (table->row_count == 0)
+        return error_set(err, STATUS_INVALID, "%s: there are no rows below the header: nothing to train on", path);
+    size_t negatives = table->row_count - table->positive_count;
+    if (table->positive_count == 0 || negatives == 0) {
+        struct span only = schema->target_values[negatives == 0];
+        return error_set(err, STATUS_INVALID, "%s: every row's %s is \"%.*s\": training needs rows of both classes",
+                         path, schema->target_name, (int)only.bytes, only.data);
+    }
+    for (size_t c = 0; c < schema->column_count; c++)
+        if (!column_has_values(table, c))
+            return error_set(err, STATUS_INVALID,
+                             "%s: column \"%s\" has no value in any row: fill it, or take it out of the schema", path,
+                             schema->columns[c].name);
+    return STATUS_OK;
+}
+
+/* The bytes that were hashed are the bytes that are read: a file of the memory's own that csv_new can take. */
+static FILE *memory_file(struct span bytes)
+{
+    int fd = memfd_create("table", MFD_CLOEXEC);
+    for (size_t done = 0; fd >= 0 && done < bytes.bytes;) {
+        ssize_t written = write(fd, bytes.data + done, bytes.bytes - done);
+        if (written < 0 && errno != EINTR) {
+            close(fd);
+            return NULL;
+        }
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "r") : NULL;
+}
+
+static enum status reader_run(struct reader *reader, struct span bytes, struct error *err)
+{
+    FILE *file = memory_file(bytes);
+    if (!file)
+        return file_error(err, errno, "read", reader->path);
+    struct csv *csv = csv_new(file, reader->path);
+    enum status status = header_read(reader, csv, err);
+    if (status == STATUS_OK)
+        status = rows_read(reader, csv, err);
+    if (status == STATUS_OK)
+        status = table_check(reader->table, reader->path, err);
+    csv_free(csv);
+    fclose(file);
+    free(reader->fields);
+    return status;
+}
+
+enum status table_read(const char *path, const struct schema *schema, struct table *out, struct error *err)
+{
+    struct buffer file = {0};
+    if (schema->target_count != 2 || !schema->target_name)
+        return error_set(err, STATUS_UNSUPPORTED, "the schema's target has %zu values: training needs exactly two",
+                         schema->target_count);
+    enum status status = file_read(path, max_file_bytes, &file, err);
+    if (status != STATUS_OK) {
+        buffer_free(&file);
+        return status;
+    }
+    struct table table = {.schema = schema};
+    struct reader reader = {.path = path, .schema = schema, .table = &table};
+    sha256_hex(buffer_span(&file), table.sha256);
+    status = reader_run(&reader, buffer_span(&file), err);
+    buffer_free(&file);
+    if (status == STATUS_OK)
+        *out = table;
+    else
+        table_free(&table);
+    return status;
+}
+
+void table_free(struct table *table)
+{
+    free(table->cells);
+    free(table->labels);
+    *table = (struct table){0};
+}
