@@ -1,6 +1,6 @@
-/* Writing a linear model as one ONNX file that onnxruntime, mlflow.onnx and pipeline.h read: doubles throughout; numbers by
- * IsNaN + Where, Sub, Div; texts by Equal/Where-free label encoding as docs/MODELS.md says; MatMul, Add, Sigmoid;
- * outputs `label` and `probabilities` [N, 2]. */
+/* Writing a linear model as one ONNX file that onnxruntime, mlflow.onnx and pipeline.h read: doubles throughout;
+ * numbers by IsNaN + Where, Sub, Div; texts by Equal/Where-free label encoding as docs/MODELS.md says; MatMul, Add,
+ * Sigmoid; outputs `label` and `probabilities` [N, 2]. */
 #ifndef PIPELINE_ONNX_WRITE_H
 #define PIPELINE_ONNX_WRITE_H
 
@@ -14,8 +14,8 @@ struct fitted_column {
     double median, mean, scale;    /* numbers: imputed value, then (x - mean) / scale */
     const struct span *categories; /* nominal: sorted; one weight each */
     size_t category_count;
-    size_t mode;                   /* nominal: index of the imputed category */
-    const double *weights;         /* 1 (number) or category_count weights */
+    size_t mode;           /* nominal: index of the imputed category */
+    const double *weights; /* 1 (number) or category_count weights */
 };
 
 struct model_property {

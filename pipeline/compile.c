@@ -1,0 +1,357 @@
+/* The symbolic walk: names → values, node by node, from the inputs (bound to the schema's columns by name) to the label
+ * and the probabilities. Called by pipeline_load, at load only. Nodes that neither output needs are left out, so an
+ * operator that nobody asks for is no reason to refuse. Must refuse, by operator and node name, whatever it cannot
+ * follow exactly. */
+#include "pipeline/compile.h"
+
+#include <stdlib.h>
+
+#include "pipeline/operators.h"
+
+enum { NODE_MAX_INPUTS = 4096 };
+
+/* Names of tensors, hashed once. */
+struct name_table {
+    struct span *names;
+    uint32_t *slots; /* 0 free, else id + 1 */
+    size_t slot_count, count;
+};
+
+struct compiler {
+    const struct onnx_graph *graph;
+    size_t column_count;
+    struct expr_pool *pool;
+    struct name_table names;
+    struct value *values; /* by name id */
+    bool *needed;
+    struct error *err;
+};
+
+static size_t name_slot(const struct name_table *table, struct span name)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t b = 0; b < name.bytes; b++)
+        hash = (hash ^ (unsigned char)name.data[b]) * 1099511628211u;
+    size_t slot = (hash ^ hash >> 32) & (table->slot_count - 1);
+    while (table->slots[slot] && !span_equal(table->names[table->slots[slot] - 1], name))
+        slot = (slot + 1) & (table->slot_count - 1);
+    return slot;
+}
+
+/* −1 if no tensor has that name. */
+static int64_t name_find(const struct name_table *table, struct span name)
+{
+    return (int64_t)table->slots[name_slot(table, name)] - 1;
+}
+
+static enum status name_define(struct compiler *compiler, struct span name)
+{
+    struct name_table *table = &compiler->names;
+    size_t slot = name_slot(table, name);
+    if (table->slots[slot])
+        return error_set(compiler->err, STATUS_INVALID, "the tensor '%.100s' is made twice: export the model again",
+                         name.data);
+    table->names[table->count++] = name;
+    table->slots[slot] = (uint32_t)table->count;
+    return STATUS_OK;
+}
+
+static enum status names_define(struct compiler *compiler)
+{
+    const struct onnx_graph *graph = compiler->graph;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < graph->input_count && !status; i++)
+        status = name_define(compiler, graph->inputs[i].name);
+    for (size_t i = 0; i < graph->initializer_count && !status; i++)
+        status = name_define(compiler, graph->initializers[i].name);
+    for (size_t n = 0; n < graph->node_count && !status; n++)
+        for (size_t o = 0; o < graph->nodes[n].output_count && !status; o++)
+            if (graph->nodes[n].outputs[o].bytes)
+                status = name_define(compiler, graph->nodes[n].outputs[o]);
+    return status;
+}
+
+static void compiler_init(struct compiler *compiler)
+{
+    const struct onnx_graph *graph = compiler->graph;
+    size_t most = graph->input_count + graph->initializer_count;
+    for (size_t n = 0; n < graph->node_count; n++)
+        most += graph->nodes[n].output_count;
+    size_t slots = 16;
+    while (slots < 2 * most)
+        slots *= 2;
+    compiler->names =
+        (struct name_table){mem_zeroed(most, sizeof(struct span)), mem_zeroed(slots, sizeof(uint32_t)), slots, 0};
+    compiler->values = mem_zeroed(most, sizeof *compiler->values);
+    compiler->needed = mem_zeroed(most, sizeof *compiler->needed);
+}
+
+static void compiler_clear(struct compiler *compiler)
+{
+    free(compiler->names.names);
+    free(compiler->names.slots);
+    free(compiler->values);
+    free(compiler->needed);
+}
+
+static const struct value *compiler_value(const struct compiler *compiler, struct span name)
+{
+    int64_t id = name_find(&compiler->names, name);
+    return id < 0 || compiler->values[id].kind == VALUE_NONE ? NULL : &compiler->values[id];
+}
+
+static int64_t input_column(const struct compiler *compiler, struct span name)
+{
+    for (size_t c = 0; c < compiler->column_count; c++)
+        if (span_equal(span_of(compiler->pool->columns[c].name), name))
+            return (int64_t)c;
+    return -1;
+}
+
+/* All inputs that the schema lacks, in one message. */
+static enum status inputs_present(const struct compiler *compiler)
+{
+    struct buffer missing = {0};
+    for (size_t i = 0; i < compiler->graph->input_count; i++) {
+        struct span name = compiler->graph->inputs[i].name;
+        if (input_column(compiler, name) < 0 && missing.bytes < 300)
+            buffer_printf(&missing, "%s%.60s", missing.bytes ? ", " : "", name.data);
+    }
+    if (missing.bytes == 0)
+        return STATUS_OK;
+    enum status status =
+        error_set(compiler->err, STATUS_NOT_FOUND,
+                  "the model needs columns that the schema lacks: %.*s: train with this schema's columns",
+                  (int)missing.bytes, missing.data);
+    buffer_free(&missing);
+    return status;
+}
+
+/* One tensor per column: [N, 1] or [N]. */
+static enum status input_bind(struct compiler *compiler, const struct onnx_value *input)
+{
+    int64_t index = input_column(compiler, input->name);
+    const struct column *column = &compiler->pool->columns[index];
+    bool text = column->kind == COLUMN_NOMINAL;
+    if (!input->is_tensor || (text ? input->dtype != DTYPE_TEXT : !dtype_is_real(input->dtype)))
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "the model's input %s takes %s, but the column is %s: retrain, or correct the schema",
+                         column->name, input->is_tensor ? dtype_name(input->dtype) : "no tensor",
+                         text ? "text" : "a number (float or double)");
+    bool flat =
+        !input->has_shape || (input->rank == 2 && (input->dims[1] == 1 || input->dims[1] == -1)) || input->rank == 1;
+    if (!flat || (input->has_shape && input->dims[0] > 1))
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "the model's input %s is not [N, 1]: export with one input for each column", column->name);
+    uint32_t *cells = expr_pool_take(compiler->pool, 1, sizeof *cells);
+    cells[0] = expr_input(compiler->pool, (uint32_t)index, input->dtype);
+    size_t rank = input->has_shape ? input->rank : 2;
+    compiler->values[name_find(&compiler->names, input->name)] = (struct value){.kind = VALUE_TENSOR,
+                                                                                .dtype = input->dtype,
+                                                                                .rows = true,
+                                                                                .rank = rank,
+                                                                                .dims = {1, 1},
+                                                                                .count = 1,
+                                                                                .cells = cells};
+    return STATUS_OK;
+}
+
+static void initializer_bind(struct compiler *compiler, const struct onnx_tensor *tensor)
+{
+    struct value *value = &compiler->values[name_find(&compiler->names, tensor->name)];
+    *value = (struct value){.kind = VALUE_TENSOR, .dtype = tensor->dtype, .rank = tensor->rank, .count = tensor->count};
+    for (size_t d = 0; d < tensor->rank; d++)
+        value->dims[d] = (size_t)tensor->dims[d];
+    uint32_t *cells = expr_pool_take(compiler->pool, tensor->count, sizeof *cells);
+    value->cells = cells;
+    for (size_t c = 0; c < tensor->count && !compiler->pool->overflow; c++)
+        cells[c] = tensor->texts ? expr_text(compiler->pool, tensor->texts[c])
+                                 : expr_number(compiler->pool, tensor->dtype, tensor->numbers[c]);
+}
+
+/* The outputs that say the label and the probabilities. */
+static enum status outputs_find(const struct compiler *compiler, const struct onnx_value **label,
+                                const struct onnx_value **probabilities)
+{
+    for (size_t o = compiler->graph->output_count; o-- > 0;) {
+        const struct onnx_value *output = &compiler->graph->outputs[o];
+        bool names_class = output->is_tensor && (output->dtype == DTYPE_TEXT || dtype_is_whole(output->dtype));
+        *(names_class ? label : probabilities) = output;
+    }
+    if (!*label || !*probabilities)
+        return error_set(
+            compiler->err, STATUS_UNSUPPORTED,
+            "the model's outputs must be a label and the probabilities of its classes: export a classifier");
+    return STATUS_OK;
+}
+
+static void name_need(struct compiler *compiler, struct span name)
+{
+    int64_t id = name_find(&compiler->names, name);
+    if (id >= 0)
+        compiler->needed[id] = true;
+}
+
+static bool node_needed(const struct compiler *compiler, const struct onnx_node *node)
+{
+    for (size_t o = 0; o < node->output_count; o++) {
+        int64_t id = node->outputs[o].bytes ? name_find(&compiler->names, node->outputs[o]) : -1;
+        if (id >= 0 && compiler->needed[id])
+            return true;
+    }
+    return false;
+}
+
+/* Nodes stand in the order of their making, so one pass from the end finds all that an output needs. */
+static void nodes_need(struct compiler *compiler)
+{
+    for (size_t n = compiler->graph->node_count; n-- > 0;) {
+        const struct onnx_node *node = &compiler->graph->nodes[n];
+        if (node_needed(compiler, node))
+            for (size_t i = 0; i < node->input_count; i++)
+                name_need(compiler, node->inputs[i]);
+    }
+}
+
+static enum status node_check(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row)
+{
+    if (!(node->ml ? compiler->graph->opset_ml : compiler->graph->opset))
+        return error_set(compiler->err, STATUS_INVALID, "the file does not import the operator set %s",
+                         node->ml ? "ai.onnx.ml" : "ai.onnx");
+    if (node->input_count < row->inputs_min || node->input_count > row->inputs_max ||
+        node->input_count > NODE_MAX_INPUTS || node->output_count < 1 || node->output_count > row->outputs_max)
+        return error_set(compiler->err, STATUS_UNSUPPORTED, "%zu inputs and %zu outputs", node->input_count,
+                         node->output_count);
+    for (size_t a = 0; a < node->attribute_count; a++) {
+        const char *name = node->attributes[a].name, *at = row->attributes;
+        size_t length = strlen(name);
+        while (at && (strncmp(at, name, length) != 0 || at[length] != '|')) {
+            at = strchr(at, '|');
+            at = at ? at + 1 : NULL;
+        }
+        if (!at || length == 0)
+            return error_set(compiler->err, STATUS_UNSUPPORTED, "attribute '%.60s' is not supported (docs/MODELS.md)",
+                             name);
+    }
+    return STATUS_OK;
+}
+
+static enum status node_inputs(struct compiler *compiler, const struct onnx_node *node, const struct value **inputs)
+{
+    for (size_t i = 0; i < node->input_count; i++) {
+        inputs[i] = compiler_value(compiler, node->inputs[i]);
+        if (!inputs[i])
+            return error_set(compiler->err, STATUS_INVALID,
+                             "reads '%.60s', which nothing before it makes: export the model again",
+                             node->inputs[i].data);
+    }
+    return STATUS_OK;
+}
+
+static enum status node_run(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
+                            const struct value **inputs)
+{
+    struct value outputs[2] = {{0}};
+    struct operation operation = {.pool = compiler->pool,
+                                  .node = node,
+                                  .inputs = inputs,
+                                  .input_count = node->input_count,
+                                  .outputs = outputs,
+                                  .output_count = node->output_count,
+                                  .opset = node->ml ? compiler->graph->opset_ml : compiler->graph->opset,
+                                  .err = compiler->err};
+    enum status status = row->compile(&operation);
+    if (!status && compiler->pool->overflow)
+        status = error_set(compiler->err, STATUS_LIMIT, "the graph is too large or too deep to compile");
+    for (size_t o = 0; o < node->output_count && !status; o++)
+        if (node->outputs[o].bytes)
+            compiler->values[name_find(&compiler->names, node->outputs[o])] = outputs[o];
+    return status;
+}
+
+static enum status node_compile(struct compiler *compiler, const struct onnx_node *node)
+{
+    const struct operator_row *row = operator_find(node);
+    if (!row)
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "operator %s%s%s (node '%.60s') is not supported: see docs/MODELS.md", node->domain,
+                         *node->domain ? "." : "", node->op, node->name);
+    const struct value **inputs = mem_zeroed(node->input_count, sizeof *inputs);
+    enum status status = node_check(compiler, node, row);
+    if (!status)
+        status = node_inputs(compiler, node, inputs);
+    if (!status)
+        status = node_run(compiler, node, row, inputs);
+    free(inputs);
+    return status ? error_prefix(compiler->err, "operator %s (node '%.60s')", node->op, node->name) : STATUS_OK;
+}
+
+static enum status compiler_walk(struct compiler *compiler)
+{
+    const struct onnx_graph *graph = compiler->graph;
+    enum status status = inputs_present(compiler);
+    for (size_t i = 0; i < graph->input_count && !status; i++)
+        status = input_bind(compiler, &graph->inputs[i]);
+    for (size_t i = 0; i < graph->initializer_count && !status; i++)
+        if (compiler->needed[name_find(&compiler->names, graph->initializers[i].name)])
+            initializer_bind(compiler, &graph->initializers[i]);
+    if (!status && compiler->pool->overflow)
+        return error_set(compiler->err, STATUS_LIMIT, "the model holds more than %d constants", EXPR_MAX);
+    for (size_t n = 0; n < graph->node_count && !status; n++)
+        if (node_needed(compiler, &graph->nodes[n]))
+            status = node_compile(compiler, &graph->nodes[n]);
+    return status;
+}
+
+/* The probabilities' columns must be the scores that the label is chosen by, or their sigmoids, class by class. */
+static bool class_agrees(const struct expr_pool *pool, uint32_t score, uint32_t probability)
+{
+    if (score == probability)
+        return true;
+    const struct expr *expr = expr_at(pool, probability);
+    if (expr->op == EXPR_DIV)
+        return class_agrees(pool, score, expr->a);
+    return expr->op == EXPR_SIGMOID && expr->a == score;
+}
+
+static enum status compiler_result(struct compiler *compiler, const struct onnx_value *label,
+                                   const struct onnx_value *probabilities, struct compiled *out)
+{
+    const struct value *chosen = compiler_value(compiler, label->name);
+    const struct value *shares = compiler_value(compiler, probabilities->name);
+    if (!chosen || chosen->kind != VALUE_CLASS || chosen->count != CLASS_COUNT)
+        return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the class of the larger score",
+                         label->name.data);
+    if (!shares || shares->kind == VALUE_CLASS || !shares->rows || shares->count != CLASS_COUNT)
+        return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the probabilities of two classes",
+                         probabilities->name.data);
+    for (size_t k = 0; k < CLASS_COUNT; k++) {
+        if (!class_agrees(compiler->pool, chosen->cells[k], shares->cells[k]))
+            return error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "the label is not chosen by the probabilities' own scores");
+        out->probabilities[k] = shares->cells[k];
+    }
+    out->labels = *chosen->labels;
+    return STATUS_OK;
+}
+
+enum status compile_graph(const struct onnx_graph *graph, size_t column_count, struct expr_pool *pool,
+                          struct compiled *out, struct error *err)
+{
+    struct compiler compiler = {.graph = graph, .column_count = column_count, .pool = pool, .err = err};
+    compiler_init(&compiler);
+    const struct onnx_value *label = NULL, *probabilities = NULL;
+    enum status status = names_define(&compiler);
+    if (!status)
+        status = outputs_find(&compiler, &label, &probabilities);
+    if (!status) {
+        name_need(&compiler, label->name);
+        name_need(&compiler, probabilities->name);
+        nodes_need(&compiler);
+        status = compiler_walk(&compiler);
+    }
+    if (!status)
+        status = compiler_result(&compiler, label, probabilities, out);
+    compiler_clear(&compiler);
+    return status;
+}

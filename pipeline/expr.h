@@ -1,0 +1,129 @@
+/* Scalar expressions: what one element of a tensor is, for one row, as a function of that row's cells.
+ *
+ * The compiler walks the graph and turns each tensor into a list of these; constants are folded on the way. The pool
+ * owns all; an expression is an index into it. Building is single-threaded; a built pool is read-only and safe to
+ * share. */
+#ifndef PIPELINE_EXPR_H
+#define PIPELINE_EXPR_H
+
+#include "base/memory.h"
+#include "base/row.h"
+#include "base/status.h"
+#include "pipeline/onnx_read.h"
+
+enum { EXPR_MAX = 1 << 20, EXPR_MAX_DEPTH = 200, EXPR_MAX_KEYS = 4096 };
+enum { EXPR_NO_COLUMN = -1, EXPR_MANY_COLUMNS = -2 };
+
+enum expr_op {
+    EXPR_NUMBER, /* number */
+    EXPR_TEXT,   /* text */
+    EXPR_INPUT,  /* the cell of `column`: NaN or "" where missing */
+    EXPR_IS_NAN, /* bool */
+    EXPR_WHERE,  /* a ? b : c */
+    EXPR_ADD,    /* a + b, and so on: float operands give a float result */
+    EXPR_SUB,
+    EXPR_MUL,
+    EXPR_DIV,
+    EXPR_CAST, /* a as dtype */
+    EXPR_ABS,
+    EXPR_ENCODE,   /* map: key → value */
+    EXPR_INDICATE, /* 1 where a is the key (`text` or `number`), else 0 */
+    EXPR_SIGMOID,
+    EXPR_LINEAR, /* terms */
+};
+
+/* LabelEncoder's table. */
+struct expr_map {
+    size_t count;
+    const struct span *text_keys; /* NULL: number_keys */
+    const double *number_keys;
+    const struct span *text_values; /* NULL: number_values */
+    const double *number_values;
+    struct span text_default;
+    double number_default;
+};
+
+struct expr_term {
+    uint32_t expr;
+    double weight;
+};
+
+/* Sum of weight × expr in this order, plus bias. */
+struct expr_terms {
+    size_t count;
+    const struct expr_term *terms;
+};
+
+struct expr {
+    uint8_t op;    /* enum expr_op */
+    uint8_t dtype; /* enum dtype of the result */
+    uint16_t depth;
+    int32_t column; /* the one it depends on, EXPR_NO_COLUMN (a constant), or EXPR_MANY_COLUMNS */
+    uint32_t cost;  /* steps to evaluate, without sharing; saturates */
+    uint32_t a, b, c;
+    union {
+        double number; /* NUMBER; INDICATE of a number; LINEAR's bias */
+        struct span text;
+    };
+    union {
+        const struct expr_map *map;
+        const struct expr_terms *terms;
+    };
+};
+
+struct expr_pool {
+    struct expr *exprs;
+    size_t count, capacity;
+    struct arena arena; /* maps, terms, copied texts */
+    size_t arena_bytes;
+    const struct column *columns;
+    enum status overflow; /* STATUS_LIMIT once a bound above was passed: checked after each operator */
+};
+
+struct scalar {
+    double number;
+    struct span text;
+};
+
+void expr_pool_free(struct expr_pool *pool);
+void *expr_pool_take(struct expr_pool *pool, size_t count, size_t size); /* zeroed, lives with the pool */
+struct span expr_pool_text(struct expr_pool *pool, struct span text);    /* a copy, NUL-terminated */
+
+static inline const struct expr *expr_at(const struct expr_pool *pool, uint32_t id)
+{
+    return &pool->exprs[id];
+}
+
+uint32_t expr_number(struct expr_pool *pool, enum dtype dtype, double number);
+uint32_t expr_text(struct expr_pool *pool, struct span text); /* copies */
+uint32_t expr_input(struct expr_pool *pool, uint32_t column, enum dtype dtype);
+uint32_t expr_unary(struct expr_pool *pool, enum expr_op op, enum dtype dtype,
+                    uint32_t a); /* IS_NAN, CAST, ABS, SIGMOID */
+uint32_t expr_arithmetic(struct expr_pool *pool, enum expr_op op, enum dtype dtype, uint32_t a, uint32_t b);
+uint32_t expr_where(struct expr_pool *pool, uint32_t condition, uint32_t then, uint32_t otherwise);
+uint32_t expr_encode(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map);
+uint32_t expr_indicate(struct expr_pool *pool, uint32_t a, struct span text, double number);
+uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr_terms *terms, double bias);
+
+/* A text that no key equals: what an unknown category is, whatever it reads. Cells carry it with CELL_OTHER. */
+extern const char EXPR_UNKNOWN[1];
+
+/* The value for one row (cells in schema order). No allocation; recursion is bounded by EXPR_MAX_DEPTH. */
+struct scalar expr_evaluate(const struct expr_pool *pool, uint32_t id, const struct cell *cells);
+
+/* Evaluates many expressions on one row, each shared part once: for folding at load. */
+struct expr_memo {
+    struct scalar *values;
+    uint32_t *stamps, stamp;
+};
+void expr_memo_init(struct expr_memo *memo, const struct expr_pool *pool);
+void expr_memo_clear(struct expr_memo *memo);
+void expr_memo_next_row(struct expr_memo *memo);
+struct scalar expr_evaluate_memo(const struct expr_pool *pool, struct expr_memo *memo, uint32_t id,
+                                 const struct cell *cells);
+
+/* 1 / (1 + e^−z) without overflow. */
+double expr_sigmoid(double z);
+float expr_sigmoid_float(float z);
+
+#endif

@@ -1,0 +1,32 @@
+/* A linear model as a flat program: one term for each column, from a table (nominals) or a formula (numbers). */
+#ifndef PIPELINE_LINEAR_H
+#define PIPELINE_LINEAR_H
+
+#include "pipeline/compile.h"
+#include "pipeline/pipeline.h"
+
+enum { LINEAR_MAX_TERMS = 1024 };
+
+struct linear;
+
+/* Folds the probability of class `positive`. Borrows the pool and its columns, which must outlive it.
+ * STATUS_UNSUPPORTED: not a logistic regression over single columns. Free with linear_free. */
+MUST_USE enum status linear_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                                 size_t column_count, struct linear **out, struct error *err);
+void linear_free(struct linear *linear);
+
+size_t linear_term_count(const struct linear *linear);
+uint32_t linear_term_column(const struct linear *linear, size_t term);
+/* All terms of one row, in the order they are summed in; terms has linear_term_count elements. */
+void linear_terms(const struct linear *linear, const struct cell *cells, double *terms);
+
+/* Makes reasons possible: the reference row's terms. Copies them. At load only. */
+void linear_set_reference(struct linear *linear, const double *terms);
+
+/* pipeline_score's contract. */
+void linear_score(const struct linear *linear, const struct cell *cells, size_t row_count, uint32_t top_reasons,
+                  struct score *scores, struct reason *reasons);
+bool linear_has_reference(const struct linear *linear);
+size_t linear_bytes(const struct linear *linear);
+
+#endif

@@ -1,0 +1,335 @@
+/* Expressions → struct linear: groups the features of a logistic regression by the column they come from, and folds
+ * imputation, scaling, one-hot and weight of each column into one term. Called by pipeline_load, at load only.
+ *
+ * A nominal column's term is a function of a text, so it is evaluated for every text that schema or model knows, for
+ * the missing one and for one that nobody knows: exact by construction, whatever operators made it. */
+#include "pipeline/linear_program.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { FOLD_MAX_WORK = 1 << 26, MIXED_MAX_COST = 4096 };
+
+/* The features of one column, with their weights. */
+struct column_parts {
+    uint32_t column;
+    struct expr_terms parts;
+};
+
+struct fold {
+    const struct expr_pool *pool;
+    struct linear *linear;
+    struct expr_memo memo;
+    struct cell *cells; /* one row, all missing but the column at work */
+    bool *seen;         /* expressions already searched for keys */
+    struct known_text *known;
+    size_t known_count, known_capacity;
+    struct error *err;
+};
+
+static void *linear_take(struct linear *linear, size_t count, size_t size)
+{
+    size_t bytes = count * size;
+    void *block = arena_take(&linear->arena, bytes);
+    memset(block, 0, bytes);
+    linear->bytes += bytes;
+    return block;
+}
+
+/* The raw score behind a probability; *normalised if it is divided by the sum of both. NULL: another form. */
+static const struct expr *link_match(const struct expr_pool *pool, uint32_t probability, bool *normalised)
+{
+    const struct expr *share = expr_at(pool, probability);
+    *normalised = share->op == EXPR_DIV;
+    if (*normalised) {
+        const struct expr *sum = expr_at(pool, share->b);
+        if (sum->op != EXPR_ADD || (sum->a != share->a && sum->b != share->a))
+            return NULL;
+        uint32_t other = sum->a == share->a ? sum->b : sum->a;
+        if (expr_at(pool, other)->op != EXPR_SIGMOID)
+            return NULL;
+        share = expr_at(pool, share->a);
+    }
+    if (share->op != EXPR_SIGMOID || expr_at(pool, share->a)->op != EXPR_LINEAR)
+        return NULL;
+    return expr_at(pool, share->a);
+}
+
+/* In the normalised form the other score must be this one negated, term by term: then one margin says both. */
+static bool scores_opposed(const struct expr *a, const struct expr *b)
+{
+    if (a->op != EXPR_LINEAR || b->op != EXPR_LINEAR || a->terms->count != b->terms->count || a->number != -b->number)
+        return false;
+    for (size_t t = 0; t < a->terms->count; t++)
+        if (a->terms->terms[t].expr != b->terms->terms[t].expr ||
+            a->terms->terms[t].weight != -b->terms->terms[t].weight)
+            return false;
+    return true;
+}
+
+static const struct expr *score_find(const struct fold *fold, const struct compiled *compiled, size_t positive)
+{
+    bool normalised = false, other_normalised = false;
+    const struct expr *score = link_match(fold->pool, compiled->probabilities[positive], &normalised);
+    const struct expr *other = link_match(fold->pool, compiled->probabilities[1 - positive], &other_normalised);
+    if (!score || !other || normalised != other_normalised || (normalised && !scores_opposed(score, other)))
+        return NULL;
+    fold->linear->normalised = normalised;
+    fold->linear->dtype = (enum dtype)score->dtype;
+    return score;
+}
+
+static double parts_value(struct fold *fold, const struct expr_terms *parts)
+{
+    double sum = 0;
+    expr_memo_next_row(&fold->memo);
+    for (size_t p = 0; p < parts->count; p++)
+        sum += parts->terms[p].weight *
+               expr_evaluate_memo(fold->pool, &fold->memo, parts->terms[p].expr, fold->cells).number;
+    return sum;
+}
+
+/* Under "x is not missing": what a choice on isnan(x) comes down to. */
+static const struct expr *expr_present(const struct expr_pool *pool, const struct expr *expr)
+{
+    while (expr->op == EXPR_WHERE) {
+        const struct expr *condition = expr_at(pool, expr->a);
+        if (condition->op != EXPR_IS_NAN || expr_at(pool, condition->a)->op != EXPR_INPUT)
+            break;
+        expr = expr_at(pool, expr->c);
+    }
+    return expr;
+}
+
+/* (x − offset) × or / factor, in one type throughout; false for anything else. */
+static bool formula_match(const struct expr_pool *pool, const struct expr *expr, struct formula_term *out)
+{
+    *out = (struct formula_term){.dtype = (enum dtype)expr->dtype, .factor = 1};
+    expr = expr_present(pool, expr);
+    if ((expr->op == EXPR_DIV || expr->op == EXPR_MUL) && expr_at(pool, expr->b)->op == EXPR_NUMBER) {
+        out->multiply = expr->op == EXPR_MUL;
+        out->factor = expr_at(pool, expr->b)->number;
+        expr = expr_present(pool, expr_at(pool, expr->a));
+    }
+    if (expr->op == EXPR_SUB && expr_at(pool, expr->b)->op == EXPR_NUMBER) {
+        out->offset = expr_at(pool, expr->b)->number;
+        expr = expr_present(pool, expr_at(pool, expr->a));
+    }
+    return expr->op == EXPR_INPUT && expr->dtype == out->dtype;
+}
+
+static enum status fold_mixed(struct fold *fold, const struct column_parts *column, uint32_t position)
+{
+    uint32_t cost = 0;
+    for (size_t p = 0; p < column->parts.count; p++)
+        if (__builtin_add_overflow(cost, expr_at(fold->pool, column->parts.terms[p].expr)->cost, &cost) ||
+            cost > MIXED_MAX_COST)
+            return error_set(fold->err, STATUS_LIMIT, "column %s: its features take too many steps to compute",
+                             fold->pool->columns[column->column].name);
+    fold->linear->mixed[fold->linear->mixed_count++] =
+        (struct mixed_term){.column = column->column, .position = position, .parts = column->parts};
+    return STATUS_OK;
+}
+
+static enum status fold_number(struct fold *fold, const struct column_parts *column, uint32_t position)
+{
+    struct linear *linear = fold->linear;
+    struct formula_term formula;
+    if (column->parts.count != 1 ||
+        !formula_match(fold->pool, expr_at(fold->pool, column->parts.terms[0].expr), &formula))
+        return fold_mixed(fold, column, position);
+    formula.column = column->column;
+    formula.position = position;
+    formula.weight = column->parts.terms[0].weight;
+    formula.missing = parts_value(fold, &column->parts); /* the row's cells are all missing */
+    if (formula.dtype == DTYPE_DOUBLE && !formula.multiply)
+        linear->numbers[linear->number_count++] = (struct number_term){column->column, position,       formula.offset,
+                                                                       formula.factor, formula.weight, formula.missing};
+    else
+        linear->formulas[linear->formula_count++] = formula;
+    return STATUS_OK;
+}
+
+static void known_add(struct fold *fold, struct span text)
+{
+    if (fold->known_count == fold->known_capacity) {
+        fold->known_capacity = fold->known_capacity ? 2 * fold->known_capacity : 64;
+        fold->known = mem_resize(fold->known, fold->known_capacity, sizeof *fold->known);
+    }
+    fold->known[fold->known_count++] = (struct known_text){.text = text};
+}
+
+/* Every text that an expression compares with. Recursion is bounded by EXPR_MAX_DEPTH. */
+static void keys_collect(struct fold *fold, uint32_t id)
+{
+    const struct expr *expr = expr_at(fold->pool, id);
+    if (fold->seen[id] || expr->op == EXPR_NUMBER || expr->op == EXPR_TEXT || expr->op == EXPR_INPUT)
+        return;
+    fold->seen[id] = true;
+    if (expr->op == EXPR_LINEAR)
+        return; /* its column would not be a text's */
+    if (expr->op == EXPR_ENCODE && expr->map->text_keys)
+        for (size_t k = 0; k < expr->map->count; k++)
+            known_add(fold, expr->map->text_keys[k]);
+    if (expr->op == EXPR_INDICATE && expr_at(fold->pool, expr->a)->dtype == DTYPE_TEXT)
+        known_add(fold, expr->text);
+    keys_collect(fold, expr->a);
+    if (expr->op == EXPR_WHERE || (expr->op >= EXPR_ADD && expr->op <= EXPR_DIV))
+        keys_collect(fold, expr->b);
+    if (expr->op == EXPR_WHERE)
+        keys_collect(fold, expr->c);
+}
+
+static int known_order(const void *a, const void *b)
+{
+    return text_order(((const struct known_text *)a)->text, ((const struct known_text *)b)->text);
+}
+
+static void known_gather(struct fold *fold, const struct column_parts *column)
+{
+    fold->known_count = 0;
+    known_add(fold, SPAN_LITERAL(""));
+    for (size_t p = 0; p < column->parts.count; p++)
+        keys_collect(fold, column->parts.terms[p].expr);
+    qsort(fold->known, fold->known_count, sizeof *fold->known, known_order);
+    size_t kept = 1;
+    for (size_t k = 1; k < fold->known_count; k++)
+        if (text_order(fold->known[k].text, fold->known[kept - 1].text) != 0)
+            fold->known[kept++] = fold->known[k];
+    fold->known_count = kept;
+}
+
+static double text_value(struct fold *fold, const struct column_parts *column, const char *text, size_t bytes)
+{
+    fold->cells[column->column] = (struct cell){.text = text, .text_bytes = (uint32_t)bytes, .code = CELL_OTHER};
+    return parts_value(fold, &column->parts);
+}
+
+static enum status fold_table(struct fold *fold, const struct column_parts *column, uint32_t position)
+{
+    const struct column *schema = &fold->pool->columns[column->column];
+    known_gather(fold, column);
+    if ((fold->known_count + schema->value_count + 2) * column->parts.count > FOLD_MAX_WORK)
+        return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
+                         fold->known_count);
+    double *values = linear_take(fold->linear, schema->value_count + 2, sizeof *values);
+    values[0] = text_value(fold, column, EXPR_UNKNOWN, sizeof EXPR_UNKNOWN);
+    values[1] = text_value(fold, column, "", 0);
+    for (size_t v = 0; v < schema->value_count; v++)
+        values[v + 2] = text_value(fold, column, schema->values[v].data, schema->values[v].bytes);
+    struct known_text *known = linear_take(fold->linear, fold->known_count, sizeof *known);
+    for (size_t k = 0; k < fold->known_count; k++)
+        known[k] = (struct known_text){fold->known[k].text,
+                                       text_value(fold, column, fold->known[k].text.data, fold->known[k].text.bytes)};
+    fold->cells[column->column] = cell_missing(schema);
+    fold->linear->tables[fold->linear->table_count++] =
+        (struct table_term){column->column, position, values, known, fold->known_count};
+    return STATUS_OK;
+}
+
+/* Sorts the score's features by column, columns in the order of their first feature. Constants go to the intercept. */
+static enum status parts_gather(struct fold *fold, const struct expr *score, struct column_parts *columns,
+                                size_t *count)
+{
+    size_t *slots = mem_zeroed(fold->linear->column_count, sizeof *slots); /* 0: none yet, else position + 1 */
+    size_t *sizes = mem_zeroed(fold->linear->column_count, sizeof *sizes);
+    enum status status = STATUS_OK;
+    fold->linear->intercept = score->number;
+    for (size_t t = 0; t < score->terms->count && !status; t++) {
+        const struct expr *feature = expr_at(fold->pool, score->terms->terms[t].expr);
+        if (feature->column >= 0)
+            sizes[feature->column]++;
+        else if (feature->column == EXPR_MANY_COLUMNS || feature->op != EXPR_NUMBER)
+            status = error_set(fold->err, STATUS_UNSUPPORTED,
+                               "feature %zu of the model mixes columns: only features of one "
+                               "column each are supported",
+                               t);
+        else
+            fold->linear->intercept += score->terms->terms[t].weight * feature->number;
+    }
+    for (size_t t = 0; t < score->terms->count && !status; t++) {
+        int32_t column = expr_at(fold->pool, score->terms->terms[t].expr)->column;
+        if (column < 0)
+            continue;
+        if (!slots[column]) {
+            columns[*count].column = (uint32_t)column;
+            columns[*count].parts.terms = linear_take(fold->linear, sizes[column], sizeof(struct expr_term));
+            slots[column] = ++*count;
+        }
+        struct expr_terms *parts = &columns[slots[column] - 1].parts;
+        memcpy((struct expr_term *)parts->terms + parts->count++, &score->terms->terms[t], sizeof(struct expr_term));
+    }
+    free(slots);
+    free(sizes);
+    return status;
+}
+
+static int column_order(const void *a, const void *b)
+{
+    uint32_t left = ((const struct column_position *)a)->column, right = ((const struct column_position *)b)->column;
+    return (left > right) - (left < right);
+}
+
+static enum status fold_columns(struct fold *fold, const struct column_parts *columns, size_t count)
+{
+    struct linear *linear = fold->linear;
+    if (count > LINEAR_MAX_TERMS)
+        return error_set(fold->err, STATUS_LIMIT, "the model uses %zu columns, more than %d", count, LINEAR_MAX_TERMS);
+    linear->numbers = linear_take(linear, count, sizeof *linear->numbers);
+    linear->formulas = linear_take(linear, count, sizeof *linear->formulas);
+    linear->tables = linear_take(linear, count, sizeof *linear->tables);
+    linear->mixed = linear_take(linear, count, sizeof *linear->mixed);
+    linear->columns = linear_take(linear, count, sizeof *linear->columns);
+    linear->by_column = linear_take(linear, count, sizeof *linear->by_column);
+    linear->term_count = count;
+    for (size_t c = 0; c < count; c++) {
+        bool text = fold->pool->columns[columns[c].column].kind == COLUMN_NOMINAL;
+        linear->columns[c] = columns[c].column;
+        linear->by_column[c] = (struct column_position){columns[c].column, (uint32_t)c};
+        enum status status = (text ? fold_table : fold_number)(fold, &columns[c], (uint32_t)c);
+        if (status)
+            return status;
+    }
+    qsort(linear->by_column, count, sizeof *linear->by_column, column_order);
+    return STATUS_OK;
+}
+
+static enum status fold_run(struct fold *fold, const struct compiled *compiled, size_t positive)
+{
+    const struct expr *score = score_find(fold, compiled, positive);
+    if (!score)
+        return error_set(fold->err, STATUS_UNSUPPORTED,
+                         "the model's probabilities are not the sigmoid of a linear score: see docs/MODELS.md");
+    struct column_parts *columns = mem_zeroed(fold->linear->column_count, sizeof *columns);
+    size_t count = 0;
+    enum status status = parts_gather(fold, score, columns, &count);
+    if (!status)
+        status = fold_columns(fold, columns, count);
+    free(columns);
+    return status;
+}
+
+enum status linear_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                        size_t column_count, struct linear **out, struct error *err)
+{
+    struct linear *linear = mem_zeroed(1, sizeof *linear);
+    linear->pool = pool;
+    linear->column_count = column_count;
+    linear->bytes = sizeof *linear;
+    struct fold fold = {.pool = pool, .linear = linear, .err = err};
+    expr_memo_init(&fold.memo, pool);
+    fold.cells = mem_zeroed(column_count, sizeof *fold.cells);
+    fold.seen = mem_zeroed(pool->count, sizeof *fold.seen);
+    for (size_t c = 0; c < column_count; c++)
+        fold.cells[c] = cell_missing(&pool->columns[c]);
+    enum status status = fold_run(&fold, compiled, positive);
+    expr_memo_clear(&fold.memo);
+    free(fold.cells);
+    free(fold.seen);
+    free(fold.known);
+    if (status)
+        linear_free(linear);
+    else
+        *out = linear;
+    return status;
+}

@@ -1,0 +1,70 @@
+/* The body of struct linear, shared by who folds it (linear_fold.c) and who runs it (linear.c). Nobody else includes
+ * this. */
+#ifndef PIPELINE_LINEAR_PROGRAM_H
+#define PIPELINE_LINEAR_PROGRAM_H
+
+#include "pipeline/linear.h"
+
+/* weight × ((x − offset) / divisor) in double: our trainer's form, and the hot loop. */
+struct number_term {
+    uint32_t column, position; /* position in the order of summation */
+    double offset, divisor, weight;
+    double missing; /* the term of a missing cell */
+};
+
+/* The same in the forms other exporters write. */
+struct formula_term {
+    uint32_t column, position;
+    enum dtype dtype; /* FLOAT: rounded to float at each step */
+    bool multiply;    /* (x − offset) × factor, else / factor */
+    double offset, factor, weight, missing;
+};
+
+struct known_text {
+    struct span text;
+    double value;
+};
+
+/* A nominal column: every text the schema or the model knows has its value. */
+struct table_term {
+    uint32_t column, position;
+    const double *values;           /* [code + 2]: unknown text, missing, then the schema's values */
+    const struct known_text *known; /* sorted by text_order: what CELL_OTHER may still be */
+    size_t known_count;
+};
+
+/* What fits none of the above: evaluated expression by expression. Slow, exact. */
+struct mixed_term {
+    uint32_t column, position;
+    struct expr_terms parts;
+};
+
+struct column_position {
+    uint32_t column, position;
+};
+
+struct linear {
+    const struct expr_pool *pool;
+    struct arena arena;
+    size_t bytes, column_count; /* columns of a row */
+    struct number_term *numbers;
+    struct formula_term *formulas;
+    struct table_term *tables;
+    struct mixed_term *mixed;
+    size_t number_count, formula_count, table_count, mixed_count, term_count;
+    uint32_t *columns;                 /* by position */
+    struct column_position *by_column; /* in schema order */
+    double intercept, base;
+    double *reference; /* by position; NULL: no reasons */
+    enum dtype dtype;  /* of the raw score */
+    bool normalised;   /* σ(z) / (σ(−z) + σ(z)) */
+};
+
+static inline int text_order(struct span a, struct span b)
+{
+    size_t shorter = a.bytes < b.bytes ? a.bytes : b.bytes;
+    int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
+    return order ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* What a model file says about itself under metadata_props: threshold, reference row, golden rows (docs/MODELS.md). */
+#ifndef PIPELINE_METADATA_H
+#define PIPELINE_METADATA_H
+
+#include "pipeline/linear.h"
+
+/* A number from 0 to 1. */
+MUST_USE enum status metadata_threshold(const char *text, double *out, struct error *err);
+
+/* Turns on reasons. Every column the model uses must have its reference. */
+MUST_USE enum status metadata_reference(const char *json, const struct column *columns, size_t column_count,
+                                        struct linear *linear, struct error *err);
+
+/* Scores the golden rows and compares: STATUS_INVALID names the row and both probabilities. */
+MUST_USE enum status metadata_golden(const char *json, const struct column *columns, size_t column_count,
+                                     const struct linear *linear, struct error *err);
+
+#endif

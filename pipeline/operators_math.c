@@ -1,0 +1,221 @@
+/* Elementwise operators with ONNX's broadcasting, and the matrix product. Called during the walk (compile.c), at load
+ * only. Must keep the graph's element types: float stays float, so that rounding is the file's own. */
+#include "pipeline/operators.h"
+
+#include <string.h>
+
+static enum status broadcast_fault(struct operation *operation)
+{
+    return operation_unsupported(operation, "operands of these shapes");
+}
+
+/* The shape that `count` operands broadcast to. A batch axis meets only batch axes and constants' ones. */
+static enum status broadcast_shape(struct operation *operation, size_t count, struct value *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct value *operand = operation->inputs[i];
+        if (operand->kind != VALUE_TENSOR)
+            return operation_unsupported(operation, "a class or map as operand");
+        out->rows |= operand->rows;
+        if (out->rank < operand->rank)
+            out->rank = operand->rank;
+    }
+    for (size_t d = 0; d < out->rank; d++)
+        out->dims[d] = 1;
+    for (size_t i = 0; i < count; i++) {
+        const struct value *operand = operation->inputs[i];
+        size_t shift = out->rank - operand->rank;
+        if (out->rows && (operand->rows ? shift != 0 : shift == 0 && operand->dims[0] != 1))
+            return broadcast_fault(operation);
+        for (size_t d = 0; d < operand->rank; d++) {
+            size_t *dim = &out->dims[d + shift];
+            if (operand->dims[d] != *dim && operand->dims[d] != 1 && *dim != 1)
+                return broadcast_fault(operation);
+            if (operand->dims[d] != 1)
+                *dim = operand->dims[d];
+        }
+    }
+    return STATUS_OK;
+}
+
+/* The operand's cell that stands at `flat` of the output. */
+static uint32_t broadcast_cell(const struct value *operand, const struct value *out, size_t flat)
+{
+    size_t at = 0, stride = 1, shift = out->rank - operand->rank;
+    for (size_t d = out->rank; d-- > shift;) {
+        size_t dim = operand->dims[d - shift];
+        if (dim != 1)
+            at += flat % out->dims[d] * stride;
+        stride *= dim;
+        flat /= out->dims[d];
+    }
+    return operand->cells[at];
+}
+
+static enum status same_real(struct operation *operation, const struct value *a, const struct value *b)
+{
+    if (a->dtype != b->dtype)
+        return operation_invalid(operation, "operands of different types");
+    return dtype_is_real(a->dtype) ? STATUS_OK : operation_unsupported(operation, dtype_name(a->dtype));
+}
+
+enum status compile_arithmetic(struct operation *operation)
+{
+    static const struct {
+        const char *name;
+        enum expr_op op;
+    } OPS[] = {{"Add", EXPR_ADD}, {"Sub", EXPR_SUB}, {"Mul", EXPR_MUL}, {"Div", EXPR_DIV}};
+    const struct value *a = operation->inputs[0], *b = operation->inputs[1];
+    struct value shape = {0};
+    enum status status = same_real(operation, a, b);
+    if (!status)
+        status = broadcast_shape(operation, 2, &shape);
+    if (status)
+        return status;
+    enum expr_op op = EXPR_ADD;
+    for (size_t o = 0; o < 4; o++)
+        if (!strcmp(OPS[o].name, operation->node->op))
+            op = OPS[o].op;
+    uint32_t *cells = operation_output(operation, a->dtype, shape.rows, shape.rank, shape.dims);
+    const struct value *out = &operation->outputs[0];
+    for (size_t c = 0; c < out->count && !operation->pool->overflow; c++)
+        cells[c] = expr_arithmetic(operation->pool, op, a->dtype, broadcast_cell(a, out, c), broadcast_cell(b, out, c));
+    return STATUS_OK;
+}
+
+enum status compile_where(struct operation *operation)
+{
+    const struct value *condition = operation->inputs[0], *then = operation->inputs[1], *other = operation->inputs[2];
+    struct value shape = {0};
+    enum status status = broadcast_shape(operation, 3, &shape);
+    if (status)
+        return status;
+    if (condition->dtype != DTYPE_BOOL || then->dtype != other->dtype)
+        return operation_invalid(operation, "operands of different types");
+    uint32_t *cells = operation_output(operation, then->dtype, shape.rows, shape.rank, shape.dims);
+    const struct value *out = &operation->outputs[0];
+    for (size_t c = 0; c < out->count && !operation->pool->overflow; c++)
+        cells[c] = expr_where(operation->pool, broadcast_cell(condition, out, c), broadcast_cell(then, out, c),
+                              broadcast_cell(other, out, c));
+    return STATUS_OK;
+}
+
+static enum status compile_unary(struct operation *operation, enum expr_op op, enum dtype dtype)
+{
+    const struct value *input = operation->inputs[0];
+    uint32_t *cells = operation_output(operation, dtype, input->rows, input->rank, input->dims);
+    for (size_t c = 0; c < input->count && !operation->pool->overflow; c++)
+        cells[c] = expr_unary(operation->pool, op, dtype, input->cells[c]);
+    operation->outputs[0].labels = input->labels;
+    return STATUS_OK;
+}
+
+static enum status compile_real_unary(struct operation *operation, enum expr_op op, enum dtype dtype)
+{
+    const struct value *input = operation->inputs[0];
+    if (input->kind != VALUE_TENSOR || !dtype_is_real(input->dtype))
+        return operation_unsupported(operation, dtype_name(input->dtype));
+    return compile_unary(operation, op, dtype ? dtype : input->dtype);
+}
+
+enum status compile_is_nan(struct operation *operation)
+{
+    return compile_real_unary(operation, EXPR_IS_NAN, DTYPE_BOOL);
+}
+
+enum status compile_sigmoid(struct operation *operation)
+{
+    return compile_real_unary(operation, EXPR_SIGMOID, DTYPE_NONE);
+}
+
+enum status compile_abs(struct operation *operation)
+{
+    return compile_real_unary(operation, EXPR_ABS, DTYPE_NONE);
+}
+
+enum status compile_cast(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    int64_t to = 0;
+    enum status status = operation_int(operation, "to", 0, &to);
+    if (status)
+        return status;
+    enum dtype dtype = (enum dtype)to;
+    bool known = dtype_is_real(dtype) || dtype_is_whole(dtype) || dtype == DTYPE_BOOL || dtype == DTYPE_TEXT;
+    bool same = input->dtype == dtype;
+    bool text = input->dtype == DTYPE_TEXT || dtype == DTYPE_TEXT;
+    bool truncates = dtype_is_real(input->dtype) && dtype_is_whole(dtype);
+    if (input->kind == VALUE_CLASS && !text && !(dtype == DTYPE_BOOL)) {
+        operation->outputs[0] = *input; /* labels that are whole numbers: the same in every type of number */
+        operation->outputs[0].dtype = dtype;
+        return STATUS_OK;
+    }
+    if (!known || (!same && (text || truncates)) || (!same && input->kind != VALUE_TENSOR))
+        return operation_unsupported(operation, "a cast between these types");
+    return input->kind == VALUE_TENSOR ? compile_unary(operation, EXPR_CAST, dtype) : compile_identity(operation);
+}
+
+/* The axes of a reduction: an input since version 13, an attribute before. */
+static enum status reduce_axis(struct operation *operation, size_t rank, size_t *out)
+{
+    const struct onnx_attribute *attribute = onnx_attribute_find(operation->node, "axes");
+    const struct value *input = operation->input_count > 1 ? operation->inputs[1] : NULL;
+    int64_t axis = 0;
+    if (attribute && attribute->type == ATTRIBUTE_INTS && attribute->count == 1 && !input) {
+        axis = attribute->ints[0];
+    } else if (input && input->count == 1 && dtype_is_whole(input->dtype)) {
+        enum status status = operation_constants(operation, input, "axes that are not constant");
+        if (status)
+            return status;
+        axis = (int64_t)operation_constant(operation, input, 0);
+    } else {
+        return operation_unsupported(operation, "a reduction over other than one axis");
+    }
+    return operation_axis(operation, axis, rank, out);
+}
+
+enum status compile_reduce_sum(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    size_t axis = 0;
+    int64_t keep = 1;
+    enum status status = reduce_axis(operation, input->rank, &axis);
+    if (!status)
+        status = operation_int(operation, "keepdims", 1, &keep);
+    if (status)
+        return status;
+    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || axis != 1 || !dtype_is_real(input->dtype) ||
+        input->count == 0)
+        return operation_unsupported(operation, "a sum over other than a row");
+    uint32_t *cells = operation_output(operation, input->dtype, true, keep ? 2 : 1, (size_t[]){1, 1});
+    cells[0] = input->cells[0];
+    for (size_t c = 1; c < input->count && !operation->pool->overflow; c++)
+        cells[0] = expr_arithmetic(operation->pool, EXPR_ADD, input->dtype, cells[0], input->cells[c]);
+    return STATUS_OK;
+}
+
+/* rows [N, F] × constants [F, K] */
+enum status compile_matmul(struct operation *operation)
+{
+    const struct value *rows = operation->inputs[0], *weights = operation->inputs[1];
+    if (rows->kind != VALUE_TENSOR || !rows->rows || rows->rank != 2 || weights->rank != 2)
+        return operation_unsupported(operation, "other than rows times a constant matrix");
+    enum status status = operation_constants(operation, weights, "other than rows times a constant matrix");
+    if (!status)
+        status = same_real(operation, rows, weights);
+    if (status)
+        return status;
+    size_t features = rows->dims[1], targets = weights->dims[1];
+    if (weights->dims[0] != features)
+        return operation_invalid(operation, "operands whose shapes do not fit");
+    uint32_t *cells = operation_output(operation, rows->dtype, true, 2, (size_t[]){1, targets});
+    for (size_t k = 0; k < operation->outputs[0].count && !operation->pool->overflow; k++) {
+        struct expr_terms *sum = expr_pool_take(operation->pool, 1, sizeof *sum);
+        struct expr_term *terms = expr_pool_take(operation->pool, features, sizeof *terms);
+        *sum = (struct expr_terms){features, terms};
+        for (size_t f = 0; f < features; f++)
+            terms[f] = (struct expr_term){rows->cells[f], operation_constant(operation, weights, f * targets + k)};
+        cells[k] = expr_linear(operation->pool, rows->dtype, sum, 0);
+    }
+    return STATUS_OK;
+}

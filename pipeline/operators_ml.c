@@ -1,0 +1,308 @@
+/* The operators of ai.onnx.ml that prepare features and classify, as onnxruntime computes them. Called during the walk
+ * (compile.c), at load only. Their attributes are floats; what onnxruntime rounds to float is rounded here. */
+#include "pipeline/operators.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static struct span *pool_texts(struct operation *operation, const struct onnx_attribute *attribute)
+{
+    struct span *texts = expr_pool_take(operation->pool, attribute->count, sizeof *texts);
+    for (size_t t = 0; t < attribute->count; t++)
+        texts[t] = expr_pool_text(operation->pool, attribute->texts[t]);
+    return texts;
+}
+
+static double *pool_numbers(struct operation *operation, const struct onnx_attribute *attribute)
+{
+    double *numbers = expr_pool_take(operation->pool, attribute->count, sizeof *numbers);
+    for (size_t n = 0; n < attribute->count; n++)
+        numbers[n] = attribute->type == ATTRIBUTE_INTS ? (double)attribute->ints[n] : (double)attribute->floats[n];
+    return numbers;
+}
+
+/* An attribute of that list type, or NULL. */
+static const struct onnx_attribute *list_attribute(struct operation *operation, const char *name,
+                                                   enum attribute_type type)
+{
+    const struct onnx_attribute *attribute = onnx_attribute_find(operation->node, name);
+    return attribute && attribute->type == type && attribute->count ? attribute : NULL;
+}
+
+static enum status encoder_keys(struct operation *operation, const struct value *input, struct expr_map *map)
+{
+    const struct onnx_attribute *texts = list_attribute(operation, "keys_strings", ATTRIBUTE_TEXTS);
+    const struct onnx_attribute *ints = list_attribute(operation, "keys_int64s", ATTRIBUTE_INTS);
+    if ((texts && ints) || (!texts && !ints))
+        return operation_unsupported(operation, "keys that are neither texts nor whole numbers");
+    if (texts ? input->dtype != DTYPE_TEXT : input->dtype != DTYPE_INT64)
+        return operation_invalid(operation, "keys of another type than the input");
+    map->count = texts ? texts->count : ints->count;
+    if (map->count > EXPR_MAX_KEYS)
+        return error_set(operation->err, STATUS_LIMIT, "more than %d keys", EXPR_MAX_KEYS);
+    if (texts)
+        map->text_keys = pool_texts(operation, texts);
+    else
+        map->number_keys = pool_numbers(operation, ints);
+    for (size_t k = 0; k < map->count; k++)
+        for (size_t other = 0; other < k; other++)
+            if (texts ? span_equal(map->text_keys[k], map->text_keys[other])
+                      : map->number_keys[k] == map->number_keys[other])
+                return operation_unsupported(operation, "a key that stands twice");
+    return STATUS_OK;
+}
+
+static enum status encoder_values(struct operation *operation, struct expr_map *map, enum dtype *dtype)
+{
+    const struct onnx_attribute *texts = list_attribute(operation, "values_strings", ATTRIBUTE_TEXTS);
+    const struct onnx_attribute *ints = list_attribute(operation, "values_int64s", ATTRIBUTE_INTS);
+    const struct onnx_attribute *floats = list_attribute(operation, "values_floats", ATTRIBUTE_FLOATS);
+    const struct onnx_attribute *values = texts ? texts : ints ? ints : floats;
+    if (!values || values->count != map->count || (texts && (ints || floats)) || (ints && floats))
+        return operation_invalid(operation, "values that do not match the keys");
+    *dtype = texts ? DTYPE_TEXT : ints ? DTYPE_INT64 : DTYPE_FLOAT;
+    if (texts)
+        map->text_values = pool_texts(operation, texts);
+    else
+        map->number_values = pool_numbers(operation, values);
+    const struct onnx_attribute *text = onnx_attribute_find(operation->node, "default_string");
+    const struct onnx_attribute *real = onnx_attribute_find(operation->node, "default_float");
+    int64_t whole = 0;
+    enum status status = operation_int(operation, "default_int64", -1, &whole);
+    if ((text && text->type != ATTRIBUTE_TEXT) || (real && real->type != ATTRIBUTE_FLOAT))
+        return operation_invalid(operation, "a default of another type");
+    map->text_default = text ? expr_pool_text(operation->pool, text->texts[0]) : SPAN_LITERAL("_Unused");
+    map->number_default = ints ? (double)whole : real ? (double)real->floats[0] : -0.0;
+    return status;
+}
+
+enum status compile_label_encoder(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    if (input->kind != VALUE_TENSOR)
+        return operation_unsupported(operation, "recoding of class labels");
+    struct expr_map *map = expr_pool_take(operation->pool, 1, sizeof *map);
+    enum dtype dtype = DTYPE_NONE;
+    enum status status = encoder_keys(operation, input, map);
+    if (!status)
+        status = encoder_values(operation, map, &dtype);
+    if (status)
+        return status;
+    uint32_t *cells = operation_output(operation, dtype, input->rows, input->rank, input->dims);
+    for (size_t c = 0; c < input->count && !operation->pool->overflow; c++)
+        cells[c] = expr_encode(operation->pool, dtype, input->cells[c], map);
+    return STATUS_OK;
+}
+
+/* Each element becomes one indicator for each category, on a new last axis. */
+enum status compile_one_hot_encoder(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    const struct onnx_attribute *texts = list_attribute(operation, "cats_strings", ATTRIBUTE_TEXTS);
+    const struct onnx_attribute *ints = list_attribute(operation, "cats_int64s", ATTRIBUTE_INTS);
+    int64_t zeros = 1;
+    enum status status = operation_int(operation, "zeros", 1, &zeros);
+    if (status)
+        return status;
+    if (zeros != 1)
+        return operation_unsupported(operation, "zeros other than 1 (unknown categories would be an error)");
+    if ((texts && ints) || (!texts && !ints) || input->rank == TENSOR_MAX_RANK || input->kind != VALUE_TENSOR)
+        return operation_unsupported(operation, "other than one list of categories");
+    if (texts ? input->dtype != DTYPE_TEXT : !dtype_is_whole(input->dtype))
+        return operation_unsupported(operation, "categories of another type than the input");
+    const struct onnx_attribute *categories = texts ? texts : ints;
+    if (categories->count > EXPR_MAX_KEYS)
+        return error_set(operation->err, STATUS_LIMIT, "more than %d categories", EXPR_MAX_KEYS);
+    const struct span *keys = texts ? pool_texts(operation, texts) : NULL;
+    size_t dims[TENSOR_MAX_RANK] = {0};
+    for (size_t d = 0; d < input->rank; d++)
+        dims[d] = input->dims[d];
+    dims[input->rank] = categories->count;
+    uint32_t *cells = operation_output(operation, DTYPE_FLOAT, input->rows, input->rank + 1, dims);
+    for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++) {
+        size_t k = c % categories->count;
+        cells[c] = expr_indicate(operation->pool, input->cells[c / categories->count], keys ? keys[k] : SPAN_NULL,
+                                 ints ? (double)ints->ints[k] : 0);
+    }
+    return STATUS_OK;
+}
+
+/* A list of floats with one element for each column of the rows, or one for all. */
+static enum status column_floats(struct operation *operation, const char *name, const struct value *input,
+                                 const struct onnx_attribute **out)
+{
+    const struct onnx_attribute *floats = list_attribute(operation, name, ATTRIBUTE_FLOATS);
+    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
+        return operation_unsupported(operation, "other than rows of numbers");
+    if (!floats || (floats->count != 1 && floats->count != input->count))
+        return operation_unsupported(operation, name);
+    *out = floats;
+    return STATUS_OK;
+}
+
+enum status compile_imputer(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    const struct onnx_attribute *fill = NULL;
+    const struct onnx_attribute *replaced = onnx_attribute_find(operation->node, "replaced_value_float");
+    enum status status = column_floats(operation, "imputed_value_floats", input, &fill);
+    if (status)
+        return status;
+    if (!replaced || replaced->type != ATTRIBUTE_FLOAT || !isnan(replaced->floats[0]))
+        return operation_unsupported(operation, "imputing of other than NaN");
+    struct expr_pool *pool = operation->pool;
+    uint32_t *cells = operation_output(operation, input->dtype, true, 2, input->dims);
+    for (size_t c = 0; c < input->count && !pool->overflow; c++) {
+        uint32_t missing = expr_unary(pool, EXPR_IS_NAN, DTYPE_BOOL, input->cells[c]);
+        uint32_t number = expr_number(pool, input->dtype, fill->floats[fill->count == 1 ? 0 : c]);
+        if (!pool->overflow)
+            cells[c] = expr_where(pool, missing, number, input->cells[c]);
+    }
+    return STATUS_OK;
+}
+
+/* (x − offset) × scale, in float */
+enum status compile_scaler(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    const struct onnx_attribute *offset = NULL, *scale = NULL;
+    enum status status = column_floats(operation, "offset", input, &offset);
+    if (!status)
+        status = column_floats(operation, "scale", input, &scale);
+    if (status)
+        return status;
+    if (input->dtype != DTYPE_FLOAT)
+        return operation_unsupported(operation, dtype_name(input->dtype));
+    struct expr_pool *pool = operation->pool;
+    uint32_t *cells = operation_output(operation, DTYPE_FLOAT, true, 2, input->dims);
+    for (size_t c = 0; c < input->count && !pool->overflow; c++) {
+        uint32_t from = expr_number(pool, DTYPE_FLOAT, offset->floats[offset->count == 1 ? 0 : c]);
+        uint32_t by = expr_number(pool, DTYPE_FLOAT, scale->floats[scale->count == 1 ? 0 : c]);
+        if (pool->overflow)
+            break;
+        uint32_t centred = expr_arithmetic(pool, EXPR_SUB, DTYPE_FLOAT, input->cells[c], from);
+        if (!pool->overflow)
+            cells[c] = expr_arithmetic(pool, EXPR_MUL, DTYPE_FLOAT, centred, by);
+    }
+    return STATUS_OK;
+}
+
+/* Class labels from attributes; *out stays NULL if the node has none. */
+static enum status label_attributes(struct operation *operation, const char *ints_name, const char *texts_name,
+                                    const struct class_labels **out)
+{
+    const struct onnx_attribute *ints = list_attribute(operation, ints_name, ATTRIBUTE_INTS);
+    const struct onnx_attribute *texts = list_attribute(operation, texts_name, ATTRIBUTE_TEXTS);
+    const struct onnx_attribute *labels = ints ? ints : texts;
+    if (!labels)
+        return STATUS_OK;
+    if ((ints && texts) || labels->count != CLASS_COUNT)
+        return operation_unsupported(operation, "more or fewer than two classes");
+    struct class_labels *named = expr_pool_take(operation->pool, 1, sizeof *named);
+    named->integers = ints != NULL;
+    named->count = CLASS_COUNT;
+    for (size_t l = 0; l < CLASS_COUNT; l++) {
+        char digits[32] = "";
+        if (ints)
+            snprintf(digits, sizeof digits, "%lld", (long long)ints->ints[l]);
+        named->texts[l] = expr_pool_text(operation->pool, ints ? span_of(digits) : texts->texts[l]);
+    }
+    *out = named;
+    return STATUS_OK;
+}
+
+static enum status classifier_check(struct operation *operation, const struct value *input,
+                                    const struct onnx_attribute *coefficients, const struct onnx_attribute *intercepts)
+{
+    const struct onnx_attribute *transform = onnx_attribute_find(operation->node, "post_transform");
+    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
+        return operation_unsupported(operation, "other than rows of numbers");
+    if (!transform || transform->type != ATTRIBUTE_TEXT || !span_equal(transform->texts[0], SPAN_LITERAL("LOGISTIC")))
+        return operation_unsupported(operation, "post_transform other than LOGISTIC");
+    if (!coefficients || coefficients->count != CLASS_COUNT * input->count || !intercepts ||
+        intercepts->count != CLASS_COUNT)
+        return operation_unsupported(operation,
+                                     "other than one row of coefficients and one intercept for each of two classes");
+    return STATUS_OK;
+}
+
+enum status compile_linear_classifier(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    const struct onnx_attribute *coefficients = list_attribute(operation, "coefficients", ATTRIBUTE_FLOATS);
+    const struct onnx_attribute *intercepts = list_attribute(operation, "intercepts", ATTRIBUTE_FLOATS);
+    const struct class_labels *labels = NULL;
+    enum status status = classifier_check(operation, input, coefficients, intercepts);
+    if (!status)
+        status = label_attributes(operation, "classlabels_ints", "classlabels_strings", &labels);
+    if (status)
+        return status;
+    if (!labels)
+        return operation_unsupported(operation, "no class labels");
+    struct expr_pool *pool = operation->pool;
+    uint32_t *probabilities = expr_pool_take(pool, CLASS_COUNT, sizeof *probabilities);
+    for (size_t k = 0; k < CLASS_COUNT && !pool->overflow; k++) {
+        struct expr_terms *sum = expr_pool_take(pool, 1, sizeof *sum);
+        struct expr_term *terms = expr_pool_take(pool, input->count, sizeof *terms);
+        *sum = (struct expr_terms){input->count, terms};
+        for (size_t f = 0; f < input->count; f++)
+            terms[f] = (struct expr_term){expr_unary(pool, EXPR_CAST, DTYPE_FLOAT, input->cells[f]),
+                                          (double)coefficients->floats[k * input->count + f]};
+        if (pool->overflow)
+            break;
+        uint32_t score = expr_linear(pool, DTYPE_FLOAT, sum, (double)intercepts->floats[k]);
+        if (!pool->overflow)
+            probabilities[k] = expr_unary(pool, EXPR_SIGMOID, DTYPE_FLOAT, score);
+    }
+    struct value scores = {.kind = VALUE_TENSOR,
+                           .dtype = DTYPE_FLOAT,
+                           .rows = true,
+                           .rank = 2,
+                           .dims = {1, CLASS_COUNT},
+                           .count = CLASS_COUNT,
+                           .cells = probabilities,
+                           .labels = labels};
+    operation->outputs[0] = scores;
+    operation->outputs[0].kind = VALUE_CLASS;
+    operation->outputs[0].dtype = labels->integers ? DTYPE_INT64 : DTYPE_TEXT;
+    operation->outputs[0].rank = 1;
+    if (operation->output_count > 1)
+        operation->outputs[1] = scores;
+    return STATUS_OK;
+}
+
+/* The elements at constant positions of the last axis. */
+enum status compile_array_feature_extractor(struct operation *operation)
+{
+    const struct value *data = operation->inputs[0], *positions = operation->inputs[1];
+    if (positions->kind == VALUE_CLASS && data->rank == 1)
+        return compile_class_label(operation, data, positions);
+    if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2)
+        return operation_unsupported(operation, "other than columns of rows");
+    enum status status = operation_constants(operation, positions, "positions that are not constant");
+    if (status)
+        return status;
+    uint32_t *cells = operation_output(operation, data->dtype, true, 2, (size_t[]){1, positions->count});
+    for (size_t c = 0; c < operation->outputs[0].count; c++) {
+        double at = operation_constant(operation, positions, c);
+        if (!(at >= 0 && at < (double)data->dims[1]))
+            return operation_invalid(operation, "a position beyond the data");
+        cells[c] = data->cells[(size_t)at];
+    }
+    return STATUS_OK;
+}
+
+enum status compile_zip_map(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    const struct class_labels *labels = input->labels;
+    enum status status = label_attributes(operation, "classlabels_int64s", "classlabels_strings", &labels);
+    if (status)
+        return status;
+    if (input->kind != VALUE_TENSOR || !input->rows || input->count != CLASS_COUNT || !labels)
+        return operation_unsupported(operation, "other than two probabilities with class labels");
+    operation->outputs[0] = *input;
+    operation->outputs[0].kind = VALUE_MAP;
+    operation->outputs[0].labels = labels;
+    return STATUS_OK;
+}
