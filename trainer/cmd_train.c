@@ -1,0 +1,174 @@
+/* trainer train: reads the table, validates, fits, exports, and registers or writes the file. Called by main on its
+ * only thread. Nothing is registered that did not converge, or that does not load back and reproduce its golden rows.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "trainer/commands.h"
+#include "trainer/export.h"
+#include "trainer/register.h"
+
+static int64_t now_ms(void)
+{
+    return clock_real_us(&clock_system) / 1000;
+}
+
+static void print_summary(const struct training *training)
+{
+    const struct validation *validation = training->validation;
+    const struct span *labels = training->table->schema->target_values;
+    static const char *const helps[METRIC_COUNT] = {
+#define METRIC_HELP(name, help) help,
+        METRIC_TABLE(METRIC_HELP)
+#undef METRIC_HELP
+    };
+    printf("%s on %zu rows, %zu of them %.*s; %zu-fold cross-validation:\n", training->recipe->kind,
+           training->table->row_count, training->table->positive_count, (int)labels[1].bytes, labels[1].data,
+           validation->fold_count);
+    printf("  %-10s %8s  always \"%.*s\"\n", "", "model", (int)labels[0].bytes, labels[0].data);
+    for (size_t m = 0; m < METRIC_COUNT; m++)
+        printf("  %-10s %8.3f  %10.3f   %s\n", metric_names[m], metric_value(&validation->metrics, m),
+               metric_value(&validation->baseline, m), helps[m]);
+    printf("threshold %g (%s)\n", validation->threshold,
+           isnan(training->recipe->threshold) ? "largest f1 of the cross-validation" : "given");
+}
+
+static void print_registered(const struct registry *registry, const struct destination *destination,
+                             const struct registered *registered)
+{
+    printf("run %s in experiment %s of %s\n", registered->run_id, destination->experiment, registry_root(registry));
+    printf("model %s version %s\n", destination->name, registered->version);
+    if (strcmp(registered->alias_holder, registered->version) == 0)
+        printf("alias %s -> version %s\n", destination->alias, registered->version);
+    else
+        printf("alias %s stays at version %s: `registry promote %s %s --alias %s` moves it\n", destination->alias,
+               registered->alias_holder, destination->name, registered->version, destination->alias);
+}
+
+static enum status deliver(const struct options *options, const struct training *training, struct error *err)
+{
+    struct registry *registry;
+    struct registered registered;
+    const struct destination destination = {.experiment = options_text(options, OPTION_EXPERIMENT),
+                                            .name = options_text(options, OPTION_MODEL_NAME),
+                                            .alias = options_text(options, OPTION_ALIAS),
+                                            .promote = options_flag(options, OPTION_PROMOTE)};
+    const char *path = options_text(options, OPTION_OUTPUT);
+    if (path) {
+        enum status written = file_write_atomic(path, training->file, err);
+        if (written == STATUS_OK)
+            printf("wrote %s\n", path);
+        return written;
+    }
+    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+    if (status != STATUS_OK)
+        return status;
+    status = register_training(registry, training, &destination, &registered, err);
+    if (status == STATUS_OK) {
+        print_registered(registry, &destination, &registered);
+        registered_clear(&registered);
+    }
+    registry_close(registry);
+    return status;
+}
+
+static enum status check_fit(const struct model *model, const struct validation *validation,
+                             const struct recipe *recipe, struct error *err)
+{
+    if (validation->unconverged)
+        log_warn("trainer",
+                 "%zu of %zu folds have no optimum of their own (too few rows, or classes that can be told "
+                 "apart without error): their figures are those of where the search stopped",
+                 validation->unconverged, validation->fold_count);
+    if (model->fit.converged)
+        return STATUS_OK;
+    if (model->fit.iterations >= recipe->max_iterations && recipe->penalised)
+        return error_set(err, STATUS_LIMIT,
+                         "no optimum within %u iterations: raise --param max_iter=", recipe->max_iterations);
+    return error_set(err, STATUS_INVALID,
+                     "no optimum found in %u iterations: a column tells the classes apart without error, so some "
+                     "coefficient would grow for ever; choose --model logistic-regression-l2%s",
+                     model->fit.iterations, recipe->penalised ? " with a smaller C" : "");
+}
+
+/* The fit to all rows, and what its delivery needs. */
+static enum status finish(const struct options *options, struct training *training, const uint32_t *rows,
+                          struct error *err)
+{
+    struct model model;
+    struct buffer file = {0};
+    enum status status = model_fit(training->table, rows, training->table->row_count, training->recipe, &model, err);
+    if (status != STATUS_OK)
+        return status;
+    training->model = &model;
+    status = check_fit(&model, training->validation, training->recipe, err);
+    if (status == STATUS_OK)
+        status = export_model(&model, training->table, training->validation, &file, err);
+    training->ended_ms = now_ms();
+    training->file = buffer_span(&file);
+    if (status == STATUS_OK) {
+        print_summary(training);
+        status = deliver(options, training, err);
+    }
+    model_clear(&model);
+    buffer_free(&file);
+    return status;
+}
+
+static enum status train_table(const struct options *options, const struct recipe *recipe, const char *path,
+                               const struct table *table, int64_t started_ms, struct error *err)
+{
+    struct validation validation;
+    enum status status = fold_validate(table, recipe, &validation, err);
+    if (status != STATUS_OK)
+        return error_prefix(err, "%s", path);
+    struct training training = {
+        .data_path = path, .table = table, .recipe = recipe, .validation = &validation, .started_ms = started_ms};
+    uint32_t *rows = mem_zeroed(table->row_count, sizeof *rows);
+    for (size_t r = 0; r < table->row_count; r++)
+        rows[r] = (uint32_t)r;
+    status = finish(options, &training, rows, err);
+    free(rows);
+    return status;
+}
+
+static enum status train(const struct options *options, const struct recipe *recipe, struct error *err)
+{
+    int64_t started_ms = now_ms();
+    struct schema *schema;
+    struct table table;
+    const char *path = options_argument(options, 0);
+    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
+    if (status != STATUS_OK)
+        return status;
+    status = table_read(path, schema, &table, err);
+    if (status == STATUS_OK) {
+        status = train_table(options, recipe, path, &table, started_ms, err);
+        table_free(&table);
+    }
+    schema_free(schema);
+    return status;
+}
+
+int command_train(const struct options *options)
+{
+    struct recipe recipe;
+    struct error err;
+    if (options_argument_count(options) != 1) {
+        log_error("trainer", "train takes one labelled CSV file: trainer train DATA --model logistic-regression-l2");
+        return 2;
+    }
+    if (recipe_read(options, &recipe, &err) != STATUS_OK) {
+        log_error("trainer", "%s", err.text);
+        return 2;
+    }
+    if (train(options, &recipe, &err) == STATUS_OK)
+        return 0;
+    log_error("trainer", "%s", err.text);
+    return 1;
+}

@@ -1,0 +1,9 @@
+/* Inside of trainer/: the program's subcommands. Each returns the exit status: 0 done, 1 failed, 2 usage. */
+#ifndef TRAINER_COMMANDS_H
+#define TRAINER_COMMANDS_H
+
+#include "base/options.h"
+
+int command_train(const struct options *options);
+
+#endif

@@ -1,0 +1,37 @@
+/* A trained model into the tracking store: run, version, alias. */
+#ifndef TRAINER_REGISTER_H
+#define TRAINER_REGISTER_H
+
+#include "registry/registry.h"
+#include "trainer/fold.h"
+
+/* What a run says of itself. Borrowed. */
+struct training {
+    const char *data_path;
+    const struct table *table;
+    const struct recipe *recipe;
+    const struct model *model;
+    const struct validation *validation;
+    struct span file; /* the model file's bytes */
+    int64_t started_ms, ended_ms;
+};
+
+/* Where it goes. Borrowed. */
+struct destination {
+    const char *experiment, *name, *alias;
+    bool promote; /* the alias moves even if another version has it */
+};
+
+/* What became of it; texts are the caller's: registered_clear. */
+struct registered {
+    char *run_id, *version;
+    char *alias_holder; /* version the alias points at now: this one, or an older one that kept it */
+};
+
+/* Logs the run, registers the next version, then sets the alias if nothing has it (or to promote). */
+MUST_USE enum status register_training(struct registry *registry, const struct training *training,
+                                       const struct destination *destination, struct registered *out,
+                                       struct error *err);
+void registered_clear(struct registered *registered);
+
+#endif
