@@ -57,7 +57,7 @@ static void draw_cell(const struct recipe *recipe, const struct draw *draw, stru
     struct cell cell =
         from->law == LAW_TABLE ? draw_from_table(from, random) : cell_number(draw_from_law(from, whole, random));
     for (size_t b = 0; b < draw->bound_count; b++) {
-        double most = cells[draw->bounds[b].column].number - draw->bounds[b].minus;
+        double most = cells[draw->bounds[b]].number;
         if (whole)
             most = floor(most);
         if (cell.number > most)

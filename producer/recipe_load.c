@@ -325,24 +325,20 @@ static double case_least(const struct draw_case *from)
     return least;
 }
 
-static enum status read_bound(struct loading *loading, const struct column *column, json_t *from,
-                              struct draw_bound *out, double *least)
+static enum status read_bound(struct loading *loading, const struct column *column, json_t *name, uint32_t *out,
+                              double *least)
 {
-    static const char *const known[] = {"column", "minus", NULL};
-    json_t *name = json_is_object(from) ? json_object_get(from, "column") : from;
-    out->minus = 0;
-    if (json_is_object(from) && (refuse_unknown_keys(loading, from, known) != STATUS_OK ||
-                                 read_number(loading, from, "minus", &out->minus) != STATUS_OK))
+    uint32_t bound;
+    if (read_earlier_column(loading, name, "at_most", &bound) != STATUS_OK)
         return loading->err->status;
-    if (read_earlier_column(loading, name, "at_most", &out->column) != STATUS_OK)
-        return loading->err->status;
-    if (loading->schema->columns[out->column].kind == COLUMN_NOMINAL || column->kind == COLUMN_NOMINAL)
+    if (loading->schema->columns[bound].kind == COLUMN_NOMINAL || column->kind == COLUMN_NOMINAL)
         return refuse(loading, "\"at_most\" is for numbers");
-    double most = find_draw(loading, out->column)->least - out->minus;
+    double most = find_draw(loading, bound)->least;
     *least = fmin(*least, is_whole(column) ? floor(most) : most);
     if (*least < column->low)
         return refuse(loading, "\"at_most\" %s could push it below the schema's range: raise that column's \"low\"",
-                      loading->schema->columns[out->column].name);
+                      loading->schema->columns[bound].name);
+    *out = bound;
     return STATUS_OK;
 }
 
@@ -355,7 +351,7 @@ static enum status read_bounds(struct loading *loading, const struct column *col
     if (!list)
         return STATUS_OK;
     size_t count = json_is_array(list) ? json_array_size(list) : 1;
-    struct draw_bound *bounds = arena_take(&loading->recipe->arena, count * sizeof *bounds + 1);
+    uint32_t *bounds = arena_take(&loading->recipe->arena, count * sizeof *bounds + 1);
     for (size_t i = 0; i < count; i++) {
         json_t *from = json_is_array(list) ? json_array_get(list, i) : list;
         if (read_bound(loading, column, from, &bounds[i], &out->least) != STATUS_OK)
@@ -399,7 +395,7 @@ static enum status check_rules(struct loading *loading)
         const struct draw *left = find_draw(loading, schema->rules[r].left);
         bool held = false;
         for (size_t b = 0; b < left->bound_count; b++)
-            held |= left->bounds[b].column == schema->rules[r].right && left->bounds[b].minus >= 0;
+            held |= left->bounds[b] == schema->rules[r].right;
         if (!held)
             return refuse(loading, "the schema's rule needs %s to have \"at_most\": \"%s\"",
                           schema->columns[schema->rules[r].left].name, schema->columns[schema->rules[r].right].name);

@@ -19,18 +19,12 @@ struct draw_case {
     double low, high;     /* laws: the number is rounded (whole columns), then held to this */
 };
 
-/* The column's number must not exceed another's, drawn earlier, less `minus`. */
-struct draw_bound {
-    uint32_t column;
-    double minus;
-};
-
 struct draw {
     uint32_t column;
     int32_t given; /* column that the cases' conditions are about, drawn earlier; -1: a single case without one */
     const struct draw_case *cases;
-    size_t case_count; /* the conditions cover every value: checked when loaded */
-    const struct draw_bound *bounds;
+    size_t case_count;      /* the conditions cover every value: checked when loaded */
+    const uint32_t *bounds; /* columns drawn earlier whose number must not be exceeded */
     size_t bound_count;
     double least; /* no number drawn here is below this */
 };
