@@ -29,8 +29,7 @@ struct sink_store {
     struct buffer topics, partitions, stored, next; /* array literals, reused */
 };
 
-enum status sink_store_new(const char *conninfo, const char *cluster_id, const char *group_id, struct sink_store **out,
-                           struct error *err)
+enum status sink_store_new(const char *conninfo, const char *group_id, struct sink_store **out, struct error *err)
 {
     /* libpq's own words may quote the string, password and all. */
     PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
@@ -41,7 +40,7 @@ enum status sink_store_new(const char *conninfo, const char *cluster_id, const c
     PQconninfoFree(parsed);
     struct sink_store *store = mem_zeroed(1, sizeof *store);
     store->conninfo = mem_text(conninfo);
-    store->cluster_id = mem_text(cluster_id);
+    store->cluster_id = mem_text("");
     store->group_id = mem_text(group_id);
     store->limit_us = DEFAULT_LIMIT_US;
     *out = store;
@@ -61,6 +60,12 @@ void sink_store_free(struct sink_store *store)
     free(store->cluster_id);
     free(store->group_id);
     free(store);
+}
+
+void sink_store_cluster(struct sink_store *store, const char *cluster_id)
+{
+    free(store->cluster_id);
+    store->cluster_id = mem_text(cluster_id);
 }
 
 void sink_store_limit(struct sink_store *store, int64_t limit_us)

@@ -32,9 +32,12 @@ struct sink_store;
 
 /* Connects nothing. `conninfo` "" leaves everything to libpq's own variables. STATUS_INVALID: it is no connection
  * string. */
-MUST_USE enum status sink_store_new(const char *conninfo, const char *cluster_id, const char *group_id,
-                                    struct sink_store **out, struct error *err);
+MUST_USE enum status sink_store_new(const char *conninfo, const char *group_id, struct sink_store **out,
+                                    struct error *err);
 void sink_store_free(struct sink_store *store);
+
+/* Whose offsets are meant; before any of them is read. */
+void sink_store_cluster(struct sink_store *store, const char *cluster_id);
 
 /* Every exchange ends within limit_us, connecting included; else it counts as the server being away. */
 void sink_store_limit(struct sink_store *store, int64_t limit_us);

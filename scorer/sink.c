@@ -1,0 +1,696 @@
+/* The sink loop: Kafka → batch → PostgreSQL. See sink.h.
+ *
+ * Started by run.c on a thread of its own; ends when stopped, when finished, or for good when the stored offsets and
+ * the topics do not belong together. What may block it: Kafka's poll (100 ms), looking up a log's ends (5 s each), one
+ * exchange with PostgreSQL (20 s); all far below max.poll.interval.ms, so it stays in the group.
+ *
+ * While PostgreSQL is away the loop gives its partitions an empty assignment and goes on polling. That holds the
+ * group's membership and serves rebalances, and nothing is fetched. Not pause: librdkafka 2.0 can lose its place there.
+ * When PostgreSQL is back, what was read is stored, and the partitions are assigned from the positions behind it, which
+ * is how they are assigned in the first place: assign() throws away what was fetched before. It never seeks. It must
+ * never store Kafka's own committed offsets as a start: they are commits for lag tools only. */
+#include "scorer/sink.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "kafka/client.h"
+#include "scorer/sink_batch.h"
+
+enum {
+    POLL_MS = 100,
+    LOOKUP_MS = 5000,
+    BATCH_BYTES = 8 * 1024 * 1024, /* flush when a batch's keys and values are so large */
+    BACKOFF_LEAST_US = 100 * 1000,
+    BACKOFF_MOST_US = 10 * 1000 * 1000,
+    STORE_LIMIT_US = 20 * 1000 * 1000, /* one exchange with PostgreSQL */
+    LEAVE_LIMIT_US = 5 * 1000 * 1000,  /* the same while others wait for us: rebalance, stop */
+    CLOSE_LIMIT_US = 5 * 1000 * 1000,  /* leaving the group */
+    COMMIT_EVERY_US = 1000 * 1000,
+    ASSIGN_RETRY_US = 1000 * 1000,
+};
+
+struct sink {
+    const struct settings *settings;
+    struct counters *counters;
+    char *group_id;
+    const char *topics[SINK_TOPIC_COUNT];
+    rd_kafka_t *consumer;
+    char *cluster_id;
+    struct sink_store *store;
+    struct sink_rows *rows;
+    struct sink_batch *batch;
+    rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
+    struct sink_header *headers;                     /* of the message at hand */
+    size_t header_capacity;
+    bool joined;                    /* the group has given us our share, which may be nothing */
+    bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
+    bool waiting;                   /* PostgreSQL is away, until retry_us at least */
+    enum status why;                /* of the wait */
+    int64_t waiting_us, backoff_us; /* since when, and for how long next */
+    int64_t retry_us;               /* while waiting or held: nothing is tried before */
+    int64_t first_us;               /* when the batch got its first record */
+    bool lag_stale;                 /* Kafka has not been told of what is stored */
+    int64_t committed_us;           /* when offsets were last committed to Kafka */
+    _Atomic bool stop, finish;
+};
+
+static int64_t now_us(void)
+{
+    return clock_steady_us(&clock_system);
+}
+
+/* --- PostgreSQL away and back --- */
+
+/* Nothing is fetched from here on, and what was fetched is forgotten. */
+static void hold(struct sink *sink)
+{
+    if (sink->held || !sink->joined)
+        return;
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    rd_kafka_resp_err_t code = rd_kafka_assign(sink->consumer, none);
+    rd_kafka_topic_partition_list_destroy(none);
+    if (code)
+        log_warn("sink", "could not stop fetching: %s", rd_kafka_err2str(code));
+    sink->held = true;
+}
+
+static void postgresql_failed(struct sink *sink, const struct error *err)
+{
+    counter_add(sink->counters, COUNTER_SINK_RETRIES, 1);
+    counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 0);
+    if (!sink->waiting || sink->why != err->status)
+        log_warn("sink", "%s; %zu records wait, trying again until it works", err->text,
+                 sink->batch ? sink_batch_count(sink->batch) : 0);
+    if (!sink->waiting)
+        sink->waiting_us = now_us();
+    sink->backoff_us = sink->waiting ? sink->backoff_us * 2 : BACKOFF_LEAST_US;
+    if (sink->backoff_us > BACKOFF_MOST_US)
+        sink->backoff_us = BACKOFF_MOST_US;
+    sink->waiting = true;
+    sink->why = err->status;
+    sink->retry_us = now_us() + sink->backoff_us;
+}
+
+static void postgresql_worked(struct sink *sink)
+{
+    counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 1);
+    if (sink->waiting)
+        log_info("sink", "PostgreSQL works again after %.1f s", (double)(now_us() - sink->waiting_us) / 1e6);
+    sink->waiting = false;
+}
+
+/* --- assignment --- */
+
+static struct error *stored_offset_error(struct sink *sink, const struct sink_partition *partition, int64_t low,
+                                         int64_t high, struct error *err)
+{
+    if (partition->stored > high)
+        error_set(err, STATUS_CONFLICT,
+                  "%s [%" PRId32 "] ends at %" PRId64 " but %" PRId64 " is stored for it: the topic was made anew; to "
+                  "read it from its start: DELETE FROM attrition.sink_offsets WHERE cluster_id = '%s' AND group_id = "
+                  "'%s' AND topic = '%s'",
+                  partition->topic_name, partition->id, high, partition->stored, sink->cluster_id, sink->group_id,
+                  partition->topic_name);
+    else
+        error_set(err, STATUS_CONFLICT,
+                  "%s [%" PRId32 "]: %" PRId64 " records were deleted by Kafka before they were stored (%" PRId64
+                  " is stored, the log begins at %" PRId64
+                  "); to go on without them: UPDATE attrition.sink_offsets SET "
+                  "next_offset = %" PRId64 " WHERE cluster_id = '%s' AND topic = '%s' AND partition = %" PRId32,
+                  partition->topic_name, partition->id, low - partition->stored, partition->stored, low, low,
+                  sink->cluster_id, partition->topic_name, partition->id);
+    return err;
+}
+
+/* Holds a stored offset against the log. STATUS_CONFLICT: they do not belong together. */
+static enum status check_stored(struct sink *sink, struct sink_partition *partition, struct error *err)
+{
+    int64_t low, high;
+    if (partition->checked || partition->stored == SINK_NO_OFFSET)
+        return STATUS_OK;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(sink->consumer, partition->topic_name, partition->id, &low, &high, LOOKUP_MS);
+    if (code)
+        return error_set(err, STATUS_UNAVAILABLE, "Kafka: looking up the ends of %s [%" PRId32 "]: %s",
+                         partition->topic_name, partition->id, rd_kafka_err2str(code));
+    if (partition->stored > high || partition->stored < low)
+        return stored_offset_error(sink, partition, low, high, err)->status;
+    partition->checked = true;
+    return STATUS_OK;
+}
+
+/* Assigns every partition from behind what is stored or read. All of the batch's `next` are known by now. */
+static enum status assign(struct sink *sink, struct error *err)
+{
+    struct sink_partition *partitions;
+    size_t count = sink_batch_partitions(sink->batch, &partitions);
+    for (size_t p = 0; p < count; p++)
+        if (check_stored(sink, &partitions[p], err))
+            return err->status;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t p = 0; p < count; p++)
+        rd_kafka_topic_partition_list_add(list, partitions[p].topic_name, partitions[p].id)->offset =
+            partitions[p].next == SINK_NO_OFFSET ? RD_KAFKA_OFFSET_BEGINNING : partitions[p].next;
+    rd_kafka_resp_err_t code = rd_kafka_assign(sink->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code)
+        return error_set(err, kafka_status(code), "Kafka: assigning %zu partitions: %s", count, rd_kafka_err2str(code));
+    sink->held = false;
+    return STATUS_OK;
+}
+
+static int topic_of(const struct sink *sink, const char *name)
+{
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        if (!strcmp(sink->topics[t], name))
+            return t;
+    return -1;
+}
+
+static void gained(struct sink *sink, const rd_kafka_topic_partition_list_t *list)
+{
+    sink_batch_clear(sink->batch);
+    for (int i = 0; i < list->cnt; i++) {
+        int topic = topic_of(sink, list->elems[i].topic);
+        if (topic >= 0)
+            sink_batch_assign(sink->batch, (enum sink_topic)topic, sink->topics[topic], list->elems[i].partition);
+    }
+    counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, (uint64_t)list->cnt);
+    sink->joined = true;
+    sink->held = false;
+    sink->retry_us = 0;
+    hold(sink); /* the loop assigns them once it has read where to start */
+}
+
+static void lost(struct sink *sink)
+{
+    struct error err;
+    if (!rd_kafka_assignment_lost(sink->consumer) && !sink->waiting && sink_batch_count(sink->batch)) {
+        sink_store_limit(sink->store, LEAVE_LIMIT_US);
+        if (sink_batch_write(sink->batch, &err))
+            log_info("sink", "partitions leave before their last records are stored: %s; they are read again",
+                     err.text);
+        sink_store_limit(sink->store, STORE_LIMIT_US);
+    }
+    sink_batch_clear(sink->batch);
+    counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, 0);
+    sink->joined = false;
+    sink->held = false;
+    rd_kafka_assign(sink->consumer, NULL);
+}
+
+/* Within a poll, on the sink's thread. */
+static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+                         void *opaque)
+{
+    struct sink *sink = opaque;
+    (void)consumer;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+        gained(sink, list);
+    else
+        lost(sink);
+}
+
+/* --- records --- */
+
+static int message_topic(struct sink *sink, const rd_kafka_message_t *message)
+{
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        if (sink->seen_topics[t] == message->rkt)
+            return t;
+    int topic = topic_of(sink, rd_kafka_topic_name(message->rkt));
+    if (topic >= 0)
+        sink->seen_topics[topic] = message->rkt;
+    return topic;
+}
+
+static size_t read_headers(struct sink *sink, const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(message, &headers))
+        return 0;
+    size_t count = rd_kafka_header_cnt(headers);
+    if (count > sink->header_capacity) {
+        sink->header_capacity = count;
+        sink->headers = mem_resize(sink->headers, count, sizeof *sink->headers);
+    }
+    for (size_t h = 0; h < count; h++) {
+        const void *value = NULL;
+        struct sink_header *header = &sink->headers[h];
+        rd_kafka_header_get_all(headers, h, &header->name, &value, &header->value.bytes);
+        header->value.data = value;
+    }
+    return count;
+}
+
+/* librdkafka hands out a pointer for an empty value, and none for null. */
+static struct span payload(const void *data, size_t bytes)
+{
+    return data ? (struct span){data, bytes} : SPAN_NULL;
+}
+
+static void release_message(void *origin)
+{
+    rd_kafka_message_destroy(origin);
+}
+
+static void take_record(struct sink *sink, rd_kafka_message_t *message)
+{
+    int topic = message_topic(sink, message);
+    struct sink_partition *partition =
+        topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    if (!partition || sink->held) { /* of an assignment that has ended: it is read again */
+        rd_kafka_message_destroy(message);
+        return;
+    }
+    struct sink_record record = {
+        .topic = (enum sink_topic)topic,
+        .topic_name = sink->topics[topic],
+        .partition = message->partition,
+        .offset = message->offset,
+        .key = payload(message->key, message->key_len),
+        .value = payload(message->payload, message->len),
+        .header_count = read_headers(sink, message),
+    };
+    record.headers = sink->headers;
+    if (!sink_batch_count(sink->batch))
+        sink->first_us = now_us();
+    sink_batch_add(sink->batch, partition, &record, message);
+}
+
+static void take_end(struct sink *sink, const rd_kafka_message_t *message)
+{
+    int topic = message_topic(sink, message);
+    struct sink_partition *partition =
+        topic < 0 || sink->held ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    if (partition && partition->next < message->offset)
+        partition->next = message->offset;
+}
+
+static enum status take_error(struct sink *sink, const rd_kafka_message_t *message, struct error *err)
+{
+    char fatal[256];
+    const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
+    switch (message->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        take_end(sink, message);
+        return STATUS_OK;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        rd_kafka_fatal_error(sink->consumer, fatal, sizeof fatal);
+        return error_set(err, STATUS_CONFLICT, "Kafka ended the sink's membership of group %s: %s", sink->group_id,
+                         fatal);
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        return error_set(err, STATUS_CONFLICT,
+                         "%s [%" PRId32 "]: the position of the sink is not in the log any more (%s); start it again "
+                         "to be told what is gone",
+                         topic, message->partition, rd_kafka_message_errstr(message));
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        return error_set(err, STATUS_DENIED,
+                         "Kafka denies %s%sgroup %s (%s); grant READ and DESCRIBE on the topics and READ on the group",
+                         topic, *topic ? " to " : "", sink->group_id, rd_kafka_message_errstr(message));
+    default:
+        log_warn("sink", "Kafka: %s; going on", rd_kafka_message_errstr(message));
+        return STATUS_OK;
+    }
+}
+
+static bool batch_full(const struct sink *sink)
+{
+    return sink_batch_count(sink->batch) >= (size_t)sink->settings->sink_rows ||
+           sink_batch_bytes(sink->batch) >= BATCH_BYTES;
+}
+
+static bool blocked(const struct sink *sink)
+{
+    return sink->waiting || (sink->joined && sink->held);
+}
+
+/* How long a poll may wait: not beyond what is due next. */
+static int poll_ms(const struct sink *sink)
+{
+    int64_t wait_us = POLL_MS * 1000, now = now_us();
+    if (blocked(sink))
+        wait_us = sink->retry_us - now;
+    else if (sink_batch_count(sink->batch))
+        wait_us = sink->first_us + sink->settings->sink_interval_us - now;
+    if (wait_us > POLL_MS * 1000)
+        wait_us = POLL_MS * 1000;
+    return wait_us > 0 ? (int)(wait_us / 1000) : 0;
+}
+
+/* One by one: a batch consumer would hand out records of partitions that a callback has just taken away. Polls at least
+ * once, however full the batch: that keeps us in the group while PostgreSQL is away. */
+static enum status take(struct sink *sink, struct error *err)
+{
+    int timeout_ms = poll_ms(sink);
+    for (int64_t n = 0; !n || (n < sink->settings->sink_rows && !batch_full(sink)); n++) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(sink->consumer, n ? 0 : timeout_ms);
+        if (!message)
+            return STATUS_OK;
+        if (!message->err) {
+            take_record(sink, message);
+            continue;
+        }
+        enum status status = take_error(sink, message, err);
+        rd_kafka_message_destroy(message);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* --- ends --- */
+
+/* The log's real ends: the last committed transaction may not have its marker yet, so what a read_committed client is
+ * told can lie before it. */
+static enum status look_up_ends(struct sink *sink, struct error *err)
+{
+    static const struct kafka_property fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
+    struct sink_partition *partitions;
+    size_t count = sink_batch_partitions(sink->batch, &partitions);
+    rd_kafka_conf_t *conf;
+    rd_kafka_t *client;
+    if (kafka_conf(sink->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err) ||
+        kafka_client_new(RD_KAFKA_CONSUMER, &conf, &client, err))
+        return err->status;
+    for (size_t p = 0; p < count; p++) {
+        int64_t low, high;
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, partitions[p].topic_name, partitions[p].id,
+                                                                    &low, &high, LOOKUP_MS);
+        if (code)
+            break; /* looked up again in the next round */
+        partitions[p].end = high;
+    }
+    rd_kafka_destroy(client);
+    return STATUS_OK;
+}
+
+static bool ends_known(const struct sink *sink)
+{
+    struct sink_partition *partitions;
+    size_t count = sink_batch_partitions(sink->batch, &partitions);
+    for (size_t p = 0; p < count; p++)
+        if (partitions[p].end == SINK_NO_OFFSET)
+            return false;
+    return true;
+}
+
+/* Everything up to the ends is read (not yet stored, perhaps). */
+static bool ends_reached(const struct sink *sink)
+{
+    struct sink_partition *partitions;
+    size_t count = sink_batch_partitions(sink->batch, &partitions);
+    if (!sink->finish || !sink->joined || sink->held)
+        return false;
+    for (size_t p = 0; p < count; p++)
+        if (partitions[p].end == SINK_NO_OFFSET || (partitions[p].end > 0 && partitions[p].next < partitions[p].end))
+            return false;
+    return true;
+}
+
+/* --- the loop --- */
+
+/* For lag tools only; best effort. */
+static void commit_to_kafka(struct sink *sink)
+{
+    struct sink_partition *partitions;
+    size_t count = sink_batch_partitions(sink->batch, &partitions);
+    if (!sink->lag_stale || sink_batch_count(sink->batch) || sink->held || !count ||
+        now_us() - sink->committed_us < COMMIT_EVERY_US)
+        return;
+    sink->lag_stale = false;
+    sink->committed_us = now_us();
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t p = 0; p < count; p++)
+        if (partitions[p].next >= 0)
+            rd_kafka_topic_partition_list_add(list, partitions[p].topic_name, partitions[p].id)->offset =
+                partitions[p].next;
+    rd_kafka_resp_err_t code = list->cnt ? rd_kafka_commit(sink->consumer, list, 1) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code)
+        log_debug("sink", "committing offsets for lag tools: %s", rd_kafka_err2str(code));
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static bool flush_due(const struct sink *sink)
+{
+    if (!sink_batch_count(sink->batch))
+        return false;
+    return batch_full(sink) || ends_reached(sink) || now_us() - sink->first_us >= sink->settings->sink_interval_us;
+}
+
+/* Stores what is due and assigns what is held. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
+ * returned is for good. */
+static enum status work(struct sink *sink, struct error *err)
+{
+    if (blocked(sink) ? now_us() < sink->retry_us : !flush_due(sink))
+        return STATUS_OK;
+    struct error problem;
+    if (sink_batch_write(sink->batch, &problem)) {
+        hold(sink);
+        postgresql_failed(sink, &problem);
+        return STATUS_OK;
+    }
+    postgresql_worked(sink);
+    sink->lag_stale = true;
+    if (sink_batch_take_rewound(sink->batch))
+        hold(sink);
+    if (sink->joined && sink->held && assign(sink, err)) {
+        if (err->status != STATUS_UNAVAILABLE)
+            return err->status;
+        log_warn("sink", "%s; trying again", err->text);
+        sink->retry_us = now_us() + ASSIGN_RETRY_US;
+    }
+    return STATUS_OK;
+}
+
+static enum status loop(struct sink *sink, struct error *err)
+{
+    while (!sink->stop) {
+        if (take(sink, err) || work(sink, err))
+            return err->status;
+        commit_to_kafka(sink);
+        if (!sink->finish || !sink->joined || sink->held)
+            continue;
+        if (!ends_known(sink) && look_up_ends(sink, err))
+            return err->status;
+        if (ends_reached(sink) && !sink_batch_count(sink->batch))
+            return STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+/* --- start and end --- */
+
+static enum status make_consumer(struct sink *sink, struct error *err)
+{
+    const struct kafka_property fixed[] = {
+        {"group.id", sink->group_id},
+        {"isolation.level", "read_committed"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "true"},
+        {"partition.assignment.strategy", "range,roundrobin"},
+        {sink->settings->instance_id[0] ? "group.instance.id" : NULL, sink->settings->instance_id},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf;
+    if (kafka_conf(sink->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err))
+        return err->status;
+    rd_kafka_conf_set_opaque(conf, sink);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sink->consumer, err))
+        return err->status;
+    rd_kafka_poll_set_consumer(sink->consumer);
+    return STATUS_OK;
+}
+
+static enum status check_topics(struct sink *sink, struct error *err)
+{
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
+        int partitions;
+        if (kafka_topic_partitions(sink->consumer, sink->topics[t], &partitions, err))
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+/* Before the first poll nobody waits for us, so this may sleep. Anything but being away ends the sink here. */
+static enum status wait_for_postgresql(struct sink *sink, struct error *err)
+{
+    while (!sink->stop) {
+        enum status status = sink_store_open(sink->store, err);
+        if (!status) {
+            postgresql_worked(sink);
+            return STATUS_OK;
+        }
+        if (status != STATUS_UNAVAILABLE)
+            return status;
+        postgresql_failed(sink, err);
+        while (!sink->stop && now_us() < sink->retry_us)
+            usleep(20 * 1000);
+    }
+    return STATUS_OK;
+}
+
+static enum status subscribe(struct sink *sink, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(SINK_TOPIC_COUNT);
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        rd_kafka_topic_partition_list_add(list, sink->topics[t], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(sink->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code)
+        return error_set(err, kafka_status(code), "Kafka: subscribing group %s: %s", sink->group_id,
+                         rd_kafka_err2str(code));
+    return STATUS_OK;
+}
+
+/* Waits until the cluster can be asked, and asks what must be known before subscribing. */
+static enum status meet_kafka(struct sink *sink, struct error *err)
+{
+    enum status status;
+    do {
+        free(sink->cluster_id);
+        sink->cluster_id = NULL;
+        status = kafka_wait_for_broker(sink->consumer, "sink", 0, &sink->stop, err);
+        if (!status)
+            status = kafka_cluster_id(sink->consumer, &sink->cluster_id, err);
+        if (!status)
+            status = check_topics(sink, err);
+    } while (status == STATUS_UNAVAILABLE && !sink->stop);
+    return status;
+}
+
+static enum status start(struct sink *sink, struct error *err)
+{
+    if (make_consumer(sink, err) || meet_kafka(sink, err) ||
+        sink_rows_new(sink->settings->schema, sink->cluster_id, &sink->rows, err))
+        return err->status;
+    if (!sink->settings->role_score)
+        counter_set(sink->counters, COUNTER_KAFKA_UP, 1);
+    sink_store_cluster(sink->store, sink->cluster_id);
+    sink->batch = sink_batch_new(sink->store, sink->rows, sink->counters, release_message);
+    if (wait_for_postgresql(sink, err))
+        return err->status;
+    return sink->stop ? STATUS_OK : subscribe(sink, err);
+}
+
+/* Stores what was read, once and in bounded time: what does not make it is read again. */
+static void flush_last(struct sink *sink)
+{
+    struct error err;
+    if (!sink->batch || !sink_batch_count(sink->batch))
+        return;
+    sink_store_limit(sink->store, LEAVE_LIMIT_US);
+    if (sink_batch_write(sink->batch, &err))
+        log_warn("sink", "%s; %zu records are not stored and will be read again at the next start", err.text,
+                 sink_batch_count(sink->batch));
+}
+
+/* Leaves the group in bounded time: librdkafka 2.0 may block here after lost partitions. */
+static void leave(struct sink *sink)
+{
+    if (!sink->consumer)
+        return;
+    if (sink->batch) {
+        sink->committed_us = 0;
+        commit_to_kafka(sink);
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->consumer);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(sink->consumer, queue);
+    int64_t deadline_us = now_us() + CLOSE_LIMIT_US;
+    while (!error && !rd_kafka_consumer_closed(sink->consumer) && now_us() < deadline_us)
+        rd_kafka_queue_poll_callback(queue, POLL_MS);
+    bool closed = rd_kafka_consumer_closed(sink->consumer);
+    if (error)
+        rd_kafka_error_destroy(error);
+    if (sink->batch)
+        sink_batch_clear(sink->batch);
+    rd_kafka_queue_destroy(queue);
+    if (closed)
+        rd_kafka_destroy(sink->consumer);
+    else
+        rd_kafka_destroy_flags(sink->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    sink->consumer = NULL;
+}
+
+enum status sink_run(struct sink *sink, struct error *err)
+{
+    enum status status = start(sink, err);
+    if (!status)
+        status = loop(sink, err);
+    flush_last(sink);
+    leave(sink);
+    sink_store_close(sink->store);
+    return sink->stop && status == STATUS_UNAVAILABLE ? STATUS_OK : status;
+}
+
+enum status sink_new(const struct settings *settings, struct counters *counters, struct sink **out, struct error *err)
+{
+    struct buffer group = {0};
+    struct sink_store *store;
+    buffer_printf(&group, "%s-sink", settings->group_id);
+    char *group_id = mem_text_n(group.data, group.bytes);
+    buffer_free(&group);
+    if (sink_store_new(settings->database_url, group_id, &store, err)) {
+        free(group_id);
+        return err->status;
+    }
+    struct sink *sink = mem_zeroed(1, sizeof *sink);
+    sink->settings = settings;
+    sink->counters = counters;
+    sink->group_id = group_id;
+    sink->store = store;
+    sink->topics[SINK_TOPIC_OUTPUT] = settings->output_topic;
+    sink->topics[SINK_TOPIC_DLQ] = settings->dlq_topic;
+    sink->topics[SINK_TOPIC_OUTCOME] = settings->outcome_topic;
+    sink_store_limit(store, STORE_LIMIT_US);
+    *out = sink;
+    return STATUS_OK;
+}
+
+void sink_free(struct sink *sink)
+{
+    if (!sink)
+        return;
+    sink_batch_free(sink->batch);
+    sink_rows_free(sink->rows);
+    sink_store_free(sink->store);
+    free(sink->cluster_id);
+    free(sink->group_id);
+    free(sink->headers);
+    free(sink);
+}
+
+void sink_stop(struct sink *sink)
+{
+    sink->stop = true;
+}
+
+void sink_finish(struct sink *sink)
+{
+    sink->finish = true;
+}
+
+enum status sink_check(const struct settings *settings, struct error *err)
+{
+    struct sink_store *store;
+    if (sink_store_new(settings->database_url, "", &store, err))
+        return err->status;
+    sink_store_limit(store, LEAVE_LIMIT_US);
+    enum status status = sink_store_open(store, err);
+    if (!status)
+        status = sink_store_check(store, err);
+    sink_store_free(store);
+    return status;
+}
