@@ -1,0 +1,322 @@
+"""What the system tests share: servers and programs of their own, started and always ended; checks that print numbers.
+
+A test is a script whose body runs inside `with Lab() as lab:`. Each `lab.check` prints one `ok - …` or `not ok - …` line
+and the script ends with status 1 if one was not ok. Everything lives under one directory of /tmp and on loopback."""
+import ctypes
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("BIN", ROOT / "build/bin"))
+VENV = Path(os.environ.get("VENV", ROOT / "build/venv"))
+SHARED = Path(os.environ.get("SHARED", ROOT / "../shared"))
+TOPICS = ("employee-events", "attrition-predictions", "employee-events-dlq", "attrition-outcomes")
+
+# The other programs' Python clients are installed there alone.
+if Path(sys.prefix).resolve() != VENV.resolve():
+    if not (VENV / "bin/python").exists():
+        sys.exit(f"not ok - no Python environment in {VENV}: make test-system makes it")
+    os.execv(VENV / "bin/python", ["python", *sys.argv])
+
+
+def free_port():
+    """A port below those that the system hands out by itself."""
+    while True:
+        port = random.randint(20000, 31999)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+def ibm_table():
+    for place in (SHARED / "data/ibm_hr_attrition.csv", VENV.parent / "data/ibm_hr_attrition.csv"):
+        if place.exists():
+            return place
+    sys.exit(f"not ok - the IBM HR table is neither in {SHARED}/data nor in {VENV.parent}/data: get it with `make data`, or set SHARED")
+
+
+def golden(name):
+    place = SHARED / "golden" / name
+    if not place.exists():
+        sys.exit(f"not ok - {place} is missing: set SHARED to the directory that holds golden/")
+    return place
+
+
+def _end_with_parent():
+    """In the child: TERM if this test is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+class Process:
+    """A program of ours that runs beside the test, with its log and, for a scorer, its HTTP address."""
+
+    def __init__(self, name, command, env, log):
+        self.name, self.log, self.env = name, log, env
+        self.http = env.get("HTTP_LISTEN")
+        with open(log, "ab") as out:
+            self.popen = subprocess.Popen([str(word) for word in command], env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
+                                          stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_parent)
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def get(self, path, seconds=5):
+        """(status, body); (0, reason) when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{self.http}{path}", timeout=seconds) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+        except OSError as failure:
+            return 0, str(failure)
+
+    def counters(self):
+        """Prometheus names → values, labels left out and added up; empty when it does not answer."""
+        status, body = self.get("/metrics")
+        totals = {}
+        for line in body.splitlines() if status == 200 else ():
+            found = re.match(r"(attrition_\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", line)
+            if found:
+                totals[found[1]] = totals.get(found[1], 0) + float(found[2])
+        return totals
+
+    def counter(self, name):
+        return int(self.counters().get(f"attrition_{name}", 0))
+
+    def kill(self):
+        self.popen.kill()
+        self.popen.wait()
+
+    def end(self, seconds=40):
+        """TERM; the exit status, or None if it had to be killed."""
+        if self.alive():
+            self.popen.terminate()
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+
+class Lab:
+    def __enter__(self):
+        self.began = time.monotonic()
+        self.dir = Path(tempfile.mkdtemp(prefix="attrition-test.", dir="/tmp"))
+        self.dir.chmod(0o711)
+        self.processes, self.endings, self.failures = [], [], 0
+        self.env = {key: value for key, value in os.environ.items()
+                    if not key.startswith(("KAFKA_", "PG", "MAKE", "MFLAGS", "DATABASE_URL", "MODEL_URI"))}
+        self.env.update(MLFLOW_TRACKING_URI=str(self.dir / "mlruns"), STATE_DIR=str(self.dir), LC_ALL="C.UTF-8")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("not ok - ended from outside (too slow?)"))
+        return self
+
+    def __exit__(self, kind, failure, _):
+        if failure is not None and not isinstance(failure, SystemExit):
+            self.failures += 1
+            print(f"not ok - the test itself failed: {kind.__name__}: {failure}", flush=True)
+        for process in reversed(self.processes):
+            process.end(20)
+        if self.failures or failure is not None:
+            self.show_logs()
+        for ending in reversed(self.endings):
+            ending()
+        shutil.rmtree(self.dir, ignore_errors=True)
+        print(f"# {time.monotonic() - self.began:.1f} s")
+        if failure is None and self.failures:
+            sys.exit(1)
+        return False
+
+    def show_logs(self):
+        for log in sorted(self.dir.glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()
+            print(f"# the end of {log.name} ({len(lines)} lines)")
+            for line in lines[-12:]:
+                print("#   " + line[:400])
+
+    # --- checks ---
+
+    def check(self, what, condition, numbers=""):
+        self.failures += not condition
+        print(f"{'ok' if condition else 'not ok'} - {what}{': ' + str(numbers) if numbers != '' else ''}", flush=True)
+        return bool(condition)
+
+    def equal(self, what, found, wanted):
+        return self.check(what, found == wanted, f"{found}" if found == wanted else f"found {found}, wanted {wanted}")
+
+    def one_line(self, what, text, *patterns):
+        """A line of `text` in which every pattern is found."""
+        lines = [line for line in text.splitlines() if all(re.search(pattern, line, re.I) for pattern in patterns)]
+        shown = lines[0][:300] if lines else f"no line with {' and '.join(patterns)} in: {text[-600:]}"
+        return self.check(what, lines, shown)
+
+    def wait(self, what, condition, seconds=60, process=None):
+        """Until the condition is true; a check that fails when it never was, or when the process ended meanwhile."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            if condition():
+                return self.check(what, True, f"after {time.monotonic() - began:.1f} s")
+            if process and not process.alive():
+                return self.check(what, False, f"{process.name} ended with status {process.popen.returncode}")
+            time.sleep(0.05)
+        return self.check(what, False, f"not within {seconds} s")
+
+    def need(self, what, condition, seconds=60, process=None):
+        """The same, and without it the test cannot go on."""
+        if not self.wait(what, condition, seconds, process):
+            self.show_logs()
+            sys.exit(1)
+
+    # --- programs ---
+
+    def run(self, *command, env=None, seconds=120, input=None):
+        """A program to its end: status, stdout, stderr."""
+        done = subprocess.run([str(word) for word in command], env={**self.env, **(env or {})}, cwd=ROOT, capture_output=True,
+                              timeout=seconds, input=input, **({} if isinstance(input, bytes) else {"text": True}))
+        return done.returncode, done.stdout, done.stderr
+
+    def must(self, *command, env=None, seconds=120, input=None):
+        status, out, err = self.run(*command, env=env, seconds=seconds, input=input)
+        if status:
+            raise RuntimeError(f"{command[0]} ended with {status}: {err[-800:] if err else out[-800:]}")
+        return out
+
+    def start(self, name, command, env=None):
+        process = Process(name, command, {**self.env, **(env or {})}, self.dir / f"{name}.log")
+        self.processes.append(process)
+        return process
+
+    def scorer(self, name="scorer", *arguments, **env):
+        """A scorer with an HTTP address of its own; settings as environment variables."""
+        settings = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}", **{key: str(value) for key, value in env.items()}}
+        return self.start(name, [BIN / "scorer", "run", *arguments], settings)
+
+    def ready(self, scorer, seconds=60):
+        self.need(f"{scorer.name} is ready", lambda: scorer.get("/health/ready")[0] == 200, seconds, scorer)
+
+    def model(self, data=None):
+        """A registered model with the alias; trained on `data`, or on synthetic employees."""
+        if data is None:
+            data = self.dir / "train.csv"
+            self.must(BIN / "producer", "generate", "--count", 2000, "--seed", 1, "--out", data)
+        self.must(BIN / "trainer", "train", data, "--model", "logistic-regression-l2", "--promote")
+
+    def employees(self, count, seed=2):
+        path = self.dir / f"employees-{count}-{seed}.csv"
+        self.must(BIN / "producer", "generate", "--count", count, "--seed", seed, "--out", path)
+        return path
+
+    # --- servers ---
+
+    def postgres(self, name="pg", *arguments):
+        """A private PostgreSQL, migrated; its URL."""
+        directory = self.dir / name
+        self.endings.append(lambda: self.run(ROOT / "deploy/private-postgres", "stop", directory, "--wipe"))
+        url = self.must(ROOT / "deploy/private-postgres", "start", directory, *arguments).strip()
+        self.must(ROOT / "sql/migrate", url)
+        return url
+
+    def kafka(self, name="kafka", *properties, topics=TOPICS, partitions=4):
+        """A real broker; its address."""
+        directory = self.dir / name
+        broker = ROOT / "deploy/kafka/broker"
+        self.endings.append(lambda: self.run(broker, "stop", directory, "--wipe"))
+        address = self.must(broker, "start", directory, free_port(), *properties).strip()
+        self.create_topics(address, topics, partitions)
+        return address
+
+    def create_topics(self, address, topics, partitions=4):
+        from confluent_kafka.admin import AdminClient, NewTopic
+        made = AdminClient({"bootstrap.servers": address}).create_topics([NewTopic(topic, partitions, 1) for topic in topics])
+        for answer in made.values():
+            answer.result(30)
+
+    def embedded_broker(self, name="broker", topics=TOPICS, partitions=4):
+        file = self.dir / f"{name}.address"
+        words = [word for topic in topics for word in ("--topic", f"{topic}:{partitions}")]
+        process = self.start(name, [BIN / "embedded-broker", "--address-file", file, *words])
+        self.need("the embedded broker is up", file.exists, 20, process)
+        return file.read_text().strip()
+
+    def sql(self, url, query):
+        """Rows of texts."""
+        out = self.must("psql", "-XqtA", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", query, url)
+        return [line.split("\t") for line in out.splitlines()]
+
+    def number(self, url, query):
+        return int(self.sql(url, query)[0][0])
+
+    def consume(self, address, topic, isolation="read_committed", seconds=60):
+        """Every record up to the topic's end as its readers see it: a list of messages."""
+        from confluent_kafka import Consumer, TopicPartition, KafkaError
+        consumer = Consumer({"bootstrap.servers": address, "group.id": f"lab-{random.random()}", "isolation.level": isolation,
+                             "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True})
+        partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+        messages, open_partitions, deadline = [], set(partitions), time.monotonic() + seconds
+        while open_partitions and time.monotonic() < deadline:
+            for message in consumer.consume(10000, 0.5):
+                if message.error() is None:
+                    messages.append(message)
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    open_partitions.discard(message.partition())
+                else:
+                    raise RuntimeError(f"{topic}: {message.error()}")
+        consumer.close()
+        if open_partitions:
+            raise RuntimeError(f"{topic}: partitions {sorted(open_partitions)} did not come to their end in {seconds} s")
+        return messages
+
+
+def schema(name):
+    import fastavro
+    return fastavro.parse_schema(json.loads((ROOT / "schemas" / name).read_text()))
+
+
+def frame_id(kind):
+    return json.loads((ROOT / "schemas/ids.json").read_text())[kind][-1]["id"]
+
+
+def encode_event(event):
+    """Confluent's wire format by another implementation."""
+    import io
+    import fastavro
+    out = io.BytesIO(struct.pack(">bI", 0, frame_id("event")))
+    out.seek(0, io.SEEK_END)
+    fastavro.schemaless_writer(out, schema("employee_event.avsc"), event)
+    return out.getvalue()
+
+
+_prediction = []
+
+
+def decode_prediction(value):
+    import io
+    import fastavro
+    if not _prediction:
+        _prediction.append(schema("prediction.avsc"))
+    magic, number = struct.unpack(">bI", value[:5])
+    if magic != 0 or number != frame_id_of_prediction():
+        raise ValueError(f"not a prediction's frame: {value[:5].hex()}")
+    return fastavro.schemaless_reader(io.BytesIO(value[5:]), _prediction[0], None)
+
+
+def frame_id_of_prediction(known=[]):
+    if not known:
+        known.append(frame_id("prediction"))
+    return known[0]

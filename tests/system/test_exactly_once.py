@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""200,000 events with 1 % poison on a real Kafka, two scorers, one of them killed and restarted five times in the middle
+of its work: what readers see and what PostgreSQL holds is each event exactly once, under exactly one end."""
+import re
+import time
+from collections import Counter
+
+from lab import BIN, Lab, decode_prediction
+
+EVENTS, POISON, KILLS = 200_000, "0.01", 5
+
+
+def poison_by_code(report):
+    codes = Counter()
+    for count, code in re.findall(r" (\d+) \((\w+)\)", report):
+        codes[code] += int(count)
+    return codes
+
+
+def kill_and_restart(lab, scorer, make):
+    """Kills it in the middle of an open transaction, as far as one can aim from outside: just after it scored some more."""
+    lab.need(f"{scorer.name} is at work", lambda: scorer.counter("events_scored_total") > 1000, 60, scorer)
+    counters = scorer.counters()
+    scorer.kill()
+    return counters, make()
+
+
+with Lab() as lab:
+    kafka, database = lab.kafka(), lab.postgres()
+    lab.model()
+    settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, COMMIT_EVENTS=150, COMMIT_INTERVAL="20ms", SINK_ROWS=1000)
+    began = time.monotonic()
+    report = lab.must(BIN / "producer", "generate", "--count", EVENTS, "--poison", POISON, "--seed", 7, env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
+    codes = poison_by_code(report)
+    poison = sum(codes.values())
+    valid = EVENTS - poison
+    lab.check("events produced, poison among them", 0 < poison < EVENTS / 50, f"{EVENTS} and {poison}, in {time.monotonic() - began:.1f} s")
+
+    began = time.monotonic()
+    steady = lab.scorer("steady", INSTANCE_ID="steady", **settings)
+    start_killed = lambda: lab.scorer("killed", INSTANCE_ID="killed", **settings)
+    killed = start_killed()
+    lab.ready(steady)
+    at_kill = []
+    for _ in range(KILLS):
+        counters, killed = kill_and_restart(lab, killed, start_killed)
+        at_kill.append(int(counters.get("attrition_events_received_total", 0)))
+    lab.check("killed with SIGKILL in the middle of its work", len(at_kill) == KILLS, f"{KILLS} times, after {at_kill} events")
+
+    stored = lambda: lab.number(database, "select (select count(*) from attrition.predictions) + (select count(*) from attrition.dead_letters)")
+    behind = lab.number(database, "select count(*) from attrition.predictions")
+    lab.check("the last kill came before the end", behind < valid, f"{behind} of {valid} rows then")
+    lab.wait("every event has its row", lambda: stored() >= EVENTS, 240, steady)
+    print(f"# {EVENTS} events in {time.monotonic() - began:.1f} s, kills and small transactions included")
+    time.sleep(1)
+
+    for scorer in (steady, killed):
+        counters = scorer.counters()
+        get = lambda name: int(counters.get(f"attrition_{name}", 0))
+        ends = sum(get(f"events_{end}_total") for end in ("scored", "dead_lettered", "erased", "outcome", "returned"))
+        lab.equal(f"{scorer.name}: received = scored + dead-lettered + erased + outcome + returned + in flight",
+                  ends + get("events_in_flight"), get("events_received_total"))
+        sunk = sum(get(f"sink_{end}_total") for end in ("predictions", "dead_letters", "erasures", "outcomes", "refused", "skipped"))
+        lab.equal(f"{scorer.name}: records read by the sink are accounted for", sunk + get("sink_in_flight"), get("sink_records_total"))
+        lab.equal(f"{scorer.name} drains and ends with status 0", scorer.end(), 0)
+
+    input_places = {(m.partition(), m.offset()) for m in lab.consume(kafka, "employee-events")}
+    lab.equal("events in the input topic", len(input_places), EVENTS)
+    outputs = [decode_prediction(m.value()) for m in lab.consume(kafka, "attrition-predictions")]
+    scored_places = [(p["source"]["partition"], p["source"]["offset"]) for p in outputs]
+    lab.equal("predictions that read_committed readers see", len(outputs), valid)
+    lab.equal("… each of another event (by place)", len(set(scored_places)), valid)
+    lab.equal("… each of another event (by id)", len({p["event_id"] for p in outputs}), valid)
+
+    dead = [dict(m.headers()) for m in lab.consume(kafka, "employee-events-dlq")]
+    dead_places = [(int(h["__connect.errors.partition"]), int(h["__connect.errors.offset"])) for h in dead]
+    lab.equal("dead letters, one for each poison event", len(dead), poison)
+    lab.equal("… each of another event", len(set(dead_places)), poison)
+    lab.equal("… by code as they were poisoned", Counter(h["attrition.error.code"].decode() for h in dead), codes)
+    lab.check("every event has one end", set(scored_places) | set(dead_places) == input_places and
+              not set(scored_places) & set(dead_places), f"{len(scored_places)} + {len(dead_places)} = {len(input_places)}")
+
+    rows = {(int(p), int(o)) for p, o in lab.sql(database, "select source_partition, source_offset from attrition.predictions")}
+    lab.equal("rows in predictions", lab.number(database, "select count(*) from attrition.predictions"), valid)
+    lab.check("… are the topic's, each once", rows == set(scored_places), f"{len(rows)} places")
+    letters = {(int(p), int(o)) for p, o in lab.sql(database, 'select partition, "offset" from attrition.dead_letters where stage = \'score\'')}
+    lab.equal("rows in dead_letters", lab.number(database, "select count(*) from attrition.dead_letters"), poison)
+    lab.check("… are the topic's, each once", letters == set(dead_places), f"{len(letters)} places")
+    aborted = len(lab.consume(kafka, "attrition-predictions", "read_uncommitted")) - len(outputs)
+    print(f"# records of aborted transactions, hidden from readers: {aborted}")

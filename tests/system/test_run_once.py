@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""`make run ONCE=1` as a user calls it: from nothing, again, with the real table, with bad rows planted, with bad input.
+Its own registry and its own build directory's programs; everything it started is gone afterwards."""
+import csv
+import re
+import subprocess
+from pathlib import Path
+
+from lab import BIN, ROOT, Lab, ibm_table
+
+SUMMARY = ("Events:", "Dead letters by code:", "Events per second:", "Latency per event:", "most at risk", "psql", "http://127.0.0.1:")
+
+# physical line, column, new text, code expected
+PLANTED = (
+    (5, "Age", "150", "out_of_range"),
+    (10, "JobRole", "Astronaut", "unknown_category"),
+    (20, "MonthlyIncome", "lots", "wrong_type"),
+    (40, "DailyRate", "NaN", "not_finite"),
+    (50, "YearsInCurrentRole", "70", "rule"),
+)
+SHORT_LINE = 30
+
+
+def make_run(lab, **env):
+    """As a user would; stdout and stderr together."""
+    done = subprocess.run(["make", "--no-print-directory", f"BUILD={BIN.parent}", "run", "ONCE=1", *(f"{k}={v}" for k, v in env.items())],
+                          cwd=ROOT, env=lab.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+    return done.returncode, done.stdout
+
+
+def numbers(out):
+    """The summary's line of events: name → number."""
+    line = next((line for line in out.splitlines() if line.startswith("Events:  ")), "")
+    return {name: int(number) for number, name in re.findall(r"(\d+) ([a-z ]+)", line)}
+
+
+def left_behind():
+    """Processes and directories of a run."""
+    found = [str(path) for path in Path("/tmp").glob("attrition-run.*")]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(b"/tmp/attrition-run." in word for word in words):
+            found.append(b" ".join(words).decode())
+    return found
+
+
+def check_run(lab, what, status, out, scored, **rest):
+    if not lab.equal(f"{what}: exit status", status, 0):
+        print("\n".join("#   " + line for line in out.splitlines()[-25:]))
+    found = numbers(out)
+    lab.equal(f"{what}: events scored", found.get("scored"), scored)
+    lab.equal(f"{what}: events unaccounted for", found.get("unaccounted for"), 0)
+    lab.equal(f"{what}: dead letters", found.get("dead letters"), 0)
+    lab.check(f"{what}: rows in predictions", re.search(rf"Rows in predictions:\s+{scored}$", out, re.M), scored)
+    lab.equal(f"{what}: what the summary lacks", [part for part in SUMMARY if part not in out], [])
+    ten = [line for line in out.splitlines() if re.match(r"\s*\d+  employee ", line)]
+    lab.equal(f"{what}: employees most at risk, each with reasons in words",
+              sum(bool(re.search(r"(raised|lowered) by [A-Z][\w -]+: .+ \([+-]\d+\.\d\d\)", line)) for line in ten), 10)
+    for name, wanted in rest.items():
+        lab.equal(f"{what}: {name}", re.findall(rf"(\d+) {name}", out)[-1:], [str(wanted)])
+    return ten
+
+
+def plant(table, path):
+    lines = table.read_bytes().split(b"\r\n")
+    header = lines[0].decode("utf-8-sig").split(",")
+    for number, column, text, _ in PLANTED:
+        cells = lines[number - 1].decode().split(",")
+        cells[header.index(column)] = text
+        lines[number - 1] = ",".join(cells).encode()
+    lines[SHORT_LINE - 1] = b",".join(lines[SHORT_LINE - 1].split(b",")[:5])
+    path.write_bytes(b"\r\n".join(lines))
+
+
+with Lab() as lab:
+    before = left_behind()
+    status, out = make_run(lab)
+    check_run(lab, "from nothing", status, out, 5000)
+    lab.one_line("it says that a model is trained, and on what", out, "No model is registered", "training", "synthetic")
+    lab.one_line("it says that delivery is at-least-once", out, "at-least-once")
+    status, out = make_run(lab)
+    check_run(lab, "again", status, out, 5000)
+    lab.check("again: the model is kept", "training" not in out)
+
+    table = ibm_table()
+    employees = len(list(csv.reader(table.open(encoding="utf-8-sig")))) - 1
+    status, out = make_run(lab, DATA=table)
+    ten = check_run(lab, "real table", status, out, employees)
+    lab.one_line("real table: it says that another model is trained", out, "trained on other data", "promoting")
+    print("\n".join("# " + line for line in ten[:3]))
+
+    planted = lab.dir / "planted.csv"
+    plant(table, planted)
+    status, out = make_run(lab, DATA=planted)
+    check_run(lab, "planted", status, out, employees - len(PLANTED) - 1, **{"rejected before sending": len(PLANTED) + 1})
+    for number, column, _, code in PLANTED:
+        lab.one_line(f"planted: line {number} is reported with column and reason", out, rf"\b{number}\b", column, code)
+    lab.one_line(f"planted: line {SHORT_LINE} is reported as too short", out, rf"\b{SHORT_LINE}\b", "malformed|field|column")
+
+    for what, data, pattern in (
+            ("a file that does not exist", lab.dir / "none.csv", "no such file"),
+            ("a directory", lab.dir, "not a file"),
+            ("an empty file", lab.dir / "empty.csv", "empty"),
+            ("a file that is no table", lab.dir / "words.txt", "neither CSV"),
+    ):
+        (lab.dir / "empty.csv").touch()
+        (lab.dir / "words.txt").write_text("hello\nworld\n")
+        status, out = make_run(lab, DATA=data)
+        lab.check(f"{what}: it fails", status != 0, status)
+        lab.one_line(f"{what}: one clear line", out, "DATA=", pattern)
+
+    lab.env["MLFLOW_TRACKING_URI"] = str(lab.dir / "no-models")
+    unlabelled = lab.dir / "unlabelled.csv"
+    rows = list(csv.reader(table.open(encoding="utf-8-sig")))
+    label = rows[0].index("Attrition")
+    unlabelled.write_text("".join(",".join(row[:label] + row[label + 1:]) + "\n" for row in rows))
+    status, out = make_run(lab, DATA=unlabelled)
+    lab.check("unlabelled data and no model: it fails", status != 0, status)
+    lab.one_line("unlabelled data and no model: one clear line", out, "no model is registered", "Attrition", "trainer train")
+    lab.equal("processes and directories left behind", [name for name in left_behind() if name not in before], [])
