@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "events/encode.h"
 #include "events/validate.h"
 #include "producer/event_id.h"
 #include "producer/input_parts.h"
@@ -129,6 +130,8 @@ static void check_encodable(const struct schema *schema, struct input_row *row)
         else if (number != floor(number))
             input_row_refuse(row, EVENT_WRONG_TYPE, (int32_t)c, "a whole-number column cannot hold a fraction");
     }
+    if (!row->fault_count && !event_is_encodable(schema, row->event.cells))
+        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "a column that cannot be null has no value");
 }
 
 /* Adds what validation finds about columns that have no fault yet (a cell that could not be read is missing here). */
