@@ -1,4 +1,4 @@
-/* CSV in one pass over a large window of the file: see csv.h. Called by the trainer and the producer, one thread a
+/* CSV in a large window of the file: see csv.h. Called by the trainer and the producer, one thread a
  * reader.
  *
  * Fields are spans of the window; only a field with doubled quotes is copied. A record that the window does not hold to
@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -62,33 +61,26 @@ void csv_free(struct csv *csv)
     free(csv);
 }
 
-/* What is there now, at least one byte: a pipe's lines are handed out as they come. 0 at the end, -1 with errno set. */
-static ssize_t read_some(FILE *file, char *into, size_t capacity)
-{
-    int fd = fileno(file);
-    if (fd < 0) {
-        size_t got = fread(into, 1, capacity, file);
-        return got == 0 && ferror(file) ? -1 : (ssize_t)got;
-    }
-    ssize_t got = 0;
-    do
-        got = read(fd, into, capacity);
-    while (got < 0 && errno == EINTR);
-    return got;
-}
-
-/* Slides what is left to the window's start and reads behind it. False when reading failed. */
+/* Slides what is left to the window's start and reads behind it: whole lines, as a pipe's rows are handed out as they
+ * come, and at least as many bytes as are left, so that parsing a long record anew stays linear. By the byte, because
+ * the caller may have peeked through stdio, and stdio has no way to take just what is there. False when reading failed.
+ */
 static bool fill(struct csv *csv)
 {
     size_t left = (size_t)(csv->end - csv->at);
     memmove(csv->window, csv->at, left);
+    char *at = csv->window + left, *enough = at + left, *limit = csv->window + WINDOW_BYTES;
+    int c = 0;
+    while (at < limit && (c = getc_unlocked(csv->file)) != EOF) {
+        *at++ = (char)c;
+        if (c == '\n' && at >= enough)
+            break;
+    }
     csv->at = csv->window;
-    csv->end = csv->window + left;
-    ssize_t got = read_some(csv->file, csv->end, WINDOW_BYTES - left);
-    csv->failed = got < 0 ? errno : 0;
-    csv->file_ended = got == 0;
-    csv->end += got > 0 ? got : 0;
-    return got >= 0;
+    csv->end = at;
+    csv->failed = c == EOF && ferror(csv->file) ? (errno ? errno : EIO) : 0;
+    csv->file_ended = c == EOF;
+    return !csv->failed;
 }
 
 static void add_field(struct csv *csv, const char *data, size_t bytes)

@@ -119,10 +119,11 @@ static void write_subcommands(FILE *out, const struct subcommand *subcommands)
     }
 }
 
-void option_help_write(FILE *out, enum program program, const struct subcommand *subcommands,
-                       const struct subcommand *subcommand)
+void option_help_write(FILE *out, const struct options *options, const struct subcommand *subcommands)
 {
-    const char *name = option_program_names[program];
+    const char *name = options->invoked;
+    enum program program = options->program;
+    const struct subcommand *subcommand = options->subcommand;
     if (subcommand) {
         fprintf(out, "usage: %s %s [OPTION]… %s\n\n%s\n", name, subcommand->name, subcommand->arguments,
                 subcommand->help);

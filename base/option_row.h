@@ -43,6 +43,7 @@ struct option_pairs {
 
 struct options {
     enum program program;
+    const char *invoked; /* the name the program was called by, for messages: attrition-scorer where it is installed */
     const struct subcommand *subcommand;
     struct arena arena; /* every text that was given */
     struct option_value values[OPTION_COUNT_];
@@ -79,8 +80,7 @@ MUST_USE enum status option_value_read(const struct option_row *row, const char 
 /* Of `names` (count of them, NULLs passed over) the one that `given` most likely meant, or NULL. */
 const char *option_nearest(const char *given, const char *const *names, size_t count);
 
-/* --help of the program (subcommand NULL) or of one subcommand. */
-void option_help_write(FILE *out, enum program program, const struct subcommand *subcommands,
-                       const struct subcommand *subcommand);
+/* --help of the program (options->subcommand NULL) or of the subcommand. */
+void option_help_write(FILE *out, const struct options *options, const struct subcommand *subcommands);
 
 #endif

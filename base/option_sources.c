@@ -54,27 +54,37 @@ static enum status secret_value(struct options *options, char **environment, con
     return path ? secret_read(options, variable, path, out, err) : STATUS_OK;
 }
 
-/* KAFKA_<PROPERTY> and, for passwords in files, KAFKA_<PROPERTY>_FILE. */
+/* Whether the variable names a file with a credential: KAFKA_SASL_PASSWORD_FILE. Other names that end in _FILE are
+ * somebody else's (Kubernetes and Kafka's own scripts set many) and stay as they are. */
+static bool names_secret_file(const char *name, size_t bytes)
+{
+    static const char *const endings[] = {"_PASSWORD_FILE", "_USERNAME_FILE", "_SECRET_FILE", "_PEM_FILE"};
+    for (size_t e = 0; e < sizeof endings / sizeof *endings; e++)
+        if (bytes > strlen(endings[e]) && strcmp(name + bytes - strlen(endings[e]), endings[e]) == 0)
+            return true;
+    return false;
+}
+
+/* KAFKA_<PROPERTY>, or KAFKA_<PROPERTY>_FILE for credentials. */
 static enum status add_kafka_variable(struct options *options, char **environment, const char *assignment,
                                       struct error *err)
 {
-    static const char own[] = "KAFKA_BOOTSTRAP_SERVERS", suffix[] = "_FILE";
     const char *equals = strchr(assignment, '=');
     if (strncmp(assignment, "KAFKA_", 6) != 0 || !equals || equals[1] == '\0')
         return STATUS_OK;
-    char *name = arena_text(&options->arena, assignment, (size_t)(equals - assignment));
-    if (strcmp(name, own) == 0)
-        return STATUS_OK;
+    size_t bytes = (size_t)(equals - assignment);
+    char *name = arena_text(&options->arena, assignment, bytes);
     const char *value = equals + 1;
-    size_t bytes = strlen(name), suffix_bytes = sizeof suffix - 1;
-    if (bytes > suffix_bytes && strcmp(name + bytes - suffix_bytes, suffix) == 0) {
-        name[bytes - suffix_bytes] = '\0';
-        enum status status = secret_value(options, environment, name, &value, err);
-        if (status != STATUS_OK)
-            return status;
+    enum status status = STATUS_OK;
+    if (strcmp(name, option_rows[OPTION_BOOTSTRAP_SERVERS].environment) == 0)
+        return STATUS_OK;
+    if (names_secret_file(name, bytes)) {
+        name[bytes - strlen("_FILE")] = '\0';
+        status = secret_value(options, environment, name, &value, err);
     }
-    option_add_named_pair(options, &options->environment, name, value);
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        option_add_named_pair(options, &options->environment, name, value);
+    return status;
 }
 
 static enum status read_variable(struct options *options, char **environment, enum option_id id, struct error *err)
@@ -178,6 +188,8 @@ enum status option_read_file(struct options *options, const char *path, struct e
     enum status status = file_read(path, FILE_LIMIT_BYTES, &content, err);
     if (status != STATUS_OK)
         error_prefix(err, "--config");
+    else if (memchr(buffer_span(&content).data, '\0', content.bytes))
+        status = error_set(err, STATUS_INVALID, "--config: %s holds NUL bytes: it is no text file", path);
     char *line = content.data;
     for (size_t number = 1; status == STATUS_OK && line; number++) {
         char *end = strchr(line, '\n');

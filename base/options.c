@@ -244,11 +244,17 @@ static enum status parse_rest(struct parse *parse, char **environment, struct er
 
 static void answer(const struct parse *parse)
 {
-    enum program program = parse->options->program;
     if (parse->version)
-        printf("attrition-%s " VERSION "\n", option_program_names[program]);
+        printf("attrition-%s " VERSION "\n", option_program_names[parse->options->program]);
     else
-        option_help_write(stdout, program, parse->subcommands, parse->options->subcommand);
+        option_help_write(stdout, parse->options, parse->subcommands);
+}
+
+/* The name the program was called by, without directories. */
+static const char *name_of(enum program program, int argc, char **argv)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    return argc <= 0 ? option_program_names[program] : slash ? slash + 1 : argv[0];
 }
 
 enum status options_parse(enum program program, const struct subcommand *subcommands, int argc, char **argv,
@@ -256,6 +262,7 @@ enum status options_parse(enum program program, const struct subcommand *subcomm
 {
     struct options *options = mem_zeroed(1, sizeof *options);
     options->program = program;
+    options->invoked = name_of(program, argc, argv);
     struct parse parse = {.options = options, .subcommands = subcommands, .at = argv + (argc > 0), .end = argv + argc};
     enum status status = STATUS_OK;
     while (status == STATUS_OK && parse.at < parse.end)
@@ -378,7 +385,7 @@ static enum status log_choose(const struct options *options, struct error *err)
 
 int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv)
 {
-    const char *name = option_program_names[program];
+    const char *name = name_of(program, argc, argv);
     struct options *options = NULL;
     struct error err = {0};
     bool exit_now = false;

@@ -58,8 +58,8 @@ struct option_pair {
 };
 size_t options_properties(const struct options *options, const struct option_pair **out); /* -X */
 size_t options_params(const struct options *options, const struct option_pair **out);     /* --param */
-/* Every KAFKA_* variable but KAFKA_BOOTSTRAP_SERVERS, under its own name; KAFKA_X_FILE has been read and stands as
- * KAFKA_X. */
+/* Every KAFKA_* variable but KAFKA_BOOTSTRAP_SERVERS, under its own name; the file of a credential (KAFKA_X_FILE) has
+ * been read and stands as KAFKA_X. */
 size_t options_environment(const struct options *options, const struct option_pair **out);
 
 /* Writes docs/CONFIGURATION.md. */

@@ -47,6 +47,16 @@ static void write_errors(void)
         write_cell(codes[c].remedy);
         printf(" |\n");
     }
+    printf("\n## Schemas that fit\n\n"
+           "A writer's schema can be read as the event schema when each field of the event schema has a field of that "
+           "name or\n"
+           "alias in the writer's record, or a default; types are equal or widen (int to long, float, double; long to "
+           "float,\n"
+           "double; float to double; string and bytes to each other); enums share their symbols or have a default. If "
+           "that cannot\n"
+           "be for any datum, the schema is `unresolvable_schema`; if it depends on the branch or symbol that a datum "
+           "takes, only\n"
+           "that datum is refused, as `unresolvable`.\n");
 }
 
 static void write_metrics(void)

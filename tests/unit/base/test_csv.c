@@ -234,6 +234,43 @@ static void records_over_the_limit_are_passed(void **state)
     }
 }
 
+static void a_byte_that_was_peeked_at_is_not_lost(void **state)
+{
+    (void)state;
+    struct buffer content = {0}, out = {0};
+    buffer_add_text(&content, "a,b\n1,2\n");
+    FILE *file = file_of(&content);
+    assert_int_equal(ungetc(getc(file), file), 'a');
+    struct csv *csv = csv_new(file, "peeked");
+    read_all(csv, &out);
+    assert_true(span_equal(buffer_span(&out), SPAN_LITERAL("1:<a><b>\n2:<1><2>\n")));
+    csv_free(csv);
+    fclose(file);
+    buffer_free(&content);
+    buffer_free(&out);
+}
+
+/* A quoted field of many short lines that never ends: parsing it anew must not cost the square of its size. */
+static void many_lines_in_one_quote_stay_cheap(void **state)
+{
+    (void)state;
+    struct buffer content = {0};
+    struct csv_record record;
+    struct error err = {0};
+    bool more = false;
+    buffer_add_u8(&content, '"');
+    add_repeated(&content, '\n', 1000000);
+    buffer_add_text(&content, "\",x\n");
+    FILE *file = file_of(&content);
+    struct csv *csv = csv_new(file, "lines");
+    assert_int_equal(csv_next(csv, &record, &more, &err), STATUS_OK);
+    assert_int_equal(record.field_count, 2);
+    assert_int_equal(record.fields[0].bytes, 1000000);
+    csv_free(csv);
+    fclose(file);
+    buffer_free(&content);
+}
+
 static void the_longest_record_is_read(void **state)
 {
     (void)state;
@@ -305,6 +342,8 @@ int main(void)
         cmocka_unit_test(rows_do_not_depend_on_where_reads_end),
         cmocka_unit_test(many_rows_come_through),
         cmocka_unit_test(records_over_the_limit_are_passed),
+        cmocka_unit_test(a_byte_that_was_peeked_at_is_not_lost),
+        cmocka_unit_test(many_lines_in_one_quote_stay_cheap),
         cmocka_unit_test(the_longest_record_is_read),
         cmocka_unit_test(an_unclosed_quote_in_a_large_file_costs_one_line),
         cmocka_unit_test(a_failed_read_is_final),

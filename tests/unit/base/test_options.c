@@ -258,14 +258,16 @@ static void kafka_variables_are_collected(void **state)
     const struct option_pair *pairs = NULL;
     char variable[128];
     snprintf(variable, sizeof variable, "KAFKA_SASL_PASSWORD_FILE=%s", file_with("hush\r\n"));
-    assert_parses(
-        PROGRAM_SCORER, NONE,
-        LIST("PATH=/bin", "KAFKA_BOOTSTRAP_SERVERS=b:1", "KAFKA_SASL_USERNAME=u=v", variable, "KAFKA_EMPTY="));
-    assert_int_equal(options_environment(options, &pairs), 2);
+    assert_parses(PROGRAM_SCORER, NONE,
+                  LIST("PATH=/bin", "KAFKA_BOOTSTRAP_SERVERS=b:1", "KAFKA_SASL_USERNAME=u=v", variable,
+                       "KAFKA_EMPTY=", "KAFKA_LOG_FILE=/none"));
+    assert_int_equal(options_environment(options, &pairs), 3);
     assert_string_equal(pairs[0].name, "KAFKA_SASL_USERNAME");
     assert_string_equal(pairs[0].value, "u=v");
     assert_string_equal(pairs[1].name, "KAFKA_SASL_PASSWORD");
     assert_string_equal(pairs[1].value, "hush");
+    assert_string_equal(pairs[2].name, "KAFKA_LOG_FILE");
+    assert_string_equal(pairs[2].value, "/none");
     assert_string_equal(options_text(options, OPTION_BOOTSTRAP_SERVERS), "b:1");
     assert_parses(PROGRAM_TRAINER, LIST("train"), LIST(variable));
     assert_int_equal(options_environment(options, &pairs), 0);
@@ -340,7 +342,7 @@ static void help_of_a_subcommand_leaves_out_the_others_options(void **state)
 {
     (void)state;
     const char *text = written(PROGRAM_SCORER, LIST("check", "-h"));
-    assert_memory_equal(text, "usage: scorer check [OPTION]…", strlen("usage: scorer check [OPTION]…"));
+    assert_memory_equal(text, "usage: program check [OPTION]…", strlen("usage: program check [OPTION]…"));
     assert_non_null(strstr(text, "--create-topics"));
     assert_null(strstr(text, "--unchecked"));
     assert_non_null(strstr(written(PROGRAM_TRAINER, LIST("train", "-h")), "Options of train:\n  --out FILE"));
