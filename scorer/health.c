@@ -1,0 +1,345 @@
+/* Health and metrics texts. See health.h.
+ *
+ * Called on http's threads; reads counters with relaxed loads and the model by a reference. Asks no server anything, so
+ * that a probe is answered while every server is away. The sums of one answer may differ by what happened in between.
+ */
+#include "scorer/health.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "kafka/client.h"
+
+enum { STUCK_AFTER_US = 60000000 };
+
+static const char *const counter_names[] = {
+#define NAME(id, name, help) name,
+    COUNTER_TABLE(NAME, NAME)
+#undef NAME
+};
+
+static const char *const counter_types[] = {
+#define COUNTER_TYPE(id, name, help) "counter",
+#define GAUGE_TYPE(id, name, help) "gauge",
+    COUNTER_TABLE(COUNTER_TYPE, GAUGE_TYPE)
+#undef COUNTER_TYPE
+#undef GAUGE_TYPE
+};
+
+static const char *const counter_help[] = {
+#define HELP(id, name, help) help,
+    COUNTER_TABLE(HELP, HELP)
+#undef HELP
+};
+
+static const int64_t latency_bounds[] = {LATENCY_BOUNDS_US};
+
+static uint64_t sum(const struct http_view *view, enum counter_id id)
+{
+    uint64_t total = 0;
+    if (id == COUNTER_KAFKA_UP)
+        return kafka_up();
+    for (size_t i = 0; i < view->counters_count; i++)
+        total += counter_get(view->counters[i], id);
+    return total;
+}
+
+static uint64_t sum_dead_letters(const struct http_view *view, size_t code)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < view->counters_count; i++)
+        total += atomic_load_explicit(&view->counters[i]->dead_letters[code], memory_order_relaxed);
+    return total;
+}
+
+static uint64_t sum_latency(const struct http_view *view, size_t bucket)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < view->counters_count; i++)
+        total += atomic_load_explicit(&view->counters[i]->latency_buckets[bucket], memory_order_relaxed);
+    return total;
+}
+
+/* JSON pieces */
+
+static void add_time(struct buffer *out, int64_t real_us)
+{
+    char text[32];
+    struct tm utc;
+    time_t seconds = (time_t)(real_us / 1000000);
+    gmtime_r(&seconds, &utc);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    buffer_printf(out, "\"%s.%03dZ\"", text, (int)(real_us / 1000 % 1000));
+}
+
+static void add_text_or_null(struct buffer *out, struct span text)
+{
+    if (text.data)
+        json_add_text(out, text);
+    else
+        buffer_add_text(out, "null");
+}
+
+static void add_model(const struct http_view *view, struct buffer *out)
+{
+    struct error problem;
+    if (!view->models) {
+        buffer_add_text(out, "null");
+        return;
+    }
+    const struct model *model = model_acquire(view->models);
+    buffer_add_text(out, "{\"name\":");
+    json_add_text(out, model->stamp.name);
+    buffer_add_text(out, ",\"version\":");
+    json_add_text(out, model->stamp.version);
+    buffer_add_text(out, ",\"alias\":");
+    add_text_or_null(out, model->stamp.alias);
+    buffer_add_text(out, ",\"run_id\":");
+    add_text_or_null(out, model->stamp.run_id);
+    buffer_add_text(out, ",\"threshold\":");
+    json_add_double(out, model->threshold);
+    buffer_add_text(out, ",\"loaded_at\":");
+    add_time(out, model->loaded_at_us);
+    buffer_add_text(out, ",\"problem\":");
+    add_text_or_null(out, model_holder_problem(view->models, &problem) ? span_of(problem.text) : SPAN_NULL);
+    buffer_add_text(out, "}");
+    model_release(model);
+}
+
+struct named_counter {
+    const char *name;
+    enum counter_id id;
+};
+
+static void add_counters(const struct http_view *view, struct buffer *out, const struct named_counter *rows,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(out, "%s\"%s\":%llu", i ? "," : "{", rows[i].name, (unsigned long long)sum(view, rows[i].id));
+    buffer_add_text(out, "}");
+}
+
+static void add_events(const struct http_view *view, struct buffer *out)
+{
+    static const struct named_counter rows[] = {
+        {"received", COUNTER_EVENTS_RECEIVED},
+        {"scored", COUNTER_EVENTS_SCORED},
+        {"dead_lettered", COUNTER_EVENTS_DEAD_LETTERED},
+        {"erased", COUNTER_EVENTS_ERASED},
+        {"outcome", COUNTER_EVENTS_OUTCOME},
+        {"returned", COUNTER_EVENTS_RETURNED},
+        {"in_flight", COUNTER_EVENTS_IN_FLIGHT},
+        {"lag", COUNTER_EVENTS_LAG},
+    };
+    add_counters(view, out, rows, sizeof rows / sizeof *rows);
+}
+
+static void add_sink(const struct http_view *view, struct buffer *out)
+{
+    static const struct named_counter rows[] = {
+        {"records", COUNTER_SINK_RECORDS},           {"predictions", COUNTER_SINK_PREDICTIONS},
+        {"dead_letters", COUNTER_SINK_DEAD_LETTERS}, {"erasures", COUNTER_SINK_ERASURES},
+        {"outcomes", COUNTER_SINK_OUTCOMES},         {"refused", COUNTER_SINK_REFUSED},
+        {"skipped", COUNTER_SINK_SKIPPED},           {"in_flight", COUNTER_SINK_IN_FLIGHT},
+    };
+    add_counters(view, out, rows, sizeof rows / sizeof *rows);
+}
+
+static void add_dead_letters(const struct http_view *view, struct buffer *out)
+{
+    bool first = true;
+    buffer_add_text(out, "{");
+    for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++) {
+        uint64_t count = sum_dead_letters(view, code);
+        if (count)
+            buffer_printf(out, "%s\"%s\":%llu", first ? "" : ",", event_code_name((enum event_code)code),
+                          (unsigned long long)count);
+        first = first && !count;
+    }
+    buffer_add_text(out, "}");
+}
+
+/* The bound of the bucket that holds the quantile; null before the first event and beyond the last bound. */
+static void add_quantile(const struct http_view *view, struct buffer *out, const char *name, double quantile)
+{
+    uint64_t total = 0, below = 0;
+    size_t bucket = 0;
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+        total += sum_latency(view, i);
+    while (bucket < LATENCY_BUCKETS - 1 && (double)(below += sum_latency(view, bucket)) < quantile * (double)total)
+        bucket++;
+    if (!total || bucket == LATENCY_BUCKETS - 1)
+        buffer_printf(out, "\"%s\":null", name);
+    else
+        buffer_printf(out, "\"%s\":%lld", name, (long long)latency_bounds[bucket]);
+}
+
+static void add_all_counters(const struct http_view *view, struct buffer *out)
+{
+    for (size_t id = 0; id < COUNTER_COUNT; id++)
+        buffer_printf(out, "%s\"%s\":%llu", id ? "," : "{", counter_names[id],
+                      (unsigned long long)sum(view, (enum counter_id)id));
+    buffer_add_text(out, "}");
+}
+
+static void add_service(const struct http_view *view, struct buffer *out)
+{
+    const struct settings *settings = view->settings;
+    buffer_printf(out, ",\"version\":\"%s\",\"uptime_s\":%lld,\"instance_id\":", VERSION,
+                  (long long)((clock_real_us(&clock_system) - view->started_us) / 1000000));
+    json_add_text(out, span_of(settings->instance_id));
+    buffer_add_text(out, ",\"roles\":[");
+    buffer_add_text(out, settings->role_score ? "\"score\"," : "");
+    buffer_add_text(out, settings->role_sink ? "\"sink\"," : "");
+    buffer_printf(out, "\"http\"],\"delivery\":\"%s\",\"draining\":%s",
+                  settings->exactly_once ? "exactly-once" : "at-least-once", *view->draining ? "true" : "false");
+}
+
+static bool postgresql_away(const struct http_view *view)
+{
+    return view->settings->role_sink && !sum(view, COUNTER_POSTGRESQL_UP);
+}
+
+unsigned health_write(const struct http_view *view, struct buffer *out)
+{
+    bool works = kafka_up() && (view->models || !view->settings->role_score);
+    buffer_printf(out, "{\"status\":\"%s\"", !works ? "unavailable" : postgresql_away(view) ? "degraded" : "ok");
+    add_service(view, out);
+    buffer_add_text(out, ",\"model\":");
+    add_model(view, out);
+    buffer_printf(out, ",\"kafka\":{\"up\":%s},\"postgresql\":", kafka_up() ? "true" : "false");
+    if (view->settings->role_sink)
+        buffer_printf(out, "{\"up\":%s}", postgresql_away(view) ? "false" : "true");
+    else
+        buffer_add_text(out, "null");
+    buffer_add_text(out, ",\"events\":");
+    add_events(view, out);
+    buffer_add_text(out, ",\"dead_letters\":");
+    add_dead_letters(view, out);
+    buffer_add_text(out, ",\"latency_us\":{");
+    add_quantile(view, out, "p50", 0.5);
+    buffer_add_text(out, ",");
+    add_quantile(view, out, "p99", 0.99);
+    buffer_add_text(out, "},\"sink\":");
+    add_sink(view, out);
+    buffer_add_text(out, ",\"counters\":");
+    add_all_counters(view, out);
+    buffer_add_text(out, "}\n");
+    return works ? 200 : 503;
+}
+
+unsigned health_write_live(const struct http_view *view, struct buffer *out)
+{
+    (void)view;
+    buffer_add_text(out, "{\"status\":\"ok\"}\n");
+    return 200;
+}
+
+/* Why this process is not ready, or NULL. */
+static const char *not_ready(const struct http_view *view)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    if (*view->draining)
+        return "draining";
+    if (view->settings->role_score && !view->models)
+        return "no model";
+    if (!kafka_up())
+        return "no Kafka broker answers";
+    for (size_t i = 0; i < view->loop_count; i++) {
+        if (!score_loop_assigned(view->loops[i]))
+            return "a score loop has not been given its partitions yet";
+        if (now - score_loop_turned_us(view->loops[i]) > STUCK_AFTER_US)
+            return "a score loop has made no progress for a minute";
+    }
+    return NULL;
+}
+
+unsigned health_write_ready(const struct http_view *view, struct buffer *out)
+{
+    const char *reason = not_ready(view);
+    if (!reason) {
+        buffer_add_text(out, "{\"status\":\"ready\"}\n");
+        return 200;
+    }
+    buffer_add_text(out, "{\"status\":\"not ready\",\"reason\":");
+    json_add_text(out, span_of(reason));
+    buffer_add_text(out, "}\n");
+    return 503;
+}
+
+/* Prometheus text, version 0.0.4 */
+
+/* Label values: backslash, quote and line feed are escaped. */
+static void add_label(struct buffer *out, const char *name, struct span value)
+{
+    buffer_printf(out, "%s=\"", name);
+    for (size_t i = 0; i < value.bytes; i++) {
+        char c = value.data[i];
+        if (c == '\\' || c == '"' || c == '\n')
+            buffer_add_u8(out, '\\');
+        buffer_add_u8(out, c == '\n' ? 'n' : (uint8_t)c);
+    }
+    buffer_add_text(out, "\"");
+}
+
+static void add_head(struct buffer *out, const char *name, const char *type, const char *help)
+{
+    buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_latency_metric(const struct http_view *view, struct buffer *out)
+{
+    static const char name[] = "attrition_latency_seconds";
+    uint64_t total = 0, sum_us = 0;
+    add_head(out, name, "histogram", "From leaving the Kafka client's queue to being scored.");
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
+        total += sum_latency(view, i);
+        if (i < LATENCY_BUCKETS - 1)
+            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)latency_bounds[i] / 1e6,
+                          (unsigned long long)total);
+    }
+    for (size_t i = 0; i < view->counters_count; i++)
+        sum_us += atomic_load_explicit(&view->counters[i]->latency_sum_us, memory_order_relaxed);
+    buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", name, (unsigned long long)total,
+                  name, (double)sum_us / 1e6, name, (unsigned long long)total);
+}
+
+static void add_model_metric(const struct http_view *view, struct buffer *out)
+{
+    struct error problem;
+    if (!view->models)
+        return;
+    const struct model *model = model_acquire(view->models);
+    add_head(out, "attrition_model_info", "gauge", "The model in use.");
+    buffer_add_text(out, "attrition_model_info{");
+    add_label(out, "name", model->stamp.name);
+    buffer_add_text(out, ",");
+    add_label(out, "version", model->stamp.version);
+    buffer_add_text(out, ",");
+    add_label(out, "alias", model->stamp.alias);
+    buffer_add_text(out, "} 1\n");
+    add_head(out, "attrition_model_loaded_timestamp_seconds", "gauge", "When the model in use was loaded.");
+    buffer_printf(out, "attrition_model_loaded_timestamp_seconds %.3f\n", (double)model->loaded_at_us / 1e6);
+    model_release(model);
+    add_head(out, "attrition_model_problem", "gauge", "1 while the latest look-up or load of the model fails.");
+    buffer_printf(out, "attrition_model_problem %d\n", model_holder_problem(view->models, &problem));
+}
+
+unsigned metrics_write(const struct http_view *view, struct buffer *out)
+{
+    for (size_t id = 0; id < COUNTER_COUNT; id++) {
+        add_head(out, counter_names[id], counter_types[id], counter_help[id]);
+        buffer_printf(out, "%s %llu\n", counter_names[id], (unsigned long long)sum(view, (enum counter_id)id));
+    }
+    add_head(out, "attrition_dead_letters_total", "counter", "Committed dead letters by code.");
+    for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
+        buffer_printf(out, "attrition_dead_letters_total{code=\"%s\"} %llu\n", event_code_name((enum event_code)code),
+                      (unsigned long long)sum_dead_letters(view, code));
+    add_latency_metric(view, out);
+    add_head(out, "attrition_build_info", "gauge", "This program.");
+    buffer_printf(out, "attrition_build_info{version=\"%s\"} 1\n", VERSION);
+    add_model_metric(view, out);
+    return 200;
+}

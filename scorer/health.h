@@ -1,0 +1,27 @@
+/* What the daemon says about itself, as text: JSON of /health and /health/ready, Prometheus text of /metrics.
+ *
+ * /health, all numbers since the start of this process:
+ *   status        "ok", "degraded" (PostgreSQL is away) or "unavailable" (no model, or no Kafka)
+ *   version, uptime_s, instance_id, roles[], delivery, draining
+ *   model         null, or {name, version, alias, run_id, threshold, loaded_at (RFC 3339), problem (null or text)}
+ *   kafka         {up}
+ *   postgresql    null without the sink role, or {up}
+ *   events        {received, scored, dead_lettered, erased, outcome, returned, in_flight, lag}:
+ *                 received = scored + dead_lettered + erased + outcome + returned + in_flight
+ *   dead_letters  {code: count, …}, codes that occurred
+ *   latency_us    {p50, p99}: upper bounds of the histogram's buckets, null before the first event
+ *   sink          {records, predictions, dead_letters, erasures, outcomes, refused, skipped, in_flight}:
+ *                 records = the sum of the others
+ *   counters      every counter and gauge by its Prometheus name */
+#ifndef SCORER_HEALTH_H
+#define SCORER_HEALTH_H
+
+#include "scorer/http.h"
+
+/* Each appends to out and returns the HTTP status: 200 or 503. */
+unsigned health_write(const struct http_view *view, struct buffer *out);
+unsigned health_write_live(const struct http_view *view, struct buffer *out);
+unsigned health_write_ready(const struct http_view *view, struct buffer *out);
+unsigned metrics_write(const struct http_view *view, struct buffer *out);
+
+#endif

@@ -1,0 +1,60 @@
+/* The input topic, as a score loop takes it: batches of messages, and the position up to which they are handled.
+ *
+ * Wraps one consumer. The position is computed from the messages handed out, never asked of librdkafka. Partitions come
+ * and go (eager assignment); before they go the owner is told, to commit or abort what is open. All calls come from the
+ * score loop's thread. */
+#ifndef SCORER_INTAKE_H
+#define SCORER_INTAKE_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "scorer/counters.h"
+#include "scorer/settings.h"
+
+struct intake;
+
+/* Plain data; borrows from `origin` until intake_accept or the next intake_poll. */
+struct intake_message {
+    struct span key, value; /* SPAN_NULL: null */
+    int32_t partition;
+    int64_t offset;
+    const rd_kafka_message_t *origin; /* for publish alone: headers and timestamp */
+};
+
+/* Called within intake_poll and intake_free before assigned partitions leave. After it, nothing of what was handed out
+ * before may be published. lost: they are somebody else's already, so the open transaction cannot be committed. */
+struct intake_owner {
+    void (*leaving)(void *context, bool lost);
+    void *context;
+};
+
+/* Waits for a broker, checks that the topic exists, subscribes. *partitions: how many the topic has. */
+MUST_USE enum status intake_new(const struct settings *settings, unsigned worker, struct counters *counters,
+                                const struct intake_owner *owner, const _Atomic bool *stop, struct intake **out,
+                                int *partitions, struct error *err);
+void intake_free(struct intake *intake); /* leaves the group; what is not committed will be received again */
+
+/* Up to `capacity` messages (the capacity must be the same in every call); waits at most timeout_ms for the first.
+ * *left_us: steady clock when they left the client library's queue. Failure is for good: err says what to do. */
+MUST_USE enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages,
+                                 size_t capacity, size_t *count, int64_t *left_us, struct error *err);
+
+/* The last batch is handled: moves the position behind it and frees its messages. */
+void intake_accept(struct intake *intake);
+
+/* Positions moved since the last intake_committed, as librdkafka wants them; the caller's to destroy. NULL: none. */
+rd_kafka_topic_partition_list_t *intake_offsets(const struct intake *intake);
+rd_kafka_t *intake_client(struct intake *intake); /* for the group's metadata and at-least-once commits */
+void intake_committed(struct intake *intake);     /* the positions moved are committed */
+
+/* Back to the last committed positions: everything after them is handed out again. */
+MUST_USE enum status intake_rewind(struct intake *intake, struct error *err);
+
+bool intake_assigned(const struct intake *intake); /* has been given its share (which may be no partition) */
+/* --exit-at-end: every assigned partition is handled up to the end offset it had at the start. */
+bool intake_at_end(const struct intake *intake);
+uint64_t intake_lag(const struct intake *intake); /* messages behind the end, as last fetched; asks no server */
+
+#endif

@@ -1,0 +1,423 @@
+/* The score loop. See score_loop.h.
+ *
+ * Started by run.c on a thread of its own; ends when told, at the end, or with an error. What may block in it: the poll
+ * of the intake (at most until the next commit is due), the producer's full queue, the commit, and the look-up of
+ * committed offsets on assignment. Nothing here allocates per event: a batch's arrays are made once. */
+#include "scorer/score_loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/decoder.h"
+#include "events/validate.h"
+#include "kafka/client.h"
+#include "scorer/intake.h"
+#include "scorer/publish.h"
+
+enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 1000000 };
+
+/* What becomes of a message of the batch. Dead letters are published while decoding; the rest wait for the scores. */
+enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME };
+
+/* Ends of the open work, counted when it commits. */
+struct tally {
+    uint64_t received, scored, erased, outcome, dead_lettered;
+    uint64_t dead_letters[EVENT_CODE_COUNT];
+    uint64_t latency_buckets[LATENCY_BUCKETS], latency_sum_us;
+};
+
+struct batch {
+    struct intake_message messages[BATCH];
+    uint8_t fates[BATCH];
+    size_t count;
+    int64_t left_us;            /* steady clock when it left the client library's queue */
+    struct event events[BATCH]; /* by message */
+    uint32_t rows[BATCH];       /* by message: its row, where it is scored */
+    size_t row_count;
+    struct cell *cells; /* row-major; one row more than BATCH, for events that are decoded and not scored */
+    struct score scores[BATCH];
+    struct reason *reasons;
+    struct buffer value;
+};
+
+struct score_loop {
+    const struct settings *settings;
+    struct model_holder *models;
+    struct counters *counters;
+    struct score_ending *ending;
+    unsigned worker;
+    uint32_t reasons;
+    struct decoder *decoder;
+    struct intake *intake;
+    struct publish *publish;
+    struct batch batch;
+    struct tally tally;
+    int64_t opened_us, lag_us; /* steady clock: first event of the open work; last look at the lag */
+    bool arrived;              /* counted in ending */
+    enum status failure;       /* of a commit within a rebalance */
+    struct error failure_text;
+    _Atomic bool stop, assigned;
+    _Atomic int64_t turned_us;
+};
+
+/* Counting: received = scored + dead-lettered + erased + outcome + returned + in flight */
+
+static void count_received(struct score_loop *loop, size_t count)
+{
+    loop->tally.received += count;
+    counter_add(loop->counters, COUNTER_EVENTS_RECEIVED, count);
+    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->tally.received);
+}
+
+static void count_latency(struct tally *tally, int64_t latency_us, size_t rows)
+{
+    static const int64_t bounds[] = {LATENCY_BOUNDS_US};
+    size_t bucket = 0;
+    while (bucket < LATENCY_BUCKETS - 1 && latency_us > bounds[bucket])
+        bucket++;
+    tally->latency_buckets[bucket] += rows;
+    tally->latency_sum_us += (uint64_t)latency_us * rows;
+}
+
+static void add_relaxed(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static void count_committed(struct score_loop *loop)
+{
+    struct tally *tally = &loop->tally;
+    assert(tally->received == tally->scored + tally->dead_lettered + tally->erased + tally->outcome);
+    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, 0);
+    counter_add(loop->counters, COUNTER_EVENTS_SCORED, tally->scored);
+    counter_add(loop->counters, COUNTER_EVENTS_DEAD_LETTERED, tally->dead_lettered);
+    counter_add(loop->counters, COUNTER_EVENTS_ERASED, tally->erased);
+    counter_add(loop->counters, COUNTER_EVENTS_OUTCOME, tally->outcome);
+    counter_add(loop->counters, COUNTER_TRANSACTIONS_COMMITTED, 1);
+    for (size_t i = 0; i < EVENT_CODE_COUNT; i++)
+        add_relaxed(&loop->counters->dead_letters[i], tally->dead_letters[i]);
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+        add_relaxed(&loop->counters->latency_buckets[i], tally->latency_buckets[i]);
+    add_relaxed(&loop->counters->latency_sum_us, tally->latency_sum_us);
+    *tally = (struct tally){0};
+}
+
+static void count_returned(struct score_loop *loop)
+{
+    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, 0);
+    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->tally.received);
+    counter_add(loop->counters, COUNTER_TRANSACTIONS_ABORTED, 1);
+    loop->tally = (struct tally){0};
+}
+
+/* Decoding and judging */
+
+static const char *field_name(const struct score_loop *loop, int32_t column)
+{
+    return column >= 0 && (size_t)column < loop->settings->schema->column_count
+               ? loop->settings->schema->columns[column].name
+               : NULL;
+}
+
+static enum fate dead_letter(struct score_loop *loop, const struct intake_message *message, const struct fault *fault)
+{
+    publish_dead_letter(loop->publish, message, fault->code, field_name(loop, fault->column), fault->text);
+    loop->tally.dead_lettered++;
+    loop->tally.dead_letters[fault->code]++;
+    return FATE_DEAD_LETTER;
+}
+
+static enum fate dead_letter_plain(struct score_loop *loop, const struct intake_message *message, enum event_code code)
+{
+    struct fault fault = {.code = code, .column = FAULT_NO_COLUMN};
+    strncpy(fault.text, event_code_meaning(code), sizeof fault.text - 1);
+    return dead_letter(loop, message, &fault);
+}
+
+/* Decodes the message's event into the next free row and judges it. */
+static enum fate judge(struct score_loop *loop, const struct intake_message *message, struct event *event)
+{
+    const struct schema *schema = loop->settings->schema;
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    if (!message->value.data)
+        return message->key.data ? FATE_ERASE : dead_letter_plain(loop, message, EVENT_NULL_KEY);
+    event->cells = loop->batch.cells + loop->batch.row_count * schema->column_count;
+    enum event_code code = decoder_decode(loop->decoder, message->value, event, &fault);
+    if (code == EVENT_OK)
+        code = validate_event(schema, event, message->key, &fault);
+    if (code != EVENT_OK) {
+        fault.code = code;
+        return dead_letter(loop, message, &fault);
+    }
+    return event->type == EVENT_TYPE_TERMINATED ? FATE_OUTCOME : FATE_SCORE;
+}
+
+static void decode_batch(struct score_loop *loop)
+{
+    struct batch *batch = &loop->batch;
+    batch->row_count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        enum fate fate = judge(loop, &batch->messages[i], &batch->events[i]);
+        batch->fates[i] = (uint8_t)fate;
+        batch->rows[i] = (uint32_t)batch->row_count;
+        batch->row_count += fate == FATE_SCORE;
+    }
+}
+
+/* Publishing */
+
+static void fill_prediction(const struct score_loop *loop, const struct model *model, struct prediction *prediction)
+{
+    *prediction = (struct prediction){
+        .threshold = model->threshold,
+        .model = model->stamp,
+        .scored_at_us = clock_real_us(&clock_system),
+        .latency_us = clock_steady_us(&clock_system) - loop->batch.left_us,
+        .source_topic = span_of(loop->settings->input_topic),
+        .channel = CHANNEL_STREAM,
+    };
+}
+
+static bool publish_scored(struct score_loop *loop, size_t i, struct prediction *prediction)
+{
+    struct batch *batch = &loop->batch;
+    const struct schema *schema = loop->settings->schema;
+    const struct event *event = &batch->events[i];
+    const struct score *score = &batch->scores[batch->rows[i]];
+    prediction->event_id = event->event_id;
+    prediction->employee_id = event->employee_id;
+    prediction->occurred_at_ms = event->occurred_at_ms;
+    prediction->label = score->probability >= prediction->threshold ? (uint32_t)schema->target_count - 1 : 0;
+    prediction->probability = score->probability;
+    prediction->margin = score->margin;
+    prediction->base = score->base;
+    prediction->reasons = batch->reasons + (size_t)batch->rows[i] * loop->reasons;
+    prediction->reason_count = score->reason_count;
+    prediction->source_partition = batch->messages[i].partition;
+    prediction->source_offset = batch->messages[i].offset;
+    prediction->cells = event->cells;
+    prediction->attributes = event->attributes;
+    buffer_clear(&batch->value);
+    prediction_encode(schema, prediction, &batch->value);
+    counter_add(loop->counters, COUNTER_OUTPUT_BYTES, batch->value.bytes);
+    return publish_prediction(loop->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
+}
+
+static void publish_one(struct score_loop *loop, size_t i, struct prediction *prediction)
+{
+    const struct intake_message *message = &loop->batch.messages[i];
+    bool fits = true;
+    uint64_t *end = NULL;
+    switch ((enum fate)loop->batch.fates[i]) {
+    case FATE_DEAD_LETTER:
+        return;
+    case FATE_SCORE:
+        fits = publish_scored(loop, i, prediction);
+        end = &loop->tally.scored;
+        break;
+    case FATE_ERASE:
+        fits = publish_erasure(loop->publish, message);
+        end = &loop->tally.erased;
+        break;
+    case FATE_OUTCOME:
+        fits = publish_outcome(loop->publish, message, loop->batch.events[i].employee_id);
+        end = &loop->tally.outcome;
+        break;
+    }
+    if (fits)
+        ++*end;
+    else
+        dead_letter_plain(loop, message, EVENT_TOO_LARGE);
+}
+
+static void handle_batch(struct score_loop *loop)
+{
+    struct batch *batch = &loop->batch;
+    struct prediction prediction;
+    if (!loop->tally.received)
+        loop->opened_us = batch->left_us;
+    count_received(loop, batch->count);
+    decode_batch(loop);
+    const struct model *model = model_acquire(loop->models);
+    pipeline_score(model->pipeline, batch->cells, batch->row_count, loop->reasons, batch->scores, batch->reasons);
+    fill_prediction(loop, model, &prediction);
+    for (size_t i = 0; i < batch->count; i++)
+        publish_one(loop, i, &prediction);
+    model_release(model);
+    if (batch->row_count)
+        count_latency(&loop->tally, prediction.latency_us, batch->row_count);
+    intake_accept(loop->intake);
+}
+
+/* Committing */
+
+/* What follows from a result; the rewind only where the partitions stay. */
+static enum status settle(struct score_loop *loop, enum publish_result result, bool staying, struct error *err)
+{
+    if (result == PUBLISH_COMMITTED) {
+        intake_committed(loop->intake);
+        count_committed(loop);
+        return STATUS_OK;
+    }
+    count_returned(loop);
+    if (result == PUBLISH_FAILED)
+        return err->status;
+    return staying ? intake_rewind(loop->intake, err) : STATUS_OK;
+}
+
+static enum status commit(struct score_loop *loop, struct error *err)
+{
+    if (!loop->tally.received)
+        return STATUS_OK;
+    return settle(loop, publish_commit(loop->publish, loop->intake, err), true, err);
+}
+
+/* Within a poll or close of the intake: the partitions are about to go, with the batches of before handled. */
+static void on_leaving(void *context, bool lost)
+{
+    struct score_loop *loop = context;
+    struct error err = {0};
+    if (!loop->tally.received || !loop->publish)
+        return;
+    enum publish_result result =
+        lost ? publish_abort(loop->publish, &err) : publish_commit(loop->publish, loop->intake, &err);
+    enum status status = settle(loop, result, false, &err);
+    if (status != STATUS_OK && loop->failure == STATUS_OK) {
+        loop->failure = status;
+        loop->failure_text = err;
+    }
+}
+
+static bool commit_due(const struct score_loop *loop)
+{
+    return (int64_t)loop->tally.received >= loop->settings->commit_events ||
+           clock_steady_us(&clock_system) - loop->opened_us >= loop->settings->commit_interval_us;
+}
+
+static int poll_ms(const struct score_loop *loop)
+{
+    if (!loop->tally.received)
+        return IDLE_POLL_MS;
+    int64_t left = loop->opened_us + loop->settings->commit_interval_us - clock_steady_us(&clock_system);
+    return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
+}
+
+/* The loop */
+
+static void note_turn(struct score_loop *loop)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    atomic_store_explicit(&loop->turned_us, now, memory_order_relaxed);
+    atomic_store_explicit(&loop->assigned, intake_assigned(loop->intake), memory_order_relaxed);
+    if (now - loop->lag_us < LAG_INTERVAL_US)
+        return;
+    loop->lag_us = now;
+    counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
+}
+
+/* --exit-at-end: whether all loops of the process have handled their partitions to the end. */
+static bool at_end(struct score_loop *loop)
+{
+    bool here = loop->settings->exit_at_end && !loop->tally.received && intake_at_end(loop->intake);
+    if (here != loop->arrived)
+        atomic_fetch_add(&loop->ending->arrived, here ? 1u : -1u);
+    loop->arrived = here;
+    return here && atomic_load(&loop->ending->arrived) == loop->settings->workers;
+}
+
+static enum status turn(struct score_loop *loop, struct error *err)
+{
+    struct batch *batch = &loop->batch;
+    enum status status =
+        intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
+    if (status == STATUS_OK && loop->failure != STATUS_OK)
+        status = error_set(err, loop->failure, "%s", loop->failure_text.text);
+    if (status == STATUS_OK && batch->count)
+        handle_batch(loop);
+    if (status == STATUS_OK && loop->tally.received && commit_due(loop))
+        status = commit(loop, err);
+    note_turn(loop);
+    return status;
+}
+
+static enum status connect_all(struct score_loop *loop, struct error *err)
+{
+    const struct intake_owner owner = {on_leaving, loop};
+    int partitions;
+    enum status status =
+        intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake, &partitions, err);
+    if (status == STATUS_OK)
+        status = publish_new(loop->settings, loop->worker, partitions, &loop->stop, &loop->publish, err);
+    return status;
+}
+
+enum status score_loop_run(struct score_loop *loop, struct error *err)
+{
+    enum status status = connect_all(loop, err);
+    while (status == STATUS_OK && !loop->stop && !at_end(loop))
+        status = turn(loop, err);
+    if (status == STATUS_OK)
+        status = commit(loop, err);
+    else if (loop->stop && status == STATUS_UNAVAILABLE)
+        status = STATUS_OK; /* told to stop while it waited for a server: nothing was open */
+    intake_free(loop->intake);
+    publish_free(loop->publish);
+    loop->intake = NULL;
+    loop->publish = NULL;
+    counter_set(loop->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
+    return status;
+}
+
+/* Start and end */
+
+enum status score_loop_new(const struct settings *settings, struct model_holder *models, struct counters *counters,
+                           struct score_ending *ending, unsigned worker, struct score_loop **out, struct error *err)
+{
+    struct decoder *decoder;
+    enum status status = decoder_new(settings->schema, &decoder, err);
+    if (status != STATUS_OK)
+        return status;
+    struct score_loop *loop = mem_zeroed(1, sizeof *loop);
+    size_t columns = settings->schema->column_count;
+    loop->settings = settings;
+    loop->models = models;
+    loop->counters = counters;
+    loop->ending = ending;
+    loop->worker = worker;
+    loop->reasons = settings->reasons < columns ? settings->reasons : (uint32_t)columns;
+    loop->decoder = decoder;
+    loop->batch.cells = mem_zeroed((BATCH + 1) * columns, sizeof(struct cell));
+    loop->batch.reasons = mem_zeroed((size_t)BATCH * loop->reasons + 1, sizeof(struct reason));
+    *out = loop;
+    return STATUS_OK;
+}
+
+void score_loop_free(struct score_loop *loop)
+{
+    if (!loop)
+        return;
+    decoder_free(loop->decoder);
+    buffer_free(&loop->batch.value);
+    free(loop->batch.cells);
+    free(loop->batch.reasons);
+    free(loop);
+}
+
+void score_loop_stop(struct score_loop *loop)
+{
+    loop->stop = true;
+}
+
+int64_t score_loop_turned_us(const struct score_loop *loop)
+{
+    return atomic_load_explicit(&loop->turned_us, memory_order_relaxed);
+}
+
+bool score_loop_assigned(const struct score_loop *loop)
+{
+    return atomic_load_explicit(&loop->assigned, memory_order_relaxed);
+}

@@ -1,0 +1,36 @@
+/* The score role: input topic → decode, validate, score, explain → predictions, dead letters, erasures, outcomes.
+ *
+ * One loop per worker thread, each with its own consumer, producer, decoder and counters; they share the schema and the
+ * model holder, both read-only to them. */
+#ifndef SCORER_SCORE_LOOP_H
+#define SCORER_SCORE_LOOP_H
+
+#include "scorer/counters.h"
+#include "scorer/model_holder.h"
+#include "scorer/settings.h"
+
+struct score_loop;
+
+/* --exit-at-end: the process's loops leave together, when all have reached the end, so that none hands its partitions
+ * to one that has left. Shared by them; zero-initialised. */
+struct score_ending {
+    _Atomic unsigned arrived;
+};
+
+/* Connects nothing yet. Borrows everything. */
+MUST_USE enum status score_loop_new(const struct settings *settings, struct model_holder *models,
+                                    struct counters *counters, struct score_ending *ending, unsigned worker,
+                                    struct score_loop **out, struct error *err);
+void score_loop_free(struct score_loop *loop);
+
+/* The thread's body: waits for servers, then runs until stopped, at the end (--exit-at-end), or failed for good. */
+MUST_USE enum status score_loop_run(struct score_loop *loop, struct error *err);
+/* From any thread: finish the batch, commit, leave the group, return from score_loop_run with STATUS_OK. */
+void score_loop_stop(struct score_loop *loop);
+
+/* From any thread. Steady clock of the loop's last turn; 0 before it has joined its group. */
+int64_t score_loop_turned_us(const struct score_loop *loop);
+/* From any thread. Whether it has its share of the partitions. */
+bool score_loop_assigned(const struct score_loop *loop);
+
+#endif
