@@ -62,7 +62,7 @@ $(GEN)/onnx/onnx.pb-c.h: $(GEN)/onnx/onnx.pb-c.c ;
 $(OUT)/gen/onnx.pb-c.o: $(GEN)/onnx/onnx.pb-c.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
-$(OUT)/pipeline/%.o: | $(GEN)/onnx/onnx.pb-c.h
+$(call room_obj,pipeline): | $(GEN)/onnx/onnx.pb-c.h
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
