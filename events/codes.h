@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+/* clang-format off */
 #define EVENT_CODE_TABLE(CODE) \
     CODE(BAD_FRAME, "bad_frame", "the value does not start with a known schema-id frame, or is empty", "send Confluent's wire format: byte 0, 4-byte schema id, Avro binary") \
     CODE(UNKNOWN_SCHEMA_ID, "unknown_schema_id", "no schema is known under the frame's id", "register the writer's schema, or use an id of schemas/ids.json") \
@@ -23,13 +24,14 @@
     CODE(KEY_MISMATCH, "key_mismatch", "the message key differs from the employee id", "use the employee id as the key, or no key") \
     CODE(NULL_KEY, "null_key", "a null value (erasure) without a key: nobody to erase", "send the employee id as the key") \
     CODE(TOO_LARGE, "too_large", "the prediction would exceed the broker's message size", "send shorter texts, or raise message.max.bytes")
+/* clang-format on */
 
 enum event_code {
     EVENT_OK = 0,
 #define EVENT_CODE_ID(id, ...) EVENT_##id,
     EVENT_CODE_TABLE(EVENT_CODE_ID)
 #undef EVENT_CODE_ID
-    EVENT_CODE_COUNT
+        EVENT_CODE_COUNT
 };
 
 enum { FAULT_NO_COLUMN = -1 };
@@ -41,7 +43,7 @@ struct fault {
     char text[160]; /* one line for people; never a payload value */
 };
 
-const char *event_code_name(enum event_code code);    /* "out_of_range" */
+const char *event_code_name(enum event_code code); /* "out_of_range" */
 const char *event_code_meaning(enum event_code code);
 
 #endif

@@ -15,8 +15,9 @@ struct decoder;
 MUST_USE enum status decoder_new(const struct schema *schema, struct decoder **out, struct error *err);
 void decoder_free(struct decoder *decoder);
 
-/* Decodes one framed message into out (out->cells points at column_count cells of the caller's). On anything but EVENT_OK,
- * fault says why and out is undefined. `value` must outlive `out`. Ranges and categories are not judged here. */
+/* Decodes one framed message into out (out->cells points at column_count cells of the caller's). On anything but
+ * EVENT_OK, fault says why and out is undefined. `value` must outlive `out`. Ranges and categories are not judged here.
+ */
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault);
 
 #endif

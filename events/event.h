@@ -4,7 +4,8 @@
 
 #include "base/row.h"
 
-/* Positions of the contract's symbols; other symbols of the schema's enum come after these and are scored like CHANGED. */
+/* Positions of the contract's symbols; other symbols of the schema's enum come after these and are scored like CHANGED.
+ */
 enum event_type { EVENT_TYPE_SNAPSHOT, EVENT_TYPE_HIRED, EVENT_TYPE_CHANGED, EVENT_TYPE_TERMINATED };
 
 struct event {

@@ -2,9 +2,10 @@
 #include "events/schema_private.h"
 
 #include <avro.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/sha256.h"
 
 static enum status path_make(const char *directory, const char *file, char *path, size_t bytes, struct error *err)
 {
@@ -160,12 +161,7 @@ static void digest_make(struct schema *schema)
             buffer_printf(&text, " %zu:%s", column->values[v].bytes, column->values[v].data);
         buffer_add_u8(&text, '\n');
     }
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned bytes = 0;
-    if (!EVP_Digest(text.data, text.bytes, hash, &bytes, EVP_sha256(), NULL))
-        abort(); /* no memory, or a libcrypto without SHA-256 */
-    for (unsigned i = 0; i < bytes; i++)
-        snprintf(schema->digest + 2 * i, 3, "%02x", hash[i]);
+    sha256_hex(buffer_span(&text), schema->digest);
     buffer_free(&text);
 }
 

@@ -1,8 +1,9 @@
 /* The schema directory, read once at start: the one description of the data.
  *
- * DIR/employee_event.avsc, DIR/prediction.avsc and DIR/ids.json. Column attributes (kind, range, values, …) are extra JSON
- * attributes of the fields of the event's `attributes` record; target, id, ignored columns and rules are attributes of
- * that record. docs/SCHEMAS.md lists them. Everything here is read-only after schema_load and safe to share. */
+ * DIR/employee_event.avsc, DIR/prediction.avsc and DIR/ids.json. Column attributes (kind, range, values, …) are extra
+ * JSON attributes of the fields of the event's `attributes` record; target, id, ignored columns and rules are
+ * attributes of that record. docs/SCHEMAS.md lists them. Everything here is read-only after schema_load and safe to
+ * share. */
 #ifndef EVENTS_SCHEMA_H
 #define EVENTS_SCHEMA_H
 
@@ -21,18 +22,18 @@ struct schema {
     size_t column_count;
     struct rule *rules;
     size_t rule_count;
-    const char *target_name;           /* label column of a training table */
-    const struct span *target_values;  /* as in prediction.avsc's enum; the last is the positive one */
+    const char *target_name;          /* label column of a training table */
+    const struct span *target_values; /* as in prediction.avsc's enum; the last is the positive one */
     size_t target_count;
-    const char *id_name;               /* id column of a table: becomes employee_id */
-    const char *const *ignored;        /* columns of a table that are neither feature, target nor id */
+    const char *id_name;        /* id column of a table: becomes employee_id */
+    const char *const *ignored; /* columns of a table that are neither feature, target nor id */
     size_t ignored_count;
-    const char *const *event_types;    /* symbols of the event_type enum, in schema order */
+    const char *const *event_types; /* symbols of the event_type enum, in schema order */
     size_t event_type_count;
-    uint32_t event_schema_id;          /* the wire ids of the shipped schemas (ids.json) */
+    uint32_t event_schema_id; /* the wire ids of the shipped schemas (ids.json) */
     uint32_t prediction_schema_id;
-    char digest[65];                   /* SHA-256 (hex) of the columns' names, types, kinds and values: the feature contract */
-    const struct avro_type *event;     /* reader schema of events */
+    char digest[65]; /* SHA-256 (hex) of the columns' names, types, kinds and values: the feature contract */
+    const struct avro_type *event; /* reader schema of events */
     const struct avro_type *prediction;
 };
 

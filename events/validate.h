@@ -13,11 +13,13 @@ enum event_code validate_row(const struct schema *schema, const struct cell *cel
 size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity);
 
 /* Key against id (a null key passes), then the row. */
-enum event_code validate_event(const struct schema *schema, const struct event *event, struct span key, struct fault *fault);
+enum event_code validate_event(const struct schema *schema, const struct event *event, struct span key,
+                               struct fault *fault);
 
-/* A cell from text (CSV) for a column: empty = missing; numbers in full by strtod's grammar without hex, "nan" and "inf" give
- * EVENT_NOT_FINITE, other text in a numeric column EVENT_WRONG_TYPE, a fraction in an int column EVENT_WRONG_TYPE (unless
- * !checked). Ranges and categories are validate_row's. The cell borrows the text. */
-enum event_code validate_text_cell(const struct column *column, struct span text, bool checked, struct cell *out, struct fault *fault, int32_t index);
+/* A cell from text (CSV) for a column: empty = missing; numbers in full by strtod's grammar without hex, "nan" and
+ * "inf" give EVENT_NOT_FINITE, other text in a numeric column EVENT_WRONG_TYPE, a fraction in an int column
+ * EVENT_WRONG_TYPE (unless !checked). Ranges and categories are validate_row's. The cell borrows the text. */
+enum event_code validate_text_cell(const struct column *column, struct span text, bool checked, struct cell *out,
+                                   struct fault *fault, int32_t index);
 
 #endif

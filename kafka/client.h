@@ -2,10 +2,10 @@
  *
  * Settings in order, later wins: our defaults (murmur2_random partitioner, no automatic offset store or commit, …),
  * KAFKA_<PROPERTY> environment variables, -X properties, then the guarantee's own properties, which nobody may override
- * (transactional.id, enable.idempotence, isolation.level, enable.auto.commit, enable.auto.offset.store: refused with the
- * reason). Environment names librdkafka does not know are ignored with a notice, unknown -X names are an error; a property
- * goes only to the client types that know it. KAFKA_<PROPERTY>_FILE names a file that holds the value. Whether brokers
- * answer is one state for the process: each change of it is one log line (fed by statistics.interval.ms). */
+ * (transactional.id, enable.idempotence, isolation.level, enable.auto.commit, enable.auto.offset.store: refused with
+ * the reason). Environment names librdkafka does not know are ignored with a notice, unknown -X names are an error; a
+ * property goes only to the client types that know it. KAFKA_<PROPERTY>_FILE names a file that holds the value. Whether
+ * brokers answer is one state for the process: each change of it is one log line (fed by statistics.interval.ms). */
 #ifndef KAFKA_CLIENT_H
 #define KAFKA_CLIENT_H
 
@@ -24,16 +24,19 @@ MUST_USE enum status kafka_conf(const struct options *options, rd_kafka_type_t t
                                 rd_kafka_conf_t **out, struct error *err);
 
 /* Takes *conf (NULL afterwards, on failure too). */
-MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out, struct error *err);
+MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out,
+                                      struct error *err);
 
 /* Maps a librdkafka error to a status: away (retriable, transport, time-out), denied, fenced (CONFLICT), invalid. */
 enum status kafka_status(rd_kafka_resp_err_t code);
 
-/* Waits until a broker answers, with backoff and one log line a change of state; STATUS_UNAVAILABLE when deadline_us (steady clock;
- * 0: none) passes or *stop becomes true. `where` names the caller in logs. */
-MUST_USE enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t deadline_us, const _Atomic bool *stop, struct error *err);
+/* Waits until a broker answers, with backoff and one log line a change of state; STATUS_UNAVAILABLE when deadline_us
+ * (steady clock; 0: none) passes or *stop becomes true. `where` names the caller in logs. */
+MUST_USE enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t deadline_us,
+                                           const _Atomic bool *stop, struct error *err);
 
-/* Partition count of a topic. A producer's question may make the topic, where brokers make topics by themselves. STATUS_NOT_FOUND: it does not exist (the text says how to make it). */
+/* Partition count of a topic. A producer's question may make the topic, where brokers make topics by themselves.
+ * STATUS_NOT_FOUND: it does not exist (the text says how to make it). */
 MUST_USE enum status kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *partitions, struct error *err);
 
 /* The cluster's id, the caller's to free(); STATUS_UNAVAILABLE when no broker answers in 10 s. */

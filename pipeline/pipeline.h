@@ -5,12 +5,12 @@
  * load by operator and node name. Immutable after load: any number of threads may score with one pipeline at once.
  *
  * Metadata keys of a file (ONNX metadata_props), all optional but written by our trainer:
- *   attrition.threshold       number from 0 to 1 as text; prediction is positive when probability >= threshold; default 0.5
- *   attrition.positive_label  class whose probability is the risk
- *   attrition.reference       JSON {"kind":"linear","columns":{"Age":36.9,"OverTime":{"No":0.72,"Yes":0.28},…}}: training means
- *                             of numbers and frequencies of categories, both after imputation
- *   attrition.golden          JSON {"tolerance":1e-12,"rows":[{"attributes":{…},"probability":0.1},…]}
- *   attrition.metrics         JSON {"roc_auc":0.83,…}: for people; not interpreted */
+ *   attrition.threshold       number from 0 to 1 as text; prediction is positive when probability >= threshold; default
+ * 0.5 attrition.positive_label  class whose probability is the risk attrition.reference       JSON
+ * {"kind":"linear","columns":{"NUMBER":36.9,"TEXT":{"A":0.72,"B":0.28},…}}: training means of numbers and frequencies
+ * of categories, both after imputation attrition.golden          JSON
+ * {"tolerance":1e-12,"rows":[{"attributes":{…},"probability":0.1},…]} attrition.metrics         JSON
+ * {"roc_auc":0.83,…}: for people; not interpreted */
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
 
@@ -20,21 +20,21 @@
 struct pipeline;
 
 struct pipeline_options {
-    const char *positive_label;        /* overrides the file's metadata; NULL: metadata, then default_positive */
-    const char *default_positive;      /* the schema's target value, or NULL */
+    const char *positive_label;   /* overrides the file's metadata; NULL: metadata, then default_positive */
+    const char *default_positive; /* the schema's target value, or NULL */
 };
 
 /* Result of one row. */
 struct score {
     double probability; /* of the positive class, 0 to 1 */
     double margin;      /* raw score: log-odds of a linear model */
-    double base;        /* margin of the reference row; margin = base + sum of all contributions; 0 without a reference */
+    double base; /* margin of the reference row; margin = base + sum of all contributions; 0 without a reference */
     uint32_t reason_count;
 };
 
 /* Compiles for these columns, which must outlive the pipeline. Refusals: STATUS_INVALID (not a sound model file),
- * STATUS_UNSUPPORTED (an operator or a form of it, named), STATUS_LIMIT (too large or too deep), STATUS_NOT_FOUND (needs a
- * column the schema lacks). Free with pipeline_free. */
+ * STATUS_UNSUPPORTED (an operator or a form of it, named), STATUS_LIMIT (too large or too deep), STATUS_NOT_FOUND
+ * (needs a column the schema lacks). Free with pipeline_free. */
 MUST_USE enum status pipeline_load(struct span file, const struct column *columns, size_t column_count,
                                    const struct pipeline_options *options, struct pipeline **out, struct error *err);
 void pipeline_free(struct pipeline *pipeline);

@@ -2,8 +2,13 @@
  *
  * Each loop owns one `struct counters` and alone writes it (relaxed atomics); readers add up all loops'.
  * Identities, checked by tests and shown in /health:
- *   events_received = events_scored + events_dead_lettered + events_erased + events_outcome + events_returned + in flight
- *   sink_records    = sink_predictions + sink_dead_letters + sink_erasures + sink_outcomes + sink_refused + sink_skipped + in flight
+ *
+ *   events_received = events_scored + events_dead_lettered + events_erased + events_outcome
+ *                     + events_returned + in flight
+ *
+ *   sink_records = sink_predictions + sink_dead_letters + sink_erasures + sink_outcomes
+ *                  + sink_refused + sink_skipped + in flight
+ *
  * An end (scored, dead-lettered, erased, outcome) is counted when its transaction has committed; work of an aborted
  * transaction and of revoked partitions is `returned`: it will be received again.
  *
@@ -16,6 +21,7 @@
 
 #include "events/codes.h"
 
+/* clang-format off */
 #define COUNTER_TABLE(COUNTER, GAUGE) \
     COUNTER(EVENTS_RECEIVED, "attrition_events_received_total", "Messages taken from the input topic.") \
     COUNTER(EVENTS_SCORED, "attrition_events_scored_total", "Events whose prediction is committed.") \
@@ -44,12 +50,13 @@
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "Partitions assigned to this process's sink.") \
     GAUGE(POSTGRESQL_UP, "attrition_postgresql_up", "1 when the sink's last exchange with PostgreSQL succeeded.") \
     GAUGE(KAFKA_UP, "attrition_kafka_up", "1 when a broker answered lately.")
+/* clang-format on */
 
 enum counter_id {
 #define COUNTER_ID(id, ...) COUNTER_##id,
     COUNTER_TABLE(COUNTER_ID, COUNTER_ID)
 #undef COUNTER_ID
-    COUNTER_COUNT
+        COUNTER_COUNT
 };
 
 /* Latency histogram bucket bounds in microseconds; the last bucket is +Inf. */

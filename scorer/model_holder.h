@@ -19,7 +19,8 @@ struct model {
 struct model_holder;
 
 /* Loads the first model (fails if it cannot be had) and starts the watcher. */
-MUST_USE enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out, struct error *err);
+MUST_USE enum status model_holder_new(const struct settings *settings, struct counters *counters,
+                                      struct model_holder **out, struct error *err);
 void model_holder_free(struct model_holder *holder); /* stops the watcher */
 
 /* The current model, with a reference that model_release gives back. Never NULL. Any thread. */

@@ -28,11 +28,12 @@ struct settings {
     int64_t sink_rows;
     int64_t sink_interval_us;
     const char *http_listen, *http_token; /* http_token is NULL where none is set */
-    int slot_lock; /* open lock file that keeps the slot ours, or -1 */
+    int slot_lock;                        /* open lock file that keeps the slot ours, or -1 */
 };
 
 /* Checks combinations and ranges: STATUS_INVALID is a usage error. Borrows options and schema. */
-MUST_USE enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out, struct error *err);
+MUST_USE enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
+                                      struct error *err);
 /* Releases the slot lock that settings_resolve may hold. */
 void settings_release(struct settings *settings);
 

@@ -2,7 +2,8 @@
  *
  * Own consumer group ($GROUP_ID-sink), read_committed. Rows and the offsets behind them go into PostgreSQL in one
  * transaction; on assignment the stored offsets are the start. PostgreSQL being away makes this loop wait, visibly.
- * sink.c is the loop (Kafka), sink_rows.c turns records into COPY bytes, sink_store.c is the only file that knows libpq. */
+ * sink.c is the loop (Kafka), sink_rows.c turns records into COPY bytes, sink_store.c is the only file that knows
+ * libpq. */
 #ifndef SCORER_SINK_H
 #define SCORER_SINK_H
 
@@ -12,10 +13,12 @@
 struct sink;
 
 /* Connects nothing yet. Borrows both. */
-MUST_USE enum status sink_new(const struct settings *settings, struct counters *counters, struct sink **out, struct error *err);
+MUST_USE enum status sink_new(const struct settings *settings, struct counters *counters, struct sink **out,
+                              struct error *err);
 void sink_free(struct sink *sink);
 
-/* The thread's body: runs until stopped, drained, or failed for good (then err says why). Waits for servers that are away. */
+/* The thread's body: runs until stopped, drained, or failed for good (then err says why). Waits for servers that are
+ * away. */
 MUST_USE enum status sink_run(struct sink *sink, struct error *err);
 
 /* From any thread. stop: flush what was read, commit, leave. */

@@ -76,7 +76,7 @@ struct sink_rows {
     struct buffer array; /* for latest_predictions */
     struct buffer text;
     char *predictions_target, *upsert;
-    struct span *names; /* "Age": with quotes and colon, by column */
+    struct span *names; /* "COLUMN": with quotes and colon, by column */
     struct latest *latest;
     size_t latest_count, latest_capacity;
     uint32_t *slots;   /* hash table of latest: index + 1, 0 is free */

@@ -13,7 +13,7 @@
 enum { GOLDEN_ROWS = 20 };
 static const char golden_tolerance[] = "1e-12";
 
-/* {"kind":"linear","columns":{"Age":36.9,"OverTime":{"No":0.72,…}}}: means and frequencies, both after imputation. */
+/* {"kind":"linear","columns":{"NUMBER":36.9,"TEXT":{"A":0.72,…}}}: means and frequencies, both after imputation. */
 static void reference_json(const struct model *model, const struct table *table, struct buffer *out)
 {
     const struct preprocessor *preprocessor = &model->preprocessor;
