@@ -110,10 +110,10 @@ static void fault_report(struct reader *reader, size_t line, const char *column,
         log_error("trainer", "%s:%zu: %s%s%s", reader->path, line, column ? column : "", column ? ": " : "", text);
 }
 
+/* A fault's own text names the column. */
 static void fault_report_code(struct reader *reader, size_t line, const struct fault *fault)
 {
-    const char *column = fault->column >= 0 ? reader->schema->columns[fault->column].name : NULL;
-    fault_report(reader, line, column, *fault->text ? fault->text : event_code_meaning(fault->code));
+    fault_report(reader, line, NULL, *fault->text ? fault->text : event_code_meaning(fault->code));
 }
 
 static void label_read(struct reader *reader, struct span text, size_t line, uint8_t *label)
@@ -204,12 +204,14 @@ static enum status rows_read(struct reader *reader, struct csv *csv, struct erro
             row_read(reader, &record);
     }
     if (reader->faults > SHOWN_FAULTS)
-        log_error("trainer", "%s: %zu more faults are not shown", reader->path, reader->faults - SHOWN_FAULTS);
+        log_error("trainer", "%s: of %zu faults the first %d are shown", reader->path, reader->faults, SHOWN_FAULTS);
     if (reader->faults)
-        return error_set(err, STATUS_INVALID,
-                         "%s: %zu faults in %zu rows, so nothing was trained: correct or remove the rows, or widen the "
-                         "schema's ranges",
-                         reader->path, reader->faults, reader->bad_rows);
+        return error_set(
+            err, STATUS_INVALID,
+            "%s: %zu fault%s in %zu row%s, so nothing was trained: correct or remove the rows, or widen the "
+            "schema's ranges",
+            reader->path, reader->faults, reader->faults == 1 ? "" : "s", reader->bad_rows,
+            reader->bad_rows == 1 ? "" : "s");
     return STATUS_OK;
 }
 

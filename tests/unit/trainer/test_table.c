@@ -1,0 +1,237 @@
+/* Reading tables, fitting the preprocessing, dealing folds: on a schema made here, so that nothing hangs on the data
+ * set. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/file.h"
+#include "trainer/fold.h"
+
+static struct error err;
+static char folder[64], path[80];
+static struct schema *schema;
+
+/* Attributes of the small schema: as in the event (described) and as in the prediction (names and types alone). */
+static const char described[] =
+    "{'type':'record','name':'EmployeeAttributes','target':{'name':'left','label':'Left','values':['No','Yes']},"
+    "'id':{'name':'id'},'ignored':['constant'],'rules':[],'fields':["
+    "{'name':'role','type':['null','string'],'default':null,'doc':'d','label':'Role','kind':'nominal',"
+    "'values':['b','a','c']},"
+    "{'name':'age','type':['null','int'],'default':null,'doc':'d','label':'Age','kind':'numeric','range':[0,100]},"
+    "{'name':'level','type':['null','int'],'default':null,'doc':'d','label':'Level','kind':'ordinal','range':[1,5]}]}";
+
+/* The shipped schema file with its attributes replaced. */
+static void write_schema(const char *name, bool bare)
+{
+    char file[128];
+    char text[sizeof described];
+    strcpy(text, described);
+    for (char *at = text; *at; at++)
+        *at = *at == '\'' ? '"' : *at; /* for legibility it is written with ' */
+    json_t *attributes = json_loads(text, 0, NULL), *record, *field;
+    size_t i;
+    json_array_foreach(json_object_get(attributes, "fields"), i, field)
+    {
+        for (size_t k = 0; bare && k < 5; k++)
+            json_object_del(field, (const char *[]){"doc", "label", "kind", "range", "values"}[k]);
+    }
+    for (size_t k = 0; bare && k < 4; k++)
+        json_object_del(attributes, (const char *[]){"target", "id", "ignored", "rules"}[k]);
+    snprintf(file, sizeof file, "schemas/%s", name);
+    record = json_load_file(file, 0, NULL);
+    assert_non_null(record); /* tests run from the project's root */
+    json_t *fields = json_object_get(record, "fields");
+    json_object_set_new(json_array_get(fields, json_array_size(fields) - 1), "type", attributes);
+    snprintf(file, sizeof file, "%s/%s", folder, name);
+    assert_int_equal(json_dump_file(record, file, 0), 0);
+    json_decref(record);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    char file[128];
+    struct buffer ids = {0};
+    strcpy(folder, "/tmp/table-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/t.csv", folder);
+    write_schema("employee_event.avsc", false);
+    write_schema("prediction.avsc", true);
+    assert_int_equal(file_read("schemas/ids.json", 10000, &ids, &err), STATUS_OK);
+    snprintf(file, sizeof file, "%s/ids.json", folder);
+    assert_int_equal(file_write_atomic(file, buffer_span(&ids), &err), STATUS_OK);
+    buffer_free(&ids);
+    if (schema_load(folder, &schema, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"t.csv", "ids.json", "employee_event.avsc", "prediction.avsc"};
+    schema_free(schema);
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[n]);
+        unlink(path);
+    }
+    rmdir(folder);
+    return 0;
+}
+
+static enum status read_text(const char *text, struct table *out)
+{
+    assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
+    return table_read(path, schema, out, &err);
+}
+
+static void test_a_table_as_published(void **state)
+{
+    (void)state;
+    struct table table;
+    assert_int_equal(read_text("\xef\xbb\xbfid,left,age,extra,role,constant,level\r\n"
+                               "1,Yes,41,x,a,7,2\r\n2,No,,y,\"b\",7,\r\n3,No,30,z,,7,5\r\n",
+                               &table),
+                     STATUS_OK);
+    assert_int_equal(table.row_count, 3);
+    assert_int_equal(table.positive_count, 1);
+    assert_int_equal(table_row(&table, 0)[0].code, 1);
+    assert_true(table_row(&table, 0)[1].number == 41);
+    assert_int_equal(table_row(&table, 1)[1].code, CELL_MISSING);
+    assert_int_equal(table_row(&table, 1)[0].code, 0);
+    assert_int_equal(table_row(&table, 2)[0].code, CELL_MISSING);
+    assert_int_equal(strlen(table.sha256), 64);
+    table_free(&table);
+}
+
+static void refused(const char *text, const char *why)
+{
+    struct table table;
+    assert_int_equal(read_text(text, &table), STATUS_INVALID);
+    if (!strstr(err.text, why))
+        fail_msg("expected \"%s\" in: %s", why, err.text);
+}
+
+static void test_bad_tables_are_refused_whole(void **state)
+{
+    (void)state;
+    struct table table;
+    refused("", "empty");
+    refused("left,role,age\n", "lacks level");
+    refused("role,age,level\nYes,1,1\n", "lacks left");
+    refused("left,role,age,level,age\n", "2 times");
+    refused("left,role,age,level\n", "no rows");
+    refused("left,role,age,level\nYes,a,1,1\n", "every row's left is \"Yes\"");
+    refused("left,role,age,level\nYes,a,1,1\nNo,a,,1\nNo,a,1\n", "1 fault in 1 row");
+    refused("left,role,age,level\nYes,a,1,1\nNo,a,many,1\n", "1 fault");
+    refused("left,role,age,level\nYes,a,1,1\nNo,a,101,9\n", "2 faults in 1 row");
+    refused("left,role,age,level\nYes,a,1,1\nNo,d,1,1\n", "1 fault");
+    refused("left,role,age,level\nYes,a,1,1\nMaybe,a,1,1\n,a,1,1\n", "2 faults in 2 rows");
+    refused("left,role,age,level\nYes,a,1,1\nNo,a,1.5,1\n", "1 fault");
+    refused("left,role,age,level\nYes,a,nan,1\nNo,a,1,1\n", "1 fault");
+    refused("left,role,age,level\nYes,a,,1\nNo,a,,1\n", "\"age\" has no value");
+    refused("left,role,age,level\nYes,a,1,1\nNo,\"a\"x,1,1\n", "1 fault");
+    assert_int_equal(table_read("/nowhere/x.csv", schema, &table, &err), STATUS_NOT_FOUND);
+    assert_int_equal(table_read("/tmp", schema, &table, &err), STATUS_IO);
+}
+
+static struct table read_rows(const char *rows)
+{
+    struct table table;
+    char text[1024];
+    snprintf(text, sizeof text, "left,role,age,level\n%s", rows);
+    assert_int_equal(read_text(text, &table), STATUS_OK);
+    return table;
+}
+
+static void test_preprocessing_as_scikit_learn(void **state)
+{
+    (void)state;
+    struct table table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\nNo,a,45,3\nYes,b,,3\n");
+    const uint32_t rows[] = {0, 1, 2, 3, 4};
+    struct preprocessor preprocessor;
+    double features[4];
+    preprocess_fit(&table, rows, 5, &preprocessor);
+    assert_int_equal(preprocessor.feature_count, 4);
+    const struct fitted *age = &preprocessor.columns[0], *level = &preprocessor.columns[1],
+                        *role = &preprocessor.columns[2];
+    assert_int_equal(age->column, 1);
+    assert_true(age->median == 25); /* the mean of the two in the middle */
+    assert_true(age->mean == 26);
+    assert_true(fabs(age->scale - sqrt((256 + 36 + 16 + 361 + 1) / 5.0)) < 1e-14);
+    assert_true(level->scale == 1 && level->mean == 3); /* constant */
+    assert_int_equal(role->category_count, 2);
+    assert_true(span_equal(role->categories[0], SPAN_LITERAL("a")));
+    assert_int_equal(role->mode, 0); /* two and two: the first in sorted order */
+    preprocess_row(&preprocessor, table_row(&table, 2), features);
+    assert_true(fabs(features[0] - 4 / age->scale) < 1e-15);
+    assert_true(features[1] == 0 && features[2] == 1 && features[3] == 0);
+    struct cell unseen[3] = {{.text = "c", .text_bytes = 1, .code = 2}, cell_number(NAN), cell_number(4)};
+    preprocess_row(&preprocessor, unseen, features);
+    assert_true(features[1] == 1 && features[2] == 0 && features[3] == 0);
+    preprocess_free(&preprocessor);
+    preprocess_fit(&table, rows + 2, 1, &preprocessor); /* a fold may hold a column without any value */
+    assert_int_equal(preprocessor.feature_count, 2);
+    preprocess_row(&preprocessor, table_row(&table, 0), features);
+    preprocess_free(&preprocessor);
+    table_free(&table);
+}
+
+static void test_folds_are_stratified_and_repeatable(void **state)
+{
+    (void)state;
+    enum { ROWS = 103, YES = 17 };
+    uint8_t labels[ROWS] = {0}, folds[ROWS], again[ROWS];
+    for (size_t r = 0; r < YES; r++)
+        labels[r * 6] = 1;
+    fold_assign(labels, ROWS, 5, 7, folds);
+    fold_assign(labels, ROWS, 5, 7, again);
+    assert_memory_equal(folds, again, ROWS);
+    fold_assign(labels, ROWS, 5, 8, again);
+    assert_memory_not_equal(folds, again, ROWS);
+    for (unsigned fold = 0; fold < 5; fold++) {
+        size_t rows = 0, yes = 0;
+        for (size_t r = 0; r < ROWS; r++) {
+            rows += folds[r] == fold;
+            yes += folds[r] == fold && labels[r];
+        }
+        assert_in_range(rows, 20, 21);
+        assert_in_range(yes, 3, 4);
+    }
+}
+
+static void test_validation_needs_two_of_each(void **state)
+{
+    (void)state;
+    struct table table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\n");
+    const struct recipe recipe = {
+        .kind = "x", .penalised = true, .inverse_penalty = 1, .max_iterations = 50, .threshold = NAN};
+    struct validation validation;
+    assert_int_equal(fold_validate(&table, &recipe, &validation, &err), STATUS_INVALID);
+    table_free(&table);
+    table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\nYes,b,12,3\nNo,a,40,2\n");
+    assert_int_equal(fold_validate(&table, &recipe, &validation, &err), STATUS_OK);
+    assert_int_equal(validation.fold_count, 2);
+    assert_true(validation.metrics.roc_auc == 1);
+    assert_true(fabs(validation.baseline.accuracy - 0.6) < 1e-15);
+    table_free(&table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_table_as_published),
+        cmocka_unit_test(test_bad_tables_are_refused_whole),
+        cmocka_unit_test(test_preprocessing_as_scikit_learn),
+        cmocka_unit_test(test_folds_are_stratified_and_repeatable),
+        cmocka_unit_test(test_validation_needs_two_of_each),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
