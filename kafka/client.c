@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -200,38 +199,6 @@ static bool property_name(const char *variable, char *out, size_t capacity)
     return true;
 }
 
-/* A secret given as a file: KAFKA_SASL_PASSWORD_FILE. */
-static enum status set_from_file(rd_kafka_conf_t *conf, rd_kafka_type_t type, const char *variable, const char *name,
-                                 const char *path, struct error *err)
-{
-    struct buffer content = {0};
-    bool unknown;
-    if (reason_refused(name))
-        return error_set(err, STATUS_INVALID, "%s cannot be set: %s", variable, reason_refused(name));
-    if (!applies(name, type))
-        return STATUS_OK;
-    enum status status = file_read(path, 1 << 20, &content, err);
-    if (status != STATUS_OK) {
-        error_prefix(err, "%s", variable);
-        goto done;
-    }
-    while (content.bytes && (content.data[content.bytes - 1] == '\n' || content.data[content.bytes - 1] == '\r'))
-        content.data[--content.bytes] = '\0';
-    status = set_property(conf, variable, name, content.data ? content.data : "", &unknown, err);
-done:
-    buffer_free(&content);
-    return status;
-}
-
-static bool is_known(const char *name)
-{
-    pthread_once(&known_once, known_load);
-    for (size_t i = 0; i < known.count; i++)
-        if (!strcmp(known.items[i].name, name))
-            return true;
-    return false;
-}
-
 static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t type, const struct option_pair *pair,
                                         struct error *err)
 {
@@ -240,13 +207,6 @@ static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t t
     if (!strcmp(pair->name, "KAFKA_BOOTSTRAP_SERVERS")) /* an option: its flag goes before it */
         return STATUS_OK;
     if (property_name(pair->name, name, sizeof name)) {
-        size_t bytes = strlen(name);
-        if (bytes > 5 && !strcmp(name + bytes - 5, ".file")) {
-            name[bytes - 5] = '\0';
-            if (is_known(name))
-                return set_from_file(conf, type, pair->name, name, pair->value, err);
-            name[bytes - 5] = '.';
-        }
         const char *reason = reason_refused(name);
         if (reason)
             return error_set(err, STATUS_INVALID, "%s cannot be set: %s", pair->name, reason);
