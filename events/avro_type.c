@@ -3,11 +3,11 @@
  * believed before it was checked. */
 #include "events/avro_type.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 
 struct avro_schema {
@@ -574,28 +574,11 @@ enum status avro_schema_parse(struct span text, struct avro_schema **out, struct
     return status;
 }
 
-static enum status file_read(const char *path, struct buffer *text, struct error *err)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: cannot be opened: %s", path,
-                         strerror(errno));
-    size_t got = 1;
-    while (got > 0 && text->bytes <= AVRO_TEXT_BYTES_MAX) {
-        got = fread(buffer_reserve(text, 65536), 1, 65536, file);
-        text->bytes += got;
-    }
-    bool failed = ferror(file);
-    int why = errno;
-    fclose(file);
-    return failed ? error_set(err, STATUS_IO, "%s: cannot be read: %s", path, strerror(why)) : STATUS_OK;
-}
-
 enum status avro_schema_read(const char *path, struct avro_schema **out, struct error *err)
 {
     struct buffer text = {0};
     struct error why = {0};
-    enum status status = file_read(path, &text, err);
+    enum status status = file_read(path, AVRO_TEXT_BYTES_MAX, &text, err);
     if (status == STATUS_OK) {
         status = avro_schema_parse(buffer_span(&text), out, &why);
         if (status != STATUS_OK)

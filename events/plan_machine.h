@@ -1,0 +1,61 @@
+/* What both executors of plans share: the working state, and the ops that steer and skip. */
+#ifndef EVENTS_PLAN_MACHINE_H
+#define EVENTS_PLAN_MACHINE_H
+
+#include "events/avro_read.h"
+#include "events/fault.h"
+#include "events/plan.h"
+
+/* A call (where to return to) or an open array or map (how far it is). */
+struct frame {
+    uint64_t items;           /* left in this block */
+    const uint8_t *block_end; /* of a sized block, else NULL */
+    uint32_t return_to;
+    bool begun; /* an item was given out: a comma is due */
+};
+
+struct machine {
+    const struct plan *plan;
+    struct cursor in;
+    uint32_t pc;
+    uint32_t frame_count, call_count;
+    uint32_t empty_items;
+    uint64_t work; /* calls and items that may still be made */
+    bool padded, unresolvable, too_deep;
+    enum event_code code; /* why the run failed */
+    const char *why;
+    struct frame frames[PLAN_FRAMES_MAX]; /* last: only pages that were needed are ever touched */
+};
+
+enum { WORK_BASE = 1 << 16, WORK_PER_BYTE = 256 };
+
+static inline void machine_start(struct machine *machine, const struct plan *plan, struct span datum)
+{
+    machine->plan = plan;
+    machine->in = cursor_of(datum);
+    machine->pc = 0;
+    machine->frame_count = machine->call_count = 0;
+    machine->empty_items = 0;
+    machine->work = WORK_BASE + (uint64_t)datum.bytes * WORK_PER_BYTE;
+    machine->padded = machine->unresolvable = machine->too_deep = false;
+    machine->code = EVENT_OK;
+    machine->why = NULL;
+}
+
+static inline bool machine_fail(struct machine *machine, enum event_code code, const char *why)
+{
+    machine->code = code;
+    machine->why = why;
+    return false;
+}
+
+/* Runs an op that steers or skips. False: the run has failed. */
+bool machine_step(struct machine *machine, const struct op *op);
+
+/* OP_NEXT: *more tells whether there is an item; if not, the program goes on behind the array. *comma: one is due. */
+bool machine_next(struct machine *machine, const struct op *op, bool *more, bool *comma);
+
+/* After OP_END or a failure: the verdict, with its fault. */
+enum event_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct fault *fault);
+
+#endif

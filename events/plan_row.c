@@ -1,0 +1,153 @@
+/* Runs a row plan: bytes into the envelope's slots and the columns' cells. The score loops' hot path, on their threads.
+ * Must not allocate, and must not read beyond the datum. */
+#include "events/plan_machine.h"
+
+static bool bad(struct machine *machine, const char *why)
+{
+    return machine_fail(machine, EVENT_MALFORMED, why);
+}
+
+/* A number for a column, or the envelope's occurred_at. */
+static void put_number(const struct op *op, double number, int64_t whole, struct event *out)
+{
+    if (op->slot >= SLOT_COLUMNS)
+        out->cells[op->slot - SLOT_COLUMNS] = cell_of_number(op->to == AVRO_KIND_FLOAT ? (float)number : number);
+    else
+        out->occurred_at_ms = whole;
+}
+
+static bool put_text(struct machine *machine, const struct op *op, struct span text, const struct schema_parts *parts,
+                     struct event *out)
+{
+    if (op->slot >= SLOT_COLUMNS) {
+        uint32_t column = op->slot - SLOT_COLUMNS;
+        return cell_of_text(parts->readers[column].categories, text, &out->cells[column]) ||
+               bad(machine, "a string is not UTF-8");
+    }
+    if (!avro_text_is_valid(text))
+        return bad(machine, "a string is not UTF-8");
+    if (op->slot == ENVELOPE_EVENT_ID)
+        out->event_id = text;
+    else
+        out->employee_id = text;
+    return true;
+}
+
+static bool value_read(struct machine *machine, const struct op *op, const struct schema_parts *parts,
+                       struct event *out)
+{
+    struct cursor *in = &machine->in;
+    int32_t whole;
+    int64_t large;
+    float single;
+    double number;
+    struct span text;
+    switch (op->code) {
+    case OP_VALUE_INT:
+        if (!avro_read_int(in, &whole, &machine->padded))
+            return bad(machine, "an int is cut off or too large");
+        put_number(op, whole, whole, out);
+        return true;
+    case OP_VALUE_LONG:
+        if (!avro_read_long(in, &large, &machine->padded))
+            return bad(machine, "a long is cut off or too large");
+        put_number(op, op->to == AVRO_KIND_FLOAT ? (double)(float)large : (double)large, large, out);
+        return true;
+    case OP_VALUE_FLOAT:
+        if (!avro_read_float(in, &single))
+            return bad(machine, "a float is cut off");
+        put_number(op, single, 0, out);
+        return true;
+    case OP_VALUE_DOUBLE:
+        if (!avro_read_double(in, &number))
+            return bad(machine, "a double is cut off");
+        put_number(op, number, 0, out);
+        return true;
+    default:
+        if (!avro_read_bytes(in, &text, &machine->padded))
+            return bad(machine, "a length is negative or past the end");
+        return put_text(machine, op, text, parts, out);
+    }
+}
+
+static bool symbol_read(struct machine *machine, const struct op *op, struct event *out)
+{
+    uint32_t index;
+    if (!avro_read_symbol(&machine->in, op->b, &index, &machine->padded))
+        return bad(machine, "an enum's symbol is cut off or does not exist");
+    out->type = machine->plan->table[op->a + index];
+    machine->unresolvable |= out->type < 0;
+    return true;
+}
+
+static bool columns_run(struct machine *machine, const struct op *op, struct event *out)
+{
+    const char *start = (const char *)machine->in.at;
+    bool padded = false;
+    if (!columns_read(machine->plan->readers + op->a, op->b, &machine->in, out->cells, &padded))
+        return bad(machine, "an attribute's value is cut off or no value of its type");
+    if (op->to && !padded)
+        out->attributes = (struct span){start, (size_t)((const char *)machine->in.at - start)};
+    return true;
+}
+
+static void put_constant(const struct machine *machine, const struct op *op, struct event *out)
+{
+    const struct plan_constant *constant = &machine->plan->constants[op->a];
+    if (op->slot >= SLOT_COLUMNS)
+        out->cells[op->slot - SLOT_COLUMNS] = constant->cell;
+    else if (op->slot == ENVELOPE_EVENT_ID)
+        out->event_id = constant->text;
+    else if (op->slot == ENVELOPE_EMPLOYEE_ID)
+        out->employee_id = constant->text;
+    else if (op->slot == ENVELOPE_EVENT_TYPE)
+        out->type = (int32_t)constant->whole;
+    else
+        out->occurred_at_ms = constant->whole;
+}
+
+static bool run(struct machine *machine, const struct schema_parts *parts, struct event *out)
+{
+    for (;;) {
+        const struct op *op = &machine->plan->ops[machine->pc++];
+        bool fine = true;
+        switch (op->code) {
+        case OP_END:
+            return true;
+        case OP_COLUMNS:
+            fine = columns_run(machine, op, out);
+            break;
+        case OP_VALUE_BYTES:
+        case OP_VALUE_INT:
+        case OP_VALUE_LONG:
+        case OP_VALUE_FLOAT:
+        case OP_VALUE_DOUBLE:
+            fine = value_read(machine, op, parts, out);
+            break;
+        case OP_VALUE_SYMBOL:
+            fine = symbol_read(machine, op, out);
+            break;
+        case OP_VALUE_NULL:
+            out->cells[op->slot - SLOT_COLUMNS] = cell_missing(&parts->schema.columns[op->slot - SLOT_COLUMNS]);
+            break;
+        case OP_CONSTANT:
+            put_constant(machine, op, out);
+            break;
+        default:
+            fine = machine_step(machine, op);
+        }
+        if (!fine)
+            return false;
+    }
+}
+
+enum event_code plan_run_row(const struct plan *plan, struct machine *machine, struct span datum, struct event *out,
+                             struct fault *fault)
+{
+    machine_start(machine, plan, datum);
+    out->attributes = SPAN_NULL;
+    bool ended = run(machine, plan->target, out);
+    if (ended && cursor_left(&machine->in) == 0 && !machine->unresolvable && !machine->too_deep)
+        return EVENT_OK;
+    return machine_verdict(machine, ended, datum, fault);
+}
