@@ -1,9 +1,12 @@
 /* `producer backfill FILE…`: rows of files become events; what would be refused later is refused here, with line and
  * column. Runs on the main thread from start to end; waits only for the broker. Must never let a row end as anything
  * but sent, rejected or, after a stop, not read. */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/schema.h"
@@ -82,6 +85,17 @@ static enum status check_usage(const struct options *options, const struct schem
     if (event_type_resolve(options, schema, event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, err);
+}
+
+/* A file that cannot be read is said before anything is sent, or waited for. */
+static enum status check_readable(const struct options *options, struct error *err)
+{
+    for (size_t i = 0; i < options_argument_count(options); i++) {
+        const char *path = options_argument(options, i);
+        if (strcmp(path, "-") && access(path, R_OK) != 0)
+            return file_error(err, errno, "read", path);
+    }
+    return STATUS_OK;
 }
 
 static void send_row(struct backfill *backfill, struct rejects *rejects)
@@ -169,13 +183,15 @@ static int run(const struct options *options, const struct schema *schema)
                                                  .format = options_text(options, OPTION_FORMAT),
                                                  .validate = !options_flag(options, OPTION_NO_VALIDATE)};
     backfill->delivery = (struct delivery){.schema = schema, .name_tag = name_tag, .context = backfill};
-    int result = 2;
+    int result = 1;
     if (check_usage(options, schema, &backfill->settings.event_type, &err) != STATUS_OK) {
+        log_error(where, "%s", err.text);
+        result = 2;
+    } else if (check_readable(options, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
     } else if (delivery_open(&backfill->delivery, options, count_rows(options), &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
-        delivery_close(&backfill->delivery, stdout);
-        result = 1;
+        (void)delivery_close(&backfill->delivery, stdout);
     } else {
         for (size_t i = 0; i < options_argument_count(options) && !backfill->over && !stop_requested; i++) {
             backfill->file_index = i;

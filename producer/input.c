@@ -194,6 +194,16 @@ enum status input_next(struct input *input, struct input_row *row, bool *more, s
     return status;
 }
 
+/* The fault's text may begin with the column's name, which the report says itself. */
+static const char *without_column(const struct input *input, const struct fault *fault)
+{
+    if (fault->column < 0)
+        return fault->text;
+    struct span name = span_of(input->settings->schema->columns[fault->column].name);
+    bool named = strncmp(fault->text, name.data, name.bytes) == 0 && strncmp(fault->text + name.bytes, ": ", 2) == 0;
+    return fault->text + (named ? name.bytes + 2 : 0);
+}
+
 void input_fault_describe(const struct input *input, const struct input_row *row, const struct fault *fault,
                           struct buffer *out)
 {
@@ -207,7 +217,7 @@ void input_fault_describe(const struct input *input, const struct input_row *row
         else
             buffer_printf(out, "column %s (not in the file): ", name);
     }
-    buffer_printf(out, "%s: %s", event_code_name(fault->code), fault->text);
+    buffer_printf(out, "%s: %s", event_code_name(fault->code), without_column(input, fault));
 }
 
 struct span input_header(const struct input *input)

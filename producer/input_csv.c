@@ -47,13 +47,19 @@ static enum status place_columns(struct input *input, const struct csv_record *h
     return STATUS_OK;
 }
 
+/* One line for all columns that are not there. */
 static void report_missing(const struct input *input)
 {
     const struct schema *schema = input->settings->schema;
+    struct buffer names = {0};
     for (size_t c = 0; c < schema->column_count; c++)
         if (input->positions[c] == POSITION_NONE)
-            log_warn(where, "%s: column %s is not in the file: its values are missing%s", input->name,
-                     schema->columns[c].name, schema->columns[c].required ? ", and the schema requires them" : "");
+            buffer_printf(&names, "%s%s%s", names.bytes ? ", " : "", schema->columns[c].name,
+                          schema->columns[c].required ? " (required)" : "");
+    if (names.bytes)
+        log_warn(where, "%s: columns that are not in the file, their values are missing: %.*s", input->name,
+                 (int)names.bytes, names.data);
+    buffer_free(&names);
     if (input->id_position == POSITION_NONE && input->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE)
         log_warn(where, "%s: no column %s: employees are called row-<line>", input->name,
                  schema->id_name ? schema->id_name : envelope_names[ENVELOPE_EMPLOYEE_ID]);

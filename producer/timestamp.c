@@ -1,17 +1,20 @@
 /* Reading timestamps: see timestamp.h. Called for each row that brings its own time; any thread. */
 #include "producer/timestamp.h"
 
+/* Leaves the position where it is if there are fewer digits. */
 static bool take_digits(struct cursor *at, size_t count, int *out)
 {
+    struct cursor after = *at;
     struct span digits;
     int value = 0;
-    if (!cursor_span(at, count, &digits))
+    if (!cursor_span(&after, count, &digits))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (digits.data[i] < '0' || digits.data[i] > '9')
             return false;
         value = value * 10 + (digits.data[i] - '0');
     }
+    *at = after;
     *out = value;
     return true;
 }

@@ -1,0 +1,282 @@
+/* producer/input.h and producer/rejects.h: planted faults are found by line and column, and cost no other row. */
+#include "tests/unit/producer/unit.h"
+
+#include "base/memory.h"
+#include "producer/input.h"
+#include "producer/rejects.h"
+
+static int64_t fixed_time(void *context)
+{
+    (void)context;
+    return 1795428000123456;
+}
+
+static const struct clock_source fixed_clock = {fixed_time, fixed_time, NULL};
+
+struct outcome {
+    enum status opened;
+    struct error err;
+    struct buffer sent;   /* `line id type ms [Age]` of each good row */
+    struct buffer report; /* what rejects said */
+    struct reject_totals totals;
+    char event_id[37]; /* of the last good row */
+};
+
+static void outcome_free(struct outcome *outcome)
+{
+    buffer_free(&outcome->sent);
+    buffer_free(&outcome->report);
+}
+
+static void note_row(struct outcome *outcome, const struct input_row *row)
+{
+    const struct event *event = &row->event;
+    int32_t age = schema_column(test_schema, SPAN_LITERAL("Age"));
+    buffer_printf(&outcome->sent, "%zu %.*s %d %lld %g\n", row->line, (int)event->employee_id.bytes,
+                  event->employee_id.data, event->type, (long long)event->occurred_at_ms, event->cells[age].number);
+    snprintf(outcome->event_id, sizeof outcome->event_id, "%.*s", (int)event->event_id.bytes, event->event_id.data);
+}
+
+static struct outcome run(const char *name, const char *text, bool validate)
+{
+    struct outcome outcome = {0};
+    struct input_settings settings = {.schema = test_schema, .clock = &fixed_clock, .validate = validate};
+    const char *path = unit_file(name, text);
+    struct input *input = NULL;
+    struct input_row *row = mem_zeroed(1, sizeof *row);
+    bool more = true;
+    outcome.opened = input_open(path, &settings, &input, &outcome.err);
+    if (outcome.opened == STATUS_OK) {
+        char *report_text = NULL;
+        size_t report_bytes = 0;
+        FILE *report = open_memstream(&report_text, &report_bytes);
+        struct rejects *rejects = rejects_new(input, path, NULL, report, NULL, &outcome.totals);
+        while (input_next(input, row, &more, &outcome.err) == STATUS_OK && more)
+            if (row->fault_count)
+                rejects_add(rejects, row);
+            else
+                note_row(&outcome, row);
+        assert_int_equal(rejects_close(rejects, &outcome.err), STATUS_OK);
+        fclose(report);
+        buffer_add_text(&outcome.report, report_text);
+        buffer_add_u8(&outcome.report, '\0');
+        free(report_text);
+    }
+    buffer_add_u8(&outcome.sent, '\0');
+    input_free(input);
+    free(row);
+    return outcome;
+}
+
+static void assert_says(const struct outcome *outcome, const char *text)
+{
+    if (!strstr(outcome->report.data, text))
+        fail_msg("the report has no \"%s\":\n%s", text, outcome->report.data);
+}
+
+#define HEADER "EmployeeNumber,Age,Department,OverTime,TotalWorkingYears,YearsAtCompany,Attrition,Over18\r\n"
+
+static void test_csv_faults(void **state)
+{
+    (void)state;
+    struct outcome outcome = run("faults.csv",
+                                 "\xef\xbb\xbf" HEADER "1,41,Sales,Yes,8,6,Yes,Y\r\n"
+                                 "2,210,Sales,Yes,8,6,Yes,Y\r\n"
+                                 "3,41,Shoes,Yes,8,6,Yes,Y\r\n"
+                                 "4,old,Sales,Yes,8,6,Yes,Y\r\n"
+                                 "5,41,Sales\r\n"
+                                 "6,NaN,Sales,Yes,8,6,Yes,Y\r\n"
+                                 "7,41,Sales,Yes,8,9,Yes,Y\r\n"
+                                 ",41,Sales,Yes,8,6,Yes,Y\r\n"
+                                 "9,4.5,Sales,Maybe,8,6,Yes,Y\r\n"
+                                 "10,,,,,,,\r\n",
+                                 true);
+    assert_int_equal(outcome.opened, STATUS_OK);
+    assert_string_equal(outcome.sent.data, "2 1 0 1795428000123 41\n11 10 0 1795428000123 nan\n");
+    assert_says(&outcome, "faults.csv:3: column Age (2): out_of_range: outside 18 to 100");
+    assert_says(&outcome, "faults.csv:4: column Department (3): unknown_category: ");
+    assert_says(&outcome, "faults.csv:5: column Age (2): wrong_type: ");
+    assert_says(&outcome, "faults.csv:6: malformed: 3 fields where the header has 8");
+    assert_says(&outcome, "faults.csv:7: column Age (2): not_finite: ");
+    assert_says(&outcome, "faults.csv:8: column YearsAtCompany (6): rule: ");
+    assert_says(&outcome, "faults.csv:9: missing_required: the employee's id is empty");
+    assert_says(&outcome, "faults.csv:10: column Age (2): wrong_type: ");
+    assert_says(&outcome, "faults.csv:10: column OverTime (4): unknown_category: ");
+    assert_int_equal(outcome.totals.rows, 8);
+    uint64_t sum = 0;
+    for (size_t c = 0; c < EVENT_CODE_COUNT; c++)
+        sum += outcome.totals.by_code[c];
+    assert_int_equal(sum, 8);
+    outcome_free(&outcome);
+}
+
+static void test_rejects_can_be_mended(void **state)
+{
+    (void)state;
+    char rejects[512], reasons[512];
+    struct outcome outcome =
+        run("mend.csv", HEADER "1,41,Sales,Yes,8,6,Yes,Y\r\n2,\"210\",Sales,Yes,8,6,Yes,Y\r\n", true);
+    outcome_free(&outcome);
+    unit_read(unit_file("mend.csv.rejects", NULL), rejects, sizeof rejects);
+    assert_string_equal(rejects,
+                        "EmployeeNumber,Age,Department,OverTime,TotalWorkingYears,YearsAtCompany,Attrition,Over18\n"
+                        "2,\"210\",Sales,Yes,8,6,Yes,Y\n");
+    unit_read(unit_file("mend.csv.rejects.txt", NULL), reasons, sizeof reasons);
+    assert_non_null(strstr(reasons, "mend.csv:3: column Age (2): out_of_range: "));
+    memcpy(strstr(rejects, "210"), "021", 3);
+    outcome = run("mended.csv", rejects, true);
+    assert_string_equal(outcome.sent.data, "2 2 0 1795428000123 21\n");
+    assert_int_equal(access(unit_file("mended.csv.rejects", NULL), F_OK), -1);
+    outcome_free(&outcome);
+}
+
+static void test_report_is_cut_but_files_are_not(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    static char reasons[16384];
+    buffer_add_text(&text, HEADER);
+    for (int i = 0; i < REJECTS_SHOWN + 5; i++)
+        buffer_add_text(&text, "2,210,Sales,Yes,8,6,Yes,Y\n");
+    buffer_add_u8(&text, '\0');
+    struct outcome outcome = run("many.csv", text.data, true);
+    assert_says(&outcome, "many.csv:21: ");
+    assert_null(strstr(outcome.report.data, "many.csv:22: "));
+    assert_says(&outcome, "out_of_range: and 5 more");
+    unit_read(unit_file("many.csv.rejects.txt", NULL), reasons, sizeof reasons);
+    assert_non_null(strstr(reasons, "many.csv:26: "));
+    outcome_free(&outcome);
+    buffer_free(&text);
+}
+
+static void test_not_validated(void **state)
+{
+    (void)state;
+    struct outcome outcome = run("raw.csv",
+                                 HEADER "2,210,Shoes,Yes,8,9,Yes,Y\n"
+                                        "3,old,Sales,Yes,8,6,Yes,Y\n"
+                                        "4,3e9,Sales,Yes,8,6,Yes,Y\n"
+                                        "5,4.5,Sales,Yes,8,6,Yes,Y\n",
+                                 false);
+    assert_string_equal(outcome.sent.data, "2 2 0 1795428000123 210\n");
+    assert_says(&outcome, "raw.csv:3: column Age (2): wrong_type: ");
+    assert_says(&outcome, "raw.csv:4: column Age (2): out_of_range: ");
+    assert_says(&outcome, "raw.csv:5: column Age (2): wrong_type: ");
+    outcome_free(&outcome);
+}
+
+static void test_headers(void **state)
+{
+    (void)state;
+    struct outcome outcome = run("a.csv", "", true);
+    assert_int_equal(outcome.opened, STATUS_INVALID);
+    outcome_free(&outcome);
+    outcome = run("b.csv", "a,b\n1,2\n", true);
+    assert_int_equal(outcome.opened, STATUS_INVALID);
+    assert_non_null(strstr(outcome.err.text, "none of the columns is known"));
+    outcome_free(&outcome);
+    outcome = run("c.csv", "Age,OverTime,Age\n1,2,3\n", true);
+    assert_int_equal(outcome.opened, STATUS_INVALID);
+    assert_non_null(strstr(outcome.err.text, "column Age stands in the header twice (1 and 3)"));
+    outcome_free(&outcome);
+    outcome = run("d.csv", "Age,Shoe\n41,9\n\n42,9\n", true);
+    assert_string_equal(outcome.sent.data, "2 row-2 0 1795428000123 41\n4 row-4 0 1795428000123 42\n");
+    outcome_free(&outcome);
+    outcome =
+        run("e.csv",
+            "employee_id,event_type,occurred_at,event_id,Age\nE1,HIRED,2026-11-23T10:00:00Z,x-1,41\nE2,,,,42\n", true);
+    assert_string_equal(outcome.sent.data, "2 E1 1 1795428000000 41\n3 E2 0 1795428000123 42\n");
+    outcome_free(&outcome);
+}
+
+static void test_json_lines(void **state)
+{
+    (void)state;
+    struct outcome outcome =
+        run("rows.jsonl",
+            "{\"id\": \"a\", \"attributes\": {\"Age\": 41, \"Attrition\": \"No\", \"Over18\": \"Y\"}}\n"
+            "{\"EmployeeNumber\": 7, \"Age\": 42}\r\n"
+            "{\"employee_id\": \"b\", \"event_id\": \"e\", \"event_type\": \"CHANGED\", \"occurred_at\": 5, "
+            "\"attributes\": {}}\n"
+            "{bad\n"
+            "\n"
+            "[1]\n"
+            "{\"Age\": NaN}\n"
+            "{\"Age\": 210, \"OverTime\": 3, \"Shoe\": 1}\n"
+            "{\"id\": \"c\", \"shoe\": 1, \"attributes\": {\"Age\": 41}}\n"
+            "{\"id\": \"c\", \"occurred_at\": \"soon\", \"attributes\": {}}\n"
+            "{\"id\": [], \"attributes\": {}}\n"
+            "{\"Age\": 43}",
+            true);
+    assert_string_equal(outcome.sent.data, "1 a 0 1795428000123 41\n2 7 0 1795428000123 42\n3 b 2 5 nan\n"
+                                           "12 row-12 0 1795428000123 43\n");
+    assert_says(&outcome, "rows.jsonl:4: malformed: not JSON");
+    assert_says(&outcome, "rows.jsonl:5: malformed: not JSON");
+    assert_says(&outcome, "rows.jsonl:6: malformed: not a JSON object");
+    assert_says(&outcome, "rows.jsonl:7: field Age: not_finite: ");
+    assert_says(&outcome, "rows.jsonl:8: field Age: out_of_range: ");
+    assert_says(&outcome, "rows.jsonl:8: field OverTime: wrong_type: ");
+    assert_says(&outcome, "rows.jsonl:8: unknown_field: Shoe: ");
+    assert_says(&outcome, "rows.jsonl:9: unknown_field: \"shoe\" ");
+    assert_says(&outcome, "rows.jsonl:10: wrong_type: occurred_at ");
+    assert_says(&outcome, "rows.jsonl:11: wrong_type: employee_id ");
+    assert_int_equal(outcome.totals.rows, 8);
+    outcome_free(&outcome);
+}
+
+static void test_json_words_in_texts_stay(void **state)
+{
+    (void)state;
+    struct outcome outcome =
+        run("words.jsonl",
+            "{\"id\": \"NaN \\\\\", \"Age\": -Infinity}\n{\"id\": \"NaN\", \"attributes\": {\"Age\": 41}}\n", true);
+    assert_string_equal(outcome.sent.data, "2 NaN 0 1795428000123 41\n");
+    assert_says(&outcome, "words.jsonl:1: field Age: not_finite: ");
+    outcome_free(&outcome);
+}
+
+static void test_long_json_line(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_add_text(&text, "{\"Age\": 41, \"x\": \"");
+    for (int i = 0; i < 1200000; i++)
+        buffer_add_u8(&text, 'x');
+    buffer_add_text(&text, "\"}\n{\"Age\": 42}\n");
+    buffer_add_u8(&text, '\0');
+    struct outcome outcome = run("long.jsonl", text.data, true);
+    assert_string_equal(outcome.sent.data, "2 row-2 0 1795428000123 42\n");
+    assert_says(&outcome, "long.jsonl:1: limit: ");
+    outcome_free(&outcome);
+    buffer_free(&text);
+}
+
+static void test_event_ids_repeat(void **state)
+{
+    (void)state;
+    struct outcome first = run("same.csv", HEADER "1,41,Sales,Yes,8,6,Yes,Y\n", true);
+    struct outcome again = run("same.csv", HEADER "1,41,Sales,Yes,8,6,Yes,Y\n", true);
+    struct outcome other = run("same.csv", HEADER "1,42,Sales,Yes,8,6,Yes,Y\n", true);
+    assert_int_equal(strlen(first.event_id), 36);
+    assert_string_equal(first.event_id, again.event_id);
+    assert_string_not_equal(first.event_id, other.event_id);
+    outcome_free(&first);
+    outcome_free(&again);
+    outcome_free(&other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_csv_faults),
+        cmocka_unit_test(test_rejects_can_be_mended),
+        cmocka_unit_test(test_report_is_cut_but_files_are_not),
+        cmocka_unit_test(test_not_validated),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_json_words_in_texts_stay),
+        cmocka_unit_test(test_long_json_line),
+        cmocka_unit_test(test_event_ids_repeat),
+    };
+    return cmocka_run_group_tests_name("producer/input", tests, unit_setup, unit_teardown);
+}

@@ -1,0 +1,63 @@
+/* producer/timestamp.h: points in time, and what is none. */
+#include "tests/unit/producer/unit.h"
+
+#include "producer/timestamp.h"
+
+static void test_accepted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } cases[] = {
+        {"0", 0},
+        {"1795428000123", 1795428000123},
+        {"-1", -1},
+        {"1970-01-01", 0},
+        {"2026-11-23T10:00:00Z", 1795428000000},
+        {"2026-11-23T10:00:00.5Z", 1795428000500},
+        {"2026-11-23T10:00:00.123456+00:00", 1795428000123},
+        {"2026-11-23 11:00+01:00", 1795428000000},
+        {"2026-11-23T05:30:00-0430", 1795428000000},
+        {"2026-11-23T10:00", 1795428000000},
+        {"2024-02-29", 1709164800000},
+        {"1969-12-31T23:59:59.999Z", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t ms = 42;
+        assert_true(timestamp_parse(span_of(cases[i].text), &ms));
+        assert_int_equal(ms, cases[i].ms);
+    }
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "",
+        "-",
+        "soon",
+        "2026-13-01",
+        "2026-02-29",
+        "2026-11-23T",
+        "2026-1-2",
+        "2026-11-23T24:00",
+        "2026-11-23T10:60",
+        "2026-11-23T10:00:00.",
+        "2026-11-23T10:00:00Zulu",
+        "0000-01-01",
+        "12345678901234567",
+        "2026-11-23T10:00+1:00",
+        "2026-11-23+01:00",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t ms = 0;
+        assert_false(timestamp_parse(span_of(cases[i]), &ms));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused)};
+    return cmocka_run_group_tests_name("producer/timestamp", tests, NULL, NULL);
+}
