@@ -1,0 +1,520 @@
+/* The sink without Kafka, against a PostgreSQL of the test's own: what is stored once, whatever goes wrong. */
+#include "tests/support/postgres.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "scorer/sink_batch.h"
+#include "tests/support/records.h"
+
+static struct postgres postgres;
+static struct schema *schema;
+static unsigned released;
+
+static const char topic_output[] = "attrition-predictions", topic_dlq[] = "employee-events-dlq",
+                  topic_outcome[] = "attrition-outcomes";
+static const char *const topic_names[] = {topic_output, topic_dlq, topic_outcome};
+
+struct fixture {
+    struct sink_store *store;
+    struct sink_rows *rows;
+    struct counters counters;
+    struct sink_batch *batch;
+};
+
+static void release(void *origin)
+{
+    free(origin);
+    released++;
+}
+
+static void fixture_open(struct fixture *f, const char *url, const char *cluster)
+{
+    struct error err;
+    memset(f, 0, sizeof *f);
+    if (sink_store_new(url, "group-sink", &f->store, &err) || sink_rows_new(schema, cluster, &f->rows, &err))
+        fail_msg("%s", err.text);
+    sink_store_cluster(f->store, cluster);
+    f->batch = sink_batch_new(f->store, f->rows, &f->counters, release);
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        for (int32_t p = 0; p < 2; p++)
+            sink_batch_assign(f->batch, (enum sink_topic)t, topic_names[t], p);
+}
+
+static void fixture_close(struct fixture *f)
+{
+    sink_batch_free(f->batch);
+    sink_rows_free(f->rows);
+    sink_store_free(f->store);
+}
+
+static void sync_now(struct fixture *f)
+{
+    struct error err;
+    if (sink_batch_sync(f->batch, &err))
+        fail_msg("%s", err.text);
+}
+
+static void write_now(struct fixture *f)
+{
+    struct error err;
+    if (sink_batch_write(f->batch, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(sink_batch_count(f->batch), 0);
+}
+
+/* Adds a record; its bytes go into one block that the batch releases. */
+static void add(struct fixture *f, enum sink_topic topic, int32_t partition, int64_t offset, struct span key,
+                struct span value, const struct sink_header *headers, size_t header_count)
+{
+    char *origin = mem_zeroed(key.bytes + value.bytes + 1, 1);
+    struct sink_record record = {
+        .topic = topic,
+        .topic_name = topic_names[topic],
+        .partition = partition,
+        .offset = offset,
+        .headers = headers,
+        .header_count = header_count,
+    };
+    if (key.data)
+        record.key = (struct span){memcpy(origin, key.data, key.bytes), key.bytes};
+    if (value.data)
+        record.value = (struct span){memcpy(origin + key.bytes, value.data, value.bytes), value.bytes};
+    sink_batch_add(f->batch, sink_batch_partition(f->batch, topic, partition), &record, origin);
+}
+
+static void add_plan(struct fixture *f, int32_t partition, int64_t offset, const struct record_plan *plan)
+{
+    struct buffer value = {0};
+    record_prediction(schema, plan, &value);
+    add(f, SINK_TOPIC_OUTPUT, partition, offset, SPAN_LITERAL("key"), buffer_span(&value), NULL, 0);
+    buffer_free(&value);
+}
+
+static void add_prediction(struct fixture *f, int32_t partition, int64_t offset)
+{
+    struct record_plan plan = {.number = offset * 2 + partition, .employee = offset % 7};
+    add_plan(f, partition, offset, &plan);
+}
+
+static uint64_t counted(const struct fixture *f, enum counter_id id)
+{
+    return counter_get(&f->counters, id);
+}
+
+static void assert_identity(const struct fixture *f)
+{
+    assert_int_equal(counted(f, COUNTER_SINK_RECORDS),
+                     counted(f, COUNTER_SINK_PREDICTIONS) + counted(f, COUNTER_SINK_DEAD_LETTERS) +
+                         counted(f, COUNTER_SINK_ERASURES) + counted(f, COUNTER_SINK_OUTCOMES) +
+                         counted(f, COUNTER_SINK_REFUSED) + counted(f, COUNTER_SINK_SKIPPED) +
+                         counted(f, COUNTER_SINK_IN_FLIGHT));
+}
+
+static long long number(const char *sql)
+{
+    return postgres_number(&postgres, sql);
+}
+
+static void assert_text(const char *sql, const char *expected)
+{
+    char *text = postgres_text(&postgres, sql);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static int empty_tables(void **state)
+{
+    (void)state;
+    postgres_run(&postgres, "TRUNCATE attrition.predictions, attrition.latest_predictions, attrition.dead_letters, "
+                            "attrition.erasures, attrition.outcomes, attrition.sink_offsets");
+    released = 0;
+    return 0;
+}
+
+static void every_kind_of_record_becomes_its_row(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    add_prediction(&f, 0, 10);
+    add(&f, SINK_TOPIC_OUTPUT, 1, 4, SPAN_LITERAL("employee-9"), SPAN_NULL, NULL, 0);
+    const struct sink_header headers[] = {
+        {"__connect.errors.topic", SPAN_LITERAL("employee-events")},
+        {"__connect.errors.partition", SPAN_LITERAL("3")},
+        {"__connect.errors.offset", SPAN_LITERAL("77")},
+        {"__connect.errors.exception.message", SPAN_LITERAL("too old")},
+        {"attrition.error.code", SPAN_LITERAL("out_of_range")},
+        {"attrition.error.field", SPAN_LITERAL("Age")},
+        {"trace", {"\xff\0", 2}},
+        {"none", SPAN_NULL},
+    };
+    add(&f, SINK_TOPIC_DLQ, 0, 5, SPAN_NULL, SPAN_LITERAL("\0raw"), headers, 8);
+    struct buffer value = {0};
+    record_outcome(schema, 1, &value);
+    add(&f, SINK_TOPIC_OUTCOME, 0, 6, SPAN_LITERAL("employee-1"), buffer_span(&value), NULL, 0);
+    buffer_free(&value);
+    write_now(&f);
+    assert_identity(&f);
+    assert_int_equal(released, 4);
+    assert_text(
+        "SELECT concat_ws('|', event_id, employee_id, occurred_at AT TIME ZONE 'UTC', prediction, probability, "
+        "margin, base, model_name, model_version, model_alias, run_id, channel, source_topic, source_partition, "
+        "source_offset, cluster_id, output_partition, output_offset, reasons, challengers) "
+        "FROM attrition.predictions",
+        "event-20|employee-3|2026-09-21 14:13:20.02|Yes|0.625|0.875|1|attrition|3|production|STREAM|"
+        "employee-events|2|20|cluster-a|0|10|[{\"feature\": \"Age\", \"contribution\": -0.75}, "
+        "{\"feature\": \"BusinessTravel\", \"contribution\": 0.5}, "
+        "{\"feature\": \"DailyRate\", \"contribution\": 0.125}]|[]");
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions, jsonb_object_keys(input)"),
+                     schema->column_count);
+    assert_text("SELECT concat_ws('|', employee_id, output_partition, output_offset) FROM attrition.erasures",
+                "employee-9|1|4");
+    assert_text("SELECT concat_ws('|', stage, code, field, message, topic, partition, \"offset\", value, "
+                "dlq_partition, dlq_offset, headers -> 6, headers -> 7) FROM attrition.dead_letters",
+                "score|out_of_range|Age|too old|employee-events|3|77|\\x00726177|0|5|"
+                "{\"key\": \"trace\", \"value\": {\"hex\": \"ff00\"}}|{\"key\": \"none\", \"value\": null}");
+    assert_text("SELECT concat_ws('|', event_id, employee_id, event_type, topic, \"offset\") FROM attrition.outcomes",
+                "outcome-1|employee-1|TERMINATED|attrition-outcomes|6");
+    assert_text(
+        "SELECT string_agg(concat_ws(' ', topic, partition, next_offset), ', ' ORDER BY topic, partition) "
+        "FROM attrition.sink_offsets",
+        "attrition-outcomes 0 7, attrition-predictions 0 11, attrition-predictions 1 5, employee-events-dlq 0 6");
+    fixture_close(&f);
+}
+
+static void latest_is_the_newest_and_never_goes_back(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    /* number is the source offset too */
+    const struct record_plan first[] = {
+        {.number = 5, .employee = 1, .occurred_at_ms = 3000},
+        {.number = 6, .employee = 1, .occurred_at_ms = 2000},
+        {.number = 7, .employee = 2, .occurred_at_ms = 1000},
+        {.number = 8, .employee = 2, .occurred_at_ms = 1000},
+        {.number = 9, .employee = 3, .occurred_at_ms = 9000, .channel = CHANNEL_HTTP},
+    };
+    for (int64_t i = 0; i < 5; i++)
+        add_plan(&f, 0, i, &first[i]);
+    write_now(&f);
+    static const char sql[] = "SELECT string_agg(employee_id || ' ' || event_id, ', ' ORDER BY employee_id) "
+                              "FROM attrition.latest_predictions";
+    assert_text(sql, "employee-1 event-5, employee-2 event-8");
+    const struct record_plan second[] = {{.number = 4, .employee = 1, .occurred_at_ms = 3000},
+                                         {.number = 20, .employee = 2, .occurred_at_ms = 1001}};
+    for (int64_t i = 0; i < 2; i++)
+        add_plan(&f, 0, 5 + i, &second[i]);
+    write_now(&f);
+    assert_text(sql, "employee-1 event-5, employee-2 event-20");
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 7);
+    fixture_close(&f);
+}
+
+static void refused_rows_are_set_aside_and_the_rest_land(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    char *wide = mem_zeroed(300000, 1); /* too wide for the index on event_id, whatever the compression */
+    for (size_t i = 0; i < 300000; i++)
+        wide[i] = (char)('a' + (i * 2654435761u >> 13) % 26);
+    const struct record_plan bad[] = {{.event_id = "a\0b", .event_id_bytes = 3},
+                                      {.occurred_at_ms = INT64_MAX},
+                                      {.event_id = wide, .event_id_bytes = 300000}};
+    for (int64_t offset = 0; offset < 600; offset++)
+        if (offset == 0 || offset == 299 || offset == 599)
+            add_plan(&f, 0, offset, &bad[offset / 299]);
+        else
+            add_prediction(&f, 0, offset);
+    add(&f, SINK_TOPIC_OUTPUT, 1, 0, SPAN_LITERAL("k"), SPAN_LITERAL("garbage"), NULL, 0);
+    add(&f, SINK_TOPIC_OUTPUT, 1, 1, SPAN_NULL, SPAN_NULL, NULL, 0);
+    write_now(&f);
+    assert_identity(&f);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 597);
+    assert_int_equal(counted(&f, COUNTER_SINK_PREDICTIONS), 597);
+    assert_int_equal(counted(&f, COUNTER_SINK_REFUSED), 5);
+    assert_text("SELECT string_agg(concat_ws(' ', stage, code, topic, partition, \"offset\", key), ', ' "
+                "ORDER BY partition, \"offset\") FROM attrition.dead_letters",
+                "sink sql_22021 attrition-predictions 0 0 \\x6b6579, sink sql_22008 attrition-predictions 0 299 "
+                "\\x6b6579, sink sql_54000 attrition-predictions 0 599 \\x6b6579, sink bad_frame "
+                "attrition-predictions 1 0 \\x6b, sink null_key attrition-predictions 1 1");
+    free(wide);
+    fixture_close(&f);
+}
+
+static void the_slower_of_two_sinks_stores_nothing_twice(void **state)
+{
+    (void)state;
+    struct fixture a, b;
+    fixture_open(&a, postgres.url, "cluster-a");
+    fixture_open(&b, postgres.url, "cluster-a");
+    sync_now(&a);
+    sync_now(&b);
+    for (int64_t offset = 0; offset < 100; offset++)
+        add_prediction(&a, 0, offset);
+    for (int64_t offset = 0; offset < 150; offset++)
+        add_prediction(&b, 0, offset);
+    write_now(&a);
+    write_now(&b);
+    assert_identity(&b);
+    assert_int_equal(counted(&b, COUNTER_SINK_SKIPPED), 100);
+    assert_int_equal(counted(&b, COUNTER_SINK_PREDICTIONS), 50);
+    add_prediction(&a, 0, 100); /* a has not heard of b yet */
+    add_prediction(&a, 0, 149);
+    add_prediction(&a, 0, 150);
+    write_now(&a);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 151);
+    assert_int_equal(number("SELECT count(DISTINCT output_offset) FROM attrition.predictions"), 151);
+    fixture_close(&a);
+    fixture_close(&b);
+}
+
+static void offsets_that_went_back_are_read_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    for (int64_t offset = 0; offset < 10; offset++)
+        add_prediction(&f, 0, offset);
+    write_now(&f);
+    assert_false(sink_batch_take_rewound(f.batch));
+    postgres_run(&postgres, "DELETE FROM attrition.predictions WHERE output_offset >= 4; "
+                            "UPDATE attrition.sink_offsets SET next_offset = 4");
+    add_prediction(&f, 0, 10);
+    write_now(&f);
+    assert_true(sink_batch_take_rewound(f.batch));
+    assert_int_equal(sink_batch_partition(f.batch, SINK_TOPIC_OUTPUT, 0)->next, 4);
+    for (int64_t offset = 4; offset < 11; offset++)
+        add_prediction(&f, 0, offset);
+    write_now(&f);
+    assert_int_equal(number("SELECT count(DISTINCT output_offset) FROM attrition.predictions"), 11);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 11);
+    assert_identity(&f);
+    fixture_close(&f);
+}
+
+static void a_crash_leaves_all_or_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error err;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    for (int64_t offset = 0; offset < 50; offset++)
+        add_prediction(&f, 0, offset);
+    postgres_crash(&postgres);
+    assert_int_equal(sink_batch_write(f.batch, &err), STATUS_UNAVAILABLE);
+    assert_int_equal(sink_batch_count(f.batch), 50);
+    assert_int_equal(sink_batch_write(f.batch, &err), STATUS_UNAVAILABLE);
+    postgres_start(&postgres);
+    write_now(&f);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 50);
+    assert_identity(&f);
+    fixture_close(&f);
+}
+
+/* Between the client and the server: lets COMMIT through and then breaks the connection before the answer comes back.
+ */
+static struct {
+    char directory[96];
+    int listener;
+    pthread_t thread;
+    _Atomic bool cut; /* from the next COMMIT on, once */
+    _Atomic unsigned cuts;
+} proxy;
+
+static int proxy_socket(const char *directory, bool connects)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", directory);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    int failed = connects ? connect(fd, (struct sockaddr *)&address, sizeof address)
+                          : bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 4);
+    return failed ? -1 : fd;
+}
+
+static bool proxy_pass(int from, int to, bool from_client)
+{
+    char bytes[65536];
+    ssize_t got = read(from, bytes, sizeof bytes);
+    if (got <= 0 || write(to, bytes, (size_t)got) != got)
+        return false;
+    if (from_client && proxy.cut && memmem(bytes, (size_t)got, "COMMIT", 6)) {
+        usleep(300000); /* the server commits meanwhile */
+        proxy.cut = false;
+        proxy.cuts++;
+        return false;
+    }
+    return true;
+}
+
+static void *proxy_run(void *arg)
+{
+    (void)arg;
+    int client;
+    while ((client = accept(proxy.listener, NULL, NULL)) >= 0) {
+        char directory[96];
+        snprintf(directory, sizeof directory, "%s/socket", postgres.directory);
+        int server = proxy_socket(directory, true);
+        struct pollfd fds[] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+        while (server >= 0 && poll(fds, 2, -1) > 0) {
+            if (fds[0].revents && !proxy_pass(client, server, true))
+                break;
+            if (fds[1].revents && !proxy_pass(server, client, false))
+                break;
+        }
+        close(server);
+        close(client);
+    }
+    return NULL;
+}
+
+static void an_unanswered_commit_is_not_repeated(void **state)
+{
+    (void)state;
+    char url[200];
+    struct fixture f;
+    struct error err;
+    snprintf(proxy.directory, sizeof proxy.directory, "%s/proxy", postgres.directory);
+    assert_int_equal(mkdir(proxy.directory, 0700), 0);
+    proxy.listener = proxy_socket(proxy.directory, false);
+    assert_true(proxy.listener >= 0);
+    assert_int_equal(pthread_create(&proxy.thread, NULL, proxy_run, NULL), 0);
+    snprintf(url, sizeof url, "postgresql:///attrition?host=%s&user=postgres", proxy.directory);
+    fixture_open(&f, url, "cluster-a");
+    sync_now(&f);
+    for (int64_t offset = 0; offset < 20; offset++)
+        add_prediction(&f, offset % 2, offset);
+    proxy.cut = true;
+    assert_int_equal(sink_batch_write(f.batch, &err), STATUS_UNAVAILABLE);
+    assert_int_equal(proxy.cuts, 1);
+    add_prediction(&f, 0, 20);
+    write_now(&f);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 21);
+    assert_int_equal(counted(&f, COUNTER_SINK_PREDICTIONS), 21);
+    assert_int_equal(counted(&f, COUNTER_SINK_SKIPPED), 0);
+    assert_identity(&f);
+    fixture_close(&f);
+    shutdown(proxy.listener, SHUT_RDWR);
+    pthread_join(proxy.thread, NULL);
+    close(proxy.listener);
+}
+
+static void clusters_have_offsets_of_their_own(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 2; c++) {
+        struct fixture f;
+        fixture_open(&f, postgres.url, c ? "cluster-b" : "cluster-a");
+        sync_now(&f);
+        assert_int_equal(sink_batch_partition(f.batch, SINK_TOPIC_OUTPUT, 0)->next, SINK_NO_OFFSET);
+        add_prediction(&f, 0, 0);
+        write_now(&f);
+        fixture_close(&f);
+    }
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 2);
+    assert_int_equal(number("SELECT count(DISTINCT cluster_id) FROM attrition.sink_offsets"), 2);
+}
+
+static void trouble_says_what_to_do(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        enum status status;
+        const char *says;
+    } cases[] = {
+        {"postgresql:///nowhere?host=%s/socket&user=postgres", STATUS_NOT_FOUND, "sql/migrate"},
+        {"postgresql:///postgres?host=%s/socket&user=postgres", STATUS_NOT_FOUND, "sql/migrate"},
+        {"postgresql:///attrition?host=%s/socket&user=nobody", STATUS_DENIED, "DATABASE_URL"},
+        {"postgresql:///attrition?host=%s/elsewhere&user=postgres", STATUS_UNAVAILABLE, "socket"},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        char url[200];
+        struct error err;
+        struct sink_store *store;
+        snprintf(url, sizeof url, cases[c].url, postgres.directory); /* NOLINT */
+        assert_int_equal(sink_store_new(url, "group", &store, &err), STATUS_OK);
+        assert_int_equal(sink_store_open(store, &err), cases[c].status);
+        if (!strstr(err.text, cases[c].says) || strchr(err.text, '\n'))
+            fail_msg("%s", err.text);
+        sink_store_free(store);
+    }
+    struct sink_store *store;
+    struct error err;
+    assert_int_equal(sink_store_new("postgresql://a:secret@[::", "group", &store, &err), STATUS_INVALID);
+    assert_null(strstr(err.text, "secret"));
+}
+
+static void rights_are_checked_by_name(void **state)
+{
+    (void)state;
+    char url[200];
+    struct error err;
+    struct sink_store *store;
+    postgres_run(&postgres,
+                 "DROP ROLE IF EXISTS scorer_login; CREATE ROLE scorer_login LOGIN IN ROLE attrition_analyst");
+    snprintf(url, sizeof url, "postgresql:///attrition?host=%s/socket&user=scorer_login", postgres.directory);
+    assert_int_equal(sink_store_new(url, "group", &store, &err), STATUS_OK);
+    assert_int_equal(sink_store_open(store, &err), STATUS_OK);
+    assert_int_equal(sink_store_check(store, &err), STATUS_DENIED);
+    assert_non_null(strstr(err.text, "GRANT attrition_writer TO scorer_login"));
+    sink_store_free(store);
+    postgres_run(&postgres, "GRANT attrition_writer TO scorer_login; REVOKE attrition_analyst FROM scorer_login");
+    struct fixture f;
+    fixture_open(&f, url, "cluster-a");
+    sync_now(&f);
+    assert_int_equal(sink_store_check(f.store, &err), STATUS_OK);
+    add_prediction(&f, 0, 0);
+    add(&f, SINK_TOPIC_OUTPUT, 0, 1, SPAN_LITERAL("k"), SPAN_NULL, NULL, 0);
+    add(&f, SINK_TOPIC_OUTPUT, 0, 2, SPAN_LITERAL("k"), SPAN_LITERAL("?"), NULL, 0);
+    write_now(&f);
+    add_prediction(&f, 0, 7);
+    write_now(&f);
+    fixture_close(&f);
+    postgres_run(&postgres, "DROP ROLE scorer_login");
+}
+
+static int start_all(void **state)
+{
+    (void)state;
+    struct error err;
+    if (schema_load("schemas", &schema, &err))
+        fail_msg("%s", err.text);
+    postgres_make(&postgres);
+    assert_int_equal(postgres_migrate(&postgres), 0);
+    return 0;
+}
+
+static int end_all(void **state)
+{
+    (void)state;
+    postgres_remove(&postgres);
+    schema_free(schema);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_kind_of_record_becomes_its_row, empty_tables),
+        cmocka_unit_test_setup(latest_is_the_newest_and_never_goes_back, empty_tables),
+        cmocka_unit_test_setup(refused_rows_are_set_aside_and_the_rest_land, empty_tables),
+        cmocka_unit_test_setup(the_slower_of_two_sinks_stores_nothing_twice, empty_tables),
+        cmocka_unit_test_setup(offsets_that_went_back_are_read_again, empty_tables),
+        cmocka_unit_test_setup(a_crash_leaves_all_or_nothing, empty_tables),
+        cmocka_unit_test_setup(an_unanswered_commit_is_not_repeated, empty_tables),
+        cmocka_unit_test_setup(clusters_have_offsets_of_their_own, empty_tables),
+        cmocka_unit_test_setup(trouble_says_what_to_do, empty_tables),
+        cmocka_unit_test_setup(rights_are_checked_by_name, empty_tables),
+    };
+    return cmocka_run_group_tests(tests, start_all, end_all);
+}
