@@ -20,13 +20,15 @@ $(DATA_FILE): deploy/ibm_hr_table.R
 	@mv $@.new $@
 	@echo 'The IBM HR table (1,470 employees) is $@; try: make run DATA=$@'
 
+KAFKA_BROKER := BROKER_JARS='$(BUILD)/kafka/jars' deploy/kafka/broker
 kafka: ## get and start a real single-node Kafka; prints KAFKA_BOOTSTRAP_SERVERS
 	@deploy/bootstrap kafka
-	@BROKER_JARS='$(BUILD)/kafka/jars' deploy/kafka/broker start $(BUILD)/kafka/node >$(BUILD)/kafka.address
+	@mkdir -p $(BUILD)
+	@$(KAFKA_BROKER) start $(BUILD)/kafka/node auto.create.topics.enable=true >$(BUILD)/kafka.address
 	@echo "export KAFKA_BOOTSTRAP_SERVERS=$$(cat $(BUILD)/kafka.address)"
 	@echo '# It runs until: make kafka-stop'
 
 kafka-stop: ## stop the Kafka of `make kafka`; its data stays in build/kafka/node
-	@BROKER_JARS='$(BUILD)/kafka/jars' deploy/kafka/broker stop $(BUILD)/kafka/node
+	@$(KAFKA_BROKER) stop $(BUILD)/kafka/node
 
 .PHONY: run data kafka kafka-stop

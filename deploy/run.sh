@@ -73,7 +73,8 @@ wait_for() { # SECONDS PID WHAT LOG COMMAND…: until the command succeeds
 
 # --- data and model ---
 
-schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' schemas/employee_event.avsc; }
+schema_id() { sed -n 's/.*"id": *{ *"name": *"\([^"]*\)".*/\1/p' "${SCHEMAS_DIR:-schemas}/employee_event.avsc"; }
+schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' "${SCHEMAS_DIR:-schemas}/employee_event.avsc"; }
 first_line() { head -n 1 "$1" | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'; }
 # The trainer learns from CSV whose header has the schema's target.
 is_labelled() { first_line "$1" | tr ',' '\n' | tr -d '"' | grep -qxF "$(schema_target)"; }
@@ -133,7 +134,7 @@ prepare_model() {
 start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with it
     if [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
         say "Kafka:       $KAFKA_BOOTSTRAP_SERVERS (given), delivery ${DELIVERY:-exactly-once}"
-        "$bin/scorer" check --create-topics || die "the check of Kafka, model and database failed (see above)"
+        check_topics
         return
     fi
     local partitions topic topics=()
@@ -150,6 +151,14 @@ start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with 
     export KAFKA_BOOTSTRAP_SERVERS DELIVERY=at-least-once KAFKA_FETCH_WAIT_MAX_MS=10
     say "Kafka:       embedded broker at $KAFKA_BOOTSTRAP_SERVERS, in memory, new for this run; $partitions partitions a topic"
     say "             delivery is at-least-once there (its transactions do nothing); a real Kafka gets exactly-once"
+}
+
+# A broker that makes topics by itself makes the input topic when a producer asks for it; another one is left alone.
+check_topics() {
+    if "$bin/scorer" check --create-topics >"$work/check.log" 2>&1; then return; fi
+    printf '%s\n' "$(schema_id)" >"$work/none.csv"
+    "$bin/producer" backfill "$work/none.csv" >/dev/null 2>&1 || sleep 1
+    "$bin/scorer" check --create-topics || die "the check of Kafka, model and database failed (see above)"
 }
 
 start_postgres() { # sets DATABASE_URL
@@ -179,8 +188,12 @@ choose_listen() { # sets HTTP_LISTEN: the default if it is free
 start_scorer() {
     choose_listen
     start scorer TERM "$work/scorer.log" "$bin/scorer" run
-    wait_for 60 "$scorer" "the scorer" "$work/scorer.log" curl -fs "http://$HTTP_LISTEN/health/ready"
+    wait_for 60 "$scorer" "the scorer" "$work/scorer.log" is_ready
     say "Scorer:      ready at http://$HTTP_LISTEN"
+}
+
+is_ready() { # the score role says so itself; the sink when it has partitions
+    curl -fs "http://$HTTP_LISTEN/health/ready" && [ "$(metrics | total_of attrition_sink_partitions_assigned)" -gt 0 ]
 }
 
 # --- the run ---
@@ -249,7 +262,8 @@ summary() {
     say "Events:                 $sent sent, $scored scored, $dead dead letters, $erased erased, $outcome outcomes, $unaccounted unaccounted for"
     say "Rows in predictions:    $rows_made"
     say "Events per second:      $(awk -v n="$sent" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }') (from the first row read to the last row in PostgreSQL, $seconds s)"
-    SCHEMA_FILE=schemas/employee_event.avsc psql -Xq -v since="$since" -f deploy/summary.sql "$DATABASE_URL"
+    SCHEMA_FILE=${SCHEMAS_DIR:-schemas}/employee_event.avsc psql -Xq -v since="$since" -f deploy/summary.sql "$DATABASE_URL" ||
+        die "the summary could not be read from the database (see above)"
     [ "$rejected" -eq 0 ] || { say; say "Rejected rows: $rejects, why: $rejects.txt"; }
     say
     further
@@ -272,8 +286,8 @@ find_data
 prepare_model
 [ -n "$data" ] || generate 2 "$work/employees.csv"
 rows=$(grep -c '' "${data:-$work/employees.csv}") # lines: at most that many events
-start_broker
 start_postgres
+start_broker
 start_scorer
 before=$(metrics)
 handled_before=$(ends_now "$before")

@@ -16,7 +16,7 @@ FROM jsonb_array_elements(jsonb_path_query_first(:'document'::jsonb, '$.fields[*
 -- One reason in words: "Overtime: Yes (+0.86)", "Job satisfaction: 1, low (+0.31)".
 CREATE FUNCTION pg_temp.reason(reason jsonb, input jsonb) RETURNS text STABLE LANGUAGE sql AS $$
     SELECT format('%s: %s%s (%s)', w.label, coalesce(v.value, 'not given'),
-        coalesce(', ' || (w.value_labels ->> (v.value::double precision::integer - w.lowest)), ''),
+        CASE WHEN w.value_labels IS NOT NULL THEN coalesce(', ' || (w.value_labels ->> (v.value::double precision::integer - w.lowest)), '') END,
         to_char((reason ->> 'contribution')::double precision, 'SG0.00'))
     FROM wording AS w
     CROSS JOIN (SELECT input ->> (reason ->> 'feature') AS value) AS v
