@@ -37,14 +37,35 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
     va_end(args);
 }
 
+/* Bytes of the UTF-8 character at `text` (NUL-terminated), or 0 where there is none: RFC 3629, table of section 4. */
+static size_t character_bytes(const unsigned char *text)
+{
+    unsigned char first = text[0], low = 0x80, high = 0xBF;
+    if (first < 0x80)
+        return 1;
+    if (first < 0xC2 || first > 0xF4)
+        return 0;
+    size_t bytes = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : low;
+    high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : high;
+    for (size_t i = 1; i < bytes; i++, low = 0x80, high = 0xBF)
+        if (text[i] < low || text[i] > high)
+            return 0;
+    return bytes;
+}
+
 void text_flatten(char *text)
 {
     char *end = text;
-    for (char *at = text; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+    for (char *at = text; *at;) {
+        size_t bytes = character_bytes((unsigned char *)at);
+        if (bytes == 0)
+            *at = '?';
+        else if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = ' ';
         if (*at != ' ')
-            end = at + 1;
+            end = at + (bytes ? bytes : 1);
+        at += bytes ? bytes : 1;
     }
     *end = '\0';
 }

@@ -119,7 +119,8 @@ static inline struct span buffer_span(const struct buffer *buffer)
 
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Makes a text one line, in place: control characters become blanks, and those at its end go. */
+/* Makes a text one line of UTF-8, in place: control characters become blanks, those at its end go, and a byte that
+ * belongs to no character (a foreign text, or one that was cut) becomes a question mark. */
 void text_flatten(char *text);
 
 #endif

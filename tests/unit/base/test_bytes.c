@@ -65,12 +65,31 @@ static void buffer_grows_and_is_reused(void **state)
     assert_null(buffer.data);
 }
 
+static void assert_flattens(const char *given, const char *expected)
+{
+    char text[64];
+    strcpy(text, given);
+    text_flatten(text);
+    assert_string_equal(text, expected);
+}
+
+static void texts_become_one_line_of_utf8(void **state)
+{
+    (void)state;
+    assert_flattens("", "");
+    assert_flattens("two\n\tlines \r\n", "two  lines");
+    assert_flattens(" \n", "");
+    assert_flattens("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80");
+    assert_flattens("cut \xE2\x82", "cut ??");
+    assert_flattens("latin \xE9t\xE9", "latin ?t?");
+    assert_flattens("\xC0\xAF \xED\xA0\x80 \xF4\x90\x80\x80 \xFF", "?? ??? ???? ?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spans_compare_by_content),
-        cmocka_unit_test(cursor_stops_at_the_end),
-        cmocka_unit_test(cursor_of_nothing_is_empty),
+        cmocka_unit_test(spans_compare_by_content),   cmocka_unit_test(cursor_stops_at_the_end),
+        cmocka_unit_test(cursor_of_nothing_is_empty), cmocka_unit_test(texts_become_one_line_of_utf8),
         cmocka_unit_test(buffer_grows_and_is_reused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
