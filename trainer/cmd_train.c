@@ -77,23 +77,27 @@ static enum status deliver(const struct options *options, const struct training 
     return status;
 }
 
-static enum status check_fit(const struct model *model, const struct validation *validation,
-                             const struct recipe *recipe, struct error *err)
+/* A mean loss below this: every row is told right beyond doubt, which no table of people warrants. */
+static const double least_loss = 1e-6;
+
+static enum status check_fit(const struct model *model, const struct recipe *recipe, struct error *err)
 {
-    if (validation->unconverged)
-        log_warn("trainer",
-                 "%zu of %zu folds have no optimum of their own (too few rows, or classes that can be told "
-                 "apart without error): their figures are those of where the search stopped",
-                 validation->unconverged, validation->fold_count);
-    if (model->fit.converged)
+    const struct logistic_fit *fit = &model->fit;
+    if (fit->unbounded && fit->loss < least_loss)
+        return error_set(
+            err, STATUS_INVALID,
+            "the columns tell the classes apart without error, so without a penalty there is no best model: "
+            "look for a column that gives the label away, or choose --model logistic-regression-l2");
+    if (fit->unbounded)
+        log_warn("trainer", "some categories or combinations hold rows of one class only: without a penalty their "
+                            "coefficients have no limit; they stand where no probability changes any more "
+                            "(logistic-regression-l2 has no such directions)");
+    if (fit->converged)
         return STATUS_OK;
-    if (model->fit.iterations >= recipe->max_iterations && recipe->penalised)
-        return error_set(err, STATUS_LIMIT,
-                         "no optimum within %u iterations: raise --param max_iter=", recipe->max_iterations);
-    return error_set(err, STATUS_INVALID,
-                     "no optimum found in %u iterations: a column tells the classes apart without error, so some "
-                     "coefficient would grow for ever; choose --model logistic-regression-l2%s",
-                     model->fit.iterations, recipe->penalised ? " with a smaller C" : "");
+    return error_set(err, STATUS_LIMIT, "no optimum found within %u iterations: %s", fit->iterations,
+                     fit->iterations >= recipe->max_iterations ? "raise --param max_iter="
+                     : recipe->penalised                       ? "choose a smaller --param C="
+                                                               : "choose --model logistic-regression-l2");
 }
 
 /* The fit to all rows, and what its delivery needs. */
@@ -106,7 +110,7 @@ static enum status finish(const struct options *options, struct training *traini
     if (status != STATUS_OK)
         return status;
     training->model = &model;
-    status = check_fit(&model, training->validation, training->recipe, err);
+    status = check_fit(&model, training->recipe, err);
     if (status == STATUS_OK)
         status = export_model(&model, training->table, training->validation, &file, err);
     training->ended_ms = now_ms();

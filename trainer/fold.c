@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 
 /* Steele, Lea and Flood's SplitMix64. */
@@ -127,6 +128,9 @@ static enum status validate(struct work *work, struct validation *out, struct er
         return status;
     for (size_t fold = 0; fold < out->fold_count; fold++)
         judge_fold(work, fold, out);
+    if (out->unconverged)
+        log_warn("trainer", "%zu of %zu folds did not converge: their figures are those of where the search stopped",
+                 out->unconverged, out->fold_count);
     out->metrics = metrics_measure(table->labels, work->calls, work->probabilities, table->row_count);
     out->threshold = isnan(work->recipe->threshold)
                          ? metrics_best_threshold(table->labels, work->probabilities, table->row_count)

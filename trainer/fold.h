@@ -13,7 +13,7 @@ struct validation {
     struct metrics folds[FOLD_MOST];
     struct metrics baseline; /* always the negative class, with the base rate as probability */
     double threshold;        /* the recipe's, or that of largest F1 over all rows */
-    size_t unconverged;      /* folds whose fit has no optimum; their predictions are used as they are */
+    size_t unconverged;      /* folds whose fit did not converge; their predictions are used as they are */
 };
 
 /* Deals the rows of each class into folds, by a shuffle from the seed: the same table and seed give the same folds. */

@@ -9,10 +9,11 @@
 #include "base/memory.h"
 #include "trainer/dense.h"
 
-/* Newton's method doubles the digits at each step once it is near, so a step that changes no margin by more than `done`
+/* Newton's method doubles the digits at each step once it is near, so a step that changes nothing by more than `done`
  * leaves an error of rounding's size. Within `near` the loss is too flat to steer a line search by. */
 static const double done = 1e-11, near = 1e-4;
 static const double rank_tolerance = 1e-12; /* eigenvalues of the Gram matrix below this share of the largest are 0 */
+static const double loss_noise = 1e-13;     /* share of the loss that is summation's rounding */
 enum { MAX_HALVINGS = 50, MAX_SHIFTS = 8 };
 
 /* The search's state, in the coordinates of `design`. */
@@ -107,12 +108,21 @@ static bool newton_solve(struct newton *newton)
     return false;
 }
 
-/* By how much the step changes the row whose margin it changes most. */
-static double newton_reach(const struct newton *newton)
+/* By how much the step changes the row that it changes most: in margin and in probability. */
+struct reach {
+    double margin, probability;
+};
+
+static struct reach newton_reach(const struct newton *newton)
 {
-    double most = 0;
-    for (size_t r = 0; r < newton->problem->row_count; r++)
-        most = fmax(most, fabs(dot(newton->design + r * newton->n, newton->step, newton->n)));
+    struct reach most = {0, 0};
+    for (size_t r = 0; r < newton->problem->row_count; r++) {
+        const double *row = newton->design + r * newton->n;
+        double margin = dot(row, newton->parameters, newton->n), change = dot(row, newton->step, newton->n);
+        double before = logistic_probability(margin), after = logistic_probability(margin + change);
+        most.margin = fmax(most.margin, fabs(change));
+        most.probability = fmax(most.probability, fabs(after - before));
+    }
     return most;
 }
 
@@ -125,7 +135,7 @@ static bool newton_advance(struct newton *newton, bool whole)
     for (int halving = 0; halving < MAX_HALVINGS; halving++, length /= 2) {
         for (size_t i = 0; i < n; i++)
             newton->trial[i] = newton->parameters[i] + length * newton->step[i];
-        if (whole || newton_loss(newton, newton->trial) <= loss + 1e-4 * length * slope) {
+        if (whole || newton_loss(newton, newton->trial) <= loss + 1e-4 * length * slope + loss_noise * loss) {
             memcpy(newton->parameters, newton->trial, n * sizeof *newton->trial);
             return true;
         }
@@ -147,14 +157,17 @@ static void newton_run(struct newton *newton, struct logistic_fit *out)
         newton_derive(newton);
         if (!newton_solve(newton))
             break;
-        double reach = newton_reach(newton);
+        struct reach reach = newton_reach(newton);
         out->iterations++;
-        if (!isfinite(reach) || !newton_advance(newton, reach <= near))
+        if (!isfinite(reach.margin) || !newton_advance(newton, reach.margin <= near))
             break;
-        out->converged = reach <= done;
+        bool still = newton->penalty == 0 && reach.probability <= done;
+        out->converged = reach.margin <= done || still;
+        out->unbounded = still && reach.margin > near;
     }
     newton_derive(newton);
     out->gradient = newton_gradient(newton);
+    out->loss = newton_loss(newton, newton->parameters) / newton->total_weight;
 }
 
 static void newton_begin(struct newton *newton, const struct logistic_problem *problem, size_t n)

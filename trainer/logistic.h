@@ -26,8 +26,11 @@ struct logistic_fit {
     double intercept;
     double gradient; /* largest entry of the mean loss's gradient at the end */
     unsigned iterations;
-    bool converged; /* false: the iterations ran out, or the classes can be told apart without error in some direction,
-                       so that there is no optimum and the coefficients are where the search was stopped */
+    double loss;    /* mean weighted log loss over the rows */
+    bool converged; /* false: the iterations ran out, or rounding stopped the search */
+    bool unbounded; /* converged in probability alone: some rows can be told apart without error in some direction,
+                       whose coefficients would grow for ever; they stand where no row's probability changes any more.
+                       Never with a penalty */
 };
 
 /* STATUS_INVALID: numbers that are not finite. Running out of iterations is no error: see converged. */

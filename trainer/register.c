@@ -40,7 +40,7 @@ static void add_params(const struct training *training, struct pairs *out)
     pairs_add(out, "seed", "%llu", (unsigned long long)recipe->seed);
     pairs_add(out, "folds", "%zu", training->validation->fold_count);
     pairs_add(out, "threshold_rule", "%s", isnan(recipe->threshold) ? "max-f1" : "given");
-    pairs_add(out, "threshold", "%.17g", training->validation->threshold);
+    pairs_add(out, "threshold", "%.15g", training->validation->threshold);
     pairs_add(out, "rows", "%zu", training->table->row_count);
     pairs_add(out, "positive_rows", "%zu", training->table->positive_count);
 }
@@ -55,7 +55,7 @@ static void add_identity(const struct training *training, struct pairs *out)
     pairs_add(out, "model.kind", "%s", training->recipe->kind);
     pairs_add(out, "model.sha256", "%s", sha256);
     pairs_add(out, "schema.digest", "%s", training->table->schema->digest);
-    pairs_add(out, "threshold", "%.17g", training->validation->threshold);
+    pairs_add(out, "threshold", "%.15g", training->validation->threshold);
     pairs_add(out, "trainer.version", "%s", VERSION);
 }
 

@@ -97,22 +97,23 @@ static void test_penalised_optimum_meets_its_conditions(void **state)
     }
 }
 
-static void test_classes_told_apart_end_without_an_optimum(void **state)
+static void test_classes_told_apart_end_in_probability(void **state)
 {
     (void)state;
     const double apart[] = {-2, -1, 1, 2}, almost[] = {-2, -1, 0, 0, 1, 2}, huge[] = {-1e150, -1e100, 1e100, 1e150};
     const uint8_t labels[] = {0, 0, 1, 1}, almost_labels[] = {0, 0, 0, 1, 1, 1};
     struct logistic_fit fit = fitted(apart, labels, ones, 4, 1, INFINITY);
-    assert_false(fit.converged);
+    assert_true(fit.unbounded && fit.loss < 1e-6);
     logistic_fit_clear(&fit);
     fit = fitted(almost, almost_labels, ones, 6, 1, INFINITY);
-    assert_false(fit.converged);
+    assert_true(fit.unbounded && fabs(fit.loss - 2 * log(2) / 6) < 1e-9); /* the two in the middle stay undecided */
+    assert_true(logistic_probability(logistic_margin(&fit, &almost[1], 1)) < 1e-9);
     logistic_fit_clear(&fit);
     fit = fitted(huge, labels, ones, 4, 1, INFINITY);
-    assert_false(fit.converged);
+    assert_true(!fit.converged || fit.unbounded);
     logistic_fit_clear(&fit);
     fit = fitted(apart, labels, ones, 4, 1, 1);
-    assert_true(fit.converged); /* a penalty gives even these an optimum */
+    assert_true(fit.converged && !fit.unbounded); /* a penalty gives even these an optimum */
     logistic_fit_clear(&fit);
 }
 
@@ -180,7 +181,7 @@ int main(void)
         cmocka_unit_test(test_weights_count_as_repeated_rows),
         cmocka_unit_test(test_flat_directions_take_the_least_norm),
         cmocka_unit_test(test_penalised_optimum_meets_its_conditions),
-        cmocka_unit_test(test_classes_told_apart_end_without_an_optimum),
+        cmocka_unit_test(test_classes_told_apart_end_in_probability),
         cmocka_unit_test(test_not_finite_is_refused),
         cmocka_unit_test(test_no_features_leave_the_base_rate),
         cmocka_unit_test(test_probability_is_safe_at_the_ends),
