@@ -284,7 +284,7 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
         log_debug("kafka", "%s: %s", facility, text);
         return;
     }
-    if (!strcmp(facility, "FAIL") || !strcmp(facility, "ERROR")) {
+    if (!strcmp(facility, "FAIL") || !strcmp(facility, "ERROR") || !strcmp(facility, "GETPID")) {
         const char *detail = strncmp(text, "[thrd:", 6) ? NULL : strstr(text, "]: ");
         pthread_mutex_lock(&state.mutex);
         if (!strcmp(facility, "FAIL"))
@@ -538,7 +538,8 @@ enum status kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *p
     enum status status = STATUS_UNAVAILABLE;
     for (int try = 0; try < TOPIC_TRIES; try++) {
         status = topic_lookup(client, handle, partitions, err);
-        if (status != STATUS_UNAVAILABLE)
+        bool being_made = status == STATUS_NOT_FOUND && rd_kafka_type(client) == RD_KAFKA_PRODUCER;
+        if (status != STATUS_UNAVAILABLE && !being_made)
             break;
         usleep(100000);
     }
