@@ -128,7 +128,8 @@ static void send_file(struct backfill *backfill, const char *path)
     struct error err;
     bool more = true;
     if (input_open(path, &backfill->settings, &input, &err) != STATUS_OK) {
-        fail(backfill, &err);
+        if (!stop_requested) /* a signal ends a read, too */
+            fail(backfill, &err);
         return;
     }
     struct delivery *delivery = &backfill->delivery;
@@ -136,7 +137,8 @@ static void send_file(struct backfill *backfill, const char *path)
                                           &delivery->progress, &delivery->rejected);
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
-            fail(backfill, &err);
+            if (!stop_requested)
+                fail(backfill, &err);
             break;
         }
         if (more)

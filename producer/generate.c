@@ -124,6 +124,8 @@ static int send_events(struct generate *generate)
         progress_hide(&delivery.progress);
         log_error(where, "%s", err.text);
     }
+    if (status == STATUS_OK && stop_requested)
+        log_error(where, "stopped before the end");
     bool all = delivery_close(&delivery, stdout);
     return all && status == STATUS_OK && delivery.read == generate->count ? 0 : 1;
 }
