@@ -115,7 +115,7 @@ static enum status inputs_present(const struct compiler *compiler)
     for (size_t i = 0; i < compiler->graph->input_count; i++) {
         struct span name = compiler->graph->inputs[i].name;
         if (input_column(compiler, name) < 0 && missing.bytes < 300)
-            buffer_printf(&missing, "%s%.60s", missing.bytes ? ", " : "", name.data);
+            buffer_printf(&missing, "%s%.60s", missing.bytes ? ", " : "", name.bytes ? name.data : "''");
     }
     if (missing.bytes == 0)
         return STATUS_OK;
