@@ -93,7 +93,8 @@ MUST_USE enum status registry_versions(const struct registry *registry, const ch
                                        struct error *err);
 MUST_USE enum status registry_describe(struct registry *registry, const char *name, const char *version,
                                        struct version_details *out, struct error *err);
-/* The version an alias points at; yours to free. */
+/* The version an alias points at; yours to free. STATUS_NOT_FOUND: no such model or alias. STATUS_UNAVAILABLE: the
+ * alias is being written by somebody who does not do it atomically. */
 MUST_USE enum status registry_alias(const struct registry *registry, const char *name, const char *alias,
                                     char **version, struct error *err);
 /* The store's directory, for people. */

@@ -100,15 +100,18 @@ enum status registry_versions(const struct registry *registry, const char *name,
     return STATUS_OK;
 }
 
-/* The version in an alias file, or NULL if there is no such file or it holds none (MLflow writes it in two steps). */
-static char *alias_read(const struct registry *registry, const char *name, const char *alias)
+/* The version in an alias file; yours to free. NULL: there is no such file, or (*unfinished) it holds no version:
+ * MLflow itself empties the file before it writes it anew. */
+static char *alias_read(const struct registry *registry, const char *name, const char *alias, bool *unfinished)
 {
     struct buffer text = {0};
     char *path = store_path(registry, "models/%s/aliases/%s", name, alias), *version = NULL;
+    *unfinished = false;
     if (store_read(path, &text, NULL) == STATUS_OK) {
         text.data[strcspn(text.data, " \t\r\n")] = '\0';
         if (store_is_version(text.data))
             version = mem_text(text.data);
+        *unfinished = !version;
     }
     free(path);
     buffer_free(&text);
@@ -118,6 +121,7 @@ static char *alias_read(const struct registry *registry, const char *name, const
 enum status registry_alias(const struct registry *registry, const char *name, const char *alias, char **version,
                            struct error *err)
 {
+    bool unfinished;
     enum status status = store_check_name("model name", name, err);
     if (status == STATUS_OK)
         status = store_check_alias(alias, err);
@@ -125,7 +129,13 @@ enum status registry_alias(const struct registry *registry, const char *name, co
         return status;
     if (!model_exists(registry, name))
         return no_model(registry, name, err);
-    char *found = alias_read(registry, name, alias);
+    char *found = alias_read(registry, name, alias, &unfinished);
+    if (unfinished)
+        return error_set(
+            err, STATUS_UNAVAILABLE,
+            "%.200s/models/%s/aliases/%s holds no version: it is being written, or damaged; set it again with "
+            "`registry promote %s VERSION --alias %s`",
+            registry->root, name, alias, name, alias);
     if (!found)
         return error_set(
             err, STATUS_NOT_FOUND,
@@ -185,7 +195,8 @@ static void describe_aliases(const struct registry *registry, const char *name, 
     struct text_list all;
     store_entries(path, &all);
     for (size_t a = 0; a < all.count; a++) {
-        char *target = alias_read(registry, name, all.items[a]);
+        bool unfinished;
+        char *target = alias_read(registry, name, all.items[a], &unfinished);
         if (target && strcmp(target, version) == 0) {
             out->items = mem_resize(out->items, out->count + 1, sizeof *out->items);
             out->items[out->count++] = mem_text(all.items[a]);

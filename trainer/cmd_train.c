@@ -141,13 +141,32 @@ static enum status train_table(const struct options *options, const struct recip
     return status;
 }
 
+/* What would fail at the end should fail at the start: a store that cannot be used, names that are none. */
+static enum status check_destination(const struct options *options, struct error *err)
+{
+    struct registry *registry;
+    char *version = NULL;
+    if (options_text(options, OPTION_OUTPUT))
+        return STATUS_OK;
+    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+    if (status != STATUS_OK)
+        return status;
+    status = registry_alias(registry, options_text(options, OPTION_MODEL_NAME), options_text(options, OPTION_ALIAS),
+                            &version, err);
+    free(version);
+    registry_close(registry);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 static enum status train(const struct options *options, const struct recipe *recipe, struct error *err)
 {
     int64_t started_ms = now_ms();
     struct schema *schema;
     struct table table;
     const char *path = options_argument(options, 0);
-    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
+    enum status status = check_destination(options, err);
+    if (status == STATUS_OK)
+        status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status != STATUS_OK)
         return status;
     status = table_read(path, schema, &table, err);

@@ -81,7 +81,7 @@ static enum status header_check(const struct reader *reader, struct error *err)
     enum status status = STATUS_OK;
     if (*missing.data)
         status =
-            error_set(err, STATUS_INVALID, "%s:1: the header lacks %.300s: add them, or take them out of the schema",
+            error_set(err, STATUS_INVALID, "%s:1: the header lacks %.300s: all features and the label must be there",
                       reader->path, missing.data);
     buffer_free(&missing);
     return status;

@@ -247,6 +247,24 @@ static void test_deleted_versions_are_gone(void **state)
     registry_close(registry);
 }
 
+/* MLflow empties an alias before it writes it: not the same as having none. */
+static void test_an_alias_that_is_being_written(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    char path[256];
+    add_version(registry, "bytes", "1");
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "1", &err), STATUS_OK);
+    snprintf(path, sizeof path, "%s/models/attrition/aliases/production", uri);
+    assert_int_equal(file_write_atomic(path, SPAN_LITERAL(""), &err), STATUS_OK);
+    assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_UNAVAILABLE);
+    assert_int_equal(file_write_atomic(path, SPAN_LITERAL("1\n"), &err), STATUS_OK);
+    assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_OK);
+    model_version_clear(&version);
+    registry_close(registry);
+}
+
 /* Files that are gone: said, never followed. */
 static void test_versions_without_files(void **state)
 {
@@ -326,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_moved_store_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leftovers_are_not_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted_versions_are_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_alias_that_is_being_written, setup, teardown),
         cmocka_unit_test_setup_teardown(test_versions_without_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writers_at_once, setup, teardown),
     };
