@@ -22,7 +22,7 @@ enum { LOOKUP_MS = 5000, WATERMARK_MS = 10000, SEEK_MS = 10000, BACKOFF_US = 200
 /* One partition of the topic. Offsets may be RD_KAFKA_OFFSET_BEGINNING or _END until the first message came. */
 struct position {
     bool assigned;
-    bool at_eof;       /* read to the end at some time since assignment */
+    int64_t eof;       /* end of the log as last reached, behind control records and gaps; -1: not reached */
     int64_t next;      /* behind the last message handled */
     int64_t committed; /* where a rewind goes */
     int64_t end;       /* end offset at the start; 0 where not looked up */
@@ -39,7 +39,8 @@ struct intake {
     struct position *positions;
     int32_t position_count;
     bool assigned;
-    bool disturbed; /* partitions came or went within a poll: its messages are of both sides */
+    bool reached_end; /* some position's eof is news */
+    bool disturbed;   /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
     size_t batch_count, batch_capacity;
     enum status failure;
@@ -116,7 +117,7 @@ static void take_partition(struct intake *intake, rd_kafka_topic_partition_t *el
     if (element->offset == RD_KAFKA_OFFSET_INVALID)
         element->offset = new_group_start(intake, element->partition);
     position->assigned = true;
-    position->at_eof = false;
+    position->eof = -1;
     position->next = position->committed = element->offset;
 }
 
@@ -190,7 +191,7 @@ static enum status make_consumer(struct intake *intake, unsigned worker, struct 
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"partition.assignment.strategy", "range,roundrobin"},
-        {"enable.partition.eof", settings->exit_at_end ? "true" : "false"},
+        {"enable.partition.eof", "true"}, /* tells positions behind control records */
         {NULL, NULL},
     };
     rd_kafka_conf_t *conf;
@@ -315,7 +316,8 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (message->partition >= 0 && message->partition < intake->position_count)
-            intake->positions[message->partition].at_eof = true;
+            intake->positions[message->partition].eof = message->offset;
+        intake->reached_end = true;
         return;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
@@ -377,6 +379,17 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
     *count = kept;
 }
 
+/* Everything before the end is handled: what stands between the last message and it are control records and gaps. */
+static void move_to_ends(struct intake *intake)
+{
+    for (int32_t p = 0; p < intake->position_count; p++) {
+        struct position *position = &intake->positions[p];
+        if (position->assigned && position->eof > position->next)
+            position->next = position->eof;
+    }
+    intake->reached_end = false;
+}
+
 enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages, size_t capacity,
                         size_t *count, int64_t *left_us, struct error *err)
 {
@@ -386,7 +399,7 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
         intake->batch = mem_resize(intake->batch, capacity, sizeof *intake->batch);
         intake->batch_capacity = capacity;
     }
-    intake->disturbed = false;
+    intake->disturbed = intake->reached_end = false;
     *count = 0;
     intake->batch_count = fetch(intake, timeout_ms, left_us);
     if (intake->disturbed && intake->batch_count) {
@@ -397,6 +410,8 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
     }
     if (intake->failure != STATUS_OK)
         return error_set(err, intake->failure, "%s", intake->failure_text.text);
+    if (!*count && intake->reached_end)
+        move_to_ends(intake);
     return status;
 }
 
@@ -407,6 +422,8 @@ void intake_accept(struct intake *intake)
         intake->positions[message->partition].next = message->offset + 1;
     }
     drop_batch(intake);
+    if (intake->reached_end)
+        move_to_ends(intake);
 }
 
 /* Positions */
@@ -444,7 +461,7 @@ static rd_kafka_topic_partition_list_t *committed_positions(struct intake *intak
         if (!position->assigned)
             continue;
         position->next = position->committed;
-        position->at_eof = false;
+        position->eof = -1;
         rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p)->offset = position->committed;
     }
     return list;
@@ -481,14 +498,26 @@ bool intake_assigned(const struct intake *intake)
     return intake->assigned;
 }
 
-bool intake_at_end(const struct intake *intake)
+bool intake_moved(const struct intake *intake)
 {
-    for (int32_t p = 0; p < intake->position_count; p++) {
-        const struct position *position = &intake->positions[p];
-        if (position->assigned && !position->at_eof && position->next < position->end)
-            return false;
-    }
-    return intake->assigned;
+    for (int32_t p = 0; p < intake->position_count; p++)
+        if (intake->positions[p].assigned && intake->positions[p].next != intake->positions[p].committed)
+            return true;
+    return false;
+}
+
+/* By the group's committed offsets, because other members handle partitions too, and one that died holds its own until
+ * its session ends. */
+bool intake_at_end(struct intake *intake)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
+    for (int32_t p = 0; p < intake->position_count; p++)
+        rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p);
+    bool at_end = !rd_kafka_committed(intake->consumer, list, LOOKUP_MS);
+    for (int i = 0; i < list->cnt && at_end; i++)
+        at_end = !list->elems[i].err && list->elems[i].offset >= intake->positions[list->elems[i].partition].end;
+    rd_kafka_topic_partition_list_destroy(list);
+    return at_end;
 }
 
 uint64_t intake_lag(const struct intake *intake)

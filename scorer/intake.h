@@ -53,8 +53,10 @@ void intake_committed(struct intake *intake);     /* the positions moved are com
 MUST_USE enum status intake_rewind(struct intake *intake, struct error *err);
 
 bool intake_assigned(const struct intake *intake); /* has been given its share (which may be no partition) */
-/* --exit-at-end: every assigned partition is handled up to the end offset it had at the start. */
-bool intake_at_end(const struct intake *intake);
+bool intake_moved(const struct intake *intake);    /* some position is not committed */
+/* --exit-at-end: whether the group has committed every partition up to the end offset it had at the start. Asks the
+ * coordinator; false where it does not answer. */
+bool intake_at_end(struct intake *intake);
 uint64_t intake_lag(const struct intake *intake); /* messages behind the end, as last fetched; asks no server */
 
 #endif

@@ -43,7 +43,6 @@ struct daemon {
     const struct counters **counter_list; /* the same, for readers */
     size_t counter_count;
     struct model_holder *models;
-    struct score_ending ending;
     struct score_loop **loops;
     size_t loop_count;
     struct sink *sink;

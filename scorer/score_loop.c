@@ -18,7 +18,7 @@
 #include "scorer/intake.h"
 #include "scorer/publish.h"
 
-enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 1000000 };
+enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 1000000, END_INTERVAL_US = 100000 };
 
 /* What becomes of a message of the batch. Dead letters are published while decoding; the rest wait for the scores. */
 enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME };
@@ -48,7 +48,6 @@ struct score_loop {
     const struct settings *settings;
     struct model_holder *models;
     struct counters *counters;
-    struct score_ending *ending;
     unsigned worker;
     uint32_t reasons;
     struct decoder *decoder;
@@ -56,8 +55,8 @@ struct score_loop {
     struct publish *publish;
     struct batch batch;
     struct tally tally;
-    int64_t opened_us, lag_us; /* steady clock: first event of the open work; last look at the lag */
-    bool arrived;              /* counted in ending */
+    int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
+    int64_t end_us;            /* steady clock: last look whether the end is reached */
     enum status failure;       /* of a commit within a rebalance */
     struct error failure_text;
     _Atomic bool stop, assigned;
@@ -269,9 +268,15 @@ static enum status settle(struct score_loop *loop, enum publish_result result, b
     return staying ? intake_rewind(loop->intake, err) : STATUS_OK;
 }
 
+/* Events, or positions that moved without any (behind control records). */
+static bool has_work(const struct score_loop *loop)
+{
+    return loop->tally.received || intake_moved(loop->intake);
+}
+
 static enum status commit(struct score_loop *loop, struct error *err)
 {
-    if (!loop->tally.received)
+    if (!has_work(loop))
         return STATUS_OK;
     return settle(loop, publish_commit(loop->publish, loop->intake, err), true, err);
 }
@@ -281,7 +286,7 @@ static void on_leaving(void *context, bool lost)
 {
     struct score_loop *loop = context;
     struct error err = {0};
-    if (!loop->tally.received || !loop->publish)
+    if (!loop->publish || !loop->intake || !has_work(loop))
         return;
     enum publish_result result =
         lost ? publish_abort(loop->publish, &err) : publish_commit(loop->publish, loop->intake, &err);
@@ -319,14 +324,14 @@ static void note_turn(struct score_loop *loop)
     counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
 }
 
-/* --exit-at-end: whether all loops of the process have handled their partitions to the end. */
+/* --exit-at-end */
 static bool at_end(struct score_loop *loop)
 {
-    bool here = loop->settings->exit_at_end && !loop->tally.received && intake_at_end(loop->intake);
-    if (here != loop->arrived)
-        atomic_fetch_add(&loop->ending->arrived, here ? 1u : -1u);
-    loop->arrived = here;
-    return here && atomic_load(&loop->ending->arrived) == loop->settings->workers;
+    int64_t now = clock_steady_us(&clock_system);
+    if (!loop->settings->exit_at_end || has_work(loop) || now - loop->end_us < END_INTERVAL_US)
+        return false;
+    loop->end_us = now;
+    return intake_at_end(loop->intake);
 }
 
 static enum status turn(struct score_loop *loop, struct error *err)
@@ -338,7 +343,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
     if (status == STATUS_OK && batch->count)
         handle_batch(loop);
-    if (status == STATUS_OK && loop->tally.received && commit_due(loop))
+    if (status == STATUS_OK && commit_due(loop))
         status = commit(loop, err);
     note_turn(loop);
     return status;
@@ -386,7 +391,6 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->settings = settings;
     loop->models = models;
     loop->counters = counters;
-    loop->ending = ending;
     loop->worker = worker;
     loop->reasons = settings->reasons < columns ? settings->reasons : (uint32_t)columns;
     loop->decoder = decoder;

@@ -11,16 +11,10 @@
 
 struct score_loop;
 
-/* --exit-at-end: the process's loops leave together, when all have reached the end, so that none hands its partitions
- * to one that has left. Shared by them; zero-initialised. */
-struct score_ending {
-    _Atomic unsigned arrived;
-};
-
 /* Connects nothing yet. Borrows everything. */
 MUST_USE enum status score_loop_new(const struct settings *settings, struct model_holder *models,
-                                    struct counters *counters, struct score_ending *ending, unsigned worker,
-                                    struct score_loop **out, struct error *err);
+                                    struct counters *counters, unsigned worker, struct score_loop **out,
+                                    struct error *err);
 void score_loop_free(struct score_loop *loop);
 
 /* The thread's body: waits for servers, then runs until stopped, at the end (--exit-at-end), or failed for good. */
