@@ -107,8 +107,8 @@ static enum status make_loops(struct daemon *daemon, struct error *err)
     unsigned workers = daemon->settings.role_score ? daemon->settings.workers : 0;
     daemon->loops = mem_zeroed(workers + 1, sizeof *daemon->loops);
     for (unsigned i = 0; i < workers; i++) {
-        enum status status = score_loop_new(&daemon->settings, daemon->models, &daemon->counters[2 + i],
-                                            &daemon->ending, i, &daemon->loops[i], err);
+        enum status status =
+            score_loop_new(&daemon->settings, daemon->models, &daemon->counters[2 + i], i, &daemon->loops[i], err);
         if (status != STATUS_OK)
             return status;
         daemon->loop_count++;

@@ -380,7 +380,7 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
 /* Start and end */
 
 enum status score_loop_new(const struct settings *settings, struct model_holder *models, struct counters *counters,
-                           struct score_ending *ending, unsigned worker, struct score_loop **out, struct error *err)
+                           unsigned worker, struct score_loop **out, struct error *err)
 {
     struct decoder *decoder;
     enum status status = decoder_new(settings->schema, &decoder, err);
