@@ -223,10 +223,8 @@ static double cast_value(uint8_t dtype, double number)
 
 double expr_sigmoid(double z)
 {
-    if (z >= 0)
-        return 1 / (1 + exp(-z));
-    double e = exp(z);
-    return e / (1 + e);
+    double e = exp(-fabs(z));
+    return (z >= 0 ? 1 : e) / (1 + e);
 }
 
 float expr_sigmoid_float(float z)

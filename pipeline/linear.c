@@ -1,26 +1,62 @@
 /* Scoring with a folded linear model: the hot path of every event. Called by pipeline_score on any thread; the program
  * is read-only. Must never allocate, and must sum in one fixed order, so that a past score can be reproduced.
  *
- * The margin is the sum of one term per column plus the intercept. The terms are summed in four lanes (term i into lane
- * i mod 4, lanes added pairwise): as exact as a plain loop, and not one long chain of additions. */
+ * The margin is the sum of one term per column plus the intercept: numbers in four lanes (term i into lane i mod 4,
+ * lanes added pairwise, so that the sum is not one long chain of additions), then tables, then what is left. */
 #include "pipeline/linear_program.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static double lanes_sum(const double *terms, size_t count)
+/* Two columns at a time, on any processor: the compiler lowers it to what the target has, with the same results. */
+typedef double pair __attribute__((vector_size(16)));
+typedef int64_t pair_mask __attribute__((vector_size(16)));
+
+static inline pair pair_load(const double *from)
 {
-    double lanes[4] = {0};
+    pair value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline double number_of(const struct cell *cell)
+{
+    return cell->code == CELL_MISSING ? NAN : cell->number;
+}
+
+static inline pair number_pair(const struct number_terms *numbers, size_t t, const struct cell *cells, double *terms)
+{
+    pair x = {number_of(&cells[numbers->columns[t]]), number_of(&cells[numbers->columns[t + 1]])};
+    pair value =
+        pair_load(numbers->weights + t) * ((x - pair_load(numbers->offsets + t)) / pair_load(numbers->divisors + t));
+    pair_mask present = x == x;
+    pair chosen = (pair)(((pair_mask)value & present) | ((pair_mask)pair_load(numbers->missing + t) & ~present));
+    memcpy(terms + t, &chosen, sizeof chosen);
+    return chosen;
+}
+
+/* Writes the terms and returns their sum. */
+static double number_terms(const struct linear *linear, const struct cell *cells, double *restrict terms)
+{
+    const struct number_terms numbers = linear->numbers; /* in registers: a store to terms could not change it */
+    pair low = {0, 0}, high = {0, 0};
     size_t t = 0;
-    for (; t + 4 <= count; t += 4) {
-        lanes[0] += terms[t];
-        lanes[1] += terms[t + 1];
-        lanes[2] += terms[t + 2];
-        lanes[3] += terms[t + 3];
+    for (; t + 4 <= numbers.count; t += 4) {
+        low += number_pair(&numbers, t, cells, terms);
+        high += number_pair(&numbers, t + 2, cells, terms);
     }
-    for (; t < count; t++)
-        lanes[t % 4] += terms[t];
-    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    if (t + 2 <= numbers.count) {
+        low += number_pair(&numbers, t, cells, terms);
+        t += 2;
+    }
+    double sum = (low[0] + low[1]) + (high[0] + high[1]);
+    if (t < numbers.count) {
+        double x = number_of(&cells[numbers.columns[t]]);
+        double value = numbers.weights[t] * ((x - numbers.offsets[t]) / numbers.divisors[t]);
+        terms[t] = isnan(x) ? numbers.missing[t] : value;
+        sum += terms[t];
+    }
+    return sum;
 }
 
 static double formula_value(const struct formula_term *term, const struct cell *cell)
@@ -37,7 +73,7 @@ static double formula_value(const struct formula_term *term, const struct cell *
 }
 
 /* A text that the schema does not list: the model may know it all the same. */
-static double table_other(const struct table_term *term, const struct cell *cell)
+static __attribute__((noinline, cold)) double table_other(const struct table_term *term, const struct cell *cell)
 {
     struct span text = {cell->text, cell->text_bytes};
     size_t low = 0, high = term->known_count;
@@ -54,7 +90,8 @@ static double table_other(const struct table_term *term, const struct cell *cell
     return term->values[0];
 }
 
-static double mixed_value(const struct linear *linear, const struct mixed_term *term, const struct cell *cells)
+static __attribute__((noinline)) double mixed_value(const struct linear *linear, const struct mixed_term *term,
+                                                    const struct cell *cells)
 {
     double sum = 0;
     for (size_t p = 0; p < term->parts.count; p++)
@@ -62,24 +99,29 @@ static double mixed_value(const struct linear *linear, const struct mixed_term *
     return sum;
 }
 
-void linear_terms(const struct linear *linear, const struct cell *cells, double *terms)
+static double table_terms(const struct linear *linear, const struct cell *cells, double *restrict terms)
 {
-    for (size_t t = 0; t < linear->number_count; t++) {
-        const struct number_term *term = &linear->numbers[t];
+    const struct table_term *end = linear->tables + linear->table_count;
+    double sum = 0;
+    for (const struct table_term *term = linear->tables; term < end; term++) {
         const struct cell *cell = &cells[term->column];
-        double value = term->weight * ((cell->number - term->offset) / term->divisor);
-        bool missing = cell->code == CELL_MISSING || isnan(cell->number);
-        terms[term->position] = missing ? term->missing : value;
+        double value = cell->code == CELL_OTHER ? table_other(term, cell) : term->values[cell->code + 2];
+        terms[term->position] = value;
+        sum += value;
     }
-    for (size_t t = 0; t < linear->table_count; t++) {
-        const struct table_term *term = &linear->tables[t];
-        const struct cell *cell = &cells[term->column];
-        terms[term->position] = cell->code == CELL_OTHER ? table_other(term, cell) : term->values[cell->code + 2];
+    return sum;
+}
+
+double linear_terms(const struct linear *linear, const struct cell *cells, double *restrict terms)
+{
+    double sum = number_terms(linear, cells, terms) + table_terms(linear, cells, terms);
+    for (size_t t = 0; t < linear->formula_count; t++) {
+        const struct formula_term *term = &linear->formulas[t];
+        sum += terms[term->position] = formula_value(term, &cells[term->column]);
     }
-    for (size_t t = 0; t < linear->formula_count; t++)
-        terms[linear->formulas[t].position] = formula_value(&linear->formulas[t], &cells[linear->formulas[t].column]);
     for (size_t t = 0; t < linear->mixed_count; t++)
-        terms[linear->mixed[t].position] = mixed_value(linear, &linear->mixed[t], cells);
+        sum += terms[linear->mixed[t].position] = mixed_value(linear, &linear->mixed[t], cells);
+    return sum + linear->intercept;
 }
 
 static double link_value(const struct linear *linear, double margin)
@@ -92,20 +134,26 @@ static double link_value(const struct linear *linear, double margin)
     return linear->normalised ? share / (expr_sigmoid(-margin) + share) : share;
 }
 
-/* The `most` largest magnitudes, sorted; columns come in schema order and only a larger one overtakes, so ties stay so.
- */
+static inline bool reason_before(const struct reason *a, const struct reason *b)
+{
+    double left = fabs(a->contribution), right = fabs(b->contribution);
+    return left > right || (left == right && a->column < b->column);
+}
+
+/* The `most` largest magnitudes, sorted, ties in schema order. Columns that vary most come first, so that few of the
+ * later ones have to be put in. */
 static uint32_t reasons_select(const struct linear *linear, const double *terms, uint32_t most, struct reason *reasons)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < linear->term_count; i++) {
-        uint32_t position = linear->by_column[i].position;
-        double contribution = terms[position] - linear->reference[position];
-        if (count == most && !(fabs(contribution) > fabs(reasons[most - 1].contribution)))
+        uint32_t position = linear->by_spread[i].position;
+        struct reason reason = {linear->by_spread[i].column, terms[position] - linear->reference[position]};
+        if (count == most && !reason_before(&reason, &reasons[most - 1]))
             continue;
         uint32_t at = count < most ? count++ : most - 1;
-        for (; at > 0 && fabs(contribution) > fabs(reasons[at - 1].contribution); at--)
+        for (; at > 0 && reason_before(&reason, &reasons[at - 1]); at--)
             reasons[at] = reasons[at - 1];
-        reasons[at] = (struct reason){linear->by_column[i].column, contribution};
+        reasons[at] = reason;
     }
     return count;
 }
@@ -113,10 +161,9 @@ static uint32_t reasons_select(const struct linear *linear, const double *terms,
 void linear_score(const struct linear *linear, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                   struct score *scores, struct reason *reasons)
 {
-    double terms[LINEAR_MAX_TERMS];
+    _Alignas(16) double terms[LINEAR_MAX_TERMS];
     for (size_t r = 0; r < row_count; r++) {
-        linear_terms(linear, cells + r * linear->column_count, terms);
-        double margin = lanes_sum(terms, linear->term_count) + linear->intercept;
+        double margin = linear_terms(linear, cells + r * linear->column_count, terms);
         scores[r] = (struct score){link_value(linear, margin), margin, linear->base, 0};
         if (top_reasons && linear->reference)
             scores[r].reason_count = reasons_select(linear, terms, top_reasons, reasons + r * top_reasons);
@@ -128,7 +175,9 @@ void linear_set_reference(struct linear *linear, const double *terms)
     free(linear->reference);
     linear->reference = mem_zeroed(linear->term_count, sizeof *terms);
     memcpy(linear->reference, terms, linear->term_count * sizeof *terms);
-    linear->base = lanes_sum(terms, linear->term_count) + linear->intercept;
+    linear->base = linear->intercept;
+    for (size_t t = 0; t < linear->term_count; t++)
+        linear->base += terms[t];
 }
 
 bool linear_has_reference(const struct linear *linear)

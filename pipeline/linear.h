@@ -17,8 +17,8 @@ void linear_free(struct linear *linear);
 
 size_t linear_term_count(const struct linear *linear);
 uint32_t linear_term_column(const struct linear *linear, size_t term);
-/* All terms of one row, in the order they are summed in; terms has linear_term_count elements. */
-void linear_terms(const struct linear *linear, const struct cell *cells, double *terms);
+/* All terms of one row (linear_term_count of them); returns the margin: their sum and the intercept. */
+double linear_terms(const struct linear *linear, const struct cell *cells, double *restrict terms);
 
 /* Makes reasons possible: the reference row's terms. Copies them. At load only. */
 void linear_set_reference(struct linear *linear, const double *terms);

@@ -118,7 +118,7 @@ static bool formula_match(const struct expr_pool *pool, const struct expr *expr,
     return expr->op == EXPR_INPUT && expr->dtype == out->dtype;
 }
 
-static enum status fold_mixed(struct fold *fold, const struct column_parts *column, uint32_t position)
+static enum status fold_mixed(struct fold *fold, const struct column_parts *column)
 {
     uint32_t cost = 0;
     for (size_t p = 0; p < column->parts.count; p++)
@@ -127,24 +127,32 @@ static enum status fold_mixed(struct fold *fold, const struct column_parts *colu
             return error_set(fold->err, STATUS_LIMIT, "column %s: its features take too many steps to compute",
                              fold->pool->columns[column->column].name);
     fold->linear->mixed[fold->linear->mixed_count++] =
-        (struct mixed_term){.column = column->column, .position = position, .parts = column->parts};
+        (struct mixed_term){.column = column->column, .parts = column->parts};
     return STATUS_OK;
 }
 
-static enum status fold_number(struct fold *fold, const struct column_parts *column, uint32_t position)
+static void number_add(struct number_terms *numbers, const struct formula_term *formula)
+{
+    numbers->columns[numbers->count] = formula->column;
+    numbers->offsets[numbers->count] = formula->offset;
+    numbers->divisors[numbers->count] = formula->factor;
+    numbers->weights[numbers->count] = formula->weight;
+    numbers->missing[numbers->count] = formula->missing;
+    numbers->count++;
+}
+
+static enum status fold_number(struct fold *fold, const struct column_parts *column)
 {
     struct linear *linear = fold->linear;
     struct formula_term formula;
     if (column->parts.count != 1 ||
         !formula_match(fold->pool, expr_at(fold->pool, column->parts.terms[0].expr), &formula))
-        return fold_mixed(fold, column, position);
+        return fold_mixed(fold, column);
     formula.column = column->column;
-    formula.position = position;
     formula.weight = column->parts.terms[0].weight;
     formula.missing = parts_value(fold, &column->parts); /* the row's cells are all missing */
     if (formula.dtype == DTYPE_DOUBLE && !formula.multiply)
-        linear->numbers[linear->number_count++] = (struct number_term){column->column, position,       formula.offset,
-                                                                       formula.factor, formula.weight, formula.missing};
+        number_add(&linear->numbers, &formula);
     else
         linear->formulas[linear->formula_count++] = formula;
     return STATUS_OK;
@@ -205,7 +213,7 @@ static double text_value(struct fold *fold, const struct column_parts *column, c
     return parts_value(fold, &column->parts);
 }
 
-static enum status fold_table(struct fold *fold, const struct column_parts *column, uint32_t position)
+static enum status fold_table(struct fold *fold, const struct column_parts *column)
 {
     const struct column *schema = &fold->pool->columns[column->column];
     known_gather(fold, column);
@@ -223,7 +231,7 @@ static enum status fold_table(struct fold *fold, const struct column_parts *colu
                                        text_value(fold, column, fold->known[k].text.data, fold->known[k].text.bytes)};
     fold->cells[column->column] = cell_missing(schema);
     fold->linear->tables[fold->linear->table_count++] =
-        (struct table_term){column->column, position, values, known, fold->known_count};
+        (struct table_term){column->column, 0, values, known, fold->known_count};
     return STATUS_OK;
 }
 
@@ -264,33 +272,85 @@ static enum status parts_gather(struct fold *fold, const struct expr *score, str
     return status;
 }
 
-static int column_order(const void *a, const void *b)
+static void position_set(struct linear *linear, uint32_t column, uint32_t *position)
 {
-    uint32_t left = ((const struct column_position *)a)->column, right = ((const struct column_position *)b)->column;
-    return (left > right) - (left < right);
+    *position = (uint32_t)linear->term_count;
+    linear->columns[linear->term_count++] = column;
+}
+
+/* The order of summation: numbers, tables, formulas, the rest; each in the order of the file's features. */
+static void positions_assign(struct linear *linear)
+{
+    uint32_t position = 0;
+    for (size_t t = 0; t < linear->numbers.count; t++)
+        position_set(linear, linear->numbers.columns[t], &position);
+    for (size_t t = 0; t < linear->table_count; t++)
+        position_set(linear, linear->tables[t].column, &linear->tables[t].position);
+    for (size_t t = 0; t < linear->formula_count; t++)
+        position_set(linear, linear->formulas[t].column, &linear->formulas[t].position);
+    for (size_t t = 0; t < linear->mixed_count; t++)
+        position_set(linear, linear->mixed[t].column, &linear->mixed[t].position);
+}
+
+/* How far a column's term swings: the weight of a scaled number, half the range of a table. */
+static void spreads_find(const struct linear *linear, const struct column *columns, double *spreads)
+{
+    for (size_t t = 0; t < linear->numbers.count; t++)
+        spreads[t] = fabs(linear->numbers.weights[t]);
+    for (size_t t = 0; t < linear->formula_count; t++)
+        spreads[linear->formulas[t].position] = fabs(linear->formulas[t].weight);
+    for (size_t t = 0; t < linear->table_count; t++) {
+        const struct table_term *table = &linear->tables[t];
+        double low = INFINITY, high = -INFINITY;
+        for (size_t v = 0; v < columns[table->column].value_count; v++) {
+            low = fmin(low, table->values[v + 2]);
+            high = fmax(high, table->values[v + 2]);
+        }
+        spreads[table->position] = high > low ? (high - low) / 2 : 0;
+    }
+}
+
+/* By insertion, at load: a few dozen columns. Equal spreads stay in the order of summation. */
+static void by_spread_sort(struct linear *linear, const double *spreads)
+{
+    for (size_t i = 0; i < linear->term_count; i++) {
+        size_t at = i;
+        for (; at > 0 && spreads[i] > spreads[linear->by_spread[at - 1].position]; at--)
+            linear->by_spread[at] = linear->by_spread[at - 1];
+        linear->by_spread[at] = (struct column_position){linear->columns[i], (uint32_t)i};
+    }
+}
+
+static void linear_reserve(struct linear *linear, size_t count)
+{
+    linear->numbers = (struct number_terms){.columns = linear_take(linear, count, sizeof(uint32_t)),
+                                            .offsets = linear_take(linear, count, sizeof(double)),
+                                            .divisors = linear_take(linear, count, sizeof(double)),
+                                            .weights = linear_take(linear, count, sizeof(double)),
+                                            .missing = linear_take(linear, count, sizeof(double))};
+    linear->formulas = linear_take(linear, count, sizeof *linear->formulas);
+    linear->tables = linear_take(linear, count, sizeof *linear->tables);
+    linear->mixed = linear_take(linear, count, sizeof *linear->mixed);
+    linear->columns = linear_take(linear, count, sizeof *linear->columns);
+    linear->by_spread = linear_take(linear, count, sizeof *linear->by_spread);
 }
 
 static enum status fold_columns(struct fold *fold, const struct column_parts *columns, size_t count)
 {
     struct linear *linear = fold->linear;
+    double spreads[LINEAR_MAX_TERMS] = {0};
     if (count > LINEAR_MAX_TERMS)
         return error_set(fold->err, STATUS_LIMIT, "the model uses %zu columns, more than %d", count, LINEAR_MAX_TERMS);
-    linear->numbers = linear_take(linear, count, sizeof *linear->numbers);
-    linear->formulas = linear_take(linear, count, sizeof *linear->formulas);
-    linear->tables = linear_take(linear, count, sizeof *linear->tables);
-    linear->mixed = linear_take(linear, count, sizeof *linear->mixed);
-    linear->columns = linear_take(linear, count, sizeof *linear->columns);
-    linear->by_column = linear_take(linear, count, sizeof *linear->by_column);
-    linear->term_count = count;
+    linear_reserve(linear, count);
     for (size_t c = 0; c < count; c++) {
         bool text = fold->pool->columns[columns[c].column].kind == COLUMN_NOMINAL;
-        linear->columns[c] = columns[c].column;
-        linear->by_column[c] = (struct column_position){columns[c].column, (uint32_t)c};
-        enum status status = (text ? fold_table : fold_number)(fold, &columns[c], (uint32_t)c);
+        enum status status = (text ? fold_table : fold_number)(fold, &columns[c]);
         if (status)
             return status;
     }
-    qsort(linear->by_column, count, sizeof *linear->by_column, column_order);
+    positions_assign(linear);
+    spreads_find(linear, fold->pool->columns, spreads);
+    by_spread_sort(linear, spreads);
     return STATUS_OK;
 }
 

@@ -5,18 +5,20 @@
 
 #include "pipeline/linear.h"
 
-/* weight × ((x − offset) / divisor) in double: our trainer's form, and the hot loop. */
-struct number_term {
-    uint32_t column, position; /* position in the order of summation */
-    double offset, divisor, weight;
-    double missing; /* the term of a missing cell */
+/* weight × ((x − offset) / divisor) in double: our trainer's form, and the hot loop. Each list is one array, so that
+ * two columns are computed at a time; their positions are 0, 1, 2, … */
+struct number_terms {
+    size_t count;
+    uint32_t *columns;
+    double *offsets, *divisors, *weights;
+    double *missing; /* the term of a missing cell */
 };
 
-/* The same in the forms other exporters write. */
+/* The same formula in the forms other exporters write. */
 struct formula_term {
-    uint32_t column, position;
-    enum dtype dtype; /* FLOAT: rounded to float at each step */
-    bool multiply;    /* (x − offset) × factor, else / factor */
+    uint32_t column, position; /* position: in the order of summation */
+    enum dtype dtype;          /* FLOAT: rounded to float at each step */
+    bool multiply;             /* (x − offset) × factor, else / factor */
     double offset, factor, weight, missing;
 };
 
@@ -40,20 +42,20 @@ struct mixed_term {
 };
 
 struct column_position {
-    uint32_t column, position;
+    uint32_t column, position; /* position: in the order of summation */
 };
 
 struct linear {
     const struct expr_pool *pool;
     struct arena arena;
     size_t bytes, column_count; /* columns of a row */
-    struct number_term *numbers;
+    struct number_terms numbers;
     struct formula_term *formulas;
     struct table_term *tables;
     struct mixed_term *mixed;
-    size_t number_count, formula_count, table_count, mixed_count, term_count;
+    size_t formula_count, table_count, mixed_count, term_count;
     uint32_t *columns;                 /* by position */
-    struct column_position *by_column; /* in schema order */
+    struct column_position *by_spread; /* columns whose terms vary most first: reasons are looked for in this order */
     double intercept, base;
     double *reference; /* by position; NULL: no reasons */
     enum dtype dtype;  /* of the raw score */

@@ -51,7 +51,7 @@ static double number_of(const json_t *value)
 static double term_at(const struct linear *linear, struct cell *cells, size_t position, struct cell cell, double *terms)
 {
     cells[linear_term_column(linear, position)] = cell;
-    linear_terms(linear, cells, terms);
+    (void)linear_terms(linear, cells, terms);
     return terms[position];
 }
 
