@@ -5,8 +5,8 @@
 #include "events/column_read.h"
 
 enum {
-    ROOMY_BYTES = 16,    /* left: a branch, a length or varint, and a load of eight */
-    SHORT_TEXT_MAX = 63, /* lengths of one byte */
+    ROOMY_BYTES = 2, /* left: a branch and the first byte of the value */
+    WORD_BYTES = 8,
 };
 
 /* The general form, any type. */
@@ -71,9 +71,11 @@ static __attribute__((noinline)) bool field_read(const struct column_reader *rea
 }
 
 /* An int of two to five bytes from a load of eight; false leaves it to the general form. */
-static inline bool int_read_word(const uint8_t **at, double *out)
+static inline bool int_read_word(const uint8_t **at, const uint8_t *end, double *out)
 {
     uint64_t word;
+    if (end - *at < WORD_BYTES)
+        return false;
     memcpy(&word, *at, 8);
     uint64_t ends = ~word & 0x8080808080u; /* the top bit of each byte that ends a varint */
     if (ends == 0)
@@ -94,7 +96,8 @@ static inline bool text_read_short(const struct column_reader *reader, const uin
 {
     size_t bytes = **at >> 1;
     const char *data = (const char *)*at + 1;
-    if ((**at & 0x81) || bytes > (size_t)((const char *)end - data))
+    size_t left = (size_t)((const char *)end - data);
+    if ((**at & 0x81) || bytes > left || left < WORD_BYTES)
         return false;
     uint64_t head, tail;
     memcpy(&head, data, 8);
@@ -128,7 +131,7 @@ static inline bool field_read_roomy(const struct column_reader *reader, struct c
         double number = (double)((int32_t)(*at >> 1) ^ -(int32_t)(*at & 1));
         if (*at < 0x80)
             at++;
-        else if (!int_read_word(&at, &number))
+        else if (!int_read_word(&at, in->end, &number))
             return false;
         *cell = cell_of_number(number);
     } else if (reader->type != COLUMN_TEXT || !text_read_short(reader, &at, in->end, cell)) {
