@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -95,8 +96,8 @@ static enum status check_fit(const struct model *model, const struct recipe *rec
     if (fit->converged)
         return STATUS_OK;
     return error_set(err, STATUS_LIMIT, "no optimum found within %u iterations: %s", fit->iterations,
-                     fit->iterations >= recipe->max_iterations ? "raise --param max_iter="
-                     : recipe->penalised                       ? "choose a smaller --param C="
+                     fit->iterations >= recipe->max_iterations ? "raise them with --param max_iter=N"
+                     : recipe->penalised                       ? "choose a smaller C, such as --param C=1"
                                                                : "choose --model logistic-regression-l2");
 }
 
@@ -146,7 +147,12 @@ static enum status check_destination(const struct options *options, struct error
 {
     struct registry *registry;
     char *version = NULL;
-    if (options_text(options, OPTION_OUTPUT))
+    const char *path = options_text(options, OPTION_OUTPUT);
+    struct stat found;
+    if (path && stat(path, &found) == 0 && !S_ISREG(found.st_mode))
+        return error_set(err, STATUS_INVALID, "--out %.300s: it exists and is no regular file: choose another name",
+                         path);
+    if (path)
         return STATUS_OK;
     enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
     if (status != STATUS_OK)

@@ -13,7 +13,10 @@
  * leaves an error of rounding's size. Within `near` the loss is too flat to steer a line search by. */
 static const double done = 1e-11, near = 1e-4;
 static const double rank_tolerance = 1e-12; /* eigenvalues of the Gram matrix below this share of the largest are 0 */
-static const double loss_noise = 1e-13;     /* share of the loss that is summation's rounding */
+/* A penalty weaker than this drowns in rounding along flat directions: coefficients then have fewer digits than
+ * probabilities, and the latter say when to stop. */
+static const double least_penalty = 1e-7;
+static const double loss_noise = 1e-13; /* share of the loss that is summation's rounding */
 enum { MAX_HALVINGS = 50, MAX_SHIFTS = 8 };
 
 /* The search's state, in the coordinates of `design`. */
@@ -161,9 +164,9 @@ static void newton_run(struct newton *newton, struct logistic_fit *out)
         out->iterations++;
         if (!isfinite(reach.margin) || !newton_advance(newton, reach.margin <= near))
             break;
-        bool still = newton->penalty == 0 && reach.probability <= done;
+        bool still = newton->penalty <= least_penalty && reach.probability <= done;
         out->converged = reach.margin <= done || still;
-        out->unbounded = still && reach.margin > near;
+        out->unbounded = still && newton->penalty == 0 && reach.margin > near;
     }
     newton_derive(newton);
     out->gradient = newton_gradient(newton);

@@ -128,6 +128,11 @@ def check_refusals(folder):
         done = train("logistic-regression-l2", folder, "--out", folder / "refused.onnx", data=table(folder, "bad.csv", change))
         check(f"{what} is refused", done.returncode == 1 and named in done.stderr, done.stderr.strip().splitlines()[-1] if done.stderr else "")
     check("nothing is written when a table is refused", not (folder / "refused.onnx").exists())
+    os.mkfifo(folder / "pipe")
+    done = train("logistic-regression-l2", folder, "--out", folder / "pipe")
+    check("what is no regular file is not replaced", done.returncode == 1 and (folder / "pipe").is_fifo(), done.stderr.strip())
+    weak = [train("logistic-regression-l2", folder, "--param", f"C={c}", "--out", folder / "weak.onnx").returncode for c in ("1e-9", "1e6", "1e9", "1e12")]
+    check("penalties from overwhelming to none that counts all end", weak == [0] * 4, weak)
     leak = table(folder, "leak.csv", lambda lines: [lines[0]] + [with_cell([lines[0], line], 1, "DailyRate", "1" if line.startswith("Yes") else "2")[1] for line in lines[1:]])
     done = train("logistic-regression", folder, "--out", folder / "leak.onnx", data=leak)
     check("a column that gives the label away ends the fit without a penalty", done.returncode == 1 and "gives the label away" in done.stderr, done.stderr.strip().splitlines()[-1] if done.stderr else "")

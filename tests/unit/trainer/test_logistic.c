@@ -79,7 +79,7 @@ static void test_penalised_optimum_meets_its_conditions(void **state)
         features[i] = (double)((drawn = drawn * 1103515245 + 12345) >> 16 & 1023) / 100 - 5;
     for (size_t r = 0; r < ROWS; r++)
         labels[r] = features[r * FEATURES] + features[r * FEATURES + 1] > 0;
-    for (double c = 1e-4; c < 1e5; c *= 10) {
+    for (double c = 1e-4; c < 1e7; c *= 10) {
         struct logistic_fit fit = fitted(features, labels, ones, ROWS, FEATURES, c);
         assert_true(fit.converged);
         double gradient[FEATURES + 1] = {0};
