@@ -22,10 +22,10 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "scorer/sink_batch.h"
+#include "scorer/sink_ends.h"
 
 enum {
     POLL_MS = 100,
-    LOOKUP_MS = 5000,
     BATCH_BYTES = 8 * 1024 * 1024, /* flush when a batch's keys and values are so large */
     BACKOFF_LEAST_US = 100 * 1000,
     BACKOFF_MOST_US = 10 * 1000 * 1000,
@@ -108,51 +108,13 @@ static void postgresql_worked(struct sink *sink)
 
 /* --- assignment --- */
 
-static struct error *stored_offset_error(struct sink *sink, const struct sink_partition *partition, int64_t low,
-                                         int64_t high, struct error *err)
-{
-    if (partition->stored > high)
-        error_set(err, STATUS_CONFLICT,
-                  "%s [%" PRId32 "] ends at %" PRId64 " but %" PRId64 " is stored for it: the topic was made anew; to "
-                  "read it from its start: DELETE FROM attrition.sink_offsets WHERE cluster_id = '%s' AND group_id = "
-                  "'%s' AND topic = '%s'",
-                  partition->topic_name, partition->id, high, partition->stored, sink->cluster_id, sink->group_id,
-                  partition->topic_name);
-    else
-        error_set(err, STATUS_CONFLICT,
-                  "%s [%" PRId32 "]: %" PRId64 " records were deleted by Kafka before they were stored (%" PRId64
-                  " is stored, the log begins at %" PRId64
-                  "); to go on without them: UPDATE attrition.sink_offsets SET "
-                  "next_offset = %" PRId64 " WHERE cluster_id = '%s' AND topic = '%s' AND partition = %" PRId32,
-                  partition->topic_name, partition->id, low - partition->stored, partition->stored, low, low,
-                  sink->cluster_id, partition->topic_name, partition->id);
-    return err;
-}
-
-/* Holds a stored offset against the log. STATUS_CONFLICT: they do not belong together. */
-static enum status check_stored(struct sink *sink, struct sink_partition *partition, struct error *err)
-{
-    int64_t low, high;
-    if (partition->checked || partition->stored == SINK_NO_OFFSET)
-        return STATUS_OK;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(sink->consumer, partition->topic_name, partition->id, &low, &high, LOOKUP_MS);
-    if (code)
-        return error_set(err, STATUS_UNAVAILABLE, "Kafka: looking up the ends of %s [%" PRId32 "]: %s",
-                         partition->topic_name, partition->id, rd_kafka_err2str(code));
-    if (partition->stored > high || partition->stored < low)
-        return stored_offset_error(sink, partition, low, high, err)->status;
-    partition->checked = true;
-    return STATUS_OK;
-}
-
 /* Assigns every partition from behind what is stored or read. All of the batch's `next` are known by now. */
 static enum status assign(struct sink *sink, struct error *err)
 {
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     for (size_t p = 0; p < count; p++)
-        if (check_stored(sink, &partitions[p], err))
+        if (sink_ends_check(sink->consumer, &partitions[p], sink->cluster_id, sink->group_id, err))
             return err->status;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t p = 0; p < count; p++)
@@ -370,38 +332,14 @@ static enum status take(struct sink *sink, struct error *err)
 
 /* --- ends --- */
 
-/* The log's real ends: the last committed transaction may not have its marker yet, so what a read_committed client is
- * told can lie before it. */
 static enum status look_up_ends(struct sink *sink, struct error *err)
-{
-    static const struct kafka_property fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
-    struct sink_partition *partitions;
-    size_t count = sink_batch_partitions(sink->batch, &partitions);
-    rd_kafka_conf_t *conf;
-    rd_kafka_t *client;
-    if (kafka_conf(sink->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err) ||
-        kafka_client_new(RD_KAFKA_CONSUMER, &conf, &client, err))
-        return err->status;
-    for (size_t p = 0; p < count; p++) {
-        int64_t low, high;
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client, partitions[p].topic_name, partitions[p].id,
-                                                                    &low, &high, LOOKUP_MS);
-        if (code)
-            break; /* looked up again in the next round */
-        partitions[p].end = high;
-    }
-    rd_kafka_destroy(client);
-    return STATUS_OK;
-}
-
-static bool ends_known(const struct sink *sink)
 {
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     for (size_t p = 0; p < count; p++)
         if (partitions[p].end == SINK_NO_OFFSET)
-            return false;
-    return true;
+            return sink_ends_look_up(sink->settings->options, partitions, count, err);
+    return STATUS_OK;
 }
 
 /* Everything up to the ends is read (not yet stored, perhaps). */
@@ -419,7 +357,15 @@ static bool ends_reached(const struct sink *sink)
 
 /* --- the loop --- */
 
-/* For lag tools only; best effort. */
+static void on_commit(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+                      void *opaque)
+{
+    (void)consumer, (void)list, (void)opaque;
+    if (code)
+        log_debug("sink", "committing offsets for lag tools: %s", rd_kafka_err2str(code));
+}
+
+/* For lag tools only; best effort: a rebalance makes it fail, and the next one is as good. */
 static void commit_to_kafka(struct sink *sink)
 {
     struct sink_partition *partitions;
@@ -434,9 +380,8 @@ static void commit_to_kafka(struct sink *sink)
         if (partitions[p].next >= 0)
             rd_kafka_topic_partition_list_add(list, partitions[p].topic_name, partitions[p].id)->offset =
                 partitions[p].next;
-    rd_kafka_resp_err_t code = list->cnt ? rd_kafka_commit(sink->consumer, list, 1) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code)
-        log_debug("sink", "committing offsets for lag tools: %s", rd_kafka_err2str(code));
+    if (list->cnt)
+        on_commit(sink->consumer, rd_kafka_commit(sink->consumer, list, 1), list, sink);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -480,7 +425,7 @@ static enum status loop(struct sink *sink, struct error *err)
         commit_to_kafka(sink);
         if (!sink->finish || !sink->joined || sink->held)
             continue;
-        if (!ends_known(sink) && look_up_ends(sink, err))
+        if (look_up_ends(sink, err))
             return err->status;
         if (ends_reached(sink) && !sink_batch_count(sink->batch))
             return STATUS_OK;
@@ -508,6 +453,7 @@ static enum status make_consumer(struct sink *sink, struct error *err)
         return err->status;
     rd_kafka_conf_set_opaque(conf, sink);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
     if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sink->consumer, err))
         return err->status;
     rd_kafka_poll_set_consumer(sink->consumer);
@@ -597,6 +543,14 @@ static void flush_last(struct sink *sink)
                  sink_batch_count(sink->batch));
 }
 
+/* While leaving, partitions go; anything else in the queue is of no use any more. */
+static void leave_event(struct sink *sink, rd_kafka_event_t *event)
+{
+    if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
+        on_rebalance(sink->consumer, rd_kafka_event_error(event), rd_kafka_event_topic_partition_list(event), sink);
+    rd_kafka_event_destroy(event);
+}
+
 /* Leaves the group in bounded time: librdkafka 2.0 may block here after lost partitions. */
 static void leave(struct sink *sink)
 {
@@ -610,7 +564,7 @@ static void leave(struct sink *sink)
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(sink->consumer, queue);
     int64_t deadline_us = now_us() + CLOSE_LIMIT_US;
     while (!error && !rd_kafka_consumer_closed(sink->consumer) && now_us() < deadline_us)
-        rd_kafka_queue_poll_callback(queue, POLL_MS);
+        leave_event(sink, rd_kafka_queue_poll(queue, POLL_MS));
     bool closed = rd_kafka_consumer_closed(sink->consumer);
     if (error)
         rd_kafka_error_destroy(error);

@@ -131,15 +131,10 @@ static const char *what_to_do(enum status status)
     }
 }
 
-static void one_line(const char *text, char *out, size_t size)
+/* The first line says it; what libpq writes below it are guesses and repetitions. */
+static void first_line(const char *text, char *out, size_t size)
 {
-    size_t n = 0;
-    for (; *text && n + 1 < size; text++)
-        if (*text != '\n' && *text != '\r' && *text != '\t')
-            out[n++] = *text;
-        else if (text[1] && n && out[n - 1] != ' ')
-            out[n++] = ' ';
-    out[n] = 0;
+    snprintf(out, size, "%.*s", (int)strcspn(text, "\r\n"), text);
 }
 
 /* The connection itself failed: closes it. `code` may be "". */
@@ -151,7 +146,7 @@ static enum status fail_connection(struct sink_store *store, const char *code, c
     if (status == STATUS_INVALID)
         status = STATUS_UNAVAILABLE;
     char line[400];
-    one_line(text, line, sizeof line);
+    first_line(text, line, sizeof line);
     snprintf(store->sqlstate, sizeof store->sqlstate, "%s", code);
     sink_store_close(store);
     return error_set(err, status, "PostgreSQL: %s%s", line, what_to_do(status));
@@ -173,7 +168,7 @@ static enum status fail_result(struct sink_store *store, const PGresult *result,
         return fail_connection(store, code ? code : "", message ? message : PQresultErrorMessage(result), err);
     snprintf(store->sqlstate, sizeof store->sqlstate, "%s", code);
     char line[300];
-    one_line(message ? message : "no message", line, sizeof line);
+    first_line(message ? message : "no message", line, sizeof line);
     enum status status = class_status(code);
     return error_set(err, status, "PostgreSQL: %s: %s (SQLSTATE %s)%s", doing, line, code, what_to_do(status));
 }

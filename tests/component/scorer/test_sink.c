@@ -1,0 +1,388 @@
+/* The whole sink: librdkafka's mock cluster and a PostgreSQL of the test's own. (Transactions of the mock cluster do
+ * nothing, so nothing here is about read_committed: the system tests are.) */
+#include "tests/support/postgres.h"
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "scorer/sink.h"
+#include "tests/support/records.h"
+
+enum { PARTITIONS = 4 };
+
+static struct postgres postgres;
+static struct schema *schema;
+
+/* A cluster and a producer for it. */
+struct broker {
+    rd_kafka_t *producer;
+    rd_kafka_mock_cluster_t *cluster;
+    char address[128];
+};
+
+static void broker_start(struct broker *broker)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "linger.ms", "5", text, sizeof text);
+    broker->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    broker->cluster = rd_kafka_mock_cluster_new(broker->producer, 1);
+    snprintf(broker->address, sizeof broker->address, "%s", rd_kafka_mock_cluster_bootstraps(broker->cluster));
+    rd_kafka_brokers_add(broker->producer, broker->address);
+    static const char *const topics[] = {"attrition-predictions", "employee-events-dlq", "attrition-outcomes"};
+    for (size_t t = 0; t < 3; t++)
+        assert_int_equal(rd_kafka_mock_topic_create(broker->cluster, topics[t], PARTITIONS, 1), 0);
+}
+
+static void broker_end(struct broker *broker)
+{
+    rd_kafka_mock_cluster_destroy(broker->cluster);
+    rd_kafka_destroy(broker->producer);
+}
+
+static void produce(struct broker *broker, const char *topic, int32_t partition, struct span key, struct span value,
+                    rd_kafka_headers_t *headers)
+{
+    rd_kafka_resp_err_t code =
+        rd_kafka_producev(broker->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                          RD_KAFKA_V_KEY(key.data, key.bytes), RD_KAFKA_V_VALUE((void *)value.data, value.bytes),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    assert_int_equal(code, 0);
+}
+
+/* Predictions number from … to - 1, spread over the partitions. */
+static void produce_predictions(struct broker *broker, int64_t from, int64_t to)
+{
+    struct buffer value = {0};
+    for (int64_t number = from; number < to; number++) {
+        const struct record_plan plan = {.number = number, .employee = number % 97};
+        buffer_clear(&value);
+        record_prediction(schema, &plan, &value);
+        produce(broker, "attrition-predictions", (int32_t)(number % PARTITIONS), SPAN_LITERAL("key"),
+                buffer_span(&value), NULL);
+    }
+    buffer_free(&value);
+    assert_int_equal(rd_kafka_flush(broker->producer, 10000), 0);
+}
+
+/* A sink on a thread of its own. */
+struct runner {
+    struct options *options;
+    struct settings settings;
+    struct counters counters;
+    struct sink *sink;
+    pthread_t thread;
+    enum status status;
+    struct error err;
+};
+
+static int no_command(const struct options *options)
+{
+    (void)options;
+    return 0;
+}
+
+static void *runner_thread(void *arg)
+{
+    struct runner *runner = arg;
+    runner->status = sink_run(runner->sink, &runner->err);
+    return NULL;
+}
+
+static void runner_start(struct runner *runner, const struct broker *broker)
+{
+    static const struct subcommand commands[] = {{"run", "", "", no_command}, {0}};
+    const char *const arguments[] = {"scorer",
+                                     "--bootstrap-servers",
+                                     broker->address,
+                                     "--database-url",
+                                     postgres.url,
+                                     "--state-dir",
+                                     postgres.directory,
+                                     "--sink-rows",
+                                     "200",
+                                     "--sink-interval",
+                                     "50ms",
+                                     "-X",
+                                     "fetch.wait.max.ms=10",
+                                     "-X",
+                                     "session.timeout.ms=4000",
+                                     "-X",
+                                     "heartbeat.interval.ms=300"};
+    enum { ARGUMENTS = sizeof arguments / sizeof *arguments };
+    char *argv[ARGUMENTS + 1] = {NULL};
+    memcpy(argv, arguments, sizeof arguments);
+    char *environment[] = {NULL};
+    bool exit_now;
+    memset(runner, 0, sizeof *runner);
+    if (options_parse(PROGRAM_SCORER, commands, ARGUMENTS, argv, environment, &runner->options, &exit_now,
+                      &runner->err) ||
+        settings_resolve(runner->options, schema, &runner->settings, &runner->err) ||
+        sink_new(&runner->settings, &runner->counters, &runner->sink, &runner->err))
+        fail_msg("%s", runner->err.text);
+    /* The mock cluster knows no static members: without an identity the sink leaves the group when it ends, and the
+     * next one need not wait for its session to time out. */
+    runner->settings.instance_id[0] = 0;
+    assert_int_equal(pthread_create(&runner->thread, NULL, runner_thread, runner), 0);
+}
+
+static uint64_t counted(const struct runner *runner, enum counter_id id)
+{
+    return counter_get(&runner->counters, id);
+}
+
+static enum status runner_join(struct runner *runner)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += 40;
+    if (pthread_timedjoin_np(runner->thread, NULL, &deadline))
+        fail_msg("the sink does not end: %zu records, %zu in flight", (size_t)counted(runner, COUNTER_SINK_RECORDS),
+                 (size_t)counted(runner, COUNTER_SINK_IN_FLIGHT));
+    uint64_t ends = counted(runner, COUNTER_SINK_PREDICTIONS) + counted(runner, COUNTER_SINK_DEAD_LETTERS) +
+                    counted(runner, COUNTER_SINK_ERASURES) + counted(runner, COUNTER_SINK_OUTCOMES) +
+                    counted(runner, COUNTER_SINK_REFUSED) + counted(runner, COUNTER_SINK_SKIPPED);
+    assert_int_equal(counted(runner, COUNTER_SINK_RECORDS), ends);
+    assert_int_equal(counted(runner, COUNTER_SINK_IN_FLIGHT), 0);
+    sink_free(runner->sink);
+    settings_release(&runner->settings);
+    options_free(runner->options);
+    return runner->status;
+}
+
+static void runner_finish(struct runner *runner)
+{
+    sink_finish(runner->sink);
+    if (runner_join(runner))
+        fail_msg("%s", runner->err.text);
+}
+
+static void wait_until(const struct runner *runner, enum counter_id id, uint64_t least)
+{
+    for (int attempt = 0; counted(runner, id) < least; attempt++) {
+        if (attempt == 1500)
+            fail_msg("counter %d is %zu after 30 s, not %zu", (int)id, (size_t)counted(runner, id), (size_t)least);
+        usleep(20000);
+    }
+}
+
+static long long number(const char *sql)
+{
+    return postgres_number(&postgres, sql);
+}
+
+static void assert_stored_once(long long records)
+{
+    assert_int_equal(number("SELECT count(DISTINCT (cluster_id, output_partition, output_offset)) "
+                            "FROM attrition.predictions"),
+                     records);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), records);
+}
+
+static int empty_tables(void **state)
+{
+    (void)state;
+    postgres_run(&postgres, "TRUNCATE attrition.predictions, attrition.latest_predictions, attrition.dead_letters, "
+                            "attrition.erasures, attrition.outcomes, attrition.sink_offsets");
+    return 0;
+}
+
+static void records_of_all_topics_are_stored_and_not_again(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    struct buffer value = {0};
+    broker_start(&broker);
+    produce_predictions(&broker, 0, 3000);
+    produce(&broker, "attrition-predictions", 1, SPAN_LITERAL("employee-5"), SPAN_NULL, NULL);
+    produce(&broker, "attrition-predictions", 2, SPAN_LITERAL("employee-6"), SPAN_LITERAL("nonsense"), NULL);
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+    rd_kafka_header_add(headers, "attrition.error.code", -1, "malformed", -1);
+    rd_kafka_header_add(headers, "__connect.errors.offset", -1, "12", -1);
+    produce(&broker, "employee-events-dlq", 3, SPAN_NULL, SPAN_LITERAL("bad"), headers);
+    produce(&broker, "employee-events-dlq", 3, SPAN_LITERAL("k"), SPAN_LITERAL(""), NULL);
+    record_outcome(schema, 7, &value);
+    produce(&broker, "attrition-outcomes", 0, SPAN_LITERAL("employee-7"), buffer_span(&value), NULL);
+    buffer_free(&value);
+    assert_int_equal(rd_kafka_flush(broker.producer, 10000), 0);
+    runner_start(&runner, &broker);
+    runner_finish(&runner);
+    assert_stored_once(3000);
+    assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions"), 97);
+    assert_int_equal(number("SELECT count(*) FROM attrition.erasures WHERE employee_id = 'employee-5'"), 1);
+    assert_int_equal(number("SELECT count(*) FROM attrition.outcomes WHERE event_id = 'outcome-7'"), 1);
+    assert_int_equal(number("SELECT count(*) FROM attrition.dead_letters WHERE stage = 'score' AND dlq_partition = 3"),
+                     2);
+    assert_int_equal(number("SELECT \"offset\" FROM attrition.dead_letters WHERE code = 'malformed'"), 12);
+    assert_int_equal(number("SELECT length(value) FROM attrition.dead_letters WHERE code = 'unknown'"), 0);
+    assert_int_equal(number("SELECT count(*) FROM attrition.dead_letters WHERE stage = 'sink' AND code = 'bad_frame'"),
+                     1);
+    produce_predictions(&broker, 3000, 3100);
+    runner_start(&runner, &broker);
+    runner_finish(&runner);
+    assert_int_equal(counted(&runner, COUNTER_SINK_PREDICTIONS), 100);
+    assert_int_equal(counted(&runner, COUNTER_SINK_RECORDS), 100);
+    assert_stored_once(3100);
+    broker_end(&broker);
+}
+
+static void postgresql_may_crash_at_any_time(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    broker_start(&broker);
+    produce_predictions(&broker, 0, 2000);
+    runner_start(&runner, &broker);
+    for (int64_t round = 1; round <= 4; round++) {
+        wait_until(&runner, COUNTER_SINK_PREDICTIONS, (uint64_t)round * 400);
+        postgres_crash(&postgres);
+        produce_predictions(&broker, 1000 + round * 1000, 2000 + round * 1000);
+        uint64_t retries = counted(&runner, COUNTER_SINK_RETRIES);
+        wait_until(&runner, COUNTER_SINK_RETRIES, retries + 1);
+        assert_int_equal(counted(&runner, COUNTER_POSTGRESQL_UP), 0);
+        postgres_start(&postgres);
+    }
+    runner_finish(&runner);
+    assert_stored_once(6000);
+    assert_int_equal(counted(&runner, COUNTER_POSTGRESQL_UP), 1);
+    broker_end(&broker);
+}
+
+static void two_sinks_share_the_partitions(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner a, b;
+    broker_start(&broker);
+    produce_predictions(&broker, 0, 1000);
+    runner_start(&a, &broker);
+    wait_until(&a, COUNTER_SINK_PREDICTIONS, 100);
+    runner_start(&b, &broker);
+    for (int64_t from = 1000; from < 5000; from += 200) {
+        produce_predictions(&broker, from, from + 200);
+        usleep(150000);
+    }
+    wait_until(&b, COUNTER_SINK_PREDICTIONS, 1);
+    sink_stop(a.sink);
+    if (runner_join(&a))
+        fail_msg("%s", a.err.text);
+    produce_predictions(&broker, 5000, 5200);
+    for (int attempt = 0; attempt < 1000 && number("SELECT count(*) FROM attrition.predictions") < 5200; attempt++)
+        usleep(20000);
+    sink_stop(b.sink);
+    if (runner_join(&b))
+        fail_msg("%s", b.err.text);
+    assert_stored_once(5200);
+    broker_end(&broker);
+}
+
+static void a_new_cluster_is_read_from_its_start(void **state)
+{
+    (void)state;
+    struct broker brokers[2];
+    for (int b = 0; b < 2; b++) {
+        struct runner runner;
+        broker_start(&brokers[b]);
+        produce_predictions(&brokers[b], 0, 40);
+        runner_start(&runner, &brokers[b]);
+        runner_finish(&runner);
+        assert_int_equal(counted(&runner, COUNTER_SINK_PREDICTIONS), 40);
+    }
+    assert_stored_once(80);
+    /* Not before: the mock cluster's id is its address in memory. */
+    broker_end(&brokers[0]);
+    broker_end(&brokers[1]);
+}
+
+static void a_topic_made_anew_stops_the_sink(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    broker_start(&broker);
+    produce_predictions(&broker, 0, 40);
+    runner_start(&runner, &broker);
+    runner_finish(&runner);
+    postgres_run(&postgres, "UPDATE attrition.sink_offsets SET next_offset = 1000 WHERE partition = 2");
+    runner_start(&runner, &broker);
+    assert_int_equal(runner_join(&runner), STATUS_CONFLICT);
+    assert_non_null(strstr(runner.err.text, "attrition-predictions [2] ends at 10 but 1000 is stored"));
+    assert_non_null(strstr(runner.err.text, "DELETE FROM attrition.sink_offsets"));
+    broker_end(&broker);
+}
+
+static void trouble_at_the_start_ends_the_sink_and_later_trouble_does_not(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    broker_start(&broker);
+    postgres_run(&postgres, "ALTER TABLE attrition.migrations RENAME TO elsewhere");
+    runner_start(&runner, &broker);
+    assert_int_equal(runner_join(&runner), STATUS_NOT_FOUND);
+    assert_non_null(strstr(runner.err.text, "sql/migrate"));
+    postgres_run(&postgres, "ALTER TABLE attrition.elsewhere RENAME TO migrations");
+    runner_start(&runner, &broker);
+    wait_until(&runner, COUNTER_SINK_PARTITIONS_ASSIGNED, 12);
+    postgres_run(&postgres, "ALTER TABLE attrition.predictions RENAME TO elsewhere");
+    produce_predictions(&broker, 0, 10);
+    wait_until(&runner, COUNTER_SINK_RETRIES, 2);
+    postgres_run(&postgres, "ALTER TABLE attrition.elsewhere RENAME TO predictions");
+    runner_finish(&runner);
+    assert_stored_once(10);
+    broker_end(&broker);
+}
+
+static void it_stops_in_time_without_postgresql(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    broker_start(&broker);
+    produce_predictions(&broker, 0, 10);
+    postgres_crash(&postgres);
+    runner_start(&runner, &broker);
+    wait_until(&runner, COUNTER_SINK_RETRIES, 2);
+    sink_stop(runner.sink);
+    assert_int_equal(runner_join(&runner), STATUS_OK);
+    postgres_start(&postgres);
+    broker_end(&broker);
+}
+
+static int start_all(void **state)
+{
+    (void)state;
+    struct error err;
+    if (schema_load("schemas", &schema, &err))
+        fail_msg("%s", err.text);
+    postgres_make(&postgres);
+    assert_int_equal(postgres_migrate(&postgres), 0);
+    return 0;
+}
+
+static int end_all(void **state)
+{
+    (void)state;
+    postgres_remove(&postgres);
+    schema_free(schema);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(records_of_all_topics_are_stored_and_not_again, empty_tables),
+        cmocka_unit_test_setup(postgresql_may_crash_at_any_time, empty_tables),
+        cmocka_unit_test_setup(two_sinks_share_the_partitions, empty_tables),
+        cmocka_unit_test_setup(a_new_cluster_is_read_from_its_start, empty_tables),
+        cmocka_unit_test_setup(a_topic_made_anew_stops_the_sink, empty_tables),
+        cmocka_unit_test_setup(trouble_at_the_start_ends_the_sink_and_later_trouble_does_not, empty_tables),
+        cmocka_unit_test_setup(it_stops_in_time_without_postgresql, empty_tables),
+    };
+    return cmocka_run_group_tests(tests, start_all, end_all);
+}
