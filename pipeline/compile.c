@@ -162,6 +162,8 @@ static void initializer_bind(struct compiler *compiler, const struct onnx_tensor
     *value = (struct value){.kind = VALUE_TENSOR, .dtype = tensor->dtype, .rank = tensor->rank, .count = tensor->count};
     for (size_t d = 0; d < tensor->rank; d++)
         value->dims[d] = (size_t)tensor->dims[d];
+    if (!expr_pool_room(compiler->pool, tensor->count, sizeof(uint32_t)))
+        return;
     uint32_t *cells = expr_pool_take(compiler->pool, tensor->count, sizeof *cells);
     value->cells = cells;
     for (size_t c = 0; c < tensor->count && !compiler->pool->overflow; c++)

@@ -25,6 +25,15 @@ void *expr_pool_take(struct expr_pool *pool, size_t count, size_t size)
     return block;
 }
 
+bool expr_pool_room(struct expr_pool *pool, size_t count, size_t size)
+{
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > EXPR_MAX_BYTES ||
+        pool->arena_bytes > EXPR_MAX_BYTES - bytes)
+        pool->overflow = STATUS_LIMIT;
+    return pool->overflow == STATUS_OK;
+}
+
 struct span expr_pool_text(struct expr_pool *pool, struct span text)
 {
     pool->arena_bytes += text.bytes + 1;

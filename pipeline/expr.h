@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "pipeline/onnx_read.h"
 
+enum { EXPR_MAX_BYTES = 256 << 20 }; /* of cells and terms, over all tensors of a graph */
 enum { EXPR_MAX = 1 << 20, EXPR_MAX_DEPTH = 200, EXPR_MAX_KEYS = 4096 };
 enum { EXPR_NO_COLUMN = -1, EXPR_MANY_COLUMNS = -2 };
 
@@ -87,7 +88,10 @@ struct scalar {
 
 void expr_pool_free(struct expr_pool *pool);
 void *expr_pool_take(struct expr_pool *pool, size_t count, size_t size); /* zeroed, lives with the pool */
-struct span expr_pool_text(struct expr_pool *pool, struct span text);    /* a copy, NUL-terminated */
+/* False, and overflow is set, where count × size more bytes would pass EXPR_MAX_BYTES: asked before what a graph can
+ * multiply. */
+bool expr_pool_room(struct expr_pool *pool, size_t count, size_t size);
+struct span expr_pool_text(struct expr_pool *pool, struct span text); /* a copy, NUL-terminated */
 
 static inline const struct expr *expr_at(const struct expr_pool *pool, uint32_t id)
 {

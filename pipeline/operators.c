@@ -86,6 +86,8 @@ uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool r
             output->count = 0;
         }
     }
+    if (!expr_pool_room(operation->pool, output->count, sizeof(uint32_t)))
+        output->count = 0;
     uint32_t *cells = expr_pool_take(operation->pool, output->count, sizeof *cells);
     output->cells = cells;
     return cells;

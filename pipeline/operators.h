@@ -36,7 +36,8 @@ MUST_USE enum status operation_int(struct operation *operation, const char *name
 /* −1 … rank − 1 made positive; refused beyond. */
 MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, size_t rank, size_t *out);
 
-/* A tensor output with room for its cells (the product of dims). */
+/* A tensor output with room for its cells (the product of dims); none, and the pool's overflow set, beyond its bounds.
+ */
 uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims);
 /* A whole number that is a constant; refused otherwise. */
 MUST_USE enum status operation_constants(struct operation *operation, const struct value *value, const char *what);

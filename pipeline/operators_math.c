@@ -188,6 +188,8 @@ enum status compile_reduce_sum(struct operation *operation)
         input->count == 0)
         return operation_unsupported(operation, "a sum over other than a row");
     uint32_t *cells = operation_output(operation, input->dtype, true, keep ? 2 : 1, (size_t[]){1, 1});
+    if (operation->pool->overflow)
+        return STATUS_OK; /* told by the caller */
     cells[0] = input->cells[0];
     for (size_t c = 1; c < input->count && !operation->pool->overflow; c++)
         cells[0] = expr_arithmetic(operation->pool, EXPR_ADD, input->dtype, cells[0], input->cells[c]);
@@ -210,6 +212,8 @@ enum status compile_matmul(struct operation *operation)
         return operation_invalid(operation, "operands whose shapes do not fit");
     uint32_t *cells = operation_output(operation, rows->dtype, true, 2, (size_t[]){1, targets});
     for (size_t k = 0; k < operation->outputs[0].count && !operation->pool->overflow; k++) {
+        if (!expr_pool_room(operation->pool, features, sizeof(struct expr_term)))
+            break;
         struct expr_terms *sum = expr_pool_take(operation->pool, 1, sizeof *sum);
         struct expr_term *terms = expr_pool_take(operation->pool, features, sizeof *terms);
         *sum = (struct expr_terms){features, terms};

@@ -242,6 +242,8 @@ enum status compile_linear_classifier(struct operation *operation)
     struct expr_pool *pool = operation->pool;
     uint32_t *probabilities = expr_pool_take(pool, CLASS_COUNT, sizeof *probabilities);
     for (size_t k = 0; k < CLASS_COUNT && !pool->overflow; k++) {
+        if (!expr_pool_room(pool, input->count, sizeof(struct expr_term)))
+            break;
         struct expr_terms *sum = expr_pool_take(pool, 1, sizeof *sum);
         struct expr_term *terms = expr_pool_take(pool, input->count, sizeof *terms);
         *sum = (struct expr_terms){input->count, terms};
