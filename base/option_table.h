@@ -43,6 +43,7 @@
     OPTION(READER_SCHEMA, "reader-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema to see them through; default: the event schema") \
     OPTION(MAX_REJECTS, "max-rejects", "MAX_REJECTS", INTEGER, "-1", P, 0, "N", "backfill: exit 1 when more than N rows are rejected; -1: any number") \
     OPTION(REJECTS_FILE, "rejects-file", "REJECTS_FILE", TEXT, NULL, P, 0, "FILE", "backfill: where rejected rows go; default: <input>.rejects beside the input") \
+    OPTION(TRAIN_MAX_REJECTS, "max-rejects", NULL, INTEGER, "0", T, 0, "N", "train: leave out up to N rows that have faults, and say which; -1: any number") \
     OPTION(NO_VALIDATE, "no-validate", NULL, FLAG, NULL, P, 0, NULL, "backfill: send rows that validation would refuse (where they can be encoded)") \
     OPTION(EVENT_TYPE, "event-type", NULL, TEXT, "SNAPSHOT", P, 0, "TYPE", "event type of the events sent") \
     OPTION(COUNT, "count", NULL, INTEGER, "1000", P, 0, "N", "generate: how many employees") \

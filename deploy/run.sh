@@ -102,7 +102,7 @@ train() { # FILE WORDS [--promote]
     local file=$1
     say "$2"
     shift 2
-    "$bin/trainer" train "$file" --model logistic-regression-l2 "$@" || die "training failed (see above)"
+    "$bin/trainer" train "$file" --model logistic-regression-l2 --max-rejects -1 "$@" || die "training failed (see above)"
     say
 }
 
@@ -119,13 +119,11 @@ prepare_model() {
         if [ -z "$data" ] || ! is_labelled "$data"; then return 0; fi
         [ "$trained_on" != "$(sha256_of "$data")" ] || return 0
         train "$data" "$uri was trained on other data than $DATA: training on that and promoting the new version" --promote
-    elif [ -n "$data" ]; then
-        is_labelled "$data" ||
-            die "no model is registered as $uri, and DATA=$DATA has no column $(schema_target) to learn from; train one first: $bin/trainer train LABELLED.csv --model logistic-regression-l2"
+    elif [ -n "$data" ] && is_labelled "$data"; then
         train "$data" "No model is registered as $uri: training one on $DATA" --promote
     else
         generate 1 "$work/train.csv"
-        train "$work/train.csv" "No model is registered as $uri: training one on $synthetic_employees synthetic employees" --promote
+        train "$work/train.csv" "No model is registered as $uri: training one on $synthetic_employees synthetic employees${data:+ (DATA=$DATA has no column $(schema_target) to learn from; for real risks train on real employees)}" --promote
     fi
 }
 

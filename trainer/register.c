@@ -42,6 +42,7 @@ static void add_params(const struct training *training, struct pairs *out)
     pairs_add(out, "threshold_rule", "%s", isnan(recipe->threshold) ? "max-f1" : "given");
     pairs_add(out, "threshold", "%.15g", training->validation->threshold);
     pairs_add(out, "rows", "%zu", training->table->row_count);
+    pairs_add(out, "rows_left_out", "%zu", training->table->left_out);
     pairs_add(out, "positive_rows", "%zu", training->table->positive_count);
 }
 

@@ -27,7 +27,7 @@ struct reader {
     size_t field_count;
     struct table *table;
     size_t capacity; /* rows there is room for */
-    size_t faults, bad_rows;
+    size_t faults;
 };
 
 static bool is_ignored(const struct schema *schema, struct span name)
@@ -181,12 +181,33 @@ static void row_read(struct reader *reader, const struct csv_record *record)
         for (size_t f = 0; f < count; f++)
             fault_report_code(reader, record->line, &faults[f]);
     }
-    reader->bad_rows += reader->faults > before;
+    if (reader->faults > before) {
+        table->left_out++;
+        return;
+    }
     table->labels[table->row_count++] = label;
     table->positive_count += label;
 }
 
-static enum status rows_read(struct reader *reader, struct csv *csv, struct error *err)
+/* Every fault was told; whether the sound rows may go on without the others is the caller's word. */
+static enum status judge_faults(const struct reader *reader, int64_t most_left_out, struct error *err)
+{
+    size_t rows = reader->table->left_out;
+    if (reader->faults > SHOWN_FAULTS)
+        log_error("trainer", "%s: of %zu faults the first %d are shown", reader->path, reader->faults, SHOWN_FAULTS);
+    if (most_left_out >= 0 && rows > (size_t)most_left_out)
+        return error_set(err, STATUS_INVALID,
+                         "%s: %zu fault%s in %zu row%s, so nothing was trained: correct or remove the rows, widen the "
+                         "schema's ranges, or leave them out with --max-rejects %zu",
+                         reader->path, reader->faults, reader->faults == 1 ? "" : "s", rows, rows == 1 ? "" : "s",
+                         rows);
+    if (rows)
+        log_warn("trainer", "%s: %zu row%s with faults %s left out of the training", reader->path, rows,
+                 rows == 1 ? "" : "s", rows == 1 ? "is" : "are");
+    return STATUS_OK;
+}
+
+static enum status rows_read(struct reader *reader, struct csv *csv, int64_t most_left_out, struct error *err)
 {
     struct csv_record record;
     for (bool more = true; more;) {
@@ -194,7 +215,7 @@ static enum status rows_read(struct reader *reader, struct csv *csv, struct erro
         if (status == STATUS_INVALID || status == STATUS_LIMIT) {
             log_error("trainer", "%s", err->text);
             reader->faults++;
-            reader->bad_rows++;
+            reader->table->left_out++;
             more = true;
             continue;
         }
@@ -203,16 +224,7 @@ static enum status rows_read(struct reader *reader, struct csv *csv, struct erro
         if (more)
             row_read(reader, &record);
     }
-    if (reader->faults > SHOWN_FAULTS)
-        log_error("trainer", "%s: of %zu faults the first %d are shown", reader->path, reader->faults, SHOWN_FAULTS);
-    if (reader->faults)
-        return error_set(
-            err, STATUS_INVALID,
-            "%s: %zu fault%s in %zu row%s, so nothing was trained: correct or remove the rows, or widen the "
-            "schema's ranges",
-            reader->path, reader->faults, reader->faults == 1 ? "" : "s", reader->bad_rows,
-            reader->bad_rows == 1 ? "" : "s");
-    return STATUS_OK;
+    return judge_faults(reader, most_left_out, err);
 }
 
 static bool column_has_values(const struct table *table, size_t column)
@@ -258,7 +270,7 @@ static FILE *memory_file(struct span bytes)
     return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "r") : NULL;
 }
 
-static enum status reader_run(struct reader *reader, struct span bytes, struct error *err)
+static enum status reader_run(struct reader *reader, struct span bytes, int64_t most_left_out, struct error *err)
 {
     FILE *file = memory_file(bytes);
     if (!file)
@@ -266,7 +278,7 @@ static enum status reader_run(struct reader *reader, struct span bytes, struct e
     struct csv *csv = csv_new(file, reader->path);
     enum status status = header_read(reader, csv, err);
     if (status == STATUS_OK)
-        status = rows_read(reader, csv, err);
+        status = rows_read(reader, csv, most_left_out, err);
     if (status == STATUS_OK)
         status = table_check(reader->table, reader->path, err);
     csv_free(csv);
@@ -275,7 +287,8 @@ static enum status reader_run(struct reader *reader, struct span bytes, struct e
     return status;
 }
 
-enum status table_read(const char *path, const struct schema *schema, struct table *out, struct error *err)
+enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out, struct table *out,
+                       struct error *err)
 {
     struct buffer file = {0};
     if (schema->target_count != 2 || !schema->target_name)
@@ -289,7 +302,7 @@ enum status table_read(const char *path, const struct schema *schema, struct tab
     struct table table = {.schema = schema};
     struct reader reader = {.path = path, .schema = schema, .table = &table};
     sha256_hex(buffer_span(&file), table.sha256);
-    status = reader_run(&reader, buffer_span(&file), err);
+    status = reader_run(&reader, buffer_span(&file), most_left_out, err);
     buffer_free(&file);
     if (status == STATUS_OK)
         *out = table;

@@ -13,15 +13,18 @@ struct table {
     struct cell *cells; /* row-major, column_count cells a row */
     uint8_t *labels;    /* 1: the schema's last target value, the positive class */
     size_t row_count, positive_count;
+    size_t left_out;               /* rows with a fault, which are not among row_count */
     char sha256[SHA256_HEX_BYTES]; /* of the file's bytes */
 };
 
 /* Reads a CSV file as published: byte-order mark, CRLF, any order of columns, empty = missing. Columns are found by the
  * header's names; the id, ignored columns and (with a notice) unknown ones are passed over. A row that the scorer would
- * refuse is a fault here too: every fault is logged by line and column (the first 20 of them), and one fault refuses
- * the table, since a trainer that drops rows trains another model than it says. Refused as well: a header without the
+ * refuse is a fault here too: every fault is logged by line and column (the first 20 of them), and more than
+ * most_left_out faulty rows (-1: any number) refuse the table, since a trainer that drops rows unasked trains another
+ * model than it says. Refused as well: a header without the
  * target or one of the features, no rows, one class only, a feature without any value. Free with table_free. */
-MUST_USE enum status table_read(const char *path, const struct schema *schema, struct table *out, struct error *err);
+MUST_USE enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out, struct table *out,
+                                struct error *err);
 void table_free(struct table *table);
 
 static inline const struct cell *table_row(const struct table *table, size_t row)

@@ -89,7 +89,7 @@ static int teardown(void **state)
 static enum status read_text(const char *text, struct table *out)
 {
     assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
-    return table_read(path, schema, out, &err);
+    return table_read(path, schema, 0, out, &err);
 }
 
 static void test_a_table_as_published(void **state)
@@ -108,6 +108,24 @@ static void test_a_table_as_published(void **state)
     assert_int_equal(table_row(&table, 1)[0].code, 0);
     assert_int_equal(table_row(&table, 2)[0].code, CELL_MISSING);
     assert_int_equal(strlen(table.sha256), 64);
+    table_free(&table);
+}
+
+static void test_faulty_rows_are_left_out_when_asked(void **state)
+{
+    (void)state;
+    struct table table;
+    const char *text = "left,role,age,level\nYes,a,1,1\nNo,a,many,1\nNo,b\nNo,b,2,2\nYes,\"a\"x,1,1\n";
+    assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
+    assert_int_equal(table_read(path, schema, 2, &table, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "--max-rejects 3"));
+    assert_int_equal(table_read(path, schema, 3, &table, &err), STATUS_OK);
+    assert_int_equal(table.row_count, 2);
+    assert_int_equal(table.positive_count, 1);
+    assert_int_equal(table.left_out, 3);
+    assert_int_equal(table_row(&table, 1)[0].code, 1);
+    table_free(&table);
+    assert_int_equal(table_read(path, schema, -1, &table, &err), STATUS_OK);
     table_free(&table);
 }
 
@@ -138,8 +156,8 @@ static void test_bad_tables_are_refused_whole(void **state)
     refused("left,role,age,level\nYes,a,nan,1\nNo,a,1,1\n", "1 fault");
     refused("left,role,age,level\nYes,a,,1\nNo,a,,1\n", "\"age\" has no value");
     refused("left,role,age,level\nYes,a,1,1\nNo,\"a\"x,1,1\n", "1 fault");
-    assert_int_equal(table_read("/nowhere/x.csv", schema, &table, &err), STATUS_NOT_FOUND);
-    assert_int_equal(table_read("/tmp", schema, &table, &err), STATUS_IO);
+    assert_int_equal(table_read("/nowhere/x.csv", schema, 0, &table, &err), STATUS_NOT_FOUND);
+    assert_int_equal(table_read("/tmp", schema, 0, &table, &err), STATUS_IO);
 }
 
 static struct table read_rows(const char *rows)
@@ -229,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_table_as_published),
         cmocka_unit_test(test_bad_tables_are_refused_whole),
+        cmocka_unit_test(test_faulty_rows_are_left_out_when_asked),
         cmocka_unit_test(test_preprocessing_as_scikit_learn),
         cmocka_unit_test(test_folds_are_stratified_and_repeatable),
         cmocka_unit_test(test_validation_needs_two_of_each),
