@@ -71,7 +71,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(format('%s=%s (%s)', r.value ->> 'feature', coalesce(input ->> (r.value ->> 'feature'), 'missing'),
-        to_char((r.value ->> 'contribution')::double precision, 'FMS990.00')), ', ' ORDER BY r.ordinality)
+        to_char((r.value ->> 'contribution')::double precision, 'FMSG990.00')), ', ' ORDER BY r.ordinality)
     FROM jsonb_array_elements(reasons) WITH ORDINALITY AS r
 $$;
 COMMENT ON FUNCTION attrition.why IS 'The reasons as one line: feature=value (contribution), largest first.';

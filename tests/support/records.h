@@ -44,9 +44,9 @@ static inline void record_prediction(const struct schema *schema, const struct r
     snprintf(event_id, sizeof event_id, "event-%lld", (long long)plan->number);
     snprintf(employee_id, sizeof employee_id, "employee-%lld", (long long)plan->employee);
     record_cells(schema, plan->number, cells);
-    struct span id = plan->event_id ? span_of(plan->event_id) : span_of(event_id);
-    if (plan->event_id_bytes)
-        id.bytes = plan->event_id_bytes;
+    struct span id = span_of(event_id);
+    if (plan->event_id)
+        id = (struct span){plan->event_id, plan->event_id_bytes ? plan->event_id_bytes : strlen(plan->event_id)};
     const struct prediction prediction = {
         .event_id = id,
         .employee_id = span_of(employee_id),
