@@ -1,0 +1,309 @@
+/* events/validate.h and json_row.h: each fault has its code and its column, and no value of a row in its text. */
+#include "tests/unit/events/unit.h"
+
+#include "events/json_row.h"
+#include "events/validate.h"
+
+struct fixture {
+    struct schema *schema;
+    struct cell cells[UNIT_COLUMNS];
+    struct fault fault;
+};
+
+static int make(void **state)
+{
+    struct fixture *fixture = mem_zeroed(1, sizeof *fixture);
+    fixture->schema = unit_schema();
+    unit_row(fixture->schema, fixture->cells);
+    *state = fixture;
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    struct fixture *fixture = *state;
+    schema_free(fixture->schema);
+    free(fixture);
+    return 0;
+}
+
+static void assert_fault(struct fixture *fixture, enum event_code code, int32_t column)
+{
+    fixture->fault = (struct fault){.column = FAULT_NO_COLUMN};
+    assert_int_equal(validate_row(fixture->schema, fixture->cells, &fixture->fault), code);
+    if (code == EVENT_OK)
+        return;
+    assert_int_equal(fixture->fault.code, code);
+    assert_int_equal(fixture->fault.column, column);
+    assert_ptr_equal(strstr(fixture->fault.text, fixture->schema->columns[column].name), fixture->fault.text);
+}
+
+static struct cell present(double number)
+{
+    return (struct cell){.number = number, .code = 0};
+}
+
+static void test_rows(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct {
+        size_t column;
+        double number;
+        enum event_code code;
+    } cases[] = {
+        {UNIT_COUNT, 0, EVENT_OK},
+        {UNIT_COUNT, 100, EVENT_OK},
+        {UNIT_COUNT, 101, EVENT_OUT_OF_RANGE},
+        {UNIT_COUNT, -1, EVENT_OUT_OF_RANGE},
+        {UNIT_COUNT, 1e300, EVENT_OUT_OF_RANGE},
+        {UNIT_COUNT, 4.5, EVENT_WRONG_TYPE},
+        {UNIT_COUNT, NAN, EVENT_NOT_FINITE},
+        {UNIT_COUNT, INFINITY, EVENT_NOT_FINITE},
+        {UNIT_SCORE, 1e308, EVENT_OK},
+        {UNIT_SCORE, NAN, EVENT_NOT_FINITE},
+        {UNIT_SCORE, -INFINITY, EVENT_NOT_FINITE},
+        {UNIT_SHARE, 1, EVENT_OK},
+        {UNIT_SHARE, 1.0000001, EVENT_OUT_OF_RANGE},
+        {UNIT_TOTAL, 0x1p62, EVENT_OK},
+        {UNIT_TOTAL, 0x1p63, EVENT_OUT_OF_RANGE},
+        {UNIT_LEVEL, 4, EVENT_OUT_OF_RANGE},
+    };
+    assert_fault(fixture, EVENT_OK, 0);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        unit_row(fixture->schema, fixture->cells);
+        fixture->cells[cases[c].column] = present(cases[c].number);
+        assert_fault(fixture, cases[c].code, (int32_t)cases[c].column);
+    }
+}
+
+static void test_missing_and_categories(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t c = 0; c < UNIT_COLUMNS; c++) {
+        unit_row(fixture->schema, fixture->cells);
+        fixture->cells[c] = cell_missing(&fixture->schema->columns[c]);
+        assert_fault(fixture, c == UNIT_SCORE ? EVENT_MISSING_REQUIRED : EVENT_OK, (int32_t)c);
+    }
+    unit_row(fixture->schema, fixture->cells);
+    fixture->cells[UNIT_GRADE] = unit_text(fixture->schema, UNIT_GRADE, "secret");
+    assert_fault(fixture, EVENT_UNKNOWN_CATEGORY, UNIT_GRADE);
+    assert_null(strstr(fixture->fault.text, "secret"));
+    fixture->cells[UNIT_GRADE] = unit_text(fixture->schema, UNIT_GRADE, "");
+    assert_fault(fixture, EVENT_UNKNOWN_CATEGORY, UNIT_GRADE);
+}
+
+static void test_rules(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->cells[UNIT_TOTAL] = present(41);
+    assert_fault(fixture, EVENT_RULE, UNIT_COUNT);
+    assert_non_null(strstr(fixture->fault.text, "total"));
+    fixture->cells[UNIT_TOTAL] = present(42);
+    assert_fault(fixture, EVENT_OK, 0);
+    fixture->cells[UNIT_TOTAL] = cell_missing(&fixture->schema->columns[UNIT_TOTAL]);
+    assert_fault(fixture, EVENT_OK, 0);
+}
+
+static void test_all_faults_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fault faults[8];
+    fixture->cells[UNIT_COUNT] = present(101);
+    fixture->cells[UNIT_GRADE] = unit_text(fixture->schema, UNIT_GRADE, "?");
+    fixture->cells[UNIT_TOTAL] = present(0);
+    assert_int_equal(validate_row_all(fixture->schema, fixture->cells, faults, 8), 3);
+    assert_int_equal(faults[0].code, EVENT_OUT_OF_RANGE);
+    assert_int_equal(faults[1].code, EVENT_UNKNOWN_CATEGORY);
+    assert_int_equal(faults[2].code, EVENT_RULE);
+    assert_int_equal(validate_row_all(fixture->schema, fixture->cells, faults, 2), 2);
+    assert_int_equal(validate_row_all(fixture->schema, fixture->cells, faults, 0), 0);
+}
+
+static void test_keys(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct event event = {.employee_id = SPAN_LITERAL("12"), .cells = fixture->cells};
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("12"), &fixture->fault), EVENT_OK);
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_NULL, &fixture->fault), EVENT_OK);
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("13"), &fixture->fault), EVENT_KEY_MISMATCH);
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL(""), &fixture->fault), EVENT_KEY_MISMATCH);
+    assert_int_equal(fixture->fault.column, FAULT_NO_COLUMN);
+}
+
+static void test_numbers_from_text(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *text;
+        enum event_code code;
+        double number;
+    } cases[] = {
+        {"41", EVENT_OK, 41},
+        {"-0.5e1", EVENT_OK, -5},
+        {"+.5", EVENT_OK, 0.5},
+        {"5.", EVENT_OK, 5},
+        {"1E2", EVENT_OK, 100},
+        {"0x10", EVENT_WRONG_TYPE, 0},
+        {"1e", EVENT_WRONG_TYPE, 0},
+        {".", EVENT_WRONG_TYPE, 0},
+        {" 1", EVENT_WRONG_TYPE, 0},
+        {"1 ", EVENT_WRONG_TYPE, 0},
+        {"1,5", EVENT_WRONG_TYPE, 0},
+        {"--1", EVENT_WRONG_TYPE, 0},
+        {"n/a", EVENT_WRONG_TYPE, 0},
+        {"nan", EVENT_NOT_FINITE, 0},
+        {"-Inf", EVENT_NOT_FINITE, 0},
+        {"-", EVENT_WRONG_TYPE, 0},
+        {"INFINITY", EVENT_NOT_FINITE, 0},
+        {"1e999", EVENT_NOT_FINITE, 0},
+        {"١", EVENT_WRONG_TYPE, 0},
+        {"nan(1)", EVENT_WRONG_TYPE, 0},
+        {"1e+2", EVENT_OK, 100},
+    };
+    const struct column *column = &fixture->schema->columns[UNIT_SCORE];
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct cell cell;
+        struct span text = unit_copy(span_of(cases[c].text));
+        assert_int_equal(validate_text_cell(column, text, true, &cell, &fixture->fault, UNIT_SCORE), cases[c].code);
+        if (cases[c].code == EVENT_OK)
+            assert_true(cell.number == cases[c].number && cell.code == 0);
+        else
+            assert_int_equal(fixture->fault.column, UNIT_SCORE);
+        free((char *)text.data);
+    }
+}
+
+static void test_other_cells_from_text(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct column *columns = fixture->schema->columns;
+    struct cell cell;
+    assert_int_equal(validate_text_cell(&columns[UNIT_COUNT], SPAN_LITERAL("1.5"), true, &cell, &fixture->fault, 0),
+                     EVENT_WRONG_TYPE);
+    assert_int_equal(validate_text_cell(&columns[UNIT_COUNT], SPAN_LITERAL("1.5"), false, &cell, &fixture->fault, 0),
+                     EVENT_OK);
+    assert_int_equal(validate_text_cell(&columns[UNIT_COUNT], SPAN_LITERAL(""), true, &cell, &fixture->fault, 0),
+                     EVENT_OK);
+    assert_int_equal(cell.code, CELL_MISSING);
+    assert_int_equal(validate_text_cell(&columns[UNIT_COUNT], SPAN_LITERAL("1\0002"), true, &cell, &fixture->fault, 0),
+                     EVENT_WRONG_TYPE);
+    assert_int_equal(validate_text_cell(&columns[UNIT_GRADE], SPAN_LITERAL("yy"), true, &cell, &fixture->fault, 1),
+                     EVENT_OK);
+    assert_int_equal(cell.code, 1);
+    assert_int_equal(validate_text_cell(&columns[UNIT_GRADE], SPAN_LITERAL("zz"), true, &cell, &fixture->fault, 1),
+                     EVENT_OK);
+    assert_int_equal(cell.code, CELL_OTHER);
+    assert_int_equal(validate_text_cell(&columns[UNIT_GRADE], SPAN_LITERAL("\xff"), true, &cell, &fixture->fault, 1),
+                     EVENT_WRONG_TYPE);
+}
+
+/* Reads a JSON object; returns the number of faults. */
+static size_t read_json(struct fixture *fixture, const char *text, bool checked, struct fault *faults, json_t **object)
+{
+    *object = json_loads(text, JSON_DECODE_ANY, NULL);
+    assert_non_null(*object);
+    return json_row_read(fixture->schema, *object, checked, fixture->cells, faults, 8);
+}
+
+static void test_json_rows(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fault faults[8];
+    json_t *object;
+    assert_int_equal(
+        read_json(fixture, "{\"count\":41,\"grade\":\"yy\",\"score\":-2.5,\"share\":null}", true, faults, &object), 0);
+    assert_true(fixture->cells[UNIT_COUNT].number == 41);
+    assert_int_equal(fixture->cells[UNIT_GRADE].code, 1);
+    assert_true(fixture->cells[UNIT_SCORE].number == -2.5);
+    assert_int_equal(fixture->cells[UNIT_SHARE].code, CELL_MISSING);
+    assert_int_equal(fixture->cells[UNIT_LEVEL].code, CELL_MISSING);
+    json_decref(object);
+}
+
+static void test_json_faults(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *text;
+        enum event_code checked, unchecked;
+        int32_t column;
+    } cases[] = {
+        {"{\"count\":\"41\"}", EVENT_WRONG_TYPE, EVENT_WRONG_TYPE, UNIT_COUNT},
+        {"{\"count\":true}", EVENT_WRONG_TYPE, EVENT_WRONG_TYPE, UNIT_COUNT},
+        {"{\"count\":[1]}", EVENT_WRONG_TYPE, EVENT_WRONG_TYPE, UNIT_COUNT},
+        {"{\"count\":1.5}", EVENT_WRONG_TYPE, EVENT_OK, UNIT_COUNT},
+        {"{\"count\":1.0}", EVENT_OK, EVENT_OK, 0},
+        {"{\"score\":\"NaN\"}", EVENT_NOT_FINITE, EVENT_NOT_FINITE, UNIT_SCORE},
+        {"{\"score\":\"-Infinity\"}", EVENT_NOT_FINITE, EVENT_NOT_FINITE, UNIT_SCORE},
+        {"{\"grade\":5}", EVENT_WRONG_TYPE, EVENT_WRONG_TYPE, UNIT_GRADE},
+        {"{\"grade\":{}}", EVENT_WRONG_TYPE, EVENT_WRONG_TYPE, UNIT_GRADE},
+        {"{\"Count\":5}", EVENT_UNKNOWN_FIELD, EVENT_OK, FAULT_NO_COLUMN},
+        {"[]", EVENT_WRONG_TYPE, EVENT_WRONG_TYPE, FAULT_NO_COLUMN},
+        {"null", EVENT_WRONG_TYPE, EVENT_WRONG_TYPE, FAULT_NO_COLUMN},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        for (int checked = 0; checked < 2; checked++) {
+            enum event_code code = checked ? cases[c].checked : cases[c].unchecked;
+            struct fault faults[8];
+            json_t *object;
+            assert_int_equal(read_json(fixture, cases[c].text, checked, faults, &object), code != EVENT_OK);
+            if (code != EVENT_OK) {
+                assert_int_equal(faults[0].code, code);
+                assert_int_equal(faults[0].column, cases[c].column);
+            }
+            json_decref(object);
+        }
+    }
+}
+
+static void test_json_empty_text(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fault faults[8];
+    json_t *object;
+    assert_int_equal(read_json(fixture, "{\"grade\":\"\"}", true, faults, &object), 0);
+    assert_int_equal(fixture->cells[UNIT_GRADE].code, CELL_OTHER); /* validate_row's to refuse */
+    json_decref(object);
+    assert_int_equal(read_json(fixture, "{\"grade\":\"\"}", false, faults, &object), 0);
+    assert_int_equal(fixture->cells[UNIT_GRADE].code, CELL_MISSING);
+    json_decref(object);
+}
+
+static void test_capacity_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fault faults[1];
+    json_t *object = json_loads("{\"a\":1,\"b\":2,\"count\":\"x\"}", 0, NULL);
+    assert_int_equal(json_row_read(fixture->schema, object, true, fixture->cells, faults, 1), 1);
+    assert_int_equal(faults[0].column, UNIT_COUNT);
+    assert_int_equal(json_row_read(fixture->schema, object, true, fixture->cells, faults, 0), 0);
+    json_decref(object);
+}
+
+static void test_code_names(void **state)
+{
+    (void)state;
+    assert_string_equal(event_code_name(EVENT_OUT_OF_RANGE), "out_of_range");
+    for (int code = EVENT_OK; code < EVENT_CODE_COUNT; code++)
+        assert_true(strlen(event_code_name((enum event_code)code)) > 1 &&
+                    strlen(event_code_meaning((enum event_code)code)) > 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_rows, make, unmake),
+        cmocka_unit_test_setup_teardown(test_missing_and_categories, make, unmake),
+        cmocka_unit_test_setup_teardown(test_rules, make, unmake),
+        cmocka_unit_test_setup_teardown(test_all_faults_at_once, make, unmake),
+        cmocka_unit_test_setup_teardown(test_keys, make, unmake),
+        cmocka_unit_test_setup_teardown(test_numbers_from_text, make, unmake),
+        cmocka_unit_test_setup_teardown(test_other_cells_from_text, make, unmake),
+        cmocka_unit_test_setup_teardown(test_json_rows, make, unmake),
+        cmocka_unit_test_setup_teardown(test_json_faults, make, unmake),
+        cmocka_unit_test_setup_teardown(test_json_empty_text, make, unmake),
+        cmocka_unit_test_setup_teardown(test_capacity_is_kept, make, unmake),
+        cmocka_unit_test(test_code_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
