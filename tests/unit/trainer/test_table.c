@@ -123,7 +123,8 @@ static void test_faulty_rows_are_left_out_when_asked(void **state)
     assert_int_equal(table.row_count, 2);
     assert_int_equal(table.positive_count, 1);
     assert_int_equal(table.left_out, 3);
-    assert_int_equal(table_row(&table, 1)[0].code, 1);
+    assert_int_equal(table_row(&table, 0)[0].code, 1);
+    assert_int_equal(table_row(&table, 1)[0].code, 0);
     table_free(&table);
     assert_int_equal(table_read(path, schema, -1, &table, &err), STATUS_OK);
     table_free(&table);
