@@ -39,6 +39,7 @@ struct intake {
     struct position *positions;
     int32_t position_count;
     bool assigned;
+    bool closing;
     bool reached_end; /* some position's eof is news */
     bool disturbed;   /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
@@ -78,7 +79,7 @@ static void drop_batch(struct intake *intake)
 /* Committed offsets of the partitions into `list`; tries until it has them or the loop stops. */
 static bool look_up_committed(struct intake *intake, rd_kafka_topic_partition_list_t *list)
 {
-    for (bool told = false; !*intake->stop; usleep(BACKOFF_US)) {
+    for (bool told = false; !*intake->stop && !intake->closing; usleep(BACKOFF_US)) {
         rd_kafka_resp_err_t code = rd_kafka_committed(intake->consumer, list, LOOKUP_MS);
         for (int i = 0; i < list->cnt && !code; i++)
             code = list->elems[i].err;
@@ -269,6 +270,7 @@ void intake_free(struct intake *intake)
     if (!intake)
         return;
     drop_batch(intake);
+    intake->closing = true;
     if (intake->queue)
         rd_kafka_queue_destroy(intake->queue);
     if (intake->consumer) {
