@@ -243,9 +243,13 @@ static enum status parts_gather(struct fold *fold, const struct expr *score, str
     size_t *sizes = mem_zeroed(fold->linear->column_count, sizeof *sizes);
     enum status status = STATUS_OK;
     fold->linear->intercept = score->number;
+    if (!isfinite(score->number))
+        status = error_set(fold->err, STATUS_INVALID, "the model's intercept is not finite: train again");
     for (size_t t = 0; t < score->terms->count && !status; t++) {
         const struct expr *feature = expr_at(fold->pool, score->terms->terms[t].expr);
-        if (feature->column >= 0)
+        if (!isfinite(score->terms->terms[t].weight))
+            status = error_set(fold->err, STATUS_INVALID, "weight %zu of the model is not finite: train again", t);
+        else if (feature->column >= 0)
             sizes[feature->column]++;
         else if (feature->column == EXPR_MANY_COLUMNS || feature->op != EXPR_NUMBER)
             status = error_set(fold->err, STATUS_UNSUPPORTED,

@@ -1,6 +1,6 @@
 /* Writing a linear model as one ONNX file that onnxruntime, mlflow.onnx and pipeline.h read: doubles throughout;
- * numbers by IsNaN + Where, Sub, Div; texts by Equal/Where-free label encoding as docs/MODELS.md says; MatMul, Add,
- * Sigmoid; outputs `label` and `probabilities` [N, 2]. */
+ * numbers by IsNaN + Where, Sub, Div; texts by LabelEncoder ('' as the mode) and OneHotEncoder; MatMul, Add, Sigmoid;
+ * outputs `label` and `probabilities` [N, 2]. docs/MODELS.md shows the graph. */
 #ifndef PIPELINE_ONNX_WRITE_H
 #define PIPELINE_ONNX_WRITE_H
 

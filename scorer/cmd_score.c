@@ -34,6 +34,7 @@ struct session {
     struct cell *cells;
     struct reason *reasons;
     struct buffer prepared; /* the line at work */
+    bool too_long;          /* the line at work has lost its start */
     struct buffer out;
 };
 
@@ -125,7 +126,8 @@ static void score_object(struct session *session, const json_t *root, struct spa
 static void score_line(struct session *session, struct span line)
 {
     struct span none = SPAN_LITERAL("null"), raw_id;
-    if (line.bytes > LINE_MAX_BYTES) {
+    if (session->too_long || line.bytes > LINE_MAX_BYTES) {
+        session->too_long = false;
         answer_malformed(session, none, EVENT_LIMIT, "a line of more than 16 MiB");
         return;
     }
@@ -154,13 +156,17 @@ static void score_lines(struct session *session, struct buffer *in, size_t *sear
         score_line(session, (struct span){in->data + start, (size_t)(end - in->data) - start});
         *searched = start = (size_t)(end - in->data) + 1;
     }
-    if (final && start < in->bytes) {
+    if (final && (start < in->bytes || session->too_long)) {
         score_line(session, (struct span){in->data + start, in->bytes - start});
         start = in->bytes;
     }
     if (start) {
         memmove(in->data, in->data + start, in->bytes - start);
         in->bytes -= start;
+    }
+    if (in->bytes > LINE_MAX_BYTES) {
+        session->too_long = true;
+        in->bytes = 0;
     }
     *searched = in->bytes;
 }
@@ -249,8 +255,10 @@ static enum status session_open(struct session *session, const struct options *o
     struct buffer file = {0};
     if (!status)
         status = model_read(options, &file, err);
-    if (status)
+    if (status) {
+        buffer_free(&file);
         return status;
+    }
     const struct schema *schema = session->schema;
     struct span last = schema->target_values[schema->target_count - 1];
     char *positive = mem_text_n(last.data, last.bytes);

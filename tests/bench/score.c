@@ -10,7 +10,16 @@
 #include "pipeline/onnx_write.h"
 #include "pipeline/pipeline.h"
 
-enum { NUMBERS = 23, NOMINALS = 7, COLUMNS = NUMBERS + NOMINALS, CATEGORIES = 4, ROWS = 256, ROUNDS = 40, ATTEMPTS = 100, TOP = 3 };
+enum {
+    NUMBERS = 23,
+    NOMINALS = 7,
+    COLUMNS = NUMBERS + NOMINALS,
+    CATEGORIES = 4,
+    ROWS = 256,
+    ROUNDS = 40,
+    ATTEMPTS = 100,
+    TOP = 3
+};
 
 static struct column columns[COLUMNS];
 static struct fitted_column fitted[COLUMNS];
