@@ -110,7 +110,7 @@ def main():
     random.seed(7)
     cases = [json.loads(line) for line in (GOLDEN / "cases.jsonl").read_text(encoding="utf-8").splitlines()]
     with tempfile.TemporaryDirectory(prefix="onnx-parity-") as name:
-        check_own_file(Path(name), [case["input"] for case in cases])
+        check_own_file(Path(name), [case["input"] for case in cases if case["kind"] in ("full", "blanked")])
     check_foreign_files(cases)
     sys.exit(failures != 0)
 
