@@ -29,7 +29,7 @@ TOPICS = ("employee-events", "attrition-predictions", "employee-events-dlq", "at
 if Path(sys.prefix).resolve() != VENV.resolve():
     if not (VENV / "bin/python").exists():
         sys.exit(f"not ok - no Python environment in {VENV}: make test-system makes it")
-    os.execv(VENV / "bin/python", ["python", *sys.argv])
+    os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
 
 
 def free_port():
@@ -242,7 +242,8 @@ class Lab:
 
     def create_topics(self, address, topics, partitions=4):
         from confluent_kafka.admin import AdminClient, NewTopic
-        made = AdminClient({"bootstrap.servers": address}).create_topics([NewTopic(topic, partitions, 1) for topic in topics])
+        client = AdminClient({"bootstrap.servers": address})
+        made = client.create_topics([NewTopic(topic, partitions, 1) for topic in topics])
         for answer in made.values():
             answer.result(30)
 
