@@ -1,0 +1,41 @@
+# Fuzzing with clang's libFuzzer under the address and undefined-behaviour sanitizers: one program for each way into the
+# parsers. `make fuzz SECONDS=600` runs each for ten minutes; what is found is left in build/fuzz/, with its input.
+
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/fuzz/%,$(FUZZ_SRC))
+FUZZ_CC  ?= clang-14
+SECONDS  ?= 60
+
+ifeq ($(FLAVOUR),fuzz)
+# A program sees what its name's room may see: fuzz_onnx the pipeline, the others events.
+fuzz_libs = $(call libs_of,$(if $(filter %fuzz_onnx,$(1)),pipeline,events))
+define fuzz_rule
+$(1): $(1).o $(call fuzz_libs,$(1))
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $(LIBS)
+endef
+$(foreach f,$(FUZZ_BIN),$(eval $(call fuzz_rule,$(f))))
+endif
+
+fuzz-programs:
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=$(FUZZ_CC) $(FUZZ_BIN)
+
+# Seeds: the shipped schemas, and pairs with a datum; tests/fuzz/NAME/ holds inputs that failed once.
+$(BUILD)/fuzz/seeds: schemas/employee_event.avsc schemas/prediction.avsc
+	@mkdir -p $@/fuzz_schema $@/fuzz_plan
+	@cp schemas/*.avsc $@/fuzz_schema
+	@tr -d '\n' <schemas/employee_event.avsc >$@/fuzz_plan/same && printf '\n\n' >>$@/fuzz_plan/same
+	@printf '["null","int"]\n"int"\n\002\002' >$@/fuzz_plan/union
+	@printf '{"type":"array","items":["null","string"]}\n\n\004\002\002a\000\000' >$@/fuzz_plan/array
+	@touch $@
+
+fuzz: fuzz-programs $(BUILD)/fuzz/seeds ## fuzz the parsers, each for SECONDS (60)
+	@set -e; cd '$(CURDIR)'; for f in $(FUZZ_BIN); do name=$$(basename $$f); \
+	  echo "# $$name, $(SECONDS) s"; mkdir -p $(BUILD)/fuzz/corpus/$$name $(BUILD)/fuzz/seeds/$$name; \
+	  $$f -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+	    $$(test -f tests/fuzz/$${name#fuzz_}.dict && echo -dict=tests/fuzz/$${name#fuzz_}.dict) \
+	    -artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus/$$name $(BUILD)/fuzz/seeds/$$name \
+	    $$(test -d tests/fuzz/$$name && echo tests/fuzz/$$name) 2>&1 | grep -E 'ERROR|SUMMARY|Assert|number_of_executed|runtime error' || true; \
+	  if ls $(BUILD)/fuzz/$$name-* >/dev/null 2>&1; then echo "fuzz: $$name found a fault, its input is $(BUILD)/fuzz/$$name-*" >&2; exit 1; fi; \
+	done
+
+.PHONY: fuzz fuzz-programs
