@@ -231,12 +231,12 @@ class Lab:
         self.must(ROOT / "sql/migrate", url)
         return url
 
-    def kafka(self, name="kafka", *properties, topics=TOPICS, partitions=4):
+    def kafka(self, name="kafka", *properties, topics=TOPICS, partitions=4, port=None):
         """A real broker; its address."""
         directory = self.dir / name
         broker = ROOT / "deploy/kafka/broker"
         self.endings.append(lambda: self.run(broker, "stop", directory, "--wipe"))
-        address = self.must(broker, "start", directory, free_port(), *properties).strip()
+        address = self.must(broker, "start", directory, port or free_port(), *properties).strip()
         self.create_topics(address, topics, partitions)
         return address
 
