@@ -1,0 +1,113 @@
+/* scorer/settings.c: what is accepted, what is refused in words, and the identity of a process. */
+#include "tests/unit/scorer/lab.h"
+
+static enum status resolve(const char *const *words, struct settings *out, struct error *err)
+{
+    static struct options *options; /* settings borrow them: kept until the next call */
+    options_free(options);
+    options = lab_options(words);
+    return settings_resolve(options, NULL, out, err);
+}
+
+static void the_defaults_are_those_of_the_contract(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct error err;
+    assert_int_equal(resolve((const char *const[]){"--instance-id=x", NULL}, &settings, &err), STATUS_OK);
+    assert_true(settings.role_score && settings.role_sink && settings.role_http);
+    assert_true(settings.exactly_once);
+    assert_string_equal(settings.input_topic, "employee-events");
+    assert_string_equal(settings.group_id, "attrition-scorer");
+    assert_int_equal(settings.reasons, 3);
+    assert_int_equal(settings.commit_interval_us, 100000);
+    assert_null(settings.http_token);
+    settings_release(&settings);
+}
+
+static void what_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *text;
+    } rows[] = {
+        {"--roles=score,cook", "cook"},
+        {"--roles=", "--roles"},
+        {"--delivery=maybe", "maybe"},
+        {"--workers=0", "--workers"},
+        {"--workers=65", "--workers"},
+        {"--reasons=-1", "--reasons"},
+        {"--commit-interval=30s", "--commit-interval"},
+        {"--input-topic=a b", "--input-topic"},
+        {"--dlq-topic=employee-events", "each needs a topic of its own"},
+        {"--group-id=", "--group-id"},
+        {"--instance-id=a/b", "--instance-id"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct settings settings;
+        struct error err = {0};
+        assert_int_equal(resolve((const char *const[]){rows[i].word, NULL}, &settings, &err), STATUS_INVALID);
+        if (!strstr(err.text, rows[i].text))
+            fail_msg("%s: \"%s\"", rows[i].word, err.text);
+    }
+}
+
+static void roles_are_a_list(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct error err;
+    const char *const words[] = {"--roles= sink , http", "--instance-id=x", NULL};
+    assert_int_equal(resolve(words, &settings, &err), STATUS_OK);
+    assert_false(settings.role_score);
+    assert_true(settings.role_sink && settings.role_http);
+}
+
+static void two_alike_take_different_slots_and_a_restart_its_own(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/attrition-slots-XXXXXX", flag[64];
+    assert_non_null(mkdtemp(directory));
+    snprintf(flag, sizeof flag, "--state-dir=%s", directory);
+    struct options *options = lab_options((const char *const[]){flag, NULL});
+    struct settings first, second, third;
+    struct error err;
+    assert_int_equal(settings_resolve(options, NULL, &first, &err), STATUS_OK);
+    assert_int_equal(settings_resolve(options, NULL, &second, &err), STATUS_OK);
+    assert_string_not_equal(first.instance_id, second.instance_id);
+    settings_release(&first);
+    assert_int_equal(settings_resolve(options, NULL, &third, &err), STATUS_OK);
+    assert_string_equal(third.instance_id, first.instance_id);
+    settings_release(&second);
+    settings_release(&third);
+    options_free(options);
+    for (int slot = 0; slot < 2; slot++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/attrition-attrition-scorer-%d.lock", directory, slot);
+        assert_int_equal(unlink(path), 0);
+    }
+    rmdir(directory);
+}
+
+static void no_place_for_slots_is_said(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct error err = {0};
+    const char *const words[] = {"--state-dir=/nowhere/at/all", NULL};
+    assert_int_equal(resolve(words, &settings, &err), STATUS_NOT_FOUND);
+    assert_non_null(strstr(err.text, "/nowhere/at/all"));
+    assert_non_null(strstr(err.text, "--instance-id"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_defaults_are_those_of_the_contract),
+        cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(roles_are_a_list),
+        cmocka_unit_test(two_alike_take_different_slots_and_a_restart_its_own),
+        cmocka_unit_test(no_place_for_slots_is_said),
+    };
+    return cmocka_run_group_tests_name("scorer/settings", tests, NULL, NULL);
+}
