@@ -68,7 +68,7 @@ static int write_all(int fd, struct span bytes)
             bytes.bytes -= (size_t)written;
         }
     }
-    return fsync(fd) == 0 ? 0 : errno;
+    return fsync(fd) == 0 || errno == EINVAL ? 0 : errno; /* EINVAL: a device, which has nothing to sync */
 }
 
 /* Makes the rename itself durable. 0 or an errno. */
@@ -99,25 +99,43 @@ static int open_temporary(const char *path, struct buffer *name)
     return -1;
 }
 
-enum status file_write_atomic(const char *path, struct span bytes, struct error *err)
+/* Writes and closes. 0 or an errno. */
+static int write_and_close(int fd, struct span bytes)
+{
+    if (fd < 0)
+        return errno;
+    int failed = write_all(fd, bytes);
+    return close(fd) != 0 && !failed ? errno : failed;
+}
+
+static bool is_device(const char *path)
+{
+    struct stat found;
+    return stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode);
+}
+
+/* 0 or an errno. */
+static int replace(const char *path, struct span bytes)
 {
     struct buffer temporary = {0};
-    int fd = open_temporary(path, &temporary), failed = 0;
-    if (fd < 0) {
-        failed = errno;
-        buffer_free(&temporary);
-        return file_error(err, failed, "write", path);
-    }
-    failed = write_all(fd, bytes);
-    if (close(fd) != 0 && !failed)
-        failed = errno;
+    int fd = open_temporary(path, &temporary), failed = write_and_close(fd, bytes);
     if (!failed && rename(temporary.data, path) != 0)
         failed = errno;
-    if (failed)
+    if (failed && fd >= 0)
         unlink(temporary.data);
-    else
+    if (!failed)
         failed = sync_directory_of(path);
     buffer_free(&temporary);
+    return failed;
+}
+
+enum status file_write_atomic(const char *path, struct span bytes, struct error *err)
+{
+    char *real = realpath(path, NULL); /* a link stays one; NULL where there is nothing yet */
+    const char *target = real ? real : path;
+    int failed =
+        is_device(target) ? write_and_close(open(target, O_WRONLY | O_CLOEXEC), bytes) : replace(target, bytes);
+    free(real);
     return failed ? file_error(err, failed, "write", path) : STATUS_OK;
 }
 

@@ -10,7 +10,8 @@
 MUST_USE enum status file_read(const char *path, size_t max_bytes, struct buffer *out, struct error *err);
 
 /* A reader sees the file before or the file after, never half of it; after STATUS_OK it survives a power cut. The new
- * file stands in the same directory until it is complete, and is removed on failure. */
+ * file stands in the same directory until it is complete, and is removed on failure. A link is followed; a device or
+ * pipe is written to as it is. */
 MUST_USE enum status file_write_atomic(const char *path, struct span bytes, struct error *err);
 
 /* mkdir -p. STATUS_OK if it is there already. */

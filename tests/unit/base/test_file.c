@@ -124,6 +124,28 @@ static void permissions_follow_the_umask(void **state)
     assert_int_equal(found.st_mode & 0777, 0640);
 }
 
+/* As root, `--out /dev/null` must not put a file in the device's place. */
+static void links_and_devices_stay_what_they_are(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct stat found;
+    struct buffer content = {0};
+    assert_int_equal(symlink("/dev/null", path_of("null")), 0);
+    assert_int_equal(file_write_atomic(path_of("null"), SPAN_LITERAL("x"), &err), STATUS_OK);
+    assert_int_equal(lstat(path_of("null"), &found), 0);
+    assert_true(S_ISLNK(found.st_mode));
+    assert_int_equal(symlink("/dev/full", path_of("full")), 0);
+    assert_int_equal(file_write_atomic(path_of("full"), SPAN_LITERAL("x"), &err), STATUS_IO);
+    assert_int_equal(file_write_atomic(path_of("target"), SPAN_LITERAL("old"), &err), STATUS_OK);
+    assert_int_equal(symlink("target", path_of("link")), 0);
+    assert_int_equal(file_write_atomic(path_of("link"), SPAN_LITERAL("new"), &err), STATUS_OK);
+    assert_int_equal(file_read(path_of("target"), 10, &content, &err), STATUS_OK);
+    assert_string_equal(content.data, "new");
+    assert_int_equal(entries(), 4);
+    buffer_free(&content);
+}
+
 static void directories_are_made_with_their_parents(void **state)
 {
     (void)state;
@@ -147,6 +169,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(failures_name_path_and_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(failed_writes_leave_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(permissions_follow_the_umask, setup, teardown),
+        cmocka_unit_test_setup_teardown(links_and_devices_stay_what_they_are, setup, teardown),
         cmocka_unit_test_setup_teardown(directories_are_made_with_their_parents, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
