@@ -28,6 +28,7 @@ enum status error_prefix(struct error *err, const char *format, ...)
     va_end(args);
     snprintf(whole, sizeof whole, "%s: %s", context, err->text);
     snprintf(err->text, sizeof err->text, "%.*s", (int)sizeof err->text - 1, whole);
+    text_flatten(err->text);
     return err->status;
 }
 

@@ -43,6 +43,8 @@ static void lines_become_one(void **state)
     struct error err = {0};
     error_set(&err, STATUS_UNAVAILABLE, "%s", "connection refused\n\tIs the server running?\n");
     assert_string_equal(err.text, "connection refused  Is the server running?");
+    error_prefix(&err, "%s", "file\nname");
+    assert_string_equal(err.text, "file name: connection refused  Is the server running?");
 }
 
 static void every_status_has_a_name(void **state)
