@@ -191,6 +191,8 @@ enum status option_read_file(struct options *options, const char *path, struct e
     else if (memchr(buffer_span(&content).data, '\0', content.bytes))
         status = error_set(err, STATUS_INVALID, "--config: %s holds NUL bytes: it is no text file", path);
     char *line = content.data;
+    if (status == STATUS_OK && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
+        line += 3; /* a byte-order mark */
     for (size_t number = 1; status == STATUS_OK && line; number++) {
         char *end = strchr(line, '\n');
         if (end)

@@ -3,6 +3,7 @@
 #include "base/option_row.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -400,5 +401,9 @@ int options_main(enum program program, const struct subcommand *subcommands, int
         exit_status = options_subcommand(options)->run(options);
     }
     options_free(options);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == 0) {
+        fprintf(stderr, "%s: cannot write standard output: %s\n", name, strerror(errno));
+        exit_status = 1;
+    }
     return exit_status;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -276,7 +277,7 @@ static void kafka_variables_are_collected(void **state)
 static void config_files_have_comments_and_quotes(void **state)
 {
     (void)state;
-    char *path = file_with("# a comment\r\n\n  workers=3 # trailing\n input-topic = \" a # b \"\n"
+    char *path = file_with("\xEF\xBB\xBF# a comment\r\n\n  workers=3 # trailing\n input-topic = \" a # b \"\n"
                            "database-url = host=h password=a#b\nseed = 5\nexit-at-end = yes");
     assert_parses(PROGRAM_SCORER, LIST("--config", path), NONE);
     assert_int_equal(options_integer(options, OPTION_WORKERS), 3);
@@ -345,7 +346,9 @@ static void help_of_a_subcommand_leaves_out_the_others_options(void **state)
     assert_memory_equal(text, "usage: program check [OPTION]…", strlen("usage: program check [OPTION]…"));
     assert_non_null(strstr(text, "--create-topics"));
     assert_null(strstr(text, "--unchecked"));
-    assert_non_null(strstr(written(PROGRAM_TRAINER, LIST("train", "-h")), "Options of train:\n  --out FILE"));
+    text = strstr(written(PROGRAM_TRAINER, LIST("train", "-h")), "\nOptions of train:\n");
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\n  --out FILE"));
 }
 
 static void version_names_the_program(void **state)
@@ -379,6 +382,22 @@ static void main_ends_with_the_subcommands_status_or_two(void **state)
     assert_int_equal(ran, 1);
 }
 
+/* A full disk behind `--help >file` or a subcommand's lines. */
+static void main_fails_when_its_output_is_lost(void **state)
+{
+    (void)state;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        FILE *full = freopen("/dev/full", "w", stdout);
+        _exit(full ? options_main(PROGRAM_SCORER, daemon_rows, 2, LIST("scorer", "--help")) : 3);
+    }
+    int ended = 0;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFEXITED(ended));
+    assert_int_equal(WEXITSTATUS(ended), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +421,7 @@ int main(void)
         cmocka_unit_test_teardown(help_of_a_subcommand_leaves_out_the_others_options, teardown),
         cmocka_unit_test_teardown(version_names_the_program, teardown),
         cmocka_unit_test_teardown(the_reference_has_every_option, teardown),
+        cmocka_unit_test(main_fails_when_its_output_is_lost),
         cmocka_unit_test_teardown(main_ends_with_the_subcommands_status_or_two, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
