@@ -1,7 +1,7 @@
-/* Event ids: see event_id.h. Called for each row; allocates nothing. */
+/* Event ids: see event_id.h. Called for each row. */
 #include "producer/event_id.h"
 
-#include "base/sha256.h"
+#include <endian.h>
 
 /* Writes bytes in hexadecimal, with the version and variant bits where RFC 9562 has them. */
 void event_id_of_bits(uint64_t high, uint64_t low, char out[EVENT_ID_BYTES])
@@ -19,17 +19,11 @@ void event_id_of_bits(uint64_t high, uint64_t low, char out[EVENT_ID_BYTES])
     *at = '\0';
 }
 
-static uint64_t bits_of_hex(const char *hex)
+void event_id_of_text(struct sha256 *sha256, struct span text, char out[EVENT_ID_BYTES])
 {
-    uint64_t bits = 0;
-    for (int i = 0; i < 16; i++)
-        bits = bits << 4 | (uint64_t)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
-    return bits;
-}
-
-void event_id_of_text(struct span text, char out[EVENT_ID_BYTES])
-{
-    char hex[SHA256_HEX_BYTES];
-    sha256_hex(text, hex);
-    event_id_of_bits(bits_of_hex(hex), bits_of_hex(hex + 16), out);
+    uint8_t digest[SHA256_BYTES];
+    uint64_t halves[2];
+    sha256_digest(sha256, text, digest);
+    memcpy(halves, digest, sizeof halves);
+    event_id_of_bits(be64toh(halves[0]), be64toh(halves[1]), out);
 }

@@ -111,7 +111,7 @@ static void make_event_id(struct input *input, const struct input_row *row)
     buffer_add_text(&input->identity, slash ? slash + 1 : input->path);
     buffer_add(&input->identity, line, (size_t)snprintf(line, sizeof line, "\n%zu\n", row->line));
     buffer_add(&input->identity, row->raw.data, row->raw.bytes);
-    event_id_of_text(buffer_span(&input->identity), input->event_id);
+    event_id_of_text(input->sha256, buffer_span(&input->identity), input->event_id);
 }
 
 /* What Avro's int and long cannot hold is refused whether the row is validated or not. */
@@ -304,6 +304,7 @@ enum status input_open(const char *path, const struct input_settings *settings, 
     struct input *input = mem_zeroed(1, sizeof *input);
     input->path = input->name = path;
     input->settings = settings;
+    input->sha256 = sha256_new();
     enum status status = open_file(input, err);
     if (status == STATUS_OK) {
         input->cells = mem_zeroed(settings->schema->column_count, sizeof *input->cells);
@@ -326,6 +327,7 @@ void input_free(struct input *input)
     csv_free(input->csv);
     if (input->owns_file)
         fclose(input->file);
+    sha256_free(input->sha256);
     buffer_free(&input->identity);
     buffer_free(&input->header);
     buffer_free(&input->text);

@@ -30,6 +30,7 @@ struct input {
     FILE *file;
     bool owns_file;
     struct cell *cells;            /* of the current row */
+    struct sha256 *sha256;         /* for event ids */
     struct buffer identity;        /* what the current row's event id is made from */
     char event_id[EVENT_ID_BYTES]; /* of the current row */
     char employee_id[32];          /* of the current row where the file gives none */
