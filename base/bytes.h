@@ -3,6 +3,7 @@
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,9 +66,8 @@ static inline bool cursor_u32_be(struct cursor *cursor, uint32_t *out)
     struct span raw;
     if (!cursor_span(cursor, 4, &raw))
         return false;
-    uint32_t value = 0;
-    memcpy(&value, raw.data, 4);
-    *out = __builtin_bswap32(value);
+    memcpy(out, raw.data, 4);
+    *out = be32toh(*out);
     return true;
 }
 
@@ -88,7 +88,7 @@ static inline void buffer_clear(struct buffer *buffer)
 /* Room for `more` bytes at the end; the caller writes them and adds to buffer->bytes. */
 static inline char *buffer_reserve(struct buffer *buffer, size_t more)
 {
-    if (buffer->capacity - buffer->bytes < more)
+    if (!buffer->data || buffer->capacity - buffer->bytes < more)
         buffer_grow(buffer, more);
     return buffer->data + buffer->bytes;
 }

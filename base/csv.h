@@ -18,7 +18,7 @@ struct csv_record {
     struct span raw; /* the record's bytes as they stand in the file, without the line end */
 };
 
-/* Borrows the open file, of which nothing has been read through stdio yet, and `name` (for messages). Free with
+/* Borrows the open file, which is read from where it stands, and `name` (for messages). Free with
  * csv_free; the file stays open. Rows of a pipe are handed out as they come. */
 struct csv *csv_new(FILE *file, const char *name);
 void csv_free(struct csv *csv);
