@@ -276,6 +276,16 @@ static void tell(enum log_level level, const char *facility, const char *text)
         log_line(level, "kafka", "%s: %s", facility, text);
 }
 
+/* What our own lines say better, or nobody needs: connections that fail, transactions that are tried again. */
+static bool is_ours_to_tell(const char *facility)
+{
+    static const char *const quiet[] = {"FAIL", "ERROR", "GETPID", "TXNERR", "ADDOFFSETS", "REQTMOUT", "FATAL"};
+    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
+        if (!strcmp(quiet[i], facility))
+            return true;
+    return false;
+}
+
 /* librdkafka's threads. Connection failures become the reason of the one line that says that brokers are away. */
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
@@ -284,7 +294,7 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
         log_debug("kafka", "%s: %s", facility, text);
         return;
     }
-    if (!strcmp(facility, "FAIL") || !strcmp(facility, "ERROR") || !strcmp(facility, "GETPID")) {
+    if (is_ours_to_tell(facility)) {
         const char *detail = strncmp(text, "[thrd:", 6) ? NULL : strstr(text, "]: ");
         pthread_mutex_lock(&state.mutex);
         if (!strcmp(facility, "FAIL"))
