@@ -231,14 +231,18 @@ class Lab:
         self.must(ROOT / "sql/migrate", url)
         return url
 
-    def kafka(self, name="kafka", *properties, topics=TOPICS, partitions=4, port=None):
+    def kafka(self, name="kafka", *properties, topics=TOPICS, partitions=4):
         """A real broker; its address."""
         directory = self.dir / name
         broker = ROOT / "deploy/kafka/broker"
         self.endings.append(lambda: self.run(broker, "stop", directory, "--wipe"))
-        address = self.must(broker, "start", directory, port or free_port(), *properties).strip()
+        address = self.must(broker, "start", directory, free_port(), *properties).strip()
         self.create_topics(address, topics, partitions)
         return address
+
+    def stop_kafka(self, name="kafka"):
+        """Its data stays: `deploy/kafka/broker start DIR PORT` goes on with it."""
+        self.must(ROOT / "deploy/kafka/broker", "stop", self.dir / name)
 
     def create_topics(self, address, topics, partitions=4):
         from confluent_kafka.admin import AdminClient, NewTopic
