@@ -22,7 +22,7 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "scorer/sink_batch.h"
-#include "scorer/sink_ends.h"
+#include "scorer/sink_intake.h"
 
 enum {
     POLL_MS = 100,
@@ -114,7 +114,7 @@ static enum status assign(struct sink *sink, struct error *err)
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     for (size_t p = 0; p < count; p++)
-        if (sink_ends_check(sink->consumer, &partitions[p], sink->cluster_id, sink->group_id, err))
+        if (sink_intake_check_start(sink->consumer, &partitions[p], sink->cluster_id, sink->group_id, err))
             return err->status;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t p = 0; p < count; p++)
@@ -338,7 +338,7 @@ static enum status look_up_ends(struct sink *sink, struct error *err)
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     for (size_t p = 0; p < count; p++)
         if (partitions[p].end == SINK_NO_OFFSET)
-            return sink_ends_look_up(sink->settings->options, partitions, count, err);
+            return sink_intake_find_ends(sink->settings->options, partitions, count, err);
     return STATUS_OK;
 }
 

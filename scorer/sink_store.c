@@ -335,7 +335,8 @@ static enum status connect_start(struct sink_store *store, struct error *err)
     return STATUS_OK;
 }
 
-/* The server gives up by itself a little before we do, so that a lock is not held for a client that has left. */
+/* The server gives up by itself too, so that a lock is not held for a client that has left. Memory: a batch's newest
+ * rows are unpacked and sorted by the upsert; with the default of 4 MB that would go through temporary files. */
 static enum status set_limits(struct sink_store *store, struct error *err)
 {
     char ms[24];
@@ -344,7 +345,7 @@ static enum status set_limits(struct sink_store *store, struct error *err)
     PGresult *result;
     if (query(store, "setting limits",
               "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false), "
-              "set_config('idle_in_transaction_session_timeout', $1, false)",
+              "set_config('idle_in_transaction_session_timeout', $1, false), set_config('work_mem', '64MB', false)",
               1, values, &result, err))
         return err->status;
     PQclear(result);

@@ -1,6 +1,6 @@
-/* Looking up the ends of logs: see sink_ends.h. Called by sink.c on the sink's thread; blocks up to 5 s a partition
+/* Looking up the ends of logs: see sink_intake.h. Called by sink.c on the sink's thread; blocks up to 5 s a partition
  * while its leader is away. */
-#include "scorer/sink_ends.h"
+#include "scorer/sink_intake.h"
 
 #include <inttypes.h>
 
@@ -28,8 +28,8 @@ static enum status stored_offset_error(const struct sink_partition *partition, c
                      cluster_id, group_id, partition->topic_name, partition->id);
 }
 
-enum status sink_ends_check(rd_kafka_t *consumer, struct sink_partition *partition, const char *cluster_id,
-                            const char *group_id, struct error *err)
+enum status sink_intake_check_start(rd_kafka_t *consumer, struct sink_partition *partition, const char *cluster_id,
+                                    const char *group_id, struct error *err)
 {
     int64_t low, high;
     if (partition->checked || partition->stored == SINK_NO_OFFSET)
@@ -45,8 +45,8 @@ enum status sink_ends_check(rd_kafka_t *consumer, struct sink_partition *partiti
     return STATUS_OK;
 }
 
-enum status sink_ends_look_up(const struct options *options, struct sink_partition *partitions, size_t count,
-                              struct error *err)
+enum status sink_intake_find_ends(const struct options *options, struct sink_partition *partitions, size_t count,
+                                  struct error *err)
 {
     static const struct kafka_property fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     rd_kafka_conf_t *conf;
