@@ -19,7 +19,7 @@ trap finish EXIT
 if [ -z "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
     deploy/kafka/broker fetch
     own_broker=1
-    KAFKA_BOOTSTRAP_SERVERS=$(deploy/kafka/broker start "$work/kafka" 0 auto.create.topics.enable=true num.partitions=4 | tail -1)
+    KAFKA_BOOTSTRAP_SERVERS=$(deploy/kafka/broker start "$work/kafka" $((20000 + RANDOM % 10000)) auto.create.topics.enable=true num.partitions=4 | tail -1)
 fi
 export KAFKA_BOOTSTRAP_SERVERS MLFLOW_TRACKING_URI=$work/mlruns STATE_DIR=$work
 run=$$
@@ -28,13 +28,13 @@ export INPUT_TOPIC=bench-$run-in OUTPUT_TOPIC=bench-$run-out DLQ_TOPIC=bench-$ru
 "$BIN/trainer" train "$work/train.csv" --model logistic-regression-l2 >/dev/null
 for ((done = 0; done < events; done += part)); do
     part=$((events - done < 200000 ? events - done : 200000))
-    "$BIN/producer" generate --count "$part" --seed "$done" --log-level error >/dev/null 2>&1
+    "$BIN/producer" generate --count "$part" --seed "$done" --log-level error >/dev/null
 done
 
 score() { # GROUP REASONS → CPU seconds
     TIMEFORMAT='%3U %3S'
     { time "$BIN/scorer" run --roles=score,http --http-listen=127.0.0.1:0 --group-id "$1" --instance-id bench \
-        --reasons "$2" --exit-at-end --log-level error; } 2>&1 | awk '{ print $1 + $2 }'
+        --reasons "$2" --exit-at-end --log-level error 2>"$work/log"; } 2>&1 | awk 'END { print $1 + $2 }'
 }
 bytes() { # mean size of the values of the output topic so far
     kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -C -t "$OUTPUT_TOPIC" -e -q -o "-$1" -c "$1" -f '%S\n' 2>/dev/null |
