@@ -37,7 +37,8 @@ cleanup() {
     end "$scorer" TERM 30
     end "$broker" TERM 5
     end "$postgres" INT 20
-    if [ "$status" -ne 0 ] && [ -s "$work/scorer.log" ]; then
+    # 128 and more: ended by a signal, and nobody asks why.
+    if [ "$status" -gt 0 ] && [ "$status" -lt 128 ] && [ -s "$work/scorer.log" ]; then
         echo "run: the last lines of the scorer's log:" >&2
         tail -n 8 "$work/scorer.log" >&2
     fi
