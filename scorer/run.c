@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/schema.h"
+#include "kafka/client.h"
 #include "scorer/http.h"
 #include "scorer/score_loop.h"
 #include "scorer/sink.h"
@@ -312,10 +313,24 @@ static int run_daemon(struct daemon *daemon)
         log_info("run", "delivery is at-least-once: after a crash the outputs may hold repeats of a source offset");
     }
     watch(daemon, &signals);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && (!daemon->failed || total(daemon, COUNTER_EVENTS_RECEIVED)))
         tell_totals(daemon);
     finish(daemon);
     return daemon->failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Whether librdkafka takes the properties given: found here, a mistake is a usage error, not a failed thread. */
+static enum status try_properties(const struct options *options, struct error *err)
+{
+    static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
+    for (size_t i = 0; i < 2; i++) {
+        rd_kafka_conf_t *conf;
+        enum status status = kafka_conf(options, types[i], NULL, &conf, err);
+        if (status != STATUS_OK)
+            return status;
+        rd_kafka_conf_destroy(conf);
+    }
+    return STATUS_OK;
 }
 
 int cmd_run(const struct options *options)
@@ -332,7 +347,9 @@ int cmd_run(const struct options *options)
         return EXIT_FAILED;
     }
     int code = EXIT_FAILED;
-    status = settings_resolve(options, daemon.schema, &daemon.settings, &err);
+    status = try_properties(options, &err);
+    if (status == STATUS_OK)
+        status = settings_resolve(options, daemon.schema, &daemon.settings, &err);
     if (status == STATUS_OK) {
         code = run_daemon(&daemon);
         settings_release(&daemon.settings);

@@ -18,7 +18,7 @@
 #include "scorer/intake.h"
 #include "scorer/publish.h"
 
-enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 1000000, END_INTERVAL_US = 100000 };
+enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 200000, END_INTERVAL_US = 100000 };
 
 /* What becomes of a message of the batch. Dead letters are published while decoding; the rest wait for the scores. */
 enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME };
