@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "events/avro_read.h"
 
 struct avro_schema {
     struct arena arena;
@@ -59,6 +60,7 @@ static enum status refuse(struct parser *parser, enum status status, const char 
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
+    utf8_make_line(what);
     return error_set(parser->err, status, "schema, at %s: %s", parser->where_bytes ? parser->where : "its top", what);
 }
 
@@ -547,9 +549,7 @@ static enum status schema_read(struct avro_schema *schema, struct error *err)
 
 static enum status not_json(json_error_t *where, struct error *err)
 {
-    for (char *at = where->text; *at; at++)
-        if ((unsigned char)*at < ' ')
-            *at = ' ';
+    utf8_make_line(where->text);
     return error_set(err, STATUS_INVALID, "schema: not JSON, line %d column %d: %s", where->line, where->column,
                      where->text);
 }

@@ -7,17 +7,9 @@
 
 enum { MULTIPLIER_TRIES = 4096 };
 
-static struct category category_of(struct span text, int32_t code)
-{
-    struct category category = {.text = text.data, .bytes = (uint32_t)text.bytes, .code = code};
-    if (text.bytes < 8) {
-        category.head = category.tail = categories_short(text);
-    } else {
-        memcpy(&category.head, text.data, 8);
-        memcpy(&category.tail, text.data + text.bytes - 8, 8);
-    }
-    return category;
-}
+const uint64_t text_word_masks[9] = {
+    0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, 0xffffffffffffffff,
+};
 
 /* Fills the slots; returns how many categories did not stand in their first slot. */
 static size_t fill(struct categories *categories, const struct column *column)
@@ -26,8 +18,10 @@ static size_t fill(struct categories *categories, const struct column *column)
     for (uint32_t s = 0; s <= categories->mask; s++)
         categories->slots[s] = (struct category){.code = CELL_OTHER};
     for (size_t v = 0; v < column->value_count; v++) {
-        struct category category = category_of(column->values[v], (int32_t)v);
-        uint32_t slot = categories_slot(categories, category.head, category.tail, category.bytes);
+        struct span text = column->values[v];
+        struct category category = {.text = text.data, .bytes = (uint32_t)text.bytes, .code = (int32_t)v};
+        category.words = text.bytes < 8 ? text_words_short(text) : text_words_of(text);
+        uint32_t slot = categories_slot(categories, category.words, text.bytes);
         for (; categories->slots[slot].code != CELL_OTHER; slot = (slot + 1) & categories->mask)
             collisions++;
         categories->slots[slot] = category;

@@ -70,88 +70,86 @@ static __attribute__((noinline)) bool field_read(const struct column_reader *rea
     return value_read(reader, in, cell, padded);
 }
 
-/* An int of two to five bytes from a load of eight; false leaves it to the general form. */
-static inline bool int_read_word(const uint8_t **at, const uint8_t *end, double *out)
+/* The short forms return the position behind the value, or NULL: the general form is to judge. */
+
+/* An int of two to five bytes from a load of eight. */
+static inline const uint8_t *int_read_word(const uint8_t *at, const uint8_t *end, double *out)
 {
     uint64_t word;
-    if (end - *at < WORD_BYTES)
-        return false;
-    memcpy(&word, *at, 8);
+    if (end - at < WORD_BYTES)
+        return NULL;
+    memcpy(&word, at, 8);
     uint64_t ends = ~word & 0x8080808080u; /* the top bit of each byte that ends a varint */
     if (ends == 0)
-        return false;
+        return NULL;
     unsigned bits = (unsigned)__builtin_ctzll(ends) + 1;
     word &= ~UINT64_C(0) >> (64 - bits);
     uint64_t raw = (word & 0x7f) | (word >> 1 & 0x3f80) | (word >> 2 & 0x1fc000) | (word >> 3 & 0xfe00000) |
                    (word >> 4 & 0x7f0000000);
     if (raw > UINT32_MAX || (word >> (bits - 8)) == 0)
-        return false;
-    *at += bits / 8;
+        return NULL;
     *out = (double)avro_unzigzag(raw);
-    return true;
+    return at + bits / 8;
 }
 
-static inline bool text_read_short(const struct column_reader *reader, const uint8_t **at, const uint8_t *end,
-                                   struct cell *cell)
+static inline const uint8_t *int_read_short(const uint8_t *at, const uint8_t *end, struct cell *cell)
 {
-    size_t bytes = **at >> 1;
-    const char *data = (const char *)*at + 1;
-    size_t left = (size_t)((const char *)end - data);
-    if ((**at & 0x81) || bytes > left || left < WORD_BYTES)
-        return false;
-    uint64_t head, tail;
-    memcpy(&head, data, 8);
-    if (bytes < 8)
-        tail = head = bytes ? head & ~UINT64_C(0) >> (64 - 8 * bytes) : 0;
-    else
-        memcpy(&tail, data + bytes - 8, 8);
-    struct span text = {data, bytes};
-    int32_t code = categories_find_ends(reader->categories, text, head, tail);
-    if (code < 0 && !avro_text_is_valid(text))
-        return false;
-    *cell = (struct cell){.text = data, .text_bytes = (uint32_t)bytes, .code = code};
-    *at = (const uint8_t *)data + bytes;
-    return true;
-}
-
-/* True: the field was read the short way. */
-static inline bool field_read_roomy(const struct column_reader *reader, struct cursor *in, struct cell *cell)
-{
-    const uint8_t *at = in->at;
-    if (reader->null_branch != NULL_BRANCH_NONE) {
-        if (*at >> 1 == reader->null_branch && !(*at & 1)) {
-            *cell = missing_cell(reader);
-            in->at++;
-            return true;
-        }
-        if (*at++ != (reader->null_branch ^ 1) << 1)
-            return false;
-    }
-    if (reader->type == COLUMN_INT) {
-        double number = (double)((int32_t)(*at >> 1) ^ -(int32_t)(*at & 1));
-        if (*at < 0x80)
-            at++;
-        else if (!int_read_word(&at, in->end, &number))
-            return false;
+    uint32_t byte = *at;
+    double number = (double)((int32_t)(byte >> 1) ^ -(int32_t)(byte & 1));
+    at = byte < 0x80 ? at + 1 : int_read_word(at, end, &number);
+    if (at)
         *cell = cell_of_number(number);
-    } else if (reader->type != COLUMN_TEXT || !text_read_short(reader, &at, in->end, cell)) {
-        return false;
+    return at;
+}
+
+static inline const uint8_t *text_read_short(const struct categories *categories, const uint8_t *at, const uint8_t *end,
+                                             struct cell *cell)
+{
+    size_t bytes = *at >> 1, left = (size_t)(end - at) - 1;
+    if ((*at & 0x81) || bytes > left || left < WORD_BYTES)
+        return NULL;
+    const char *data = (const char *)at + 1;
+    struct span text = {data, bytes};
+    int32_t code = categories_find_words(categories, text_words_of(text), text);
+    if (code < 0 && !avro_text_is_valid(text))
+        return NULL;
+    *cell = (struct cell){.text = data, .text_bytes = (uint32_t)bytes, .code = code};
+    return at + 1 + bytes;
+}
+
+/* `at` has ROOMY_BYTES left. A null is one byte, and so is the branch before a value. */
+static inline const uint8_t *field_read_short(const struct column_reader *reader, const uint8_t *at, const uint8_t *end,
+                                              struct cell *cell)
+{
+    if (reader->null_branch != NULL_BRANCH_NONE) {
+        uint32_t null_byte = (uint32_t)reader->null_branch << 1, byte = *at++;
+        if (byte == null_byte) {
+            *cell = missing_cell(reader);
+            return at;
+        }
+        if ((byte ^ 2) != null_byte)
+            return NULL;
     }
-    in->at = at;
-    return true;
+    if (reader->type == COLUMN_INT)
+        return int_read_short(at, end, cell);
+    return reader->type == COLUMN_TEXT ? text_read_short(reader->categories, at, end, cell) : NULL;
 }
 
 bool columns_read(const struct column_reader *readers, size_t count, struct cursor *in, struct cell *cells,
                   bool *padded)
 {
-    struct cursor at = *in;
+    const uint8_t *at = in->at, *const end = in->end;
     for (const struct column_reader *reader = readers, *last = readers + count; reader < last; reader++) {
         struct cell *cell = &cells[reader->column];
-        if (cursor_left(&at) >= ROOMY_BYTES && field_read_roomy(reader, &at, cell))
-            continue;
-        if (!field_read(reader, &at, cell, padded))
-            return false;
+        const uint8_t *next = end - at >= ROOMY_BYTES ? field_read_short(reader, at, end, cell) : NULL;
+        if (!next) {
+            struct cursor rest = {at, end};
+            if (!field_read(reader, &rest, cell, padded))
+                return false;
+            next = rest.at;
+        }
+        at = next;
     }
-    *in = at;
+    in->at = at;
     return true;
 }

@@ -9,10 +9,11 @@
 
 enum { MAGIC_ID = 0, MAGIC_GUID = 1, GUID_BYTES = 16 };
 
-/* A writer schema and how it is read. */
+/* A writer schema and how it is read; plan NULL: it can never be read as the event schema, for the reason given. */
 struct known_writer {
     uint32_t id;
     struct plan *plan;
+    struct error why;
 };
 
 struct decoder {
@@ -33,13 +34,12 @@ enum status decoder_new(const struct schema *schema, struct decoder **out, struc
     for (; decoder->writer_count < parts->version_count; decoder->writer_count++) {
         const struct schema_version *version = &parts->versions[decoder->writer_count];
         struct known_writer *writer = &decoder->writers[decoder->writer_count];
-        struct error why = {0};
         writer->id = version->id;
-        enum status status = plan_compile(avro_schema_type(version->schema), schema->event, parts, &writer->plan, &why);
-        if (status == STATUS_OK)
-            continue;
-        error_set(err, status, "schema %u (%s) cannot be read as the event schema: %.300s", version->id, version->file,
-                  why.text);
+        enum status status =
+            plan_compile(avro_schema_type(version->schema), schema->event, parts, &writer->plan, &writer->why);
+        if (status == STATUS_OK || version->schema != parts->event)
+            continue; /* ids are never taken off the list, so an old one may be of no use any more */
+        error_set(err, status, "%s cannot be read as itself: %.300s", version->file, writer->why.text);
         decoder_free(decoder);
         return status;
     }
@@ -93,6 +93,8 @@ enum event_code decoder_decode(struct decoder *decoder, struct span value, struc
     const struct known_writer *writer = writer_find(decoder, id);
     if (!writer)
         return fault_set(fault, EVENT_UNKNOWN_SCHEMA_ID, FAULT_NO_COLUMN, "no schema is known under the id %u", id);
+    if (!writer->plan)
+        return fault_set(fault, EVENT_UNRESOLVABLE_SCHEMA, FAULT_NO_COLUMN, "schema %u: %.120s", id, writer->why.text);
     struct span datum = {(const char *)in.at, cursor_left(&in)};
     return plan_run_row(writer->plan, decoder->machine, datum, out, fault);
 }

@@ -21,6 +21,7 @@ struct decoding {
     struct plan *plan;
     struct machine *machine;
     struct buffer line, datum, out;
+    size_t searched; /* bytes of `line` known to hold no line's end */
 };
 
 static int hex_digit(char c)
@@ -88,9 +89,12 @@ static enum status answer_gathered(struct decoding *decoding, bool at_end, struc
 {
     struct buffer *line = &decoding->line;
     size_t start = 0;
-    for (char *end; start < line->bytes && (end = memchr(line->data + start, '\n', line->bytes - start));) {
+    for (char *end; decoding->searched < line->bytes; start = decoding->searched) {
+        end = memchr(line->data + decoding->searched, '\n', line->bytes - decoding->searched);
+        decoding->searched = end ? (size_t)(end - line->data) + 1 : line->bytes;
+        if (!end)
+            break;
         answer_line(decoding, line_trim((struct span){line->data + start, (size_t)(end - line->data) - start}));
-        start = (size_t)(end - line->data) + 1;
         if (decoding->out.bytes >= FLUSH_BYTES && flush(decoding, err) != STATUS_OK)
             return STATUS_IO;
     }
@@ -99,6 +103,7 @@ static enum status answer_gathered(struct decoding *decoding, bool at_end, struc
     if (start < line->bytes && start)
         memmove(line->data, line->data + start, line->bytes - start);
     line->bytes -= start;
+    decoding->searched -= start;
     return at_end || line->bytes == 0 ? flush(decoding, err) : STATUS_OK;
 }
 

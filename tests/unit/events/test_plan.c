@@ -208,6 +208,7 @@ static void test_schemas_that_do_not_parse(void **state)
     } cases[] = {
         {"", "not JSON"},
         {"{\"type\":\"record\",\"type\":\"enum\"}", "not JSON"},
+        {"\"a\\nb\"", "no type \"a?b\""},
         {"5", "a type is a name, an object or an array"},
         {"\"strin\"", "no type \"strin\" is defined before this point"},
         {"{\"name\":\"R\"}", "a type needs \"type\""},

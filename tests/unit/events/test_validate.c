@@ -280,6 +280,22 @@ static void test_capacity_is_kept(void **state)
     json_decref(object);
 }
 
+static void test_names_of_strangers_make_one_line(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fault fault;
+    char key[80];
+    memset(key, 'a', 63);
+    strcpy(key + 63, "\xc3\xab"); /* the cut falls into a character */
+    key[1] = '\n';
+    json_t *object = json_object();
+    json_object_set_new(object, key, json_null());
+    assert_int_equal(json_row_read(fixture->schema, object, true, fixture->cells, &fault, 1), 1);
+    assert_int_equal(fault.text[1], '?');
+    assert_int_equal(fault.text[63], '?');
+    json_decref(object);
+}
+
 static void test_code_names(void **state)
 {
     (void)state;
@@ -303,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_json_faults, make, unmake),
         cmocka_unit_test_setup_teardown(test_json_empty_text, make, unmake),
         cmocka_unit_test_setup_teardown(test_capacity_is_kept, make, unmake),
+        cmocka_unit_test_setup_teardown(test_names_of_strangers_make_one_line, make, unmake),
         cmocka_unit_test(test_code_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
