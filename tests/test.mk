@@ -1,7 +1,10 @@
 # make test: every test, those against real servers included. Logs of each program are in build/test-logs.
 # SKIP=NAME,… leaves programs or whole suites (unit, component, system) out by name, and says so.
 
-SYSTEM_SRC := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.sh))
+# Named here too: prerequisites are expanded where they stand, and the Makefile's own lists come after its includes.
+UNIT_BINS      := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
+COMPONENT_BINS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/component/*/test_*.c)))
+SYSTEM_SRC     := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.sh))
 VENV       := $(BUILD)/venv
 # Beside the checkout: the real table and the golden files (see README.md).
 SHARED     ?= $(abspath ../shared)
@@ -17,13 +20,13 @@ test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a 
 	  awk '{ passed += $$1; failed += $$2 } END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0 }' \
 	    $(BUILD)/test-logs/counts && exit $$status
 
-test-programs: $(call test_bin,$(UNIT_SRC) $(COMPONENT_SRC))
+test-programs: $(UNIT_BINS) $(COMPONENT_BINS)
 
-test-unit: $(call test_bin,$(UNIT_SRC)) ## run the unit tests alone
+test-unit: $(UNIT_BINS) ## run the unit tests alone
 	@$(TEST_ENV) tests/run-suite unit 120 $^
 
-test-component: build $(call test_bin,$(COMPONENT_SRC)) ## run the component tests alone (embedded broker, private PostgreSQL)
-	@$(TEST_ENV) tests/run-suite component 180 $(filter $(OUT)/tests/%,$^)
+test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedded broker, private PostgreSQL)
+	@$(TEST_ENV) tests/run-suite component 180 $(COMPONENT_BINS)
 
 test-system: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
 	@$(TEST_ENV) tests/run-suite system 600 $(SYSTEM_SRC)
