@@ -4,8 +4,8 @@
  * KAFKA_<PROPERTY> environment variables, -X properties, then the guarantee's own properties, which nobody may override
  * (transactional.id, enable.idempotence, isolation.level, enable.auto.commit, enable.auto.offset.store: refused with
  * the reason). Environment names librdkafka does not know are ignored with a notice, unknown -X names are an error; a
- * property goes only to the client types that know it. Whether brokers answer is one state for the process: each change of it is one
- * log line (fed by statistics.interval.ms). */
+ * property goes only to the client types that know it. Whether brokers answer is one state for the process: each change
+ * of it is one log line (fed by statistics.interval.ms). */
 #ifndef KAFKA_CLIENT_H
 #define KAFKA_CLIENT_H
 

@@ -1,8 +1,8 @@
 /* What a score loop writes: predictions, dead letters, erasures, outcomes, and the offsets behind them.
  *
  * Wraps one producer. Exactly once: everything between two publish_commit calls is one Kafka transaction, offsets
- * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the last
- * commit are acknowledged. All calls come from the score loop's thread. */
+ * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the
+ * last commit are acknowledged. All calls come from the score loop's thread. */
 #ifndef SCORER_PUBLISH_H
 #define SCORER_PUBLISH_H
 
@@ -11,14 +11,14 @@
 
 struct publish;
 
-/* Waits for a broker, checks the output topics (the dead letters' needs the input's partition count), and fences what an
- * earlier process of the same identity left open. */
+/* Waits for a broker, checks the output topics (the dead letters' needs the input's partition count), and fences what
+ * an earlier process of the same identity left open. */
 MUST_USE enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
                                  const _Atomic bool *stop, struct publish **out, struct error *err);
 void publish_free(struct publish *publish); /* aborts what is open */
 
-/* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter instead.
- * Other failures are kept until publish_commit, which then returns the work. */
+/* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter
+ * instead. Other failures are kept until publish_commit, which then returns the work. */
 MUST_USE bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
                                  struct span value);
 MUST_USE bool publish_erasure(struct publish *publish, const struct intake_message *source);
