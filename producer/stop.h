@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* Becomes true at INT or TERM; a second one ends the process at once, as if nobody had caught it. */
+/* Becomes true at INT or TERM. Another one half a second later ends the process at once, as if nobody had caught it;
+ * sooner it is taken for the same request (timeout(1) sends two). */
 extern _Atomic bool stop_requested;
 
 void stop_catch_signals(void);
