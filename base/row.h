@@ -40,6 +40,17 @@ struct column {
     size_t value_count;              /* number of `values` (nominal) or `value_labels` (ordinal) */
 };
 
+static inline bool column_is_whole(const struct column *column)
+{
+    return column->type == COLUMN_INT || column->type == COLUMN_LONG;
+}
+
+/* The largest magnitude that the column's type holds and a double holds exactly: int's own, 2^53 for long. */
+static inline double column_most(const struct column *column)
+{
+    return column->type == COLUMN_INT ? 2147483647.0 : column->type == COLUMN_LONG ? 9007199254740992.0 : INFINITY;
+}
+
 enum { CELL_MISSING = -1, CELL_OTHER = -2 };
 
 /* One value. Numeric and ordinal columns use `number` (NaN = missing) and leave code 0 or CELL_MISSING;

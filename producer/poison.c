@@ -20,8 +20,7 @@ void poison_init(struct poison *poison, const struct schema *schema, double shar
 
 static bool spoils_number(const struct column *column)
 {
-    double most = column->type == COLUMN_INT ? 2147483647.0 : 9007199254740992.0;
-    return column->kind != COLUMN_NOMINAL && column->high + 1 <= most;
+    return column->kind != COLUMN_NOMINAL && isfinite(column->high) && column->high + 1 <= column_most(column);
 }
 
 static bool spoils_text(const struct column *column)

@@ -44,11 +44,6 @@ static double draw_from_law(const struct draw_case *from, bool whole, struct ran
     return number < from->low ? from->low : number > from->high ? from->high : number;
 }
 
-static bool column_is_whole(const struct column *column)
-{
-    return column->type == COLUMN_INT || column->type == COLUMN_LONG;
-}
-
 static void draw_cell(const struct recipe *recipe, const struct draw *draw, struct random *random, struct cell *cells)
 {
     const struct column *column = &recipe->schema->columns[draw->column];

@@ -90,22 +90,16 @@ static enum status read_earlier_column(struct loading *loading, json_t *name, co
     return STATUS_OK;
 }
 
-static bool is_whole(const struct column *column)
-{
-    return column->type == COLUMN_INT || column->type == COLUMN_LONG;
-}
-
 /* The schema's range, and what the column's type can hold. */
 static void number_limits(const struct column *column, double *low, double *high)
 {
-    double most = column->type == COLUMN_INT ? 2147483647.0 : is_whole(column) ? 9007199254740992.0 : INFINITY;
-    *low = fmax(column->low, -most);
-    *high = fmin(column->high, most);
+    *low = fmax(column->low, -column_most(column));
+    *high = fmin(column->high, column_most(column));
 }
 
 static enum status check_number(struct loading *loading, const struct column *column, double number)
 {
-    if (is_whole(column) && number != floor(number))
+    if (column_is_whole(column) && number != floor(number))
         return refuse(loading, "%.17g: the column holds whole numbers", number);
     double low, high;
     number_limits(column, &low, &high);
@@ -334,7 +328,7 @@ static enum status read_bound(struct loading *loading, const struct column *colu
     if (loading->schema->columns[bound].kind == COLUMN_NOMINAL || column->kind == COLUMN_NOMINAL)
         return refuse(loading, "\"at_most\" is for numbers");
     double most = find_draw(loading, bound)->least;
-    *least = fmin(*least, is_whole(column) ? floor(most) : most);
+    *least = fmin(*least, column_is_whole(column) ? floor(most) : most);
     if (*least < column->low)
         return refuse(loading, "\"at_most\" %s could push it below the schema's range: raise that column's \"low\"",
                       loading->schema->columns[bound].name);
