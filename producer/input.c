@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "events/avro_read.h"
 #include "events/encode.h"
 #include "events/validate.h"
 #include "producer/event_id.h"
@@ -45,30 +46,6 @@ bool input_name_ignored(const struct schema *schema, struct span name)
     return false;
 }
 
-static bool is_utf8(struct span text)
-{
-    const unsigned char *at = (const unsigned char *)text.data, *end = at + text.bytes;
-    while (at < end) {
-        if (*at < 0x80) {
-            at++;
-            continue;
-        }
-        size_t more = *at >= 0xf0 ? 3 : *at >= 0xe0 ? 2 : 1;
-        uint32_t point = *at & (0x3fu >> more), least = more == 3 ? 0x10000 : more == 2 ? 0x800 : 0x80;
-        if (*at < 0xc2 || *at > 0xf4 || (size_t)(end - at) <= more)
-            return false;
-        for (size_t i = 1; i <= more; i++) {
-            if ((at[i] & 0xc0) != 0x80)
-                return false;
-            point = point << 6 | (at[i] & 0x3f);
-        }
-        if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-            return false;
-        at += more + 1;
-    }
-    return true;
-}
-
 static void set_event_type(const struct input *input, struct input_row *row, struct span text)
 {
     const struct schema *schema = input->settings->schema;
@@ -84,7 +61,7 @@ static void set_event_type(const struct input *input, struct input_row *row, str
 void input_envelope_set(const struct input *input, struct input_row *row, enum envelope_field field, struct span text)
 {
     struct event *event = &row->event;
-    if (!is_utf8(text))
+    if (!avro_text_is_valid(text))
         input_row_refuse(row, EVENT_MALFORMED, FAULT_NO_COLUMN, "%s is not UTF-8", envelope_names[field]);
     else if (field == ENVELOPE_EMPLOYEE_ID && !text.bytes)
         input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "the employee's id is empty");
@@ -119,11 +96,9 @@ static void check_encodable(const struct schema *schema, struct input_row *row)
 {
     for (size_t c = 0; c < schema->column_count; c++) {
         const struct column *column = &schema->columns[c];
-        bool whole = column->type == COLUMN_INT || column->type == COLUMN_LONG;
-        if (!whole || row->event.cells[c].code == CELL_MISSING)
+        if (!column_is_whole(column) || row->event.cells[c].code == CELL_MISSING)
             continue;
-        double number = row->event.cells[c].number;
-        double most = column->type == COLUMN_INT ? 2147483647.0 : 9007199254740992.0;
+        double number = row->event.cells[c].number, most = column_most(column);
         if (!(number >= -most && number <= most))
             input_row_refuse(row, isfinite(number) ? EVENT_OUT_OF_RANGE : EVENT_NOT_FINITE, (int32_t)c,
                              "a whole-number column cannot hold it");
@@ -207,6 +182,7 @@ static const char *without_column(const struct input *input, const struct fault 
 void input_fault_describe(const struct input *input, const struct input_row *row, const struct fault *fault,
                           struct buffer *out)
 {
+    size_t start = out->bytes;
     buffer_printf(out, "%s:%zu: ", input->name, row->line);
     if (fault->column >= 0) {
         const char *name = input->settings->schema->columns[fault->column].name;
@@ -218,6 +194,8 @@ void input_fault_describe(const struct input *input, const struct input_row *row
             buffer_printf(out, "column %s (not in the file): ", name);
     }
     buffer_printf(out, "%s: %s", event_code_name(fault->code), without_column(input, fault));
+    text_flatten(out->data + start); /* names come from the file */
+    out->bytes = start + strlen(out->data + start);
 }
 
 struct span input_header(const struct input *input)
@@ -233,9 +211,6 @@ const char *input_name(const struct input *input)
 static uint64_t count_lines(int file)
 {
     static char block[1 << 16];
-    struct stat stat;
-    if (fstat(file, &stat) != 0 || !S_ISREG(stat.st_mode))
-        return 0;
     uint64_t lines = 0;
     off_t at = 0;
     char last = '\n';
@@ -249,7 +224,12 @@ static uint64_t count_lines(int file)
 
 uint64_t input_count_lines(const char *path)
 {
-    int file = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is_stdin = strcmp(path, "-") == 0;
+    struct stat found;
+    /* Looked at before it is opened: whoever writes to a named pipe would begin, and lose what he wrote. */
+    if ((is_stdin ? fstat(STDIN_FILENO, &found) : stat(path, &found)) != 0 || !S_ISREG(found.st_mode))
+        return 0;
+    int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     uint64_t lines = file < 0 ? 0 : count_lines(file);
     if (file > STDIN_FILENO)
         close(file);

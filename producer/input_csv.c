@@ -35,9 +35,6 @@ static enum status place_columns(struct input *input, const struct csv_record *h
                              input->name, header->line, (int)name.bytes, name.data, *position + 1, i + 1);
         if (position)
             *position = (int32_t)i;
-        else if (!input_name_ignored(schema, name))
-            log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
-                     input->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
         known += position && position >= input->positions && position < input->positions + schema->column_count;
     }
     if (!known)
@@ -45,6 +42,16 @@ static enum status place_columns(struct input *input, const struct csv_record *h
                          "%s:%zu: none of the columns is known to the schema: the first line must name the columns",
                          input->name, header->line);
     return STATUS_OK;
+}
+
+static void report_unknown(struct input *input, const struct csv_record *header)
+{
+    for (size_t i = 0; i < header->field_count; i++) {
+        struct span name = header->fields[i];
+        if (!position_of(input, name) && !input_name_ignored(input->settings->schema, name))
+            log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
+                     input->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
+    }
 }
 
 /* One line for all columns that are not there. */
@@ -63,6 +70,20 @@ static void report_missing(const struct input *input)
     if (input->id_position == POSITION_NONE && input->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE)
         log_warn(where, "%s: no column %s: employees are called row-<line>", input->name,
                  schema->id_name ? schema->id_name : envelope_names[ENVELOPE_EMPLOYEE_ID]);
+}
+
+/* A table whose lines end in CR alone is one line to the reader, and would end as a header without rows. */
+static enum status check_line_ends(const struct input *input, const struct csv_record *header, struct error *err)
+{
+    const char *cr = memchr(header->raw.data, '\r', header->raw.bytes), *end = header->raw.data + header->raw.bytes;
+    while (cr && cr + 1 < end && cr[1] == '\n')
+        cr = memchr(cr + 1, '\r', (size_t)(end - cr - 1));
+    if (!cr)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "%s:%zu: a carriage return inside the header: lines must end in LF or CRLF; where CR alone ends "
+                     "them, tr '\\r' '\\n' mends the file",
+                     input->name, header->line);
 }
 
 enum status csv_input_open(struct input *input, struct error *err)
@@ -84,8 +105,9 @@ enum status csv_input_open(struct input *input, struct error *err)
                          input->name);
     buffer_add(&input->header, header.raw.data, header.raw.bytes);
     input->header_fields = header.field_count;
-    if (place_columns(input, &header, err) != STATUS_OK)
+    if (check_line_ends(input, &header, err) != STATUS_OK || place_columns(input, &header, err) != STATUS_OK)
         return err->status;
+    report_unknown(input, &header);
     report_missing(input);
     return STATUS_OK;
 }
@@ -141,7 +163,9 @@ enum status csv_input_next(struct input *input, struct input_row *row, bool *mor
     row->raw = record.raw;
     if (status != STATUS_OK) {
         const char *text = without_place(input, &record, err->text);
-        input_row_refuse(row, status == STATUS_LIMIT ? EVENT_LIMIT : EVENT_MALFORMED, FAULT_NO_COLUMN, "%.150s", text);
+        bool limit = status == STATUS_LIMIT;
+        input_row_refuse(row, limit ? EVENT_LIMIT : EVENT_MALFORMED, FAULT_NO_COLUMN, "%.100s%s", text,
+                         limit ? " The rejects file may hold its beginning only" : "");
         row->event.cells = NULL;
     } else if (record.field_count != input->header_fields) {
         input_row_refuse(row, EVENT_MALFORMED, FAULT_NO_COLUMN, "%zu fields where the header has %zu",

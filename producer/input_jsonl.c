@@ -64,8 +64,7 @@ static json_t *parse(struct input *input, struct span line, json_error_t *at)
     quote_not_finite(line, &input->identity);
     if (input->identity.bytes == line.bytes)
         return NULL;
-    json_error_t ignored;
-    return json_loadb(input->identity.data, input->identity.bytes, JSON_REJECT_DUPLICATES, &ignored);
+    return json_loadb(input->identity.data, input->identity.bytes, JSON_REJECT_DUPLICATES, at);
 }
 
 /* A scalar as text: strings as they are, whole numbers in decimal (written to `digits`). False: neither, nor null. */
@@ -161,6 +160,28 @@ static void refuse_line(struct input_row *row, enum event_code code, const char 
     row->event.cells = NULL;
 }
 
+static void refuse_json(struct input_row *row, struct span line, const json_error_t *at)
+{
+    switch (json_error_code(at)) {
+    case json_error_duplicate_key:
+        refuse_line(row, EVENT_MALFORMED, "a key stands twice");
+        break;
+    case json_error_numeric_overflow:
+        refuse_line(row, EVENT_NOT_FINITE, "a number is too large");
+        break;
+    case json_error_stack_overflow:
+        refuse_line(row, EVENT_LIMIT, "nested too deep");
+        break;
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        refuse_line(row, EVENT_MALFORMED, "a NUL character in a text");
+        break;
+    default:
+        refuse_line(row, EVENT_MALFORMED,
+                    memchr(line.data, '\0', line.bytes) ? "a NUL byte: the line is not UTF-8" : "not JSON");
+    }
+}
+
 void jsonl_input_release(struct input *input)
 {
     json_decref(input->object);
@@ -190,8 +211,10 @@ enum status jsonl_input_next(struct input *input, struct input_row *row, bool *m
     json_t *root = parse(input, line, &at);
     if (json_is_object(root))
         read_object(input, row, root);
+    else if (root)
+        refuse_line(row, EVENT_MALFORMED, "not a JSON object");
     else
-        refuse_line(row, EVENT_MALFORMED, root ? "not a JSON object" : "not JSON");
+        refuse_json(row, line, &at);
     json_decref(root);
     return STATUS_OK;
 }

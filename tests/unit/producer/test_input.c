@@ -1,6 +1,11 @@
 /* producer/input.h and producer/rejects.h: planted faults are found by line and column, and cost no other row. */
 #include "tests/unit/producer/unit.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include "base/memory.h"
 #include "producer/input.h"
 #include "producer/rejects.h"
@@ -265,6 +270,92 @@ static void test_event_ids_repeat(void **state)
     outcome_free(&other);
 }
 
+/* An old Mac's table is one line to us: taken as a header it would end as "read 0" and success. */
+static void test_lines_ended_by_cr_alone(void **state)
+{
+    (void)state;
+    struct outcome outcome = run("cr.csv", "Age,OverTime\r41,Yes\r42,No\r", true);
+    assert_int_equal(outcome.opened, STATUS_INVALID);
+    assert_non_null(strstr(outcome.err.text, "cr.csv:1: a carriage return"));
+    outcome_free(&outcome);
+}
+
+/* What stands in a file reaches people's terminals as text, never as control characters. */
+static void test_reports_are_one_line_each(void **state)
+{
+    (void)state;
+    struct outcome outcome = run("lines.jsonl",
+                                 "{\"employee_id\": \"x\", \"attributes\": {\"\\u001b[2J\\nevil\": 1}}\n"
+                                 "{\"employee_id\": \"x\", \"\\nbad\": 1, \"attributes\": {}}\n",
+                                 true);
+    assert_says(&outcome, "lines.jsonl:1: unknown_field: ?[2J?evil: the schema has no such field\n");
+    assert_says(&outcome, "lines.jsonl:2: unknown_field: \" bad\" is not a field of an event\n");
+    outcome_free(&outcome);
+}
+
+static void test_json_faults_have_their_reason(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_add_text(&text, "{\"Age\": 41, \"Age\": 42}\n{\"Age\": 1e999}\n{\"Age\": 99999999999999999999}\n");
+    for (int i = 0; i < 3000; i++)
+        buffer_add_text(&text, "{\"a\":");
+    buffer_add_text(&text, "\n{\"id\": \"\\u0000\"}\n");
+    buffer_add_u8(&text, '\0');
+    struct outcome outcome = run("why.jsonl", text.data, true);
+    assert_says(&outcome, "why.jsonl:1: malformed: a key stands twice");
+    assert_says(&outcome, "why.jsonl:2: not_finite: a number is too large");
+    assert_says(&outcome, "why.jsonl:3: not_finite: a number is too large");
+    assert_says(&outcome, "why.jsonl:4: limit: nested too deep");
+    assert_says(&outcome, "why.jsonl:5: malformed: a NUL character");
+    assert_string_equal(outcome.sent.data, "");
+    outcome_free(&outcome);
+    buffer_free(&text);
+}
+
+/* Counting lines for the progress bar must not open a named pipe: its writer would begin, and lose what it wrote. */
+static void test_pipes_are_not_opened_to_count(void **state)
+{
+    (void)state;
+    const char *path = unit_file("pipe", NULL);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pid_t writer = fork();
+    if (writer == 0)
+        _exit(open(path, O_WRONLY) < 0);
+    usleep(100000);
+    assert_int_equal(input_count_lines(path), 0);
+    usleep(100000);
+    assert_int_equal(waitpid(writer, NULL, WNOHANG), 0);
+    kill(writer, SIGKILL);
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
+}
+
+__attribute__((unused)) static void test_rejects_never_replace_an_input(void **state)
+{
+    (void)state;
+    static const char bad[] = "Age\n210\n";
+    char left[64];
+    struct reject_totals totals = {0};
+    struct input_settings settings = {.schema = test_schema, .clock = &fixed_clock, .validate = true};
+    const char *input_path = unit_file("people.txt", bad);
+    struct input *input = NULL;
+    struct error err;
+    bool more = true;
+    struct input_row *row = mem_zeroed(1, sizeof *row);
+    assert_int_equal(input_open(input_path, &settings, &input, &err), STATUS_OK);
+    FILE *report = fopen("/dev/null", "w");
+    struct rejects *rejects = rejects_new(input, input_path, unit_file("people", NULL), report, NULL, &totals);
+    assert_int_equal(input_next(input, row, &more, &err), STATUS_OK);
+    rejects_add(rejects, row);
+    assert_int_not_equal(rejects_close(rejects, &err), STATUS_OK);
+    assert_non_null(strstr(err.text, "people.txt"));
+    fclose(report);
+    input_free(input);
+    free(row);
+    unit_read(input_path, left, sizeof left);
+    assert_string_equal(left, bad);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +368,10 @@ int main(void)
         cmocka_unit_test(test_json_words_in_texts_stay),
         cmocka_unit_test(test_long_json_line),
         cmocka_unit_test(test_event_ids_repeat),
+        cmocka_unit_test(test_lines_ended_by_cr_alone),
+        cmocka_unit_test(test_reports_are_one_line_each),
+        cmocka_unit_test(test_json_faults_have_their_reason),
+        cmocka_unit_test(test_pipes_are_not_opened_to_count),
     };
     return cmocka_run_group_tests_name("producer/input", tests, unit_setup, unit_teardown);
 }
