@@ -3,7 +3,6 @@
  * but sent, rejected or, after a stop, not read. */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -25,6 +24,7 @@ struct backfill {
     struct input_settings settings;
     struct delivery delivery;
     struct input_row row; /* large: kept out of the stack */
+    struct rejects_taken taken;
     size_t file_index;
     bool failed; /* a file was refused, could not be read to its end, or its rejects could not be written */
     bool over;   /* nothing more can be sent */
@@ -37,40 +37,35 @@ static void name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
              (unsigned long long)(tag & (((uintptr_t)1 << TAG_LINE_BITS) - 1)));
 }
 
-static void rejects_path_of(const struct options *options, size_t index, char *out, size_t capacity)
-{
-    const char *given = options_text(options, OPTION_REJECTS_FILE), *input = options_argument(options, index);
-    bool is_stdin = strcmp(input, "-") == 0;
-    snprintf(out, capacity, "%s%s", given ? given : is_stdin ? "stdin" : input, given ? "" : ".rejects");
-}
-
-static bool same_file(const char *left, const char *right)
-{
-    struct stat l, r;
-    return stat(left, &l) == 0 && stat(right, &r) == 0 && l.st_dev == r.st_dev && l.st_ino == r.st_ino &&
-           S_ISREG(l.st_mode);
-}
-
-/* A rejects file must not be written over an input that is still to be read. */
-static enum status check_paths(const struct options *options, struct error *err)
+/* A rejects file, or the reasons beside it, must not be written over an input: said before anything is sent. */
+static enum status check_paths(const struct options *options, struct rejects_taken *taken, struct error *err)
 {
     size_t count = options_argument_count(options);
-    char rejects[4096];
-    for (size_t i = 0; i < count; i++) {
-        rejects_path_of(options, i, rejects, sizeof rejects);
-        for (size_t j = 0; j < count; j++)
-            if (same_file(rejects, options_argument(options, j)))
-                return error_set(
-                    err, STATUS_INVALID,
-                    "rejects would be written over the input %s: name another with --rejects-file, or feed "
-                    "it by itself",
-                    options_argument(options, j));
+    struct buffer path = {0};
+    bool clash = false;
+    for (size_t i = 0; i < count; i++)
+        rejects_taken_add(taken, options_argument(options, i));
+    for (size_t i = 0; i < count && !clash; i++) {
+        const char *input = options_argument(options, i);
+        rejects_path(strcmp(input, "-") ? input : "stdin", options_text(options, OPTION_REJECTS_FILE), &path);
+        clash = rejects_taken_has(taken, path.data);
+        if (!clash) {
+            buffer_printf(&path, ".txt");
+            clash = rejects_taken_has(taken, path.data);
+        }
     }
-    return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (clash)
+        status = error_set(err, STATUS_INVALID,
+                           "rejects would be written over the input %s: name another with --rejects-file, or feed it "
+                           "by itself",
+                           path.data);
+    buffer_free(&path);
+    return status;
 }
 
 static enum status check_usage(const struct options *options, const struct schema *schema, int32_t *event_type,
-                               struct error *err)
+                               struct rejects_taken *taken, struct error *err)
 {
     const char *format = options_text(options, OPTION_FORMAT);
     size_t count = options_argument_count(options);
@@ -84,7 +79,7 @@ static enum status check_usage(const struct options *options, const struct schem
         return error_set(err, STATUS_INVALID, "--max-rejects must be -1 (any number) or more");
     if (event_type_resolve(options, schema, event_type, err) != STATUS_OK)
         return err->status;
-    return check_paths(options, err);
+    return check_paths(options, taken, err);
 }
 
 /* A file that cannot be read is said before anything is sent, or waited for. */
@@ -133,8 +128,8 @@ static void send_file(struct backfill *backfill, const char *path)
         return;
     }
     struct delivery *delivery = &backfill->delivery;
-    struct rejects *rejects = rejects_new(input, path, options_text(backfill->options, OPTION_REJECTS_FILE), stderr,
-                                          &delivery->progress, &delivery->rejected);
+    struct rejects *rejects = rejects_new(input, options_text(backfill->options, OPTION_REJECTS_FILE), stderr,
+                                          &delivery->progress, &delivery->rejected, &backfill->taken);
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
             if (!stop_requested)
@@ -186,7 +181,7 @@ static int run(const struct options *options, const struct schema *schema)
                                                  .validate = !options_flag(options, OPTION_NO_VALIDATE)};
     backfill->delivery = (struct delivery){.schema = schema, .name_tag = name_tag, .context = backfill};
     int result = 1;
-    if (check_usage(options, schema, &backfill->settings.event_type, &err) != STATUS_OK) {
+    if (check_usage(options, schema, &backfill->settings.event_type, &backfill->taken, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         result = 2;
     } else if (check_readable(options, &err) != STATUS_OK) {
@@ -201,6 +196,7 @@ static int run(const struct options *options, const struct schema *schema)
         }
         result = exit_status(backfill, delivery_close(&backfill->delivery, stdout));
     }
+    rejects_taken_free(&backfill->taken);
     free(backfill);
     return result;
 }

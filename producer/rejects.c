@@ -3,7 +3,10 @@
 #include "producer/rejects.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -14,6 +17,7 @@ struct rejects {
     FILE *report;
     struct progress *progress;
     struct reject_totals *totals;
+    struct rejects_taken *taken;
     struct buffer path, line;
     const char *fallback; /* base name for the working directory; NULL: the path was given */
     FILE *rows, *reasons;
@@ -23,41 +27,108 @@ struct rejects {
     struct error error; /* the first failure of writing */
 };
 
-struct rejects *rejects_new(const struct input *input, const char *input_path, const char *path, FILE *report,
-                            struct progress *progress, struct reject_totals *totals)
+static bool taken_has(const struct rejects_taken *taken, const struct stat *found)
+{
+    for (size_t i = 0; i < taken->count; i++)
+        if (taken->items[i].device == found->st_dev && taken->items[i].number == found->st_ino)
+            return true;
+    return false;
+}
+
+static void taken_add(struct rejects_taken *taken, const struct stat *found)
+{
+    taken->items = mem_resize(taken->items, taken->count + 1, sizeof *taken->items);
+    taken->items[taken->count++] = (struct rejects_file){found->st_dev, found->st_ino};
+}
+
+void rejects_taken_add(struct rejects_taken *taken, const char *path)
+{
+    struct stat found;
+    if (stat(path, &found) == 0 && S_ISREG(found.st_mode))
+        taken_add(taken, &found);
+}
+
+bool rejects_taken_has(const struct rejects_taken *taken, const char *path)
+{
+    struct stat found;
+    return stat(path, &found) == 0 && taken_has(taken, &found);
+}
+
+void rejects_taken_free(struct rejects_taken *taken)
+{
+    free(taken->items);
+    *taken = (struct rejects_taken){0};
+}
+
+void rejects_path(const char *input_name, const char *given, struct buffer *out)
+{
+    buffer_clear(out);
+    buffer_printf(out, "%s%s", given ? given : input_name, given ? "" : ".rejects");
+}
+
+struct rejects *rejects_new(const struct input *input, const char *path, FILE *report, struct progress *progress,
+                            struct reject_totals *totals, struct rejects_taken *taken)
 {
     struct rejects *rejects = mem_zeroed(1, sizeof *rejects);
-    bool is_stdin = strcmp(input_path, "-") == 0;
-    const char *slash = strrchr(input_path, '/');
+    const char *name = input_name(input), *slash = strrchr(name, '/');
     rejects->input = input;
     rejects->report = report;
     rejects->progress = progress;
     rejects->totals = totals;
+    rejects->taken = taken;
     if (!path)
-        rejects->fallback = is_stdin ? "stdin" : slash ? slash + 1 : input_path;
-    buffer_printf(&rejects->path, "%s%s", path ? path : is_stdin ? "stdin" : input_path, path ? "" : ".rejects");
-    buffer_add_u8(&rejects->path, '\0');
+        rejects->fallback = slash ? slash + 1 : name;
+    rejects_path(name, path, &rejects->path);
     return rejects;
 }
 
 static void fail(struct rejects *rejects, const char *action)
 {
-    if (!rejects->failed)
-        file_error(&rejects->error, errno, action, rejects->path.data);
+    if (!rejects->failed) {
+        enum status status = file_error(&rejects->error, errno, action, rejects->path.data);
+        char text[sizeof rejects->error.text];
+        memcpy(text, rejects->error.text, sizeof text);
+        error_set(&rejects->error, status,
+                  "%s; rejects are not all kept: make room or name another place with --rejects-file, and run it again",
+                  text);
+    }
     rejects->failed = true;
+}
+
+/* The file, empty; NULL with errno set, or with the failure noted where the file is somebody else's. */
+static FILE *open_empty(struct rejects *rejects, const char *path)
+{
+    struct stat found;
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0 || fstat(file, &found) != 0)
+        return NULL;
+    bool regular = S_ISREG(found.st_mode), refused = regular && taken_has(rejects->taken, &found);
+    if (refused) {
+        error_set(&rejects->error, STATUS_CONFLICT,
+                  "%s is an input of this run or holds another input's rejects: name another with --rejects-file, or "
+                  "feed the files one by one",
+                  path);
+        rejects->failed = true;
+    }
+    if (refused || (regular && ftruncate(file, 0) != 0)) {
+        close(file);
+        return NULL;
+    }
+    if (regular)
+        taken_add(rejects->taken, &found);
+    return fdopen(file, "w");
 }
 
 static FILE *open_rows(struct rejects *rejects)
 {
-    FILE *file = fopen(rejects->path.data, "we");
-    if (file || !rejects->fallback)
+    FILE *file = open_empty(rejects, rejects->path.data);
+    if (file || !rejects->fallback || rejects->failed)
         return file;
     log_warn("backfill", "cannot write %s (%s): rejects go to ./%s.rejects", rejects->path.data, strerror(errno),
              rejects->fallback);
     buffer_clear(&rejects->path);
     buffer_printf(&rejects->path, "./%s.rejects", rejects->fallback);
-    buffer_add_u8(&rejects->path, '\0');
-    return fopen(rejects->path.data, "we");
+    return open_empty(rejects, rejects->path.data);
 }
 
 static void write_line(struct rejects *rejects, FILE *file, struct span line)
@@ -76,8 +147,7 @@ static void open_files(struct rejects *rejects)
     }
     struct buffer reasons = {0};
     buffer_printf(&reasons, "%s.txt", rejects->path.data);
-    buffer_add_u8(&reasons, '\0');
-    rejects->reasons = fopen(reasons.data, "we");
+    rejects->reasons = open_empty(rejects, reasons.data);
     if (!rejects->reasons)
         fail(rejects, "write the reasons beside");
     buffer_free(&reasons);

@@ -7,6 +7,7 @@
 #define PRODUCER_REJECTS_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/progress.h"
 #include "producer/input.h"
@@ -19,12 +20,30 @@ struct reject_totals {
     uint64_t by_code[EVENT_CODE_COUNT];
 };
 
+/* Files that rejects must not replace: the run's inputs, and rejects of its other inputs. Plain data; zero-initialise.
+ */
+struct rejects_taken {
+    struct rejects_file {
+        dev_t device;
+        ino_t number;
+    } * items;
+    size_t count;
+};
+
+/* An input. What is no regular file, or is not there, is passed over. */
+void rejects_taken_add(struct rejects_taken *taken, const char *path);
+bool rejects_taken_has(const struct rejects_taken *taken, const char *path);
+void rejects_taken_free(struct rejects_taken *taken);
+
+/* Where the rejects of an input go: `given`, or, if that is NULL, INPUT.rejects (stdin.rejects). NUL-terminated. */
+void rejects_path(const char *input_name, const char *given, struct buffer *out);
+
 struct rejects;
 
-/* `path` NULL: PATH.rejects beside the input; where that cannot be written, and for standard input, NAME.rejects in the
- * working directory. `progress` may be NULL; its line is hidden before one of ours. Borrows everything. */
-struct rejects *rejects_new(const struct input *input, const char *input_path, const char *path, FILE *report,
-                            struct progress *progress, struct reject_totals *totals);
+/* `path` NULL: beside the input; where that cannot be written, NAME.rejects in the working directory. `progress` may be
+ * NULL; its line is hidden before one of ours. Borrows everything. */
+struct rejects *rejects_new(const struct input *input, const char *path, FILE *report, struct progress *progress,
+                            struct reject_totals *totals, struct rejects_taken *taken);
 
 void rejects_add(struct rejects *rejects, const struct input_row *row);
 

@@ -138,6 +138,8 @@ static void test_usage(void **state)
     assert_int_equal(run(world, "backfill --format xml %1$s/a.csv"), 2);
     assert_int_equal(run(world, "backfill --event-type FIRED %1$s/a.csv"), 2);
     assert_int_equal(run(world, "backfill --rejects-file %1$s/a.csv %1$s/a.csv"), 2);
+    write_file(world, "table.txt", "EmployeeNumber,Age\n1,210\n");
+    assert_int_equal(run(world, "backfill --rejects-file %1$s/table %1$s/table.txt"), 2);
     assert_int_equal(run(world, "backfill %1$s/a.csv %1$s/none.csv"), 1);
     assert_int_equal(run(world, "generate --count 0"), 2);
     assert_int_equal(run(world, "generate --poison 1.5"), 2);

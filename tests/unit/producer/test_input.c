@@ -24,6 +24,7 @@ struct outcome {
     struct buffer sent;   /* `line id type ms [Age]` of each good row */
     struct buffer report; /* what rejects said */
     struct reject_totals totals;
+    struct rejects_taken taken;
     char event_id[37]; /* of the last good row */
 };
 
@@ -31,6 +32,7 @@ static void outcome_free(struct outcome *outcome)
 {
     buffer_free(&outcome->sent);
     buffer_free(&outcome->report);
+    rejects_taken_free(&outcome->taken);
 }
 
 static void note_row(struct outcome *outcome, const struct input_row *row)
@@ -55,7 +57,7 @@ static struct outcome run(const char *name, const char *text, bool validate)
         char *report_text = NULL;
         size_t report_bytes = 0;
         FILE *report = open_memstream(&report_text, &report_bytes);
-        struct rejects *rejects = rejects_new(input, path, NULL, report, NULL, &outcome.totals);
+        struct rejects *rejects = rejects_new(input, NULL, report, NULL, &outcome.totals, &outcome.taken);
         while (input_next(input, row, &more, &outcome.err) == STATUS_OK && more)
             if (row->fault_count)
                 rejects_add(rejects, row);
@@ -330,12 +332,13 @@ static void test_pipes_are_not_opened_to_count(void **state)
     assert_int_equal(waitpid(writer, NULL, 0), writer);
 }
 
-__attribute__((unused)) static void test_rejects_never_replace_an_input(void **state)
+static void test_rejects_never_replace_an_input(void **state)
 {
     (void)state;
     static const char bad[] = "Age\n210\n";
     char left[64];
     struct reject_totals totals = {0};
+    struct rejects_taken taken = {0};
     struct input_settings settings = {.schema = test_schema, .clock = &fixed_clock, .validate = true};
     const char *input_path = unit_file("people.txt", bad);
     struct input *input = NULL;
@@ -343,8 +346,9 @@ __attribute__((unused)) static void test_rejects_never_replace_an_input(void **s
     bool more = true;
     struct input_row *row = mem_zeroed(1, sizeof *row);
     assert_int_equal(input_open(input_path, &settings, &input, &err), STATUS_OK);
+    rejects_taken_add(&taken, input_path);
     FILE *report = fopen("/dev/null", "w");
-    struct rejects *rejects = rejects_new(input, input_path, unit_file("people", NULL), report, NULL, &totals);
+    struct rejects *rejects = rejects_new(input, unit_file("people", NULL), report, NULL, &totals, &taken);
     assert_int_equal(input_next(input, row, &more, &err), STATUS_OK);
     rejects_add(rejects, row);
     assert_int_not_equal(rejects_close(rejects, &err), STATUS_OK);
@@ -352,6 +356,7 @@ __attribute__((unused)) static void test_rejects_never_replace_an_input(void **s
     fclose(report);
     input_free(input);
     free(row);
+    rejects_taken_free(&taken);
     unit_read(input_path, left, sizeof left);
     assert_string_equal(left, bad);
 }
@@ -371,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_lines_ended_by_cr_alone),
         cmocka_unit_test(test_reports_are_one_line_each),
         cmocka_unit_test(test_json_faults_have_their_reason),
+        cmocka_unit_test(test_rejects_never_replace_an_input),
         cmocka_unit_test(test_pipes_are_not_opened_to_count),
     };
     return cmocka_run_group_tests_name("producer/input", tests, unit_setup, unit_teardown);
