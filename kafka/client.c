@@ -23,9 +23,9 @@ enum {
     SCOPE_PRODUCER = 2,
     WAIT_STEP_MS = 1000,
     CALL_TIMEOUT_MS = 10000,
-    AWAY_AFTER_US = 2000000,    /* no broker up for so long is worth a line */
-    REPEAT_AFTER_US = 30000000, /* the same kind of line from librdkafka again at the earliest after this */
-    TOPIC_TRIES = 20,
+    AWAY_AFTER_US = 2000000,     /* no broker up for so long is worth a line */
+    REPEAT_AFTER_US = 30000000,  /* the same kind of line from librdkafka again at the earliest after this */
+    TOPIC_PATIENCE_US = 2000000, /* a topic that was just made has no leader yet */
 };
 
 /* Properties that are not the user's, each with the reason. */
@@ -42,6 +42,7 @@ static const struct kafka_property refused[] = {
     {"group.id", "it is set by --group-id or GROUP_ID"},
     {"group.instance.id", "it is made from --instance-id or INSTANCE_ID"},
     {"enable.partition.eof", "it is set by --exit-at-end"},
+    {"metadata.broker.list", "brokers are named by --bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS"},
 };
 
 static const struct kafka_property defaults[] = {
@@ -88,7 +89,7 @@ static struct {
         unsigned held_back;
     } lines[32];
     size_t line_count;
-    char noticed[64][64]; /* ignored variables already told */
+    char noticed[64][64]; /* ignored variables already told, by their first 63 bytes */
     size_t noticed_count;
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -171,18 +172,18 @@ static enum status set_known(rd_kafka_conf_t *conf, rd_kafka_type_t type, const 
     return status;
 }
 
-static void notice_ignored(const char *variable, const char *name)
+static void notice_ignored(const char *variable)
 {
     bool tell = true;
     pthread_mutex_lock(&state.mutex);
     for (size_t i = 0; i < state.noticed_count; i++)
-        if (!strcmp(state.noticed[i], variable))
+        if (!strncmp(state.noticed[i], variable, sizeof *state.noticed - 1))
             tell = false;
     if (tell && state.noticed_count < sizeof state.noticed / sizeof *state.noticed)
         snprintf(state.noticed[state.noticed_count++], sizeof *state.noticed, "%s", variable);
     pthread_mutex_unlock(&state.mutex);
     if (tell)
-        log_info("kafka", "environment variable %s is ignored: librdkafka has no property %s", variable, name);
+        log_info("kafka", "environment variable %s is ignored: librdkafka has no such property", variable);
 }
 
 /* KAFKA_SASL_USERNAME → sasl.username. False: too long to be a property. */
@@ -217,7 +218,7 @@ static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t t
             return status;
     }
     if (unknown)
-        notice_ignored(pair->name, name);
+        notice_ignored(pair->name);
     return STATUS_OK;
 }
 
@@ -386,6 +387,8 @@ static enum status apply_all(const struct options *options, rd_kafka_type_t type
     const struct option_pair *pairs;
     enum status status = STATUS_OK;
     struct kafka_property servers = {"bootstrap.servers", options_text(options, OPTION_BOOTSTRAP_SERVERS)};
+    if (servers.value[strspn(servers.value, ", ")] == '\0')
+        return error_set(err, STATUS_INVALID, "--bootstrap-servers (KAFKA_BOOTSTRAP_SERVERS) names no broker");
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults && status == STATUS_OK; i++)
         status = set_known(conf, type, &defaults[i], err);
     if (status == STATUS_OK)
@@ -545,13 +548,13 @@ enum status kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *p
     if (!handle)
         return error_set(err, STATUS_INVALID, "topic name \"%s\" is not usable: %s", topic,
                          rd_kafka_err2str(rd_kafka_last_error()));
-    enum status status = STATUS_UNAVAILABLE;
-    for (int try = 0; try < TOPIC_TRIES; try++) {
-        status = topic_lookup(client, handle, partitions, err);
-        bool being_made = status == STATUS_NOT_FOUND && rd_kafka_type(client) == RD_KAFKA_PRODUCER;
-        if (status != STATUS_UNAVAILABLE && !being_made)
-            break;
+    int64_t deadline_us = clock_steady_us(&clock_system) + TOPIC_PATIENCE_US;
+    enum status status = topic_lookup(client, handle, partitions, err);
+    while (
+        (status == STATUS_UNAVAILABLE || (status == STATUS_NOT_FOUND && rd_kafka_type(client) == RD_KAFKA_PRODUCER)) &&
+        clock_steady_us(&clock_system) < deadline_us) {
         usleep(100000);
+        status = topic_lookup(client, handle, partitions, err);
     }
     rd_kafka_topic_destroy(handle);
     return status;

@@ -40,7 +40,7 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 
 static enum status make_client(const struct options *options, struct sender *sender, struct error *err)
 {
-    static const struct kafka_property fixed[] = {{"enable.idempotence", "true"}, {"acks", "all"}, {NULL, NULL}};
+    static const struct kafka_property fixed[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
     rd_kafka_conf_t *conf = NULL;
     if (kafka_conf(options, RD_KAFKA_PRODUCER, fixed, &conf, err) != STATUS_OK)
         return err->status;

@@ -141,6 +141,7 @@ static void test_usage(void **state)
     write_file(world, "table.txt", "EmployeeNumber,Age\n1,210\n");
     assert_int_equal(run(world, "backfill --rejects-file %1$s/table %1$s/table.txt"), 2);
     assert_int_equal(run(world, "backfill %1$s/a.csv %1$s/none.csv"), 1);
+    assert_int_equal(run(world, "generate --count 1 -X acks=1"), 1);
     assert_int_equal(run(world, "generate --count 0"), 2);
     assert_int_equal(run(world, "generate --poison 1.5"), 2);
     assert_int_equal(run(world, "generate --poison 0.5 --out %1$s/x.csv"), 2);

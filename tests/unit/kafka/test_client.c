@@ -202,6 +202,36 @@ static void errors_have_a_status(void **state)
     assert_int_equal(kafka_status(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), STATUS_LIMIT);
 }
 
+static void what_is_said_elsewhere_is_refused_with_the_place(void **state)
+{
+    (void)state;
+    const char *environment[] = {"KAFKA_METADATA_BROKER_LIST=other:9092", NULL};
+    const char *argv[] = {"scorer", "--bootstrap-servers", " , ", NULL};
+    struct error err;
+    char value[512];
+    struct options *options = with_environment(environment);
+    assert_int_equal(conf_of(options, RD_KAFKA_PRODUCER, "linger.ms", value, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "--bootstrap-servers"));
+    options_free(options);
+    options = options_of((const char *const[]){NULL}, 3, argv);
+    assert_int_equal(conf_of(options, RD_KAFKA_PRODUCER, "linger.ms", value, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "--bootstrap-servers"));
+    options_free(options);
+}
+
+/* Valgrind and the address sanitizer see what was said of it: the name that was never made. */
+static void long_variables_are_passed_over(void **state)
+{
+    (void)state;
+    char variable[300], value[512];
+    const char *environment[] = {variable, NULL};
+    struct error err;
+    snprintf(variable, sizeof variable, "KAFKA_%0200d=1", 0);
+    struct options *options = with_environment(environment);
+    assert_int_equal(conf_of(options, RD_KAFKA_PRODUCER, "linger.ms", value, &err), STATUS_OK);
+    options_free(options);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +244,8 @@ int main(void)
         cmocka_unit_test(a_secret_may_come_from_a_file),
         cmocka_unit_test(nobody_there_is_unavailable_at_the_deadline),
         cmocka_unit_test(errors_have_a_status),
+        cmocka_unit_test(what_is_said_elsewhere_is_refused_with_the_place),
+        cmocka_unit_test(long_variables_are_passed_over),
     };
     return cmocka_run_group_tests_name("kafka/client", tests, NULL, NULL);
 }
