@@ -389,6 +389,13 @@ static uint32_t *latest_slot(struct sink_rows *rows, struct span employee_id)
     }
 }
 
+static void latest_index(struct sink_rows *rows)
+{
+    memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
+    for (size_t i = 0; i < rows->latest_count; i++)
+        *latest_slot(rows, latest_key(rows, &rows->latest[i])) = (uint32_t)i + 1;
+}
+
 static void latest_grow(struct sink_rows *rows)
 {
     rows->latest_capacity = rows->latest_capacity ? rows->latest_capacity * 2 : 1024;
@@ -396,8 +403,7 @@ static void latest_grow(struct sink_rows *rows)
     rows->slot_count = rows->latest_capacity * 2;
     free(rows->slots);
     rows->slots = mem_zeroed(rows->slot_count, sizeof *rows->slots);
-    for (size_t i = 0; i < rows->latest_count; i++)
-        *latest_slot(rows, latest_key(rows, &rows->latest[i])) = (uint32_t)i + 1;
+    latest_index(rows);
 }
 
 static bool newer(const struct latest *a, const struct latest *b)
@@ -447,10 +453,21 @@ static void add_row_value(struct buffer *out, struct cursor row)
     memcpy(out->data + start, &length, sizeof length);
 }
 
+static int by_key(const void *a, const void *b, void *context)
+{
+    struct span left = latest_key(context, a), right = latest_key(context, b);
+    int order = memcmp(left.data, right.data, left.bytes < right.bytes ? left.bytes : right.bytes);
+    return order ? order : (left.bytes > right.bytes) - (left.bytes < right.bytes);
+}
+
+/* In the order of the keys, so that two sinks which update the same employees wait for each other instead of dying of a
+ * deadlock. Sorted here, where a row is a few numbers, and not by PostgreSQL, where it is all its columns. */
 struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
 {
     if (!rows->latest_count)
         return SPAN_NULL;
+    qsort_r(rows->latest, rows->latest_count, sizeof *rows->latest, by_key, rows);
+    latest_index(rows);
     struct buffer *out = &rows->array;
     buffer_clear(out);
     add_u32(out, 1); /* dimensions */
@@ -587,7 +604,7 @@ static void make_statements(struct sink_rows *rows)
     add_column_list(&text, "%");
     buffer_add_text(&text, ") SELECT ");
     add_column_list(&text, "%");
-    buffer_add_text(&text, " FROM unnest($1) AS r ORDER BY employee_id ON CONFLICT (employee_id) DO UPDATE SET ");
+    buffer_add_text(&text, " FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
     add_column_list(&text, "% = excluded.%");
     buffer_add_text(&text, " WHERE (l.occurred_at, l.source_offset) < (excluded.occurred_at, excluded.source_offset)");
     rows->upsert = mem_text_n(text.data, text.bytes);

@@ -3,8 +3,9 @@
 /* All ways run in turns in one process against one private PostgreSQL (its defaults, fsync on), a transaction per
  * batch, in one connection each. Raw: rows made beforehand, BEGIN, COPY predictions, COMMIT. Sink: records as Kafka
  * hands them over are decoded, made into rows and copied, sink_offsets move, and latest_predictions is brought up to
- * date. Records of the HTTP channel do not touch latest_predictions: they show the sink without it. Each ratio is to
- * the raw COPY of the same bytes. Kafka's own part is not in it. */
+ * date. Records of the HTTP channel do not touch latest_predictions: they show the sink without it. For records of the
+ * stream the raw way copies the same rows into latest_predictions as well, emptied (untimed) before it would hold an
+ * employee twice: the least that a second table with its key costs. Kafka's own part is not in it. */
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ struct bench {
     struct buffer values[2]; /* records of BATCHES batches; [0] HTTP, [1] stream */
     size_t ends[2][BATCH * BATCHES];
     struct buffer copies[2][BATCHES]; /* the same as finished rows */
-    char target[1024];
+    char target[1024], latest_target[1024];
 };
 
 static void die(const char *text)
@@ -128,6 +129,8 @@ static void make_records(struct bench *bench)
             make_copy(bench, rows, kind, b);
     snprintf(bench->target, sizeof bench->target, "COPY attrition.%s FROM STDIN (FORMAT binary)",
              sink_rows_target(rows, SINK_TABLE_PREDICTIONS));
+    snprintf(bench->latest_target, sizeof bench->latest_target, "COPY attrition.latest_%s FROM STDIN (FORMAT binary)",
+             sink_rows_target(rows, SINK_TABLE_PREDICTIONS));
     sink_rows_free(rows);
 }
 
@@ -138,22 +141,35 @@ static void expect(PGconn *connection, PGresult *result, ExecStatusType status)
     PQclear(result);
 }
 
-static void copy_raw(struct bench *bench, int kind, PGconn *connection)
+static void copy_rows(PGconn *connection, const char *statement, const struct buffer *rows)
 {
     static const char header[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
+    expect(connection, PQexec(connection, statement), PGRES_COPY_IN);
+    if (PQputCopyData(connection, header, sizeof header) < 1 ||
+        PQputCopyData(connection, rows->data, (int)rows->bytes) < 1 || PQputCopyData(connection, "\377\377", 2) < 1 ||
+        PQputCopyEnd(connection, NULL) < 1)
+        die(PQerrorMessage(connection));
+    expect(connection, PQgetResult(connection), PGRES_COMMAND_OK);
+    while (PQgetResult(connection))
+        ;
+}
+
+/* Seconds it took. */
+static double copy_raw(struct bench *bench, int kind, PGconn *connection)
+{
+    int64_t spent_us = 0;
     for (size_t b = 0; b < BATCHES; b++) {
+        if (kind && b % (EMPLOYEES / BATCH) == 0)
+            expect(connection, PQexec(connection, "TRUNCATE attrition.latest_predictions"), PGRES_COMMAND_OK);
+        int64_t start_us = clock_steady_us(&clock_system);
         expect(connection, PQexec(connection, "BEGIN"), PGRES_COMMAND_OK);
-        expect(connection, PQexec(connection, bench->target), PGRES_COPY_IN);
-        const struct buffer *rows = &bench->copies[kind][b];
-        if (PQputCopyData(connection, header, sizeof header) < 1 ||
-            PQputCopyData(connection, rows->data, (int)rows->bytes) < 1 ||
-            PQputCopyData(connection, "\377\377", 2) < 1 || PQputCopyEnd(connection, NULL) < 1)
-            die(PQerrorMessage(connection));
-        expect(connection, PQgetResult(connection), PGRES_COMMAND_OK);
-        while (PQgetResult(connection))
-            ;
+        copy_rows(connection, bench->target, &bench->copies[kind][b]);
+        if (kind)
+            copy_rows(connection, bench->latest_target, &bench->copies[kind][b]);
         expect(connection, PQexec(connection, "COMMIT"), PGRES_COMMAND_OK);
+        spent_us += clock_steady_us(&clock_system) - start_us;
     }
+    return (double)spent_us / 1e6;
 }
 
 static void keep(void *origin)
@@ -197,9 +213,7 @@ static double time_sink(struct bench *bench, int kind)
 static double time_raw(struct bench *bench, int kind)
 {
     PGconn *connection = PQconnectdb(bench->url);
-    int64_t start_us = clock_steady_us(&clock_system);
-    copy_raw(bench, kind, connection);
-    double seconds = (double)(clock_steady_us(&clock_system) - start_us) / 1e6;
+    double seconds = copy_raw(bench, kind, connection);
     PQfinish(connection);
     return seconds;
 }
@@ -222,7 +236,7 @@ int main(void)
 {
     static struct bench bench;
     static const char *const names[WAYS] = {"raw COPY (HTTP records)", "sink, no latest_predictions",
-                                            "raw COPY (stream records)", "sink, latest_predictions included"};
+                                            "raw COPY into both tables", "sink, latest_predictions included"};
     struct error err;
     double seconds[WAYS][ROUNDS], rate[WAYS];
     if (schema_load("schemas", &bench.schema, &err))
@@ -240,7 +254,8 @@ int main(void)
         qsort(seconds[way], ROUNDS, sizeof **seconds, by_size);
         rate[way] = BATCH * BATCHES / seconds[way][ROUNDS / 2];
         printf("%-36s %8.0f rows/s   ratio %.2f%s\n", names[way], rate[way],
-               rate[way] / rate[way < WAY_RAW_STREAM ? WAY_RAW : WAY_RAW_STREAM], way == WAY_SINK ? " (aim 0.9)" : "");
+               rate[way] / rate[way < WAY_RAW_STREAM ? WAY_RAW : WAY_RAW_STREAM],
+               way == WAY_SINK || way == WAY_SINK_STREAM ? " (aim 0.9)" : "");
     }
     server_end(&bench);
     schema_free(bench.schema);
