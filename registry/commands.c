@@ -26,7 +26,7 @@ static void time_text(int64_t ms, char *out, size_t bytes)
 {
     time_t seconds = (time_t)(ms / 1000);
     struct tm utc;
-    if (!gmtime_r(&seconds, &utc) || strftime(out, bytes, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+    if (ms <= 0 || !gmtime_r(&seconds, &utc) || strftime(out, bytes, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
         snprintf(out, bytes, "-");
 }
 
@@ -40,6 +40,7 @@ static void join(const struct text_list *list, const char *none, struct buffer *
     buffer_add_u8(out, '\0');
 }
 
+/* A version that cannot be read does not hide the others. */
 static int list_versions(struct registry *registry, const char *name, struct error *err)
 {
     struct text_list versions;
@@ -49,10 +50,10 @@ static int list_versions(struct registry *registry, const char *name, struct err
     if (registry_versions(registry, name, &versions, err) != STATUS_OK)
         return fail(err);
     int result = 0;
-    for (size_t v = 0; v < versions.count && result == 0; v++) {
+    for (size_t v = 0; v < versions.count; v++) {
         if (registry_describe(registry, name, versions.items[v], &details, err) != STATUS_OK) {
             result = fail(err);
-            break;
+            continue;
         }
         join(&details.aliases, "-", &aliases);
         time_text(details.created_ms, created, sizeof created);
@@ -75,7 +76,10 @@ int command_list(const struct options *options)
         return usage("list takes no arguments");
     if (registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err) != STATUS_OK)
         return fail(&err);
-    registry_models(registry, &names);
+    if (registry_models(registry, &names, &err) != STATUS_OK) {
+        registry_close(registry);
+        return fail(&err);
+    }
     if (names.count == 0)
         log_info("registry",
                  "no registered models in %s: make one with `trainer train DATA --model "
@@ -83,19 +87,19 @@ int command_list(const struct options *options)
                  registry_root(registry));
     else
         printf("%-24s %7s  %-20s %-20s  %s\n", "NAME", "VERSION", "ALIASES", "CREATED", "RUN");
-    for (size_t n = 0; n < names.count && result == 0; n++)
-        result = list_versions(registry, names.items[n], &err);
+    for (size_t n = 0; n < names.count; n++)
+        result |= list_versions(registry, names.items[n], &err) != 0;
     text_list_clear(&names);
     registry_close(registry);
     return result;
 }
 
-/* A tag's value on one line. */
+/* A value on one line, without what a terminal would act on. */
 static void print_line(const char *prefix, const char *key, const char *value)
 {
     printf("%s%s: ", prefix, key);
     for (; value && *value; value++)
-        putchar(*value == '\n' || *value == '\r' ? ' ' : *value);
+        putchar((unsigned char)*value < 0x20 || *value == 0x7F ? ' ' : *value);
     putchar('\n');
 }
 

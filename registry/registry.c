@@ -30,7 +30,7 @@ enum status registry_open(const char *tracking_uri, struct registry **out, struc
         return error_set(err, STATUS_INVALID, "MLFLOW_TRACKING_URI is empty: give a directory, such as ./mlruns");
     }
     struct registry *registry = mem_zeroed(1, sizeof *registry);
-    registry->root = root;
+    *registry = (struct registry){.root = root, .hold = -1};
     *out = registry;
     return STATUS_OK;
 }
@@ -39,6 +39,8 @@ void registry_close(struct registry *registry)
 {
     if (!registry)
         return;
+    if (registry->hold >= 0)
+        store_unlock(registry->hold);
     free(registry->root);
     free(registry);
 }
@@ -46,6 +48,12 @@ void registry_close(struct registry *registry)
 const char *registry_root(const struct registry *registry)
 {
     return registry->root;
+}
+
+void text_list_add(struct text_list *list, const char *text)
+{
+    list->items = mem_resize(list->items, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = mem_text(text);
 }
 
 void text_list_clear(struct text_list *list)
@@ -137,11 +145,10 @@ static enum status resolve_registered(struct registry *registry, char *text, str
     if (status != STATUS_OK)
         return status;
     if (!details.version.path) {
-        status =
-            error_set(err, STATUS_NOT_FOUND,
-                      "model \"%.100s\" version %s: its files are not where %.200s says: restore them, or train and "
-                      "promote another version",
-                      text, details.version.version, details.source ? details.source : "its meta.yaml");
+        status = error_set(
+            err, STATUS_NOT_FOUND,
+            "model \"%.100s\" version %s: no model file at %.200s: restore it, or train and promote another version",
+            text, details.version.version, details.source ? details.source : "the source in its meta.yaml");
     } else {
         *out = details.version;
         out->alias = alias ? mem_text(alias) : NULL;

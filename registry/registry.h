@@ -67,18 +67,27 @@ MUST_USE enum status registry_log_run(struct registry *registry, const struct ru
 MUST_USE enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
                                              const struct run_pair *tags, size_t tag_count, char **version,
                                              struct error *err);
+/* Points the alias at that version, wherever it pointed before. STATUS_NOT_FOUND also: the version has no model file.
+ */
 MUST_USE enum status registry_set_alias(struct registry *registry, const char *name, const char *alias,
                                         const char *version, struct error *err);
+/* The same only if the alias points at no version yet. *holder, the caller's to free, is the one it points at now. */
+MUST_USE enum status registry_offer_alias(struct registry *registry, const char *name, const char *alias,
+                                          const char *version, char **holder, struct error *err);
+/* STATUS_INVALID if one of the names is none: what would be refused at the end can be refused at the start. */
+MUST_USE enum status registry_check_names(const char *experiment, const char *name, const char *alias,
+                                          struct error *err);
 
 /* What else is known of a version, for people. All texts are the struct's own; free with version_details_clear. */
 struct text_list {
     char **items;
     size_t count;
 };
+void text_list_add(struct text_list *list, const char *text); /* a copy */
 void text_list_clear(struct text_list *list);
 
 struct version_details {
-    struct model_version version; /* path: NULL when the files are gone; alias: NULL */
+    struct model_version version; /* path: a regular file, NULL when it is gone; alias: NULL */
     char *source;
     int64_t created_ms;
     struct text_list aliases; /* that point at this version, sorted */
@@ -86,8 +95,9 @@ struct version_details {
 };
 void version_details_clear(struct version_details *details);
 
-/* Names of the registered models, sorted; none when there is no store yet. */
-void registry_models(const struct registry *registry, struct text_list *names);
+/* Names of the registered models, sorted; none when there is no store yet. STATUS_DENIED, STATUS_IO: it is unreadable.
+ */
+MUST_USE enum status registry_models(const struct registry *registry, struct text_list *names, struct error *err);
 /* A model's versions that are not deleted, oldest first. STATUS_NOT_FOUND: no such model. */
 MUST_USE enum status registry_versions(const struct registry *registry, const char *name, struct text_list *versions,
                                        struct error *err);

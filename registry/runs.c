@@ -42,33 +42,6 @@ static void experiment_draw_id(char out[19])
     out[18] = '\0';
 }
 
-static enum status experiment_write(struct registry *registry, const char *name, char **id, struct error *err)
-{
-    char drawn[19];
-    experiment_draw_id(drawn);
-    char *built = store_new_path(registry), *place = store_path(registry, "%s", drawn);
-    struct buffer meta = {0};
-    yaml_add_text(&meta, 0, "artifact_location", place);
-    yaml_add_int(&meta, 0, "creation_time", store_now_ms());
-    yaml_add_text(&meta, 0, "experiment_id", drawn);
-    yaml_add_int(&meta, 0, "last_update_time", store_now_ms());
-    yaml_add_text(&meta, 0, "lifecycle_stage", "active");
-    yaml_add_text(&meta, 0, "name", name);
-    enum status status = file_make_directories(built, err);
-    if (status == STATUS_OK)
-        status = store_write(built, "meta.yaml", buffer_span(&meta), err);
-    if (status == STATUS_OK)
-        status = store_place(built, place, err);
-    if (status == STATUS_OK)
-        *id = mem_text(drawn);
-    else
-        store_discard(built);
-    buffer_free(&meta);
-    free(built);
-    free(place);
-    return status;
-}
-
 static enum status experiment_ensure(struct registry *registry, const char *name, char **id, struct error *err)
 {
     int lock;
@@ -78,8 +51,12 @@ static enum status experiment_ensure(struct registry *registry, const char *name
     if (status != STATUS_OK)
         return status;
     *id = experiment_find(registry, name);
-    if (!*id)
-        status = experiment_write(registry, name, id, err);
+    if (!*id) {
+        char drawn[19];
+        experiment_draw_id(drawn);
+        status = store_make_experiment(registry, drawn, name, err);
+        *id = status == STATUS_OK ? mem_text(drawn) : NULL;
+    }
     store_unlock(lock);
     return status;
 }

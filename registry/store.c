@@ -19,6 +19,7 @@
 #include "registry/yaml.h"
 
 enum { NAME_MAX_BYTES = 200 };
+static const char writable_hint[] = "set MLFLOW_TRACKING_URI to a directory you may write";
 
 char *store_path(const struct registry *registry, const char *format, ...)
 {
@@ -99,17 +100,24 @@ void store_discard(const char *path)
         nftw(path, discard_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Waits for the lock on what is open there. 0 or an errno. */
+static int lock_file(int fd, int kind)
+{
+    int failed;
+    do
+        failed = flock(fd, kind) == 0 ? 0 : errno;
+    while (failed == EINTR);
+    return failed;
+}
+
 enum status store_lock(const char *path, int *lock, struct error *err)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return file_error(err, errno, "lock", path);
-    while (flock(fd, LOCK_EX) != 0) {
-        if (errno == EINTR)
-            continue;
-        int failed = errno;
-        close(fd);
-        return file_error(err, failed, "lock", path);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), failed = fd < 0 ? errno : lock_file(fd, LOCK_EX);
+    if (failed) {
+        if (fd >= 0)
+            close(fd);
+        (void)file_error(err, failed, "lock", path);
+        return error_prefix(err, "the tracking store cannot be written; %s", writable_hint);
     }
     *lock = fd;
     return STATUS_OK;
@@ -129,6 +137,12 @@ bool store_is_directory(const char *path)
 {
     struct stat found;
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+bool store_is_file(const char *path)
+{
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISREG(found.st_mode);
 }
 
 enum status store_check_name(const char *what, const char *name, struct error *err)
@@ -199,70 +213,145 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void store_entries(const char *path, struct text_list *out)
+enum status store_list(const char *path, struct text_list *out, struct error *err)
 {
     struct dirent *entry;
-    *out = (struct text_list){0};
+    struct text_list list = {0};
     DIR *directory = opendir(path);
-    if (!directory)
-        return;
-    while ((entry = readdir(directory))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        out->items = mem_resize(out->items, out->count + 1, sizeof *out->items);
-        out->items[out->count++] = mem_text(entry->d_name);
-    }
-    closedir(directory);
-    if (out->count)
-        qsort(out->items, out->count, sizeof *out->items, compare_texts);
+    if (!directory && errno != ENOENT)
+        return file_error(err, errno, "read", path);
+    while (directory && (entry = readdir(directory)))
+        if (entry->d_name[0] != '.')
+            text_list_add(&list, entry->d_name);
+    if (directory)
+        closedir(directory);
+    if (list.count)
+        qsort(list.items, list.count, sizeof *list.items, compare_texts);
+    *out = list;
+    return STATUS_OK;
 }
 
-/* MLflow expects experiment 0 in every store. */
-static enum status write_default_experiment(struct registry *registry, struct error *err)
+void store_entries(const char *path, struct text_list *out)
 {
-    char *place = store_path(registry, "0"), *built = store_new_path(registry);
+    if (store_list(path, out, NULL) != STATUS_OK)
+        *out = (struct text_list){0};
+}
+
+enum status store_replace(const struct registry *registry, const char *place, struct span bytes, struct error *err)
+{
+    char *built = store_new_path(registry);
+    enum status status = file_write_atomic(built, bytes, err);
+    if (status == STATUS_OK)
+        status = store_place(built, place, err);
+    if (status != STATUS_OK)
+        store_discard(built);
+    free(built);
+    return status;
+}
+
+enum status store_make(const struct registry *registry, const char *place, struct span meta,
+                       const struct run_pair *tags, size_t tag_count, struct error *err)
+{
+    char *built = store_new_path(registry);
+    enum status status = file_make_directories(built, err);
+    if (status == STATUS_OK && tag_count)
+        status = store_write_pairs(built, "tags", tags, tag_count, err);
+    if (status == STATUS_OK)
+        status = store_write(built, "meta.yaml", meta, err);
+    if (status == STATUS_OK)
+        status = store_place(built, place, err);
+    if (status != STATUS_OK)
+        store_discard(built);
+    free(built);
+    return status;
+}
+
+enum status store_make_experiment(const struct registry *registry, const char *id, const char *name, struct error *err)
+{
+    char *place = store_path(registry, "%s", id);
     struct buffer meta = {0};
     yaml_add_text(&meta, 0, "artifact_location", place);
     yaml_add_int(&meta, 0, "creation_time", store_now_ms());
-    yaml_add_text(&meta, 0, "experiment_id", "0");
+    yaml_add_text(&meta, 0, "experiment_id", id);
     yaml_add_int(&meta, 0, "last_update_time", store_now_ms());
     yaml_add_text(&meta, 0, "lifecycle_stage", "active");
-    yaml_add_text(&meta, 0, "name", "Default");
-    enum status status = STATUS_OK;
-    if (!store_is_directory(place)) {
-        status = file_make_directories(built, err);
-        if (status == STATUS_OK)
-            status = store_write(built, "meta.yaml", buffer_span(&meta), err);
-        if (status == STATUS_OK)
-            status = store_place(built, place, err);
-        if (status == STATUS_CONFLICT)
-            status = STATUS_OK;
-    }
-    store_discard(built);
+    yaml_add_text(&meta, 0, "name", name);
+    enum status status = store_make(registry, place, buffer_span(&meta), NULL, 0, err);
     buffer_free(&meta);
-    free(built);
     free(place);
     return status;
 }
 
-enum status store_prepare(struct registry *registry, struct error *err)
+static void clear_folder(const char *path)
+{
+    struct text_list left;
+    store_entries(path, &left);
+    for (size_t e = 0; e < left.count; e++) {
+        char *entry = NULL;
+        if (asprintf(&entry, "%s/%s", path, left.items[e]) < 0)
+            abort();
+        store_discard(entry);
+        free(entry);
+    }
+    text_list_clear(&left);
+}
+
+/* Takes the shared lock on ROOT/.new.trash. Whoever gets it alone knows that nobody is building there. */
+static enum status take_hold(struct registry *registry, struct error *err)
+{
+    char *path = store_path(registry, ".new.trash");
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed = fd < 0 ? errno : 0;
+    if (!failed && lock_file(fd, LOCK_EX | LOCK_NB) == 0)
+        clear_folder(path);
+    if (!failed)
+        failed = lock_file(fd, LOCK_SH);
+    enum status status = failed ? file_error(err, failed, "lock", path) : STATUS_OK;
+    if (status == STATUS_OK)
+        registry->hold = fd;
+    else if (fd >= 0)
+        close(fd);
+    free(path);
+    return status;
+}
+
+/* MLflow expects experiment 0 in every store, unless it was deleted. */
+static enum status make_first_experiment(const struct registry *registry, struct error *err)
+{
+    char *place = store_path(registry, "0"), *deleted = store_path(registry, ".trash/0");
+    enum status status = STATUS_OK;
+    if (!store_is_directory(place) && !store_is_directory(deleted))
+        status = store_make_experiment(registry, "0", "Default", err);
+    free(place);
+    free(deleted);
+    return status == STATUS_CONFLICT ? STATUS_OK : status;
+}
+
+static enum status make_folders(struct registry *registry, struct error *err)
 {
     static const char *const folders[] = {"models", ".trash", ".new.trash"};
-    enum status status = file_make_directories(registry->root, err);
-    if (status != STATUS_OK)
-        return error_prefix(err,
-                            "the tracking store cannot be made; set MLFLOW_TRACKING_URI to a directory you may write");
-    char *absolute = realpath(registry->root, NULL);
-    if (!absolute)
-        return file_error(err, errno, "find", registry->root);
-    free(registry->root);
-    registry->root = absolute;
-    bool fresh = false;
+    enum status status = STATUS_OK;
     for (size_t f = 0; f < sizeof folders / sizeof *folders && status == STATUS_OK; f++) {
         char *path = store_path(registry, "%s", folders[f]);
-        fresh = fresh || (f == 0 && !store_is_directory(path));
         status = file_make_directories(path, err);
         free(path);
     }
-    return status == STATUS_OK && fresh ? write_default_experiment(registry, err) : status;
+    if (status == STATUS_OK)
+        status = take_hold(registry, err);
+    return status == STATUS_OK ? make_first_experiment(registry, err) : status;
+}
+
+enum status store_prepare(struct registry *registry, struct error *err)
+{
+    if (registry->hold >= 0)
+        return STATUS_OK;
+    enum status status = file_make_directories(registry->root, err);
+    char *absolute = status == STATUS_OK ? realpath(registry->root, NULL) : NULL;
+    if (status == STATUS_OK && !absolute)
+        status = file_error(err, errno, "find", registry->root);
+    if (absolute) {
+        free(registry->root);
+        registry->root = absolute;
+        status = make_folders(registry, err);
+    }
+    return status == STATUS_OK ? status : error_prefix(err, "the tracking store cannot be made; %s", writable_hint);
 }

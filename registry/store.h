@@ -3,7 +3,8 @@
  * ROOT/EXPERIMENT/meta.yaml, ROOT/EXPERIMENT/RUN/{meta.yaml,params/,metrics/,tags/,artifacts/}
  * ROOT/models/NAME/{meta.yaml,version-N/{meta.yaml,tags/},aliases/ALIAS,tags/}
  * ROOT/.new.trash/ is where directories and files are built before they are renamed to their places: MLflow passes over
- * names that end in .trash. Locks are ROOT/models/.NAME.lock and ROOT/.experiments.lock. */
+ * names that end in .trash. Every writer holds a shared lock on it; one that finds itself alone clears what killed
+ * writers left there. Further locks are ROOT/models/.NAME.lock and ROOT/.experiments.lock. */
 #ifndef REGISTRY_STORE_H
 #define REGISTRY_STORE_H
 
@@ -15,6 +16,7 @@
 
 struct registry {
     char *root; /* as given, a path; absolute once something has been written */
+    int hold;   /* while it writes: a shared lock on ROOT/.new.trash, so that nobody clears it; else -1 */
 };
 
 enum { STORE_TEXT_MAX = 1 << 20 }; /* bytes of a meta.yaml, an MLmodel, a tag or an alias */
@@ -22,17 +24,31 @@ enum { STORE_TEXT_MAX = 1 << 20 }; /* bytes of a meta.yaml, an MLmodel, a tag or
 /* ROOT/…; yours to free. */
 char *store_path(const struct registry *registry, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Makes the root and its fixed directories, with MLflow's default experiment, and makes the root's path absolute. */
+/* Before any writing: makes the root and its fixed directories, with MLflow's default experiment, makes the root's path
+ * absolute, and takes the hold, which registry_close gives back. */
 MUST_USE enum status store_prepare(struct registry *registry, struct error *err);
 
 /* A path of its own below ROOT/.new.trash; nothing is there yet. Yours to free. */
 char *store_new_path(const struct registry *registry);
 
-/* Writes DIRECTORY/NAME; a file that stands there is replaced whole. */
+/* Writes DIRECTORY/NAME, in a directory that is being built. */
 MUST_USE enum status store_write(const char *directory, const char *name, struct span bytes, struct error *err);
 
 /* Renames what was built to its place and makes that durable. A directory that is there already: STATUS_CONFLICT. */
 MUST_USE enum status store_place(const char *from, const char *to, struct error *err);
+
+/* A file in its place, whole, whether or not there was one. */
+MUST_USE enum status store_replace(const struct registry *registry, const char *place, struct span bytes,
+                                   struct error *err);
+
+/* A new directory in its place, with meta.yaml and, where there are any, tags/. STATUS_CONFLICT: it is there already.
+ */
+MUST_USE enum status store_make(const struct registry *registry, const char *place, struct span meta,
+                                const struct run_pair *tags, size_t tag_count, struct error *err);
+
+/* ROOT/ID as an active experiment of that name; STATUS_CONFLICT as above. */
+MUST_USE enum status store_make_experiment(const struct registry *registry, const char *id, const char *name,
+                                           struct error *err);
 
 /* Removes what was left of a failed build; silent. */
 void store_discard(const char *path);
@@ -51,6 +67,7 @@ MUST_USE enum status store_check_alias(const char *alias, struct error *err);
 MUST_USE enum status store_check_key(const char *what, const char *key, struct error *err);
 bool store_is_version(const char *text); /* decimal, from 1 */
 bool store_is_directory(const char *path);
+bool store_is_file(const char *path);
 
 void store_random_hex(char *out, size_t digits); /* and a NUL */
 int64_t store_now_ms(void);
@@ -59,8 +76,9 @@ int64_t store_now_ms(void);
 MUST_USE enum status store_write_pairs(const char *directory, const char *folder, const struct run_pair *pairs,
                                        size_t count, struct error *err);
 
-/* The entries of a directory that do not start with a dot, sorted; empty when there is no such directory. */
-void store_entries(const char *path, struct text_list *out);
+/* The entries of a directory that do not start with a dot, sorted; none when there is no such directory. */
+MUST_USE enum status store_list(const char *path, struct text_list *out, struct error *err);
+void store_entries(const char *path, struct text_list *out); /* the same; none when it cannot be read either */
 
 /* The folder with the files of a version: from its source, wherever the store has been moved to since. Yours to free.
  */

@@ -10,14 +10,6 @@
 
 static const char deleted_stage[] = "Deleted_Internal"; /* how MLflow marks a version that is gone */
 
-static enum status no_model(const struct registry *registry, const char *name, struct error *err)
-{
-    return error_set(err, STATUS_NOT_FOUND,
-                     "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model "
-                     "logistic-regression-l2`",
-                     name, registry->root);
-}
-
 static enum status model_lock(const struct registry *registry, const char *name, int *lock, struct error *err)
 {
     char *path = store_path(registry, "models/.%s.lock", name);
@@ -26,11 +18,47 @@ static enum status model_lock(const struct registry *registry, const char *name,
     return status;
 }
 
-void registry_models(const struct registry *registry, struct text_list *names)
+static bool model_exists(const struct registry *registry, const char *name)
+{
+    char *path = store_path(registry, "models/%s", name);
+    bool exists = store_is_directory(path);
+    free(path);
+    return exists;
+}
+
+/* That there is a model of that name; a store that cannot be read is not one without the model. */
+static enum status model_check(const struct registry *registry, const char *name, struct error *err)
+{
+    struct text_list entries;
+    enum status status = store_check_name("model name", name, err);
+    if (status != STATUS_OK || model_exists(registry, name))
+        return status;
+    char *path = store_path(registry, "models");
+    status = store_list(path, &entries, err);
+    free(path);
+    if (status != STATUS_OK)
+        return status;
+    text_list_clear(&entries);
+    return error_set(err, STATUS_NOT_FOUND,
+                     "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model "
+                     "logistic-regression-l2`",
+                     name, registry->root);
+}
+
+enum status registry_models(const struct registry *registry, struct text_list *names, struct error *err)
 {
     char *path = store_path(registry, "models");
-    store_entries(path, names);
+    struct text_list all;
+    enum status status = store_list(path, &all, err);
     free(path);
+    if (status != STATUS_OK)
+        return status;
+    *names = (struct text_list){0};
+    for (size_t e = 0; e < all.count; e++)
+        if (model_exists(registry, all.items[e]))
+            text_list_add(names, all.items[e]);
+    text_list_clear(&all);
+    return STATUS_OK;
 }
 
 static int compare_versions(const void *a, const void *b)
@@ -39,16 +67,21 @@ static int compare_versions(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static bool version_is_live(const struct registry *registry, const char *name, const char *version)
+/* A version's meta.yaml. STATUS_NOT_FOUND: there is none, or it says that the version was deleted. */
+static enum status version_read(const struct registry *registry, const char *name, const char *version,
+                                struct buffer *meta, struct error *err)
 {
-    struct buffer text = {0}, stage = {0};
+    struct buffer stage = {0};
     char *path = store_path(registry, "models/%s/version-%s/meta.yaml", name, version);
-    bool live = store_read(path, &text, NULL) == STATUS_OK &&
-                !(yaml_scalar(buffer_span(&text), "current_stage", &stage) && strcmp(stage.data, deleted_stage) == 0);
+    enum status status = store_read(path, meta, err);
+    bool deleted = status == STATUS_OK && yaml_scalar(buffer_span(meta), "current_stage", &stage) &&
+                   strcmp(stage.data, deleted_stage) == 0;
+    if (status == STATUS_NOT_FOUND || deleted)
+        status = error_set(err, STATUS_NOT_FOUND, "model \"%s\" has no version %s in %.200s: see `registry list`", name,
+                           version, registry->root);
     free(path);
-    buffer_free(&text);
     buffer_free(&stage);
-    return live;
+    return status;
 }
 
 /* Every version-N directory's N, deleted ones included, ascending. */
@@ -61,8 +94,7 @@ static void version_numbers(const struct registry *registry, const char *name, s
     for (size_t e = 0; e < entries.count; e++) {
         if (strncmp(entries.items[e], "version-", 8) != 0 || !store_is_version(entries.items[e] + 8))
             continue;
-        out->items = mem_resize(out->items, out->count + 1, sizeof *out->items);
-        out->items[out->count++] = mem_text(entries.items[e] + 8);
+        text_list_add(out, entries.items[e] + 8);
     }
     if (out->count)
         qsort(out->items, out->count, sizeof *out->items, compare_versions);
@@ -70,79 +102,57 @@ static void version_numbers(const struct registry *registry, const char *name, s
     free(path);
 }
 
-static bool model_exists(const struct registry *registry, const char *name)
-{
-    char *path = store_path(registry, "models/%s", name);
-    bool exists = store_is_directory(path);
-    free(path);
-    return exists;
-}
-
 enum status registry_versions(const struct registry *registry, const char *name, struct text_list *versions,
                               struct error *err)
 {
-    enum status status = store_check_name("model name", name, err);
+    struct text_list all, live = {0};
+    struct buffer meta = {0};
+    enum status status = model_check(registry, name, err);
     if (status != STATUS_OK)
         return status;
-    if (!model_exists(registry, name))
-        return no_model(registry, name, err);
-    struct text_list all;
     version_numbers(registry, name, &all);
-    size_t kept = 0;
-    for (size_t v = 0; v < all.count; v++) {
-        if (version_is_live(registry, name, all.items[v]))
-            all.items[kept++] = all.items[v];
-        else
-            free(all.items[v]);
-    }
-    all.count = kept;
-    *versions = all;
+    for (size_t v = 0; v < all.count; v++)
+        if (version_read(registry, name, all.items[v], &meta, NULL) != STATUS_NOT_FOUND)
+            text_list_add(&live, all.items[v]);
+    text_list_clear(&all);
+    buffer_free(&meta);
+    *versions = live;
     return STATUS_OK;
 }
 
-/* The version in an alias file; yours to free. NULL: there is no such file, or (*unfinished) it holds no version:
- * MLflow itself empties the file before it writes it anew. */
-static char *alias_read(const struct registry *registry, const char *name, const char *alias, bool *unfinished)
+/* MLflow itself empties an alias file before it writes it anew: a file without a version is not a missing one. */
+static enum status alias_read(const struct registry *registry, const char *name, const char *alias, char **version,
+                              struct error *err)
 {
     struct buffer text = {0};
-    char *path = store_path(registry, "models/%s/aliases/%s", name, alias), *version = NULL;
-    *unfinished = false;
-    if (store_read(path, &text, NULL) == STATUS_OK) {
+    char *path = store_path(registry, "models/%s/aliases/%s", name, alias);
+    enum status status = store_read(path, &text, err);
+    if (status == STATUS_OK)
         text.data[strcspn(text.data, " \t\r\n")] = '\0';
-        if (store_is_version(text.data))
-            version = mem_text(text.data);
-        *unfinished = !version;
-    }
+    if (status == STATUS_NOT_FOUND)
+        status = error_set(
+            err, STATUS_NOT_FOUND,
+            "model \"%s\" has no alias \"%s\" in %.200s: set it with `registry promote %s VERSION --alias %s`", name,
+            alias, registry->root, name, alias);
+    else if (status == STATUS_LIMIT || (status == STATUS_OK && !store_is_version(text.data)))
+        status = error_set(err, STATUS_UNAVAILABLE,
+                           "%.250s holds no version: it is being written, or damaged; set it again with "
+                           "`registry promote %s VERSION --alias %s`",
+                           path, name, alias);
+    if (status == STATUS_OK)
+        *version = mem_text(text.data);
     free(path);
     buffer_free(&text);
-    return version;
+    return status;
 }
 
 enum status registry_alias(const struct registry *registry, const char *name, const char *alias, char **version,
                            struct error *err)
 {
-    bool unfinished;
-    enum status status = store_check_name("model name", name, err);
+    enum status status = model_check(registry, name, err);
     if (status == STATUS_OK)
         status = store_check_alias(alias, err);
-    if (status != STATUS_OK)
-        return status;
-    if (!model_exists(registry, name))
-        return no_model(registry, name, err);
-    char *found = alias_read(registry, name, alias, &unfinished);
-    if (unfinished)
-        return error_set(
-            err, STATUS_UNAVAILABLE,
-            "%.200s/models/%s/aliases/%s holds no version: it is being written, or damaged; set it again with "
-            "`registry promote %s VERSION --alias %s`",
-            registry->root, name, alias, name, alias);
-    if (!found)
-        return error_set(
-            err, STATUS_NOT_FOUND,
-            "model \"%s\" has no alias \"%s\" in %.200s: set it with `registry promote %s VERSION --alias %s`", name,
-            alias, registry->root, name, alias);
-    *version = found;
-    return STATUS_OK;
+    return status == STATUS_OK ? alias_read(registry, name, alias, version, err) : status;
 }
 
 static char *text_or_null(struct span text, const char *key, struct buffer *scratch)
@@ -150,7 +160,8 @@ static char *text_or_null(struct span text, const char *key, struct buffer *scra
     return yaml_scalar(text, key, scratch) && scratch->bytes ? mem_text(scratch->data) : NULL;
 }
 
-/* The file that FOLDER/MLmodel calls its onnx model; NULL if it names none inside the folder. */
+/* The file that FOLDER/MLmodel calls its onnx model; NULL if it names none, or none that is there, inside the folder.
+ */
 static char *model_file(const char *folder)
 {
     struct buffer text = {0}, data = {0};
@@ -162,6 +173,10 @@ static char *model_file(const char *folder)
         yaml_block(flavors, "onnx", &onnx) && yaml_scalar(onnx, "data", &data) && data.bytes && data.data[0] != '/' &&
         !strstr(data.data, "..") && asprintf(&file, "%s/%s", folder, data.data) < 0)
         abort();
+    if (file && !store_is_file(file)) {
+        free(file);
+        file = NULL;
+    }
     free(path);
     buffer_free(&text);
     buffer_free(&data);
@@ -195,12 +210,9 @@ static void describe_aliases(const struct registry *registry, const char *name, 
     struct text_list all;
     store_entries(path, &all);
     for (size_t a = 0; a < all.count; a++) {
-        bool unfinished;
-        char *target = alias_read(registry, name, all.items[a], &unfinished);
-        if (target && strcmp(target, version) == 0) {
-            out->items = mem_resize(out->items, out->count + 1, sizeof *out->items);
-            out->items[out->count++] = mem_text(all.items[a]);
-        }
+        char *target = NULL;
+        if (alias_read(registry, name, all.items[a], &target, NULL) == STATUS_OK && strcmp(target, version) == 0)
+            text_list_add(out, all.items[a]);
         free(target);
     }
     text_list_clear(&all);
@@ -225,48 +237,39 @@ static void describe_meta(struct registry *registry, struct span meta, struct ve
 enum status registry_describe(struct registry *registry, const char *name, const char *version,
                               struct version_details *out, struct error *err)
 {
-    enum status status = store_check_name("model name", name, err);
-    if (status != STATUS_OK)
-        return status;
-    if (!store_is_version(version))
-        return error_set(err, STATUS_INVALID, "version \"%.40s\": give a number from 1", version);
-    if (!model_exists(registry, name))
-        return no_model(registry, name, err);
-    char *directory = store_path(registry, "models/%s/version-%s", name, version);
-    char *path = store_path(registry, "models/%s/version-%s/meta.yaml", name, version);
     struct buffer meta = {0};
-    if (!version_is_live(registry, name, version) || store_read(path, &meta, NULL) != STATUS_OK) {
-        status = error_set(err, STATUS_NOT_FOUND, "model \"%s\" has no version %s in %.200s: see `registry list`", name,
-                           version, registry->root);
-    } else {
+    enum status status = model_check(registry, name, err);
+    if (status == STATUS_OK && !store_is_version(version))
+        status = error_set(err, STATUS_INVALID, "version \"%.40s\": give a number from 1", version);
+    if (status == STATUS_OK)
+        status = version_read(registry, name, version, &meta, err);
+    if (status == STATUS_OK) {
+        char *directory = store_path(registry, "models/%s/version-%s", name, version);
         *out = (struct version_details){.version = {.name = mem_text(name), .version = mem_text(version)}};
         describe_meta(registry, buffer_span(&meta), out);
         describe_tags(directory, out);
         describe_aliases(registry, name, version, &out->aliases);
+        free(directory);
     }
     buffer_free(&meta);
-    free(path);
-    free(directory);
     return status;
 }
 
-static enum status write_model(struct registry *registry, const char *name, struct error *err)
+static void model_meta(struct buffer *out, const char *name)
 {
-    char *built = store_new_path(registry), *place = store_path(registry, "models/%s", name);
+    yaml_add_int(out, 0, "creation_timestamp", store_now_ms());
+    yaml_add_text(out, 0, "description", NULL);
+    yaml_add_int(out, 0, "last_updated_timestamp", store_now_ms());
+    yaml_add_text(out, 0, "name", name);
+}
+
+static enum status write_model(const struct registry *registry, const char *name, struct error *err)
+{
+    char *place = store_path(registry, "models/%s", name);
     struct buffer meta = {0};
-    yaml_add_int(&meta, 0, "creation_timestamp", store_now_ms());
-    yaml_add_text(&meta, 0, "description", NULL);
-    yaml_add_int(&meta, 0, "last_updated_timestamp", store_now_ms());
-    yaml_add_text(&meta, 0, "name", name);
-    enum status status = file_make_directories(built, err);
-    if (status == STATUS_OK)
-        status = store_write(built, "meta.yaml", buffer_span(&meta), err);
-    if (status == STATUS_OK)
-        status = store_place(built, place, err);
-    if (status != STATUS_OK)
-        store_discard(built);
+    model_meta(&meta, name);
+    enum status status = store_make(registry, place, buffer_span(&meta), NULL, 0, err);
     buffer_free(&meta);
-    free(built);
     free(place);
     return status;
 }
@@ -290,13 +293,13 @@ static void version_meta(struct buffer *out, const char *name, const char *versi
     yaml_add_int(out, 0, "version", atol(version));
 }
 
-/* The model's `last_updated_timestamp` line, as MLflow keeps it; all other lines stay as they are. */
+/* The model's `last_updated_timestamp` line, as MLflow keeps it; all other lines stay as they are. A meta.yaml that is
+ * gone is written anew. */
 static enum status touch_model(const struct registry *registry, const char *name, struct error *err)
 {
     static const char key[] = "last_updated_timestamp: ";
     struct buffer text = {0}, changed = {0};
-    char *directory = store_path(registry, "models/%s", name),
-         *path = store_path(registry, "models/%s/meta.yaml", name);
+    char *path = store_path(registry, "models/%s/meta.yaml", name);
     enum status status = store_read(path, &text, err);
     char *line = status == STATUS_OK ? strstr(text.data, key) : NULL;
     if (line && (line == text.data || line[-1] == '\n')) {
@@ -304,33 +307,28 @@ static enum status touch_model(const struct registry *registry, const char *name
         yaml_add_int(&changed, 0, "last_updated_timestamp", store_now_ms());
         line += strcspn(line, "\n");
         buffer_add_text(&changed, *line ? line + 1 : line);
-        status = store_write(directory, "meta.yaml", buffer_span(&changed), err);
+    } else if (status == STATUS_NOT_FOUND) {
+        model_meta(&changed, name);
+        status = STATUS_OK;
     }
+    if (status == STATUS_OK && changed.bytes)
+        status = store_replace(registry, path, buffer_span(&changed), err);
     free(path);
-    free(directory);
     buffer_free(&text);
     buffer_free(&changed);
     return status;
 }
 
-/* Builds version `number` and renames it to its place; STATUS_CONFLICT if somebody who takes no locks was faster. */
-static enum status write_version(struct registry *registry, const char *name, const char *number, const char *run_id,
-                                 const char *source, const struct run_pair *tags, size_t tag_count, struct error *err)
+/* STATUS_CONFLICT if somebody who takes no locks was faster. */
+static enum status write_version(const struct registry *registry, const char *name, const char *number,
+                                 const char *run_id, const char *source, const struct run_pair *tags, size_t tag_count,
+                                 struct error *err)
 {
-    char *built = store_new_path(registry), *place = store_path(registry, "models/%s/version-%s", name, number);
+    char *place = store_path(registry, "models/%s/version-%s", name, number);
     struct buffer meta = {0};
     version_meta(&meta, name, number, run_id, source);
-    enum status status = file_make_directories(built, err);
-    if (status == STATUS_OK)
-        status = store_write_pairs(built, "tags", tags, tag_count, err);
-    if (status == STATUS_OK)
-        status = store_write(built, "meta.yaml", buffer_span(&meta), err);
-    if (status == STATUS_OK)
-        status = store_place(built, place, err);
-    if (status != STATUS_OK)
-        store_discard(built);
+    enum status status = store_make(registry, place, buffer_span(&meta), tags, tag_count, err);
     buffer_free(&meta);
-    free(built);
     free(place);
     return status;
 }
@@ -347,10 +345,12 @@ static char *next_version(const struct registry *registry, const char *name)
 }
 
 /* Under the model's lock. Python's MLflow takes no lock: where it was faster, the next number is tried. */
-static enum status add_version(struct registry *registry, const char *name, const char *run_id, const char *source,
-                               const struct run_pair *tags, size_t tag_count, char **number, struct error *err)
+static enum status add_version(const struct registry *registry, const char *name, const char *run_id,
+                               const char *source, const struct run_pair *tags, size_t tag_count, char **number,
+                               struct error *err)
 {
-    enum status status = model_exists(registry, name) ? STATUS_OK : write_model(registry, name, err);
+    enum status status =
+        model_exists(registry, name) ? touch_model(registry, name, err) : write_model(registry, name, err);
     if (status != STATUS_OK && status != STATUS_CONFLICT)
         return status;
     for (int attempt = 0; attempt < 10; attempt++) {
@@ -360,7 +360,7 @@ static enum status add_version(struct registry *registry, const char *name, cons
         if (status != STATUS_CONFLICT)
             break;
     }
-    return status == STATUS_OK ? touch_model(registry, name, err) : status;
+    return status;
 }
 
 enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
@@ -394,32 +394,26 @@ enum status registry_create_version(struct registry *registry, const char *name,
     return status;
 }
 
-static enum status write_alias(struct registry *registry, const char *name, const char *alias, const char *version,
-                               struct error *err)
+static enum status write_alias(const struct registry *registry, const char *name, const char *alias,
+                               const char *version, struct error *err)
 {
-    char *folder = store_path(registry, "models/%s/aliases", name), *built = store_new_path(registry);
+    char *folder = store_path(registry, "models/%s/aliases", name);
     char *place = store_path(registry, "models/%s/aliases/%s", name, alias);
-    enum status status = file_make_directories(folder, err);
+    enum status status = touch_model(registry, name, err);
     if (status == STATUS_OK)
-        status = file_write_atomic(built, span_of(version), err);
+        status = file_make_directories(folder, err);
     if (status == STATUS_OK)
-        status = store_place(built, place, err);
-    if (status != STATUS_OK)
-        store_discard(built);
+        status = store_replace(registry, place, span_of(version), err);
     free(place);
-    free(built);
     free(folder);
     return status;
 }
 
-enum status registry_set_alias(struct registry *registry, const char *name, const char *alias, const char *version,
-                               struct error *err)
+/* What an alias may point at: a version that is there, with its file. */
+static enum status check_target(struct registry *registry, const char *name, const char *version, struct error *err)
 {
-    int lock;
     struct version_details details;
-    enum status status = store_check_alias(alias, err);
-    if (status == STATUS_OK)
-        status = registry_describe(registry, name, version, &details, err);
+    enum status status = registry_describe(registry, name, version, &details, err);
     if (status != STATUS_OK)
         return status;
     if (!details.version.path)
@@ -427,15 +421,51 @@ enum status registry_set_alias(struct registry *registry, const char *name, cons
                            "model \"%s\" version %s has no model file: an alias must not point at it; restore %.200s",
                            name, version, details.source ? details.source : "its source");
     version_details_clear(&details);
+    return status;
+}
+
+/* Under the model's lock, so that of several who find no alias only one sets it. */
+static enum status point_alias(struct registry *registry, const char *name, const char *alias, const char *version,
+                               bool move, char **holder, struct error *err)
+{
+    int lock;
+    enum status status = store_check_alias(alias, err);
+    if (status == STATUS_OK)
+        status = check_target(registry, name, version, err);
     if (status == STATUS_OK)
         status = store_prepare(registry, err);
     if (status == STATUS_OK)
         status = model_lock(registry, name, &lock, err);
     if (status != STATUS_OK)
         return status;
-    status = touch_model(registry, name, err);
-    if (status == STATUS_OK)
+    status = move ? STATUS_NOT_FOUND : alias_read(registry, name, alias, holder, err);
+    if (status == STATUS_NOT_FOUND) {
         status = write_alias(registry, name, alias, version, err);
+        *holder = status == STATUS_OK ? mem_text(version) : NULL;
+    }
     store_unlock(lock);
     return status;
+}
+
+enum status registry_set_alias(struct registry *registry, const char *name, const char *alias, const char *version,
+                               struct error *err)
+{
+    char *holder = NULL;
+    enum status status = point_alias(registry, name, alias, version, true, &holder, err);
+    free(holder);
+    return status;
+}
+
+enum status registry_offer_alias(struct registry *registry, const char *name, const char *alias, const char *version,
+                                 char **holder, struct error *err)
+{
+    return point_alias(registry, name, alias, version, false, holder, err);
+}
+
+enum status registry_check_names(const char *experiment, const char *name, const char *alias, struct error *err)
+{
+    enum status status = store_check_name("experiment name", experiment, err);
+    if (status == STATUS_OK)
+        status = store_check_name("model name", name, err);
+    return status == STATUS_OK ? store_check_alias(alias, err) : status;
 }

@@ -2,6 +2,7 @@
  * so that whatever it is stopped at, the alias names a whole version or none. */
 #include "trainer/register.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ static void pairs_add(struct pairs *pairs, const char *key, const char *format, 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    text_flatten(text); /* a file's or user's name may be any bytes; MLflow takes UTF-8 */
+    assert(pairs->count < PAIR_MOST);
     pairs->items[pairs->count++] = (struct run_pair){key, arena_text(&pairs->texts, text, strlen(text))};
 }
 
@@ -118,17 +121,15 @@ static enum status log_run(struct registry *registry, const struct training *tra
 static enum status settle_alias(struct registry *registry, const struct destination *destination,
                                 struct registered *out, struct error *err)
 {
-    enum status status = registry_alias(registry, destination->name, destination->alias, &out->alias_holder, err);
-    if (status == STATUS_OK && !destination->promote)
-        return STATUS_OK;
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return status;
-    status = registry_set_alias(registry, destination->name, destination->alias, out->version, err);
-    if (status == STATUS_OK) {
-        free(out->alias_holder);
-        out->alias_holder = mem_text(out->version);
-    }
-    return status;
+    const char *name = destination->name, *alias = destination->alias, *version = out->version;
+    enum status status = destination->promote
+                             ? registry_set_alias(registry, name, alias, version, err)
+                             : registry_offer_alias(registry, name, alias, version, &out->alias_holder, err);
+    if (status != STATUS_OK)
+        return error_prefix(err, "version %s is registered, but alias %s was not set", version, alias);
+    if (destination->promote)
+        out->alias_holder = mem_text(version);
+    return STATUS_OK;
 }
 
 enum status register_training(struct registry *registry, const struct training *training,

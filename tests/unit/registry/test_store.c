@@ -223,6 +223,64 @@ static void test_leftovers_are_not_seen(void **state)
     registry_close(registry);
 }
 
+static size_t count_leftovers(void)
+{
+    struct text_list left;
+    char path[256];
+    snprintf(path, sizeof path, "%s/.new.trash", uri);
+    store_entries(path, &left);
+    size_t count = left.count;
+    text_list_clear(&left);
+    return count;
+}
+
+/* Cleared by the next writer, but only if nobody is building there. */
+static void test_leftovers_are_cleared(void **state)
+{
+    (void)state;
+    struct registry *first = opened(), *second = opened();
+    char path[256];
+    add_version(first, "bytes", "1");
+    snprintf(path, sizeof path, "%s/.new.trash/%032d/tags", uri, 0);
+    assert_int_equal(file_make_directories(path, &err), STATUS_OK);
+    add_version(second, "bytes", "2");
+    assert_int_equal(count_leftovers(), 1); /* the first one still writes: it could be its own */
+    registry_close(first);
+    registry_close(second);
+    first = opened();
+    add_version(first, "bytes", "3");
+    assert_int_equal(count_leftovers(), 0);
+    registry_close(first);
+}
+
+/* Killed between its first directories and the default experiment, a store is finished by the next writer. */
+static void test_a_store_half_made_is_finished(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/models", uri);
+    assert_int_equal(file_make_directories(path, &err), STATUS_OK);
+    struct registry *registry = opened();
+    add_version(registry, "bytes", "1");
+    registry_close(registry);
+    snprintf(path, sizeof path, "%s/0/meta.yaml", uri);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+/* A model whose own meta.yaml is gone takes further versions, and has a meta.yaml again. */
+static void test_a_model_without_its_meta(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    char path[256];
+    add_version(registry, "bytes", "1");
+    snprintf(path, sizeof path, "%s/models/attrition/meta.yaml", uri);
+    assert_int_equal(unlink(path), 0);
+    add_version(registry, "bytes", "2");
+    assert_int_equal(access(path, F_OK), 0);
+    registry_close(registry);
+}
+
 static void test_deleted_versions_are_gone(void **state)
 {
     (void)state;
@@ -262,6 +320,68 @@ static void test_an_alias_that_is_being_written(void **state)
     assert_int_equal(file_write_atomic(path, SPAN_LITERAL("1\n"), &err), STATUS_OK);
     assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_OK);
     model_version_clear(&version);
+    registry_close(registry);
+}
+
+/* What stands in an alias's place and is no version is neither followed nor taken for "no such alias". */
+static void test_damaged_aliases_are_said(void **state)
+{
+    (void)state;
+    static char many[STORE_TEXT_MAX + 1];
+    struct registry *registry = opened();
+    struct model_version version;
+    char path[256], *holder;
+    memset(many, '1', sizeof many);
+    const struct span damages[] = {SPAN_LITERAL("x"), SPAN_LITERAL("-1"), SPAN_LITERAL("../2"), {many, sizeof many}};
+    add_version(registry, "bytes", "1");
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "1", &err), STATUS_OK);
+    snprintf(path, sizeof path, "%s/models/attrition/aliases/production", uri);
+    for (size_t d = 0; d < sizeof damages / sizeof *damages; d++) {
+        assert_int_equal(file_write_atomic(path, damages[d], &err), STATUS_OK);
+        assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err),
+                         STATUS_UNAVAILABLE);
+        assert_non_null(strstr(err.text, "registry promote"));
+        assert_int_equal(registry_offer_alias(registry, "attrition", "production", "1", &holder, &err),
+                         STATUS_UNAVAILABLE);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(file_make_directories(path, &err), STATUS_OK);
+    assert_int_equal(registry_resolve(registry, "models:/attrition@production", &version, &err), STATUS_IO);
+    registry_close(registry);
+}
+
+/* A version's meta.yaml that cannot be read is not a version that does not exist. */
+static void test_unreadable_versions_are_said(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct version_details details;
+    struct text_list versions;
+    char path[256];
+    add_version(registry, "bytes", "1");
+    snprintf(path, sizeof path, "%s/models/attrition/version-1/meta.yaml", uri);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(file_make_directories(path, &err), STATUS_OK);
+    assert_int_equal(registry_describe(registry, "attrition", "1", &details, &err), STATUS_IO);
+    assert_int_equal(registry_versions(registry, "attrition", &versions, &err), STATUS_OK);
+    assert_int_equal(versions.count, 1);
+    text_list_clear(&versions);
+    registry_close(registry);
+}
+
+/* A pipe in the model file's place would be waited for without end. */
+static void test_a_model_file_is_a_file(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    add_version(registry, "bytes", "1");
+    assert_int_equal(registry_resolve(registry, "models:/attrition/1", &version, &err), STATUS_OK);
+    assert_int_equal(unlink(version.path), 0);
+    assert_int_equal(mkfifo(version.path, 0600), 0);
+    model_version_clear(&version);
+    assert_int_equal(registry_resolve(registry, "models:/attrition/1", &version, &err), STATUS_NOT_FOUND);
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "1", &err), STATUS_NOT_FOUND);
     registry_close(registry);
 }
 
@@ -307,6 +427,42 @@ static void contend(const char *mine)
     _exit(0);
 }
 
+/* Of several who find no alias one sets it, and all are told who. */
+static void test_an_alias_is_given_once(void **state)
+{
+    (void)state;
+    enum { RIVALS = 6 };
+    pid_t children[RIVALS];
+    char number[16];
+    struct registry *registry = opened();
+    for (int r = 1; r <= RIVALS; r++) {
+        snprintf(number, sizeof number, "%d", r);
+        add_version(registry, "bytes", number);
+    }
+    for (int r = 0; r < RIVALS; r++) {
+        children[r] = fork();
+        assert_true(children[r] >= 0);
+        if (children[r] > 0)
+            continue;
+        char *holder;
+        struct registry *mine = opened();
+        snprintf(number, sizeof number, "%d", r + 1);
+        enum status status = registry_offer_alias(mine, "attrition", "production", number, &holder, &err);
+        _exit(status == STATUS_OK ? atoi(holder) : 100);
+    }
+    char *holder;
+    int result;
+    for (int r = 0; r < RIVALS; r++) {
+        assert_int_equal(waitpid(children[r], &result, 0), children[r]);
+        children[r] = WEXITSTATUS(result);
+    }
+    assert_int_equal(registry_alias(registry, "attrition", "production", &holder, &err), STATUS_OK);
+    for (int r = 0; r < RIVALS; r++)
+        assert_int_equal(children[r], atoi(holder));
+    free(holder);
+    registry_close(registry);
+}
+
 static void test_writers_at_once(void **state)
 {
     (void)state;
@@ -343,9 +499,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_servers_are_refused_with_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_moved_store_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leftovers_are_not_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_leftovers_are_cleared, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_store_half_made_is_finished, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_without_its_meta, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted_versions_are_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_alias_that_is_being_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_aliases_are_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_versions_are_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_model_file_is_a_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_versions_without_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_alias_is_given_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writers_at_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
