@@ -1,10 +1,13 @@
 /* trainer train: reads the table, validates, fits, exports, and registers or writes the file. Called by main on its
  * only thread. Nothing is registered that did not converge, or that does not load back and reproduce its golden rows.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -142,23 +145,37 @@ static enum status train_table(const struct options *options, const struct recip
     return status;
 }
 
-/* What would fail at the end should fail at the start: a store that cannot be used, names that are none. */
+/* The file, or the directory it will be made in, may be written. */
+static enum status check_file(const char *path, struct error *err)
+{
+    struct stat found;
+    bool exists = stat(path, &found) == 0;
+    if (exists && S_ISDIR(found.st_mode))
+        return error_set(err, STATUS_INVALID, "--out %.300s: it is a directory: name a file in it", path);
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? mem_text_n(path, (size_t)(slash - path) + 1) : mem_text("./");
+    int failed = access(exists && !S_ISREG(found.st_mode) ? path : folder, W_OK) == 0 ? 0 : errno;
+    free(folder);
+    return failed ? file_error(err, failed, "write --out", path) : STATUS_OK;
+}
+
+/* What would fail at the end should fail at the start: a file that cannot be written, names that are none, an alias
+ * that is damaged. */
 static enum status check_destination(const struct options *options, struct error *err)
 {
     struct registry *registry;
     char *version = NULL;
     const char *path = options_text(options, OPTION_OUTPUT);
-    struct stat found;
-    if (path && stat(path, &found) == 0 && !S_ISREG(found.st_mode))
-        return error_set(err, STATUS_INVALID, "--out %.300s: it exists and is no regular file: choose another name",
-                         path);
+    const char *name = options_text(options, OPTION_MODEL_NAME), *alias = options_text(options, OPTION_ALIAS);
     if (path)
-        return STATUS_OK;
-    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+        return check_file(path, err);
+    enum status status = registry_check_names(options_text(options, OPTION_EXPERIMENT), name, alias, err);
+    if (status == STATUS_OK)
+        status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
     if (status != STATUS_OK)
         return status;
-    status = registry_alias(registry, options_text(options, OPTION_MODEL_NAME), options_text(options, OPTION_ALIAS),
-                            &version, err);
+    if (!options_flag(options, OPTION_PROMOTE))
+        status = registry_alias(registry, name, alias, &version, err);
     free(version);
     registry_close(registry);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;

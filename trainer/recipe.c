@@ -25,8 +25,8 @@ static bool read_number(const char *text, double *out)
 static enum status read_penalty(const char *value, struct recipe *out, struct error *err)
 {
     double number;
-    if (!read_number(value, &number) || !(number > 0))
-        return error_set(err, STATUS_INVALID, "--param C: give a number above 0, such as C=1");
+    if (!read_number(value, &number) || !(number > 0) || isinf(1 / number))
+        return error_set(err, STATUS_INVALID, "--param C: give a number above 0 (and above 1e-308), such as C=1");
     if (!out->penalised && !isinf(number))
         return error_set(err, STATUS_INVALID,
                          "--param C: logistic-regression has no penalty; choose --model logistic-regression-l2");

@@ -14,11 +14,11 @@
 #include "base/memory.h"
 #include "events/validate.h"
 
-enum { SHOWN_FAULTS = 20, ROW_FAULTS = 64 };
+enum { SHOWN_FAULTS = 20, ROW_FAULTS = 64, NAMES_SHOWN_BYTES = 200 };
 static const size_t max_file_bytes = (size_t)4 << 30;
 
 /* What a column of the file is. */
-enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2 };
+enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2, FIELD_UNKNOWN = -3 };
 
 struct reader {
     const char *path;
@@ -40,17 +40,14 @@ static bool is_ignored(const struct schema *schema, struct span name)
     return false;
 }
 
-static int32_t field_of(const struct schema *schema, struct span name, const char *path)
+static int32_t field_of(const struct schema *schema, struct span name)
 {
     int32_t column = schema_column(schema, name);
     if (column >= 0)
         return column;
     if (span_equal(name, span_of(schema->target_name)))
         return FIELD_TARGET;
-    if (!is_ignored(schema, name))
-        log_warn("trainer", "%s: column \"%.*s\" is not in the schema: passed over", path,
-                 (int)(name.bytes < 60 ? name.bytes : 60), name.data);
-    return FIELD_PASSED_OVER;
+    return is_ignored(schema, name) ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
 }
 
 static size_t field_uses(const struct reader *reader, int32_t what)
@@ -87,6 +84,21 @@ static enum status header_check(const struct reader *reader, struct error *err)
     return status;
 }
 
+/* A notice of the columns that are neither in the schema nor ignored there. */
+static void name_unknown(const struct reader *reader, const struct csv_record *header)
+{
+    struct buffer names = {0};
+    size_t count = field_uses(reader, FIELD_UNKNOWN);
+    for (size_t f = 0; f < reader->field_count && names.bytes < NAMES_SHOWN_BYTES; f++)
+        if (reader->fields[f] == FIELD_UNKNOWN)
+            buffer_printf(&names, "%s\"%.*s\"", names.bytes ? ", " : "",
+                          (int)(header->fields[f].bytes < 60 ? header->fields[f].bytes : 60), header->fields[f].data);
+    if (count)
+        log_warn("trainer", "%s: %zu column%s not in the schema, passed over: %s", reader->path, count,
+                 count == 1 ? " is" : "s are", names.data);
+    buffer_free(&names);
+}
+
 static enum status header_read(struct reader *reader, struct csv *csv, struct error *err)
 {
     struct csv_record record;
@@ -100,8 +112,11 @@ static enum status header_read(struct reader *reader, struct csv *csv, struct er
     reader->fields = mem_zeroed(record.field_count + 1, sizeof *reader->fields);
     reader->field_count = record.field_count;
     for (size_t f = 0; f < record.field_count; f++)
-        reader->fields[f] = field_of(reader->schema, record.fields[f], reader->path);
-    return header_check(reader, err);
+        reader->fields[f] = field_of(reader->schema, record.fields[f]);
+    status = header_check(reader, err);
+    if (status == STATUS_OK)
+        name_unknown(reader, &record);
+    return status;
 }
 
 static void fault_report(struct reader *reader, size_t line, const char *column, const char *text)
@@ -213,8 +228,8 @@ static enum status rows_read(struct reader *reader, struct csv *csv, int64_t mos
     for (bool more = true; more;) {
         enum status status = csv_next(csv, &record, &more, err);
         if (status == STATUS_INVALID || status == STATUS_LIMIT) {
-            log_error("trainer", "%s", err->text);
-            reader->faults++;
+            if (reader->faults++ < SHOWN_FAULTS)
+                log_error("trainer", "%s", err->text);
             reader->table->left_out++;
             more = true;
             continue;
@@ -239,6 +254,9 @@ static bool column_has_values(const struct table *table, size_t column)
 static enum status table_check(const struct table *table, const char *path, struct error *err)
 {
     const struct schema *schema = table->schema;
+    if (table->row_count == 0 && table->left_out)
+        return error_set(err, STATUS_INVALID, "%s: none of the %zu rows is without a fault: nothing to train on", path,
+                         table->left_out);
     if (table->row_count == 0)
         return error_set(err, STATUS_INVALID, "%s: there are no rows below the header: nothing to train on", path);
     size_t negatives = table->row_count - table->positive_count;
@@ -267,7 +285,10 @@ static FILE *memory_file(struct span bytes)
         }
         done += written > 0 ? (size_t)written : 0;
     }
-    return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "r") : NULL;
+    FILE *file = fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "r") : NULL;
+    if (!file && fd >= 0)
+        close(fd);
+    return file;
 }
 
 static enum status reader_run(struct reader *reader, struct span bytes, int64_t most_left_out, struct error *err)

@@ -161,6 +161,47 @@ static void test_bad_tables_are_refused_whole(void **state)
     assert_int_equal(table_read("/tmp", schema, 0, &table, &err), STATUS_IO);
 }
 
+/* How many lines reading writes to standard error. */
+static size_t count_log_lines(const char *text, int64_t most_left_out, const char *why)
+{
+    struct table table;
+    char log[96];
+    struct buffer lines = {0};
+    size_t count = 0;
+    snprintf(log, sizeof log, "%s/log", folder);
+    assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
+    int before = dup(STDERR_FILENO);
+    assert_non_null(freopen(log, "w", stderr));
+    enum status status = table_read(path, schema, most_left_out, &table, &err);
+    fflush(stderr);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    assert_int_equal(status, STATUS_INVALID);
+    assert_non_null(strstr(err.text, why));
+    assert_int_equal(file_read(log, 1 << 20, &lines, &err), STATUS_OK);
+    for (size_t b = 0; b < lines.bytes; b++)
+        count += lines.data[b] == '\n';
+    unlink(log);
+    buffer_free(&lines);
+    return count;
+}
+
+/* A file that is wrong from end to end is not told line by line. */
+static void test_many_faults_stay_few_lines(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    buffer_add_text(&text, "left,role,age,level");
+    for (int column = 0; column < 500; column++)
+        buffer_printf(&text, ",extra %d", column);
+    for (int row = 0; row < 500; row++)
+        buffer_add_text(&text, "\nNo,\"a\"x,1,1");
+    buffer_add_u8(&text, '\0');
+    assert_true(count_log_lines(text.data, 0, "500 faults in 500 rows") <= 22);
+    assert_true(count_log_lines(text.data, -1, "none of the 500 rows") <= 23);
+    buffer_free(&text);
+}
+
 static struct table read_rows(const char *rows)
 {
     struct table table;
@@ -249,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_a_table_as_published),
         cmocka_unit_test(test_bad_tables_are_refused_whole),
         cmocka_unit_test(test_faulty_rows_are_left_out_when_asked),
+        cmocka_unit_test(test_many_faults_stay_few_lines),
         cmocka_unit_test(test_preprocessing_as_scikit_learn),
         cmocka_unit_test(test_folds_are_stratified_and_repeatable),
         cmocka_unit_test(test_validation_needs_two_of_each),
