@@ -201,8 +201,25 @@ metrics() { curl -fs --max-time 5 "http://$HTTP_LISTEN/metrics"; }
 total_of() { # NAME…: the sum of these counters in the text on standard input
     awk -v names=" $* " '{ name = $1; sub(/\{.*/, "", name) } index(names, " " name " ") { sum += $2 } END { printf "%d\n", sum }'
 }
-ends_now() { total_of attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total <<<"$1"; }
-stored_now() { total_of attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total <<<"$1"; }
+ends=(attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total)
+rows_stored=(attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total)
+risen() { # METRICS NAME…: by how much these counters rose since the sending began
+    local text=$1
+    shift
+    echo $(($(total_of "$@" <<<"$text") - $(total_of "$@" <<<"$before")))
+}
+rows_since() { psql -XqtAc "select count(*) from attrition.predictions where scored_at >= '$since'" "$DATABASE_URL"; }
+
+# A Kafka that was given may hold earlier events and predictions: they are no part of this run, so they are let through first.
+settle() {
+    local last='' now='' quiet=0 until=$((SECONDS + 60))
+    while [ "$quiet" -lt 10 ] && [ "$SECONDS" -lt "$until" ]; do
+        now=$(metrics | total_of "${ends[@]}" "${rows_stored[@]}")
+        if [ "$now" = "$last" ]; then quiet=$((quiet + 1)); else quiet=0; fi
+        last=$now
+        sleep 0.1
+    done
+}
 
 report_number() { sed -n "s/.*\b$1 \([0-9]*\).*/\1/p" "$work/sent.log" | tail -n 1; }
 
@@ -214,7 +231,7 @@ send() { # sets read, sent, rejected, rejects, started, since
     say
     say "Sending ${DATA:-$synthetic_employees synthetic employees}"
     started=$EPOCHREALTIME
-    since=$(psql -Xqtc 'select now()' "$DATABASE_URL")
+    since=$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)
     "$bin/producer" backfill "$file" --rejects-file "$rejects" >"$work/sent.log" || die "the backfill failed (see above)"
     cat "$work/sent.log"
     read=$(report_number read)
@@ -225,12 +242,16 @@ send() { # sets read, sent, rejected, rejects, started, since
 }
 
 await_ends() { # until every event sent has an end and a row, or nothing moves for too long
-    local text handled stored seen=-1 moved=$SECONDS
+    local text handled=0 stored=0 seen=-1 moved=$SECONDS
     while :; do
-        text=$(metrics) || { is_alive "$scorer" || die "the scorer ended before every event was handled"; text=; }
-        handled=$(($(ends_now "$text") - handled_before))
-        stored=$(($(stored_now "$text") - stored_before))
-        if [ "$handled" -ge "$sent" ] && [ "$stored" -ge "$sent" ]; then return 0; fi
+        if text=$(metrics); then
+            handled=$(risen "$text" "${ends[@]}")
+            stored=$(risen "$text" "${rows_stored[@]}")
+            if [ "$handled" -ge "$sent" ] && [ "$stored" -ge "$sent" ] &&
+                [ "$(rows_since)" -ge "$(risen "$text" attrition_events_scored_total)" ]; then return 0; fi
+        elif ! is_alive "$scorer"; then
+            die "the scorer ended before every event was handled"
+        fi
         if [ $((handled + stored)) -ne "$seen" ]; then
             seen=$((handled + stored))
             moved=$SECONDS
@@ -247,13 +268,14 @@ summary() {
     local ended=$EPOCHREALTIME text unaccounted seconds
     text=$(metrics)
     local scored dead erased outcome rows_made
-    scored=$(total_of attrition_events_scored_total <<<"$text")
-    dead=$(total_of attrition_events_dead_lettered_total <<<"$text")
-    erased=$(total_of attrition_events_erased_total <<<"$text")
-    outcome=$(total_of attrition_events_outcome_total <<<"$text")
-    rows_made=$(psql -Xqtc "select count(*) from attrition.predictions where scored_at >= '$since'" "$DATABASE_URL" | tr -d ' ')
-    unaccounted=$((sent + handled_before - scored - dead - erased - outcome))
-    [ "$unaccounted" -ge 0 ] || unaccounted=0
+    scored=$(risen "$text" attrition_events_scored_total)
+    dead=$(risen "$text" attrition_events_dead_lettered_total)
+    erased=$(risen "$text" attrition_events_erased_total)
+    outcome=$(risen "$text" attrition_events_outcome_total)
+    rows_made=$(rows_since)
+    unaccounted=$((sent - scored - dead - erased - outcome))
+    [ "$rows_made" -ge "$scored" ] || unaccounted=$((unaccounted + scored - rows_made))
+    [ "$unaccounted" -ge 0 ] || unaccounted=0 # others send to a Kafka that was given, too
     seconds=$(awk -v a="$started" -v b="$ended" 'BEGIN { printf "%.2f", b - a }')
     say
     say "Summary"
@@ -288,9 +310,8 @@ rows=$(grep -c '' "${data:-$work/employees.csv}") # lines: at most that many eve
 start_postgres
 start_broker
 start_scorer
+[ -n "$broker" ] || settle
 before=$(metrics)
-handled_before=$(ends_now "$before")
-stored_before=$(stored_now "$before")
 send
 complete=1
 await_ends || complete=

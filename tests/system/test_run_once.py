@@ -102,6 +102,12 @@ with Lab() as lab:
 
     (lab.dir / "empty.csv").touch()
     (lab.dir / "words.txt").write_text("hello\nworld\n")
+    kafka = lab.kafka()
+    for what in ("a Kafka that was given", "… again, its topics full of the first run"):
+        status, out = make_run(lab, KAFKA_BOOTSTRAP_SERVERS=kafka)
+        check_run(lab, what, status, out, 5000)
+        lab.one_line(f"{what}: delivery", out, re.escape(kafka), "exactly-once")
+
     for what, data, pattern in (
             ("a file that does not exist", lab.dir / "none.csv", "no such file"),
             ("a directory", lab.dir, "not a file"),
