@@ -25,6 +25,10 @@ FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Wwrite-strings
 WERROR  ?= -Werror
+# One short line per file; V=1 shows the commands.
+V       ?=
+Q       := $(if $(V),,@)
+NOTE     = @$(if $(V),:,printf '  %-8s %s\n')
 # -ffp-contract=off: a past score is reproduced bit for bit, whatever the compiler fuses elsewhere.
 CFLAGS  ?= -g
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -ffp-contract=off $(WARN) $(WERROR) $(FLAGS_$(FLAVOUR)) $(CFLAGS) -I. -I$(GEN) -MMD -MP
@@ -57,35 +61,41 @@ build: $(addprefix $(BIN)/,$(PROGRAMS) embedded-broker) ## compile everything in
 
 $(GEN)/onnx/onnx.pb-c.c: /usr/include/onnx/onnx.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=/usr/include --c_out=$(GEN) onnx/onnx.proto
+	$(NOTE) protoc $@
+	$(Q)protoc-c --proto_path=/usr/include --c_out=$(GEN) onnx/onnx.proto
 $(GEN)/onnx/onnx.pb-c.h: $(GEN)/onnx/onnx.pb-c.c ;
 $(OUT)/gen/onnx.pb-c.o: $(GEN)/onnx/onnx.pb-c.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
+	$(NOTE) cc $@
+	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
 $(call room_obj,pipeline): | $(GEN)/onnx/onnx.pb-c.h
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PG_INCLUDE) -c -o $@ $<
+	$(NOTE) cc $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(PG_INCLUDE) -c -o $@ $<
 
 define room_rule
 $(call LIB,$(1)): $(call room_obj,$(1)) $(if $(filter pipeline,$(1)),$(OUT)/gen/onnx.pb-c.o)
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$(NOTE) ar $$@
+	$(Q)ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 
 define program_rule
 $(BIN)/$(1): $(OUT)/$(1)/main.o $(call libs_of,$(1))
 	@mkdir -p $$(@D)
-	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIBS)
+	$(NOTE) link $$@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 $(BIN)/embedded-broker: $(OUT)/deploy/embedded_broker.o $(call libs_of,base)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(NOTE) link $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # tests/unit/ROOM/test_NAME.c and tests/component/ROOM/test_NAME.c: one cmocka program each, linked with what the room may see.
 UNIT_SRC      := $(wildcard tests/unit/*/test_*.c)
@@ -93,7 +103,8 @@ COMPONENT_SRC := $(wildcard tests/component/*/test_*.c)
 test_bin       = $(patsubst %.c,$(OUT)/%,$(1))
 define test_rule
 $(OUT)/$(basename $(1)): $(OUT)/$(basename $(1)).o $(call libs_of,$(notdir $(patsubst %/,%,$(dir $(1)))))
-	$(CC) $(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(LIBS)
+	$(NOTE) link $$@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(LIBS)
 endef
 $(foreach t,$(UNIT_SRC) $(COMPONENT_SRC),$(eval $(call test_rule,$(t))))
 
@@ -104,7 +115,7 @@ clean: ## remove everything built
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-15s %s\n", $$1, $$2}'
 
 .PHONY: build unit clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
