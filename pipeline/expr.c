@@ -186,6 +186,15 @@ uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr
     return expr_push(pool, &expr);
 }
 
+uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class)
+{
+    struct expr expr = expr_leaf(EXPR_TREES, DTYPE_FLOAT);
+    expr.trees = trees;
+    expr.b = class;
+    expr.column = EXPR_MANY_COLUMNS;
+    return expr_push(pool, &expr);
+}
+
 static bool text_same(struct span a, struct span b)
 {
     return a.data != EXPR_UNKNOWN && b.data != EXPR_UNKNOWN && span_equal(a, b);
@@ -284,6 +293,8 @@ static struct scalar expr_value(const struct expr_pool *pool, struct expr_memo *
         return cell_value(pool, expr, cells);
     case EXPR_LINEAR:
         return (struct scalar){.number = linear_value(pool, memo, expr, cells)};
+    case EXPR_TREES:
+        return (struct scalar){.number = NAN};
     default:
         a = operand_value(pool, memo, expr->a, cells);
     }

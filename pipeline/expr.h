@@ -31,7 +31,10 @@ enum expr_op {
     EXPR_INDICATE, /* 1 where a is the key (`text` or `number`), else 0 */
     EXPR_SIGMOID,
     EXPR_LINEAR, /* terms */
+    EXPR_TREES,  /* probability of class `b` by `trees`: an end of the graph, never evaluated here */
 };
+
+struct ensemble;
 
 /* LabelEncoder's table. */
 struct expr_map {
@@ -69,6 +72,7 @@ struct expr {
     union {
         const struct expr_map *map;
         const struct expr_terms *terms;
+        const struct ensemble *trees;
     };
 };
 
@@ -108,6 +112,7 @@ uint32_t expr_where(struct expr_pool *pool, uint32_t condition, uint32_t then, u
 uint32_t expr_encode(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map);
 uint32_t expr_indicate(struct expr_pool *pool, uint32_t a, struct span text, double number);
 uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr_terms *terms, double bias);
+uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class);
 
 /* A text that no key equals: what an unknown category is, whatever it reads. Cells carry it with CELL_OTHER. */
 extern const char EXPR_UNKNOWN[1];

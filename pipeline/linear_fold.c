@@ -3,6 +3,7 @@
  *
  * A nominal column's term is a function of a text, so it is evaluated for every text that schema or model knows, for
  * the missing one and for one that nobody knows: exact by construction, whatever operators made it. */
+#include "pipeline/fold_shapes.h"
 #include "pipeline/linear_program.h"
 
 #include <math.h>
@@ -21,9 +22,7 @@ struct fold {
     struct linear *linear;
     struct expr_memo memo;
     struct cell *cells; /* one row, all missing but the column at work */
-    bool *seen;         /* expressions already searched for keys */
-    struct known_text *known;
-    size_t known_count, known_capacity;
+    struct text_keys keys;
     struct error *err;
 };
 
@@ -89,35 +88,6 @@ static double parts_value(struct fold *fold, const struct expr_terms *parts)
     return sum;
 }
 
-/* Under "x is not missing": what a choice on isnan(x) comes down to. */
-static const struct expr *expr_present(const struct expr_pool *pool, const struct expr *expr)
-{
-    while (expr->op == EXPR_WHERE) {
-        const struct expr *condition = expr_at(pool, expr->a);
-        if (condition->op != EXPR_IS_NAN || expr_at(pool, condition->a)->op != EXPR_INPUT)
-            break;
-        expr = expr_at(pool, expr->c);
-    }
-    return expr;
-}
-
-/* (x − offset) × or / factor, in one type throughout; false for anything else. */
-static bool formula_match(const struct expr_pool *pool, const struct expr *expr, struct formula_term *out)
-{
-    *out = (struct formula_term){.dtype = (enum dtype)expr->dtype, .factor = 1};
-    expr = expr_present(pool, expr);
-    if ((expr->op == EXPR_DIV || expr->op == EXPR_MUL) && expr_at(pool, expr->b)->op == EXPR_NUMBER) {
-        out->multiply = expr->op == EXPR_MUL;
-        out->factor = expr_at(pool, expr->b)->number;
-        expr = expr_present(pool, expr_at(pool, expr->a));
-    }
-    if (expr->op == EXPR_SUB && expr_at(pool, expr->b)->op == EXPR_NUMBER) {
-        out->offset = expr_at(pool, expr->b)->number;
-        expr = expr_present(pool, expr_at(pool, expr->a));
-    }
-    return expr->op == EXPR_INPUT && expr->dtype == out->dtype;
-}
-
 static enum status fold_mixed(struct fold *fold, const struct column_parts *column)
 {
     uint32_t cost = 0;
@@ -144,11 +114,14 @@ static void number_add(struct number_terms *numbers, const struct formula_term *
 static enum status fold_number(struct fold *fold, const struct column_parts *column)
 {
     struct linear *linear = fold->linear;
-    struct formula_term formula;
-    if (column->parts.count != 1 ||
-        !formula_match(fold->pool, expr_at(fold->pool, column->parts.terms[0].expr), &formula))
+    struct formula shape;
+    if (column->parts.count != 1 || !formula_match(fold->pool, column->parts.terms[0].expr, &shape))
         return fold_mixed(fold, column);
-    formula.column = column->column;
+    struct formula_term formula = {.column = column->column,
+                                   .dtype = shape.dtype,
+                                   .multiply = shape.multiply,
+                                   .offset = shape.offset,
+                                   .factor = shape.factor};
     formula.weight = column->parts.terms[0].weight;
     formula.missing = parts_value(fold, &column->parts); /* the row's cells are all missing */
     if (formula.dtype == DTYPE_DOUBLE && !formula.multiply)
@@ -158,53 +131,12 @@ static enum status fold_number(struct fold *fold, const struct column_parts *col
     return STATUS_OK;
 }
 
-static void known_add(struct fold *fold, struct span text)
-{
-    if (fold->known_count == fold->known_capacity) {
-        fold->known_capacity = fold->known_capacity ? 2 * fold->known_capacity : 64;
-        fold->known = mem_resize(fold->known, fold->known_capacity, sizeof *fold->known);
-    }
-    fold->known[fold->known_count++] = (struct known_text){.text = text};
-}
-
-/* Every text that an expression compares with. Recursion is bounded by EXPR_MAX_DEPTH. */
-static void keys_collect(struct fold *fold, uint32_t id)
-{
-    const struct expr *expr = expr_at(fold->pool, id);
-    if (fold->seen[id] || expr->op == EXPR_NUMBER || expr->op == EXPR_TEXT || expr->op == EXPR_INPUT)
-        return;
-    fold->seen[id] = true;
-    if (expr->op == EXPR_LINEAR)
-        return; /* its column would not be a text's */
-    if (expr->op == EXPR_ENCODE && expr->map->text_keys)
-        for (size_t k = 0; k < expr->map->count; k++)
-            known_add(fold, expr->map->text_keys[k]);
-    if (expr->op == EXPR_INDICATE && expr_at(fold->pool, expr->a)->dtype == DTYPE_TEXT)
-        known_add(fold, expr->text);
-    keys_collect(fold, expr->a);
-    if (expr->op == EXPR_WHERE || (expr->op >= EXPR_ADD && expr->op <= EXPR_DIV))
-        keys_collect(fold, expr->b);
-    if (expr->op == EXPR_WHERE)
-        keys_collect(fold, expr->c);
-}
-
-static int known_order(const void *a, const void *b)
-{
-    return text_order(((const struct known_text *)a)->text, ((const struct known_text *)b)->text);
-}
-
 static void known_gather(struct fold *fold, const struct column_parts *column)
 {
-    fold->known_count = 0;
-    known_add(fold, SPAN_LITERAL(""));
+    text_keys_clear(&fold->keys);
     for (size_t p = 0; p < column->parts.count; p++)
-        keys_collect(fold, column->parts.terms[p].expr);
-    qsort(fold->known, fold->known_count, sizeof *fold->known, known_order);
-    size_t kept = 1;
-    for (size_t k = 1; k < fold->known_count; k++)
-        if (text_order(fold->known[k].text, fold->known[kept - 1].text) != 0)
-            fold->known[kept++] = fold->known[k];
-    fold->known_count = kept;
+        text_keys_collect(&fold->keys, fold->pool, column->parts.terms[p].expr);
+    text_keys_sort(&fold->keys);
 }
 
 static double text_value(struct fold *fold, const struct column_parts *column, const char *text, size_t bytes)
@@ -217,21 +149,21 @@ static enum status fold_table(struct fold *fold, const struct column_parts *colu
 {
     const struct column *schema = &fold->pool->columns[column->column];
     known_gather(fold, column);
-    if ((fold->known_count + schema->value_count + 2) * column->parts.count > FOLD_MAX_WORK)
+    if ((fold->keys.count + schema->value_count + 2) * column->parts.count > FOLD_MAX_WORK)
         return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
-                         fold->known_count);
+                         fold->keys.count);
     double *values = linear_take(fold->linear, schema->value_count + 2, sizeof *values);
     values[0] = text_value(fold, column, EXPR_UNKNOWN, sizeof EXPR_UNKNOWN);
     values[1] = text_value(fold, column, "", 0);
     for (size_t v = 0; v < schema->value_count; v++)
         values[v + 2] = text_value(fold, column, schema->values[v].data, schema->values[v].bytes);
-    struct known_text *known = linear_take(fold->linear, fold->known_count, sizeof *known);
-    for (size_t k = 0; k < fold->known_count; k++)
-        known[k] = (struct known_text){fold->known[k].text,
-                                       text_value(fold, column, fold->known[k].text.data, fold->known[k].text.bytes)};
+    struct known_text *known = linear_take(fold->linear, fold->keys.count, sizeof *known);
+    for (size_t k = 0; k < fold->keys.count; k++)
+        known[k] = (struct known_text){fold->keys.texts[k],
+                                       text_value(fold, column, fold->keys.texts[k].data, fold->keys.texts[k].bytes)};
     fold->cells[column->column] = cell_missing(schema);
     fold->linear->tables[fold->linear->table_count++] =
-        (struct table_term){column->column, 0, values, known, fold->known_count};
+        (struct table_term){column->column, 0, values, known, fold->keys.count};
     return STATUS_OK;
 }
 
@@ -383,14 +315,13 @@ enum status linear_fold(const struct expr_pool *pool, const struct compiled *com
     struct fold fold = {.pool = pool, .linear = linear, .err = err};
     expr_memo_init(&fold.memo, pool);
     fold.cells = mem_zeroed(column_count, sizeof *fold.cells);
-    fold.seen = mem_zeroed(pool->count, sizeof *fold.seen);
+    text_keys_init(&fold.keys, pool);
     for (size_t c = 0; c < column_count; c++)
         fold.cells[c] = cell_missing(&pool->columns[c]);
     enum status status = fold_run(&fold, compiled, positive);
     expr_memo_clear(&fold.memo);
     free(fold.cells);
-    free(fold.seen);
-    free(fold.known);
+    text_keys_free(&fold.keys);
     if (status)
         linear_free(linear);
     else

@@ -3,6 +3,7 @@
 #ifndef PIPELINE_LINEAR_PROGRAM_H
 #define PIPELINE_LINEAR_PROGRAM_H
 
+#include "pipeline/fold_shapes.h"
 #include "pipeline/linear.h"
 
 /* weight × ((x − offset) / divisor) in double: our trainer's form, and the hot loop. Each list is one array, so that
@@ -61,12 +62,5 @@ struct linear {
     enum dtype dtype;  /* of the raw score */
     bool normalised;   /* σ(z) / (σ(−z) + σ(z)) */
 };
-
-static inline int text_order(struct span a, struct span b)
-{
-    size_t shorter = a.bytes < b.bytes ? a.bytes : b.bytes;
-    int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
-    return order ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
-}
 
 #endif

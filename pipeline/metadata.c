@@ -151,7 +151,8 @@ static enum status golden_cells(const json_t *attributes, size_t row, const stru
 }
 
 static enum status golden_row(const json_t *golden, size_t row, double tolerance, const struct column *columns,
-                              size_t column_count, const struct linear *linear, struct cell *cells, struct error *err)
+                              size_t column_count, const struct pipeline *pipeline, struct cell *cells,
+                              struct error *err)
 {
     const json_t *attributes = json_object_get(golden, "attributes"),
                  *expected = json_object_get(golden, "probability");
@@ -162,7 +163,7 @@ static enum status golden_row(const json_t *golden, size_t row, double tolerance
     if (status)
         return status;
     struct score score;
-    linear_score(linear, cells, 1, 0, &score, NULL);
+    pipeline_score(pipeline, cells, 1, 0, &score, NULL);
     double difference = fabs(score.probability - number_of(expected));
     if (!(difference <= tolerance))
         return error_set(
@@ -174,7 +175,7 @@ static enum status golden_row(const json_t *golden, size_t row, double tolerance
 }
 
 enum status metadata_golden(const char *json, const struct column *columns, size_t column_count,
-                            const struct linear *linear, struct error *err)
+                            const struct pipeline *pipeline, struct error *err)
 {
     json_t *root = NULL;
     enum status status = metadata_parse(json, "attrition.golden", &root, err);
@@ -188,7 +189,7 @@ enum status metadata_golden(const char *json, const struct column *columns, size
                            GOLDEN_MAX_ROWS);
     struct cell *cells = mem_zeroed(column_count, sizeof *cells);
     for (size_t r = 0; !status && r < json_array_size(rows); r++)
-        status = golden_row(json_array_get(rows, r), r, tolerance, columns, column_count, linear, cells, err);
+        status = golden_row(json_array_get(rows, r), r, tolerance, columns, column_count, pipeline, cells, err);
     free(cells);
     json_decref(root);
     return status;

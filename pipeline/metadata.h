@@ -13,6 +13,6 @@ MUST_USE enum status metadata_reference(const char *json, const struct column *c
 
 /* Scores the golden rows and compares: STATUS_INVALID names the row and both probabilities. */
 MUST_USE enum status metadata_golden(const char *json, const struct column *columns, size_t column_count,
-                                     const struct linear *linear, struct error *err);
+                                     const struct pipeline *pipeline, struct error *err);
 
 #endif

@@ -30,6 +30,13 @@ static const struct operator_row OPERATORS[] = {
      compile_linear_classifier},
     {"OneHotEncoder", true, 1, 1, 1, "cats_strings|cats_int64s|zeros|", compile_one_hot_encoder},
     {"Scaler", true, 1, 1, 1, "offset|scale|", compile_scaler},
+    {"TreeEnsembleClassifier", true, 1, 1, 2,
+     "base_values|base_values_as_tensor|class_ids|class_nodeids|class_treeids|class_weights|class_weights_as_tensor|"
+     "classlabels_int64s|classlabels_strings|nodes_falsenodeids|nodes_featureids|nodes_hitrates|nodes_hitrates_as_"
+     "tensor|"
+     "nodes_missing_value_tracks_true|nodes_modes|nodes_nodeids|nodes_treeids|nodes_truenodeids|nodes_values|"
+     "nodes_values_as_tensor|post_transform|",
+     compile_tree_ensemble},
     {"ZipMap", true, 1, 1, 1, "classlabels_int64s|classlabels_strings|", compile_zip_map},
 };
 

@@ -41,6 +41,9 @@ MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, s
 uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims);
 /* A whole number that is a constant; refused otherwise. */
 MUST_USE enum status operation_constants(struct operation *operation, const struct value *value, const char *what);
+/* Class labels from attributes; *out stays NULL if the node has none. */
+MUST_USE enum status operation_labels(struct operation *operation, const char *ints_name, const char *texts_name,
+                                      const struct class_labels **out);
 static inline double operation_constant(const struct operation *operation, const struct value *value, size_t cell)
 {
     return expr_at(operation->pool, value->cells[cell])->number;
@@ -76,6 +79,7 @@ enum status compile_linear_classifier(struct operation *operation);
 enum status compile_one_hot_encoder(struct operation *operation);
 enum status compile_scaler(struct operation *operation);
 enum status compile_zip_map(struct operation *operation);
+enum status compile_tree_ensemble(struct operation *operation); /* ensemble.c */
 
 /* Picks the predicted class's label out of a constant vector: Gather's and ArrayFeatureExtractor's way to name classes.
  */

@@ -187,9 +187,8 @@ enum status compile_scaler(struct operation *operation)
     return STATUS_OK;
 }
 
-/* Class labels from attributes; *out stays NULL if the node has none. */
-static enum status label_attributes(struct operation *operation, const char *ints_name, const char *texts_name,
-                                    const struct class_labels **out)
+enum status operation_labels(struct operation *operation, const char *ints_name, const char *texts_name,
+                             const struct class_labels **out)
 {
     const struct onnx_attribute *ints = list_attribute(operation, ints_name, ATTRIBUTE_INTS);
     const struct onnx_attribute *texts = list_attribute(operation, texts_name, ATTRIBUTE_TEXTS);
@@ -234,7 +233,7 @@ enum status compile_linear_classifier(struct operation *operation)
     const struct class_labels *labels = NULL;
     enum status status = classifier_check(operation, input, coefficients, intercepts);
     if (!status)
-        status = label_attributes(operation, "classlabels_ints", "classlabels_strings", &labels);
+        status = operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels);
     if (status)
         return status;
     if (!labels)
@@ -298,7 +297,7 @@ enum status compile_zip_map(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
     const struct class_labels *labels = input->labels;
-    enum status status = label_attributes(operation, "classlabels_int64s", "classlabels_strings", &labels);
+    enum status status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
     if (status)
         return status;
     if (input->kind != VALUE_TENSOR || !input->rows || input->count != CLASS_COUNT || !labels)

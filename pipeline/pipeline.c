@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
+#include "pipeline/linear.h"
 #include "pipeline/metadata.h"
+#include "pipeline/trees.h"
 
 enum { MAX_PROPERTIES = 1024 };
 
@@ -15,7 +17,8 @@ struct property {
 
 struct pipeline {
     struct expr_pool pool;
-    struct linear *linear;
+    struct linear *linear; /* one of these two */
+    struct trees *trees;
     struct property *properties;
     size_t property_count;
     struct span positive_label;
@@ -95,10 +98,10 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
     enum status status = STATUS_OK;
     if (threshold.data)
         status = metadata_threshold(threshold.data, &pipeline->threshold, err);
-    if (!status && reference.data)
+    if (!status && reference.data && pipeline->linear)
         status = metadata_reference(reference.data, columns, column_count, pipeline->linear, err);
     if (!status && golden.data)
-        status = metadata_golden(golden.data, columns, column_count, pipeline->linear, err);
+        status = metadata_golden(golden.data, columns, column_count, pipeline, err);
     return status;
 }
 
@@ -116,7 +119,10 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     if (status)
         return status;
     pipeline->positive_label = compiled.labels.texts[positive];
-    status = linear_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
+    if (trees_match(&pipeline->pool, &compiled))
+        status = trees_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
+    else
+        status = linear_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
     return status ? status : metadata_apply(pipeline, columns, column_count, err);
 }
 
@@ -143,6 +149,7 @@ void pipeline_free(struct pipeline *pipeline)
     if (!pipeline)
         return;
     linear_free(pipeline->linear);
+    trees_free(pipeline->trees);
     expr_pool_free(&pipeline->pool);
     free(pipeline);
 }
@@ -150,7 +157,10 @@ void pipeline_free(struct pipeline *pipeline)
 void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                     struct score *scores, struct reason *reasons)
 {
-    linear_score(pipeline->linear, cells, row_count, top_reasons, scores, reasons);
+    if (pipeline->trees)
+        trees_score(pipeline->trees, cells, row_count, top_reasons, scores, reasons);
+    else
+        linear_score(pipeline->linear, cells, row_count, top_reasons, scores, reasons);
 }
 
 double pipeline_threshold(const struct pipeline *pipeline)
@@ -165,7 +175,7 @@ const char *pipeline_positive_label(const struct pipeline *pipeline)
 
 bool pipeline_has_reasons(const struct pipeline *pipeline)
 {
-    return linear_has_reference(pipeline->linear);
+    return pipeline->linear && linear_has_reference(pipeline->linear);
 }
 
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)
@@ -176,5 +186,5 @@ const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)
 size_t pipeline_bytes(const struct pipeline *pipeline)
 {
     return sizeof *pipeline + pipeline->pool.capacity * sizeof *pipeline->pool.exprs + pipeline->pool.arena_bytes +
-           linear_bytes(pipeline->linear);
+           (pipeline->trees ? trees_bytes(pipeline->trees) : linear_bytes(pipeline->linear));
 }

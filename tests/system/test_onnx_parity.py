@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Our scoring against onnxruntime's on the same files: the trainer's own on random rows (missing, unknown and extreme values
-among them), and the linear files that skl2onnx wrote; whatever has no exact program here is refused by operator and node.
+among them), and linear models, forests and boosters that skl2onnx and onnxmltools wrote.
 
 BIN: the programs' directory; VENV: Python with onnxruntime; SHARED: the directory that holds golden/ (default ../shared)."""
 import csv
@@ -91,16 +91,15 @@ def check_foreign_files(cases):
     rows = [case["input"] for case in cases]
     for model in sorted((GOLDEN / "onnx").glob("*.onnx")):
         done = score(model, rows)
-        if not model.name.startswith("lr_"):
-            if done.returncode:
-                named = "operator " in done.stderr and "node '" in done.stderr and done.stderr.count("\n") == 1
-                check(f"{model.name} is refused by operator and node", done.returncode == 1 and named, done.stderr.strip()[-120:])
+        if done.returncode:
+            check(f"{model.name} loads", False, done.stderr.strip())
             continue
         mine = {case["id"]: json.loads(line)["probability"] for case, line in zip(cases, done.stdout.splitlines())}
         with open(model.with_suffix(".csv"), encoding="utf-8") as file:
             pairs = [(mine.get(row["id"], -1), float(row["p_onnxruntime"] or row["p_sklearn"])) for row in csv.DictReader(file)]
         worst = max(abs(a - b) for a, b in pairs)
-        bound = 1e-12 if "f64" in model.name else 1e-6
+        # A forest of doubles still gives its probabilities in floats.
+        bound = 1e-12 if model.name.startswith("lr_") and "f64" in model.name else 1e-6
         check(f"{model.name} within {bound:g}", len(pairs) == len(cases) and worst <= bound, f"worst {worst:.2g}")
 
 

@@ -1,0 +1,420 @@
+/* TreeEnsembleClassifier's attributes → struct ensemble. Called during the walk (compile.c), at load only.
+ *
+ * The file lists nodes in any order under ids of its own. Here every child is looked up, every node must be reached
+ * from its tree's root exactly once, and trees are laid out breadth-first. Must refuse, in time bounded by the file's
+ * size, what is no forest: missing children, loops, shared or unreachable nodes, ids that stand twice, lists of other
+ * lengths. */
+#include "pipeline/ensemble.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Numbers of an attribute that may be a list of floats or, as NAME_as_tensor, a tensor of doubles. */
+struct number_list {
+    const float *floats;
+    const double *doubles;
+    size_t count;
+};
+
+struct node_key {
+    int64_t tree, node;
+    uint32_t at; /* index in the file's lists */
+};
+
+struct reading {
+    struct operation *operation;
+    struct ensemble *ensemble;
+    const int64_t *trees, *ids, *features, *trues, *falses, *missing; /* missing: NULL where the file has none */
+    const struct span *modes;
+    struct number_list thresholds, weights;
+    const int64_t *weight_trees, *weight_ids, *weight_classes;
+    size_t count;
+    struct node_key *keys;         /* sorted by tree and node */
+    double (*values)[CLASS_COUNT]; /* by index in the file's lists */
+    uint8_t *weighted;             /* bit per class */
+    uint32_t *order;               /* of one tree: file index of each laid-out node */
+};
+
+static enum status invalid(struct reading *reading, const char *what)
+{
+    return operation_invalid(reading->operation, what);
+}
+
+static double number_at(const struct number_list *list, size_t n)
+{
+    return list->floats ? (double)list->floats[n] : list->doubles[n];
+}
+
+static enum status ints_read(struct reading *reading, const char *name, size_t count, const int64_t **out)
+{
+    const struct onnx_attribute *attribute = onnx_attribute_find(reading->operation->node, name);
+    if (!attribute || attribute->type != ATTRIBUTE_INTS || attribute->count != count)
+        return error_set(reading->operation->err, STATUS_INVALID,
+                         "%s is not a list of %zu whole numbers: export the model again", name, count);
+    *out = attribute->ints;
+    return STATUS_OK;
+}
+
+static enum status numbers_read(struct reading *reading, const char *name, const char *tensor_name,
+                                struct number_list *out)
+{
+    const struct onnx_attribute *list = onnx_attribute_find(reading->operation->node, name);
+    const struct onnx_attribute *tensor = onnx_attribute_find(reading->operation->node, tensor_name);
+    *out = (struct number_list){0};
+    if (list && list->type == ATTRIBUTE_FLOATS && list->count) {
+        *out = (struct number_list){.floats = list->floats, .count = list->count};
+        return tensor ? invalid(reading, tensor_name) : STATUS_OK;
+    }
+    if (!tensor)
+        return STATUS_OK;
+    if (tensor->type != ATTRIBUTE_TENSOR || tensor->tensor->dtype != reading->ensemble->dtype)
+        return operation_unsupported(reading->operation, tensor_name);
+    *out = (struct number_list){.doubles = tensor->tensor->numbers, .count = tensor->tensor->count};
+    return STATUS_OK;
+}
+
+static int key_order(const void *a, const void *b)
+{
+    const struct node_key *left = a, *right = b;
+    if (left->tree != right->tree)
+        return left->tree < right->tree ? -1 : 1;
+    return (left->node > right->node) - (left->node < right->node);
+}
+
+/* The index in the file's lists, or count. */
+static size_t node_find(const struct reading *reading, int64_t tree, int64_t node)
+{
+    const struct node_key key = {tree, node, 0};
+    const struct node_key *found = bsearch(&key, reading->keys, reading->count, sizeof key, key_order);
+    return found ? found->at : reading->count;
+}
+
+static enum status keys_sort(struct reading *reading)
+{
+    for (size_t n = 0; n < reading->count; n++)
+        reading->keys[n] = (struct node_key){reading->trees[n], reading->ids[n], (uint32_t)n};
+    qsort(reading->keys, reading->count, sizeof *reading->keys, key_order);
+    for (size_t n = 1; n < reading->count; n++)
+        if (key_order(&reading->keys[n - 1], &reading->keys[n]) == 0)
+            return error_set(reading->operation->err, STATUS_INVALID,
+                             "node %lld of tree %lld stands twice: export the model again",
+                             (long long)reading->keys[n].node, (long long)reading->keys[n].tree);
+    return STATUS_OK;
+}
+
+static enum status nodes_read(struct reading *reading)
+{
+    const struct onnx_attribute *modes = onnx_attribute_find(reading->operation->node, "nodes_modes");
+    if (!modes || modes->type != ATTRIBUTE_TEXTS || modes->count == 0)
+        return invalid(reading, "no nodes");
+    if (modes->count > ENSEMBLE_MAX_NODES)
+        return error_set(reading->operation->err, STATUS_LIMIT, "%zu nodes, more than %d", modes->count,
+                         ENSEMBLE_MAX_NODES);
+    reading->modes = modes->texts;
+    reading->count = modes->count;
+    enum status status = numbers_read(reading, "nodes_values", "nodes_values_as_tensor", &reading->thresholds);
+    if (!status && reading->thresholds.count != reading->count)
+        status = invalid(reading, "nodes_values of another length than nodes_modes");
+    const struct {
+        const char *name;
+        const int64_t **list;
+    } LISTS[] = {{"nodes_treeids", &reading->trees},       {"nodes_nodeids", &reading->ids},
+                 {"nodes_featureids", &reading->features}, {"nodes_truenodeids", &reading->trues},
+                 {"nodes_falsenodeids", &reading->falses}, {"nodes_missing_value_tracks_true", &reading->missing}};
+    for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS && !status; l++) {
+        const struct onnx_attribute *given = onnx_attribute_find(reading->operation->node, LISTS[l].name);
+        bool optional = LISTS[l].list == &reading->missing && (!given || given->count == 0);
+        if (!optional)
+            status = ints_read(reading, LISTS[l].name, reading->count, LISTS[l].list);
+    }
+    return status;
+}
+
+static bool is_leaf(const struct reading *reading, size_t n)
+{
+    return span_equal(reading->modes[n], SPAN_LITERAL("LEAF"));
+}
+
+/* One weight to its leaf. */
+static enum status weight_place(struct reading *reading, size_t w)
+{
+    int64_t class = reading->weight_classes[w];
+    size_t n = node_find(reading, reading->weight_trees[w], reading->weight_ids[w]);
+    double weight = number_at(&reading->weights, w);
+    if (class < 0 || class >= CLASS_COUNT)
+        return operation_unsupported(reading->operation, "more or fewer than two classes");
+    if (n == reading->count || !is_leaf(reading, n) || reading->weighted[n] & 1 << class)
+        return error_set(reading->operation->err, STATUS_INVALID,
+                         "weight %zu belongs to no leaf, or its leaf has another: export the model again", w);
+    if (!isfinite(weight))
+        return error_set(reading->operation->err, STATUS_INVALID, "weight %zu is not finite: train again", w);
+    reading->weighted[n] |= (uint8_t)(1 << class);
+    reading->values[n][class] = weight;
+    return STATUS_OK;
+}
+
+/* How onnxruntime reads the classes: with class 0 alone there is one score, which is the second column's. */
+static enum status weights_read(struct reading *reading)
+{
+    struct ensemble *ensemble = reading->ensemble;
+    enum status status = numbers_read(reading, "class_weights", "class_weights_as_tensor", &reading->weights);
+    if (!status)
+        status = ints_read(reading, "class_treeids", reading->weights.count, &reading->weight_trees);
+    if (!status)
+        status = ints_read(reading, "class_nodeids", reading->weights.count, &reading->weight_ids);
+    if (!status)
+        status = ints_read(reading, "class_ids", reading->weights.count, &reading->weight_classes);
+    for (size_t w = 0; w < reading->weights.count && !status; w++)
+        status = weight_place(reading, w);
+    uint8_t seen = 0, common = 3;
+    for (size_t n = 0; n < reading->count; n++) {
+        seen |= reading->weighted[n];
+        common &= is_leaf(reading, n) ? reading->weighted[n] : 3;
+    }
+    ensemble->binary = seen == 1;
+    if (!status && (seen & 1) == 0)
+        status = operation_unsupported(reading->operation, "weights for the second class alone, or none");
+    if (!status && common != seen)
+        status = operation_unsupported(reading->operation, "leaves with weights for some classes only");
+    return status;
+}
+
+/* What onnxruntime makes of a score depends on the signs of all weights: only the forms that are probabilities. */
+static enum status link_read(struct reading *reading)
+{
+    struct ensemble *ensemble = reading->ensemble;
+    const struct onnx_attribute *transform = onnx_attribute_find(reading->operation->node, "post_transform");
+    struct number_list base;
+    enum status status = numbers_read(reading, "base_values", "base_values_as_tensor", &base);
+    if (status)
+        return status;
+    struct span name = transform && transform->type == ATTRIBUTE_TEXT ? transform->texts[0] : SPAN_LITERAL("NONE");
+    ensemble->logistic = span_equal(name, SPAN_LITERAL("LOGISTIC"));
+    if (!ensemble->logistic && !span_equal(name, SPAN_LITERAL("NONE")))
+        return operation_unsupported(reading->operation, "post_transform other than NONE and LOGISTIC");
+    if (base.count > 1 || (base.count == 1 && !ensemble->binary))
+        return operation_unsupported(reading->operation, "base_values other than one for one score");
+    ensemble->base = base.count ? number_at(&base, 0) : 0;
+    if (!isfinite(ensemble->base))
+        return invalid(reading, "base_values that are not finite");
+    bool negative = false;
+    for (size_t w = 0; w < reading->weights.count; w++)
+        negative |= number_at(&reading->weights, w) < 0;
+    if (ensemble->binary && ensemble->logistic && !negative)
+        return operation_unsupported(reading->operation,
+                                     "LOGISTIC without a negative weight (onnxruntime leaves it out)");
+    if (!ensemble->logistic && negative)
+        return operation_unsupported(reading->operation, "negative weights without LOGISTIC: no probabilities");
+    return STATUS_OK;
+}
+
+/* x < t is x ≤ the number before t; x > t and x ≥ t are the opposite of those, with the children swapped. */
+static enum status branch_convert(struct reading *reading, size_t n, struct tree_node *node, bool *swapped)
+{
+    static const struct {
+        struct span name;
+        bool before, swapped;
+    } MODES[] = {{SPAN_LITERAL("BRANCH_LEQ"), false, false},
+                 {SPAN_LITERAL("BRANCH_LT"), true, false},
+                 {SPAN_LITERAL("BRANCH_GT"), false, true},
+                 {SPAN_LITERAL("BRANCH_GTE"), true, true}};
+    size_t m = 0;
+    while (m < sizeof MODES / sizeof *MODES && !span_equal(reading->modes[n], MODES[m].name))
+        m++;
+    if (m == sizeof MODES / sizeof *MODES)
+        return error_set(reading->operation->err, STATUS_UNSUPPORTED,
+                         "nodes_modes '%.*s': this form is not supported (docs/MODELS.md)",
+                         (int)(reading->modes[n].bytes < 20 ? reading->modes[n].bytes : 20), reading->modes[n].data);
+    double threshold = number_at(&reading->thresholds, n);
+    if (isnan(threshold) || (isinf(threshold) && threshold < 0))
+        return error_set(reading->operation->err, STATUS_INVALID,
+                         "the threshold of node %lld in tree %lld is %s: train again", (long long)reading->ids[n],
+                         (long long)reading->trees[n], isnan(threshold) ? "not a number" : "minus infinity");
+    if (reading->features[n] < 0 || (uint64_t)reading->features[n] >= reading->ensemble->input_count)
+        return error_set(reading->operation->err, STATUS_INVALID,
+                         "node %lld of tree %lld reads feature %lld of %zu: export the model again",
+                         (long long)reading->ids[n], (long long)reading->trees[n], (long long)reading->features[n],
+                         reading->ensemble->input_count);
+    if (MODES[m].before && reading->ensemble->dtype == DTYPE_FLOAT)
+        threshold = nextafterf((float)threshold, -INFINITY);
+    else if (MODES[m].before)
+        threshold = nextafter(threshold, -INFINITY);
+    bool tracks_true = reading->missing && reading->missing[n];
+    *swapped = MODES[m].swapped;
+    node->threshold = threshold;
+    node->feature = (uint32_t)reading->features[n];
+    node->missing_left = tracks_true != MODES[m].swapped;
+    return STATUS_OK;
+}
+
+/* Appends a branch's children to the layout; `left` is where they come. */
+static enum status children_place(struct reading *reading, size_t n, size_t left, size_t limit, bool swapped)
+{
+    size_t yes = node_find(reading, reading->trees[n], reading->trues[n]);
+    size_t no = node_find(reading, reading->trees[n], reading->falses[n]);
+    if (yes == reading->count || no == reading->count)
+        return error_set(reading->operation->err, STATUS_INVALID,
+                         "node %lld of tree %lld has a child that is not there: export the model again",
+                         (long long)reading->ids[n], (long long)reading->trees[n]);
+    if (left + 2 > limit)
+        return error_set(reading->operation->err, STATUS_INVALID,
+                         "tree %lld has a loop, or a node with two parents: export the model again",
+                         (long long)reading->trees[n]);
+    reading->order[left] = (uint32_t)(swapped ? no : yes);
+    reading->order[left + 1] = (uint32_t)(swapped ? yes : no);
+    return STATUS_OK;
+}
+
+/* Every layout position is a node reached by one path; as many positions as the tree has nodes, so all are reached once
+ * unless one is reached twice, which is looked for. */
+static enum status tree_unique(struct reading *reading, size_t count, size_t root, bool *seen)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (seen[reading->order[i]])
+            return error_set(reading->operation->err, STATUS_INVALID,
+                             "tree %lld has a loop, or a node with two parents: export the model again",
+                             (long long)reading->trees[root]);
+        seen[reading->order[i]] = true;
+    }
+    return STATUS_OK;
+}
+
+/* Breadth-first: nodes root … root + limit − 1 of the file's lists belong to this tree. */
+static enum status tree_place(struct reading *reading, size_t root, size_t limit, struct tree_node *nodes,
+                              uint16_t *depth)
+{
+    size_t count = 1, level_end = 1, levels = 0;
+    reading->order[0] = (uint32_t)root;
+    for (size_t i = 0; i < count; i++) {
+        if (i == level_end) {
+            level_end = count;
+            if (++levels > TREE_MAX_DEPTH)
+                return error_set(reading->operation->err, STATUS_LIMIT, "tree %lld is deeper than %d",
+                                 (long long)reading->trees[root], TREE_MAX_DEPTH);
+        }
+        size_t n = reading->order[i];
+        if (is_leaf(reading, n)) {
+            memcpy(nodes[i].value, reading->values[n], sizeof nodes[i].value);
+            continue;
+        }
+        bool swapped = false;
+        enum status status = branch_convert(reading, n, &nodes[i], &swapped);
+        if (!status)
+            status = children_place(reading, n, count, limit, swapped);
+        if (status)
+            return status;
+        nodes[i].left = (uint32_t)count;
+        count += 2;
+    }
+    if (count != limit)
+        return error_set(reading->operation->err, STATUS_INVALID,
+                         "tree %lld has nodes that its root does not reach: export the model again",
+                         (long long)reading->trees[root]);
+    *depth = (uint16_t)levels;
+    return STATUS_OK;
+}
+
+/* A tree's nodes stand together in the file, root first, as in every export. */
+static enum status trees_place(struct reading *reading, struct tree_node *nodes, uint32_t *starts, uint16_t *depths,
+                               bool *seen)
+{
+    size_t tree = 0;
+    for (size_t root = 0, end; root < reading->count; root = end, tree++) {
+        for (end = root; end < reading->count && reading->trees[end] == reading->trees[root];)
+            end++;
+        if (tree == ENSEMBLE_MAX_TREES || end - root > TREE_MAX_NODES)
+            return error_set(reading->operation->err, STATUS_LIMIT, "more than %d trees, or %d nodes in one",
+                             ENSEMBLE_MAX_TREES, TREE_MAX_NODES);
+        starts[tree] = (uint32_t)root;
+        enum status status = tree_place(reading, root, end - root, nodes + root, &depths[tree]);
+        if (!status)
+            status = tree_unique(reading, end - root, root, seen);
+        if (status)
+            return status;
+    }
+    starts[tree] = (uint32_t)reading->count;
+    reading->ensemble->tree_count = tree;
+    return STATUS_OK;
+}
+
+static enum status reading_run(struct reading *reading)
+{
+    struct ensemble *ensemble = reading->ensemble;
+    struct expr_pool *pool = reading->operation->pool;
+    if (!expr_pool_room(pool, reading->count, sizeof(struct tree_node) + sizeof(uint32_t) + sizeof(uint16_t)))
+        return STATUS_OK; /* told by the caller */
+    struct tree_node *nodes = expr_pool_take(pool, reading->count, sizeof *nodes);
+    uint32_t *starts = expr_pool_take(pool, reading->count + 1, sizeof *starts);
+    uint16_t *depths = expr_pool_take(pool, reading->count, sizeof *depths);
+    bool *seen = mem_zeroed(reading->count, sizeof *seen);
+    ensemble->nodes = nodes;
+    ensemble->starts = starts;
+    ensemble->depths = depths;
+    ensemble->node_count = reading->count;
+    enum status status = keys_sort(reading);
+    if (!status)
+        status = weights_read(reading);
+    if (!status)
+        status = link_read(reading);
+    if (!status)
+        status = trees_place(reading, nodes, starts, depths, seen);
+    free(seen);
+    return status;
+}
+
+enum status ensemble_read(struct operation *operation, const struct ensemble **out)
+{
+    const struct value *input = operation->inputs[0];
+    struct ensemble *ensemble = expr_pool_take(operation->pool, 1, sizeof *ensemble);
+    *ensemble = (struct ensemble){.dtype = input->dtype, .inputs = input->cells, .input_count = input->count};
+    struct reading reading = {.operation = operation, .ensemble = ensemble};
+    enum status status = nodes_read(&reading);
+    if (status)
+        return status;
+    reading.keys = mem_zeroed(reading.count, sizeof *reading.keys);
+    reading.values = mem_zeroed(reading.count, sizeof *reading.values);
+    reading.weighted = mem_zeroed(reading.count, sizeof *reading.weighted);
+    reading.order = mem_zeroed(reading.count + 2, sizeof *reading.order);
+    status = reading_run(&reading);
+    free(reading.keys);
+    free(reading.values);
+    free(reading.weighted);
+    free(reading.order);
+    if (!status)
+        *out = ensemble;
+    return status;
+}
+
+enum status compile_tree_ensemble(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    const struct class_labels *labels = NULL;
+    const struct ensemble *ensemble = NULL;
+    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
+        return operation_unsupported(operation, "other than rows of numbers");
+    enum status status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
+    if (!status && !labels)
+        status = operation_unsupported(operation, "no class labels");
+    if (!status)
+        status = ensemble_read(operation, &ensemble);
+    if (status || operation->pool->overflow)
+        return status;
+    uint32_t *probabilities = expr_pool_take(operation->pool, CLASS_COUNT, sizeof *probabilities);
+    for (uint32_t k = 0; k < CLASS_COUNT; k++)
+        probabilities[k] = expr_trees(operation->pool, ensemble, k);
+    struct value shares = {.kind = VALUE_TENSOR,
+                           .dtype = DTYPE_FLOAT,
+                           .rows = true,
+                           .rank = 2,
+                           .dims = {1, CLASS_COUNT},
+                           .count = CLASS_COUNT,
+                           .cells = probabilities,
+                           .labels = labels};
+    operation->outputs[0] = shares;
+    operation->outputs[0].kind = VALUE_CLASS;
+    operation->outputs[0].dtype = labels->integers ? DTYPE_INT64 : DTYPE_TEXT;
+    operation->outputs[0].rank = 1;
+    if (operation->output_count > 1)
+        operation->outputs[1] = shares;
+    return STATUS_OK;
+}

@@ -1,0 +1,35 @@
+/* A TreeEnsembleClassifier, checked: every tree's nodes breadth-first from its root, siblings side by side, and every
+ * comparison turned into one form. Plain data in the pool's arena, read-only once built. */
+#ifndef PIPELINE_ENSEMBLE_H
+#define PIPELINE_ENSEMBLE_H
+
+#include "pipeline/operators.h"
+
+enum { ENSEMBLE_MAX_NODES = 1 << 22, ENSEMBLE_MAX_TREES = 1 << 16, TREE_MAX_NODES = 1 << 20, TREE_MAX_DEPTH = 1024 };
+
+/* x ≤ threshold goes left, else right; NaN goes where missing_left says. */
+struct tree_node {
+    uint32_t left;    /* index within the tree; right is left + 1; 0: a leaf */
+    uint32_t feature; /* position in the operator's input row */
+    bool missing_left;
+    double threshold;          /* of the input's type */
+    double value[CLASS_COUNT]; /* leaf: what it adds to each class's score; binary: to value[0] alone */
+};
+
+struct ensemble {
+    enum dtype dtype; /* of the input and of the sums: float or double */
+    bool binary;      /* one score; else one for each class */
+    bool logistic;    /* probability = sigmoid(score), else the score itself */
+    double base;      /* added to the score at the end */
+    size_t tree_count, node_count;
+    const uint32_t *starts; /* tree t: nodes[starts[t]] (its root) up to nodes[starts[t + 1]] */
+    const uint16_t *depths; /* of each tree: steps from the root to its deepest leaf */
+    const struct tree_node *nodes;
+    const uint32_t *inputs; /* the expressions that it reads, by feature */
+    size_t input_count;
+};
+
+/* Reads and checks the node's attributes; bounded by their lengths. Lives in operation->pool. */
+MUST_USE enum status ensemble_read(struct operation *operation, const struct ensemble **out);
+
+#endif

@@ -1,0 +1,447 @@
+/* Cells → the floats that trees compare. features_fold is called by trees_fold.c at load; features_write by trees.c for
+ * every row on any thread, and must not allocate.
+ *
+ * A nominal column's features are functions of one text, so they are tabulated for every text that schema or model
+ * knows, as in linear_fold.c. A number's are a formula where they are one, else evaluated expression by expression.
+ *
+ * Nodes compare floats whatever the graph's type. Float graphs: the values themselves. Double graphs with thresholds
+ * that are floats: x rounded up to a float, since then x ≤ t exactly where up(x) ≤ t. Other double graphs: the number
+ * of the feature's thresholds below x, against the position of the threshold. All three decide as the doubles would. */
+#include "pipeline/features.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "pipeline/fold_shapes.h"
+
+enum { FEATURES_MAX_WORK = 1 << 26, FEATURES_MAX_COST = 4096 };
+
+enum conversion { CONVERT_FLOAT, CONVERT_UP, CONVERT_RANK };
+
+struct feature {
+    struct feature_slot at;
+    double *ranks; /* CONVERT_RANK: its thresholds, ascending, each once */
+    size_t rank_count;
+};
+
+struct number_feature {
+    struct formula formula;
+    uint32_t feature;
+    bool to_float; /* rounded once more at the end */
+    float missing; /* the value of a missing cell */
+};
+
+struct text_value {
+    struct span text;
+    const float *row;
+};
+
+/* All slots of a nominal column, side by side. */
+struct text_features {
+    uint32_t column, first_slot, count;
+    const float *rows;              /* [(code + 2) × count]: unknown text, missing, then the schema's values */
+    const struct text_value *known; /* sorted by text_order: what CELL_OTHER may still be */
+    size_t known_count;
+};
+
+struct mixed_feature {
+    uint32_t feature, expr;
+};
+
+struct features {
+    const struct expr_pool *pool;
+    const struct ensemble *ensemble;
+    struct arena arena;
+    size_t bytes, column_count, slot_count;
+    enum conversion conversion;
+    struct feature *list; /* by feature */
+    struct number_feature *numbers;
+    struct text_features *texts;
+    struct mixed_feature *mixed;
+    size_t number_count, text_count, mixed_count;
+};
+
+struct feature_fold {
+    struct features *features;
+    struct expr_memo memo;
+    struct text_keys keys;
+    struct cell *cells; /* one row, all missing but the column at work */
+    struct error *err;
+};
+
+static void *features_take(struct features *features, size_t count, size_t size)
+{
+    size_t bytes = count * size;
+    void *block = arena_take(&features->arena, bytes);
+    memset(block, 0, bytes);
+    features->bytes += bytes;
+    return block;
+}
+
+static float round_up(double number)
+{
+    float near = (float)number;
+    return (double)near < number ? nextafterf(near, INFINITY) : near;
+}
+
+/* How many thresholds are below x. */
+static float rank_of(const struct feature *feature, double x)
+{
+    size_t low = 0, high = feature->rank_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (feature->ranks[middle] < x)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return isnan(x) ? NAN : (float)low;
+}
+
+static inline float convert(const struct features *features, uint32_t feature, double number)
+{
+    if (features->conversion == CONVERT_FLOAT)
+        return (float)number;
+    return features->conversion == CONVERT_UP ? round_up(number) : rank_of(&features->list[feature], number);
+}
+
+float features_threshold(const struct features *features, uint32_t feature, double threshold)
+{
+    if (features->conversion != CONVERT_RANK)
+        return (float)threshold;
+    return rank_of(&features->list[feature], threshold);
+}
+
+static int double_order(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static void ranks_gather(struct features *features)
+{
+    const struct ensemble *ensemble = features->ensemble;
+    for (size_t n = 0; n < ensemble->node_count; n++)
+        features->list[ensemble->nodes[n].feature].rank_count += ensemble->nodes[n].left != 0;
+    for (size_t f = 0; f < ensemble->input_count; f++) {
+        struct feature *feature = &features->list[f];
+        feature->ranks = features_take(features, feature->rank_count, sizeof *feature->ranks);
+        feature->rank_count = 0;
+    }
+    for (size_t n = 0; n < ensemble->node_count; n++) {
+        struct feature *feature = &features->list[ensemble->nodes[n].feature];
+        if (ensemble->nodes[n].left)
+            feature->ranks[feature->rank_count++] = ensemble->nodes[n].threshold;
+    }
+    for (size_t f = 0; f < ensemble->input_count; f++) {
+        struct feature *feature = &features->list[f];
+        size_t kept = 0;
+        if (feature->rank_count)
+            qsort(feature->ranks, feature->rank_count, sizeof *feature->ranks, double_order);
+        for (size_t r = 0; r < feature->rank_count; r++)
+            if (kept == 0 || feature->ranks[r] > feature->ranks[kept - 1])
+                feature->ranks[kept++] = feature->ranks[r];
+        feature->rank_count = kept;
+    }
+}
+
+static void conversion_choose(struct features *features)
+{
+    const struct ensemble *ensemble = features->ensemble;
+    if (ensemble->dtype == DTYPE_FLOAT)
+        return;
+    features->conversion = CONVERT_UP;
+    for (size_t n = 0; n < ensemble->node_count; n++)
+        if (ensemble->nodes[n].left && (double)(float)ensemble->nodes[n].threshold != ensemble->nodes[n].threshold)
+            features->conversion = CONVERT_RANK;
+    if (features->conversion == CONVERT_RANK)
+        ranks_gather(features);
+}
+
+/* Which features are read, and how: marks slots with 1 until they are numbered. */
+static void slots_mark(struct features *features)
+{
+    const struct ensemble *ensemble = features->ensemble;
+    for (size_t n = 0; n < ensemble->node_count; n++) {
+        const struct tree_node *node = &ensemble->nodes[n];
+        if (!node->left)
+            continue;
+        struct feature_slot *at = &features->list[node->feature].at;
+        *(node->missing_left ? &at->low : &at->slot) = 1;
+    }
+}
+
+static enum status slots_number(struct feature_fold *fold, uint32_t feature)
+{
+    struct features *features = fold->features;
+    struct feature_slot *at = &features->list[feature].at;
+    if (at->slot)
+        at->slot = (uint32_t)features->slot_count++;
+    if (at->low)
+        at->low = (uint32_t)features->slot_count++;
+    if (features->slot_count > FEATURE_MAX_SLOTS)
+        return error_set(fold->err, STATUS_LIMIT, "the trees read more than %d features", FEATURE_MAX_SLOTS);
+    return STATUS_OK;
+}
+
+static bool feature_read(const struct features *features, uint32_t feature)
+{
+    return features->list[feature].at.slot || features->list[feature].at.low;
+}
+
+static double value_now(struct feature_fold *fold, uint32_t expr)
+{
+    return expr_evaluate_memo(fold->features->pool, &fold->memo, expr, fold->cells).number;
+}
+
+/* A formula, perhaps rounded to float at its end (what is computed in doubles and cast for the trees). */
+static bool number_match(const struct features *features, uint32_t expr, struct number_feature *out)
+{
+    const struct expr *top = expr_at(features->pool, expr);
+    out->to_float = top->op == EXPR_CAST && top->dtype == DTYPE_FLOAT;
+    return formula_match(features->pool, out->to_float ? top->a : expr, &out->formula);
+}
+
+static enum status fold_number_feature(struct feature_fold *fold, uint32_t feature)
+{
+    struct features *features = fold->features;
+    uint32_t expr = features->ensemble->inputs[feature];
+    struct number_feature number = {.feature = feature};
+    if (number_match(features, expr, &number)) {
+        expr_memo_next_row(&fold->memo);
+        number.missing = convert(features, feature, value_now(fold, expr));
+        features->numbers[features->number_count++] = number;
+        return STATUS_OK;
+    }
+    if (expr_at(features->pool, expr)->cost > FEATURES_MAX_COST)
+        return error_set(fold->err, STATUS_LIMIT, "feature %u of the trees takes too many steps to compute", feature);
+    features->mixed[features->mixed_count++] = (struct mixed_feature){feature, expr};
+    return STATUS_OK;
+}
+
+/* The column's slots for one text. */
+static void text_row(struct feature_fold *fold, const struct text_features *column, struct span text, float *row)
+{
+    struct features *features = fold->features;
+    fold->cells[column->column] =
+        (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = CELL_OTHER};
+    expr_memo_next_row(&fold->memo);
+    for (uint32_t f = 0; f < features->ensemble->input_count; f++) {
+        uint32_t expr = features->ensemble->inputs[f];
+        if (expr_at(features->pool, expr)->column != (int32_t)column->column || !feature_read(features, f))
+            continue;
+        struct feature_slot at = features->list[f].at;
+        float value = convert(features, f, value_now(fold, expr));
+        if (at.slot)
+            row[at.slot - column->first_slot] = value;
+        if (at.low)
+            row[at.low - column->first_slot] = isnan(value) ? -INFINITY : value;
+    }
+}
+
+static enum status fold_text_features(struct feature_fold *fold, struct text_features *column)
+{
+    struct features *features = fold->features;
+    const struct column *schema = &features->pool->columns[column->column];
+    text_keys_clear(&fold->keys);
+    for (uint32_t f = 0; f < features->ensemble->input_count; f++)
+        if (expr_at(features->pool, features->ensemble->inputs[f])->column == (int32_t)column->column)
+            text_keys_collect(&fold->keys, features->pool, features->ensemble->inputs[f]);
+    text_keys_sort(&fold->keys);
+    size_t rows = fold->keys.count + schema->value_count + 2;
+    if (rows * features->ensemble->input_count > FEATURES_MAX_WORK)
+        return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
+                         fold->keys.count);
+    float *values = features_take(features, rows * column->count, sizeof *values);
+    column->rows = values;
+    text_row(fold, column, (struct span){EXPR_UNKNOWN, sizeof EXPR_UNKNOWN}, values);
+    text_row(fold, column, SPAN_LITERAL(""), values + column->count);
+    for (size_t v = 0; v < schema->value_count; v++)
+        text_row(fold, column, schema->values[v], values + (v + 2) * column->count);
+    struct text_value *known = features_take(features, fold->keys.count, sizeof *known);
+    for (size_t k = 0; k < fold->keys.count; k++) {
+        float *row = values + (schema->value_count + 2 + k) * column->count;
+        text_row(fold, column, fold->keys.texts[k], row);
+        known[k] = (struct text_value){fold->keys.texts[k], row};
+    }
+    column->known = known;
+    column->known_count = fold->keys.count;
+    fold->cells[column->column] = cell_missing(schema);
+    return STATUS_OK;
+}
+
+/* Every feature of one column (or of none), numbered side by side. */
+static enum status fold_column(struct feature_fold *fold, int32_t column)
+{
+    struct features *features = fold->features;
+    bool text = column >= 0 && features->pool->columns[column].kind == COLUMN_NOMINAL;
+    uint32_t first = (uint32_t)features->slot_count;
+    enum status status = STATUS_OK;
+    for (uint32_t f = 0; f < features->ensemble->input_count && !status; f++) {
+        if (!feature_read(features, f) || expr_at(features->pool, features->ensemble->inputs[f])->column != column)
+            continue;
+        status = slots_number(fold, f);
+        if (!status && !text)
+            status = fold_number_feature(fold, f);
+    }
+    uint32_t count = (uint32_t)features->slot_count - first;
+    if (status || !text || count == 0)
+        return status;
+    struct text_features *into = &features->texts[features->text_count++];
+    *into = (struct text_features){.column = (uint32_t)column, .first_slot = first, .count = count};
+    return fold_text_features(fold, into);
+}
+
+static enum status fold_all(struct feature_fold *fold)
+{
+    struct features *features = fold->features;
+    size_t inputs = features->ensemble->input_count;
+    features->list = features_take(features, inputs, sizeof *features->list);
+    features->numbers = features_take(features, inputs, sizeof *features->numbers);
+    features->mixed = features_take(features, inputs, sizeof *features->mixed);
+    features->texts = features_take(features, features->column_count, sizeof *features->texts);
+    conversion_choose(features);
+    slots_mark(features);
+    bool *columns = mem_zeroed(features->column_count + 1, sizeof *columns); /* [column + 1] */
+    enum status status = STATUS_OK;
+    for (uint32_t f = 0; f < inputs && !status; f++) {
+        int32_t column = expr_at(features->pool, features->ensemble->inputs[f])->column;
+        if (column == EXPR_MANY_COLUMNS && feature_read(features, f))
+            status =
+                error_set(fold->err, STATUS_UNSUPPORTED,
+                          "feature %u of the trees mixes columns: only features of one column each are supported", f);
+        else if (column != EXPR_MANY_COLUMNS)
+            columns[column + 1] = true;
+    }
+    for (size_t c = 0; c <= features->column_count && !status; c++)
+        if (columns[c])
+            status = fold_column(fold, (int32_t)c - 1);
+    free(columns);
+    return status;
+}
+
+enum status features_fold(const struct expr_pool *pool, const struct ensemble *ensemble, size_t column_count,
+                          struct features **out, struct error *err)
+{
+    struct features *features = mem_zeroed(1, sizeof *features);
+    features->pool = pool;
+    features->ensemble = ensemble;
+    features->column_count = column_count;
+    features->slot_count = 1;
+    features->bytes = sizeof *features;
+    struct feature_fold fold = {.features = features, .err = err};
+    expr_memo_init(&fold.memo, pool);
+    text_keys_init(&fold.keys, pool);
+    fold.cells = mem_zeroed(column_count, sizeof *fold.cells);
+    for (size_t c = 0; c < column_count; c++)
+        fold.cells[c] = cell_missing(&pool->columns[c]);
+    enum status status = fold_all(&fold);
+    expr_memo_clear(&fold.memo);
+    text_keys_free(&fold.keys);
+    free(fold.cells);
+    if (status)
+        features_free(features);
+    else
+        *out = features;
+    return status;
+}
+
+void features_free(struct features *features)
+{
+    if (!features)
+        return;
+    arena_free(&features->arena);
+    free(features);
+}
+
+size_t features_slot_count(const struct features *features)
+{
+    return features->slot_count;
+}
+
+struct feature_slot features_slot(const struct features *features, uint32_t feature)
+{
+    return features->list[feature].at;
+}
+
+int32_t features_column(const struct features *features, uint32_t feature)
+{
+    return expr_at(features->pool, features->ensemble->inputs[feature])->column;
+}
+
+size_t features_bytes(const struct features *features)
+{
+    return features->bytes;
+}
+
+static inline double formula_value(const struct formula *formula, double x)
+{
+    if (formula->dtype == DTYPE_FLOAT) {
+        float centred = (float)x - (float)formula->offset;
+        return formula->multiply ? centred * (float)formula->factor : centred / (float)formula->factor;
+    }
+    double centred = x - formula->offset;
+    return formula->multiply ? centred * formula->factor : centred / formula->factor;
+}
+
+static inline void slot_write(const struct features *features, uint32_t feature, float value, float *x)
+{
+    struct feature_slot at = features->list[feature].at;
+    if (at.slot)
+        x[at.slot * FEATURE_LANES] = value;
+    if (at.low)
+        x[at.low * FEATURE_LANES] = isnan(value) ? -INFINITY : value;
+}
+
+static void numbers_write(const struct features *features, const struct cell *cells, float *x)
+{
+    for (size_t n = 0; n < features->number_count; n++) {
+        const struct number_feature *number = &features->numbers[n];
+        const struct cell *cell = &cells[number->formula.column];
+        float value = number->missing;
+        if (cell->code != CELL_MISSING && !isnan(cell->number)) {
+            double computed = formula_value(&number->formula, cell->number);
+            value = convert(features, number->feature, number->to_float ? (double)(float)computed : computed);
+        }
+        slot_write(features, number->feature, value, x);
+    }
+}
+
+/* A text that the schema does not list: the model may know it all the same. */
+static __attribute__((noinline, cold)) const float *text_other(const struct text_features *column,
+                                                               const struct cell *cell)
+{
+    struct span text = {cell->text, cell->text_bytes};
+    size_t low = 0, high = column->known_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = text_order(column->known[middle].text, text);
+        if (order == 0)
+            return column->known[middle].row;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return column->rows;
+}
+
+void features_write(const struct features *features, const struct cell *cells, float *x)
+{
+    x[0] = -INFINITY;
+    numbers_write(features, cells, x);
+    for (size_t t = 0; t < features->text_count; t++) {
+        const struct text_features *column = &features->texts[t];
+        const struct cell *cell = &cells[column->column];
+        const float *row = cell->code == CELL_OTHER ? text_other(column, cell)
+                                                    : column->rows + (size_t)(cell->code + 2) * column->count;
+        for (uint32_t s = 0; s < column->count; s++)
+            x[(column->first_slot + s) * FEATURE_LANES] = row[s];
+    }
+    for (size_t m = 0; m < features->mixed_count; m++) {
+        uint32_t feature = features->mixed[m].feature;
+        double value = expr_evaluate(features->pool, features->mixed[m].expr, cells).number;
+        slot_write(features, feature, convert(features, feature, value), x);
+    }
+}

@@ -1,0 +1,148 @@
+/* Scoring with packed trees: the hot path of every event. Called by pipeline_score on any thread; the program is
+ * read-only. Must never allocate, and must add the leaves in the trees' order, so that one row gives the same score
+ * alone and in any batch, and the same as onnxruntime's sum in floats.
+ *
+ * Eight walks go at once, level by level without branches: eight rows through one tree in a batch (the tree stays in
+ * the cache while all rows of the block pass), eight trees for one row alone. One walk is a chain of loads, each
+ * waiting for the one before; eight of them fill the waiting. */
+#include "pipeline/trees_program.h"
+
+#include <math.h>
+
+enum { LANES = FEATURE_LANES, BLOCK_FLOATS = 16384, BLOCK_MAX_ROWS = 128 };
+
+/* The two sums of a row: as onnxruntime adds (floats for float graphs), and in double for the margin. */
+struct sums {
+    double exact[LANES];
+    float rounded[LANES];
+};
+
+static inline uint32_t walk_step(const struct packed_node *nodes, uint32_t at, const float *x)
+{
+    struct packed_node node = nodes[at];
+    float value = x[(node.packed >> PACKED_SLOT_SHIFT) * LANES];
+    return (node.packed & PACKED_CHILD_MASK) + !(value <= node.threshold);
+}
+
+/* Eight rows to their leaves; x: [slot][lane]. Every four levels: is anybody still on the way? */
+static void walk_rows(const struct packed_node *nodes, unsigned depth, const float *x, uint32_t *leaves)
+{
+    uint32_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+    for (unsigned level = 0; level < depth; level++) {
+        a = walk_step(nodes, a, x);
+        b = walk_step(nodes, b, x + 1);
+        c = walk_step(nodes, c, x + 2);
+        d = walk_step(nodes, d, x + 3);
+        e = walk_step(nodes, e, x + 4);
+        f = walk_step(nodes, f, x + 5);
+        g = walk_step(nodes, g, x + 6);
+        h = walk_step(nodes, h, x + 7);
+    }
+    const uint32_t reached[LANES] = {a, b, c, d, e, f, g, h};
+    memcpy(leaves, reached, sizeof reached);
+}
+
+static inline double leaf_value(const struct trees *trees, size_t node)
+{
+    return trees->values ? trees->values[node] : (double)trees->nodes[node].threshold;
+}
+
+static void rows_add(const struct trees *trees, const float *x, size_t tree, struct sums *sums)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    uint32_t leaves[LANES], start = ensemble->starts[tree];
+    walk_rows(trees->nodes + start, ensemble->depths[tree], x, leaves);
+    for (size_t l = 0; l < LANES; l++) {
+        sums->exact[l] += leaf_value(trees, start + leaves[l]);
+        sums->rounded[l] += trees->nodes[start + leaves[l]].threshold;
+    }
+}
+
+/* One row, eight trees at a time (fewer at the end: the last one again, not added). */
+static void row_add(const struct trees *trees, const float *x, struct sums *sums)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    for (size_t first = 0; first < ensemble->tree_count; first += LANES) {
+        const struct packed_node *nodes[LANES];
+        uint32_t at[LANES] = {0};
+        unsigned depth = 0;
+        size_t count = ensemble->tree_count - first < LANES ? ensemble->tree_count - first : LANES;
+        for (size_t l = 0; l < LANES; l++) {
+            size_t tree = first + (l < count ? l : count - 1);
+            nodes[l] = trees->nodes + ensemble->starts[tree];
+            depth = depth > ensemble->depths[tree] ? depth : ensemble->depths[tree];
+        }
+        for (unsigned level = 0; level < depth; level++)
+            for (size_t l = 0; l < LANES; l++)
+                at[l] = walk_step(nodes[l], at[l], x);
+        for (size_t l = 0; l < count; l++) {
+            sums->exact[0] += leaf_value(trees, (size_t)(nodes[l] - trees->nodes) + at[l]);
+            sums->rounded[0] += nodes[l][at[l]].threshold;
+        }
+    }
+}
+
+static double share_clamp(float share)
+{
+    return share < 0 ? 0 : share > 1 ? 1 : (double)share;
+}
+
+static struct score score_of(const struct trees *trees, const struct sums *sums, size_t lane)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    double margin = sums->exact[lane] + ensemble->base;
+    float raw = ensemble->dtype == DTYPE_FLOAT ? sums->rounded[lane] + (float)ensemble->base : (float)margin;
+    struct score score = {.margin = margin};
+    if (ensemble->logistic) {
+        score.margin = trees->opposite ? -margin : margin;
+        score.probability = expr_sigmoid_float(trees->opposite ? -raw : raw);
+    } else {
+        score.margin = trees->opposite ? 1 - margin : margin;
+        score.probability = share_clamp(trees->opposite ? 1 - raw : raw);
+    }
+    return score;
+}
+
+/* Rows first … first + count − 1 of the batch, count ≤ BLOCK_MAX_ROWS; x has room for their groups of eight. */
+static void block_score(const struct trees *trees, const struct cell *cells, size_t count, float *x,
+                        struct score *scores)
+{
+    size_t stride = features_slot_count(trees->features) * LANES, groups = (count + LANES - 1) / LANES;
+    struct sums sums[BLOCK_MAX_ROWS / LANES] = {0};
+    for (size_t r = 0; r < groups * LANES; r++) /* the last row fills its group */
+        features_write(trees->features, cells + (r < count ? r : count - 1) * trees->column_count,
+                       x + r / LANES * stride + r % LANES);
+    for (size_t t = 0; t < trees->ensemble->tree_count; t++)
+        for (size_t g = 0; g < groups; g++)
+            rows_add(trees, x + g * stride, t, &sums[g]);
+    for (size_t r = 0; r < count; r++)
+        scores[r] = score_of(trees, &sums[r / LANES], r % LANES);
+}
+
+static void single_score(const struct trees *trees, const struct cell *cells, float *x, struct score *score)
+{
+    struct sums sums = {0};
+    features_write(trees->features, cells, x);
+    row_add(trees, x, &sums);
+    *score = score_of(trees, &sums, 0);
+}
+
+void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
+                 struct score *scores, struct reason *reasons)
+{
+    (void)top_reasons;
+    (void)reasons;
+    _Alignas(32) float x[BLOCK_FLOATS];
+    size_t most = BLOCK_FLOATS / features_slot_count(trees->features) / LANES * LANES;
+    most = most < BLOCK_MAX_ROWS ? most : BLOCK_MAX_ROWS;
+    for (size_t r = 0; r < row_count;) {
+        size_t count = row_count - r < most ? row_count - r : most;
+        if (count < LANES / 2) { /* a group of eight would mostly walk for nothing */
+            single_score(trees, cells + r * trees->column_count, x, &scores[r]);
+            r++;
+            continue;
+        }
+        block_score(trees, cells + r * trees->column_count, count, x, &scores[r]);
+        r += count;
+    }
+}

@@ -1,0 +1,22 @@
+/* A tree ensemble as a flat program: forests and boosters over rows of floats. */
+#ifndef PIPELINE_TREES_H
+#define PIPELINE_TREES_H
+
+#include "pipeline/compile.h"
+#include "pipeline/pipeline.h"
+
+struct trees;
+
+/* Folds the probability of class `positive`, which must be a tree ensemble's (trees_match). Borrows the pool and its
+ * columns, which must outlive it. Free with trees_free. */
+MUST_USE enum status trees_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                                size_t column_count, struct trees **out, struct error *err);
+void trees_free(struct trees *trees);
+bool trees_match(const struct expr_pool *pool, const struct compiled *compiled);
+
+/* pipeline_score's contract. */
+void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
+                 struct score *scores, struct reason *reasons);
+size_t trees_bytes(const struct trees *trees);
+
+#endif

@@ -1,0 +1,27 @@
+/* The body of struct trees, shared by who folds it (trees_fold.c) and who runs it (trees.c). Nobody else includes this.
+ */
+#ifndef PIPELINE_TREES_PROGRAM_H
+#define PIPELINE_TREES_PROGRAM_H
+
+#include "pipeline/features.h"
+#include "pipeline/trees.h"
+
+/* A node in eight bytes, so that a cache line holds eight. Siblings stand side by side: the next node is child, or
+ * child + 1 where not x ≤ threshold. A leaf reads slot 0 (−infinity, always ≤) and is its own child: rows that reached
+ * one stay there while others walk on. Its threshold is its value, rounded to float. */
+enum { PACKED_SLOT_SHIFT = 20, PACKED_CHILD_MASK = (1 << PACKED_SLOT_SHIFT) - 1 };
+struct packed_node {
+    float threshold;
+    uint32_t packed; /* slot << 20 | child within the tree */
+};
+
+struct trees {
+    const struct ensemble *ensemble;
+    struct features *features;
+    struct packed_node *nodes;
+    double *values; /* of leaves, by node; NULL: the packed floats are the values */
+    size_t column_count, class;
+    bool opposite; /* the score is the other class's: probability = 1 − it, or the sigmoid of −it */
+};
+
+#endif
