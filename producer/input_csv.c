@@ -150,6 +150,20 @@ static const char *without_place(const struct input *input, const struct csv_rec
     return bytes > 0 && strncmp(text, place, (size_t)bytes) == 0 ? text + bytes : text;
 }
 
+/* The first feature that a row cut short does not reach, in the file's order; FAULT_NO_COLUMN if it reaches them all.
+ */
+static int32_t first_unreached(const struct input *input, size_t field_count)
+{
+    int32_t first = FAULT_NO_COLUMN;
+    for (size_t c = 0; c < input->settings->schema->column_count; c++) {
+        int32_t at = input->positions[c];
+        if (at != POSITION_NONE && (size_t)at >= field_count &&
+            (first == FAULT_NO_COLUMN || at < input->positions[first]))
+            first = (int32_t)c;
+    }
+    return first;
+}
+
 enum status csv_input_next(struct input *input, struct input_row *row, bool *more, struct error *err)
 {
     struct csv_record record;
@@ -168,8 +182,8 @@ enum status csv_input_next(struct input *input, struct input_row *row, bool *mor
                          limit ? " The rejects file may hold its beginning only" : "");
         row->event.cells = NULL;
     } else if (record.field_count != input->header_fields) {
-        input_row_refuse(row, EVENT_MALFORMED, FAULT_NO_COLUMN, "%zu fields where the header has %zu",
-                         record.field_count, input->header_fields);
+        input_row_refuse(row, EVENT_MALFORMED, first_unreached(input, record.field_count),
+                         "the row has %zu fields, the header %zu", record.field_count, input->header_fields);
         row->event.cells = NULL;
     } else {
         read_cells(input, &record, row);

@@ -103,7 +103,7 @@ static void test_csv_faults(void **state)
     assert_says(&outcome, "faults.csv:3: column Age (2): out_of_range: outside 18 to 100");
     assert_says(&outcome, "faults.csv:4: column Department (3): unknown_category: ");
     assert_says(&outcome, "faults.csv:5: column Age (2): wrong_type: ");
-    assert_says(&outcome, "faults.csv:6: malformed: 3 fields where the header has 8");
+    assert_says(&outcome, "faults.csv:6: column OverTime (4): malformed: the row has 3 fields, the header 8");
     assert_says(&outcome, "faults.csv:7: column Age (2): not_finite: ");
     assert_says(&outcome, "faults.csv:8: column YearsAtCompany (6): rule: ");
     assert_says(&outcome, "faults.csv:9: missing_required: the employee's id is empty");
