@@ -17,45 +17,45 @@ struct sums {
     float rounded[LANES];
 };
 
-static inline uint32_t walk_step(const struct packed_node *nodes, uint32_t at, const float *x)
+static inline const struct packed_node *walk_step(const struct packed_node *at, const float *x)
 {
-    struct packed_node node = nodes[at];
+    struct packed_node node = *at;
     float value = x[(node.packed >> PACKED_SLOT_SHIFT) * LANES];
-    return (node.packed & PACKED_CHILD_MASK) + !(value <= node.threshold);
+    return at + (node.packed & PACKED_STEP_MASK) + !(value <= node.threshold);
 }
 
-/* Eight rows to their leaves; x: [slot][lane]. Every four levels: is anybody still on the way? */
-static void walk_rows(const struct packed_node *nodes, unsigned depth, const float *x, uint32_t *leaves)
+/* From at[l] in x + l × stride, for as many levels as the deepest tree has; who reached a leaf stays there. */
+static inline void walk_eight(const struct packed_node **at, unsigned depth, const float *x, size_t stride)
 {
-    uint32_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+    const struct packed_node *a = at[0], *b = at[1], *c = at[2], *d = at[3];
+    const struct packed_node *e = at[4], *f = at[5], *g = at[6], *h = at[7];
     for (unsigned level = 0; level < depth; level++) {
-        a = walk_step(nodes, a, x);
-        b = walk_step(nodes, b, x + 1);
-        c = walk_step(nodes, c, x + 2);
-        d = walk_step(nodes, d, x + 3);
-        e = walk_step(nodes, e, x + 4);
-        f = walk_step(nodes, f, x + 5);
-        g = walk_step(nodes, g, x + 6);
-        h = walk_step(nodes, h, x + 7);
+        a = walk_step(a, x);
+        b = walk_step(b, x + stride);
+        c = walk_step(c, x + 2 * stride);
+        d = walk_step(d, x + 3 * stride);
+        e = walk_step(e, x + 4 * stride);
+        f = walk_step(f, x + 5 * stride);
+        g = walk_step(g, x + 6 * stride);
+        h = walk_step(h, x + 7 * stride);
     }
-    const uint32_t reached[LANES] = {a, b, c, d, e, f, g, h};
-    memcpy(leaves, reached, sizeof reached);
+    const struct packed_node *const reached[LANES] = {a, b, c, d, e, f, g, h};
+    memcpy(at, reached, sizeof reached);
 }
 
-static inline double leaf_value(const struct trees *trees, size_t node)
+static inline void leaf_add(const struct trees *trees, const struct packed_node *leaf, struct sums *sums, size_t lane)
 {
-    return trees->values ? trees->values[node] : (double)trees->nodes[node].threshold;
+    sums->exact[lane] += trees->values ? trees->values[leaf - trees->nodes] : (double)leaf->threshold;
+    sums->rounded[lane] += leaf->threshold;
 }
 
 static void rows_add(const struct trees *trees, const float *x, size_t tree, struct sums *sums)
 {
-    const struct ensemble *ensemble = trees->ensemble;
-    uint32_t leaves[LANES], start = ensemble->starts[tree];
-    walk_rows(trees->nodes + start, ensemble->depths[tree], x, leaves);
-    for (size_t l = 0; l < LANES; l++) {
-        sums->exact[l] += leaf_value(trees, start + leaves[l]);
-        sums->rounded[l] += trees->nodes[start + leaves[l]].threshold;
-    }
+    const struct packed_node *root = trees->nodes + trees->ensemble->starts[tree];
+    const struct packed_node *at[LANES] = {root, root, root, root, root, root, root, root};
+    walk_eight(at, trees->ensemble->depths[tree], x, 1);
+    for (size_t l = 0; l < LANES; l++)
+        leaf_add(trees, at[l], sums, l);
 }
 
 /* One row, eight trees at a time (fewer at the end: the last one again, not added). */
@@ -63,22 +63,17 @@ static void row_add(const struct trees *trees, const float *x, struct sums *sums
 {
     const struct ensemble *ensemble = trees->ensemble;
     for (size_t first = 0; first < ensemble->tree_count; first += LANES) {
-        const struct packed_node *nodes[LANES];
-        uint32_t at[LANES] = {0};
+        const struct packed_node *at[LANES];
         unsigned depth = 0;
         size_t count = ensemble->tree_count - first < LANES ? ensemble->tree_count - first : LANES;
         for (size_t l = 0; l < LANES; l++) {
             size_t tree = first + (l < count ? l : count - 1);
-            nodes[l] = trees->nodes + ensemble->starts[tree];
+            at[l] = trees->nodes + ensemble->starts[tree];
             depth = depth > ensemble->depths[tree] ? depth : ensemble->depths[tree];
         }
-        for (unsigned level = 0; level < depth; level++)
-            for (size_t l = 0; l < LANES; l++)
-                at[l] = walk_step(nodes[l], at[l], x);
-        for (size_t l = 0; l < count; l++) {
-            sums->exact[0] += leaf_value(trees, (size_t)(nodes[l] - trees->nodes) + at[l]);
-            sums->rounded[0] += nodes[l][at[l]].threshold;
-        }
+        walk_eight(at, depth, x, 0);
+        for (size_t l = 0; l < count; l++)
+            leaf_add(trees, at[l], sums, 0);
     }
 }
 

@@ -60,13 +60,13 @@ static void nodes_pack(struct trees *trees)
             const struct tree_node *node = &ensemble->nodes[n];
             struct packed_node *packed = &trees->nodes[n];
             if (!node->left) {
-                *packed = (struct packed_node){(float)node->value[trees->class], n - ensemble->starts[t]};
+                *packed = (struct packed_node){(float)node->value[trees->class], 0};
                 continue;
             }
             struct feature_slot at = features_slot(trees->features, node->feature);
             uint32_t slot = node->missing_left ? at.low : at.slot;
             *packed = (struct packed_node){features_threshold(trees->features, node->feature, node->threshold),
-                                           slot << PACKED_SLOT_SHIFT | node->left};
+                                           slot << PACKED_SLOT_SHIFT | (node->left - (n - ensemble->starts[t]))};
         }
     if (values_are_floats(trees))
         return;

@@ -6,13 +6,13 @@
 #include "pipeline/features.h"
 #include "pipeline/trees.h"
 
-/* A node in eight bytes, so that a cache line holds eight. Siblings stand side by side: the next node is child, or
- * child + 1 where not x ≤ threshold. A leaf reads slot 0 (−infinity, always ≤) and is its own child: rows that reached
- * one stay there while others walk on. Its threshold is its value, rounded to float. */
-enum { PACKED_SLOT_SHIFT = 20, PACKED_CHILD_MASK = (1 << PACKED_SLOT_SHIFT) - 1 };
+/* A node in eight bytes, so that a cache line holds eight. Siblings stand side by side: the next node is `step`
+ * further on, or step + 1 where not x ≤ threshold. A leaf reads slot 0 (−infinity, always ≤) and steps by 0: rows that
+ * reached one stay there while others walk on. Its threshold is its value, rounded to float. */
+enum { PACKED_SLOT_SHIFT = 20, PACKED_STEP_MASK = (1 << PACKED_SLOT_SHIFT) - 1 };
 struct packed_node {
     float threshold;
-    uint32_t packed; /* slot << 20 | child within the tree */
+    uint32_t packed; /* slot << 20 | step */
 };
 
 struct trees {
