@@ -102,7 +102,7 @@ UNIT_SRC      := $(wildcard tests/unit/*/test_*.c)
 COMPONENT_SRC := $(wildcard tests/component/*/test_*.c)
 test_bin       = $(patsubst %.c,$(OUT)/%,$(1))
 define test_rule
-$(OUT)/$(basename $(1)): $(OUT)/$(basename $(1)).o $(call libs_of,$(notdir $(patsubst %/,%,$(dir $(1)))))
+$(OUT)/$(basename $(1)): $(OUT)/$(basename $(1)).o $(if $(filter tsan,$(FLAVOUR)),$(OUT)/tests/tsan_threads.o) $(call libs_of,$(notdir $(patsubst %/,%,$(dir $(1)))))
 	$(NOTE) link $$@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(LIBS)
 endef
