@@ -399,9 +399,9 @@ static enum status write_alias(const struct registry *registry, const char *name
 {
     char *folder = store_path(registry, "models/%s/aliases", name);
     char *place = store_path(registry, "models/%s/aliases/%s", name, alias);
-    enum status status = touch_model(registry, name, err);
+    enum status status = file_make_directories(folder, err);
     if (status == STATUS_OK)
-        status = file_make_directories(folder, err);
+        status = touch_model(registry, name, err); /* which makes the new folder durable too */
     if (status == STATUS_OK)
         status = store_replace(registry, place, span_of(version), err);
     free(place);

@@ -150,6 +150,9 @@ static enum status check_file(const char *path, struct error *err)
 {
     struct stat found;
     bool exists = stat(path, &found) == 0;
+    if (!*path)
+        return error_set(err, STATUS_INVALID,
+                         "--out is empty: name the file to write, or leave --out away to register");
     if (exists && S_ISDIR(found.st_mode))
         return error_set(err, STATUS_INVALID, "--out %.300s: it is a directory: name a file in it", path);
     const char *slash = strrchr(path, '/');
