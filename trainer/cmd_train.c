@@ -145,19 +145,19 @@ static enum status train_table(const struct options *options, const struct recip
     return status;
 }
 
-/* The file, or the directory it will be made in, may be written. */
+/* A model file takes the place of a regular file or of none, in a directory that may be written. */
 static enum status check_file(const char *path, struct error *err)
 {
     struct stat found;
-    bool exists = stat(path, &found) == 0;
     if (!*path)
         return error_set(err, STATUS_INVALID,
                          "--out is empty: name the file to write, or leave --out away to register");
-    if (exists && S_ISDIR(found.st_mode))
-        return error_set(err, STATUS_INVALID, "--out %.300s: it is a directory: name a file in it", path);
+    if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
+        return error_set(err, STATUS_INVALID, "--out %.300s: it exists and is no regular file: choose another name",
+                         path);
     const char *slash = strrchr(path, '/');
     char *folder = slash ? mem_text_n(path, (size_t)(slash - path) + 1) : mem_text("./");
-    int failed = access(exists && !S_ISREG(found.st_mode) ? path : folder, W_OK) == 0 ? 0 : errno;
+    int failed = access(folder, W_OK) == 0 ? 0 : errno;
     free(folder);
     return failed ? file_error(err, failed, "write --out", path) : STATUS_OK;
 }
