@@ -264,6 +264,10 @@ static double arithmetic_value(const struct expr *expr, double a, double b)
         return round_to(expr->dtype, a - b);
     case EXPR_MUL:
         return round_to(expr->dtype, a * b);
+    case EXPR_AT_LEAST:
+        return a < b ? b : a;
+    case EXPR_AT_MOST:
+        return a > b ? b : a;
     default:
         return round_to(expr->dtype, a / b);
     }

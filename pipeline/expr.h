@@ -25,7 +25,9 @@ enum expr_op {
     EXPR_SUB,
     EXPR_MUL,
     EXPR_DIV,
-    EXPR_CAST, /* a as dtype */
+    EXPR_AT_LEAST, /* the larger of a and b; NaN where a is */
+    EXPR_AT_MOST,  /* the smaller */
+    EXPR_CAST,     /* a as dtype */
     EXPR_ABS,
     EXPR_ENCODE,   /* map: key → value */
     EXPR_INDICATE, /* 1 where a is the key (`text` or `number`), else 0 */
@@ -96,6 +98,12 @@ void *expr_pool_take(struct expr_pool *pool, size_t count, size_t size); /* zero
  * multiply. */
 bool expr_pool_room(struct expr_pool *pool, size_t count, size_t size);
 struct span expr_pool_text(struct expr_pool *pool, struct span text); /* a copy, NUL-terminated */
+
+/* Whether an expression of this operation has a second operand, b. */
+static inline bool expr_is_binary(const struct expr *expr)
+{
+    return expr->op >= EXPR_ADD && expr->op <= EXPR_AT_MOST;
+}
 
 static inline const struct expr *expr_at(const struct expr_pool *pool, uint32_t id)
 {

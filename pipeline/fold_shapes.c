@@ -74,7 +74,7 @@ void text_keys_collect(struct text_keys *keys, const struct expr_pool *pool, uin
     if (expr->op == EXPR_INDICATE && expr_at(pool, expr->a)->dtype == DTYPE_TEXT)
         keys_add(keys, expr->text);
     text_keys_collect(keys, pool, expr->a);
-    if (expr->op == EXPR_WHERE || (expr->op >= EXPR_ADD && expr->op <= EXPR_DIV))
+    if (expr->op == EXPR_WHERE || expr_is_binary(expr))
         text_keys_collect(keys, pool, expr->b);
     if (expr->op == EXPR_WHERE)
         text_keys_collect(keys, pool, expr->c);

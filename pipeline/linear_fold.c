@@ -66,11 +66,23 @@ static bool scores_opposed(const struct expr *a, const struct expr *b)
     return true;
 }
 
+/* 1 − share: how skl2onnx writes the first class of some models. */
+static bool is_rest_of(const struct expr_pool *pool, uint32_t rest, uint32_t share)
+{
+    const struct expr *expr = expr_at(pool, rest);
+    return expr->op == EXPR_SUB && expr->b == share && expr_at(pool, expr->a)->op == EXPR_NUMBER &&
+           expr_at(pool, expr->a)->number == 1;
+}
+
 static const struct expr *score_find(const struct fold *fold, const struct compiled *compiled, size_t positive)
 {
     bool normalised = false, other_normalised = false;
     const struct expr *score = link_match(fold->pool, compiled->probabilities[positive], &normalised);
     const struct expr *other = link_match(fold->pool, compiled->probabilities[1 - positive], &other_normalised);
+    if (score && is_rest_of(fold->pool, compiled->probabilities[1 - positive], compiled->probabilities[positive])) {
+        other = score;
+        other_normalised = normalised;
+    }
     if (!score || !other || normalised != other_normalised || (normalised && !scores_opposed(score, other)))
         return NULL;
     fold->linear->normalised = normalised;

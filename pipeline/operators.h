@@ -61,6 +61,7 @@ static inline bool dtype_is_whole(enum dtype dtype)
 enum status compile_is_nan(struct operation *operation);
 enum status compile_where(struct operation *operation);
 enum status compile_arithmetic(struct operation *operation);
+enum status compile_clip(struct operation *operation);
 enum status compile_cast(struct operation *operation);
 enum status compile_sigmoid(struct operation *operation);
 enum status compile_abs(struct operation *operation);

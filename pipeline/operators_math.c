@@ -155,6 +155,29 @@ enum status compile_cast(struct operation *operation)
     return input->kind == VALUE_TENSOR ? compile_unary(operation, EXPR_CAST, dtype) : compile_identity(operation);
 }
 
+/* Bounds as constant scalars (since version 11): either may be left out. */
+enum status compile_clip(struct operation *operation)
+{
+    const struct value *input = operation->inputs[0];
+    if (input->kind != VALUE_TENSOR || !dtype_is_real(input->dtype))
+        return operation_unsupported(operation, dtype_name(input->dtype));
+    uint32_t *cells = operation_output(operation, input->dtype, input->rows, input->rank, input->dims);
+    for (size_t c = 0; c < operation->outputs[0].count; c++)
+        cells[c] = input->cells[c];
+    for (size_t i = 1; i < operation->input_count; i++) {
+        const struct value *bound = operation->inputs[i];
+        if (!bound || bound->count != 1 || bound->dtype != input->dtype)
+            return operation_unsupported(operation, "bounds other than one number");
+        enum status status = operation_constants(operation, bound, "bounds that are not constant");
+        if (status)
+            return status;
+        for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++)
+            cells[c] = expr_arithmetic(operation->pool, i == 1 ? EXPR_AT_LEAST : EXPR_AT_MOST, input->dtype, cells[c],
+                                       bound->cells[0]);
+    }
+    return STATUS_OK;
+}
+
 /* The axes of a reduction: an input since version 13, an attribute before. */
 static enum status reduce_axis(struct operation *operation, size_t rank, size_t *out)
 {

@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Pipelines trained and exported on the spot (scikit-learn, XGBoost, LightGBM; random seeds, encoders, depths), scored by us and by
+onnxruntime on rows with missing values, unknown categories and extreme values; and exports that must be refused by name.
+
+BIN: the programs' directory; VENV: Python with the exporters; SHARED: the directory that holds golden/. SEED repeats a run."""
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("BIN", ROOT / "build/bin")).resolve()
+VENV = Path(os.environ.get("VENV", ROOT / "build/venv"))
+GOLDEN = Path(os.environ.get("SHARED", ROOT / "../shared")).resolve() / "golden"
+SEED = int(os.environ.get("SEED", random.randrange(10**6)))
+failures = 0
+
+# The exporters are installed there alone.
+if Path(sys.prefix).resolve() != VENV.resolve():
+    if not (VENV / "bin/python").exists():
+        sys.exit(f"not ok - no Python environment in {VENV}: make test-system makes it")
+    os.execv(VENV / "bin/python", [VENV / "bin/python", *sys.argv])
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+warnings.filterwarnings("ignore")
+import lightgbm
+import numpy
+import onnxruntime
+import pandas
+import skl2onnx.common._container
+import xgboost
+from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (AdaBoostClassifier, BaggingClassifier, ExtraTreesClassifier, GradientBoostingClassifier,
+                              HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier)
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, PolynomialFeatures,
+                                   RobustScaler, StandardScaler)
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+for model, name, converter in ((xgboost.XGBClassifier, "XGBoostXGBClassifier", convert_xgboost),
+                               (lightgbm.LGBMClassifier, "LightGbmLGBMClassifier", convert_lightgbm)):
+    update_registered_converter(model, name, calculate_linear_classifier_output_shapes, converter,
+                                options={"nocl": [True, False], "zipmap": [True, False, "columns"]})
+
+
+make_node = skl2onnx.common._container.make_node
+
+
+def make_node_of_lists(*arguments, **attributes):
+    """The exporter gives histogram boosting's lists as arrays and with numpy's booleans, which onnx takes no longer."""
+    def plain(element):
+        element = element.item() if isinstance(element, numpy.generic) else element
+        return int(element) if isinstance(element, bool) else element
+
+    return make_node(*arguments, **{name: [plain(element) for element in value] if isinstance(value, (list, numpy.ndarray)) else value
+                                    for name, value in attributes.items()})
+
+
+skl2onnx.common._container.make_node = make_node_of_lists
+
+
+def check(what, good, shown=""):
+    global failures
+    failures += not good
+    print(f"{'ok' if good else 'not ok'} - {what}{f': {shown}' if shown != '' else ''}", flush=True)
+
+
+def table():
+    if not (GOLDEN / "train.csv").exists():
+        sys.exit(f"not ok - {GOLDEN}/train.csv is missing: set SHARED to the directory that holds golden/")
+    data = pandas.read_csv(GOLDEN / "train.csv")
+    target = (data.pop("Attrition") == "Yes").astype(int).to_numpy()
+    numbers = [column for column in data if data[column].dtype.kind in "if"]
+    texts = [column for column in data if column not in numbers]
+    data[texts] = data[texts].fillna("").astype(object)
+    data[numbers] = data[numbers].astype(numpy.float64)
+    return data, target, numbers, texts
+
+
+def rows_to_score(rng, data, numbers, texts, count=400):
+    rows = data.iloc[rng.integers(0, len(data), count)].reset_index(drop=True).copy()
+    for column in numbers:
+        rows.loc[rng.random(count) < 0.08, column] = numpy.nan
+        odd = rng.random(count) < 0.01
+        rows.loc[odd, column] = rng.choice([0.0, -1.0, 1e6, -1e6, 1e-30, 3e30, 0.1], odd.sum())
+    for column in texts:
+        rows.loc[rng.random(count) < 0.08, column] = ""
+        rows.loc[rng.random(count) < 0.03, column] = "Nobody has heard of it"
+    return rows
+
+
+def ours(model, rows, label):
+    def attributes(row):
+        return {key: None if value == "" or value != value else value for key, value in row.items()}
+    text = "".join(json.dumps({"id": i, "attributes": attributes(row)}) + "\n" for i, row in enumerate(rows.to_dict("records")))
+    environment = {**os.environ, "SCHEMAS_DIR": str(ROOT / "schemas")}
+    return subprocess.run([BIN / "scorer", "score", "--unchecked", "--model", model, "--positive-label", label], env=environment,
+                          input=text, capture_output=True, text=True, timeout=120)
+
+
+def theirs(model, rows):
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    kinds = {"tensor(string)": object, "tensor(double)": numpy.float64, "tensor(float)": numpy.float32}
+    feeds = {given.name: rows[given.name].to_numpy(kinds[given.type]).reshape(-1, 1) for given in session.get_inputs()}
+    shares = session.run(None, feeds)[1]
+    if isinstance(shares, list):
+        shares = numpy.array([list(share.values()) for share in shares])
+    return shares[:, 1]
+
+
+def export(pipeline, data, texts, path, number, zipmap=False, opset=15, ml=3):
+    columns = getattr(pipeline, "feature_names_in_", data.columns)
+    types = [(column, StringTensorType([None, 1]) if column in texts else number([None, 1])) for column in columns]
+    options = {id(pipeline): {"zipmap": zipmap}}
+    path.write_bytes(to_onnx(pipeline, initial_types=types, options=options,
+                             target_opset={"": opset, "ai.onnx.ml": ml}).SerializeToString())
+
+
+def text_steps(encoder, fill="most_frequent"):
+    imputer = SimpleImputer(missing_values="", strategy=fill, **({"fill_value": "none given"} if fill == "constant" else {}))
+    return make_pipeline(imputer, encoder)
+
+
+def one_hot(**arguments):
+    return OneHotEncoder(handle_unknown="ignore", **arguments)
+
+
+def ordinal():
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+
+
+def cases(seed, numbers, texts):
+    """name → (pipeline, text labels?, element type, ZipMap?, opset, tolerance)"""
+    def features(*steps, text=None):
+        return ColumnTransformer([("numbers", make_pipeline(*steps), numbers), ("texts", text or text_steps(one_hot()), texts)])
+
+    median, mean = SimpleImputer(strategy="median"), SimpleImputer(strategy="mean")
+    frequent, constant = SimpleImputer(strategy="most_frequent"), SimpleImputer(strategy="constant", fill_value=7)
+    logistic = LogisticRegression(C=0.5, max_iter=2000)
+    forest = RandomForestClassifier(40, max_depth=7, random_state=seed, n_jobs=2)
+    trees = {"n_estimators": 50, "random_state": seed}
+    quiet = {"verbosity": -1, "n_jobs": 2}
+    yield "logistic, standard", features(median, StandardScaler()), logistic, {}
+    yield "logistic, text labels, zipmap", features(mean, StandardScaler()), logistic, {"labels": True, "zipmap": True}
+    yield "logistic, min-max", features(median, MinMaxScaler()), logistic, {}
+    yield "logistic, min-max clipped", features(median, MinMaxScaler(clip=True)), logistic, {}
+    yield "logistic, robust", features(frequent, RobustScaler()), logistic, {}
+    yield "logistic, max-abs", features(constant, MaxAbsScaler()), logistic, {}
+    yield "logistic, one-hot drops first", features(median, StandardScaler(), text=text_steps(OneHotEncoder(drop="first", handle_unknown="ignore"))), logistic, {}
+    yield "logistic, one-hot drops if binary", features(median, StandardScaler(), text=text_steps(OneHotEncoder(drop="if_binary", handle_unknown="ignore"))), logistic, {}
+    yield "logistic, ordinal codes", features(median, StandardScaler(), text=text_steps(ordinal())), logistic, {}
+    yield "logistic, constant text", features(median, StandardScaler(), text=text_steps(one_hot(), "constant")), logistic, {}
+    yield "logistic, opset 11", features(median, StandardScaler()), logistic, {"opset": 11}
+    yield "stochastic gradient", features(median, StandardScaler()), SGDClassifier(loss="log_loss", random_state=seed), {}
+    yield "decision tree", features(median), DecisionTreeClassifier(max_depth=6, random_state=seed), {}
+    yield "decision tree, whole", features(mean, StandardScaler()), DecisionTreeClassifier(random_state=seed), {"labels": True}
+    yield "forest", features(median), forest, {}
+    yield "forest, text labels, zipmap", features(median), forest, {"labels": True, "zipmap": True}
+    yield "forest, ordinal codes", features(median, text=text_steps(ordinal())), forest, {}
+    yield "forest of 150, whole", features(median), RandomForestClassifier(150, random_state=seed, n_jobs=2), {}
+    yield "forest, min-max", features(median, MinMaxScaler()), forest, {}
+    yield "forest, robust", features(mean, RobustScaler()), forest, {}
+    yield "forest, missing kept", ColumnTransformer([("numbers", "passthrough", numbers), ("texts", text_steps(one_hot()), texts)]), forest, {}
+    yield "forest, opset 12", features(median), forest, {"opset": 12}
+    yield "extra trees", features(median), ExtraTreesClassifier(60, max_depth=9, random_state=seed), {}
+    yield "extra trees, max-abs", features(constant, MaxAbsScaler()), ExtraTreesClassifier(30, random_state=seed), {"labels": True}
+    yield "gradient boosting", features(median), GradientBoostingClassifier(max_depth=3, **trees), {}
+    yield "gradient boosting, deep", features(median, StandardScaler()), GradientBoostingClassifier(max_depth=6, subsample=0.7, **trees), {"labels": True}
+    yield "histogram boosting", features(median), HistGradientBoostingClassifier(max_iter=60, random_state=seed), {"ml": 2}
+    yield "histogram boosting, missing kept", ColumnTransformer([("numbers", "passthrough", numbers), ("texts", text_steps(one_hot()), texts)]), \
+        HistGradientBoostingClassifier(max_iter=40, max_depth=5, random_state=seed), {"zipmap": True, "ml": 2}
+    yield "xgboost", features(median), xgboost.XGBClassifier(n_estimators=80, max_depth=6, random_state=seed, n_jobs=2), {}
+    yield "xgboost, missing kept", ColumnTransformer([("numbers", "passthrough", numbers), ("texts", text_steps(one_hot(sparse_output=False)), texts)]), \
+        xgboost.XGBClassifier(n_estimators=40, max_depth=4, random_state=seed, n_jobs=2), {}
+    yield "lightgbm", features(median), lightgbm.LGBMClassifier(num_leaves=31, n_estimators=60, random_state=seed, **quiet), {}
+    yield "lightgbm, missing kept", ColumnTransformer([("numbers", "passthrough", numbers), ("texts", text_steps(one_hot()), texts)]), \
+        lightgbm.LGBMClassifier(max_depth=5, n_estimators=40, random_state=seed, **quiet), {}
+    yield "logistic, doubles", features(StandardScaler()), logistic, {"double": True, "complete": True}
+    yield "forest, doubles", features(StandardScaler()), forest, {"double": True, "complete": True}
+
+
+def check_exports(folder, data, target, numbers, texts):
+    rng, passed = numpy.random.default_rng(SEED), 0
+    for number, (name, features, model, form) in enumerate(cases(SEED % 1000, numbers, texts)):
+        path = folder / f"{number}.onnx"
+        labels = numpy.where(target, "Yes", "No") if form.get("labels") else target
+        fitted, rows = data, rows_to_score(rng, data, numbers, texts)
+        if form.get("complete"):
+            fitted = data.fillna(data[numbers].median())
+            rows[numbers] = rows[numbers].fillna(data[numbers].median())
+        pipeline = Pipeline([("features", features), ("model", model)]).fit(fitted, labels)
+        if not form.get("double"):
+            rows[numbers] = rows[numbers].astype(numpy.float32).astype(numpy.float64)
+        try:
+            export(pipeline, data, texts, path, DoubleTensorType if form.get("double") else FloatTensorType, form.get("zipmap", False),
+                   form.get("opset", 15), form.get("ml", 3))
+            expected = theirs(path, rows)
+        except Exception as failure:
+            check(f"{name}: exports and runs elsewhere", False, f"{type(failure).__name__}: {str(failure)[:300]}")
+            continue
+        done = ours(path, rows, "Yes" if form.get("labels") else "1")
+        if done.returncode:
+            check(name, False, done.stderr.strip()[:300])
+            continue
+        mine = numpy.array([json.loads(line)["probability"] for line in done.stdout.splitlines()])
+        worst = numpy.abs(mine - expected).max()
+        check(f"{name} within 1e-6", len(mine) == len(rows) and worst <= 1e-6, f"worst {worst:.2g}, spread {expected.std():.2f}")
+        passed += worst <= 1e-6
+    check("at least 25 further pipelines", passed >= 25, passed)
+
+
+def refusals(seed, numbers, texts):
+    """name of the operator → (features, model)"""
+    def features(*steps):
+        return ColumnTransformer([("numbers", make_pipeline(*steps), numbers), ("texts", text_steps(one_hot()), texts)])
+
+    scaled = (SimpleImputer(strategy="median"), StandardScaler())
+    logistic = LogisticRegression(max_iter=500)
+    yield "Normalizer", features(*scaled, Normalizer()), logistic
+    yield "Normalizer|Softmax|LinearClassifier", features(*scaled), CalibratedClassifierCV(LinearSVC(), cv=2)
+    yield "SVMClassifier", features(*scaled), SVC(probability=True, random_state=seed)
+    yield "Relu", features(*scaled), MLPClassifier((4,), max_iter=20, random_state=seed)
+    yield "TopK|CDist|Scan|LinearRegressor", features(*scaled), KNeighborsClassifier(3)
+    yield "MatMul", features(*scaled, PCA(3)), logistic
+    yield "LinearClassifier|MatMul|TreeEnsembleClassifier|ReduceMean|Mul|Div|Add", features(*scaled), \
+        VotingClassifier([("a", LogisticRegression(max_iter=500)), ("b", DecisionTreeClassifier(max_depth=3))], voting="soft", flatten_transform=False)
+    yield "Normalizer|Exp|Pow|Log|ReduceLogSumExp|Sub", features(*scaled), GaussianNB()
+    yield "Log|Clip|Reciprocal|TreeEnsembleClassifier|Mul", features(*scaled), AdaBoostClassifier(n_estimators=5, random_state=seed)
+    yield "Mul|Transpose|Split", features(*scaled, PolynomialFeatures(2)), logistic
+    yield "TreeEnsembleClassifier|ReduceSum|Div", features(*scaled), BaggingClassifier(DecisionTreeClassifier(max_depth=3), 3, random_state=seed)
+
+
+def check_refusals(folder, data, target, numbers, texts):
+    rows, named = data.head(3), 0
+    for number, (operators, features, model) in enumerate(refusals(SEED % 1000, numbers, texts)):
+        path, name = folder / f"refused-{number}.onnx", type(model).__name__
+        export(Pipeline([("features", features), ("model", model)]).fit(data, target), data, texts, path, FloatTensorType)
+        done = ours(path, rows, "1")
+        good = done.returncode == 1 and done.stderr.count("\n") == 1
+        named += good and "operator " in done.stderr and "node '" in done.stderr
+        check(f"{name} ({operators}) is refused", good, done.stderr.strip().split(".onnx: ")[-1][:160])
+    check("at least 8 refused by operator and node", named >= 8, named)
+
+
+
+def main():
+    print(f"# SEED={SEED}")
+    random.seed(SEED)
+    data, target, numbers, texts = table()
+    with tempfile.TemporaryDirectory(prefix="export-parity-") as name:
+        check_exports(Path(name), data, target, numbers, texts)
+        check_refusals(Path(name), data, target, numbers, texts)
+    sys.exit(failures != 0)
+
+
+main()
