@@ -104,24 +104,24 @@ static enum status check_fit(const struct model *model, const struct recipe *rec
                                                                : "choose --model logistic-regression-l2");
 }
 
-/* The fit to all rows, and what its delivery needs. */
-static enum status finish(const struct options *options, struct training *training, const uint32_t *rows,
+/* The fit to all rows, and its delivery. `training` has all but the model, its file and the end. */
+static enum status finish(const struct options *options, struct training training, const uint32_t *rows,
                           struct error *err)
 {
     struct model model;
     struct buffer file = {0};
-    enum status status = model_fit(training->table, rows, training->table->row_count, training->recipe, &model, err);
+    enum status status = model_fit(training.table, rows, training.table->row_count, training.recipe, &model, err);
     if (status != STATUS_OK)
         return status;
-    training->model = &model;
-    status = check_fit(&model, training->recipe, err);
+    status = check_fit(&model, training.recipe, err);
     if (status == STATUS_OK)
-        status = export_model(&model, training->table, training->validation, &file, err);
-    training->ended_ms = now_ms();
-    training->file = buffer_span(&file);
+        status = export_model(&model, training.table, training.validation, &file, err);
+    training.model = &model;
+    training.ended_ms = now_ms();
+    training.file = buffer_span(&file);
     if (status == STATUS_OK) {
-        print_summary(training);
-        status = deliver(options, training, err);
+        print_summary(&training);
+        status = deliver(options, &training, err);
     }
     model_clear(&model);
     buffer_free(&file);
@@ -135,12 +135,12 @@ static enum status train_table(const struct options *options, const struct recip
     enum status status = fold_validate(table, recipe, &validation, err);
     if (status != STATUS_OK)
         return error_prefix(err, "%s", path);
-    struct training training = {
+    const struct training training = {
         .data_path = path, .table = table, .recipe = recipe, .validation = &validation, .started_ms = started_ms};
     uint32_t *rows = mem_zeroed(table->row_count, sizeof *rows);
     for (size_t r = 0; r < table->row_count; r++)
         rows[r] = (uint32_t)r;
-    status = finish(options, &training, rows, err);
+    status = finish(options, training, rows, err);
     free(rows);
     return status;
 }
