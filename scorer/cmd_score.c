@@ -97,7 +97,7 @@ static void score_attributes(struct session *session, struct span id, const json
         return;
     }
     pipeline_score(session->pipeline, session->cells, 1, session->top_reasons, &score, session->reasons);
-    if (isnan(score.probability))
+    if (!isfinite(score.probability) || !isfinite(score.margin))
         answer_malformed(session, id, EVENT_NOT_FINITE, "the model gives no number for these values");
     else
         answer_score(session, id, &score);

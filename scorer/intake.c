@@ -508,6 +508,12 @@ bool intake_moved(const struct intake *intake)
     return false;
 }
 
+/* A new group that starts at the end: nothing of this partition is ever committed. */
+static bool started_behind(const struct position *position)
+{
+    return position->assigned && position->committed >= 0 && position->committed >= position->end;
+}
+
 /* By the group's committed offsets, because other members handle partitions too, and one that died holds its own until
  * its session ends. */
 bool intake_at_end(struct intake *intake)
@@ -517,7 +523,8 @@ bool intake_at_end(struct intake *intake)
         rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p);
     bool at_end = !rd_kafka_committed(intake->consumer, list, LOOKUP_MS);
     for (int i = 0; i < list->cnt && at_end; i++)
-        at_end = !list->elems[i].err && list->elems[i].offset >= intake->positions[list->elems[i].partition].end;
+        at_end = !list->elems[i].err && (list->elems[i].offset >= intake->positions[list->elems[i].partition].end ||
+                                         started_behind(&intake->positions[list->elems[i].partition]));
     rd_kafka_topic_partition_list_destroy(list);
     return at_end;
 }

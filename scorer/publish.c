@@ -17,13 +17,16 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 
-enum { CALL_MS = 10000, FULL_WAIT_MS = 10, SLOW_AFTER_US = 3000000, BACKOFF_US = 100000, MARKS = 256 };
+enum { CALL_MS = 10000, FULL_WAIT_MS = 10, SLOW_AFTER_US = 3000000, BACKOFF_US = 100000 };
+
+/* How much of its source a dead letter carries: less where the broker found more too large. */
+enum extent { EXTENT_WHOLE, EXTENT_NO_VALUE, EXTENT_BARE };
 
 /* A source message whose record the broker found too large. Found by sending one at a time. */
 struct mark {
     int32_t partition;
     int64_t offset;
-    bool dead_letter; /* its dead letter was too large as well: it goes without the value */
+    enum extent dead_letter; /* what is left to try */
 };
 
 struct publish {
@@ -36,12 +39,12 @@ struct publish {
     int64_t opened_us; /* steady clock */
     bool broken;       /* a record of the open work was refused or lost */
     char broken_text[256];
-    bool too_large;           /* … because of its size */
-    uint64_t published;       /* records since the work was opened */
-    uint64_t careful_left;    /* so many records go out one at a time: finds the one that is too large */
-    int64_t transaction_us;   /* transaction.timeout.ms: after that the coordinator aborts by itself */
-    struct mark marks[MARKS]; /* of the work to be done again */
-    size_t mark_count;
+    bool too_large;         /* … because of its size */
+    uint64_t published;     /* records since the work was opened */
+    uint64_t careful_left;  /* so many records go out one at a time: finds the one that is too large */
+    int64_t transaction_us; /* transaction.timeout.ms: after that the coordinator aborts by itself */
+    struct mark *marks;     /* of the work to be done again */
+    size_t mark_count, mark_capacity;
 };
 
 /* Marks */
@@ -67,12 +70,16 @@ static void mark_too_large(struct publish *publish, void *opaque, bool dead_lett
     int32_t partition = (int32_t)(packed >> 48);
     int64_t offset = (int64_t)(packed & 0xffffffffffff);
     struct mark *mark = mark_find(publish, partition, offset);
-    if (!mark && publish->mark_count < MARKS) {
+    if (!mark) {
+        if (publish->mark_count == publish->mark_capacity) {
+            publish->mark_capacity = publish->mark_capacity * 2 + 16;
+            publish->marks = mem_resize(publish->marks, publish->mark_capacity, sizeof *publish->marks);
+        }
         mark = &publish->marks[publish->mark_count++];
         *mark = (struct mark){.partition = partition, .offset = offset};
     }
-    if (mark && dead_letter)
-        mark->dead_letter = true;
+    if (dead_letter && mark->dead_letter < EXTENT_BARE)
+        mark->dead_letter++;
 }
 
 static void break_off(struct publish *publish, rd_kafka_resp_err_t code)
@@ -215,6 +222,7 @@ void publish_free(struct publish *publish)
     if (publish->open && publish->settings->exactly_once && publish_abort(publish, &err) == PUBLISH_FAILED)
         log_warn("score", "%s", err.text);
     close_producer(publish);
+    free(publish->marks);
     free(publish);
 }
 
@@ -348,10 +356,11 @@ static void add_header(rd_kafka_headers_t *headers, const char *name, const char
 
 /* Kafka Connect's names, and ours. Never a payload value. */
 static rd_kafka_headers_t *dead_letter_headers(const struct publish *publish, const struct intake_message *source,
-                                               enum event_code code, const char *field, const char *text)
+                                               enum event_code code, const char *field, const char *text,
+                                               enum extent extent)
 {
     char number[32], class[64];
-    rd_kafka_headers_t *headers = headers_of(source, 8);
+    rd_kafka_headers_t *headers = extent == EXTENT_BARE ? rd_kafka_headers_new(8) : headers_of(source, 8);
     add_header(headers, "__connect.errors.topic", publish->settings->input_topic);
     snprintf(number, sizeof number, "%d", source->partition);
     add_header(headers, "__connect.errors.partition", number);
@@ -367,20 +376,29 @@ static rd_kafka_headers_t *dead_letter_headers(const struct publish *publish, co
     return headers;
 }
 
+static bool produce_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+                                const char *field, const char *text, enum extent extent)
+{
+    char told[320];
+    snprintf(told, sizeof told, "%s", text);
+    if (extent != EXTENT_WHOLE)
+        snprintf(told, sizeof told, "%s (%s left out: too large for this topic; %zu bytes of value, %zu of key)", text,
+                 extent == EXTENT_BARE ? "value, key and headers are" : "the value is", source->value.bytes,
+                 source->key.bytes);
+    return produce_full(publish, publish->dead, source->partition, source,
+                        extent == EXTENT_BARE ? SPAN_NULL : source->key,
+                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL,
+                        dead_letter_headers(publish, source, code, field, told, extent));
+}
+
 void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
                          const char *field, const char *text)
 {
     const struct mark *mark = publish->mark_count ? mark_find(publish, source->partition, source->offset) : NULL;
-    if ((!mark || !mark->dead_letter) &&
-        produce_full(publish, publish->dead, source->partition, source, source->key, source->value,
-                     dead_letter_headers(publish, source, code, field, text)))
-        return;
-    char shorter[256];
-    snprintf(shorter, sizeof shorter, "%s (the value of %zu bytes is left out: too large for this topic)", text,
-             source->value.bytes);
-    if (!produce_full(publish, publish->dead, source->partition, source, source->key, SPAN_NULL,
-                      dead_letter_headers(publish, source, code, field, shorter)))
-        break_off(publish, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    for (enum extent extent = mark ? mark->dead_letter : EXTENT_WHOLE; extent <= EXTENT_BARE; extent++)
+        if (produce_dead_letter(publish, source, code, field, text, extent))
+            return;
+    break_off(publish, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
 }
 
 /* Committing */
@@ -487,7 +505,9 @@ enum publish_result publish_abort(struct publish *publish, struct error *err)
 
 static enum publish_result abort_because(struct publish *publish, const char *reason, struct error *err)
 {
-    if (publish->too_large && !publish->careful_left)
+    if (publish->too_large && publish->careful_left)
+        log_debug("score", "worker %u: found a record that is too large: %s", publish->worker, reason);
+    else if (publish->too_large)
         log_warn("score",
                  "worker %u: the broker finds a record or batch too large; doing this work again one by one. If this "
                  "repeats, set -X batch.size below the topic's max.message.bytes",
@@ -512,6 +532,8 @@ static enum publish_result commit_exactly_once(struct publish *publish, struct i
 {
     if (!begin(publish) || publish->broken)
         return give_up_work(publish, err);
+    if (rd_kafka_assignment_lost(intake_client(intake))) /* the broker would refuse the offsets */
+        return abort_because(publish, "its partitions are another process's already", err);
     enum verdict verdict = send_offsets(publish, intake, err);
     if (verdict == VERDICT_OK)
         verdict = commit_transaction(publish, err);

@@ -23,7 +23,8 @@ MUST_USE bool publish_prediction(struct publish *publish, const struct intake_me
                                  struct span value);
 MUST_USE bool publish_erasure(struct publish *publish, const struct intake_message *source);
 MUST_USE bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key);
-/* field: the column's name, or NULL. A dead letter too large even for that goes without its value. */
+/* field: the column's name, or NULL. A dead letter too large even for that goes without its value,
+ * and if need be without key and the source's headers. */
 void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
                          const char *field, const char *text);
 

@@ -218,7 +218,7 @@ static bool all_done(const struct daemon *daemon, size_t count)
     return true;
 }
 
-/* A failure is told once and drains the rest; a loop that ends unasked is a failure too. */
+/* A failure is told once and drains the rest. */
 static void look_at_tasks(struct daemon *daemon)
 {
     for (size_t i = 0; i < daemon->task_count; i++) {

@@ -6,6 +6,7 @@
 #include "scorer/score_loop.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +14,15 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/decoder.h"
+#include "events/fault.h"
 #include "events/validate.h"
 #include "kafka/client.h"
 #include "scorer/intake.h"
 #include "scorer/publish.h"
 
 enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 200000, END_INTERVAL_US = 100000 };
+
+static const char no_number[] = "the model gives no number for these values";
 
 /* What becomes of a message of the batch. Dead letters are published while decoding; the rest wait for the scores. */
 enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME };
@@ -130,11 +134,17 @@ static enum fate dead_letter(struct score_loop *loop, const struct intake_messag
     return FATE_DEAD_LETTER;
 }
 
+static enum fate dead_letter_text(struct score_loop *loop, const struct intake_message *message, enum event_code code,
+                                  const char *text)
+{
+    struct fault fault;
+    fault_set(&fault, code, FAULT_NO_COLUMN, "%s", text);
+    return dead_letter(loop, message, &fault);
+}
+
 static enum fate dead_letter_plain(struct score_loop *loop, const struct intake_message *message, enum event_code code)
 {
-    struct fault fault = {.code = code, .column = FAULT_NO_COLUMN};
-    strncpy(fault.text, event_code_meaning(code), sizeof fault.text - 1);
-    return dead_letter(loop, message, &fault);
+    return dead_letter_text(loop, message, code, event_code_meaning(code));
 }
 
 /* Decodes the message's event into the next free row and judges it. */
@@ -206,6 +216,13 @@ static bool publish_scored(struct score_loop *loop, size_t i, struct prediction 
     return publish_prediction(loop->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
 }
 
+/* False where the model fills in no missing values and this event has some. */
+static bool has_number(const struct score_loop *loop, size_t i)
+{
+    const struct score *score = &loop->batch.scores[loop->batch.rows[i]];
+    return isfinite(score->probability) && isfinite(score->margin);
+}
+
 static void publish_one(struct score_loop *loop, size_t i, struct prediction *prediction)
 {
     const struct intake_message *message = &loop->batch.messages[i];
@@ -215,6 +232,10 @@ static void publish_one(struct score_loop *loop, size_t i, struct prediction *pr
     case FATE_DEAD_LETTER:
         return;
     case FATE_SCORE:
+        if (!has_number(loop, i)) {
+            dead_letter_text(loop, message, EVENT_NOT_FINITE, no_number);
+            return;
+        }
         fits = publish_scored(loop, i, prediction);
         end = &loop->tally.scored;
         break;

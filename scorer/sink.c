@@ -139,6 +139,7 @@ static int topic_of(const struct sink *sink, const char *name)
 static void gained(struct sink *sink, const rd_kafka_topic_partition_list_t *list)
 {
     sink_batch_clear(sink->batch);
+    memset(sink->seen_topics, 0, sizeof sink->seen_topics); /* handles may have been freed meanwhile */
     for (int i = 0; i < list->cnt; i++) {
         int topic = topic_of(sink, list->elems[i].topic);
         if (topic >= 0)
@@ -522,8 +523,6 @@ static enum status start(struct sink *sink, struct error *err)
     if (make_consumer(sink, err) || meet_kafka(sink, err) ||
         sink_rows_new(sink->settings->schema, sink->cluster_id, &sink->rows, err))
         return err->status;
-    if (!sink->settings->role_score)
-        counter_set(sink->counters, COUNTER_KAFKA_UP, 1);
     sink_store_cluster(sink->store, sink->cluster_id);
     sink->batch = sink_batch_new(sink->store, sink->rows, sink->counters, release_message);
     if (wait_for_postgresql(sink, err))

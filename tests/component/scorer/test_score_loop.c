@@ -1,5 +1,6 @@
 /* The score loop end to end against librdkafka's mock cluster, at least once (the mock's transactions do nothing;
  * exactly once is proved against real Kafka in tests/system). Errors and outages are injected. */
+#include "tests/unit/pipeline/graph.h"
 #include "tests/unit/scorer/lab.h"
 
 #include <librdkafka/rdkafka.h>
@@ -46,6 +47,36 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *servers, const char 
     rd_kafka_t *made = rd_kafka_new(type, conf, text, sizeof text);
     assert_non_null(made);
     return made;
+}
+
+/* A model of the schema's first number that fills nothing in: NaN where it is missing. */
+static void write_bare_model(const struct schema *schema, const char *path)
+{
+    static const float offset[] = {0}, scale[] = {0.01f}, coefficients[] = {-1, 1}, intercepts[] = {0, 0};
+    const struct column *column = schema->columns;
+    while (column->kind == COLUMN_NOMINAL)
+        column++;
+    struct graph g;
+    struct buffer file = {0};
+    struct error err;
+    graph_init(&g, 12, 1);
+    graph_input(&g, column->name, DTYPE_FLOAT);
+    Onnx__NodeProto *node = graph_node(&g, "ml.Scaler", column->name, "scaled");
+    graph_floats(&g, node, "offset", offset, 1);
+    graph_floats(&g, node, "scale", scale, 1);
+    node = graph_node(&g, "ml.LinearClassifier", "scaled", "said,probabilities");
+    graph_texts(&g, node, "classlabels_strings", "No,Yes");
+    graph_floats(&g, node, "coefficients", coefficients, 2);
+    graph_floats(&g, node, "intercepts", intercepts, 2);
+    graph_text(&g, node, "post_transform", "LOGISTIC");
+    graph_output(&g, "said", DTYPE_TEXT);
+    graph_output(&g, "probabilities", DTYPE_FLOAT);
+    size_t bytes = onnx__model_proto__get_packed_size(&g.model);
+    file.bytes = onnx__model_proto__pack(&g.model, (uint8_t *)buffer_reserve(&file, bytes));
+    if (file_write_atomic(path, buffer_span(&file), &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    buffer_free(&file);
+    arena_free(&g.arena);
 }
 
 static void set_up(struct lab *lab, const char *flag)
@@ -98,14 +129,16 @@ static void send_raw(struct lab *lab, int32_t partition, const char *key, struct
                      0);
 }
 
-static void send_event(struct lab *lab, int number, enum event_type type)
+/* Everything is missing; where `filled`, all but the numbers. */
+static void send_filled(struct lab *lab, int number, enum event_type type, bool filled)
 {
     char id[32], employee[32];
     struct cell cells[256];
     struct buffer value = {0};
     assert_true(lab->schema->column_count <= 256);
     for (size_t c = 0; c < lab->schema->column_count; c++)
-        cells[c] = cell_missing(&lab->schema->columns[c]);
+        cells[c] = filled && lab->schema->columns[c].kind != COLUMN_NOMINAL ? cell_number(lab->schema->columns[c].low)
+                                                                            : cell_missing(&lab->schema->columns[c]);
     snprintf(id, sizeof id, "event-%d", number);
     snprintf(employee, sizeof employee, "E%d", number);
     const struct event event = {
@@ -113,6 +146,11 @@ static void send_event(struct lab *lab, int number, enum event_type type)
     event_encode(lab->schema, &event, &value);
     send_raw(lab, number % PARTITIONS, employee, buffer_span(&value));
     buffer_free(&value);
+}
+
+static void send_event(struct lab *lab, int number, enum event_type type)
+{
+    send_filled(lab, number, type, false);
 }
 
 static void send_events(struct lab *lab, int count)
@@ -124,7 +162,8 @@ static void send_events(struct lab *lab, int count)
 
 /* What the loop wrote */
 
-static long count_topic(const struct lab *lab, const char *topic)
+/* Reads the topic to its end; `look` (may be NULL) sees each record. */
+static long read_topic(const struct lab *lab, const char *topic, void (*look)(const rd_kafka_message_t *message))
 {
     rd_kafka_t *reader = client(RD_KAFKA_CONSUMER, rd_kafka_mock_cluster_bootstraps(lab->cluster), "reader");
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
@@ -138,11 +177,18 @@ static long count_topic(const struct lab *lab, const char *topic)
         assert_non_null(message);
         ends += message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         count += !message->err;
+        if (look && !message->err)
+            look(message);
         rd_kafka_message_destroy(message);
     }
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
     return count;
+}
+
+static long count_topic(const struct lab *lab, const char *topic)
+{
+    return read_topic(lab, topic, NULL);
 }
 
 static uint64_t count(const struct lab *lab, enum counter_id id)
@@ -215,6 +261,68 @@ static void every_event_has_exactly_one_end(void **state)
     assert_int_equal(count_topic(&lab, topics[1]), 2001);
     assert_int_equal(count_topic(&lab, topics[2]), 4);
     assert_int_equal(count_topic(&lab, topics[3]), 3);
+    tear_down(&lab);
+}
+
+static void look_for_not_finite(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t bytes;
+    assert_int_equal(rd_kafka_message_headers(message, &headers), 0);
+    assert_int_equal(rd_kafka_header_get_last(headers, "attrition.error.code", &value, &bytes), 0);
+    assert_string_equal(value, "not_finite");
+    assert_int_not_equal(rd_kafka_header_get_last(headers, "attrition.error.field", &value, &bytes), 0);
+    assert_int_equal(rd_kafka_header_get_last(headers, "__connect.errors.exception.message", &value, &bytes), 0);
+    assert_non_null(strstr(value, "the model gives no number"));
+}
+
+static void a_score_that_is_no_number_is_a_dead_letter(void **state)
+{
+    (void)state;
+    struct lab lab;
+    struct error err;
+    set_up(&lab, "--exit-at-end");
+    write_bare_model(lab.schema, lab.path);
+    model_holder_free(lab.models);
+    score_loop_free(lab.loop);
+    if (model_holder_new(&lab.settings, &lab.model_counters, &lab.models, &err) != STATUS_OK ||
+        score_loop_new(&lab.settings, lab.models, &lab.counters, 0, &lab.loop, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 100; i++)
+        send_filled(&lab, i, EVENT_TYPE_SNAPSHOT, i % 2);
+    assert_int_equal(rd_kafka_flush(lab.host, 10000), 0);
+    start(&lab);
+    join(&lab);
+    assert_identity(&lab);
+    assert_int_equal(count(&lab, COUNTER_EVENTS_SCORED), 50);
+    assert_int_equal(lab.counters.dead_letters[EVENT_NOT_FINITE], 50);
+    assert_int_equal(count_topic(&lab, topics[1]), 50);
+    assert_int_equal(read_topic(&lab, topics[2], look_for_not_finite), 50);
+    tear_down(&lab);
+}
+
+static void a_new_group_at_the_end_is_done_at_once(void **state)
+{
+    (void)state;
+    struct lab lab;
+    set_up(&lab, "--exit-at-end");
+    score_loop_free(lab.loop);
+    model_holder_free(lab.models);
+    settings_release(&lab.settings);
+    options_free(lab.options);
+    struct error err;
+    lab.options =
+        lab_options((const char *const[]){lab.model, lab.servers, "--instance-id=t", "--delivery=at-least-once", "-X",
+                                          "auto.offset.reset=latest", "--exit-at-end", NULL});
+    if (settings_resolve(lab.options, lab.schema, &lab.settings, &err) != STATUS_OK ||
+        model_holder_new(&lab.settings, &lab.model_counters, &lab.models, &err) != STATUS_OK ||
+        score_loop_new(&lab.settings, lab.models, &lab.counters, 0, &lab.loop, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    send_events(&lab, 20);
+    start(&lab);
+    join(&lab);
+    assert_int_equal(count(&lab, COUNTER_EVENTS_RECEIVED), 0);
     tear_down(&lab);
 }
 
@@ -310,6 +418,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_event_has_exactly_one_end),
+        cmocka_unit_test(a_score_that_is_no_number_is_a_dead_letter),
+        cmocka_unit_test(a_new_group_at_the_end_is_done_at_once),
         cmocka_unit_test(a_refused_batch_is_done_again),
         cmocka_unit_test(a_broker_that_is_away_is_waited_for),
         cmocka_unit_test(told_to_stop_it_commits_what_it_has),
