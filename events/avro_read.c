@@ -68,15 +68,3 @@ bool utf8_is_valid(const char *data, size_t bytes)
     }
     return true;
 }
-
-void utf8_make_line(char *text)
-{
-    for (size_t left = strlen(text); left > 0;) {
-        size_t step = utf8_step((const uint8_t *)text, left);
-        if (step == 0 || (step == 1 && ((unsigned char)*text < ' ' || *text == 0x7f)))
-            *text = '?';
-        step += step == 0;
-        text += step;
-        left -= step;
-    }
-}

@@ -11,9 +11,6 @@
 /* Well-formed UTF-8: no surrogates, no overlong forms, nothing above U+10FFFF; U+0000 is fine. */
 bool utf8_is_valid(const char *data, size_t bytes);
 
-/* Makes a message of what may quote a stranger's text: control characters, and characters that were cut, become '?'. */
-void utf8_make_line(char *text);
-
 enum { AVRO_INT_BYTES = 5, AVRO_LONG_BYTES = 10 };
 
 bool avro_read_varint_slow(struct cursor *in, unsigned max_bytes, uint64_t *out, bool *padded);

@@ -60,7 +60,6 @@ static enum status refuse(struct parser *parser, enum status status, const char 
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    utf8_make_line(what);
     return error_set(parser->err, status, "schema, at %s: %s", parser->where_bytes ? parser->where : "its top", what);
 }
 
@@ -476,54 +475,32 @@ static enum status parse_type(struct parser *parser, const json_t *json, const c
 
 /* ---- lower bounds of sizes ---- */
 
-enum { SIZE_UNKNOWN = 0, SIZE_UNDERWAY = 1, SIZE_KNOWN = 2, SIZE_DEPTH_MAX = 256, SIZE_BOUND_MAX = 1 << 24 };
+enum { SIZE_BOUND_MAX = 1 << 24 };
 
-static uint32_t size_bound(const struct avro_type *type, uint8_t *states, int depth);
-
-static uint32_t size_of_record(const struct avro_type *type, uint8_t *states, int depth)
+/* Each type is met first where it was defined. One within itself counts as nothing: its bound is still 0 then. */
+static uint32_t size_bound(const struct avro_type *type, bool *seen)
 {
-    uint64_t sum = 0;
-    for (size_t f = 0; f < type->field_count; f++)
-        sum += size_bound(type->fields[f].type, states, depth + 1);
-    return sum < SIZE_BOUND_MAX ? (uint32_t)sum : SIZE_BOUND_MAX;
-}
-
-/* A type within itself counts as nothing: a lower bound is all that is asked. */
-static uint32_t size_bound(const struct avro_type *type, uint8_t *states, int depth)
-{
-    if (states[type->index] == SIZE_KNOWN)
+    if (seen[type->index])
         return type->min_bytes;
-    if (states[type->index] == SIZE_UNDERWAY || depth > SIZE_DEPTH_MAX)
-        return 0;
-    states[type->index] = SIZE_UNDERWAY;
-    uint32_t bytes = 1; /* a varint, a boolean, a branch, an empty block */
-    if (type->kind == AVRO_KIND_NULL)
-        bytes = 0;
-    else if (type->kind == AVRO_KIND_FLOAT)
+    seen[type->index] = true;
+    uint64_t bytes = 0;
+    for (size_t f = 0; f < type->field_count; f++)
+        bytes += size_bound(type->fields[f].type, seen);
+    for (size_t b = 0; b < type->branch_count; b++)
+        (void)size_bound(type->branches[b], seen);
+    if (type->items)
+        (void)size_bound(type->items, seen);
+    if (type->kind == AVRO_KIND_FLOAT)
         bytes = 4;
     else if (type->kind == AVRO_KIND_DOUBLE)
         bytes = 8;
     else if (type->kind == AVRO_KIND_FIXED)
-        bytes = type->fixed_bytes < SIZE_BOUND_MAX ? (uint32_t)type->fixed_bytes : SIZE_BOUND_MAX;
-    else if (type->kind == AVRO_KIND_RECORD)
-        bytes = size_of_record(type, states, depth);
-    ((struct avro_type *)type)->min_bytes = bytes; /* the tree is still being built: nobody else has it yet */
-    states[type->index] = SIZE_KNOWN;
-    return bytes;
-}
-
-static void bound_all(const struct avro_type *type, uint8_t *states, uint8_t *seen, int depth)
-{
-    if (seen[type->index] || depth > 2 * AVRO_DEPTH_MAX)
-        return;
-    seen[type->index] = 1;
-    (void)size_bound(type, states, 0);
-    for (size_t f = 0; f < type->field_count; f++)
-        bound_all(type->fields[f].type, states, seen, depth + 1);
-    for (size_t b = 0; b < type->branch_count; b++)
-        bound_all(type->branches[b], states, seen, depth + 1);
-    if (type->items)
-        bound_all(type->items, states, seen, depth + 1);
+        bytes = type->fixed_bytes;
+    else if (type->kind != AVRO_KIND_NULL && type->kind != AVRO_KIND_RECORD)
+        bytes = 1; /* a varint, a boolean, a branch, an empty block */
+    uint32_t bound = bytes < SIZE_BOUND_MAX ? (uint32_t)bytes : SIZE_BOUND_MAX;
+    ((struct avro_type *)type)->min_bytes = bound; /* the tree is still being built: nobody else has it yet */
+    return bound;
 }
 
 /* ---- the schema ---- */
@@ -541,17 +518,10 @@ static enum status schema_read(struct avro_schema *schema, struct error *err)
     free(parser.buckets);
     if (status != STATUS_OK)
         return status;
-    uint8_t *states = mem_zeroed(schema->type_count, 2);
-    bound_all(schema->type, states, states + schema->type_count, 0);
-    free(states);
+    bool *seen = mem_zeroed(schema->type_count, sizeof *seen);
+    (void)size_bound(schema->type, seen);
+    free(seen);
     return STATUS_OK;
-}
-
-static enum status not_json(json_error_t *where, struct error *err)
-{
-    utf8_make_line(where->text);
-    return error_set(err, STATUS_INVALID, "schema: not JSON, line %d column %d: %s", where->line, where->column,
-                     where->text);
 }
 
 enum status avro_schema_parse(struct span text, struct avro_schema **out, struct error *err)
@@ -564,7 +534,8 @@ enum status avro_schema_parse(struct span text, struct avro_schema **out, struct
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
     enum status status = STATUS_OK;
     if (!schema->json)
-        status = not_json(&where, err);
+        status = error_set(err, STATUS_INVALID, "schema: not JSON, line %d column %d: %s", where.line, where.column,
+                           where.text);
     else
         status = schema_read(schema, err);
     if (status == STATUS_OK)

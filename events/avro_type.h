@@ -29,7 +29,7 @@ enum avro_kind {
 
 enum {
     AVRO_TEXT_BYTES_MAX = 4 * 1024 * 1024, /* a schema's JSON text */
-    AVRO_DEPTH_MAX = 128,                  /* types within types as written */
+    AVRO_DEPTH_MAX = 256,                  /* types within types as written */
     AVRO_NAMED_MAX = 4096,                 /* records, enums and fixeds of one schema */
     AVRO_NO_SYMBOL = -1,
 };

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "events/avro_read.h"
+#include "base/bytes.h"
 #include "events/fault.h"
 
 static const struct {
@@ -35,7 +35,7 @@ enum event_code fault_set(struct fault *fault, enum event_code code, int32_t col
         va_start(args, format);
         vsnprintf(fault->text, sizeof fault->text, format, args);
         va_end(args);
-        utf8_make_line(fault->text);
+        text_flatten(fault->text);
         fault->code = code;
         fault->column = column;
     }

@@ -20,6 +20,7 @@
 
 enum {
     PLAN_OPS_MAX = 1 << 20,
+    PLAN_TEXT_BYTES_MAX = 1 << 26,
     PLAN_CALLS_MAX = 192, /* records within records in one datum: 64 levels are promised, however one counts them */
     PLAN_FRAMES_MAX = 1 << 17, /* calls and open blocks: far deeper than that, so that a datum that is cut off anywhere
                                   is told from one that is only deep */

@@ -23,7 +23,8 @@ struct compiler {
     struct routine *routines;
     size_t routine_count, routine_room;
     int32_t buckets[ROUTINE_BUCKETS];
-    size_t label; /* number of ops when a jump was last aimed at what follows: no merging across it */
+    unsigned default_work; /* left */
+    size_t label;          /* number of ops when a jump was last aimed at what follows: no merging across it */
     bool too_large;
 };
 
@@ -68,7 +69,7 @@ static void emit_text(struct compiler *compiler, const char *data, size_t bytes)
     if (compiler->target || bytes == 0)
         return;
     struct op *last = plan->op_count ? &plan->ops[plan->op_count - 1] : NULL;
-    if (plan->text.bytes + bytes > UINT32_MAX / 2) {
+    if (plan->text.bytes + bytes > PLAN_TEXT_BYTES_MAX) {
         compiler->too_large = true;
         return;
     }
@@ -259,8 +260,10 @@ static void emit_fields(struct compiler *compiler, const struct avro_type *write
         struct buffer value = {0};
         emit_quoted(compiler, before, reader->fields[f].name);
         before = ",";
-        if (default_write(reader->fields[f].type, reader->fields[f].value_if_absent, &value))
+        if (default_write(reader->fields[f].type, reader->fields[f].value_if_absent, &compiler->default_work, &value))
             emit_text(compiler, value.data, value.bytes);
+        else
+            compiler->too_large = true; /* the resolver found it to be of its type */
         buffer_free(&value);
     }
     emit_text(compiler, "{}", *before == '{' ? 2 : 0);
@@ -489,8 +492,10 @@ static void compile(struct compiler *compiler, const struct avro_type *writer, c
 enum status plan_compile(const struct avro_type *writer, const struct avro_type *reader,
                          const struct schema_parts *target, struct plan **out, struct error *err)
 {
-    struct compiler compiler = {
-        .target = target, .resolver = resolver_new(), .plan = mem_zeroed(1, sizeof(struct plan))};
+    struct compiler compiler = {.target = target,
+                                .resolver = resolver_new(),
+                                .plan = mem_zeroed(1, sizeof(struct plan)),
+                                .default_work = DEFAULT_WORK_MAX};
     compiler.plan->target = target;
     enum status status = check_target(writer, reader, target, err);
     if (status == STATUS_OK && !resolver_accepts(compiler.resolver, writer, reader))
@@ -499,7 +504,9 @@ enum status plan_compile(const struct avro_type *writer, const struct avro_type 
         resolver_settle(compiler.resolver);
         compile(&compiler, writer, reader);
         if (compiler.too_large)
-            status = error_set(err, STATUS_LIMIT, "the schemas make a plan of more than %d steps", PLAN_OPS_MAX);
+            status =
+                error_set(err, STATUS_LIMIT, "the schemas make a plan of more than %d steps or %d bytes of defaults",
+                          PLAN_OPS_MAX, PLAN_TEXT_BYTES_MAX);
     }
     resolver_free(compiler.resolver);
     free(compiler.routines);

@@ -8,12 +8,12 @@
 #include "base/json.h"
 #include "events/avro_json.h"
 
-enum { DEFAULT_DEPTH_MAX = 64, DEFAULT_BYTES_MAX = 1 << 20, DEFAULT_STEPS_MAX = 1 << 16 };
+enum { DEFAULT_DEPTH_MAX = 64, DEFAULT_BYTES_MAX = 1 << 20 };
 
 struct writing {
     struct buffer *out;
     int depth;
-    unsigned steps;
+    unsigned *work; /* left */
 };
 
 static bool write_value(struct writing *writing, const struct avro_type *type, const json_t *value);
@@ -81,9 +81,9 @@ static bool write_text(struct writing *writing, const json_t *value)
 
 static bool write_symbol(struct writing *writing, const struct avro_type *type, const json_t *value)
 {
-    for (size_t s = 0; s < type->symbol_count; s++)
-        if (json_is_string(value) &&
-            span_equal((struct span){json_string_value(value), json_string_length(value)}, span_of(type->symbols[s])))
+    struct span text = {json_string_value(value), json_string_length(value)};
+    for (size_t s = 0; s < type->symbol_count && text.data && *writing->work > 0; s++, --*writing->work)
+        if (span_equal(text, span_of(type->symbols[s])))
             return write_text(writing, value);
     return false;
 }
@@ -203,19 +203,19 @@ static bool write_kind(struct writing *writing, const struct avro_type *type, co
 
 static bool write_value(struct writing *writing, const struct avro_type *type, const json_t *value)
 {
-    if (writing->depth == DEFAULT_DEPTH_MAX || writing->out->bytes > DEFAULT_BYTES_MAX || writing->steps == 0)
+    if (writing->depth == DEFAULT_DEPTH_MAX || writing->out->bytes > DEFAULT_BYTES_MAX || *writing->work == 0)
         return false;
     writing->depth++;
-    writing->steps--;
+    --*writing->work;
     bool wrote = write_kind(writing, type, value);
     writing->depth--;
     return wrote;
 }
 
-bool default_write(const struct avro_type *type, const json_t *value, struct buffer *out)
+bool default_write(const struct avro_type *type, const json_t *value, unsigned *work, struct buffer *out)
 {
     struct buffer text = {0};
-    struct writing writing = {.out = &text, .steps = DEFAULT_STEPS_MAX};
+    struct writing writing = {.out = &text, .work = work};
     bool wrote = write_value(&writing, type, value);
     if (wrote)
         buffer_add(out, text.data, text.bytes);
@@ -226,7 +226,8 @@ bool default_write(const struct avro_type *type, const json_t *value, struct buf
 const struct avro_type *default_type(const struct avro_type *type, const json_t *value)
 {
     struct buffer text = {0};
-    struct writing writing = {.out = &text, .steps = DEFAULT_STEPS_MAX};
+    unsigned work = DEFAULT_WORK_MAX;
+    struct writing writing = {.out = &text, .work = &work};
     const struct avro_type *taken = NULL;
     if (type->kind == AVRO_KIND_UNION)
         taken = write_union(&writing, type, value);

@@ -15,7 +15,7 @@
 enum {
     PAIRS_MAX = 1 << 16,
     PAIR_SLOTS = 2 * PAIRS_MAX,
-    RECORDS_DEEP_MAX = 400,
+    DEPTH_MAX = 4096, /* of types within types, records by reference included: the stack holds them */
     PASSES_MAX = 1000,
     PATH_MAX_STEPS = 16
 };
@@ -32,10 +32,11 @@ struct resolver {
     struct pair *pairs; /* open addressing */
     size_t pair_count;
     unsigned pass;
+    unsigned default_work; /* left */
     bool found_no, gave_up;
     bool settled; /* the whole schemas resolve: every YES stands */
-    int depth;    /* records within records */
-    int quiet;    /* within a union's branch, where a failure is the datum's business */
+    int depth;
+    int quiet; /* within a union's branch, where a failure is the datum's business */
     const char *path[PATH_MAX_STEPS];
     int path_length; /* may exceed PATH_MAX_STEPS */
     char why[384];
@@ -47,6 +48,7 @@ struct resolver *resolver_new(void)
 {
     struct resolver *resolver = mem_zeroed(1, sizeof *resolver);
     resolver->pairs = mem_zeroed(PAIR_SLOTS, sizeof *resolver->pairs);
+    resolver->default_work = DEFAULT_WORK_MAX;
     return resolver;
 }
 
@@ -212,7 +214,9 @@ static struct pair *pair_at(struct resolver *resolver, const struct avro_type *w
 static bool field_is_due(struct resolver *resolver, const struct avro_field *field)
 {
     struct buffer text = {0};
-    bool due = field->value_if_absent != NULL && default_write(field->type, field->value_if_absent, &text);
+    bool due =
+        field->value_if_absent && default_write(field->type, field->value_if_absent, &resolver->default_work, &text);
+    resolver->gave_up |= resolver->default_work == 0;
     if (!due)
         say(resolver,
             field->value_if_absent ? "the reader's field \"%.80s\" has a default that is no value of its type"
@@ -252,15 +256,13 @@ static bool accepts_record(struct resolver *resolver, const struct avro_type *wr
     }
     if (pair->verdict == VERDICT_YES && (resolver->settled || pair->pass == resolver->pass))
         return true; /* found in this pass, or under way */
-    if (resolver->depth == RECORDS_DEEP_MAX || resolver->pair_count == PAIRS_MAX) {
+    if (resolver->pair_count == PAIRS_MAX) {
         resolver->gave_up = true;
         return false;
     }
     resolver->pair_count += !pair->writer;
     *pair = (struct pair){writer, reader, resolver->pass, VERDICT_YES};
-    resolver->depth++;
     bool fine = accepts_fields(resolver, writer, reader);
-    resolver->depth--;
     if (!fine && !resolver->gave_up) {
         pair->verdict = VERDICT_NO; /* the table does not move */
         resolver->found_no = true;
@@ -312,10 +314,8 @@ static bool accepts_same_kind(struct resolver *resolver, const struct avro_type 
     return !writer->items || accepts(resolver, writer->items, reader->items);
 }
 
-static bool accepts(struct resolver *resolver, const struct avro_type *writer, const struct avro_type *reader)
+static bool accepts_kinds(struct resolver *resolver, const struct avro_type *writer, const struct avro_type *reader)
 {
-    if (resolver->gave_up)
-        return false;
     if (writer->kind == AVRO_KIND_UNION)
         return accepts_writer_union(resolver, writer, reader);
     if (reader->kind == AVRO_KIND_UNION) {
@@ -330,6 +330,17 @@ static bool accepts(struct resolver *resolver, const struct avro_type *writer, c
         return true;
     say(resolver, "%.80s cannot be read as %.80s", writer->name, reader->name);
     return false;
+}
+
+static bool accepts(struct resolver *resolver, const struct avro_type *writer, const struct avro_type *reader)
+{
+    resolver->gave_up |= resolver->depth == DEPTH_MAX;
+    if (resolver->gave_up)
+        return false;
+    resolver->depth++;
+    bool fine = accepts_kinds(resolver, writer, reader);
+    resolver->depth--;
+    return fine;
 }
 
 bool resolver_accepts(struct resolver *resolver, const struct avro_type *writer, const struct avro_type *reader)
@@ -354,6 +365,7 @@ void resolver_settle(struct resolver *resolver)
 enum status resolver_why(const struct resolver *resolver, struct error *err)
 {
     if (resolver->gave_up)
-        return error_set(err, STATUS_LIMIT, "the schemas are nested too deep, or have too many pairs of records");
+        return error_set(err, STATUS_LIMIT,
+                         "the schemas are nested too deep, or have too many pairs of records or too large defaults");
     return error_set(err, STATUS_UNSUPPORTED, "%s", resolver->why[0] ? resolver->why : "the schemas do not resolve");
 }

@@ -176,7 +176,6 @@ enum status schema_load(const char *directory, struct schema **out, struct error
         status = schema_check_prediction(parts, &why);
     if (status != STATUS_OK) {
         schema_free(&parts->schema);
-        utf8_make_line(why.text);
         return error_set(err, status, "schemas in %.150s: %s", directory, why.text);
     }
     parts->schema.event = avro_schema_type(parts->event);

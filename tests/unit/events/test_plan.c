@@ -208,7 +208,7 @@ static void test_schemas_that_do_not_parse(void **state)
     } cases[] = {
         {"", "not JSON"},
         {"{\"type\":\"record\",\"type\":\"enum\"}", "not JSON"},
-        {"\"a\\nb\"", "no type \"a?b\""},
+        {"\"a\\nb\"", "no type \"a b\""},
         {"5", "a type is a name, an object or an array"},
         {"\"strin\"", "no type \"strin\" is defined before this point"},
         {"{\"name\":\"R\"}", "a type needs \"type\""},
@@ -246,10 +246,10 @@ static void test_deep_schemas_are_refused(void **state)
     struct buffer text = {0};
     struct avro_schema *schema = NULL;
     struct error err = {0};
-    for (int n = 0; n < 200; n++)
+    for (int n = 0; n < 300; n++)
         buffer_add_text(&text, "{\"type\":\"array\",\"items\":");
     buffer_add_text(&text, "\"int\"");
-    for (int n = 0; n < 200; n++)
+    for (int n = 0; n < 300; n++)
         buffer_add_text(&text, "}");
     assert_int_equal(avro_schema_parse(buffer_span(&text), &schema, &err), STATUS_LIMIT);
     buffer_free(&text);
@@ -271,6 +271,82 @@ static void test_work_is_bounded(void **state)
     buffer_free(&text);
 }
 
+/* As many levels as are promised, with null beside each record, in one text. */
+static void test_deep_data(void **state)
+{
+    (void)state;
+    enum { LEVELS = 64 };
+    struct buffer text = {0}, json = {0};
+    char datum[LEVELS + 1];
+    for (int n = 0; n < LEVELS; n++) {
+        buffer_printf(&text,
+                      "[\"null\",{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\",\"type\":", n);
+        buffer_printf(&json, "{\"R%d\":{\"a\":", n);
+        datum[n] = 2;
+    }
+    datum[LEVELS] = 2;
+    buffer_add_text(&text, "\"int\"");
+    buffer_add_text(&json, "1");
+    for (int n = 0; n < LEVELS; n++) {
+        buffer_add_text(&text, "}]}]");
+        buffer_add_text(&json, "}}");
+    }
+    buffer_add_u8(&text, '\0');
+    buffer_add_u8(&json, '\0');
+    assert_decodes(text.data, text.data, datum, sizeof datum, json.data);
+    buffer_free(&text);
+    buffer_free(&json);
+}
+
+/* Records that refer to one another, each within many arrays: too deep for the resolver, long before the stack's end.
+ * Only the last is read, so the others are met through it alone. */
+static void test_deep_references_are_refused(void **state)
+{
+    (void)state;
+    enum { RECORDS = 200, ARRAYS = 100 };
+    struct buffer texts[2] = {{0}, {0}};
+    for (int side = 0; side < 2; side++) {
+        buffer_add_text(&texts[side], "{\"type\":\"record\",\"name\":\"T\",\"fields\":[");
+        for (int r = 0; r < RECORDS; r++) {
+            buffer_printf(&texts[side], "%s{\"name\":\"%c%d\",\"default\":{\"x\":%s},\"type\":", r ? "," : "",
+                          r < RECORDS - 1 ? "wr"[side] : 'x', r, r ? "[]" : "1");
+            buffer_printf(&texts[side],
+                          "{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"x\",\"type\":", r);
+            for (int a = 0; r && a < ARRAYS; a++)
+                buffer_add_text(&texts[side], "{\"type\":\"array\",\"items\":");
+            r ? buffer_printf(&texts[side], "\"R%d\"", r - 1) : buffer_add_text(&texts[side], "\"int\"");
+            for (int a = 0; r && a < ARRAYS; a++)
+                buffer_add_text(&texts[side], "}");
+            buffer_add_text(&texts[side], "}]}}");
+        }
+        buffer_add(&texts[side], "]}", 3);
+    }
+    assert_decodes(texts[0].data, texts[1].data, "", 0,
+                   "never: the schemas are nested too deep, or have too many pairs of records or too large defaults");
+    buffer_free(&texts[0]);
+    buffer_free(&texts[1]);
+}
+
+/* A default of many symbols of a large enum: each is looked for among all. */
+static void test_large_defaults_are_refused(void **state)
+{
+    (void)state;
+    enum { SYMBOLS = 10000, ITEMS = 1000 };
+    struct buffer text = {0};
+    buffer_add_text(&text,
+                    "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":{\"type\":\"array\","
+                    "\"items\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[");
+    for (int s = 0; s <= SYMBOLS; s++)
+        buffer_printf(&text, "%s\"S%d\"", s ? "," : "", s);
+    buffer_add_text(&text, "]}},\"default\":[");
+    for (int n = 0; n < ITEMS; n++)
+        buffer_printf(&text, "%s\"S%d\"", n ? "," : "", SYMBOLS);
+    buffer_add(&text, "]}]}", 5);
+    assert_decodes(RECORD("R", ""), text.data, "", 0,
+                   "never: the schemas are nested too deep, or have too many pairs of records or too large defaults");
+    buffer_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +362,9 @@ int main(void)
         cmocka_unit_test(test_schemas_that_do_not_parse),
         cmocka_unit_test(test_deep_schemas_are_refused),
         cmocka_unit_test(test_work_is_bounded),
+        cmocka_unit_test(test_deep_data),
+        cmocka_unit_test(test_deep_references_are_refused),
+        cmocka_unit_test(test_large_defaults_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
