@@ -37,7 +37,17 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* ---- data: rows of the CSV file named by DATA, else random ones within the schema's ranges ---- */
+/* ---- data: rows of the CSV file named by DATA, else random ones that keep the schema's ranges and rules ---- */
+
+/* Lowers what a rule holds to be at most another, until all rules are kept. */
+static void keep_rules(const struct schema *schema, struct cell *cells)
+{
+    for (size_t round = 0; round < schema->rule_count; round++)
+        for (size_t r = 0; r < schema->rule_count; r++) {
+            const struct rule *rule = &schema->rules[r];
+            cells[rule->left].number = fmin(cells[rule->left].number, cells[rule->right].number);
+        }
+}
 
 static void fill_cells(const struct schema *schema, struct cell *cells)
 {
@@ -52,6 +62,7 @@ static void fill_cells(const struct schema *schema, struct cell *cells)
             cells[c] = cell_number(column->low + (double)random_below((uint64_t)(span < 30000 ? span : 30000) + 1));
         }
     }
+    keep_rules(schema, cells);
 }
 
 /* Fills cells from the next record, going round at the end of the file. Fields are taken by the header's names. */
