@@ -19,7 +19,8 @@
 #include "base/memory.h"
 #include "scorer/health.h"
 
-enum { BACKLOG = 128, IDLE_S = 30, CONNECTIONS = 256 };
+/* One address may hold half of the connections, so that it cannot keep the others' probes out. */
+enum { BACKLOG = 128, IDLE_S = 10, CONNECTIONS = 256, CONNECTIONS_EACH = 128, BODY_MAX = 1 << 20 };
 
 struct http {
     struct http_view view;
@@ -100,15 +101,12 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
                               const char *version, const char *upload, size_t *upload_bytes, void **state)
 {
     (void)version, (void)upload;
-    static int seen;
     struct http *http = context;
-    if (!*state) { /* the first call has the headers only */
-        *state = &seen;
-        return MHD_YES;
-    }
-    if (*upload_bytes) {
+    size_t seen = (size_t)(uintptr_t)*state; /* 1 and the bytes of body so far; NULL: the first call, headers only */
+    if (!seen || *upload_bytes) {
+        *state = (void *)(uintptr_t)(seen + *upload_bytes + !seen);
         *upload_bytes = 0;
-        return MHD_YES;
+        return seen <= BODY_MAX ? MHD_YES : MHD_NO; /* no: closes the connection */
     }
     const struct route *route = find_route(url);
     if (!allowed(http, route, connection))
@@ -213,7 +211,8 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     http->port = port_of(server);
     http->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, answer, http, MHD_OPTION_LISTEN_SOCKET,
                                     server, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                                    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_END);
+                                    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
+                                    MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_EACH, MHD_OPTION_END);
     if (!http->daemon) {
         close(server);
         free(http);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <jansson.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "scorer/http.h"
@@ -46,14 +47,14 @@ static int ask(const struct lab *lab, const char *method, const char *path, cons
     assert_int_equal(connect(server, (struct sockaddr *)&address, sizeof address), 0);
     int length = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", method,
                           path, header);
-    assert_int_equal(write(server, request, (size_t)length), length);
-    for (ssize_t got; (got = read(server, answer + bytes, sizeof answer - 1 - bytes)) > 0;)
+    bool sent = send(server, request, (size_t)length, MSG_NOSIGNAL) == length;
+    for (ssize_t got; sent && (got = read(server, answer + bytes, sizeof answer - 1 - bytes)) > 0;)
         bytes += (size_t)got;
     close(server);
     answer[bytes] = '\0';
     *body = strstr(answer, "\r\n\r\n");
     *body = *body ? *body + 4 : "";
-    return atoi(answer + strlen("HTTP/1.1 "));
+    return bytes > strlen("HTTP/1.1 ") ? atoi(answer + strlen("HTTP/1.1 ")) : 0;
 }
 
 static void routes_answer_with_their_status(void **state)
@@ -99,8 +100,11 @@ static void numbers_are_the_sums_of_all_loops(void **state)
     assert_int_equal(json_integer_value(json_object_get(json_object_get(health, "dead_letters"), "rule")), 2);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(health, "latency_us"), "p99")), 250);
     json_decref(health);
+    counter_set(&lab.counters[1], COUNTER_KAFKA_UP,
+                1); /* what a loop once saw: no client of this process sees one now */
     ask(&lab, "GET", "/metrics", "", &body);
     assert_non_null(strstr(body, "\nattrition_events_received_total 20\n"));
+    assert_non_null(strstr(body, "\nattrition_kafka_up 0\n"));
     assert_non_null(strstr(body, "\nattrition_dead_letters_total{code=\"rule\"} 2\n"));
     assert_non_null(strstr(body, "\nattrition_latency_seconds_bucket{le=\"+Inf\"} 14\n"));
     stop(&lab);
@@ -119,6 +123,86 @@ static void probes_need_no_token_and_the_rest_does(void **state)
     assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3cre\r\n", &body), 401);
     assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3crets3cret\r\n", &body), 401);
     assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3cret\r\n", &body), 404);
+    stop(&lab);
+}
+
+static int connect_to(const struct lab *lab)
+{
+    const struct timeval wait = {.tv_sec = 2};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(lab->http))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(client >= 0);
+    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    return client;
+}
+
+/* Sends `head` and then `piece` again and again until the server has had enough; returns the bytes it took. */
+static size_t pour(const struct lab *lab, const char *head, const char *piece, size_t piece_bytes, size_t limit)
+{
+    int client = connect_to(lab);
+    size_t taken = 0;
+    if (send(client, head, strlen(head), MSG_NOSIGNAL) > 0)
+        for (ssize_t sent; taken < limit; taken += (size_t)sent)
+            if ((sent = send(client, piece, piece_bytes, MSG_NOSIGNAL)) <= 0)
+                break;
+    close(client);
+    return taken;
+}
+
+static void abuse_is_cut_off(void **state)
+{
+    (void)state;
+    enum { MANY = 64 << 20 };
+    static char chunk[7 + 65536 + 2], letters[65536];
+    struct lab lab;
+    struct error err;
+    const char *body;
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", NULL, &err), STATUS_OK);
+    memset(chunk, 'x', sizeof chunk);
+    memcpy(chunk, "10000\r\n", 7);
+    memcpy(chunk + sizeof chunk - 2, "\r\n", 2);
+    memset(letters, 'a', sizeof letters);
+    assert_true(pour(&lab, "GET /health HTTP/1.1\r\nHost: x\r\nX: ", letters, sizeof letters, MANY) < MANY);
+    assert_true(pour(&lab, "GET /", letters, sizeof letters, MANY) < MANY);
+    assert_true(pour(&lab, "\r\n\1\2 \377\376\r\n", letters, sizeof letters, MANY) < MANY);
+    const char *methods[] = {"GET", "POST"};
+    for (size_t m = 0; m < 2; m++) {
+        char head[96];
+        snprintf(head, sizeof head, "%s /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+                 methods[m]);
+        assert_true(pour(&lab, head, chunk, sizeof chunk, MANY) < MANY);
+    }
+    assert_int_equal(ask(&lab, "GET", "/health/live", "", &body), 200);
+    stop(&lab);
+}
+
+static void a_thousand_silent_clients_leave_it_working(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 1000, MOST_FILES = 2048 };
+    static int clients[CLIENTS];
+    struct rlimit files;
+    struct lab lab;
+    struct error err;
+    const char *body;
+    int code = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max < MOST_FILES ? files.rlim_max : MOST_FILES;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", NULL, &err), STATUS_OK);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_to(&lab);
+        if (i % 3 == 0)
+            send(clients[i], "GET /heal", 9, MSG_NOSIGNAL);
+    }
+    for (size_t i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    for (int attempt = 0; attempt < 100 && code != 200; attempt++, usleep(20000))
+        code = ask(&lab, "GET", "/health/live", "", &body);
+    assert_int_equal(code, 200);
     stop(&lab);
 }
 
@@ -162,6 +246,8 @@ int main(void)
         cmocka_unit_test(routes_answer_with_their_status),
         cmocka_unit_test(numbers_are_the_sums_of_all_loops),
         cmocka_unit_test(probes_need_no_token_and_the_rest_does),
+        cmocka_unit_test(abuse_is_cut_off),
+        cmocka_unit_test(a_thousand_silent_clients_leave_it_working),
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(a_taken_port_is_said),
     };
