@@ -293,6 +293,7 @@ static enum status tree_place(struct reading *reading, size_t root, size_t limit
                                  (long long)reading->trees[root], TREE_MAX_DEPTH);
         }
         size_t n = reading->order[i];
+        nodes[i].source = (uint32_t)n;
         if (is_leaf(reading, n)) {
             memcpy(nodes[i].value, reading->values[n], sizeof nodes[i].value);
             continue;

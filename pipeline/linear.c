@@ -4,6 +4,7 @@
  * The margin is the sum of one term per column plus the intercept: numbers in four lanes (term i into lane i mod 4,
  * lanes added pairwise, so that the sum is not one long chain of additions), then tables, then what is left. */
 #include "pipeline/linear_program.h"
+#include "pipeline/reasons.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -134,12 +135,6 @@ static double link_value(const struct linear *linear, double margin)
     return linear->normalised ? share / (expr_sigmoid(-margin) + share) : share;
 }
 
-static inline bool reason_before(const struct reason *a, const struct reason *b)
-{
-    double left = fabs(a->contribution), right = fabs(b->contribution);
-    return left > right || (left == right && a->column < b->column);
-}
-
 /* The `most` largest magnitudes, sorted, ties in schema order. Columns that vary most come first, so that few of the
  * later ones have to be put in. */
 static uint32_t reasons_select(const struct linear *linear, const double *terms, uint32_t most, struct reason *reasons)
@@ -148,12 +143,7 @@ static uint32_t reasons_select(const struct linear *linear, const double *terms,
     for (size_t i = 0; i < linear->term_count; i++) {
         uint32_t position = linear->by_spread[i].position;
         struct reason reason = {linear->by_spread[i].column, terms[position] - linear->reference[position]};
-        if (count == most && !reason_before(&reason, &reasons[most - 1]))
-            continue;
-        uint32_t at = count < most ? count++ : most - 1;
-        for (; at > 0 && reason_before(&reason, &reasons[at - 1]); at--)
-            reasons[at] = reasons[at - 1];
-        reasons[at] = reason;
+        count = reason_place(reasons, count, most, reason);
     }
     return count;
 }

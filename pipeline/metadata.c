@@ -131,6 +131,43 @@ enum status metadata_reference(const char *json, const struct column *columns, s
     return status;
 }
 
+/* {"kind":"tree","covers":[[rows that came to each leaf of the first tree, in the file's order],…]} */
+static enum status covers_read(const json_t *root, const struct trees *trees, double *covers, struct error *err)
+{
+    const json_t *kind = json_object_get(root, "kind"), *lists = json_object_get(root, "covers");
+    if (!json_is_string(kind) || strcmp(json_string_value(kind), "tree") != 0 ||
+        json_array_size(lists) != trees_tree_count(trees))
+        return error_set(
+            err, STATUS_INVALID,
+            "attrition.reference is not of the kind 'tree' with covers for each tree: import the model again");
+    size_t at = 0;
+    for (size_t t = 0; t < trees_tree_count(trees); t++) {
+        const json_t *list = json_array_get(lists, t);
+        if (json_array_size(list) != trees_tree_leaves(trees, t))
+            return error_set(err, STATUS_INVALID,
+                             "attrition.reference: tree %zu has %zu leaves, not %zu: import the model again", t,
+                             trees_tree_leaves(trees, t), json_array_size(list));
+        for (size_t l = 0; l < json_array_size(list); l++)
+            covers[at++] = number_of(json_array_get(list, l));
+    }
+    return STATUS_OK;
+}
+
+enum status metadata_covers(const char *json, struct trees *trees, struct error *err)
+{
+    json_t *root = NULL;
+    enum status status = metadata_parse(json, "attrition.reference", &root, err);
+    if (status)
+        return status;
+    double *covers = mem_zeroed(trees_leaf_count(trees), sizeof *covers);
+    status = covers_read(root, trees, covers, err);
+    if (!status)
+        status = trees_set_covers(trees, covers, err);
+    free(covers);
+    json_decref(root);
+    return status;
+}
+
 static enum status golden_cells(const json_t *attributes, size_t row, const struct column *columns, size_t column_count,
                                 struct cell *cells, struct error *err)
 {

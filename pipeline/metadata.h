@@ -3,6 +3,7 @@
 #define PIPELINE_METADATA_H
 
 #include "pipeline/linear.h"
+#include "pipeline/trees.h"
 
 /* A number from 0 to 1. */
 MUST_USE enum status metadata_threshold(const char *text, double *out, struct error *err);
@@ -10,6 +11,9 @@ MUST_USE enum status metadata_threshold(const char *text, double *out, struct er
 /* Turns on reasons. Every column the model uses must have its reference. */
 MUST_USE enum status metadata_reference(const char *json, const struct column *columns, size_t column_count,
                                         struct linear *linear, struct error *err);
+
+/* The same for trees, which need to know how many training rows came to each leaf. */
+MUST_USE enum status metadata_covers(const char *json, struct trees *trees, struct error *err);
 
 /* Scores the golden rows and compares: STATUS_INVALID names the row and both probabilities. */
 MUST_USE enum status metadata_golden(const char *json, const struct column *columns, size_t column_count,

@@ -100,6 +100,8 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
         status = metadata_threshold(threshold.data, &pipeline->threshold, err);
     if (!status && reference.data && pipeline->linear)
         status = metadata_reference(reference.data, columns, column_count, pipeline->linear, err);
+    if (!status && reference.data && pipeline->trees)
+        status = metadata_covers(reference.data, pipeline->trees, err);
     if (!status && golden.data)
         status = metadata_golden(golden.data, columns, column_count, pipeline, err);
     return status;
@@ -175,7 +177,7 @@ const char *pipeline_positive_label(const struct pipeline *pipeline)
 
 bool pipeline_has_reasons(const struct pipeline *pipeline)
 {
-    return pipeline->linear && linear_has_reference(pipeline->linear);
+    return pipeline->trees ? trees_has_reasons(pipeline->trees) : linear_has_reference(pipeline->linear);
 }
 
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)

@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+#include "pipeline/reasons.h"
+
 enum { LANES = FEATURE_LANES, BLOCK_FLOATS = 16384, BLOCK_MAX_ROWS = 128 };
 
 /* The two sums of a row: as onnxruntime adds (floats for float graphs), and in double for the margin. */
@@ -87,7 +89,7 @@ static struct score score_of(const struct trees *trees, const struct sums *sums,
     const struct ensemble *ensemble = trees->ensemble;
     double margin = sums->exact[lane] + ensemble->base;
     float raw = ensemble->dtype == DTYPE_FLOAT ? sums->rounded[lane] + (float)ensemble->base : (float)margin;
-    struct score score = {.margin = margin};
+    struct score score = {.margin = margin, .base = trees->base};
     if (ensemble->logistic) {
         score.margin = trees->opposite ? -margin : margin;
         score.probability = expr_sigmoid_float(trees->opposite ? -raw : raw);
@@ -98,7 +100,25 @@ static struct score score_of(const struct trees *trees, const struct sums *sums,
     return score;
 }
 
-/* Rows first … first + count − 1 of the batch, count ≤ BLOCK_MAX_ROWS; x has room for their groups of eight. */
+/* Contributions of one row, largest first. */
+static void row_explain(const struct trees *trees, const float *x, uint32_t top_reasons, struct score *score,
+                        struct reason *reasons)
+{
+    double contributions[SHAP_MAX_COLUMNS + 1];
+    const uint32_t *columns = NULL;
+    size_t count = shap_columns(trees->shap, &columns);
+    for (size_t c = 0; c < count; c++)
+        contributions[columns[c]] = 0;
+    contributions[SHAP_MAX_COLUMNS] = 0;
+    shap_row(trees->shap, x, contributions);
+    for (size_t c = 0; c < count; c++) {
+        double contribution = trees->opposite ? -contributions[columns[c]] : contributions[columns[c]];
+        score->reason_count =
+            reason_place(reasons, score->reason_count, top_reasons, (struct reason){columns[c], contribution});
+    }
+}
+
+/* One block of rows, count ≤ BLOCK_MAX_ROWS; x has room for their groups of eight. */
 static void block_score(const struct trees *trees, const struct cell *cells, size_t count, float *x,
                         struct score *scores)
 {
@@ -125,19 +145,19 @@ static void single_score(const struct trees *trees, const struct cell *cells, fl
 void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                  struct score *scores, struct reason *reasons)
 {
-    (void)top_reasons;
-    (void)reasons;
     _Alignas(32) float x[BLOCK_FLOATS];
-    size_t most = BLOCK_FLOATS / features_slot_count(trees->features) / LANES * LANES;
+    size_t slots = features_slot_count(trees->features), most = BLOCK_FLOATS / slots / LANES * LANES;
     most = most < BLOCK_MAX_ROWS ? most : BLOCK_MAX_ROWS;
-    for (size_t r = 0; r < row_count;) {
-        size_t count = row_count - r < most ? row_count - r : most;
+    for (size_t r = 0, count; r < row_count; r += count) {
+        count = row_count - r < most ? row_count - r : most;
         if (count < LANES / 2) { /* a group of eight would mostly walk for nothing */
+            count = 1;
             single_score(trees, cells + r * trees->column_count, x, &scores[r]);
-            r++;
-            continue;
+        } else {
+            block_score(trees, cells + r * trees->column_count, count, x, &scores[r]);
         }
-        block_score(trees, cells + r * trees->column_count, count, x, &scores[r]);
-        r += count;
+        for (size_t i = 0; i < count && top_reasons && trees->shap; i++)
+            row_explain(trees, x + i / LANES * slots * LANES + i % LANES, top_reasons, &scores[r + i],
+                        reasons + (r + i) * top_reasons);
     }
 }

@@ -17,6 +17,14 @@ bool trees_match(const struct expr_pool *pool, const struct compiled *compiled);
 /* pipeline_score's contract. */
 void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                  struct score *scores, struct reason *reasons);
+bool trees_has_reasons(const struct trees *trees);
+
+/* Reasons need to know how many training rows came to each leaf. Leaves in the order of the file, tree after tree. */
+size_t trees_leaf_count(const struct trees *trees);
+size_t trees_tree_leaves(const struct trees *trees, size_t tree);
+size_t trees_tree_count(const struct trees *trees);
+/* Makes reasons possible. Covers ≥ 0 and finite, their sum in each tree > 0. At load only. */
+MUST_USE enum status trees_set_covers(struct trees *trees, const double *covers, struct error *err);
 size_t trees_bytes(const struct trees *trees);
 
 #endif

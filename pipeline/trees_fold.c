@@ -95,10 +95,70 @@ enum status trees_fold(const struct expr_pool *pool, const struct compiled *comp
     return STATUS_OK;
 }
 
+/* places[node] of every leaf: its place among the leaves in the order of the file: by source, since a tree's nodes
+ * stand together there. */
+static void trees_leaf_places(const struct trees *trees, size_t *places)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    uint32_t *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
+    size_t place = 0;
+    for (uint32_t n = 0; n < ensemble->node_count; n++)
+        by_source[ensemble->nodes[n].source] = n;
+    for (size_t s = 0; s < ensemble->node_count; s++)
+        if (!ensemble->nodes[by_source[s]].left)
+            places[by_source[s]] = place++;
+    free(by_source);
+}
+
+size_t trees_tree_count(const struct trees *trees)
+{
+    return trees->ensemble->tree_count;
+}
+
+size_t trees_tree_leaves(const struct trees *trees, size_t tree)
+{
+    return (trees->ensemble->starts[tree + 1] - trees->ensemble->starts[tree] + 1) /
+           2; /* every branch has two children */
+}
+
+size_t trees_leaf_count(const struct trees *trees)
+{
+    return (trees->ensemble->node_count + trees->ensemble->tree_count) / 2;
+}
+
+enum status trees_set_covers(struct trees *trees, const double *covers, struct error *err)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    size_t *places = mem_zeroed(ensemble->node_count, sizeof *places);
+    double *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
+    struct shap *shap = NULL;
+    trees_leaf_places(trees, places);
+    for (size_t n = 0; n < ensemble->node_count; n++)
+        if (!ensemble->nodes[n].left)
+            by_source[ensemble->nodes[n].source] = covers[places[n]];
+    enum status status =
+        shap_make(ensemble, trees->features, trees->nodes, trees->class, trees->column_count, by_source, &shap, err);
+    free(places);
+    free(by_source);
+    if (status)
+        return status;
+    shap_free(trees->shap);
+    trees->shap = shap;
+    double mean = shap_base(shap) + ensemble->base;
+    trees->base = !trees->opposite ? mean : ensemble->logistic ? -mean : 1 - mean;
+    return STATUS_OK;
+}
+
+bool trees_has_reasons(const struct trees *trees)
+{
+    return trees->shap != NULL;
+}
+
 void trees_free(struct trees *trees)
 {
     if (!trees)
         return;
+    shap_free(trees->shap);
     features_free(trees->features);
     free(trees->nodes);
     free(trees->values);
@@ -108,5 +168,6 @@ void trees_free(struct trees *trees)
 size_t trees_bytes(const struct trees *trees)
 {
     size_t node = sizeof *trees->nodes + (trees->values ? sizeof *trees->values : 0);
-    return sizeof *trees + trees->ensemble->node_count * node + features_bytes(trees->features);
+    return sizeof *trees + trees->ensemble->node_count * node + features_bytes(trees->features) +
+           (trees->shap ? shap_bytes(trees->shap) : 0);
 }

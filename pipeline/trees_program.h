@@ -4,6 +4,7 @@
 #define PIPELINE_TREES_PROGRAM_H
 
 #include "pipeline/features.h"
+#include "pipeline/shap.h"
 #include "pipeline/trees.h"
 
 /* A node in eight bytes, so that a cache line holds eight. Siblings stand side by side: the next node is `step`
@@ -15,13 +16,17 @@ struct packed_node {
     uint32_t packed; /* slot << 20 | step */
 };
 
+struct shap;
+
 struct trees {
     const struct ensemble *ensemble;
     struct features *features;
     struct packed_node *nodes;
     double *values; /* of leaves, by node; NULL: the packed floats are the values */
     size_t column_count, class;
-    bool opposite; /* the score is the other class's: probability = 1 − it, or the sigmoid of −it */
+    struct shap *shap; /* NULL: no reasons */
+    double base;       /* margin of the mean training row; 0 without reasons */
+    bool opposite;     /* the score is the other class's: probability = 1 − it, or the sigmoid of −it */
 };
 
 #endif

@@ -114,6 +114,53 @@ static void forest_refused(enum status status, const char *says)
         fail_msg("'%s' does not name the operator", err.text);
 }
 
+static double covers[FOREST_NODES]; /* by node: rows that came there; branches by covers_sum */
+
+static size_t child_of(size_t n, bool yes)
+{
+    size_t child = 0;
+    while (forest.trees[child] != forest.trees[n] || forest.ids[child] != (yes ? forest.trues[n] : forest.falses[n]))
+        child++;
+    return child;
+}
+
+static bool at_leaf(size_t n)
+{
+    return !strcmp(forest.modes[n], "LEAF");
+}
+
+static double covers_sum(size_t n)
+{
+    if (!at_leaf(n))
+        covers[n] = covers_sum(child_of(n, true)) + covers_sum(child_of(n, false));
+    return covers[n];
+}
+
+/* Loads the forest with its covers as metadata; the covers' text is NULL: made of `covers`. */
+static enum status explained_load(const char *text, struct pipeline **out, struct error *err)
+{
+    struct buffer json = {0};
+    buffer_add_text(&json, "{\"kind\":\"tree\",\"covers\":[");
+    for (size_t n = 0; n < forest.count; n++) {
+        bool first = n == 0 || forest.trees[n] != forest.trees[n - 1];
+        buffer_printf(&json, "%s", !first ? "" : n ? "],[" : "[");
+        if (at_leaf(n))
+            buffer_printf(&json, "%s%.17g", json.data[json.bytes - 1] == '[' ? "" : ",", covers[n]);
+    }
+    buffer_add_text(&json, "]]}");
+    buffer_add_u8(&json, 0);
+    static Onnx__StringStringEntryProto entry, *list[] = {&entry};
+    onnx__string_string_entry_proto__init(&entry);
+    entry.key = (char *)"attrition.reference";
+    entry.value = (char *)(text ? text : json.data);
+    forest_graph();
+    g.model.n_metadata_props = 1;
+    g.model.metadata_props = list;
+    enum status status = graph_load(&g, out, err);
+    buffer_free(&json);
+    return status;
+}
+
 /* Two trees with all four comparisons; the second sends what is missing to the true side. */
 static void four_comparisons(void)
 {
@@ -409,13 +456,116 @@ static void test_forms_that_are_not_scored(void **state)
     assert_non_null(strstr(err.text, "no probabilities"));
 }
 
+/* The tree's mean over the rows that agree with x on the features of the coalition. */
+static double coalition_mean(size_t n, const float *x, unsigned coalition)
+{
+    if (at_leaf(n)) {
+        size_t w = 0;
+        while (forest.weight_trees[w] != forest.trees[n] || forest.weight_ids[w] != forest.ids[n])
+            w++;
+        return forest.weights[w];
+    }
+    float value = x[forest.features[n]];
+    bool yes = forest.modes[n][8] == 'E' ? value <= forest.values[n] : value < forest.values[n];
+    yes = yes || (isnan(value) && forest.missing[n]);
+    size_t left = child_of(n, true), right = child_of(n, false);
+    if (coalition & 1u << forest.features[n])
+        return coalition_mean(yes ? left : right, x, coalition);
+    double share = covers[n] > 0 ? covers[left] / covers[n] : 0.5;
+    return share * coalition_mean(left, x, coalition) + (1 - share) * coalition_mean(right, x, coalition);
+}
+
+static double forest_mean(const float *x, unsigned coalition)
+{
+    double sum = 0;
+    for (size_t n = 0; n < forest.count; n++)
+        if (n == 0 || forest.trees[n] != forest.trees[n - 1])
+            sum += coalition_mean(n, x, coalition);
+    return sum;
+}
+
+static double contribution_of(const struct score *score, const struct reason *reasons, uint32_t column)
+{
+    for (uint32_t k = 0; k < score->reason_count; k++)
+        if (reasons[k].column == column)
+            return reasons[k].contribution;
+    return 0;
+}
+
+/* Against Shapley's definition, on trees that ask for the same two features again and again; some leaves never reached.
+ */
+static void test_reasons_are_shapley_values(void **state)
+{
+    (void)state;
+    forest_start("LOGISTIC", 0.25f);
+    for (int64_t tree = 0; tree < 12; tree++)
+        random_tree(tree, 0, 6);
+    for (size_t n = 0; n < forest.count; n++)
+        covers[n] = draw(6) ? 1 + draw(50) : 0;
+    for (size_t n = 0; n < forest.count; n++)
+        if (n == 0 || forest.trees[n] != forest.trees[n - 1])
+            assert_true(covers_sum(n) > 0);
+    struct pipeline *pipeline = NULL;
+    struct error err = {0};
+    if (explained_load(NULL, &pipeline, &err))
+        fail_msg("%s", err.text);
+    assert_true(pipeline_has_reasons(pipeline));
+    enum { ROWS = 50 };
+    struct cell cells[ROWS * COLUMNS];
+    struct score scores[ROWS], one;
+    struct reason reasons[ROWS * 2], largest;
+    float x[ROWS][2];
+    for (size_t r = 0; r < ROWS; r++) {
+        for (size_t f = 0; f < 2; f++)
+            x[r][f] = draw(8) ? (float)draw(22) : NAN;
+        fixture_row(cells + r * COLUMNS, x[r][0], NULL, x[r][1], NULL);
+    }
+    pipeline_score(pipeline, cells, ROWS, 2, scores, reasons);
+    for (size_t r = 0; r < ROWS; r++) {
+        double none = forest_mean(x[r], 0), age = forest_mean(x[r], 1), pay = forest_mean(x[r], 2),
+               both = forest_mean(x[r], 3);
+        double first = contribution_of(&scores[r], reasons + 2 * r, AGE),
+               second = contribution_of(&scores[r], reasons + 2 * r, PAY);
+        assert_true(fabs(first - ((age - none) + (both - pay)) / 2) < 1e-12);
+        assert_true(fabs(second - ((pay - none) + (both - age)) / 2) < 1e-12);
+        assert_true(fabs(scores[r].base + first + second - scores[r].margin) < 1e-12);
+        pipeline_score(pipeline, cells + r * COLUMNS, 1, 1, &one, &largest);
+        assert_true(one.reason_count == 1 && largest.column == reasons[2 * r].column &&
+                    largest.contribution == reasons[2 * r].contribution);
+    }
+    pipeline_free(pipeline);
+}
+
+static void test_covers_that_do_not_fit(void **state)
+{
+    (void)state;
+    static const char *const WRONG[][2] = {
+        {"{}", "kind"},
+        {"{\"kind\":\"linear\",\"columns\":{}}", "kind"},
+        {"{\"kind\":\"tree\",\"covers\":[[1,2,3]]}", "kind"},
+        {"{\"kind\":\"tree\",\"covers\":[[1,2],[1,2,3]]}", "tree 0 has 3 leaves, not 2"},
+        {"{\"kind\":\"tree\",\"covers\":[[1,2,-1],[1,2,3]]}", "tree 0"},
+        {"{\"kind\":\"tree\",\"covers\":[[1,2,\"3\"],[1,2,3]]}", "tree 0"},
+        {"{\"kind\":\"tree\",\"covers\":[[1,2,3],[0,0,0]]}", "no training row came to tree 1"},
+    };
+    for (size_t w = 0; w < sizeof WRONG / sizeof *WRONG; w++) {
+        struct pipeline *pipeline = NULL;
+        struct error err = {0};
+        four_comparisons();
+        assert_int_equal(explained_load(WRONG[w][0], &pipeline, &err), STATUS_INVALID);
+        if (!strstr(err.text, WRONG[w][1]))
+            fail_msg("'%s' does not say '%s'", err.text, WRONG[w][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comparisons_at_their_boundaries), cmocka_unit_test(test_double_rows),
         cmocka_unit_test(test_one_row_and_batches_agree),       cmocka_unit_test(test_shares_and_classes),
         cmocka_unit_test(test_nodes_that_are_no_forest),        cmocka_unit_test(test_numbers_and_lengths),
-        cmocka_unit_test(test_forms_that_are_not_scored),
+        cmocka_unit_test(test_forms_that_are_not_scored),       cmocka_unit_test(test_reasons_are_shapley_values),
+        cmocka_unit_test(test_covers_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
