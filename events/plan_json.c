@@ -5,11 +5,6 @@
 
 enum { JSON_BYTES_MAX = 256 * 1024 * 1024 };
 
-static bool bad(struct machine *machine, const char *why)
-{
-    return machine_fail(machine, EVENT_MALFORMED, why);
-}
-
 static void add_number(const struct op *op, int64_t whole, struct buffer *out)
 {
     if (op->to == AVRO_KIND_FLOAT)
@@ -28,23 +23,23 @@ static bool number_run(struct machine *machine, const struct op *op, struct buff
     double number;
     switch (op->code) {
     case OP_VALUE_INT:
-        if (!avro_read_int(&machine->in, &whole, &machine->padded))
-            return bad(machine, "an int is cut off or too large");
+        if (!machine_int(machine, &whole))
+            return false;
         add_number(op, whole, out);
         return true;
     case OP_VALUE_LONG:
-        if (!avro_read_long(&machine->in, &large, &machine->padded))
-            return bad(machine, "a long is cut off or too large");
+        if (!machine_long(machine, &large))
+            return false;
         add_number(op, large, out);
         return true;
     case OP_VALUE_FLOAT:
-        if (!avro_read_float(&machine->in, &single))
-            return bad(machine, "a float is cut off");
+        if (!machine_float(machine, &single))
+            return false;
         avro_json_double(out, single);
         return true;
     default:
-        if (!avro_read_double(&machine->in, &number))
-            return bad(machine, "a double is cut off");
+        if (!machine_double(machine, &number))
+            return false;
         avro_json_double(out, number);
         return true;
     }
@@ -53,12 +48,11 @@ static bool number_run(struct machine *machine, const struct op *op, struct buff
 static bool bytes_run(struct machine *machine, const struct op *op, struct buffer *out)
 {
     struct span raw;
-    if (op->code == OP_VALUE_FIXED ? !cursor_span(&machine->in, op->b, &raw)
-                                   : !avro_read_bytes(&machine->in, &raw, &machine->padded))
-        return bad(machine, "a length is negative or past the end");
+    if (op->code == OP_VALUE_FIXED ? !machine_raw(machine, op->b, &raw) : !machine_bytes(machine, &raw))
+        return false;
     if (op->code == OP_KEY || op->to == AVRO_KIND_STRING) {
         if (!avro_text_is_valid(raw))
-            return bad(machine, "a string is not UTF-8");
+            return machine_malformed(machine, "a string is not UTF-8");
         json_add_text(out, raw);
     } else {
         avro_json_raw(out, raw);
@@ -71,8 +65,8 @@ static bool bytes_run(struct machine *machine, const struct op *op, struct buffe
 static bool symbol_run(struct machine *machine, const struct op *op, struct buffer *out)
 {
     uint32_t index;
-    if (!avro_read_symbol(&machine->in, op->b, &index, &machine->padded))
-        return bad(machine, "an enum's symbol is cut off or does not exist");
+    if (!machine_symbol(machine, op, &index))
+        return false;
     int32_t symbol = machine->plan->table[op->a + index];
     if (symbol < 0)
         machine->unresolvable = true;
@@ -84,8 +78,8 @@ static bool symbol_run(struct machine *machine, const struct op *op, struct buff
 static bool bool_run(struct machine *machine, struct buffer *out)
 {
     bool truth;
-    if (!avro_read_bool(&machine->in, &truth))
-        return bad(machine, "a boolean is cut off, or neither 0 nor 1");
+    if (!machine_bool(machine, &truth))
+        return false;
     buffer_add_text(out, truth ? "true" : "false");
     return true;
 }

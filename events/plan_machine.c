@@ -14,11 +14,6 @@ void machine_free(struct machine *machine)
     free(machine);
 }
 
-static bool malformed(struct machine *machine, const char *why)
-{
-    return machine_fail(machine, EVENT_MALFORMED, why);
-}
-
 static bool spend(struct machine *machine)
 {
     return machine->work-- > 0 || machine_fail(machine, EVENT_LIMIT, "more records and items than its bytes warrant");
@@ -50,7 +45,7 @@ static bool branch(struct machine *machine, const struct op *op)
 {
     uint32_t index;
     if (!avro_read_branch(&machine->in, op->b, &index, &machine->padded))
-        return malformed(machine, "a union's branch is cut off or does not exist");
+        return machine_malformed(machine, "a union's branch is cut off or does not exist");
     machine->pc = (uint32_t)machine->plan->table[op->a + index];
     return true;
 }
@@ -70,19 +65,19 @@ static bool block_open(struct machine *machine, struct frame *frame, uint32_t mi
 {
     int64_t items, bytes;
     if (frame->block_end && frame->block_end != machine->in.at)
-        return malformed(machine, "a block's size does not fit its items");
+        return machine_malformed(machine, "a block's size does not fit its items");
     frame->block_end = NULL;
     if (!avro_read_long(&machine->in, &items, &machine->padded) || items == INT64_MIN)
-        return malformed(machine, "a block's count is cut off or impossible");
+        return machine_malformed(machine, "a block's count is cut off or impossible");
     if (items < 0) {
         items = -items;
         if (!avro_read_long(&machine->in, &bytes, &machine->padded) || bytes < 0 ||
             (uint64_t)bytes > cursor_left(&machine->in))
-            return malformed(machine, "a block's size is negative or past the end");
+            return machine_malformed(machine, "a block's size is negative or past the end");
         frame->block_end = machine->in.at + bytes;
     }
     if (!block_fits(machine, (uint64_t)items, min_bytes))
-        return malformed(machine, "a block claims more items than the bytes can hold");
+        return machine_malformed(machine, "a block claims more items than the bytes can hold");
     frame->items = (uint64_t)items;
     return true;
 }
@@ -106,7 +101,6 @@ bool machine_next(struct machine *machine, const struct op *op, bool *more, bool
 
 static bool skip(struct machine *machine, const struct op *op)
 {
-    struct cursor *in = &machine->in;
     struct span raw;
     int32_t whole;
     int64_t large;
@@ -114,19 +108,17 @@ static bool skip(struct machine *machine, const struct op *op)
     bool truth;
     switch (op->code) {
     case OP_SKIP_RAW:
-        return cursor_span(in, op->b, &raw) || malformed(machine, "cut off");
+        return machine_raw(machine, op->b, &raw);
     case OP_SKIP_INT:
-        return avro_read_int(in, &whole, &machine->padded) || malformed(machine, "an int is cut off or too large");
+        return machine_int(machine, &whole);
     case OP_SKIP_LONG:
-        return avro_read_long(in, &large, &machine->padded) || malformed(machine, "a long is cut off or too large");
+        return machine_long(machine, &large);
     case OP_SKIP_LENGTH:
-        return avro_read_bytes(in, &raw, &machine->padded) ||
-               malformed(machine, "a length is negative or past the end");
+        return machine_bytes(machine, &raw);
     case OP_SKIP_BOOL:
-        return avro_read_bool(in, &truth) || malformed(machine, "a boolean is cut off, or neither 0 nor 1");
+        return machine_bool(machine, &truth);
     default:
-        return avro_read_symbol(in, op->b, &index, &machine->padded) ||
-               malformed(machine, "an enum's symbol is cut off or does not exist");
+        return machine_symbol(machine, op, &index);
     }
 }
 
@@ -160,7 +152,7 @@ bool machine_step(struct machine *machine, const struct op *op)
 enum event_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct fault *fault)
 {
     if (ended && cursor_left(&machine->in) > 0)
-        ended = malformed(machine, "bytes are left over");
+        ended = machine_malformed(machine, "bytes are left over");
     if (ended && machine->too_deep)
         ended = machine_fail(machine, EVENT_LIMIT, "nested too deep");
     if (!ended)

@@ -49,6 +49,57 @@ static inline bool machine_fail(struct machine *machine, enum event_code code, c
     return false;
 }
 
+static inline bool machine_malformed(struct machine *machine, const char *why)
+{
+    return machine_fail(machine, EVENT_MALFORMED, why);
+}
+
+/* The datum's next value, or failure with the reason. */
+
+static inline bool machine_bool(struct machine *machine, bool *out)
+{
+    return avro_read_bool(&machine->in, out) || machine_malformed(machine, "a boolean is cut off, or neither 0 nor 1");
+}
+
+static inline bool machine_int(struct machine *machine, int32_t *out)
+{
+    return avro_read_int(&machine->in, out, &machine->padded) ||
+           machine_malformed(machine, "an int is cut off or too large");
+}
+
+static inline bool machine_long(struct machine *machine, int64_t *out)
+{
+    return avro_read_long(&machine->in, out, &machine->padded) ||
+           machine_malformed(machine, "a long is cut off or too large");
+}
+
+static inline bool machine_float(struct machine *machine, float *out)
+{
+    return avro_read_float(&machine->in, out) || machine_malformed(machine, "a float is cut off");
+}
+
+static inline bool machine_double(struct machine *machine, double *out)
+{
+    return avro_read_double(&machine->in, out) || machine_malformed(machine, "a double is cut off");
+}
+
+static inline bool machine_raw(struct machine *machine, size_t bytes, struct span *out)
+{
+    return cursor_span(&machine->in, bytes, out) || machine_malformed(machine, "cut off");
+}
+
+static inline bool machine_bytes(struct machine *machine, struct span *out) /* a length and as many bytes */
+{
+    return avro_read_bytes(&machine->in, out, &machine->padded) ||
+           machine_malformed(machine, "a length is negative or past the end");
+}
+
+static inline bool machine_symbol(struct machine *machine, const struct op *op, uint32_t *out)
+{
+    return avro_read_symbol(&machine->in, op->b, out, &machine->padded) ||
+           machine_malformed(machine, "an enum's symbol is cut off or does not exist");
+}
+
 /* Runs an op that steers or skips. False: the run has failed. */
 bool machine_step(struct machine *machine, const struct op *op);
 

@@ -2,11 +2,6 @@
  * Must not allocate, and must not read beyond the datum. */
 #include "events/plan_machine.h"
 
-static bool bad(struct machine *machine, const char *why)
-{
-    return machine_fail(machine, EVENT_MALFORMED, why);
-}
-
 /* A number for a column, or the envelope's occurred_at. */
 static void put_number(const struct op *op, double number, int64_t whole, struct event *out)
 {
@@ -22,10 +17,10 @@ static bool put_text(struct machine *machine, const struct op *op, struct span t
     if (op->slot >= SLOT_COLUMNS) {
         uint32_t column = op->slot - SLOT_COLUMNS;
         return cell_of_text(parts->readers[column].categories, text, &out->cells[column]) ||
-               bad(machine, "a string is not UTF-8");
+               machine_malformed(machine, "a string is not UTF-8");
     }
     if (!avro_text_is_valid(text))
-        return bad(machine, "a string is not UTF-8");
+        return machine_malformed(machine, "a string is not UTF-8");
     if (op->slot == ENVELOPE_EVENT_ID)
         out->event_id = text;
     else
@@ -36,7 +31,6 @@ static bool put_text(struct machine *machine, const struct op *op, struct span t
 static bool value_read(struct machine *machine, const struct op *op, const struct schema_parts *parts,
                        struct event *out)
 {
-    struct cursor *in = &machine->in;
     int32_t whole;
     int64_t large;
     float single;
@@ -44,37 +38,35 @@ static bool value_read(struct machine *machine, const struct op *op, const struc
     struct span text;
     switch (op->code) {
     case OP_VALUE_INT:
-        if (!avro_read_int(in, &whole, &machine->padded))
-            return bad(machine, "an int is cut off or too large");
+        if (!machine_int(machine, &whole))
+            return false;
         put_number(op, whole, whole, out);
         return true;
     case OP_VALUE_LONG:
-        if (!avro_read_long(in, &large, &machine->padded))
-            return bad(machine, "a long is cut off or too large");
+        if (!machine_long(machine, &large))
+            return false;
         put_number(op, op->to == AVRO_KIND_FLOAT ? (double)(float)large : (double)large, large, out);
         return true;
     case OP_VALUE_FLOAT:
-        if (!avro_read_float(in, &single))
-            return bad(machine, "a float is cut off");
+        if (!machine_float(machine, &single))
+            return false;
         put_number(op, single, 0, out);
         return true;
     case OP_VALUE_DOUBLE:
-        if (!avro_read_double(in, &number))
-            return bad(machine, "a double is cut off");
+        if (!machine_double(machine, &number))
+            return false;
         put_number(op, number, 0, out);
         return true;
     default:
-        if (!avro_read_bytes(in, &text, &machine->padded))
-            return bad(machine, "a length is negative or past the end");
-        return put_text(machine, op, text, parts, out);
+        return machine_bytes(machine, &text) && put_text(machine, op, text, parts, out);
     }
 }
 
 static bool symbol_read(struct machine *machine, const struct op *op, struct event *out)
 {
     uint32_t index;
-    if (!avro_read_symbol(&machine->in, op->b, &index, &machine->padded))
-        return bad(machine, "an enum's symbol is cut off or does not exist");
+    if (!machine_symbol(machine, op, &index))
+        return false;
     out->type = machine->plan->table[op->a + index];
     machine->unresolvable |= out->type < 0;
     return true;
@@ -85,7 +77,7 @@ static bool columns_run(struct machine *machine, const struct op *op, struct eve
     const char *start = (const char *)machine->in.at;
     bool padded = false;
     if (!columns_read(machine->plan->readers + op->a, op->b, &machine->in, out->cells, &padded))
-        return bad(machine, "an attribute's value is cut off or no value of its type");
+        return machine_malformed(machine, "an attribute's value is cut off or no value of its type");
     if (op->to && !padded)
         out->attributes = (struct span){start, (size_t)((const char *)machine->in.at - start)};
     return true;
