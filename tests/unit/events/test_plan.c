@@ -314,7 +314,10 @@ static void test_deep_references_are_refused(void **state)
                           "{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"x\",\"type\":", r);
             for (int a = 0; r && a < ARRAYS; a++)
                 buffer_add_text(&texts[side], "{\"type\":\"array\",\"items\":");
-            r ? buffer_printf(&texts[side], "\"R%d\"", r - 1) : buffer_add_text(&texts[side], "\"int\"");
+            if (r)
+                buffer_printf(&texts[side], "\"R%d\"", r - 1);
+            else
+                buffer_add_text(&texts[side], "\"int\"");
             for (int a = 0; r && a < ARRAYS; a++)
                 buffer_add_text(&texts[side], "}");
             buffer_add_text(&texts[side], "}]}}");
