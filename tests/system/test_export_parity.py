@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Pipelines trained and exported on the spot (scikit-learn, XGBoost, LightGBM; random seeds, encoders, depths), scored by us and by
-onnxruntime on rows with missing values, unknown categories and extreme values; and exports that must be refused by name.
+onnxruntime on rows with missing values, unknown categories and extreme values; reasons of trees beside the shap package; and exports
+that must be refused by name.
 
 BIN: the programs' directory; VENV: Python with the exporters; SHARED: the directory that holds golden/. SEED repeats a run."""
 import json
@@ -29,8 +30,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 warnings.filterwarnings("ignore")
 import lightgbm
 import numpy
+import onnx
 import onnxruntime
 import pandas
+import shap
 import skl2onnx.common._container
 import xgboost
 from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
@@ -106,12 +109,12 @@ def rows_to_score(rng, data, numbers, texts, count=400):
     return rows
 
 
-def ours(model, rows, label):
+def ours(model, rows, label, *arguments):
     def attributes(row):
         return {key: None if value == "" or value != value else value for key, value in row.items()}
     text = "".join(json.dumps({"id": i, "attributes": attributes(row)}) + "\n" for i, row in enumerate(rows.to_dict("records")))
     environment = {**os.environ, "SCHEMAS_DIR": str(ROOT / "schemas")}
-    return subprocess.run([BIN / "scorer", "score", "--unchecked", "--model", model, "--positive-label", label], env=environment,
+    return subprocess.run([BIN / "scorer", "score", "--unchecked", "--model", model, "--positive-label", label, *arguments], env=environment,
                           input=text, capture_output=True, text=True, timeout=120)
 
 
@@ -226,6 +229,83 @@ def check_exports(folder, data, target, numbers, texts):
     check("at least 25 further pipelines", passed >= 25, passed)
 
 
+def add_covers(path, covers):
+    """As docs/MODELS.md says."""
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "attrition.reference", json.dumps({"kind": "tree", "covers": covers})
+    onnx.save(model, path)
+
+
+def trees_for_shap(path, leaf_covers):
+    """The file's trees as the shap package takes them."""
+    node = next(node for node in onnx.load(path).graph.node if node.op_type == "TreeEnsembleClassifier")
+    given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    weights = dict(zip(zip(given["class_treeids"], given["class_nodeids"]), given["class_weights"]))
+    trees, threshold = [], numpy.array(given["nodes_values"], numpy.float32)
+    if b"BRANCH_LT" in given["nodes_modes"]:
+        threshold = numpy.nextafter(threshold, numpy.float32(-numpy.inf))
+    for tree, covers in zip(dict.fromkeys(given["nodes_treeids"]), leaf_covers):
+        at = [i for i, owner in enumerate(given["nodes_treeids"]) if owner == tree]
+        place = {given["nodes_nodeids"][i]: k for k, i in enumerate(at)}
+        leaf = numpy.array([given["nodes_modes"][i] == b"LEAF" for i in at])
+        left, right = ([-1 if leaf[k] else place[given[name][i]] for k, i in enumerate(at)]
+                       for name in ("nodes_truenodeids", "nodes_falsenodeids"))
+        rows = numpy.zeros(len(at))
+        rows[leaf] = covers
+
+        def fill(k):
+            if not leaf[k]:
+                rows[k] = fill(left[k]) + fill(right[k])
+            return rows[k]
+
+        fill(0)
+        trees.append({"children_left": numpy.array(left), "children_right": numpy.array(right), "children_default": numpy.array(right),
+                      "features": numpy.array([given["nodes_featureids"][i] for i in at]),
+                      "thresholds": threshold[at].astype(numpy.float64), "node_sample_weight": rows,
+                      "values": numpy.array([[weights.get((tree, given["nodes_nodeids"][i]), 0.0)] for i in at])})
+    return {"trees": trees}
+
+
+def check_reasons(folder, data, target, numbers, texts):
+    rng, seed = numpy.random.default_rng(SEED + 1), SEED % 1000
+    models = {"forest": (RandomForestClassifier(50, max_depth=8, random_state=seed), lambda m: [e.tree_ for e in m.estimators_]),
+              "extra trees": (ExtraTreesClassifier(10, random_state=seed), lambda m: [e.tree_ for e in m.estimators_]),
+              "gradient boosting": (GradientBoostingClassifier(n_estimators=40, max_depth=5, random_state=seed),
+                                    lambda m: [e.tree_ for e in m.estimators_.ravel()]),
+              "xgboost": (xgboost.XGBClassifier(n_estimators=30, max_depth=5, random_state=seed), None)}
+    for name, (model, trees_of) in models.items():
+        features = ColumnTransformer([("numbers", make_pipeline(SimpleImputer(strategy="median")), numbers),
+                                      ("texts", text_steps(one_hot(sparse_output=False)), texts)])
+        pipeline = Pipeline([("features", features), ("model", model)]).fit(data, target)
+        path, rows = folder / "explained.onnx", rows_to_score(rng, data, numbers, texts, 50)
+        rows[numbers] = rows[numbers].astype(numpy.float32).astype(numpy.float64)
+        export(pipeline, data, texts, path, FloatTensorType)
+        if trees_of:
+            covers = [[float(w) for w, left in zip(tree.weighted_n_node_samples, tree.children_left) if left < 0] for tree in trees_of(model)]
+        else:
+            node = next(node for node in onnx.load(path).graph.node if node.op_type == "TreeEnsembleClassifier")
+            given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+            covers = [[float(rng.integers(1, 90)) for owner, mode in zip(given["nodes_treeids"], given["nodes_modes"])
+                       if owner == tree and mode == b"LEAF"] for tree in dict.fromkeys(given["nodes_treeids"])]
+        add_covers(path, covers)
+        matrix = numpy.asarray(pipeline["features"].transform(rows), numpy.float32).astype(numpy.float64)
+        explainer = shap.TreeExplainer(trees_for_shap(path, covers), feature_perturbation="tree_path_dependent")
+        expected = numpy.array(explainer.shap_values(matrix, check_additivity=False)).reshape(len(rows), -1)
+        sources = [feature.split("__", 1)[1] for feature in pipeline["features"].get_feature_names_out()]
+        sources = [source if source in numbers else max((text for text in texts if source.startswith(text + "_")), key=len)
+                   for source in sources]
+        done, worst, gap = ours(path, rows, "1", "--reasons", "100"), 0, 0
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        for answer, values in zip(answers, expected):
+            mine = {reason["feature"]: reason["contribution"] for reason in answer["reasons"]}
+            summed = {column: sum(v for source, v in zip(sources, values) if source == column) for column in set(sources)}
+            worst = max(worst, max(abs(mine.get(column, 0) - value) for column, value in summed.items()))
+            gap = max(gap, abs(answer["base"] + sum(mine.values()) - answer["margin"]))
+        check(f"reasons of {name} equal shap's within 1e-9", len(answers) == len(rows) and worst <= 1e-9, f"worst {worst:.2g}")
+        check(f"reasons of {name} add up to the margin within 1e-12", len(answers) == len(rows) and gap <= 1e-12, f"worst {gap:.2g}")
+
+
 def refusals(seed, numbers, texts):
     """name of the operator → (features, model)"""
     def features(*steps):
@@ -266,6 +346,7 @@ def main():
     data, target, numbers, texts = table()
     with tempfile.TemporaryDirectory(prefix="export-parity-") as name:
         check_exports(Path(name), data, target, numbers, texts)
+        check_reasons(Path(name), data, target, numbers, texts)
         check_refusals(Path(name), data, target, numbers, texts)
     sys.exit(failures != 0)
 
