@@ -38,6 +38,7 @@ struct publish {
     bool open;         /* something was published since the last commit */
     int64_t opened_us; /* steady clock */
     bool broken;       /* a record of the open work was refused or lost */
+    rd_kafka_resp_err_t broken_code;
     char broken_text[256];
     bool too_large;         /* … because of its size */
     uint64_t published;     /* records since the work was opened */
@@ -84,8 +85,10 @@ static void mark_too_large(struct publish *publish, void *opaque, bool dead_lett
 
 static void break_off(struct publish *publish, rd_kafka_resp_err_t code)
 {
-    if (!publish->broken)
+    if (!publish->broken || publish->broken_code == RD_KAFKA_RESP_ERR__STATE) { /* that one follows from another */
+        publish->broken_code = code;
         snprintf(publish->broken_text, sizeof publish->broken_text, "%s", rd_kafka_err2str(code));
+    }
     publish->broken = true;
 }
 
@@ -503,18 +506,25 @@ enum publish_result publish_abort(struct publish *publish, struct error *err)
     return reopen(publish, err);
 }
 
+/* Told afterwards: the abort brings the delivery reports, and with them the reason behind "erroneous state". */
 static enum publish_result abort_because(struct publish *publish, const char *reason, struct error *err)
 {
-    if (publish->too_large && publish->careful_left)
-        log_debug("score", "worker %u: found a record that is too large: %s", publish->worker, reason);
+    char kept[256];
+    bool careful = publish->careful_left > 0;
+    snprintf(kept, sizeof kept, "%s", reason);
+    enum publish_result result = publish_abort(publish, err);
+    if (careful && (publish->too_large || (publish->broken && publish->broken_code == RD_KAFKA_RESP_ERR__STATE)))
+        log_debug("score", "worker %u: looking for records that are too large: %s", publish->worker,
+                  publish->broken_text);
     else if (publish->too_large)
         log_warn("score",
                  "worker %u: the broker finds a record or batch too large; doing this work again one by one. If this "
                  "repeats, set -X batch.size below the topic's max.message.bytes",
                  publish->worker);
     else
-        log_warn("score", "worker %u: work is given back and done again: %s", publish->worker, reason);
-    return publish_abort(publish, err);
+        log_warn("score", "worker %u: work is given back and done again: %s", publish->worker,
+                 publish->broken ? publish->broken_text : kept);
+    return result;
 }
 
 /* A record could not be produced: with the producer itself gone a fresh one is needed, else an abort does. */
