@@ -18,41 +18,48 @@
 
 #include "pipeline/trees_program.h"
 
-enum { MAX_POINTS = SHAP_MAX_PATH / 2 };
+/* Four points at a time, in the registers of any processor; trees with longer paths are walked once for each four. */
+typedef double quad __attribute__((vector_size(32), aligned(16)));
+enum { QUAD = 4, MAX_POINTS = SHAP_MAX_PATH / 2, MAX_QUADS = MAX_POINTS / QUAD };
 static const double PI = 3.14159265358979323846;
 
-/* What the edge into a node knows. */
+/* What the edge into a node knows, for one quad of points. */
 struct shap_edge {
-    double share;     /* of the parent's rows */
-    double passed;    /* r: share² … of all this feature's edges down to here */
-    uint32_t above;   /* the node whose edge has the same feature, further up; 0: none */
-    uint32_t column;  /* of the feature; SHAP_MAX_COLUMNS: none */
-    uint32_t depth;   /* of the node */
-    uint32_t inverse; /* where 1 / (t + (1 − t) r) stands, for each point */
+    quad taken,
+        missed;      /* what F's product is multiplied by where the row passes and where it breaks the feature here, */
+                     /* if it passed all conditions on that feature above */
+    quad gain;       /* (1 − r) / (t + (1 − t) r) */
+    double share;    /* of the parent's rows: the factor where the feature was broken above already */
+    double passed;   /* r: the shares of all edges with this feature down to here, multiplied */
+    uint32_t above;  /* the node whose edge has the same feature, further up; 0: none */
+    uint32_t column; /* of the feature; SHAP_MAX_COLUMNS: none */
+    uint32_t depth;  /* of the node */
 };
 
 struct shap_tree {
-    uint32_t first;  /* node */
-    uint32_t points; /* how many */
+    uint32_t first; /* node */
+    uint32_t quads; /* of points */
+    size_t edges;   /* quads lists of them, one for each quad of points, by node */
 };
 
 struct shap {
     const struct ensemble *ensemble;
     const struct packed_node *nodes;
     size_t class;
-    struct shap_edge *edges; /* by node */
+    struct shap_edge *edges;
     struct shap_tree *trees;
-    double *inverses;
-    size_t inverse_count, bytes;
+    size_t bytes;
     uint32_t *columns;
     size_t column_count;
     double base;
-    double at[MAX_POINTS + 1][MAX_POINTS], weight[MAX_POINTS + 1][MAX_POINTS], rest[MAX_POINTS + 1][MAX_POINTS];
+    double at[MAX_QUADS + 1][MAX_POINTS], weight[MAX_QUADS + 1][MAX_POINTS],
+        rest[MAX_QUADS + 1][MAX_POINTS]; /* by quads */
 };
 
 /* Points and weights for polynomials on 0 … 1, by Newton's method on Legendre's polynomial; rest = 1 / (1 − t). */
-static void points_find(struct shap *shap, size_t count)
+static void points_find(struct shap *shap, size_t quads)
 {
+    size_t count = quads * QUAD;
     for (size_t i = 0; i < count; i++) {
         double x = cos(PI * ((double)i + 0.75) / ((double)count + 0.5)), slope = 1;
         for (int step = 0; step < 50; step++) {
@@ -68,9 +75,9 @@ static void points_find(struct shap *shap, size_t count)
             if (fabs(change) < 1e-16)
                 break;
         }
-        shap->at[count][i] = (1 - x) / 2;
-        shap->weight[count][i] = 1 / ((1 - x * x) * slope * slope);
-        shap->rest[count][i] = 1 / (1 - shap->at[count][i]);
+        shap->at[quads][i] = (1 - x) / 2;
+        shap->weight[quads][i] = 1 / ((1 - x * x) * slope * slope);
+        shap->rest[quads][i] = 1 / (1 - shap->at[quads][i]);
     }
 }
 
@@ -93,11 +100,11 @@ static enum status covers_sum(const struct ensemble *ensemble, const double *cov
 }
 
 /* The edge into child `c` (within the tree) from `parent`. */
-static void edge_make(struct shap *shap, const struct features *features, const double *sums, uint32_t start,
-                      uint32_t parent, uint32_t c)
+static void edge_make(const struct shap *shap, const struct features *features, const double *sums, uint32_t start,
+                      uint32_t parent, uint32_t c, struct shap_edge *edges)
 {
     const struct tree_node *nodes = shap->ensemble->nodes + start;
-    struct shap_edge *edges = shap->edges + start, *edge = &edges[c];
+    struct shap_edge *edge = &edges[c];
     int32_t column = features_column(features, nodes[parent].feature);
     double rows = sums[start + parent];
     edge->share = rows > 0 ? sums[start + c] / rows : 0.5; /* nobody came by: either way */
@@ -115,19 +122,18 @@ static void parents_find(const struct ensemble *ensemble, size_t t, uint32_t *pa
             parents[ensemble->nodes[n].left] = parents[ensemble->nodes[n].left + 1] = n - start;
 }
 
-/* Edges of one tree, and how many different features its longest path has. */
-static uint32_t edges_make(struct shap *shap, const struct features *features, const double *sums, size_t t,
-                           uint32_t *parents, uint32_t *different)
+/* Edges of one tree but for what depends on the points, and how many different features its longest path has. */
+static uint32_t edges_make(const struct shap *shap, const struct features *features, const double *sums, size_t t,
+                           uint32_t *parents, uint32_t *different, struct shap_edge *edges)
 {
     const struct ensemble *ensemble = shap->ensemble;
     uint32_t start = ensemble->starts[t], count = ensemble->starts[t + 1] - start, most = 0;
-    struct shap_edge *edges = shap->edges + start;
     parents_find(ensemble, t, parents);
-    edges[0].depth = 0;
+    memset(&edges[0], 0, sizeof edges[0]);
     different[0] = 0;
     for (uint32_t c = 1; c < count; c++) {
         uint32_t parent = parents[c], up = parent;
-        edge_make(shap, features, sums, start, parent, c);
+        edge_make(shap, features, sums, start, parent, c, edges);
         while (up != 0 && ensemble->nodes[start + parents[up]].feature != ensemble->nodes[start + parent].feature)
             up = parents[up];
         edges[c].above = up;
@@ -138,17 +144,19 @@ static uint32_t edges_make(struct shap *shap, const struct features *features, c
     return most;
 }
 
-/* What the division by each edge's factor would be, at the tree's points. */
-static void inverses_make(struct shap *shap, size_t t)
+/* What depends on the points, for one quad of them. */
+static void edges_fill(const struct shap *shap, size_t quads, size_t quad_index, uint32_t count,
+                       struct shap_edge *edges)
 {
-    uint32_t start = shap->ensemble->starts[t], points = shap->trees[t].points;
-    for (uint32_t n = start + 1; n < shap->ensemble->starts[t + 1]; n++) {
-        shap->edges[n].inverse = (uint32_t)shap->inverse_count;
-        for (uint32_t q = 0; q < points; q++) {
-            double at = shap->at[points][q];
-            shap->inverses[shap->inverse_count++] = 1 / (at + (1 - at) * shap->edges[n].passed);
+    for (uint32_t n = 1; n < count; n++)
+        for (size_t q = 0; q < QUAD; q++) {
+            struct shap_edge *edge = &edges[n];
+            double at = shap->at[quads][quad_index * QUAD + q], r = edge->passed;
+            double before = edge->above ? at + (1 - at) * edges[edge->above].passed : 1;
+            edge->taken[q] = (at + (1 - at) * r) / before;
+            edge->missed[q] = (1 - at) * r / before;
+            edge->gain[q] = (1 - r) / (at + (1 - at) * r);
         }
-    }
 }
 
 static double tree_mean(const struct shap *shap, const double *sums, size_t t)
@@ -161,43 +169,58 @@ static double tree_mean(const struct shap *shap, const double *sums, size_t t)
     return mean;
 }
 
+/* Appends the edges of one tree, a list for each quad of points. */
+static void tree_append(struct shap *shap, size_t t, size_t quads, const struct shap_edge *edges, size_t *used)
+{
+    uint32_t start = shap->ensemble->starts[t], count = shap->ensemble->starts[t + 1] - start;
+    shap->trees[t] = (struct shap_tree){start, (uint32_t)quads, *used};
+    shap->edges = mem_resize(shap->edges, *used + quads * count, sizeof *shap->edges);
+    for (size_t q = 0; q < quads; q++) {
+        struct shap_edge *into = shap->edges + *used;
+        memcpy(into, edges, count * sizeof *edges);
+        edges_fill(shap, quads, q, count, into);
+        *used += count;
+    }
+}
+
 static enum status trees_make(struct shap *shap, const struct features *features, const double *sums, struct error *err)
 {
     const struct ensemble *ensemble = shap->ensemble;
-    uint32_t *parents = mem_zeroed(TREE_MAX_NODES, sizeof *parents),
-             *different = mem_zeroed(TREE_MAX_NODES, sizeof *different);
+    size_t largest = 0, used = 0;
+    for (size_t t = 0; t < ensemble->tree_count; t++)
+        if (ensemble->starts[t + 1] - ensemble->starts[t] > largest)
+            largest = ensemble->starts[t + 1] - ensemble->starts[t];
+    uint32_t *parents = mem_zeroed(largest, sizeof *parents), *different = mem_zeroed(largest, sizeof *different);
+    struct shap_edge *edges = mem_zeroed(largest, sizeof *edges);
     enum status status = STATUS_OK;
-    size_t inverses = 0;
     for (size_t t = 0; t < ensemble->tree_count && !status; t++) {
-        uint32_t most = edges_make(shap, features, sums, t, parents, different);
-        uint32_t points = most ? (most + 1) / 2 : 1;
-        if (most > SHAP_MAX_PATH || ensemble->depths[t] > 2 * SHAP_MAX_PATH)
-            status = error_set(err, STATUS_LIMIT,
-                               "attrition.reference: tree %zu is too deep for reasons (%d features on a path)", t,
-                               SHAP_MAX_PATH);
-        shap->trees[t] = (struct shap_tree){ensemble->starts[t], points};
+        uint32_t most = ensemble->depths[t] > 2 * SHAP_MAX_PATH
+                            ? UINT32_MAX
+                            : edges_make(shap, features, sums, t, parents, different, edges);
+        if (most > SHAP_MAX_PATH || used > SHAP_MAX_EDGES) {
+            status = error_set(
+                err, STATUS_LIMIT,
+                "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all are too large",
+                t, SHAP_MAX_PATH, 2 * SHAP_MAX_PATH);
+            break;
+        }
+        size_t points = (most + 1) / 2, quads = points ? (points + QUAD - 1) / QUAD : 1;
+        tree_append(shap, t, quads, edges, &used);
         shap->base += tree_mean(shap, sums, t);
-        inverses += (size_t)points * (ensemble->starts[t + 1] - ensemble->starts[t]);
     }
+    shap->bytes += used * sizeof *shap->edges;
     free(parents);
     free(different);
-    if (!status && inverses > UINT32_MAX)
-        status = error_set(err, STATUS_LIMIT, "attrition.reference: the trees are too large for reasons");
-    if (status)
-        return status;
-    shap->inverses = mem_zeroed(inverses, sizeof *shap->inverses);
-    shap->bytes += inverses * sizeof *shap->inverses;
-    for (size_t t = 0; t < ensemble->tree_count; t++)
-        inverses_make(shap, t);
-    return STATUS_OK;
+    free(edges);
+    return status;
 }
 
 static void columns_list(struct shap *shap, size_t column_count)
 {
     bool used[SHAP_MAX_COLUMNS + 1] = {false};
     for (size_t t = 0; t < shap->ensemble->tree_count; t++)
-        for (size_t n = shap->ensemble->starts[t] + 1; n < shap->ensemble->starts[t + 1]; n++)
-            used[shap->edges[n].column] = true;
+        for (size_t n = 1; n < shap->ensemble->starts[t + 1] - shap->ensemble->starts[t]; n++)
+            used[shap->edges[shap->trees[t].edges + n].column] = true;
     shap->columns = mem_zeroed(column_count, sizeof *shap->columns);
     for (uint32_t c = 0; c < column_count; c++)
         if (used[c])
@@ -213,12 +236,10 @@ enum status shap_make(const struct ensemble *ensemble, const struct features *fe
     shap->ensemble = ensemble;
     shap->nodes = nodes;
     shap->class = class;
-    shap->edges = mem_zeroed(ensemble->node_count, sizeof *shap->edges);
     shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
-    shap->bytes =
-        sizeof *shap + ensemble->node_count * sizeof *shap->edges + ensemble->tree_count * sizeof *shap->trees;
-    for (size_t count = 1; count <= MAX_POINTS; count++)
-        points_find(shap, count);
+    shap->bytes = sizeof *shap + ensemble->tree_count * sizeof *shap->trees;
+    for (size_t quads = 1; quads <= MAX_QUADS; quads++)
+        points_find(shap, quads);
     double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
     enum status status = covers_sum(ensemble, covers, sums, err);
     if (!status)
@@ -239,7 +260,6 @@ void shap_free(struct shap *shap)
         return;
     free(shap->edges);
     free(shap->trees);
-    free(shap->inverses);
     free(shap->columns);
     free(shap);
 }
@@ -260,85 +280,84 @@ size_t shap_bytes(const struct shap *shap)
     return shap->bytes;
 }
 
-/* One row in one tree. */
+/* One row in one tree at one quad of points. */
 struct shap_walk {
-    const struct shap *shap;
     const struct tree_node *nodes;
     const struct packed_node *packed;
     const struct shap_edge *edges;
-    const double *at, *rest;
-    uint32_t points;
+    quad rest; /* 1 / (1 − t) */
+    size_t class;
     const float *x;
-    double *contributions;
+    quad *contributions;                /* by column */
     bool passed[2 * SHAP_MAX_PATH + 1]; /* by depth: does the row pass all conditions of that edge's feature? */
 };
 
-/* What an edge's feature is given for the leaves whose F add up to `sum`. */
-static inline double edge_gain(const struct shap_walk *walk, uint32_t n, bool passed, const double *sum)
+/* What the feature of the edge into c is given for the leaves below, whose F add up to `below`. */
+static inline void edge_give(const struct shap_walk *walk, const struct shap_edge *edge, bool passed, const quad *below)
 {
-    const struct shap_edge *edge = &walk->edges[n];
-    const double *by = passed ? walk->shap->inverses + edge->inverse : walk->rest;
-    double total = 0;
-    for (uint32_t q = 0; q < walk->points; q++)
-        total += sum[q] * by[q];
-    return passed ? total * (1 - edge->passed) : -total;
-}
-
-/* The products at the points, below the edge into n. */
-static inline void edge_factor(const struct shap_walk *walk, uint32_t n, bool passed, const double *from, double *to)
-{
-    const struct shap_edge *edge = &walk->edges[n];
-    bool before = edge->above == 0 || walk->passed[walk->edges[edge->above].depth];
-    const double *by = edge->above ? walk->shap->inverses + walk->edges[edge->above].inverse : NULL;
-    double r = before ? edge->passed : edge->share;
-    for (uint32_t q = 0; q < walk->points; q++) {
-        double factor = !before ? r : passed ? walk->at[q] + (1 - walk->at[q]) * r : (1 - walk->at[q]) * r;
-        to[q] = from[q] * (before && by ? factor * by[q] : factor);
-    }
+    quad given = passed ? *below * edge->gain : -*below * walk->rest;
+    if (edge->above)
+        given -= *below * walk->edges[edge->above].gain;
+    walk->contributions[edge->column] += given;
 }
 
 /* Adds the F of all leaves below n to `sums`. Recursion is bounded by 2 × SHAP_MAX_PATH. */
-static void shap_visit(struct shap_walk *walk, uint32_t n, const double *products, double *sums)
+static void shap_visit(struct shap_walk *walk, uint32_t n, const quad *products, quad *sums)
 {
-    const struct tree_node *node = &walk->nodes[n];
-    if (!node->left) {
-        for (uint32_t q = 0; q < walk->points; q++)
-            sums[q] += products[q] * node->value[walk->shap->class];
-        return;
-    }
     const struct packed_node *packed = &walk->packed[n];
     float value = walk->x[(packed->packed >> PACKED_SLOT_SHIFT) * FEATURE_LANES];
-    uint32_t taken = node->left + !(value <= packed->threshold);
-    for (uint32_t c = node->left; c < node->left + 2; c++) {
+    uint32_t left = walk->nodes[n].left, taken = left + !(value <= packed->threshold);
+    for (uint32_t c = left; c < left + 2; c++) {
         const struct shap_edge *edge = &walk->edges[c];
-        double below[MAX_POINTS], added[MAX_POINTS] = {0};
         bool before = edge->above == 0 || walk->passed[walk->edges[edge->above].depth], passed = before && c == taken;
-        edge_factor(walk, c, passed, products, below);
+        quad product = *products, below = {0, 0, 0, 0};
+        product *= passed   ? edge->taken
+                   : before ? edge->missed
+                            : (quad){edge->share, edge->share, edge->share, edge->share};
         walk->passed[edge->depth] = passed;
-        shap_visit(walk, c, below, added);
-        double gain = edge_gain(walk, c, passed, added);
-        if (edge->above)
-            gain -= edge_gain(walk, edge->above, before, added);
-        walk->contributions[edge->column] += gain;
-        for (uint32_t q = 0; q < walk->points; q++)
-            sums[q] += added[q];
+        if (walk->nodes[c].left)
+            shap_visit(walk, c, &product, &below);
+        else
+            below = product * walk->nodes[c].value[walk->class];
+        if (before) /* else the edge above was given all there is */
+            edge_give(walk, edge, passed, &below);
+        *sums += below;
     }
+}
+
+static inline void quad_load(quad *to, const double *from)
+{
+    memcpy(to, from, sizeof *to);
+}
+
+static void tree_walk(const struct shap *shap, size_t t, size_t quad_index, const float *x, quad *contributions)
+{
+    const struct shap_tree *tree = &shap->trees[t];
+    size_t count = shap->ensemble->starts[t + 1] - tree->first;
+    struct shap_walk walk = {.nodes = shap->ensemble->nodes + tree->first,
+                             .packed = shap->nodes + tree->first,
+                             .edges = shap->edges + tree->edges + quad_index * count,
+                             .class = shap->class,
+                             .x = x,
+                             .contributions = contributions};
+    quad weight, sums = {0, 0, 0, 0};
+    quad_load(&weight, shap->weight[tree->quads] + quad_index * QUAD);
+    quad_load(&walk.rest, shap->rest[tree->quads] + quad_index * QUAD);
+    if (count > 1)
+        shap_visit(&walk, 0, &weight, &sums);
 }
 
 void shap_row(const struct shap *shap, const float *x, double *contributions)
 {
-    for (size_t t = 0; t < shap->ensemble->tree_count; t++) {
-        const struct shap_tree *tree = &shap->trees[t];
-        struct shap_walk walk = {.shap = shap,
-                                 .nodes = shap->ensemble->nodes + tree->first,
-                                 .packed = shap->nodes + tree->first,
-                                 .edges = shap->edges + tree->first,
-                                 .at = shap->at[tree->points],
-                                 .rest = shap->rest[tree->points],
-                                 .points = tree->points,
-                                 .x = x,
-                                 .contributions = contributions};
-        double sums[MAX_POINTS] = {0};
-        shap_visit(&walk, 0, shap->weight[tree->points], sums);
+    quad given[SHAP_MAX_COLUMNS + 1];
+    for (size_t c = 0; c < shap->column_count; c++)
+        given[shap->columns[c]] = (quad){0, 0, 0, 0};
+    given[SHAP_MAX_COLUMNS] = (quad){0, 0, 0, 0};
+    for (size_t t = 0; t < shap->ensemble->tree_count; t++)
+        for (size_t q = 0; q < shap->trees[t].quads; q++)
+            tree_walk(shap, t, q, x, given);
+    for (size_t c = 0; c < shap->column_count; c++) {
+        quad sum = given[shap->columns[c]];
+        contributions[shap->columns[c]] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
 }

@@ -5,6 +5,7 @@
 #include "pipeline/features.h"
 
 enum { SHAP_MAX_COLUMNS = 1024, SHAP_MAX_PATH = 64 }; /* columns of a row; different features on a path */
+enum { SHAP_MAX_EDGES = 1 << 22 };                    /* over all trees */
 
 struct packed_node;
 struct shap;
@@ -18,7 +19,8 @@ void shap_free(struct shap *shap);
 
 /* The mean raw score of the training rows, without the ensemble's base value. */
 double shap_base(const struct shap *shap);
-/* Adds what each column adds to the raw score of the row x (features_write's form) to contributions[column]. */
+/* What each column adds to the raw score of the row x (features_write's form): contributions[column], for shap_columns.
+ */
 void shap_row(const struct shap *shap, const float *x, double *contributions);
 /* The columns that some tree reads, ascending. */
 size_t shap_columns(const struct shap *shap, const uint32_t **out);

@@ -104,12 +104,9 @@ static struct score score_of(const struct trees *trees, const struct sums *sums,
 static void row_explain(const struct trees *trees, const float *x, uint32_t top_reasons, struct score *score,
                         struct reason *reasons)
 {
-    double contributions[SHAP_MAX_COLUMNS + 1];
+    double contributions[SHAP_MAX_COLUMNS];
     const uint32_t *columns = NULL;
     size_t count = shap_columns(trees->shap, &columns);
-    for (size_t c = 0; c < count; c++)
-        contributions[columns[c]] = 0;
-    contributions[SHAP_MAX_COLUMNS] = 0;
     shap_row(trees->shap, x, contributions);
     for (size_t c = 0; c < count; c++) {
         double contribution = trees->opposite ? -contributions[columns[c]] : contributions[columns[c]];
