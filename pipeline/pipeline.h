@@ -4,13 +4,9 @@
  * bounds, compiled to a flat program, and its golden rows are replayed. What cannot be reproduced exactly is refused at
  * load by operator and node name. Immutable after load: any number of threads may score with one pipeline at once.
  *
- * Metadata keys of a file (ONNX metadata_props), all optional but written by our trainer:
- *   attrition.threshold       number from 0 to 1 as text; prediction is positive when probability >= threshold; default
- * 0.5 attrition.positive_label  class whose probability is the risk attrition.reference       JSON
- * {"kind":"linear","columns":{"NUMBER":36.9,"TEXT":{"A":0.72,"B":0.28},…}}: training means of numbers and frequencies
- * of categories, both after imputation attrition.golden          JSON
- * {"tolerance":1e-12,"rows":[{"attributes":{…},"probability":0.1},…]} attrition.metrics         JSON
- * {"roc_auc":0.83,…}: for people; not interpreted */
+ * Metadata keys of a file (ONNX metadata_props), all optional; docs/MODELS.md says what each may hold:
+ *   attrition.threshold, attrition.positive_label, attrition.golden, attrition.metrics (for people), and
+ *   attrition.reference: of kind "linear" (training means and frequencies) or "tree" (rows that came to each leaf). */
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
 
@@ -27,7 +23,7 @@ struct pipeline_options {
 /* Result of one row. */
 struct score {
     double probability; /* of the positive class, 0 to 1 */
-    double margin;      /* raw score: log-odds of a linear model */
+    double margin;      /* raw score: log-odds; of a forest without a sigmoid, the probability itself */
     double base; /* margin of the reference row; margin = base + sum of all contributions; 0 without a reference */
     uint32_t reason_count;
 };

@@ -227,6 +227,45 @@ static void test_a_doubling_chain_is_bounded(void **state)
     expect_refused(&g, STATUS_LIMIT, "column age");
 }
 
+/* As skl2onnx writes MinMaxScaler(clip=True) and SGDClassifier: bounds on a number, and 1 − p for the first class. */
+static void test_clipped_numbers_and_the_rest_of_one(void **state)
+{
+    (void)state;
+    static struct graph g;
+    static const double one[] = {1}, low[] = {-2}, high[] = {3}, weight[] = {0.5}, bias[] = {-0.25};
+    static const double AGES[] = {-5, -2, 0.5, 3, 8, INFINITY, -INFINITY};
+    struct pipeline *pipeline = NULL;
+    struct error err;
+    graph_init(&g, 15, 3);
+    graph_input(&g, "age", DTYPE_DOUBLE);
+    graph_doubles(&g, "one", one, 1, 1);
+    graph_doubles(&g, "low", low, 1, 1);
+    graph_doubles(&g, "high", high, 1, 1);
+    graph_doubles(&g, "weight", weight, 1, 1);
+    graph_doubles(&g, "bias", bias, 1, 1);
+    graph_int64s(&g, "labels", (const int64_t[]){0, 1}, 2);
+    graph_node(&g, "Clip", "age,low,high", "clipped");
+    graph_node(&g, "MatMul", "clipped,weight", "product");
+    graph_node(&g, "Add", "product,bias", "raw");
+    graph_node(&g, "Sigmoid", "raw", "share");
+    graph_node(&g, "Sub", "one,share", "rest");
+    graph_int(&g, graph_node(&g, "Concat", "rest,share", "probabilities"), "axis", 1);
+    graph_int(&g, graph_node(&g, "ArgMax", "probabilities", "index"), "axis", 1);
+    graph_node(&g, "ml.ArrayFeatureExtractor", "labels,index", "label");
+    graph_output(&g, "label", DTYPE_INT64);
+    graph_output(&g, "probabilities", DTYPE_DOUBLE);
+    assert_int_equal(graph_load(&g, &pipeline, &err), STATUS_OK);
+    for (size_t a = 0; a < sizeof AGES / sizeof *AGES; a++) {
+        struct cell cells[COLUMNS];
+        struct score score;
+        fixture_row(cells, AGES[a], NULL, 0, NULL);
+        pipeline_score(pipeline, cells, 1, 0, &score, NULL);
+        assert_true(score.margin == 0.5 * fmin(fmax(AGES[a], -2), 3) - 0.25);
+        assert_true(fabs(score.probability - 1 / (1 + exp(-score.margin))) < 1e-15);
+    }
+    pipeline_free(pipeline);
+}
+
 /* A node that no output needs is no reason to refuse. */
 static void test_unneeded_nodes_are_left_out(void **state)
 {
@@ -249,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_operator_sets_are_checked),
         cmocka_unit_test(test_tensors_must_hold_what_they_claim),
         cmocka_unit_test(test_a_doubling_chain_is_bounded),
+        cmocka_unit_test(test_clipped_numbers_and_the_rest_of_one),
         cmocka_unit_test(test_unneeded_nodes_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
