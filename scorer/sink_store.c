@@ -17,12 +17,15 @@
 #include "base/memory.h"
 
 enum { TEXT_FORMAT = 0, BINARY_FORMAT = 1 };
-enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000 };
+static const char SQLSTATE_QUERY_CANCELED[] = "57014";
+/* 20 s, doubled up to 160 s: below max.poll.interval.ms, after which the group would take our partitions away. */
+enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, PATIENCE_MAX = 3 };
 
 struct sink_store {
     char *conninfo, *cluster_id, *group_id;
     PGconn *connection; /* NULL: closed */
     int64_t limit_us;
+    unsigned patience;   /* exchanges that ran out of time since the last commit: each doubles the next one's limit */
     int64_t deadline_us; /* of the exchange under way, steady clock */
     uint32_t row_type, row_array_type;
     char sqlstate[6];
@@ -71,6 +74,7 @@ void sink_store_cluster(struct sink_store *store, const char *cluster_id)
 void sink_store_limit(struct sink_store *store, int64_t limit_us)
 {
     store->limit_us = limit_us;
+    store->patience = 0;
 }
 
 bool sink_store_is_open(const struct sink_store *store)
@@ -152,10 +156,23 @@ static enum status fail_connection(struct sink_store *store, const char *code, c
     return error_set(err, status, "PostgreSQL: %s%s", line, what_to_do(status));
 }
 
+static int64_t limit_now_us(const struct sink_store *store)
+{
+    return store->limit_us << store->patience;
+}
+
+/* A server that is only slow must get a batch done some day. One that does not even let us in is away. */
+static void be_more_patient(struct sink_store *store)
+{
+    if (PQstatus(store->connection) == CONNECTION_OK && store->patience < PATIENCE_MAX)
+        store->patience++;
+}
+
 static enum status fail_timeout(struct sink_store *store, const char *doing, struct error *err)
 {
     char text[128];
-    snprintf(text, sizeof text, "no answer within %.1f s while %s", (double)store->limit_us / 1e6, doing);
+    snprintf(text, sizeof text, "no answer within %.1f s while %s", (double)limit_now_us(store) / 1e6, doing);
+    be_more_patient(store);
     return fail_connection(store, "", text, err);
 }
 
@@ -170,6 +187,10 @@ static enum status fail_result(struct sink_store *store, const PGresult *result,
     char line[300];
     first_line(message ? message : "no message", line, sizeof line);
     enum status status = class_status(code);
+    if (!strcmp(code, SQLSTATE_QUERY_CANCELED)) { /* by statement_timeout, which a new session gets anew */
+        be_more_patient(store);
+        return fail_connection(store, code, line, err);
+    }
     return error_set(err, status, "PostgreSQL: %s: %s (SQLSTATE %s)%s", doing, line, code, what_to_do(status));
 }
 
@@ -177,7 +198,7 @@ static enum status fail_result(struct sink_store *store, const PGresult *result,
 
 static void deadline_start(struct sink_store *store)
 {
-    store->deadline_us = clock_steady_us(&clock_system) + store->limit_us;
+    store->deadline_us = clock_steady_us(&clock_system) + limit_now_us(store);
     store->sqlstate[0] = 0;
 }
 
@@ -340,7 +361,7 @@ static enum status connect_start(struct sink_store *store, struct error *err)
 static enum status set_limits(struct sink_store *store, struct error *err)
 {
     char ms[24];
-    snprintf(ms, sizeof ms, "%" PRId64, store->limit_us / 1000);
+    snprintf(ms, sizeof ms, "%" PRId64, limit_now_us(store) / 1000);
     const char *const values[] = {ms};
     PGresult *result;
     if (query(store, "setting limits",
@@ -624,6 +645,8 @@ enum status sink_store_commit(struct sink_store *store, const char *upsert, stru
     pipeline_leave(store);
     if (status)
         sink_store_rollback(store);
+    else
+        store->patience = 0;
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "scorer/sink_batch.h"
+#include "base/clock.h"
 #include "tests/support/records.h"
 
 static struct postgres postgres;
@@ -321,6 +322,33 @@ static void a_crash_leaves_all_or_nothing(void **state)
     fixture_close(&f);
 }
 
+/* The first try runs out of time behind another session's lock; the next one is given longer. */
+static void a_slow_server_is_given_more_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error err;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    sink_store_limit(f.store, 400000);
+    add_prediction(&f, 0, 0);
+    PGconn *other = PQconnectdb(postgres.url);
+    PQclear(PQexec(other, "BEGIN; LOCK TABLE attrition.latest_predictions IN ACCESS EXCLUSIVE MODE"));
+    sink_store_close(f.store); /* a new session takes the limit over */
+    int64_t waits_us[2];
+    for (int try = 0; try < 2; try++) {
+        int64_t start_us = clock_steady_us(&clock_system);
+        assert_int_equal(sink_batch_write(f.batch, &err), STATUS_UNAVAILABLE);
+        waits_us[try] = clock_steady_us(&clock_system) - start_us;
+    }
+    assert_true(waits_us[0] >= 300000);
+    assert_true(waits_us[1] >= 700000);
+    PQfinish(other);
+    write_now(&f);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 1);
+    fixture_close(&f);
+}
+
 /* Between the client and the server: lets COMMIT through and then breaks the connection before the answer comes back.
  */
 static struct {
@@ -511,6 +539,7 @@ int main(void)
         cmocka_unit_test_setup(the_slower_of_two_sinks_stores_nothing_twice, empty_tables),
         cmocka_unit_test_setup(offsets_that_went_back_are_read_again, empty_tables),
         cmocka_unit_test_setup(a_crash_leaves_all_or_nothing, empty_tables),
+        cmocka_unit_test_setup(a_slow_server_is_given_more_time, empty_tables),
         cmocka_unit_test_setup(an_unanswered_commit_is_not_repeated, empty_tables),
         cmocka_unit_test_setup(clusters_have_offsets_of_their_own, empty_tables),
         cmocka_unit_test_setup(trouble_says_what_to_do, empty_tables),
