@@ -22,6 +22,7 @@
 #include "pipeline/pipeline.h"
 #include "registry/registry.h"
 #include "scorer/json_line.h"
+#include "scorer/labels.h"
 
 enum { READ_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 << 20, MODEL_MAX_BYTES = 1 << 30 };
 
@@ -30,7 +31,7 @@ struct session {
     struct pipeline *pipeline;
     bool checked;
     uint32_t top_reasons;
-    uint32_t positive, negative; /* indexes into the schema's target values */
+    struct labels labels;
     struct cell *cells;
     struct reason *reasons;
     struct buffer prepared; /* the line at work */
@@ -69,7 +70,7 @@ static void answer_score(struct session *session, struct span id, const struct s
     buffer_add_text(out, "{\"id\":");
     buffer_add(out, id.data, id.bytes);
     buffer_add_text(out, ",\"prediction\":");
-    json_add_text(out, session->schema->target_values[positive ? session->positive : session->negative]);
+    json_add_text(out, session->schema->target_values[positive ? session->labels.positive : session->labels.negative]);
     buffer_add_text(out, ",\"probability\":");
     json_add_double(out, score->probability);
     buffer_add_text(out, ",\"margin\":");
@@ -237,18 +238,6 @@ static enum status model_read(const struct options *options, struct buffer *file
     return status;
 }
 
-/* What the prediction is called: the schema's target values, whatever the model calls its classes. */
-static void session_labels(struct session *session)
-{
-    const struct schema *schema = session->schema;
-    struct span label = span_of(pipeline_positive_label(session->pipeline));
-    session->positive = (uint32_t)schema->target_count - 1;
-    for (uint32_t v = 0; v < schema->target_count; v++)
-        if (span_equal(schema->target_values[v], label))
-            session->positive = v;
-    session->negative = session->positive == 0 ? (uint32_t)schema->target_count - 1 : 0;
-}
-
 static enum status session_open(struct session *session, const struct options *options, struct error *err)
 {
     enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &session->schema, err);
@@ -274,7 +263,7 @@ static enum status session_open(struct session *session, const struct options *o
     session->checked = !options_flag(options, OPTION_UNCHECKED);
     session->cells = mem_zeroed(schema->column_count, sizeof *session->cells);
     session->reasons = mem_zeroed(schema->column_count, sizeof *session->reasons);
-    session_labels(session);
+    session->labels = labels_of(session->schema, session->pipeline);
     return STATUS_OK;
 }
 

@@ -94,7 +94,8 @@ static struct model_version copy_version(const struct model_version *version)
     };
 }
 
-static struct held_model *wrap(struct pipeline *pipeline, const struct model_version *version)
+static struct held_model *wrap(const struct schema *schema, struct pipeline *pipeline,
+                               const struct model_version *version)
 {
     struct held_model *held = mem_zeroed(1, sizeof *held);
     held->version = copy_version(version);
@@ -105,6 +106,7 @@ static struct held_model *wrap(struct pipeline *pipeline, const struct model_ver
                   .alias = span_or_null(held->version.alias),
                   .run_id = span_or_null(held->version.run_id)},
         .threshold = pipeline_threshold(pipeline),
+        .labels = labels_of(schema, pipeline),
         .loaded_at_us = clock_real_us(&clock_system),
     };
     atomic_init(&held->references, 1);
@@ -133,7 +135,7 @@ static enum status load(struct model_holder *holder, const struct source *source
     buffer_free(&file);
     if (status != STATUS_OK)
         return error_prefix(err, "model %s version %s", source->version.name, source->version.version);
-    *out = wrap(pipeline, &source->version);
+    *out = wrap(schema, pipeline, &source->version);
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "events/prediction.h"
 #include "pipeline/pipeline.h"
 #include "scorer/counters.h"
+#include "scorer/labels.h"
 #include "scorer/settings.h"
 
 /* Immutable once published. */
@@ -13,6 +14,7 @@ struct model {
     struct pipeline *pipeline;
     struct model_stamp stamp; /* texts live as long as the model */
     double threshold;
+    struct labels labels;
     int64_t loaded_at_us; /* real clock */
 };
 

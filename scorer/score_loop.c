@@ -42,7 +42,8 @@ struct batch {
     struct event events[BATCH]; /* by message */
     uint32_t rows[BATCH];       /* by message: its row, where it is scored */
     size_t row_count;
-    struct cell *cells; /* row-major; one row more than BATCH, for events that are decoded and not scored */
+    struct labels labels; /* of the model that scores it */
+    struct cell *cells;   /* row-major; one row more than BATCH, for events that are decoded and not scored */
     struct score scores[BATCH];
     struct reason *reasons;
     struct buffer value;
@@ -200,7 +201,7 @@ static bool publish_scored(struct score_loop *loop, size_t i, struct prediction 
     prediction->event_id = event->event_id;
     prediction->employee_id = event->employee_id;
     prediction->occurred_at_ms = event->occurred_at_ms;
-    prediction->label = score->probability >= prediction->threshold ? (uint32_t)schema->target_count - 1 : 0;
+    prediction->label = score->probability >= prediction->threshold ? batch->labels.positive : batch->labels.negative;
     prediction->probability = score->probability;
     prediction->margin = score->margin;
     prediction->base = score->base;
@@ -264,6 +265,7 @@ static void handle_batch(struct score_loop *loop)
     decode_batch(loop);
     const struct model *model = model_acquire(loop->models);
     pipeline_score(model->pipeline, batch->cells, batch->row_count, loop->reasons, batch->scores, batch->reasons);
+    batch->labels = model->labels;
     fill_prediction(loop, model, &prediction);
     for (size_t i = 0; i < batch->count; i++)
         publish_one(loop, i, &prediction);
