@@ -107,6 +107,7 @@ $(OUT)/$(basename $(1)): $(OUT)/$(basename $(1)).o $(if $(filter tsan,$(FLAVOUR)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(LIBS)
 endef
 $(foreach t,$(UNIT_SRC) $(COMPONENT_SRC),$(eval $(call test_rule,$(t))))
+$(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC)): | $(GEN)/onnx/onnx.pb-c.h
 
 unit: $(call test_bin,$(UNIT_SRC)) ## run the unit tests of this FLAVOUR
 	@set -e; for t in $^; do echo "# $$t"; $$t; done
