@@ -403,19 +403,6 @@ enum status compile_tree_ensemble(struct operation *operation)
     uint32_t *probabilities = expr_pool_take(operation->pool, CLASS_COUNT, sizeof *probabilities);
     for (uint32_t k = 0; k < CLASS_COUNT; k++)
         probabilities[k] = expr_trees(operation->pool, ensemble, k);
-    struct value shares = {.kind = VALUE_TENSOR,
-                           .dtype = DTYPE_FLOAT,
-                           .rows = true,
-                           .rank = 2,
-                           .dims = {1, CLASS_COUNT},
-                           .count = CLASS_COUNT,
-                           .cells = probabilities,
-                           .labels = labels};
-    operation->outputs[0] = shares;
-    operation->outputs[0].kind = VALUE_CLASS;
-    operation->outputs[0].dtype = labels->integers ? DTYPE_INT64 : DTYPE_TEXT;
-    operation->outputs[0].rank = 1;
-    if (operation->output_count > 1)
-        operation->outputs[1] = shares;
+    operation_classify(operation, probabilities, labels);
     return STATUS_OK;
 }

@@ -44,6 +44,9 @@ MUST_USE enum status operation_constants(struct operation *operation, const stru
 /* Class labels from attributes; *out stays NULL if the node has none. */
 MUST_USE enum status operation_labels(struct operation *operation, const char *ints_name, const char *texts_name,
                                       const struct class_labels **out);
+/* A classifier's outputs, the class and both probabilities (CLASS_COUNT expressions from the pool), under its labels.
+ */
+void operation_classify(struct operation *operation, uint32_t *probabilities, const struct class_labels *labels);
 static inline double operation_constant(const struct operation *operation, const struct value *value, size_t cell)
 {
     return expr_at(operation->pool, value->cells[cell])->number;

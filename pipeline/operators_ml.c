@@ -210,6 +210,24 @@ enum status operation_labels(struct operation *operation, const char *ints_name,
     return STATUS_OK;
 }
 
+void operation_classify(struct operation *operation, uint32_t *probabilities, const struct class_labels *labels)
+{
+    struct value both = {.kind = VALUE_TENSOR,
+                         .dtype = DTYPE_FLOAT,
+                         .rows = true,
+                         .rank = 2,
+                         .dims = {1, CLASS_COUNT},
+                         .count = CLASS_COUNT,
+                         .cells = probabilities,
+                         .labels = labels};
+    operation->outputs[0] = both;
+    operation->outputs[0].kind = VALUE_CLASS;
+    operation->outputs[0].dtype = labels->integers ? DTYPE_INT64 : DTYPE_TEXT;
+    operation->outputs[0].rank = 1;
+    if (operation->output_count > 1)
+        operation->outputs[1] = both;
+}
+
 static enum status classifier_check(struct operation *operation, const struct value *input,
                                     const struct onnx_attribute *coefficients, const struct onnx_attribute *intercepts)
 {
@@ -255,20 +273,7 @@ enum status compile_linear_classifier(struct operation *operation)
         if (!pool->overflow)
             probabilities[k] = expr_unary(pool, EXPR_SIGMOID, DTYPE_FLOAT, score);
     }
-    struct value scores = {.kind = VALUE_TENSOR,
-                           .dtype = DTYPE_FLOAT,
-                           .rows = true,
-                           .rank = 2,
-                           .dims = {1, CLASS_COUNT},
-                           .count = CLASS_COUNT,
-                           .cells = probabilities,
-                           .labels = labels};
-    operation->outputs[0] = scores;
-    operation->outputs[0].kind = VALUE_CLASS;
-    operation->outputs[0].dtype = labels->integers ? DTYPE_INT64 : DTYPE_TEXT;
-    operation->outputs[0].rank = 1;
-    if (operation->output_count > 1)
-        operation->outputs[1] = scores;
+    operation_classify(operation, probabilities, labels);
     return STATUS_OK;
 }
 
