@@ -185,6 +185,11 @@ uint32_t linear_term_column(const struct linear *linear, size_t term)
     return linear->columns[term];
 }
 
+enum dtype linear_dtype(const struct linear *linear)
+{
+    return linear->dtype;
+}
+
 size_t linear_bytes(const struct linear *linear)
 {
     return linear->bytes + (linear->reference ? linear->term_count * sizeof *linear->reference : 0);

@@ -17,6 +17,7 @@ void linear_free(struct linear *linear);
 
 size_t linear_term_count(const struct linear *linear);
 uint32_t linear_term_column(const struct linear *linear, size_t term);
+enum dtype linear_dtype(const struct linear *linear); /* of the raw score */
 /* All terms of one row (linear_term_count of them); returns the margin: their sum and the intercept. */
 double linear_terms(const struct linear *linear, const struct cell *cells, double *restrict terms);
 

@@ -1,5 +1,5 @@
-/* The body of struct linear, shared by who folds it (linear_fold.c) and who runs it (linear.c). Nobody else includes
- * this. */
+/* The body of struct linear, shared by who folds it (linear_fold.c), who runs it (linear.c) and who takes means through
+ * it (background.c). Nobody else includes this. */
 #ifndef PIPELINE_LINEAR_PROGRAM_H
 #define PIPELINE_LINEAR_PROGRAM_H
 

@@ -187,10 +187,11 @@ static enum status golden_cells(const json_t *attributes, size_t row, const stru
     return STATUS_OK;
 }
 
-static enum status golden_row(const json_t *golden, size_t row, double tolerance, const struct column *columns,
-                              size_t column_count, const struct pipeline *pipeline, struct cell *cells,
+static enum status golden_row(const json_t *golden, size_t row, const struct column *columns, size_t column_count,
+                              const struct pipeline *pipeline, struct cell *cells, struct pipeline_golden *found,
                               struct error *err)
 {
+    double tolerance = found->tolerance;
     const json_t *attributes = json_object_get(golden, "attributes"),
                  *expected = json_object_get(golden, "probability");
     if (!json_is_object(attributes) || !json_is_number(expected))
@@ -208,11 +209,13 @@ static enum status golden_row(const json_t *golden, size_t row, double tolerance
             "golden row %zu: the model gives %.17g here, %.17g where it was made (difference %.3g, allowed %.3g): "
             "the file was changed, or this program scores it wrongly: train again",
             row, score.probability, number_of(expected), difference, tolerance);
+    found->rows = row + 1;
+    found->worst = fmax(found->worst, difference);
     return STATUS_OK;
 }
 
 enum status metadata_golden(const char *json, const struct column *columns, size_t column_count,
-                            const struct pipeline *pipeline, struct error *err)
+                            const struct pipeline *pipeline, struct pipeline_golden *out, struct error *err)
 {
     json_t *root = NULL;
     enum status status = metadata_parse(json, "attrition.golden", &root, err);
@@ -225,8 +228,11 @@ enum status metadata_golden(const char *json, const struct column *columns, size
                            "attrition.golden has no rows (at most %d) or no tolerance (0 to 0.001): train again",
                            GOLDEN_MAX_ROWS);
     struct cell *cells = mem_zeroed(column_count, sizeof *cells);
+    struct pipeline_golden found = {.tolerance = tolerance};
     for (size_t r = 0; !status && r < json_array_size(rows); r++)
-        status = golden_row(json_array_get(rows, r), r, tolerance, columns, column_count, pipeline, cells, err);
+        status = golden_row(json_array_get(rows, r), r, columns, column_count, pipeline, cells, &found, err);
+    if (!status)
+        *out = found;
     free(cells);
     json_decref(root);
     return status;

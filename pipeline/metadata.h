@@ -17,6 +17,6 @@ MUST_USE enum status metadata_covers(const char *json, struct trees *trees, stru
 
 /* Scores the golden rows and compares: STATUS_INVALID names the row and both probabilities. */
 MUST_USE enum status metadata_golden(const char *json, const struct column *columns, size_t column_count,
-                                     const struct pipeline *pipeline, struct error *err);
+                                     const struct pipeline *pipeline, struct pipeline_golden *out, struct error *err);
 
 #endif

@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+#include "base/sha256.h"
+#include "pipeline/background.h"
+#include "pipeline/contract.h"
 #include "pipeline/linear.h"
 #include "pipeline/metadata.h"
 #include "pipeline/trees.h"
@@ -23,6 +26,12 @@ struct pipeline {
     size_t property_count;
     struct span positive_label;
     double threshold;
+    size_t column_count;
+    struct pipeline_input *inputs;
+    size_t input_count;
+    const char *contract_columns;
+    char contract[SHA256_HEX_BYTES];
+    struct pipeline_golden golden;
 };
 
 static struct span property_find(const struct pipeline *pipeline, const char *key)
@@ -103,8 +112,29 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
     if (!status && reference.data && pipeline->trees)
         status = metadata_covers(reference.data, pipeline->trees, err);
     if (!status && golden.data)
-        status = metadata_golden(golden.data, columns, column_count, pipeline, err);
+        status = metadata_golden(golden.data, columns, column_count, pipeline, &pipeline->golden, err);
     return status;
+}
+
+/* The compiler has bound every input of the graph to the column of its name. */
+static void inputs_note(struct pipeline *pipeline, const struct onnx_graph *graph)
+{
+    const struct column *columns = pipeline->pool.columns;
+    struct buffer text = {0};
+    pipeline->inputs = expr_pool_take(&pipeline->pool, graph->input_count, sizeof *pipeline->inputs);
+    pipeline->input_count = graph->input_count;
+    for (size_t i = 0; i < graph->input_count; i++) {
+        struct pipeline_input *input = &pipeline->inputs[i];
+        *input = (struct pipeline_input){.type = dtype_name(graph->inputs[i].dtype)};
+        while (!span_equal(span_of(columns[input->column].name), graph->inputs[i].name))
+            input->column++;
+        input->used = pipeline->trees ? background_trees_use(pipeline->trees, input->column)
+                                      : background_linear_uses(pipeline->linear, input->column);
+    }
+    contract_write(columns, pipeline->inputs, pipeline->input_count, &text);
+    pipeline->contract_columns = expr_pool_text(&pipeline->pool, buffer_span(&text)).data;
+    sha256_hex(buffer_span(&text), pipeline->contract);
+    buffer_free(&text);
 }
 
 static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx_graph *graph,
@@ -125,7 +155,10 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
         status = trees_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
     else
         status = linear_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
-    return status ? status : metadata_apply(pipeline, columns, column_count, err);
+    if (status)
+        return status;
+    inputs_note(pipeline, graph);
+    return metadata_apply(pipeline, columns, column_count, err);
 }
 
 enum status pipeline_load(struct span file, const struct column *columns, size_t column_count,
@@ -137,6 +170,7 @@ enum status pipeline_load(struct span file, const struct column *columns, size_t
         return status;
     struct pipeline *pipeline = mem_zeroed(1, sizeof *pipeline);
     pipeline->pool.columns = columns;
+    pipeline->column_count = column_count;
     status = pipeline_compile(pipeline, onnx_file_graph(onnx), columns, column_count, options, err);
     onnx_close(onnx);
     if (status)
@@ -189,4 +223,50 @@ size_t pipeline_bytes(const struct pipeline *pipeline)
 {
     return sizeof *pipeline + pipeline->pool.capacity * sizeof *pipeline->pool.exprs + pipeline->pool.arena_bytes +
            (pipeline->trees ? trees_bytes(pipeline->trees) : linear_bytes(pipeline->linear));
+}
+
+size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_input **out)
+{
+    *out = pipeline->inputs;
+    return pipeline->input_count;
+}
+
+size_t pipeline_tree_count(const struct pipeline *pipeline)
+{
+    return pipeline->trees ? trees_tree_count(pipeline->trees) : 0;
+}
+
+double pipeline_tolerance(const struct pipeline *pipeline)
+{
+    return pipeline->linear && linear_dtype(pipeline->linear) == DTYPE_DOUBLE ? 1e-12 : 1e-6;
+}
+
+const char *pipeline_contract(const struct pipeline *pipeline)
+{
+    return pipeline->contract;
+}
+
+const char *pipeline_contract_columns(const struct pipeline *pipeline)
+{
+    return pipeline->contract_columns;
+}
+
+struct pipeline_golden pipeline_golden(const struct pipeline *pipeline)
+{
+    return pipeline->golden;
+}
+
+enum status pipeline_reference(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
+                               struct buffer *out, struct error *err)
+{
+    const struct background background = {pipeline->pool.columns, pipeline->column_count, cells, row_count};
+    for (size_t i = 0; i < pipeline->input_count; i++)
+        if (pipeline->inputs[i].used && !background_has(&background, pipeline->inputs[i].column))
+            return error_set(err, STATUS_INVALID, "no row has a value in column %s, which the model reads",
+                             background.columns[pipeline->inputs[i].column].name);
+    if (pipeline->trees)
+        background_covers(pipeline->trees, &background, out);
+    else
+        background_means(pipeline->linear, &background, out);
+    return STATUS_OK;
 }

@@ -47,4 +47,30 @@ bool pipeline_has_reasons(const struct pipeline *pipeline);
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key); /* NULL if absent */
 size_t pipeline_bytes(const struct pipeline *pipeline);                          /* memory it holds */
 
+/* For people and tools: what was loaded. */
+struct pipeline_input { /* one tensor of the model, bound to the column of its name */
+    uint32_t column;
+    const char *type; /* ONNX's name of its elements: "float", "double", "string" */
+    bool used;        /* the score depends on it */
+};
+size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_input **out);
+size_t pipeline_tree_count(const struct pipeline *pipeline); /* 0: a linear model */
+double pipeline_tolerance(const struct pipeline *pipeline);  /* largest difference from onnxruntime to expect */
+
+/* What the model takes from the schema, for as long as the pipeline lives: contract.h. */
+const char *pipeline_contract(const struct pipeline *pipeline);         /* SHA-256 in hexadecimal */
+const char *pipeline_contract_columns(const struct pipeline *pipeline); /* the text it is of */
+
+/* The golden rows replayed at load; all zero if the file has none. */
+struct pipeline_golden {
+    size_t rows;
+    double worst, tolerance; /* largest difference of a probability, and the one allowed */
+};
+struct pipeline_golden pipeline_golden(const struct pipeline *pipeline);
+
+/* Appends attrition.reference's JSON as these rows (at least one) give it: means and frequencies, or how many of them
+ * come to each leaf. Texts must be the schema's. STATUS_INVALID: a column that the model uses is empty in all rows. */
+MUST_USE enum status pipeline_reference(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
+                                        struct buffer *out, struct error *err);
+
 #endif
