@@ -8,13 +8,12 @@
 
 #include "pipeline/operators.h"
 
-enum { NODE_MAX_INPUTS = 4096 };
+enum { NODE_MAX_INPUTS = 4096, NODE_MAX_ATTRIBUTES = 64, NAMES_MAX = 1 << 18 };
 
-/* Names of tensors, hashed once. */
+/* Names of tensors, sorted; a name's place is its id. */
 struct name_table {
     struct span *names;
-    uint32_t *slots; /* 0 free, else id + 1 */
-    size_t slot_count, count;
+    size_t count;
 };
 
 struct compiler {
@@ -27,69 +26,59 @@ struct compiler {
     struct error *err;
 };
 
-static size_t name_slot(const struct name_table *table, struct span name)
+static int name_order(const void *a, const void *b)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (size_t b = 0; b < name.bytes; b++)
-        hash = (hash ^ (unsigned char)name.data[b]) * 1099511628211u;
-    size_t slot = (hash ^ hash >> 32) & (table->slot_count - 1);
-    while (table->slots[slot] && !span_equal(table->names[table->slots[slot] - 1], name))
-        slot = (slot + 1) & (table->slot_count - 1);
-    return slot;
+    const struct span *left = a, *right = b;
+    if (left->bytes != right->bytes)
+        return left->bytes < right->bytes ? -1 : 1;
+    return left->bytes ? memcmp(left->data, right->data, left->bytes) : 0;
 }
 
 /* −1 if no tensor has that name. */
 static int64_t name_find(const struct name_table *table, struct span name)
 {
-    return (int64_t)table->slots[name_slot(table, name)] - 1;
+    const struct span *found =
+        table->count ? bsearch(&name, table->names, table->count, sizeof name, name_order) : NULL;
+    return found ? found - table->names : -1;
 }
 
-static enum status name_define(struct compiler *compiler, struct span name)
+static void names_gather(struct name_table *table, const struct onnx_graph *graph)
 {
-    struct name_table *table = &compiler->names;
-    size_t slot = name_slot(table, name);
-    if (table->slots[slot])
-        return error_set(compiler->err, STATUS_INVALID, "the tensor '%.100s' is made twice: export the model again",
-                         name.data);
-    table->names[table->count++] = name;
-    table->slots[slot] = (uint32_t)table->count;
-    return STATUS_OK;
-}
-
-static enum status names_define(struct compiler *compiler)
-{
-    const struct onnx_graph *graph = compiler->graph;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < graph->input_count && !status; i++)
-        status = name_define(compiler, graph->inputs[i].name);
-    for (size_t i = 0; i < graph->initializer_count && !status; i++)
-        status = name_define(compiler, graph->initializers[i].name);
-    for (size_t n = 0; n < graph->node_count && !status; n++)
-        for (size_t o = 0; o < graph->nodes[n].output_count && !status; o++)
+    for (size_t i = 0; i < graph->input_count; i++)
+        table->names[table->count++] = graph->inputs[i].name;
+    for (size_t i = 0; i < graph->initializer_count; i++)
+        table->names[table->count++] = graph->initializers[i].name;
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t o = 0; o < graph->nodes[n].output_count; o++)
             if (graph->nodes[n].outputs[o].bytes)
-                status = name_define(compiler, graph->nodes[n].outputs[o]);
-    return status;
+                table->names[table->count++] = graph->nodes[n].outputs[o];
+    if (table->count)
+        qsort(table->names, table->count, sizeof *table->names, name_order);
 }
 
-static void compiler_init(struct compiler *compiler)
+static enum status compiler_init(struct compiler *compiler)
 {
     const struct onnx_graph *graph = compiler->graph;
+    struct name_table *names = &compiler->names;
     size_t most = graph->input_count + graph->initializer_count;
     for (size_t n = 0; n < graph->node_count; n++)
         most += graph->nodes[n].output_count;
-    size_t slots = 16;
-    while (slots < 2 * most)
-        slots *= 2;
-    compiler->names =
-        (struct name_table){mem_zeroed(most, sizeof(struct span)), mem_zeroed(slots, sizeof(uint32_t)), slots, 0};
+    if (most > NAMES_MAX)
+        return error_set(compiler->err, STATUS_LIMIT, "the graph has %zu tensors, more than %d", most, NAMES_MAX);
+    names->names = mem_zeroed(most, sizeof *names->names);
     compiler->values = mem_zeroed(most, sizeof *compiler->values);
     compiler->needed = mem_zeroed(most, sizeof *compiler->needed);
+    names_gather(names, graph);
+    for (size_t n = 1; n < names->count; n++)
+        if (name_order(&names->names[n - 1], &names->names[n]) == 0)
+            return error_set(compiler->err, STATUS_INVALID, "the tensor '%.100s' is made twice: export the model again",
+                             names->names[n].data);
+    return STATUS_OK;
 }
 
 static void compiler_clear(struct compiler *compiler)
 {
     free(compiler->names.names);
-    free(compiler->names.slots);
     free(compiler->values);
     free(compiler->needed);
 }
@@ -108,13 +97,27 @@ static int64_t input_column(const struct compiler *compiler, struct span name)
     return -1;
 }
 
+/* What exporters make of a table without column names. */
+static bool input_is_wide(const struct onnx_value *input)
+{
+    return input->is_tensor && input->has_shape && input->rank == 2 && input->dims[1] != 1 && input->dims[1] != 0;
+}
+
 /* All inputs that the schema lacks, in one message. */
 static enum status inputs_present(const struct compiler *compiler)
 {
     struct buffer missing = {0};
     for (size_t i = 0; i < compiler->graph->input_count; i++) {
         struct span name = compiler->graph->inputs[i].name;
-        if (input_column(compiler, name) < 0 && missing.bytes < 300)
+        bool lacks = input_column(compiler, name) < 0;
+        if (lacks && input_is_wide(&compiler->graph->inputs[i])) {
+            buffer_free(&missing);
+            return error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "the model's input '%.60s' is one table of unnamed columns: export with one input [N, 1] "
+                             "for each column, named as in the schema (docs/MODELS.md)",
+                             name.data);
+        }
+        if (lacks && missing.bytes < 300)
             buffer_printf(&missing, "%s%.60s", missing.bytes ? ", " : "", name.bytes ? name.data : "''");
     }
     if (missing.bytes == 0)
@@ -133,11 +136,14 @@ static enum status input_bind(struct compiler *compiler, const struct onnx_value
     int64_t index = input_column(compiler, input->name);
     const struct column *column = &compiler->pool->columns[index];
     bool text = column->kind == COLUMN_NOMINAL;
-    if (!input->is_tensor || (text ? input->dtype != DTYPE_TEXT : !dtype_is_real(input->dtype)))
+    bool whole = column_is_whole(column) && dtype_is_whole(input->dtype);
+    if (!input->is_tensor || (text ? input->dtype != DTYPE_TEXT : !dtype_is_real(input->dtype) && !whole))
         return error_set(compiler->err, STATUS_UNSUPPORTED,
                          "the model's input %s takes %s, but the column is %s: retrain, or correct the schema",
                          column->name, input->is_tensor ? dtype_name(input->dtype) : "no tensor",
-                         text ? "text" : "a number (float or double)");
+                         text                      ? "text"
+                         : column_is_whole(column) ? "a whole number (float, double or int64)"
+                                                   : "a number (float or double)");
     bool flat =
         !input->has_shape || (input->rank == 2 && (input->dims[1] == 1 || input->dims[1] == -1)) || input->rank == 1;
     if (!flat || (input->has_shape && input->dims[0] > 1))
@@ -171,6 +177,16 @@ static void initializer_bind(struct compiler *compiler, const struct onnx_tensor
                                  : expr_number(compiler->pool, tensor->dtype, tensor->numbers[c]);
 }
 
+/* NULL: none. */
+static const struct onnx_node *node_making(const struct onnx_graph *graph, struct span name)
+{
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t o = 0; o < graph->nodes[n].output_count; o++)
+            if (span_equal(graph->nodes[n].outputs[o], name))
+                return &graph->nodes[n];
+    return NULL;
+}
+
 /* The outputs that say the label and the probabilities. */
 static enum status outputs_find(const struct compiler *compiler, const struct onnx_value **label,
                                 const struct onnx_value **probabilities)
@@ -180,11 +196,14 @@ static enum status outputs_find(const struct compiler *compiler, const struct on
         bool names_class = output->is_tensor && (output->dtype == DTYPE_TEXT || dtype_is_whole(output->dtype));
         *(names_class ? label : probabilities) = output;
     }
-    if (!*label || !*probabilities)
-        return error_set(
-            compiler->err, STATUS_UNSUPPORTED,
-            "the model's outputs must be a label and the probabilities of its classes: export a classifier");
-    return STATUS_OK;
+    if (*label && *probabilities)
+        return STATUS_OK;
+    const struct onnx_value *only = *label ? *label : *probabilities;
+    const struct onnx_node *maker = only ? node_making(compiler->graph, only->name) : NULL;
+    return error_set(compiler->err, STATUS_UNSUPPORTED,
+                     "operator %s (node '%.60s'): the model's outputs must be a label and the probabilities of its "
+                     "classes: export a classifier",
+                     maker ? maker->op : "none", maker ? maker->name : "");
 }
 
 static void name_need(struct compiler *compiler, struct span name)
@@ -221,11 +240,15 @@ static enum status node_check(struct compiler *compiler, const struct onnx_node 
         return error_set(compiler->err, STATUS_INVALID, "the file does not import the operator set %s",
                          node->ml ? "ai.onnx.ml" : "ai.onnx");
     if (node->input_count < row->inputs_min || node->input_count > row->inputs_max ||
-        node->input_count > NODE_MAX_INPUTS || node->output_count < 1 || node->output_count > row->outputs_max)
-        return error_set(compiler->err, STATUS_UNSUPPORTED, "%zu inputs and %zu outputs", node->input_count,
-                         node->output_count);
+        node->input_count > NODE_MAX_INPUTS || node->output_count < 1 || node->output_count > row->outputs_max ||
+        node->attribute_count > NODE_MAX_ATTRIBUTES)
+        return error_set(compiler->err, STATUS_UNSUPPORTED, "%zu inputs, %zu outputs and %zu attributes",
+                         node->input_count, node->output_count, node->attribute_count);
     for (size_t a = 0; a < node->attribute_count; a++) {
         const char *name = node->attributes[a].name, *at = row->attributes;
+        if (onnx_attribute_find(node, name) != &node->attributes[a])
+            return error_set(compiler->err, STATUS_INVALID, "attribute '%.60s' stands twice: export the model again",
+                             name);
         size_t length = strlen(name);
         while (at && (strncmp(at, name, length) != 0 || at[length] != '|')) {
             at = strchr(at, '|');
@@ -238,9 +261,12 @@ static enum status node_check(struct compiler *compiler, const struct onnx_node 
     return STATUS_OK;
 }
 
-static enum status node_inputs(struct compiler *compiler, const struct onnx_node *node, const struct value **inputs)
+static enum status node_inputs(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
+                               const struct value **inputs)
 {
     for (size_t i = 0; i < node->input_count; i++) {
+        if (i >= row->inputs_min && row->inputs_max != SIZE_MAX && node->inputs[i].bytes == 0)
+            continue; /* an optional one, left out */
         inputs[i] = compiler_value(compiler, node->inputs[i]);
         if (!inputs[i])
             return error_set(compiler->err, STATUS_INVALID,
@@ -262,6 +288,7 @@ static enum status node_run(struct compiler *compiler, const struct onnx_node *n
                                   .output_count = node->output_count,
                                   .opset = node->ml ? compiler->graph->opset_ml : compiler->graph->opset,
                                   .err = compiler->err};
+    expr_pool_enter(compiler->pool, node->op, node->name);
     enum status status = row->compile(&operation);
     if (!status && compiler->pool->overflow)
         status = error_set(compiler->err, STATUS_LIMIT, "the graph is too large or too deep to compile");
@@ -281,7 +308,7 @@ static enum status node_compile(struct compiler *compiler, const struct onnx_nod
     const struct value **inputs = mem_zeroed(node->input_count, sizeof *inputs);
     enum status status = node_check(compiler, node, row);
     if (!status)
-        status = node_inputs(compiler, node, inputs);
+        status = node_inputs(compiler, node, row, inputs);
     if (!status)
         status = node_run(compiler, node, row, inputs);
     free(inputs);
@@ -328,6 +355,10 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
         return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the probabilities of two classes",
                          probabilities->name.data);
     for (size_t k = 0; k < CLASS_COUNT; k++) {
+        if (shares->kind == VALUE_MAP && !span_equal(shares->labels->texts[k], chosen->labels->texts[k]))
+            return error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "output '%.60s' names the classes otherwise than output '%.60s': export the model again",
+                             probabilities->name.data, label->name.data);
         if (!class_agrees(compiler->pool, chosen->cells[k], shares->cells[k]))
             return error_set(compiler->err, STATUS_UNSUPPORTED,
                              "the label is not chosen by the probabilities' own scores");
@@ -341,9 +372,8 @@ enum status compile_graph(const struct onnx_graph *graph, size_t column_count, s
                           struct compiled *out, struct error *err)
 {
     struct compiler compiler = {.graph = graph, .column_count = column_count, .pool = pool, .err = err};
-    compiler_init(&compiler);
     const struct onnx_value *label = NULL, *probabilities = NULL;
-    enum status status = names_define(&compiler);
+    enum status status = compiler_init(&compiler);
     if (!status)
         status = outputs_find(&compiler, &label, &probabilities);
     if (!status) {

@@ -388,12 +388,17 @@ enum status ensemble_read(struct operation *operation, const struct ensemble **o
 
 enum status compile_tree_ensemble(struct operation *operation)
 {
-    const struct value *input = operation->inputs[0];
+    struct value numbers;
+    const struct value *input = &numbers, *const inputs[] = {&numbers};
     const struct class_labels *labels = NULL;
     const struct ensemble *ensemble = NULL;
+    enum status status = operation_floats(operation, operation->inputs[0], &numbers);
+    if (status)
+        return status;
+    operation->inputs = inputs;
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
         return operation_unsupported(operation, "other than rows of numbers");
-    enum status status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
+    status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
     if (!status && !labels)
         status = operation_unsupported(operation, "no class labels");
     if (!status)

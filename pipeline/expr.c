@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 const char EXPR_UNKNOWN[1] = "?";
+static const double EXPR_WHOLE_MOST = 9007199254740992.0; /* 2^53: whole numbers up to here are exact */
 
 void expr_pool_free(struct expr_pool *pool)
 {
     free(pool->exprs);
+    free(pool->origins);
     arena_free(&pool->arena);
     *pool = (struct expr_pool){0};
 }
@@ -38,6 +40,56 @@ struct span expr_pool_text(struct expr_pool *pool, struct span text)
 {
     pool->arena_bytes += text.bytes + 1;
     return (struct span){arena_text(&pool->arena, text.data, text.bytes), text.bytes};
+}
+
+void expr_pool_enter(struct expr_pool *pool, const char *op, const char *name)
+{
+    struct expr_origin *last = pool->origin_count ? &pool->origins[pool->origin_count - 1] : NULL;
+    if (!last || last->first != pool->count) {
+        if (pool->origin_count == pool->origin_capacity) {
+            pool->origin_capacity = pool->origin_capacity ? 2 * pool->origin_capacity : 64;
+            pool->origins = mem_resize(pool->origins, pool->origin_capacity, sizeof *pool->origins);
+        }
+        last = &pool->origins[pool->origin_count++];
+    }
+    *last = (struct expr_origin){(uint32_t)pool->count, op, name};
+}
+
+void expr_pool_forget(struct expr_pool *pool)
+{
+    free(pool->origins);
+    pool->origins = NULL;
+    pool->origin_count = pool->origin_capacity = 0;
+}
+
+/* The operand that mixes columns already, or `id` itself. */
+static uint32_t mixing_operand(const struct expr_pool *pool, uint32_t id)
+{
+    const struct expr *expr = expr_at(pool, id);
+    const uint32_t operands[] = {expr->a, expr->b, expr->c};
+    for (size_t t = 0; expr->op == EXPR_LINEAR && t < expr->terms->count; t++)
+        if (expr_at(pool, expr->terms->terms[t].expr)->column == EXPR_MANY_COLUMNS)
+            return expr->terms->terms[t].expr;
+    if (expr->op != EXPR_LINEAR && expr->op != EXPR_TREES)
+        for (size_t o = 0; o < (expr->op == EXPR_WHERE ? 3 : expr_is_binary(expr) ? 2 : 1); o++)
+            if (expr_at(pool, operands[o])->column == EXPR_MANY_COLUMNS)
+                return operands[o];
+    return id;
+}
+
+enum status expr_refuse_mixing(const struct expr_pool *pool, uint32_t id, const char *what, size_t feature,
+                               struct error *err)
+{
+    for (uint32_t below = mixing_operand(pool, id); below != id; below = mixing_operand(pool, id))
+        id = below;
+    size_t at = pool->origin_count;
+    while (at > 0 && pool->origins[at - 1].first > id)
+        at--;
+    const struct expr_origin *origin = at ? &pool->origins[at - 1] : NULL;
+    return error_set(err, STATUS_UNSUPPORTED,
+                     "operator %s (node '%.60s') mixes columns (feature %zu of %s): each feature must come from one "
+                     "column (docs/MODELS.md)",
+                     origin ? origin->op : "?", origin ? origin->name : "?", feature, what);
 }
 
 static int32_t column_join(int32_t a, int32_t b)
@@ -104,6 +156,11 @@ static uint32_t expr_finish(struct expr_pool *pool, const struct expr *expr)
     uint32_t id = expr_push(pool, expr);
     if (pool->overflow || expr->column != EXPR_NO_COLUMN)
         return id;
+    pool->work += expr->cost;
+    if (pool->work > EXPR_MAX_WORK) {
+        pool->overflow = STATUS_LIMIT;
+        return id;
+    }
     struct scalar value = expr_evaluate(pool, id, NULL);
     pool->count = id;
     if (expr->dtype == DTYPE_TEXT)
@@ -118,6 +175,8 @@ uint32_t expr_unary(struct expr_pool *pool, enum expr_op op, enum dtype dtype, u
         return a; /* never negative */
     if (op == EXPR_CAST && operand->dtype == dtype)
         return a;
+    if (op == EXPR_CAST && operand->op == EXPR_INPUT && dtype_is_whole(operand->dtype) && dtype_is_real(dtype))
+        return expr_input(pool, (uint32_t)operand->column, dtype); /* rounded once either way */
     struct expr expr = expr_leaf(op, dtype);
     expr.a = a;
     expr_depend(pool, &expr, a);
@@ -183,7 +242,7 @@ uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr
     expr.number = bias;
     for (size_t t = 0; t < terms->count; t++)
         expr_depend(pool, &expr, terms->terms[t].expr);
-    return expr_push(pool, &expr);
+    return expr_finish(pool, &expr);
 }
 
 uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class)
@@ -236,6 +295,8 @@ static struct scalar map_value(const struct expr_map *map, struct scalar key)
 
 static double cast_value(uint8_t dtype, double number)
 {
+    if (dtype == DTYPE_INT32 && fabs(number) <= EXPR_WHOLE_MOST)
+        return (int32_t)(uint32_t)(int64_t)number; /* as C and onnxruntime do: the lowest 32 bits */
     return dtype == DTYPE_BOOL ? number != 0 : round_to(dtype, number);
 }
 

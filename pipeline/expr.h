@@ -13,6 +13,7 @@
 
 enum { EXPR_MAX_BYTES = 256 << 20 }; /* of cells and terms, over all tensors of a graph */
 enum { EXPR_MAX = 1 << 20, EXPR_MAX_DEPTH = 200, EXPR_MAX_KEYS = 4096 };
+enum { EXPR_MAX_WORK = 1 << 28 }; /* steps of folding constants, over a graph */
 enum { EXPR_NO_COLUMN = -1, EXPR_MANY_COLUMNS = -2 };
 
 enum expr_op {
@@ -78,9 +79,17 @@ struct expr {
     };
 };
 
+/* Which node of the graph made the expressions from `first` on. */
+struct expr_origin {
+    uint32_t first;
+    const char *op, *name; /* the open file's */
+};
+
 struct expr_pool {
     struct expr *exprs;
     size_t count, capacity;
+    struct expr_origin *origins; /* while the file is open */
+    size_t origin_count, origin_capacity, work;
     struct arena arena; /* maps, terms, copied texts */
     size_t arena_bytes;
     const struct column *columns;
@@ -98,6 +107,13 @@ void *expr_pool_take(struct expr_pool *pool, size_t count, size_t size); /* zero
  * multiply. */
 bool expr_pool_room(struct expr_pool *pool, size_t count, size_t size);
 struct span expr_pool_text(struct expr_pool *pool, struct span text); /* a copy, NUL-terminated */
+
+/* What is made from now on is this node's, until the next call; forgotten before the file closes. */
+void expr_pool_enter(struct expr_pool *pool, const char *op, const char *name);
+void expr_pool_forget(struct expr_pool *pool);
+/* STATUS_UNSUPPORTED: `what` in `feature` mixes columns; names the node that first did, looking down from `id`. */
+MUST_USE enum status expr_refuse_mixing(const struct expr_pool *pool, uint32_t id, const char *what, size_t feature,
+                                        struct error *err);
 
 /* Whether an expression of this operation has a second operand, b. */
 static inline bool expr_is_binary(const struct expr *expr)

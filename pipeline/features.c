@@ -15,8 +15,6 @@
 
 #include "pipeline/fold_shapes.h"
 
-enum { FEATURES_MAX_WORK = 1 << 26, FEATURES_MAX_COST = 4096 };
-
 enum conversion { CONVERT_FLOAT, CONVERT_UP, CONVERT_RANK };
 
 struct feature {
@@ -67,6 +65,7 @@ struct feature_fold {
     struct expr_memo memo;
     struct text_keys keys;
     struct cell *cells; /* one row, all missing but the column at work */
+    uint32_t mixed_cost;
     struct error *err;
 };
 
@@ -214,7 +213,8 @@ static enum status fold_number_feature(struct feature_fold *fold, uint32_t featu
         features->numbers[features->number_count++] = number;
         return STATUS_OK;
     }
-    if (expr_at(features->pool, expr)->cost > FEATURES_MAX_COST)
+    if (__builtin_add_overflow(fold->mixed_cost, expr_at(features->pool, expr)->cost, &fold->mixed_cost) ||
+        fold->mixed_cost > MIXED_MAX_COST)
         return error_set(fold->err, STATUS_LIMIT, "feature %u of the trees takes too many steps to compute", feature);
     features->mixed[features->mixed_count++] = (struct mixed_feature){feature, expr};
     return STATUS_OK;
@@ -250,7 +250,7 @@ static enum status fold_text_features(struct feature_fold *fold, struct text_fea
             text_keys_collect(&fold->keys, features->pool, features->ensemble->inputs[f]);
     text_keys_sort(&fold->keys);
     size_t rows = fold->keys.count + schema->value_count + 2;
-    if (rows * features->ensemble->input_count > FEATURES_MAX_WORK)
+    if (!text_keys_fit(&fold->keys, schema->value_count + 2, features->ensemble->input_count))
         return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
                          fold->keys.count);
     float *values = features_take(features, rows * column->count, sizeof *values);
@@ -308,9 +308,7 @@ static enum status fold_all(struct feature_fold *fold)
     for (uint32_t f = 0; f < inputs && !status; f++) {
         int32_t column = expr_at(features->pool, features->ensemble->inputs[f])->column;
         if (column == EXPR_MANY_COLUMNS && feature_read(features, f))
-            status =
-                error_set(fold->err, STATUS_UNSUPPORTED,
-                          "feature %u of the trees mixes columns: only features of one column each are supported", f);
+            status = expr_refuse_mixing(features->pool, features->ensemble->inputs[f], "the trees", f, fold->err);
         else if (column != EXPR_MANY_COLUMNS)
             columns[column + 1] = true;
     }

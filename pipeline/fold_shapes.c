@@ -48,10 +48,13 @@ void text_keys_free(struct text_keys *keys)
 void text_keys_clear(struct text_keys *keys)
 {
     keys->count = 0;
+    keys->work = 0;
 }
 
 static void keys_add(struct text_keys *keys, struct span text)
 {
+    if (keys->count > TEXT_KEYS_MAX)
+        return; /* refused by text_keys_fit */
     if (keys->count == keys->capacity) {
         keys->capacity = keys->capacity ? 2 * keys->capacity : 64;
         keys->texts = mem_resize(keys->texts, keys->capacity, sizeof *keys->texts);
@@ -66,8 +69,12 @@ void text_keys_collect(struct text_keys *keys, const struct expr_pool *pool, uin
     if (keys->seen[id] || expr->op == EXPR_NUMBER || expr->op == EXPR_TEXT || expr->op == EXPR_INPUT)
         return;
     keys->seen[id] = true;
-    if (expr->op == EXPR_LINEAR)
-        return; /* its column would not be a text's */
+    keys->work += 1 + (expr->op == EXPR_LINEAR ? expr->terms->count : expr->op == EXPR_ENCODE ? expr->map->count : 0);
+    if (expr->op == EXPR_LINEAR) {
+        for (size_t t = 0; t < expr->terms->count; t++)
+            text_keys_collect(keys, pool, expr->terms->terms[t].expr);
+        return;
+    }
     if (expr->op == EXPR_ENCODE && expr->map->text_keys)
         for (size_t k = 0; k < expr->map->count; k++)
             keys_add(keys, expr->map->text_keys[k]);
@@ -78,6 +85,13 @@ void text_keys_collect(struct text_keys *keys, const struct expr_pool *pool, uin
         text_keys_collect(keys, pool, expr->b);
     if (expr->op == EXPR_WHERE)
         text_keys_collect(keys, pool, expr->c);
+}
+
+bool text_keys_fit(const struct text_keys *keys, size_t more, size_t per_row)
+{
+    size_t work = 0;
+    return keys->count <= TEXT_KEYS_MAX && !__builtin_mul_overflow(keys->count + more, keys->work + per_row, &work) &&
+           work <= TEXT_KEYS_MAX_WORK;
 }
 
 static int keys_order(const void *a, const void *b)

@@ -9,8 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { FOLD_MAX_WORK = 1 << 26, MIXED_MAX_COST = 4096 };
-
 /* The features of one column, with their weights. */
 struct column_parts {
     uint32_t column;
@@ -23,6 +21,7 @@ struct fold {
     struct expr_memo memo;
     struct cell *cells; /* one row, all missing but the column at work */
     struct text_keys keys;
+    uint32_t mixed_cost;
     struct error *err;
 };
 
@@ -74,10 +73,39 @@ static bool is_rest_of(const struct expr_pool *pool, uint32_t rest, uint32_t sha
            expr_at(pool, expr->a)->number == 1;
 }
 
+static struct expr_terms *terms_negated(struct linear *linear, const struct expr_terms *terms)
+{
+    struct expr_terms *negated = linear_take(linear, 1, sizeof *negated);
+    struct expr_term *list = linear_take(linear, terms->count, sizeof *list);
+    for (size_t t = 0; t < terms->count; t++)
+        list[t] = (struct expr_term){terms->terms[t].expr, -terms->terms[t].weight};
+    *negated = (struct expr_terms){terms->count, list};
+    return negated;
+}
+
+/* Where the positive class is the one written as 1 − the other's sigmoid: the other's score, negated. */
+static const struct expr *score_of_rest(const struct fold *fold, uint32_t rest, uint32_t share)
+{
+    bool normalised = false;
+    const struct expr *other = link_match(fold->pool, share, &normalised);
+    if (!other || normalised || !is_rest_of(fold->pool, rest, share))
+        return NULL;
+    struct expr *score = linear_take(fold->linear, 1, sizeof *score);
+    *score = *other;
+    score->number = -other->number;
+    score->terms = terms_negated(fold->linear, other->terms);
+    fold->linear->dtype = (enum dtype)score->dtype;
+    return score;
+}
+
 static const struct expr *score_find(const struct fold *fold, const struct compiled *compiled, size_t positive)
 {
     bool normalised = false, other_normalised = false;
     const struct expr *score = link_match(fold->pool, compiled->probabilities[positive], &normalised);
+    const struct expr *rest =
+        score_of_rest(fold, compiled->probabilities[positive], compiled->probabilities[1 - positive]);
+    if (rest)
+        return rest;
     const struct expr *other = link_match(fold->pool, compiled->probabilities[1 - positive], &other_normalised);
     if (score && is_rest_of(fold->pool, compiled->probabilities[1 - positive], compiled->probabilities[positive])) {
         other = score;
@@ -102,10 +130,10 @@ static double parts_value(struct fold *fold, const struct expr_terms *parts)
 
 static enum status fold_mixed(struct fold *fold, const struct column_parts *column)
 {
-    uint32_t cost = 0;
     for (size_t p = 0; p < column->parts.count; p++)
-        if (__builtin_add_overflow(cost, expr_at(fold->pool, column->parts.terms[p].expr)->cost, &cost) ||
-            cost > MIXED_MAX_COST)
+        if (__builtin_add_overflow(fold->mixed_cost, expr_at(fold->pool, column->parts.terms[p].expr)->cost,
+                                   &fold->mixed_cost) ||
+            fold->mixed_cost > MIXED_MAX_COST)
             return error_set(fold->err, STATUS_LIMIT, "column %s: its features take too many steps to compute",
                              fold->pool->columns[column->column].name);
     fold->linear->mixed[fold->linear->mixed_count++] =
@@ -161,7 +189,7 @@ static enum status fold_table(struct fold *fold, const struct column_parts *colu
 {
     const struct column *schema = &fold->pool->columns[column->column];
     known_gather(fold, column);
-    if ((fold->keys.count + schema->value_count + 2) * column->parts.count > FOLD_MAX_WORK)
+    if (!text_keys_fit(&fold->keys, schema->value_count + 2, column->parts.count))
         return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
                          fold->keys.count);
     double *values = linear_take(fold->linear, schema->value_count + 2, sizeof *values);
@@ -196,10 +224,7 @@ static enum status parts_gather(struct fold *fold, const struct expr *score, str
         else if (feature->column >= 0)
             sizes[feature->column]++;
         else if (feature->column == EXPR_MANY_COLUMNS || feature->op != EXPR_NUMBER)
-            status = error_set(fold->err, STATUS_UNSUPPORTED,
-                               "feature %zu of the model mixes columns: only features of one "
-                               "column each are supported",
-                               t);
+            status = expr_refuse_mixing(fold->pool, score->terms->terms[t].expr, "the linear score", t, fold->err);
         else
             fold->linear->intercept += score->terms->terms[t].weight * feature->number;
     }

@@ -12,7 +12,7 @@ enum { WIRE_VARINT = 0, WIRE_64BIT = 1, WIRE_BYTES = 2, WIRE_32BIT = 5 };
 
 struct guard {
     const char *start; /* of the file, to name positions */
-    size_t messages, texts;
+    size_t messages, texts, fields;
     struct error *err;
 };
 
@@ -108,6 +108,10 @@ static enum status guard_field(struct guard *guard, const ProtobufCMessageDescri
     if (!read_varint(cursor, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
         return guard_fault(guard, cursor, "a broken field tag");
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
+    guard->texts += !field;
+    if (++guard->fields > ONNX_MAX_FIELDS || guard->texts > ONNX_MAX_TEXTS)
+        return error_set(guard->err, STATUS_LIMIT, "the ONNX file holds more than %d fields, or %d unknown ones",
+                         ONNX_MAX_FIELDS, ONNX_MAX_TEXTS);
     if (field && stands_twice(type, field, seen))
         return guard_fault(guard, cursor, "a field that stands twice");
     bool bytes_expected = field && (field->type == PROTOBUF_C_TYPE_MESSAGE || field->type == PROTOBUF_C_TYPE_STRING ||

@@ -13,12 +13,13 @@
 #include "pipeline/onnx_guard.h"
 
 enum { OPSET_MIN = 9, OPSET_MAX = 28, OPSET_ML_MIN = 1, OPSET_ML_MAX = 3 };
-enum { GRAPH_MAX_VALUES = 4096, GRAPH_MAX_TENSORS = 65536 };
+enum { GRAPH_MAX_VALUES = 4096, GRAPH_MAX_TENSORS = 65536, FILE_MAX_ELEMENTS = 1 << 25 };
 
 struct onnx_file {
     struct arena arena;
     Onnx__ModelProto *model;
     struct onnx_graph graph;
+    size_t elements; /* of all tensors: each takes up to eight times the bytes it has in the file */
 };
 
 const char *dtype_name(enum dtype dtype)
@@ -153,7 +154,8 @@ static enum status tensor_shape(const Onnx__TensorProto *from, struct onnx_tenso
     tensor->count = 1;
     for (size_t d = 0; d < from->n_dims; d++) {
         tensor->dims[d] = from->dims[d];
-        if (from->dims[d] < 0 || __builtin_mul_overflow(tensor->count, (size_t)from->dims[d], &tensor->count) ||
+        if (from->dims[d] < 0 || from->dims[d] > ONNX_MAX_BYTES ||
+            __builtin_mul_overflow(tensor->count, (size_t)from->dims[d], &tensor->count) ||
             tensor->count > ONNX_MAX_BYTES)
             return error_set(err, STATUS_INVALID, "tensor '%s': a shape that cannot be", text_of(from->name));
     }
@@ -185,6 +187,9 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
         from->raw_data.len + from->n_float_data + from->n_double_data + from->n_int64_data + from->n_int32_data;
     if (tensor->count > most)
         return error_set(err, STATUS_INVALID, "tensor '%s': less data than its shape needs", text_of(from->name));
+    file->elements += tensor->count;
+    if (file->elements > FILE_MAX_ELEMENTS)
+        return error_set(err, STATUS_LIMIT, "the file's tensors hold more than %d numbers", FILE_MAX_ELEMENTS);
     double *numbers = file_take(file, tensor->count, sizeof *numbers);
     tensor->numbers = numbers;
     return from->has_raw_data ? tensor_raw(from, tensor, numbers, err) : tensor_typed(from, tensor, numbers, err);
@@ -283,12 +288,20 @@ static enum status value_read(const Onnx__ValueInfoProto *from, struct onnx_valu
     return STATUS_OK;
 }
 
-static bool is_initializer(const Onnx__GraphProto *graph, const char *name)
+static int names_order(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Old files list initializers among the inputs too. Sorted names of them; free. */
+static const char **initializer_names(const Onnx__GraphProto *graph)
+{
+    const char **names = mem_zeroed(graph->n_initializer + 1, sizeof *names);
     for (size_t i = 0; i < graph->n_initializer; i++)
-        if (!strcmp(text_of(graph->initializer[i]->name), name))
-            return true;
-    return false;
+        names[i] = text_of(graph->initializer[i]->name);
+    if (graph->n_initializer)
+        qsort(names, graph->n_initializer, sizeof *names, names_order);
+    return names;
 }
 
 static enum status values_read(struct onnx_file *file, const Onnx__GraphProto *from, struct error *err)
@@ -299,10 +312,14 @@ static enum status values_read(struct onnx_file *file, const Onnx__GraphProto *f
                          GRAPH_MAX_VALUES, GRAPH_MAX_TENSORS);
     struct onnx_value *inputs = file_take(file, from->n_input, sizeof *inputs);
     struct onnx_value *outputs = file_take(file, from->n_output, sizeof *outputs);
+    const char **initializers = initializer_names(from);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < from->n_input && !status; i++)
-        if (!is_initializer(from, text_of(from->input[i]->name)))
+    for (size_t i = 0; i < from->n_input && !status; i++) {
+        const char *name = text_of(from->input[i]->name);
+        if (!bsearch(&name, initializers, from->n_initializer, sizeof name, names_order))
             status = value_read(from->input[i], &inputs[file->graph.input_count++], err);
+    }
+    free(initializers);
     for (size_t o = 0; o < from->n_output && !status; o++)
         status = value_read(from->output[o], &outputs[file->graph.output_count++], err);
     file->graph.inputs = inputs;
@@ -339,7 +356,11 @@ static enum status opset_read(struct onnx_graph *graph, const Onnx__OperatorSetI
         return error_set(err, STATUS_UNSUPPORTED,
                          "operator set %s %lld: versions %lld to %lld are read: export with target_opset",
                          main ? "ai.onnx" : "ai.onnx.ml", (long long)from->version, (long long)low, (long long)high);
-    *(main ? &graph->opset : &graph->opset_ml) = from->version;
+    int64_t *version = main ? &graph->opset : &graph->opset_ml;
+    if (*version && *version != from->version)
+        return error_set(err, STATUS_INVALID, "the file imports the operator set %s twice: export the model again",
+                         main ? "ai.onnx" : "ai.onnx.ml");
+    *version = from->version;
     return STATUS_OK;
 }
 

@@ -17,6 +17,15 @@ enum dtype {
 };
 const char *dtype_name(enum dtype dtype); /* "float", …; "type N" for others */
 
+static inline bool dtype_is_real(enum dtype dtype)
+{
+    return dtype == DTYPE_FLOAT || dtype == DTYPE_DOUBLE;
+}
+static inline bool dtype_is_whole(enum dtype dtype)
+{
+    return dtype == DTYPE_INT32 || dtype == DTYPE_INT64;
+}
+
 enum { TENSOR_MAX_RANK = 4 };
 
 /* Elements in row-major order. Whole numbers stand in `numbers` too: they are exact there, or the file is refused. */

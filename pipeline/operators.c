@@ -8,7 +8,7 @@ static const struct operator_row OPERATORS[] = {
     {"Add", false, 2, 2, 1, "", compile_arithmetic},
     {"ArgMax", false, 1, 1, 1, "axis|keepdims|select_last_index|", compile_arg_max},
     {"Cast", false, 1, 1, 1, "to|saturate|", compile_cast},
-    {"Clip", false, 1, 3, 1, "", compile_clip},
+    {"Clip", false, 1, 3, 1, "min|max|", compile_clip},
     {"Concat", false, 1, SIZE_MAX, 1, "axis|", compile_concat},
     {"Div", false, 2, 2, 1, "", compile_arithmetic},
     {"Gather", false, 2, 2, 1, "axis|", compile_gather},

@@ -41,6 +41,8 @@ MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, s
 uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims);
 /* A whole number that is a constant; refused otherwise. */
 MUST_USE enum status operation_constants(struct operation *operation, const struct value *value, const char *what);
+/* The input, its whole numbers as floats: what onnxruntime's classifiers make of them. */
+MUST_USE enum status operation_floats(struct operation *operation, const struct value *input, struct value *out);
 /* Class labels from attributes; *out stays NULL if the node has none. */
 MUST_USE enum status operation_labels(struct operation *operation, const char *ints_name, const char *texts_name,
                                       const struct class_labels **out);
@@ -50,14 +52,6 @@ void operation_classify(struct operation *operation, uint32_t *probabilities, co
 static inline double operation_constant(const struct operation *operation, const struct value *value, size_t cell)
 {
     return expr_at(operation->pool, value->cells[cell])->number;
-}
-static inline bool dtype_is_real(enum dtype dtype)
-{
-    return dtype == DTYPE_FLOAT || dtype == DTYPE_DOUBLE;
-}
-static inline bool dtype_is_whole(enum dtype dtype)
-{
-    return dtype == DTYPE_INT32 || dtype == DTYPE_INT64;
 }
 
 /* ai.onnx: elementwise (operators_math.c) and shape (operators_shape.c) */

@@ -143,6 +143,8 @@ enum status compile_cast(struct operation *operation)
     enum dtype dtype = (enum dtype)to;
     bool known = dtype_is_real(dtype) || dtype_is_whole(dtype) || dtype == DTYPE_BOOL || dtype == DTYPE_TEXT;
     bool same = input->dtype == dtype;
+    if (!known)
+        return operation_unsupported(operation, "a cast to another type");
     bool text = input->dtype == DTYPE_TEXT || dtype == DTYPE_TEXT;
     bool truncates = dtype_is_real(input->dtype) && dtype_is_whole(dtype);
     if (input->kind == VALUE_CLASS && !text && !(dtype == DTYPE_BOOL)) {
@@ -150,23 +152,37 @@ enum status compile_cast(struct operation *operation)
         operation->outputs[0].dtype = dtype;
         return STATUS_OK;
     }
-    if (!known || (!same && (text || truncates)) || (!same && input->kind != VALUE_TENSOR))
+    if ((!same && (text || truncates)) || (!same && input->kind != VALUE_TENSOR))
         return operation_unsupported(operation, "a cast between these types");
     return input->kind == VALUE_TENSOR ? compile_unary(operation, EXPR_CAST, dtype) : compile_identity(operation);
 }
 
-/* Bounds as constant scalars (since version 11): either may be left out. */
+/* Bounds as constant scalars (since version 11), either may be left out; as attributes before. */
 enum status compile_clip(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
+    const char *const names[] = {"min", "max"};
     if (input->kind != VALUE_TENSOR || !dtype_is_real(input->dtype))
         return operation_unsupported(operation, dtype_name(input->dtype));
     uint32_t *cells = operation_output(operation, input->dtype, input->rows, input->rank, input->dims);
     for (size_t c = 0; c < operation->outputs[0].count; c++)
         cells[c] = input->cells[c];
+    for (size_t i = 0; i < 2; i++) {
+        const struct onnx_attribute *given = onnx_attribute_find(operation->node, names[i]);
+        if (!given)
+            continue;
+        if (operation->opset >= 11 || given->type != ATTRIBUTE_FLOAT)
+            return operation_invalid(operation, names[i]);
+        uint32_t bound = expr_number(operation->pool, input->dtype, (double)given->floats[0]);
+        for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++)
+            cells[c] =
+                expr_arithmetic(operation->pool, i ? EXPR_AT_MOST : EXPR_AT_LEAST, input->dtype, cells[c], bound);
+    }
     for (size_t i = 1; i < operation->input_count; i++) {
         const struct value *bound = operation->inputs[i];
-        if (!bound || bound->count != 1 || bound->dtype != input->dtype)
+        if (!bound)
+            continue;
+        if (bound->count != 1 || bound->dtype != input->dtype)
             return operation_unsupported(operation, "bounds other than one number");
         enum status status = operation_constants(operation, bound, "bounds that are not constant");
         if (status)

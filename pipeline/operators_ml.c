@@ -4,6 +4,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline/fold_shapes.h"
 
 static struct span *pool_texts(struct operation *operation, const struct onnx_attribute *attribute)
 {
@@ -29,6 +32,32 @@ static const struct onnx_attribute *list_attribute(struct operation *operation, 
     return attribute && attribute->type == type && attribute->count ? attribute : NULL;
 }
 
+static int texts_order(const void *a, const void *b)
+{
+    return text_order(*(const struct span *)a, *(const struct span *)b);
+}
+
+static int numbers_order(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+/* Runtimes differ in which of two equal keys counts. One of the lists is NULL. */
+static enum status keys_unique(struct operation *operation, const struct span *texts, const double *numbers,
+                               size_t count)
+{
+    size_t size = texts ? sizeof *texts : sizeof *numbers;
+    char *sorted = mem_zeroed(count, size);
+    bool twice = false;
+    memcpy(sorted, texts ? (const void *)texts : (const void *)numbers, count * size);
+    qsort(sorted, count, size, texts ? texts_order : numbers_order);
+    for (size_t k = 1; k < count; k++)
+        twice |= (texts ? texts_order : numbers_order)(sorted + (k - 1) * size, sorted + k * size) == 0;
+    free(sorted);
+    return twice ? operation_unsupported(operation, "a key or category that stands twice") : STATUS_OK;
+}
+
 static enum status encoder_keys(struct operation *operation, const struct value *input, struct expr_map *map)
 {
     const struct onnx_attribute *texts = list_attribute(operation, "keys_strings", ATTRIBUTE_TEXTS);
@@ -44,12 +73,7 @@ static enum status encoder_keys(struct operation *operation, const struct value 
         map->text_keys = pool_texts(operation, texts);
     else
         map->number_keys = pool_numbers(operation, ints);
-    for (size_t k = 0; k < map->count; k++)
-        for (size_t other = 0; other < k; other++)
-            if (texts ? span_equal(map->text_keys[k], map->text_keys[other])
-                      : map->number_keys[k] == map->number_keys[other])
-                return operation_unsupported(operation, "a key that stands twice");
-    return STATUS_OK;
+    return keys_unique(operation, map->text_keys, map->number_keys, map->count);
 }
 
 static enum status encoder_values(struct operation *operation, struct expr_map *map, enum dtype *dtype)
@@ -114,6 +138,10 @@ enum status compile_one_hot_encoder(struct operation *operation)
     if (categories->count > EXPR_MAX_KEYS)
         return error_set(operation->err, STATUS_LIMIT, "more than %d categories", EXPR_MAX_KEYS);
     const struct span *keys = texts ? pool_texts(operation, texts) : NULL;
+    const double *numbers = texts ? NULL : pool_numbers(operation, ints);
+    status = keys_unique(operation, keys, numbers, categories->count);
+    if (status)
+        return status;
     size_t dims[TENSOR_MAX_RANK] = {0};
     for (size_t d = 0; d < input->rank; d++)
         dims[d] = input->dims[d];
@@ -122,7 +150,7 @@ enum status compile_one_hot_encoder(struct operation *operation)
     for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++) {
         size_t k = c % categories->count;
         cells[c] = expr_indicate(operation->pool, input->cells[c / categories->count], keys ? keys[k] : SPAN_NULL,
-                                 ints ? (double)ints->ints[k] : 0);
+                                 numbers ? numbers[k] : 0);
     }
     return STATUS_OK;
 }
@@ -161,12 +189,30 @@ enum status compile_imputer(struct operation *operation)
     return STATUS_OK;
 }
 
+enum status operation_floats(struct operation *operation, const struct value *input, struct value *out)
+{
+    *out = *input;
+    if (!dtype_is_whole(input->dtype) || input->kind != VALUE_TENSOR)
+        return STATUS_OK;
+    uint32_t *cells = expr_pool_take(operation->pool, input->count, sizeof *cells);
+    for (size_t c = 0; c < input->count && !operation->pool->overflow; c++)
+        cells[c] = expr_unary(operation->pool, EXPR_CAST, DTYPE_FLOAT, input->cells[c]);
+    out->dtype = DTYPE_FLOAT;
+    out->cells = cells;
+    return operation->pool->overflow
+               ? error_set(operation->err, STATUS_LIMIT, "the graph is too large or too deep to compile")
+               : STATUS_OK;
+}
+
 /* (x − offset) × scale, in float */
 enum status compile_scaler(struct operation *operation)
 {
-    const struct value *input = operation->inputs[0];
+    struct value numbers;
+    const struct value *input = &numbers;
     const struct onnx_attribute *offset = NULL, *scale = NULL;
-    enum status status = column_floats(operation, "offset", input, &offset);
+    enum status status = operation_floats(operation, operation->inputs[0], &numbers);
+    if (!status)
+        status = column_floats(operation, "offset", input, &offset);
     if (!status)
         status = column_floats(operation, "scale", input, &scale);
     if (status)
@@ -228,51 +274,80 @@ void operation_classify(struct operation *operation, uint32_t *probabilities, co
         operation->outputs[1] = both;
 }
 
-static enum status classifier_check(struct operation *operation, const struct value *input,
-                                    const struct onnx_attribute *coefficients, const struct onnx_attribute *intercepts)
+/* A LinearClassifier's attributes. */
+struct linear_classes {
+    const float *weights, *intercepts;
+    size_t rows, width; /* of coefficients; one row: the second class's score, and the first class's is its negative */
+    bool softmax;
+};
+
+static enum status linear_classes_read(struct operation *operation, const struct value *input,
+                                       struct linear_classes *out)
 {
     const struct onnx_attribute *transform = onnx_attribute_find(operation->node, "post_transform");
+    const struct onnx_attribute *coefficients = list_attribute(operation, "coefficients", ATTRIBUTE_FLOATS);
+    const struct onnx_attribute *intercepts = list_attribute(operation, "intercepts", ATTRIBUTE_FLOATS);
+    struct span link = transform && transform->type == ATTRIBUTE_TEXT ? transform->texts[0] : SPAN_LITERAL("NONE");
+    bool softmax = span_equal(link, SPAN_LITERAL("SOFTMAX"));
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
         return operation_unsupported(operation, "other than rows of numbers");
-    if (!transform || transform->type != ATTRIBUTE_TEXT || !span_equal(transform->texts[0], SPAN_LITERAL("LOGISTIC")))
-        return operation_unsupported(operation, "post_transform other than LOGISTIC");
-    if (!coefficients || coefficients->count != CLASS_COUNT * input->count || !intercepts ||
-        intercepts->count != CLASS_COUNT)
-        return operation_unsupported(operation,
-                                     "other than one row of coefficients and one intercept for each of two classes");
+    if (!softmax && !span_equal(link, SPAN_LITERAL("LOGISTIC")))
+        return operation_unsupported(operation, "post_transform other than LOGISTIC and SOFTMAX");
+    if (!coefficients || !intercepts || intercepts->count > CLASS_COUNT ||
+        coefficients->count != intercepts->count * input->count || (softmax && intercepts->count != CLASS_COUNT))
+        return operation_unsupported(operation, "other than a row of coefficients and an intercept for each class");
+    *out = (struct linear_classes){coefficients->floats, intercepts->floats, intercepts->count, input->count, softmax};
     return STATUS_OK;
+}
+
+/* What stands before feature f of class k's score; f = width: its intercept. */
+static double linear_weight(const struct linear_classes *linear, size_t k, size_t f)
+{
+    const float *list = f == linear->width ? linear->intercepts : linear->weights;
+    size_t stride = f == linear->width ? 1 : linear->width, at = f == linear->width ? 0 : f;
+    if (linear->rows == 1)
+        return k ? (double)list[at] : -(double)list[at];
+    double own = (double)list[k * stride + at];
+    return linear->softmax ? own - (double)list[(1 - k) * stride + at]
+                           : own; /* of two: the sigmoid of the difference */
+}
+
+/* The sigmoid of class k's score. */
+static uint32_t linear_share(struct operation *operation, const struct value *input,
+                             const struct linear_classes *linear, size_t k)
+{
+    struct expr_pool *pool = operation->pool;
+    if (!expr_pool_room(pool, input->count, sizeof(struct expr_term)))
+        return 0;
+    struct expr_terms *sum = expr_pool_take(pool, 1, sizeof *sum);
+    struct expr_term *terms = expr_pool_take(pool, input->count, sizeof *terms);
+    *sum = (struct expr_terms){input->count, terms};
+    for (size_t f = 0; f < input->count && !pool->overflow; f++)
+        terms[f] =
+            (struct expr_term){expr_unary(pool, EXPR_CAST, DTYPE_FLOAT, input->cells[f]), linear_weight(linear, k, f)};
+    if (pool->overflow)
+        return 0;
+    uint32_t score = expr_linear(pool, DTYPE_FLOAT, sum, linear_weight(linear, k, input->count));
+    return pool->overflow ? 0 : expr_unary(pool, EXPR_SIGMOID, DTYPE_FLOAT, score);
 }
 
 enum status compile_linear_classifier(struct operation *operation)
 {
-    const struct value *input = operation->inputs[0];
-    const struct onnx_attribute *coefficients = list_attribute(operation, "coefficients", ATTRIBUTE_FLOATS);
-    const struct onnx_attribute *intercepts = list_attribute(operation, "intercepts", ATTRIBUTE_FLOATS);
+    struct value input;
+    struct linear_classes linear;
     const struct class_labels *labels = NULL;
-    enum status status = classifier_check(operation, input, coefficients, intercepts);
+    enum status status = operation_floats(operation, operation->inputs[0], &input);
+    if (!status)
+        status = linear_classes_read(operation, &input, &linear);
     if (!status)
         status = operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels);
     if (status)
         return status;
     if (!labels)
         return operation_unsupported(operation, "no class labels");
-    struct expr_pool *pool = operation->pool;
-    uint32_t *probabilities = expr_pool_take(pool, CLASS_COUNT, sizeof *probabilities);
-    for (size_t k = 0; k < CLASS_COUNT && !pool->overflow; k++) {
-        if (!expr_pool_room(pool, input->count, sizeof(struct expr_term)))
-            break;
-        struct expr_terms *sum = expr_pool_take(pool, 1, sizeof *sum);
-        struct expr_term *terms = expr_pool_take(pool, input->count, sizeof *terms);
-        *sum = (struct expr_terms){input->count, terms};
-        for (size_t f = 0; f < input->count; f++)
-            terms[f] = (struct expr_term){expr_unary(pool, EXPR_CAST, DTYPE_FLOAT, input->cells[f]),
-                                          (double)coefficients->floats[k * input->count + f]};
-        if (pool->overflow)
-            break;
-        uint32_t score = expr_linear(pool, DTYPE_FLOAT, sum, (double)intercepts->floats[k]);
-        if (!pool->overflow)
-            probabilities[k] = expr_unary(pool, EXPR_SIGMOID, DTYPE_FLOAT, score);
-    }
+    uint32_t *probabilities = expr_pool_take(operation->pool, CLASS_COUNT, sizeof *probabilities);
+    for (size_t k = 0; k < CLASS_COUNT && !operation->pool->overflow; k++)
+        probabilities[k] = linear_share(operation, &input, &linear, k);
     operation_classify(operation, probabilities, labels);
     return STATUS_OK;
 }
@@ -283,7 +358,7 @@ enum status compile_array_feature_extractor(struct operation *operation)
     const struct value *data = operation->inputs[0], *positions = operation->inputs[1];
     if (positions->kind == VALUE_CLASS && data->rank == 1)
         return compile_class_label(operation, data, positions);
-    if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2)
+    if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2 || positions->dtype != DTYPE_INT64)
         return operation_unsupported(operation, "other than columns of rows");
     enum status status = operation_constants(operation, positions, "positions that are not constant");
     if (status)

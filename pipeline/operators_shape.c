@@ -173,8 +173,8 @@ enum status compile_reshape(struct operation *operation)
     if (data->kind == VALUE_CLASS)
         return compile_identity(operation);
     size_t dims[TENSOR_MAX_RANK];
-    if (data->kind != VALUE_TENSOR || shape->rank != 1 || shape->count > TENSOR_MAX_RANK || allow_zero ||
-        (data->rows && shape->count == 0))
+    if (data->kind != VALUE_TENSOR || shape->dtype != DTYPE_INT64 || shape->rank != 1 ||
+        shape->count > TENSOR_MAX_RANK || allow_zero || (data->rows && shape->count == 0))
         return operation_unsupported(operation, "a shape");
     status = reshape_dims(operation, data, shape, dims);
     if (status)

@@ -3,6 +3,7 @@
  * to. */
 #include "pipeline/pipeline.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/sha256.h"
@@ -22,6 +23,8 @@ struct pipeline {
     struct expr_pool pool;
     struct linear *linear; /* one of these two */
     struct trees *trees;
+    const struct expr *whole; /* inputs that take whole numbers alone: a row without one has no score */
+    size_t whole_count;
     struct property *properties;
     size_t property_count;
     struct span positive_label;
@@ -137,6 +140,18 @@ static void inputs_note(struct pipeline *pipeline, const struct onnx_graph *grap
     buffer_free(&text);
 }
 
+static void whole_gather(struct pipeline *pipeline)
+{
+    size_t count = 0;
+    for (size_t e = 0; e < pipeline->pool.count; e++)
+        count += pipeline->pool.exprs[e].op == EXPR_INPUT && dtype_is_whole(pipeline->pool.exprs[e].dtype);
+    struct expr *whole = expr_pool_take(&pipeline->pool, count, sizeof *whole);
+    for (size_t e = 0; e < pipeline->pool.count; e++)
+        if (pipeline->pool.exprs[e].op == EXPR_INPUT && dtype_is_whole(pipeline->pool.exprs[e].dtype))
+            whole[pipeline->whole_count++] = pipeline->pool.exprs[e];
+    pipeline->whole = whole;
+}
+
 static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx_graph *graph,
                                     const struct column *columns, size_t column_count,
                                     const struct pipeline_options *options, struct error *err)
@@ -151,6 +166,7 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     if (status)
         return status;
     pipeline->positive_label = compiled.labels.texts[positive];
+    whole_gather(pipeline);
     if (trees_match(&pipeline->pool, &compiled))
         status = trees_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
     else
@@ -172,6 +188,7 @@ enum status pipeline_load(struct span file, const struct column *columns, size_t
     pipeline->pool.columns = columns;
     pipeline->column_count = column_count;
     status = pipeline_compile(pipeline, onnx_file_graph(onnx), columns, column_count, options, err);
+    expr_pool_forget(&pipeline->pool);
     onnx_close(onnx);
     if (status)
         pipeline_free(pipeline);
@@ -190,6 +207,23 @@ void pipeline_free(struct pipeline *pipeline)
     free(pipeline);
 }
 
+static bool fits_whole(const struct expr *input, const struct cell *cell)
+{
+    double most = input->dtype == DTYPE_INT32 ? 2147483647.0 : 9007199254740992.0;
+    return cell->code != CELL_MISSING && fabs(cell->number) <= most && cell->number == trunc(cell->number);
+}
+
+/* A tensor of whole numbers cannot say "missing": no number is better than a confident one. */
+static __attribute__((noinline, cold)) void rows_refuse(const struct pipeline *pipeline, const struct cell *cells,
+                                                        size_t row_count, struct score *scores)
+{
+    for (size_t r = 0; r < row_count; r++)
+        for (size_t w = 0; w < pipeline->whole_count; w++)
+            if (!fits_whole(&pipeline->whole[w],
+                            &cells[r * pipeline->column_count + (size_t)pipeline->whole[w].column]))
+                scores[r] = (struct score){.probability = NAN, .margin = NAN, .base = scores[r].base};
+}
+
 void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                     struct score *scores, struct reason *reasons)
 {
@@ -197,6 +231,8 @@ void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, s
         trees_score(pipeline->trees, cells, row_count, top_reasons, scores, reasons);
     else
         linear_score(pipeline->linear, cells, row_count, top_reasons, scores, reasons);
+    if (pipeline->whole_count)
+        rows_refuse(pipeline, cells, row_count, scores);
 }
 
 double pipeline_threshold(const struct pipeline *pipeline)

@@ -7,8 +7,8 @@ FUZZ_CC  ?= clang-14
 SECONDS  ?= 60
 
 ifeq ($(FLAVOUR),fuzz)
-# A program sees what its name's room may see: fuzz_onnx the pipeline, the others events.
-fuzz_libs = $(call libs_of,$(if $(filter %fuzz_onnx,$(1)),pipeline,events))
+# A program sees what its name's room may see: fuzz_onnx and fuzz_graph the pipeline, the others events.
+fuzz_libs = $(call libs_of,$(if $(filter %fuzz_onnx %fuzz_graph,$(1)),pipeline,events))
 define fuzz_rule
 $(1): $(1).o $(call fuzz_libs,$(1))
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $(LIBS)
