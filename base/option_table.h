@@ -31,7 +31,15 @@
     OPTION(REASONS, "reasons", "REASONS", INTEGER, "3", S, 0, "K", "reason codes per prediction; 0 turns them off") \
     OPTION(MODEL_URI, "model", "MODEL_URI", TEXT, "models:/attrition@production", S, 0, "URI", "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
     OPTION(MODEL_POLL_INTERVAL, "model-poll-interval", "MODEL_POLL_INTERVAL", DURATION, "5s", S, 0, "TIME", "how often the alias is looked up") \
-    OPTION(TRACKING_URI, "tracking-uri", "MLFLOW_TRACKING_URI", TEXT, "./mlruns", S | T | R, 0, "URI", "a directory in MLflow's file-store layout") \
+    OPTION(TRACKING_URI, "tracking-uri", "MLFLOW_TRACKING_URI", TEXT, "./mlruns", S | T | R, 0, "URI", "a directory in MLflow's file-store layout, or the http(s) address of an MLflow server") \
+    OPTION(TRACKING_USERNAME, "tracking-username", "MLFLOW_TRACKING_USERNAME", TEXT, NULL, S | T | R, OPTION_SECRET, "NAME", "MLflow server: user (Basic)") \
+    OPTION(TRACKING_PASSWORD, "tracking-password", "MLFLOW_TRACKING_PASSWORD", TEXT, NULL, S | T | R, OPTION_SECRET, "PASSWORD", "MLflow server: the user's password") \
+    OPTION(TRACKING_TOKEN, "tracking-token", "MLFLOW_TRACKING_TOKEN", TEXT, NULL, S | T | R, OPTION_SECRET, "TOKEN", "MLflow server: bearer token, instead of user and password") \
+    OPTION(TRACKING_CA, "tracking-ca-file", "MLFLOW_TRACKING_SERVER_CERT_PATH", TEXT, NULL, S | T | R, 0, "FILE", "MLflow server: certificates to trust (PEM file or directory); default: the system's") \
+    OPTION(TRACKING_INSECURE, "tracking-insecure-tls", "MLFLOW_TRACKING_INSECURE_TLS", FLAG, NULL, S | T | R, 0, NULL, "MLflow server: accept any certificate (for trials)") \
+    OPTION(TRACKING_TIMEOUT, "tracking-timeout", "TRACKING_TIMEOUT", DURATION, "30s", S | T | R, 0, "TIME", "MLflow server: how long a request may take; a file twenty times as long") \
+    OPTION(MODEL_CACHE_DIR, "model-cache-dir", "MODEL_CACHE_DIR", TEXT, NULL, S | T | R, 0, "DIR", "where models from an MLflow server are kept; default: attrition in $XDG_CACHE_HOME, ~/.cache or /tmp") \
+    OPTION(KEEP_DIR, "keep-dir", "KEEP_DIR", TEXT, "./mlruns-kept", T | R, 0, "DIR", "where a run is kept while the MLflow server is away, for `registry sync`") \
     OPTION(DATABASE_URL, "database-url", "DATABASE_URL", TEXT, NULL, S, OPTION_SECRET, "CONNINFO", "libpq connection string; PG* variables work too") \
     OPTION(SINK_ROWS, "sink-rows", "SINK_ROWS", INTEGER, "5000", S, 0, "N", "rows in one PostgreSQL transaction at most") \
     OPTION(SINK_INTERVAL, "sink-interval", "SINK_INTERVAL", DURATION, "200ms", S, 0, "TIME", "flush rows to PostgreSQL at the latest after TIME") \

@@ -58,7 +58,7 @@ static int list_versions(struct registry *registry, const char *name, struct err
         join(&details.aliases, "-", &aliases);
         time_text(details.created_ms, created, sizeof created);
         printf("%-24s %7s  %-20s %-20s  %-32s%s\n", name, versions.items[v], aliases.data, created,
-               details.version.run_id ? details.version.run_id : "-", details.version.path ? "" : "  (files are gone)");
+               details.version.run_id ? details.version.run_id : "-", details.gone ? "  (files are gone)" : "");
         version_details_clear(&details);
     }
     buffer_free(&aliases);
@@ -74,7 +74,7 @@ int command_list(const struct options *options)
     int result = 0;
     if (options_argument_count(options) > 0)
         return usage("list takes no arguments");
-    if (registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err) != STATUS_OK)
+    if (registry_open_options(options, &registry, &err) != STATUS_OK)
         return fail(&err);
     if (registry_models(registry, &names, &err) != STATUS_OK) {
         registry_close(registry);
@@ -129,7 +129,7 @@ int command_show(const struct options *options)
     size_t count = options_argument_count(options);
     if (count < 1 || count > 2)
         return usage("show takes a model's name, and perhaps a version: registry show NAME [VERSION]");
-    if (registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err) != STATUS_OK)
+    if (registry_open_options(options, &registry, &err) != STATUS_OK)
         return fail(&err);
     const char *name = options_argument(options, 0), *alias = options_text(options, OPTION_ALIAS);
     char *version = count == 2 ? mem_text(options_argument(options, 1)) : NULL;
@@ -151,7 +151,7 @@ int command_promote(const struct options *options)
     struct registry *registry;
     if (options_argument_count(options) != 2)
         return usage("promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS");
-    if (registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err) != STATUS_OK)
+    if (registry_open_options(options, &registry, &err) != STATUS_OK)
         return fail(&err);
     const char *name = options_argument(options, 0), *version = options_argument(options, 1);
     const char *alias = options_text(options, OPTION_ALIAS);

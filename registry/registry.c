@@ -1,27 +1,29 @@
-/* Opening a store and finding a model in it: see registry.h. The scorer's model holder polls registry_resolve from its
- * own thread; nothing here writes. Reading takes no lock: what writers place, they place whole. */
+/* The calls of registry.h: names are checked here, then the backend does the work (backend.h). The scorer's model
+ * holder polls registry_resolve from its own thread. */
 #include "registry/registry.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "registry/store.h"
 
 static const char model_scheme[] = "models:/";
 
-enum status registry_open(const char *tracking_uri, struct registry **out, struct error *err)
+static bool is_server(const char *uri)
 {
-    if (strncmp(tracking_uri, "http://", 7) == 0 || strncmp(tracking_uri, "https://", 8) == 0)
-        return error_set(
-            err, STATUS_UNSUPPORTED,
-            "MLflow servers are not spoken to by this version: set MLFLOW_TRACKING_URI to a directory, such "
-            "as ./mlruns");
-    char *root = store_path_of_uri(tracking_uri);
+    return strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0;
+}
+
+static enum status open_directory(const char *uri, struct registry *registry, struct error *err)
+{
+    char *root = store_path_of_uri(uri);
     if (!root)
-        return error_set(err, STATUS_UNSUPPORTED, "MLFLOW_TRACKING_URI has a scheme that is no directory: give a path");
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "MLFLOW_TRACKING_URI has a scheme that is neither a directory nor http(s): give a path or "
+                         "the address of an MLflow server");
     size_t bytes = strlen(root);
     while (bytes > 1 && root[bytes - 1] == '/')
         root[--bytes] = '\0';
@@ -29,18 +31,53 @@ enum status registry_open(const char *tracking_uri, struct registry **out, struc
         free(root);
         return error_set(err, STATUS_INVALID, "MLFLOW_TRACKING_URI is empty: give a directory, such as ./mlruns");
     }
-    struct registry *registry = mem_zeroed(1, sizeof *registry);
-    *registry = (struct registry){.root = root, .hold = -1};
-    *out = registry;
+    registry->backend = &store_backend;
+    registry->root = root;
     return STATUS_OK;
+}
+
+enum status registry_open_with(const struct registry_settings *settings, struct registry **out, struct error *err)
+{
+    struct registry registry = {.hold = -1, .backend = &rest_backend};
+    enum status status = is_server(settings->tracking_uri) ? rest_open(settings, &registry.rest, &registry.root, err)
+                                                           : open_directory(settings->tracking_uri, &registry, err);
+    if (status != STATUS_OK)
+        return status;
+    *out = mem_zeroed(1, sizeof **out);
+    **out = registry;
+    return STATUS_OK;
+}
+
+enum status registry_open(const char *tracking_uri, struct registry **out, struct error *err)
+{
+    return registry_open_with(&(struct registry_settings){.tracking_uri = tracking_uri}, out, err);
+}
+
+struct registry_settings registry_settings_of(const struct options *options)
+{
+    return (struct registry_settings){
+        .tracking_uri = options_text(options, OPTION_TRACKING_URI),
+        .username = options_text(options, OPTION_TRACKING_USERNAME),
+        .password = options_text(options, OPTION_TRACKING_PASSWORD),
+        .token = options_text(options, OPTION_TRACKING_TOKEN),
+        .ca_file = options_text(options, OPTION_TRACKING_CA),
+        .insecure_tls = options_flag(options, OPTION_TRACKING_INSECURE),
+        .timeout_ms = options_duration_us(options, OPTION_TRACKING_TIMEOUT) / 1000,
+        .cache_dir = options_text(options, OPTION_MODEL_CACHE_DIR),
+    };
+}
+
+enum status registry_open_options(const struct options *options, struct registry **out, struct error *err)
+{
+    const struct registry_settings settings = registry_settings_of(options);
+    return registry_open_with(&settings, out, err);
 }
 
 void registry_close(struct registry *registry)
 {
     if (!registry)
         return;
-    if (registry->hold >= 0)
-        store_unlock(registry->hold);
+    registry->backend->close(registry);
     free(registry->root);
     free(registry);
 }
@@ -50,38 +87,9 @@ const char *registry_root(const struct registry *registry)
     return registry->root;
 }
 
-void text_list_add(struct text_list *list, const char *text)
+bool registry_is_server(const struct registry *registry)
 {
-    list->items = mem_resize(list->items, list->count + 1, sizeof *list->items);
-    list->items[list->count++] = mem_text(text);
-}
-
-void text_list_clear(struct text_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct text_list){0};
-}
-
-void model_version_clear(struct model_version *version)
-{
-    free(version->name);
-    free(version->version);
-    free(version->alias);
-    free(version->run_id);
-    free(version->path);
-    *version = (struct model_version){0};
-}
-
-void version_details_clear(struct version_details *details)
-{
-    model_version_clear(&details->version);
-    free(details->source);
-    text_list_clear(&details->aliases);
-    text_list_clear(&details->tag_keys);
-    text_list_clear(&details->tag_values);
-    *details = (struct version_details){0};
+    return registry->rest != NULL;
 }
 
 /* A file that stands for itself: version "0" of its own base name. */
@@ -130,53 +138,172 @@ static enum status split_model_uri(char *text, const char **alias, const char **
     return status;
 }
 
-static enum status resolve_registered(struct registry *registry, char *text, struct model_version *out,
-                                      struct error *err)
+typedef enum status locate_call(struct registry *registry, const char *name, const char *alias, const char *version,
+                                struct model_version *out, struct error *err);
+
+static enum status locate_with(locate_call *locate, struct registry *registry, const char *model_uri,
+                               struct model_version *out, struct error *err)
 {
     const char *alias, *version;
-    char *aliased = NULL;
-    struct version_details details;
+    char *text = mem_text(model_uri + sizeof model_scheme - 1);
     enum status status = split_model_uri(text, &alias, &version, err);
-    if (status == STATUS_OK && alias)
-        status = registry_alias(registry, text, alias, &aliased, err);
     if (status == STATUS_OK)
-        status = registry_describe(registry, text, aliased ? aliased : version, &details, err);
-    free(aliased);
-    if (status != STATUS_OK)
-        return status;
-    if (!details.version.path) {
-        status = error_set(
-            err, STATUS_NOT_FOUND,
-            "model \"%.100s\" version %s: no model file at %.200s: restore it, or train and promote another version",
-            text, details.version.version, details.source ? details.source : "the source in its meta.yaml");
-    } else {
-        *out = details.version;
-        out->alias = alias ? mem_text(alias) : NULL;
-        details.version = (struct model_version){0};
-    }
-    version_details_clear(&details);
+        status = locate(registry, text, alias, version, out, err);
+    free(text);
     return status;
+}
+
+static bool is_registered(const char *model_uri)
+{
+    return strncmp(model_uri, model_scheme, sizeof model_scheme - 1) == 0;
 }
 
 enum status registry_resolve(struct registry *registry, const char *model_uri, struct model_version *out,
                              struct error *err)
 {
-    if (strncmp(model_uri, model_scheme, sizeof model_scheme - 1) != 0)
+    if (!is_registered(model_uri))
         return resolve_file(model_uri, out, err);
-    char *text = mem_text(model_uri + sizeof model_scheme - 1);
-    enum status status = resolve_registered(registry, text, out, err);
-    free(text);
-    return status;
+    return locate_with(registry->backend->locate, registry, model_uri, out, err);
+}
+
+enum status registry_recall(struct registry *registry, const char *model_uri, struct model_version *out,
+                            struct error *err)
+{
+    if (!is_registered(model_uri) || !registry->backend->recall)
+        return error_set(err, STATUS_NOT_FOUND, "model %.200s: nothing is kept of it but the file itself", model_uri);
+    return locate_with(registry->backend->recall, registry, model_uri, out, err);
 }
 
 enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out,
                           struct error *err)
 {
-    (void)registry; /* where a path needs no store; a server would */
-    struct buffer file = {0};
-    enum status status = file_read(version->path, (size_t)1 << 30, &file, err);
+    return registry->backend->read(registry, version, out, err);
+}
+
+enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+{
+    enum status status = store_check_name("experiment name", run->experiment, err);
+    return status == STATUS_OK ? registry->backend->log_run(registry, run, run_id, err) : status;
+}
+
+enum status registry_run(const struct registry *registry, const char *run_id, struct run_details *out,
+                         struct error *err)
+{
+    enum status status = store_check_name("run id", run_id, err);
+    return status == STATUS_OK ? registry->backend->run(registry, run_id, out, err) : status;
+}
+
+enum status registry_runs(const struct registry *registry, const char *experiment, struct run_list *out,
+                          struct error *err)
+{
+    enum status status = store_check_name("experiment name", experiment, err);
+    return status == STATUS_OK ? registry->backend->runs(registry, experiment, out, err) : status;
+}
+
+enum status registry_metric(const struct registry *registry, const char *run_id, const char *key,
+                            struct metric_series *out, struct error *err)
+{
+    enum status status = store_check_name("run id", run_id, err);
     if (status == STATUS_OK)
-        buffer_add(out, file.data, file.bytes);
-    buffer_free(&file);
+        status = store_check_key("metric", key, err);
+    return status == STATUS_OK ? registry->backend->metric(registry, run_id, key, out, err) : status;
+}
+
+enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
+                                    const struct run_pair *tags, size_t tag_count, char **version, struct error *err)
+{
+    enum status status = store_check_name("model name", name, err);
+    if (status == STATUS_OK)
+        status = store_check_name("run id", run_id, err);
+    return status == STATUS_OK
+               ? registry->backend->create_version(registry, name, run_id, tags, tag_count, version, err)
+               : status;
+}
+
+enum status registry_ensure_version(struct registry *registry, const char *name, const char *run_id,
+                                    const struct run_pair *tags, size_t tag_count, char **version, struct error *err)
+{
+    enum status status = store_check_name("model name", name, err);
+    if (status == STATUS_OK)
+        status = registry->backend->version_of_run(registry, name, run_id, version, err);
+    return status == STATUS_NOT_FOUND ? registry_create_version(registry, name, run_id, tags, tag_count, version, err)
+                                      : status;
+}
+
+enum status registry_models(const struct registry *registry, struct text_list *names, struct error *err)
+{
+    return registry->backend->models(registry, names, err);
+}
+
+enum status registry_versions(const struct registry *registry, const char *name, struct text_list *versions,
+                              struct error *err)
+{
+    enum status status = store_check_name("model name", name, err);
+    return status == STATUS_OK ? registry->backend->versions(registry, name, versions, err) : status;
+}
+
+enum status registry_describe(struct registry *registry, const char *name, const char *version,
+                              struct version_details *out, struct error *err)
+{
+    enum status status = store_check_name("model name", name, err);
+    if (status == STATUS_OK && !store_is_version(version))
+        status = error_set(err, STATUS_INVALID, "version \"%.40s\": give a number from 1", version);
+    return status == STATUS_OK ? registry->backend->describe(registry, name, version, out, err) : status;
+}
+
+enum status registry_alias(const struct registry *registry, const char *name, const char *alias, char **version,
+                           struct error *err)
+{
+    enum status status = store_check_name("model name", name, err);
+    if (status == STATUS_OK)
+        status = store_check_alias(alias, err);
+    return status == STATUS_OK ? registry->backend->alias(registry, name, alias, version, err) : status;
+}
+
+enum status registry_move_alias(struct registry *registry, const struct alias_move *move, char **holder,
+                                struct error *err)
+{
+    char *held = NULL;
+    enum status status = store_check_name("model name", move->name, err);
+    if (status == STATUS_OK)
+        status = store_check_alias(move->alias, err);
+    if (status == STATUS_OK && !store_is_version(move->version))
+        status = error_set(err, STATUS_INVALID, "version \"%.40s\": give a number from 1", move->version);
+    if (status == STATUS_OK)
+        status = registry->backend->move_alias(registry, move, &held, err);
+    if (holder && (status == STATUS_OK || status == STATUS_CONFLICT))
+        *holder = held;
+    else
+        free(held);
     return status;
+}
+
+enum status registry_set_alias(struct registry *registry, const char *name, const char *alias, const char *version,
+                               struct error *err)
+{
+    return registry_move_alias(registry, &(struct alias_move){.name = name, .alias = alias, .version = version}, NULL,
+                               err);
+}
+
+enum status registry_offer_alias(struct registry *registry, const char *name, const char *alias, const char *version,
+                                 char **holder, struct error *err)
+{
+    const struct alias_move move = {.name = name, .alias = alias, .version = version, .expected = ""};
+    char *held = NULL;
+    enum status status = registry_move_alias(registry, &move, &held, err);
+    if (status == STATUS_CONFLICT && held)
+        status = STATUS_OK;
+    if (status == STATUS_OK)
+        *holder = held;
+    else
+        free(held);
+    return status;
+}
+
+enum status registry_check_names(const char *experiment, const char *name, const char *alias, struct error *err)
+{
+    enum status status = store_check_name("experiment name", experiment, err);
+    if (status == STATUS_OK)
+        status = store_check_name("model name", name, err);
+    return status == STATUS_OK ? store_check_alias(alias, err) : status;
 }

@@ -11,8 +11,7 @@
 
 enum { SOURCE_LOCAL = 4, RUN_FINISHED = 3 }; /* MLflow's numbers in a run's meta.yaml */
 
-/* The id of the active experiment of that name; NULL if there is none. */
-static char *experiment_find(const struct registry *registry, const char *name)
+char *store_find_experiment(const struct registry *registry, const char *name)
 {
     struct text_list entries;
     struct buffer text = {0}, value = {0};
@@ -50,7 +49,7 @@ static enum status experiment_ensure(struct registry *registry, const char *name
     free(path);
     if (status != STATUS_OK)
         return status;
-    *id = experiment_find(registry, name);
+    *id = store_find_experiment(registry, name);
     if (!*id) {
         char drawn[19];
         experiment_draw_id(drawn);
@@ -94,10 +93,7 @@ static void metric_lines(const struct run *run, size_t first, struct buffer *out
 {
     const struct run_metric *metrics = run->metrics;
     for (size_t m = first; m < run->metric_count; m++) {
-        bool repeated = !is_same_series(&metrics[m], &metrics[first]);
-        for (size_t before = first; before < m && !repeated; before++)
-            repeated = is_same_series(&metrics[before], &metrics[m]) && metrics[before].step == metrics[m].step;
-        if (!repeated)
+        if (is_same_series(&metrics[m], &metrics[first]) && !run_metric_repeated(run, m))
             buffer_printf(out, "%" PRId64 " %.17g %" PRId64 "\n", run->ended_ms, metrics[m].value, metrics[m].step);
     }
 }
@@ -126,22 +122,6 @@ static enum status write_metrics(const char *directory, const struct run *run, s
     return status;
 }
 
-/* What mlflow.onnx and mlflow.pyfunc need to load the folder; the run's tags travel along as `metadata`. */
-static void mlmodel_text(struct buffer *out, const struct run *run, const char *run_id, const char *file)
-{
-    buffer_add_text(out, "artifact_path: model\nflavors:\n  onnx:\n");
-    yaml_add_text(out, 4, "data", file);
-    buffer_add_text(out, "    onnx_version: 1.12.0\n    providers: [CPUExecutionProvider]\n  python_function:\n");
-    yaml_add_text(out, 4, "data", file);
-    buffer_add_text(out, "    loader_module: mlflow.onnx\n");
-    buffer_add_text(out, "metadata:\n");
-    yaml_add_text(out, 2, "written_by", "attrition trainer");
-    for (size_t t = 0; t < run->tag_count; t++)
-        if (strncmp(run->tags[t].key, "mlflow.", 7) != 0)
-            yaml_add_text(out, 2, run->tags[t].key, run->tags[t].value);
-    yaml_add_text(out, 0, "run_id", run_id);
-}
-
 static enum status write_artifact(const char *directory, const struct run_artifact *artifact, struct error *err)
 {
     char *path = NULL;
@@ -162,19 +142,12 @@ static enum status write_artifact(const char *directory, const struct run_artifa
 /* All artifacts; then, last, model/MLmodel if there is a model/NAME.onnx. */
 static enum status write_artifacts(const char *directory, const struct run *run, const char *run_id, struct error *err)
 {
-    const char *model = NULL;
-    enum status status = STATUS_OK;
-    for (size_t a = 0; a < run->artifact_count && status == STATUS_OK; a++) {
-        const char *path = run->artifacts[a].path;
-        if (strncmp(path, "model/", 6) == 0 && strstr(path, ".onnx"))
-            model = path + 6;
-        status = write_artifact(directory, &run->artifacts[a], err);
-    }
-    if (status != STATUS_OK || !model)
-        return status;
     struct buffer text = {0};
-    mlmodel_text(&text, run, run_id, model);
-    status = write_artifact(directory, &(struct run_artifact){"model/MLmodel", buffer_span(&text)}, err);
+    enum status status = STATUS_OK;
+    for (size_t a = 0; a < run->artifact_count && status == STATUS_OK; a++)
+        status = write_artifact(directory, &run->artifacts[a], err);
+    if (status == STATUS_OK && mlmodel_write(&text, run, run_id))
+        status = write_artifact(directory, &(struct run_artifact){"model/MLmodel", buffer_span(&text)}, err);
     buffer_free(&text);
     return status;
 }
@@ -205,12 +178,10 @@ static enum status write_run(const char *built, const char *place, const struct 
     return status;
 }
 
-enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+enum status store_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char id[33], *experiment = NULL;
-    enum status status = store_check_name("experiment name", run->experiment, err);
-    if (status == STATUS_OK)
-        status = store_prepare(registry, err);
+    enum status status = store_prepare(registry, err);
     if (status == STATUS_OK)
         status = experiment_ensure(registry, run->experiment, &experiment, err);
     if (status != STATUS_OK)

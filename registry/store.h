@@ -12,12 +12,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "registry/registry.h"
-
-struct registry {
-    char *root; /* as given, a path; absolute once something has been written */
-    int hold;   /* while it writes: a shared lock on ROOT/.new.trash, so that nobody clears it; else -1 */
-};
+#include "registry/backend.h"
 
 enum { STORE_TEXT_MAX = 1 << 20 }; /* bytes of a meta.yaml, an MLmodel, a tag or an alias */
 
@@ -84,6 +79,24 @@ void store_entries(const char *path, struct text_list *out); /* the same; none w
  */
 MUST_USE enum status store_locate(const struct registry *registry, const char *source, const char *storage,
                                   char **folder, struct error *err);
+
+/* The id of the active experiment of that name; NULL if there is none. Yours to free. */
+char *store_find_experiment(const struct registry *registry, const char *name);
+
+/* What the directory's backend is made of; see backend.h. */
+MUST_USE enum status store_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err);
+MUST_USE enum status store_create_version(struct registry *registry, const char *name, const char *run_id,
+                                          const struct run_pair *tags, size_t tag_count, char **version,
+                                          struct error *err);
+MUST_USE enum status store_models(const struct registry *registry, struct text_list *names, struct error *err);
+MUST_USE enum status store_versions(const struct registry *registry, const char *name, struct text_list *versions,
+                                    struct error *err);
+MUST_USE enum status store_describe(struct registry *registry, const char *name, const char *version,
+                                    struct version_details *out, struct error *err);
+MUST_USE enum status store_alias(const struct registry *registry, const char *name, const char *alias, char **version,
+                                 struct error *err);
+MUST_USE enum status store_move_alias(struct registry *registry, const struct alias_move *move, char **holder,
+                                      struct error *err);
 
 /* file:// URI or path → path; yours to free. NULL: another scheme. */
 char *store_path_of_uri(const char *uri);

@@ -30,11 +30,10 @@ static bool model_exists(const struct registry *registry, const char *name)
 static enum status model_check(const struct registry *registry, const char *name, struct error *err)
 {
     struct text_list entries;
-    enum status status = store_check_name("model name", name, err);
-    if (status != STATUS_OK || model_exists(registry, name))
-        return status;
+    if (model_exists(registry, name))
+        return STATUS_OK;
     char *path = store_path(registry, "models");
-    status = store_list(path, &entries, err);
+    enum status status = store_list(path, &entries, err);
     free(path);
     if (status != STATUS_OK)
         return status;
@@ -45,7 +44,7 @@ static enum status model_check(const struct registry *registry, const char *name
                      name, registry->root);
 }
 
-enum status registry_models(const struct registry *registry, struct text_list *names, struct error *err)
+enum status store_models(const struct registry *registry, struct text_list *names, struct error *err)
 {
     char *path = store_path(registry, "models");
     struct text_list all;
@@ -102,8 +101,8 @@ static void version_numbers(const struct registry *registry, const char *name, s
     free(path);
 }
 
-enum status registry_versions(const struct registry *registry, const char *name, struct text_list *versions,
-                              struct error *err)
+enum status store_versions(const struct registry *registry, const char *name, struct text_list *versions,
+                           struct error *err)
 {
     struct text_list all, live = {0};
     struct buffer meta = {0};
@@ -146,12 +145,10 @@ static enum status alias_read(const struct registry *registry, const char *name,
     return status;
 }
 
-enum status registry_alias(const struct registry *registry, const char *name, const char *alias, char **version,
-                           struct error *err)
+enum status store_alias(const struct registry *registry, const char *name, const char *alias, char **version,
+                        struct error *err)
 {
     enum status status = model_check(registry, name, err);
-    if (status == STATUS_OK)
-        status = store_check_alias(alias, err);
     return status == STATUS_OK ? alias_read(registry, name, alias, version, err) : status;
 }
 
@@ -160,18 +157,15 @@ static char *text_or_null(struct span text, const char *key, struct buffer *scra
     return yaml_scalar(text, key, scratch) && scratch->bytes ? mem_text(scratch->data) : NULL;
 }
 
-/* The file that FOLDER/MLmodel calls its onnx model; NULL if it names none, or none that is there, inside the folder.
- */
+/* The file that FOLDER/MLmodel calls its onnx model; NULL if it names none, or none that is there. */
 static char *model_file(const char *folder)
 {
     struct buffer text = {0}, data = {0};
-    struct span flavors, onnx;
     char *path = NULL, *file = NULL;
     if (asprintf(&path, "%s/MLmodel", folder) < 0)
         abort();
-    if (store_read(path, &text, NULL) == STATUS_OK && yaml_block(buffer_span(&text), "flavors", &flavors) &&
-        yaml_block(flavors, "onnx", &onnx) && yaml_scalar(onnx, "data", &data) && data.bytes && data.data[0] != '/' &&
-        !strstr(data.data, "..") && asprintf(&file, "%s/%s", folder, data.data) < 0)
+    if (store_read(path, &text, NULL) == STATUS_OK && mlmodel_file(buffer_span(&text), &data) &&
+        asprintf(&file, "%s/%s", folder, data.data) < 0)
         abort();
     if (file && !store_is_file(file)) {
         free(file);
@@ -229,18 +223,17 @@ static void describe_meta(struct registry *registry, struct span meta, struct ve
         out->created_ms = strtoll(scratch.data, NULL, 10);
     if (store_locate(registry, out->source, storage, &folder, NULL) == STATUS_OK)
         out->version.path = model_file(folder);
+    out->gone = !out->version.path;
     free(folder);
     free(storage);
     buffer_free(&scratch);
 }
 
-enum status registry_describe(struct registry *registry, const char *name, const char *version,
-                              struct version_details *out, struct error *err)
+enum status store_describe(struct registry *registry, const char *name, const char *version,
+                           struct version_details *out, struct error *err)
 {
     struct buffer meta = {0};
     enum status status = model_check(registry, name, err);
-    if (status == STATUS_OK && !store_is_version(version))
-        status = error_set(err, STATUS_INVALID, "version \"%.40s\": give a number from 1", version);
     if (status == STATUS_OK)
         status = version_read(registry, name, version, &meta, err);
     if (status == STATUS_OK) {
@@ -363,16 +356,12 @@ static enum status add_version(const struct registry *registry, const char *name
     return status;
 }
 
-enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
-                                    const struct run_pair *tags, size_t tag_count, char **version, struct error *err)
+enum status store_create_version(struct registry *registry, const char *name, const char *run_id,
+                                 const struct run_pair *tags, size_t tag_count, char **version, struct error *err)
 {
     int lock;
     char *folder = NULL, *source = NULL, *number = NULL;
-    enum status status = store_check_name("model name", name, err);
-    if (status == STATUS_OK)
-        status = store_check_name("run id", run_id, err);
-    if (status == STATUS_OK)
-        status = store_prepare(registry, err);
+    enum status status = store_prepare(registry, err);
     if (status != STATUS_OK)
         return status;
     if (asprintf(&source, "runs:/%s/model", run_id) < 0)
@@ -413,7 +402,7 @@ static enum status write_alias(const struct registry *registry, const char *name
 static enum status check_target(struct registry *registry, const char *name, const char *version, struct error *err)
 {
     struct version_details details;
-    enum status status = registry_describe(registry, name, version, &details, err);
+    enum status status = store_describe(registry, name, version, &details, err);
     if (status != STATUS_OK)
         return status;
     if (!details.version.path)
@@ -424,48 +413,65 @@ static enum status check_target(struct registry *registry, const char *name, con
     return status;
 }
 
+/* The alias's line of history, once it has moved. A writer that dies in between leaves a gap, which the next line's
+ * "from" shows. */
+static enum status write_history(const struct registry *registry, const struct alias_move *move, const char *from,
+                                 struct error *err)
+{
+    char *key = history_key(move->alias);
+    char *folder = store_path(registry, "models/%s/tags", move->name);
+    char *place = store_path(registry, "models/%s/tags/%s", move->name, key);
+    struct buffer text = {0};
+    enum status status = file_make_directories(folder, err);
+    if (status == STATUS_OK && store_read(place, &text, NULL) != STATUS_OK)
+        buffer_clear(&text);
+    if (status == STATUS_OK) {
+        history_add(&text, move, from);
+        status = store_replace(registry, place, buffer_span(&text), err);
+    }
+    buffer_free(&text);
+    free(place);
+    free(folder);
+    free(key);
+    return status;
+}
+
+/* Under the model's lock. *holder: NULL, or what the alias points at. */
+static enum status move_locked(const struct registry *registry, const struct alias_move *move, char **holder,
+                               struct error *err)
+{
+    enum status status = alias_read(registry, move->name, move->alias, holder, err);
+    bool damaged = status == STATUS_UNAVAILABLE && !move->expected;
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND && !damaged)
+        return status;
+    const char *from = *holder;
+    if (move->expected && strcmp(move->expected, from ? from : "") != 0)
+        return error_set(err, STATUS_CONFLICT, "alias \"%s\" of model \"%s\" points at %s%s, not at %s%s: look again",
+                         move->alias, move->name, from ? "version " : "nothing", from ? from : "",
+                         *move->expected ? "version " : "nothing", move->expected);
+    status = write_alias(registry, move->name, move->alias, move->version, err);
+    if (status == STATUS_OK && (!from || strcmp(from, move->version) != 0))
+        status = write_history(registry, move, from, err);
+    if (status != STATUS_OK)
+        return status;
+    free(*holder);
+    *holder = mem_text(move->version);
+    return STATUS_OK;
+}
+
 /* Under the model's lock, so that of several who find no alias only one sets it. */
-static enum status point_alias(struct registry *registry, const char *name, const char *alias, const char *version,
-                               bool move, char **holder, struct error *err)
+enum status store_move_alias(struct registry *registry, const struct alias_move *move, char **holder, struct error *err)
 {
     int lock;
-    enum status status = store_check_alias(alias, err);
-    if (status == STATUS_OK)
-        status = check_target(registry, name, version, err);
+    enum status status = check_target(registry, move->name, move->version, err);
     if (status == STATUS_OK)
         status = store_prepare(registry, err);
     if (status == STATUS_OK)
-        status = model_lock(registry, name, &lock, err);
+        status = model_lock(registry, move->name, &lock, err);
     if (status != STATUS_OK)
         return status;
-    status = move ? STATUS_NOT_FOUND : alias_read(registry, name, alias, holder, err);
-    if (status == STATUS_NOT_FOUND) {
-        status = write_alias(registry, name, alias, version, err);
-        *holder = status == STATUS_OK ? mem_text(version) : NULL;
-    }
+    *holder = NULL;
+    status = move_locked(registry, move, holder, err);
     store_unlock(lock);
     return status;
-}
-
-enum status registry_set_alias(struct registry *registry, const char *name, const char *alias, const char *version,
-                               struct error *err)
-{
-    char *holder = NULL;
-    enum status status = point_alias(registry, name, alias, version, true, &holder, err);
-    free(holder);
-    return status;
-}
-
-enum status registry_offer_alias(struct registry *registry, const char *name, const char *alias, const char *version,
-                                 char **holder, struct error *err)
-{
-    return point_alias(registry, name, alias, version, false, holder, err);
-}
-
-enum status registry_check_names(const char *experiment, const char *name, const char *alias, struct error *err)
-{
-    enum status status = store_check_name("experiment name", experiment, err);
-    if (status == STATUS_OK)
-        status = store_check_name("model name", name, err);
-    return status == STATUS_OK ? store_check_alias(alias, err) : status;
 }

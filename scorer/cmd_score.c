@@ -228,7 +228,7 @@ static enum status model_read(const struct options *options, struct buffer *file
         return file_read(uri, MODEL_MAX_BYTES, file, err);
     struct registry *registry = NULL;
     struct model_version version = {0};
-    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+    enum status status = registry_open_options(options, &registry, err);
     if (!status)
         status = registry_resolve(registry, uri, &version, err);
     if (!status)

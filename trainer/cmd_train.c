@@ -69,7 +69,7 @@ static enum status deliver(const struct options *options, const struct training 
             printf("wrote %s\n", path);
         return written;
     }
-    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+    enum status status = registry_open_options(options, &registry, err);
     if (status != STATUS_OK)
         return status;
     status = register_training(registry, training, &destination, &registered, err);
@@ -174,7 +174,7 @@ static enum status check_destination(const struct options *options, struct error
         return check_file(path, err);
     enum status status = registry_check_names(options_text(options, OPTION_EXPERIMENT), name, alias, err);
     if (status == STATUS_OK)
-        status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+        status = registry_open_options(options, &registry, err);
     if (status != STATUS_OK)
         return status;
     if (!options_flag(options, OPTION_PROMOTE))

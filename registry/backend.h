@@ -1,0 +1,75 @@
+/* Inside of registry/: what a place for runs and models can do. registry.c turns the calls of registry.h into these;
+ * a backend need not check names that registry.c has checked, and never prints. */
+#ifndef REGISTRY_BACKEND_H
+#define REGISTRY_BACKEND_H
+
+#include "registry/registry.h"
+
+struct rest;
+
+/* The calls are those of registry.h with the same names, and mean the same. */
+struct backend {
+    void (*close)(struct registry *registry);
+    enum status (*log_run)(struct registry *registry, const struct run *run, char **run_id, struct error *err);
+    enum status (*run)(const struct registry *registry, const char *run_id, struct run_details *out, struct error *err);
+    enum status (*runs)(const struct registry *registry, const char *experiment, struct run_list *out,
+                        struct error *err);
+    enum status (*metric)(const struct registry *registry, const char *run_id, const char *key,
+                          struct metric_series *out, struct error *err);
+    enum status (*create_version)(struct registry *registry, const char *name, const char *run_id,
+                                  const struct run_pair *tags, size_t tag_count, char **version, struct error *err);
+    /* A version of name that was made of that run; STATUS_NOT_FOUND: none. */
+    enum status (*version_of_run)(struct registry *registry, const char *name, const char *run_id, char **version,
+                                  struct error *err);
+    enum status (*models)(const struct registry *registry, struct text_list *names, struct error *err);
+    enum status (*versions)(const struct registry *registry, const char *name, struct text_list *versions,
+                            struct error *err);
+    enum status (*describe)(struct registry *registry, const char *name, const char *version,
+                            struct version_details *out, struct error *err);
+    enum status (*alias)(const struct registry *registry, const char *name, const char *alias, char **version,
+                         struct error *err);
+    /* Checks the version and moves the alias, with its line of history. *holder, the caller's to free, is what the
+     * alias points at afterwards; also on STATUS_CONFLICT, which means that it is not what was expected. */
+    enum status (*move_alias)(struct registry *registry, const struct alias_move *move, char **holder,
+                              struct error *err);
+    /* A registered model's tag; STATUS_NOT_FOUND: it has none of that key. */
+    enum status (*model_tag)(const struct registry *registry, const char *name, const char *key, char **value,
+                             struct error *err);
+    /* The version with its file in place: either alias or version is given. Polled. */
+    enum status (*locate)(struct registry *registry, const char *name, const char *alias, const char *version,
+                          struct model_version *out, struct error *err);
+    /* The same from what this host remembers; NULL: a backend that cannot be away. */
+    enum status (*recall)(struct registry *registry, const char *name, const char *alias, const char *version,
+                          struct model_version *out, struct error *err);
+    enum status (*read)(struct registry *registry, const struct model_version *version, struct buffer *out,
+                        struct error *err);
+};
+
+extern const struct backend store_backend; /* a directory: directory.c */
+extern const struct backend rest_backend;  /* a server: rest.c */
+
+struct registry {
+    const struct backend *backend;
+    char *root;        /* a path, as given, absolute once something has been written; or the server's URL */
+    int hold;          /* directory that writes: a shared lock on ROOT/.new.trash, so that nobody clears it; else -1 */
+    struct rest *rest; /* server */
+};
+
+/* rest.c: from settings whose tracking_uri is http(s). */
+MUST_USE enum status rest_open(const struct registry_settings *settings, struct rest **out, char **url,
+                               struct error *err);
+
+/* history.c: the text of an alias's history with one line more, replacing `text`'s content (empty or damaged: begun
+ * anew). */
+void history_add(struct buffer *text, const struct alias_move *move, const char *from);
+/* The registered model's tag that holds it. Yours to free. */
+char *history_key(const char *alias);
+
+/* The file that an MLmodel's onnx flavor names, if it stays inside the folder. */
+bool mlmodel_file(struct span text, struct buffer *file);
+/* model/MLmodel of a run's artifacts; false: there is no model/NAME.onnx among them. */
+bool mlmodel_write(struct buffer *out, const struct run *run, const char *run_id);
+/* That the metric stands in the run before, with the same step: it counts once. */
+bool run_metric_repeated(const struct run *run, size_t metric);
+
+#endif
