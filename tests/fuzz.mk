@@ -1,14 +1,26 @@
 # Fuzzing with clang's libFuzzer under the address and undefined-behaviour sanitizers: one program for each way into the
 # parsers. `make fuzz SECONDS=600` runs each for ten minutes; what is found is left in build/fuzz/, with its input.
+# Without a fuzzer, each target is replayed over its committed inputs (tests/fuzz/NAME/) with the unit tests of every flavour.
 
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/fuzz/%,$(FUZZ_SRC))
 FUZZ_CC  ?= clang-14
 SECONDS  ?= 60
 
-ifeq ($(FLAVOUR),fuzz)
 # A program sees what its name's room may see: fuzz_onnx and fuzz_graph the pipeline, the others events.
 fuzz_libs = $(call libs_of,$(if $(filter %fuzz_onnx %fuzz_graph,$(1)),pipeline,events))
+REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/replay_%,$(FUZZ_SRC))
+define replay_rule
+$(1): $(OUT)/tests/fuzz/fuzz_$(2).o $(OUT)/tests/fuzz/replay.o $(call fuzz_libs,fuzz_$(2))
+	$(NOTE) link $$@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIBS)
+endef
+$(foreach r,$(REPLAY_BIN),$(eval $(call replay_rule,$(r),$(patsubst replay_%,%,$(notdir $(r))))))
+$(OUT)/tests/fuzz/fuzz_graph.o: | $(GEN)/onnx/onnx.pb-c.h
+unit test-unit: $(REPLAY_BIN)
+test-programs: $(REPLAY_BIN)
+
+ifeq ($(FLAVOUR),fuzz)
 define fuzz_rule
 $(1): $(1).o $(call fuzz_libs,$(1))
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $(LIBS)
@@ -38,4 +50,18 @@ fuzz: fuzz-programs $(BUILD)/fuzz/seeds ## fuzz the parsers, each for SECONDS (6
 	  if ls $(BUILD)/fuzz/$$name-* >/dev/null 2>&1; then echo "fuzz: $$name found a fault, its input is $(BUILD)/fuzz/$$name-*" >&2; exit 1; fi; \
 	done
 
-.PHONY: fuzz fuzz-programs
+# Long campaigns, by hand or by night: the fuzzers, then kills and chaos, over and over.
+CAMPAIGN_SECONDS ?= 3600
+CAMPAIGN_ROUNDS  ?= 10
+CAMPAIGN_TESTS   := tests/system/test_exactly_once.py $(wildcard tests/system/test_chaos*.py tests/system/test_*kill*.py)
+
+campaign: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## fuzz for CAMPAIGN_SECONDS (3600) each, then CAMPAIGN_ROUNDS (10) rounds of kills
+	@$(MAKE) --no-print-directory fuzz SECONDS=$(CAMPAIGN_SECONDS)
+	@set -e; for round in $$(seq $(CAMPAIGN_ROUNDS)); do for test in $(CAMPAIGN_TESTS); do \
+	  echo "# $$test, round $$round"; $(TEST_ENV) $$test; done; done
+
+soak: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## scorers under load and kills for SOAK_SECONDS (1800), their memory watched
+	@$(TEST_ENV) SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_KILL_SECONDS='$(SOAK_KILL_SECONDS)' SOAK_BATCH='$(SOAK_BATCH)' \
+	  SOAK_GROWTH_MB='$(SOAK_GROWTH_MB)' tests/soak.py
+
+.PHONY: fuzz fuzz-programs campaign soak
