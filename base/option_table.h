@@ -14,6 +14,16 @@
     OPTION(SCHEMAS_DIR, "schemas-dir", "SCHEMAS_DIR", TEXT, "schemas", S | P | T | R, OPTION_SHIPPED, "DIR", "directory of employee_event.avsc, prediction.avsc and ids.json") \
     OPTION(BOOTSTRAP_SERVERS, "bootstrap-servers", "KAFKA_BOOTSTRAP_SERVERS", TEXT, "localhost:9092", S | P, 0, "HOST:PORT,…", "Kafka brokers") \
     OPTION(INPUT_TOPIC, "input-topic", "INPUT_TOPIC", TEXT, "employee-events", S | P, 0, "TOPIC", "topic of employees' events") \
+    OPTION(REGISTRY_URL, "schema-registry-url", "SCHEMA_REGISTRY_URL", TEXT, NULL, S | P, 0, "URL,…", "schema registry with Confluent's API, tried in turn; without one: the schemas of --schemas-dir and their fixed ids") \
+    OPTION(REGISTRY_USERNAME, "schema-registry-username", "SCHEMA_REGISTRY_USERNAME", TEXT, NULL, S | P, 0, "NAME", "user of the schema registry (Basic)") \
+    OPTION(REGISTRY_PASSWORD, "schema-registry-password", "SCHEMA_REGISTRY_PASSWORD", TEXT, NULL, S | P, OPTION_SECRET, "PASSWORD", "password of that user") \
+    OPTION(REGISTRY_TOKEN, "schema-registry-token", "SCHEMA_REGISTRY_TOKEN", TEXT, NULL, S | P, OPTION_SECRET, "TOKEN", "bearer token for the schema registry; wins over user and password") \
+    OPTION(REGISTRY_CA, "schema-registry-ca-location", "SCHEMA_REGISTRY_CA_LOCATION", TEXT, NULL, S | P, 0, "FILE", "certificates to trust for an https registry: a PEM file or a directory; default: the system's") \
+    OPTION(REGISTRY_TIMEOUT, "schema-registry-timeout", "SCHEMA_REGISTRY_TIMEOUT", DURATION, "5s", S | P, 0, "TIME", "how long one request to the registry may take") \
+    OPTION(REGISTRY_UNKNOWN_TTL, "schema-registry-unknown-ttl", "SCHEMA_REGISTRY_UNKNOWN_TTL", DURATION, "60s", S | P, 0, "TIME", "how long an id that the registry does not know is not asked for again") \
+    OPTION(REGISTRY_CACHE_DIR, "schema-registry-cache-dir", "SCHEMA_REGISTRY_CACHE_DIR", TEXT, NULL, S | P, 0, "DIR", "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was made anew") \
+    OPTION(REGISTRY_LOOKUP_ONLY, "schema-registry-lookup-only", "SCHEMA_REGISTRY_LOOKUP_ONLY", FLAG, NULL, S | P, 0, NULL, "never register a schema: only look its id up") \
+    OPTION(UNFRAMED, "unframed", "UNFRAMED", TEXT, NULL, S, 0, "ID|FILE", "take values without a schema header as bare Avro, written with the schema of this id or file") \
     OPTION(OUTPUT_TOPIC, "output-topic", "OUTPUT_TOPIC", TEXT, "attrition-predictions", S, 0, "TOPIC", "topic of predictions") \
     OPTION(DLQ_TOPIC, "dlq-topic", "DLQ_TOPIC", TEXT, "employee-events-dlq", S, 0, "TOPIC", "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, "outcome-topic", "OUTCOME_TOPIC", TEXT, "attrition-outcomes", S, 0, "TOPIC", "topic of terminations") \

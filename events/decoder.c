@@ -1,27 +1,18 @@
-/* Framed message → event: see decoder.h. One per thread; the plans of the shipped schemas are compiled when it is made.
- */
+/* Framed message → event: see decoder.h. One per thread; the plans of the shipped schemas are compiled when it is made,
+ * those of a registry when they are first met. */
 #include "events/decoder.h"
 
 #include <stdlib.h>
 
 #include "events/fault.h"
-#include "events/plan.h"
-
-enum { MAGIC_ID = 0, MAGIC_GUID = 1, GUID_BYTES = 16 };
-
-/* A writer schema and how it is read; plan NULL: it can never be read as the event schema, for the reason given. */
-struct known_writer {
-    uint32_t id;
-    struct plan *plan;
-    struct error why;
-};
+#include "events/writers.h"
 
 struct decoder {
     const struct schema_parts *parts;
     struct machine *machine;
-    struct known_writer *writers;
-    size_t writer_count;
-    const struct known_writer *last; /* most messages are of one schema */
+    struct writers *writers;
+    bool unframed;
+    struct schema_key unframed_key;
 };
 
 enum status decoder_new(const struct schema *schema, struct decoder **out, struct error *err)
@@ -30,20 +21,18 @@ enum status decoder_new(const struct schema *schema, struct decoder **out, struc
     struct decoder *decoder = mem_zeroed(1, sizeof *decoder);
     decoder->parts = parts;
     decoder->machine = machine_new();
-    decoder->writers = mem_zeroed(parts->version_count, sizeof *decoder->writers);
-    for (; decoder->writer_count < parts->version_count; decoder->writer_count++) {
-        const struct schema_version *version = &parts->versions[decoder->writer_count];
-        struct known_writer *writer = &decoder->writers[decoder->writer_count];
-        writer->id = version->id;
-        enum status status =
-            plan_compile(avro_schema_type(version->schema), schema->event, parts, &writer->plan, &writer->why);
-        if (status == STATUS_OK || version->schema != parts->event)
+    decoder->writers = writers_new(schema->event, parts);
+    for (size_t v = 0; v < parts->version_count; v++) {
+        const struct schema_version *version = &parts->versions[v];
+        const struct schema_key key = schema_key_of_id(version->id);
+        const struct writer *writer = writers_add(decoder->writers, &key, avro_schema_type(version->schema), NULL);
+        if (writer->plan || version->schema != parts->event)
             continue; /* ids are never taken off the list, so an old one may be of no use any more */
-        error_set(err, status, "%s cannot be read as itself: %.300s", version->file, writer->why.text);
+        enum status status =
+            error_set(err, writer->why.status, "%s cannot be read as itself: %.300s", version->file, writer->why.text);
         decoder_free(decoder);
         return status;
     }
-    decoder->last = decoder->writers;
     *out = decoder;
     return STATUS_OK;
 }
@@ -52,49 +41,57 @@ void decoder_free(struct decoder *decoder)
 {
     if (!decoder)
         return;
-    for (size_t w = 0; w < decoder->writer_count; w++)
-        plan_free(decoder->writers[w].plan);
-    free(decoder->writers);
+    writers_free(decoder->writers);
     machine_free(decoder->machine);
     free(decoder);
 }
 
-static const struct known_writer *writer_find(struct decoder *decoder, uint32_t id)
+void decoder_use_registry(struct decoder *decoder, struct registry_client *registry)
 {
-    if (decoder->last->id == id)
-        return decoder->last;
-    for (size_t w = 0; w < decoder->writer_count; w++)
-        if (decoder->writers[w].id == id)
-            return decoder->last = &decoder->writers[w];
-    return NULL;
+    writers_use_registry(decoder->writers, registry);
 }
 
-static enum event_code frame_refuse(struct span value, struct fault *fault)
+/* An id is all digits; a file gets a key that no frame can have. */
+enum status decoder_take_unframed(struct decoder *decoder, const char *id_or_file, struct error *err)
 {
-    uint8_t magic = value.bytes ? (uint8_t)value.data[0] : 0;
-    if (value.bytes == 0)
-        return fault_set(fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN, "the value is empty");
-    if (magic == MAGIC_GUID && value.bytes >= 1 + GUID_BYTES)
-        return fault_set(fault, EVENT_UNKNOWN_SCHEMA_ID, FAULT_NO_COLUMN, "no schema is known under the frame's GUID");
-    if (magic > MAGIC_GUID)
-        return fault_set(fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN,
-                         "the value starts with byte %u, not with a schema frame", magic);
-    return fault_set(fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN, "%zu bytes are too short for a schema frame",
-                     value.bytes);
+    char *end;
+    struct avro_schema *schema;
+    unsigned long long id = strtoull(id_or_file, &end, 10);
+    decoder->unframed = true;
+    if (*id_or_file >= '0' && *id_or_file <= '9' && !*end) {
+        if (id == 0 || id > UINT32_MAX)
+            return error_set(err, STATUS_INVALID, "--unframed: %s is no schema id", id_or_file);
+        decoder->unframed_key = schema_key_of_id((uint32_t)id);
+        return STATUS_OK;
+    }
+    decoder->unframed_key = (struct schema_key){.is_guid = 2};
+    if (avro_schema_read(id_or_file, &schema, err) != STATUS_OK)
+        return error_prefix(err, "--unframed");
+    const struct writer *writer =
+        writers_add(decoder->writers, &decoder->unframed_key, avro_schema_type(schema), schema);
+    if (!writer->plan)
+        return error_set(err, writer->why.status, "--unframed: %.100s cannot be read as the event schema: %.300s",
+                         id_or_file, writer->why.text);
+    return STATUS_OK;
+}
+
+enum event_code decoder_read(struct decoder *decoder, struct span value, struct span header, struct event *out,
+                             struct fault *fault, bool *waits)
+{
+    struct frame frame = {.key = decoder->unframed_key, .datum = value};
+    const struct writer *writer;
+    *waits = false;
+    if (!decoder->unframed || header.data || value.bytes == 0) {
+        enum event_code code = frame_read(value, header, &frame, fault);
+        if (code != EVENT_OK)
+            return code;
+    }
+    enum event_code code = writers_find(decoder->writers, &frame.key, &writer, fault, waits);
+    return code == EVENT_OK ? plan_run_row(writer->plan, decoder->machine, frame.datum, out, fault) : code;
 }
 
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault)
 {
-    struct cursor in = cursor_of(value);
-    uint8_t magic;
-    uint32_t id;
-    if (!cursor_u8(&in, &magic) || magic != MAGIC_ID || !cursor_u32_be(&in, &id))
-        return frame_refuse(value, fault);
-    const struct known_writer *writer = writer_find(decoder, id);
-    if (!writer)
-        return fault_set(fault, EVENT_UNKNOWN_SCHEMA_ID, FAULT_NO_COLUMN, "no schema is known under the id %u", id);
-    if (!writer->plan)
-        return fault_set(fault, EVENT_UNRESOLVABLE_SCHEMA, FAULT_NO_COLUMN, "schema %u: %.120s", id, writer->why.text);
-    struct span datum = {(const char *)in.at, cursor_left(&in)};
-    return plan_run_row(writer->plan, decoder->machine, datum, out, fault);
+    bool waits;
+    return decoder_read(decoder, value, SPAN_NULL, out, fault, &waits);
 }

@@ -1,12 +1,15 @@
 /* Message bytes → event: frame, schema id, compiled plan. One decoder per thread; it caches a plan per writer schema.
  *
  * The plan is a flat program compiled from writer schema × reader schema (events/plan.h); decoding allocates nothing,
- * does bounded work per byte and is strict (docs/ERRORS.md). Nominal cells get their category's code here. */
+ * does bounded work per byte and is strict (docs/ERRORS.md). Nominal cells get their category's code here. Writers are
+ * those of ids.json and, where there is a registry, whatever it knows. */
 #ifndef EVENTS_DECODER_H
 #define EVENTS_DECODER_H
 
 #include "events/codes.h"
 #include "events/event.h"
+#include "events/frame.h"
+#include "events/registry_client.h"
 #include "events/schema.h"
 
 struct decoder;
@@ -15,9 +18,21 @@ struct decoder;
 MUST_USE enum status decoder_new(const struct schema *schema, struct decoder **out, struct error *err);
 void decoder_free(struct decoder *decoder);
 
-/* Decodes one framed message into out (out->cells points at column_count cells of the caller's). On anything but
- * EVENT_OK, fault says why and out is undefined. `value` must outlive `out`. Ranges and categories are not judged here.
+/* Ids beyond ids.json are looked up there from now on. Borrows it; NULL: none. */
+void decoder_use_registry(struct decoder *decoder, struct registry_client *registry);
+
+/* From now on a value without FRAME_HEADER is a bare datum, written with the schema of this id, or of this .avsc file.
  */
+MUST_USE enum status decoder_take_unframed(struct decoder *decoder, const char *id_or_file, struct error *err);
+
+/* Decodes one message into out (out->cells points at column_count cells of the caller's). `header`: its FRAME_HEADER,
+ * or SPAN_NULL. On anything but EVENT_OK, fault says why and out is undefined; with *waits true nothing is known yet:
+ * its schema has been asked for, look again when registry_client_answers has moved. `value` must outlive `out`. Ranges
+ * and categories are not judged here. */
+enum event_code decoder_read(struct decoder *decoder, struct span value, struct span header, struct event *out,
+                             struct fault *fault, bool *waits);
+
+/* The same without a header, for bytes that cannot wait: an id that is not known is an unknown one. */
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault);
 
 #endif

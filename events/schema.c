@@ -57,13 +57,20 @@ static bool id_is_taken(const struct schema_parts *parts, uint32_t id)
     for (size_t v = 0; v < parts->version_count; v++)
         if (parts->versions[v].id == id)
             return true;
+    for (size_t v = 0; v < parts->prediction_count; v++)
+        if (parts->predictions[v].id == id)
+            return true;
     return false;
 }
 
-static enum status events_load(struct schema_parts *parts, const char *directory, const json_t *rows, struct error *err)
+/* The rows of "event" or "prediction"; *current and *current_id: the one of the file that the daemon reads and writes
+ * itself. */
+static enum status versions_load(struct schema_parts *parts, const char *directory, const json_t *rows,
+                                 const char *current_file, struct schema_version **out, size_t *count,
+                                 struct avro_schema **current, _Atomic uint32_t *current_id, struct error *err)
 {
     struct schema_version *versions = arena_take(&parts->arena, (json_array_size(rows) + 1) * sizeof *versions);
-    parts->versions = versions;
+    *out = versions;
     for (size_t r = 0; r < json_array_size(rows); r++) {
         struct schema_version version = {0};
         enum status status = id_read(json_array_get(rows, r), &version.id, &version.file, err);
@@ -72,36 +79,35 @@ static enum status events_load(struct schema_parts *parts, const char *directory
         if (status == STATUS_OK)
             status = file_load(directory, version.file, &version.schema, err);
         if (version.schema)
-            versions[parts->version_count++] = version;
+            versions[(*count)++] = version;
         if (status != STATUS_OK)
             return status;
-        if (strcmp(version.file, "employee_event.avsc") == 0) {
-            parts->event = version.schema;
-            parts->schema.event_schema_id = version.id;
+        if (strcmp(version.file, current_file) == 0) {
+            *current = version.schema;
+            *current_id = version.id;
         }
     }
-    if (!parts->event)
-        return error_set(err, STATUS_INVALID, "ids.json: \"event\" has no row for employee_event.avsc");
     return STATUS_OK;
 }
 
-static enum status prediction_load(struct schema_parts *parts, const char *directory, const json_t *rows,
-                                   struct error *err)
+static enum status events_load(struct schema_parts *parts, const char *directory, const json_t *rows, struct error *err)
 {
-    for (size_t r = 0; r < json_array_size(rows); r++) {
-        uint32_t id;
-        const char *file;
-        enum status status = id_read(json_array_get(rows, r), &id, &file, err);
-        if (status == STATUS_OK && id_is_taken(parts, id))
-            status = error_set(err, STATUS_INVALID, "ids.json: id %u stands twice; ids are never reused", id);
-        if (status != STATUS_OK)
-            return status;
-        if (strcmp(file, "prediction.avsc") == 0)
-            parts->schema.prediction_schema_id = id;
-    }
-    if (!parts->schema.prediction_schema_id)
+    enum status status = versions_load(parts, directory, rows, "employee_event.avsc", &parts->versions,
+                                       &parts->version_count, &parts->event, &parts->schema.event_schema_id, err);
+    if (status == STATUS_OK && !parts->event)
+        return error_set(err, STATUS_INVALID, "ids.json: \"event\" has no row for employee_event.avsc");
+    return status;
+}
+
+static enum status predictions_load(struct schema_parts *parts, const char *directory, const json_t *rows,
+                                    struct error *err)
+{
+    enum status status =
+        versions_load(parts, directory, rows, "prediction.avsc", &parts->predictions, &parts->prediction_count,
+                      &parts->prediction, &parts->schema.prediction_schema_id, err);
+    if (status == STATUS_OK && !parts->prediction)
         return error_set(err, STATUS_INVALID, "ids.json: \"prediction\" has no row for prediction.avsc");
-    return file_load(directory, "prediction.avsc", &parts->prediction, err);
+    return status;
 }
 
 /* Keeps the JSON's texts: file names are copied into the arena before it is freed. */
@@ -109,6 +115,9 @@ static void names_keep(struct schema_parts *parts)
 {
     for (size_t v = 0; v < parts->version_count; v++)
         parts->versions[v].file = arena_text(&parts->arena, parts->versions[v].file, strlen(parts->versions[v].file));
+    for (size_t v = 0; v < parts->prediction_count; v++)
+        parts->predictions[v].file =
+            arena_text(&parts->arena, parts->predictions[v].file, strlen(parts->predictions[v].file));
 }
 
 static enum status ids_load(struct schema_parts *parts, const char *directory, struct error *err)
@@ -124,7 +133,7 @@ static enum status ids_load(struct schema_parts *parts, const char *directory, s
                               : error_set(err, STATUS_NOT_FOUND, "%s", where.text);
     status = events_load(parts, directory, json_object_get(ids, "event"), err);
     if (status == STATUS_OK)
-        status = prediction_load(parts, directory, json_object_get(ids, "prediction"), err);
+        status = predictions_load(parts, directory, json_object_get(ids, "prediction"), err);
     names_keep(parts);
     json_decref(ids);
     return status;
@@ -195,7 +204,8 @@ void schema_free(struct schema *schema)
         categories_fini(&parts->categories[c]);
     for (size_t v = 0; v < parts->version_count; v++)
         avro_schema_free(parts->versions[v].schema);
-    avro_schema_free(parts->prediction);
+    for (size_t v = 0; v < parts->prediction_count; v++)
+        avro_schema_free(parts->predictions[v].schema);
     arena_free(&parts->arena);
     free(parts);
 }

@@ -30,8 +30,8 @@ struct schema {
     size_t ignored_count;
     const char *const *event_types; /* symbols of the event_type enum, in schema order */
     size_t event_type_count;
-    uint32_t event_schema_id; /* the wire ids of the shipped schemas (ids.json) */
-    uint32_t prediction_schema_id;
+    _Atomic uint32_t event_schema_id; /* the wire ids of our schemas: of ids.json, or as a schema registry gave them */
+    _Atomic uint32_t prediction_schema_id; /* 0: not given yet */
     char digest[65]; /* SHA-256 (hex) of the columns' names, types, kinds and values: the feature contract */
     const struct avro_type *event; /* reader schema of events */
     const struct avro_type *prediction;

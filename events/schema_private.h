@@ -26,9 +26,11 @@ struct column_check {
 struct schema_parts {
     struct schema schema;
     struct arena arena;
-    struct avro_schema *event, *prediction; /* event: borrowed from `versions` */
+    struct avro_schema *event, *prediction; /* borrowed from `versions` and `predictions` */
     struct schema_version *versions;
     size_t version_count;
+    struct schema_version *predictions; /* the same for predictions; the current one's schema is `prediction` */
+    size_t prediction_count;
     struct column_reader *readers;      /* one per column, in schema order: the reader's own encoding */
     struct categories *categories;      /* one per column; slots only where nominal */
     struct column_check *checks;        /* one per column */

@@ -1,0 +1,72 @@
+/* The client of a schema registry with Confluent's API: schemas by id or GUID, our own schemas' ids.
+ *
+ * All HTTP happens on a thread of the client's. Loops ask registry_client_find, which never waits: what is not known
+ * yet is asked for once, however many events and loops want it, and REGISTRY_FIND_WAIT is the answer until it has come.
+ * An outage (no answer, a wrong one, credentials refused) is never taken for knowledge: it is told once, and asked
+ * again with growing pauses for as long as it takes. That a schema does not exist is believed for a while. */
+#ifndef EVENTS_REGISTRY_CLIENT_H
+#define EVENTS_REGISTRY_CLIENT_H
+
+#include "base/options.h"
+#include "events/frame.h"
+#include "events/schema.h"
+
+struct registry_client;
+
+/* Texts are borrowed by registry_client_new alone; NULL or empty: not given. */
+struct registry_settings {
+    const char *urls; /* comma-separated; tried in turn */
+    const char *username, *password, *token, *ca_file;
+    const char *cache_dir;
+    int64_t timeout_us;     /* of one request */
+    int64_t unknown_us;     /* how long an unknown id is believed to be unknown */
+    int64_t pause_first_us; /* after the first failure; doubled up to 20 times as much */
+    bool lookup_only;       /* never registers */
+};
+
+/* From SCHEMA_REGISTRY_*; urls is NULL where no registry is set. */
+struct registry_settings registry_settings_read(const struct options *options);
+
+/* What must be in order before the first event. NULL: nothing to do. */
+struct registry_duties {
+    const char *input_topic;  /* its latest schema must be readable as our event schema */
+    const char *output_topic; /* our prediction schema is registered there, and its id becomes the schema's */
+    const char *event_topic;  /* our event schema is registered there, and its id becomes the schema's (producers) */
+};
+
+/* Starts the thread, which sets schema->event_schema_id and prediction_schema_id as the duties say. */
+MUST_USE enum status registry_client_new(const struct registry_settings *settings, struct schema *schema,
+                                         const struct registry_duties *duties, struct registry_client **out,
+                                         struct error *err);
+void registry_client_free(struct registry_client *client); /* ends the thread, a request under way included */
+
+/* STATUS_OK: the duties are done. STATUS_UNAVAILABLE: not yet (err says why). Anything else: refused, for good.
+ * Any thread. */
+MUST_USE enum status registry_client_ready(struct registry_client *client, struct error *err);
+/* Waits for that; STATUS_UNAVAILABLE when *stop becomes true (NULL: never) or deadline_us (steady; 0: none) passes. */
+MUST_USE enum status registry_client_wait(struct registry_client *client, int64_t deadline_us, const _Atomic bool *stop,
+                                          struct error *err);
+
+enum registry_find {
+    REGISTRY_FIND_SCHEMA,
+    REGISTRY_FIND_UNKNOWN,  /* the registry knows no such schema */
+    REGISTRY_FIND_UNUSABLE, /* it knows one that is of no use: why says so */
+    REGISTRY_FIND_WAIT
+};
+
+/* Never waits; any thread. On REGISTRY_FIND_SCHEMA `text` (cleared first) is the schema, which parses. */
+enum registry_find registry_client_find(struct registry_client *client, const struct schema_key *key,
+                                        struct buffer *text, struct error *why);
+
+/* Moves when an answer has come: what waits may look again. Any thread. */
+uint64_t registry_client_answers(const struct registry_client *client);
+/* Whether the registry's last answer was one (true before the first question). Any thread. */
+bool registry_client_up(const struct registry_client *client);
+/* Requests sent so far, for /metrics. Any thread. */
+uint64_t registry_client_requests(const struct registry_client *client);
+
+/* For `scorer check`: one round of questions, no registering. `told` says what was found, on STATUS_OK. */
+MUST_USE enum status registry_client_check(const struct registry_settings *settings, struct schema *schema,
+                                           const struct registry_duties *duties, struct error *told, struct error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* Writer schemas and the plans to read them with: the plan cache of one thread, bounded.
+ *
+ * Schemas that stand in ids.json stay; those of a registry make room for each other, the one used longest ago first. */
+#ifndef EVENTS_WRITERS_H
+#define EVENTS_WRITERS_H
+
+#include "events/frame.h"
+#include "events/plan.h"
+#include "events/registry_client.h"
+
+/* A writer schema and how it is read. Plain data. plan NULL: it can never be read, for the reason given. */
+struct writer {
+    struct schema_key key;
+    struct plan *plan;
+    struct avro_schema *schema; /* owned where it came from a registry or a file, else NULL */
+    bool stays;
+    bool same; /* it is the reader itself */
+    uint64_t used;
+    struct error why;
+};
+
+struct writers;
+
+/* Plans for `reader`; with `target` they fill events, without they write JSON (plan_compile). Borrows both. */
+struct writers *writers_new(const struct avro_type *reader, const struct schema_parts *target);
+void writers_free(struct writers *writers);
+void writers_use_registry(struct writers *writers, struct registry_client *registry);
+
+/* A schema that stays; borrowed, or taken over where `taken` is not NULL. */
+const struct writer *writers_add(struct writers *writers, const struct schema_key *key, const struct avro_type *type,
+                                 struct avro_schema *taken);
+
+/* EVENT_OK and the writer, valid until the next call; else why there is none. *waits: as of decoder_read. */
+enum event_code writers_find(struct writers *writers, const struct schema_key *key, const struct writer **out,
+                             struct fault *fault, bool *waits);
+
+#endif
