@@ -25,14 +25,14 @@
     OPTION(REGISTRY_LOOKUP_ONLY, "schema-registry-lookup-only", "SCHEMA_REGISTRY_LOOKUP_ONLY", FLAG, NULL, S | P, 0, NULL, "never register a schema: only look its id up") \
     OPTION(UNFRAMED, "unframed", "UNFRAMED", TEXT, NULL, S, 0, "ID|FILE", "take values without a schema header as bare Avro, written with the schema of this id or file") \
     OPTION(OUTPUT_TOPIC, "output-topic", "OUTPUT_TOPIC", TEXT, "attrition-predictions", S, 0, "TOPIC", "topic of predictions") \
-    OPTION(DLQ_TOPIC, "dlq-topic", "DLQ_TOPIC", TEXT, "employee-events-dlq", S, 0, "TOPIC", "topic of dead letters") \
+    OPTION(DLQ_TOPIC, "dlq-topic", "DLQ_TOPIC", TEXT, "employee-events-dlq", S | P, 0, "TOPIC", "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, "outcome-topic", "OUTCOME_TOPIC", TEXT, "attrition-outcomes", S, 0, "TOPIC", "topic of terminations") \
     OPTION(GROUP_ID, "group-id", "GROUP_ID", TEXT, "attrition-scorer", S, 0, "GROUP", "consumer group of the score role; the sink's is GROUP-sink") \
     OPTION(INSTANCE_ID, "instance-id", "INSTANCE_ID", TEXT, NULL, S, 0, "ID", "stable identity of this process; default: host name and a locked slot number") \
     OPTION(STATE_DIR, "state-dir", "STATE_DIR", TEXT, NULL, S, 0, "DIR", "where slot locks live; default: $XDG_RUNTIME_DIR or /tmp") \
     OPTION(ROLES, "roles", "ROLES", TEXT, "score,sink,http", S, 0, "ROLE,…", "what this process does: score, sink, http") \
     OPTION(WORKERS, "workers", "WORKERS", INTEGER, "1", S, 0, "N", "score loops, each with its own consumer and producer (1 to 64)") \
-    OPTION(DELIVERY, "delivery", "DELIVERY", TEXT, "exactly-once", S, 0, "MODE", "exactly-once or at-least-once") \
+    OPTION(DELIVERY, "delivery", "DELIVERY", TEXT, "exactly-once", S | P, 0, "MODE", "exactly-once or at-least-once (the producer: dlq replay alone)") \
     OPTION(COMMIT_INTERVAL, "commit-interval", "COMMIT_INTERVAL", DURATION, "100ms", S, 0, "TIME", "commit a transaction at the latest after TIME") \
     OPTION(COMMIT_EVENTS, "commit-events", "COMMIT_EVENTS", INTEGER, "50000", S, 0, "N", "commit a transaction at the latest after N events") \
     OPTION(DRAIN_DEADLINE, "drain-deadline", "DRAIN_DEADLINE", DURATION, "25s", S, 0, "TIME", "on TERM: finish, commit and leave within TIME") \
@@ -53,8 +53,13 @@
     OPTION(DATABASE_URL, "database-url", "DATABASE_URL", TEXT, NULL, S, OPTION_SECRET, "CONNINFO", "libpq connection string; PG* variables work too") \
     OPTION(SINK_ROWS, "sink-rows", "SINK_ROWS", INTEGER, "5000", S, 0, "N", "rows in one PostgreSQL transaction at most") \
     OPTION(SINK_INTERVAL, "sink-interval", "SINK_INTERVAL", DURATION, "200ms", S, 0, "TIME", "flush rows to PostgreSQL at the latest after TIME") \
-    OPTION(HTTP_LISTEN, "http-listen", "HTTP_LISTEN", TEXT, "127.0.0.1:8080", S, 0, "ADDRESS:PORT", "where /health and /metrics answer; port 0 takes a free one") \
+    OPTION(HTTP_LISTEN, "http-listen", "HTTP_LISTEN", TEXT, "127.0.0.1:8080", S, 0, "ADDRESS:PORT", "where the HTTP service answers; port 0 takes a free one") \
     OPTION(HTTP_TOKEN, "http-token", "HTTP_TOKEN", TEXT, NULL, S, OPTION_SECRET, "TOKEN", "bearer token; needed to listen beyond loopback") \
+    OPTION(HTTP_LOG_TIMEOUT, "http-log-timeout", "HTTP_LOG_TIMEOUT", DURATION, "3s", S, 0, "TIME", "how long /predict waits for Kafka to acknowledge what it logs, before it answers 503") \
+    OPTION(HTTP_RATE, "http-rate", "HTTP_RATE", INTEGER, "0", S, 0, "N", "requests a second that one address may send (429 beyond; probes are free); 0: any number") \
+    OPTION(HTTP_CORS_ORIGINS, "http-cors-origins", "HTTP_CORS_ORIGINS", TEXT, NULL, S, 0, "ORIGIN,…", "origins whose pages may ask from a browser, or *; default: none") \
+    OPTION(HTTP_THREADS, "http-threads", "HTTP_THREADS", INTEGER, "2", S, 0, "N", "threads that answer HTTP requests (1 to 64)") \
+    OPTION(HTTP_ACCESS_LOG, "http-access-log", "HTTP_ACCESS_LOG", FLAG, "true", S, 0, NULL, "one log line for each HTTP request (probes at level debug)") \
     OPTION(POSITIVE_LABEL, "positive-label", "POSITIVE_LABEL", TEXT, NULL, S, 0, "LABEL", "which of the model's classes is the risk; default: the model's metadata, then the schema") \
     OPTION(UNCHECKED, "unchecked", NULL, FLAG, NULL, S, 0, NULL, "score: leave out ranges and categories") \
     OPTION(WRITER_SCHEMA, "writer-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema the bytes were written with") \
@@ -70,6 +75,15 @@
     OPTION(FORMAT, "format", NULL, TEXT, NULL, P, 0, "FORMAT", "input or output form: csv or jsonl; default: by the file's name") \
     OPTION(OUTPUT, "out", NULL, TEXT, NULL, P | T, 0, "FILE", "generate: write CSV to FILE instead of sending; train: only write the model file") \
     OPTION(POISON, "poison", NULL, TEXT, "0", P, 0, "SHARE", "generate: share of events made unreadable or invalid on purpose (0 to 1), for tests") \
+    OPTION(CODE, "code", NULL, TEXT, NULL, P, 0, "CODE", "dlq: only dead letters of this error code") \
+    OPTION(FIELD, "field", NULL, TEXT, NULL, P, 0, "NAME", "dlq: only dead letters whose fault is in this attribute") \
+    OPTION(SINCE, "since", NULL, TEXT, NULL, P, 0, "TIME", "dlq: only what failed first at TIME or later: 2026-11-23T10:00:00Z, or an age such as 24h") \
+    OPTION(PARTITION, "partition", NULL, INTEGER, "-1", P, 0, "N", "dlq: only this partition; -1: all") \
+    OPTION(JSON, "json", NULL, FLAG, NULL, P, 0, NULL, "dlq: answer in JSON, one object a line") \
+    OPTION(MAX_REPLAYS, "max-replays", NULL, INTEGER, "3", P, 0, "N", "dlq: replay nothing that was replayed N times already") \
+    OPTION(DRY_RUN, "dry-run", NULL, FLAG, NULL, P, 0, NULL, "dlq: say what would be replayed, send nothing") \
+    OPTION(AGAIN, "again", NULL, FLAG, NULL, P, 0, NULL, "dlq: replay also what was replayed before") \
+    OPTION(REPLAY_GROUP, "replay-group", "REPLAY_GROUP", TEXT, "attrition-dlq-replay", P, 0, "GROUP", "dlq: consumer group whose offsets remember what was replayed") \
     OPTION(MODEL_KIND, "model", NULL, TEXT, NULL, T, 0, "KIND", "logistic-regression or logistic-regression-l2") \
     OPTION(MODEL_NAME, "name", "MODEL_NAME", TEXT, "attrition", T | R, 0, "NAME", "registered model") \
     OPTION(ALIAS, "alias", "MODEL_ALIAS", TEXT, "production", T | R, 0, "ALIAS", "alias to set") \

@@ -5,6 +5,7 @@
 
 #include "base/options.h"
 #include "events/codes.h"
+#include "events/dead_letter.h"
 #include "scorer/counters.h"
 
 /* Text inside a Markdown table: a bar would end the cell. */
@@ -20,6 +21,31 @@ static void write_cell(const char *text)
 static void write_configuration(void)
 {
     options_write_reference(stdout);
+}
+
+static void write_headers(void)
+{
+    static const struct {
+        const char *name, *meaning;
+    } headers[] = {
+#define HEADER_ROW(id, name, meaning) {name, meaning},
+        DEAD_LETTER_HEADER_TABLE(HEADER_ROW)
+#undef HEADER_ROW
+    };
+    printf(
+        "\n## Dead letters\n\n"
+        "A dead letter is the event's own key, value and headers on the same partition of the dead-letter topic, and "
+        "these\n"
+        "headers, all of them text. Where the record was too large even for that, the value or everything is left out, "
+        "and the\n"
+        "message says so.\n\n"
+        "| header | meaning |\n|---|---|\n");
+    for (size_t h = 0; h < sizeof headers / sizeof *headers; h++)
+        printf("| `%s` | %s |\n", headers[h].name, headers[h].meaning);
+    printf("\n`producer dlq list` groups them; `producer dlq replay` sends events back to the input topic, in their "
+           "order and to\n"
+           "their partition, without the headers of the failure but with its history, and counts each round in\n"
+           "`attrition.replay.count`.\n");
 }
 
 static void write_errors(void)
@@ -47,6 +73,7 @@ static void write_errors(void)
         write_cell(codes[c].remedy);
         printf(" |\n");
     }
+    write_headers();
     printf("\n## Schemas that fit\n\n"
            "A writer's schema can be read as the event schema when each field of the event schema has a field of that "
            "name or\n"

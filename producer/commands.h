@@ -6,5 +6,6 @@
 
 int cmd_backfill(const struct options *options);
 int cmd_generate(const struct options *options);
+int cmd_dlq(const struct options *options);
 
 #endif

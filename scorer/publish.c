@@ -7,6 +7,7 @@
 #include "scorer/publish.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "events/dead_letter.h"
 #include "kafka/client.h"
 
 enum { CALL_MS = 10000, FULL_WAIT_MS = 10, SLOW_AFTER_US = 3000000, BACKOFF_US = 100000 };
@@ -352,9 +354,31 @@ bool publish_outcome(struct publish *publish, const struct intake_message *sourc
                         headers_of(source, 4));
 }
 
-static void add_header(rd_kafka_headers_t *headers, const char *name, const char *text)
+/* One of each name: an event that somebody sent again may carry those of its last failure. */
+static void put_header(rd_kafka_headers_t *headers, enum dead_letter_header header, const char *text)
 {
+    const char *name = dead_letter_header_name(header);
+    rd_kafka_header_remove(headers, name);
     rd_kafka_header_add(headers, name, -1, text, (ssize_t)strlen(text));
+}
+
+/* How often, and since when: kept over replays, whoever sends the event again with its headers. */
+static void put_history(rd_kafka_headers_t *headers, const struct intake_message *source)
+{
+    char number[32], now[DEAD_LETTER_TIME_BYTES];
+    rd_kafka_headers_t *before;
+    const void *data = NULL;
+    size_t bytes = 0;
+    int64_t attempt = 0;
+    if (!rd_kafka_message_headers(source->origin, &before) &&
+        !rd_kafka_header_get_last(before, dead_letter_header_name(DEAD_LETTER_ATTEMPT), &data, &bytes))
+        attempt = dead_letter_number((struct span){data, bytes}, 0);
+    snprintf(number, sizeof number, "%" PRId64, attempt < INT32_MAX ? attempt + 1 : attempt);
+    put_header(headers, DEAD_LETTER_ATTEMPT, number);
+    if (!rd_kafka_header_get_last(headers, dead_letter_header_name(DEAD_LETTER_FIRST_FAILED_AT), &data, &bytes))
+        return;
+    dead_letter_time(clock_real_us(&clock_system), now);
+    put_header(headers, DEAD_LETTER_FIRST_FAILED_AT, now);
 }
 
 /* Kafka Connect's names, and ours. Never a payload value. */
@@ -362,20 +386,25 @@ static rd_kafka_headers_t *dead_letter_headers(const struct publish *publish, co
                                                enum event_code code, const char *field, const char *text,
                                                enum extent extent)
 {
-    char number[32], class[64];
-    rd_kafka_headers_t *headers = extent == EXTENT_BARE ? rd_kafka_headers_new(8) : headers_of(source, 8);
-    add_header(headers, "__connect.errors.topic", publish->settings->input_topic);
+    char number[32], class[64], id[DEAD_LETTER_ID_BYTES];
+    rd_kafka_headers_t *headers = extent == EXTENT_BARE ? rd_kafka_headers_new(12) : headers_of(source, 12);
+    put_header(headers, DEAD_LETTER_TOPIC, publish->settings->input_topic);
     snprintf(number, sizeof number, "%d", source->partition);
-    add_header(headers, "__connect.errors.partition", number);
+    put_header(headers, DEAD_LETTER_PARTITION, number);
     snprintf(number, sizeof number, "%lld", (long long)source->offset);
-    add_header(headers, "__connect.errors.offset", number);
-    add_header(headers, "__connect.errors.stage", "score");
+    put_header(headers, DEAD_LETTER_OFFSET, number);
+    put_header(headers, DEAD_LETTER_STAGE, "score");
     snprintf(class, sizeof class, "attrition.%s", event_code_name(code));
-    add_header(headers, "__connect.errors.exception.class.name", class);
-    add_header(headers, "__connect.errors.exception.message", text);
-    add_header(headers, "attrition.error.code", event_code_name(code));
+    put_header(headers, DEAD_LETTER_CLASS, class);
+    put_header(headers, DEAD_LETTER_MESSAGE, text);
+    put_header(headers, DEAD_LETTER_CODE, event_code_name(code));
+    rd_kafka_header_remove(headers, dead_letter_header_name(DEAD_LETTER_FIELD));
     if (field)
-        add_header(headers, "attrition.error.field", field);
+        put_header(headers, DEAD_LETTER_FIELD, field);
+    rd_kafka_header_remove(headers, dead_letter_header_name(DEAD_LETTER_SCHEMA_ID));
+    if (dead_letter_schema_id(source->value, id))
+        put_header(headers, DEAD_LETTER_SCHEMA_ID, id);
+    put_history(headers, source);
     return headers;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "events/dead_letter.h"
 #include "events/decoder.h"
 #include "events/prediction.h"
 #include "scorer/copy_fields.h"
@@ -165,43 +166,29 @@ static void field_headers(struct sink_rows *rows, struct buffer *out, const stru
 }
 
 /* The last header of that name, or SPAN_NULL: a replayed record may carry older ones before it. */
-static struct span header_value(const struct sink_record *record, const char *name)
+static struct span header_value(const struct sink_record *record, enum dead_letter_header header)
 {
+    const char *name = dead_letter_header_name(header);
     for (size_t i = record->header_count; i-- > 0;)
         if (!strcmp(record->headers[i].name, name))
             return record->headers[i].value;
     return SPAN_NULL;
 }
 
-/* False where the header is absent or no whole number within the limits. */
-static bool header_number(const struct sink_record *record, const char *name, int64_t high, int64_t *out)
+/* Null where the header is absent or no whole number within the limits. */
+static void field_header_int4(struct buffer *out, const struct sink_record *record, enum dead_letter_header header)
 {
-    struct span text = header_value(record, name);
-    char digits[24], *end;
-    if (!text.data || !text.bytes || text.bytes >= sizeof digits)
-        return false;
-    memcpy(digits, text.data, text.bytes);
-    digits[text.bytes] = 0;
-    long long number = strtoll(digits, &end, 10);
-    if (*end || number < 0 || number > high)
-        return false;
-    *out = number;
-    return true;
-}
-
-static void field_header_int4(struct buffer *out, const struct sink_record *record, const char *name)
-{
-    int64_t number;
-    if (header_number(record, name, INT32_MAX, &number))
+    int64_t number = dead_letter_number(header_value(record, header), -1);
+    if (number >= 0 && number <= INT32_MAX)
         field_int4(out, (int32_t)number);
     else
         field_bytes(out, SPAN_NULL);
 }
 
-static void field_header_int8(struct buffer *out, const struct sink_record *record, const char *name)
+static void field_header_int8(struct buffer *out, const struct sink_record *record, enum dead_letter_header header)
 {
-    int64_t number;
-    if (header_number(record, name, INT64_MAX, &number))
+    int64_t number = dead_letter_number(header_value(record, header), -1);
+    if (number >= 0)
         field_int8(out, number);
     else
         field_bytes(out, SPAN_NULL);
@@ -217,12 +204,12 @@ static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_r
     struct buffer *out = &rows->tables[SINK_TABLE_DEAD_LETTERS];
     row_start(out, DEAD_LETTER_COLUMNS);
     field_text(out, "score");
-    field_bytes(out, valid_text(rows, or_text(header_value(record, "attrition.error.code"), "unknown")));
-    field_bytes(out, valid_text(rows, header_value(record, "attrition.error.field")));
-    field_bytes(out, valid_text(rows, or_text(header_value(record, "__connect.errors.exception.message"), "")));
-    field_bytes(out, valid_text(rows, header_value(record, "__connect.errors.topic")));
-    field_header_int4(out, record, "__connect.errors.partition");
-    field_header_int8(out, record, "__connect.errors.offset");
+    field_bytes(out, valid_text(rows, or_text(header_value(record, DEAD_LETTER_CODE), "unknown")));
+    field_bytes(out, valid_text(rows, header_value(record, DEAD_LETTER_FIELD)));
+    field_bytes(out, valid_text(rows, or_text(header_value(record, DEAD_LETTER_MESSAGE), "")));
+    field_bytes(out, valid_text(rows, header_value(record, DEAD_LETTER_TOPIC)));
+    field_header_int4(out, record, DEAD_LETTER_PARTITION);
+    field_header_int8(out, record, DEAD_LETTER_OFFSET);
     field_bytes(out, record->key);
     field_bytes(out, record->value);
     field_headers(rows, out, record->headers, record->header_count);

@@ -1,0 +1,462 @@
+/* Reading the dead-letter topic and producing to the input topic: see dlq_kafka.h. Called by dlq_list.c and
+ * dlq_replay.c on the main thread. May block in each call until brokers answer or *stop comes. Must never commit marks
+ * of letters that were not acknowledged, and never delete or change a letter. */
+#include "producer/dlq_kafka.h"
+
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "kafka/client.h"
+#include "producer/timestamp.h"
+
+enum { CALL_MS = 10000, POLL_MS = 100 };
+
+struct part {
+    int64_t start, end;
+    bool done;
+    struct dlq_marks marks;
+};
+
+struct dlq_reader {
+    const _Atomic bool *stop;
+    const char *topic;
+    rd_kafka_t *consumer;
+    rd_kafka_message_t *message; /* the letter at hand */
+    struct part *parts;          /* by partition */
+    size_t count, left;
+    struct buffer text;
+};
+
+struct dlq_writer {
+    const _Atomic bool *stop;
+    const char *topic;
+    rd_kafka_t *producer;
+    rd_kafka_topic_t *handle;
+    int partitions;
+    bool transactions, open;
+    struct dlq_counts counts;
+    uint64_t failed;
+    char reason[128];
+};
+
+/* --- reading --- */
+
+/* Where to start in one partition, and where to end. */
+static enum status part_open(struct dlq_reader *reader, size_t p, const rd_kafka_topic_partition_t *committed,
+                             enum dlq_start start, struct error *err)
+{
+    struct part *part = &reader->parts[p];
+    int64_t low, high;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(reader->consumer, reader->topic, (int32_t)p, &low, &high, CALL_MS);
+    if (code)
+        return error_set(err, kafka_status(code), "looking up the ends of %s [%zu]: %s", reader->topic, p,
+                         rd_kafka_err2str(code));
+    if (committed->offset >= 0 &&
+        !dlq_marks_read(&part->marks, committed->offset, committed->metadata ? committed->metadata : "",
+                        committed->metadata_size))
+        log_warn("dlq", "%s [%zu]: what stands beside the replay group's offset is not ours: only the offset counts",
+                 reader->topic, p);
+    part->start = start == DLQ_BEHIND_MARKS && part->marks.base > low ? part->marks.base : low;
+    part->end = high;
+    part->marks.next = part->start;
+    part->done = part->start >= part->end;
+    reader->left += !part->done;
+    return STATUS_OK;
+}
+
+static enum status find_parts(struct dlq_reader *reader, int64_t only, enum dlq_start start, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->count);
+    enum status status = STATUS_OK;
+    for (size_t p = 0; p < reader->count; p++)
+        rd_kafka_topic_partition_list_add(list, reader->topic, (int32_t)p)->offset = RD_KAFKA_OFFSET_INVALID;
+    rd_kafka_resp_err_t code = start != DLQ_UNMARKED ? rd_kafka_committed(reader->consumer, list, CALL_MS) : 0;
+    if (code)
+        status = error_set(err, kafka_status(code), "looking up what was replayed: %s", rd_kafka_err2str(code));
+    for (size_t p = 0; p < reader->count && status == STATUS_OK; p++) {
+        reader->parts[p].done = true;
+        if (only < 0 || only == (int64_t)p)
+            status = part_open(reader, p, &list->elems[p], start, err);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return status;
+}
+
+static enum status assign(struct dlq_reader *reader, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->count);
+    for (size_t p = 0; p < reader->count; p++)
+        if (!reader->parts[p].done)
+            rd_kafka_topic_partition_list_add(list, reader->topic, (int32_t)p)->offset = reader->parts[p].start;
+    rd_kafka_resp_err_t code = rd_kafka_assign(reader->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? error_set(err, kafka_status(code), "assigning %s: %s", reader->topic, rd_kafka_err2str(code))
+                : STATUS_OK;
+}
+
+static enum status reader_open(struct dlq_reader *reader, const struct options *options, int64_t only,
+                               enum dlq_start start, struct error *err)
+{
+    const struct kafka_property fixed[] = {{"group.id", options_text(options, OPTION_REPLAY_GROUP)},
+                                           {"isolation.level", "read_committed"},
+                                           {"enable.partition.eof", "true"},
+                                           {NULL, NULL}};
+    rd_kafka_conf_t *conf = NULL;
+    int count = 0;
+    enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
+    if (status == STATUS_OK)
+        status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &reader->consumer, err);
+    if (status == STATUS_OK)
+        status = kafka_wait_for_broker(reader->consumer, "dlq", 0, reader->stop, err);
+    if (status == STATUS_OK)
+        status = kafka_topic_partitions(reader->consumer, reader->topic, &count, err);
+    if (status == STATUS_OK && only >= count)
+        status = error_set(err, STATUS_NOT_FOUND, "topic %s has %d partitions, none numbered %" PRId64, reader->topic,
+                           count, only);
+    if (status != STATUS_OK)
+        return status;
+    reader->count = (size_t)count;
+    reader->parts = mem_zeroed(reader->count, sizeof *reader->parts);
+    status = find_parts(reader, only, start, err);
+    return status == STATUS_OK ? assign(reader, err) : status;
+}
+
+enum status dlq_reader_new(const struct options *options, int64_t partition, enum dlq_start start,
+                           const _Atomic bool *stop, struct dlq_reader **out, struct error *err)
+{
+    struct dlq_reader *reader = mem_zeroed(1, sizeof *reader);
+    reader->stop = stop;
+    reader->topic = options_text(options, OPTION_DLQ_TOPIC);
+    enum status status = reader_open(reader, options, partition, start, err);
+    if (status != STATUS_OK) {
+        dlq_reader_free(reader);
+        return status;
+    }
+    *out = reader;
+    return STATUS_OK;
+}
+
+static void forget_letter(struct dlq_reader *reader)
+{
+    if (reader->message)
+        rd_kafka_message_destroy(reader->message);
+    reader->message = NULL;
+}
+
+void dlq_reader_free(struct dlq_reader *reader)
+{
+    if (!reader)
+        return;
+    forget_letter(reader);
+    if (reader->consumer)
+        rd_kafka_destroy(reader->consumer);
+    for (size_t p = 0; p < reader->count; p++)
+        dlq_marks_free(&reader->parts[p].marks);
+    free(reader->parts);
+    buffer_free(&reader->text);
+    free(reader);
+}
+
+uint64_t dlq_reader_total(const struct dlq_reader *reader)
+{
+    uint64_t total = 0;
+    for (size_t p = 0; p < reader->count; p++)
+        total += reader->parts[p].done ? 0 : (uint64_t)(reader->parts[p].end - reader->parts[p].start);
+    return total;
+}
+
+static void part_end(struct dlq_reader *reader, int32_t partition)
+{
+    struct part *part = &reader->parts[partition];
+    reader->left -= !part->done;
+    part->done = true;
+}
+
+struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_header header)
+{
+    rd_kafka_headers_t *headers;
+    const void *data = NULL;
+    size_t bytes = 0;
+    if (rd_kafka_message_headers(letter->origin, &headers) ||
+        rd_kafka_header_get_last(headers, dead_letter_header_name(header), &data, &bytes))
+        return SPAN_NULL;
+    return (struct span){data, bytes};
+}
+
+static void letter_fill(struct dlq_reader *reader, struct dlq_letter *letter)
+{
+    const rd_kafka_message_t *message = reader->message;
+    rd_kafka_timestamp_type_t kind;
+    *letter = (struct dlq_letter){
+        .partition = message->partition,
+        .offset = message->offset,
+        .failed_ms = rd_kafka_message_timestamp(message, &kind),
+        .key = {message->key, message->key ? message->key_len : 0},
+        .value = {message->payload, message->payload ? message->len : 0},
+        .marks = &reader->parts[message->partition].marks,
+        .origin = message,
+    };
+    struct span told = dlq_letter_header(letter, DEAD_LETTER_FIRST_FAILED_AT);
+    int64_t told_ms;
+    if (told.data && timestamp_parse(told, &told_ms))
+        letter->failed_ms = told_ms;
+}
+
+/* What a poll brought: a letter within the ends (true), or a partition's end, an old error, nothing. */
+static enum status take(struct dlq_reader *reader, bool *is_letter, struct error *err)
+{
+    const rd_kafka_message_t *message = reader->message;
+    *is_letter = false;
+    if (!message)
+        return STATUS_OK;
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        part_end(reader, message->partition);
+    } else if (message->err) {
+        if (kafka_status(message->err) != STATUS_UNAVAILABLE)
+            return error_set(err, kafka_status(message->err), "reading %s: %s", reader->topic,
+                             rd_kafka_message_errstr(message));
+    } else {
+        const struct part *part = &reader->parts[message->partition];
+        *is_letter = !part->done && message->offset < part->end;
+        if (message->offset + 1 >= part->end)
+            part_end(reader, message->partition);
+    }
+    return STATUS_OK;
+}
+
+enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter, bool *more, struct error *err)
+{
+    *more = false;
+    forget_letter(reader);
+    while (reader->left && !*reader->stop) {
+        bool is_letter;
+        reader->message = rd_kafka_consumer_poll(reader->consumer, POLL_MS);
+        enum status status = take(reader, &is_letter, err);
+        if (status != STATUS_OK)
+            return status;
+        if (is_letter) {
+            letter_fill(reader, letter);
+            *more = true;
+            return STATUS_OK;
+        }
+        forget_letter(reader);
+    }
+    return STATUS_OK;
+}
+
+/* --- writing --- */
+
+static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)producer;
+    struct dlq_writer *writer = opaque;
+    if (!message->err) {
+        writer->counts.acknowledged++;
+        return;
+    }
+    if (!writer->failed++)
+        snprintf(writer->reason, sizeof writer->reason, "%s", rd_kafka_err2str(message->err));
+}
+
+static enum status transaction_error(rd_kafka_error_t *error, const char *action, struct error *err)
+{
+    if (!error)
+        return STATUS_OK;
+    error_set(err, kafka_status(rd_kafka_error_code(error)), "cannot %s: %s", action, rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return err->status;
+}
+
+static enum status writer_open(struct dlq_writer *writer, const struct options *options, struct error *err)
+{
+    const char *group = options_text(options, OPTION_REPLAY_GROUP);
+    const struct kafka_property fixed[] = {
+        {"enable.idempotence", "true"}, {writer->transactions ? "transactional.id" : NULL, group}, {NULL, NULL}};
+    rd_kafka_conf_t *conf = NULL;
+    enum status status = kafka_conf(options, RD_KAFKA_PRODUCER, fixed, &conf, err);
+    if (status != STATUS_OK)
+        return status;
+    rd_kafka_conf_set_opaque(conf, writer);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    status = kafka_client_new(RD_KAFKA_PRODUCER, &conf, &writer->producer, err);
+    if (status == STATUS_OK)
+        status = kafka_wait_for_broker(writer->producer, "dlq", 0, writer->stop, err);
+    if (status == STATUS_OK)
+        status = kafka_topic_partitions(writer->producer, writer->topic, &writer->partitions, err);
+    if (status == STATUS_OK && writer->transactions)
+        status =
+            transaction_error(rd_kafka_init_transactions(writer->producer, CALL_MS * 3), "start transactions", err);
+    if (status == STATUS_OK)
+        writer->handle = rd_kafka_topic_new(writer->producer, writer->topic, NULL);
+    if (status == STATUS_OK && !writer->handle)
+        status = error_set(err, STATUS_INVALID, "cannot use topic %s: %s", writer->topic,
+                           rd_kafka_err2str(rd_kafka_last_error()));
+    return status;
+}
+
+enum status dlq_writer_new(const struct options *options, const _Atomic bool *stop, struct dlq_writer **out,
+                           struct error *err)
+{
+    const char *delivery = options_text(options, OPTION_DELIVERY);
+    if (strcmp(delivery, "exactly-once") != 0 && strcmp(delivery, "at-least-once") != 0)
+        return error_set(err, STATUS_INVALID, "--delivery %s: exactly-once or at-least-once", delivery);
+    struct dlq_writer *writer = mem_zeroed(1, sizeof *writer);
+    writer->stop = stop;
+    writer->topic = options_text(options, OPTION_INPUT_TOPIC);
+    writer->transactions = strcmp(delivery, "exactly-once") == 0;
+    enum status status = writer_open(writer, options, err);
+    if (status != STATUS_OK) {
+        dlq_writer_free(writer);
+        return status;
+    }
+    *out = writer;
+    return STATUS_OK;
+}
+
+void dlq_writer_free(struct dlq_writer *writer)
+{
+    struct error ignored;
+    if (!writer)
+        return;
+    if (writer->open && writer->transactions)
+        (void)transaction_error(rd_kafka_abort_transaction(writer->producer, CALL_MS), "abort", &ignored);
+    if (writer->handle)
+        rd_kafka_topic_destroy(writer->handle);
+    if (writer->producer) {
+        rd_kafka_purge(writer->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(writer->producer, 0);
+        rd_kafka_destroy(writer->producer);
+    }
+    free(writer);
+}
+
+/* The event's own headers and its history; the caller's to destroy. */
+static rd_kafka_headers_t *event_headers(const struct dlq_letter *letter, int64_t replay_count)
+{
+    char number[32];
+    rd_kafka_headers_t *before, *headers;
+    bool has = !rd_kafka_message_headers(letter->origin, &before);
+    headers = has ? rd_kafka_headers_copy(before) : rd_kafka_headers_new(1);
+    for (enum dead_letter_header h = 0; h < DEAD_LETTER_HEADER_COUNT; h++)
+        if (!dead_letter_header_stays(h) || h == DEAD_LETTER_REPLAY_COUNT)
+            rd_kafka_header_remove(headers, dead_letter_header_name(h));
+    snprintf(number, sizeof number, "%" PRId64, replay_count);
+    rd_kafka_header_add(headers, dead_letter_header_name(DEAD_LETTER_REPLAY_COUNT), -1, number, -1);
+    return headers;
+}
+
+static enum status begin(struct dlq_writer *writer, struct error *err)
+{
+    if (writer->open)
+        return STATUS_OK;
+    if (writer->transactions &&
+        transaction_error(rd_kafka_begin_transaction(writer->producer), "begin a transaction", err))
+        return err->status;
+    writer->open = true;
+    return STATUS_OK;
+}
+
+/* The letter's partition is the event's, whoever chose it: so each employee's order stays. */
+enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *letter, int64_t replay_count,
+                            struct error *err)
+{
+    if (begin(writer, err) != STATUS_OK)
+        return err->status;
+    int32_t partition = letter->partition < writer->partitions ? letter->partition : RD_KAFKA_PARTITION_UA;
+    rd_kafka_headers_t *headers = event_headers(letter, replay_count);
+    for (;;) {
+        rd_kafka_resp_err_t code = rd_kafka_producev(
+            writer->producer, RD_KAFKA_V_RKT(writer->handle), RD_KAFKA_V_PARTITION(partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(letter->key.data, letter->key.bytes),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)letter->value.data, letter->value.bytes), RD_KAFKA_V_HEADERS(headers),
+            RD_KAFKA_V_END);
+        if (!code) {
+            writer->counts.sent++;
+            rd_kafka_poll(writer->producer, 0);
+            return STATUS_OK;
+        }
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || *writer->stop) {
+            rd_kafka_headers_destroy(headers);
+            return error_set(err, kafka_status(code) == STATUS_OK ? STATUS_UNAVAILABLE : kafka_status(code),
+                             "sending %" PRId32 ":%" PRId64 " back to %s: %s", letter->partition, letter->offset,
+                             writer->topic, rd_kafka_err2str(code));
+        }
+        rd_kafka_poll(writer->producer, POLL_MS);
+    }
+}
+
+/* Every changed partition's marks; NULL: none has changed. */
+static rd_kafka_topic_partition_list_t *marks_list(struct dlq_reader *reader)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->count);
+    for (size_t p = 0; p < reader->count; p++) {
+        struct dlq_marks *marks = &reader->parts[p].marks;
+        if (!marks->changed)
+            continue;
+        rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list, reader->topic, (int32_t)p);
+        element->offset = marks->base;
+        dlq_marks_write(marks, &reader->text);
+        element->metadata = mem_zeroed(reader->text.bytes, 1); /* freed with the list */
+        element->metadata_size = reader->text.bytes - 1;
+        memcpy(element->metadata, reader->text.data, reader->text.bytes);
+    }
+    return list;
+}
+
+static enum status flush(struct dlq_writer *writer, struct error *err)
+{
+    char fatal[128];
+    while (rd_kafka_flush(writer->producer, POLL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        if (*writer->stop || rd_kafka_fatal_error(writer->producer, fatal, sizeof fatal))
+            return error_set(err, STATUS_UNAVAILABLE, "letters were sent and are not acknowledged");
+    if (writer->failed)
+        return error_set(err, STATUS_UNAVAILABLE, "%" PRIu64 " letters were not delivered: %s", writer->failed,
+                         writer->reason);
+    return STATUS_OK;
+}
+
+static enum status commit_offsets(struct dlq_writer *writer, struct dlq_reader *reader,
+                                  rd_kafka_topic_partition_list_t *list, struct error *err)
+{
+    if (!writer->transactions) {
+        rd_kafka_resp_err_t code = list->cnt ? rd_kafka_commit(reader->consumer, list, 0) : 0;
+        return code ? error_set(err, kafka_status(code), "remembering what was replayed: %s", rd_kafka_err2str(code))
+                    : STATUS_OK;
+    }
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(reader->consumer);
+    enum status status =
+        transaction_error(rd_kafka_send_offsets_to_transaction(writer->producer, list, group, CALL_MS * 3),
+                          "remember what was replayed", err);
+    rd_kafka_consumer_group_metadata_destroy(group);
+    if (status == STATUS_OK)
+        status = transaction_error(rd_kafka_commit_transaction(writer->producer, CALL_MS * 3), "commit", err);
+    return status;
+}
+
+enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *reader, struct error *err)
+{
+    if (!writer->open)
+        return STATUS_OK;
+    enum status status = flush(writer, err);
+    if (status != STATUS_OK)
+        return status;
+    rd_kafka_topic_partition_list_t *list = marks_list(reader);
+    status = commit_offsets(writer, reader, list, err);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (status != STATUS_OK)
+        return status;
+    writer->open = false;
+    for (size_t p = 0; p < reader->count; p++)
+        reader->parts[p].marks.changed = false;
+    return STATUS_OK;
+}
+
+struct dlq_counts dlq_writer_counts(const struct dlq_writer *writer)
+{
+    return writer->counts;
+}

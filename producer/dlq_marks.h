@@ -1,0 +1,37 @@
+/* Which letters of a partition have been replayed: all below an offset, and ranges above it. Kept as the replay group's
+ * committed offset and the metadata beside it, so that filters may take letters in any order. */
+#ifndef PRODUCER_DLQ_MARKS_H
+#define PRODUCER_DLQ_MARKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+enum { DLQ_MARKS_BYTES = 4000 }; /* brokers take 4096 bytes of metadata by default */
+
+struct dlq_range {
+    int64_t start, end; /* end is not included */
+};
+
+/* Plain data; zero-initialised: nothing is marked. Free with dlq_marks_free. */
+struct dlq_marks {
+    int64_t base; /* everything below is marked */
+    struct dlq_range *ranges;
+    size_t count, capacity;
+    int64_t next; /* behind the last letter read: between two letters there are none */
+    bool changed; /* since the last commit */
+};
+
+void dlq_marks_free(struct dlq_marks *marks);
+/* False where the text is none of ours: then only base counts. */
+bool dlq_marks_read(struct dlq_marks *marks, int64_t base, const char *text, size_t bytes);
+void dlq_marks_write(const struct dlq_marks *marks, struct buffer *out); /* "2+5,10+1" and NUL: gaps and lengths */
+
+bool dlq_marks_have(const struct dlq_marks *marks, int64_t offset);
+/* Letters come in order. add marks the one at hand. False: the ranges would not fit any more, nothing was marked. */
+bool dlq_marks_add(struct dlq_marks *marks, int64_t offset);
+void dlq_marks_pass(struct dlq_marks *marks, int64_t offset); /* the letter at hand is done with, marked or not */
+
+#endif

@@ -1,0 +1,149 @@
+/* `producer dlq replay`: sends dead letters back to the input topic as the events they were. Main thread.
+ *
+ * Bounded by the ends the topic had at the start, so that letters which fail again are not met again; a count in their
+ * headers ends rounds that never succeed. What was replayed is marked beside the replay group's offset in the same
+ * transaction. Must never send a letter whose value was left out: a null value would erase the employee. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "producer/dlq.h"
+#include "producer/stop.h"
+
+enum { COMMIT_LETTERS = 1000, TOLD_MAX = 20 };
+
+/* read = before + other + exhausted + no_value + unmarked + replayed. Plain data. */
+struct replay {
+    const struct options *options;
+    const struct dlq_filter *filter;
+    struct dlq_reader *reader;
+    struct dlq_writer *writer; /* NULL: a dry run */
+    int64_t max_replays;
+    bool again;
+    uint64_t read, before, other, exhausted, no_value, unmarked, replayed, open;
+};
+
+static void tell(const struct dlq_letter *letter, uint64_t told, const char *why)
+{
+    if (told <= TOLD_MAX)
+        fprintf(stderr, "%" PRId32 ":%" PRId64 ": not replayed: %s\n", letter->partition, letter->offset, why);
+}
+
+static enum status send(struct replay *replay, const struct dlq_letter *letter, int64_t rounds, struct error *err)
+{
+    if (!dlq_marks_add(letter->marks, letter->offset)) {
+        replay->unmarked++;
+        return STATUS_OK;
+    }
+    if (replay->writer && dlq_writer_send(replay->writer, letter, rounds + 1, err) != STATUS_OK)
+        return err->status;
+    replay->replayed++;
+    replay->open++;
+    if (replay->open < COMMIT_LETTERS || !replay->writer)
+        return STATUS_OK;
+    replay->open = 0;
+    return dlq_writer_commit(replay->writer, replay->reader, err);
+}
+
+static enum status handle(struct replay *replay, const struct dlq_letter *letter, struct error *err)
+{
+    char why[96];
+    int64_t rounds = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_REPLAY_COUNT), 0);
+    replay->read++;
+    if (!replay->again && dlq_marks_have(letter->marks, letter->offset)) {
+        replay->before++;
+    } else if (!dlq_filter_passes(replay->filter, letter)) {
+        replay->other++;
+    } else if (!letter->value.data) {
+        replay->no_value++;
+        tell(letter, replay->no_value, "it has no value, and a null value would erase the employee");
+    } else if (rounds >= replay->max_replays) {
+        replay->exhausted++;
+        snprintf(why, sizeof why, "it was replayed %" PRId64 " times (--max-replays %" PRId64 ")", rounds,
+                 replay->max_replays);
+        tell(letter, replay->exhausted, why);
+    } else if (send(replay, letter, rounds, err) != STATUS_OK) {
+        return err->status;
+    }
+    dlq_marks_pass(letter->marks, letter->offset);
+    return STATUS_OK;
+}
+
+static enum status replay_all(struct replay *replay, struct error *err)
+{
+    struct dlq_letter letter;
+    bool more = true;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && more) {
+        status = dlq_reader_next(replay->reader, &letter, &more, err);
+        if (status == STATUS_OK && more)
+            status = handle(replay, &letter, err);
+    }
+    if (status == STATUS_OK && replay->writer)
+        status = dlq_writer_commit(replay->writer, replay->reader, err);
+    return status;
+}
+
+static void print_summary(const struct replay *replay, double seconds, FILE *out)
+{
+    const struct {
+        const char *name, *key;
+        uint64_t count;
+    } rows[] = {{"read", "read", replay->read},
+                {replay->writer ? "replayed" : "would be replayed", "replayed", replay->replayed},
+                {"acknowledged", "acknowledged", replay->writer ? dlq_writer_counts(replay->writer).acknowledged : 0},
+                {"replayed before", "replayed_before", replay->before},
+                {"left by the filters", "filtered", replay->other},
+                {"went round too often", "max_replays", replay->exhausted},
+                {"without a value", "no_value", replay->no_value},
+                {"too scattered to remember", "unmarked", replay->unmarked}};
+    bool json = options_flag(replay->options, OPTION_JSON);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+        if (json)
+            fprintf(out, "%s\"%s\":%" PRIu64, r ? "," : "{", rows[r].key, rows[r].count);
+        else if (r < 2 || rows[r].count)
+            fprintf(out, "%s%s %" PRIu64, r ? ", " : "", rows[r].name, rows[r].count);
+    fprintf(out, json ? ",\"seconds\":%.3f}\n" : ", %.2f s\n", seconds);
+}
+
+static int finish(const struct replay *replay, enum status status, const struct error *err)
+{
+    if (status != STATUS_OK)
+        log_error("dlq", "%s; what was not committed is replayed by the next run", err->text);
+    if (stop_requested)
+        log_error("dlq", "stopped before the end");
+    if (replay->unmarked)
+        log_error("dlq",
+                  "%" PRIu64 " letters were left: those replayed lie too scattered to be remembered; replay what lies "
+                  "between them too, or these with --partition or --since and another --replay-group",
+                  replay->unmarked);
+    return status == STATUS_OK && !stop_requested && !replay->unmarked ? 0 : 1;
+}
+
+int dlq_replay(const struct options *options, const struct dlq_filter *filter)
+{
+    struct replay replay = {.options = options,
+                            .filter = filter,
+                            .max_replays = options_integer(options, OPTION_MAX_REPLAYS),
+                            .again = options_flag(options, OPTION_AGAIN)};
+    struct error err = {0};
+    int64_t began_us = clock_steady_us(&clock_system);
+    if (replay.max_replays < 0) {
+        log_error("dlq", "--max-replays must not be negative");
+        return 2;
+    }
+    enum status status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_BEHIND_MARKS,
+                                        &stop_requested, &replay.reader, &err);
+    if (status == STATUS_OK && !options_flag(options, OPTION_DRY_RUN))
+        status = dlq_writer_new(options, &stop_requested, &replay.writer, &err);
+    if (status == STATUS_OK) {
+        status = replay_all(&replay, &err);
+        print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);
+    }
+    int result = finish(&replay, status, &err);
+    if (replay.writer)
+        dlq_writer_free(replay.writer);
+    dlq_reader_free(replay.reader);
+    return result;
+}
