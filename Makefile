@@ -37,7 +37,7 @@ ALL_LDFLAGS := $(FLAGS_$(FLAVOUR)) $(LDFLAGS)
 PG_INCLUDE := -I/usr/include/postgresql
 
 # A room's library holds everything but the file with its main.
-room_src  = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+room_src  = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 room_obj  = $(patsubst %.c,$(OUT)/%.o,$(call room_src,$(1)))
 LIB       = $(OUT)/lib$(1).a
 # What each room's tests link, in link order: a room sees only what stands to its right (ARCHITECTURE.md).

@@ -102,6 +102,10 @@ static void write_metrics(void)
         {"attrition_model_info{name,version,alias}", "gauge", "The model in use; always 1."},
         {"attrition_model_loaded_timestamp_seconds", "gauge", "When the model in use was loaded."},
         {"attrition_model_problem", "gauge", "1 while the latest look-up or load of the model fails."},
+        {"attrition_http_requests_total{route,status}", "counter",
+         "HTTP requests by route and status; status 0: the client went away before it was answered."},
+        {"attrition_http_request_seconds", "histogram", "From a request's headers to its answer being sent."},
+        {"attrition_http_in_flight", "gauge", "HTTP requests being read, answered or waiting for Kafka."},
         {"attrition_build_info{version}", "gauge", "The program's version; always 1."},
     };
     printf("# Metrics\n\n"

@@ -17,6 +17,7 @@
 #define SCORER_COUNTERS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "events/codes.h"
@@ -63,11 +64,21 @@ enum counter_id {
 #define LATENCY_BOUNDS_US 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000
 enum { LATENCY_BUCKETS = 15 };
 
+/* Predictions of the stream by probability: bins of equal width from 0 to 1. */
+enum { RISK_BINS = 20 };
+
+static inline size_t risk_bin(double probability)
+{
+    size_t bin = probability > 0 ? (size_t)(probability * RISK_BINS) : 0;
+    return bin < RISK_BINS ? bin : RISK_BINS - 1;
+}
+
 struct counters {
     _Alignas(64) _Atomic uint64_t values[COUNTER_COUNT];
     _Atomic uint64_t dead_letters[EVENT_CODE_COUNT]; /* by code; sums to EVENTS_DEAD_LETTERED */
     _Atomic uint64_t latency_buckets[LATENCY_BUCKETS];
     _Atomic uint64_t latency_sum_us;
+    _Atomic uint64_t risk[RISK_BINS];
 };
 
 static inline void counter_add(struct counters *counters, enum counter_id id, uint64_t n)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "kafka/client.h"
+#include "scorer/http/access.h"
 
 enum { STUCK_AFTER_US = 60000000 };
 
@@ -36,7 +37,7 @@ static const char *const counter_help[] = {
 
 static const int64_t latency_bounds[] = {LATENCY_BOUNDS_US};
 
-static uint64_t sum(const struct http_view *view, enum counter_id id)
+uint64_t health_sum(const struct http_view *view, enum counter_id id)
 {
     uint64_t total = 0;
     if (id == COUNTER_KAFKA_UP)
@@ -54,7 +55,7 @@ static uint64_t sum_dead_letters(const struct http_view *view, size_t code)
     return total;
 }
 
-static uint64_t sum_latency(const struct http_view *view, size_t bucket)
+uint64_t health_sum_latency(const struct http_view *view, size_t bucket)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < view->counters_count; i++)
@@ -64,7 +65,7 @@ static uint64_t sum_latency(const struct http_view *view, size_t bucket)
 
 /* JSON pieces */
 
-static void add_time(struct buffer *out, int64_t real_us)
+void health_write_time(int64_t real_us, struct buffer *out)
 {
     char text[32];
     struct tm utc;
@@ -82,14 +83,14 @@ static void add_text_or_null(struct buffer *out, struct span text)
         buffer_add_text(out, "null");
 }
 
-static void add_model(const struct http_view *view, struct buffer *out)
+void health_write_model(const struct http_view *view, struct buffer *out)
 {
     struct error problem;
-    if (!view->models) {
+    const struct model *model = view->models ? model_acquire(view->models) : NULL;
+    if (!model) {
         buffer_add_text(out, "null");
         return;
     }
-    const struct model *model = model_acquire(view->models);
     buffer_add_text(out, "{\"name\":");
     json_add_text(out, model->stamp.name);
     buffer_add_text(out, ",\"version\":");
@@ -101,7 +102,7 @@ static void add_model(const struct http_view *view, struct buffer *out)
     buffer_add_text(out, ",\"threshold\":");
     json_add_double(out, model->threshold);
     buffer_add_text(out, ",\"loaded_at\":");
-    add_time(out, model->loaded_at_us);
+    health_write_time(model->loaded_at_us, out);
     buffer_add_text(out, ",\"problem\":");
     add_text_or_null(out, model_holder_problem(view->models, &problem) ? span_of(problem.text) : SPAN_NULL);
     buffer_add_text(out, "}");
@@ -117,11 +118,12 @@ static void add_counters(const struct http_view *view, struct buffer *out, const
                          size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        buffer_printf(out, "%s\"%s\":%llu", i ? "," : "{", rows[i].name, (unsigned long long)sum(view, rows[i].id));
+        buffer_printf(out, "%s\"%s\":%llu", i ? "," : "{", rows[i].name,
+                      (unsigned long long)health_sum(view, rows[i].id));
     buffer_add_text(out, "}");
 }
 
-static void add_events(const struct http_view *view, struct buffer *out)
+void health_write_events(const struct http_view *view, struct buffer *out)
 {
     static const struct named_counter rows[] = {
         {"received", COUNTER_EVENTS_RECEIVED},
@@ -147,7 +149,7 @@ static void add_sink(const struct http_view *view, struct buffer *out)
     add_counters(view, out, rows, sizeof rows / sizeof *rows);
 }
 
-static void add_dead_letters(const struct http_view *view, struct buffer *out)
+void health_write_dead_letters(const struct http_view *view, struct buffer *out)
 {
     bool first = true;
     buffer_add_text(out, "{");
@@ -167,8 +169,9 @@ static void add_quantile(const struct http_view *view, struct buffer *out, const
     uint64_t total = 0, below = 0;
     size_t bucket = 0;
     for (size_t i = 0; i < LATENCY_BUCKETS; i++)
-        total += sum_latency(view, i);
-    while (bucket < LATENCY_BUCKETS - 1 && (double)(below += sum_latency(view, bucket)) < quantile * (double)total)
+        total += health_sum_latency(view, i);
+    while (bucket < LATENCY_BUCKETS - 1 &&
+           (double)(below += health_sum_latency(view, bucket)) < quantile * (double)total)
         bucket++;
     if (!total || bucket == LATENCY_BUCKETS - 1)
         buffer_printf(out, "\"%s\":null", name);
@@ -176,15 +179,22 @@ static void add_quantile(const struct http_view *view, struct buffer *out, const
         buffer_printf(out, "\"%s\":%lld", name, (long long)latency_bounds[bucket]);
 }
 
+void health_write_quantiles(const struct http_view *view, struct buffer *out)
+{
+    add_quantile(view, out, "p50", 0.5);
+    buffer_add_text(out, ",");
+    add_quantile(view, out, "p99", 0.99);
+}
+
 static void add_all_counters(const struct http_view *view, struct buffer *out)
 {
     for (size_t id = 0; id < COUNTER_COUNT; id++)
         buffer_printf(out, "%s\"%s\":%llu", id ? "," : "{", counter_names[id],
-                      (unsigned long long)sum(view, (enum counter_id)id));
+                      (unsigned long long)health_sum(view, (enum counter_id)id));
     buffer_add_text(out, "}");
 }
 
-static void add_service(const struct http_view *view, struct buffer *out)
+void health_write_service(const struct http_view *view, struct buffer *out)
 {
     const struct settings *settings = view->settings;
     buffer_printf(out, ",\"version\":\"%s\",\"uptime_s\":%lld,\"instance_id\":", VERSION,
@@ -199,29 +209,35 @@ static void add_service(const struct http_view *view, struct buffer *out)
 
 static bool postgresql_away(const struct http_view *view)
 {
-    return view->settings->role_sink && !sum(view, COUNTER_POSTGRESQL_UP);
+    return view->settings->role_sink && !health_sum(view, COUNTER_POSTGRESQL_UP);
+}
+
+static bool has_model(const struct http_view *view)
+{
+    const struct model *model = view->models ? model_acquire(view->models) : NULL;
+    if (model)
+        model_release(model);
+    return model != NULL;
 }
 
 unsigned health_write(const struct http_view *view, struct buffer *out)
 {
-    bool works = kafka_up() && (view->models || !view->settings->role_score);
+    bool works = kafka_up() && has_model(view);
     buffer_printf(out, "{\"status\":\"%s\"", !works ? "unavailable" : postgresql_away(view) ? "degraded" : "ok");
-    add_service(view, out);
+    health_write_service(view, out);
     buffer_add_text(out, ",\"model\":");
-    add_model(view, out);
+    health_write_model(view, out);
     buffer_printf(out, ",\"kafka\":{\"up\":%s},\"postgresql\":", kafka_up() ? "true" : "false");
     if (view->settings->role_sink)
         buffer_printf(out, "{\"up\":%s}", postgresql_away(view) ? "false" : "true");
     else
         buffer_add_text(out, "null");
     buffer_add_text(out, ",\"events\":");
-    add_events(view, out);
+    health_write_events(view, out);
     buffer_add_text(out, ",\"dead_letters\":");
-    add_dead_letters(view, out);
+    health_write_dead_letters(view, out);
     buffer_add_text(out, ",\"latency_us\":{");
-    add_quantile(view, out, "p50", 0.5);
-    buffer_add_text(out, ",");
-    add_quantile(view, out, "p99", 0.99);
+    health_write_quantiles(view, out);
     buffer_add_text(out, "},\"sink\":");
     add_sink(view, out);
     buffer_add_text(out, ",\"counters\":");
@@ -243,10 +259,10 @@ static const char *not_ready(const struct http_view *view)
     int64_t now = clock_steady_us(&clock_system);
     if (*view->draining)
         return "draining";
-    if (view->settings->role_score && !view->models)
-        return "no model";
     if (!kafka_up())
         return "no Kafka broker answers";
+    if (!has_model(view))
+        return "no model";
     for (size_t i = 0; i < view->loop_count; i++) {
         if (!score_loop_assigned(view->loops[i]))
             return "a score loop has not been given its partitions yet";
@@ -295,7 +311,7 @@ static void add_latency_metric(const struct http_view *view, struct buffer *out)
     uint64_t total = 0, sum_us = 0;
     add_head(out, name, "histogram", "From leaving the Kafka client's queue to being scored.");
     for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
-        total += sum_latency(view, i);
+        total += health_sum_latency(view, i);
         if (i < LATENCY_BUCKETS - 1)
             buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)latency_bounds[i] / 1e6,
                           (unsigned long long)total);
@@ -309,9 +325,9 @@ static void add_latency_metric(const struct http_view *view, struct buffer *out)
 static void add_model_metric(const struct http_view *view, struct buffer *out)
 {
     struct error problem;
-    if (!view->models)
+    const struct model *model = view->models ? model_acquire(view->models) : NULL;
+    if (!model)
         return;
-    const struct model *model = model_acquire(view->models);
     add_head(out, "attrition_model_info", "gauge", "The model in use.");
     buffer_add_text(out, "attrition_model_info{");
     add_label(out, "name", model->stamp.name);
@@ -331,7 +347,7 @@ unsigned metrics_write(const struct http_view *view, struct buffer *out)
 {
     for (size_t id = 0; id < COUNTER_COUNT; id++) {
         add_head(out, counter_names[id], counter_types[id], counter_help[id]);
-        buffer_printf(out, "%s %llu\n", counter_names[id], (unsigned long long)sum(view, (enum counter_id)id));
+        buffer_printf(out, "%s %llu\n", counter_names[id], (unsigned long long)health_sum(view, (enum counter_id)id));
     }
     add_head(out, "attrition_dead_letters_total", "counter", "Committed dead letters by code.");
     for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
@@ -341,5 +357,7 @@ unsigned metrics_write(const struct http_view *view, struct buffer *out)
     add_head(out, "attrition_build_info", "gauge", "This program.");
     buffer_printf(out, "attrition_build_info{version=\"%s\"} 1\n", VERSION);
     add_model_metric(view, out);
+    if (view->access)
+        access_write_metrics(view->access, out);
     return 200;
 }

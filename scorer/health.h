@@ -24,4 +24,14 @@ unsigned health_write_live(const struct http_view *view, struct buffer *out);
 unsigned health_write_ready(const struct http_view *view, struct buffer *out);
 unsigned metrics_write(const struct http_view *view, struct buffer *out);
 
+/* The same pieces for GET /stream. Sums are over all loops. */
+uint64_t health_sum(const struct http_view *view, enum counter_id id);
+uint64_t health_sum_latency(const struct http_view *view, size_t bucket);
+void health_write_time(int64_t real_us, struct buffer *out);
+void health_write_service(const struct http_view *view, struct buffer *out); /* members, with a comma before them */
+void health_write_model(const struct http_view *view, struct buffer *out);
+void health_write_events(const struct http_view *view, struct buffer *out);
+void health_write_dead_letters(const struct http_view *view, struct buffer *out);
+void health_write_quantiles(const struct http_view *view, struct buffer *out); /* members p50 and p99 */
+
 #endif

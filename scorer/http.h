@@ -1,4 +1,4 @@
-/* The http role: /health, /health/live, /health/ready, /metrics. What it shows it reads through this view. */
+/* The http role: predictions over HTTP, health, metrics, the stream at a glance (docs/HTTP.md; scorer/http/). */
 #ifndef SCORER_HTTP_H
 #define SCORER_HTTP_H
 
@@ -7,16 +7,19 @@
 #include "scorer/score_loop.h"
 #include "scorer/settings.h"
 
+struct access; /* counts of requests: scorer/http/access.h */
+
 /* Borrowed, read-only, from any thread; outlives the server. */
 struct http_view {
     const struct settings *settings;
-    struct model_holder *models;            /* NULL: this process scores nothing */
+    struct model_holder *models;            /* NULL: none (a test) */
     const struct counters *const *counters; /* every loop's; readers add them up */
     size_t counters_count;
     struct score_loop *const *loops;
     size_t loop_count;
     const _Atomic bool *draining;
-    int64_t started_us; /* real clock */
+    int64_t started_us;          /* real clock */
+    const struct access *access; /* http_new sets it */
 };
 
 struct http;

@@ -26,6 +26,7 @@ struct position {
     int64_t next;      /* behind the last message handled */
     int64_t committed; /* where a rewind goes */
     int64_t end;       /* end offset at the start; 0 where not looked up */
+    int64_t last_ms;   /* timestamp of the last message handled; 0: none yet */
 };
 
 struct intake {
@@ -422,6 +423,7 @@ void intake_accept(struct intake *intake)
     for (size_t i = 0; i < intake->batch_count; i++) {
         const rd_kafka_message_t *message = intake->batch[i];
         intake->positions[message->partition].next = message->offset + 1;
+        intake->positions[message->partition].last_ms = rd_kafka_message_timestamp(message, NULL);
     }
     drop_batch(intake);
     if (intake->reached_end)
@@ -527,6 +529,19 @@ bool intake_at_end(struct intake *intake)
                                          started_behind(&intake->positions[list->elems[i].partition]));
     rd_kafka_topic_partition_list_destroy(list);
     return at_end;
+}
+
+size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity)
+{
+    size_t count = 0;
+    for (int32_t p = 0; p < intake->position_count && count < capacity; p++) {
+        const struct position *position = &intake->positions[p];
+        int64_t low, high;
+        if (position->assigned && position->next >= 0 &&
+            !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, p, &low, &high))
+            out[count++] = (struct partition_lag){p, position->next, high > 0 ? high : 0, position->last_ms};
+    }
+    return count;
 }
 
 uint64_t intake_lag(const struct intake *intake)

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "scorer/counters.h"
+#include "scorer/lag.h"
 #include "scorer/settings.h"
 
 struct intake;
@@ -57,6 +58,7 @@ bool intake_moved(const struct intake *intake);    /* some position is not commi
 /* --exit-at-end: whether the group has committed every partition up to the end offset it had at the start. Asks the
  * coordinator; false where it does not answer. */
 bool intake_at_end(struct intake *intake);
+size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity); /* asks no server */
 uint64_t intake_lag(const struct intake *intake); /* messages behind the end, as last fetched; asks no server */
 
 #endif

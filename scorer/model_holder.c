@@ -7,6 +7,7 @@
 #include "scorer/model_holder.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,6 +42,8 @@ struct model_holder {
     struct held_model *held;
     bool stopping, asked, has_problem;
     struct error problem;
+    struct model_event events[MODEL_EVENTS_KEPT]; /* a ring */
+    size_t event_count;                           /* ever */
     pthread_t watcher;
 };
 
@@ -157,9 +160,25 @@ const struct model *model_acquire(struct model_holder *holder)
 {
     pthread_mutex_lock(&holder->mutex);
     struct held_model *held = holder->held;
-    atomic_fetch_add_explicit(&held->references, 1, memory_order_relaxed);
+    if (held)
+        atomic_fetch_add_explicit(&held->references, 1, memory_order_relaxed);
     pthread_mutex_unlock(&holder->mutex);
-    return &held->model;
+    return held ? &held->model : NULL;
+}
+
+/* `version` NULL: what the URI leads to could not be found out. Called with the mutex held. */
+static void note_event(struct model_holder *holder, const struct model_version *version, const char *problem)
+{
+    struct model_event *event = &holder->events[holder->event_count++ % MODEL_EVENTS_KEPT];
+    *event = (struct model_event){.at_us = clock_real_us(&clock_system), .loaded = !problem};
+    snprintf(event->text, sizeof event->text, "%s", problem ? problem : "");
+    if (!version)
+        return;
+    snprintf(event->name, sizeof event->name, "%s", version->name);
+    snprintf(event->version, sizeof event->version, "%s", version->version);
+    snprintf(event->alias, sizeof event->alias, "%s", version->alias ? version->alias : "");
+    text_flatten(event->name);
+    text_flatten(event->alias);
 }
 
 /* Takes held's first reference and puts it to use. */
@@ -169,6 +188,7 @@ static void put_to_use(struct model_holder *holder, struct held_model *held)
     struct held_model *before = holder->held;
     holder->held = held;
     holder->has_problem = false;
+    note_event(holder, &held->version, NULL);
     pthread_mutex_unlock(&holder->mutex);
     if (before)
         model_release(&before->model);
@@ -210,10 +230,14 @@ static void note_outcome(struct model_holder *holder, enum status status, const 
     holder->has_problem = status != STATUS_OK;
     if (status != STATUS_OK)
         holder->problem = *err;
+    if (news)
+        note_event(holder, NULL, err->text);
+    bool has_model = holder->held != NULL;
     pthread_mutex_unlock(&holder->mutex);
     if (news) {
         counter_add(holder->counters, COUNTER_MODEL_LOAD_FAILURES, 1);
-        log_error("model", "%s; the model before stays in use", err->text);
+        log_error("model", "%s; %s", err->text,
+                  has_model ? "the model before stays in use" : "looking again and again");
     }
     if (healed)
         log_info("model", "%s can be looked up again; the model in use is current", holder->settings->model_uri);
@@ -282,6 +306,10 @@ enum status model_holder_new(const struct settings *settings, struct counters *c
     holder->registry = registry;
     init_sync(holder);
     status = renew(holder, err);
+    if (status != STATUS_OK && !settings->role_score && settings->role_http) {
+        note_outcome(holder, status, err);
+        status = STATUS_OK;
+    }
     if (status == STATUS_OK && pthread_create(&holder->watcher, NULL, watch, holder))
         status =
             error_set(err, STATUS_UNAVAILABLE, "model: cannot start the watcher thread; raise the limit of threads");
@@ -321,4 +349,15 @@ bool model_holder_problem(struct model_holder *holder, struct error *out)
         *out = holder->problem;
     pthread_mutex_unlock(&holder->mutex);
     return has_problem;
+}
+
+size_t model_holder_events(struct model_holder *holder, struct model_event *out, size_t capacity)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&holder->mutex);
+    size_t kept = holder->event_count < MODEL_EVENTS_KEPT ? holder->event_count : MODEL_EVENTS_KEPT;
+    for (; count < kept && count < capacity; count++)
+        out[count] = holder->events[(holder->event_count - 1 - count) % MODEL_EVENTS_KEPT];
+    pthread_mutex_unlock(&holder->mutex);
+    return count;
 }

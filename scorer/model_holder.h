@@ -20,12 +20,22 @@ struct model {
 
 struct model_holder;
 
-/* Loads the first model (fails if it cannot be had) and starts the watcher. */
+/* What became of a look at the registry that found something new. Plain data. */
+struct model_event {
+    int64_t at_us; /* real clock */
+    bool loaded;   /* and put to use; false: the model before stays, and text says why */
+    char name[128], version[32], alias[128], text[512];
+};
+enum { MODEL_EVENTS_KEPT = 20 };
+
+/* Loads the first model and starts the watcher. Where it cannot be had: with the role score that is a failure, without
+ * it the watcher goes on looking. */
 MUST_USE enum status model_holder_new(const struct settings *settings, struct counters *counters,
                                       struct model_holder **out, struct error *err);
 void model_holder_free(struct model_holder *holder); /* stops the watcher */
 
-/* The current model, with a reference that model_release gives back. Never NULL. Any thread. */
+/* The current model, with a reference that model_release gives back. NULL only without the role score,
+ * while there is none yet. Any thread. */
 const struct model *model_acquire(struct model_holder *holder);
 void model_release(const struct model *model);
 
@@ -33,5 +43,7 @@ void model_release(const struct model *model);
 void model_holder_refresh(struct model_holder *holder);
 /* Text of the last failed load, or false. */
 bool model_holder_problem(struct model_holder *holder, struct error *out);
+/* The latest events, newest first; returns how many. */
+size_t model_holder_events(struct model_holder *holder, struct model_event *out, size_t capacity);
 
 #endif

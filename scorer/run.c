@@ -163,7 +163,7 @@ static enum status start(struct daemon *daemon, struct error *err)
 {
     enum status status = STATUS_OK;
     make_counters(daemon);
-    if (daemon->settings.role_score)
+    if (daemon->settings.role_score || daemon->settings.role_http)
         status = model_holder_new(&daemon->settings, &daemon->counters[0], &daemon->models, err);
     if (status == STATUS_OK)
         status = make_loops(daemon, err);

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@
 #include "scorer/intake.h"
 #include "scorer/publish.h"
 
-enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 200000, END_INTERVAL_US = 100000 };
+enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 200000, END_INTERVAL_US = 100000, LAGS_KEPT = 256 };
 
 static const char no_number[] = "the model gives no number for these values";
 
@@ -32,6 +33,7 @@ struct tally {
     uint64_t received, scored, erased, outcome, dead_lettered;
     uint64_t dead_letters[EVENT_CODE_COUNT];
     uint64_t latency_buckets[LATENCY_BUCKETS], latency_sum_us;
+    uint64_t risk[RISK_BINS];
 };
 
 struct batch {
@@ -66,6 +68,9 @@ struct score_loop {
     struct error failure_text;
     _Atomic bool stop, assigned;
     _Atomic int64_t turned_us;
+    pthread_mutex_t lags_mutex; /* guards what follows */
+    struct partition_lag lags[LAGS_KEPT];
+    size_t lag_count;
 };
 
 /* Counting: received = scored + dead-lettered + erased + outcome + returned + in flight */
@@ -106,6 +111,8 @@ static void count_committed(struct score_loop *loop)
         add_relaxed(&loop->counters->dead_letters[i], tally->dead_letters[i]);
     for (size_t i = 0; i < LATENCY_BUCKETS; i++)
         add_relaxed(&loop->counters->latency_buckets[i], tally->latency_buckets[i]);
+    for (size_t i = 0; i < RISK_BINS; i++)
+        add_relaxed(&loop->counters->risk[i], tally->risk[i]);
     add_relaxed(&loop->counters->latency_sum_us, tally->latency_sum_us);
     *tally = (struct tally){0};
 }
@@ -239,6 +246,7 @@ static void publish_one(struct score_loop *loop, size_t i, struct prediction *pr
         }
         fits = publish_scored(loop, i, prediction);
         end = &loop->tally.scored;
+        loop->tally.risk[risk_bin(prediction->probability)] += fits;
         break;
     case FATE_ERASE:
         fits = publish_erasure(loop->publish, message);
@@ -345,6 +353,9 @@ static void note_turn(struct score_loop *loop)
         return;
     loop->lag_us = now;
     counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
+    pthread_mutex_lock(&loop->lags_mutex);
+    loop->lag_count = intake_lags(loop->intake, loop->lags, LAGS_KEPT);
+    pthread_mutex_unlock(&loop->lags_mutex);
 }
 
 /* --exit-at-end */
@@ -411,6 +422,7 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
         return status;
     struct score_loop *loop = mem_zeroed(1, sizeof *loop);
     size_t columns = settings->schema->column_count;
+    pthread_mutex_init(&loop->lags_mutex, NULL);
     loop->settings = settings;
     loop->models = models;
     loop->counters = counters;
@@ -427,6 +439,7 @@ void score_loop_free(struct score_loop *loop)
 {
     if (!loop)
         return;
+    pthread_mutex_destroy(&loop->lags_mutex);
     decoder_free(loop->decoder);
     buffer_free(&loop->batch.value);
     free(loop->batch.cells);
@@ -447,4 +460,13 @@ int64_t score_loop_turned_us(const struct score_loop *loop)
 bool score_loop_assigned(const struct score_loop *loop)
 {
     return atomic_load_explicit(&loop->assigned, memory_order_relaxed);
+}
+
+size_t score_loop_lags(struct score_loop *loop, struct partition_lag *out, size_t capacity)
+{
+    pthread_mutex_lock(&loop->lags_mutex);
+    size_t count = loop->lag_count < capacity ? loop->lag_count : capacity;
+    memcpy(out, loop->lags, count * sizeof *out);
+    pthread_mutex_unlock(&loop->lags_mutex);
+    return count;
 }

@@ -6,6 +6,7 @@
 #define SCORER_SCORE_LOOP_H
 
 #include "scorer/counters.h"
+#include "scorer/lag.h"
 #include "scorer/model_holder.h"
 #include "scorer/settings.h"
 
@@ -26,5 +27,7 @@ void score_loop_stop(struct score_loop *loop);
 int64_t score_loop_turned_us(const struct score_loop *loop);
 /* From any thread. Whether it has its share of the partitions. */
 bool score_loop_assigned(const struct score_loop *loop);
+/* From any thread. Its partitions as it last saw them. */
+size_t score_loop_lags(struct score_loop *loop, struct partition_lag *out, size_t capacity);
 
 #endif

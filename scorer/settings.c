@@ -106,6 +106,9 @@ static enum status read_numbers(const struct options *options, struct settings *
     out->model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL);
     out->sink_rows = options_integer(options, OPTION_SINK_ROWS);
     out->sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL);
+    int64_t http_threads = options_integer(options, OPTION_HTTP_THREADS);
+    out->http_rate = options_integer(options, OPTION_HTTP_RATE);
+    out->http_log_timeout_us = options_duration_us(options, OPTION_HTTP_LOG_TIMEOUT);
     const struct {
         const char *flag;
         int64_t value, low, high;
@@ -119,6 +122,9 @@ static enum status read_numbers(const struct options *options, struct settings *
         {"model-poll-interval", out->model_poll_us, 10000, day_us},
         {"sink-rows", out->sink_rows, 1, 1000000},
         {"sink-interval", out->sink_interval_us, 1000, 60000000},
+        {"http-threads", http_threads, 1, MAX_WORKERS},
+        {"http-rate", out->http_rate, 0, 1000000},
+        {"http-log-timeout", out->http_log_timeout_us, 10000, 60000000},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         enum status status = in_range(rows[i].flag, rows[i].value, rows[i].low, rows[i].high, err);
@@ -126,6 +132,7 @@ static enum status read_numbers(const struct options *options, struct settings *
             return status;
     }
     out->workers = (unsigned)workers;
+    out->http_threads = (unsigned)http_threads;
     out->reasons = (uint32_t)reasons;
     return STATUS_OK;
 }
@@ -205,6 +212,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .database_url = database ? database : "",
         .http_listen = options_text(options, OPTION_HTTP_LISTEN),
         .http_token = token && *token ? token : NULL,
+        .http_cors_origins = options_text(options, OPTION_HTTP_CORS_ORIGINS),
+        .http_access_log = options_flag(options, OPTION_HTTP_ACCESS_LOG),
         .slot_lock = -1,
     };
     enum status status = read_roles(options_text(options, OPTION_ROLES), &settings, err);

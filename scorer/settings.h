@@ -28,6 +28,11 @@ struct settings {
     int64_t sink_rows;
     int64_t sink_interval_us;
     const char *http_listen, *http_token; /* http_token is NULL where none is set */
+    int64_t http_rate;             /* requests a second of one address; 0: any number */
+    const char *http_cors_origins; /* NULL: none */
+    int64_t http_log_timeout_us;
+    unsigned http_threads;
+    bool http_access_log;
     int slot_lock;                        /* open lock file that keeps the slot ours, or -1 */
 };
 

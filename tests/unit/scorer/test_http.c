@@ -122,7 +122,7 @@ static void probes_need_no_token_and_the_rest_does(void **state)
     assert_int_equal(ask(&lab, "GET", "/predict", "", &body), 401);
     assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3cre\r\n", &body), 401);
     assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3crets3cret\r\n", &body), 401);
-    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3cret\r\n", &body), 404);
+    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3cret\r\n", &body), 405);
     stop(&lab);
 }
 

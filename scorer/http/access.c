@@ -1,0 +1,177 @@
+/* Counts and the access log: see access.h. On the server's threads; counters are relaxed atomics. */
+#include "scorer/http/access.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "scorer/counters.h"
+
+/* The statuses this service gives; others are counted as 0. */
+static const unsigned statuses[] = {0, 200, 204, 400, 401, 404, 405, 413, 415, 422, 429, 500, 503};
+enum { STATUSES = sizeof statuses / sizeof *statuses };
+
+static const int64_t bounds[] = {LATENCY_BOUNDS_US};
+
+struct access {
+    bool log;
+    _Atomic uint64_t in_flight;
+    _Atomic uint64_t requests[ROUTES_MOST + 1][STATUSES]; /* the last row: no route */
+    _Atomic uint64_t buckets[LATENCY_BUCKETS];
+    _Atomic uint64_t sum_us;
+};
+
+struct access *access_new(bool log)
+{
+    struct access *access = mem_zeroed(1, sizeof *access);
+    access->log = log;
+    return access;
+}
+
+void access_free(struct access *access)
+{
+    free(access);
+}
+
+void access_begin(struct access *access)
+{
+    atomic_fetch_add_explicit(&access->in_flight, 1, memory_order_relaxed);
+}
+
+static size_t status_index(unsigned status)
+{
+    for (size_t i = 0; i < STATUSES; i++)
+        if (statuses[i] == status)
+            return i;
+    return 0;
+}
+
+static void count(struct access *access, const struct access_entry *entry)
+{
+    size_t route = entry->route ? (size_t)(entry->route - routes) : ROUTES_MOST, bucket = 0;
+    while (bucket < LATENCY_BUCKETS - 1 && entry->duration_us > bounds[bucket])
+        bucket++;
+    atomic_fetch_sub_explicit(&access->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&access->requests[route][status_index(entry->status)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&access->buckets[bucket], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&access->sum_us, (uint64_t)entry->duration_us, memory_order_relaxed);
+}
+
+void access_end(struct access *access, const struct access_entry *entry)
+{
+    count(access, entry);
+    if (!access->log)
+        return;
+    const struct log_field fields[] = {
+        {.name = "method", .text = entry->method},
+        {.name = "route", .text = entry->route ? entry->route->path : "none"},
+        {.name = "status", .number = entry->status},
+        {.name = "bytes_in", .number = (int64_t)entry->bytes_in},
+        {.name = "bytes_out", .number = (int64_t)entry->bytes_out},
+        {.name = "duration_us", .number = entry->duration_us},
+        {.name = "request_id", .text = entry->request_id},
+        {.name = "traceparent", .text = entry->traceparent},
+    };
+    size_t field_count = sizeof fields / sizeof *fields - !*entry->traceparent;
+    log_fields(entry->route && entry->route->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "http", "request", fields,
+               field_count);
+}
+
+uint64_t access_requests(const struct access *access)
+{
+    uint64_t total = 0;
+    for (size_t b = 0; b < LATENCY_BUCKETS; b++)
+        total += atomic_load_explicit(&access->buckets[b], memory_order_relaxed);
+    return total;
+}
+
+uint64_t access_in_flight(const struct access *access)
+{
+    return atomic_load_explicit(&access->in_flight, memory_order_relaxed);
+}
+
+static void write_requests(const struct access *access, struct buffer *out)
+{
+    buffer_add_text(out, "# HELP attrition_http_requests_total Requests by route and status; status 0: the client went "
+                         "away.\n# TYPE attrition_http_requests_total counter\n");
+    for (size_t r = 0; r <= ROUTES_MOST; r++)
+        for (size_t s = 0; s < STATUSES; s++) {
+            uint64_t value = atomic_load_explicit(&access->requests[r][s], memory_order_relaxed);
+            if (value)
+                buffer_printf(out, "attrition_http_requests_total{route=\"%s\",status=\"%u\"} %llu\n",
+                              r < route_count ? routes[r].path : "none", statuses[s], (unsigned long long)value);
+        }
+}
+
+void access_write_metrics(const struct access *access, struct buffer *out)
+{
+    static const char name[] = "attrition_http_request_seconds";
+    uint64_t total = 0;
+    write_requests(access, out);
+    buffer_printf(out, "# HELP %s From a request's headers to its answer being sent.\n# TYPE %s histogram\n", name,
+                  name);
+    for (size_t b = 0; b < LATENCY_BUCKETS; b++) {
+        total += atomic_load_explicit(&access->buckets[b], memory_order_relaxed);
+        if (b < LATENCY_BUCKETS - 1)
+            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds[b] / 1e6, (unsigned long long)total);
+    }
+    uint64_t sum_us = atomic_load_explicit(&access->sum_us, memory_order_relaxed);
+    buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", name, (unsigned long long)total,
+                  name, (double)sum_us / 1e6, name, (unsigned long long)total);
+    buffer_printf(out,
+                  "# HELP attrition_http_in_flight Requests being read, answered or waiting for Kafka.\n"
+                  "# TYPE attrition_http_in_flight gauge\nattrition_http_in_flight %llu\n",
+                  (unsigned long long)access_in_flight(access));
+}
+
+static void random_hex(char *out, size_t digits)
+{
+    uint8_t random[16];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        abort();
+    for (size_t i = 0; i < digits / 2; i++)
+        snprintf(out + 2 * i, 3, "%02x", random[i]);
+}
+
+void request_id_choose(const char *given, char out[REQUEST_ID_BYTES])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t bytes = given ? strlen(given) : 0;
+    if (bytes > 0 && bytes < REQUEST_ID_BYTES && strspn(given, letters) == bytes)
+        memcpy(out, given, bytes + 1);
+    else
+        random_hex(out, 16);
+}
+
+/* 00-(32 digits)-(16 digits)-(2 digits), lower case; ids of zeros only are none. */
+static bool traceparent_is_sound(const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    static const size_t lengths[] = {2, 32, 16, 2};
+    const char *at = text;
+    if (!text || strlen(text) != TRACE_BYTES - 1 || strncmp(text, "00-", 3))
+        return false;
+    for (size_t part = 0; part < 4; part++) {
+        if (strspn(at, digits) != lengths[part])
+            return false;
+        if (lengths[part] > 2 && strspn(at, "0") >= lengths[part])
+            return false;
+        at += lengths[part];
+        if (*at++ != (part < 3 ? '-' : '\0'))
+            return false;
+    }
+    return true;
+}
+
+void traceparent_continue(const char *given, char out[TRACE_BYTES])
+{
+    out[0] = '\0';
+    if (!traceparent_is_sound(given))
+        return;
+    memcpy(out, given, TRACE_BYTES);
+    random_hex(out + 36, 16);
+    out[52] = '-';
+}

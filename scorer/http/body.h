@@ -1,0 +1,20 @@
+/* The JSON body of a request. */
+#ifndef SCORER_HTTP_BODY_H
+#define SCORER_HTTP_BODY_H
+
+#include <jansson.h>
+
+#include "scorer/http/request.h"
+
+struct body {
+    json_t *root; /* owned; body_free */
+    struct buffer rewritten;
+    bool has_stand_ins; /* texts may stand for what JSON has no number for: NaN, 1e999 */
+};
+
+/* false: not JSON, and the answer says where (400). Numbers that a double cannot hold become texts that
+ * events/json_row.h takes for what they are. */
+MUST_USE bool body_read(const struct request *request, struct body *out, struct answer *answer);
+void body_free(struct body *body);
+
+#endif

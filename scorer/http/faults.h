@@ -1,0 +1,34 @@
+/* What is wrong with a request, in FastAPI's shape: a list of {"loc": […], "msg": "…", "type": "…"}. */
+#ifndef SCORER_HTTP_FAULTS_H
+#define SCORER_HTTP_FAULTS_H
+
+#include "events/codes.h"
+#include "scorer/http/request.h"
+
+/* Where something stands: names and indexes from the outside in. Plain data; texts are borrowed. */
+struct loc {
+    struct {
+        struct span name; /* SPAN_NULL: the index counts */
+        size_t index;
+    } parts[8];
+    size_t count;
+};
+
+/* The same place, one step further in. */
+struct loc loc_name(struct loc loc, const char *name);
+struct loc loc_index(struct loc loc, size_t index);
+
+enum { FAULTS_TOLD = 100 };
+
+/* Zero-initialised is empty; faults_answer or faults_clear ends it. */
+struct faults {
+    struct buffer list; /* without its brackets */
+    size_t count;       /* all, told or not */
+};
+
+void faults_add(struct faults *faults, struct loc loc, enum event_code code, const char *text);
+/* Makes the 422 of them and empties the list; false (and nothing done) when there is none. */
+bool faults_answer(struct faults *faults, struct answer *answer);
+void faults_clear(struct faults *faults);
+
+#endif

@@ -1,0 +1,15 @@
+/* Parameters of a request's address (?name=value). */
+#ifndef SCORER_HTTP_PARAMETERS_H
+#define SCORER_HTTP_PARAMETERS_H
+
+#include "scorer/http/faults.h"
+
+/* A fault for each parameter that is none of these (NULL-terminated), stands twice, or is beyond PARAMETERS_MAX. */
+void parameters_check(const struct request *request, const char *const *known, struct faults *faults);
+
+/* Leave *out as it is where the parameter is absent; a value of another kind is a fault. */
+void parameter_flag(const struct request *request, const char *name, bool *out, struct faults *faults);
+void parameter_count(const struct request *request, const char *name, uint32_t most, uint32_t *out,
+                     struct faults *faults);
+
+#endif

@@ -1,0 +1,40 @@
+/* A request as the routes see it and the answer they give: plain data, without the HTTP library.
+ *
+ * The server makes both, calls the route once the request is complete, and sends the answer; records that the route
+ * left in the answer are written to the output topic first. Everything lives as long as the request. */
+#ifndef SCORER_HTTP_REQUEST_H
+#define SCORER_HTTP_REQUEST_H
+
+#include "base/bytes.h"
+#include "scorer/http/outlet.h"
+
+enum { PARAMETERS_MAX = 16 };
+
+/* One of the address's, decoded; value NULL: it stands without a "=". */
+struct parameter {
+    const char *name, *value;
+};
+
+struct request {
+    const char *method, *path;
+    struct parameter parameters[PARAMETERS_MAX];
+    size_t parameter_count; /* may be larger than PARAMETERS_MAX: the rest is not kept */
+    struct span body;
+    struct span name, version; /* what {name} and {version} of the route's path stand for; SPAN_NULL: not in it */
+    int64_t complete_us;       /* steady clock when the last byte had come */
+};
+
+struct answer {
+    unsigned status;           /* 0 until somebody has answered */
+    const char *type;          /* content type; NULL: application/json */
+    const char *allow;         /* of a 405 */
+    unsigned retry_after_s;    /* 0: no such header */
+    struct buffer body;        /* where NULL, `fixed` */
+    struct span fixed;         /* lives as long as the program */
+    struct outlet_records log; /* to be acknowledged by Kafka before the answer goes out */
+};
+
+/* {"detail": "…"}: one sentence for people. Replaces what is there. */
+void answer_detail(struct answer *answer, unsigned status, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#endif

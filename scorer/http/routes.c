@@ -1,0 +1,89 @@
+/* Which path is whose: see routes.h. */
+#include "scorer/http/routes.h"
+
+#include <string.h>
+
+#include "scorer/health.h"
+
+static void write_answer(const struct service *service, struct answer *answer,
+                         unsigned (*write)(const struct http_view *view, struct buffer *out))
+{
+    answer->status = write(&service->view, &answer->body);
+}
+
+static void health_answer(const struct service *service, const struct request *request, struct answer *answer)
+{
+    (void)request;
+    write_answer(service, answer, health_write);
+}
+
+static void live_answer(const struct service *service, const struct request *request, struct answer *answer)
+{
+    (void)request;
+    write_answer(service, answer, health_write_live);
+}
+
+static void ready_answer(const struct service *service, const struct request *request, struct answer *answer)
+{
+    (void)request;
+    write_answer(service, answer, health_write_ready);
+}
+
+static void metrics_answer(const struct service *service, const struct request *request, struct answer *answer)
+{
+    (void)request;
+    answer->type = "text/plain; version=0.0.4; charset=utf-8";
+    write_answer(service, answer, metrics_write);
+}
+
+const struct route routes[] = {
+    {"GET", "/health", health_answer, false, true},      {"GET", "/health/live", live_answer, false, true},
+    {"GET", "/health/ready", ready_answer, false, true}, {"GET", "/metrics", metrics_answer, false, true},
+    {"POST", "/predict", predict_answer, true, false},   {"GET", "/stream", stream_answer, true, true},
+};
+const size_t route_count = sizeof routes / sizeof *routes;
+_Static_assert(sizeof routes / sizeof *routes <= ROUTES_MOST, "raise ROUTES_MOST");
+
+/* One segment against one of the pattern. */
+static bool segment_matches(struct span pattern, struct span given, struct span *name, struct span *version)
+{
+    if (span_equal(pattern, SPAN_LITERAL("{name}")))
+        *name = given;
+    else if (span_equal(pattern, SPAN_LITERAL("{version}")))
+        *version = given;
+    else
+        return span_equal(pattern, given);
+    return given.bytes > 0;
+}
+
+static bool path_matches(const char *pattern, const char *path, struct span *name, struct span *version)
+{
+    while (*pattern == '/' && *path == '/') {
+        size_t wanted = strcspn(++pattern, "/"), given = strcspn(++path, "/");
+        if (!segment_matches((struct span){pattern, wanted}, (struct span){path, given}, name, version))
+            return false;
+        pattern += wanted;
+        path += given;
+    }
+    return !*pattern && !*path;
+}
+
+const struct route *route_find(const char *method, const char *path, struct span *name, struct span *version,
+                               const char **allow)
+{
+    if (!strcmp(method, "HEAD"))
+        method = "GET";
+    *allow = NULL;
+    for (size_t r = 0; r < route_count; r++) {
+        struct span found_name = SPAN_NULL, found_version = SPAN_NULL;
+        if (!path_matches(routes[r].path, path, &found_name, &found_version))
+            continue;
+        if (!strcmp(routes[r].method, method)) {
+            *name = found_name;
+            *version = found_version;
+            return &routes[r];
+        }
+        *allow = !strcmp(routes[r].method, "GET") ? "GET, HEAD" : routes[r].method;
+    }
+    return NULL;
+}

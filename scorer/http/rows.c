@@ -1,0 +1,281 @@
+/* Judging, scoring and writing the employees of a request: see rows.h. On the server's threads; what it allocates lives
+ * as long as the request. Waits for nothing. */
+#include "scorer/http/rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "events/json_row.h"
+#include "events/validate.h"
+
+static size_t faults_most(const struct schema *schema)
+{
+    return schema->column_count + schema->rule_count + 1;
+}
+
+enum status rows_new(const struct service *service, size_t count, uint32_t top, struct rows *out, struct answer *answer)
+{
+    const struct schema *schema = service->view.settings->schema;
+    const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
+    if (!model) {
+        answer_detail(answer, 503, "there is no model yet: see /health");
+        answer->retry_after_s = 5;
+        return STATUS_UNAVAILABLE;
+    }
+    if (top > schema->column_count)
+        top = (uint32_t)schema->column_count;
+    *out = (struct rows){
+        .schema = schema,
+        .model = model,
+        .count = count,
+        .top = top,
+        .cells = mem_zeroed(count * schema->column_count + 1, sizeof *out->cells),
+        .scores = mem_zeroed(count + 1, sizeof *out->scores),
+        .reasons = mem_zeroed(count * top + 1, sizeof *out->reasons),
+        .ids = mem_zeroed(count + 1, sizeof *out->ids),
+        .found = mem_zeroed(faults_most(schema), sizeof *out->found),
+    };
+    return STATUS_OK;
+}
+
+void rows_free(struct rows *rows)
+{
+    if (rows->model)
+        model_release(rows->model);
+    free(rows->cells);
+    free(rows->scores);
+    free(rows->reasons);
+    free(rows->ids);
+    free(rows->found);
+    *rows = (struct rows){0};
+}
+
+/* Reading */
+
+static struct loc place_at(const struct row_place *place, const char *name)
+{
+    struct loc loc = loc_name(place->before, name);
+    return place->has_index ? loc_index(loc, place->index) : loc;
+}
+
+/* The fault's text without the name it begins with: the place says that. */
+static const char *without_name(const char *text, const char *name)
+{
+    size_t bytes = strnlen(name, 64);
+    return !strncmp(text, name, bytes) && !strncmp(text + bytes, ": ", 2) ? text + bytes + 2 : text;
+}
+
+static bool is_told(const struct fault *found, size_t count, int32_t column)
+{
+    for (size_t i = 0; i < count; i++)
+        if (found[i].column == column)
+            return true;
+    return false;
+}
+
+static void tell(const struct rows *rows, const struct fault *fault, const struct row_place *place,
+                 struct faults *faults)
+{
+    if (fault->column == FAULT_NO_COLUMN)
+        return; /* unknown names are told by tell_unknown, in full */
+    const char *name = rows->schema->columns[fault->column].name;
+    faults_add(faults, place_at(place, name), fault->code, without_name(fault->text, name));
+}
+
+static void tell_unknown(const struct rows *rows, const json_t *attributes, const struct row_place *place,
+                         struct faults *faults)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)attributes, name, value) if (schema_column(rows->schema, span_of(name)) < 0)
+        faults_add(faults, place_at(place, name), EVENT_UNKNOWN_FIELD, "the schema has no such field");
+}
+
+void rows_read_attributes(struct rows *rows, size_t row, const json_t *attributes, const struct row_place *place,
+                          struct faults *faults)
+{
+    const struct schema *schema = rows->schema;
+    struct cell *cells = rows->cells + row * schema->column_count;
+    size_t most = faults_most(schema);
+    if (!json_is_object(attributes)) {
+        faults_add(faults, place->before, attributes ? EVENT_WRONG_TYPE : EVENT_MISSING_REQUIRED,
+                   attributes ? "not an object" : "required, but missing");
+        return;
+    }
+    size_t of_types = json_row_read(schema, attributes, true, cells, rows->found, most);
+    for (size_t i = 0; i < of_types; i++)
+        tell(rows, &rows->found[i], place, faults);
+    size_t known = of_types;
+    struct fault *values = mem_zeroed(most, sizeof *values);
+    size_t of_values = validate_row_all(schema, cells, values, most);
+    for (size_t i = 0; i < of_values; i++)
+        if (!is_told(rows->found, known, values[i].column))
+            tell(rows, &values[i], place, faults);
+    free(values);
+    tell_unknown(rows, attributes, place, faults);
+}
+
+static bool is_stand_in(const char *text)
+{
+    return !strcmp(text, "NaN") || !strcmp(text, "Infinity") || !strcmp(text, "-Infinity");
+}
+
+void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct span *out, struct faults *faults)
+{
+    struct span text = {json_string_value(id), json_string_length(id)};
+    size_t characters = 0;
+    bool controls = false;
+    *out = SPAN_NULL;
+    if (!id || json_is_null(id))
+        return;
+    for (size_t i = 0; i < text.bytes; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        characters += (byte & 0xc0) != 0x80;
+        controls |= byte < 0x20 || byte == 0x7f;
+    }
+    if (!text.data || (has_stand_ins && is_stand_in(text.data)))
+        faults_add(faults, loc, EVENT_WRONG_TYPE, "not a text");
+    else if (controls)
+        faults_add(faults, loc, EVENT_WRONG_TYPE, "has control characters");
+    else if (!characters || characters > ID_CHARACTERS_MAX)
+        faults_add(faults, loc, EVENT_LIMIT, "not of 1 to 256 characters");
+    else
+        *out = text;
+}
+
+/* Scoring */
+
+/* A random UUID, version 4. */
+static struct span make_id(char out[EVENT_ID_BYTES])
+{
+    uint8_t random[16];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        abort();
+    random[6] = (uint8_t)((random[6] & 0x0f) | 0x40);
+    random[8] = (uint8_t)((random[8] & 0x3f) | 0x80);
+    char *at = out;
+    for (size_t i = 0; i < sizeof random; i++)
+        at += sprintf(at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", random[i]);
+    return (struct span){out, EVENT_ID_BYTES - 1};
+}
+
+void rows_score(struct rows *rows, const struct request *request,
+                struct loc (*place_of)(size_t row, const void *context), const void *context, struct faults *faults)
+{
+    pipeline_score(rows->model->pipeline, rows->cells, rows->count, rows->top, rows->scores, rows->reasons);
+    rows->latency_us = clock_steady_us(&clock_system) - request->complete_us;
+    rows->scored_at_us = clock_real_us(&clock_system);
+    for (size_t row = 0; row < rows->count; row++) {
+        struct row_ids *ids = &rows->ids[row];
+        if (!ids->event_id.data)
+            ids->event_id = make_id(ids->made);
+        if (!isfinite(rows->scores[row].probability) || !isfinite(rows->scores[row].margin))
+            faults_add(faults, place_of(row, context), EVENT_NOT_FINITE, "the model gives no number for these values");
+    }
+}
+
+/* Writing */
+
+bool rows_is_positive(const struct rows *rows, size_t row)
+{
+    return rows->scores[row].probability >= rows->model->threshold;
+}
+
+static uint32_t label_index(const struct rows *rows, size_t row)
+{
+    return rows_is_positive(rows, row) ? rows->model->labels.positive : rows->model->labels.negative;
+}
+
+struct span rows_label(const struct rows *rows, size_t row)
+{
+    return rows->schema->target_values[label_index(rows, row)];
+}
+
+static void text_or_null(struct buffer *out, struct span text)
+{
+    if (text.data)
+        json_add_text(out, text);
+    else
+        buffer_add_text(out, "null");
+}
+
+void stamp_write(const struct model_stamp *stamp, struct buffer *out)
+{
+    buffer_add_text(out, "{\"name\":");
+    json_add_text(out, stamp->name);
+    buffer_add_text(out, ",\"version\":");
+    json_add_text(out, stamp->version);
+    buffer_add_text(out, ",\"alias\":");
+    text_or_null(out, stamp->alias);
+    buffer_add_text(out, ",\"run_id\":");
+    text_or_null(out, stamp->run_id);
+    buffer_add_u8(out, '}');
+}
+
+void rows_write_reasons(const struct rows *rows, size_t row, struct buffer *out)
+{
+    const struct reason *reasons = rows->reasons + row * rows->top;
+    buffer_add_u8(out, '[');
+    for (uint32_t r = 0; r < rows->scores[row].reason_count; r++) {
+        buffer_add_text(out, r ? ",{\"feature\":" : "{\"feature\":");
+        json_add_text(out, span_of(rows->schema->columns[reasons[r].column].name));
+        buffer_add_text(out, ",\"contribution\":");
+        json_add_double(out, reasons[r].contribution);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
+}
+
+void rows_write_prediction(const struct rows *rows, size_t row, struct buffer *out)
+{
+    const struct score *score = &rows->scores[row];
+    buffer_add_text(out, "{\"event_id\":");
+    json_add_text(out, rows->ids[row].event_id);
+    buffer_add_text(out, ",\"prediction\":");
+    json_add_text(out, rows_label(rows, row));
+    buffer_add_text(out, ",\"probability\":");
+    json_add_double(out, score->probability);
+    buffer_add_text(out, ",\"threshold\":");
+    json_add_double(out, rows->model->threshold);
+    buffer_add_text(out, ",\"margin\":");
+    json_add_double(out, score->margin);
+    buffer_add_text(out, ",\"base\":");
+    json_add_double(out, score->base);
+    buffer_add_text(out, ",\"reasons\":");
+    rows_write_reasons(rows, row, out);
+    buffer_add_text(out, ",\"model\":");
+    stamp_write(&rows->model->stamp, out);
+    buffer_add_text(out, ",\"latency_us\":");
+    json_add_int(out, rows->latency_us);
+    buffer_add_u8(out, '}');
+}
+
+void rows_log(const struct rows *rows, size_t row, struct outlet_records *records)
+{
+    const struct score *score = &rows->scores[row];
+    const struct prediction prediction = {
+        .event_id = rows->ids[row].event_id,
+        .employee_id = rows->ids[row].employee_id,
+        .occurred_at_ms = rows->scored_at_us / 1000,
+        .label = label_index(rows, row),
+        .probability = score->probability,
+        .threshold = rows->model->threshold,
+        .margin = score->margin,
+        .base = score->base,
+        .reasons = rows->reasons + row * rows->top,
+        .reason_count = score->reason_count,
+        .model = rows->model->stamp,
+        .scored_at_us = rows->scored_at_us,
+        .latency_us = rows->latency_us,
+        .channel = CHANNEL_HTTP,
+        .cells = rows->cells + row * rows->schema->column_count,
+    };
+    outlet_begin_record(records, prediction.employee_id);
+    prediction_encode(rows->schema, &prediction, &records->bytes);
+    outlet_end_record(records);
+}

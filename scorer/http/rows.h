@@ -1,0 +1,64 @@
+/* The employees of one request on their way from JSON to a prediction: what /predict and V2's infer share.
+ *
+ * rows_new → rows_read_attributes for each → rows_score → rows_write_prediction or the fields → rows_free. One thread.
+ */
+#ifndef SCORER_HTTP_ROWS_H
+#define SCORER_HTTP_ROWS_H
+
+#include <jansson.h>
+
+#include "scorer/http/faults.h"
+#include "scorer/http/service.h"
+
+enum { ROWS_MAX = 1000, ID_CHARACTERS_MAX = 256, EVENT_ID_BYTES = 37 };
+
+struct row_ids {
+    struct span event_id;    /* given, or `made` */
+    struct span employee_id; /* SPAN_NULL: not given */
+    char made[EVENT_ID_BYTES];
+};
+
+struct rows {
+    const struct schema *schema;
+    const struct model *model; /* NULL: none yet */
+    size_t count;
+    uint32_t top; /* reasons a row */
+    struct cell *cells;
+    struct score *scores;
+    struct reason *reasons;
+    struct row_ids *ids;
+    struct fault *found; /* room for one row's */
+    int64_t scored_at_us, latency_us;
+};
+
+/* Where the faults of a row's attributes stand: `before`, the column's name, and maybe an index. */
+struct row_place {
+    struct loc before;
+    bool has_index;
+    size_t index;
+};
+
+/* Takes a reference to the model in use. STATUS_UNAVAILABLE: there is none, and the answer says so. */
+MUST_USE enum status rows_new(const struct service *service, size_t count, uint32_t top, struct rows *out,
+                              struct answer *answer);
+void rows_free(struct rows *rows);
+
+/* Cells of one row; they borrow texts from the JSON. */
+void rows_read_attributes(struct rows *rows, size_t row, const json_t *attributes, const struct row_place *place,
+                          struct faults *faults);
+/* An optional id: null, absent, or a text of 1 to 256 characters. */
+void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct span *out, struct faults *faults);
+/* Event ids are made where none was given. place_of(row) is where a fault of the whole row stands. */
+void rows_score(struct rows *rows, const struct request *request,
+                struct loc (*place_of)(size_t row, const void *context), const void *context, struct faults *faults);
+
+bool rows_is_positive(const struct rows *rows, size_t row);
+struct span rows_label(const struct rows *rows, size_t row);
+void rows_write_reasons(const struct rows *rows, size_t row, struct buffer *out);
+void rows_write_prediction(const struct rows *rows, size_t row, struct buffer *out); /* /predict's object */
+void rows_log(const struct rows *rows, size_t row, struct outlet_records *records);
+
+/* {"name":…,"version":…,"alias":…,"run_id":…} */
+void stamp_write(const struct model_stamp *stamp, struct buffer *out);
+
+#endif

@@ -1,0 +1,36 @@
+/* What every route of the HTTP service works on. Inside of scorer/http/ only. */
+#ifndef SCORER_HTTP_SERVICE_H
+#define SCORER_HTTP_SERVICE_H
+
+#include "scorer/http.h"
+#include "scorer/http/outlet.h"
+#include "scorer/http/request.h"
+
+struct access;
+struct history;
+
+/* Made by the server, read-only afterwards; what it points at looks after its own threads. */
+struct service {
+    struct http_view view;
+    struct outlet *outlet;   /* NULL: predictions cannot be logged (a test without Kafka) */
+    struct access *access;   /* counts of requests */
+    struct history *history; /* event rates; NULL until it runs */
+    struct buffer samples;   /* JSON list of sample employees */
+};
+
+/* The routes. Each fills the answer; none waits for anything. */
+typedef void route_answer(const struct service *service, const struct request *request, struct answer *answer);
+
+route_answer predict_answer; /* predict.c */
+route_answer schema_answer;  /* schema.c */
+route_answer openapi_answer; /* openapi.c */
+route_answer stream_answer;  /* stream.c */
+route_answer page_answer;    /* page.c: GET / and what it needs */
+route_answer infer_answer;   /* infer.c, and the rest of V2: */
+route_answer v2_server_answer;
+route_answer v2_live_answer;
+route_answer v2_ready_answer;
+route_answer v2_model_answer;
+route_answer v2_model_ready_answer;
+
+#endif
