@@ -65,18 +65,23 @@ static bool same_source(const struct source *a, const struct source *b)
            a->bytes == b->bytes && a->modified_ns == b->modified_ns && a->inode == b->inode;
 }
 
+static void note_file(struct source *source)
+{
+    struct stat info;
+    if (!source->version.path || stat(source->version.path, &info))
+        return;
+    source->bytes = info.st_size;
+    source->modified_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    source->inode = info.st_ino;
+}
+
 static enum status find_source(struct model_holder *holder, struct source *out, struct error *err)
 {
     struct source source = {0};
-    struct stat info;
     enum status status = registry_resolve(holder->registry, holder->settings->model_uri, &source.version, err);
     if (status != STATUS_OK)
         return status;
-    if (source.version.path && !stat(source.version.path, &info)) {
-        source.bytes = info.st_size;
-        source.modified_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
-        source.inode = info.st_ino;
-    }
+    note_file(&source);
     *out = source;
     return STATUS_OK;
 }
@@ -198,12 +203,40 @@ static void put_to_use(struct model_holder *holder, struct held_model *held)
              pipeline_has_reasons(held->model.pipeline) ? "" : "; the file has no reference, so reasons stay empty");
 }
 
+/* At the start, with the tracking server away: the version that this host had last under that URI, and a problem that
+ * shows in health until the server answers. `away` says why; without a copy it stays the failure. */
+static enum status start_from_cache(struct model_holder *holder, struct error *away)
+{
+    struct source kept = {0};
+    struct held_model *held = NULL;
+    struct error err;
+    enum status status = registry_recall(holder->registry, holder->settings->model_uri, &kept.version, &err);
+    if (status == STATUS_OK)
+        status = load(holder, &kept, &held, &err);
+    if (status != STATUS_OK) {
+        source_clear(&kept);
+        return away->status;
+    }
+    note_file(&kept);
+    holder->current = kept;
+    put_to_use(holder, held);
+    log_warn("model", "%s; started with version %s, the last this host had of %s", away->text, kept.version.version,
+             holder->settings->model_uri);
+    pthread_mutex_lock(&holder->mutex);
+    holder->has_problem = true;
+    holder->problem = *away;
+    pthread_mutex_unlock(&holder->mutex);
+    return STATUS_OK;
+}
+
 /* Finds and loads; *source is replaced only when a model was loaded. Nothing changed: STATUS_OK and no load. */
 static enum status renew(struct model_holder *holder, struct error *err)
 {
     struct source found = {0};
     struct held_model *held = NULL;
     enum status status = find_source(holder, &found, err);
+    if (status == STATUS_UNAVAILABLE && !holder->held)
+        return start_from_cache(holder, err);
     if (status != STATUS_OK)
         return status;
     if (holder->held && same_source(&found, &holder->current)) {
@@ -293,19 +326,34 @@ static void holder_destroy(struct model_holder *holder)
     free(holder);
 }
 
+static bool is_stopping(void *context)
+{
+    struct model_holder *holder = context;
+    pthread_mutex_lock(&holder->mutex);
+    bool stopping = holder->stopping;
+    pthread_mutex_unlock(&holder->mutex);
+    return stopping;
+}
+
+static enum status open_registry(struct model_holder *holder, struct error *err)
+{
+    struct registry_settings settings = registry_settings_of(holder->settings->options);
+    settings.tracking_uri = holder->settings->tracking_uri;
+    settings.cancelled = is_stopping; /* a server that hangs does not hold the drain up */
+    settings.context = holder;
+    return registry_open_with(&settings, &holder->registry, err);
+}
+
 enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out,
                              struct error *err)
 {
-    struct registry *registry;
-    enum status status = registry_open(settings->tracking_uri, &registry, err);
-    if (status != STATUS_OK)
-        return status;
     struct model_holder *holder = mem_zeroed(1, sizeof *holder);
     holder->settings = settings;
     holder->counters = counters;
-    holder->registry = registry;
     init_sync(holder);
-    status = renew(holder, err);
+    enum status status = open_registry(holder, err);
+    if (status == STATUS_OK)
+        status = renew(holder, err);
     if (status != STATUS_OK && !settings->role_score && settings->role_http) {
         note_outcome(holder, status, err);
         status = STATUS_OK;
