@@ -44,11 +44,11 @@ LIB       = $(OUT)/lib$(1).a
 needs_base     := base
 needs_events   := events base
 needs_pipeline := pipeline base
-needs_registry := registry base
+needs_registry := registry events pipeline base
 needs_kafka    := kafka base
-needs_trainer  := trainer events pipeline registry base
+needs_trainer  := trainer registry events pipeline base
 needs_producer := producer kafka events base
-needs_scorer   := scorer kafka events pipeline registry base
+needs_scorer   := scorer kafka registry events pipeline base
 libs_of = $(foreach r,$(needs_$(1)),$(call LIB,$(r)))
 
 .DEFAULT_GOAL := build

@@ -60,7 +60,7 @@
     OPTION(HTTP_CORS_ORIGINS, "http-cors-origins", "HTTP_CORS_ORIGINS", TEXT, NULL, S, 0, "ORIGIN,…", "origins whose pages may ask from a browser, or *; default: none") \
     OPTION(HTTP_THREADS, "http-threads", "HTTP_THREADS", INTEGER, "2", S, 0, "N", "threads that answer HTTP requests (1 to 64)") \
     OPTION(HTTP_ACCESS_LOG, "http-access-log", "HTTP_ACCESS_LOG", FLAG, "true", S, 0, NULL, "one log line for each HTTP request (probes at level debug)") \
-    OPTION(POSITIVE_LABEL, "positive-label", "POSITIVE_LABEL", TEXT, NULL, S, 0, "LABEL", "which of the model's classes is the risk; default: the model's metadata, then the schema") \
+    OPTION(POSITIVE_LABEL, "positive-label", "POSITIVE_LABEL", TEXT, NULL, S | R, 0, "LABEL", "which of the model's classes is the risk; default: the model's metadata, then the schema") \
     OPTION(UNCHECKED, "unchecked", NULL, FLAG, NULL, S, 0, NULL, "score: leave out ranges and categories") \
     OPTION(WRITER_SCHEMA, "writer-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, "reader-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema to see them through; default: the event schema") \
@@ -87,7 +87,9 @@
     OPTION(MODEL_KIND, "model", NULL, TEXT, NULL, T, 0, "KIND", "logistic-regression or logistic-regression-l2") \
     OPTION(MODEL_NAME, "name", "MODEL_NAME", TEXT, "attrition", T | R, 0, "NAME", "registered model") \
     OPTION(ALIAS, "alias", "MODEL_ALIAS", TEXT, "production", T | R, 0, "ALIAS", "alias to set") \
-    OPTION(EXPERIMENT, "experiment", "MLFLOW_EXPERIMENT_NAME", TEXT, "attrition", T, 0, "NAME", "experiment the run belongs to") \
+    OPTION(EXPERIMENT, "experiment", "MLFLOW_EXPERIMENT_NAME", TEXT, "attrition", T | R, 0, "NAME", "experiment the run belongs to") \
+    OPTION(GOLDEN, "golden", NULL, TEXT, NULL, R, 0, "FILE", "import: JSON Lines of {\"attributes\":{…},\"probability\":p} that the model must reproduce, now and at every load") \
+    OPTION(BACKGROUND, "background", NULL, TEXT, NULL, R, 0, "FILE", "import: CSV or JSON Lines of employees, from which the reasons' reference is taken") \
     OPTION(PROMOTE, "promote", NULL, FLAG, NULL, T, 0, NULL, "train: set the alias even if another version has it") \
     OPTION(THRESHOLD, "threshold", NULL, TEXT, "max-f1", T, 0, "RULE", "max-f1, or a number from 0 to 1")
 /* clang-format on */

@@ -2,7 +2,7 @@
  *
  * The text is "NAME TYPE KIND INPUT" for each column that the model binds, separated by ", " and sorted by name (by
  * bytes): TYPE is the Avro type (int, long, float, double, string), KIND numeric, ordinal or nominal, INPUT the element
- * type of the model's tensor (float, double, string). So `printf '%s' "Age int numeric double, …" | sha256sum` gives
+ * type of the model's tensor (float, double, string). So `printf '%s' "NAME int numeric double, …" | sha256sum` gives
  * the hash. It changes when a column that the model reads changes its meaning, not when others come or go. Fixed
  * forever: hashes stand in registries. */
 #ifndef PIPELINE_CONTRACT_H

@@ -7,8 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { GOLDEN_MAX_ROWS = 10000 };
-
 enum status metadata_threshold(const char *text, double *out, struct error *err)
 {
     char *end = NULL;
@@ -223,10 +221,11 @@ enum status metadata_golden(const char *json, const struct column *columns, size
         return status;
     const json_t *rows = json_object_get(root, "rows");
     double tolerance = number_of(json_object_get(root, "tolerance"));
-    if (!json_is_array(rows) || json_array_size(rows) > GOLDEN_MAX_ROWS || !(tolerance >= 0 && tolerance <= 1e-3))
+    if (!json_is_array(rows) || json_array_size(rows) > METADATA_GOLDEN_MAX_ROWS ||
+        !(tolerance >= 0 && tolerance <= 1e-3))
         status = error_set(err, STATUS_INVALID,
                            "attrition.golden has no rows (at most %d) or no tolerance (0 to 0.001): train again",
-                           GOLDEN_MAX_ROWS);
+                           METADATA_GOLDEN_MAX_ROWS);
     struct cell *cells = mem_zeroed(column_count, sizeof *cells);
     struct pipeline_golden found = {.tolerance = tolerance};
     for (size_t r = 0; !status && r < json_array_size(rows); r++)

@@ -5,6 +5,8 @@
 #include "pipeline/linear.h"
 #include "pipeline/trees.h"
 
+enum { METADATA_GOLDEN_MAX_ROWS = 10000 };
+
 /* A number from 0 to 1. */
 MUST_USE enum status metadata_threshold(const char *text, double *out, struct error *err);
 

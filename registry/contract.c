@@ -1,0 +1,31 @@
+/* See contract.h. Called by whoever loads a registered version: the scorer's model watcher on its thread, `scorer
+ * score`, and the tool's verify. Reads the registry, writes nothing. */
+#include "registry/contract.h"
+
+static const char *tag_find(const struct version_details *details, const char *key)
+{
+    for (size_t t = 0; t < details->tag_keys.count; t++)
+        if (!strcmp(details->tag_keys.items[t], key))
+            return details->tag_values.items[t];
+    return NULL;
+}
+
+enum status registry_check_contract(struct registry *registry, const struct model_version *version,
+                                    const struct pipeline *pipeline, bool *noted, struct error *err)
+{
+    struct version_details details;
+    if (noted)
+        *noted = false;
+    if (!strcmp(version->version, "0")) /* a bare file */
+        return STATUS_OK;
+    enum status status = registry_describe(registry, version->name, version->version, &details, err);
+    if (status != STATUS_OK)
+        return status;
+    const char *hash = tag_find(&details, CONTRACT_TAG);
+    if (hash)
+        status = contract_check(pipeline, hash, tag_find(&details, CONTRACT_COLUMNS_TAG), err);
+    if (noted)
+        *noted = hash != NULL;
+    version_details_clear(&details);
+    return status;
+}

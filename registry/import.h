@@ -1,0 +1,41 @@
+/* Inside of the registry tool: what import and verify share. Linked by that program alone. */
+#ifndef REGISTRY_IMPORT_H
+#define REGISTRY_IMPORT_H
+
+#include <jansson.h>
+
+#include "events/schema.h"
+#include "pipeline/pipeline.h"
+
+enum { IMPORT_MAX_ROWS_BYTES = 256 << 20 }; /* of a file with background or golden rows */
+
+/* As the scorer loads: compiles, applies the metadata, replays the golden rows. label: NULL, or overrules the file. */
+MUST_USE enum status import_load(const struct schema *schema, struct span file, const char *label,
+                                 struct pipeline **out, struct error *err);
+
+/* Rows that a model's reference is taken from; free(cells). */
+struct import_rows {
+    struct cell *cells; /* texts are the schema's */
+    size_t count, capacity;
+};
+
+/* A CSV file with a header, or JSON Lines (each an attributes object, or one with "attributes"); what begins with a
+ * brace is JSON. Target, id and ignored columns of the schema are passed over. Every row must be one that the scorer
+ * would accept as an event: STATUS_INVALID names the first line and column that is not. */
+MUST_USE enum status import_background(const char *path, const struct schema *schema, struct import_rows *out,
+                                       struct error *err);
+
+/* JSON Lines of {"attributes":{…},"probability":p} → attrition.golden's JSON, appended to out. Rows without a
+ * probability get the one that the model gives here. Ranges and categories are not checked, names and types are.
+ * STATUS_INVALID also: a probability that the model does not give, with its line. */
+MUST_USE enum status import_golden(const char *path, const struct schema *schema, const struct pipeline *pipeline,
+                                   size_t *count, struct buffer *out, struct error *err);
+
+/* One line of JSON Lines → its attributes, borrowed from *root, which the caller gives back with json_decref. */
+MUST_USE enum status import_line(struct span line, const char *path, size_t number, json_t **root, json_t **attributes,
+                                 struct error *err);
+
+/* Takes the next line off *rest (without its end); false at the end. */
+bool import_next_line(struct span *rest, struct span *line);
+
+#endif

@@ -1,0 +1,141 @@
+/* Golden rows of `registry import --golden`: see import.h. Called once by import.c, on the program's only thread. Must
+ * never let a row in that the model does not reproduce. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "events/fault.h"
+#include "events/json_row.h"
+#include "pipeline/metadata.h"
+#include "registry/import.h"
+
+struct golden_reader {
+    const char *path;
+    const struct schema *schema;
+    const struct pipeline *pipeline;
+    struct cell *cells;
+    struct buffer *out;
+    size_t line, rows;
+    struct error *err;
+};
+
+bool import_next_line(struct span *rest, struct span *line)
+{
+    if (rest->bytes == 0)
+        return false;
+    const char *end = memchr(rest->data, '\n', rest->bytes);
+    size_t bytes = end ? (size_t)(end - rest->data) : rest->bytes, taken = bytes + (end != NULL);
+    while (bytes && (rest->data[bytes - 1] == '\r' || rest->data[bytes - 1] == ' '))
+        bytes--;
+    *line = (struct span){rest->data, bytes};
+    *rest = (struct span){rest->data + taken, rest->bytes - taken};
+    return true;
+}
+
+enum status import_line(struct span line, const char *path, size_t number, json_t **root, json_t **attributes,
+                        struct error *err)
+{
+    json_error_t where;
+    json_t *read = json_loadb(line.data, line.bytes, JSON_REJECT_DUPLICATES, &where);
+    json_t *inner = json_object_get(read, "attributes");
+    if (!json_is_object(read) || (inner && !json_is_object(inner))) {
+        json_decref(read);
+        return error_set(err, STATUS_INVALID, "%.200s line %zu: not a JSON object of attributes: give one a line", path,
+                         number);
+    }
+    *root = read;
+    *attributes = inner ? inner : read;
+    return STATUS_OK;
+}
+
+static enum status names_check(struct golden_reader *reader, const json_t *attributes)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)attributes, key,
+                        value) if (schema_column(reader->schema, span_of(key)) <
+                                   0) return error_set(reader->err, STATUS_INVALID,
+                                                       "%.200s line %zu: the schema has no column '%.60s'",
+                                                       reader->path, reader->line, key);
+    return STATUS_OK;
+}
+
+/* The model's own probability where none is given. */
+static enum status probability_settle(struct golden_reader *reader, const json_t *given, double *out)
+{
+    struct score score;
+    pipeline_score(reader->pipeline, reader->cells, 1, 0, &score, NULL);
+    *out = given ? json_number_value(given) : score.probability;
+    if (given && (!json_is_number(given) || !(*out >= 0 && *out <= 1)))
+        return error_set(reader->err, STATUS_INVALID, "%.200s line %zu: probability is not a number from 0 to 1",
+                         reader->path, reader->line);
+    double difference = fabs(score.probability - *out), tolerance = pipeline_tolerance(reader->pipeline);
+    if (!(difference <= tolerance))
+        return error_set(reader->err, STATUS_INVALID,
+                         "%.200s line %zu: the model gives %.17g here, the golden row says %.17g (difference %.3g, "
+                         "allowed %.3g): take the rows from onnxruntime with this file and this positive class (%.60s)",
+                         reader->path, reader->line, score.probability, *out, difference, tolerance,
+                         pipeline_positive_label(reader->pipeline));
+    return STATUS_OK;
+}
+
+static enum status row_add(struct golden_reader *reader, const json_t *root, const json_t *attributes)
+{
+    struct fault fault;
+    double probability = 0;
+    enum status status = names_check(reader, attributes);
+    if (status != STATUS_OK)
+        return status;
+    if (json_row_read(reader->schema, attributes, false, reader->cells, &fault, 1))
+        return error_set(reader->err, STATUS_INVALID, "%.200s line %zu: %s", reader->path, reader->line, fault.text);
+    status = probability_settle(reader, root == attributes ? NULL : json_object_get(root, "probability"), &probability);
+    if (status != STATUS_OK)
+        return status;
+    buffer_add_text(reader->out, reader->rows++ ? ",{\"attributes\":" : "{\"attributes\":");
+    json_add_row(reader->out, reader->schema->columns, reader->schema->column_count, reader->cells);
+    buffer_add_text(reader->out, ",\"probability\":");
+    json_add_double(reader->out, probability);
+    buffer_add_u8(reader->out, '}');
+    return STATUS_OK;
+}
+
+static enum status lines_read(struct golden_reader *reader, struct span rest)
+{
+    struct span line;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && import_next_line(&rest, &line)) {
+        json_t *root, *attributes;
+        reader->line++;
+        if (line.bytes == 0)
+            continue;
+        status = import_line(line, reader->path, reader->line, &root, &attributes, reader->err);
+        if (status != STATUS_OK)
+            return status;
+        status = row_add(reader, root, attributes);
+        json_decref(root);
+    }
+    if (status == STATUS_OK && (reader->rows == 0 || reader->rows > METADATA_GOLDEN_MAX_ROWS))
+        status = error_set(reader->err, STATUS_INVALID, "%.200s has %zu golden rows: give 1 to %d", reader->path,
+                           reader->rows, METADATA_GOLDEN_MAX_ROWS);
+    return status;
+}
+
+enum status import_golden(const char *path, const struct schema *schema, const struct pipeline *pipeline, size_t *count,
+                          struct buffer *out, struct error *err)
+{
+    struct buffer file = {0};
+    struct golden_reader reader = {.path = path, .schema = schema, .pipeline = pipeline, .out = out, .err = err};
+    enum status status = file_read(path, IMPORT_MAX_ROWS_BYTES, &file, err);
+    reader.cells = mem_zeroed(schema->column_count, sizeof *reader.cells);
+    buffer_printf(out, "{\"tolerance\":%g,\"rows\":[", pipeline_tolerance(pipeline));
+    if (status == STATUS_OK)
+        status = lines_read(&reader, buffer_span(&file));
+    buffer_add_text(out, "]}");
+    *count = reader.rows;
+    free(reader.cells);
+    buffer_free(&file);
+    return status;
+}
