@@ -84,12 +84,17 @@
     OPTION(DRY_RUN, "dry-run", NULL, FLAG, NULL, P, 0, NULL, "dlq: say what would be replayed, send nothing") \
     OPTION(AGAIN, "again", NULL, FLAG, NULL, P, 0, NULL, "dlq: replay also what was replayed before") \
     OPTION(REPLAY_GROUP, "replay-group", "REPLAY_GROUP", TEXT, "attrition-dlq-replay", P, 0, "GROUP", "dlq: consumer group whose offsets remember what was replayed") \
-    OPTION(MODEL_KIND, "model", NULL, TEXT, NULL, T, 0, "KIND", "logistic-regression or logistic-regression-l2") \
+    OPTION(MODEL_KIND, "model", NULL, TEXT, NULL, T, 0, "KIND", "logistic-regression, logistic-regression-l2 or random-forest") \
     OPTION(MODEL_NAME, "name", "MODEL_NAME", TEXT, "attrition", T | R, 0, "NAME", "registered model") \
     OPTION(ALIAS, "alias", "MODEL_ALIAS", TEXT, "production", T | R, 0, "ALIAS", "alias to set") \
     OPTION(EXPERIMENT, "experiment", "MLFLOW_EXPERIMENT_NAME", TEXT, "attrition", T | R, 0, "NAME", "experiment the run belongs to") \
     OPTION(GOLDEN, "golden", NULL, TEXT, NULL, R, 0, "FILE", "import: JSON Lines of {\"attributes\":{…},\"probability\":p} that the model must reproduce, now and at every load") \
     OPTION(BACKGROUND, "background", NULL, TEXT, NULL, R, 0, "FILE", "import: CSV or JSON Lines of employees, from which the reasons' reference is taken") \
     OPTION(PROMOTE, "promote", NULL, FLAG, NULL, T, 0, NULL, "train: set the alias even if another version has it") \
-    OPTION(THRESHOLD, "threshold", NULL, TEXT, "max-f1", T, 0, "RULE", "max-f1, or a number from 0 to 1")
+    OPTION(THRESHOLD, "threshold", NULL, TEXT, "max-f1", T, 0, "RULE", "max-f1, recall=0.8, cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
+    OPTION(FOLDS, "folds", NULL, INTEGER, "5", T, 0, "N", "train: folds of the cross-validation, 2 to 20; 0: none") \
+    OPTION(REPEATS, "repeats", NULL, INTEGER, "1", T, 0, "N", "train: how often the rows are dealt into folds anew") \
+    OPTION(TEST_SIZE, "test-size", NULL, TEXT, "0", T, 0, "SHARE", "train: hold out this share of the rows from all fitting and choosing, and judge the model by it") \
+    OPTION(FOLDS_OUT, "folds-out", NULL, TEXT, NULL, T, 0, "FILE", "train: write which row is in which fold, as CSV") \
+    OPTION(THREADS, "threads", "TRAINER_THREADS", INTEGER, "0", T, 0, "N", "threads that fit; 0: as many as there are processors; the results are the same")
 /* clang-format on */

@@ -147,6 +147,32 @@ static enum status column_read_values(struct schema_parts *parts, const json_t *
     return STATUS_OK;
 }
 
+/* "group": true, and for numbers "bands": [30, 40]: where each further group begins. */
+static enum status column_read_group(struct schema_parts *parts, const json_t *json, struct column *column,
+                                     struct error *err)
+{
+    const json_t *group = json_object_get(json, "group"), *bands = json_object_get(json, "bands");
+    if (group && !json_is_boolean(group))
+        return column_refuse(column, "\"group\" must be true or false", err);
+    column->group = json_is_true(group);
+    if (bands && (!column->group || column->kind == COLUMN_NOMINAL || json_array_size(bands) == 0))
+        return column_refuse(column, "\"bands\" is a list of numbers, for a number that is a \"group\"", err);
+    if (column->group && column->kind == COLUMN_NUMERIC && !bands)
+        return column_refuse(column, "a numeric \"group\" needs \"bands\": where each further group begins", err);
+    if (column->group && column->kind == COLUMN_ORDINAL && !bands && !isfinite(column->high - column->low))
+        return column_refuse(column, "an ordinal \"group\" needs \"range\" or \"bands\"", err);
+    column->band_count = json_array_size(bands);
+    double *starts = take(parts, column->band_count, sizeof *starts);
+    for (size_t b = 0; b < column->band_count; b++) {
+        const json_t *start = json_array_get(bands, b);
+        starts[b] = json_number_value(start);
+        if (!json_is_number(start) || (b && starts[b] <= starts[b - 1]))
+            return column_refuse(column, "\"bands\" must be ascending numbers", err);
+    }
+    column->bands = starts;
+    return STATUS_OK;
+}
+
 static enum status column_read(struct schema_parts *parts, const struct avro_field *field, uint32_t index,
                                struct error *err)
 {
@@ -167,6 +193,8 @@ static enum status column_read(struct schema_parts *parts, const struct avro_fie
         status = column_read_range(field->json, column, err);
     if (status == STATUS_OK)
         status = column_read_values(parts, field->json, column, err);
+    if (status == STATUS_OK)
+        status = column_read_group(parts, field->json, column, err);
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* A fitted linear model as one ONNX file: see onnx_write.h for the form and docs/MODELS.md for the graph.
+/* A fitted linear model or forest as one ONNX file: see onnx_write.h for the form and docs/MODELS.md for the graph.
  *
  * Called by the trainer, once per model, on its only thread. The same model gives the same bytes: nothing here reads a
  * clock, an address or a hash. Must never write a graph that pipeline_load or onnxruntime would refuse; what cannot be
@@ -13,14 +13,18 @@
 #include "base/memory.h"
 #include "onnx/onnx.pb-c.h"
 
+enum { NODE_ATTRIBUTES = 16 };                     /* of one node at most */
 enum { IR_VERSION = 8, OPSET = 15, OPSET_ML = 2 }; /* the newest that both Debian 12's libonnx and onnxruntime read */
 
+#define FLOAT32 ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
 #define FLOAT64 ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE
 #define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
 #define TEXT ONNX__TENSOR_PROTO__DATA_TYPE__STRING
 
 struct writer {
     const struct linear_model *model;
+    const struct written_node *nodes; /* of a forest; NULL: linear */
+    size_t node_count;
     struct arena arena;
     Onnx__GraphProto graph;
     size_t number_count, feature_count; /* numeric columns; columns of the design matrix */
@@ -83,7 +87,7 @@ static Onnx__NodeProto *writer_node_list(struct writer *writer, const char *op, 
     node->n_output = 1;
     node->output = writer_take(writer, 1, sizeof *node->output);
     node->output[0] = node->name;
-    node->attribute = writer_take(writer, 4, sizeof *node->attribute);
+    node->attribute = writer_take(writer, NODE_ATTRIBUTES, sizeof *node->attribute);
     writer->graph.node[writer->graph.n_node++] = node;
     return node;
 }
@@ -308,6 +312,94 @@ static void write_label(struct writer *writer)
     writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT64, 2);
 }
 
+/* ---- forests ---- */
+
+static float *node_floats(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+{
+    Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
+    attribute->n_floats = count;
+    attribute->floats = writer_take(writer, count, sizeof *attribute->floats);
+    return attribute->floats;
+}
+
+static ProtobufCBinaryData *node_texts(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+{
+    Onnx__AttributeProto *attribute =
+        node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+    attribute->n_strings = count;
+    attribute->strings = writer_take(writer, count, sizeof *attribute->strings);
+    return attribute->strings;
+}
+
+static void write_branches(struct writer *writer, Onnx__NodeProto *ensemble)
+{
+    size_t count = writer->node_count;
+    static char branch[] = "BRANCH_LEQ", leaf[] = "LEAF"; /* shared by all nodes: only packed, never freed */
+    int64_t *trees = node_ints(writer, ensemble, "nodes_treeids", count);
+    int64_t *ids = node_ints(writer, ensemble, "nodes_nodeids", count);
+    int64_t *features = node_ints(writer, ensemble, "nodes_featureids", count);
+    int64_t *trues = node_ints(writer, ensemble, "nodes_truenodeids", count);
+    int64_t *falses = node_ints(writer, ensemble, "nodes_falsenodeids", count);
+    float *values = node_floats(writer, ensemble, "nodes_values", count);
+    ProtobufCBinaryData *modes = node_texts(writer, ensemble, "nodes_modes", count);
+    for (size_t n = 0; n < count; n++) {
+        const struct written_node *node = &writer->nodes[n];
+        trees[n] = node->tree;
+        ids[n] = node->id;
+        features[n] = node->leaf ? 0 : node->feature;
+        trues[n] = node->leaf ? 0 : node->left;
+        falses[n] = node->leaf ? 0 : node->right;
+        values[n] = node->leaf ? 0 : node->threshold;
+        modes[n] = node->leaf ? (ProtobufCBinaryData){sizeof leaf - 1, (uint8_t *)leaf}
+                              : (ProtobufCBinaryData){sizeof branch - 1, (uint8_t *)branch};
+    }
+}
+
+/* One weight a leaf, under class 0: with two labels it is the second one's probability. */
+static void write_leaves(struct writer *writer, Onnx__NodeProto *ensemble)
+{
+    size_t leaves = 0, at = 0;
+    for (size_t n = 0; n < writer->node_count; n++)
+        leaves += writer->nodes[n].leaf;
+    int64_t *trees = node_ints(writer, ensemble, "class_treeids", leaves);
+    int64_t *ids = node_ints(writer, ensemble, "class_nodeids", leaves);
+    float *weights = node_floats(writer, ensemble, "class_weights", leaves);
+    node_ints(writer, ensemble, "class_ids", leaves);
+    for (size_t n = 0; n < writer->node_count; n++) {
+        if (!writer->nodes[n].leaf)
+            continue;
+        trees[at] = writer->nodes[n].tree;
+        ids[at] = writer->nodes[n].id;
+        weights[at++] = writer->nodes[n].weight;
+    }
+}
+
+/* features as floats → TreeEnsembleClassifier = label, probabilities */
+static void write_forest(struct writer *writer, const char *features)
+{
+    Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
+    node_int(writer, cast, "to", FLOAT32);
+    Onnx__NodeProto *ensemble =
+        writer_node(writer, "TreeEnsembleClassifier", "ai.onnx.ml", "model.floats", NULL, NULL, "label");
+    ensemble->n_output = 2;
+    ensemble->output = writer_take(writer, 2, sizeof *ensemble->output);
+    ensemble->output[0] = ensemble->name;
+    ensemble->output[1] = writer_text(writer, "probabilities");
+    write_branches(writer, ensemble);
+    write_leaves(writer, ensemble);
+    ProtobufCBinaryData *labels = node_texts(writer, ensemble, "classlabels_strings", 2);
+    for (size_t l = 0; l < 2; l++)
+        labels[l] = writer_bytes(writer, writer->model->labels[l]);
+    Onnx__AttributeProto *transform =
+        node_attribute(writer, ensemble, "post_transform", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
+    transform->has_s = 1;
+    transform->s = writer_bytes(writer, SPAN_LITERAL("NONE"));
+    writer->graph.n_output = 2;
+    writer->graph.output = writer_take(writer, 2, sizeof *writer->graph.output);
+    writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
+    writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT32, 2);
+}
+
 static void write_graph(struct writer *writer)
 {
     onnx__graph_proto__init(&writer->graph);
@@ -315,7 +407,12 @@ static void write_graph(struct writer *writer)
     writer->graph.node = writer_take(writer, 2 * writer->model->column_count + 16, sizeof *writer->graph.node);
     writer->graph.initializer = writer_take(writer, 8, sizeof *writer->graph.initializer);
     write_inputs(writer);
-    write_classifier(writer, write_features(writer));
+    const char *features = write_features(writer);
+    if (writer->nodes) {
+        write_forest(writer, features);
+        return;
+    }
+    write_classifier(writer, features);
     write_label(writer);
 }
 
@@ -391,7 +488,7 @@ static enum status check_columns(struct writer *writer, struct error *err)
             return error_set(err, STATUS_INVALID, "column %s: numbers must stand before nominals",
                              fitted->column->name);
         size_t count = nominal ? fitted->category_count : 1;
-        for (size_t v = 0; v < count; v++)
+        for (size_t v = 0; v < count && !writer->nodes; v++)
             if (!isfinite(fitted->weights[v]))
                 return error_set(err, STATUS_INVALID, "column %s: a weight is not finite", fitted->column->name);
         writer->number_count += !nominal;
@@ -405,7 +502,7 @@ static enum status check_model(struct writer *writer, struct error *err)
     const struct linear_model *model = writer->model;
     if (model->column_count == 0)
         return error_set(err, STATUS_INVALID, "a model needs at least one column");
-    if (!isfinite(model->intercept))
+    if (!writer->nodes && !isfinite(model->intercept))
         return error_set(err, STATUS_INVALID, "the intercept is not finite");
     for (size_t c = 0; c < model->column_count; c++)
         if (!strcmp(model->columns[c].column->name, "label") ||
@@ -421,17 +518,31 @@ static enum status check_model(struct writer *writer, struct error *err)
     return check_columns(writer, err);
 }
 
-enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err)
+static enum status write(struct writer *writer, struct buffer *out, struct error *err)
 {
-    struct writer writer = {.model = model};
-    enum status status = check_model(&writer, err);
+    enum status status = check_model(writer, err);
     if (status)
         return status;
     Onnx__ModelProto file;
-    write_graph(&writer);
-    write_model(&writer, &file);
+    write_graph(writer);
+    write_model(writer, &file);
     size_t bytes = onnx__model_proto__get_packed_size(&file);
     out->bytes += onnx__model_proto__pack(&file, (uint8_t *)buffer_reserve(out, bytes));
-    arena_free(&writer.arena);
+    arena_free(&writer->arena);
     return STATUS_OK;
+}
+
+enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err)
+{
+    struct writer writer = {.model = model};
+    return write(&writer, out, err);
+}
+
+enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes, size_t node_count,
+                              struct buffer *out, struct error *err)
+{
+    struct writer writer = {.model = model, .nodes = nodes, .node_count = node_count};
+    if (node_count == 0)
+        return error_set(err, STATUS_INVALID, "a forest needs at least one node");
+    return write(&writer, out, err);
 }

@@ -2,7 +2,6 @@
  * only thread. Nothing is registered that did not converge, or that does not load back and reproduce its golden rows.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,31 +14,14 @@
 #include "base/memory.h"
 #include "trainer/commands.h"
 #include "trainer/export.h"
+#include "trainer/fold.h"
+#include "trainer/print.h"
+#include "trainer/random.h"
 #include "trainer/register.h"
 
 static int64_t now_ms(void)
 {
     return clock_real_us(&clock_system) / 1000;
-}
-
-static void print_summary(const struct training *training)
-{
-    const struct validation *validation = training->validation;
-    const struct span *labels = training->table->schema->target_values;
-    static const char *const helps[METRIC_COUNT] = {
-#define METRIC_HELP(name, help) help,
-        METRIC_TABLE(METRIC_HELP)
-#undef METRIC_HELP
-    };
-    printf("%s on %zu rows, %zu of them %.*s; %zu-fold cross-validation:\n", training->recipe->kind,
-           training->table->row_count, training->table->positive_count, (int)labels[1].bytes, labels[1].data,
-           validation->fold_count);
-    printf("  %-10s %8s  always \"%.*s\"\n", "", "model", (int)labels[0].bytes, labels[0].data);
-    for (size_t m = 0; m < METRIC_COUNT; m++)
-        printf("  %-10s %8.3f  %10.3f   %s\n", metric_names[m], metric_value(&validation->metrics, m),
-               metric_value(&validation->baseline, m), helps[m]);
-    printf("threshold %g (%s)\n", validation->threshold,
-           isnan(training->recipe->threshold) ? "largest f1 of the cross-validation" : "given");
 }
 
 static void print_registered(const struct registry *registry, const struct destination *destination,
@@ -104,44 +86,90 @@ static enum status check_fit(const struct model *model, const struct recipe *rec
                                                                : "choose --model logistic-regression-l2");
 }
 
-/* The fit to all rows, and its delivery. `training` has all but the model, its file and the end. */
-static enum status finish(const struct options *options, struct training training, const uint32_t *rows,
-                          struct error *err)
-{
+/* A run at work. `split.training` is what everything is fitted to and chosen by; `split.judged`: the held-out rows. */
+struct run_state {
+    struct fold_rows split;
     struct model model;
-    struct buffer file = {0};
-    enum status status = model_fit(training.table, rows, training.table->row_count, training.recipe, &model, err);
+    struct evaluation evaluation;
+    struct buffer file;
+};
+
+/* The seed of the held-out split: the same rows are held out whatever the model. */
+enum { HOLD_OUT_STREAM = 2000003 };
+
+static enum status validate(const struct options *options, const struct training *training, struct run_state *state,
+                            struct error *err)
+{
+    const struct recipe *recipe = training->recipe;
+    struct evaluation *evaluation = &state->evaluation;
+    if (!fold_hold_out(training->table, recipe->test_share, random_stream(recipe->seed, HOLD_OUT_STREAM),
+                       &state->split))
+        return error_set(err, STATUS_INVALID,
+                         "--test-size %g: a class would be left without a row to train on: give less",
+                         recipe->test_share);
+    evaluation->schema = training->table->schema;
+    evaluation->rule = recipe->threshold;
+    evaluation->threshold = recipe->threshold.value;
+    if (recipe->fold_count == 0)
+        return STATUS_OK;
+    return evaluation_validate(training->table, state->split.training, state->split.training_count, recipe,
+                               options_text(options, OPTION_FOLDS_OUT), evaluation, err);
+}
+
+static void judge_held_out(const struct training *training, struct run_state *state)
+{
+    const struct fold_rows *split = &state->split;
+    if (split->judged_count == 0)
+        return;
+    double *probabilities = mem_zeroed(split->judged_count, sizeof *probabilities);
+    model_predict(&state->model, training->table, split->judged, split->judged_count, probabilities);
+    evaluation_hold_out(training->table, split->judged, split->judged_count, probabilities, training->recipe->seed,
+                        &state->evaluation);
+    free(probabilities);
+}
+
+/* The fit to all training rows, the file, and what the file says of itself. */
+static enum status fit(const struct training *training, struct run_state *state, struct error *err)
+{
+    const uint32_t *rows = state->split.training;
+    size_t count = state->split.training_count;
+    enum status status = model_fit(training->table, rows, count, training->recipe, &state->model, err);
+    if (status == STATUS_OK && !state->model.is_forest)
+        status = check_fit(&state->model, training->recipe, err);
     if (status != STATUS_OK)
         return status;
-    status = check_fit(&model, training.recipe, err);
+    judge_held_out(training, state);
+    status = export_model(&state->model, training->table, rows, count, &state->evaluation, &state->file, err);
     if (status == STATUS_OK)
-        status = export_model(&model, training.table, training.validation, &file, err);
-    training.model = &model;
-    training.ended_ms = now_ms();
-    training.file = buffer_span(&file);
-    if (status == STATUS_OK) {
-        print_summary(&training);
-        status = deliver(options, &training, err);
-    }
-    model_clear(&model);
-    buffer_free(&file);
+        status = evaluation_explain(buffer_span(&state->file), training->table, rows, count, &state->evaluation, err);
     return status;
 }
 
 static enum status train_table(const struct options *options, const struct recipe *recipe, const char *path,
                                const struct table *table, int64_t started_ms, struct error *err)
 {
-    struct validation validation;
-    enum status status = fold_validate(table, recipe, &validation, err);
+    struct run_state state = {0};
+    struct training training = {.data_path = path,
+                                .table = table,
+                                .recipe = recipe,
+                                .model = &state.model,
+                                .evaluation = &state.evaluation,
+                                .started_ms = started_ms};
+    enum status status = validate(options, &training, &state, err);
     if (status != STATUS_OK)
-        return error_prefix(err, "%s", path);
-    const struct training training = {
-        .data_path = path, .table = table, .recipe = recipe, .validation = &validation, .started_ms = started_ms};
-    uint32_t *rows = mem_zeroed(table->row_count, sizeof *rows);
-    for (size_t r = 0; r < table->row_count; r++)
-        rows[r] = (uint32_t)r;
-    status = finish(options, training, rows, err);
-    free(rows);
+        status = error_prefix(err, "%s", path);
+    else
+        status = fit(&training, &state, err);
+    training.file = buffer_span(&state.file);
+    training.ended_ms = now_ms();
+    if (status == STATUS_OK) {
+        print_training(&training);
+        status = deliver(options, &training, err);
+    }
+    fold_rows_clear(&state.split);
+    model_clear(&state.model);
+    evaluation_clear(&state.evaluation);
+    buffer_free(&state.file);
     return status;
 }
 

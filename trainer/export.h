@@ -2,11 +2,13 @@
 #ifndef TRAINER_EXPORT_H
 #define TRAINER_EXPORT_H
 
-#include "trainer/fold.h"
+#include "trainer/evaluation.h"
 
-/* Appends the file's bytes to out: the same model, table and validation give the same bytes. The file has been loaded
- * back by the pipeline, which replayed its golden rows against this model's own probabilities. */
-MUST_USE enum status export_model(const struct model *model, const struct table *table,
-                                  const struct validation *validation, struct buffer *out, struct error *err);
+/* Appends the file's bytes to out: the same model, rows and evaluation give the same bytes. `rows` (of the table) are
+ * those the model was fitted to. The file has been loaded back by the pipeline, which replayed its golden rows against
+ * this model's own probabilities. STATUS_LIMIT: larger than a scorer loads. */
+MUST_USE enum status export_model(const struct model *model, const struct table *table, const uint32_t *rows,
+                                  size_t row_count, const struct evaluation *evaluation, struct buffer *out,
+                                  struct error *err);
 
 #endif

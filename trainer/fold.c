@@ -1,167 +1,88 @@
-/* Cross-validation: see fold.h. Called once per training, on its only thread. It must never let a model, or a
- * threshold, see the rows it is judged by. */
+/* Dealing rows into folds: see fold.h. Pure. */
 #include "trainer/fold.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/memory.h"
+#include "trainer/random.h"
 
-/* Steele, Lea and Flood's SplitMix64. */
-static uint64_t random_next(uint64_t *state)
+size_t fold_most(const struct table *table, const uint32_t *rows, size_t row_count)
 {
-    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    size_t positives = 0;
+    for (size_t r = 0; r < row_count; r++)
+        positives += table->labels[rows[r]];
+    return positives < row_count - positives ? positives : row_count - positives;
 }
 
-/* 0 … bound - 1, each as likely. */
-static uint64_t random_below(uint64_t *state, uint64_t bound)
-{
-    uint64_t unfair = -bound % bound, drawn;
-    do
-        drawn = random_next(state);
-    while (drawn < unfair);
-    return drawn % bound;
-}
-
-void fold_assign(const uint8_t *labels, size_t count, size_t fold_count, uint64_t seed, uint8_t *folds)
-{
-    uint32_t *rows = mem_zeroed(count + 1, sizeof *rows);
-    size_t dealt = 0;
-    for (int label = 0; label <= 1; label++) {
-        size_t found = 0;
-        for (size_t r = 0; r < count; r++)
-            if (labels[r] == label)
-                rows[found++] = (uint32_t)r;
-        for (size_t left = found; left > 1; left--) {
-            size_t other = (size_t)random_below(&seed, left);
-            uint32_t swapped = rows[left - 1];
-            rows[left - 1] = rows[other];
-            rows[other] = swapped;
-        }
-        for (size_t r = 0; r < found; r++)
-            folds[rows[r]] = (uint8_t)(dealt++ % fold_count);
-    }
-    free(rows);
-}
-
-/* The rows of one fold, or (others) of all but it; returns how many. */
-static size_t rows_of(const uint8_t *folds, size_t count, size_t fold, bool others, uint32_t *rows)
+/* Places (in `rows`) of one class's rows, shuffled; returns how many. */
+static size_t shuffle_class(const struct table *table, const uint32_t *rows, size_t row_count, int label,
+                            uint64_t *random, uint32_t *out)
 {
     size_t found = 0;
-    for (size_t r = 0; r < count; r++)
-        if ((folds[r] == fold) != others)
-            rows[found++] = (uint32_t)r;
+    for (size_t r = 0; r < row_count; r++)
+        if (table->labels[rows[r]] == label)
+            out[found++] = (uint32_t)r;
+    for (size_t left = found; left > 1; left--) {
+        size_t other = (size_t)random_below(random, left);
+        uint32_t swapped = out[left - 1];
+        out[left - 1] = out[other];
+        out[other] = swapped;
+    }
     return found;
 }
 
-/* A validation at work: one entry a row. `rows`, `some_labels`, `some_numbers` and `some_calls` are scratch. */
-struct work {
-    const struct table *table;
-    const struct recipe *recipe;
-    uint8_t *folds, *calls, *some_labels, *some_calls;
-    double *probabilities, *some_numbers;
-    uint32_t *rows;
-};
-
-static enum status predict_fold(struct work *work, size_t fold, struct validation *out, struct error *err)
+void fold_assign(const struct table *table, const uint32_t *rows, size_t row_count, size_t fold_count, uint64_t seed,
+                 uint8_t *folds)
 {
-    struct model model;
-    size_t count = rows_of(work->folds, work->table->row_count, fold, true, work->rows);
-    enum status status = model_fit(work->table, work->rows, count, work->recipe, &model, err);
-    if (status != STATUS_OK)
-        return status;
-    out->unconverged += !model.fit.converged;
-    count = rows_of(work->folds, work->table->row_count, fold, false, work->rows);
-    model_predict(&model, work->table, work->rows, count, work->some_numbers);
-    for (size_t r = 0; r < count; r++)
-        work->probabilities[work->rows[r]] = work->some_numbers[r];
-    model_clear(&model);
-    return STATUS_OK;
+    uint32_t *places = mem_zeroed(row_count + 1, sizeof *places);
+    size_t dealt = 0;
+    for (int label = 0; label <= 1; label++) {
+        size_t found = shuffle_class(table, rows, row_count, label, &seed, places);
+        for (size_t r = 0; r < found; r++)
+            folds[places[r]] = (uint8_t)(dealt++ % fold_count);
+    }
+    free(places);
 }
 
-/* Labels and probabilities of the rows listed, side by side in the scratch. */
-static void gather(struct work *work, size_t count)
+void fold_split(const uint32_t *rows, const uint8_t *folds, size_t row_count, size_t fold, struct fold_rows *out)
 {
-    for (size_t r = 0; r < count; r++) {
-        work->some_labels[r] = work->table->labels[work->rows[r]];
-        work->some_calls[r] = work->calls[work->rows[r]];
-        work->some_numbers[r] = work->probabilities[work->rows[r]];
+    *out = (struct fold_rows){.training = mem_zeroed(row_count + 1, sizeof(uint32_t)),
+                              .judged = mem_zeroed(row_count + 1, sizeof(uint32_t))};
+    for (size_t r = 0; r < row_count; r++) {
+        if (folds[r] == fold)
+            out->judged[out->judged_count++] = rows[r];
+        else
+            out->training[out->training_count++] = rows[r];
     }
 }
 
-static void judge_fold(struct work *work, size_t fold, struct validation *out)
+void fold_rows_clear(struct fold_rows *rows)
 {
-    double threshold = work->recipe->threshold;
-    size_t count = rows_of(work->folds, work->table->row_count, fold, true, work->rows);
-    gather(work, count);
-    if (isnan(threshold))
-        threshold = metrics_best_threshold(work->some_labels, work->some_numbers, count);
-    count = rows_of(work->folds, work->table->row_count, fold, false, work->rows);
+    free(rows->training);
+    free(rows->judged);
+    *rows = (struct fold_rows){0};
+}
+
+bool fold_hold_out(const struct table *table, double share, uint64_t seed, struct fold_rows *out)
+{
+    size_t count = table->row_count;
+    uint32_t *rows = mem_zeroed(count + 1, sizeof *rows), *places = mem_zeroed(count + 1, sizeof *places);
+    uint8_t *held = mem_zeroed(count + 1, 1);
+    bool good = true;
     for (size_t r = 0; r < count; r++)
-        work->calls[work->rows[r]] = work->probabilities[work->rows[r]] >= threshold;
-    gather(work, count);
-    out->folds[fold] = metrics_measure(work->some_labels, work->some_calls, work->some_numbers, count);
-}
-
-static void measure_baseline(struct work *work, struct validation *out)
-{
-    const struct table *table = work->table;
-    for (size_t r = 0; r < table->row_count; r++) {
-        work->some_calls[r] = 0;
-        work->some_numbers[r] = (double)table->positive_count / (double)table->row_count;
+        rows[r] = (uint32_t)r;
+    for (int label = 0; label <= 1; label++) {
+        size_t found = shuffle_class(table, rows, count, label, &seed, places);
+        size_t taken = share > 0 ? (size_t)fmax(1, floor(share * (double)found + 0.5)) : 0;
+        good = good && taken < found;
+        for (size_t r = 0; r < taken && r < found; r++)
+            held[places[r]] = 1;
     }
-    out->baseline = metrics_measure(table->labels, work->some_calls, work->some_numbers, table->row_count);
-}
-
-static enum status validate(struct work *work, struct validation *out, struct error *err)
-{
-    const struct table *table = work->table;
-    enum status status = STATUS_OK;
-    fold_assign(table->labels, table->row_count, out->fold_count, work->recipe->seed, work->folds);
-    for (size_t fold = 0; fold < out->fold_count && status == STATUS_OK; fold++)
-        status = predict_fold(work, fold, out, err);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t fold = 0; fold < out->fold_count; fold++)
-        judge_fold(work, fold, out);
-    if (out->unconverged)
-        log_warn("trainer", "%zu of %zu folds did not converge: their figures are those of where the search stopped",
-                 out->unconverged, out->fold_count);
-    out->metrics = metrics_measure(table->labels, work->calls, work->probabilities, table->row_count);
-    out->threshold = isnan(work->recipe->threshold)
-                         ? metrics_best_threshold(table->labels, work->probabilities, table->row_count)
-                         : work->recipe->threshold;
-    measure_baseline(work, out);
-    return STATUS_OK;
-}
-
-enum status fold_validate(const struct table *table, const struct recipe *recipe, struct validation *out,
-                          struct error *err)
-{
-    size_t count = table->row_count, rarer = table->positive_count;
-    rarer = rarer < count - rarer ? rarer : count - rarer;
-    if (rarer < 2)
-        return error_set(err, STATUS_INVALID,
-                         "one class has a single row: cross-validation needs two of each at least");
-    struct validation validation = {.fold_count = rarer < FOLD_MOST ? rarer : FOLD_MOST};
-    struct work work = {.table = table, .recipe = recipe};
-    uint8_t **bytes[] = {&work.folds, &work.calls, &work.some_labels, &work.some_calls};
-    for (size_t b = 0; b < sizeof bytes / sizeof *bytes; b++)
-        *bytes[b] = mem_zeroed(count, 1);
-    work.probabilities = mem_zeroed(count, sizeof(double));
-    work.some_numbers = mem_zeroed(count, sizeof(double));
-    work.rows = mem_zeroed(count, sizeof *work.rows);
-    enum status status = validate(&work, &validation, err);
-    for (size_t b = 0; b < sizeof bytes / sizeof *bytes; b++)
-        free(*bytes[b]);
-    free(work.probabilities);
-    free(work.some_numbers);
-    free(work.rows);
-    if (status == STATUS_OK)
-        *out = validation;
-    return status;
+    if (good)
+        fold_split(rows, held, count, 1, out);
+    free(rows);
+    free(places);
+    free(held);
+    return good;
 }

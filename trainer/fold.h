@@ -1,28 +1,27 @@
-/* Stratified cross-validation: what a model is worth on rows it has not seen, and which threshold to use. */
+/* Stratified folds: which rows train and which are judged. */
 #ifndef TRAINER_FOLD_H
 #define TRAINER_FOLD_H
 
-#include "trainer/metrics.h"
-#include "trainer/model.h"
+#include "trainer/table.h"
 
-enum { FOLD_MOST = 5 };
+/* The most folds that the rows listed allow: rows of the rarer class. */
+size_t fold_most(const struct table *table, const uint32_t *rows, size_t row_count);
 
-struct validation {
-    size_t fold_count;      /* 5, or as many as the rarer class has rows */
-    struct metrics metrics; /* over all rows, each predicted by a model that has not seen it */
-    struct metrics folds[FOLD_MOST];
-    struct metrics baseline; /* always the negative class, with the base rate as probability */
-    double threshold;        /* the recipe's, or that of largest F1 over all rows */
-    size_t unconverged;      /* folds whose fit did not converge; their predictions are used as they are */
+/* Deals the rows of each class into folds, by a shuffle from the seed: the same table, rows and seed give the same
+ * folds. One fold number a row listed. */
+void fold_assign(const struct table *table, const uint32_t *rows, size_t row_count, size_t fold_count, uint64_t seed,
+                 uint8_t *folds);
+
+/* One fold's rows (to be judged) and the others' (to train on), as indexes into the table, ascending as given. */
+struct fold_rows {
+    uint32_t *training, *judged;
+    size_t training_count, judged_count;
 };
+void fold_split(const uint32_t *rows, const uint8_t *folds, size_t row_count, size_t fold, struct fold_rows *out);
+void fold_rows_clear(struct fold_rows *rows);
 
-/* Deals the rows of each class into folds, by a shuffle from the seed: the same table and seed give the same folds. */
-void fold_assign(const uint8_t *labels, size_t count, size_t fold_count, uint64_t seed, uint8_t *folds);
-
-/* Metrics that depend on a threshold use, for each fold, the threshold of largest F1 on the other folds' rows (or the
- * recipe's), so that no row takes part in choosing the threshold it is judged by. STATUS_INVALID: a class with one row.
- */
-MUST_USE enum status fold_validate(const struct table *table, const struct recipe *recipe, struct validation *out,
-                                   struct error *err);
+/* Takes about `share` of each class's rows out as judged, one at least; the rest is training. False: a class would be
+ * left without a row. */
+bool fold_hold_out(const struct table *table, double share, uint64_t seed, struct fold_rows *out);
 
 #endif

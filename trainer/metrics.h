@@ -2,6 +2,7 @@
 #ifndef TRAINER_METRICS_H
 #define TRAINER_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,13 +33,25 @@ enum {
 /* The names, and the fields in the same order. */
 extern const char *const metric_names[METRIC_COUNT];
 double metric_value(const struct metrics *metrics, size_t index);
+struct metrics metrics_of(const double values[METRIC_COUNT]);
+extern const char *const metric_helps[METRIC_COUNT]; /* what each is, for people */
+static inline bool metric_rises(size_t index)        /* more is better */
+{
+    return index != METRIC_log_loss && index != METRIC_brier;
+}
 
 /* Labels 0 or 1 (both occur), calls 0 or 1 (what was predicted), probabilities of label 1. A ratio over nothing is 0.
  */
 struct metrics metrics_measure(const uint8_t *labels, const uint8_t *calls, const double *probabilities, size_t count);
 
-/* The threshold of largest F1, where a row is called positive at probability >= threshold: between two neighbouring
- * probabilities, in as few digits as tell them apart; of equals the highest. 0.5 if there is no positive row. */
-double metrics_best_threshold(const uint8_t *labels, const double *probabilities, size_t count);
+/* Rows from the highest probability to the lowest: what every measure over thresholds walks along. */
+struct ranked {
+    double probability;
+    uint8_t label;
+};
+struct ranked *metrics_rank(const uint8_t *labels, const double *probabilities, size_t count); /* yours to free */
+/* Takes the rows of the next probability, all ties at once: adds their labels to the sums, returns where the next group
+ * starts. */
+size_t metrics_next_group(const struct ranked *rows, size_t at, size_t count, size_t *positives, size_t *negatives);
 
 #endif

@@ -136,22 +136,54 @@ void preprocess_free(struct preprocessor *preprocessor)
     *preprocessor = (struct preprocessor){0};
 }
 
+static double scaled_number(const struct fitted *fitted, const struct cell *cell)
+{
+    double number = cell->code == CELL_MISSING ? fitted->median : cell->number;
+    return (number - fitted->mean) / fitted->scale;
+}
+
+/* The cell's category, or -1 where it was never seen. */
+static int32_t category_of(const struct fitted *fitted, const struct cell *cell)
+{
+    int32_t at = cell->code == CELL_MISSING ? (int32_t)fitted->mode : -1;
+    if (cell->code >= 0)
+        at = fitted->positions[cell->code];
+    return at < (int32_t)fitted->category_count ? at : -1;
+}
+
+static bool is_number(const struct preprocessor *preprocessor, const struct fitted *fitted)
+{
+    return preprocessor->schema->columns[fitted->column].kind != COLUMN_NOMINAL;
+}
+
 void preprocess_row(const struct preprocessor *preprocessor, const struct cell *cells, double *features)
 {
     for (size_t f = 0; f < preprocessor->column_count; f++) {
         const struct fitted *fitted = &preprocessor->columns[f];
         const struct cell *cell = &cells[fitted->column];
-        if (preprocessor->schema->columns[fitted->column].kind != COLUMN_NOMINAL) {
-            double number = cell->code == CELL_MISSING ? fitted->median : cell->number;
-            features[fitted->first] = (number - fitted->mean) / fitted->scale;
+        if (is_number(preprocessor, fitted)) {
+            features[fitted->first] = scaled_number(fitted, cell);
             continue;
         }
         for (size_t k = 0; k < fitted->category_count; k++)
             features[fitted->first + k] = 0;
-        int32_t at = cell->code == CELL_MISSING ? (int32_t)fitted->mode : -1;
-        if (cell->code >= 0)
-            at = fitted->positions[cell->code];
-        if (at >= 0 && (size_t)at < fitted->category_count)
+        int32_t at = category_of(fitted, cell);
+        if (at >= 0)
             features[fitted->first + (size_t)at] = 1;
+    }
+}
+
+void preprocess_feature(const struct preprocessor *preprocessor, const struct table *table, const uint32_t *rows,
+                        size_t row_count, size_t feature, float *values)
+{
+    size_t c = preprocessor->column_count - 1;
+    while (preprocessor->columns[c].first > feature || preprocessor->columns[c].first == preprocessor->feature_count)
+        c--;
+    const struct fitted *fitted = &preprocessor->columns[c];
+    bool number = is_number(preprocessor, fitted);
+    int32_t category = (int32_t)(feature - fitted->first);
+    for (size_t r = 0; r < row_count; r++) {
+        const struct cell *cell = &table_row(table, rows[r])[fitted->column];
+        values[r] = number ? (float)scaled_number(fitted, cell) : (float)(category_of(fitted, cell) == category);
     }
 }

@@ -31,4 +31,8 @@ void preprocess_free(struct preprocessor *preprocessor);
 /* One row as feature_count numbers. A category that was never seen is all zeros. */
 void preprocess_row(const struct preprocessor *preprocessor, const struct cell *cells, double *features);
 
+/* One feature of the rows listed, as floats: what trees compare. */
+void preprocess_feature(const struct preprocessor *preprocessor, const struct table *table, const uint32_t *rows,
+                        size_t row_count, size_t feature, float *values);
+
 #endif

@@ -1,25 +1,44 @@
-/* What to train: the kind of model and its parameters, named as in scikit-learn. */
+/* What to train and how to judge it: the kind of model, its parameters, named as in scikit-learn, folds, threshold. */
 #ifndef TRAINER_RECIPE_H
 #define TRAINER_RECIPE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/options.h"
-#include "base/status.h"
+#include "trainer/forest.h"
+#include "trainer/threshold.h"
+
+/* How C is chosen where it is not given. */
+enum penalty_choice { PENALTY_GIVEN, PENALTY_BY_LOG_LOSS, PENALTY_BY_ROC_AUC };
 
 /* Plain data. */
 struct recipe {
     const char *kind; /* as given; one of the table's names */
-    bool penalised;
+    bool is_forest, penalised;
+    enum penalty_choice choice;
     double inverse_penalty; /* C; INFINITY without a penalty */
-    bool balanced;          /* class_weight=balanced: each class weighs the same in sum */
+    bool balanced;          /* class_weight=balanced: each class weighs the same in sum; linear models */
     unsigned max_iterations;
-    uint64_t seed;    /* of the folds */
-    double threshold; /* NAN: the one of largest F1 */
+    struct forest_settings forest; /* its seed is `seed` */
+    unsigned threads;              /* at least 1; no result depends on it */
+    uint64_t seed;                 /* of every random choice */
+    struct threshold_rule threshold;
+    unsigned fold_count, repeat_count; /* 0 folds: no cross-validation */
+    bool folds_given;
+    double test_share; /* of the rows, held out of everything; 0: none */
 };
 
-/* From --model, --param, --seed and --threshold. STATUS_INVALID: a name or value that is none, with those that are. */
+enum { FOLD_MOST = 20, REPEAT_MOST = 100 };
+
+/* From --model, --param, --seed, --threshold, --folds, --repeats, --test-size and --threads. STATUS_INVALID: a name or
+ * value that is none, with those that are. */
 MUST_USE enum status recipe_read(const struct options *options, struct recipe *out, struct error *err);
+
+/* Parameters as they are written to the run: names and values, in the order of the table. For a C that was chosen,
+ * `chosen_penalty` is shown. The values are in `texts`. */
+struct recipe_param {
+    const char *name, *value;
+};
+enum { RECIPE_PARAM_MOST = 12, RECIPE_TEXT_BYTES = 32 };
+size_t recipe_params(const struct recipe *recipe, double chosen_penalty, struct recipe_param *out,
+                     char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES]);
 
 #endif

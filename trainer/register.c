@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-enum { PAIR_MOST = 24, METRIC_MOST = METRIC_COUNT * (1 + FOLD_MOST) };
+enum { PAIR_MOST = 32 };
 
 /* Pairs whose values are made here; the keys are literals. */
 struct pairs {
@@ -35,15 +35,20 @@ static void pairs_add(struct pairs *pairs, const char *key, const char *format, 
 static void add_params(const struct training *training, struct pairs *out)
 {
     const struct recipe *recipe = training->recipe;
+    const struct evaluation *evaluation = training->evaluation;
+    struct recipe_param params[RECIPE_PARAM_MOST];
+    char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
+    size_t count = recipe_params(recipe, training->model->inverse_penalty, params, texts);
     pairs_add(out, "model", "%s", recipe->kind);
-    if (recipe->penalised)
-        pairs_add(out, "C", "%.15g", recipe->inverse_penalty);
-    pairs_add(out, "class_weight", "%s", recipe->balanced ? "balanced" : "None");
-    pairs_add(out, "max_iter", "%u", recipe->max_iterations);
+    for (size_t p = 0; p < count; p++)
+        pairs_add(out, params[p].name, "%s", params[p].value);
+    threshold_describe(&recipe->threshold, rule);
     pairs_add(out, "seed", "%llu", (unsigned long long)recipe->seed);
-    pairs_add(out, "folds", "%zu", training->validation->fold_count);
-    pairs_add(out, "threshold_rule", "%s", isnan(recipe->threshold) ? "max-f1" : "given");
-    pairs_add(out, "threshold", "%.15g", training->validation->threshold);
+    pairs_add(out, "folds", "%zu", evaluation->fold_count);
+    pairs_add(out, "repeats", "%zu", evaluation->repeat_count);
+    pairs_add(out, "test_size", "%.15g", recipe->test_share);
+    pairs_add(out, "threshold_rule", "%s", rule);
+    pairs_add(out, "threshold", "%.15g", evaluation->threshold);
     pairs_add(out, "rows", "%zu", training->table->row_count);
     pairs_add(out, "rows_left_out", "%zu", training->table->left_out);
     pairs_add(out, "positive_rows", "%zu", training->table->positive_count);
@@ -59,7 +64,7 @@ static void add_identity(const struct training *training, struct pairs *out)
     pairs_add(out, "model.kind", "%s", training->recipe->kind);
     pairs_add(out, "model.sha256", "%s", sha256);
     pairs_add(out, "schema.digest", "%s", training->table->schema->digest);
-    pairs_add(out, "threshold", "%.15g", training->validation->threshold);
+    pairs_add(out, "threshold", "%.15g", training->evaluation->threshold);
     pairs_add(out, "trainer.version", "%s", VERSION);
 }
 
@@ -79,23 +84,60 @@ static const char *const fold_names[METRIC_COUNT] = {
     METRIC_TABLE(FOLD_NAME)
 #undef FOLD_NAME
 };
+static const char *const low_names[METRIC_COUNT] = {
+#define LOW_NAME(name, help) #name "_low",
+    METRIC_TABLE(LOW_NAME)
+#undef LOW_NAME
+};
+static const char *const high_names[METRIC_COUNT] = {
+#define HIGH_NAME(name, help) #name "_high",
+    METRIC_TABLE(HIGH_NAME)
+#undef HIGH_NAME
+};
+static const char *const test_names[METRIC_COUNT] = {
+#define TEST_NAME(name, help) "test_" #name,
+    METRIC_TABLE(TEST_NAME)
+#undef TEST_NAME
+};
 
-static size_t add_metrics(const struct validation *validation, struct run_metric *out)
+struct metric_list {
+    struct run_metric *items;
+    size_t count;
+};
+
+/* A figure that is not known is left out. */
+static void list_add(struct metric_list *list, const char *key, double value, size_t step)
 {
-    size_t count = 0;
+    if (isfinite(value))
+        list->items[list->count++] = (struct run_metric){key, value, (int64_t)step};
+}
+
+/* Yours to free: items. Folds are the steps of fold_NAME. */
+static struct metric_list list_metrics(const struct evaluation *evaluation)
+{
+    const struct judgement *judgement = evaluation_main(evaluation), *held_out = &evaluation->held_out;
+    size_t fits = evaluation->fold_count * evaluation->repeat_count;
+    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 4, sizeof *list.items)};
     for (size_t m = 0; m < METRIC_COUNT; m++) {
-        out[count++] = (struct run_metric){metric_names[m], metric_value(&validation->metrics, m), 0};
-        for (size_t fold = 0; fold < validation->fold_count; fold++)
-            out[count++] = (struct run_metric){fold_names[m], metric_value(&validation->folds[fold], m), (int64_t)fold};
+        list_add(&list, metric_names[m], metric_value(&judgement->metrics, m), 0);
+        list_add(&list, low_names[m], judgement->intervals[m].low, 0);
+        list_add(&list, high_names[m], judgement->intervals[m].high, 0);
+        if (held_out->count)
+            list_add(&list, test_names[m], metric_value(&held_out->metrics, m), 0);
+        for (size_t f = 0; f < fits; f++)
+            list_add(&list, fold_names[m], metric_value(&evaluation->folds[f], m), f);
     }
-    return count;
+    list_add(&list, "calibration_error", judgement->calibration.expected_error, 0);
+    list_add(&list, "calibration_slope", judgement->calibration.slope, 0);
+    list_add(&list, "calibration_intercept", judgement->calibration.intercept, 0);
+    return list;
 }
 
 static enum status log_run(struct registry *registry, const struct training *training, const char *experiment,
                            char **run_id, struct error *err)
 {
     struct pairs params = {0}, tags = {0};
-    struct run_metric metrics[METRIC_MOST];
+    struct metric_list metrics = list_metrics(training->evaluation);
     add_params(training, &params);
     add_identity(training, &tags);
     add_run_tags(training, &tags);
@@ -108,11 +150,12 @@ static enum status log_run(struct registry *registry, const struct training *tra
                             .param_count = params.count,
                             .tags = tags.items,
                             .tag_count = tags.count,
-                            .metrics = metrics,
-                            .metric_count = add_metrics(training->validation, metrics),
+                            .metrics = metrics.items,
+                            .metric_count = metrics.count,
                             .artifacts = &artifact,
                             .artifact_count = 1};
     enum status status = registry_log_run(registry, &run, run_id, err);
+    free(metrics.items);
     arena_free(&params.texts);
     arena_free(&tags.texts);
     return status;

@@ -3,7 +3,7 @@
 #define TRAINER_REGISTER_H
 
 #include "registry/registry.h"
-#include "trainer/fold.h"
+#include "trainer/evaluation.h"
 
 /* What a run says of itself. Borrowed. */
 struct training {
@@ -11,7 +11,7 @@ struct training {
     const struct table *table;
     const struct recipe *recipe;
     const struct model *model;
-    const struct validation *validation;
+    const struct evaluation *evaluation;
     struct span file; /* the model file's bytes */
     int64_t started_ms, ended_ms;
 };

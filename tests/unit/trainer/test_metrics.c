@@ -1,4 +1,4 @@
-/* Measures against values worked out by hand (and by scikit-learn), ties included; thresholds. */
+/* Measures against values worked out by hand (and by scikit-learn), ties included. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,34 +39,11 @@ static void test_ties(void **state)
     assert_true(metrics.roc_auc == 0.75);
 }
 
-static void test_threshold_of_largest_f1(void **state)
-{
-    (void)state;
-    const uint8_t labels[] = {0, 0, 1, 0, 1, 1}, none[] = {0, 0};
-    const double probabilities[] = {0.1, 0.2, 0.3, 0.35, 0.6, 0.9};
-    double threshold = metrics_best_threshold(labels, probabilities, 6); /* four called, three right */
-    assert_true(threshold > 0.2 && threshold <= 0.3);
-    assert_true(threshold == 0.25);
-    assert_true(metrics_best_threshold(none, probabilities, 2) == 0.5);
-}
-
-/* Neighbours that differ in the last digits still get a threshold between them. */
-static void test_threshold_between_near_neighbours(void **state)
-{
-    (void)state;
-    const uint8_t labels[] = {0, 1};
-    const double probabilities[] = {0.25, nextafter(0.25, 1)};
-    double threshold = metrics_best_threshold(labels, probabilities, 2);
-    assert_true(threshold > probabilities[0] && threshold <= probabilities[1]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_values),
         cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_threshold_of_largest_f1),
-        cmocka_unit_test(test_threshold_between_near_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

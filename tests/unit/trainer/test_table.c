@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "base/file.h"
+#include "trainer/evaluation.h"
 #include "trainer/fold.h"
 
 static struct error err;
@@ -249,38 +250,80 @@ static void test_folds_are_stratified_and_repeatable(void **state)
     (void)state;
     enum { ROWS = 103, YES = 17 };
     uint8_t labels[ROWS] = {0}, folds[ROWS], again[ROWS];
-    for (size_t r = 0; r < YES; r++)
-        labels[r * 6] = 1;
-    fold_assign(labels, ROWS, 5, 7, folds);
-    fold_assign(labels, ROWS, 5, 7, again);
+    uint32_t rows[ROWS];
+    const struct table table = {.labels = labels, .row_count = ROWS};
+    for (uint32_t r = 0; r < ROWS; r++) {
+        rows[r] = r;
+        labels[r] = r % 6 == 0 && r < YES * 6;
+    }
+    assert_int_equal(fold_most(&table, rows, ROWS), YES);
+    fold_assign(&table, rows, ROWS, 5, 7, folds);
+    fold_assign(&table, rows, ROWS, 5, 7, again);
     assert_memory_equal(folds, again, ROWS);
-    fold_assign(labels, ROWS, 5, 8, again);
+    fold_assign(&table, rows, ROWS, 5, 8, again);
     assert_memory_not_equal(folds, again, ROWS);
     for (unsigned fold = 0; fold < 5; fold++) {
-        size_t rows = 0, yes = 0;
-        for (size_t r = 0; r < ROWS; r++) {
-            rows += folds[r] == fold;
-            yes += folds[r] == fold && labels[r];
-        }
-        assert_in_range(rows, 20, 21);
+        struct fold_rows part;
+        size_t yes = 0;
+        fold_split(rows, folds, ROWS, fold, &part);
+        assert_int_equal(part.training_count + part.judged_count, ROWS);
+        for (size_t r = 0; r < part.judged_count; r++)
+            yes += labels[part.judged[r]];
+        assert_in_range(part.judged_count, 20, 21);
         assert_in_range(yes, 3, 4);
+        fold_rows_clear(&part);
     }
+}
+
+static void test_held_out_rows_have_both_classes(void **state)
+{
+    (void)state;
+    uint8_t labels[20] = {1, 1};
+    struct fold_rows part;
+    const struct table table = {.labels = labels, .row_count = 20};
+    assert_true(fold_hold_out(&table, 0.2, 3, &part));
+    size_t yes = 0;
+    for (size_t r = 0; r < part.judged_count; r++)
+        yes += labels[part.judged[r]];
+    assert_int_equal(yes, 1);
+    assert_int_equal(part.judged_count, 5);
+    assert_int_equal(part.training_count, 15);
+    fold_rows_clear(&part);
+    assert_false(fold_hold_out(&table, 0.9, 3, &part));
+    assert_true(fold_hold_out(&table, 0, 3, &part));
+    assert_int_equal(part.training_count, 20);
+    fold_rows_clear(&part);
+}
+
+static enum status validate(const struct table *table, const struct recipe *recipe, struct evaluation *out)
+{
+    static const uint32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return evaluation_validate(table, rows, table->row_count, recipe, NULL, out, &err);
 }
 
 static void test_validation_needs_two_of_each(void **state)
 {
     (void)state;
     struct table table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\n");
-    const struct recipe recipe = {
-        .kind = "x", .penalised = true, .inverse_penalty = 1, .max_iterations = 50, .threshold = NAN};
-    struct validation validation;
-    assert_int_equal(fold_validate(&table, &recipe, &validation, &err), STATUS_INVALID);
+    struct recipe recipe = {.kind = "x",
+                            .penalised = true,
+                            .inverse_penalty = 1,
+                            .max_iterations = 50,
+                            .threads = 2,
+                            .fold_count = 5,
+                            .repeat_count = 2};
+    struct evaluation evaluation = {0};
+    assert_int_equal(validate(&table, &recipe, &evaluation), STATUS_INVALID);
     table_free(&table);
     table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\nYes,b,12,3\nNo,a,40,2\n");
-    assert_int_equal(fold_validate(&table, &recipe, &validation, &err), STATUS_OK);
-    assert_int_equal(validation.fold_count, 2);
-    assert_true(validation.metrics.roc_auc == 1);
-    assert_true(fabs(validation.baseline.accuracy - 0.6) < 1e-15);
+    assert_int_equal(validate(&table, &recipe, &evaluation), STATUS_OK);
+    assert_int_equal(evaluation.fold_count, 2);
+    assert_int_equal(evaluation.validation.count, 10);
+    assert_true(evaluation.validation.metrics.roc_auc == 1);
+    assert_true(fabs(evaluation.validation.baseline.accuracy - 0.6) < 1e-15);
+    evaluation_clear(&evaluation);
+    recipe.folds_given = true; /* five asked for, two possible */
+    assert_int_equal(validate(&table, &recipe, &evaluation), STATUS_INVALID);
     table_free(&table);
 }
 
@@ -293,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_many_faults_stay_few_lines),
         cmocka_unit_test(test_preprocessing_as_scikit_learn),
         cmocka_unit_test(test_folds_are_stratified_and_repeatable),
+        cmocka_unit_test(test_held_out_rows_have_both_classes),
         cmocka_unit_test(test_validation_needs_two_of_each),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,22 @@
+/* The rows of a table as the matrix, labels and weights of a linear model. */
+#ifndef TRAINER_DESIGN_H
+#define TRAINER_DESIGN_H
+
+#include "trainer/logistic.h"
+#include "trainer/preprocess.h"
+
+struct design {
+    double *features; /* row-major */
+    uint8_t *labels;
+    double *weights; /* 1, or what makes both classes weigh the same (scikit-learn's class_weight="balanced") */
+    size_t row_count, feature_count;
+};
+
+void design_make(const struct preprocessor *preprocessor, const struct table *table, const uint32_t *rows,
+                 size_t row_count, bool balanced, struct design *out);
+void design_clear(struct design *design);
+
+/* Borrows the design. */
+struct logistic_problem design_problem(const struct design *design, double inverse_penalty, unsigned max_iterations);
+
+#endif

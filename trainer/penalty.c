@@ -1,0 +1,89 @@
+/* The search for C: see penalty.h. Pure; called by model_fit. It must never look at a row that model_fit was not given:
+ * inside a cross-validation each fold chooses anew. */
+#include "trainer/penalty.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "trainer/design.h"
+#include "trainer/fold.h"
+#include "trainer/metrics.h"
+#include "trainer/random.h"
+
+enum { GRID = 10, CHOICE_FOLDS = 5, CHOICE_STREAM = 1000003 };
+
+static double grid_value(size_t index)
+{
+    return pow(10, -4 + 8.0 * (double)index / (GRID - 1));
+}
+
+/* Larger is better. */
+static double score_fit(const struct logistic_fit *fit, const struct design *judged, enum penalty_choice choice)
+{
+    double *probabilities = mem_zeroed(judged->row_count + 1, sizeof *probabilities);
+    for (size_t r = 0; r < judged->row_count; r++)
+        probabilities[r] = logistic_probability(
+            logistic_margin(fit, judged->features + r * judged->feature_count, judged->feature_count));
+    struct metrics metrics = metrics_measure(judged->labels, judged->labels, probabilities, judged->row_count);
+    free(probabilities);
+    return choice == PENALTY_BY_ROC_AUC ? metrics.roc_auc : -metrics.log_loss;
+}
+
+/* Adds each C's score on one fold to scores. */
+static enum status score_fold(const struct table *table, const struct recipe *recipe, const struct fold_rows *part,
+                              double *scores, struct error *err)
+{
+    struct preprocessor preprocessor;
+    struct design design, judged;
+    enum status status = STATUS_OK;
+    preprocess_fit(table, part->training, part->training_count, &preprocessor);
+    design_make(&preprocessor, table, part->training, part->training_count, recipe->balanced, &design);
+    design_make(&preprocessor, table, part->judged, part->judged_count, false, &judged);
+    for (size_t g = 0; g < GRID && status == STATUS_OK; g++) {
+        struct logistic_fit fit;
+        struct logistic_problem problem = design_problem(&design, grid_value(g), recipe->max_iterations);
+        status = logistic_fit(&problem, &fit, err);
+        if (status != STATUS_OK)
+            break;
+        scores[g] += score_fit(&fit, &judged, recipe->choice);
+        logistic_fit_clear(&fit);
+    }
+    design_clear(&design);
+    design_clear(&judged);
+    preprocess_free(&preprocessor);
+    return status;
+}
+
+static size_t best_of(const double *scores)
+{
+    size_t best = 0;
+    for (size_t g = 1; g < GRID; g++)
+        if (scores[g] > scores[best])
+            best = g;
+    return best;
+}
+
+enum status penalty_choose(const struct table *table, const uint32_t *rows, size_t row_count,
+                           const struct recipe *recipe, double *out, struct error *err)
+{
+    size_t fold_count = fold_most(table, rows, row_count);
+    fold_count = fold_count < CHOICE_FOLDS ? fold_count : CHOICE_FOLDS;
+    if (fold_count < 2)
+        return error_set(err, STATUS_INVALID,
+                         "--param C=auto: one class has a single row to choose by: give C, such as C=1");
+    double scores[GRID] = {0};
+    uint8_t *folds = mem_zeroed(row_count, 1);
+    enum status status = STATUS_OK;
+    fold_assign(table, rows, row_count, fold_count, random_stream(recipe->seed, CHOICE_STREAM), folds);
+    for (size_t fold = 0; fold < fold_count && status == STATUS_OK; fold++) {
+        struct fold_rows part;
+        fold_split(rows, folds, row_count, fold, &part);
+        status = score_fold(table, recipe, &part, scores, err);
+        fold_rows_clear(&part);
+    }
+    free(folds);
+    if (status == STATUS_OK)
+        *out = grid_value(best_of(scores));
+    return status;
+}

@@ -1,0 +1,136 @@
+/* The evaluation as text: see print.h. Called once, by the commands. Standard output. */
+#include "trainer/print.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { SHOWN_COLUMNS = 8, THRESHOLD_ROWS = 9 };
+
+static void print_number(double number, int width)
+{
+    if (isnan(number))
+        printf(" %*s", width, "-");
+    else
+        printf(" %*.3f", width, number);
+}
+
+static void print_metrics(const struct judgement *judgement, const struct schema *schema, const char *how)
+{
+    struct span negative = schema->target_values[0];
+    printf("  %-10s %8s  %16s  always \"%.*s\"\n", how, "model", "95 % interval", (int)negative.bytes, negative.data);
+    for (size_t m = 0; m < METRIC_COUNT; m++) {
+        struct interval interval = judgement->intervals[m];
+        char text[40] = "";
+        if (!isnan(interval.low))
+            snprintf(text, sizeof text, "%.3f to %.3f", interval.low, interval.high);
+        printf("  %-10s %8.3f  %16s  %10.3f   %s\n", metric_names[m], metric_value(&judgement->metrics, m), text,
+               metric_value(&judgement->baseline, m), metric_helps[m]);
+    }
+}
+
+static void print_confusion(const struct judgement *judgement, const struct schema *schema)
+{
+    const struct confusion *c = &judgement->confusion;
+    struct span no = schema->target_values[0], yes = schema->target_values[1];
+    printf("  confusion: %zu %.*s found, %zu missed; %zu false alarms, %zu %.*s told right\n", c->true_positives,
+           (int)yes.bytes, yes.data, c->false_negatives, c->false_positives, c->true_negatives, (int)no.bytes, no.data);
+    const struct calibration *calibration = &judgement->calibration;
+    printf("  calibration: error %.3f", calibration->expected_error);
+    if (!isnan(calibration->slope))
+        printf(", slope %.2f (1 is perfect), intercept %+.2f", calibration->slope, calibration->intercept);
+    putchar('\n');
+}
+
+/* The last point of the curve that is at or above a threshold: what calling by it gives. */
+static const struct confusion *confusion_at(const struct judgement *judgement, double threshold)
+{
+    const struct curve_point *point = judgement->points;
+    for (size_t p = 0; p < judgement->point_count && judgement->points[p].threshold >= threshold; p++)
+        point = &judgement->points[p];
+    return &point->confusion;
+}
+
+static double ratio(size_t part, size_t whole)
+{
+    return whole ? (double)part / (double)whole : 0;
+}
+
+static void print_thresholds(const struct judgement *judgement)
+{
+    printf("  by threshold   called  precision  recall     f1  accuracy\n");
+    for (int t = 1; t <= THRESHOLD_ROWS; t++) {
+        const struct confusion *c = confusion_at(judgement, t / 10.0);
+        size_t called = c->true_positives + c->false_positives;
+        printf("  %12.1f %7.1f%% %10.3f %7.3f %6.3f %9.3f\n", t / 10.0, 100 * ratio(called, judgement->count),
+               ratio(c->true_positives, called), ratio(c->true_positives, judgement->positives),
+               ratio(2 * c->true_positives, called + judgement->positives),
+               ratio(c->true_positives + c->true_negatives, judgement->count));
+    }
+}
+
+static void print_groups(const struct judgement *judgement, const struct schema *schema)
+{
+    if (judgement->group_count)
+        printf("  %-24s %6s %8s %8s %8s %8s %8s %8s\n", "group", "rows", "positive", "called", "impact", "recall",
+               "precis.", "roc_auc");
+    for (size_t g = 0; g < judgement->group_count; g++) {
+        const struct group *group = &judgement->groups[g];
+        char name[80];
+        snprintf(name, sizeof name, "%s %s", schema->columns[group->column].label, group->name);
+        printf("  %-24s %6zu", name, group->count);
+        print_number(ratio(group->positives, group->count), 8);
+        print_number(group->selection_rate, 8);
+        print_number(group->impact_ratio, 8);
+        print_number(group->metrics.recall, 8);
+        print_number(group->metrics.precision, 8);
+        print_number(group->metrics.roc_auc, 8);
+        putchar('\n');
+    }
+}
+
+static void print_importance(const struct evaluation *evaluation)
+{
+    if (evaluation->importance_count == 0)
+        return;
+    printf("what counts most (mean magnitude of its reason):");
+    for (size_t i = 0; i < evaluation->importance_count && i < SHOWN_COLUMNS; i++)
+        printf("%s %s %.3g", i ? "," : "", evaluation->schema->columns[evaluation->importance[i].column].name,
+               evaluation->importance[i].mean_magnitude);
+    putchar('\n');
+}
+
+static void print_judgement(const struct judgement *judgement, const struct schema *schema, const char *how)
+{
+    print_metrics(judgement, schema, how);
+    print_confusion(judgement, schema);
+    print_thresholds(judgement);
+    print_groups(judgement, schema);
+}
+
+void print_evaluation(const struct evaluation *evaluation)
+{
+    char rule[THRESHOLD_TEXT_BYTES];
+    if (evaluation->repeat_count) {
+        printf("%zu-fold cross-validation, %zu time%s:\n", evaluation->fold_count, evaluation->repeat_count,
+               evaluation->repeat_count == 1 ? "" : "s");
+        print_judgement(&evaluation->validation, evaluation->schema, "mean");
+    }
+    if (evaluation->held_out.count) {
+        printf("%zu rows that the model has not seen:\n", evaluation->held_out.count);
+        print_judgement(&evaluation->held_out, evaluation->schema, "");
+    }
+    print_importance(evaluation);
+    threshold_describe(&evaluation->rule, rule);
+    printf("threshold %g (%s)\n", evaluation->threshold, evaluation->rule.kind == THRESHOLD_GIVEN ? "given" : rule);
+}
+
+void print_training(const struct training *training)
+{
+    const struct span *labels = training->table->schema->target_values;
+    printf("%s on %zu rows, %zu of them %.*s", training->recipe->kind, training->table->row_count,
+           training->table->positive_count, (int)labels[1].bytes, labels[1].data);
+    if (training->recipe->choice)
+        printf("; C=%.6g was chosen", training->model->inverse_penalty);
+    putchar('\n');
+    print_evaluation(training->evaluation);
+}

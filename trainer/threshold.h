@@ -1,0 +1,33 @@
+/* Rules by which a threshold is chosen. A row is called positive at probability >= threshold. */
+#ifndef TRAINER_THRESHOLD_H
+#define TRAINER_THRESHOLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum threshold_kind {
+    THRESHOLD_MAX_F1, /* the largest F1; of equals the highest threshold */
+    THRESHOLD_RECALL, /* the highest threshold that finds at least `value` of the positive rows */
+    THRESHOLD_COST,   /* the least cost, where a missed positive costs `value` false alarms */
+    THRESHOLD_GIVEN,  /* `value` itself */
+};
+
+struct threshold_rule {
+    enum threshold_kind kind;
+    double value;
+};
+
+enum { THRESHOLD_TEXT_BYTES = 64 };
+
+/* "max-f1", "recall=0.8", "cost=5:1" or a number from 0 to 1. STATUS_INVALID. */
+MUST_USE enum status threshold_parse(const char *text, struct threshold_rule *out, struct error *err);
+/* The rule in the words of --threshold. */
+void threshold_describe(const struct threshold_rule *rule, char out[THRESHOLD_TEXT_BYTES]);
+
+/* Between two neighbouring probabilities, in as few digits as tell them apart. */
+double threshold_choose(const struct threshold_rule *rule, const uint8_t *labels, const double *probabilities,
+                        size_t count);
+
+#endif
