@@ -163,22 +163,30 @@ static bool read_record(struct reading *reading)
     return read_tail(reading);
 }
 
-enum event_code prediction_decode(const struct schema *schema, struct span value, struct arena *arena,
-                                  struct prediction *out, struct fault *fault)
+enum event_code prediction_decode_datum(const struct schema *schema, struct span datum, struct arena *arena,
+                                        struct prediction *out, struct fault *fault)
 {
     struct prediction decoded = {0};
-    struct reading reading = {.parts = schema_parts(schema), .in = cursor_of(value), .arena = arena, .out = &decoded};
-    uint8_t magic;
-    uint32_t id;
-    if (!cursor_u8(&reading.in, &magic) || magic != 0 || !cursor_u32_be(&reading.in, &id))
-        return fault_set(fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN, "a prediction starts with byte 0 and a schema id");
-    if (id != schema->prediction_schema_id)
-        return fault_set(fault, EVENT_UNKNOWN_SCHEMA_ID, FAULT_NO_COLUMN, "no prediction schema has the id %u", id);
+    struct reading reading = {.parts = schema_parts(schema), .in = cursor_of(datum), .arena = arena, .out = &decoded};
     if (!read_record(&reading))
-        return fault_set(fault, EVENT_MALFORMED, FAULT_NO_COLUMN, "not a prediction, near byte %zu",
-                         (size_t)((const char *)reading.in.at - value.data));
+        return fault_set(fault, EVENT_MALFORMED, FAULT_NO_COLUMN, "not a prediction, near byte %zu of the datum",
+                         (size_t)((const char *)reading.in.at - datum.data));
     if (reading.code != EVENT_OK)
         return fault_set(fault, reading.code, FAULT_NO_COLUMN, "a reason names a feature that the schema lacks");
     *out = decoded;
     return EVENT_OK;
+}
+
+enum event_code prediction_decode(const struct schema *schema, struct span value, struct arena *arena,
+                                  struct prediction *out, struct fault *fault)
+{
+    struct cursor in = cursor_of(value);
+    uint8_t magic;
+    uint32_t id;
+    if (!cursor_u8(&in, &magic) || magic != 0 || !cursor_u32_be(&in, &id))
+        return fault_set(fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN, "a prediction starts with byte 0 and a schema id");
+    if (id != schema->prediction_schema_id)
+        return fault_set(fault, EVENT_UNKNOWN_SCHEMA_ID, FAULT_NO_COLUMN, "no prediction schema has the id %u", id);
+    struct span datum = {(const char *)in.at, cursor_left(&in)};
+    return prediction_decode_datum(schema, datum, arena, out, fault);
 }

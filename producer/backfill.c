@@ -13,6 +13,7 @@
 #include "producer/delivery.h"
 #include "producer/event_type.h"
 #include "producer/input.h"
+#include "producer/registration.h"
 #include "producer/stop.h"
 
 enum { TAG_LINE_BITS = 44 };
@@ -208,6 +209,11 @@ int cmd_backfill(const struct options *options)
     stop_catch_signals();
     if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
+        return 1;
+    }
+    if (registration_do(options, schema, &err) != STATUS_OK) {
+        log_error(where, "%s", err.text);
+        schema_free(schema);
         return 1;
     }
     int result = run(options, schema);

@@ -13,6 +13,7 @@
 #include "producer/event_type.h"
 #include "producer/poison.h"
 #include "producer/recipe.h"
+#include "producer/registration.h"
 #include "producer/stop.h"
 #include "producer/table_writer.h"
 
@@ -190,6 +191,11 @@ int cmd_generate(const struct options *options)
     stop_catch_signals();
     if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
+        return 1;
+    }
+    if (!options_text(options, OPTION_OUTPUT) && registration_do(options, schema, &err) != STATUS_OK) {
+        log_error(where, "%s", err.text);
+        schema_free(schema);
         return 1;
     }
     generate.schema = schema;

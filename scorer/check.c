@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "events/registry_client.h"
 #include "events/schema.h"
 #include "kafka/client.h"
 #include "scorer/model_holder.h"
@@ -201,6 +202,20 @@ static void check_postgresql(struct check *check)
         tell_wrong(check, "postgresql", err.text);
 }
 
+static void check_registry(struct check *check)
+{
+    struct error err, told;
+    const struct registry_settings wanted = registry_settings_read(check->options);
+    const struct registry_duties duties = {.input_topic = check->settings.input_topic,
+                                           .output_topic = check->settings.output_topic};
+    if (!wanted.urls)
+        return;
+    if (registry_client_check(&wanted, check->schema, &duties, &told, &err) == STATUS_OK)
+        tell_fine(check, "registry", "%s", told.text);
+    else
+        tell_wrong(check, "registry", err.text);
+}
+
 int cmd_check(const struct options *options)
 {
     struct check check = {.options = options};
@@ -216,6 +231,7 @@ int cmd_check(const struct options *options)
         tell_fine(&check, "settings", "instance %s, %s", check.settings.instance_id,
                   check.settings.exactly_once ? "exactly-once" : "at-least-once");
         check_model(&check);
+        check_registry(&check);
         check_kafka(&check);
         check_postgresql(&check);
         settings_release(&check.settings);

@@ -49,6 +49,7 @@
     GAUGE(SINK_IN_FLIGHT, "attrition_sink_in_flight", "Records read and not yet committed to PostgreSQL.") \
     GAUGE(PARTITIONS_ASSIGNED, "attrition_partitions_assigned", "Input partitions assigned to this process.") \
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "Partitions assigned to this process's sink.") \
+    GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "Input partitions that wait for the schema registry.") \
     GAUGE(POSTGRESQL_UP, "attrition_postgresql_up", "1 when the sink's last exchange with PostgreSQL succeeded.") \
     GAUGE(KAFKA_UP, "attrition_kafka_up", "1 when a broker answered lately.")
 /* clang-format on */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "events/frame.h"
 #include "kafka/client.h"
 
 enum { LOOKUP_MS = 5000, WATERMARK_MS = 10000, SEEK_MS = 10000, BACKOFF_US = 200000 };
@@ -26,6 +27,8 @@ struct position {
     int64_t next;      /* behind the last message handled */
     int64_t committed; /* where a rewind goes */
     int64_t end;       /* end offset at the start; 0 where not looked up */
+    bool held;         /* its queue is not read; what still comes of it is dropped, and read again from `next` */
+    int64_t held_at;   /* the message it waits before */
     int64_t last_ms;   /* timestamp of the last message handled; 0: none yet */
 };
 
@@ -42,7 +45,8 @@ struct intake {
     bool assigned;
     bool closing;
     bool reached_end; /* some position's eof is news */
-    bool disturbed;   /* partitions came or went within a poll: its messages are of both sides */
+    size_t held_count;
+    bool disturbed; /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
     size_t batch_count, batch_capacity;
     enum status failure;
@@ -73,6 +77,58 @@ static void drop_batch(struct intake *intake)
     for (size_t i = 0; i < intake->batch_count; i++)
         rd_kafka_message_destroy(intake->batch[i]);
     intake->batch_count = 0;
+}
+
+/* Waiting partitions */
+
+/* Where a partition's messages go: to the one queue that is read, or nowhere. Not pause: librdkafka 2.0 corrupts the
+ * offsets of paused partitions in batch consumers. */
+static void forward(struct intake *intake, int32_t partition, bool on)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(intake->consumer, intake->settings->input_topic, partition);
+    if (!queue)
+        return; /* not assigned any more */
+    rd_kafka_queue_forward(queue, on ? intake->queue : NULL);
+    rd_kafka_queue_destroy(queue);
+}
+
+static void set_held(struct intake *intake, int32_t partition, bool held)
+{
+    struct position *position = &intake->positions[partition];
+    if (position->held == held)
+        return;
+    position->held = held;
+    intake->held_count += held ? 1 : (size_t)-1;
+    counter_set(intake->counters, COUNTER_PARTITIONS_WAITING, intake->held_count);
+}
+
+void intake_hold(struct intake *intake, const struct intake_message *message)
+{
+    if (intake->positions[message->partition].held)
+        return;
+    intake->positions[message->partition].held_at = message->offset;
+    set_held(intake, message->partition, true);
+    forward(intake, message->partition, false);
+}
+
+bool intake_holds(const struct intake *intake, int32_t partition)
+{
+    return intake->positions[partition].held;
+}
+
+bool intake_holds_any(const struct intake *intake)
+{
+    return intake->held_count > 0;
+}
+
+/* Before positions are gone back to, or given away: nothing waits any more. */
+static void release_all(struct intake *intake, bool assigned)
+{
+    for (int32_t p = 0; p < intake->position_count && intake->held_count; p++) {
+        if (intake->positions[p].held && assigned)
+            forward(intake, p, true);
+        set_held(intake, p, false);
+    }
 }
 
 /* Assignment */
@@ -119,6 +175,7 @@ static void take_partition(struct intake *intake, rd_kafka_topic_partition_t *el
     if (element->offset == RD_KAFKA_OFFSET_INVALID)
         element->offset = new_group_start(intake, element->partition);
     position->assigned = true;
+    set_held(intake, element->partition, false);
     position->eof = -1;
     position->next = position->committed = element->offset;
 }
@@ -143,6 +200,7 @@ static void on_assign(struct intake *intake, rd_kafka_topic_partition_list_t *li
 static void on_revoke(struct intake *intake)
 {
     intake->owner.leaving(intake->owner.context, rd_kafka_assignment_lost(intake->consumer));
+    release_all(intake, false);
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
     intake->assigned = false;
@@ -359,6 +417,19 @@ static size_t fetch(struct intake *intake, int timeout_ms, int64_t *left_us)
     return (size_t)(got + (more > 0 ? more : 0));
 }
 
+/* Costs next to nothing where a message has no headers. */
+static struct span schema_header(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    struct span header = SPAN_NULL;
+    if (rd_kafka_message_headers(message, &headers) ||
+        rd_kafka_header_get_last(headers, FRAME_HEADER, &value, &header.bytes))
+        return SPAN_NULL;
+    header.data = value ? value : "";
+    return header;
+}
+
 static void hand_out(struct intake *intake, struct intake_message *messages, size_t *count)
 {
     size_t kept = 0;
@@ -369,10 +440,15 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
             rd_kafka_message_destroy(message);
             continue;
         }
+        if (intake->held_count && intake->positions[message->partition].held) { /* from before it was held */
+            rd_kafka_message_destroy(message);
+            continue;
+        }
         intake->batch[kept] = message;
         messages[kept++] = (struct intake_message){
             .key = {message->key, message->key_len},
             .value = {message->payload, message->len},
+            .schema_header = schema_header(message),
             .partition = message->partition,
             .offset = message->offset,
             .origin = message,
@@ -387,7 +463,7 @@ static void move_to_ends(struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count; p++) {
         struct position *position = &intake->positions[p];
-        if (position->assigned && position->eof > position->next)
+        if (position->assigned && !position->held && position->eof > position->next)
             position->next = position->eof;
     }
     intake->reached_end = false;
@@ -422,6 +498,9 @@ void intake_accept(struct intake *intake)
 {
     for (size_t i = 0; i < intake->batch_count; i++) {
         const rd_kafka_message_t *message = intake->batch[i];
+        const struct position *position = &intake->positions[message->partition];
+        if (position->held && message->offset >= position->held_at)
+            continue;
         intake->positions[message->partition].next = message->offset + 1;
         intake->positions[message->partition].last_ms = rd_kafka_message_timestamp(message, NULL);
     }
@@ -457,44 +536,78 @@ void intake_committed(struct intake *intake)
         intake->positions[p].committed = intake->positions[p].next;
 }
 
+static void add_position(struct intake *intake, rd_kafka_topic_partition_list_t *list, int32_t partition)
+{
+    struct position *position = &intake->positions[partition];
+    position->eof = -1;
+    rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, partition)->offset = position->next;
+}
+
 static rd_kafka_topic_partition_list_t *committed_positions(struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
     for (int32_t p = 0; p < intake->position_count; p++) {
-        struct position *position = &intake->positions[p];
-        if (!position->assigned)
+        if (!intake->positions[p].assigned)
             continue;
-        position->next = position->committed;
-        position->eof = -1;
-        rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p)->offset = position->committed;
+        intake->positions[p].next = intake->positions[p].committed;
+        add_position(intake, list, p);
     }
     return list;
 }
 
-/* A seek moves the partition's version, so that what is still in the queue from before is dropped by librdkafka. Where
- * a seek is not possible (the partition is only just starting) the same positions are assigned anew. */
+/* A seek moves the partition's version, so that what is still in the queue from before is dropped by librdkafka. */
+static rd_kafka_resp_err_t seek_to(struct intake *intake, rd_kafka_topic_partition_list_t *list)
+{
+    /* 2.0 takes the time-out's milliseconds for microseconds */
+    int timeout = rd_kafka_version() < 0x02010000 ? SEEK_MS * 1000 : SEEK_MS;
+    rd_kafka_error_t *error = rd_kafka_seek_partitions(intake->consumer, list, timeout);
+    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (error)
+        rd_kafka_error_destroy(error);
+    for (int i = 0; i < list->cnt && !code; i++)
+        code = list->elems[i].err;
+    return code;
+}
+
+static enum status tell_stuck(const struct intake *intake, const char *what, rd_kafka_resp_err_t code,
+                              struct error *err)
+{
+    return error_set(err, kafka_status(code), "score: cannot go %s of %s: %s", what, intake->settings->input_topic,
+                     rd_kafka_err2str(code));
+}
+
+/* Where a seek is not possible (the partition is only just starting) the same positions are assigned anew. */
 enum status intake_rewind(struct intake *intake, struct error *err)
 {
     drop_batch(intake);
+    release_all(intake, true);
     rd_kafka_topic_partition_list_t *list = committed_positions(intake);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (list->cnt) {
-        /* 2.0 takes the time-out's milliseconds for microseconds */
-        int timeout = rd_kafka_version() < 0x02010000 ? SEEK_MS * 1000 : SEEK_MS;
-        rd_kafka_error_t *error = rd_kafka_seek_partitions(intake->consumer, list, timeout);
-        code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (error)
-            rd_kafka_error_destroy(error);
-        for (int i = 0; i < list->cnt && !code; i++)
-            code = list->elems[i].err;
-        if (code)
-            code = rd_kafka_assign(intake->consumer, list);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_resp_err_t code = list->cnt ? seek_to(intake, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
-        return error_set(err, kafka_status(code), "score: cannot go back to the committed offsets of %s: %s",
-                         intake->settings->input_topic, rd_kafka_err2str(code));
-    return STATUS_OK;
+        code = rd_kafka_assign(intake->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? tell_stuck(intake, "back to the committed offsets", code, err) : STATUS_OK;
+}
+
+/* The same for the positions reached: those of held partitions alone, or all where that cannot be. */
+enum status intake_go_on(struct intake *intake, struct error *err)
+{
+    assert(!intake->batch_count);
+    rd_kafka_topic_partition_list_t *held = rd_kafka_topic_partition_list_new(intake->position_count);
+    rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(intake->position_count);
+    for (int32_t p = 0; p < intake->position_count; p++) {
+        if (intake->positions[p].assigned && intake->positions[p].held)
+            add_position(intake, held, p);
+        if (intake->positions[p].assigned)
+            add_position(intake, all, p);
+    }
+    rd_kafka_resp_err_t code = held->cnt ? seek_to(intake, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code)
+        code = rd_kafka_assign(intake->consumer, all);
+    release_all(intake, true);
+    rd_kafka_topic_partition_list_destroy(held);
+    rd_kafka_topic_partition_list_destroy(all);
+    return code ? tell_stuck(intake, "on from the positions", code, err) : STATUS_OK;
 }
 
 bool intake_assigned(const struct intake *intake)

@@ -18,7 +18,8 @@ struct intake;
 
 /* Plain data; borrows from `origin` until intake_accept or the next intake_poll. */
 struct intake_message {
-    struct span key, value; /* SPAN_NULL: null */
+    struct span key, value;    /* SPAN_NULL: null */
+    struct span schema_header; /* of the last header FRAME_HEADER (events/frame.h); SPAN_NULL: none */
     int32_t partition;
     int64_t offset;
     const rd_kafka_message_t *origin; /* for publish alone: headers and timestamp */
@@ -42,7 +43,16 @@ void intake_free(struct intake *intake); /* leaves the group; what is not commit
 MUST_USE enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages,
                                  size_t capacity, size_t *count, int64_t *left_us, struct error *err);
 
-/* The last batch is handled: moves the position behind it and frees its messages. */
+/* Partitions that must wait. From this message of the batch on, its partition's messages are handed out no more and its
+ * position stays before it; its queue is not read, other partitions go on. */
+void intake_hold(struct intake *intake, const struct intake_message *message);
+bool intake_holds(const struct intake *intake, int32_t partition);
+bool intake_holds_any(const struct intake *intake);
+/* Between batches: every partition that waits goes on from its position. */
+MUST_USE enum status intake_go_on(struct intake *intake, struct error *err);
+
+/* The last batch is handled: moves the position behind it (held partitions: up to what they wait for) and frees its
+ * messages. */
 void intake_accept(struct intake *intake);
 
 /* Positions moved since the last intake_committed, as librdkafka wants them; the caller's to destroy. NULL: none. */

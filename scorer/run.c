@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "events/registry_client.h"
 #include "events/schema.h"
 #include "kafka/client.h"
 #include "scorer/http.h"
@@ -40,6 +41,7 @@ struct task {
 struct daemon {
     struct settings settings;
     struct schema *schema;
+    struct registry_client *registry;
     struct counters *counters;            /* [0] the model's, [1] the sink's, then one per score loop */
     const struct counters **counter_list; /* the same, for readers */
     size_t counter_count;
@@ -144,6 +146,22 @@ static enum status make_http(struct daemon *daemon, struct error *err)
     return daemon->settings.role_http ? http_new(&view, &daemon->http, err) : STATUS_OK;
 }
 
+/* Its thread settles what must be in order before the score loops begin. */
+static enum status make_registry(struct daemon *daemon, struct error *err)
+{
+    const struct settings *settings = &daemon->settings;
+    const struct registry_settings wanted = registry_settings_read(settings->options);
+    const struct registry_duties duties = {
+        .input_topic = settings->role_score ? settings->input_topic : NULL,
+        .output_topic = settings->role_score || settings->role_http ? settings->output_topic : NULL,
+    };
+    if (!wanted.urls)
+        return STATUS_OK;
+    enum status status = registry_client_new(&wanted, daemon->schema, &duties, &daemon->registry, err);
+    daemon->settings.registry = daemon->registry;
+    return status;
+}
+
 static void make_counters(struct daemon *daemon)
 {
     size_t count = 2 + daemon->settings.workers;
@@ -165,6 +183,8 @@ static enum status start(struct daemon *daemon, struct error *err)
     make_counters(daemon);
     if (daemon->settings.role_score || daemon->settings.role_http)
         status = model_holder_new(&daemon->settings, &daemon->counters[0], &daemon->models, err);
+    if (status == STATUS_OK)
+        status = make_registry(daemon, err);
     if (status == STATUS_OK)
         status = make_loops(daemon, err);
     if (status == STATUS_OK)
@@ -293,6 +313,7 @@ static void finish(struct daemon *daemon)
         score_loop_free(daemon->loops[i]);
     sink_free(daemon->sink);
     model_holder_free(daemon->models);
+    registry_client_free(daemon->registry);
     free(daemon->loops);
     free(daemon->tasks);
     free(daemon->counter_list);

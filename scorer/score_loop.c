@@ -16,17 +16,27 @@
 #include "base/memory.h"
 #include "events/decoder.h"
 #include "events/fault.h"
+#include "events/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
 #include "scorer/intake.h"
 #include "scorer/publish.h"
 
-enum { BATCH = 512, IDLE_POLL_MS = 100, LAG_INTERVAL_US = 200000, END_INTERVAL_US = 100000, LAGS_KEPT = 256 };
+enum {
+    BATCH = 512,
+    IDLE_POLL_MS = 100,
+    HELD_POLL_MS = 10,
+    LAG_INTERVAL_US = 200000,
+    END_INTERVAL_US = 100000,
+    LAGS_KEPT = 256
+};
 
 static const char no_number[] = "the model gives no number for these values";
 
-/* What becomes of a message of the batch. Dead letters are published while decoding; the rest wait for the scores. */
-enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME };
+/* What becomes of a message of the batch. Dead letters are published while decoding; the rest wait for the scores. What
+ * needs a schema that the registry has not told yet (FATE_WAIT) and all behind it in its partition has no end now: it
+ * will be handed out again. */
+enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME, FATE_WAIT };
 
 /* Ends of the open work, counted when it commits. */
 struct tally {
@@ -39,7 +49,7 @@ struct tally {
 struct batch {
     struct intake_message messages[BATCH];
     uint8_t fates[BATCH];
-    size_t count;
+    size_t count, waiting;
     int64_t left_us;            /* steady clock when it left the client library's queue */
     struct event events[BATCH]; /* by message */
     uint32_t rows[BATCH];       /* by message: its row, where it is scored */
@@ -60,6 +70,7 @@ struct score_loop {
     struct decoder *decoder;
     struct intake *intake;
     struct publish *publish;
+    uint64_t answers; /* of the schema registry, before the first partition was held */
     struct batch batch;
     struct tally tally;
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
@@ -155,15 +166,30 @@ static enum fate dead_letter_plain(struct score_loop *loop, const struct intake_
     return dead_letter_text(loop, message, code, event_code_meaning(code));
 }
 
+/* Its schema is being asked for. While the registry answers, that is a matter of milliseconds. */
+static enum fate hold(struct score_loop *loop, const struct intake_message *message, const struct fault *fault)
+{
+    bool up = registry_client_up(loop->settings->registry);
+    intake_hold(loop->intake, message);
+    log_line(up ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "score", "%s [%d] waits at offset %lld for the schema registry: %s",
+             loop->settings->input_topic, message->partition, (long long)message->offset, fault->text);
+    return FATE_WAIT;
+}
+
 /* Decodes the message's event into the next free row and judges it. */
 static enum fate judge(struct score_loop *loop, const struct intake_message *message, struct event *event)
 {
     const struct schema *schema = loop->settings->schema;
     struct fault fault = {.column = FAULT_NO_COLUMN};
+    bool waits;
+    if (intake_holds_any(loop->intake) && intake_holds(loop->intake, message->partition))
+        return FATE_WAIT;
     if (!message->value.data)
         return message->key.data ? FATE_ERASE : dead_letter_plain(loop, message, EVENT_NULL_KEY);
     event->cells = loop->batch.cells + loop->batch.row_count * schema->column_count;
-    enum event_code code = decoder_decode(loop->decoder, message->value, event, &fault);
+    enum event_code code = decoder_read(loop->decoder, message->value, message->schema_header, event, &fault, &waits);
+    if (waits)
+        return hold(loop, message, &fault);
     if (code == EVENT_OK)
         code = validate_event(schema, event, message->key, &fault);
     if (code != EVENT_OK) {
@@ -176,12 +202,15 @@ static enum fate judge(struct score_loop *loop, const struct intake_message *mes
 static void decode_batch(struct score_loop *loop)
 {
     struct batch *batch = &loop->batch;
-    batch->row_count = 0;
+    batch->row_count = batch->waiting = 0;
+    if (loop->settings->registry && !intake_holds_any(loop->intake))
+        loop->answers = registry_client_answers(loop->settings->registry);
     for (size_t i = 0; i < batch->count; i++) {
         enum fate fate = judge(loop, &batch->messages[i], &batch->events[i]);
         batch->fates[i] = (uint8_t)fate;
         batch->rows[i] = (uint32_t)batch->row_count;
         batch->row_count += fate == FATE_SCORE;
+        batch->waiting += fate == FATE_WAIT;
     }
 }
 
@@ -238,6 +267,7 @@ static void publish_one(struct score_loop *loop, size_t i, struct prediction *pr
     uint64_t *end = NULL;
     switch ((enum fate)loop->batch.fates[i]) {
     case FATE_DEAD_LETTER:
+    case FATE_WAIT:
         return;
     case FATE_SCORE:
         if (!has_number(loop, i)) {
@@ -269,8 +299,8 @@ static void handle_batch(struct score_loop *loop)
     struct prediction prediction;
     if (!loop->tally.received)
         loop->opened_us = batch->left_us;
-    count_received(loop, batch->count);
     decode_batch(loop);
+    count_received(loop, batch->count - batch->waiting);
     const struct model *model = model_acquire(loop->models);
     pipeline_score(model->pipeline, batch->cells, batch->row_count, loop->reasons, batch->scores, batch->reasons);
     batch->labels = model->labels;
@@ -337,7 +367,7 @@ static bool commit_due(const struct score_loop *loop)
 static int poll_ms(const struct score_loop *loop)
 {
     if (!loop->tally.received)
-        return IDLE_POLL_MS;
+        return intake_holds_any(loop->intake) ? HELD_POLL_MS : IDLE_POLL_MS;
     int64_t left = loop->opened_us + loop->settings->commit_interval_us - clock_steady_us(&clock_system);
     return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
 }
@@ -368,11 +398,24 @@ static bool at_end(struct score_loop *loop)
     return intake_at_end(loop->intake);
 }
 
+/* Partitions that wait look again when the schema registry has told something. */
+static enum status go_on(struct score_loop *loop, struct error *err)
+{
+    if (!intake_holds_any(loop->intake))
+        return STATUS_OK;
+    uint64_t answers = registry_client_answers(loop->settings->registry);
+    if (answers == loop->answers)
+        return STATUS_OK;
+    loop->answers = answers;
+    return intake_go_on(loop->intake, err);
+}
+
 static enum status turn(struct score_loop *loop, struct error *err)
 {
     struct batch *batch = &loop->batch;
-    enum status status =
-        intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
+    enum status status = go_on(loop, err);
+    if (status == STATUS_OK)
+        status = intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
     if (status == STATUS_OK && batch->count)
@@ -387,8 +430,12 @@ static enum status connect_all(struct score_loop *loop, struct error *err)
 {
     const struct intake_owner owner = {on_leaving, loop};
     int partitions;
-    enum status status =
-        intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake, &partitions, err);
+    enum status status = STATUS_OK;
+    if (loop->settings->registry)
+        status = registry_client_wait(loop->settings->registry, 0, &loop->stop, err);
+    if (status == STATUS_OK)
+        status = intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake,
+                            &partitions, err);
     if (status == STATUS_OK)
         status = publish_new(loop->settings, loop->worker, partitions, &loop->stop, &loop->publish, err);
     return status;
@@ -420,6 +467,12 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     enum status status = decoder_new(settings->schema, &decoder, err);
     if (status != STATUS_OK)
         return status;
+    const char *unframed = settings->options ? options_text(settings->options, OPTION_UNFRAMED) : NULL;
+    decoder_use_registry(decoder, settings->registry);
+    if (unframed && *unframed && decoder_take_unframed(decoder, unframed, err) != STATUS_OK) {
+        decoder_free(decoder);
+        return err->status;
+    }
     struct score_loop *loop = mem_zeroed(1, sizeof *loop);
     size_t columns = settings->schema->column_count;
     pthread_mutex_init(&loop->lags_mutex, NULL);

@@ -8,9 +8,12 @@
 #include "base/options.h"
 #include "events/schema.h"
 
+struct registry_client;
+
 struct settings {
     const struct options *options;
     const struct schema *schema;
+    struct registry_client *registry; /* the schema registry; NULL: none */
     const char *input_topic, *output_topic, *dlq_topic, *outcome_topic;
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */
@@ -28,12 +31,12 @@ struct settings {
     int64_t sink_rows;
     int64_t sink_interval_us;
     const char *http_listen, *http_token; /* http_token is NULL where none is set */
-    int64_t http_rate;             /* requests a second of one address; 0: any number */
-    const char *http_cors_origins; /* NULL: none */
+    int64_t http_rate;                    /* requests a second of one address; 0: any number */
+    const char *http_cors_origins;        /* NULL: none */
     int64_t http_log_timeout_us;
     unsigned http_threads;
     bool http_access_log;
-    int slot_lock;                        /* open lock file that keeps the slot ours, or -1 */
+    int slot_lock; /* open lock file that keeps the slot ours, or -1 */
 };
 
 /* Checks combinations and ranges: STATUS_INVALID is a usage error. Borrows options and schema. */

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "events/registry_client.h"
 #include "kafka/client.h"
 #include "scorer/sink_batch.h"
 #include "scorer/sink_intake.h"
@@ -84,7 +85,8 @@ static void hold(struct sink *sink)
 static void postgresql_failed(struct sink *sink, const struct error *err)
 {
     counter_add(sink->counters, COUNTER_SINK_RETRIES, 1);
-    counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 0);
+    if (!sink_store_is_open(sink->store) || !sink->settings->registry || registry_client_up(sink->settings->registry))
+        counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 0); /* else it is the schema registry that is away */
     if (!sink->waiting || sink->why != err->status)
         log_warn("sink", "%s; %zu records wait, trying again until it works", err->text,
                  sink->batch ? sink_batch_count(sink->batch) : 0);
@@ -523,6 +525,7 @@ static enum status start(struct sink *sink, struct error *err)
     if (make_consumer(sink, err) || meet_kafka(sink, err) ||
         sink_rows_new(sink->settings->schema, sink->cluster_id, &sink->rows, err))
         return err->status;
+    sink_rows_use_registry(sink->rows, sink->settings->registry);
     sink_store_cluster(sink->store, sink->cluster_id);
     sink->batch = sink_batch_new(sink->store, sink->rows, sink->counters, release_message);
     if (wait_for_postgresql(sink, err))

@@ -307,6 +307,13 @@ static enum status stream(struct sink_batch *batch, size_t *sent, bool *started,
     return sink_store_copy_rows(batch->store, (struct span){rows.data + rows.bytes - ready, ready}, err);
 }
 
+static enum status tell_waits(const struct sink_record *record, struct error *err)
+{
+    return error_set(err, STATUS_UNAVAILABLE,
+                     "%s [%" PRId32 "] offset %" PRId64 " needs a schema that the schema registry has not told yet",
+                     record->topic_name, record->partition, record->offset);
+}
+
 /* Makes the rows of items first … end and sends those of predictions on the way. */
 static enum status copy_records(struct sink_batch *batch, size_t end, const struct sink_refusal *refusal,
                                 struct error *err)
@@ -318,7 +325,10 @@ static enum status copy_records(struct sink_batch *batch, size_t end, const stru
             sink_rows_refuse(batch->rows, &batch->items[i].record, refusal);
             batch->tally[SINK_END_REFUSED]++;
         } else {
-            batch->tally[sink_rows_add(batch->rows, &batch->items[i].record)]++;
+            enum sink_end how = sink_rows_add(batch->rows, &batch->items[i].record);
+            if (how == SINK_END_WAIT)
+                return tell_waits(&batch->items[i].record, err);
+            batch->tally[how]++;
         }
         if (stream(batch, &sent, &started, i + 1 == end, err))
             return err->status;

@@ -8,12 +8,16 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "events/dead_letter.h"
 #include "events/decoder.h"
-#include "events/prediction.h"
+#include "events/prediction_versions.h"
 #include "scorer/copy_fields.h"
+
+enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000 };
 
 /* The columns of predictions as this file writes them; the order here is the order there. */
 #define PREDICTION_COLUMNS(COLUMN) \
@@ -70,6 +74,8 @@ struct latest {
 struct sink_rows {
     const struct schema *schema;
     struct decoder *decoder;
+    struct prediction_versions *versions;
+    struct registry_client *registry; /* NULL: none */
     struct cell *cells;
     char *cluster_id;
     struct arena arena; /* of one record */
@@ -470,11 +476,38 @@ struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
 
 /* --- records --- */
 
+/* The schema is being asked for: worth a moment while the registry answers. */
+static bool is_patient(const struct sink_rows *rows, int64_t since_us)
+{
+    if (!rows->registry || !registry_client_up(rows->registry) ||
+        clock_steady_us(&clock_system) - since_us > REGISTRY_WAIT_US)
+        return false;
+    usleep(REGISTRY_LOOK_US);
+    return true;
+}
+
+static struct span schema_header(const struct sink_record *record)
+{
+    for (size_t h = record->header_count; h-- > 0;)
+        if (strcmp(record->headers[h].name, FRAME_HEADER) == 0)
+            return record->headers[h].value;
+    return SPAN_NULL;
+}
+
 static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_record *record)
 {
     struct prediction prediction;
     struct fault fault = {.column = FAULT_NO_COLUMN};
-    if (prediction_decode(rows->schema, record->value, &rows->arena, &prediction, &fault))
+    int64_t since_us = clock_steady_us(&clock_system);
+    enum event_code code;
+    bool waits;
+    do
+        code = prediction_versions_read(rows->versions, record->value, schema_header(record), &rows->arena, &prediction,
+                                        &fault, &waits);
+    while (waits && is_patient(rows, since_us));
+    if (waits)
+        return SINK_END_WAIT;
+    if (code)
         return refuse_fault(rows, record, &fault);
     size_t row = rows->tables[SINK_TABLE_PREDICTIONS].bytes;
     prediction_row(rows, record, &prediction);
@@ -511,7 +544,15 @@ static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_recor
         return refuse(rows, record, EVENT_BAD_FRAME, "a null value on the outcome topic");
     struct event event = {.cells = rows->cells};
     struct fault fault = {.column = FAULT_NO_COLUMN};
-    if (decoder_decode(rows->decoder, record->value, &event, &fault))
+    int64_t since_us = clock_steady_us(&clock_system);
+    enum event_code code;
+    bool waits;
+    do
+        code = decoder_read(rows->decoder, record->value, schema_header(record), &event, &fault, &waits);
+    while (waits && is_patient(rows, since_us));
+    if (waits)
+        return SINK_END_WAIT;
+    if (code)
         return refuse_fault(rows, record, &fault);
     struct buffer *out = &rows->tables[SINK_TABLE_OUTCOMES];
     bool known = event.type >= 0 && (size_t)event.type < rows->schema->event_type_count;
@@ -618,6 +659,7 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
     struct sink_rows *rows = mem_zeroed(1, sizeof *rows);
     rows->schema = schema;
     rows->decoder = decoder;
+    rows->versions = prediction_versions_new(schema);
     rows->cells = mem_zeroed(schema->column_count + 1, sizeof *rows->cells);
     rows->cluster_id = mem_text(cluster_id);
     make_statements(rows);
@@ -625,6 +667,13 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
     latest_grow(rows);
     *out = rows;
     return STATUS_OK;
+}
+
+void sink_rows_use_registry(struct sink_rows *rows, struct registry_client *registry)
+{
+    rows->registry = registry;
+    decoder_use_registry(rows->decoder, registry);
+    prediction_versions_use_registry(rows->versions, registry);
 }
 
 void sink_rows_free(struct sink_rows *rows)
@@ -636,6 +685,7 @@ void sink_rows_free(struct sink_rows *rows)
     for (size_t c = 0; c < rows->schema->column_count; c++)
         free((void *)rows->names[c].data);
     decoder_free(rows->decoder);
+    prediction_versions_free(rows->versions);
     buffer_free(&rows->array);
     buffer_free(&rows->text);
     arena_free(&rows->arena);

@@ -24,7 +24,8 @@ enum sink_end {
     SINK_END_ERASURE,
     SINK_END_OUTCOME,
     SINK_END_REFUSED,
-    SINK_END_COUNT
+    SINK_END_COUNT,
+    SINK_END_WAIT, /* none yet: the schema registry has not told its schema */
 };
 
 struct sink_header {
@@ -52,14 +53,18 @@ struct sink_refusal {
 };
 
 struct sink_rows;
+struct registry_client;
 
 /* Borrows the schema; copies cluster_id (shown in every row). */
 MUST_USE enum status sink_rows_new(const struct schema *schema, const char *cluster_id, struct sink_rows **out,
                                    struct error *err);
 void sink_rows_free(struct sink_rows *rows);
+/* Schemas beyond ids.json are looked up there from now on. Borrows it; NULL: none. */
+void sink_rows_use_registry(struct sink_rows *rows, struct registry_client *registry);
 void sink_rows_clear(struct sink_rows *rows);
 
-/* Appends the record's row to its table; what cannot be decoded becomes a dead letter of stage sink. */
+/* Appends the record's row to its table; what cannot be decoded becomes a dead letter of stage sink. SINK_END_WAIT: try
+ * again when the schema registry answers. */
 enum sink_end sink_rows_add(struct sink_rows *rows, const struct sink_record *record);
 void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal);
 

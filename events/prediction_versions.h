@@ -1,0 +1,22 @@
+/* Predictions of any version: what a scorer of another day wrote, read as today's prediction. One per thread.
+ *
+ * Today's own layout goes the short way (prediction_decode_datum); other versions of ids.json, and of the registry
+ * where there is one, are resolved against it as the Avro specification says. */
+#ifndef EVENTS_PREDICTION_VERSIONS_H
+#define EVENTS_PREDICTION_VERSIONS_H
+
+#include "events/prediction.h"
+#include "events/registry_client.h"
+
+struct prediction_versions;
+
+/* Borrows the schema. */
+struct prediction_versions *prediction_versions_new(const struct schema *schema);
+void prediction_versions_free(struct prediction_versions *versions);
+void prediction_versions_use_registry(struct prediction_versions *versions, struct registry_client *registry);
+
+/* As prediction_decode; `header` and *waits as of decoder_read. */
+enum event_code prediction_versions_read(struct prediction_versions *versions, struct span value, struct span header,
+                                         struct arena *arena, struct prediction *out, struct fault *fault, bool *waits);
+
+#endif
