@@ -20,7 +20,7 @@
 #include "events/json_row.h"
 #include "events/validate.h"
 #include "pipeline/pipeline.h"
-#include "registry/registry.h"
+#include "registry/contract.h"
 #include "scorer/json_line.h"
 #include "scorer/labels.h"
 
@@ -238,6 +238,24 @@ static enum status model_read(const struct options *options, struct buffer *file
     return status;
 }
 
+/* Of a registered version: is it still the contract it was registered with? */
+static enum status contract_judge(const struct options *options, const struct pipeline *pipeline, struct error *err)
+{
+    const char *uri = options_text(options, OPTION_MODEL_URI);
+    struct registry *registry = NULL;
+    struct model_version version = {0};
+    if (strncmp(uri, "models:/", 8) != 0)
+        return STATUS_OK;
+    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+    if (!status)
+        status = registry_resolve(registry, uri, &version, err);
+    if (!status)
+        status = registry_check_contract(registry, &version, pipeline, NULL, err);
+    model_version_clear(&version);
+    registry_close(registry);
+    return status;
+}
+
 static enum status session_open(struct session *session, const struct options *options, struct error *err)
 {
     enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &session->schema, err);
@@ -255,6 +273,8 @@ static enum status session_open(struct session *session, const struct options *o
     status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &given, &session->pipeline, err);
     free(positive);
     buffer_free(&file);
+    if (!status)
+        status = contract_judge(options, session->pipeline, err);
     if (status)
         return error_prefix(err, "model %.200s", options_text(options, OPTION_MODEL_URI));
     int64_t reasons = options_integer(options, OPTION_REASONS);

@@ -101,6 +101,8 @@ void health_write_model(const struct http_view *view, struct buffer *out)
     add_text_or_null(out, model->stamp.run_id);
     buffer_add_text(out, ",\"threshold\":");
     json_add_double(out, model->threshold);
+    buffer_add_text(out, ",\"feature_contract\":");
+    json_add_text(out, span_of(pipeline_contract(model->pipeline)));
     buffer_add_text(out, ",\"loaded_at\":");
     health_write_time(model->loaded_at_us, out);
     buffer_add_text(out, ",\"problem\":");

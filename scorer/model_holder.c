@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "registry/registry.h"
+#include "registry/contract.h"
 
 /* What a loaded model was loaded from: the same identity means the same model. */
 struct source {
@@ -141,6 +141,11 @@ static enum status load(struct model_holder *holder, const struct source *source
     if (status == STATUS_OK)
         status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &options, &pipeline, err);
     buffer_free(&file);
+    if (status == STATUS_OK) {
+        status = registry_check_contract(holder->registry, &source->version, pipeline, NULL, err);
+        if (status != STATUS_OK)
+            pipeline_free(pipeline);
+    }
     if (status != STATUS_OK)
         return error_prefix(err, "model %s version %s", source->version.name, source->version.version);
     *out = wrap(schema, pipeline, &source->version);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "pipeline/contract.h"
 
 enum { PAIR_MOST = 32 };
 
@@ -66,6 +67,25 @@ static void add_identity(const struct training *training, struct pairs *out)
     pairs_add(out, "schema.digest", "%s", training->table->schema->digest);
     pairs_add(out, "threshold", "%.15g", training->evaluation->threshold);
     pairs_add(out, "trainer.version", "%s", VERSION);
+}
+
+/* The feature contract, from the file itself: loading is what binds its inputs. */
+static enum status add_contract(const struct training *training, struct pairs *out, struct error *err)
+{
+    struct pipeline *pipeline;
+    const struct schema *schema = training->table->schema;
+    const struct pipeline_options options = {NULL, NULL};
+    enum status status = pipeline_load(training->file, schema->columns, schema->column_count, &options, &pipeline, err);
+    if (status != STATUS_OK)
+        return status;
+    const char *columns = pipeline_contract_columns(pipeline);
+    assert(out->count + 2 <= PAIR_MOST);
+    pairs_add(out, CONTRACT_TAG, "%s", pipeline_contract(pipeline));
+    if (strlen(columns) <= CONTRACT_TEXT_MAX)
+        out->items[out->count++] =
+            (struct run_pair){CONTRACT_COLUMNS_TAG, arena_text(&out->texts, columns, strlen(columns))};
+    pipeline_free(pipeline);
+    return STATUS_OK;
 }
 
 static void add_run_tags(const struct training *training, struct pairs *out)
@@ -181,7 +201,9 @@ enum status register_training(struct registry *registry, const struct training *
     struct registered registered = {0};
     struct pairs tags = {0};
     add_identity(training, &tags);
-    enum status status = log_run(registry, training, destination->experiment, &registered.run_id, err);
+    enum status status = add_contract(training, &tags, err);
+    if (status == STATUS_OK)
+        status = log_run(registry, training, destination->experiment, &registered.run_id, err);
     if (status == STATUS_OK)
         status = registry_create_version(registry, destination->name, registered.run_id, tags.items, tags.count,
                                          &registered.version, err);
