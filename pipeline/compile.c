@@ -200,10 +200,10 @@ static enum status outputs_find(const struct compiler *compiler, const struct on
         return STATUS_OK;
     const struct onnx_value *only = *label ? *label : *probabilities;
     const struct onnx_node *maker = only ? node_making(compiler->graph, only->name) : NULL;
-    return error_set(compiler->err, STATUS_UNSUPPORTED,
-                     "operator %s (node '%.60s'): the model's outputs must be a label and the probabilities of its "
-                     "classes: export a classifier",
-                     maker ? maker->op : "none", maker ? maker->name : "");
+    enum status status =
+        error_set(compiler->err, STATUS_UNSUPPORTED,
+                  "the model's outputs must be a label and the probabilities of its classes: export a classifier");
+    return maker ? error_prefix(compiler->err, "operator %s (node '%.60s')", maker->op, maker->name) : status;
 }
 
 static void name_need(struct compiler *compiler, struct span name)

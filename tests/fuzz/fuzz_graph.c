@@ -377,7 +377,8 @@ static void inputs_make(struct maker *m)
         if (pick(m, 4) == 3)
             continue;
         bool text = COLUMNS[c].kind == COLUMN_NOMINAL;
-        int dtype = odd(m) ? TYPES[pick(m, 6)] : text ? DTYPE_TEXT : m->real;
+        bool whole = COLUMNS[c].type == COLUMN_INT && pick(m, 8) == 7;
+        int dtype = odd(m) ? TYPES[pick(m, 6)] : text ? DTYPE_TEXT : whole ? DTYPE_INT64 : m->real;
         struct live *live = &m->live[m->live_count++];
         *live = (struct live){.dtype = dtype, .width = 1, .rows = true};
         snprintf(live->name, sizeof live->name, "%s", odd(m) ? "b" : COLUMNS[c].name);
