@@ -96,5 +96,7 @@
     OPTION(REPEATS, "repeats", NULL, INTEGER, "1", T, 0, "N", "train: how often the rows are dealt into folds anew") \
     OPTION(TEST_SIZE, "test-size", NULL, TEXT, "0", T, 0, "SHARE", "train: hold out this share of the rows from all fitting and choosing, and judge the model by it") \
     OPTION(FOLDS_OUT, "folds-out", NULL, TEXT, NULL, T, 0, "FILE", "train: write which row is in which fold, as CSV") \
-    OPTION(THREADS, "threads", "TRAINER_THREADS", INTEGER, "0", T, 0, "N", "threads that fit; 0: as many as there are processors; the results are the same")
+    OPTION(THREADS, "threads", "TRAINER_THREADS", INTEGER, "0", T, 0, "N", "threads that fit; 0: as many as there are processors; the results are the same") \
+    OPTION(SORT, "sort", NULL, TEXT, "roc_auc", T, 0, "METRIC", "compare: the metric to sort by") \
+    OPTION(TRAINER_JSON, "json", NULL, FLAG, NULL, T, 0, NULL, "compare, evaluate: answer in JSON")
 /* clang-format on */

@@ -27,8 +27,9 @@ struct evaluation {
     struct metrics *folds;
     double *fold_thresholds;
     struct judgement
-        validation;     /* its metrics and intervals: mean over the folds; the rest: all repeats' rows pooled */
-    size_t unconverged; /* fits that did not converge; their predictions are used as they are */
+        validation; /* its metrics and intervals: mean over the folds; the rest: all repeats' rows pooled */
+    char folds_sha256[SHA256_HEX_BYTES]; /* of the data and the folds: equal where they are the same */
+    size_t unconverged;                  /* fits that did not converge; their predictions are used as they are */
 
     /* Held-out rows; count 0: there were none. `held_out.intervals`: bootstrap. */
     struct judgement held_out;

@@ -1,11 +1,13 @@
-/* The trainer: a labelled table in, a registered model (or a model file) out. One thread, no server; what it reads is
- * the table and the schema, what it writes is the tracking store or one file. */
+/* The trainer: a labelled table in, a registered model (or a model file) out. Fits run on several threads; what it
+ * reads is the table and the schema, what it writes is the tracking store or one file. */
 #include "base/options.h"
 #include "trainer/commands.h"
 
 static const struct subcommand subcommands[] = {
     {"train", "DATA", "fit a model to a labelled CSV file, log the run, register a version (or write --out)",
      command_train},
+    {"evaluate", "MODEL DATA", "judge a model (FILE.onnx or models:/…) by a labelled CSV file", command_evaluate},
+    {"compare", "", "an experiment's runs side by side, with differences to the best", command_compare},
     {0},
 };
 

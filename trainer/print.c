@@ -107,7 +107,7 @@ static void print_judgement(const struct judgement *judgement, const struct sche
     print_groups(judgement, schema);
 }
 
-void print_evaluation(const struct evaluation *evaluation)
+void print_evaluation(const struct evaluation *evaluation, const char *rows)
 {
     char rule[THRESHOLD_TEXT_BYTES];
     if (evaluation->repeat_count) {
@@ -116,7 +116,7 @@ void print_evaluation(const struct evaluation *evaluation)
         print_judgement(&evaluation->validation, evaluation->schema, "mean");
     }
     if (evaluation->held_out.count) {
-        printf("%zu rows that the model has not seen:\n", evaluation->held_out.count);
+        printf("%zu %s:\n", evaluation->held_out.count, rows);
         print_judgement(&evaluation->held_out, evaluation->schema, "");
     }
     print_importance(evaluation);
@@ -132,5 +132,5 @@ void print_training(const struct training *training)
     if (training->recipe->choice)
         printf("; C=%.6g was chosen", training->model->inverse_penalty);
     putchar('\n');
-    print_evaluation(training->evaluation);
+    print_evaluation(training->evaluation, "rows held out of all fitting and choosing");
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "trainer/evaluation_json.h"
 #include "pipeline/contract.h"
 
 enum { PAIR_MOST = 32 };
@@ -91,6 +92,8 @@ static enum status add_contract(const struct training *training, struct pairs *o
 static void add_run_tags(const struct training *training, struct pairs *out)
 {
     const char *user = getenv("USER"), *slash = strrchr(training->data_path, '/');
+    if (training->evaluation->repeat_count)
+        pairs_add(out, "folds.sha256", "%s", training->evaluation->folds_sha256);
     pairs_add(out, "data.name", "%s", slash ? slash + 1 : training->data_path);
     pairs_add(out, "mlflow.runName", "%s", training->recipe->kind);
     pairs_add(out, "mlflow.source.name", "trainer");
@@ -161,7 +164,10 @@ static enum status log_run(struct registry *registry, const struct training *tra
     add_params(training, &params);
     add_identity(training, &tags);
     add_run_tags(training, &tags);
-    const struct run_artifact artifact = {"model/model.onnx", training->file};
+    struct buffer evaluation = {0};
+    evaluation_write_json(training->evaluation, &evaluation);
+    const struct run_artifact artifacts[] = {{"model/model.onnx", training->file},
+                                             {"evaluation.json", buffer_span(&evaluation)}};
     const struct run run = {.experiment = experiment,
                             .run_name = training->recipe->kind,
                             .started_ms = training->started_ms,
@@ -172,9 +178,10 @@ static enum status log_run(struct registry *registry, const struct training *tra
                             .tag_count = tags.count,
                             .metrics = metrics.items,
                             .metric_count = metrics.count,
-                            .artifacts = &artifact,
-                            .artifact_count = 1};
+                            .artifacts = artifacts,
+                            .artifact_count = sizeof artifacts / sizeof *artifacts};
     enum status status = registry_log_run(registry, &run, run_id, err);
+    buffer_free(&evaluation);
     free(metrics.items);
     arena_free(&params.texts);
     arena_free(&tags.texts);

@@ -150,6 +150,17 @@ static enum status write_folds(const struct work *work, const char *path, struct
     return status;
 }
 
+static void digest_folds(const struct work *work, struct evaluation *out)
+{
+    struct buffer text = {0};
+    size_t count = work->row_count * work->repeat_count;
+    buffer_printf(&text, "%s %zu\n", work->table->sha256, work->repeat_count);
+    buffer_add(&text, work->folds, count);
+    buffer_add(&text, work->judged_rows, work->row_count * sizeof *work->judged_rows);
+    sha256_hex(buffer_span(&text), out->folds_sha256);
+    buffer_free(&text);
+}
+
 static enum status validate(struct work *work, const char *folds_path, struct evaluation *out, struct error *err)
 {
     for (size_t r = 0; r < work->row_count * work->repeat_count; r++) {
@@ -160,6 +171,7 @@ static enum status validate(struct work *work, const char *folds_path, struct ev
         fold_assign(work->table, work->rows, work->row_count, work->fold_count,
                     repeat ? random_stream(work->recipe.seed, repeat) : work->recipe.seed,
                     work->folds + repeat * work->row_count);
+    digest_folds(work, out);
     enum status status = folds_path ? write_folds(work, folds_path, err) : STATUS_OK;
     if (status != STATUS_OK)
         return status;

@@ -1,0 +1,140 @@
+/* trainer evaluate: an existing model's figures on a labelled table. Called by main, on its only thread. It judges by
+ * the model's own threshold or a given one: a threshold chosen on these very rows would flatter the model. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "pipeline/pipeline.h"
+#include "registry/registry.h"
+#include "trainer/commands.h"
+#include "trainer/evaluation_json.h"
+#include "trainer/print.h"
+
+enum { SCORED_AT_ONCE = 256 };
+
+static void predict(const struct pipeline *pipeline, const struct table *table, double *probabilities)
+{
+    struct score scores[SCORED_AT_ONCE];
+    for (size_t first = 0; first < table->row_count; first += SCORED_AT_ONCE) {
+        size_t count = table->row_count - first < SCORED_AT_ONCE ? table->row_count - first : SCORED_AT_ONCE;
+        pipeline_score(pipeline, table_row(table, first), count, 0, scores, NULL);
+        for (size_t r = 0; r < count; r++)
+            probabilities[first + r] = scores[r].probability;
+    }
+}
+
+static enum status read_threshold(const struct options *options, const struct pipeline *pipeline,
+                                  struct evaluation *out, struct error *err)
+{
+    out->rule = (struct threshold_rule){THRESHOLD_GIVEN, pipeline_threshold(pipeline)};
+    if (options_given(options, OPTION_THRESHOLD)) {
+        enum status status = threshold_parse(options_text(options, OPTION_THRESHOLD), &out->rule, err);
+        if (status != STATUS_OK)
+            return status;
+        if (out->rule.kind != THRESHOLD_GIVEN)
+            return error_set(err, STATUS_INVALID,
+                             "--threshold: evaluate takes a number; a threshold chosen on the rows that it is judged "
+                             "by flatters the model");
+    }
+    out->threshold = out->rule.value;
+    return STATUS_OK;
+}
+
+static void warn_if_known(const struct pipeline *pipeline, const struct table *table)
+{
+    const char *digest = pipeline_metadata(pipeline, "attrition.data_sha256");
+    if (digest && strcmp(digest, table->sha256) == 0)
+        log_warn("trainer", "the model was trained on this very table: its figures here flatter it; those of its "
+                            "cross-validation are in its run");
+}
+
+static enum status judge_table(const struct options *options, struct span file, const struct table *table,
+                               struct error *err)
+{
+    const struct schema *schema = table->schema;
+    const struct span positive = schema->target_values[schema->target_count - 1];
+    const struct pipeline_options loading = {NULL, positive.data};
+    struct pipeline *pipeline;
+    struct evaluation evaluation = {.schema = schema};
+    enum status status = pipeline_load(file, schema->columns, schema->column_count, &loading, &pipeline, err);
+    if (status != STATUS_OK)
+        return status;
+    status = read_threshold(options, pipeline, &evaluation, err);
+    if (status == STATUS_OK) {
+        double *probabilities = mem_zeroed(table->row_count, sizeof *probabilities);
+        uint32_t *rows = mem_zeroed(table->row_count, sizeof *rows);
+        for (size_t r = 0; r < table->row_count; r++)
+            rows[r] = (uint32_t)r;
+        warn_if_known(pipeline, table);
+        predict(pipeline, table, probabilities);
+        evaluation_hold_out(table, rows, table->row_count, probabilities,
+                            (uint64_t)options_integer(options, OPTION_SEED), &evaluation);
+        status = evaluation_explain(file, table, rows, table->row_count, &evaluation, err);
+        free(probabilities);
+        free(rows);
+    }
+    pipeline_free(pipeline);
+    if (status == STATUS_OK && options_flag(options, OPTION_TRAINER_JSON)) {
+        struct buffer text = {0};
+        evaluation_write_json(&evaluation, &text);
+        fwrite(text.data, 1, text.bytes, stdout);
+        buffer_free(&text);
+    } else if (status == STATUS_OK) {
+        print_evaluation(&evaluation, "rows of the table");
+    }
+    evaluation_clear(&evaluation);
+    return status;
+}
+
+static enum status read_model(const struct options *options, struct buffer *file, struct error *err)
+{
+    struct registry *registry;
+    struct model_version version;
+    enum status status = registry_open_options(options, &registry, err);
+    if (status != STATUS_OK)
+        return status;
+    status = registry_resolve(registry, options_argument(options, 0), &version, err);
+    if (status == STATUS_OK) {
+        status = registry_read(registry, &version, file, err);
+        model_version_clear(&version);
+    }
+    registry_close(registry);
+    return status;
+}
+
+static enum status evaluate(const struct options *options, struct error *err)
+{
+    struct schema *schema;
+    struct table table;
+    struct buffer file = {0};
+    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
+    if (status != STATUS_OK)
+        return status;
+    status = read_model(options, &file, err);
+    if (status == STATUS_OK)
+        status = table_read(options_argument(options, 1), schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
+                            &table, err);
+    if (status == STATUS_OK) {
+        status = judge_table(options, buffer_span(&file), &table, err);
+        table_free(&table);
+    }
+    buffer_free(&file);
+    schema_free(schema);
+    return status;
+}
+
+int command_evaluate(const struct options *options)
+{
+    struct error err;
+    if (options_argument_count(options) != 2) {
+        log_error("trainer",
+                  "evaluate takes a model and a labelled CSV file: trainer evaluate models:/NAME@ALIAS DATA");
+        return 2;
+    }
+    if (evaluate(options, &err) == STATUS_OK)
+        return 0;
+    log_error("trainer", "%s", err.text);
+    return 1;
+}
