@@ -48,3 +48,11 @@ void body_free(struct body *body)
     buffer_free(&body->rewritten);
     *body = (struct body){0};
 }
+
+bool body_is_list(struct span text)
+{
+    json_t *root = json_loadb(text.data, text.bytes, JSON_REJECT_DUPLICATES, NULL);
+    bool is_list = json_is_array(root);
+    json_decref(root);
+    return is_list;
+}

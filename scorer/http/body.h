@@ -17,4 +17,7 @@ struct body {
 MUST_USE bool body_read(const struct request *request, struct body *out, struct answer *answer);
 void body_free(struct body *body);
 
+/* Whether a text is a sound JSON list. */
+bool body_is_list(struct span text);
+
 #endif

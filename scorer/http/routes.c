@@ -36,11 +36,27 @@ static void metrics_answer(const struct service *service, const struct request *
     write_answer(service, answer, metrics_write);
 }
 
+/* clang-format off */
 const struct route routes[] = {
-    {"GET", "/health", health_answer, false, true},      {"GET", "/health/live", live_answer, false, true},
-    {"GET", "/health/ready", ready_answer, false, true}, {"GET", "/metrics", metrics_answer, false, true},
-    {"POST", "/predict", predict_answer, true, false},   {"GET", "/stream", stream_answer, true, true},
+    {"GET", "/health", health_answer, false, true},
+    {"GET", "/health/live", live_answer, false, true},
+    {"GET", "/health/ready", ready_answer, false, true},
+    {"GET", "/metrics", metrics_answer, false, true},
+    {"POST", "/predict", predict_answer, true, false},
+    {"GET", "/schema", schema_answer, true, false},
+    {"GET", "/stream", stream_answer, true, true},
+    {"GET", "/openapi.json", openapi_answer, true, false},
+    {"GET", "/v2", v2_server_answer, true, false},
+    {"GET", "/v2/health/live", v2_live_answer, false, true},
+    {"GET", "/v2/health/ready", v2_ready_answer, false, true},
+    {"GET", "/v2/models/{name}", v2_model_answer, true, false},
+    {"GET", "/v2/models/{name}/ready", v2_model_ready_answer, true, false},
+    {"POST", "/v2/models/{name}/infer", infer_answer, true, false},
+    {"GET", "/v2/models/{name}/versions/{version}", v2_model_answer, true, false},
+    {"GET", "/v2/models/{name}/versions/{version}/ready", v2_model_ready_answer, true, false},
+    {"POST", "/v2/models/{name}/versions/{version}/infer", infer_answer, true, false},
 };
+/* clang-format on */
 const size_t route_count = sizeof routes / sizeof *routes;
 _Static_assert(sizeof routes / sizeof *routes <= ROUTES_MOST, "raise ROUTES_MOST");
 

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "scorer/http/access.h"
+#include "scorer/http/body.h"
 #include "scorer/http/guard.h"
 #include "scorer/http/listen.h"
 #include "scorer/http/stream.h"
@@ -176,7 +177,6 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
         MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, HEAD, POST");
         MHD_add_response_header(response, "Access-Control-Allow-Headers",
                                 "Authorization, Content-Type, Traceparent, X-Request-Id");
-        MHD_add_response_header(response, "Access-Control-Max-Age", "600");
     }
 }
 
@@ -405,8 +405,13 @@ static void read_samples(struct http *http)
     struct error err;
     const char *directory = options_text(http->service.view.settings->options, OPTION_SCHEMAS_DIR);
     snprintf(path, sizeof path, "%s/samples.json", directory);
-    if (file_read(path, SAMPLES_MAX, &http->service.samples, &err) != STATUS_OK && err.status != STATUS_NOT_FOUND)
-        log_warn("http", "%s: the page has no sample employees", err.text);
+    enum status status = file_read(path, SAMPLES_MAX, &http->service.samples, &err);
+    if (status == STATUS_OK && !body_is_list(buffer_span(&http->service.samples)))
+        status = error_set(&err, STATUS_INVALID, "%s is no JSON list", path);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        return;
+    buffer_clear(&http->service.samples);
+    log_warn("http", "%s: the page has no sample employees", err.text);
 }
 
 static enum status start_daemon(struct http *http, int server, struct error *err)

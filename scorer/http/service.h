@@ -26,7 +26,7 @@ route_answer schema_answer;  /* schema.c */
 route_answer openapi_answer; /* openapi.c */
 route_answer stream_answer;  /* stream.c */
 route_answer page_answer;    /* page.c: GET / and what it needs */
-route_answer infer_answer;   /* infer.c, and the rest of V2: */
+route_answer infer_answer;   /* v2_infer.c; and v2.c: */
 route_answer v2_server_answer;
 route_answer v2_live_answer;
 route_answer v2_ready_answer;
