@@ -53,6 +53,7 @@
     OPTION(DATABASE_URL, "database-url", "DATABASE_URL", TEXT, NULL, S, OPTION_SECRET, "CONNINFO", "libpq connection string; PG* variables work too") \
     OPTION(SINK_ROWS, "sink-rows", "SINK_ROWS", INTEGER, "5000", S, 0, "N", "rows in one PostgreSQL transaction at most") \
     OPTION(SINK_INTERVAL, "sink-interval", "SINK_INTERVAL", DURATION, "200ms", S, 0, "TIME", "flush rows to PostgreSQL at the latest after TIME") \
+    OPTION(ERASURE, "erasure", "ERASURE", TEXT, "delete", S, 0, "METHOD", "what an erasure does to the employee's rows: delete, or pseudonymise predictions (the rest goes either way)") \
     OPTION(HTTP_LISTEN, "http-listen", "HTTP_LISTEN", TEXT, "127.0.0.1:8080", S, 0, "ADDRESS:PORT", "where the HTTP service answers; port 0 takes a free one") \
     OPTION(HTTP_TOKEN, "http-token", "HTTP_TOKEN", TEXT, NULL, S, OPTION_SECRET, "TOKEN", "bearer token; needed to listen beyond loopback") \
     OPTION(HTTP_LOG_TIMEOUT, "http-log-timeout", "HTTP_LOG_TIMEOUT", DURATION, "3s", S, 0, "TIME", "how long /predict waits for Kafka to acknowledge what it logs, before it answers 503") \

@@ -528,6 +528,7 @@ static enum status start(struct sink *sink, struct error *err)
     sink_rows_use_registry(sink->rows, sink->settings->registry);
     sink_store_cluster(sink->store, sink->cluster_id);
     sink->batch = sink_batch_new(sink->store, sink->rows, sink->counters, release_message);
+    sink_batch_erase_by(sink->batch, options_text(sink->settings->options, OPTION_ERASURE));
     if (wait_for_postgresql(sink, err))
         return err->status;
     return sink->stop ? STATUS_OK : subscribe(sink, err);
@@ -595,6 +596,9 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
 {
     struct buffer group = {0};
     struct sink_store *store;
+    const char *erasure = options_text(settings->options, OPTION_ERASURE);
+    if (strcmp(erasure, "delete") != 0 && strcmp(erasure, "pseudonymise") != 0)
+        return error_set(err, STATUS_INVALID, "--erasure %s: delete or pseudonymise", erasure);
     buffer_printf(&group, "%s-sink", settings->group_id);
     char *group_id = mem_text_n(group.data, group.bytes);
     buffer_free(&group);

@@ -27,6 +27,7 @@ struct sink_batch {
     struct sink_rows *rows;
     struct counters *counters;
     void (*release)(void *origin);
+    const char *erasure;
     struct sink_partition *partitions;
     size_t partition_count;
     struct sink_offset *offsets; /* as many */
@@ -49,7 +50,13 @@ struct sink_batch *sink_batch_new(struct sink_store *store, struct sink_rows *ro
     batch->rows = rows;
     batch->counters = counters;
     batch->release = release;
+    batch->erasure = "delete";
     return batch;
+}
+
+void sink_batch_erase_by(struct sink_batch *batch, const char *method)
+{
+    batch->erasure = method;
 }
 
 size_t sink_batch_count(const struct sink_batch *batch)
@@ -355,6 +362,8 @@ static enum status copy_all(struct sink_batch *batch, size_t end, const struct s
     for (enum sink_table table = SINK_TABLE_PREDICTIONS + 1; table < SINK_TABLE_COUNT; table++)
         if (copy_table(batch, table, err))
             return err->status;
+    if (sink_rows_table(batch->rows, SINK_TABLE_ERASURES).bytes)
+        return sink_store_erase(batch->store, batch->erasure, err);
     return STATUS_OK;
 }
 

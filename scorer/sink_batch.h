@@ -29,6 +29,8 @@ struct sink_batch;
 struct sink_batch *sink_batch_new(struct sink_store *store, struct sink_rows *rows, struct counters *counters,
                                   void (*release)(void *origin));
 void sink_batch_free(struct sink_batch *batch);
+/* How employees are erased: "delete" (also the default) or "pseudonymise"; borrowed. */
+void sink_batch_erase_by(struct sink_batch *batch, const char *method);
 
 /* The assignment. clear drops what is left of the batch: its records will be read again by whoever comes next. */
 void sink_batch_clear(struct sink_batch *batch);

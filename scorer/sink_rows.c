@@ -418,6 +418,18 @@ static void latest_note(struct sink_rows *rows, const struct latest *seen)
     }
 }
 
+/* What the employee had in this batch is erased with the rest; only what comes after may become the latest. */
+static void latest_forget(struct sink_rows *rows, struct span employee_id)
+{
+    if (!rows->slots)
+        return;
+    uint32_t index = *latest_slot(rows, employee_id);
+    if (!index)
+        return;
+    rows->latest[index - 1] = rows->latest[--rows->latest_count];
+    latest_index(rows);
+}
+
 static void latest_clear(struct sink_rows *rows)
 {
     rows->latest_count = 0;
@@ -535,6 +547,7 @@ static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_recor
     field_text(out, rows->cluster_id);
     field_int4(out, record->partition);
     field_int8(out, record->offset);
+    latest_forget(rows, record->key);
     return SINK_END_ERASURE;
 }
 

@@ -607,6 +607,17 @@ enum status sink_store_copy_end(struct sink_store *store, struct error *err)
     return drain_results(store, "COPY", PGRES_COMMAND_OK, NULL, err);
 }
 
+enum status sink_store_erase(struct sink_store *store, const char *method, struct error *err)
+{
+    const char *const values[] = {method};
+    PGresult *result;
+    deadline_start(store);
+    if (query(store, "erasing", "SELECT attrition.erase_requested($1)", 1, values, &result, err))
+        return err->status;
+    PQclear(result);
+    return STATUS_OK;
+}
+
 /* --- commit --- */
 
 static bool commit_send(struct sink_store *store, const char *upsert, struct span rows)

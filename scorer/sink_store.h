@@ -16,7 +16,7 @@
 #include "base/status.h"
 
 /* What sql/ must have brought the database to. A test holds it against the number of files there. */
-enum { SINK_MIGRATION = 5 };
+enum { SINK_MIGRATION = 6 };
 
 enum { SINK_NO_OFFSET = -1 };
 
@@ -66,6 +66,9 @@ MUST_USE enum status sink_store_copy_end(struct sink_store *store, struct error 
  * tell. */
 MUST_USE enum status sink_store_commit(struct sink_store *store, const char *upsert, struct span rows, bool *in_doubt,
                                        struct error *err);
+/* Between COPY and commit, where requests were copied to erasures: erases what they ask for. `method`: "delete" or
+ * "pseudonymise". */
+MUST_USE enum status sink_store_erase(struct sink_store *store, const char *method, struct error *err);
 void sink_store_rollback(struct sink_store *store);
 
 /* SQLSTATE of the last failure, or "". */

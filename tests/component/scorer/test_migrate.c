@@ -62,11 +62,11 @@ static void a_changed_file_and_a_newer_database_are_refused(void **state)
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "0003_functions.sql was changed after it had been applied");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/0005_*", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/0006_*", copy, copy);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "newer than these files");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/0006_wrong.sql'", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/0007_wrong.sql'", copy, copy);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_int_equal(number("SELECT max(version) FROM attrition.migrations"), SINK_MIGRATION);
@@ -150,6 +150,28 @@ static void the_eraser_may_only_erase(void **state)
                      0);
 }
 
+/* Requests are done once, with a receipt; what came behind a request on its partition stays. */
+static void requests_are_erased_with_a_receipt(void **state)
+{
+    (void)state;
+    postgres_run(&postgres, "TRUNCATE attrition.predictions, attrition.erasures, attrition.latest_predictions");
+    insert_predictions("now()"); /* employee-2: output offsets 2, 7, 12, 17 */
+    postgres_run(&postgres, "INSERT INTO attrition.erasures (employee_id, cluster_id, output_partition, output_offset) "
+                            "VALUES ('employee-2', 'c', 0, 10)");
+    assert_int_equal(number("SET ROLE attrition_writer; SELECT attrition.erase_requested()"), 1);
+    assert_int_equal(number("SET ROLE attrition_writer; SELECT attrition.erase_requested()"), 0);
+    assert_int_equal(number("SELECT predictions FROM attrition.erasures WHERE method = 'delete'"), 2);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions WHERE employee_id = 'employee-2'"), 2);
+    postgres_run(&postgres, "INSERT INTO attrition.erasures (employee_id, cluster_id, output_partition, output_offset) "
+                            "VALUES ('employee-2', 'c', 0, 30)");
+    assert_int_equal(number("SELECT attrition.erase_requested('pseudonymise')"), 1);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions WHERE employee_id IS NULL AND event_id LIKE "
+                            "'erased-%' AND source_offset IS NULL"),
+                     2);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 18);
+    assert_true(number("SELECT count(*) FROM attrition.drift_by_day") > 0);
+}
+
 static int start_all(void **state)
 {
     (void)state;
@@ -175,6 +197,7 @@ int main(void)
         cmocka_unit_test(late_partitions_take_their_rows_from_the_default),
         cmocka_unit_test(views_answer_and_show_repeats_once),
         cmocka_unit_test(the_eraser_may_only_erase),
+        cmocka_unit_test(requests_are_erased_with_a_receipt),
     };
     return cmocka_run_group_tests(tests, start_all, end_all);
 }

@@ -198,7 +198,7 @@ static void records_of_all_topics_are_stored_and_not_again(void **state)
     struct buffer value = {0};
     broker_start(&broker);
     produce_predictions(&broker, 0, 3000);
-    produce(&broker, "attrition-predictions", 1, SPAN_LITERAL("employee-5"), SPAN_NULL, NULL);
+    produce(&broker, "attrition-predictions", 1, SPAN_LITERAL("employee-500"), SPAN_NULL, NULL);
     produce(&broker, "attrition-predictions", 2, SPAN_LITERAL("employee-6"), SPAN_LITERAL("nonsense"), NULL);
     rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
     rd_kafka_header_add(headers, "attrition.error.code", -1, "malformed", -1);
@@ -213,7 +213,7 @@ static void records_of_all_topics_are_stored_and_not_again(void **state)
     runner_finish(&runner);
     assert_stored_once(3000);
     assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions"), 97);
-    assert_int_equal(number("SELECT count(*) FROM attrition.erasures WHERE employee_id = 'employee-5'"), 1);
+    assert_int_equal(number("SELECT count(*) FROM attrition.erasures WHERE employee_id = 'employee-500'"), 1);
     assert_int_equal(number("SELECT count(*) FROM attrition.outcomes WHERE event_id = 'outcome-7'"), 1);
     assert_int_equal(number("SELECT count(*) FROM attrition.dead_letters WHERE stage = 'score' AND dlq_partition = 3"),
                      2);
