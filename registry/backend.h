@@ -7,6 +7,14 @@
 
 struct rest;
 
+/* Tags of runs: what tells a run from all others, and the notes on one that is kept in a directory. */
+#define RUN_KEY_TAG "attrition.run.key"
+#define KEPT_TO_TAG "attrition.kept.to"
+#define KEPT_NAME_TAG "attrition.kept.name"
+#define KEPT_ALIAS_TAG "attrition.kept.alias"
+#define KEPT_PROMOTE_TAG "attrition.kept.promote"
+#define KEPT_SENT_TAG "attrition.kept.sent" /* where it arrived */
+
 /* The calls are those of registry.h with the same names, and mean the same. */
 struct backend {
     void (*close)(struct registry *registry);

@@ -1,4 +1,4 @@
-/* list, show and promote: see main.c. Results go to standard output, one line on standard error says what failed. */
+/* list and show: see main.c. Results go to standard output, one line on standard error says what failed. */
 #include "registry/commands.h"
 
 #include <stdio.h>
@@ -121,6 +121,52 @@ static void print_details(const struct version_details *details)
     buffer_free(&aliases);
 }
 
+/* Parameters and metrics of the version's run; a run that is gone is told, and does no harm. */
+static void print_run(const struct registry *registry, const char *run_id)
+{
+    struct run_details run;
+    struct error err;
+    if (!run_id)
+        return;
+    if (registry_run(registry, run_id, &run, &err) != STATUS_OK) {
+        log_warn("registry", "%s", err.text);
+        return;
+    }
+    char ended[32];
+    time_text(run.ended_ms, ended, sizeof ended);
+    print_line("", "run_status", run.status);
+    print_line("", "run_ended", ended);
+    for (size_t p = 0; p < run.param_keys.count; p++)
+        print_line("param.", run.param_keys.items[p], run.param_values.items[p]);
+    for (size_t m = 0; m < run.metric_keys.count; m++)
+        if (strncmp(run.metric_keys.items[m], "fold_", 5) != 0)
+            printf("metric.%s: %.15g\n", run.metric_keys.items[m], run.metric_values[m]);
+    run_details_clear(&run);
+}
+
+/* Who moved the alias when, newest first. */
+static void print_history(const struct registry *registry, const char *name, const char *alias)
+{
+    struct alias_history history;
+    struct error err;
+    if (registry_history(registry, name, alias, &history, &err) != STATUS_OK) {
+        log_warn("registry", "%s", err.text);
+        return;
+    }
+    for (size_t e = history.count; e-- > 0;) {
+        const struct alias_event *event = &history.items[e];
+        struct buffer line = {0};
+        char at[32];
+        time_text(event->at_ms, at, sizeof at);
+        buffer_printf(&line, "%s version %s -> %s by %s%s", at, event->from ? event->from : "none", event->version,
+                      event->by ? event->by : "?", event->rollback ? " (rollback)" : "");
+        buffer_add_u8(&line, '\0');
+        print_line("history.", alias, line.data);
+        buffer_free(&line);
+    }
+    alias_history_clear(&history);
+}
+
 int command_show(const struct options *options)
 {
     struct error err;
@@ -138,26 +184,11 @@ int command_show(const struct options *options)
         status = registry_describe(registry, name, version, &details, &err);
     if (status == STATUS_OK) {
         print_details(&details);
+        print_run(registry, details.version.run_id);
+        print_history(registry, name, alias);
         version_details_clear(&details);
     }
     free(version);
-    registry_close(registry);
-    return status == STATUS_OK ? 0 : fail(&err);
-}
-
-int command_promote(const struct options *options)
-{
-    struct error err;
-    struct registry *registry;
-    if (options_argument_count(options) != 2)
-        return usage("promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS");
-    if (registry_open_options(options, &registry, &err) != STATUS_OK)
-        return fail(&err);
-    const char *name = options_argument(options, 0), *version = options_argument(options, 1);
-    const char *alias = options_text(options, OPTION_ALIAS);
-    enum status status = registry_set_alias(registry, name, alias, version, &err);
-    if (status == STATUS_OK)
-        printf("%s@%s is version %s now\n", name, alias, version);
     registry_close(registry);
     return status == STATUS_OK ? 0 : fail(&err);
 }

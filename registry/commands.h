@@ -7,6 +7,8 @@
 int command_list(const struct options *options);
 int command_show(const struct options *options);
 int command_promote(const struct options *options);
+int command_rollback(const struct options *options);
+int command_sync(const struct options *options);
 int command_import(const struct options *options);
 int command_verify(const struct options *options);
 

@@ -198,7 +198,7 @@ static enum status register_import(const struct import *import, const struct opt
     struct registry *registry;
     struct tags tags = {0};
     char *run_id = NULL;
-    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+    enum status status = registry_open_options(options, &registry, err);
     if (status != STATUS_OK)
         return status;
     tags_identity(import, &tags);

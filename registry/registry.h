@@ -72,8 +72,15 @@ struct run_artifact {
     const char *path; /* below artifacts/, such as "model/model.onnx" */
     struct span bytes;
 };
+/* Where a run shall go that is kept in a directory because its server is away. Borrowed. */
+struct run_kept {
+    const char *to; /* the server's URL */
+    const char *name, *alias;
+    bool promote;
+};
 struct run {
     const char *experiment, *run_name;
+    const struct run_kept *kept; /* NULL, or a note for registry_sync; for a directory */
     const char
         *key; /* NULL, or what tells this run from all others: on a server a run that was begun with it goes on */
     int64_t started_ms, ended_ms;
@@ -209,5 +216,15 @@ void metric_series_clear(struct metric_series *series);
 /* None logged: STATUS_OK and none. */
 MUST_USE enum status registry_metric(const struct registry *registry, const char *run_id, const char *key,
                                      struct metric_series *out, struct error *err);
+
+/* Sends one after the other, oldest first, what was kept in the directory and was not sent yet: run, version, alias.
+ * Each once: what a broken-off attempt left is gone on with. told is called for each that arrived. Stops at the first
+ * that fails. STATUS_UNSUPPORTED: the registry is no server. */
+struct run_sent {
+    const char *kept_run_id, *run_id, *name, *version, *alias, *alias_holder;
+};
+MUST_USE enum status registry_sync(struct registry *registry, const char *directory,
+                                   void (*told)(const struct run_sent *sent, void *context), void *context,
+                                   struct error *err);
 
 #endif

@@ -12,7 +12,6 @@
 
 /* Of a server's call: MLflow's limits are 1,000 metrics and 100 of the others. Of an answer's pages: ours. */
 enum { BATCH_METRICS = 500, BATCH_PAIRS = 50, PAGE_RUNS = 500, PAGES_MOST = 20, PAGE_VALUES = 10000 };
-static const char key_tag[] = "attrition.run.key";
 
 static enum status experiment_find(const struct registry *registry, const char *name, char **id, struct error *err)
 {
@@ -78,7 +77,7 @@ static enum status run_find(const struct registry *registry, const char *experim
 {
     char filter[128];
     json_t *answer;
-    snprintf(filter, sizeof filter, "tags.`%s` = '%.32s'", key_tag, key);
+    snprintf(filter, sizeof filter, "tags.`%s` = '%.32s'", RUN_KEY_TAG, key);
     enum status status =
         rest_call(registry, HTTP_POST, "runs/search",
                   json_pack("{s:[s], s:s, s:i}", "experiment_ids", experiment, "filter", filter, "max_results", 1),
@@ -96,7 +95,7 @@ static enum status run_create(const struct registry *registry, const char *exper
 {
     json_t *answer, *tags = json_array();
     if (run->key)
-        json_array_append_new(tags, json_pack("{s:s, s:s}", "key", key_tag, "value", run->key));
+        json_array_append_new(tags, json_pack("{s:s, s:s}", "key", RUN_KEY_TAG, "value", run->key));
     json_t *body = json_pack("{s:s, s:s, s:I, s:o}", "experiment_id", experiment, "run_name", run->run_name,
                              "start_time", (json_int_t)run->started_ms, "tags", tags);
     enum status status = rest_call(registry, HTTP_POST, "runs/create", body, false, &answer, err);

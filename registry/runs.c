@@ -11,20 +11,26 @@
 
 enum { SOURCE_LOCAL = 4, RUN_FINISHED = 3 }; /* MLflow's numbers in a run's meta.yaml */
 
+bool store_experiment_name(const struct registry *registry, const char *id, struct buffer *name)
+{
+    struct buffer text = {0};
+    char *path = store_path(registry, "%s/meta.yaml", id);
+    bool named = strcmp(id, "models") != 0 && store_read(path, &text, NULL) == STATUS_OK &&
+                 yaml_scalar(buffer_span(&text), "name", name);
+    buffer_free(&text);
+    free(path);
+    return named;
+}
+
 char *store_find_experiment(const struct registry *registry, const char *name)
 {
     struct text_list entries;
-    struct buffer text = {0}, value = {0};
+    struct buffer value = {0};
     char *found = NULL;
     store_entries(registry->root, &entries);
-    for (size_t e = 0; e < entries.count && !found; e++) {
-        char *path = store_path(registry, "%s/meta.yaml", entries.items[e]);
-        bool read = strcmp(entries.items[e], "models") != 0 && store_read(path, &text, NULL) == STATUS_OK;
-        if (read && yaml_scalar(buffer_span(&text), "name", &value) && strcmp(value.data, name) == 0)
+    for (size_t e = 0; e < entries.count && !found; e++)
+        if (store_experiment_name(registry, entries.items[e], &value) && strcmp(value.data, name) == 0)
             found = mem_text(entries.items[e]);
-        free(path);
-    }
-    buffer_free(&text);
     buffer_free(&value);
     text_list_clear(&entries);
     return found;
@@ -152,6 +158,23 @@ static enum status write_artifacts(const char *directory, const struct run *run,
     return status;
 }
 
+/* What run->key and run->kept say, as tags: see sync.c. */
+static enum status write_notes(const char *built, const struct run *run, struct error *err)
+{
+    const struct run_kept *kept = run->kept;
+    struct run_pair notes[5];
+    size_t count = 0;
+    if (run->key)
+        notes[count++] = (struct run_pair){RUN_KEY_TAG, run->key};
+    if (kept) {
+        notes[count++] = (struct run_pair){KEPT_TO_TAG, kept->to};
+        notes[count++] = (struct run_pair){KEPT_NAME_TAG, kept->name};
+        notes[count++] = (struct run_pair){KEPT_ALIAS_TAG, kept->alias};
+        notes[count++] = (struct run_pair){KEPT_PROMOTE_TAG, kept->promote ? "true" : "false"};
+    }
+    return store_write_pairs(built, "tags", notes, count, err);
+}
+
 static enum status write_run(const char *built, const char *place, const struct run *run, const char *experiment,
                              const char *run_id, struct error *err)
 {
@@ -165,6 +188,8 @@ static enum status write_run(const char *built, const char *place, const struct 
         status = store_write_pairs(built, "params", run->params, run->param_count, err);
     if (status == STATUS_OK)
         status = store_write_pairs(built, "tags", run->tags, run->tag_count, err);
+    if (status == STATUS_OK)
+        status = write_notes(built, run, err);
     if (status == STATUS_OK)
         status = write_metrics(built, run, err);
     if (status == STATUS_OK)

@@ -80,6 +80,8 @@ void store_entries(const char *path, struct text_list *out); /* the same; none w
 MUST_USE enum status store_locate(const struct registry *registry, const char *source, const char *storage,
                                   char **folder, struct error *err);
 
+/* The name of the experiment in ROOT/ID; false: there is none. */
+bool store_experiment_name(const struct registry *registry, const char *id, struct buffer *name);
 /* The id of the active experiment of that name; NULL if there is none. Yours to free. */
 char *store_find_experiment(const struct registry *registry, const char *name);
 

@@ -89,7 +89,7 @@ int command_verify(const struct options *options)
         log_error("registry", "verify takes one model: registry verify FILE.onnx, or models:/NAME@ALIAS");
         return 2;
     }
-    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, &err);
+    enum status status = registry_open_options(options, &registry, &err);
     if (status == STATUS_OK)
         status = verify(&verified, registry, options, &err);
     if (status == STATUS_OK)

@@ -1,0 +1,195 @@
+/* registry promote and rollback: an alias moves after the version has shown that it can serve. Called by main on its
+ * only thread. The version is loaded as the scorer loads it (its golden rows are replayed), held against the contract
+ * noted at its registration, and its metrics are shown beside those of the version in use; then the alias moves, if it
+ * still points where it did when they were shown. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "registry/commands.h"
+#include "registry/contract.h"
+#include "registry/import.h"
+
+/* Loads the version as the scorer would; says how its golden rows fared. */
+static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
+                                const char *number, struct error *err)
+{
+    char *uri = NULL;
+    bool noted = false;
+    struct model_version version;
+    struct buffer file = {0};
+    struct schema *schema = NULL;
+    struct pipeline *pipeline = NULL;
+    if (asprintf(&uri, "models:/%s/%s", name, number) < 0)
+        abort();
+    enum status status = registry_resolve(registry, uri, &version, err);
+    free(uri);
+    if (status != STATUS_OK)
+        return status;
+    status = registry_read(registry, &version, &file, err);
+    if (status == STATUS_OK)
+        status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
+    if (status == STATUS_OK)
+        status = import_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
+    if (status == STATUS_OK)
+        status = registry_check_contract(registry, &version, pipeline, &noted, err);
+    if (status == STATUS_OK)
+        printf("version %s loads; golden rows replayed: %zu; the schema serves it%s\n", number,
+               pipeline_golden(pipeline).rows, noted ? " as it was registered" : "");
+    else
+        (void)error_prefix(err, "version %s cannot serve, so the alias stays", number);
+    pipeline_free(pipeline);
+    schema_free(schema);
+    buffer_free(&file);
+    model_version_clear(&version);
+    return status;
+}
+
+/* The run behind a version; false where there is none, or none that can be read. */
+static bool read_run(struct registry *registry, const char *name, const char *version, struct run_details *out)
+{
+    struct version_details details;
+    if (!version || registry_describe(registry, name, version, &details, NULL) != STATUS_OK)
+        return false;
+    bool read = details.version.run_id && registry_run(registry, details.version.run_id, out, NULL) == STATUS_OK;
+    version_details_clear(&details);
+    return read;
+}
+
+static bool is_for_people(const char *key)
+{
+    size_t bytes = strlen(key);
+    return strncmp(key, "fold_", 5) != 0 && (bytes < 4 || strcmp(key + bytes - 4, "_low") != 0) &&
+           (bytes < 5 || strcmp(key + bytes - 5, "_high") != 0);
+}
+
+static void print_beside(const struct run_details *next, const struct run_details *now, const char *next_version,
+                         const char *now_version)
+{
+    printf("  %-24s %14s %14s %12s\n", "metric", next_version, now_version ? now_version : "-", "difference");
+    for (size_t m = 0; m < next->metric_keys.count; m++) {
+        const char *key = next->metric_keys.items[m];
+        long beside = now ? run_details_metric(now, key) : -1;
+        if (!is_for_people(key))
+            continue;
+        if (beside < 0)
+            printf("  %-24s %14.6g %14s\n", key, next->metric_values[m], "-");
+        else
+            printf("  %-24s %14.6g %14.6g %+12.6g\n", key, next->metric_values[m], now->metric_values[beside],
+                   next->metric_values[m] - now->metric_values[beside]);
+    }
+}
+
+/* The candidate's metrics beside those of the version in use. */
+static void compare(struct registry *registry, const char *name, const char *version, const char *current)
+{
+    struct run_details next, now;
+    if (!read_run(registry, name, version, &next)) {
+        printf("version %s has no run with metrics\n", version);
+        return;
+    }
+    bool has_now = current && strcmp(current, version) != 0 && read_run(registry, name, current, &now);
+    print_beside(&next, has_now ? &now : NULL, version, has_now ? current : NULL);
+    if (has_now)
+        run_details_clear(&now);
+    run_details_clear(&next);
+}
+
+/* What the alias points at; NULL: nothing yet. */
+static enum status read_current(const struct registry *registry, const char *name, const char *alias, char **current,
+                                struct error *err)
+{
+    enum status status = registry_alias(registry, name, alias, current, err);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    *current = NULL;
+    return STATUS_OK;
+}
+
+static enum status check_and_move(struct registry *registry, const struct options *options,
+                                  const struct alias_move *wanted, const char *current, struct error *err)
+{
+    enum status status = check_serves(registry, options, wanted->name, wanted->version, err);
+    if (status != STATUS_OK)
+        return status;
+    compare(registry, wanted->name, wanted->version, current);
+    status = registry_move_alias(registry, wanted, NULL, err);
+    if (status == STATUS_OK)
+        printf("%s@%s is version %s now%s%s\n", wanted->name, wanted->alias, wanted->version,
+               current ? "; before: version " : "", current ? current : "");
+    return status;
+}
+
+static enum status promote(struct registry *registry, const struct options *options, struct error *err)
+{
+    char *current = NULL;
+    const char *name = options_argument(options, 0), *version = options_argument(options, 1);
+    const char *alias = options_text(options, OPTION_ALIAS);
+    struct version_details details;
+    enum status status = registry_describe(registry, name, version, &details, err);
+    if (status != STATUS_OK)
+        return status;
+    version_details_clear(&details);
+    status = read_current(registry, name, alias, &current, err);
+    const struct alias_move wanted = {
+        .name = name, .alias = alias, .version = version, .expected = current ? current : ""};
+    if (status == STATUS_OK)
+        status = check_and_move(registry, options, &wanted, current, err);
+    free(current);
+    return status;
+}
+
+static enum status rollback(struct registry *registry, const struct options *options, struct error *err)
+{
+    char *current = NULL;
+    struct alias_history history = {0};
+    const char *name = options_argument(options, 0), *alias = options_text(options, OPTION_ALIAS);
+    enum status status = registry_alias(registry, name, alias, &current, err);
+    if (status == STATUS_OK)
+        status = registry_history(registry, name, alias, &history, err);
+    const char *before = status == STATUS_OK ? alias_history_before(&history, current) : NULL;
+    if (status == STATUS_OK && !before)
+        status =
+            error_set(err, STATUS_NOT_FOUND,
+                      "nothing is known of where %.100s@%.100s pointed before version %s: `registry promote %.100s "
+                      "VERSION --alias %.100s` moves it",
+                      name, alias, current, name, alias);
+    if (status == STATUS_OK)
+        status =
+            check_and_move(registry, options,
+                           &(struct alias_move){
+                               .name = name, .alias = alias, .version = before, .expected = current, .rollback = true},
+                           current, err);
+    alias_history_clear(&history);
+    free(current);
+    return status;
+}
+
+static int run(const struct options *options, size_t arguments, const char *usage,
+               enum status (*work)(struct registry *, const struct options *, struct error *))
+{
+    struct error err;
+    struct registry *registry = NULL;
+    if (options_argument_count(options) != arguments) {
+        log_error("registry", "%s", usage);
+        return 2;
+    }
+    enum status status = registry_open_options(options, &registry, &err);
+    if (status == STATUS_OK)
+        status = work(registry, options, &err);
+    if (status != STATUS_OK)
+        log_error("registry", "%s", err.text);
+    registry_close(registry);
+    return status == STATUS_OK ? 0 : status == STATUS_INVALID ? 2 : 1;
+}
+
+int command_promote(const struct options *options)
+{
+    return run(options, 2, "promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS",
+               promote);
+}
+
+int command_rollback(const struct options *options)
+{
+    return run(options, 1, "rollback takes a model's name: registry rollback NAME --alias ALIAS", rollback);
+}
