@@ -35,6 +35,7 @@ enum {
     CLOSE_LIMIT_US = 5 * 1000 * 1000,  /* leaving the group */
     COMMIT_EVERY_US = 1000 * 1000,
     ASSIGN_RETRY_US = 1000 * 1000,
+    IDLE_LOOK_US = 2000 * 1000,
 };
 
 struct sink {
@@ -56,6 +57,7 @@ struct sink {
     enum status why;                /* of the wait */
     int64_t waiting_us, backoff_us; /* since when, and for how long next */
     int64_t retry_us;               /* while waiting or held: nothing is tried before */
+    int64_t asked_us;               /* when PostgreSQL was last asked anything from the loop */
     int64_t first_us;               /* when the batch got its first record */
     bool lag_stale;                 /* Kafka has not been told of what is stored */
     int64_t committed_us;           /* when offsets were last committed to Kafka */
@@ -395,13 +397,29 @@ static bool flush_due(const struct sink *sink)
     return batch_full(sink) || ends_reached(sink) || now_us() - sink->first_us >= sink->settings->sink_interval_us;
 }
 
+/* With nothing to store, PostgreSQL being away would stay unnoticed, and /health would call it up. */
+static void look_when_idle(struct sink *sink)
+{
+    struct error problem;
+    if (blocked(sink) || sink_batch_count(sink->batch) || now_us() - sink->asked_us < IDLE_LOOK_US)
+        return;
+    sink->asked_us = now_us();
+    if (sink_store_ping(sink->store, &problem)) {
+        hold(sink);
+        postgresql_failed(sink, &problem);
+    }
+}
+
 /* Stores what is due and assigns what is held. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
  * returned is for good. */
 static enum status work(struct sink *sink, struct error *err)
 {
-    if (blocked(sink) ? now_us() < sink->retry_us : !flush_due(sink))
+    if (blocked(sink) ? now_us() < sink->retry_us : !flush_due(sink)) {
+        look_when_idle(sink);
         return STATUS_OK;
+    }
     struct error problem;
+    sink->asked_us = now_us();
     if (sink_batch_write(sink->batch, &problem)) {
         hold(sink);
         postgresql_failed(sink, &problem);

@@ -414,6 +414,17 @@ enum status sink_store_open(struct sink_store *store, struct error *err)
 /* --- offsets --- */
 
 /* Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
+enum status sink_store_ping(struct sink_store *store, struct error *err)
+{
+    PGresult *result = NULL;
+    enum status status = sink_store_open(store, err);
+    deadline_start(store);
+    if (!status)
+        status = query(store, "asking whether it is there", "SELECT 1", 0, NULL, &result, err);
+    PQclear(result);
+    return status;
+}
+
 static void offsets_literals(struct sink_store *store, const struct sink_offset *offsets, size_t count)
 {
     struct buffer *const arrays[] = {&store->topics, &store->partitions, &store->stored, &store->next};

@@ -44,6 +44,8 @@ void sink_store_limit(struct sink_store *store, int64_t limit_us);
 
 /* Connects unless connected, and checks that the database is migrated. */
 MUST_USE enum status sink_store_open(struct sink_store *store, struct error *err);
+/* Whether the server answers: one exchange, connecting where need be. */
+MUST_USE enum status sink_store_ping(struct sink_store *store, struct error *err);
 bool sink_store_is_open(const struct sink_store *store);
 void sink_store_close(struct sink_store *store);
 
