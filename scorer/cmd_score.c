@@ -246,7 +246,7 @@ static enum status contract_judge(const struct options *options, const struct pi
     struct model_version version = {0};
     if (strncmp(uri, "models:/", 8) != 0)
         return STATUS_OK;
-    enum status status = registry_open(options_text(options, OPTION_TRACKING_URI), &registry, err);
+    enum status status = registry_open_options(options, &registry, err);
     if (!status)
         status = registry_resolve(registry, uri, &version, err);
     if (!status)

@@ -41,6 +41,7 @@ static enum status deliver(const struct options *options, const struct training 
     struct registry *registry;
     struct registered registered;
     const struct destination destination = {.experiment = options_text(options, OPTION_EXPERIMENT),
+                                            .keep_dir = options_text(options, OPTION_KEEP_DIR),
                                             .name = options_text(options, OPTION_MODEL_NAME),
                                             .alias = options_text(options, OPTION_ALIAS),
                                             .promote = options_flag(options, OPTION_PROMOTE)};

@@ -156,7 +156,9 @@ static struct metric_list list_metrics(const struct evaluation *evaluation)
     return list;
 }
 
-static enum status log_run(struct registry *registry, const struct training *training, const char *experiment,
+/* kept: NULL, or the note of a run that is kept because its server is away. */
+static enum status log_run(struct registry *registry, const struct training *training,
+                           const struct destination *destination, const char *key, const struct run_kept *kept,
                            char **run_id, struct error *err)
 {
     struct pairs params = {0}, tags = {0};
@@ -164,11 +166,15 @@ static enum status log_run(struct registry *registry, const struct training *tra
     add_params(training, &params);
     add_identity(training, &tags);
     add_run_tags(training, &tags);
+    if (kept && add_contract(training, &tags, NULL) != STATUS_OK)
+        kept = NULL; /* the file was loaded before: this cannot be */
     struct buffer evaluation = {0};
     evaluation_write_json(training->evaluation, &evaluation);
     const struct run_artifact artifacts[] = {{"model/model.onnx", training->file},
                                              {"evaluation.json", buffer_span(&evaluation)}};
-    const struct run run = {.experiment = experiment,
+    const struct run run = {.experiment = destination->experiment,
+                            .key = key,
+                            .kept = kept,
                             .run_name = training->recipe->kind,
                             .started_ms = training->started_ms,
                             .ended_ms = training->ended_ms,
@@ -202,21 +208,52 @@ static enum status settle_alias(struct registry *registry, const struct destinat
     return STATUS_OK;
 }
 
+/* The server went away in mid-run: what it was to get is kept in a directory, under the same key. Returns the failure,
+ * which stays one: nothing was registered. */
+static enum status keep_run(const char *url, const struct training *training, const struct destination *destination,
+                            const char *key, struct error *err)
+{
+    struct registry *directory;
+    struct error kept_err;
+    char *run_id = NULL;
+    const struct run_kept kept = {
+        .to = url, .name = destination->name, .alias = destination->alias, .promote = destination->promote};
+    enum status status = registry_open(destination->keep_dir, &directory, &kept_err);
+    if (status == STATUS_OK) {
+        status = log_run(directory, training, destination, key, &kept, &run_id, &kept_err);
+        registry_close(directory);
+    }
+    char *why = mem_text(err->text);
+    if (status == STATUS_OK)
+        (void)error_set(err, STATUS_UNAVAILABLE,
+                        "%.260s; the run is kept in %.100s: `registry sync %.60s` sends it when the server is back",
+                        why, destination->keep_dir, destination->keep_dir);
+    else
+        (void)error_set(err, STATUS_UNAVAILABLE, "%.220s; nor could the run be kept: %.240s", why, kept_err.text);
+    free(why);
+    free(run_id);
+    return STATUS_UNAVAILABLE;
+}
+
 enum status register_training(struct registry *registry, const struct training *training,
                               const struct destination *destination, struct registered *out, struct error *err)
 {
+    char key[RUN_KEY_BYTES];
     struct registered registered = {0};
     struct pairs tags = {0};
     add_identity(training, &tags);
+    run_draw_key(key);
     enum status status = add_contract(training, &tags, err);
     if (status == STATUS_OK)
-        status = log_run(registry, training, destination->experiment, &registered.run_id, err);
+        status = log_run(registry, training, destination, key, NULL, &registered.run_id, err);
     if (status == STATUS_OK)
         status = registry_create_version(registry, destination->name, registered.run_id, tags.items, tags.count,
                                          &registered.version, err);
     if (status == STATUS_OK)
         status = settle_alias(registry, destination, &registered, err);
     arena_free(&tags.texts);
+    if (status == STATUS_UNAVAILABLE && registry_is_server(registry))
+        status = keep_run(registry_root(registry), training, destination, key, err);
     if (status == STATUS_OK)
         *out = registered;
     else

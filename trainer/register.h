@@ -19,7 +19,8 @@ struct training {
 /* Where it goes. Borrowed. */
 struct destination {
     const char *experiment, *name, *alias;
-    bool promote; /* the alias moves even if another version has it */
+    const char *keep_dir; /* where the run is kept when the server goes away */
+    bool promote;         /* the alias moves even if another version has it */
 };
 
 /* What became of it; texts are the caller's: registered_clear. */
@@ -28,7 +29,8 @@ struct registered {
     char *alias_holder; /* version the alias points at now: this one, or an older one that kept it */
 };
 
-/* Logs the run, registers the next version, then sets the alias if nothing has it (or to promote). */
+/* Logs the run, registers the next version, then sets the alias if nothing has it (or to promote). STATUS_UNAVAILABLE:
+ * the server went away in mid-run; the run is kept in keep_dir, as err says. */
 MUST_USE enum status register_training(struct registry *registry, const struct training *training,
                                        const struct destination *destination, struct registered *out,
                                        struct error *err);
