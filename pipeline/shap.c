@@ -1,65 +1,49 @@
-/* Why a tree ensemble gave its score: shap_make is called at load, shap_row by trees.c for every row whose reasons are
- * wanted, on any thread; it must not allocate.
+/* Why a tree ensemble gave its score, exactly: shap_make is called at load; shap_walk.c does the rows.
  *
- * The game of one leaf (value v, features 1 … m on its path): a coalition S gets v × product of r over the features not
- * in S (r: the share of training rows that pass all of that feature's conditions), or nothing if S holds a feature
- * whose conditions the row breaks. Shapley's weight of a coalition of size s is ∫ t^s (1 − t)^(m − s − 1) dt over 0 …
- * 1, so sums over coalitions become integrals of products: with f = t + (1 − t) r for a feature that the row passes and
- * f = (1 − t) r for one that it breaks, F = v × product of f, contribution of a passed feature = ∫ F (1 − r) / f dt, of
- * a broken one = − ∫ F / (1 − t) dt. The integrands are polynomials of degree m − 1, for which ⌈m / 2⌉ points of Gauss
- * and Legendre are exact. So one walk over the tree carries the products at those points down and the sums of F up:
- * linear in nodes × depth, no division, no cancellation. Where a feature stands on a path again, its factor is
- * replaced, and what the upper one was given for the leaves below is taken back. (The idea of carrying polynomials: Yu
- * et al., Linear TreeShap, 2022.) */
-#include "pipeline/shap.h"
+ * The game: a feature that is known sends a row where its value says; one that is not sends it both ways, in the shares
+ * of the training rows (the path-dependent game of Lundberg et al., 2020). If each feature is known with probability t,
+ * independently, the expected score is a polynomial E(t1, …, tm), and Shapley's value of feature j is the integral of
+ * ∂E / ∂tj over 0 … 1 with all t equal (Owen's multilinear extension, 1972). No leaf's path has more than m different
+ * features, so the integrand's degree is at most m − 1, for which ⌈m / 2⌉ points of Gauss and Legendre are exact. At
+ * one point, all derivatives come of one walk down and up the tree: linear in nodes × depth, no division, nothing that
+ * cancels. (Polynomials carried over trees for TreeSHAP: Yu et al., Linear TreeShap, 2022.) */
+#include "pipeline/shap_program.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "pipeline/trees_program.h"
 
-/* Four points at a time, in the registers of any processor; trees with longer paths are walked once for each four. */
-typedef double quad __attribute__((vector_size(32), aligned(16)));
-enum { QUAD = 4, MAX_POINTS = SHAP_MAX_PATH / 2, MAX_QUADS = MAX_POINTS / QUAD };
 static const double PI = 3.14159265358979323846;
 
-/* What the edge into a node knows, for one quad of points. */
-struct shap_edge {
-    quad taken,
-        missed;      /* what F's product is multiplied by where the row passes and where it breaks the feature here, */
-                     /* if it passed all conditions on that feature above */
-    quad gain;       /* (1 − r) / (t + (1 − t) r) */
-    double share;    /* of the parent's rows: the factor where the feature was broken above already */
-    double passed;   /* r: the shares of all edges with this feature down to here, multiplied */
-    uint32_t above;  /* the node whose edge has the same feature, further up; 0: none */
-    uint32_t column; /* of the feature; SHAP_MAX_COLUMNS: none */
-    uint32_t depth;  /* of the node */
+struct builder {
+    struct shap *shap;
+    const struct trees *trees;
+    const struct tree_node *nodes; /* the tree's */
+    const struct packed_node *packed;
+    const double *sums;          /* rows that came to each node of the tree */
+    const uint32_t *places;      /* in shap->columns, by column */
+    double *passed;              /* of each repeated node of the tree: r of the edge above */
+    uint32_t passed_count, most; /* repeated nodes; different features on a path */
+    size_t node_capacity;
+    struct {
+        uint32_t feature;
+        double passed;          /* the shares of all edges with this feature down to here, multiplied */
+    } path[SHAP_MAX_DEPTH + 1]; /* by depth of the edge */
 };
 
-struct shap_tree {
-    uint32_t first; /* node */
-    uint32_t quads; /* of points */
-    size_t edges;   /* quads lists of them, one for each quad of points, by node */
-};
-
-struct shap {
-    const struct ensemble *ensemble;
-    const struct packed_node *nodes;
-    size_t class;
-    struct shap_edge *edges;
-    struct shap_tree *trees;
-    size_t bytes;
-    uint32_t *columns;
-    size_t column_count;
-    double base;
-    double at[MAX_QUADS + 1][MAX_POINTS], weight[MAX_QUADS + 1][MAX_POINTS],
-        rest[MAX_QUADS + 1][MAX_POINTS]; /* by quads */
-};
-
-/* Points and weights for polynomials on 0 … 1, by Newton's method on Legendre's polynomial; rest = 1 / (1 − t). */
-static void points_find(struct shap *shap, size_t quads)
+/* Five where that needs fewer chunks. */
+static size_t chunk_points(size_t points)
 {
-    size_t count = quads * QUAD;
+    return (points + 4) / 5 < (points + 3) / 4 ? 5 : 4;
+}
+
+/* Points and weights for polynomials on 0 … 1, by Newton's method on Legendre's polynomial. */
+static void points_find(struct shap_points *points, size_t count)
+{
+    size_t chunk = chunk_points(count);
+    for (size_t i = 0; i < SHAP_CHUNKS * SHAP_CHUNK; i++)
+        points[i / SHAP_CHUNK].at[i % SHAP_CHUNK] = 0.5;
     for (size_t i = 0; i < count; i++) {
         double x = cos(PI * ((double)i + 0.75) / ((double)count + 0.5)), slope = 1;
         for (int step = 0; step < 50; step++) {
@@ -75,9 +59,8 @@ static void points_find(struct shap *shap, size_t quads)
             if (fabs(change) < 1e-16)
                 break;
         }
-        shap->at[quads][i] = (1 - x) / 2;
-        shap->weight[quads][i] = 1 / ((1 - x * x) * slope * slope);
-        shap->rest[quads][i] = 1 / (1 - shap->at[quads][i]);
+        points[i / chunk].at[i % chunk] = (1 - x) / 2;
+        points[i / chunk].weight[i % chunk] = 1 / ((1 - x * x) * slope * slope);
     }
 }
 
@@ -99,166 +82,184 @@ static enum status covers_sum(const struct ensemble *ensemble, const double *cov
     return STATUS_OK;
 }
 
-/* The edge into child `c` (within the tree) from `parent`. */
-static void edge_make(const struct shap *shap, const struct features *features, const double *sums, uint32_t start,
-                      uint32_t parent, uint32_t c, struct shap_edge *edges)
+static uint32_t node_new(struct builder *builder)
 {
-    const struct tree_node *nodes = shap->ensemble->nodes + start;
-    struct shap_edge *edge = &edges[c];
-    int32_t column = features_column(features, nodes[parent].feature);
-    double rows = sums[start + parent];
-    edge->share = rows > 0 ? sums[start + c] / rows : 0.5; /* nobody came by: either way */
-    edge->depth = edges[parent].depth + 1;
-    edge->column = column < 0 ? SHAP_MAX_COLUMNS : (uint32_t)column;
-    edge->passed = edge->share;
-}
-
-/* Parents by node, within one tree. */
-static void parents_find(const struct ensemble *ensemble, size_t t, uint32_t *parents)
-{
-    uint32_t start = ensemble->starts[t];
-    for (uint32_t n = start; n < ensemble->starts[t + 1]; n++)
-        if (ensemble->nodes[n].left)
-            parents[ensemble->nodes[n].left] = parents[ensemble->nodes[n].left + 1] = n - start;
-}
-
-/* Edges of one tree but for what depends on the points, and how many different features its longest path has. */
-static uint32_t edges_make(const struct shap *shap, const struct features *features, const double *sums, size_t t,
-                           uint32_t *parents, uint32_t *different, struct shap_edge *edges)
-{
-    const struct ensemble *ensemble = shap->ensemble;
-    uint32_t start = ensemble->starts[t], count = ensemble->starts[t + 1] - start, most = 0;
-    parents_find(ensemble, t, parents);
-    memset(&edges[0], 0, sizeof edges[0]);
-    different[0] = 0;
-    for (uint32_t c = 1; c < count; c++) {
-        uint32_t parent = parents[c], up = parent;
-        edge_make(shap, features, sums, start, parent, c, edges);
-        while (up != 0 && ensemble->nodes[start + parents[up]].feature != ensemble->nodes[start + parent].feature)
-            up = parents[up];
-        edges[c].above = up;
-        edges[c].passed *= up ? edges[up].passed : 1;
-        different[c] = different[parent] + (up == 0);
-        most = most > different[c] ? most : different[c];
+    struct shap *shap = builder->shap;
+    if (shap->node_count == builder->node_capacity) {
+        builder->node_capacity = 2 * builder->node_capacity + 64;
+        shap->nodes = mem_resize(shap->nodes, builder->node_capacity, sizeof *shap->nodes);
     }
-    return most;
+    memset(&shap->nodes[shap->node_count], 0, sizeof *shap->nodes);
+    return (uint32_t)shap->node_count++;
 }
 
-/* What depends on the points, for one quad of them. */
-static void edges_fill(const struct shap *shap, size_t quads, size_t quad_index, uint32_t count,
-                       struct shap_edge *edges)
+/* Depth of the lowest edge above with this feature; 0: none. */
+static uint32_t feature_above(const struct builder *builder, uint32_t feature, uint32_t depth)
 {
-    for (uint32_t n = 1; n < count; n++)
-        for (size_t q = 0; q < QUAD; q++) {
-            struct shap_edge *edge = &edges[n];
-            double at = shap->at[quads][quad_index * QUAD + q], r = edge->passed;
-            double before = edge->above ? at + (1 - at) * edges[edge->above].passed : 1;
-            edge->taken[q] = (at + (1 - at) * r) / before;
-            edge->missed[q] = (1 - at) * r / before;
-            edge->gain[q] = (1 - r) / (at + (1 - at) * r);
+    while (depth > 0 && builder->path[depth].feature != feature)
+        depth--;
+    return depth;
+}
+
+/* The branch n, whose edge has this depth, and all below it. `different`: features on the path so far. Recursion is
+ * bounded by SHAP_MAX_DEPTH, which trees_make has checked. Returns its place. */
+static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different)
+{
+    const struct tree_node *from = &builder->nodes[n];
+    int32_t column = features_column(builder->trees->features, from->feature);
+    uint32_t place = node_new(builder), above = feature_above(builder, from->feature, depth);
+    double rows = builder->sums[n], passed = above ? builder->path[above].passed : 1;
+    struct shap_node node = {.share =
+                                 rows > 0 ? builder->sums[from->left] / rows : 0.5, /* nobody came by: either way */
+                             .threshold = builder->packed[n].threshold,
+                             .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
+                             .above = (uint16_t)above};
+    node.column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column];
+    if (above) {
+        node.again = builder->passed_count;
+        builder->passed[builder->passed_count++] = passed;
+    }
+    different += above == 0;
+    builder->most = builder->most > different ? builder->most : different;
+    for (uint32_t side = 0; side < 2; side++) {
+        uint32_t child = from->left + side;
+        builder->path[depth + 1].feature = from->feature;
+        builder->path[depth + 1].passed = passed * (side ? 1 - node.share : node.share);
+        if (builder->nodes[child].left)
+            node.child[side] =
+                node_make(builder, child, depth + 1, different) - builder->shap->trees[builder->shap->tree_count].first;
+        else
+            node.leaf[side] = builder->nodes[child].value[builder->trees->class];
+    }
+    node.last = !node.child[0] && !node.child[1];
+    builder->shap->nodes[place] = node;
+    return place;
+}
+
+/* The lists of the tree's repeated nodes, one for each chunk of points. */
+static void again_fill(struct builder *builder, struct shap_tree *tree)
+{
+    struct shap *shap = builder->shap;
+    size_t chunk = chunk_points(tree->points), count = builder->passed_count;
+    tree->chunks = (tree->points + chunk - 1) / chunk;
+    tree->five = chunk == 5;
+    tree->again = shap->again_count;
+    tree->again_count = builder->passed_count;
+    shap->again_count += tree->chunks * count;
+    shap->again = mem_resize(shap->again, shap->again_count + 1, sizeof *shap->again);
+    for (size_t i = 0; i < tree->chunks * count; i++) {
+        struct shap_again *again = &shap->again[tree->again + i];
+        double r = builder->passed[i % count];
+        for (size_t q = 0; q < SHAP_CHUNK; q++) {
+            double t = shap->points[tree->points][i / count].at[q], factor = t + (1 - t) * r;
+            again->pull[q] = t / factor;
+            again->gain[q] = r / (factor * factor);
         }
+    }
 }
 
-static double tree_mean(const struct shap *shap, const double *sums, size_t t)
+static double tree_mean(const struct builder *builder, size_t count)
 {
-    const struct ensemble *ensemble = shap->ensemble;
-    double mean = 0, all = sums[ensemble->starts[t]];
-    for (size_t n = ensemble->starts[t]; n < ensemble->starts[t + 1]; n++)
-        if (!ensemble->nodes[n].left)
-            mean += sums[n] / all * ensemble->nodes[n].value[shap->class];
+    double mean = 0;
+    for (size_t n = 0; n < count; n++)
+        if (!builder->nodes[n].left)
+            mean += builder->sums[n] / builder->sums[0] * builder->nodes[n].value[builder->trees->class];
     return mean;
 }
 
-/* Appends the edges of one tree, a list for each quad of points. */
-static void tree_append(struct shap *shap, size_t t, size_t quads, const struct shap_edge *edges, size_t *used)
+/* STATUS_LIMIT: too deep, or all are too large. */
+static enum status tree_make(struct builder *builder, size_t t, const double *sums)
 {
-    uint32_t start = shap->ensemble->starts[t], count = shap->ensemble->starts[t + 1] - start;
-    shap->trees[t] = (struct shap_tree){start, (uint32_t)quads, *used};
-    shap->edges = mem_resize(shap->edges, *used + quads * count, sizeof *shap->edges);
-    for (size_t q = 0; q < quads; q++) {
-        struct shap_edge *into = shap->edges + *used;
-        memcpy(into, edges, count * sizeof *edges);
-        edges_fill(shap, quads, q, count, into);
-        *used += count;
-    }
+    const struct ensemble *ensemble = builder->trees->ensemble;
+    struct shap *shap = builder->shap;
+    struct shap_tree *tree = &shap->trees[t];
+    uint32_t start = ensemble->starts[t];
+    tree->first = (uint32_t)shap->node_count;
+    builder->nodes = ensemble->nodes + start;
+    builder->packed = builder->trees->nodes + start;
+    builder->sums = sums + start;
+    builder->passed_count = builder->most = 0;
+    if (ensemble->depths[t] > SHAP_MAX_DEPTH || shap->node_count > SHAP_MAX_NODES)
+        return STATUS_LIMIT;
+    if (builder->nodes[0].left)
+        node_make(builder, 0, 0, 0);
+    if (builder->most > SHAP_MAX_PATH)
+        return STATUS_LIMIT;
+    tree->count = (uint32_t)shap->node_count - tree->first;
+    tree->points = (builder->most + 1) / 2;
+    again_fill(builder, tree);
+    shap->base += tree_mean(builder, ensemble->starts[t + 1] - start);
+    shap->tree_count++;
+    return STATUS_OK;
 }
 
-static enum status trees_make(struct shap *shap, const struct features *features, const double *sums, struct error *err)
+static enum status trees_make(struct builder *builder, const double *sums, struct error *err)
 {
-    const struct ensemble *ensemble = shap->ensemble;
-    size_t largest = 0, used = 0;
+    const struct ensemble *ensemble = builder->trees->ensemble;
     for (size_t t = 0; t < ensemble->tree_count; t++)
-        if (ensemble->starts[t + 1] - ensemble->starts[t] > largest)
-            largest = ensemble->starts[t + 1] - ensemble->starts[t];
-    uint32_t *parents = mem_zeroed(largest, sizeof *parents), *different = mem_zeroed(largest, sizeof *different);
-    struct shap_edge *edges = mem_zeroed(largest, sizeof *edges);
-    enum status status = STATUS_OK;
-    for (size_t t = 0; t < ensemble->tree_count && !status; t++) {
-        uint32_t most = ensemble->depths[t] > 2 * SHAP_MAX_PATH
-                            ? UINT32_MAX
-                            : edges_make(shap, features, sums, t, parents, different, edges);
-        if (most > SHAP_MAX_PATH || used > SHAP_MAX_EDGES) {
-            status = error_set(
-                err, STATUS_LIMIT,
-                "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all are too large",
-                t, SHAP_MAX_PATH, 2 * SHAP_MAX_PATH);
-            break;
-        }
-        size_t points = (most + 1) / 2, quads = points ? (points + QUAD - 1) / QUAD : 1;
-        tree_append(shap, t, quads, edges, &used);
-        shap->base += tree_mean(shap, sums, t);
+        if (tree_make(builder, t, sums))
+            return error_set(err, STATUS_LIMIT,
+                             "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all "
+                             "are too large",
+                             t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
+    return STATUS_OK;
+}
+
+/* places[column] in shap->columns. */
+static void columns_list(struct shap *shap, const struct trees *trees, uint32_t *places)
+{
+    bool used[SHAP_MAX_COLUMNS] = {false};
+    for (size_t n = 0; n < trees->ensemble->node_count; n++) {
+        const struct tree_node *node = &trees->ensemble->nodes[n];
+        int32_t column = node->left ? features_column(trees->features, node->feature) : EXPR_NO_COLUMN;
+        if (column >= 0)
+            used[column] = true;
     }
-    shap->bytes += used * sizeof *shap->edges;
-    free(parents);
-    free(different);
-    free(edges);
-    return status;
-}
-
-static void columns_list(struct shap *shap, size_t column_count)
-{
-    bool used[SHAP_MAX_COLUMNS + 1] = {false};
-    for (size_t t = 0; t < shap->ensemble->tree_count; t++)
-        for (size_t n = 1; n < shap->ensemble->starts[t + 1] - shap->ensemble->starts[t]; n++)
-            used[shap->edges[shap->trees[t].edges + n].column] = true;
-    shap->columns = mem_zeroed(column_count, sizeof *shap->columns);
-    for (uint32_t c = 0; c < column_count; c++)
-        if (used[c])
+    shap->columns = mem_zeroed(trees->column_count, sizeof *shap->columns);
+    for (uint32_t c = 0; c < trees->column_count; c++)
+        if (used[c]) {
+            places[c] = (uint32_t)shap->column_count;
             shap->columns[shap->column_count++] = c;
+        }
 }
 
-enum status shap_make(const struct ensemble *ensemble, const struct features *features, const struct packed_node *nodes,
-                      size_t class, size_t column_count, const double *covers, struct shap **out, struct error *err)
+enum status shap_make(const struct trees *trees, const double *covers, struct shap **out, struct error *err)
 {
-    if (column_count > SHAP_MAX_COLUMNS)
+    const struct ensemble *ensemble = trees->ensemble;
+    if (trees->column_count > SHAP_MAX_COLUMNS)
         return error_set(err, STATUS_LIMIT, "attrition.reference: more than %d columns", SHAP_MAX_COLUMNS);
     struct shap *shap = mem_zeroed(1, sizeof *shap);
-    shap->ensemble = ensemble;
-    shap->nodes = nodes;
-    shap->class = class;
-    shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
-    shap->bytes = sizeof *shap + ensemble->tree_count * sizeof *shap->trees;
-    for (size_t quads = 1; quads <= MAX_QUADS; quads++)
-        points_find(shap, quads);
+    struct builder *builder = mem_zeroed(1, sizeof *builder);
+    uint32_t *places = mem_zeroed(trees->column_count, sizeof *places);
     double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
+    shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
+    shap->walk = shap_walk_choose(SHAP_LANES);
+    shap->narrow = shap_walk_choose(2);
+    for (size_t count = 0; count <= SHAP_MAX_PATH / 2; count++)
+        points_find(shap->points[count], count);
+    columns_list(shap, trees, places);
+    *builder = (struct builder){.shap = shap, .trees = trees, .places = places};
+    builder->passed = mem_zeroed(ensemble->node_count, sizeof *builder->passed);
     enum status status = covers_sum(ensemble, covers, sums, err);
     if (!status)
-        status = trees_make(shap, features, sums, err);
+        status = trees_make(builder, sums, err);
+    free(builder->passed);
+    free(builder);
+    free(places);
     free(sums);
-    if (status) {
+    if (status)
         shap_free(shap);
-        return status;
-    }
-    columns_list(shap, column_count);
-    *out = shap;
-    return STATUS_OK;
+    else
+        *out = shap;
+    return status;
 }
 
 void shap_free(struct shap *shap)
 {
     if (!shap)
         return;
-    free(shap->edges);
+    free(shap->nodes);
+    free(shap->again);
     free(shap->trees);
     free(shap->columns);
     free(shap);
@@ -277,87 +278,6 @@ size_t shap_columns(const struct shap *shap, const uint32_t **out)
 
 size_t shap_bytes(const struct shap *shap)
 {
-    return shap->bytes;
-}
-
-/* One row in one tree at one quad of points. */
-struct shap_walk {
-    const struct tree_node *nodes;
-    const struct packed_node *packed;
-    const struct shap_edge *edges;
-    quad rest; /* 1 / (1 − t) */
-    size_t class;
-    const float *x;
-    quad *contributions;                /* by column */
-    bool passed[2 * SHAP_MAX_PATH + 1]; /* by depth: does the row pass all conditions of that edge's feature? */
-};
-
-/* What the feature of the edge into c is given for the leaves below, whose F add up to `below`. */
-static inline void edge_give(const struct shap_walk *walk, const struct shap_edge *edge, bool passed, const quad *below)
-{
-    quad given = passed ? *below * edge->gain : -*below * walk->rest;
-    if (edge->above)
-        given -= *below * walk->edges[edge->above].gain;
-    walk->contributions[edge->column] += given;
-}
-
-/* Adds the F of all leaves below n to `sums`. Recursion is bounded by 2 × SHAP_MAX_PATH. */
-static void shap_visit(struct shap_walk *walk, uint32_t n, const quad *products, quad *sums)
-{
-    const struct packed_node *packed = &walk->packed[n];
-    float value = walk->x[(packed->packed >> PACKED_SLOT_SHIFT) * FEATURE_LANES];
-    uint32_t left = walk->nodes[n].left, taken = left + !(value <= packed->threshold);
-    for (uint32_t c = left; c < left + 2; c++) {
-        const struct shap_edge *edge = &walk->edges[c];
-        bool before = edge->above == 0 || walk->passed[walk->edges[edge->above].depth], passed = before && c == taken;
-        quad product = *products, below = {0, 0, 0, 0};
-        product *= passed   ? edge->taken
-                   : before ? edge->missed
-                            : (quad){edge->share, edge->share, edge->share, edge->share};
-        walk->passed[edge->depth] = passed;
-        if (walk->nodes[c].left)
-            shap_visit(walk, c, &product, &below);
-        else
-            below = product * walk->nodes[c].value[walk->class];
-        if (before) /* else the edge above was given all there is */
-            edge_give(walk, edge, passed, &below);
-        *sums += below;
-    }
-}
-
-static inline void quad_load(quad *to, const double *from)
-{
-    memcpy(to, from, sizeof *to);
-}
-
-static void tree_walk(const struct shap *shap, size_t t, size_t quad_index, const float *x, quad *contributions)
-{
-    const struct shap_tree *tree = &shap->trees[t];
-    size_t count = shap->ensemble->starts[t + 1] - tree->first;
-    struct shap_walk walk = {.nodes = shap->ensemble->nodes + tree->first,
-                             .packed = shap->nodes + tree->first,
-                             .edges = shap->edges + tree->edges + quad_index * count,
-                             .class = shap->class,
-                             .x = x,
-                             .contributions = contributions};
-    quad weight, sums = {0, 0, 0, 0};
-    quad_load(&weight, shap->weight[tree->quads] + quad_index * QUAD);
-    quad_load(&walk.rest, shap->rest[tree->quads] + quad_index * QUAD);
-    if (count > 1)
-        shap_visit(&walk, 0, &weight, &sums);
-}
-
-void shap_row(const struct shap *shap, const float *x, double *contributions)
-{
-    quad given[SHAP_MAX_COLUMNS + 1];
-    for (size_t c = 0; c < shap->column_count; c++)
-        given[shap->columns[c]] = (quad){0, 0, 0, 0};
-    given[SHAP_MAX_COLUMNS] = (quad){0, 0, 0, 0};
-    for (size_t t = 0; t < shap->ensemble->tree_count; t++)
-        for (size_t q = 0; q < shap->trees[t].quads; q++)
-            tree_walk(shap, t, q, x, given);
-    for (size_t c = 0; c < shap->column_count; c++) {
-        quad sum = given[shap->columns[c]];
-        contributions[shap->columns[c]] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    }
+    return sizeof *shap + shap->tree_count * sizeof *shap->trees + shap->node_count * sizeof *shap->nodes +
+           shap->again_count * sizeof *shap->again + shap->column_count * sizeof *shap->columns;
 }

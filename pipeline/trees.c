@@ -100,19 +100,21 @@ static struct score score_of(const struct trees *trees, const struct sums *sums,
     return score;
 }
 
-/* Contributions of one row, largest first. */
-static void row_explain(const struct trees *trees, const float *x, uint32_t top_reasons, struct score *score,
-                        struct reason *reasons)
+/* Reasons of up to eight rows that stand together at x, largest first. */
+static void rows_explain(const struct trees *trees, const float *x, size_t count, uint32_t top_reasons,
+                         struct score *scores, struct reason *reasons)
 {
-    double contributions[SHAP_MAX_COLUMNS];
+    double contributions[SHAP_MAX_COLUMNS * LANES];
     const uint32_t *columns = NULL;
-    size_t count = shap_columns(trees->shap, &columns);
-    shap_row(trees->shap, x, contributions);
-    for (size_t c = 0; c < count; c++) {
-        double contribution = trees->opposite ? -contributions[columns[c]] : contributions[columns[c]];
-        score->reason_count =
-            reason_place(reasons, score->reason_count, top_reasons, (struct reason){columns[c], contribution});
-    }
+    size_t column_count = shap_columns(trees->shap, &columns);
+    shap_rows(trees->shap, x, count, contributions);
+    for (size_t r = 0; r < count; r++)
+        for (size_t c = 0; c < column_count; c++) {
+            double contribution = contributions[c * LANES + r];
+            scores[r].reason_count =
+                reason_place(reasons + r * top_reasons, scores[r].reason_count, top_reasons,
+                             (struct reason){columns[c], trees->opposite ? -contribution : contribution});
+        }
 }
 
 /* One block of rows, count ≤ BLOCK_MAX_ROWS; x has room for their groups of eight. */
@@ -131,12 +133,16 @@ static void block_score(const struct trees *trees, const struct cell *cells, siz
         scores[r] = score_of(trees, &sums[r / LANES], r % LANES);
 }
 
-static void single_score(const struct trees *trees, const struct cell *cells, float *x, struct score *score)
+/* `filled`: the other lanes get the row too. */
+static void single_score(const struct trees *trees, const struct cell *cells, bool filled, float *x,
+                         struct score *score)
 {
     struct sums sums = {0};
     features_write(trees->features, cells, x);
     row_add(trees, x, &sums);
     *score = score_of(trees, &sums, 0);
+    for (size_t i = 0; filled && i < features_slot_count(trees->features) * LANES; i++)
+        x[i] = x[i / LANES * LANES];
 }
 
 void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
@@ -144,17 +150,18 @@ void trees_score(const struct trees *trees, const struct cell *cells, size_t row
 {
     _Alignas(32) float x[BLOCK_FLOATS];
     size_t slots = features_slot_count(trees->features), most = BLOCK_FLOATS / slots / LANES * LANES;
+    bool explained = top_reasons > 0 && trees->shap;
     most = most < BLOCK_MAX_ROWS ? most : BLOCK_MAX_ROWS;
     for (size_t r = 0, count; r < row_count; r += count) {
         count = row_count - r < most ? row_count - r : most;
-        if (count < LANES / 2) { /* a group of eight would mostly walk for nothing */
+        if (count < (explained ? 2 : LANES / 2)) { /* a group of eight would mostly walk for nothing */
             count = 1;
-            single_score(trees, cells + r * trees->column_count, x, &scores[r]);
+            single_score(trees, cells + r * trees->column_count, explained, x, &scores[r]);
         } else {
             block_score(trees, cells + r * trees->column_count, count, x, &scores[r]);
         }
-        for (size_t i = 0; i < count && top_reasons && trees->shap; i++)
-            row_explain(trees, x + i / LANES * slots * LANES + i % LANES, top_reasons, &scores[r + i],
-                        reasons + (r + i) * top_reasons);
+        for (size_t i = 0; i < count && explained; i += LANES)
+            rows_explain(trees, x + i * slots, count - i < LANES ? count - i : LANES, top_reasons, &scores[r + i],
+                         reasons + (r + i) * top_reasons);
     }
 }

@@ -136,8 +136,7 @@ enum status trees_set_covers(struct trees *trees, const double *covers, struct e
     for (size_t n = 0; n < ensemble->node_count; n++)
         if (!ensemble->nodes[n].left)
             by_source[ensemble->nodes[n].source] = covers[places[n]];
-    enum status status =
-        shap_make(ensemble, trees->features, trees->nodes, trees->class, trees->column_count, by_source, &shap, err);
+    enum status status = shap_make(trees, by_source, &shap, err);
     free(places);
     free(by_source);
     if (status)
