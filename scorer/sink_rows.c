@@ -16,6 +16,7 @@
 #include "events/decoder.h"
 #include "events/prediction_versions.h"
 #include "scorer/copy_fields.h"
+#include "scorer/sink_text.h"
 
 enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000 };
 
@@ -92,44 +93,14 @@ struct sink_rows {
 
 /* --- making text valid --- */
 
-/* Bytes of the valid UTF-8 character at `at` (never NUL, which PostgreSQL's text has no place for), or 0. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-    static const struct {
-        unsigned char low, high, second_low, second_high, bytes;
-    } forms[] = {{0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                 {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-                 {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-        if (*at < forms[f].low || *at > forms[f].high)
-            continue;
-        if (forms[f].bytes > left ||
-            (forms[f].bytes > 1 && (at[1] < forms[f].second_low || at[1] > forms[f].second_high)))
-            return 0;
-        for (size_t i = 2; i < forms[f].bytes; i++)
-            if ((at[i] & 0xc0) != 0x80)
-                return 0;
-        return forms[f].bytes;
-    }
-    return 0;
-}
-
-static bool is_text(struct span bytes)
-{
-    for (size_t i = 0, n; i < bytes.bytes; i += n)
-        if (!(n = utf8_length((const unsigned char *)bytes.data + i, bytes.bytes - i)))
-            return false;
-    return true;
-}
-
 /* The same text with a question mark for every byte that is none. Valid until the next call. */
 static struct span valid_text(struct sink_rows *rows, struct span bytes)
 {
-    if (!bytes.data || is_text(bytes))
+    if (!bytes.data || sink_text_is_valid(bytes))
         return bytes;
     buffer_clear(&rows->text);
     for (size_t i = 0; i < bytes.bytes;) {
-        size_t n = utf8_length((const unsigned char *)bytes.data + i, bytes.bytes - i);
+        size_t n = sink_text_length((const unsigned char *)bytes.data + i, bytes.bytes - i);
         buffer_add(&rows->text, n ? bytes.data + i : "?", n ? n : 1);
         i += n ? n : 1;
     }
@@ -161,7 +132,7 @@ static void field_headers(struct sink_rows *rows, struct buffer *out, const stru
         buffer_add_text(out, ",\"value\":");
         if (!headers[i].value.data)
             buffer_add_text(out, "null");
-        else if (is_text(headers[i].value))
+        else if (sink_text_is_valid(headers[i].value))
             json_add_text(out, headers[i].value);
         else
             json_add_hex(out, headers[i].value);
