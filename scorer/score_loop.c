@@ -71,6 +71,7 @@ struct score_loop {
     struct intake *intake;
     struct publish *publish;
     uint64_t answers; /* of the schema registry, before the first partition was held */
+    bool told_waiting;
     struct batch batch;
     struct tally tally;
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
@@ -169,10 +170,9 @@ static enum fate dead_letter_plain(struct score_loop *loop, const struct intake_
 /* Its schema is being asked for. While the registry answers, that is a matter of milliseconds. */
 static enum fate hold(struct score_loop *loop, const struct intake_message *message, const struct fault *fault)
 {
-    bool up = registry_client_up(loop->settings->registry);
     intake_hold(loop->intake, message);
-    log_line(up ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "score", "%s [%d] waits at offset %lld for the schema registry: %s",
-             loop->settings->input_topic, message->partition, (long long)message->offset, fault->text);
+    log_debug("score", "%s [%d] waits at offset %lld for the schema registry: %s", loop->settings->input_topic,
+              message->partition, (long long)message->offset, fault->text);
     return FATE_WAIT;
 }
 
@@ -398,15 +398,27 @@ static bool at_end(struct score_loop *loop)
     return intake_at_end(loop->intake);
 }
 
+static void tell_waiting(struct score_loop *loop)
+{
+    if (loop->told_waiting || registry_client_up(loop->settings->registry))
+        return;
+    loop->told_waiting = true;
+    log_warn("score", "%llu partitions of %s wait for the schema registry; the others go on",
+             (unsigned long long)counter_get(loop->counters, COUNTER_PARTITIONS_WAITING), loop->settings->input_topic);
+}
+
 /* Partitions that wait look again when the schema registry has told something. */
 static enum status go_on(struct score_loop *loop, struct error *err)
 {
     if (!intake_holds_any(loop->intake))
         return STATUS_OK;
     uint64_t answers = registry_client_answers(loop->settings->registry);
-    if (answers == loop->answers)
+    if (answers == loop->answers) {
+        tell_waiting(loop);
         return STATUS_OK;
+    }
     loop->answers = answers;
+    loop->told_waiting = false;
     return intake_go_on(loop->intake, err);
 }
 

@@ -8,7 +8,7 @@ SYSTEM_SRC     := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.s
 VENV       := $(BUILD)/venv
 # Beside the checkout: the real table and the golden files (see README.md).
 SHARED     ?= $(abspath ../shared)
-TEST_ENV   := SHARED='$(SHARED)' BIN='$(abspath $(BIN))' VENV='$(abspath $(VENV))' BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' \
+TEST_ENV   := SHARED='$(SHARED)' BIN='$(abspath $(BIN))' VENV='$(abspath $(VENV))' BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' REGISTRY_JARS='$(abspath $(BUILD)/registry)' \
               LOGS='$(BUILD)/test-logs' SKIP='$(SKIP)'
 
 test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a part out)
@@ -28,7 +28,7 @@ test-unit: $(UNIT_BINS) ## run the unit tests alone
 test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedded broker, private PostgreSQL)
 	@$(TEST_ENV) tests/run-suite component 180 $(COMPONENT_BINS)
 
-test-system: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
+test-system: build $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
 	@$(TEST_ENV) tests/run-suite system 600 $(SYSTEM_SRC)
 
 $(VENV)/.made: tests/system/requirements.txt
@@ -40,6 +40,10 @@ $(VENV)/.made: tests/system/requirements.txt
 
 $(BUILD)/kafka/jars/.pom: deploy/kafka/pom.xml
 	@BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' deploy/kafka/broker fetch
+	@touch $@
+
+$(BUILD)/registry/.pom: deploy/registry/pom.xml deploy/registry/server
+	@REGISTRY_JARS='$(abspath $(BUILD)/registry)' deploy/registry/server fetch
 	@touch $@
 
 .PHONY: test test-programs test-unit test-component test-system

@@ -121,7 +121,7 @@ class Lab:
         self.dir.chmod(0o711)
         self.processes, self.endings, self.failures = [], [], 0
         self.env = {key: value for key, value in os.environ.items()
-                    if not key.startswith(("KAFKA_", "PG", "MAKE", "MFLAGS", "DATABASE_URL", "MODEL_URI"))}
+                    if not key.startswith(("KAFKA_", "PG", "MAKE", "MFLAGS", "DATABASE_URL", "MODEL_URI", "SCHEMA_REGISTRY"))}
         self.env.update(MLFLOW_TRACKING_URI=str(self.dir / "mlruns"), STATE_DIR=str(self.dir), LC_ALL="C.UTF-8")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("not ok - ended from outside (too slow?)"))
         return self
@@ -243,6 +243,19 @@ class Lab:
     def stop_kafka(self, name="kafka"):
         """Its data stays: `deploy/kafka/broker start DIR PORT` goes on with it."""
         self.must(ROOT / "deploy/kafka/broker", "stop", self.dir / name)
+
+    def registry(self, name="registry"):
+        """A real schema registry; the address of its API. `start_registry` goes on with one that was stopped."""
+        directory = self.dir / name
+        self.endings.append(lambda: self.run(ROOT / "deploy/registry/server", "stop", directory, "--wipe"))
+        self.registry_ports = {**getattr(self, "registry_ports", {}), name: free_port()}
+        return self.start_registry(name)
+
+    def start_registry(self, name="registry"):
+        return self.must(ROOT / "deploy/registry/server", "start", self.dir / name, self.registry_ports[name]).strip()
+
+    def stop_registry(self, name="registry"):
+        self.must(ROOT / "deploy/registry/server", "stop", self.dir / name)
 
     def create_topics(self, address, topics, partitions=4):
         from confluent_kafka.admin import AdminClient, NewTopic

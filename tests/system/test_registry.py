@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""A real schema registry beside the stream: several writers' schemas on one topic, unknown ids, and the registry gone and
+back under load. Nothing is dead-lettered because a server is away, nothing is lost, no id is asked for twice."""
+import copy
+import csv
+import http.server
+import io
+import json
+import struct
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+
+from lab import BIN, ROOT, Lab
+
+import fastavro
+
+UNKNOWN_ID, UNKNOWN_GUID = 777777, bytes(range(16))
+
+
+class Proxy:
+    """Counts what is asked of the registry."""
+
+    def __init__(self, target):
+        self.asked, lock = Counter(), threading.Lock()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self, body=None):
+                with lock:
+                    proxy.asked[f"{self.command} {self.path}"] += 1
+                request = urllib.request.Request(target + self.path, data=body, method=self.command,
+                                                 headers={"Content-Type": "application/json"} if body is not None else {})
+                try:
+                    with urllib.request.urlopen(request, timeout=10) as answer:
+                        self.answer(answer.status, answer.read())
+                except urllib.error.HTTPError as refused:
+                    self.answer(refused.code, refused.read())
+                except OSError:
+                    self.answer(502, b"<html>Bad Gateway</html>")
+
+            def do_POST(self):
+                self.do_GET(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+            def answer(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        proxy = self
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{server.server_port}"
+
+
+def event_schema():
+    return json.loads((ROOT / "schemas/employee_event.avsc").read_text())
+
+
+def attributes_of(schema):
+    return next(field for field in schema["fields"] if field["name"] == "attributes")["type"]
+
+
+def writers():
+    """Four versions that correct writers might have."""
+    older = event_schema()
+    del attributes_of(older)["fields"][-2:]
+    turned = event_schema()
+    attributes_of(turned)["fields"].reverse()
+    attributes_of(turned)["fields"].append({"name": "Note", "type": ["null", {"type": "map", "values": "string"}]})
+    symbols = event_schema()
+    symbols["fields"][1]["type"]["symbols"].insert(0, "TRANSFERRED")
+    later = event_schema()
+    later["fields"].append({"name": "trace", "type": {"type": "array", "items": "long"}})
+    return {"older": older, "turned": turned, "symbols": symbols, "later": later}
+
+
+def register(url, schema):
+    request = urllib.request.Request(url + "/subjects/employee-events-value/versions", method="POST",
+                                     data=json.dumps({"schema": json.dumps(schema)}).encode(), headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["id"]
+
+
+class Sender:
+    """Events of any writer, counted by what must become of them."""
+
+    def __init__(self, lab, kafka, url):
+        from confluent_kafka import Producer
+        self.producer = Producer({"bootstrap.servers": kafka, "linger.ms": 5})
+        self.schemas = {name: fastavro.parse_schema(copy.deepcopy(schema)) for name, schema in writers().items()}
+        self.ids = {name: register(url, schema) for name, schema in writers().items()}
+        with open(lab.employees(200)) as table:
+            self.rows = list(csv.DictReader(table))
+        self.kinds = {field["name"]: field["type"][1] for field in attributes_of(event_schema())["fields"]}
+        self.sent = 0
+
+    def event(self, kind="SNAPSHOT"):
+        row = self.rows[self.sent % len(self.rows)]
+        number = {"int": int, "double": float, "string": str}
+        values = {name: number[type](row[name]) if row.get(name, "") != "" else None for name, type in self.kinds.items()}
+        self.sent += 1
+        return {"event_id": f"e-{self.sent}", "event_type": kind, "employee_id": f"p-{self.sent}", "occurred_at": 1_700_000_000_000,
+                "attributes": {**values, "Note": {"from": "a test"}}, "trace": [1, 2, 3]}
+
+    def send(self, writer, partition, kind="SNAPSHOT", header=False):
+        out = io.BytesIO()
+        event = self.event(kind)
+        frame = struct.pack(">bI", 0, self.ids[writer])
+        if not header:
+            out.write(frame)
+        fastavro.schemaless_writer(out, self.schemas[writer], event)
+        self.producer.produce("employee-events", out.getvalue(), event["employee_id"], partition,
+                              headers=[("__value_schema_id", frame)] if header else None)
+        self.producer.poll(0)
+
+    def raw(self, value, partition):
+        self.sent += 1
+        self.producer.produce("employee-events", value, None, partition)
+
+    def flush(self):
+        self.producer.flush(30)
+
+
+def ends(lab, kafka, scorer, sender, dead):
+    lab.wait(f"all {sender.sent} events are handled", lambda: scorer.counter("events_scored_total") + scorer.counter("events_dead_lettered_total")
+             == sender.sent, 60, scorer)
+    lab.equal("dead letters", scorer.counter("events_dead_lettered_total"), dead)
+    outputs = Counter(bytes(message.key()) for message in lab.consume(kafka, "attrition-predictions"))
+    lab.equal("predictions, each employee's once", (len(outputs), max(outputs.values())), (sender.sent - dead, 1))
+
+
+def several_writers(lab, kafka, scorer, sender, proxy):
+    for number in range(900):
+        sender.send(("older", "turned", "symbols")[number % 3], number % 4, header=number % 7 == 0)
+        if number % 45 == 0:
+            sender.send("symbols", number % 4, "TRANSFERRED")
+    for number in range(30):
+        sender.raw(struct.pack(">bI", 0, UNKNOWN_ID) + b"abc", number % 4)
+    for number in range(5):
+        sender.raw(b"\1" + UNKNOWN_GUID + b"abc", 1)
+    sender.flush()
+    ends(lab, kafka, scorer, sender, 20 + 35)
+    codes = Counter(dict(message.headers())["attrition.error.code"].decode() for message in lab.consume(kafka, "employee-events-dlq"))
+    lab.equal("their codes: a symbol we lack, ids nobody knows", dict(codes), {"unresolvable": 20, "unknown_schema_id": 35})
+    lab.equal("requests for the unknown id, in all", proxy.asked[f"GET /schemas/ids/{UNKNOWN_ID}"], 1)
+    lab.equal("requests for each known id", [proxy.asked[f"GET /schemas/ids/{sender.ids[name]}"] for name in ("older", "turned", "symbols")], [1, 1, 1])
+
+
+def outage(lab, kafka, scorer, sender):
+    """Partition 0 gets a schema that is not known yet while the registry is away; the others go on."""
+    lab.stop_registry()
+    before = scorer.counter("events_scored_total")
+    for number in range(400):
+        sender.send("older", number % 4)
+        if number >= 100 and number % 4 == 0:
+            sender.send("later", 0)
+    sender.flush()
+    lab.wait("registry away: one partition waits", lambda: scorer.counter("partitions_waiting") == 1, 20, scorer)
+    lab.wait("registry away: the others go on", lambda: scorer.counter("events_scored_total") >= before + 300 + 25, 20, scorer)
+    lab.one_line("registry away: it says so", scorer.text(), "warn registry", "away")
+    lab.wait("registry away: and that a partition waits", lambda: "1 partitions of employee-events wait" in scorer.text(), 10, scorer)
+    lab.equal("registry away: dead letters", scorer.counter("events_dead_lettered_total"), 55)
+    before = scorer.counter("events_scored_total")
+    time.sleep(1)
+    for number in range(200):
+        sender.send("turned", 1 + number % 3)
+    sender.flush()
+    lab.wait("registry away: what comes later is scored", lambda: scorer.counter("events_scored_total") == before + 200, 20, scorer)
+    lab.start_registry()
+    ends(lab, kafka, scorer, sender, 55)
+    lab.equal("registry back: partitions that wait", scorer.counter("partitions_waiting"), 0)
+
+
+def restart_without_registry(lab, kafka, scorer, sender, settings):
+    lab.equal("the scorer drains", scorer.end(), 0)
+    lab.stop_registry()
+    again = lab.scorer("again", **settings)
+    for number in range(100):
+        sender.send(("older", "turned", "symbols", "later")[number % 4], number % 4)
+    sender.flush()
+    lab.wait("a restart without the registry: schemas and our id come from the disk cache",
+             lambda: again.counter("events_scored_total") == 100, 60, again)
+
+
+with Lab() as lab:
+    kafka = lab.kafka()
+    lab.model()
+    registry = lab.registry()
+    proxy = Proxy(registry)
+    sender = Sender(lab, kafka, registry)
+    settings = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score,http", "SCHEMA_REGISTRY_URL": proxy.url, "GROUP_ID": "registry",
+                "SCHEMA_REGISTRY_CACHE_DIR": lab.dir / "cache", "INSTANCE_ID": "one"}
+    status, out, err = lab.run(BIN / "scorer", "check", env={name: str(value) for name, value in settings.items()})
+    lab.one_line("check speaks of the registry", out + err, "ok +registry")
+    scorer = lab.scorer("scorer", **settings)
+    several_writers(lab, kafka, scorer, sender, proxy)
+    outage(lab, kafka, scorer, sender)
+    restart_without_registry(lab, kafka, scorer, sender, settings)
