@@ -55,6 +55,15 @@ const struct route routes[] = {
     {"GET", "/v2/models/{name}/versions/{version}", v2_model_answer, true, false},
     {"GET", "/v2/models/{name}/versions/{version}/ready", v2_model_ready_answer, true, false},
     {"POST", "/v2/models/{name}/versions/{version}/infer", infer_answer, true, false},
+    {"GET", "/", page_answer, false, true},
+    {"GET", "/page.css", page_answer, false, true},
+    {"GET", "/icon.svg", page_answer, false, true},
+    {"GET", "/page.js", page_answer, false, true},
+    {"GET", "/api.js", page_answer, false, true},
+    {"GET", "/dom.js", page_answer, false, true},
+    {"GET", "/form.js", page_answer, false, true},
+    {"GET", "/result.js", page_answer, false, true},
+    {"GET", "/stream.js", page_answer, false, true},
 };
 /* clang-format on */
 const size_t route_count = sizeof routes / sizeof *routes;
