@@ -46,8 +46,8 @@ struct prediction {
 /* Frame and Avro binary, appended to out. No allocation once out has grown. */
 void prediction_encode(const struct schema *schema, const struct prediction *prediction, struct buffer *out);
 
-/* Of our own layout, without its frame. Strict. Everything decoded lives in `datum` or in the arena. Feature names in reasons that the schema lacks are
- * EVENT_UNRESOLVABLE. */
+/* Of our own layout, without its frame. Strict. Everything decoded lives in `datum` or in the arena. Feature names in
+ * reasons that the schema lacks are EVENT_UNRESOLVABLE. */
 enum event_code prediction_decode_datum(const struct schema *schema, struct span datum, struct arena *arena,
                                         struct prediction *out, struct fault *fault);
 /* The same with its frame, for our own id alone (any version: prediction_versions.h). */
