@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Every kind of model beside scikit-learn on identical folds of the real table, probabilities after training with other weights and
+penalties, a forest's file in onnxruntime, and the runs side by side.
+
+BIN: the programs' directory; VENV: Python with scikit-learn; SHARED: the directory that holds data/."""
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("BIN", ROOT / "build/bin")).resolve()
+VENV = Path(os.environ.get("VENV", ROOT / "build/venv"))
+TABLE = Path(os.environ.get("SHARED", ROOT / "../shared")).resolve() / "data/ibm_hr_attrition.csv"
+failures = 0
+
+if Path(sys.prefix).resolve() != VENV.resolve():
+    if not (VENV / "bin/python").exists():
+        sys.exit(f"not ok - no Python environment in {VENV}: make test-system makes it")
+    os.execv(VENV / "bin/python", [VENV / "bin/python", *sys.argv])
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (accuracy_score, average_precision_score, brier_score_loss, f1_score, log_loss, precision_score, recall_score,
+                             roc_auc_score)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+
+def check(what, good, shown=""):
+    global failures
+    failures += not good
+    print(f"{'ok' if good else 'not ok'} - {what}{f': {shown}' if shown != '' else ''}", flush=True)
+
+
+def run(folder, program, *args, text=None):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "MODEL_", "TRAINER_"))} | {"SCHEMAS_DIR": str(ROOT / "schemas")}
+    return subprocess.run([BIN / program, *map(str, args)], cwd=folder, env=environment, input=text, capture_output=True, text=True, timeout=300)
+
+
+def train(folder, kind, *args, data=TABLE):
+    done = run(folder, "trainer", "train", data, "--model", kind, *args)
+    if done.returncode:
+        check(f"{kind} {' '.join(map(str, args))} trains", False, done.stderr.strip())
+    return done
+
+
+def load():
+    frame = pd.read_csv(TABLE, encoding="utf-8-sig")
+    labels = (frame["Attrition"] == "Yes").to_numpy(int)
+    schema = json.loads((ROOT / "schemas/employee_event.avsc").read_text())
+    fields = next(f for f in schema["fields"] if f["name"] == "attributes")["type"]["fields"]
+    nominal = [f["name"] for f in fields if f["kind"] == "nominal"]
+    return frame[[f["name"] for f in fields]], labels, nominal
+
+
+def pipeline(frame, nominal, model):
+    numbers = [c for c in frame.columns if c not in nominal]
+    return make_pipeline(ColumnTransformer([
+        ("n", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
+        ("c", make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)), nominal)]), model)
+
+
+def linear(**params):
+    return LogisticRegression(solver="newton-cholesky", tol=1e-13, max_iter=500, **params)
+
+
+def read_folds(path, rows):
+    folds = {}
+    for line in csv.DictReader(path.open()):
+        folds.setdefault(int(line["repeat"]), np.zeros(rows, int))[int(line["row"])] = int(line["fold"])
+    return folds
+
+
+def measures(labels, p):
+    called = p >= 0.5
+    return {"accuracy": accuracy_score(labels, called), "precision": precision_score(labels, called, zero_division=0), "recall": recall_score(labels, called),
+            "f1": f1_score(labels, called), "roc_auc": roc_auc_score(labels, p), "pr_auc": average_precision_score(labels, p),
+            "log_loss": log_loss(labels, p), "brier": brier_score_loss(labels, p)}
+
+
+def compare_folds(folder, frame, labels, nominal):
+    train(folder, "logistic-regression-l2", "--threshold", "0.5", "--repeats", 2, "--folds-out", "folds.csv")
+    ours = json.loads(next(folder.glob("mlruns/*/*/artifacts/evaluation.json")).read_text())
+    folds, worst = read_folds(folder / "folds.csv", len(labels)), 0
+    sizes = [np.bincount(labels[of == f]) for of in folds.values() for f in range(5)]
+    check("folds are stratified", len(folds) == 2 and all(abs(s - sizes[0]).max() <= 1 for s in sizes))
+    for place in ours["by_fold"]:
+        held = folds[place["repeat"]] == place["fold"]
+        p = pipeline(frame, nominal, linear(C=1)).fit(frame[~held], labels[~held]).predict_proba(frame[held])[:, 1]
+        for name, value in measures(labels[held], p).items():
+            worst = max(worst, abs(value - place["metrics"][name]))
+    check("L2: every metric of every fold within 1e-6 of scikit-learn", len(ours["by_fold"]) == 10 and worst <= 1e-6, f"worst {worst:.2g}")
+    return folds[0]
+
+
+def compare_forests(folder, frame, labels, nominal):
+    """The mean over five seeds: of folds, rows and features alike, since the generators differ."""
+    ours, theirs = [], []
+    for seed in range(5):
+        train(folder, "random-forest", "--seed", seed, "--experiment", f"forest{seed}", "--folds-out", "forest.csv", "--repeats", 1)
+        lines = run(folder, "trainer", "compare", "--experiment", f"forest{seed}", "--json").stdout.splitlines()
+        ours.append(json.loads(lines[0])["value"])
+        folds = read_folds(folder / "forest.csv", len(labels))[0]
+        for fold in range(5):
+            held = folds == fold
+            model = pipeline(frame, nominal, RandomForestClassifier(100, random_state=seed, n_jobs=2)).fit(frame[~held], labels[~held])
+            theirs.append(roc_auc_score(labels[held], model.predict_proba(frame[held])[:, 1]))
+    off = abs(np.mean(ours) - np.mean(theirs))
+    check("forest: mean AUC over five seeds within 0.01 of scikit-learn", off <= 0.01, f"{np.mean(ours):.4f} beside {np.mean(theirs):.4f}")
+
+
+def score(folder, model, frame, *args):
+    rows = "".join(json.dumps({k: (None if v != v else v) for k, v in row.items()}) + "\n" for row in frame.to_dict("records"))
+    done = run(folder, "scorer", "score", "--model", model, *args, text=rows)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def compare_weights(folder, frame, labels, nominal):
+    for params in ({"C": 0.3}, {"class_weight": "balanced"}, {"C": 0.3, "class_weight": "balanced"}):
+        train(folder, "logistic-regression-l2", *[x for k, v in params.items() for x in ("--param", f"{k}={v}")], "--out", "weights.onnx")
+        theirs = pipeline(frame, nominal, linear(**params)).fit(frame, labels).predict_proba(frame)[:, 1]
+        ours = [row["probability"] for row in score(folder, "weights.onnx", frame)]
+        worst = max(abs(a - b) for a, b in zip(ours, theirs)) if len(ours) == len(theirs) else 1
+        check(f"probabilities with {params} within 1e-9 of scikit-learn", worst <= 1e-9, f"worst {worst:.2g}")
+
+
+def check_forest_file(folder, frame, nominal):
+    for threads in (1, 2):
+        train(folder, "random-forest", "--threads", threads, "--out", f"forest{threads}.onnx", "--param", "class_weight=balanced_subsample", "--param", "n_estimators=60")
+    check("the same seed gives the same forest, whatever the threads", (folder / "forest1.onnx").read_bytes() == (folder / "forest2.onnx").read_bytes())
+    session = onnxruntime.InferenceSession(folder / "forest1.onnx", providers=["CPUExecutionProvider"])
+    rows = frame.head(300)
+    feeds = {c: rows[[c]].to_numpy(object if c in nominal else np.float64) for c in frame.columns}
+    theirs = session.run(["probabilities"], feeds)[0][:, 1]
+    ours = score(folder, "forest1.onnx", rows, "--reasons", 100)
+    worst = max(abs(a["probability"] - float(b)) for a, b in zip(ours, theirs))
+    check("onnxruntime scores the forest alike", len(ours) == 300 and worst <= 1e-6, f"worst {worst:.2g}")
+    off = max(abs(a["base"] + sum(r["contribution"] for r in a["reasons"]) - a["margin"]) for a in ours)
+    check("its reasons add up to the margin", all(a["reasons"] for a in ours) and off <= 1e-12, f"worst {off:.2g}")
+
+
+def check_commands(folder):
+    for kind in ("logistic-regression", "logistic-regression-l2", "random-forest"):
+        train(folder, kind, "--experiment", "three", "--threshold", "cost=5:1")
+    shown = run(folder, "trainer", "compare", "--experiment", "three")
+    check("compare shows the three, the best first", [line.split()[1] for line in shown.stdout.splitlines()[1:]][2:] == ["random-forest"], shown.stderr.strip())
+    lines = [json.loads(line) for line in run(folder, "trainer", "compare", "--experiment", "three", "--sort", "log_loss", "--json").stdout.splitlines()]
+    check("lower is better for log loss, and differences on the same folds have intervals",
+          lines[0]["value"] < lines[2]["value"] and lines[2]["difference_low"] < lines[2]["difference"] < lines[2]["difference_high"])
+    chosen = run(folder, "trainer", "train", TABLE, "--model", "logistic-regression-l2", "--param", "C=auto", "--test-size", "0.2", "--out", "auto.onnx")
+    check("C is chosen, and held-out rows judge the model", "was chosen" in chosen.stdout and "rows held out" in chosen.stdout, chosen.stderr.strip())
+    judged = run(folder, "trainer", "evaluate", "auto.onnx", TABLE, "--json")
+    check("evaluate judges a file, by group", judged.returncode == 0 and len(json.loads(judged.stdout)["held_out"]["groups"]) == 6, judged.stderr.strip())
+    for what, args, status, named in (("a rule for evaluate", ("evaluate", "auto.onnx", TABLE, "--threshold", "max-f1"), 1, "flatters"),
+                                      ("no such experiment", ("compare", "--experiment", "none"), 1, "none"),
+                                      ("an unknown metric", ("compare", "--experiment", "three", "--sort", "auk"), 1, "auk"),
+                                      ("max_features=0", ("train", TABLE, "--model", "random-forest", "--param", "max_features=0"), 2, "max_features"),
+                                      ("more features than there are", ("train", TABLE, "--model", "random-forest", "--param", "max_features=999"), 1, "max_features"),
+                                      ("no folds and no rule", ("train", TABLE, "--model", "random-forest", "--folds", "0"), 2, "--test-size"),
+                                      ("C for a forest", ("train", TABLE, "--model", "random-forest", "--param", "C=1"), 2, "n_estimators")):
+        done = run(folder, "trainer", *args)
+        check(f"{what}: status {status} and one line", done.returncode == status and named in done.stderr, done.stderr.strip())
+
+
+def main():
+    if not TABLE.exists():
+        sys.exit(f"not ok - {TABLE} is missing: set SHARED to the directory that holds data/")
+    frame, labels, nominal = load()
+    with tempfile.TemporaryDirectory(prefix="train-models-") as name:
+        folder = Path(name)
+        compare_folds(folder, frame, labels, nominal)
+        compare_weights(folder, frame, labels, nominal)
+        check_forest_file(folder, frame, nominal)
+        check_commands(folder)
+        compare_forests(folder, frame, labels, nominal)
+    sys.exit(failures != 0)
+
+
+main()
