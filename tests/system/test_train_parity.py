@@ -138,7 +138,7 @@ def check_refusals(folder):
     check("a column that gives the label away ends the fit without a penalty", done.returncode == 1 and "gives the label away" in done.stderr, done.stderr.strip().splitlines()[-1] if done.stderr else "")
     for what, args, status, named in (("no such file", (folder / "none.csv",), 1, "none.csv"), ("no table", (), 2, "DATA"),
                                       ("an unknown parameter", (TRAIN, "--param", "depth=3"), 2, "depth"), ("C=0", (TRAIN, "--param", "C=0"), 2, "above 0"),
-                                      ("a tracking server", (TRAIN, "--tracking-uri", "http://127.0.0.1:1"), 1, "MLFLOW_TRACKING_URI")):
+                                      ("a tracking server", (TRAIN, "--tracking-uri", "http://127.0.0.1:1"), 1, "127.0.0.1:1")):
         done = run("trainer", "train", *args, "--model", "logistic-regression-l2", cwd=folder)
         check(f"{what}: status {status} and one line", done.returncode == status and named in done.stderr, done.stderr.strip())
 
