@@ -46,7 +46,7 @@ static void draw_curve(const struct ranked *rows, struct judgement *out)
     size_t distinct = 0, seen = 0, hits = 0, alarms = 0;
     for (size_t r = 0; r < out->count; r++)
         distinct += r == 0 || rows[r].probability != rows[r - 1].probability;
-    size_t every = (distinct + CURVE_MOST - 3) / (CURVE_MOST - 2);
+    size_t every = 1 + distinct / (CURVE_MOST - 1);
     out->points = mem_zeroed(CURVE_MOST, sizeof *out->points);
     out->points[out->point_count++] = point_at(nextafter(rows[0].probability, INFINITY), 0, 0, out);
     for (size_t at = 0; at < out->count;) {
