@@ -13,7 +13,7 @@ enum { REASONS_MOST = 1000 };
 struct ask {
     const struct service *service;
     const struct request *request;
-    bool log;
+    bool log, counterfactual;
     uint32_t reasons;
     const json_t *root, *list; /* list NULL: the root is the one employee */
     bool has_stand_ins;
@@ -22,9 +22,10 @@ struct ask {
 
 static void read_parameters(struct ask *ask)
 {
-    static const char *const known[] = {"log", "reasons", NULL};
+    static const char *const known[] = {"log", "reasons", "counterfactual", NULL};
     parameters_check(ask->request, known, &ask->faults);
     parameter_flag(ask->request, "log", &ask->log, &ask->faults);
+    parameter_flag(ask->request, "counterfactual", &ask->counterfactual, &ask->faults);
     parameter_count(ask->request, "reasons", REASONS_MOST, &ask->reasons, &ask->faults);
 }
 
@@ -112,7 +113,7 @@ static void write_answer(const struct ask *ask, const struct rows *rows, struct 
     for (size_t row = 0; row < rows->count; row++) {
         if (row)
             buffer_add_u8(&answer->body, ',');
-        rows_write_prediction(rows, row, &answer->body);
+        rows_write_prediction(rows, row, ask->counterfactual, &answer->body);
         if (ask->log)
             rows_log(rows, row, &answer->log);
     }

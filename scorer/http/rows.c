@@ -231,7 +231,7 @@ void rows_write_reasons(const struct rows *rows, size_t row, struct buffer *out)
     buffer_add_u8(out, ']');
 }
 
-void rows_write_prediction(const struct rows *rows, size_t row, struct buffer *out)
+void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct buffer *out)
 {
     const struct score *score = &rows->scores[row];
     buffer_add_text(out, "{\"event_id\":");
@@ -248,6 +248,8 @@ void rows_write_prediction(const struct rows *rows, size_t row, struct buffer *o
     json_add_double(out, score->base);
     buffer_add_text(out, ",\"reasons\":");
     rows_write_reasons(rows, row, out);
+    if (with_counterfactual)
+        buffer_add_text(out, ",\"counterfactual\":null");
     buffer_add_text(out, ",\"model\":");
     stamp_write(&rows->model->stamp, out);
     buffer_add_text(out, ",\"latency_us\":");

@@ -55,7 +55,8 @@ void rows_score(struct rows *rows, const struct request *request,
 bool rows_is_positive(const struct rows *rows, size_t row);
 struct span rows_label(const struct rows *rows, size_t row);
 void rows_write_reasons(const struct rows *rows, size_t row, struct buffer *out);
-void rows_write_prediction(const struct rows *rows, size_t row, struct buffer *out); /* /predict's object */
+/* /predict's object. */
+void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct buffer *out);
 void rows_log(const struct rows *rows, size_t row, struct outlet_records *records);
 
 /* {"name":…,"version":…,"alias":…,"run_id":…} */
