@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""What operators look at: promtool accepts metrics, alerts and their tests; a real Prometheus scrapes a scorer, and every
+query of the dashboard and of the alerts answers with data; docker-compose.yml and the workflow are well-formed."""
+import json
+import re
+import shutil
+import sys
+import urllib.parse
+import urllib.request
+
+import yaml
+from lab import BIN, ROOT, Lab, free_port
+
+DEPLOY = ROOT / "deploy"
+
+
+def tool(name):
+    path = shutil.which(name)
+    if not path:
+        sys.exit(f"not ok - there is no {name}: deploy/bootstrap test installs it")
+    return path
+
+
+def dashboard_queries():
+    dashboard = json.loads((DEPLOY / "grafana/attrition.json").read_text())
+    return {f"{panel['title']}: {target['legendFormat'] or 'all'}": target["expr"].replace("$instance", ".*")
+            for panel in dashboard["panels"] for target in panel["targets"]}
+
+
+def alert_series():
+    """The series each alert reads: its comparison is left out, since a healthy scorer gives it nothing."""
+    rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+    return {f"{rule['alert']}, {name}": name for rule in rules for name in re.findall(r"\battrition_\w+|\bup\{[^}]*\}", rule["expr"])}
+
+
+def ask(prometheus, query):
+    address = f"http://{prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query})
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return json.load(answer)["data"]["result"]
+
+
+with Lab() as lab:
+    promtool = tool("promtool")
+    for what, *words in (("the configuration", "check", "config", "--syntax-only", DEPLOY / "prometheus/prometheus.yml"),
+                         ("the alerts", "check", "rules", DEPLOY / "prometheus/alerts.yml"),
+                         ("the alerts' tests", "test", "rules", DEPLOY / "prometheus/alerts_test.yml")):
+        status, out, err = lab.run(promtool, *words)
+        lab.check(f"promtool accepts {what}", status == 0, (out + err).strip().splitlines()[-1])
+
+    kafka, database = lab.embedded_broker(), lab.postgres()
+    lab.model()
+    scorer = lab.scorer("scorer", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", DATABASE_URL=database, KAFKA_FETCH_WAIT_MAX_MS="10")
+    lab.ready(scorer)
+    employees = lab.dir / "poisoned"
+    produce = [BIN / "producer", "generate", "--count", 500, "--poison", "0.05"]
+    lab.must(*produce, "--seed", 3, env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
+    lab.need("events are scored and written", lambda: scorer.counter("sink_predictions_total") > 400, 60, scorer)
+    lab.check("some became dead letters", scorer.counter("events_dead_lettered_total") > 0, scorer.counter("events_dead_lettered_total"))
+
+    status, metrics = scorer.get("/metrics")
+    status, out, err = lab.run(promtool, "check", "metrics", input=metrics)
+    lab.check("promtool accepts the metrics", status == 0, (out + err).strip())
+
+    config = lab.dir / "prometheus.yml"
+    config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [
+        {"job_name": "attrition", "static_configs": [{"targets": [scorer.http]}]}]}))
+    address = f"127.0.0.1:{free_port()}"
+    prometheus = lab.start("prometheus", [tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={lab.dir / 'tsdb'}",
+                                          f"--web.listen-address={address}"])
+
+    def scraped():
+        try:
+            return len(ask(address, "rate(attrition_events_received_total[1m])")) == 1
+        except OSError:
+            return False
+
+    lab.need("Prometheus has scraped it twice", scraped, 60, prometheus)
+    lab.must(*produce, "--seed", 4, env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
+    lab.wait("and sees dead letters by code", lambda: ask(address, "sum by (code) (rate(attrition_dead_letters_total[5m])) > 0"), 30, prometheus)
+    for what, queries in (("the dashboard", dashboard_queries()), ("the alerts", alert_series())):
+        empty = {name: query for name, query in queries.items() if not ask(address, query)}
+        lab.equal(f"{len(queries)} queries of {what}, those without data", empty, {})
+
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    named = {name for service in compose["services"].values() for name in service.get("depends_on", {})}
+    lab.equal("services that others wait for and that do not exist", named - set(compose["services"]), set())
+    lab.equal("the roles of the composed services", [compose["services"][name]["environment"]["ROLES"] for name in ("scorer", "page")],
+              ["score,sink", "http"])
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    publish = workflow["jobs"]["publish"]
+    tags = publish["steps"][-1]["with"]["tags"].splitlines()
+    lab.check("the workflow tests before it publishes latest, version and commit", publish["needs"] == "test" and len(tags) == 3, tags)
