@@ -96,8 +96,9 @@ static uint32_t node_new(struct builder *builder)
 /* Depth of the lowest edge above with this feature; 0: none. */
 static uint32_t feature_above(const struct builder *builder, uint32_t feature, uint32_t depth)
 {
-    while (depth > 0 && builder->path[depth].feature != feature)
-        depth--;
+    for (; depth > 0; depth--)
+        if (builder->path[depth].feature == feature)
+            break;
     return depth;
 }
 
