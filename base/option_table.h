@@ -40,6 +40,7 @@
     OPTION(CREATE_TOPICS, "create-topics", "CREATE_TOPICS", FLAG, NULL, S, 0, NULL, "check: make missing output topics with the input's partition count") \
     OPTION(REASONS, "reasons", "REASONS", INTEGER, "3", S, 0, "K", "reason codes per prediction; 0 turns them off") \
     OPTION(MODEL_URI, "model", "MODEL_URI", TEXT, "models:/attrition@production", S, 0, "URI", "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
+    OPTION(CHALLENGER_URIS, "challengers", "CHALLENGER_URIS", TEXT, NULL, S, 0, "URI,…", "models scored on the same rows and told in the predictions, never acted on (at most 8)") \
     OPTION(MODEL_POLL_INTERVAL, "model-poll-interval", "MODEL_POLL_INTERVAL", DURATION, "5s", S, 0, "TIME", "how often the alias is looked up") \
     OPTION(TRACKING_URI, "tracking-uri", "MLFLOW_TRACKING_URI", TEXT, "./mlruns", S | T | R, 0, "URI", "a directory in MLflow's file-store layout, or the http(s) address of an MLflow server") \
     OPTION(TRACKING_USERNAME, "tracking-username", "MLFLOW_TRACKING_USERNAME", TEXT, NULL, S | T | R, OPTION_SECRET, "NAME", "MLflow server: user (Basic)") \

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "kafka/client.h"
+#include "scorer/challengers.h"
 #include "scorer/http/access.h"
 
 enum { STUCK_AFTER_US = 60000000 };
@@ -109,6 +110,37 @@ void health_write_model(const struct http_view *view, struct buffer *out)
     add_text_or_null(out, model_holder_problem(view->models, &problem) ? span_of(problem.text) : SPAN_NULL);
     buffer_add_text(out, "}");
     model_release(model);
+}
+
+/* A mean over the rows scored, or null before the first. */
+static void add_mean(struct buffer *out, const char *name, double sum, uint64_t of)
+{
+    buffer_printf(out, ",\"%s\":", name);
+    if (of)
+        json_add_double(out, sum / (double)of);
+    else
+        buffer_add_text(out, "null");
+}
+
+void health_write_challengers(const struct http_view *view, struct buffer *out)
+{
+    struct challenger_report report;
+    buffer_add_u8(out, '[');
+    for (size_t i = 0; i < challengers_count(view->settings->challengers); i++) {
+        challengers_report(view->settings->challengers, i, &report);
+        buffer_add_text(out, i ? ",{\"model\":" : "{\"model\":");
+        add_text_or_null(out, report.loaded ? span_of(report.model) : SPAN_NULL);
+        buffer_add_text(out, ",\"uri\":");
+        json_add_text(out, span_of(report.uri));
+        buffer_printf(out, ",\"scored\":%llu", (unsigned long long)report.scored);
+        add_mean(out, "agreement", (double)report.agreed, report.scored);
+        add_mean(out, "mean_difference", report.difference, report.scored);
+        add_mean(out, "mean_absolute_difference", report.differences, report.scored);
+        buffer_add_text(out, ",\"problem\":");
+        add_text_or_null(out, report.has_problem ? span_of(report.problem.text) : SPAN_NULL);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
 }
 
 struct named_counter {
@@ -229,6 +261,8 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
     health_write_service(view, out);
     buffer_add_text(out, ",\"model\":");
     health_write_model(view, out);
+    buffer_add_text(out, ",\"challengers\":");
+    health_write_challengers(view, out);
     buffer_printf(out, ",\"kafka\":{\"up\":%s},\"postgresql\":", kafka_up() ? "true" : "false");
     if (view->settings->role_sink)
         buffer_printf(out, "{\"up\":%s}", postgresql_away(view) ? "false" : "true");
@@ -345,6 +379,35 @@ static void add_model_metric(const struct http_view *view, struct buffer *out)
     buffer_printf(out, "attrition_model_problem %d\n", model_holder_problem(view->models, &problem));
 }
 
+/* One value of each challenger; those without a model have only `up`. */
+static void add_challenger_metrics(const struct http_view *view, struct buffer *out)
+{
+    static const struct {
+        const char *name, *type, *help;
+    } rows[] = {
+        {"attrition_challenger_up", "gauge", "1 while the challenger of this URI has a model and no problem."},
+        {"attrition_challenger_scored_total", "counter", "Rows scored by the challenger's version."},
+        {"attrition_challenger_agreed_total", "counter", "Rows where it gives the answer of the model in use."},
+        {"attrition_challenger_difference_sum", "gauge", "Sum of its probability minus that of the model in use."},
+        {"attrition_challenger_absolute_difference_sum", "counter", "Sum of the differences' magnitudes."},
+    };
+    struct challenger_report report;
+    size_t count = challengers_count(view->settings->challengers);
+    for (size_t row = 0; count && row < sizeof rows / sizeof *rows; row++) {
+        add_head(out, rows[row].name, rows[row].type, rows[row].help);
+        for (size_t i = 0; i < count; i++) {
+            challengers_report(view->settings->challengers, i, &report);
+            const double values[] = {report.loaded && !report.has_problem, (double)report.scored, (double)report.agreed,
+                                     report.difference, report.differences};
+            buffer_printf(out, "%s{", rows[row].name);
+            add_label(out, "uri", span_of(report.uri));
+            buffer_add_text(out, ",");
+            add_label(out, "model", span_of(report.model));
+            buffer_printf(out, "} %.17g\n", values[row]);
+        }
+    }
+}
+
 unsigned metrics_write(const struct http_view *view, struct buffer *out)
 {
     for (size_t id = 0; id < COUNTER_COUNT; id++) {
@@ -359,6 +422,7 @@ unsigned metrics_write(const struct http_view *view, struct buffer *out)
     add_head(out, "attrition_build_info", "gauge", "This program.");
     buffer_printf(out, "attrition_build_info{version=\"%s\"} 1\n", VERSION);
     add_model_metric(view, out);
+    add_challenger_metrics(view, out);
     if (view->access)
         access_write_metrics(view->access, out);
     return 200;

@@ -31,6 +31,7 @@ void health_write_time(int64_t real_us, struct buffer *out);
 void health_write_service(const struct http_view *view, struct buffer *out); /* members, with a comma before them */
 void health_write_model(const struct http_view *view, struct buffer *out);
 void health_write_events(const struct http_view *view, struct buffer *out);
+void health_write_challengers(const struct http_view *view, struct buffer *out); /* a list, for /health and /stream */
 void health_write_dead_letters(const struct http_view *view, struct buffer *out);
 void health_write_quantiles(const struct http_view *view, struct buffer *out); /* members p50 and p99 */
 

@@ -33,6 +33,8 @@ struct held_model {
 
 struct model_holder {
     const struct settings *settings;
+    const char *uri;
+    const char *area;          /* of its log lines */
     struct counters *counters; /* written by the watcher alone once it runs */
     struct registry *registry;
     struct source current; /* watcher only */
@@ -78,7 +80,7 @@ static void note_file(struct source *source)
 static enum status find_source(struct model_holder *holder, struct source *out, struct error *err)
 {
     struct source source = {0};
-    enum status status = registry_resolve(holder->registry, holder->settings->model_uri, &source.version, err);
+    enum status status = registry_resolve(holder->registry, holder->uri, &source.version, err);
     if (status != STATUS_OK)
         return status;
     note_file(&source);
@@ -203,7 +205,7 @@ static void put_to_use(struct model_holder *holder, struct held_model *held)
     if (before)
         model_release(&before->model);
     counter_add(holder->counters, COUNTER_MODEL_LOADS, 1);
-    log_info("model", "%s version %s is in use (threshold %.4g, positive label %s%s)", held->version.name,
+    log_info(holder->area, "%s version %s is in use (threshold %.4g, positive label %s%s)", held->version.name,
              held->version.version, held->model.threshold, pipeline_positive_label(held->model.pipeline),
              pipeline_has_reasons(held->model.pipeline) ? "" : "; the file has no reference, so reasons stay empty");
 }
@@ -215,7 +217,7 @@ static enum status start_from_cache(struct model_holder *holder, struct error *a
     struct source kept = {0};
     struct held_model *held = NULL;
     struct error err;
-    enum status status = registry_recall(holder->registry, holder->settings->model_uri, &kept.version, &err);
+    enum status status = registry_recall(holder->registry, holder->uri, &kept.version, &err);
     if (status == STATUS_OK)
         status = load(holder, &kept, &held, &err);
     if (status != STATUS_OK) {
@@ -225,8 +227,8 @@ static enum status start_from_cache(struct model_holder *holder, struct error *a
     note_file(&kept);
     holder->current = kept;
     put_to_use(holder, held);
-    log_warn("model", "%s; started with version %s, the last this host had of %s", away->text, kept.version.version,
-             holder->settings->model_uri);
+    log_warn(holder->area, "%s; started with version %s, the last this host had of %s", away->text,
+             kept.version.version, holder->uri);
     pthread_mutex_lock(&holder->mutex);
     holder->has_problem = true;
     holder->problem = *away;
@@ -274,11 +276,11 @@ static void note_outcome(struct model_holder *holder, enum status status, const 
     pthread_mutex_unlock(&holder->mutex);
     if (news) {
         counter_add(holder->counters, COUNTER_MODEL_LOAD_FAILURES, 1);
-        log_error("model", "%s; %s", err->text,
+        log_error(holder->area, "%s; %s", err->text,
                   has_model ? "the model before stays in use" : "looking again and again");
     }
     if (healed)
-        log_info("model", "%s can be looked up again; the model in use is current", holder->settings->model_uri);
+        log_info(holder->area, "%s can be looked up again; the model in use is current", holder->uri);
 }
 
 /* False when the holder is being freed. */
@@ -349,17 +351,13 @@ static enum status open_registry(struct model_holder *holder, struct error *err)
     return registry_open_with(&settings, &holder->registry, err);
 }
 
-enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out,
-                             struct error *err)
+static enum status holder_new(struct model_holder *holder, bool required, struct model_holder **out, struct error *err)
 {
-    struct model_holder *holder = mem_zeroed(1, sizeof *holder);
-    holder->settings = settings;
-    holder->counters = counters;
     init_sync(holder);
     enum status status = open_registry(holder, err);
     if (status == STATUS_OK)
         status = renew(holder, err);
-    if (status != STATUS_OK && !settings->role_score && settings->role_http) {
+    if (status != STATUS_OK && !required && holder->registry) {
         note_outcome(holder, status, err);
         status = STATUS_OK;
     }
@@ -372,6 +370,28 @@ enum status model_holder_new(const struct settings *settings, struct counters *c
     }
     *out = holder;
     return STATUS_OK;
+}
+
+enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out,
+                             struct error *err)
+{
+    struct model_holder *holder = mem_zeroed(1, sizeof *holder);
+    holder->settings = settings;
+    holder->uri = settings->model_uri;
+    holder->area = "model";
+    holder->counters = counters;
+    return holder_new(holder, settings->role_score || !settings->role_http, out, err);
+}
+
+enum status model_holder_new_beside(const struct settings *settings, const char *uri, struct counters *counters,
+                                    struct model_holder **out, struct error *err)
+{
+    struct model_holder *holder = mem_zeroed(1, sizeof *holder);
+    holder->settings = settings;
+    holder->uri = uri;
+    holder->area = "challenger";
+    holder->counters = counters;
+    return holder_new(holder, false, out, err);
 }
 
 void model_holder_free(struct model_holder *holder)

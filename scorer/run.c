@@ -20,6 +20,7 @@
 #include "events/registry_client.h"
 #include "events/schema.h"
 #include "kafka/client.h"
+#include "scorer/challengers.h"
 #include "scorer/http.h"
 #include "scorer/score_loop.h"
 #include "scorer/sink.h"
@@ -46,6 +47,7 @@ struct daemon {
     const struct counters **counter_list; /* the same, for readers */
     size_t counter_count;
     struct model_holder *models;
+    struct challengers *challengers;
     struct score_loop **loops;
     size_t loop_count;
     struct sink *sink;
@@ -183,6 +185,9 @@ static enum status start(struct daemon *daemon, struct error *err)
     make_counters(daemon);
     if (daemon->settings.role_score || daemon->settings.role_http)
         status = model_holder_new(&daemon->settings, &daemon->counters[0], &daemon->models, err);
+    if (status == STATUS_OK && daemon->models)
+        status = challengers_new(&daemon->settings, &daemon->challengers, err);
+    daemon->settings.challengers = daemon->challengers;
     if (status == STATUS_OK)
         status = make_registry(daemon, err);
     if (status == STATUS_OK)
@@ -221,6 +226,7 @@ static void handle_signal(struct daemon *daemon, int number)
     if (number == SIGHUP) {
         if (daemon->models)
             model_holder_refresh(daemon->models);
+        challengers_refresh(daemon->challengers);
     } else if (number) {
         if (daemon->draining)
             end_now("second signal");
@@ -312,6 +318,7 @@ static void finish(struct daemon *daemon)
     for (size_t i = 0; i < daemon->loop_count; i++)
         score_loop_free(daemon->loops[i]);
     sink_free(daemon->sink);
+    challengers_free(daemon->challengers);
     model_holder_free(daemon->models);
     registry_client_free(daemon->registry);
     free(daemon->loops);

@@ -19,6 +19,7 @@
 #include "events/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
+#include "scorer/challengers.h"
 #include "scorer/intake.h"
 #include "scorer/publish.h"
 
@@ -58,6 +59,7 @@ struct batch {
     struct cell *cells;   /* row-major; one row more than BATCH, for events that are decoded and not scored */
     struct score scores[BATCH];
     struct reason *reasons;
+    struct challenger_rows *challengers; /* NULL: none */
     struct buffer value;
 };
 
@@ -243,6 +245,7 @@ static bool publish_scored(struct score_loop *loop, size_t i, struct prediction 
     prediction->base = score->base;
     prediction->reasons = batch->reasons + (size_t)batch->rows[i] * loop->reasons;
     prediction->reason_count = score->reason_count;
+    prediction->challengers = challenger_rows_of(batch->challengers, batch->rows[i], &prediction->challenger_count);
     prediction->source_partition = batch->messages[i].partition;
     prediction->source_offset = batch->messages[i].offset;
     prediction->cells = event->cells;
@@ -303,6 +306,7 @@ static void handle_batch(struct score_loop *loop)
     count_received(loop, batch->count - batch->waiting);
     const struct model *model = model_acquire(loop->models);
     pipeline_score(model->pipeline, batch->cells, batch->row_count, loop->reasons, batch->scores, batch->reasons);
+    challenger_rows_score(batch->challengers, batch->cells, batch->row_count, model, batch->scores);
     batch->labels = model->labels;
     fill_prediction(loop, model, &prediction);
     for (size_t i = 0; i < batch->count; i++)
@@ -496,6 +500,7 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->decoder = decoder;
     loop->batch.cells = mem_zeroed((BATCH + 1) * columns, sizeof(struct cell));
     loop->batch.reasons = mem_zeroed((size_t)BATCH * loop->reasons + 1, sizeof(struct reason));
+    loop->batch.challengers = challenger_rows_new(settings->challengers, BATCH);
     *out = loop;
     return STATUS_OK;
 }
@@ -509,6 +514,7 @@ void score_loop_free(struct score_loop *loop)
     buffer_free(&loop->batch.value);
     free(loop->batch.cells);
     free(loop->batch.reasons);
+    challenger_rows_free(loop->batch.challengers);
     free(loop);
 }
 

@@ -9,11 +9,13 @@
 #include "events/schema.h"
 
 struct registry_client;
+struct challengers;
 
 struct settings {
     const struct options *options;
     const struct schema *schema;
     struct registry_client *registry; /* the schema registry; NULL: none */
+    struct challengers *challengers;  /* NULL: none */
     const char *input_topic, *output_topic, *dlq_topic, *outcome_topic;
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */

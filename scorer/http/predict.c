@@ -105,7 +105,7 @@ static void find_list(struct ask *ask, size_t *count)
     }
 }
 
-static void write_answer(const struct ask *ask, const struct rows *rows, struct answer *answer)
+static void write_answer(const struct ask *ask, struct rows *rows, struct answer *answer)
 {
     answer->status = 200;
     if (ask->list)

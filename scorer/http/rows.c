@@ -32,6 +32,7 @@ enum status rows_new(const struct service *service, size_t count, uint32_t top, 
     *out = (struct rows){
         .schema = schema,
         .model = model,
+        .settings = service->view.settings,
         .count = count,
         .top = top,
         .cells = mem_zeroed(count * schema->column_count + 1, sizeof *out->cells),
@@ -52,6 +53,7 @@ void rows_free(struct rows *rows)
     free(rows->reasons);
     free(rows->ids);
     free(rows->found);
+    challenger_rows_free(rows->challengers);
     *rows = (struct rows){0};
 }
 
@@ -257,10 +259,14 @@ void rows_write_prediction(const struct rows *rows, size_t row, bool with_counte
     buffer_add_u8(out, '}');
 }
 
-void rows_log(const struct rows *rows, size_t row, struct outlet_records *records)
+void rows_log(struct rows *rows, size_t row, struct outlet_records *records)
 {
     const struct score *score = &rows->scores[row];
-    const struct prediction prediction = {
+    if (!rows->challengers) {
+        rows->challengers = challenger_rows_new(rows->settings->challengers, rows->count);
+        challenger_rows_score(rows->challengers, rows->cells, rows->count, rows->model, rows->scores);
+    }
+    struct prediction prediction = {
         .event_id = rows->ids[row].event_id,
         .employee_id = rows->ids[row].employee_id,
         .occurred_at_ms = rows->scored_at_us / 1000,
@@ -277,6 +283,7 @@ void rows_log(const struct rows *rows, size_t row, struct outlet_records *record
         .channel = CHANNEL_HTTP,
         .cells = rows->cells + row * rows->schema->column_count,
     };
+    prediction.challengers = challenger_rows_of(rows->challengers, row, &prediction.challenger_count);
     outlet_begin_record(records, prediction.employee_id);
     prediction_encode(rows->schema, &prediction, &records->bytes);
     outlet_end_record(records);

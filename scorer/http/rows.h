@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "scorer/challengers.h"
 #include "scorer/http/faults.h"
 #include "scorer/http/service.h"
 
@@ -29,6 +30,8 @@ struct rows {
     struct row_ids *ids;
     struct fault *found; /* room for one row's */
     int64_t scored_at_us, latency_us;
+    const struct settings *settings;
+    struct challenger_rows *challengers; /* NULL: none, or nothing was logged yet */
 };
 
 /* Where the faults of a row's attributes stand: `before`, the column's name, and maybe an index. */
@@ -57,7 +60,8 @@ struct span rows_label(const struct rows *rows, size_t row);
 void rows_write_reasons(const struct rows *rows, size_t row, struct buffer *out);
 /* /predict's object. */
 void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct buffer *out);
-void rows_log(const struct rows *rows, size_t row, struct outlet_records *records);
+/* Appends the record for the output topic; what is not logged does not ask the challengers. */
+void rows_log(struct rows *rows, size_t row, struct outlet_records *records);
 
 /* {"name":…,"version":…,"alias":…,"run_id":…} */
 void stamp_write(const struct model_stamp *stamp, struct buffer *out);

@@ -199,7 +199,9 @@ void stream_answer(const struct service *service, const struct request *request,
     health_write_model(view, out);
     buffer_add_text(out, ",\"models\":");
     write_models(view, out);
-    buffer_add_text(out, ",\"challengers\":[]}\n");
+    buffer_add_text(out, ",\"challengers\":");
+    health_write_challengers(view, out);
+    buffer_add_text(out, "}\n");
     answer->status = 200;
     if (model)
         model_release(model);

@@ -60,7 +60,7 @@ function modelCard(model, models) {
 }
 
 function challengerCard(challengers) {
-  const rows = challengers.map((row) => [row.model, number(row.scored), percent(row.agreement), number(row.mean_difference, 4)]);
+  const rows = challengers.map((row) => [row.model ?? row.problem ?? row.uri, number(row.scored), row.scored ? percent(row.agreement) : "–", row.scored ? number(row.mean_difference, 4) : "–"]);
   return card("Challengers", table("Challengers beside the model in use", ["model", "scored", "same answer", "mean difference"], rows));
 }
 
