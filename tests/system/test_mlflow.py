@@ -9,24 +9,11 @@ import urllib.error
 import urllib.request
 import warnings
 
-from lab import BIN, ROOT, VENV, Lab, free_port
+from lab import BIN, ROOT, VENV, Lab
+from mlflow_server import QUIET, start_server
 
 warnings.filterwarnings("ignore")
-QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true",
-         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 os.environ.update(QUIET)
-
-
-def start_server(lab):
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    server = lab.start("mlflow", [VENV / "bin/mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", 1,
-                                  "--backend-store-uri", f"sqlite:///{lab.dir}/mlflow.sqlite", "--serve-artifacts",
-                                  "--artifacts-destination", lab.dir / "artifacts"],
-                       {**QUIET, "PATH": f"{VENV}/bin:{os.environ['PATH']}"})
-    server.http = f"127.0.0.1:{port}"
-    lab.need("the MLflow server answers", lambda: server.get("/health", 2)[0] == 200, 240, server)
-    return url
 
 
 class CutOff(http.server.ThreadingHTTPServer):
