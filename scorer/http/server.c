@@ -151,6 +151,10 @@ static void judge_headers(struct exchange *exchange)
 
 /* Sending */
 
+/* What the page may do: load its own files and ask this service, nothing else. */
+static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                                  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
 static void add_headers(const struct exchange *exchange, struct MHD_Response *response)
 {
     const struct answer *answer = &exchange->answer;
@@ -160,6 +164,7 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
         MHD_add_response_header(response, "Content-Type", answer->type ? answer->type : "application/json");
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Content-Security-Policy", page_policy);
     MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
     if (answer->status == 401)
         MHD_add_response_header(response, "WWW-Authenticate", "Bearer");

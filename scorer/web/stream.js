@@ -69,7 +69,7 @@ export function showStream(state) {
   byId("stream-state").textContent = `${about}, at ${clock(state.time)}, up for ${number(state.uptime_s / 60)} minutes.`;
   byId("tiles").replaceChildren(...tiles(state));
   byId("cards").replaceChildren(
-    card("Events a second, the last minute", lineChart("Events a second over the last minute", state.events_per_s.history), axis("a minute ago", `top ${number(Math.max(...state.events_per_s.history, 0), 0)}`, "now")),
+    card("Events a second", lineChart("Events a second, of late", state.events_per_s.history), axis(`${state.events_per_s.history.length} s ago`, `top ${number(Math.max(...state.events_per_s.history, 0), 0)}`, "now")),
     riskCard(state.risk), latencyCard(state.latency_us), lagCard(state.lag), deadLetterCard(state.dead_letters), modelCard(state.model, state.models),
     ...(state.challengers.length ? [challengerCard(state.challengers)] : []));
 }
