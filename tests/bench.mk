@@ -11,5 +11,14 @@ $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(call libs_of,scorer)
 bench: build $(BENCH_BIN) ## print the speed figures, as ratios within one run
 	@set -e; for b in $(filter-out $(OUT)/tests/bench/%_bound,$(BENCH_BIN)); do echo "# $$(basename $$b)"; $$b; done
 	@set -e; for s in $(BENCH_SH); do echo "# $$(basename $$s)"; BIN=$(BIN) BENCH_BIN=$(OUT)/tests/bench $$s; done
+	@if [ -e $(VENV)/.made ]; then $(MAKE) --no-print-directory bench-models; else echo '# models: make bench-models measures them beside others (it makes a Python environment first)'; fi
 
-.PHONY: bench
+# Needs a Python environment, and SHARED for the golden models.
+bench-models: $(OUT)/tests/bench/models_bound $(BUILD)/venv/.bench ## models beside onnxruntime, tl2cgen, shap and XGBoost, in one table
+	@$(TEST_ENV) BENCH_BIN=$(OUT)/tests/bench python3 tests/bench/models.py
+
+$(BUILD)/venv/.bench: tests/bench/requirements.txt $(BUILD)/venv/.made
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: bench bench-models
