@@ -75,7 +75,7 @@
     OPTION(SEED, "seed", NULL, INTEGER, "0", P | T, 0, "N", "seed of every random choice") \
     OPTION(RECIPE, "recipe", NULL, TEXT, "producer/recipe.json", P, OPTION_SHIPPED, "FILE", "generate: the tables to draw from") \
     OPTION(FORMAT, "format", NULL, TEXT, NULL, P, 0, "FORMAT", "input or output form: csv or jsonl; default: by the file's name") \
-    OPTION(OUTPUT, "out", NULL, TEXT, NULL, P | T, 0, "FILE", "generate: write CSV to FILE instead of sending; train: only write the model file") \
+    OPTION(OUTPUT, "out", NULL, TEXT, NULL, P | T, 0, "FILE", "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
     OPTION(POISON, "poison", NULL, TEXT, "0", P, 0, "SHARE", "generate: share of events made unreadable or invalid on purpose (0 to 1), for tests") \
     OPTION(CODE, "code", NULL, TEXT, NULL, P, 0, "CODE", "dlq: only dead letters of this error code") \
     OPTION(FIELD, "field", NULL, TEXT, NULL, P, 0, "NAME", "dlq: only dead letters whose fault is in this attribute") \

@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 
+int command_describe(const struct options *options);
 int command_train(const struct options *options);
 int command_evaluate(const struct options *options);
 int command_compare(const struct options *options);

@@ -4,6 +4,8 @@
 #include "trainer/commands.h"
 
 static const struct subcommand subcommands[] = {
+    {"describe", "DATA", "what a CSV file holds against the schema, column by column; --out: as a page",
+     command_describe},
     {"train", "DATA", "fit a model to a labelled CSV file, log the run, register a version (or write --out)",
      command_train},
     {"evaluate", "MODEL DATA", "judge a model (FILE.onnx or models:/…) by a labelled CSV file", command_evaluate},

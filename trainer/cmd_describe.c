@@ -1,0 +1,49 @@
+/* trainer describe: what a table holds, against the schema, before anything is trained. Called by main, on its only
+ * thread. It refuses nothing that can be read at all, and writes nothing but the page that was asked for. */
+#include "base/file.h"
+#include "base/log.h"
+#include "trainer/commands.h"
+#include "trainer/report/describe.h"
+
+static enum status write_page(const struct description *description, const char *path, struct error *err)
+{
+    struct buffer page = {0};
+    describe_page(description, &page);
+    enum status status = file_write_atomic(path, buffer_span(&page), err);
+    buffer_free(&page);
+    if (status == STATUS_OK)
+        printf("wrote %s\n", path);
+    return status;
+}
+
+static enum status describe(const struct options *options, struct error *err)
+{
+    struct schema *schema;
+    struct description description;
+    const char *path = options_text(options, OPTION_OUTPUT);
+    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
+    if (status != STATUS_OK)
+        return status;
+    status = describe_read(options_argument(options, 0), schema, &description, err);
+    if (status == STATUS_OK) {
+        describe_print(&description);
+        if (path)
+            status = write_page(&description, path, err);
+        describe_free(&description);
+    }
+    schema_free(schema);
+    return status;
+}
+
+int command_describe(const struct options *options)
+{
+    struct error err;
+    if (options_argument_count(options) != 1) {
+        log_error("trainer", "describe takes one CSV file: trainer describe DATA [--out report.html]");
+        return 2;
+    }
+    if (describe(options, &err) == STATUS_OK)
+        return 0;
+    log_error("trainer", "%s", err.text);
+    return 1;
+}

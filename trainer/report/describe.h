@@ -1,0 +1,70 @@
+/* A table as it is: every column's facts against the schema, without refusing anything that can be read at all. */
+#ifndef TRAINER_REPORT_DESCRIBE_H
+#define TRAINER_REPORT_DESCRIBE_H
+
+#include "base/status.h"
+#include "events/codes.h"
+#include "events/schema.h"
+#include "trainer/report/histogram.h"
+
+enum column_role { ROLE_FEATURE, ROLE_TARGET, ROLE_ID, ROLE_IGNORED, ROLE_UNKNOWN };
+enum association_kind { ASSOCIATION_NONE, ASSOCIATION_AUC, ASSOCIATION_CRAMER };
+
+enum { LINES_SHOWN = 3 };
+
+/* How often something is wrong, and where first. */
+struct offence {
+    size_t count, lines[LINES_SHOWN];
+};
+
+struct column_facts {
+    char *name; /* one line of UTF-8 */
+    enum column_role role;
+    const struct column *column; /* the schema's; NULL but for features */
+    uint32_t index;              /* of a feature, in the schema */
+    bool present;                /* the file has it */
+    struct tally tally;          /* sorted; values that could be read, whatever the schema says of them */
+    struct histogram histogram;  /* of features */
+    size_t missing;              /* empty, or in rows that end before it */
+    struct offence offences[EVENT_CODE_COUNT];
+    bool constant, identifier;          /* one value in all rows; another one in each row */
+    double low, high, mean, sd, median; /* of numbers; NaN where there are none */
+    enum association_kind association_kind;
+    double association; /* with the label: AUC as it stands (0.5: none), or Cramér's V (0: none) */
+};
+
+struct description {
+    const struct schema *schema; /* borrowed */
+    char *path;
+    size_t rows;                  /* records that could be read */
+    size_t labels[TALLY_CLASSES]; /* rows by class; TALLY_UNLABELLED: no (known) label */
+    bool labelled;                /* the file has the target */
+    struct offence broken;        /* lines that are no CSV */
+    struct offence ragged;        /* rows with another number of fields than the header */
+    struct offence *rules;        /* as the schema's */
+    struct column_facts *columns; /* the schema's features first, then what else the file has, in its order */
+    size_t column_count;
+    size_t faulty_rows; /* rows that training would refuse */
+};
+
+/* STATUS_INVALID: not a CSV table of this schema at all: empty, header only, no feature in the header, no readable row.
+ * STATUS_NOT_FOUND, STATUS_IO. describe_free. */
+MUST_USE enum status describe_read(const char *path, const struct schema *schema, struct description *out,
+                                   struct error *err);
+void describe_free(struct description *description);
+
+/* How the models take such a column in, in a few words. */
+const char *describe_encoding_of(enum column_kind kind);
+extern const char *const role_names[]; /* by enum column_role */
+extern const char *const kind_names[]; /* by enum column_kind */
+extern const char *const type_names[]; /* by enum column_type */
+
+/* "lines 5, 9, 12 and 40 more". */
+void describe_lines(const struct offence *offence, char *out, size_t bytes);
+/* Range and categories of the schema against those of the file: "18…60 (18…100)". */
+void describe_domain(const struct column_facts *facts, char *out, size_t bytes);
+
+void describe_print(const struct description *description);                    /* terminal, at most 100 columns */
+void describe_page(const struct description *description, struct buffer *out); /* a page that asks for nothing else */
+
+#endif
