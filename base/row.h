@@ -34,6 +34,7 @@ struct column {
     enum column_kind kind;
     enum column_type type;
     bool required;                   /* null is refused instead of imputed */
+    bool imputes;                    /* what is no sound value is taken for missing instead of being refused */
     double low, high;                /* inclusive range of numbers; -INFINITY and INFINITY where the schema has none */
     const struct span *values;       /* nominal: the categories, in schema order */
     const char *const *value_labels; /* ordinal: label of low, low + 1, …, high; NULL where the schema has none */

@@ -22,6 +22,7 @@ struct schema {
     size_t column_count;
     struct rule *rules;
     size_t rule_count;
+    size_t min_present;               /* columns that must have a value in every row; 0: none */
     const char *target_name;          /* label column of a training table */
     const struct span *target_values; /* as in prediction.avsc's enum; the last is the positive one */
     size_t target_count;

@@ -173,6 +173,18 @@ static enum status column_read_group(struct schema_parts *parts, const json_t *j
     return STATUS_OK;
 }
 
+/* "policy": what becomes of a value that is out of range, of no category or not finite. */
+static enum status column_read_policy(const json_t *json, struct column *column, struct error *err)
+{
+    const char *policy = text_or(json, "policy", json_object_get(json, "policy") ? "" : "reject");
+    column->imputes = strcmp(policy, "impute") == 0;
+    if (!column->imputes && strcmp(policy, "reject") != 0)
+        return column_refuse(column, "\"policy\" must be \"reject\" or \"impute\"", err);
+    if (column->imputes && column->required)
+        return column_refuse(column, "is required, so its \"policy\" cannot be \"impute\"", err);
+    return STATUS_OK;
+}
+
 static enum status column_read(struct schema_parts *parts, const struct avro_field *field, uint32_t index,
                                struct error *err)
 {
@@ -187,6 +199,8 @@ static enum status column_read(struct schema_parts *parts, const struct avro_fie
         return column_refuse(column, "\"required\" must be true or false", err);
     enum status status = column_read_type(field->type, column, reader, err);
     column->required = json_is_true(required) || reader->null_branch == NULL_BRANCH_NONE;
+    if (status == STATUS_OK)
+        status = column_read_policy(field->json, column, err);
     if (status == STATUS_OK)
         status = column_read_kind(field->json, column, err);
     if (status == STATUS_OK)
@@ -232,6 +246,18 @@ static enum status rules_read(struct schema_parts *parts, const json_t *json, st
         if (status != STATUS_OK)
             return status;
     }
+    return STATUS_OK;
+}
+
+static enum status min_present_read(struct schema_parts *parts, const json_t *json, struct error *err)
+{
+    const json_t *least = json_object_get(json, "min_present");
+    json_int_t number = json_integer_value(least);
+    if (least && (!json_is_integer(least) || number < 0 || number > (json_int_t)parts->schema.column_count))
+        return error_set(err, STATUS_INVALID,
+                         "employee_event.avsc: \"min_present\" must be a number of columns, 0 to %zu",
+                         parts->schema.column_count);
+    parts->schema.min_present = (size_t)number;
     return STATUS_OK;
 }
 
@@ -303,6 +329,7 @@ static struct column_check check_make(const struct column *column)
                                  .high = fmin(column->high, highest),
                                  .nominal = column->kind == COLUMN_NOMINAL,
                                  .required = column->required,
+                                 .imputes = column->imputes,
                                  .whole = is_int || is_long};
 }
 
@@ -314,6 +341,7 @@ static void tables_make(struct schema_parts *parts)
         if (column->kind == COLUMN_NOMINAL)
             categories_init(&parts->categories[c], column);
         parts->checks[c] = check_make(column);
+        parts->imputes |= column->imputes;
         parts->readers[c].categories = &parts->categories[c];
     }
 }
@@ -355,5 +383,7 @@ enum status schema_read_event(struct schema_parts *parts, struct error *err)
         status = check_names(&parts->schema, err);
     if (status == STATUS_OK)
         status = rules_read(parts, json, err);
+    if (status == STATUS_OK)
+        status = min_present_read(parts, json, err);
     return status;
 }

@@ -20,7 +20,7 @@ struct schema_version {
  * outside every [low, high]. */
 struct column_check {
     double low, high; /* the schema's range within what the type can hold */
-    bool nominal, required, whole;
+    bool nominal, required, whole, imputes;
 };
 
 struct schema_parts {
@@ -34,6 +34,7 @@ struct schema_parts {
     struct column_reader *readers;      /* one per column, in schema order: the reader's own encoding */
     struct categories *categories;      /* one per column; slots only where nominal */
     struct column_check *checks;        /* one per column */
+    bool imputes;                       /* any of them does */
     struct span *encoded_names;         /* one per column: its name with its Avro length before it */
     const struct avro_type *attributes; /* the event's attributes record */
 };

@@ -67,12 +67,51 @@ static enum event_code rule_explain(const struct schema *schema, const struct ru
                      schema->columns[rule->left].name, schema->columns[rule->right].name);
 }
 
+/* Usually the first cells settle it. */
+static inline bool has_enough(const struct schema *schema, const struct cell *cells)
+{
+    size_t wanted = schema->min_present;
+    for (size_t c = 0; c < schema->column_count && wanted; c++)
+        wanted -= cells[c].code != CELL_MISSING;
+    return wanted == 0;
+}
+
+static enum event_code scarcity_explain(const struct schema *schema, struct fault *fault)
+{
+    return fault_set(fault, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "fewer than %zu of %zu columns have a value",
+                     schema->min_present, schema->column_count);
+}
+
+size_t validate_impute(const struct schema *schema, struct cell *cells)
+{
+    const struct schema_parts *parts = schema_parts(schema);
+    size_t count = 0;
+    for (size_t c = 0; c < schema->column_count && parts->imputes; c++) {
+        struct fault fault;
+        if (!parts->checks[c].imputes || cell_passes(&parts->checks[c], &cells[c]) ||
+            cell_explain(schema, c, &cells[c], &fault) == EVENT_WRONG_TYPE)
+            continue;
+        cells[c] = cell_missing(&schema->columns[c]);
+        count++;
+    }
+    return count;
+}
+
+bool validate_is_imputed(const struct schema *schema, const struct fault *fault)
+{
+    return fault->column >= 0 && schema->columns[fault->column].imputes &&
+           (fault->code == EVENT_OUT_OF_RANGE || fault->code == EVENT_UNKNOWN_CATEGORY ||
+            fault->code == EVENT_NOT_FINITE);
+}
+
 enum event_code validate_row(const struct schema *schema, const struct cell *cells, struct fault *fault)
 {
     const struct column_check *checks = schema_parts(schema)->checks;
     for (size_t c = 0; c < schema->column_count; c++)
         if (!cell_passes(&checks[c], &cells[c]))
             return cell_explain(schema, c, &cells[c], fault);
+    if (!has_enough(schema, cells))
+        return scarcity_explain(schema, fault);
     for (size_t r = 0; r < schema->rule_count; r++)
         if (!rule_passes(&schema->rules[r], cells))
             return rule_explain(schema, &schema->rules[r], fault);
@@ -86,17 +125,22 @@ size_t validate_row_all(const struct schema *schema, const struct cell *cells, s
     for (size_t c = 0; c < schema->column_count && count < capacity; c++)
         if (!cell_passes(&checks[c], &cells[c]))
             (void)cell_explain(schema, c, &cells[c], &faults[count++]);
+    if (count < capacity && !has_enough(schema, cells))
+        (void)scarcity_explain(schema, &faults[count++]);
     for (size_t r = 0; r < schema->rule_count && count < capacity; r++)
         if (!rule_passes(&schema->rules[r], cells))
             (void)rule_explain(schema, &schema->rules[r], &faults[count++]);
     return count;
 }
 
-enum event_code validate_event(const struct schema *schema, const struct event *event, struct span key,
-                               struct fault *fault)
+enum event_code validate_event(const struct schema *schema, struct event *event, struct span key, struct fault *fault)
 {
+    event->imputed = 0;
     if (key.data && !span_equal(key, event->employee_id))
         return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
+    event->imputed = (uint32_t)validate_impute(schema, event->cells);
+    if (event->imputed)
+        event->attributes = SPAN_NULL;
     return validate_row(schema, event->cells, fault);
 }
 

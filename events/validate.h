@@ -1,4 +1,5 @@
-/* Judging a row against the schema: required, finite, whole numbers in int columns, range, category, rules. */
+/* Judging a row against the schema: required, finite, whole numbers in int columns, range, category, how many columns
+ * have a value at all, rules. */
 #ifndef EVENTS_VALIDATE_H
 #define EVENTS_VALIDATE_H
 
@@ -6,15 +7,22 @@
 #include "events/event.h"
 #include "events/schema.h"
 
+/* Takes for missing what its column's policy says is not to be refused (out of range, of no category, not finite);
+ * returns how many. Called before a row is judged to be scored or learnt from. */
+size_t validate_impute(const struct schema *schema, struct cell *cells);
+
+/* Whether that is what becomes of such a fault: for who passes rows on as they are. */
+bool validate_is_imputed(const struct schema *schema, const struct fault *fault);
+
 /* First fault of a row in schema order (then rules), or EVENT_OK. The hot path. */
 enum event_code validate_row(const struct schema *schema, const struct cell *cells, struct fault *fault);
 
 /* All faults, at most `capacity`; returns how many were written. For people: HTTP, producer. */
 size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity);
 
-/* Key against id (a null key passes), then the row. */
-enum event_code validate_event(const struct schema *schema, const struct event *event, struct span key,
-                               struct fault *fault);
+/* Key against id (a null key passes), then the row, after validate_impute: event->imputed tells how many values went,
+ * and its attributes are then no longer the record's bytes. */
+enum event_code validate_event(const struct schema *schema, struct event *event, struct span key, struct fault *fault);
 
 /* A cell from text (CSV) for a column: empty = missing; numbers in full by strtod's grammar without hex, "nan" and
  * "inf" give EVENT_NOT_FINITE, other text in a numeric column EVENT_WRONG_TYPE, a fraction in an int column

@@ -119,9 +119,9 @@ static void judge(const struct input *input, struct input_row *row)
                        : 0;
     for (size_t f = 0; f < count && row->fault_count < INPUT_FAULTS_MAX; f++) {
         size_t r = 0;
-        while (r < read_faults && (found[f].column < 0 || row->faults[r].column != found[f].column))
+        while (r < read_faults && found[f].column >= 0 && row->faults[r].column != found[f].column)
             r++;
-        if (r == read_faults)
+        if (r == read_faults && !validate_is_imputed(input->settings->schema, &found[f]))
             row->faults[row->fault_count++] = found[f];
     }
     if (!row->fault_count)

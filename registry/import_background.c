@@ -59,6 +59,7 @@ static struct cell *row_begin(struct background_reader *reader)
 static enum status row_end(struct background_reader *reader, struct cell *cells, size_t line)
 {
     struct fault fault;
+    validate_impute(reader->schema, cells);
     if (validate_row(reader->schema, cells, &fault) != EVENT_OK)
         return line_fault(reader, line, fault.text);
     for (size_t c = 0; c < reader->schema->column_count; c++) {

@@ -92,8 +92,12 @@ static void score_attributes(struct session *session, struct span id, const json
 {
     struct fault fault;
     struct score score;
-    if (json_row_read(session->schema, attributes, session->checked, session->cells, &fault, 1) ||
-        (session->checked && validate_row(session->schema, session->cells, &fault) != EVENT_OK)) {
+    bool told = json_row_read(session->schema, attributes, session->checked, session->cells, &fault, 1);
+    if (!told && session->checked) {
+        validate_impute(session->schema, session->cells);
+        told = validate_row(session->schema, session->cells, &fault) != EVENT_OK;
+    }
+    if (told) {
         answer_fault(session, id, &fault);
         return;
     }

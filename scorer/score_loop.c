@@ -194,6 +194,8 @@ static enum fate judge(struct score_loop *loop, const struct intake_message *mes
         return hold(loop, message, &fault);
     if (code == EVENT_OK)
         code = validate_event(schema, event, message->key, &fault);
+    if (code == EVENT_OK && event->imputed)
+        counter_add(loop->counters, COUNTER_VALUES_IMPUTED, event->imputed);
     if (code != EVENT_OK) {
         fault.code = code;
         return dead_letter(loop, message, &fault);

@@ -192,6 +192,7 @@ static void row_read(struct reader *reader, const struct csv_record *record)
         fault_report(reader, record->line, NULL, text);
     } else {
         cells_read(reader, record, cells, &label);
+        validate_impute(reader->schema, cells);
         size_t count = validate_row_all(reader->schema, cells, faults, ROW_FAULTS);
         for (size_t f = 0; f < count; f++)
             fault_report_code(reader, record->line, &faults[f]);

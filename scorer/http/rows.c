@@ -114,9 +114,13 @@ void rows_read_attributes(struct rows *rows, size_t row, const json_t *attribute
         tell(rows, &rows->found[i], place, faults);
     size_t known = of_types;
     struct fault *values = mem_zeroed(most, sizeof *values);
+    validate_impute(schema, cells);
     size_t of_values = validate_row_all(schema, cells, values, most);
     for (size_t i = 0; i < of_values; i++)
-        if (!is_told(rows->found, known, values[i].column))
+        if (values[i].column == FAULT_NO_COLUMN && !known)
+            faults_add(faults, place->has_index ? loc_index(place->before, place->index) : place->before,
+                       values[i].code, values[i].text);
+        else if (!is_told(rows->found, known, values[i].column))
             tell(rows, &values[i], place, faults);
     free(values);
     tell_unknown(rows, attributes, place, faults);

@@ -87,13 +87,13 @@ def faults(lab, scorer):
             ("numbers beyond double", '{"attributes":{"Age":1e999}}', (*at, "Age"), "not_finite"),
             ("integers beyond 64 bits", '{"attributes":{"Age":123456789012345678901234567890}}', (*at, "Age"), "out_of_range"),
             ("NaN", '{"attributes":{"Age":NaN}}', (*at, "Age"), "not_finite"),
-            ("no number for an id", '{"employee_id":1e999,"attributes":{}}', ("body", "employee_id"), "wrong_type"),
+            ("no number for an id", '{"employee_id":1e999,"attributes":{"Age":41}}', ("body", "employee_id"), "wrong_type"),
             ("no attributes", "{}", at, "missing_required"),
             ("attributes of another kind", '{"attributes":[]}', at, "wrong_type"),
             ("a body that is no object", "3", ("body",), "wrong_type"),
             ("an empty list", '{"instances":[]}', ("body", "instances"), "missing_required"),
-            ("a fault in a list", '[{"attributes":{}},{"attributes":{"Age":1}}]', ("body", 1, "attributes", "Age"), "out_of_range"),
-            ("a long list", json.dumps([{"attributes": {}}] * 1001), ("body",), "limit")):
+            ("a fault in a list", '[{"attributes":{"Age":41}},{"attributes":{"Age":1}}]', ("body", 1, "attributes", "Age"), "out_of_range"),
+            ("a long list", json.dumps([{"attributes": {"Age": 41}}] * 1001), ("body",), "limit")):
         answer = ask(scorer, "POST", "/predict?log=false", body)
         lab.equal(f"422: {what}", (answer[0], (loc, kind) in faults_of(answer)), (422, True))
 
@@ -102,8 +102,8 @@ def refusals(lab, scorer):
     post = lambda body, **headers: ask(scorer, "POST", "/predict?log=false", body, headers or JSON)
     for what, code, answer in (
             ("not JSON", 400, post("{")), ("nothing", 400, post("")), ("a key stands twice", 400, post('{"attributes":{"Age":1,"Age":2}}')),
-            ("nested deeply", 400, post("[" * 100000)), ("a lone surrogate", 400, post('{"employee_id":"\\ud800","attributes":{}}')),
-            ("not UTF-8", 400, post(b'{"employee_id":"\xff","attributes":{}}')),
+            ("nested deeply", 400, post("[" * 100000)), ("a lone surrogate", 400, post('{"employee_id":"\\ud800","attributes":{"Age":41}}')),
+            ("not UTF-8", 400, post(b'{"employee_id":"\xff","attributes":{"Age":41}}')),
             ("no content type", 415, ask(scorer, "POST", "/predict", b"{}", {})),
             ("another content type", 415, ask(scorer, "POST", "/predict", b"{}", {"Content-Type": "text/plain"})),
             ("a compressed body", 415, ask(scorer, "POST", "/predict", b"{}", {**JSON, "Content-Encoding": "gzip"})),
@@ -111,7 +111,7 @@ def refusals(lab, scorer):
             ("more than 1 MiB", 413, post(b" " * ((1 << 20) + 1)))):
         lab.equal(f"{code}: {what}", (answer[0], list(answer[2])), (code, ["detail"]))
     lab.equal("405 names the methods", ask(scorer, "DELETE", "/predict")[1]["Allow"], "POST")
-    lab.equal("1 MiB of blanks around is fine", post('{"attributes":{}}'.ljust(1 << 20))[0], 200)
+    lab.equal("1 MiB of blanks around is fine", post('{"attributes":{"Age":41}}'.ljust(1 << 20))[0], 200)
 
 
 def abuse(lab, scorer):
@@ -126,7 +126,7 @@ def abuse(lab, scorer):
                        ("an impossible length", head + b"Content-Length: -5\r\n\r\n"), ("a huge length", head + b"Content-Length: 99999999999999999999999\r\n\r\n")):
         code = status_of(raw(scorer, data, seconds=12))
         lab.check(f"{what}: refused or cut off", code == 0 or 400 <= code < 500, code)
-    hostile = ask(scorer, "POST", "/predict?log=false", {"attributes": {}}, {**JSON, "X-Request-Id": "a\" b{}", "traceparent": "00-zz", "Origin": "http://evil"})
+    hostile = ask(scorer, "POST", "/predict?log=false", {"attributes": {"Age": 41}}, {**JSON, "X-Request-Id": "a\" b{}", "traceparent": "00-zz", "Origin": "http://evil"})
     lab.equal("hostile headers do not come back", (hostile[0], re.fullmatch("[0-9a-f]{16}", hostile[1]["X-Request-Id"]) is not None, hostile[1]["Access-Control-Allow-Origin"]), (200, True, None))
     clients = []
     for i in range(600):
@@ -209,19 +209,19 @@ def health(lab, scorer, broker_port):
     store, away = lab.dir / "mlruns", lab.dir / "mlruns.away"
     store.rename(away)
     lab.wait("health: the model's problem is told", lambda: said()[2]["model"]["problem"], 20, scorer)
-    lab.equal("and the model stays", ask(scorer, "POST", "/predict?log=false", {"attributes": {}})[0], 200)
+    lab.equal("and the model stays", ask(scorer, "POST", "/predict?log=false", {"attributes": {"Age": 41}})[0], 200)
     away.rename(store)
     lab.wait("health: no problem any more", lambda: said()[2]["model"]["problem"] is None, 20, scorer)
     lab.stop_kafka()
     began = time.monotonic()
-    answer = ask(scorer, "POST", "/predict", {"attributes": {}})
+    answer = ask(scorer, "POST", "/predict", {"attributes": {"Age": 41}})
     lab.check("503 without Kafka, in time", answer[0] == 503 and answer[1]["Retry-After"] and time.monotonic() - began < 12, f"{answer[0]} after {time.monotonic() - began:.1f} s")
     lab.wait("health: unavailable without Kafka", lambda: (said()[0], said()[2]["status"]) == (503, "unavailable"), 40, scorer)
     lab.equal("liveness needs nobody", scorer.get("/health/live")[0], 200)
     lab.equal("readiness does", scorer.get("/health/ready")[0], 503)
-    lab.equal("a what-if needs no Kafka", ask(scorer, "POST", "/predict?log=false", {"attributes": {}})[0], 200)
+    lab.equal("a what-if needs no Kafka", ask(scorer, "POST", "/predict?log=false", {"attributes": {"Age": 41}})[0], 200)
     lab.must(ROOT / "deploy/kafka/broker", "start", lab.dir / "kafka", broker_port)
-    lab.wait("Kafka is back: logged again", lambda: ask(scorer, "POST", "/predict", {"attributes": {}})[0] == 200, 60, scorer)
+    lab.wait("Kafka is back: logged again", lambda: ask(scorer, "POST", "/predict", {"attributes": {"Age": 41}})[0] == 200, 60, scorer)
 
 
 with Lab() as lab:

@@ -119,10 +119,70 @@ static void test_all_faults_at_once(void **state)
     assert_int_equal(validate_row_all(fixture->schema, fixture->cells, faults, 0), 0);
 }
 
+#define UNIT_IMPUTING \
+    UNIT_FIELD_TYPES(",\"default\":null,\"kind\":\"numeric\",\"range\":[0,100],\"policy\":\"impute\"", \
+                     ",\"kind\":\"nominal\",\"values\":[\"x\",\"a long category, two\"],\"policy\":\"impute\"", \
+                     ",\"kind\":\"numeric\"", ",\"kind\":\"numeric\",\"policy\":\"reject\"", \
+                     ",\"kind\":\"numeric\",\"policy\":\"impute\"", ",\"kind\":\"numeric\"")
+
+/* By the column's policy a value goes and the rest of the row stays; what is no whole number is refused all the same.
+ */
+static void test_imputing(void **state)
+{
+    (void)state;
+    struct schema *schema = unit_schema_of(UNIT_EVENT(UNIT_RECORD, UNIT_IMPUTING));
+    struct cell cells[UNIT_COLUMNS];
+    struct event event = {.cells = cells, .attributes = SPAN_LITERAL("bytes")};
+    struct fault fault;
+    unit_row(schema, cells);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_OK);
+    assert_int_equal(event.imputed, 0);
+    assert_non_null(event.attributes.data);
+    cells[UNIT_COUNT] = present(101);
+    cells[UNIT_GRADE] = (struct cell){.text = "zzz", .text_bytes = 3, .code = CELL_OTHER};
+    cells[UNIT_SHARE] = present(NAN);
+    assert_int_equal(validate_row(schema, cells, &fault), EVENT_OUT_OF_RANGE);
+    assert_true(validate_is_imputed(schema, &fault));
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_OK);
+    assert_int_equal(event.imputed, 3);
+    assert_null(event.attributes.data);
+    assert_int_equal(cells[UNIT_COUNT].code, CELL_MISSING);
+    assert_int_equal(cells[UNIT_GRADE].code, CELL_MISSING);
+    assert_int_equal(cells[UNIT_SHARE].code, CELL_MISSING);
+    cells[UNIT_COUNT] = present(4.5);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_WRONG_TYPE);
+    assert_false(validate_is_imputed(schema, &fault));
+    unit_row(schema, cells);
+    cells[UNIT_SCORE] = present(NAN);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_NOT_FINITE);
+    assert_false(validate_is_imputed(schema, &fault));
+    schema_free(schema);
+}
+
+static void test_scarcity(void **state)
+{
+    (void)state;
+    struct schema *schema = unit_schema_of(UNIT_EVENT("\"min_present\":3," UNIT_RECORD, UNIT_FIELDS));
+    struct cell cells[UNIT_COLUMNS];
+    struct fault fault, faults[4];
+    unit_row(schema, cells);
+    for (size_t c = 0; c < UNIT_COLUMNS; c++)
+        if (c != UNIT_SCORE && c != UNIT_GRADE && c != UNIT_TOTAL)
+            cells[c] = cell_missing(&schema->columns[c]);
+    assert_int_equal(validate_row(schema, cells, &fault), EVENT_OK);
+    cells[UNIT_TOTAL] = cell_missing(&schema->columns[UNIT_TOTAL]);
+    assert_int_equal(validate_row(schema, cells, &fault), EVENT_MISSING_REQUIRED);
+    assert_int_equal(fault.column, FAULT_NO_COLUMN);
+    assert_string_equal(fault.text, "fewer than 3 of 6 columns have a value");
+    assert_int_equal(validate_row_all(schema, cells, faults, 4), 1);
+    assert_int_equal(faults[0].column, FAULT_NO_COLUMN);
+    schema_free(schema);
+}
+
 static void test_keys(void **state)
 {
     struct fixture *fixture = *state;
-    const struct event event = {.employee_id = SPAN_LITERAL("12"), .cells = fixture->cells};
+    struct event event = {.employee_id = SPAN_LITERAL("12"), .cells = fixture->cells};
     assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("12"), &fixture->fault), EVENT_OK);
     assert_int_equal(validate_event(fixture->schema, &event, SPAN_NULL, &fixture->fault), EVENT_OK);
     assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("13"), &fixture->fault), EVENT_KEY_MISMATCH);
@@ -312,6 +372,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_missing_and_categories, make, unmake),
         cmocka_unit_test_setup_teardown(test_rules, make, unmake),
         cmocka_unit_test_setup_teardown(test_all_faults_at_once, make, unmake),
+        cmocka_unit_test(test_imputing),
+        cmocka_unit_test(test_scarcity),
         cmocka_unit_test_setup_teardown(test_keys, make, unmake),
         cmocka_unit_test_setup_teardown(test_numbers_from_text, make, unmake),
         cmocka_unit_test_setup_teardown(test_other_cells_from_text, make, unmake),

@@ -108,13 +108,18 @@ static inline enum status unit_load(const char *event, const char *older, const 
     return status;
 }
 
-static inline struct schema *unit_schema(void)
+static inline struct schema *unit_schema_of(const char *event)
 {
     struct schema *schema = NULL;
     struct error err = {0};
-    if (unit_load(unit_event, NULL, unit_prediction, UNIT_IDS, &schema, &err) != STATUS_OK)
+    if (unit_load(event, NULL, unit_prediction, UNIT_IDS, &schema, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return schema;
+}
+
+static inline struct schema *unit_schema(void)
+{
+    return unit_schema_of(unit_event);
 }
 
 /* The shipped schemas; tests run from the project's root. */
