@@ -21,6 +21,9 @@
 
 enum { CALL_MS = 10000, FULL_WAIT_MS = 10, SLOW_AFTER_US = 3000000, BACKOFF_US = 100000 };
 
+static const char trace_header[] = "traceparent";
+enum { TRACE_BYTES_MAX = 256 };
+
 /* How much of its source a dead letter carries: less where the broker found more too large. */
 enum extent { EXTENT_WHOLE, EXTENT_NO_VALUE, EXTENT_BARE };
 
@@ -304,20 +307,24 @@ static bool produce(struct publish *publish, rd_kafka_topic_t *topic, const stru
     return settle(publish, code);
 }
 
-/* The form with headers and timestamp; takes the headers. */
-static bool produce_full(struct publish *publish, rd_kafka_topic_t *topic, int32_t partition,
-                         const struct intake_message *source, struct span key, struct span value,
-                         rd_kafka_headers_t *headers)
+static int64_t timestamp_of(const struct intake_message *source)
 {
     rd_kafka_timestamp_type_t kind;
     int64_t timestamp = rd_kafka_message_timestamp(source->origin, &kind);
+    return timestamp > 0 ? timestamp : 0;
+}
+
+/* The form with headers and timestamp (0: now); takes the headers. */
+static bool produce_full(struct publish *publish, rd_kafka_topic_t *topic, int32_t partition,
+                         const struct intake_message *source, struct span key, struct span value, int64_t timestamp,
+                         rd_kafka_headers_t *headers)
+{
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__STATE;
     while (begin(publish) && !publish->broken) {
         code = rd_kafka_producev(publish->producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data, key.bytes),
                                  RD_KAFKA_V_VALUE((void *)value.data, value.bytes), RD_KAFKA_V_HEADERS(headers),
-                                 RD_KAFKA_V_TIMESTAMP(timestamp > 0 ? timestamp : 0),
-                                 RD_KAFKA_V_OPAQUE(opaque_of(source)), RD_KAFKA_V_END);
+                                 RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_OPAQUE(opaque_of(source)), RD_KAFKA_V_END);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || publish->broken)
             break;
         wait_for_room(publish);
@@ -335,9 +342,26 @@ static rd_kafka_headers_t *headers_of(const struct intake_message *source, size_
     return rd_kafka_headers_new(more);
 }
 
+/* The event's trace goes on in its prediction. Costs next to nothing where a message has no headers; NULL: none. */
+static rd_kafka_headers_t *trace_of(const struct intake_message *source)
+{
+    rd_kafka_headers_t *all, *headers;
+    const void *value = NULL;
+    size_t bytes = 0;
+    if (rd_kafka_message_headers(source->origin, &all) || rd_kafka_header_get_last(all, trace_header, &value, &bytes) ||
+        !value || bytes > TRACE_BYTES_MAX)
+        return NULL;
+    headers = rd_kafka_headers_new(1);
+    rd_kafka_header_add(headers, trace_header, -1, value, (ssize_t)bytes);
+    return headers;
+}
+
 bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
                         struct span value)
 {
+    rd_kafka_headers_t *trace = is_marked(publish, source) ? NULL : trace_of(source);
+    if (trace)
+        return produce_full(publish, publish->output, RD_KAFKA_PARTITION_UA, source, key, value, 0, trace);
     return produce(publish, publish->output, source, key, value);
 }
 
@@ -351,7 +375,7 @@ bool publish_outcome(struct publish *publish, const struct intake_message *sourc
     if (is_marked(publish, source))
         return false;
     return produce_full(publish, publish->outcome, RD_KAFKA_PARTITION_UA, source, key, source->value,
-                        headers_of(source, 4));
+                        timestamp_of(source), headers_of(source, 4));
 }
 
 /* One of each name: an event that somebody sent again may carry those of its last failure. */
@@ -419,7 +443,7 @@ static bool produce_dead_letter(struct publish *publish, const struct intake_mes
                  source->key.bytes);
     return produce_full(publish, publish->dead, source->partition, source,
                         extent == EXTENT_BARE ? SPAN_NULL : source->key,
-                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL,
+                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL, timestamp_of(source),
                         dead_letter_headers(publish, source, code, field, told, extent));
 }
 

@@ -45,7 +45,8 @@ enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000 };
     COLUMN("output_offset", INT8) \
     COLUMN("input", JSONB) \
     COLUMN("reasons", JSONB) \
-    COLUMN("challengers", JSONB)
+    COLUMN("challengers", JSONB) \
+    COLUMN("traceparent", TEXT)
 
 static const struct {
     const char *name;
@@ -299,6 +300,15 @@ static void field_source(struct buffer *out, const struct prediction *prediction
     }
 }
 
+/* SPAN_NULL: the record has none. */
+static struct span traceparent_of(const struct sink_record *record)
+{
+    for (size_t h = record->header_count; h-- > 0;)
+        if (!strcmp(record->headers[h].name, "traceparent") && record->headers[h].value.bytes <= 256)
+            return record->headers[h].value;
+    return SPAN_NULL;
+}
+
 static void prediction_row(struct sink_rows *rows, const struct sink_record *record,
                            const struct prediction *prediction)
 {
@@ -326,6 +336,7 @@ static void prediction_row(struct sink_rows *rows, const struct sink_record *rec
     field_input(rows, out, prediction->cells);
     field_reasons(rows, out, prediction);
     field_challengers(out, prediction);
+    field_bytes(out, valid_text(rows, traceparent_of(record)));
 }
 
 /* --- the newest of each employee --- */

@@ -82,7 +82,7 @@ static const char fixed_components[] =
         "\"attributes\":" LIST("{\"type\":\"object\"}") ",\"groups\":" LIST(STRING) ",\"samples\":" LIST(
             "{\"type\":\"object\"}")) ",\"Stream\":" OBJECT(
         "\"source\",\"time\",\"events\",\"events_per_s\",\"lag\",\"latency_us\",\"risk\",\"dead_letters\",\"model\",\"models\",\"challengers\""
-        , "\"source\":{\"enum\":[\"process\",\"topics\"]}," "\"time\":" STRING
+        , "\"source\":{\"enum\":[\"process\"]}," "\"time\":" STRING
         ",\"events\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "},"
         "\"dead_letters\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "}") ",\"V2Server\":" OBJECT(
         "\"name\",\"version\",\"extensions\"", "\"name\":" STRING ",\"version\":" STRING ",\"extensions\":" LIST
