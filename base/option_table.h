@@ -64,6 +64,7 @@
     OPTION(HTTP_ACCESS_LOG, "http-access-log", "HTTP_ACCESS_LOG", FLAG, "true", S, 0, NULL, "one log line for each HTTP request (probes at level debug)") \
     OPTION(POSITIVE_LABEL, "positive-label", "POSITIVE_LABEL", TEXT, NULL, S | R, 0, "LABEL", "which of the model's classes is the risk; default: the model's metadata, then the schema") \
     OPTION(UNCHECKED, "unchecked", NULL, FLAG, NULL, S, 0, NULL, "score: leave out ranges and categories") \
+    OPTION(COUNTERFACTUAL, "counterfactual", NULL, FLAG, NULL, S, 0, NULL, "score: tell also the smallest change of one attribute that gives the other prediction") \
     OPTION(WRITER_SCHEMA, "writer-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, "reader-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema to see them through; default: the event schema") \
     OPTION(MAX_REJECTS, "max-rejects", "MAX_REJECTS", INTEGER, "-1", P, 0, "N", "backfill: exit 1 when more than N rows are rejected; -1: any number") \

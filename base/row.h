@@ -44,6 +44,11 @@ struct column {
     size_t band_count;
 };
 
+/* Numbers in column `left` must not exceed the number in column `right`; a missing operand passes. */
+struct rule {
+    uint32_t left, right;
+};
+
 static inline bool column_is_whole(const struct column *column)
 {
     return column->type == COLUMN_INT || column->type == COLUMN_LONG;

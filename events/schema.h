@@ -12,11 +12,6 @@
 
 struct avro_type; /* a parsed Avro schema: events/avro_type.h */
 
-/* Numbers in column `left` must not exceed the number in column `right`; a missing operand passes. */
-struct rule {
-    uint32_t left, right;
-};
-
 struct schema {
     struct column *columns; /* the features, in schema order */
     size_t column_count;

@@ -368,6 +368,11 @@ int32_t features_column(const struct features *features, uint32_t feature)
     return expr_at(features->pool, features->ensemble->inputs[feature])->column;
 }
 
+double features_value(const struct features *features, uint32_t feature, const struct cell *cells)
+{
+    return expr_evaluate(features->pool, features->ensemble->inputs[feature], cells).number;
+}
+
 size_t features_bytes(const struct features *features)
 {
     return features->bytes;

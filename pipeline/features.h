@@ -27,6 +27,8 @@ struct feature_slot features_slot(const struct features *features, uint32_t feat
 int32_t features_column(const struct features *features, uint32_t feature);
 /* The float that stands for this threshold of this feature: x ≤ threshold exactly where value ≤ this. */
 float features_threshold(const struct features *features, uint32_t feature, double threshold);
+/* One feature of a row as the graph computes it: x ≤ threshold of a node is decided by it. Slow: for tools. */
+double features_value(const struct features *features, uint32_t feature, const struct cell *cells);
 size_t features_bytes(const struct features *features);
 
 /* Writes one row: slot s at x[s * FEATURE_LANES]. No allocation. */

@@ -267,6 +267,17 @@ size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_in
     return pipeline->input_count;
 }
 
+const struct column *pipeline_columns(const struct pipeline *pipeline, size_t *count)
+{
+    *count = pipeline->column_count;
+    return pipeline->pool.columns;
+}
+
+const struct trees *pipeline_trees(const struct pipeline *pipeline)
+{
+    return pipeline->trees;
+}
+
 size_t pipeline_tree_count(const struct pipeline *pipeline)
 {
     return pipeline->trees ? trees_tree_count(pipeline->trees) : 0;

@@ -57,6 +57,11 @@ size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_in
 size_t pipeline_tree_count(const struct pipeline *pipeline); /* 0: a linear model */
 double pipeline_tolerance(const struct pipeline *pipeline);  /* largest difference from onnxruntime to expect */
 
+/* For counterfactual.c: the columns it was compiled for, and its trees (NULL: a linear model). */
+struct trees;
+const struct column *pipeline_columns(const struct pipeline *pipeline, size_t *count);
+const struct trees *pipeline_trees(const struct pipeline *pipeline);
+
 /* What the model takes from the schema, for as long as the pipeline lives: contract.h. */
 const char *pipeline_contract(const struct pipeline *pipeline);         /* SHA-256 in hexadecimal */
 const char *pipeline_contract_columns(const struct pipeline *pipeline); /* the text it is of */

@@ -21,6 +21,7 @@
 #include "events/validate.h"
 #include "pipeline/pipeline.h"
 #include "registry/contract.h"
+#include "scorer/counterfactual_json.h"
 #include "scorer/json_line.h"
 #include "scorer/labels.h"
 
@@ -29,7 +30,7 @@ enum { READ_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 << 20, MODEL_MAX_BYTES = 1 <<
 struct session {
     struct schema *schema;
     struct pipeline *pipeline;
-    bool checked;
+    bool checked, counterfactual;
     uint32_t top_reasons;
     struct labels labels;
     struct cell *cells;
@@ -85,7 +86,12 @@ static void answer_score(struct session *session, struct span id, const struct s
         json_add_double(out, session->reasons[r].contribution);
         buffer_add_u8(out, '}');
     }
-    buffer_add_text(out, "]}\n");
+    buffer_add_u8(out, ']');
+    if (session->counterfactual) {
+        buffer_add_text(out, ",\"counterfactual\":");
+        counterfactual_json(session->schema, session->pipeline, session->cells, session->checked, out);
+    }
+    buffer_add_text(out, "}\n");
 }
 
 static void score_attributes(struct session *session, struct span id, const json_t *attributes)
@@ -285,6 +291,7 @@ static enum status session_open(struct session *session, const struct options *o
     session->top_reasons =
         (uint32_t)(reasons < (int64_t)schema->column_count ? reasons : (int64_t)schema->column_count);
     session->checked = !options_flag(options, OPTION_UNCHECKED);
+    session->counterfactual = options_flag(options, OPTION_COUNTERFACTUAL);
     session->cells = mem_zeroed(schema->column_count, sizeof *session->cells);
     session->reasons = mem_zeroed(schema->column_count, sizeof *session->reasons);
     session->labels = labels_of(session->schema, session->pipeline);

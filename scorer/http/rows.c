@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "events/json_row.h"
 #include "events/validate.h"
+#include "scorer/counterfactual_json.h"
 
 static size_t faults_most(const struct schema *schema)
 {
@@ -254,8 +255,11 @@ void rows_write_prediction(const struct rows *rows, size_t row, bool with_counte
     json_add_double(out, score->base);
     buffer_add_text(out, ",\"reasons\":");
     rows_write_reasons(rows, row, out);
-    if (with_counterfactual)
-        buffer_add_text(out, ",\"counterfactual\":null");
+    if (with_counterfactual) {
+        buffer_add_text(out, ",\"counterfactual\":");
+        counterfactual_json(rows->schema, rows->model->pipeline, rows->cells + row * rows->schema->column_count, true,
+                            out);
+    }
     buffer_add_text(out, ",\"model\":");
     stamp_write(&rows->model->stamp, out);
     buffer_add_text(out, ",\"latency_us\":");

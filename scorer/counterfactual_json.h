@@ -1,0 +1,13 @@
+/* A row's counterfactual as `scorer score` and /predict write it. */
+#ifndef SCORER_COUNTERFACTUAL_JSON_H
+#define SCORER_COUNTERFACTUAL_JSON_H
+
+#include "events/schema.h"
+#include "pipeline/pipeline.h"
+
+/* Appends {"feature":…,"value":…,"probability":…}, or null where no single change gives the other prediction. ruled:
+ * the schema's cross-field rules hold for the row and are to hold for the proposal. */
+void counterfactual_json(const struct schema *schema, const struct pipeline *pipeline, const struct cell *row,
+                         bool ruled, struct buffer *out);
+
+#endif
