@@ -75,8 +75,16 @@ char *history_key(const char *alias);
 
 /* The file that an MLmodel's onnx flavor names, if it stays inside the folder. */
 bool mlmodel_file(struct span text, struct buffer *file);
-/* model/MLmodel of a run's artifacts; false: there is no model/NAME.onnx among them. */
-bool mlmodel_write(struct buffer *out, const struct run *run, const char *run_id);
+/* What goes beside a run's model/NAME.onnx (none: nothing): packages, golden rows and, last, model/MLmodel. */
+enum { MLMODEL_FILES = 5 };
+struct mlmodel_files {
+    const char *paths[MLMODEL_FILES];
+    struct buffer texts[MLMODEL_FILES];
+    size_t count;
+};
+void mlmodel_files_make(const struct run *run, const char *run_id, struct mlmodel_files *out);
+struct run_artifact mlmodel_files_at(const struct mlmodel_files *files, size_t number); /* borrows */
+void mlmodel_files_clear(struct mlmodel_files *files);
 /* That the metric stands in the run before, with the same step: it counts once. */
 bool run_metric_repeated(const struct run *run, size_t metric);
 

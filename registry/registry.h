@@ -88,7 +88,7 @@ struct run {
     size_t param_count, tag_count;
     const struct run_metric *metrics;
     size_t metric_count;
-    const struct run_artifact *artifacts; /* model/MLmodel is written by registry_log_run from the rest */
+    const struct run_artifact *artifacts; /* model/MLmodel and its kin are written by registry_log_run */
     size_t artifact_count;
 };
 

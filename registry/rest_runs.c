@@ -160,17 +160,20 @@ static enum status upload_all(const struct registry *registry, const struct begu
                               struct error *err)
 {
     char *folder;
-    struct buffer text = {0};
+    struct mlmodel_files beside;
     if (!run->artifact_count)
         return STATUS_OK;
     enum status status = rest_artifact_path(registry, begun->artifacts, &folder, err);
     if (status != STATUS_OK)
         return status;
+    mlmodel_files_make(run, begun->run_id, &beside);
     for (size_t a = 0; a < run->artifact_count && status == STATUS_OK; a++)
         status = rest_upload(registry, folder, run->artifacts[a].path, run->artifacts[a].bytes, err);
-    if (status == STATUS_OK && mlmodel_write(&text, run, begun->run_id))
-        status = rest_upload(registry, folder, "model/MLmodel", buffer_span(&text), err);
-    buffer_free(&text);
+    for (size_t f = 0; f < beside.count && status == STATUS_OK; f++) {
+        const struct run_artifact file = mlmodel_files_at(&beside, f);
+        status = rest_upload(registry, folder, file.path, file.bytes, err);
+    }
+    mlmodel_files_clear(&beside);
     free(folder);
     return status;
 }

@@ -145,16 +145,19 @@ static enum status write_artifact(const char *directory, const struct run_artifa
     return status;
 }
 
-/* All artifacts; then, last, model/MLmodel if there is a model/NAME.onnx. */
+/* All artifacts; then what MLflow wants beside a model, model/MLmodel last. */
 static enum status write_artifacts(const char *directory, const struct run *run, const char *run_id, struct error *err)
 {
-    struct buffer text = {0};
+    struct mlmodel_files beside;
     enum status status = STATUS_OK;
+    mlmodel_files_make(run, run_id, &beside);
     for (size_t a = 0; a < run->artifact_count && status == STATUS_OK; a++)
         status = write_artifact(directory, &run->artifacts[a], err);
-    if (status == STATUS_OK && mlmodel_write(&text, run, run_id))
-        status = write_artifact(directory, &(struct run_artifact){"model/MLmodel", buffer_span(&text)}, err);
-    buffer_free(&text);
+    for (size_t f = 0; f < beside.count && status == STATUS_OK; f++) {
+        const struct run_artifact file = mlmodel_files_at(&beside, f);
+        status = write_artifact(directory, &file, err);
+    }
+    mlmodel_files_clear(&beside);
     return status;
 }
 

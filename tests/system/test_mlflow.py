@@ -8,6 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 import warnings
+from pathlib import Path
 
 from lab import BIN, ROOT, VENV, Lab
 from mlflow_server import QUIET, start_server
@@ -86,6 +87,28 @@ def predicts(lab, loaded, employee):
     lab.check("pyfunc and the scorer give the same", abs(python - ours["probability"]) < 1e-9, f"{python} {ours['probability']}")
 
 
+def described(lab, employee):
+    """The signature, a DataFrame as input, and nothing to complain about when it is loaded."""
+    import logging
+    import mlflow
+    import pandas
+    complaints = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: complaints.append(record.getMessage())
+    logging.getLogger("mlflow").addHandler(handler)
+    info = mlflow.models.get_model_info("models:/attrition@production")
+    model = mlflow.pyfunc.load_model("models:/attrition@production")
+    lab.check("pyfunc loads it without a warning", not complaints, complaints or "")
+    inputs = {column.name: str(column.type) for column in info.signature.inputs.inputs}
+    lab.check("get_model_info knows the inputs by name and type", (inputs["Age"], inputs["OverTime"]) == ("float64", "object")
+              and len(info.signature.outputs.inputs) == 2, f"{len(inputs)} inputs")
+    frame = model.predict(pandas.DataFrame([employee, employee]))
+    ours = json.loads(lab.must(BIN / "scorer", "score", input=json.dumps(employee) + "\n"))["probability"]
+    lab.check("pyfunc takes a DataFrame", abs(frame["probabilities"][1][1] - ours) < 1e-9, f"{frame['probabilities'][1]} {ours}")
+    files = {path.name for path in Path(mlflow.artifacts.download_artifacts("models:/attrition@production")).iterdir()}
+    lab.check("packages and golden rows lie beside it", {"requirements.txt", "conda.yaml", "python_env.yaml", "golden.json"} <= files)
+
+
 def from_python(lab, client, employee):
     """A scikit-learn pipeline, logged, registered and promoted by Python's side of MLflow, then by ours."""
     import mlflow
@@ -115,7 +138,7 @@ def from_python(lab, client, employee):
 
 def away_in_mid_run(lab, client, data, url):
     """Cut off while logging, while sending files, and while registering."""
-    for most in (3, 7, 12):
+    for most in (3, 7, 16):
         before = len(client.search_model_versions("name='attrition'"))
         cut = CutOff(url, most)
         status, _, err = train(lab, data, "--promote", MLFLOW_TRACKING_URI=cut.url)
@@ -183,6 +206,7 @@ def main():
         client = mlflow.MlflowClient(url, url)
         _, loaded = seen_from_python(lab, client)
         predicts(lab, loaded, employee)
+        described(lab, employee)
         from_python(lab, client, employee)
         away_in_mid_run(lab, client, data, url)
         moves(lab)
