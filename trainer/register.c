@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "trainer/evaluation_json.h"
 #include "pipeline/contract.h"
+#include "trainer/report/report.h"
 
 enum { PAIR_MOST = 32 };
 
@@ -170,8 +171,12 @@ static enum status log_run(struct registry *registry, const struct training *tra
         kept = NULL; /* the file was loaded before: this cannot be */
     struct buffer evaluation = {0};
     evaluation_write_json(training->evaluation, &evaluation);
-    const struct run_artifact artifacts[] = {{"model/model.onnx", training->file},
-                                             {"evaluation.json", buffer_span(&evaluation)}};
+    struct report report;
+    struct run_artifact artifacts[2 + REPORT_MOST] = {{"model/model.onnx", training->file},
+                                                      {"evaluation.json", buffer_span(&evaluation)}};
+    report_make(training, &report);
+    for (size_t f = 0; f < report.count; f++)
+        artifacts[2 + f] = (struct run_artifact){report.files[f].path, buffer_span(&report.files[f].bytes)};
     const struct run run = {.experiment = destination->experiment,
                             .key = key,
                             .kept = kept,
@@ -185,8 +190,9 @@ static enum status log_run(struct registry *registry, const struct training *tra
                             .metrics = metrics.items,
                             .metric_count = metrics.count,
                             .artifacts = artifacts,
-                            .artifact_count = sizeof artifacts / sizeof *artifacts};
+                            .artifact_count = 2 + report.count};
     enum status status = registry_log_run(registry, &run, run_id, err);
+    report_clear(&report);
     buffer_free(&evaluation);
     free(metrics.items);
     arena_free(&params.texts);

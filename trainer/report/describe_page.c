@@ -112,7 +112,7 @@ static void add_others(struct buffer *out, const struct description *description
 {
     static const char *const columns[] = {"column", "distinct", "missing", "role", "remark"};
     page_element(out, "h2", "Columns that are no features");
-    page_table_begin(out, columns, 5);
+    page_table_begin(out, columns, 5, 2);
     for (size_t c = description->schema->column_count; c < description->column_count; c++) {
         const struct column_facts *facts = &description->columns[c];
         buffer_add_text(out, "<tr>");

@@ -12,10 +12,10 @@ static const char page_style[] =
     "h3{font-size:15px;margin:0 0 2px;overflow-wrap:anywhere}p{margin:6px 0}.soft,td.soft{color:var(--soft)}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;margin:8px 0;font-size:14px}"
     "th,td{padding:4px 12px 4px 0;border-bottom:1px solid var(--grid);text-align:right;vertical-align:top}"
-    "th{color:var(--soft);font-weight:500}th:first-child,td:first-child,td.text{text-align:left}"
+    "th{color:var(--soft);font-weight:500}th:first-child,td:first-child,td.text,th.text{text-align:left}"
     ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:16px}"
     ".card{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:12px 14px}"
-    ".card p{font-size:13px;margin:2px 0}.plots{display:flex;flex-wrap:wrap;gap:16px}"
+    ".card p{font-size:13px;margin:2px 0}.plots{margin-top:24px;display:flex;flex-wrap:wrap;gap:16px}"
     "svg{max-width:100%;height:auto}.alarm{color:var(--second)}code{overflow-wrap:anywhere}";
 
 void page_begin(struct buffer *out, const char *title)
@@ -47,11 +47,12 @@ void page_element(struct buffer *out, const char *name, const char *format, ...)
     free(text);
 }
 
-void page_table_begin(struct buffer *out, const char *const *columns, size_t count)
+void page_table_begin(struct buffer *out, const char *const *columns, size_t count, size_t texts)
 {
     buffer_add_text(out, "<div class=\"wide\"><table><thead><tr>");
     for (size_t c = 0; c < count; c++)
-        page_element(out, "th scope=\"col\"", "%s", columns[c]);
+        page_element(out, c + texts >= count ? "th scope=\"col\" class=\"text\"" : "th scope=\"col\"", "%s",
+                     columns[c]);
     buffer_add_text(out, "</tr></thead><tbody>\n");
 }
 

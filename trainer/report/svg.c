@@ -154,7 +154,7 @@ void plot_path_end(const struct plot *plot)
 
 void plot_legend(const struct plot *plot, unsigned place, const char *class, const char *name)
 {
-    double y = plot->top - 12, x = plot->left + 130.0 * place;
+    double y = plot->top - 12, x = plot->left + 150.0 * place;
     svg_line(plot->out, class, x, y - 4, x + 22, y - 4);
     svg_text(plot->out, "soft", "start", x + 28, y, "%s", name);
 }

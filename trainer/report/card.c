@@ -1,0 +1,166 @@
+/* The model card, in Markdown: see report.h. Pure. Its figures are the evaluation's, to four digits. Texts of the
+ * schema and of files stand in code quotes or tables, with what would end them replaced. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "trainer/report/report.h"
+
+enum { TEXT_BYTES = 256 };
+
+/* One line that no Markdown table or HTML reader takes for more than text. */
+static void add_plain(struct buffer *out, const char *text)
+{
+    char *flat = mem_text(text);
+    text_flatten(flat);
+    for (char *at = flat; *at; at++)
+        buffer_add_u8(out, (uint8_t)(strchr("|<>`\\", *at) ? '/' : *at));
+    free(flat);
+}
+
+static void add_number(struct buffer *out, double number)
+{
+    if (isfinite(number))
+        buffer_printf(out, " %.4f |", number);
+    else
+        buffer_add_text(out, " - |");
+}
+
+static void add_data(const struct training *training, struct buffer *out)
+{
+    const struct table *table = training->table;
+    const struct span positive = table->schema->target_values[1];
+    const char *slash = strrchr(training->data_path, '/');
+    char sha256[SHA256_HEX_BYTES];
+    sha256_hex(training->file, sha256);
+    buffer_add_text(out, "\n## Data\n\n- file: ");
+    add_plain(out, slash ? slash + 1 : training->data_path);
+    buffer_printf(out, "\n- data SHA-256: `%s`\n- rows: %zu, left out for faults: %zu\n- label: ", table->sha256,
+                  table->row_count, table->left_out);
+    add_plain(out, table->schema->target_name);
+    buffer_printf(out, ", positive (%.*s): %zu (%.2f %%)\n- schema digest: `%s`\n- model SHA-256: `%s`\n",
+                  (int)positive.bytes, positive.data, table->positive_count,
+                  100.0 * (double)table->positive_count / (double)table->row_count, table->schema->digest, sha256);
+}
+
+static void add_metrics(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
+{
+    const struct span negative = schema->target_values[0];
+    buffer_printf(out, "| metric | model | low | high | always %.*s |\n|---|---|---|---|---|\n", (int)negative.bytes,
+                  negative.data);
+    for (size_t m = 0; m < METRIC_COUNT; m++) {
+        buffer_printf(out, "| %s |", metric_names[m]);
+        add_number(out, metric_value(&judgement->metrics, m));
+        add_number(out, judgement->intervals[m].low);
+        add_number(out, judgement->intervals[m].high);
+        add_number(out, metric_value(&judgement->baseline, m));
+        buffer_add_u8(out, '\n');
+    }
+    const struct confusion *c = &judgement->confusion;
+    buffer_printf(out,
+                  "\nConfusion: %zu true positives, %zu false positives, %zu false negatives, %zu true negatives.\n"
+                  "Calibration error: %.4f",
+                  c->true_positives, c->false_positives, c->false_negatives, c->true_negatives,
+                  judgement->calibration.expected_error);
+    if (isfinite(judgement->calibration.slope))
+        buffer_printf(out, "; slope %.4f, intercept %.4f (1 and 0 are perfect)", judgement->calibration.slope,
+                      judgement->calibration.intercept);
+    buffer_add_text(out, ".\n");
+}
+
+static void add_groups(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
+{
+    if (judgement->group_count == 0)
+        return;
+    buffer_add_text(out,
+                    "\n## Groups\n\nImpact ratio: share called positive, by the largest share in the same column.\n\n"
+                    "| group | predictions | positive | called | impact ratio | recall | precision | roc_auc |\n"
+                    "|---|---|---|---|---|---|---|---|\n");
+    for (size_t g = 0; g < judgement->group_count; g++) {
+        const struct group *group = &judgement->groups[g];
+        buffer_add_text(out, "| ");
+        add_plain(out, schema->columns[group->column].label);
+        buffer_add_text(out, ": ");
+        add_plain(out, group->name);
+        buffer_printf(out, " | %zu | %zu |", group->count, group->positives);
+        add_number(out, group->selection_rate);
+        add_number(out, group->impact_ratio);
+        add_number(out, group->metrics.recall);
+        add_number(out, group->metrics.precision);
+        add_number(out, group->metrics.roc_auc);
+        buffer_add_u8(out, '\n');
+    }
+}
+
+static void add_parameters(const struct training *training, struct buffer *out)
+{
+    struct recipe_param params[RECIPE_PARAM_MOST];
+    char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
+    size_t count = recipe_params(training->recipe, training->model->inverse_penalty, params, texts);
+    threshold_describe(&training->recipe->threshold, rule);
+    buffer_printf(out, "\n## Threshold and parameters\n\n- threshold: %.15g, chosen by `%s`: positive at or above it\n",
+                  training->evaluation->threshold, rule);
+    for (size_t p = 0; p < count; p++)
+        buffer_printf(out, "- %s: %s\n", params[p].name, params[p].value);
+    buffer_printf(out, "- seed: %llu\n- trainer version: %s\n", (unsigned long long)training->recipe->seed, VERSION);
+}
+
+static void add_importance(const struct evaluation *evaluation, struct buffer *out)
+{
+    if (evaluation->importance_count == 0)
+        return;
+    buffer_printf(out, "\nMean magnitude of each column's reason over %zu rows:\n\n| column | magnitude |\n|---|---|\n",
+                  evaluation->importance_rows);
+    for (size_t i = 0; i < evaluation->importance_count; i++) {
+        buffer_add_text(out, "| ");
+        add_plain(out, evaluation->schema->columns[evaluation->importance[i].column].name);
+        buffer_printf(out, " | %.4g |\n", evaluation->importance[i].mean_magnitude);
+    }
+}
+
+static void add_reference(const struct table *table, struct buffer *out)
+{
+    buffer_add_text(out, "\n## Reference for drift\n\nShares of the training table's rows; the same in numbers: "
+                         "`drift_reference.json`.\n\n| column | missing | values or lower ends of bins, with shares |\n"
+                         "|---|---|---|\n");
+    for (size_t c = 0; c < table->schema->column_count; c++) {
+        struct histogram histogram;
+        size_t missing;
+        report_histogram(table, c, &histogram, &missing);
+        buffer_add_text(out, "| ");
+        add_plain(out, table->schema->columns[c].name);
+        buffer_printf(out, " | %.3f | ", (double)missing / (double)table->row_count);
+        for (size_t b = 0; b < histogram.count; b++) {
+            buffer_add_text(out, b ? "; " : "");
+            add_plain(out, histogram.bars[b].label);
+            buffer_printf(out, ": %.3f", (double)bar_count(&histogram.bars[b]) / (double)table->row_count);
+        }
+        buffer_add_text(out, " |\n");
+        histogram_clear(&histogram);
+    }
+}
+
+void report_write_card(const struct training *training, struct buffer *out)
+{
+    const struct evaluation *evaluation = training->evaluation;
+    const struct judgement *judgement = evaluation_main(evaluation);
+    char judging[TEXT_BYTES];
+    report_describe_judging(evaluation, judging, sizeof judging);
+    buffer_printf(out, "# Model card: %s\n\n## Intended use\n\n%s\n\n## Limits\n\n%s\n", training->recipe->kind,
+                  report_use, report_limits);
+    add_data(training, out);
+    buffer_printf(out, "\n## Figures\n\n%s.\n\n", judging);
+    if (judgement->count) {
+        add_metrics(judgement, evaluation->schema, out);
+        add_groups(judgement, evaluation->schema, out);
+    }
+    if (evaluation->repeat_count && evaluation->held_out.count) {
+        buffer_printf(out, "\n## Held-out rows\n\n%zu rows held out of all fitting and choosing.\n\n",
+                      evaluation->held_out.count);
+        add_metrics(&evaluation->held_out, evaluation->schema, out);
+    }
+    add_parameters(training, out);
+    buffer_printf(out, "\n## Reasons\n\n%s\n", report_reasons(training));
+    add_importance(evaluation, out);
+    add_reference(training->table, out);
+}

@@ -1,0 +1,105 @@
+/* The evaluation as a page: see report.h. Pure. The same figures as the card's, with the pictures. */
+#include <stdio.h>
+
+#include "trainer/report/page.h"
+#include "trainer/report/plots.h"
+#include "trainer/report/report.h"
+
+enum { TEXT_BYTES = 256 };
+
+static void add_number(struct buffer *out, double number)
+{
+    if (isfinite(number))
+        page_element(out, "td", "%.4f", number);
+    else
+        page_element(out, "td class=\"soft\"", "-");
+}
+
+static void add_metrics(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
+{
+    char always[TEXT_BYTES];
+    const struct span negative = schema->target_values[0];
+    snprintf(always, sizeof always, "always %.*s", (int)negative.bytes, negative.data);
+    const char *const columns[] = {"metric", "model", "low", "high", always, "what it is"};
+    page_table_begin(out, columns, 6, 1);
+    for (size_t m = 0; m < METRIC_COUNT; m++) {
+        buffer_add_text(out, "<tr>");
+        page_element(out, "td", "%s", metric_names[m]);
+        add_number(out, metric_value(&judgement->metrics, m));
+        add_number(out, judgement->intervals[m].low);
+        add_number(out, judgement->intervals[m].high);
+        add_number(out, metric_value(&judgement->baseline, m));
+        page_element(out, "td class=\"text\"", "%s", metric_helps[m]);
+        buffer_add_text(out, "</tr>\n");
+    }
+    page_table_end(out);
+}
+
+static void add_groups(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
+{
+    static const char *const columns[] = {"group",        "predictions", "positive",  "called",
+                                          "impact ratio", "recall",      "precision", "roc_auc"};
+    page_element(out, "h2", "Groups");
+    page_element(out, "p class=\"soft\"", "Impact ratio: share called positive, by the largest share in the column.");
+    page_table_begin(out, columns, 8, 0);
+    for (size_t g = 0; g < judgement->group_count; g++) {
+        const struct group *group = &judgement->groups[g];
+        buffer_add_text(out, "<tr>");
+        page_element(out, "td", "%s: %s", schema->columns[group->column].label, group->name);
+        page_element(out, "td", "%zu", group->count);
+        page_element(out, "td", "%zu", group->positives);
+        add_number(out, group->selection_rate);
+        add_number(out, group->impact_ratio);
+        add_number(out, group->metrics.recall);
+        add_number(out, group->metrics.precision);
+        add_number(out, group->metrics.roc_auc);
+        buffer_add_text(out, "</tr>\n");
+    }
+    page_table_end(out);
+}
+
+static void add_about(struct buffer *out, const struct training *training)
+{
+    const struct table *table = training->table;
+    const char *slash = strrchr(training->data_path, '/');
+    char rule[THRESHOLD_TEXT_BYTES];
+    threshold_describe(&training->recipe->threshold, rule);
+    page_element(out, "h2", "Use, data, threshold");
+    page_element(out, "p", "%s", report_use);
+    page_element(out, "p", "%s", report_limits);
+    page_element(out, "p", "Data: %s, %zu rows, %zu positive, %zu left out; SHA-256 %s; schema %s.",
+                 slash ? slash + 1 : training->data_path, table->row_count, table->positive_count, table->left_out,
+                 table->sha256, table->schema->digest);
+    page_element(out, "p", "Threshold %.15g, chosen by %s. Seed %llu.", training->evaluation->threshold, rule,
+                 (unsigned long long)training->recipe->seed);
+    page_element(out, "p", "%s", report_reasons(training));
+}
+
+void report_write_page(const struct training *training, struct buffer *out)
+{
+    const struct evaluation *evaluation = training->evaluation;
+    const struct judgement *judgement = evaluation_main(evaluation);
+    char text[TEXT_BYTES];
+    snprintf(text, sizeof text, "Evaluation: %s", training->recipe->kind);
+    page_begin(out, text);
+    report_describe_judging(evaluation, text, sizeof text);
+    page_element(out, "p", "%s.", text);
+    if (judgement->count)
+        add_metrics(out, judgement, evaluation->schema);
+    if (evaluation->repeat_count && evaluation->held_out.count) {
+        page_element(out, "h2", "%zu rows held out of all fitting and choosing", evaluation->held_out.count);
+        add_metrics(out, &evaluation->held_out, evaluation->schema);
+    }
+    page_element(out, "p class=\"soft\"",
+                 "The pictures show all judged predictions together; the measures written in them are those of the "
+                 "first table.");
+    buffer_add_text(out, "<div class=\"plots\">\n");
+    for (const struct plot_kind *kind = plot_kinds; kind->path; kind++)
+        if (plot_is_known(kind, evaluation))
+            kind->draw(kind, evaluation, false, out);
+    buffer_add_text(out, "</div>\n");
+    if (judgement->group_count)
+        add_groups(out, judgement, evaluation->schema);
+    add_about(out, training);
+    page_end(out);
+}
