@@ -29,7 +29,8 @@ struct position {
     int64_t end;       /* end offset at the start; 0 where not looked up */
     bool held;         /* its queue is not read; what still comes of it is dropped, and read again from `next` */
     int64_t held_at;   /* the message it waits before */
-    int64_t last_ms;   /* timestamp of the last message handled; 0: none yet */
+    bool steered;    /* was held before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
+    int64_t last_ms; /* timestamp of the last message handled; 0: none yet */
 };
 
 struct intake {
@@ -88,6 +89,7 @@ static void forward(struct intake *intake, int32_t partition, bool on)
     rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(intake->consumer, intake->settings->input_topic, partition);
     if (!queue)
         return; /* not assigned any more */
+    intake->positions[partition].steered = true;
     rd_kafka_queue_forward(queue, on ? intake->queue : NULL);
     rd_kafka_queue_destroy(queue);
 }
@@ -132,6 +134,21 @@ static void release_all(struct intake *intake, bool assigned)
 }
 
 /* Assignment */
+
+/* Assigns, and has the queues read that librdkafka does not forward by itself any more. Partitions that are assigned
+ * already are stopped first, by another thread: its answer to a question tells that it has done so. */
+static rd_kafka_resp_err_t assign(struct intake *intake, const rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_topic_partition_list_t *assigned;
+    rd_kafka_resp_err_t code = rd_kafka_assign(intake->consumer, list);
+    if (code || (code = rd_kafka_assignment(intake->consumer, &assigned)))
+        return code;
+    rd_kafka_topic_partition_list_destroy(assigned);
+    for (int32_t p = 0; p < intake->position_count; p++)
+        if (intake->positions[p].assigned && intake->positions[p].steered)
+            forward(intake, p, true);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
 
 /* Committed offsets of the partitions into `list`; tries until it has them or the loop stops. */
 static bool look_up_committed(struct intake *intake, rd_kafka_topic_partition_list_t *list)
@@ -188,7 +205,7 @@ static void on_assign(struct intake *intake, rd_kafka_topic_partition_list_t *li
     }
     for (int i = 0; i < list->cnt; i++)
         take_partition(intake, &list->elems[i]);
-    rd_kafka_resp_err_t code = rd_kafka_assign(intake->consumer, list);
+    rd_kafka_resp_err_t code = assign(intake, list);
     if (code)
         fail(intake, kafka_status(code), rd_kafka_err2str(code));
     intake->assigned = true;
@@ -584,7 +601,7 @@ enum status intake_rewind(struct intake *intake, struct error *err)
     rd_kafka_topic_partition_list_t *list = committed_positions(intake);
     rd_kafka_resp_err_t code = list->cnt ? seek_to(intake, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
-        code = rd_kafka_assign(intake->consumer, list);
+        code = assign(intake, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code ? tell_stuck(intake, "back to the committed offsets", code, err) : STATUS_OK;
 }
@@ -602,9 +619,9 @@ enum status intake_go_on(struct intake *intake, struct error *err)
             add_position(intake, all, p);
     }
     rd_kafka_resp_err_t code = held->cnt ? seek_to(intake, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code)
-        code = rd_kafka_assign(intake->consumer, all);
     release_all(intake, true);
+    if (code)
+        code = assign(intake, all);
     rd_kafka_topic_partition_list_destroy(held);
     rd_kafka_topic_partition_list_destroy(all);
     return code ? tell_stuck(intake, "on from the positions", code, err) : STATUS_OK;

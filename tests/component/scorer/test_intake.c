@@ -1,0 +1,171 @@
+/* Partitions that waited are read again, whatever becomes of the group meanwhile; against the embedded broker. */
+#include "scorer/intake.h"
+
+#include <librdkafka/rdkafka_mock.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "events/schema.h"
+#include "tests/unit/scorer/lab.h"
+
+enum { PARTITIONS = 2, BATCH = 16, TURNS = 400 };
+static const char *const topic = "employee-events";
+
+struct lab {
+    rd_kafka_t *host; /* owns the cluster; also the test's producer */
+    rd_kafka_mock_cluster_t *cluster;
+    struct schema *schema;
+    struct options *options;
+    struct settings settings;
+    struct counters counters;
+    _Atomic bool stop;
+};
+
+static void set_up(struct lab *lab)
+{
+    struct error err = {0};
+    char text[256], servers[160];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    *lab = (struct lab){0};
+    rd_kafka_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", text, sizeof text);
+    rd_kafka_conf_set(conf, "log_level", "0", text, sizeof text);
+    lab->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    lab->cluster = rd_kafka_mock_cluster_new(lab->host, 1);
+    rd_kafka_brokers_add(lab->host, rd_kafka_mock_cluster_bootstraps(lab->cluster));
+    assert_int_equal(rd_kafka_mock_topic_create(lab->cluster, topic, PARTITIONS, 1), 0);
+    snprintf(servers, sizeof servers, "--bootstrap-servers=%s", rd_kafka_mock_cluster_bootstraps(lab->cluster));
+    lab->schema = lab_schema();
+    lab->options = lab_options((const char *const[]){
+        "--model=/nowhere.onnx", servers, "--instance-id=t", "--roles=score", "-X", "fetch.wait.max.ms=10", "-X",
+        "heartbeat.interval.ms=100", "-X", "session.timeout.ms=6000", NULL});
+    if (settings_resolve(lab->options, lab->schema, &lab->settings, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+}
+
+static void tear_down(struct lab *lab)
+{
+    settings_release(&lab->settings);
+    options_free(lab->options);
+    schema_free(lab->schema);
+    rd_kafka_mock_cluster_destroy(lab->cluster);
+    rd_kafka_destroy(lab->host);
+}
+
+static void send_to(struct lab *lab, int32_t partition)
+{
+    assert_int_equal(rd_kafka_producev(lab->host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                                       RD_KAFKA_V_VALUE((void *)"x", 1), RD_KAFKA_V_END),
+                     0);
+    assert_int_equal(rd_kafka_flush(lab->host, 10000), 0);
+}
+
+static void leaving(void *context, bool lost)
+{
+    (void)context, (void)lost;
+}
+
+static struct intake *join(struct lab *lab)
+{
+    const struct intake_owner owner = {leaving, NULL};
+    struct intake *intake = NULL;
+    struct error err;
+    int partitions;
+    if (intake_new(&lab->settings, 0, &lab->counters, &owner, &lab->stop, &intake, &partitions, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    return intake;
+}
+
+/* One batch; where `hold`, partition 1 waits before its first message. Returns how many were taken from partition 1. */
+static size_t turn(struct intake *intake, bool hold)
+{
+    struct intake_message messages[BATCH];
+    struct error err;
+    int64_t left_us;
+    size_t count, taken = 0;
+    if (intake_poll(intake, 50, messages, BATCH, &count, &left_us, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < count; i++) {
+        if (hold && messages[i].partition == 1)
+            intake_hold(intake, &messages[i]);
+        taken += messages[i].partition == 1 && !intake_holds(intake, 1);
+    }
+    intake_accept(intake);
+    return taken;
+}
+
+static void wait_for_share(const struct lab *lab, struct intake *intake, uint64_t partitions)
+{
+    for (int i = 0; i < TURNS && counter_get(&lab->counters, COUNTER_PARTITIONS_ASSIGNED) != partitions; i++)
+        turn(intake, false);
+    assert_int_equal(counter_get(&lab->counters, COUNTER_PARTITIONS_ASSIGNED), partitions);
+}
+
+static void hold_one(struct lab *lab, struct intake *intake)
+{
+    send_to(lab, 1);
+    for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
+        assert_int_equal(turn(intake, true), 0);
+    assert_true(intake_holds(intake, 1));
+}
+
+static void assert_read(struct intake *intake, size_t wanted)
+{
+    size_t taken = 0;
+    for (int i = 0; i < TURNS && taken < wanted; i++)
+        taken += turn(intake, false);
+    assert_int_equal(taken, wanted);
+}
+
+/* All partitions are taken away, and given back. */
+static void rebalance(const struct lab *lab, struct intake *intake)
+{
+    rd_kafka_topic_partition_list_t *topics;
+    assert_int_equal(rd_kafka_subscription(intake_client(intake), &topics), 0);
+    assert_int_equal(rd_kafka_unsubscribe(intake_client(intake)), 0);
+    wait_for_share(lab, intake, 0);
+    assert_int_equal(rd_kafka_subscribe(intake_client(intake), topics), 0);
+    wait_for_share(lab, intake, PARTITIONS);
+    rd_kafka_topic_partition_list_destroy(topics);
+}
+
+static void partitions_that_waited_are_read_after_a_rebalance(void **state)
+{
+    struct lab lab;
+    (void)state;
+    set_up(&lab);
+    struct intake *intake = join(&lab);
+    struct error err;
+    hold_one(&lab, intake);
+    assert_int_equal(intake_go_on(intake, &err), STATUS_OK);
+    assert_read(intake, 1);
+    rebalance(&lab, intake);
+    send_to(&lab, 1);
+    assert_read(intake, 2); /* nothing is committed: the first one again, too */
+    intake_free(intake);
+    tear_down(&lab);
+}
+
+static void partitions_that_wait_are_read_after_a_rebalance(void **state)
+{
+    struct lab lab;
+    (void)state;
+    set_up(&lab);
+    struct intake *intake = join(&lab);
+    hold_one(&lab, intake);
+    rebalance(&lab, intake);
+    assert_false(intake_holds_any(intake));
+    send_to(&lab, 1);
+    assert_read(intake, 2);
+    intake_free(intake);
+    tear_down(&lab);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(partitions_that_waited_are_read_after_a_rebalance),
+        cmocka_unit_test(partitions_that_wait_are_read_after_a_rebalance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
