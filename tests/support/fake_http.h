@@ -27,7 +27,7 @@ struct fake_http {
     size_t request_count;
     char url[64];
     int listener;
-    volatile bool stopping;
+    _Atomic bool stopping;
     pthread_t thread;
 };
 
