@@ -7,7 +7,7 @@ DOCGEN      := $(OUT)/deploy/docgen
 DOCUMENTS   := configuration errors metrics
 document_of  = docs/$(shell echo $(1) | tr a-z A-Z).md
 
-lint: lint-tools build lint-format lint-sources lint-cppcheck lint-scripts lint-docs ## check form, rules, scripts and generated documents
+lint: lint-tools build lint-format lint-sources lint-cppcheck lint-scripts lint-docs schemas-check ## check form, rules, scripts and generated documents
 	@echo 'lint: no fault found'
 
 lint-tools:
@@ -40,6 +40,16 @@ docs: $(DOCGEN) ## write the documents that repeat a table (CONFIGURATION, ERROR
 	@mkdir -p docs
 	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) >$(call document_of,$(d));)
 
+# Each shipped schema reads what every earlier version of it wrote (BACKWARD_TRANSITIVE).
+SCHEMAS_CHECK := $(OUT)/deploy/schemas-check
+$(SCHEMAS_CHECK): $(OUT)/deploy/schemas_check.o $(call libs_of,events)
+	$(NOTE) link $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+schemas-check: $(SCHEMAS_CHECK) ## hold the shipped schemas against all their earlier versions
+	@set -e; for s in employee_event prediction; do \
+	  $(SCHEMAS_CHECK) schemas/$$s.avsc $(foreach d,schemas schemas/history,$$(ls $(d)/$$s.*.avsc 2>/dev/null || true)); done
+
 fmt: ## format all C files
 	@$(CLANG_FORMAT) -i $(C_FILES)
 
@@ -60,9 +70,9 @@ SHARE := $(DESTDIR)$(PREFIX)/share/attrition-scorer
 install: build ## install programs, schemas, migrations and the generator's recipe under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/schemas $(SHARE)/sql $(SHARE)/producer
 	for p in $(PROGRAMS); do install -m 755 $(BIN)/$$p $(DESTDIR)$(PREFIX)/bin/attrition-$$p; done
-	install -m 644 schemas/* $(SHARE)/schemas
+	install -m 644 $(wildcard schemas/*.*) $(SHARE)/schemas
 	install -m 644 $(wildcard sql/*.sql) $(SHARE)/sql
 	install -m 755 $(filter-out %.sql,$(wildcard sql/*)) $(SHARE)/sql
 	install -m 644 producer/recipe.json $(SHARE)/producer
 
-.PHONY: lint lint-tools lint-format lint-sources lint-cppcheck lint-scripts lint-docs docs fmt asan tsan cover install
+.PHONY: schemas-check lint lint-tools lint-format lint-sources lint-cppcheck lint-scripts lint-docs docs fmt asan tsan cover install

@@ -16,7 +16,7 @@ struct event {
     struct cell *cells;     /* column_count cells, the caller's memory */
     struct span attributes; /* the attributes record's bytes if they are already in the canonical (reader's) encoding,
                                so that they can be copied into the prediction; else SPAN_NULL */
-    uint32_t imputed;           /* values that validate_event took for missing */
+    uint32_t imputed;       /* values that validate_event took for missing */
 };
 
 #endif
