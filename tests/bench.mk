@@ -17,8 +17,12 @@ bench: build $(BENCH_BIN) ## print the speed figures, as ratios within one run
 bench-models: $(OUT)/tests/bench/models_bound $(BUILD)/venv/.bench ## models beside onnxruntime, tl2cgen, shap and XGBoost, in one table
 	@$(TEST_ENV) BENCH_BIN=$(OUT)/tests/bench python3 tests/bench/models.py
 
+bench-http: build $(BUILD)/venv/.bench ## POST /predict beside FastAPI and scikit-learn
+	@deploy/bootstrap bench
+	@$(TEST_ENV) python3 tests/bench/predict.py
+
 $(BUILD)/venv/.bench: tests/bench/requirements.txt $(BUILD)/venv/.made
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: bench bench-models
+.PHONY: bench bench-models bench-http
