@@ -162,7 +162,8 @@ static void add_prediction(struct buffer *out, const struct schema *schema)
     buffer_add_text(
         out, "},\"probability\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},\"threshold\":{\"type\":\"number\","
              "\"minimum\":0,\"maximum\":1},\"margin\":" NUMBER ",\"base\":" NUMBER
-             ",\"reasons\":" LIST(REF("Reason")) ",\"model\":" REF("Stamp") ",\"latency_us\":" COUNT "}},\n");
+             ",\"reasons\":" LIST(REF("Reason")) ",\"model\":" REF("Stamp") ",\"latency_us\":" COUNT
+             ",\"counterfactual\":{\"type\":[\"object\",\"null\"],\"description\":\"With the parameter alone\"}}},\n");
 }
 
 static void add_content(struct buffer *out, const char *component)
