@@ -161,9 +161,10 @@ static void add_prediction(struct buffer *out, const struct schema *schema)
     add_texts(out, schema->target_values, schema->target_count, false);
     buffer_add_text(
         out, "},\"probability\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},\"threshold\":{\"type\":\"number\","
-             "\"minimum\":0,\"maximum\":1},\"margin\":" NUMBER ",\"base\":" NUMBER
-             ",\"reasons\":" LIST(REF("Reason")) ",\"model\":" REF("Stamp") ",\"latency_us\":" COUNT
-             ",\"counterfactual\":{\"type\":[\"object\",\"null\"],\"description\":\"With the parameter alone\"}}},\n");
+             "\"minimum\":0,\"maximum\":1},\"margin\":" NUMBER ",\"base\":" NUMBER ",\"reasons\":" LIST(
+                 REF("Reason")) ",\"model\":" REF("Stamp") ",\"latency_us\":" COUNT
+                                                           ",\"counterfactual\":{\"type\":[\"object\",\"null\"],"
+                                                           "\"description\":\"With the parameter alone\"}}},\n");
 }
 
 static void add_content(struct buffer *out, const char *component)
