@@ -123,7 +123,8 @@ static struct held_model *wrap(const struct schema *schema, struct pipeline *pip
     return held;
 }
 
-static enum status load(struct model_holder *holder, const struct source *source, struct held_model **out,
+/* `kept`: from this host's cache while the server is away, which cannot be asked for the contract then. */
+static enum status load(struct model_holder *holder, const struct source *source, bool kept, struct held_model **out,
                         struct error *err)
 {
     const struct schema *schema = holder->settings->schema;
@@ -143,7 +144,7 @@ static enum status load(struct model_holder *holder, const struct source *source
     if (status == STATUS_OK)
         status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &options, &pipeline, err);
     buffer_free(&file);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !kept) {
         status = registry_check_contract(holder->registry, &source->version, pipeline, NULL, err);
         if (status != STATUS_OK)
             pipeline_free(pipeline);
@@ -211,7 +212,8 @@ static void put_to_use(struct model_holder *holder, struct held_model *held)
 }
 
 /* At the start, with the tracking server away: the version that this host had last under that URI, and a problem that
- * shows in health until the server answers. `away` says why; without a copy it stays the failure. */
+ * shows in health until the server answers. `away` says why; without a copy it stays the failure. It does not become
+ * `current`, so that once the server answers it is loaded anew, with its contract checked. */
 static enum status start_from_cache(struct model_holder *holder, struct error *away)
 {
     struct source kept = {0};
@@ -219,16 +221,15 @@ static enum status start_from_cache(struct model_holder *holder, struct error *a
     struct error err;
     enum status status = registry_recall(holder->registry, holder->uri, &kept.version, &err);
     if (status == STATUS_OK)
-        status = load(holder, &kept, &held, &err);
+        status = load(holder, &kept, true, &held, &err);
     if (status != STATUS_OK) {
         source_clear(&kept);
         return away->status;
     }
-    note_file(&kept);
-    holder->current = kept;
     put_to_use(holder, held);
     log_warn(holder->area, "%s; started with version %s, the last this host had of %s", away->text,
              kept.version.version, holder->uri);
+    source_clear(&kept);
     pthread_mutex_lock(&holder->mutex);
     holder->has_problem = true;
     holder->problem = *away;
@@ -250,7 +251,7 @@ static enum status renew(struct model_holder *holder, struct error *err)
         source_clear(&found);
         return STATUS_OK;
     }
-    status = load(holder, &found, &held, err);
+    status = load(holder, &found, false, &held, err);
     if (status != STATUS_OK) {
         source_clear(&found);
         return status;
