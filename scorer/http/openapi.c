@@ -81,7 +81,8 @@ static const char fixed_components[] =
     OBJECT("\"target\",\"id\",\"threshold\",\"model\",\"groups\",\"attributes\",\"rules\",\"samples\"",
         "\"attributes\":" LIST("{\"type\":\"object\"}") ",\"groups\":" LIST(STRING) ",\"samples\":" LIST(
             "{\"type\":\"object\"}")) ",\"Stream\":" OBJECT(
-        "\"source\",\"time\",\"events\",\"events_per_s\",\"lag\",\"latency_us\",\"risk\",\"dead_letters\",\"model\",\"models\",\"challengers\""
+        "\"source\",\"time\",\"events\",\"events_per_s\",\"lag\",\"latency_us\",\"risk\","
+        "\"dead_letters\",\"model\",\"models\",\"challengers\""
         , "\"source\":{\"enum\":[\"process\"]}," "\"time\":" STRING
         ",\"events\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "},"
         "\"dead_letters\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "}") ",\"V2Server\":" OBJECT(
