@@ -34,10 +34,10 @@ def check(what, good, shown=""):
     print(f"{'ok' if good else 'not ok'} - {what}{f': {shown}' if shown != '' else ''}", flush=True)
 
 
-def score(model, rows, *args):
+def score(model, rows, *args, unchecked=True):
     text = "".join(json.dumps({"id": i, "attributes": row}) + "\n" for i, row in enumerate(rows))
     environment = {**os.environ, "SCHEMAS_DIR": str(ROOT / "schemas")}
-    return subprocess.run([BIN / "scorer", "score", "--unchecked", "--model", model, *args], env=environment, input=text,
+    return subprocess.run([BIN / "scorer", "score", *(["--unchecked"] if unchecked else []), "--model", model, *args], env=environment, input=text,
                           capture_output=True, text=True, timeout=300)
 
 
@@ -103,6 +103,20 @@ def check_foreign_files(cases):
         check(f"{model.name} within {bound:g}", len(pairs) == len(cases) and worst <= bound, f"worst {worst:.2g}")
 
 
+def check_counterfactuals(rows):
+    """What is proposed, put into the row and scored, gives the other prediction with the probability told, and passes validation."""
+    for name in ("lr_l2_f64_where", "rf30_f32", "xgb60_unscaled_f32"):
+        model = GOLDEN / f"onnx/{name}.onnx"
+        answers = [json.loads(line) for line in score(model, rows, "--counterfactual", unchecked=False).stdout.splitlines()]
+        turned = [(row, answer) for row, answer in zip(rows, answers) if answer.get("counterfactual")]
+        changed = [{**row, answer["counterfactual"]["feature"]: answer["counterfactual"]["value"]} for row, answer in turned]
+        again = [json.loads(line) for line in score(model, changed, unchecked=False).stdout.splitlines()]
+        good = len(answers) == len(rows) and turned and all(
+            new.get("prediction", old["prediction"]) != old["prediction"] and new["probability"] == old["counterfactual"]["probability"]
+            for (_, old), new in zip(turned, again))
+        check(f"counterfactuals of {name} turn the prediction", good, f"{len(turned)} of {len(rows)} rows have one")
+
+
 def main():
     if not (GOLDEN / "cases.jsonl").exists():
         sys.exit(f"not ok - {GOLDEN}/cases.jsonl is missing: set SHARED to the directory that holds golden/")
@@ -111,6 +125,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="onnx-parity-") as name:
         check_own_file(Path(name), [case["input"] for case in cases if case["kind"] in ("full", "blanked")])
     check_foreign_files(cases)
+    check_counterfactuals([case["input"] for case in cases if case["kind"] == "full"][:100])
     sys.exit(failures != 0)
 
 
