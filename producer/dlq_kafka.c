@@ -61,6 +61,12 @@ static enum status part_open(struct dlq_reader *reader, size_t p, const rd_kafka
                         committed->metadata_size))
         log_warn("dlq", "%s [%zu]: what stands beside the replay group's offset is not ours: only the offset counts",
                  reader->topic, p);
+    if (start == DLQ_BEHIND_MARKS && part->marks.base > high)
+        return error_set(err, STATUS_CONFLICT,
+                         "%s [%zu]: letters up to %" PRId64 " were replayed and the log ends at %" PRId64
+                         ": the topic was made anew; replay with another --replay-group",
+                         reader->topic, p, part->marks.base, high);
+    dlq_marks_raise(&part->marks, low);
     part->start = start == DLQ_BEHIND_MARKS && part->marks.base > low ? part->marks.base : low;
     part->end = high;
     part->marks.next = part->start;

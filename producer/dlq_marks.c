@@ -27,6 +27,8 @@ static void range_insert(struct dlq_marks *marks, size_t at, struct dlq_range ra
 
 static void ranges_drop(struct dlq_marks *marks, size_t at, size_t count)
 {
+    if (!count)
+        return;
     memmove(&marks->ranges[at], &marks->ranges[at + count], (marks->count - at - count) * sizeof *marks->ranges);
     marks->count -= count;
 }
@@ -111,13 +113,17 @@ bool dlq_marks_have(const struct dlq_marks *marks, int64_t offset)
     return offset < marks->base || (at < marks->count && marks->ranges[at].start <= offset);
 }
 
-static bool fits(const struct dlq_marks *marks)
+/* Whether the text has room for start … end. What touches a range lengthens one number at most; what touches the base
+ * lengthens nothing: so full marks get emptier when what lies between them is replayed. */
+static bool fits(const struct dlq_marks *marks, int64_t start, int64_t end)
 {
     struct buffer text = {0};
-    if ((marks->count + 1) * RANGE_TEXT_MAX <= DLQ_MARKS_BYTES)
+    size_t at = range_from(marks, start);
+    if (start <= marks->base || (marks->count + 1) * RANGE_TEXT_MAX <= DLQ_MARKS_BYTES)
         return true;
+    bool touches = at < marks->count && marks->ranges[at].start <= end;
     dlq_marks_write(marks, &text);
-    size_t bytes = text.bytes + RANGE_TEXT_MAX;
+    size_t bytes = text.bytes + (touches ? RANGE_TEXT_MAX / 2 : RANGE_TEXT_MAX);
     buffer_free(&text);
     return bytes <= DLQ_MARKS_BYTES;
 }
@@ -127,11 +133,17 @@ static bool fits(const struct dlq_marks *marks)
 bool dlq_marks_add(struct dlq_marks *marks, int64_t offset)
 {
     int64_t start = marks->next < offset ? marks->next : offset;
-    if (!fits(marks))
+    if (!fits(marks, start, offset + 1))
         return false;
     unite(marks, start, offset + 1);
     marks->changed = true;
     return true;
+}
+
+void dlq_marks_raise(struct dlq_marks *marks, int64_t low)
+{
+    if (low > marks->base)
+        unite(marks, marks->base, low);
 }
 
 void dlq_marks_pass(struct dlq_marks *marks, int64_t offset)

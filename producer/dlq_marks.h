@@ -29,6 +29,9 @@ void dlq_marks_free(struct dlq_marks *marks);
 bool dlq_marks_read(struct dlq_marks *marks, int64_t base, const char *text, size_t bytes);
 void dlq_marks_write(const struct dlq_marks *marks, struct buffer *out); /* "2+5,10+1" and NUL: gaps and lengths */
 
+/* The log starts at `low` now: what is gone needs no marks. */
+void dlq_marks_raise(struct dlq_marks *marks, int64_t low);
+
 bool dlq_marks_have(const struct dlq_marks *marks, int64_t offset);
 /* Letters come in order. add marks the one at hand. False: the ranges would not fit any more, nothing was marked. */
 bool dlq_marks_add(struct dlq_marks *marks, int64_t offset);

@@ -133,10 +133,13 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
         log_error("dlq", "--max-replays must not be negative");
         return 2;
     }
-    enum status status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_BEHIND_MARKS,
-                                        &stop_requested, &replay.reader, &err);
-    if (status == STATUS_OK && !options_flag(options, OPTION_DRY_RUN))
+    enum status status = STATUS_OK;
+    /* The writer first: it ends what an earlier replay left open, and only then do the marks stand. */
+    if (!options_flag(options, OPTION_DRY_RUN))
         status = dlq_writer_new(options, &stop_requested, &replay.writer, &err);
+    if (status == STATUS_OK)
+        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_BEHIND_MARKS,
+                                &stop_requested, &replay.reader, &err);
     if (status == STATUS_OK) {
         status = replay_all(&replay, &err);
         print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);

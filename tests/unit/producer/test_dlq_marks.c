@@ -78,6 +78,15 @@ static void too_many_ranges_are_refused(void **state)
     }
     dlq_marks_write(&marks, &text);
     assert_true(text.bytes <= DLQ_MARKS_BYTES);
+    marks.next = 0;
+    for (int64_t offset = 0; offset < 200; offset++) { /* what lies between them still fits, and makes room */
+        assert_true(dlq_marks_have(&marks, offset) || dlq_marks_add(&marks, offset));
+        dlq_marks_pass(&marks, offset);
+    }
+    assert_true(marks.base >= 200);
+    dlq_marks_raise(&marks, 4 * DLQ_MARKS_BYTES); /* the log lost them all */
+    assert_int_equal(marks.count, 0);
+    assert_int_equal(marks.base, 4 * DLQ_MARKS_BYTES);
     dlq_marks_free(&marks);
     buffer_free(&text);
 }
