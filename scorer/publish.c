@@ -426,7 +426,7 @@ static rd_kafka_headers_t *dead_letter_headers(const struct publish *publish, co
     if (field)
         put_header(headers, DEAD_LETTER_FIELD, field);
     rd_kafka_header_remove(headers, dead_letter_header_name(DEAD_LETTER_SCHEMA_ID));
-    if (dead_letter_schema_id(source->value, id))
+    if (dead_letter_schema_id(source->schema_header.data ? source->schema_header : source->value, id))
         put_header(headers, DEAD_LETTER_SCHEMA_ID, id);
     put_history(headers, source);
     return headers;

@@ -413,7 +413,6 @@ enum status sink_store_open(struct sink_store *store, struct error *err)
 
 /* --- offsets --- */
 
-/* Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
 enum status sink_store_ping(struct sink_store *store, struct error *err)
 {
     PGresult *result = NULL;
@@ -425,6 +424,7 @@ enum status sink_store_ping(struct sink_store *store, struct error *err)
     return status;
 }
 
+/* Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
 static void offsets_literals(struct sink_store *store, const struct sink_offset *offsets, size_t count)
 {
     struct buffer *const arrays[] = {&store->topics, &store->partitions, &store->stored, &store->next};
@@ -679,11 +679,13 @@ enum status sink_store_check(struct sink_store *store, struct error *err)
     PGresult *result;
     deadline_start(store);
     if (query(store, "looking up rights",
-              "SELECT current_user, string_agg(p || ' on ' || t, ', ') FROM (VALUES ('predictions', 'INSERT'), "
+              "SELECT current_user, string_agg(lacks, ', ') FROM (SELECT p || ' on ' || t FROM (VALUES "
+              "('predictions', 'INSERT'), "
               "('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', 'INSERT'), "
               "('latest_predictions', 'SELECT'), ('latest_predictions', 'INSERT'), ('latest_predictions', 'UPDATE'), "
               "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) "
-              "WHERE NOT has_table_privilege('attrition.' || t, p)",
+              "WHERE NOT has_table_privilege('attrition.' || t, p) UNION ALL SELECT 'EXECUTE on erase_requested' "
+              "WHERE NOT has_function_privilege('attrition.erase_requested(text)', 'EXECUTE')) AS r (lacks)",
               0, NULL, &result, err))
         return err->status;
     enum status status = STATUS_OK;
