@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "events/registry_client.h"
 #include "kafka/client.h"
 #include "scorer/challengers.h"
 #include "scorer/http/access.h"
@@ -246,6 +247,11 @@ static bool postgresql_away(const struct http_view *view)
     return view->settings->role_sink && !health_sum(view, COUNTER_POSTGRESQL_UP);
 }
 
+static bool registry_away(const struct http_view *view)
+{
+    return view->settings->registry && !registry_client_up(view->settings->registry);
+}
+
 static bool has_model(const struct http_view *view)
 {
     const struct model *model = view->models ? model_acquire(view->models) : NULL;
@@ -256,8 +262,8 @@ static bool has_model(const struct http_view *view)
 
 unsigned health_write(const struct http_view *view, struct buffer *out)
 {
-    bool works = kafka_up() && has_model(view);
-    buffer_printf(out, "{\"status\":\"%s\"", !works ? "unavailable" : postgresql_away(view) ? "degraded" : "ok");
+    bool works = kafka_up() && has_model(view), degraded = postgresql_away(view) || registry_away(view);
+    buffer_printf(out, "{\"status\":\"%s\"", !works ? "unavailable" : degraded ? "degraded" : "ok");
     health_write_service(view, out);
     buffer_add_text(out, ",\"model\":");
     health_write_model(view, out);
@@ -266,6 +272,14 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
     buffer_printf(out, ",\"kafka\":{\"up\":%s},\"postgresql\":", kafka_up() ? "true" : "false");
     if (view->settings->role_sink)
         buffer_printf(out, "{\"up\":%s}", postgresql_away(view) ? "false" : "true");
+    else
+        buffer_add_text(out, "null");
+    buffer_add_text(out, ",\"schema_registry\":");
+    if (view->settings->registry)
+        buffer_printf(out, "{\"up\":%s,\"requests\":%llu,\"partitions_waiting\":%llu}",
+                      registry_away(view) ? "false" : "true",
+                      (unsigned long long)registry_client_requests(view->settings->registry),
+                      (unsigned long long)health_sum(view, COUNTER_PARTITIONS_WAITING));
     else
         buffer_add_text(out, "null");
     buffer_add_text(out, ",\"events\":");

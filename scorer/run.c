@@ -145,7 +145,8 @@ static enum status make_http(struct daemon *daemon, struct error *err)
         .draining = &daemon->draining,
         .started_us = clock_real_us(&clock_system),
     };
-    return daemon->settings.role_http ? http_new(&view, &daemon->http, err) : STATUS_OK;
+    bool listens = daemon->settings.role_http || daemon->settings.probes_only;
+    return listens ? http_new(&view, &daemon->http, err) : STATUS_OK;
 }
 
 /* Its thread settles what must be in order before the score loops begin. */

@@ -217,6 +217,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .slot_lock = -1,
     };
     enum status status = read_roles(options_text(options, OPTION_ROLES), &settings, err);
+    settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
     if (status == STATUS_OK)
         status = read_delivery(options_text(options, OPTION_DELIVERY), &settings, err);
     if (status == STATUS_OK)

@@ -20,6 +20,7 @@ struct settings {
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */
     bool role_score, role_sink, role_http;
+    bool probes_only; /* no role http, but an address is given: health and metrics are served there */
     bool exactly_once;
     bool exit_at_end;
     unsigned workers;

@@ -55,6 +55,7 @@ struct sink {
     bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
     bool waiting;                   /* PostgreSQL is away, until retry_us at least */
     enum status why;                /* of the wait */
+    bool wants_schema;              /* not PostgreSQL but the schema registry is what is waited for */
     int64_t waiting_us, backoff_us; /* since when, and for how long next */
     int64_t retry_us;               /* while waiting or held: nothing is tried before */
     int64_t asked_us;               /* when PostgreSQL was last asked anything from the loop */
@@ -87,8 +88,10 @@ static void hold(struct sink *sink)
 static void postgresql_failed(struct sink *sink, const struct error *err)
 {
     counter_add(sink->counters, COUNTER_SINK_RETRIES, 1);
-    if (!sink_store_is_open(sink->store) || !sink->settings->registry || registry_client_up(sink->settings->registry))
-        counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 0); /* else it is the schema registry that is away */
+    sink->wants_schema =
+        sink_store_is_open(sink->store) && sink->settings->registry && !registry_client_up(sink->settings->registry);
+    if (!sink->wants_schema)
+        counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 0);
     if (!sink->waiting || sink->why != err->status)
         log_warn("sink", "%s; %zu records wait, trying again until it works", err->text,
                  sink->batch ? sink_batch_count(sink->batch) : 0);
@@ -106,7 +109,9 @@ static void postgresql_worked(struct sink *sink)
 {
     counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 1);
     if (sink->waiting)
-        log_info("sink", "PostgreSQL works again after %.1f s", (double)(now_us() - sink->waiting_us) / 1e6);
+        log_info("sink", "%s again after %.1f s",
+                 sink->wants_schema ? "the schema registry answers" : "PostgreSQL works",
+                 (double)(now_us() - sink->waiting_us) / 1e6);
     sink->waiting = false;
 }
 

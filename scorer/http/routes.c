@@ -69,6 +69,12 @@ const struct route routes[] = {
 const size_t route_count = sizeof routes / sizeof *routes;
 _Static_assert(sizeof routes / sizeof *routes <= ROUTES_MOST, "raise ROUTES_MOST");
 
+bool route_is_probe(const struct route *route)
+{
+    return route->answer == health_answer || route->answer == live_answer || route->answer == ready_answer ||
+           route->answer == metrics_answer;
+}
+
 /* One segment against one of the pattern. */
 static bool segment_matches(struct span pattern, struct span given, struct span *name, struct span *version)
 {

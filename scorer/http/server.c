@@ -132,6 +132,8 @@ static void judge_headers(struct exchange *exchange)
     const char *token = exchange->http->service.view.settings->http_token, *allow;
     struct request *request = &exchange->request;
     exchange->route = route_find(exchange->method, request->path, &request->name, &request->version, &allow);
+    if (exchange->route && exchange->http->service.view.settings->probes_only && !route_is_probe(exchange->route))
+        exchange->route = NULL;
     if (!within_rate(exchange)) {
         answer_detail(&exchange->answer, 429, "too many requests from this address");
         exchange->answer.retry_after_s = 1;
@@ -221,6 +223,15 @@ static void answer_unlogged(struct answer *answer)
     answer->retry_after_s = 5;
 }
 
+/* The registry gives the id that a logged prediction starts with. */
+static void answer_nameless(struct answer *answer)
+{
+    answer_detail(answer, 503,
+                  "the schema registry has not told the id of our prediction schema yet, so the prediction cannot be "
+                  "logged: send it again later, or with ?log=false");
+    answer->retry_after_s = 5;
+}
+
 static void on_logged(void *context, bool acknowledged)
 {
     struct exchange *exchange = context;
@@ -256,8 +267,16 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
     request->complete_us = clock_steady_us(&clock_system);
     request->body = buffer_span(&exchange->body);
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
+    /* Asked before the records are made: once it is given, it stays. */
+    const struct schema *schema = exchange->http->service.view.settings->schema;
+    bool nameless = schema && !schema->prediction_schema_id;
     exchange->route->answer(&exchange->http->service, request, answer);
-    return answer->log.count ? log_first(exchange) : send_answer(exchange);
+    if (!answer->log.count)
+        return send_answer(exchange);
+    if (!nameless)
+        return log_first(exchange);
+    answer_nameless(answer);
+    return send_answer(exchange);
 }
 
 static struct exchange *begin(struct http *http, struct MHD_Connection *connection, const char *url, const char *method)
@@ -467,7 +486,7 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     if (status != STATUS_OK)
         return status;
     struct http *http = make(view, server);
-    if (view->models)
+    if (view->models && !view->settings->probes_only)
         status = outlet_new(view->settings, &http->service.outlet, err);
     if (status != STATUS_OK)
         close(server);
