@@ -6,8 +6,10 @@ import datetime
 import io
 import json
 import os
+import urllib.error
+import urllib.request
 
-from lab import ROOT, Lab
+from lab import ROOT, Lab, free_port
 
 import fastavro
 from confluent_kafka import Producer
@@ -86,11 +88,39 @@ def carried(event):
     return event["employee_id"], (event["occurred_at"] - EPOCH) // datetime.timedelta(milliseconds=1), attributes
 
 
+def without_registry(lab, kafka, event):
+    """Nothing may be logged before our schema has its id: a frame that names no schema can never be read."""
+    scorer = lab.scorer("early", KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score,http", GROUP_ID="early",
+                        SCHEMA_REGISTRY_URL=f"http://127.0.0.1:{free_port()}")
+
+    def ask(path):
+        request = urllib.request.Request(f"http://{scorer.http}{path}", headers={"Content-Type": "application/json"},
+                                         data=json.dumps({"attributes": event["attributes"]}).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+
+    def health():
+        text = scorer.get("/health")[1]
+        return json.loads(text) if text.startswith("{") else {}
+
+    lab.need("no registry: /health says so", lambda: (health().get("status"), (health().get("schema_registry") or {}).get("up")) == ("degraded", False),
+             30, scorer)
+    status, body = ask("/predict")
+    lab.check("no registry: /predict refuses what it could not log", status == 503 and "schema registry" in body, f"{status} {body}")
+    lab.equal("no registry: and answers without a log", ask("/predict?log=false")[0], 200)
+    lab.equal("no registry: it drains", scorer.end(), 0)
+    lab.equal("no registry: records on the output topic", len(lab.consume(kafka, PREDICTIONS)), 0)
+
+
 with Lab() as lab:
     kafka, registry = lab.kafka(), lab.registry()
     lab.model()
     client = SchemaRegistryClient({"url": registry})
     sent = {kind: list(events(lab, kind, event_schema(kind == "java"))) for kind in ("python", "java")}
+    without_registry(lab, kafka, sent["python"][0])
     python_produces(kafka, client, sent["python"])
     java_produces(lab, kafka, registry, sent["java"])
     scorer = lab.scorer(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score,http", SCHEMA_REGISTRY_URL=registry, GROUP_ID="serializers")
