@@ -1,5 +1,6 @@
 """A real MLflow server for the tests that need one."""
 import os
+import signal
 
 from lab import VENV, free_port
 
@@ -23,3 +24,10 @@ def start_server(lab, port=None, name="mlflow", wait=True):
 
 def await_server(lab):
     lab.need("the MLflow server answers", lambda: lab.mlflow.get("/health", 2)[0] == 200, 240, lab.mlflow)
+
+
+def stop_server(lab):
+    """At once, with its workers."""
+    os.killpg(lab.mlflow.popen.pid, signal.SIGKILL)
+    lab.mlflow.popen.wait()
+    lab.need("the MLflow server is gone", lambda: lab.mlflow.get("/health", 2)[0] == 0, 20)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A real MLflow server and our programs: what the trainer logs is seen and loaded from Python, what Python logs is promoted and
-scored by us, a server that goes away in mid-run, and our directory as MLflow's own file store."""
+scored by us, a server that goes away in mid-run, a scorer that follows its alias through an outage, and our directory as MLflow's own
+file store."""
 import http.server
 import json
 import os
@@ -11,7 +12,7 @@ import warnings
 from pathlib import Path
 
 from lab import BIN, ROOT, VENV, Lab
-from mlflow_server import QUIET, start_server
+from mlflow_server import QUIET, start_server, stop_server
 
 warnings.filterwarnings("ignore")
 os.environ.update(QUIET)
@@ -163,6 +164,49 @@ def moves(lab):
     lab.check("a missing version is refused", status == 1 and "no version 99" in err, err.strip())
 
 
+def model_of(scorer):
+    body = scorer.get("/health")[1]
+    return json.loads(body)["model"] if body.startswith("{") else {}
+
+
+def in_use(scorer, version):
+    return lambda: model_of(scorer).get("version") == version
+
+
+def scores(lab, scorer, employee, what):
+    """Over HTTP, without the log."""
+    request = urllib.request.Request(f"http://{scorer.http}/predict?log=false", json.dumps({"attributes": employee}).encode(),
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found = json.loads(answer.read())
+    return lab.check(what, 0 < found["probability"] < 1, f"version {found['model']['version']}: {found['probability']}")
+
+
+def daemon(lab, client, employee, url):
+    """A scorer that runs on: an alias moved in Python, the server away and back, a start from the cache."""
+    broker = lab.embedded_broker()
+    settings = {"KAFKA_BOOTSTRAP_SERVERS": broker, "DELIVERY": "at-least-once", "MODEL_POLL_INTERVAL": "200ms"}
+    client.set_registered_model_alias("attrition", "production", "1")
+    scorer = lab.scorer("follower", "--roles=http", **settings)
+    lab.need("a scorer runs on what the server has", in_use(scorer, "1"), 30, scorer)
+    client.set_registered_model_alias("attrition", "production", "2")
+    lab.wait("it follows an alias that Python moved", in_use(scorer, "2"), 20, scorer)
+    stop_server(lab)
+    lab.wait("a server that is away shows in /health", lambda: model_of(scorer).get("problem"), 30, scorer)
+    lab.check("and the model stays in use", in_use(scorer, "2")(), model_of(scorer).get("problem"))
+    scores(lab, scorer, employee, "it scores on")
+    late = lab.scorer("late", "--roles=http", **settings)
+    lab.wait("another starts from this host's cache", in_use(late, "2"), 40, late)
+    lab.check("and says so", model_of(late).get("problem") and "the last this host had" in late.text(), model_of(late).get("problem"))
+    scores(lab, late, employee, "it scores too")
+    start_server(lab, url.rsplit(":", 1)[1], "mlflow-again")
+    client.set_registered_model_alias("attrition", "production", "1")
+    for process in (scorer, late):
+        lab.wait(f"the server is back: {process.name} picks up", in_use(process, "1"), 30, process)
+        lab.wait("with nothing to complain about", lambda: not model_of(process).get("problem"), 20, process)
+        lab.equal("and ends in order", process.end(), 0)
+
+
 def file_layout(lab, data):
     """Our directory opened, and migrated, by MLflow."""
     from mlflow.tracking import MlflowClient
@@ -210,6 +254,7 @@ def main():
         from_python(lab, client, employee)
         away_in_mid_run(lab, client, data, url)
         moves(lab)
+        daemon(lab, client, employee, url)
         file_layout(lab, data)
 
 
