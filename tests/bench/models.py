@@ -85,10 +85,9 @@ def whole(model, numbers, texts, scale=False):
     return Pipeline([("features", ColumnTransformer([("numbers", make_pipeline(*steps), numbers), ("texts", text, texts)])), ("model", model)])
 
 
-def add_covers(path, matrix):
-    """How many of these rows come to each leaf, as docs/MODELS.md describes attrition.reference."""
-    model = onnx.load(path)
-    node = next(node for node in model.graph.node if node.op_type.startswith("TreeEnsemble"))
+def covers(path, matrix):
+    """How many of these rows come to each leaf."""
+    node = next(node for node in onnx.load(path).graph.node if node.op_type.startswith("TreeEnsemble"))
     given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     place = {key: i for i, key in enumerate(zip(given["nodes_treeids"], given["nodes_nodeids"]))}
     count, less = numpy.zeros(len(place)), b"BRANCH_LT" in given["nodes_modes"]
@@ -104,11 +103,21 @@ def add_covers(path, matrix):
     trees = list(dict.fromkeys(given["nodes_treeids"]))
     for tree in trees:
         pass_down(place[tree, 0], numpy.arange(len(matrix)))
-    covers = [[float(count[i]) for i, owner in enumerate(given["nodes_treeids"]) if owner == tree and given["nodes_modes"][i] == b"LEAF"]
-              for tree in trees]
+    return {"kind": "tree", "covers": [[float(count[i]) for i, owner in enumerate(given["nodes_treeids"])
+                                        if owner == tree and given["nodes_modes"][i] == b"LEAF"] for tree in trees]}
+
+
+def add_reference(path, reference):
+    """As docs/MODELS.md describes attrition.reference."""
+    model = onnx.load(path)
     entry = model.metadata_props.add()
-    entry.key, entry.value = "attrition.reference", json.dumps({"kind": "tree", "covers": covers})
+    entry.key, entry.value = "attrition.reference", json.dumps(reference)
     onnx.save(model, path)
+
+
+def means(fitted, texts):
+    return {"kind": "linear", "columns": {column: fitted[column].replace("", numpy.nan).value_counts(normalize=True).to_dict() if column in texts
+                                          else float(fitted[column].mean()) for column in fitted}}
 
 
 def best_ns(call, rows, spent=0.4, attempts=8):
@@ -147,11 +156,12 @@ def through_onnxruntime(path, rows):
 
 @contextlib.contextmanager
 def quiet():
-    """The compiler's notices go past Python's streams."""
+    """The compiler's notices, some of which go past Python's streams."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
-        yield
+        with contextlib.redirect_stdout(None):
+            yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -198,8 +208,8 @@ def exported(pipeline, fitted, texts, path):
     types = [(column, (StringTensorType if column in texts else FloatTensorType)([None, 1])) for column in fitted]
     path.write_bytes(to_onnx(pipeline, initial_types=types, options={id(pipeline): {"zipmap": False}},
                              target_opset={"": 15, "ai.onnx.ml": 3}).SerializeToString())
-    if not isinstance(pipeline["model"], LogisticRegression):
-        add_covers(path, numpy.asarray(pipeline["features"].transform(fitted), numpy.float32))
+    linear = isinstance(pipeline["model"], LogisticRegression)
+    add_reference(path, means(fitted, texts) if linear else covers(path, numpy.asarray(pipeline["features"].transform(fitted), numpy.float32)))
 
 
 def measure_models(rng, rows, lines, directory):
