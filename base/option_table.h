@@ -60,6 +60,7 @@
     OPTION(HTTP_LOG_TIMEOUT, "http-log-timeout", "HTTP_LOG_TIMEOUT", DURATION, "3s", S, 0, "TIME", "how long /predict waits for Kafka to acknowledge what it logs, before it answers 503") \
     OPTION(HTTP_RATE, "http-rate", "HTTP_RATE", INTEGER, "0", S, 0, "N", "requests a second that one address may send (429 beyond; probes are free); 0: any number") \
     OPTION(HTTP_CORS_ORIGINS, "http-cors-origins", "HTTP_CORS_ORIGINS", TEXT, NULL, S, 0, "ORIGIN,…", "origins whose pages may ask from a browser, or *; default: none") \
+    OPTION(STREAM_URL, "stream-url", "STREAM_URL", TEXT, NULL, S, 0, "URL", "http without score: the scorer whose stream the page shows; asked with this process's token") \
     OPTION(HTTP_THREADS, "http-threads", "HTTP_THREADS", INTEGER, "2", S, 0, "N", "threads that answer HTTP requests (1 to 64)") \
     OPTION(HTTP_ACCESS_LOG, "http-access-log", "HTTP_ACCESS_LOG", FLAG, "true", S, 0, NULL, "one log line for each HTTP request (probes at level debug)") \
     OPTION(POSITIVE_LABEL, "positive-label", "POSITIVE_LABEL", TEXT, NULL, S | R, 0, "LABEL", "which of the model's classes is the risk; default: the model's metadata, then the schema") \

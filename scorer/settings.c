@@ -212,6 +212,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .database_url = database ? database : "",
         .http_listen = options_text(options, OPTION_HTTP_LISTEN),
         .http_token = token && *token ? token : NULL,
+        .stream_url = options_text(options, OPTION_STREAM_URL),
         .http_cors_origins = options_text(options, OPTION_HTTP_CORS_ORIGINS),
         .http_access_log = options_flag(options, OPTION_HTTP_ACCESS_LOG),
         .slot_lock = -1,

@@ -35,6 +35,7 @@ struct settings {
     int64_t sink_interval_us;
     const char *http_listen, *http_token; /* http_token is NULL where none is set */
     int64_t http_rate;                    /* requests a second of one address; 0: any number */
+    const char *stream_url;               /* NULL or empty: this process's own stream */
     const char *http_cors_origins;        /* NULL: none */
     int64_t http_log_timeout_us;
     unsigned http_threads;

@@ -72,7 +72,7 @@ _Static_assert(sizeof routes / sizeof *routes <= ROUTES_MOST, "raise ROUTES_MOST
 bool route_is_probe(const struct route *route)
 {
     return route->answer == health_answer || route->answer == live_answer || route->answer == ready_answer ||
-           route->answer == metrics_answer;
+           route->answer == metrics_answer || route->answer == stream_answer;
 }
 
 /* One segment against one of the pattern. */

@@ -22,7 +22,7 @@ enum { ROUTES_MOST = 32 };
 const struct route *route_find(const char *method, const char *path, struct span *name, struct span *version,
                                const char **allow);
 
-/* Health and metrics: what a process without the role http answers too, where it is given an address. */
+/* Health, metrics and the stream: what a process without the role http answers too, where it is given an address. */
 bool route_is_probe(const struct route *route);
 
 #endif

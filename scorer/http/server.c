@@ -23,6 +23,7 @@
 #include "scorer/http/body.h"
 #include "scorer/http/guard.h"
 #include "scorer/http/listen.h"
+#include "scorer/http/remote.h"
 #include "scorer/http/stream.h"
 
 enum {
@@ -457,6 +458,7 @@ static enum status start_daemon(struct http *http, int server, struct error *err
 static void release(struct http *http)
 {
     outlet_free(http->service.outlet);
+    remote_free(http->service.remote);
     guard_rate_free(http->rate);
     access_free(http->service.access);
     history_free(http->service.history);
@@ -488,6 +490,8 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     struct http *http = make(view, server);
     if (view->models && !view->settings->probes_only)
         status = outlet_new(view->settings, &http->service.outlet, err);
+    if (status == STATUS_OK && !view->settings->role_score)
+        status = remote_new(view->settings, &http->service.remote, err);
     if (status != STATUS_OK)
         close(server);
     else

@@ -8,12 +8,14 @@
 
 struct access;
 struct history;
+struct remote;
 
 /* Made by the server, read-only afterwards; what it points at looks after its own threads. */
 struct service {
     struct http_view view;
     struct outlet *outlet;   /* NULL: predictions cannot be logged (a test without Kafka) */
     struct access *access;   /* counts of requests */
+    struct remote *remote;   /* the stream of another process; NULL: this one's is shown */
     struct history *history; /* event rates; NULL until it runs */
     struct buffer samples;   /* JSON list of sample employees */
 };

@@ -12,6 +12,7 @@
 #include "kafka/client.h"
 #include "scorer/health.h"
 #include "scorer/http/access.h"
+#include "scorer/http/remote.h"
 
 enum { SECONDS = 60, MEAN_OF = 5, PARTITIONS_MAX = 4096 };
 
@@ -177,6 +178,10 @@ static void write_process(const struct service *service, struct buffer *out)
 void stream_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)request;
+    if (service->remote) {
+        remote_answer(service->remote, answer);
+        return;
+    }
     const struct http_view *view = &service->view;
     struct buffer *out = &answer->body;
     const struct model *model = view->models ? model_acquire(view->models) : NULL;

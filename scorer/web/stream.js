@@ -65,7 +65,7 @@ function challengerCard(challengers) {
 }
 
 export function showStream(state) {
-  const about = state.source === "process" ? `This process (${state.instance_id})` : "The topics, as seen from here";
+  const about = `Process ${state.instance_id}`;
   byId("stream-state").textContent = `${about}, at ${clock(state.time)}, up for ${number(state.uptime_s / 60)} minutes.`;
   byId("tiles").replaceChildren(...tiles(state));
   byId("cards").replaceChildren(

@@ -25,11 +25,12 @@ class Topology:
                           "postgresql://postgres:${POSTGRES_PASSWORD}@postgres/attrition": database}
 
     def environment(self, name):
+        ports = self.__dict__.setdefault("ports", {"scorer": free_port(), "page": free_port()})
         env = {"PATH": f"{self.tree}/usr/bin:{os.environ['PATH']}", "STATE_DIR": str(self.lab.dir), "LOG_FORMAT": "json"}
         for key, value in self.services[name].get("environment", {}).items():
             for wanted, address in self.addresses.items():
                 value = value.replace(wanted, address)
-            value = value.replace("0.0.0.0:8080", f"127.0.0.1:{free_port()}").replace("${HTTP_TOKEN:?set HTTP_TOKEN to a secret of your own}", TOKEN)
+            value = value.replace("0.0.0.0:8080", f"127.0.0.1:{ports.get(name)}").replace("scorer:8080", f"127.0.0.1:{ports['scorer']}").replace("${HTTP_TOKEN:?set HTTP_TOKEN to a secret of your own}", TOKEN)
             env[key] = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
         return env
 
@@ -75,5 +76,11 @@ with Lab() as lab:
     count = "SELECT count(*) FROM attrition.predictions WHERE channel = "
     lab.wait("300 employees are scored into PostgreSQL", lambda: lab.number(database, f"{count}'STREAM'") == 300, 40, scorer)
     lab.wait("and so is the one over HTTP", lambda: lab.number(database, f"{count}'HTTP'") == 1, 20, scorer)
+    def stream():
+        request = urllib.request.Request(f"http://{page.http}/stream", headers={"Authorization": f"Bearer {TOKEN}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["events"]["scored"]
+
+    lab.wait("the page's service shows the scorer's stream", lambda: stream() == 300, 20, page)
     for process in (page, scorer):
         lab.equal(f"{process.name} ends in order", process.end(), 0)
