@@ -129,16 +129,26 @@ static void send_raw(struct lab *lab, int32_t partition, const char *key, struct
                      0);
 }
 
-/* Everything is missing; where `filled`, all but the numbers. */
+/* Everything is missing but one category (a blank record would be refused); where `filled`, the numbers are there too.
+ */
 static void send_filled(struct lab *lab, int number, enum event_type type, bool filled)
 {
     char id[32], employee[32];
     struct cell cells[256];
     struct buffer value = {0};
     assert_true(lab->schema->column_count <= 256);
-    for (size_t c = 0; c < lab->schema->column_count; c++)
-        cells[c] = filled && lab->schema->columns[c].kind != COLUMN_NOMINAL ? cell_number(lab->schema->columns[c].low)
-                                                                            : cell_missing(&lab->schema->columns[c]);
+    bool has_category = false;
+    for (size_t c = 0; c < lab->schema->column_count; c++) {
+        const struct column *column = &lab->schema->columns[c];
+        if (filled && column->kind != COLUMN_NOMINAL)
+            cells[c] = cell_number(column->low);
+        else
+            cells[c] = cell_missing(column);
+        if (column->kind != COLUMN_NOMINAL || has_category)
+            continue;
+        has_category = true;
+        cells[c] = (struct cell){.text = column->values[0].data, .text_bytes = (uint32_t)column->values[0].bytes};
+    }
     snprintf(id, sizeof id, "event-%d", number);
     snprintf(employee, sizeof employee, "E%d", number);
     const struct event event = {

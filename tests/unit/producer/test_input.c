@@ -96,7 +96,7 @@ static void test_csv_faults(void **state)
                                  "7,41,Sales,Yes,8,9,Yes,Y\r\n"
                                  ",41,Sales,Yes,8,6,Yes,Y\r\n"
                                  "9,4.5,Sales,Maybe,8,6,Yes,Y\r\n"
-                                 "10,,,,,,,\r\n",
+                                 "10,,Sales,,,,,\r\n",
                                  true);
     assert_int_equal(outcome.opened, STATUS_OK);
     assert_string_equal(outcome.sent.data, "2 1 0 1795428000123 41\n11 10 0 1795428000123 nan\n");
@@ -204,7 +204,7 @@ static void test_json_lines(void **state)
             "{\"id\": \"a\", \"attributes\": {\"Age\": 41, \"Attrition\": \"No\", \"Over18\": \"Y\"}}\n"
             "{\"EmployeeNumber\": 7, \"Age\": 42}\r\n"
             "{\"employee_id\": \"b\", \"event_id\": \"e\", \"event_type\": \"CHANGED\", \"occurred_at\": 5, "
-            "\"attributes\": {}}\n"
+            "\"attributes\": {\"OverTime\": \"Yes\"}}\n"
             "{bad\n"
             "\n"
             "[1]\n"
