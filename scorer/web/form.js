@@ -9,7 +9,7 @@ const idOf = (name) => `field-${name.replace(/\W/g, "_")}`;
 function numberControl(column, id) {
   const [low, high] = column.range ?? [null, null];
   const step = column.step ?? "any";
-  const box = element("input", { id, type: "number", inputmode: column.step ? "numeric" : "decimal", min: low, max: high, step, placeholder: "not known" });
+  const box = element("input", { id, type: "number", inputmode: column.step ? "numeric" : "decimal", min: low, max: high, step });
   const isSlider = low !== null && high !== null && column.step && (high - low) / column.step <= SLIDER_STEPS;
   if (!isSlider) return { box, node: box };
   const middle = column.default ?? (low + high) / 2;
