@@ -7,8 +7,8 @@ import os
 import re
 import urllib.request
 
-import yaml
 from lab import BIN, ROOT, Lab, free_port
+import yaml  # after lab, which goes on in the tests' own environment
 from mlflow_server import start_server
 
 TOKEN = "a token of this test"

@@ -8,8 +8,8 @@ import sys
 import urllib.parse
 import urllib.request
 
-import yaml
 from lab import BIN, ROOT, Lab, free_port
+import yaml  # after lab, which goes on in the tests' own environment
 
 DEPLOY = ROOT / "deploy"
 
