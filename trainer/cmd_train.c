@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "trainer/commands.h"
 #include "trainer/export.h"
+#include "trainer/kinds/kinds.h"
 #include "trainer/fold.h"
 #include "trainer/print.h"
 #include "trainer/random.h"
@@ -64,29 +65,6 @@ static enum status deliver(const struct options *options, const struct training 
     return status;
 }
 
-/* A mean loss below this: every row is told right beyond doubt, which no table of people warrants. */
-static const double least_loss = 1e-6;
-
-static enum status check_fit(const struct model *model, const struct recipe *recipe, struct error *err)
-{
-    const struct logistic_fit *fit = &model->fit;
-    if (fit->unbounded && fit->loss < least_loss)
-        return error_set(
-            err, STATUS_INVALID,
-            "the columns tell the classes apart without error, so without a penalty there is no best model: "
-            "look for a column that gives the label away, or choose --model logistic-regression-l2");
-    if (fit->unbounded)
-        log_warn("trainer", "some categories or combinations hold rows of one class only: without a penalty their "
-                            "coefficients have no limit; they stand where no probability changes any more "
-                            "(logistic-regression-l2 has no such directions)");
-    if (fit->converged)
-        return STATUS_OK;
-    return error_set(err, STATUS_LIMIT, "no optimum found within %u iterations: %s", fit->iterations,
-                     fit->iterations >= recipe->max_iterations ? "raise them with --param max_iter=N"
-                     : recipe->penalised                       ? "choose a smaller C, such as --param C=1"
-                                                               : "choose --model logistic-regression-l2");
-}
-
 /* A run at work. `split.training` is what everything is fitted to and chosen by; `split.judged`: the held-out rows. */
 struct run_state {
     struct fold_rows split;
@@ -135,8 +113,8 @@ static enum status fit(const struct training *training, struct run_state *state,
     const uint32_t *rows = state->split.training;
     size_t count = state->split.training_count;
     enum status status = model_fit(training->table, rows, count, training->recipe, &state->model, err);
-    if (status == STATUS_OK && !state->model.is_forest)
-        status = check_fit(&state->model, training->recipe, err);
+    if (status == STATUS_OK && state->model.kind->check)
+        status = state->model.kind->check(&state->model, training->recipe, err);
     if (status != STATUS_OK)
         return status;
     judge_held_out(training, state);

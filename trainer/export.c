@@ -9,67 +9,9 @@
 #include "base/memory.h"
 #include "pipeline/onnx_write.h"
 #include "pipeline/pipeline.h"
+#include "trainer/kinds/kinds.h"
 
 enum { GOLDEN_ROWS = 20 };
-/* Trees add up to as many floats as there are trees. */
-static const double linear_tolerance = 1e-12, tree_tolerance = 2e-6;
-
-/* {"kind":"linear","columns":{"NUMBER":36.9,"TEXT":{"A":0.72,…}}}: means and frequencies, both after imputation. */
-static void linear_reference(const struct model *model, const struct table *table, const uint32_t *rows,
-                             size_t row_count, struct buffer *out)
-{
-    const struct preprocessor *preprocessor = &model->preprocessor;
-    size_t count = preprocessor->feature_count;
-    double *features = mem_zeroed(count + 1, sizeof *features), *sums = mem_zeroed(count + 1, sizeof *sums);
-    for (size_t r = 0; r < row_count; r++) {
-        preprocess_row(preprocessor, table_row(table, rows[r]), features);
-        for (size_t f = 0; f < count; f++)
-            sums[f] += features[f];
-    }
-    buffer_add_text(out, "{\"kind\":\"linear\",\"columns\":{");
-    for (size_t c = 0; c < preprocessor->column_count; c++) {
-        const struct fitted *fitted = &preprocessor->columns[c];
-        const struct column *column = &table->schema->columns[fitted->column];
-        if (c)
-            buffer_add_u8(out, ',');
-        json_add_text(out, span_of(column->name));
-        buffer_add_u8(out, ':');
-        if (column->kind != COLUMN_NOMINAL) {
-            json_add_double(out, fitted->mean);
-            continue;
-        }
-        for (size_t k = 0; k < fitted->category_count; k++) {
-            buffer_add_u8(out, k ? ',' : '{');
-            json_add_text(out, fitted->categories[k]);
-            buffer_add_u8(out, ':');
-            json_add_double(out, sums[fitted->first + k] / (double)row_count);
-        }
-        buffer_add_u8(out, '}');
-    }
-    buffer_add_text(out, "}}");
-    free(features);
-    free(sums);
-}
-
-/* {"kind":"tree","covers":[[12,40,7],…]}: the leaves' covers, in the order of the file. */
-static void tree_reference(const struct forest *forest, struct buffer *out)
-{
-    buffer_add_text(out, "{\"kind\":\"tree\",\"covers\":[");
-    for (size_t t = 0; t < forest->tree_count; t++) {
-        const struct forest_tree *tree = &forest->trees[t];
-        char before = '[';
-        buffer_add_text(out, t ? "," : "");
-        for (size_t n = 0; n < tree->node_count; n++) {
-            if (tree->nodes[n].right)
-                continue;
-            buffer_add_u8(out, (uint8_t)before);
-            json_add_double(out, (double)tree->nodes[n].cover);
-            before = ',';
-        }
-        buffer_add_u8(out, ']');
-    }
-    buffer_add_text(out, "]}");
-}
 
 static bool row_has_blanks(const struct table *table, size_t row)
 {
@@ -104,7 +46,7 @@ static void golden_json(const struct model *model, const struct table *table, co
     size_t count = golden_pick(table, fitted, fitted_count, true, GOLDEN_ROWS / 2, rows);
     count += golden_pick(table, fitted, fitted_count, false, GOLDEN_ROWS - count, rows + count);
     model_predict(model, table, rows, count, probabilities);
-    buffer_printf(out, "{\"tolerance\":%g,\"rows\":[", model->is_forest ? tree_tolerance : linear_tolerance);
+    buffer_printf(out, "{\"tolerance\":%g,\"rows\":[", model->kind->golden_tolerance);
     for (size_t r = 0; r < count; r++) {
         buffer_add_text(out, r ? ",{\"attributes\":" : "{\"attributes\":");
         json_add_row(out, table->schema->columns, table->schema->column_count, table_row(table, rows[r]));
@@ -127,6 +69,7 @@ static void metrics_json(const struct metrics *metrics, struct buffer *out)
 static void describe_columns(const struct model *model, struct fitted_column *out)
 {
     const struct preprocessor *preprocessor = &model->preprocessor;
+    const double *weights = model->kind->weights(model);
     for (size_t c = 0; c < preprocessor->column_count; c++) {
         const struct fitted *fitted = &preprocessor->columns[c];
         out[c] = (struct fitted_column){.column = &preprocessor->schema->columns[fitted->column],
@@ -136,7 +79,7 @@ static void describe_columns(const struct model *model, struct fitted_column *ou
                                         .categories = fitted->categories,
                                         .category_count = fitted->category_count,
                                         .mode = fitted->mode,
-                                        .weights = model->is_forest ? NULL : model->fit.coefficients + fitted->first};
+                                        .weights = weights ? weights + fitted->first : NULL};
     }
 }
 
@@ -152,54 +95,20 @@ static enum status load_back(const struct schema *schema, struct span file, stru
     return STATUS_OK;
 }
 
-/* The forest's nodes as the file lists them; a leaf adds its part of the mean. Yours to free. */
-static struct written_node *list_nodes(const struct forest *forest, size_t *count)
-{
-    size_t nodes = 0, at = 0;
-    for (size_t t = 0; t < forest->tree_count; t++)
-        nodes += forest->trees[t].node_count;
-    struct written_node *list = mem_zeroed(nodes + 1, sizeof *list);
-    for (size_t t = 0; t < forest->tree_count; t++)
-        for (uint32_t n = 0; n < forest->trees[t].node_count; n++) {
-            const struct forest_node *node = &forest->trees[t].nodes[n];
-            list[at++] = (struct written_node){.tree = (uint32_t)t,
-                                               .id = n,
-                                               .leaf = !node->right,
-                                               .feature = node->feature,
-                                               .left = n + 1,
-                                               .right = node->right,
-                                               .threshold = node->threshold,
-                                               .weight = (float)(node->share / (double)forest->tree_count)};
-        }
-    *count = nodes;
-    return list;
-}
-
-static enum status write_forest(const struct linear_model *frame, const struct forest *forest, struct buffer *out,
-                                struct error *err)
-{
-    size_t count;
-    struct written_node *nodes = list_nodes(forest, &count);
-    enum status status = onnx_write_forest(frame, nodes, count, out, err);
-    free(nodes);
-    return status;
-}
-
 static enum status write_model(const struct model *model, const struct schema *schema,
                                const struct model_property *properties, size_t property_count, struct buffer *out,
                                struct error *err)
 {
     struct fitted_column *columns = mem_zeroed(model->preprocessor.column_count + 1, sizeof *columns);
     describe_columns(model, columns);
-    const struct linear_model linear = {.columns = columns,
-                                        .column_count = model->preprocessor.column_count,
-                                        .intercept = model->fit.intercept,
-                                        .labels = schema->target_values,
-                                        .properties = properties,
-                                        .property_count = property_count,
-                                        .producer_version = VERSION};
-    enum status status =
-        model->is_forest ? write_forest(&linear, &model->forest, out, err) : onnx_write_linear(&linear, out, err);
+    const struct linear_model frame = {.columns = columns,
+                                       .column_count = model->preprocessor.column_count,
+                                       .intercept = model->fit.intercept,
+                                       .labels = schema->target_values,
+                                       .properties = properties,
+                                       .property_count = property_count,
+                                       .producer_version = VERSION};
+    enum status status = model->kind->write_onnx(model, &frame, out, err);
     free(columns);
     return status;
 }
@@ -209,10 +118,7 @@ enum status export_model(const struct model *model, const struct table *table, c
 {
     const struct schema *schema = table->schema;
     struct buffer reference = {0}, golden = {0}, metrics = {0}, threshold = {0}, file = {0};
-    if (model->is_forest)
-        tree_reference(&model->forest, &reference);
-    else
-        linear_reference(model, table, rows, row_count, &reference);
+    model->kind->write_reference(model, table, rows, row_count, &reference);
     golden_json(model, table, rows, row_count, &golden);
     metrics_json(&evaluation_main(evaluation)->metrics, &metrics);
     json_add_double(&threshold, evaluation->threshold);

@@ -5,55 +5,14 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "trainer/design.h"
-#include "trainer/penalty.h"
-
-static enum status fit_linear(const struct table *table, const uint32_t *rows, size_t row_count,
-                              const struct recipe *recipe, struct model *out, struct error *err)
-{
-    struct design design;
-    out->inverse_penalty = recipe->inverse_penalty;
-    if (recipe->choice != PENALTY_GIVEN) {
-        enum status status = penalty_choose(table, rows, row_count, recipe, &out->inverse_penalty, err);
-        if (status != STATUS_OK)
-            return status;
-    }
-    design_make(&out->preprocessor, table, rows, row_count, recipe->balanced, &design);
-    struct logistic_problem problem = design_problem(&design, out->inverse_penalty, recipe->max_iterations);
-    enum status status = logistic_fit(&problem, &out->fit, err);
-    design_clear(&design);
-    return status;
-}
-
-static enum status fit_forest(const struct table *table, const uint32_t *rows, size_t row_count,
-                              const struct recipe *recipe, struct model *out, struct error *err)
-{
-    struct ranks ranks;
-    size_t features = out->preprocessor.feature_count;
-    float *values = mem_zeroed(row_count + 1, sizeof *values);
-    uint8_t *labels = mem_zeroed(row_count + 1, 1);
-    ranks_begin(&ranks, row_count, features);
-    for (size_t f = 0; f < features; f++) {
-        preprocess_feature(&out->preprocessor, table, rows, row_count, f, values);
-        ranks_set(&ranks, f, values);
-    }
-    for (size_t r = 0; r < row_count; r++)
-        labels[r] = table->labels[rows[r]];
-    const struct forest_problem problem = {&ranks, labels};
-    free(values);
-    enum status status = forest_fit(&problem, &recipe->forest, &out->forest, err);
-    free(labels);
-    ranks_free(&ranks);
-    return status;
-}
+#include "trainer/kinds/kinds.h"
 
 enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count, const struct recipe *recipe,
                       struct model *out, struct error *err)
 {
-    struct model model = {.is_forest = recipe->is_forest};
+    struct model model = {.kind = recipe->kind};
     preprocess_fit(table, rows, row_count, &model.preprocessor);
-    enum status status = recipe->is_forest ? fit_forest(table, rows, row_count, recipe, &model, err)
-                                           : fit_linear(table, rows, row_count, recipe, &model, err);
+    enum status status = model.kind->fit(table, rows, row_count, recipe, &model, err);
     if (status == STATUS_OK)
         *out = model;
     else
@@ -63,14 +22,14 @@ enum status model_fit(const struct table *table, const uint32_t *rows, size_t ro
 
 bool model_converged(const struct model *model)
 {
-    return model->is_forest || model->fit.converged;
+    return model->kind->converged(model);
 }
 
 void model_clear(struct model *model)
 {
     preprocess_free(&model->preprocessor);
-    logistic_fit_clear(&model->fit);
-    forest_free(&model->forest);
+    if (model->kind)
+        model->kind->clear(model);
 }
 
 void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
@@ -81,10 +40,7 @@ void model_predict(const struct model *model, const struct table *table, const u
     float *floats = mem_zeroed(count + 1, sizeof *floats);
     for (size_t r = 0; r < row_count; r++) {
         preprocess_row(&model->preprocessor, table_row(table, rows[r]), features);
-        for (size_t f = 0; model->is_forest && f < count; f++)
-            floats[f] = (float)features[f];
-        probabilities[r] = model->is_forest ? forest_probability(&model->forest, floats)
-                                            : logistic_probability(logistic_margin(&model->fit, features, count));
+        probabilities[r] = model->kind->probability(model, features, floats);
     }
     free(features);
     free(floats);

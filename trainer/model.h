@@ -9,10 +9,10 @@
 
 struct model {
     struct preprocessor preprocessor;
-    bool is_forest;
+    const struct model_kind *kind;
     double inverse_penalty;  /* the C in use: the recipe's, or the one that was chosen */
     struct logistic_fit fit; /* of a linear model */
-    struct forest forest;
+    struct forest forest;    /* of a forest */
 };
 
 /* Fits to the rows listed (indexes into the table). Whether a linear model has an optimum: fit.converged. A C to be

@@ -1,4 +1,5 @@
 /* The evaluation as text: see print.h. Called once, by the commands. Standard output. */
+#include "trainer/kinds/kinds.h"
 #include "trainer/print.h"
 
 #include <math.h>
@@ -127,7 +128,7 @@ void print_evaluation(const struct evaluation *evaluation, const char *rows)
 void print_training(const struct training *training)
 {
     const struct span *labels = training->table->schema->target_values;
-    printf("%s on %zu rows, %zu of them %.*s", training->recipe->kind, training->table->row_count,
+    printf("%s on %zu rows, %zu of them %.*s", training->recipe->kind->name, training->table->row_count,
            training->table->positive_count, (int)labels[1].bytes, labels[1].data);
     if (training->recipe->choice)
         printf("; C=%.6g was chosen", training->model->inverse_penalty);

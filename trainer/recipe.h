@@ -9,10 +9,11 @@
 /* How C is chosen where it is not given. */
 enum penalty_choice { PENALTY_GIVEN, PENALTY_BY_LOG_LOSS, PENALTY_BY_ROC_AUC };
 
+struct model_kind;
+
 /* Plain data. */
 struct recipe {
-    const char *kind; /* as given; one of the table's names */
-    bool is_forest, penalised;
+    const struct model_kind *kind;
     enum penalty_choice choice;
     double inverse_penalty; /* C; INFINITY without a penalty */
     bool balanced;          /* class_weight=balanced: each class weighs the same in sum; linear models */

@@ -1,5 +1,6 @@
 /* Run, version and alias: see register.h. Called once, last, when the model has proved itself. It writes in this order,
  * so that whatever it is stopped at, the alias names a whole version or none. */
+#include "trainer/kinds/kinds.h"
 #include "trainer/register.h"
 
 #include <assert.h>
@@ -42,7 +43,7 @@ static void add_params(const struct training *training, struct pairs *out)
     struct recipe_param params[RECIPE_PARAM_MOST];
     char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
     size_t count = recipe_params(recipe, training->model->inverse_penalty, params, texts);
-    pairs_add(out, "model", "%s", recipe->kind);
+    pairs_add(out, "model", "%s", recipe->kind->name);
     for (size_t p = 0; p < count; p++)
         pairs_add(out, params[p].name, "%s", params[p].value);
     threshold_describe(&recipe->threshold, rule);
@@ -64,7 +65,7 @@ static void add_identity(const struct training *training, struct pairs *out)
     sha256_hex(training->file, sha256);
     pairs_add(out, "data.sha256", "%s", training->table->sha256);
     pairs_add(out, "data.rows", "%zu", training->table->row_count);
-    pairs_add(out, "model.kind", "%s", training->recipe->kind);
+    pairs_add(out, "model.kind", "%s", training->recipe->kind->name);
     pairs_add(out, "model.sha256", "%s", sha256);
     pairs_add(out, "schema.digest", "%s", training->table->schema->digest);
     pairs_add(out, "threshold", "%.15g", training->evaluation->threshold);
@@ -96,7 +97,7 @@ static void add_run_tags(const struct training *training, struct pairs *out)
     if (training->evaluation->repeat_count)
         pairs_add(out, "folds.sha256", "%s", training->evaluation->folds_sha256);
     pairs_add(out, "data.name", "%s", slash ? slash + 1 : training->data_path);
-    pairs_add(out, "mlflow.runName", "%s", training->recipe->kind);
+    pairs_add(out, "mlflow.runName", "%s", training->recipe->kind->name);
     pairs_add(out, "mlflow.source.name", "trainer");
     pairs_add(out, "mlflow.source.type", "LOCAL");
     if (user)
@@ -180,7 +181,7 @@ static enum status log_run(struct registry *registry, const struct training *tra
     const struct run run = {.experiment = destination->experiment,
                             .key = key,
                             .kept = kept,
-                            .run_name = training->recipe->kind,
+                            .run_name = training->recipe->kind->name,
                             .started_ms = training->started_ms,
                             .ended_ms = training->ended_ms,
                             .params = params.items,

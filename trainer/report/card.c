@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "trainer/kinds/kinds.h"
 #include "trainer/report/report.h"
 
 enum { TEXT_BYTES = 256 };
@@ -146,7 +147,7 @@ void report_write_card(const struct training *training, struct buffer *out)
     const struct judgement *judgement = evaluation_main(evaluation);
     char judging[TEXT_BYTES];
     report_describe_judging(evaluation, judging, sizeof judging);
-    buffer_printf(out, "# Model card: %s\n\n## Intended use\n\n%s\n\n## Limits\n\n%s\n", training->recipe->kind,
+    buffer_printf(out, "# Model card: %s\n\n## Intended use\n\n%s\n\n## Limits\n\n%s\n", training->recipe->kind->name,
                   report_use, report_limits);
     add_data(training, out);
     buffer_printf(out, "\n## Figures\n\n%s.\n\n", judging);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "trainer/kinds/kinds.h"
 #include "trainer/report/plots.h"
 
 const char report_use[] = "Ranks records of the schema by the probability of the positive label and gives reasons for "
@@ -16,11 +17,7 @@ const char report_limits[] = "It tells what went together in the training table,
 
 const char *report_reasons(const struct training *training)
 {
-    if (training->model->is_forest)
-        return "Reasons are exact path-dependent TreeSHAP values; the covers of the nodes are weighted training rows. "
-               "Base plus all reasons is the raw score.";
-    return "Reasons are weight times (value minus reference); the reference is the training mean of a number and the "
-           "training frequency of a category. Base plus all reasons is the raw score, in log-odds.";
+    return training->recipe->kind->reasons;
 }
 
 void report_describe_judging(const struct evaluation *evaluation, char *out, size_t bytes)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "trainer/report/page.h"
+#include "trainer/kinds/kinds.h"
 #include "trainer/report/plots.h"
 #include "trainer/report/report.h"
 
@@ -80,7 +81,7 @@ void report_write_page(const struct training *training, struct buffer *out)
     const struct evaluation *evaluation = training->evaluation;
     const struct judgement *judgement = evaluation_main(evaluation);
     char text[TEXT_BYTES];
-    snprintf(text, sizeof text, "Evaluation: %s", training->recipe->kind);
+    snprintf(text, sizeof text, "Evaluation: %s", training->recipe->kind->name);
     page_begin(out, text);
     report_describe_judging(evaluation, text, sizeof text);
     page_element(out, "p", "%s.", text);

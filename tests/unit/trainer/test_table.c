@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "trainer/evaluation.h"
 #include "trainer/fold.h"
+#include "trainer/kinds/kinds.h"
 
 static struct error err;
 static char folder[64], path[80];
@@ -305,8 +306,7 @@ static void test_validation_needs_two_of_each(void **state)
 {
     (void)state;
     struct table table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\n");
-    struct recipe recipe = {.kind = "x",
-                            .penalised = true,
+    struct recipe recipe = {.kind = &kind_logistic_l2,
                             .inverse_penalty = 1,
                             .max_iterations = 50,
                             .threads = 2,

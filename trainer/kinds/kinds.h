@@ -1,0 +1,64 @@
+/* The kinds of model that `trainer train --model` knows: one row each, and all that differs between them.
+ *
+ * A new kind is a file in this directory and a line in kinds.c; recipe, fit, prediction and export go through its row.
+ */
+#ifndef TRAINER_KINDS_KINDS_H
+#define TRAINER_KINDS_KINDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+struct recipe;
+struct model;
+struct table;
+struct linear_model; /* pipeline/onnx_write.h: the file's frame */
+
+/* A parameter of --param, named as in scikit-learn. */
+struct model_param {
+    const char *name;
+    bool (*read)(const char *value, struct recipe *out); /* false: not a value of this parameter */
+    /* Its value as text into RECIPE_TEXT_BYTES; the empty text: not in use. chosen_penalty: the C that was chosen. */
+    void (*show)(const struct recipe *recipe, double chosen_penalty, char *out);
+    const char *takes; /* "give …" */
+};
+
+struct model_kind {
+    const char *name;
+    const char *reasons; /* how they are counted: for the report and the model card */
+    const struct model_param *params;
+    size_t param_count;
+    void (*set_defaults)(struct recipe *out);
+    double golden_tolerance; /* of the golden rows' probabilities when the file is loaded */
+
+    /* Fits out->preprocessor's features of the rows. STATUS_INVALID, STATUS_LIMIT. */
+    enum status (*fit)(const struct table *table, const uint32_t *rows, size_t row_count, const struct recipe *recipe,
+                       struct model *out, struct error *err);
+    void (*clear)(struct model *model);
+    bool (*converged)(const struct model *model);
+    /* Whether the fit to all training rows may be used; warns. NULL: always. STATUS_INVALID, STATUS_LIMIT. */
+    enum status (*check)(const struct model *model, const struct recipe *recipe, struct error *err);
+    /* The positive class's probability of one row of features. `floats`: scratch for as many. */
+    double (*probability)(const struct model *model, const double *features, float *floats);
+
+    /* The metadata attrition.reference: what reasons are counted from, by the rows it was fitted to. */
+    void (*write_reference)(const struct model *model, const struct table *table, const uint32_t *rows,
+                            size_t row_count, struct buffer *out);
+    const double *(*weights)(const struct model *model); /* by feature; NULL: none */
+    enum status (*write_onnx)(const struct model *model, const struct linear_model *frame, struct buffer *out,
+                              struct error *err);
+};
+
+extern const struct model_kind kind_logistic, kind_logistic_l2, kind_random_forest;
+
+/* NULL: no such kind. */
+const struct model_kind *model_kind_find(const char *name);
+
+/* For the kinds' parameters. */
+bool param_read_number(const char *text, double *out);
+bool param_read_integer(const char *text, double least, double most, unsigned *out);
+
+#endif

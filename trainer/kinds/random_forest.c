@@ -1,0 +1,238 @@
+/* Random forest: see kinds.h; trees are grown in forest.c and tree_grow.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "pipeline/onnx_write.h"
+#include "trainer/kinds/kinds.h"
+#include "trainer/model.h"
+
+/* Parameters */
+
+static const char *const class_weights[] = {"None", "balanced", "balanced_subsample"}; /* by enum forest_weight */
+
+static bool read_class_weight(const char *value, struct recipe *out)
+{
+    for (size_t w = 0; w < sizeof class_weights / sizeof *class_weights; w++)
+        if (strcmp(value, class_weights[w]) == 0) {
+            out->forest.class_weight = (enum forest_weight)w;
+            return true;
+        }
+    return false;
+}
+
+static void show_class_weight(const struct recipe *recipe, double chosen, char *out)
+{
+    (void)chosen;
+    snprintf(out, RECIPE_TEXT_BYTES, "%s", class_weights[recipe->forest.class_weight]);
+}
+
+static bool read_max_features(const char *value, struct recipe *out)
+{
+    static const char *const names[] = {"sqrt", "log2", "None"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        if (strcmp(value, names[n]) == 0) {
+            out->forest.feature_rule = (enum forest_features)n;
+            return true;
+        }
+    double number;
+    if (!param_read_number(value, &number) || !(number > 0))
+        return false;
+    bool whole = !strpbrk(value, ".eE");
+    out->forest.feature_rule = whole ? FOREST_COUNT : FOREST_FRACTION;
+    out->forest.max_features = number;
+    return whole ? number <= 1e6 : number <= 1;
+}
+
+static void show_max_features(const struct recipe *recipe, double chosen, char *out)
+{
+    static const char *const forms[] = {"sqrt", "log2", "None", "%.15g", "%.15g"};
+    (void)chosen;
+    snprintf(out, RECIPE_TEXT_BYTES, forms[recipe->forest.feature_rule], recipe->forest.max_features);
+    if (recipe->forest.feature_rule == FOREST_FRACTION && !strpbrk(out, ".e"))
+        strcat(out, ".0");
+}
+
+static bool read_bootstrap(const char *value, struct recipe *out)
+{
+    out->forest.bootstrap = strcmp(value, "True") == 0 || strcmp(value, "true") == 0;
+    return out->forest.bootstrap || strcmp(value, "False") == 0 || strcmp(value, "false") == 0;
+}
+
+static void show_bootstrap(const struct recipe *recipe, double chosen, char *out)
+{
+    (void)chosen;
+    snprintf(out, RECIPE_TEXT_BYTES, "%s", recipe->forest.bootstrap ? "True" : "False");
+}
+
+static bool read_max_depth(const char *value, struct recipe *out)
+{
+    out->forest.max_depth = 0;
+    return strcmp(value, "None") == 0 || param_read_integer(value, 1, 1000, &out->forest.max_depth);
+}
+
+static void show_max_depth(const struct recipe *recipe, double chosen, char *out)
+{
+    (void)chosen;
+    snprintf(out, RECIPE_TEXT_BYTES, recipe->forest.max_depth ? "%u" : "None", recipe->forest.max_depth);
+}
+
+#define INTEGER_PARAM(name, least, most) \
+    static bool read_##name(const char *value, struct recipe *out) \
+    { \
+        return param_read_integer(value, least, most, &out->forest.name); \
+    } \
+    static void show_##name(const struct recipe *recipe, double chosen, char *out) \
+    { \
+        (void)chosen; \
+        snprintf(out, RECIPE_TEXT_BYTES, "%u", recipe->forest.name); \
+    }
+INTEGER_PARAM(n_estimators, 1, 65536)
+INTEGER_PARAM(min_samples_leaf, 1, 1e9)
+INTEGER_PARAM(min_samples_split, 2, 1e9)
+
+static const struct model_param params[] = {
+    {"class_weight", read_class_weight, show_class_weight, "balanced or None (random-forest also balanced_subsample)"},
+    {"n_estimators", read_n_estimators, show_n_estimators, "a whole number from 1 to 65536"},
+    {"max_depth", read_max_depth, show_max_depth, "a whole number from 1 to 1000, or None"},
+    {"min_samples_split", read_min_samples_split, show_min_samples_split, "a whole number from 2"},
+    {"min_samples_leaf", read_min_samples_leaf, show_min_samples_leaf, "a whole number from 1"},
+    {"max_features", read_max_features, show_max_features,
+     "sqrt, log2, None, a whole number from 1, or a share such as 0.5"},
+    {"bootstrap", read_bootstrap, show_bootstrap, "True or False"},
+};
+
+static void set_defaults(struct recipe *out)
+{
+    out->forest = (struct forest_settings){.n_estimators = 100,
+                                           .min_samples_split = 2,
+                                           .min_samples_leaf = 1,
+                                           .feature_rule = FOREST_SQRT,
+                                           .bootstrap = true,
+                                           .seed = out->seed};
+}
+
+/* Fit */
+
+static enum status fit_forest(const struct table *table, const uint32_t *rows, size_t row_count,
+                              const struct recipe *recipe, struct model *out, struct error *err)
+{
+    struct ranks ranks;
+    size_t features = out->preprocessor.feature_count;
+    float *values = mem_zeroed(row_count + 1, sizeof *values);
+    uint8_t *labels = mem_zeroed(row_count + 1, 1);
+    ranks_begin(&ranks, row_count, features);
+    for (size_t f = 0; f < features; f++) {
+        preprocess_feature(&out->preprocessor, table, rows, row_count, f, values);
+        ranks_set(&ranks, f, values);
+    }
+    for (size_t r = 0; r < row_count; r++)
+        labels[r] = table->labels[rows[r]];
+    const struct forest_problem problem = {&ranks, labels};
+    free(values);
+    enum status status = forest_fit(&problem, &recipe->forest, &out->forest, err);
+    free(labels);
+    ranks_free(&ranks);
+    return status;
+}
+
+static void clear_forest(struct model *model)
+{
+    forest_free(&model->forest);
+}
+
+static bool forest_converged(const struct model *model)
+{
+    (void)model;
+    return true;
+}
+
+static double forest_row_probability(const struct model *model, const double *features, float *floats)
+{
+    for (size_t f = 0; f < model->preprocessor.feature_count; f++)
+        floats[f] = (float)features[f];
+    return forest_probability(&model->forest, floats);
+}
+
+/* File */
+
+/* {"kind":"tree","covers":[[12,40,7],…]}: the leaves' covers, in the order of the file. */
+static void forest_reference(const struct model *model, const struct table *table, const uint32_t *rows,
+                             size_t row_count, struct buffer *out)
+{
+    const struct forest *forest = &model->forest;
+    (void)table, (void)rows, (void)row_count;
+    buffer_add_text(out, "{\"kind\":\"tree\",\"covers\":[");
+    for (size_t t = 0; t < forest->tree_count; t++) {
+        const struct forest_tree *tree = &forest->trees[t];
+        char before = '[';
+        buffer_add_text(out, t ? "," : "");
+        for (size_t n = 0; n < tree->node_count; n++) {
+            if (tree->nodes[n].right)
+                continue;
+            buffer_add_u8(out, (uint8_t)before);
+            json_add_double(out, (double)tree->nodes[n].cover);
+            before = ',';
+        }
+        buffer_add_u8(out, ']');
+    }
+    buffer_add_text(out, "]}");
+}
+
+/* The forest's nodes as the file lists them; a leaf adds its part of the mean. Yours to free. */
+static struct written_node *list_nodes(const struct forest *forest, size_t *count)
+{
+    size_t nodes = 0, at = 0;
+    for (size_t t = 0; t < forest->tree_count; t++)
+        nodes += forest->trees[t].node_count;
+    struct written_node *list = mem_zeroed(nodes + 1, sizeof *list);
+    for (size_t t = 0; t < forest->tree_count; t++)
+        for (uint32_t n = 0; n < forest->trees[t].node_count; n++) {
+            const struct forest_node *node = &forest->trees[t].nodes[n];
+            list[at++] = (struct written_node){.tree = (uint32_t)t,
+                                               .id = n,
+                                               .leaf = !node->right,
+                                               .feature = node->feature,
+                                               .left = n + 1,
+                                               .right = node->right,
+                                               .threshold = node->threshold,
+                                               .weight = (float)(node->share / (double)forest->tree_count)};
+        }
+    *count = nodes;
+    return list;
+}
+
+static enum status write_forest(const struct model *model, const struct linear_model *frame, struct buffer *out,
+                                struct error *err)
+{
+    size_t count;
+    struct written_node *nodes = list_nodes(&model->forest, &count);
+    enum status status = onnx_write_forest(frame, nodes, count, out, err);
+    free(nodes);
+    return status;
+}
+
+static const double *no_weights(const struct model *model)
+{
+    (void)model;
+    return NULL;
+}
+
+const struct model_kind kind_random_forest = {
+    .name = "random-forest",
+    .reasons = "Reasons are exact path-dependent TreeSHAP values; the covers of the nodes are weighted training rows. "
+               "Base plus all reasons is the raw score.",
+    .params = params,
+    .param_count = sizeof params / sizeof *params,
+    .set_defaults = set_defaults,
+    .golden_tolerance = 2e-6, /* trees add up to as many floats as there are trees */
+    .fit = fit_forest,
+    .clear = clear_forest,
+    .converged = forest_converged,
+    .probability = forest_row_probability,
+    .write_reference = forest_reference,
+    .weights = no_weights,
+    .write_onnx = write_forest,
+};
