@@ -32,10 +32,11 @@ struct builder {
     } path[SHAP_MAX_DEPTH + 1]; /* by depth of the edge */
 };
 
-/* Five where that needs fewer chunks. */
+/* In as few chunks as can be, alike in size. */
 static size_t chunk_points(size_t points)
 {
-    return (points + 4) / 5 < (points + 3) / 4 ? 5 : 4;
+    size_t chunks = (points + SHAP_CHUNK - 1) / SHAP_CHUNK, chunk = chunks ? (points + chunks - 1) / chunks : 0;
+    return chunk < SHAP_CHUNK_LEAST ? SHAP_CHUNK_LEAST : chunk;
 }
 
 /* Points and weights for polynomials on 0 … 1, by Newton's method on Legendre's polynomial. */
@@ -114,7 +115,8 @@ static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, u
                                  rows > 0 ? builder->sums[from->left] / rows : 0.5, /* nobody came by: either way */
                              .threshold = builder->packed[n].threshold,
                              .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
-                             .above = (uint16_t)above};
+                             .above = (uint16_t)above,
+                             .depth = (uint16_t)depth};
     node.column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column];
     if (above) {
         node.again = builder->passed_count;
@@ -143,7 +145,7 @@ static void again_fill(struct builder *builder, struct shap_tree *tree)
     struct shap *shap = builder->shap;
     size_t chunk = chunk_points(tree->points), count = builder->passed_count;
     tree->chunks = (tree->points + chunk - 1) / chunk;
-    tree->five = chunk == 5;
+    tree->chunk = chunk;
     tree->again = shap->again_count;
     tree->again_count = builder->passed_count;
     shap->again_count += tree->chunks * count;
@@ -188,6 +190,7 @@ static enum status tree_make(struct builder *builder, size_t t, const double *su
         return STATUS_LIMIT;
     tree->count = (uint32_t)shap->node_count - tree->first;
     tree->points = (builder->most + 1) / 2;
+    shap->all_small &= tree->count <= SHAP_SINGLE_NODES;
     again_fill(builder, tree);
     shap->base += tree_mean(builder, ensemble->starts[t + 1] - start);
     shap->tree_count++;
@@ -234,8 +237,8 @@ enum status shap_make(const struct trees *trees, const double *covers, struct sh
     uint32_t *places = mem_zeroed(trees->column_count, sizeof *places);
     double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
     shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
-    shap->walk = shap_walk_choose(SHAP_LANES);
-    shap->narrow = shap_walk_choose(2);
+    shap->walk = shap_walk_choose();
+    shap->all_small = true;
     for (size_t count = 0; count <= SHAP_MAX_PATH / 2; count++)
         points_find(shap->points[count], count);
     columns_list(shap, trees, places);

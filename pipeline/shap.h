@@ -17,10 +17,11 @@ void shap_free(struct shap *shap);
 
 /* The mean raw score of the training rows, without the ensemble's base value. */
 double shap_base(const struct shap *shap);
-/* What each column adds to the raw scores of count ≤ FEATURE_LANES rows at x (features_write's form; all lanes must be
- * written): that of shap_columns' column c for row r at contributions[c * FEATURE_LANES + r]. A row's numbers depend on
- * no other row. */
-void shap_rows(const struct shap *shap, const float *x, size_t count, double *contributions);
+/* What each column adds to the raw scores of count ≤ shap_rows_most rows, row r at x + r / FEATURE_LANES × stride +
+ * r % FEATURE_LANES (features_write's form; all lanes of a group must be written, x aligned to 32 bytes): that of
+ * shap_columns' column c at contributions[r × columns + c]. A row's numbers depend on no other row. */
+void shap_rows(const struct shap *shap, const float *x, size_t stride, size_t count, double *contributions);
+size_t shap_rows_most(const struct shap *shap);
 /* The columns that some tree reads, ascending. */
 size_t shap_columns(const struct shap *shap, const uint32_t **out);
 size_t shap_bytes(const struct shap *shap);

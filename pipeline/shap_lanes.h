@@ -24,7 +24,7 @@ struct shap_frame {
     lanes product[POINTS]; /* P of the child that is next */
     lanes left[POINTS];    /* h */
     lanes pull;            /* e */
-    masks right;           /* the rows that pass on along the right edge */
+    masks passing;         /* the rows that pass on along the left edge */
 };
 
 TARGET static inline void NAME(fill)(lanes *to, double value)
@@ -33,9 +33,9 @@ TARGET static inline void NAME(fill)(lanes *to, double value)
         (*to)[l] = value;
 }
 
-/* e into *pull; and who passes on along either edge: left into walk->passed. */
+/* e into *pull; and who passes on along either edge: right into walk->passed. */
 INLINE(TARGET)
-void NAME(node_pull)(struct shap_walk *walk, const struct shap_node *node, size_t depth, lanes *pull, masks *right)
+void NAME(node_pull)(struct shap_walk *walk, const struct shap_node *node, size_t depth, lanes *pull, masks *passing)
 {
     floats value;
     lanes one;
@@ -43,14 +43,25 @@ void NAME(node_pull)(struct shap_walk *walk, const struct shap_node *node, size_
     masks left = __builtin_convertvector(value <= node->threshold, masks);
     NAME(fill)(&one, 1);
     *pull = (lanes)((masks)one & left) - node->share;
-    *right = ~left;
+    masks right = ~left;
     if (node->above) {
         masks before = walk->passed[node->above];
         *pull = (lanes)((masks)*pull & before);
         left &= before;
-        *right &= before;
+        right &= before;
     }
-    walk->passed[depth + 1] = left;
+    *passing = left;
+    walk->passed[depth + 1] = right;
+}
+
+/* In pairs: the order in which shap_single.h adds the lanes of its vector. */
+INLINE(TARGET)
+void NAME(points_add)(lanes *terms, lanes *sum)
+{
+    for (size_t count = POINTS; count > 1; count = (count + 1) / 2)
+        for (size_t q = 0; q < count / 2 || (q == count / 2 && count % 2); q++)
+            terms[q] = 2 * q + 1 < count ? terms[2 * q] + terms[2 * q + 1] : terms[2 * q];
+    *sum = terms[0];
 }
 
 /* Both children are leaves: mean and contribution at once. */
@@ -58,26 +69,18 @@ INLINE(TARGET)
 void NAME(last_walk)(struct shap_walk *walk, const struct shap_node *node, size_t depth, const lanes *product,
                      lanes *mean)
 {
-    masks right;
-    lanes change, sum;
-    double step = node->leaf[0] - node->leaf[1], middle = node->leaf[1] + node->share * step;
-    NAME(node_pull)(walk, node, depth, &change, &right);
-    change *= step;
-    if (node->above) {
-        const struct shap_again *again = &walk->again[node->again];
-        sum = product[0] * again->gain[0];
-        for (size_t q = 1; q < POINTS; q++)
-            sum += product[q] * again->gain[q];
-        for (size_t q = 0; q < POINTS; q++)
-            mean[q] = middle + again->pull[q] * change;
-    } else {
-        sum = product[0];
-        for (size_t q = 1; q < POINTS; q++)
-            sum += product[q];
-        for (size_t q = 0; q < POINTS; q++)
-            mean[q] = middle + walk->at[q] * change;
+    masks passing;
+    lanes pull, sum, terms[POINTS];
+    const double step = node->leaf[0] - node->leaf[1];
+    const double *at = node->above ? walk->again[node->again].pull : walk->at;
+    NAME(node_pull)(walk, node, depth, &pull, &passing);
+    for (size_t q = 0; q < POINTS; q++) {
+        double gained = node->above ? step * walk->again[node->again].gain[q] : step;
+        mean[q] = node->leaf[1] + (node->share + at[q] * pull) * step;
+        terms[q] = product[q] * gained;
     }
-    walk->contributions[node->column] += sum * change;
+    NAME(points_add)(terms, &sum);
+    walk->contributions[node->column] += sum * pull;
 }
 
 INLINE(TARGET)
@@ -85,37 +88,38 @@ void NAME(node_enter)(struct shap_walk *walk, const struct shap_node *node, size
                       struct shap_frame *frame)
 {
     const double *at = node->above ? walk->again[node->again].pull : walk->at;
-    NAME(node_pull)(walk, node, depth, &frame->pull, &frame->right);
+    NAME(node_pull)(walk, node, depth, &frame->pull, &frame->passing);
     for (size_t q = 0; q < POINTS; q++) {
         frame->left[q] = node->share + at[q] * frame->pull;
-        frame->product[q] = product[q] * frame->left[q];
+        frame->product[q] = product[q] - product[q] * frame->left[q];
     }
     for (size_t side = 0; side < 2; side++)
         for (size_t q = 0; q < POINTS && !node->child[side]; q++)
             NAME(fill)(&frame->mean[side][q], node->leaf[side]);
 }
 
+/* From the right child, which goes first, to the left: children add in the order of shap_single.h. */
 INLINE(TARGET)
 void NAME(node_turn)(struct shap_walk *walk, size_t depth, const lanes *product, struct shap_frame *frame)
 {
-    walk->passed[depth + 1] = frame->right;
+    walk->passed[depth + 1] = frame->passing;
     for (size_t q = 0; q < POINTS; q++)
-        frame->product[q] = product[q] - frame->product[q];
+        frame->product[q] = product[q] * frame->left[q];
 }
 
 INLINE(TARGET)
 void NAME(node_leave)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
                       const struct shap_frame *frame, lanes *mean)
 {
-    lanes sum;
-    NAME(fill)(&sum, 0);
+    lanes sum, terms[POINTS];
     for (size_t q = 0; q < POINTS; q++) {
         lanes step = frame->mean[0][q] - frame->mean[1][q];
         mean[q] = frame->mean[1][q] + frame->left[q] * step;
         if (node->above)
             step *= walk->again[node->again].gain[q];
-        sum += product[q] * step;
+        terms[q] = product[q] * step;
     }
+    NAME(points_add)(terms, &sum);
     walk->contributions[node->column] += sum * frame->pull;
 }
 
@@ -129,11 +133,11 @@ TARGET static void NAME(visit)(struct shap_walk *walk, const struct shap_node *n
     }
     struct shap_frame frame;
     NAME(node_enter)(walk, node, depth, product, &frame);
-    if (node->child[0])
-        NAME(visit)(walk, walk->nodes + node->child[0], depth + 1, frame.product, frame.mean[0]);
-    NAME(node_turn)(walk, depth, product, &frame);
     if (node->child[1])
         NAME(visit)(walk, walk->nodes + node->child[1], depth + 1, frame.product, frame.mean[1]);
+    NAME(node_turn)(walk, depth, product, &frame);
+    if (node->child[0])
+        NAME(visit)(walk, walk->nodes + node->child[0], depth + 1, frame.product, frame.mean[0]);
     NAME(node_leave)(walk, node, product, &frame, mean);
 }
 

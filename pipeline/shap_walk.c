@@ -1,6 +1,6 @@
-/* TreeSHAP over several rows at once: the hot part of reasons, called by trees.c on any thread. Must never allocate,
- * and must give a row the same bits in any company and on any processor: each row has a lane, every lane is reckoned in
- * one order, and nothing is fused.
+/* TreeSHAP over several rows at once, or over one: the hot part of reasons, called by trees.c on any thread. Must never
+ * allocate, and must give a row the same bits in any company and on any processor: several rows are the lanes of a
+ * vector, for one row the points are, every number is reckoned in one order, and nothing is fused.
  *
  * For one t, each feature is known with probability t (shap.c tells why). Where a node's feature is known, the row
  * itself goes on; else its training rows do, in their shares. So the node's mean is s = h × left + (1 − h) × right with
@@ -19,11 +19,23 @@
 /* Each row's contributions stand WIDTH apart while a walk of that width adds to them. */
 #define TARGET
 #define WIDTH 2
+#define NAME(name) plain_##name
+#include "pipeline/shap_single.h"
+#undef NAME
 #define POINTS 4
 #define NAME(name) plain_four_##name
 #include "pipeline/shap_lanes.h"
 #define POINTS 5
 #define NAME(name) plain_five_##name
+#include "pipeline/shap_lanes.h"
+#define POINTS 6
+#define NAME(name) plain_six_##name
+#include "pipeline/shap_lanes.h"
+#define POINTS 7
+#define NAME(name) plain_seven_##name
+#include "pipeline/shap_lanes.h"
+#define POINTS 8
+#define NAME(name) plain_eight_##name
 #include "pipeline/shap_lanes.h"
 #undef WIDTH
 #undef TARGET
@@ -31,64 +43,121 @@
 #ifdef __x86_64__
 #define TARGET __attribute__((target("avx2")))
 #define WIDTH 4
+#define NAME(name) avx2_##name
+#include "pipeline/shap_single.h"
+#undef NAME
 #define POINTS 4
 #define NAME(name) avx2_four_##name
 #include "pipeline/shap_lanes.h"
 #define POINTS 5
 #define NAME(name) avx2_five_##name
 #include "pipeline/shap_lanes.h"
+#define POINTS 6
+#define NAME(name) avx2_six_##name
+#include "pipeline/shap_lanes.h"
+#define POINTS 7
+#define NAME(name) avx2_seven_##name
+#include "pipeline/shap_lanes.h"
+#define POINTS 8
+#define NAME(name) avx2_eight_##name
+#include "pipeline/shap_lanes.h"
 #undef WIDTH
 #undef TARGET
 
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512vl")))
 #define WIDTH 8
+#define NAME(name) avx512_##name
+#include "pipeline/shap_single.h"
+#undef NAME
 #define POINTS 4
 #define NAME(name) avx512_four_##name
 #include "pipeline/shap_lanes.h"
 #define POINTS 5
 #define NAME(name) avx512_five_##name
 #include "pipeline/shap_lanes.h"
+#define POINTS 6
+#define NAME(name) avx512_six_##name
+#include "pipeline/shap_lanes.h"
+#define POINTS 7
+#define NAME(name) avx512_seven_##name
+#include "pipeline/shap_lanes.h"
+#define POINTS 8
+#define NAME(name) avx512_eight_##name
+#include "pipeline/shap_lanes.h"
 #undef WIDTH
 #undef TARGET
 #endif
 
-static const struct shap_walk PLAIN = {2, plain_four_tree, plain_five_tree};
+static const struct shap_walk PLAIN = {
+    2, plain_single, {plain_four_tree, plain_five_tree, plain_six_tree, plain_seven_tree, plain_eight_tree}};
 #ifdef __x86_64__
-static const struct shap_walk AVX2 = {4, avx2_four_tree, avx2_five_tree};
-static const struct shap_walk AVX512 = {8, avx512_four_tree, avx512_five_tree};
+static const struct shap_walk AVX2 = {
+    4, avx2_single, {avx2_four_tree, avx2_five_tree, avx2_six_tree, avx2_seven_tree, avx2_eight_tree}};
+static const struct shap_walk AVX512 = {
+    8, avx512_single, {avx512_four_tree, avx512_five_tree, avx512_six_tree, avx512_seven_tree, avx512_eight_tree}};
 #endif
 
-const struct shap_walk *shap_walk_choose(size_t widest)
+const struct shap_walk *shap_walk_choose(void)
 {
 #ifdef __x86_64__
-    if (widest >= AVX512.width && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         return &AVX512;
-    if (widest >= AVX2.width && __builtin_cpu_supports("avx2"))
+    if (__builtin_cpu_supports("avx2"))
         return &AVX2;
 #endif
-    (void)widest;
     return &PLAIN;
 }
 
-/* One walk's rows: as many as it is wide. */
-static void part_walk(const struct shap *shap, const struct shap_walk *walk, const float *x, double *given)
+size_t shap_rows_most(const struct shap *shap)
 {
-    memset(given, 0, (shap->column_count + 1) * walk->width * sizeof *given);
-    for (size_t t = 0; t < shap->tree_count; t++) {
-        const struct shap_tree *tree = &shap->trees[t];
-        for (size_t chunk = 0; chunk < tree->chunks; chunk++)
-            (tree->five ? walk->five : walk->four)(shap, tree, chunk, x, given);
-    }
+    return SHAP_SUMS / (shap->column_count + 1) / SHAP_LANES * SHAP_LANES;
 }
 
-void shap_rows(const struct shap *shap, const float *x, size_t count, double *contributions)
+/* Rows are in parts of `width`; a part's sums are those of column c and row r of it at c × width + r. */
+static void tree_walk(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
+                      size_t stride, size_t count, double *sums)
 {
-    _Alignas(64) double given[(SHAP_MAX_COLUMNS + 1) * SHAP_LANES];
-    const struct shap_walk *walk = count <= 2 ? shap->narrow : shap->walk;
-    for (size_t first = 0; first < count; first += walk->width) {
-        part_walk(shap, walk, x + first, given);
-        for (size_t c = 0; c < shap->column_count; c++)
-            memcpy(&contributions[c * SHAP_LANES + first], &given[c * walk->width], walk->width * sizeof *given);
-    }
+    const struct shap_walk *walk = shap->walk;
+    for (size_t first = 0; first < count; first += walk->width)
+        walk->trees[tree->chunk - SHAP_CHUNK_LEAST](shap, tree, chunk,
+                                                    x + first / SHAP_LANES * stride + first % SHAP_LANES,
+                                                    sums + first * (shap->column_count + 1));
+}
+
+/* Trees outside, rows inside: a tree stays in the cache, and its shape in the branch predictor, while the block
+ * passes. */
+static void trees_walk(const struct shap *shap, const float *x, size_t stride, size_t count, double *sums)
+{
+    for (size_t t = 0; t < shap->tree_count; t++)
+        for (size_t chunk = 0; chunk < shap->trees[t].chunks; chunk++)
+            tree_walk(shap, &shap->trees[t], chunk, x, stride, count, sums);
+}
+
+static void row_walk(const struct shap *shap, const float *x, double *sums)
+{
+    for (size_t t = 0; t < shap->tree_count; t++)
+        for (size_t chunk = 0; chunk < shap->trees[t].chunks; chunk++)
+            shap->walk->single(shap, &shap->trees[t], chunk, x, sums);
+}
+
+/* Sums of row r and column c: where tree_walk puts them. */
+static const double *sums_of(const struct shap *shap, const double *sums, size_t r)
+{
+    size_t width = shap->walk->width;
+    return sums + r / width * width * (shap->column_count + 1) + r % width;
+}
+
+void shap_rows(const struct shap *shap, const float *x, size_t stride, size_t count, double *contributions)
+{
+    _Alignas(64) double sums[SHAP_SUMS];
+    size_t columns = shap->column_count, width = shap->walk->width;
+    memset(sums, 0, (count + width - 1) / width * width * (columns + 1) * sizeof *sums);
+    if (count <= SHAP_FEW_ROWS && shap->all_small)
+        for (size_t r = 0; r < count; r++)
+            row_walk(shap, x + r, (double *)sums_of(shap, sums, r));
+    else
+        trees_walk(shap, x, stride, count, sums);
+    for (size_t r = 0; r < count; r++)
+        for (size_t c = 0; c < columns; c++)
+            contributions[r * columns + c] = sums_of(shap, sums, r)[c * width];
 }

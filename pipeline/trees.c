@@ -11,6 +11,7 @@
 
 #include "pipeline/reasons.h"
 
+enum { EXPLAINED_NUMBERS = (SHAP_MAX_COLUMNS + 1) * FEATURE_LANES };
 enum { LANES = FEATURE_LANES, BLOCK_FLOATS = 16384, BLOCK_MAX_ROWS = 128 };
 
 /* The two sums of a row: as onnxruntime adds (floats for float graphs), and in double for the margin. */
@@ -100,17 +101,17 @@ static struct score score_of(const struct trees *trees, const struct sums *sums,
     return score;
 }
 
-/* Reasons of up to eight rows that stand together at x, largest first. */
+/* Reasons of the block's rows, largest first. */
 static void rows_explain(const struct trees *trees, const float *x, size_t count, uint32_t top_reasons,
                          struct score *scores, struct reason *reasons)
 {
-    double contributions[SHAP_MAX_COLUMNS * LANES];
+    double contributions[EXPLAINED_NUMBERS];
     const uint32_t *columns = NULL;
     size_t column_count = shap_columns(trees->shap, &columns);
-    shap_rows(trees->shap, x, count, contributions);
+    shap_rows(trees->shap, x, features_slot_count(trees->features) * LANES, count, contributions);
     for (size_t r = 0; r < count; r++)
         for (size_t c = 0; c < column_count; c++) {
-            double contribution = contributions[c * LANES + r];
+            double contribution = contributions[r * column_count + c];
             scores[r].reason_count =
                 reason_place(reasons + r * top_reasons, scores[r].reason_count, top_reasons,
                              (struct reason){columns[c], trees->opposite ? -contribution : contribution});
@@ -148,7 +149,7 @@ static void single_score(const struct trees *trees, const struct cell *cells, bo
 void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                  struct score *scores, struct reason *reasons)
 {
-    _Alignas(32) float x[BLOCK_FLOATS];
+    _Alignas(64) float x[BLOCK_FLOATS];
     size_t slots = features_slot_count(trees->features), most = BLOCK_FLOATS / slots / LANES * LANES;
     bool explained = top_reasons > 0 && trees->shap;
     most = most < BLOCK_MAX_ROWS ? most : BLOCK_MAX_ROWS;
@@ -160,8 +161,9 @@ void trees_score(const struct trees *trees, const struct cell *cells, size_t row
         } else {
             block_score(trees, cells + r * trees->column_count, count, x, &scores[r]);
         }
-        for (size_t i = 0; i < count && explained; i += LANES)
-            rows_explain(trees, x + i * slots, count - i < LANES ? count - i : LANES, top_reasons, &scores[r + i],
-                         reasons + (r + i) * top_reasons);
+        for (size_t i = 0, rows; i < count && explained; i += rows) {
+            rows = shap_rows_most(trees->shap) < count - i ? shap_rows_most(trees->shap) : count - i;
+            rows_explain(trees, x + i * slots, rows, top_reasons, &scores[r + i], reasons + (r + i) * top_reasons);
+        }
     }
 }
