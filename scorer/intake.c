@@ -1,9 +1,8 @@
 /* Consuming the input topic. See intake.h.
  *
- * Thread: one score loop's. May block on the group coordinator while partitions are being assigned (committed offsets
- * are looked up until they are had or the loop is stopped: a failed look-up is never taken for "none"), and in the
- * owner's `leaving`. Must never pause partitions (librdkafka 2.0 corrupts offsets then) and never subscribe to a
- * missing topic. */
+ * Thread: one score loop's. May block for seconds, not for good, on brokers while partitions are being assigned (where
+ * each starts is asked for in every poll until it is known: intake_start.h), and in the owner's `leaving`. Must never
+ * pause partitions (librdkafka 2.0 corrupts offsets then) and never subscribe to a missing topic. */
 #include "scorer/intake.h"
 
 #include <assert.h>
@@ -17,21 +16,10 @@
 #include "base/memory.h"
 #include "events/frame.h"
 #include "kafka/client.h"
+#include "scorer/intake_position.h"
+#include "scorer/intake_start.h"
 
-enum { LOOKUP_MS = 5000, WATERMARK_MS = 10000, SEEK_MS = 10000, BACKOFF_US = 200000 };
-
-/* One partition of the topic. Offsets may be RD_KAFKA_OFFSET_BEGINNING or _END until the first message came. */
-struct position {
-    bool assigned;
-    int64_t eof;       /* end of the log as last reached, behind control records and gaps; -1: not reached */
-    int64_t next;      /* behind the last message handled */
-    int64_t committed; /* where a rewind goes */
-    int64_t end;       /* end offset at the start; 0 where not looked up */
-    bool held;         /* its queue is not read; what still comes of it is dropped, and read again from `next` */
-    int64_t held_at;   /* the message it waits before */
-    bool steered;    /* was held before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
-    int64_t last_ms; /* timestamp of the last message handled; 0: none yet */
-};
+enum { LOOKUP_MS = 5000, SEEK_MS = 10000, BACKOFF_US = 200000, LEAVE_LIMIT_US = 15000000 };
 
 struct intake {
     const struct settings *settings;
@@ -40,11 +28,14 @@ struct intake {
     const _Atomic bool *stop;
     rd_kafka_t *consumer;
     rd_kafka_queue_t *queue;
-    int64_t new_group_start; /* RD_KAFKA_OFFSET_BEGINNING or _END */
+    struct intake_start start;
+    rd_kafka_topic_partition_list_t *pending; /* assigned, and not read until their starts are known; NULL: none */
+    bool pending_told;
+    int64_t pending_us;            /* steady clock: when to ask again */
+    struct intake_untaken untaken; /* new partitions; looked for by whoever has partition 0 */
     struct position *positions;
     int32_t position_count;
     bool assigned;
-    bool closing;
     bool reached_end; /* some position's eof is news */
     size_t held_count;
     bool disturbed; /* partitions came or went within a poll: its messages are of both sides */
@@ -150,68 +141,70 @@ static rd_kafka_resp_err_t assign(struct intake *intake, const rd_kafka_topic_pa
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* Committed offsets of the partitions into `list`; tries until it has them or the loop stops. */
-static bool look_up_committed(struct intake *intake, rd_kafka_topic_partition_list_t *list)
+static void drop_list(rd_kafka_topic_partition_list_t **list)
 {
-    for (bool told = false; !*intake->stop && !intake->closing; usleep(BACKOFF_US)) {
-        rd_kafka_resp_err_t code = rd_kafka_committed(intake->consumer, list, LOOKUP_MS);
-        for (int i = 0; i < list->cnt && !code; i++)
-            code = list->elems[i].err;
-        if (!code)
-            return true;
-        if (kafka_status(code) == STATUS_DENIED) {
-            fail(intake, STATUS_DENIED,
-                 "score: the broker refuses to tell the group's committed offsets: allow READ on it");
-            return false;
-        }
-        if (!told)
-            log_warn("score", "cannot look up the committed offsets of group %s (%s); trying again until it succeeds",
-                     intake->settings->group_id, rd_kafka_err2str(code));
-        told = true;
-    }
-    return false;
+    if (*list)
+        rd_kafka_topic_partition_list_destroy(*list);
+    *list = NULL;
 }
 
-/* "The end" is a moment: kept as a number, so that going back after an aborted transaction does not skip what came
- * since. */
-static int64_t new_group_start(struct intake *intake, int32_t partition)
+/* The partitions are ours; nothing is fetched before it is known from where. That is asked outside of the callback,
+ * where the next rebalance would wait for the answer. */
+static void on_assign(struct intake *intake, const rd_kafka_topic_partition_list_t *list)
 {
-    int64_t low, high;
-    if (intake->new_group_start == RD_KAFKA_OFFSET_BEGINNING)
-        return RD_KAFKA_OFFSET_BEGINNING;
-    for (; !*intake->stop; usleep(BACKOFF_US))
-        if (!rd_kafka_query_watermark_offsets(intake->consumer, intake->settings->input_topic, partition, &low, &high,
-                                              LOOKUP_MS))
-            return high;
-    return RD_KAFKA_OFFSET_END;
-}
-
-static void take_partition(struct intake *intake, rd_kafka_topic_partition_t *element)
-{
-    struct position *position = position_at(intake, element->partition);
-    if (element->offset == RD_KAFKA_OFFSET_INVALID)
-        element->offset = new_group_start(intake, element->partition);
-    position->assigned = true;
-    set_held(intake, element->partition, false);
-    position->eof = -1;
-    position->next = position->committed = element->offset;
-}
-
-static void on_assign(struct intake *intake, rd_kafka_topic_partition_list_t *list)
-{
-    if (list->cnt && !look_up_committed(intake, list)) {
-        rd_kafka_assign(intake->consumer, NULL); /* stopping, or failed for good */
-        return;
-    }
-    for (int i = 0; i < list->cnt; i++)
-        take_partition(intake, &list->elems[i]);
-    rd_kafka_resp_err_t code = assign(intake, list);
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    rd_kafka_resp_err_t code = rd_kafka_assign(intake->consumer, none);
+    rd_kafka_topic_partition_list_destroy(none);
     if (code)
         fail(intake, kafka_status(code), rd_kafka_err2str(code));
+    drop_list(&intake->pending);
+    intake->pending = rd_kafka_topic_partition_list_copy(list);
+    intake->pending_told = false;
+    intake->pending_us = 0;
+    rd_kafka_yield(intake->consumer);
+}
+
+static void take_partition(struct intake *intake, const rd_kafka_topic_partition_t *element)
+{
+    position_start(position_at(intake, element->partition), element->offset);
+    set_held(intake, element->partition, false);
+}
+
+/* Their starts are known and committed. */
+static void take_pending(struct intake *intake)
+{
+    int count = intake->pending->cnt;
+    for (int i = 0; i < count; i++)
+        take_partition(intake, &intake->pending->elems[i]);
+    rd_kafka_resp_err_t code = assign(intake, intake->pending);
+    if (code)
+        fail(intake, kafka_status(code), rd_kafka_err2str(code));
+    drop_list(&intake->pending);
     intake->assigned = true;
-    counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, (uint64_t)list->cnt);
-    log_info("score", "%s: %d partition%s of %s", rd_kafka_name(intake->consumer), list->cnt, list->cnt == 1 ? "" : "s",
+    intake->untaken.look_us = 0;
+    counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, (uint64_t)count);
+    log_info("score", "%s: %d partition%s of %s", rd_kafka_name(intake->consumer), count, count == 1 ? "" : "s",
              intake->settings->input_topic);
+}
+
+static void resolve_pending(struct intake *intake)
+{
+    struct error err;
+    int64_t now = clock_steady_us(&clock_system);
+    if (now < intake->pending_us || rd_kafka_assignment_lost(intake->consumer))
+        return; /* lost: they are about to be taken away, which an assignment would undo */
+    enum status status = intake_start_resolve(&intake->start, intake->pending, &err);
+    if (status == STATUS_OK) {
+        take_pending(intake);
+    } else if (status != STATUS_UNAVAILABLE) {
+        fail(intake, status, err.text);
+    } else {
+        intake->pending_us = clock_steady_us(&clock_system) + BACKOFF_US;
+        if (!intake->pending_told)
+            log_warn("score", "where group %s starts %s is not known yet (%s); trying again until it is",
+                     intake->settings->group_id, intake->settings->input_topic, err.text);
+        intake->pending_told = true;
+    }
 }
 
 static void on_revoke(struct intake *intake)
@@ -221,6 +214,8 @@ static void on_revoke(struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
     intake->assigned = false;
+    drop_list(&intake->pending);
+    intake->untaken.count = 0;
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     rd_kafka_assign(intake->consumer, NULL);
 }
@@ -242,20 +237,6 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
 
 /* Start and end */
 
-/* What a group without committed offsets starts at: KAFKA_AUTO_OFFSET_RESET, and for nothing else. */
-static enum status read_reset(struct intake *intake, rd_kafka_conf_t *conf, struct error *err)
-{
-    char value[32], text[256];
-    size_t bytes = sizeof value;
-    if (rd_kafka_conf_get(conf, "auto.offset.reset", value, &bytes) != RD_KAFKA_CONF_OK)
-        return error_set(err, STATUS_INVALID, "librdkafka does not tell auto.offset.reset");
-    bool latest = !strcmp(value, "latest") || !strcmp(value, "largest") || !strcmp(value, "end");
-    intake->new_group_start = latest ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
-    if (rd_kafka_conf_set(conf, "auto.offset.reset", "error", text, sizeof text) != RD_KAFKA_CONF_OK)
-        return error_set(err, STATUS_INVALID, "%s", text);
-    return STATUS_OK;
-}
-
 static enum status make_consumer(struct intake *intake, unsigned worker, struct error *err)
 {
     const struct settings *settings = intake->settings;
@@ -275,31 +256,24 @@ static enum status make_consumer(struct intake *intake, unsigned worker, struct 
     enum status status = kafka_conf(settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
     if (status != STATUS_OK)
         return status;
-    status = read_reset(intake, conf, err);
+    status = intake_start_policy(&intake->start, conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
     }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_opaque(conf, intake);
-    return kafka_client_new(RD_KAFKA_CONSUMER, &conf, &intake->consumer, err);
+    status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &intake->consumer, err);
+    intake->start.consumer = intake->consumer;
+    return status;
 }
 
 static enum status look_up_ends(struct intake *intake, int partitions, struct error *err)
 {
-    for (int32_t p = 0; p < partitions && !*intake->stop;) {
-        int64_t low, high;
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(intake->consumer, intake->settings->input_topic, p,
-                                                                    &low, &high, WATERMARK_MS);
-        if (!code)
-            position_at(intake, p++)->end = high;
-        else if (kafka_status(code) != STATUS_UNAVAILABLE)
-            return error_set(err, kafka_status(code), "score: cannot look up the end of %s [%d]: %s",
-                             intake->settings->input_topic, p, rd_kafka_err2str(code));
-        else
-            usleep(BACKOFF_US);
-    }
-    return STATUS_OK;
+    enum status status = STATUS_OK;
+    for (int32_t p = 0; p < partitions && status == STATUS_OK; p++)
+        status = intake_start_find_end(&intake->start, p, intake->stop, &position_at(intake, p)->end, err);
+    return status;
 }
 
 static enum status subscribe(struct intake *intake, struct error *err)
@@ -322,7 +296,13 @@ enum status intake_new(const struct settings *settings, unsigned worker, struct 
 {
     struct intake *intake = mem_zeroed(1, sizeof *intake);
     int count = 0;
-    *intake = (struct intake){.settings = settings, .counters = counters, .owner = *owner, .stop = stop};
+    *intake = (struct intake){
+        .settings = settings,
+        .counters = counters,
+        .owner = *owner,
+        .stop = stop,
+        .start = {.topic = settings->input_topic, .group = settings->group_id},
+    };
     enum status status = make_consumer(intake, worker, err);
     if (status == STATUS_OK)
         status = kafka_wait_for_broker(intake->consumer, "score", 0, stop, err);
@@ -346,13 +326,11 @@ void intake_free(struct intake *intake)
     if (!intake)
         return;
     drop_batch(intake);
-    intake->closing = true;
     if (intake->queue)
         rd_kafka_queue_destroy(intake->queue);
-    if (intake->consumer) {
-        rd_kafka_consumer_close(intake->consumer);
-        rd_kafka_destroy(intake->consumer);
-    }
+    if (intake->consumer)
+        kafka_consumer_leave(&intake->consumer, LEAVE_LIMIT_US, on_rebalance, intake);
+    drop_list(&intake->pending);
     free(intake->batch);
     free(intake->positions);
     free(intake);
@@ -360,31 +338,16 @@ void intake_free(struct intake *intake)
 
 /* Taking messages */
 
-/* The committed offset is not in the log: nothing but a person may decide to go on behind a gap. */
+/* The offset is not in the log: nothing but a person may decide to go on behind a gap. */
 static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
 {
-    const char *topic = intake->settings->input_topic;
+    struct error err;
     int32_t p = message->partition;
-    int64_t wanted = p >= 0 && p < intake->position_count ? intake->positions[p].next : -1, low = 0, high = 0;
-    char text[400];
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(intake->consumer, topic, p, &low, &high, WATERMARK_MS);
-    if (!code && wanted >= 0 && wanted < low)
-        snprintf(
-            text, sizeof text,
-            "%s [%d]: the committed offset %lld is gone, the log starts at %lld now: %lld messages are lost. To go on "
-            "behind them: kafka-consumer-groups --reset-offsets --to-earliest --group %s --topic %s:%d --execute",
-            topic, p, (long long)wanted, (long long)low, (long long)(low - wanted), intake->settings->group_id, topic,
-            p);
-    else if (!code && wanted > high)
-        snprintf(
-            text, sizeof text,
-            "%s [%d]: the committed offset %lld is beyond the log's end %lld: the topic was made anew. To start over: "
-            "kafka-consumer-groups --reset-offsets --to-earliest --group %s --topic %s:%d --execute",
-            topic, p, (long long)wanted, (long long)high, intake->settings->group_id, topic, p);
-    else
-        snprintf(text, sizeof text, "%s [%d]: offset %lld cannot be read (%s)", topic, p, (long long)wanted,
-                 rd_kafka_message_errstr(message));
-    fail(intake, STATUS_INVALID, text);
+    if (p < 0 || p >= intake->position_count || !intake->positions[p].assigned)
+        return; /* somebody else's */
+    enum status status =
+        intake_start_tell_gone(&intake->start, p, intake->positions[p].next, rd_kafka_message_errstr(message), &err);
+    fail(intake, status, err.text);
 }
 
 /* A message that is an event of the client. Fatal ones end up in intake->failure. */
@@ -394,7 +357,7 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (message->partition >= 0 && message->partition < intake->position_count)
-            intake->positions[message->partition].eof = message->offset;
+            position_reach_end(&intake->positions[message->partition], message->offset);
         intake->reached_end = true;
         return;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -447,17 +410,37 @@ static struct span schema_header(const rd_kafka_message_t *message)
     return header;
 }
 
+/* False: to be dropped. Behind a rebalance librdkafka drops by itself what was fetched before it. */
+static bool is_wanted(struct intake *intake, const rd_kafka_message_t *message)
+{
+    char text[320];
+    int32_t p = message->partition;
+    if (p < 0 || p >= intake->position_count || !intake->positions[p].assigned) {
+        log_warn("score", "%s [%d]: a message came of a partition that is not assigned; it is not taken",
+                 intake->settings->input_topic, p);
+        return false;
+    }
+    struct position *position = &intake->positions[p];
+    if (position->held) /* from before it was held */
+        return false;
+    if (position_take(position, message->offset))
+        return true;
+    snprintf(text, sizeof text,
+             "%s [%d]: offset %lld came after the offsets before %lld were read: the log was truncated, or the topic "
+             "recreated. Started again, the scorer goes on from the committed offset if the log still has it",
+             intake->settings->input_topic, p, (long long)message->offset, (long long)position->taken);
+    fail(intake, STATUS_CONFLICT, text);
+    return false;
+}
+
 static void hand_out(struct intake *intake, struct intake_message *messages, size_t *count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < intake->batch_count; i++) {
         rd_kafka_message_t *message = intake->batch[i];
-        if (message->err) {
+        if (message->err)
             handle_error(intake, message);
-            rd_kafka_message_destroy(message);
-            continue;
-        }
-        if (intake->held_count && intake->positions[message->partition].held) { /* from before it was held */
+        if (message->err || !is_wanted(intake, message)) {
             rd_kafka_message_destroy(message);
             continue;
         }
@@ -475,14 +458,21 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
     *count = kept;
 }
 
-/* Everything before the end is handled: what stands between the last message and it are control records and gaps. */
+/* Partitions came or went within the poll: what it brought is of both sides, and is read again. But for what ends the
+ * consumer, which is told only once. */
+static enum status discard_batch(struct intake *intake, struct error *err)
+{
+    for (size_t i = 0; i < intake->batch_count; i++)
+        if (intake->batch[i]->err == RD_KAFKA_RESP_ERR__FATAL)
+            handle_error(intake, intake->batch[i]);
+    drop_batch(intake);
+    return intake_rewind(intake, err);
+}
+
 static void move_to_ends(struct intake *intake)
 {
-    for (int32_t p = 0; p < intake->position_count; p++) {
-        struct position *position = &intake->positions[p];
-        if (position->assigned && !position->held && position->eof > position->next)
-            position->next = position->eof;
-    }
+    for (int32_t p = 0; p < intake->position_count; p++)
+        position_move_to_end(&intake->positions[p]);
     intake->reached_end = false;
 }
 
@@ -497,13 +487,15 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
     }
     intake->disturbed = intake->reached_end = false;
     *count = 0;
+    if (intake->pending)
+        resolve_pending(intake);
+    if (intake->assigned && intake->position_count && intake->positions[0].assigned)
+        intake_untaken_look(&intake->untaken, &intake->start);
     intake->batch_count = fetch(intake, timeout_ms, left_us);
-    if (intake->disturbed && intake->batch_count) {
-        drop_batch(intake);
-        status = intake_rewind(intake, err);
-    } else {
+    if (intake->disturbed && intake->batch_count)
+        status = discard_batch(intake, err);
+    else
         hand_out(intake, messages, count);
-    }
     if (intake->failure != STATUS_OK)
         return error_set(err, intake->failure, "%s", intake->failure_text.text);
     if (!*count && intake->reached_end)
@@ -515,11 +507,8 @@ void intake_accept(struct intake *intake)
 {
     for (size_t i = 0; i < intake->batch_count; i++) {
         const rd_kafka_message_t *message = intake->batch[i];
-        const struct position *position = &intake->positions[message->partition];
-        if (position->held && message->offset >= position->held_at)
-            continue;
-        intake->positions[message->partition].next = message->offset + 1;
-        intake->positions[message->partition].last_ms = rd_kafka_message_timestamp(message, NULL);
+        position_handle(&intake->positions[message->partition], message->offset,
+                        rd_kafka_message_timestamp(message, NULL));
     }
     drop_batch(intake);
     if (intake->reached_end)
@@ -533,7 +522,7 @@ rd_kafka_topic_partition_list_t *intake_offsets(const struct intake *intake)
     rd_kafka_topic_partition_list_t *list = NULL;
     for (int32_t p = 0; p < intake->position_count; p++) {
         const struct position *position = &intake->positions[p];
-        if (!position->assigned || position->next == position->committed)
+        if (!position_moved(position))
             continue;
         if (!list)
             list = rd_kafka_topic_partition_list_new(intake->position_count);
@@ -556,7 +545,7 @@ void intake_committed(struct intake *intake)
 static void add_position(struct intake *intake, rd_kafka_topic_partition_list_t *list, int32_t partition)
 {
     struct position *position = &intake->positions[partition];
-    position->eof = -1;
+    position_read_again(position);
     rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, partition)->offset = position->next;
 }
 
@@ -566,7 +555,7 @@ static rd_kafka_topic_partition_list_t *committed_positions(struct intake *intak
     for (int32_t p = 0; p < intake->position_count; p++) {
         if (!intake->positions[p].assigned)
             continue;
-        intake->positions[p].next = intake->positions[p].committed;
+        position_rewind(&intake->positions[p]);
         add_position(intake, list, p);
     }
     return list;
@@ -635,15 +624,9 @@ bool intake_assigned(const struct intake *intake)
 bool intake_moved(const struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count; p++)
-        if (intake->positions[p].assigned && intake->positions[p].next != intake->positions[p].committed)
+        if (position_moved(&intake->positions[p]))
             return true;
     return false;
-}
-
-/* A new group that starts at the end: nothing of this partition is ever committed. */
-static bool started_behind(const struct position *position)
-{
-    return position->assigned && position->committed >= 0 && position->committed >= position->end;
 }
 
 /* By the group's committed offsets, because other members handle partitions too, and one that died holds its own until
@@ -655,35 +638,44 @@ bool intake_at_end(struct intake *intake)
         rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p);
     bool at_end = !rd_kafka_committed(intake->consumer, list, LOOKUP_MS);
     for (int i = 0; i < list->cnt && at_end; i++)
-        at_end = !list->elems[i].err && (list->elems[i].offset >= intake->positions[list->elems[i].partition].end ||
-                                         started_behind(&intake->positions[list->elems[i].partition]));
+        at_end = !list->elems[i].err && list->elems[i].offset >= intake->positions[list->elems[i].partition].end;
     rd_kafka_topic_partition_list_destroy(list);
     return at_end;
+}
+
+static struct partition_lag lag_of(const struct intake *intake, int32_t partition)
+{
+    const struct position *position = &intake->positions[partition];
+    int64_t low, high;
+    if (rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, partition, &low, &high) ||
+        high < 0)
+        high = 0;
+    return (struct partition_lag){partition, position->next, high, position->last_ms};
 }
 
 size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity)
 {
     size_t count = 0;
-    for (int32_t p = 0; p < intake->position_count && count < capacity; p++) {
-        const struct position *position = &intake->positions[p];
-        int64_t low, high;
-        if (position->assigned && position->next >= 0 &&
-            !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, p, &low, &high))
-            out[count++] = (struct partition_lag){p, position->next, high > 0 ? high : 0, position->last_ms};
-    }
+    for (int32_t p = 0; p < intake->position_count && count < capacity; p++)
+        if (intake->positions[p].assigned)
+            out[count++] = lag_of(intake, p);
+    for (size_t i = 0; i < intake->untaken.count && count < capacity; i++)
+        out[count++] = intake->untaken.lags[i];
     return count;
+}
+
+static uint64_t messages_of(struct partition_lag lag)
+{
+    return lag.end > lag.next ? (uint64_t)(lag.end - lag.next) : 0;
 }
 
 uint64_t intake_lag(const struct intake *intake)
 {
-    uint64_t lag = 0;
-    for (int32_t p = 0; p < intake->position_count; p++) {
-        const struct position *position = &intake->positions[p];
-        int64_t low, high;
-        if (position->assigned && position->next >= 0 &&
-            !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, p, &low, &high) &&
-            high > position->next)
-            lag += (uint64_t)(high - position->next);
-    }
-    return lag;
+    uint64_t messages = 0;
+    for (int32_t p = 0; p < intake->position_count; p++)
+        if (intake->positions[p].assigned)
+            messages += messages_of(lag_of(intake, p));
+    for (size_t i = 0; i < intake->untaken.count; i++)
+        messages += messages_of(intake->untaken.lags[i]);
+    return messages;
 }

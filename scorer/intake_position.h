@@ -1,0 +1,49 @@
+/* How far one partition of the input topic is handled: the arithmetic of the intake, without a client.
+ *
+ * Every offset in here is a real one (0 or more) from position_start on; what librdkafka calls logical offsets (the
+ * beginning, the end, none) is resolved before (intake_start.h). Belongs to a score loop's thread. */
+#ifndef SCORER_INTAKE_POSITION_H
+#define SCORER_INTAKE_POSITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { POSITION_NO_END = -1 };
+
+/* Plain data; zeroed: not assigned. next <= taken, and committed <= next but for what was committed on another's word.
+ */
+struct position {
+    bool assigned;
+    int64_t eof;       /* end of the log as last reached, behind control records and gaps; POSITION_NO_END: not yet */
+    int64_t taken;     /* one past the last message handed out */
+    int64_t next;      /* one past the last message handled */
+    int64_t committed; /* where a rewind goes */
+    int64_t end;       /* end offset at the start; 0 where not looked up */
+    bool held;         /* its queue is not read; what still comes of it is dropped, and read again from `next` */
+    int64_t held_at;   /* the message it waits before */
+    bool steered;    /* was held before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
+    int64_t last_ms; /* timestamp of the last message handled; 0: none yet */
+};
+
+/* Assigned, and to be read from `offset`, which is the group's committed offset. */
+void position_start(struct position *position, int64_t offset);
+
+/* A message is about to be handed out. False: it lies below one that was handed out already, so the log changed under
+ * the reader. */
+bool position_take(struct position *position, int64_t offset);
+
+/* That message is handled; nothing changes where the partition waits before it. */
+void position_handle(struct position *position, int64_t offset, int64_t timestamp_ms);
+
+/* The reader came to the end of the log. */
+void position_reach_end(struct position *position, int64_t eof);
+
+/* Everything that was handed out is handled: what lies between the last message and the end are control records and
+ * gaps. */
+void position_move_to_end(struct position *position);
+
+void position_rewind(struct position *position);     /* to the committed offset */
+void position_read_again(struct position *position); /* the reader starts once more, at `next` */
+bool position_moved(const struct position *position);
+
+#endif
