@@ -374,6 +374,11 @@ bool transaction_is_open(const struct transaction *transaction)
 
 /* Sending */
 
+static bool must_stop(const struct transaction *transaction)
+{
+    return transaction->setup.stop_at_once && *transaction->setup.stop;
+}
+
 static rd_kafka_resp_err_t try_send(struct transaction *transaction, const struct transaction_record *record)
 {
     rd_kafka_topic_t *topic = transaction->topics[record->topic];
@@ -402,7 +407,7 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
     assert(transaction->open && record->topic < transaction->setup.topic_count);
     while (!transaction->broken) {
         code = try_send(transaction, record);
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
             break;
         rd_kafka_poll(transaction->producer, FULL_WAIT_MS); /* slows the intake down while brokers are slow or away */
     }
@@ -425,7 +430,7 @@ void transaction_flush(struct transaction *transaction)
 static bool retry(struct transaction *transaction, rd_kafka_error_t *error, const char *action, int64_t started_us,
                   bool *told)
 {
-    if (!rd_kafka_error_is_retriable(error))
+    if (!rd_kafka_error_is_retriable(error) || must_stop(transaction))
         return false;
     if (!*told && clock_steady_us(&clock_system) - started_us > SLOW_AFTER_US) {
         log_warn(transaction->setup.where, "%s cannot %s yet: %s; trying until it succeeds", transaction->setup.name,
@@ -587,6 +592,11 @@ static enum transaction_result commit_at_least_once(struct transaction *transact
 {
     int64_t started = clock_steady_us(&clock_system);
     for (bool told = false; rd_kafka_flush(transaction->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT;) {
+        if (must_stop(transaction)) {
+            error_set(err, STATUS_UNAVAILABLE, "%s: stopped before everything was acknowledged",
+                      transaction->setup.where);
+            return give_back(transaction, RD_KAFKA_RESP_ERR__TIMED_OUT);
+        }
         if (!told && clock_steady_us(&clock_system) - started > SLOW_AFTER_US)
             log_warn(transaction->setup.where, "%s: outputs are not acknowledged yet; waiting",
                      transaction->setup.name);

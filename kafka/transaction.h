@@ -39,7 +39,8 @@ struct transaction_setup {
     const char *const *topics; /* names; their index is the topic's number in every call */
     size_t topic_count;
     bool all_reports;         /* report acknowledged records too, not failed ones alone */
-    const _Atomic bool *stop; /* ends waiting for brokers */
+    const _Atomic bool *stop; /* ends waiting for brokers to answer at all */
+    bool stop_at_once;        /* … and a full queue and calls under way: nobody else will */
     /* A record's end: within send, commit and abort. Not called for records of an aborted transaction. */
     void (*report)(void *context, const rd_kafka_message_t *message);
     void *context;
