@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/transaction.h"
 #include "producer/timestamp.h"
 
 enum { CALL_MS = 10000, POLL_MS = 100 };
@@ -34,13 +35,9 @@ struct dlq_reader {
 struct dlq_writer {
     const _Atomic bool *stop;
     const char *topic;
-    rd_kafka_t *producer;
-    rd_kafka_topic_t *handle;
+    struct transaction *transaction;
     int partitions;
-    bool transactions, open;
     struct dlq_counts counts;
-    uint64_t failed;
-    char reason[128];
 };
 
 /* --- reading --- */
@@ -257,52 +254,35 @@ enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter
 
 /* --- writing --- */
 
-static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+static void on_report(void *context, const rd_kafka_message_t *message)
 {
-    (void)producer;
-    struct dlq_writer *writer = opaque;
-    if (!message->err) {
-        writer->counts.acknowledged++;
-        return;
-    }
-    if (!writer->failed++)
-        snprintf(writer->reason, sizeof writer->reason, "%s", rd_kafka_err2str(message->err));
+    struct dlq_writer *writer = context;
+    writer->counts.acknowledged += !message->err;
 }
 
-static enum status transaction_error(rd_kafka_error_t *error, const char *action, struct error *err)
-{
-    if (!error)
-        return STATUS_OK;
-    error_set(err, kafka_status(rd_kafka_error_code(error)), "cannot %s: %s", action, rd_kafka_error_string(error));
-    rd_kafka_error_destroy(error);
-    return err->status;
-}
-
-static enum status writer_open(struct dlq_writer *writer, const struct options *options, struct error *err)
+static enum status writer_open(struct dlq_writer *writer, const struct options *options, bool transactions,
+                               struct error *err)
 {
     const char *group = options_text(options, OPTION_REPLAY_GROUP);
-    const struct kafka_property fixed[] = {
-        {"enable.idempotence", "true"}, {writer->transactions ? "transactional.id" : NULL, group}, {NULL, NULL}};
-    rd_kafka_conf_t *conf = NULL;
-    enum status status = kafka_conf(options, RD_KAFKA_PRODUCER, fixed, &conf, err);
-    if (status != STATUS_OK)
-        return status;
-    rd_kafka_conf_set_opaque(conf, writer);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    status = kafka_client_new(RD_KAFKA_PRODUCER, &conf, &writer->producer, err);
+    const struct transaction_setup setup = {
+        .options = options,
+        .where = "dlq",
+        .name = "replay",
+        .identity = transactions ? group : NULL,
+        .group = group,
+        .topics = &writer->topic,
+        .topic_count = 1,
+        .all_reports = true,
+        .stop = writer->stop,
+        .stop_at_once = true,
+        .report = on_report,
+        .context = writer,
+    };
+    enum status status = transaction_new(&setup, &writer->transaction, err);
     if (status == STATUS_OK)
-        status = kafka_wait_for_broker(writer->producer, "dlq", 0, writer->stop, err);
-    if (status == STATUS_OK)
-        status = kafka_topic_partitions(writer->producer, writer->topic, &writer->partitions, err);
-    if (status == STATUS_OK && writer->transactions)
         status =
-            transaction_error(rd_kafka_init_transactions(writer->producer, CALL_MS * 3), "start transactions", err);
-    if (status == STATUS_OK)
-        writer->handle = rd_kafka_topic_new(writer->producer, writer->topic, NULL);
-    if (status == STATUS_OK && !writer->handle)
-        status = error_set(err, STATUS_INVALID, "cannot use topic %s: %s", writer->topic,
-                           rd_kafka_err2str(rd_kafka_last_error()));
-    return status;
+            kafka_topic_partitions(transaction_client(writer->transaction), writer->topic, &writer->partitions, err);
+    return status == STATUS_OK ? transaction_start(writer->transaction, err) : status;
 }
 
 enum status dlq_writer_new(const struct options *options, const _Atomic bool *stop, struct dlq_writer **out,
@@ -314,8 +294,7 @@ enum status dlq_writer_new(const struct options *options, const _Atomic bool *st
     struct dlq_writer *writer = mem_zeroed(1, sizeof *writer);
     writer->stop = stop;
     writer->topic = options_text(options, OPTION_INPUT_TOPIC);
-    writer->transactions = strcmp(delivery, "exactly-once") == 0;
-    enum status status = writer_open(writer, options, err);
+    enum status status = writer_open(writer, options, strcmp(delivery, "exactly-once") == 0, err);
     if (status != STATUS_OK) {
         dlq_writer_free(writer);
         return status;
@@ -326,18 +305,9 @@ enum status dlq_writer_new(const struct options *options, const _Atomic bool *st
 
 void dlq_writer_free(struct dlq_writer *writer)
 {
-    struct error ignored;
     if (!writer)
         return;
-    if (writer->open && writer->transactions)
-        (void)transaction_error(rd_kafka_abort_transaction(writer->producer, CALL_MS), "abort", &ignored);
-    if (writer->handle)
-        rd_kafka_topic_destroy(writer->handle);
-    if (writer->producer) {
-        rd_kafka_purge(writer->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_flush(writer->producer, 0);
-        rd_kafka_destroy(writer->producer);
-    }
+    transaction_free(writer->transaction);
     free(writer);
 }
 
@@ -356,47 +326,30 @@ static rd_kafka_headers_t *event_headers(const struct dlq_letter *letter, int64_
     return headers;
 }
 
-static enum status begin(struct dlq_writer *writer, struct error *err)
-{
-    if (writer->open)
-        return STATUS_OK;
-    if (writer->transactions &&
-        transaction_error(rd_kafka_begin_transaction(writer->producer), "begin a transaction", err))
-        return err->status;
-    writer->open = true;
-    return STATUS_OK;
-}
-
 /* The letter's partition is the event's, whoever chose it: so each employee's order stays. */
 enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *letter, int64_t replay_count,
                             struct error *err)
 {
-    if (begin(writer, err) != STATUS_OK)
+    if (transaction_begin(writer->transaction, err) != STATUS_OK)
         return err->status;
-    int32_t partition = letter->partition < writer->partitions ? letter->partition : RD_KAFKA_PARTITION_UA;
-    rd_kafka_headers_t *headers = event_headers(letter, replay_count);
-    for (;;) {
-        rd_kafka_resp_err_t code = rd_kafka_producev(
-            writer->producer, RD_KAFKA_V_RKT(writer->handle), RD_KAFKA_V_PARTITION(partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(letter->key.data, letter->key.bytes),
-            RD_KAFKA_V_VALUE((void *)(uintptr_t)letter->value.data, letter->value.bytes), RD_KAFKA_V_HEADERS(headers),
-            RD_KAFKA_V_END);
-        if (!code) {
-            writer->counts.sent++;
-            rd_kafka_poll(writer->producer, 0);
-            return STATUS_OK;
-        }
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || *writer->stop) {
-            rd_kafka_headers_destroy(headers);
-            return error_set(err, kafka_status(code) == STATUS_OK ? STATUS_UNAVAILABLE : kafka_status(code),
-                             "sending %" PRId32 ":%" PRId64 " back to %s: %s", letter->partition, letter->offset,
-                             writer->topic, rd_kafka_err2str(code));
-        }
-        rd_kafka_poll(writer->producer, POLL_MS);
-    }
+    const struct transaction_record record = {
+        .partition = letter->partition < writer->partitions ? letter->partition : RD_KAFKA_PARTITION_UA,
+        .key = letter->key,
+        .value = letter->value,
+        .headers = event_headers(letter, replay_count),
+    };
+    rd_kafka_resp_err_t code = transaction_send(writer->transaction, &record);
+    if (code == RD_KAFKA_RESP_ERR__STATE && transaction_broken(writer->transaction))
+        code = transaction_broken(writer->transaction);
+    if (code)
+        return error_set(err, kafka_status(code) == STATUS_OK ? STATUS_UNAVAILABLE : kafka_status(code),
+                         "sending %" PRId32 ":%" PRId64 " back to %s: %s", letter->partition, letter->offset,
+                         writer->topic, rd_kafka_err2str(code));
+    writer->counts.sent++;
+    return STATUS_OK;
 }
 
-/* Every changed partition's marks; NULL: none has changed. */
+/* Every changed partition's marks. */
 static rd_kafka_topic_partition_list_t *marks_list(struct dlq_reader *reader)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->count);
@@ -414,49 +367,15 @@ static rd_kafka_topic_partition_list_t *marks_list(struct dlq_reader *reader)
     return list;
 }
 
-static enum status flush(struct dlq_writer *writer, struct error *err)
-{
-    char fatal[128];
-    while (rd_kafka_flush(writer->producer, POLL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
-        if (*writer->stop || rd_kafka_fatal_error(writer->producer, fatal, sizeof fatal))
-            return error_set(err, STATUS_UNAVAILABLE, "letters were sent and are not acknowledged");
-    if (writer->failed)
-        return error_set(err, STATUS_UNAVAILABLE, "%" PRIu64 " letters were not delivered: %s", writer->failed,
-                         writer->reason);
-    return STATUS_OK;
-}
-
-static enum status commit_offsets(struct dlq_writer *writer, struct dlq_reader *reader,
-                                  rd_kafka_topic_partition_list_t *list, struct error *err)
-{
-    if (!writer->transactions) {
-        rd_kafka_resp_err_t code = list->cnt ? rd_kafka_commit(reader->consumer, list, 0) : 0;
-        return code ? error_set(err, kafka_status(code), "remembering what was replayed: %s", rd_kafka_err2str(code))
-                    : STATUS_OK;
-    }
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(reader->consumer);
-    enum status status =
-        transaction_error(rd_kafka_send_offsets_to_transaction(writer->producer, list, group, CALL_MS * 3),
-                          "remember what was replayed", err);
-    rd_kafka_consumer_group_metadata_destroy(group);
-    if (status == STATUS_OK)
-        status = transaction_error(rd_kafka_commit_transaction(writer->producer, CALL_MS * 3), "commit", err);
-    return status;
-}
-
 enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *reader, struct error *err)
 {
-    if (!writer->open)
+    if (!transaction_is_open(writer->transaction))
         return STATUS_OK;
-    enum status status = flush(writer, err);
-    if (status != STATUS_OK)
-        return status;
     rd_kafka_topic_partition_list_t *list = marks_list(reader);
-    status = commit_offsets(writer, reader, list, err);
+    enum transaction_result result = transaction_commit(writer->transaction, reader->consumer, list, err);
     rd_kafka_topic_partition_list_destroy(list);
-    if (status != STATUS_OK)
-        return status;
-    writer->open = false;
+    if (result != TRANSACTION_COMMITTED)
+        return error_prefix(err, "letters were sent, and do not count");
     for (size_t p = 0; p < reader->count; p++)
         reader->parts[p].marks.changed = false;
     return STATUS_OK;

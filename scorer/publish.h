@@ -14,7 +14,8 @@ struct publish;
 /* Waits for a broker, checks the output topics (the dead letters' needs the input's partition count), and fences what
  * an earlier process of the same identity left open. */
 MUST_USE enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
-                                 const _Atomic bool *stop, struct publish **out, struct error *err);
+                                 struct intake *intake, const _Atomic bool *stop, struct publish **out,
+                                 struct error *err);
 void publish_free(struct publish *publish); /* aborts what is open */
 
 /* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter

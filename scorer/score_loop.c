@@ -455,7 +455,7 @@ static enum status connect_all(struct score_loop *loop, struct error *err)
         status = intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake,
                             &partitions, err);
     if (status == STATUS_OK)
-        status = publish_new(loop->settings, loop->worker, partitions, &loop->stop, &loop->publish, err);
+        status = publish_new(loop->settings, loop->worker, partitions, loop->intake, &loop->stop, &loop->publish, err);
     return status;
 }
 

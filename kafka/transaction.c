@@ -1,0 +1,630 @@
+/* Transactions of one producer: see transaction.h.
+ *
+ * Called by a score loop and by the dead-letter replay, each on its own thread; May block in new, start, begin (a
+ * pause, or a fresh producer), send (a full queue), flush, commit and abort; all of them wait for brokers as long as it
+ * takes. Must never begin while a request of an earlier transaction has no answer, never take an unknown commit for
+ * either, and never replace the producer of a process that may have a successor.
+ *
+ * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
+ * topic_name, produce, producev, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error,
+ * init_transactions, begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
+ * consumer_group_metadata, consumer_group_metadata_destroy, commit, committed, topic_partition_list_copy,
+ * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and through
+ * kafka/client.h, kafka/member.h and kafka/watch.h what those use. */
+#include "kafka/transaction.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "kafka/client.h"
+#include "kafka/member.h"
+#include "kafka/watch.h"
+
+enum {
+    CALL_MS = 10000,
+    LOOKUP_MS = 5000,
+    FULL_WAIT_MS = 10,
+    SLOW_AFTER_US = 3000000,
+    BACKOFF_US = 100000,
+    PAUSE_FIRST_MS = 100,
+    PAUSE_LAST_MS = 5000,
+};
+
+struct transaction {
+    struct transaction_setup setup;
+    rd_kafka_t *producer;
+    rd_kafka_topic_t *topics[TRANSACTION_TOPICS_MAX];
+    struct watch watch;
+    bool open;   /* begun, neither committed nor given back */
+    bool stale;  /* must not begin again: a fresh producer shall */
+    bool fenced; /* … because its epoch is an old one */
+    char because[256];
+    rd_kafka_resp_err_t broken; /* the first error of the open work */
+    char broken_topic[256];
+    unsigned returned;    /* works given back in a row */
+    int64_t resume_us;    /* steady clock: begin waits until then */
+    struct error failure; /* for good; status STATUS_OK: none */
+};
+
+/* The one table. What is not in it is transient. */
+static const struct {
+    rd_kafka_resp_err_t code;
+    enum remedy remedy;
+} remedies[] = {
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, REMEDY_SMALLER},
+    {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, REMEDY_SMALLER},
+    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, REMEDY_UNTIMED},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, REMEDY_TOPIC},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, REMEDY_TOPIC},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, REMEDY_TOPIC},
+    {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, REMEDY_TOPIC},
+    {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR__INCONSISTENT, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR__FATAL, REMEDY_RENEW},
+    {RD_KAFKA_RESP_ERR__FENCED, REMEDY_FENCED},
+    {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, REMEDY_FENCED},
+    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, REMEDY_FENCED},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_INVALID_RECORD, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT, REMEDY_END},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE, REMEDY_END},
+};
+
+enum remedy transaction_remedy(rd_kafka_resp_err_t code)
+{
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
+        if (remedies[i].code == code)
+            return remedies[i].remedy;
+    return REMEDY_RETRY;
+}
+
+/* What breaks work */
+
+void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic)
+{
+    if (transaction->broken && transaction->broken != RD_KAFKA_RESP_ERR__STATE) /* that one follows from another */
+        return;
+    transaction->broken = code;
+    snprintf(transaction->broken_topic, sizeof transaction->broken_topic, "%s", topic ? topic : "");
+}
+
+rd_kafka_resp_err_t transaction_broken(const struct transaction *transaction)
+{
+    return transaction->broken;
+}
+
+const char *transaction_broken_topic(const struct transaction *transaction)
+{
+    return transaction->broken_topic[0] ? transaction->broken_topic : NULL;
+}
+
+/* Within rd_kafka_poll, flush, commit and abort. */
+static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)producer;
+    struct transaction *transaction = opaque;
+    if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+        return; /* of work that was given back */
+    if (transaction->setup.report)
+        transaction->setup.report(transaction->setup.context, message);
+    if (message->err)
+        transaction_break(transaction, message->err, message->rkt ? rd_kafka_topic_name(message->rkt) : NULL);
+}
+
+/* The producer goes no further than the end of the open work. */
+static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code, const char *because)
+{
+    transaction->fenced |= transaction_remedy(code) == REMEDY_FENCED;
+    if (!transaction->stale)
+        snprintf(transaction->because, sizeof transaction->because, "%s", because);
+    transaction->stale = true;
+}
+
+/* The code behind "fatal". */
+static rd_kafka_resp_err_t code_of(const struct transaction *transaction, rd_kafka_resp_err_t code)
+{
+    char text[8];
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(transaction->producer, text, sizeof text);
+    return fatal ? fatal : code;
+}
+
+/* Start and end */
+
+static void close_producer(struct transaction *transaction)
+{
+    for (size_t i = 0; i < transaction->setup.topic_count; i++) {
+        if (transaction->topics[i])
+            rd_kafka_topic_destroy(transaction->topics[i]);
+        transaction->topics[i] = NULL;
+    }
+    if (!transaction->producer)
+        return;
+    rd_kafka_purge(transaction->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_flush(transaction->producer, 0);
+    rd_kafka_destroy(transaction->producer);
+    transaction->producer = NULL;
+}
+
+static enum status make_producer(struct transaction *transaction, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    const struct kafka_property fixed[] = {
+        {"enable.idempotence", "true"},
+        {"delivery.report.only.error", setup->all_reports ? "false" : "true"},
+        {setup->identity ? "transactional.id" : NULL, setup->identity},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf;
+    enum status status = kafka_conf(setup->options, RD_KAFKA_PRODUCER, fixed, &conf, err);
+    if (status != STATUS_OK)
+        return status;
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_opaque(conf, transaction);
+    status = watch_add(&transaction->watch, conf, err);
+    if (status != STATUS_OK) {
+        rd_kafka_conf_destroy(conf);
+        return status;
+    }
+    return kafka_client_new(RD_KAFKA_PRODUCER, &conf, &transaction->producer, err);
+}
+
+static enum status take_topics(struct transaction *transaction, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    for (size_t i = 0; i < setup->topic_count; i++) {
+        transaction->topics[i] = rd_kafka_topic_new(transaction->producer, setup->topics[i], NULL);
+        if (!transaction->topics[i])
+            return error_set(err, STATUS_INVALID, "topic %s: %s", setup->topics[i],
+                             rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    return STATUS_OK;
+}
+
+static enum status open_producer(struct transaction *transaction, struct error *err)
+{
+    enum status status = make_producer(transaction, err);
+    if (status == STATUS_OK)
+        status =
+            kafka_wait_for_broker(transaction->producer, transaction->setup.where, 0, transaction->setup.stop, err);
+    return status == STATUS_OK ? take_topics(transaction, err) : status;
+}
+
+enum status transaction_new(const struct transaction_setup *setup, struct transaction **out, struct error *err)
+{
+    struct transaction *transaction = mem_zeroed(1, sizeof *transaction);
+    assert(setup->topic_count <= TRANSACTION_TOPICS_MAX);
+    transaction->setup = *setup;
+    enum status status = open_producer(transaction, err);
+    if (status != STATUS_OK) {
+        close_producer(transaction);
+        free(transaction);
+        return status;
+    }
+    *out = transaction;
+    return STATUS_OK;
+}
+
+enum status transaction_start(struct transaction *transaction, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    for (bool told = false; setup->identity; usleep(BACKOFF_US)) {
+        rd_kafka_error_t *error = rd_kafka_init_transactions(transaction->producer, CALL_MS);
+        if (!error)
+            return STATUS_OK;
+        bool again = rd_kafka_error_is_retriable(error) && !*setup->stop;
+        enum status status = kafka_status(rd_kafka_error_code(error));
+        error_set(err, status, "%s: cannot start transactions as %s: %s", setup->where, setup->identity,
+                  rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+        if (!again)
+            return status;
+        if (!told)
+            log_warn(setup->where, "%s; trying again", err->text);
+        told = true;
+    }
+    return STATUS_OK;
+}
+
+void transaction_free(struct transaction *transaction)
+{
+    if (!transaction)
+        return;
+    transaction_abort(transaction);
+    close_producer(transaction);
+    free(transaction);
+}
+
+rd_kafka_t *transaction_client(const struct transaction *transaction)
+{
+    return transaction->producer;
+}
+
+/* A fresh producer */
+
+static enum status tell_fenced(const struct transaction *transaction, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    if (!setup->member)
+        return error_set(err, STATUS_CONFLICT, "%s: fenced: another process works as %s; it goes on, this one ends",
+                         setup->where, setup->identity);
+    return error_set(err, STATUS_CONFLICT,
+                     "%s: fenced: another process runs as instance %s of group %s, or this one stood still for longer "
+                     "than its session; this one ends. If no other runs, start it again",
+                     setup->where, setup->instance, setup->group);
+}
+
+/* Whether no other process has taken our place: a fresh producer would throw it out. Never judged by elapsed time. */
+static enum status still_ours(struct transaction *transaction, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    bool member = !transaction->fenced;
+    if (!setup->identity)
+        return STATUS_OK;
+    for (bool told = false; setup->member; usleep(BACKOFF_US)) {
+        enum status status = kafka_member_check(setup->member, setup->group, LOOKUP_MS, &member, err);
+        if (status == STATUS_OK)
+            break;
+        if (status != STATUS_UNAVAILABLE || *setup->stop)
+            return error_prefix(err, "%s", setup->where);
+        if (!told)
+            log_warn(setup->where, "%s: %s; trying again before a fresh producer is opened", setup->name, err->text);
+        told = true;
+    }
+    return member ? STATUS_OK : tell_fenced(transaction, err);
+}
+
+static enum status renew(struct transaction *transaction, struct error *err)
+{
+    enum status status = still_ours(transaction, err);
+    if (status != STATUS_OK)
+        return status;
+    log_warn(transaction->setup.where, "%s: goes on with a fresh producer: %s", transaction->setup.name,
+             transaction->because);
+    close_producer(transaction);
+    status = open_producer(transaction, err);
+    if (status == STATUS_OK)
+        status = transaction_start(transaction, err);
+    if (status == STATUS_OK)
+        transaction->stale = transaction->fenced = false;
+    return status;
+}
+
+/* Beginning */
+
+int transaction_pause(struct transaction *transaction)
+{
+    int pause_ms = PAUSE_FIRST_MS;
+    for (unsigned i = 0; i < transaction->returned && pause_ms < PAUSE_LAST_MS; i++)
+        pause_ms *= 2;
+    if (pause_ms > PAUSE_LAST_MS)
+        pause_ms = PAUSE_LAST_MS;
+    transaction->returned++;
+    transaction->resume_us = clock_steady_us(&clock_system) + pause_ms * 1000LL;
+    return pause_ms;
+}
+
+static void wait_out_pause(struct transaction *transaction)
+{
+    for (int64_t left; !*transaction->setup.stop; usleep((useconds_t)(left < BACKOFF_US ? left : BACKOFF_US)))
+        if ((left = transaction->resume_us - clock_steady_us(&clock_system)) <= 0)
+            return;
+}
+
+/* A librdkafka transaction on a producer that may begin one. */
+static enum status begin_fresh(struct transaction *transaction, struct error *err)
+{
+    enum status status = STATUS_OK;
+    if (!transaction->stale && transaction->setup.identity && !watch_all_answered(&transaction->watch))
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR,
+                   "a request of the last transaction has no answer and may still reach the broker");
+    if (transaction->stale)
+        status = renew(transaction, err);
+    if (status != STATUS_OK || !transaction->setup.identity)
+        return status;
+    rd_kafka_error_t *error = rd_kafka_begin_transaction(transaction->producer);
+    if (!error)
+        return STATUS_OK;
+    make_stale(transaction, code_of(transaction, rd_kafka_error_code(error)), rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return STATUS_OK;
+}
+
+enum status transaction_begin(struct transaction *transaction, struct error *err)
+{
+    if (transaction->open)
+        return STATUS_OK;
+    if (transaction->failure.status != STATUS_OK)
+        return error_set(err, transaction->failure.status, "%s", transaction->failure.text);
+    do {
+        wait_out_pause(transaction);
+        if (begin_fresh(transaction, err) != STATUS_OK) {
+            transaction->failure = *err;
+            return err->status;
+        }
+        if (transaction->stale)
+            transaction_pause(transaction);
+    } while (transaction->stale);
+    transaction->open = true;
+    transaction->broken = RD_KAFKA_RESP_ERR_NO_ERROR;
+    transaction->broken_topic[0] = '\0';
+    return STATUS_OK;
+}
+
+bool transaction_is_open(const struct transaction *transaction)
+{
+    return transaction->open;
+}
+
+/* Sending */
+
+static bool must_stop(const struct transaction *transaction)
+{
+    return transaction->setup.stop_at_once && *transaction->setup.stop;
+}
+
+static rd_kafka_resp_err_t try_send(struct transaction *transaction, const struct transaction_record *record)
+{
+    rd_kafka_topic_t *topic = transaction->topics[record->topic];
+    void *value = (void *)(uintptr_t)record->value.data;
+    if (!record->headers && !record->timestamp_ms) /* the hot path */
+        return rd_kafka_produce(topic, record->partition, RD_KAFKA_MSG_F_COPY, value, record->value.bytes,
+                                record->key.data, record->key.bytes, record->opaque)
+                   ? rd_kafka_last_error()
+                   : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!record->headers)
+        return rd_kafka_producev(
+            transaction->producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(record->partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key.data, record->key.bytes),
+            RD_KAFKA_V_VALUE(value, record->value.bytes), RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
+            RD_KAFKA_V_OPAQUE(record->opaque), RD_KAFKA_V_END);
+    return rd_kafka_producev(
+        transaction->producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(record->partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key.data, record->key.bytes),
+        RD_KAFKA_V_VALUE(value, record->value.bytes), RD_KAFKA_V_HEADERS(record->headers),
+        RD_KAFKA_V_TIMESTAMP(record->timestamp_ms), RD_KAFKA_V_OPAQUE(record->opaque), RD_KAFKA_V_END);
+}
+
+rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const struct transaction_record *record)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__STATE;
+    assert(transaction->open && record->topic < transaction->setup.topic_count);
+    while (!transaction->broken) {
+        code = try_send(transaction, record);
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
+            break;
+        rd_kafka_poll(transaction->producer, FULL_WAIT_MS); /* slows the intake down while brokers are slow or away */
+    }
+    if (code && record->headers)
+        rd_kafka_headers_destroy(record->headers);
+    if (code && transaction_remedy(code) != REMEDY_SMALLER && transaction_remedy(code) != REMEDY_UNTIMED)
+        transaction_break(transaction, code, transaction->setup.topics[record->topic]);
+    return code;
+}
+
+void transaction_flush(struct transaction *transaction)
+{
+    while (rd_kafka_flush(transaction->producer, CALL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT && !*transaction->setup.stop)
+        ;
+}
+
+/* Ending */
+
+/* Takes the error. True: try again. Says so once when it takes long. */
+static bool retry(struct transaction *transaction, rd_kafka_error_t *error, const char *action, int64_t started_us,
+                  bool *told)
+{
+    if (!rd_kafka_error_is_retriable(error) || must_stop(transaction))
+        return false;
+    if (!*told && clock_steady_us(&clock_system) - started_us > SLOW_AFTER_US) {
+        log_warn(transaction->setup.where, "%s cannot %s yet: %s; trying until it succeeds", transaction->setup.name,
+                 action, rd_kafka_error_string(error));
+        *told = true;
+    }
+    rd_kafka_error_destroy(error);
+    return true;
+}
+
+static rd_kafka_error_t *send_offsets(struct transaction *transaction, rd_kafka_t *consumer,
+                                      const rd_kafka_topic_partition_list_t *offsets)
+{
+    int64_t started = clock_steady_us(&clock_system);
+    rd_kafka_error_t *error = NULL;
+    for (bool told = false; offsets && offsets->cnt;) {
+        rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
+        error = rd_kafka_send_offsets_to_transaction(transaction->producer, offsets, group, CALL_MS);
+        rd_kafka_consumer_group_metadata_destroy(group);
+        if (!error || !retry(transaction, error, "send the offsets", started, &told))
+            break;
+    }
+    return error;
+}
+
+static rd_kafka_error_t *commit(struct transaction *transaction)
+{
+    int64_t started = clock_steady_us(&clock_system);
+    rd_kafka_error_t *error;
+    bool told = false;
+    do {
+        error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
+    } while (error && retry(transaction, error, "commit a transaction", started, &told));
+    return error;
+}
+
+void transaction_abort(struct transaction *transaction)
+{
+    int64_t started = clock_steady_us(&clock_system);
+    rd_kafka_error_t *error = NULL;
+    bool told = false;
+    if (transaction->open && transaction->setup.identity && !transaction->stale)
+        do {
+            error = rd_kafka_abort_transaction(transaction->producer, CALL_MS);
+        } while (error && retry(transaction, error, "abort a transaction", started, &told));
+    transaction->open = false;
+    if (!error)
+        return;
+    make_stale(transaction, code_of(transaction, rd_kafka_error_code(error)), rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+}
+
+/* Gives the work back for the reason in err, or ends where that is for good. */
+static enum transaction_result give_back(struct transaction *transaction, rd_kafka_resp_err_t code)
+{
+    rd_kafka_resp_err_t reason = code_of(transaction, code);
+    if (reason != code || transaction_remedy(reason) == REMEDY_RENEW || transaction_remedy(reason) == REMEDY_FENCED)
+        make_stale(transaction, reason, rd_kafka_err2str(reason));
+    transaction_abort(transaction);
+    return transaction_remedy(reason) == REMEDY_END ? TRANSACTION_FAILED : TRANSACTION_RETURNED;
+}
+
+/* By the group's committed offsets, which a broker does not tell while a transaction holds them open. */
+static enum status read_committed(const struct transaction *transaction, rd_kafka_t *consumer,
+                                  rd_kafka_topic_partition_list_t *list, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    for (bool told = false;; usleep(BACKOFF_US)) {
+        rd_kafka_resp_err_t code = rd_kafka_committed(consumer, list, LOOKUP_MS);
+        for (int i = 0; i < list->cnt && !code; i++)
+            code = list->elems[i].err;
+        if (!code)
+            return STATUS_OK;
+        error_set(err, kafka_status(code), "%s: cannot learn whether the last transaction was committed: %s",
+                  setup->where, rd_kafka_err2str(code));
+        if (kafka_status(code) != STATUS_UNAVAILABLE || *setup->stop)
+            return err->status;
+        if (!told)
+            log_warn(setup->where, "%s; trying until it succeeds", err->text);
+        told = true;
+    }
+}
+
+static bool are_committed(const rd_kafka_topic_partition_list_t *wanted, const rd_kafka_topic_partition_list_t *found)
+{
+    for (int i = 0; i < wanted->cnt; i++)
+        if (found->elems[i].offset != wanted->elems[i].offset)
+            return false;
+    return true;
+}
+
+/* The commit left and its result did not come. A fresh producer ends the transaction either way; then it is looked up.
+ */
+static enum transaction_result learn_result(struct transaction *transaction, rd_kafka_t *consumer,
+                                            const rd_kafka_topic_partition_list_t *offsets, struct error *err)
+{
+    const struct error reason = *err;
+    transaction->open = false;
+    if (renew(transaction, err) != STATUS_OK) {
+        transaction->failure = *err;
+        return TRANSACTION_FAILED;
+    }
+    if (!offsets || !offsets->cnt)
+        return TRANSACTION_RETURNED;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(offsets);
+    enum status status = read_committed(transaction, consumer, list, err);
+    bool committed = status == STATUS_OK && are_committed(offsets, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (status != STATUS_OK)
+        return TRANSACTION_FAILED;
+    log_info(transaction->setup.where, "%s: the group's offsets tell that the transaction was %s",
+             transaction->setup.name, committed ? "committed" : "not committed");
+    *err = reason;
+    return committed ? TRANSACTION_COMMITTED : TRANSACTION_RETURNED;
+}
+
+static rd_kafka_resp_err_t explain(const struct transaction *transaction, rd_kafka_error_t *error, const char *action,
+                                   struct error *err)
+{
+    rd_kafka_resp_err_t code = code_of(transaction, rd_kafka_error_code(error));
+    error_set(err, kafka_status(code), "%s: cannot %s: %s", transaction->setup.where, action,
+              rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return code;
+}
+
+static enum transaction_result commit_exactly_once(struct transaction *transaction, rd_kafka_t *consumer,
+                                                   const rd_kafka_topic_partition_list_t *offsets, struct error *err)
+{
+    rd_kafka_error_t *error = send_offsets(transaction, consumer, offsets);
+    if (error)
+        return give_back(transaction, explain(transaction, error, "send the offsets", err));
+    error = commit(transaction);
+    if (!error) {
+        transaction->open = false;
+        return TRANSACTION_COMMITTED;
+    }
+    rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);
+    if (transaction->broken) /* a record failed, and so the commit never left */
+        return give_back(transaction, code);
+    make_stale(transaction, code, err->text);
+    return learn_result(transaction, consumer, offsets, err);
+}
+
+static enum transaction_result commit_offsets(struct transaction *transaction, rd_kafka_t *consumer,
+                                              const rd_kafka_topic_partition_list_t *offsets, struct error *err)
+{
+    rd_kafka_resp_err_t code = offsets && offsets->cnt ? rd_kafka_commit(consumer, offsets, 0) : 0;
+    transaction->open = false;
+    if (!code || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
+        return TRANSACTION_COMMITTED;
+    error_set(err, kafka_status(code), "%s: cannot commit offsets: %s", transaction->setup.where,
+              rd_kafka_err2str(code));
+    return err->status == STATUS_CONFLICT || err->status == STATUS_DENIED ? TRANSACTION_FAILED : TRANSACTION_RETURNED;
+}
+
+static enum transaction_result commit_at_least_once(struct transaction *transaction, rd_kafka_t *consumer,
+                                                    const rd_kafka_topic_partition_list_t *offsets, struct error *err)
+{
+    int64_t started = clock_steady_us(&clock_system);
+    for (bool told = false; rd_kafka_flush(transaction->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT;) {
+        if (must_stop(transaction)) {
+            error_set(err, STATUS_UNAVAILABLE, "%s: stopped before everything was acknowledged",
+                      transaction->setup.where);
+            return give_back(transaction, RD_KAFKA_RESP_ERR__TIMED_OUT);
+        }
+        if (!told && clock_steady_us(&clock_system) - started > SLOW_AFTER_US)
+            log_warn(transaction->setup.where, "%s: outputs are not acknowledged yet; waiting",
+                     transaction->setup.name);
+        told = told || clock_steady_us(&clock_system) - started > SLOW_AFTER_US;
+    }
+    rd_kafka_resp_err_t code = code_of(transaction, transaction->broken);
+    if (!code)
+        return commit_offsets(transaction, consumer, offsets, err);
+    error_set(err, kafka_status(code), "%s: a record was not delivered: %s", transaction->setup.where,
+              rd_kafka_err2str(code));
+    return give_back(transaction, code);
+}
+
+enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,
+                                           const rd_kafka_topic_partition_list_t *offsets, struct error *err)
+{
+    enum transaction_result result;
+    if (transaction_begin(transaction, err) != STATUS_OK)
+        return TRANSACTION_FAILED;
+    if (transaction->broken && transaction->setup.identity) {
+        error_set(err, kafka_status(transaction->broken), "%s: %s%s%s", transaction->setup.where,
+                  transaction->broken_topic, transaction->broken_topic[0] ? ": " : "",
+                  rd_kafka_err2str(transaction->broken));
+        return give_back(transaction, transaction->broken);
+    }
+    result = transaction->setup.identity ? commit_exactly_once(transaction, consumer, offsets, err)
+                                         : commit_at_least_once(transaction, consumer, offsets, err);
+    if (result == TRANSACTION_COMMITTED)
+        transaction->returned = 0;
+    return result;
+}

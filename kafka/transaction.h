@@ -1,0 +1,109 @@
+/* One producer and its transactions, as the score loop and the dead-letter replay use them: begin, send, commit or
+ * abort; and the one table that says what an error asks for.
+ *
+ * A transaction is never torn by a request that arrives late. librdkafka sends a request again when its connection is
+ * lost, with the same epoch, and says nothing; the first copy may reach the broker in the middle of the next
+ * transaction. So requests are counted when they are sent and when they are answered, and where one of a finished
+ * transaction has no answer, the next begins with a fresh producer: the same transactional.id, a new epoch, and the
+ * broker refuses the late copy. Where nothing breaks, that costs two additions a request.
+ *
+ * What became of a commit that failed after its request left is not known: a fresh producer ends it either way, and the
+ * group's stable committed offsets tell which. A fresh producer throws out whoever holds the same transactional.id, so
+ * where the identity belongs to a static group member, the group is asked first whether we still are that member.
+ *
+ * Without an identity the same calls work at least once: an idempotent producer, offsets committed after the records.
+ * All calls come from one thread. */
+#ifndef KAFKA_TRANSACTION_H
+#define KAFKA_TRANSACTION_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "base/options.h"
+#include "base/status.h"
+
+enum { TRANSACTION_TOPICS_MAX = 8 };
+
+struct transaction;
+
+/* Plain data; the texts, and what the pointers name, must outlive the transaction. */
+struct transaction_setup {
+    const struct options *options;
+    const char *where;         /* the caller, in logs: "score" */
+    const char *name;          /* which of them: "worker 0" */
+    const char *identity;      /* transactional.id; NULL: no transactions, at least once */
+    const char *instance;      /* group.instance.id's owner, for the message to a fenced process */
+    const char *group;         /* consumer group of the offsets */
+    rd_kafka_t *member;        /* its consumer, where the identity belongs to a static member; NULL: never checked */
+    const char *const *topics; /* names; their index is the topic's number in every call */
+    size_t topic_count;
+    bool all_reports;         /* report acknowledged records too, not failed ones alone */
+    const _Atomic bool *stop; /* ends waiting for brokers to answer at all */
+    bool stop_at_once;        /* … and a full queue and calls under way: nobody else will */
+    /* A record's end: within send, commit and abort. Not called for records of an aborted transaction. */
+    void (*report)(void *context, const rd_kafka_message_t *message);
+    void *context;
+};
+
+/* What an error asks for. */
+enum remedy {
+    REMEDY_RETRY,   /* transient: abort, and the same work again, later each time */
+    REMEDY_SMALLER, /* of this record: larger than its topic takes */
+    REMEDY_UNTIMED, /* of this record: its timestamp is refused */
+    REMEDY_TOPIC,   /* of the topic: it may be missing or too narrow; where it is, for good */
+    REMEDY_RENEW,   /* of the producer: a fresh one does the work again */
+    REMEDY_FENCED,  /* the epoch is an old one: a successor's fence, or the coordinator's time-out */
+    REMEDY_END,     /* denied or refused by policy: for good */
+};
+enum remedy transaction_remedy(rd_kafka_resp_err_t code);
+
+/* Makes the producer, waits for a broker, takes the topics. */
+MUST_USE enum status transaction_new(const struct transaction_setup *setup, struct transaction **out,
+                                     struct error *err);
+/* Fences earlier producers of the identity and waits for their transactions to end. */
+MUST_USE enum status transaction_start(struct transaction *transaction, struct error *err);
+void transaction_free(struct transaction *transaction); /* aborts what is open */
+
+rd_kafka_t *transaction_client(const struct transaction *transaction);
+
+/* Nothing when one is open. Waits out the pause after work that was given back, and opens a fresh producer where one
+ * is needed. Failure is for good (or STATUS_UNAVAILABLE when told to stop); it is told again by commit. */
+MUST_USE enum status transaction_begin(struct transaction *transaction, struct error *err);
+bool transaction_is_open(const struct transaction *transaction);
+
+/* Plain data; borrows, but takes the headers. */
+struct transaction_record {
+    size_t topic;
+    int32_t partition; /* RD_KAFKA_PARTITION_UA: by key */
+    struct span key, value;
+    int64_t timestamp_ms;        /* 0: now */
+    rd_kafka_headers_t *headers; /* NULL: none */
+    void *opaque;                /* message->_private of its report */
+};
+/* Copies the record into the open transaction; waits while the queue is full. Only REMEDY_SMALLER and
+ * REMEDY_UNTIMED leave the work whole; any other error has broken it, as a failed report does. */
+MUST_USE rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const struct transaction_record *record);
+/* Waits until everything sent has its report, or *stop. */
+void transaction_flush(struct transaction *transaction);
+
+/* The first error of a record of the open or last work, and its topic's name (NULL: of none); NO_ERROR: whole. */
+rd_kafka_resp_err_t transaction_broken(const struct transaction *transaction);
+const char *transaction_broken_topic(const struct transaction *transaction);
+void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic);
+
+enum transaction_result {
+    TRANSACTION_COMMITTED, /* records and offsets stand */
+    TRANSACTION_RETURNED,  /* nothing of it counts; err has the reason */
+    TRANSACTION_FAILED,    /* for good; err says why */
+};
+/* Commits the open work, and with it the consumer's offsets (NULL: none; borrowed). Waits for brokers. */
+MUST_USE enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,
+                                                    const rd_kafka_topic_partition_list_t *offsets, struct error *err);
+/* Gives the open work back. */
+void transaction_abort(struct transaction *transaction);
+/* Work was given back for a reason that time may mend: the next begin waits, longer each time until a commit.
+ * Returns how long, in milliseconds. */
+int transaction_pause(struct transaction *transaction);
+
+#endif

@@ -1,0 +1,72 @@
+/* Counting requests by librdkafka's interceptors: see watch.h. Its broker threads call on_request_sent and on_response,
+ * which may only count. An answer is counted before the call that waits for it is woken. */
+#include "kafka/watch.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+/* Kafka's API keys. */
+enum {
+    API_PRODUCE = 0,
+    API_INIT_PRODUCER_ID = 22,
+    API_ADD_PARTITIONS_TO_TXN = 24,
+    API_ADD_OFFSETS_TO_TXN = 25,
+    API_END_TXN = 26,
+    API_TXN_OFFSET_COMMIT = 28,
+};
+
+static bool is_watched(int16_t api)
+{
+    return api == API_PRODUCE || api == API_INIT_PRODUCER_ID || api == API_ADD_PARTITIONS_TO_TXN ||
+           api == API_ADD_OFFSETS_TO_TXN || api == API_END_TXN || api == API_TXN_OFFSET_COMMIT;
+}
+
+/* Only requests that left as a whole come here: a broker drops the beginning of one. */
+static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *client, int socket, const char *broker, int32_t broker_id,
+                                           int16_t api, int16_t version, int32_t id, size_t bytes, void *opaque)
+{
+    (void)client, (void)socket, (void)broker, (void)broker_id, (void)version, (void)id, (void)bytes;
+    struct watch *watch = opaque;
+    if (is_watched(api))
+        atomic_fetch_add(&watch->sent, 1);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Also called, with an error, for a request that was given up: that is no answer. */
+static rd_kafka_resp_err_t on_response(rd_kafka_t *client, int socket, const char *broker, int32_t broker_id,
+                                       int16_t api, int16_t version, int32_t id, size_t bytes, int64_t round_trip,
+                                       rd_kafka_resp_err_t code, void *opaque)
+{
+    (void)client, (void)socket, (void)broker, (void)broker_id, (void)version, (void)id, (void)round_trip;
+    struct watch *watch = opaque;
+    if (!code && bytes && is_watched(api))
+        atomic_fetch_add(&watch->answered, 1);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *client, const rd_kafka_conf_t *conf, void *opaque, char *text,
+                                  size_t capacity)
+{
+    (void)conf;
+    rd_kafka_resp_err_t code = rd_kafka_interceptor_add_on_request_sent(client, "watch", on_request_sent, opaque);
+    if (!code)
+        code = rd_kafka_interceptor_add_on_response_received(client, "watch", on_response, opaque);
+    if (code)
+        snprintf(text, capacity, "cannot watch requests: %s", rd_kafka_err2str(code));
+    return code;
+}
+
+enum status watch_add(struct watch *watch, rd_kafka_conf_t *conf, struct error *err)
+{
+    atomic_store(&watch->sent, 0);
+    atomic_store(&watch->answered, 0);
+    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "watch", on_new, watch);
+    return code ? error_set(err, STATUS_UNSUPPORTED, "this librdkafka does not let its requests be watched: %s",
+                            rd_kafka_err2str(code))
+                : STATUS_OK;
+}
+
+bool watch_all_answered(const struct watch *watch)
+{
+    return atomic_load(&watch->sent) == atomic_load(&watch->answered);
+}
