@@ -68,6 +68,9 @@
     OPTION(COUNTERFACTUAL, "counterfactual", NULL, FLAG, NULL, S, 0, NULL, "score: tell also the smallest change of one attribute that gives the other prediction") \
     OPTION(WRITER_SCHEMA, "writer-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, "reader-schema", NULL, TEXT, NULL, S, 0, "FILE", "decode: the schema to see them through; default: the event schema") \
+    OPTION(AUDIT_FROM, "from", NULL, TEXT, NULL, S, 0, "TIME", "audit: judge input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
+    OPTION(AUDIT_TO, "to", NULL, TEXT, NULL, S, 0, "TIME", "audit: judge input records before TIME") \
+    OPTION(AUDIT_JSON, "json", NULL, FLAG, NULL, S, 0, NULL, "audit: answer in JSON") \
     OPTION(MAX_REJECTS, "max-rejects", "MAX_REJECTS", INTEGER, "-1", P, 0, "N", "backfill: exit 1 when more than N rows are rejected; -1: any number") \
     OPTION(REJECTS_FILE, "rejects-file", "REJECTS_FILE", TEXT, NULL, P, 0, "FILE", "backfill: where rejected rows go; default: <input>.rejects beside the input") \
     OPTION(TRAIN_MAX_REJECTS, "max-rejects", NULL, INTEGER, "0", T, 0, "N", "train: leave out up to N rows that have faults, and say which; -1: any number") \

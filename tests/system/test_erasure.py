@@ -71,6 +71,7 @@ with Lab() as lab:
     lab.wait("the last one comes to the end", lambda: not scorer.alive(), 90)
     lab.equal("its exit status", scorer.popen.poll(), 0)
     judge(lab, database, "after kills")
+    lab.audit(scorer)
     messages = lab.consume(kafka, "attrition-predictions")
     lab.equal("null values on the output topic", sum(message.value() is None for message in messages), EMPLOYEES // 2)
     lab.equal("every event came to one end", len(messages) + len(lab.consume(kafka, "employee-events-dlq")) + len(
@@ -80,3 +81,4 @@ with Lab() as lab:
     lab.wait("pseudonymise: the sink comes to the end", lambda: not scorer.alive(), 60)
     lab.equal("pseudonymise: all rows are there", lab.number(other, "select count(*) from attrition.predictions"), 2 * EMPLOYEES + EMPLOYEES // 4)
     lab.equal("pseudonymise: rows without a name", lab.number(other, "select count(*) from attrition.predictions where employee_id is null and event_id like 'erased-%'"), EMPLOYEES)
+    lab.audit(scorer)
