@@ -390,7 +390,7 @@ static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
 /* A message that is an event of the client. Fatal ones end up in intake->failure. */
 static void handle_error(struct intake *intake, const rd_kafka_message_t *message)
 {
-    char text[640], fatal[256];
+    char text[1024], fatal[256];
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (message->partition >= 0 && message->partition < intake->position_count)
@@ -405,7 +405,9 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
         if (!rd_kafka_fatal_error(intake->consumer, fatal, sizeof fatal))
             snprintf(fatal, sizeof fatal, "%s", rd_kafka_message_errstr(message));
-        snprintf(text, sizeof text, "the group threw this process out (%s): another one runs with instance id %s",
+        snprintf(text, sizeof text,
+                 "the group threw this process out (%s): another one runs with instance id %s, or the broker did not "
+                 "answer for longer than session.timeout.ms; started again it goes on from the committed offsets",
                  fatal, intake->settings->instance_id);
         fail(intake, STATUS_CONFLICT, text);
         return;
@@ -486,6 +488,16 @@ static void move_to_ends(struct intake *intake)
     intake->reached_end = false;
 }
 
+/* A batch from both sides of a rebalance is dropped, but not what the client tells within it: a fatal error is told
+ * once, and a consumer that has one stays without partitions for ever. */
+static void drop_disturbed(struct intake *intake)
+{
+    for (size_t i = 0; i < intake->batch_count; i++)
+        if (intake->batch[i]->err && intake->batch[i]->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            handle_error(intake, intake->batch[i]);
+    drop_batch(intake);
+}
+
 enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages, size_t capacity,
                         size_t *count, int64_t *left_us, struct error *err)
 {
@@ -499,8 +511,9 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
     *count = 0;
     intake->batch_count = fetch(intake, timeout_ms, left_us);
     if (intake->disturbed && intake->batch_count) {
-        drop_batch(intake);
-        status = intake_rewind(intake, err);
+        drop_disturbed(intake);
+        if (intake->failure == STATUS_OK)
+            status = intake_rewind(intake, err);
     } else {
         hand_out(intake, messages, count);
     }
