@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "kafka/answers.h"
 
 enum {
     SCOPE_CONSUMER = 1,
@@ -61,7 +62,8 @@ static const struct kafka_property defaults[] = {
     {"socket.keepalive.enable", "true"},
     {"reconnect.backoff.max.ms", "2000"},
     {"log.connection.close", "false"},
-    {"statistics.interval.ms", "1000"}, /* feeds stats_cb: whether a broker is up */
+    {"topic.metadata.refresh.interval.ms", "10000"}, /* an idle producer learns by it that no broker answers */
+    {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is told in the log */
 };
 
 /* A librdkafka property and which client types know it; read once from librdkafka's own list. */
@@ -79,8 +81,8 @@ static pthread_once_t known_once = PTHREAD_ONCE_INIT;
 /* What the process knows of its brokers. Guarded by the mutex. */
 static struct {
     pthread_mutex_t mutex;
-    bool up, away_told;
-    int64_t suspect_since_us; /* steady clock; 0: not suspect */
+    bool away_told;
+    int64_t suspect_since_us; /* steady clock; since then no client has a connection; 0: one has */
     uint64_t denials;
     char reason[256];
     struct {
@@ -344,20 +346,26 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
     }
 }
 
-/* Puts what was learnt into the state; returns +1 when brokers are back, -1 when they have just been found away. */
-static int note_brokers(bool any_up, char *reason, size_t capacity)
+/* Under the mutex. Any answer since then ends a suspicion. */
+static bool answers_now(int64_t now_us)
+{
+    if (state.suspect_since_us && kafka_answers.answered_us > state.suspect_since_us)
+        state.suspect_since_us = 0;
+    bool suspect = state.suspect_since_us && now_us - state.suspect_since_us > AWAY_AFTER_US;
+    return !suspect && answers_fresh(&kafka_answers, now_us);
+}
+
+/* Returns +1 when a broker answers again, -1 when all have just been found unavailable. */
+static int note_brokers(char *reason, size_t capacity)
 {
     int change = 0;
     pthread_mutex_lock(&state.mutex);
     int64_t now = clock_steady_us(&clock_system);
-    if (any_up) {
+    if (answers_now(now)) {
         change = state.away_told;
-        state.up = true;
         state.away_told = false;
-        state.suspect_since_us = 0;
-    } else if (state.suspect_since_us && now - state.suspect_since_us > AWAY_AFTER_US) {
+    } else if (kafka_answers.answered_us || state.suspect_since_us) {
         change = state.away_told ? 0 : -1;
-        state.up = false;
         state.away_told = true;
     }
     snprintf(reason, capacity, "%s", state.reason[0] ? state.reason : "no answer");
@@ -373,11 +381,16 @@ static void tell_change(int change, const char *reason)
         log_warn("kafka", "no broker answers (%s); waiting until one does", reason);
 }
 
+void kafka_look(void)
+{
+    char reason[256];
+    tell_change(note_brokers(reason, sizeof reason), reason);
+}
+
 static int on_stats(rd_kafka_t *client, char *json, size_t bytes, void *opaque)
 {
-    (void)client, (void)bytes, (void)opaque;
-    char reason[256];
-    tell_change(note_brokers(strstr(json, "\"state\":\"UP\"") != NULL, reason, sizeof reason), reason);
+    (void)client, (void)json, (void)bytes, (void)opaque;
+    kafka_look();
     return 0;
 }
 
@@ -409,6 +422,8 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
     enum status status = apply_all(options, type, conf, err);
     for (; status == STATUS_OK && fixed && fixed->name; fixed++)
         status = set_known(conf, type, fixed, err);
+    if (status == STATUS_OK)
+        status = answers_watch(conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -501,7 +516,7 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
         rd_kafka_poll(client, 0);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             rd_kafka_metadata_destroy(metadata);
-            tell_change(note_brokers(true, reason, sizeof reason), reason);
+            kafka_look();
             return STATUS_OK;
         }
         if (denials(reason, sizeof reason) != denied_before || kafka_status(code) == STATUS_DENIED)
@@ -512,7 +527,7 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
         if ((stop && *stop) || (deadline_us && clock_steady_us(&clock_system) >= deadline_us))
             return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, reason);
         mark_suspect();
-        tell_change(note_brokers(false, reason, sizeof reason), reason);
+        kafka_look();
         usleep(100000);
     }
 }
@@ -574,7 +589,7 @@ enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err)
 bool kafka_up(void)
 {
     pthread_mutex_lock(&state.mutex);
-    bool up = state.up;
+    bool up = answers_now(clock_steady_us(&clock_system));
     pthread_mutex_unlock(&state.mutex);
     return up;
 }

@@ -5,7 +5,7 @@
  * (transactional.id, enable.idempotence, isolation.level, enable.auto.commit, enable.auto.offset.store: refused with
  * the reason). Environment names librdkafka does not know are ignored with a notice, unknown -X names are an error; a
  * property goes only to the client types that know it. Whether brokers answer is one state for the process: each change
- * of it is one log line (fed by statistics.interval.ms). */
+ * of it is one log line. */
 #ifndef KAFKA_CLIENT_H
 #define KAFKA_CLIENT_H
 
@@ -42,7 +42,9 @@ MUST_USE enum status kafka_topic_partitions(rd_kafka_t *client, const char *topi
 /* The cluster's id, the caller's to free(); STATUS_UNAVAILABLE when no broker answers in 10 s. */
 MUST_USE enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err);
 
-/* Whether a broker answered lately, as far as any client of this process knows. Any thread. */
+/* Whether brokers answer what this process asks (kafka/answers.h), whatever their connections look like. Any thread. */
 bool kafka_up(void);
+/* Tells a change of it in the log. Clients call it as they are polled; the daemon also while all of them are blocked. */
+void kafka_look(void);
 
 #endif
