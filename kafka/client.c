@@ -78,6 +78,11 @@ static struct {
 } known;
 static pthread_once_t known_once = PTHREAD_ONCE_INIT;
 
+/* --memory-limit: set before the first thread starts. Bytes; 0: none. */
+static struct {
+    int64_t consumer, producer;
+} limits;
+
 /* What the process knows of its brokers. Guarded by the mutex. */
 static struct {
     pthread_mutex_t mutex;
@@ -415,6 +420,29 @@ static enum status apply_all(const struct options *options, rd_kafka_type_t type
     return status;
 }
 
+void kafka_limit_memory(int64_t consumer_bytes, int64_t producer_bytes)
+{
+    limits.consumer = consumer_bytes;
+    limits.producer = producer_bytes;
+}
+
+/* A consumer holds what it fetched ahead, the answer under way, and the batch at hand: a third for each. */
+static enum status apply_limits(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct error *err)
+{
+    char queue[32], fetch[32];
+    int64_t bytes = type == RD_KAFKA_CONSUMER ? limits.consumer / 3 : limits.producer;
+    const struct kafka_property rows[] = {
+        {type == RD_KAFKA_CONSUMER ? "queued.max.messages.kbytes" : "queue.buffering.max.kbytes", queue},
+        {"fetch.max.bytes", fetch}, /* a consumer's alone */
+    };
+    enum status status = STATUS_OK;
+    snprintf(queue, sizeof queue, "%lld", (long long)bytes / 1024);
+    snprintf(fetch, sizeof fetch, "%lld", (long long)bytes);
+    for (size_t i = 0; i < 2 && bytes && status == STATUS_OK; i++)
+        status = set_known(conf, type, &rows[i], err);
+    return status;
+}
+
 enum status kafka_conf(const struct options *options, rd_kafka_type_t type, const struct kafka_property *fixed,
                        rd_kafka_conf_t **out, struct error *err)
 {
@@ -422,6 +450,8 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
     enum status status = apply_all(options, type, conf, err);
     for (; status == STATUS_OK && fixed && fixed->name; fixed++)
         status = set_known(conf, type, fixed, err);
+    if (status == STATUS_OK)
+        status = apply_limits(type, conf, err);
     if (status == STATUS_OK)
         status = answers_watch(conf, err);
     if (status != STATUS_OK) {

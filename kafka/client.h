@@ -23,6 +23,9 @@ struct kafka_property {
 MUST_USE enum status kafka_conf(const struct options *options, rd_kafka_type_t type, const struct kafka_property *fixed,
                                 rd_kafka_conf_t **out, struct error *err);
 
+/* What each consumer and producer made from now on may hold, in bytes; 0: what the properties say. */
+void kafka_limit_memory(int64_t consumer_bytes, int64_t producer_bytes);
+
 /* Takes *conf (NULL afterwards, on failure too). */
 MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out,
                                       struct error *err);

@@ -700,3 +700,18 @@ uint64_t intake_lag(const struct intake *intake)
     }
     return lag;
 }
+
+/* Where the end as last reached is not behind the position, what follows is not readable yet (an open transaction) or
+ * has only just come. */
+bool intake_behind(const struct intake *intake)
+{
+    for (int32_t p = 0; p < intake->position_count; p++) {
+        const struct position *position = &intake->positions[p];
+        int64_t low, high;
+        if (position->assigned && !position->held && position->next >= 0 && position->eof != position->next &&
+            !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, p, &low, &high) &&
+            high > position->next)
+            return true;
+    }
+    return false;
+}
