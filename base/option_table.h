@@ -36,6 +36,9 @@
     OPTION(COMMIT_INTERVAL, "commit-interval", "COMMIT_INTERVAL", DURATION, "100ms", S, 0, "TIME", "commit a transaction at the latest after TIME") \
     OPTION(COMMIT_EVENTS, "commit-events", "COMMIT_EVENTS", INTEGER, "50000", S, 0, "N", "commit a transaction at the latest after N events") \
     OPTION(DRAIN_DEADLINE, "drain-deadline", "DRAIN_DEADLINE", DURATION, "25s", S, 0, "TIME", "on TERM: finish, commit and leave within TIME") \
+    OPTION(READY_TIMEOUT, "ready-timeout", "READY_TIMEOUT", DURATION, "30s", S, 0, "TIME", "not ready (503) when a loop has work and has committed nothing for TIME") \
+    OPTION(WATCHDOG, "watchdog", "WATCHDOG", DURATION, "2m", S, 0, "TIME", "end with status 1, to be restarted, when a loop neither turns nor waits for an unavailable server for TIME; 0: never") \
+    OPTION(MEMORY_LIMIT, "memory-limit", "MEMORY_LIMIT", SIZE, "0", S, 0, "SIZE", "bound the Kafka clients' queues and the batches so that the process stays below SIZE (such as 512MiB); 0: librdkafka's usual sizes") \
     OPTION(EXIT_AT_END, "exit-at-end", "EXIT_AT_END", FLAG, NULL, S, 0, NULL, "stop once everything up to the end offsets seen at the start is handled") \
     OPTION(CREATE_TOPICS, "create-topics", "CREATE_TOPICS", FLAG, NULL, S, 0, NULL, "check: make missing output topics with the input's partition count") \
     OPTION(REASONS, "reasons", "REASONS", INTEGER, "3", S, 0, "K", "reason codes per prediction; 0 turns them off") \

@@ -1,4 +1,4 @@
-/* The option table as data, and the values' grammar: integers, durations, switches. Called by options.c while a program
+/* The option table as data, and the values' grammar: integers, durations, sizes, switches. Called by options.c while a program
  * starts. Must never print a secret's value. */
 #include "base/option_row.h"
 
@@ -73,6 +73,22 @@ static bool read_duration(const char *text, int64_t *out)
     return false;
 }
 
+static bool read_size(const char *text, int64_t *out)
+{
+    static const struct {
+        const char *name;
+        int64_t bytes;
+    } units[] = {{"", 1},        {"KiB", 1 << 10}, {"Ki", 1 << 10}, {"MiB", 1 << 20},
+                 {"Mi", 1 << 20}, {"GiB", 1 << 30}, {"Gi", 1 << 30}};
+    const char *end = NULL;
+    if (!read_digits(text, out, &end) || *out < 0)
+        return false;
+    for (size_t u = 0; u < sizeof units / sizeof *units; u++)
+        if (strcmp(end, units[u].name) == 0)
+            return !__builtin_mul_overflow(*out, units[u].bytes, out);
+    return false;
+}
+
 static bool read_switch(const char *text, int64_t *out)
 {
     static const char *const words[2][5] = {{"0", "false", "no", "off", ""}, {"1", "true", "yes", "on", "1"}};
@@ -92,6 +108,7 @@ enum status option_value_read(const struct option_row *row, const char *value, c
         [OPTION_TYPE_TEXT] = "a text",
         [OPTION_TYPE_INTEGER] = "a whole number",
         [OPTION_TYPE_DURATION] = "a time such as 250us, 100ms, 25s, 5m or 1h",
+        [OPTION_TYPE_SIZE] = "a size such as 512MiB or 2GiB",
         [OPTION_TYPE_FLAG] = "true or false",
     };
     int64_t number = 0;
@@ -100,6 +117,8 @@ enum status option_value_read(const struct option_row *row, const char *value, c
         fits = read_integer(value, &number);
     else if (row->type == OPTION_TYPE_DURATION)
         fits = read_duration(value, &number);
+    else if (row->type == OPTION_TYPE_SIZE)
+        fits = read_size(value, &number);
     else if (row->type == OPTION_TYPE_FLAG)
         fits = read_switch(value, &number);
     if (!fits && row->secret)

@@ -319,6 +319,12 @@ int64_t options_duration_us(const struct options *options, enum option_id id)
     return value_of(options, id)->number;
 }
 
+int64_t options_size(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_TYPE_SIZE);
+    return value_of(options, id)->number;
+}
+
 bool options_flag(const struct options *options, enum option_id id)
 {
     assert(option_rows[id].type == OPTION_TYPE_FLAG);

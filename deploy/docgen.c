@@ -99,6 +99,10 @@ static void write_metrics(void)
         /* Those with labels, which scorer/health.c writes itself; lint finds one that is missing here. */
         {"attrition_dead_letters_total{code}", "counter", "Committed dead letters by code (ERRORS.md)."},
         {"attrition_latency_seconds", "histogram", "From leaving the Kafka client's queue to the batch being scored."},
+        {"attrition_loop_waiting{loop,for}", "gauge",
+         "1 for what the loop (score-0, …, sink) waits for: nothing, kafka, postgresql or schema-registry."},
+        {"attrition_loop_stalled_seconds{loop}", "gauge",
+         "How long the loop has had work and committed nothing; 0 while it waits for PostgreSQL or the schema registry."},
         {"attrition_model_info{name,version,alias}", "gauge", "The model in use; always 1."},
         {"attrition_model_loaded_timestamp_seconds", "gauge", "When the model in use was loaded."},
         {"attrition_model_problem", "gauge", "1 while the latest look-up or load of the model fails."},

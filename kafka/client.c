@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "kafka/answers.h"
 
 enum {
     SCOPE_CONSUMER = 1,
@@ -63,7 +64,8 @@ static const struct kafka_property defaults[] = {
     {"reconnect.backoff.max.ms", "2000"},
     {"topic.metadata.refresh.interval.ms", "20000"}, /* new partitions are noticed within a minute */
     {"log.connection.close", "false"},
-    {"statistics.interval.ms", "1000"}, /* feeds stats_cb: whether a broker is up */
+    {"topic.metadata.refresh.interval.ms", "10000"}, /* an idle producer learns by it that no broker answers */
+    {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is told in the log */
 };
 
 /* A librdkafka property and which client types know it; read once from librdkafka's own list. */
@@ -78,11 +80,16 @@ static struct {
 } known;
 static pthread_once_t known_once = PTHREAD_ONCE_INIT;
 
+/* --memory-limit: set before the first thread starts. Bytes; 0: none. */
+static struct {
+    int64_t consumer, producer;
+} limits;
+
 /* What the process knows of its brokers. Guarded by the mutex. */
 static struct {
     pthread_mutex_t mutex;
-    bool up, away_told;
-    int64_t suspect_since_us; /* steady clock; 0: not suspect */
+    bool away_told;
+    int64_t suspect_since_us; /* steady clock; since then no client has a connection; 0: one has */
     uint64_t denials;
     char reason[256];
     struct {
@@ -346,20 +353,26 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
     }
 }
 
-/* Puts what was learnt into the state; returns +1 when brokers are back, -1 when they have just been found away. */
-static int note_brokers(bool any_up, char *reason, size_t capacity)
+/* Under the mutex. Any answer since then ends a suspicion. */
+static bool answers_now(int64_t now_us)
+{
+    if (state.suspect_since_us && kafka_answers.answered_us > state.suspect_since_us)
+        state.suspect_since_us = 0;
+    bool suspect = state.suspect_since_us && now_us - state.suspect_since_us > AWAY_AFTER_US;
+    return !suspect && answers_fresh(&kafka_answers, now_us);
+}
+
+/* Returns +1 when a broker answers again, -1 when all have just been found unavailable. */
+static int note_brokers(char *reason, size_t capacity)
 {
     int change = 0;
     pthread_mutex_lock(&state.mutex);
     int64_t now = clock_steady_us(&clock_system);
-    if (any_up) {
+    if (answers_now(now)) {
         change = state.away_told;
-        state.up = true;
         state.away_told = false;
-        state.suspect_since_us = 0;
-    } else if (state.suspect_since_us && now - state.suspect_since_us > AWAY_AFTER_US) {
+    } else if (kafka_answers.answered_us || state.suspect_since_us) {
         change = state.away_told ? 0 : -1;
-        state.up = false;
         state.away_told = true;
     }
     snprintf(reason, capacity, "%s", state.reason[0] ? state.reason : "no answer");
@@ -375,11 +388,16 @@ static void tell_change(int change, const char *reason)
         log_warn("kafka", "no broker answers (%s); waiting until one does", reason);
 }
 
+void kafka_look(void)
+{
+    char reason[256];
+    tell_change(note_brokers(reason, sizeof reason), reason);
+}
+
 static int on_stats(rd_kafka_t *client, char *json, size_t bytes, void *opaque)
 {
-    (void)client, (void)bytes, (void)opaque;
-    char reason[256];
-    tell_change(note_brokers(strstr(json, "\"state\":\"UP\"") != NULL, reason, sizeof reason), reason);
+    (void)client, (void)json, (void)bytes, (void)opaque;
+    kafka_look();
     return 0;
 }
 
@@ -404,6 +422,29 @@ static enum status apply_all(const struct options *options, rd_kafka_type_t type
     return status;
 }
 
+void kafka_limit_memory(int64_t consumer_bytes, int64_t producer_bytes)
+{
+    limits.consumer = consumer_bytes;
+    limits.producer = producer_bytes;
+}
+
+/* A consumer holds what it fetched ahead, the answer under way, and the batch at hand: a third for each. */
+static enum status apply_limits(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct error *err)
+{
+    char queue[32], fetch[32];
+    int64_t bytes = type == RD_KAFKA_CONSUMER ? limits.consumer / 3 : limits.producer;
+    const struct kafka_property rows[] = {
+        {type == RD_KAFKA_CONSUMER ? "queued.max.messages.kbytes" : "queue.buffering.max.kbytes", queue},
+        {"fetch.max.bytes", fetch}, /* a consumer's alone */
+    };
+    enum status status = STATUS_OK;
+    snprintf(queue, sizeof queue, "%lld", (long long)bytes / 1024);
+    snprintf(fetch, sizeof fetch, "%lld", (long long)bytes);
+    for (size_t i = 0; i < 2 && bytes && status == STATUS_OK; i++)
+        status = set_known(conf, type, &rows[i], err);
+    return status;
+}
+
 enum status kafka_conf(const struct options *options, rd_kafka_type_t type, const struct kafka_property *fixed,
                        rd_kafka_conf_t **out, struct error *err)
 {
@@ -411,6 +452,10 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
     enum status status = apply_all(options, type, conf, err);
     for (; status == STATUS_OK && fixed && fixed->name; fixed++)
         status = set_known(conf, type, fixed, err);
+    if (status == STATUS_OK)
+        status = apply_limits(type, conf, err);
+    if (status == STATUS_OK)
+        status = answers_watch(conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -503,7 +548,7 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
         rd_kafka_poll(client, 0);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             rd_kafka_metadata_destroy(metadata);
-            tell_change(note_brokers(true, reason, sizeof reason), reason);
+            kafka_look();
             return STATUS_OK;
         }
         if (denials(reason, sizeof reason) != denied_before || kafka_status(code) == STATUS_DENIED)
@@ -514,7 +559,7 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
         if ((stop && *stop) || (deadline_us && clock_steady_us(&clock_system) >= deadline_us))
             return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, reason);
         mark_suspect();
-        tell_change(note_brokers(false, reason, sizeof reason), reason);
+        kafka_look();
         usleep(100000);
     }
 }
@@ -601,7 +646,7 @@ enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err)
 bool kafka_up(void)
 {
     pthread_mutex_lock(&state.mutex);
-    bool up = state.up;
+    bool up = answers_now(clock_steady_us(&clock_system));
     pthread_mutex_unlock(&state.mutex);
     return up;
 }

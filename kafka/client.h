@@ -5,7 +5,7 @@
  * (transactional.id, enable.idempotence, isolation.level, enable.auto.commit, enable.auto.offset.store: refused with
  * the reason). Environment names librdkafka does not know are ignored with a notice, unknown -X names are an error; a
  * property goes only to the client types that know it. Whether brokers answer is one state for the process: each change
- * of it is one log line (fed by statistics.interval.ms). */
+ * of it is one log line. */
 #ifndef KAFKA_CLIENT_H
 #define KAFKA_CLIENT_H
 
@@ -22,6 +22,9 @@ struct kafka_property {
  * properties. The conf is the caller's until rd_kafka_new takes it. */
 MUST_USE enum status kafka_conf(const struct options *options, rd_kafka_type_t type, const struct kafka_property *fixed,
                                 rd_kafka_conf_t **out, struct error *err);
+
+/* What each consumer and producer made from now on may hold, in bytes; 0: what the properties say. */
+void kafka_limit_memory(int64_t consumer_bytes, int64_t producer_bytes);
 
 /* Takes *conf (NULL afterwards, on failure too). */
 MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out,
@@ -50,7 +53,9 @@ void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,
 /* The cluster's id, the caller's to free(); STATUS_UNAVAILABLE when no broker answers in 10 s. */
 MUST_USE enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err);
 
-/* Whether a broker answered lately, as far as any client of this process knows. Any thread. */
+/* Whether brokers answer what this process asks (kafka/answers.h), whatever their connections look like. Any thread. */
 bool kafka_up(void);
+/* Tells a change of it in the log. Clients call it as they are polled; the daemon also while all of them are blocked. */
+void kafka_look(void);
 
 #endif

@@ -15,8 +15,6 @@
 #include "scorer/challengers.h"
 #include "scorer/http/access.h"
 
-enum { STUCK_AFTER_US = 60000000 };
-
 static const char *const counter_names[] = {
 #define NAME(id, name, help) name,
     COUNTER_TABLE(NAME, NAME)
@@ -260,9 +258,37 @@ static bool has_model(const struct http_view *view)
     return model != NULL;
 }
 
+/* A process with the sink alone scores nothing. */
+static bool has_needed_model(const struct http_view *view)
+{
+    return has_model(view) || (!view->settings->role_score && !view->settings->role_http);
+}
+
+static bool waits_for_servers(const struct http_view *view)
+{
+    int64_t now_us = clock_steady_us(&clock_system);
+    bool waits = postgresql_away(view) || registry_away(view) || health_sum(view, COUNTER_PARTITIONS_WAITING);
+    for (size_t i = 0; i < view->progress_count && !waits; i++)
+        waits = progress_waits_for(view->progress[i].progress, now_us) != WAITS_FOR_NOTHING;
+    return waits;
+}
+
+static void add_loops(const struct http_view *view, struct buffer *out)
+{
+    int64_t now_us = clock_steady_us(&clock_system);
+    buffer_add_u8(out, '[');
+    for (size_t i = 0; i < view->progress_count; i++) {
+        const struct loop_progress *progress = view->progress[i].progress;
+        buffer_printf(out, "%s{\"name\":\"%s\",\"waits_for\":\"%s\",\"stalled_s\":%.1f}", i ? "," : "",
+                      view->progress[i].name, loop_wait_name(progress_waits_for(progress, now_us)),
+                      (double)progress_stalled_us(progress, now_us) / 1e6);
+    }
+    buffer_add_u8(out, ']');
+}
+
 unsigned health_write(const struct http_view *view, struct buffer *out)
 {
-    bool works = kafka_up() && has_model(view), degraded = postgresql_away(view) || registry_away(view);
+    bool works = kafka_up() && has_needed_model(view), degraded = waits_for_servers(view);
     buffer_printf(out, "{\"status\":\"%s\"", !works ? "unavailable" : degraded ? "degraded" : "ok");
     health_write_service(view, out);
     buffer_add_text(out, ",\"model\":");
@@ -282,6 +308,8 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
                       (unsigned long long)health_sum(view, COUNTER_PARTITIONS_WAITING));
     else
         buffer_add_text(out, "null");
+    buffer_add_text(out, ",\"loops\":");
+    add_loops(view, out);
     buffer_add_text(out, ",\"events\":");
     health_write_events(view, out);
     buffer_add_text(out, ",\"dead_letters\":");
@@ -303,28 +331,54 @@ unsigned health_write_live(const struct http_view *view, struct buffer *out)
     return 200;
 }
 
-/* Why this process is not ready, or NULL. */
-static const char *not_ready(const struct http_view *view)
+/* The first loop that has work and has committed none of it for READY_TIMEOUT; true: text says which. */
+static bool find_stalled(const struct http_view *view, int64_t now_us, char *text, size_t capacity)
+{
+    for (size_t i = 0; i < view->progress_count; i++) {
+        const struct loop_progress *progress = view->progress[i].progress;
+        int64_t stalled_us = progress_stalled_us(progress, now_us);
+        if (stalled_us <= view->settings->ready_timeout_us)
+            continue;
+        snprintf(text, capacity, "loop %s has work and has committed nothing for %lld s (waits for %s)",
+                 view->progress[i].name, (long long)(stalled_us / 1000000),
+                 loop_wait_name(progress_waits_for(progress, now_us)));
+        return true;
+    }
+    return false;
+}
+
+/* A sink that waits is no reason where scoring goes on; alone it is all that this process does. */
+static const char *sink_not_ready(const struct http_view *view, int64_t now_us)
+{
+    if (!view->sink || view->settings->role_score)
+        return NULL;
+    if (postgresql_away(view))
+        return "the sink waits for PostgreSQL";
+    if (progress_waits_for(sink_progress(view->sink), now_us) == WAITS_FOR_REGISTRY)
+        return "the sink waits for the schema registry";
+    return sink_joined(view->sink) ? NULL : "the sink has not been given its partitions yet";
+}
+
+/* Why this process is not ready, or NULL; where it is found out only now, in text. */
+static const char *not_ready(const struct http_view *view, char *text, size_t capacity)
 {
     int64_t now = clock_steady_us(&clock_system);
     if (*view->draining)
         return "draining";
     if (!kafka_up())
         return "no Kafka broker answers";
-    if (!has_model(view))
+    if (!has_needed_model(view))
         return "no model";
-    for (size_t i = 0; i < view->loop_count; i++) {
+    for (size_t i = 0; i < view->loop_count; i++)
         if (!score_loop_assigned(view->loops[i]))
             return "a score loop has not been given its partitions yet";
-        if (now - score_loop_turned_us(view->loops[i]) > STUCK_AFTER_US)
-            return "a score loop has made no progress for a minute";
-    }
-    return NULL;
+    return find_stalled(view, now, text, capacity) ? text : sink_not_ready(view, now);
 }
 
 unsigned health_write_ready(const struct http_view *view, struct buffer *out)
 {
-    const char *reason = not_ready(view);
+    char text[160];
+    const char *reason = not_ready(view, text, sizeof text);
     if (!reason) {
         buffer_add_text(out, "{\"status\":\"ready\"}\n");
         return 200;
@@ -422,6 +476,23 @@ static void add_challenger_metrics(const struct http_view *view, struct buffer *
     }
 }
 
+static void add_loop_metrics(const struct http_view *view, struct buffer *out)
+{
+    int64_t now_us = clock_steady_us(&clock_system);
+    if (!view->progress_count)
+        return;
+    add_head(out, "attrition_loop_waiting", "gauge", "1 for what the loop waits for.");
+    for (size_t i = 0; i < view->progress_count; i++)
+        for (int wait = WAITS_FOR_NOTHING; wait < LOOP_WAIT_COUNT; wait++)
+            buffer_printf(out, "attrition_loop_waiting{loop=\"%s\",for=\"%s\"} %d\n", view->progress[i].name,
+                          loop_wait_name((enum loop_wait)wait),
+                          (int)progress_waits_for(view->progress[i].progress, now_us) == wait);
+    add_head(out, "attrition_loop_stalled_seconds", "gauge", "How long it has had work and committed nothing.");
+    for (size_t i = 0; i < view->progress_count; i++)
+        buffer_printf(out, "attrition_loop_stalled_seconds{loop=\"%s\"} %.3f\n", view->progress[i].name,
+                      (double)progress_stalled_us(view->progress[i].progress, now_us) / 1e6);
+}
+
 unsigned metrics_write(const struct http_view *view, struct buffer *out)
 {
     for (size_t id = 0; id < COUNTER_COUNT; id++) {
@@ -435,6 +506,7 @@ unsigned metrics_write(const struct http_view *view, struct buffer *out)
     add_latency_metric(view, out);
     add_head(out, "attrition_build_info", "gauge", "This program.");
     buffer_printf(out, "attrition_build_info{version=\"%s\"} 1\n", VERSION);
+    add_loop_metrics(view, out);
     add_model_metric(view, out);
     add_challenger_metrics(view, out);
     if (view->access)

@@ -6,6 +6,7 @@
 #include "scorer/model_holder.h"
 #include "scorer/score_loop.h"
 #include "scorer/settings.h"
+#include "scorer/sink.h"
 
 struct access; /* counts of requests: scorer/http/access.h */
 
@@ -17,6 +18,9 @@ struct http_view {
     size_t counters_count;
     struct score_loop *const *loops;
     size_t loop_count;
+    const struct sink *sink;               /* NULL: none */
+    const struct named_progress *progress; /* the loops', then the sink's */
+    size_t progress_count;
     const _Atomic bool *draining;
     int64_t started_us;          /* real clock */
     const struct access *access; /* http_new sets it */

@@ -353,7 +353,7 @@ static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
 /* A message that is an event of the client. Fatal ones end up in intake->failure. */
 static void handle_error(struct intake *intake, const rd_kafka_message_t *message)
 {
-    char text[640], fatal[256];
+    char text[1024], fatal[256];
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (message->partition >= 0 && message->partition < intake->position_count)
@@ -368,7 +368,9 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
         if (!rd_kafka_fatal_error(intake->consumer, fatal, sizeof fatal))
             snprintf(fatal, sizeof fatal, "%s", rd_kafka_message_errstr(message));
-        snprintf(text, sizeof text, "the group threw this process out (%s): another one runs with instance id %s",
+        snprintf(text, sizeof text,
+                 "the group threw this process out (%s): another one runs with instance id %s, or the broker did not "
+                 "answer for longer than session.timeout.ms; started again it goes on from the committed offsets",
                  fatal, intake->settings->instance_id);
         fail(intake, STATUS_CONFLICT, text);
         return;
@@ -678,4 +680,16 @@ uint64_t intake_lag(const struct intake *intake)
     for (size_t i = 0; i < intake->untaken.count; i++)
         messages += messages_of(intake->untaken.lags[i]);
     return messages;
+}
+
+/* Where the end as last reached is not behind the position, what follows is not readable yet (an open transaction) or
+ * has only just come. */
+bool intake_behind(const struct intake *intake)
+{
+    for (int32_t p = 0; p < intake->position_count; p++) {
+        const struct position *position = &intake->positions[p];
+        if (position->assigned && !position->held && position->eof != position->next && messages_of(lag_of(intake, p)))
+            return true;
+    }
+    return false;
 }

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +26,7 @@
 #include "scorer/http.h"
 #include "scorer/score_loop.h"
 #include "scorer/sink.h"
+#include "scorer/watchdog.h"
 
 enum { LOOK_MS = 50, EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -52,7 +55,10 @@ struct daemon {
     size_t loop_count;
     struct sink *sink;
     struct http *http;
-    struct task *tasks; /* the loops' in their order, then the sink's */
+    struct named_progress *progress; /* as the tasks */
+    struct watchdog watchdog;
+    struct buffer problem; /* what the watchdog says */
+    struct task *tasks;    /* the loops' in their order, then the sink's */
     size_t task_count;
     _Atomic bool draining;
     bool finishing, failed;
@@ -107,6 +113,17 @@ static int next_signal(const sigset_t *set)
 
 /* Starting */
 
+static void __attribute__((format(printf, 3, 4)))
+add_progress(struct daemon *daemon, const struct loop_progress *progress, const char *format, ...)
+{
+    struct named_progress *added = &daemon->progress[daemon->watchdog.count++];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(added->name, sizeof added->name, format, args);
+    va_end(args);
+    added->progress = progress;
+}
+
 static enum status make_loops(struct daemon *daemon, struct error *err)
 {
     unsigned workers = daemon->settings.role_score ? daemon->settings.workers : 0;
@@ -117,6 +134,7 @@ static enum status make_loops(struct daemon *daemon, struct error *err)
         if (status != STATUS_OK)
             return status;
         daemon->loop_count++;
+        add_progress(daemon, score_loop_progress(daemon->loops[i]), "score-%u", i);
         daemon->tasks[daemon->task_count++] =
             (struct task){.name = "score", .subject = daemon->loops[i], .body = run_loop};
     }
@@ -128,9 +146,11 @@ static enum status make_sink(struct daemon *daemon, struct error *err)
     if (!daemon->settings.role_sink)
         return STATUS_OK;
     enum status status = sink_new(&daemon->settings, &daemon->counters[1], &daemon->sink, err);
-    if (status == STATUS_OK)
-        daemon->tasks[daemon->task_count++] = (struct task){.name = "sink", .subject = daemon->sink, .body = run_sink};
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    daemon->tasks[daemon->task_count++] = (struct task){.name = "sink", .subject = daemon->sink, .body = run_sink};
+    add_progress(daemon, sink_progress(daemon->sink), "sink");
+    return STATUS_OK;
 }
 
 static enum status make_http(struct daemon *daemon, struct error *err)
@@ -142,6 +162,9 @@ static enum status make_http(struct daemon *daemon, struct error *err)
         .counters_count = daemon->counter_count,
         .loops = daemon->loops,
         .loop_count = daemon->loop_count,
+        .sink = daemon->sink,
+        .progress = daemon->progress,
+        .progress_count = daemon->watchdog.count,
         .draining = &daemon->draining,
         .started_us = clock_real_us(&clock_system),
     };
@@ -177,6 +200,8 @@ static void make_counters(struct daemon *daemon)
         daemon->counter_list[i] = &daemon->counters[i];
     daemon->counter_count = count;
     daemon->tasks = mem_zeroed(1 + daemon->settings.workers, sizeof *daemon->tasks);
+    daemon->progress = mem_zeroed(1 + daemon->settings.workers, sizeof *daemon->progress);
+    daemon->watchdog = (struct watchdog){.loops = daemon->progress, .limit_us = daemon->settings.watchdog_us};
 }
 
 /* Everything that can be wrong without a server is found before the first thread starts. */
@@ -264,6 +289,17 @@ static void look_at_tasks(struct daemon *daemon)
     }
 }
 
+/* A change of the brokers' state is told from here too: the loops' own clients are not polled within a commit. */
+static void look_at_progress(struct daemon *daemon)
+{
+    kafka_look();
+    if (!watchdog_look(&daemon->watchdog, kafka_up(), clock_steady_us(&clock_system), &daemon->problem))
+        return;
+    log_error("run", "watchdog: no turn for longer than %lld s: %s", (long long)(daemon->settings.watchdog_us / 1000000),
+              daemon->problem.data);
+    end_now("watchdog");
+}
+
 /* Returns when every task has ended. */
 static void watch(struct daemon *daemon, const sigset_t *signals)
 {
@@ -271,6 +307,7 @@ static void watch(struct daemon *daemon, const sigset_t *signals)
     while (idle ? !daemon->draining : !all_done(daemon, daemon->task_count)) {
         handle_signal(daemon, next_signal(signals));
         look_at_tasks(daemon);
+        look_at_progress(daemon);
         if (daemon->draining && clock_steady_us(&clock_system) > daemon->deadline_us &&
             !all_done(daemon, daemon->task_count))
             end_now("not drained within DRAIN_DEADLINE");
@@ -310,8 +347,29 @@ static void tell_totals(const struct daemon *daemon)
                  (unsigned long long)total(daemon, COUNTER_SINK_REFUSED));
 }
 
+/* What is freed at the end may wait for a server (a download, a client's socket): not beyond the deadline. */
+static void *guard_end(void *seconds)
+{
+    const struct timespec wait = {.tv_sec = (intptr_t)seconds};
+    nanosleep(&wait, NULL);
+    end_now("not ended within DRAIN_DEADLINE");
+}
+
+static void start_guard(const struct daemon *daemon)
+{
+    pthread_t thread;
+    int64_t now_us = clock_steady_us(&clock_system);
+    int64_t end_us = daemon->draining ? daemon->deadline_us : now_us + daemon->settings.drain_deadline_us;
+    int64_t left_us = end_us > now_us ? end_us - now_us : 0;
+    if (pthread_create(&thread, NULL, guard_end, (void *)(intptr_t)(left_us / 1000000 + 1)) == 0)
+        pthread_detach(thread);
+    else
+        log_warn("run", "cannot start a thread: the end is not bounded in time");
+}
+
 static void finish(struct daemon *daemon)
 {
+    start_guard(daemon);
     for (size_t i = 0; i < daemon->task_count; i++)
         if (daemon->tasks[i].started)
             pthread_join(daemon->tasks[i].thread, NULL);
@@ -324,6 +382,8 @@ static void finish(struct daemon *daemon)
     registry_client_free(daemon->registry);
     free(daemon->loops);
     free(daemon->tasks);
+    free(daemon->progress);
+    buffer_free(&daemon->problem);
     free(daemon->counter_list);
     free(daemon->counters);
 }

@@ -81,7 +81,7 @@ struct score_loop {
     enum status failure;       /* of a commit within a rebalance */
     struct error failure_text;
     _Atomic bool stop, assigned;
-    _Atomic int64_t turned_us;
+    struct loop_progress progress;
     pthread_mutex_t lags_mutex; /* guards what follows */
     struct partition_lag lags[LAGS_KEPT];
     size_t lag_count;
@@ -327,6 +327,7 @@ static enum status settle(struct score_loop *loop, enum publish_result result, b
     if (result == PUBLISH_COMMITTED) {
         intake_committed(loop->intake);
         count_committed(loop);
+        progress_committed(&loop->progress, clock_steady_us(&clock_system));
         return STATUS_OK;
     }
     count_returned(loop);
@@ -345,6 +346,7 @@ static enum status commit(struct score_loop *loop, struct error *err)
 {
     if (!has_work(loop))
         return STATUS_OK;
+    progress_step(&loop->progress, "commits", WAITS_FOR_KAFKA);
     return settle(loop, publish_commit(loop->publish, loop->intake, err), true, err);
 }
 
@@ -355,6 +357,7 @@ static void on_leaving(void *context, bool lost)
     struct error err = {0};
     if (!loop->publish || !loop->intake || !has_work(loop))
         return;
+    progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
     enum publish_result result =
         lost ? publish_abort(loop->publish, &err) : publish_commit(loop->publish, loop->intake, &err);
     enum status status = settle(loop, result, false, &err);
@@ -380,10 +383,18 @@ static int poll_ms(const struct score_loop *loop)
 
 /* The loop */
 
+/* What waits for the schema registry is named; anything else that is open or unread must end in a commit. */
+static void note_progress(struct score_loop *loop, int64_t now)
+{
+    bool works = has_work(loop) || intake_behind(loop->intake);
+    bool held = !works && intake_holds_any(loop->intake);
+    progress_turn(&loop->progress, works, held ? WAITS_FOR_REGISTRY : WAITS_FOR_NOTHING, now);
+}
+
 static void note_turn(struct score_loop *loop)
 {
     int64_t now = clock_steady_us(&clock_system);
-    atomic_store_explicit(&loop->turned_us, now, memory_order_relaxed);
+    note_progress(loop, now);
     atomic_store_explicit(&loop->assigned, intake_assigned(loop->intake), memory_order_relaxed);
     if (now - loop->lag_us < LAG_INTERVAL_US)
         return;
@@ -431,11 +442,13 @@ static enum status go_on(struct score_loop *loop, struct error *err)
 static enum status turn(struct score_loop *loop, struct error *err)
 {
     struct batch *batch = &loop->batch;
+    progress_step(&loop->progress, "polls", WAITS_FOR_KAFKA);
     enum status status = go_on(loop, err);
     if (status == STATUS_OK)
         status = intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
+    progress_step(&loop->progress, "scores", WAITS_FOR_NOTHING);
     if (status == STATUS_OK && batch->count)
         handle_batch(loop);
     if (status == STATUS_OK && commit_due(loop))
@@ -449,8 +462,12 @@ static enum status connect_all(struct score_loop *loop, struct error *err)
     const struct intake_owner owner = {on_leaving, loop};
     int partitions;
     enum status status = STATUS_OK;
-    if (loop->settings->registry)
+    progress_start(&loop->progress, clock_steady_us(&clock_system));
+    if (loop->settings->registry) {
+        progress_step(&loop->progress, "starts", WAITS_FOR_REGISTRY);
         status = registry_client_wait(loop->settings->registry, 0, &loop->stop, err);
+        progress_step(&loop->progress, "starts", WAITS_FOR_KAFKA);
+    }
     if (status == STATUS_OK)
         status = intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake,
                             &partitions, err);
@@ -468,11 +485,13 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
         status = commit(loop, err);
     else if (loop->stop && status == STATUS_UNAVAILABLE)
         status = STATUS_OK; /* told to stop while it waited for a server: nothing was open */
+    progress_step(&loop->progress, "leaves its group", WAITS_FOR_KAFKA);
     intake_free(loop->intake);
     publish_free(loop->publish);
     loop->intake = NULL;
     loop->publish = NULL;
     counter_set(loop->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
+    progress_end(&loop->progress);
     return status;
 }
 
@@ -525,9 +544,9 @@ void score_loop_stop(struct score_loop *loop)
     loop->stop = true;
 }
 
-int64_t score_loop_turned_us(const struct score_loop *loop)
+const struct loop_progress *score_loop_progress(const struct score_loop *loop)
 {
-    return atomic_load_explicit(&loop->turned_us, memory_order_relaxed);
+    return &loop->progress;
 }
 
 bool score_loop_assigned(const struct score_loop *loop)

@@ -8,6 +8,7 @@
 #include "scorer/counters.h"
 #include "scorer/lag.h"
 #include "scorer/model_holder.h"
+#include "scorer/progress.h"
 #include "scorer/settings.h"
 
 struct score_loop;
@@ -23,8 +24,8 @@ MUST_USE enum status score_loop_run(struct score_loop *loop, struct error *err);
 /* From any thread: finish the batch, commit, leave the group, return from score_loop_run with STATUS_OK. */
 void score_loop_stop(struct score_loop *loop);
 
-/* From any thread. Steady clock of the loop's last turn; 0 before it has joined its group. */
-int64_t score_loop_turned_us(const struct score_loop *loop);
+/* To be read from any thread; lives as long as the loop. */
+const struct loop_progress *score_loop_progress(const struct score_loop *loop);
 /* From any thread. Whether it has its share of the partitions. */
 bool score_loop_assigned(const struct score_loop *loop);
 /* From any thread. Its partitions as it last saw them. */

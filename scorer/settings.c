@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "kafka/client.h"
+#include "scorer/memory_limit.h"
 
-enum { SLOTS = 1024, MAX_WORKERS = 64, MAX_REASONS = 1000 };
+enum { SLOTS = 1024, MAX_WORKERS = 64, MAX_REASONS = 1000, WATCHDOG_LEAST_US = 30000000, SINK_BATCH_BYTES = 8 * 1024 * 1024 };
 
 static bool name_is(struct span name, const char *text)
 {
@@ -103,6 +105,9 @@ static enum status read_numbers(const struct options *options, struct settings *
     out->commit_interval_us = options_duration_us(options, OPTION_COMMIT_INTERVAL);
     out->commit_events = options_integer(options, OPTION_COMMIT_EVENTS);
     out->drain_deadline_us = options_duration_us(options, OPTION_DRAIN_DEADLINE);
+    out->ready_timeout_us = options_duration_us(options, OPTION_READY_TIMEOUT);
+    out->watchdog_us = options_duration_us(options, OPTION_WATCHDOG);
+    out->memory_limit = options_size(options, OPTION_MEMORY_LIMIT);
     out->model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL);
     out->sink_rows = options_integer(options, OPTION_SINK_ROWS);
     out->sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL);
@@ -119,6 +124,8 @@ static enum status read_numbers(const struct options *options, struct settings *
          5000000}, /* below transaction.timeout.ms with room to spare */
         {"commit-events", out->commit_events, 1, 1000000},
         {"drain-deadline", out->drain_deadline_us, 0, day_us},
+        {"ready-timeout", out->ready_timeout_us, 1000000, day_us},
+        {"watchdog", out->watchdog_us, 0, day_us},
         {"model-poll-interval", out->model_poll_us, 10000, day_us},
         {"sink-rows", out->sink_rows, 1, 1000000},
         {"sink-interval", out->sink_interval_us, 1000, 60000000},
@@ -131,6 +138,8 @@ static enum status read_numbers(const struct options *options, struct settings *
         if (status != STATUS_OK)
             return status;
     }
+    if (out->watchdog_us && out->watchdog_us < WATCHDOG_LEAST_US)
+        return error_set(err, STATUS_INVALID, "--watchdog: less than 30s would end a process that is only busy");
     out->workers = (unsigned)workers;
     out->http_threads = (unsigned)http_threads;
     out->reasons = (uint32_t)reasons;
@@ -193,6 +202,17 @@ static enum status take_identity(const struct options *options, struct settings 
     return take_slot(directory && *directory ? directory : "/tmp", out, err);
 }
 
+static enum status split_memory(struct settings *settings, struct error *err)
+{
+    struct memory_shares shares;
+    enum status status = memory_split(settings, &shares, err);
+    if (status != STATUS_OK)
+        return status;
+    kafka_limit_memory(shares.consumer, shares.producer);
+    settings->sink_batch_bytes = shares.sink_batch ? shares.sink_batch : SINK_BATCH_BYTES;
+    return STATUS_OK;
+}
+
 enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
                              struct error *err)
 {
@@ -223,6 +243,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         status = read_delivery(options_text(options, OPTION_DELIVERY), &settings, err);
     if (status == STATUS_OK)
         status = read_numbers(options, &settings, err);
+    if (status == STATUS_OK)
+        status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)

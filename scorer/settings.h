@@ -28,6 +28,10 @@ struct settings {
     int64_t commit_interval_us;
     int64_t commit_events;
     int64_t drain_deadline_us;
+    int64_t ready_timeout_us;
+    int64_t watchdog_us;      /* 0: none */
+    int64_t memory_limit;     /* bytes; 0: none */
+    int64_t sink_batch_bytes; /* flush when a batch's keys and values are so large */
     int64_t model_poll_us;
     const char *model_uri, *tracking_uri;
     const char *database_url; /* "" : libpq's own PG* variables */

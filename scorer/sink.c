@@ -27,7 +27,6 @@
 
 enum {
     POLL_MS = 100,
-    BATCH_BYTES = 8 * 1024 * 1024, /* flush when a batch's keys and values are so large */
     BACKOFF_LEAST_US = 100 * 1000,
     BACKOFF_MOST_US = 10 * 1000 * 1000,
     STORE_LIMIT_US = 20 * 1000 * 1000, /* one exchange with PostgreSQL */
@@ -51,7 +50,7 @@ struct sink {
     rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
     struct sink_header *headers;                     /* of the message at hand */
     size_t header_capacity;
-    bool joined;                    /* the group has given us our share, which may be nothing */
+    _Atomic bool joined;            /* the group has given us our share, which may be nothing */
     bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
     bool waiting;                   /* PostgreSQL is away, until retry_us at least */
     enum status why;                /* of the wait */
@@ -62,6 +61,7 @@ struct sink {
     int64_t first_us;               /* when the batch got its first record */
     bool lag_stale;                 /* Kafka has not been told of what is stored */
     int64_t committed_us;           /* when offsets were last committed to Kafka */
+    struct loop_progress progress;
     _Atomic bool stop, finish;
 };
 
@@ -298,7 +298,7 @@ static enum status take_error(struct sink *sink, const rd_kafka_message_t *messa
 static bool batch_full(const struct sink *sink)
 {
     return sink_batch_count(sink->batch) >= (size_t)sink->settings->sink_rows ||
-           sink_batch_bytes(sink->batch) >= BATCH_BYTES;
+           sink_batch_bytes(sink->batch) >= (size_t)sink->settings->sink_batch_bytes;
 }
 
 static bool blocked(const struct sink *sink)
@@ -323,6 +323,7 @@ static int poll_ms(const struct sink *sink)
  * once, however full the batch: that keeps us in the group while PostgreSQL is away. */
 static enum status take(struct sink *sink, struct error *err)
 {
+    progress_step(&sink->progress, "polls", WAITS_FOR_KAFKA);
     int timeout_ms = poll_ms(sink);
     for (int64_t n = 0; !n || (n < sink->settings->sink_rows && !batch_full(sink)); n++) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(sink->consumer, n ? 0 : timeout_ms);
@@ -425,12 +426,15 @@ static enum status work(struct sink *sink, struct error *err)
     }
     struct error problem;
     sink->asked_us = now_us();
+    progress_step(&sink->progress, "stores", WAITS_FOR_POSTGRESQL);
     if (sink_batch_write(sink->batch, &problem)) {
         hold(sink);
         postgresql_failed(sink, &problem);
         return STATUS_OK;
     }
     postgresql_worked(sink);
+    progress_committed(&sink->progress, now_us());
+    progress_step(&sink->progress, "assigns", WAITS_FOR_KAFKA);
     sink->lag_stale = true;
     if (sink_batch_take_rewound(sink->batch))
         hold(sink);
@@ -443,9 +447,21 @@ static enum status work(struct sink *sink, struct error *err)
     return STATUS_OK;
 }
 
+/* An unavailable server is named; a batch that PostgreSQL refuses is not a wait, and must end in a commit. */
+static void note_turn(struct sink *sink)
+{
+    bool works = sink_batch_count(sink->batch) || (sink->joined && sink->held);
+    enum loop_wait wait = !sink->waiting                    ? WAITS_FOR_NOTHING
+                          : sink->wants_schema              ? WAITS_FOR_REGISTRY
+                          : sink->why == STATUS_UNAVAILABLE ? WAITS_FOR_POSTGRESQL
+                                                            : WAITS_FOR_NOTHING;
+    progress_turn(&sink->progress, works, wait, now_us());
+}
+
 static enum status loop(struct sink *sink, struct error *err)
 {
     while (!sink->stop) {
+        note_turn(sink);
         if (take(sink, err) || work(sink, err))
             return err->status;
         commit_to_kafka(sink);
@@ -499,6 +515,7 @@ static enum status check_topics(struct sink *sink, struct error *err)
 /* Before the first poll nobody waits for us, so this may sleep. Anything but being away ends the sink here. */
 static enum status wait_for_postgresql(struct sink *sink, struct error *err)
 {
+    progress_step(&sink->progress, "starts", WAITS_FOR_POSTGRESQL);
     while (!sink->stop) {
         enum status status = sink_store_open(sink->store, err);
         if (!status) {
@@ -508,6 +525,7 @@ static enum status wait_for_postgresql(struct sink *sink, struct error *err)
         if (status != STATUS_UNAVAILABLE)
             return status;
         postgresql_failed(sink, err);
+        progress_turn(&sink->progress, false, WAITS_FOR_POSTGRESQL, now_us());
         while (!sink->stop && now_us() < sink->retry_us)
             usleep(20 * 1000);
     }
@@ -606,12 +624,15 @@ static void leave(struct sink *sink)
 
 enum status sink_run(struct sink *sink, struct error *err)
 {
+    progress_start(&sink->progress, now_us());
     enum status status = start(sink, err);
     if (!status)
         status = loop(sink, err);
+    progress_step(&sink->progress, "ends", WAITS_FOR_POSTGRESQL);
     flush_last(sink);
     leave(sink);
     sink_store_close(sink->store);
+    progress_end(&sink->progress);
     return sink->stop && status == STATUS_UNAVAILABLE ? STATUS_OK : status;
 }
 
@@ -653,6 +674,16 @@ void sink_free(struct sink *sink)
     free(sink->group_id);
     free(sink->headers);
     free(sink);
+}
+
+const struct loop_progress *sink_progress(const struct sink *sink)
+{
+    return &sink->progress;
+}
+
+bool sink_joined(const struct sink *sink)
+{
+    return atomic_load_explicit(&sink->joined, memory_order_relaxed);
 }
 
 void sink_stop(struct sink *sink)

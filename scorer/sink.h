@@ -8,6 +8,7 @@
 #define SCORER_SINK_H
 
 #include "scorer/counters.h"
+#include "scorer/progress.h"
 #include "scorer/settings.h"
 
 struct sink;
@@ -20,6 +21,10 @@ void sink_free(struct sink *sink);
 /* The thread's body: runs until stopped, drained, or failed for good (then err says why). Waits for servers that are
  * away. */
 MUST_USE enum status sink_run(struct sink *sink, struct error *err);
+
+/* To be read from any thread; lives as long as the sink. */
+const struct loop_progress *sink_progress(const struct sink *sink);
+bool sink_joined(const struct sink *sink); /* from any thread: its group has given it its share */
 
 /* From any thread. stop: flush what was read, commit, leave. */
 void sink_stop(struct sink *sink);

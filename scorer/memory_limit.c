@@ -1,0 +1,77 @@
+/* Splits --memory-limit. Called once at start. See memory_limit.h.
+ *
+ * After what the process needs anyhow (code, model, threads, buffers: RESERVED) the sink's batch gets a quarter, with
+ * its COPY bytes and headers; the rest goes to the Kafka clients, twice as much to a producer as to a consumer. A share
+ * is never more than librdkafka's usual size, so a large limit changes nothing. */
+#include "scorer/memory_limit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MIB = 1024 * 1024,
+    RESERVED = 64 * MIB,
+    CONSUMER_LEAST = 6 * MIB, /* a third must hold a record of a megabyte */
+    CONSUMER_MOST = 96 * MIB,
+    PRODUCER_LEAST = 2 * CONSUMER_LEAST,
+    PRODUCER_MOST = 256 * MIB,
+    SINK_LEAST = 6 * MIB, /* three times the batch: records, COPY bytes, headers */
+    SINK_COPIES = 3,
+    SINK_BATCH_MOST = 8 * MIB,
+};
+
+static int64_t at_most(int64_t value, int64_t most)
+{
+    return value < most ? value : most;
+}
+
+static enum status refuse_both(const struct option_pair *pairs, size_t count, struct error *err)
+{
+    static const char *const names[] = {"queued.max.messages.kbytes",       "fetch.max.bytes",
+                                        "queue.buffering.max.kbytes",       "KAFKA_QUEUED_MAX_MESSAGES_KBYTES",
+                                        "KAFKA_QUEUE_BUFFERING_MAX_KBYTES", "KAFKA_FETCH_MAX_BYTES"};
+    for (size_t i = 0; i < count; i++)
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+            if (!strcmp(pairs[i].name, names[n]))
+                return error_set(err, STATUS_INVALID, "%s and --memory-limit both size the queues: give one of them",
+                                 names[n]);
+    return STATUS_OK;
+}
+
+static enum status refuse_given(const struct options *options, struct error *err)
+{
+    const struct option_pair *pairs;
+    size_t count = options_properties(options, &pairs);
+    if (refuse_both(pairs, count, err) != STATUS_OK)
+        return err->status;
+    count = options_environment(options, &pairs);
+    return refuse_both(pairs, count, err);
+}
+
+enum status memory_split(const struct settings *settings, struct memory_shares *out, struct error *err)
+{
+    int64_t consumers = (settings->role_score ? settings->workers : 0) + settings->role_sink;
+    int64_t producers = (settings->role_score ? settings->workers : 0) + settings->role_http;
+    int64_t least = RESERVED + consumers * CONSUMER_LEAST + producers * PRODUCER_LEAST +
+                    (settings->role_sink ? SINK_LEAST : 0);
+    *out = (struct memory_shares){0};
+    if (!settings->memory_limit)
+        return STATUS_OK;
+    if (settings->memory_limit < least)
+        return error_set(err, STATUS_INVALID,
+                         "--memory-limit: %lld MiB cannot hold %lld consumers and %lld producers; it takes at least "
+                         "%lld MiB (or fewer workers or roles)",
+                         (long long)(settings->memory_limit / MIB), (long long)consumers, (long long)producers,
+                         (long long)(least / MIB));
+    int64_t left = settings->memory_limit - RESERVED, sink = settings->role_sink ? left / 4 : 0;
+    if (settings->role_sink && sink < SINK_LEAST)
+        sink = SINK_LEAST;
+    sink = at_most(sink, SINK_COPIES * SINK_BATCH_MOST);
+    int64_t part = consumers + producers ? (left - sink) / (consumers + 2 * producers) : 0;
+    *out = (struct memory_shares){
+        .consumer = at_most(part, CONSUMER_MOST),
+        .producer = at_most(2 * part, PRODUCER_MOST),
+        .sink_batch = sink / SINK_COPIES,
+    };
+    return refuse_given(settings->options, err);
+}

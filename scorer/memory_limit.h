@@ -1,0 +1,18 @@
+/* --memory-limit: what each queue and batch may hold so that the process stays below it. */
+#ifndef SCORER_MEMORY_LIMIT_H
+#define SCORER_MEMORY_LIMIT_H
+
+#include "scorer/settings.h"
+
+/* Plain data. Bytes; 0 in all: no limit. */
+struct memory_shares {
+    int64_t consumer;   /* of each consumer: what is fetched ahead, the answer under way, the batch at hand */
+    int64_t producer;   /* of each producer: what is not acknowledged yet */
+    int64_t sink_batch; /* keys and values of one PostgreSQL transaction */
+};
+
+/* Splits the limit of the settings. STATUS_INVALID: too small for what this process runs (err says the least), or a
+ * property that it sets is given too. */
+MUST_USE enum status memory_split(const struct settings *settings, struct memory_shares *out, struct error *err);
+
+#endif

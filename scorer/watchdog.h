@@ -1,0 +1,23 @@
+/* Ends a process whose loop stands still: neither turns, nor waits for a server that is known to be unavailable.
+ *
+ * Looked at by the main thread. A loop within a call to Kafka is excused while no broker answers, one within a call to
+ * PostgreSQL or the schema registry always (those calls have deadlines of their own). A process that was frozen itself
+ * starts counting anew. */
+#ifndef SCORER_WATCHDOG_H
+#define SCORER_WATCHDOG_H
+
+#include "base/bytes.h"
+#include "scorer/progress.h"
+
+struct watchdog {
+    const struct named_progress *loops; /* borrowed */
+    size_t count;
+    int64_t limit_us; /* 0: never ends anything */
+    int64_t looked_us;
+    int64_t excused_us[66]; /* by loop: when it last turned or had an excuse */
+};
+
+/* True: the process must end; `text` (cleared before) says what each loop last did. */
+bool watchdog_look(struct watchdog *watchdog, bool kafka_up, int64_t now_us, struct buffer *text);
+
+#endif
