@@ -62,11 +62,11 @@ static void a_changed_file_and_a_newer_database_are_refused(void **state)
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "0003_functions.sql was changed after it had been applied");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/0007_*", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/0009_*", copy, copy);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "newer than these files");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/0008_wrong.sql'", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/0010_wrong.sql'", copy, copy);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_int_equal(number("SELECT max(version) FROM attrition.migrations"), SINK_MIGRATION);
