@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/dead_letter.h"
+#include "events/source_position.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
 
@@ -317,9 +318,28 @@ bool publish_prediction(struct publish *publish, const struct intake_message *so
     return produce(publish, TOPIC_OUTPUT, source, key, value);
 }
 
+/* Which record it is from. One of each name: what is sent again may carry those of its last time. */
+static rd_kafka_headers_t *put_source(const struct publish *publish, rd_kafka_headers_t *headers,
+                                      const struct intake_message *source)
+{
+    static const char *const names[] = {SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER};
+    char partition[16], offset[24];
+    snprintf(partition, sizeof partition, "%" PRId32, source->partition);
+    snprintf(offset, sizeof offset, "%" PRId64, source->offset);
+    const char *const values[] = {publish->settings->input_topic, partition, offset};
+    for (size_t h = 0; h < 3; h++) {
+        rd_kafka_header_remove(headers, names[h]);
+        rd_kafka_header_add(headers, names[h], -1, values[h], -1);
+    }
+    return headers;
+}
+
 bool publish_erasure(struct publish *publish, const struct intake_message *source)
 {
-    return produce(publish, TOPIC_OUTPUT, source, source->key, SPAN_NULL);
+    if (is_too_large(publish, source))
+        return false;
+    return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, source->key, SPAN_NULL, 0,
+                        put_source(publish, rd_kafka_headers_new(3), source));
 }
 
 bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key)
@@ -327,7 +347,7 @@ bool publish_outcome(struct publish *publish, const struct intake_message *sourc
     if (is_too_large(publish, source))
         return false;
     return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, source->value,
-                        timestamp_of(publish, source), headers_of(source, 4));
+                        timestamp_of(publish, source), put_source(publish, headers_of(source, 4), source));
 }
 
 /* One of each name: an event that somebody sent again may carry those of its last failure. */

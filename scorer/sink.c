@@ -35,6 +35,7 @@ enum {
     COMMIT_EVERY_US = 1000 * 1000,
     ASSIGN_RETRY_US = 1000 * 1000,
     IDLE_LOOK_US = 2000 * 1000,
+    POSITIONS_EVERY_US = 1000 * 1000, /* the ends of logs, without records */
 };
 
 struct sink {
@@ -48,19 +49,20 @@ struct sink {
     struct sink_rows *rows;
     struct sink_batch *batch;
     rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
-    struct sink_header *headers;                     /* of the message at hand */
-    size_t header_capacity;
-    _Atomic bool joined;            /* the group has given us our share, which may be nothing */
-    bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
-    bool waiting;                   /* PostgreSQL is away, until retry_us at least */
-    enum status why;                /* of the wait */
-    bool wants_schema;              /* not PostgreSQL but the schema registry is what is waited for */
-    int64_t waiting_us, backoff_us; /* since when, and for how long next */
-    int64_t retry_us;               /* while waiting or held: nothing is tried before */
-    int64_t asked_us;               /* when PostgreSQL was last asked anything from the loop */
-    int64_t first_us;               /* when the batch got its first record */
-    bool lag_stale;                 /* Kafka has not been told of what is stored */
-    int64_t committed_us;           /* when offsets were last committed to Kafka */
+    struct sink_headers headers;                     /* of the message at hand */
+    _Atomic bool joined;                             /* the group has given us our share, which may be nothing */
+    bool held;                  /* the assignment is empty: partitions must be assigned again from `next` */
+    _Atomic bool waiting;       /* PostgreSQL is away, until retry_us at least */
+    enum status why;            /* of the wait */
+    _Atomic bool wants_schema;  /* not PostgreSQL but the schema registry is what is waited for */
+    _Atomic int64_t waiting_us; /* since when */
+    int64_t backoff_us;         /* how long next */
+    int64_t retry_us;           /* while waiting or held: nothing is tried before */
+    int64_t asked_us;           /* when PostgreSQL was last asked anything from the loop */
+    int64_t first_us;           /* when the batch got its first record */
+    bool lag_stale;             /* Kafka has not been told of what is stored */
+    int64_t stored_us;          /* when anything was last stored */
+    int64_t committed_us;       /* when offsets were last committed to Kafka */
     struct loop_progress progress;
     _Atomic bool stop, finish;
 };
@@ -123,12 +125,12 @@ static enum status assign(struct sink *sink, struct error *err)
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     for (size_t p = 0; p < count; p++)
-        if (sink_intake_check_start(sink->consumer, &partitions[p], sink->cluster_id, sink->group_id, err))
+        if (sink_intake_check_start(sink->consumer, &partitions[p], sink->cluster_id, err))
             return err->status;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t p = 0; p < count; p++)
         rd_kafka_topic_partition_list_add(list, partitions[p].topic_name, partitions[p].id)->offset =
-            partitions[p].next == SINK_NO_OFFSET ? RD_KAFKA_OFFSET_BEGINNING : partitions[p].next;
+            sink_intake_start(&partitions[p]);
     rd_kafka_resp_err_t code = rd_kafka_assign(sink->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code)
@@ -161,10 +163,15 @@ static void gained(struct sink *sink, const rd_kafka_topic_partition_list_t *lis
     hold(sink); /* the loop assigns them once it has read where to start */
 }
 
+static bool something_to_store(const struct sink *sink)
+{
+    return sink_batch_count(sink->batch) || sink_batch_is_ahead(sink->batch);
+}
+
 static void lost(struct sink *sink)
 {
     struct error err;
-    if (!rd_kafka_assignment_lost(sink->consumer) && !sink->waiting && sink_batch_count(sink->batch)) {
+    if (!rd_kafka_assignment_lost(sink->consumer) && !sink->waiting && something_to_store(sink)) {
         sink_store_limit(sink->store, LEAVE_LIMIT_US);
         if (sink_batch_write(sink->batch, &err))
             log_info("sink", "partitions leave before their last records are stored: %s; they are read again",
@@ -203,58 +210,35 @@ static int message_topic(struct sink *sink, const rd_kafka_message_t *message)
     return topic;
 }
 
-static size_t read_headers(struct sink *sink, const rd_kafka_message_t *message)
-{
-    rd_kafka_headers_t *headers;
-    if (rd_kafka_message_headers(message, &headers))
-        return 0;
-    size_t count = rd_kafka_header_cnt(headers);
-    if (count > sink->header_capacity) {
-        sink->header_capacity = count;
-        sink->headers = mem_resize(sink->headers, count, sizeof *sink->headers);
-    }
-    for (size_t h = 0; h < count; h++) {
-        const void *value = NULL;
-        struct sink_header *header = &sink->headers[h];
-        rd_kafka_header_get_all(headers, h, &header->name, &value, &header->value.bytes);
-        header->value.data = value;
-    }
-    return count;
-}
-
-/* librdkafka hands out a pointer for an empty value, and none for null. */
-static struct span payload(const void *data, size_t bytes)
-{
-    return data ? (struct span){data, bytes} : SPAN_NULL;
-}
-
 static void release_message(void *origin)
 {
     rd_kafka_message_destroy(origin);
 }
 
-static void take_record(struct sink *sink, rd_kafka_message_t *message)
+/* Takes the message over, unless it fails. */
+static enum status take_record(struct sink *sink, rd_kafka_message_t *message, struct error *err)
 {
     int topic = message_topic(sink, message);
     struct sink_partition *partition =
         topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
     if (!partition || sink->held) { /* of an assignment that has ended: it is read again */
         rd_kafka_message_destroy(message);
-        return;
+        return STATUS_OK;
     }
-    struct sink_record record = {
-        .topic = (enum sink_topic)topic,
-        .topic_name = sink->topics[topic],
-        .partition = message->partition,
-        .offset = message->offset,
-        .key = payload(message->key, message->key_len),
-        .value = payload(message->payload, message->len),
-        .header_count = read_headers(sink, message),
-    };
-    record.headers = sink->headers;
+    struct sink_record record = sink_intake_record(message, &sink->headers);
+    record.topic = (enum sink_topic)topic;
+    record.topic_name = sink->topics[topic];
+    bool verifies = partition->verify != SINK_NO_OFFSET;
+    if (verifies && sink_intake_verify(partition, &record, sink->cluster_id, err))
+        return err->status;
+    if (verifies && record.offset < partition->next) {
+        rd_kafka_message_destroy(message);
+        return STATUS_OK;
+    }
     if (!sink_batch_count(sink->batch))
         sink->first_us = now_us();
     sink_batch_add(sink->batch, partition, &record, message);
+    return STATUS_OK;
 }
 
 static void take_end(struct sink *sink, const rd_kafka_message_t *message)
@@ -329,12 +313,10 @@ static enum status take(struct sink *sink, struct error *err)
         rd_kafka_message_t *message = rd_kafka_consumer_poll(sink->consumer, n ? 0 : timeout_ms);
         if (!message)
             return STATUS_OK;
-        if (!message->err) {
-            take_record(sink, message);
-            continue;
-        }
-        enum status status = take_error(sink, message, err);
-        rd_kafka_message_destroy(message);
+        bool is_record = !message->err;
+        enum status status = is_record ? take_record(sink, message, err) : take_error(sink, message, err);
+        if (!is_record || status)
+            rd_kafka_message_destroy(message);
         if (status)
             return status;
     }
@@ -399,7 +381,7 @@ static void commit_to_kafka(struct sink *sink)
 static bool flush_due(const struct sink *sink)
 {
     if (!sink_batch_count(sink->batch))
-        return false;
+        return sink_batch_is_ahead(sink->batch) && now_us() - sink->stored_us >= POSITIONS_EVERY_US;
     return batch_full(sink) || ends_reached(sink) || now_us() - sink->first_us >= sink->settings->sink_interval_us;
 }
 
@@ -425,8 +407,10 @@ static enum status work(struct sink *sink, struct error *err)
         return STATUS_OK;
     }
     struct error problem;
-    sink->asked_us = now_us();
     progress_step(&sink->progress, "stores", WAITS_FOR_POSTGRESQL);
+    if (sink_intake_check_cluster(sink->consumer, sink->cluster_id, err))
+        return err->status;
+    sink->asked_us = sink->stored_us = now_us();
     if (sink_batch_write(sink->batch, &problem)) {
         hold(sink);
         postgresql_failed(sink, &problem);
@@ -579,7 +563,7 @@ static enum status start(struct sink *sink, struct error *err)
 static void flush_last(struct sink *sink)
 {
     struct error err;
-    if (!sink->batch || !sink_batch_count(sink->batch))
+    if (!sink->batch || !something_to_store(sink))
         return;
     sink_store_limit(sink->store, LEAVE_LIMIT_US);
     if (sink_batch_write(sink->batch, &err))
@@ -629,7 +613,10 @@ enum status sink_run(struct sink *sink, struct error *err)
     if (!status)
         status = loop(sink, err);
     progress_step(&sink->progress, "ends", WAITS_FOR_POSTGRESQL);
-    flush_last(sink);
+    if (!status)
+        flush_last(sink);
+    else if (sink->batch)
+        sink_batch_clear(sink->batch); /* what was read may not be what its positions are of */
     leave(sink);
     sink_store_close(sink->store);
     progress_end(&sink->progress);
@@ -672,7 +659,7 @@ void sink_free(struct sink *sink)
     sink_store_free(sink->store);
     free(sink->cluster_id);
     free(sink->group_id);
-    free(sink->headers);
+    free(sink->headers.items);
     free(sink);
 }
 

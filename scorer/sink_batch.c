@@ -1,9 +1,12 @@
 /* Records into transactions: see sink_batch.h. Called by sink.c on the sink's thread; calls sink_rows and sink_store.
  *
  * How nothing is lost or stored twice: a transaction moves next_offset from what was read to behind its last record,
- * and fails if it is not there any more. When a connection dies during COMMIT, the offsets read on the next connection
- * tell whether it happened; when another sink was faster, they tell what it stored. A row that PostgreSQL refuses is
- * found by halving, and goes to dead_letters. Must never count a record before its transaction has committed. */
+ * and fails if it is not there any more. There is one next_offset per partition, whatever the group, so no other sink
+ * can store the same record. Where the log was read to its end, next_offset is moved there, past commit markers: what
+ * is deleted before it has been stored or was never a record. When a connection dies during COMMIT, the offsets read on
+ * the next connection tell whether it happened; when another sink was faster, they tell what it stored. A row that
+ * PostgreSQL refuses is found by halving, and goes to dead_letters; so does, after a while, one that fails for a reason
+ * that nobody has foreseen while others land. Must never count a record before its transaction has committed. */
 #include "scorer/sink_batch.h"
 
 #include <assert.h>
@@ -13,13 +16,34 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "scorer/sink_headers.h"
+#include "scorer/sink_sqlstate.h"
 
-enum { PIECE_BYTES = 64 * 1024, CONFLICT_TRIES = 5, TOLD_EVERY_US = 10 * 1000 * 1000 };
+enum {
+    PIECE_BYTES = 64 * 1024,
+    CONFLICT_TRIES = 5,
+    TOLD_EVERY_US = 10 * 1000 * 1000,
+    SAME_FAILURES = 5, /* before a row is suspected */
+    TRIALS = 3,        /* other rows tried, to see whether they land */
+};
 
 struct item {
     struct sink_record record;
     uint32_t partition; /* index: the array may move */
     void *origin;
+    size_t bytes; /* key, value and headers */
+};
+
+/* A failure that comes again and again under an SQLSTATE of no known class: a row may be the cause, and one row must
+ * not stop the sink for ever. */
+struct suspicion {
+    char sqlstate[6];
+    enum sink_topic topic;
+    int32_t partition;
+    int64_t offset; /* of the first item when it failed */
+    unsigned failures;
+    bool searching;      /* this write halves such failures too */
+    bool landed, parked; /* … and has stored a row, has set one aside */
 };
 
 struct sink_batch {
@@ -40,6 +64,7 @@ struct sink_batch {
     bool stale; /* `stored` must be read again */
     bool rewound;
     int64_t told_us; /* when a refused row was last logged */
+    struct suspicion suspicion;
 };
 
 struct sink_batch *sink_batch_new(struct sink_store *store, struct sink_rows *rows, struct counters *counters,
@@ -78,7 +103,7 @@ static void show_in_flight(struct sink_batch *batch)
 
 static void item_release(struct sink_batch *batch, struct item *item)
 {
-    batch->bytes -= item->record.key.bytes + item->record.value.bytes;
+    batch->bytes -= item->bytes;
     batch->release(item->origin);
     item->origin = NULL;
 }
@@ -132,12 +157,17 @@ void sink_batch_add(struct sink_batch *batch, struct sink_partition *partition, 
         batch->items = mem_resize(batch->items, batch->capacity, sizeof *batch->items);
     }
     struct item *item = &batch->items[batch->count++];
-    *item = (struct item){*record, (uint32_t)(partition - batch->partitions), origin};
+    *item = (struct item){
+        .record = *record,
+        .partition = (uint32_t)(partition - batch->partitions),
+        .origin = origin,
+        .bytes = record->key.bytes + record->value.bytes + sink_headers_bytes(record->headers, record->header_count),
+    };
     if (record->header_count) {
         size_t bytes = record->header_count * sizeof *record->headers;
         item->record.headers = memcpy(arena_take(&batch->headers, bytes), record->headers, bytes);
     }
-    batch->bytes += record->key.bytes + record->value.bytes;
+    batch->bytes += item->bytes;
     partition->next = record->offset + 1;
     show_in_flight(batch);
 }
@@ -163,6 +193,8 @@ void sink_batch_assign(struct sink_batch *batch, enum sink_topic topic, const ch
         .stored = SINK_NO_OFFSET,
         .next = SINK_NO_OFFSET,
         .target = SINK_NO_OFFSET,
+        .last_offset = SINK_NO_OFFSET,
+        .verify = SINK_NO_OFFSET,
         .end = SINK_NO_OFFSET,
     };
     batch->stale = true;
@@ -199,9 +231,16 @@ static void count_committed(struct sink_batch *batch)
 /* The transaction under way has committed. */
 static void committed(struct sink_batch *batch, size_t end)
 {
-    for (size_t p = 0; p < batch->partition_count; p++)
-        if (batch->partitions[p].target != SINK_NO_OFFSET)
-            batch->partitions[p].stored = batch->partitions[p].target;
+    for (size_t p = 0; p < batch->partition_count; p++) {
+        struct sink_partition *partition = &batch->partitions[p];
+        if (partition->target == SINK_NO_OFFSET)
+            continue;
+        partition->stored = partition->target;
+        if (partition->target_offset == SINK_NO_OFFSET)
+            continue;
+        partition->last_offset = partition->target_offset;
+        partition->last_digest = partition->target_digest;
+    }
     count_committed(batch);
     settle(batch, end);
 }
@@ -237,6 +276,8 @@ static void adopt_offsets(struct sink_batch *batch)
         }
         partition->known = true;
         partition->stored = now;
+        partition->last_offset = batch->offsets[p].last_offset;
+        partition->last_digest = batch->offsets[p].last_digest;
         if (partition->next < now)
             partition->next = now;
     }
@@ -277,13 +318,54 @@ enum status sink_batch_sync(struct sink_batch *batch, struct error *err)
 
 /* --- writing --- */
 
-/* Sets every partition's target from items first … end; returns how many partitions move, listed in batch->offsets. */
-static size_t aim(struct sink_batch *batch, size_t end)
+int64_t sink_batch_digest(const struct sink_record *record)
+{
+    uint64_t value = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)record->timestamp_ms; /* FNV-1a */
+    const struct span parts[] = {record->key, record->value};
+    for (size_t p = 0; p < 2; p++) {
+        value = (value ^ (parts[p].data ? parts[p].bytes : UINT64_MAX)) * UINT64_C(0x100000001b3);
+        for (size_t i = 0; i < parts[p].bytes; i++)
+            value = (value ^ (unsigned char)parts[p].data[i]) * UINT64_C(0x100000001b3);
+    }
+    return (int64_t)value;
+}
+
+static bool is_ahead(const struct sink_partition *partition)
+{
+    return partition->known && partition->next > partition->stored;
+}
+
+bool sink_batch_is_ahead(const struct sink_batch *batch)
 {
     for (size_t p = 0; p < batch->partition_count; p++)
-        batch->partitions[p].target = SINK_NO_OFFSET;
-    for (size_t i = batch->first; i < end; i++)
-        batch->partitions[batch->items[i].partition].target = batch->items[i].record.offset + 1;
+        if (is_ahead(&batch->partitions[p]))
+            return true;
+    return false;
+}
+
+/* Sets every partition's target to behind its last item before `end` or, when those are all, to where it was read. */
+static void aim_partitions(struct sink_batch *batch, size_t end)
+{
+    for (size_t p = 0; p < batch->partition_count; p++) {
+        struct sink_partition *partition = &batch->partitions[p];
+        partition->target = end == batch->count && is_ahead(partition) ? partition->next : SINK_NO_OFFSET;
+        partition->target_offset = SINK_NO_OFFSET;
+    }
+    for (size_t i = end; i-- > batch->first;) {
+        struct sink_partition *partition = &batch->partitions[batch->items[i].partition];
+        if (partition->target_offset != SINK_NO_OFFSET)
+            continue;
+        partition->target_offset = batch->items[i].record.offset;
+        partition->target_digest = sink_batch_digest(&batch->items[i].record);
+        if (partition->target == SINK_NO_OFFSET)
+            partition->target = partition->target_offset + 1;
+    }
+}
+
+/* Returns how many partitions move, listed in batch->offsets. */
+static size_t aim(struct sink_batch *batch, size_t end)
+{
+    aim_partitions(batch, end);
     size_t count = 0;
     for (size_t p = 0; p < batch->partition_count; p++) {
         const struct sink_partition *partition = &batch->partitions[p];
@@ -293,6 +375,8 @@ static size_t aim(struct sink_batch *batch, size_t end)
                 .partition = partition->id,
                 .stored = partition->stored,
                 .next = partition->target,
+                .last_offset = partition->target_offset,
+                .last_digest = partition->target_digest,
             };
     }
     return count;
@@ -359,8 +443,10 @@ static enum status copy_all(struct sink_batch *batch, size_t end, const struct s
     sink_rows_clear(batch->rows);
     if (copy_records(batch, end, refusal, err))
         return err->status;
-    for (enum sink_table table = SINK_TABLE_PREDICTIONS + 1; table < SINK_TABLE_COUNT; table++)
-        if (copy_table(batch, table, err))
+    /* Erasures first: their lock is taken before the shared one of what they may reach. */
+    static const enum sink_table others[] = {SINK_TABLE_ERASURES, SINK_TABLE_DEAD_LETTERS, SINK_TABLE_OUTCOMES};
+    for (size_t t = 0; t < sizeof others / sizeof *others; t++)
+        if (copy_table(batch, others[t], err))
             return err->status;
     if (sink_rows_table(batch->rows, SINK_TABLE_ERASURES).bytes)
         return sink_store_erase(batch->store, batch->erasure, err);
@@ -399,11 +485,11 @@ static void tell_refused(struct sink_batch *batch, const struct sink_record *rec
 }
 
 /* PostgreSQL refused the first item alone; err says why. */
-static enum status write_refused(struct sink_batch *batch, struct error *err)
+static enum status write_refused(struct sink_batch *batch, const char *sqlstate, struct error *err)
 {
     const struct sink_record record = batch->items[batch->first].record;
     char code[16], message[sizeof err->text];
-    snprintf(code, sizeof code, "sql_%s", sink_store_sqlstate(batch->store));
+    snprintf(code, sizeof code, "sql_%s", sqlstate);
     snprintf(message, sizeof message, "%s", err->text);
     tell_refused(batch, &record, message);
     struct sink_refusal refusal = {.code = code, .message = message};
@@ -420,17 +506,93 @@ static enum status write_refused(struct sink_batch *batch, struct error *err)
     return status;
 }
 
+/* --- failures that come again --- */
+
+/* Counts failures of the same kind; true from the SAME_FAILURES-th on. */
+static bool suspect(struct sink_batch *batch)
+{
+    struct suspicion *suspicion = &batch->suspicion;
+    const char *sqlstate = sink_store_sqlstate(batch->store);
+    if (batch->first == batch->count || sink_sqlstate_suspicion(sqlstate) == SINK_SUSPECT_NOTHING)
+        return false;
+    if (suspicion->searching)
+        return true;
+    const struct sink_record *record = &batch->items[batch->first].record;
+    if (strcmp(suspicion->sqlstate, sqlstate) || suspicion->topic != record->topic ||
+        suspicion->partition != record->partition || suspicion->offset != record->offset)
+        *suspicion =
+            (struct suspicion){.topic = record->topic, .partition = record->partition, .offset = record->offset};
+    snprintf(suspicion->sqlstate, sizeof suspicion->sqlstate, "%s", sqlstate);
+    suspicion->searching = ++suspicion->failures >= SAME_FAILURES;
+    return suspicion->searching;
+}
+
+/* Whether item i alone could be stored: everything but the COMMIT. */
+static bool would_land(struct sink_batch *batch, size_t i)
+{
+    struct error ignored;
+    if (sink_store_begin(batch->store, NULL, 0, &ignored))
+        return false;
+    sink_rows_clear(batch->rows);
+    bool lands = sink_rows_add(batch->rows, &batch->items[i].record) < SINK_END_REFUSED;
+    for (enum sink_table table = 0; table < SINK_TABLE_COUNT && lands; table++)
+        lands = !copy_table(batch, table, &ignored);
+    struct span latest = sink_rows_latest(batch->rows, sink_store_row_type(batch->store));
+    if (lands && latest.data)
+        lands = !sink_store_upsert(batch->store, sink_rows_upsert(batch->rows), latest, &ignored);
+    sink_store_rollback(batch->store);
+    return lands;
+}
+
+/* The first item fails alone. It is the row if others of its topic land; where none is there to tell, one row a search
+ * may go, if nobody has foreseen the failure: were the server the cause, it would cost one row every few tries. */
+static bool is_the_row(struct sink_batch *batch, enum sink_suspicion suspicion)
+{
+    if (batch->suspicion.landed)
+        return true;
+    enum sink_topic topic = batch->items[batch->first].record.topic;
+    int trials = 0;
+    for (size_t i = batch->first + 1; i < batch->count && trials < TRIALS; i++)
+        if (batch->items[i].record.topic == topic) {
+            if (would_land(batch, i))
+                return true;
+            trials++;
+        }
+    return suspicion == SINK_SUSPECT_ROW && !batch->suspicion.parked;
+}
+
+/* Sets the first item aside if it is the cause; else returns `status`, with err as it was. */
+static enum status write_suspected(struct sink_batch *batch, enum status status, struct error *err)
+{
+    char sqlstate[sizeof batch->suspicion.sqlstate];
+    snprintf(sqlstate, sizeof sqlstate, "%s", sink_store_sqlstate(batch->store));
+    if (!is_the_row(batch, sink_sqlstate_suspicion(sqlstate)))
+        return status;
+    batch->suspicion.parked = true;
+    batch->suspicion.landed = false; /* each needs a witness of its own */
+    return write_refused(batch, sqlstate, err);
+}
+
 /* Items first … end, halving what PostgreSQL refuses. Depth: the logarithm of the batch. */
 static enum status write_range(struct sink_batch *batch, size_t end, struct error *err)
 {
     size_t left = end - batch->first;
     enum status status = write_once(batch, end, NULL, err);
-    if (status != STATUS_INVALID)
+    if (!status)
+        batch->suspicion.landed |= left > 0;
+    if (!left || (status != STATUS_INVALID && (!status || status == STATUS_CONFLICT || !suspect(batch))))
         return status;
     if (left == 1)
-        return write_refused(batch, err);
+        return status == STATUS_INVALID ? write_refused(batch, sink_store_sqlstate(batch->store), err)
+                                        : write_suspected(batch, status, err);
     status = write_range(batch, batch->first + left / 2, err);
     return status ? status : write_range(batch, end, err);
+}
+
+static void search_end(struct sink_batch *batch, enum status status)
+{
+    if (!status || batch->suspicion.searching)
+        batch->suspicion = (struct suspicion){0};
 }
 
 enum status sink_batch_write(struct sink_batch *batch, struct error *err)
@@ -438,16 +600,18 @@ enum status sink_batch_write(struct sink_batch *batch, struct error *err)
     for (int tries = 0; tries < CONFLICT_TRIES; tries++) {
         if (sink_batch_sync(batch, err))
             return err->status;
-        if (!sink_batch_count(batch))
+        if (!sink_batch_count(batch) && !sink_batch_is_ahead(batch))
             return STATUS_OK;
         enum status status = write_range(batch, batch->count, err);
+        search_end(batch, status);
         if (status != STATUS_CONFLICT)
             return status;
         batch->stale = true;
         log_info("sink", "%s; reading them again", err->text);
     }
-    return error_set(err, STATUS_UNAVAILABLE, "%s again and again; are two sinks of one group assigned by hand?",
-                     err->text);
+    return error_set(
+        err, STATUS_UNAVAILABLE,
+        "%s again and again: several sinks store the same partitions; give them one GROUP_ID to share them", err->text);
 }
 
 void sink_batch_free(struct sink_batch *batch)

@@ -17,9 +17,13 @@ struct sink_partition {
     int32_t id;
     bool known;     /* `stored` has been read since the assignment */
     int64_t stored; /* next_offset in the database; SINK_NO_OFFSET: it has no row */
-    int64_t next;   /* behind the last record added; SINK_NO_OFFSET: the log's beginning */
+    int64_t next;   /* behind the last record added or, read to its end, the log's end, past commit markers;
+                       SINK_NO_OFFSET: the log's beginning */
     int64_t target; /* what the transaction under way sets `stored` to; SINK_NO_OFFSET: nothing */
-    bool checked;   /* `stored` has been held against the log */
+    int64_t last_offset, last_digest; /* in the database: the last record before `stored`, SINK_NO_OFFSET: not known */
+    int64_t target_offset, target_digest; /* what the transaction under way sets them to */
+    bool checked;                         /* `stored` has been held against the log */
+    int64_t verify; /* the record here must have last_digest before any is taken; SINK_NO_OFFSET: done */
     int64_t end;    /* where sink_finish stops; SINK_NO_OFFSET: not looked up */
 };
 
@@ -46,7 +50,12 @@ size_t sink_batch_bytes(const struct sink_batch *batch);
 
 /* Connects where needed and makes sure that `stored` of every partition is what the database says now. */
 MUST_USE enum status sink_batch_sync(struct sink_batch *batch, struct error *err);
-/* Stores everything. On failure what was not stored is kept, to be tried again. */
+/* Whether a position is to be stored without records: the end of a log lies past the last one. */
+bool sink_batch_is_ahead(const struct sink_batch *batch);
+/* By which a record is known again: its key, value and timestamp. */
+int64_t sink_batch_digest(const struct sink_record *record);
+/* Stores everything, positions at the end of logs included. On failure what was not stored is kept, to be tried again.
+ */
 MUST_USE enum status sink_batch_write(struct sink_batch *batch, struct error *err);
 /* True once after the database's offsets went back (it was restored from a backup, say): `next` went back with them, so
  * the partitions must be assigned anew. */

@@ -15,10 +15,12 @@
 #include "events/dead_letter.h"
 #include "events/decoder.h"
 #include "events/prediction_versions.h"
+#include "events/source_position.h"
 #include "scorer/copy_fields.h"
+#include "scorer/sink_headers.h"
 #include "scorer/sink_text.h"
 
-enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000 };
+enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000, TRACE_BYTES_MAX = 256 };
 
 /* The columns of predictions as this file writes them; the order here is the order there. */
 #define PREDICTION_COLUMNS(COLUMN) \
@@ -46,7 +48,8 @@ enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000 };
     COLUMN("input", JSONB) \
     COLUMN("reasons", JSONB) \
     COLUMN("challengers", JSONB) \
-    COLUMN("traceparent", TEXT)
+    COLUMN("traceparent", TEXT) \
+    COLUMN("output_topic", TEXT)
 
 static const struct {
     const char *name;
@@ -61,10 +64,13 @@ enum { PREDICTION_COLUMN_COUNT = sizeof prediction_columns / sizeof *prediction_
 static const char dead_letters_target[] =
     "dead_letters (stage, code, field, message, topic, partition, \"offset\", key, value, headers, cluster_id, "
     "dlq_partition, dlq_offset)";
-static const char erasures_target[] = "erasures (employee_id, cluster_id, output_partition, output_offset)";
+static const char erasures_target[] =
+    "erasures (employee_id, cluster_id, output_topic, output_partition, output_offset, source_topic, source_partition, "
+    "source_offset)";
 static const char outcomes_target[] =
-    "outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, \"offset\", input)";
-enum { DEAD_LETTER_COLUMNS = 13, ERASURE_COLUMNS = 4, OUTCOME_COLUMNS = 9 };
+    "outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, \"offset\", input, "
+    "source_topic, source_partition, source_offset)";
+enum { DEAD_LETTER_COLUMNS = 13, ERASURE_COLUMNS = 8, OUTCOME_COLUMNS = 12 };
 
 /* Where in the predictions' buffer the newest row of an employee stands. */
 struct latest {
@@ -92,84 +98,16 @@ struct sink_rows {
     size_t slot_count; /* a power of two, at least twice latest_capacity */
 };
 
-/* --- making text valid --- */
-
-/* The same text with a question mark for every byte that is none. Valid until the next call. */
-static struct span valid_text(struct sink_rows *rows, struct span bytes)
-{
-    if (!bytes.data || sink_text_is_valid(bytes))
-        return bytes;
-    buffer_clear(&rows->text);
-    for (size_t i = 0; i < bytes.bytes;) {
-        size_t n = sink_text_length((const unsigned char *)bytes.data + i, bytes.bytes - i);
-        buffer_add(&rows->text, n ? bytes.data + i : "?", n ? n : 1);
-        i += n ? n : 1;
-    }
-    return buffer_span(&rows->text);
-}
-
-static void json_add_hex(struct buffer *out, struct span bytes)
-{
-    static const char digits[] = "0123456789abcdef";
-    buffer_add_text(out, "{\"hex\":\"");
-    char *at = buffer_reserve(out, bytes.bytes * 2);
-    for (size_t i = 0; i < bytes.bytes; i++) {
-        *at++ = digits[(unsigned char)bytes.data[i] >> 4];
-        *at++ = digits[(unsigned char)bytes.data[i] & 15];
-    }
-    out->bytes += bytes.bytes * 2;
-    buffer_add_text(out, "\"}");
-}
-
 /* --- dead letters --- */
 
-static void field_headers(struct sink_rows *rows, struct buffer *out, const struct sink_header *headers, size_t count)
+static struct span valid_text(struct sink_rows *rows, struct span bytes)
 {
-    size_t at = jsonb_start(out);
-    buffer_add_u8(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        buffer_add_text(out, i ? ",{\"key\":" : "{\"key\":");
-        json_add_text(out, valid_text(rows, span_of(headers[i].name)));
-        buffer_add_text(out, ",\"value\":");
-        if (!headers[i].value.data)
-            buffer_add_text(out, "null");
-        else if (sink_text_is_valid(headers[i].value))
-            json_add_text(out, headers[i].value);
-        else
-            json_add_hex(out, headers[i].value);
-        buffer_add_u8(out, '}');
-    }
-    buffer_add_u8(out, ']');
-    jsonb_end(out, at);
+    return sink_text_valid(bytes, &rows->text);
 }
 
-/* The last header of that name, or SPAN_NULL: a replayed record may carry older ones before it. */
-static struct span header_value(const struct sink_record *record, enum dead_letter_header header)
+static struct span dead_letter_value(const struct sink_record *record, enum dead_letter_header header)
 {
-    const char *name = dead_letter_header_name(header);
-    for (size_t i = record->header_count; i-- > 0;)
-        if (!strcmp(record->headers[i].name, name))
-            return record->headers[i].value;
-    return SPAN_NULL;
-}
-
-/* Null where the header is absent or no whole number within the limits. */
-static void field_header_int4(struct buffer *out, const struct sink_record *record, enum dead_letter_header header)
-{
-    int64_t number = dead_letter_number(header_value(record, header), -1);
-    if (number >= 0 && number <= INT32_MAX)
-        field_int4(out, (int32_t)number);
-    else
-        field_bytes(out, SPAN_NULL);
-}
-
-static void field_header_int8(struct buffer *out, const struct sink_record *record, enum dead_letter_header header)
-{
-    int64_t number = dead_letter_number(header_value(record, header), -1);
-    if (number >= 0)
-        field_int8(out, number);
-    else
-        field_bytes(out, SPAN_NULL);
+    return sink_header_last(record, dead_letter_header_name(header));
 }
 
 static struct span or_text(struct span value, const char *otherwise)
@@ -182,15 +120,15 @@ static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_r
     struct buffer *out = &rows->tables[SINK_TABLE_DEAD_LETTERS];
     row_start(out, DEAD_LETTER_COLUMNS);
     field_text(out, "score");
-    field_bytes(out, valid_text(rows, or_text(header_value(record, DEAD_LETTER_CODE), "unknown")));
-    field_bytes(out, valid_text(rows, header_value(record, DEAD_LETTER_FIELD)));
-    field_bytes(out, valid_text(rows, or_text(header_value(record, DEAD_LETTER_MESSAGE), "")));
-    field_bytes(out, valid_text(rows, header_value(record, DEAD_LETTER_TOPIC)));
-    field_header_int4(out, record, DEAD_LETTER_PARTITION);
-    field_header_int8(out, record, DEAD_LETTER_OFFSET);
+    field_bytes(out, valid_text(rows, or_text(dead_letter_value(record, DEAD_LETTER_CODE), "unknown")));
+    field_bytes(out, valid_text(rows, dead_letter_value(record, DEAD_LETTER_FIELD)));
+    field_bytes(out, valid_text(rows, or_text(dead_letter_value(record, DEAD_LETTER_MESSAGE), "")));
+    field_bytes(out, valid_text(rows, dead_letter_value(record, DEAD_LETTER_TOPIC)));
+    sink_header_int4(out, record, dead_letter_header_name(DEAD_LETTER_PARTITION));
+    sink_header_int8(out, record, dead_letter_header_name(DEAD_LETTER_OFFSET));
     field_bytes(out, record->key);
     field_bytes(out, record->value);
-    field_headers(rows, out, record->headers, record->header_count);
+    sink_headers_field(out, record->headers, record->header_count, &rows->text);
     field_text(out, rows->cluster_id);
     field_int4(out, record->partition);
     field_int8(out, record->offset);
@@ -210,7 +148,7 @@ void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, 
     field_int8(out, record->offset);
     field_bytes(out, refusal->bare ? SPAN_NULL : record->key);
     field_bytes(out, refusal->bare ? SPAN_NULL : record->value);
-    field_headers(rows, out, record->headers, refusal->bare ? 0 : record->header_count);
+    sink_headers_field(out, record->headers, refusal->bare ? 0 : record->header_count, &rows->text);
     field_text(out, rows->cluster_id);
     field_bytes(out, SPAN_NULL);
     field_bytes(out, SPAN_NULL);
@@ -303,10 +241,8 @@ static void field_source(struct buffer *out, const struct prediction *prediction
 /* SPAN_NULL: the record has none. */
 static struct span traceparent_of(const struct sink_record *record)
 {
-    for (size_t h = record->header_count; h-- > 0;)
-        if (!strcmp(record->headers[h].name, "traceparent") && record->headers[h].value.bytes <= 256)
-            return record->headers[h].value;
-    return SPAN_NULL;
+    struct span trace = sink_header_last(record, "traceparent");
+    return trace.bytes <= TRACE_BYTES_MAX ? trace : SPAN_NULL;
 }
 
 static void prediction_row(struct sink_rows *rows, const struct sink_record *record,
@@ -337,6 +273,7 @@ static void prediction_row(struct sink_rows *rows, const struct sink_record *rec
     field_reasons(rows, out, prediction);
     field_challengers(out, prediction);
     field_bytes(out, valid_text(rows, traceparent_of(record)));
+    field_text(out, record->topic_name);
 }
 
 /* --- the newest of each employee --- */
@@ -480,14 +417,6 @@ static bool is_patient(const struct sink_rows *rows, int64_t since_us)
     return true;
 }
 
-static struct span schema_header(const struct sink_record *record)
-{
-    for (size_t h = record->header_count; h-- > 0;)
-        if (strcmp(record->headers[h].name, FRAME_HEADER) == 0)
-            return record->headers[h].value;
-    return SPAN_NULL;
-}
-
 static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_record *record)
 {
     struct prediction prediction;
@@ -496,8 +425,8 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
     enum event_code code;
     bool waits;
     do
-        code = prediction_versions_read(rows->versions, record->value, schema_header(record), &rows->arena, &prediction,
-                                        &fault, &waits);
+        code = prediction_versions_read(rows->versions, record->value, sink_header_last(record, FRAME_HEADER),
+                                        &rows->arena, &prediction, &fault, &waits);
     while (waits && is_patient(rows, since_us));
     if (waits)
         return SINK_END_WAIT;
@@ -519,6 +448,14 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
     return SINK_END_PREDICTION;
 }
 
+/* Null where an older scorer wrote the record. */
+static void field_source_headers(struct sink_rows *rows, struct buffer *out, const struct sink_record *record)
+{
+    sink_header_text(out, record, SOURCE_TOPIC_HEADER, &rows->text);
+    sink_header_int4(out, record, SOURCE_PARTITION_HEADER);
+    sink_header_int8(out, record, SOURCE_OFFSET_HEADER);
+}
+
 static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->key.data)
@@ -527,8 +464,10 @@ static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_recor
     row_start(out, ERASURE_COLUMNS);
     field_bytes(out, record->key);
     field_text(out, rows->cluster_id);
+    field_text(out, record->topic_name);
     field_int4(out, record->partition);
     field_int8(out, record->offset);
+    field_source_headers(rows, out, record);
     latest_forget(rows, record->key);
     return SINK_END_ERASURE;
 }
@@ -543,7 +482,8 @@ static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_recor
     enum event_code code;
     bool waits;
     do
-        code = decoder_read(rows->decoder, record->value, schema_header(record), &event, &fault, &waits);
+        code =
+            decoder_read(rows->decoder, record->value, sink_header_last(record, FRAME_HEADER), &event, &fault, &waits);
     while (waits && is_patient(rows, since_us));
     if (waits)
         return SINK_END_WAIT;
@@ -561,6 +501,7 @@ static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_recor
     field_int4(out, record->partition);
     field_int8(out, record->offset);
     field_input(rows, out, event.cells);
+    field_source_headers(rows, out, record);
     return SINK_END_OUTCOME;
 }
 

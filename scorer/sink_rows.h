@@ -39,6 +39,7 @@ struct sink_record {
     const char *topic_name;
     int32_t partition;
     int64_t offset;
+    int64_t timestamp_ms;
     struct span key, value; /* SPAN_NULL: null */
     const struct sink_header *headers;
     size_t header_count;

@@ -15,8 +15,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "scorer/sink_sqlstate.h"
 
-enum { TEXT_FORMAT = 0, BINARY_FORMAT = 1 };
+enum { TEXT_FORMAT = 0, BINARY_FORMAT = 1, ARRAYS = 6 };
 static const char SQLSTATE_QUERY_CANCELED[] = "57014";
 /* 20 s, doubled up to 160 s: below max.poll.interval.ms, after which the group would take our partitions away. */
 enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, PATIENCE_MAX = 3 };
@@ -29,7 +30,8 @@ struct sink_store {
     int64_t deadline_us; /* of the exchange under way, steady clock */
     uint32_t row_type, row_array_type;
     char sqlstate[6];
-    struct buffer topics, partitions, stored, next; /* array literals, reused */
+    struct buffer
+        arrays[ARRAYS]; /* array literals, reused: topics, partitions, stored, next, last_offset, last_digest */
 };
 
 enum status sink_store_new(const char *conninfo, const char *group_id, struct sink_store **out, struct error *err)
@@ -55,10 +57,8 @@ void sink_store_free(struct sink_store *store)
     if (!store)
         return;
     sink_store_close(store);
-    buffer_free(&store->topics);
-    buffer_free(&store->partitions);
-    buffer_free(&store->stored);
-    buffer_free(&store->next);
+    for (size_t a = 0; a < ARRAYS; a++)
+        buffer_free(&store->arrays[a]);
     free(store->conninfo);
     free(store->cluster_id);
     free(store->group_id);
@@ -100,29 +100,6 @@ uint32_t sink_store_row_type(const struct sink_store *store)
 
 /* --- failures --- */
 
-static enum status class_status(const char *sqlstate)
-{
-    static const struct {
-        const char *prefix;
-        enum status status;
-    } classes[] = {
-        {"42501", STATUS_DENIED},      /* insufficient_privilege */
-        {"28", STATUS_DENIED},         /* invalid authorization */
-        {"25006", STATUS_UNAVAILABLE}, /* read-only: a standby, after a failover */
-        {"22", STATUS_INVALID},        /* data */
-        {"23", STATUS_INVALID},        /* integrity */
-        {"54", STATUS_INVALID},        /* a limit: too wide for its index, … */
-        {"P0001", STATUS_INVALID},     /* a trigger said no */
-        {"42", STATUS_NOT_FOUND},      /* table, column, function */
-        {"3D", STATUS_NOT_FOUND},      /* database */
-        {"3F", STATUS_NOT_FOUND},      /* schema */
-    };
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (!strncmp(sqlstate, classes[i].prefix, strlen(classes[i].prefix)))
-            return classes[i].status;
-    return STATUS_UNAVAILABLE; /* 08, 40, 53, 55, 57, 58, …: the server's */
-}
-
 static const char *what_to_do(enum status status)
 {
     switch (status) {
@@ -144,7 +121,7 @@ static void first_line(const char *text, char *out, size_t size)
 /* The connection itself failed: closes it. `code` may be "". */
 static enum status fail_connection(struct sink_store *store, const char *code, const char *text, struct error *err)
 {
-    enum status status = *code ? class_status(code) : STATUS_UNAVAILABLE;
+    enum status status = *code ? sink_sqlstate_status(code) : STATUS_UNAVAILABLE;
     if (store->connection && PQconnectionNeedsPassword(store->connection))
         status = STATUS_DENIED;
     if (status == STATUS_INVALID)
@@ -186,7 +163,7 @@ static enum status fail_result(struct sink_store *store, const PGresult *result,
     snprintf(store->sqlstate, sizeof store->sqlstate, "%s", code);
     char line[300];
     first_line(message ? message : "no message", line, sizeof line);
-    enum status status = class_status(code);
+    enum status status = sink_sqlstate_status(code);
     if (!strcmp(code, SQLSTATE_QUERY_CANCELED)) { /* by statement_timeout, which a new session gets anew */
         be_more_patient(store);
         return fail_connection(store, code, line, err);
@@ -294,25 +271,11 @@ static enum status query(struct sink_store *store, const char *doing, const char
 
 /* --- connecting --- */
 
-/* Verbose messages of a refused connection read "FATAL:  28P01: password …": libpq gives no other way to the code. */
-static void connection_code(const char *text, char code[6])
-{
-    for (const char *at = text; (at = strstr(at, ":  ")); at++) {
-        size_t n = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-        if (n == 5 && at[8] == ':') {
-            memcpy(code, at + 3, 5);
-            code[5] = 0;
-            return;
-        }
-    }
-    code[0] = 0;
-}
-
 static enum status fail_connect(struct sink_store *store, struct error *err)
 {
     char code[6], text[400];
     snprintf(text, sizeof text, "%s", PQerrorMessage(store->connection));
-    connection_code(text, code);
+    sink_sqlstate_find(text, code);
     char *location = strstr(text, "\nLOCATION:");
     if (location)
         *location = 0;
@@ -427,34 +390,38 @@ enum status sink_store_ping(struct sink_store *store, struct error *err)
 /* Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
 static void offsets_literals(struct sink_store *store, const struct sink_offset *offsets, size_t count)
 {
-    struct buffer *const arrays[] = {&store->topics, &store->partitions, &store->stored, &store->next};
-    for (size_t a = 0; a < 4; a++)
-        buffer_clear(arrays[a]);
+    for (size_t a = 0; a < ARRAYS; a++)
+        buffer_clear(&store->arrays[a]);
     for (size_t i = 0; i < count; i++) {
         const char *lead = i ? "," : "{";
-        buffer_printf(&store->topics, "%s\"%s\"", lead, offsets[i].topic);
-        buffer_printf(&store->partitions, "%s%" PRId32, lead, offsets[i].partition);
-        buffer_printf(&store->stored, "%s%" PRId64, lead, offsets[i].stored);
-        buffer_printf(&store->next, "%s%" PRId64, lead, offsets[i].next);
+        const int64_t numbers[] = {offsets[i].partition, offsets[i].stored, offsets[i].next, offsets[i].last_offset,
+                                   offsets[i].last_digest};
+        buffer_printf(&store->arrays[0], "%s\"%s\"", lead, offsets[i].topic);
+        for (size_t a = 1; a < ARRAYS; a++)
+            buffer_printf(&store->arrays[a], "%s%" PRId64, lead, numbers[a - 1]);
     }
-    for (size_t a = 0; a < 4; a++)
-        buffer_add(arrays[a], count ? "}" : "{}", count ? 2 : 3); /* with the NUL */
+    for (size_t a = 0; a < ARRAYS; a++)
+        buffer_add(&store->arrays[a], count ? "}" : "{}", count ? 2 : 3); /* with the NUL */
 }
 
 enum status sink_store_read(struct sink_store *store, struct sink_offset *offsets, size_t count, struct error *err)
 {
     deadline_start(store);
     offsets_literals(store, offsets, count);
-    const char *const values[] = {store->cluster_id, store->group_id, store->topics.data, store->partitions.data};
+    const char *const values[] = {store->cluster_id, store->arrays[0].data, store->arrays[1].data};
     PGresult *result;
     if (query(store, "reading sink_offsets",
-              "SELECT coalesce(s.next_offset, -1) FROM unnest($3::text[], $4::integer[]) WITH ORDINALITY "
-              "AS w (topic, partition, place) LEFT JOIN attrition.sink_offsets s ON s.cluster_id = $1 "
-              "AND s.group_id = $2 AND s.topic = w.topic AND s.partition = w.partition ORDER BY w.place",
-              4, values, &result, err))
+              "SELECT coalesce(s.next_offset, -1), coalesce(s.last_offset, -1), coalesce(s.last_digest, 0) "
+              "FROM unnest($2::text[], $3::integer[]) WITH ORDINALITY AS w (topic, partition, place) "
+              "LEFT JOIN attrition.sink_offsets s ON s.cluster_id = $1 AND s.topic = w.topic "
+              "AND s.partition = w.partition ORDER BY w.place",
+              3, values, &result, err))
         return err->status;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         offsets[i].stored = strtoll(PQgetvalue(result, (int)i, 0), NULL, 10);
+        offsets[i].last_offset = strtoll(PQgetvalue(result, (int)i, 1), NULL, 10);
+        offsets[i].last_digest = strtoll(PQgetvalue(result, (int)i, 2), NULL, 10);
+    }
     PQclear(result);
     return STATUS_OK;
 }
@@ -503,24 +470,34 @@ static void pipeline_leave(struct sink_store *store)
         sink_store_close(store);
 }
 
+/* Rows are locked in one order, so that sinks of two groups wait for each other instead of dying of a deadlock. Whoever
+ * waited sees the row as the other left it, and finds it moved. */
 static const char advance_sql[] =
-    "WITH w AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[]) "
-    "AS w (topic, partition, stored, next)), "
-    "moved AS (UPDATE attrition.sink_offsets s SET next_offset = w.next, updated_at = now() FROM w "
-    "WHERE s.cluster_id = $1 AND s.group_id = $2 AND s.topic = w.topic AND s.partition = w.partition "
-    "AND s.next_offset = w.stored RETURNING 1), "
-    "made AS (INSERT INTO attrition.sink_offsets (cluster_id, group_id, topic, partition, next_offset) "
-    "SELECT $1, $2, topic, partition, next FROM w WHERE stored = -1 ON CONFLICT DO NOTHING RETURNING 1) "
+    "WITH w AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], "
+    "$8::bigint[]) AS w (topic, partition, stored, next, last_offset, last_digest)), "
+    "held AS MATERIALIZED (SELECT s.topic, s.partition FROM attrition.sink_offsets s JOIN w ON s.topic = w.topic "
+    "AND s.partition = w.partition WHERE s.cluster_id = $1 AND s.next_offset = w.stored "
+    "ORDER BY s.topic, s.partition FOR UPDATE OF s), "
+    "moved AS (UPDATE attrition.sink_offsets s SET next_offset = w.next, group_id = $2, updated_at = now(), "
+    "last_offset = coalesce(nullif(w.last_offset, -1), s.last_offset), "
+    "last_digest = CASE w.last_offset WHEN -1 THEN s.last_digest ELSE w.last_digest END "
+    "FROM held JOIN w ON w.topic = held.topic AND w.partition = held.partition "
+    "WHERE s.cluster_id = $1 AND s.topic = held.topic AND s.partition = held.partition RETURNING 1), "
+    "made AS (INSERT INTO attrition.sink_offsets "
+    "(cluster_id, group_id, topic, partition, next_offset, last_offset, last_digest) "
+    "SELECT $1, $2, topic, partition, next, nullif(last_offset, -1), last_digest FROM w WHERE stored = -1 "
+    "ORDER BY topic, partition ON CONFLICT DO NOTHING RETURNING 1) "
     "SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM made)";
 
 static enum status begin_send(struct sink_store *store, struct error *err)
 {
-    const char *const values[] = {store->cluster_id,      store->group_id,    store->topics.data,
-                                  store->partitions.data, store->stored.data, store->next.data};
+    const char *values[2 + ARRAYS] = {store->cluster_id, store->group_id};
+    for (size_t a = 0; a < ARRAYS; a++)
+        values[2 + a] = store->arrays[a].data;
     if (!PQenterPipelineMode(store->connection) ||
         !PQsendQueryParams(store->connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", 0, NULL, NULL, NULL,
                            NULL, TEXT_FORMAT) ||
-        !PQsendQueryParams(store->connection, advance_sql, 6, NULL, values, NULL, NULL, TEXT_FORMAT) ||
+        !PQsendQueryParams(store->connection, advance_sql, 2 + ARRAYS, NULL, values, NULL, NULL, TEXT_FORMAT) ||
         !PQpipelineSync(store->connection))
         return send_failed(store, err);
     return STATUS_OK;
@@ -538,7 +515,7 @@ enum status sink_store_begin(struct sink_store *store, const struct sink_offset 
     if (!status)
         status = pipeline_result(store, "moving sink_offsets", PGRES_TUPLES_OK, &moved, err);
     if (!status && strtoull(PQgetvalue(moved, 0, 0), NULL, 10) != count)
-        status = error_set(err, STATUS_CONFLICT, "another sink moved the stored offsets of group %s", store->group_id);
+        status = error_set(err, STATUS_CONFLICT, "another sink moved the stored positions");
     PQclear(moved);
     pipeline_leave(store);
     if (!status && !store->connection)
@@ -630,6 +607,17 @@ enum status sink_store_erase(struct sink_store *store, const char *method, struc
 }
 
 /* --- commit --- */
+
+enum status sink_store_upsert(struct sink_store *store, const char *upsert, struct span rows, struct error *err)
+{
+    const Oid types[] = {store->row_array_type};
+    const char *const values[] = {rows.data};
+    const int lengths[] = {(int)rows.bytes}, formats[] = {BINARY_FORMAT};
+    deadline_start(store);
+    if (!PQsendQueryParams(store->connection, upsert, 1, types, values, lengths, formats, TEXT_FORMAT))
+        return send_failed(store, err);
+    return drain_results(store, "updating latest_predictions", PGRES_COMMAND_OK, NULL, err);
+}
 
 static bool commit_send(struct sink_store *store, const char *upsert, struct span rows)
 {

@@ -16,7 +16,7 @@
 #include "base/status.h"
 
 /* What sql/ must have brought the database to. A test holds it against the number of files there. */
-enum { SINK_MIGRATION = 7 };
+enum { SINK_MIGRATION = 9 };
 
 enum { SINK_NO_OFFSET = -1 };
 
@@ -24,8 +24,10 @@ enum { SINK_NO_OFFSET = -1 };
 struct sink_offset {
     const char *topic;
     int32_t partition;
-    int64_t stored; /* next_offset as last read, or SINK_NO_OFFSET: no row */
-    int64_t next;   /* what a transaction sets it to */
+    int64_t stored;      /* next_offset as last read, or SINK_NO_OFFSET: no row */
+    int64_t next;        /* what a transaction sets it to */
+    int64_t last_offset; /* the last record before it, or SINK_NO_OFFSET: not known; writing that changes nothing */
+    int64_t last_digest; /* of that record */
 };
 
 struct sink_store;
@@ -49,7 +51,7 @@ MUST_USE enum status sink_store_ping(struct sink_store *store, struct error *err
 bool sink_store_is_open(const struct sink_store *store);
 void sink_store_close(struct sink_store *store);
 
-/* Fills `stored`. */
+/* Fills `stored`, `last_offset` and `last_digest`. */
 MUST_USE enum status sink_store_read(struct sink_store *store, struct sink_offset *offsets, size_t count,
                                      struct error *err);
 
@@ -68,12 +70,15 @@ MUST_USE enum status sink_store_copy_end(struct sink_store *store, struct error 
  * tell. */
 MUST_USE enum status sink_store_commit(struct sink_store *store, const char *upsert, struct span rows, bool *in_doubt,
                                        struct error *err);
+/* The upsert alone, to see whether it works: a rollback follows. */
+MUST_USE enum status sink_store_upsert(struct sink_store *store, const char *upsert, struct span rows,
+                                       struct error *err);
 /* Between COPY and commit, where requests were copied to erasures: erases what they ask for. `method`: "delete" or
  * "pseudonymise". */
 MUST_USE enum status sink_store_erase(struct sink_store *store, const char *method, struct error *err);
 void sink_store_rollback(struct sink_store *store);
 
-/* SQLSTATE of the last failure, or "". */
+/* SQLSTATE of the last failure, or "": the connection itself failed, or no answer came. */
 const char *sink_store_sqlstate(const struct sink_store *store);
 uint32_t sink_store_row_type(const struct sink_store *store); /* type of attrition.predictions; known once open */
 

@@ -1,4 +1,5 @@
-/* UTF-8 as PostgreSQL takes it: see sink_text.h. Pure; called by sink_rows.c on the sink's thread. */
+/* UTF-8 as PostgreSQL takes it: see sink_text.h. Pure; called by sink_rows.c and sink_headers.c on the sink's thread.
+ */
 #include "scorer/sink_text.h"
 
 size_t sink_text_length(const unsigned char *at, size_t left)
@@ -28,4 +29,17 @@ bool sink_text_is_valid(struct span bytes)
         if (!(n = sink_text_length((const unsigned char *)bytes.data + i, bytes.bytes - i)))
             return false;
     return true;
+}
+
+struct span sink_text_valid(struct span bytes, struct buffer *scratch)
+{
+    if (!bytes.data || sink_text_is_valid(bytes))
+        return bytes;
+    buffer_clear(scratch);
+    for (size_t i = 0; i < bytes.bytes;) {
+        size_t n = sink_text_length((const unsigned char *)bytes.data + i, bytes.bytes - i);
+        buffer_add(scratch, n ? bytes.data + i : "?", n ? n : 1);
+        i += n ? n : 1;
+    }
+    return buffer_span(scratch);
 }

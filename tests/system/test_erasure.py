@@ -26,14 +26,22 @@ def send(kafka, records):
 
 
 def stream():
-    """Every employee: two events, for the even ones a request to forget, and for each fourth an older event after it."""
+    """Every employee: two events, for the even ones a request to forget, and for each fourth an older event after it. For
+    each tenth also a termination and an unreadable event before the request, and for each twentieth again after it."""
     records = []
     for number in (1000, 2000):
         records += [(f"e{n}", event(f"e{n}", number)) for n in range(EMPLOYEES)]
     records += [("e2", event("e3", 5)), ("e0", event("e0", 2500, "TERMINATED"))]
+    records += [pair for n in range(0, EMPLOYEES, 10) for pair in side_records(n, 3000)]
     records += [(f"e{n}", None) for n in range(0, EMPLOYEES, 2)]
+    records += [pair for n in range(0, EMPLOYEES, 20) for pair in side_records(n, 4000)]
     records += [(f"e{n}", event(f"e{n}", 10)) for n in range(0, EMPLOYEES, 4)]
     return records
+
+
+def side_records(n, number):
+    """What comes to other topics than predictions and requests do."""
+    return [(f"e{n}", event(f"e{n}", number, "TERMINATED")), (f"e{n}", b"no frame " + str(number).encode())]
 
 
 def judge(lab, database, name):
@@ -45,6 +53,13 @@ def judge(lab, database, name):
     lab.equal(f"{name}: of erased employees only later events", count(
         "select count(*) from attrition.predictions where substr(employee_id, 2)::int % 2 = 0 and extract(epoch from occurred_at) * 1000 <> 1700000000010"), 0)
     lab.equal(f"{name}: latest predictions", count("select count(*) from attrition.latest_predictions"), kept + again)
+    times = lab.sql(database, "select extract(epoch from occurred_at)::bigint * 1000 + extract(milliseconds from occurred_at)::bigint % 1000, count(*) "
+                    "from attrition.outcomes group by 1")
+    lab.equal(f"{name}: outcomes after the request alone", times, [["1700000004000", str(EMPLOYEES // 20)]])
+    letters = lab.sql(database, "select convert_from(value, 'UTF8'), count(*) from attrition.dead_letters where value like 'no frame%' group by 1")
+    lab.equal(f"{name}: dead letters after the request alone", letters, [["no frame 4000", str(EMPLOYEES // 20)]])
+    lab.equal(f"{name}: the receipts' outcomes and dead letters", lab.sql(
+        database, "select sum(outcomes), sum(dead_letters) from attrition.erasures"), [[str(EMPLOYEES // 10 + 1), str(EMPLOYEES // 10 + 1)]])
     lab.equal(f"{name}: repeats", count("select count(*) - count(distinct (source_partition, source_offset)) from attrition.predictions"), 0)
 
 

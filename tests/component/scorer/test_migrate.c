@@ -62,11 +62,11 @@ static void a_changed_file_and_a_newer_database_are_refused(void **state)
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "0003_functions.sql was changed after it had been applied");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/0007_*", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/0009_*", copy, copy);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "newer than these files");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/0008_wrong.sql'", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/0010_wrong.sql'", copy, copy);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_int_equal(number("SELECT max(version) FROM attrition.migrations"), SINK_MIGRATION);
@@ -172,6 +172,86 @@ static void requests_are_erased_with_a_receipt(void **state)
     assert_true(number("SELECT count(*) FROM attrition.drift_by_day") > 0);
 }
 
+/* Positions of several groups become one: the furthest has stored everything before it. Rows stay as they are. */
+static void positions_of_groups_become_one(void **state)
+{
+    (void)state;
+    char out[4096], old[96], command[600];
+    snprintf(old, sizeof old, "%s.sql.7", postgres.directory);
+    snprintf(command, sizeof command,
+             "cp -r sql '%s' && rm '%s'/000[89]_* && psql -qX '%s' -c 'CREATE DATABASE upgrade'", old, old,
+             postgres.url);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(migrate(old, "upgrade", "postgres", out, sizeof out), 0);
+    struct postgres upgrade = postgres;
+    snprintf(upgrade.url, sizeof upgrade.url, "postgresql:///upgrade?host=%s/socket&user=postgres", postgres.directory);
+    postgres_run(&upgrade,
+                 "INSERT INTO attrition.sink_offsets VALUES ('c', 'a', 't', 0, 10), ('c', 'b', 't', 0, 70), "
+                 "('c', 'a', 't', 1, 5), ('c', 'b', 'u', 1, 6), ('d', 'a', 't', 0, 4), ('c', 'x', 't', 0, 70)");
+    postgres_run(&upgrade, "INSERT INTO attrition.erasures VALUES ('e', 'c', 0, 1)");
+    assert_int_equal(migrate("sql", "upgrade", "postgres", out, sizeof out), 0);
+    char *rows = postgres_text(&upgrade, "SELECT string_agg(concat_ws(' ', cluster_id, group_id, topic, partition, "
+                                         "next_offset, last_offset), ', ' ORDER BY cluster_id, topic, partition) "
+                                         "FROM attrition.sink_offsets");
+    assert_string_equal(rows, "c x t 0 70, c a t 1 5, c b u 1 6, d a t 0 4");
+    free(rows);
+    assert_int_equal(postgres_number(&upgrade, "SELECT attrition.erase_requested()"), 1);
+    postgres_run(&postgres, "DROP DATABASE upgrade");
+}
+
+static void the_view_without_repeats_has_every_column(void **state)
+{
+    (void)state;
+    assert_int_equal(number("SELECT count(*) FROM information_schema.columns AS c WHERE table_schema = 'attrition' AND "
+                            "table_name = 'predictions' AND NOT EXISTS (SELECT FROM information_schema.columns AS v "
+                            "WHERE v.table_schema = 'attrition' AND v.table_name = 'predictions_once' AND "
+                            "v.column_name = c.column_name)"),
+                     0);
+}
+
+/* Each row of one employee with its place on the output (topic o, partition, offset) and its source, and whether a
+ * request from o [0] offset 10, source in [2] offset 50, may reach it. */
+static void an_erasure_reaches_what_came_before_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *output, *source;
+        bool goes;
+    } rows[] = {
+        {"'o', 0, 9", "'in', 2, 49", true},        {"'o', 0, 11", "'in', 2, 51", false},
+        {"'o', 1, 99", "'in', 2, 49", true},       /* stored by another partition, before by its source */
+        {"'o', 1, 3", "'in', 2, 51", false},       /* … after */
+        {"'o', 0, 8", "'in', 2, 4000", true},      /* the input topic was recreated between them */
+        {"'o', 0, 12", "'in', 2, 48", true},       /* published again after a crash */
+        {"'o', 0, 13", "NULL, NULL, NULL", false}, /* over HTTP */
+        {"'o', 0, 7", "NULL, NULL, NULL", true},   {"'o', 3, 99", "'in', 3, 99", true}, /* no order is known */
+        {"NULL, 0, 14", "'in', 2, 52", false},                                          /* before migration 8 */
+        {"NULL, 0, 6", "'in', 2, 44", true},
+    };
+    postgres_run(&postgres, "TRUNCATE attrition.predictions, attrition.erasures, attrition.latest_predictions");
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        char sql[1200];
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO attrition.predictions (event_id, employee_id, occurred_at, scored_at, prediction, "
+                 "probability, threshold, margin, base, latency_us, model_name, model_version, channel, cluster_id, "
+                 "input, reasons, challengers, output_topic, output_partition, output_offset, source_topic, "
+                 "source_partition, source_offset) VALUES ('%s', 'e', now(), now(), 'No', 0, 0, 0, 0, 0, 'm', '1', "
+                 "'STREAM', 'c', '{}', '[]', '[]', %s, %s)",
+                 rows[r].goes ? "goes" : "stays", rows[r].output, rows[r].source);
+        postgres_run(&postgres, sql);
+    }
+    for (int latest = 0; latest < 2; latest++)
+        postgres_run(&postgres, latest ? "INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions "
+                                         "WHERE output_offset = 11"
+                                       : "INSERT INTO attrition.erasures (employee_id, cluster_id, output_topic, "
+                                         "output_partition, output_offset, source_topic, source_partition, "
+                                         "source_offset) VALUES ('e', 'c', 'o', 0, 10, 'in', 2, 50)");
+    assert_int_equal(number("SELECT attrition.erase_requested()"), 1);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions WHERE event_id = 'goes'"), 0);
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions WHERE event_id = 'stays'"), 4);
+    assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions"), 1);
+}
+
 static int start_all(void **state)
 {
     (void)state;
@@ -198,6 +278,9 @@ int main(void)
         cmocka_unit_test(views_answer_and_show_repeats_once),
         cmocka_unit_test(the_eraser_may_only_erase),
         cmocka_unit_test(requests_are_erased_with_a_receipt),
+        cmocka_unit_test(positions_of_groups_become_one),
+        cmocka_unit_test(the_view_without_repeats_has_every_column),
+        cmocka_unit_test(an_erasure_reaches_what_came_before_it),
     };
     return cmocka_run_group_tests(tests, start_all, end_all);
 }

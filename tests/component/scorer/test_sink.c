@@ -308,7 +308,9 @@ static void a_topic_made_anew_stops_the_sink(void **state)
     produce_predictions(&broker, 0, 40);
     runner_start(&runner, &broker);
     runner_finish(&runner);
-    postgres_run(&postgres, "UPDATE attrition.sink_offsets SET next_offset = 1000 WHERE partition = 2");
+    postgres_run(&postgres,
+                 "UPDATE attrition.sink_offsets SET next_offset = 1000 WHERE topic = 'attrition-predictions' "
+                 "AND partition = 2");
     runner_start(&runner, &broker);
     assert_int_equal(runner_join(&runner), STATUS_CONFLICT);
     assert_non_null(strstr(runner.err.text, "attrition-predictions [2] ends at 10 but 1000 is stored"));

@@ -1,139 +1,12 @@
 /* The sink without Kafka, against a PostgreSQL of the test's own: what is stored once, whatever goes wrong. */
-#include "tests/support/postgres.h"
+#include "tests/support/sink.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "scorer/sink_batch.h"
 #include "base/clock.h"
-#include "tests/support/records.h"
-
-static struct postgres postgres;
-static struct schema *schema;
-static unsigned released;
-
-static const char topic_output[] = "attrition-predictions", topic_dlq[] = "employee-events-dlq",
-                  topic_outcome[] = "attrition-outcomes";
-static const char *const topic_names[] = {topic_output, topic_dlq, topic_outcome};
-
-struct fixture {
-    struct sink_store *store;
-    struct sink_rows *rows;
-    struct counters counters;
-    struct sink_batch *batch;
-};
-
-static void release(void *origin)
-{
-    free(origin);
-    released++;
-}
-
-static void fixture_open(struct fixture *f, const char *url, const char *cluster)
-{
-    struct error err;
-    memset(f, 0, sizeof *f);
-    if (sink_store_new(url, "group-sink", &f->store, &err) || sink_rows_new(schema, cluster, &f->rows, &err))
-        fail_msg("%s", err.text);
-    sink_store_cluster(f->store, cluster);
-    f->batch = sink_batch_new(f->store, f->rows, &f->counters, release);
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
-        for (int32_t p = 0; p < 2; p++)
-            sink_batch_assign(f->batch, (enum sink_topic)t, topic_names[t], p);
-}
-
-static void fixture_close(struct fixture *f)
-{
-    sink_batch_free(f->batch);
-    sink_rows_free(f->rows);
-    sink_store_free(f->store);
-}
-
-static void sync_now(struct fixture *f)
-{
-    struct error err;
-    if (sink_batch_sync(f->batch, &err))
-        fail_msg("%s", err.text);
-}
-
-static void write_now(struct fixture *f)
-{
-    struct error err;
-    if (sink_batch_write(f->batch, &err))
-        fail_msg("%s", err.text);
-    assert_int_equal(sink_batch_count(f->batch), 0);
-}
-
-/* Adds a record; its bytes go into one block that the batch releases. */
-static void add(struct fixture *f, enum sink_topic topic, int32_t partition, int64_t offset, struct span key,
-                struct span value, const struct sink_header *headers, size_t header_count)
-{
-    char *origin = mem_zeroed(key.bytes + value.bytes + 1, 1);
-    struct sink_record record = {
-        .topic = topic,
-        .topic_name = topic_names[topic],
-        .partition = partition,
-        .offset = offset,
-        .headers = headers,
-        .header_count = header_count,
-    };
-    if (key.data)
-        record.key = (struct span){memcpy(origin, key.data, key.bytes), key.bytes};
-    if (value.data)
-        record.value = (struct span){memcpy(origin + key.bytes, value.data, value.bytes), value.bytes};
-    sink_batch_add(f->batch, sink_batch_partition(f->batch, topic, partition), &record, origin);
-}
-
-static void add_plan(struct fixture *f, int32_t partition, int64_t offset, const struct record_plan *plan)
-{
-    struct buffer value = {0};
-    record_prediction(schema, plan, &value);
-    add(f, SINK_TOPIC_OUTPUT, partition, offset, SPAN_LITERAL("key"), buffer_span(&value), NULL, 0);
-    buffer_free(&value);
-}
-
-static void add_prediction(struct fixture *f, int32_t partition, int64_t offset)
-{
-    struct record_plan plan = {.number = offset * 2 + partition, .employee = offset % 7};
-    add_plan(f, partition, offset, &plan);
-}
-
-static uint64_t counted(const struct fixture *f, enum counter_id id)
-{
-    return counter_get(&f->counters, id);
-}
-
-static void assert_identity(const struct fixture *f)
-{
-    assert_int_equal(counted(f, COUNTER_SINK_RECORDS),
-                     counted(f, COUNTER_SINK_PREDICTIONS) + counted(f, COUNTER_SINK_DEAD_LETTERS) +
-                         counted(f, COUNTER_SINK_ERASURES) + counted(f, COUNTER_SINK_OUTCOMES) +
-                         counted(f, COUNTER_SINK_REFUSED) + counted(f, COUNTER_SINK_SKIPPED) +
-                         counted(f, COUNTER_SINK_IN_FLIGHT));
-}
-
-static long long number(const char *sql)
-{
-    return postgres_number(&postgres, sql);
-}
-
-static void assert_text(const char *sql, const char *expected)
-{
-    char *text = postgres_text(&postgres, sql);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
-static int empty_tables(void **state)
-{
-    (void)state;
-    postgres_run(&postgres, "TRUNCATE attrition.predictions, attrition.latest_predictions, attrition.dead_letters, "
-                            "attrition.erasures, attrition.outcomes, attrition.sink_offsets");
-    released = 0;
-    return 0;
-}
 
 static void every_kind_of_record_becomes_its_row(void **state)
 {
@@ -248,6 +121,142 @@ static void refused_rows_are_set_aside_and_the_rest_land(void **state)
                 "attrition-predictions 1 0 \\x6b, sink null_key attrition-predictions 1 1");
     free(wide);
     fixture_close(&f);
+}
+
+static void another_group_stores_nothing_twice(void **state)
+{
+    (void)state;
+    static const char *const groups[] = {"group-sink", "other-sink", "group-sink"};
+    for (int g = 0; g < 3; g++) {
+        struct fixture f;
+        fixture_open_group(&f, postgres.url, "cluster-a", groups[g]);
+        sync_now(&f);
+        for (int64_t offset = 0; offset < 100 + g * 10; offset++)
+            add_prediction(&f, 0, offset);
+        write_now(&f);
+        assert_int_equal(counted(&f, COUNTER_SINK_PREDICTIONS), g ? 10 : 100);
+        assert_identity(&f);
+        fixture_close(&f);
+    }
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 120);
+    assert_int_equal(number("SELECT count(DISTINCT (output_topic, output_offset)) FROM attrition.predictions"), 120);
+    assert_text("SELECT group_id || ' ' || next_offset FROM attrition.sink_offsets", "group-sink 120");
+}
+
+/* The end of a log lies past its last record: commit markers. */
+static void positions_move_without_records(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    assert_false(sink_batch_is_ahead(f.batch));
+    struct sink_partition *first = sink_batch_partition(f.batch, SINK_TOPIC_OUTPUT, 0);
+    struct sink_partition *second = sink_batch_partition(f.batch, SINK_TOPIC_OUTCOME, 1);
+    add_prediction(&f, 0, 10);
+    first->next = 12; /* the marker is at 11 */
+    second->next = 0; /* empty */
+    write_now(&f);
+    static const char sql[] = "SELECT string_agg(concat_ws(' ', topic, partition, next_offset, last_offset), ', ' "
+                              "ORDER BY topic) FROM attrition.sink_offsets";
+    assert_text(sql, "attrition-outcomes 1 0, attrition-predictions 0 12 10");
+    assert_false(sink_batch_is_ahead(f.batch));
+    char *digest = postgres_text(&postgres, "SELECT last_digest FROM attrition.sink_offsets WHERE last_offset = 10");
+    first->next = 15;
+    assert_true(sink_batch_is_ahead(f.batch));
+    write_now(&f);
+    assert_text(sql, "attrition-outcomes 1 0, attrition-predictions 0 15 10");
+    assert_text("SELECT last_digest FROM attrition.sink_offsets WHERE last_offset = 10", digest);
+    free(digest);
+    fixture_close(&f);
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    first = sink_batch_partition(f.batch, SINK_TOPIC_OUTPUT, 0);
+    assert_int_equal(first->next, 15);
+    assert_int_equal(first->last_offset, 10);
+    fixture_close(&f);
+}
+
+/* A row that is refused must not take the position past its batch's other rows. */
+static void a_position_at_the_end_waits_for_the_records_before_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error err;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    refuse("57P03", "event-26");
+    for (int64_t offset = 0; offset < 40; offset++)
+        add_prediction(&f, 0, offset);
+    sink_batch_partition(f.batch, SINK_TOPIC_OUTPUT, 0)->next = 45;
+    assert_int_equal(sink_batch_write(f.batch, &err), STATUS_UNAVAILABLE);
+    assert_int_equal(number("SELECT count(*) FROM attrition.sink_offsets"), 0);
+    refuse("23514", "event-26");
+    write_now(&f);
+    refuse_no_more();
+    assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 39);
+    assert_int_equal(number("SELECT next_offset FROM attrition.sink_offsets"), 45);
+    fixture_close(&f);
+}
+
+static void headers_count_for_the_size_of_a_batch(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    char *wide = mem_zeroed(100000, 1);
+    memset(wide, 'x', 100000);
+    const struct sink_header headers[] = {{"note", {wide, 100000}}, {"none", SPAN_NULL}};
+    add(&f, SINK_TOPIC_DLQ, 0, 0, SPAN_LITERAL("k"), SPAN_LITERAL("v"), headers, 2);
+    assert_in_range(sink_batch_bytes(f.batch), 100000, 101000);
+    write_now(&f);
+    assert_int_equal(sink_batch_bytes(f.batch), 0);
+    free(wide);
+    fixture_close(&f);
+}
+
+/* What came before a request by its source goes, whenever it is stored; what came after stays, whenever. */
+static void erasures_follow_the_source(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct buffer value = {0};
+    record_outcome(schema, 9, &value); /* of employee-9 */
+    for (int late = 0; late < 2; late++) {
+        (void)empty_tables(NULL);
+        fixture_open(&f, postgres.url, "cluster-a");
+        sync_now(&f);
+        for (int turn = 0; turn < 2; turn++) {
+            if (turn == late) {
+                for (int after = 0; after < 2; after++) {
+                    const struct sink_header outcome[] = {{"attrition.source.topic", SPAN_LITERAL("employee-events")},
+                                                          {"attrition.source.partition", SPAN_LITERAL("3")},
+                                                          {"attrition.source.offset", span_of(after ? "78" : "76")}};
+                    const struct sink_header letter[] = {{"__connect.errors.topic", SPAN_LITERAL("employee-events")},
+                                                         {"__connect.errors.partition", SPAN_LITERAL("3")},
+                                                         {"__connect.errors.offset", span_of(after ? "79" : "75")}};
+                    add(&f, SINK_TOPIC_OUTCOME, 0, after, SPAN_LITERAL("employee-9"), buffer_span(&value), outcome, 3);
+                    add(&f, SINK_TOPIC_DLQ, 0, after, SPAN_LITERAL("employee-9"), SPAN_LITERAL("v"), letter, 3);
+                    add(&f, SINK_TOPIC_DLQ, 1, after, SPAN_LITERAL("\xff"), SPAN_LITERAL("v"), letter, 3);
+                }
+            } else {
+                const struct sink_header request[] = {{"attrition.source.topic", SPAN_LITERAL("employee-events")},
+                                                      {"attrition.source.partition", SPAN_LITERAL("3")},
+                                                      {"attrition.source.offset", SPAN_LITERAL("77")}};
+                add(&f, SINK_TOPIC_OUTPUT, 1, 4, SPAN_LITERAL("employee-9"), SPAN_NULL, request, 3);
+            }
+            write_now(&f);
+        }
+        assert_text("SELECT string_agg(source_offset::text, ' ') FROM attrition.outcomes", "78");
+        assert_text("SELECT string_agg(\"offset\"::text, ' ') FROM attrition.dead_letters WHERE key <> '\\xff'", "79");
+        assert_text("SELECT concat_ws(' ', output_topic, source_topic, source_partition, source_offset, outcomes, "
+                    "dead_letters) FROM attrition.erasures WHERE erased_at IS NOT NULL",
+                    "attrition-predictions employee-events 3 77 1 1");
+        assert_identity(&f);
+        fixture_close(&f);
+    }
+    buffer_free(&value);
 }
 
 static void the_slower_of_two_sinks_stores_nothing_twice(void **state)
@@ -511,31 +520,17 @@ static void rights_are_checked_by_name(void **state)
     postgres_run(&postgres, "DROP ROLE scorer_login");
 }
 
-static int start_all(void **state)
-{
-    (void)state;
-    struct error err;
-    if (schema_load("schemas", &schema, &err))
-        fail_msg("%s", err.text);
-    postgres_make(&postgres);
-    assert_int_equal(postgres_migrate(&postgres), 0);
-    return 0;
-}
-
-static int end_all(void **state)
-{
-    (void)state;
-    postgres_remove(&postgres);
-    schema_free(schema);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_kind_of_record_becomes_its_row, empty_tables),
         cmocka_unit_test_setup(latest_is_the_newest_and_never_goes_back, empty_tables),
         cmocka_unit_test_setup(refused_rows_are_set_aside_and_the_rest_land, empty_tables),
+        cmocka_unit_test_setup(another_group_stores_nothing_twice, empty_tables),
+        cmocka_unit_test_setup(positions_move_without_records, empty_tables),
+        cmocka_unit_test_setup(a_position_at_the_end_waits_for_the_records_before_it, empty_tables),
+        cmocka_unit_test_setup(headers_count_for_the_size_of_a_batch, empty_tables),
+        cmocka_unit_test_setup(erasures_follow_the_source, empty_tables),
         cmocka_unit_test_setup(the_slower_of_two_sinks_stores_nothing_twice, empty_tables),
         cmocka_unit_test_setup(offsets_that_went_back_are_read_again, empty_tables),
         cmocka_unit_test_setup(a_crash_leaves_all_or_nothing, empty_tables),
