@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/frame.h"
@@ -205,6 +206,7 @@ static void on_assign(struct intake *intake, rd_kafka_topic_partition_list_t *li
     }
     for (int i = 0; i < list->cnt; i++)
         take_partition(intake, &list->elems[i]);
+    FAULT_POINT("score.assign");
     rd_kafka_resp_err_t code = assign(intake, list);
     if (code)
         fail(intake, kafka_status(code), rd_kafka_err2str(code));
@@ -221,6 +223,7 @@ static void on_revoke(struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
     intake->assigned = false;
+    FAULT_POINT("score.revoke");
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     rd_kafka_assign(intake->consumer, NULL);
 }
@@ -598,6 +601,7 @@ enum status intake_rewind(struct intake *intake, struct error *err)
 {
     drop_batch(intake);
     release_all(intake, true);
+    FAULT_POINT("score.rewind");
     rd_kafka_topic_partition_list_t *list = committed_positions(intake);
     rd_kafka_resp_err_t code = list->cnt ? seek_to(intake, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/dead_letter.h"
@@ -163,6 +164,7 @@ static enum status check_topics(struct publish *publish, int input_partitions, s
 /* Fences earlier producers of this identity and waits for their transactions to end. */
 static enum status start_transactions(struct publish *publish, struct error *err)
 {
+    FAULT_POINT("score.init");
     for (bool told = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(publish->producer, CALL_MS);
         if (!error)
@@ -295,6 +297,7 @@ static bool produce(struct publish *publish, rd_kafka_topic_t *topic, const stru
         return false;
     if (!begin(publish) || publish->broken)
         return true;
+    FAULT_POINT("score.produce");
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, (void *)value.data, value.bytes,
                             key.data, key.bytes, opaque_of(source))) {
@@ -304,6 +307,7 @@ static bool produce(struct publish *publish, rd_kafka_topic_t *topic, const stru
         code = RD_KAFKA_RESP_ERR_NO_ERROR;
         wait_for_room(publish);
     }
+    FAULT_POINT("score.produced");
     return settle(publish, code);
 }
 
@@ -492,6 +496,7 @@ static enum verdict send_offsets(struct publish *publish, struct intake *intake,
     rd_kafka_error_t *error = NULL;
     if (!offsets)
         return VERDICT_OK;
+    FAULT_POINT("score.offsets");
     for (bool told = false;;) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(intake_client(intake));
         error = rd_kafka_send_offsets_to_transaction(publish->producer, offsets, group, CALL_MS);
@@ -508,6 +513,7 @@ static enum verdict commit_transaction(struct publish *publish, struct error *er
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error;
     bool told = false;
+    FAULT_POINT("score.commit");
     do {
         error = rd_kafka_commit_transaction(publish->producer, CALL_MS);
     } while (error && retry(publish, error, "commit a transaction", started, &told));
@@ -550,6 +556,7 @@ enum publish_result publish_abort(struct publish *publish, struct error *err)
     bool told = false;
     if (!publish->open || !publish->settings->exactly_once)
         return give_back(publish);
+    FAULT_POINT("score.abort");
     do {
         error = rd_kafka_abort_transaction(publish->producer, CALL_MS);
     } while (error && retry(publish, error, "abort a transaction", started, &told));
