@@ -162,15 +162,15 @@ def read_end(message, topic_end):
     return headers["id"].decode(), OUTCOME, None
 
 
-def compare_order(faults, topic, key, wanted, found):
-    """`wanted` and `found`: one employee's ids of one topic, in order; None stands for an erasure."""
+def compare_order(faults, topic, key, wanted, found, at):
+    """`wanted` and `found`: one employee's ids of one topic, in order; None stands for an erasure. `at`: id → places."""
     if wanted == found:
         return
     missing, doubled = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
     for identity, count in missing.items():
         faults.add("missing", f"{topic} {key} {identity}", count)
     for identity, count in doubled.items():
-        faults.add("doubled" if identity in wanted else "not of the input", f"{topic} {key} {identity}", count)
+        faults.add("doubled" if identity in wanted else "not of the input", f"{topic} {key} {identity} at {at[topic, identity]}", count)
     seen, first = set(), [i for i in found if i in wanted and i is not None]
     first = [i for i in first if not (i in seen or seen.add(i))]
     if first != [i for i in wanted if i in seen] or not (missing or doubled):
@@ -179,7 +179,7 @@ def compare_order(faults, topic, key, wanted, found):
 
 def check_topics(lab, faults, kafka, topics, events):
     """Returns the records by topic: [(partition, offset, key, id, end, source place)]."""
-    wanted, found, records, grown = defaultdict(list), defaultdict(list), {}, defaultdict(set)
+    wanted, found, records, grown, at = defaultdict(list), defaultdict(list), {}, defaultdict(set), defaultdict(list)
     places = {identity: (partition, offset) for _, partition, offset, identity, _ in events}
     for key, partition, _, identity, end in events:
         grown[key].add(partition)
@@ -190,6 +190,7 @@ def check_topics(lab, faults, kafka, topics, events):
             identity, end, source = read_end(message, topic)
             rows.append((message.partition(), message.offset(), message.key().decode(), identity, end, source))
             found[topic, message.key().decode()].append(identity)
+            at[topic, identity].append(f"{message.partition()}/{message.offset()} {time.strftime('%T', time.gmtime(message.timestamp()[1] / 1000))}")
             if source and places.get(identity) != source:
                 faults.add("another source", f"{name} [{message.partition()}] {message.offset()}: {source}, not {places.get(identity)}")
     for topic, key in sorted(wanted.keys() | found.keys()):
@@ -197,7 +198,7 @@ def check_topics(lab, faults, kafka, topics, events):
         if len(grown[key]) > 1:  # the topic grew: order holds within a partition alone, nothing is promised across
             order = {identity: place for place, identity in enumerate(i for _, _, _, i, _ in events)}
             one, other = (sorted(ids, key=lambda i: (order.get(i, -1), str(i))) for ids in (one, other))
-        compare_order(faults, topic, key, one, other)
+        compare_order(faults, topic, key, one, other, at)
     return records
 
 

@@ -351,7 +351,9 @@ def terminate(run, rng):
 
 def kill_broker(run, rng):
     delay = rng.choice((0, 0, 3, SESSION_S + TRANSACTION_S))
-    send_signal([run.servers.broker_pid()], signal.SIGKILL)
+    pid = run.servers.broker_pid()
+    send_signal([pid], signal.SIGKILL)
+    run.wait(lambda: state_of(pid) in "XZ", 20)
     run.rest(delay)
     run.servers.start_broker()
     return f"started again after {delay} s"

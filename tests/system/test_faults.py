@@ -4,7 +4,7 @@ by default, with a seed that is always the same; `make campaign` runs it seed af
 
 FAULTS_SEED (1): the first seed; FAULTS_INJECTIONS (12): how many a seed; FAULTS_SECONDS (none): go on with further seeds for so
 long; FAULTS_RATE (800): events a second; FAULTS_KINDS: these injections only, by commas; FAULTS_PATIENCE (60): how many seconds
-the loops may take to move on after an injection."""
+the loops may take to move on after an injection; FAULTS_SETTINGS: further settings of the scorers, NAME=VALUE by commas."""
 import os
 import time
 from collections import Counter
@@ -19,11 +19,12 @@ def setting(name, fallback):
 
 FIRST, INJECTIONS, RATE = setting("FAULTS_SEED", 1), setting("FAULTS_INJECTIONS", 12), setting("FAULTS_RATE", 800)
 SECONDS, KINDS = setting("FAULTS_SECONDS", 0), tuple(filter(None, (os.environ.get("FAULTS_KINDS") or "").split(",")))
+SETTINGS = dict(word.split("=", 1) for word in (os.environ.get("FAULTS_SETTINGS") or "").split(",") if word)
 
 
 def run_seed(lab, servers, seed):
     """The injections by kind."""
-    began, run = time.monotonic(), Run(lab, servers, seed)
+    began, run = time.monotonic(), Run(lab, servers, seed, RATE, env=SETTINGS)
     try:
         run.inject(INJECTIONS, SECONDS or 3600, KINDS)
         faults, events = run.finish()
