@@ -1,5 +1,6 @@
 # Builds, tests and runs the attrition scorer. `make help` lists what there is.
-# Flavours have object folders of their own: FLAVOUR=release (default), asan (address + undefined), tsan (threads), cover.
+# Flavours have object folders of their own: FLAVOUR=release (default), asan (address + undefined), tsan (threads), cover,
+# faults (dies at named points when asked to: base/fault_point.h).
 
 BUILD   ?= build
 FLAVOUR ?= release
@@ -21,6 +22,7 @@ FLAGS_release := -O2
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_cover   := -O0 --coverage
+FLAGS_faults  := -O2 -DFAULT_POINTS
 FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Wwrite-strings

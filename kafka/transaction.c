@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
@@ -224,6 +225,7 @@ enum status transaction_new(const struct transaction_setup *setup, struct transa
 enum status transaction_start(struct transaction *transaction, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
+    FAULT_POINT("score.init");
     for (bool told = false; setup->identity; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(transaction->producer, CALL_MS);
         if (!error)
@@ -405,12 +407,14 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
 {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__STATE;
     assert(transaction->open && record->topic < transaction->setup.topic_count);
+    FAULT_POINT("score.produce");
     while (!transaction->broken) {
         code = try_send(transaction, record);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
             break;
         rd_kafka_poll(transaction->producer, FULL_WAIT_MS); /* slows the intake down while brokers are slow or away */
     }
+    FAULT_POINT("score.produced");
     if (code && record->headers)
         rd_kafka_headers_destroy(record->headers);
     if (code && transaction_remedy(code) != REMEDY_SMALLER && transaction_remedy(code) != REMEDY_UNTIMED)
@@ -446,6 +450,7 @@ static rd_kafka_error_t *send_offsets(struct transaction *transaction, rd_kafka_
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error = NULL;
+    FAULT_POINT("score.offsets");
     for (bool told = false; offsets && offsets->cnt;) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
         error = rd_kafka_send_offsets_to_transaction(transaction->producer, offsets, group, CALL_MS);
@@ -461,6 +466,7 @@ static rd_kafka_error_t *commit(struct transaction *transaction)
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error;
     bool told = false;
+    FAULT_POINT("score.commit");
     do {
         error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
     } while (error && retry(transaction, error, "commit a transaction", started, &told));
@@ -472,6 +478,7 @@ void transaction_abort(struct transaction *transaction)
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error = NULL;
     bool told = false;
+    FAULT_POINT("score.abort");
     if (transaction->open && transaction->setup.identity && !transaction->stale)
         do {
             error = rd_kafka_abort_transaction(transaction->producer, CALL_MS);

@@ -36,9 +36,9 @@ struct lane {
 struct log {
     struct audit_log told;
     bool compacted;
-    uint64_t *slots;     /* by offset - low */
-    struct lane *lanes;  /* by input partition */
-    uint64_t unsourced;  /* rows of deleted records that name no source */
+    uint64_t *slots;    /* by offset - low */
+    struct lane *lanes; /* by input partition */
+    uint64_t unsourced; /* rows of deleted records that name no source */
 };
 
 struct input {
@@ -180,9 +180,9 @@ static void check_order(struct audit_ledger *ledger, struct log *log, const stru
         lane->last = record->source_offset;
     } else if (record->topic != SINK_TOPIC_DLQ) {
         log->told.faults[AUDIT_FAULT_DISORDER]++;
-        note_fault(ledger, AUDIT_FAULT_DISORDER, ledger->names.topics[record->topic], record->partition,
-                   record->offset, "it is of %s [%" PRId32 "] %" PRId64 ", behind a record of %" PRId64,
-                   ledger->names.input, record->source_partition, record->source_offset, lane->last);
+        note_fault(ledger, AUDIT_FAULT_DISORDER, ledger->names.topics[record->topic], record->partition, record->offset,
+                   "it is of %s [%" PRId32 "] %" PRId64 ", behind a record of %" PRId64, ledger->names.input,
+                   record->source_partition, record->source_offset, lane->last);
     }
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/frame.h"
@@ -176,6 +177,7 @@ static void take_pending(struct intake *intake)
     int count = intake->pending->cnt;
     for (int i = 0; i < count; i++)
         take_partition(intake, &intake->pending->elems[i]);
+    FAULT_POINT("score.assign");
     rd_kafka_resp_err_t code = assign(intake, intake->pending);
     if (code)
         fail(intake, kafka_status(code), rd_kafka_err2str(code));
@@ -213,6 +215,7 @@ static void on_revoke(struct intake *intake)
     release_all(intake, false);
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
+    FAULT_POINT("score.revoke");
     intake->assigned = false;
     drop_list(&intake->pending);
     intake->untaken.count = 0;
@@ -587,6 +590,7 @@ static enum status tell_stuck(const struct intake *intake, const char *what, rd_
 /* Where a seek is not possible (the partition is only just starting) the same positions are assigned anew. */
 enum status intake_rewind(struct intake *intake, struct error *err)
 {
+    FAULT_POINT("score.rewind");
     drop_batch(intake);
     release_all(intake, true);
     rd_kafka_topic_partition_list_t *list = committed_positions(intake);

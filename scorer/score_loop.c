@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/decoder.h"
@@ -314,6 +315,7 @@ static void handle_batch(struct score_loop *loop)
     for (size_t i = 0; i < batch->count; i++)
         publish_one(loop, i, &prediction);
     model_release(model);
+    FAULT_POINT("score.batch");
     if (batch->row_count)
         count_latency(&loop->tally, prediction.latency_us, batch->row_count);
     intake_accept(loop->intake);
@@ -325,6 +327,7 @@ static void handle_batch(struct score_loop *loop)
 static enum status settle(struct score_loop *loop, enum publish_result result, bool staying, struct error *err)
 {
     if (result == PUBLISH_COMMITTED) {
+        FAULT_POINT("score.committed");
         intake_committed(loop->intake);
         count_committed(loop);
         progress_committed(&loop->progress, clock_steady_us(&clock_system));
@@ -358,6 +361,7 @@ static void on_leaving(void *context, bool lost)
     if (!loop->publish || !loop->intake || !has_work(loop))
         return;
     progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
+    FAULT_POINT("score.leaving");
     enum publish_result result =
         lost ? publish_abort(loop->publish, &err) : publish_commit(loop->publish, loop->intake, &err);
     enum status status = settle(loop, result, false, &err);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "scorer/sink_headers.h"
 #include "scorer/sink_sqlstate.h"
@@ -305,6 +306,7 @@ enum status sink_batch_sync(struct sink_batch *batch, struct error *err)
         return err->status;
     if (!batch->stale)
         return STATUS_OK;
+    FAULT_POINT("sink.sync");
     for (size_t p = 0; p < batch->partition_count; p++)
         batch->offsets[p] =
             (struct sink_offset){.topic = batch->partitions[p].topic_name, .partition = batch->partitions[p].id};
@@ -395,6 +397,7 @@ static enum status stream(struct sink_batch *batch, size_t *sent, bool *started,
         return err->status;
     *started = true;
     *sent = rows.bytes;
+    FAULT_POINT("sink.copy");
     return sink_store_copy_rows(batch->store, (struct span){rows.data + rows.bytes - ready, ready}, err);
 }
 
@@ -424,6 +427,7 @@ static enum status copy_records(struct sink_batch *batch, size_t end, const stru
         if (stream(batch, &sent, &started, i + 1 == end, err))
             return err->status;
     }
+    FAULT_POINT("sink.copied");
     return started ? sink_store_copy_end(batch->store, err) : STATUS_OK;
 }
 
@@ -461,15 +465,18 @@ static enum status write_once(struct sink_batch *batch, size_t end, const struct
     memset(batch->tally, 0, sizeof batch->tally);
     if (sink_store_begin(batch->store, batch->offsets, moves, err))
         return err->status;
+    FAULT_POINT("sink.begun");
     if (copy_all(batch, end, refusal, err)) {
         sink_store_rollback(batch->store);
         return err->status;
     }
+    FAULT_POINT("sink.commit");
     struct span latest = sink_rows_latest(batch->rows, sink_store_row_type(batch->store));
     if (sink_store_commit(batch->store, sink_rows_upsert(batch->rows), latest, &batch->in_doubt, err)) {
         batch->doubt_end = end;
         return err->status;
     }
+    FAULT_POINT("sink.committed");
     committed(batch, end);
     return STATUS_OK;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/memory.h"
 #include "scorer/sink_sqlstate.h"
 
@@ -642,6 +643,7 @@ enum status sink_store_commit(struct sink_store *store, const char *upsert, stru
         *in_doubt = true; /* part of it may have gone out */
         return send_failed(store, err);
     }
+    FAULT_POINT("sink.commit_sent");
     enum status status = STATUS_OK;
     PGresult *committed = NULL;
     if (rows.data)

@@ -50,18 +50,34 @@ fuzz: fuzz-programs $(BUILD)/fuzz/seeds ## fuzz the parsers, each for SECONDS (6
 	  if ls $(BUILD)/fuzz/$$name-* >/dev/null 2>&1; then echo "fuzz: $$name found a fault, its input is $(BUILD)/fuzz/$$name-*" >&2; exit 1; fi; \
 	done
 
-# Long campaigns, by hand or by night: the fuzzers, then kills and chaos, over and over.
-CAMPAIGN_SECONDS ?= 3600
-CAMPAIGN_ROUNDS  ?= 10
-CAMPAIGN_TESTS   := tests/system/test_exactly_once.py $(wildcard tests/system/test_chaos*.py tests/system/test_*kill*.py)
+# Long campaigns, by hand or by night: faults on purpose for CAMPAIGN_SECONDS, seed after seed from CAMPAIGN_SEED; then
+# CAMPAIGN_ROUNDS of the tests that kill; with CAMPAIGN_FUZZ_SECONDS the fuzzers before, each for so long.
+CAMPAIGN_SECONDS      ?= 3600
+CAMPAIGN_SEED         ?= $(shell date +%s)
+CAMPAIGN_INJECTIONS   ?= 50
+CAMPAIGN_ROUNDS       ?= 1
+CAMPAIGN_FUZZ_SECONDS ?=
+CAMPAIGN_TESTS        := tests/system/test_exactly_once.py $(wildcard tests/system/test_*kill*.py)
+# The build that dies at named points (base/fault_point.h); `make campaign FAULTS_FLAVOUR=asan` has the sanitizers look on.
+FAULTS_FLAVOUR        ?= faults
+FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 
-campaign: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## fuzz for CAMPAIGN_SECONDS (3600) each, then CAMPAIGN_ROUNDS (10) rounds of kills
-	@$(MAKE) --no-print-directory fuzz SECONDS=$(CAMPAIGN_SECONDS)
+faults:
+	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer,\
+	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAULT_POINTS' $(FAULTS_BIN)/scorer)
+
+campaign: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom ## faults on purpose for CAMPAIGN_SECONDS (3600), then CAMPAIGN_ROUNDS (1) of kills
+	@$(if $(CAMPAIGN_FUZZ_SECONDS),$(MAKE) --no-print-directory fuzz SECONDS=$(CAMPAIGN_FUZZ_SECONDS))
+	@$(TEST_ENV) FAULTS_BIN='$(abspath $(FAULTS_BIN))' FAULTS_SEED='$(CAMPAIGN_SEED)' FAULTS_INJECTIONS='$(CAMPAIGN_INJECTIONS)' \
+	  FAULTS_SECONDS='$(CAMPAIGN_SECONDS)' tests/system/test_faults.py
 	@set -e; for round in $$(seq $(CAMPAIGN_ROUNDS)); do for test in $(CAMPAIGN_TESTS); do \
 	  echo "# $$test, round $$round"; $(TEST_ENV) $$test; done; done
+
+sabotage: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## builds that lose, double or reorder on purpose: the faults' test must catch each
+	@$(TEST_ENV) CC='$(CC)' tests/sabotage.sh
 
 soak: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## scorers under load and kills for SOAK_SECONDS (1800), their memory watched
 	@$(TEST_ENV) SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_KILL_SECONDS='$(SOAK_KILL_SECONDS)' SOAK_BATCH='$(SOAK_BATCH)' \
 	  SOAK_GROWTH_MB='$(SOAK_GROWTH_MB)' tests/soak.py
 
-.PHONY: fuzz fuzz-programs campaign soak
+.PHONY: fuzz fuzz-programs faults campaign sabotage soak

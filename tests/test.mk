@@ -28,7 +28,7 @@ test-unit: $(UNIT_BINS) ## run the unit tests alone
 test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedded broker, private PostgreSQL)
 	@$(TEST_ENV) tests/run-suite component 180 $(COMPONENT_BINS)
 
-test-system: build $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
+test-system: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
 	@$(TEST_ENV) tests/run-suite system 600 $(SYSTEM_SRC)
 
 $(VENV)/.made: tests/system/requirements.txt
