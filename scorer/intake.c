@@ -32,7 +32,7 @@ struct intake {
     rd_kafka_topic_partition_list_t *pending; /* assigned, and not read until their starts are known; NULL: none */
     bool pending_told;
     int64_t pending_us;            /* steady clock: when to ask again */
-    struct intake_untaken untaken; /* new partitions; looked for by whoever has partition 0 */
+    struct intake_untaken untaken; /* new partitions; counted as lag by whoever has partition 0 */
     struct position *positions;
     int32_t position_count;
     bool assigned;
@@ -215,7 +215,7 @@ static void on_revoke(struct intake *intake)
         intake->positions[p].assigned = false;
     intake->assigned = false;
     drop_list(&intake->pending);
-    intake->untaken.count = 0;
+    intake->untaken = (struct intake_untaken){.known = intake->untaken.known};
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     rd_kafka_assign(intake->consumer, NULL);
 }
@@ -270,16 +270,14 @@ static enum status make_consumer(struct intake *intake, unsigned worker, struct 
 
 static enum status look_up_ends(struct intake *intake, int partitions, struct error *err)
 {
-    enum status status = STATUS_OK;
-    for (int32_t p = 0; p < partitions && status == STATUS_OK; p++)
-        status = intake_start_find_end(&intake->start, p, intake->stop, &position_at(intake, p)->end, err);
-    return status;
+    for (int32_t p = 0; p < partitions; p++)
+        if (intake_start_find_end(&intake->start, p, intake->stop, &position_at(intake, p)->end, err) != STATUS_OK)
+            return err->status;
+    return STATUS_OK;
 }
 
 static enum status subscribe(struct intake *intake, struct error *err)
 {
-    rd_kafka_poll_set_consumer(intake->consumer);
-    intake->queue = rd_kafka_queue_get_consumer(intake->consumer);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, intake->settings->input_topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(intake->consumer, topics);
@@ -310,8 +308,11 @@ enum status intake_new(const struct settings *settings, unsigned worker, struct 
         status = kafka_topic_partitions(intake->consumer, settings->input_topic, &count, err);
     if (status == STATUS_OK && settings->exit_at_end)
         status = look_up_ends(intake, count, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        rd_kafka_poll_set_consumer(intake->consumer);
+        intake->queue = rd_kafka_queue_get_consumer(intake->consumer);
         status = subscribe(intake, err);
+    }
     if (status != STATUS_OK) {
         intake_free(intake);
         return status;
@@ -476,6 +477,19 @@ static void move_to_ends(struct intake *intake)
     intake->reached_end = false;
 }
 
+/* Members of a group with static membership that start again get what they had before, and their client, which has
+ * never seen another partition count, asks for nothing else: so the group is asked to share out anew. Every member
+ * does, since the broker listens to the group's leader alone, and none knows whether it is that. */
+static enum status watch_untaken(struct intake *intake, struct error *err)
+{
+    intake_untaken_look(&intake->untaken, &intake->start);
+    if (!intake_untaken_overdue(&intake->untaken))
+        return STATUS_OK;
+    log_info("score", "%s: %zu new partitions of %s are nobody's yet; joining the group once more",
+             rd_kafka_name(intake->consumer), intake->untaken.count, intake->settings->input_topic);
+    return subscribe(intake, err);
+}
+
 enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages, size_t capacity,
                         size_t *count, int64_t *left_us, struct error *err)
 {
@@ -489,8 +503,8 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
     *count = 0;
     if (intake->pending)
         resolve_pending(intake);
-    if (intake->assigned && intake->position_count && intake->positions[0].assigned)
-        intake_untaken_look(&intake->untaken, &intake->start);
+    if (intake->assigned)
+        status = watch_untaken(intake, err);
     intake->batch_count = fetch(intake, timeout_ms, left_us);
     if (intake->disturbed && intake->batch_count)
         status = discard_batch(intake, err);
@@ -653,13 +667,19 @@ static struct partition_lag lag_of(const struct intake *intake, int32_t partitio
     return (struct partition_lag){partition, position->next, high, position->last_ms};
 }
 
+/* What nobody has, one member counts. */
+static bool counts_untaken(const struct intake *intake)
+{
+    return intake->position_count && intake->positions[0].assigned;
+}
+
 size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity)
 {
     size_t count = 0;
     for (int32_t p = 0; p < intake->position_count && count < capacity; p++)
         if (intake->positions[p].assigned)
             out[count++] = lag_of(intake, p);
-    for (size_t i = 0; i < intake->untaken.count && count < capacity; i++)
+    for (size_t i = 0; i < intake->untaken.count && count < capacity && counts_untaken(intake); i++)
         out[count++] = intake->untaken.lags[i];
     return count;
 }
@@ -675,7 +695,7 @@ uint64_t intake_lag(const struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned)
             messages += messages_of(lag_of(intake, p));
-    for (size_t i = 0; i < intake->untaken.count; i++)
+    for (size_t i = 0; i < intake->untaken.count && counts_untaken(intake); i++)
         messages += messages_of(intake->untaken.lags[i]);
     return messages;
 }
