@@ -2,7 +2,7 @@
  *
  * Thread: one score loop's. May block for seconds, not for good, on brokers while partitions are being assigned (where
  * each starts is asked for in every poll until it is known: intake_start.h), and in the owner's `leaving`. Must never
- * pause partitions (librdkafka 2.0 corrupts offsets then) and never subscribe to a missing topic. */
+ * let librdkafka resume a partition where it likes (intake_queue.h) and never subscribe to a missing topic. */
 #include "scorer/intake.h"
 
 #include <assert.h>
@@ -17,9 +17,10 @@
 #include "events/frame.h"
 #include "kafka/client.h"
 #include "scorer/intake_position.h"
+#include "scorer/intake_queue.h"
 #include "scorer/intake_start.h"
 
-enum { LOOKUP_MS = 5000, SEEK_MS = 10000, BACKOFF_US = 200000, LEAVE_LIMIT_US = 15000000 };
+enum { LOOKUP_MS = 5000, BACKOFF_US = 200000, LEAVE_LIMIT_US = 15000000 };
 
 struct intake {
     const struct settings *settings;
@@ -73,16 +74,11 @@ static void drop_batch(struct intake *intake)
 
 /* Waiting partitions */
 
-/* Where a partition's messages go: to the one queue that is read, or nowhere. Not pause: librdkafka 2.0 corrupts the
- * offsets of paused partitions in batch consumers. */
-static void forward(struct intake *intake, int32_t partition, bool on)
+/* Where a partition's messages go: to the one queue that is read, or nowhere. */
+static void steer(struct intake *intake, int32_t partition, bool on)
 {
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(intake->consumer, intake->settings->input_topic, partition);
-    if (!queue)
-        return; /* not assigned any more */
-    intake->positions[partition].steered = true;
-    rd_kafka_queue_forward(queue, on ? intake->queue : NULL);
-    rd_kafka_queue_destroy(queue);
+    if (intake_queue_steer(intake->consumer, intake->queue, intake->settings->input_topic, partition, on))
+        intake->positions[partition].steered = true;
 }
 
 static void set_held(struct intake *intake, int32_t partition, bool held)
@@ -101,7 +97,7 @@ void intake_hold(struct intake *intake, const struct intake_message *message)
         return;
     intake->positions[message->partition].held_at = message->offset;
     set_held(intake, message->partition, true);
-    forward(intake, message->partition, false);
+    steer(intake, message->partition, false);
 }
 
 bool intake_holds(const struct intake *intake, int32_t partition)
@@ -115,11 +111,11 @@ bool intake_holds_any(const struct intake *intake)
 }
 
 /* Before positions are gone back to, or given away: nothing waits any more. */
-static void release_all(struct intake *intake, bool assigned)
+static void release_all(struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count && intake->held_count; p++) {
-        if (intake->positions[p].held && assigned)
-            forward(intake, p, true);
+        if (intake->positions[p].held)
+            steer(intake, p, true);
         set_held(intake, p, false);
     }
 }
@@ -137,7 +133,7 @@ static rd_kafka_resp_err_t assign(struct intake *intake, const rd_kafka_topic_pa
     rd_kafka_topic_partition_list_destroy(assigned);
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned && intake->positions[p].steered)
-            forward(intake, p, true);
+            steer(intake, p, true);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -210,7 +206,7 @@ static void resolve_pending(struct intake *intake)
 static void on_revoke(struct intake *intake)
 {
     intake->owner.leaving(intake->owner.context, rd_kafka_assignment_lost(intake->consumer));
-    release_all(intake, false);
+    release_all(intake);
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
     intake->assigned = false;
@@ -575,20 +571,6 @@ static rd_kafka_topic_partition_list_t *committed_positions(struct intake *intak
     return list;
 }
 
-/* A seek moves the partition's version, so that what is still in the queue from before is dropped by librdkafka. */
-static rd_kafka_resp_err_t seek_to(struct intake *intake, rd_kafka_topic_partition_list_t *list)
-{
-    /* 2.0 takes the time-out's milliseconds for microseconds */
-    int timeout = rd_kafka_version() < 0x02010000 ? SEEK_MS * 1000 : SEEK_MS;
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(intake->consumer, list, timeout);
-    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (error)
-        rd_kafka_error_destroy(error);
-    for (int i = 0; i < list->cnt && !code; i++)
-        code = list->elems[i].err;
-    return code;
-}
-
 static enum status tell_stuck(const struct intake *intake, const char *what, rd_kafka_resp_err_t code,
                               struct error *err)
 {
@@ -600,9 +582,9 @@ static enum status tell_stuck(const struct intake *intake, const char *what, rd_
 enum status intake_rewind(struct intake *intake, struct error *err)
 {
     drop_batch(intake);
-    release_all(intake, true);
+    release_all(intake);
     rd_kafka_topic_partition_list_t *list = committed_positions(intake);
-    rd_kafka_resp_err_t code = list->cnt ? seek_to(intake, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = list->cnt ? intake_queue_seek(intake->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
         code = assign(intake, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -621,8 +603,8 @@ enum status intake_go_on(struct intake *intake, struct error *err)
         if (intake->positions[p].assigned)
             add_position(intake, all, p);
     }
-    rd_kafka_resp_err_t code = held->cnt ? seek_to(intake, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    release_all(intake, true);
+    rd_kafka_resp_err_t code = held->cnt ? intake_queue_seek(intake->consumer, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    release_all(intake);
     if (code)
         code = assign(intake, all);
     rd_kafka_topic_partition_list_destroy(held);
