@@ -2,7 +2,7 @@
  *
  * Thread: one score loop's. May block for seconds, not for good, on brokers while partitions are being assigned (where
  * each starts is asked for in every poll until it is known: intake_start.h), and in the owner's `leaving`. Must never
- * pause partitions (librdkafka 2.0 corrupts offsets then) and never subscribe to a missing topic. */
+ * let librdkafka resume a partition where it likes (intake_queue.h) and never subscribe to a missing topic. */
 #include "scorer/intake.h"
 
 #include <assert.h>
@@ -18,9 +18,10 @@
 #include "events/frame.h"
 #include "kafka/client.h"
 #include "scorer/intake_position.h"
+#include "scorer/intake_queue.h"
 #include "scorer/intake_start.h"
 
-enum { LOOKUP_MS = 5000, SEEK_MS = 10000, BACKOFF_US = 200000, LEAVE_LIMIT_US = 15000000 };
+enum { LOOKUP_MS = 5000, BACKOFF_US = 200000, LEAVE_LIMIT_US = 15000000 };
 
 struct intake {
     const struct settings *settings;
@@ -33,7 +34,7 @@ struct intake {
     rd_kafka_topic_partition_list_t *pending; /* assigned, and not read until their starts are known; NULL: none */
     bool pending_told;
     int64_t pending_us;            /* steady clock: when to ask again */
-    struct intake_untaken untaken; /* new partitions; looked for by whoever has partition 0 */
+    struct intake_untaken untaken; /* new partitions; counted as lag by whoever has partition 0 */
     struct position *positions;
     int32_t position_count;
     bool assigned;
@@ -74,16 +75,11 @@ static void drop_batch(struct intake *intake)
 
 /* Waiting partitions */
 
-/* Where a partition's messages go: to the one queue that is read, or nowhere. Not pause: librdkafka 2.0 corrupts the
- * offsets of paused partitions in batch consumers. */
-static void forward(struct intake *intake, int32_t partition, bool on)
+/* Where a partition's messages go: to the one queue that is read, or nowhere. */
+static void steer(struct intake *intake, int32_t partition, bool on)
 {
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(intake->consumer, intake->settings->input_topic, partition);
-    if (!queue)
-        return; /* not assigned any more */
-    intake->positions[partition].steered = true;
-    rd_kafka_queue_forward(queue, on ? intake->queue : NULL);
-    rd_kafka_queue_destroy(queue);
+    if (intake_queue_steer(intake->consumer, intake->queue, intake->settings->input_topic, partition, on))
+        intake->positions[partition].steered = true;
 }
 
 static void set_held(struct intake *intake, int32_t partition, bool held)
@@ -102,7 +98,7 @@ void intake_hold(struct intake *intake, const struct intake_message *message)
         return;
     intake->positions[message->partition].held_at = message->offset;
     set_held(intake, message->partition, true);
-    forward(intake, message->partition, false);
+    steer(intake, message->partition, false);
 }
 
 bool intake_holds(const struct intake *intake, int32_t partition)
@@ -116,11 +112,11 @@ bool intake_holds_any(const struct intake *intake)
 }
 
 /* Before positions are gone back to, or given away: nothing waits any more. */
-static void release_all(struct intake *intake, bool assigned)
+static void release_all(struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count && intake->held_count; p++) {
-        if (intake->positions[p].held && assigned)
-            forward(intake, p, true);
+        if (intake->positions[p].held)
+            steer(intake, p, true);
         set_held(intake, p, false);
     }
 }
@@ -138,7 +134,7 @@ static rd_kafka_resp_err_t assign(struct intake *intake, const rd_kafka_topic_pa
     rd_kafka_topic_partition_list_destroy(assigned);
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned && intake->positions[p].steered)
-            forward(intake, p, true);
+            steer(intake, p, true);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -212,13 +208,13 @@ static void resolve_pending(struct intake *intake)
 static void on_revoke(struct intake *intake)
 {
     intake->owner.leaving(intake->owner.context, rd_kafka_assignment_lost(intake->consumer));
-    release_all(intake, false);
+    release_all(intake);
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
     FAULT_POINT("score.revoke");
     intake->assigned = false;
     drop_list(&intake->pending);
-    intake->untaken.count = 0;
+    intake->untaken = (struct intake_untaken){.known = intake->untaken.known};
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     rd_kafka_assign(intake->consumer, NULL);
 }
@@ -273,16 +269,14 @@ static enum status make_consumer(struct intake *intake, unsigned worker, struct 
 
 static enum status look_up_ends(struct intake *intake, int partitions, struct error *err)
 {
-    enum status status = STATUS_OK;
-    for (int32_t p = 0; p < partitions && status == STATUS_OK; p++)
-        status = intake_start_find_end(&intake->start, p, intake->stop, &position_at(intake, p)->end, err);
-    return status;
+    for (int32_t p = 0; p < partitions; p++)
+        if (intake_start_find_end(&intake->start, p, intake->stop, &position_at(intake, p)->end, err) != STATUS_OK)
+            return err->status;
+    return STATUS_OK;
 }
 
 static enum status subscribe(struct intake *intake, struct error *err)
 {
-    rd_kafka_poll_set_consumer(intake->consumer);
-    intake->queue = rd_kafka_queue_get_consumer(intake->consumer);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, intake->settings->input_topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(intake->consumer, topics);
@@ -313,8 +307,11 @@ enum status intake_new(const struct settings *settings, unsigned worker, struct 
         status = kafka_topic_partitions(intake->consumer, settings->input_topic, &count, err);
     if (status == STATUS_OK && settings->exit_at_end)
         status = look_up_ends(intake, count, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        rd_kafka_poll_set_consumer(intake->consumer);
+        intake->queue = rd_kafka_queue_get_consumer(intake->consumer);
         status = subscribe(intake, err);
+    }
     if (status != STATUS_OK) {
         intake_free(intake);
         return status;
@@ -481,6 +478,19 @@ static void move_to_ends(struct intake *intake)
     intake->reached_end = false;
 }
 
+/* Members of a group with static membership that start again get what they had before, and their client, which has
+ * never seen another partition count, asks for nothing else: so the group is asked to share out anew. Every member
+ * does, since the broker listens to the group's leader alone, and none knows whether it is that. */
+static enum status watch_untaken(struct intake *intake, struct error *err)
+{
+    intake_untaken_look(&intake->untaken, &intake->start);
+    if (!intake_untaken_overdue(&intake->untaken))
+        return STATUS_OK;
+    log_info("score", "%s: %zu new partitions of %s are nobody's yet; joining the group once more",
+             rd_kafka_name(intake->consumer), intake->untaken.count, intake->settings->input_topic);
+    return subscribe(intake, err);
+}
+
 enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages, size_t capacity,
                         size_t *count, int64_t *left_us, struct error *err)
 {
@@ -494,8 +504,8 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
     *count = 0;
     if (intake->pending)
         resolve_pending(intake);
-    if (intake->assigned && intake->position_count && intake->positions[0].assigned)
-        intake_untaken_look(&intake->untaken, &intake->start);
+    if (intake->assigned)
+        status = watch_untaken(intake, err);
     intake->batch_count = fetch(intake, timeout_ms, left_us);
     if (intake->disturbed && intake->batch_count)
         status = discard_batch(intake, err);
@@ -566,20 +576,6 @@ static rd_kafka_topic_partition_list_t *committed_positions(struct intake *intak
     return list;
 }
 
-/* A seek moves the partition's version, so that what is still in the queue from before is dropped by librdkafka. */
-static rd_kafka_resp_err_t seek_to(struct intake *intake, rd_kafka_topic_partition_list_t *list)
-{
-    /* 2.0 takes the time-out's milliseconds for microseconds */
-    int timeout = rd_kafka_version() < 0x02010000 ? SEEK_MS * 1000 : SEEK_MS;
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(intake->consumer, list, timeout);
-    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (error)
-        rd_kafka_error_destroy(error);
-    for (int i = 0; i < list->cnt && !code; i++)
-        code = list->elems[i].err;
-    return code;
-}
-
 static enum status tell_stuck(const struct intake *intake, const char *what, rd_kafka_resp_err_t code,
                               struct error *err)
 {
@@ -592,9 +588,9 @@ enum status intake_rewind(struct intake *intake, struct error *err)
 {
     FAULT_POINT("score.rewind");
     drop_batch(intake);
-    release_all(intake, true);
+    release_all(intake);
     rd_kafka_topic_partition_list_t *list = committed_positions(intake);
-    rd_kafka_resp_err_t code = list->cnt ? seek_to(intake, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = list->cnt ? intake_queue_seek(intake->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
         code = assign(intake, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -613,8 +609,8 @@ enum status intake_go_on(struct intake *intake, struct error *err)
         if (intake->positions[p].assigned)
             add_position(intake, all, p);
     }
-    rd_kafka_resp_err_t code = held->cnt ? seek_to(intake, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    release_all(intake, true);
+    rd_kafka_resp_err_t code = held->cnt ? intake_queue_seek(intake->consumer, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    release_all(intake);
     if (code)
         code = assign(intake, all);
     rd_kafka_topic_partition_list_destroy(held);
@@ -659,13 +655,19 @@ static struct partition_lag lag_of(const struct intake *intake, int32_t partitio
     return (struct partition_lag){partition, position->next, high, position->last_ms};
 }
 
+/* What nobody has, one member counts. */
+static bool counts_untaken(const struct intake *intake)
+{
+    return intake->position_count && intake->positions[0].assigned;
+}
+
 size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity)
 {
     size_t count = 0;
     for (int32_t p = 0; p < intake->position_count && count < capacity; p++)
         if (intake->positions[p].assigned)
             out[count++] = lag_of(intake, p);
-    for (size_t i = 0; i < intake->untaken.count && count < capacity; i++)
+    for (size_t i = 0; i < intake->untaken.count && count < capacity && counts_untaken(intake); i++)
         out[count++] = intake->untaken.lags[i];
     return count;
 }
@@ -681,7 +683,7 @@ uint64_t intake_lag(const struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned)
             messages += messages_of(lag_of(intake, p));
-    for (size_t i = 0; i < intake->untaken.count; i++)
+    for (size_t i = 0; i < intake->untaken.count && counts_untaken(intake); i++)
         messages += messages_of(intake->untaken.lags[i]);
     return messages;
 }

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "kafka/client.h"
 
-enum { LOOKUP_MS = 5000, GLANCE_MS = 500, BACKOFF_US = 200000, LOOK_INTERVAL_US = 10000000 };
+enum { LOOKUP_MS = 5000, GLANCE_MS = 500, BACKOFF_US = 200000, LOOK_INTERVAL_US = 10000000, OVERDUE_US = 25000000 };
 
 enum status intake_start_policy(struct intake_start *start, rd_kafka_conf_t *conf, struct error *err)
 {
@@ -316,11 +316,24 @@ void intake_untaken_look(struct intake_untaken *untaken, const struct intake_sta
     untaken->look_us = now + LOOK_INTERVAL_US;
     if (!find_untaken(start, &found))
         return;
-    if (found.count && !untaken->count)
+    if (found.count && !untaken->count) {
+        found.since_us = now;
         log_info("score", "%s has new partitions, from %d on; they count as lag until the group has shared them out",
                  start->topic, found.lags[0].partition);
+    }
+    if (!found.count)
+        found.since_us = 0;
     found.look_us = untaken->look_us;
     *untaken = found;
+}
+
+bool intake_untaken_overdue(struct intake_untaken *untaken)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    if (!untaken->since_us || now - untaken->since_us < OVERDUE_US)
+        return false;
+    untaken->since_us = now;
+    return true;
 }
 
 /* Offsets that the log does not have */

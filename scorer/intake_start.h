@@ -40,12 +40,15 @@ MUST_USE enum status intake_start_find_end(const struct intake_start *start, int
 struct intake_untaken {
     struct partition_lag lags[64]; /* more are not counted */
     size_t count;
-    int32_t known;   /* all before it are taken; only those behind are asked for */
-    int64_t look_us; /* steady clock: when to look again */
+    int32_t known;    /* all before it are taken; only those behind are asked for */
+    int64_t look_us;  /* steady clock: when to look again */
+    int64_t since_us; /* steady clock: when there were some first; 0: there are none */
 };
 
 /* Looks for them, every ten seconds at most; where no broker answers (within a second) what was known stays. */
 void intake_untaken_look(struct intake_untaken *untaken, const struct intake_start *start);
+/* Whether the group has left them alone for too long; true once for each such while. */
+bool intake_untaken_overdue(struct intake_untaken *untaken);
 
 /* The log does not have offset `wanted` any more, or not yet: says what is gone, and that a person must decide. Returns
  * the status of err. */

@@ -9,7 +9,7 @@
 #include "events/schema.h"
 #include "tests/unit/scorer/lab.h"
 
-enum { PARTITIONS = 2, BATCH = 16, TURNS = 400 };
+enum { PARTITIONS = 2, BATCH = 16, TURNS = 400, MANY = 100 };
 static const char *const topic = "employee-events";
 
 struct lab {
@@ -165,11 +165,57 @@ static void partitions_that_wait_are_read_after_a_rebalance(void **state)
     tear_down(&lab);
 }
 
+/* Messages of a partition that waits stay with the broker, however long it waits. */
+static void a_partition_that_waits_is_not_fetched(void **state)
+{
+    struct lab lab;
+    (void)state;
+    set_up(&lab);
+    struct intake *intake = join(&lab);
+    hold_one(&lab, intake);
+    for (int i = 0; i < MANY; i++)
+        send_to(&lab, 1);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(turn(intake, true), 0);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(intake_client(intake), topic, 1);
+    assert_non_null(queue);
+    assert_true(rd_kafka_queue_length(queue) <= 2); /* the fetch that was under way may still have come */
+    rd_kafka_queue_destroy(queue);
+    struct error err;
+    assert_int_equal(intake_go_on(intake, &err), STATUS_OK);
+    assert_read(intake, 1 + MANY);
+    intake_free(intake);
+    tear_down(&lab);
+}
+
+/* Rolled back while it waits, and again right after it goes on: each message is read once more, none is passed over. */
+static void a_partition_that_waits_is_read_after_a_rewind(void **state)
+{
+    struct lab lab;
+    (void)state;
+    set_up(&lab);
+    struct intake *intake = join(&lab);
+    struct error err;
+    for (int i = 0; i < 3; i++)
+        send_to(&lab, 1);
+    for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
+        assert_int_equal(turn(intake, true), 0);
+    assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
+    assert_false(intake_holds_any(intake));
+    assert_read(intake, 3);
+    assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
+    assert_read(intake, 3);
+    intake_free(intake);
+    tear_down(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partitions_that_waited_are_read_after_a_rebalance),
         cmocka_unit_test(partitions_that_wait_are_read_after_a_rebalance),
+        cmocka_unit_test(a_partition_that_waits_is_not_fetched),
+        cmocka_unit_test(a_partition_that_waits_is_read_after_a_rewind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Where reading starts, on a real Kafka: a new group, a new partition, a restart. Whatever the reset policy, no offset is
+passed over that the group was told to read, and none is read twice: each event has exactly one end."""
+import sys
+import time
+from collections import Counter
+
+from lab import BIN, Lab, decode_prediction
+
+EVENTS, FEW, PATIENCE = 3000, 20, 60
+
+
+class Stream:
+    """Topics and a group of its own on the one broker; `samples` are encoded events, handed out once each."""
+    samples = []
+
+    def __init__(self, lab, kafka, name, partitions=2, output=()):
+        from confluent_kafka.admin import AdminClient, NewTopic
+        self.lab, self.kafka, self.name = lab, kafka, name
+        self.topics = {kind: f"{name}-{kind}" for kind in ("input", "output", "dlq", "outcome")}
+        self.admin = AdminClient({"bootstrap.servers": kafka})
+        made = [NewTopic(topic, partitions, 1, config=dict(output) if kind == "output" else {}) for kind, topic in self.topics.items()]
+        for answer in self.admin.create_topics(made).values():
+            answer.result(30)
+
+    def grow(self, partitions):
+        from confluent_kafka.admin import NewPartitions
+        for topic in ("output", "dlq", "outcome", "input"):
+            for answer in self.admin.create_partitions([NewPartitions(self.topics[topic], partitions)]).values():
+                answer.result(30)
+
+    def send(self, partition, count):
+        from confluent_kafka import Producer
+        producer = Producer({"bootstrap.servers": self.kafka})  # a new one knows the partitions of now
+        for _ in range(count):
+            key, value = Stream.samples.pop()
+            producer.produce(self.topics["input"], value, key, partition)
+        assert producer.flush(30) == 0
+
+    def scorer(self, name, **env):
+        """A scorer that is ready, with all partitions of the group."""
+        settings = dict(KAFKA_BOOTSTRAP_SERVERS=self.kafka, ROLES="score,http", GROUP_ID=self.name, INSTANCE_ID="one", INPUT_TOPIC=self.topics["input"],
+                        OUTPUT_TOPIC=self.topics["output"], DLQ_TOPIC=self.topics["dlq"], OUTCOME_TOPIC=self.topics["outcome"])
+        scorer = self.lab.scorer(f"{self.name}-{name}", **{**settings, **env})
+        self.lab.ready(scorer)
+        return scorer
+
+    def ends(self):
+        """How many ends each (partition, offset) of the input has."""
+        places = Counter()
+        for message in self.lab.consume(self.kafka, self.topics["output"]):
+            source = decode_prediction(message.value())["source"]
+            places[source["partition"], source["offset"]] += 1
+        for message in self.lab.consume(self.kafka, self.topics["dlq"]):
+            headers = dict(message.headers())
+            places[int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])] += 1
+        return places
+
+    def committed(self):
+        """Committed offsets of the group by partition; None: none."""
+        from confluent_kafka import Consumer, TopicPartition
+        consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": self.name})
+        count = len(consumer.list_topics(self.topics["input"], 10).topics[self.topics["input"]].partitions)
+        found = consumer.committed([TopicPartition(self.topics["input"], p) for p in range(count)], 10)
+        consumer.close()
+        return [f.offset if f.offset >= 0 else None for f in found]
+
+    def check_ends(self, what, wanted, scorer, seconds=PATIENCE):
+        """Exactly the wanted {partition: offsets} have one end each, once the group has come to the end."""
+        places = {(p, o) for p, offsets in wanted.items() for o in offsets}
+        begin = time.monotonic()
+        while len(found := self.ends()) < len(places) and time.monotonic() - begin < seconds and scorer.alive():
+            time.sleep(0.3)
+        self.lab.check(f"{what}: each has one end, and nothing else has", found == Counter(places),
+                       f"{len(found)} of {len(places)} offsets, {sum(found.values())} ends, {len(set(found) - places)} not expected, {time.monotonic() - begin:.1f} s")
+
+
+def backlog(lab, kafka):
+    """The end of an empty partition is reached while another one is still unread, and the first transaction is aborted."""
+    stream = Stream(lab, kafka, "backlog", output={"max.message.bytes": "20000"})
+    stream.send(1, EVENTS)
+    scorer = stream.scorer("one")
+    stream.check_ends("a backlog beside an empty partition, the first transaction aborted", {1: range(EVENTS)}, scorer, 120)
+    lab.check("… some transaction was aborted", scorer.counter("transactions_aborted_total") >= 1, scorer.counter("transactions_aborted_total"))
+    lab.equal("… the scorer ends with status 0", scorer.end(), 0)
+
+
+def restart(lab, kafka):
+    """latest: what is sent while nobody runs is read, and what was there before the group is not."""
+    stream = Stream(lab, kafka, "restart")
+    stream.send(0, FEW)
+    scorer = stream.scorer("one", KAFKA_AUTO_OFFSET_RESET="latest")
+    lab.equal("latest: the start is committed as soon as the scorer is ready", stream.committed(), [FEW, 0])
+    lab.one_line("… what is passed over is said", scorer.text(), "warn", rf"end of 2 partitions, and the {FEW} offsets")
+    lab.equal("… it ends with status 0", scorer.end(), 0)
+    stream.send(0, FEW)
+    stream.send(1, FEW)
+    scorer = stream.scorer("two", KAFKA_AUTO_OFFSET_RESET="latest")
+    stream.check_ends("latest: sent while the scorer was down", {0: range(FEW, 2 * FEW), 1: range(FEW)}, scorer)
+    scorer.end()
+
+
+def killed(lab, kafka):
+    """latest: killed before the first transaction was committed."""
+    stream = Stream(lab, kafka, "killed")
+    stream.send(0, FEW)
+    scorer = stream.scorer("one", KAFKA_AUTO_OFFSET_RESET="latest", COMMIT_INTERVAL="5s")
+    stream.send(0, FEW)
+    stream.send(1, FEW)
+    lab.wait("it has taken them and committed nothing", lambda: scorer.counter("events_in_flight") == 2 * FEW, 30, scorer)
+    scorer.kill()
+    scorer = stream.scorer("two", KAFKA_AUTO_OFFSET_RESET="latest")
+    stream.check_ends("latest: killed before the first commit", {0: range(FEW, 2 * FEW), 1: range(FEW)}, scorer)
+    scorer.end()
+
+
+def grown(lab, kafka):
+    """Partitions that are added to a running group's topic are read from their beginning, and are lag until then."""
+    stream = Stream(lab, kafka, "grown")
+    stream.send(0, FEW)
+    blind = stream.scorer("blind", KAFKA_AUTO_OFFSET_RESET="latest", KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS=600000)
+    stream.grow(4)
+    stream.send(2, FEW)
+    stream.send(3, FEW)
+    lab.wait("new partitions count as lag before the group has shared them out", lambda: blind.counter("events_lag") == 2 * FEW, 30, blind)
+    lab.equal("… and are not shared out yet", blind.counter("partitions_assigned"), 2)
+    lab.equal("… it ends with status 0", blind.end(), 0)
+    # A static member is given what it had, and never sees the count change.
+    scorer = stream.scorer("two", KAFKA_AUTO_OFFSET_RESET="latest")
+    stream.check_ends("latest: partitions added, and the only member started again since", {2: range(FEW), 3: range(FEW)}, scorer)
+    stream.grow(6)
+    stream.send(5, FEW)
+    stream.check_ends("… and noticed by itself within a minute", {2: range(FEW), 3: range(FEW), 5: range(FEW)}, scorer)
+    lab.equal("no lag is left", scorer.counter("events_lag"), 0)
+    scorer.end()
+
+
+def together(lab, kafka):
+    """latest: several members find a new group at once; none takes the other's start for the group's past."""
+    stream = Stream(lab, kafka, "together", partitions=6)
+    for partition in range(6):
+        stream.send(partition, FEW)
+    scorer = stream.scorer("three", KAFKA_AUTO_OFFSET_RESET="latest", WORKERS=3)
+    lab.need("three members share the partitions", lambda: scorer.counter("partitions_assigned") == 6, 30, scorer)
+    for partition in range(6):
+        stream.send(partition, FEW)
+    stream.check_ends("latest: three members at once", {p: range(FEW, 2 * FEW) for p in range(6)}, scorer)
+    scorer.end()
+
+
+with Lab() as lab:
+    kafka = lab.kafka(topics=("samples",), partitions=1)
+    lab.model()
+    lab.must(BIN / "producer", "generate", "--count", EVENTS + 1000, "--seed", 3, "--input-topic", "samples", env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
+    Stream.samples = [(m.key(), m.value()) for m in lab.consume(kafka, "samples")]
+    for scenario in (backlog, restart, killed, grown, together):
+        if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]:
+            scenario(lab, kafka)
