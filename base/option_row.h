@@ -72,8 +72,9 @@ MUST_USE enum status option_read_file(struct options *options, const char *path,
 bool option_program_has_properties(enum program program);
 bool option_program_has_params(enum program program);
 
-/* Checks a value and reads it as a number (a duration in microseconds, a size in bytes, a flag as 0 or 1; 0 for text). On failure says
- * what would be right, without repeating the value of a secret. `source` is "--workers", "WORKERS" or "x.conf:3". */
+/* Checks a value and reads it as a number (a duration in microseconds, a size in bytes, a flag as 0 or 1; 0 for text).
+ * On failure says what would be right, without repeating the value of a secret. `source` is "--workers", "WORKERS" or
+ * "x.conf:3". */
 MUST_USE enum status option_value_read(const struct option_row *row, const char *value, const char *source,
                                        int64_t *out, struct error *err);
 

@@ -1,5 +1,5 @@
-/* The option table as data, and the values' grammar: integers, durations, sizes, switches. Called by options.c while a program
- * starts. Must never print a secret's value. */
+/* The option table as data, and the values' grammar: integers, durations, sizes, switches. Called by options.c while a
+ * program starts. Must never print a secret's value. */
 #include "base/option_row.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ static bool read_size(const char *text, int64_t *out)
     static const struct {
         const char *name;
         int64_t bytes;
-    } units[] = {{"", 1},        {"KiB", 1 << 10}, {"Ki", 1 << 10}, {"MiB", 1 << 20},
+    } units[] = {{"", 1},         {"KiB", 1 << 10}, {"Ki", 1 << 10}, {"MiB", 1 << 20},
                  {"Mi", 1 << 20}, {"GiB", 1 << 30}, {"Gi", 1 << 30}};
     const char *end = NULL;
     if (!read_digits(text, out, &end) || *out < 0)

@@ -102,7 +102,8 @@ static void write_metrics(void)
         {"attrition_loop_waiting{loop,for}", "gauge",
          "1 for what the loop (score-0, …, sink) waits for: nothing, kafka, postgresql or schema-registry."},
         {"attrition_loop_stalled_seconds{loop}", "gauge",
-         "How long the loop has had work and committed nothing; 0 while it waits for PostgreSQL or the schema registry."},
+         "How long the loop has had work and committed nothing; 0 while it waits for PostgreSQL or the schema "
+         "registry."},
         {"attrition_model_info{name,version,alias}", "gauge", "The model in use; always 1."},
         {"attrition_model_loaded_timestamp_seconds", "gauge", "When the model in use was loaded."},
         {"attrition_model_problem", "gauge", "1 while the latest look-up or load of the model fails."},

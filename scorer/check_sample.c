@@ -11,6 +11,7 @@
 #include "events/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 
 enum { LIMIT_US = 10000000, END_MS = 2000, POLL_MS = 100, WAIT_US = 20000 };
 
@@ -83,23 +84,12 @@ static enum status assign(struct sampler *sampler, int partitions, uint64_t want
     return STATUS_OK;
 }
 
-static struct span schema_header(const rd_kafka_message_t *message)
-{
-    rd_kafka_headers_t *headers;
-    const void *value;
-    size_t bytes;
-    if (rd_kafka_message_headers(message, &headers) ||
-        rd_kafka_header_get_last(headers, FRAME_HEADER, &value, &bytes))
-        return SPAN_NULL;
-    return (struct span){value ? value : "", bytes};
-}
-
 /* Waits for the registry's answers, where there is one. */
 static enum event_code decode(struct sampler *sampler, const rd_kafka_message_t *message, struct event *event,
                               struct fault *fault, bool *waits)
 {
     const struct span value = {message->payload, message->len};
-    struct span header = schema_header(message);
+    struct span header = kafka_message_header(message, FRAME_HEADER);
     enum event_code code = decoder_read(sampler->decoder, value, header, event, fault, waits);
     while (*waits && in_time(sampler)) {
         usleep(WAIT_US);
@@ -151,10 +141,8 @@ static void read_all(struct sampler *sampler)
 enum status check_sample_take(const struct settings *settings, struct schema *schema, int partitions, uint64_t wanted,
                               struct check_sample *out, struct error *err)
 {
-    struct sampler sampler = {.settings = settings,
-                              .schema = schema,
-                              .deadline_us = clock_steady_us(&clock_system) + LIMIT_US,
-                              .out = out};
+    struct sampler sampler = {
+        .settings = settings, .schema = schema, .deadline_us = clock_steady_us(&clock_system) + LIMIT_US, .out = out};
     *out = (struct check_sample){0};
     sampler.cells = mem_zeroed(schema->column_count, sizeof *sampler.cells);
     enum status status = make_decoder(&sampler, err);

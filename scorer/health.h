@@ -1,7 +1,8 @@
 /* What the daemon says about itself, as text: JSON of /health and /health/ready, Prometheus text of /metrics.
  *
  * /health, all numbers since the start of this process:
- *   status        "ok", "degraded" (a loop waits for PostgreSQL or the schema registry) or "unavailable" (no model, or no Kafka)
+ *   status        "ok", "degraded" (a loop waits for PostgreSQL or the schema registry) or "unavailable" (no model, no
+ *                 Kafka)
  *   version, uptime_s, instance_id, roles[], delivery, draining
  *   model         null, or {name, version, alias, run_id, threshold, loaded_at (RFC 3339), problem (null or text)}
  *   kafka         {up}

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "events/frame.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 
 enum { LOOKUP_MS = 5000, WATERMARK_MS = 10000, SEEK_MS = 10000, BACKOFF_US = 200000 };
 
@@ -406,8 +407,8 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
         if (!rd_kafka_fatal_error(intake->consumer, fatal, sizeof fatal))
             snprintf(fatal, sizeof fatal, "%s", rd_kafka_message_errstr(message));
         snprintf(text, sizeof text,
-                 "the group threw this process out (%s): another one runs with instance id %s, or the broker did not "
-                 "answer for longer than session.timeout.ms; started again it goes on from the committed offsets",
+                 "the group threw this process out (%s): another one runs as instance %s, or no broker answered for "
+                 "session.timeout.ms; a restart goes on from the committed offsets",
                  fatal, intake->settings->instance_id);
         fail(intake, STATUS_CONFLICT, text);
         return;
@@ -436,19 +437,6 @@ static size_t fetch(struct intake *intake, int timeout_ms, int64_t *left_us)
     return (size_t)(got + (more > 0 ? more : 0));
 }
 
-/* Costs next to nothing where a message has no headers. */
-static struct span schema_header(const rd_kafka_message_t *message)
-{
-    rd_kafka_headers_t *headers;
-    const void *value;
-    struct span header = SPAN_NULL;
-    if (rd_kafka_message_headers(message, &headers) ||
-        rd_kafka_header_get_last(headers, FRAME_HEADER, &value, &header.bytes))
-        return SPAN_NULL;
-    header.data = value ? value : "";
-    return header;
-}
-
 static void hand_out(struct intake *intake, struct intake_message *messages, size_t *count)
 {
     size_t kept = 0;
@@ -467,7 +455,7 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
         messages[kept++] = (struct intake_message){
             .key = {message->key, message->key_len},
             .value = {message->payload, message->len},
-            .schema_header = schema_header(message),
+            .schema_header = kafka_message_header(message, FRAME_HEADER),
             .partition = message->partition,
             .offset = message->offset,
             .origin = message,
@@ -488,14 +476,12 @@ static void move_to_ends(struct intake *intake)
     intake->reached_end = false;
 }
 
-/* A batch from both sides of a rebalance is dropped, but not what the client tells within it: a fatal error is told
- * once, and a consumer that has one stays without partitions for ever. */
-static void drop_disturbed(struct intake *intake)
+/* Of a batch from both sides of a rebalance: a fatal error is told once. */
+static void keep_errors(struct intake *intake)
 {
     for (size_t i = 0; i < intake->batch_count; i++)
         if (intake->batch[i]->err && intake->batch[i]->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
             handle_error(intake, intake->batch[i]);
-    drop_batch(intake);
 }
 
 enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages, size_t capacity,
@@ -511,9 +497,8 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
     *count = 0;
     intake->batch_count = fetch(intake, timeout_ms, left_us);
     if (intake->disturbed && intake->batch_count) {
-        drop_disturbed(intake);
-        if (intake->failure == STATUS_OK)
-            status = intake_rewind(intake, err);
+        keep_errors(intake);
+        status = intake_rewind(intake, err);
     } else {
         hand_out(intake, messages, count);
     }
@@ -674,44 +659,41 @@ bool intake_at_end(struct intake *intake)
     return at_end;
 }
 
+/* The end of a partition that is read, as last fetched. */
+static bool find_end(const struct intake *intake, int32_t partition, int64_t *high)
+{
+    int64_t low;
+    return intake->positions[partition].assigned && intake->positions[partition].next >= 0 &&
+           !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, partition, &low, high);
+}
+
 size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity)
 {
     size_t count = 0;
-    for (int32_t p = 0; p < intake->position_count && count < capacity; p++) {
-        const struct position *position = &intake->positions[p];
-        int64_t low, high;
-        if (position->assigned && position->next >= 0 &&
-            !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, p, &low, &high))
-            out[count++] = (struct partition_lag){p, position->next, high > 0 ? high : 0, position->last_ms};
-    }
+    int64_t high;
+    for (int32_t p = 0; p < intake->position_count && count < capacity; p++)
+        if (find_end(intake, p, &high)) {
+            const struct position *at = &intake->positions[p];
+            out[count++] = (struct partition_lag){p, at->next, high > 0 ? high : 0, at->last_ms};
+        }
     return count;
 }
 
 uint64_t intake_lag(const struct intake *intake)
 {
-    uint64_t lag = 0;
-    for (int32_t p = 0; p < intake->position_count; p++) {
-        const struct position *position = &intake->positions[p];
-        int64_t low, high;
-        if (position->assigned && position->next >= 0 &&
-            !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, p, &low, &high) &&
-            high > position->next)
-            lag += (uint64_t)(high - position->next);
-    }
-    return lag;
+    int64_t lag = 0, high;
+    for (int32_t p = 0; p < intake->position_count; p++)
+        if (find_end(intake, p, &high) && high > intake->positions[p].next)
+            lag += high - intake->positions[p].next;
+    return (uint64_t)lag;
 }
 
-/* Where the end as last reached is not behind the position, what follows is not readable yet (an open transaction) or
- * has only just come. */
 bool intake_behind(const struct intake *intake)
 {
-    for (int32_t p = 0; p < intake->position_count; p++) {
-        const struct position *position = &intake->positions[p];
-        int64_t low, high;
-        if (position->assigned && !position->held && position->next >= 0 && position->eof != position->next &&
-            !rd_kafka_get_watermark_offsets(intake->consumer, intake->settings->input_topic, p, &low, &high) &&
-            high > position->next)
+    int64_t high;
+    for (int32_t p = 0; p < intake->position_count; p++)
+        if (!intake->positions[p].held && intake->positions[p].eof != intake->positions[p].next &&
+            find_end(intake, p, &high) && high > intake->positions[p].next)
             return true;
-    }
     return false;
 }

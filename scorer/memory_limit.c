@@ -52,8 +52,8 @@ enum status memory_split(const struct settings *settings, struct memory_shares *
 {
     int64_t consumers = (settings->role_score ? settings->workers : 0) + settings->role_sink;
     int64_t producers = (settings->role_score ? settings->workers : 0) + settings->role_http;
-    int64_t least = RESERVED + consumers * CONSUMER_LEAST + producers * PRODUCER_LEAST +
-                    (settings->role_sink ? SINK_LEAST : 0);
+    int64_t least =
+        RESERVED + consumers * CONSUMER_LEAST + producers * PRODUCER_LEAST + (settings->role_sink ? SINK_LEAST : 0);
     *out = (struct memory_shares){0};
     if (!settings->memory_limit)
         return STATUS_OK;

@@ -295,8 +295,8 @@ static void look_at_progress(struct daemon *daemon)
     kafka_look();
     if (!watchdog_look(&daemon->watchdog, kafka_up(), clock_steady_us(&clock_system), &daemon->problem))
         return;
-    log_error("run", "watchdog: no turn for longer than %lld s: %s", (long long)(daemon->settings.watchdog_us / 1000000),
-              daemon->problem.data);
+    log_error("run", "watchdog: no turn for longer than %lld s: %s",
+              (long long)(daemon->settings.watchdog_us / 1000000), daemon->problem.data);
     end_now("watchdog");
 }
 

@@ -84,7 +84,7 @@ struct score_loop {
     _Atomic bool stop, assigned;
     struct loop_progress progress;
     struct dead_letter_run run;
-    struct buffer told; /* a text about dead letters */
+    struct buffer told;         /* a text about dead letters */
     pthread_mutex_t lags_mutex; /* guards what follows */
     struct partition_lag lags[LAGS_KEPT];
     size_t lag_count;

@@ -18,7 +18,13 @@
 #include "kafka/client.h"
 #include "scorer/memory_limit.h"
 
-enum { SLOTS = 1024, MAX_WORKERS = 64, MAX_REASONS = 1000, WATCHDOG_LEAST_US = 30000000, SINK_BATCH_BYTES = 8 * 1024 * 1024 };
+enum {
+    SLOTS = 1024,
+    MAX_WORKERS = 64,
+    MAX_REASONS = 1000,
+    WATCHDOG_LEAST_US = 30000000,
+    SINK_BATCH_BYTES = 8 * 1024 * 1024
+};
 
 static bool name_is(struct span name, const char *text)
 {

@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "events/registry_client.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 #include "scorer/sink_batch.h"
 #include "scorer/sink_intake.h"
 
@@ -50,7 +51,7 @@ struct sink {
     rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
     struct sink_header *headers;                     /* of the message at hand */
     size_t header_capacity;
-    _Atomic bool joined;            /* the group has given us our share, which may be nothing */
+    bool joined;                    /* the group has given us our share, which may be nothing */
     bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
     bool waiting;                   /* PostgreSQL is away, until retry_us at least */
     enum status why;                /* of the wait */
@@ -222,12 +223,6 @@ static size_t read_headers(struct sink *sink, const rd_kafka_message_t *message)
     return count;
 }
 
-/* librdkafka hands out a pointer for an empty value, and none for null. */
-static struct span payload(const void *data, size_t bytes)
-{
-    return data ? (struct span){data, bytes} : SPAN_NULL;
-}
-
 static void release_message(void *origin)
 {
     rd_kafka_message_destroy(origin);
@@ -247,8 +242,8 @@ static void take_record(struct sink *sink, rd_kafka_message_t *message)
         .topic_name = sink->topics[topic],
         .partition = message->partition,
         .offset = message->offset,
-        .key = payload(message->key, message->key_len),
-        .value = payload(message->payload, message->len),
+        .key = kafka_payload(message->key, message->key_len),
+        .value = kafka_payload(message->payload, message->len),
         .header_count = read_headers(sink, message),
     };
     record.headers = sink->headers;
@@ -434,7 +429,6 @@ static enum status work(struct sink *sink, struct error *err)
     }
     postgresql_worked(sink);
     progress_committed(&sink->progress, now_us());
-    progress_step(&sink->progress, "assigns", WAITS_FOR_KAFKA);
     sink->lag_stale = true;
     if (sink_batch_take_rewound(sink->batch))
         hold(sink);
@@ -451,10 +445,10 @@ static enum status work(struct sink *sink, struct error *err)
 static void note_turn(struct sink *sink)
 {
     bool works = sink_batch_count(sink->batch) || (sink->joined && sink->held);
-    enum loop_wait wait = !sink->waiting                    ? WAITS_FOR_NOTHING
-                          : sink->wants_schema              ? WAITS_FOR_REGISTRY
-                          : sink->why == STATUS_UNAVAILABLE ? WAITS_FOR_POSTGRESQL
-                                                            : WAITS_FOR_NOTHING;
+    enum loop_wait wait = kafka_up() ? WAITS_FOR_NOTHING : WAITS_FOR_KAFKA;
+    if (sink->waiting && (sink->wants_schema || sink->why == STATUS_UNAVAILABLE))
+        wait = sink->wants_schema ? WAITS_FOR_REGISTRY : WAITS_FOR_POSTGRESQL;
+    sink->progress.assigned = sink->joined;
     progress_turn(&sink->progress, works, wait, now_us());
 }
 
@@ -679,11 +673,6 @@ void sink_free(struct sink *sink)
 const struct loop_progress *sink_progress(const struct sink *sink)
 {
     return &sink->progress;
-}
-
-bool sink_joined(const struct sink *sink)
-{
-    return atomic_load_explicit(&sink->joined, memory_order_relaxed);
 }
 
 void sink_stop(struct sink *sink)
