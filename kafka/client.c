@@ -375,7 +375,10 @@ static int note_brokers(char *reason, size_t capacity)
         change = state.away_told ? 0 : -1;
         state.away_told = true;
     }
-    snprintf(reason, capacity, "%s", state.reason[0] ? state.reason : "no answer");
+    if (state.suspect_since_us && state.reason[0])
+        snprintf(reason, capacity, "%s", state.reason);
+    else
+        snprintf(reason, capacity, "connected, but no answer to a request for %d s", ANSWER_LIMIT_US / 1000000);
     pthread_mutex_unlock(&state.mutex);
     return change;
 }

@@ -14,11 +14,13 @@
 #include "events/registry_client.h"
 #include "events/schema.h"
 #include "kafka/client.h"
+#include "scorer/check_sample.h"
+#include "scorer/dead_letter_run.h"
 #include "scorer/model_holder.h"
 #include "scorer/settings.h"
 #include "scorer/sink.h"
 
-enum { BROKER_WAIT_US = 5000000, ADMIN_MS = 15000 };
+enum { BROKER_WAIT_US = 5000000, ADMIN_MS = 15000, SAMPLE = 100 };
 
 struct check {
     const struct options *options;
@@ -181,10 +183,57 @@ static void check_topics(struct check *check)
     check_output_topic(check, settings->outcome_topic);
 }
 
+/* " 90 unknown_schema_id, 3 rule" */
+static enum event_code list_codes(const struct check_sample *sample, char *text, size_t capacity)
+{
+    enum event_code most = EVENT_OK;
+    size_t bytes = 0;
+    text[0] = '\0';
+    for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT && bytes < capacity; code++) {
+        if (!sample->counts[code])
+            continue;
+        bytes += (size_t)snprintf(text + bytes, capacity - bytes, "%s %llu %s", bytes ? "," : "",
+                                  (unsigned long long)sample->counts[code], event_code_name((enum event_code)code));
+        if (!most || sample->counts[code] > sample->counts[most])
+            most = (enum event_code)code;
+    }
+    return most;
+}
+
+/* What would become of the newest events. Wrong where none of them is good; a few dead letters are the senders' matter.
+ */
+static void check_newest(struct check *check)
+{
+    char codes[320];
+    struct error err;
+    struct check_sample sample;
+    if (check_sample_take(&check->settings, check->schema, check->input_partitions, SAMPLE, &sample, &err)) {
+        tell_wrong(check, "events", err.text);
+        return;
+    }
+    enum event_code most = list_codes(&sample, codes, sizeof codes);
+    if (sample.read && !sample.good) {
+        error_set(&err, STATUS_INVALID, "all of the newest %llu would become dead letters:%s. Likely cause: %s",
+                  (unsigned long long)sample.read, codes,
+                  dead_letter_cause(most, registry_settings_read(check->options).urls != NULL));
+        tell_wrong(check, "events", err.text);
+    } else if (!sample.read && sample.unread) {
+        tell_wrong(check, "events", "none of the newest could be read and judged within 10 s");
+    } else if (sample.read) {
+        tell_fine(check, "events", "newest %llu: %llu good, %llu dead letters%s%s", (unsigned long long)sample.read,
+                  (unsigned long long)sample.good, (unsigned long long)(sample.read - sample.good), most ? ":" : "",
+                  codes);
+    } else {
+        tell_fine(check, "events", "%s holds none yet", check->settings.input_topic);
+    }
+}
+
 static void check_kafka(struct check *check)
 {
     if (connect_kafka(check))
         check_topics(check);
+    if (check->input_partitions)
+        check_newest(check);
     if (check->client) {
         rd_kafka_consumer_close(check->client);
         rd_kafka_destroy(check->client);

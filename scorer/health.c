@@ -356,7 +356,7 @@ static const char *sink_not_ready(const struct http_view *view, int64_t now_us)
         return "the sink waits for PostgreSQL";
     if (progress_waits_for(sink_progress(view->sink), now_us) == WAITS_FOR_REGISTRY)
         return "the sink waits for the schema registry";
-    return sink_joined(view->sink) ? NULL : "the sink has not been given its partitions yet";
+    return sink_progress(view->sink)->assigned ? NULL : "the sink has not been given its partitions yet";
 }
 
 /* Why this process is not ready, or NULL; where it is found out only now, in text. */

@@ -1,13 +1,18 @@
 /* What the daemon says about itself, as text: JSON of /health and /health/ready, Prometheus text of /metrics.
  *
  * /health, all numbers since the start of this process:
- *   status        "ok", "degraded" (a loop waits for PostgreSQL or the schema registry) or "unavailable" (no model, or
- * no Kafka) version, uptime_s, instance_id, roles[], delivery, draining model         null, or {name, version, alias,
- * run_id, threshold, loaded_at (RFC 3339), problem (null or text)} kafka         {up} postgresql    null without the
- * sink role, or {up} schema_registry  null where none is set, or {up, requests, partitions_waiting} loops [{name,
- * waits_for (nothing, kafka, postgresql, schema-registry), stalled_s (it has had work and committed nothing for so
- * long)}, …] events        {received, scored, dead_lettered, erased, outcome, returned, in_flight, lag}: received =
- * scored + dead_lettered + erased + outcome + returned + in_flight dead_letters  {code: count, …}, codes that occurred
+ *   status        "ok", "degraded" (a loop waits for PostgreSQL or the schema registry) or "unavailable" (no model, no
+ *                 Kafka)
+ *   version, uptime_s, instance_id, roles[], delivery, draining
+ *   model         null, or {name, version, alias, run_id, threshold, loaded_at (RFC 3339), problem (null or text)}
+ *   kafka         {up}
+ *   postgresql    null without the sink role, or {up}
+ *   schema_registry  null where none is set, or {up, requests, partitions_waiting}
+ *   loops         [{name, waits_for (nothing, kafka, postgresql, schema-registry), stalled_s (it has had work and
+ *                 committed nothing for so long)}, …]
+ *   events        {received, scored, dead_lettered, erased, outcome, returned, in_flight, lag}:
+ *                 received = scored + dead_lettered + erased + outcome + returned + in_flight
+ *   dead_letters  {code: count, …}, codes that occurred
  *   latency_us    {p50, p99}: upper bounds of the histogram's buckets, null before the first event
  *   sink          {records, predictions, dead_letters, erasures, outcomes, refused, skipped, in_flight}:
  *                 records = the sum of the others

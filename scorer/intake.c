@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "events/frame.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 #include "scorer/intake_position.h"
 #include "scorer/intake_queue.h"
 #include "scorer/intake_start.h"
@@ -369,8 +370,8 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
         if (!rd_kafka_fatal_error(intake->consumer, fatal, sizeof fatal))
             snprintf(fatal, sizeof fatal, "%s", rd_kafka_message_errstr(message));
         snprintf(text, sizeof text,
-                 "the group threw this process out (%s): another one runs with instance id %s, or the broker did not "
-                 "answer for longer than session.timeout.ms; started again it goes on from the committed offsets",
+                 "the group threw this process out (%s): another one runs as instance %s, or no broker answered for "
+                 "session.timeout.ms; a restart goes on from the committed offsets",
                  fatal, intake->settings->instance_id);
         fail(intake, STATUS_CONFLICT, text);
         return;
@@ -397,19 +398,6 @@ static size_t fetch(struct intake *intake, int timeout_ms, int64_t *left_us)
         return 0;
     ssize_t more = rd_kafka_consume_batch_queue(intake->queue, 0, intake->batch + 1, intake->batch_capacity - 1);
     return (size_t)(got + (more > 0 ? more : 0));
-}
-
-/* Costs next to nothing where a message has no headers. */
-static struct span schema_header(const rd_kafka_message_t *message)
-{
-    rd_kafka_headers_t *headers;
-    const void *value;
-    struct span header = SPAN_NULL;
-    if (rd_kafka_message_headers(message, &headers) ||
-        rd_kafka_header_get_last(headers, FRAME_HEADER, &value, &header.bytes))
-        return SPAN_NULL;
-    header.data = value ? value : "";
-    return header;
 }
 
 /* False: to be dropped. Behind a rebalance librdkafka drops by itself what was fetched before it. */
@@ -450,7 +438,7 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
         messages[kept++] = (struct intake_message){
             .key = {message->key, message->key_len},
             .value = {message->payload, message->len},
-            .schema_header = schema_header(message),
+            .schema_header = kafka_message_header(message, FRAME_HEADER),
             .partition = message->partition,
             .offset = message->offset,
             .origin = message,
@@ -688,14 +676,11 @@ uint64_t intake_lag(const struct intake *intake)
     return messages;
 }
 
-/* Where the end as last reached is not behind the position, what follows is not readable yet (an open transaction) or
- * has only just come. */
 bool intake_behind(const struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count; p++) {
         const struct position *position = &intake->positions[p];
         if (position->assigned && !position->held && position->eof != position->next && messages_of(lag_of(intake, p)))
             return true;
-    }
     return false;
 }

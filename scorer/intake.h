@@ -65,7 +65,9 @@ MUST_USE enum status intake_rewind(struct intake *intake, struct error *err);
 
 bool intake_assigned(const struct intake *intake); /* has been given its share (which may be no partition) */
 bool intake_moved(const struct intake *intake);    /* some position is not committed */
-bool intake_behind(const struct intake *intake);   /* a partition that waits for nothing has more, as last fetched */
+/* A partition that waits for nothing has more, as last fetched. What follows an end that was reached does not count: it
+ * is not readable yet (an open transaction), or has only just come. */
+bool intake_behind(const struct intake *intake);
 /* --exit-at-end: whether the group has committed every partition up to the end offset it had at the start. Asks the
  * coordinator; false where it does not answer. */
 bool intake_at_end(struct intake *intake);

@@ -21,6 +21,7 @@
 #include "events/validate.h"
 #include "kafka/client.h"
 #include "scorer/challengers.h"
+#include "scorer/dead_letter_run.h"
 #include "scorer/intake.h"
 #include "scorer/publish.h"
 
@@ -83,6 +84,8 @@ struct score_loop {
     struct error failure_text;
     _Atomic bool stop, assigned;
     struct loop_progress progress;
+    struct dead_letter_run run;
+    struct buffer told;         /* a text about dead letters */
     pthread_mutex_t lags_mutex; /* guards what follows */
     struct partition_lag lags[LAGS_KEPT];
     size_t lag_count;
@@ -112,10 +115,19 @@ static void add_relaxed(_Atomic uint64_t *counter, uint64_t n)
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+static void tell_dead_letters(struct score_loop *loop)
+{
+    const struct tally *tally = &loop->tally;
+    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, clock_steady_us(&clock_system),
+                             &loop->told))
+        log_error("score", "%s", loop->told.data);
+}
+
 static void count_committed(struct score_loop *loop)
 {
     struct tally *tally = &loop->tally;
     assert(tally->received == tally->scored + tally->dead_lettered + tally->erased + tally->outcome);
+    tell_dead_letters(loop);
     counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, 0);
     counter_add(loop->counters, COUNTER_EVENTS_SCORED, tally->scored);
     counter_add(loop->counters, COUNTER_EVENTS_DEAD_LETTERED, tally->dead_lettered);
@@ -392,7 +404,11 @@ static void note_progress(struct score_loop *loop, int64_t now)
 {
     bool works = has_work(loop) || intake_behind(loop->intake);
     bool held = !works && intake_holds_any(loop->intake);
-    progress_turn(&loop->progress, works, held ? WAITS_FOR_REGISTRY : WAITS_FOR_NOTHING, now);
+    progress_turn(&loop->progress, works,
+                  held         ? WAITS_FOR_REGISTRY
+                  : kafka_up() ? WAITS_FOR_NOTHING
+                               : WAITS_FOR_KAFKA,
+                  now);
 }
 
 static void note_turn(struct score_loop *loop)
@@ -403,6 +419,8 @@ static void note_turn(struct score_loop *loop)
     if (now - loop->lag_us < LAG_INTERVAL_US)
         return;
     loop->lag_us = now;
+    if (dead_letter_run_sum(&loop->run, now, &loop->told))
+        log_warn("score", "worker %u: %s", loop->worker, loop->told.data);
     counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
     pthread_mutex_lock(&loop->lags_mutex);
     loop->lag_count = intake_lags(loop->intake, loop->lags, LAGS_KEPT);
@@ -523,6 +541,7 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->worker = worker;
     loop->reasons = settings->reasons < columns ? settings->reasons : (uint32_t)columns;
     loop->decoder = decoder;
+    loop->run = (struct dead_letter_run){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
     loop->batch.cells = mem_zeroed((BATCH + 1) * columns, sizeof(struct cell));
     loop->batch.reasons = mem_zeroed((size_t)BATCH * loop->reasons + 1, sizeof(struct reason));
     loop->batch.challengers = challenger_rows_new(settings->challengers, BATCH);
@@ -537,6 +556,7 @@ void score_loop_free(struct score_loop *loop)
     pthread_mutex_destroy(&loop->lags_mutex);
     decoder_free(loop->decoder);
     buffer_free(&loop->batch.value);
+    buffer_free(&loop->told);
     free(loop->batch.cells);
     free(loop->batch.reasons);
     challenger_rows_free(loop->batch.challengers);

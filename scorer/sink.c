@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "events/registry_client.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 #include "scorer/sink_batch.h"
 #include "scorer/sink_intake.h"
 
@@ -50,12 +51,12 @@ struct sink {
     struct sink_batch *batch;
     rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
     struct sink_headers headers;                     /* of the message at hand */
-    _Atomic bool joined;                             /* the group has given us our share, which may be nothing */
+    bool joined;                             /* the group has given us our share, which may be nothing */
     bool held;                  /* the assignment is empty: partitions must be assigned again from `next` */
-    _Atomic bool waiting;       /* PostgreSQL is away, until retry_us at least */
+    bool waiting;       /* PostgreSQL is away, until retry_us at least */
     enum status why;            /* of the wait */
-    _Atomic bool wants_schema;  /* not PostgreSQL but the schema registry is what is waited for */
-    _Atomic int64_t waiting_us; /* since when */
+    bool wants_schema;  /* not PostgreSQL but the schema registry is what is waited for */
+    int64_t waiting_us; /* since when */
     int64_t backoff_us;         /* how long next */
     int64_t retry_us;           /* while waiting or held: nothing is tried before */
     int64_t asked_us;           /* when PostgreSQL was last asked anything from the loop */
@@ -418,7 +419,6 @@ static enum status work(struct sink *sink, struct error *err)
     }
     postgresql_worked(sink);
     progress_committed(&sink->progress, now_us());
-    progress_step(&sink->progress, "assigns", WAITS_FOR_KAFKA);
     sink->lag_stale = true;
     if (sink_batch_take_rewound(sink->batch))
         hold(sink);
@@ -435,10 +435,10 @@ static enum status work(struct sink *sink, struct error *err)
 static void note_turn(struct sink *sink)
 {
     bool works = sink_batch_count(sink->batch) || (sink->joined && sink->held);
-    enum loop_wait wait = !sink->waiting                    ? WAITS_FOR_NOTHING
-                          : sink->wants_schema              ? WAITS_FOR_REGISTRY
-                          : sink->why == STATUS_UNAVAILABLE ? WAITS_FOR_POSTGRESQL
-                                                            : WAITS_FOR_NOTHING;
+    enum loop_wait wait = kafka_up() ? WAITS_FOR_NOTHING : WAITS_FOR_KAFKA;
+    if (sink->waiting && (sink->wants_schema || sink->why == STATUS_UNAVAILABLE))
+        wait = sink->wants_schema ? WAITS_FOR_REGISTRY : WAITS_FOR_POSTGRESQL;
+    sink->progress.assigned = sink->joined;
     progress_turn(&sink->progress, works, wait, now_us());
 }
 
@@ -666,11 +666,6 @@ void sink_free(struct sink *sink)
 const struct loop_progress *sink_progress(const struct sink *sink)
 {
     return &sink->progress;
-}
-
-bool sink_joined(const struct sink *sink)
-{
-    return atomic_load_explicit(&sink->joined, memory_order_relaxed);
 }
 
 void sink_stop(struct sink *sink)

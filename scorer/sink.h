@@ -24,7 +24,6 @@ MUST_USE enum status sink_run(struct sink *sink, struct error *err);
 
 /* To be read from any thread; lives as long as the sink. */
 const struct loop_progress *sink_progress(const struct sink *sink);
-bool sink_joined(const struct sink *sink); /* from any thread: its group has given it its share */
 
 /* From any thread. stop: flush what was read, commit, leave. */
 void sink_stop(struct sink *sink);
