@@ -54,11 +54,11 @@ class Feed(threading.Thread):
 def one_injection(lab, relay, feed, name, alive, quiet=False):
     """False: it did not come about."""
     relay.inject(name, *KINDS[name])
-    deadline = time.monotonic() + 40
+    deadline, next_large = time.monotonic() + 40, 0
     while relay.state != "done" and time.monotonic() < deadline and alive():
-        if relay.state == "armed" and name.startswith("abort"):
+        if relay.state == "armed" and name.startswith("abort") and time.monotonic() > next_large:
             feed.large.set()
-            time.sleep(0.2)
+            next_large = time.monotonic() + 3
         time.sleep(0.01)
     if relay.state == "done":
         return True
