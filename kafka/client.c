@@ -68,6 +68,12 @@ static const struct kafka_property defaults[] = {
     {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is told in the log */
 };
 
+/* Of newer librdkafkas, where the one at hand knows them. From 2.10 on, a client that has lost its brokers forgets what
+ * it knew and asks the first ones again; 2.16 was seen to hang there with a transaction open. */
+static const struct kafka_property newer_defaults[] = {
+    {"metadata.recovery.strategy", "none"},
+};
+
 /* A librdkafka property and which client types know it; read once from librdkafka's own list. */
 struct known_property {
     char name[64];
@@ -414,6 +420,10 @@ static enum status apply_all(const struct options *options, rd_kafka_type_t type
         return error_set(err, STATUS_INVALID, "--bootstrap-servers (KAFKA_BOOTSTRAP_SERVERS) names no broker");
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults && status == STATUS_OK; i++)
         status = set_known(conf, type, &defaults[i], err);
+    for (size_t i = 0; i < sizeof newer_defaults / sizeof *newer_defaults && status == STATUS_OK; i++) {
+        bool unknown;
+        status = set_property(conf, "default", newer_defaults[i].name, newer_defaults[i].value, &unknown, err);
+    }
     if (status == STATUS_OK)
         status = set_known(conf, type, &servers, err);
     size_t count = options_environment(options, &pairs);

@@ -564,6 +564,13 @@ static rd_kafka_resp_err_t explain(const struct transaction *transaction, rd_kaf
     return code;
 }
 
+/* Only records end with these: their reports may still be on the way. */
+static bool is_of_records(rd_kafka_resp_err_t code)
+{
+    enum remedy remedy = transaction_remedy(code);
+    return remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED;
+}
+
 static enum transaction_result commit_exactly_once(struct transaction *transaction, rd_kafka_t *consumer,
                                                    const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
@@ -576,7 +583,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
         return TRANSACTION_COMMITTED;
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);
-    if (transaction->broken) /* a record failed, and so the commit never left */
+    if (transaction->broken || is_of_records(code)) /* and so the commit never left */
         return give_back(transaction, code);
     make_stale(transaction, code, err->text);
     return learn_result(transaction, consumer, offsets, err);

@@ -15,6 +15,8 @@ enum {
     API_TXN_OFFSET_COMMIT = 28,
 };
 
+static _Thread_local bool sends; /* this is a broker's thread */
+
 static bool is_watched(int16_t api)
 {
     return api == API_PRODUCE || api == API_INIT_PRODUCER_ID || api == API_ADD_PARTITIONS_TO_TXN ||
@@ -27,6 +29,7 @@ static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *client, int socket, const
 {
     (void)client, (void)socket, (void)broker, (void)broker_id, (void)version, (void)id, (void)bytes;
     struct watch *watch = opaque;
+    sends = true;
     if (is_watched(api))
         atomic_fetch_add(&watch->sent, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -39,7 +42,7 @@ static rd_kafka_resp_err_t on_response(rd_kafka_t *client, int socket, const cha
 {
     (void)client, (void)socket, (void)broker, (void)broker_id, (void)version, (void)id, (void)round_trip;
     struct watch *watch = opaque;
-    if (!code && bytes && is_watched(api))
+    if (sends && !code && bytes && is_watched(api))
         atomic_fetch_add(&watch->answered, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }

@@ -389,8 +389,13 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
         log_warn("score", "%s", text);
 }
 
+/* Asked, too: the message that says it may have gone with a batch that a rebalance made us drop. */
+static const rd_kafka_message_t fatal_message = {.err = RD_KAFKA_RESP_ERR__FATAL};
+
 static size_t fetch(struct intake *intake, int timeout_ms, int64_t *left_us)
 {
+    if (rd_kafka_fatal_error(intake->consumer, NULL, 0))
+        handle_error(intake, &fatal_message);
     /* Waiting for the first alone: a batch call would wait out the time-out even with messages in hand. */
     ssize_t got = rd_kafka_consume_batch_queue(intake->queue, timeout_ms, intake->batch, 1);
     *left_us = clock_steady_us(&clock_system);

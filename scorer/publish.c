@@ -28,10 +28,12 @@ enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_COUNT };
 /* How much of its source a dead letter carries: less where the broker found more too large. */
 enum extent { EXTENT_WHOLE, EXTENT_NO_VALUE, EXTENT_BARE };
 
-/* A source message whose record the broker refused. Found by sending one at a time. */
+/* A source message whose record was in a batch that the broker refused. Which one it was is found by doing the work
+ * again with half as many suspects in a batch, until one is alone. */
 struct mark {
     int32_t partition;
     int64_t offset;
+    unsigned suspected; /* in this round, the last one: a suspect */
     bool too_large;
     bool untimed;            /* goes with the present time instead of its source's */
     enum extent dead_letter; /* what is left to try */
@@ -42,11 +44,14 @@ struct publish {
     char name[32], identity[640];
     const char *topics[TOPIC_COUNT];
     struct transaction *transaction;
-    int input_partitions;  /* as the dead letters' topic was last held against */
-    bool refused;          /* a record of the open work was, because of what it is */
-    uint64_t published;    /* records since the work was opened */
-    uint64_t careful_left; /* so many records go out one at a time: finds the one that is refused */
-    struct mark *marks;    /* of the work to be done again */
+    int input_partitions; /* as the dead letters' topic was last held against */
+    uint64_t refused;     /* records of the open work that were in refused batches */
+    uint64_t published;   /* records since the work was opened */
+    uint64_t redo_left;   /* so many records are work that came back because of a refused batch */
+    unsigned round;       /* of finding it; 0: none */
+    uint64_t group;       /* most suspects in a batch */
+    uint64_t in_group;    /* suspects sent since the last flush */
+    struct mark *marks;   /* of the work to be done again */
     size_t mark_count, mark_capacity;
     struct error failure; /* for good; status STATUS_OK: none */
 };
@@ -120,15 +125,25 @@ static void on_report(void *context, const rd_kafka_message_t *message)
     enum remedy remedy = transaction_remedy(message->err);
     if (remedy != REMEDY_SMALLER && remedy != REMEDY_UNTIMED)
         return;
-    publish->refused = true;
-    if (!publish->careful_left)
-        return;
-    const char *topic = rd_kafka_topic_name(message->rkt);
-    struct mark *mark = mark_add(publish, message->_private);
-    if (remedy == REMEDY_UNTIMED)
-        note_time_refused(publish, mark, topic);
-    else
-        note_too_large(mark, !strcmp(topic, publish->settings->dlq_topic));
+    mark_add(publish, message->_private)->suspected = publish->round + 1;
+    publish->refused++;
+}
+
+/* The suspects of the work that has just come back; a single one is found. */
+static void narrow(struct publish *publish)
+{
+    rd_kafka_resp_err_t code = transaction_broken(publish->transaction);
+    const char *topic = transaction_broken_topic(publish->transaction);
+    publish->round++;
+    publish->group = publish->refused > 1 ? publish->refused / 2 : 1;
+    publish->redo_left = publish->redo_left < publish->published ? publish->published : publish->redo_left;
+    for (size_t i = 0; i < publish->mark_count && publish->refused == 1; i++) {
+        struct mark *mark = &publish->marks[i];
+        if (mark->suspected == publish->round && transaction_remedy(code) == REMEDY_UNTIMED)
+            note_time_refused(publish, mark, topic);
+        else if (mark->suspected == publish->round)
+            note_too_large(mark, !strcmp(topic, publish->settings->dlq_topic));
+    }
 }
 
 /* Start and end */
@@ -230,8 +245,7 @@ static bool begin(struct publish *publish, const struct intake_message *source)
 {
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
-        publish->refused = false;
-        publish->published = 0;
+        publish->refused = publish->published = publish->in_group = 0;
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* told by the commit */
     }
@@ -240,17 +254,28 @@ static bool begin(struct publish *publish, const struct intake_message *source)
     return publish->failure.status == STATUS_OK && !transaction_broken(publish->transaction);
 }
 
+/* Suspects share a batch with no other record, and with few of their kind. */
+static void isolate(struct publish *publish, const struct transaction_record *record)
+{
+    uint64_t packed = (uint64_t)(uintptr_t)record->opaque;
+    const struct mark *mark = mark_find(publish, (int32_t)(packed >> 48), (int64_t)(packed & 0xffffffffffff));
+    bool suspect = mark && mark->suspected == publish->round;
+    if (suspect ? publish->in_group % publish->group == 0 : publish->in_group > 0)
+        transaction_flush(publish->transaction);
+    publish->in_group = suspect ? publish->in_group % publish->group + 1 : 0;
+}
+
 /* True: done with (sent, or the work is broken). False: too large. */
 static bool put(struct publish *publish, const struct transaction_record *record)
 {
+    if (publish->redo_left) {
+        isolate(publish, record);
+        publish->redo_left--;
+    }
     rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
     if (code)
         return transaction_remedy(code) != REMEDY_SMALLER;
     publish->published++;
-    if (publish->careful_left) {
-        transaction_flush(publish->transaction);
-        publish->careful_left -= !transaction_broken(publish->transaction);
-    }
     return true;
 }
 
@@ -434,22 +459,23 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
 
 /* Committing */
 
-static void tell_refused(const struct publish *publish, bool careful)
+static void tell_refused(const struct publish *publish)
 {
     rd_kafka_resp_err_t code = transaction_broken(publish->transaction);
     const char *topic = transaction_broken_topic(publish->transaction);
-    if (careful)
-        log_debug("score", "%s: looking for records that are refused: %s", publish->name, rd_kafka_err2str(code));
+    if (publish->round > 1 || publish->refused == 1)
+        log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", publish->name,
+                  publish->refused, topic, rd_kafka_err2str(code));
     else if (transaction_remedy(code) == REMEDY_UNTIMED)
         log_warn("score",
-                 "%s: topic %s refuses the timestamps of records; doing this work again one by one: what is refused "
-                 "goes with the present time",
-                 publish->name, topic);
+                 "%s: topic %s refuses the timestamp of one of %" PRIu64 " records; doing this work again to find it: "
+                 "it goes with the present time",
+                 publish->name, topic, publish->refused);
     else
         log_warn("score",
-                 "%s: the broker finds a record or batch too large; doing this work again one by one. If this "
-                 "repeats, set -X batch.size below the topic's max.message.bytes",
-                 publish->name);
+                 "%s: topic %s refuses a batch of %" PRIu64 " records, or one of them, as too large; doing this work "
+                 "again to find it. If this repeats, set -X batch.size below the topic's max.message.bytes",
+                 publish->name, topic, publish->refused);
 }
 
 /* Time may mend it, unless a topic is missing or too narrow: that is looked at first. */
@@ -464,11 +490,9 @@ static void give_back(struct publish *publish, const char *reason)
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
-    bool careful = publish->careful_left > 0;
     if (publish->refused) {
-        if (publish->careful_left < publish->published)
-            publish->careful_left = publish->published;
-        tell_refused(publish, careful);
+        narrow(publish);
+        tell_refused(publish);
     } else if (publish->failure.status == STATUS_OK) {
         give_back(publish, reason);
     }
@@ -521,7 +545,7 @@ enum publish_result publish_commit(struct publish *publish, struct intake *intak
         return end(publish, err);
     if (result == TRANSACTION_RETURNED)
         return look_into(publish, err->text, err);
-    if (!publish->careful_left)
-        publish->mark_count = 0;
+    if (!publish->redo_left)
+        publish->mark_count = publish->round = 0;
     return PUBLISH_COMMITTED;
 }

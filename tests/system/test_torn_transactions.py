@@ -10,7 +10,7 @@ import time
 from collections import Counter
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from lab import BIN, TOPICS, Lab, decode_prediction
 from relay import ADD_OFFSETS, ADD_PARTITIONS, END_TXN, PRODUCE, TXN_OFFSET_COMMIT, is_commit, relayed_kafka
 
@@ -35,7 +35,7 @@ class Feed(threading.Thread):
 
     def __init__(self, address, records):
         super().__init__(daemon=True)
-        self.producer, self.records = Producer({"bootstrap.servers": address, "linger.ms": 2}), records
+        self.producer, self.records = Producer({"bootstrap.servers": address, "linger.ms": 2, "log_level": 0}), records
         self.sent, self.done, self.large = 0, threading.Event(), threading.Event()
 
     def run(self):
@@ -54,11 +54,11 @@ class Feed(threading.Thread):
 def one_injection(lab, relay, feed, name, alive, quiet=False):
     """False: it did not come about."""
     relay.inject(name, *KINDS[name])
-    deadline = time.monotonic() + 40
+    deadline, next_large = time.monotonic() + 40, 0
     while relay.state != "done" and time.monotonic() < deadline and alive():
-        if relay.state == "armed" and name.startswith("abort"):
+        if relay.state == "armed" and name.startswith("abort") and time.monotonic() > next_large:
             feed.large.set()
-            time.sleep(0.2)
+            next_large = time.monotonic() + 3
         time.sleep(0.01)
     if relay.state == "done":
         return True
@@ -153,6 +153,14 @@ def input_records(lab, kafka):
     return [(m.key(), m.value(), m.partition()) for m in lab.consume(kafka, "employee-events")]
 
 
+def set_topic(kafka, topic, name, value):
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    client = AdminClient({"bootstrap.servers": kafka})
+    changed = client.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])])
+    for answer in changed.values():
+        answer.result(30)
+
+
 def other_librdkafka(lab):
     """RDKAFKA=FILE: a directory for LD_LIBRARY_PATH in which the scorer finds it."""
     if "RDKAFKA" not in os.environ:
@@ -180,8 +188,7 @@ def kill_behind_late_offsets(lab, relay, scorer, again):
 with Lab() as lab:
     kafka, relay_address, relay = relayed_kafka(lab)
     lab.create_topics(kafka, [*TOPICS, "naive-out"])
-    AdminClient({"bootstrap.servers": kafka}).alter_configs(
-        [ConfigResource(ResourceType.TOPIC, "employee-events-dlq", {"max.message.bytes": "2000"})])
+    set_topic(kafka, "employee-events-dlq", "max.message.bytes", "2000")
     lab.model()
     feed = Feed(kafka, input_records(lab, kafka))
     feed.start()

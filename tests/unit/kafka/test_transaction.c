@@ -1,0 +1,69 @@
+/* The table of errors, and what holds of a transaction without any broker that answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kafka/transaction.h"
+
+/* What trying again can never mend must not be in the table's default. */
+static void errors_that_last_are_not_tried_again(void **state)
+{
+    static const rd_kafka_resp_err_t lasting[] = {
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_INVALID_RECORD,
+        RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
+        assert_int_equal(transaction_remedy(lasting[i]), REMEDY_END);
+}
+
+static void errors_of_one_record_are_told_from_those_of_its_topic(void **state)
+{
+    (void)state;
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), REMEDY_SMALLER);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE), REMEDY_SMALLER);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP), REMEDY_UNTIMED);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION), REMEDY_TOPIC);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), REMEDY_TOPIC);
+}
+
+static void a_fence_is_told_from_a_broken_producer(void **state)
+{
+    (void)state;
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR__FENCED), REMEDY_FENCED);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_PRODUCER_FENCED), REMEDY_FENCED);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH), REMEDY_FENCED);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER), REMEDY_RENEW);
+    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_INVALID_TXN_STATE), REMEDY_RENEW);
+}
+
+static void what_passes_is_tried_again(void **state)
+{
+    static const rd_kafka_resp_err_t passing[] = {
+        RD_KAFKA_RESP_ERR__TRANSPORT,          RD_KAFKA_RESP_ERR__TIMED_OUT,
+        RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,      RD_KAFKA_RESP_ERR__STATE,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,  RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        assert_int_equal(transaction_remedy(passing[i]), REMEDY_RETRY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_that_last_are_not_tried_again),
+        cmocka_unit_test(errors_of_one_record_are_told_from_those_of_its_topic),
+        cmocka_unit_test(a_fence_is_told_from_a_broken_producer),
+        cmocka_unit_test(what_passes_is_tried_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
