@@ -56,8 +56,7 @@ struct sink {
     _Atomic bool waiting;       /* PostgreSQL is away, until retry_us at least */
     enum status why;            /* of the wait */
     _Atomic bool wants_schema;  /* not PostgreSQL but the schema registry is what is waited for */
-    _Atomic int64_t waiting_us; /* since when */
-    int64_t backoff_us;         /* how long next */
+    int64_t waiting_us, backoff_us; /* since when, and for how long next */
     int64_t retry_us;           /* while waiting or held: nothing is tried before */
     int64_t asked_us;           /* when PostgreSQL was last asked anything from the loop */
     int64_t first_us;           /* when the batch got its first record */
