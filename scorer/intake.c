@@ -687,5 +687,6 @@ bool intake_behind(const struct intake *intake)
         const struct position *position = &intake->positions[p];
         if (position->assigned && !position->held && position->eof != position->next && messages_of(lag_of(intake, p)))
             return true;
+    }
     return false;
 }

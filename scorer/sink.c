@@ -50,20 +50,19 @@ struct sink {
     struct sink_rows *rows;
     struct sink_batch *batch;
     rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
-    struct sink_headers headers;                     /* of the message at hand */
-    bool joined;                             /* the group has given us our share, which may be nothing */
-    bool held;                  /* the assignment is empty: partitions must be assigned again from `next` */
-    bool waiting;       /* PostgreSQL is away, until retry_us at least */
-    enum status why;            /* of the wait */
-    bool wants_schema;  /* not PostgreSQL but the schema registry is what is waited for */
-    int64_t waiting_us; /* since when */
-    int64_t backoff_us;         /* how long next */
-    int64_t retry_us;           /* while waiting or held: nothing is tried before */
-    int64_t asked_us;           /* when PostgreSQL was last asked anything from the loop */
-    int64_t first_us;           /* when the batch got its first record */
-    bool lag_stale;             /* Kafka has not been told of what is stored */
-    int64_t stored_us;          /* when anything was last stored */
-    int64_t committed_us;       /* when offsets were last committed to Kafka */
+    struct sink_headers headers;
+    bool joined;                    /* the group has given us our share, which may be nothing */
+    bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
+    bool waiting;                   /* PostgreSQL is away, until retry_us at least */
+    enum status why;                /* of the wait */
+    bool wants_schema;              /* not PostgreSQL but the schema registry is what is waited for */
+    int64_t waiting_us, backoff_us; /* since when, and for how long next */
+    int64_t retry_us;               /* while waiting or held: nothing is tried before */
+    int64_t asked_us;               /* when PostgreSQL was last asked anything from the loop */
+    int64_t first_us;               /* when the batch got its first record */
+    bool lag_stale;                 /* Kafka has not been told of what is stored */
+    int64_t stored_us;              /* when anything was last stored, or tried to be */
+    int64_t committed_us;           /* when offsets were last committed to Kafka */
     struct loop_progress progress;
     _Atomic bool stop, finish;
 };

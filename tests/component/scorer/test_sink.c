@@ -92,7 +92,7 @@ static void *runner_thread(void *arg)
     return NULL;
 }
 
-static void runner_start(struct runner *runner, const struct broker *broker)
+static void runner_start_group(struct runner *runner, const struct broker *broker, const char *group)
 {
     static const struct subcommand commands[] = {{"run", "", "", no_command}, {0}};
     const char *const arguments[] = {"scorer",
@@ -100,6 +100,8 @@ static void runner_start(struct runner *runner, const struct broker *broker)
                                      broker->address,
                                      "--database-url",
                                      postgres.url,
+                                     "--group-id",
+                                     group,
                                      "--state-dir",
                                      postgres.directory,
                                      "--sink-rows",
@@ -127,6 +129,11 @@ static void runner_start(struct runner *runner, const struct broker *broker)
      * next one need not wait for its session to time out. */
     runner->settings.instance_id[0] = 0;
     assert_int_equal(pthread_create(&runner->thread, NULL, runner_thread, runner), 0);
+}
+
+static void runner_start(struct runner *runner, const struct broker *broker)
+{
+    runner_start_group(runner, broker, "attrition-scorer");
 }
 
 static uint64_t counted(const struct runner *runner, enum counter_id id)
@@ -281,6 +288,32 @@ static void two_sinks_share_the_partitions(void **state)
     broker_end(&broker);
 }
 
+/* Two groups at the same time, each of which reads everything. */
+static void two_groups_store_nothing_twice(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runners[2];
+    broker_start(&broker);
+    for (int r = 0; r < 2; r++)
+        runner_start_group(&runners[r], &broker, r ? "other" : "attrition-scorer");
+    for (int r = 0; r < 2; r++)
+        wait_until(&runners[r], COUNTER_SINK_PARTITIONS_ASSIGNED, 3 * PARTITIONS);
+    for (int64_t from = 0; from < 4000; from += 200) {
+        produce_predictions(&broker, from, from + 200);
+        usleep(30000);
+    }
+    for (int r = 0; r < 2; r++)
+        sink_finish(runners[r].sink);
+    for (int r = 0; r < 2; r++)
+        if (runner_join(&runners[r]))
+            fail_msg("%s", runners[r].err.text);
+    assert_stored_once(4000);
+    assert_int_equal(counted(&runners[0], COUNTER_SINK_PREDICTIONS) + counted(&runners[1], COUNTER_SINK_PREDICTIONS),
+                     4000);
+    broker_end(&broker);
+}
+
 static void a_new_cluster_is_read_from_its_start(void **state)
 {
     (void)state;
@@ -315,6 +348,36 @@ static void a_topic_made_anew_stops_the_sink(void **state)
     assert_int_equal(runner_join(&runner), STATUS_CONFLICT);
     assert_non_null(strstr(runner.err.text, "attrition-predictions [2] ends at 10 but 1000 is stored"));
     assert_non_null(strstr(runner.err.text, "DELETE FROM attrition.sink_offsets"));
+    broker_end(&broker);
+}
+
+/* Recreated and refilled beyond the stored position: the last record is another. Records after it are not stored. */
+static void a_topic_refilled_stops_the_sink(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    broker_start(&broker);
+    produce_predictions(&broker, 0, 40);
+    runner_start(&runner, &broker);
+    runner_finish(&runner);
+    assert_int_equal(number("SELECT count(*) FROM attrition.sink_offsets WHERE topic = 'attrition-predictions' AND "
+                            "last_offset = 9 AND next_offset = 10 AND last_digest <> 0"),
+                     PARTITIONS);
+    produce_predictions(&broker, 40, 80);
+    postgres_run(&postgres, "UPDATE attrition.sink_offsets SET last_digest = last_digest + 1 "
+                            "WHERE topic = 'attrition-predictions' AND partition = 1");
+    runner_start(&runner, &broker);
+    assert_int_equal(runner_join(&runner), STATUS_CONFLICT);
+    assert_non_null(strstr(runner.err.text, "attrition-predictions [1]: the record at offset 9 is not the one"));
+    assert_int_equal(number("SELECT next_offset FROM attrition.sink_offsets WHERE topic = 'attrition-predictions' AND "
+                            "partition = 1"),
+                     10);
+    /* Positions of earlier versions know no record: nothing to hold the log against. */
+    postgres_run(&postgres, "UPDATE attrition.sink_offsets SET last_offset = NULL, last_digest = NULL");
+    runner_start(&runner, &broker);
+    runner_finish(&runner);
+    assert_stored_once(80);
     broker_end(&broker);
 }
 
@@ -381,8 +444,10 @@ int main(void)
         cmocka_unit_test_setup(records_of_all_topics_are_stored_and_not_again, empty_tables),
         cmocka_unit_test_setup(postgresql_may_crash_at_any_time, empty_tables),
         cmocka_unit_test_setup(two_sinks_share_the_partitions, empty_tables),
+        cmocka_unit_test_setup(two_groups_store_nothing_twice, empty_tables),
         cmocka_unit_test_setup(a_new_cluster_is_read_from_its_start, empty_tables),
         cmocka_unit_test_setup(a_topic_made_anew_stops_the_sink, empty_tables),
+        cmocka_unit_test_setup(a_topic_refilled_stops_the_sink, empty_tables),
         cmocka_unit_test_setup(trouble_at_the_start_ends_the_sink_and_later_trouble_does_not, empty_tables),
         cmocka_unit_test_setup(it_stops_in_time_without_postgresql, empty_tables),
     };
