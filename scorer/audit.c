@@ -134,8 +134,8 @@ static enum status open_all(struct audit *audit, struct error *err)
     if (status == STATUS_OK)
         status = open_database(audit, err);
     if (status == STATUS_OK)
-        status = audit_rows_new(audit->schema, audit->cluster, settings->input_topic, audit->registry, &audit->rows,
-                                err);
+        status =
+            audit_rows_new(audit->schema, audit->cluster, settings->input_topic, audit->registry, &audit->rows, err);
     audit->ledger = audit_ledger_new(&audit->rules, &audit->names);
     return status;
 }
@@ -152,8 +152,8 @@ static enum status limit_by_time(struct audit *audit, int64_t time_ms, bool is_e
     if (time_ms < 0)
         return STATUS_OK;
     int64_t *offsets = mem_zeroed(audit->input_count + 1, sizeof *offsets);
-    enum status status = audit_kafka_at_time(audit->kafka, audit->names.input, time_ms, audit->input, offsets,
-                                             audit->input_count, err);
+    enum status status =
+        audit_kafka_at_time(audit->kafka, audit->names.input, time_ms, audit->input, offsets, audit->input_count, err);
     for (size_t p = 0; p < audit->input_count && status == STATUS_OK; p++) {
         struct audit_part *part = &audit->input[p];
         if (is_end)
@@ -226,9 +226,8 @@ static enum status find_outputs(struct audit *audit, struct error *err)
             return error_set(err, STATUS_LIMIT, "%s has more than %d partitions", name, STORED_MOST);
         bool compacted = audit_kafka_is_compacted(audit->kafka, name);
         for (size_t p = 0; p < audit->output_counts[t]; p++) {
-            const struct audit_log log = {.low = audit->outputs[t][p].low,
-                                          .end = audit->outputs[t][p].high,
-                                          .stored = audit->stored[t][p]};
+            const struct audit_log log = {
+                .low = audit->outputs[t][p].low, .end = audit->outputs[t][p].high, .stored = audit->stored[t][p]};
             audit_ledger_add_log(audit->ledger, (enum sink_topic)t, &log, compacted);
         }
     }
@@ -264,8 +263,7 @@ static enum status take_source(void *context, struct sink_record *record, struct
 {
     (void)err;
     struct audit *audit = context;
-    struct span match = record->value.data ? record->value : record->key;
-    audit_ledger_source(audit->ledger, record->partition, record->offset, !record->value.data, audit_hash(0, match));
+    audit_ledger_source(audit->ledger, record->partition, record->offset, record->key, record->value);
     return STATUS_OK;
 }
 

@@ -189,8 +189,8 @@ static enum status has_column(struct audit_database *database, const char *table
     return STATUS_OK;
 }
 
-enum status audit_database_rows(struct audit_database *database, const struct audit_table *table,
-                                audit_copy_take *take, void *context, struct error *err)
+enum status audit_database_rows(struct audit_database *database, const struct audit_table *table, audit_copy_take *take,
+                                void *context, struct error *err)
 {
     struct buffer select = {0};
     const char *columns = strchr(table->target, '(');

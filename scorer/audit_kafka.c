@@ -26,10 +26,8 @@ struct audit_kafka {
 enum status audit_kafka_new(const struct options *options, const char *group_id, struct audit_kafka **out,
                             struct error *err)
 {
-    const struct kafka_property fixed[] = {{"group.id", group_id},
-                                           {"isolation.level", "read_committed"},
-                                           {"enable.partition.eof", "true"},
-                                           {NULL, NULL}};
+    const struct kafka_property fixed[] = {
+        {"group.id", group_id}, {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"}, {NULL, NULL}};
     struct audit_kafka *kafka = mem_zeroed(1, sizeof *kafka);
     rd_kafka_conf_t *conf = NULL;
     enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
@@ -173,9 +171,9 @@ struct reading {
     const char *topic;
     const struct audit_part *parts;
     size_t count, left;
-    bool *done;        /* by partition */
-    int64_t *next;     /* by partition: as far as read, for the line that says what is waited for */
-    int64_t moved_us;  /* steady clock: the last time anything came, or this was told */
+    bool *done;       /* by partition */
+    int64_t *next;    /* by partition: as far as read, for the line that says what is waited for */
+    int64_t moved_us; /* steady clock: the last time anything came, or this was told */
 };
 
 static enum status assign(struct reading *reading, struct error *err)
@@ -266,13 +264,13 @@ static void tell_waiting(struct reading *reading, bool moved)
     reading->moved_us = now_us;
     for (size_t p = 0; p < reading->count; p++)
         if (!reading->done[p])
-            log_warn("audit", "%s [%zu]: waiting at offset %" PRId64 " of %" PRId64 " (an open transaction, or no broker)",
+            log_warn("audit",
+                     "%s [%zu]: waiting at offset %" PRId64 " of %" PRId64 " (an open transaction, or no broker)",
                      reading->topic, p, reading->next[p], reading->parts[p].end);
 }
 
-static enum status read_all(struct reading *reading,
-                            enum status (*take)(void *, struct sink_record *, struct error *), void *context,
-                            struct error *err)
+static enum status read_all(struct reading *reading, enum status (*take)(void *, struct sink_record *, struct error *),
+                            void *context, struct error *err)
 {
     enum status status = assign(reading, err);
     reading->moved_us = clock_steady_us(&clock_system);

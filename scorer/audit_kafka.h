@@ -18,8 +18,8 @@ MUST_USE enum status audit_kafka_cluster(struct audit_kafka *kafka, char **out, 
 
 /* One partition of a topic, from 0 on. Plain data. */
 struct audit_part {
-    int64_t low, high;   /* of the log */
-    int64_t start, end;  /* what to read: [start, end); set by the caller */
+    int64_t low, high;  /* of the log */
+    int64_t start, end; /* what to read: [start, end); set by the caller */
 };
 
 /* *out is the caller's to free(). start and end are low and high. */

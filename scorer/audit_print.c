@@ -79,7 +79,8 @@ static void print_notes(const struct audit_ledger *ledger)
     for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
         count = audit_ledger_logs(ledger, (enum sink_topic)t, &logs);
         for (size_t p = 0; p < count; p++)
-            other.http += logs[p].http, other.other_input += logs[p].other_input, other.rows_older += logs[p].rows_older;
+            other.http += logs[p].http, other.other_input += logs[p].other_input,
+                other.rows_older += logs[p].rows_older;
     }
     print_note((uint64_t)before, "input offsets were deleted by Kafka and cannot be judged");
     print_note((uint64_t)unhandled, "of them before the group had handled them: they are lost to it");

@@ -1,8 +1,9 @@
 /* Record → place and digest: see audit_rows.h. Called by audit.c on the main thread.
  *
  * A jsonb field is a byte 1 and text, and PostgreSQL writes the text its own way: members in another order, numbers
- * without exponent. So such a field is parsed and hashed by content: members add up, in whatever order; numbers by their
- * double. A field that only looks like one and cannot be parsed is hashed by its bytes, the same on both sides. */
+ * without exponent. So such a field is parsed and hashed by content: members add up, in whatever order; numbers by
+ * their double. A field that only looks like one and cannot be parsed is hashed by its bytes, the same on both sides.
+ */
 #include "scorer/audit_rows.h"
 
 #include <jansson.h>
@@ -71,9 +72,8 @@ static uint64_t json_hash(const json_t *value)
 static uint64_t field_hash(uint64_t seed, struct span field)
 {
     bool like_jsonb = field.bytes > 1 && field.data[0] == 1 && (field.data[1] == '{' || field.data[1] == '[');
-    json_t *value = like_jsonb ? json_loadb(field.data + 1, field.bytes - 1,
-                                            JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL)
-                               : NULL;
+    json_t *value =
+        like_jsonb ? json_loadb(field.data + 1, field.bytes - 1, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL) : NULL;
     if (!value)
         return audit_hash(audit_hash(seed, (struct span){(const char *)&field.bytes, sizeof field.bytes}), field);
     uint64_t hash = json_hash(value);
