@@ -27,9 +27,11 @@ static void jsonb_counts_by_its_content(void **state)
 {
     (void)state;
     uint64_t ours = json_digest("{\"A\":1e-07,\"Bee\":\"x\\u00e9\",\"C\":null,\"D\":-0.0,\"E\":[1,2]}");
-    assert_int_equal(ours, json_digest("{\"C\": null, \"A\": 0.0000001, \"D\": 0.0, \"E\": [1, 2], \"Bee\": \"x\xc3\xa9\"}"));
+    assert_int_equal(ours,
+                     json_digest("{\"C\": null, \"A\": 0.0000001, \"D\": 0.0, \"E\": [1, 2], \"Bee\": \"x\xc3\xa9\"}"));
     assert_int_not_equal(ours, json_digest("{\"A\":1e-07,\"Bee\":\"x\\u00e9\",\"C\":null,\"D\":0,\"E\":[2,1]}"));
-    assert_int_not_equal(ours, json_digest("{\"A\":1.0000000000000002e-07,\"Bee\":\"x\\u00e9\",\"C\":null,\"D\":0,\"E\":[1,2]}"));
+    assert_int_not_equal(
+        ours, json_digest("{\"A\":1.0000000000000002e-07,\"Bee\":\"x\\u00e9\",\"C\":null,\"D\":0,\"E\":[1,2]}"));
     assert_int_not_equal(json_digest("{\"A\":1,\"B\":2}"), json_digest("{\"A\":2,\"B\":1}"));
     assert_int_not_equal(json_digest("{\"A\":null}"), json_digest("{}"));
     assert_int_not_equal(json_digest("{\"A\":\"1\"}"), json_digest("{\"A\":1}"));
