@@ -263,8 +263,7 @@ static enum status take_source(void *context, struct sink_record *record, struct
 {
     (void)err;
     struct audit *audit = context;
-    struct span match = record->value.data ? record->value : record->key;
-    audit_ledger_source(audit->ledger, record->partition, record->offset, !record->value.data, audit_hash(0, match));
+    audit_ledger_source(audit->ledger, record->partition, record->offset, record->key, record->value);
     return STATUS_OK;
 }
 

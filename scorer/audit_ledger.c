@@ -24,7 +24,7 @@ const char *const audit_fault_names[AUDIT_FAULT_COUNT] = {
 const char *const audit_end_names[AUDIT_END_COUNT] = {"prediction", "dead letter", "erasure", "outcome"};
 
 /* Of an input offset: flags, and the first end's kind above them. */
-enum { INPUT_SEEN = 1, INPUT_NULL = 2, INPUT_ENDED = 4, INPUT_END_SHIFT = 4 };
+enum { INPUT_SEEN = 1, INPUT_NULL = 2, INPUT_ENDED = 4, INPUT_ERASED = 8, INPUT_END_SHIFT = 4 };
 /* Of an output offset; the digest is in the bits above. */
 enum { SLOT_RECORD = 1, SLOT_ROW = 2, SLOT_REFUSED = 4, SLOT_ERASABLE = 8, SLOT_ERASED = 16, SLOT_DIGEST_SHIFT = 8 };
 
@@ -38,7 +38,7 @@ struct log {
     bool compacted;
     uint64_t *slots;    /* by offset - low */
     struct lane *lanes; /* by input partition */
-    uint64_t unsourced; /* rows of deleted records that name no source */
+    uint64_t unsourced; /* rows of deleted records that name neither source nor key */
 };
 
 struct input {
@@ -258,17 +258,17 @@ void audit_ledger_record(struct audit_ledger *ledger, const struct audit_record 
     audit_pairs_note_employee(ledger->pairs, record);
 }
 
-void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t offset, bool null_value,
-                         uint64_t match)
+void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t offset, struct span key,
+                         struct span value)
 {
     uint8_t *byte = byte_of(ledger, partition, offset);
     if (!byte || *byte & INPUT_SEEN)
         return;
-    *byte |= (uint8_t)(INPUT_SEEN | (null_value ? INPUT_NULL : 0));
+    *byte |= (uint8_t)(INPUT_SEEN | (value.data ? 0 : INPUT_NULL));
     ledger->inputs[partition].told.records++;
-    ledger->inputs[partition].told.nulls += null_value;
+    ledger->inputs[partition].told.nulls += !value.data;
     if (!(*byte & INPUT_ENDED))
-        audit_pairs_add_source(ledger->pairs, partition, offset, null_value, match);
+        audit_pairs_add_source(ledger->pairs, partition, offset, key, value);
 }
 
 /* --- what `match` finds --- */
@@ -299,6 +299,14 @@ static void on_single(void *context, const struct audit_record *record)
     unexplained(ledger, log, record, "for which no input record is left");
 }
 
+/* Its end may have gone with the employee's other records and rows. */
+static void on_erased_source(void *context, int32_t partition, int64_t offset)
+{
+    uint8_t *byte = byte_of(context, partition, offset);
+    if (byte)
+        *byte |= INPUT_ERASED;
+}
+
 static void on_erasable(void *context, const struct audit_record *record)
 {
     struct log *log;
@@ -316,6 +324,7 @@ void audit_ledger_match(struct audit_ledger *ledger)
 {
     audit_pairs_match(ledger->pairs, on_pair, on_single, ledger);
     audit_pairs_erasable(ledger->pairs, on_erasable, ledger);
+    audit_pairs_erased_sources(ledger->pairs, on_erased_source, ledger);
 }
 
 /* --- rows --- */
@@ -338,7 +347,7 @@ static void take_older_row(struct audit_ledger *ledger, struct log *log, const s
 {
     log->told.rows_older++;
     uint8_t *byte = byte_of(ledger, row->source_partition, row->source_offset);
-    log->unsourced += row->source_partition < 0;
+    log->unsourced += row->source_partition < 0 && row->end == AUDIT_OUTCOME;
     if (!byte || *byte & INPUT_ENDED)
         return;
     struct input *input = &ledger->inputs[row->source_partition];
@@ -411,7 +420,7 @@ static void close_log(struct audit_ledger *ledger, enum sink_topic topic, int32_
 }
 
 /* How many ends may have been deleted with a log's beginning and be nowhere else, and up to which offset of this input
- * partition. With a database that had stored them, rows without a source are all that is left of them. */
+ * partition. Of what had been stored, outcomes are all whose rows name no input record. */
 static int64_t horizon_of(const struct audit_ledger *ledger, size_t input, uint64_t *most)
 {
     int64_t horizon = 0;
@@ -424,8 +433,8 @@ static int64_t horizon_of(const struct audit_ledger *ledger, size_t input, uint6
             }
             if (log->told.low <= 0 || (t == SINK_TOPIC_DLQ && p != input))
                 continue;
-            bool in_rows = ledger->rules.database && log->told.stored >= log->told.low;
-            *most += in_rows && !audit_pairs_has_erasures(ledger->pairs) ? log->unsourced : (uint64_t)log->told.low;
+            int64_t unstored = log->told.low - (log->told.stored > 0 ? log->told.stored : 0);
+            *most += log->unsourced + (uint64_t)(unstored > 0 ? unstored : 0);
             if (log->lanes[input].first > horizon)
                 horizon = log->lanes[input].first;
         }
@@ -434,10 +443,10 @@ static int64_t horizon_of(const struct audit_ledger *ledger, size_t input, uint6
 }
 
 static void close_offset(struct audit_ledger *ledger, struct input *input, int32_t partition, int64_t offset,
-                         bool may_be_deleted)
+                         int64_t horizon, uint64_t most)
 {
     uint8_t byte = input->bytes[offset - input->told.start];
-    bool seen = byte & INPUT_SEEN, ended = byte & INPUT_ENDED;
+    bool seen = byte & INPUT_SEEN, ended = byte & INPUT_ENDED, erased = byte & INPUT_ERASED;
     if (seen == ended)
         return;
     if (ended && input->compacted) {
@@ -449,9 +458,9 @@ static void close_offset(struct audit_ledger *ledger, struct input *input, int32
                    audit_end_names[byte >> INPUT_END_SHIFT & 3]);
     } else if (byte & INPUT_NULL && ledger->rules.null_value_ignored) {
         input->told.ignored++;
-    } else if (may_be_deleted) {
+    } else if (offset < horizon && (erased || ledger->deleted < most)) {
         input->told.deleted++;
-        ledger->deleted++;
+        ledger->deleted += !erased;
     } else {
         input->told.faults[AUDIT_FAULT_MISSING]++;
         note_fault(ledger, AUDIT_FAULT_MISSING, ledger->names.input, partition, offset,
@@ -465,7 +474,7 @@ static void close_input(struct audit_ledger *ledger, size_t p)
     uint64_t most = 0;
     int64_t horizon = horizon_of(ledger, p, &most);
     for (int64_t offset = input->told.start; offset < input->told.end; offset++)
-        close_offset(ledger, input, (int32_t)p, offset, offset < horizon && ledger->deleted < most);
+        close_offset(ledger, input, (int32_t)p, offset, horizon, most);
 }
 
 void audit_ledger_close(struct audit_ledger *ledger)

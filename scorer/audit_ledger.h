@@ -130,9 +130,9 @@ struct audit_record {
 };
 void audit_ledger_record(struct audit_ledger *ledger, const struct audit_record *record);
 
-/* An input record within its partition's window; `match` as above: of the key where the value is null. */
-void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t offset, bool null_value,
-                         uint64_t match);
+/* An input record within its partition's window. */
+void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t offset, struct span key,
+                         struct span value);
 
 /* Pairs records without a source with input offsets without an end, in order. */
 void audit_ledger_match(struct audit_ledger *ledger);

@@ -9,10 +9,11 @@
 #include "base/memory.h"
 
 struct source {
-    uint64_t match;
+    uint64_t match;    /* hash of the value, or of the key where that is null */
+    uint64_t employee; /* hash of the key; 0: none */
     int64_t offset;
     int32_t partition;
-    bool null_value;
+    bool null_value, paired;
 };
 
 struct erasure {
@@ -58,12 +59,18 @@ void audit_pairs_add_record(struct audit_pairs *pairs, const struct audit_record
     pairs->records[pairs->record_count++] = *record;
 }
 
-void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_t offset, bool null_value,
-                            uint64_t match)
+void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_t offset, struct span key,
+                            struct span value)
 {
+    uint64_t employee = key.data ? audit_hash(0, key) : 0;
     pairs->sources = grown(pairs->sources, pairs->source_count, sizeof *pairs->sources);
-    pairs->sources[pairs->source_count++] =
-        (struct source){.match = match, .offset = offset, .partition = partition, .null_value = null_value};
+    pairs->sources[pairs->source_count++] = (struct source){
+        .match = value.data ? audit_hash(0, value) : employee,
+        .employee = employee,
+        .offset = offset,
+        .partition = partition,
+        .null_value = !value.data,
+    };
 }
 
 void audit_pairs_add_erasure(struct audit_pairs *pairs, uint64_t employee, int32_t partition, int64_t offset)
@@ -71,11 +78,6 @@ void audit_pairs_add_erasure(struct audit_pairs *pairs, uint64_t employee, int32
     pairs->erasures = grown(pairs->erasures, pairs->erasure_count, sizeof *pairs->erasures);
     pairs->erasures[pairs->erasure_count++] =
         (struct erasure){.employee = employee, .offset = offset, .partition = partition, .source_partition = -1};
-}
-
-bool audit_pairs_has_erasures(const struct audit_pairs *pairs)
-{
-    return pairs->erasure_count > 0;
 }
 
 #define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
@@ -181,7 +183,8 @@ void audit_pairs_match(struct audit_pairs *pairs, void (*on_pair)(void *, const 
             continue;
         }
         record->source_partition = pairs->sources[s].partition;
-        record->source_offset = pairs->sources[s++].offset;
+        record->source_offset = pairs->sources[s].offset;
+        pairs->sources[s++].paired = true;
         on_pair(context, record);
         tell_source(pairs, record);
     }
@@ -207,6 +210,21 @@ void audit_pairs_erasable(struct audit_pairs *pairs, void (*on_erasable)(void *,
             if (!reaches(&erasures[e], &pairs->noted[n]))
                 continue;
             on_erasable(context, &pairs->noted[n]);
+            break;
+        }
+    }
+}
+
+void audit_pairs_erased_sources(struct audit_pairs *pairs, void (*on_erased)(void *, int32_t, int64_t), void *context)
+{
+    for (size_t s = 0; s < pairs->source_count; s++) {
+        const struct source *source = &pairs->sources[s];
+        size_t count;
+        const struct erasure *erasures = source->paired ? NULL : erasures_of(pairs, source->employee, &count);
+        for (size_t e = 0; erasures && e < count; e++) {
+            if (erasures[e].source_partition == source->partition && erasures[e].source_offset < source->offset)
+                continue;
+            on_erased(context, source->partition, source->offset);
             break;
         }
     }

@@ -11,12 +11,11 @@ struct audit_pairs *audit_pairs_new(void);
 void audit_pairs_free(struct audit_pairs *pairs);
 
 void audit_pairs_add_record(struct audit_pairs *pairs, const struct audit_record *record);
-void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_t offset, bool null_value,
-                            uint64_t match);
+void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_t offset, struct span key,
+                            struct span value);
 
 /* Erasures are all added before the first record is noted. An erasure's own record tells its source. */
 void audit_pairs_add_erasure(struct audit_pairs *pairs, uint64_t employee, int32_t partition, int64_t offset);
-bool audit_pairs_has_erasures(const struct audit_pairs *pairs);
 void audit_pairs_note_employee(struct audit_pairs *pairs, const struct audit_record *record);
 
 /* Gives records and sources of the same hash to each other, in the order of their places: on_pair gets the record with
@@ -27,5 +26,8 @@ void audit_pairs_match(struct audit_pairs *pairs, void (*on_pair)(void *, const 
 /* After it: the records whose row an erasure may have removed, because it did not come before them. */
 void audit_pairs_erasable(struct audit_pairs *pairs, void (*on_erasable)(void *, const struct audit_record *),
                           void *context);
+
+/* After it: input records without an end whose key an erasure names and reaches. */
+void audit_pairs_erased_sources(struct audit_pairs *pairs, void (*on_erased)(void *, int32_t, int64_t), void *context);
 
 #endif

@@ -67,12 +67,14 @@ static void print_notes(const struct audit_ledger *ledger)
     const struct audit_log *logs;
     struct audit_input all = {0};
     struct audit_log other = {0};
-    int64_t unhandled = 0, before = 0;
+    int64_t unhandled = 0, before = 0, ahead = 0;
     size_t count = audit_ledger_inputs(ledger, &inputs);
     for (size_t p = 0; p < count; p++) {
         all.by_key += inputs[p].by_key, all.by_row += inputs[p].by_row, all.repeats += inputs[p].repeats;
         all.ignored += inputs[p].ignored, all.deleted += inputs[p].deleted, all.compacted += inputs[p].compacted;
         before += inputs[p].low;
+        if (inputs[p].high > inputs[p].committed)
+            ahead += inputs[p].high - (inputs[p].committed > inputs[p].low ? inputs[p].committed : inputs[p].low);
         if (inputs[p].committed >= 0 && inputs[p].committed < inputs[p].low)
             unhandled += inputs[p].low - inputs[p].committed;
     }
@@ -84,6 +86,7 @@ static void print_notes(const struct audit_ledger *ledger)
     }
     print_note((uint64_t)before, "input offsets were deleted by Kafka and cannot be judged");
     print_note((uint64_t)unhandled, "of them before the group had handled them: they are lost to it");
+    print_note((uint64_t)ahead, "input offsets lie behind what the group has committed: not handled yet, not judged");
     print_note(all.by_key, "ends matched by key or value: their records name no source");
     print_note(all.by_row, "ends known from the database alone: their records were deleted by Kafka");
     print_note(all.deleted, "events without an end that is left: Kafka deleted records that may have been theirs");

@@ -212,9 +212,10 @@ class Lab:
     def audit(self, scorer=None, *arguments, **env):
         """`scorer audit` with the settings of this scorer (the last one started): one check, and what it found if that fails."""
         scorer = scorer or [process for process in self.processes if process.http][-1]
+        began = time.monotonic()
         status, found, err = self.audit_of(scorer, *arguments, **env)
         records = sum(partition["records"] for partition in found["input"]["partitions"]) if found else 0
-        clean = self.check("audit clean", status == 0 and found and found["clean"], f"{records} events")
+        clean = self.check("audit clean", status == 0 and found and found["clean"], f"{records} events, {time.monotonic() - began:.1f} s")
         if not clean:
             print("#   " + "\n#   ".join([err.strip()[-800:], json.dumps(found.get("faults")), *map(json.dumps, found.get("places", [])[:20])]))
         return found

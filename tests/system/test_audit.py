@@ -68,11 +68,16 @@ class Topics:
         return ends
 
     def commit_to_end(self, topic=INPUT, group=GROUP):
-        """The group's offsets, moved by hand to the input's end: what lies between is skipped."""
+        """The group's offsets, moved by hand to the input's end: what lies between is skipped. Static members leave the group late."""
         places = [TopicPartition(topic, partition, offset) for partition, offset in self.ends(topic).items()]
         client = AdminClient({"bootstrap.servers": self.kafka})
-        for answer in client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)]).values():
-            answer.result(30)
+        for _ in range(60):
+            answers = client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)]).values()
+            errors = [place.error for answer in answers for place in answer.result(30).topic_partitions if place.error]
+            if not errors:
+                return
+            time.sleep(0.5)
+        raise RuntimeError(f"moving the offsets of {group}: {errors[0]}")
 
 
 def fill(lab, topics, scorer, source=INPUT):
@@ -209,7 +214,7 @@ def retention(lab, kafka, settings):
     topics.commit_to_end(source, "kept")
     status, found, _ = lab.audit_of(scorer)
     missing, deleted = found["faults"]["missing"], total(found, "deleted")
-    lab.check("retention: it excuses no more events than records were deleted", status == 1 and missing + deleted >= len(lost) and missing > len(lost) // 2,
+    lab.check("retention: it excuses no more events than records were deleted", status == 1 and missing + deleted >= len(lost) and missing > len(lost) * 9 // 10,
               f"{len(lost)} lost, {missing} told as missing, {deleted} may have been deleted")
 
 

@@ -182,7 +182,9 @@ with Lab() as lab:
     else:
         lab.check("full disk: a small file system can be mounted (needs root)", os.geteuid() != 0, "left out, not root")
     lab.equal("the scorer drains and ends with status 0", scorer.end(), 0)
+    lab.audit(scorer)
     no_model(lab, settings)
     wrong_credentials(lab, kafka, directory)
     missing_topics(lab, database)
     twice(lab, kafka, database)
+    lab.audit()

@@ -65,6 +65,8 @@ with Lab() as lab:
         lab.equal(f"{scorer.name}: records read by the sink are accounted for", sunk + get("sink_in_flight"), get("sink_records_total"))
         lab.equal(f"{scorer.name} drains and ends with status 0", scorer.end(), 0)
 
+    lab.audit(steady)
+
     input_places = {(m.partition(), m.offset()) for m in lab.consume(kafka, "employee-events")}
     lab.equal("events in the input topic", len(input_places), EVENTS)
     outputs = [decode_prediction(m.value()) for m in lab.consume(kafka, "attrition-predictions")]

@@ -184,6 +184,7 @@ def compacted(lab, kafka, settings):
     scorer = lab.scorer("compacted", "--exit-at-end", "--roles=score", **{**settings, **names, "GROUP_ID": "compacted"})
     lab.wait("the scorer comes to its end", lambda: not scorer.alive(), 40)
     lab.equal("… with status 0", scorer.popen.poll(), 0)
+    lab.audit(scorer, "--roles=score")
     places = [decode_prediction(m.value())["source"]["offset"] for m in lab.consume(kafka, topics[1])]
     kept = {m.offset() for m in lab.consume(kafka, topics[0])}  # the broker may have gone on meanwhile
     lab.check("all that was left was scored, once", kept <= set(places) <= left and len(places) == len(set(places)), len(places))
@@ -206,6 +207,7 @@ with Lab() as lab:
     groups = {(group["code"], group["field"]): (group["count"], group["replayed"]) for group in dlq(lab, kafka, "list")}
     lab.equal("dlq list says the same", groups, {key: (count, 0) for key, count in dead.items()})
     lab.equal("the scorer ends with status 0", scorer.end(), 0)
+    lab.audit(scorer)
 
     scorer = lab.scorer("wide", SCHEMAS_DIR=wide, **settings)
     lab.ready(scorer)
@@ -219,4 +221,5 @@ with Lab() as lab:
     refused = dlq(lab, kafka, "replay", "--max-replays", "1")[-1]
     lab.equal("… and is not sent a second time at --max-replays 1", (refused["replayed"], refused["max_replays"]), (0, len(again)))
     lab.equal("the scorer ends with status 0", scorer.end(), 0)
+    lab.audit(scorer)
     compacted(lab, kafka, settings)

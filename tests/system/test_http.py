@@ -242,3 +242,4 @@ with Lab() as lab:
     lab.check("requests are counted by route and status", counted > 30 and 'route="/predict",status="422"' in scorer.get("/metrics")[1], counted)
     health(lab, scorer, broker.split(":")[1])
     lab.equal("it ends in time", scorer.end(), 0)
+    lab.audit(scorer)

@@ -164,3 +164,4 @@ with Lab() as lab:
     lab.check("the view compares them by version in use", [one[:2] for one in compared] == [["1", "attrition/2"], ["2", "attrition/2"]] and float(compared[1][3]) == 1, compared)
     lab.equal("traces are in the database", lab.number(database, f"SELECT count(*) FROM attrition.predictions WHERE traceparent = '{TRACE.decode()}'"), len(traced))
     lab.equal("it drains and ends with status 0", scorer.end(), 0)
+    lab.audit(scorer)

@@ -125,3 +125,4 @@ with Lab() as lab:
     in_sales = max(p for case, p in zip(plain, streamed) if case["input"]["Department"] == "Sales")
     lab.equal("… the first is the highest of Sales", rows[0][1], f"{100 * in_sales:.1f} %")
     lab.equal("the scorer drains and ends with status 0", scorer.end(), 0)
+    lab.audit(scorer)

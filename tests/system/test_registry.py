@@ -180,6 +180,7 @@ def outage(lab, kafka, scorer, sender):
 
 def restart_without_registry(lab, kafka, scorer, sender, settings):
     lab.equal("the scorer drains", scorer.end(), 0)
+    lab.audit(scorer)
     lab.stop_registry()
     again = lab.scorer("again", **settings)
     for number in range(100):
@@ -187,6 +188,7 @@ def restart_without_registry(lab, kafka, scorer, sender, settings):
     sender.flush()
     lab.wait("a restart without the registry: schemas and our id come from the disk cache",
              lambda: again.counter("events_scored_total") == 100, 60, again)
+    lab.audit(again)
 
 
 with Lab() as lab:

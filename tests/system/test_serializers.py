@@ -126,6 +126,7 @@ with Lab() as lab:
     scorer = lab.scorer(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score,http", SCHEMA_REGISTRY_URL=registry, GROUP_ID="serializers")
     lab.wait("every event is scored", lambda: scorer.counter("events_scored_total") == 2 * EACH, 60, scorer)
     lab.equal("the scorer drains", scorer.end(), 0)
+    lab.audit(scorer)
     lab.equal("dead letters", len(lab.consume(kafka, "employee-events-dlq")), 0)
     deserializer = AvroDeserializer(client)
     messages = lab.consume(kafka, PREDICTIONS)
