@@ -19,7 +19,7 @@ die() { echo "run: $*" >&2; exit 1; }
 
 # --- ends ---
 
-is_alive() { [ -n "${1:-}" ] && grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
+is_alive() { [ -n "${1:-}" ] && grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"; }
 end() { # PID SIGNAL SECONDS: asks, waits, insists
     local attempt
     is_alive "$1" || return 0

@@ -23,6 +23,7 @@ from lab import BIN, ROOT, free_port
 FAULTS_BIN = Path(os.environ.get("FAULTS_BIN") or BIN.parent / "faults/bin")
 SESSION_S, TRANSACTION_S = 4, 5
 PATIENCE = float(os.environ.get("FAULTS_PATIENCE") or 60)
+POSTGRES = ("-c", "log_min_messages=fatal")
 BROKER = ("group.min.session.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500")
 SETTINGS = {"KAFKA_SESSION_TIMEOUT_MS": SESSION_S * 1000, "KAFKA_HEARTBEAT_INTERVAL_MS": 1000,
             "KAFKA_TRANSACTION_TIMEOUT_MS": TRANSACTION_S * 1000, "KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": 10000,
@@ -51,12 +52,16 @@ def send_signal(pids, number):
 
 
 class Servers:
-    """One broker and one PostgreSQL, and how they are hurt. Each hurt ends with the server well again."""
+    """One broker and one PostgreSQL, and how they are hurt. Each hurt ends with the server well again. PostgreSQL may move to a
+    standby: the address names both places, and whoever can be written to is the one."""
 
     def __init__(self, lab):
-        self.lab = lab
+        self.lab, self.place, self.other = lab, "pg", "pg2"
         self.kafka = lab.kafka("kafka", *BROKER)
-        self.database = lab.postgres("pg", "-c", "log_min_messages=fatal")
+        url = lab.postgres(self.place, *POSTGRES)
+        lab.endings.append(lambda: lab.run(ROOT / "deploy/private-postgres", "stop", lab.dir / "pg2", "--wipe"))
+        sockets, port = f"{lab.dir}/pg/socket,{lab.dir}/pg2/socket", re.search(r"port=(\d+)", url)[1]
+        self.database = f"postgresql:///attrition?host={sockets}&port={port},{port}&user=postgres&target_session_attrs=read-write"
 
     def broker_pid(self):
         return int((self.lab.dir / "kafka/pid").read_text())
@@ -65,12 +70,29 @@ class Servers:
         self.lab.must(ROOT / "deploy/kafka/broker", "start", self.lab.dir / "kafka", self.kafka.split(":")[1], *BROKER)
 
     def postgres_pids(self):
-        postmaster = int((self.lab.dir / "pg/data/postmaster.pid").read_text().split()[0])
+        postmaster = int((self.lab.dir / self.place / "data/postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         return [postmaster, *map(int, children)]
 
     def start_postgres(self):
-        self.lab.must(ROOT / "deploy/private-postgres", "start", self.lab.dir / "pg", "-c", "log_min_messages=fatal")
+        self.lab.must(ROOT / "deploy/private-postgres", "start", self.lab.dir / self.place, *POSTGRES)
+
+    def start_standby(self):
+        """A copy of the server in the other place, that follows it."""
+        directory = self.lab.dir / self.other
+        self.lab.run(ROOT / "deploy/private-postgres", "stop", directory, "--wipe")
+        owner = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups") if os.getuid() == 0 else ()
+        directory.mkdir()
+        if owner:
+            shutil.chown(directory, "postgres", "postgres")
+        self.lab.must(*owner, "mkdir", "-m", "700", directory / "socket")
+        self.lab.must(*owner, self.lab.must("pg_config", "--bindir").strip() + "/pg_basebackup", "-R", "-c", "fast", "-U", "postgres",
+                      "-D", directory / "data", "-h", self.lab.dir / self.place / "socket")
+        return self.lab.must(ROOT / "deploy/private-postgres", "start", directory, *POSTGRES).strip()
+
+    def promote(self, standby):
+        self.place, self.other = self.other, self.place
+        self.lab.must("psql", "-Xqtc", "select pg_promote()", standby)
 
     def new_database(self, name):
         self.lab.must("psql", "-Xqc", f"create database {name}", self.database)
@@ -94,7 +116,7 @@ class Run:
         lab.create_topics(servers.kafka, self.names, 4)
         self.database = servers.new_database(f"faults_{seed}")
         self.scorers, self.ended, self.problems, self.done, self.guests = {}, Counter(), [], Counter(), 0
-        self.missed = Counter()
+        self.missed, self.grown = Counter(), False
         self.has_points = (FAULTS_BIN / "scorer").exists()
         self.slots = ["a", "b", "c"][:slots]
         self.traffic = Traffic(lab, servers.kafka, self.names[0], rate, seed)
@@ -222,7 +244,7 @@ class Run:
     def keep_logs(self):
         place = Path(os.environ.get("LOGS") or ROOT / "build/test-logs") / self.group
         place.mkdir(parents=True, exist_ok=True)
-        for log in (*self.lab.dir.glob(f"{self.group}-*.log"), self.lab.dir / "kafka/server.log", self.lab.dir / "pg.log"):
+        for log in (*self.lab.dir.glob(f"{self.group}-*.log"), self.lab.dir / "kafka/server.log", *self.lab.dir.glob("pg*.log")):
             if log.exists():
                 shutil.copy(log, place)
         return place
@@ -353,7 +375,7 @@ def kill_broker(run, rng):
     delay = rng.choice((0, 0, 3, SESSION_S + TRANSACTION_S))
     pid = run.servers.broker_pid()
     send_signal([pid], signal.SIGKILL)
-    run.wait(lambda: state_of(pid) in "XZ", 20)
+    run.wait(lambda: state_of(pid) == "X", 20)
     run.rest(delay)
     run.servers.start_broker()
     return f"started again after {delay} s"
@@ -373,7 +395,7 @@ def kill_postgres(run, rng):
     delay = rng.choice((0, 1, 6))
     pid = run.servers.postgres_pids()[0]
     send_signal([pid], signal.SIGQUIT)
-    run.wait(lambda: state_of(pid) in "XZ", 20)
+    run.wait(lambda: state_of(pid) == "X", 20)
     run.rest(delay)
     run.servers.start_postgres()
     return f"started again after {delay} s"
@@ -413,9 +435,38 @@ def doubtful_commit(run, rng):
     return f"{slot} at {point}, {'immediate shutdown' if immediate else 'sessions ended'}" if reached else None
 
 
+def fail_over(run, rng):
+    """To a standby that lacks the last commits: the stored offsets go back, and so must the sink."""
+    lost_s, servers = rng.choice((0.3, 1, 2)), run.servers
+    standby = servers.start_standby()
+    run.rest(1)
+    for command in ("alter system set primary_conninfo to ''", "select pg_reload_conf()"):
+        run.lab.must("psql", "-Xqtc", command, standby)
+    run.rest(lost_s)
+    pids = servers.postgres_pids()
+    send_signal(pids, signal.SIGKILL)
+    run.wait(lambda: all(state_of(pid) == "X" for pid in pids), 20)
+    servers.promote(standby)
+    return f"without the last {lost_s} s"
+
+
+def add_partitions(run, rng):
+    """Once a run: of the input, and before of the dead-letter topic, whose partitions have its numbers."""
+    from confluent_kafka.admin import AdminClient, NewPartitions
+    if run.grown:
+        return None
+    run.grown, client = True, AdminClient({"bootstrap.servers": run.servers.kafka, "log_level": 0})
+    for topic in (run.names[2], run.names[0]):
+        for answer in client.create_partitions([NewPartitions(topic, 6)]).values():
+            answer.result(30)
+        run.rest(1)
+    return "4 to 6"
+
+
 INJECTIONS = {
     "kill": (4, kill), "kill all": (1, kill_all), "kill at point": (8, kill_at_point), "terminate": (1, terminate),
     "freeze": (3, freeze), "freeze at point": (3, freeze_at_point), "replace frozen": (2, replace_frozen), "guest": (3, guest),
     "kill broker": (1, kill_broker), "freeze broker": (2, freeze_broker), "kill postgres": (1, kill_postgres),
     "kill backends": (3, kill_backends), "freeze postgres": (1, freeze_postgres), "doubtful commit": (2, doubtful_commit),
+    "fail over": (1, fail_over), "add partitions": (0.5, add_partitions),
 }
