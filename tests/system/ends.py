@@ -199,7 +199,20 @@ def check_topics(lab, faults, kafka, topics, events):
             order = {identity: place for place, identity in enumerate(i for _, _, _, i, _ in events)}
             one, other = (sorted(ids, key=lambda i: (order.get(i, -1), str(i))) for ids in (one, other))
         compare_order(faults, topic, key, one, other, at)
+    if faults.counts["missing"]:
+        tell_uncommitted(lab, faults, kafka, topics, records)
     return records
+
+
+def tell_uncommitted(lab, faults, kafka, topics, records):
+    """Helps to tell lost events from those behind a transaction that stays open: where readers of committed records stop."""
+    for topic, name in topics.items():
+        last, behind = {row[0]: row[1] for row in records[topic]}, Counter()
+        for message in lab.consume(kafka, name, "read_uncommitted", 180):
+            behind[message.partition()] += message.offset() > last.get(message.partition(), -1)
+        for partition, count in behind.items():
+            if count:
+                faults.add("records behind the last committed one", f"{name} [{partition}] after {last.get(partition)}: {count}", count)
 
 
 def compare_rows(faults, table, wanted, rows):
