@@ -365,9 +365,9 @@ bool publish_prediction(struct publish *publish, const struct intake_message *so
     return produce(publish, publish->output, source, key, value);
 }
 
-bool publish_erasure(struct publish *publish, const struct intake_message *source)
+bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
 {
-    return produce(publish, publish->output, source, source->key, SPAN_NULL);
+    return produce(publish, publish->output, source, employee_id, SPAN_NULL);
 }
 
 bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key)
