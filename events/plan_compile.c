@@ -55,11 +55,42 @@ static struct op *emit(struct compiler *compiler, enum op_code code, uint32_t a,
     return op;
 }
 
-static void emit_leaf(struct compiler *compiler, enum op_code code, enum avro_kind to, uint32_t slot, uint32_t b)
+static void emit_leaf(struct compiler *compiler, enum op_code code, enum avro_kind to, uint32_t slot, uint32_t a,
+                      uint32_t b)
 {
-    struct op *op = emit(compiler, code, 0, b);
+    struct op *op = emit(compiler, code, a, b);
     op->to = (uint8_t)to;
     op->slot = slot;
+}
+
+/* How a writer's number tells a point in time: by Avro's logical types, or by what Kafka Connect's converters write
+ * beside a type of Debezium's (which have no logical type). */
+static uint32_t time_of_type(const struct avro_type *writer)
+{
+    static const struct {
+        const char *name;
+        enum avro_kind kind;
+        uint32_t time;
+    } known[] = {
+        {"timestamp-millis", AVRO_KIND_LONG, TIME_UNIT_MS},
+        {"timestamp-micros", AVRO_KIND_LONG, TIME_UNIT_US},
+        {"timestamp-nanos", AVRO_KIND_LONG, TIME_UNIT_NS},
+        {"local-timestamp-millis", AVRO_KIND_LONG, TIME_UNIT_MS},
+        {"local-timestamp-micros", AVRO_KIND_LONG, TIME_UNIT_US},
+        {"local-timestamp-nanos", AVRO_KIND_LONG, TIME_UNIT_NS},
+        {"date", AVRO_KIND_INT, TIME_UNIT_DAYS},
+        {"io.debezium.time.Timestamp", AVRO_KIND_LONG, TIME_UNIT_MS},
+        {"io.debezium.time.MicroTimestamp", AVRO_KIND_LONG, TIME_UNIT_US},
+        {"io.debezium.time.NanoTimestamp", AVRO_KIND_LONG, TIME_UNIT_NS},
+        {"io.debezium.time.Date", AVRO_KIND_INT, TIME_UNIT_DAYS},
+        {"", AVRO_KIND_LONG, OP_TIME_PLAIN_LONG},
+    };
+    const char *connect = json_string_value(json_object_get(writer->json, "connect.name"));
+    const char *name = writer->logical ? writer->logical : connect ? connect : "";
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        if (writer->kind == known[k].kind && strcmp(name, known[k].name) == 0)
+            return known[k].time;
+    return OP_TIME_UNKNOWN;
 }
 
 /* Text of the JSON to be written, merged with text just before. Nothing in a row plan. */
@@ -279,10 +310,11 @@ static void emit_same_kind(struct compiler *compiler, const struct avro_type *wr
         [AVRO_KIND_NULL] = OP_VALUE_NULL,   [AVRO_KIND_BOOLEAN] = OP_VALUE_BOOL, [AVRO_KIND_INT] = OP_VALUE_INT,
         [AVRO_KIND_LONG] = OP_VALUE_LONG,   [AVRO_KIND_FLOAT] = OP_VALUE_FLOAT,  [AVRO_KIND_DOUBLE] = OP_VALUE_DOUBLE,
         [AVRO_KIND_BYTES] = OP_VALUE_BYTES, [AVRO_KIND_STRING] = OP_VALUE_BYTES};
+    bool is_time = compiler->target && slot == ENVELOPE_OCCURRED_AT;
     if (writer->kind <= AVRO_KIND_STRING)
-        emit_leaf(compiler, leaves[writer->kind], reader->kind, slot, 0);
+        emit_leaf(compiler, leaves[writer->kind], reader->kind, slot, is_time ? time_of_type(writer) : 0, 0);
     else if (writer->kind == AVRO_KIND_FIXED)
-        emit_leaf(compiler, OP_VALUE_FIXED, AVRO_KIND_FIXED, slot, (uint32_t)writer->fixed_bytes);
+        emit_leaf(compiler, OP_VALUE_FIXED, AVRO_KIND_FIXED, slot, 0, (uint32_t)writer->fixed_bytes);
     else if (writer->kind == AVRO_KIND_ENUM)
         emit_symbol(compiler, writer, reader, slot);
     else if (writer->kind == AVRO_KIND_RECORD)

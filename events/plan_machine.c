@@ -14,6 +14,11 @@ void machine_free(struct machine *machine)
     free(machine);
 }
 
+void machine_set_time_unit(struct machine *machine, enum time_unit unit)
+{
+    machine->plain_unit = unit;
+}
+
 static bool spend(struct machine *machine)
 {
     return machine->work-- > 0 || machine_fail(machine, EVENT_LIMIT, "more records and items than its bytes warrant");

@@ -22,7 +22,8 @@ struct machine {
     uint32_t empty_items;
     uint64_t work; /* calls and items that may still be made */
     bool padded, unresolvable, too_deep;
-    enum event_code code; /* why the run failed */
+    enum time_unit plain_unit; /* of machine_set_time_unit */
+    enum event_code code;      /* why the run failed */
     const char *why;
     struct frame frames[PLAN_FRAMES_MAX]; /* last: only pages that were needed are ever touched */
 };

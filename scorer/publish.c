@@ -359,11 +359,11 @@ static rd_kafka_headers_t *put_source(const struct publish *publish, rd_kafka_he
     return headers;
 }
 
-bool publish_erasure(struct publish *publish, const struct intake_message *source)
+bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
 {
     if (is_too_large(publish, source))
         return false;
-    return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, source->key, SPAN_NULL, 0,
+    return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, employee_id, SPAN_NULL, 0,
                         put_source(publish, rd_kafka_headers_new(3), source));
 }
 
