@@ -37,7 +37,7 @@ void audit_offset(int32_t partition, int64_t before, int64_t now)
     for (int64_t at = before < 0 ? 0 : before; at < now; at++) {
         const struct record *record = log->records[at];
         if (counts(record) && !inputs[record->input].ends && !inputs[record->input].optional)
-            violation("lost", "event %lld (partition %d, offset %lld) has no end, and the group's offset is %lld",
+            violation(plan.latest ? "lost, group from the end" : "lost", "event %lld (partition %d, offset %lld) has no end, and the group's offset is %lld",
                       (long long)record->input, partition, (long long)at, (long long)now);
     }
 }
@@ -128,14 +128,15 @@ const char *audit_missing(void)
 
 static void check_order(void)
 {
-    int64_t *last = mem_zeroed((size_t)plan.employees * TOPICS, sizeof *last);
+    int64_t employees = (int64_t)plan.employees * PARTITIONS_MOST;
+    int64_t *last = mem_zeroed((size_t)employees * TOPICS, sizeof *last);
     for (int t = OUTPUT; t < TOPICS; t++)
         for (int p = 0; p < topics[t].partitions; p++)
             for (int64_t at = 0; at < topics[t].logs[p].end; at++) {
                 const struct record *record = topics[t].logs[p].records[at];
                 if (!counts(record) || t == DEAD || inputs[record->input].employee < 0)
                     continue;
-                int64_t *before = &last[(int64_t)t * plan.employees + inputs[record->input].employee];
+                int64_t *before = &last[(int64_t)t * employees + inputs[record->input].employee];
                 if (*before > record->input + 1)
                     violation("out of order", "employee %d: event %lld after %lld in %s",
                               inputs[record->input].employee, (long long)record->input, (long long)*before - 1,
@@ -171,7 +172,7 @@ void audit_end(void)
 {
     const char *missing = audit_missing();
     if (missing)
-        violation("stuck", "%s, long after all trouble is over", missing);
+        violation(plan.latest ? "stuck, group from the end" : "stuck", "%s, long after all trouble is over", missing);
     check_order();
     check_database();
 }

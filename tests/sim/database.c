@@ -739,7 +739,7 @@ static int send_statement(PGconn *connection, enum statement_kind kind, const ch
                           const char *const *values)
 {
     sim_point(sql);
-    if (connection->bad)
+    if (!connection || connection->bad)
         return 0;
     if (connection->statement_count == STATEMENTS_MOST || count > 8)
         unmodelled("so many statements or values");
@@ -768,6 +768,8 @@ int PQsendQuery(PGconn *connection, const char *sql)
 
 int PQenterPipelineMode(PGconn *connection)
 {
+    if (!connection)
+        return 0;
     connection->pipeline = true;
     return 1;
 }
@@ -785,7 +787,7 @@ int PQpipelineSync(PGconn *connection)
 
 int PQputCopyData(PGconn *connection, const char *data, int bytes)
 {
-    if (connection->bad)
+    if (!connection || connection->bad)
         return -1;
     buffer_add(&connection->copy, data, (size_t)bytes);
     return 1;

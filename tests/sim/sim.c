@@ -97,6 +97,12 @@ static void finish(const struct job *job, struct verdict *out)
 
 /* --- all of them --- */
 
+static long setting(const char *name, long otherwise)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtol(text, NULL, 10) : otherwise;
+}
+
 static void count_kind(struct total *total, const struct verdict *verdict, uint64_t seed, double seconds)
 {
     int k = 0;
@@ -129,14 +135,8 @@ static void take(struct total *total, const struct job *job, double begun_s)
         total->first_s = now_s() - begun_s;
     }
     count_kind(total, &verdict, job->seed, now_s() - begun_s);
-    if (total->violations <= SHOWN_MOST)
+    if ((long)total->violations <= setting("SIM_SHOWN", SHOWN_MOST))
         printf("seed %llu: %s: %s\n", (unsigned long long)job->seed, verdict.kind, verdict.text);
-}
-
-static long setting(const char *name, long otherwise)
-{
-    const char *text = getenv(name);
-    return text && *text ? strtol(text, NULL, 10) : otherwise;
 }
 
 static void tell(const struct total *total, double seconds)

@@ -45,6 +45,7 @@ static const struct world *world;
 static int64_t kills, sent;
 static bool finished;
 static int *homes; /* partition by employee; -1: none yet */
+static int newcomers; /* nobody moves to a partition that is added: later events are other employees' */
 
 /* --- the plan --- */
 
@@ -148,7 +149,7 @@ static void send_event(void)
 {
     char employee[24];
     struct buffer value = {0};
-    int who = (int)chance_between(0, plan.employees - 1);
+    int who = newcomers * plan.employees + (int)chance_between(0, plan.employees - 1);
     int64_t number = input_count;
     if (homes[who] < 0)
         homes[who] = (int)chance_between(0, topics[INPUT].partitions - 1);
@@ -342,9 +343,9 @@ static void grow(void)
     topics[INPUT].added[topics[INPUT].partitions] = audit_group_began();
     topics[INPUT].partitions++;
     groups_partition_added();
-    homes[chance_between(0, plan.employees - 1)] = -2; /* nobody moves; the next new one may live there */
+    newcomers++;
     trace("broker: %s has %d partitions", topics[INPUT].name, topics[INPUT].partitions);
-    sim_at(sim_now() + chance_between(1 * MS, 25 * SECOND), mend_dead_letters, NULL, 0);
+    sim_at(sim_now() + chance_between(1 * MS, 8 * SECOND), mend_dead_letters, NULL, 0);
 }
 
 /* Retention empties what is stored, markers and all. */
@@ -432,8 +433,8 @@ static void prepare(void)
     group_find("attrition-scorer"); /* the first: the one that transactions commit for */
     make_topics();
     inputs = mem_zeroed((size_t)plan.events, sizeof *inputs);
-    homes = mem_zeroed((size_t)plan.employees, sizeof *homes);
-    for (int i = 0; i < plan.employees; i++)
+    homes = mem_zeroed((size_t)plan.employees * PARTITIONS_MOST, sizeof *homes);
+    for (int i = 0; i < plan.employees * PARTITIONS_MOST; i++)
         homes[i] = -1;
     for (int i = 0; i < plan.scorers; i++)
         add_slot(false, chance_between(1, chance_one_in(2) ? 2 * SECOND : 1));
