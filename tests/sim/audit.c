@@ -25,6 +25,25 @@ static bool counts(const struct record *record)
     return record->input >= 0 && !record->control && !(record->txn && record->txn->state == TXN_ABORTED);
 }
 
+/* A group that starts at the end owes nothing from before; what comes after does not depend on who reads it when. Its
+ * start is what it commits before it reads, or else where it begins to read. */
+static void begin_partition(int32_t partition, int64_t at_offset)
+{
+    const struct log *log = &topics[INPUT].logs[partition];
+    if (seen[partition])
+        return;
+    seen[partition] = true;
+    for (int64_t at = 0; plan.latest && !topics[INPUT].added[partition] && at < at_offset; at++)
+        if (log->records[at]->input >= 0)
+            inputs[log->records[at]->input].optional = true;
+    group_began = true;
+}
+
+void audit_assigned(int32_t partition)
+{
+    begin_partition(partition, topics[INPUT].logs[partition].end);
+}
+
 void audit_offset(int32_t partition, int64_t before, int64_t now)
 {
     const struct log *log = &topics[INPUT].logs[partition];
@@ -34,10 +53,12 @@ void audit_offset(int32_t partition, int64_t before, int64_t now)
     if (now > log->end)
         violation("offset beyond the end", "partition %d: %lld, the log ends at %lld", partition, (long long)now,
                   (long long)log->end);
+    begin_partition(partition, now);
     for (int64_t at = before < 0 ? 0 : before; at < now; at++) {
         const struct record *record = log->records[at];
         if (counts(record) && !inputs[record->input].ends && !inputs[record->input].optional)
-            violation(plan.latest ? "lost, group from the end" : "lost", "event %lld (partition %d, offset %lld) has no end, and the group's offset is %lld",
+            violation(plan.latest ? "lost, group from the end" : "lost",
+                      "event %lld (partition %d, offset %lld) has no end, and the group's offset is %lld",
                       (long long)record->input, partition, (long long)at, (long long)now);
     }
 }
@@ -53,19 +74,6 @@ void audit_committed(struct txn *txn)
     for (int i = 0; i < txn->offset_count; i++)
         audit_offset(txn->offsets[i].partition, score_group()->committed[INPUT][txn->offsets[i].partition],
                      txn->offsets[i].offset);
-}
-
-/* A group that starts at the end owes nothing from before; what comes after does not depend on who reads it when. */
-void audit_assigned(int32_t partition)
-{
-    const struct log *log = &topics[INPUT].logs[partition];
-    if (seen[partition])
-        return;
-    seen[partition] = true;
-    for (int64_t at = 0; plan.latest && !topics[INPUT].added[partition] && at < log->end; at++)
-        if (log->records[at]->input >= 0)
-            inputs[log->records[at]->input].optional = true;
-    group_began = true;
 }
 
 /* Whoever has initialised an identity once and does it again must not do so over a newer process that has it. */

@@ -62,6 +62,7 @@ struct record *broker_append(struct txn *txn, enum topic_id topic, int32_t parti
         log->records = mem_resize(log->records, (size_t)log->capacity, sizeof(struct record *));
     }
     record->offset = log->end;
+    log->appended_us = sim_now();
     record->txn = txn;
     record->topic = topic;
     record->partition = partition;
@@ -359,8 +360,10 @@ static void rebalance(struct group *group)
 
 struct member *group_join(struct group *group, rd_kafka_t *client, const char *instance, const bool *subscribed)
 {
+    static int numbers;
     struct member *member = mem_zeroed(1, sizeof *member);
     *member = (struct member){.group = group, .client = client, .proc = proc_current()};
+    snprintf(member->id, sizeof member->id, "member-%d", ++numbers);
     snprintf(member->instance, sizeof member->instance, "%s", instance);
     memcpy(member->subscribed, subscribed, sizeof member->subscribed);
     for (int m = 0; m < group->member_count; m++) {

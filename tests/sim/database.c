@@ -11,7 +11,13 @@
 #include "scorer/sink_store.h"
 #include "tests/sim/sim.h"
 
-enum { STATEMENTS_MOST = 16, RESULTS_MOST = 64, VALUES_MOST = 64, FIRST_FD = 100000, COLUMNS_MOST = 40 };
+enum {
+    STATEMENTS_MOST = 16,
+    RESULTS_MOST = 64,
+    VALUES_MOST = 3 * TOPICS * PARTITIONS_MOST,
+    FIRST_FD = 100000,
+    COLUMNS_MOST = 40
+};
 
 struct pg_result {
     ExecStatusType status;
@@ -44,6 +50,7 @@ struct pg_conn {
     struct pg_conn *next;
     struct proc *proc;
     int fd;
+    bool lost; /* it is gone; shows only where something is sent or read */
     bool bad, pipeline, broken_pipeline, connected, pumping, finished;
     PGTransactionStatusType state;
     struct statement statements[STATEMENTS_MOST];
@@ -55,20 +62,20 @@ struct pg_conn {
     struct row *rows; /* of the open transaction */
     int64_t row_count, row_capacity;
     bool moves[TOPICS][PARTITIONS_MOST];
-    int64_t moved[TOPICS][PARTITIONS_MOST];
+    struct offset_row moved[TOPICS][PARTITIONS_MOST];
 };
 
 static struct pg_conn *connections;
 static int64_t down_until_us;
 static struct {
-    int64_t offsets[TOPICS][PARTITIONS_MOST];
+    struct offset_row offsets[TOPICS][PARTITIONS_MOST];
     struct row *rows;
     int64_t row_count, row_capacity;
     struct pg_conn *locks[TOPICS][PARTITIONS_MOST];
     bool made;
 } db;
 static struct {
-    int64_t offsets[TOPICS][PARTITIONS_MOST];
+    struct offset_row offsets[TOPICS][PARTITIONS_MOST];
     int64_t row_count;
 } remembered;
 
@@ -79,13 +86,13 @@ static void database_make(void)
     db.made = true;
     for (int t = 0; t < TOPICS; t++)
         for (int p = 0; p < PARTITIONS_MOST; p++)
-            db.offsets[t][p] = remembered.offsets[t][p] = -1;
+            db.offsets[t][p] = remembered.offsets[t][p] = (struct offset_row){-1, -1, 0};
 }
 
 int64_t database_offset(enum topic_id topic, int32_t partition)
 {
     database_make();
-    return db.offsets[topic][partition];
+    return db.offsets[topic][partition].next;
 }
 
 int64_t database_rows(const struct row **out)
@@ -111,11 +118,26 @@ static void roll_back(PGconn *connection)
 
 static void cut(PGconn *connection)
 {
+    PGTransactionStatusType known = connection->state;
     roll_back(connection);
-    connection->bad = true;
-    connection->state = PQTRANS_UNKNOWN;
+    connection->state = known; /* the client knows no better */
+    connection->lost = true;
     connection->statement_count = 0;
     sim_news();
+}
+
+static void notice(PGconn *connection)
+{
+    connection->bad = true;
+    connection->state = PQTRANS_UNKNOWN;
+}
+
+/* Whether what is sent fails at once; else that shows when the answer is read. */
+static bool send_fails(PGconn *connection)
+{
+    if (connection->lost && chance_one_in(2))
+        notice(connection);
+    return connection->bad;
 }
 
 void database_cut(struct proc *proc)
@@ -183,7 +205,7 @@ PGconn *PQconnectStartParams(const char *const *names, const char *const *values
 PostgresPollingStatusType PQconnectPoll(PGconn *connection)
 {
     if (sim_now() < down_until_us) {
-        connection->bad = true;
+        notice(connection);
         return PGRES_POLLING_FAILED;
     }
     connection->connected = true;
@@ -270,9 +292,9 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
         sim_sleep(chance_between(300, 3 * MS));
         return 1;
     }
-    while (!connection->bad && !connection->result_count && sim_now() < deadline)
+    while (!connection->lost && !connection->result_count && sim_now() < deadline)
         sim_wait(deadline);
-    return connection->bad || connection->result_count;
+    return connection->lost || connection->result_count;
 }
 
 int PQflush(PGconn *connection)
@@ -283,12 +305,14 @@ int PQflush(PGconn *connection)
 
 int PQconsumeInput(PGconn *connection)
 {
-    return connection->result_count || !connection->bad;
+    if (connection->lost && !connection->result_count)
+        notice(connection);
+    return !connection->bad;
 }
 
 int PQisBusy(PGconn *connection)
 {
-    return !connection->result_count && (connection->bad || connection->statement_count);
+    return !connection->result_count && (connection->lost || connection->statement_count);
 }
 
 /* --- results --- */
@@ -409,26 +433,29 @@ static bool next_element(const char **at, char *out, size_t size)
 struct move {
     enum topic_id topic;
     int32_t partition;
-    int64_t stored, next;
+    int64_t stored;
+    struct offset_row to;
 };
 
-static int moves_read(const struct statement *statement, bool offsets, struct move *out, int most)
+/* From `lists` arrays side by side: topic, partition and, where there are six, stored, next, last offset and digest. */
+static int moves_read(char *const *values, int lists, struct move *out, int most)
 {
-    const char *lists[4] = {statement->values[2], statement->values[3], offsets ? statement->values[4] : NULL,
-                            offsets ? statement->values[5] : NULL};
-    char text[4][200];
+    const char *at[6];
+    char text[6][200];
     int count = 0;
-    while (count < most && next_element(&lists[0], text[0], sizeof text[0])) {
-        bool whole = next_element(&lists[1], text[1], sizeof text[1]);
-        if (offsets)
-            whole = whole && next_element(&lists[2], text[2], sizeof text[2]) &&
-                    next_element(&lists[3], text[3], sizeof text[3]);
-        const struct topic *topic = topic_find(text[0]);
-        if (!whole || !topic)
-            unmodelled("these arrays of offsets");
-        out[count++] =
-            (struct move){(enum topic_id)(topic - topics), (int32_t)strtol(text[1], NULL, 10),
-                          offsets ? strtoll(text[2], NULL, 10) : 0, offsets ? strtoll(text[3], NULL, 10) : 0};
+    for (int i = 0; i < lists; i++)
+        at[i] = values[i];
+    while (count < most && next_element(&at[0], text[0], sizeof text[0])) {
+        int64_t numbers[6] = {0};
+        for (int i = 1; i < lists; i++) {
+            if (!next_element(&at[i], text[i], sizeof text[i]))
+                unmodelled("arrays of different lengths");
+            numbers[i] = strtoll(text[i], NULL, 10);
+        }
+        out[count++] = (struct move){(enum topic_id)(topic_find(text[0]) - topics),
+                                     (int32_t)numbers[1],
+                                     numbers[2],
+                                     {numbers[3], numbers[4], numbers[5]}};
     }
     return count;
 }
@@ -438,10 +465,16 @@ static int moves_read(const struct statement *statement, bool offsets, struct mo
 static void select_offsets(PGconn *connection, const struct statement *statement)
 {
     struct move moves[TOPICS * PARTITIONS_MOST];
-    int count = moves_read(statement, false, moves, TOPICS * PARTITIONS_MOST);
+    int count = moves_read(statement->values + 1, 2, moves, TOPICS * PARTITIONS_MOST);
     struct pg_result *result = answer(connection, PGRES_TUPLES_OK);
-    for (int i = 0; i < count; i++)
-        value_number(result, db.offsets[moves[i].topic][moves[i].partition]);
+    for (int i = 0; i < count; i++) {
+        const struct offset_row *row = &db.offsets[moves[i].topic][moves[i].partition];
+        value_number(result, row->next);
+        value_number(result, row->last);
+        value_number(result, row->digest);
+    }
+    result->rows = count;
+    result->columns = 3;
     answer_ends(connection);
 }
 
@@ -449,7 +482,7 @@ static void select_offsets(PGconn *connection, const struct statement *statement
 static bool advance(PGconn *connection, const struct statement *statement)
 {
     struct move moves[TOPICS * PARTITIONS_MOST];
-    int count = moves_read(statement, true, moves, TOPICS * PARTITIONS_MOST), moved = 0;
+    int count = moves_read(statement->values + 2, 6, moves, TOPICS * PARTITIONS_MOST), moved = 0;
     for (int i = 0; i < count; i++) {
         PGconn *holder = db.locks[moves[i].topic][moves[i].partition];
         if (holder && holder != connection)
@@ -458,14 +491,18 @@ static bool advance(PGconn *connection, const struct statement *statement)
     for (int i = 0; i < count; i++) {
         enum topic_id topic = moves[i].topic;
         int32_t partition = moves[i].partition;
-        if (db.offsets[topic][partition] != moves[i].stored)
+        const struct offset_row *now = &db.offsets[topic][partition];
+        if (now->next != moves[i].stored)
             continue;
         db.locks[topic][partition] = connection;
         connection->moves[topic][partition] = true;
-        connection->moved[topic][partition] = moves[i].next;
+        connection->moved[topic][partition] = moves[i].to;
+        if (moves[i].to.last == -1)
+            connection->moved[topic][partition] = (struct offset_row){moves[i].to.next, now->last, now->digest};
         moved++;
     }
-    value_number(answer(connection, PGRES_TUPLES_OK), moved);
+    struct pg_result *result = answer(connection, PGRES_TUPLES_OK);
+    value_number(result, moved);
     answer_ends(connection);
     return true;
 }
@@ -604,7 +641,7 @@ static enum statement_kind kind_of(const char *sql)
         {"SELECT 1", SELECT_ONE},
         {"SELECT attrition.erase_requested(", SELECT_ONE},
         {"SELECT (SELECT max(version) FROM attrition.migrations)", SELECT_MIGRATIONS},
-        {"SELECT coalesce(s.next_offset, -1) FROM unnest(", SELECT_OFFSETS},
+        {"SELECT coalesce(s.next_offset, -1), coalesce(s.last_offset, -1), ", SELECT_OFFSETS},
         {"BEGIN", BEGIN},
         {"WITH w AS (SELECT * FROM unnest($3::text[]", ADVANCE},
         {"COPY attrition.", COPY},
@@ -739,8 +776,10 @@ static int send_statement(PGconn *connection, enum statement_kind kind, const ch
                           const char *const *values)
 {
     sim_point(sql);
-    if (!connection || connection->bad)
+    if (!connection || send_fails(connection))
         return 0;
+    if (connection->lost)
+        return 1;
     if (connection->statement_count == STATEMENTS_MOST || count > 8)
         unmodelled("so many statements or values");
     struct statement *statement = &connection->statements[connection->statement_count++];
@@ -787,7 +826,7 @@ int PQpipelineSync(PGconn *connection)
 
 int PQputCopyData(PGconn *connection, const char *data, int bytes)
 {
-    if (!connection || connection->bad)
+    if (!connection || send_fails(connection))
         return -1;
     buffer_add(&connection->copy, data, (size_t)bytes);
     return 1;

@@ -45,13 +45,16 @@ struct rd_kafka_topic_s {
 
 struct rd_kafka_queue_s {
     rd_kafka_t *client;
-    int32_t partition; /* of the input; -1: the consumer's */
+    int32_t partition;            /* of the input; -1: the consumer's; -2: one of its own */
+    struct rd_kafka_op_s *answer; /* to be polled */
 };
 
 struct rd_kafka_op_s {
     int type;
     rd_kafka_resp_err_t code;
     rd_kafka_topic_partition_list_t *list;
+    const char *const *members; /* ids, at the time of the question */
+    size_t member_count;
 };
 
 struct rd_kafka_consumer_group_metadata_s {
@@ -112,7 +115,7 @@ struct rd_kafka_s {
     char why[200];
     rd_kafka_resp_err_t why_code;
     /* consumer */
-    bool subscribed[TOPICS], committed_reads, closing, closed, lost;
+    bool subscribed[TOPICS], committed_reads, closing, closed, lost, yielded;
     struct member *member;
     struct part parts[TOPICS][PARTITIONS_MOST];
     int turn;

@@ -161,7 +161,7 @@ rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *text
     client->conf = *conf;
     client->proc = proc_current();
     client->committed_reads = strcmp(conf_value(conf, "isolation.level", "read_committed"), "read_uncommitted") != 0;
-    client->queue_of_consumer = (rd_kafka_queue_t){client, -1};
+    client->queue_of_consumer = (rd_kafka_queue_t){client, -1, NULL};
     snprintf(client->name, sizeof client->name, "sim#%s-%d", type == RD_KAFKA_PRODUCER ? "producer" : "consumer",
              ++numbers);
     const char *id = conf_value(conf, "transactional.id", NULL);
@@ -331,6 +331,16 @@ rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_add(rd_kafka_topic_par
     *element = (rd_kafka_topic_partition_t){
         .topic = mem_text(topic), .partition = partition, .offset = RD_KAFKA_OFFSET_INVALID};
     return element;
+}
+
+rd_kafka_resp_err_t rd_kafka_topic_partition_list_set_offset(rd_kafka_topic_partition_list_t *list, const char *topic,
+                                                             int32_t partition, int64_t offset)
+{
+    rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_find(list, topic, partition);
+    if (!element)
+        return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    element->offset = offset;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_copy(const rd_kafka_topic_partition_list_t *list)

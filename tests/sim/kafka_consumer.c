@@ -40,6 +40,7 @@ static void join(rd_kafka_t *client)
 static void serve(rd_kafka_t *client)
 {
     struct member *member = client->member;
+    client->yielded = false;
     if (!member || !broker_up())
         return;
     if (member->fenced) {
@@ -357,9 +358,9 @@ ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *queue, int timeout_ms, rd
         if (rebalance_due(client) && chance_one_in(2))
             count = gather(client, out, (size_t)chance_between(0, (int64_t)capacity));
         serve(client);
-        if (count < capacity)
+        if (count < capacity && !client->yielded)
             count += gather(client, out + count, capacity - count);
-        if (count || sim_now() >= deadline) {
+        if (count || client->yielded || sim_now() >= deadline) {
             sim_sleep(chance_between(5, 100)); /* a call takes time */
             return (ssize_t)count;
         }
@@ -375,9 +376,9 @@ rd_kafka_message_t *rd_kafka_consumer_poll(rd_kafka_t *client, int timeout_ms)
         sim_point("consumer poll");
     for (;;) {
         serve(client);
-        if (gather(client, &message, 1))
+        if (!client->yielded && gather(client, &message, 1))
             return message;
-        if (sim_now() >= deadline) {
+        if (client->yielded || sim_now() >= deadline) {
             sim_sleep(chance_between(20, 300)); /* a call takes time */
             return NULL;
         }
@@ -400,7 +401,9 @@ rd_kafka_queue_t *rd_kafka_queue_get_consumer(rd_kafka_t *client)
 
 rd_kafka_queue_t *rd_kafka_queue_new(rd_kafka_t *client)
 {
-    return &client->queue_of_consumer;
+    rd_kafka_queue_t *queue = mem_zeroed(1, sizeof *queue);
+    *queue = (rd_kafka_queue_t){client, -2, NULL};
+    return queue;
 }
 
 rd_kafka_queue_t *rd_kafka_queue_get_partition(rd_kafka_t *client, const char *topic, int32_t partition)
@@ -408,7 +411,7 @@ rd_kafka_queue_t *rd_kafka_queue_get_partition(rd_kafka_t *client, const char *t
     if (!client->parts[topic_index(topic)][partition].on)
         return NULL;
     rd_kafka_queue_t *queue = mem_zeroed(1, sizeof *queue);
-    *queue = (rd_kafka_queue_t){client, partition};
+    *queue = (rd_kafka_queue_t){client, partition, NULL};
     return queue;
 }
 
@@ -419,8 +422,10 @@ void rd_kafka_queue_forward(rd_kafka_queue_t *queue, rd_kafka_queue_t *to)
 
 void rd_kafka_queue_destroy(rd_kafka_queue_t *queue)
 {
-    if (queue->partition >= 0)
-        free(queue);
+    if (queue->partition == -1)
+        return;
+    free(queue->answer);
+    free(queue);
 }
 
 /* --- leaving --- */
@@ -451,8 +456,15 @@ rd_kafka_error_t *rd_kafka_consumer_close_queue(rd_kafka_t *client, rd_kafka_que
 rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int timeout_ms)
 {
     rd_kafka_t *client = queue->client;
-    (void)timeout_ms;
-    sim_point("close");
+    rd_kafka_event_t *answer = queue->answer;
+    queue->answer = NULL;
+    sim_point("queue poll");
+    if (answer)
+        return answer;
+    if (!client->closing) {
+        sim_sleep((int64_t)timeout_ms * MS);
+        return NULL;
+    }
     if (!client->closing || client->closed || !client->member || !client->member->has) {
         client->closed |= client->closing;
         return NULL;
@@ -460,7 +472,8 @@ rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int timeout_ms)
     client->lost = client->member->kicked;
     client->member->has = false;
     rd_kafka_event_t *event = mem_zeroed(1, sizeof *event);
-    *event = (rd_kafka_event_t){RD_KAFKA_EVENT_REBALANCE, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, owned(client->member)};
+    *event = (rd_kafka_event_t){
+        .type = RD_KAFKA_EVENT_REBALANCE, .code = RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, .list = owned(client->member)};
     return event;
 }
 
@@ -488,8 +501,96 @@ rd_kafka_topic_partition_list_t *rd_kafka_event_topic_partition_list(rd_kafka_ev
 
 void rd_kafka_event_destroy(rd_kafka_event_t *event)
 {
-    if (!event)
-        return;
-    rd_kafka_topic_partition_list_destroy(event->list);
+    if (event && event->list)
+        rd_kafka_topic_partition_list_destroy(event->list);
     free(event);
+}
+
+void rd_kafka_yield(rd_kafka_t *client)
+{
+    client->yielded = true;
+}
+
+/* --- who is in the group --- */
+
+char *rd_kafka_memberid(const rd_kafka_t *client)
+{
+    return client->member ? mem_text(client->member->id) : NULL;
+}
+
+rd_kafka_AdminOptions_t *rd_kafka_AdminOptions_new(rd_kafka_t *client, rd_kafka_admin_op_t kind)
+{
+    (void)client, (void)kind;
+    return mem_zeroed(1, 1);
+}
+
+rd_kafka_resp_err_t rd_kafka_AdminOptions_set_request_timeout(rd_kafka_AdminOptions_t *options, int ms, char *text,
+                                                              size_t bytes)
+{
+    (void)options, (void)ms, (void)text, (void)bytes;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void rd_kafka_AdminOptions_destroy(rd_kafka_AdminOptions_t *options)
+{
+    free(options);
+}
+
+/* Answered at once, or not at all. */
+void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, size_t count,
+                                     const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue)
+{
+    (void)client, (void)count, (void)options;
+    if (!wait_for_broker(sim_now() + SECOND))
+        return;
+    const struct group *group = group_find(names[0]);
+    rd_kafka_event_t *event = mem_zeroed(1, sizeof *event);
+    const char **ids = mem_zeroed((size_t)group->member_count + 1, sizeof *ids);
+    for (int m = 0; m < group->member_count; m++)
+        ids[m] = group->members[m]->id;
+    *event = (rd_kafka_event_t){.type = RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT,
+                                .members = ids,
+                                .member_count = (size_t)group->member_count};
+    queue->answer = event;
+}
+
+const char *rd_kafka_event_error_string(rd_kafka_event_t *event)
+{
+    return rd_kafka_err2name(event->code);
+}
+
+const rd_kafka_DescribeConsumerGroups_result_t *rd_kafka_event_DescribeConsumerGroups_result(rd_kafka_event_t *event)
+{
+    return (const rd_kafka_DescribeConsumerGroups_result_t *)event;
+}
+
+const rd_kafka_ConsumerGroupDescription_t **
+rd_kafka_DescribeConsumerGroups_result_groups(const rd_kafka_DescribeConsumerGroups_result_t *result, size_t *count)
+{
+    static const rd_kafka_ConsumerGroupDescription_t *groups[1];
+    groups[0] = (const rd_kafka_ConsumerGroupDescription_t *)result;
+    *count = 1;
+    return groups;
+}
+
+const rd_kafka_error_t *rd_kafka_ConsumerGroupDescription_error(const rd_kafka_ConsumerGroupDescription_t *group)
+{
+    (void)group;
+    return NULL;
+}
+
+size_t rd_kafka_ConsumerGroupDescription_member_count(const rd_kafka_ConsumerGroupDescription_t *group)
+{
+    return ((const rd_kafka_event_t *)group)->member_count;
+}
+
+const rd_kafka_MemberDescription_t *
+rd_kafka_ConsumerGroupDescription_member(const rd_kafka_ConsumerGroupDescription_t *group, size_t at)
+{
+    return (const rd_kafka_MemberDescription_t *)((const rd_kafka_event_t *)group)->members[at];
+}
+
+const char *rd_kafka_MemberDescription_consumer_id(const rd_kafka_MemberDescription_t *member)
+{
+    return (const char *)member;
 }

@@ -85,6 +85,7 @@ struct record {
 struct log {
     struct record **records; /* by offset */
     int64_t start, end, capacity;
+    int64_t appended_us;
     int64_t stable; /* everything before it is settled */
 };
 
@@ -168,7 +169,7 @@ struct group {
 };
 struct member {
     struct group *group;
-    char instance[200];
+    char id[24], instance[200];
     rd_kafka_t *client;
     struct proc *proc;
     bool subscribed[TOPICS];
@@ -226,6 +227,10 @@ const char *audit_missing(void); /* NULL: everything has come to its end */
 
 void database_cut(struct proc *proc); /* its connections are gone */
 void database_down_until(int64_t us);
+/* sink_offsets */
+struct offset_row {
+    int64_t next, last, digest; /* next -1: there is none */
+};
 int64_t database_offset(enum topic_id topic, int32_t partition); /* -1: none */
 void database_remember(void);
 void database_fail_over(void); /* back to what was remembered, all connections lost */

@@ -13,7 +13,7 @@
 #include "tests/sim/verdict.h"
 #include "tests/sim/world.h"
 
-enum { SLOTS_MOST = 8, FAILURES_MOST = 12, PATIENCE_US = 200 * SECOND, LOOK_US = 50 * MS };
+enum { SLOTS_MOST = 8, FAILURES_MOST = 12, PATIENCE_US = 200 * SECOND, LOOK_US = 50 * MS, REST_US = 4 * SECOND };
 
 struct plan plan;
 bool calm;
@@ -44,7 +44,8 @@ static struct instance *instances;
 static const struct world *world;
 static int64_t kills, sent;
 static bool finished;
-static int *homes; /* partition by employee; -1: none yet */
+static int64_t troubled_until_us;
+static int *homes;    /* partition by employee; -1: none yet */
 static int newcomers; /* nobody moves to a partition that is added: later events are other employees' */
 
 /* --- the plan --- */
@@ -69,6 +70,8 @@ static void draw_faults(void)
     plan.refuse_one_in = (int)perhaps(3, 50, 800);
     plan.database_cut_one_in = (int)perhaps(3, 10, 200);
     plan.database_fault_one_in = (int)perhaps(3, 20, 300);
+    if (plan.trim_every_us) /* what is stored must not hang on a wait of unknown length */
+        plan.database_cut_one_in = plan.database_fault_one_in = 0;
     plan.slow_one_in = (int)perhaps(2, 20, 300);
 }
 
@@ -278,6 +281,12 @@ static void add_slot(bool sink, int64_t start_us)
 
 /* --- trouble --- */
 
+static void note_trouble(int64_t until_us)
+{
+    if (until_us > troubled_until_us)
+        troubled_until_us = until_us;
+}
+
 static struct instance *any_running(void)
 {
     struct instance *instance = slots[chance_between(0, slot_count - 1)].current;
@@ -305,6 +314,7 @@ static void freeze_one(void)
         return;
     int64_t us = chance_one_in(2) ? chance_between(100 * MS, 3 * SECOND) : chance_between(9 * SECOND, 25 * SECOND);
     instance->proc.frozen_until_us = sim_now() + us;
+    note_trouble(sim_now() + us);
     trace("slot %d is frozen for %.1f s", instance->proc.slot, (double)us / 1e6);
     for (rd_kafka_t *client = clients; client; client = client->next)
         if (client->proc == &instance->proc && client->member)
@@ -319,6 +329,7 @@ static void trouble_broker(void)
     int64_t us = chance_one_in(4) ? chance_between(3 * SECOND, 15 * SECOND) : chance_between(10 * MS, SECOND);
     trace("broker: unavailable for %.1f s", (double)us / 1e6);
     broker_down_until(sim_now() + us);
+    note_trouble(sim_now() + us);
 }
 
 static void trouble_database(void)
@@ -326,6 +337,7 @@ static void trouble_database(void)
     int64_t us = chance_between(1 * MS, chance_one_in(4) ? 12 * SECOND : SECOND);
     trace("database: unavailable for %.1f s", (double)us / 1e6);
     database_down_until(sim_now() + us);
+    note_trouble(sim_now() + us);
 }
 
 static void mend_dead_letters(void *context, int64_t number)
@@ -348,17 +360,31 @@ static void grow(void)
     sim_at(sim_now() + chance_between(1 * MS, 8 * SECOND), mend_dead_letters, NULL, 0);
 }
 
+/* The sinks had time to store where the logs end. */
+static bool sinks_at_rest(void)
+{
+    for (int s = 0; s < slot_count; s++) {
+        const struct instance *instance = slots[s].current;
+        if (slots[s].sink &&
+            (!instance || instance->proc.dead || instance->proc.ended || sim_now() - instance->started_us < REST_US))
+            return false;
+    }
+    return sim_now() - troubled_until_us > REST_US;
+}
+
 /* Retention empties what is stored, markers and all. */
 static void trim(void)
 {
+    if (!sinks_at_rest())
+        return;
     for (int t = OUTPUT; t < TOPICS; t++)
         for (int p = 0; p < topics[t].partitions; p++) {
             struct log *log = &topics[t].logs[p];
             int64_t last = log->end;
             while (last > 0 && (log->records[last - 1]->control || log->records[last - 1]->txn->state == TXN_ABORTED))
                 last--;
-            if (log_stable_end(log) == log->end && last && database_offset((enum topic_id)t, p) >= last &&
-                log->start < log->end) {
+            if (log_stable_end(log) == log->end && sim_now() - log->appended_us > REST_US && last &&
+                database_offset((enum topic_id)t, p) >= last && log->start < log->end) {
                 log->start = log->end;
                 trace("broker: retention empties %s [%d] up to %lld", topics[t].name, p, (long long)log->end);
             }
