@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Requests that arrive late, in the middle of the next transaction: a relay holds one, cuts the client's connection (librdkafka
-sends it again and says nothing) and lets the held one go into the transaction after. Four kinds, TORN_INJECTIONS (20) of them
+sends it again and says nothing) and lets the held one go into the transaction after. Four kinds, TORN_INJECTIONS (15) of them
 in all, TORN_KILLS (1) of them with a SIGKILL behind a late offset commit. Every input offset must have one end, in order, and
 the broker must have refused every late request. RDKAFKA=FILE runs the scorer on another librdkafka. A naive consumer and
 producer goes through the same first and must fail, or the relay proves nothing (TORN_NAIVE=0 leaves it out). The dead-letter replay goes through it last."""
@@ -14,9 +14,9 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from lab import BIN, TOPICS, Lab, decode_prediction
 from relay import ADD_OFFSETS, ADD_PARTITIONS, END_TXN, PRODUCE, TXN_OFFSET_COMMIT, is_commit, relayed_kafka
 
-INJECTIONS = int(os.environ.get("TORN_INJECTIONS", 20))
+INJECTIONS = int(os.environ.get("TORN_INJECTIONS", 15))
 KILLS = int(os.environ.get("TORN_KILLS", 1))
-NAIVE = int(os.environ.get("TORN_NAIVE", 4))
+NAIVE = int(os.environ.get("TORN_NAIVE", 2))
 OFFSETS = (ADD_OFFSETS, TXN_OFFSET_COMMIT)
 LETTERS = 12000
 LARGE = 3000  # a dead letter of so many bytes is refused, and its transaction aborted
@@ -48,20 +48,22 @@ class Feed(threading.Thread):
             self.producer.produce("employee-events", value, key, partition)
             self.sent += 1
             self.producer.poll(0)
-            time.sleep(0.002)
+            time.sleep(0.006)
         self.producer.flush(30)
 
 
 def one_injection(lab, relay, feed, name, alive, quiet=False):
     """False: it did not come about."""
     relay.inject(name, *KINDS[name])
-    deadline, next_large = time.monotonic() + 40, 0
+    began = time.monotonic()
+    deadline, next_large = began + 90, 0
     while relay.state != "done" and time.monotonic() < deadline and alive():
         if relay.state == "armed" and name.startswith("abort") and time.monotonic() > next_large:
             feed.large.set()
             next_large = time.monotonic() + 3
         time.sleep(0.01)
     if relay.state == "done":
+        print(f"# {name}: {time.monotonic() - began:.1f} s", flush=True)
         return True
     state, relay.state = relay.state, "idle"
     return quiet or lab.check(f"injection \"{name}\"", False, f"stuck as \"{state}\"")
