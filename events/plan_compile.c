@@ -183,7 +183,7 @@ static void path_push(struct compiler *compiler, const char *step)
     path->count++;
 }
 
-/* "attributes.MonthlyIncome: double cannot be read as [null,int]" */
+/* "attributes.FIELD: double cannot be read as [null,int]" */
 static void emit_unresolvable(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)
 {
     struct plan *plan = compiler->plan;
