@@ -35,7 +35,7 @@ enum op_code {
     OP_CALL, /* a: index of a routine */
     OP_RETURN,
     OP_BRANCH,       /* a: first of b entries of `table`, each where to go on */
-    OP_UNRESOLVABLE, /* this datum has no image in the reader schema */
+    OP_UNRESOLVABLE, /* this datum has no image in the reader schema; a: why, of `notes`, or NO_NOTE */
     OP_BLOCKS,       /* opens an array or map */
     OP_NEXT,         /* next item, or a: where the array ends. b: bytes an item takes at least */
     OP_KEY,          /* J: a map's key */
@@ -73,7 +73,7 @@ enum op_time {
 };
 
 /* Row plans: the envelope's slots are ENVELOPE_*, then one slot per column. */
-enum { SLOT_COLUMNS = ENVELOPE_COUNT, SLOT_NONE = UINT32_MAX };
+enum { SLOT_COLUMNS = ENVELOPE_COUNT, SLOT_NONE = UINT32_MAX, NO_NOTE = UINT32_MAX };
 
 struct plan_constant {
     struct cell cell; /* of a column */
@@ -97,7 +97,9 @@ struct plan {
     size_t reader_count, reader_room;
     struct plan_constant *constants;
     size_t constant_count;
-    struct arena arena; /* texts of constants */
+    const char **notes; /* which types do not fit, and where */
+    size_t note_count;
+    struct arena arena; /* texts of constants and notes */
 };
 
 /* Compiles. With `target` (a loaded schema) the reader must be target->schema.event and the plan fills events; without,

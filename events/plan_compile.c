@@ -9,10 +9,17 @@
 #include "events/plan_default.h"
 #include "events/plan_resolve.h"
 
-enum { ROUTINE_BUCKETS = 1024 };
+enum { ROUTINE_BUCKETS = 1024, PATH_STEPS_MAX = 16, NOTES_MAX = 4096 };
+
+/* Field names from the event down. */
+struct path {
+    const char *steps[PATH_STEPS_MAX];
+    size_t count; /* those beyond PATH_STEPS_MAX are not kept */
+};
 
 struct routine {
     const struct avro_type *writer, *reader; /* reader NULL: skip */
+    struct path path;                        /* where it was needed first */
     int32_t next;                            /* in the bucket, or -1 */
 };
 
@@ -20,6 +27,7 @@ struct compiler {
     struct plan *plan;
     struct resolver *resolver;
     const struct schema_parts *target; /* NULL: a JSON plan */
+    struct path path;
     struct routine *routines;
     size_t routine_count, routine_room;
     int32_t buckets[ROUTINE_BUCKETS];
@@ -160,9 +168,40 @@ static uint32_t routine_of(struct compiler *compiler, const struct avro_type *wr
         compiler->routines = mem_resize(compiler->routines, compiler->routine_room, sizeof *compiler->routines);
     }
     uint32_t index = (uint32_t)compiler->routine_count++;
-    compiler->routines[index] = (struct routine){writer, reader, compiler->buckets[bucket]};
+    compiler->routines[index] = (struct routine){writer, reader, compiler->path, compiler->buckets[bucket]};
     compiler->buckets[bucket] = (int32_t)index;
     return index;
+}
+
+/* ---- what is said of a datum that has no image in the reader ---- */
+
+static void path_push(struct compiler *compiler, const char *step)
+{
+    struct path *path = &compiler->path;
+    if (path->count < PATH_STEPS_MAX)
+        path->steps[path->count] = step;
+    path->count++;
+}
+
+/* "attributes.FIELD: double cannot be read as [null,int]" */
+static void emit_unresolvable(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)
+{
+    struct plan *plan = compiler->plan;
+    struct buffer text = {0};
+    if (plan->note_count == NOTES_MAX) {
+        emit(compiler, OP_UNRESOLVABLE, NO_NOTE, 0);
+        return;
+    }
+    for (size_t s = 0; s < compiler->path.count && s < PATH_STEPS_MAX; s++)
+        buffer_printf(&text, "%s%s", s ? "." : "", compiler->path.steps[s]);
+    buffer_add_text(&text, text.bytes ? ": the writer's " : "the writer's ");
+    avro_type_describe(writer, &text);
+    buffer_add_text(&text, " cannot be read as ");
+    avro_type_describe(reader, &text);
+    plan->notes = mem_resize(plan->notes, plan->note_count + 1, sizeof *plan->notes);
+    plan->notes[plan->note_count] = arena_text(&plan->arena, text.data, text.bytes < 160 ? text.bytes : 160);
+    emit(compiler, OP_UNRESOLVABLE, (uint32_t)plan->note_count++, 0);
+    buffer_free(&text);
 }
 
 /* ---- branches and blocks: the same whether read or skipped (reader NULL) ---- */
@@ -178,7 +217,7 @@ static void emit_branches(struct compiler *compiler, const struct avro_type *wri
         const struct avro_type *seen_as = reader;
         compiler->plan->table[first + b] = (int32_t)here(compiler);
         if (reader && !resolver_accepts(compiler->resolver, branch, reader)) {
-            emit(compiler, OP_UNRESOLVABLE, 0, 0);
+            emit_unresolvable(compiler, branch, reader);
             seen_as = NULL;
         }
         emit_value(compiler, branch, seen_as, slot);
@@ -283,7 +322,9 @@ static void emit_fields(struct compiler *compiler, const struct avro_type *write
         if (to)
             emit_quoted(compiler, before, to->name);
         before = to ? "," : before;
+        path_push(compiler, writer->fields[f].name);
         emit_value(compiler, writer->fields[f].type, to ? to->type : NULL, SLOT_NONE);
+        compiler->path.count--;
     }
     for (size_t f = 0; f < reader->field_count; f++) {
         if (filled[f])
@@ -452,6 +493,7 @@ static void emit_row(struct compiler *compiler, const struct avro_type *writer, 
         const struct avro_field *to = reader_of[f] == FIELD_UNREAD ? NULL : &reader->fields[reader_of[f]];
         uint32_t slot = to ? first_slot + (uint32_t)reader_of[f] : SLOT_NONE;
         struct column_reader column;
+        path_push(compiler, writer->fields[f].name);
         if (to && to->type == compiler->target->attributes && from->kind == AVRO_KIND_RECORD)
             emit_row(compiler, from, to->type, SLOT_COLUMNS);
         else if (to && first_slot == SLOT_COLUMNS &&
@@ -459,6 +501,7 @@ static void emit_row(struct compiler *compiler, const struct avro_type *writer, 
             emit_column(compiler, &column);
         else
             emit_value(compiler, from, to ? to->type : NULL, slot);
+        compiler->path.count--;
     }
     if (first_slot == SLOT_COLUMNS && compiler->plan->op_count == start + 1)
         compiler->plan->ops[start].to = readers_are_canonical(compiler, &compiler->plan->ops[start]);
@@ -478,6 +521,7 @@ static void emit_routines(struct compiler *compiler)
         struct routine routine = compiler->routines[r]; /* the list may move */
         plan->routines = mem_resize(plan->routines, r + 1, sizeof *plan->routines);
         plan->routines[r] = here(compiler);
+        compiler->path = routine.path;
         if (routine.reader) {
             emit_fields(compiler, routine.writer, routine.reader);
         } else {
@@ -560,6 +604,7 @@ void plan_free(struct plan *plan)
     free(plan->symbol_lists);
     free(plan->readers);
     free(plan->constants);
+    free(plan->notes);
     arena_free(&plan->arena);
     free(plan);
 }
