@@ -517,7 +517,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
         status = intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
-    progress_step(&loop->progress, "scores", WAITS_FOR_NOTHING);
+    progress_step(&loop->progress, "scores", WAITS_FOR_KAFKA); /* the producer's queue may be full */
     if (status == STATUS_OK && batch->count)
         handle_batch(loop);
     if (status == STATUS_OK && commit_due(loop))
