@@ -20,7 +20,7 @@ static struct group *score_group(void)
     return group_find("attrition-scorer");
 }
 
-static bool counts(const struct record *record)
+bool audit_counts(const struct record *record)
 {
     return record->input >= 0 && !record->control && !(record->txn && record->txn->state == TXN_ABORTED);
 }
@@ -56,7 +56,7 @@ void audit_offset(int32_t partition, int64_t before, int64_t now)
     begin_partition(partition, now);
     for (int64_t at = before < 0 ? 0 : before; at < now; at++) {
         const struct record *record = log->records[at];
-        if (counts(record) && !inputs[record->input].ends && !inputs[record->input].optional)
+        if (audit_counts(record) && !inputs[record->input].ends && !inputs[record->input].optional)
             violation(plan.latest ? "lost, group from the end" : "lost",
                       "event %lld (partition %d, offset %lld) has no end, and the group's offset is %lld",
                       (long long)record->input, partition, (long long)at, (long long)now);
@@ -102,7 +102,7 @@ void audit_abort(struct coordinator *coordinator)
 static int64_t behind_last(const struct log *log)
 {
     int64_t end = log->end;
-    while (end > 0 && !counts(log->records[end - 1]))
+    while (end > 0 && !audit_counts(log->records[end - 1]))
         end--;
     return end;
 }
@@ -117,7 +117,8 @@ const char *audit_missing(void)
             return text;
         }
     for (int p = 0; p < topics[INPUT].partitions; p++)
-        if (score_group()->committed[INPUT][p] < behind_last(&topics[INPUT].logs[p]) && !plan.latest) {
+        if (behind_last(&topics[INPUT].logs[p]) > 0 && !plan.latest &&
+            score_group()->committed[INPUT][p] < behind_last(&topics[INPUT].logs[p])) {
             snprintf(text, sizeof text, "the group's offset of partition %d is %lld, its last event at %lld", p,
                      (long long)score_group()->committed[INPUT][p], (long long)behind_last(&topics[INPUT].logs[p]) - 1);
             return text;
@@ -142,7 +143,7 @@ static void check_order(void)
         for (int p = 0; p < topics[t].partitions; p++)
             for (int64_t at = 0; at < topics[t].logs[p].end; at++) {
                 const struct record *record = topics[t].logs[p].records[at];
-                if (!counts(record) || t == DEAD || inputs[record->input].employee < 0)
+                if (!audit_counts(record) || t == DEAD || inputs[record->input].employee < 0)
                     continue;
                 int64_t *before = &last[(int64_t)t * employees + inputs[record->input].employee];
                 if (*before > record->input + 1)
@@ -162,7 +163,7 @@ static void check_database(void)
         const struct row *row = &rows[i];
         struct log *log = &topics[row->topic].logs[row->partition];
         if (row->partition < 0 || row->partition >= topics[row->topic].partitions || row->offset < 0 ||
-            row->offset >= log->end || !counts(log->records[row->offset]))
+            row->offset >= log->end || !audit_counts(log->records[row->offset]))
             violation("stored from nowhere", "%s has a row of %s [%d] offset %lld, where no committed record is",
                       row->table, topics[row->topic].name, row->partition, (long long)row->offset);
         if (++log->records[row->offset]->stored > 1)
@@ -172,7 +173,7 @@ static void check_database(void)
     for (int t = OUTPUT; t < TOPICS; t++)
         for (int p = 0; p < topics[t].partitions; p++)
             for (int64_t at = 0; at < topics[t].logs[p].end; at++)
-                if (counts(topics[t].logs[p].records[at]) && !topics[t].logs[p].records[at]->stored)
+                if (audit_counts(topics[t].logs[p].records[at]) && !topics[t].logs[p].records[at]->stored)
                     violation("not stored", "%s [%d] offset %lld", topics[t].name, p, (long long)at);
 }
 

@@ -263,6 +263,13 @@ void proc_kill(struct proc *proc)
     proc->dead = true;
 }
 
+/* In the middle of work, or now and then anywhere. */
+static bool stops_here(const char *name)
+{
+    return !strcmp(name, "produce") || !strcmp(name, "flush") || !strncmp(name, "EndTxn", 6) ||
+           !strncmp(name, "COPY", 4) || chance_one_in(200);
+}
+
 void sim_point(const char *name)
 {
     struct proc *proc = proc_current();
@@ -272,6 +279,12 @@ void sim_point(const char *name)
         trace("killed at %s", name);
         proc_kill(proc);
         sim_sleep(0); /* never comes back */
+    }
+    if (proc->freeze_us && !calm && stops_here(name)) {
+        int64_t us = proc->freeze_us;
+        proc->freeze_us = 0;
+        proc_frozen(proc, us);
+        sim_sleep(1);
     }
     if (chance_one_in(plan.slow_one_in))
         sim_sleep(chance_between(1, 20 * MS));

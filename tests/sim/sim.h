@@ -56,9 +56,11 @@ struct proc {
     bool gone;  /* the kill's or the end's consequences are done */
     int64_t frozen_until_us;
     int64_t kill_after; /* so many points from now; 0: not */
+    int64_t freeze_us;  /* for so long, in the middle of the next work; 0: not */
     void *run;          /* of world.c */
 };
 void proc_kill(struct proc *proc);
+void proc_frozen(struct proc *proc, int64_t us); /* of world.c */
 
 /* --- broker --- */
 
@@ -219,6 +221,7 @@ void audit_offset(int32_t partition, int64_t before, int64_t now);
 void audit_assigned(int32_t partition); /* a member reads this input partition */
 void audit_init(struct coordinator *coordinator);
 void audit_abort(struct coordinator *coordinator);
+bool audit_counts(const struct record *record); /* it is committed data, not a marker or of aborted work */
 void audit_end(void);
 bool audit_group_began(void);
 const char *audit_missing(void); /* NULL: everything has come to its end */

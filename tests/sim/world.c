@@ -239,7 +239,8 @@ static void lay_out(struct instance *instance)
 static void note_failure(struct slot *slot)
 {
     struct instance *instance = slot->current;
-    if (sim_now() - instance->started_us > 10 * SECOND || !instance->status)
+    if (sim_now() - instance->started_us > 10 * SECOND || !instance->status ||
+        topics[DEAD].partitions < topics[INPUT].partitions) /* which is refused, until somebody mends it */
         slot->failures = 0;
     if (++slot->failures > FAILURES_MOST)
         violation("cannot go on", "slot %d ends again and again: %s", (int)(slot - slots), instance->err.text);
@@ -307,21 +308,32 @@ static void replace(void *context, int64_t number)
         start(slot);
 }
 
-static void freeze_one(void)
+static void note_frozen(void *context, int64_t us)
 {
-    struct instance *instance = any_running();
-    if (!instance)
-        return;
-    int64_t us = chance_one_in(2) ? chance_between(100 * MS, 3 * SECOND) : chance_between(9 * SECOND, 25 * SECOND);
-    instance->proc.frozen_until_us = sim_now() + us;
-    note_trouble(sim_now() + us);
-    trace("slot %d is frozen for %.1f s", instance->proc.slot, (double)us / 1e6);
+    struct instance *instance = context;
     for (rd_kafka_t *client = clients; client; client = client->next)
         if (client->proc == &instance->proc && client->member)
             group_lose(client->member);
     if (plan.replace && us > 4 * SECOND)
         sim_at(sim_now() + chance_between(SECOND, us), replace, &slots[instance->proc.slot],
                instance->proc.incarnation);
+}
+
+/* Called by the scheduler when the process reaches the place where it stops. */
+void proc_frozen(struct proc *proc, int64_t us)
+{
+    proc->frozen_until_us = sim_now() + us;
+    note_trouble(proc->frozen_until_us);
+    trace("frozen for %.1f s", (double)us / 1e6);
+    sim_at(sim_now(), note_frozen, instance_of(proc), us);
+}
+
+static void freeze_one(void)
+{
+    struct instance *instance = any_running();
+    if (instance)
+        instance->proc.freeze_us =
+            chance_one_in(3) ? chance_between(100 * MS, 3 * SECOND) : chance_between(9 * SECOND, 25 * SECOND);
 }
 
 static void trouble_broker(void)
@@ -381,7 +393,7 @@ static void trim(void)
         for (int p = 0; p < topics[t].partitions; p++) {
             struct log *log = &topics[t].logs[p];
             int64_t last = log->end;
-            while (last > 0 && (log->records[last - 1]->control || log->records[last - 1]->txn->state == TXN_ABORTED))
+            while (last > 0 && !audit_counts(log->records[last - 1]))
                 last--;
             if (log_stable_end(log) == log->end && sim_now() - log->appended_us > REST_US && last &&
                 database_offset((enum topic_id)t, p) >= last && log->start < log->end) {
