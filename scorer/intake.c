@@ -421,9 +421,6 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
         log_warn("score", "%s", text);
 }
 
-/* Asked, too: the message that says it may have gone with a batch that a rebalance made us drop. */
-static const rd_kafka_message_t fatal_message = {.err = RD_KAFKA_RESP_ERR__FATAL};
-
 /* False: to be dropped. Behind a rebalance librdkafka drops by itself what was fetched before it. */
 static bool is_wanted(struct intake *intake, const rd_kafka_message_t *message)
 {
@@ -471,17 +468,6 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
     *count = kept;
 }
 
-/* Partitions came or went within the poll: what it brought is of both sides, and is read again. But for what ends the
- * consumer, which is told only once. */
-static enum status discard_batch(struct intake *intake, struct error *err)
-{
-    for (size_t i = 0; i < intake->batch_count; i++)
-        if (intake->batch[i]->err == RD_KAFKA_RESP_ERR__FATAL)
-            handle_error(intake, intake->batch[i]);
-    drop_batch(intake);
-    return intake_rewind(intake, err);
-}
-
 static void move_to_ends(struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count; p++)
@@ -520,11 +506,11 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
     rd_kafka_resp_err_t code = intake->fetch_anew ? assign_positions(intake) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
         fail(intake, kafka_status(code), rd_kafka_err2str(code));
-    if (rd_kafka_fatal_error(intake->consumer, NULL, 0))
-        handle_error(intake, &fatal_message);
+    if (rd_kafka_fatal_error(intake->consumer, NULL, 0)) /* its message may have gone with a batch that was dropped */
+        handle_error(intake, &(const rd_kafka_message_t){.err = RD_KAFKA_RESP_ERR__FATAL});
     intake->batch_count = intake_queue_fetch(intake->queue, timeout_ms, intake->batch, capacity, left_us);
-    if (intake->disturbed && intake->batch_count)
-        status = discard_batch(intake, err);
+    if (intake->disturbed && intake->batch_count) /* it is of both sides of a rebalance: read again */
+        status = intake_rewind(intake, err);
     else
         hand_out(intake, messages, count);
     if (intake->failure != STATUS_OK)
