@@ -245,7 +245,7 @@ with Lab() as lab:
         return sum(ends[t.partition] - max(t.offset, 0) for t in stored)
 
     lab.wait("the group has committed every event", lambda: lag() == 0, 60, scorer)
-    renewals = scorer.text().count("goes on with a fresh producer")
+    renewals = scorer.text().count("has no answer")
     lab.equal("the scorer ends with status 0", scorer.end(), 0)
     events = judge(lab, kafka, relay, INJECTIONS)
     lab.check("fresh producers, one for an injection at most two", renewals <= 2 * INJECTIONS, f"{renewals} for {INJECTIONS}, {events} events")
