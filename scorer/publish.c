@@ -136,7 +136,6 @@ static void narrow(struct publish *publish)
     const char *topic = transaction_broken_topic(publish->transaction);
     publish->round++;
     publish->group = publish->refused > 1 ? publish->refused / 2 : 1;
-    publish->redo_left = publish->redo_left < publish->published ? publish->published : publish->redo_left;
     for (size_t i = 0; i < publish->mark_count && publish->refused == 1; i++) {
         struct mark *mark = &publish->marks[i];
         if (mark->suspected == publish->round && transaction_remedy(code) == REMEDY_UNTIMED)
@@ -490,6 +489,8 @@ static void give_back(struct publish *publish, const char *reason)
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
+    if ((publish->refused || publish->mark_count) && publish->redo_left < publish->published)
+        publish->redo_left = publish->published;
     if (publish->refused) {
         narrow(publish);
         tell_refused(publish);

@@ -31,11 +31,13 @@ class Stream:
 
     def send(self, partition, count):
         from confluent_kafka import Producer
-        producer = Producer({"bootstrap.servers": self.kafka})  # a new one knows the partitions of now
+        producer, failures = Producer({"bootstrap.servers": self.kafka}), []  # a new one knows the partitions of now
+        while partition not in producer.list_topics(self.topics["input"], 10).topics[self.topics["input"]].partitions:
+            time.sleep(0.1)
         for _ in range(count):
             key, value = Stream.samples.pop()
-            producer.produce(self.topics["input"], value, key, partition)
-        assert producer.flush(30) == 0
+            producer.produce(self.topics["input"], value, key, partition, on_delivery=lambda error, _: error and failures.append(error))
+        assert producer.flush(30) == 0 and not failures, failures
 
     def scorer(self, name, wait=True, **env):
         """A scorer, ready unless told not to wait for that."""
