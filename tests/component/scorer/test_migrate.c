@@ -176,7 +176,7 @@ static void requests_are_erased_with_a_receipt(void **state)
 static void positions_of_groups_become_one(void **state)
 {
     (void)state;
-    char out[4096], old[96], command[600];
+    char out[4096], old[96], command[800];
     snprintf(old, sizeof old, "%s.sql.7", postgres.directory);
     snprintf(command, sizeof command,
              "cp -r sql '%s' && rm '%s'/000[89]_* '%s'/0010_* && psql -qX '%s' -c 'CREATE DATABASE upgrade'", old, old,
