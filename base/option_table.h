@@ -24,6 +24,8 @@
     OPTION(REGISTRY_CACHE_DIR, "schema-registry-cache-dir", "SCHEMA_REGISTRY_CACHE_DIR", TEXT, NULL, S | P, 0, "DIR", "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was made anew") \
     OPTION(REGISTRY_LOOKUP_ONLY, "schema-registry-lookup-only", "SCHEMA_REGISTRY_LOOKUP_ONLY", FLAG, NULL, S | P, 0, NULL, "never register a schema: only look its id up") \
     OPTION(UNFRAMED, "unframed", "UNFRAMED", TEXT, NULL, S, 0, "ID|FILE", "take values without a schema header as bare Avro, written with the schema of this id or file") \
+    OPTION(MAX_FUTURE, "max-future", "MAX_FUTURE", DURATION, "24h", S | P, 0, "TIME", "how far after now an event's occurred_at may lie; beyond: out_of_range") \
+    OPTION(TIME_UNIT, "time-unit", "TIME_UNIT", TEXT, NULL, S | P, 0, "UNIT", "what bare numbers in occurred_at count since 1970: s, ms, us, ns or days; default: Avro's plain long milliseconds, others are refused") \
     OPTION(OUTPUT_TOPIC, "output-topic", "OUTPUT_TOPIC", TEXT, "attrition-predictions", S, 0, "TOPIC", "topic of predictions") \
     OPTION(DLQ_TOPIC, "dlq-topic", "DLQ_TOPIC", TEXT, "employee-events-dlq", S | P, 0, "TOPIC", "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, "outcome-topic", "OUTCOME_TOPIC", TEXT, "attrition-outcomes", S, 0, "TOPIC", "topic of terminations") \

@@ -61,7 +61,12 @@ static bool read_duration(const char *text, int64_t *out)
     static const struct {
         const char *name;
         int64_t us;
-    } units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60 * 1000000LL}, {"h", 3600 * 1000000LL}};
+    } units[] = {{"us", 1},
+                 {"ms", 1000},
+                 {"s", 1000000},
+                 {"m", 60 * 1000000LL},
+                 {"h", 3600 * 1000000LL},
+                 {"d", 86400 * 1000000LL}};
     const char *end = NULL;
     if (!read_digits(text, out, &end) || *out < 0)
         return false;
@@ -107,7 +112,7 @@ enum status option_value_read(const struct option_row *row, const char *value, c
     static const char *const wanted[] = {
         [OPTION_TYPE_TEXT] = "a text",
         [OPTION_TYPE_INTEGER] = "a whole number",
-        [OPTION_TYPE_DURATION] = "a time such as 250us, 100ms, 25s, 5m or 1h",
+        [OPTION_TYPE_DURATION] = "a time such as 250us, 100ms, 25s, 5m, 1h or 1d",
         [OPTION_TYPE_SIZE] = "a size such as 512MiB or 2GiB",
         [OPTION_TYPE_FLAG] = "true or false",
     };

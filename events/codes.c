@@ -28,6 +28,22 @@ const char *event_code_meaning(enum event_code code)
     return codes[code].meaning;
 }
 
+const char *envelope_field_name(int32_t column)
+{
+    switch (column) {
+    case FAULT_EVENT_ID:
+        return "event_id";
+    case FAULT_EVENT_TYPE:
+        return "event_type";
+    case FAULT_EMPLOYEE_ID:
+        return "employee_id";
+    case FAULT_OCCURRED_AT:
+        return "occurred_at";
+    default:
+        return NULL;
+    }
+}
+
 enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)
 {
     if (fault) {

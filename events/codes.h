@@ -15,12 +15,13 @@
     CODE(UNRESOLVABLE, "unresolvable", "this datum takes a branch or symbol that the event schema has no place for", "extend the event schema, or stop sending it") \
     CODE(LIMIT, "limit", "nested deeper or larger than the decoder's limits", "send smaller data") \
     CODE(WRONG_TYPE, "wrong_type", "a value is of another type than its column", "send the column's type") \
-    CODE(OUT_OF_RANGE, "out_of_range", "a number is outside the column's range", "correct the value, or widen the range in the schema") \
+    CODE(OUT_OF_RANGE, "out_of_range", "a number is outside the column's range, or `occurred_at` before 1900 or beyond `MAX_FUTURE`", "correct the value, or widen the range in the schema") \
     CODE(UNKNOWN_CATEGORY, "unknown_category", "a text is not one of the column's categories", "correct the value, or add the category to the schema") \
     CODE(NOT_FINITE, "not_finite", "a number is NaN or infinite", "send null for a missing value") \
     CODE(MISSING_REQUIRED, "missing_required", "a required value is null or absent", "send the value") \
     CODE(UNKNOWN_FIELD, "unknown_field", "a field that the schema does not have", "correct the name, or add the column to the schema") \
     CODE(RULE, "rule", "two values contradict each other", "correct one of them: the rule is in the schema") \
+    CODE(BAD_ID, "bad_id", "`employee_id`, `event_id` or the message key is no id: not UTF-8, empty, over 256 characters, or with control or bidirectional characters", "send 1 to 256 printable characters; as key the employee id, or a record with it as the one field") \
     CODE(KEY_MISMATCH, "key_mismatch", "the message key differs from the employee id", "use the employee id as the key, or no key") \
     CODE(NULL_KEY, "null_key", "a null value (erasure) without a key: nobody to erase", "send the employee id as the key") \
     CODE(TOO_LARGE, "too_large", "the prediction would exceed the broker's message size", "send shorter texts, or raise message.max.bytes")
@@ -34,16 +35,24 @@ enum event_code {
         EVENT_CODE_COUNT
 };
 
-enum { FAULT_NO_COLUMN = -1 };
+/* What a fault is about where it is no column: nothing in particular, or a field of the event's envelope. */
+enum {
+    FAULT_NO_COLUMN = -1,
+    FAULT_EVENT_ID = -2,
+    FAULT_EVENT_TYPE = -3,
+    FAULT_EMPLOYEE_ID = -4,
+    FAULT_OCCURRED_AT = -5,
+};
 
 /* One thing that is wrong with an event. Plain data. */
 struct fault {
     enum event_code code;
-    int32_t column; /* index of the column, or FAULT_NO_COLUMN */
+    int32_t column; /* index of the column, or FAULT_… */
     char text[160]; /* one line for people; never a payload value */
 };
 
 const char *event_code_name(enum event_code code); /* "out_of_range" */
 const char *event_code_meaning(enum event_code code);
+const char *envelope_field_name(int32_t column); /* "occurred_at" for FAULT_OCCURRED_AT; NULL: no such field */
 
 #endif

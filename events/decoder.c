@@ -51,6 +51,11 @@ void decoder_use_registry(struct decoder *decoder, struct registry_client *regis
     writers_use_registry(decoder->writers, registry);
 }
 
+void decoder_use_time_unit(struct decoder *decoder, enum time_unit unit)
+{
+    machine_set_time_unit(decoder->machine, unit);
+}
+
 /* An id is all digits; a file gets a key that no frame can have. */
 enum status decoder_take_unframed(struct decoder *decoder, const char *id_or_file, struct error *err)
 {

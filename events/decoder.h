@@ -11,6 +11,7 @@
 #include "events/frame.h"
 #include "events/registry_client.h"
 #include "events/schema.h"
+#include "events/time_unit.h"
 
 struct decoder;
 
@@ -24,6 +25,9 @@ void decoder_use_registry(struct decoder *decoder, struct registry_client *regis
 /* From now on a value without FRAME_HEADER is a bare datum, written with the schema of this id, or of this .avsc file.
  */
 MUST_USE enum status decoder_take_unframed(struct decoder *decoder, const char *id_or_file, struct error *err);
+
+/* What a writer's number without a logical type counts as occurred_at: machine_set_time_unit. */
+void decoder_use_time_unit(struct decoder *decoder, enum time_unit unit);
 
 /* Decodes one message into out (out->cells points at column_count cells of the caller's). `header`: its FRAME_HEADER,
  * or SPAN_NULL. On anything but EVENT_OK, fault says why and out is undefined; with *waits true nothing is known yet:

@@ -17,6 +17,7 @@
 #include "events/column_read.h"
 #include "events/event.h"
 #include "events/schema_private.h"
+#include "events/time_unit.h"
 
 enum {
     PLAN_OPS_MAX = 1 << 20,
@@ -34,7 +35,7 @@ enum op_code {
     OP_CALL, /* a: index of a routine */
     OP_RETURN,
     OP_BRANCH,       /* a: first of b entries of `table`, each where to go on */
-    OP_UNRESOLVABLE, /* this datum has no image in the reader schema */
+    OP_UNRESOLVABLE, /* this datum has no image in the reader schema; a: why, of `notes`, or NO_NOTE */
     OP_BLOCKS,       /* opens an array or map */
     OP_NEXT,         /* next item, or a: where the array ends. b: bytes an item takes at least */
     OP_KEY,          /* J: a map's key */
@@ -45,7 +46,7 @@ enum op_code {
     OP_SKIP_LENGTH, /* a length and as many bytes */
     OP_SKIP_BOOL,
     OP_SKIP_SYMBOL, /* b: number of symbols */
-    OP_VALUE_NULL,  /* values: `to` is the reader's kind, `slot` (R) where it goes */
+    OP_VALUE_NULL,  /* values: `to` is the reader's kind, `slot` (R) where it goes; of occurred_at: a: enum op_time */
     OP_VALUE_BOOL,
     OP_VALUE_INT,
     OP_VALUE_LONG,
@@ -65,8 +66,14 @@ struct op {
     uint32_t a, b;
 };
 
+/* How a writer's number becomes occurred_at: an enum time_unit from its logical type, or one of these. */
+enum op_time {
+    OP_TIME_PLAIN_LONG = 8, /* a long without one: the machine's unit, else milliseconds */
+    OP_TIME_UNKNOWN, /* a plain int, a time of day, a logical type that is not known: the machine's unit or none */
+};
+
 /* Row plans: the envelope's slots are ENVELOPE_*, then one slot per column. */
-enum { SLOT_COLUMNS = ENVELOPE_COUNT, SLOT_NONE = UINT32_MAX };
+enum { SLOT_COLUMNS = ENVELOPE_COUNT, SLOT_NONE = UINT32_MAX, NO_NOTE = UINT32_MAX };
 
 struct plan_constant {
     struct cell cell; /* of a column */
@@ -90,7 +97,9 @@ struct plan {
     size_t reader_count, reader_room;
     struct plan_constant *constants;
     size_t constant_count;
-    struct arena arena; /* texts of constants */
+    const char **notes; /* which types do not fit, and where */
+    size_t note_count;
+    struct arena arena; /* texts of constants and notes */
 };
 
 /* Compiles. With `target` (a loaded schema) the reader must be target->schema.event and the plan fills events; without,
@@ -103,6 +112,8 @@ void plan_free(struct plan *plan);
 struct machine; /* plan_machine.h: the working state, one per thread, reused */
 struct machine *machine_new(void);
 void machine_free(struct machine *machine);
+/* The unit of a writer's occurred_at whose type tells none (enum op_time). */
+void machine_set_time_unit(struct machine *machine, enum time_unit unit);
 
 /* Runs a row plan over one datum: all of `datum` must be used. out->cells are the caller's. */
 enum event_code plan_run_row(const struct plan *plan, struct machine *machine, struct span datum, struct event *out,

@@ -9,10 +9,17 @@
 #include "events/plan_default.h"
 #include "events/plan_resolve.h"
 
-enum { ROUTINE_BUCKETS = 1024 };
+enum { ROUTINE_BUCKETS = 1024, PATH_STEPS_MAX = 16, NOTES_MAX = 4096 };
+
+/* Field names from the event down. */
+struct path {
+    const char *steps[PATH_STEPS_MAX];
+    size_t count; /* those beyond PATH_STEPS_MAX are not kept */
+};
 
 struct routine {
     const struct avro_type *writer, *reader; /* reader NULL: skip */
+    struct path path;                        /* where it was needed first */
     int32_t next;                            /* in the bucket, or -1 */
 };
 
@@ -20,6 +27,7 @@ struct compiler {
     struct plan *plan;
     struct resolver *resolver;
     const struct schema_parts *target; /* NULL: a JSON plan */
+    struct path path;
     struct routine *routines;
     size_t routine_count, routine_room;
     int32_t buckets[ROUTINE_BUCKETS];
@@ -55,11 +63,42 @@ static struct op *emit(struct compiler *compiler, enum op_code code, uint32_t a,
     return op;
 }
 
-static void emit_leaf(struct compiler *compiler, enum op_code code, enum avro_kind to, uint32_t slot, uint32_t b)
+static void emit_leaf(struct compiler *compiler, enum op_code code, enum avro_kind to, uint32_t slot, uint32_t a,
+                      uint32_t b)
 {
-    struct op *op = emit(compiler, code, 0, b);
+    struct op *op = emit(compiler, code, a, b);
     op->to = (uint8_t)to;
     op->slot = slot;
+}
+
+/* How a writer's number tells a point in time: by Avro's logical types, or by what Kafka Connect's converters write
+ * beside a type of Debezium's (which have no logical type). */
+static uint32_t time_of_type(const struct avro_type *writer)
+{
+    static const struct {
+        const char *name;
+        enum avro_kind kind;
+        uint32_t time;
+    } known[] = {
+        {"timestamp-millis", AVRO_KIND_LONG, TIME_UNIT_MS},
+        {"timestamp-micros", AVRO_KIND_LONG, TIME_UNIT_US},
+        {"timestamp-nanos", AVRO_KIND_LONG, TIME_UNIT_NS},
+        {"local-timestamp-millis", AVRO_KIND_LONG, TIME_UNIT_MS},
+        {"local-timestamp-micros", AVRO_KIND_LONG, TIME_UNIT_US},
+        {"local-timestamp-nanos", AVRO_KIND_LONG, TIME_UNIT_NS},
+        {"date", AVRO_KIND_INT, TIME_UNIT_DAYS},
+        {"io.debezium.time.Timestamp", AVRO_KIND_LONG, TIME_UNIT_MS},
+        {"io.debezium.time.MicroTimestamp", AVRO_KIND_LONG, TIME_UNIT_US},
+        {"io.debezium.time.NanoTimestamp", AVRO_KIND_LONG, TIME_UNIT_NS},
+        {"io.debezium.time.Date", AVRO_KIND_INT, TIME_UNIT_DAYS},
+        {"", AVRO_KIND_LONG, OP_TIME_PLAIN_LONG},
+    };
+    const char *connect = json_string_value(json_object_get(writer->json, "connect.name"));
+    const char *name = writer->logical ? writer->logical : connect ? connect : "";
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        if (writer->kind == known[k].kind && strcmp(name, known[k].name) == 0)
+            return known[k].time;
+    return OP_TIME_UNKNOWN;
 }
 
 /* Text of the JSON to be written, merged with text just before. Nothing in a row plan. */
@@ -129,9 +168,40 @@ static uint32_t routine_of(struct compiler *compiler, const struct avro_type *wr
         compiler->routines = mem_resize(compiler->routines, compiler->routine_room, sizeof *compiler->routines);
     }
     uint32_t index = (uint32_t)compiler->routine_count++;
-    compiler->routines[index] = (struct routine){writer, reader, compiler->buckets[bucket]};
+    compiler->routines[index] = (struct routine){writer, reader, compiler->path, compiler->buckets[bucket]};
     compiler->buckets[bucket] = (int32_t)index;
     return index;
+}
+
+/* ---- what is said of a datum that has no image in the reader ---- */
+
+static void path_push(struct compiler *compiler, const char *step)
+{
+    struct path *path = &compiler->path;
+    if (path->count < PATH_STEPS_MAX)
+        path->steps[path->count] = step;
+    path->count++;
+}
+
+/* "attributes.FIELD: double cannot be read as [null,int]" */
+static void emit_unresolvable(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)
+{
+    struct plan *plan = compiler->plan;
+    struct buffer text = {0};
+    if (plan->note_count == NOTES_MAX) {
+        emit(compiler, OP_UNRESOLVABLE, NO_NOTE, 0);
+        return;
+    }
+    for (size_t s = 0; s < compiler->path.count && s < PATH_STEPS_MAX; s++)
+        buffer_printf(&text, "%s%s", s ? "." : "", compiler->path.steps[s]);
+    buffer_add_text(&text, text.bytes ? ": the writer's " : "the writer's ");
+    avro_type_describe(writer, &text);
+    buffer_add_text(&text, " cannot be read as ");
+    avro_type_describe(reader, &text);
+    plan->notes = mem_resize(plan->notes, plan->note_count + 1, sizeof *plan->notes);
+    plan->notes[plan->note_count] = arena_text(&plan->arena, text.data, text.bytes < 160 ? text.bytes : 160);
+    emit(compiler, OP_UNRESOLVABLE, (uint32_t)plan->note_count++, 0);
+    buffer_free(&text);
 }
 
 /* ---- branches and blocks: the same whether read or skipped (reader NULL) ---- */
@@ -147,7 +217,7 @@ static void emit_branches(struct compiler *compiler, const struct avro_type *wri
         const struct avro_type *seen_as = reader;
         compiler->plan->table[first + b] = (int32_t)here(compiler);
         if (reader && !resolver_accepts(compiler->resolver, branch, reader)) {
-            emit(compiler, OP_UNRESOLVABLE, 0, 0);
+            emit_unresolvable(compiler, branch, reader);
             seen_as = NULL;
         }
         emit_value(compiler, branch, seen_as, slot);
@@ -252,7 +322,9 @@ static void emit_fields(struct compiler *compiler, const struct avro_type *write
         if (to)
             emit_quoted(compiler, before, to->name);
         before = to ? "," : before;
+        path_push(compiler, writer->fields[f].name);
         emit_value(compiler, writer->fields[f].type, to ? to->type : NULL, SLOT_NONE);
+        compiler->path.count--;
     }
     for (size_t f = 0; f < reader->field_count; f++) {
         if (filled[f])
@@ -279,10 +351,11 @@ static void emit_same_kind(struct compiler *compiler, const struct avro_type *wr
         [AVRO_KIND_NULL] = OP_VALUE_NULL,   [AVRO_KIND_BOOLEAN] = OP_VALUE_BOOL, [AVRO_KIND_INT] = OP_VALUE_INT,
         [AVRO_KIND_LONG] = OP_VALUE_LONG,   [AVRO_KIND_FLOAT] = OP_VALUE_FLOAT,  [AVRO_KIND_DOUBLE] = OP_VALUE_DOUBLE,
         [AVRO_KIND_BYTES] = OP_VALUE_BYTES, [AVRO_KIND_STRING] = OP_VALUE_BYTES};
+    bool is_time = compiler->target && slot == ENVELOPE_OCCURRED_AT;
     if (writer->kind <= AVRO_KIND_STRING)
-        emit_leaf(compiler, leaves[writer->kind], reader->kind, slot, 0);
+        emit_leaf(compiler, leaves[writer->kind], reader->kind, slot, is_time ? time_of_type(writer) : 0, 0);
     else if (writer->kind == AVRO_KIND_FIXED)
-        emit_leaf(compiler, OP_VALUE_FIXED, AVRO_KIND_FIXED, slot, (uint32_t)writer->fixed_bytes);
+        emit_leaf(compiler, OP_VALUE_FIXED, AVRO_KIND_FIXED, slot, 0, (uint32_t)writer->fixed_bytes);
     else if (writer->kind == AVRO_KIND_ENUM)
         emit_symbol(compiler, writer, reader, slot);
     else if (writer->kind == AVRO_KIND_RECORD)
@@ -420,6 +493,7 @@ static void emit_row(struct compiler *compiler, const struct avro_type *writer, 
         const struct avro_field *to = reader_of[f] == FIELD_UNREAD ? NULL : &reader->fields[reader_of[f]];
         uint32_t slot = to ? first_slot + (uint32_t)reader_of[f] : SLOT_NONE;
         struct column_reader column;
+        path_push(compiler, writer->fields[f].name);
         if (to && to->type == compiler->target->attributes && from->kind == AVRO_KIND_RECORD)
             emit_row(compiler, from, to->type, SLOT_COLUMNS);
         else if (to && first_slot == SLOT_COLUMNS &&
@@ -427,6 +501,7 @@ static void emit_row(struct compiler *compiler, const struct avro_type *writer, 
             emit_column(compiler, &column);
         else
             emit_value(compiler, from, to ? to->type : NULL, slot);
+        compiler->path.count--;
     }
     if (first_slot == SLOT_COLUMNS && compiler->plan->op_count == start + 1)
         compiler->plan->ops[start].to = readers_are_canonical(compiler, &compiler->plan->ops[start]);
@@ -446,6 +521,7 @@ static void emit_routines(struct compiler *compiler)
         struct routine routine = compiler->routines[r]; /* the list may move */
         plan->routines = mem_resize(plan->routines, r + 1, sizeof *plan->routines);
         plan->routines[r] = here(compiler);
+        compiler->path = routine.path;
         if (routine.reader) {
             emit_fields(compiler, routine.writer, routine.reader);
         } else {
@@ -528,6 +604,7 @@ void plan_free(struct plan *plan)
     free(plan->symbol_lists);
     free(plan->readers);
     free(plan->constants);
+    free(plan->notes);
     arena_free(&plan->arena);
     free(plan);
 }

@@ -14,6 +14,11 @@ void machine_free(struct machine *machine)
     free(machine);
 }
 
+void machine_set_time_unit(struct machine *machine, enum time_unit unit)
+{
+    machine->plain_unit = unit;
+}
+
 static bool spend(struct machine *machine)
 {
     return machine->work-- > 0 || machine_fail(machine, EVENT_LIMIT, "more records and items than its bytes warrant");
@@ -138,6 +143,8 @@ bool machine_step(struct machine *machine, const struct op *op)
     case OP_BRANCH:
         return branch(machine, op);
     case OP_UNRESOLVABLE:
+        if (!machine->unresolvable && op->a != NO_NOTE)
+            machine->note = machine->plan->notes[op->a];
         machine->unresolvable = true;
         return true;
     case OP_BLOCKS:
@@ -159,7 +166,9 @@ enum event_code machine_verdict(struct machine *machine, bool ended, struct span
         return fault_set(fault, machine->code, FAULT_NO_COLUMN, "%s, near byte %zu of %zu", machine->why,
                          (size_t)((const char *)machine->in.at - (datum.data ? datum.data : "")), datum.bytes);
     if (machine->unresolvable)
-        return fault_set(fault, EVENT_UNRESOLVABLE, FAULT_NO_COLUMN,
-                         "takes a union branch or an enum symbol that the reader's schema has no place for");
+        return fault_set(fault, EVENT_UNRESOLVABLE, FAULT_NO_COLUMN, "%s",
+                         machine->note
+                             ? machine->note
+                             : "takes a union branch or an enum symbol that the reader's schema has no place for");
     return EVENT_OK;
 }

@@ -22,8 +22,10 @@ struct machine {
     uint32_t empty_items;
     uint64_t work; /* calls and items that may still be made */
     bool padded, unresolvable, too_deep;
-    enum event_code code; /* why the run failed */
+    enum time_unit plain_unit; /* of machine_set_time_unit */
+    enum event_code code;      /* why the run failed */
     const char *why;
+    const char *note;                     /* why the datum is unresolvable; NULL: no more is known */
     struct frame frames[PLAN_FRAMES_MAX]; /* last: only pages that were needed are ever touched */
 };
 
@@ -39,7 +41,7 @@ static inline void machine_start(struct machine *machine, const struct plan *pla
     machine->work = WORK_BASE + (uint64_t)datum.bytes * WORK_PER_BYTE;
     machine->padded = machine->unresolvable = machine->too_deep = false;
     machine->code = EVENT_OK;
-    machine->why = NULL;
+    machine->why = machine->note = NULL;
 }
 
 static inline bool machine_fail(struct machine *machine, enum event_code code, const char *why)

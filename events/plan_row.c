@@ -1,14 +1,26 @@
 /* Runs a row plan: bytes into the envelope's slots and the columns' cells. The score loops' hot path, on their threads.
  * Must not allocate, and must not read beyond the datum. */
+#include "events/identity.h"
 #include "events/plan_machine.h"
 
+static int64_t time_of(const struct machine *machine, const struct op *op, int64_t number)
+{
+    uint32_t unit = op->a < OP_TIME_PLAIN_LONG ? op->a : machine->plain_unit;
+    if (unit == TIME_UNIT_NONE && op->a == OP_TIME_PLAIN_LONG)
+        unit = TIME_UNIT_MS;
+    return unit == TIME_UNIT_NONE ? OCCURRED_AT_NO_UNIT : time_unit_to_ms(unit, number);
+}
+
 /* A number for a column, or the envelope's occurred_at. */
-static void put_number(const struct op *op, double number, int64_t whole, struct event *out)
+static void put_number(const struct machine *machine, const struct op *op, double number, int64_t whole,
+                       struct event *out)
 {
     if (op->slot >= SLOT_COLUMNS)
         out->cells[op->slot - SLOT_COLUMNS] = cell_of_number(op->to == AVRO_KIND_FLOAT ? (float)number : number);
-    else
+    else if (op->a == TIME_UNIT_MS && whole != OCCURRED_AT_NO_UNIT)
         out->occurred_at_ms = whole;
+    else
+        out->occurred_at_ms = time_of(machine, op, whole);
 }
 
 static bool put_text(struct machine *machine, const struct op *op, struct span text, const struct schema_parts *parts,
@@ -40,22 +52,22 @@ static bool value_read(struct machine *machine, const struct op *op, const struc
     case OP_VALUE_INT:
         if (!machine_int(machine, &whole))
             return false;
-        put_number(op, whole, whole, out);
+        put_number(machine, op, whole, whole, out);
         return true;
     case OP_VALUE_LONG:
         if (!machine_long(machine, &large))
             return false;
-        put_number(op, op->to == AVRO_KIND_FLOAT ? (double)(float)large : (double)large, large, out);
+        put_number(machine, op, op->to == AVRO_KIND_FLOAT ? (double)(float)large : (double)large, large, out);
         return true;
     case OP_VALUE_FLOAT:
         if (!machine_float(machine, &single))
             return false;
-        put_number(op, single, 0, out);
+        put_number(machine, op, single, 0, out);
         return true;
     case OP_VALUE_DOUBLE:
         if (!machine_double(machine, &number))
             return false;
-        put_number(op, number, 0, out);
+        put_number(machine, op, number, 0, out);
         return true;
     default:
         return machine_bytes(machine, &text) && put_text(machine, op, text, parts, out);

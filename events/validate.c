@@ -8,6 +8,7 @@
 
 #include "events/avro_read.h"
 #include "events/fault.h"
+#include "events/identity.h"
 #include "events/schema_private.h"
 
 enum { NUMBER_TEXT_MAX = 1024 };
@@ -133,10 +134,14 @@ size_t validate_row_all(const struct schema *schema, const struct cell *cells, s
     return count;
 }
 
-enum event_code validate_event(const struct schema *schema, struct event *event, struct span key, struct fault *fault)
+enum event_code validate_event(const struct schema *schema, struct event *event, struct span key_id, int64_t latest_ms,
+                               struct fault *fault)
 {
     event->imputed = 0;
-    if (key.data && !span_equal(key, event->employee_id))
+    enum event_code code = identity_check(event, latest_ms, fault);
+    if (code != EVENT_OK)
+        return code;
+    if (key_id.data && !span_equal(key_id, event->employee_id))
         return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
     event->imputed = (uint32_t)validate_impute(schema, event->cells);
     if (event->imputed)

@@ -20,9 +20,11 @@ enum event_code validate_row(const struct schema *schema, const struct cell *cel
 /* All faults, at most `capacity`; returns how many were written. For people: HTTP, producer. */
 size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity);
 
-/* Key against id (a null key passes), then the row, after validate_impute: event->imputed tells how many values went,
- * and its attributes are then no longer the record's bytes. */
-enum event_code validate_event(const struct schema *schema, struct event *event, struct span key, struct fault *fault);
+/* identity_check, the key against the employee id, then the row, after validate_impute: event->imputed tells how many
+ * values went, and its attributes are then no longer the record's bytes. key_id: whom the message key names (key.h);
+ * SPAN_NULL, a null key, passes. latest_ms: now and what may lie ahead of it. */
+enum event_code validate_event(const struct schema *schema, struct event *event, struct span key_id, int64_t latest_ms,
+                               struct fault *fault);
 
 /* A cell from text (CSV) for a column: empty = missing; numbers in full by strtod's grammar without hex, "nan" and
  * "inf" give EVENT_NOT_FINITE, other text in a numeric column EVENT_WRONG_TYPE, a fraction in an int column

@@ -490,6 +490,13 @@ void transaction_abort(struct transaction *transaction)
     rd_kafka_error_destroy(error);
 }
 
+/* Only records end with these: their reports may still be on the way. */
+static bool is_of_records(rd_kafka_resp_err_t code)
+{
+    enum remedy remedy = transaction_remedy(code);
+    return remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED;
+}
+
 /* Gives the work back for the reason in err, or ends where that is for good. */
 static enum transaction_result give_back(struct transaction *transaction, rd_kafka_resp_err_t code)
 {
@@ -497,6 +504,8 @@ static enum transaction_result give_back(struct transaction *transaction, rd_kaf
     if (reason != code || transaction_remedy(reason) == REMEDY_RENEW || transaction_remedy(reason) == REMEDY_FENCED)
         make_stale(transaction, reason, rd_kafka_err2str(reason));
     transaction_abort(transaction);
+    if (is_of_records(transaction->broken)) /* its numbering has a gap now, of which the next transaction would die */
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, rd_kafka_err2str(transaction->broken));
     return transaction_remedy(reason) == REMEDY_END ? TRANSACTION_FAILED : TRANSACTION_RETURNED;
 }
 
@@ -562,13 +571,6 @@ static rd_kafka_resp_err_t explain(const struct transaction *transaction, rd_kaf
               rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
     return code;
-}
-
-/* Only records end with these: their reports may still be on the way. */
-static bool is_of_records(rd_kafka_resp_err_t code)
-{
-    enum remedy remedy = transaction_remedy(code);
-    return remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED;
 }
 
 static enum transaction_result commit_exactly_once(struct transaction *transaction, rd_kafka_t *consumer,

@@ -65,8 +65,8 @@ static enum status check_paths(const struct options *options, struct rejects_tak
     return status;
 }
 
-static enum status check_usage(const struct options *options, const struct schema *schema, int32_t *event_type,
-                               struct rejects_taken *taken, struct error *err)
+static enum status check_usage(const struct options *options, const struct schema *schema,
+                               struct input_settings *settings, struct rejects_taken *taken, struct error *err)
 {
     const char *format = options_text(options, OPTION_FORMAT);
     size_t count = options_argument_count(options);
@@ -78,7 +78,10 @@ static enum status check_usage(const struct options *options, const struct schem
         return error_set(err, STATUS_INVALID, "--format %s: csv or jsonl", format);
     if (options_integer(options, OPTION_MAX_REJECTS) < -1)
         return error_set(err, STATUS_INVALID, "--max-rejects must be -1 (any number) or more");
-    if (event_type_resolve(options, schema, event_type, err) != STATUS_OK)
+    if (!time_unit_read(options_text(options, OPTION_TIME_UNIT), &settings->time_unit))
+        return error_set(err, STATUS_INVALID, "--time-unit %s: " TIME_UNIT_NAMES,
+                         options_text(options, OPTION_TIME_UNIT));
+    if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);
 }
@@ -179,10 +182,11 @@ static int run(const struct options *options, const struct schema *schema)
     backfill->settings = (struct input_settings){.schema = schema,
                                                  .clock = &clock_system,
                                                  .format = options_text(options, OPTION_FORMAT),
+                                                 .max_future_us = options_duration_us(options, OPTION_MAX_FUTURE),
                                                  .validate = !options_flag(options, OPTION_NO_VALIDATE)};
     backfill->delivery = (struct delivery){.schema = schema, .name_tag = name_tag, .context = backfill};
     int result = 1;
-    if (check_usage(options, schema, &backfill->settings.event_type, &backfill->taken, &err) != STATUS_OK) {
+    if (check_usage(options, schema, &backfill->settings, &backfill->taken, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         result = 2;
     } else if (check_readable(options, &err) != STATUS_OK) {

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "events/avro_read.h"
 #include "events/encode.h"
+#include "events/identity.h"
 #include "events/validate.h"
 #include "producer/event_id.h"
 #include "producer/input_parts.h"
@@ -54,28 +55,63 @@ static void set_event_type(const struct input *input, struct input_row *row, str
             row->event.type = (int32_t)t;
             return;
         }
-    input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_NO_COLUMN, "%s is not a symbol of the event schema",
-                     envelope_names[ENVELOPE_EVENT_TYPE]);
+    input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_EVENT_TYPE, "not a symbol of the event schema");
+}
+
+/* What keeps a text from being an id in a file: besides what no id may be, the mark with which files begin, and what
+ * spreadsheets make of ids. */
+static const char *file_id_flaw(struct span text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    if (text.bytes >= 3 && memcmp(text.data, mark, 3) == 0)
+        return "begins with a byte-order mark: two files were joined";
+    return id_flaw(text);
+}
+
+static void set_id(struct input_row *row, int32_t column, struct span text, struct span *out)
+{
+    const char *flaw = file_id_flaw(text);
+    if (flaw)
+        input_row_refuse(row, EVENT_BAD_ID, column, "the id %s", flaw);
+    else
+        *out = text;
+}
+
+static void set_occurred_at(const struct input *input, struct input_row *row, struct span text)
+{
+    const struct input_settings *settings = input->settings;
+    int64_t *out = &row->event.occurred_at_ms;
+    struct fault *fault = &row->faults[row->fault_count];
+    if (row->fault_count == INPUT_FAULTS_MAX)
+        return;
+    if (timestamp_is_number(text) && !settings->time_unit)
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
+                         "a bare number has no unit: write ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z), or give "
+                         "--time-unit (" TIME_UNIT_NAMES ") or TIME_UNIT");
+    else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, settings->time_unit, out))
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
+                         "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
+                         settings->time_unit ? ", nor a whole number" : "");
+    else if (settings->validate)
+        row->fault_count += occurred_at_check(*out, input->latest_ms, fault) != EVENT_OK;
 }
 
 void input_envelope_set(const struct input *input, struct input_row *row, enum envelope_field field, struct span text)
 {
     struct event *event = &row->event;
-    if (!avro_text_is_valid(text))
-        input_row_refuse(row, EVENT_MALFORMED, FAULT_NO_COLUMN, "%s is not UTF-8", envelope_names[field]);
-    else if (field == ENVELOPE_EMPLOYEE_ID && !text.bytes)
-        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "the employee's id is empty");
-    else if (field == ENVELOPE_EMPLOYEE_ID)
-        event->employee_id = text;
+    if (field == ENVELOPE_EMPLOYEE_ID)
+        set_id(row, FAULT_EMPLOYEE_ID, text, &event->employee_id);
     else if (!text.bytes)
         return;
     else if (field == ENVELOPE_EVENT_ID)
-        event->event_id = text;
+        set_id(row, FAULT_EVENT_ID, text, &event->event_id);
+    else if (!avro_text_is_valid(text))
+        input_row_refuse(row, field == ENVELOPE_OCCURRED_AT ? EVENT_WRONG_TYPE : EVENT_MALFORMED,
+                         field == ENVELOPE_OCCURRED_AT ? FAULT_OCCURRED_AT : FAULT_EVENT_TYPE, "not UTF-8");
     else if (field == ENVELOPE_EVENT_TYPE)
         set_event_type(input, row, text);
-    else if (!timestamp_parse(text, &event->occurred_at_ms))
-        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, "%s is neither ISO 8601 nor milliseconds since 1970",
-                         envelope_names[field]);
+    else
+        set_occurred_at(input, row, text);
 }
 
 /* From the file's name, the line and the row's bytes: the same row of the same file has the same id
@@ -132,6 +168,7 @@ static void judge(const struct input *input, struct input_row *row)
 static void row_begin(struct input *input, struct input_row *row)
 {
     const struct schema *schema = input->settings->schema;
+    input->latest_ms = (clock_real_us(input->settings->clock) + input->settings->max_future_us) / 1000;
     row->line = 0;
     row->raw = SPAN_NULL;
     row->fault_count = 0;
@@ -169,12 +206,38 @@ enum status input_next(struct input *input, struct input_row *row, bool *more, s
     return status;
 }
 
+/* Of a column or of the envelope, as the file calls it; NULL: the fault is of neither. */
+static const char *field_name(const struct input *input, int32_t column)
+{
+    bool by_id = input->csv && column == FAULT_EMPLOYEE_ID && input->id_position != POSITION_NONE &&
+                 input->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE;
+    if (by_id)
+        return input->settings->schema->id_name;
+    return column >= 0 ? input->settings->schema->columns[column].name : envelope_field_name(column);
+}
+
+/* Where the file has the field, or POSITION_NONE. */
+static int32_t field_position(const struct input *input, int32_t column)
+{
+    static const enum envelope_field fields[] = {
+        [-FAULT_EVENT_ID] = ENVELOPE_EVENT_ID,
+        [-FAULT_EVENT_TYPE] = ENVELOPE_EVENT_TYPE,
+        [-FAULT_EMPLOYEE_ID] = ENVELOPE_EMPLOYEE_ID,
+        [-FAULT_OCCURRED_AT] = ENVELOPE_OCCURRED_AT,
+    };
+    if (column >= 0)
+        return input->positions[column];
+    int32_t position = input->envelope_positions[fields[-column]];
+    return position == POSITION_NONE && column == FAULT_EMPLOYEE_ID ? input->id_position : position;
+}
+
 /* The fault's text may begin with the column's name, which the report says itself. */
 static const char *without_column(const struct input *input, const struct fault *fault)
 {
-    if (fault->column < 0)
+    const char *column = field_name(input, fault->column);
+    if (!column)
         return fault->text;
-    struct span name = span_of(input->settings->schema->columns[fault->column].name);
+    struct span name = span_of(column);
     bool named = strncmp(fault->text, name.data, name.bytes) == 0 && strncmp(fault->text + name.bytes, ": ", 2) == 0;
     return fault->text + (named ? name.bytes + 2 : 0);
 }
@@ -184,15 +247,13 @@ void input_fault_describe(const struct input *input, const struct input_row *row
 {
     size_t start = out->bytes;
     buffer_printf(out, "%s:%zu: ", input->name, row->line);
-    if (fault->column >= 0) {
-        const char *name = input->settings->schema->columns[fault->column].name;
-        if (!input->csv)
-            buffer_printf(out, "field %s: ", name);
-        else if (input->positions[fault->column] >= 0)
-            buffer_printf(out, "column %s (%d): ", name, input->positions[fault->column] + 1);
-        else
-            buffer_printf(out, "column %s (not in the file): ", name);
-    }
+    const char *name = field_name(input, fault->column);
+    if (name && !input->csv)
+        buffer_printf(out, "field %s: ", name);
+    else if (name && field_position(input, fault->column) != POSITION_NONE)
+        buffer_printf(out, "column %s (%d): ", name, field_position(input, fault->column) + 1);
+    else if (name)
+        buffer_printf(out, "column %s (not in the file): ", name);
     buffer_printf(out, "%s: %s", event_code_name(fault->code), without_column(input, fault));
     text_flatten(out->data + start); /* names come from the file */
     out->bytes = start + strlen(out->data + start);

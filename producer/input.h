@@ -9,6 +9,7 @@
 #include "events/codes.h"
 #include "events/event.h"
 #include "events/schema.h"
+#include "events/time_unit.h"
 
 struct input;
 
@@ -20,6 +21,8 @@ struct input_settings {
     const struct clock_source *clock; /* occurred_at where the row brings none */
     const char *format;               /* "csv", "jsonl", or NULL: by the file's name, then by its first byte */
     int32_t event_type;               /* where the row brings none */
+    enum time_unit time_unit;         /* of bare numbers in occurred_at; TIME_UNIT_NONE: they are refused */
+    int64_t max_future_us;            /* how far after now occurred_at may lie */
     bool validate;                    /* false: only what cannot be encoded is a fault */
 };
 

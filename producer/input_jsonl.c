@@ -93,13 +93,27 @@ static enum envelope_field envelope_field_of(const struct schema *schema, const 
     return id ? ENVELOPE_EMPLOYEE_ID : ENVELOPE_FIELD_COUNT;
 }
 
+static const int32_t fault_columns[ENVELOPE_FIELD_COUNT] = {
+    [ENVELOPE_EMPLOYEE_ID] = FAULT_EMPLOYEE_ID,
+    [ENVELOPE_EVENT_ID] = FAULT_EVENT_ID,
+    [ENVELOPE_EVENT_TYPE] = FAULT_EVENT_TYPE,
+    [ENVELOPE_OCCURRED_AT] = FAULT_OCCURRED_AT,
+};
+
 static void set_envelope(struct input *input, struct input_row *row, enum envelope_field field, const json_t *value)
 {
     char digits[24];
     struct span text;
+    if (field == ENVELOPE_EMPLOYEE_ID && json_is_null(value)) {
+        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_EMPLOYEE_ID, "required, but null");
+        return;
+    }
+    if (field == ENVELOPE_EVENT_ID && json_is_string(value) && json_string_length(value) == 0) {
+        input_row_refuse(row, EVENT_BAD_ID, FAULT_EVENT_ID, "the id is empty");
+        return;
+    }
     if (!scalar_text(value, digits, &text)) {
-        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, "%s must be a text or a whole number",
-                         envelope_names[field]);
+        input_row_refuse(row, EVENT_WRONG_TYPE, fault_columns[field], "must be a text or a whole number");
         return;
     }
     if (text.data == digits && field == ENVELOPE_EMPLOYEE_ID) {
@@ -109,7 +123,7 @@ static void set_envelope(struct input *input, struct input_row *row, enum envelo
     if (text.data != digits || field == ENVELOPE_OCCURRED_AT)
         input_envelope_set(input, row, field, text);
     else
-        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, "%s must be a text", envelope_names[field]);
+        input_row_refuse(row, EVENT_WRONG_TYPE, fault_columns[field], "must be a text");
 }
 
 /* Takes the envelope's fields, and names that are known but not sent, out of `object`; what is left are attributes.

@@ -30,6 +30,7 @@ struct input {
     FILE *file;
     bool owns_file;
     struct cell *cells;            /* of the current row */
+    int64_t latest_ms;             /* of the current row's occurred_at */
     struct sha256 *sha256;         /* for event ids */
     struct buffer identity;        /* what the current row's event id is made from */
     char event_id[EVENT_ID_BYTES]; /* of the current row */

@@ -104,18 +104,25 @@ static bool take_zone(struct cursor *at, int64_t *ms)
     return true;
 }
 
-static bool parse_milliseconds(struct span text, int64_t *out)
+bool timestamp_is_number(struct span text)
+{
+    size_t sign = text.bytes && (text.data[0] == '-' || text.data[0] == '+');
+    for (size_t i = sign; i < text.bytes; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return text.bytes > sign;
+}
+
+bool timestamp_parse_number(struct span text, enum time_unit unit, int64_t *out_ms)
 {
     size_t sign = text.bytes && text.data[0] == '-';
     int64_t value = 0;
-    if (text.bytes == sign || text.bytes > 15)
+    if (!timestamp_is_number(text) || text.data[0] == '+' || text.bytes > sign + 18 ||
+        (text.data[sign] == '0' && text.bytes > sign + 1))
         return false;
-    for (size_t i = sign; i < text.bytes; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
+    for (size_t i = sign; i < text.bytes; i++)
         value = value * 10 + (text.data[i] - '0');
-    }
-    *out = sign ? -value : value;
+    *out_ms = time_unit_to_ms(unit, sign ? -value : value);
     return true;
 }
 
@@ -123,8 +130,6 @@ bool timestamp_parse(struct span text, int64_t *out_ms)
 {
     struct cursor at = cursor_of(text);
     int64_t days, time = 0, zone = 0;
-    if (parse_milliseconds(text, out_ms))
-        return true;
     if (!take_date(&at, &days))
         return false;
     if (take_char(&at, "Tt ") && (!take_time(&at, &time) || !take_zone(&at, &zone)))

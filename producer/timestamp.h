@@ -6,9 +6,16 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "events/time_unit.h"
 
-/* ISO 8601 in the extended form (2026-11-23, 2026-11-23T10:00:00.123Z, 2026-11-23 10:00+01:00; no zone: UTC), or whole
- * milliseconds since 1970-01-01 UTC. Years 1 to 9999. False: neither. */
+/* ISO 8601 in the extended form (2026-11-23, 2026-11-23T10:00:00.123Z, 2026-11-23 10:00+01:00; no zone: UTC), as
+ * milliseconds since 1970-01-01 UTC. Years 1 to 9999. False: something else. */
 bool timestamp_parse(struct span text, int64_t *out_ms);
+
+/* Whether the text is a whole number, however long: a point in time only for who knows its unit. */
+bool timestamp_is_number(struct span text);
+/* A whole number of at most 18 digits, without leading zeros (00000000 is how some systems write "no date"), counted in
+ * `unit` since 1970-01-01 UTC. False: something else. */
+bool timestamp_parse_number(struct span text, enum time_unit unit, int64_t *out_ms);
 
 #endif

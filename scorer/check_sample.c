@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "events/decoder.h"
 #include "events/frame.h"
+#include "events/key.h"
 #include "events/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
@@ -20,7 +21,9 @@ struct sampler {
     struct schema *schema;
     struct registry_client *registry; /* NULL: none */
     struct decoder *decoder;
+    struct key_reader *keys;
     struct cell *cells;
+    int64_t latest_ms; /* occurred_at's bound */
     rd_kafka_t *consumer;
     int64_t deadline_us;
     int open; /* partitions whose end is not reached */
@@ -44,6 +47,7 @@ static enum status make_decoder(struct sampler *sampler, struct error *err)
     if (status != STATUS_OK)
         return status;
     decoder_use_registry(sampler->decoder, sampler->registry);
+    sampler->keys = key_reader_new(sampler->registry);
     return unframed && *unframed ? decoder_take_unframed(sampler->decoder, unframed, err) : STATUS_OK;
 }
 
@@ -84,33 +88,36 @@ static enum status assign(struct sampler *sampler, int partitions, uint64_t want
     return STATUS_OK;
 }
 
-/* Waits for the registry's answers, where there is one. */
-static enum event_code decode(struct sampler *sampler, const rd_kafka_message_t *message, struct event *event,
-                              struct fault *fault, bool *waits)
+/* What the score loop would make of the message, as far as it is known now. */
+static enum event_code judge_once(struct sampler *sampler, const rd_kafka_message_t *message, bool *waits)
 {
+    const struct span key = kafka_payload(message->key, message->key_len);
     const struct span value = {message->payload, message->len};
-    struct span header = kafka_message_header(message, FRAME_HEADER);
-    enum event_code code = decoder_read(sampler->decoder, value, header, event, fault, waits);
-    while (*waits && in_time(sampler)) {
-        usleep(WAIT_US);
-        code = decoder_read(sampler->decoder, value, header, event, fault, waits);
-    }
+    char storage[ID_BYTES_MAX];
+    struct event event = {.cells = sampler->cells};
+    struct span key_id = SPAN_NULL;
+    struct fault fault;
+    enum event_code code = EVENT_OK;
+    *waits = false;
+    if (!value.data && !key.data)
+        return EVENT_NULL_KEY;
+    if (value.data)
+        code =
+            decoder_read(sampler->decoder, value, kafka_message_header(message, FRAME_HEADER), &event, &fault, waits);
+    if (code == EVENT_OK && !*waits && key.data)
+        code = key_read(sampler->keys, key, storage, &key_id, &fault, waits);
+    if (code == EVENT_OK && !*waits && value.data)
+        code = validate_event(sampler->schema, &event, key_id, sampler->latest_ms, &fault);
     return code;
 }
 
 static void judge(struct sampler *sampler, const rd_kafka_message_t *message)
 {
-    const struct span key = {message->key, message->key_len};
-    struct event event = {.cells = sampler->cells};
-    struct fault fault;
-    bool waits = false;
-    enum event_code code = EVENT_OK;
-    if (message->payload) {
-        code = decode(sampler, message, &event, &fault, &waits);
-        if (code == EVENT_OK)
-            code = validate_event(sampler->schema, &event, key, &fault);
-    } else if (!key.data) {
-        code = EVENT_NULL_KEY;
+    bool waits;
+    enum event_code code = judge_once(sampler, message, &waits);
+    while (waits && in_time(sampler)) { /* for the registry's answers */
+        usleep(WAIT_US);
+        code = judge_once(sampler, message, &waits);
     }
     if (waits) {
         sampler->out->unread++;
@@ -142,7 +149,12 @@ enum status check_sample_take(const struct settings *settings, struct schema *sc
                               struct check_sample *out, struct error *err)
 {
     struct sampler sampler = {
-        .settings = settings, .schema = schema, .deadline_us = clock_steady_us(&clock_system) + LIMIT_US, .out = out};
+        .settings = settings,
+        .schema = schema,
+        .deadline_us = clock_steady_us(&clock_system) + LIMIT_US,
+        .latest_ms = (clock_real_us(&clock_system) + settings->max_future_us) / 1000,
+        .out = out,
+    };
     *out = (struct check_sample){0};
     sampler.cells = mem_zeroed(schema->column_count, sizeof *sampler.cells);
     enum status status = make_decoder(&sampler, err);
@@ -154,6 +166,7 @@ enum status check_sample_take(const struct settings *settings, struct schema *sc
         read_all(&sampler);
     if (sampler.consumer)
         rd_kafka_destroy(sampler.consumer);
+    key_reader_free(sampler.keys);
     decoder_free(sampler.decoder);
     registry_client_free(sampler.registry);
     free(sampler.cells);

@@ -40,6 +40,7 @@ struct intake {
     int32_t position_count;
     bool assigned;
     bool reached_end; /* some position's eof is news */
+    bool fetch_anew;  /* some position's record to be checked is gone: fetching goes on from the positions */
     size_t held_count;
     bool disturbed; /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
@@ -162,9 +163,11 @@ static void on_assign(struct intake *intake, const rd_kafka_topic_partition_list
     rd_kafka_yield(intake->consumer);
 }
 
-static void take_partition(struct intake *intake, const rd_kafka_topic_partition_t *element)
+static void take_partition(struct intake *intake, rd_kafka_topic_partition_t *element)
 {
-    position_start(position_at(intake, element->partition), element->offset);
+    struct position *position = position_at(intake, element->partition);
+    position_start(position, element->offset, element->metadata, element->metadata_size);
+    element->offset = position_first_read(position);
     set_held(intake, element->partition, false);
 }
 
@@ -233,6 +236,30 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
     if (code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
         log_warn("score", "%s: rebalance failed: %s", rd_kafka_name(consumer), rd_kafka_err2str(code));
     on_revoke(intake);
+}
+
+/* The partitions assigned, or the held ones among them, to be read from their positions. */
+static rd_kafka_topic_partition_list_t *positions_to_read(struct intake *intake, bool held_alone)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
+    for (int32_t p = 0; p < intake->position_count; p++) {
+        struct position *position = &intake->positions[p];
+        if (!position->assigned || (held_alone && !position->held))
+            continue;
+        position_read_again(position);
+        rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p)->offset = position->next;
+    }
+    return list;
+}
+
+/* All are fetched anew, from their positions. */
+static rd_kafka_resp_err_t assign_positions(struct intake *intake)
+{
+    rd_kafka_topic_partition_list_t *list = positions_to_read(intake, false);
+    rd_kafka_resp_err_t code = assign(intake, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    intake->fetch_anew = false;
+    return code;
 }
 
 /* Start and end */
@@ -345,7 +372,12 @@ static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
     struct error err;
     int32_t p = message->partition;
     if (p < 0 || p >= intake->position_count || !intake->positions[p].assigned)
-        return; /* somebody else's */
+        return;                          /* somebody else's */
+    if (intake->positions[p].checking) { /* deleted by retention since; what follows it need not be */
+        position_read_again(&intake->positions[p]);
+        intake->fetch_anew = true;
+        return;
+    }
     enum status status =
         intake_start_tell_gone(&intake->start, p, intake->positions[p].next, rd_kafka_message_errstr(message), &err);
     fail(intake, status, err.text);
@@ -389,27 +421,15 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
         log_warn("score", "%s", text);
 }
 
-/* Asked, too: the message that says it may have gone with a batch that a rebalance made us drop. */
-static const rd_kafka_message_t fatal_message = {.err = RD_KAFKA_RESP_ERR__FATAL};
-
-static size_t fetch(struct intake *intake, int timeout_ms, int64_t *left_us)
-{
-    if (rd_kafka_fatal_error(intake->consumer, NULL, 0))
-        handle_error(intake, &fatal_message);
-    /* Waiting for the first alone: a batch call would wait out the time-out even with messages in hand. */
-    ssize_t got = rd_kafka_consume_batch_queue(intake->queue, timeout_ms, intake->batch, 1);
-    *left_us = clock_steady_us(&clock_system);
-    if (got <= 0)
-        return 0;
-    ssize_t more = rd_kafka_consume_batch_queue(intake->queue, 0, intake->batch + 1, intake->batch_capacity - 1);
-    return (size_t)(got + (more > 0 ? more : 0));
-}
-
 /* False: to be dropped. Behind a rebalance librdkafka drops by itself what was fetched before it. */
 static bool is_wanted(struct intake *intake, const rd_kafka_message_t *message)
 {
-    char text[320];
+    struct error err;
     int32_t p = message->partition;
+    if (message->err) {
+        handle_error(intake, message);
+        return false;
+    }
     if (p < 0 || p >= intake->position_count || !intake->positions[p].assigned) {
         log_warn("score", "%s [%d]: a message came of a partition that is not assigned; it is not taken",
                  intake->settings->input_topic, p);
@@ -418,14 +438,11 @@ static bool is_wanted(struct intake *intake, const rd_kafka_message_t *message)
     struct position *position = &intake->positions[p];
     if (position->held) /* from before it was held */
         return false;
-    if (position_take(position, message->offset))
-        return true;
-    snprintf(text, sizeof text,
-             "%s [%d]: offset %lld came after the offsets before %lld were read: the log was truncated, or the topic "
-             "recreated. Started again, the scorer goes on from the committed offset if the log still has it",
-             intake->settings->input_topic, p, (long long)message->offset, (long long)position->taken);
-    fail(intake, STATUS_CONFLICT, text);
-    return false;
+    enum position_verdict verdict =
+        position_judge(position, message->offset, rd_kafka_message_timestamp(message, NULL));
+    if (verdict == POSITION_CHANGED)
+        fail(intake, intake_start_tell_changed(&intake->start, p, message->offset, &err), err.text);
+    return verdict == POSITION_TAKE;
 }
 
 static void hand_out(struct intake *intake, struct intake_message *messages, size_t *count)
@@ -433,9 +450,7 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
     size_t kept = 0;
     for (size_t i = 0; i < intake->batch_count; i++) {
         rd_kafka_message_t *message = intake->batch[i];
-        if (message->err)
-            handle_error(intake, message);
-        if (message->err || !is_wanted(intake, message)) {
+        if (!is_wanted(intake, message)) {
             rd_kafka_message_destroy(message);
             continue;
         }
@@ -451,17 +466,6 @@ static void hand_out(struct intake *intake, struct intake_message *messages, siz
     }
     intake->batch_count = kept;
     *count = kept;
-}
-
-/* Partitions came or went within the poll: what it brought is of both sides, and is read again. But for what ends the
- * consumer, which is told only once. */
-static enum status discard_batch(struct intake *intake, struct error *err)
-{
-    for (size_t i = 0; i < intake->batch_count; i++)
-        if (intake->batch[i]->err == RD_KAFKA_RESP_ERR__FATAL)
-            handle_error(intake, intake->batch[i]);
-    drop_batch(intake);
-    return intake_rewind(intake, err);
 }
 
 static void move_to_ends(struct intake *intake)
@@ -499,9 +503,14 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
         resolve_pending(intake);
     if (intake->assigned)
         status = watch_untaken(intake, err);
-    intake->batch_count = fetch(intake, timeout_ms, left_us);
-    if (intake->disturbed && intake->batch_count)
-        status = discard_batch(intake, err);
+    rd_kafka_resp_err_t code = intake->fetch_anew ? assign_positions(intake) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code)
+        fail(intake, kafka_status(code), rd_kafka_err2str(code));
+    if (rd_kafka_fatal_error(intake->consumer, NULL, 0)) /* its message may have gone with a batch that was dropped */
+        handle_error(intake, &(const rd_kafka_message_t){.err = RD_KAFKA_RESP_ERR__FATAL});
+    intake->batch_count = intake_queue_fetch(intake->queue, timeout_ms, intake->batch, capacity, left_us);
+    if (intake->disturbed && intake->batch_count) /* it is of both sides of a rebalance: read again */
+        status = intake_rewind(intake, err);
     else
         hand_out(intake, messages, count);
     if (intake->failure != STATUS_OK)
@@ -525,6 +534,16 @@ void intake_accept(struct intake *intake)
 
 /* Positions */
 
+/* With a note of the last record: a start that finds another one there knows that the log was exchanged. */
+static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position)
+{
+    char note[POSITION_NOTE_BYTES];
+    position_write_note(position, note);
+    element->offset = position->next;
+    element->metadata_size = strlen(note);
+    element->metadata = element->metadata_size ? mem_text(note) : NULL; /* the list frees it */
+}
+
 rd_kafka_topic_partition_list_t *intake_offsets(const struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *list = NULL;
@@ -534,7 +553,7 @@ rd_kafka_topic_partition_list_t *intake_offsets(const struct intake *intake)
             continue;
         if (!list)
             list = rd_kafka_topic_partition_list_new(intake->position_count);
-        rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p)->offset = position->next;
+        add_offset(rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p), position);
     }
     return list;
 }
@@ -550,25 +569,6 @@ void intake_committed(struct intake *intake)
         intake->positions[p].committed = intake->positions[p].next;
 }
 
-static void add_position(struct intake *intake, rd_kafka_topic_partition_list_t *list, int32_t partition)
-{
-    struct position *position = &intake->positions[partition];
-    position_read_again(position);
-    rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, partition)->offset = position->next;
-}
-
-static rd_kafka_topic_partition_list_t *committed_positions(struct intake *intake)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
-    for (int32_t p = 0; p < intake->position_count; p++) {
-        if (!intake->positions[p].assigned)
-            continue;
-        position_rewind(&intake->positions[p]);
-        add_position(intake, list, p);
-    }
-    return list;
-}
-
 static enum status tell_stuck(const struct intake *intake, const char *what, rd_kafka_resp_err_t code,
                               struct error *err)
 {
@@ -576,38 +576,33 @@ static enum status tell_stuck(const struct intake *intake, const char *what, rd_
                      rd_kafka_err2str(code));
 }
 
-/* Where a seek is not possible (the partition is only just starting) the same positions are assigned anew. */
+/* Where a seek is not possible (the partition is only just starting) all are assigned anew. */
 enum status intake_rewind(struct intake *intake, struct error *err)
 {
     FAULT_POINT("score.rewind");
     drop_batch(intake);
     release_all(intake);
-    rd_kafka_topic_partition_list_t *list = committed_positions(intake);
+    for (int32_t p = 0; p < intake->position_count; p++)
+        if (intake->positions[p].assigned)
+            position_rewind(&intake->positions[p]);
+    rd_kafka_topic_partition_list_t *list = positions_to_read(intake, false);
     rd_kafka_resp_err_t code = list->cnt ? intake_queue_seek(intake->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code)
-        code = assign(intake, list);
     rd_kafka_topic_partition_list_destroy(list);
+    intake->fetch_anew = false;
+    if (code)
+        code = assign_positions(intake);
     return code ? tell_stuck(intake, "back to the committed offsets", code, err) : STATUS_OK;
 }
 
-/* The same for the positions reached: those of held partitions alone, or all where that cannot be. */
 enum status intake_go_on(struct intake *intake, struct error *err)
 {
     assert(!intake->batch_count);
-    rd_kafka_topic_partition_list_t *held = rd_kafka_topic_partition_list_new(intake->position_count);
-    rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(intake->position_count);
-    for (int32_t p = 0; p < intake->position_count; p++) {
-        if (intake->positions[p].assigned && intake->positions[p].held)
-            add_position(intake, held, p);
-        if (intake->positions[p].assigned)
-            add_position(intake, all, p);
-    }
+    rd_kafka_topic_partition_list_t *held = positions_to_read(intake, true);
     rd_kafka_resp_err_t code = held->cnt ? intake_queue_seek(intake->consumer, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_partition_list_destroy(held);
     release_all(intake);
     if (code)
-        code = assign(intake, all);
-    rd_kafka_topic_partition_list_destroy(held);
-    rd_kafka_topic_partition_list_destroy(all);
+        code = assign_positions(intake);
     return code ? tell_stuck(intake, "on from the positions", code, err) : STATUS_OK;
 }
 
@@ -618,10 +613,10 @@ bool intake_assigned(const struct intake *intake)
 
 bool intake_moved(const struct intake *intake)
 {
-    for (int32_t p = 0; p < intake->position_count; p++)
-        if (position_moved(&intake->positions[p]))
-            return true;
-    return false;
+    bool moved = false;
+    for (int32_t p = 0; p < intake->position_count && !moved; p++)
+        moved = position_moved(&intake->positions[p]);
+    return moved;
 }
 
 /* By the group's committed offsets, because other members handle partitions too, and one that died holds its own until
@@ -649,9 +644,9 @@ static struct partition_lag lag_of(const struct intake *intake, int32_t partitio
 }
 
 /* What nobody has, one member counts. */
-static bool counts_untaken(const struct intake *intake)
+static size_t untaken_count(const struct intake *intake)
 {
-    return intake->position_count && intake->positions[0].assigned;
+    return intake->position_count && intake->positions[0].assigned ? intake->untaken.count : 0;
 }
 
 size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity)
@@ -660,7 +655,7 @@ size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_
     for (int32_t p = 0; p < intake->position_count && count < capacity; p++)
         if (intake->positions[p].assigned)
             out[count++] = lag_of(intake, p);
-    for (size_t i = 0; i < intake->untaken.count && count < capacity && counts_untaken(intake); i++)
+    for (size_t i = 0; i < untaken_count(intake) && count < capacity; i++)
         out[count++] = intake->untaken.lags[i];
     return count;
 }
@@ -676,7 +671,7 @@ uint64_t intake_lag(const struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned)
             messages += messages_of(lag_of(intake, p));
-    for (size_t i = 0; i < intake->untaken.count && counts_untaken(intake); i++)
+    for (size_t i = 0; i < untaken_count(intake); i++)
         messages += messages_of(intake->untaken.lags[i]);
     return messages;
 }

@@ -6,9 +6,17 @@
 #define SCORER_INTAKE_POSITION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum { POSITION_NO_END = -1 };
+enum { POSITION_NO_END = -1, POSITION_NO_RECORD = -1, POSITION_NOTE_BYTES = 96 };
+
+/* A record that was handled, as it can be recognised: a log that has another one there is not the same log. Plain data.
+ */
+struct position_record {
+    int64_t offset; /* POSITION_NO_RECORD: none known */
+    int64_t timestamp_ms;
+};
 
 /* Plain data; zeroed: not assigned. next <= taken, and committed <= next but for what was committed on another's word.
  */
@@ -23,14 +31,22 @@ struct position {
     int64_t held_at;   /* the message it waits before */
     bool steered;    /* was held before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
     int64_t last_ms; /* timestamp of the last message handled; 0: none yet */
+    struct position_record last; /* the last one handled, by whoever had the partition */
+    bool checking;               /* reading starts at `last`, to see whether it is still that record */
 };
 
-/* Assigned, and to be read from `offset`, which is the group's committed offset. */
-void position_start(struct position *position, int64_t offset);
+/* Assigned, and to be handled from `offset` on, which is the group's committed offset. `note`: what was committed with
+ * it (position_write_note); anything else, and NULL, says nothing. */
+void position_start(struct position *position, int64_t offset, const char *note, size_t note_bytes);
 
-/* A message is about to be handed out. False: it lies below one that was handed out already, so the log changed under
- * the reader. */
-bool position_take(struct position *position, int64_t offset);
+/* Where the reader starts: at the committed offset, or at the last record before it, which is checked and not handed
+ * out again. */
+int64_t position_first_read(const struct position *position);
+
+/* What becomes of a message. Changed: it lies below one that was handed out already, or is not the record that was
+ * handled at this offset, so the log is not the one that was read before. */
+enum position_verdict { POSITION_TAKE, POSITION_SKIP, POSITION_CHANGED };
+enum position_verdict position_judge(struct position *position, int64_t offset, int64_t timestamp_ms);
 
 /* That message is handled; nothing changes where the partition waits before it. */
 void position_handle(struct position *position, int64_t offset, int64_t timestamp_ms);
@@ -45,5 +61,8 @@ void position_move_to_end(struct position *position);
 void position_rewind(struct position *position);     /* to the committed offset */
 void position_read_again(struct position *position); /* the reader starts once more, at `next` */
 bool position_moved(const struct position *position);
+
+/* To be committed beside `next`: the last record handled. Empty where none is known. */
+void position_write_note(const struct position *position, char out[POSITION_NOTE_BYTES]);
 
 #endif

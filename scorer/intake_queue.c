@@ -4,6 +4,7 @@
  * the queue is cut off as well, and whoever switches it on again says where to go on, so that offset is never used. */
 #include "scorer/intake_queue.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { SEEK_MS = 10000 };
@@ -44,4 +45,16 @@ rd_kafka_resp_err_t intake_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_parti
     for (int i = 0; i < list->cnt && !code; i++)
         code = list->elems[i].err;
     return code;
+}
+
+size_t intake_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages, size_t capacity,
+                          int64_t *left_us)
+{
+    /* Waiting for the first alone: a batch call would wait out the time-out even with messages in hand. */
+    ssize_t got = rd_kafka_consume_batch_queue(queue, timeout_ms, messages, 1);
+    *left_us = clock_steady_us(&clock_system);
+    if (got <= 0)
+        return 0;
+    ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, capacity - 1);
+    return (size_t)(got + (more > 0 ? more : 0));
 }

@@ -336,7 +336,7 @@ bool intake_untaken_overdue(struct intake_untaken *untaken)
     return true;
 }
 
-/* Offsets that the log does not have */
+/* Logs that are not what they were */
 
 enum status intake_start_tell_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
                                    const char *reason, struct error *err)
@@ -358,4 +358,14 @@ enum status intake_start_tell_gone(const struct intake_start *start, int32_t par
         "%s [%d]: the committed offset %lld is beyond the log's end %lld: the topic was recreated. To start over: "
         "kafka-consumer-groups --reset-offsets --to-earliest --group %s --topic %s:%d --execute",
         start->topic, partition, (long long)wanted, (long long)high, start->group, start->topic, partition);
+}
+
+enum status intake_start_tell_changed(const struct intake_start *start, int32_t partition, int64_t offset,
+                                      struct error *err)
+{
+    return error_set(err, STATUS_CONFLICT,
+                     "%s [%d] is not the log that was read before (at offset %lld): the topic was recreated, or the "
+                     "log truncated and written again. To read it from its start: kafka-consumer-groups "
+                     "--reset-offsets --to-earliest --group %s --topic %s:%d --execute",
+                     start->topic, partition, (long long)offset, start->group, start->topic, partition);
 }

@@ -55,4 +55,8 @@ bool intake_untaken_overdue(struct intake_untaken *untaken);
 enum status intake_start_tell_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
                                    const char *reason, struct error *err);
 
+/* The same for a log that has another record at `offset` than the one that was handled there. */
+enum status intake_start_tell_changed(const struct intake_start *start, int32_t partition, int64_t offset,
+                                      struct error *err);
+
 #endif

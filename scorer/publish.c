@@ -136,7 +136,6 @@ static void narrow(struct publish *publish)
     const char *topic = transaction_broken_topic(publish->transaction);
     publish->round++;
     publish->group = publish->refused > 1 ? publish->refused / 2 : 1;
-    publish->redo_left = publish->redo_left < publish->published ? publish->published : publish->redo_left;
     for (size_t i = 0; i < publish->mark_count && publish->refused == 1; i++) {
         struct mark *mark = &publish->marks[i];
         if (mark->suspected == publish->round && transaction_remedy(code) == REMEDY_UNTIMED)
@@ -359,11 +358,11 @@ static rd_kafka_headers_t *put_source(const struct publish *publish, rd_kafka_he
     return headers;
 }
 
-bool publish_erasure(struct publish *publish, const struct intake_message *source)
+bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
 {
     if (is_too_large(publish, source))
         return false;
-    return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, source->key, SPAN_NULL, 0,
+    return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, employee_id, SPAN_NULL, 0,
                         put_source(publish, rd_kafka_headers_new(3), source));
 }
 
@@ -490,6 +489,8 @@ static void give_back(struct publish *publish, const char *reason)
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
+    if ((publish->refused || publish->mark_count) && publish->redo_left < publish->published)
+        publish->redo_left = publish->published;
     if (publish->refused) {
         narrow(publish);
         tell_refused(publish);

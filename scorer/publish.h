@@ -22,7 +22,7 @@ void publish_free(struct publish *publish); /* aborts what is open */
  * instead. Other failures are kept until publish_commit, which then returns the work. */
 MUST_USE bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
                                  struct span value);
-MUST_USE bool publish_erasure(struct publish *publish, const struct intake_message *source);
+MUST_USE bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id);
 MUST_USE bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key);
 /* field: the column's name, or NULL. A dead letter too large even for that goes without its value,
  * and if need be without key and the source's headers. */

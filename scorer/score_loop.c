@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "events/decoder.h"
 #include "events/fault.h"
+#include "events/key.h"
 #include "events/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
@@ -33,6 +34,9 @@ enum {
     END_INTERVAL_US = 100000,
     LAGS_KEPT = 256
 };
+
+/* 2024-01-01 UTC: no clock that is right shows less. */
+#define CLOCK_FIRST_US INT64_C(1704067200000000)
 
 static const char no_number[] = "the model gives no number for these values";
 
@@ -57,8 +61,10 @@ struct batch {
     struct event events[BATCH]; /* by message */
     uint32_t rows[BATCH];       /* by message: its row, where it is scored */
     size_t row_count;
-    struct labels labels; /* of the model that scores it */
-    struct cell *cells;   /* row-major; one row more than BATCH, for events that are decoded and not scored */
+    int64_t latest_ms;               /* beyond it, occurred_at lies in the future */
+    char (*key_texts)[ID_BYTES_MAX]; /* by message: the id that its key names, where that is no part of the key */
+    struct labels labels;            /* of the model that scores it */
+    struct cell *cells; /* row-major; one row more than BATCH, for events that are decoded and not scored */
     struct score scores[BATCH];
     struct reason *reasons;
     struct challenger_rows *challengers; /* NULL: none */
@@ -72,6 +78,8 @@ struct score_loop {
     unsigned worker;
     uint32_t reasons;
     struct decoder *decoder;
+    struct key_reader *keys;
+    int64_t real_us, steady_us; /* both clocks when the loop was made: see latest_ms */
     struct intake *intake;
     struct publish *publish;
     uint64_t answers; /* of the schema registry, before the first partition was held */
@@ -158,7 +166,7 @@ static const char *field_name(const struct score_loop *loop, int32_t column)
 {
     return column >= 0 && (size_t)column < loop->settings->schema->column_count
                ? loop->settings->schema->columns[column].name
-               : NULL;
+               : envelope_field_name(column);
 }
 
 static enum fate dead_letter(struct score_loop *loop, const struct intake_message *message, const struct fault *fault)
@@ -191,22 +199,51 @@ static enum fate hold(struct score_loop *loop, const struct intake_message *mess
     return FATE_WAIT;
 }
 
+/* Whom the key names. Most keys are the employee id as it stands, so that nothing is to be read out of them. */
+static enum event_code read_key(struct score_loop *loop, size_t i, struct span *id, struct fault *fault, bool *waits)
+{
+    const struct intake_message *message = &loop->batch.messages[i];
+    *waits = false;
+    *id = message->key;
+    if (!message->key.data || (message->value.data && span_equal(message->key, loop->batch.events[i].employee_id)))
+        return EVENT_OK;
+    return key_read(loop->keys, message->key, loop->batch.key_texts[i], id, fault, waits);
+}
+
+static enum fate judge_erasure(struct score_loop *loop, size_t i)
+{
+    const struct intake_message *message = &loop->batch.messages[i];
+    struct fault fault;
+    bool waits;
+    if (!message->key.data)
+        return dead_letter_plain(loop, message, EVENT_NULL_KEY);
+    enum event_code code = read_key(loop, i, &loop->batch.events[i].employee_id, &fault, &waits);
+    if (waits)
+        return hold(loop, message, &fault);
+    return code == EVENT_OK ? FATE_ERASE : dead_letter(loop, message, &fault);
+}
+
 /* Decodes the message's event into the next free row and judges it. */
-static enum fate judge(struct score_loop *loop, const struct intake_message *message, struct event *event)
+static enum fate judge(struct score_loop *loop, size_t i)
 {
     const struct schema *schema = loop->settings->schema;
+    const struct intake_message *message = &loop->batch.messages[i];
+    struct event *event = &loop->batch.events[i];
     struct fault fault = {.column = FAULT_NO_COLUMN};
+    struct span key_id;
     bool waits;
     if (intake_holds_any(loop->intake) && intake_holds(loop->intake, message->partition))
         return FATE_WAIT;
     if (!message->value.data)
-        return message->key.data ? FATE_ERASE : dead_letter_plain(loop, message, EVENT_NULL_KEY);
+        return judge_erasure(loop, i);
     event->cells = loop->batch.cells + loop->batch.row_count * schema->column_count;
     enum event_code code = decoder_read(loop->decoder, message->value, message->schema_header, event, &fault, &waits);
+    if (code == EVENT_OK)
+        code = read_key(loop, i, &key_id, &fault, &waits);
     if (waits)
         return hold(loop, message, &fault);
     if (code == EVENT_OK)
-        code = validate_event(schema, event, message->key, &fault);
+        code = validate_event(schema, event, key_id, loop->batch.latest_ms, &fault);
     if (code == EVENT_OK && event->imputed)
         counter_add(loop->counters, COUNTER_VALUES_IMPUTED, event->imputed);
     if (code != EVENT_OK) {
@@ -216,14 +253,24 @@ static enum fate judge(struct score_loop *loop, const struct intake_message *mes
     return event->type == EVENT_TYPE_TERMINATED ? FATE_OUTCOME : FATE_SCORE;
 }
 
+/* A clock that stops or is set back while we run must not turn good events into ones of the future: the time that has
+ * passed since the start counts as well. */
+static int64_t latest_ms(const struct score_loop *loop)
+{
+    int64_t clock_us = clock_real_us(&clock_system);
+    int64_t passed_us = loop->real_us + (clock_steady_us(&clock_system) - loop->steady_us);
+    return (clock_us > passed_us ? clock_us : passed_us) / 1000 + loop->settings->max_future_us / 1000;
+}
+
 static void decode_batch(struct score_loop *loop)
 {
     struct batch *batch = &loop->batch;
     batch->row_count = batch->waiting = 0;
+    batch->latest_ms = latest_ms(loop);
     if (loop->settings->registry && !intake_holds_any(loop->intake))
         loop->answers = registry_client_answers(loop->settings->registry);
     for (size_t i = 0; i < batch->count; i++) {
-        enum fate fate = judge(loop, &batch->messages[i], &batch->events[i]);
+        enum fate fate = judge(loop, i);
         batch->fates[i] = (uint8_t)fate;
         batch->rows[i] = (uint32_t)batch->row_count;
         batch->row_count += fate == FATE_SCORE;
@@ -297,7 +344,7 @@ static void publish_one(struct score_loop *loop, size_t i, struct prediction *pr
         loop->tally.risk[risk_bin(prediction->probability)] += fits;
         break;
     case FATE_ERASE:
-        fits = publish_erasure(loop->publish, message);
+        fits = publish_erasure(loop->publish, message, loop->batch.events[i].employee_id);
         end = &loop->tally.erased;
         break;
     case FATE_OUTCOME:
@@ -470,7 +517,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
         status = intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
-    progress_step(&loop->progress, "scores", WAITS_FOR_NOTHING);
+    progress_step(&loop->progress, "scores", WAITS_FOR_KAFKA); /* the producer's queue may be full */
     if (status == STATUS_OK && batch->count)
         handle_batch(loop);
     if (status == STATUS_OK && commit_due(loop))
@@ -519,15 +566,28 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
 
 /* Start and end */
 
+/* A clock that was never set would make each event one of the future. */
+static enum status check_clock(struct error *err)
+{
+    if (clock_real_us(&clock_system) >= CLOCK_FIRST_US)
+        return STATUS_OK;
+    return error_set(
+        err, STATUS_INVALID,
+        "this machine's clock is before 2024: set it, or every event's occurred_at would be in the future");
+}
+
 enum status score_loop_new(const struct settings *settings, struct model_holder *models, struct counters *counters,
                            unsigned worker, struct score_loop **out, struct error *err)
 {
     struct decoder *decoder;
-    enum status status = decoder_new(settings->schema, &decoder, err);
+    enum status status = check_clock(err);
+    if (status == STATUS_OK)
+        status = decoder_new(settings->schema, &decoder, err);
     if (status != STATUS_OK)
         return status;
     const char *unframed = settings->options ? options_text(settings->options, OPTION_UNFRAMED) : NULL;
     decoder_use_registry(decoder, settings->registry);
+    decoder_use_time_unit(decoder, settings->time_unit);
     if (unframed && *unframed && decoder_take_unframed(decoder, unframed, err) != STATUS_OK) {
         decoder_free(decoder);
         return err->status;
@@ -542,6 +602,10 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->reasons = settings->reasons < columns ? settings->reasons : (uint32_t)columns;
     loop->decoder = decoder;
     loop->run = (struct dead_letter_run){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
+    loop->keys = key_reader_new(settings->registry);
+    loop->real_us = clock_real_us(&clock_system);
+    loop->steady_us = clock_steady_us(&clock_system);
+    loop->batch.key_texts = mem_zeroed(BATCH, sizeof *loop->batch.key_texts);
     loop->batch.cells = mem_zeroed((BATCH + 1) * columns, sizeof(struct cell));
     loop->batch.reasons = mem_zeroed((size_t)BATCH * loop->reasons + 1, sizeof(struct reason));
     loop->batch.challengers = challenger_rows_new(settings->challengers, BATCH);
@@ -555,8 +619,10 @@ void score_loop_free(struct score_loop *loop)
         return;
     pthread_mutex_destroy(&loop->lags_mutex);
     decoder_free(loop->decoder);
+    key_reader_free(loop->keys);
     buffer_free(&loop->batch.value);
     buffer_free(&loop->told);
+    free(loop->batch.key_texts);
     free(loop->batch.cells);
     free(loop->batch.reasons);
     challenger_rows_free(loop->batch.challengers);

@@ -75,6 +75,13 @@ static enum status in_range(const char *flag, int64_t value, int64_t low, int64_
                      (long long)high);
 }
 
+static enum status read_time_unit(const char *text, struct settings *out, struct error *err)
+{
+    if (time_unit_read(text, &out->time_unit))
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "--time-unit must be " TIME_UNIT_NAMES ", not \"%s\"", text);
+}
+
 /* Kafka's rule for topic names, also applied to the group because it becomes part of a file name. */
 static enum status check_name(const char *flag, const char *text, struct error *err)
 {
@@ -115,6 +122,7 @@ static enum status read_numbers(const struct options *options, struct settings *
     out->watchdog_us = options_duration_us(options, OPTION_WATCHDOG);
     out->memory_limit = options_size(options, OPTION_MEMORY_LIMIT);
     out->model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL);
+    out->max_future_us = options_duration_us(options, OPTION_MAX_FUTURE);
     out->sink_rows = options_integer(options, OPTION_SINK_ROWS);
     out->sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL);
     int64_t http_threads = options_integer(options, OPTION_HTTP_THREADS);
@@ -133,6 +141,7 @@ static enum status read_numbers(const struct options *options, struct settings *
         {"ready-timeout", out->ready_timeout_us, 1000000, day_us},
         {"watchdog", out->watchdog_us, 0, day_us},
         {"model-poll-interval", out->model_poll_us, 10000, day_us},
+        {"max-future", out->max_future_us, 0, 36600 * day_us},
         {"sink-rows", out->sink_rows, 1, 1000000},
         {"sink-interval", out->sink_interval_us, 1000, 60000000},
         {"http-threads", http_threads, 1, MAX_WORKERS},
@@ -251,6 +260,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         status = read_numbers(options, &settings, err);
     if (status == STATUS_OK)
         status = split_memory(&settings, err);
+    if (status == STATUS_OK)
+        status = read_time_unit(options_text(options, OPTION_TIME_UNIT), &settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)

@@ -433,7 +433,7 @@ static enum status work(struct sink *sink, struct error *err)
 /* An unavailable server is named; a batch that PostgreSQL refuses is not a wait, and must end in a commit. */
 static void note_turn(struct sink *sink)
 {
-    bool works = sink_batch_count(sink->batch) || (sink->joined && sink->held);
+    bool works = something_to_store(sink) || (sink->joined && sink->held);
     enum loop_wait wait = kafka_up() ? WAITS_FOR_NOTHING : WAITS_FOR_KAFKA;
     if (sink->waiting && (sink->wants_schema || sink->why == STATUS_UNAVAILABLE))
         wait = sink->wants_schema ? WAITS_FOR_REGISTRY : WAITS_FOR_POSTGRESQL;

@@ -1,5 +1,5 @@
 # make test: every test, those against real servers included. Logs of each program are in build/test-logs.
-# SKIP=NAME,… leaves programs or whole suites (unit, component, system) out by name, and says so.
+# SKIP=NAME,… leaves programs or whole suites (unit, component, sim, system) out by name, and says so.
 
 # Named here too: prerequisites are expanded where they stand, and the Makefile's own lists come after its includes.
 UNIT_BINS      := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
@@ -16,7 +16,7 @@ test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a 
 	@rm -rf $(BUILD)/test-logs
 	@mkdir -p $(BUILD)/test-logs
 	@$(MAKE) --no-print-directory -s build test-programs
-	@for suite in unit component system; do $(MAKE) --no-print-directory -s test-$$suite || \
+	@for suite in unit component sim system; do $(MAKE) --no-print-directory -s test-$$suite || \
 	  grep -qs "^$$suite " $(BUILD)/test-logs/counts || { echo "FAILED    $$suite: it could not begin (see above)"; echo "$$suite 0 1" >>$(BUILD)/test-logs/counts; }; done
 	@awk '{ passed += $$2; failed += $$3 } END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0 }' $(BUILD)/test-logs/counts
 

@@ -37,9 +37,10 @@ static const struct operation {
 };
 
 /* clang-format off */
-/* Components that do not depend on the schema. ID is a text of 1 to 256 characters without control characters. */
+/* Components that do not depend on the schema. ID is a text of 1 to 256 characters without control and bidirectional characters. */
 #define ID \
-    "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":256,\"pattern\":\"^[^\\\\u0000-\\\\u001f\\\\u007f]" \
+    "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":256,\"pattern\":\"^[^\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f" \
+    "\\\\u061c\\\\u200e\\\\u200f\\\\u202a-\\\\u202e\\\\u2066-\\\\u2069]" \
     "+$\"}"
 #define STRING "{\"type\":\"string\"}"
 #define NUMBER "{\"type\":\"number\"}"

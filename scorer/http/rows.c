@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "events/identity.h"
 #include "events/json_row.h"
 #include "events/validate.h"
 #include "scorer/counterfactual_json.h"
@@ -135,22 +136,14 @@ static bool is_stand_in(const char *text)
 void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct span *out, struct faults *faults)
 {
     struct span text = {json_string_value(id), json_string_length(id)};
-    size_t characters = 0;
-    bool controls = false;
     *out = SPAN_NULL;
     if (!id || json_is_null(id))
         return;
-    for (size_t i = 0; i < text.bytes; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        characters += (byte & 0xc0) != 0x80;
-        controls |= byte < 0x20 || byte == 0x7f;
-    }
+    const char *flaw = text.data ? id_flaw(text) : NULL;
     if (!text.data || (has_stand_ins && is_stand_in(text.data)))
         faults_add(faults, loc, EVENT_WRONG_TYPE, "not a text");
-    else if (controls)
-        faults_add(faults, loc, EVENT_WRONG_TYPE, "has control characters");
-    else if (!characters || characters > ID_CHARACTERS_MAX)
-        faults_add(faults, loc, EVENT_LIMIT, "not of 1 to 256 characters");
+    else if (flaw)
+        faults_add(faults, loc, EVENT_BAD_ID, flaw);
     else
         *out = text;
 }

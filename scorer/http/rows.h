@@ -11,7 +11,7 @@
 #include "scorer/http/faults.h"
 #include "scorer/http/service.h"
 
-enum { ROWS_MAX = 1000, ID_CHARACTERS_MAX = 256, EVENT_ID_BYTES = 37 };
+enum { ROWS_MAX = 1000, EVENT_ID_BYTES = 37 };
 
 struct row_ids {
     struct span event_id;    /* given, or `made` */
@@ -49,7 +49,7 @@ void rows_free(struct rows *rows);
 /* Cells of one row; they borrow texts from the JSON. */
 void rows_read_attributes(struct rows *rows, size_t row, const json_t *attributes, const struct row_place *place,
                           struct faults *faults);
-/* An optional id: null, absent, or a text of 1 to 256 characters. */
+/* An optional id: null, absent, or a text that is one (events/identity.h). */
 void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct span *out, struct faults *faults);
 /* Event ids are made where none was given. place_of(row) is where a fault of the whole row stands. */
 void rows_score(struct rows *rows, const struct request *request,

@@ -478,8 +478,10 @@ static bool run_decode(struct fixture *fixture, size_t e)
 
 static bool run_validated(struct fixture *fixture, size_t e)
 {
+    struct event event = {.cells = fixture->cells};
     struct fault fault;
-    return run_decode(fixture, e) && (validate_row(fixture->schema, fixture->cells, &fault) | true);
+    return decoder_decode(fixture->decoder, fixture->values[e], &event, &fault) == EVENT_OK &&
+           (validate_event(fixture->schema, &event, event.employee_id, INT64_MAX, &fault) | true);
 }
 
 static void encode(struct fixture *fixture, struct span attributes)

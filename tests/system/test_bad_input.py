@@ -187,4 +187,3 @@ with Lab() as lab:
     wrong_credentials(lab, kafka, directory)
     missing_topics(lab, database)
     twice(lab, kafka, database)
-    lab.audit()

@@ -80,7 +80,7 @@ def faults(lab, scorer):
     answer = ask(scorer, "POST", "/predict?log=maybe&x=1", bad)
     at = ("body", "attributes")
     lab.equal("every fault at once", (answer[0], faults_of(answer)), (422, {
-        (("query", "log"), "wrong_type"), (("query", "x"), "unknown_field"), (("body", "employee_id"), "wrong_type"), (("body", "event_id"), "limit"),
+        (("query", "log"), "wrong_type"), (("query", "x"), "unknown_field"), (("body", "employee_id"), "wrong_type"), (("body", "event_id"), "bad_id"),
         (("body", "bogus"), "unknown_field"), ((*at, "Age"), "out_of_range"), ((*at, "OverTime"), "unknown_category"), ((*at, "Aeg"), "unknown_field"),
         ((*at, "JobLevel"), "wrong_type"), ((*at, "DailyRate"), "wrong_type"), ((*at, "YearsInCurrentRole"), "rule")}))
     for what, body, loc, kind in (

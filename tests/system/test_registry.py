@@ -167,6 +167,8 @@ def outage(lab, kafka, scorer, sender):
     lab.one_line("registry away: it says so", scorer.text(), "warn registry", "away")
     lab.wait("registry away: and that a partition waits", lambda: "1 partitions of employee-events wait" in scorer.text(), 10, scorer)
     lab.equal("registry away: dead letters", scorer.counter("events_dead_lettered_total"), 55)
+    lab.equal("registry away: ready all the same", scorer.get("/health/ready")[0], 200)
+    lab.check("registry away: health says degraded", '"status":"degraded"' in scorer.get("/health")[1])
     before = scorer.counter("events_scored_total")
     time.sleep(1)
     for number in range(200):

@@ -31,18 +31,21 @@ class Stream:
 
     def send(self, partition, count):
         from confluent_kafka import Producer
-        producer = Producer({"bootstrap.servers": self.kafka})  # a new one knows the partitions of now
+        producer, failures = Producer({"bootstrap.servers": self.kafka}), []  # a new one knows the partitions of now
+        while partition not in producer.list_topics(self.topics["input"], 10).topics[self.topics["input"]].partitions:
+            time.sleep(0.1)
         for _ in range(count):
             key, value = Stream.samples.pop()
-            producer.produce(self.topics["input"], value, key, partition)
-        assert producer.flush(30) == 0
+            producer.produce(self.topics["input"], value, key, partition, on_delivery=lambda error, _: error and failures.append(error))
+        assert producer.flush(30) == 0 and not failures, failures
 
-    def scorer(self, name, **env):
-        """A scorer that is ready, with all partitions of the group."""
+    def scorer(self, name, wait=True, **env):
+        """A scorer, ready unless told not to wait for that."""
         settings = dict(KAFKA_BOOTSTRAP_SERVERS=self.kafka, ROLES="score,http", GROUP_ID=self.name, INSTANCE_ID="one", INPUT_TOPIC=self.topics["input"],
                         OUTPUT_TOPIC=self.topics["output"], DLQ_TOPIC=self.topics["dlq"], OUTCOME_TOPIC=self.topics["outcome"])
         scorer = self.lab.scorer(f"{self.name}-{name}", **{**settings, **env})
-        self.lab.ready(scorer)
+        if wait:
+            self.lab.ready(scorer)
         return scorer
 
     def ends(self):
@@ -148,11 +151,60 @@ def together(lab, kafka):
     scorer.end()
 
 
+def recreated(lab, kafka):
+    """A log with other records, filled beyond the committed offset: it is noticed by the record before that. The broker
+    forgets a deleted topic's offsets, so they are put back here, as a restored or exchanged cluster would have them."""
+    from confluent_kafka import Consumer, TopicPartition
+    stream = Stream(lab, kafka, "recreated", partitions=1)
+    stream.send(0, FEW)
+    scorer = stream.scorer("one")
+    stream.check_ends("before the topic is recreated", {0: range(FEW)}, scorer)
+    lab.equal("… it ends with status 0", scorer.end(), 0)
+    again = stream.scorer("again")
+    stream.send(0, FEW)
+    stream.check_ends("started again on the same log", {0: range(2 * FEW)}, again)
+    lab.equal("… it ends with status 0", again.end(), 0)
+    tool = Consumer({"bootstrap.servers": kafka, "group.id": stream.name})
+    committed = tool.committed([TopicPartition(stream.topics["input"], 0)], 10)
+    lab.check("the last record is noted beside the offset", committed[0].metadata and f"last={2 * FEW - 1}" in committed[0].metadata, committed[0].metadata)
+    for answer in stream.admin.delete_topics([stream.topics["input"]]).values():
+        answer.result(30)
+    lab.need("the topic is gone", lambda: stream.topics["input"] not in stream.admin.list_topics(timeout=10).topics, 30)
+    lab.create_topics(kafka, [stream.topics["input"]], 1)
+    stream.send(0, 3 * FEW)
+    time.sleep(12)  # the static member of before leaves
+    tool.commit(offsets=committed, asynchronous=False)
+    tool.close()
+    other = stream.scorer("other", wait=False)
+    lab.wait("on the other log it ends by itself", lambda: not other.alive(), 30)
+    lab.equal("… with status", other.popen.poll(), 1)
+    lab.one_line("… and says why", other.text(), "error", "recreated-input .0. is not the log that was read before", "reset-offsets")
+    lab.equal("… having handled nothing", sum(stream.ends().values()), 2 * FEW)
+
+
+def emptied(lab, kafka):
+    """Retention deletes what was handled, the last record included: that is no reason to stop."""
+    from confluent_kafka import TopicPartition
+    stream = Stream(lab, kafka, "emptied", partitions=1)
+    stream.send(0, FEW)
+    scorer = stream.scorer("one")
+    stream.check_ends("before the log is emptied", {0: range(FEW)}, scorer)
+    scorer.end()
+    before = stream.ends()
+    for answer in stream.admin.delete_records([TopicPartition(stream.topics["input"], 0, FEW)]).values():
+        answer.result(30)
+    again = stream.scorer("again")
+    stream.send(0, FEW)
+    stream.check_ends("after the log is emptied", {0: range(2 * FEW)}, again)
+    lab.check("… and nothing from before is handled again", all(stream.ends()[place] == 1 for place in before))
+    lab.equal("… it ends with status 0", again.end(), 0)
+
+
 with Lab() as lab:
     kafka = lab.kafka(topics=("samples",), partitions=1)
     lab.model()
     lab.must(BIN / "producer", "generate", "--count", EVENTS + 1000, "--seed", 3, "--input-topic", "samples", env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
     Stream.samples = [(m.key(), m.value()) for m in lab.consume(kafka, "samples")]
-    for scenario in (backlog, restart, killed, grown, together):
+    for scenario in (backlog, restart, killed, grown, together, recreated, emptied):
         if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]:
             scenario(lab, kafka)

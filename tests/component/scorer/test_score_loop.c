@@ -120,13 +120,23 @@ static void tear_down(struct lab *lab)
 
 /* What the loop reads */
 
-static void send_raw(struct lab *lab, int32_t partition, const char *key, struct span value)
+#define SPAN_OF(text) \
+    { \
+        (text), sizeof(text) - 1 \
+    }
+
+static void send_record(struct lab *lab, int32_t partition, struct span key, struct span value)
 {
     assert_int_equal(rd_kafka_producev(lab->host, RD_KAFKA_V_TOPIC(topics[0]), RD_KAFKA_V_PARTITION(partition),
                                        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                       RD_KAFKA_V_KEY(key, key ? strlen(key) : 0),
+                                       RD_KAFKA_V_KEY((void *)key.data, key.bytes),
                                        RD_KAFKA_V_VALUE((void *)value.data, value.bytes), RD_KAFKA_V_END),
                      0);
+}
+
+static void send_raw(struct lab *lab, int32_t partition, const char *key, struct span value)
+{
+    send_record(lab, partition, key ? span_of(key) : SPAN_NULL, value);
 }
 
 /* Everything is missing but one category (a blank record would be refused); where `filled`, the numbers are there too.
@@ -271,6 +281,62 @@ static void every_event_has_exactly_one_end(void **state)
     assert_int_equal(count_topic(&lab, topics[1]), 2001);
     assert_int_equal(count_topic(&lab, topics[2]), 4);
     assert_int_equal(count_topic(&lab, topics[3]), 3);
+    tear_down(&lab);
+}
+
+static int erased_of_e7;
+
+static void look_for_erasures(const rd_kafka_message_t *message)
+{
+    assert_null(message->payload);
+    assert_int_equal(message->key_len, 2);
+    erased_of_e7 += memcmp(message->key, "E7", 2) == 0;
+}
+
+static void look_for_bad_ids(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t bytes;
+    assert_int_equal(rd_kafka_message_headers(message, &headers), 0);
+    assert_int_equal(rd_kafka_header_get_last(headers, "attrition.error.code", &value, &bytes), 0);
+    assert_string_equal(value, "bad_id");
+}
+
+/* A null value under a key that names somebody, in each of its forms, is forwarded under the employee's id; under one
+ * that names nobody it is a dead letter, and nobody is erased. */
+static void an_erasure_names_whom_its_key_names(void **state)
+{
+    (void)state;
+    static const struct span somebody[] = {SPAN_OF("E7"), SPAN_OF("{\"employee_id\":\"E7\"}"),
+                                           SPAN_OF("{\"id\": \"\\u00457\"}"), SPAN_OF("\0\0\0\0\7\4E7"),
+                                           SPAN_OF("\0\0\0\0\7{\"employee_id\":\"E7\"}")};
+    static const struct span nobody[] = {SPAN_OF(""),
+                                         SPAN_OF("\xff\xfe"),
+                                         SPAN_OF("E\n7"),
+                                         SPAN_OF("{}"),
+                                         SPAN_OF("{\"a\":1,\"b\":2}"),
+                                         SPAN_OF("E\xe2\x80\xae"
+                                                 "7"),
+                                         SPAN_OF("\0\0\0\0\7")};
+    struct lab lab;
+    set_up(&lab, "--exit-at-end");
+    char longer[300];
+    memset(longer, 'x', sizeof longer);
+    for (size_t i = 0; i < sizeof somebody / sizeof *somebody; i++)
+        send_record(&lab, 0, somebody[i], SPAN_NULL);
+    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++)
+        send_record(&lab, 0, nobody[i], SPAN_NULL);
+    send_record(&lab, 0, (struct span){longer, 257}, SPAN_NULL);
+    assert_int_equal(rd_kafka_flush(lab.host, 10000), 0);
+    start(&lab);
+    join(&lab);
+    assert_identity(&lab);
+    assert_int_equal(count(&lab, COUNTER_EVENTS_ERASED), 5);
+    assert_int_equal(lab.counters.dead_letters[EVENT_BAD_ID], 8);
+    assert_int_equal(read_topic(&lab, topics[1], look_for_erasures), 5);
+    assert_int_equal(erased_of_e7, 5);
+    assert_int_equal(read_topic(&lab, topics[2], look_for_bad_ids), 8);
     tear_down(&lab);
 }
 
@@ -428,6 +494,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_event_has_exactly_one_end),
+        cmocka_unit_test(an_erasure_names_whom_its_key_names),
         cmocka_unit_test(a_score_that_is_no_number_is_a_dead_letter),
         cmocka_unit_test(a_new_group_at_the_end_is_done_at_once),
         cmocka_unit_test(a_refused_batch_is_done_again),

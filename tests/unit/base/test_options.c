@@ -201,16 +201,17 @@ static void durations_have_units(void **state)
     static const struct {
         const char *text;
         int64_t us;
-    } good[] = {{"250us", 250},     {"100ms", 100000}, {"25s", 25000000}, {"5m", 300000000},
-                {"1h", 3600000000}, {"0", 0},          {"0s", 0},         {"2562047788h", 2562047788 * 3600000000LL}};
-    static const char *const bad[] = {"5", "s", "-5s", "1.5s", "5 s", "5S", "9999999999999h", "5d", ""};
+    } good[] = {{"250us", 250},    {"100ms", 100000},    {"25s", 25000000},
+                {"5m", 300000000}, {"1h", 3600000000},   {"0", 0},
+                {"0s", 0},         {"2d", 172800000000}, {"2562047788h", 2562047788 * 3600000000LL}};
+    static const char *const bad[] = {"5", "s", "-5s", "1.5s", "5 s", "5S", "9999999999999h", "5w", ""};
     for (size_t g = 0; g < sizeof good / sizeof *good; g++) {
         assert_parses(PROGRAM_SCORER, LIST("--drain-deadline", good[g].text), NONE);
         assert_int_equal(options_duration_us(options, OPTION_DRAIN_DEADLINE), good[g].us);
     }
     for (size_t b = 0; b < sizeof bad / sizeof *bad; b++)
         assert_int_equal(parse(PROGRAM_SCORER, LIST("--drain-deadline", bad[b]), NONE), STATUS_INVALID);
-    assert_string_equal(err.text, "--drain-deadline must be a time such as 250us, 100ms, 25s, 5m or 1h, not ''");
+    assert_string_equal(err.text, "--drain-deadline must be a time such as 250us, 100ms, 25s, 5m, 1h or 1d, not ''");
 }
 
 static void switches_take_many_words(void **state)

@@ -227,6 +227,87 @@ static void test_padded_varints_decode_but_are_not_copied(void **state)
     assert_true(canonical);
 }
 
+/* An event as a writer with another type of occurred_at writes it, by itself: envelope, then the attributes. */
+static int64_t time_as_written(const char *type, const char *bytes, size_t count, enum time_unit unit)
+{
+    static const char schema[] = UNIT_EVENT(UNIT_RECORD, UNIT_FIELDS), ours[] = "{\"type\":\"long\",\"logicalType\":"
+                                                                                "\"timestamp-millis\"}";
+    struct buffer text = {0}, value = {0};
+    struct schema *target = unit_schema();
+    struct decoder *decoder;
+    struct cell cells[UNIT_COLUMNS];
+    struct event event = {.event_id = SPAN_LITERAL("e"), .employee_id = SPAN_LITERAL("n"), .cells = cells}, out = event;
+    struct fault fault;
+    struct error err;
+    const char *at = strstr(schema, ours), path[] = "/tmp/unit-writer.avsc";
+    char file[64];
+    snprintf(file, sizeof file, "%s.%d", path, (int)getpid());
+    buffer_add(&text, schema, (size_t)(at - schema));
+    buffer_add_text(&text, type);
+    buffer_add_text(&text, at + sizeof ours - 1);
+    FILE *writer = fopen(file, "w");
+    assert_true(writer && fwrite(text.data, 1, text.bytes, writer) == text.bytes && fclose(writer) == 0);
+    assert_int_equal(decoder_new(target, &decoder, &err), STATUS_OK);
+    if (decoder_take_unframed(decoder, file, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    decoder_use_time_unit(decoder, unit);
+    unit_row(target, cells);
+    event_encode(target, &event, &value); /* frame, "e", type, "n", time 0, attributes */
+    buffer_clear(&text);
+    buffer_add(&text, value.data + 5, 5);
+    buffer_add(&text, bytes, count);
+    buffer_add(&text, value.data + 11, value.bytes - 11);
+    enum event_code code = decoder_decode(decoder, buffer_span(&text), &out, &fault);
+    if (code != EVENT_OK)
+        fail_msg("%s", fault.text);
+    unlink(file);
+    decoder_free(decoder);
+    schema_free(target);
+    buffer_free(&text);
+    buffer_free(&value);
+    return out.occurred_at_ms;
+}
+
+static void assert_time(const char *type, int64_t number, enum time_unit unit, int64_t ms)
+{
+    char bytes[10];
+    size_t count = 0;
+    for (uint64_t raw = (uint64_t)number << 1 ^ (uint64_t)(number >> 63);; raw >>= 7) {
+        bytes[count++] = (char)(raw < 0x80 ? raw : (raw & 0x7f) | 0x80);
+        if (raw < 0x80)
+            break;
+    }
+    if (time_as_written(type, bytes, count, unit) != ms)
+        fail_msg("%s: %lld", type, (long long)number);
+}
+
+#define LOGICAL(kind, name) "{\"type\":\"" kind "\",\"logicalType\":\"" name "\"}"
+#define CONNECT(kind, name) "{\"type\":\"" kind "\",\"connect.name\":\"" name "\"}"
+
+static void test_times_of_writers(void **state)
+{
+    const int64_t day = 1741046400000;
+    (void)state;
+    assert_time(LOGICAL("long", "timestamp-millis"), day, TIME_UNIT_NONE, day);
+    assert_time(LOGICAL("long", "timestamp-micros"), day * 1000 + 999, TIME_UNIT_NONE, day);
+    assert_time(LOGICAL("long", "timestamp-nanos"), day * 1000000, TIME_UNIT_NONE, day);
+    assert_time(LOGICAL("long", "local-timestamp-millis"), day, TIME_UNIT_NONE, day);
+    assert_time(LOGICAL("long", "local-timestamp-micros"), -1, TIME_UNIT_NONE, -1);
+    assert_time(LOGICAL("long", "local-timestamp-nanos"), day * 1000000, TIME_UNIT_S, day);
+    assert_time(LOGICAL("int", "date"), 20151, TIME_UNIT_NONE, day);
+    assert_time(CONNECT("long", "io.debezium.time.MicroTimestamp"), day * 1000, TIME_UNIT_NONE, day);
+    assert_time(CONNECT("int", "io.debezium.time.Date"), 20151, TIME_UNIT_NONE, day);
+    assert_time("\"long\"", day, TIME_UNIT_NONE, day);
+    assert_time("\"long\"", day / 1000, TIME_UNIT_S, day);
+    assert_time("\"int\"", (int32_t)(day / 1000), TIME_UNIT_S, day);
+    assert_time("\"int\"", (int32_t)(day / 1000), TIME_UNIT_NONE, INT64_MIN);
+    assert_time(LOGICAL("int", "time-millis"), 5, TIME_UNIT_NONE, INT64_MIN);
+    assert_time(LOGICAL("long", "time-micros"), 5, TIME_UNIT_NONE, INT64_MIN);
+    assert_time(LOGICAL("long", "timestamp-seconds"), day / 1000, TIME_UNIT_NONE, INT64_MIN);
+    assert_time("\"long\"", INT64_MIN, TIME_UNIT_NONE, INT64_MIN + 1);
+    assert_time(LOGICAL("long", "timestamp-millis"), INT64_MIN, TIME_UNIT_NONE, INT64_MIN + 1);
+}
+
 static void test_wrong_bytes_are_malformed(void **state)
 {
     struct fixture *fixture = *state;
@@ -387,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_any_byte_changed_does_no_harm, make, unmake),
         cmocka_unit_test_setup_teardown(test_frames, make, unmake),
         cmocka_unit_test_setup_teardown(test_padded_varints_decode_but_are_not_copied, make, unmake),
+        cmocka_unit_test_setup_teardown(test_times_of_writers, make, unmake),
         cmocka_unit_test_setup_teardown(test_wrong_bytes_are_malformed, make, unmake),
         cmocka_unit_test_setup_teardown(test_encodable, make, unmake),
         cmocka_unit_test(test_shipped_schema_round_trips),

@@ -1,6 +1,7 @@
 /* events/validate.h and json_row.h: each fault has its code and its column, and no value of a row in its text. */
 #include "tests/unit/events/unit.h"
 
+#include "events/identity.h"
 #include "events/json_row.h"
 #include "events/validate.h"
 
@@ -132,10 +133,13 @@ static void test_imputing(void **state)
     (void)state;
     struct schema *schema = unit_schema_of(UNIT_EVENT(UNIT_RECORD, UNIT_IMPUTING));
     struct cell cells[UNIT_COLUMNS];
-    struct event event = {.cells = cells, .attributes = SPAN_LITERAL("bytes")};
+    struct event event = {.event_id = SPAN_LITERAL("e"),
+                          .employee_id = SPAN_LITERAL("E1"),
+                          .cells = cells,
+                          .attributes = SPAN_LITERAL("bytes")};
     struct fault fault;
     unit_row(schema, cells);
-    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_OK);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, INT64_MAX, &fault), EVENT_OK);
     assert_int_equal(event.imputed, 0);
     assert_non_null(event.attributes.data);
     cells[UNIT_COUNT] = present(101);
@@ -143,18 +147,18 @@ static void test_imputing(void **state)
     cells[UNIT_SHARE] = present(NAN);
     assert_int_equal(validate_row(schema, cells, &fault), EVENT_OUT_OF_RANGE);
     assert_true(validate_is_imputed(schema, &fault));
-    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_OK);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, INT64_MAX, &fault), EVENT_OK);
     assert_int_equal(event.imputed, 3);
     assert_null(event.attributes.data);
     assert_int_equal(cells[UNIT_COUNT].code, CELL_MISSING);
     assert_int_equal(cells[UNIT_GRADE].code, CELL_MISSING);
     assert_int_equal(cells[UNIT_SHARE].code, CELL_MISSING);
     cells[UNIT_COUNT] = present(4.5);
-    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_WRONG_TYPE);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, INT64_MAX, &fault), EVENT_WRONG_TYPE);
     assert_false(validate_is_imputed(schema, &fault));
     unit_row(schema, cells);
     cells[UNIT_SCORE] = present(NAN);
-    assert_int_equal(validate_event(schema, &event, SPAN_NULL, &fault), EVENT_NOT_FINITE);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, INT64_MAX, &fault), EVENT_NOT_FINITE);
     assert_false(validate_is_imputed(schema, &fault));
     schema_free(schema);
 }
@@ -182,12 +186,17 @@ static void test_scarcity(void **state)
 static void test_keys(void **state)
 {
     struct fixture *fixture = *state;
-    struct event event = {.employee_id = SPAN_LITERAL("12"), .cells = fixture->cells};
-    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("12"), &fixture->fault), EVENT_OK);
-    assert_int_equal(validate_event(fixture->schema, &event, SPAN_NULL, &fixture->fault), EVENT_OK);
-    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("13"), &fixture->fault), EVENT_KEY_MISMATCH);
-    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL(""), &fixture->fault), EVENT_KEY_MISMATCH);
+    struct event event = {.event_id = SPAN_LITERAL("e"), .employee_id = SPAN_LITERAL("12"), .cells = fixture->cells};
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("12"), INT64_MAX, &fixture->fault), EVENT_OK);
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_NULL, INT64_MAX, &fixture->fault), EVENT_OK);
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_LITERAL("13"), INT64_MAX, &fixture->fault),
+                     EVENT_KEY_MISMATCH);
     assert_int_equal(fixture->fault.column, FAULT_NO_COLUMN);
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_NULL, -1, &fixture->fault), EVENT_OUT_OF_RANGE);
+    assert_int_equal(fixture->fault.column, FAULT_OCCURRED_AT);
+    event.employee_id = SPAN_LITERAL("");
+    assert_int_equal(validate_event(fixture->schema, &event, SPAN_NULL, INT64_MAX, &fixture->fault), EVENT_BAD_ID);
+    assert_int_equal(fixture->fault.column, FAULT_EMPLOYEE_ID);
 }
 
 static void test_numbers_from_text(void **state)

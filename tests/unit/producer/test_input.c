@@ -44,10 +44,14 @@ static void note_row(struct outcome *outcome, const struct input_row *row)
     snprintf(outcome->event_id, sizeof outcome->event_id, "%.*s", (int)event->event_id.bytes, event->event_id.data);
 }
 
-static struct outcome run(const char *name, const char *text, bool validate)
+static struct outcome run_in_unit(const char *name, const char *text, bool validate, enum time_unit unit)
 {
     struct outcome outcome = {0};
-    struct input_settings settings = {.schema = test_schema, .clock = &fixed_clock, .validate = validate};
+    struct input_settings settings = {.schema = test_schema,
+                                      .clock = &fixed_clock,
+                                      .validate = validate,
+                                      .time_unit = unit,
+                                      .max_future_us = 24 * 3600 * INT64_C(1000000)};
     const char *path = unit_file(name, text);
     struct input *input = NULL;
     struct input_row *row = mem_zeroed(1, sizeof *row);
@@ -73,6 +77,11 @@ static struct outcome run(const char *name, const char *text, bool validate)
     input_free(input);
     free(row);
     return outcome;
+}
+
+static struct outcome run(const char *name, const char *text, bool validate)
+{
+    return run_in_unit(name, text, validate, TIME_UNIT_NONE);
 }
 
 static void assert_says(const struct outcome *outcome, const char *text)
@@ -106,7 +115,7 @@ static void test_csv_faults(void **state)
     assert_says(&outcome, "faults.csv:6: column OverTime (4): malformed: the row has 3 fields, the header 8");
     assert_says(&outcome, "faults.csv:7: column Age (2): not_finite: ");
     assert_says(&outcome, "faults.csv:8: column YearsAtCompany (6): rule: ");
-    assert_says(&outcome, "faults.csv:9: missing_required: the employee's id is empty");
+    assert_says(&outcome, "faults.csv:9: column EmployeeNumber (1): bad_id: the id is empty");
     assert_says(&outcome, "faults.csv:10: column Age (2): wrong_type: ");
     assert_says(&outcome, "faults.csv:10: column OverTime (4): unknown_category: ");
     assert_int_equal(outcome.totals.rows, 8);
@@ -196,6 +205,71 @@ static void test_headers(void **state)
     outcome_free(&outcome);
 }
 
+/* Dates as other systems write them: taken right, or refused by line and column. */
+static void test_times(void **state)
+{
+    (void)state;
+    struct outcome outcome = run("times.csv",
+                                 "EmployeeNumber,Age,occurred_at\n"
+                                 "a,41,20250304\nb,41,45720\nc,41,1741046400\nd,41,04.03.2025\ne,41,03/04/2025\n"
+                                 "f,41,2025-03-04\ng,41,2025-03-04 10:00\nh,41,00000000\n"
+                                 "i,41,9999-12-31\nj,41,1899-12-31\nk,41,2026-11-24T10:00:00Z\n",
+                                 true);
+    assert_string_equal(outcome.sent.data, "7 f 0 1741046400000 41\n8 g 0 1741082400000 41\n12 k 0 1795514400000 41\n");
+    for (size_t line = 2; line <= 4; line++) {
+        char wanted[96];
+        snprintf(wanted, sizeof wanted,
+                 "times.csv:%zu: column occurred_at (3): wrong_type: a bare number has no unit: ", line);
+        assert_says(&outcome, wanted);
+    }
+    assert_says(&outcome, "times.csv:5: column occurred_at (3): wrong_type: not ISO 8601");
+    assert_says(&outcome, "times.csv:6: column occurred_at (3): wrong_type: not ISO 8601");
+    assert_says(&outcome, "times.csv:9: column occurred_at (3): wrong_type: ");
+    assert_says(&outcome, "times.csv:10: column occurred_at (3): out_of_range: after 2026-11-24T10:00:00Z");
+    assert_says(&outcome, "times.csv:11: column occurred_at (3): out_of_range: before 1900");
+    assert_says(&outcome, "--time-unit (s, ms, us, ns or days)");
+    outcome_free(&outcome);
+    outcome = run("times.jsonl",
+                  "{\"id\": \"a\", \"Age\": 41, \"occurred_at\": 1741046400000}\n"
+                  "{\"id\": \"b\", \"occurred_at\": \"1741046400000\", \"attributes\": {\"Age\": 41}}\n",
+                  true);
+    assert_says(&outcome, "times.jsonl:2: field occurred_at: wrong_type: a bare number");
+    outcome_free(&outcome);
+    outcome = run_in_unit("seconds.jsonl",
+                          "{\"employee_id\": \"a\", \"Age\": 41, \"occurred_at\": 1741046400}\n"
+                          "{\"employee_id\": \"b\", \"Age\": 41, \"occurred_at\": \"2025-03-04\"}\n"
+                          "{\"employee_id\": \"c\", \"Age\": 41, \"occurred_at\": 1741046400000}\n",
+                          true, TIME_UNIT_S);
+    assert_string_equal(outcome.sent.data, "1 a 0 1741046400000 41\n2 b 0 1741046400000 41\n");
+    assert_says(&outcome, "seconds.jsonl:3: field occurred_at: out_of_range: ");
+    outcome_free(&outcome);
+}
+
+static void test_ids(void **state)
+{
+    (void)state;
+    struct outcome outcome = run("ids.csv",
+                                 "EmployeeNumber,Age\nE1,41\n\xef\xbb\xbf"
+                                 "E2,41\n\xff,41\n\"E\n3\",41\n"
+                                 "E\xe2\x80\xae"
+                                 "4,41\n",
+                                 true);
+    assert_string_equal(outcome.sent.data, "2 E1 0 1795428000123 41\n");
+    assert_says(&outcome, "ids.csv:3: column EmployeeNumber (1): bad_id: the id begins with a byte-order mark");
+    assert_says(&outcome, "ids.csv:4: column EmployeeNumber (1): bad_id: the id is not UTF-8");
+    assert_says(&outcome, "ids.csv:5: column EmployeeNumber (1): bad_id: the id has control characters");
+    assert_says(&outcome, "bad_id: the id has characters that turn the direction of writing");
+    outcome_free(&outcome);
+    outcome = run("ids.jsonl",
+                  "{\"employee_id\": \"\", \"Age\": 41}\n{\"employee_id\": null, \"Age\": 41}\n"
+                  "{\"employee_id\": \"a\", \"event_id\": \"\", \"Age\": 41}\n",
+                  true);
+    assert_says(&outcome, "ids.jsonl:1: field employee_id: bad_id: the id is empty");
+    assert_says(&outcome, "ids.jsonl:2: field employee_id: missing_required: ");
+    assert_says(&outcome, "ids.jsonl:3: field event_id: bad_id: the id is empty");
+    outcome_free(&outcome);
+}
+
 static void test_json_lines(void **state)
 {
     (void)state;
@@ -203,7 +277,8 @@ static void test_json_lines(void **state)
         run("rows.jsonl",
             "{\"id\": \"a\", \"attributes\": {\"Age\": 41, \"Attrition\": \"No\", \"Over18\": \"Y\"}}\n"
             "{\"EmployeeNumber\": 7, \"Age\": 42}\r\n"
-            "{\"employee_id\": \"b\", \"event_id\": \"e\", \"event_type\": \"CHANGED\", \"occurred_at\": 5, "
+            "{\"employee_id\": \"b\", \"event_id\": \"e\", \"event_type\": \"CHANGED\", \"occurred_at\": "
+            "\"1970-01-01T00:00:00.005Z\", "
             "\"attributes\": {\"OverTime\": \"Yes\"}}\n"
             "{bad\n"
             "\n"
@@ -225,8 +300,8 @@ static void test_json_lines(void **state)
     assert_says(&outcome, "rows.jsonl:8: field OverTime: wrong_type: ");
     assert_says(&outcome, "rows.jsonl:8: unknown_field: Shoe: ");
     assert_says(&outcome, "rows.jsonl:9: unknown_field: \"shoe\" ");
-    assert_says(&outcome, "rows.jsonl:10: wrong_type: occurred_at ");
-    assert_says(&outcome, "rows.jsonl:11: wrong_type: employee_id ");
+    assert_says(&outcome, "rows.jsonl:10: field occurred_at: wrong_type: not ISO 8601");
+    assert_says(&outcome, "rows.jsonl:11: field employee_id: wrong_type: must be ");
     assert_int_equal(outcome.totals.rows, 8);
     outcome_free(&outcome);
 }
@@ -369,6 +444,8 @@ int main(void)
         cmocka_unit_test(test_report_is_cut_but_files_are_not),
         cmocka_unit_test(test_not_validated),
         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_ids),
         cmocka_unit_test(test_json_lines),
         cmocka_unit_test(test_json_words_in_texts_stay),
         cmocka_unit_test(test_long_json_line),

@@ -27,7 +27,7 @@ static enum event_code judge(struct bench *bench, struct span key)
     struct event event = {.cells = bench->decoded};
     struct fault fault;
     enum event_code code = decoder_decode(bench->decoder, buffer_span(&bench->value), &event, &fault);
-    return code == EVENT_OK ? validate_event(test_schema, &event, key, &fault) : code;
+    return code == EVENT_OK ? validate_event(test_schema, &event, key, INT64_MAX, &fault) : code;
 }
 
 static enum poison_kind make(struct bench *bench, uint64_t index, struct span *key)

@@ -10,9 +10,6 @@ static void test_accepted(void **state)
         const char *text;
         int64_t ms;
     } cases[] = {
-        {"0", 0},
-        {"1795428000123", 1795428000123},
-        {"-1", -1},
         {"1970-01-01", 0},
         {"2026-11-23T10:00:00Z", 1795428000000},
         {"2026-11-23T10:00:00.5Z", 1795428000500},
@@ -47,6 +44,11 @@ static void test_refused(void **state)
         "2026-11-23T10:00:00Zulu",
         "0000-01-01",
         "12345678901234567",
+        "0",
+        "1795428000123",
+        "20250304",
+        "04.03.2025",
+        "03/04/2025",
         "2026-11-23T10:00+1:00",
         "2026-11-23+01:00",
     };
@@ -56,8 +58,37 @@ static void test_refused(void **state)
     }
 }
 
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum time_unit unit;
+        int64_t ms;
+    } cases[] = {
+        {"0", TIME_UNIT_MS, 0},
+        {"-1", TIME_UNIT_MS, -1},
+        {"1741046400", TIME_UNIT_S, 1741046400000},
+        {"20151", TIME_UNIT_DAYS, 1741046400000},
+        {"999999999999999999", TIME_UNIT_DAYS, INT64_MAX},
+    };
+    static const char *const refused[] = {"", "-", "+5", "00000000", "01", "-01", "1.5", "1e3", "1234567890123456789"};
+    int64_t ms;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(timestamp_is_number(span_of(cases[i].text)));
+        assert_true(timestamp_parse_number(span_of(cases[i].text), cases[i].unit, &ms));
+        assert_int_equal(ms, cases[i].ms);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_false(timestamp_parse_number(span_of(refused[i]), TIME_UNIT_S, &ms));
+    assert_true(timestamp_is_number(SPAN_LITERAL("00000000")));
+    assert_false(timestamp_is_number(SPAN_LITERAL("2025-03-04")));
+    assert_false(timestamp_is_number(SPAN_LITERAL("")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_numbers)};
     return cmocka_run_group_tests_name("producer/timestamp", tests, NULL, NULL);
 }

@@ -164,8 +164,8 @@ static size_t decode(struct path *path, size_t first, size_t count)
         struct event *event = &path->events[rows];
         event->cells = path->cells + rows * path->schema->column_count;
         if (decoder_decode(path->decoder, path->messages[i], event, &fault) == EVENT_OK &&
-            validate_event(path->schema, event, i % 10 == 7 ? SPAN_LITERAL("other") : event->employee_id, &fault) ==
-                EVENT_OK)
+            validate_event(path->schema, event, i % 10 == 7 ? SPAN_LITERAL("other") : event->employee_id, INT64_MAX,
+                           &fault) == EVENT_OK)
             rows++;
         else
             path->refused++;

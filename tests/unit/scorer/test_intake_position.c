@@ -6,18 +6,20 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "scorer/intake_position.h"
 
 static struct position started(int64_t offset)
 {
     struct position position = {0};
-    position_start(&position, offset);
+    position_start(&position, offset, NULL, 0);
     return position;
 }
 
 static void handle(struct position *position, int64_t offset)
 {
-    assert_true(position_take(position, offset));
+    assert_int_equal(position_judge(position, offset, 1), POSITION_TAKE);
     position_handle(position, offset, 1);
 }
 
@@ -67,12 +69,12 @@ static void messages_below_those_handed_out_are_told(void **state)
 {
     (void)state;
     struct position position = started(10);
-    assert_false(position_take(&position, 9));
-    assert_true(position_take(&position, 10));
-    assert_false(position_take(&position, 10));
-    assert_true(position_take(&position, 20)); /* compacted, or control records */
+    assert_int_equal(position_judge(&position, 9, 1), POSITION_CHANGED);
+    assert_int_equal(position_judge(&position, 10, 1), POSITION_TAKE);
+    assert_int_equal(position_judge(&position, 10, 1), POSITION_CHANGED);
+    assert_int_equal(position_judge(&position, 20, 1), POSITION_TAKE); /* compacted, or control records */
     position_handle(&position, 10, 1);
-    assert_false(position_take(&position, 11));
+    assert_int_equal(position_judge(&position, 11, 1), POSITION_CHANGED);
     position_handle(&position, 20, 1);
     assert_int_equal(position.next, 21);
 }
@@ -82,7 +84,7 @@ static void a_held_partition_stays_before_what_it_waits_for(void **state)
     (void)state;
     struct position position = started(0);
     for (int64_t offset = 0; offset < 4; offset++)
-        assert_true(position_take(&position, offset));
+        assert_int_equal(position_judge(&position, offset, 1), POSITION_TAKE);
     position.held = true;
     position.held_at = 2;
     for (int64_t offset = 0; offset < 4; offset++)
@@ -108,6 +110,80 @@ static void what_is_not_assigned_reaches_no_end(void **state)
     assert_false(position_moved(&position));
 }
 
+/* Handled up to `next`, the last record being 7 of time 70; started again. */
+static struct position started_again(int64_t next, char note[POSITION_NOTE_BYTES])
+{
+    struct position before = started(7), position = {0};
+    assert_int_equal(position_judge(&before, 7, 70), POSITION_TAKE);
+    position_handle(&before, 7, 70);
+    position_reach_end(&before, next);
+    position_move_to_end(&before);
+    position_write_note(&before, note);
+    position_start(&position, next, note, strlen(note));
+    return position;
+}
+
+static void the_last_record_is_recognised_and_not_handed_out_again(void **state)
+{
+    char note[POSITION_NOTE_BYTES];
+    (void)state;
+    struct position position = started_again(9, note);
+    assert_string_equal(note, "next=9 last=7 ms=70");
+    assert_int_equal(position_first_read(&position), 7);
+    assert_int_equal(position_judge(&position, 7, 70), POSITION_SKIP);
+    handle(&position, 9);
+    assert_int_equal(position.next, 10);
+}
+
+static void another_record_in_its_place_is_another_log(void **state)
+{
+    char note[POSITION_NOTE_BYTES];
+    (void)state;
+    struct position position = started_again(9, note);
+    assert_int_equal(position_judge(&position, 7, 71), POSITION_CHANGED);
+    position = started_again(9, note);
+    assert_int_equal(position_judge(&position, 8, 70), POSITION_CHANGED);
+}
+
+static void a_last_record_that_is_gone_proves_nothing(void **state)
+{
+    char note[POSITION_NOTE_BYTES];
+    (void)state;
+    struct position position = started_again(9, note);
+    handle(&position, 9);
+    position = started_again(9, note);
+    position_read_again(&position); /* the log starts behind it */
+    assert_int_equal(position_first_read(&position), 9);
+    handle(&position, 9);
+}
+
+static void a_note_of_another_offset_is_not_believed(void **state)
+{
+    static const char *const notes[] = {
+        "next=8 last=7 ms=70", "next=9 last=9 ms=70", "next=9 last=-1 ms=0", "next=9 last=", "", "somebody else's"};
+    (void)state;
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+        struct position position = {0};
+        char note[POSITION_NOTE_BYTES];
+        position_start(&position, 9, notes[i], strlen(notes[i]));
+        assert_int_equal(position_first_read(&position), 9);
+        position_write_note(&position, note);
+        assert_string_equal(note, "");
+    }
+}
+
+static void a_note_goes_on_where_nothing_was_handled(void **state)
+{
+    char note[POSITION_NOTE_BYTES], again[POSITION_NOTE_BYTES];
+    (void)state;
+    struct position position = started_again(8, note);
+    assert_int_equal(position_judge(&position, 7, 70), POSITION_SKIP);
+    position_reach_end(&position, 11);
+    position_move_to_end(&position);
+    position_write_note(&position, again);
+    assert_string_equal(again, "next=11 last=7 ms=70");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +193,11 @@ int main(void)
         cmocka_unit_test(messages_below_those_handed_out_are_told),
         cmocka_unit_test(a_held_partition_stays_before_what_it_waits_for),
         cmocka_unit_test(what_is_not_assigned_reaches_no_end),
+        cmocka_unit_test(the_last_record_is_recognised_and_not_handed_out_again),
+        cmocka_unit_test(another_record_in_its_place_is_another_log),
+        cmocka_unit_test(a_last_record_that_is_gone_proves_nothing),
+        cmocka_unit_test(a_note_of_another_offset_is_not_believed),
+        cmocka_unit_test(a_note_goes_on_where_nothing_was_handled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,19 @@
+/* Units in which numbers tell points in time, and their conversion to milliseconds since 1970-01-01 UTC. */
+#ifndef EVENTS_TIME_UNIT_H
+#define EVENTS_TIME_UNIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum time_unit { TIME_UNIT_NONE, TIME_UNIT_S, TIME_UNIT_MS, TIME_UNIT_US, TIME_UNIT_NS, TIME_UNIT_DAYS };
+
+#define TIME_UNIT_NAMES "s, ms, us, ns or days"
+
+/* "s", "ms", "us", "ns", "days"; NULL or empty: TIME_UNIT_NONE. False: none of them. */
+bool time_unit_read(const char *text, enum time_unit *out);
+
+/* Rounded towards the past. A number too large for milliseconds becomes INT64_MAX, or INT64_MIN + 1 (INT64_MIN is
+ * nobody's time: see OCCURRED_AT_NO_UNIT). The unit is not TIME_UNIT_NONE. */
+int64_t time_unit_to_ms(enum time_unit unit, int64_t number);
+
+#endif

@@ -1,0 +1,192 @@
+/* What must hold. At every commit: no event has two ends, no group offset goes back or past an event without its end,
+ * no process is thrown out by its own past, no loop aborts for ever. After the run: every event has its one end, each
+ * employee's are in order, and the database holds each committed record once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "tests/sim/kafka.h"
+
+enum { ABORTS_MOST = 40 };
+
+struct input_event *inputs;
+int64_t input_count;
+static bool seen[PARTITIONS_MOST];
+static bool group_began;
+
+static struct group *score_group(void)
+{
+    return group_find("attrition-scorer");
+}
+
+bool audit_counts(const struct record *record)
+{
+    return record->input >= 0 && !record->control && !(record->txn && record->txn->state == TXN_ABORTED);
+}
+
+/* A group that starts at the end owes nothing from before; what comes after does not depend on who reads it when. Its
+ * start is what it commits before it reads, or else where it begins to read. */
+static void begin_partition(int32_t partition, int64_t at_offset)
+{
+    const struct log *log = &topics[INPUT].logs[partition];
+    if (seen[partition])
+        return;
+    seen[partition] = true;
+    for (int64_t at = 0; plan.latest && !topics[INPUT].added[partition] && at < at_offset; at++)
+        if (log->records[at]->input >= 0)
+            inputs[log->records[at]->input].optional = true;
+    group_began = true;
+}
+
+void audit_assigned(int32_t partition)
+{
+    begin_partition(partition, topics[INPUT].logs[partition].end);
+}
+
+void audit_offset(int32_t partition, int64_t before, int64_t now)
+{
+    const struct log *log = &topics[INPUT].logs[partition];
+    if (now < before)
+        violation("offset went back", "the group's offset of partition %d goes from %lld to %lld", partition,
+                  (long long)before, (long long)now);
+    if (now > log->end)
+        violation("offset beyond the end", "partition %d: %lld, the log ends at %lld", partition, (long long)now,
+                  (long long)log->end);
+    begin_partition(partition, now);
+    for (int64_t at = before < 0 ? 0 : before; at < now; at++) {
+        const struct record *record = log->records[at];
+        if (audit_counts(record) && !inputs[record->input].ends && !inputs[record->input].optional)
+            violation(plan.latest ? "lost, group from the end" : "lost",
+                      "event %lld (partition %d, offset %lld) has no end, and the group's offset is %lld",
+                      (long long)record->input, partition, (long long)at, (long long)now);
+    }
+}
+
+void audit_committed(struct txn *txn)
+{
+    for (int64_t i = 0; i < txn->record_count; i++) {
+        int64_t input = txn->records[i]->input;
+        if (++inputs[input].ends > 1)
+            violation("doubled", "event %lld (partition %d, offset %lld) has a second end, in %s", (long long)input,
+                      inputs[input].partition, (long long)inputs[input].offset, topics[txn->records[i]->topic].name);
+    }
+    for (int i = 0; i < txn->offset_count; i++)
+        audit_offset(txn->offsets[i].partition, score_group()->committed[INPUT][txn->offsets[i].partition],
+                     txn->offsets[i].offset);
+}
+
+/* Whoever has initialised an identity once and does it again must not do so over a newer process that has it. */
+void audit_init(struct coordinator *coordinator)
+{
+    struct proc *proc = proc_current();
+    if (coordinator->newest && coordinator->newest != proc && coordinator->newest->incarnation > proc->incarnation &&
+        !coordinator->newest->dead && !coordinator->newest->ended)
+        violation("fenced its successor", "incarnation %d of %s throws out incarnation %d", proc->incarnation,
+                  coordinator->id, coordinator->newest->incarnation);
+    coordinator->newest = proc;
+    coordinator->aborts = 0;
+}
+
+void audit_abort(struct coordinator *coordinator)
+{
+    if (!coordinator->aborts++)
+        coordinator->aborts_since_us = sim_now();
+    if (coordinator->aborts >= ABORTS_MOST && sim_now() - coordinator->aborts_since_us < 20 * SECOND)
+        violation("spins", "%s has aborted %d times in %.1f s and committed nothing", coordinator->id,
+                  coordinator->aborts, (double)(sim_now() - coordinator->aborts_since_us) / 1e6);
+}
+
+/* --- after the run --- */
+
+static int64_t behind_last(const struct log *log)
+{
+    int64_t end = log->end;
+    while (end > 0 && !audit_counts(log->records[end - 1]))
+        end--;
+    return end;
+}
+
+const char *audit_missing(void)
+{
+    static char text[200];
+    for (int64_t i = 0; i < input_count; i++)
+        if (!inputs[i].ends && !inputs[i].optional) {
+            snprintf(text, sizeof text, "event %lld (partition %d, offset %lld) has no end", (long long)i,
+                     inputs[i].partition, (long long)inputs[i].offset);
+            return text;
+        }
+    for (int p = 0; p < topics[INPUT].partitions; p++)
+        if (behind_last(&topics[INPUT].logs[p]) > 0 && !plan.latest &&
+            score_group()->committed[INPUT][p] < behind_last(&topics[INPUT].logs[p])) {
+            snprintf(text, sizeof text, "the group's offset of partition %d is %lld, its last event at %lld", p,
+                     (long long)score_group()->committed[INPUT][p], (long long)behind_last(&topics[INPUT].logs[p]) - 1);
+            return text;
+        }
+    for (int t = OUTPUT; t < TOPICS; t++)
+        for (int p = 0; p < topics[t].partitions; p++) {
+            int64_t stored = database_offset((enum topic_id)t, p), end = behind_last(&topics[t].logs[p]);
+            if (stored < end && end) {
+                snprintf(text, sizeof text, "%s [%d] is stored up to %lld, its last record is at %lld", topics[t].name,
+                         p, (long long)stored, (long long)end - 1);
+                return text;
+            }
+        }
+    return NULL;
+}
+
+static void check_order(void)
+{
+    int64_t employees = (int64_t)plan.employees * PARTITIONS_MOST;
+    int64_t *last = mem_zeroed((size_t)employees * TOPICS, sizeof *last);
+    for (int t = OUTPUT; t < TOPICS; t++)
+        for (int p = 0; p < topics[t].partitions; p++)
+            for (int64_t at = 0; at < topics[t].logs[p].end; at++) {
+                const struct record *record = topics[t].logs[p].records[at];
+                if (!audit_counts(record) || t == DEAD || inputs[record->input].employee < 0)
+                    continue;
+                int64_t *before = &last[(int64_t)t * employees + inputs[record->input].employee];
+                if (*before > record->input + 1)
+                    violation("out of order", "employee %d: event %lld after %lld in %s",
+                              inputs[record->input].employee, (long long)record->input, (long long)*before - 1,
+                              topics[t].name);
+                *before = record->input + 1;
+            }
+    free(last);
+}
+
+static void check_database(void)
+{
+    const struct row *rows;
+    int64_t count = database_rows(&rows);
+    for (int64_t i = 0; i < count; i++) {
+        const struct row *row = &rows[i];
+        struct log *log = &topics[row->topic].logs[row->partition];
+        if (row->partition < 0 || row->partition >= topics[row->topic].partitions || row->offset < 0 ||
+            row->offset >= log->end || !audit_counts(log->records[row->offset]))
+            violation("stored from nowhere", "%s has a row of %s [%d] offset %lld, where no committed record is",
+                      row->table, topics[row->topic].name, row->partition, (long long)row->offset);
+        if (++log->records[row->offset]->stored > 1)
+            violation("stored twice", "%s: %s [%d] offset %lld", row->table, topics[row->topic].name, row->partition,
+                      (long long)row->offset);
+    }
+    for (int t = OUTPUT; t < TOPICS; t++)
+        for (int p = 0; p < topics[t].partitions; p++)
+            for (int64_t at = 0; at < topics[t].logs[p].end; at++)
+                if (audit_counts(topics[t].logs[p].records[at]) && !topics[t].logs[p].records[at]->stored)
+                    violation("not stored", "%s [%d] offset %lld", topics[t].name, p, (long long)at);
+}
+
+void audit_end(void)
+{
+    const char *missing = audit_missing();
+    if (missing)
+        violation(plan.latest ? "stuck, group from the end" : "stuck", "%s, long after all trouble is over", missing);
+    check_order();
+    check_database();
+}
+
+bool audit_group_began(void)
+{
+    return group_began;
+}

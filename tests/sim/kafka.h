@@ -1,0 +1,139 @@
+/* What the fake client library's files share. The structs are librdkafka's opaque ones. */
+#ifndef TESTS_SIM_KAFKA_H
+#define TESTS_SIM_KAFKA_H
+
+#include "tests/sim/sim.h"
+
+enum { PROPERTIES_MOST = 64, ERRORS_MOST = 64 };
+
+struct property {
+    char name[64], value[256];
+};
+
+struct rd_kafka_conf_s {
+    struct property properties[PROPERTIES_MOST];
+    int property_count;
+    void *opaque;
+    void (*on_delivery)(rd_kafka_t *, const rd_kafka_message_t *, void *);
+    void (*on_rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
+    void (*on_error)(rd_kafka_t *, int, const char *, void *);
+    rd_kafka_interceptor_f_on_new_t *on_new;
+    void *on_new_opaque;
+};
+
+struct rd_kafka_error_s {
+    rd_kafka_resp_err_t code;
+    char text[200];
+    bool fatal, retriable, abort;
+};
+
+struct header {
+    char *name;
+    void *value;
+    size_t bytes;
+};
+struct rd_kafka_headers_s {
+    struct header *items;
+    size_t count, capacity;
+};
+
+struct rd_kafka_topic_s {
+    rd_kafka_t *client;
+    const char *name;
+    int references;
+};
+
+struct rd_kafka_queue_s {
+    rd_kafka_t *client;
+    int32_t partition;            /* of the input; -1: the consumer's; -2: one of its own */
+    struct rd_kafka_op_s *answer; /* to be polled */
+};
+
+struct rd_kafka_op_s {
+    int type;
+    rd_kafka_resp_err_t code;
+    rd_kafka_topic_partition_list_t *list;
+    const char *const *members; /* ids, at the time of the question */
+    size_t member_count;
+};
+
+struct rd_kafka_consumer_group_metadata_s {
+    struct member *member;
+    int generation;
+};
+
+/* A message as handed out: librdkafka's public part, and where it came from. */
+struct message {
+    rd_kafka_message_t shown; /* first */
+    const struct record *record;
+    char text[240];
+};
+
+struct outgoing {
+    struct record *record;
+    void *opaque;
+    rd_kafka_topic_t *topic;
+    int32_t partition;
+};
+struct report {
+    struct outgoing of;
+    rd_kafka_resp_err_t code;
+};
+
+struct part {
+    bool on, apart, complained;           /* apart: its queue is forwarded to nobody */
+    int64_t position, ready_us, end_told; /* -1: not */
+};
+
+enum producer_state { PRODUCER_NEW, PRODUCER_READY, PRODUCER_OPEN, PRODUCER_ABORTABLE, PRODUCER_FATAL };
+
+struct rd_kafka_s {
+    struct rd_kafka_s *next;
+    rd_kafka_type_t type;
+    struct rd_kafka_conf_s conf;
+    struct proc *proc;
+    char name[64];
+    bool destroyed;
+    rd_kafka_resp_err_t fatal;
+    char fatal_text[200];
+    rd_kafka_topic_t handles[TOPICS];
+    rd_kafka_interceptor_f_on_request_sent_t *on_sent;
+    rd_kafka_interceptor_f_on_response_received_t *on_received;
+    void *on_sent_opaque, *on_received_opaque;
+    int64_t requests_sent;
+    /* producer */
+    struct coordinator *coordinator; /* NULL: not transactional */
+    int epoch;
+    enum producer_state state;
+    struct outgoing *queue;
+    size_t queue_count, queue_capacity;
+    struct report *reports;
+    size_t report_count, report_capacity;
+    bool draining;
+    bool added[TOPICS][PARTITIONS_MOST];
+    int requests; /* of the open transaction */
+    char why[200];
+    rd_kafka_resp_err_t why_code;
+    /* consumer */
+    bool subscribed[TOPICS], committed_reads, closing, closed, lost, yielded;
+    struct member *member;
+    struct part parts[TOPICS][PARTITIONS_MOST];
+    int turn;
+    rd_kafka_queue_t queue_of_consumer;
+};
+
+extern rd_kafka_t *clients;
+
+const char *conf_value(const struct rd_kafka_conf_s *conf, const char *name, const char *otherwise);
+rd_kafka_error_t *error_make(rd_kafka_resp_err_t code, const char *text, bool fatal, bool retriable, bool abort);
+void request_sent(rd_kafka_t *client, int16_t api);
+void request_answered(rd_kafka_t *client, int16_t api, rd_kafka_resp_err_t code);
+int topic_index(const char *name);
+void error_last_set(rd_kafka_resp_err_t code);
+void client_fail(rd_kafka_t *client, rd_kafka_resp_err_t code, const char *text);
+/* Waits until the broker answers; false: not before the deadline. */
+bool wait_for_broker(int64_t deadline_us);
+struct message *message_make(rd_kafka_t *client, const struct record *record);
+rd_kafka_topic_t *handle_of(rd_kafka_t *client, enum topic_id topic);
+
+#endif

@@ -1,0 +1,593 @@
+/* The fake client library's plain data: configuration, lists, headers, errors, handles, metadata. Answers from known
+ * state; only metadata and the like wait for the broker. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "tests/sim/kafka.h"
+
+rd_kafka_t *clients;
+
+/* --- configuration --- */
+
+rd_kafka_conf_t *rd_kafka_conf_new(void)
+{
+    return mem_zeroed(1, sizeof(rd_kafka_conf_t));
+}
+
+void rd_kafka_conf_destroy(rd_kafka_conf_t *conf)
+{
+    free(conf);
+}
+
+void rd_kafka_conf_properties_show(FILE *file)
+{
+    (void)file;
+}
+
+rd_kafka_conf_res_t rd_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, char *text,
+                                      size_t bytes)
+{
+    (void)text, (void)bytes;
+    int i = 0;
+    while (i < conf->property_count && strcmp(conf->properties[i].name, name))
+        i++;
+    if (i == PROPERTIES_MOST)
+        unmodelled("so many properties");
+    snprintf(conf->properties[i].name, sizeof conf->properties[i].name, "%s", name);
+    snprintf(conf->properties[i].value, sizeof conf->properties[i].value, "%s", value);
+    conf->property_count += i == conf->property_count;
+    return RD_KAFKA_CONF_OK;
+}
+
+const char *conf_value(const struct rd_kafka_conf_s *conf, const char *name, const char *otherwise)
+{
+    for (int i = 0; i < conf->property_count; i++)
+        if (!strcmp(conf->properties[i].name, name))
+            return conf->properties[i].value;
+    return otherwise;
+}
+
+rd_kafka_conf_res_t rd_kafka_conf_get(const rd_kafka_conf_t *conf, const char *name, char *out, size_t *bytes)
+{
+    const char *value = conf_value(conf, name, NULL);
+    if (!value)
+        return RD_KAFKA_CONF_UNKNOWN;
+    if (out)
+        snprintf(out, *bytes, "%s", value);
+    *bytes = strlen(value) + 1;
+    return RD_KAFKA_CONF_OK;
+}
+
+void rd_kafka_conf_set_log_cb(rd_kafka_conf_t *conf, void (*call)(const rd_kafka_t *, int, const char *, const char *))
+{
+    (void)conf, (void)call;
+}
+
+void rd_kafka_conf_set_stats_cb(rd_kafka_conf_t *conf, int (*call)(rd_kafka_t *, char *, size_t, void *))
+{
+    (void)conf, (void)call;
+}
+
+void rd_kafka_conf_set_error_cb(rd_kafka_conf_t *conf, void (*call)(rd_kafka_t *, int, const char *, void *))
+{
+    conf->on_error = call;
+}
+
+void rd_kafka_conf_set_opaque(rd_kafka_conf_t *conf, void *opaque)
+{
+    conf->opaque = opaque;
+}
+
+void *rd_kafka_opaque(const rd_kafka_t *client)
+{
+    return client->conf.opaque;
+}
+
+void rd_kafka_conf_set_dr_msg_cb(rd_kafka_conf_t *conf, void (*call)(rd_kafka_t *, const rd_kafka_message_t *, void *))
+{
+    conf->on_delivery = call;
+}
+
+void rd_kafka_conf_set_rebalance_cb(rd_kafka_conf_t *conf, void (*call)(rd_kafka_t *, rd_kafka_resp_err_t,
+                                                                        rd_kafka_topic_partition_list_t *, void *))
+{
+    conf->on_rebalance = call;
+}
+
+void rd_kafka_conf_set_offset_commit_cb(rd_kafka_conf_t *conf, void (*call)(rd_kafka_t *, rd_kafka_resp_err_t,
+                                                                            rd_kafka_topic_partition_list_t *, void *))
+{
+    (void)conf, (void)call;
+}
+
+/* --- interceptors --- */
+
+rd_kafka_resp_err_t rd_kafka_conf_interceptor_add_on_new(rd_kafka_conf_t *conf, const char *name,
+                                                         rd_kafka_interceptor_f_on_new_t *call, void *opaque)
+{
+    (void)name;
+    conf->on_new = call;
+    conf->on_new_opaque = opaque;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t rd_kafka_interceptor_add_on_request_sent(rd_kafka_t *client, const char *name,
+                                                             rd_kafka_interceptor_f_on_request_sent_t *call,
+                                                             void *opaque)
+{
+    (void)name;
+    client->on_sent = call;
+    client->on_sent_opaque = opaque;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t rd_kafka_interceptor_add_on_response_received(rd_kafka_t *client, const char *name,
+                                                                  rd_kafka_interceptor_f_on_response_received_t *call,
+                                                                  void *opaque)
+{
+    (void)name;
+    client->on_received = call;
+    client->on_received_opaque = opaque;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void request_sent(rd_kafka_t *client, int16_t api)
+{
+    client->requests_sent++;
+    if (client->on_sent)
+        client->on_sent(client, 0, "sim", 1, api, 1, (int32_t)client->requests_sent, 100, client->on_sent_opaque);
+}
+
+void request_answered(rd_kafka_t *client, int16_t api, rd_kafka_resp_err_t code)
+{
+    if (client->on_received)
+        client->on_received(client, 0, "sim", 1, api, 1, (int32_t)client->requests_sent, 100, 1000, code,
+                            client->on_received_opaque);
+    if (code && client->conf.on_error)
+        client->conf.on_error(client, RD_KAFKA_RESP_ERR__TRANSPORT, "sim: disconnected", client->conf.opaque);
+}
+
+/* --- clients --- */
+
+rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *text, size_t bytes)
+{
+    (void)text, (void)bytes;
+    static int numbers;
+    rd_kafka_t *client = mem_zeroed(1, sizeof *client), **at = &clients;
+    client->type = type;
+    client->conf = *conf;
+    client->proc = proc_current();
+    client->committed_reads = strcmp(conf_value(conf, "isolation.level", "read_committed"), "read_uncommitted") != 0;
+    client->queue_of_consumer = (rd_kafka_queue_t){client, -1, NULL};
+    snprintf(client->name, sizeof client->name, "sim#%s-%d", type == RD_KAFKA_PRODUCER ? "producer" : "consumer",
+             ++numbers);
+    const char *id = conf_value(conf, "transactional.id", NULL);
+    if (type == RD_KAFKA_PRODUCER && id)
+        client->coordinator = coordinator_find(id);
+    for (int t = 0; t < TOPICS; t++)
+        client->handles[t] = (rd_kafka_topic_t){client, topics[t].name, 0};
+    while (*at)
+        at = &(*at)->next;
+    *at = client;
+    if (conf->on_new)
+        conf->on_new(client, conf, conf->on_new_opaque, text, bytes);
+    free(conf);
+    return client;
+}
+
+void rd_kafka_destroy(rd_kafka_t *client)
+{
+    if (client->member && !client->closed)
+        group_leave(client->member, false);
+    client->destroyed = true; /* kept: late events look at it */
+}
+
+void rd_kafka_destroy_flags(rd_kafka_t *client, int flags)
+{
+    (void)flags;
+    rd_kafka_destroy(client);
+}
+
+const char *rd_kafka_name(const rd_kafka_t *client)
+{
+    return client->name;
+}
+
+rd_kafka_type_t rd_kafka_type(const rd_kafka_t *client)
+{
+    return client->type;
+}
+
+int rd_kafka_version(void)
+{
+    return 0x020002ff;
+}
+
+const char *rd_kafka_version_str(void)
+{
+    return "2.0.2";
+}
+
+void client_fail(rd_kafka_t *client, rd_kafka_resp_err_t code, const char *text)
+{
+    if (client->fatal)
+        return;
+    client->fatal = code;
+    snprintf(client->fatal_text, sizeof client->fatal_text, "%s", text);
+    trace("%s cannot go on: %s", client->name, text);
+    if (client->conf.on_error)
+        client->conf.on_error(client, RD_KAFKA_RESP_ERR__FATAL, text, client->conf.opaque);
+}
+
+rd_kafka_resp_err_t rd_kafka_fatal_error(rd_kafka_t *client, char *text, size_t bytes)
+{
+    if (client->fatal && text)
+        snprintf(text, bytes, "%s", client->fatal_text);
+    return client->fatal;
+}
+
+bool wait_for_broker(int64_t deadline_us)
+{
+    sim_sleep(chance_between(100, 1500));
+    while (!broker_up() && sim_now() < deadline_us)
+        sim_wait(deadline_us);
+    return broker_up();
+}
+
+char *rd_kafka_clusterid(rd_kafka_t *client, int timeout_ms)
+{
+    (void)client;
+    return wait_for_broker(sim_now() + (int64_t)timeout_ms * MS) ? mem_text("simcluster") : NULL;
+}
+
+void rd_kafka_mem_free(rd_kafka_t *client, void *memory)
+{
+    (void)client;
+    free(memory);
+}
+
+/* --- topics and metadata --- */
+
+int topic_index(const char *name)
+{
+    const struct topic *topic = topic_find(name);
+    if (!topic)
+        unmodelled(name);
+    return (int)(topic - topics);
+}
+
+rd_kafka_topic_t *handle_of(rd_kafka_t *client, enum topic_id topic)
+{
+    return &client->handles[topic];
+}
+
+rd_kafka_topic_t *rd_kafka_topic_new(rd_kafka_t *client, const char *name, rd_kafka_topic_conf_t *conf)
+{
+    (void)conf;
+    return handle_of(client, (enum topic_id)topic_index(name));
+}
+
+void rd_kafka_topic_destroy(rd_kafka_topic_t *topic)
+{
+    (void)topic;
+}
+
+const char *rd_kafka_topic_name(const rd_kafka_topic_t *topic)
+{
+    return topic->name;
+}
+
+rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *client, int all, rd_kafka_topic_t *only,
+                                      const struct rd_kafka_metadata **out, int timeout_ms)
+{
+    (void)client, (void)all;
+    sim_point("metadata");
+    if (!wait_for_broker(sim_now() + (int64_t)timeout_ms * MS))
+        return RD_KAFKA_RESP_ERR__TRANSPORT;
+    struct rd_kafka_metadata *metadata = mem_zeroed(1, sizeof *metadata);
+    metadata->topics = mem_zeroed(TOPICS, sizeof *metadata->topics);
+    for (int t = 0; t < TOPICS; t++) {
+        if (only && strcmp(only->name, topics[t].name))
+            continue;
+        struct rd_kafka_metadata_topic *topic = &metadata->topics[metadata->topic_cnt++];
+        topic->topic = (char *)topics[t].name;
+        topic->partition_cnt = topics[t].partitions;
+        topic->partitions = mem_zeroed((size_t)topics[t].partitions, sizeof *topic->partitions);
+        for (int p = 0; p < topics[t].partitions; p++)
+            topic->partitions[p].id = p;
+    }
+    *out = metadata;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void rd_kafka_metadata_destroy(const struct rd_kafka_metadata *metadata)
+{
+    for (int t = 0; t < metadata->topic_cnt; t++)
+        free(metadata->topics[t].partitions);
+    free(metadata->topics);
+    free((void *)metadata);
+}
+
+/* --- lists --- */
+
+rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_new(int size)
+{
+    rd_kafka_topic_partition_list_t *list = mem_zeroed(1, sizeof *list);
+    (void)size;
+    return list;
+}
+
+rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_add(rd_kafka_topic_partition_list_t *list, const char *topic,
+                                                              int32_t partition)
+{
+    if (list->cnt == list->size) {
+        list->size = list->size * 2 + 8;
+        list->elems = mem_resize(list->elems, (size_t)list->size, sizeof *list->elems);
+    }
+    rd_kafka_topic_partition_t *element = &list->elems[list->cnt++];
+    *element = (rd_kafka_topic_partition_t){
+        .topic = mem_text(topic), .partition = partition, .offset = RD_KAFKA_OFFSET_INVALID};
+    return element;
+}
+
+rd_kafka_resp_err_t rd_kafka_topic_partition_list_set_offset(rd_kafka_topic_partition_list_t *list, const char *topic,
+                                                             int32_t partition, int64_t offset)
+{
+    rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_find(list, topic, partition);
+    if (!element)
+        return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    element->offset = offset;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_copy(const rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_topic_partition_list_t *copy = rd_kafka_topic_partition_list_new(list->cnt);
+    for (int i = 0; i < list->cnt; i++)
+        rd_kafka_topic_partition_list_add(copy, list->elems[i].topic, list->elems[i].partition)->offset =
+            list->elems[i].offset;
+    return copy;
+}
+
+rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_find(const rd_kafka_topic_partition_list_t *list,
+                                                               const char *topic, int32_t partition)
+{
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].partition == partition && !strcmp(list->elems[i].topic, topic))
+            return &list->elems[i];
+    return NULL;
+}
+
+void rd_kafka_topic_partition_list_destroy(rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++)
+        free(list->elems[i].topic);
+    free(list->elems);
+    free(list);
+}
+
+/* --- headers --- */
+
+rd_kafka_headers_t *rd_kafka_headers_new(size_t capacity)
+{
+    (void)capacity;
+    return mem_zeroed(1, sizeof(rd_kafka_headers_t));
+}
+
+static void header_free(struct header *header)
+{
+    free(header->name);
+    free(header->value);
+}
+
+void rd_kafka_headers_destroy(rd_kafka_headers_t *headers)
+{
+    for (size_t i = 0; i < headers->count; i++)
+        header_free(&headers->items[i]);
+    free(headers->items);
+    free(headers);
+}
+
+rd_kafka_resp_err_t rd_kafka_header_add(rd_kafka_headers_t *headers, const char *name, ssize_t name_bytes,
+                                        const void *value, ssize_t bytes)
+{
+    if (headers->count == headers->capacity) {
+        headers->capacity = headers->capacity * 2 + 8;
+        headers->items = mem_resize(headers->items, headers->capacity, sizeof *headers->items);
+    }
+    size_t size = bytes < 0 ? strlen(value) : (size_t)bytes;
+    headers->items[headers->count++] =
+        (struct header){name_bytes < 0 ? mem_text(name) : mem_text_n(name, (size_t)name_bytes),
+                        value ? mem_text_n(value, size) : NULL, size};
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_headers_t *rd_kafka_headers_copy(const rd_kafka_headers_t *headers)
+{
+    rd_kafka_headers_t *copy = rd_kafka_headers_new(headers->count);
+    for (size_t i = 0; i < headers->count; i++)
+        rd_kafka_header_add(copy, headers->items[i].name, -1, headers->items[i].value,
+                            (ssize_t)headers->items[i].bytes);
+    return copy;
+}
+
+rd_kafka_resp_err_t rd_kafka_header_remove(rd_kafka_headers_t *headers, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        if (strcmp(headers->items[i].name, name))
+            headers->items[kept++] = headers->items[i];
+        else
+            header_free(&headers->items[i]);
+    }
+    rd_kafka_resp_err_t code = kept == headers->count ? RD_KAFKA_RESP_ERR__NOENT : RD_KAFKA_RESP_ERR_NO_ERROR;
+    headers->count = kept;
+    return code;
+}
+
+rd_kafka_resp_err_t rd_kafka_header_get_last(const rd_kafka_headers_t *headers, const char *name, const void **value,
+                                             size_t *bytes)
+{
+    for (size_t i = headers->count; i-- > 0;)
+        if (!strcmp(headers->items[i].name, name)) {
+            *value = headers->items[i].value;
+            *bytes = headers->items[i].bytes;
+            return RD_KAFKA_RESP_ERR_NO_ERROR;
+        }
+    return RD_KAFKA_RESP_ERR__NOENT;
+}
+
+size_t rd_kafka_header_cnt(const rd_kafka_headers_t *headers)
+{
+    return headers->count;
+}
+
+rd_kafka_resp_err_t rd_kafka_header_get_all(const rd_kafka_headers_t *headers, size_t at, const char **name,
+                                            const void **value, size_t *bytes)
+{
+    if (at >= headers->count)
+        return RD_KAFKA_RESP_ERR__NOENT;
+    *name = headers->items[at].name;
+    *value = headers->items[at].value;
+    *bytes = headers->items[at].bytes;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* --- messages --- */
+
+struct message *message_make(rd_kafka_t *client, const struct record *record)
+{
+    struct message *message = mem_zeroed(1, sizeof *message);
+    message->record = record;
+    message->shown.rkt = handle_of(client, record->topic);
+    message->shown.partition = record->partition;
+    message->shown.offset = record->offset;
+    message->shown.key = record->key;
+    message->shown.key_len = record->key_bytes;
+    message->shown.payload = record->value;
+    message->shown.len = record->value_bytes;
+    return message;
+}
+
+void rd_kafka_message_destroy(rd_kafka_message_t *message)
+{
+    free(message);
+}
+
+const char *rd_kafka_message_errstr(const rd_kafka_message_t *message)
+{
+    return ((const struct message *)message)->text;
+}
+
+rd_kafka_resp_err_t rd_kafka_message_headers(const rd_kafka_message_t *message, rd_kafka_headers_t **out)
+{
+    const struct record *record = ((const struct message *)message)->record;
+    if (!record || !record->headers)
+        return RD_KAFKA_RESP_ERR__NOENT;
+    *out = record->headers;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *message, rd_kafka_timestamp_type_t *type)
+{
+    const struct record *record = ((const struct message *)message)->record;
+    if (type)
+        *type = RD_KAFKA_TIMESTAMP_CREATE_TIME;
+    return record ? record->timestamp_ms : -1;
+}
+
+/* --- errors --- */
+
+static const struct {
+    rd_kafka_resp_err_t code;
+    const char *name;
+} code_names[] = {
+    {RD_KAFKA_RESP_ERR_NO_ERROR, "NO_ERROR"},
+    {RD_KAFKA_RESP_ERR__TIMED_OUT, "_TIMED_OUT"},
+    {RD_KAFKA_RESP_ERR__STATE, "_STATE"},
+    {RD_KAFKA_RESP_ERR__FENCED, "_FENCED"},
+    {RD_KAFKA_RESP_ERR__FATAL, "_FATAL"},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "_UNKNOWN_PARTITION"},
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "MSG_SIZE_TOO_LARGE"},
+    {RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, "INVALID_TXN_STATE"},
+    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, "INVALID_PRODUCER_EPOCH"},
+    {RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, "ILLEGAL_GENERATION"},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, "UNKNOWN_MEMBER_ID"},
+    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "FENCED_INSTANCE_ID"},
+    {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, "NOT_ENOUGH_REPLICAS"},
+    {RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, "_MSG_TIMED_OUT"},
+};
+
+const char *rd_kafka_err2name(rd_kafka_resp_err_t code)
+{
+    for (size_t i = 0; i < sizeof code_names / sizeof *code_names; i++)
+        if (code_names[i].code == code)
+            return code_names[i].name;
+    return "OTHER";
+}
+
+const char *rd_kafka_err2str(rd_kafka_resp_err_t code)
+{
+    return rd_kafka_err2name(code);
+}
+
+static rd_kafka_resp_err_t errors_last;
+
+rd_kafka_resp_err_t rd_kafka_last_error(void)
+{
+    return errors_last;
+}
+
+void error_last_set(rd_kafka_resp_err_t code)
+{
+    errors_last = code;
+}
+
+rd_kafka_error_t *error_make(rd_kafka_resp_err_t code, const char *text, bool fatal, bool retriable, bool abort)
+{
+    rd_kafka_error_t *error = mem_zeroed(1, sizeof *error);
+    error->code = code;
+    error->fatal = fatal;
+    error->retriable = retriable;
+    error->abort = abort;
+    snprintf(error->text, sizeof error->text, "%s", text);
+    return error;
+}
+
+rd_kafka_resp_err_t rd_kafka_error_code(const rd_kafka_error_t *error)
+{
+    return error ? error->code : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+const char *rd_kafka_error_string(const rd_kafka_error_t *error)
+{
+    return error ? error->text : "";
+}
+
+const char *rd_kafka_error_name(const rd_kafka_error_t *error)
+{
+    return rd_kafka_err2name(rd_kafka_error_code(error));
+}
+
+int rd_kafka_error_is_fatal(const rd_kafka_error_t *error)
+{
+    return error->fatal;
+}
+
+int rd_kafka_error_is_retriable(const rd_kafka_error_t *error)
+{
+    return error->retriable;
+}
+
+int rd_kafka_error_txn_requires_abort(const rd_kafka_error_t *error)
+{
+    return error->abort;
+}
+
+void rd_kafka_error_destroy(rd_kafka_error_t *error)
+{
+    free(error);
+}

@@ -1,0 +1,51 @@
+/* What a run does not need of the real scorer: a model that says the same of everyone, and no challengers. */
+#include "scorer/challengers.h"
+#include "tests/sim/sim.h"
+
+const struct model *model_acquire(struct model_holder *holder)
+{
+    static const struct model model = {
+        .stamp = {SPAN_LITERAL("attrition"), SPAN_LITERAL("1"), SPAN_LITERAL("production"), SPAN_NULL},
+        .threshold = 0.5,
+        .labels = {1, 0},
+    };
+    (void)holder;
+    return &model;
+}
+
+void model_release(const struct model *model)
+{
+    (void)model;
+}
+
+void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
+                    struct score *scores, struct reason *reasons)
+{
+    (void)pipeline, (void)cells, (void)top_reasons, (void)reasons;
+    for (size_t i = 0; i < row_count; i++)
+        scores[i] = (struct score){.probability = 0.25, .margin = -1.1, .base = -1.1};
+}
+
+struct challenger_rows *challenger_rows_new(struct challengers *challengers, size_t most_rows)
+{
+    (void)challengers, (void)most_rows;
+    return NULL;
+}
+
+void challenger_rows_free(struct challenger_rows *rows)
+{
+    (void)rows;
+}
+
+void challenger_rows_score(struct challenger_rows *rows, const struct cell *cells, size_t row_count,
+                           const struct model *model, const struct score *scores)
+{
+    (void)rows, (void)cells, (void)row_count, (void)model, (void)scores;
+}
+
+const struct challenger_score *challenger_rows_of(const struct challenger_rows *rows, size_t row, size_t *count)
+{
+    (void)rows, (void)row;
+    *count = 0;
+    return NULL;
+}

@@ -1,0 +1,16 @@
+/* One run of a seed: see world.c. */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+#include "scorer/settings.h"
+
+/* Made once, before the runs' processes are forked. */
+struct world {
+    struct schema *schema;
+    struct settings earliest, latest; /* by where a new group starts */
+};
+
+/* Does not return: verdict_give. */
+void world_run(const struct world *given, uint64_t seed, bool verbose) __attribute__((noreturn));
+
+#endif
