@@ -76,14 +76,16 @@ void audit_committed(struct txn *txn)
                      txn->offsets[i].offset);
 }
 
-/* Whoever has initialised an identity once and does it again must not do so over a newer process that has it. */
+/* Whoever has initialised an identity once and does it again must not do so over a newer process that has it, unless
+ * its group called it a member when it asked: what happens between the answer and the request cannot be told. */
 void audit_init(struct coordinator *coordinator)
 {
     struct proc *proc = proc_current();
     if (coordinator->newest && coordinator->newest != proc && coordinator->newest->incarnation > proc->incarnation &&
-        !coordinator->newest->dead && !coordinator->newest->ended)
+        !coordinator->newest->dead && !coordinator->newest->ended && !proc->vouched)
         violation("fenced its successor", "incarnation %d of %s throws out incarnation %d", proc->incarnation,
                   coordinator->id, coordinator->newest->incarnation);
+    proc->vouched = false;
     coordinator->newest = proc;
     coordinator->aborts = 0;
 }

@@ -81,7 +81,7 @@ struct report {
 };
 
 struct part {
-    bool on, apart, complained;           /* apart: its queue is forwarded to nobody */
+    bool on, apart, paused, complained;   /* apart: its queue is forwarded to nobody */
     int64_t position, ready_us, end_told; /* -1: not */
 };
 

@@ -143,7 +143,7 @@ rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *client, const rd_kafka_topic_par
 {
     for (int t = 0; t < TOPICS; t++)
         for (int p = 0; p < PARTITIONS_MOST; p++)
-            client->parts[t][p].on = false;
+            client->parts[t][p].on = client->parts[t][p].paused = false;
     for (int i = 0; list && i < list->cnt; i++) {
         enum topic_id topic = (enum topic_id)topic_index(list->elems[i].topic);
         client->parts[topic][list->elems[i].partition].on = true;
@@ -270,7 +270,7 @@ static rd_kafka_message_t *from_part(rd_kafka_t *client, int topic, int32_t part
     struct part *part = &client->parts[topic][partition];
     struct log *log = &topics[topic].logs[partition];
     int64_t end = end_of(client, (enum topic_id)topic, partition);
-    if (!part->on || part->apart || part->complained || sim_now() < part->ready_us)
+    if (!part->on || part->apart || part->paused || part->complained || sim_now() < part->ready_us)
         return NULL;
     if (part->position == RD_KAFKA_OFFSET_BEGINNING)
         part->position = log->start;
@@ -428,6 +428,26 @@ void rd_kafka_queue_destroy(rd_kafka_queue_t *queue)
     free(queue);
 }
 
+static rd_kafka_resp_err_t set_paused(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list, bool paused)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        struct part *part = &client->parts[topic_index(list->elems[i].topic)][list->elems[i].partition];
+        list->elems[i].err = part->on ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+        part->paused = part->on && paused;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t rd_kafka_pause_partitions(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
+{
+    return set_paused(client, list, true);
+}
+
+rd_kafka_resp_err_t rd_kafka_resume_partitions(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
+{
+    return set_paused(client, list, false);
+}
+
 /* --- leaving --- */
 
 rd_kafka_resp_err_t rd_kafka_consumer_close(rd_kafka_t *client)
@@ -540,7 +560,7 @@ void rd_kafka_AdminOptions_destroy(rd_kafka_AdminOptions_t *options)
 void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, size_t count,
                                      const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue)
 {
-    (void)client, (void)count, (void)options;
+    (void)count, (void)options;
     if (!wait_for_broker(sim_now() + SECOND))
         return;
     const struct group *group = group_find(names[0]);
@@ -548,6 +568,8 @@ void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, siz
     const char **ids = mem_zeroed((size_t)group->member_count + 1, sizeof *ids);
     for (int m = 0; m < group->member_count; m++)
         ids[m] = group->members[m]->id;
+    for (int m = 0; m < group->member_count; m++)
+        client->proc->vouched |= group->members[m] == client->member;
     *event = (rd_kafka_event_t){.type = RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT,
                                 .members = ids,
                                 .member_count = (size_t)group->member_count};

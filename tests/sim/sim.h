@@ -51,9 +51,10 @@ void sim_run(int64_t until_us, bool (*done)(void));
 struct proc {
     int slot, incarnation;
     bool sink;
-    bool dead;  /* killed: never runs again */
-    bool ended; /* its run function has returned */
-    bool gone;  /* the kill's or the end's consequences are done */
+    bool dead;    /* killed: never runs again */
+    bool ended;   /* its run function has returned */
+    bool gone;    /* the kill's or the end's consequences are done */
+    bool vouched; /* its group has called it a member since it last initialised a producer */
     int64_t frozen_until_us;
     int64_t kill_after; /* so many points from now; 0: not */
     int64_t freeze_us;  /* for so long, in the middle of the next work; 0: not */
