@@ -8,9 +8,9 @@
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
  * topic_name, produce, producev, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error,
  * init_transactions, begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
- * consumer_group_metadata, consumer_group_metadata_destroy, commit, committed, topic_partition_list_copy,
- * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and through
- * kafka/client.h, kafka/member.h and kafka/watch.h what those use. */
+ * consumer_group_metadata, consumer_group_metadata_new, consumer_group_metadata_destroy, commit, committed,
+ * topic_partition_list_copy, topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy,
+ * err2str; and through kafka/client.h, kafka/member.h and kafka/watch.h what those use. */
 #include "kafka/transaction.h"
 
 #include <assert.h>
@@ -53,49 +53,6 @@ struct transaction {
     struct error failure; /* for good; status STATUS_OK: none */
 };
 
-/* The one table. What is not in it is transient. */
-static const struct {
-    rd_kafka_resp_err_t code;
-    enum remedy remedy;
-} remedies[] = {
-    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, REMEDY_SMALLER},
-    {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, REMEDY_SMALLER},
-    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, REMEDY_UNTIMED},
-    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, REMEDY_TOPIC},
-    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, REMEDY_TOPIC},
-    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, REMEDY_TOPIC},
-    {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, REMEDY_TOPIC},
-    {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR__INCONSISTENT, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR__FATAL, REMEDY_RENEW},
-    {RD_KAFKA_RESP_ERR__FENCED, REMEDY_FENCED},
-    {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, REMEDY_FENCED},
-    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, REMEDY_FENCED},
-    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_INVALID_RECORD, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT, REMEDY_END},
-    {RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE, REMEDY_END},
-};
-
-enum remedy transaction_remedy(rd_kafka_resp_err_t code)
-{
-    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
-        if (remedies[i].code == code)
-            return remedies[i].remedy;
-    return REMEDY_RETRY;
-}
-
 /* What breaks work */
 
 void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic)
@@ -134,7 +91,7 @@ static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code
 {
     transaction->fenced |= transaction_remedy(code) == REMEDY_FENCED;
     if (!transaction->stale)
-        snprintf(transaction->because, sizeof transaction->because, "%s", because);
+        snprintf(transaction->because, sizeof transaction->because, "%.255s", because);
     transaction->stale = true;
 }
 
@@ -222,11 +179,11 @@ enum status transaction_new(const struct transaction_setup *setup, struct transa
     return STATUS_OK;
 }
 
-enum status transaction_start(struct transaction *transaction, struct error *err)
+static enum status init_transactions(struct transaction *transaction, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
     FAULT_POINT("score.init");
-    for (bool told = false; setup->identity; usleep(BACKOFF_US)) {
+    for (bool told = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(transaction->producer, CALL_MS);
         if (!error)
             return STATUS_OK;
@@ -241,7 +198,71 @@ enum status transaction_start(struct transaction *transaction, struct error *err
             log_warn(setup->where, "%s; trying again", err->text);
         told = true;
     }
+}
+
+/* Takes the second where there is a first. */
+static rd_kafka_error_t *first_error(rd_kafka_error_t *first, rd_kafka_error_t *second)
+{
+    if (first && second)
+        rd_kafka_error_destroy(second);
+    return first ? first : second;
+}
+
+static rd_kafka_error_t *abort_until_done(struct transaction *transaction)
+{
+    rd_kafka_error_t *error;
+    while ((error = rd_kafka_abort_transaction(transaction->producer, CALL_MS)) != NULL &&
+           rd_kafka_error_is_retriable(error) && !*transaction->setup.stop)
+        rd_kafka_error_destroy(error);
+    return error;
+}
+
+/* One transaction of an offset alone, aborted. NULL: done. */
+static rd_kafka_error_t *abort_an_offset(struct transaction *transaction)
+{
+    rd_kafka_error_t *error = rd_kafka_begin_transaction(transaction->producer);
+    if (error)
+        return error;
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(transaction->setup.group);
+    rd_kafka_topic_partition_list_add(offsets, transaction->setup.offsets_topic, 0)->offset = 0;
+    error = rd_kafka_send_offsets_to_transaction(transaction->producer, offsets, group, CALL_MS);
+    rd_kafka_consumer_group_metadata_destroy(group);
+    rd_kafka_topic_partition_list_destroy(offsets);
+    return first_error(error, abort_until_done(transaction));
+}
+
+/* A TxnOffsetCommit of an earlier epoch may arrive late, and then waits in the group for a marker that nobody sends:
+ * no look-up of stable offsets gets past it, ours least of all. Offsets of our own, aborted at once, bring that marker
+ * and with it the epoch by which the group refuses what is still on its way. */
+static enum status end_late_offsets(struct transaction *transaction, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    rd_kafka_error_t *error;
+    for (bool told = false; (error = abort_an_offset(transaction)) != NULL; usleep(BACKOFF_US)) {
+        bool again = (rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error)) &&
+                     !rd_kafka_error_is_fatal(error) && !*setup->stop;
+        enum status status = kafka_status(rd_kafka_error_code(error));
+        error_set(err, status, "%s: cannot end what late offsets of group %s may be open: %s", setup->where,
+                  setup->group, rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+        if (!again)
+            return status;
+        if (!told)
+            log_warn(setup->where, "%s; trying again", err->text);
+        told = true;
+    }
     return STATUS_OK;
+}
+
+enum status transaction_start(struct transaction *transaction, struct error *err)
+{
+    if (!transaction->setup.identity)
+        return STATUS_OK;
+    enum status status = init_transactions(transaction, err);
+    if (status == STATUS_OK && transaction->setup.offsets_topic)
+        status = end_late_offsets(transaction, err);
+    return status;
 }
 
 void transaction_free(struct transaction *transaction)
@@ -329,14 +350,20 @@ static void wait_out_pause(struct transaction *transaction)
             return;
 }
 
+/* Whether a fresh producer must come first: what a fresh one asks when it starts may go unanswered too. */
+static bool needs_fresh(struct transaction *transaction)
+{
+    if (!transaction->stale && transaction->setup.identity && !watch_all_answered(&transaction->watch))
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR,
+                   "a request of the last transaction has no answer and may still reach the broker");
+    return transaction->stale;
+}
+
 /* A librdkafka transaction on a producer that may begin one. */
 static enum status begin_fresh(struct transaction *transaction, struct error *err)
 {
     enum status status = STATUS_OK;
-    if (!transaction->stale && transaction->setup.identity && !watch_all_answered(&transaction->watch))
-        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR,
-                   "a request of the last transaction has no answer and may still reach the broker");
-    if (transaction->stale)
+    while (status == STATUS_OK && needs_fresh(transaction))
         status = renew(transaction, err);
     if (status != STATUS_OK || !transaction->setup.identity)
         return status;

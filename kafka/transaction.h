@@ -35,6 +35,7 @@ struct transaction_setup {
     const char *identity;      /* transactional.id; NULL: no transactions, at least once */
     const char *instance;      /* group.instance.id's owner, for the message to a fenced process */
     const char *group;         /* consumer group of the offsets */
+    const char *offsets_topic; /* the topic they are of */
     rd_kafka_t *member;        /* its consumer, where the identity belongs to a static member; NULL: never checked */
     const char *const *topics; /* names; their index is the topic's number in every call */
     size_t topic_count;

@@ -270,6 +270,7 @@ static enum status writer_open(struct dlq_writer *writer, const struct options *
         .name = "replay",
         .identity = transactions ? group : NULL,
         .group = group,
+        .offsets_topic = options_text(options, OPTION_DLQ_TOPIC),
         .topics = &writer->topic,
         .topic_count = 1,
         .all_reports = true,

@@ -200,6 +200,7 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
         .identity = settings->exactly_once ? publish->identity : NULL,
         .instance = settings->instance_id,
         .group = settings->group_id,
+        .offsets_topic = settings->input_topic,
         .member = member,
         .topics = publish->topics,
         .topic_count = TOPIC_COUNT,

@@ -274,6 +274,8 @@ static void adopt_offsets(struct sink_batch *batch)
         if (partition->known && now < partition->stored) {
             tell_rewound(partition, now);
             batch->rewound = true;
+            partition->verify = SINK_NO_OFFSET; /* of the position that is no more */
+            partition->checked = false;
         }
         partition->known = true;
         partition->stored = now;

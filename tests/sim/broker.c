@@ -227,7 +227,7 @@ rd_kafka_resp_err_t broker_send_offsets(struct coordinator *coordinator, int epo
                                         int generation, const struct txn_offset *offsets, int count)
 {
     rd_kafka_resp_err_t code = open_transaction(coordinator, epoch);
-    if (!code)
+    if (!code && (member || generation >= 0)) /* of no member: not checked, as brokers do */
         code = group_check(member, generation);
     if (code)
         return code;

@@ -95,6 +95,15 @@ rd_kafka_consumer_group_metadata_t *rd_kafka_consumer_group_metadata(rd_kafka_t 
     return metadata;
 }
 
+/* Of no member: the broker checks none. */
+rd_kafka_consumer_group_metadata_t *rd_kafka_consumer_group_metadata_new(const char *group)
+{
+    rd_kafka_consumer_group_metadata_t *metadata = mem_zeroed(1, sizeof *metadata);
+    (void)group;
+    metadata->generation = -1;
+    return metadata;
+}
+
 void rd_kafka_consumer_group_metadata_destroy(rd_kafka_consumer_group_metadata_t *metadata)
 {
     free(metadata);
