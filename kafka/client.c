@@ -62,9 +62,9 @@ static const struct kafka_property defaults[] = {
     {"fetch.wait.max.ms", "100"},
     {"socket.keepalive.enable", "true"},
     {"reconnect.backoff.max.ms", "2000"},
-    {"topic.metadata.refresh.interval.ms", "20000"}, /* new partitions are noticed within a minute */
     {"log.connection.close", "false"},
-    {"topic.metadata.refresh.interval.ms", "10000"}, /* an idle producer learns by it that no broker answers */
+    {"topic.metadata.refresh.interval.ms", "10000"}, /* an idle producer learns by it that no broker answers; and
+                                                        new partitions are noticed */
     {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is told in the log */
 };
 

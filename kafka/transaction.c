@@ -396,6 +396,17 @@ enum status transaction_begin(struct transaction *transaction, struct error *err
     return STATUS_OK;
 }
 
+enum status transaction_settle(struct transaction *transaction, struct error *err)
+{
+    enum status status = STATUS_OK;
+    if (transaction->open || !transaction->setup.identity || transaction->failure.status != STATUS_OK)
+        return STATUS_OK;
+    make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "the group's offsets wait for the end of a transaction");
+    while (status == STATUS_OK && needs_fresh(transaction))
+        status = renew(transaction, err);
+    return status;
+}
+
 bool transaction_is_open(const struct transaction *transaction)
 {
     return transaction->open;
@@ -653,12 +664,10 @@ static enum transaction_result commit_at_least_once(struct transaction *transact
     return give_back(transaction, code);
 }
 
-enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,
+static enum transaction_result commit_open(struct transaction *transaction, rd_kafka_t *consumer,
                                            const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
     enum transaction_result result;
-    if (transaction_begin(transaction, err) != STATUS_OK)
-        return TRANSACTION_FAILED;
     if (transaction->broken && transaction->setup.identity) {
         error_set(err, kafka_status(transaction->broken), "%s: %s%s%s", transaction->setup.where,
                   transaction->broken_topic, transaction->broken_topic[0] ? ": " : "",
@@ -669,5 +678,17 @@ enum transaction_result transaction_commit(struct transaction *transaction, rd_k
                                          : commit_at_least_once(transaction, consumer, offsets, err);
     if (result == TRANSACTION_COMMITTED)
         transaction->returned = 0;
+    return result;
+}
+
+/* What failed for good stays so: a commit while leaving the group would be of the positions alone. */
+enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,
+                                           const rd_kafka_topic_partition_list_t *offsets, struct error *err)
+{
+    if (transaction_begin(transaction, err) != STATUS_OK)
+        return TRANSACTION_FAILED;
+    enum transaction_result result = commit_open(transaction, consumer, offsets, err);
+    if (result == TRANSACTION_FAILED)
+        transaction->failure = *err;
     return result;
 }

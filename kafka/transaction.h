@@ -71,6 +71,9 @@ rd_kafka_t *transaction_client(const struct transaction *transaction);
 /* Nothing when one is open. Waits out the pause after work that was given back, and opens a fresh producer where one
  * is needed. Failure is for good (or STATUS_UNAVAILABLE when told to stop); it is told again by commit. */
 MUST_USE enum status transaction_begin(struct transaction *transaction, struct error *err);
+/* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
+ * left open in the group. Nothing while a transaction is open. */
+MUST_USE enum status transaction_settle(struct transaction *transaction, struct error *err);
 bool transaction_is_open(const struct transaction *transaction);
 
 /* Plain data; borrows, but takes the headers. */

@@ -606,6 +606,11 @@ enum status intake_go_on(struct intake *intake, struct error *err)
     return code ? tell_stuck(intake, "on from the positions", code, err) : STATUS_OK;
 }
 
+bool intake_starts_wait(const struct intake *intake)
+{
+    return intake->pending && intake->pending_told;
+}
+
 bool intake_assigned(const struct intake *intake)
 {
     return intake->assigned;

@@ -63,8 +63,9 @@ void intake_committed(struct intake *intake);     /* the positions moved are com
 /* Back to the last committed positions: everything after them is handed out again. */
 MUST_USE enum status intake_rewind(struct intake *intake, struct error *err);
 
-bool intake_assigned(const struct intake *intake); /* has been given its share (which may be no partition) */
-bool intake_moved(const struct intake *intake);    /* some position is not committed */
+bool intake_starts_wait(const struct intake *intake); /* a look-up of starts has failed, and goes on */
+bool intake_assigned(const struct intake *intake);    /* has been given its share (which may be no partition) */
+bool intake_moved(const struct intake *intake);       /* some position is not committed */
 /* A partition that waits for nothing has more, as last fetched. What follows an end that was reached does not count: it
  * is not readable yet (an open transaction), or has only just come. */
 bool intake_behind(const struct intake *intake);

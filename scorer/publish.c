@@ -504,16 +504,26 @@ static enum publish_result look_into(struct publish *publish, const char *reason
     return PUBLISH_FAILED;
 }
 
+/* What was refused is somebody else's, or comes back as it came. */
+static void forget_marks(struct publish *publish)
+{
+    publish->mark_count = 0;
+    publish->round = 0;
+    publish->redo_left = 0;
+}
+
 enum publish_result publish_abort(struct publish *publish, struct error *err)
 {
     (void)err;
     transaction_abort(publish->transaction);
+    forget_marks(publish);
     return PUBLISH_RETURNED;
 }
 
 static enum publish_result give_back_lost(struct publish *publish)
 {
     transaction_abort(publish->transaction);
+    forget_marks(publish);
     log_warn("score", "%s: work is given back: its partitions are another process's already", publish->name);
     return PUBLISH_RETURNED;
 }
@@ -550,4 +560,9 @@ enum publish_result publish_commit(struct publish *publish, struct intake *intak
     if (!publish->redo_left)
         publish->mark_count = publish->round = 0;
     return PUBLISH_COMMITTED;
+}
+
+enum status publish_settle(struct publish *publish, struct error *err)
+{
+    return transaction_settle(publish->transaction, err);
 }

@@ -40,4 +40,7 @@ MUST_USE enum publish_result publish_commit(struct publish *publish, struct inta
 /* Gives the open work back. PUBLISH_RETURNED or PUBLISH_FAILED. */
 MUST_USE enum publish_result publish_abort(struct publish *publish, struct error *err);
 
+/* The group does not tell its offsets: ends what an earlier producer of ours may have left open in it. */
+MUST_USE enum status publish_settle(struct publish *publish, struct error *err);
+
 #endif

@@ -32,6 +32,7 @@ enum {
     HELD_POLL_MS = 10,
     LAG_INTERVAL_US = 200000,
     END_INTERVAL_US = 100000,
+    SETTLE_AFTER_US = 8000000,
     LAGS_KEPT = 256
 };
 
@@ -88,6 +89,7 @@ struct score_loop {
     struct tally tally;
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
     int64_t end_us;            /* steady clock: last look whether the end is reached */
+    int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
     enum status failure;       /* of a commit within a rebalance */
     struct error failure_text;
     _Atomic bool stop, assigned;
@@ -508,11 +510,28 @@ static enum status go_on(struct score_loop *loop, struct error *err)
     return intake_go_on(loop->intake, err);
 }
 
+/* Committed offsets are not told while a transaction holds them open, which may be a late one of our own. */
+static enum status settle_starts(struct score_loop *loop, struct error *err)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    if (!intake_starts_wait(loop->intake))
+        loop->starts_us = 0;
+    else if (!loop->starts_us)
+        loop->starts_us = now;
+    if (!loop->starts_us || now - loop->starts_us < SETTLE_AFTER_US || !kafka_up())
+        return STATUS_OK;
+    progress_step(&loop->progress, "settles the group's offsets", WAITS_FOR_KAFKA);
+    loop->starts_us = now;
+    return publish_settle(loop->publish, err);
+}
+
 static enum status turn(struct score_loop *loop, struct error *err)
 {
     struct batch *batch = &loop->batch;
     progress_step(&loop->progress, "polls", WAITS_FOR_KAFKA);
     enum status status = go_on(loop, err);
+    if (status == STATUS_OK)
+        status = settle_starts(loop, err);
     if (status == STATUS_OK)
         status = intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)

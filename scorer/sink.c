@@ -173,6 +173,7 @@ static void lost(struct sink *sink)
     struct error err;
     if (!rd_kafka_assignment_lost(sink->consumer) && !sink->waiting && something_to_store(sink)) {
         sink_store_limit(sink->store, LEAVE_LIMIT_US);
+        progress_step(&sink->progress, "stores before its partitions leave", WAITS_FOR_POSTGRESQL);
         if (sink_batch_write(sink->batch, &err))
             log_info("sink", "partitions leave before their last records are stored: %s; they are read again",
                      err.text);
@@ -392,6 +393,7 @@ static void look_when_idle(struct sink *sink)
     if (blocked(sink) || sink_batch_count(sink->batch) || now_us() - sink->asked_us < IDLE_LOOK_US)
         return;
     sink->asked_us = now_us();
+    progress_step(&sink->progress, "asks", WAITS_FOR_POSTGRESQL);
     if (sink_store_ping(sink->store, &problem)) {
         hold(sink);
         postgresql_failed(sink, &problem);

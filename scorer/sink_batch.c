@@ -274,7 +274,9 @@ static void adopt_offsets(struct sink_batch *batch)
         if (partition->known && now < partition->stored) {
             tell_rewound(partition, now);
             batch->rewound = true;
-            partition->verify = SINK_NO_OFFSET; /* of the position that is no more */
+        }
+        if (partition->known && now != partition->stored) { /* what was to be checked is of another position */
+            partition->verify = SINK_NO_OFFSET;
             partition->checked = false;
         }
         partition->known = true;
