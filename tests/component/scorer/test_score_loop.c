@@ -490,6 +490,35 @@ static void an_offset_that_is_gone_stops_with_a_message(void **state)
     tear_down(&lab);
 }
 
+/* Writing is denied: the loop ends, and leaving the group must not commit what was rolled back. */
+static void a_denied_write_commits_nothing(void **state)
+{
+    (void)state;
+    struct lab lab;
+    set_up(&lab, NULL);
+    send_events(&lab, 500);
+    rd_kafka_flush(lab.host, 5000);
+    rd_kafka_mock_push_request_errors(
+        lab.cluster, API_PRODUCE, 6, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    start(&lab);
+    pthread_join(lab.thread, NULL);
+    assert_int_equal(lab.status, STATUS_DENIED);
+    assert_non_null(strstr(lab.err.text, "kafka-acls"));
+    rd_kafka_t *other = client(RD_KAFKA_CONSUMER, rd_kafka_mock_cluster_bootstraps(lab.cluster), "attrition-scorer");
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
+    for (int p = 0; p < 4; p++)
+        rd_kafka_topic_partition_list_add(list, topics[0], p);
+    assert_int_equal(rd_kafka_committed(other, list, 5000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    for (int p = 0; p < 4; p++)
+        assert_int_equal(list->elems[p].offset, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(other);
+    tear_down(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +531,7 @@ int main(void)
         cmocka_unit_test(told_to_stop_it_commits_what_it_has),
         cmocka_unit_test(told_to_stop_while_no_broker_answers_it_ends),
         cmocka_unit_test(an_offset_that_is_gone_stops_with_a_message),
+        cmocka_unit_test(a_denied_write_commits_nothing),
     };
     return cmocka_run_group_tests_name("scorer/score_loop", tests, NULL, NULL);
 }
