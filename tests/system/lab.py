@@ -1,7 +1,8 @@
 """What the system tests share: servers and programs of their own, started and always ended; checks that print numbers.
 
 A test is a script whose body runs inside `with Lab() as lab:`. Each `lab.check` prints one `ok - …` or `not ok - …` line
-and the script ends with status 1 if one was not ok. Everything lives under one directory of /tmp and on loopback."""
+and the script ends with status 1 if one was not ok. Everything lives under one directory of /tmp and on loopback; KEEP=1 keeps it when the
+script fails."""
 import ctypes
 import json
 import os
@@ -136,7 +137,10 @@ class Lab:
             self.show_logs()
         for ending in reversed(self.endings):
             ending()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if os.environ.get("KEEP") and self.failures:
+            print(f"# kept: {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
         print(f"# {time.monotonic() - self.began:.1f} s")
         if failure is None and self.failures:
             sys.exit(1)
