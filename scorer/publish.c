@@ -33,7 +33,7 @@ enum extent { EXTENT_WHOLE, EXTENT_NO_VALUE, EXTENT_BARE };
 struct mark {
     int32_t partition;
     int64_t offset;
-    unsigned suspected; /* in this round, the last one: a suspect */
+    unsigned suspected; /* the last round in which its batch was refused; 0: none */
     bool too_large;
     bool untimed;            /* goes with the present time instead of its source's */
     enum extent dead_letter; /* what is left to try */
@@ -129,13 +129,15 @@ static void on_report(void *context, const rd_kafka_message_t *message)
     publish->refused++;
 }
 
-/* The suspects of the work that has just come back; a single one is found. */
+/* The suspects of the work that has just come back; a single one is found. Groups only get smaller until a commit, and
+ * suspects stay suspects: each round ends nearer to single records, however many batches are refused. */
 static void narrow(struct publish *publish)
 {
     rd_kafka_resp_err_t code = transaction_broken(publish->transaction);
     const char *topic = transaction_broken_topic(publish->transaction);
+    uint64_t half = publish->refused > 1 ? publish->refused / 2 : 1;
+    publish->group = publish->round && publish->group < half ? publish->group : half;
     publish->round++;
-    publish->group = publish->refused > 1 ? publish->refused / 2 : 1;
     for (size_t i = 0; i < publish->mark_count && publish->refused == 1; i++) {
         struct mark *mark = &publish->marks[i];
         if (mark->suspected == publish->round && transaction_remedy(code) == REMEDY_UNTIMED)
@@ -259,7 +261,7 @@ static void isolate(struct publish *publish, const struct transaction_record *re
 {
     uint64_t packed = (uint64_t)(uintptr_t)record->opaque;
     const struct mark *mark = mark_find(publish, (int32_t)(packed >> 48), (int64_t)(packed & 0xffffffffffff));
-    bool suspect = mark && mark->suspected == publish->round;
+    bool suspect = mark && mark->suspected;
     if (suspect ? publish->in_group % publish->group == 0 : publish->in_group > 0)
         transaction_flush(publish->transaction);
     publish->in_group = suspect ? publish->in_group % publish->group + 1 : 0;

@@ -386,28 +386,27 @@ static bool flush_due(const struct sink *sink)
     return batch_full(sink) || ends_reached(sink) || now_us() - sink->first_us >= sink->settings->sink_interval_us;
 }
 
-/* With nothing to store, PostgreSQL being away would stay unnoticed, and /health would call it up. */
-static void look_when_idle(struct sink *sink)
+/* With nothing to store, PostgreSQL being unavailable would stay unnoticed, and so would another cluster. */
+static enum status look_when_idle(struct sink *sink, struct error *err)
 {
     struct error problem;
     if (blocked(sink) || sink_batch_count(sink->batch) || now_us() - sink->asked_us < IDLE_LOOK_US)
-        return;
+        return STATUS_OK;
     sink->asked_us = now_us();
     progress_step(&sink->progress, "asks", WAITS_FOR_POSTGRESQL);
     if (sink_store_ping(sink->store, &problem)) {
         hold(sink);
         postgresql_failed(sink, &problem);
     }
+    return sink_intake_check_cluster(sink->consumer, sink->cluster_id, err);
 }
 
 /* Stores what is due and assigns what is held. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
  * returned is for good. */
 static enum status work(struct sink *sink, struct error *err)
 {
-    if (blocked(sink) ? now_us() < sink->retry_us : !flush_due(sink)) {
-        look_when_idle(sink);
-        return STATUS_OK;
-    }
+    if (blocked(sink) ? now_us() < sink->retry_us : !flush_due(sink))
+        return look_when_idle(sink, err);
     struct error problem;
     progress_step(&sink->progress, "stores", WAITS_FOR_POSTGRESQL);
     if (sink_intake_check_cluster(sink->consumer, sink->cluster_id, err))

@@ -127,6 +127,9 @@ class Lab:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("not ok - ended from outside (too slow?)"))
         return self
 
+    def wipe(self):
+        return () if os.environ.get("KEEP") and self.failures else ("--wipe",)
+
     def __exit__(self, kind, failure, _):
         if failure is not None and not isinstance(failure, SystemExit):
             self.failures += 1
@@ -137,7 +140,7 @@ class Lab:
             self.show_logs()
         for ending in reversed(self.endings):
             ending()
-        if os.environ.get("KEEP") and self.failures:
+        if not self.wipe():
             print(f"# kept: {self.dir}")
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
@@ -247,7 +250,7 @@ class Lab:
     def postgres(self, name="pg", *arguments):
         """A private PostgreSQL, migrated; its URL."""
         directory = self.dir / name
-        self.endings.append(lambda: self.run(ROOT / "deploy/private-postgres", "stop", directory, "--wipe"))
+        self.endings.append(lambda: self.run(ROOT / "deploy/private-postgres", "stop", directory, *self.wipe()))
         url = self.must(ROOT / "deploy/private-postgres", "start", directory, *arguments).strip()
         self.must(ROOT / "sql/migrate", url)
         return url
@@ -256,7 +259,7 @@ class Lab:
         """A real broker; its address."""
         directory = self.dir / name
         broker = ROOT / "deploy/kafka/broker"
-        self.endings.append(lambda: self.run(broker, "stop", directory, "--wipe"))
+        self.endings.append(lambda: self.run(broker, "stop", directory, *self.wipe()))
         address = self.must(broker, "start", directory, free_port(), *properties).strip()
         self.create_topics(address, topics, partitions)
         return address
