@@ -64,7 +64,7 @@ void proc_frozen(struct proc *proc, int64_t us); /* of world.c */
 
 /* --- broker --- */
 
-enum { PARTITIONS_MOST = 8, TOPICS = 4 };
+enum { PARTITIONS_MOST = 8, TOPICS = 4, NOTE_BYTES = 100 };
 enum topic_id { INPUT, OUTPUT, DEAD, OUTCOME };
 
 enum txn_state { TXN_OPEN, TXN_PREPARED, TXN_COMMITTED, TXN_ABORTED };
@@ -118,6 +118,7 @@ struct txn_part {
 struct txn_offset {
     int32_t partition;
     int64_t offset;
+    char note[NOTE_BYTES];
 };
 struct txn {
     enum txn_state state;
@@ -166,7 +167,8 @@ struct group {
     int64_t join_deadline_us;
     struct member *members[16];
     int member_count;
-    int64_t committed[TOPICS][PARTITIONS_MOST]; /* -1: none */
+    int64_t committed[TOPICS][PARTITIONS_MOST];      /* -1: none */
+    char notes[TOPICS][PARTITIONS_MOST][NOTE_BYTES]; /* the offsets' metadata */
     int round;
 };
 struct member {
@@ -178,18 +180,20 @@ struct member {
     bool owns[TOPICS][PARTITIONS_MOST];         /* by the group's last assignment */
     bool must_revoke, must_assign, has, joined; /* has: the client was given its share */
     bool kicked, fenced;
+    bool again; /* has asked to join once more, and gets what it had */
     int generation;
     int64_t rejoin_at_us;
 };
 struct group *group_find(const char *name);
 struct member *group_join(struct group *group, rd_kafka_t *client, const char *instance, const bool *subscribed);
+void group_rejoin(struct member *member);  /* it has subscribed again */
 void group_revoked(struct member *member); /* it has given its partitions back */
 void group_leave(struct member *member, bool for_good);
 void group_lose(struct member *member); /* its process is gone or frozen: the session runs out */
 rd_kafka_resp_err_t group_check(const struct member *member, int generation);
 rd_kafka_resp_err_t broker_send_offsets(struct coordinator *coordinator, int epoch, struct member *member,
                                         int generation, const struct txn_offset *offsets, int count);
-void group_commit(struct group *group, enum topic_id topic, int32_t partition, int64_t offset);
+void group_commit(struct group *group, enum topic_id topic, int32_t partition, int64_t offset, const char *note);
 bool group_unstable(const struct group *group, enum topic_id topic, int32_t partition); /* a commit is pending */
 void groups_partition_added(void);
 
