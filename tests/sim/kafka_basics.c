@@ -175,6 +175,8 @@ rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *text
     const char *id = conf_value(conf, "transactional.id", NULL);
     if (type == RD_KAFKA_PRODUCER && id)
         client->coordinator = coordinator_find(id);
+    if (client->coordinator)
+        audit_producer();
     for (int t = 0; t < TOPICS; t++)
         client->handles[t] = (rd_kafka_topic_t){client, topics[t].name, 0};
     while (*at)

@@ -578,6 +578,7 @@ void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, siz
                                 .members = ids,
                                 .member_count = (size_t)group->member_count};
     queue->answer = event;
+    client->proc->looked_us = sim_now();
 }
 
 const char *rd_kafka_event_error_string(rd_kafka_event_t *event)

@@ -57,6 +57,9 @@ struct proc {
     int64_t frozen_until_us;
     int64_t kill_after; /* so many points from now; 0: not */
     int64_t freeze_us;  /* for so long, in the middle of the next work; 0: not */
+    int producers;      /* with an identity, opened so far */
+    int64_t looked_us;  /* when the group last told its members, since a producer was opened; 0: not */
+    int64_t knew_us;    /* … before the present one was */
     void *run;          /* of world.c */
 };
 void proc_kill(struct proc *proc);
@@ -140,7 +143,8 @@ struct coordinator {
     bool any_ended, last_commit;
     int64_t timeout_us;
     struct proc *newest; /* that initialised it last */
-    int aborts;          /* in a row */
+    int64_t newest_us;
+    int aborts; /* in a row */
     int64_t aborts_since_us;
 };
 
@@ -223,6 +227,7 @@ extern bool calm; /* no more trouble: only waiting for the end */
 void audit_committed(struct txn *txn); /* its outputs are visible from now on */
 void audit_offset(int32_t partition, int64_t before, int64_t now);
 void audit_assigned(int32_t partition); /* a member reads this input partition */
+void audit_producer(void);              /* a process opens a producer with an identity */
 void audit_init(struct coordinator *coordinator);
 void audit_abort(struct coordinator *coordinator);
 bool audit_counts(const struct record *record); /* it is committed data, not a marker or of aborted work */
