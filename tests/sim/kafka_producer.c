@@ -347,6 +347,8 @@ static rd_kafka_resp_err_t exchange(struct request *request, int64_t deadline_us
 {
     for (;;) {
         sim_point(request_name(request));
+        if (!calm && chance_one_in(plan.stall_one_in))
+            trouble_broker();
         if (!wait_for_broker(deadline_us))
             return RD_KAFKA_RESP_ERR__TIMED_OUT;
         request_sent(request->client, request->api);
@@ -388,6 +390,8 @@ rd_kafka_error_t *rd_kafka_init_transactions(rd_kafka_t *client, int timeout_ms)
 {
     struct request request = {.client = client, .api = API_INIT};
     request.timeout_us = strtoll(conf_value(&client->conf, "transaction.timeout.ms", "60000"), NULL, 10) * MS;
+    if (plan.transaction_us)
+        request.timeout_us = plan.transaction_us;
     if (exchange(&request, deadline_of(timeout_ms)))
         return time_out_error("InitProducerId timed out");
     client->state = PRODUCER_READY;

@@ -150,6 +150,7 @@ struct coordinator {
 
 bool broker_up(void);
 void broker_down_until(int64_t us);
+void trouble_broker(void);                  /* of world.c: it is unavailable from now on, for a while */
 struct topic *topic_find(const char *name); /* NULL: none */
 /* The last stable offset. */
 int64_t log_stable_end(const struct log *log);
@@ -216,6 +217,8 @@ struct plan {
     int database_fault_one_in; /* a statement fails with a code of the server's */
     int bad_one_in, erase_one_in, outcome_one_in, large_one_in, poison_one_in, marker_one_in;
     int slow_one_in;
+    int stall_one_in;        /* the broker becomes unavailable just before a transactional request */
+    int64_t transaction_us;  /* how long a transaction may be open; 0: as the client asks */
     const char *poison_code; /* SQLSTATE of a row that cannot be stored */
     bool replace;            /* a frozen process is replaced while it is frozen */
 };
