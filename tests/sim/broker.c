@@ -454,9 +454,25 @@ void group_lose(struct member *member)
     sim_at(sim_now() + 10 * SECOND, expire, member, 0);
 }
 
+/* The score group's leader sees it, unless its process is gone: a successor's client has never seen anything else. For
+ * sinks, who do not look for partitions that nobody has, it is seen always (README.md). */
+static void leader_sees(void *context, int64_t number)
+{
+    struct member *leader = context;
+    (void)number;
+    if (leader->group != &groups[0])
+        rebalance(leader->group);
+    else if (leader->proc->dead || leader->proc->ended || leader->fenced || leader->kicked)
+        return;
+    else if (leader->proc->frozen_until_us > sim_now())
+        sim_at(leader->proc->frozen_until_us, leader_sees, leader, 0);
+    else
+        rebalance(leader->group);
+}
+
 void groups_partition_added(void)
 {
     for (int g = 0; g < group_count; g++)
         if (groups[g].member_count)
-            rebalance(&groups[g]);
+            leader_sees(groups[g].members[0], 0);
 }
