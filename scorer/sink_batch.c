@@ -280,6 +280,10 @@ static void adopt_offsets(struct sink_batch *batch)
             partition->checked = false;
         }
         partition->known = true;
+        if (partition->stored != now) { /* where reading starts and what is verified there hung on it */
+            partition->checked = false;
+            partition->verify = SINK_NO_OFFSET;
+        }
         partition->stored = now;
         partition->last_offset = batch->offsets[p].last_offset;
         partition->last_digest = batch->offsets[p].last_digest;

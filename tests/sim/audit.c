@@ -76,16 +76,37 @@ void audit_committed(struct txn *txn)
                      txn->offsets[i].offset);
 }
 
-/* Whoever has initialised an identity once and does it again must not do so over a newer process that has it, unless
- * its group called it a member when it asked: what happens between the answer and the request cannot be told. */
+/* The first does not have to look who is there. */
+void audit_producer(void)
+{
+    struct proc *proc = proc_current();
+    proc->knew_us = !proc->producers++ ? 0 : proc->looked_us ? proc->looked_us : INT64_MAX;
+    proc->looked_us = 0;
+}
+
+static bool is_member(const struct proc *proc)
+{
+    for (const rd_kafka_t *client = clients; client; client = client->next)
+        if (client->proc == proc && client->member && !client->member->fenced && !client->member->kicked)
+            return !proc->dead && !proc->ended;
+    return false;
+}
+
+/* Whoever has initialised an identity once and does it again must not do so over a newer process that had it when the
+ * group was asked. Nothing is atomic here: one that stands still between its question and its request throws out who
+ * came meanwhile. That costs a transaction that is done again, by whoever is the group's member. */
 void audit_init(struct coordinator *coordinator)
 {
     struct proc *proc = proc_current();
-    if (coordinator->newest && coordinator->newest != proc && coordinator->newest->incarnation > proc->incarnation &&
-        !coordinator->newest->dead && !coordinator->newest->ended && !proc->vouched)
+    bool newer = coordinator->newest && coordinator->newest->incarnation > proc->incarnation;
+    if (newer && is_member(coordinator->newest) && coordinator->newest_us > proc->knew_us)
+        trace("takes the identity from incarnation %d, which came after it had looked",
+              coordinator->newest->incarnation);
+    else if (newer && is_member(coordinator->newest))
         violation("fenced its successor", "incarnation %d of %s throws out incarnation %d", proc->incarnation,
                   coordinator->id, coordinator->newest->incarnation);
-    proc->vouched = false;
+    if (coordinator->newest != proc)
+        coordinator->newest_us = sim_now();
     coordinator->newest = proc;
     coordinator->aborts = 0;
 }

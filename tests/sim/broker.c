@@ -77,6 +77,12 @@ struct record *broker_append(struct txn *txn, enum topic_id topic, int32_t parti
     return record;
 }
 
+static void set_committed(struct group *group, enum topic_id topic, int32_t partition, int64_t offset, const char *note)
+{
+    group->committed[topic][partition] = offset;
+    snprintf(group->notes[topic][partition], NOTE_BYTES, "%s", note ? note : "");
+}
+
 /* --- transactions --- */
 
 struct coordinator *coordinator_find(const char *transactional_id)
@@ -104,7 +110,7 @@ static void complete(void *context, int64_t number)
         broker_append(txn, txn->parts[i].topic, txn->parts[i].partition, marker);
     }
     for (int i = 0; txn->commit && i < txn->offset_count; i++)
-        groups[0].committed[INPUT][txn->offsets[i].partition] = txn->offsets[i].offset;
+        set_committed(&groups[0], INPUT, txn->offsets[i].partition, txn->offsets[i].offset, txn->offsets[i].note);
     coordinator->current = NULL;
     coordinator->any_ended = true;
     coordinator->last_commit = txn->commit;
@@ -269,11 +275,11 @@ bool group_unstable(const struct group *group, enum topic_id topic, int32_t part
     return false;
 }
 
-void group_commit(struct group *group, enum topic_id topic, int32_t partition, int64_t offset)
+void group_commit(struct group *group, enum topic_id topic, int32_t partition, int64_t offset, const char *note)
 {
     if (topic == INPUT)
         audit_offset(partition, group->committed[topic][partition], offset);
-    group->committed[topic][partition] = offset;
+    set_committed(group, topic, partition, offset, note);
 }
 
 rd_kafka_resp_err_t group_check(const struct member *member, int generation)
@@ -396,6 +402,24 @@ void group_revoked(struct member *member)
     member->must_revoke = false;
     member->has = false;
     member->joined = true;
+    if (member->again && !member->group->rebalancing)
+        member->must_assign = true;
+    member->again = false;
+}
+
+/* A broker shares out anew for the group's leader alone; others get what they had. */
+void group_rejoin(struct member *member)
+{
+    struct group *group = member->group;
+    trace("broker: %s joins %s once more", member->instance, group->name);
+    if (group->rebalancing)
+        return;
+    if (group->members[0] == member) {
+        rebalance(group);
+        return;
+    }
+    member->must_revoke = member->has;
+    member->again = true;
 }
 
 static void expire(void *context, int64_t number)
@@ -430,9 +454,25 @@ void group_lose(struct member *member)
     sim_at(sim_now() + 10 * SECOND, expire, member, 0);
 }
 
+/* The score group's leader sees it, unless its process is gone: a successor's client has never seen anything else. For
+ * sinks, who do not look for partitions that nobody has, it is seen always (README.md). */
+static void leader_sees(void *context, int64_t number)
+{
+    struct member *leader = context;
+    (void)number;
+    if (leader->group != &groups[0])
+        rebalance(leader->group);
+    else if (leader->proc->dead || leader->proc->ended || leader->fenced || leader->kicked)
+        return;
+    else if (leader->proc->frozen_until_us > sim_now())
+        sim_at(leader->proc->frozen_until_us, leader_sees, leader, 0);
+    else
+        rebalance(leader->group);
+}
+
 void groups_partition_added(void)
 {
     for (int g = 0; g < group_count; g++)
         if (groups[g].member_count)
-            rebalance(&groups[g]);
+            leader_sees(groups[g].members[0], 0);
 }

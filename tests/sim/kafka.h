@@ -4,7 +4,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { PROPERTIES_MOST = 64, ERRORS_MOST = 64 };
+enum { PROPERTIES_MOST = 64, INTERCEPTORS_MOST = 4 };
 
 struct property {
     char name[64], value[256];
@@ -17,8 +17,11 @@ struct rd_kafka_conf_s {
     void (*on_delivery)(rd_kafka_t *, const rd_kafka_message_t *, void *);
     void (*on_rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
     void (*on_error)(rd_kafka_t *, int, const char *, void *);
-    rd_kafka_interceptor_f_on_new_t *on_new;
-    void *on_new_opaque;
+    struct {
+        rd_kafka_interceptor_f_on_new_t *call;
+        void *opaque;
+    } on_new[INTERCEPTORS_MOST];
+    int on_new_count;
 };
 
 struct rd_kafka_error_s {
@@ -81,8 +84,24 @@ struct report {
 };
 
 struct part {
-    bool on, apart, paused, complained;   /* apart: its queue is forwarded to nobody */
-    int64_t position, ready_us, end_told; /* -1: not */
+    bool on, apart, paused, complained; /* apart: its queue is forwarded to nobody */
+    int64_t position, ready_us;
+    int64_t placed;   /* where it was last told to read from */
+    int64_t end_told; /* -1: not */
+};
+
+enum api {
+    API_PRODUCE = 0,
+    API_LIST_OFFSETS = 2,
+    API_METADATA = 3,
+    API_COMMIT = 8,
+    API_COMMITTED = 9,
+    API_DESCRIBE_GROUPS = 15,
+    API_INIT = 22,
+    API_ADD_PARTITIONS = 24,
+    API_ADD_OFFSETS = 25,
+    API_END = 26,
+    API_OFFSETS = 28
 };
 
 enum producer_state { PRODUCER_NEW, PRODUCER_READY, PRODUCER_OPEN, PRODUCER_ABORTABLE, PRODUCER_FATAL };
@@ -93,13 +112,19 @@ struct rd_kafka_s {
     struct rd_kafka_conf_s conf;
     struct proc *proc;
     char name[64];
-    bool destroyed;
+    bool destroyed, cluster_known;
     rd_kafka_resp_err_t fatal;
     char fatal_text[200];
     rd_kafka_topic_t handles[TOPICS];
-    rd_kafka_interceptor_f_on_request_sent_t *on_sent;
-    rd_kafka_interceptor_f_on_response_received_t *on_received;
-    void *on_sent_opaque, *on_received_opaque;
+    struct {
+        rd_kafka_interceptor_f_on_request_sent_t *call;
+        void *opaque;
+    } on_sent[INTERCEPTORS_MOST];
+    struct {
+        rd_kafka_interceptor_f_on_response_received_t *call;
+        void *opaque;
+    } on_answered[INTERCEPTORS_MOST];
+    int on_sent_count, on_answered_count;
     int64_t requests_sent;
     /* producer */
     struct coordinator *coordinator; /* NULL: not transactional */
@@ -129,9 +154,13 @@ rd_kafka_error_t *error_make(rd_kafka_resp_err_t code, const char *text, bool fa
 void request_sent(rd_kafka_t *client, int16_t api);
 void request_answered(rd_kafka_t *client, int16_t api, rd_kafka_resp_err_t code);
 int topic_index(const char *name);
+/* The metadata beside an offset; takes the text, which may be NULL. */
+void note_set(rd_kafka_topic_partition_t *element, char *note);
 void error_last_set(rd_kafka_resp_err_t code);
 void client_fail(rd_kafka_t *client, rd_kafka_resp_err_t code, const char *text);
-/* Waits until the broker answers; false: not before the deadline. */
+/* Asks the broker something, and waits until it answers; false: not before the deadline. */
+bool ask_broker(rd_kafka_t *client, int16_t api, int64_t deadline_us);
+/* The same, without a request that interceptors see. */
 bool wait_for_broker(int64_t deadline_us);
 struct message *message_make(rd_kafka_t *client, const struct record *record);
 rd_kafka_topic_t *handle_of(rd_kafka_t *client, enum topic_id topic);

@@ -109,8 +109,10 @@ rd_kafka_resp_err_t rd_kafka_conf_interceptor_add_on_new(rd_kafka_conf_t *conf, 
                                                          rd_kafka_interceptor_f_on_new_t *call, void *opaque)
 {
     (void)name;
-    conf->on_new = call;
-    conf->on_new_opaque = opaque;
+    if (conf->on_new_count == INTERCEPTORS_MOST)
+        unmodelled("so many interceptors");
+    conf->on_new[conf->on_new_count].call = call;
+    conf->on_new[conf->on_new_count++].opaque = opaque;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -119,8 +121,10 @@ rd_kafka_resp_err_t rd_kafka_interceptor_add_on_request_sent(rd_kafka_t *client,
                                                              void *opaque)
 {
     (void)name;
-    client->on_sent = call;
-    client->on_sent_opaque = opaque;
+    if (client->on_sent_count == INTERCEPTORS_MOST)
+        unmodelled("so many interceptors");
+    client->on_sent[client->on_sent_count].call = call;
+    client->on_sent[client->on_sent_count++].opaque = opaque;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -129,23 +133,27 @@ rd_kafka_resp_err_t rd_kafka_interceptor_add_on_response_received(rd_kafka_t *cl
                                                                   void *opaque)
 {
     (void)name;
-    client->on_received = call;
-    client->on_received_opaque = opaque;
+    if (client->on_answered_count == INTERCEPTORS_MOST)
+        unmodelled("so many interceptors");
+    client->on_answered[client->on_answered_count].call = call;
+    client->on_answered[client->on_answered_count++].opaque = opaque;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 void request_sent(rd_kafka_t *client, int16_t api)
 {
     client->requests_sent++;
-    if (client->on_sent)
-        client->on_sent(client, 0, "sim", 1, api, 1, (int32_t)client->requests_sent, 100, client->on_sent_opaque);
+    for (int i = 0; i < client->on_sent_count; i++)
+        client->on_sent[i].call(client, 0, "sim", 1, api, 1, (int32_t)client->requests_sent, 100,
+                                client->on_sent[i].opaque);
 }
 
+/* With a code: it is given up, no answer came. */
 void request_answered(rd_kafka_t *client, int16_t api, rd_kafka_resp_err_t code)
 {
-    if (client->on_received)
-        client->on_received(client, 0, "sim", 1, api, 1, (int32_t)client->requests_sent, 100, 1000, code,
-                            client->on_received_opaque);
+    for (int i = 0; i < client->on_answered_count; i++)
+        client->on_answered[i].call(client, 0, "sim", 1, api, 1, (int32_t)client->requests_sent, code ? 0 : 100, 1000,
+                                    code, client->on_answered[i].opaque);
     if (code && client->conf.on_error)
         client->conf.on_error(client, RD_KAFKA_RESP_ERR__TRANSPORT, "sim: disconnected", client->conf.opaque);
 }
@@ -167,13 +175,15 @@ rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *text
     const char *id = conf_value(conf, "transactional.id", NULL);
     if (type == RD_KAFKA_PRODUCER && id)
         client->coordinator = coordinator_find(id);
+    if (client->coordinator)
+        audit_producer();
     for (int t = 0; t < TOPICS; t++)
         client->handles[t] = (rd_kafka_topic_t){client, topics[t].name, 0};
     while (*at)
         at = &(*at)->next;
     *at = client;
-    if (conf->on_new)
-        conf->on_new(client, conf, conf->on_new_opaque, text, bytes);
+    for (int i = 0; i < conf->on_new_count; i++)
+        conf->on_new[i].call(client, conf, conf->on_new[i].opaque, text, bytes);
     free(conf);
     return client;
 }
@@ -237,10 +247,20 @@ bool wait_for_broker(int64_t deadline_us)
     return broker_up();
 }
 
+bool ask_broker(rd_kafka_t *client, int16_t api, int64_t deadline_us)
+{
+    if (!wait_for_broker(deadline_us))
+        return false;
+    request_sent(client, api);
+    request_answered(client, api, RD_KAFKA_RESP_ERR_NO_ERROR);
+    return true;
+}
+
 char *rd_kafka_clusterid(rd_kafka_t *client, int timeout_ms)
 {
-    (void)client;
-    return wait_for_broker(sim_now() + (int64_t)timeout_ms * MS) ? mem_text("simcluster") : NULL;
+    if (client->cluster_known || ask_broker(client, API_METADATA, sim_now() + (int64_t)timeout_ms * MS))
+        client->cluster_known = true; /* what the brokers said last is told from then on */
+    return client->cluster_known ? mem_text("simcluster") : NULL;
 }
 
 void rd_kafka_mem_free(rd_kafka_t *client, void *memory)
@@ -283,9 +303,9 @@ const char *rd_kafka_topic_name(const rd_kafka_topic_t *topic)
 rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *client, int all, rd_kafka_topic_t *only,
                                       const struct rd_kafka_metadata **out, int timeout_ms)
 {
-    (void)client, (void)all;
+    (void)all;
     sim_point("metadata");
-    if (!wait_for_broker(sim_now() + (int64_t)timeout_ms * MS))
+    if (!ask_broker(client, API_METADATA, sim_now() + (int64_t)timeout_ms * MS))
         return RD_KAFKA_RESP_ERR__TRANSPORT;
     struct rd_kafka_metadata *metadata = mem_zeroed(1, sizeof *metadata);
     metadata->topics = mem_zeroed(TOPICS, sizeof *metadata->topics);
@@ -343,12 +363,23 @@ rd_kafka_resp_err_t rd_kafka_topic_partition_list_set_offset(rd_kafka_topic_part
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+void note_set(rd_kafka_topic_partition_t *element, char *note)
+{
+    free(element->metadata);
+    element->metadata = note;
+    element->metadata_size = note ? strlen(note) : 0;
+}
+
 rd_kafka_topic_partition_list_t *rd_kafka_topic_partition_list_copy(const rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_topic_partition_list_t *copy = rd_kafka_topic_partition_list_new(list->cnt);
-    for (int i = 0; i < list->cnt; i++)
-        rd_kafka_topic_partition_list_add(copy, list->elems[i].topic, list->elems[i].partition)->offset =
-            list->elems[i].offset;
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *from = &list->elems[i];
+        rd_kafka_topic_partition_t *to = rd_kafka_topic_partition_list_add(copy, from->topic, from->partition);
+        to->offset = from->offset;
+        if (from->metadata)
+            note_set(to, mem_text_n(from->metadata, from->metadata_size));
+    }
     return copy;
 }
 
@@ -363,8 +394,10 @@ rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_find(const rd_kafka_to
 
 void rd_kafka_topic_partition_list_destroy(rd_kafka_topic_partition_list_t *list)
 {
-    for (int i = 0; i < list->cnt; i++)
+    for (int i = 0; i < list->cnt; i++) {
         free(list->elems[i].topic);
+        free(list->elems[i].metadata);
+    }
     free(list->elems);
     free(list);
 }

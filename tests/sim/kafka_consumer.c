@@ -78,7 +78,10 @@ rd_kafka_resp_err_t rd_kafka_subscribe(rd_kafka_t *client, const rd_kafka_topic_
 {
     for (int i = 0; i < list->cnt; i++)
         client->subscribed[topic_index(list->elems[i].topic)] = true;
-    join(client);
+    if (client->member && !client->member->kicked && !client->member->fenced)
+        group_rejoin(client->member);
+    else
+        join(client);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -141,7 +144,7 @@ static void place(rd_kafka_t *client, enum topic_id topic, int32_t partition, in
                  : !strcmp(reset, "latest") ? RD_KAFKA_OFFSET_END
                                             : RD_KAFKA_OFFSET_INVALID;
     }
-    part->position = offset;
+    part->position = part->placed = offset;
     part->end_told = -1;
     part->complained = false;
     part->ready_us = sim_now() + chance_between(200, chance_one_in(10) ? 400 * MS : 20 * MS);
@@ -152,7 +155,7 @@ rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *client, const rd_kafka_topic_par
 {
     for (int t = 0; t < TOPICS; t++)
         for (int p = 0; p < PARTITIONS_MOST; p++)
-            client->parts[t][p].on = client->parts[t][p].paused = false;
+            client->parts[t][p].on = false;
     for (int i = 0; list && i < list->cnt; i++) {
         enum topic_id topic = (enum topic_id)topic_index(list->elems[i].topic);
         client->parts[topic][list->elems[i].partition].on = true;
@@ -192,7 +195,7 @@ rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *client, rd_kafka_topic_partit
 {
     int64_t deadline = sim_now() + (int64_t)timeout_ms * MS;
     sim_point("committed");
-    if (!wait_for_broker(deadline))
+    if (!ask_broker(client, API_COMMITTED, deadline))
         return RD_KAFKA_RESP_ERR__TIMED_OUT;
     const struct group *group = group_find(conf_value(&client->conf, "group.id", ""));
     for (int i = 0; i < list->cnt; i++)
@@ -202,9 +205,11 @@ rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *client, rd_kafka_topic_partit
             sim_sleep(10 * MS);
         }
     for (int i = 0; i < list->cnt; i++) {
+        enum topic_id topic = (enum topic_id)topic_index(list->elems[i].topic);
+        const char *note = group->notes[topic][list->elems[i].partition];
         list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
-        list->elems[i].offset =
-            committed_or_none(client, (enum topic_id)topic_index(list->elems[i].topic), list->elems[i].partition);
+        list->elems[i].offset = committed_or_none(client, topic, list->elems[i].partition);
+        note_set(&list->elems[i], note[0] ? mem_text(note) : NULL);
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -213,7 +218,7 @@ rd_kafka_resp_err_t rd_kafka_commit(rd_kafka_t *client, const rd_kafka_topic_par
 {
     bool any = false;
     sim_point("commit offsets");
-    if (!async && !wait_for_broker(sim_now() + 10 * SECOND))
+    if (!async && !ask_broker(client, API_COMMIT, sim_now() + 10 * SECOND))
         return RD_KAFKA_RESP_ERR__TIMED_OUT;
     if (!broker_up())
         return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -225,7 +230,7 @@ rd_kafka_resp_err_t rd_kafka_commit(rd_kafka_t *client, const rd_kafka_topic_par
             continue;
         any = true;
         group_commit(client->member->group, (enum topic_id)topic_index(list->elems[i].topic), list->elems[i].partition,
-                     list->elems[i].offset);
+                     list->elems[i].offset, list->elems[i].metadata);
     }
     trace("%s: offsets committed", client->name);
     return any ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__NO_OFFSET;
@@ -236,7 +241,7 @@ rd_kafka_resp_err_t rd_kafka_query_watermark_offsets(rd_kafka_t *client, const c
 {
     int t = topic_index(topic);
     sim_point("ends");
-    if (!wait_for_broker(sim_now() + (int64_t)timeout_ms * MS))
+    if (!ask_broker(client, API_LIST_OFFSETS, sim_now() + (int64_t)timeout_ms * MS))
         return RD_KAFKA_RESP_ERR__TIMED_OUT;
     if (partition >= topics[t].partitions)
         return RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
@@ -325,7 +330,7 @@ static int64_t soonest(const rd_kafka_t *client, int64_t deadline_us)
     for (int t = 0; t < TOPICS; t++)
         for (int p = 0; p < PARTITIONS_MOST; p++) {
             const struct part *part = &client->parts[t][p];
-            if (part->on && !part->apart && part->ready_us > sim_now() && part->ready_us < deadline_us)
+            if (part->on && !part->apart && !part->paused && part->ready_us > sim_now() && part->ready_us < deadline_us)
                 deadline_us = part->ready_us;
         }
     return deadline_us;
@@ -429,32 +434,33 @@ void rd_kafka_queue_forward(rd_kafka_queue_t *queue, rd_kafka_queue_t *to)
     queue->client->parts[INPUT][queue->partition].apart = !to;
 }
 
+/* librdkafka 2.0 keeps no place for what batch calls have read: it goes on where it was last told to read from. */
+rd_kafka_resp_err_t rd_kafka_pause_partitions(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        struct part *part = &client->parts[topic_index(list->elems[i].topic)][list->elems[i].partition];
+        part->position = part->placed;
+        part->paused = true;
+        list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t rd_kafka_resume_partitions(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        client->parts[topic_index(list->elems[i].topic)][list->elems[i].partition].paused = false;
+        list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 void rd_kafka_queue_destroy(rd_kafka_queue_t *queue)
 {
     if (queue->partition == -1)
         return;
     free(queue->answer);
     free(queue);
-}
-
-static rd_kafka_resp_err_t set_paused(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list, bool paused)
-{
-    for (int i = 0; i < list->cnt; i++) {
-        struct part *part = &client->parts[topic_index(list->elems[i].topic)][list->elems[i].partition];
-        list->elems[i].err = part->on ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-        part->paused = part->on && paused;
-    }
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-rd_kafka_resp_err_t rd_kafka_pause_partitions(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
-{
-    return set_paused(client, list, true);
-}
-
-rd_kafka_resp_err_t rd_kafka_resume_partitions(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
-{
-    return set_paused(client, list, false);
 }
 
 /* --- leaving --- */
@@ -570,19 +576,18 @@ void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, siz
                                      const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue)
 {
     (void)count, (void)options;
-    if (!wait_for_broker(sim_now() + SECOND))
+    if (!ask_broker(client, API_DESCRIBE_GROUPS, sim_now() + SECOND))
         return;
     const struct group *group = group_find(names[0]);
     rd_kafka_event_t *event = mem_zeroed(1, sizeof *event);
     const char **ids = mem_zeroed((size_t)group->member_count + 1, sizeof *ids);
     for (int m = 0; m < group->member_count; m++)
         ids[m] = group->members[m]->id;
-    for (int m = 0; m < group->member_count; m++)
-        client->proc->vouched |= group->members[m] == client->member;
     *event = (rd_kafka_event_t){.type = RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT,
                                 .members = ids,
                                 .member_count = (size_t)group->member_count};
     queue->answer = event;
+    client->proc->looked_us = sim_now();
 }
 
 const char *rd_kafka_event_error_string(rd_kafka_event_t *event)

@@ -9,8 +9,6 @@
 #include "events/dead_letter.h"
 #include "tests/sim/kafka.h"
 
-enum { API_PRODUCE = 0, API_INIT = 22, API_ADD_PARTITIONS = 24, API_ADD_OFFSETS = 25, API_END = 26, API_OFFSETS = 28 };
-
 /* --- the queue --- */
 
 static void report(rd_kafka_t *client, const struct outgoing *of, rd_kafka_resp_err_t code)
@@ -349,6 +347,8 @@ static rd_kafka_resp_err_t exchange(struct request *request, int64_t deadline_us
 {
     for (;;) {
         sim_point(request_name(request));
+        if (!calm && chance_one_in(plan.stall_one_in))
+            trouble_broker();
         if (!wait_for_broker(deadline_us))
             return RD_KAFKA_RESP_ERR__TIMED_OUT;
         request_sent(request->client, request->api);
@@ -390,6 +390,8 @@ rd_kafka_error_t *rd_kafka_init_transactions(rd_kafka_t *client, int timeout_ms)
 {
     struct request request = {.client = client, .api = API_INIT};
     request.timeout_us = strtoll(conf_value(&client->conf, "transaction.timeout.ms", "60000"), NULL, 10) * MS;
+    if (plan.transaction_us)
+        request.timeout_us = plan.transaction_us;
     if (exchange(&request, deadline_of(timeout_ms)))
         return time_out_error("InitProducerId timed out");
     client->state = PRODUCER_READY;
@@ -448,6 +450,14 @@ static rd_kafka_error_t *judge(rd_kafka_t *client, rd_kafka_resp_err_t code, con
     }
 }
 
+static struct txn_offset offset_of(const rd_kafka_topic_partition_t *element)
+{
+    struct txn_offset offset = {.partition = element->partition, .offset = element->offset};
+    snprintf(offset.note, sizeof offset.note, "%.*s", (int)element->metadata_size,
+             element->metadata ? (const char *)element->metadata : "");
+    return offset;
+}
+
 rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list,
                                                        const rd_kafka_consumer_group_metadata_t *group, int timeout_ms)
 {
@@ -459,8 +469,7 @@ rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(rd_kafka_t *client, const
     rd_kafka_error_t *error = not_open(client);
     for (int i = 0; i < list->cnt; i++)
         if (list->elems[i].offset >= 0)
-            request.offsets[request.offset_count++] =
-                (struct txn_offset){list->elems[i].partition, list->elems[i].offset};
+            request.offsets[request.offset_count++] = offset_of(&list->elems[i]);
     if (error || !request.offset_count)
         return error;
     rd_kafka_resp_err_t code = exchange(&request, deadline_of(timeout_ms));

@@ -58,6 +58,9 @@ struct proc {
     int64_t frozen_until_us;
     int64_t kill_after; /* so many points from now; 0: not */
     int64_t freeze_us;  /* for so long, in the middle of the next work; 0: not */
+    int producers;      /* with an identity, opened so far */
+    int64_t looked_us;  /* when the group last told its members, since a producer was opened; 0: not */
+    int64_t knew_us;    /* … before the present one was */
     void *run;          /* of world.c */
 };
 void proc_kill(struct proc *proc);
@@ -65,7 +68,7 @@ void proc_frozen(struct proc *proc, int64_t us); /* of world.c */
 
 /* --- broker --- */
 
-enum { PARTITIONS_MOST = 8, TOPICS = 4 };
+enum { PARTITIONS_MOST = 8, TOPICS = 4, NOTE_BYTES = 100 };
 enum topic_id { INPUT, OUTPUT, DEAD, OUTCOME };
 
 enum txn_state { TXN_OPEN, TXN_PREPARED, TXN_COMMITTED, TXN_ABORTED };
@@ -119,6 +122,7 @@ struct txn_part {
 struct txn_offset {
     int32_t partition;
     int64_t offset;
+    char note[NOTE_BYTES];
 };
 struct txn {
     enum txn_state state;
@@ -140,12 +144,14 @@ struct coordinator {
     bool any_ended, last_commit;
     int64_t timeout_us;
     struct proc *newest; /* that initialised it last */
-    int aborts;          /* in a row */
+    int64_t newest_us;
+    int aborts; /* in a row */
     int64_t aborts_since_us;
 };
 
 bool broker_up(void);
 void broker_down_until(int64_t us);
+void trouble_broker(void);                  /* of world.c: it is unavailable from now on, for a while */
 struct topic *topic_find(const char *name); /* NULL: none */
 /* The last stable offset. */
 int64_t log_stable_end(const struct log *log);
@@ -167,7 +173,8 @@ struct group {
     int64_t join_deadline_us;
     struct member *members[16];
     int member_count;
-    int64_t committed[TOPICS][PARTITIONS_MOST]; /* -1: none */
+    int64_t committed[TOPICS][PARTITIONS_MOST];      /* -1: none */
+    char notes[TOPICS][PARTITIONS_MOST][NOTE_BYTES]; /* the offsets' metadata */
     int round;
 };
 struct member {
@@ -179,18 +186,20 @@ struct member {
     bool owns[TOPICS][PARTITIONS_MOST];         /* by the group's last assignment */
     bool must_revoke, must_assign, has, joined; /* has: the client was given its share */
     bool kicked, fenced;
+    bool again; /* has asked to join once more, and gets what it had */
     int generation;
     int64_t rejoin_at_us;
 };
 struct group *group_find(const char *name);
 struct member *group_join(struct group *group, rd_kafka_t *client, const char *instance, const bool *subscribed);
+void group_rejoin(struct member *member);  /* it has subscribed again */
 void group_revoked(struct member *member); /* it has given its partitions back */
 void group_leave(struct member *member, bool for_good);
 void group_lose(struct member *member); /* its process is gone or frozen: the session runs out */
 rd_kafka_resp_err_t group_check(const struct member *member, int generation);
 rd_kafka_resp_err_t broker_send_offsets(struct coordinator *coordinator, int epoch, struct member *member,
                                         int generation, const struct txn_offset *offsets, int count);
-void group_commit(struct group *group, enum topic_id topic, int32_t partition, int64_t offset);
+void group_commit(struct group *group, enum topic_id topic, int32_t partition, int64_t offset, const char *note);
 bool group_unstable(const struct group *group, enum topic_id topic, int32_t partition); /* a commit is pending */
 void groups_partition_added(void);
 
@@ -209,6 +218,8 @@ struct plan {
     int database_fault_one_in; /* a statement fails with a code of the server's */
     int bad_one_in, erase_one_in, outcome_one_in, large_one_in, poison_one_in, marker_one_in;
     int slow_one_in;
+    int stall_one_in;        /* the broker becomes unavailable just before a transactional request */
+    int64_t transaction_us;  /* how long a transaction may be open; 0: as the client asks */
     const char *poison_code; /* SQLSTATE of a row that cannot be stored */
     bool replace;            /* a frozen process is replaced while it is frozen */
 };
@@ -220,6 +231,7 @@ extern bool calm; /* no more trouble: only waiting for the end */
 void audit_committed(struct txn *txn); /* its outputs are visible from now on */
 void audit_offset(int32_t partition, int64_t before, int64_t now);
 void audit_assigned(int32_t partition); /* a member reads this input partition */
+void audit_producer(void);              /* a process opens a producer with an identity */
 void audit_init(struct coordinator *coordinator);
 void audit_abort(struct coordinator *coordinator);
 bool audit_counts(const struct record *record); /* it is committed data, not a marker or of aborted work */

@@ -93,6 +93,8 @@ static void draw_plan(void)
     plan.poison_one_in = (int)perhaps(4, 10, 60);
     plan.poison_code = chance_one_in(8) ? "XX000" : "22021";
     plan.marker_one_in = (int)perhaps(3, 2, 20);
+    plan.stall_one_in = (int)perhaps(4, 10, 100);
+    plan.transaction_us = perhaps(5, 1 * SECOND, 8 * SECOND);
     trace("plan: %d partitions, %d scorers, %d sinks, %d events in %.1f s%s", plan.partitions, plan.scorers, plan.sinks,
           plan.events, (double)plan.length_us / 1e6, plan.latest ? ", from the end" : "");
 }
@@ -336,7 +338,7 @@ static void freeze_one(void)
             chance_one_in(3) ? chance_between(100 * MS, 3 * SECOND) : chance_between(9 * SECOND, 25 * SECOND);
 }
 
-static void trouble_broker(void)
+void trouble_broker(void)
 {
     int64_t us = chance_one_in(4) ? chance_between(3 * SECOND, 15 * SECOND) : chance_between(10 * MS, SECOND);
     trace("broker: unavailable for %.1f s", (double)us / 1e6);
