@@ -394,9 +394,11 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
         return STATUS_OK;
     sink->asked_us = now_us();
     progress_step(&sink->progress, "asks", WAITS_FOR_POSTGRESQL);
-    if (sink_store_ping(sink->store, &problem)) {
+    if (sink_store_ping(sink->store, &problem) || sink_batch_sync(sink->batch, &problem)) {
         hold(sink);
         postgresql_failed(sink, &problem);
+    } else if (sink_batch_take_rewound(sink->batch)) {
+        hold(sink); /* another server, which has less: read again from there */
     }
     return sink_intake_check_cluster(sink->consumer, sink->cluster_id, err);
 }

@@ -62,7 +62,8 @@ struct sink_batch {
     uint64_t tally[SINK_END_COUNT]; /* of the transaction under way */
     bool in_doubt;                  /* the last COMMIT had no answer; tally, target and doubt_end are its */
     size_t doubt_end;
-    bool stale; /* `stored` must be read again */
+    bool stale;       /* `stored` must be read again */
+    uint64_t session; /* of the store: the one it was read in */
     bool rewound;
     int64_t told_us; /* when a refused row was last logged */
     struct suspicion suspicion;
@@ -308,10 +309,10 @@ bool sink_batch_take_rewound(struct sink_batch *batch)
 
 enum status sink_batch_sync(struct sink_batch *batch, struct error *err)
 {
-    if (!sink_store_is_open(batch->store))
-        batch->stale = true;
     if (sink_store_open(batch->store, err))
         return err->status;
+    batch->stale |= batch->session != sink_store_sessions(batch->store);
+    batch->session = sink_store_sessions(batch->store);
     if (!batch->stale)
         return STATUS_OK;
     FAULT_POINT("sink.sync");

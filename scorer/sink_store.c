@@ -27,6 +27,7 @@ struct sink_store {
     char *conninfo, *cluster_id, *group_id;
     PGconn *connection; /* NULL: closed */
     int64_t limit_us;
+    uint64_t sessions;   /* connections that were made */
     unsigned patience;   /* exchanges that ran out of time since the last commit: each doubles the next one's limit */
     int64_t deadline_us; /* of the exchange under way, steady clock */
     uint32_t row_type, row_array_type;
@@ -372,7 +373,13 @@ enum status sink_store_open(struct sink_store *store, struct error *err)
         sink_store_close(store);
         return err->status;
     }
+    store->sessions++;
     return STATUS_OK;
+}
+
+uint64_t sink_store_sessions(const struct sink_store *store)
+{
+    return store->sessions;
 }
 
 /* --- offsets --- */

@@ -48,6 +48,8 @@ void sink_store_limit(struct sink_store *store, int64_t limit_us);
 MUST_USE enum status sink_store_open(struct sink_store *store, struct error *err);
 /* Whether the server answers: one exchange, connecting where need be. */
 MUST_USE enum status sink_store_ping(struct sink_store *store, struct error *err);
+/* Connections made so far: what another one has stored may be older (a fail-over). */
+uint64_t sink_store_sessions(const struct sink_store *store);
 bool sink_store_is_open(const struct sink_store *store);
 void sink_store_close(struct sink_store *store);
 
