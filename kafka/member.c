@@ -8,13 +8,23 @@
 
 #include "kafka/client.h"
 
-static bool lists(const rd_kafka_ConsumerGroupDescription_t *group, const char *member)
+/* Who is looked for: the member of this id; or, with an instance, a member of it that has another id. */
+struct wanted {
+    const char *id, *instance;
+};
+
+static bool is_wanted(const rd_kafka_MemberDescription_t *listed, const struct wanted *wanted)
 {
-    for (size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(group); i++) {
-        const rd_kafka_MemberDescription_t *listed = rd_kafka_ConsumerGroupDescription_member(group, i);
-        if (!strcmp(rd_kafka_MemberDescription_consumer_id(listed), member))
+    bool same = !strcmp(rd_kafka_MemberDescription_consumer_id(listed), wanted->id);
+    const char *instance = rd_kafka_MemberDescription_group_instance_id(listed);
+    return wanted->instance ? !same && instance && !strcmp(instance, wanted->instance) : same;
+}
+
+static bool lists(const rd_kafka_ConsumerGroupDescription_t *group, const struct wanted *wanted)
+{
+    for (size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(group); i++)
+        if (is_wanted(rd_kafka_ConsumerGroupDescription_member(group, i), wanted))
             return true;
-    }
     return false;
 }
 
@@ -24,7 +34,7 @@ static enum status cannot_tell(const char *group, rd_kafka_resp_err_t code, cons
     return error_set(err, status, "cannot look up the members of group %s: %s", group, reason);
 }
 
-static enum status read_answer(rd_kafka_event_t *event, const char *name, const char *id, bool *member,
+static enum status read_answer(rd_kafka_event_t *event, const char *name, const struct wanted *wanted, bool *found,
                                struct error *err)
 {
     size_t count = 0;
@@ -40,7 +50,7 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, const 
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
     if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return cannot_tell(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
-    *member = !error && lists(groups[0], id);
+    *found = !error && lists(groups[0], wanted);
     return STATUS_OK;
 }
 
@@ -56,21 +66,32 @@ static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, cons
     return rd_kafka_queue_poll(queue, timeout_ms + 1000);
 }
 
-enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int timeout_ms, bool *member, struct error *err)
+static enum status look_for(rd_kafka_t *consumer, const char *group, int timeout_ms, const struct wanted *wanted,
+                            bool *found, struct error *err)
 {
-    char *id = rd_kafka_memberid(consumer);
-    if (!id || !*id) { /* has not joined, or was thrown out */
-        if (id)
-            rd_kafka_mem_free(consumer, id);
-        *member = false;
-        return STATUS_OK;
-    }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
     rd_kafka_event_t *event = ask(consumer, queue, group, timeout_ms);
-    enum status status = read_answer(event, group, id, member, err);
+    enum status status = read_answer(event, group, wanted, found, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
-    rd_kafka_mem_free(consumer, id);
     return status;
+}
+
+enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int timeout_ms, bool *member, struct error *err)
+{
+    enum status status = STATUS_OK;
+    char *id = rd_kafka_memberid(consumer);
+    *member = false;
+    if (id && *id) /* else it has not joined, or was thrown out */
+        status = look_for(consumer, group, timeout_ms, &(const struct wanted){id, NULL}, member, err);
+    if (id)
+        rd_kafka_mem_free(consumer, id);
+    return status;
+}
+
+enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const char *instance, const char *id,
+                                  int timeout_ms, bool *replaced, struct error *err)
+{
+    return look_for(consumer, group, timeout_ms, &(const struct wanted){id, instance}, replaced, err);
 }

@@ -13,4 +13,8 @@
 MUST_USE enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int timeout_ms, bool *member,
                                         struct error *err);
 
+/* Whether another process has joined as this group.instance.id since we were the member `id`. As above. */
+MUST_USE enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const char *instance,
+                                           const char *id, int timeout_ms, bool *replaced, struct error *err);
+
 #endif

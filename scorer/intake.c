@@ -18,6 +18,7 @@
 #include "events/frame.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
+#include "scorer/intake_member.h"
 #include "scorer/intake_position.h"
 #include "scorer/intake_queue.h"
 #include "scorer/intake_start.h"
@@ -29,6 +30,7 @@ struct intake {
     struct counters *counters;
     struct intake_owner owner;
     const _Atomic bool *stop;
+    struct intake_member member;
     rd_kafka_t *consumer;
     rd_kafka_queue_t *queue;
     struct intake_start start;
@@ -74,8 +76,6 @@ static void drop_batch(struct intake *intake)
         rd_kafka_message_destroy(intake->batch[i]);
     intake->batch_count = 0;
 }
-
-/* Waiting partitions */
 
 /* Where a partition's messages go: to the one queue that is read, or nowhere. */
 static void steer(struct intake *intake, int32_t partition, bool on)
@@ -182,6 +182,7 @@ static void take_pending(struct intake *intake)
     if (code)
         fail(intake, kafka_status(code), rd_kafka_err2str(code));
     drop_list(&intake->pending);
+    intake_member_note(&intake->member, intake->consumer);
     intake->assigned = true;
     intake->untaken.look_us = 0;
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, (uint64_t)count);
@@ -211,7 +212,9 @@ static void resolve_pending(struct intake *intake)
 
 static void on_revoke(struct intake *intake)
 {
-    intake->owner.leaving(intake->owner.context, rd_kafka_assignment_lost(intake->consumer));
+    struct error err;
+    bool lost = rd_kafka_assignment_lost(intake->consumer);
+    intake->owner.leaving(intake->owner.context, lost);
     release_all(intake);
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
@@ -220,7 +223,11 @@ static void on_revoke(struct intake *intake)
     drop_list(&intake->pending);
     intake->untaken = (struct intake_untaken){.known = intake->untaken.known};
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
-    rd_kafka_assign(intake->consumer, NULL);
+    if (lost && intake->failure == STATUS_OK && !*intake->stop &&
+        intake_member_check(&intake->member, intake->consumer, intake->settings->group_id, &err) != STATUS_OK)
+        fail(intake, err.status, err.text); /* gives nothing up, and so does not join again */
+    else
+        rd_kafka_assign(intake->consumer, NULL);
 }
 
 /* Within rd_kafka_consume_batch_queue and rd_kafka_consumer_close, on the loop's thread. */
@@ -267,11 +274,10 @@ static rd_kafka_resp_err_t assign_positions(struct intake *intake)
 static enum status make_consumer(struct intake *intake, unsigned worker, struct error *err)
 {
     const struct settings *settings = intake->settings;
-    char instance[300];
-    snprintf(instance, sizeof instance, "%s-%u", settings->instance_id, worker);
+    intake_member_name(&intake->member, settings, worker);
     const struct kafka_property fixed[] = {
         {"group.id", settings->group_id},
-        {"group.instance.id", instance},
+        {"group.instance.id", intake->member.instance},
         {"isolation.level", "read_committed"},
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},

@@ -1,5 +1,6 @@
 /* The fake client library's consumer: membership with eager rebalances served within polls, positions, ends of
  * partitions, queues that can be forwarded to nobody. What is fetched is read from the log when it is handed out. */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -629,4 +630,9 @@ rd_kafka_ConsumerGroupDescription_member(const rd_kafka_ConsumerGroupDescription
 const char *rd_kafka_MemberDescription_consumer_id(const rd_kafka_MemberDescription_t *member)
 {
     return (const char *)member;
+}
+
+const char *rd_kafka_MemberDescription_group_instance_id(const rd_kafka_MemberDescription_t *member)
+{
+    return ((const struct member *)((const char *)member - offsetof(struct member, id)))->instance;
 }
