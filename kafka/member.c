@@ -5,8 +5,11 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kafka/client.h"
+
+enum { STEP_MS = 20 };
 
 /* Who is looked for: the member of this id; or, with an instance, a member of it that has another id. */
 struct wanted {
@@ -66,9 +69,20 @@ static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, cons
     return rd_kafka_queue_poll(queue, timeout_ms + 1000);
 }
 
+/* librdkafka 2.0 may fail an assertion of its own where this request runs out of time while the coordinator is looked
+ * up: it is sent only while brokers answer. */
+static bool wait_for_answers(int timeout_ms)
+{
+    for (int waited_ms = 0; !kafka_up() && waited_ms < timeout_ms; waited_ms += STEP_MS)
+        usleep(STEP_MS * 1000);
+    return kafka_up();
+}
+
 static enum status look_for(rd_kafka_t *consumer, const char *group, int timeout_ms, const struct wanted *wanted,
                             bool *found, struct error *err)
 {
+    if (!wait_for_answers(timeout_ms))
+        return cannot_tell(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
     rd_kafka_event_t *event = ask(consumer, queue, group, timeout_ms);
     enum status status = read_answer(event, group, wanted, found, err);
