@@ -207,10 +207,12 @@ static void test_message_too_large_for_the_client(void **state)
 {
     struct world *world = *state;
     assert_int_equal(run(world, "generate --count 10 -X message.max.bytes=1000 --event-type CHANGED"), 0);
-    char *text = malloc(3000);
-    snprintf(text, 3000, "employee_id,Age\n%0*d,41\nE2,42\n", 2500, 7);
+    char id[4 * 256 + 1], text[1200]; /* as long as an id may be, in characters of four bytes */
+    for (size_t i = 0; i < sizeof id - 1; i += 4)
+        memcpy(id + i, "\xF0\x90\x80\x80", 4);
+    id[sizeof id - 1] = '\0';
+    snprintf(text, sizeof text, "employee_id,Age\n%s,41\nE2,42\n", id);
     write_file(world, "large.csv", text);
-    free(text);
     assert_int_equal(run(world, "backfill -X message.max.bytes=1000 %1$s/large.csv"), 1);
     assert_int_equal(messages_stored(world), 11);
 }
