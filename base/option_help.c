@@ -194,7 +194,7 @@ void options_write_reference(FILE *out)
         "named by\n`--config` (one `flag = value` a line; `#` starts a comment; double quotes keep blanks and `#` in a "
         "value; an option of another\nprogram is passed over, an unknown one refused). The command line wins over the "
         "environment, that over the file, that over the\ndefault. An empty variable counts as not given.\n\n"
-        "A time is a whole number with its unit: `250us`, `100ms`, `25s`, `5m`, `1h`, `1d`. A switch in the "
+        "A time is an integer with its unit: `250us`, `100ms`, `25s`, `5m`, `1h`, `1d`. A switch in the "
         "environment or a "
         "file is `true` or\n`false` (also `1`, `yes`, `on`; `0`, `no`, `off`). A variable ending in `_FILE` names a "
         "file "

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 
 enum { LOOKUP_MS = 5000 };
 
@@ -31,12 +32,6 @@ static size_t read_headers(const rd_kafka_message_t *message, struct sink_header
     return count;
 }
 
-/* librdkafka hands out a pointer for an empty value, and none for null. */
-static struct span payload(const void *data, size_t bytes)
-{
-    return data ? (struct span){data, bytes} : SPAN_NULL;
-}
-
 struct sink_record sink_intake_record(const rd_kafka_message_t *message, struct sink_headers *headers)
 {
     rd_kafka_timestamp_type_t kind;
@@ -45,8 +40,8 @@ struct sink_record sink_intake_record(const rd_kafka_message_t *message, struct 
         .partition = message->partition,
         .offset = message->offset,
         .timestamp_ms = rd_kafka_message_timestamp(message, &kind),
-        .key = payload(message->key, message->key_len),
-        .value = payload(message->payload, message->len),
+        .key = kafka_payload(message->key, message->key_len),
+        .value = kafka_payload(message->payload, message->len),
         .headers = headers->items,
         .header_count = count,
     };
