@@ -273,30 +273,17 @@ static rd_kafka_resp_err_t assign_positions(struct intake *intake)
 
 static enum status make_consumer(struct intake *intake, unsigned worker, struct error *err)
 {
-    const struct settings *settings = intake->settings;
-    intake_member_name(&intake->member, settings, worker);
-    const struct kafka_property fixed[] = {
-        {"group.id", settings->group_id},
-        {"group.instance.id", intake->member.instance},
-        {"isolation.level", "read_committed"},
-        {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"},
-        {"partition.assignment.strategy", "range,roundrobin"},
-        {"enable.partition.eof", "true"}, /* tells positions behind control records */
-        {NULL, NULL},
-    };
     rd_kafka_conf_t *conf;
-    enum status status = kafka_conf(settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
-    if (status != STATUS_OK)
-        return status;
-    status = intake_start_policy(&intake->start, conf, err);
-    if (status != STATUS_OK) {
+    intake_member_name(&intake->member, intake->settings, worker);
+    if (intake_member_conf(&intake->member, intake->settings, &conf, err) != STATUS_OK)
+        return err->status;
+    if (intake_start_policy(&intake->start, conf, err) != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
-        return status;
+        return err->status;
     }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_opaque(conf, intake);
-    status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &intake->consumer, err);
+    enum status status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &intake->consumer, err);
     intake->start.consumer = intake->consumer;
     return status;
 }
@@ -306,18 +293,6 @@ static enum status look_up_ends(struct intake *intake, int partitions, struct er
     for (int32_t p = 0; p < partitions; p++)
         if (intake_start_find_end(&intake->start, p, intake->stop, &position_at(intake, p)->end, err) != STATUS_OK)
             return err->status;
-    return STATUS_OK;
-}
-
-static enum status subscribe(struct intake *intake, struct error *err)
-{
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(topics, intake->settings->input_topic, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(intake->consumer, topics);
-    rd_kafka_topic_partition_list_destroy(topics);
-    if (code)
-        return error_set(err, kafka_status(code), "score: cannot subscribe to %s: %s", intake->settings->input_topic,
-                         rd_kafka_err2str(code));
     return STATUS_OK;
 }
 
@@ -344,7 +319,7 @@ enum status intake_new(const struct settings *settings, unsigned worker, struct 
     if (status == STATUS_OK) {
         rd_kafka_poll_set_consumer(intake->consumer);
         intake->queue = rd_kafka_queue_get_consumer(intake->consumer);
-        status = subscribe(intake, err);
+        status = intake_member_join(intake->consumer, settings->input_topic, err);
     }
     if (status != STATUS_OK) {
         intake_free(intake);
@@ -491,7 +466,7 @@ static enum status watch_untaken(struct intake *intake, struct error *err)
         return STATUS_OK;
     log_info("score", "%s: %zu new partitions of %s are nobody's yet; joining the group once more",
              rd_kafka_name(intake->consumer), intake->untaken.count, intake->settings->input_topic);
-    return subscribe(intake, err);
+    return intake_member_join(intake->consumer, intake->settings->input_topic, err);
 }
 
 enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages, size_t capacity,
