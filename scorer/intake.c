@@ -42,7 +42,7 @@ struct intake {
     int32_t position_count;
     bool assigned;
     bool reached_end; /* some position's eof is news */
-    bool fetch_anew;  /* some position's record to be checked is gone: fetching goes on from the positions */
+    bool fetch_anew;  /* all are to be assigned again, from their positions */
     size_t held_count;
     bool disturbed; /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
@@ -125,18 +125,23 @@ static void release_all(struct intake *intake)
 
 /* Assignment */
 
-/* Assigns, and has the queues read that librdkafka does not forward by itself any more. Partitions that are assigned
- * already are stopped first, by another thread: its answer to a question tells that it has done so. */
+/* Every assignment of partitions goes through here. Has the queues read that librdkafka does not forward by itself any
+ * more, but for those of partitions that wait. Partitions that are assigned already are stopped first, by another
+ * thread: its answer to a question tells that it has done so. A lost assignment is about to be taken away, which an
+ * assignment would undo: then nothing is done, and on_revoke makes it void. */
 static rd_kafka_resp_err_t assign(struct intake *intake, const rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_topic_partition_list_t *assigned;
+    intake->fetch_anew = rd_kafka_assignment_lost(intake->consumer);
+    if (intake->fetch_anew)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code = rd_kafka_assign(intake->consumer, list);
     if (code || (code = rd_kafka_assignment(intake->consumer, &assigned)))
         return code;
     rd_kafka_topic_partition_list_destroy(assigned);
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned && intake->positions[p].steered)
-            steer(intake, p, true);
+            steer(intake, p, !intake->positions[p].held);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -195,7 +200,7 @@ static void resolve_pending(struct intake *intake)
     struct error err;
     int64_t now = clock_steady_us(&clock_system);
     if (now < intake->pending_us || rd_kafka_assignment_lost(intake->consumer))
-        return; /* lost: they are about to be taken away, which an assignment would undo */
+        return; /* lost: another member may say by now where they start */
     enum status status = intake_start_resolve(&intake->start, intake->pending, &err);
     if (status == STATUS_OK) {
         take_pending(intake);
@@ -219,7 +224,7 @@ static void on_revoke(struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
     FAULT_POINT("score.revoke");
-    intake->assigned = false;
+    intake->assigned = intake->fetch_anew = false;
     drop_list(&intake->pending);
     intake->untaken = (struct intake_untaken){.known = intake->untaken.known};
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
@@ -254,7 +259,8 @@ static rd_kafka_topic_partition_list_t *positions_to_read(struct intake *intake,
         if (!position->assigned || (held_alone && !position->held))
             continue;
         position_read_again(position);
-        rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p)->offset = position->next;
+        rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p)->offset =
+            position_first_read(position);
     }
     return list;
 }
@@ -265,7 +271,6 @@ static rd_kafka_resp_err_t assign_positions(struct intake *intake)
     rd_kafka_topic_partition_list_t *list = positions_to_read(intake, false);
     rd_kafka_resp_err_t code = assign(intake, list);
     rd_kafka_topic_partition_list_destroy(list);
-    intake->fetch_anew = false;
     return code;
 }
 
@@ -307,7 +312,7 @@ enum status intake_new(const struct settings *settings, unsigned worker, struct 
         .counters = counters,
         .owner = *owner,
         .stop = stop,
-        .start = {.topic = settings->input_topic, .group = settings->group_id},
+        .start = {.topic = settings->input_topic, .group = settings->group_id, .loop = "score"},
     };
     enum status status = make_consumer(intake, worker, err);
     if (status == STATUS_OK)
@@ -355,7 +360,7 @@ static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
     if (p < 0 || p >= intake->position_count || !intake->positions[p].assigned)
         return;                          /* somebody else's */
     if (intake->positions[p].checking) { /* deleted by retention since; what follows it need not be */
-        position_read_again(&intake->positions[p]);
+        position_give_up_check(&intake->positions[p]);
         intake->fetch_anew = true;
         return;
     }

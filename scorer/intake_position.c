@@ -107,7 +107,12 @@ void position_read_again(struct position *position)
 {
     position->eof = POSITION_NO_END;
     position->taken = position->next;
+}
+
+void position_give_up_check(struct position *position)
+{
     position->checking = false;
+    position_read_again(position);
 }
 
 bool position_moved(const struct position *position)

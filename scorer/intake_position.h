@@ -58,8 +58,11 @@ void position_reach_end(struct position *position, int64_t eof);
  * gaps. */
 void position_move_to_end(struct position *position);
 
-void position_rewind(struct position *position);     /* to the committed offset */
-void position_read_again(struct position *position); /* the reader starts once more, at `next` */
+void position_rewind(struct position *position); /* to the committed offset */
+/* The reader starts once more, at position_first_read: a check that is not done yet stays to be done. */
+void position_read_again(struct position *position);
+/* The record to be checked is not there any more (deleted by retention since): the reader starts at `next`. */
+void position_give_up_check(struct position *position);
 bool position_moved(const struct position *position);
 
 /* To be committed beside `next`: the last record handled. Empty where none is known. */

@@ -318,7 +318,8 @@ void intake_untaken_look(struct intake_untaken *untaken, const struct intake_sta
         return;
     if (found.count && !untaken->count) {
         found.since_us = now;
-        log_info("score", "%s has new partitions, from %d on; they count as lag until the group has shared them out",
+        log_info(start->loop,
+                 "%s has new partitions, from %d on; they count as lag until the group has shared them out",
                  start->topic, found.lags[0].partition);
     }
     if (!found.count)
@@ -334,6 +335,14 @@ bool intake_untaken_overdue(struct intake_untaken *untaken)
         return false;
     untaken->since_us = now;
     return true;
+}
+
+uint64_t intake_untaken_messages(const struct intake_untaken *untaken)
+{
+    uint64_t messages = 0;
+    for (size_t i = 0; i < untaken->count; i++)
+        messages += (uint64_t)(untaken->lags[i].end - untaken->lags[i].next);
+    return messages;
 }
 
 /* Logs that are not what they were */

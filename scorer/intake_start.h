@@ -20,7 +20,8 @@
 struct intake_start {
     rd_kafka_t *consumer;
     const char *topic, *group;
-    bool latest; /* a new group starts at the end */
+    bool latest;      /* a new group starts at the end */
+    const char *loop; /* "score" or "sink": who logs */
 };
 
 /* Takes auto.offset.reset out of `conf`, where librdkafka shall never act on it. */
@@ -36,7 +37,7 @@ MUST_USE enum status intake_start_find_end(const struct intake_start *start, int
                                            const _Atomic bool *stop, int64_t *end, struct error *err);
 
 /* Partitions of the topic that nobody in the group has taken yet: those without a committed offset, since whoever takes
- * one commits its start. Plain data; zeroed: none known. */
+ * one commits its start (the sink: its end, once it has read it). Plain data; zeroed: none known. */
 struct intake_untaken {
     struct partition_lag lags[64]; /* more are not counted */
     size_t count;
@@ -49,6 +50,7 @@ struct intake_untaken {
 void intake_untaken_look(struct intake_untaken *untaken, const struct intake_start *start);
 /* Whether the group has left them alone for too long; true once for each such while. */
 bool intake_untaken_overdue(struct intake_untaken *untaken);
+uint64_t intake_untaken_messages(const struct intake_untaken *untaken); /* what they hold, as last looked up */
 
 /* The log does not have offset `wanted` any more, or not yet: says what is gone, and that a person must decide. Returns
  * the status of err. */

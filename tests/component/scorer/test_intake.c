@@ -31,9 +31,10 @@ static void set_up(struct lab *lab)
     rd_kafka_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", text, sizeof text);
     rd_kafka_conf_set(conf, "log_level", "0", text, sizeof text);
     lab->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    lab->cluster = rd_kafka_mock_cluster_new(lab->host, 1);
+    lab->cluster = rd_kafka_mock_cluster_new(lab->host, 2);
     rd_kafka_brokers_add(lab->host, rd_kafka_mock_cluster_bootstraps(lab->cluster));
     assert_int_equal(rd_kafka_mock_topic_create(lab->cluster, topic, PARTITIONS, 1), 0);
+    rd_kafka_mock_coordinator_set(lab->cluster, "group", "attrition-scorer", 1);
     snprintf(servers, sizeof servers, "--bootstrap-servers=%s", rd_kafka_mock_cluster_bootstraps(lab->cluster));
     lab->schema = lab_schema();
     lab->options = lab_options((const char *const[]){
@@ -209,6 +210,64 @@ static void a_partition_that_waits_is_read_after_a_rewind(void **state)
     tear_down(&lab);
 }
 
+static void commit_with_note(struct intake *intake, int32_t partition, int64_t offset, const char *note)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list, topic, partition);
+    element->offset = offset;
+    element->metadata = mem_text(note);
+    element->metadata_size = strlen(note);
+    assert_int_equal(rd_kafka_commit(intake_client(intake), list, 0), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Partition 0 holds just more than the broker keeps, so its first record is gone; partition 1 has two. */
+static void fill_until_the_first_is_deleted(struct lab *lab)
+{
+    enum { RECORD_BYTES = 900000, RECORDS = 6 };
+    void *value = mem_zeroed(1, RECORD_BYTES);
+    for (int i = 0; i < RECORDS; i++) {
+        assert_int_equal(rd_kafka_producev(lab->host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
+                                           RD_KAFKA_V_VALUE(value, RECORD_BYTES), RD_KAFKA_V_END),
+                         0);
+        assert_int_equal(rd_kafka_flush(lab->host, 10000), 0);
+    }
+    free(value);
+    send_to(lab, 1);
+    send_to(lab, 1);
+}
+
+/* The record noted for one partition was deleted; the other's is not the one that was noted, and comes later. */
+static void a_deleted_record_leaves_the_check_of_other_partitions(void **state)
+{
+    struct lab lab;
+    struct error err;
+    enum status status = STATUS_OK;
+    (void)state;
+    set_up(&lab);
+    fill_until_the_first_is_deleted(&lab);
+    struct intake *intake = join(&lab);
+    wait_for_share(&lab, intake, PARTITIONS);
+    commit_with_note(intake, 0, 5, "next=5 last=0 ms=1");
+    commit_with_note(intake, 1, 2, "next=2 last=1 ms=1");
+    intake_free(intake);
+    memset(&lab.counters, 0, sizeof lab.counters);
+    assert_int_equal(rd_kafka_mock_partition_set_leader(lab.cluster, topic, 1, 2), 0);
+    rd_kafka_mock_broker_set_rtt(lab.cluster, 2, 500);
+    intake = join(&lab);
+    for (int i = 0; i < TURNS && status == STATUS_OK; i++) {
+        struct intake_message messages[BATCH];
+        int64_t left_us;
+        size_t count;
+        status = intake_poll(intake, 50, messages, BATCH, &count, &left_us, &err);
+        intake_accept(intake);
+    }
+    assert_int_equal(status, STATUS_CONFLICT);
+    assert_non_null(strstr(err.text, "[1] is not the log that was read before"));
+    intake_free(intake);
+    tear_down(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +275,7 @@ int main(void)
         cmocka_unit_test(partitions_that_wait_are_read_after_a_rebalance),
         cmocka_unit_test(a_partition_that_waits_is_not_fetched),
         cmocka_unit_test(a_partition_that_waits_is_read_after_a_rewind),
+        cmocka_unit_test(a_deleted_record_leaves_the_check_of_other_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
