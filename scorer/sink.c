@@ -573,15 +573,6 @@ static void flush_last(struct sink *sink)
                  sink_batch_count(sink->batch));
 }
 
-/* While leaving, partitions go; anything else in the queue is of no use any more. */
-static void leave_event(struct sink *sink, rd_kafka_event_t *event)
-{
-    if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
-        on_rebalance(sink->consumer, rd_kafka_event_error(event), rd_kafka_event_topic_partition_list(event), sink);
-    rd_kafka_event_destroy(event);
-}
-
-/* Leaves the group in bounded time: librdkafka 2.0 may block here after lost partitions. */
 static void leave(struct sink *sink)
 {
     if (!sink->consumer)
@@ -589,23 +580,9 @@ static void leave(struct sink *sink)
     if (sink->batch) {
         sink->committed_us = 0;
         commit_to_kafka(sink);
+        sink_batch_clear(sink->batch); /* its messages are the consumer's */
     }
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->consumer);
-    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(sink->consumer, queue);
-    int64_t deadline_us = now_us() + CLOSE_LIMIT_US;
-    while (!error && !rd_kafka_consumer_closed(sink->consumer) && now_us() < deadline_us)
-        leave_event(sink, rd_kafka_queue_poll(queue, POLL_MS));
-    bool closed = rd_kafka_consumer_closed(sink->consumer);
-    if (error)
-        rd_kafka_error_destroy(error);
-    if (sink->batch)
-        sink_batch_clear(sink->batch);
-    rd_kafka_queue_destroy(queue);
-    if (closed)
-        rd_kafka_destroy(sink->consumer);
-    else
-        rd_kafka_destroy_flags(sink->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    sink->consumer = NULL;
+    kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, on_rebalance, sink);
 }
 
 enum status sink_run(struct sink *sink, struct error *err)
