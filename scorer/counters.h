@@ -47,6 +47,7 @@
     COUNTER(SINK_RETRIES, "attrition_sink_retries_total", "Times the sink waited for PostgreSQL and tried again.") \
     GAUGE(EVENTS_IN_FLIGHT, "attrition_events_in_flight", "Messages taken and not yet at their end.") \
     GAUGE(EVENTS_LAG, "attrition_events_lag", "Messages of the assigned input partitions not yet taken, as last fetched, and of new partitions that nobody has been given yet.") \
+    GAUGE(SINK_LAG, "attrition_sink_lag", "Offsets of the sink's partitions not yet stored, as last fetched (commit markers take offsets too), and of new partitions that nobody has been given yet.") \
     GAUGE(SINK_IN_FLIGHT, "attrition_sink_in_flight", "Records read and not yet committed to PostgreSQL.") \
     GAUGE(PARTITIONS_ASSIGNED, "attrition_partitions_assigned", "Input partitions assigned to this process.") \
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "Partitions assigned to this process's sink.") \

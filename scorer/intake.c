@@ -662,9 +662,7 @@ uint64_t intake_lag(const struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned)
             messages += messages_of(lag_of(intake, p));
-    for (size_t i = 0; i < untaken_count(intake); i++)
-        messages += messages_of(intake->untaken.lags[i]);
-    return messages;
+    return untaken_count(intake) ? messages + intake_untaken_messages(&intake->untaken) : messages;
 }
 
 bool intake_behind(const struct intake *intake)

@@ -30,7 +30,7 @@ struct loop_progress {
     _Atomic(const char *) step;   /* what it does: "polls", "commits", …; NULL: not started, or ended */
     _Atomic int calls;            /* enum loop_wait: the server that the step asks */
     _Atomic int waits_for;        /* enum loop_wait: from turn to turn */
-    _Atomic bool assigned;        /* its group has given it its share */
+    _Atomic bool assigned;        /* its group has given it its share; readiness looks here alone */
     _Atomic int64_t turned_us;    /* the latest turn, or the start */
     _Atomic int64_t idle_us;      /* since then it has had work and committed none of it; 0: no work */
     _Atomic int64_t committed_us; /* the latest commit; 0: none */

@@ -92,7 +92,7 @@ struct score_loop {
     int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
     enum status failure;       /* of a commit within a rebalance */
     struct error failure_text;
-    _Atomic bool stop, assigned;
+    _Atomic bool stop;
     struct loop_progress progress;
     struct dead_letter_run run;
     struct buffer told;         /* a text about dead letters */
@@ -464,7 +464,7 @@ static void note_turn(struct score_loop *loop)
 {
     int64_t now = clock_steady_us(&clock_system);
     note_progress(loop, now);
-    atomic_store_explicit(&loop->assigned, intake_assigned(loop->intake), memory_order_relaxed);
+    loop->progress.assigned = intake_assigned(loop->intake);
     if (now - loop->lag_us < LAG_INTERVAL_US)
         return;
     loop->lag_us = now;
@@ -656,11 +656,6 @@ void score_loop_stop(struct score_loop *loop)
 const struct loop_progress *score_loop_progress(const struct score_loop *loop)
 {
     return &loop->progress;
-}
-
-bool score_loop_assigned(const struct score_loop *loop)
-{
-    return atomic_load_explicit(&loop->assigned, memory_order_relaxed);
 }
 
 size_t score_loop_lags(struct score_loop *loop, struct partition_lag *out, size_t capacity)

@@ -26,8 +26,6 @@ void score_loop_stop(struct score_loop *loop);
 
 /* To be read from any thread; lives as long as the loop. */
 const struct loop_progress *score_loop_progress(const struct score_loop *loop);
-/* From any thread. Whether it has its share of the partitions. */
-bool score_loop_assigned(const struct score_loop *loop);
 /* From any thread. Its partitions as it last saw them. */
 size_t score_loop_lags(struct score_loop *loop, struct partition_lag *out, size_t capacity);
 

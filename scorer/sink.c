@@ -25,6 +25,7 @@
 #include "kafka/message.h"
 #include "scorer/sink_batch.h"
 #include "scorer/sink_intake.h"
+#include "scorer/sink_topics.h"
 
 enum {
     POLL_MS = 100,
@@ -51,6 +52,7 @@ struct sink {
     struct sink_batch *batch;
     rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
     struct sink_headers headers;
+    struct sink_topics group;
     bool joined;                    /* the group has given us our share, which may be nothing */
     bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
     bool waiting;                   /* PostgreSQL is away, until retry_us at least */
@@ -119,11 +121,15 @@ static void postgresql_worked(struct sink *sink)
 
 /* --- assignment --- */
 
-/* Assigns every partition from behind what is stored or read. All of the batch's `next` are known by now. */
+/* Assigns every partition from behind what is stored or read. All of the batch's `next` are known by now. A lost
+ * assignment is about to be taken away, which an assignment would undo. */
 static enum status assign(struct sink *sink, struct error *err)
 {
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
+    progress_step(&sink->progress, "looks up the ends of logs", WAITS_FOR_KAFKA);
+    if (rd_kafka_assignment_lost(sink->consumer))
+        return error_set(err, STATUS_UNAVAILABLE, "Kafka: the group has taken the partitions away");
     for (size_t p = 0; p < count; p++)
         if (sink_intake_check_start(sink->consumer, &partitions[p], sink->cluster_id, err))
             return err->status;
@@ -157,6 +163,7 @@ static void gained(struct sink *sink, const rd_kafka_topic_partition_list_t *lis
             sink_batch_assign(sink->batch, (enum sink_topic)topic, sink->topics[topic], list->elems[i].partition);
     }
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, (uint64_t)list->cnt);
+    sink_topics_assigned(&sink->group);
     sink->joined = true;
     sink->held = false;
     sink->retry_us = 0;
@@ -251,6 +258,22 @@ static void take_end(struct sink *sink, const rd_kafka_message_t *message)
         partition->next = message->offset;
 }
 
+/* Whether it was the last stored record, to be verified, that is not in the log any more: deleted since its log's ends
+ * were looked up, what follows it need not be. All partitions are assigned once more, and the others keep what is to be
+ * verified there. */
+static bool give_up_verifying(struct sink *sink, const rd_kafka_message_t *message)
+{
+    int topic = message->rkt ? message_topic(sink, message) : -1;
+    struct sink_partition *partition =
+        topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    if (!partition || (partition->verify == SINK_NO_OFFSET && !sink->held))
+        return false;
+    partition->verify = SINK_NO_OFFSET;
+    partition->checked = false;
+    hold(sink);
+    return true;
+}
+
 static enum status take_error(struct sink *sink, const rd_kafka_message_t *message, struct error *err)
 {
     char fatal[256];
@@ -265,6 +288,8 @@ static enum status take_error(struct sink *sink, const rd_kafka_message_t *messa
                          fatal);
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        if (give_up_verifying(sink, message))
+            return STATUS_OK;
         return error_set(err, STATUS_CONFLICT,
                          "%s [%" PRId32 "]: the position of the sink is not in the log any more (%s); start it again "
                          "to be told what is gone",
@@ -331,8 +356,10 @@ static enum status look_up_ends(struct sink *sink, struct error *err)
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     for (size_t p = 0; p < count; p++)
-        if (partitions[p].end == SINK_NO_OFFSET)
+        if (partitions[p].end == SINK_NO_OFFSET) {
+            progress_step(&sink->progress, "looks up the ends of logs", WAITS_FOR_KAFKA);
             return sink_intake_find_ends(sink->settings->options, partitions, count, err);
+        }
     return STATUS_OK;
 }
 
@@ -354,12 +381,16 @@ static bool ends_reached(const struct sink *sink)
 static void on_commit(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
                       void *opaque)
 {
-    (void)consumer, (void)list, (void)opaque;
-    if (code)
-        log_debug("sink", "committing offsets for lag tools: %s", rd_kafka_err2str(code));
+    struct sink *sink = opaque;
+    (void)consumer, (void)list;
+    if (!code || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
+        return;
+    log_debug("sink", "committing offsets: %s; trying again", rd_kafka_err2str(code));
+    sink->lag_stale = true;
 }
 
-/* For lag tools only; best effort: a rebalance makes it fail, and the next one is as good. */
+/* For lag tools, and to say which partitions are read at all. A rebalance makes it fail, and the next one is as good.
+ */
 static void commit_to_kafka(struct sink *sink)
 {
     struct sink_partition *partitions;
@@ -433,6 +464,16 @@ static enum status work(struct sink *sink, struct error *err)
     return STATUS_OK;
 }
 
+/* Not while PostgreSQL is waited for: what is not stored has no committed offset. */
+static enum status look_at_topics(struct sink *sink, struct error *err)
+{
+    sink_topics_count_lag(&sink->group, sink->batch, sink->counters);
+    if (!sink->joined || blocked(sink))
+        return STATUS_OK;
+    progress_step(&sink->progress, "looks for new partitions", WAITS_FOR_KAFKA);
+    return sink_topics_watch(&sink->group, err);
+}
+
 /* An unavailable server is named; a batch that PostgreSQL refuses is not a wait, and must end in a commit. */
 static void note_turn(struct sink *sink)
 {
@@ -451,6 +492,8 @@ static enum status loop(struct sink *sink, struct error *err)
         if (take(sink, err) || work(sink, err))
             return err->status;
         commit_to_kafka(sink);
+        if (look_at_topics(sink, err))
+            return err->status;
         if (!sink->finish || !sink->joined || sink->held)
             continue;
         if (look_up_ends(sink, err))
@@ -485,16 +528,7 @@ static enum status make_consumer(struct sink *sink, struct error *err)
     if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sink->consumer, err))
         return err->status;
     rd_kafka_poll_set_consumer(sink->consumer);
-    return STATUS_OK;
-}
-
-static enum status check_topics(struct sink *sink, struct error *err)
-{
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
-        int partitions;
-        if (kafka_topic_partitions(sink->consumer, sink->topics[t], &partitions, err))
-            return err->status;
-    }
+    sink_topics_start(&sink->group, sink->consumer, sink->group_id, sink->topics);
     return STATUS_OK;
 }
 
@@ -518,19 +552,6 @@ static enum status wait_for_postgresql(struct sink *sink, struct error *err)
     return STATUS_OK;
 }
 
-static enum status subscribe(struct sink *sink, struct error *err)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(SINK_TOPIC_COUNT);
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
-        rd_kafka_topic_partition_list_add(list, sink->topics[t], RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(sink->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code)
-        return error_set(err, kafka_status(code), "Kafka: subscribing group %s: %s", sink->group_id,
-                         rd_kafka_err2str(code));
-    return STATUS_OK;
-}
-
 /* Waits until the cluster can be asked, and asks what must be known before subscribing. */
 static enum status meet_kafka(struct sink *sink, struct error *err)
 {
@@ -542,7 +563,7 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
         if (!status)
             status = kafka_cluster_id(sink->consumer, &sink->cluster_id, err);
         if (!status)
-            status = check_topics(sink, err);
+            status = sink_topics_check(&sink->group, err);
     } while (status == STATUS_UNAVAILABLE && !sink->stop);
     return status;
 }
@@ -558,7 +579,7 @@ static enum status start(struct sink *sink, struct error *err)
     sink_batch_erase_by(sink->batch, options_text(sink->settings->options, OPTION_ERASURE));
     if (wait_for_postgresql(sink, err))
         return err->status;
-    return sink->stop ? STATUS_OK : subscribe(sink, err);
+    return sink->stop ? STATUS_OK : sink_topics_join(&sink->group, err);
 }
 
 /* Stores what was read, once and in bounded time: what does not make it is read again. */

@@ -62,3 +62,15 @@ void sink_sqlstate_find(const char *text, char code[static 6])
     }
     code[0] = 0;
 }
+
+const char *sink_sqlstate_advice(enum status status)
+{
+    switch (status) {
+    case STATUS_DENIED:
+        return "; check DATABASE_URL's user and password, and that the user is a member of attrition_writer";
+    case STATUS_NOT_FOUND:
+        return "; make the database and run sql/migrate on it";
+    default:
+        return "";
+    }
+}

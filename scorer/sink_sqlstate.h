@@ -22,4 +22,7 @@ enum sink_suspicion {
 };
 enum sink_suspicion sink_sqlstate_suspicion(const char *sqlstate);
 
+/* What to do about it, to follow a message; may be empty. */
+const char *sink_sqlstate_advice(enum status status);
+
 #endif

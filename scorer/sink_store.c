@@ -21,15 +21,16 @@
 enum { TEXT_FORMAT = 0, BINARY_FORMAT = 1, ARRAYS = 6 };
 static const char SQLSTATE_QUERY_CANCELED[] = "57014";
 /* 20 s, doubled up to 160 s: below max.poll.interval.ms, after which the group would take our partitions away. */
-enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, PATIENCE_MAX = 3 };
+enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, DOUBLINGS_MOST = 3, PING_LIMIT_US = 5 * 1000 * 1000 };
 
 struct sink_store {
     char *conninfo, *cluster_id, *group_id;
     PGconn *connection; /* NULL: closed */
     int64_t limit_us;
-    uint64_t sessions;   /* connections that were made */
-    unsigned patience;   /* exchanges that ran out of time since the last commit: each doubles the next one's limit */
-    int64_t deadline_us; /* of the exchange under way, steady clock */
+    uint64_t sessions;  /* connections that were made */
+    unsigned doublings; /* backoff: exchanges that ran out of time since the last commit; pings do not count */
+    bool pings;         /* the exchange under way is one */
+    int64_t allowed_us, deadline_us; /* of the exchange under way; the steady clock's */
     uint32_t row_type, row_array_type;
     char sqlstate[6];
     struct buffer
@@ -76,7 +77,7 @@ void sink_store_cluster(struct sink_store *store, const char *cluster_id)
 void sink_store_limit(struct sink_store *store, int64_t limit_us)
 {
     store->limit_us = limit_us;
-    store->patience = 0;
+    store->doublings = 0;
 }
 
 bool sink_store_is_open(const struct sink_store *store)
@@ -102,18 +103,6 @@ uint32_t sink_store_row_type(const struct sink_store *store)
 
 /* --- failures --- */
 
-static const char *what_to_do(enum status status)
-{
-    switch (status) {
-    case STATUS_DENIED:
-        return "; check DATABASE_URL's user and password, and that the user is a member of attrition_writer";
-    case STATUS_NOT_FOUND:
-        return "; make the database and run sql/migrate on it";
-    default:
-        return "";
-    }
-}
-
 /* The first line says it; what libpq writes below it are guesses and repetitions. */
 static void first_line(const char *text, char *out, size_t size)
 {
@@ -132,26 +121,27 @@ static enum status fail_connection(struct sink_store *store, const char *code, c
     first_line(text, line, sizeof line);
     snprintf(store->sqlstate, sizeof store->sqlstate, "%s", code);
     sink_store_close(store);
-    return error_set(err, status, "PostgreSQL: %s%s", line, what_to_do(status));
+    return error_set(err, status, "PostgreSQL: %s%s", line, sink_sqlstate_advice(status));
 }
 
 static int64_t limit_now_us(const struct sink_store *store)
 {
-    return store->limit_us << store->patience;
+    return store->limit_us << store->doublings;
 }
 
-/* A server that is only slow must get a batch done some day. One that does not even let us in is away. */
-static void be_more_patient(struct sink_store *store)
+/* A server that is only slow must get a batch done some day. One that does not even let us in, or does not answer a
+ * ping, is unavailable. */
+static void back_off(struct sink_store *store)
 {
-    if (PQstatus(store->connection) == CONNECTION_OK && store->patience < PATIENCE_MAX)
-        store->patience++;
+    if (!store->pings && PQstatus(store->connection) == CONNECTION_OK && store->doublings < DOUBLINGS_MOST)
+        store->doublings++;
 }
 
 static enum status fail_timeout(struct sink_store *store, const char *doing, struct error *err)
 {
     char text[128];
-    snprintf(text, sizeof text, "no answer within %.1f s while %s", (double)limit_now_us(store) / 1e6, doing);
-    be_more_patient(store);
+    snprintf(text, sizeof text, "no answer within %.1f s while %s", (double)store->allowed_us / 1e6, doing);
+    back_off(store);
     return fail_connection(store, "", text, err);
 }
 
@@ -167,18 +157,26 @@ static enum status fail_result(struct sink_store *store, const PGresult *result,
     first_line(message ? message : "no message", line, sizeof line);
     enum status status = sink_sqlstate_status(code);
     if (!strcmp(code, SQLSTATE_QUERY_CANCELED)) { /* by statement_timeout, which a new session gets anew */
-        be_more_patient(store);
+        back_off(store);
         return fail_connection(store, code, line, err);
     }
-    return error_set(err, status, "PostgreSQL: %s: %s (SQLSTATE %s)%s", doing, line, code, what_to_do(status));
+    return error_set(err, status, "PostgreSQL: %s: %s (SQLSTATE %s)%s", doing, line, code,
+                     sink_sqlstate_advice(status));
 }
 
 /* --- waiting --- */
 
+static void deadline_set(struct sink_store *store, int64_t allowed_us, bool pings)
+{
+    store->allowed_us = allowed_us;
+    store->pings = pings;
+    store->deadline_us = clock_steady_us(&clock_system) + allowed_us;
+    store->sqlstate[0] = 0;
+}
+
 static void deadline_start(struct sink_store *store)
 {
-    store->deadline_us = clock_steady_us(&clock_system) + limit_now_us(store);
-    store->sqlstate[0] = 0;
+    deadline_set(store, limit_now_us(store), false);
 }
 
 /* Waits for the socket; false when the deadline has passed. */
@@ -363,18 +361,23 @@ static enum status check_database(struct sink_store *store, struct error *err)
     return STATUS_OK;
 }
 
-enum status sink_store_open(struct sink_store *store, struct error *err)
+static enum status open_within(struct sink_store *store, int64_t allowed_us, bool pings, struct error *err)
 {
     if (store->connection && PQstatus(store->connection) == CONNECTION_OK)
         return STATUS_OK;
     sink_store_close(store);
-    deadline_start(store);
+    deadline_set(store, allowed_us, pings);
     if (connect_start(store, err) || set_limits(store, err) || check_database(store, err)) {
         sink_store_close(store);
         return err->status;
     }
     store->sessions++;
     return STATUS_OK;
+}
+
+enum status sink_store_open(struct sink_store *store, struct error *err)
+{
+    return open_within(store, limit_now_us(store), false, err);
 }
 
 uint64_t sink_store_sessions(const struct sink_store *store)
@@ -387,8 +390,9 @@ uint64_t sink_store_sessions(const struct sink_store *store)
 enum status sink_store_ping(struct sink_store *store, struct error *err)
 {
     PGresult *result = NULL;
-    enum status status = sink_store_open(store, err);
-    deadline_start(store);
+    int64_t allowed_us = store->limit_us < PING_LIMIT_US ? store->limit_us : PING_LIMIT_US;
+    enum status status = open_within(store, allowed_us, true, err);
+    deadline_set(store, allowed_us, true);
     if (!status)
         status = query(store, "asking whether it is there", "SELECT 1", 0, NULL, &result, err);
     PQclear(result);
@@ -665,7 +669,7 @@ enum status sink_store_commit(struct sink_store *store, const char *upsert, stru
     if (status)
         sink_store_rollback(store);
     else
-        store->patience = 0;
+        store->doublings = 0;
     return status;
 }
 

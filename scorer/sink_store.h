@@ -46,7 +46,7 @@ void sink_store_limit(struct sink_store *store, int64_t limit_us);
 
 /* Connects unless connected, and checks that the database is migrated. */
 MUST_USE enum status sink_store_open(struct sink_store *store, struct error *err);
-/* Whether the server answers: one exchange, connecting where need be. */
+/* Whether the server answers: one exchange of at most 5 s, connecting where need be. */
 MUST_USE enum status sink_store_ping(struct sink_store *store, struct error *err);
 /* Connections made so far: what another one has stored may be older (a fail-over). */
 uint64_t sink_store_sessions(const struct sink_store *store);

@@ -454,15 +454,12 @@ void group_lose(struct member *member)
     sim_at(sim_now() + 10 * SECOND, expire, member, 0);
 }
 
-/* The score group's leader sees it, unless its process is gone: a successor's client has never seen anything else. For
- * sinks, who do not look for partitions that nobody has, it is seen always (README.md). */
+/* A group's leader sees it, unless its process is gone: a successor's client has never seen anything else. */
 static void leader_sees(void *context, int64_t number)
 {
     struct member *leader = context;
     (void)number;
-    if (leader->group != &groups[0])
-        rebalance(leader->group);
-    else if (leader->proc->dead || leader->proc->ended || leader->fenced || leader->kicked)
+    if (leader->proc->dead || leader->proc->ended || leader->fenced || leader->kicked)
         return;
     else if (leader->proc->frozen_until_us > sim_now())
         sim_at(leader->proc->frozen_until_us, leader_sees, leader, 0);

@@ -363,6 +363,38 @@ static void a_slow_server_is_given_more_time(void **state)
     fixture_close(&f);
 }
 
+/* The server's process behind the store's connection stands still, until the test is done with it. */
+static pid_t freeze_backend(void)
+{
+    pid_t pid = (pid_t)number("SELECT pid FROM pg_stat_activity WHERE application_name = 'attrition-sink' "
+                              "ORDER BY backend_start DESC LIMIT 1");
+    assert_true(pid > 0);
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    return pid;
+}
+
+/* However often it had no answer before: the loop stands still meanwhile, and only a commit would end the backoff. */
+static void an_idle_ping_never_waits_longer(void **state)
+{
+    enum { TRIES = 3 };
+    (void)state;
+    struct fixture f;
+    struct error err;
+    pid_t frozen[TRIES];
+    fixture_open(&f, postgres.url, "cluster-a");
+    sink_store_limit(f.store, 300000);
+    for (int try = 0; try < TRIES; try++) {
+        sync_now(&f);
+        frozen[try] = freeze_backend();
+        assert_int_equal(sink_store_ping(f.store, &err), STATUS_UNAVAILABLE);
+        if (!strstr(err.text, "no answer within 0.3 s"))
+            fail_msg("try %d: %s", try, err.text);
+    }
+    for (int try = 0; try < TRIES; try++)
+        kill(frozen[try], SIGCONT);
+    fixture_close(&f);
+}
+
 /* Between the client and the server: lets COMMIT through and then breaks the connection before the answer comes back.
  */
 static struct {
@@ -540,6 +572,7 @@ int main(void)
         cmocka_unit_test_setup(offsets_that_went_back_are_read_again, empty_tables),
         cmocka_unit_test_setup(a_crash_leaves_all_or_nothing, empty_tables),
         cmocka_unit_test_setup(a_slow_server_is_given_more_time, empty_tables),
+        cmocka_unit_test_setup(an_idle_ping_never_waits_longer, empty_tables),
         cmocka_unit_test_setup(an_unanswered_commit_is_not_repeated, empty_tables),
         cmocka_unit_test_setup(clusters_have_offsets_of_their_own, empty_tables),
         cmocka_unit_test_setup(trouble_says_what_to_do, empty_tables),
