@@ -9,26 +9,21 @@
 
 #include "kafka/client.h"
 
-enum { STEP_MS = 20 };
+enum { STEP_MS = 20, INSTANCE_BYTES = 512 };
 
-/* Who is looked for: the member of this id; or, with an instance, a member of it that has another id. */
-struct wanted {
+/* Who is looked for, and what was seen: the member of this id; members of this instance that have another id. */
+struct sighting {
     const char *id, *instance;
+    bool self, other;
 };
 
-static bool is_wanted(const rd_kafka_MemberDescription_t *listed, const struct wanted *wanted)
+static void note_member(const rd_kafka_MemberDescription_t *listed, struct sighting *sighting)
 {
-    bool same = !strcmp(rd_kafka_MemberDescription_consumer_id(listed), wanted->id);
     const char *instance = rd_kafka_MemberDescription_group_instance_id(listed);
-    return wanted->instance ? !same && instance && !strcmp(instance, wanted->instance) : same;
-}
-
-static bool lists(const rd_kafka_ConsumerGroupDescription_t *group, const struct wanted *wanted)
-{
-    for (size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(group); i++)
-        if (is_wanted(rd_kafka_ConsumerGroupDescription_member(group, i), wanted))
-            return true;
-    return false;
+    if (sighting->id[0] && !strcmp(rd_kafka_MemberDescription_consumer_id(listed), sighting->id))
+        sighting->self = true;
+    else if (instance && !strcmp(instance, sighting->instance))
+        sighting->other = true;
 }
 
 static enum status cannot_tell(const char *group, rd_kafka_resp_err_t code, const char *reason, struct error *err)
@@ -37,8 +32,7 @@ static enum status cannot_tell(const char *group, rd_kafka_resp_err_t code, cons
     return error_set(err, status, "cannot look up the members of group %s: %s", group, reason);
 }
 
-static enum status read_answer(rd_kafka_event_t *event, const char *name, const struct wanted *wanted, bool *found,
-                               struct error *err)
+static enum status read_answer(rd_kafka_event_t *event, const char *name, struct sighting *sighting, struct error *err)
 {
     size_t count = 0;
     if (!event)
@@ -53,7 +47,9 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, const 
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
     if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return cannot_tell(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
-    *found = !error && lists(groups[0], wanted);
+    size_t members = error ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+    for (size_t i = 0; i < members; i++)
+        note_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i), sighting);
     return STATUS_OK;
 }
 
@@ -78,27 +74,35 @@ static bool wait_for_answers(int timeout_ms)
     return kafka_up();
 }
 
-static enum status look_for(rd_kafka_t *consumer, const char *group, int timeout_ms, const struct wanted *wanted,
-                            bool *found, struct error *err)
+static enum status look_for(rd_kafka_t *consumer, const char *group, int timeout_ms, struct sighting *sighting,
+                            struct error *err)
 {
     if (!wait_for_answers(timeout_ms))
         return cannot_tell(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
     rd_kafka_event_t *event = ask(consumer, queue, group, timeout_ms);
-    enum status status = read_answer(event, group, wanted, found, err);
+    enum status status = read_answer(event, group, sighting, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     return status;
 }
 
-enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int timeout_ms, bool *member, struct error *err)
+/* Empty where it has none. */
+static void read_instance(rd_kafka_t *consumer, char *out, size_t capacity)
 {
-    enum status status = STATUS_OK;
-    char *id = rd_kafka_memberid(consumer);
-    *member = false;
-    if (id && *id) /* else it has not joined, or was thrown out */
-        status = look_for(consumer, group, timeout_ms, &(const struct wanted){id, NULL}, member, err);
+    if (rd_kafka_conf_get(rd_kafka_conf(consumer), "group.instance.id", out, &capacity) != RD_KAFKA_CONF_OK)
+        out[0] = '\0';
+}
+
+enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int timeout_ms, bool *ours, struct error *err)
+{
+    char instance[INSTANCE_BYTES];
+    char *id = rd_kafka_memberid(consumer); /* none: it has not joined, or was thrown out */
+    struct sighting sighting = {.id = id ? id : "", .instance = instance};
+    read_instance(consumer, instance, sizeof instance);
+    enum status status = look_for(consumer, group, timeout_ms, &sighting, err);
+    *ours = status == STATUS_OK && (sighting.self || (instance[0] && !sighting.other));
     if (id)
         rd_kafka_mem_free(consumer, id);
     return status;
@@ -107,5 +111,8 @@ enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int time
 enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const char *instance, const char *id,
                                   int timeout_ms, bool *replaced, struct error *err)
 {
-    return look_for(consumer, group, timeout_ms, &(const struct wanted){id, instance}, replaced, err);
+    struct sighting sighting = {.id = id, .instance = instance};
+    enum status status = look_for(consumer, group, timeout_ms, &sighting, err);
+    *replaced = status == STATUS_OK && sighting.other;
+    return status;
 }

@@ -288,8 +288,7 @@ static enum status tell_fenced(const struct transaction *transaction, struct err
         return error_set(err, STATUS_CONFLICT, "%s: fenced: another process works as %s; it goes on, this one ends",
                          setup->where, setup->identity);
     return error_set(err, STATUS_CONFLICT,
-                     "%s: fenced: another process runs as instance %s of group %s, or this one stood still for longer "
-                     "than its session; this one ends. If no other runs, start it again",
+                     "%s: fenced: another process has joined as instance %s of group %s; it goes on, this one ends",
                      setup->where, setup->instance, setup->group);
 }
 

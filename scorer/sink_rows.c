@@ -76,7 +76,8 @@ enum { DEAD_LETTER_COLUMNS = 13, ERASURE_COLUMNS = 8, OUTCOME_COLUMNS = 12 };
 struct latest {
     size_t row, bytes;
     size_t key, key_bytes; /* the employee id within it */
-    int64_t occurred_at_ms, source_offset;
+    int64_t occurred_at_ms, source_offset, scored_at_us;
+    int32_t source_partition;
 };
 
 struct sink_rows {
@@ -318,10 +319,13 @@ static void latest_grow(struct sink_rows *rows)
     latest_index(rows);
 }
 
+/* Offsets of two partitions say nothing: where a topic has grown, an employee's later events may be in another one. */
 static bool newer(const struct latest *a, const struct latest *b)
 {
-    return a->occurred_at_ms != b->occurred_at_ms ? a->occurred_at_ms > b->occurred_at_ms
-                                                  : a->source_offset > b->source_offset;
+    if (a->occurred_at_ms != b->occurred_at_ms)
+        return a->occurred_at_ms > b->occurred_at_ms;
+    return a->source_partition == b->source_partition ? a->source_offset > b->source_offset
+                                                      : a->scored_at_us > b->scored_at_us;
 }
 
 static void latest_note(struct sink_rows *rows, const struct latest *seen)
@@ -443,6 +447,8 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
         .key_bytes = prediction.employee_id.bytes,
         .occurred_at_ms = prediction.occurred_at_ms,
         .source_offset = prediction.source_offset,
+        .scored_at_us = prediction.scored_at_us,
+        .source_partition = prediction.source_partition,
     };
     latest_note(rows, &seen);
     return SINK_END_PREDICTION;
@@ -570,7 +576,9 @@ static void make_statements(struct sink_rows *rows)
     add_column_list(&text, "%");
     buffer_add_text(&text, " FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
     add_column_list(&text, "% = excluded.%");
-    buffer_add_text(&text, " WHERE (l.occurred_at, l.source_offset) < (excluded.occurred_at, excluded.source_offset)");
+    buffer_add_text(&text, " WHERE l.occurred_at < excluded.occurred_at OR (l.occurred_at = excluded.occurred_at AND "
+                           "CASE WHEN l.source_partition = excluded.source_partition THEN l.source_offset < "
+                           "excluded.source_offset ELSE l.scored_at < excluded.scored_at END)");
     rows->upsert = mem_text_n(text.data, text.bytes);
     buffer_free(&text);
 }

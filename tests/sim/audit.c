@@ -84,12 +84,13 @@ void audit_producer(void)
     proc->looked_us = 0;
 }
 
-static bool is_member(const struct proc *proc)
+/* Since when; INT64_MAX: it is none. */
+static int64_t member_since(const struct proc *proc)
 {
     for (const rd_kafka_t *client = clients; client; client = client->next)
         if (client->proc == proc && client->member && !client->member->fenced && !client->member->kicked)
-            return !proc->dead && !proc->ended;
-    return false;
+            return proc->dead || proc->ended ? INT64_MAX : client->member->joined_us;
+    return INT64_MAX;
 }
 
 /* Whoever has initialised an identity once and does it again must not do so over a newer process that had it when the
@@ -99,10 +100,11 @@ void audit_init(struct coordinator *coordinator)
 {
     struct proc *proc = proc_current();
     bool newer = coordinator->newest && coordinator->newest->incarnation > proc->incarnation;
-    if (newer && is_member(coordinator->newest) && coordinator->newest_us > proc->knew_us)
+    int64_t since_us = newer ? member_since(coordinator->newest) : INT64_MAX;
+    if (since_us < INT64_MAX && (coordinator->newest_us > proc->knew_us || since_us > proc->knew_us))
         trace("takes the identity from incarnation %d, which came after it had looked",
               coordinator->newest->incarnation);
-    else if (newer && is_member(coordinator->newest))
+    else if (since_us < INT64_MAX)
         violation("fenced its successor", "incarnation %d of %s throws out incarnation %d", proc->incarnation,
                   coordinator->id, coordinator->newest->incarnation);
     if (coordinator->newest != proc)

@@ -368,7 +368,7 @@ struct member *group_join(struct group *group, rd_kafka_t *client, const char *i
 {
     static int numbers;
     struct member *member = mem_zeroed(1, sizeof *member);
-    *member = (struct member){.group = group, .client = client, .proc = proc_current()};
+    *member = (struct member){.group = group, .client = client, .proc = proc_current(), .joined_us = sim_now()};
     snprintf(member->id, sizeof member->id, "member-%d", ++numbers);
     snprintf(member->instance, sizeof member->instance, "%s", instance);
     memcpy(member->subscribed, subscribed, sizeof member->subscribed);

@@ -61,6 +61,11 @@ rd_kafka_conf_res_t rd_kafka_conf_get(const rd_kafka_conf_t *conf, const char *n
     return RD_KAFKA_CONF_OK;
 }
 
+const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *client)
+{
+    return &client->conf;
+}
+
 void rd_kafka_conf_set_log_cb(rd_kafka_conf_t *conf, void (*call)(const rd_kafka_t *, int, const char *, const char *))
 {
     (void)conf, (void)call;

@@ -188,7 +188,7 @@ struct member {
     bool kicked, fenced;
     bool again; /* has asked to join once more, and gets what it had */
     int generation;
-    int64_t rejoin_at_us;
+    int64_t rejoin_at_us, joined_us;
 };
 struct group *group_find(const char *name);
 struct member *group_join(struct group *group, rd_kafka_t *client, const char *instance, const bool *subscribed);

@@ -241,6 +241,8 @@ static void lay_out(struct instance *instance)
 static void note_failure(struct slot *slot)
 {
     struct instance *instance = slot->current;
+    if (strstr(instance->err.text, "fenced") && instance->proc.incarnation == slot->incarnations)
+        violation("gave up its place to nobody", "slot %d: %s", (int)(slot - slots), instance->err.text);
     if (sim_now() - instance->started_us > 10 * SECOND || !instance->status ||
         topics[DEAD].partitions < topics[INPUT].partitions) /* which is refused, until somebody mends it */
         slot->failures = 0;

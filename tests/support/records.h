@@ -17,6 +17,8 @@ struct record_plan {
     int64_t employee;      /* employee-NUMBER */
     int64_t occurred_at_ms;
     enum channel channel;
+    int32_t partition;    /* of the source; 0: 2 */
+    int64_t scored_at_us; /* after the usual time */
 };
 
 static inline void record_cells(const struct schema *schema, int64_t number, struct cell *cells)
@@ -59,10 +61,10 @@ static inline void record_prediction(const struct schema *schema, const struct r
         .reasons = reasons,
         .reason_count = 3,
         .model = {SPAN_LITERAL("attrition"), SPAN_LITERAL("3"), SPAN_LITERAL("production"), SPAN_NULL},
-        .scored_at_us = INT64_C(1795000000000000) + plan->number,
+        .scored_at_us = INT64_C(1795000000000000) + plan->number + plan->scored_at_us,
         .latency_us = 120,
         .source_topic = plan->channel == CHANNEL_STREAM ? SPAN_LITERAL("employee-events") : SPAN_NULL,
-        .source_partition = 2,
+        .source_partition = plan->partition ? plan->partition : 2,
         .source_offset = plan->number,
         .channel = plan->channel,
         .cells = cells,

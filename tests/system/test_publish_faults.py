@@ -86,6 +86,25 @@ def outlived(lab, settings, kafka, scorer):
     lab.equal("TERM: status", slow.end(), 0)
 
 
+def alone(lab, settings, kafka):
+    """Interrupted for longer than its session: the group has removed it, and nobody has joined in its place, so it goes on."""
+    scorer = lab.scorer("alone", *FAST, INSTANCE_ID="same", **{**settings, "COMMIT_INTERVAL": "2s"})
+    lab.ready(scorer)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    members = lambda: len(admin.describe_consumer_groups(["attrition-scorer"])["attrition-scorer"].result(30).members)
+    for interruption in (1, 2):
+        send(lab, kafka, 500, 25 + interruption)
+        lab.wait("a transaction is open", lambda: scorer.counter("events_in_flight") > 0, 30, scorer)
+        os.kill(scorer.popen.pid, signal.SIGSTOP)
+        time.sleep(14)  # the coordinator looks for old transactions every ten seconds
+        lab.wait("the group has removed it", lambda: members() == 0, 30)
+        os.kill(scorer.popen.pid, signal.SIGCONT)
+        has_ends(lab, kafka, 6500 + 500 * interruption, scorer)
+        lab.check(f"longer than the session, nobody in its place, {interruption}: it goes on", scorer.alive())
+    each_once(lab, "longer than the session", kafka)
+    lab.equal("TERM: status", scorer.end(), 0)
+
+
 def set_topic(kafka, topic, name, value):
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     client = AdminClient({"bootstrap.servers": kafka})
@@ -152,6 +171,7 @@ with Lab() as lab:
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score", COMMIT_INTERVAL="50ms")
     successor = frozen(lab, settings, kafka)
     outlived(lab, settings, kafka, successor)
+    alone(lab, settings, kafka)
     old_timestamps(lab, settings, kafka)
     mended = narrow_dead_letters(lab, settings, kafka)
     deleted_output(lab, kafka, mended)

@@ -90,6 +90,35 @@ static void latest_is_the_newest_and_never_goes_back(void **state)
     fixture_close(&f);
 }
 
+/* Of one time, in a partition that was added since, so at a lower offset: what was scored later is the latest, whether
+ * both come in one transaction or not. */
+static void latest_of_one_time_is_what_was_scored_last_where_the_topic_has_grown(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    static const char sql[] = "SELECT string_agg(employee_id || ' ' || event_id, ', ' ORDER BY employee_id) "
+                              "FROM attrition.latest_predictions";
+    const struct record_plan plans[] = {
+        {.number = 900, .employee = 1, .occurred_at_ms = 3000},
+        {.number = 3, .employee = 1, .occurred_at_ms = 3000, .partition = 4, .scored_at_us = 5000},
+        {.number = 800, .employee = 2, .occurred_at_ms = 3000},
+        {.number = 4, .employee = 2, .occurred_at_ms = 3000, .partition = 4, .scored_at_us = 5000},
+    };
+    for (int64_t i = 0; i < 3; i++)
+        add_plan(&f, 0, i, &plans[i]);
+    write_now(&f);
+    assert_text(sql, "employee-1 event-3, employee-2 event-800");
+    add_plan(&f, 0, 3, &plans[3]);
+    write_now(&f);
+    assert_text(sql, "employee-1 event-3, employee-2 event-4");
+    add_plan(&f, 0, 4, &plans[2]); /* read again */
+    write_now(&f);
+    assert_text(sql, "employee-1 event-3, employee-2 event-4");
+    fixture_close(&f);
+}
+
 static void refused_rows_are_set_aside_and_the_rest_land(void **state)
 {
     (void)state;
@@ -562,6 +591,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_kind_of_record_becomes_its_row, empty_tables),
         cmocka_unit_test_setup(latest_is_the_newest_and_never_goes_back, empty_tables),
+        cmocka_unit_test_setup(latest_of_one_time_is_what_was_scored_last_where_the_topic_has_grown, empty_tables),
         cmocka_unit_test_setup(refused_rows_are_set_aside_and_the_rest_land, empty_tables),
         cmocka_unit_test_setup(another_group_stores_nothing_twice, empty_tables),
         cmocka_unit_test_setup(positions_move_without_records, empty_tables),
