@@ -127,8 +127,9 @@ with Lab() as lab:
     sink = lab.scorer("before-growth", "--roles=sink,http", **blind)
     lab.wait("the sink runs", lambda: sink.counter("sink_partitions_assigned") == 12, 30, sink)
     lab.equal("it ends with status 0", sink.end(), 0)
+    admin = AdminClient({"bootstrap.servers": kafka})
     for topic in (*SINK_TOPICS, TOPICS[0]):
-        for answer in AdminClient({"bootstrap.servers": kafka}).create_partitions([NewPartitions(topic, 5)]).values():
+        for answer in admin.create_partitions([NewPartitions(topic, 5)]).values():
             answer.result(30)
     send(200, 8)
     run_to_end(lab, "score-into-new", "--roles=score", **settings)

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 
-from lab import BIN, Lab, decode_prediction
+from lab import BIN, ROOT, Lab, decode_prediction, free_port
 
 EVENTS, FEW, PATIENCE = 3000, 20, 60
 
@@ -200,11 +200,58 @@ def emptied(lab, kafka):
     lab.equal("… it ends with status 0", again.end(), 0)
 
 
+def expired(lab, kafka):
+    """The group's offsets are gone, as after a week down: it says so, loses nothing, and handles again what it had handled."""
+    stream = Stream(lab, kafka, "expired", partitions=2)
+    stream.send(0, FEW)
+    scorer = stream.scorer("one", KAFKA_SESSION_TIMEOUT_MS=6000)
+    stream.check_ends("before the offsets expire", {0: range(FEW)}, scorer)
+    lab.equal("… it ends with status 0", scorer.end(), 0)
+    members = lambda: len(stream.admin.describe_consumer_groups([stream.name])[stream.name].result(30).members)
+    lab.need("its static member is gone", lambda: members() == 0, 30)
+    stream.admin.delete_consumer_groups([stream.name])[stream.name].result(30)
+    stream.send(1, FEW)
+    again = stream.scorer("two")
+    wanted = {(0, o): 2 for o in range(FEW)} | {(1, o): 1 for o in range(FEW)}
+    lab.wait("expired offsets: what was sent meanwhile has an end, and what was handled has two", lambda: stream.ends() == wanted, PATIENCE, again)
+    lab.one_line("… it is said", again.text(), "warn", "no committed offsets", "expired", "handled before is handled again")
+    lab.equal("… it ends with status 0", again.end(), 0)
+
+
+def exchanged(lab, _):
+    """Another cluster behind the address while the scorer runs, its log longer than the position in the first one."""
+    kafka = lab.kafka("first-cluster", topics=("unused",))
+    stream = Stream(lab, kafka, "exchanged", partitions=1)
+    stream.send(0, FEW)
+    scorer = stream.scorer("one")
+    stream.check_ends("the first cluster", {0: range(FEW)}, scorer)
+    lab.stop_kafka("first-cluster")
+    directory, broker = lab.dir / "second-cluster", ROOT / "deploy/kafka/broker"
+    lab.endings.append(lambda: lab.run(broker, "stop", directory, "--wipe"))
+    # Filled on another port, and then moved to the address.
+    elsewhere = lab.must(broker, "start", directory, free_port()).strip()
+    other = Stream(lab, elsewhere, "exchanged", partitions=1)
+    other.send(0, 3 * FEW)
+    lab.must(broker, "stop", directory)
+    lab.must(broker, "start", directory, kafka.rsplit(":", 1)[1])
+    other.kafka = kafka
+    if not scorer.alive():
+        lab.equal("a scorer that the exchange has ended has status", scorer.popen.poll(), 1)
+    begin = time.monotonic()
+    while scorer.alive() and len(other.ends()) < 3 * FEW and time.monotonic() - begin < PATIENCE:
+        time.sleep(0.5)
+    if not scorer.alive():
+        lab.one_line("it ends and says why", scorer.text(), "error")
+        scorer = other.scorer("again")
+    other.check_ends("another cluster behind the address: each of its events", {0: range(3 * FEW)}, scorer)
+    lab.equal("… it ends with status 0", scorer.end(), 0)
+
+
 with Lab() as lab:
     kafka = lab.kafka(topics=("samples",), partitions=1)
     lab.model()
     lab.must(BIN / "producer", "generate", "--count", EVENTS + 1000, "--seed", 3, "--input-topic", "samples", env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
     Stream.samples = [(m.key(), m.value()) for m in lab.consume(kafka, "samples")]
-    for scenario in (backlog, restart, killed, grown, together, recreated, emptied):
+    for scenario in (backlog, restart, killed, grown, together, recreated, emptied, expired, exchanged):
         if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]:
             scenario(lab, kafka)

@@ -64,6 +64,18 @@ static enum status turn(struct intake *intake, struct error *err)
     return status;
 }
 
+/* So many wait in the consumer's queue. */
+static void wait_for_events(struct intake *intake, size_t wanted)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(intake_client(intake));
+    for (int i = 0; i < 3000 && rd_kafka_queue_length(queue) < wanted; i++)
+        usleep(10000);
+    size_t found = rd_kafka_queue_length(queue);
+    rd_kafka_queue_destroy(queue);
+    if (found < wanted)
+        fail_msg("%zu events in the consumer's queue after 30 s, not %zu", found, wanted);
+}
+
 static void a_fatal_error_within_a_rebalance_ends_the_loop(void **state)
 {
     const struct intake_owner owner = {leaving, NULL};
@@ -78,9 +90,9 @@ static void a_fatal_error_within_a_rebalance_ends_the_loop(void **state)
     for (int i = 0; i < TURNS && !counter_get(&lab.counters, COUNTER_PARTITIONS_ASSIGNED); i++)
         assert_int_equal(turn(intake, &err), STATUS_OK);
     assert_int_equal(rd_kafka_unsubscribe(intake_client(intake)), 0);
-    usleep(500000); /* the partitions are being taken away, which the next poll learns; the error comes right behind */
+    wait_for_events(intake, 1); /* the partitions are being taken away, which the next poll learns */
     rd_kafka_test_fatal_error(intake_client(intake), RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "of the test");
-    usleep(500000);
+    wait_for_events(intake, 2); /* the error comes right behind */
     enum status status = STATUS_OK;
     for (int i = 0; i < 40 && status == STATUS_OK; i++)
         status = turn(intake, &err);
