@@ -1,9 +1,11 @@
 /* Runs seeds, each in a process of its own, and says which broke what.
  *
- *   sim                   SIM_SECONDS (default 15) or SIM_SEEDS of them, from SIM_FIRST on (default 1), SIM_JOBS at
- * once sim SEED              that one, with its whole trace on standard error sim --twice SEED…     each twice: the
- * trace's hash must be the same Ends with status 1 when a seed broke something; prints what, and how to see it again.
- */
+ * - sim: SIM_SECONDS (default 15) or SIM_SEEDS of them, from SIM_FIRST on (default 1), SIM_JOBS at once (default 2);
+ *   SIM_STOP=1 stops at the first violation, SIM_SHOWN says how many are shown, SIM_DELIVERY what the scorers promise.
+ * - sim SEED: that one, with its whole trace on standard error.
+ * - sim --twice SEED…: each twice; the trace's hash must be the same.
+ *
+ * Ends with status 1 when a seed broke something; prints what. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -217,12 +219,15 @@ static int no_run(const struct options *options)
 static void resolve(const char *reset, struct settings *out)
 {
     static const struct subcommand subcommands[] = {{"run", "", "", no_run}, {NULL, NULL, NULL, NULL}};
-    const char *argv[] = {"scorer", "run", "--instance-id", "i", "--database-url", "dbname=sim", "-X", reset, NULL};
+    const char *delivery = getenv("SIM_DELIVERY");
+    const char *argv[] = {"scorer",     "run", "--instance-id", "i",          "--database-url",
+                          "dbname=sim", "-X",  reset,           "--delivery", delivery ? delivery : "exactly-once",
+                          NULL};
     char *none[] = {NULL};
     struct options *options;
     struct error err;
     bool exit_now;
-    if (options_parse(PROGRAM_SCORER, subcommands, 8, (char **)argv, none, &options, &exit_now, &err) ||
+    if (options_parse(PROGRAM_SCORER, subcommands, 10, (char **)argv, none, &options, &exit_now, &err) ||
         settings_resolve(options, world.schema, out, &err)) {
         fprintf(stderr, "%s\n", err.text);
         exit(2);

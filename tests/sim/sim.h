@@ -237,7 +237,8 @@ void audit_abort(struct coordinator *coordinator);
 bool audit_counts(const struct record *record); /* it is committed data, not a marker or of aborted work */
 void audit_end(void);
 bool audit_group_began(void);
-const char *audit_missing(void); /* NULL: everything has come to its end */
+int64_t audit_waits_at(int32_t partition); /* the first event that has no end yet; -1: none */
+const char *audit_missing(void);           /* NULL: everything has come to its end */
 
 /* --- database --- */
 

@@ -13,7 +13,14 @@
 #include "tests/sim/verdict.h"
 #include "tests/sim/world.h"
 
-enum { SLOTS_MOST = 8, FAILURES_MOST = 12, PATIENCE_US = 200 * SECOND, LOOK_US = 50 * MS, REST_US = 4 * SECOND };
+enum {
+    SLOTS_MOST = 8,
+    FAILURES_MOST = 12,
+    PATIENCE_US = 200 * SECOND,
+    LOOK_US = 50 * MS,
+    REST_US = 4 * SECOND,
+    STALL_US = 60 * SECOND
+};
 
 struct plan plan;
 bool calm;
@@ -264,6 +271,28 @@ static void supervise_slot(struct slot *slot)
     slot->start_us = sim_now() + (calm || instance->proc.ended ? SECOND : chance_between(20 * MS, 4 * SECOND));
 }
 
+/* Nothing is broken, no scorer has ended, and still nothing of a partition is committed. */
+static void look_for_stalls(void)
+{
+    static struct {
+        int64_t offset, since_us;
+    } seen[PARTITIONS_MOST];
+    int64_t quiet_us = troubled_until_us;
+    for (int s = 0; s < slot_count; s++)
+        if (!slots[s].sink && slots[s].current && slots[s].current->started_us > quiet_us)
+            quiet_us = slots[s].current->started_us;
+    for (int p = 0; p < topics[INPUT].partitions; p++) {
+        int64_t offset = audit_waits_at(p);
+        if (offset < 0 || offset != seen[p].offset || seen[p].since_us < quiet_us) {
+            seen[p].offset = offset;
+            seen[p].since_us = sim_now() > quiet_us ? sim_now() : quiet_us;
+        } else if (sim_now() - seen[p].since_us > STALL_US) {
+            violation("stalls", "the event at offset %lld of partition %d has waited for %.0f s, and nothing is broken",
+                      (long long)offset, p, (double)(sim_now() - seen[p].since_us) / 1e6);
+        }
+    }
+}
+
 static void supervise(void *context, int64_t number)
 {
     (void)context, (void)number;
@@ -272,6 +301,7 @@ static void supervise(void *context, int64_t number)
             lay_out(instance);
     for (int s = 0; s < slot_count; s++)
         supervise_slot(&slots[s]);
+    look_for_stalls();
     if (calm && sent >= plan.events && !audit_missing())
         finished = true;
     sim_at(sim_now() + LOOK_US, supervise, NULL, 0);
@@ -371,7 +401,8 @@ static void grow(void)
     groups_partition_added();
     newcomers++;
     trace("broker: %s has %d partitions", topics[INPUT].name, topics[INPUT].partitions);
-    sim_at(sim_now() + chance_between(1 * MS, 8 * SECOND), mend_dead_letters, NULL, 0);
+    sim_at(sim_now() + (chance_one_in(3) ? chance_between(STALL_US, 90 * SECOND) : chance_between(1 * MS, 8 * SECOND)),
+           mend_dead_letters, NULL, 0);
 }
 
 /* The sinks had time to store where the logs end. */
