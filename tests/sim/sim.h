@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 
 enum { US = 1, MS = 1000, SECOND = 1000000 };
+#define OLDEST_MS INT64_C(1790000000000) /* before it, records are too old for the topics that keep their time */
 
 /* --- chance --- */
 
@@ -110,6 +111,7 @@ struct input_event {
     int employee;  /* -1: none */
     int ends;      /* committed ends */
     int large;     /* too large for the output topic (1), for the dead letters' too with its value (2) */
+    bool old;      /* its time is too long ago for the topics that keep it */
     bool optional; /* from before a group that starts at the end began: may have no end */
 };
 extern struct input_event *inputs;
@@ -160,6 +162,8 @@ struct coordinator *coordinator_find(const char *transactional_id);
 rd_kafka_resp_err_t broker_init(struct coordinator *coordinator, int *epoch, int64_t timeout_us);
 rd_kafka_resp_err_t broker_add_partition(struct coordinator *coordinator, int epoch, enum topic_id topic,
                                          int32_t partition);
+/* For what is in the record itself; its whole batch is refused with it. */
+rd_kafka_resp_err_t broker_refuses(enum topic_id topic, const struct record *record);
 rd_kafka_resp_err_t broker_produce(struct coordinator *coordinator, int epoch, enum topic_id topic, int32_t partition,
                                    struct record *record);
 rd_kafka_resp_err_t broker_end(struct coordinator *coordinator, int epoch, bool commit);
@@ -186,6 +190,7 @@ struct member {
     bool owns[TOPICS][PARTITIONS_MOST];         /* by the group's last assignment */
     bool must_revoke, must_assign, has, joined; /* has: the client was given its share */
     bool kicked, fenced;
+    bool left;  /* its client is closed; a static member keeps its place until its session runs out */
     bool again; /* has asked to join once more, and gets what it had */
     int generation;
     int64_t rejoin_at_us;
