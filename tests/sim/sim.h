@@ -221,7 +221,7 @@ struct plan {
     int refuse_one_in;         /* a produced record is refused for a passing reason */
     int database_cut_one_in;   /* a statement's connection is lost */
     int database_fault_one_in; /* a statement fails with a code of the server's */
-    int bad_one_in, erase_one_in, outcome_one_in, large_one_in, poison_one_in, marker_one_in;
+    int bad_one_in, erase_one_in, outcome_one_in, large_one_in, old_one_in, poison_one_in, marker_one_in;
     int slow_one_in;
     int stall_one_in;        /* the broker becomes unavailable just before a transactional request */
     int64_t transaction_us;  /* how long a transaction may be open; 0: as the client asks */

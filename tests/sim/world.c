@@ -97,6 +97,7 @@ static void draw_plan(void)
     plan.erase_one_in = (int)perhaps(3, 5, 50);
     plan.outcome_one_in = (int)perhaps(3, 3, 30);
     plan.large_one_in = (int)perhaps(4, 15, 100);
+    plan.old_one_in = (int)perhaps(4, 10, 60);
     plan.poison_one_in = (int)perhaps(4, 10, 60);
     plan.poison_code = chance_one_in(8) ? "XX000" : "22021";
     plan.marker_one_in = (int)perhaps(3, 2, 20);
@@ -117,7 +118,7 @@ static void append(int32_t partition, struct txn *txn, const char *key, const st
     record->value = value ? mem_text_n(value->data, value->bytes) : NULL;
     record->value_bytes = value ? value->bytes : 0;
     record->control = !key;
-    record->timestamp_ms = INT64_C(1795737600000) + sim_now() / 1000;
+    record->timestamp_ms = input >= 0 && inputs[input].old ? OLDEST_MS - 1 : INT64_C(1795737600000) + sim_now() / 1000;
     broker_append(txn, INPUT, partition, record);
     if (input >= 0)
         inputs[input].offset = record->offset;
@@ -168,6 +169,7 @@ static void send_event(void)
     int32_t partition = homes[who];
     struct input_event *event = &inputs[input_count++];
     *event = (struct input_event){.partition = partition, .employee = who};
+    event->old = chance_one_in(plan.old_one_in);
     snprintf(employee, sizeof employee, "E%d", who);
     if (chance_one_in(plan.erase_one_in)) {
         event->employee = -1;
