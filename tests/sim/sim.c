@@ -153,6 +153,24 @@ static void tell(const struct total *total, double seconds)
            (long long)total->kills, (double)total->virtual_us / 1e6, (unsigned long long)total->hash);
 }
 
+static int run_twice(int count, char **seeds)
+{
+    int different = 0;
+    for (int i = 0; i < count; i++) {
+        struct verdict verdicts[2];
+        uint64_t seed = strtoull(seeds[i], NULL, 10);
+        for (int n = 0; n < 2; n++) {
+            struct job job = start(seed, false);
+            finish(&job, &verdicts[n]);
+        }
+        bool same = verdicts[0].hash == verdicts[1].hash;
+        printf("%s - seed %llu: %016llx and %016llx\n", same ? "ok" : "not ok", (unsigned long long)seed,
+               (unsigned long long)verdicts[0].hash, (unsigned long long)verdicts[1].hash);
+        different += !same;
+    }
+    return different > 0;
+}
+
 static int run_many(void)
 {
     long seeds = setting("SIM_SEEDS", 0), first = setting("SIM_FIRST", 1), jobs = setting("SIM_JOBS", 2);
@@ -178,7 +196,9 @@ static int run_many(void)
     tell(&total, now_s() - begun_s);
     printf("%s - %llu seeds, %llu with a violation\n", total.violations ? "not ok" : "ok",
            (unsigned long long)total.seeds, (unsigned long long)total.violations);
-    return total.violations > 0;
+    char *one[] = {(char[24]){0}};
+    snprintf(one[0], 24, "%ld", first);
+    return total.violations > 0 || (!stop_early && run_twice(1, one));
 }
 
 static int run_one(uint64_t seed)
@@ -190,24 +210,6 @@ static int run_one(uint64_t seed)
            verdict.violated ? verdict.kind : "ok", verdict.violated ? ": " : "", verdict.text,
            (unsigned long long)verdict.hash, (double)verdict.virtual_us / 1e6);
     return verdict.violated;
-}
-
-static int run_twice(int count, char **seeds)
-{
-    int different = 0;
-    for (int i = 0; i < count; i++) {
-        struct verdict verdicts[2];
-        uint64_t seed = strtoull(seeds[i], NULL, 10);
-        for (int n = 0; n < 2; n++) {
-            struct job job = start(seed, false);
-            finish(&job, &verdicts[n]);
-        }
-        bool same = verdicts[0].hash == verdicts[1].hash;
-        printf("%s - seed %llu: %016llx and %016llx\n", same ? "ok" : "not ok", (unsigned long long)seed,
-               (unsigned long long)verdicts[0].hash, (unsigned long long)verdicts[1].hash);
-        different += !same;
-    }
-    return different > 0;
 }
 
 static int no_run(const struct options *options)
