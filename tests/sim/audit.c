@@ -132,6 +132,18 @@ static int64_t behind_last(const struct log *log)
     return end;
 }
 
+int64_t audit_waits_at(int32_t partition)
+{
+    const struct log *log = &topics[INPUT].logs[partition];
+    int64_t at = score_group()->committed[INPUT][partition];
+    for (at = at < 0 ? 0 : at; at < log->end; at++) {
+        int64_t input = log->records[at]->input;
+        if (audit_counts(log->records[at]) && !inputs[input].ends && !inputs[input].optional)
+            return at;
+    }
+    return -1;
+}
+
 const char *audit_missing(void)
 {
     static char text[200];

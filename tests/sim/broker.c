@@ -193,12 +193,19 @@ rd_kafka_resp_err_t broker_add_partition(struct coordinator *coordinator, int ep
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-rd_kafka_resp_err_t broker_produce(struct coordinator *coordinator, int epoch, enum topic_id topic, int32_t partition,
-                                   struct record *record)
+rd_kafka_resp_err_t broker_refuses(enum topic_id topic, const struct record *record)
 {
     const struct input_event *event = &inputs[record->input];
     if ((topic == OUTPUT && event->large) || (topic == DEAD && event->large == 2 && record->value))
         return RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    if (event->old && (topic == DEAD || topic == OUTCOME) && record->timestamp_ms < OLDEST_MS)
+        return RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t broker_produce(struct coordinator *coordinator, int epoch, enum topic_id topic, int32_t partition,
+                                   struct record *record)
+{
     if (coordinator) {
         if (epoch != coordinator->epoch)
             return RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
@@ -428,7 +435,7 @@ static void expire(void *context, int64_t number)
     (void)number;
     if (member->fenced || member->kicked)
         return;
-    if (!member->proc->dead && !member->proc->ended && member->proc->frozen_until_us <= sim_now())
+    if (!member->left && !member->proc->dead && !member->proc->ended && member->proc->frozen_until_us <= sim_now())
         return; /* it has come back in time */
     trace("broker: the session of %s in %s has run out", member->instance, member->group->name);
     member->kicked = true;
@@ -441,6 +448,7 @@ void group_leave(struct member *member, bool for_good)
     if (!member || member->kicked || member->fenced)
         return;
     if (member->instance[0] && !for_good) {
+        member->left = true;
         sim_at(sim_now() + 10 * SECOND, expire, member, 0);
         return;
     }

@@ -1,71 +1,18 @@
-/* The simulated PostgreSQL behind libpq's functions: rows by the record they come from, sink_offsets with row locks,
+/* The simulated PostgreSQL: rows by the record they come from, sink_offsets with row locks,
  * transactions that die with their connection. It understands the statements that sink_store.c sends, by how they
  * begin, and refuses any other loudly. Statements are run by the server some time after they are sent, in order. */
-#include <libpq-fe.h>
-#include <poll.h>
+#include "tests/sim/database.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "scorer/sink_store.h"
-#include "tests/sim/sim.h"
 
-enum {
-    STATEMENTS_MOST = 16,
-    RESULTS_MOST = 64,
-    VALUES_MOST = 3 * TOPICS * PARTITIONS_MOST,
-    FIRST_FD = 100000,
-    COLUMNS_MOST = 40
-};
+enum { COLUMNS_MOST = 40 };
 
-struct pg_result {
-    ExecStatusType status;
-    char code[6], message[120], command[24];
-    char *values[VALUES_MOST];
-    int rows, columns;
-};
-
-enum statement_kind {
-    SELECT_ONE,
-    SELECT_MIGRATIONS,
-    SELECT_OFFSETS,
-    BEGIN,
-    ADVANCE,
-    COPY,
-    COPY_END,
-    OTHER,
-    COMMIT,
-    ROLLBACK,
-    SYNC
-};
-
-struct statement {
-    enum statement_kind kind;
-    char *values[8];
-    char *sql;
-};
-
-struct pg_conn {
-    struct pg_conn *next;
-    struct proc *proc;
-    int fd;
-    bool lost; /* it is gone; shows only where something is sent or read */
-    bool bad, pipeline, broken_pipeline, connected, pumping, finished;
-    PGTransactionStatusType state;
-    struct statement statements[STATEMENTS_MOST];
-    int statement_count;
-    struct pg_result *results[RESULTS_MOST];
-    int result_count;
-    struct buffer copy;
-    char *copy_target;
-    struct row *rows; /* of the open transaction */
-    int64_t row_count, row_capacity;
-    bool moves[TOPICS][PARTITIONS_MOST];
-    struct offset_row moved[TOPICS][PARTITIONS_MOST];
-};
-
-static struct pg_conn *connections;
+struct pg_conn *connections;
 static int64_t down_until_us;
 static struct {
     struct offset_row offsets[TOPICS][PARTITIONS_MOST];
@@ -79,7 +26,7 @@ static struct {
     int64_t row_count;
 } remembered;
 
-static void database_make(void)
+void database_make(void)
 {
     if (db.made)
         return;
@@ -116,7 +63,7 @@ static void roll_back(PGconn *connection)
     sim_news();
 }
 
-static void cut(PGconn *connection)
+void connection_cut(PGconn *connection)
 {
     PGTransactionStatusType known = connection->state;
     roll_back(connection);
@@ -126,38 +73,29 @@ static void cut(PGconn *connection)
     sim_news();
 }
 
-static void notice(PGconn *connection)
-{
-    connection->bad = true;
-    connection->state = PQTRANS_UNKNOWN;
-}
-
-/* Whether what is sent fails at once; else that shows when the answer is read. */
-static bool send_fails(PGconn *connection)
-{
-    if (connection->lost && chance_one_in(2))
-        notice(connection);
-    return connection->bad;
-}
-
 void database_cut(struct proc *proc)
 {
     for (PGconn *connection = connections; connection; connection = connection->next)
         if (connection->proc == proc && !connection->finished)
-            cut(connection);
+            connection_cut(connection);
 }
 
 static void cut_all(void)
 {
     for (PGconn *connection = connections; connection; connection = connection->next)
         if (!connection->finished)
-            cut(connection);
+            connection_cut(connection);
 }
 
 void database_down_until(int64_t us)
 {
     down_until_us = us;
     cut_all();
+}
+
+bool database_up(void)
+{
+    return sim_now() >= down_until_us;
 }
 
 void database_remember(void)
@@ -177,144 +115,6 @@ void database_fail_over(void)
     db.row_count = remembered.row_count;
 }
 
-PQconninfoOption *PQconninfoParse(const char *text, char **message)
-{
-    (void)text, (void)message;
-    return mem_zeroed(1, sizeof(PQconninfoOption));
-}
-
-void PQconninfoFree(PQconninfoOption *options)
-{
-    free(options);
-}
-
-PGconn *PQconnectStartParams(const char *const *names, const char *const *values, int expand)
-{
-    static int fds = FIRST_FD;
-    (void)names, (void)values, (void)expand;
-    database_make();
-    sim_point("connect");
-    PGconn *connection = mem_zeroed(1, sizeof *connection);
-    connection->proc = proc_current();
-    connection->fd = fds++;
-    connection->next = connections;
-    connections = connection;
-    return connection;
-}
-
-PostgresPollingStatusType PQconnectPoll(PGconn *connection)
-{
-    if (sim_now() < down_until_us) {
-        notice(connection);
-        return PGRES_POLLING_FAILED;
-    }
-    connection->connected = true;
-    connection->state = PQTRANS_IDLE;
-    return PGRES_POLLING_OK;
-}
-
-void PQfinish(PGconn *connection)
-{
-    if (!connection)
-        return;
-    cut(connection);
-    connection->finished = true; /* kept: what was sent before may still be run */
-}
-
-ConnStatusType PQstatus(const PGconn *connection)
-{
-    return !connection || connection->bad ? CONNECTION_BAD : connection->connected ? CONNECTION_OK : CONNECTION_STARTED;
-}
-
-PGTransactionStatusType PQtransactionStatus(const PGconn *connection)
-{
-    return connection->statement_count ? PQTRANS_ACTIVE : connection->state;
-}
-
-int PQconnectionNeedsPassword(const PGconn *connection)
-{
-    (void)connection;
-    return 0;
-}
-
-char *PQerrorMessage(const PGconn *connection)
-{
-    (void)connection;
-    return (char *)"sim: server closed the connection unexpectedly";
-}
-
-PGVerbosity PQsetErrorVerbosity(PGconn *connection, PGVerbosity verbosity)
-{
-    (void)connection, (void)verbosity;
-    return PQERRORS_DEFAULT;
-}
-
-PQnoticeReceiver PQsetNoticeReceiver(PGconn *connection, PQnoticeReceiver call, void *context)
-{
-    (void)connection, (void)call, (void)context;
-    return NULL;
-}
-
-int PQsetnonblocking(PGconn *connection, int on)
-{
-    (void)connection, (void)on;
-    return 0;
-}
-
-int PQserverVersion(const PGconn *connection)
-{
-    (void)connection;
-    return 150000;
-}
-
-int PQsocket(const PGconn *connection)
-{
-    return connection->fd;
-}
-
-static PGconn *connection_of(int fd)
-{
-    for (PGconn *connection = connections; connection; connection = connection->next)
-        if (connection->fd == fd)
-            return connection;
-    unmodelled("poll of a socket that is not the database's");
-}
-
-/* The linker puts it in poll's place (sim.mk). */
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
-{
-    (void)count;
-    PGconn *connection = connection_of(fds->fd);
-    int64_t deadline = sim_now() + (int64_t)timeout_ms * MS;
-    sim_point("waiting for the database");
-    if (!connection->connected) {
-        sim_sleep(chance_between(300, 3 * MS));
-        return 1;
-    }
-    while (!connection->lost && !connection->result_count && sim_now() < deadline)
-        sim_wait(deadline);
-    return connection->lost || connection->result_count;
-}
-
-int PQflush(PGconn *connection)
-{
-    (void)connection;
-    return 0;
-}
-
-int PQconsumeInput(PGconn *connection)
-{
-    if (connection->lost && !connection->result_count)
-        notice(connection);
-    return !connection->bad;
-}
-
-int PQisBusy(PGconn *connection)
-{
-    return !connection->result_count && (connection->lost || connection->statement_count);
-}
-
 /* --- results --- */
 
 static struct pg_result *answer(PGconn *connection, ExecStatusType status)
@@ -330,61 +130,6 @@ static struct pg_result *answer(PGconn *connection, ExecStatusType status)
 static void answer_ends(PGconn *connection)
 {
     connection->results[connection->result_count++] = NULL;
-}
-
-PGresult *PQgetResult(PGconn *connection)
-{
-    if (!connection->result_count)
-        return NULL;
-    PGresult *result = connection->results[0];
-    memmove(connection->results, connection->results + 1, (size_t)--connection->result_count * sizeof(PGresult *));
-    return result;
-}
-
-ExecStatusType PQresultStatus(const PGresult *result)
-{
-    return result->status;
-}
-
-char *PQresultErrorField(const PGresult *result, int field)
-{
-    if (!result->code[0])
-        return NULL;
-    return field == PG_DIAG_SQLSTATE          ? (char *)result->code
-           : field == PG_DIAG_MESSAGE_PRIMARY ? (char *)result->message
-                                              : NULL;
-}
-
-char *PQresultErrorMessage(const PGresult *result)
-{
-    return (char *)result->message;
-}
-
-char *PQcmdStatus(PGresult *result)
-{
-    return result->command;
-}
-
-int PQntuples(const PGresult *result)
-{
-    return result->rows;
-}
-
-char *PQgetvalue(const PGresult *result, int row, int column)
-{
-    return result->values[row * result->columns + column];
-}
-
-int PQgetisnull(const PGresult *result, int row, int column)
-{
-    return !PQgetvalue(result, row, column);
-}
-
-void PQclear(PGresult *result)
-{
-    for (int i = 0; result && i < result->rows * result->columns; i++)
-        free(result->values[i]);
-    free(result);
 }
 
 static void value_number(struct pg_result *result, int64_t number)
@@ -631,7 +376,7 @@ static void copy_end(PGconn *connection)
 
 /* --- the server at work --- */
 
-static enum statement_kind kind_of(const char *sql)
+enum statement_kind statement_kind_of(const char *sql)
 {
     static const struct {
         const char *begins;
@@ -750,7 +495,7 @@ static void pump(void *context, int64_t number)
         bool cuts = !calm && chance_one_in(plan.database_cut_one_in), before = chance_one_in(2);
         if (cuts && before) {
             trace("database: a connection breaks before a statement");
-            cut(connection);
+            connection_cut(connection);
             return;
         }
         if (!run(connection, &connection->statements[0])) {
@@ -765,75 +510,17 @@ static void pump(void *context, int64_t number)
             trace("database: a connection breaks after a statement, its answer is lost");
             while (connection->result_count)
                 PQclear(PQgetResult(connection));
-            cut(connection);
+            connection_cut(connection);
             return;
         }
     }
     sim_news();
 }
 
-static int send_statement(PGconn *connection, enum statement_kind kind, const char *sql, int count,
-                          const char *const *values)
+void connection_work(PGconn *connection)
 {
-    sim_point(sql);
-    if (!connection || send_fails(connection))
-        return 0;
-    if (connection->lost)
-        return 1;
-    if (connection->statement_count == STATEMENTS_MOST || count > 8)
-        unmodelled("so many statements or values");
-    struct statement *statement = &connection->statements[connection->statement_count++];
-    *statement = (struct statement){.kind = kind, .sql = mem_text(sql)};
-    for (int i = 0; i < count && kind != OTHER; i++)
-        statement->values[i] = mem_text(values[i]);
-    if (!connection->pumping) {
-        connection->pumping = true;
-        sim_at(sim_now() + chance_between(100, chance_one_in(20) ? 100 * MS : 2 * MS), pump, connection, 0);
-    }
-    return 1;
-}
-
-int PQsendQueryParams(PGconn *connection, const char *sql, int count, const Oid *types, const char *const *values,
-                      const int *lengths, const int *formats, int format)
-{
-    (void)types, (void)lengths, (void)formats, (void)format;
-    return send_statement(connection, kind_of(sql), sql, count, values);
-}
-
-int PQsendQuery(PGconn *connection, const char *sql)
-{
-    return send_statement(connection, kind_of(sql), sql, 0, NULL);
-}
-
-int PQenterPipelineMode(PGconn *connection)
-{
-    if (!connection)
-        return 0;
-    connection->pipeline = true;
-    return 1;
-}
-
-int PQexitPipelineMode(PGconn *connection)
-{
-    connection->pipeline = false;
-    return 1;
-}
-
-int PQpipelineSync(PGconn *connection)
-{
-    return send_statement(connection, SYNC, "sync", 0, NULL);
-}
-
-int PQputCopyData(PGconn *connection, const char *data, int bytes)
-{
-    if (!connection || send_fails(connection))
-        return -1;
-    buffer_add(&connection->copy, data, (size_t)bytes);
-    return 1;
-}
-
-int PQputCopyEnd(PGconn *connection, const char *message)
-{
-    (void)message;
-    return send_statement(connection, COPY_END, "copy ends", 0, NULL) ? 1 : -1;
+    if (connection->pumping)
+        return;
+    connection->pumping = true;
+    sim_at(sim_now() + chance_between(100, chance_one_in(20) ? 100 * MS : 2 * MS), pump, connection, 0);
 }

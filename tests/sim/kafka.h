@@ -106,6 +106,9 @@ enum api {
 
 enum producer_state { PRODUCER_NEW, PRODUCER_READY, PRODUCER_OPEN, PRODUCER_ABORTABLE, PRODUCER_FATAL };
 
+/* In a partition's numbering of records: of the open transaction, or of the one before. */
+enum gap { GAP_NONE, GAP_NOW, GAP_BEFORE };
+
 struct rd_kafka_s {
     struct rd_kafka_s *next;
     rd_kafka_type_t type;
@@ -136,6 +139,7 @@ struct rd_kafka_s {
     size_t report_count, report_capacity;
     bool draining;
     bool added[TOPICS][PARTITIONS_MOST];
+    enum gap gaps[TOPICS][PARTITIONS_MOST];
     int requests; /* of the open transaction */
     char why[200];
     rd_kafka_resp_err_t why_code;

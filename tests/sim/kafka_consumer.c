@@ -224,6 +224,8 @@ rd_kafka_resp_err_t rd_kafka_commit(rd_kafka_t *client, const rd_kafka_topic_par
     if (!broker_up())
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code = group_check(client->member, client->member ? client->member->generation : -1);
+    if (client->fatal)
+        code = RD_KAFKA_RESP_ERR__FATAL;
     if (code)
         return code;
     for (int i = 0; i < list->cnt; i++) {

@@ -11,18 +11,32 @@
 
 /* --- the queue --- */
 
+/* The open transaction cannot be committed any more. */
+static void break_transaction(rd_kafka_t *client, rd_kafka_resp_err_t code, const char *what)
+{
+    if (client->state != PRODUCER_OPEN)
+        return;
+    client->state = PRODUCER_ABORTABLE;
+    client->why_code = code;
+    snprintf(client->why, sizeof client->why, "%s: %s", what, rd_kafka_err2name(code));
+}
+
 static void report(rd_kafka_t *client, const struct outgoing *of, rd_kafka_resp_err_t code)
 {
+    if (!code && !strcmp(conf_value(&client->conf, "delivery.report.only.error", "false"), "true"))
+        return;
     if (client->report_count == client->report_capacity) {
         client->report_capacity = client->report_capacity * 2 + 16;
         client->reports = mem_resize(client->reports, client->report_capacity, sizeof *client->reports);
     }
     client->reports[client->report_count++] = (struct report){*of, code};
-    if (client->coordinator && client->state == PRODUCER_OPEN && code != RD_KAFKA_RESP_ERR__PURGE_QUEUE) {
-        client->state = PRODUCER_ABORTABLE;
-        client->why_code = code;
-        snprintf(client->why, sizeof client->why, "a record failed: %s", rd_kafka_err2name(code));
-    }
+    if (client->coordinator && code && code != RD_KAFKA_RESP_ERR__PURGE_QUEUE)
+        break_transaction(client, code, "a record failed");
+}
+
+static bool is_for(const struct outgoing *of, enum topic_id topic, int32_t partition)
+{
+    return of->partition == partition && topic_index(of->topic->name) == (int)topic;
 }
 
 static void serve_reports(rd_kafka_t *client)
@@ -43,33 +57,77 @@ static void serve_reports(rd_kafka_t *client)
 }
 
 /* False: try again later. */
-static bool deliver(rd_kafka_t *client, const struct outgoing *of)
+static bool add_partition(rd_kafka_t *client, enum topic_id topic, int32_t partition)
 {
-    enum topic_id topic = (enum topic_id)topic_index(of->topic->name);
-    if (client->coordinator && !client->added[topic][of->partition]) {
-        request_sent(client, API_ADD_PARTITIONS);
-        rd_kafka_resp_err_t code = broker_add_partition(client->coordinator, client->epoch, topic, of->partition);
-        request_answered(client, API_ADD_PARTITIONS, RD_KAFKA_RESP_ERR_NO_ERROR);
-        if (code == RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS)
-            return false;
-        if (code) {
-            client->state = PRODUCER_FATAL;
-            client_fail(client, RD_KAFKA_RESP_ERR__FENCED, "fenced while adding a partition");
-            report(client, of, RD_KAFKA_RESP_ERR__FATAL);
-            return true;
-        }
-        client->added[topic][of->partition] = true;
-        client->requests++;
+    if (!client->coordinator || client->added[topic][partition])
+        return true;
+    request_sent(client, API_ADD_PARTITIONS);
+    rd_kafka_resp_err_t code = broker_add_partition(client->coordinator, client->epoch, topic, partition);
+    request_answered(client, API_ADD_PARTITIONS, RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (code == RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS)
+        return false;
+    if (code) {
+        client->state = PRODUCER_FATAL;
+        client_fail(client, RD_KAFKA_RESP_ERR__FENCED, "fenced while adding a partition");
+        return false;
     }
-    rd_kafka_resp_err_t code =
-        !calm && chance_one_in(plan.refuse_one_in)
-            ? RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS
-            : broker_produce(client->coordinator, client->epoch, topic, of->partition, of->record);
-    trace("%s: record of event %lld to %s [%d]: %s", client->name, (long long)of->record->input, of->topic->name,
-          of->partition, rd_kafka_err2name(code));
-    if (code)
-        report(client, of, code);
+    client->added[topic][partition] = true;
+    client->requests++;
     return true;
+}
+
+/* A batch: the records for one partition among the first `count` of the queue. One that is refused is refused whole,
+ * and leaves a gap in the partition's numbering, of which the producer's next transaction breaks. */
+static void deliver_batch(rd_kafka_t *client, enum topic_id topic, int32_t partition, size_t count)
+{
+    rd_kafka_resp_err_t code =
+        !calm && chance_one_in(plan.refuse_one_in) ? RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS : RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (size_t i = 0; i < count && !code; i++)
+        if (is_for(&client->queue[i], topic, partition))
+            code = broker_refuses(topic, client->queue[i].record);
+    if (client->gaps[topic][partition] == GAP_BEFORE)
+        code = RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    else if (code)
+        client->gaps[topic][partition] = GAP_NOW;
+    for (size_t i = 0; i < count; i++) {
+        const struct outgoing *of = &client->queue[i];
+        if (!is_for(of, topic, partition))
+            continue;
+        rd_kafka_resp_err_t one =
+            code ? code : broker_produce(client->coordinator, client->epoch, topic, partition, of->record);
+        trace("%s: record of event %lld to %s [%d]: %s", client->name, (long long)of->record->input, of->topic->name,
+              partition, rd_kafka_err2name(one));
+        if (one == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER)
+            break_transaction(client, one, "a batch failed");
+        report(client, of,
+               one == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER ? RD_KAFKA_RESP_ERR__PURGE_QUEUE : one);
+    }
+}
+
+/* One Produce request with the first `count` records; fewer where partitions cannot be added. Returns how many are
+ * dealt with. */
+static size_t deliver(rd_kafka_t *client, size_t count)
+{
+    bool present[TOPICS][PARTITIONS_MOST] = {0};
+    for (size_t i = 0; i < count; i++) {
+        enum topic_id topic = (enum topic_id)topic_index(client->queue[i].topic->name);
+        if (!add_partition(client, topic, client->queue[i].partition)) {
+            count = i;
+            break;
+        }
+        present[topic][client->queue[i].partition] = true;
+    }
+    if (client->state == PRODUCER_FATAL) { /* nothing is sent any more */
+        rd_kafka_purge(client, 0);
+        return 0;
+    }
+    request_sent(client, API_PRODUCE);
+    for (int t = 0; t < TOPICS; t++)
+        for (int p = 0; p < PARTITIONS_MOST; p++)
+            if (present[t][p])
+                deliver_batch(client, (enum topic_id)t, p, count);
+    request_answered(client, API_PRODUCE, RD_KAFKA_RESP_ERR_NO_ERROR);
+    return count;
 }
 
 static void drain(void *context, int64_t number);
@@ -88,15 +146,17 @@ static void drain(void *context, int64_t number)
     client->draining = false;
     if (client->destroyed || client->proc->dead || !client->queue_count)
         return;
+    if (client->coordinator && client->state != PRODUCER_OPEN) { /* what had not left when the transaction broke */
+        rd_kafka_purge(client, 0);
+        sim_news();
+        return;
+    }
     if (client->proc->frozen_until_us > sim_now() || !broker_up()) {
         drain_later(client, 20 * MS);
         return;
     }
     size_t most = (size_t)chance_between(1, (int64_t)client->queue_count * 2);
-    request_sent(client, API_PRODUCE);
-    while (done < most && done < client->queue_count && deliver(client, &client->queue[done]))
-        done++;
-    request_answered(client, API_PRODUCE, RD_KAFKA_RESP_ERR_NO_ERROR);
+    done = deliver(client, most < client->queue_count ? most : client->queue_count);
     client->queue_count -= done;
     memmove(client->queue, client->queue + done, client->queue_count * sizeof *client->queue);
     if (client->queue_count)
@@ -398,6 +458,14 @@ rd_kafka_error_t *rd_kafka_init_transactions(rd_kafka_t *client, int timeout_ms)
     return NULL;
 }
 
+/* What broke a transaction is over with the next but one: its epoch is a new one. */
+static void move_gaps(rd_kafka_t *client)
+{
+    for (int t = 0; t < TOPICS; t++)
+        for (int p = 0; p < PARTITIONS_MOST; p++)
+            client->gaps[t][p] = client->gaps[t][p] == GAP_NOW ? GAP_BEFORE : GAP_NONE;
+}
+
 rd_kafka_error_t *rd_kafka_begin_transaction(rd_kafka_t *client)
 {
     sim_point("begin");
@@ -409,6 +477,7 @@ rd_kafka_error_t *rd_kafka_begin_transaction(rd_kafka_t *client)
     client->requests = 0;
     client->why[0] = 0;
     memset(client->added, 0, sizeof client->added);
+    move_gaps(client);
     return NULL;
 }
 
@@ -481,9 +550,12 @@ rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *client, int timeout_ms
 {
     int64_t deadline = deadline_of(timeout_ms);
     struct request request = {.client = client, .api = API_END, .epoch = client->epoch, .commit = true};
+    rd_kafka_error_t *error = not_open(client);
+    if (error)
+        return error;
     if (rd_kafka_flush(client, timeout_ms < 0 ? 60000 : timeout_ms))
         return time_out_error("records are not acknowledged yet");
-    rd_kafka_error_t *error = not_open(client);
+    error = not_open(client);
     if (error)
         return error;
     if (client->requests) {

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 
 enum { US = 1, MS = 1000, SECOND = 1000000 };
+#define OLDEST_MS INT64_C(1790000000000) /* before it, records are too old for the topics that keep their time */
 
 /* --- chance --- */
 
@@ -110,6 +111,7 @@ struct input_event {
     int employee;  /* -1: none */
     int ends;      /* committed ends */
     int large;     /* too large for the output topic (1), for the dead letters' too with its value (2) */
+    bool old;      /* its time is too long ago for the topics that keep it */
     bool optional; /* from before a group that starts at the end began: may have no end */
 };
 extern struct input_event *inputs;
@@ -160,6 +162,8 @@ struct coordinator *coordinator_find(const char *transactional_id);
 rd_kafka_resp_err_t broker_init(struct coordinator *coordinator, int *epoch, int64_t timeout_us);
 rd_kafka_resp_err_t broker_add_partition(struct coordinator *coordinator, int epoch, enum topic_id topic,
                                          int32_t partition);
+/* For what is in the record itself; its whole batch is refused with it. */
+rd_kafka_resp_err_t broker_refuses(enum topic_id topic, const struct record *record);
 rd_kafka_resp_err_t broker_produce(struct coordinator *coordinator, int epoch, enum topic_id topic, int32_t partition,
                                    struct record *record);
 rd_kafka_resp_err_t broker_end(struct coordinator *coordinator, int epoch, bool commit);
@@ -186,6 +190,7 @@ struct member {
     bool owns[TOPICS][PARTITIONS_MOST];         /* by the group's last assignment */
     bool must_revoke, must_assign, has, joined; /* has: the client was given its share */
     bool kicked, fenced;
+    bool left;  /* its client is closed; a static member keeps its place until its session runs out */
     bool again; /* has asked to join once more, and gets what it had */
     int generation;
     int64_t rejoin_at_us, joined_us;
@@ -216,7 +221,7 @@ struct plan {
     int refuse_one_in;         /* a produced record is refused for a passing reason */
     int database_cut_one_in;   /* a statement's connection is lost */
     int database_fault_one_in; /* a statement fails with a code of the server's */
-    int bad_one_in, erase_one_in, outcome_one_in, large_one_in, poison_one_in, marker_one_in;
+    int bad_one_in, erase_one_in, outcome_one_in, large_one_in, old_one_in, poison_one_in, marker_one_in;
     int slow_one_in;
     int stall_one_in;        /* the broker becomes unavailable just before a transactional request */
     int64_t transaction_us;  /* how long a transaction may be open; 0: as the client asks */
@@ -237,7 +242,8 @@ void audit_abort(struct coordinator *coordinator);
 bool audit_counts(const struct record *record); /* it is committed data, not a marker or of aborted work */
 void audit_end(void);
 bool audit_group_began(void);
-const char *audit_missing(void); /* NULL: everything has come to its end */
+int64_t audit_waits_at(int32_t partition); /* the first event that has no end yet; -1: none */
+const char *audit_missing(void);           /* NULL: everything has come to its end */
 
 /* --- database --- */
 

@@ -13,7 +13,14 @@
 #include "tests/sim/verdict.h"
 #include "tests/sim/world.h"
 
-enum { SLOTS_MOST = 8, FAILURES_MOST = 12, PATIENCE_US = 200 * SECOND, LOOK_US = 50 * MS, REST_US = 4 * SECOND };
+enum {
+    SLOTS_MOST = 8,
+    FAILURES_MOST = 12,
+    PATIENCE_US = 200 * SECOND,
+    LOOK_US = 50 * MS,
+    REST_US = 4 * SECOND,
+    STALL_US = 60 * SECOND
+};
 
 struct plan plan;
 bool calm;
@@ -90,6 +97,7 @@ static void draw_plan(void)
     plan.erase_one_in = (int)perhaps(3, 5, 50);
     plan.outcome_one_in = (int)perhaps(3, 3, 30);
     plan.large_one_in = (int)perhaps(4, 15, 100);
+    plan.old_one_in = (int)perhaps(4, 10, 60);
     plan.poison_one_in = (int)perhaps(4, 10, 60);
     plan.poison_code = chance_one_in(8) ? "XX000" : "22021";
     plan.marker_one_in = (int)perhaps(3, 2, 20);
@@ -110,7 +118,7 @@ static void append(int32_t partition, struct txn *txn, const char *key, const st
     record->value = value ? mem_text_n(value->data, value->bytes) : NULL;
     record->value_bytes = value ? value->bytes : 0;
     record->control = !key;
-    record->timestamp_ms = INT64_C(1795737600000) + sim_now() / 1000;
+    record->timestamp_ms = input >= 0 && inputs[input].old ? OLDEST_MS - 1 : INT64_C(1795737600000) + sim_now() / 1000;
     broker_append(txn, INPUT, partition, record);
     if (input >= 0)
         inputs[input].offset = record->offset;
@@ -161,6 +169,7 @@ static void send_event(void)
     int32_t partition = homes[who];
     struct input_event *event = &inputs[input_count++];
     *event = (struct input_event){.partition = partition, .employee = who};
+    event->old = chance_one_in(plan.old_one_in);
     snprintf(employee, sizeof employee, "E%d", who);
     if (chance_one_in(plan.erase_one_in)) {
         event->employee = -1;
@@ -266,6 +275,28 @@ static void supervise_slot(struct slot *slot)
     slot->start_us = sim_now() + (calm || instance->proc.ended ? SECOND : chance_between(20 * MS, 4 * SECOND));
 }
 
+/* Nothing is broken, no scorer has ended, and still nothing of a partition is committed. */
+static void look_for_stalls(void)
+{
+    static struct {
+        int64_t offset, since_us;
+    } seen[PARTITIONS_MOST];
+    int64_t quiet_us = troubled_until_us;
+    for (int s = 0; s < slot_count; s++)
+        if (!slots[s].sink && slots[s].current && slots[s].current->started_us > quiet_us)
+            quiet_us = slots[s].current->started_us;
+    for (int p = 0; p < topics[INPUT].partitions; p++) {
+        int64_t offset = audit_waits_at(p);
+        if (offset < 0 || offset != seen[p].offset || seen[p].since_us < quiet_us) {
+            seen[p].offset = offset;
+            seen[p].since_us = sim_now() > quiet_us ? sim_now() : quiet_us;
+        } else if (sim_now() - seen[p].since_us > STALL_US) {
+            violation("stalls", "the event at offset %lld of partition %d has waited for %.0f s, and nothing is broken",
+                      (long long)offset, p, (double)(sim_now() - seen[p].since_us) / 1e6);
+        }
+    }
+}
+
 static void supervise(void *context, int64_t number)
 {
     (void)context, (void)number;
@@ -274,6 +305,7 @@ static void supervise(void *context, int64_t number)
             lay_out(instance);
     for (int s = 0; s < slot_count; s++)
         supervise_slot(&slots[s]);
+    look_for_stalls();
     if (calm && sent >= plan.events && !audit_missing())
         finished = true;
     sim_at(sim_now() + LOOK_US, supervise, NULL, 0);
@@ -373,7 +405,8 @@ static void grow(void)
     groups_partition_added();
     newcomers++;
     trace("broker: %s has %d partitions", topics[INPUT].name, topics[INPUT].partitions);
-    sim_at(sim_now() + chance_between(1 * MS, 8 * SECOND), mend_dead_letters, NULL, 0);
+    sim_at(sim_now() + (chance_one_in(3) ? chance_between(STALL_US, 90 * SECOND) : chance_between(1 * MS, 8 * SECOND)),
+           mend_dead_letters, NULL, 0);
 }
 
 /* The sinks had time to store where the logs end. */
