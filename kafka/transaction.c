@@ -217,7 +217,12 @@ static enum status abort_leftovers(struct transaction *transaction, struct error
     enum status status = leftovers_abort(&transaction->setup, transaction->producer, transaction->topics,
                                          &transaction->start_report, err);
     transaction->starting = false;
-    return status;
+    rd_kafka_resp_err_t code = code_of(transaction, transaction->start_report);
+    enum remedy remedy = transaction_remedy(code);
+    if (status == STATUS_OK || (remedy != REMEDY_FENCED && remedy != REMEDY_RENEW))
+        return status;
+    make_stale(transaction, code, err->text); /* too slow for the coordinator, or there is a successor: begin asks */
+    return STATUS_OK;
 }
 
 enum status transaction_start(struct transaction *transaction, struct error *err)
@@ -286,11 +291,10 @@ static enum status renew(struct transaction *transaction, struct error *err)
              transaction->because);
     close_producer(transaction);
     status = open_producer(transaction, err);
+    transaction->stale = transaction->fenced = false;
     if (status == STATUS_OK)
         status = transaction_start(transaction, err);
-    if (status == STATUS_OK)
-        transaction->stale = transaction->fenced = false;
-    if (status == STATUS_OK) /* what a broker has skipped of an acknowledged commit is aborted by now */
+    if (status == STATUS_OK && !transaction->stale) /* skipped markers of an acknowledged commit are aborts by now */
         status = committed_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err);
     return status;
 }
@@ -534,15 +538,18 @@ static enum transaction_result learn_result(struct transaction *transaction, rd_
                                             const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
     const struct error reason = *err;
+    enum status status = STATUS_OK;
     transaction->open = false;
-    if (renew(transaction, err) != STATUS_OK) {
+    while (status == STATUS_OK && needs_fresh(transaction))
+        status = renew(transaction, err);
+    if (status != STATUS_OK) {
         transaction->failure = *err;
         return TRANSACTION_FAILED;
     }
     if (!offsets || !offsets->cnt)
         return TRANSACTION_RETURNED;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(offsets);
-    enum status status = committed_read(consumer, list, transaction->setup.where, transaction->setup.stop, err);
+    status = committed_read(consumer, list, transaction->setup.where, transaction->setup.stop, err);
     bool committed = status == STATUS_OK && are_committed(offsets, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (status != STATUS_OK)

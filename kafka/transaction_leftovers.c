@@ -73,6 +73,10 @@ static void send_records(const struct round *round)
 {
     for (size_t t = 0; t < round->setup->topic_count && !*round->report; t++)
         *round->report = send_to_topic(round, t);
+}
+
+static void await_records(const struct round *round)
+{
     rd_kafka_resp_err_t code = rd_kafka_flush(round->producer, CALL_MS);
     if (!*round->report)
         *round->report = code;
@@ -89,6 +93,7 @@ static rd_kafka_error_t *abort_one(const struct round *round)
         send_records(round);
     if (round->setup->offsets_topic)
         error = send_an_offset(round);
+    await_records(round);
     return first_error(error, abort_until_done(round));
 }
 
@@ -110,6 +115,8 @@ static bool is_worth_another(const struct round *round, rd_kafka_error_t *error,
               error ? rd_kafka_error_string(error) : rd_kafka_err2str(code));
     if (error)
         rd_kafka_error_destroy(error);
+    if (!again && !*round->report)
+        *round->report = code;
     return again;
 }
 

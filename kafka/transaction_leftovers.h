@@ -14,7 +14,7 @@
 #include "kafka/transaction.h"
 
 /* `topics`: handles in the order of the setup's names. `*report`: where the caller's delivery callback notes the error
- * of a record meanwhile. Waits for brokers. */
+ * of a record meanwhile; the reason, where this fails. Waits for brokers. */
 MUST_USE enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer,
                                      rd_kafka_topic_t *const *topics, rd_kafka_resp_err_t *report, struct error *err);
 

@@ -528,7 +528,7 @@ static enum status settle_starts(struct score_loop *loop, struct error *err)
 /* What an aborted transaction may have left open holds readers back: it is not left until there is work again. */
 static enum status settle_leftovers(struct score_loop *loop, struct error *err)
 {
-    if (has_work(loop) || !publish_needs_settling(loop->publish) || !kafka_up())
+    if (has_work(loop) || !publish_needs_settling(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
         return STATUS_OK;
     progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
     return publish_settle(loop->publish, err);

@@ -12,38 +12,10 @@ import time
 from collections import Counter
 
 from lab import BIN, ROOT, Lab, decode_prediction
-from relay import ADD_OFFSETS, Relay, relayed_kafka
+from relay import ADD_OFFSETS, WRITE_TXN_MARKERS, Gate, relayed_kafka
 
-WRITE_TXN_MARKERS = 27
 TRANSACTION_S = 5
 TRIES = 2  # whether the broker skips them is a matter of milliseconds
-
-
-class Gate(Relay):
-    """Drops requests of the kinds in `shut`; notes which came."""
-
-    def __init__(self, port, target):
-        self.shut, self.dropped, self.connections = set(), set(), []
-        super().__init__(port, target)
-
-    def on_request(self, connection, api, correlation, frame):
-        if connection not in self.connections:
-            self.connections.append(connection)
-        if api not in self.shut:
-            return True
-        self.dropped.add(api)
-        return False
-
-    def close(self, *apis):
-        self.dropped.clear()
-        self.shut = set(apis)
-
-    def cut_all(self):
-        while self.connections:
-            try:
-                self.connections.pop().cut()
-            except OSError:
-                pass
 
 
 class Stage:
