@@ -19,7 +19,8 @@ EVENTS = 50
 
 def add_broker(lab, first):
     """Broker 2 beside broker 1: how to start it."""
-    place, port = lab.dir / "second", free_port()
+    place, port, relay_port = lab.dir / "second", free_port(), free_port()
+    listeners = f"PLAINTEXT://127.0.0.1:{port},RELAY://127.0.0.1:{relay_port}"  # the relay's clients come without it
     properties = (lab.dir / first / "server.properties").read_text()
     meta = (lab.dir / first / "log/meta.properties").read_text()
     (place / "log").mkdir(parents=True)
@@ -28,7 +29,8 @@ def add_broker(lab, first):
                                                f"directory.id={directory_id}\n")
     voters = re.findall(r"^controller.quorum.voters=(.*)$", properties, re.M)[-1]
     settings = (port, "process.roles=broker", "node.id=2", f"controller.quorum.voters={voters}",
-                f"listeners=PLAINTEXT://127.0.0.1:{port}")
+                f"listeners={listeners}", f"advertised.listeners={listeners}",
+                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,RELAY:PLAINTEXT,CONTROLLER:PLAINTEXT")
     lab.endings.append(lambda: lab.run(ROOT / "deploy/kafka/broker", "stop", place, "--wipe"))
     return lambda: lab.must(ROOT / "deploy/kafka/broker", "start", place, *settings)
 
