@@ -8,9 +8,9 @@
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
  * topic_name, produce, producev, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error,
  * init_transactions, begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
- * consumer_group_metadata, consumer_group_metadata_new, consumer_group_metadata_destroy, commit, committed,
- * topic_partition_list_copy, topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy,
- * err2str; and through kafka/client.h, kafka/member.h and kafka/watch.h what those use. */
+ * consumer_group_metadata, consumer_group_metadata_destroy, commit, topic_partition_list_copy,
+ * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and through
+ * kafka/client.h, kafka/committed.h, kafka/member.h, kafka/transaction_leftovers.h and kafka/watch.h what those use. */
 #include "kafka/transaction.h"
 
 #include <assert.h>
@@ -24,7 +24,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/committed.h"
 #include "kafka/member.h"
+#include "kafka/transaction_leftovers.h"
 #include "kafka/watch.h"
 
 enum {
@@ -51,6 +53,9 @@ struct transaction {
     unsigned returned;    /* works given back in a row */
     int64_t resume_us;    /* steady clock: begin waits until then */
     struct error failure; /* for good; status STATUS_OK: none */
+    bool starting;        /* what was left open is aborted; the last error of its records */
+    rd_kafka_resp_err_t start_report;
+    struct committed last;
 };
 
 /* What breaks work */
@@ -80,6 +85,11 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     struct transaction *transaction = opaque;
     if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
         return; /* of work that was given back */
+    if (transaction->starting) {
+        if (message->err)
+            transaction->start_report = message->err;
+        return;
+    }
     if (transaction->setup.report)
         transaction->setup.report(transaction->setup.context, message);
     if (message->err)
@@ -200,58 +210,18 @@ static enum status init_transactions(struct transaction *transaction, struct err
     }
 }
 
-/* Takes the second where there is a first. */
-static rd_kafka_error_t *first_error(rd_kafka_error_t *first, rd_kafka_error_t *second)
+/* Their delivery reports come here meanwhile, and are no work's. */
+static enum status abort_leftovers(struct transaction *transaction, struct error *err)
 {
-    if (first && second)
-        rd_kafka_error_destroy(second);
-    return first ? first : second;
-}
-
-static rd_kafka_error_t *abort_until_done(struct transaction *transaction)
-{
-    rd_kafka_error_t *error;
-    while ((error = rd_kafka_abort_transaction(transaction->producer, CALL_MS)) != NULL &&
-           rd_kafka_error_is_retriable(error) && !*transaction->setup.stop)
-        rd_kafka_error_destroy(error);
-    return error;
-}
-
-/* One transaction of an offset alone, aborted. NULL: done. */
-static rd_kafka_error_t *abort_an_offset(struct transaction *transaction)
-{
-    rd_kafka_error_t *error = rd_kafka_begin_transaction(transaction->producer);
-    if (error)
-        return error;
-    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(transaction->setup.group);
-    rd_kafka_topic_partition_list_add(offsets, transaction->setup.offsets_topic, 0)->offset = 0;
-    error = rd_kafka_send_offsets_to_transaction(transaction->producer, offsets, group, CALL_MS);
-    rd_kafka_consumer_group_metadata_destroy(group);
-    rd_kafka_topic_partition_list_destroy(offsets);
-    return first_error(error, abort_until_done(transaction));
-}
-
-/* A TxnOffsetCommit of an earlier epoch may arrive late, and then waits in the group for a marker that nobody sends:
- * no look-up of stable offsets gets past it, ours least of all. Offsets of our own, aborted at once, bring that marker
- * and with it the epoch by which the group refuses what is still on its way. */
-static enum status end_late_offsets(struct transaction *transaction, struct error *err)
-{
-    const struct transaction_setup *setup = &transaction->setup;
-    rd_kafka_error_t *error;
-    for (bool told = false; (error = abort_an_offset(transaction)) != NULL; usleep(BACKOFF_US)) {
-        bool again = (rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error)) &&
-                     !rd_kafka_error_is_fatal(error) && !*setup->stop;
-        enum status status = kafka_status(rd_kafka_error_code(error));
-        error_set(err, status, "%s: cannot end what late offsets of group %s may be open: %s", setup->where,
-                  setup->group, rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-        if (!again)
-            return status;
-        if (!told)
-            log_warn(setup->where, "%s; trying again", err->text);
-        told = true;
-    }
+    transaction->starting = true;
+    enum status status = leftovers_abort(&transaction->setup, transaction->producer, transaction->topics,
+                                         &transaction->start_report, err);
+    transaction->starting = false;
+    rd_kafka_resp_err_t code = code_of(transaction, transaction->start_report);
+    enum remedy remedy = transaction_remedy(code);
+    if (status == STATUS_OK || (remedy != REMEDY_FENCED && remedy != REMEDY_RENEW))
+        return status;
+    make_stale(transaction, code, err->text); /* too slow for the coordinator, or there is a successor: begin asks */
     return STATUS_OK;
 }
 
@@ -260,9 +230,7 @@ enum status transaction_start(struct transaction *transaction, struct error *err
     if (!transaction->setup.identity)
         return STATUS_OK;
     enum status status = init_transactions(transaction, err);
-    if (status == STATUS_OK && transaction->setup.offsets_topic)
-        status = end_late_offsets(transaction, err);
-    return status;
+    return status == STATUS_OK ? abort_leftovers(transaction, err) : status;
 }
 
 void transaction_free(struct transaction *transaction)
@@ -271,6 +239,7 @@ void transaction_free(struct transaction *transaction)
         return;
     transaction_abort(transaction);
     close_producer(transaction);
+    committed_free(&transaction->last);
     free(transaction);
 }
 
@@ -321,10 +290,11 @@ static enum status renew(struct transaction *transaction, struct error *err)
              transaction->because);
     close_producer(transaction);
     status = open_producer(transaction, err);
+    transaction->stale = transaction->fenced = false;
     if (status == STATUS_OK)
         status = transaction_start(transaction, err);
-    if (status == STATUS_OK)
-        transaction->stale = transaction->fenced = false;
+    if (status == STATUS_OK && !transaction->stale) /* skipped markers of an acknowledged commit are aborts by now */
+        status = committed_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err);
     return status;
 }
 
@@ -409,6 +379,11 @@ enum status transaction_settle(struct transaction *transaction, struct error *er
 bool transaction_is_open(const struct transaction *transaction)
 {
     return transaction->open;
+}
+
+bool transaction_is_stale(const struct transaction *transaction)
+{
+    return transaction->stale;
 }
 
 /* Sending */
@@ -514,17 +489,19 @@ void transaction_abort(struct transaction *transaction)
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error = NULL;
-    bool told = false;
+    bool told = false, aborts = transaction->open && transaction->setup.identity && !transaction->stale;
     FAULT_POINT("score.abort");
-    if (transaction->open && transaction->setup.identity && !transaction->stale)
+    if (aborts)
         do {
             error = rd_kafka_abort_transaction(transaction->producer, CALL_MS);
         } while (error && retry(transaction, error, "abort a transaction", started, &told));
     transaction->open = false;
-    if (!error)
-        return;
-    make_stale(transaction, code_of(transaction, rd_kafka_error_code(error)), rd_kafka_error_string(error));
-    rd_kafka_error_destroy(error);
+    if (error)
+        make_stale(transaction, code_of(transaction, rd_kafka_error_code(error)), rd_kafka_error_string(error));
+    else if (aborts) /* its markers may be skipped, and the next commit would be theirs too */
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "the last transaction was aborted");
+    if (error)
+        rd_kafka_error_destroy(error);
 }
 
 /* Only records end with these: their reports may still be on the way. */
@@ -546,27 +523,6 @@ static enum transaction_result give_back(struct transaction *transaction, rd_kaf
     return transaction_remedy(reason) == REMEDY_END ? TRANSACTION_FAILED : TRANSACTION_RETURNED;
 }
 
-/* By the group's committed offsets, which a broker does not tell while a transaction holds them open. */
-static enum status read_committed(const struct transaction *transaction, rd_kafka_t *consumer,
-                                  rd_kafka_topic_partition_list_t *list, struct error *err)
-{
-    const struct transaction_setup *setup = &transaction->setup;
-    for (bool told = false;; usleep(BACKOFF_US)) {
-        rd_kafka_resp_err_t code = rd_kafka_committed(consumer, list, LOOKUP_MS);
-        for (int i = 0; i < list->cnt && !code; i++)
-            code = list->elems[i].err;
-        if (!code)
-            return STATUS_OK;
-        error_set(err, kafka_status(code), "%s: cannot learn whether the last transaction was committed: %s",
-                  setup->where, rd_kafka_err2str(code));
-        if (kafka_status(code) != STATUS_UNAVAILABLE || *setup->stop)
-            return err->status;
-        if (!told)
-            log_warn(setup->where, "%s; trying until it succeeds", err->text);
-        told = true;
-    }
-}
-
 static bool are_committed(const rd_kafka_topic_partition_list_t *wanted, const rd_kafka_topic_partition_list_t *found)
 {
     for (int i = 0; i < wanted->cnt; i++)
@@ -581,15 +537,18 @@ static enum transaction_result learn_result(struct transaction *transaction, rd_
                                             const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
     const struct error reason = *err;
+    enum status status = STATUS_OK;
     transaction->open = false;
-    if (renew(transaction, err) != STATUS_OK) {
+    while (status == STATUS_OK && needs_fresh(transaction))
+        status = renew(transaction, err);
+    if (status != STATUS_OK) {
         transaction->failure = *err;
         return TRANSACTION_FAILED;
     }
     if (!offsets || !offsets->cnt)
         return TRANSACTION_RETURNED;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(offsets);
-    enum status status = read_committed(transaction, consumer, list, err);
+    status = committed_read(consumer, list, transaction->setup.where, transaction->setup.stop, err);
     bool committed = status == STATUS_OK && are_committed(offsets, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (status != STATUS_OK)
@@ -597,6 +556,8 @@ static enum transaction_result learn_result(struct transaction *transaction, rd_
     log_info(transaction->setup.where, "%s: the group's offsets tell that the transaction was %s",
              transaction->setup.name, committed ? "committed" : "not committed");
     *err = reason;
+    if (committed)
+        committed_note(&transaction->last, consumer, offsets);
     return committed ? TRANSACTION_COMMITTED : TRANSACTION_RETURNED;
 }
 
@@ -619,6 +580,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
     error = commit(transaction);
     if (!error) {
         transaction->open = false;
+        committed_note(&transaction->last, consumer, offsets);
         return TRANSACTION_COMMITTED;
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);

@@ -568,3 +568,8 @@ enum status publish_settle(struct publish *publish, struct error *err)
 {
     return transaction_settle(publish->transaction, err);
 }
+
+bool publish_needs_settling(const struct publish *publish)
+{
+    return transaction_is_stale(publish->transaction) && !transaction_is_open(publish->transaction);
+}

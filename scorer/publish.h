@@ -42,5 +42,6 @@ MUST_USE enum publish_result publish_abort(struct publish *publish, struct error
 
 /* The group does not tell its offsets: ends what an earlier producer of ours may have left open in it. */
 MUST_USE enum status publish_settle(struct publish *publish, struct error *err);
+bool publish_needs_settling(const struct publish *publish); /* its last transaction may have left something open */
 
 #endif

@@ -525,6 +525,15 @@ static enum status settle_starts(struct score_loop *loop, struct error *err)
     return publish_settle(loop->publish, err);
 }
 
+/* What an aborted transaction may have left open holds readers back: it is not left until there is work again. */
+static enum status settle_leftovers(struct score_loop *loop, struct error *err)
+{
+    if (has_work(loop) || !publish_needs_settling(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
+        return STATUS_OK;
+    progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
+    return publish_settle(loop->publish, err);
+}
+
 static enum status turn(struct score_loop *loop, struct error *err)
 {
     struct batch *batch = &loop->batch;
@@ -532,6 +541,8 @@ static enum status turn(struct score_loop *loop, struct error *err)
     enum status status = go_on(loop, err);
     if (status == STATUS_OK)
         status = settle_starts(loop, err);
+    if (status == STATUS_OK)
+        status = settle_leftovers(loop, err);
     if (status == STATUS_OK)
         status = intake_poll(loop->intake, poll_ms(loop), batch->messages, BATCH, &batch->count, &batch->left_us, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)

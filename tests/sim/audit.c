@@ -63,14 +63,21 @@ void audit_offset(int32_t partition, int64_t before, int64_t now)
     }
 }
 
+void audit_visible(const struct record *record)
+{
+    int64_t input = record->input;
+    if (input < 0)
+        violation("committed filler", "%s [%d] offset %lld is a record of no event", topics[record->topic].name,
+                  record->partition, (long long)record->offset);
+    if (++inputs[input].ends > 1)
+        violation("doubled", "event %lld (partition %d, offset %lld) has a second end, in %s", (long long)input,
+                  inputs[input].partition, (long long)inputs[input].offset, topics[record->topic].name);
+}
+
 void audit_committed(struct txn *txn)
 {
-    for (int64_t i = 0; i < txn->record_count; i++) {
-        int64_t input = txn->records[i]->input;
-        if (++inputs[input].ends > 1)
-            violation("doubled", "event %lld (partition %d, offset %lld) has a second end, in %s", (long long)input,
-                      inputs[input].partition, (long long)inputs[input].offset, topics[txn->records[i]->topic].name);
-    }
+    for (int64_t i = 0; i < txn->record_count; i++)
+        audit_visible(txn->records[i]);
     for (int i = 0; i < txn->offset_count; i++)
         audit_offset(txn->offsets[i].partition, score_group()->committed[INPUT][txn->offsets[i].partition],
                      txn->offsets[i].offset);

@@ -47,7 +47,7 @@ int64_t log_stable_end(const struct log *log)
     struct log *cached = (struct log *)log;
     while (cached->stable < log->end) {
         const struct txn *txn = log->records[cached->stable]->txn;
-        if (txn && (txn->state == TXN_OPEN || txn->state == TXN_PREPARED))
+        if (txn && (txn->state == TXN_OPEN || txn->state == TXN_PREPARED || txn->state == TXN_SKIPPED))
             break;
         cached->stable++;
     }
@@ -96,13 +96,48 @@ struct coordinator *coordinator_find(const char *transactional_id)
     return coordinator;
 }
 
-/* Markers are written, offsets stand, readers see it. */
-static void complete(void *context, int64_t number)
+static bool has_part(const struct txn *txn, enum topic_id topic, int32_t partition)
 {
-    struct coordinator *coordinator = context;
+    for (int i = 0; i < txn->part_count; i++)
+        if (txn->parts[i].topic == topic && txn->parts[i].partition == partition)
+            return true;
+    return false;
+}
+
+/* A marker decides whatever the producer has open in the partition, and in the group. */
+static void decide_left(const struct coordinator *coordinator, struct txn *txn)
+{
+    for (int l = 0; l < coordinator->left_count; l++) {
+        struct txn *left = coordinator->left[l];
+        for (int64_t i = 0; i < left->record_count; i++) {
+            struct record *record = left->records[i];
+            if (record->txn != left || !has_part(txn, record->topic, record->partition))
+                continue;
+            record->txn = txn;
+            if (txn->commit)
+                audit_visible(record);
+        }
+        if (txn->offset_count)
+            left->offset_count = 0; /* those of a commit are older than its own, or its owner's loss */
+    }
+}
+
+/* As brokers do (KAFKA-20734): partitions without a leader are taken for deleted ones. */
+static void skip_markers(struct coordinator *coordinator)
+{
     struct txn *txn = coordinator->current;
-    (void)number;
+    if (coordinator->left_count == (int)(sizeof coordinator->left / sizeof *coordinator->left))
+        unmodelled("so many skipped transactions");
+    txn->state = TXN_SKIPPED;
+    coordinator->left[coordinator->left_count++] = txn;
+    trace("broker: the markers of transaction %lld of %s are skipped", (long long)txn->number, coordinator->id);
+}
+
+static void write_markers(struct coordinator *coordinator)
+{
+    struct txn *txn = coordinator->current;
     txn->state = txn->commit ? TXN_COMMITTED : TXN_ABORTED;
+    decide_left(coordinator, txn);
     for (int i = 0; i < txn->part_count; i++) {
         struct record *marker = mem_zeroed(1, sizeof *marker);
         marker->control = true;
@@ -111,6 +146,18 @@ static void complete(void *context, int64_t number)
     }
     for (int i = 0; txn->commit && i < txn->offset_count; i++)
         set_committed(&groups[0], INPUT, txn->offsets[i].partition, txn->offsets[i].offset, txn->offsets[i].note);
+}
+
+/* Markers are written, offsets stand, readers see it. */
+static void complete(void *context, int64_t number)
+{
+    struct coordinator *coordinator = context;
+    struct txn *txn = coordinator->current;
+    (void)number;
+    if (!txn->commit && !broker_up() && chance_one_in(plan.skip_one_in))
+        skip_markers(coordinator);
+    else
+        write_markers(coordinator);
     coordinator->current = NULL;
     coordinator->any_ended = true;
     coordinator->last_commit = txn->commit;
@@ -173,14 +220,6 @@ rd_kafka_resp_err_t broker_init(struct coordinator *coordinator, int *epoch, int
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static bool has_part(const struct txn *txn, enum topic_id topic, int32_t partition)
-{
-    for (int i = 0; i < txn->part_count; i++)
-        if (txn->parts[i].topic == topic && txn->parts[i].partition == partition)
-            return true;
-    return false;
-}
-
 rd_kafka_resp_err_t broker_add_partition(struct coordinator *coordinator, int epoch, enum topic_id topic,
                                          int32_t partition)
 {
@@ -195,8 +234,8 @@ rd_kafka_resp_err_t broker_add_partition(struct coordinator *coordinator, int ep
 
 rd_kafka_resp_err_t broker_refuses(enum topic_id topic, const struct record *record)
 {
-    const struct input_event *event = &inputs[record->input];
-    if ((topic == OUTPUT && event->large) || (topic == DEAD && event->large == 2 && record->value))
+    int large = record->input < 0 ? 0 : inputs[record->input].large;
+    if ((topic == OUTPUT && large) || (topic == DEAD && large == 2 && record->value))
         return RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     if (event->old && (topic == DEAD || topic == OUTCOME) && record->timestamp_ms < OLDEST_MS)
         return RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
@@ -271,12 +310,22 @@ struct group *group_find(const char *name)
     return group;
 }
 
+static bool has_offset(const struct txn *txn, int32_t partition)
+{
+    for (int o = 0; o < txn->offset_count; o++)
+        if (txn->offsets[o].partition == partition)
+            return true;
+    return false;
+}
+
 bool group_unstable(const struct group *group, enum topic_id topic, int32_t partition)
 {
     for (int i = 0; i < coordinator_count && group == &groups[0] && topic == INPUT; i++) {
         const struct txn *txn = coordinators[i]->current;
-        for (int o = 0; txn && o < txn->offset_count; o++)
-            if (txn->offsets[o].partition == partition)
+        if (txn && has_offset(txn, partition))
+            return true;
+        for (int l = 0; l < coordinators[i]->left_count; l++)
+            if (has_offset(coordinators[i]->left[l], partition))
                 return true;
     }
     return false;

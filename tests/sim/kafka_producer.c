@@ -207,6 +207,14 @@ static int64_t input_of(enum topic_id topic, const struct record *record)
     return number;
 }
 
+/* Of no event: what aborts what was left open. */
+static bool is_filler(const rd_kafka_t *client, const struct record *record)
+{
+    const struct coordinator *coordinator = client->coordinator;
+    return coordinator && !record->value && record->key_bytes == strlen(coordinator->id) &&
+           !memcmp(record->key, coordinator->id, record->key_bytes);
+}
+
 static void *copy_of(const void *bytes, size_t count)
 {
     if (!bytes)
@@ -235,7 +243,7 @@ static rd_kafka_resp_err_t enqueue(rd_kafka_t *client, rd_kafka_topic_t *topic, 
     *record = *plain;
     record->key = copy_of(plain->key, plain->key_bytes);
     record->value = copy_of(plain->value, plain->value_bytes);
-    record->input = input_of(id, record);
+    record->input = is_filler(client, record) ? -1 : input_of(id, record);
     if (!record->timestamp_ms)
         record->timestamp_ms = INT64_C(1795737600000) + sim_now() / 1000;
     if (client->queue_count == client->queue_capacity) {

@@ -72,7 +72,7 @@ void proc_frozen(struct proc *proc, int64_t us); /* of world.c */
 enum { PARTITIONS_MOST = 8, TOPICS = 4, NOTE_BYTES = 100 };
 enum topic_id { INPUT, OUTPUT, DEAD, OUTCOME };
 
-enum txn_state { TXN_OPEN, TXN_PREPARED, TXN_COMMITTED, TXN_ABORTED };
+enum txn_state { TXN_OPEN, TXN_PREPARED, TXN_SKIPPED, TXN_COMMITTED, TXN_ABORTED };
 struct txn;
 
 struct record {
@@ -142,7 +142,9 @@ struct txn {
 struct coordinator {
     char id[200];
     int epoch;
-    struct txn *current; /* open or prepared */
+    struct txn *current;   /* open or prepared */
+    struct txn *left[256]; /* called ended, their markers skipped */
+    int left_count;
     bool any_ended, last_commit;
     int64_t timeout_us;
     struct proc *newest; /* that initialised it last */
@@ -217,6 +219,7 @@ struct plan {
     int64_t kill_every_us, freeze_every_us, broker_every_us, database_every_us, grow_every_us, trim_every_us,
         rollback_every_us;
     int cut_one_in;            /* a transactional request's connection is lost */
+    int skip_one_in;           /* an abort's markers are skipped where the broker is unavailable */
     int late_one_in;           /* … and the lost request arrives later, once more */
     int refuse_one_in;         /* a produced record is refused for a passing reason */
     int database_cut_one_in;   /* a statement's connection is lost */
@@ -234,6 +237,7 @@ extern bool calm; /* no more trouble: only waiting for the end */
 /* --- audit --- */
 
 void audit_committed(struct txn *txn); /* its outputs are visible from now on */
+void audit_visible(const struct record *record);
 void audit_offset(int32_t partition, int64_t before, int64_t now);
 void audit_assigned(int32_t partition); /* a member reads this input partition */
 void audit_producer(void);              /* a process opens a producer with an identity */

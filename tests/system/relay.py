@@ -9,7 +9,7 @@ import threading
 
 from lab import ROOT, free_port
 
-PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 0, 22, 24, 25, 26, 28
+PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, WRITE_TXN_MARKERS, TXN_OFFSET_COMMIT = 0, 22, 24, 25, 26, 27, 28
 
 
 def is_commit(frame):
@@ -190,6 +190,33 @@ class Injector(Relay):
                 self.state = "ended"
             elif self.state == "ended" and self.watched == (connection, correlation):
                 self.let_go()
+
+
+class Gate(Relay):
+    """Drops requests of the kinds in `shut`; notes which came."""
+
+    def __init__(self, port, target):
+        self.shut, self.dropped, self.connections = set(), set(), []
+        super().__init__(port, target)
+
+    def on_request(self, connection, api, correlation, frame):
+        if connection not in self.connections:
+            self.connections.append(connection)
+        if api not in self.shut:
+            return True
+        self.dropped.add(api)
+        return False
+
+    def close(self, *apis):
+        self.dropped.clear()
+        self.shut = set(apis)
+
+    def cut_all(self):
+        while self.connections:
+            try:
+                self.connections.pop().cut()
+            except OSError:
+                pass
 
 
 def relayed_kafka(lab, relay_class=Injector, name="kafka", *properties):

@@ -1,0 +1,26 @@
+/* What a group has committed, as its brokers tell it, against what was acknowledged to us. One thread. */
+#ifndef KAFKA_COMMITTED_H
+#define KAFKA_COMMITTED_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+
+/* Fills in the stable offsets of the list: brokers do not tell them while a transaction holds them open. Waits for
+ * brokers until *stop. `where`: the caller, in logs. */
+MUST_USE enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list, const char *where,
+                                    const _Atomic bool *stop, struct error *err);
+
+/* The offsets that were committed last, by partition. Zeroed: none yet. */
+struct committed {
+    rd_kafka_topic_partition_list_t *offsets;
+    rd_kafka_t *consumer; /* borrowed: of the group */
+};
+void committed_note(struct committed *committed, rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *offsets);
+/* Whether they still stand; STATUS_CONFLICT: the group is behind one of them. */
+MUST_USE enum status committed_check(const struct committed *committed, const char *where, const _Atomic bool *stop,
+                                     struct error *err);
+void committed_free(struct committed *committed);
+
+#endif

@@ -1,0 +1,21 @@
+/* What earlier transactions of an identity may have left open in the group and in the topics, although the coordinator
+ * calls them ended: it is aborted here, before anything is sent under a new epoch.
+ *
+ * A TxnOffsetCommit of an earlier epoch may arrive late, and then waits in the group for a marker that nobody sends: no
+ * look-up of stable offsets gets past it. And a coordinator may skip markers: those of Kafka 4.1 to 4.4 and later
+ * (KAFKA-20734) take a partition whose leader is away for a deleted one. Records of an aborted transaction then stay
+ * open, and the next marker of the same identity decides them: a commit would publish them beside their copies.
+ *
+ * So a fresh producer begins with a transaction that writes to every partition and to the group, and aborts it. Its
+ * markers reach everything that was left, and bring the epoch by which brokers refuse what is still on its way. */
+#ifndef KAFKA_TRANSACTION_LEFTOVERS_H
+#define KAFKA_TRANSACTION_LEFTOVERS_H
+
+#include "kafka/transaction.h"
+
+/* `topics`: handles in the order of the setup's names. `*report`: where the caller's delivery callback notes the error
+ * of a record meanwhile; the reason, where this fails. Waits for brokers. */
+MUST_USE enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer,
+                                     rd_kafka_topic_t *const *topics, rd_kafka_resp_err_t *report, struct error *err);
+
+#endif
