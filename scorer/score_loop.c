@@ -5,7 +5,6 @@
  * committed offsets on assignment. Nothing here allocates per event: a batch's arrays are made once. */
 #include "scorer/score_loop.h"
 
-#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 #include "scorer/dead_letter_run.h"
 #include "scorer/intake.h"
 #include "scorer/publish.h"
+#include "scorer/tally.h"
 
 enum {
     BATCH = 512,
@@ -45,14 +45,6 @@ static const char no_number[] = "the model gives no number for these values";
  * needs a schema that the registry has not told yet (FATE_WAIT) and all behind it in its partition has no end now: it
  * will be handed out again. */
 enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME, FATE_WAIT };
-
-/* Ends of the open work, counted when it commits. */
-struct tally {
-    uint64_t received, scored, erased, outcome, dead_lettered;
-    uint64_t dead_letters[EVENT_CODE_COUNT];
-    uint64_t latency_buckets[LATENCY_BUCKETS], latency_sum_us;
-    uint64_t risk[RISK_BINS];
-};
 
 struct batch {
     struct intake_message messages[BATCH];
@@ -110,21 +102,6 @@ static void count_received(struct score_loop *loop, size_t count)
     counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->tally.received);
 }
 
-static void count_latency(struct tally *tally, int64_t latency_us, size_t rows)
-{
-    static const int64_t bounds[] = {LATENCY_BOUNDS_US};
-    size_t bucket = 0;
-    while (bucket < LATENCY_BUCKETS - 1 && latency_us > bounds[bucket])
-        bucket++;
-    tally->latency_buckets[bucket] += rows;
-    tally->latency_sum_us += (uint64_t)latency_us * rows;
-}
-
-static void add_relaxed(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
 static void tell_dead_letters(struct score_loop *loop)
 {
     const struct tally *tally = &loop->tally;
@@ -136,21 +113,9 @@ static void tell_dead_letters(struct score_loop *loop)
 static void count_committed(struct score_loop *loop)
 {
     struct tally *tally = &loop->tally;
-    assert(tally->received == tally->scored + tally->dead_lettered + tally->erased + tally->outcome);
     tell_dead_letters(loop);
     counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, 0);
-    counter_add(loop->counters, COUNTER_EVENTS_SCORED, tally->scored);
-    counter_add(loop->counters, COUNTER_EVENTS_DEAD_LETTERED, tally->dead_lettered);
-    counter_add(loop->counters, COUNTER_EVENTS_ERASED, tally->erased);
-    counter_add(loop->counters, COUNTER_EVENTS_OUTCOME, tally->outcome);
-    counter_add(loop->counters, COUNTER_TRANSACTIONS_COMMITTED, 1);
-    for (size_t i = 0; i < EVENT_CODE_COUNT; i++)
-        add_relaxed(&loop->counters->dead_letters[i], tally->dead_letters[i]);
-    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
-        add_relaxed(&loop->counters->latency_buckets[i], tally->latency_buckets[i]);
-    for (size_t i = 0; i < RISK_BINS; i++)
-        add_relaxed(&loop->counters->risk[i], tally->risk[i]);
-    add_relaxed(&loop->counters->latency_sum_us, tally->latency_sum_us);
+    tally_commit(tally, loop->counters);
     *tally = (struct tally){0};
 }
 
@@ -378,7 +343,7 @@ static void handle_batch(struct score_loop *loop)
     model_release(model);
     FAULT_POINT("score.batch");
     if (batch->row_count)
-        count_latency(&loop->tally, prediction.latency_us, batch->row_count);
+        tally_latency(&loop->tally, prediction.latency_us, batch->row_count);
     intake_accept(loop->intake);
 }
 
