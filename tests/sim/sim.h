@@ -38,6 +38,11 @@ struct task;
 int64_t sim_now(void); /* virtual microseconds since the run's start */
 void sim_at(int64_t at_us, void (*run)(void *context, int64_t number), void *context, int64_t number);
 struct task *task_start(struct proc *proc, const char *name, void (*body)(struct proc *proc));
+/* A second coroutine of the current process. */
+struct task *task_start_side(const char *name, void (*side)(void *context), void *context);
+struct task *task_current(void);
+void task_park(void); /* until task_wake */
+void task_wake(struct task *task);
 struct proc *proc_current(void); /* whose coroutine runs; NULL: an event */
 void sim_sleep(int64_t us);
 /* Sleeps until deadline_us or until something has happened (sim_news). */
