@@ -14,8 +14,8 @@ struct background;
 MUST_USE enum status background_new(struct background **out, struct error *err);
 void background_free(struct background *background); /* waits for the call */
 
-/* None may be running. What the caller wrote before is seen by the call; what the call wrote is seen once background_runs
- * has been false or background_wait has returned. */
+/* None may be running. What the caller wrote before is seen by the call; what the call wrote is seen once
+ * background_runs has been false or background_wait has returned. */
 void background_start(struct background *background, void (*call)(void *context), void *context);
 bool background_runs(const struct background *background);
 void background_wait(struct background *background); /* at once when none runs */

@@ -1,8 +1,8 @@
 /* Transactions of one producer: see transaction.h.
  *
- * Called by a score loop (its commits in the background) and by the dead-letter replay. May block in new, start, begin (a
- * pause, or a fresh producer), send (a full queue), flush, commit and abort; all of them wait for brokers as long as it
- * takes. Must never begin while a request of an earlier transaction has no answer, never take an unknown commit for
+ * Called by a score loop (its commits in the background) and by the dead-letter replay. May block in new, start, begin
+ * (a pause, or a fresh producer), send (a full queue), flush, commit and abort; all of them wait for brokers as long as
+ * it takes. Must never begin while a request of an earlier transaction has no answer, never take an unknown commit for
  * either, and never replace the producer of a process that may have a successor.
  *
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,

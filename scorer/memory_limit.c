@@ -17,7 +17,7 @@ enum {
     PRODUCER_LEAST = 2 * CONSUMER_LEAST,
     PRODUCER_MOST = 256 * MIB,
     STAGED_MOST = 16 * MIB,
-    STAGED_PART = 6, /* of a producer's share, which holds them right after */
+    STAGED_PART = 6,      /* of a producer's share, which holds them right after */
     SINK_LEAST = 6 * MIB, /* three times the batch: records, COPY bytes, headers */
     SINK_COPIES = 3,
     SINK_BATCH_MOST = 8 * MIB,

@@ -84,6 +84,16 @@ static void *opaque_of(const struct intake_message *source)
                                ((uint64_t)source->offset & 0xffffffffffff));
 }
 
+static int32_t partition_of(const void *opaque)
+{
+    return (int32_t)((uint64_t)(uintptr_t)opaque >> 48);
+}
+
+static int64_t offset_of(const void *opaque)
+{
+    return (int64_t)((uint64_t)(uintptr_t)opaque & 0xffffffffffff);
+}
+
 static struct mark *mark_find(struct publish *publish, int32_t partition, int64_t offset)
 {
     for (size_t i = 0; i < publish->mark_count; i++)
@@ -95,9 +105,8 @@ static struct mark *mark_find(struct publish *publish, int32_t partition, int64_
 /* None has one while a commit is under way, which then belongs to work without suspects. */
 static struct mark *mark_of(struct publish *publish, const struct intake_message *source)
 {
-    if (publish->commit == COMMIT_UNDER_WAY)
-        return NULL;
-    return publish->mark_count ? mark_find(publish, source->partition, source->offset) : NULL;
+    bool any = publish->commit != COMMIT_UNDER_WAY && publish->mark_count;
+    return any ? mark_find(publish, source->partition, source->offset) : NULL;
 }
 
 static bool is_too_large(struct publish *publish, const struct intake_message *source)
@@ -108,10 +117,7 @@ static bool is_too_large(struct publish *publish, const struct intake_message *s
 
 static struct mark *mark_add(struct publish *publish, void *opaque)
 {
-    uint64_t packed = (uint64_t)(uintptr_t)opaque;
-    int32_t partition = (int32_t)(packed >> 48);
-    int64_t offset = (int64_t)(packed & 0xffffffffffff);
-    struct mark *mark = mark_find(publish, partition, offset);
+    struct mark *mark = mark_find(publish, partition_of(opaque), offset_of(opaque));
     if (mark)
         return mark;
     if (publish->mark_count == publish->mark_capacity) {
@@ -119,7 +125,7 @@ static struct mark *mark_add(struct publish *publish, void *opaque)
         publish->marks = mem_resize(publish->marks, publish->mark_capacity, sizeof *publish->marks);
     }
     mark = &publish->marks[publish->mark_count++];
-    *mark = (struct mark){.partition = partition, .offset = offset};
+    *mark = (struct mark){.partition = partition_of(opaque), .offset = offset_of(opaque)};
     return mark;
 }
 
@@ -270,12 +276,6 @@ void publish_free(struct publish *publish)
 
 /* Producing */
 
-/* The partition that a record's source is in. */
-static int32_t source_partition(const struct transaction_record *record)
-{
-    return (int32_t)((uint64_t)(uintptr_t)record->opaque >> 48);
-}
-
 /* Whether the record may be sent: the work is open and whole. */
 static bool begin(struct publish *publish, const struct transaction_record *record)
 {
@@ -285,35 +285,35 @@ static bool begin(struct publish *publish, const struct transaction_record *reco
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* told by the commit */
     }
-    if (source_partition(record) >= publish->input_partitions)
-        check_topics_again(publish, source_partition(record));
+    int32_t partition = partition_of(record->opaque);
+    if (partition >= publish->input_partitions)
+        check_topics_again(publish, partition);
     return publish->failure.status == STATUS_OK && !transaction_broken(publish->transaction);
 }
 
 /* Suspects share a batch with no other record, and with few of their kind. */
 static void isolate(struct publish *publish, const struct transaction_record *record)
 {
-    uint64_t packed = (uint64_t)(uintptr_t)record->opaque;
-    const struct mark *mark = mark_find(publish, (int32_t)(packed >> 48), (int64_t)(packed & 0xffffffffffff));
+    const struct mark *mark = mark_find(publish, partition_of(record->opaque), offset_of(record->opaque));
     bool suspect = mark && mark->suspected;
     if (suspect ? publish->in_group % publish->group == 0 : publish->in_group > 0)
         transaction_flush(publish->transaction);
     publish->in_group = suspect ? publish->in_group % publish->group + 1 : 0;
 }
 
-static void drop(const struct transaction_record *record)
+/* True, like all that is done with. */
+static bool drop(const struct transaction_record *record)
 {
     if (record->headers)
         rd_kafka_headers_destroy(record->headers);
+    return true;
 }
 
 /* True: done with (sent, or the work is broken). False: too large. */
 static bool send_now(struct publish *publish, const struct transaction_record *record)
 {
-    if (!begin(publish, record)) {
-        drop(record);
-        return true;
-    }
+    if (!begin(publish, record))
+        return drop(record);
     if (publish->redo_left) {
         isolate(publish, record);
         publish->redo_left--;
@@ -354,8 +354,7 @@ static bool put(struct publish *publish, const struct transaction_record *record
     }
     if (publish->commit == COMMIT_NONE || publish->outcome == PUBLISH_COMMITTED)
         return send_now(publish, record);
-    drop(record); /* what it stands behind is not committed: it will be done again */
-    return true;
+    return drop(record); /* what it stands behind is not committed: it will be done again */
 }
 
 /* The plain form, without headers: the hot path. */
@@ -585,18 +584,15 @@ static void forget_marks(struct publish *publish)
     publish->redo_left = 0;
 }
 
-enum publish_result publish_abort(struct publish *publish, struct error *err)
+void publish_abort(struct publish *publish)
 {
-    (void)err;
     transaction_abort(publish->transaction);
     forget_marks(publish);
-    return PUBLISH_RETURNED;
 }
 
 static enum publish_result give_back_lost(struct publish *publish)
 {
-    transaction_abort(publish->transaction);
-    forget_marks(publish);
+    publish_abort(publish);
     log_warn("score", "%s: work is given back: its partitions are another process's already", publish->name);
     return PUBLISH_RETURNED;
 }
@@ -617,8 +613,7 @@ static enum publish_result end(const struct publish *publish, struct error *err)
 static void run_commit(void *context)
 {
     struct publish *publish = context;
-    publish->result =
-        transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
+    publish->result = transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
 }
 
 static enum publish_result judge_commit(struct publish *publish)

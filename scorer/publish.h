@@ -43,8 +43,8 @@ bool publish_commit_ended(const struct publish *publish); /* publish_commit_fini
 /* The result of the commit begun; waits for brokers that are away. Committed: the intake's committed positions are
  * those of its beginning, and the next work is open. Else the next work is given back with it. */
 MUST_USE enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err);
-/* No commit may be under way in what follows. Gives the open work back. PUBLISH_RETURNED or PUBLISH_FAILED. */
-MUST_USE enum publish_result publish_abort(struct publish *publish, struct error *err);
+/* No commit may be under way in what follows. Gives the open work back. */
+void publish_abort(struct publish *publish);
 
 /* The group does not tell its offsets: ends what an earlier producer of ours may have left open in it. */
 MUST_USE enum status publish_settle(struct publish *publish, struct error *err);

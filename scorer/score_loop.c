@@ -1,9 +1,10 @@
 /* The score loop. See score_loop.h.
  *
  * Started by run.c on a thread of its own; ends when told, at the end, or with an error. What may block in it: the poll
- * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where the next is
- * due or partitions leave, and the look-up of committed offsets on assignment. While a commit is under way the loop goes
- * on with the next work, whose results publish.c keeps until then. Nothing here allocates per event: a batch's arrays are made once. */
+ * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where the next
+ * is due or partitions leave, and the look-up of committed offsets on assignment. While a commit is under way the loop
+ * goes on with the next work, whose results publish.c keeps until then. Nothing here allocates per event: a batch's
+ * arrays are made once. */
 #include "scorer/score_loop.h"
 
 #include <math.h>
@@ -80,10 +81,10 @@ struct score_loop {
     uint64_t answers; /* of the schema registry, before the first partition was held */
     bool told_waiting;
     struct batch batch;
-    struct tally tally;     /* of the open work, staged or not */
-    struct tally committed; /* of the work whose commit is under way */
-    bool commits;           /* one is */
-    int64_t commit_us;      /* steady clock: since then */
+    struct tally tally;        /* of the open work, staged or not */
+    struct tally committed;    /* of the work whose commit is under way */
+    bool commits;              /* one is */
+    int64_t commit_us;         /* steady clock: since then */
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
     int64_t end_us;            /* steady clock: last look whether the end is reached */
     int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
@@ -112,18 +113,13 @@ static void count_received(struct score_loop *loop, size_t count)
     count_in_flight(loop);
 }
 
-static void tell_dead_letters(struct score_loop *loop)
-{
-    const struct tally *tally = &loop->committed;
-    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, clock_steady_us(&clock_system),
-                             &loop->told))
-        log_error("score", "%s", loop->told.data);
-}
-
 static void count_committed(struct score_loop *loop)
 {
-    tell_dead_letters(loop);
-    tally_commit(&loop->committed, loop->counters);
+    const struct tally *tally = &loop->committed;
+    int64_t now = clock_steady_us(&clock_system);
+    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, now, &loop->told))
+        log_error("score", "%s", loop->told.data);
+    tally_commit(tally, loop->counters);
     loop->committed = (struct tally){0};
     count_in_flight(loop);
 }
@@ -435,9 +431,9 @@ static enum publish_result end_work(struct score_loop *loop, bool lost, struct e
         start_commit(loop);
         return finish_commit(loop, err);
     }
-    result = publish_abort(loop->publish, err);
+    publish_abort(loop->publish);
     count_returned(loop);
-    return result;
+    return PUBLISH_RETURNED;
 }
 
 /* Within a poll or close of the intake: the partitions are about to go, with the batches of before handled. */
