@@ -224,6 +224,7 @@ struct plan {
     int bad_one_in, erase_one_in, outcome_one_in, large_one_in, poison_one_in, marker_one_in;
     int slow_one_in;
     int stall_one_in;        /* the broker becomes unavailable just before a transactional request */
+    int64_t answer_us;       /* an answer to a transactional request comes at the latest after it */
     int64_t transaction_us;  /* how long a transaction may be open; 0: as the client asks */
     const char *poison_code; /* SQLSTATE of a row that cannot be stored */
     bool replace;            /* a frozen process is replaced while it is frozen */
