@@ -1,8 +1,8 @@
 /* Transactions of one producer: see transaction.h.
  *
- * Called by a score loop and by the dead-letter replay, each on its own thread; May block in new, start, begin (a
- * pause, or a fresh producer), send (a full queue), flush, commit and abort; all of them wait for brokers as long as it
- * takes. Must never begin while a request of an earlier transaction has no answer, never take an unknown commit for
+ * Called by a score loop (its commits in the background) and by the dead-letter replay. May block in new, start, begin
+ * (a pause, or a fresh producer), send (a full queue), flush, commit and abort; all of them wait for brokers as long as
+ * it takes. Must never begin while a request of an earlier transaction has no answer, never take an unknown commit for
  * either, and never replace the producer of a process that may have a successor.
  *
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
@@ -33,6 +33,7 @@ enum {
     CALL_MS = 10000,
     LOOKUP_MS = 5000,
     FULL_WAIT_MS = 10,
+    CLOSELY_MS = 200,
     SLOW_AFTER_US = 3000000,
     BACKOFF_US = 100000,
     PAUSE_FIRST_MS = 100,
@@ -479,6 +480,8 @@ static rd_kafka_error_t *commit(struct transaction *transaction)
     rd_kafka_error_t *error;
     bool told = false;
     FAULT_POINT("score.commit");
+    for (int ms = 0; ms < CLOSELY_MS && rd_kafka_flush(transaction->producer, 1); ms++)
+        ; /* by itself the commit would look only every 10 ms whether all is flushed */
     do {
         error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
     } while (error && retry(transaction, error, "commit a transaction", started, &told));

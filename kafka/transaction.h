@@ -12,7 +12,7 @@
  * where the identity belongs to a static group member, the group is asked first whether we still are that member.
  *
  * Without an identity the same calls work at least once: an idempotent producer, offsets committed after the records.
- * All calls come from one thread. */
+ * One call at a time, from whichever thread. */
 #ifndef KAFKA_TRANSACTION_H
 #define KAFKA_TRANSACTION_H
 

@@ -549,10 +549,10 @@ rd_kafka_t *intake_client(struct intake *intake)
     return intake->consumer;
 }
 
-void intake_committed(struct intake *intake)
+void intake_committed(struct intake *intake, const rd_kafka_topic_partition_list_t *offsets)
 {
-    for (int32_t p = 0; p < intake->position_count; p++)
-        intake->positions[p].committed = intake->positions[p].next;
+    for (int i = 0; offsets && i < offsets->cnt; i++)
+        intake->positions[offsets->elems[i].partition].committed = offsets->elems[i].offset;
 }
 
 static enum status tell_stuck(const struct intake *intake, const char *what, rd_kafka_resp_err_t code,

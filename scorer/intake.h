@@ -58,7 +58,8 @@ void intake_accept(struct intake *intake);
 /* Positions moved since the last intake_committed, as librdkafka wants them; the caller's to destroy. NULL: none. */
 rd_kafka_topic_partition_list_t *intake_offsets(const struct intake *intake);
 rd_kafka_t *intake_client(struct intake *intake); /* for the group's metadata and at-least-once commits */
-void intake_committed(struct intake *intake);     /* the positions moved are committed */
+/* These of intake_offsets are committed (NULL: none); positions may have moved on since. */
+void intake_committed(struct intake *intake, const rd_kafka_topic_partition_list_t *offsets);
 
 /* Back to the last committed positions: everything after them is handed out again. */
 MUST_USE enum status intake_rewind(struct intake *intake, struct error *err);

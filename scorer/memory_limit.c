@@ -1,8 +1,9 @@
 /* Splits --memory-limit. Called once at start. See memory_limit.h.
  *
  * After what the process needs anyhow (code, model, threads, buffers: RESERVED) the sink's batch gets a quarter, with
- * its COPY bytes and headers; the rest goes to the Kafka clients, twice as much to a producer as to a consumer. A share
- * is never more than librdkafka's usual size, so a large limit changes nothing. */
+ * its COPY bytes and headers; the rest goes to the Kafka clients, twice as much to a producer as to a consumer, with a
+ * sixth of that for results staged for it. A share is never more than librdkafka's usual size, so a large limit changes
+ * nothing. */
 #include "scorer/memory_limit.h"
 
 #include <stdio.h>
@@ -15,6 +16,8 @@ enum {
     CONSUMER_MOST = 96 * MIB,
     PRODUCER_LEAST = 2 * CONSUMER_LEAST,
     PRODUCER_MOST = 256 * MIB,
+    STAGED_MOST = 16 * MIB,
+    STAGED_PART = 6,      /* of a producer's share, which holds them right after */
     SINK_LEAST = 6 * MIB, /* three times the batch: records, COPY bytes, headers */
     SINK_COPIES = 3,
     SINK_BATCH_MOST = 8 * MIB,
@@ -68,9 +71,11 @@ enum status memory_split(const struct settings *settings, struct memory_shares *
         sink = SINK_LEAST;
     sink = at_most(sink, SINK_COPIES * SINK_BATCH_MOST);
     int64_t part = consumers + producers ? (left - sink) / (consumers + 2 * producers) : 0;
+    int64_t staged = at_most(2 * part / STAGED_PART, STAGED_MOST);
     *out = (struct memory_shares){
         .consumer = at_most(part, CONSUMER_MOST),
-        .producer = at_most(2 * part, PRODUCER_MOST),
+        .producer = at_most(2 * part - staged, PRODUCER_MOST),
+        .staged = staged,
         .sink_batch = sink / SINK_COPIES,
     };
     return refuse_given(settings->options, err);

@@ -4,14 +4,21 @@
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Here is what a
  * refused record becomes: one that is too large a dead letter, a dead letter a smaller one, one whose timestamp the
  * topic refuses the same with the present time. Must never do the same work again for a reason that does not pass: a
- * topic that is missing or too narrow ends the worker, with a message. */
+ * topic that is missing or too narrow ends the worker, with a message.
+ *
+ * A commit is one call in the background (base/background.h), since librdkafka blocks in each of its steps: while it is
+ * under way nothing here touches the transaction, the marks or what is counted with them, and records of the next work
+ * are staged (scorer/staged.h). They are sent when it is committed, and dropped when it is not. Work that is done again
+ * to find a refused record is never staged. */
 #include "scorer/publish.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -19,6 +26,7 @@
 #include "events/source_position.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
+#include "scorer/staged.h"
 
 static const char trace_header[] = "traceparent";
 enum { TRACE_BYTES_MAX = 256 };
@@ -39,6 +47,9 @@ struct mark {
     enum extent dead_letter; /* what is left to try */
 };
 
+/* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
+enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
+
 struct publish {
     const struct settings *settings;
     char name[32], identity[640];
@@ -54,6 +65,14 @@ struct publish {
     struct mark *marks;   /* of the work to be done again */
     size_t mark_count, mark_capacity;
     struct error failure; /* for good; status STATUS_OK: none */
+    enum commit_state commit;
+    struct background *background;            /* makes it */
+    rd_kafka_t *consumer;                     /* of its offsets */
+    rd_kafka_topic_partition_list_t *offsets; /* … as they were when it began; NULL: none */
+    enum transaction_result result;           /* written in the background, like the reason */
+    struct error reason;
+    enum publish_result outcome; /* once it has ended */
+    struct staged staged;        /* of the next work */
 };
 
 /* Marks */
@@ -65,6 +84,16 @@ static void *opaque_of(const struct intake_message *source)
                                ((uint64_t)source->offset & 0xffffffffffff));
 }
 
+static int32_t partition_of(const void *opaque)
+{
+    return (int32_t)((uint64_t)(uintptr_t)opaque >> 48);
+}
+
+static int64_t offset_of(const void *opaque)
+{
+    return (int64_t)((uint64_t)(uintptr_t)opaque & 0xffffffffffff);
+}
+
 static struct mark *mark_find(struct publish *publish, int32_t partition, int64_t offset)
 {
     for (size_t i = 0; i < publish->mark_count; i++)
@@ -73,9 +102,11 @@ static struct mark *mark_find(struct publish *publish, int32_t partition, int64_
     return NULL;
 }
 
+/* None has one while a commit is under way, which then belongs to work without suspects. */
 static struct mark *mark_of(struct publish *publish, const struct intake_message *source)
 {
-    return publish->mark_count ? mark_find(publish, source->partition, source->offset) : NULL;
+    bool any = publish->commit != COMMIT_UNDER_WAY && publish->mark_count;
+    return any ? mark_find(publish, source->partition, source->offset) : NULL;
 }
 
 static bool is_too_large(struct publish *publish, const struct intake_message *source)
@@ -86,10 +117,7 @@ static bool is_too_large(struct publish *publish, const struct intake_message *s
 
 static struct mark *mark_add(struct publish *publish, void *opaque)
 {
-    uint64_t packed = (uint64_t)(uintptr_t)opaque;
-    int32_t partition = (int32_t)(packed >> 48);
-    int64_t offset = (int64_t)(packed & 0xffffffffffff);
-    struct mark *mark = mark_find(publish, partition, offset);
+    struct mark *mark = mark_find(publish, partition_of(opaque), offset_of(opaque));
     if (mark)
         return mark;
     if (publish->mark_count == publish->mark_capacity) {
@@ -97,7 +125,7 @@ static struct mark *mark_add(struct publish *publish, void *opaque)
         publish->marks = mem_resize(publish->marks, publish->mark_capacity, sizeof *publish->marks);
     }
     mark = &publish->marks[publish->mark_count++];
-    *mark = (struct mark){.partition = partition, .offset = offset};
+    *mark = (struct mark){.partition = partition_of(opaque), .offset = offset_of(opaque)};
     return mark;
 }
 
@@ -223,6 +251,8 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)
         status = transaction_start(publish->transaction, err);
+    if (status == STATUS_OK)
+        status = background_new(&publish->background, err);
     if (status != STATUS_OK) {
         publish_free(publish);
         return status;
@@ -235,15 +265,19 @@ void publish_free(struct publish *publish)
 {
     if (!publish)
         return;
+    background_free(publish->background);
     transaction_free(publish->transaction);
+    if (publish->offsets)
+        rd_kafka_topic_partition_list_destroy(publish->offsets);
+    staged_free(&publish->staged);
     free(publish->marks);
     free(publish);
 }
 
 /* Producing */
 
-/* Whether a record of this source may be sent: the work is open and whole. */
-static bool begin(struct publish *publish, const struct intake_message *source)
+/* Whether the record may be sent: the work is open and whole. */
+static bool begin(struct publish *publish, const struct transaction_record *record)
 {
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
@@ -251,25 +285,35 @@ static bool begin(struct publish *publish, const struct intake_message *source)
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* told by the commit */
     }
-    if (source->partition >= publish->input_partitions)
-        check_topics_again(publish, source->partition);
+    int32_t partition = partition_of(record->opaque);
+    if (partition >= publish->input_partitions)
+        check_topics_again(publish, partition);
     return publish->failure.status == STATUS_OK && !transaction_broken(publish->transaction);
 }
 
 /* Suspects share a batch with no other record, and with few of their kind. */
 static void isolate(struct publish *publish, const struct transaction_record *record)
 {
-    uint64_t packed = (uint64_t)(uintptr_t)record->opaque;
-    const struct mark *mark = mark_find(publish, (int32_t)(packed >> 48), (int64_t)(packed & 0xffffffffffff));
+    const struct mark *mark = mark_find(publish, partition_of(record->opaque), offset_of(record->opaque));
     bool suspect = mark && mark->suspected;
     if (suspect ? publish->in_group % publish->group == 0 : publish->in_group > 0)
         transaction_flush(publish->transaction);
     publish->in_group = suspect ? publish->in_group % publish->group + 1 : 0;
 }
 
-/* True: done with (sent, or the work is broken). False: too large. */
-static bool put(struct publish *publish, const struct transaction_record *record)
+/* True, like all that is done with. */
+static bool drop(const struct transaction_record *record)
 {
+    if (record->headers)
+        rd_kafka_headers_destroy(record->headers);
+    return true;
+}
+
+/* True: done with (sent, or the work is broken). False: too large. */
+static bool send_now(struct publish *publish, const struct transaction_record *record)
+{
+    if (!begin(publish, record))
+        return drop(record);
     if (publish->redo_left) {
         isolate(publish, record);
         publish->redo_left--;
@@ -281,14 +325,44 @@ static bool put(struct publish *publish, const struct transaction_record *record
     return true;
 }
 
+/* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
+static void refuse(struct publish *publish, const struct transaction_record *record)
+{
+    mark_add(publish, record->opaque)->suspected = publish->round + 1;
+    publish->refused++;
+    transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
+}
+
+static void send_staged(struct publish *publish)
+{
+    struct transaction_record record;
+    while (staged_next(&publish->staged, &record))
+        if (!send_now(publish, &record))
+            refuse(publish, &record);
+    staged_clear(&publish->staged);
+}
+
+static void end_commit(struct publish *publish);
+
+/* True: done with (sent, staged, or the work is broken). False: too large. */
+static bool put(struct publish *publish, const struct transaction_record *record)
+{
+    if (publish->commit == COMMIT_UNDER_WAY) {
+        if (staged_add(&publish->staged, record, (size_t)publish->settings->staged_bytes))
+            return true;
+        end_commit(publish);
+    }
+    if (publish->commit == COMMIT_NONE || publish->outcome == PUBLISH_COMMITTED)
+        return send_now(publish, record);
+    return drop(record); /* what it stands behind is not committed: it will be done again */
+}
+
 /* The plain form, without headers: the hot path. */
 static bool produce(struct publish *publish, size_t topic, const struct intake_message *source, struct span key,
                     struct span value)
 {
     if (is_too_large(publish, source))
         return false;
-    if (!begin(publish, source))
-        return true;
     const struct transaction_record record = {
         .topic = topic, .partition = RD_KAFKA_PARTITION_UA, .key = key, .value = value, .opaque = opaque_of(source)};
     return put(publish, &record);
@@ -306,10 +380,6 @@ static int64_t timestamp_of(struct publish *publish, const struct intake_message
 static bool produce_full(struct publish *publish, size_t topic, int32_t partition, const struct intake_message *source,
                          struct span key, struct span value, int64_t timestamp, rd_kafka_headers_t *headers)
 {
-    if (!begin(publish, source)) {
-        rd_kafka_headers_destroy(headers);
-        return true;
-    }
     const struct transaction_record record = {topic, partition, key, value, timestamp, headers, opaque_of(source)};
     return put(publish, &record);
 }
@@ -514,18 +584,15 @@ static void forget_marks(struct publish *publish)
     publish->redo_left = 0;
 }
 
-enum publish_result publish_abort(struct publish *publish, struct error *err)
+void publish_abort(struct publish *publish)
 {
-    (void)err;
     transaction_abort(publish->transaction);
     forget_marks(publish);
-    return PUBLISH_RETURNED;
 }
 
 static enum publish_result give_back_lost(struct publish *publish)
 {
-    transaction_abort(publish->transaction);
-    forget_marks(publish);
+    publish_abort(publish);
     log_warn("score", "%s: work is given back: its partitions are another process's already", publish->name);
     return PUBLISH_RETURNED;
 }
@@ -542,26 +609,87 @@ static enum publish_result end(const struct publish *publish, struct error *err)
     return PUBLISH_FAILED;
 }
 
-enum publish_result publish_commit(struct publish *publish, struct intake *intake, struct error *err)
+/* In the background. */
+static void run_commit(void *context)
 {
-    if (publish->failure.status != STATUS_OK) {
-        transaction_abort(publish->transaction);
-        *err = publish->failure;
-        return PUBLISH_FAILED;
+    struct publish *publish = context;
+    publish->result = transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
+}
+
+static enum publish_result judge_commit(struct publish *publish)
+{
+    if (publish->result == TRANSACTION_FAILED)
+        return end(publish, &publish->reason);
+    if (publish->result == TRANSACTION_RETURNED) {
+        const struct error reason = publish->reason;
+        return look_into(publish, reason.text, &publish->reason);
     }
-    if (publish->settings->exactly_once && rd_kafka_assignment_lost(intake_client(intake)))
-        return give_back_lost(publish); /* the broker would refuse the offsets */
-    rd_kafka_topic_partition_list_t *offsets = intake_offsets(intake);
-    enum transaction_result result = transaction_commit(publish->transaction, intake_client(intake), offsets, err);
-    if (offsets)
-        rd_kafka_topic_partition_list_destroy(offsets);
-    if (result == TRANSACTION_FAILED)
-        return end(publish, err);
-    if (result == TRANSACTION_RETURNED)
-        return look_into(publish, err->text, err);
     if (!publish->redo_left)
         publish->mark_count = publish->round = 0;
     return PUBLISH_COMMITTED;
+}
+
+/* Waits for the result, and does with the records of the next work what follows from it. */
+static void end_commit(struct publish *publish)
+{
+    background_wait(publish->background);
+    publish->commit = COMMIT_ENDED;
+    publish->outcome = judge_commit(publish);
+    if (publish->outcome == PUBLISH_COMMITTED)
+        send_staged(publish);
+    else
+        staged_clear(&publish->staged);
+}
+
+/* Work that is done again, and what a suspect of it may be in, is sent by itself. */
+static bool may_stage(const struct publish *publish)
+{
+    return !publish->redo_left && !publish->mark_count && !publish->round;
+}
+
+void publish_commit_start(struct publish *publish, struct intake *intake)
+{
+    assert(publish->commit == COMMIT_NONE && !publish->offsets);
+    publish->commit = COMMIT_ENDED;
+    if (publish->failure.status != STATUS_OK) {
+        transaction_abort(publish->transaction);
+        publish->reason = publish->failure;
+        publish->outcome = PUBLISH_FAILED;
+        return;
+    }
+    if (publish->settings->exactly_once && rd_kafka_assignment_lost(intake_client(intake))) {
+        publish->outcome = give_back_lost(publish); /* the broker would refuse the offsets */
+        return;
+    }
+    publish->commit = COMMIT_UNDER_WAY;
+    publish->consumer = intake_client(intake);
+    publish->offsets = intake_offsets(intake);
+    bool stages = may_stage(publish);
+    background_start(publish->background, run_commit, publish);
+    if (!stages)
+        end_commit(publish);
+}
+
+bool publish_commit_ended(const struct publish *publish)
+{
+    return publish->commit == COMMIT_ENDED ||
+           (publish->commit == COMMIT_UNDER_WAY && !background_runs(publish->background));
+}
+
+enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err)
+{
+    assert(publish->commit != COMMIT_NONE);
+    if (publish->commit == COMMIT_UNDER_WAY)
+        end_commit(publish);
+    publish->commit = COMMIT_NONE;
+    if (publish->outcome == PUBLISH_COMMITTED)
+        intake_committed(intake, publish->offsets);
+    else
+        *err = publish->reason;
+    if (publish->offsets)
+        rd_kafka_topic_partition_list_destroy(publish->offsets);
+    publish->offsets = NULL;
+    return publish->outcome;
 }
 
 enum status publish_settle(struct publish *publish, struct error *err)

@@ -1,8 +1,9 @@
 /* What a score loop writes: predictions, dead letters, erasures, outcomes, and the offsets behind them.
  *
- * Wraps one producer. Exactly once: everything between two publish_commit calls is one Kafka transaction, offsets
+ * Wraps one producer. Exactly once: everything between two commits is one Kafka transaction, offsets
  * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the
- * last commit are acknowledged. All calls come from the score loop's thread. */
+ * last commit are acknowledged. All calls come from the score loop's thread, which goes on with the next work while a
+ * commit is under way. */
 #ifndef SCORER_PUBLISH_H
 #define SCORER_PUBLISH_H
 
@@ -35,10 +36,15 @@ enum publish_result {
     PUBLISH_FAILED,    /* for good: end with status 1; err says why */
 };
 
-/* Commits outputs and the intake's moved positions; waits for brokers that are away. */
-MUST_USE enum publish_result publish_commit(struct publish *publish, struct intake *intake, struct error *err);
-/* Gives the open work back. PUBLISH_RETURNED or PUBLISH_FAILED. */
-MUST_USE enum publish_result publish_abort(struct publish *publish, struct error *err);
+/* Begins to commit outputs and the intake's moved positions, in the background. What is published from here on is the
+ * next work: it is staged until the commit has ended, or waits for that where the staged records become too many. */
+void publish_commit_start(struct publish *publish, struct intake *intake);
+bool publish_commit_ended(const struct publish *publish); /* publish_commit_finish will not wait for brokers */
+/* The result of the commit begun; waits for brokers that are away. Committed: the intake's committed positions are
+ * those of its beginning, and the next work is open. Else the next work is given back with it. */
+MUST_USE enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err);
+/* No commit may be under way in what follows. Gives the open work back. */
+void publish_abort(struct publish *publish);
 
 /* The group does not tell its offsets: ends what an earlier producer of ours may have left open in it. */
 MUST_USE enum status publish_settle(struct publish *publish, struct error *err);

@@ -1,11 +1,12 @@
 /* The score loop. See score_loop.h.
  *
  * Started by run.c on a thread of its own; ends when told, at the end, or with an error. What may block in it: the poll
- * of the intake (at most until the next commit is due), the producer's full queue, the commit, and the look-up of
- * committed offsets on assignment. Nothing here allocates per event: a batch's arrays are made once. */
+ * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where the next
+ * is due or partitions leave, and the look-up of committed offsets on assignment. While a commit is under way the loop
+ * goes on with the next work, whose results publish.c keeps until then. Nothing here allocates per event: a batch's
+ * arrays are made once. */
 #include "scorer/score_loop.h"
 
-#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -25,11 +26,13 @@
 #include "scorer/dead_letter_run.h"
 #include "scorer/intake.h"
 #include "scorer/publish.h"
+#include "scorer/tally.h"
 
 enum {
     BATCH = 512,
     IDLE_POLL_MS = 100,
     HELD_POLL_MS = 10,
+    COMMIT_POLL_MS = 5,
     LAG_INTERVAL_US = 200000,
     END_INTERVAL_US = 100000,
     SETTLE_AFTER_US = 8000000,
@@ -45,14 +48,6 @@ static const char no_number[] = "the model gives no number for these values";
  * needs a schema that the registry has not told yet (FATE_WAIT) and all behind it in its partition has no end now: it
  * will be handed out again. */
 enum fate { FATE_SCORE, FATE_DEAD_LETTER, FATE_ERASE, FATE_OUTCOME, FATE_WAIT };
-
-/* Ends of the open work, counted when it commits. */
-struct tally {
-    uint64_t received, scored, erased, outcome, dead_lettered;
-    uint64_t dead_letters[EVENT_CODE_COUNT];
-    uint64_t latency_buckets[LATENCY_BUCKETS], latency_sum_us;
-    uint64_t risk[RISK_BINS];
-};
 
 struct batch {
     struct intake_message messages[BATCH];
@@ -86,7 +81,10 @@ struct score_loop {
     uint64_t answers; /* of the schema registry, before the first partition was held */
     bool told_waiting;
     struct batch batch;
-    struct tally tally;
+    struct tally tally;        /* of the open work, staged or not */
+    struct tally committed;    /* of the work whose commit is under way */
+    bool commits;              /* one is */
+    int64_t commit_us;         /* steady clock: since then */
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
     int64_t end_us;            /* steady clock: last look whether the end is reached */
     int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
@@ -103,63 +101,36 @@ struct score_loop {
 
 /* Counting: received = scored + dead-lettered + erased + outcome + returned + in flight */
 
+static void count_in_flight(struct score_loop *loop)
+{
+    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->committed.received + loop->tally.received);
+}
+
 static void count_received(struct score_loop *loop, size_t count)
 {
     loop->tally.received += count;
     counter_add(loop->counters, COUNTER_EVENTS_RECEIVED, count);
-    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->tally.received);
-}
-
-static void count_latency(struct tally *tally, int64_t latency_us, size_t rows)
-{
-    static const int64_t bounds[] = {LATENCY_BOUNDS_US};
-    size_t bucket = 0;
-    while (bucket < LATENCY_BUCKETS - 1 && latency_us > bounds[bucket])
-        bucket++;
-    tally->latency_buckets[bucket] += rows;
-    tally->latency_sum_us += (uint64_t)latency_us * rows;
-}
-
-static void add_relaxed(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
-static void tell_dead_letters(struct score_loop *loop)
-{
-    const struct tally *tally = &loop->tally;
-    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, clock_steady_us(&clock_system),
-                             &loop->told))
-        log_error("score", "%s", loop->told.data);
+    count_in_flight(loop);
 }
 
 static void count_committed(struct score_loop *loop)
 {
-    struct tally *tally = &loop->tally;
-    assert(tally->received == tally->scored + tally->dead_lettered + tally->erased + tally->outcome);
-    tell_dead_letters(loop);
-    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, 0);
-    counter_add(loop->counters, COUNTER_EVENTS_SCORED, tally->scored);
-    counter_add(loop->counters, COUNTER_EVENTS_DEAD_LETTERED, tally->dead_lettered);
-    counter_add(loop->counters, COUNTER_EVENTS_ERASED, tally->erased);
-    counter_add(loop->counters, COUNTER_EVENTS_OUTCOME, tally->outcome);
-    counter_add(loop->counters, COUNTER_TRANSACTIONS_COMMITTED, 1);
-    for (size_t i = 0; i < EVENT_CODE_COUNT; i++)
-        add_relaxed(&loop->counters->dead_letters[i], tally->dead_letters[i]);
-    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
-        add_relaxed(&loop->counters->latency_buckets[i], tally->latency_buckets[i]);
-    for (size_t i = 0; i < RISK_BINS; i++)
-        add_relaxed(&loop->counters->risk[i], tally->risk[i]);
-    add_relaxed(&loop->counters->latency_sum_us, tally->latency_sum_us);
-    *tally = (struct tally){0};
+    const struct tally *tally = &loop->committed;
+    int64_t now = clock_steady_us(&clock_system);
+    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, now, &loop->told))
+        log_error("score", "%s", loop->told.data);
+    tally_commit(tally, loop->counters);
+    loop->committed = (struct tally){0};
+    count_in_flight(loop);
 }
 
+/* The open work goes back with the one whose commit failed: it stands behind it. */
 static void count_returned(struct score_loop *loop)
 {
-    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, 0);
-    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->tally.received);
+    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->tally.received);
     counter_add(loop->counters, COUNTER_TRANSACTIONS_ABORTED, 1);
-    loop->tally = (struct tally){0};
+    loop->committed = loop->tally = (struct tally){0};
+    count_in_flight(loop);
 }
 
 /* Decoding and judging */
@@ -378,40 +349,91 @@ static void handle_batch(struct score_loop *loop)
     model_release(model);
     FAULT_POINT("score.batch");
     if (batch->row_count)
-        count_latency(&loop->tally, prediction.latency_us, batch->row_count);
+        tally_latency(&loop->tally, prediction.latency_us, batch->row_count);
     intake_accept(loop->intake);
 }
 
 /* Committing */
 
-/* What follows from a result; the rewind only where the partitions stay. */
-static enum status settle(struct score_loop *loop, enum publish_result result, bool staying, struct error *err)
+/* Events, or positions that moved without any (behind control records). */
+static bool has_open_work(const struct score_loop *loop)
 {
-    if (result == PUBLISH_COMMITTED) {
-        FAULT_POINT("score.committed");
-        intake_committed(loop->intake);
-        count_committed(loop);
-        progress_committed(&loop->progress, clock_steady_us(&clock_system));
-        return STATUS_OK;
-    }
-    count_returned(loop);
-    if (result == PUBLISH_FAILED)
-        return err->status;
-    return staying ? intake_rewind(loop->intake, err) : STATUS_OK;
+    return loop->tally.received || (!loop->commits && intake_moved(loop->intake));
 }
 
-/* Events, or positions that moved without any (behind control records). */
 static bool has_work(const struct score_loop *loop)
 {
-    return loop->tally.received || intake_moved(loop->intake);
+    return loop->commits || has_open_work(loop);
 }
 
-static enum status commit(struct score_loop *loop, struct error *err)
+static void start_commit(struct score_loop *loop)
 {
-    if (!has_work(loop))
+    progress_step(&loop->progress, "commits", WAITS_FOR_KAFKA);
+    loop->commits = true;
+    loop->commit_us = clock_steady_us(&clock_system);
+    loop->committed = loop->tally;
+    loop->tally = (struct tally){0};
+    publish_commit_start(loop->publish, loop->intake);
+}
+
+/* Waits for the result of the commit under way. What is not committed must not stay where it is: either its partitions
+ * leave, or the intake is rewound. */
+static enum publish_result finish_commit(struct score_loop *loop, struct error *err)
+{
+    enum publish_result result = publish_commit_finish(loop->publish, loop->intake, err);
+    loop->commits = false;
+    if (result == PUBLISH_COMMITTED) {
+        FAULT_POINT("score.committed");
+        count_committed(loop);
+        progress_committed(&loop->progress, clock_steady_us(&clock_system));
+    } else {
+        count_returned(loop);
+    }
+    return result;
+}
+
+/* Between batches. */
+static enum status settle(struct score_loop *loop, struct error *err)
+{
+    if (!loop->commits)
         return STATUS_OK;
     progress_step(&loop->progress, "commits", WAITS_FOR_KAFKA);
-    return settle(loop, publish_commit(loop->publish, loop->intake, err), true, err);
+    enum publish_result result = finish_commit(loop, err);
+    if (result == PUBLISH_FAILED)
+        return err->status;
+    return result == PUBLISH_RETURNED ? intake_rewind(loop->intake, err) : STATUS_OK;
+}
+
+/* Begins the commit of the open work, after the one under way. */
+static enum status commit(struct score_loop *loop, struct error *err)
+{
+    if (!has_open_work(loop))
+        return STATUS_OK;
+    enum status status = settle(loop, err);
+    if (status == STATUS_OK && has_open_work(loop))
+        start_commit(loop);
+    return status;
+}
+
+/* Everything, before the loop ends. */
+static enum status commit_all(struct score_loop *loop, struct error *err)
+{
+    enum status status = commit(loop, err);
+    return status == STATUS_OK ? settle(loop, err) : status;
+}
+
+static enum publish_result end_work(struct score_loop *loop, bool lost, struct error *err)
+{
+    enum publish_result result = loop->commits ? finish_commit(loop, err) : PUBLISH_COMMITTED;
+    if (result != PUBLISH_COMMITTED || !has_open_work(loop))
+        return result;
+    if (!lost) {
+        start_commit(loop);
+        return finish_commit(loop, err);
+    }
+    publish_abort(loop->publish);
+    count_returned(loop);
+    return PUBLISH_RETURNED;
 }
 
 /* Within a poll or close of the intake: the partitions are about to go, with the batches of before handled. */
@@ -423,11 +445,8 @@ static void on_leaving(void *context, bool lost)
         return;
     progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
     FAULT_POINT("score.leaving");
-    enum publish_result result =
-        lost ? publish_abort(loop->publish, &err) : publish_commit(loop->publish, loop->intake, &err);
-    enum status status = settle(loop, result, false, &err);
-    if (status != STATUS_OK && loop->failure == STATUS_OK) {
-        loop->failure = status;
+    if (end_work(loop, lost, &err) == PUBLISH_FAILED && loop->failure == STATUS_OK) {
+        loop->failure = err.status;
         loop->failure_text = err;
     }
 }
@@ -440,6 +459,8 @@ static bool commit_due(const struct score_loop *loop)
 
 static int poll_ms(const struct score_loop *loop)
 {
+    if (loop->commits)
+        return COMMIT_POLL_MS;
     if (!loop->tally.received)
         return intake_holds_any(loop->intake) ? HELD_POLL_MS : IDLE_POLL_MS;
     int64_t left = loop->opened_us + loop->settings->commit_interval_us - clock_steady_us(&clock_system);
@@ -453,10 +474,11 @@ static void note_progress(struct score_loop *loop, int64_t now)
 {
     bool works = has_work(loop) || intake_behind(loop->intake);
     bool held = !works && intake_holds_any(loop->intake);
+    bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
     progress_turn(&loop->progress, works,
-                  held         ? WAITS_FOR_REGISTRY
-                  : kafka_up() ? WAITS_FOR_NOTHING
-                               : WAITS_FOR_KAFKA,
+                  held                  ? WAITS_FOR_REGISTRY
+                  : kafka_up() && !slow ? WAITS_FOR_NOTHING
+                                        : WAITS_FOR_KAFKA,
                   now);
 }
 
@@ -518,7 +540,7 @@ static enum status settle_starts(struct score_loop *loop, struct error *err)
         loop->starts_us = 0;
     else if (!loop->starts_us)
         loop->starts_us = now;
-    if (!loop->starts_us || now - loop->starts_us < SETTLE_AFTER_US || !kafka_up())
+    if (loop->commits || !loop->starts_us || now - loop->starts_us < SETTLE_AFTER_US || !kafka_up())
         return STATUS_OK;
     progress_step(&loop->progress, "settles the group's offsets", WAITS_FOR_KAFKA);
     loop->starts_us = now;
@@ -538,7 +560,9 @@ static enum status turn(struct score_loop *loop, struct error *err)
 {
     struct batch *batch = &loop->batch;
     progress_step(&loop->progress, "polls", WAITS_FOR_KAFKA);
-    enum status status = go_on(loop, err);
+    enum status status = loop->commits && publish_commit_ended(loop->publish) ? settle(loop, err) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = go_on(loop, err);
     if (status == STATUS_OK)
         status = settle_starts(loop, err);
     if (status == STATUS_OK)
@@ -581,7 +605,7 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     while (status == STATUS_OK && !loop->stop && !at_end(loop))
         status = turn(loop, err);
     if (status == STATUS_OK)
-        status = commit(loop, err);
+        status = commit_all(loop, err);
     else if (loop->stop && status == STATUS_UNAVAILABLE)
         status = STATUS_OK; /* told to stop while it waited for a server: nothing was open */
     progress_step(&loop->progress, "leaves its group", WAITS_FOR_KAFKA);

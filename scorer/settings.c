@@ -23,7 +23,8 @@ enum {
     MAX_WORKERS = 64,
     MAX_REASONS = 1000,
     WATCHDOG_LEAST_US = 30000000,
-    SINK_BATCH_BYTES = 8 * 1024 * 1024
+    SINK_BATCH_BYTES = 8 * 1024 * 1024,
+    STAGED_BYTES = 16 * 1024 * 1024
 };
 
 static bool name_is(struct span name, const char *text)
@@ -224,6 +225,7 @@ static enum status split_memory(struct settings *settings, struct error *err)
     if (status != STATUS_OK)
         return status;
     kafka_limit_memory(shares.consumer, shares.producer);
+    settings->staged_bytes = shares.staged ? shares.staged : STAGED_BYTES;
     settings->sink_batch_bytes = shares.sink_batch ? shares.sink_batch : SINK_BATCH_BYTES;
     return STATUS_OK;
 }

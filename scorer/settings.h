@@ -32,6 +32,7 @@ struct settings {
     int64_t ready_timeout_us;
     int64_t watchdog_us;      /* 0: none */
     int64_t memory_limit;     /* bytes; 0: none */
+    int64_t staged_bytes;     /* results of the next work that a score loop keeps while a commit is under way */
     int64_t sink_batch_bytes; /* flush when a batch's keys and values are so large */
     int64_t model_poll_us;
     int64_t max_future_us;    /* how far after now an event may have occurred */

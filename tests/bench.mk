@@ -9,7 +9,7 @@ $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(call libs_of,scorer)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: build $(BENCH_BIN) ## print the speed figures, as ratios within one run
-	@set -e; for b in $(filter-out $(OUT)/tests/bench/%_bound,$(BENCH_BIN)); do echo "# $$(basename $$b)"; $$b; done
+	@set -e; for b in $(filter-out $(OUT)/tests/bench/%_bound $(OUT)/tests/bench/%_probe,$(BENCH_BIN)); do echo "# $$(basename $$b)"; $$b; done
 	@set -e; for s in $(BENCH_SH); do echo "# $$(basename $$s)"; BIN=$(BIN) BENCH_BIN=$(OUT)/tests/bench $$s; done
 	@if [ -e $(VENV)/.made ]; then $(MAKE) --no-print-directory bench-models; else echo '# models: make bench-models measures them beside others (it makes a Python environment first)'; fi
 

@@ -426,7 +426,7 @@ static rd_kafka_resp_err_t exchange(struct request *request, int64_t deadline_us
         }
         rd_kafka_resp_err_t code = perform(request);
         trace("%s: %s: %s", request->client->name, request_name(request), rd_kafka_err2name(code));
-        sim_sleep(chance_between(50, 1000));
+        sim_sleep(chance_between(50, calm ? 1 * MS : plan.answer_us));
         sim_point(request_name(request));
         request_answered(request->client, request->api, RD_KAFKA_RESP_ERR_NO_ERROR);
         if (code != RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS)

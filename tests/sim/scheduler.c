@@ -21,6 +21,8 @@ struct task {
     struct proc *proc;
     const char *name;
     void (*body)(struct proc *proc);
+    void (*side)(void *context); /* instead: a second coroutine of the process */
+    void *context_given;
     int64_t wake_us;
     bool waiting; /* news wakes it */
     bool done;
@@ -200,18 +202,22 @@ void sim_at(int64_t at_us, void (*run)(void *context, int64_t number), void *con
 static void enter(void)
 {
     struct task *task = sim.current;
-    task->body(task->proc);
+    if (task->side)
+        task->side(task->context_given);
+    else
+        task->body(task->proc);
     task->done = true;
-    task->proc->ended = true;
+    task->proc->ended |= !task->side;
     swapcontext(&task->context, &sim.context);
 }
 
-struct task *task_start(struct proc *proc, const char *name, void (*body)(struct proc *proc))
+static struct task *task_add(const struct task *wanted)
 {
     struct task *task = mem_zeroed(1, sizeof *task);
     if (sim.task_count == TASKS_MOST)
         unmodelled("so many processes");
-    *task = (struct task){.proc = proc, .name = name, .body = body, .wake_us = sim.now_us};
+    *task = *wanted;
+    task->wake_us = sim.now_us;
     getcontext(&task->context);
     task->context.uc_stack.ss_sp = mem_zeroed(1, STACK_BYTES);
     task->context.uc_stack.ss_size = STACK_BYTES;
@@ -219,6 +225,21 @@ struct task *task_start(struct proc *proc, const char *name, void (*body)(struct
     makecontext(&task->context, enter, 0);
     sim.tasks[sim.task_count++] = task;
     return task;
+}
+
+struct task *task_start(struct proc *proc, const char *name, void (*body)(struct proc *proc))
+{
+    return task_add(&(struct task){.proc = proc, .name = name, .body = body});
+}
+
+struct task *task_start_side(const char *name, void (*side)(void *context), void *context)
+{
+    return task_add(&(struct task){.proc = proc_current(), .name = name, .side = side, .context_given = context});
+}
+
+struct task *task_current(void)
+{
+    return sim.current;
 }
 
 struct proc *proc_current(void)
@@ -244,6 +265,17 @@ void sim_sleep(int64_t us)
 void sim_wait(int64_t deadline_us)
 {
     sleep_until(deadline_us, true);
+}
+
+void task_park(void)
+{
+    sleep_until(INT64_MAX, false);
+}
+
+void task_wake(struct task *task)
+{
+    if (task->wake_us == INT64_MAX)
+        task->wake_us = sim.now_us;
 }
 
 void sim_news(void)

@@ -39,6 +39,11 @@ struct task;
 int64_t sim_now(void); /* virtual microseconds since the run's start */
 void sim_at(int64_t at_us, void (*run)(void *context, int64_t number), void *context, int64_t number);
 struct task *task_start(struct proc *proc, const char *name, void (*body)(struct proc *proc));
+/* A second coroutine of the current process. */
+struct task *task_start_side(const char *name, void (*side)(void *context), void *context);
+struct task *task_current(void);
+void task_park(void); /* until task_wake */
+void task_wake(struct task *task);
 struct proc *proc_current(void); /* whose coroutine runs; NULL: an event */
 void sim_sleep(int64_t us);
 /* Sleeps until deadline_us or until something has happened (sim_news). */
@@ -227,6 +232,7 @@ struct plan {
     int bad_one_in, erase_one_in, outcome_one_in, large_one_in, old_one_in, poison_one_in, marker_one_in;
     int slow_one_in;
     int stall_one_in;        /* the broker becomes unavailable just before a transactional request */
+    int64_t answer_us;       /* an answer to a transactional request comes at the latest after it */
     int64_t transaction_us;  /* how long a transaction may be open; 0: as the client asks */
     const char *poison_code; /* SQLSTATE of a row that cannot be stored */
     bool replace;            /* a frozen process is replaced while it is frozen */

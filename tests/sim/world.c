@@ -103,6 +103,7 @@ static void draw_plan(void)
     plan.poison_code = chance_one_in(8) ? "XX000" : "22021";
     plan.marker_one_in = (int)perhaps(3, 2, 20);
     plan.stall_one_in = (int)perhaps(4, 10, 100);
+    plan.answer_us = chance_one_in(2) ? 1 * MS : chance_between(5 * MS, 400 * MS);
     plan.transaction_us = perhaps(5, 1 * SECOND, 8 * SECOND);
     trace("plan: %d partitions, %d scorers, %d sinks, %d events in %.1f s%s", plan.partitions, plan.scorers, plan.sinks,
           plan.events, (double)plan.length_us / 1e6, plan.latest ? ", from the end" : "");

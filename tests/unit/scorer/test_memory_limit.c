@@ -35,7 +35,7 @@ static void the_shares_add_up(void **state)
     struct error err;
     const char *const words[] = {"--instance-id=x", "--memory-limit=256MiB", "--workers=2", NULL};
     assert_int_equal(split(words, &shares, &err), STATUS_OK);
-    int64_t sum = 64 * MIB + 3 * shares.consumer + 3 * shares.producer + 3 * shares.sink_batch;
+    int64_t sum = 64 * MIB + 3 * shares.consumer + 3 * (shares.producer + shares.staged) + 3 * shares.sink_batch;
     assert_true(sum <= 256LL * MIB && sum > 250LL * MIB);
 }
 

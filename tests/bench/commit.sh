@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# bench: what commits cost, one worker, a commit every 100 ms, on a real Kafka. Wall time of exactly-once beside at-least-once in
+# alternating pairs (aim 1.1 times); and at RATE events a second, how long until a reader of committed records has the result,
+# beside a pass-through that reads the same events at the same time (aim 1.2 times, p50 and p99). The pass-through is that of
+# $SHARED/peers where it is there, else stream_bound.c. The start, measured on a topic of one event, is taken off the wall times.
+# Environment: BIN, BENCH_BIN (set by make bench); EVENTS (1000000), PAIRS (4), RATE (2000), SECONDS_LONG (20), PARTS ("wall
+# latency"); KAFKA_BOOTSTRAP_SERVERS uses that Kafka.
+set -euo pipefail
+here=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$here"
+BIN=$(realpath "${BIN:-build/bin}")
+BENCH_BIN=$(realpath "${BENCH_BIN:-build/release/tests/bench}")
+events=${EVENTS:-1000000} pairs=${PAIRS:-4} rate=${RATE:-2000} long=${SECONDS_LONG:-20} parts=${PARTS:-wall latency}
+work=$(mktemp -d /tmp/attrition-commit-XXXXXX)
+own_broker='' scorer=
+finish() {
+    [ -z "$scorer" ] || kill "$scorer" 2>/dev/null || true
+    [ -z "$own_broker" ] || deploy/kafka/broker stop "$work/kafka" --wipe >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+trap finish EXIT
+if [ -z "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
+    deploy/kafka/broker fetch
+    own_broker=1
+    KAFKA_BOOTSTRAP_SERVERS=$(deploy/kafka/broker start "$work/kafka" $((20000 + RANDOM % 10000)) auto.create.topics.enable=true num.partitions=4 | tail -1)
+fi
+export KAFKA_BOOTSTRAP_SERVERS MLFLOW_TRACKING_URI=$work/mlruns STATE_DIR=$work COMMIT_INTERVAL=100ms
+run=bench-$$
+export INPUT_TOPIC=$run-in OUTPUT_TOPIC=$run-out DLQ_TOPIC=$run-dlq OUTCOME_TOPIC=$run-outcomes
+"$BIN/producer" generate --count 2000 --seed 1 --out "$work/train.csv" --log-level error
+"$BIN/trainer" train "$work/train.csv" --model logistic-regression-l2 >/dev/null
+"$BIN/scorer" check --roles=score --create-topics >/dev/null 2>&1 || true
+for topic in "$run-live" "$run-none"; do # with an event, so that they exist
+    INPUT_TOPIC=$topic "$BIN/producer" generate --count 1 --seed 7777 --log-level error >/dev/null
+done
+for ((done = 0; done < events; done += part)); do
+    part=$((events - done < 200000 ? events - done : 200000))
+    "$BIN/producer" generate --count "$part" --seed "$done" --log-level error >/dev/null
+done
+if [ -f "${SHARED:-/none}/peers/c/passthru.c" ]; then
+    cc -O2 -o "$work/pass" "$SHARED/peers/c/passthru.c" -lrdkafka
+    pass() { "$work/pass" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" txn "$5" 100; }
+else
+    pass() { "$BENCH_BIN/stream_bound" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" "$5"; }
+fi
+run_scorer() { # DELIVERY INPUT GROUP [OPTION…]
+    INPUT_TOPIC=$2 "$BIN/scorer" run --roles=score,http --http-listen=127.0.0.1:0 --delivery "$1" --group-id "$3" \
+        --instance-id bench --log-level error "${@:4}"
+}
+measure() { # DELIVERY INPUT GROUP → wall and CPU seconds
+    TIMEFORMAT='%3R %3U %3S'
+    { time run_scorer "$@" --exit-at-end 2>"$work/log"; } 2>&1 | awk 'END { print $1, $2 + $3 }'
+}
+least() { awk -v a="${1:-1e9}" -v b="$2" 'BEGIN { print a < b ? a : b }'; }
+
+if [[ " $parts " == *" wall "* ]]; then
+    declare -A wall cpu none
+    for ((pair = 0; pair < pairs; pair++)); do
+        for how in exactly-once at-least-once; do
+            read -r seconds used < <(measure $how "$INPUT_TOPIC" "$run-$how-$pair")
+            wall[$how]=$(least "${wall[$how]:-}" "$seconds")
+            cpu[$how]=$(least "${cpu[$how]:-}" "$used")
+            read -r seconds used < <(measure $how "$run-none" "$run-$how-none-$pair")
+            none[$how]=$(least "${none[$how]:-}" "$seconds")
+        done
+    done
+    awk -v e="${wall[exactly-once]}" -v a="${wall[at-least-once]}" -v en="${none[exactly-once]}" -v an="${none[at-least-once]}" \
+        -v ec="${cpu[exactly-once]}" -v ac="${cpu[at-least-once]}" -v n="$events" -v p="$pairs" 'BEGIN {
+        printf "exactly-once %.2f s, at-least-once %.2f s for %d events (least of %d; start of %.2f and %.2f s off): ratio %.2f (aim 1.10)\n",
+            e - en, a - an, n, p, en, an, (e - en) / (a - an)
+        printf "CPU s per million events: exactly-once %.2f, at-least-once %.2f\n", ec / n * 1e6, ac / n * 1e6 }'
+fi
+if [[ " $parts " == *" latency "* ]]; then
+    run_scorer exactly-once "$run-live" "$run-live" >"$work/scorer" 2>&1 &
+    scorer=$!
+    pass "$run-live" "$run-passed" "$run-pass" $((rate * long + 1)) 400 >"$work/passed" 2>"$work/pass.log" &
+    kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -L -t "$run-passed" >/dev/null
+    sleep 8
+    "$BENCH_BIN/latency_probe" "$KAFKA_BOOTSTRAP_SERVERS" "$INPUT_TOPIC" "$run-live" "$rate" "$long" "$OUTPUT_TOPIC" "$run-passed" |
+        awk -v r="$rate" '{ p50[NR] = $1; p99[NR] = $2 } END {
+            printf "at %d events/s, read_committed: scorer p50 %.1f ms, p99 %.1f ms; pass-through %.1f, %.1f: ratios %.2f and %.2f (aim 1.20)\n",
+                r, p50[1], p99[1], p50[2], p99[2], p50[1] / p50[2], p99[1] / p99[2] }'
+fi

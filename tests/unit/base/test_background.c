@@ -1,0 +1,79 @@
+/* base/background.h: one call at a time, seen to run and waited for; what it wrote is there afterwards. */
+#include "tests/unit/base/unit.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/background.h"
+
+struct call {
+    _Atomic bool go;
+    int made; /* written by the call alone */
+};
+
+static void make(void *context)
+{
+    struct call *call = context;
+    while (!atomic_load(&call->go))
+        usleep(100);
+    call->made++;
+}
+
+static struct background *made(void)
+{
+    struct background *background;
+    struct error err;
+    assert_int_equal(background_new(&background, &err), STATUS_OK);
+    return background;
+}
+
+static void a_call_runs_while_its_caller_goes_on(void **state)
+{
+    (void)state;
+    struct call call = {0};
+    struct background *background = made();
+    assert_false(background_runs(background));
+    background_wait(background);
+    background_start(background, make, &call);
+    assert_true(background_runs(background));
+    atomic_store(&call.go, true);
+    while (background_runs(background))
+        usleep(100);
+    assert_int_equal(call.made, 1);
+    background_free(background);
+}
+
+static void calls_follow_each_other(void **state)
+{
+    (void)state;
+    struct call call = {.go = true};
+    struct background *background = made();
+    for (int i = 1; i <= 1000; i++) {
+        background_start(background, make, &call);
+        background_wait(background);
+        assert_false(background_runs(background));
+        assert_int_equal(call.made, i);
+    }
+    background_free(background);
+}
+
+static void the_end_waits_for_the_call(void **state)
+{
+    (void)state;
+    struct call call = {.go = true};
+    struct background *background = made();
+    background_start(background, make, &call);
+    background_free(background);
+    assert_int_equal(call.made, 1);
+    background_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_runs_while_its_caller_goes_on),
+        cmocka_unit_test(calls_follow_each_other),
+        cmocka_unit_test(the_end_waits_for_the_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
