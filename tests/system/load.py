@@ -25,7 +25,8 @@ def templates(lab, kafka, count=2000):
 
 
 class Load:
-    """Sends `rate` events a second, evenly, until told to stop; after a moment in which it could not it catches up."""
+    """Sends `rate` events a second, evenly, until told to stop; after a moment in which it could not it catches up. With rate 0 it
+    sends what it is told to."""
 
     def __init__(self, kafka, made, rate, topic="employee-events"):
         from confluent_kafka import Producer
@@ -35,7 +36,8 @@ class Load:
         self.made, self.rate, self.topic = made, rate, topic
         self.sent, self.failed, self.over = 0, 0, False
         self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
+        if rate:
+            self.thread.start()
 
     def note(self, error, _):
         self.failed += error is not None
@@ -58,7 +60,8 @@ class Load:
     def stop(self):
         """How many events it sent."""
         self.over = True
-        self.thread.join()
+        if self.rate:
+            self.thread.join()
         left = self.producer.flush(120)
         if left or self.failed:
             raise RuntimeError(f"the load: {left} events not sent, {self.failed} failed")
