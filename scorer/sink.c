@@ -561,16 +561,19 @@ static enum status start(struct sink *sink, struct error *err)
     return sink->stop ? STATUS_OK : subscribe(sink, err);
 }
 
-/* Stores what was read, once and in bounded time: what does not make it is read again. */
+/* Stores what was read, once and in bounded time: what does not make it is read again. Not at all while it waits for
+ * PostgreSQL anyway: the input's partitions would wait with it for the process that comes next. */
 static void flush_last(struct sink *sink)
 {
-    struct error err;
+    struct error err = {.text = "PostgreSQL is waited for"};
     if (!sink->batch || !something_to_store(sink))
         return;
     sink_store_limit(sink->store, LEAVE_LIMIT_US);
-    if (sink_batch_write(sink->batch, &err))
-        log_warn("sink", "%s; %zu records are not stored and will be read again at the next start", err.text,
-                 sink_batch_count(sink->batch));
+    if (!sink->waiting && !sink_batch_write(sink->batch, &err))
+        return;
+    log_warn("sink", "%s; %zu records are not stored and will be read again at the next start", err.text,
+             sink_batch_count(sink->batch));
+    sink_batch_clear(sink->batch); /* or leaving would try once more */
 }
 
 /* While leaving, partitions go; anything else in the queue is of no use any more. */
