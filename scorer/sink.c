@@ -31,7 +31,8 @@ enum {
     BACKOFF_LEAST_US = 100 * 1000,
     BACKOFF_MOST_US = 10 * 1000 * 1000,
     STORE_LIMIT_US = 20 * 1000 * 1000, /* one exchange with PostgreSQL */
-    LEAVE_LIMIT_US = 5 * 1000 * 1000,  /* the same while others wait for us: rebalance, stop */
+    LEAVE_LIMIT_US = 5 * 1000 * 1000,  /* the same while others wait for us: rebalance */
+    STOP_LIMIT_US = 1000 * 1000,       /* all of them, once told to stop: the input's partitions wait for the restart */
     CLOSE_LIMIT_US = 5 * 1000 * 1000,  /* leaving the group */
     COMMIT_EVERY_US = 1000 * 1000,
     ASSIGN_RETRY_US = 1000 * 1000,
@@ -562,7 +563,7 @@ static enum status start(struct sink *sink, struct error *err)
 }
 
 /* Stores what was read, once and in bounded time: what does not make it is read again. Not at all while it waits for
- * PostgreSQL anyway: the input's partitions would wait with it for the process that comes next. */
+ * PostgreSQL anyway. */
 static void flush_last(struct sink *sink)
 {
     struct error err = {.text = "PostgreSQL is waited for"};
@@ -676,6 +677,7 @@ const struct loop_progress *sink_progress(const struct sink *sink)
 void sink_stop(struct sink *sink)
 {
     sink->stop = true;
+    sink_store_hurry(sink->store, STOP_LIMIT_US);
 }
 
 void sink_finish(struct sink *sink)

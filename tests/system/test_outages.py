@@ -140,7 +140,7 @@ with Lab() as lab:
     lab.equal(f"of {sent} events: missing, doubled, out of order", [reader.missing(sent), reader.doubled, reader.disordered], [0, 0, 0])
     lab.check(f"peak of each scorer's memory within {LIMIT_MIB} MiB", watch.peak_kib < LIMIT_MIB * 1024, f"{watch.peak_kib / 1024:.1f} MiB")
     stored = lambda: lab.number(database, "select count(*) from attrition.predictions")
-    lab.wait("every prediction is stored", lambda: stored() >= sent, 60 + SECONDS, scorers["a"])
+    lab.wait("every prediction is stored", lambda: stored() >= sent, 120 + SECONDS, scorers["a"])
     lab.audit(scorers["a"], seconds=240 + sent // 1000)
     for name, scorer in scorers.items():
         lab.equal(f"{name} ends with status 0", scorer.end(), 0)
