@@ -53,7 +53,8 @@
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "Partitions assigned to this process's sink.") \
     GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "Input partitions that wait for the schema registry.") \
     GAUGE(POSTGRESQL_UP, "attrition_postgresql_up", "1 when the sink's last exchange with PostgreSQL succeeded.") \
-    GAUGE(KAFKA_UP, "attrition_kafka_up", "1 when a broker answered lately.")
+    GAUGE(KAFKA_UP, "attrition_kafka_up", "1 when a broker answered lately.") \
+    GAUGE(RESIDENT_BYTES, "attrition_resident_memory_bytes", "Memory of the process that is resident, in bytes; --memory-limit bounds it.")
 /* clang-format on */
 
 enum counter_id {

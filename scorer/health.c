@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -37,11 +38,25 @@ static const char *const counter_help[] = {
 
 static const int64_t latency_bounds[] = {LATENCY_BOUNDS_US};
 
+/* As the kernel counts it; 0 where it does not tell. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    int found = fscanf(file, "%*u %llu", &pages);
+    fclose(file);
+    return found == 1 ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 uint64_t health_sum(const struct http_view *view, enum counter_id id)
 {
     uint64_t total = 0;
     if (id == COUNTER_KAFKA_UP)
         return kafka_up();
+    if (id == COUNTER_RESIDENT_BYTES)
+        return resident_bytes();
     for (size_t i = 0; i < view->counters_count; i++)
         total += counter_get(view->counters[i], id);
     return total;

@@ -32,7 +32,8 @@ enum {
     BACKOFF_LEAST_US = 100 * 1000,
     BACKOFF_MOST_US = 10 * 1000 * 1000,
     STORE_LIMIT_US = 20 * 1000 * 1000, /* one exchange with PostgreSQL */
-    LEAVE_LIMIT_US = 5 * 1000 * 1000,  /* the same while others wait for us: rebalance, stop */
+    LEAVE_LIMIT_US = 5 * 1000 * 1000,  /* the same while others wait for us: rebalance */
+    STOP_LIMIT_US = 1000 * 1000,       /* all of them, once told to stop: the input's partitions wait for the restart */
     CLOSE_LIMIT_US = 5 * 1000 * 1000,  /* leaving the group */
     COMMIT_EVERY_US = 1000 * 1000,
     ASSIGN_RETRY_US = 1000 * 1000,
@@ -582,16 +583,19 @@ static enum status start(struct sink *sink, struct error *err)
     return sink->stop ? STATUS_OK : sink_topics_join(&sink->group, err);
 }
 
-/* Stores what was read, once and in bounded time: what does not make it is read again. */
+/* Stores what was read, once and in bounded time: what does not make it is read again. Not at all while it waits for
+ * PostgreSQL anyway. */
 static void flush_last(struct sink *sink)
 {
-    struct error err;
+    struct error err = {.text = "PostgreSQL is waited for"};
     if (!sink->batch || !something_to_store(sink))
         return;
     sink_store_limit(sink->store, LEAVE_LIMIT_US);
-    if (sink_batch_write(sink->batch, &err))
-        log_warn("sink", "%s; %zu records are not stored and will be read again at the next start", err.text,
-                 sink_batch_count(sink->batch));
+    if (!sink->waiting && !sink_batch_write(sink->batch, &err))
+        return;
+    log_warn("sink", "%s; %zu records are not stored and will be read again at the next start", err.text,
+             sink_batch_count(sink->batch));
+    sink_batch_clear(sink->batch); /* or leaving would try once more */
 }
 
 static void leave(struct sink *sink)
@@ -671,6 +675,7 @@ const struct loop_progress *sink_progress(const struct sink *sink)
 void sink_stop(struct sink *sink)
 {
     sink->stop = true;
+    sink_store_hurry(sink->store, STOP_LIMIT_US);
 }
 
 void sink_finish(struct sink *sink)

@@ -21,7 +21,7 @@
 enum { TEXT_FORMAT = 0, BINARY_FORMAT = 1, ARRAYS = 6 };
 static const char SQLSTATE_QUERY_CANCELED[] = "57014";
 /* 20 s, doubled up to 160 s: below max.poll.interval.ms, after which the group would take our partitions away. */
-enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, DOUBLINGS_MOST = 3, PING_LIMIT_US = 5 * 1000 * 1000 };
+enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, DOUBLINGS_MOST = 3, PING_LIMIT_US = 5 * 1000 * 1000, GLANCE_MS = 50 };
 
 struct sink_store {
     char *conninfo, *cluster_id, *group_id;
@@ -31,6 +31,7 @@ struct sink_store {
     unsigned doublings; /* backoff: exchanges that ran out of time since the last commit; pings do not count */
     bool pings;         /* the exchange under way is one */
     int64_t allowed_us, deadline_us; /* of the exchange under way; the steady clock's */
+    _Atomic int64_t end_us;          /* of all of them, steady clock; 0: not told. Another thread sets it */
     uint32_t row_type, row_array_type;
     char sqlstate[6];
     struct buffer
@@ -78,6 +79,11 @@ void sink_store_limit(struct sink_store *store, int64_t limit_us)
 {
     store->limit_us = limit_us;
     store->doublings = 0;
+}
+
+void sink_store_hurry(struct sink_store *store, int64_t limit_us)
+{
+    store->end_us = clock_steady_us(&clock_system) + limit_us;
 }
 
 bool sink_store_is_open(const struct sink_store *store)
@@ -140,7 +146,8 @@ static void back_off(struct sink_store *store)
 static enum status fail_timeout(struct sink_store *store, const char *doing, struct error *err)
 {
     char text[128];
-    snprintf(text, sizeof text, "no answer within %.1f s while %s", (double)store->allowed_us / 1e6, doing);
+    int64_t waited_us = clock_steady_us(&clock_system) - store->deadline_us + store->allowed_us;
+    snprintf(text, sizeof text, "no answer within %.1f s while %s", (double)waited_us / 1e6, doing);
     back_off(store);
     return fail_connection(store, "", text, err);
 }
@@ -183,11 +190,12 @@ static void deadline_start(struct sink_store *store)
 static bool wait_socket(struct sink_store *store, short events)
 {
     for (;;) {
-        int64_t left_us = store->deadline_us - clock_steady_us(&clock_system);
-        if (left_us <= 0)
+        int64_t end_us = store->end_us && store->end_us < store->deadline_us ? store->end_us : store->deadline_us;
+        int64_t left_ms = (end_us - clock_steady_us(&clock_system) + 999) / 1000;
+        if (left_ms <= 0)
             return false;
         struct pollfd fd = {.fd = PQsocket(store->connection), .events = events};
-        int ready = poll(&fd, 1, (int)(left_us / 1000 + 1));
+        int ready = poll(&fd, 1, left_ms < GLANCE_MS ? (int)left_ms : GLANCE_MS);
         if (ready > 0 || (ready < 0 && errno != EINTR))
             return true; /* errors show when libpq reads or writes */
     }
@@ -297,8 +305,7 @@ static enum status connect_poll(struct sink_store *store, struct error *err)
 
 static void ignore_notice(void *context, const PGresult *result)
 {
-    (void)context;
-    (void)result;
+    (void)context, (void)result;
 }
 
 static enum status connect_start(struct sink_store *store, struct error *err)
@@ -314,9 +321,7 @@ static enum status connect_start(struct sink_store *store, struct error *err)
         return fail_connect(store, err);
     if (connect_poll(store, err))
         return err->status;
-    if (PQsetnonblocking(store->connection, 1))
-        return send_failed(store, err);
-    return STATUS_OK;
+    return PQsetnonblocking(store->connection, 1) ? send_failed(store, err) : STATUS_OK;
 }
 
 /* The server gives up by itself too, so that a lock is not held for a client that has left. Memory: a batch's newest

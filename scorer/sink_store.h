@@ -43,6 +43,9 @@ void sink_store_cluster(struct sink_store *store, const char *cluster_id);
 
 /* Every exchange ends within limit_us, connecting included; else it counts as the server being away. */
 void sink_store_limit(struct sink_store *store, int64_t limit_us);
+/* From now on, everything that is still asked of the server ends within limit_us, the exchange under way included. From
+ * any thread. */
+void sink_store_hurry(struct sink_store *store, int64_t limit_us);
 
 /* Connects unless connected, and checks that the database is migrated. */
 MUST_USE enum status sink_store_open(struct sink_store *store, struct error *err);

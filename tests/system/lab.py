@@ -216,21 +216,21 @@ class Lab:
     def ready(self, scorer, seconds=60):
         self.need(f"{scorer.name} is ready", lambda: scorer.get("/health/ready")[0] == 200, seconds, scorer)
 
-    def audit(self, scorer=None, *arguments, **env):
+    def audit(self, scorer=None, *arguments, seconds=240, **env):
         """`scorer audit` with the settings of this scorer (the last one started): one check, and what it found if that fails."""
         scorer = scorer or [process for process in self.processes if process.http][-1]
         began = time.monotonic()
-        status, found, err = self.audit_of(scorer, *arguments, **env)
+        status, found, err = self.audit_of(scorer, *arguments, seconds=seconds, **env)
         records = sum(partition["records"] for partition in found["input"]["partitions"]) if found else 0
         clean = self.check("audit clean", status == 0 and found and found["clean"], f"{records} events, {time.monotonic() - began:.1f} s")
         if not clean:
             print("#   " + "\n#   ".join([err.strip()[-800:], json.dumps(found.get("faults")), *map(json.dumps, found.get("places", [])[:20])]))
         return found
 
-    def audit_of(self, scorer, *arguments, **env):
+    def audit_of(self, scorer, *arguments, seconds=240, **env):
         """(exit status, its JSON or {}, its log)."""
         settings = {**scorer.env, **{key: str(value) for key, value in env.items()}}
-        status, out, err = self.run(BIN / "scorer", "audit", "--json", *arguments, env=settings, seconds=240)
+        status, out, err = self.run(BIN / "scorer", "audit", "--json", *arguments, env=settings, seconds=seconds)
         return status, json.loads(out) if out else {}, err
 
     def model(self, data=None):

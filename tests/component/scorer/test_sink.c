@@ -419,6 +419,55 @@ static void it_stops_in_time_without_postgresql(void **state)
     broker_end(&broker);
 }
 
+/* A last try could take as long as PostgreSQL is silent, and who comes next waits for this process to end. */
+static void one_that_waits_for_postgresql_stops_without_another_try(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    broker_start(&broker);
+    runner_start(&runner, &broker);
+    wait_until(&runner, COUNTER_SINK_PARTITIONS_ASSIGNED, 12);
+    postgres_run(&postgres, "ALTER TABLE attrition.predictions RENAME TO elsewhere");
+    produce_predictions(&broker, 0, 10);
+    wait_until(&runner, COUNTER_SINK_RETRIES, 5); /* the next is 1.6 s away */
+    postgres_run(&postgres, "ALTER TABLE attrition.elsewhere RENAME TO predictions");
+    sink_stop(runner.sink);
+    assert_int_equal(runner_join(&runner), STATUS_OK);
+    assert_stored_once(0);
+    runner_start(&runner, &broker);
+    wait_until(&runner, COUNTER_SINK_PREDICTIONS, 10);
+    runner_finish(&runner);
+    assert_stored_once(10);
+    broker_end(&broker);
+}
+
+/* PostgreSQL answers, but not about this table. An exchange may take 20 s otherwise. */
+static void it_stops_in_time_while_postgresql_is_slow(void **state)
+{
+    (void)state;
+    struct broker broker;
+    struct runner runner;
+    broker_start(&broker);
+    runner_start(&runner, &broker);
+    wait_until(&runner, COUNTER_SINK_PARTITIONS_ASSIGNED, 12);
+    PGconn *other = PQconnectdb(postgres.url);
+    PQclear(PQexec(other, "BEGIN; LOCK TABLE attrition.predictions"));
+    produce_predictions(&broker, 0, 10);
+    wait_until(&runner, COUNTER_SINK_RECORDS, 10);
+    time_t began = time(NULL);
+    sink_stop(runner.sink);
+    assert_int_equal(runner_join(&runner), STATUS_OK);
+    assert_true(time(NULL) - began < 10);
+    PQfinish(other);
+    assert_stored_once(0);
+    runner_start(&runner, &broker);
+    wait_until(&runner, COUNTER_SINK_PREDICTIONS, 10);
+    runner_finish(&runner);
+    assert_stored_once(10);
+    broker_end(&broker);
+}
+
 static int start_all(void **state)
 {
     (void)state;
@@ -450,6 +499,8 @@ int main(void)
         cmocka_unit_test_setup(a_topic_refilled_stops_the_sink, empty_tables),
         cmocka_unit_test_setup(trouble_at_the_start_ends_the_sink_and_later_trouble_does_not, empty_tables),
         cmocka_unit_test_setup(it_stops_in_time_without_postgresql, empty_tables),
+        cmocka_unit_test_setup(it_stops_in_time_while_postgresql_is_slow, empty_tables),
+        cmocka_unit_test_setup(one_that_waits_for_postgresql_stops_without_another_try, empty_tables),
     };
     return cmocka_run_group_tests(tests, start_all, end_all);
 }

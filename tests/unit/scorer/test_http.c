@@ -105,6 +105,8 @@ static void numbers_are_the_sums_of_all_loops(void **state)
     ask(&lab, "GET", "/metrics", "", &body);
     assert_non_null(strstr(body, "\nattrition_events_received_total 20\n"));
     assert_non_null(strstr(body, "\nattrition_kafka_up 0\n"));
+    assert_non_null(strstr(body, "\nattrition_resident_memory_bytes "));
+    assert_null(strstr(body, "\nattrition_resident_memory_bytes 0\n"));
     assert_non_null(strstr(body, "\nattrition_dead_letters_total{code=\"rule\"} 2\n"));
     assert_non_null(strstr(body, "\nattrition_latency_seconds_bucket{le=\"+Inf\"} 14\n"));
     stop(&lab);

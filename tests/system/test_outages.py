@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Servers unavailable and scorers restarted under a steady load: PostgreSQL away (named: ready stays 200, degraded), Kafka away
+(not ready), then three scorers restarted one after the other. Every event's wait is measured; none may be lost, doubled or out
+of order, memory stays within MEMORY_LIMIT, the audit is clean.
+
+OUTAGE_SECONDS (20): how long PostgreSQL is away; OUTAGE_KAFKA_SECONDS (10): Kafka; OUTAGE_RATE (500): events a second;
+OUTAGE_PHASES (postgresql,kafka,restart): which; OUTAGE_LONGEST_MS: what no event may wait during the rolling restart (without it
+the figure is printed, not judged). `make outages` runs it at full length."""
+import json
+import os
+import re
+import threading
+import time
+
+from lab import ROOT, Lab
+from load import Load, Reader, templates
+
+SECONDS, KAFKA_SECONDS = int(os.environ.get("OUTAGE_SECONDS") or 20), int(os.environ.get("OUTAGE_KAFKA_SECONDS") or 10)
+RATE, LONGEST_MS = int(os.environ.get("OUTAGE_RATE") or 500), int(os.environ.get("OUTAGE_LONGEST_MS") or 0)
+PHASES = (os.environ.get("OUTAGE_PHASES") or "postgresql,kafka,restart").split(",")
+LIMIT_MIB, READY_TIMEOUT, PARTITIONS = 144, 3, 6
+CALM_S, SETTLE_S = max(3, min(60, SECONDS // 6)), 3
+
+
+def memory_kib(process, what):
+    try:
+        with open(f"/proc/{process.popen.pid}/status") as status:
+            return int((re.search(rf"{what}:\s*(\d+) kB", status.read()) or [0, 0])[1])
+    except OSError:
+        return 0
+
+
+class Watch:
+    """Once a second: each scorer's memory, readiness and health."""
+
+    def __init__(self, scorers):
+        self.scorers, self.peak_kib, self.ready, self.health, self.over = scorers, 0, {}, {}, False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.over:
+            for name, scorer in list(self.scorers.items()):
+                self.peak_kib = max(self.peak_kib, memory_kib(scorer, "VmHWM"))
+                self.ready.setdefault(name, []).append((time.time(), scorer.get("/health/ready")[0]))
+                status, body = scorer.get("/health")
+                self.health.setdefault(name, []).append((time.time(), json.loads(body)["status"] if status == 200 else None))
+            time.sleep(1)
+
+    def told(self, what, begin, end):
+        """Every answer of every scorer between two moments, each once; none within seconds (a busy machine) is no answer."""
+        return {answer for answers in what.values() for at, answer in answers if answer and begin <= at < end}
+
+    def stop(self):
+        self.over = True
+        self.thread.join()
+
+
+def rows_stored(lab, database, expected):
+    time.sleep(expected / 1e6)  # counting is work for PostgreSQL too
+    return lab.number(database, "select count(*) from attrition.predictions")
+
+
+def compare(what, before, during, after):
+    for name, waits in (("before", before), ("during", during), ("after", after)):
+        print(f"#   {name}: {waits}", flush=True)
+    ratio = [during.quantile(share) / max(1, before.quantile(share)) for share in (0.5, 0.99)]
+    print(f"#   {what}: during against before: {ratio[0]:.2f} × (p50), {ratio[1]:.2f} × (p99)", flush=True)
+
+
+def let_run(seconds):
+    """Two moments so far apart; what is sent between them is over when this returns."""
+    begin = time.time()
+    time.sleep(seconds + SETTLE_S)
+    return begin, begin + seconds
+
+
+def postgresql_away(lab, load, reader, watch, scorers):
+    calm = let_run(CALM_S)
+    lab.must(ROOT / "deploy/private-postgres", "stop", lab.dir / "pg")
+    away = let_run(SECONDS)
+    lab.must(ROOT / "deploy/private-postgres", "start", lab.dir / "pg")
+    back = let_run(CALM_S)
+    lab.equal(f"PostgreSQL away for {SECONDS} s at {load.rate} events/s: every scorer ready all the time", watch.told(watch.ready, *away), {200})
+    lab.equal("… and degraded", watch.told(watch.health, away[0] + READY_TIMEOUT + 2, away[1]), {"degraded"})
+    lab.equal("… no scorer has ended", [name for name, scorer in scorers.items() if not scorer.alive()], [])
+    compare("PostgreSQL away", reader.between(*calm), reader.between(*away), reader.between(*back))
+
+
+def kafka_away(lab, kafka, load, reader, watch, scorers):
+    calm = let_run(CALM_S)
+    lab.stop_kafka()
+    away = let_run(KAFKA_SECONDS)
+    lab.must(ROOT / "deploy/kafka/broker", "start", lab.dir / "kafka", kafka.split(":")[1])
+    lab.check(f"Kafka away for {KAFKA_SECONDS} s: not ready", 503 in watch.told(watch.ready, *away))
+    for name, scorer in scorers.items():
+        lab.wait(f"… {name} is ready again", lambda: scorer.get("/health/ready")[0] == 200, 90, scorer)
+    lab.wait("… what waited is visible", lambda: reader.count >= load.sent - load.rate, 120)
+    back = let_run(CALM_S)
+    compare("Kafka away", reader.between(*calm), reader.between(*away), reader.between(*back))
+
+
+def restart_all(lab, load, reader, watch, scorers, start):
+    calm = let_run(CALM_S)
+    begin = time.time()
+    for name in list(scorers):
+        moment = time.time()
+        status = scorers[name].end()
+        ended = time.time()
+        scorers[name] = start(name)
+        lab.ready(scorers[name])
+        print(f"#   {name}: ended {ended - moment:.2f} s after TERM with status {status}, ready {time.time() - ended:.2f} s later", flush=True)
+        lab.equal(f"rolling restart: {name} ends with status 0", status, 0)
+        time.sleep(3)
+        print(f"#   {name}: {reader.between(moment - 1, time.time())}", flush=True)
+    end = time.time()
+    restarting, back = reader.between(begin - 1, end), let_run(CALM_S)
+    compare("rolling restart", reader.between(*calm), restarting, reader.between(*back))
+    if LONGEST_MS:
+        lab.check(f"… no event waits for longer than {LONGEST_MS} ms", max(restarting.counts) <= LONGEST_MS, restarting)
+
+
+with Lab() as lab:
+    kafka, database = lab.kafka(partitions=PARTITIONS), lab.postgres()
+    lab.model()
+    settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, READY_TIMEOUT=f"{READY_TIMEOUT}s", MEMORY_LIMIT=f"{LIMIT_MIB}MiB",
+                    KAFKA_COMPRESSION_TYPE="lz4")
+    start = lambda name: lab.scorer(name, INSTANCE_ID=name, **settings)
+    scorers = {name: start(name) for name in ("a", "b", "c")}
+    for scorer in scorers.values():
+        lab.ready(scorer)
+    reader, load = Reader(kafka), Load(kafka, templates(lab, kafka), RATE)
+    lab.wait("predictions come", lambda: reader.count > 5 * RATE, 30)
+    watch = Watch(scorers)
+    if "postgresql" in PHASES:
+        postgresql_away(lab, load, reader, watch, scorers)
+    if "kafka" in PHASES:
+        kafka_away(lab, kafka, load, reader, watch, scorers)
+    if "restart" in PHASES:
+        restart_all(lab, load, reader, watch, scorers, start)
+    sent = load.stop()
+    lab.wait("every event's prediction is visible", lambda: reader.count >= sent, 60)
+    watch.stop()
+    reader.stop()
+    lab.equal(f"of {sent} events: missing, doubled, out of order", [reader.missing(sent), reader.doubled, reader.disordered], [0, 0, 0])
+    lab.check(f"peak of each scorer's memory within {LIMIT_MIB} MiB", watch.peak_kib < LIMIT_MIB * 1024, f"{watch.peak_kib / 1024:.1f} MiB")
+    lab.wait("every prediction is stored", lambda: rows_stored(lab, database, sent) >= sent, 120 + SECONDS, scorers["a"])
+    lab.audit(scorers["a"], seconds=240 + sent // 1000)
+    for name, scorer in scorers.items():
+        lab.equal(f"{name} ends with status 0", scorer.end(), 0)
