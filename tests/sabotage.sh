@@ -4,17 +4,18 @@
 # simulation (tests/sim). The control is the same without a patch, and must pass all three. A patch that does not apply any more has
 # to be written again. From the project's root, `make sabotage` runs all and prints a table.
 # usage: tests/sabotage.sh [NAME…]     names: as the patches, and control
-# Environment: that of the system tests (make sabotage sets it); SABOTAGE_JOBS (2): cases at once; SABOTAGE_SECONDS (240): the longest a
-# case may take; FAULTS_SEED (7), FAULTS_INJECTIONS (6). Brokers are not hurt: what the processes do is what is on trial.
+# Environment: that of the system tests (make sabotage sets it); SABOTAGE_JOBS (2): cases at once; SABOTAGE_SECONDS (400): the longest a
+# case may take; FAULTS_SEED (7), FAULTS_INJECTIONS (8). Brokers are not hurt, the network to them is.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-work=$(mktemp -d /tmp/attrition-sabotage.XXXXXX)
-jobs=${SABOTAGE_JOBS:-2} longest=${SABOTAGE_SECONDS:-240}
+work=$(mktemp -d /tmp/sabotage.XXXX)
+chmod 711 "$work"
+jobs=${SABOTAGE_JOBS:-2} longest=${SABOTAGE_SECONDS:-400}
 logs=$(realpath -m "${LOGS:-$root/build/test-logs}")
-export FAULTS_SEED=${FAULTS_SEED:-7} FAULTS_INJECTIONS=${FAULTS_INJECTIONS:-6} LOGS=$logs
-export FAULTS_KINDS='kill,kill at point,freeze,freeze at point,guest,kill backends,doubtful commit'
+export FAULTS_SEED=${FAULTS_SEED:-7} FAULTS_INJECTIONS=${FAULTS_INJECTIONS:-8} LOGS=$logs
+export FAULTS_KINDS='kill,kill at point,freeze at point,guest,kill backends,doubtful commit,meddle' FAULTS_RELAY=1 FAULTS_RATE=400
 mkdir -p "$logs"
 
 remove() { # The worktrees; TERM lets a test end its servers
@@ -52,7 +53,8 @@ try() { # NAME: a line of the table in $work/NAME.row; status 0 as wanted
         return
     fi
     (cd "$work/$name" && SIM_STOP=1 SIM_SECONDS=20 build/release/tests/sim/sim) >"$log.sim" 2>&1 || true
-    FAULTS_BIN=$work/$name/build/faults/bin timeout --kill-after=30 "$longest" "$work/$name/tests/system/test_faults.py" >>"$log" 2>&1 &
+    # LAB_DIR: away from other tests of this machine.
+    LAB_DIR=$work FAULTS_BIN=$work/$name/build/faults/bin timeout --kill-after=30 "$longest" "$work/$name/tests/system/test_faults.py" >>"$log" 2>&1 &
     wait $! || true
     compared=$(verdict "$log" "seed [0-9]+: lost" "seed [0-9]+: lost")
     audited=$(verdict "$log" "audit clean" "audit clean")
