@@ -65,9 +65,13 @@ CAMPAIGN_TESTS        := tests/system/test_exactly_once.py $(wildcard tests/syst
 FAULTS_FLAVOUR        ?= faults
 FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 
-faults: $(FAULTS_BIN)/clock_shift.so
+faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) # sanitizers want to be the first library
 	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer,\
 	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAULT_POINTS' $(FAULTS_BIN)/scorer)
+
+ifeq ($(FLAVOUR),tsan)
+$(BIN)/scorer: $(OUT)/tests/tsan_threads.o
+endif
 
 $(FAULTS_BIN)/clock_shift.so: tests/support/clock_shift.c
 	@mkdir -p $(@D)

@@ -27,6 +27,9 @@ PATIENCE = float(os.environ.get("FAULTS_PATIENCE") or 60)
 SETTINGS = {"KAFKA_SESSION_TIMEOUT_MS": SESSION_S * 1000, "KAFKA_HEARTBEAT_INTERVAL_MS": 1000,
             "KAFKA_TRANSACTION_TIMEOUT_MS": TRANSACTION_S * 1000, "KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": 10000,
             "SINK_ROWS": 500, "COMMIT_INTERVAL": "50ms"}
+# A sanitizer's verdict must be told from status 1, by which a scorer ends that has been replaced.
+SANITIZERS = {"ASAN_OPTIONS": "exitcode=66", "UBSAN_OPTIONS": "exitcode=66:print_stacktrace=1",
+              "TSAN_OPTIONS": f"exitcode=66:history_size=4:suppressions={ROOT}/tests/system/tsan.supp"}
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
 
 
@@ -53,7 +56,7 @@ class Run:
         program = (FAULTS_BIN if self.has_points else BIN) / "scorer"
         env = dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC"), self.names), GROUP_ID=self.group, INSTANCE_ID=slot,
                    KAFKA_BOOTSTRAP_SERVERS=self.servers.kafka_of_scorers, DATABASE_URL=self.database, HTTP_LISTEN=f"127.0.0.1:{free_port()}",
-                   **SETTINGS, **self.clock_of(slot), **self.env, **({"FAULT_POINT": point} if point else {}))
+                   **SETTINGS, **SANITIZERS, **self.clock_of(slot), **self.env, **({"FAULT_POINT": point} if point else {}))
         self.scorers[slot] = self.lab.start(f"{self.group}-{slot}", [program, "run"], {key: str(value) for key, value in env.items()})
         return self.scorers[slot]
 
