@@ -19,6 +19,7 @@ POSTGRES = ("-c", "log_min_messages=fatal")
 BROKER = ("group.min.session.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500",
           "file.delete.delay.ms=1000", "controlled.shutdown.enable=true", "replica.lag.time.max.ms=3000", "broker.session.timeout.ms=3000",
           "broker.heartbeat.interval.ms=500")
+JAVA = "-XX:TieredStopAtLevel=1"  # a broker that starts often is faster with half of the compiler
 DISK = "size=6g,mode=755"
 
 
@@ -96,7 +97,7 @@ class Brokers:
 
     def start(self, *nodes):
         """All at once: none of three is up before another is."""
-        env = {**self.lab.env, "BROKER_CLUSTER_ID": "ZmF1bHRzLW9uLXB1cnBvcw", **({"BROKER_HEAP": "320m"} if len(self.nodes) > 1 else {})}
+        env = {**self.lab.env, "JAVA_TOOL_OPTIONS": JAVA, "BROKER_CLUSTER_ID": "ZmF1bHRzLW9uLXB1cnBvcw", **({"BROKER_HEAP": "320m"} if len(self.nodes) > 1 else {})}
         starts = [subprocess.Popen([ROOT / "deploy/kafka/broker", "start", node.directory, str(node.port), *self.properties(node)], env=env,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for node in nodes]
         failed = [told for told, start in [(start.communicate()[1], start) for start in starts] if start.returncode]
