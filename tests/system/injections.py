@@ -184,7 +184,7 @@ def meddle(run, rng):
     """A bad network between scorers and brokers: single requests delayed, cut off, or late."""
     apis = rng.choice((TRANSACTIONAL, TRANSACTIONAL, (PRODUCE,), (END_TXN,), (TXN_OFFSET_COMMIT,), (INIT_PRODUCER_ID, END_TXN),
                        (FETCH, METADATA, OFFSET_FETCH), (JOIN_GROUP, HEARTBEAT, SYNC_GROUP)))
-    share, seconds, longest = rng.choice((0.02, 0.1, 0.3)), rng.choice((2, 5, 10)), rng.choice((0.05, 0.5, 2))
+    share, seconds, longest = rng.choice((0.02, 0.1, 0.3)), rng.choice((2, 5, 10)), rng.choice((0.05, 0.5, 2, TRANSACTION_S + 3))
     relays = [node.relay for node in run.servers.brokers.nodes]
     for relay in relays:
         relay.meddle(rng.random(), apis, share, seconds, longest)
