@@ -167,8 +167,10 @@ class Run:
     # --- the run ---
 
     def usable(self, injections, only):
-        """Kind → weight, of those for which everything is there."""
-        return {kind: weight for kind, (weight, _, *needs) in injections.items() if self.has.issuperset(needs) and (not only or kind in only)}
+        """Kind → weight, of those for which everything is there. `only`: these, or with a minus before them all but these."""
+        wanted = {kind for kind in only if kind[0] != "-"} or injections
+        return {kind: weight for kind, (weight, _, *needs) in injections.items()
+                if self.has.issuperset(needs) and kind in wanted and f"-{kind}" not in only}
 
     def inject(self, injections, count, only=()):
         kinds = self.usable(injections, only)
