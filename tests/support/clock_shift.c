@@ -1,6 +1,6 @@
-/* The wall clock that a test wants a program to see: LD_PRELOAD of this, and CLOCK_SHIFT names a file of eight bytes, a signed
- * number of seconds that is added to CLOCK_REALTIME, at once whenever it changes. The monotonic clock goes its way, and so do
- * waits, as after a real jump. Called on any thread of that program. */
+/* The wall clock that a test wants a program to see: LD_PRELOAD of this, and CLOCK_SHIFT names a file of eight bytes, a
+ * signed number of seconds that is added to CLOCK_REALTIME, at once whenever it changes. The monotonic clock goes its
+ * way, and so do waits, as after a real jump. Called on any thread of that program. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
