@@ -6,9 +6,9 @@ import signal
 import time
 from collections import Counter
 
+from bad_network import FETCH, HEARTBEAT, JOIN_GROUP, METADATA, OFFSET_FETCH, SYNC_GROUP, TRANSACTIONAL
 from faults import PATIENCE, SESSION_S, TRANSACTION_S
-from relay import (ADD_OFFSETS, ADD_PARTITIONS, END_TXN, FETCH, HEARTBEAT, INIT_PRODUCER_ID, JOIN_GROUP, METADATA, OFFSET_FETCH, PRODUCE,
-                   SYNC_GROUP, TXN_OFFSET_COMMIT)
+from relay import END_TXN, INIT_PRODUCER_ID, PRODUCE, TXN_OFFSET_COMMIT
 from servers import send_signal, state_of
 
 # Passed all the time, at every start, and on leaving; the others (score.abort, score.rewind) need another fault.
@@ -175,9 +175,6 @@ def fill_postgres(run, rng):
         run.wait(lambda: state_of(postmaster) == "X", 20)
         run.servers.start_postgres()
     return f"for {seconds} s, it {'gave up' if gave_up else 'went on'}"
-
-
-TRANSACTIONAL = (PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT)
 
 
 def meddle(run, rng):

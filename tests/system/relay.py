@@ -3,15 +3,12 @@ client's connection, keeps its own to the broker, and sends the held request whe
 
 The broker gets a listener of its own for the relay's clients, advertised at the relay's address, so that no metadata leads
 around it. What is held was never seen by the broker; a client that lost the connection sends it again by itself."""
-import random
 import socket
 import struct
 import threading
-import time
 
 from lab import ROOT, free_port
 
-FETCH, METADATA, OFFSET_FETCH, JOIN_GROUP, HEARTBEAT, SYNC_GROUP = 1, 3, 9, 11, 12, 14
 PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 0, 22, 24, 25, 26, 28
 
 
@@ -89,7 +86,7 @@ class Connection:
 
     def requests(self):
         try:
-            while not self.cut_off:
+            while True:
                 frame = read_frame(self.client)
                 api, _, correlation = struct.unpack_from(">hhi", frame, 4)
                 if self.relay.on_request(self, api, correlation, frame):
@@ -193,48 +190,6 @@ class Injector(Relay):
                 self.state = "ended"
             elif self.state == "ended" and self.watched == (connection, correlation):
                 self.let_go()
-
-
-class Meddler(Relay):
-    """Passes everything on until it is told to be a bad network for a while. Then by chance a request is delayed (and with it what
-    its connection sends next), cut off before or behind the broker, or comes late: the client has lost the connection, sent it
-    again on another, and the broker gets the first copy after that."""
-    FATES = ("delayed", "delayed", "cut before", "cut behind", "late")
-
-    def __init__(self, port, target):
-        self.until, self.lock, self.done = 0, threading.Lock(), {}
-        super().__init__(port, target)
-
-    def meddle(self, seed, apis, share, seconds, longest):
-        self.random, self.apis, self.share, self.longest, self.done = random.Random(seed), apis, share, longest, {}
-        self.until = time.monotonic() + seconds
-
-    def draw(self, api):
-        with self.lock:
-            if time.monotonic() > self.until or api not in self.apis or self.random.random() > self.share:
-                return None, 0
-            fate, pause = self.random.choice(self.FATES), self.random.uniform(0.01, self.longest)
-            self.done[fate] = self.done.get(fate, 0) + 1
-            return fate, pause
-
-    def on_request(self, connection, api, correlation, frame):
-        fate, pause = self.draw(api)
-        if fate == "delayed":
-            time.sleep(pause)
-        elif fate:
-            connection.cut()
-        if fate == "cut before":
-            connection.broker.close()
-        elif fate == "late":
-            threading.Timer(pause, self.send_late, (connection, frame)).start()
-        return fate not in ("cut before", "late")
-
-    @staticmethod
-    def send_late(connection, frame):
-        try:
-            connection.send(frame)
-        except OSError:
-            pass  # the broker is gone
 
 
 def relayed_kafka(lab, relay_class=Injector, name="kafka", *properties):

@@ -12,8 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from bad_network import Meddler
 from lab import ROOT, free_port
-from relay import Meddler
 
 POSTGRES = ("-c", "log_min_messages=fatal")
 BROKER = ("group.min.session.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500",
