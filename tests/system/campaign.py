@@ -8,6 +8,7 @@ not be judged, because the surroundings failed twice (a port, a server, a machin
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -39,7 +40,11 @@ class Seed:
     def over(self, longest):
         if self.process.poll() is None and time.monotonic() - self.began > longest:
             self.process.terminate()  # it ends its servers
-            self.process.wait(120)
+            try:
+                self.process.wait(180)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         return self.process.poll() is not None
 
     def text(self):
@@ -114,6 +119,7 @@ class Campaign:
         return FAULT if self.again else BROKEN if self.broken or not self.judged else OK
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 LOGS.mkdir(parents=True, exist_ok=True)
 campaign = Campaign()
 try:
