@@ -179,12 +179,26 @@ class Run:
             rng = random.Random(f"{self.seed}/{number}")
             kind = rng.choices(list(kinds), kinds.values())[0]
             pause, hurry, began = rng.choice((0, 0.1, 0.3, 1)), rng.random() < 0.35, time.monotonic()
-            told = injections[kind][1](self, rng)
+            told = self.strike(injections[kind][1], rng)
             (self.done if told else self.missed)[kind] += 1
             print(f"# seed {self.seed}, {number}: {kind} {told or 'did not come about'}, {time.monotonic() - began:.1f} s", flush=True)
             if not hurry:
                 self.expect_progress(f"injection {number}, {kind} {told}")
             self.rest(pause)
+
+    def strike(self, injection, rng):
+        """What it did; nothing where an administrator's request was refused, which changes nothing."""
+        from confluent_kafka import KafkaException
+        try:
+            return injection(self, rng)
+        except KafkaException as failure:
+            print(f"# refused: {failure}", flush=True)
+            return None
+        except RuntimeError as failure:
+            trouble = self.servers.trouble()
+            if trouble:
+                raise Broken(f"{trouble}: {failure}") from failure
+            raise
 
     def drain(self, seconds):
         """Everything well again, no more traffic: until nothing is left to score."""

@@ -17,8 +17,8 @@ from lab import ROOT, free_port
 
 POSTGRES = ("-c", "log_min_messages=fatal")
 BROKER = ("group.min.session.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500",
-          "file.delete.delay.ms=1000", "controlled.shutdown.enable=true", "replica.lag.time.max.ms=3000", "broker.session.timeout.ms=3000",
-          "broker.heartbeat.interval.ms=500")
+          "file.delete.delay.ms=1000", "replica.lag.time.max.ms=6000", "broker.session.timeout.ms=6000",
+          "broker.heartbeat.interval.ms=1000")
 JAVA = "-XX:TieredStopAtLevel=1"  # a broker that starts often is faster with half of the compiler
 DISK = "size=6g,mode=755"
 

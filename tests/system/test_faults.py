@@ -17,9 +17,10 @@ import time
 
 from faults import Run
 from injections import INJECTIONS
-from lab import Lab
+from lab import Lab  # first: it brings the right interpreter
 from last_acts import last_act
 from servers import Broken, Servers
+from confluent_kafka import KafkaException
 
 SETTINGS = {"FAULTS_SEED": "1", "FAULTS_INJECTIONS": "8", "FAULTS_RATE": "800", "FAULTS_KINDS": "", "FAULTS_BROKERS": "1", "FAULTS_RELAY": "0",
             "FAULTS_LAST": "0", "FAULTS_SETTINGS": ""}
@@ -52,10 +53,19 @@ def check(lab, run):
                                     "faults": faults.counts, "problems": len(run.problems), "audit": audit.get("faults")}), flush=True)
 
 
+def begin(lab):
+    """Nothing is on trial yet: whatever fails here is the surroundings' fault."""
+    try:
+        lab.model()
+        servers = Servers(lab, int(setting("FAULTS_BROKERS")), setting("FAULTS_RELAY") != "0")
+        return Run(lab, servers, int(setting("FAULTS_SEED")), int(setting("FAULTS_RATE")),
+                   env=dict(word.split("=", 1) for word in setting("FAULTS_SETTINGS").split(",") if word))
+    except (KafkaException, RuntimeError, subprocess.TimeoutExpired) as failure:
+        raise Broken(f"at the beginning: {failure}") from failure
+
+
 def run_seed(lab):
-    servers = Servers(lab, int(setting("FAULTS_BROKERS")), setting("FAULTS_RELAY") != "0")
-    run = Run(lab, servers, int(setting("FAULTS_SEED")), int(setting("FAULTS_RATE")),
-              env=dict(word.split("=", 1) for word in setting("FAULTS_SETTINGS").split(",") if word))
+    run = begin(lab)
     try:
         check(lab, run)
     finally:
@@ -66,7 +76,6 @@ def run_seed(lab):
 
 broken = None
 with Lab() as lab:
-    lab.model()
     try:
         run_seed(lab)
     except (Broken, subprocess.TimeoutExpired) as failure:
