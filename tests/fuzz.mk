@@ -50,28 +50,43 @@ fuzz: fuzz-programs $(BUILD)/fuzz/seeds ## fuzz the parsers, each for SECONDS (6
 	  if ls $(BUILD)/fuzz/$$name-* >/dev/null 2>&1; then echo "fuzz: $$name found a fault, its input is $(BUILD)/fuzz/$$name-*" >&2; exit 1; fi; \
 	done
 
-# Long campaigns, by hand or by night: faults on purpose for CAMPAIGN_SECONDS, seed after seed from CAMPAIGN_SEED; then
-# CAMPAIGN_ROUNDS of the tests that kill; with CAMPAIGN_FUZZ_SECONDS the fuzzers before, each for so long.
+# Long campaigns, by hand or by night: faults on purpose (tests/system/campaign.py), seed after seed from CAMPAIGN_SEED until
+# CAMPAIGN_SECONDS are over, CAMPAIGN_LANES seeds side by side; then CAMPAIGN_ROUNDS of the tests that kill; with
+# CAMPAIGN_FUZZ_SECONDS the fuzzers before, each for so long.
 CAMPAIGN_SECONDS      ?= 3600
 CAMPAIGN_SEED         ?= $(shell date +%s)
-CAMPAIGN_INJECTIONS   ?= 50
+CAMPAIGN_LANES        ?= 3
+CAMPAIGN_INJECTIONS   ?= 40
+CAMPAIGN_RATE         ?= 300
 CAMPAIGN_ROUNDS       ?= 1
 CAMPAIGN_FUZZ_SECONDS ?=
 CAMPAIGN_TESTS        := tests/system/test_exactly_once.py $(wildcard tests/system/test_*kill*.py)
-# The build that dies at named points (base/fault_point.h); `make campaign FAULTS_FLAVOUR=asan` has the sanitizers look on.
+# The build that dies at named points (base/fault_point.h); campaign-asan and campaign-tsan have the sanitizers look on.
 FAULTS_FLAVOUR        ?= faults
 FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 
-faults:
+faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) # sanitizers want to be the first library
 	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer,\
 	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAULT_POINTS' $(FAULTS_BIN)/scorer)
 
+ifeq ($(FLAVOUR),tsan)
+$(BIN)/scorer: $(OUT)/tests/tsan_threads.o
+endif
+
+$(FAULTS_BIN)/clock_shift.so: tests/support/clock_shift.c
+	@mkdir -p $(@D)
+	@$(CC) -std=c17 -D_GNU_SOURCE $(WARN) $(WERROR) -O2 -fPIC -shared -o $@ $<
+
 campaign: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom ## faults on purpose for CAMPAIGN_SECONDS (3600), then CAMPAIGN_ROUNDS (1) of kills
 	@$(if $(CAMPAIGN_FUZZ_SECONDS),$(MAKE) --no-print-directory fuzz SECONDS=$(CAMPAIGN_FUZZ_SECONDS))
-	@$(TEST_ENV) FAULTS_BIN='$(abspath $(FAULTS_BIN))' FAULTS_SEED='$(CAMPAIGN_SEED)' FAULTS_INJECTIONS='$(CAMPAIGN_INJECTIONS)' \
-	  FAULTS_SECONDS='$(CAMPAIGN_SECONDS)' tests/system/test_faults.py
+	@$(TEST_ENV) FAULTS_BIN='$(abspath $(FAULTS_BIN))' CAMPAIGN_SEED='$(CAMPAIGN_SEED)' CAMPAIGN_SECONDS='$(CAMPAIGN_SECONDS)' \
+	  CAMPAIGN_LANES='$(CAMPAIGN_LANES)' FAULTS_INJECTIONS='$(CAMPAIGN_INJECTIONS)' FAULTS_RATE='$(CAMPAIGN_RATE)' tests/system/campaign.py
 	@set -e; for round in $$(seq $(CAMPAIGN_ROUNDS)); do for test in $(CAMPAIGN_TESTS); do \
 	  echo "# $$test, round $$round"; $(TEST_ENV) $$test; done; done
+
+campaign-asan campaign-tsan: ## a short campaign (CAMPAIGN_SECONDS=600) of a scorer that sanitizers look on
+	@$(MAKE) --no-print-directory campaign FAULTS_FLAVOUR=$(@:campaign-%=%) CAMPAIGN_SECONDS=$(if $(filter file,$(origin CAMPAIGN_SECONDS)),600,$(CAMPAIGN_SECONDS)) \
+	  CAMPAIGN_LANES=2 CAMPAIGN_RATE=100 CAMPAIGN_ROUNDS=0
 
 sabotage: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## builds that lose, double or reorder on purpose: the faults' test must catch each
 	@$(TEST_ENV) CC='$(CC)' tests/sabotage.sh
@@ -95,4 +110,4 @@ outages: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## PostgreSQL away for OUT
 flat-memory: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## FLAT_EVENTS (10000000) through one scorer, its memory watched
 	@$(TEST_ENV) FLAT_EVENTS='$(FLAT_EVENTS)' tests/flat_memory.py
 
-.PHONY: fuzz fuzz-programs faults campaign sabotage soak outages flat-memory
+.PHONY: fuzz fuzz-programs faults campaign campaign-asan campaign-tsan sabotage soak outages flat-memory

@@ -72,6 +72,7 @@ class Traffic:
         self.base = {"bootstrap.servers": address, "partitioner": "murmur2_random", "topic.metadata.refresh.interval.ms": 5000,
                      "linger.ms": 5, "log_level": 0, "reconnect.backoff.max.ms": 1000}
         self.failure = None
+        self.more_events = lambda: Events(rows, seed, "last")
         self.threads = [threading.Thread(target=self.send, args=(how, Events(rows, seed, name)), daemon=True)
                         for how, name in ((self.send_plain, "p"), (self.send_transactions, "t"))]
         for thread in self.threads:
@@ -124,6 +125,24 @@ class Traffic:
         return "it does not end" if any(thread.is_alive() for thread in self.threads) else self.failure
 
 
+class Archive:
+    """A topic's committed records, those included that were deleted on purpose: kept before that."""
+
+    def __init__(self, lab, address):
+        self.lab, self.address, self.kept, self.before = lab, address, defaultdict(list), defaultdict(dict)
+
+    def keep(self, topic, before):
+        """`before`: partition → the offset up to which its records will be deleted."""
+        ends = {**self.before[topic], **before}
+        self.kept[topic] = [m for m in self.read(topic) if m.offset() < ends.get(m.partition(), 0)]
+        self.before[topic] = ends
+
+    def read(self, topic):
+        """In the order of their partitions."""
+        left = [m for m in self.lab.consume(self.address, topic, seconds=180) if m.offset() >= self.before[topic].get(m.partition(), 0)]
+        return sorted(self.kept[topic] + left, key=lambda m: (m.partition(), m.offset()))
+
+
 class Faults:
     """Kinds of faults with how often, and the first places of each."""
 
@@ -139,10 +158,10 @@ class Faults:
         return "; ".join(f"{count} {kind} ({', '.join(map(str, self.places[kind]))})" for kind, count in self.counts.items()) or "none"
 
 
-def read_input(lab, kafka, topic):
+def read_input(archive, topic):
     """Committed events in the order of their partitions: (key, partition, offset, id, end)."""
     events = []
-    for message in sorted(lab.consume(kafka, topic, seconds=180), key=lambda m: (m.partition(), m.offset())):
+    for message in archive.read(topic):
         headers = dict(message.headers())
         events.append((message.key().decode(), message.partition(), message.offset(), headers["id"].decode(), headers["end"].decode()))
     return events
@@ -177,7 +196,7 @@ def compare_order(faults, topic, key, wanted, found, at):
         faults.add("out of order", f"{topic} {key}")
 
 
-def check_topics(lab, faults, kafka, topics, events):
+def check_topics(archive, faults, topics, events):
     """Returns the records by topic: [(partition, offset, key, id, end, source place)]."""
     wanted, found, records, grown, at = defaultdict(list), defaultdict(list), {}, defaultdict(set), defaultdict(list)
     places = {identity: (partition, offset) for _, partition, offset, identity, _ in events}
@@ -186,7 +205,7 @@ def check_topics(lab, faults, kafka, topics, events):
         wanted[SCORED if end == ERASED else end, key].append(None if end == ERASED else identity)
     for topic, name in topics.items():
         records[topic] = rows = []
-        for message in sorted(lab.consume(kafka, name, seconds=180), key=lambda m: (m.partition(), m.offset())):
+        for message in archive.read(name):
             identity, end, source = read_end(message, topic)
             rows.append((message.partition(), message.offset(), message.key().decode(), identity, end, source))
             found[topic, message.key().decode()].append(identity)
@@ -200,7 +219,7 @@ def check_topics(lab, faults, kafka, topics, events):
             one, other = (sorted(ids, key=lambda i: (order.get(i, -1), str(i))) for ids in (one, other))
         compare_order(faults, topic, key, one, other, at)
     if faults.counts["missing"]:
-        tell_uncommitted(lab, faults, kafka, topics, records)
+        tell_uncommitted(archive.lab, faults, archive.address, topics, records)
     return records
 
 
@@ -274,13 +293,13 @@ def check_latest(lab, faults, database, records):
         faults.add("not stored in latest_predictions", key)
 
 
-def find_faults(lab, kafka, database, names, acknowledged=(), patience=60):
+def find_faults(lab, kafka, database, names, acknowledged=(), archive=None, patience=60):
     """`names`: the four topics' names, input first. PostgreSQL is given some time to catch up."""
-    topics, faults = dict(zip((SCORED, DEAD, OUTCOME), names[1:])), Faults()
-    events = read_input(lab, kafka, names[0])
+    topics, faults, archive = dict(zip((SCORED, DEAD, OUTCOME), names[1:])), Faults(), archive or Archive(lab, kafka)
+    events = read_input(archive, names[0])
     for identity in set(acknowledged) - {event[3] for event in events}:
         faults.add("acknowledged to the sender but not in the input", identity)
-    records = check_topics(lab, faults, kafka, topics, events)
+    records = check_topics(archive, faults, topics, events)
     deadline = time.monotonic() + patience
     while True:
         stored = Faults()

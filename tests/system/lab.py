@@ -1,7 +1,7 @@
 """What the system tests share: servers and programs of their own, started and always ended; checks that print numbers.
 
 A test is a script whose body runs inside `with Lab() as lab:`. Each `lab.check` prints one `ok - …` or `not ok - …` line
-and the script ends with status 1 if one was not ok. Everything lives under one directory of /tmp and on loopback; KEEP=1 keeps it when the
+and the script ends with status 1 if one was not ok. Everything lives under one directory of /tmp (or LAB_DIR) and on loopback; KEEP=1 keeps it when the
 script fails."""
 import ctypes
 import json
@@ -118,7 +118,7 @@ class Process:
 class Lab:
     def __enter__(self):
         self.began = time.monotonic()
-        self.dir = Path(tempfile.mkdtemp(prefix="attrition-test.", dir="/tmp"))
+        self.dir = Path(tempfile.mkdtemp(prefix="attrition-test.", dir=os.environ.get("LAB_DIR", "/tmp")))
         self.dir.chmod(0o711)
         self.processes, self.endings, self.failures = [], [], 0
         self.env = {key: value for key, value in os.environ.items()
