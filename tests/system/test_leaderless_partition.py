@@ -103,7 +103,7 @@ with Lab() as lab:
     gate.close(ADD_OFFSETS)
     send(lab, kafka, 2)
     seen = lambda: len(lab.consume(kafka, "attrition-predictions", "read_uncommitted"))
-    lab.need("results of an open transaction are in the topic", lambda: seen() >= 2 * EVENTS, 30)
+    lab.need("results of an open transaction are in the topic", lambda: seen() >= 2 * EVENTS, 60)
     os.kill(int((lab.dir / "second/pid").read_text()), signal.SIGKILL)
     log = lab.dir / "kafka/server.log"
     deadline = time.monotonic() + 60
