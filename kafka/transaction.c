@@ -211,12 +211,20 @@ static enum status init_transactions(struct transaction *transaction, struct err
     }
 }
 
-/* Their delivery reports come here meanwhile, and are no work's. */
+/* Until the group shows that the markers were written. Delivery reports come here meanwhile, and are no work's. */
 static enum status abort_leftovers(struct transaction *transaction, struct error *err)
 {
+    const struct transaction_setup *setup = &transaction->setup;
+    enum status status = STATUS_OK;
     transaction->starting = true;
-    enum status status = leftovers_abort(&transaction->setup, transaction->producer, transaction->topics,
-                                         &transaction->start_report, err);
+    for (bool ended = false; status == STATUS_OK && !ended;) {
+        status = leftovers_abort(setup, transaction->producer, transaction->topics, &transaction->start_report, err);
+        if (status == STATUS_OK)
+            status = leftovers_check(setup, &ended, err);
+        if (status == STATUS_OK && !ended && *setup->stop)
+            status =
+                error_set(err, STATUS_UNAVAILABLE, "%s: stopped before the group's offsets were stable", setup->where);
+    }
     transaction->starting = false;
     rd_kafka_resp_err_t code = code_of(transaction, transaction->start_report);
     enum remedy remedy = transaction_remedy(code);

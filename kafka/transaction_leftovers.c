@@ -4,8 +4,8 @@
  * takes, unless the process is stopping. Must never commit anything. What it uses of librdkafka: begin_transaction,
  * produce, flush, send_offsets_to_transaction, abort_transaction, consumer_group_metadata_new,
  * consumer_group_metadata_destroy, topic_partition_list_new, topic_partition_list_add, topic_partition_list_destroy,
- * last_error, error_code, error_string, error_is_retriable, error_is_fatal, error_txn_requires_abort, error_destroy,
- * err2str. */
+ * committed, last_error, error_code, error_string, error_is_retriable, error_is_fatal, error_txn_requires_abort,
+ * error_destroy, err2str. */
 #include "kafka/transaction_leftovers.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "kafka/client.h"
 
-enum { CALL_MS = 10000, BACKOFF_US = 100000 };
+enum { CALL_MS = 10000, BACKOFF_US = 100000, LOOKUP_MS = 2000 };
 
 struct round {
     const struct transaction_setup *setup;
@@ -118,6 +118,24 @@ static bool is_worth_another(const struct round *round, rd_kafka_error_t *error,
     if (!again && !*round->report)
         *round->report = code;
     return again;
+}
+
+enum status leftovers_check(const struct transaction_setup *setup, bool *ended, struct error *err)
+{
+    *ended = true;
+    if (!setup->member || !setup->offsets_topic)
+        return STATUS_OK;
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(offsets, setup->offsets_topic, 0);
+    rd_kafka_resp_err_t code = rd_kafka_committed(setup->member, offsets, LOOKUP_MS);
+    if (!code)
+        code = offsets->elems[0].err;
+    rd_kafka_topic_partition_list_destroy(offsets);
+    *ended = !code;
+    if (!code || kafka_status(code) == STATUS_UNAVAILABLE)
+        return STATUS_OK;
+    return error_set(err, kafka_status(code), "%s: cannot look up the offsets of group %s: %s", setup->where,
+                     setup->group, rd_kafka_err2str(code));
 }
 
 enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer,

@@ -7,7 +7,9 @@
  * open, and the next marker of the same identity decides them: a commit would publish them beside their copies.
  *
  * So a fresh producer begins with a transaction that writes to every partition and to the group, and aborts it. Its
- * markers reach everything that was left, and bring the epoch by which brokers refuse what is still on its way. */
+ * markers reach everything that was left, and bring the epoch by which brokers refuse what is still on its way. These
+ * markers may be skipped as well, all of them where a whole broker was away: the group then goes on waiting for its
+ * one, and it is done once more. */
 #ifndef KAFKA_TRANSACTION_LEFTOVERS_H
 #define KAFKA_TRANSACTION_LEFTOVERS_H
 
@@ -17,5 +19,9 @@
  * of a record meanwhile; the reason, where this fails. Waits for brokers. */
 MUST_USE enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer,
                                      rd_kafka_topic_t *const *topics, rd_kafka_resp_err_t *report, struct error *err);
+
+/* Whether the markers of the last leftovers_abort have reached the group: its offset is stable. Waits for at most 2 s;
+ * no answer is *ended = false. Without a member there is nobody to ask, and *ended is true. */
+MUST_USE enum status leftovers_check(const struct transaction_setup *setup, bool *ended, struct error *err);
 
 #endif

@@ -234,7 +234,10 @@ rd_kafka_resp_err_t broker_add_partition(struct coordinator *coordinator, int ep
 
 rd_kafka_resp_err_t broker_refuses(enum topic_id topic, const struct record *record)
 {
-    int large = record->input < 0 ? 0 : inputs[record->input].large;
+    const struct input_event *event = record->input < 0 ? NULL : &inputs[record->input]; /* NULL: no event's */
+    if (!event)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    int large = event->large;
     if ((topic == OUTPUT && large) || (topic == DEAD && large == 2 && record->value))
         return RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     if (event->old && (topic == DEAD || topic == OUTCOME) && record->timestamp_ms < OLDEST_MS)
