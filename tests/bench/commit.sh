@@ -43,13 +43,10 @@ if [ -f "${SHARED:-/none}/peers/c/passthru.c" ]; then
 else
     pass() { "$BENCH_BIN/stream_bound" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" "$5"; }
 fi
-run_scorer() { # DELIVERY INPUT GROUP [OPTION…]
-    INPUT_TOPIC=$2 "$BIN/scorer" run --roles=score,http --http-listen=127.0.0.1:0 --delivery "$1" --group-id "$3" \
-        --instance-id bench --log-level error "${@:4}"
-}
+options=(--roles=score,http --http-listen=127.0.0.1:0 --instance-id bench --log-level error)
 measure() { # DELIVERY INPUT GROUP → wall and CPU seconds
     TIMEFORMAT='%3R %3U %3S'
-    { time run_scorer "$@" --exit-at-end 2>"$work/log"; } 2>&1 | awk 'END { print $1, $2 + $3 }'
+    { time "$BIN/scorer" run "${options[@]}" --delivery "$1" --input-topic "$2" --group-id "$3" --exit-at-end 2>"$work/log"; } 2>&1 | awk 'END { print $1, $2 + $3 }'
 }
 least() { awk -v a="${1:-1e9}" -v b="$2" 'BEGIN { print a < b ? a : b }'; }
 
@@ -71,7 +68,7 @@ if [[ " $parts " == *" wall "* ]]; then
         printf "CPU s per million events: exactly-once %.2f, at-least-once %.2f\n", ec / n * 1e6, ac / n * 1e6 }'
 fi
 if [[ " $parts " == *" latency "* ]]; then
-    run_scorer exactly-once "$run-live" "$run-live" >"$work/scorer" 2>&1 &
+    "$BIN/scorer" run "${options[@]}" --input-topic "$run-live" --group-id "$run-live" >"$work/scorer" 2>&1 &
     scorer=$!
     pass "$run-live" "$run-passed" "$run-pass" $((rate * long + 1)) 400 >"$work/passed" 2>"$work/pass.log" &
     kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -L -t "$run-passed" >/dev/null
