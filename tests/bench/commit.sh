@@ -12,9 +12,9 @@ BIN=$(realpath "${BIN:-build/bin}")
 BENCH_BIN=$(realpath "${BENCH_BIN:-build/release/tests/bench}")
 events=${EVENTS:-1000000} pairs=${PAIRS:-4} rate=${RATE:-2000} long=${SECONDS_LONG:-20} parts=${PARTS:-wall latency}
 work=$(mktemp -d /tmp/attrition-commit-XXXXXX)
-own_broker='' scorer=
+own_broker='' scorer='' passing=
 finish() {
-    [ -z "$scorer" ] || kill "$scorer" 2>/dev/null || true
+    for started in $scorer $passing; do kill "$started" 2>/dev/null || true; done
     [ -z "$own_broker" ] || deploy/kafka/broker stop "$work/kafka" --wipe >/dev/null 2>&1 || true
     rm -rf "$work"
 }
@@ -39,9 +39,9 @@ for ((done = 0; done < events; done += part)); do
 done
 if [ -f "${SHARED:-/none}/peers/c/passthru.c" ]; then
     cc -O2 -o "$work/pass" "$SHARED/peers/c/passthru.c" -lrdkafka
-    pass() { "$work/pass" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" txn "$5" 100; }
+    pass() { exec "$work/pass" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" txn "$5" 100; }
 else
-    pass() { "$BENCH_BIN/stream_bound" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" "$5"; }
+    pass() { exec "$BENCH_BIN/stream_bound" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" "$5"; }
 fi
 options=(--roles=score,http --http-listen=127.0.0.1:0 --instance-id bench --log-level error)
 measure() { # DELIVERY INPUT GROUP → wall and CPU seconds
@@ -71,6 +71,7 @@ if [[ " $parts " == *" latency "* ]]; then
     "$BIN/scorer" run "${options[@]}" --input-topic "$run-live" --group-id "$run-live" >"$work/scorer" 2>&1 &
     scorer=$!
     pass "$run-live" "$run-passed" "$run-pass" $((rate * long + 1)) 400 >"$work/passed" 2>"$work/pass.log" &
+    passing=$!
     kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -L -t "$run-passed" >/dev/null
     sleep 8
     "$BENCH_BIN/latency_probe" "$KAFKA_BOOTSTRAP_SERVERS" "$INPUT_TOPIC" "$run-live" "$rate" "$long" "$OUTPUT_TOPIC" "$run-passed" |
