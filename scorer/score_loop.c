@@ -1,9 +1,9 @@
 /* The score loop. See score_loop.h.
  *
  * Started by run.c on a thread of its own; ends when told, at the end, or with an error. What may block in it: the poll
- * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where the next
- * is due or partitions leave, and the look-up of committed offsets on assignment. While a commit is under way the loop
- * goes on with the next work, whose results publish.c keeps until then. */
+ * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
+ * much is staged behind it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
+ * under way the loop goes on with the next work, whose results publish.c stages until then. */
 #include "scorer/score_loop.h"
 
 #include <pthread.h>
@@ -203,10 +203,12 @@ static void on_leaving(void *context, bool lost)
     }
 }
 
+/* Not while another is under way, however long that takes: waiting for it would gain nothing. */
 static bool commit_due(const struct score_loop *loop)
 {
-    return (int64_t)loop->tally.received >= loop->settings->commit_events ||
-           clock_steady_us(&clock_system) - loop->opened_us >= loop->settings->commit_interval_us;
+    bool idle = !loop->commits || publish_commit_ended(loop->publish);
+    return idle && ((int64_t)loop->tally.received >= loop->settings->commit_events ||
+                    clock_steady_us(&clock_system) - loop->opened_us >= loop->settings->commit_interval_us);
 }
 
 static int poll_ms(const struct score_loop *loop)

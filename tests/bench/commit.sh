@@ -12,9 +12,9 @@ BIN=$(realpath "${BIN:-build/bin}")
 BENCH_BIN=$(realpath "${BENCH_BIN:-build/release/tests/bench}")
 events=${EVENTS:-1000000} pairs=${PAIRS:-4} rate=${RATE:-2000} long=${SECONDS_LONG:-20} parts=${PARTS:-wall latency}
 work=$(mktemp -d /tmp/attrition-commit-XXXXXX)
-own_broker='' scorer=
+own_broker='' scorer='' passing=
 finish() {
-    [ -z "$scorer" ] || kill "$scorer" 2>/dev/null || true
+    for started in $scorer $passing; do kill "$started" 2>/dev/null || true; done
     [ -z "$own_broker" ] || deploy/kafka/broker stop "$work/kafka" --wipe >/dev/null 2>&1 || true
     rm -rf "$work"
 }
@@ -39,17 +39,14 @@ for ((done = 0; done < events; done += part)); do
 done
 if [ -f "${SHARED:-/none}/peers/c/passthru.c" ]; then
     cc -O2 -o "$work/pass" "$SHARED/peers/c/passthru.c" -lrdkafka
-    pass() { "$work/pass" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" txn "$5" 100; }
+    pass() { exec "$work/pass" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" txn "$5" 100; }
 else
-    pass() { "$BENCH_BIN/stream_bound" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" "$5"; }
+    pass() { exec "$BENCH_BIN/stream_bound" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" "$5"; }
 fi
-run_scorer() { # DELIVERY INPUT GROUP [OPTION…]
-    INPUT_TOPIC=$2 "$BIN/scorer" run --roles=score,http --http-listen=127.0.0.1:0 --delivery "$1" --group-id "$3" \
-        --instance-id bench --log-level error "${@:4}"
-}
+options=(--roles=score,http --http-listen=127.0.0.1:0 --instance-id bench --log-level error)
 measure() { # DELIVERY INPUT GROUP → wall and CPU seconds
     TIMEFORMAT='%3R %3U %3S'
-    { time run_scorer "$@" --exit-at-end 2>"$work/log"; } 2>&1 | awk 'END { print $1, $2 + $3 }'
+    { time "$BIN/scorer" run "${options[@]}" --delivery "$1" --input-topic "$2" --group-id "$3" --exit-at-end 2>"$work/log"; } 2>&1 | awk 'END { print $1, $2 + $3 }'
 }
 least() { awk -v a="${1:-1e9}" -v b="$2" 'BEGIN { print a < b ? a : b }'; }
 
@@ -71,9 +68,10 @@ if [[ " $parts " == *" wall "* ]]; then
         printf "CPU s per million events: exactly-once %.2f, at-least-once %.2f\n", ec / n * 1e6, ac / n * 1e6 }'
 fi
 if [[ " $parts " == *" latency "* ]]; then
-    run_scorer exactly-once "$run-live" "$run-live" >"$work/scorer" 2>&1 &
+    "$BIN/scorer" run "${options[@]}" --input-topic "$run-live" --group-id "$run-live" >"$work/scorer" 2>&1 &
     scorer=$!
     pass "$run-live" "$run-passed" "$run-pass" $((rate * long + 1)) 400 >"$work/passed" 2>"$work/pass.log" &
+    passing=$!
     kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -L -t "$run-passed" >/dev/null
     sleep 8
     "$BENCH_BIN/latency_probe" "$KAFKA_BOOTSTRAP_SERVERS" "$INPUT_TOPIC" "$run-live" "$rate" "$long" "$OUTPUT_TOPIC" "$run-passed" |
