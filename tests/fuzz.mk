@@ -88,7 +88,7 @@ campaign-asan campaign-tsan: ## a short campaign (CAMPAIGN_SECONDS=600) of a sco
 	@$(MAKE) --no-print-directory campaign FAULTS_FLAVOUR=$(@:campaign-%=%) CAMPAIGN_SECONDS=$(if $(filter file,$(origin CAMPAIGN_SECONDS)),600,$(CAMPAIGN_SECONDS)) \
 	  CAMPAIGN_LANES=2 CAMPAIGN_RATE=100 CAMPAIGN_ROUNDS=0
 
-sabotage: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## builds that lose, double or reorder on purpose: the faults' test must catch each
+sabotage: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## builds that lose, double or reorder on purpose: comparison, audit and simulation must catch each
 	@$(TEST_ENV) CC='$(CC)' tests/sabotage.sh
 
 soak: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## scorers under load and kills for SOAK_SECONDS (1800), their memory watched
