@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "events/event.h"
+
 /* clang-format off */
 #define EVENT_CODE_TABLE(CODE) \
     CODE(BAD_FRAME, "bad_frame", "the value does not start with a known schema-id frame, or is empty", "send Confluent's wire format: byte 0, 4-byte schema id, Avro binary") \
@@ -36,12 +38,16 @@ enum event_code {
 };
 
 /* What a fault is about where it is no column: nothing in particular, or a field of the event's envelope. */
+enum { FAULT_NO_COLUMN = -1 };
 enum {
-    FAULT_NO_COLUMN = -1,
-    FAULT_EVENT_ID = -2,
-    FAULT_EVENT_TYPE = -3,
-    FAULT_EMPLOYEE_ID = -4,
-    FAULT_OCCURRED_AT = -5,
+#define FAULT_POSITION(codec, id, ...) FAULT_POSITION_##id,
+    EVENT_ENVELOPE(FAULT_POSITION)
+#undef FAULT_POSITION
+};
+enum {
+#define FAULT_ID(codec, id, ...) FAULT_##id = FAULT_NO_COLUMN - 1 - FAULT_POSITION_##id,
+    EVENT_ENVELOPE(FAULT_ID)
+#undef FAULT_ID
 };
 
 /* One thing that is wrong with an event. Plain data. */
