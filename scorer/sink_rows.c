@@ -17,72 +17,11 @@
 #include "events/prediction_versions.h"
 #include "events/source_position.h"
 #include "scorer/copy_fields.h"
+#include "scorer/sink_columns.h"
 #include "scorer/sink_headers.h"
 #include "scorer/sink_text.h"
 
 enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000, TRACE_BYTES_MAX = 256 };
-
-/* The columns of each table, in the order of its rows, and what writes them: a FIELD of the prediction's record by its
- * codec (prediction.h), any other by a statement. Statement and COPY row follow. */
-/* clang-format off */
-#define PREDICTION_COLUMNS(FIELD, SOURCE, COLUMN) \
-    PREDICTION_EVENT(FIELD) \
-    PREDICTION_TIME(FIELD) \
-    PREDICTION_SCORE(FIELD) \
-    PREDICTION_LATENCY(FIELD) \
-    PREDICTION_MODEL(FIELD) \
-    PREDICTION_CHANNEL(FIELD) \
-    PREDICTION_SOURCE(SOURCE) \
-    COLUMN(cluster_id, TEXT, field_text(out, rows->cluster_id)) \
-    COLUMN(output_partition, INT4, field_int4(out, record->partition)) \
-    COLUMN(output_offset, INT8, field_int8(out, record->offset)) \
-    COLUMN(input, JSONB, field_input(rows, out, prediction->cells)) \
-    COLUMN(reasons, JSONB, field_reasons(rows, out, prediction)) \
-    COLUMN(challengers, JSONB, field_challengers(out, prediction)) \
-    COLUMN(traceparent, TEXT, field_bytes(out, valid_text(rows, traceparent_of(record)))) \
-    COLUMN(output_topic, TEXT, field_text(out, record->topic_name))
-
-#define DEAD_LETTER_COLUMNS(COLUMN) \
-    COLUMN("stage", field_text(out, letter->stage)) \
-    COLUMN("code", field_bytes(out, valid_text(rows, letter->code))) \
-    COLUMN("field", field_bytes(out, valid_text(rows, letter->field))) \
-    COLUMN("message", field_bytes(out, valid_text(rows, letter->message))) \
-    COLUMN("topic", field_bytes(out, valid_text(rows, letter->topic))) \
-    COLUMN("partition", field_int4_or_null(out, letter->partition)) \
-    COLUMN("\"offset\"", field_int8_or_null(out, letter->offset)) \
-    COLUMN("key", field_bytes(out, letter->key)) \
-    COLUMN("value", field_bytes(out, letter->value)) \
-    COLUMN("headers", sink_headers_field(out, letter->headers, letter->header_count, &rows->text)) \
-    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
-    COLUMN("dlq_partition", field_int4_or_null(out, letter->dlq_partition)) \
-    COLUMN("dlq_offset", field_int8_or_null(out, letter->dlq_offset))
-
-/* Null where an older scorer wrote the record. */
-#define SOURCE_HEADER_COLUMNS(COLUMN) \
-    COLUMN("source_topic", sink_header_text(out, record, SOURCE_TOPIC_HEADER, &rows->text)) \
-    COLUMN("source_partition", sink_header_int4(out, record, SOURCE_PARTITION_HEADER)) \
-    COLUMN("source_offset", sink_header_int8(out, record, SOURCE_OFFSET_HEADER))
-
-#define ERASURE_COLUMNS(COLUMN) \
-    COLUMN("employee_id", field_bytes(out, record->key)) \
-    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
-    COLUMN("output_topic", field_text(out, record->topic_name)) \
-    COLUMN("output_partition", field_int4(out, record->partition)) \
-    COLUMN("output_offset", field_int8(out, record->offset)) \
-    SOURCE_HEADER_COLUMNS(COLUMN)
-
-#define OUTCOME_COLUMNS(COLUMN) \
-    COLUMN("event_id", field_bytes(out, event->event_id)) \
-    COLUMN("employee_id", field_bytes(out, event->employee_id)) \
-    COLUMN("occurred_at", field_time_ms(out, event->occurred_at_ms)) \
-    COLUMN("event_type", field_text(out, event_type_name(rows, event))) \
-    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
-    COLUMN("topic", field_text(out, record->topic_name)) \
-    COLUMN("partition", field_int4(out, record->partition)) \
-    COLUMN("\"offset\"", field_int8(out, record->offset)) \
-    COLUMN("input", field_input(rows, out, event->cells)) \
-    SOURCE_HEADER_COLUMNS(COLUMN)
-/* clang-format on */
 
 enum { OID_OF_label = OID_TEXT, OID_OF_channel = OID_TEXT };
 
