@@ -28,7 +28,7 @@
     COLUMN(output_topic, TEXT, field_text(out, record->topic_name))
 
 #define DEAD_LETTER_COLUMNS(COLUMN) \
-    COLUMN("stage", field_text(out, letter->stage)) \
+    COLUMN("stage", field_bytes(out, letter->stage)) \
     COLUMN("code", field_bytes(out, valid_text(rows, letter->code))) \
     COLUMN("field", field_bytes(out, valid_text(rows, letter->field))) \
     COLUMN("message", field_bytes(out, valid_text(rows, letter->message))) \

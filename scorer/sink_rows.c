@@ -107,8 +107,7 @@ static struct span valid_text(struct sink_rows *rows, struct span bytes)
 
 /* A row of dead_letters: borrowed texts, valid or not; numbers below 0 are null. */
 struct letter {
-    const char *stage;
-    struct span code, field, message, topic;
+    struct span stage, code, field, message, topic;
     int64_t partition, offset;
     struct span key, value;
     const struct sink_header *headers;
@@ -135,7 +134,7 @@ static struct span or_text(struct span value, const char *otherwise)
 static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_record *record)
 {
     const struct letter letter = {
-        .stage = "score",
+        .stage = SPAN_LITERAL("score"),
         .code = or_text(dead_letter_value(record, DEAD_LETTER_CODE), "unknown"),
         .field = dead_letter_value(record, DEAD_LETTER_FIELD),
         .message = or_text(dead_letter_value(record, DEAD_LETTER_MESSAGE), ""),
@@ -156,7 +155,7 @@ static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_r
 void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal)
 {
     const struct letter letter = {
-        .stage = "sink",
+        .stage = SPAN_LITERAL("sink"),
         .code = span_of(refusal->code),
         .field = refusal->field ? span_of(refusal->field) : SPAN_NULL,
         .message = span_of(refusal->message),
