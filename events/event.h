@@ -16,7 +16,7 @@ enum event_type {
 };
 
 /* The record (events/record.h), as employee_event.avsc has it: codec, id, name in the .avsc, member. ENVELOPE_ID is a
- * field's position (schema_private.h), FAULT_ID what a fault is about (codes.h). */
+ * field's position (schema_private.h), FAULT_ID what a fault is about (error_codes.h). */
 /* clang-format off */
 #define EVENT_ENVELOPE(FIELD) \
     FIELD(text,       EVENT_ID,    "event_id",    event_id) \

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/row.h"
 #include "base/status.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/schema.h"
 
 #define CHANNEL_TABLE(CHANNEL) CHANNEL(STREAM) CHANNEL(HTTP)

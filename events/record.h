@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "events/avro_read.h"
 #include "events/avro_write.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/schema_private.h"
 
 /* ---- what a table becomes ---- */

@@ -1,5 +1,5 @@
-/* Names and meanings from the one table of codes.h. */
-#include "events/codes.h"
+/* Names and meanings from the one table of error_codes.h. */
+#include "events/error_codes.h"
 
 #include <assert.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* The closed list of reasons why an event is refused. One table: names on dead letters, HTTP's `type`, docs/ERRORS.md.
  *
  * CODE(id, "name on the wire", "what it means", "what to do") */
-#ifndef EVENTS_CODES_H
-#define EVENTS_CODES_H
+#ifndef EVENTS_ERROR_CODES_H
+#define EVENTS_ERROR_CODES_H
 
 #include <stdint.h>
 
