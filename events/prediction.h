@@ -1,8 +1,8 @@
 /* The prediction record: encoded by score and http, decoded by the sink. Its bytes are those of
  * schemas/prediction.avsc, which is held against the table here when the schema is loaded.
  *
- * A further field is a member of the struct, a row of the table and a field of the .avsc; one that is in a group of the
- * table becomes a column of predictions, too (scorer/sink_rows.c), which a file in sql/ adds. */
+ * A further field is a member of the struct, a row of PREDICTION_ADDED, a field before `attributes` in the .avsc, and a
+ * column of predictions that a file in sql/ adds. */
 #ifndef EVENTS_PREDICTION_H
 #define EVENTS_PREDICTION_H
 
@@ -88,6 +88,9 @@ struct prediction {
 #define PREDICTION_CHANNEL(FIELD) \
     FIELD(channel,       channel,          "channel",     channel)
 
+/* Further fields, whose columns sql/ adds behind all others. None so far. */
+#define PREDICTION_ADDED(FIELD)
+
 #define PREDICTION_RECORD(FIELD, PART) \
     PREDICTION_EVENT(FIELD) \
     PREDICTION_SCORE(FIELD) \
@@ -98,6 +101,7 @@ struct prediction {
     PREDICTION_LATENCY(FIELD) \
     PART(source) \
     PREDICTION_CHANNEL(FIELD) \
+    PREDICTION_ADDED(FIELD) \
     PART(attributes)
 
 /* Items of the arrays, over struct reason (its column goes as the feature's name) and struct challenger_score. */

@@ -9,6 +9,7 @@
 #include "events/prediction.h"
 #include "events/source_position.h"
 
+/* In the order of the table itself: its rows are also sent as values of its row type. */
 /* clang-format off */
 #define PREDICTION_COLUMNS(FIELD, SOURCE, COLUMN) \
     PREDICTION_EVENT(FIELD) \
@@ -25,7 +26,8 @@
     COLUMN(reasons, JSONB, field_reasons(rows, out, prediction)) \
     COLUMN(challengers, JSONB, field_challengers(out, prediction)) \
     COLUMN(traceparent, TEXT, field_bytes(out, valid_text(rows, traceparent_of(record)))) \
-    COLUMN(output_topic, TEXT, field_text(out, record->topic_name))
+    COLUMN(output_topic, TEXT, field_text(out, record->topic_name)) \
+    PREDICTION_ADDED(FIELD)
 
 #define DEAD_LETTER_COLUMNS(COLUMN) \
     COLUMN("stage", field_bytes(out, letter->stage)) \
