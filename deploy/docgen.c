@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/options.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/dead_letter.h"
 #include "scorer/counters.h"
 
@@ -58,7 +58,7 @@ static void write_errors(void)
 #undef CODE_ROW
     };
     printf("# Error codes\n\n"
-           "Generated from `events/codes.h` by `make docs`; do not edit.\n\n"
+           "Generated from `events/error_codes.h` by `make docs`; do not edit.\n\n"
            "Why an event is refused. The list is closed. A code stands in a dead letter's header "
            "`attrition.error.code` (with\n"
            "`attrition.error.field`, the attribute's name, where there is one), in the column `code` of "

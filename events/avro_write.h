@@ -4,7 +4,8 @@
 
 #include "base/bytes.h"
 
-enum { AVRO_FRAME_BYTES = 5, AVRO_VARINT_MAX = 10 };
+/* Bytes they take: a varint at most; an array of one block its count and its end. */
+enum { AVRO_FRAME_BYTES = 5, AVRO_VARINT_MAX = 10, AVRO_BRANCH_BYTES = 1, AVRO_ARRAY_BYTES = AVRO_VARINT_MAX + 1 };
 
 static inline char *avro_put_long(char *at, int64_t value)
 {
@@ -41,10 +42,16 @@ static inline char *avro_put_text(char *at, struct span text)
     return avro_put_raw(avro_put_long(at, (int64_t)text.bytes), text);
 }
 
-/* [null, string] */
+/* The branch of a union of null and something. */
+static inline char *avro_put_branch(char *at, bool present)
+{
+    *at = present ? 2 : 0;
+    return at + AVRO_BRANCH_BYTES;
+}
+
 static inline char *avro_put_optional_text(char *at, struct span text)
 {
-    *at++ = text.data ? 2 : 0;
+    at = avro_put_branch(at, text.data != NULL);
     return text.data ? avro_put_text(at, text) : at;
 }
 

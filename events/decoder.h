@@ -6,7 +6,7 @@
 #ifndef EVENTS_DECODER_H
 #define EVENTS_DECODER_H
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/event.h"
 #include "events/frame.h"
 #include "events/registry_client.h"

@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-#include "events/avro_write.h"
 #include "events/encode_private.h"
+#include "events/record.h"
 
 /* Exactly the numbers that (int64_t) takes back unchanged and that fit the column. */
 static bool number_fits(const struct column *column, double number)
@@ -86,19 +86,26 @@ void attributes_encode(const struct schema *schema, const struct cell *cells, st
     written(out, attributes_put(parts, cells, buffer_reserve(out, attributes_bound(parts, cells))));
 }
 
-void event_encode(const struct schema *schema, const struct event *event, struct buffer *out)
+/* ---- the event's record (event.h) ---- */
+
+#define record_put_event_type avro_put_long
+#define record_bytes_event_type(value) AVRO_VARINT_MAX
+
+static char *put_attributes(const struct schema_parts *parts, const struct event *record, char *at)
+{
+    return record->attributes.data ? avro_put_raw(at, record->attributes) : attributes_put(parts, record->cells, at);
+}
+
+static size_t bytes_attributes(const struct schema_parts *parts, const struct event *record)
+{
+    return record->attributes.data ? record->attributes.bytes : attributes_bound(parts, record->cells);
+}
+
+void event_encode(const struct schema *schema, const struct event *record, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    size_t bound = AVRO_FRAME_BYTES + 4 * AVRO_VARINT_MAX + event->event_id.bytes + event->employee_id.bytes +
-                   (event->attributes.data ? event->attributes.bytes : attributes_bound(parts, event->cells));
-    char *at = avro_put_frame(buffer_reserve(out, bound), schema->event_schema_id);
-    at = avro_put_text(at, event->event_id);
-    at = avro_put_long(at, event->type);
-    at = avro_put_text(at, event->employee_id);
-    at = avro_put_long(at, event->occurred_at_ms);
-    if (event->attributes.data)
-        at = avro_put_raw(at, event->attributes);
-    else
-        at = attributes_put(parts, event->cells, at);
+    size_t bytes = AVRO_FRAME_BYTES EVENT_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
+    char *at = avro_put_frame(buffer_reserve(out, bytes), schema->event_schema_id);
+    EVENT_RECORD(RECORD_PUT, RECORD_PUT_PART)
     written(out, at);
 }

@@ -4,9 +4,30 @@
 
 #include "base/row.h"
 
-/* Positions of the contract's symbols; other symbols of the schema's enum come after these and are scored like CHANGED.
+/* The contract's symbols, in this order; other symbols of the schema's enum come after these and are scored like
+ * CHANGED.
  */
-enum event_type { EVENT_TYPE_SNAPSHOT, EVENT_TYPE_HIRED, EVENT_TYPE_CHANGED, EVENT_TYPE_TERMINATED };
+#define EVENT_TYPE_TABLE(TYPE) TYPE(SNAPSHOT) TYPE(HIRED) TYPE(CHANGED) TYPE(TERMINATED)
+
+enum event_type {
+#define EVENT_TYPE_ID(id) EVENT_TYPE_##id,
+    EVENT_TYPE_TABLE(EVENT_TYPE_ID)
+#undef EVENT_TYPE_ID
+};
+
+/* The record (events/record.h), as employee_event.avsc has it: codec, id, name in the .avsc, member. ENVELOPE_ID is a
+ * field's position (schema_private.h), FAULT_ID what a fault is about (error_codes.h). */
+/* clang-format off */
+#define EVENT_ENVELOPE(FIELD) \
+    FIELD(text,       EVENT_ID,    "event_id",    event_id) \
+    FIELD(event_type, EVENT_TYPE,  "event_type",  type) \
+    FIELD(text,       EMPLOYEE_ID, "employee_id", employee_id) \
+    FIELD(time_ms,    OCCURRED_AT, "occurred_at", occurred_at_ms)
+
+#define EVENT_RECORD(FIELD, PART) \
+    EVENT_ENVELOPE(FIELD) \
+    PART(attributes)
+/* clang-format on */
 
 struct event {
     struct span event_id;

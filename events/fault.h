@@ -1,9 +1,9 @@
-/* Filling a struct fault (codes.h). */
+/* Filling a struct fault (error_codes.h). */
 #ifndef EVENTS_FAULT_H
 #define EVENTS_FAULT_H
 
 #include "base/status.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 
 /* Returns code, so that a refusal is `return fault_set(fault, …)`. fault may be NULL. */
 enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)

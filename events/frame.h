@@ -6,7 +6,7 @@
 #define EVENTS_FRAME_H
 
 #include "base/bytes.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 
 #define FRAME_HEADER "__value_schema_id"
 

@@ -3,7 +3,7 @@
 #define EVENTS_IDENTITY_H
 
 #include "base/bytes.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/event.h"
 
 enum {

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/schema.h"
 
 /* Fills cells from a JSON object (null or absent = missing). checked: unknown keys, fractions in int columns are

@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 #include "events/avro_type.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/column_read.h"
 #include "events/event.h"
 #include "events/schema_private.h"

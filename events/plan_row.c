@@ -23,6 +23,17 @@ static void put_number(const struct machine *machine, const struct op *op, doubl
         out->occurred_at_ms = time_of(machine, op, whole);
 }
 
+/* A field of the envelope, of the type that its codec tells. */
+static void *envelope_member(struct event *out, uint32_t slot)
+{
+    static const size_t offsets[] = {
+#define MEMBER_OFFSET(codec, id, name, member) [ENVELOPE_##id] = offsetof(struct event, member),
+        EVENT_ENVELOPE(MEMBER_OFFSET)
+#undef MEMBER_OFFSET
+    };
+    return (char *)out + offsets[slot];
+}
+
 static bool put_text(struct machine *machine, const struct op *op, struct span text, const struct schema_parts *parts,
                      struct event *out)
 {
@@ -33,10 +44,7 @@ static bool put_text(struct machine *machine, const struct op *op, struct span t
     }
     if (!avro_text_is_valid(text))
         return machine_malformed(machine, "a string is not UTF-8");
-    if (op->slot == ENVELOPE_EVENT_ID)
-        out->event_id = text;
-    else
-        out->employee_id = text;
+    *(struct span *)envelope_member(out, op->slot) = text;
     return true;
 }
 
@@ -95,19 +103,23 @@ static bool columns_run(struct machine *machine, const struct op *op, struct eve
     return true;
 }
 
+#define CONSTANT_text(constant) (constant)->text
+#define CONSTANT_event_type(constant) (int32_t)(constant)->whole
+#define CONSTANT_time_ms(constant) (constant)->whole
+
 static void put_constant(const struct machine *machine, const struct op *op, struct event *out)
 {
     const struct plan_constant *constant = &machine->plan->constants[op->a];
-    if (op->slot >= SLOT_COLUMNS)
+    switch (op->slot) {
+#define PUT_CONSTANT(codec, id, name, member) \
+    case ENVELOPE_##id: \
+        out->member = CONSTANT_##codec(constant); \
+        break;
+        EVENT_ENVELOPE(PUT_CONSTANT)
+#undef PUT_CONSTANT
+    default:
         out->cells[op->slot - SLOT_COLUMNS] = constant->cell;
-    else if (op->slot == ENVELOPE_EVENT_ID)
-        out->event_id = constant->text;
-    else if (op->slot == ENVELOPE_EMPLOYEE_ID)
-        out->employee_id = constant->text;
-    else if (op->slot == ENVELOPE_EVENT_TYPE)
-        out->type = (int32_t)constant->whole;
-    else
-        out->occurred_at_ms = constant->whole;
+    }
 }
 
 static bool run(struct machine *machine, const struct schema_parts *parts, struct event *out)

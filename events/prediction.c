@@ -1,97 +1,134 @@
-/* The prediction record into bytes, in the order of schemas/prediction.avsc (held against it when the schema is loaded:
- * schema_prediction.c). Called once per scored event, on score loops and HTTP threads; the sink's side is
- * prediction_read.c. */
+/* The prediction record into bytes, as its table says (prediction.h). Called once per scored event, on score loops and
+ * HTTP threads; the sink's side is prediction_read.c. */
 #include "events/prediction.h"
 
 #include <assert.h>
 
-#include "events/avro_write.h"
 #include "events/encode_private.h"
+#include "events/record.h"
 
-enum {
-    SCALARS_BYTES_MAX = 32 * AVRO_VARINT_MAX
-}; /* frame, numbers, branches, indexes, block counts and text lengths */
-
-static size_t bound(const struct schema_parts *parts, const struct prediction *prediction)
+struct span channel_name(enum channel channel)
 {
-    const struct model_stamp *model = &prediction->model;
-    size_t bytes = SCALARS_BYTES_MAX + prediction->event_id.bytes + prediction->employee_id.bytes + model->name.bytes +
-                   model->version.bytes + model->alias.bytes + model->run_id.bytes + prediction->source_topic.bytes;
-    for (size_t r = 0; r < prediction->reason_count; r++)
-        bytes += parts->encoded_names[prediction->reasons[r].column].bytes + sizeof(double);
-    for (size_t c = 0; c < prediction->challenger_count; c++)
-        bytes += prediction->challengers[c].model.bytes + AVRO_VARINT_MAX + sizeof(double);
-    return bytes +
-           (prediction->attributes.data ? prediction->attributes.bytes : attributes_bound(parts, prediction->cells));
+    static const struct span names[] = {
+#define CHANNEL_NAME(id) [CHANNEL_##id] = {#id, sizeof #id - 1},
+        CHANNEL_TABLE(CHANNEL_NAME)
+#undef CHANNEL_NAME
+    };
+    return names[channel];
+}
+
+/* ---- codecs and parts of this record ---- */
+
+#define record_put_label avro_put_long
+#define record_put_channel avro_put_long
+#define record_bytes_label(value) AVRO_VARINT_MAX
+#define record_bytes_channel(value) AVRO_VARINT_MAX
+
+static inline char *put_feature(const struct schema_parts *parts, const struct reason *reason, char *at)
+{
+    return avro_put_raw(at, parts->encoded_names[reason->column]);
+}
+
+static inline size_t bytes_feature(const struct schema_parts *parts, const struct reason *reason)
+{
+    return parts->encoded_names[reason->column].bytes;
 }
 
 /* An array is one block and an end; an empty one only the end. */
+static inline char *put_block(size_t count, char *at)
+{
+    return count ? avro_put_long(at, (int64_t)count) : at;
+}
+
 static char *put_reasons(const struct schema_parts *parts, const struct prediction *prediction, char *at)
 {
-    if (prediction->reason_count)
-        at = avro_put_long(at, (int64_t)prediction->reason_count);
-    for (size_t r = 0; r < prediction->reason_count; r++) {
-        at = avro_put_raw(at, parts->encoded_names[prediction->reasons[r].column]);
-        at = avro_put_double(at, prediction->reasons[r].contribution);
+    at = put_block(prediction->reason_count, at);
+    const struct reason *end = prediction->reasons + prediction->reason_count;
+    for (const struct reason *record = prediction->reasons; record < end; record++) {
+        PREDICTION_REASON(RECORD_PUT, RECORD_PUT_PART)
     }
     *at++ = 0;
     return at;
 }
 
-static char *put_challengers(const struct prediction *prediction, char *at)
+static size_t bytes_reasons(const struct schema_parts *parts, const struct prediction *prediction)
 {
-    if (prediction->challenger_count)
-        at = avro_put_long(at, (int64_t)prediction->challenger_count);
-    for (size_t c = 0; c < prediction->challenger_count; c++) {
-        at = avro_put_text(at, prediction->challengers[c].model);
-        at = avro_put_double(at, prediction->challengers[c].probability);
+    size_t bytes = AVRO_ARRAY_BYTES;
+    const struct reason *end = prediction->reasons + prediction->reason_count;
+    for (const struct reason *record = prediction->reasons; record < end; record++)
+        bytes += 0 PREDICTION_REASON(RECORD_BYTES, RECORD_BYTES_PART);
+    return bytes;
+}
+
+static char *put_challengers(const struct schema_parts *parts, const struct prediction *prediction, char *at)
+{
+    (void)parts;
+    at = put_block(prediction->challenger_count, at);
+    const struct challenger_score *end = prediction->challengers + prediction->challenger_count;
+    for (const struct challenger_score *record = prediction->challengers; record < end; record++) {
+        PREDICTION_CHALLENGER(RECORD_PUT)
     }
     *at++ = 0;
     return at;
 }
 
-static char *put_model(const struct model_stamp *model, char *at)
+static size_t bytes_challengers(const struct schema_parts *parts, const struct prediction *prediction)
 {
-    at = avro_put_text(at, model->name);
-    at = avro_put_text(at, model->version);
-    at = avro_put_optional_text(at, model->alias);
-    return avro_put_optional_text(at, model->run_id);
+    (void)parts;
+    size_t bytes = AVRO_ARRAY_BYTES;
+    const struct challenger_score *end = prediction->challengers + prediction->challenger_count;
+    for (const struct challenger_score *record = prediction->challengers; record < end; record++)
+        bytes += 0 PREDICTION_CHALLENGER(RECORD_BYTES);
+    return bytes;
 }
 
-static char *put_source(const struct prediction *prediction, char *at)
+static char *put_model(const struct schema_parts *parts, const struct prediction *record, char *at)
 {
-    *at++ = prediction->source_topic.data ? 2 : 0;
-    if (!prediction->source_topic.data)
-        return at;
-    at = avro_put_text(at, prediction->source_topic);
-    at = avro_put_long(at, prediction->source_partition);
-    return avro_put_long(at, prediction->source_offset);
+    (void)parts;
+    PREDICTION_MODEL(RECORD_PUT)
+    return at;
 }
 
-void prediction_encode(const struct schema *schema, const struct prediction *prediction, struct buffer *out)
+static size_t bytes_model(const struct schema_parts *parts, const struct prediction *record)
+{
+    (void)parts;
+    return 0 PREDICTION_MODEL(RECORD_BYTES);
+}
+
+static char *put_source(const struct schema_parts *parts, const struct prediction *record, char *at)
+{
+    (void)parts;
+    at = avro_put_branch(at, record->source_topic.data != NULL);
+    if (record->source_topic.data) {
+        PREDICTION_SOURCE(RECORD_PUT)
+    }
+    return at;
+}
+
+static size_t bytes_source(const struct schema_parts *parts, const struct prediction *record)
+{
+    (void)parts;
+    return AVRO_BRANCH_BYTES PREDICTION_SOURCE(RECORD_BYTES);
+}
+
+static char *put_attributes(const struct schema_parts *parts, const struct prediction *record, char *at)
+{
+    return record->attributes.data ? avro_put_raw(at, record->attributes) : attributes_put(parts, record->cells, at);
+}
+
+static size_t bytes_attributes(const struct schema_parts *parts, const struct prediction *record)
+{
+    return record->attributes.data ? record->attributes.bytes : attributes_bound(parts, record->cells);
+}
+
+/* ---- the record ---- */
+
+void prediction_encode(const struct schema *schema, const struct prediction *record, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    char *at = buffer_reserve(out, bound(parts, prediction));
-    at = avro_put_frame(at, schema->prediction_schema_id);
-    at = avro_put_text(at, prediction->event_id);
-    at = avro_put_optional_text(at, prediction->employee_id);
-    at = avro_put_long(at, prediction->occurred_at_ms);
-    at = avro_put_long(at, prediction->label);
-    at = avro_put_double(at, prediction->probability);
-    at = avro_put_double(at, prediction->threshold);
-    at = avro_put_double(at, prediction->margin);
-    at = avro_put_double(at, prediction->base);
-    at = put_reasons(parts, prediction, at);
-    at = put_model(&prediction->model, at);
-    at = put_challengers(prediction, at);
-    at = avro_put_long(at, prediction->scored_at_us);
-    at = avro_put_long(at, prediction->latency_us);
-    at = put_source(prediction, at);
-    at = avro_put_long(at, (int64_t)prediction->channel);
-    if (prediction->attributes.data)
-        at = avro_put_raw(at, prediction->attributes);
-    else
-        at = attributes_put(parts, prediction->cells, at);
+    size_t bytes = AVRO_FRAME_BYTES PREDICTION_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
+    char *at = avro_put_frame(buffer_reserve(out, bytes), schema->prediction_schema_id);
+    PREDICTION_RECORD(RECORD_PUT, RECORD_PUT_PART)
     out->bytes = (size_t)(at - out->data);
     assert(out->bytes <= out->capacity);
 }

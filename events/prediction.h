@@ -1,15 +1,31 @@
-/* The prediction record: encoded by score and http, decoded by the sink. Its layout is schemas/prediction.avsc, checked
- * against this code when the schema is loaded. */
+/* The prediction record: encoded by score and http, decoded by the sink. Its bytes are those of
+ * schemas/prediction.avsc, which is held against the table here when the schema is loaded.
+ *
+ * A further field is a member of the struct, a row of PREDICTION_ADDED, a field before `attributes` in the .avsc, and a
+ * column of predictions that a file in sql/ adds. */
 #ifndef EVENTS_PREDICTION_H
 #define EVENTS_PREDICTION_H
 
 #include "base/memory.h"
 #include "base/row.h"
 #include "base/status.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/schema.h"
 
-enum channel { CHANNEL_STREAM, CHANNEL_HTTP };
+#define CHANNEL_TABLE(CHANNEL) CHANNEL(STREAM) CHANNEL(HTTP)
+
+enum channel {
+#define CHANNEL_ID(id) CHANNEL_##id,
+    CHANNEL_TABLE(CHANNEL_ID)
+#undef CHANNEL_ID
+};
+
+/* How many there are. */
+#define CHANNEL_ONE(id) +1
+enum { CHANNEL_COUNT = CHANNEL_TABLE(CHANNEL_ONE) };
+#undef CHANNEL_ONE
+
+struct span channel_name(enum channel channel);
 
 /* Which model said it. Texts are borrowed; alias and run_id may be SPAN_NULL. */
 struct model_stamp {
@@ -42,6 +58,60 @@ struct prediction {
     const struct cell *cells;
     struct span attributes; /* canonical bytes to copy instead of encoding cells; SPAN_NULL: encode cells */
 };
+
+/* The record (events/record.h): codec, column of predictions, name in the .avsc, member. In groups, because the columns
+ * stand in another order than the fields. */
+/* clang-format off */
+#define PREDICTION_EVENT(FIELD) \
+    FIELD(text,          event_id,         "event_id",    event_id) \
+    FIELD(optional_text, employee_id,      "employee_id", employee_id) \
+    FIELD(time_ms,       occurred_at,      "occurred_at", occurred_at_ms)
+#define PREDICTION_SCORE(FIELD) \
+    FIELD(label,         prediction,       "prediction",  label) \
+    FIELD(double,        probability,      "probability", probability) \
+    FIELD(double,        threshold,        "threshold",   threshold) \
+    FIELD(double,        margin,           "margin",      margin) \
+    FIELD(double,        base,             "base",        base)
+#define PREDICTION_MODEL(FIELD) \
+    FIELD(text,          model_name,       "name",        model.name) \
+    FIELD(text,          model_version,    "version",     model.version) \
+    FIELD(optional_text, model_alias,      "alias",       model.alias) \
+    FIELD(optional_text, run_id,           "run_id",      model.run_id)
+#define PREDICTION_TIME(FIELD) \
+    FIELD(time_us,       scored_at,        "scored_at",   scored_at_us)
+#define PREDICTION_LATENCY(FIELD) \
+    FIELD(long,          latency_us,       "latency_us",  latency_us)
+#define PREDICTION_SOURCE(FIELD) \
+    FIELD(text,          source_topic,     "topic",       source_topic) \
+    FIELD(int,           source_partition, "partition",   source_partition) \
+    FIELD(long,          source_offset,    "offset",      source_offset)
+#define PREDICTION_CHANNEL(FIELD) \
+    FIELD(channel,       channel,          "channel",     channel)
+
+/* Further fields, whose columns sql/ adds behind all others. None so far. */
+#define PREDICTION_ADDED(FIELD)
+
+#define PREDICTION_RECORD(FIELD, PART) \
+    PREDICTION_EVENT(FIELD) \
+    PREDICTION_SCORE(FIELD) \
+    PART(reasons) \
+    PART(model) \
+    PART(challengers) \
+    PREDICTION_TIME(FIELD) \
+    PREDICTION_LATENCY(FIELD) \
+    PART(source) \
+    PREDICTION_CHANNEL(FIELD) \
+    PREDICTION_ADDED(FIELD) \
+    PART(attributes)
+
+/* Items of the arrays, over struct reason (its column goes as the feature's name) and struct challenger_score. */
+#define PREDICTION_REASON(FIELD, PART) \
+    PART(feature) \
+    FIELD(double, contribution, "contribution", contribution)
+#define PREDICTION_CHALLENGER(FIELD) \
+    FIELD(text,   model,        "model",        model) \
+    FIELD(double, probability,  "probability",  probability)
+/* clang-format on */
 
 /* Frame and Avro binary, appended to out. No allocation once out has grown. */
 void prediction_encode(const struct schema *schema, const struct prediction *prediction, struct buffer *out);

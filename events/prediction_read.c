@@ -1,142 +1,94 @@
-/* Bytes into a prediction: the sink's side of prediction.c, as strict as the event decoder. The sink reads what a
- * scorer wrote, but a topic is open to others: counts are held against what the rest can hold before anything is taken.
- */
+/* Bytes into a prediction, as its table says (prediction.h): the sink's side of prediction.c, as strict as the event
+ * decoder. The sink reads what a scorer wrote, but a topic is open to others. */
 #include "events/prediction.h"
 
-#include "events/avro_read.h"
 #include "events/fault.h"
-#include "events/schema_private.h"
+#include "events/record.h"
 
-/* One decode. `padded` is of no interest here. */
-struct reading {
-    const struct schema_parts *parts;
-    struct cursor in;
-    struct arena *arena;
-    struct prediction *out;
-    enum event_code code; /* set where it is not MALFORMED */
-    bool padded;
-};
+/* ---- codecs and parts of this record ---- */
 
-static bool read_optional_text(struct reading *reading, struct span *out)
+static inline bool record_read_label(struct record_reading *reading, uint32_t *out)
 {
-    uint32_t branch;
-    *out = SPAN_NULL;
-    return avro_read_branch(&reading->in, 2, &branch, &reading->padded) &&
-           (branch == 0 || avro_read_text(&reading->in, out, &reading->padded));
+    return avro_read_symbol(&reading->in, (uint32_t)reading->parts->schema.target_count, out, &reading->padded);
 }
 
-/* A block's count of items that take at least min_bytes; 0 at the end. *block_end is where a sized block must end. */
-static bool read_block(struct reading *reading, size_t min_bytes, size_t *count, const uint8_t **block_end)
+static inline bool record_read_channel(struct record_reading *reading, enum channel *out)
 {
-    int64_t items, bytes;
-    *block_end = NULL;
-    if (!avro_read_long(&reading->in, &items, &reading->padded) || items == INT64_MIN)
+    uint32_t symbol;
+    if (!avro_read_symbol(&reading->in, CHANNEL_COUNT, &symbol, &reading->padded))
         return false;
-    if (items < 0) {
-        if (!avro_read_long(&reading->in, &bytes, &reading->padded) || bytes < 0 ||
-            (uint64_t)bytes > cursor_left(&reading->in))
-            return false;
-        *block_end = reading->in.at + bytes;
-        items = -items;
-    }
-    *count = (size_t)items;
-    return (uint64_t)items <= cursor_left(&reading->in) / min_bytes;
-}
-
-/* An array of items of `item_bytes`, each read by read_item, gathered in the arena over all blocks. */
-static bool read_array(struct reading *reading, size_t item_bytes, size_t min_bytes,
-                       bool (*read_item)(struct reading *, void *), void **out, size_t *out_count)
-{
-    char *items = NULL;
-    size_t have = 0, room = 0;
-    for (;;) {
-        size_t count;
-        const uint8_t *block_end;
-        if (!read_block(reading, min_bytes, &count, &block_end))
-            return false;
-        if (count == 0)
-            break;
-        if (have + count > room) {
-            room = have + count > 2 * room ? have + count : 2 * room;
-            char *more = arena_take(reading->arena, room * item_bytes);
-            if (have)
-                memcpy(more, items, have * item_bytes);
-            items = more;
-        }
-        for (size_t i = 0; i < count; i++, have++)
-            if (!read_item(reading, items + have * item_bytes))
-                return false;
-        if (block_end && block_end != reading->in.at)
-            return false;
-    }
-    *out = items;
-    *out_count = have;
+    *out = (enum channel)symbol;
     return true;
 }
 
-static bool read_reason(struct reading *reading, void *item)
+/* A name that is unknown is well-formed all the same: the rest is still read. */
+static inline bool read_feature(struct record_reading *reading, struct reason *reason)
 {
-    struct reason *reason = item;
-    struct span feature;
-    if (!avro_read_text(&reading->in, &feature, &reading->padded) ||
-        !avro_read_double(&reading->in, &reason->contribution))
+    struct span name;
+    if (!record_read_text(reading, &name))
         return false;
-    int32_t column = schema_column(&reading->parts->schema, feature);
+    int32_t column = schema_column(&reading->parts->schema, name);
     if (column < 0)
-        reading->code = EVENT_UNRESOLVABLE; /* well-formed all the same: the rest is still read */
+        reading->code = EVENT_UNRESOLVABLE;
     reason->column = column < 0 ? 0 : (uint32_t)column;
     return true;
 }
 
-static bool read_challenger(struct reading *reading, void *item)
+#define RECORD_LEAST_feature RECORD_LEAST_text
+
+static bool read_reason(struct record_reading *reading, void *item)
 {
-    struct challenger_score *score = item;
-    return avro_read_text(&reading->in, &score->model, &reading->padded) &&
-           avro_read_double(&reading->in, &score->probability);
+    struct reason *record = item;
+    return true PREDICTION_REASON(RECORD_READ, RECORD_READ_PART);
 }
 
-static bool read_head(struct reading *reading)
+static bool read_challenger(struct record_reading *reading, void *item)
 {
-    struct prediction *out = reading->out;
-    struct cursor *in = &reading->in;
-    bool *padded = &reading->padded;
-    return avro_read_text(in, &out->event_id, padded) && read_optional_text(reading, &out->employee_id) &&
-           avro_read_long(in, &out->occurred_at_ms, padded) &&
-           avro_read_symbol(in, (uint32_t)reading->parts->schema.target_count, &out->label, padded) &&
-           avro_read_double(in, &out->probability) && avro_read_double(in, &out->threshold) &&
-           avro_read_double(in, &out->margin) && avro_read_double(in, &out->base);
+    struct challenger_score *record = item;
+    return true PREDICTION_CHALLENGER(RECORD_READ);
 }
 
-static bool read_model(struct reading *reading)
+static bool read_reasons(struct record_reading *reading, struct prediction *out)
 {
-    struct model_stamp *model = &reading->out->model;
-    return avro_read_text(&reading->in, &model->name, &reading->padded) &&
-           avro_read_text(&reading->in, &model->version, &reading->padded) &&
-           read_optional_text(reading, &model->alias) && read_optional_text(reading, &model->run_id);
+    static const struct record_array reasons = {
+        .item_bytes = sizeof *out->reasons,
+        .least = PREDICTION_REASON(RECORD_LEAST, RECORD_LEAST_PART),
+        .read_item = read_reason,
+    };
+    void *items;
+    bool fine = record_read_array(reading, &reasons, &items, &out->reason_count);
+    out->reasons = fine ? items : NULL;
+    return fine;
 }
 
-static bool read_source(struct reading *reading)
+static bool read_challengers(struct record_reading *reading, struct prediction *out)
 {
-    struct prediction *out = reading->out;
+    static const struct record_array challengers = {
+        .item_bytes = sizeof *out->challengers,
+        .least = PREDICTION_CHALLENGER(RECORD_LEAST),
+        .read_item = read_challenger,
+    };
+    void *items;
+    bool fine = record_read_array(reading, &challengers, &items, &out->challenger_count);
+    out->challengers = fine ? items : NULL;
+    return fine;
+}
+
+static bool read_model(struct record_reading *reading, struct prediction *record)
+{
+    return true PREDICTION_MODEL(RECORD_READ);
+}
+
+static bool read_source(struct record_reading *reading, struct prediction *record)
+{
     uint32_t branch;
-    if (!avro_read_branch(&reading->in, 2, &branch, &reading->padded))
-        return false;
-    if (branch == 0)
-        return true;
-    return avro_read_text(&reading->in, &out->source_topic, &reading->padded) &&
-           avro_read_int(&reading->in, &out->source_partition, &reading->padded) &&
-           avro_read_long(&reading->in, &out->source_offset, &reading->padded);
+    return avro_read_branch(&reading->in, 2, &branch, &reading->padded) &&
+           (branch == 0 || (true PREDICTION_SOURCE(RECORD_READ)));
 }
 
-static bool read_tail(struct reading *reading)
+/* Bytes that are what we would write are kept beside the cells. */
+static bool read_attributes(struct record_reading *reading, struct prediction *out)
 {
-    struct prediction *out = reading->out;
-    uint32_t channel;
-    if (!avro_read_long(&reading->in, &out->scored_at_us, &reading->padded) ||
-        !avro_read_long(&reading->in, &out->latency_us, &reading->padded) || !read_source(reading) ||
-        !avro_read_symbol(&reading->in, 2, &channel, &reading->padded))
-        return false;
-    out->channel = (enum channel)channel;
     size_t columns = reading->parts->schema.column_count;
     struct cell *cells = arena_take(reading->arena, columns * sizeof *cells);
     const char *start = (const char *)reading->in.at;
@@ -146,29 +98,22 @@ static bool read_tail(struct reading *reading)
         return false;
     if (!padded)
         out->attributes = (struct span){start, (size_t)((const char *)reading->in.at - start)};
-    return cursor_left(&reading->in) == 0;
+    return true;
 }
 
-static bool read_record(struct reading *reading)
+/* ---- the record ---- */
+
+static bool read_record(struct record_reading *reading, struct prediction *record)
 {
-    struct prediction *out = reading->out;
-    void *reasons, *challengers;
-    if (!read_head(reading) ||
-        !read_array(reading, sizeof *out->reasons, 9, read_reason, &reasons, &out->reason_count) ||
-        !read_model(reading) ||
-        !read_array(reading, sizeof *out->challengers, 9, read_challenger, &challengers, &out->challenger_count))
-        return false;
-    out->reasons = reasons;
-    out->challengers = challengers;
-    return read_tail(reading);
+    return true PREDICTION_RECORD(RECORD_READ, RECORD_READ_PART) && cursor_left(&reading->in) == 0;
 }
 
 enum event_code prediction_decode_datum(const struct schema *schema, struct span datum, struct arena *arena,
                                         struct prediction *out, struct fault *fault)
 {
     struct prediction decoded = {0};
-    struct reading reading = {.parts = schema_parts(schema), .in = cursor_of(datum), .arena = arena, .out = &decoded};
-    if (!read_record(&reading))
+    struct record_reading reading = {.parts = schema_parts(schema), .in = cursor_of(datum), .arena = arena};
+    if (!read_record(&reading, &decoded))
         return fault_set(fault, EVENT_MALFORMED, FAULT_NO_COLUMN, "not a prediction, near byte %zu of the datum",
                          (size_t)((const char *)reading.in.at - datum.data));
     if (reading.code != EVENT_OK)

@@ -3,13 +3,12 @@
 #include <float.h>
 #include <stdio.h>
 
-#include "events/schema_private.h"
+#include "events/record.h"
 
-static const struct field_form envelope[] = {
-    {"event_id", "string"}, {"event_type", "enum"}, {"employee_id", "string"}, {"occurred_at", "long:timestamp-millis"},
-    {"attributes", NULL},
-};
-enum { FIELD_ATTRIBUTES = ENVELOPE_COUNT, FORM_COUNT = sizeof envelope / sizeof *envelope };
+#define record_form_event_type record_form_enum
+#define form_attributes record_form_any
+static const struct record_field fields[] = {EVENT_RECORD(RECORD_FORM, RECORD_FORM_PART)};
+enum { FIELD_ATTRIBUTES = ENVELOPE_COUNT, FIELD_COUNT = sizeof fields / sizeof *fields };
 
 static enum status column_refuse(const struct column *column, const char *what, struct error *err)
 {
@@ -306,12 +305,18 @@ static enum status check_names(const struct schema *schema, struct error *err)
 
 static enum status event_types_read(struct schema_parts *parts, const struct avro_type *type, struct error *err)
 {
-    static const char *const known[] = {"SNAPSHOT", "HIRED", "CHANGED", "TERMINATED"};
+    static const char *const known[] = {
+#define EVENT_TYPE_NAME(id) #id,
+        EVENT_TYPE_TABLE(EVENT_TYPE_NAME)
+#undef EVENT_TYPE_NAME
+    };
+#define EVENT_TYPE_LISTED(id) ", " #id
+    static const char list[] = EVENT_TYPE_TABLE(EVENT_TYPE_LISTED);
+#undef EVENT_TYPE_LISTED
     for (size_t s = 0; s < sizeof known / sizeof *known; s++)
         if (s >= type->symbol_count || strcmp(type->symbols[s], known[s]) != 0)
             return error_set(err, STATUS_INVALID,
-                             "employee_event.avsc: the symbols of \"event_type\" must start with "
-                             "SNAPSHOT, HIRED, CHANGED, TERMINATED");
+                             "employee_event.avsc: the symbols of \"event_type\" must start with %s", list + 2);
     parts->schema.event_types = type->symbols;
     parts->schema.event_type_count = type->symbol_count;
     return STATUS_OK;
@@ -370,7 +375,7 @@ static enum status columns_make(struct schema_parts *parts, const struct avro_ty
 enum status schema_read_event(struct schema_parts *parts, struct error *err)
 {
     const struct avro_type *type = avro_schema_type(parts->event);
-    enum status status = schema_check_fields(type, envelope, FORM_COUNT, "employee_event.avsc", err);
+    enum status status = record_check(type, fields, FIELD_COUNT, "employee_event.avsc", err);
     if (status == STATUS_OK)
         status = event_types_read(parts, type->fields[ENVELOPE_EVENT_TYPE].type, err);
     if (status == STATUS_OK)

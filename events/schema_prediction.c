@@ -1,58 +1,38 @@
-/* Is prediction.avsc what prediction.c writes? Asked once, at load, so that the encoder may write without looking. */
-#include "events/schema_private.h"
+/* Is prediction.avsc what the table of prediction.h says? Asked once, at load, so that the encoder may write without
+ * looking. */
+#include "events/prediction.h"
+#include "events/record.h"
 
-static const struct field_form layout[] = {
-    {"event_id", "string"},
-    {"employee_id", "[null,string]"},
-    {"occurred_at", "long:timestamp-millis"},
-    {"prediction", "enum"},
-    {"probability", "double"},
-    {"threshold", "double"},
-    {"margin", "double"},
-    {"base", "double"},
-    {"reasons", "array<{feature:string,contribution:double}>"},
-    {"model", "{name:string,version:string,alias:[null,string],run_id:[null,string]}"},
-    {"challengers", "array<{model:string,probability:double}>"},
-    {"scored_at", "long:timestamp-micros"},
-    {"latency_us", "long"},
-    {"source", "[null,{topic:string,partition:int,offset:long}]"},
-    {"channel", "enum"},
-    {"attributes", NULL},
+/* ---- forms of this record ---- */
+
+#define record_form_label record_form_enum
+#define record_form_channel record_form_enum
+#define form_feature record_form_text
+#define form_attributes record_form_any
+
+#define FORM_COUNT(fields) (sizeof(fields) / sizeof *(fields))
+
+static const struct record_field reason_fields[] = {PREDICTION_REASON(RECORD_FORM, RECORD_FORM_PART)};
+static const struct record_field challenger_fields[] = {PREDICTION_CHALLENGER(RECORD_FORM)};
+static const struct record_field model_fields[] = {PREDICTION_MODEL(RECORD_FORM)};
+static const struct record_field source_fields[] = {PREDICTION_SOURCE(RECORD_FORM)};
+
+static const struct record_form form_reasons = {"array<{", "}>", reason_fields, FORM_COUNT(reason_fields)},
+                                form_challengers = {"array<{", "}>", challenger_fields, FORM_COUNT(challenger_fields)},
+                                form_model = {"{", "}", model_fields, FORM_COUNT(model_fields)},
+                                form_source = {"[null,{", "}]", source_fields, FORM_COUNT(source_fields)};
+
+static const struct record_field fields[] = {PREDICTION_RECORD(RECORD_FORM, RECORD_FORM_PART)};
+
+enum {
+#define FIELD_POSITION(codec, id, ...) FIELD_##id,
+#define PART_POSITION(part) FIELD_##part,
+    PREDICTION_RECORD(FIELD_POSITION, PART_POSITION)
+#undef FIELD_POSITION
+#undef PART_POSITION
 };
-enum { LAYOUT_COUNT = sizeof layout / sizeof *layout, FIELD_PREDICTION = 3, FIELD_CHANNEL = 14, FIELD_ATTRIBUTES = 15 };
 
-static enum status check_form(const struct avro_field *field, const struct field_form *form, const char *what,
-                              struct error *err)
-{
-    struct buffer type = {0};
-    avro_type_describe(field->type, &type);
-    enum status status = STATUS_OK;
-    if (strcmp(field->name, form->name) != 0)
-        status = error_set(err, STATUS_INVALID, "%s: field \"%s\" stands where \"%s\" is due", what, field->name,
-                           form->name);
-    else if (form->type && !span_equal(buffer_span(&type), span_of(form->type)))
-        status = error_set(err, STATUS_INVALID, "%s: field \"%s\" must be %s, not %.*s", what, form->name, form->type,
-                           (int)(type.bytes < 120 ? type.bytes : 120), type.data);
-    buffer_free(&type);
-    return status;
-}
-
-enum status schema_check_fields(const struct avro_type *record, const struct field_form *forms, size_t count,
-                                const char *what, struct error *err)
-{
-    if (record->kind != AVRO_KIND_RECORD)
-        return error_set(err, STATUS_INVALID, "%s: must be a record", what);
-    for (size_t f = 0; f < count; f++) {
-        if (f == record->field_count)
-            return error_set(err, STATUS_INVALID, "%s: field \"%s\" is missing", what, forms[f].name);
-        enum status status = check_form(&record->fields[f], &forms[f], what, err);
-        if (status != STATUS_OK)
-            return status;
-    }
-    if (record->field_count > count)
-        return error_set(err, STATUS_INVALID, "%s: field \"%s\" is one too many", what, record->fields[count].name);
-    return STATUS_OK;
-}
+/* ---- what no form says ---- */
 
 static enum status check_symbols(const struct avro_type *type, const struct span *symbols, size_t count,
                                  const char *field, const char *source, struct error *err)
@@ -63,6 +43,20 @@ static enum status check_symbols(const struct avro_type *type, const struct span
     return same ? STATUS_OK
                 : error_set(err, STATUS_INVALID, "prediction.avsc: the symbols of \"%s\" must be %s, in that order",
                             field, source);
+}
+
+static enum status check_channels(const struct avro_type *type, struct error *err)
+{
+    struct span channels[CHANNEL_COUNT];
+    struct buffer list = {0};
+    for (size_t c = 0; c < CHANNEL_COUNT; c++) {
+        channels[c] = channel_name((enum channel)c);
+        buffer_printf(&list, c ? ", %s" : "%s", channels[c].data);
+    }
+    buffer_add_u8(&list, '\0');
+    enum status status = check_symbols(type, channels, CHANNEL_COUNT, "channel", list.data, err);
+    buffer_free(&list);
+    return status;
 }
 
 static enum status check_attributes(const struct avro_type *mine, const struct avro_type *events, struct error *err)
@@ -76,8 +70,9 @@ static enum status check_attributes(const struct avro_type *mine, const struct a
         struct buffer type = {0};
         avro_type_describe(events->fields[f].type, &type);
         buffer_add_u8(&type, '\0');
-        const struct field_form form = {events->fields[f].name, type.data};
-        enum status status = check_form(&mine->fields[f], &form, "prediction.avsc: attributes", err);
+        const struct record_form form = {.open = type.data};
+        const struct record_field due = {events->fields[f].name, &form};
+        enum status status = record_check_field(&mine->fields[f], &due, "prediction.avsc: attributes", err);
         buffer_free(&type);
         if (status != STATUS_OK)
             return error_prefix(err, "the columns of both files must be the same");
@@ -87,15 +82,14 @@ static enum status check_attributes(const struct avro_type *mine, const struct a
 
 enum status schema_check_prediction(const struct schema_parts *parts, struct error *err)
 {
-    static const struct span channels[] = {{"STREAM", 6}, {"HTTP", 4}};
     const struct avro_type *type = avro_schema_type(parts->prediction);
-    enum status status = schema_check_fields(type, layout, LAYOUT_COUNT, "prediction.avsc", err);
+    enum status status = record_check(type, fields, FORM_COUNT(fields), "prediction.avsc", err);
     if (status == STATUS_OK)
-        status = check_symbols(type->fields[FIELD_PREDICTION].type, parts->schema.target_values,
+        status = check_symbols(type->fields[FIELD_prediction].type, parts->schema.target_values,
                                parts->schema.target_count, "prediction", "the target's values", err);
     if (status == STATUS_OK)
-        status = check_symbols(type->fields[FIELD_CHANNEL].type, channels, 2, "channel", "STREAM, HTTP", err);
+        status = check_channels(type->fields[FIELD_channel].type, err);
     if (status == STATUS_OK)
-        status = check_attributes(type->fields[FIELD_ATTRIBUTES].type, parts->attributes, err);
+        status = check_attributes(type->fields[FIELD_attributes].type, parts->attributes, err);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "events/avro_type.h"
 #include "events/column_read.h"
+#include "events/event.h"
 #include "events/schema.h"
 
 /* A schema under which events may be written: a row of ids.json. */
@@ -46,19 +47,17 @@ static inline const struct schema_parts *schema_parts(const struct schema *schem
 
 enum { SCHEMA_COLUMNS_MAX = 4096 };
 
-/* The event's envelope: the fields before `attributes`, in order. */
-enum { ENVELOPE_EVENT_ID, ENVELOPE_EVENT_TYPE, ENVELOPE_EMPLOYEE_ID, ENVELOPE_OCCURRED_AT, ENVELOPE_COUNT };
+/* Positions of the fields of an event; `attributes` is the last. */
+enum {
+#define ENVELOPE_ID(codec, id, ...) ENVELOPE_##id,
+    EVENT_ENVELOPE(ENVELOPE_ID)
+#undef ENVELOPE_ID
+        ENVELOPE_COUNT
+};
 
 /* schema_event.c: fills columns, rules, target and the rest from the event's type. */
 MUST_USE enum status schema_read_event(struct schema_parts *parts, struct error *err);
-/* schema_prediction.c: holds the prediction's type against what prediction.c writes. */
+/* schema_prediction.c: holds the prediction's type against the table of prediction.h. */
 MUST_USE enum status schema_check_prediction(const struct schema_parts *parts, struct error *err);
-
-/* Holds fields against a table of names and descriptions (avro_type_describe; NULL: any type). */
-struct field_form {
-    const char *name, *type;
-};
-MUST_USE enum status schema_check_fields(const struct avro_type *record, const struct field_form *forms, size_t count,
-                                         const char *what, struct error *err);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef EVENTS_VALIDATE_H
 #define EVENTS_VALIDATE_H
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/event.h"
 #include "events/schema.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "producer/commands.h"
 #include "producer/stop.h"
 #include "producer/timestamp.h"

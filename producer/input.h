@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/event.h"
 #include "events/schema.h"
 #include "events/time_unit.h"

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/event.h"
 #include "events/schema.h"
 #include "producer/random.h"

@@ -2,7 +2,7 @@
 #ifndef SCORER_CHECK_SAMPLE_H
 #define SCORER_CHECK_SAMPLE_H
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "scorer/settings.h"
 
 /* Plain data: read = good + counts. */

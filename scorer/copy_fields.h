@@ -26,6 +26,11 @@ static inline void row_start(struct buffer *out, unsigned columns)
     buffer_add(out, &count, sizeof count);
 }
 
+static inline void field_null(struct buffer *out)
+{
+    add_u32(out, UINT32_MAX);
+}
+
 static inline void field_bytes(struct buffer *out, struct span value)
 {
     add_u32(out, value.data ? (uint32_t)value.bytes : UINT32_MAX); /* all ones: null */
@@ -48,6 +53,23 @@ static inline void field_int8(struct buffer *out, int64_t value)
 {
     add_u32(out, 8);
     add_u64(out, (uint64_t)value);
+}
+
+/* Null where the number is negative or too large: it is somebody else's. */
+static inline void field_int4_or_null(struct buffer *out, int64_t value)
+{
+    if (value >= 0 && value <= INT32_MAX)
+        field_int4(out, (int32_t)value);
+    else
+        field_null(out);
+}
+
+static inline void field_int8_or_null(struct buffer *out, int64_t value)
+{
+    if (value >= 0)
+        field_int8(out, value);
+    else
+        field_null(out);
 }
 
 static inline void field_float8(struct buffer *out, double value)
@@ -74,6 +96,39 @@ static inline void field_time_ms(struct buffer *out, int64_t ms_since_1970)
     if (__builtin_mul_overflow(ms_since_1970, INT64_C(1000), &us))
         us = INT64_MIN;
     field_time(out, us);
+}
+
+/* Codecs of our records (events/record.h) as columns: their type here and how a value becomes a field. */
+enum {
+    OID_OF_text = OID_TEXT,
+    OID_OF_optional_text = OID_TEXT,
+    OID_OF_int = OID_INT4,
+    OID_OF_long = OID_INT8,
+    OID_OF_double = OID_FLOAT8,
+    OID_OF_time_ms = OID_TIMESTAMPTZ,
+    OID_OF_time_us = OID_TIMESTAMPTZ,
+};
+#define field_of_text field_bytes
+#define field_of_optional_text field_bytes
+#define field_of_int field_int4
+#define field_of_long field_int8
+#define field_of_double field_float8
+#define field_of_time_ms field_time_ms
+#define field_of_time_us field_time
+
+/* A field of a finished row, which starts at `row`. */
+static inline struct span row_field(const char *row, size_t column)
+{
+    uint32_t bytes;
+    const char *at = row + sizeof(uint16_t);
+    for (size_t c = 0;; c++) {
+        memcpy(&bytes, at, sizeof bytes);
+        bytes = __builtin_bswap32(bytes);
+        at += sizeof bytes;
+        if (c == column)
+            return bytes == UINT32_MAX ? SPAN_NULL : (struct span){at, bytes};
+        at += bytes == UINT32_MAX ? 0 : bytes;
+    }
 }
 
 /* jsonb is a length, the version byte 1 and text: the text is written in place and the length filled in after it. */

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 
 /* clang-format off */
 #define COUNTER_TABLE(COUNTER, GAUGE) \

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 
 enum {
     DEAD_LETTER_RUN = 100,          /* so many of one code in a row, … */

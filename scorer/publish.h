@@ -7,7 +7,7 @@
 #ifndef SCORER_PUBLISH_H
 #define SCORER_PUBLISH_H
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "scorer/intake.h"
 
 struct publish;

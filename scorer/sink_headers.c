@@ -57,20 +57,12 @@ void sink_header_text(struct buffer *out, const struct sink_record *record, cons
 
 void sink_header_int4(struct buffer *out, const struct sink_record *record, const char *name)
 {
-    int64_t number = dead_letter_number(sink_header_last(record, name), -1);
-    if (number >= 0 && number <= INT32_MAX)
-        field_int4(out, (int32_t)number);
-    else
-        field_bytes(out, SPAN_NULL);
+    field_int4_or_null(out, dead_letter_number(sink_header_last(record, name), -1));
 }
 
 void sink_header_int8(struct buffer *out, const struct sink_record *record, const char *name)
 {
-    int64_t number = dead_letter_number(sink_header_last(record, name), -1);
-    if (number >= 0)
-        field_int8(out, number);
-    else
-        field_bytes(out, SPAN_NULL);
+    field_int8_or_null(out, dead_letter_number(sink_header_last(record, name), -1));
 }
 
 size_t sink_headers_bytes(const struct sink_header *headers, size_t count)

@@ -17,60 +17,51 @@
 #include "events/prediction_versions.h"
 #include "events/source_position.h"
 #include "scorer/copy_fields.h"
+#include "scorer/sink_columns.h"
 #include "scorer/sink_headers.h"
 #include "scorer/sink_text.h"
 
 enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000, TRACE_BYTES_MAX = 256 };
 
-/* The columns of predictions as this file writes them; the order here is the order there. */
-#define PREDICTION_COLUMNS(COLUMN) \
-    COLUMN("event_id", TEXT) \
-    COLUMN("employee_id", TEXT) \
-    COLUMN("occurred_at", TIMESTAMPTZ) \
-    COLUMN("scored_at", TIMESTAMPTZ) \
-    COLUMN("prediction", TEXT) \
-    COLUMN("probability", FLOAT8) \
-    COLUMN("threshold", FLOAT8) \
-    COLUMN("margin", FLOAT8) \
-    COLUMN("base", FLOAT8) \
-    COLUMN("latency_us", INT8) \
-    COLUMN("model_name", TEXT) \
-    COLUMN("model_version", TEXT) \
-    COLUMN("model_alias", TEXT) \
-    COLUMN("run_id", TEXT) \
-    COLUMN("channel", TEXT) \
-    COLUMN("source_topic", TEXT) \
-    COLUMN("source_partition", INT4) \
-    COLUMN("source_offset", INT8) \
-    COLUMN("cluster_id", TEXT) \
-    COLUMN("output_partition", INT4) \
-    COLUMN("output_offset", INT8) \
-    COLUMN("input", JSONB) \
-    COLUMN("reasons", JSONB) \
-    COLUMN("challengers", JSONB) \
-    COLUMN("traceparent", TEXT) \
-    COLUMN("output_topic", TEXT)
+enum { OID_OF_label = OID_TEXT, OID_OF_channel = OID_TEXT };
+
+struct column_name {
+    const char *name;
+    uint32_t oid; /* of predictions alone: its rows are sent as values, too */
+};
+
+#define FIELD_COLUMN(codec, id, ...) {#id, OID_OF_##codec},
+#define OWN_COLUMN(name, type, put) {#name, OID_##type},
+#define NAMED_COLUMN(name, put) {name, 0},
+static const struct column_name prediction_columns[] = {PREDICTION_COLUMNS(FIELD_COLUMN, FIELD_COLUMN, OWN_COLUMN)},
+                                dead_letter_columns[] = {DEAD_LETTER_COLUMNS(NAMED_COLUMN)},
+                                erasure_columns[] = {ERASURE_COLUMNS(NAMED_COLUMN)},
+                                outcome_columns[] = {OUTCOME_COLUMNS(NAMED_COLUMN)};
+#undef FIELD_COLUMN
+#undef OWN_COLUMN
+#undef NAMED_COLUMN
+
+enum prediction_column {
+#define COLUMN_ID(codec, id, ...) COLUMN_##id,
+#define OWN_COLUMN_ID(name, type, put) COLUMN_##name,
+    PREDICTION_COLUMNS(COLUMN_ID, COLUMN_ID, OWN_COLUMN_ID)
+#undef COLUMN_ID
+#undef OWN_COLUMN_ID
+        PREDICTION_COLUMN_COUNT
+};
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
 
 static const struct {
     const char *name;
-    uint32_t oid;
-} prediction_columns[] = {
-#define COLUMN_ROW(name, type) {name, OID_##type},
-    PREDICTION_COLUMNS(COLUMN_ROW)
-#undef COLUMN_ROW
+    const struct column_name *columns;
+    size_t column_count;
+} tables[SINK_TABLE_COUNT] = {
+    [SINK_TABLE_PREDICTIONS] = {"predictions", prediction_columns, COUNT(prediction_columns)},
+    [SINK_TABLE_DEAD_LETTERS] = {"dead_letters", dead_letter_columns, COUNT(dead_letter_columns)},
+    [SINK_TABLE_ERASURES] = {"erasures", erasure_columns, COUNT(erasure_columns)},
+    [SINK_TABLE_OUTCOMES] = {"outcomes", outcome_columns, COUNT(outcome_columns)},
 };
-enum { PREDICTION_COLUMN_COUNT = sizeof prediction_columns / sizeof *prediction_columns };
-
-static const char dead_letters_target[] =
-    "dead_letters (stage, code, field, message, topic, partition, \"offset\", key, value, headers, cluster_id, "
-    "dlq_partition, dlq_offset)";
-static const char erasures_target[] =
-    "erasures (employee_id, cluster_id, output_topic, output_partition, output_offset, source_topic, source_partition, "
-    "source_offset)";
-static const char outcomes_target[] =
-    "outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, \"offset\", input, "
-    "source_topic, source_partition, source_offset)";
-enum { DEAD_LETTER_COLUMNS = 13, ERASURE_COLUMNS = 8, OUTCOME_COLUMNS = 12 };
 
 /* Where in the predictions' buffer the newest row of an employee stands. */
 struct latest {
@@ -91,7 +82,7 @@ struct sink_rows {
     struct buffer tables[SINK_TABLE_COUNT];
     struct buffer array; /* for latest_predictions */
     struct buffer text;
-    char *predictions_target, *upsert;
+    char *targets[SINK_TABLE_COUNT], *upsert;
     struct span *names; /* "COLUMN": with quotes and colon, by column */
     struct latest *latest;
     size_t latest_count, latest_capacity;
@@ -99,11 +90,36 @@ struct sink_rows {
     size_t slot_count; /* a power of two, at least twice latest_capacity */
 };
 
-/* --- dead letters --- */
+/* Starts a row of that table; its columns are written next, by PUT_COLUMN of the table's list. */
+static struct buffer *begin_row(struct sink_rows *rows, enum sink_table table)
+{
+    row_start(&rows->tables[table], (unsigned)tables[table].column_count);
+    return &rows->tables[table];
+}
+
+#define PUT_COLUMN(name, put) put;
 
 static struct span valid_text(struct sink_rows *rows, struct span bytes)
 {
     return sink_text_valid(bytes, &rows->text);
+}
+
+/* --- dead letters --- */
+
+/* A row of dead_letters: borrowed texts, valid or not; numbers below 0 are null. */
+struct letter {
+    struct span stage, code, field, message, topic;
+    int64_t partition, offset;
+    struct span key, value;
+    const struct sink_header *headers;
+    size_t header_count;
+    int64_t dlq_partition, dlq_offset;
+};
+
+static void add_letter(struct sink_rows *rows, const struct letter *letter)
+{
+    struct buffer *out = begin_row(rows, SINK_TABLE_DEAD_LETTERS);
+    DEAD_LETTER_COLUMNS(PUT_COLUMN)
 }
 
 static struct span dead_letter_value(const struct sink_record *record, enum dead_letter_header header)
@@ -118,41 +134,43 @@ static struct span or_text(struct span value, const char *otherwise)
 
 static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_record *record)
 {
-    struct buffer *out = &rows->tables[SINK_TABLE_DEAD_LETTERS];
-    row_start(out, DEAD_LETTER_COLUMNS);
-    field_text(out, "score");
-    field_bytes(out, valid_text(rows, or_text(dead_letter_value(record, DEAD_LETTER_CODE), "unknown")));
-    field_bytes(out, valid_text(rows, dead_letter_value(record, DEAD_LETTER_FIELD)));
-    field_bytes(out, valid_text(rows, or_text(dead_letter_value(record, DEAD_LETTER_MESSAGE), "")));
-    field_bytes(out, valid_text(rows, dead_letter_value(record, DEAD_LETTER_TOPIC)));
-    sink_header_int4(out, record, dead_letter_header_name(DEAD_LETTER_PARTITION));
-    sink_header_int8(out, record, dead_letter_header_name(DEAD_LETTER_OFFSET));
-    field_bytes(out, record->key);
-    field_bytes(out, record->value);
-    sink_headers_field(out, record->headers, record->header_count, &rows->text);
-    field_text(out, rows->cluster_id);
-    field_int4(out, record->partition);
-    field_int8(out, record->offset);
+    const struct letter letter = {
+        .stage = SPAN_LITERAL("score"),
+        .code = or_text(dead_letter_value(record, DEAD_LETTER_CODE), "unknown"),
+        .field = dead_letter_value(record, DEAD_LETTER_FIELD),
+        .message = or_text(dead_letter_value(record, DEAD_LETTER_MESSAGE), ""),
+        .topic = dead_letter_value(record, DEAD_LETTER_TOPIC),
+        .partition = dead_letter_number(dead_letter_value(record, DEAD_LETTER_PARTITION), -1),
+        .offset = dead_letter_number(dead_letter_value(record, DEAD_LETTER_OFFSET), -1),
+        .key = record->key,
+        .value = record->value,
+        .headers = record->headers,
+        .header_count = record->header_count,
+        .dlq_partition = record->partition,
+        .dlq_offset = record->offset,
+    };
+    add_letter(rows, &letter);
     return SINK_END_DEAD_LETTER;
 }
 
 void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal)
 {
-    struct buffer *out = &rows->tables[SINK_TABLE_DEAD_LETTERS];
-    row_start(out, DEAD_LETTER_COLUMNS);
-    field_text(out, "sink");
-    field_text(out, refusal->code);
-    field_bytes(out, valid_text(rows, refusal->field ? span_of(refusal->field) : SPAN_NULL));
-    field_bytes(out, valid_text(rows, span_of(refusal->message)));
-    field_text(out, record->topic_name);
-    field_int4(out, record->partition);
-    field_int8(out, record->offset);
-    field_bytes(out, refusal->bare ? SPAN_NULL : record->key);
-    field_bytes(out, refusal->bare ? SPAN_NULL : record->value);
-    sink_headers_field(out, record->headers, refusal->bare ? 0 : record->header_count, &rows->text);
-    field_text(out, rows->cluster_id);
-    field_bytes(out, SPAN_NULL);
-    field_bytes(out, SPAN_NULL);
+    const struct letter letter = {
+        .stage = SPAN_LITERAL("sink"),
+        .code = span_of(refusal->code),
+        .field = refusal->field ? span_of(refusal->field) : SPAN_NULL,
+        .message = span_of(refusal->message),
+        .topic = span_of(record->topic_name),
+        .partition = record->partition,
+        .offset = record->offset,
+        .key = refusal->bare ? SPAN_NULL : record->key,
+        .value = refusal->bare ? SPAN_NULL : record->value,
+        .headers = record->headers,
+        .header_count = refusal->bare ? 0 : record->header_count,
+        .dlq_partition = -1,
+        .dlq_offset = -1,
+    };
+    add_letter(rows, &letter);
 }
 
 static enum sink_end refuse_fault(struct sink_rows *rows, const struct sink_record *record, const struct fault *fault)
@@ -227,18 +245,6 @@ static void field_challengers(struct buffer *out, const struct prediction *predi
     jsonb_end(out, at);
 }
 
-static void field_source(struct buffer *out, const struct prediction *prediction)
-{
-    field_bytes(out, prediction->source_topic);
-    if (prediction->source_topic.data) {
-        field_int4(out, prediction->source_partition);
-        field_int8(out, prediction->source_offset);
-    } else {
-        field_bytes(out, SPAN_NULL);
-        field_bytes(out, SPAN_NULL);
-    }
-}
-
 /* SPAN_NULL: the record has none. */
 static struct span traceparent_of(const struct sink_record *record)
 {
@@ -246,35 +252,21 @@ static struct span traceparent_of(const struct sink_record *record)
     return trace.bytes <= TRACE_BYTES_MAX ? trace : SPAN_NULL;
 }
 
-static void prediction_row(struct sink_rows *rows, const struct sink_record *record,
-                           const struct prediction *prediction)
+#define field_of_label(out, label) field_bytes(out, rows->schema->target_values[label])
+#define field_of_channel(out, channel) field_bytes(out, channel_name(channel))
+#define PUT_FIELD(codec, id, name, member) field_of_##codec(out, prediction->member);
+#define PUT_SOURCE(codec, id, name, member) \
+    if (prediction->source_topic.data) \
+        field_of_##codec(out, prediction->member); \
+    else \
+        field_null(out);
+#define PUT_OWN(name, type, put) put;
+
+static void add_prediction_row(struct sink_rows *rows, const struct sink_record *record,
+                               const struct prediction *prediction)
 {
-    struct buffer *out = &rows->tables[SINK_TABLE_PREDICTIONS];
-    row_start(out, PREDICTION_COLUMN_COUNT);
-    field_bytes(out, prediction->event_id);
-    field_bytes(out, prediction->employee_id);
-    field_time_ms(out, prediction->occurred_at_ms);
-    field_time(out, prediction->scored_at_us);
-    field_bytes(out, rows->schema->target_values[prediction->label]);
-    field_float8(out, prediction->probability);
-    field_float8(out, prediction->threshold);
-    field_float8(out, prediction->margin);
-    field_float8(out, prediction->base);
-    field_int8(out, prediction->latency_us);
-    field_bytes(out, prediction->model.name);
-    field_bytes(out, prediction->model.version);
-    field_bytes(out, prediction->model.alias);
-    field_bytes(out, prediction->model.run_id);
-    field_bytes(out, prediction->channel == CHANNEL_HTTP ? SPAN_LITERAL("HTTP") : SPAN_LITERAL("STREAM"));
-    field_source(out, prediction);
-    field_text(out, rows->cluster_id);
-    field_int4(out, record->partition);
-    field_int8(out, record->offset);
-    field_input(rows, out, prediction->cells);
-    field_reasons(rows, out, prediction);
-    field_challengers(out, prediction);
-    field_bytes(out, valid_text(rows, traceparent_of(record)));
-    field_text(out, record->topic_name);
+    struct buffer *out = begin_row(rows, SINK_TABLE_PREDICTIONS);
+    PREDICTION_COLUMNS(PUT_FIELD, PUT_SOURCE, PUT_OWN)
 }
 
 /* --- the newest of each employee --- */
@@ -436,15 +428,17 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
         return SINK_END_WAIT;
     if (code)
         return refuse_fault(rows, record, &fault);
-    size_t row = rows->tables[SINK_TABLE_PREDICTIONS].bytes;
-    prediction_row(rows, record, &prediction);
+    const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
+    size_t row = table->bytes;
+    add_prediction_row(rows, record, &prediction);
     if (prediction.channel != CHANNEL_STREAM || !prediction.employee_id.data || !prediction.source_topic.data)
         return SINK_END_PREDICTION;
+    struct span key = row_field(table->data + row, COLUMN_employee_id);
     const struct latest seen = {
         .row = row,
-        .bytes = rows->tables[SINK_TABLE_PREDICTIONS].bytes - row,
-        .key = row + 2 + 4 + prediction.event_id.bytes + 4, /* the second field */
-        .key_bytes = prediction.employee_id.bytes,
+        .bytes = table->bytes - row,
+        .key = (size_t)(key.data - table->data),
+        .key_bytes = key.bytes,
         .occurred_at_ms = prediction.occurred_at_ms,
         .source_offset = prediction.source_offset,
         .scored_at_us = prediction.scored_at_us,
@@ -454,28 +448,26 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
     return SINK_END_PREDICTION;
 }
 
-/* Null where an older scorer wrote the record. */
-static void field_source_headers(struct sink_rows *rows, struct buffer *out, const struct sink_record *record)
-{
-    sink_header_text(out, record, SOURCE_TOPIC_HEADER, &rows->text);
-    sink_header_int4(out, record, SOURCE_PARTITION_HEADER);
-    sink_header_int8(out, record, SOURCE_OFFSET_HEADER);
-}
-
 static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->key.data)
         return refuse(rows, record, EVENT_NULL_KEY, "a null value without a key on the output topic: nobody to erase");
-    struct buffer *out = &rows->tables[SINK_TABLE_ERASURES];
-    row_start(out, ERASURE_COLUMNS);
-    field_bytes(out, record->key);
-    field_text(out, rows->cluster_id);
-    field_text(out, record->topic_name);
-    field_int4(out, record->partition);
-    field_int8(out, record->offset);
-    field_source_headers(rows, out, record);
+    struct buffer *out = begin_row(rows, SINK_TABLE_ERASURES);
+    ERASURE_COLUMNS(PUT_COLUMN)
     latest_forget(rows, record->key);
     return SINK_END_ERASURE;
+}
+
+static const char *event_type_name(const struct sink_rows *rows, const struct event *event)
+{
+    bool known = event->type >= 0 && (size_t)event->type < rows->schema->event_type_count;
+    return known ? rows->schema->event_types[event->type] : "";
+}
+
+static void add_outcome_row(struct sink_rows *rows, const struct sink_record *record, const struct event *event)
+{
+    struct buffer *out = begin_row(rows, SINK_TABLE_OUTCOMES);
+    OUTCOME_COLUMNS(PUT_COLUMN)
 }
 
 static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_record *record)
@@ -495,19 +487,7 @@ static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_recor
         return SINK_END_WAIT;
     if (code)
         return refuse_fault(rows, record, &fault);
-    struct buffer *out = &rows->tables[SINK_TABLE_OUTCOMES];
-    bool known = event.type >= 0 && (size_t)event.type < rows->schema->event_type_count;
-    row_start(out, OUTCOME_COLUMNS);
-    field_bytes(out, event.event_id);
-    field_bytes(out, event.employee_id);
-    field_time_ms(out, event.occurred_at_ms);
-    field_text(out, known ? rows->schema->event_types[event.type] : "");
-    field_text(out, rows->cluster_id);
-    field_text(out, record->topic_name);
-    field_int4(out, record->partition);
-    field_int8(out, record->offset);
-    field_input(rows, out, event.cells);
-    field_source_headers(rows, out, record);
+    add_outcome_row(rows, record, &event);
     return SINK_END_OUTCOME;
 }
 
@@ -531,9 +511,7 @@ struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table)
 
 const char *sink_rows_target(const struct sink_rows *rows, enum sink_table table)
 {
-    const char *const targets[SINK_TABLE_COUNT] = {rows->predictions_target, dead_letters_target, erasures_target,
-                                                   outcomes_target};
-    return targets[table];
+    return rows->targets[table];
 }
 
 const char *sink_rows_upsert(const struct sink_rows *rows)
@@ -550,13 +528,14 @@ void sink_rows_clear(struct sink_rows *rows)
 
 /* --- life --- */
 
-static void add_column_list(struct buffer *out, const char *format)
+/* The columns of a table, each as `format` says: % is its name. */
+static void add_column_list(struct buffer *out, enum sink_table table, const char *format)
 {
-    for (size_t c = 0; c < PREDICTION_COLUMN_COUNT; c++) {
+    for (size_t c = 0; c < tables[table].column_count; c++) {
         buffer_add_text(out, c ? ", " : "");
         for (const char *at = format; *at; at++)
             if (*at == '%')
-                buffer_add_text(out, prediction_columns[c].name);
+                buffer_add_text(out, tables[table].columns[c].name);
             else
                 buffer_add_u8(out, (uint8_t)*at);
     }
@@ -565,17 +544,20 @@ static void add_column_list(struct buffer *out, const char *format)
 static void make_statements(struct sink_rows *rows)
 {
     struct buffer text = {0};
-    buffer_add_text(&text, "predictions (");
-    add_column_list(&text, "%");
-    buffer_add_text(&text, ")");
-    rows->predictions_target = mem_text_n(text.data, text.bytes);
+    for (enum sink_table table = 0; table < SINK_TABLE_COUNT; table++) {
+        buffer_clear(&text);
+        buffer_printf(&text, "%s (", tables[table].name);
+        add_column_list(&text, table, "%");
+        buffer_add_text(&text, ")");
+        rows->targets[table] = mem_text_n(text.data, text.bytes);
+    }
     buffer_clear(&text);
     buffer_add_text(&text, "INSERT INTO attrition.latest_predictions AS l (");
-    add_column_list(&text, "%");
+    add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
     buffer_add_text(&text, ") SELECT ");
-    add_column_list(&text, "%");
+    add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
     buffer_add_text(&text, " FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
-    add_column_list(&text, "% = excluded.%");
+    add_column_list(&text, SINK_TABLE_PREDICTIONS, "% = excluded.%");
     buffer_add_text(&text, " WHERE l.occurred_at < excluded.occurred_at OR (l.occurred_at = excluded.occurred_at AND "
                            "CASE WHEN l.source_partition = excluded.source_partition THEN l.source_offset < "
                            "excluded.source_offset ELSE l.scored_at < excluded.scored_at END)");
@@ -624,8 +606,10 @@ void sink_rows_free(struct sink_rows *rows)
 {
     if (!rows)
         return;
-    for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
+    for (size_t t = 0; t < SINK_TABLE_COUNT; t++) {
         buffer_free(&rows->tables[t]);
+        free(rows->targets[t]);
+    }
     for (size_t c = 0; c < rows->schema->column_count; c++)
         free((void *)rows->names[c].data);
     decoder_free(rows->decoder);
@@ -636,7 +620,6 @@ void sink_rows_free(struct sink_rows *rows)
     free(rows->names);
     free(rows->cells);
     free(rows->cluster_id);
-    free(rows->predictions_target);
     free(rows->upsert);
     free(rows->latest);
     free(rows->slots);

@@ -4,7 +4,7 @@
 #ifndef SCORER_TALLY_H
 #define SCORER_TALLY_H
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "scorer/counters.h"
 
 struct tally {

@@ -2,7 +2,7 @@
 #ifndef SCORER_HTTP_FAULTS_H
 #define SCORER_HTTP_FAULTS_H
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "scorer/http/request.h"
 
 /* Where something stands: names and indexes from the outside in. Plain data; texts are borrowed. */

@@ -3,7 +3,7 @@
 #define TRAINER_REPORT_DESCRIBE_H
 
 #include "base/status.h"
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "events/schema.h"
 #include "trainer/report/histogram.h"
 

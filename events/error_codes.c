@@ -1,5 +1,5 @@
-/* Names and meanings from the one table of codes.h. */
-#include "events/codes.h"
+/* Names and meanings from the one table of error_codes.h. */
+#include "events/error_codes.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -30,18 +30,13 @@ const char *event_code_meaning(enum event_code code)
 
 const char *envelope_field_name(int32_t column)
 {
-    switch (column) {
-    case FAULT_EVENT_ID:
-        return "event_id";
-    case FAULT_EVENT_TYPE:
-        return "event_type";
-    case FAULT_EMPLOYEE_ID:
-        return "employee_id";
-    case FAULT_OCCURRED_AT:
-        return "occurred_at";
-    default:
-        return NULL;
-    }
+    static const char *const names[] = {
+#define FIELD_NAME(codec, id, name, ...) [FAULT_POSITION_##id] = name,
+        EVENT_ENVELOPE(FIELD_NAME)
+#undef FIELD_NAME
+    };
+    const int32_t count = sizeof names / sizeof *names;
+    return column < FAULT_NO_COLUMN && column >= FAULT_NO_COLUMN - count ? names[FAULT_NO_COLUMN - 1 - column] : NULL;
 }
 
 enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)

@@ -1,10 +1,12 @@
 /* The closed list of reasons why an event is refused. One table: names on dead letters, HTTP's `type`, docs/ERRORS.md.
  *
  * CODE(id, "name on the wire", "what it means", "what to do") */
-#ifndef EVENTS_CODES_H
-#define EVENTS_CODES_H
+#ifndef EVENTS_ERROR_CODES_H
+#define EVENTS_ERROR_CODES_H
 
 #include <stdint.h>
+
+#include "events/event.h"
 
 /* clang-format off */
 #define EVENT_CODE_TABLE(CODE) \
@@ -36,12 +38,16 @@ enum event_code {
 };
 
 /* What a fault is about where it is no column: nothing in particular, or a field of the event's envelope. */
+enum { FAULT_NO_COLUMN = -1 };
 enum {
-    FAULT_NO_COLUMN = -1,
-    FAULT_EVENT_ID = -2,
-    FAULT_EVENT_TYPE = -3,
-    FAULT_EMPLOYEE_ID = -4,
-    FAULT_OCCURRED_AT = -5,
+#define FAULT_POSITION(codec, id, ...) FAULT_POSITION_##id,
+    EVENT_ENVELOPE(FAULT_POSITION)
+#undef FAULT_POSITION
+};
+enum {
+#define FAULT_ID(codec, id, ...) FAULT_##id = FAULT_NO_COLUMN - 1 - FAULT_POSITION_##id,
+    EVENT_ENVELOPE(FAULT_ID)
+#undef FAULT_ID
 };
 
 /* One thing that is wrong with an event. Plain data. */
