@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/http_client.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/memory.h"
 
 enum { URLS_MAX = 16 };
@@ -209,10 +209,12 @@ enum registry_verdict registry_call_latest(struct registry_calls *calls, const c
 static enum status ask_id(struct registry_calls *calls, struct span text, uint32_t *id, struct error *err)
 {
     enum status status = STATUS_UNAVAILABLE;
+    struct json_writer json = json_writer_of(&calls->body);
     buffer_clear(&calls->body);
-    buffer_add_text(&calls->body, "{\"schema\":");
-    json_add_text(&calls->body, text);
-    buffer_add_text(&calls->body, ",\"schemaType\":\"AVRO\"}");
+    json_begin_object(&json, NULL);
+    json_write_text(&json, "schema", text);
+    json_write_string(&json, "schemaType", "AVRO");
+    json_end_object(&json);
     for (size_t tried = 0; tried < calls->url_count && status == STATUS_UNAVAILABLE; tried++) {
         if (!send_one(calls, HTTP_POST, err)) {
             next_url(calls);
