@@ -46,10 +46,7 @@ static struct group *group_of(struct list *list, const struct group *wanted)
     }
     if (list->count == GROUPS_MAX)
         return &list->groups[GROUPS_MAX - 1];
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity * 2 + 16;
-        list->groups = mem_resize(list->groups, list->capacity, sizeof *list->groups);
-    }
+    list->groups = mem_grow(list->groups, &list->capacity, list->count + 1, sizeof *list->groups);
     list->groups[list->count] = *wanted;
     return &list->groups[list->count++];
 }
