@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "scorer/http/embed.h"
 #include "scorer/http/rows.h"
 #include "scorer/http/routes.h"
 
@@ -36,74 +37,16 @@ static const struct operation {
      "V2Answer", false, "400 404 413 415 422 503"},
 };
 
-/* clang-format off */
-/* Components that do not depend on the schema. ID is a text of 1 to 256 characters without control and bidirectional characters. */
-#define ID \
-    "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":256,\"pattern\":\"^[^\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f" \
-    "\\\\u061c\\\\u200e\\\\u200f\\\\u202a-\\\\u202e\\\\u2066-\\\\u2069]" \
-    "+$\"}"
+/* Components that do not depend on the schema: one JSON object. */
+EMBED(openapi_components, "scorer/http/openapi_components.json");
+
 #define STRING "{\"type\":\"string\"}"
 #define NUMBER "{\"type\":\"number\"}"
 #define SHARE "{\"type\":\"number\",\"minimum\":0,\"maximum\":1}"
 #define COUNT "{\"type\":\"integer\",\"minimum\":0}"
 #define FLAG(value) "{\"type\":\"boolean\",\"default\":" value "}"
-#define OBJECT(required, properties) "{\"type\":\"object\",\"required\":[" required "],\"properties\":{" properties "}}"
 #define LIST(of) "{\"type\":\"array\",\"items\":" of "}"
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
-
-static const char fixed_components[] =
-    ",\n\"Anything\":{\"type\":\"object\"},"
-    "\"Error\":" OBJECT("\"detail\"", "\"detail\":" STRING) ",\"Faults\":" OBJECT("\"detail\"", "\"detail\":"
-        LIST(REF("Fault"))) ",\"Fault\":" OBJECT("\"loc\",\"msg\",\"type\"", "\"loc\":" LIST(
-            "{\"type\":[\"string\",\"integer\"]}") ",\"msg\":" STRING ",\"type\":" STRING) ",\"Status\":" OBJECT
-    ("\"status\"", "\"status\":" STRING ",\"reason\":" STRING) ",\"Health\":" OBJECT(
-        "\"status\",\"version\",\"model\",\"kafka\"",
-        "\"status\":{\"enum\":[\"ok\",\"degraded\",\"unavailable\"]}," "\"version\":" STRING) ",\"Stamp\":"
-    OBJECT("\"name\",\"version\",\"alias\",\"run_id\"", "\"name\":" STRING ",\"version\":" STRING
-        ",\"alias\":{\"type\":[\"string\",\"null\"]}," "\"run_id\":{\"type\":[\"string\",\"null\"]}")
-    ",\"Reason\":" OBJECT("\"feature\",\"contribution\"", "\"feature\":" STRING ",\"contribution\":" NUMBER)
-    ",\"Instances\":{\"type\":\"object\","
-    "\"required\":[\"instances\"],"
-    "\"additionalProperties\":false,"
-    "\"properties\":{\"instances\":" REF("InstanceList") "}},"
-    "\"InstanceList\":{\"type\":\"array\","
-    "\"minItems\":1,"
-    "\"maxItems\":1000,"
-    "\"items\":" REF("Instance") "},"
-    "\"Instance\":{\"type\":\"object\","
-    "\"required\":[\"attributes\"],"
-    "\"additionalProperties\":false,"
-    "\"properties\":{\"event_id\":" ID ",\"employee_id\":" ID ",\"attributes\":" REF("Attributes") "}},"
-    "\"PredictRequest\":{\"oneOf\":[" REF("Instance") ","
-    REF("Instances") ","
-    REF("InstanceList") "]},"
-    "\"PredictAnswer\":{\"oneOf\":[" REF("Prediction") ","
-    REF("Predictions") "]},"
-    "\"Predictions\":" OBJECT("\"predictions\"", "\"predictions\":" LIST(REF("Prediction"))) ",\"FormSchema\":"
-    OBJECT("\"target\",\"id\",\"threshold\",\"model\",\"groups\",\"attributes\",\"rules\",\"samples\"",
-        "\"attributes\":" LIST("{\"type\":\"object\"}") ",\"groups\":" LIST(STRING) ",\"samples\":" LIST(
-            "{\"type\":\"object\"}")) ",\"Stream\":" OBJECT(
-        "\"source\",\"time\",\"events\",\"events_per_s\",\"lag\",\"latency_us\",\"risk\","
-        "\"dead_letters\",\"model\",\"models\",\"challengers\""
-        , "\"source\":{\"enum\":[\"process\"]}," "\"time\":" STRING
-        ",\"events\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "},"
-        "\"dead_letters\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "}") ",\"V2Server\":" OBJECT(
-        "\"name\",\"version\",\"extensions\"", "\"name\":" STRING ",\"version\":" STRING ",\"extensions\":" LIST
-        (STRING)) ",\"V2Live\":" OBJECT("\"live\"", "\"live\":{\"type\":\"boolean\"}") ",\"V2Ready\":" OBJECT(
-        "\"ready\"", "\"ready\":{\"type\":\"boolean\"}") ",\"V2ModelReady\":" OBJECT("\"name\",\"ready\"",
-        "\"name\":" STRING ",\"ready\":{\"type\":\"boolean\"}") ",\"V2Model\":" OBJECT(
-        "\"name\",\"versions\",\"platform\",\"inputs\",\"outputs\"", "\"name\":" STRING ",\"versions\":" LIST(
-            STRING) ",\"platform\":" STRING ",\"inputs\":" LIST("{\"type\":\"object\"}") ",\"outputs\":" LIST(
-            "{\"type\":\"object\"}")) ",\"V2Error\":" OBJECT("\"error\",\"detail\"", "\"error\":" STRING)
-    ",\"V2Tensor\":" OBJECT("\"name\",\"shape\",\"datatype\",\"data\"", "\"name\":" STRING
-        ",\"shape\":{\"type\":\"array\"," "\"minItems\":1," "\"maxItems\":2," "\"items\":" COUNT "},"
-        "\"datatype\":" STRING ",\"data\":{\"type\":\"array\"}") ",\"V2Request\":" OBJECT("\"inputs\"",
-        "\"id\":{\"type\":[\"string\",\"null\"]}," "\"inputs\":{\"type\":\"array\"," "\"minItems\":1,"
-        "\"items\":" REF("V2Tensor") "}," "\"outputs\":{\"type\":[\"array\",\"null\"]},"
-        "\"parameters\":{\"type\":[\"object\",\"null\"]}") ",\"V2Answer\":" OBJECT(
-        "\"model_name\",\"model_version\",\"outputs\"", "\"id\":" STRING ",\"model_name\":" STRING
-        ",\"model_version\":" STRING ",\"outputs\":" LIST(REF("V2Tensor")));
-/* clang-format on */
 
 static void add_enum(struct json_writer *json, const struct span *values, size_t count, bool with_null)
 {
@@ -347,6 +290,22 @@ static void add_info(struct json_writer *json)
     json_end_object(json);
 }
 
+/* The members of the embedded object, without its blanks. */
+static void add_fixed_components(struct json_writer *json)
+{
+    bool in_string = false, escaped = false;
+    const char *at = openapi_components, *end = openapi_components_end;
+    at = memchr(at, '{', (size_t)(end - at));
+    end = memrchr(at, '}', (size_t)(end - at));
+    buffer_add_text(json->out, ",\n");
+    while (++at < end) {
+        in_string ^= *at == '"' && !escaped;
+        escaped = *at == '\\' && !escaped;
+        if (in_string || (*at != ' ' && *at != '\n'))
+            buffer_add_u8(json->out, (uint8_t)*at);
+    }
+}
+
 static void add_components(struct json_writer *json, const struct schema *schema)
 {
     json_begin_object(json, "components");
@@ -354,7 +313,7 @@ static void add_components(struct json_writer *json, const struct schema *schema
     json_begin_object(json, "schemas");
     add_attributes(json, schema);
     add_prediction(json, schema);
-    buffer_add_text(json->out, fixed_components);
+    add_fixed_components(json);
     json_end_object(json);
     json_end_object(json);
 }
