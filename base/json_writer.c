@@ -98,6 +98,19 @@ void json_end_line(struct json_writer *json)
     buffer_add_u8(json->out, '\n');
 }
 
+struct json_writer json_begin_document(struct buffer *out)
+{
+    struct json_writer json = json_writer_of(out);
+    json_begin_object(&json, NULL);
+    return json;
+}
+
+void json_end_document(struct json_writer *json)
+{
+    json_end_object(json);
+    json_end_line(json);
+}
+
 void json_write_text(struct json_writer *json, const char *name, struct span text)
 {
     struct buffer *out = json_write_raw(json, name);

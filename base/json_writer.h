@@ -4,11 +4,9 @@
  * json_key. A value in the wrong place, a name too many or too few, and an end that fits no beginning are asserted.
  * Texts must be UTF-8. Plain data; one thread; the buffer may hold other text before and after the document.
  *
- *     struct json_writer json = json_writer_of(&out);
- *     json_begin_object(&json, NULL);
+ *     struct json_writer json = json_begin_document(&out);
  *     json_write_string(&json, "status", "ok");
- *     json_end_object(&json);
- *     json_end_line(&json);
+ *     json_end_document(&json);
  */
 #ifndef BASE_JSON_WRITER_H
 #define BASE_JSON_WRITER_H
@@ -43,6 +41,9 @@ void json_key(struct json_writer *json, const char *name);
 void json_key_span(struct json_writer *json, struct span name);
 /* The next item, or the end of the current level, begins on a line of its own. */
 void json_break(struct json_writer *json);
+/* A document that is one object: begun, and ended with its line. */
+struct json_writer json_begin_document(struct buffer *out);
+void json_end_document(struct json_writer *json);
 /* Ends the line of a document that is whole. */
 void json_end_line(struct json_writer *json);
 

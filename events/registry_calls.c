@@ -209,9 +209,8 @@ enum registry_verdict registry_call_latest(struct registry_calls *calls, const c
 static enum status ask_id(struct registry_calls *calls, struct span text, uint32_t *id, struct error *err)
 {
     enum status status = STATUS_UNAVAILABLE;
-    struct json_writer json = json_writer_of(&calls->body);
     buffer_clear(&calls->body);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&calls->body);
     json_write_text(&json, "schema", text);
     json_write_string(&json, "schemaType", "AVRO");
     json_end_object(&json);

@@ -69,14 +69,12 @@ static bool read_answer(const char *path, struct buffer *body)
 static void write_answer(struct registry_disk *disk, const char *path, uint32_t id, struct span schema)
 {
     struct buffer body = {0};
-    struct json_writer json = json_writer_of(&body);
     struct error err;
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&body);
     json_write_uint(&json, "id", id);
     if (schema.data)
         json_write_text(&json, "schema", schema);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     if (file_write_atomic(path, buffer_span(&body), &err) != STATUS_OK && !disk->told) {
         disk->told = true;
         log_warn("registry", "schemas are not kept on disk: %s", err.text);

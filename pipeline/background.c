@@ -90,8 +90,7 @@ static void frequencies_add(const struct background *background, uint32_t column
 
 void background_means(const struct linear *linear, const struct background *background, struct buffer *out)
 {
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_string(&json, "kind", "linear");
     json_begin_object(&json, "columns");
     for (size_t t = 0; t < linear->term_count; t++) {
@@ -150,8 +149,7 @@ static int source_order(const void *a, const void *b)
 static void covers_add(const struct ensemble *ensemble, const uint32_t *counts, struct buffer *out)
 {
     uint32_t *sources = mem_zeroed(ensemble->node_count, sizeof *sources);
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_string(&json, "kind", "tree");
     json_begin_array(&json, "covers");
     for (size_t t = 0; t < ensemble->tree_count; t++) {

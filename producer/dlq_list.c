@@ -107,34 +107,31 @@ static void write_name(struct json_writer *json, const char *name, const char *t
     json_write_string(json, name, *text ? text : NULL);
 }
 
-static void write_group(struct json_writer *json, const struct group *group)
+static void write_group(struct buffer *out, const struct group *group)
 {
-    json_begin_object(json, NULL);
-    write_name(json, "code", group->code);
-    write_name(json, "field", group->field);
-    write_name(json, "stage", group->stage);
-    json_write_uint(json, "count", group->count);
-    json_write_uint(json, "replayed", group->replayed);
-    json_begin_array(json, "examples");
+    struct json_writer json = json_begin_document(out);
+    write_name(&json, "code", group->code);
+    write_name(&json, "field", group->field);
+    write_name(&json, "stage", group->stage);
+    json_write_uint(&json, "count", group->count);
+    json_write_uint(&json, "replayed", group->replayed);
+    json_begin_array(&json, "examples");
     for (size_t e = 0; e < example_count(group); e++) {
-        json_begin_object(json, NULL);
-        json_write_int(json, "partition", group->examples[e].partition);
-        json_write_int(json, "offset", group->examples[e].offset);
-        json_end_object(json);
+        json_begin_object(&json, NULL);
+        json_write_int(&json, "partition", group->examples[e].partition);
+        json_write_int(&json, "offset", group->examples[e].offset);
+        json_end_object(&json);
     }
-    json_end_array(json);
-    json_end_object(json);
-    json_end_line(json);
+    json_end_array(&json);
+    json_end_document(&json);
 }
 
 /* One line a group. */
 static void print_json(const struct list *list, FILE *out)
 {
     struct buffer lines = {0};
-    for (size_t g = 0; g < list->count; g++) {
-        struct json_writer json = json_writer_of(&lines);
-        write_group(&json, &list->groups[g]);
-    }
+    for (size_t g = 0; g < list->count; g++)
+        write_group(&lines, &list->groups[g]);
     fprintf(out, "%.*s", (int)lines.bytes, buffer_span(&lines).data);
     buffer_free(&lines);
 }

@@ -94,13 +94,11 @@ struct summary_row {
 static void print_summary_json(const struct summary_row *rows, size_t count, double seconds, FILE *out)
 {
     struct buffer line = {0};
-    struct json_writer json = json_writer_of(&line);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&line);
     for (size_t r = 0; r < count; r++)
         json_write_uint(&json, rows[r].key, rows[r].count);
     json_write_fixed(&json, "seconds", seconds, 3);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     fprintf(out, "%.*s", (int)line.bytes, line.data);
     buffer_free(&line);
 }

@@ -253,16 +253,14 @@ void audit_print_json(const struct audit_ledger *ledger, const struct audit_name
     uint64_t faults[AUDIT_FAULT_COUNT];
     for (size_t k = 0; k < AUDIT_FAULT_COUNT; k++)
         faults[k] = audit_ledger_faults(ledger, (enum audit_fault_kind)k);
-    struct json_writer json = json_writer_of(&out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&out);
     json_write_bool(&json, "clean", audit_ledger_is_clean(ledger));
     json_write_bool(&json, "exactly_once", rules->exactly_once);
     json_write_bool(&json, "database", rules->database);
     add_topics(&json, ledger, names);
     add_faults(&json, faults);
     add_places(&json, ledger);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     printf("%.*s", (int)out.bytes, out.data);
     buffer_free(&out);
 }

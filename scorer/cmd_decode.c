@@ -47,8 +47,7 @@ static bool hex_read(struct span text, struct buffer *out)
 
 static void answer_error(struct buffer *out, const struct fault *fault)
 {
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_begin_object(&json, "error");
     json_write_string(&json, "code", event_code_name(fault->code));
     json_write_string(&json, "message", fault->text);

@@ -43,8 +43,7 @@ struct session {
 /* {"id":… , which the caller goes on with. */
 static struct json_writer answer_begin(struct session *session, struct span id)
 {
-    struct json_writer json = json_writer_of(&session->out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&session->out);
     buffer_add(json_write_raw(&json, "id"), id.data, id.bytes);
     return json;
 }
@@ -58,8 +57,7 @@ static void answer_fault(struct session *session, struct span id, const struct f
     json_write_string(&json, "field", named ? session->schema->columns[fault->column].name : NULL);
     json_write_string(&json, "message", fault->text);
     json_end_object(&json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }
 
 static void answer_malformed(struct session *session, struct span id, enum event_code code, const char *text)
@@ -93,8 +91,7 @@ static void answer_score(struct session *session, struct span id, const struct s
     add_reasons(&json, session, score->reason_count);
     if (session->counterfactual)
         counterfactual_json(session->schema, session->pipeline, session->cells, session->checked, &json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }
 
 static void score_attributes(struct session *session, struct span id, const json_t *attributes)

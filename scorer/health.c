@@ -295,8 +295,7 @@ static void add_servers(const struct http_view *view, struct json_writer *json)
 unsigned health_write(const struct http_view *view, struct buffer *out)
 {
     bool works = kafka_up() && has_needed_model(view), degraded = waits_for_servers(view);
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_string(&json, "status", !works ? "unavailable" : degraded ? "degraded" : "ok");
     health_write_service(view, &json);
     health_write_model(view, &json);
@@ -310,20 +309,17 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
     json_end_object(&json);
     add_sink(view, &json);
     add_all_counters(view, &json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     return works ? 200 : 503;
 }
 
 static void add_status(const char *status, const char *reason, struct buffer *out)
 {
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_string(&json, "status", status);
     if (reason)
         json_write_string(&json, "reason", reason);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }
 
 unsigned health_write_live(const struct http_view *view, struct buffer *out)

@@ -163,9 +163,8 @@ static void print_lines(const struct line *lines, size_t count, const char *metr
 static void print_json(const struct line *line, const char *metric)
 {
     struct buffer out = {0};
-    struct json_writer json = json_writer_of(&out);
     const struct run_details *run = line->run;
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&out);
     json_write_string(&json, "run_id", run->run_id);
     json_write_string(&json, "name", run->name ? run->name : "");
     json_write_string(&json, "sorted_by", metric);
@@ -181,8 +180,7 @@ static void print_json(const struct line *line, const char *metric)
     for (size_t m = 0; m < run->metric_keys.count; m++)
         json_write_double(&json, run->metric_keys.items[m], run->metric_values[m]);
     json_end_object(&json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     fwrite(out.data, 1, out.bytes, stdout);
     buffer_free(&out);
 }

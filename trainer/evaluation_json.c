@@ -140,9 +140,8 @@ static void add_importance(struct json_writer *json, const struct evaluation *ev
 void evaluation_write_json(const struct evaluation *evaluation, struct buffer *out)
 {
     char rule[THRESHOLD_TEXT_BYTES];
-    struct json_writer json = json_writer_of(out);
     threshold_describe(&evaluation->rule, rule);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_double(&json, "threshold", evaluation->threshold);
     json_write_string(&json, "threshold_rule", rule);
     if (evaluation->repeat_count) {
@@ -152,6 +151,5 @@ void evaluation_write_json(const struct evaluation *evaluation, struct buffer *o
     if (evaluation->held_out.count)
         add_judgement(&json, "held_out", &evaluation->held_out, evaluation->schema);
     add_importance(&json, evaluation);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }

@@ -43,11 +43,10 @@ static void golden_json(const struct model *model, const struct table *table, co
 {
     uint32_t rows[GOLDEN_ROWS];
     double probabilities[GOLDEN_ROWS];
-    struct json_writer json = json_writer_of(out);
     size_t count = golden_pick(table, fitted, fitted_count, true, GOLDEN_ROWS / 2, rows);
     count += golden_pick(table, fitted, fitted_count, false, GOLDEN_ROWS - count, rows + count);
     model_predict(model, table, rows, count, probabilities);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     buffer_printf(json_write_raw(&json, "tolerance"), "%g", model->kind->golden_tolerance);
     json_begin_array(&json, "rows");
     for (size_t r = 0; r < count; r++) {
@@ -63,8 +62,7 @@ static void golden_json(const struct model *model, const struct table *table, co
 
 static void metrics_json(const struct metrics *metrics, struct buffer *out)
 {
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     for (size_t m = 0; m < METRIC_COUNT; m++)
         json_write_double(&json, metric_names[m], metric_value(metrics, m));
     json_end_object(&json);

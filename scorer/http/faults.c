@@ -49,16 +49,14 @@ bool faults_answer(struct faults *faults, struct answer *answer)
 {
     if (!faults->count)
         return false;
-    struct json_writer json = json_writer_of(&answer->body);
     answer->status = 422;
     buffer_clear(&answer->body);
     json_end_array(&faults->json);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     if (faults->error)
         json_write_string(&json, "error", faults->error);
     buffer_add(json_write_raw(&json, "detail"), faults->list.data, faults->list.bytes);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     faults_clear(faults);
     return true;
 }
@@ -79,9 +77,7 @@ void answer_detail(struct answer *answer, unsigned status, const char *format, .
     text_flatten(text);
     answer->status = status;
     buffer_clear(&answer->body);
-    struct json_writer json = json_writer_of(&answer->body);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     json_write_string(&json, "detail", text);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }

@@ -322,8 +322,7 @@ void openapi_answer(const struct service *service, const struct request *request
 {
     (void)request;
     const struct settings *settings = service->view.settings;
-    struct json_writer json = json_writer_of(&answer->body);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     add_info(&json);
     json_break(&json);
     if (settings->http_token) {
@@ -333,7 +332,6 @@ void openapi_answer(const struct service *service, const struct request *request
     add_paths(&json);
     json_break(&json);
     add_components(&json, settings->schema);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     answer->status = 200;
 }

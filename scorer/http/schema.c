@@ -146,8 +146,7 @@ void schema_answer(const struct service *service, const struct request *request,
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
     const char *metadata = model ? pipeline_metadata(model->pipeline, "attrition.reference") : NULL;
     json_t *root = metadata ? json_loads(metadata, 0, NULL) : NULL;
-    struct json_writer json = json_writer_of(&answer->body);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     add_target(&json, schema, model);
     add_model(&json, model);
     json_write_string(&json, "digest", schema->digest);
@@ -166,8 +165,7 @@ void schema_answer(const struct service *service, const struct request *request,
     json_break(&json);
     buffer_add_text(json_write_raw(&json, "samples"), service->samples.bytes ? "" : "[]");
     buffer_add(&answer->body, service->samples.data, service->samples.bytes);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     answer->status = 200;
     json_decref(root);
     if (model)

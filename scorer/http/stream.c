@@ -199,9 +199,8 @@ void stream_answer(const struct service *service, const struct request *request,
         return;
     }
     const struct http_view *view = &service->view;
-    struct json_writer json = json_writer_of(&answer->body);
     const struct model *model = view->models ? model_acquire(view->models) : NULL;
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     write_process(service, &json);
     health_write_events(view, &json);
     write_history(service->history, &json);
@@ -213,8 +212,7 @@ void stream_answer(const struct service *service, const struct request *request,
     health_write_model(view, &json);
     write_models(view, &json);
     health_write_challengers(view, &json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     answer->status = 200;
     if (model)
         model_release(model);

@@ -7,14 +7,12 @@
 
 void v2_refuse(struct answer *answer, unsigned status, const char *text)
 {
-    struct json_writer json = json_writer_of(&answer->body);
     answer->status = status;
     buffer_clear(&answer->body);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     json_write_string(&json, "error", text);
     json_write_string(&json, "detail", text);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }
 
 bool v2_is_model(const struct model *model, const struct request *request)
@@ -40,27 +38,23 @@ const struct model *v2_model(const struct service *service, const struct request
 void v2_server_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)service, (void)request;
-    struct json_writer json = json_writer_of(&answer->body);
     answer->status = 200;
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     json_write_string(&json, "name", "attrition-scorer");
     json_write_string(&json, "version", VERSION);
     json_begin_array(&json, "extensions");
     json_end_array(&json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }
 
 /* {"live":true}, or after the model's name {"name":…,"ready":true}. */
 static void add_state(struct buffer *out, struct span model, const char *state, bool value)
 {
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     if (model.data)
         json_write_text(&json, "name", model);
     json_write_bool(&json, state, value);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }
 
 void v2_live_answer(const struct service *service, const struct request *request, struct answer *answer)
@@ -116,8 +110,7 @@ void v2_model_answer(const struct service *service, const struct request *reques
     const struct model *model = v2_model(service, request, answer);
     if (!model)
         return;
-    struct json_writer json = json_writer_of(&answer->body);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&answer->body);
     json_write_text(&json, "name", model->stamp.name);
     json_begin_array(&json, "versions");
     json_write_text(&json, NULL, model->stamp.version);
@@ -131,8 +124,7 @@ void v2_model_answer(const struct service *service, const struct request *reques
     for (size_t o = 0; o < V2_OUTPUTS; o++)
         add_tensor(&json, v2_outputs[o].name, v2_outputs[o].datatype);
     json_end_array(&json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     answer->status = 200;
     model_release(model);
 }

@@ -254,17 +254,15 @@ static void write_outputs(struct infer *infer, struct json_writer *json)
 
 static void write_answer(struct infer *infer)
 {
-    struct json_writer json = json_writer_of(&infer->answer->body);
     const struct model_stamp *stamp = &infer->rows.model->stamp;
     const json_t *id = json_object_get(infer->root, "id");
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(&infer->answer->body);
     json_write_text(&json, "model_name", stamp->name);
     json_write_text(&json, "model_version", stamp->version);
     if (json_is_string(id))
         json_write_text(&json, "id", (struct span){json_string_value(id), json_string_length(id)});
     write_outputs(infer, &json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
     infer->answer->status = 200;
     for (size_t row = 0; row < infer->count; row++)
         if (infer->rows.ids[row].employee_id.data)

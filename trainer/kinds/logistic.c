@@ -163,13 +163,12 @@ static void linear_reference(const struct model *model, const struct table *tabl
     const struct preprocessor *preprocessor = &model->preprocessor;
     size_t count = preprocessor->feature_count;
     double *features = mem_zeroed(count + 1, sizeof *features), *sums = mem_zeroed(count + 1, sizeof *sums);
-    struct json_writer json = json_writer_of(out);
     for (size_t r = 0; r < row_count; r++) {
         preprocess_row(preprocessor, table_row(table, rows[r]), features);
         for (size_t f = 0; f < count; f++)
             sums[f] += features[f];
     }
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_string(&json, "kind", "linear");
     json_begin_object(&json, "columns");
     for (size_t c = 0; c < preprocessor->column_count; c++) {

@@ -164,8 +164,7 @@ static void forest_reference(const struct model *model, const struct table *tabl
 {
     const struct forest *forest = &model->forest;
     (void)table, (void)rows, (void)row_count;
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_string(&json, "kind", "tree");
     json_begin_array(&json, "covers");
     for (size_t t = 0; t < forest->tree_count; t++) {

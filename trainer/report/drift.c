@@ -47,8 +47,7 @@ static void add_column(struct json_writer *json, const struct table *table, size
 void report_write_drift(const struct training *training, struct buffer *out)
 {
     const struct table *table = training->table;
-    struct json_writer json = json_writer_of(out);
-    json_begin_object(&json, NULL);
+    struct json_writer json = json_begin_document(out);
     json_write_string(&json, "data_sha256", table->sha256);
     json_write_string(&json, "schema_digest", table->schema->digest);
     json_write_uint(&json, "rows", table->row_count);
@@ -59,6 +58,5 @@ void report_write_drift(const struct training *training, struct buffer *out)
     }
     json_break(&json);
     json_end_array(&json);
-    json_end_object(&json);
-    json_end_line(&json);
+    json_end_document(&json);
 }

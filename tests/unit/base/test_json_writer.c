@@ -151,6 +151,15 @@ static void a_document_may_follow_other_text(void **state)
     assert_written("before 1\n2");
 }
 
+static void a_document_is_an_object_and_its_line(void **state)
+{
+    (void)state;
+    json = json_begin_document(&out);
+    json_write_int(&json, "a", 1);
+    json_end_document(&json);
+    assert_written("{\"a\":1}\n");
+}
+
 static void value_without_key(void)
 {
     json_begin_object(&json, NULL);
@@ -245,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(separators_may_be_given, begin, end),
         cmocka_unit_test_setup_teardown(levels_are_kept_to_the_deepest, begin, end),
         cmocka_unit_test_setup_teardown(a_document_may_follow_other_text, begin, end),
+        cmocka_unit_test_setup_teardown(a_document_is_an_object_and_its_line, begin, end),
         cmocka_unit_test_setup_teardown(misuse_is_asserted, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
