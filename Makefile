@@ -77,6 +77,10 @@ $(OUT)/%.o: %.c
 	$(NOTE) cc $<
 	$(Q)$(CC) $(ALL_CFLAGS) $(PG_INCLUDE) -c -o $@ $<
 
+# Files that scorer/http/embed.h reads
+$(OUT)/scorer/http/page.o: $(wildcard scorer/web/*)
+$(OUT)/scorer/http/openapi.o: scorer/http/openapi_components.json
+
 define room_rule
 $(call LIB,$(1)): $(call room_obj,$(1)) $(if $(filter pipeline,$(1)),$(OUT)/gen/onnx.pb-c.o)
 	@mkdir -p $$(@D)

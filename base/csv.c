@@ -85,10 +85,7 @@ static bool fill(struct csv *csv)
 
 static void add_field(struct csv *csv, const char *data, size_t bytes)
 {
-    if (csv->field_count == csv->field_capacity) {
-        csv->field_capacity = csv->field_capacity ? 2 * csv->field_capacity : 64;
-        csv->fields = mem_resize(csv->fields, csv->field_capacity, sizeof *csv->fields);
-    }
+    csv->fields = mem_grow(csv->fields, &csv->field_capacity, csv->field_count + 1, sizeof *csv->fields);
     csv->fields[csv->field_count++] = (struct span){data, bytes};
 }
 

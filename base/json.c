@@ -27,16 +27,20 @@ void json_add_text(struct buffer *out, struct span text)
     out->bytes += (size_t)(at - start);
 }
 
+void json_add_uint(struct buffer *out, uint64_t number)
+{
+    char digits[20], *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    buffer_add(out, at, (size_t)(digits + sizeof digits - at));
+}
+
 void json_add_int(struct buffer *out, int64_t number)
 {
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
     if (number < 0)
-        *--at = '-';
-    buffer_add(out, at, (size_t)(digits + sizeof digits - at));
+        buffer_add_u8(out, '-');
+    json_add_uint(out, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
 void json_add_double(struct buffer *out, double number)

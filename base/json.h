@@ -1,4 +1,5 @@
-/* Writing JSON text into a buffer. (Reading goes through jansson, in the module that needs it.) */
+/* Writing single JSON values into a buffer; documents: json_writer.h. (Reading goes through jansson, in the module that
+ * needs it.) */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -12,6 +13,7 @@ void json_add_text(struct buffer *out, struct span text);
  * Not finite: the strings "NaN", "Infinity", "-Infinity". −0.0 is written -0.0. */
 void json_add_double(struct buffer *out, double number);
 void json_add_int(struct buffer *out, int64_t number);
+void json_add_uint(struct buffer *out, uint64_t number);
 
 /* {"COLUMN":41,"ANOTHER":null,…}: one row under its columns' names, null where missing. */
 void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_BLOCK_BYTES = 64 * 1024, ARENA_ALIGN = 16 };
+enum { CAPACITY_LEAST = 16, ARENA_BLOCK_BYTES = 64 * 1024, ARENA_ALIGN = 16 };
 
 struct arena_block {
     struct arena_block *next;
@@ -35,6 +35,15 @@ void *mem_resize(void *block, size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &bytes))
         or_abort(NULL, SIZE_MAX);
     return or_abort(realloc(block, bytes ? bytes : 1), bytes);
+}
+
+void *mem_enlarge(void *items, size_t *capacity, size_t need, size_t size)
+{
+    size_t doubled = *capacity < CAPACITY_LEAST / 2 ? CAPACITY_LEAST : *capacity * 2;
+    size_t enlarged = need > doubled ? need : doubled;
+    items = mem_resize(items, enlarged, size);
+    *capacity = enlarged;
+    return items;
 }
 
 char *mem_text(const char *text)

@@ -14,6 +14,15 @@ void *mem_resize(void *block, size_t count, size_t size) __attribute__((returns_
 char *mem_text(const char *text) __attribute__((malloc, returns_nonnull));                 /* strdup */
 char *mem_text_n(const char *text, size_t bytes) __attribute__((malloc, returns_nonnull)); /* copy + NUL */
 
+void *mem_enlarge(void *items, size_t *capacity, size_t need, size_t size) __attribute__((returns_nonnull));
+
+/* The growing array: `items`, or a larger copy of them, with room for `need` items in all. *capacity is what there is
+ * room for; it at least doubles. NULL with capacity 0 is an empty array; free with free(). */
+static inline void *mem_grow(void *items, size_t *capacity, size_t need, size_t size)
+{
+    return need <= *capacity ? items : mem_enlarge(items, capacity, need, size);
+}
+
 /* A bump allocator: everything in it lives until the next reset. Not thread-safe. Plain data, embedded by owners. */
 struct arena_block;
 struct arena {

@@ -54,10 +54,7 @@ static struct op *emit(struct compiler *compiler, enum op_code code, uint32_t a,
         compiler->too_large = true;
         plan->op_count--; /* the plan will be thrown away */
     }
-    if (plan->op_count == plan->op_room) {
-        plan->op_room = plan->op_room ? 2 * plan->op_room : 64;
-        plan->ops = mem_resize(plan->ops, plan->op_room, sizeof *plan->ops);
-    }
+    plan->ops = mem_grow(plan->ops, &plan->op_room, plan->op_count + 1, sizeof *plan->ops);
     struct op *op = &plan->ops[plan->op_count++];
     *op = (struct op){.code = (uint8_t)code, .slot = SLOT_NONE, .a = a, .b = b};
     return op;
@@ -147,10 +144,7 @@ static size_t table_take(struct compiler *compiler, size_t count)
         compiler->too_large = true;
         first = 0;
     }
-    if (first + count > plan->table_room) {
-        plan->table_room = 2 * (first + count);
-        plan->table = mem_resize(plan->table, plan->table_room, sizeof *plan->table);
-    }
+    plan->table = mem_grow(plan->table, &plan->table_room, first + count, sizeof *plan->table);
     plan->table_count = first + count;
     return first;
 }
@@ -163,10 +157,8 @@ static uint32_t routine_of(struct compiler *compiler, const struct avro_type *wr
     for (int32_t r = compiler->buckets[bucket]; r >= 0; r = compiler->routines[r].next)
         if (compiler->routines[r].writer == writer && compiler->routines[r].reader == reader)
             return (uint32_t)r;
-    if (compiler->routine_count == compiler->routine_room) {
-        compiler->routine_room = compiler->routine_room ? 2 * compiler->routine_room : 16;
-        compiler->routines = mem_resize(compiler->routines, compiler->routine_room, sizeof *compiler->routines);
-    }
+    compiler->routines =
+        mem_grow(compiler->routines, &compiler->routine_room, compiler->routine_count + 1, sizeof *compiler->routines);
     uint32_t index = (uint32_t)compiler->routine_count++;
     compiler->routines[index] = (struct routine){writer, reader, compiler->path, compiler->buckets[bucket]};
     compiler->buckets[bucket] = (int32_t)index;
@@ -423,10 +415,7 @@ static void emit_column(struct compiler *compiler, const struct column_reader *r
 {
     struct plan *plan = compiler->plan;
     struct op *last = plan->op_count ? &plan->ops[plan->op_count - 1] : NULL;
-    if (plan->reader_count == plan->reader_room) {
-        plan->reader_room = plan->reader_room ? 2 * plan->reader_room : 32;
-        plan->readers = mem_resize(plan->readers, plan->reader_room, sizeof *plan->readers);
-    }
+    plan->readers = mem_grow(plan->readers, &plan->reader_room, plan->reader_count + 1, sizeof *plan->readers);
     plan->readers[plan->reader_count++] = *reader;
     if (last && last->code == OP_COLUMNS && compiler->label != plan->op_count)
         last->b++;

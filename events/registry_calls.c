@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/http_client.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/memory.h"
 
 enum { URLS_MAX = 16 };
@@ -210,9 +210,10 @@ static enum status ask_id(struct registry_calls *calls, struct span text, uint32
 {
     enum status status = STATUS_UNAVAILABLE;
     buffer_clear(&calls->body);
-    buffer_add_text(&calls->body, "{\"schema\":");
-    json_add_text(&calls->body, text);
-    buffer_add_text(&calls->body, ",\"schemaType\":\"AVRO\"}");
+    struct json_writer json = json_begin_document(&calls->body);
+    json_write_text(&json, "schema", text);
+    json_write_string(&json, "schemaType", "AVRO");
+    json_end_object(&json);
     for (size_t tried = 0; tried < calls->url_count && status == STATUS_UNAVAILABLE; tried++) {
         if (!send_one(calls, HTTP_POST, err)) {
             next_url(calls);

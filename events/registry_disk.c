@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/sha256.h"
@@ -65,13 +65,21 @@ static bool read_answer(const char *path, struct buffer *body)
     return file_read(path, REGISTRY_BODY_BYTES_MAX, body, &err) == STATUS_OK;
 }
 
-static void write_answer(struct registry_disk *disk, const char *path, const struct buffer *body)
+/* As the registry answers: {"id":7,"schema":"…"}, or the id alone. */
+static void write_answer(struct registry_disk *disk, const char *path, uint32_t id, struct span schema)
 {
+    struct buffer body = {0};
     struct error err;
-    if (file_write_atomic(path, buffer_span(body), &err) == STATUS_OK || disk->told)
-        return;
-    disk->told = true;
-    log_warn("registry", "schemas are not kept on disk: %s", err.text);
+    struct json_writer json = json_begin_document(&body);
+    json_write_uint(&json, "id", id);
+    if (schema.data)
+        json_write_text(&json, "schema", schema);
+    json_end_document(&json);
+    if (file_write_atomic(path, buffer_span(&body), &err) != STATUS_OK && !disk->told) {
+        disk->told = true;
+        log_warn("registry", "schemas are not kept on disk: %s", err.text);
+    }
+    buffer_free(&body);
 }
 
 bool registry_disk_get_schema(const struct registry_disk *disk, const struct schema_key *key, struct buffer *text)
@@ -94,15 +102,10 @@ bool registry_disk_get_schema(const struct registry_disk *disk, const struct sch
 void registry_disk_put_schema(struct registry_disk *disk, const struct schema_key *key, struct span text)
 {
     char path[PATH_BYTES];
-    struct buffer body = {0};
     if (!disk)
         return;
     schema_path(disk, key, path);
-    buffer_printf(&body, "{\"id\":%u,\"schema\":", key->id);
-    json_add_text(&body, text);
-    buffer_add_text(&body, "}\n");
-    write_answer(disk, path, &body);
-    buffer_free(&body);
+    write_answer(disk, path, key->id, text);
 }
 
 bool registry_disk_get_id(const struct registry_disk *disk, const char *subject, struct span text, uint32_t *id)
@@ -123,11 +126,8 @@ bool registry_disk_get_id(const struct registry_disk *disk, const char *subject,
 void registry_disk_put_id(struct registry_disk *disk, const char *subject, struct span text, uint32_t id)
 {
     char path[PATH_BYTES];
-    struct buffer body = {0};
     if (!disk)
         return;
     id_path(disk, subject, text, path);
-    buffer_printf(&body, "{\"id\":%u}\n", id);
-    write_answer(disk, path, &body);
-    buffer_free(&body);
+    write_answer(disk, path, id, SPAN_NULL);
 }

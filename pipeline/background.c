@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "pipeline/linear_program.h"
 #include "pipeline/trees_program.h"
 
@@ -69,7 +69,7 @@ static double number_mean(const struct linear *linear, const struct background *
     return sum / (double)count;
 }
 
-static void frequencies_add(const struct background *background, uint32_t column, struct buffer *out)
+static void frequencies_add(const struct background *background, uint32_t column, struct json_writer *json)
 {
     const struct column *schema = &background->columns[column];
     size_t *counts = mem_zeroed(schema->value_count + 1, sizeof *counts); /* the missing one first */
@@ -77,35 +77,31 @@ static void frequencies_add(const struct background *background, uint32_t column
         int32_t code = background->cells[r * background->column_count + column].code;
         counts[code >= 0 ? (size_t)code + 1 : 0]++;
     }
-    char before = '{';
+    json_begin_object(json, schema->name);
     for (size_t v = 0; v <= schema->value_count; v++) {
         if (counts[v] == 0)
             continue;
-        buffer_add_u8(out, (uint8_t)before);
-        json_add_text(out, v ? schema->values[v - 1] : SPAN_LITERAL(""));
-        buffer_add_u8(out, ':');
-        json_add_double(out, (double)counts[v] / (double)background->row_count);
-        before = ',';
+        json_key_span(json, v ? schema->values[v - 1] : SPAN_LITERAL(""));
+        json_write_double(json, NULL, (double)counts[v] / (double)background->row_count);
     }
-    buffer_add_u8(out, '}');
+    json_end_object(json);
     free(counts);
 }
 
 void background_means(const struct linear *linear, const struct background *background, struct buffer *out)
 {
-    buffer_add_text(out, "{\"kind\":\"linear\",\"columns\":{");
+    struct json_writer json = json_begin_document(out);
+    json_write_string(&json, "kind", "linear");
+    json_begin_object(&json, "columns");
     for (size_t t = 0; t < linear->term_count; t++) {
         const struct column *column = &background->columns[linear->columns[t]];
-        if (t)
-            buffer_add_u8(out, ',');
-        json_add_text(out, span_of(column->name));
-        buffer_add_u8(out, ':');
         if (column->kind == COLUMN_NOMINAL)
-            frequencies_add(background, linear->columns[t], out);
+            frequencies_add(background, linear->columns[t], &json);
         else
-            json_add_double(out, number_mean(linear, background, linear->columns[t]));
+            json_write_double(&json, column->name, number_mean(linear, background, linear->columns[t]));
     }
-    buffer_add_text(out, "}}");
+    json_end_object(&json);
+    json_end_object(&json);
 }
 
 /* What the walk compares: the slot that each node reads and its threshold there. */
@@ -153,18 +149,22 @@ static int source_order(const void *a, const void *b)
 static void covers_add(const struct ensemble *ensemble, const uint32_t *counts, struct buffer *out)
 {
     uint32_t *sources = mem_zeroed(ensemble->node_count, sizeof *sources);
-    buffer_add_text(out, "{\"kind\":\"tree\",\"covers\":[");
+    struct json_writer json = json_begin_document(out);
+    json_write_string(&json, "kind", "tree");
+    json_begin_array(&json, "covers");
     for (size_t t = 0; t < ensemble->tree_count; t++) {
         size_t leaves = 0;
         for (size_t n = ensemble->starts[t]; n < ensemble->starts[t + 1]; n++)
             if (!ensemble->nodes[n].left)
                 sources[leaves++] = ensemble->nodes[n].source;
         qsort(sources, leaves, sizeof *sources, source_order);
+        json_begin_array(&json, NULL);
         for (size_t l = 0; l < leaves; l++)
-            buffer_printf(out, "%s%u", l ? "," : t ? ",[" : "[", counts[sources[l]]);
-        buffer_add_u8(out, ']');
+            json_write_uint(&json, NULL, counts[sources[l]]);
+        json_end_array(&json);
     }
-    buffer_add_text(out, "]}");
+    json_end_array(&json);
+    json_end_object(&json);
     free(sources);
 }
 

@@ -60,10 +60,7 @@ static bool crosses(const struct search *search, const struct score *score)
 
 static void candidate_add(struct search *search, uint32_t column, struct cell value, double cost)
 {
-    if (search->count == search->capacity) {
-        search->capacity = 2 * search->capacity + BATCH;
-        search->candidates = mem_resize(search->candidates, search->capacity, sizeof *search->candidates);
-    }
+    search->candidates = mem_grow(search->candidates, &search->capacity, search->count + 1, sizeof *search->candidates);
     search->candidates[search->count++] = (struct candidate){column, value, cost};
 }
 

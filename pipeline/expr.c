@@ -46,10 +46,7 @@ void expr_pool_enter(struct expr_pool *pool, const char *op, const char *name)
 {
     struct expr_origin *last = pool->origin_count ? &pool->origins[pool->origin_count - 1] : NULL;
     if (!last || last->first != pool->count) {
-        if (pool->origin_count == pool->origin_capacity) {
-            pool->origin_capacity = pool->origin_capacity ? 2 * pool->origin_capacity : 64;
-            pool->origins = mem_resize(pool->origins, pool->origin_capacity, sizeof *pool->origins);
-        }
+        pool->origins = mem_grow(pool->origins, &pool->origin_capacity, pool->origin_count + 1, sizeof *pool->origins);
         last = &pool->origins[pool->origin_count++];
     }
     *last = (struct expr_origin){(uint32_t)pool->count, op, name};
@@ -116,10 +113,7 @@ static uint32_t expr_push(struct expr_pool *pool, const struct expr *expr)
         pool->overflow = STATUS_LIMIT;
         return 0; /* the pool is never used once it overflowed */
     }
-    if (pool->count == pool->capacity) {
-        pool->capacity = pool->capacity ? 2 * pool->capacity : 256;
-        pool->exprs = mem_resize(pool->exprs, pool->capacity, sizeof *pool->exprs);
-    }
+    pool->exprs = mem_grow(pool->exprs, &pool->capacity, pool->count + 1, sizeof *pool->exprs);
     pool->exprs[pool->count] = *expr;
     return (uint32_t)pool->count++;
 }

@@ -55,10 +55,7 @@ static void keys_add(struct text_keys *keys, struct span text)
 {
     if (keys->count > TEXT_KEYS_MAX)
         return; /* refused by text_keys_fit */
-    if (keys->count == keys->capacity) {
-        keys->capacity = keys->capacity ? 2 * keys->capacity : 64;
-        keys->texts = mem_resize(keys->texts, keys->capacity, sizeof *keys->texts);
-    }
+    keys->texts = mem_grow(keys->texts, &keys->capacity, keys->count + 1, sizeof *keys->texts);
     keys->texts[keys->count++] = text;
 }
 

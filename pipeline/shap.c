@@ -86,10 +86,7 @@ static enum status covers_sum(const struct ensemble *ensemble, const double *cov
 static uint32_t node_new(struct builder *builder)
 {
     struct shap *shap = builder->shap;
-    if (shap->node_count == builder->node_capacity) {
-        builder->node_capacity = 2 * builder->node_capacity + 64;
-        shap->nodes = mem_resize(shap->nodes, builder->node_capacity, sizeof *shap->nodes);
-    }
+    shap->nodes = mem_grow(shap->nodes, &builder->node_capacity, shap->node_count + 1, sizeof *shap->nodes);
     memset(&shap->nodes[shap->node_count], 0, sizeof *shap->nodes);
     return (uint32_t)shap->node_count++;
 }

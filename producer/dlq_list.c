@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "producer/dlq.h"
@@ -46,10 +46,7 @@ static struct group *group_of(struct list *list, const struct group *wanted)
     }
     if (list->count == GROUPS_MAX)
         return &list->groups[GROUPS_MAX - 1];
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity * 2 + 16;
-        list->groups = mem_resize(list->groups, list->capacity, sizeof *list->groups);
-    }
+    list->groups = mem_grow(list->groups, &list->capacity, list->count + 1, sizeof *list->groups);
     list->groups[list->count] = *wanted;
     return &list->groups[list->count++];
 }
@@ -105,35 +102,38 @@ static void print_table(const struct list *list, FILE *out)
     fprintf(out, "%" PRIu64 " dead letters of %" PRIu64 " read\n", list->letters, list->read);
 }
 
-static void json_add_name(struct buffer *line, const char *name, const char *text)
+static void write_name(struct json_writer *json, const char *name, const char *text)
 {
-    buffer_printf(line, "\"%s\":", name);
-    if (*text)
-        json_add_text(line, span_of(text));
-    else
-        buffer_add_text(line, "null");
-    buffer_add_u8(line, ',');
+    json_write_string(json, name, *text ? text : NULL);
+}
+
+static void write_group(struct buffer *out, const struct group *group)
+{
+    struct json_writer json = json_begin_document(out);
+    write_name(&json, "code", group->code);
+    write_name(&json, "field", group->field);
+    write_name(&json, "stage", group->stage);
+    json_write_uint(&json, "count", group->count);
+    json_write_uint(&json, "replayed", group->replayed);
+    json_begin_array(&json, "examples");
+    for (size_t e = 0; e < example_count(group); e++) {
+        json_begin_object(&json, NULL);
+        json_write_int(&json, "partition", group->examples[e].partition);
+        json_write_int(&json, "offset", group->examples[e].offset);
+        json_end_object(&json);
+    }
+    json_end_array(&json);
+    json_end_document(&json);
 }
 
 /* One line a group. */
 static void print_json(const struct list *list, FILE *out)
 {
-    struct buffer line = {0};
-    for (size_t g = 0; g < list->count; g++) {
-        const struct group *group = &list->groups[g];
-        buffer_clear(&line);
-        buffer_add_u8(&line, '{');
-        json_add_name(&line, "code", group->code);
-        json_add_name(&line, "field", group->field);
-        json_add_name(&line, "stage", group->stage);
-        buffer_printf(&line, "\"count\":%" PRIu64 ",\"replayed\":%" PRIu64 ",\"examples\":[", group->count,
-                      group->replayed);
-        for (size_t e = 0; e < example_count(group); e++)
-            buffer_printf(&line, "%s{\"partition\":%" PRId32 ",\"offset\":%" PRId64 "}", e ? "," : "",
-                          group->examples[e].partition, group->examples[e].offset);
-        fprintf(out, "%.*s]}\n", (int)line.bytes, line.data);
-    }
-    buffer_free(&line);
+    struct buffer lines = {0};
+    for (size_t g = 0; g < list->count; g++)
+        write_group(&lines, &list->groups[g]);
+    fprintf(out, "%.*s", (int)lines.bytes, buffer_span(&lines).data);
+    buffer_free(&lines);
 }
 
 static enum status read_all(struct dlq_reader *reader, const struct dlq_filter *filter, struct list *list,

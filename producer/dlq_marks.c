@@ -16,10 +16,7 @@ void dlq_marks_free(struct dlq_marks *marks)
 
 static void range_insert(struct dlq_marks *marks, size_t at, struct dlq_range range)
 {
-    if (marks->count == marks->capacity) {
-        marks->capacity = marks->capacity * 2 + 16;
-        marks->ranges = mem_resize(marks->ranges, marks->capacity, sizeof *marks->ranges);
-    }
+    marks->ranges = mem_grow(marks->ranges, &marks->capacity, marks->count + 1, sizeof *marks->ranges);
     memmove(&marks->ranges[at + 1], &marks->ranges[at], (marks->count - at) * sizeof *marks->ranges);
     marks->ranges[at] = range;
     marks->count++;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "producer/dlq.h"
 #include "producer/stop.h"
@@ -85,26 +86,43 @@ static enum status replay_all(struct replay *replay, struct error *err)
     return status;
 }
 
+struct summary_row {
+    const char *name, *key;
+    uint64_t count;
+};
+
+static void print_summary_json(const struct summary_row *rows, size_t count, double seconds, FILE *out)
+{
+    struct buffer line = {0};
+    struct json_writer json = json_begin_document(&line);
+    for (size_t r = 0; r < count; r++)
+        json_write_uint(&json, rows[r].key, rows[r].count);
+    json_write_fixed(&json, "seconds", seconds, 3);
+    json_end_document(&json);
+    fprintf(out, "%.*s", (int)line.bytes, line.data);
+    buffer_free(&line);
+}
+
 static void print_summary(const struct replay *replay, double seconds, FILE *out)
 {
-    const struct {
-        const char *name, *key;
-        uint64_t count;
-    } rows[] = {{"read", "read", replay->read},
-                {replay->writer ? "replayed" : "would be replayed", "replayed", replay->replayed},
-                {"acknowledged", "acknowledged", replay->writer ? dlq_writer_counts(replay->writer).acknowledged : 0},
-                {"replayed before", "replayed_before", replay->before},
-                {"left by the filters", "filtered", replay->other},
-                {"went round too often", "max_replays", replay->exhausted},
-                {"without a value", "no_value", replay->no_value},
-                {"too scattered to remember", "unmarked", replay->unmarked}};
-    bool json = options_flag(replay->options, OPTION_JSON);
-    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-        if (json)
-            fprintf(out, "%s\"%s\":%" PRIu64, r ? "," : "{", rows[r].key, rows[r].count);
-        else if (r < 2 || rows[r].count)
+    const struct summary_row rows[] = {
+        {"read", "read", replay->read},
+        {replay->writer ? "replayed" : "would be replayed", "replayed", replay->replayed},
+        {"acknowledged", "acknowledged", replay->writer ? dlq_writer_counts(replay->writer).acknowledged : 0},
+        {"replayed before", "replayed_before", replay->before},
+        {"left by the filters", "filtered", replay->other},
+        {"went round too often", "max_replays", replay->exhausted},
+        {"without a value", "no_value", replay->no_value},
+        {"too scattered to remember", "unmarked", replay->unmarked}};
+    const size_t count = sizeof rows / sizeof *rows;
+    if (options_flag(replay->options, OPTION_JSON)) {
+        print_summary_json(rows, count, seconds, out);
+        return;
+    }
+    for (size_t r = 0; r < count; r++)
+        if (r < 2 || rows[r].count)
             fprintf(out, "%s%s %" PRIu64, r ? ", " : "", rows[r].name, rows[r].count);
-    fprintf(out, json ? ",\"seconds\":%.3f}\n" : ", %.2f s\n", seconds);
+    fprintf(out, ", %.2f s\n", seconds);
 }
 
 static int finish(const struct replay *replay, enum status status, const struct error *err)

@@ -45,10 +45,7 @@ static struct cell *row_begin(struct background_reader *reader)
 {
     struct import_rows *rows = &reader->rows;
     size_t columns = reader->schema->column_count;
-    if (rows->count == rows->capacity) {
-        rows->capacity = rows->capacity ? rows->capacity * 2 : 1024;
-        rows->cells = mem_resize(rows->cells, rows->capacity, columns * sizeof *rows->cells);
-    }
+    rows->cells = mem_grow(rows->cells, &rows->capacity, rows->count + 1, columns * sizeof *rows->cells);
     struct cell *cells = rows->cells + rows->count * columns;
     for (size_t c = 0; c < columns; c++)
         cells[c] = cell_missing(&reader->schema->columns[c]);

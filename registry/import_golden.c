@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/memory.h"
 #include "events/fault.h"
 #include "events/json_row.h"
@@ -17,7 +17,7 @@ struct golden_reader {
     const struct schema *schema;
     const struct pipeline *pipeline;
     struct cell *cells;
-    struct buffer *out;
+    struct json_writer json;
     size_t line, rows;
     struct error *err;
 };
@@ -94,11 +94,12 @@ static enum status row_add(struct golden_reader *reader, const json_t *root, con
     status = probability_settle(reader, root == attributes ? NULL : json_object_get(root, "probability"), &probability);
     if (status != STATUS_OK)
         return status;
-    buffer_add_text(reader->out, reader->rows++ ? ",{\"attributes\":" : "{\"attributes\":");
-    json_add_row(reader->out, reader->schema->columns, reader->schema->column_count, reader->cells);
-    buffer_add_text(reader->out, ",\"probability\":");
-    json_add_double(reader->out, probability);
-    buffer_add_u8(reader->out, '}');
+    reader->rows++;
+    json_begin_object(&reader->json, NULL);
+    json_add_row(json_write_raw(&reader->json, "attributes"), reader->schema->columns, reader->schema->column_count,
+                 reader->cells);
+    json_write_double(&reader->json, "probability", probability);
+    json_end_object(&reader->json);
     return STATUS_OK;
 }
 
@@ -127,13 +128,19 @@ enum status import_golden(const char *path, const struct schema *schema, const s
                           struct buffer *out, struct error *err)
 {
     struct buffer file = {0};
-    struct golden_reader reader = {.path = path, .schema = schema, .pipeline = pipeline, .out = out, .err = err};
+    struct golden_reader reader = {
+        .path = path, .schema = schema, .pipeline = pipeline, .json = json_writer_of(out), .err = err};
     enum status status = file_read(path, IMPORT_MAX_ROWS_BYTES, &file, err);
     reader.cells = mem_zeroed(schema->column_count, sizeof *reader.cells);
-    buffer_printf(out, "{\"tolerance\":%g,\"rows\":[", pipeline_tolerance(pipeline));
+    json_begin_object(&reader.json, NULL);
+    buffer_printf(json_write_raw(&reader.json, "tolerance"), "%g", pipeline_tolerance(pipeline));
+    json_begin_array(&reader.json, "rows");
     if (status == STATUS_OK)
         status = lines_read(&reader, buffer_span(&file));
-    buffer_add_text(out, "]}");
+    if (status == STATUS_OK) {
+        json_end_array(&reader.json);
+        json_end_object(&reader.json);
+    }
     *count = reader.rows;
     free(reader.cells);
     buffer_free(&file);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "pipeline/onnx_read.h"
 #include "registry/backend.h"
 #include "registry/yaml.h"
@@ -52,18 +52,28 @@ static const char *numpy_name(const struct onnx_value *value)
  * always as many as one likes. False: a value is no tensor. */
 static bool describe_values(const struct onnx_value *values, size_t count, struct buffer *out)
 {
+    struct json_writer json = json_writer_of(out);
+    json.comma = ", ";
+    json.colon = ": ";
+    json_begin_array(&json, NULL);
     for (size_t v = 0; v < count; v++) {
         const char *dtype = numpy_name(&values[v]);
         if (!dtype || out->bytes > SIGNATURE_MOST)
             return false;
-        buffer_add_text(out, v ? ", {\"name\": " : "[{\"name\": ");
-        json_add_text(out, values[v].name);
-        buffer_printf(out, ", \"type\": \"tensor\", \"tensor-spec\": {\"dtype\": \"%s\", \"shape\": [-1", dtype);
+        json_begin_object(&json, NULL);
+        json_write_text(&json, "name", values[v].name);
+        json_write_string(&json, "type", "tensor");
+        json_begin_object(&json, "tensor-spec");
+        json_write_string(&json, "dtype", dtype);
+        json_begin_array(&json, "shape");
+        json_write_int(&json, NULL, -1);
         for (size_t d = 1; d < values[v].rank; d++)
-            buffer_printf(out, ", %lld", (long long)values[v].dims[d]);
-        buffer_add_text(out, "]}}");
+            json_write_int(&json, NULL, values[v].dims[d]);
+        json_end_array(&json);
+        json_end_object(&json);
+        json_end_object(&json);
     }
-    buffer_add_text(out, count ? "]" : "");
+    json_end_array(&json);
     buffer_add_u8(out, '\0');
     return count > 0;
 }

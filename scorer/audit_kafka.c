@@ -198,10 +198,7 @@ static size_t read_headers(struct audit_kafka *kafka, const rd_kafka_message_t *
     if (rd_kafka_message_headers(message, &headers))
         return 0;
     size_t count = rd_kafka_header_cnt(headers);
-    if (count > kafka->header_capacity) {
-        kafka->header_capacity = count * 2;
-        kafka->headers = mem_resize(kafka->headers, kafka->header_capacity, sizeof *kafka->headers);
-    }
+    kafka->headers = mem_grow(kafka->headers, &kafka->header_capacity, count, sizeof *kafka->headers);
     for (size_t h = 0; h < count; h++) {
         const void *value = NULL;
         struct sink_header *header = &kafka->headers[h];

@@ -28,6 +28,7 @@ struct audit_pairs {
     struct source *sources;
     struct erasure *erasures;
     size_t record_count, noted_count, source_count, erasure_count;
+    size_t record_capacity, noted_capacity, source_capacity, erasure_capacity;
     bool sorted; /* the erasures */
 };
 
@@ -47,15 +48,9 @@ void audit_pairs_free(struct audit_pairs *pairs)
     free(pairs);
 }
 
-/* Room for one more: the capacity is the next power of two. */
-static void *grown(void *list, size_t count, size_t size)
-{
-    return count & (count - 1) ? list : mem_resize(list, count ? count * 2 : 1, size);
-}
-
 void audit_pairs_add_record(struct audit_pairs *pairs, const struct audit_record *record)
 {
-    pairs->records = grown(pairs->records, pairs->record_count, sizeof *pairs->records);
+    pairs->records = mem_grow(pairs->records, &pairs->record_capacity, pairs->record_count + 1, sizeof *pairs->records);
     pairs->records[pairs->record_count++] = *record;
 }
 
@@ -63,7 +58,7 @@ void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_
                             struct span value)
 {
     uint64_t employee = key.data ? audit_hash(0, key) : 0;
-    pairs->sources = grown(pairs->sources, pairs->source_count, sizeof *pairs->sources);
+    pairs->sources = mem_grow(pairs->sources, &pairs->source_capacity, pairs->source_count + 1, sizeof *pairs->sources);
     pairs->sources[pairs->source_count++] = (struct source){
         .match = value.data ? audit_hash(0, value) : employee,
         .employee = employee,
@@ -75,7 +70,8 @@ void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_
 
 void audit_pairs_add_erasure(struct audit_pairs *pairs, uint64_t employee, int32_t partition, int64_t offset)
 {
-    pairs->erasures = grown(pairs->erasures, pairs->erasure_count, sizeof *pairs->erasures);
+    pairs->erasures =
+        mem_grow(pairs->erasures, &pairs->erasure_capacity, pairs->erasure_count + 1, sizeof *pairs->erasures);
     pairs->erasures[pairs->erasure_count++] =
         (struct erasure){.employee = employee, .offset = offset, .partition = partition, .source_partition = -1};
 }
@@ -158,7 +154,7 @@ void audit_pairs_note_employee(struct audit_pairs *pairs, const struct audit_rec
             tell_source(pairs, record);
         return;
     }
-    pairs->noted = grown(pairs->noted, pairs->noted_count, sizeof *pairs->noted);
+    pairs->noted = mem_grow(pairs->noted, &pairs->noted_capacity, pairs->noted_count + 1, sizeof *pairs->noted);
     pairs->noted[pairs->noted_count++] = *record;
 }
 

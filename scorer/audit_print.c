@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 
 static uint64_t sum(const uint64_t *numbers, size_t count)
 {
@@ -137,38 +137,15 @@ void audit_print_table(const struct audit_ledger *ledger, const struct audit_nam
 
 /* --- for programs --- */
 
-static void add_member(struct buffer *out, const char *name)
+static void add_faults(struct json_writer *json, const uint64_t *faults)
 {
-    if (out->bytes && out->data[out->bytes - 1] != '{' && out->data[out->bytes - 1] != '[')
-        buffer_add_u8(out, ',');
-    json_add_text(out, span_of(name));
-    buffer_add_u8(out, ':');
-}
-
-static void add_number(struct buffer *out, const char *name, int64_t number)
-{
-    add_member(out, name);
-    json_add_int(out, number);
-}
-
-static void add_open(struct buffer *out, char bracket)
-{
-    char last = out->bytes ? out->data[out->bytes - 1] : '[';
-    if (last == '}' || last == ']')
-        buffer_add_u8(out, ',');
-    buffer_add_u8(out, (uint8_t)bracket);
-}
-
-static void add_faults(struct buffer *out, const uint64_t *faults)
-{
-    add_member(out, "faults");
-    buffer_add_u8(out, '{');
+    json_begin_object(json, "faults");
     for (size_t k = 0; k < AUDIT_FAULT_COUNT; k++)
-        add_number(out, audit_fault_names[k], (int64_t)faults[k]);
-    buffer_add_u8(out, '}');
+        json_write_uint(json, audit_fault_names[k], faults[k]);
+    json_end_object(json);
 }
 
-static void add_input(struct buffer *out, size_t partition, const struct audit_input *input)
+static void add_input(struct json_writer *json, size_t partition, const struct audit_input *input)
 {
     const struct {
         const char *name;
@@ -193,14 +170,14 @@ static void add_input(struct buffer *out, size_t partition, const struct audit_i
         {"deleted", (int64_t)input->deleted},
         {"compacted", (int64_t)input->compacted},
     };
-    add_open(out, '{');
+    json_begin_object(json, NULL);
     for (size_t m = 0; m < sizeof members / sizeof *members; m++)
-        add_number(out, members[m].name, members[m].number);
-    add_faults(out, input->faults);
-    buffer_add_u8(out, '}');
+        json_write_int(json, members[m].name, members[m].number);
+    add_faults(json, input->faults);
+    json_end_object(json);
 }
 
-static void add_log(struct buffer *out, size_t partition, const struct audit_log *log)
+static void add_log(struct json_writer *json, size_t partition, const struct audit_log *log)
 {
     const struct {
         const char *name;
@@ -219,61 +196,54 @@ static void add_log(struct buffer *out, size_t partition, const struct audit_log
         {"rows_older", (int64_t)log->rows_older},
         {"waiting", (int64_t)log->waiting},
     };
-    add_open(out, '{');
+    json_begin_object(json, NULL);
     for (size_t m = 0; m < sizeof members / sizeof *members; m++)
-        add_number(out, members[m].name, members[m].number);
-    add_faults(out, log->faults);
-    buffer_add_u8(out, '}');
+        json_write_int(json, members[m].name, members[m].number);
+    add_faults(json, log->faults);
+    json_end_object(json);
 }
 
-static void add_topics(struct buffer *out, const struct audit_ledger *ledger, const struct audit_names *names)
+static void add_topics(struct json_writer *json, const struct audit_ledger *ledger, const struct audit_names *names)
 {
     const struct audit_input *inputs;
     const struct audit_log *logs;
     size_t count = audit_ledger_inputs(ledger, &inputs);
-    add_member(out, "input");
-    buffer_add_text(out, "{\"topic\":");
-    json_add_text(out, span_of(names->input));
-    add_member(out, "partitions");
-    buffer_add_u8(out, '[');
+    json_begin_object(json, "input");
+    json_write_string(json, "topic", names->input);
+    json_begin_array(json, "partitions");
     for (size_t p = 0; p < count; p++)
-        add_input(out, p, &inputs[p]);
-    buffer_add_text(out, "]}");
-    add_member(out, "outputs");
-    buffer_add_u8(out, '[');
+        add_input(json, p, &inputs[p]);
+    json_end_array(json);
+    json_end_object(json);
+    json_begin_array(json, "outputs");
     for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
-        add_open(out, '{');
-        add_member(out, "topic");
-        json_add_text(out, span_of(names->topics[t]));
-        add_member(out, "partitions");
-        buffer_add_u8(out, '[');
+        json_begin_object(json, NULL);
+        json_write_string(json, "topic", names->topics[t]);
+        json_begin_array(json, "partitions");
         count = audit_ledger_logs(ledger, (enum sink_topic)t, &logs);
         for (size_t p = 0; p < count; p++)
-            add_log(out, p, &logs[p]);
-        buffer_add_text(out, "]}");
+            add_log(json, p, &logs[p]);
+        json_end_array(json);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
-static void add_places(struct buffer *out, const struct audit_ledger *ledger)
+static void add_places(struct json_writer *json, const struct audit_ledger *ledger)
 {
     const struct audit_fault *places;
     size_t count = audit_ledger_places(ledger, &places);
-    add_member(out, "places");
-    buffer_add_u8(out, '[');
+    json_begin_array(json, "places");
     for (size_t f = 0; f < count; f++) {
-        add_open(out, '{');
-        add_member(out, "fault");
-        json_add_text(out, span_of(audit_fault_names[places[f].kind]));
-        add_member(out, "topic");
-        json_add_text(out, span_of(places[f].topic));
-        add_number(out, "partition", places[f].partition);
-        add_number(out, "offset", places[f].offset);
-        add_member(out, "detail");
-        json_add_text(out, span_of(places[f].detail));
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        json_write_string(json, "fault", audit_fault_names[places[f].kind]);
+        json_write_string(json, "topic", places[f].topic);
+        json_write_int(json, "partition", places[f].partition);
+        json_write_int(json, "offset", places[f].offset);
+        json_write_string(json, "detail", places[f].detail);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
 void audit_print_json(const struct audit_ledger *ledger, const struct audit_names *names,
@@ -283,16 +253,14 @@ void audit_print_json(const struct audit_ledger *ledger, const struct audit_name
     uint64_t faults[AUDIT_FAULT_COUNT];
     for (size_t k = 0; k < AUDIT_FAULT_COUNT; k++)
         faults[k] = audit_ledger_faults(ledger, (enum audit_fault_kind)k);
-    buffer_add_u8(&out, '{');
-    add_member(&out, "clean");
-    buffer_add_text(&out, audit_ledger_is_clean(ledger) ? "true" : "false");
-    add_member(&out, "exactly_once");
-    buffer_add_text(&out, rules->exactly_once ? "true" : "false");
-    add_member(&out, "database");
-    buffer_add_text(&out, rules->database ? "true" : "false");
-    add_topics(&out, ledger, names);
-    add_faults(&out, faults);
-    add_places(&out, ledger);
-    printf("%.*s}\n", (int)out.bytes, out.data);
+    struct json_writer json = json_begin_document(&out);
+    json_write_bool(&json, "clean", audit_ledger_is_clean(ledger));
+    json_write_bool(&json, "exactly_once", rules->exactly_once);
+    json_write_bool(&json, "database", rules->database);
+    add_topics(&json, ledger, names);
+    add_faults(&json, faults);
+    add_places(&json, ledger);
+    json_end_document(&json);
+    printf("%.*s", (int)out.bytes, out.data);
     buffer_free(&out);
 }

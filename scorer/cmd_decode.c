@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "events/avro_type.h"
 #include "events/plan.h"
@@ -47,11 +47,12 @@ static bool hex_read(struct span text, struct buffer *out)
 
 static void answer_error(struct buffer *out, const struct fault *fault)
 {
-    buffer_add_text(out, "{\"error\":{\"code\":");
-    json_add_text(out, span_of(event_code_name(fault->code)));
-    buffer_add_text(out, ",\"message\":");
-    json_add_text(out, span_of(fault->text));
-    buffer_add_text(out, "}}");
+    struct json_writer json = json_begin_document(out);
+    json_begin_object(&json, "error");
+    json_write_string(&json, "code", event_code_name(fault->code));
+    json_write_string(&json, "message", fault->text);
+    json_end_object(&json);
+    json_end_object(&json);
 }
 
 static void answer_line(struct decoding *decoding, struct span line)

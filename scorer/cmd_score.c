@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/json_row.h"
@@ -40,21 +40,24 @@ struct session {
     struct buffer out;
 };
 
+/* {"id":… , which the caller goes on with. */
+static struct json_writer answer_begin(struct session *session, struct span id)
+{
+    struct json_writer json = json_begin_document(&session->out);
+    buffer_add(json_write_raw(&json, "id"), id.data, id.bytes);
+    return json;
+}
+
 static void answer_fault(struct session *session, struct span id, const struct fault *fault)
 {
-    struct buffer *out = &session->out;
-    buffer_add_text(out, "{\"id\":");
-    buffer_add(out, id.data, id.bytes);
-    buffer_add_text(out, ",\"error\":{\"code\":");
-    json_add_text(out, span_of(event_code_name(fault->code)));
-    buffer_add_text(out, ",\"field\":");
-    if (fault->column == FAULT_NO_COLUMN)
-        buffer_add_text(out, "null");
-    else
-        json_add_text(out, span_of(session->schema->columns[fault->column].name));
-    buffer_add_text(out, ",\"message\":");
-    json_add_text(out, span_of(fault->text));
-    buffer_add_text(out, "}}\n");
+    struct json_writer json = answer_begin(session, id);
+    bool named = fault->column != FAULT_NO_COLUMN;
+    json_begin_object(&json, "error");
+    json_write_string(&json, "code", event_code_name(fault->code));
+    json_write_string(&json, "field", named ? session->schema->columns[fault->column].name : NULL);
+    json_write_string(&json, "message", fault->text);
+    json_end_object(&json);
+    json_end_document(&json);
 }
 
 static void answer_malformed(struct session *session, struct span id, enum event_code code, const char *text)
@@ -64,34 +67,31 @@ static void answer_malformed(struct session *session, struct span id, enum event
     answer_fault(session, id, &fault);
 }
 
+static void add_reasons(struct json_writer *json, const struct session *session, uint32_t count)
+{
+    json_begin_array(json, "reasons");
+    for (uint32_t r = 0; r < count; r++) {
+        json_begin_object(json, NULL);
+        json_write_string(json, "feature", session->schema->columns[session->reasons[r].column].name);
+        json_write_double(json, "contribution", session->reasons[r].contribution);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void answer_score(struct session *session, struct span id, const struct score *score)
 {
-    struct buffer *out = &session->out;
+    struct json_writer json = answer_begin(session, id);
     bool positive = score->probability >= pipeline_threshold(session->pipeline);
-    buffer_add_text(out, "{\"id\":");
-    buffer_add(out, id.data, id.bytes);
-    buffer_add_text(out, ",\"prediction\":");
-    json_add_text(out, session->schema->target_values[positive ? session->labels.positive : session->labels.negative]);
-    buffer_add_text(out, ",\"probability\":");
-    json_add_double(out, score->probability);
-    buffer_add_text(out, ",\"margin\":");
-    json_add_double(out, score->margin);
-    buffer_add_text(out, ",\"base\":");
-    json_add_double(out, score->base);
-    buffer_add_text(out, ",\"reasons\":[");
-    for (uint32_t r = 0; r < score->reason_count; r++) {
-        buffer_add_text(out, r ? ",{\"feature\":" : "{\"feature\":");
-        json_add_text(out, span_of(session->schema->columns[session->reasons[r].column].name));
-        buffer_add_text(out, ",\"contribution\":");
-        json_add_double(out, session->reasons[r].contribution);
-        buffer_add_u8(out, '}');
-    }
-    buffer_add_u8(out, ']');
-    if (session->counterfactual) {
-        buffer_add_text(out, ",\"counterfactual\":");
-        counterfactual_json(session->schema, session->pipeline, session->cells, session->checked, out);
-    }
-    buffer_add_text(out, "}\n");
+    size_t label = positive ? session->labels.positive : session->labels.negative;
+    json_write_text(&json, "prediction", session->schema->target_values[label]);
+    json_write_double(&json, "probability", score->probability);
+    json_write_double(&json, "margin", score->margin);
+    json_write_double(&json, "base", score->base);
+    add_reasons(&json, session, score->reason_count);
+    if (session->counterfactual)
+        counterfactual_json(session->schema, session->pipeline, session->cells, session->checked, &json);
+    json_end_document(&json);
 }
 
 static void score_attributes(struct session *session, struct span id, const json_t *attributes)

@@ -5,12 +5,13 @@
  */
 #include "scorer/health.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "events/registry_client.h"
 #include "kafka/client.h"
 #include "scorer/challengers.h"
@@ -80,81 +81,60 @@ uint64_t health_sum_latency(const struct http_view *view, size_t bucket)
 
 /* JSON pieces */
 
-void health_write_time(int64_t real_us, struct buffer *out)
+void health_write_time(const char *name, int64_t real_us, struct json_writer *json)
 {
     char text[32];
     struct tm utc;
     time_t seconds = (time_t)(real_us / 1000000);
     gmtime_r(&seconds, &utc);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    buffer_printf(out, "\"%s.%03dZ\"", text, (int)(real_us / 1000 % 1000));
+    buffer_printf(json_write_raw(json, name), "\"%s.%03dZ\"", text, (int)(real_us / 1000 % 1000));
 }
 
-static void add_text_or_null(struct buffer *out, struct span text)
-{
-    if (text.data)
-        json_add_text(out, text);
-    else
-        buffer_add_text(out, "null");
-}
-
-void health_write_model(const struct http_view *view, struct buffer *out)
+void health_write_model(const struct http_view *view, struct json_writer *json)
 {
     struct error problem;
     const struct model *model = view->models ? model_acquire(view->models) : NULL;
     if (!model) {
-        buffer_add_text(out, "null");
+        json_write_null(json, "model");
         return;
     }
-    buffer_add_text(out, "{\"name\":");
-    json_add_text(out, model->stamp.name);
-    buffer_add_text(out, ",\"version\":");
-    json_add_text(out, model->stamp.version);
-    buffer_add_text(out, ",\"alias\":");
-    add_text_or_null(out, model->stamp.alias);
-    buffer_add_text(out, ",\"run_id\":");
-    add_text_or_null(out, model->stamp.run_id);
-    buffer_add_text(out, ",\"threshold\":");
-    json_add_double(out, model->threshold);
-    buffer_add_text(out, ",\"feature_contract\":");
-    json_add_text(out, span_of(pipeline_contract(model->pipeline)));
-    buffer_add_text(out, ",\"loaded_at\":");
-    health_write_time(model->loaded_at_us, out);
-    buffer_add_text(out, ",\"problem\":");
-    add_text_or_null(out, model_holder_problem(view->models, &problem) ? span_of(problem.text) : SPAN_NULL);
-    buffer_add_text(out, "}");
+    json_begin_object(json, "model");
+    json_write_text(json, "name", model->stamp.name);
+    json_write_text(json, "version", model->stamp.version);
+    json_write_text(json, "alias", model->stamp.alias);
+    json_write_text(json, "run_id", model->stamp.run_id);
+    json_write_double(json, "threshold", model->threshold);
+    json_write_string(json, "feature_contract", pipeline_contract(model->pipeline));
+    health_write_time("loaded_at", model->loaded_at_us, json);
+    json_write_string(json, "problem", model_holder_problem(view->models, &problem) ? problem.text : NULL);
+    json_end_object(json);
     model_release(model);
 }
 
 /* A mean over the rows scored, or null before the first. */
-static void add_mean(struct buffer *out, const char *name, double sum, uint64_t of)
+static void add_mean(struct json_writer *json, const char *name, double sum, uint64_t of)
 {
-    buffer_printf(out, ",\"%s\":", name);
-    if (of)
-        json_add_double(out, sum / (double)of);
-    else
-        buffer_add_text(out, "null");
+    json_write_finite(json, name, of ? sum / (double)of : NAN);
 }
 
-void health_write_challengers(const struct http_view *view, struct buffer *out)
+void health_write_challengers(const struct http_view *view, struct json_writer *json)
 {
     struct challenger_report report;
-    buffer_add_u8(out, '[');
+    json_begin_array(json, "challengers");
     for (size_t i = 0; i < challengers_count(view->settings->challengers); i++) {
         challengers_report(view->settings->challengers, i, &report);
-        buffer_add_text(out, i ? ",{\"model\":" : "{\"model\":");
-        add_text_or_null(out, report.loaded ? span_of(report.model) : SPAN_NULL);
-        buffer_add_text(out, ",\"uri\":");
-        json_add_text(out, span_of(report.uri));
-        buffer_printf(out, ",\"scored\":%llu", (unsigned long long)report.scored);
-        add_mean(out, "agreement", (double)report.agreed, report.scored);
-        add_mean(out, "mean_difference", report.difference, report.scored);
-        add_mean(out, "mean_absolute_difference", report.differences, report.scored);
-        buffer_add_text(out, ",\"problem\":");
-        add_text_or_null(out, report.has_problem ? span_of(report.problem.text) : SPAN_NULL);
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        json_write_string(json, "model", report.loaded ? report.model : NULL);
+        json_write_string(json, "uri", report.uri);
+        json_write_uint(json, "scored", report.scored);
+        add_mean(json, "agreement", (double)report.agreed, report.scored);
+        add_mean(json, "mean_difference", report.difference, report.scored);
+        add_mean(json, "mean_absolute_difference", report.differences, report.scored);
+        json_write_string(json, "problem", report.has_problem ? report.problem.text : NULL);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
 struct named_counter {
@@ -162,16 +142,16 @@ struct named_counter {
     enum counter_id id;
 };
 
-static void add_counters(const struct http_view *view, struct buffer *out, const struct named_counter *rows,
-                         size_t count)
+static void add_counters(const struct http_view *view, struct json_writer *json, const char *name,
+                         const struct named_counter *rows, size_t count)
 {
+    json_begin_object(json, name);
     for (size_t i = 0; i < count; i++)
-        buffer_printf(out, "%s\"%s\":%llu", i ? "," : "{", rows[i].name,
-                      (unsigned long long)health_sum(view, rows[i].id));
-    buffer_add_text(out, "}");
+        json_write_uint(json, rows[i].name, health_sum(view, rows[i].id));
+    json_end_object(json);
 }
 
-void health_write_events(const struct http_view *view, struct buffer *out)
+void health_write_events(const struct http_view *view, struct json_writer *json)
 {
     static const struct named_counter rows[] = {
         {"received", COUNTER_EVENTS_RECEIVED},
@@ -183,10 +163,10 @@ void health_write_events(const struct http_view *view, struct buffer *out)
         {"in_flight", COUNTER_EVENTS_IN_FLIGHT},
         {"lag", COUNTER_EVENTS_LAG},
     };
-    add_counters(view, out, rows, sizeof rows / sizeof *rows);
+    add_counters(view, json, "events", rows, sizeof rows / sizeof *rows);
 }
 
-static void add_sink(const struct http_view *view, struct buffer *out)
+static void add_sink(const struct http_view *view, struct json_writer *json)
 {
     static const struct named_counter rows[] = {
         {"records", COUNTER_SINK_RECORDS},           {"predictions", COUNTER_SINK_PREDICTIONS},
@@ -194,25 +174,22 @@ static void add_sink(const struct http_view *view, struct buffer *out)
         {"outcomes", COUNTER_SINK_OUTCOMES},         {"refused", COUNTER_SINK_REFUSED},
         {"skipped", COUNTER_SINK_SKIPPED},           {"in_flight", COUNTER_SINK_IN_FLIGHT},
     };
-    add_counters(view, out, rows, sizeof rows / sizeof *rows);
+    add_counters(view, json, "sink", rows, sizeof rows / sizeof *rows);
 }
 
-void health_write_dead_letters(const struct http_view *view, struct buffer *out)
+void health_write_dead_letters(const struct http_view *view, struct json_writer *json)
 {
-    bool first = true;
-    buffer_add_text(out, "{");
+    json_begin_object(json, "dead_letters");
     for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++) {
         uint64_t count = sum_dead_letters(view, code);
         if (count)
-            buffer_printf(out, "%s\"%s\":%llu", first ? "" : ",", event_code_name((enum event_code)code),
-                          (unsigned long long)count);
-        first = first && !count;
+            json_write_uint(json, event_code_name((enum event_code)code), count);
     }
-    buffer_add_text(out, "}");
+    json_end_object(json);
 }
 
 /* The bound of the bucket that holds the quantile; null before the first event and beyond the last bound. */
-static void add_quantile(const struct http_view *view, struct buffer *out, const char *name, double quantile)
+static void add_quantile(const struct http_view *view, struct json_writer *json, const char *name, double quantile)
 {
     uint64_t total = 0, below = 0;
     size_t bucket = 0;
@@ -222,37 +199,40 @@ static void add_quantile(const struct http_view *view, struct buffer *out, const
            (double)(below += health_sum_latency(view, bucket)) < quantile * (double)total)
         bucket++;
     if (!total || bucket == LATENCY_BUCKETS - 1)
-        buffer_printf(out, "\"%s\":null", name);
+        json_write_null(json, name);
     else
-        buffer_printf(out, "\"%s\":%lld", name, (long long)latency_bounds[bucket]);
+        json_write_int(json, name, latency_bounds[bucket]);
 }
 
-void health_write_quantiles(const struct http_view *view, struct buffer *out)
+void health_write_quantiles(const struct http_view *view, struct json_writer *json)
 {
-    add_quantile(view, out, "p50", 0.5);
-    buffer_add_text(out, ",");
-    add_quantile(view, out, "p99", 0.99);
+    add_quantile(view, json, "p50", 0.5);
+    add_quantile(view, json, "p99", 0.99);
 }
 
-static void add_all_counters(const struct http_view *view, struct buffer *out)
+static void add_all_counters(const struct http_view *view, struct json_writer *json)
 {
+    json_begin_object(json, "counters");
     for (size_t id = 0; id < COUNTER_COUNT; id++)
-        buffer_printf(out, "%s\"%s\":%llu", id ? "," : "{", counter_names[id],
-                      (unsigned long long)health_sum(view, (enum counter_id)id));
-    buffer_add_text(out, "}");
+        json_write_uint(json, counter_names[id], health_sum(view, (enum counter_id)id));
+    json_end_object(json);
 }
 
-void health_write_service(const struct http_view *view, struct buffer *out)
+void health_write_service(const struct http_view *view, struct json_writer *json)
 {
     const struct settings *settings = view->settings;
-    buffer_printf(out, ",\"version\":\"%s\",\"uptime_s\":%lld,\"instance_id\":", VERSION,
-                  (long long)((clock_real_us(&clock_system) - view->started_us) / 1000000));
-    json_add_text(out, span_of(settings->instance_id));
-    buffer_add_text(out, ",\"roles\":[");
-    buffer_add_text(out, settings->role_score ? "\"score\"," : "");
-    buffer_add_text(out, settings->role_sink ? "\"sink\"," : "");
-    buffer_printf(out, "\"http\"],\"delivery\":\"%s\",\"draining\":%s",
-                  settings->exactly_once ? "exactly-once" : "at-least-once", *view->draining ? "true" : "false");
+    json_write_string(json, "version", VERSION);
+    json_write_int(json, "uptime_s", (clock_real_us(&clock_system) - view->started_us) / 1000000);
+    json_write_string(json, "instance_id", settings->instance_id);
+    json_begin_array(json, "roles");
+    if (settings->role_score)
+        json_write_string(json, NULL, "score");
+    if (settings->role_sink)
+        json_write_string(json, NULL, "sink");
+    json_write_string(json, NULL, "http");
+    json_end_array(json);
+    json_write_string(json, "delivery", settings->exactly_once ? "exactly-once" : "at-least-once");
+    json_write_bool(json, "draining", *view->draining);
 }
 
 static bool postgresql_away(const struct http_view *view)
@@ -288,61 +268,79 @@ static bool waits_for_servers(const struct http_view *view)
     return waits;
 }
 
-static void add_loops(const struct http_view *view, struct buffer *out)
+static void add_loops(const struct http_view *view, struct json_writer *json)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    buffer_add_u8(out, '[');
+    json_begin_array(json, "loops");
     for (size_t i = 0; i < view->progress_count; i++) {
         const struct loop_progress *progress = view->progress[i].progress;
-        buffer_printf(out, "%s{\"name\":\"%s\",\"waits_for\":\"%s\",\"stalled_s\":%.1f}", i ? "," : "",
-                      view->progress[i].name, loop_wait_name(progress_waits_for(progress, now_us)),
-                      (double)progress_stalled_us(progress, now_us) / 1e6);
+        json_begin_object(json, NULL);
+        json_write_string(json, "name", view->progress[i].name);
+        json_write_string(json, "waits_for", loop_wait_name(progress_waits_for(progress, now_us)));
+        json_write_fixed(json, "stalled_s", (double)progress_stalled_us(progress, now_us) / 1e6, 1);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
+}
+
+/* kafka, postgresql and schema_registry; null: this process needs none. */
+static void add_servers(const struct http_view *view, struct json_writer *json)
+{
+    json_begin_object(json, "kafka");
+    json_write_bool(json, "up", kafka_up());
+    json_end_object(json);
+    if (view->settings->role_sink) {
+        json_begin_object(json, "postgresql");
+        json_write_bool(json, "up", !postgresql_away(view));
+        json_end_object(json);
+    } else {
+        json_write_null(json, "postgresql");
+    }
+    if (view->settings->registry) {
+        json_begin_object(json, "schema_registry");
+        json_write_bool(json, "up", !registry_away(view));
+        json_write_uint(json, "requests", registry_client_requests(view->settings->registry));
+        json_write_uint(json, "partitions_waiting", health_sum(view, COUNTER_PARTITIONS_WAITING));
+        json_end_object(json);
+    } else {
+        json_write_null(json, "schema_registry");
+    }
 }
 
 unsigned health_write(const struct http_view *view, struct buffer *out)
 {
     bool works = kafka_up() && has_needed_model(view), degraded = waits_for_servers(view);
-    buffer_printf(out, "{\"status\":\"%s\"", !works ? "unavailable" : degraded ? "degraded" : "ok");
-    health_write_service(view, out);
-    buffer_add_text(out, ",\"model\":");
-    health_write_model(view, out);
-    buffer_add_text(out, ",\"challengers\":");
-    health_write_challengers(view, out);
-    buffer_printf(out, ",\"kafka\":{\"up\":%s},\"postgresql\":", kafka_up() ? "true" : "false");
-    if (view->settings->role_sink)
-        buffer_printf(out, "{\"up\":%s}", postgresql_away(view) ? "false" : "true");
-    else
-        buffer_add_text(out, "null");
-    buffer_add_text(out, ",\"schema_registry\":");
-    if (view->settings->registry)
-        buffer_printf(out, "{\"up\":%s,\"requests\":%llu,\"partitions_waiting\":%llu}",
-                      registry_away(view) ? "false" : "true",
-                      (unsigned long long)registry_client_requests(view->settings->registry),
-                      (unsigned long long)health_sum(view, COUNTER_PARTITIONS_WAITING));
-    else
-        buffer_add_text(out, "null");
-    buffer_add_text(out, ",\"loops\":");
-    add_loops(view, out);
-    buffer_add_text(out, ",\"events\":");
-    health_write_events(view, out);
-    buffer_add_text(out, ",\"dead_letters\":");
-    health_write_dead_letters(view, out);
-    buffer_add_text(out, ",\"latency_us\":{");
-    health_write_quantiles(view, out);
-    buffer_add_text(out, "},\"sink\":");
-    add_sink(view, out);
-    buffer_add_text(out, ",\"counters\":");
-    add_all_counters(view, out);
-    buffer_add_text(out, "}\n");
+    struct json_writer json = json_begin_document(out);
+    json_write_string(&json, "status", !works ? "unavailable" : degraded ? "degraded" : "ok");
+    health_write_service(view, &json);
+    health_write_model(view, &json);
+    health_write_challengers(view, &json);
+    add_servers(view, &json);
+    add_loops(view, &json);
+    health_write_events(view, &json);
+    health_write_dead_letters(view, &json);
+    json_begin_object(&json, "latency_us");
+    health_write_quantiles(view, &json);
+    json_end_object(&json);
+    add_sink(view, &json);
+    add_all_counters(view, &json);
+    json_end_document(&json);
     return works ? 200 : 503;
+}
+
+static void add_status(const char *status, const char *reason, struct buffer *out)
+{
+    struct json_writer json = json_begin_document(out);
+    json_write_string(&json, "status", status);
+    if (reason)
+        json_write_string(&json, "reason", reason);
+    json_end_document(&json);
 }
 
 unsigned health_write_live(const struct http_view *view, struct buffer *out)
 {
     (void)view;
-    buffer_add_text(out, "{\"status\":\"ok\"}\n");
+    add_status("ok", NULL, out);
     return 200;
 }
 
@@ -394,14 +392,8 @@ unsigned health_write_ready(const struct http_view *view, struct buffer *out)
 {
     char text[160];
     const char *reason = not_ready(view, text, sizeof text);
-    if (!reason) {
-        buffer_add_text(out, "{\"status\":\"ready\"}\n");
-        return 200;
-    }
-    buffer_add_text(out, "{\"status\":\"not ready\",\"reason\":");
-    json_add_text(out, span_of(reason));
-    buffer_add_text(out, "}\n");
-    return 503;
+    add_status(reason ? "not ready" : "ready", reason, out);
+    return reason ? 503 : 200;
 }
 
 /* Prometheus text, version 0.0.4 */

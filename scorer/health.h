@@ -20,6 +20,7 @@
 #ifndef SCORER_HEALTH_H
 #define SCORER_HEALTH_H
 
+#include "base/json_writer.h"
 #include "scorer/http.h"
 
 /* Each appends to out and returns the HTTP status: 200 or 503. */
@@ -31,12 +32,14 @@ unsigned metrics_write(const struct http_view *view, struct buffer *out);
 /* The same pieces for GET /stream. Sums are over all loops. */
 uint64_t health_sum(const struct http_view *view, enum counter_id id);
 uint64_t health_sum_latency(const struct http_view *view, size_t bucket);
-void health_write_time(int64_t real_us, struct buffer *out);
-void health_write_service(const struct http_view *view, struct buffer *out); /* members, with a comma before them */
-void health_write_model(const struct http_view *view, struct buffer *out);
-void health_write_events(const struct http_view *view, struct buffer *out);
-void health_write_challengers(const struct http_view *view, struct buffer *out); /* a list, for /health and /stream */
-void health_write_dead_letters(const struct http_view *view, struct buffer *out);
-void health_write_quantiles(const struct http_view *view, struct buffer *out); /* members p50 and p99 */
+void health_write_time(const char *name, int64_t real_us, struct json_writer *json);
+/* Each writes the member of its name. */
+void health_write_model(const struct http_view *view, struct json_writer *json);
+void health_write_events(const struct http_view *view, struct json_writer *json);
+void health_write_challengers(const struct http_view *view, struct json_writer *json);
+void health_write_dead_letters(const struct http_view *view, struct json_writer *json);
+/* Several members: version to draining; p50 and p99. */
+void health_write_service(const struct http_view *view, struct json_writer *json);
+void health_write_quantiles(const struct http_view *view, struct json_writer *json);
 
 #endif

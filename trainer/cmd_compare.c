@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "registry/registry.h"
@@ -160,51 +160,27 @@ static void print_lines(const struct line *lines, size_t count, const char *metr
 
 /* ---- JSON: one object a run ---- */
 
-static void json_pairs(struct buffer *out, const char *name, const struct text_list *keys,
-                       const struct text_list *values)
-{
-    buffer_printf(out, ",\"%s\":{", name);
-    for (size_t p = 0; p < keys->count; p++) {
-        buffer_add_text(out, p ? "," : "");
-        json_add_text(out, span_of(keys->items[p]));
-        buffer_add_u8(out, ':');
-        json_add_text(out, span_of(values->items[p]));
-    }
-    buffer_add_u8(out, '}');
-}
-
-static void json_number(struct buffer *out, const char *key, double value)
-{
-    buffer_printf(out, ",\"%s\":", key);
-    if (isfinite(value))
-        json_add_double(out, value);
-    else
-        buffer_add_text(out, "null");
-}
-
 static void print_json(const struct line *line, const char *metric)
 {
     struct buffer out = {0};
     const struct run_details *run = line->run;
-    buffer_add_text(&out, "{\"run_id\":");
-    json_add_text(&out, span_of(run->run_id));
-    buffer_add_text(&out, ",\"name\":");
-    json_add_text(&out, span_of(run->name ? run->name : ""));
-    buffer_add_text(&out, ",\"sorted_by\":");
-    json_add_text(&out, span_of(metric));
-    json_number(&out, "value", line->value);
-    json_number(&out, "difference", line->difference);
-    json_number(&out, "difference_low", line->reach.low);
-    json_number(&out, "difference_high", line->reach.high);
-    json_pairs(&out, "params", &run->param_keys, &run->param_values);
-    buffer_add_text(&out, ",\"metrics\":{");
-    for (size_t m = 0; m < run->metric_keys.count; m++) {
-        buffer_add_text(&out, m ? "," : "");
-        json_add_text(&out, span_of(run->metric_keys.items[m]));
-        buffer_add_u8(&out, ':');
-        json_add_double(&out, run->metric_values[m]);
-    }
-    buffer_add_text(&out, "}}\n");
+    struct json_writer json = json_begin_document(&out);
+    json_write_string(&json, "run_id", run->run_id);
+    json_write_string(&json, "name", run->name ? run->name : "");
+    json_write_string(&json, "sorted_by", metric);
+    json_write_finite(&json, "value", line->value);
+    json_write_finite(&json, "difference", line->difference);
+    json_write_finite(&json, "difference_low", line->reach.low);
+    json_write_finite(&json, "difference_high", line->reach.high);
+    json_begin_object(&json, "params");
+    for (size_t p = 0; p < run->param_keys.count; p++)
+        json_write_string(&json, run->param_keys.items[p], run->param_values.items[p]);
+    json_end_object(&json);
+    json_begin_object(&json, "metrics");
+    for (size_t m = 0; m < run->metric_keys.count; m++)
+        json_write_double(&json, run->metric_keys.items[m], run->metric_values[m]);
+    json_end_object(&json);
+    json_end_document(&json);
     fwrite(out.data, 1, out.bytes, stdout);
     buffer_free(&out);
 }

@@ -3,180 +3,153 @@
 
 #include <math.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 
-/* ,"key":number */
-static void add_number(struct buffer *out, const char *key, double number)
+static void add_metrics(struct json_writer *json, const char *key, const struct metrics *metrics)
 {
-    buffer_printf(out, ",\"%s\":", key);
-    if (isfinite(number))
-        json_add_double(out, number);
-    else
-        buffer_add_text(out, "null");
+    json_begin_object(json, key);
+    for (size_t m = 0; m < METRIC_COUNT; m++)
+        json_write_finite(json, metric_names[m], metric_value(metrics, m));
+    json_end_object(json);
 }
 
-static void add_text(struct buffer *out, const char *key, const char *text)
+static void add_interval_list(struct json_writer *json, const struct interval *intervals)
 {
-    buffer_printf(out, ",\"%s\":", key);
-    json_add_text(out, span_of(text));
-}
-
-static void add_count(struct buffer *out, const char *key, size_t count)
-{
-    buffer_printf(out, ",\"%s\":%zu", key, count);
-}
-
-/* Opens what add_… continues: an object whose first member is this one. */
-static void begin_count(struct buffer *out, const char *key, size_t count)
-{
-    buffer_printf(out, "{\"%s\":%zu", key, count);
-}
-
-static void add_metrics(struct buffer *out, const char *key, const struct metrics *metrics)
-{
-    buffer_printf(out, ",\"%s\":", key);
-    for (size_t m = 0; m < METRIC_COUNT; m++) {
-        size_t comma = out->bytes;
-        add_number(out, metric_names[m], metric_value(metrics, m));
-        out->data[comma] = m ? ',' : '{';
-    }
-    buffer_add_u8(out, '}');
-}
-
-static void add_interval_list(struct buffer *out, const struct interval *intervals)
-{
-    buffer_add_text(out, ",\"intervals\":{\"level\":0.95");
+    json_begin_object(json, "intervals");
+    buffer_add_text(json_write_raw(json, "level"), "0.95");
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         if (!isfinite(intervals[m].low) || !isfinite(intervals[m].high))
             continue;
-        buffer_printf(out, ",\"%s\":[", metric_names[m]);
-        json_add_double(out, intervals[m].low);
-        buffer_add_u8(out, ',');
-        json_add_double(out, intervals[m].high);
-        buffer_add_u8(out, ']');
+        json_begin_array(json, metric_names[m]);
+        json_write_double(json, NULL, intervals[m].low);
+        json_write_double(json, NULL, intervals[m].high);
+        json_end_array(json);
     }
-    buffer_add_u8(out, '}');
+    json_end_object(json);
 }
 
-static void add_confusion(struct buffer *out, const struct confusion *confusion)
+static void add_confusion(struct json_writer *json, const struct confusion *confusion)
 {
-    add_count(out, "true_positives", confusion->true_positives);
-    add_count(out, "false_positives", confusion->false_positives);
-    add_count(out, "false_negatives", confusion->false_negatives);
-    add_count(out, "true_negatives", confusion->true_negatives);
+    json_write_uint(json, "true_positives", confusion->true_positives);
+    json_write_uint(json, "false_positives", confusion->false_positives);
+    json_write_uint(json, "false_negatives", confusion->false_negatives);
+    json_write_uint(json, "true_negatives", confusion->true_negatives);
 }
 
-static void add_calibration(struct buffer *out, const struct calibration *calibration)
+static void add_calibration(struct json_writer *json, const struct calibration *calibration)
 {
-    buffer_add_text(out, ",\"calibration\":");
-    begin_count(out, "bin_count", calibration->bin_count);
-    add_number(out, "expected_error", calibration->expected_error);
-    add_number(out, "slope", calibration->slope);
-    add_number(out, "intercept", calibration->intercept);
-    buffer_add_text(out, ",\"bins\":[");
+    json_begin_object(json, "calibration");
+    json_write_uint(json, "bin_count", calibration->bin_count);
+    json_write_finite(json, "expected_error", calibration->expected_error);
+    json_write_finite(json, "slope", calibration->slope);
+    json_write_finite(json, "intercept", calibration->intercept);
+    json_begin_array(json, "bins");
     for (size_t b = 0; b < calibration->bin_count; b++) {
         const struct calibration_bin *bin = &calibration->bins[b];
-        buffer_add_text(out, b ? "," : "");
-        begin_count(out, "count", bin->count);
-        add_number(out, "low", bin->low);
-        add_number(out, "high", bin->high);
-        add_number(out, "mean_probability", bin->mean_probability);
-        add_number(out, "positive_share", bin->positive_share);
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        json_write_uint(json, "count", bin->count);
+        json_write_finite(json, "low", bin->low);
+        json_write_finite(json, "high", bin->high);
+        json_write_finite(json, "mean_probability", bin->mean_probability);
+        json_write_finite(json, "positive_share", bin->positive_share);
+        json_end_object(json);
     }
-    buffer_add_text(out, "]}");
+    json_end_array(json);
+    json_end_object(json);
 }
 
-static void add_groups(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
+static void add_groups(struct json_writer *json, const struct judgement *judgement, const struct schema *schema)
 {
-    buffer_add_text(out, ",\"groups\":[");
+    json_begin_array(json, "groups");
     for (size_t g = 0; g < judgement->group_count; g++) {
         const struct group *group = &judgement->groups[g];
-        buffer_add_text(out, g ? "," : "");
-        begin_count(out, "count", group->count);
-        add_text(out, "column", schema->columns[group->column].name);
-        add_text(out, "name", group->name);
-        add_count(out, "positives", group->positives);
-        add_number(out, "selection_rate", group->selection_rate);
-        add_number(out, "impact_ratio", group->impact_ratio);
-        add_confusion(out, &group->confusion);
-        add_metrics(out, "metrics", &group->metrics);
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        json_write_uint(json, "count", group->count);
+        json_write_string(json, "column", schema->columns[group->column].name);
+        json_write_string(json, "name", group->name);
+        json_write_uint(json, "positives", group->positives);
+        json_write_finite(json, "selection_rate", group->selection_rate);
+        json_write_finite(json, "impact_ratio", group->impact_ratio);
+        add_confusion(json, &group->confusion);
+        add_metrics(json, "metrics", &group->metrics);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
 /* [threshold, true positives, false positives]: the rest follows from count and positives. */
-static void add_curve(struct buffer *out, const struct judgement *judgement)
+static void add_curve(struct json_writer *json, const struct judgement *judgement)
 {
-    buffer_add_text(out, ",\"curve\":[");
+    json_begin_array(json, "curve");
     for (size_t p = 0; p < judgement->point_count; p++) {
         const struct curve_point *point = &judgement->points[p];
-        buffer_add_text(out, p ? ",[" : "[");
-        json_add_double(out, point->threshold);
-        buffer_printf(out, ",%zu,%zu]", point->confusion.true_positives, point->confusion.false_positives);
+        json_begin_array(json, NULL);
+        json_write_double(json, NULL, point->threshold);
+        json_write_uint(json, NULL, point->confusion.true_positives);
+        json_write_uint(json, NULL, point->confusion.false_positives);
+        json_end_array(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
-static void add_judgement(struct buffer *out, const char *key, const struct judgement *judgement,
+static void add_judgement(struct json_writer *json, const char *key, const struct judgement *judgement,
                           const struct schema *schema)
 {
-    buffer_printf(out, ",\"%s\":", key);
-    begin_count(out, "count", judgement->count);
-    add_count(out, "positives", judgement->positives);
-    add_metrics(out, "metrics", &judgement->metrics);
-    add_interval_list(out, judgement->intervals);
-    add_metrics(out, "baseline", &judgement->baseline);
-    add_confusion(out, &judgement->confusion);
-    add_calibration(out, &judgement->calibration);
-    add_groups(out, judgement, schema);
-    add_curve(out, judgement);
-    buffer_add_u8(out, '}');
+    json_begin_object(json, key);
+    json_write_uint(json, "count", judgement->count);
+    json_write_uint(json, "positives", judgement->positives);
+    add_metrics(json, "metrics", &judgement->metrics);
+    add_interval_list(json, judgement->intervals);
+    add_metrics(json, "baseline", &judgement->baseline);
+    add_confusion(json, &judgement->confusion);
+    add_calibration(json, &judgement->calibration);
+    add_groups(json, judgement, schema);
+    add_curve(json, judgement);
+    json_end_object(json);
 }
 
-static void add_folds(struct buffer *out, const struct evaluation *evaluation)
+static void add_folds(struct json_writer *json, const struct evaluation *evaluation)
 {
-    add_count(out, "folds", evaluation->fold_count);
-    add_count(out, "repeats", evaluation->repeat_count);
-    add_text(out, "folds_sha256", evaluation->folds_sha256);
-    buffer_add_text(out, ",\"by_fold\":[");
+    json_write_uint(json, "folds", evaluation->fold_count);
+    json_write_uint(json, "repeats", evaluation->repeat_count);
+    json_write_string(json, "folds_sha256", evaluation->folds_sha256);
+    json_begin_array(json, "by_fold");
     for (size_t f = 0; f < evaluation->fold_count * evaluation->repeat_count; f++) {
-        buffer_add_text(out, f ? "," : "");
-        begin_count(out, "fold", f % evaluation->fold_count);
-        add_count(out, "repeat", f / evaluation->fold_count);
-        add_number(out, "threshold", evaluation->fold_thresholds[f]);
-        add_metrics(out, "metrics", &evaluation->folds[f]);
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        json_write_uint(json, "fold", f % evaluation->fold_count);
+        json_write_uint(json, "repeat", f / evaluation->fold_count);
+        json_write_finite(json, "threshold", evaluation->fold_thresholds[f]);
+        add_metrics(json, "metrics", &evaluation->folds[f]);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
-static void add_importance(struct buffer *out, const struct evaluation *evaluation)
+static void add_importance(struct json_writer *json, const struct evaluation *evaluation)
 {
-    buffer_add_text(out, ",\"importance\":[");
+    json_begin_array(json, "importance");
     for (size_t i = 0; i < evaluation->importance_count; i++) {
-        buffer_add_text(out, i ? ",{\"column\":" : "{\"column\":");
-        json_add_text(out, span_of(evaluation->schema->columns[evaluation->importance[i].column].name));
-        add_number(out, "mean_magnitude", evaluation->importance[i].mean_magnitude);
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        json_write_string(json, "column", evaluation->schema->columns[evaluation->importance[i].column].name);
+        json_write_finite(json, "mean_magnitude", evaluation->importance[i].mean_magnitude);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
 void evaluation_write_json(const struct evaluation *evaluation, struct buffer *out)
 {
     char rule[THRESHOLD_TEXT_BYTES];
     threshold_describe(&evaluation->rule, rule);
-    buffer_add_text(out, "{\"threshold\":");
-    json_add_double(out, evaluation->threshold);
-    add_text(out, "threshold_rule", rule);
+    struct json_writer json = json_begin_document(out);
+    json_write_double(&json, "threshold", evaluation->threshold);
+    json_write_string(&json, "threshold_rule", rule);
     if (evaluation->repeat_count) {
-        add_folds(out, evaluation);
-        add_judgement(out, "validation", &evaluation->validation, evaluation->schema);
+        add_folds(&json, evaluation);
+        add_judgement(&json, "validation", &evaluation->validation, evaluation->schema);
     }
     if (evaluation->held_out.count)
-        add_judgement(out, "held_out", &evaluation->held_out, evaluation->schema);
-    add_importance(out, evaluation);
-    buffer_add_text(out, "}\n");
+        add_judgement(&json, "held_out", &evaluation->held_out, evaluation->schema);
+    add_importance(&json, evaluation);
+    json_end_document(&json);
 }

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/memory.h"
 #include "pipeline/onnx_write.h"
 #include "pipeline/pipeline.h"
@@ -46,24 +46,26 @@ static void golden_json(const struct model *model, const struct table *table, co
     size_t count = golden_pick(table, fitted, fitted_count, true, GOLDEN_ROWS / 2, rows);
     count += golden_pick(table, fitted, fitted_count, false, GOLDEN_ROWS - count, rows + count);
     model_predict(model, table, rows, count, probabilities);
-    buffer_printf(out, "{\"tolerance\":%g,\"rows\":[", model->kind->golden_tolerance);
+    struct json_writer json = json_begin_document(out);
+    buffer_printf(json_write_raw(&json, "tolerance"), "%g", model->kind->golden_tolerance);
+    json_begin_array(&json, "rows");
     for (size_t r = 0; r < count; r++) {
-        buffer_add_text(out, r ? ",{\"attributes\":" : "{\"attributes\":");
-        json_add_row(out, table->schema->columns, table->schema->column_count, table_row(table, rows[r]));
-        buffer_add_text(out, ",\"probability\":");
-        json_add_double(out, probabilities[r]);
-        buffer_add_u8(out, '}');
+        json_begin_object(&json, NULL);
+        json_add_row(json_write_raw(&json, "attributes"), table->schema->columns, table->schema->column_count,
+                     table_row(table, rows[r]));
+        json_write_double(&json, "probability", probabilities[r]);
+        json_end_object(&json);
     }
-    buffer_add_text(out, "]}");
+    json_end_array(&json);
+    json_end_object(&json);
 }
 
 static void metrics_json(const struct metrics *metrics, struct buffer *out)
 {
-    for (size_t m = 0; m < METRIC_COUNT; m++) {
-        buffer_printf(out, "%c\"%s\":", m ? ',' : '{', metric_names[m]);
-        json_add_double(out, metric_value(metrics, m));
-    }
-    buffer_add_u8(out, '}');
+    struct json_writer json = json_begin_document(out);
+    for (size_t m = 0; m < METRIC_COUNT; m++)
+        json_write_double(&json, metric_names[m], metric_value(metrics, m));
+    json_end_object(&json);
 }
 
 static void describe_columns(const struct model *model, struct fitted_column *out)

@@ -26,7 +26,7 @@ struct reader {
     int32_t *fields; /* per column of the file: index of the feature, or one of the above */
     size_t field_count;
     struct table *table;
-    size_t capacity; /* rows there is room for */
+    size_t cell_capacity, label_capacity; /* rows there is room for */
     size_t faults;
 };
 
@@ -179,11 +179,8 @@ static void row_read(struct reader *reader, const struct csv_record *record)
     struct table *table = reader->table;
     struct fault faults[ROW_FAULTS];
     size_t columns = reader->schema->column_count, before = reader->faults;
-    if (table->row_count == reader->capacity) {
-        reader->capacity = reader->capacity ? reader->capacity * 2 : 1024;
-        table->cells = mem_resize(table->cells, reader->capacity, columns * sizeof *table->cells);
-        table->labels = mem_resize(table->labels, reader->capacity, sizeof *table->labels);
-    }
+    table->cells = mem_grow(table->cells, &reader->cell_capacity, table->row_count + 1, columns * sizeof *table->cells);
+    table->labels = mem_grow(table->labels, &reader->label_capacity, table->row_count + 1, sizeof *table->labels);
     struct cell *cells = table->cells + table->row_count * columns;
     uint8_t label = 0;
     if (record->field_count != reader->field_count) {

@@ -301,19 +301,13 @@ static uint64_t count_node(const struct tree_grower *grower, const struct task *
 
 static void push_task(struct tree_grower *grower, struct task task)
 {
-    if (grower->task_count == grower->task_capacity) {
-        grower->task_capacity = grower->task_capacity ? 2 * grower->task_capacity : 64;
-        grower->tasks = mem_resize(grower->tasks, grower->task_capacity, sizeof *grower->tasks);
-    }
+    grower->tasks = mem_grow(grower->tasks, &grower->task_capacity, grower->task_count + 1, sizeof *grower->tasks);
     grower->tasks[grower->task_count++] = task;
 }
 
 static struct forest_node *push_node(struct tree_grower *grower)
 {
-    if (grower->node_count == grower->node_capacity) {
-        grower->node_capacity = grower->node_capacity ? 2 * grower->node_capacity : 256;
-        grower->nodes = mem_resize(grower->nodes, grower->node_capacity, sizeof *grower->nodes);
-    }
+    grower->nodes = mem_grow(grower->nodes, &grower->node_capacity, grower->node_count + 1, sizeof *grower->nodes);
     return &grower->nodes[grower->node_count++];
 }
 

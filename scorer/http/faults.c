@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/json.h"
-
 enum { LOC_PARTS = sizeof((struct loc *)0)->parts / sizeof *((struct loc *)0)->parts };
 
 struct loc loc_name(struct loc loc, const char *name)
@@ -27,23 +25,24 @@ struct loc loc_index(struct loc loc, size_t index)
 
 void faults_add(struct faults *faults, struct loc loc, enum event_code code, const char *text)
 {
-    struct buffer *out = &faults->list;
+    struct json_writer *json = &faults->json;
     if (faults->count++ >= FAULTS_TOLD)
         return;
-    buffer_add_text(out, faults->count > 1 ? ",{\"loc\":[" : "{\"loc\":[");
-    for (size_t i = 0; i < loc.count; i++) {
-        if (i)
-            buffer_add_u8(out, ',');
-        if (loc.parts[i].name.data)
-            json_add_text(out, loc.parts[i].name);
-        else
-            json_add_int(out, (int64_t)loc.parts[i].index);
+    if (faults->count == 1) {
+        *json = json_writer_of(&faults->list);
+        json_begin_array(json, NULL);
     }
-    buffer_add_text(out, "],\"msg\":");
-    json_add_text(out, span_of(text));
-    buffer_add_text(out, ",\"type\":");
-    json_add_text(out, span_of(event_code_name(code)));
-    buffer_add_text(out, "}");
+    json_begin_object(json, NULL);
+    json_begin_array(json, "loc");
+    for (size_t i = 0; i < loc.count; i++)
+        if (loc.parts[i].name.data)
+            json_write_text(json, NULL, loc.parts[i].name);
+        else
+            json_write_uint(json, NULL, loc.parts[i].index);
+    json_end_array(json);
+    json_write_string(json, "msg", text);
+    json_write_string(json, "type", event_code_name(code));
+    json_end_object(json);
 }
 
 bool faults_answer(struct faults *faults, struct answer *answer)
@@ -52,9 +51,12 @@ bool faults_answer(struct faults *faults, struct answer *answer)
         return false;
     answer->status = 422;
     buffer_clear(&answer->body);
-    buffer_add_text(&answer->body, "{\"detail\":[");
-    buffer_add(&answer->body, faults->list.data, faults->list.bytes);
-    buffer_add_text(&answer->body, "]}\n");
+    json_end_array(&faults->json);
+    struct json_writer json = json_begin_document(&answer->body);
+    if (faults->error)
+        json_write_string(&json, "error", faults->error);
+    buffer_add(json_write_raw(&json, "detail"), faults->list.data, faults->list.bytes);
+    json_end_document(&json);
     faults_clear(faults);
     return true;
 }
@@ -75,7 +77,7 @@ void answer_detail(struct answer *answer, unsigned status, const char *format, .
     text_flatten(text);
     answer->status = status;
     buffer_clear(&answer->body);
-    buffer_add_text(&answer->body, "{\"detail\":");
-    json_add_text(&answer->body, span_of(text));
-    buffer_add_text(&answer->body, "}\n");
+    struct json_writer json = json_begin_document(&answer->body);
+    json_write_string(&json, "detail", text);
+    json_end_document(&json);
 }

@@ -2,6 +2,7 @@
 #ifndef SCORER_HTTP_FAULTS_H
 #define SCORER_HTTP_FAULTS_H
 
+#include "base/json_writer.h"
 #include "events/error_codes.h"
 #include "scorer/http/request.h"
 
@@ -22,12 +23,15 @@ enum { FAULTS_TOLD = 100 };
 
 /* Zero-initialised is empty; faults_answer or faults_clear ends it. */
 struct faults {
-    struct buffer list; /* without its brackets */
-    size_t count;       /* all, told or not */
+    const char *error;       /* V2: what the answer's member "error" says; NULL: it has none */
+    struct json_writer json; /* into list, an array that is open */
+    struct buffer list;
+    size_t count; /* all, told or not */
 };
 
 void faults_add(struct faults *faults, struct loc loc, enum event_code code, const char *text);
-/* Makes the 422 of them and empties the list; false (and nothing done) when there is none. */
+/* Makes the 422 of them and empties the list; false (and nothing done) when there is none. The struct stays where it is
+ * between faults_add and here. */
 bool faults_answer(struct faults *faults, struct answer *answer);
 void faults_clear(struct faults *faults);
 

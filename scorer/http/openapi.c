@@ -1,9 +1,10 @@
 /* GET /openapi.json: the service described for programs, made from the routes and the schema. See docs/HTTP.md. On the
  * server's threads. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "scorer/http/embed.h"
 #include "scorer/http/rows.h"
 #include "scorer/http/routes.h"
 
@@ -36,153 +37,135 @@ static const struct operation {
      "V2Answer", false, "400 404 413 415 422 503"},
 };
 
-/* clang-format off */
-/* Components that do not depend on the schema. ID is a text of 1 to 256 characters without control and bidirectional characters. */
-#define ID \
-    "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":256,\"pattern\":\"^[^\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f" \
-    "\\\\u061c\\\\u200e\\\\u200f\\\\u202a-\\\\u202e\\\\u2066-\\\\u2069]" \
-    "+$\"}"
+/* Components that do not depend on the schema: one JSON object. */
+EMBED(openapi_components, "scorer/http/openapi_components.json");
+
 #define STRING "{\"type\":\"string\"}"
 #define NUMBER "{\"type\":\"number\"}"
-#define INTEGER "{\"type\":\"integer\"}"
+#define SHARE "{\"type\":\"number\",\"minimum\":0,\"maximum\":1}"
 #define COUNT "{\"type\":\"integer\",\"minimum\":0}"
-#define OBJECT(required, properties) "{\"type\":\"object\",\"required\":[" required "],\"properties\":{" properties "}}"
+#define FLAG(value) "{\"type\":\"boolean\",\"default\":" value "}"
 #define LIST(of) "{\"type\":\"array\",\"items\":" of "}"
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 
-static const char fixed_components[] =
-    "\"Anything\":{\"type\":\"object\"},"
-    "\"Error\":" OBJECT("\"detail\"", "\"detail\":" STRING) ",\"Faults\":" OBJECT("\"detail\"", "\"detail\":"
-        LIST(REF("Fault"))) ",\"Fault\":" OBJECT("\"loc\",\"msg\",\"type\"", "\"loc\":" LIST(
-            "{\"type\":[\"string\",\"integer\"]}") ",\"msg\":" STRING ",\"type\":" STRING) ",\"Status\":" OBJECT
-    ("\"status\"", "\"status\":" STRING ",\"reason\":" STRING) ",\"Health\":" OBJECT(
-        "\"status\",\"version\",\"model\",\"kafka\"",
-        "\"status\":{\"enum\":[\"ok\",\"degraded\",\"unavailable\"]}," "\"version\":" STRING) ",\"Stamp\":"
-    OBJECT("\"name\",\"version\",\"alias\",\"run_id\"", "\"name\":" STRING ",\"version\":" STRING
-        ",\"alias\":{\"type\":[\"string\",\"null\"]}," "\"run_id\":{\"type\":[\"string\",\"null\"]}")
-    ",\"Reason\":" OBJECT("\"feature\",\"contribution\"", "\"feature\":" STRING ",\"contribution\":" NUMBER)
-    ",\"Instances\":{\"type\":\"object\","
-    "\"required\":[\"instances\"],"
-    "\"additionalProperties\":false,"
-    "\"properties\":{\"instances\":" REF("InstanceList") "}},"
-    "\"InstanceList\":{\"type\":\"array\","
-    "\"minItems\":1,"
-    "\"maxItems\":1000,"
-    "\"items\":" REF("Instance") "},"
-    "\"Instance\":{\"type\":\"object\","
-    "\"required\":[\"attributes\"],"
-    "\"additionalProperties\":false,"
-    "\"properties\":{\"event_id\":" ID ",\"employee_id\":" ID ",\"attributes\":" REF("Attributes") "}},"
-    "\"PredictRequest\":{\"oneOf\":[" REF("Instance") ","
-    REF("Instances") ","
-    REF("InstanceList") "]},"
-    "\"PredictAnswer\":{\"oneOf\":[" REF("Prediction") ","
-    REF("Predictions") "]},"
-    "\"Predictions\":" OBJECT("\"predictions\"", "\"predictions\":" LIST(REF("Prediction"))) ",\"FormSchema\":"
-    OBJECT("\"target\",\"id\",\"threshold\",\"model\",\"groups\",\"attributes\",\"rules\",\"samples\"",
-        "\"attributes\":" LIST("{\"type\":\"object\"}") ",\"groups\":" LIST(STRING) ",\"samples\":" LIST(
-            "{\"type\":\"object\"}")) ",\"Stream\":" OBJECT(
-        "\"source\",\"time\",\"events\",\"events_per_s\",\"lag\",\"latency_us\",\"risk\","
-        "\"dead_letters\",\"model\",\"models\",\"challengers\""
-        , "\"source\":{\"enum\":[\"process\"]}," "\"time\":" STRING
-        ",\"events\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "},"
-        "\"dead_letters\":{\"type\":\"object\"," "\"additionalProperties\":" COUNT "}") ",\"V2Server\":" OBJECT(
-        "\"name\",\"version\",\"extensions\"", "\"name\":" STRING ",\"version\":" STRING ",\"extensions\":" LIST
-        (STRING)) ",\"V2Live\":" OBJECT("\"live\"", "\"live\":{\"type\":\"boolean\"}") ",\"V2Ready\":" OBJECT(
-        "\"ready\"", "\"ready\":{\"type\":\"boolean\"}") ",\"V2ModelReady\":" OBJECT("\"name\",\"ready\"",
-        "\"name\":" STRING ",\"ready\":{\"type\":\"boolean\"}") ",\"V2Model\":" OBJECT(
-        "\"name\",\"versions\",\"platform\",\"inputs\",\"outputs\"", "\"name\":" STRING ",\"versions\":" LIST(
-            STRING) ",\"platform\":" STRING ",\"inputs\":" LIST("{\"type\":\"object\"}") ",\"outputs\":" LIST(
-            "{\"type\":\"object\"}")) ",\"V2Error\":" OBJECT("\"error\",\"detail\"", "\"error\":" STRING)
-    ",\"V2Tensor\":" OBJECT("\"name\",\"shape\",\"datatype\",\"data\"", "\"name\":" STRING
-        ",\"shape\":{\"type\":\"array\"," "\"minItems\":1," "\"maxItems\":2," "\"items\":" COUNT "},"
-        "\"datatype\":" STRING ",\"data\":{\"type\":\"array\"}") ",\"V2Request\":" OBJECT("\"inputs\"",
-        "\"id\":{\"type\":[\"string\",\"null\"]}," "\"inputs\":{\"type\":\"array\"," "\"minItems\":1,"
-        "\"items\":" REF("V2Tensor") "}," "\"outputs\":{\"type\":[\"array\",\"null\"]},"
-        "\"parameters\":{\"type\":[\"object\",\"null\"]}") ",\"V2Answer\":" OBJECT(
-        "\"model_name\",\"model_version\",\"outputs\"", "\"id\":" STRING ",\"model_name\":" STRING
-        ",\"model_version\":" STRING ",\"outputs\":" LIST(REF("V2Tensor")));
-/* clang-format on */
-
-static void add_texts(struct buffer *out, const struct span *values, size_t count, bool with_null)
+static void add_enum(struct json_writer *json, const struct span *values, size_t count, bool with_null)
 {
-    buffer_add_u8(out, '[');
-    for (size_t v = 0; v < count; v++) {
-        buffer_add_text(out, v ? "," : "");
-        json_add_text(out, values[v]);
-    }
-    buffer_add_text(out, with_null ? ",null]" : "]");
+    json_begin_array(json, "enum");
+    for (size_t v = 0; v < count; v++)
+        json_write_text(json, NULL, values[v]);
+    if (with_null)
+        json_write_null(json, NULL);
+    json_end_array(json);
 }
 
-static void add_attribute(struct buffer *out, const struct column *column)
+static void add_strings(struct json_writer *json, const char *name, const char *const *strings, size_t count)
 {
-    double most = column_most(column);
+    json_begin_array(json, name);
+    for (size_t s = 0; s < count; s++)
+        json_write_string(json, NULL, strings[s]);
+    json_end_array(json);
+}
+
+/* A schema that is written out above. */
+static void add_schema(struct json_writer *json, const char *name, const char *schema)
+{
+    buffer_add_text(json_write_raw(json, name), schema);
+}
+
+static void add_type(struct json_writer *json, const struct column *column)
+{
     const char *type = column->kind == COLUMN_NOMINAL ? "string" : column_is_whole(column) ? "integer" : "number";
-    json_add_text(out, span_of(column->name));
-    buffer_add_text(out, ":{\"description\":");
-    json_add_text(out, span_of(column->doc ? column->doc : column->name));
-    buffer_printf(out, column->required ? ",\"type\":\"%s\"" : ",\"type\":[\"%s\",\"null\"]", type);
+    if (column->required)
+        json_write_string(json, "type", type);
+    else
+        add_strings(json, "type", (const char *const[]){type, "null"}, 2);
+}
+
+static void add_attribute(struct json_writer *json, const struct column *column)
+{
+    double low = fmax(column->low, -column_most(column)), high = fmin(column->high, column_most(column));
+    json_begin_object(json, column->name);
+    json_write_string(json, "description", column->doc ? column->doc : column->name);
+    add_type(json, column);
     if (column->kind == COLUMN_NOMINAL) {
-        buffer_add_text(out, ",\"enum\":");
-        add_texts(out, column->values, column->value_count, !column->required);
-    } else if (isfinite(fmax(column->low, -most)) || isfinite(fmin(column->high, most))) {
-        buffer_add_text(out, ",\"minimum\":");
-        json_add_double(out, isfinite(fmax(column->low, -most)) ? fmax(column->low, -most) : -1.7976931348623157e308);
-        buffer_add_text(out, ",\"maximum\":");
-        json_add_double(out, isfinite(fmin(column->high, most)) ? fmin(column->high, most) : 1.7976931348623157e308);
+        add_enum(json, column->values, column->value_count, !column->required);
+    } else if (isfinite(low) || isfinite(high)) {
+        json_write_double(json, "minimum", isfinite(low) ? low : -DBL_MAX);
+        json_write_double(json, "maximum", isfinite(high) ? high : DBL_MAX);
     }
-    buffer_add_u8(out, '}');
+    json_end_object(json);
 }
 
-static void add_attributes(struct buffer *out, const struct schema *schema)
+static void add_attributes(struct json_writer *json, const struct schema *schema)
 {
-    size_t told = 0;
-    buffer_add_text(out, "\"Attributes\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":");
-    json_add_text(out, SPAN_LITERAL("Absent or null: missing, and imputed. Rules between columns are in /schema."));
-    buffer_add_text(out, ",\"required\":[");
+    json_break(json);
+    json_begin_object(json, "Attributes");
+    json_write_string(json, "type", "object");
+    json_write_bool(json, "additionalProperties", false);
+    json_write_string(json, "description",
+                      "Absent or null: missing, and imputed. Rules between columns are in /schema.");
+    json_begin_array(json, "required");
     for (size_t c = 0; c < schema->column_count; c++)
-        if (schema->columns[c].required) {
-            buffer_add_text(out, told++ ? "," : "");
-            json_add_text(out, span_of(schema->columns[c].name));
-        }
-    buffer_add_text(out, "],\"properties\":{");
+        if (schema->columns[c].required)
+            json_write_string(json, NULL, schema->columns[c].name);
+    json_end_array(json);
+    json_begin_object(json, "properties");
     for (size_t c = 0; c < schema->column_count; c++) {
-        buffer_add_text(out, c ? ",\n" : "\n");
-        add_attribute(out, &schema->columns[c]);
+        json_break(json);
+        add_attribute(json, &schema->columns[c]);
     }
-    buffer_add_text(out, "}},\n");
+    json_end_object(json);
+    json_end_object(json);
 }
 
-static void add_prediction(struct buffer *out, const struct schema *schema)
+static void add_prediction(struct json_writer *json, const struct schema *schema)
 {
-    buffer_add_text(
-        out,
-        "\"Prediction\":{\"type\":\"object\",\"required\":[\"event_id\",\"prediction\",\"probability\",\"threshold\","
-        "\"margin\",\"base\",\"reasons\",\"model\",\"latency_us\"],\"properties\":{\"event_id\":" STRING
-        ",\"prediction\":{\"enum\":");
-    add_texts(out, schema->target_values, schema->target_count, false);
-    buffer_add_text(
-        out, "},\"probability\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},\"threshold\":{\"type\":\"number\","
-             "\"minimum\":0,\"maximum\":1},\"margin\":" NUMBER ",\"base\":" NUMBER ",\"reasons\":" LIST(
-                 REF("Reason")) ",\"model\":" REF("Stamp") ",\"latency_us\":" COUNT
-                                                           ",\"counterfactual\":{\"type\":[\"object\",\"null\"],"
-                                                           "\"description\":\"With the parameter alone\"}}},\n");
+    static const char *const required[] = {"event_id", "prediction", "probability", "threshold", "margin",
+                                           "base",     "reasons",    "model",       "latency_us"};
+    json_break(json);
+    json_begin_object(json, "Prediction");
+    json_write_string(json, "type", "object");
+    add_strings(json, "required", required, sizeof required / sizeof *required);
+    json_begin_object(json, "properties");
+    add_schema(json, "event_id", STRING);
+    json_begin_object(json, "prediction");
+    add_enum(json, schema->target_values, schema->target_count, false);
+    json_end_object(json);
+    add_schema(json, "probability", SHARE);
+    add_schema(json, "threshold", SHARE);
+    add_schema(json, "margin", NUMBER);
+    add_schema(json, "base", NUMBER);
+    add_schema(json, "reasons", LIST(REF("Reason")));
+    add_schema(json, "model", REF("Stamp"));
+    add_schema(json, "latency_us", COUNT);
+    json_begin_object(json, "counterfactual");
+    add_strings(json, "type", (const char *const[]){"object", "null"}, 2);
+    json_write_string(json, "description", "With the parameter alone");
+    json_end_object(json);
+    json_end_object(json);
+    json_end_object(json);
 }
 
-static void add_content(struct buffer *out, const char *component)
+static void add_content(struct json_writer *json, const char *component)
 {
-    buffer_printf(out, "\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}",
-                  component);
+    json_begin_object(json, "content");
+    json_begin_object(json, "application/json");
+    json_begin_object(json, "schema");
+    buffer_printf(json_write_raw(json, "$ref"), "\"#/components/schemas/%s\"", component);
+    json_end_object(json);
+    json_end_object(json);
+    json_end_object(json);
 }
 
-static void add_failure(struct buffer *out, const char *status, const char *meaning, const char *component)
+static void add_response(struct json_writer *json, const char *status, const char *meaning, const char *component)
 {
-    buffer_printf(out, ",\"%.3s\":{\"description\":\"%s\",", status, meaning);
-    add_content(out, component);
-    buffer_add_u8(out, '}');
+    json_begin_object(json, status);
+    json_write_string(json, "description", meaning);
+    add_content(json, component);
+    json_end_object(json);
 }
 
-static void add_failures(struct buffer *out, const struct route *route, const struct operation *operation)
+static void add_failures(struct json_writer *json, const struct route *route, const struct operation *operation)
 {
     static const struct {
         const char *status, *meaning;
@@ -199,86 +182,156 @@ static void add_failures(struct buffer *out, const struct route *route, const st
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);
         bool always = !strcmp(status, "401") ? route->needs_token : !strcmp(status, "429") && !route->quiet;
         if (at && at[3] == 'h') /* a state of health, in the form of the answer */
-            add_failure(out, status, meanings[m].meaning, operation->answer);
+            add_response(json, status, meanings[m].meaning, operation->answer);
         else if (at || always)
-            add_failure(out, status, meanings[m].meaning,
-                        !strcmp(status, "422") && !v2                                                ? "Faults"
-                        : v2 && (!strcmp(status, "404") || !strcmp(status, "422") || *status == '5') ? "V2Error"
-                                                                                                     : "Error");
+            add_response(json, status, meanings[m].meaning,
+                         !strcmp(status, "422") && !v2                                                ? "Faults"
+                         : v2 && (!strcmp(status, "404") || !strcmp(status, "422") || *status == '5') ? "V2Error"
+                                                                                                      : "Error");
     }
 }
 
-static void add_parameters(struct buffer *out, const struct operation *operation)
+static void begin_parameter(struct json_writer *json, struct span name, const char *in)
 {
-    size_t told = 0;
-    buffer_add_text(out, "\"parameters\":[");
-    for (const char *at = operation->path; (at = strchr(at, '{')); at++)
-        buffer_printf(
-            out,
-            "%s{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\",\"minLength\":1}}",
-            told++ ? "," : "", (int)strcspn(at + 1, "}"), at + 1);
-    if (operation->has_parameters)
-        buffer_add_text(out, "{\"name\":\"log\",\"in\":\"query\",\"description\":\"false: what-if, not written to the "
-                             "output topic\",\"schema\":"
-                             "{\"type\":\"boolean\",\"default\":true}},"
-                             "{\"name\":\"reasons\",\"in\":\"query\",\"description\":\"how many reasons\",\"schema\":"
-                             "{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000}},"
-                             "{\"name\":\"counterfactual\",\"in\":\"query\",\"description\":\"whether to look for one "
-                             "change that turns the answer\",\"schema\":{\"type\":\"boolean\",\"default\":false}}");
-    buffer_add_text(out, "],");
+    json_begin_object(json, NULL);
+    json_write_text(json, "name", name);
+    json_write_string(json, "in", in);
 }
 
-static void add_operation(struct buffer *out, const struct route *route, const struct operation *operation)
+static void add_parameters(struct json_writer *json, const struct operation *operation)
 {
-    buffer_printf(out, "\"%s\":{\"%s\":{\"operationId\":\"%s\",\"summary\":\"%s\",", operation->path,
-                  strcmp(route->method, "GET") ? "post" : "get", operation->id, operation->summary);
-    add_parameters(out, operation);
-    buffer_add_text(out, route->needs_token ? "" : "\"security\":[],");
+    static const struct {
+        struct span name;
+        const char *description, *schema;
+    } query[] = {
+        {SPAN_LITERAL("log"), "false: what-if, not written to the output topic", FLAG("true")},
+        {SPAN_LITERAL("reasons"), "how many reasons", "{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000}"},
+        {SPAN_LITERAL("counterfactual"), "whether to look for one change that turns the answer", FLAG("false")},
+    };
+    json_begin_array(json, "parameters");
+    for (const char *at = operation->path; (at = strchr(at, '{')); at++) {
+        begin_parameter(json, (struct span){at + 1, strcspn(at + 1, "}")}, "path");
+        json_write_bool(json, "required", true);
+        add_schema(json, "schema", "{\"type\":\"string\",\"minLength\":1}");
+        json_end_object(json);
+    }
+    for (size_t q = 0; operation->has_parameters && q < sizeof query / sizeof *query; q++) {
+        begin_parameter(json, query[q].name, "query");
+        json_write_string(json, "description", query[q].description);
+        add_schema(json, "schema", query[q].schema);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void begin_operation(struct json_writer *json, const char *path, const char *method, const char *id,
+                            const char *summary)
+{
+    json_break(json);
+    json_begin_object(json, path);
+    json_begin_object(json, method);
+    json_write_string(json, "operationId", id);
+    json_write_string(json, "summary", summary);
+}
+
+static void end_operation(struct json_writer *json)
+{
+    json_end_object(json);
+    json_end_object(json);
+}
+
+static void add_no_security(struct json_writer *json)
+{
+    json_begin_array(json, "security");
+    json_end_array(json);
+}
+
+static void add_operation(struct json_writer *json, const struct route *route, const struct operation *operation)
+{
+    begin_operation(json, operation->path, strcmp(route->method, "GET") ? "post" : "get", operation->id,
+                    operation->summary);
+    add_parameters(json, operation);
+    if (!route->needs_token)
+        add_no_security(json);
     if (operation->request) {
-        buffer_add_text(out, "\"requestBody\":{\"required\":true,");
-        add_content(out, operation->request);
-        buffer_add_text(out, "},");
+        json_begin_object(json, "requestBody");
+        json_write_bool(json, "required", true);
+        add_content(json, operation->request);
+        json_end_object(json);
     }
-    buffer_add_text(out, "\"responses\":{\"200\":{\"description\":\"OK\",");
-    add_content(out, operation->answer);
-    buffer_add_u8(out, '}');
-    add_failures(out, route, operation);
-    buffer_add_text(out, "}}}");
+    json_begin_object(json, "responses");
+    add_response(json, "200", "OK", operation->answer);
+    add_failures(json, route, operation);
+    json_end_object(json);
+    end_operation(json);
 }
 
-static void add_paths(struct buffer *out)
+static void add_paths(struct json_writer *json)
 {
-    size_t told = 0;
-    buffer_add_text(out, "\"paths\":{\n");
+    json_begin_object(json, "paths");
     for (size_t o = 0; o < sizeof operations / sizeof *operations; o++)
-        for (size_t r = 0; r < route_count; r++) {
-            if (strcmp(routes[r].path, operations[o].path))
-                continue;
-            buffer_add_text(out, told++ ? ",\n" : "");
-            add_operation(out, &routes[r], &operations[o]);
-        }
-    buffer_add_text(
-        out,
-        ",\n\"/metrics\":{\"get\":{\"operationId\":\"metrics\",\"summary\":\"Counters for Prometheus\",\"security\":[],"
-        "\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":" STRING "}}}}}}},\n");
+        for (size_t r = 0; r < route_count; r++)
+            if (!strcmp(routes[r].path, operations[o].path))
+                add_operation(json, &routes[r], &operations[o]);
+    begin_operation(json, "/metrics", "get", "metrics", "Counters for Prometheus");
+    add_no_security(json);
+    add_schema(json, "responses",
+               "{\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":" STRING "}}}}");
+    end_operation(json);
+    json_end_object(json);
+}
+
+static void add_info(struct json_writer *json)
+{
+    json_write_string(json, "openapi", "3.1.0");
+    json_begin_object(json, "info");
+    json_write_string(json, "title", "attrition-scorer");
+    json_write_string(json, "version", VERSION);
+    json_end_object(json);
+}
+
+/* The members of the embedded object, without its blanks. */
+static void add_fixed_components(struct json_writer *json)
+{
+    bool in_string = false, escaped = false;
+    const char *at = openapi_components, *end = openapi_components_end;
+    at = memchr(at, '{', (size_t)(end - at));
+    end = memrchr(at, '}', (size_t)(end - at));
+    buffer_add_text(json->out, ",\n");
+    while (++at < end) {
+        in_string ^= *at == '"' && !escaped;
+        escaped = *at == '\\' && !escaped;
+        if (in_string || (*at != ' ' && *at != '\n'))
+            buffer_add_u8(json->out, (uint8_t)*at);
+    }
+}
+
+static void add_components(struct json_writer *json, const struct schema *schema)
+{
+    json_begin_object(json, "components");
+    add_schema(json, "securitySchemes", "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}}");
+    json_begin_object(json, "schemas");
+    add_attributes(json, schema);
+    add_prediction(json, schema);
+    add_fixed_components(json);
+    json_end_object(json);
+    json_end_object(json);
 }
 
 void openapi_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)request;
-    const struct schema *schema = service->view.settings->schema;
-    struct buffer *out = &answer->body;
-    buffer_printf(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"attrition-scorer\",\"version\":\"%s\"},\n",
-                  VERSION);
-    if (service->view.settings->http_token)
-        buffer_add_text(out, "\"security\":[{\"bearer\":[]}],\n");
-    add_paths(out);
-    buffer_add_text(
-        out,
-        "\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}},\"schemas\":{\n");
-    add_attributes(out, schema);
-    add_prediction(out, schema);
-    buffer_add_text(out, fixed_components);
-    buffer_add_text(out, "}}}\n");
+    const struct settings *settings = service->view.settings;
+    struct json_writer json = json_begin_document(&answer->body);
+    add_info(&json);
+    json_break(&json);
+    if (settings->http_token) {
+        add_schema(&json, "security", "[{\"bearer\":[]}]");
+        json_break(&json);
+    }
+    add_paths(&json);
+    json_break(&json);
+    add_components(&json, settings->schema);
+    json_end_document(&json);
     answer->status = 200;
 }

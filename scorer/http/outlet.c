@@ -35,10 +35,7 @@ struct outlet {
 
 void outlet_begin_record(struct outlet_records *records, struct span key)
 {
-    if (records->count == records->capacity) {
-        records->capacity = records->capacity * 2 + 1;
-        records->items = mem_resize(records->items, records->capacity, sizeof *records->items);
-    }
+    records->items = mem_grow(records->items, &records->capacity, records->count + 1, sizeof *records->items);
     struct outlet_record *record = &records->items[records->count];
     *record = (struct outlet_record){.key_at = records->bytes.bytes, .key_bytes = key.bytes, .has_key = key.data};
     buffer_add(&records->bytes, key.data, key.bytes);

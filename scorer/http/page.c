@@ -3,22 +3,18 @@
  * library's threads; reads constants only. */
 #include <string.h>
 
+#include "scorer/http/embed.h"
 #include "scorer/http/service.h"
 
-/* NAME and NAME_end are the bounds of scorer/web/FILE, which the assembler reads from the project's root. */
-#define EMBED(NAME, FILE) \
-    __asm__(".pushsection .rodata\n" #NAME ": .incbin \"scorer/web/" FILE "\"\n" #NAME "_end: .byte 0\n.popsection"); \
-    extern const char NAME[], NAME##_end[]
-
-EMBED(page_index, "index.html");
-EMBED(page_style, "page.css");
-EMBED(page_icon, "icon.svg");
-EMBED(page_start, "page.js");
-EMBED(page_api, "api.js");
-EMBED(page_dom, "dom.js");
-EMBED(page_form, "form.js");
-EMBED(page_result, "result.js");
-EMBED(page_stream, "stream.js");
+EMBED(page_index, "scorer/web/index.html");
+EMBED(page_style, "scorer/web/page.css");
+EMBED(page_icon, "scorer/web/icon.svg");
+EMBED(page_start, "scorer/web/page.js");
+EMBED(page_api, "scorer/web/api.js");
+EMBED(page_dom, "scorer/web/dom.js");
+EMBED(page_form, "scorer/web/form.js");
+EMBED(page_result, "scorer/web/result.js");
+EMBED(page_stream, "scorer/web/stream.js");
 
 static const char script_type[] = "text/javascript; charset=utf-8";
 

@@ -107,17 +107,22 @@ static void find_list(struct ask *ask, size_t *count)
 
 static void write_answer(const struct ask *ask, struct rows *rows, struct answer *answer)
 {
+    struct json_writer json = json_writer_of(&answer->body);
     answer->status = 200;
-    if (ask->list)
-        buffer_add_text(&answer->body, "{\"predictions\":[");
+    if (ask->list) {
+        json_begin_object(&json, NULL);
+        json_begin_array(&json, "predictions");
+    }
     for (size_t row = 0; row < rows->count; row++) {
-        if (row)
-            buffer_add_u8(&answer->body, ',');
-        rows_write_prediction(rows, row, ask->counterfactual, &answer->body);
+        rows_write_prediction(rows, row, ask->counterfactual, &json);
         if (ask->log)
             rows_log(rows, row, &answer->log);
     }
-    buffer_add_text(&answer->body, ask->list ? "]}\n" : "\n");
+    if (ask->list) {
+        json_end_array(&json);
+        json_end_object(&json);
+    }
+    json_end_line(&json);
 }
 
 static void score(struct ask *ask, struct rows *rows, struct answer *answer)

@@ -8,7 +8,6 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "events/identity.h"
 #include "events/json_row.h"
@@ -196,68 +195,47 @@ struct span rows_label(const struct rows *rows, size_t row)
     return rows->schema->target_values[label_index(rows, row)];
 }
 
-static void text_or_null(struct buffer *out, struct span text)
+void stamp_write(const struct model_stamp *stamp, struct json_writer *json)
 {
-    if (text.data)
-        json_add_text(out, text);
-    else
-        buffer_add_text(out, "null");
+    json_begin_object(json, "model");
+    json_write_text(json, "name", stamp->name);
+    json_write_text(json, "version", stamp->version);
+    json_write_text(json, "alias", stamp->alias);
+    json_write_text(json, "run_id", stamp->run_id);
+    json_end_object(json);
 }
 
-void stamp_write(const struct model_stamp *stamp, struct buffer *out)
-{
-    buffer_add_text(out, "{\"name\":");
-    json_add_text(out, stamp->name);
-    buffer_add_text(out, ",\"version\":");
-    json_add_text(out, stamp->version);
-    buffer_add_text(out, ",\"alias\":");
-    text_or_null(out, stamp->alias);
-    buffer_add_text(out, ",\"run_id\":");
-    text_or_null(out, stamp->run_id);
-    buffer_add_u8(out, '}');
-}
-
-void rows_write_reasons(const struct rows *rows, size_t row, struct buffer *out)
+void rows_write_reasons(const struct rows *rows, size_t row, struct json_writer *json)
 {
     const struct reason *reasons = rows->reasons + row * rows->top;
-    buffer_add_u8(out, '[');
+    json_begin_array(json, NULL);
     for (uint32_t r = 0; r < rows->scores[row].reason_count; r++) {
-        buffer_add_text(out, r ? ",{\"feature\":" : "{\"feature\":");
-        json_add_text(out, span_of(rows->schema->columns[reasons[r].column].name));
-        buffer_add_text(out, ",\"contribution\":");
-        json_add_double(out, reasons[r].contribution);
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        json_write_string(json, "feature", rows->schema->columns[reasons[r].column].name);
+        json_write_double(json, "contribution", reasons[r].contribution);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
-void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct buffer *out)
+void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct json_writer *json)
 {
     const struct score *score = &rows->scores[row];
-    buffer_add_text(out, "{\"event_id\":");
-    json_add_text(out, rows->ids[row].event_id);
-    buffer_add_text(out, ",\"prediction\":");
-    json_add_text(out, rows_label(rows, row));
-    buffer_add_text(out, ",\"probability\":");
-    json_add_double(out, score->probability);
-    buffer_add_text(out, ",\"threshold\":");
-    json_add_double(out, rows->model->threshold);
-    buffer_add_text(out, ",\"margin\":");
-    json_add_double(out, score->margin);
-    buffer_add_text(out, ",\"base\":");
-    json_add_double(out, score->base);
-    buffer_add_text(out, ",\"reasons\":");
-    rows_write_reasons(rows, row, out);
-    if (with_counterfactual) {
-        buffer_add_text(out, ",\"counterfactual\":");
+    json_begin_object(json, NULL);
+    json_write_text(json, "event_id", rows->ids[row].event_id);
+    json_write_text(json, "prediction", rows_label(rows, row));
+    json_write_double(json, "probability", score->probability);
+    json_write_double(json, "threshold", rows->model->threshold);
+    json_write_double(json, "margin", score->margin);
+    json_write_double(json, "base", score->base);
+    json_key(json, "reasons");
+    rows_write_reasons(rows, row, json);
+    if (with_counterfactual)
         counterfactual_json(rows->schema, rows->model->pipeline, rows->cells + row * rows->schema->column_count, true,
-                            out);
-    }
-    buffer_add_text(out, ",\"model\":");
-    stamp_write(&rows->model->stamp, out);
-    buffer_add_text(out, ",\"latency_us\":");
-    json_add_int(out, rows->latency_us);
-    buffer_add_u8(out, '}');
+                            json);
+    stamp_write(&rows->model->stamp, json);
+    json_write_int(json, "latency_us", rows->latency_us);
+    json_end_object(json);
 }
 
 void rows_log(struct rows *rows, size_t row, struct outlet_records *records)

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/json_writer.h"
 #include "scorer/challengers.h"
 #include "scorer/http/faults.h"
 #include "scorer/http/service.h"
@@ -57,13 +58,13 @@ void rows_score(struct rows *rows, const struct request *request,
 
 bool rows_is_positive(const struct rows *rows, size_t row);
 struct span rows_label(const struct rows *rows, size_t row);
-void rows_write_reasons(const struct rows *rows, size_t row, struct buffer *out);
+void rows_write_reasons(const struct rows *rows, size_t row, struct json_writer *json);
 /* /predict's object. */
-void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct buffer *out);
+void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct json_writer *json);
 /* Appends the record for the output topic; what is not logged does not ask the challengers. */
 void rows_log(struct rows *rows, size_t row, struct outlet_records *records);
 
-/* {"name":…,"version":…,"alias":…,"run_id":…} */
-void stamp_write(const struct model_stamp *stamp, struct buffer *out);
+/* "model":{"name":…,"version":…,"alias":…,"run_id":…} */
+void stamp_write(const struct model_stamp *stamp, struct json_writer *json);
 
 #endif

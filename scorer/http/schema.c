@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "events/avro_type.h"
 #include "scorer/http/rows.h"
 
@@ -20,30 +19,21 @@ static const char *section_of(const struct schema *schema, size_t column)
     return section ? section : "Other";
 }
 
-static void add_bound(struct buffer *out, double bound)
-{
-    if (isfinite(bound))
-        json_add_double(out, bound);
-    else
-        buffer_add_text(out, "null");
-}
-
-static void add_texts(struct buffer *out, const struct column *column, bool nominal)
+static void add_texts(struct json_writer *json, const char *name, const struct column *column, bool nominal)
 {
     bool has = column->value_count && (column->kind == COLUMN_NOMINAL) == nominal;
     if (!has) {
-        buffer_add_text(out, "null");
+        json_write_null(json, name);
         return;
     }
-    for (size_t v = 0; v < column->value_count; v++) {
-        buffer_add_u8(out, v ? ',' : '[');
-        json_add_text(out, nominal ? column->values[v] : span_of(column->value_labels[v]));
-    }
-    buffer_add_u8(out, ']');
+    json_begin_array(json, name);
+    for (size_t v = 0; v < column->value_count; v++)
+        json_write_text(json, NULL, nominal ? column->values[v] : span_of(column->value_labels[v]));
+    json_end_array(json);
 }
 
 /* The training mean, or the most frequent category. */
-static void add_default(struct buffer *out, const struct column *column, const json_t *reference)
+static void add_default(struct json_writer *json, const struct column *column, const json_t *reference)
 {
     const json_t *known = json_object_get(reference, column->name), *share;
     const char *category = NULL, *best = NULL;
@@ -54,104 +44,99 @@ static void add_default(struct buffer *out, const struct column *column, const j
         best = category;
     }
     if (column->kind == COLUMN_NOMINAL && best)
-        json_add_text(out, span_of(best));
+        json_write_string(json, "default", best);
     else if (column->kind != COLUMN_NOMINAL && json_is_number(known))
-        json_add_double(out, column_is_whole(column) ? round(json_number_value(known)) : json_number_value(known));
+        json_write_double(json, "default",
+                          column_is_whole(column) ? round(json_number_value(known)) : json_number_value(known));
     else
-        buffer_add_text(out, "null");
+        json_write_null(json, "default");
 }
 
-static void add_column(struct buffer *out, const struct schema *schema, size_t index, const json_t *reference)
+static void add_range(struct json_writer *json, const struct column *column)
+{
+    if (column->kind == COLUMN_NOMINAL) {
+        json_write_null(json, "range");
+        return;
+    }
+    json_begin_array(json, "range");
+    json_write_finite(json, NULL, column->low);
+    json_write_finite(json, NULL, column->high);
+    json_end_array(json);
+}
+
+static void add_column(struct json_writer *json, const struct schema *schema, size_t index, const json_t *reference)
 {
     static const char *const kinds[] = {"numeric", "ordinal", "nominal"};
     static const char *const types[] = {"int", "long", "float", "double", "string"};
     const struct column *column = &schema->columns[index];
-    buffer_add_text(out, index ? ",\n{\"name\":" : "{\"name\":");
-    json_add_text(out, span_of(column->name));
-    buffer_add_text(out, ",\"label\":");
-    json_add_text(out, span_of(column->label ? column->label : column->name));
-    buffer_add_text(out, ",\"doc\":");
-    json_add_text(out, span_of(column->doc ? column->doc : ""));
-    buffer_add_text(out, ",\"group\":");
-    json_add_text(out, span_of(section_of(schema, index)));
-    buffer_printf(out, ",\"kind\":\"%s\",\"type\":\"%s\",\"range\":", kinds[column->kind], types[column->type]);
-    if (column->kind == COLUMN_NOMINAL) {
-        buffer_add_text(out, "null");
-    } else {
-        buffer_add_u8(out, '[');
-        add_bound(out, column->low);
-        buffer_add_u8(out, ',');
-        add_bound(out, column->high);
-        buffer_add_u8(out, ']');
-    }
-    buffer_printf(out, ",\"step\":%s,\"values\":", column_is_whole(column) ? "1" : "null");
-    add_texts(out, column, true);
-    buffer_add_text(out, ",\"value_labels\":");
-    add_texts(out, column, false);
-    buffer_printf(out, ",\"required\":%s,\"default\":", column->required ? "true" : "false");
-    add_default(out, column, reference);
-    buffer_add_u8(out, '}');
+    json_begin_object(json, NULL);
+    json_write_string(json, "name", column->name);
+    json_write_string(json, "label", column->label ? column->label : column->name);
+    json_write_string(json, "doc", column->doc ? column->doc : "");
+    json_write_string(json, "group", section_of(schema, index));
+    json_write_string(json, "kind", kinds[column->kind]);
+    json_write_string(json, "type", types[column->type]);
+    add_range(json, column);
+    json_write_finite(json, "step", column_is_whole(column) ? 1 : NAN);
+    add_texts(json, "values", column, true);
+    add_texts(json, "value_labels", column, false);
+    json_write_bool(json, "required", column->required);
+    add_default(json, column, reference);
+    json_end_object(json);
 }
 
-static void add_groups(struct buffer *out, const struct schema *schema)
+static void add_groups(struct json_writer *json, const struct schema *schema)
 {
-    size_t told = 0;
-    buffer_add_u8(out, '[');
+    json_begin_array(json, "groups");
     for (size_t c = 0; c < schema->column_count; c++) {
         size_t before = 0;
         while (before < c && strcmp(section_of(schema, before), section_of(schema, c)))
             before++;
-        if (before < c)
-            continue;
-        if (told++)
-            buffer_add_u8(out, ',');
-        json_add_text(out, span_of(section_of(schema, c)));
+        if (before == c)
+            json_write_string(json, NULL, section_of(schema, c));
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
-static void add_target(struct buffer *out, const struct schema *schema, const struct model *model)
+static void add_target(struct json_writer *json, const struct schema *schema, const struct model *model)
 {
     const json_t *target = json_object_get(attributes_type(schema)->json, "target");
     const char *label = json_string_value(json_object_get(target, "label"));
-    buffer_add_text(out, "{\"target\":{\"name\":");
-    json_add_text(out, span_of(schema->target_name));
-    buffer_add_text(out, ",\"label\":");
-    json_add_text(out, span_of(label ? label : schema->target_name));
-    buffer_add_text(out, ",\"values\":");
-    for (size_t v = 0; v < schema->target_count; v++) {
-        buffer_add_u8(out, v ? ',' : '[');
-        json_add_text(out, schema->target_values[v]);
-    }
-    buffer_add_text(out, "],\"positive\":");
-    json_add_text(out, schema->target_values[model ? model->labels.positive : schema->target_count - 1]);
-    buffer_add_text(out, "},\"id\":");
-    json_add_text(out, span_of(schema->id_name));
+    json_begin_object(json, "target");
+    json_write_string(json, "name", schema->target_name);
+    json_write_string(json, "label", label ? label : schema->target_name);
+    json_begin_array(json, "values");
+    for (size_t v = 0; v < schema->target_count; v++)
+        json_write_text(json, NULL, schema->target_values[v]);
+    json_end_array(json);
+    json_write_text(json, "positive", schema->target_values[model ? model->labels.positive : schema->target_count - 1]);
+    json_end_object(json);
+    json_write_string(json, "id", schema->id_name);
 }
 
-static void add_model(struct buffer *out, const struct model *model)
+static void add_model(struct json_writer *json, const struct model *model)
 {
     if (!model) {
-        buffer_add_text(out, ",\"threshold\":null,\"model\":null");
+        json_write_null(json, "threshold");
+        json_write_null(json, "model");
         return;
     }
-    buffer_add_text(out, ",\"threshold\":");
-    json_add_double(out, model->threshold);
-    buffer_add_text(out, ",\"model\":");
-    stamp_write(&model->stamp, out);
+    json_write_double(json, "threshold", model->threshold);
+    stamp_write(&model->stamp, json);
 }
 
-static void add_rules(struct buffer *out, const struct schema *schema)
+static void add_rules(struct json_writer *json, const struct schema *schema)
 {
-    buffer_add_text(out, "],\n\"rules\":[");
+    json_begin_array(json, "rules");
     for (size_t r = 0; r < schema->rule_count; r++) {
-        buffer_add_text(out, r ? ",{\"at_most\":[" : "{\"at_most\":[");
-        json_add_text(out, span_of(schema->columns[schema->rules[r].left].name));
-        buffer_add_u8(out, ',');
-        json_add_text(out, span_of(schema->columns[schema->rules[r].right].name));
-        buffer_add_text(out, "]}");
+        json_begin_object(json, NULL);
+        json_begin_array(json, "at_most");
+        json_write_string(json, NULL, schema->columns[schema->rules[r].left].name);
+        json_write_string(json, NULL, schema->columns[schema->rules[r].right].name);
+        json_end_array(json);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
 void schema_answer(const struct service *service, const struct request *request, struct answer *answer)
@@ -161,19 +146,26 @@ void schema_answer(const struct service *service, const struct request *request,
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
     const char *metadata = model ? pipeline_metadata(model->pipeline, "attrition.reference") : NULL;
     json_t *root = metadata ? json_loads(metadata, 0, NULL) : NULL;
-    struct buffer *out = &answer->body;
-    add_target(out, schema, model);
-    add_model(out, model);
-    buffer_printf(out, ",\"digest\":\"%s\",\"reasons\":%u,\"groups\":", schema->digest,
-                  service->view.settings->reasons);
-    add_groups(out, schema);
-    buffer_add_text(out, ",\n\"attributes\":[");
-    for (size_t c = 0; c < schema->column_count; c++)
-        add_column(out, schema, c, json_object_get(root, "columns"));
-    add_rules(out, schema);
-    buffer_add_text(out, ",\n\"samples\":");
-    buffer_add(out, service->samples.data, service->samples.bytes);
-    buffer_add_text(out, service->samples.bytes ? "}\n" : "[]}\n");
+    struct json_writer json = json_begin_document(&answer->body);
+    add_target(&json, schema, model);
+    add_model(&json, model);
+    json_write_string(&json, "digest", schema->digest);
+    json_write_uint(&json, "reasons", service->view.settings->reasons);
+    add_groups(&json, schema);
+    json_break(&json);
+    json_begin_array(&json, "attributes");
+    for (size_t c = 0; c < schema->column_count; c++) {
+        if (c)
+            json_break(&json);
+        add_column(&json, schema, c, json_object_get(root, "columns"));
+    }
+    json_end_array(&json);
+    json_break(&json);
+    add_rules(&json, schema);
+    json_break(&json);
+    buffer_add_text(json_write_raw(&json, "samples"), service->samples.bytes ? "" : "[]");
+    buffer_add(&answer->body, service->samples.data, service->samples.bytes);
+    json_end_document(&json);
     answer->status = 200;
     json_decref(root);
     if (model)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "scorer/health.h"
@@ -59,18 +58,21 @@ void history_look(struct history *history, const struct http_view *view, int64_t
     pthread_mutex_unlock(&history->mutex);
 }
 
-static void write_history(struct history *history, struct buffer *out)
+static void write_history(struct history *history, struct json_writer *json)
 {
     double mean = 0;
+    json_begin_object(json, "events_per_s");
     pthread_mutex_lock(&history->mutex);
     size_t kept = history->count < SECONDS ? history->count : SECONDS, of = kept < MEAN_OF ? kept : MEAN_OF;
     for (size_t i = 0; i < of; i++)
         mean += history->rates[(history->count - 1 - i) % SECONDS] / (double)of;
-    buffer_printf(out, "{\"now\":%.1f,\"history\":[", mean);
+    json_write_fixed(json, "now", mean, 1);
+    json_begin_array(json, "history");
     for (size_t i = kept; i-- > 0;)
-        buffer_printf(out, "%.1f%s", history->rates[(history->count - 1 - i) % SECONDS], i ? "," : "");
+        json_write_fixed(json, NULL, history->rates[(history->count - 1 - i) % SECONDS], 1);
     pthread_mutex_unlock(&history->mutex);
-    buffer_add_text(out, "]}");
+    json_end_array(json);
+    json_end_object(json);
 }
 
 static int by_partition(const void *a, const void *b)
@@ -78,101 +80,115 @@ static int by_partition(const void *a, const void *b)
     return ((const struct partition_lag *)a)->partition - ((const struct partition_lag *)b)->partition;
 }
 
-static void write_lags(const struct http_view *view, struct buffer *out)
+static void write_lag(const struct partition_lag *lag, struct json_writer *json)
+{
+    int64_t events = lag->end > lag->next ? lag->end - lag->next : 0;
+    json_begin_object(json, NULL);
+    json_write_int(json, "partition", lag->partition);
+    json_write_int(json, "offset", lag->next);
+    json_write_int(json, "end", lag->end);
+    json_write_int(json, "events", events);
+    if (!events)
+        json_write_int(json, "seconds", 0);
+    else if (!lag->last_ms)
+        json_write_null(json, "seconds");
+    else
+        json_write_fixed(json, "seconds", fmax(0, (double)(clock_real_us(&clock_system) / 1000 - lag->last_ms) / 1e3),
+                         3);
+    json_end_object(json);
+}
+
+static void write_lags(const struct http_view *view, struct json_writer *json)
 {
     struct partition_lag *lags = mem_zeroed(PARTITIONS_MAX, sizeof *lags);
     size_t count = 0;
     for (size_t i = 0; i < view->loop_count; i++)
         count += score_loop_lags(view->loops[i], lags + count, PARTITIONS_MAX - count);
     qsort(lags, count, sizeof *lags, by_partition);
-    buffer_add_u8(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        const struct partition_lag *lag = &lags[i];
-        int64_t events = lag->end > lag->next ? lag->end - lag->next : 0;
-        buffer_printf(out,
-                      "%s{\"partition\":%d,\"offset\":%lld,\"end\":%lld,\"events\":%lld,\"seconds\":", i ? "," : "",
-                      lag->partition, (long long)lag->next, (long long)lag->end, (long long)events);
-        if (!events)
-            buffer_add_text(out, "0}");
-        else if (!lag->last_ms)
-            buffer_add_text(out, "null}");
-        else
-            buffer_printf(out, "%.3f}", fmax(0, (double)(clock_real_us(&clock_system) / 1000 - lag->last_ms) / 1e3));
-    }
-    buffer_add_u8(out, ']');
+    json_begin_array(json, "lag");
+    for (size_t i = 0; i < count; i++)
+        write_lag(&lags[i], json);
+    json_end_array(json);
     free(lags);
 }
 
-static void write_latency(const struct http_view *view, struct buffer *out)
+static void write_latency(const struct http_view *view, struct json_writer *json)
 {
     static const int64_t bounds[] = {LATENCY_BOUNDS_US};
-    buffer_add_text(out, "{\"bounds\":[");
+    json_begin_object(json, "latency_us");
+    json_begin_array(json, "bounds");
     for (size_t b = 0; b < LATENCY_BUCKETS - 1; b++)
-        buffer_printf(out, "%s%lld", b ? "," : "", (long long)bounds[b]);
-    buffer_add_text(out, "],\"counts\":[");
+        json_write_int(json, NULL, bounds[b]);
+    json_end_array(json);
+    json_begin_array(json, "counts");
     for (size_t b = 0; b < LATENCY_BUCKETS; b++)
-        buffer_printf(out, "%s%llu", b ? "," : "", (unsigned long long)health_sum_latency(view, b));
-    buffer_add_text(out, "],");
-    health_write_quantiles(view, out);
-    buffer_add_u8(out, '}');
+        json_write_uint(json, NULL, health_sum_latency(view, b));
+    json_end_array(json);
+    health_write_quantiles(view, json);
+    json_end_object(json);
 }
 
-static void write_risk(const struct http_view *view, const struct model *model, struct buffer *out)
+static void write_risk(const struct http_view *view, const struct model *model, struct json_writer *json)
 {
-    buffer_printf(out, "{\"bins\":%d,\"counts\":[", RISK_BINS);
+    json_begin_object(json, "risk");
+    json_write_int(json, "bins", RISK_BINS);
+    json_begin_array(json, "counts");
     for (size_t b = 0; b < RISK_BINS; b++) {
         uint64_t total = 0;
         for (size_t i = 0; i < view->counters_count; i++)
             total += atomic_load_explicit(&view->counters[i]->risk[b], memory_order_relaxed);
-        buffer_printf(out, "%s%llu", b ? "," : "", (unsigned long long)total);
+        json_write_uint(json, NULL, total);
     }
-    buffer_add_text(out, "],\"threshold\":");
+    json_end_array(json);
     if (model)
-        json_add_double(out, model->threshold);
+        json_write_double(json, "threshold", model->threshold);
     else
-        buffer_add_text(out, "null");
-    buffer_add_u8(out, '}');
+        json_write_null(json, "threshold");
+    json_end_object(json);
 }
 
-static void text_or_null(struct buffer *out, const char *text)
+static void write_if_any(const char *name, const char *text, struct json_writer *json)
 {
-    if (*text)
-        json_add_text(out, span_of(text));
-    else
-        buffer_add_text(out, "null");
+    json_write_string(json, name, *text ? text : NULL);
 }
 
-static void write_models(const struct http_view *view, struct buffer *out)
+static void write_models(const struct http_view *view, struct json_writer *json)
 {
     struct model_event events[MODEL_EVENTS_KEPT];
     size_t count = view->models ? model_holder_events(view->models, events, MODEL_EVENTS_KEPT) : 0;
-    buffer_add_u8(out, '[');
+    json_begin_array(json, "models");
     for (size_t i = 0; i < count; i++) {
-        buffer_add_text(out, i ? ",{\"time\":" : "{\"time\":");
-        health_write_time(events[i].at_us, out);
-        buffer_printf(out, ",\"outcome\":\"%s\",\"name\":", events[i].loaded ? "loaded" : "failed");
-        text_or_null(out, events[i].name);
-        buffer_add_text(out, ",\"version\":");
-        text_or_null(out, events[i].version);
-        buffer_add_text(out, ",\"alias\":");
-        text_or_null(out, events[i].alias);
-        buffer_add_text(out, ",\"text\":");
-        text_or_null(out, events[i].text);
-        buffer_add_u8(out, '}');
+        json_begin_object(json, NULL);
+        health_write_time("time", events[i].at_us, json);
+        json_write_string(json, "outcome", events[i].loaded ? "loaded" : "failed");
+        write_if_any("name", events[i].name, json);
+        write_if_any("version", events[i].version, json);
+        write_if_any("alias", events[i].alias, json);
+        write_if_any("text", events[i].text, json);
+        json_end_object(json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(json);
 }
 
-static void write_process(const struct service *service, struct buffer *out)
+static void write_process(const struct service *service, struct json_writer *json)
 {
     const struct http_view *view = &service->view;
-    buffer_add_text(out, "{\"source\":\"process\",\"time\":");
-    health_write_time(clock_real_us(&clock_system), out);
-    health_write_service(view, out);
-    buffer_printf(out, ",\"kafka_up\":%s,\"postgresql_up\":%s", kafka_up() ? "true" : "false",
-                  !view->settings->role_sink                     ? "null"
-                  : health_sum(view, COUNTER_POSTGRESQL_UP) == 0 ? "false"
-                                                                 : "true");
+    json_write_string(json, "source", "process");
+    health_write_time("time", clock_real_us(&clock_system), json);
+    health_write_service(view, json);
+    json_write_bool(json, "kafka_up", kafka_up());
+    if (view->settings->role_sink)
+        json_write_bool(json, "postgresql_up", health_sum(view, COUNTER_POSTGRESQL_UP) != 0);
+    else
+        json_write_null(json, "postgresql_up");
+}
+
+static void write_http(const struct service *service, struct json_writer *json)
+{
+    json_begin_object(json, "http");
+    json_write_uint(json, "requests", access_requests(service->access));
+    json_write_uint(json, "in_flight", access_in_flight(service->access));
+    json_end_object(json);
 }
 
 void stream_answer(const struct service *service, const struct request *request, struct answer *answer)
@@ -183,30 +199,20 @@ void stream_answer(const struct service *service, const struct request *request,
         return;
     }
     const struct http_view *view = &service->view;
-    struct buffer *out = &answer->body;
     const struct model *model = view->models ? model_acquire(view->models) : NULL;
-    write_process(service, out);
-    buffer_add_text(out, ",\"events\":");
-    health_write_events(view, out);
-    buffer_add_text(out, ",\"events_per_s\":");
-    write_history(service->history, out);
-    buffer_add_text(out, ",\"lag\":");
-    write_lags(view, out);
-    buffer_add_text(out, ",\"latency_us\":");
-    write_latency(view, out);
-    buffer_add_text(out, ",\"risk\":");
-    write_risk(view, model, out);
-    buffer_add_text(out, ",\"dead_letters\":");
-    health_write_dead_letters(view, out);
-    buffer_printf(out, ",\"http\":{\"requests\":%llu,\"in_flight\":%llu},\"model\":",
-                  (unsigned long long)access_requests(service->access),
-                  (unsigned long long)access_in_flight(service->access));
-    health_write_model(view, out);
-    buffer_add_text(out, ",\"models\":");
-    write_models(view, out);
-    buffer_add_text(out, ",\"challengers\":");
-    health_write_challengers(view, out);
-    buffer_add_text(out, "}\n");
+    struct json_writer json = json_begin_document(&answer->body);
+    write_process(service, &json);
+    health_write_events(view, &json);
+    write_history(service->history, &json);
+    write_lags(view, &json);
+    write_latency(view, &json);
+    write_risk(view, model, &json);
+    health_write_dead_letters(view, &json);
+    write_http(service, &json);
+    health_write_model(view, &json);
+    write_models(view, &json);
+    health_write_challengers(view, &json);
+    json_end_document(&json);
     answer->status = 200;
     if (model)
         model_release(model);

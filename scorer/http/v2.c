@@ -2,7 +2,6 @@
  * it. See docs/HTTP.md. On the server's threads; waits for nothing. */
 #include "scorer/http/v2.h"
 
-#include "base/json.h"
 #include "kafka/client.h"
 #include "scorer/health.h"
 
@@ -10,11 +9,10 @@ void v2_refuse(struct answer *answer, unsigned status, const char *text)
 {
     answer->status = status;
     buffer_clear(&answer->body);
-    buffer_add_text(&answer->body, "{\"error\":");
-    json_add_text(&answer->body, span_of(text));
-    buffer_add_text(&answer->body, ",\"detail\":");
-    json_add_text(&answer->body, span_of(text));
-    buffer_add_text(&answer->body, "}\n");
+    struct json_writer json = json_begin_document(&answer->body);
+    json_write_string(&json, "error", text);
+    json_write_string(&json, "detail", text);
+    json_end_document(&json);
 }
 
 bool v2_is_model(const struct model *model, const struct request *request)
@@ -41,14 +39,29 @@ void v2_server_answer(const struct service *service, const struct request *reque
 {
     (void)service, (void)request;
     answer->status = 200;
-    buffer_printf(&answer->body, "{\"name\":\"attrition-scorer\",\"version\":\"%s\",\"extensions\":[]}\n", VERSION);
+    struct json_writer json = json_begin_document(&answer->body);
+    json_write_string(&json, "name", "attrition-scorer");
+    json_write_string(&json, "version", VERSION);
+    json_begin_array(&json, "extensions");
+    json_end_array(&json);
+    json_end_document(&json);
+}
+
+/* {"live":true}, or after the model's name {"name":…,"ready":true}. */
+static void add_state(struct buffer *out, struct span model, const char *state, bool value)
+{
+    struct json_writer json = json_begin_document(out);
+    if (model.data)
+        json_write_text(&json, "name", model);
+    json_write_bool(&json, state, value);
+    json_end_document(&json);
 }
 
 void v2_live_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)service, (void)request;
     answer->status = 200;
-    buffer_add_text(&answer->body, "{\"live\":true}\n");
+    add_state(&answer->body, SPAN_NULL, "live", true);
 }
 
 /* Ready to infer: needs a model, and nothing else, since only what is logged needs Kafka. */
@@ -57,7 +70,7 @@ void v2_ready_answer(const struct service *service, const struct request *reques
     (void)request;
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
     answer->status = model && !*service->view.draining ? 200 : 503;
-    buffer_printf(&answer->body, "{\"ready\":%s}\n", answer->status == 200 ? "true" : "false");
+    add_state(&answer->body, SPAN_NULL, "ready", answer->status == 200);
     if (answer->status == 503)
         answer->retry_after_s = 5;
     if (model)
@@ -80,35 +93,38 @@ const char *v2_datatype(const struct column *column)
     return "BYTES";
 }
 
-static void add_tensor(struct buffer *out, const char *name, const char *datatype)
+static void add_tensor(struct json_writer *json, const char *name, const char *datatype)
 {
-    buffer_add_text(out, "{\"name\":");
-    json_add_text(out, span_of(name));
-    buffer_printf(out, ",\"datatype\":\"%s\",\"shape\":[-1]}", datatype);
+    json_begin_object(json, NULL);
+    json_write_string(json, "name", name);
+    json_write_string(json, "datatype", datatype);
+    json_begin_array(json, "shape");
+    json_write_int(json, NULL, -1);
+    json_end_array(json);
+    json_end_object(json);
 }
 
 void v2_model_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     const struct schema *schema = service->view.settings->schema;
     const struct model *model = v2_model(service, request, answer);
-    struct buffer *out = &answer->body;
     if (!model)
         return;
-    buffer_add_text(out, "{\"name\":");
-    json_add_text(out, model->stamp.name);
-    buffer_add_text(out, ",\"versions\":[");
-    json_add_text(out, model->stamp.version);
-    buffer_add_text(out, "],\"platform\":\"onnx\",\"inputs\":[");
-    for (size_t c = 0; c < schema->column_count; c++) {
-        buffer_add_text(out, c ? "," : "");
-        add_tensor(out, schema->columns[c].name, v2_datatype(&schema->columns[c]));
-    }
-    buffer_add_text(out, "],\"outputs\":[");
-    for (size_t o = 0; o < V2_OUTPUTS; o++) {
-        buffer_add_text(out, o ? "," : "");
-        add_tensor(out, v2_outputs[o].name, v2_outputs[o].datatype);
-    }
-    buffer_add_text(out, "]}\n");
+    struct json_writer json = json_begin_document(&answer->body);
+    json_write_text(&json, "name", model->stamp.name);
+    json_begin_array(&json, "versions");
+    json_write_text(&json, NULL, model->stamp.version);
+    json_end_array(&json);
+    json_write_string(&json, "platform", "onnx");
+    json_begin_array(&json, "inputs");
+    for (size_t c = 0; c < schema->column_count; c++)
+        add_tensor(&json, schema->columns[c].name, v2_datatype(&schema->columns[c]));
+    json_end_array(&json);
+    json_begin_array(&json, "outputs");
+    for (size_t o = 0; o < V2_OUTPUTS; o++)
+        add_tensor(&json, v2_outputs[o].name, v2_outputs[o].datatype);
+    json_end_array(&json);
+    json_end_document(&json);
     answer->status = 200;
     model_release(model);
 }
@@ -118,9 +134,7 @@ void v2_model_ready_answer(const struct service *service, const struct request *
     const struct model *model = v2_model(service, request, answer);
     if (!model)
         return;
-    buffer_add_text(&answer->body, "{\"name\":");
-    json_add_text(&answer->body, model->stamp.name);
-    buffer_add_text(&answer->body, ",\"ready\":true}\n");
+    add_state(&answer->body, model->stamp.name, "ready", true);
     answer->status = 200;
     model_release(model);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "scorer/http/body.h"
 #include "scorer/http/v2.h"
 
@@ -213,74 +212,61 @@ static void read_row(struct infer *infer, size_t row)
     json_decref(attributes); /* the values live on in the body */
 }
 
-static void write_value(struct infer *infer, enum v2_output output, size_t row, struct buffer *scratch)
+static void write_value(struct infer *infer, enum v2_output output, size_t row, struct buffer *scratch,
+                        struct json_writer *json)
 {
-    struct buffer *out = &infer->answer->body;
+    struct json_writer reasons = json_writer_of(scratch);
     switch (output) {
     case V2_PROBABILITY:
-        json_add_double(out, infer->rows.scores[row].probability);
+        json_write_double(json, NULL, infer->rows.scores[row].probability);
         return;
     case V2_PREDICTION:
-        json_add_text(out, rows_label(&infer->rows, row));
+        json_write_text(json, NULL, rows_label(&infer->rows, row));
         return;
     default:
         buffer_clear(scratch);
-        rows_write_reasons(&infer->rows, row, scratch);
-        json_add_text(out, buffer_span(scratch));
+        rows_write_reasons(&infer->rows, row, &reasons);
+        json_write_text(json, NULL, buffer_span(scratch));
     }
 }
 
-static void write_outputs(struct infer *infer)
+static void write_outputs(struct infer *infer, struct json_writer *json)
 {
-    struct buffer *out = &infer->answer->body, scratch = {0};
+    struct buffer scratch = {0};
+    json_begin_array(json, "outputs");
     for (size_t o = 0; o < infer->wanted_count; o++) {
         const struct v2_output_form *form = &v2_outputs[infer->wanted[o]];
-        buffer_printf(out, "%s{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":[%zu],\"data\":[", o ? "," : "",
-                      form->name, form->datatype, infer->count);
-        for (size_t row = 0; row < infer->count; row++) {
-            buffer_add_text(out, row ? "," : "");
-            write_value(infer, infer->wanted[o], row, &scratch);
-        }
-        buffer_add_text(out, "]}");
+        json_begin_object(json, NULL);
+        json_write_string(json, "name", form->name);
+        json_write_string(json, "datatype", form->datatype);
+        json_begin_array(json, "shape");
+        json_write_uint(json, NULL, infer->count);
+        json_end_array(json);
+        json_begin_array(json, "data");
+        for (size_t row = 0; row < infer->count; row++)
+            write_value(infer, infer->wanted[o], row, &scratch, json);
+        json_end_array(json);
+        json_end_object(json);
     }
+    json_end_array(json);
     buffer_free(&scratch);
 }
 
 static void write_answer(struct infer *infer)
 {
-    struct buffer *out = &infer->answer->body;
     const struct model_stamp *stamp = &infer->rows.model->stamp;
     const json_t *id = json_object_get(infer->root, "id");
-    buffer_add_text(out, "{\"model_name\":");
-    json_add_text(out, stamp->name);
-    buffer_add_text(out, ",\"model_version\":");
-    json_add_text(out, stamp->version);
-    if (json_is_string(id)) {
-        buffer_add_text(out, ",\"id\":");
-        json_add_text(out, (struct span){json_string_value(id), json_string_length(id)});
-    }
-    buffer_add_text(out, ",\"outputs\":[");
-    write_outputs(infer);
-    buffer_add_text(out, "]}\n");
+    struct json_writer json = json_begin_document(&infer->answer->body);
+    json_write_text(&json, "model_name", stamp->name);
+    json_write_text(&json, "model_version", stamp->version);
+    if (json_is_string(id))
+        json_write_text(&json, "id", (struct span){json_string_value(id), json_string_length(id)});
+    write_outputs(infer, &json);
+    json_end_document(&json);
     infer->answer->status = 200;
     for (size_t row = 0; row < infer->count; row++)
         if (infer->rows.ids[row].employee_id.data)
             rows_log(&infer->rows, row, &infer->answer->log);
-}
-
-/* {"detail": […]} becomes {"error": "…", "detail": […]}. */
-static bool answer_faults(struct infer *infer)
-{
-    struct answer told = {0};
-    if (!faults_answer(&infer->faults, &told))
-        return false;
-    struct buffer *out = &infer->answer->body;
-    infer->answer->status = told.status;
-    buffer_clear(out);
-    buffer_add_text(out, "{\"error\":\"the values have faults: see detail\",");
-    buffer_add(out, told.body.data + 1, told.body.bytes - 1);
-    buffer_free(&told.body);
-    return true;
 }
 
 static void score(struct infer *infer)
@@ -289,13 +275,14 @@ static void score(struct infer *infer)
         read_row(infer, row);
     if (!infer->faults.count)
         rows_score(&infer->rows, infer->request, row_loc, infer, &infer->faults);
-    if (!answer_faults(infer))
+    if (!faults_answer(&infer->faults, infer->answer))
         write_answer(infer);
 }
 
 void infer_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     struct infer infer = {.service = service, .request = request, .answer = answer};
+    infer.faults.error = "the values have faults: see detail";
     struct body body;
     const struct model *model = v2_model(service, request, answer);
     if (!model)

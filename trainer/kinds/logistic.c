@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "pipeline/onnx_write.h"
@@ -168,27 +168,25 @@ static void linear_reference(const struct model *model, const struct table *tabl
         for (size_t f = 0; f < count; f++)
             sums[f] += features[f];
     }
-    buffer_add_text(out, "{\"kind\":\"linear\",\"columns\":{");
+    struct json_writer json = json_begin_document(out);
+    json_write_string(&json, "kind", "linear");
+    json_begin_object(&json, "columns");
     for (size_t c = 0; c < preprocessor->column_count; c++) {
         const struct fitted *fitted = &preprocessor->columns[c];
         const struct column *column = &table->schema->columns[fitted->column];
-        if (c)
-            buffer_add_u8(out, ',');
-        json_add_text(out, span_of(column->name));
-        buffer_add_u8(out, ':');
         if (column->kind != COLUMN_NOMINAL) {
-            json_add_double(out, fitted->mean);
+            json_write_double(&json, column->name, fitted->mean);
             continue;
         }
+        json_begin_object(&json, column->name);
         for (size_t k = 0; k < fitted->category_count; k++) {
-            buffer_add_u8(out, k ? ',' : '{');
-            json_add_text(out, fitted->categories[k]);
-            buffer_add_u8(out, ':');
-            json_add_double(out, sums[fitted->first + k] / (double)row_count);
+            json_key_span(&json, fitted->categories[k]);
+            json_write_double(&json, NULL, sums[fitted->first + k] / (double)row_count);
         }
-        buffer_add_u8(out, '}');
+        json_end_object(&json);
     }
-    buffer_add_text(out, "}}");
+    json_end_object(&json);
+    json_end_object(&json);
     free(features);
     free(sums);
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/memory.h"
 #include "pipeline/onnx_write.h"
 #include "trainer/kinds/kinds.h"
@@ -164,21 +164,19 @@ static void forest_reference(const struct model *model, const struct table *tabl
 {
     const struct forest *forest = &model->forest;
     (void)table, (void)rows, (void)row_count;
-    buffer_add_text(out, "{\"kind\":\"tree\",\"covers\":[");
+    struct json_writer json = json_begin_document(out);
+    json_write_string(&json, "kind", "tree");
+    json_begin_array(&json, "covers");
     for (size_t t = 0; t < forest->tree_count; t++) {
         const struct forest_tree *tree = &forest->trees[t];
-        char before = '[';
-        buffer_add_text(out, t ? "," : "");
-        for (size_t n = 0; n < tree->node_count; n++) {
-            if (tree->nodes[n].right)
-                continue;
-            buffer_add_u8(out, (uint8_t)before);
-            json_add_double(out, (double)tree->nodes[n].cover);
-            before = ',';
-        }
-        buffer_add_u8(out, ']');
+        json_begin_array(&json, NULL);
+        for (size_t n = 0; n < tree->node_count; n++)
+            if (!tree->nodes[n].right)
+                json_write_double(&json, NULL, (double)tree->nodes[n].cover);
+        json_end_array(&json);
     }
-    buffer_add_text(out, "]}");
+    json_end_array(&json);
+    json_end_object(&json);
 }
 
 /* The forest's nodes as the file lists them; a leaf adds its part of the mean. Yours to free. */

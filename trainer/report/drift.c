@@ -1,58 +1,62 @@
 /* The training table's distributions as JSON: what live data are compared with. See report.h. Pure. */
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "trainer/report/report.h"
 
-static void add_share(struct buffer *out, size_t count, size_t rows)
+static void add_share(struct json_writer *json, size_t count, size_t rows)
 {
-    buffer_add_text(out, ",\"share\":");
-    json_add_double(out, (double)count / (double)rows);
-    buffer_printf(out, ",\"count\":%zu}", count);
+    json_write_double(json, "share", (double)count / (double)rows);
+    json_write_uint(json, "count", count);
 }
 
-static void add_bar(struct buffer *out, const struct column *column, const struct bar *bar, size_t place, size_t rows)
+static void add_bar(struct json_writer *json, const struct column *column, const struct bar *bar, size_t place,
+                    size_t rows)
 {
+    json_begin_object(json, NULL);
     if (column->kind == COLUMN_NOMINAL) {
-        buffer_add_text(out, "{\"value\":");
-        json_add_text(out, column->values[place]);
+        json_write_text(json, "value", column->values[place]);
     } else {
-        buffer_add_text(out, "{\"low\":");
-        json_add_double(out, bar->low);
-        buffer_add_text(out, ",\"high\":");
-        json_add_double(out, bar->high);
+        json_write_double(json, "low", bar->low);
+        json_write_double(json, "high", bar->high);
     }
-    add_share(out, bar_count(bar), rows);
+    add_share(json, bar_count(bar), rows);
+    json_end_object(json);
 }
 
-static void add_column(struct buffer *out, const struct table *table, size_t c)
+static void add_column(struct json_writer *json, const struct table *table, size_t c)
 {
+    static const char *const kinds[] = {"numeric", "ordinal", "nominal"};
     const struct column *column = &table->schema->columns[c];
     struct histogram histogram;
     size_t missing;
     report_histogram(table, c, &histogram, &missing);
-    buffer_add_text(out, "{\"name\":");
-    json_add_text(out, span_of(column->name));
-    buffer_printf(out, ",\"kind\":\"%s\",\"missing\":{\"value\":null",
-                  column->kind == COLUMN_NOMINAL   ? "nominal"
-                  : column->kind == COLUMN_ORDINAL ? "ordinal"
-                                                   : "numeric");
-    add_share(out, missing, table->row_count);
-    buffer_printf(out, ",\"%s\":[", column->kind == COLUMN_NOMINAL ? "categories" : "bins");
-    for (size_t b = 0; b < histogram.count; b++) {
-        buffer_add_text(out, b ? "," : "");
-        add_bar(out, column, &histogram.bars[b], b, table->row_count);
-    }
-    buffer_add_text(out, "]}");
+    json_begin_object(json, NULL);
+    json_write_string(json, "name", column->name);
+    json_write_string(json, "kind", kinds[column->kind]);
+    json_begin_object(json, "missing");
+    json_write_null(json, "value");
+    add_share(json, missing, table->row_count);
+    json_end_object(json);
+    json_begin_array(json, column->kind == COLUMN_NOMINAL ? "categories" : "bins");
+    for (size_t b = 0; b < histogram.count; b++)
+        add_bar(json, column, &histogram.bars[b], b, table->row_count);
+    json_end_array(json);
+    json_end_object(json);
     histogram_clear(&histogram);
 }
 
 void report_write_drift(const struct training *training, struct buffer *out)
 {
     const struct table *table = training->table;
-    buffer_printf(out, "{\"data_sha256\":\"%s\",\"schema_digest\":\"%s\",\"rows\":%zu,\"columns\":[", table->sha256,
-                  table->schema->digest, table->row_count);
+    struct json_writer json = json_begin_document(out);
+    json_write_string(&json, "data_sha256", table->sha256);
+    json_write_string(&json, "schema_digest", table->schema->digest);
+    json_write_uint(&json, "rows", table->row_count);
+    json_begin_array(&json, "columns");
     for (size_t c = 0; c < table->schema->column_count; c++) {
-        buffer_add_text(out, c ? ",\n" : "\n");
-        add_column(out, table, c);
+        json_break(&json);
+        add_column(&json, table, c);
     }
-    buffer_add_text(out, "\n]}\n");
+    json_break(&json);
+    json_end_array(&json);
+    json_end_document(&json);
 }

@@ -56,10 +56,7 @@ static void add(struct tally *tally, struct tally_entry value, int class)
         tally->beyond++;
         return;
     }
-    if (tally->count == tally->capacity) {
-        tally->capacity = tally->capacity ? tally->capacity * 2 : 16;
-        tally->entries = mem_resize(tally->entries, tally->capacity, sizeof *tally->entries);
-    }
+    tally->entries = mem_grow(tally->entries, &tally->capacity, tally->count + 1, sizeof *tally->entries);
     if (value.text.data)
         value.text.data = arena_text(&tally->texts, value.text.data, value.text.bytes);
     value.counts[class] = 1;

@@ -60,10 +60,43 @@ static void arena_reset_reuses_memory(void **state)
     assert_null(arena.first);
 }
 
+static void an_array_grows_and_keeps_its_items(void **state)
+{
+    (void)state;
+    size_t capacity = 0, grown = 0, *items = NULL;
+    for (size_t i = 0; i < 10000; i++) {
+        size_t before = capacity;
+        items = mem_grow(items, &capacity, i + 1, sizeof *items);
+        assert_true(capacity > i);
+        grown += capacity != before;
+        items[i] = i;
+    }
+    for (size_t i = 0; i < 10000; i++)
+        assert_int_equal(items[i], i);
+    assert_in_range(grown, 1, 11); /* 16 to 16,384 */
+    free(items);
+}
+
+static void an_array_grows_by_what_is_needed(void **state)
+{
+    (void)state;
+    size_t capacity = 0;
+    char *items = mem_grow(NULL, &capacity, 0, 1);
+    assert_null(items);
+    items = mem_grow(items, &capacity, 1000, 1);
+    assert_int_equal(capacity, 1000);
+    assert_ptr_equal(mem_grow(items, &capacity, 1000, 1), items);
+    items = mem_grow(items, &capacity, 1001, 1);
+    assert_int_equal(capacity, 2000);
+    free(items);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_copied),
+        cmocka_unit_test(an_array_grows_and_keeps_its_items),
+        cmocka_unit_test(an_array_grows_by_what_is_needed),
         cmocka_unit_test(arena_memory_is_aligned_and_apart),
         cmocka_unit_test(arena_gives_more_than_a_block),
         cmocka_unit_test(arena_reset_reuses_memory),
