@@ -6,11 +6,13 @@
 #include "scorer/intake_start.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "kafka/client.h"
 
 enum { LOOKUP_MS = 5000, GLANCE_MS = 500, BACKOFF_US = 200000, LOOK_INTERVAL_US = 10000000, OVERDUE_US = 25000000 };
@@ -26,6 +28,10 @@ enum status intake_start_policy(struct intake_start *start, rd_kafka_conf_t *con
         return error_set(err, STATUS_INVALID, "%s", text);
     return STATUS_OK;
 }
+
+/* Committed beside the start of a partition that the member who chose it does not have. Whoever is given the partition
+ * claims it, by committing the start once more without. */
+static const char UNCLAIMED[] = "unclaimed";
 
 /* Looking up */
 
@@ -61,6 +67,19 @@ static enum status look_up_committed(const struct intake_start *start, rd_kafka_
 static bool has_offset(const rd_kafka_topic_partition_t *element)
 {
     return element->offset >= 0;
+}
+
+static bool is_unclaimed(const rd_kafka_topic_partition_t *element)
+{
+    return has_offset(element) && element->metadata && element->metadata_size == sizeof UNCLAIMED - 1 &&
+           !memcmp(element->metadata, UNCLAIMED, sizeof UNCLAIMED - 1);
+}
+
+static void set_unclaimed(rd_kafka_topic_partition_t *element)
+{
+    free(element->metadata);
+    element->metadata = mem_text(UNCLAIMED);
+    element->metadata_size = sizeof UNCLAIMED - 1;
 }
 
 static int count_without_offset(const rd_kafka_topic_partition_list_t *list)
@@ -179,11 +198,14 @@ static void tell_new_group(const struct intake_start *start, int partitions, uin
 }
 
 /* `all` holds every partition of the topic, none with an offset. */
-static enum status start_group(const struct intake_start *start, rd_kafka_topic_partition_list_t *all,
-                               struct error *err)
+static enum status start_group(const struct intake_start *start, const rd_kafka_topic_partition_list_t *assigned,
+                               rd_kafka_topic_partition_list_t *all, struct error *err)
 {
     uint64_t messages;
     enum status status = set_starts(start, all, start->latest, &messages, err);
+    for (int i = 0; i < all->cnt; i++)
+        if (!rd_kafka_topic_partition_list_find(assigned, start->topic, all->elems[i].partition))
+            set_unclaimed(&all->elems[i]);
     if (status == STATUS_OK)
         status = commit_starts(start, all, err);
     if (status == STATUS_OK)
@@ -194,10 +216,15 @@ static enum status start_group(const struct intake_start *start, rd_kafka_topic_
 static void copy_offsets(const struct intake_start *start, const rd_kafka_topic_partition_list_t *from,
                          rd_kafka_topic_partition_list_t *to)
 {
-    for (int i = 0; i < from->cnt; i++)
-        if (has_offset(&from->elems[i]) &&
-            rd_kafka_topic_partition_list_find(to, start->topic, from->elems[i].partition))
-            rd_kafka_topic_partition_list_set_offset(to, start->topic, from->elems[i].partition, from->elems[i].offset);
+    for (int i = 0; i < from->cnt; i++) {
+        rd_kafka_topic_partition_t *known =
+            rd_kafka_topic_partition_list_find(to, start->topic, from->elems[i].partition);
+        if (!known || !has_offset(&from->elems[i]))
+            continue;
+        known->offset = from->elems[i].offset;
+        if (is_unclaimed(&from->elems[i]))
+            set_unclaimed(known);
+    }
 }
 
 static enum status start_new_partitions(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
@@ -233,7 +260,7 @@ static enum status judge_start(const struct intake_start *start, rd_kafka_topic_
         return error_set(err, STATUS_UNAVAILABLE,
                          "the group is new to the topic, and the member that has partition 0 has not said yet where "
                          "it starts");
-    enum status status = start_group(start, all, err);
+    enum status status = start_group(start, assigned, all, err);
     if (status == STATUS_OK)
         copy_offsets(start, all, assigned);
     return status;
@@ -256,6 +283,21 @@ static enum status resolve_rest(const struct intake_start *start, rd_kafka_topic
     return status;
 }
 
+static enum status claim_starts(const struct intake_start *start, const rd_kafka_topic_partition_list_t *assigned,
+                                struct error *err)
+{
+    enum status status = STATUS_OK;
+    rd_kafka_topic_partition_list_t *claimed = rd_kafka_topic_partition_list_new(assigned->cnt);
+    for (int i = 0; i < assigned->cnt; i++)
+        if (is_unclaimed(&assigned->elems[i]))
+            rd_kafka_topic_partition_list_add(claimed, start->topic, assigned->elems[i].partition)->offset =
+                assigned->elems[i].offset;
+    if (claimed->cnt)
+        status = commit_starts(start, claimed, err);
+    rd_kafka_topic_partition_list_destroy(claimed);
+    return status;
+}
+
 enum status intake_start_resolve(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
                                  struct error *err)
 {
@@ -266,12 +308,12 @@ enum status intake_start_resolve(const struct intake_start *start, rd_kafka_topi
     enum status status = look_up_committed(start, assigned, LOOKUP_MS, err);
     if (status == STATUS_OK && count_without_offset(assigned))
         status = resolve_rest(start, assigned, err);
-    return status;
+    return status == STATUS_OK ? claim_starts(start, assigned, err) : status;
 }
 
 /* Partitions that nobody has */
 
-/* Those of the list without an offset; false where an end cannot be told. */
+/* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be told. */
 static bool list_untaken(const struct intake_start *start, const rd_kafka_topic_partition_list_t *list,
                          struct intake_untaken *out)
 {
@@ -279,7 +321,7 @@ static bool list_untaken(const struct intake_start *start, const rd_kafka_topic_
     for (int i = 0; i < list->cnt && out->count < sizeof out->lags / sizeof *out->lags; i++) {
         int64_t low, high;
         int32_t p = list->elems[i].partition;
-        if (has_offset(&list->elems[i]))
+        if (has_offset(&list->elems[i]) && !is_unclaimed(&list->elems[i]))
             continue;
         if (rd_kafka_query_watermark_offsets(start->consumer, start->topic, p, &low, &high, GLANCE_MS))
             return false;

@@ -79,10 +79,10 @@ rd_kafka_resp_err_t rd_kafka_subscribe(rd_kafka_t *client, const rd_kafka_topic_
 {
     for (int i = 0; i < list->cnt; i++)
         client->subscribed[topic_index(list->elems[i].topic)] = true;
-    if (client->member && !client->member->kicked && !client->member->fenced)
-        group_rejoin(client->member);
-    else
+    if (!client->member)
         join(client);
+    else if (!client->member->kicked && !client->member->fenced)
+        group_rejoin(client->member);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

@@ -19,6 +19,7 @@ enum {
     PATIENCE_US = 200 * SECOND,
     LOOK_US = 50 * MS,
     REST_US = 4 * SECOND,
+    RETRIED_US = 15 * SECOND, /* the sink's longest pause between two tries, and what it then has to do */
     STALL_US = 60 * SECOND
 };
 
@@ -420,7 +421,7 @@ static bool sinks_at_rest(void)
             (!instance || instance->proc.dead || instance->proc.ended || sim_now() - instance->started_us < REST_US))
             return false;
     }
-    return sim_now() - troubled_until_us > REST_US;
+    return sim_now() - troubled_until_us > RETRIED_US;
 }
 
 /* Retention empties what is stored, markers and all. */
