@@ -2,8 +2,8 @@
  *
  * Own consumer group ($GROUP_ID-sink), read_committed. Rows and the offsets behind them go into PostgreSQL in one
  * transaction; on assignment the stored offsets are the start. PostgreSQL being away makes this loop wait, visibly.
- * sink.c is the loop (Kafka), sink_rows.c turns records into COPY bytes, sink_store.c is the only file that knows
- * libpq. */
+ * sink.c is the loop (Kafka), sink_rows.c turns records into COPY bytes, sink_store.c sends the statements and
+ * sink_connection.c waits for the server: of these only the last two know libpq. */
 #ifndef SCORER_SINK_H
 #define SCORER_SINK_H
 

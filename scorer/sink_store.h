@@ -1,4 +1,4 @@
-/* The sink's side of PostgreSQL: one connection, one transaction at a time. The only header behind which libpq stands.
+/* The sink's side of PostgreSQL: one connection, one transaction at a time. Nothing of libpq is seen here.
  *
  * A transaction goes: begin (moves the stored offsets, and so finds out whether somebody else moved them), COPY per
  * table, commit (upserts the latest rows first). What a failure means: STATUS_UNAVAILABLE  the server or this

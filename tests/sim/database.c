@@ -1,6 +1,7 @@
 /* The simulated PostgreSQL: rows by the record they come from, sink_offsets with row locks,
- * transactions that die with their connection. It understands the statements that sink_store.c sends, by how they
- * begin, and refuses any other loudly. Statements are run by the server some time after they are sent, in order. */
+ * transactions that die with their connection. It understands the statements that sink_store.c and sink_connection.c
+ * send, by how they begin, and refuses any other loudly. Statements are run by the server some time after they are
+ * sent, in order. */
 #include "tests/sim/database.h"
 
 #include <stdio.h>
