@@ -19,18 +19,13 @@
 #include <string.h>
 
 #include "base/background.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/dead_letter.h"
-#include "events/source_position.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
+#include "scorer/publish_headers.h"
 #include "scorer/refused.h"
 #include "scorer/staged.h"
-
-static const char trace_header[] = "traceparent";
-enum { TRACE_BYTES_MAX = 256 };
 
 enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_COUNT };
 
@@ -289,51 +284,13 @@ static bool produce_full(struct publish *publish, size_t topic, int32_t partitio
     return put(publish, &record);
 }
 
-static rd_kafka_headers_t *headers_of(const struct intake_message *source, size_t more)
-{
-    rd_kafka_headers_t *headers;
-    if (!rd_kafka_message_headers(source->origin, &headers))
-        return rd_kafka_headers_copy(headers);
-    return rd_kafka_headers_new(more);
-}
-
-/* The event's trace goes on in its prediction. Costs next to nothing where a message has no headers; NULL: none. */
-static rd_kafka_headers_t *trace_of(const struct intake_message *source)
-{
-    rd_kafka_headers_t *all, *headers;
-    const void *value = NULL;
-    size_t bytes = 0;
-    if (rd_kafka_message_headers(source->origin, &all) || rd_kafka_header_get_last(all, trace_header, &value, &bytes) ||
-        !value || bytes > TRACE_BYTES_MAX)
-        return NULL;
-    headers = rd_kafka_headers_new(1);
-    rd_kafka_header_add(headers, trace_header, -1, value, (ssize_t)bytes);
-    return headers;
-}
-
 bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
                         struct span value)
 {
-    rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : trace_of(source);
+    rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : publish_headers_trace(source);
     if (trace)
         return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, key, value, 0, trace);
     return produce(publish, TOPIC_OUTPUT, source, key, value);
-}
-
-/* Which record it is from. One of each name: what is sent again may carry those of its last time. */
-static rd_kafka_headers_t *put_source(const struct publish *publish, rd_kafka_headers_t *headers,
-                                      const struct intake_message *source)
-{
-    static const char *const names[] = {SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER};
-    char partition[16], offset[24];
-    snprintf(partition, sizeof partition, "%" PRId32, source->partition);
-    snprintf(offset, sizeof offset, "%" PRId64, source->offset);
-    const char *const values[] = {publish->settings->input_topic, partition, offset};
-    for (size_t h = 0; h < 3; h++) {
-        rd_kafka_header_remove(headers, names[h]);
-        rd_kafka_header_add(headers, names[h], -1, values[h], -1);
-    }
-    return headers;
 }
 
 bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
@@ -341,7 +298,7 @@ bool publish_erasure(struct publish *publish, const struct intake_message *sourc
     if (is_oversize(publish, source))
         return false;
     return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, employee_id, SPAN_NULL, 0,
-                        put_source(publish, rd_kafka_headers_new(3), source));
+                        publish_headers_erasure(publish->settings->input_topic, source));
 }
 
 bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key)
@@ -349,61 +306,7 @@ bool publish_outcome(struct publish *publish, const struct intake_message *sourc
     if (is_oversize(publish, source))
         return false;
     return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, source->value,
-                        timestamp_of(publish, source), put_source(publish, headers_of(source, 4), source));
-}
-
-/* One of each name: an event that somebody sent again may carry those of its last failure. */
-static void put_header(rd_kafka_headers_t *headers, enum dead_letter_header header, const char *text)
-{
-    const char *name = dead_letter_header_name(header);
-    rd_kafka_header_remove(headers, name);
-    rd_kafka_header_add(headers, name, -1, text, (ssize_t)strlen(text));
-}
-
-/* How often, and since when: kept over replays, whoever sends the event again with its headers. */
-static void put_history(rd_kafka_headers_t *headers, const struct intake_message *source)
-{
-    char number[32], now[DEAD_LETTER_TIME_BYTES];
-    rd_kafka_headers_t *before;
-    const void *data = NULL;
-    size_t bytes = 0;
-    int64_t attempt = 0;
-    if (!rd_kafka_message_headers(source->origin, &before) &&
-        !rd_kafka_header_get_last(before, dead_letter_header_name(DEAD_LETTER_ATTEMPT), &data, &bytes))
-        attempt = dead_letter_number((struct span){data, bytes}, 0);
-    snprintf(number, sizeof number, "%" PRId64, attempt < INT32_MAX ? attempt + 1 : attempt);
-    put_header(headers, DEAD_LETTER_ATTEMPT, number);
-    if (!rd_kafka_header_get_last(headers, dead_letter_header_name(DEAD_LETTER_FIRST_FAILED_AT), &data, &bytes))
-        return;
-    dead_letter_time(clock_real_us(&clock_system), now);
-    put_header(headers, DEAD_LETTER_FIRST_FAILED_AT, now);
-}
-
-/* Kafka Connect's names, and ours. Never a payload value. */
-static rd_kafka_headers_t *dead_letter_headers(const struct publish *publish, const struct intake_message *source,
-                                               enum event_code code, const char *field, const char *text,
-                                               enum refused_extent extent)
-{
-    char number[32], class[64], id[DEAD_LETTER_ID_BYTES];
-    rd_kafka_headers_t *headers = extent == EXTENT_BARE ? rd_kafka_headers_new(12) : headers_of(source, 12);
-    put_header(headers, DEAD_LETTER_TOPIC, publish->settings->input_topic);
-    snprintf(number, sizeof number, "%d", source->partition);
-    put_header(headers, DEAD_LETTER_PARTITION, number);
-    snprintf(number, sizeof number, "%lld", (long long)source->offset);
-    put_header(headers, DEAD_LETTER_OFFSET, number);
-    put_header(headers, DEAD_LETTER_STAGE, "score");
-    snprintf(class, sizeof class, "attrition.%s", event_code_name(code));
-    put_header(headers, DEAD_LETTER_CLASS, class);
-    put_header(headers, DEAD_LETTER_MESSAGE, text);
-    put_header(headers, DEAD_LETTER_CODE, event_code_name(code));
-    rd_kafka_header_remove(headers, dead_letter_header_name(DEAD_LETTER_FIELD));
-    if (field)
-        put_header(headers, DEAD_LETTER_FIELD, field);
-    rd_kafka_header_remove(headers, dead_letter_header_name(DEAD_LETTER_SCHEMA_ID));
-    if (dead_letter_schema_id(source->schema_header.data ? source->schema_header : source->value, id))
-        put_header(headers, DEAD_LETTER_SCHEMA_ID, id);
-    put_history(headers, source);
-    return headers;
+                        timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
 }
 
 static bool produce_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
@@ -415,9 +318,10 @@ static bool produce_dead_letter(struct publish *publish, const struct intake_mes
         snprintf(told, sizeof told, "%s (%s left out: too large for this topic; %zu bytes of value, %zu of key)", text,
                  extent == EXTENT_BARE ? "value, key and headers are" : "the value is", source->value.bytes,
                  source->key.bytes);
+    rd_kafka_headers_t *headers =
+        publish_headers_dead_letter(publish->settings->input_topic, source, extent == EXTENT_BARE, code, field, told);
     return produce_full(publish, TOPIC_DEAD, source->partition, source, extent == EXTENT_BARE ? SPAN_NULL : source->key,
-                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source),
-                        dead_letter_headers(publish, source, code, field, told, extent));
+                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source), headers);
 }
 
 void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
