@@ -1,15 +1,15 @@
 /* Predictions, dead letters, erasures and outcomes. See publish.h.
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
- * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Here is what a
- * refused record becomes: one that is too large a dead letter, a dead letter a smaller one, one whose timestamp the
- * topic refuses the same with the present time. Must never do the same work again for a reason that does not pass: a
- * topic that is missing or too narrow ends the worker, with a message.
+ * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
+ * broker refuses is found by scorer/refused.h; here is what it becomes: an oversize record a dead letter, a dead letter
+ * a smaller one, one whose timestamp the topic refuses the same with the present time. Must never do the same work
+ * again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a message.
  *
  * A commit is one call in the background (base/background.h), since librdkafka blocks in each of its steps: while it is
- * under way nothing here touches the transaction, the marks or what is counted with them, and records of the next work
- * are staged (scorer/staged.h). They are sent when it is committed, and dropped when it is not. Work that is done again
- * to find a refused record is never staged. */
+ * under way nothing here touches the transaction, the suspects or what is counted with them, and records of the next
+ * work are staged (scorer/staged.h). They are sent when it is committed, and dropped when it is not. Work that is done
+ * again to find a refused record is never staged. */
 #include "scorer/publish.h"
 
 #include <assert.h>
@@ -19,33 +19,15 @@
 #include <string.h>
 
 #include "base/background.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/dead_letter.h"
-#include "events/source_position.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
+#include "scorer/publish_headers.h"
+#include "scorer/refused.h"
 #include "scorer/staged.h"
 
-static const char trace_header[] = "traceparent";
-enum { TRACE_BYTES_MAX = 256 };
-
 enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_COUNT };
-
-/* How much of its source a dead letter carries: less where the broker found more too large. */
-enum extent { EXTENT_WHOLE, EXTENT_NO_VALUE, EXTENT_BARE };
-
-/* A source message whose record was in a batch that the broker refused. Which one it was is found by doing the work
- * again with half as many suspects in a batch, until one is alone. */
-struct mark {
-    int32_t partition;
-    int64_t offset;
-    unsigned suspected; /* the last round in which its batch was refused; 0: none */
-    bool too_large;
-    bool untimed;            /* goes with the present time instead of its source's */
-    enum extent dead_letter; /* what is left to try */
-};
 
 /* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
 enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
@@ -55,16 +37,10 @@ struct publish {
     char name[32], identity[640];
     const char *topics[TOPIC_COUNT];
     struct transaction *transaction;
-    int input_partitions; /* as the dead letters' topic was last held against */
-    uint64_t refused;     /* records of the open work that were in refused batches */
-    uint64_t published;   /* records since the work was opened */
-    uint64_t redo_left;   /* so many records are work that came back because of a refused batch */
-    unsigned round;       /* of finding it; 0: none */
-    uint64_t group;       /* most suspects in a batch */
-    uint64_t in_group;    /* suspects sent since the last flush */
-    struct mark *marks;   /* of the work to be done again */
-    size_t mark_count, mark_capacity;
-    struct error failure; /* for good; status STATUS_OK: none */
+    int input_partitions;   /* as the dead letters' topic was last held against */
+    uint64_t published;     /* records since the work was opened */
+    struct refused refused; /* of the open work, and of that to be done again */
+    struct error failure;   /* for good; status STATUS_OK: none */
     enum commit_state commit;
     struct background *background;            /* makes it */
     rd_kafka_t *consumer;                     /* of its offsets */
@@ -75,7 +51,7 @@ struct publish {
     struct staged staged;        /* of the next work */
 };
 
-/* Marks */
+/* Suspects */
 
 /* The source of a record travels with it as its opaque pointer: 16 bits partition, 48 bits offset. */
 static void *opaque_of(const struct intake_message *source)
@@ -89,61 +65,16 @@ static int32_t partition_of(const void *opaque)
     return (int32_t)((uint64_t)(uintptr_t)opaque >> 48);
 }
 
-static int64_t offset_of(const void *opaque)
+/* None is one while a commit is under way, which then belongs to work without suspects. */
+static const struct refused_suspect *suspect_of(const struct publish *publish, const struct intake_message *source)
 {
-    return (int64_t)((uint64_t)(uintptr_t)opaque & 0xffffffffffff);
+    return publish->commit != COMMIT_UNDER_WAY ? refused_find(&publish->refused, opaque_of(source)) : NULL;
 }
 
-static struct mark *mark_find(struct publish *publish, int32_t partition, int64_t offset)
+static bool is_oversize(const struct publish *publish, const struct intake_message *source)
 {
-    for (size_t i = 0; i < publish->mark_count; i++)
-        if (publish->marks[i].partition == partition && publish->marks[i].offset == offset)
-            return &publish->marks[i];
-    return NULL;
-}
-
-/* None has one while a commit is under way, which then belongs to work without suspects. */
-static struct mark *mark_of(struct publish *publish, const struct intake_message *source)
-{
-    bool any = publish->commit != COMMIT_UNDER_WAY && publish->mark_count;
-    return any ? mark_find(publish, source->partition, source->offset) : NULL;
-}
-
-static bool is_too_large(struct publish *publish, const struct intake_message *source)
-{
-    const struct mark *mark = mark_of(publish, source);
-    return mark && mark->too_large;
-}
-
-static struct mark *mark_add(struct publish *publish, void *opaque)
-{
-    struct mark *mark = mark_find(publish, partition_of(opaque), offset_of(opaque));
-    if (mark)
-        return mark;
-    if (publish->mark_count == publish->mark_capacity) {
-        publish->mark_capacity = publish->mark_capacity * 2 + 16;
-        publish->marks = mem_resize(publish->marks, publish->mark_capacity, sizeof *publish->marks);
-    }
-    mark = &publish->marks[publish->mark_count++];
-    *mark = (struct mark){.partition = partition_of(opaque), .offset = offset_of(opaque)};
-    return mark;
-}
-
-static void note_time_refused(struct publish *publish, struct mark *mark, const char *topic)
-{
-    if (mark->untimed || !strcmp(topic, publish->settings->output_topic))
-        error_set(&publish->failure, STATUS_INVALID,
-                  "score: topic %s refuses the present time as a record's timestamp: set this host's clock, or the "
-                  "topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms",
-                  topic);
-    mark->untimed = true;
-}
-
-static void note_too_large(struct mark *mark, bool dead_letter)
-{
-    mark->too_large = true;
-    if (dead_letter && mark->dead_letter < EXTENT_BARE)
-        mark->dead_letter++;
+    const struct refused_suspect *suspect = suspect_of(publish, source);
+    return suspect && suspect->oversize;
 }
 
 /* Only failures come here. Within each call that waits for a broker. */
@@ -151,28 +82,8 @@ static void on_report(void *context, const rd_kafka_message_t *message)
 {
     struct publish *publish = context;
     enum remedy remedy = transaction_remedy(message->err);
-    if (remedy != REMEDY_SMALLER && remedy != REMEDY_UNTIMED)
-        return;
-    mark_add(publish, message->_private)->suspected = publish->round + 1;
-    publish->refused++;
-}
-
-/* The suspects of the work that has just come back; a single one is found. Groups only get smaller until a commit, and
- * suspects stay suspects: each round ends nearer to single records, however many batches are refused. */
-static void narrow(struct publish *publish)
-{
-    rd_kafka_resp_err_t code = transaction_broken(publish->transaction);
-    const char *topic = transaction_broken_topic(publish->transaction);
-    uint64_t half = publish->refused > 1 ? publish->refused / 2 : 1;
-    publish->group = publish->round && publish->group < half ? publish->group : half;
-    publish->round++;
-    for (size_t i = 0; i < publish->mark_count && publish->refused == 1; i++) {
-        struct mark *mark = &publish->marks[i];
-        if (mark->suspected == publish->round && transaction_remedy(code) == REMEDY_UNTIMED)
-            note_time_refused(publish, mark, topic);
-        else if (mark->suspected == publish->round)
-            note_too_large(mark, !strcmp(topic, publish->settings->dlq_topic));
-    }
+    if (remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED)
+        refused_add(&publish->refused, message->_private);
 }
 
 /* Start and end */
@@ -246,6 +157,7 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
 {
     struct publish *publish = mem_zeroed(1, sizeof *publish);
     publish->settings = settings;
+    refused_init(&publish->refused, settings, publish->name);
     enum status status = open_transaction(publish, worker, intake_client(intake), stop, err);
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
@@ -270,7 +182,7 @@ void publish_free(struct publish *publish)
     if (publish->offsets)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
     staged_free(&publish->staged);
-    free(publish->marks);
+    refused_free(&publish->refused);
     free(publish);
 }
 
@@ -281,7 +193,8 @@ static bool begin(struct publish *publish, const struct transaction_record *reco
 {
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
-        publish->refused = publish->published = publish->in_group = 0;
+        publish->published = 0;
+        refused_begin(&publish->refused);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* told by the commit */
     }
@@ -289,16 +202,6 @@ static bool begin(struct publish *publish, const struct transaction_record *reco
     if (partition >= publish->input_partitions)
         check_topics_again(publish, partition);
     return publish->failure.status == STATUS_OK && !transaction_broken(publish->transaction);
-}
-
-/* Suspects share a batch with no other record, and with few of their kind. */
-static void isolate(struct publish *publish, const struct transaction_record *record)
-{
-    const struct mark *mark = mark_find(publish, partition_of(record->opaque), offset_of(record->opaque));
-    bool suspect = mark && mark->suspected;
-    if (suspect ? publish->in_group % publish->group == 0 : publish->in_group > 0)
-        transaction_flush(publish->transaction);
-    publish->in_group = suspect ? publish->in_group % publish->group + 1 : 0;
 }
 
 /* True, like all that is done with. */
@@ -314,10 +217,8 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 {
     if (!begin(publish, record))
         return drop(record);
-    if (publish->redo_left) {
-        isolate(publish, record);
-        publish->redo_left--;
-    }
+    if (refused_isolate(&publish->refused, record->opaque))
+        transaction_flush(publish->transaction);
     rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
     if (code)
         return transaction_remedy(code) != REMEDY_SMALLER;
@@ -328,8 +229,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 /* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
 static void refuse(struct publish *publish, const struct transaction_record *record)
 {
-    mark_add(publish, record->opaque)->suspected = publish->round + 1;
-    publish->refused++;
+    refused_add(&publish->refused, record->opaque);
     transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
 }
 
@@ -361,7 +261,7 @@ static bool put(struct publish *publish, const struct transaction_record *record
 static bool produce(struct publish *publish, size_t topic, const struct intake_message *source, struct span key,
                     struct span value)
 {
-    if (is_too_large(publish, source))
+    if (is_oversize(publish, source))
         return false;
     const struct transaction_record record = {
         .topic = topic, .partition = RD_KAFKA_PARTITION_UA, .key = key, .value = value, .opaque = opaque_of(source)};
@@ -371,9 +271,9 @@ static bool produce(struct publish *publish, size_t topic, const struct intake_m
 static int64_t timestamp_of(struct publish *publish, const struct intake_message *source)
 {
     rd_kafka_timestamp_type_t kind;
-    const struct mark *mark = mark_of(publish, source);
+    const struct refused_suspect *suspect = suspect_of(publish, source);
     int64_t timestamp = rd_kafka_message_timestamp(source->origin, &kind);
-    return timestamp > 0 && !(mark && mark->untimed) ? timestamp : 0;
+    return timestamp > 0 && !(suspect && suspect->untimed) ? timestamp : 0;
 }
 
 /* The form with headers and timestamp (0: now); takes the headers. */
@@ -384,125 +284,33 @@ static bool produce_full(struct publish *publish, size_t topic, int32_t partitio
     return put(publish, &record);
 }
 
-static rd_kafka_headers_t *headers_of(const struct intake_message *source, size_t more)
-{
-    rd_kafka_headers_t *headers;
-    if (!rd_kafka_message_headers(source->origin, &headers))
-        return rd_kafka_headers_copy(headers);
-    return rd_kafka_headers_new(more);
-}
-
-/* The event's trace goes on in its prediction. Costs next to nothing where a message has no headers; NULL: none. */
-static rd_kafka_headers_t *trace_of(const struct intake_message *source)
-{
-    rd_kafka_headers_t *all, *headers;
-    const void *value = NULL;
-    size_t bytes = 0;
-    if (rd_kafka_message_headers(source->origin, &all) || rd_kafka_header_get_last(all, trace_header, &value, &bytes) ||
-        !value || bytes > TRACE_BYTES_MAX)
-        return NULL;
-    headers = rd_kafka_headers_new(1);
-    rd_kafka_header_add(headers, trace_header, -1, value, (ssize_t)bytes);
-    return headers;
-}
-
 bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
                         struct span value)
 {
-    rd_kafka_headers_t *trace = is_too_large(publish, source) ? NULL : trace_of(source);
+    rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : publish_headers_trace(source);
     if (trace)
         return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, key, value, 0, trace);
     return produce(publish, TOPIC_OUTPUT, source, key, value);
 }
 
-/* Which record it is from. One of each name: what is sent again may carry those of its last time. */
-static rd_kafka_headers_t *put_source(const struct publish *publish, rd_kafka_headers_t *headers,
-                                      const struct intake_message *source)
-{
-    static const char *const names[] = {SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER};
-    char partition[16], offset[24];
-    snprintf(partition, sizeof partition, "%" PRId32, source->partition);
-    snprintf(offset, sizeof offset, "%" PRId64, source->offset);
-    const char *const values[] = {publish->settings->input_topic, partition, offset};
-    for (size_t h = 0; h < 3; h++) {
-        rd_kafka_header_remove(headers, names[h]);
-        rd_kafka_header_add(headers, names[h], -1, values[h], -1);
-    }
-    return headers;
-}
-
 bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
 {
-    if (is_too_large(publish, source))
+    if (is_oversize(publish, source))
         return false;
     return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, employee_id, SPAN_NULL, 0,
-                        put_source(publish, rd_kafka_headers_new(3), source));
+                        publish_headers_erasure(publish->settings->input_topic, source));
 }
 
 bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key)
 {
-    if (is_too_large(publish, source))
+    if (is_oversize(publish, source))
         return false;
     return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, source->value,
-                        timestamp_of(publish, source), put_source(publish, headers_of(source, 4), source));
-}
-
-/* One of each name: an event that somebody sent again may carry those of its last failure. */
-static void put_header(rd_kafka_headers_t *headers, enum dead_letter_header header, const char *text)
-{
-    const char *name = dead_letter_header_name(header);
-    rd_kafka_header_remove(headers, name);
-    rd_kafka_header_add(headers, name, -1, text, (ssize_t)strlen(text));
-}
-
-/* How often, and since when: kept over replays, whoever sends the event again with its headers. */
-static void put_history(rd_kafka_headers_t *headers, const struct intake_message *source)
-{
-    char number[32], now[DEAD_LETTER_TIME_BYTES];
-    rd_kafka_headers_t *before;
-    const void *data = NULL;
-    size_t bytes = 0;
-    int64_t attempt = 0;
-    if (!rd_kafka_message_headers(source->origin, &before) &&
-        !rd_kafka_header_get_last(before, dead_letter_header_name(DEAD_LETTER_ATTEMPT), &data, &bytes))
-        attempt = dead_letter_number((struct span){data, bytes}, 0);
-    snprintf(number, sizeof number, "%" PRId64, attempt < INT32_MAX ? attempt + 1 : attempt);
-    put_header(headers, DEAD_LETTER_ATTEMPT, number);
-    if (!rd_kafka_header_get_last(headers, dead_letter_header_name(DEAD_LETTER_FIRST_FAILED_AT), &data, &bytes))
-        return;
-    dead_letter_time(clock_real_us(&clock_system), now);
-    put_header(headers, DEAD_LETTER_FIRST_FAILED_AT, now);
-}
-
-/* Kafka Connect's names, and ours. Never a payload value. */
-static rd_kafka_headers_t *dead_letter_headers(const struct publish *publish, const struct intake_message *source,
-                                               enum event_code code, const char *field, const char *text,
-                                               enum extent extent)
-{
-    char number[32], class[64], id[DEAD_LETTER_ID_BYTES];
-    rd_kafka_headers_t *headers = extent == EXTENT_BARE ? rd_kafka_headers_new(12) : headers_of(source, 12);
-    put_header(headers, DEAD_LETTER_TOPIC, publish->settings->input_topic);
-    snprintf(number, sizeof number, "%d", source->partition);
-    put_header(headers, DEAD_LETTER_PARTITION, number);
-    snprintf(number, sizeof number, "%lld", (long long)source->offset);
-    put_header(headers, DEAD_LETTER_OFFSET, number);
-    put_header(headers, DEAD_LETTER_STAGE, "score");
-    snprintf(class, sizeof class, "attrition.%s", event_code_name(code));
-    put_header(headers, DEAD_LETTER_CLASS, class);
-    put_header(headers, DEAD_LETTER_MESSAGE, text);
-    put_header(headers, DEAD_LETTER_CODE, event_code_name(code));
-    rd_kafka_header_remove(headers, dead_letter_header_name(DEAD_LETTER_FIELD));
-    if (field)
-        put_header(headers, DEAD_LETTER_FIELD, field);
-    rd_kafka_header_remove(headers, dead_letter_header_name(DEAD_LETTER_SCHEMA_ID));
-    if (dead_letter_schema_id(source->schema_header.data ? source->schema_header : source->value, id))
-        put_header(headers, DEAD_LETTER_SCHEMA_ID, id);
-    put_history(headers, source);
-    return headers;
+                        timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
 }
 
 static bool produce_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
-                                const char *field, const char *text, enum extent extent)
+                                const char *field, const char *text, enum refused_extent extent)
 {
     char told[320];
     snprintf(told, sizeof told, "%s", text);
@@ -510,16 +318,17 @@ static bool produce_dead_letter(struct publish *publish, const struct intake_mes
         snprintf(told, sizeof told, "%s (%s left out: too large for this topic; %zu bytes of value, %zu of key)", text,
                  extent == EXTENT_BARE ? "value, key and headers are" : "the value is", source->value.bytes,
                  source->key.bytes);
+    rd_kafka_headers_t *headers =
+        publish_headers_dead_letter(publish->settings->input_topic, source, extent == EXTENT_BARE, code, field, told);
     return produce_full(publish, TOPIC_DEAD, source->partition, source, extent == EXTENT_BARE ? SPAN_NULL : source->key,
-                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source),
-                        dead_letter_headers(publish, source, code, field, told, extent));
+                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source), headers);
 }
 
 void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
                          const char *field, const char *text)
 {
-    const struct mark *mark = mark_of(publish, source);
-    for (enum extent extent = mark ? mark->dead_letter : EXTENT_WHOLE; extent <= EXTENT_BARE; extent++)
+    const struct refused_suspect *suspect = suspect_of(publish, source);
+    for (enum refused_extent extent = suspect ? suspect->dead_letter : EXTENT_WHOLE; extent <= EXTENT_BARE; extent++)
         if (produce_dead_letter(publish, source, code, field, text, extent))
             return;
     if (publish->failure.status == STATUS_OK)
@@ -531,25 +340,6 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
 
 /* Committing */
 
-static void tell_refused(const struct publish *publish)
-{
-    rd_kafka_resp_err_t code = transaction_broken(publish->transaction);
-    const char *topic = transaction_broken_topic(publish->transaction);
-    if (publish->round > 1 || publish->refused == 1)
-        log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", publish->name,
-                  publish->refused, topic, rd_kafka_err2str(code));
-    else if (transaction_remedy(code) == REMEDY_UNTIMED)
-        log_warn("score",
-                 "%s: topic %s refuses the timestamp of one of %" PRIu64 " records; doing this work again to find it: "
-                 "it goes with the present time",
-                 publish->name, topic, publish->refused);
-    else
-        log_warn("score",
-                 "%s: topic %s refuses a batch of %" PRIu64 " records, or one of them, as too large; doing this work "
-                 "again to find it. If this repeats, set -X batch.size below the topic's max.message.bytes",
-                 publish->name, topic, publish->refused);
-}
-
 /* Time may mend it, unless a topic is missing or too narrow: that is looked at first. */
 static void give_back(struct publish *publish, const char *reason)
 {
@@ -559,35 +349,32 @@ static void give_back(struct publish *publish, const char *reason)
                  transaction_pause(publish->transaction), reason);
 }
 
+static void bisect(struct publish *publish)
+{
+    struct error err;
+    if (refused_bisect(&publish->refused, transaction_broken(publish->transaction),
+                       transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
+        publish->failure = err;
+}
+
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
-    if ((publish->refused || publish->mark_count) && publish->redo_left < publish->published)
-        publish->redo_left = publish->published;
-    if (publish->refused) {
-        narrow(publish);
-        tell_refused(publish);
-    } else if (publish->failure.status == STATUS_OK) {
+    refused_redo(&publish->refused, publish->published);
+    if (publish->refused.records)
+        bisect(publish);
+    else if (publish->failure.status == STATUS_OK)
         give_back(publish, reason);
-    }
     if (publish->failure.status == STATUS_OK)
         return PUBLISH_RETURNED;
     *err = publish->failure;
     return PUBLISH_FAILED;
 }
 
-/* What was refused is somebody else's, or comes back as it came. */
-static void forget_marks(struct publish *publish)
-{
-    publish->mark_count = 0;
-    publish->round = 0;
-    publish->redo_left = 0;
-}
-
 void publish_abort(struct publish *publish)
 {
     transaction_abort(publish->transaction);
-    forget_marks(publish);
+    refused_forget(&publish->refused);
 }
 
 static enum publish_result give_back_lost(struct publish *publish)
@@ -624,8 +411,7 @@ static enum publish_result judge_commit(struct publish *publish)
         const struct error reason = publish->reason;
         return look_into(publish, reason.text, &publish->reason);
     }
-    if (!publish->redo_left)
-        publish->mark_count = publish->round = 0;
+    refused_committed(&publish->refused);
     return PUBLISH_COMMITTED;
 }
 
@@ -639,12 +425,6 @@ static void end_commit(struct publish *publish)
         send_staged(publish);
     else
         staged_clear(&publish->staged);
-}
-
-/* Work that is done again, and what a suspect of it may be in, is sent by itself. */
-static bool may_stage(const struct publish *publish)
-{
-    return !publish->redo_left && !publish->mark_count && !publish->round;
 }
 
 void publish_commit_start(struct publish *publish, struct intake *intake)
@@ -664,7 +444,7 @@ void publish_commit_start(struct publish *publish, struct intake *intake)
     publish->commit = COMMIT_UNDER_WAY;
     publish->consumer = intake_client(intake);
     publish->offsets = intake_offsets(intake);
-    bool stages = may_stage(publish);
+    bool stages = !refused_is_bisecting(&publish->refused);
     background_start(publish->background, run_commit, publish);
     if (!stages)
         end_commit(publish);
