@@ -9,7 +9,7 @@
 
 #include "kafka/client.h"
 
-enum { STEP_MS = 20, INSTANCE_BYTES = 512 };
+enum { STEP_MS = 20, INSTANCE_BYTES = 512, REQUEST_MS = 3600 * 1000 };
 
 /* Who is looked for, and what was seen: the member of this id; members of this instance that have another id. */
 struct sighting {
@@ -53,20 +53,21 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
     return STATUS_OK;
 }
 
+/* The request itself gets an hour: librdkafka 2.0 may fail an assertion of its own (#4605) where one runs out of time
+ * while the coordinator is looked up. Whoever does not wait for it so long leaves its answer in the queue. */
 static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group, int timeout_ms)
 {
     char text[128];
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(consumer, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
     if (options &&
-        rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof text) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, text, sizeof text) == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_DescribeConsumerGroups(consumer, &group, 1, options, queue);
     if (options)
         rd_kafka_AdminOptions_destroy(options);
-    return rd_kafka_queue_poll(queue, timeout_ms + 1000);
+    return rd_kafka_queue_poll(queue, timeout_ms);
 }
 
-/* librdkafka 2.0 may fail an assertion of its own where this request runs out of time while the coordinator is looked
- * up: it is sent only while brokers answer. */
+/* It is sent only while brokers answer: each that is given up stays with librdkafka until it is answered. */
 static bool wait_for_answers(int timeout_ms)
 {
     for (int waited_ms = 0; !kafka_up() && waited_ms < timeout_ms; waited_ms += STEP_MS)
