@@ -5,7 +5,7 @@
 #ifndef SCORER_PUBLISH_HEADERS_H
 #define SCORER_PUBLISH_HEADERS_H
 
-#include "events/codes.h"
+#include "events/error_codes.h"
 #include "scorer/intake.h"
 
 /* The event's trace goes on in its prediction. Costs next to nothing where a message has no headers; NULL: none. */
