@@ -19,18 +19,18 @@
 /* ---- what a table becomes ---- */
 
 /* Statements over `record` and `at`; a part's also over `parts`. */
-#define RECORD_PUT(codec, id, name, member) at = record_put_##codec(at, record->member);
+#define RECORD_PUT(codec, id, field_name, member) at = record_put_##codec(at, record->member);
 #define RECORD_PUT_PART(part) at = put_##part(parts, record, at);
 /* Terms of a sum over the same. */
-#define RECORD_BYTES(codec, id, name, member) +record_bytes_##codec(record->member)
+#define RECORD_BYTES(codec, id, field_name, member) +record_bytes_##codec(record->member)
 #define RECORD_BYTES_PART(part) +bytes_##part(parts, record)
-#define RECORD_LEAST(codec, id, name, member) +RECORD_LEAST_##codec
+#define RECORD_LEAST(codec, id, field_name, member) +RECORD_LEAST_##codec
 #define RECORD_LEAST_PART(part) +RECORD_LEAST_##part
 /* Conditions in a chain, over `reading` and `record`. */
-#define RECORD_READ(codec, id, name, member) &&record_read_##codec(reading, &record->member)
+#define RECORD_READ(codec, id, field_name, member) &&record_read_##codec(reading, &record->member)
 #define RECORD_READ_PART(part) &&read_##part(reading, record)
 /* Items of a struct record_field[]. */
-#define RECORD_FORM(codec, id, name, member) {name, &record_form_##codec},
+#define RECORD_FORM(codec, id, field_name, member) {field_name, &record_form_##codec},
 #define RECORD_FORM_PART(part) {#part, &form_##part},
 
 /* ---- into bytes ---- */

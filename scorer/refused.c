@@ -41,10 +41,8 @@ static struct refused_suspect *find_or_add(struct refused *refused, const void *
     const struct refused_suspect *known = refused_find(refused, source);
     if (known)
         return &refused->suspects[known - refused->suspects];
-    if (refused->suspect_count == refused->suspect_capacity) {
-        refused->suspect_capacity = refused->suspect_capacity * 2 + 16;
-        refused->suspects = mem_resize(refused->suspects, refused->suspect_capacity, sizeof *refused->suspects);
-    }
+    refused->suspects =
+        mem_grow(refused->suspects, &refused->suspect_capacity, refused->suspect_count + 1, sizeof *refused->suspects);
     struct refused_suspect *suspect = &refused->suspects[refused->suspect_count++];
     *suspect = (struct refused_suspect){.source = source};
     return suspect;

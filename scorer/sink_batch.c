@@ -154,10 +154,7 @@ void sink_batch_add(struct sink_batch *batch, struct sink_partition *partition, 
         batch->release(origin);
         return;
     }
-    if (batch->count == batch->capacity) {
-        batch->capacity = batch->capacity ? batch->capacity * 2 : 1024;
-        batch->items = mem_resize(batch->items, batch->capacity, sizeof *batch->items);
-    }
+    batch->items = mem_grow(batch->items, &batch->capacity, batch->count + 1, sizeof *batch->items);
     struct item *item = &batch->items[batch->count++];
     *item = (struct item){
         .record = *record,

@@ -6,8 +6,6 @@
 
 #include "base/memory.h"
 
-enum { RECORDS_FIRST = 1024 };
-
 struct staged_record {
     size_t topic;
     int32_t partition;
@@ -29,10 +27,7 @@ bool staged_add(struct staged *staged, const struct transaction_record *record, 
     size_t more = record->key.bytes + record->value.bytes + 2 * sizeof *staged->records;
     if (size_of(staged) + more > limit_bytes)
         return false;
-    if (staged->count == staged->capacity) {
-        staged->capacity = staged->capacity ? staged->capacity * 2 : RECORDS_FIRST;
-        staged->records = mem_resize(staged->records, staged->capacity, sizeof *staged->records);
-    }
+    staged->records = mem_grow(staged->records, &staged->capacity, staged->count + 1, sizeof *staged->records);
     staged->records[staged->count++] = (struct staged_record){
         .topic = record->topic,
         .partition = record->partition,

@@ -294,7 +294,8 @@ static void add_info(struct json_writer *json)
 static void add_fixed_components(struct json_writer *json)
 {
     bool in_string = false, escaped = false;
-    const char *at = openapi_components, *end = openapi_components_end;
+    const char *at = openapi_components;
+    const char *end = at + strlen(at); /* what is embedded ends with a NUL */
     at = memchr(at, '{', (size_t)(end - at));
     end = memrchr(at, '}', (size_t)(end - at));
     buffer_add_text(json->out, ",\n");

@@ -43,7 +43,7 @@ if [ -f "${SHARED:-/none}/peers/c/passthru.c" ]; then
 else
     pass() { exec "$BENCH_BIN/stream_bound" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" "$5"; }
 fi
-options=(--roles=score,http --http-listen=127.0.0.1:0 --instance-id bench --log-level error)
+options=("--roles=score,http" --http-listen=127.0.0.1:0 --instance-id bench --log-level error)
 measure() { # DELIVERY INPUT GROUP → wall and CPU seconds
     TIMEFORMAT='%3R %3U %3S'
     { time "$BIN/scorer" run "${options[@]}" --delivery "$1" --input-topic "$2" --group-id "$3" --exit-at-end 2>"$work/log"; } 2>&1 | awk 'END { print $1, $2 + $3 }'

@@ -250,10 +250,28 @@ static void lay_out(struct instance *instance)
             group_lose(client->member);
 }
 
+/* When a process of this slot joined the score loops' group last, other than the given one, or only it; -1: never. */
+static int64_t joined_us(int slot, const struct proc *proc, bool only)
+{
+    int64_t last = -1;
+    for (rd_kafka_t *client = clients; client; client = client->next)
+        if (client->proc && client->proc->slot == slot && (client->proc == proc) == only && client->member &&
+            client->member->joined_us > last)
+            last = client->member->joined_us;
+    return last;
+}
+
+/* The newest process of its slot may only end as fenced where an older one, that was frozen, has joined after it. */
+static bool is_replaced(int slot, const struct proc *proc)
+{
+    return joined_us(slot, proc, false) > joined_us(slot, proc, true);
+}
+
 static void note_failure(struct slot *slot)
 {
     struct instance *instance = slot->current;
-    if (strstr(instance->err.text, "fenced") && instance->proc.incarnation == slot->incarnations)
+    if (strstr(instance->err.text, "fenced") && instance->proc.incarnation == slot->incarnations &&
+        !is_replaced((int)(slot - slots), &instance->proc))
         violation("gave up its place to nobody", "slot %d: %s", (int)(slot - slots), instance->err.text);
     if (sim_now() - instance->started_us > 10 * SECOND || !instance->status ||
         topics[DEAD].partitions < topics[INPUT].partitions) /* which is refused, until somebody mends it */
