@@ -36,6 +36,7 @@ enum {
     CLOSELY_MS = 200,
     SLOW_AFTER_US = 3000000,
     BACKOFF_US = 100000,
+    UNSTABLE_MOST = 15,
     PAUSE_FIRST_MS = 100,
     PAUSE_LAST_MS = 5000,
 };
@@ -211,13 +212,16 @@ static enum status init_transactions(struct transaction *transaction, struct err
     }
 }
 
-/* Until the group shows that the markers were written. Delivery reports come here meanwhile, and are no work's. */
+/* Until the group shows that the markers were written; for half a minute at most, since it may be another process's
+ * transaction that it waits for, and a broker that answers for so long skips none. Delivery reports come here
+ * meanwhile, and are no work's. */
 static enum status abort_leftovers(struct transaction *transaction, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
     enum status status = STATUS_OK;
     transaction->starting = true;
-    for (bool ended = false; status == STATUS_OK && !ended;) {
+    unsigned unstable = 0; /* look-ups that brokers answered with that */
+    for (bool ended = false; status == STATUS_OK && !ended && unstable < UNSTABLE_MOST; unstable += kafka_up()) {
         status = leftovers_abort(setup, transaction->producer, transaction->topics, &transaction->start_report, err);
         if (status == STATUS_OK)
             status = leftovers_check(setup, &ended, err);
@@ -392,7 +396,7 @@ bool transaction_is_open(const struct transaction *transaction)
 
 bool transaction_is_stale(const struct transaction *transaction)
 {
-    return transaction->stale;
+    return transaction->stale || (transaction->setup.identity && !watch_all_answered(&transaction->watch));
 }
 
 /* Sending */

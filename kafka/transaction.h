@@ -75,7 +75,8 @@ MUST_USE enum status transaction_begin(struct transaction *transaction, struct e
  * left open in the group. Nothing while a transaction is open. */
 MUST_USE enum status transaction_settle(struct transaction *transaction, struct error *err);
 bool transaction_is_open(const struct transaction *transaction);
-/* What it did last may be left open until a fresh producer comes: at the next begin, or by transaction_settle. */
+/* What it did last may be left open until a fresh producer comes, or a request without an answer may still open
+ * something: at the next begin, or by transaction_settle. While nothing is open. */
 bool transaction_is_stale(const struct transaction *transaction);
 
 /* Plain data; borrows, but takes the headers. */

@@ -479,5 +479,5 @@ enum status publish_settle(struct publish *publish, struct error *err)
 
 bool publish_needs_settling(const struct publish *publish)
 {
-    return transaction_is_stale(publish->transaction) && !transaction_is_open(publish->transaction);
+    return !transaction_is_open(publish->transaction) && transaction_is_stale(publish->transaction);
 }
