@@ -7,7 +7,7 @@ FLAVOUR ?= release
 PREFIX  ?= /usr/local
 VERSION := $(shell cat VERSION)
 CC      ?= cc
-ROOMS   := base events pipeline registry kafka trainer producer scorer
+MODULES   := base avro events pipeline registry kafka trainer producer scorer
 PROGRAMS := scorer producer trainer registry
 
 OUT     := $(BUILD)/$(FLAVOUR)
@@ -38,19 +38,20 @@ LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lcurl -lprotobuf-c -lcr
 ALL_LDFLAGS := $(FLAGS_$(FLAVOUR)) $(LDFLAGS)
 PG_INCLUDE := -I/usr/include/postgresql
 
-# A room's library holds everything but the file with its main.
-room_src  = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
-room_obj  = $(patsubst %.c,$(OUT)/%.o,$(call room_src,$(1)))
+# A module's library holds everything but the file with its main.
+module_src  = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+module_obj  = $(patsubst %.c,$(OUT)/%.o,$(call module_src,$(1)))
 LIB       = $(OUT)/lib$(1).a
-# What each room's tests link, in link order: a room sees only what stands to its right (ARCHITECTURE.md).
+# What each module's tests link, in link order: a module sees only what stands to its right (ARCHITECTURE.md).
 needs_base     := base
-needs_events   := events base
+needs_avro     := avro base
+needs_events   := events avro base
 needs_pipeline := pipeline base
-needs_registry := registry events pipeline base
+needs_registry := registry events avro pipeline base
 needs_kafka    := kafka base
-needs_trainer  := trainer registry events pipeline base
-needs_producer := producer kafka events base
-needs_scorer   := scorer kafka registry events pipeline base
+needs_trainer  := trainer registry events avro pipeline base
+needs_producer := producer kafka events avro base
+needs_scorer   := scorer kafka registry events avro pipeline base
 libs_of = $(foreach r,$(needs_$(1)),$(call LIB,$(r)))
 
 .DEFAULT_GOAL := build
@@ -70,7 +71,7 @@ $(OUT)/gen/onnx.pb-c.o: $(GEN)/onnx/onnx.pb-c.c
 	@mkdir -p $(@D)
 	$(NOTE) cc $@
 	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
-$(call room_obj,pipeline): | $(GEN)/onnx/onnx.pb-c.h
+$(call module_obj,pipeline): | $(GEN)/onnx/onnx.pb-c.h
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
@@ -81,14 +82,14 @@ $(OUT)/%.o: %.c
 $(OUT)/scorer/http/page.o: $(wildcard scorer/web/*)
 $(OUT)/scorer/http/openapi.o: scorer/http/openapi_components.json
 
-define room_rule
-$(call LIB,$(1)): $(call room_obj,$(1)) $(if $(filter pipeline,$(1)),$(OUT)/gen/onnx.pb-c.o)
+define module_rule
+$(call LIB,$(1)): $(call module_obj,$(1)) $(if $(filter pipeline,$(1)),$(OUT)/gen/onnx.pb-c.o)
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	$(NOTE) ar $$@
 	$(Q)ar rcs $$@ $$^
 endef
-$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+$(foreach r,$(MODULES),$(eval $(call module_rule,$(r))))
 
 define program_rule
 $(BIN)/$(1): $(OUT)/$(1)/main.o $(call libs_of,$(1))
@@ -103,7 +104,7 @@ $(BIN)/embedded-broker: $(OUT)/deploy/embedded_broker.o $(call libs_of,base)
 	$(NOTE) link $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# tests/unit/ROOM/test_NAME.c and tests/component/ROOM/test_NAME.c: one cmocka program each, linked with what the room may see.
+# tests/unit/MODULE/test_NAME.c and tests/component/MODULE/test_NAME.c: one cmocka program each, linked with what the module may see.
 UNIT_SRC      := $(wildcard tests/unit/*/test_*.c)
 COMPONENT_SRC := $(wildcard tests/component/*/test_*.c)
 test_bin       = $(patsubst %.c,$(OUT)/%,$(1))

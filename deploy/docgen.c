@@ -96,7 +96,7 @@ static void write_metrics(void)
         COUNTER_TABLE(COUNTER_ROW, GAUGE_ROW)
 #undef COUNTER_ROW
 #undef GAUGE_ROW
-        /* Those with labels, which scorer/health.c writes itself; lint finds one that is missing here. */
+        /* Those with labels, which scorer/http/health.c writes itself; lint finds one that is missing here. */
         {"attrition_dead_letters_total{code}", "counter", "Committed dead letters by code (ERRORS.md)."},
         {"attrition_latency_seconds", "histogram", "From leaving the Kafka client's queue to the batch being scored."},
         {"attrition_loop_waiting{loop,for}", "gauge",

@@ -3,7 +3,7 @@
  * a fault; exit status 1 if there is one. */
 #include <stdio.h>
 
-#include "events/avro_type.h"
+#include "avro/type.h"
 #include "events/compatible.h"
 
 static int check(const struct avro_schema *reader, const char *name, const char *path)

@@ -4,7 +4,7 @@
 #define EVENTS_COLUMN_READ_H
 
 #include "base/row.h"
-#include "events/avro_read.h"
+#include "avro/read.h"
 #include "events/categories.h"
 
 enum { NULL_BRANCH_NONE = 2 }; /* the field is no union: never null */

@@ -4,7 +4,7 @@
 #define EVENTS_COMPATIBLE_H
 
 #include "base/status.h"
-#include "events/avro_type.h"
+#include "avro/type.h"
 
 /* STATUS_OK: every datum of the writer's has a place in the reader. STATUS_INVALID: none has, or one that takes a
  * certain branch or symbol has not; the text names the place where resolution knows it. */

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "events/avro_read.h"
+#include "avro/read.h"
 #include "events/fault.h"
 
 enum { TIME_TEXT_BYTES = 32 };

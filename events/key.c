@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "events/avro_read.h"
-#include "events/avro_type.h"
+#include "avro/read.h"
+#include "avro/type.h"
 #include "events/fault.h"
 #include "events/key_json.h"
 

@@ -12,7 +12,7 @@
 #define EVENTS_PLAN_H
 
 #include "base/memory.h"
-#include "events/avro_type.h"
+#include "avro/type.h"
 #include "events/error_codes.h"
 #include "events/column_read.h"
 #include "events/event.h"

@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "events/plan.h"
-#include "events/plan_default.h"
-#include "events/plan_resolve.h"
+#include "avro/defaults.h"
+#include "avro/resolve.h"
 
 enum { ROUTINE_BUCKETS = 1024, PATH_STEPS_MAX = 16, NOTES_MAX = 4096 };
 

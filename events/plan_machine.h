@@ -2,7 +2,7 @@
 #ifndef EVENTS_PLAN_MACHINE_H
 #define EVENTS_PLAN_MACHINE_H
 
-#include "events/avro_read.h"
+#include "avro/read.h"
 #include "events/fault.h"
 #include "events/plan.h"
 

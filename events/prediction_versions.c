@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "events/avro_from_json.h"
+#include "avro/from_json.h"
 #include "events/fault.h"
 #include "events/frame.h"
 #include "events/writers.h"

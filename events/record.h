@@ -2,7 +2,7 @@
  *
  * A record is a list of FIELD(codec, id, "name in the .avsc", member) in the order of the wire, and of PART(name) for
  * what is more than one member: an array, a union, the attributes. The RECORD_… macros turn it into straight-line code;
- * `id` is for macros of others, such as the database's column (scorer/sink_rows.c).
+ * `id` is for macros of others, such as the database's column (scorer/sink/sink_rows.c).
  *
  * A codec is one type on the wire: record_put_CODEC, record_bytes_CODEC (at most), RECORD_LEAST_CODEC (at least),
  * record_read_CODEC and record_form_CODEC (what the .avsc must say). A record adds those of its own types, and for each
@@ -11,8 +11,8 @@
 #define EVENTS_RECORD_H
 
 #include "base/memory.h"
-#include "events/avro_read.h"
-#include "events/avro_write.h"
+#include "avro/read.h"
+#include "avro/write.h"
 #include "events/error_codes.h"
 #include "events/schema_private.h"
 

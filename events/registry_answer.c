@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "base/http_client.h"
-#include "events/avro_type.h"
+#include "avro/type.h"
 
 /* Confluent's error codes: no such subject, version, schema. */
 enum { NO_SUBJECT = 40401, NO_VERSION = 40402, NO_SCHEMA = 40403 };

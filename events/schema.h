@@ -10,7 +10,7 @@
 #include "base/row.h"
 #include "base/status.h"
 
-struct avro_type; /* a parsed Avro schema: events/avro_type.h */
+struct avro_type; /* a parsed Avro schema: avro/type.h */
 
 struct schema {
     struct column *columns; /* the features, in schema order */

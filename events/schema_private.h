@@ -1,11 +1,12 @@
-/* What schema_load makes beyond the public struct schema: tables the room's hot paths read. Only events/ includes this.
+/* What schema_load makes beyond the public struct schema: tables the module's hot paths read. Only events/ includes
+ * this.
  *
  * Every struct schema that schema_load returns is the first member of a struct schema_parts. */
 #ifndef EVENTS_SCHEMA_PRIVATE_H
 #define EVENTS_SCHEMA_PRIVATE_H
 
 #include "base/memory.h"
-#include "events/avro_type.h"
+#include "avro/type.h"
 #include "events/column_read.h"
 #include "events/event.h"
 #include "events/schema.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "events/avro_read.h"
+#include "avro/read.h"
 #include "events/fault.h"
 #include "events/identity.h"
 #include "events/schema_private.h"

@@ -3,7 +3,7 @@
 #define PIPELINE_COMPILE_H
 
 #include "pipeline/expr.h"
-#include "pipeline/onnx_read.h"
+#include "pipeline/onnx/onnx_read.h"
 
 enum { CLASS_COUNT = 2 }; /* only binary classifiers are scored */
 

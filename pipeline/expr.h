@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/row.h"
 #include "base/status.h"
-#include "pipeline/onnx_read.h"
+#include "pipeline/onnx/onnx_read.h"
 
 enum { EXPR_MAX_BYTES = 256 << 20 }; /* of cells and terms, over all tensors of a graph */
 enum { EXPR_MAX = 1 << 20, EXPR_MAX_DEPTH = 200, EXPR_MAX_KEYS = 4096 };

@@ -1,6 +1,6 @@
-/* Reading a model's metadata; the only file of this room that sees jansson. Called by pipeline_load, at load only. What
- * is there but wrong refuses the model: a threshold, a reference or golden rows that cannot be trusted are worse than
- * none. */
+/* Reading a model's metadata; the only file of this module that sees jansson. Called by pipeline_load, at load only.
+ * What is there but wrong refuses the model: a threshold, a reference or golden rows that cannot be trusted are worse
+ * than none. */
 #include "pipeline/metadata.h"
 
 #include <jansson.h>

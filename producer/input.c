@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "events/avro_read.h"
+#include "avro/read.h"
 #include "events/encode.h"
 #include "events/identity.h"
 #include "events/validate.h"

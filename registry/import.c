@@ -16,8 +16,8 @@
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "pipeline/contract.h"
-#include "pipeline/onnx_guard.h"
-#include "pipeline/onnx_metadata.h"
+#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_metadata.h"
 #include "registry/commands.h"
 #include "registry/registry.h"
 

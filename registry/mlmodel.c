@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/json_writer.h"
-#include "pipeline/onnx_read.h"
+#include "pipeline/onnx/onnx_read.h"
 #include "registry/backend.h"
 #include "registry/yaml.h"
 

@@ -22,10 +22,10 @@
 #include "events/registry_client.h"
 #include "events/schema.h"
 #include "kafka/client.h"
-#include "scorer/challengers.h"
-#include "scorer/http.h"
-#include "scorer/score_loop.h"
-#include "scorer/sink.h"
+#include "scorer/model/challengers.h"
+#include "scorer/http/http.h"
+#include "scorer/stream/score_loop.h"
+#include "scorer/sink/sink.h"
 #include "scorer/watchdog.h"
 
 enum { LOOK_MS = 50, EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };

@@ -7,7 +7,7 @@ SIM_BIN := $(OUT)/tests/sim/sim
 # Everything of LIBS but librdkafka and libpq, whose functions the simulation brings itself.
 SIM_LIBS = $(filter-out -lrdkafka -lpq,$(LIBS))
 
-$(SIM_BIN): $(patsubst %.c,$(OUT)/%.o,$(SIM_SRC)) $(foreach r,scorer kafka registry events pipeline base,$(OUT)/lib$(r).a)
+$(SIM_BIN): $(patsubst %.c,$(OUT)/%.o,$(SIM_SRC)) $(foreach r,scorer kafka registry events avro pipeline base,$(OUT)/lib$(r).a)
 	$(NOTE) link $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=poll -o $@ $^ $(SIM_LIBS)
 
@@ -15,7 +15,7 @@ $(SIM_BIN): $(patsubst %.c,$(OUT)/%.o,$(SIM_SRC)) $(foreach r,scorer kafka regis
 SIM_TRACES := $(OUT)/tests/sim/traces
 SIM_SHARED := $(filter-out %/audit.o %/sim.o %/stubs.o %/world.o %/database.o %/libpq.o,$(patsubst %.c,$(OUT)/%.o,$(SIM_SRC)))
 
-$(SIM_TRACES)/simulated: $(SIM_TRACES)/simulated.o $(SIM_TRACES)/scenarios.o $(SIM_SHARED) $(foreach r,events base,$(OUT)/lib$(r).a)
+$(SIM_TRACES)/simulated: $(SIM_TRACES)/simulated.o $(SIM_TRACES)/scenarios.o $(SIM_SHARED) $(foreach r,events avro base,$(OUT)/lib$(r).a)
 	$(NOTE) link $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LIBS)
 

@@ -7,7 +7,7 @@
 
 #include "base/json_writer.h"
 #include "base/memory.h"
-#include "pipeline/onnx_write.h"
+#include "pipeline/onnx/onnx_write.h"
 #include "pipeline/pipeline.h"
 #include "trainer/kinds/kinds.h"
 

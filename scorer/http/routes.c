@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "scorer/health.h"
+#include "scorer/http/health.h"
 
 static void write_answer(const struct service *service, struct answer *answer,
                          unsigned (*write)(const struct http_view *view, struct buffer *out))

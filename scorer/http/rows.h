@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "base/json_writer.h"
-#include "scorer/challengers.h"
+#include "scorer/model/challengers.h"
 #include "scorer/http/faults.h"
 #include "scorer/http/service.h"
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "events/avro_type.h"
+#include "avro/type.h"
 #include "scorer/http/rows.h"
 
 /* The event's field of attributes is the last of its envelope. */

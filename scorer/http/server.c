@@ -1,11 +1,11 @@
-/* The HTTP server: requests from libmicrohttpd to the routes, answers back. See scorer/http.h.
+/* The HTTP server: requests from libmicrohttpd to the routes, answers back. See scorer/http/http.h.
  *
  * libmicrohttpd's threads call `handle` several times for each request: once with its headers, once for each piece of
  * its body, once when it is complete, and once more when Kafka has acknowledged what the answer wanted logged (until
  * then the connection is suspended, and its thread serves others). This is the only file that knows the library.
  * run.c makes and frees the server. A thread must never wait for anything: probes come while everything else is away.
  */
-#include "scorer/http.h"
+#include "scorer/http/http.h"
 
 #include <errno.h>
 #include <microhttpd.h>

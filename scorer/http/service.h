@@ -2,7 +2,7 @@
 #ifndef SCORER_HTTP_SERVICE_H
 #define SCORER_HTTP_SERVICE_H
 
-#include "scorer/http.h"
+#include "scorer/http/http.h"
 #include "scorer/http/outlet.h"
 #include "scorer/http/request.h"
 

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "kafka/client.h"
-#include "scorer/health.h"
+#include "scorer/http/health.h"
 #include "scorer/http/access.h"
 #include "scorer/http/remote.h"
 

@@ -3,7 +3,7 @@
 #include "scorer/http/v2.h"
 
 #include "kafka/client.h"
-#include "scorer/health.h"
+#include "scorer/http/health.h"
 
 void v2_refuse(struct answer *answer, unsigned status, const char *text)
 {

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/csv.h"
-#include "events/avro_type.h"
-#include "events/avro_write.h"
+#include "avro/type.h"
+#include "avro/write.h"
 #include "events/decoder.h"
 #include "events/encode.h"
 #include "events/prediction.h"

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "pipeline/onnx_write.h"
+#include "pipeline/onnx/onnx_write.h"
 #include "pipeline/pipeline.h"
 
 enum {

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "scorer/sink_batch.h"
+#include "scorer/sink/sink_batch.h"
 #include "tests/support/records.h"
 
 enum { BATCH = 5000, BATCHES = 12, ROUNDS = 5, EMPLOYEES = 10000 };

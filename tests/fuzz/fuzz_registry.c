@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
-#include "events/avro_type.h"
+#include "avro/type.h"
 #include "events/registry_answer.h"
 #include "events/registry_disk.h"
 

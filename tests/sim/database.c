@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "scorer/sink_store.h"
+#include "scorer/sink/sink_store.h"
 
 enum { COLUMNS_MOST = 40 };
 

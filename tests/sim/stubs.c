@@ -1,5 +1,5 @@
 /* What a run does not need of the real scorer: a model that says the same of everyone, and no challengers. */
-#include "scorer/challengers.h"
+#include "scorer/model/challengers.h"
 #include "tests/sim/sim.h"
 
 const struct model *model_acquire(struct model_holder *holder)

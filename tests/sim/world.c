@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "scorer/score_loop.h"
-#include "scorer/sink.h"
+#include "scorer/stream/score_loop.h"
+#include "scorer/sink/sink.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/verdict.h"
 #include "tests/sim/world.h"

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "onnx/onnx.pb-c.h"
-#include "pipeline/onnx_read.h"
+#include "pipeline/onnx/onnx_read.h"
 
 enum { GRAPH_ROOM = 64 };
 

@@ -4,7 +4,7 @@
 
 #include "tests/support/postgres.h"
 
-#include "scorer/sink_batch.h"
+#include "scorer/sink/sink_batch.h"
 #include "tests/support/records.h"
 
 static struct postgres postgres;

@@ -15,7 +15,7 @@
 struct recipe;
 struct model;
 struct table;
-struct linear_model; /* pipeline/onnx_write.h: the file's frame */
+struct linear_model; /* pipeline/onnx/onnx_write.h: the file's frame */
 
 /* A parameter of --param, named as in scikit-learn. */
 struct model_param {

@@ -7,7 +7,7 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "pipeline/onnx_write.h"
+#include "pipeline/onnx/onnx_write.h"
 #include "trainer/design.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/model.h"

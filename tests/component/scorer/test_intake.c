@@ -1,5 +1,5 @@
 /* Partitions that waited are read again, whatever becomes of the group meanwhile; against the embedded broker. */
-#include "scorer/intake.h"
+#include "scorer/stream/intake.h"
 
 #include <librdkafka/rdkafka_mock.h>
 #include <string.h>

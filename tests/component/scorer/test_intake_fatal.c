@@ -1,6 +1,6 @@
 /* A consumer that librdkafka gives up for good is noticed even where it tells so in the middle of a rebalance: seen on
  * a real broker that was frozen for 22 s, after which the scorer stayed alive without partitions. */
-#include "scorer/intake.h"
+#include "scorer/stream/intake.h"
 
 #include <librdkafka/rdkafka_mock.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 
 #include <dirent.h>
 
-#include "scorer/sink_store.h"
+#include "scorer/sink/sink_store.h"
 
 static struct postgres postgres;
 

@@ -9,7 +9,7 @@
 
 #include "events/encode.h"
 #include "kafka/client.h"
-#include "scorer/score_loop.h"
+#include "scorer/stream/score_loop.h"
 
 enum { PARTITIONS = 4, API_PRODUCE = 0 };
 

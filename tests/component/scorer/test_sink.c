@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "scorer/sink.h"
+#include "scorer/sink/sink.h"
 #include "tests/support/records.h"
 
 enum { PARTITIONS = 4 };

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "pipeline/onnx_write.h"
+#include "pipeline/onnx/onnx_write.h"
 #include "pipeline/pipeline.h"
 
 enum { AGE, CITY, PAY, SHIFT, COLUMNS };

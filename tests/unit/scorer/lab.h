@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "base/options.h"
 #include "events/schema.h"
-#include "pipeline/onnx_write.h"
+#include "pipeline/onnx/onnx_write.h"
 #include "scorer/settings.h"
 
 static int lab_no_run(const struct options *options)

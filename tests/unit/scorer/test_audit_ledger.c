@@ -1,10 +1,10 @@
-/* scorer/audit_ledger.h and audit_pairs.h: each kind of fault, found once and at its place; and what is none. */
+/* scorer/audit/audit_ledger.h and audit_pairs.h: each kind of fault, found once and at its place; and what is none. */
 #include "tests/support/test.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "scorer/audit_ledger.h"
+#include "scorer/audit/audit_ledger.h"
 
 static const struct audit_names names = {"in", {"out", "dead", "left"}};
 

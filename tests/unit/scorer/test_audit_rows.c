@@ -1,8 +1,9 @@
-/* scorer/audit_rows.h: what two rows must share to have one digest, as PostgreSQL writes them and as the sink does. */
+/* scorer/audit/audit_rows.h: what two rows must share to have one digest, as PostgreSQL writes them and as the sink
+ * does. */
 #include "tests/support/test.h"
 
-#include "scorer/audit_rows.h"
-#include "scorer/copy_fields.h"
+#include "scorer/audit/audit_rows.h"
+#include "scorer/sink/copy_fields.h"
 
 static uint64_t digest_of(const struct buffer *row, size_t count)
 {

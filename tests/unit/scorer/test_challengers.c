@@ -1,7 +1,8 @@
-/* scorer/challengers.c: scored beside, left out when broken, sums of one version. Models are files in a directory. */
+/* scorer/model/challengers.c: scored beside, left out when broken, sums of one version. Models are files in a
+ * directory. */
 #include "tests/unit/scorer/lab.h"
 
-#include "scorer/challengers.h"
+#include "scorer/model/challengers.h"
 
 struct lab {
     char directory[64], used[128], beside[128], flags[2][400];

@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 #include "events/schema.h"
-#include "pipeline/onnx_write.h"
+#include "pipeline/onnx/onnx_write.h"
 #include "scorer/commands.h"
 
 static char directory[] = "/tmp/test_cmd_score.XXXXXX";

@@ -1,4 +1,4 @@
-/* scorer/dead_letter_run.c: a run is said once and with its cause, the sum once a minute. */
+/* scorer/stream/dead_letter_run.c: a run is said once and with its cause, the sum once a minute. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "scorer/dead_letter_run.h"
+#include "scorer/stream/dead_letter_run.h"
 
 enum { SECOND = 1000000 };
 

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "scorer/http.h"
+#include "scorer/http/http.h"
 
 struct lab {
     struct options *options;

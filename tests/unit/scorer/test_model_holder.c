@@ -1,7 +1,7 @@
-/* scorer/model_holder.c: loading, replacing, keeping what works. Models are files in a temporary directory. */
+/* scorer/model/model_holder.c: loading, replacing, keeping what works. Models are files in a temporary directory. */
 #include "tests/unit/scorer/lab.h"
 
-#include "scorer/model_holder.h"
+#include "scorer/model/model_holder.h"
 
 struct lab {
     char directory[64], path[128], flag[160];

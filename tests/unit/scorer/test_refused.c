@@ -1,8 +1,8 @@
-/* scorer/refused.h: bisecting ends with the record that the broker means in a bounded number of rounds, and with
+/* scorer/stream/refused.h: bisecting ends with the record that the broker means in a bounded number of rounds, and with
  * each record that it refuses in turn; what is refused even with the present time is an error. */
 #include "tests/unit/scorer/lab.h"
 
-#include "scorer/refused.h"
+#include "scorer/stream/refused.h"
 
 enum { RECORDS = 512, BATCH_MAX = 100, ROUNDS_MAX = 64 };
 

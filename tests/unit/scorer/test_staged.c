@@ -1,9 +1,10 @@
-/* scorer/staged.h: records come back as they were, in order; the bound holds; nothing is allocated once it is warm. */
+/* scorer/stream/staged.h: records come back as they were, in order; the bound holds; nothing is allocated once it is
+ * warm. */
 #include "tests/unit/scorer/lab.h"
 
 #include <stdio.h>
 
-#include "scorer/staged.h"
+#include "scorer/stream/staged.h"
 
 enum { LIMIT = 64 * 1024 };
 

@@ -1,0 +1,67 @@
+/* Avro's primitives written through a pointer into room that was reserved before: each returns the position after. */
+#ifndef AVRO_WRITE_H
+#define AVRO_WRITE_H
+
+#include "base/bytes.h"
+
+/* Bytes they take: a varint at most; an array of one block its count and its end. */
+enum { AVRO_FRAME_BYTES = 5, AVRO_VARINT_MAX = 10, AVRO_BRANCH_BYTES = 1, AVRO_ARRAY_BYTES = AVRO_VARINT_MAX + 1 };
+
+static inline char *avro_put_long(char *at, int64_t value)
+{
+    uint64_t raw = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    while (raw >= 0x80) {
+        *at++ = (char)(raw | 0x80);
+        raw >>= 7;
+    }
+    *at++ = (char)raw;
+    return at;
+}
+
+static inline char *avro_put_float(char *at, float value)
+{
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
+}
+
+static inline char *avro_put_double(char *at, double value)
+{
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
+}
+
+static inline char *avro_put_raw(char *at, struct span raw)
+{
+    if (raw.bytes)
+        memcpy(at, raw.data, raw.bytes);
+    return at + raw.bytes;
+}
+
+static inline char *avro_put_text(char *at, struct span text)
+{
+    return avro_put_raw(avro_put_long(at, (int64_t)text.bytes), text);
+}
+
+/* The branch of a union of null and something. */
+static inline char *avro_put_branch(char *at, bool present)
+{
+    *at = present ? 2 : 0;
+    return at + AVRO_BRANCH_BYTES;
+}
+
+static inline char *avro_put_optional_text(char *at, struct span text)
+{
+    at = avro_put_branch(at, text.data != NULL);
+    return text.data ? avro_put_text(at, text) : at;
+}
+
+/* Confluent's frame: byte 0 and the schema id, big-endian. */
+static inline char *avro_put_frame(char *at, uint32_t schema_id)
+{
+    uint32_t id = __builtin_bswap32(schema_id);
+    *at = 0;
+    memcpy(at + 1, &id, sizeof id);
+    return at + AVRO_FRAME_BYTES;
+}
+
+#endif

@@ -1,0 +1,548 @@
+/* A fitted linear model or forest as one ONNX file: see onnx_write.h for the form and docs/MODELS.md for the graph.
+ *
+ * Called by the trainer, once per model, on its only thread. The same model gives the same bytes: nothing here reads a
+ * clock, an address or a hash. Must never write a graph that pipeline_load or onnxruntime would refuse; what cannot be
+ * written so is refused here.
+ *
+ * Memory: every message lives in one arena (lifetime: the call); protobuf-c only packs. */
+#include "pipeline/onnx/onnx_write.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "onnx/onnx.pb-c.h"
+
+enum { NODE_ATTRIBUTES = 16 };                     /* of one node at most */
+enum { IR_VERSION = 8, OPSET = 15, OPSET_ML = 2 }; /* the newest that both Debian 12's libonnx and onnxruntime read */
+
+#define FLOAT32 ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
+#define FLOAT64 ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE
+#define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
+#define TEXT ONNX__TENSOR_PROTO__DATA_TYPE__STRING
+
+struct writer {
+    const struct linear_model *model;
+    const struct written_node *nodes; /* of a forest; NULL: linear */
+    size_t node_count;
+    struct arena arena;
+    Onnx__GraphProto graph;
+    size_t number_count, feature_count; /* numeric columns; columns of the design matrix */
+};
+
+static void *writer_take(struct writer *writer, size_t count, size_t size)
+{
+    size_t bytes = count * size;
+    void *block = arena_take(&writer->arena, bytes);
+    memset(block, 0, bytes);
+    return block;
+}
+
+static char *writer_text(struct writer *writer, const char *text)
+{
+    return arena_text(&writer->arena, text, strlen(text));
+}
+
+static ProtobufCBinaryData writer_bytes(struct writer *writer, struct span span)
+{
+    return (ProtobufCBinaryData){span.bytes, (uint8_t *)arena_text(&writer->arena, span.data, span.bytes)};
+}
+
+/* An initializer of a graph; its data arrays are the caller's to fill. */
+static Onnx__TensorProto *writer_tensor(struct writer *writer, const char *name, int32_t type, const int64_t *dims,
+                                        size_t rank)
+{
+    Onnx__TensorProto *tensor = writer_take(writer, 1, sizeof *tensor);
+    onnx__tensor_proto__init(tensor);
+    tensor->name = writer_text(writer, name);
+    tensor->has_data_type = 1;
+    tensor->data_type = type;
+    tensor->n_dims = rank;
+    tensor->dims = writer_take(writer, rank, sizeof *tensor->dims);
+    memcpy(tensor->dims, dims, rank * sizeof *dims);
+    writer->graph.initializer[writer->graph.n_initializer++] = tensor;
+    return tensor;
+}
+
+static double *writer_doubles(struct writer *writer, const char *name, int64_t rows, int64_t columns)
+{
+    int64_t dims[2] = {rows, columns};
+    Onnx__TensorProto *tensor = writer_tensor(writer, name, FLOAT64, dims, 2);
+    tensor->n_double_data = (size_t)(rows * columns);
+    tensor->double_data = writer_take(writer, tensor->n_double_data, sizeof(double));
+    return tensor->double_data;
+}
+
+/* A node with up to `count` inputs from a list, one output, named after its output. */
+static Onnx__NodeProto *writer_node_list(struct writer *writer, const char *op, const char *domain, char **inputs,
+                                         size_t count, const char *output)
+{
+    Onnx__NodeProto *node = writer_take(writer, 1, sizeof *node);
+    onnx__node_proto__init(node);
+    node->op_type = writer_text(writer, op);
+    node->domain = domain ? writer_text(writer, domain) : NULL;
+    node->name = writer_text(writer, output);
+    node->n_input = count;
+    node->input = inputs;
+    node->n_output = 1;
+    node->output = writer_take(writer, 1, sizeof *node->output);
+    node->output[0] = node->name;
+    node->attribute = writer_take(writer, NODE_ATTRIBUTES, sizeof *node->attribute);
+    writer->graph.node[writer->graph.n_node++] = node;
+    return node;
+}
+
+/* b and c may be NULL. */
+static Onnx__NodeProto *writer_node(struct writer *writer, const char *op, const char *domain, const char *a,
+                                    const char *b, const char *c, const char *output)
+{
+    const char *given[3] = {a, b, c};
+    char **inputs = writer_take(writer, 3, sizeof *inputs);
+    size_t count = 0;
+    while (count < 3 && given[count]) {
+        inputs[count] = writer_text(writer, given[count]);
+        count++;
+    }
+    return writer_node_list(writer, op, domain, inputs, count, output);
+}
+
+static Onnx__AttributeProto *node_attribute(struct writer *writer, Onnx__NodeProto *node, const char *name,
+                                            Onnx__AttributeProto__AttributeType type)
+{
+    Onnx__AttributeProto *attribute = writer_take(writer, 1, sizeof *attribute);
+    onnx__attribute_proto__init(attribute);
+    attribute->name = writer_text(writer, name);
+    attribute->has_type = 1;
+    attribute->type = type;
+    node->attribute[node->n_attribute++] = attribute;
+    return attribute;
+}
+
+static void node_int(struct writer *writer, Onnx__NodeProto *node, const char *name, int64_t value)
+{
+    Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
+    attribute->has_i = 1;
+    attribute->i = value;
+}
+
+static int64_t *node_ints(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+{
+    Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
+    attribute->n_ints = count;
+    attribute->ints = writer_take(writer, count, sizeof *attribute->ints);
+    return attribute->ints;
+}
+
+static Onnx__ValueInfoProto *writer_value(struct writer *writer, const char *name, int32_t type, int64_t width)
+{
+    size_t rank = width > 0 ? 2 : 1;
+    Onnx__TensorShapeProto *shape = writer_take(writer, 1, sizeof *shape);
+    onnx__tensor_shape_proto__init(shape);
+    shape->n_dim = rank;
+    shape->dim = writer_take(writer, rank, sizeof *shape->dim);
+    for (size_t d = 0; d < rank; d++) {
+        Onnx__TensorShapeProto__Dimension *dim = shape->dim[d] = writer_take(writer, 1, sizeof *dim);
+        onnx__tensor_shape_proto__dimension__init(dim);
+        dim->value_case = d == 0 ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
+                                 : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        if (d == 0)
+            dim->dim_param = writer_text(writer, "N");
+        else
+            dim->dim_value = width;
+    }
+    Onnx__TypeProto__Tensor *tensor = writer_take(writer, 1, sizeof *tensor);
+    onnx__type_proto__tensor__init(tensor);
+    tensor->has_elem_type = 1;
+    tensor->elem_type = type;
+    tensor->shape = shape;
+    Onnx__ValueInfoProto *value = writer_take(writer, 1, sizeof *value);
+    onnx__value_info_proto__init(value);
+    value->name = writer_text(writer, name);
+    value->type = writer_take(writer, 1, sizeof *value->type);
+    onnx__type_proto__init(value->type);
+    value->type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    value->type->tensor_type = tensor;
+    return value;
+}
+
+static void write_inputs(struct writer *writer)
+{
+    const struct linear_model *model = writer->model;
+    writer->graph.n_input = model->column_count;
+    writer->graph.input = writer_take(writer, model->column_count, sizeof *writer->graph.input);
+    for (size_t c = 0; c < model->column_count; c++) {
+        const struct column *column = model->columns[c].column;
+        int32_t type = column->kind == COLUMN_NOMINAL ? TEXT : FLOAT64;
+        writer->graph.input[c] = writer_value(writer, column->name, type, 1);
+    }
+}
+
+/* numbers: Concat, NaN → median, (x − mean) / scale */
+static void write_numbers(struct writer *writer)
+{
+    size_t count = writer->number_count;
+    char **names = writer_take(writer, count, sizeof *names);
+    double *median = writer_doubles(writer, "number.median", 1, (int64_t)count);
+    double *mean = writer_doubles(writer, "number.mean", 1, (int64_t)count);
+    double *scale = writer_doubles(writer, "number.scale", 1, (int64_t)count);
+    for (size_t c = 0; c < count; c++) {
+        const struct fitted_column *fitted = &writer->model->columns[c];
+        names[c] = writer_text(writer, fitted->column->name);
+        median[c] = fitted->median;
+        mean[c] = fitted->mean;
+        scale[c] = fitted->scale;
+    }
+    Onnx__NodeProto *concat = writer_node_list(writer, "Concat", NULL, names, count, "number.given");
+    node_int(writer, concat, "axis", 1);
+    writer_node(writer, "IsNaN", NULL, "number.given", NULL, NULL, "number.missing");
+    writer_node(writer, "Where", NULL, "number.missing", "number.median", "number.given", "number.imputed");
+    writer_node(writer, "Sub", NULL, "number.imputed", "number.mean", NULL, "number.centred");
+    writer_node(writer, "Div", NULL, "number.centred", "number.scale", NULL, "number.scaled");
+}
+
+/* One nominal column: text → index of its category ('' → the mode's, unknown → −1) → one-hot, [N, 1, categories]. */
+static char *write_category(struct writer *writer, const struct fitted_column *fitted)
+{
+    size_t count = fitted->category_count;
+    struct buffer name = {0};
+    buffer_printf(&name, "text.%s.index", fitted->column->name);
+    char *index = arena_text(&writer->arena, name.data, name.bytes);
+    buffer_clear(&name);
+    buffer_printf(&name, "text.%s.onehot", fitted->column->name);
+    char *onehot = arena_text(&writer->arena, name.data, name.bytes);
+    buffer_free(&name);
+
+    Onnx__NodeProto *encode =
+        writer_node(writer, "LabelEncoder", "ai.onnx.ml", fitted->column->name, NULL, NULL, index);
+    Onnx__AttributeProto *keys =
+        node_attribute(writer, encode, "keys_strings", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+    keys->n_strings = count + 1;
+    keys->strings = writer_take(writer, count + 1, sizeof *keys->strings);
+    int64_t *values = node_ints(writer, encode, "values_int64s", count + 1);
+    keys->strings[0] = writer_bytes(writer, SPAN_LITERAL(""));
+    values[0] = (int64_t)fitted->mode;
+    for (size_t v = 0; v < count; v++) {
+        keys->strings[v + 1] = writer_bytes(writer, fitted->categories[v]);
+        values[v + 1] = (int64_t)v;
+    }
+    node_int(writer, encode, "default_int64", -1);
+
+    Onnx__NodeProto *indicate = writer_node(writer, "OneHotEncoder", "ai.onnx.ml", index, NULL, NULL, onehot);
+    int64_t *categories = node_ints(writer, indicate, "cats_int64s", count);
+    for (size_t v = 0; v < count; v++)
+        categories[v] = (int64_t)v;
+    node_int(writer, indicate, "zeros", 1);
+    return onehot;
+}
+
+/* texts: each one-hot, side by side as [N, indicators] of doubles */
+static void write_texts(struct writer *writer)
+{
+    size_t count = writer->model->column_count - writer->number_count;
+    char **names = writer_take(writer, count, sizeof *names);
+    for (size_t c = 0; c < count; c++)
+        names[c] = write_category(writer, &writer->model->columns[writer->number_count + c]);
+    Onnx__NodeProto *concat = writer_node_list(writer, "Concat", NULL, names, count, "text.onehot");
+    node_int(writer, concat, "axis", 2);
+    int64_t rank = 2;
+    Onnx__TensorProto *shape = writer_tensor(writer, "text.shape", INT64, &rank, 1);
+    shape->n_int64_data = 2;
+    shape->int64_data = writer_take(writer, 2, sizeof(int64_t));
+    shape->int64_data[0] = -1;
+    shape->int64_data[1] = (int64_t)(writer->feature_count - writer->number_count);
+    writer_node(writer, "Reshape", NULL, "text.onehot", "text.shape", NULL, "text.flat");
+    Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, "text.flat", NULL, NULL, "text.features");
+    node_int(writer, cast, "to", FLOAT64);
+}
+
+static const char *write_features(struct writer *writer)
+{
+    bool numbers = writer->number_count > 0, texts = writer->number_count < writer->model->column_count;
+    if (numbers)
+        write_numbers(writer);
+    if (texts)
+        write_texts(writer);
+    if (!numbers || !texts)
+        return numbers ? "number.scaled" : "text.features";
+    Onnx__NodeProto *concat =
+        writer_node(writer, "Concat", NULL, "number.scaled", "text.features", NULL, "model.features");
+    node_int(writer, concat, "axis", 1);
+    return "model.features";
+}
+
+/* raw scores [N, 2]: column 0 is the negated column 1, so that the two probabilities add up to one */
+static void write_classifier(struct writer *writer, const char *features)
+{
+    const struct linear_model *model = writer->model;
+    double *weights = writer_doubles(writer, "model.weights", (int64_t)writer->feature_count, 2);
+    double *intercept = writer_doubles(writer, "model.intercept", 1, 2);
+    size_t row = 0;
+    for (size_t c = 0; c < model->column_count; c++) {
+        const struct fitted_column *fitted = &model->columns[c];
+        size_t count = fitted->column->kind == COLUMN_NOMINAL ? fitted->category_count : 1;
+        for (size_t v = 0; v < count; v++, row++) {
+            weights[2 * row] = -fitted->weights[v];
+            weights[2 * row + 1] = fitted->weights[v];
+        }
+    }
+    intercept[0] = -model->intercept;
+    intercept[1] = model->intercept;
+    writer_node(writer, "MatMul", NULL, features, "model.weights", NULL, "model.product");
+    writer_node(writer, "Add", NULL, "model.product", "model.intercept", NULL, "model.scores");
+    writer_node(writer, "Sigmoid", NULL, "model.scores", NULL, NULL, "probabilities");
+}
+
+/* the label: the class of the larger score, as scikit-learn's predict; the threshold is metadata */
+static void write_label(struct writer *writer)
+{
+    Onnx__NodeProto *argmax = writer_node(writer, "ArgMax", NULL, "model.scores", NULL, NULL, "model.class");
+    node_int(writer, argmax, "axis", 1);
+    node_int(writer, argmax, "keepdims", 0);
+    int64_t count = 2;
+    Onnx__TensorProto *labels = writer_tensor(writer, "model.labels", TEXT, &count, 1);
+    labels->n_string_data = 2;
+    labels->string_data = writer_take(writer, 2, sizeof *labels->string_data);
+    for (size_t l = 0; l < 2; l++)
+        labels->string_data[l] = writer_bytes(writer, writer->model->labels[l]);
+    Onnx__NodeProto *gather = writer_node(writer, "Gather", NULL, "model.labels", "model.class", NULL, "label");
+    node_int(writer, gather, "axis", 0);
+    writer->graph.n_output = 2;
+    writer->graph.output = writer_take(writer, 2, sizeof *writer->graph.output);
+    writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
+    writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT64, 2);
+}
+
+/* ---- forests ---- */
+
+static float *node_floats(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+{
+    Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
+    attribute->n_floats = count;
+    attribute->floats = writer_take(writer, count, sizeof *attribute->floats);
+    return attribute->floats;
+}
+
+static ProtobufCBinaryData *node_texts(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+{
+    Onnx__AttributeProto *attribute =
+        node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+    attribute->n_strings = count;
+    attribute->strings = writer_take(writer, count, sizeof *attribute->strings);
+    return attribute->strings;
+}
+
+static void write_branches(struct writer *writer, Onnx__NodeProto *ensemble)
+{
+    size_t count = writer->node_count;
+    static char branch[] = "BRANCH_LEQ", leaf[] = "LEAF"; /* shared by all nodes: only packed, never freed */
+    int64_t *trees = node_ints(writer, ensemble, "nodes_treeids", count);
+    int64_t *ids = node_ints(writer, ensemble, "nodes_nodeids", count);
+    int64_t *features = node_ints(writer, ensemble, "nodes_featureids", count);
+    int64_t *trues = node_ints(writer, ensemble, "nodes_truenodeids", count);
+    int64_t *falses = node_ints(writer, ensemble, "nodes_falsenodeids", count);
+    float *values = node_floats(writer, ensemble, "nodes_values", count);
+    ProtobufCBinaryData *modes = node_texts(writer, ensemble, "nodes_modes", count);
+    for (size_t n = 0; n < count; n++) {
+        const struct written_node *node = &writer->nodes[n];
+        trees[n] = node->tree;
+        ids[n] = node->id;
+        features[n] = node->leaf ? 0 : node->feature;
+        trues[n] = node->leaf ? 0 : node->left;
+        falses[n] = node->leaf ? 0 : node->right;
+        values[n] = node->leaf ? 0 : node->threshold;
+        modes[n] = node->leaf ? (ProtobufCBinaryData){sizeof leaf - 1, (uint8_t *)leaf}
+                              : (ProtobufCBinaryData){sizeof branch - 1, (uint8_t *)branch};
+    }
+}
+
+/* One weight a leaf, under class 0: with two labels it is the second one's probability. */
+static void write_leaves(struct writer *writer, Onnx__NodeProto *ensemble)
+{
+    size_t leaves = 0, at = 0;
+    for (size_t n = 0; n < writer->node_count; n++)
+        leaves += writer->nodes[n].leaf;
+    int64_t *trees = node_ints(writer, ensemble, "class_treeids", leaves);
+    int64_t *ids = node_ints(writer, ensemble, "class_nodeids", leaves);
+    float *weights = node_floats(writer, ensemble, "class_weights", leaves);
+    node_ints(writer, ensemble, "class_ids", leaves);
+    for (size_t n = 0; n < writer->node_count; n++) {
+        if (!writer->nodes[n].leaf)
+            continue;
+        trees[at] = writer->nodes[n].tree;
+        ids[at] = writer->nodes[n].id;
+        weights[at++] = writer->nodes[n].weight;
+    }
+}
+
+/* features as floats → TreeEnsembleClassifier = label, probabilities */
+static void write_forest(struct writer *writer, const char *features)
+{
+    Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
+    node_int(writer, cast, "to", FLOAT32);
+    Onnx__NodeProto *ensemble =
+        writer_node(writer, "TreeEnsembleClassifier", "ai.onnx.ml", "model.floats", NULL, NULL, "label");
+    ensemble->n_output = 2;
+    ensemble->output = writer_take(writer, 2, sizeof *ensemble->output);
+    ensemble->output[0] = ensemble->name;
+    ensemble->output[1] = writer_text(writer, "probabilities");
+    write_branches(writer, ensemble);
+    write_leaves(writer, ensemble);
+    ProtobufCBinaryData *labels = node_texts(writer, ensemble, "classlabels_strings", 2);
+    for (size_t l = 0; l < 2; l++)
+        labels[l] = writer_bytes(writer, writer->model->labels[l]);
+    Onnx__AttributeProto *transform =
+        node_attribute(writer, ensemble, "post_transform", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
+    transform->has_s = 1;
+    transform->s = writer_bytes(writer, SPAN_LITERAL("NONE"));
+    writer->graph.n_output = 2;
+    writer->graph.output = writer_take(writer, 2, sizeof *writer->graph.output);
+    writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
+    writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT32, 2);
+}
+
+static void write_graph(struct writer *writer)
+{
+    onnx__graph_proto__init(&writer->graph);
+    writer->graph.name = writer_text(writer, "attrition");
+    writer->graph.node = writer_take(writer, 2 * writer->model->column_count + 16, sizeof *writer->graph.node);
+    writer->graph.initializer = writer_take(writer, 8, sizeof *writer->graph.initializer);
+    write_inputs(writer);
+    const char *features = write_features(writer);
+    if (writer->nodes) {
+        write_forest(writer, features);
+        return;
+    }
+    write_classifier(writer, features);
+    write_label(writer);
+}
+
+static Onnx__OperatorSetIdProto *writer_opset(struct writer *writer, const char *domain, int64_t version)
+{
+    Onnx__OperatorSetIdProto *opset = writer_take(writer, 1, sizeof *opset);
+    onnx__operator_set_id_proto__init(opset);
+    opset->domain = writer_text(writer, domain);
+    opset->has_version = 1;
+    opset->version = version;
+    return opset;
+}
+
+static void write_model(struct writer *writer, Onnx__ModelProto *file)
+{
+    const struct linear_model *model = writer->model;
+    onnx__model_proto__init(file);
+    file->has_ir_version = 1;
+    file->ir_version = IR_VERSION;
+    file->producer_name = writer_text(writer, "attrition-trainer");
+    file->producer_version = writer_text(writer, model->producer_version ? model->producer_version : "");
+    file->n_opset_import = 2;
+    file->opset_import = writer_take(writer, 2, sizeof *file->opset_import);
+    file->opset_import[0] = writer_opset(writer, "", OPSET);
+    file->opset_import[1] = writer_opset(writer, "ai.onnx.ml", OPSET_ML);
+    file->graph = &writer->graph;
+    file->n_metadata_props = model->property_count;
+    file->metadata_props = writer_take(writer, model->property_count, sizeof *file->metadata_props);
+    for (size_t p = 0; p < model->property_count; p++) {
+        Onnx__StringStringEntryProto *entry = file->metadata_props[p] = writer_take(writer, 1, sizeof *entry);
+        onnx__string_string_entry_proto__init(entry);
+        entry->key = writer_text(writer, model->properties[p].key);
+        entry->value = arena_text(&writer->arena, model->properties[p].value.data, model->properties[p].value.bytes);
+    }
+}
+
+static enum status check_number(const struct fitted_column *fitted, struct error *err)
+{
+    if (!isfinite(fitted->median) || !isfinite(fitted->mean) || !isfinite(fitted->scale) || fitted->scale == 0)
+        return error_set(
+            err, STATUS_INVALID,
+            "column %s: median, mean and scale must be finite and the scale not 0: check the training data",
+            fitted->column->name);
+    return STATUS_OK;
+}
+
+static enum status check_categories(const struct fitted_column *fitted, struct error *err)
+{
+    const char *name = fitted->column->name;
+    if (fitted->category_count == 0 || fitted->mode >= fitted->category_count)
+        return error_set(err, STATUS_INVALID, "column %s: has no category to impute: leave the column out", name);
+    for (size_t v = 0; v < fitted->category_count; v++) {
+        if (fitted->categories[v].bytes == 0)
+            return error_set(err, STATUS_INVALID, "column %s: the empty text means missing and is no category", name);
+        for (size_t other = 0; other < v; other++)
+            if (span_equal(fitted->categories[v], fitted->categories[other]))
+                return error_set(err, STATUS_INVALID, "column %s: a category stands there twice", name);
+    }
+    return STATUS_OK;
+}
+
+/* Also counts what the graph needs. */
+static enum status check_columns(struct writer *writer, struct error *err)
+{
+    const struct linear_model *model = writer->model;
+    for (size_t c = 0; c < model->column_count; c++) {
+        const struct fitted_column *fitted = &model->columns[c];
+        bool nominal = fitted->column->kind == COLUMN_NOMINAL;
+        enum status status = nominal ? check_categories(fitted, err) : check_number(fitted, err);
+        if (status)
+            return status;
+        if (!nominal && writer->number_count < c)
+            return error_set(err, STATUS_INVALID, "column %s: numbers must stand before nominals",
+                             fitted->column->name);
+        size_t count = nominal ? fitted->category_count : 1;
+        for (size_t v = 0; v < count && !writer->nodes; v++)
+            if (!isfinite(fitted->weights[v]))
+                return error_set(err, STATUS_INVALID, "column %s: a weight is not finite", fitted->column->name);
+        writer->number_count += !nominal;
+        writer->feature_count += count;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_model(struct writer *writer, struct error *err)
+{
+    const struct linear_model *model = writer->model;
+    if (model->column_count == 0)
+        return error_set(err, STATUS_INVALID, "a model needs at least one column");
+    if (!writer->nodes && !isfinite(model->intercept))
+        return error_set(err, STATUS_INVALID, "the intercept is not finite");
+    for (size_t c = 0; c < model->column_count; c++)
+        if (!strcmp(model->columns[c].column->name, "label") ||
+            !strcmp(model->columns[c].column->name, "probabilities"))
+            return error_set(err, STATUS_INVALID, "column %s: the model's output has that name: rename the column",
+                             model->columns[c].column->name);
+    if (span_equal(model->labels[0], model->labels[1]))
+        return error_set(err, STATUS_INVALID, "the two class labels are the same");
+    for (size_t p = 0; p < model->property_count; p++)
+        if (model->properties[p].value.bytes &&
+            memchr(model->properties[p].value.data, 0, model->properties[p].value.bytes))
+            return error_set(err, STATUS_INVALID, "property %s holds a NUL byte", model->properties[p].key);
+    return check_columns(writer, err);
+}
+
+static enum status write(struct writer *writer, struct buffer *out, struct error *err)
+{
+    enum status status = check_model(writer, err);
+    if (status)
+        return status;
+    Onnx__ModelProto file;
+    write_graph(writer);
+    write_model(writer, &file);
+    size_t bytes = onnx__model_proto__get_packed_size(&file);
+    out->bytes += onnx__model_proto__pack(&file, (uint8_t *)buffer_reserve(out, bytes));
+    arena_free(&writer->arena);
+    return STATUS_OK;
+}
+
+enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err)
+{
+    struct writer writer = {.model = model};
+    return write(&writer, out, err);
+}
+
+enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes, size_t node_count,
+                              struct buffer *out, struct error *err)
+{
+    struct writer writer = {.model = model, .nodes = nodes, .node_count = node_count};
+    if (node_count == 0)
+        return error_set(err, STATUS_INVALID, "a forest needs at least one node");
+    return write(&writer, out, err);
+}

@@ -1,0 +1,52 @@
+/* Writing a linear model or a forest as one ONNX file that onnxruntime, mlflow.onnx and pipeline.h read: doubles
+ * throughout; numbers by IsNaN + Where, Sub, Div; texts by LabelEncoder ('' as the mode) and OneHotEncoder; MatMul,
+ * Add, Sigmoid; outputs `label` and `probabilities` [N, 2]. A forest reads the same features, cast to float, by
+ * TreeEnsembleClassifier. docs/MODELS.md shows the graphs. */
+#ifndef PIPELINE_ONNX_ONNX_WRITE_H
+#define PIPELINE_ONNX_ONNX_WRITE_H
+
+#include "base/bytes.h"
+#include "base/row.h"
+#include "base/status.h"
+
+/* One fitted column, in the model's feature order (numbers, then nominals, as ColumnTransformer does). Borrowed. */
+struct fitted_column {
+    const struct column *column;
+    double median, mean, scale;    /* numbers: imputed value, then (x - mean) / scale */
+    const struct span *categories; /* nominal: sorted; one weight each */
+    size_t category_count;
+    size_t mode;           /* nominal: index of the imputed category */
+    const double *weights; /* 1 (number) or category_count weights; not read for trees */
+};
+
+struct model_property {
+    const char *key;
+    struct span value;
+};
+
+struct linear_model {
+    const struct fitted_column *columns;
+    size_t column_count;
+    double intercept;
+    const struct span *labels; /* two class labels, negative first */
+    const struct model_property *properties;
+    size_t property_count;
+    const char *producer_version;
+};
+
+/* A node of a forest; trees one after the other, each tree's nodes together. */
+struct written_node {
+    uint32_t tree, id; /* id: within its tree */
+    bool leaf;
+    uint32_t feature, left, right; /* of a branch: value <= threshold goes left; ids in the same tree */
+    float threshold;
+    float weight; /* of a leaf: what it adds to the positive class's probability */
+};
+
+/* Appends the file's bytes to out. */
+MUST_USE enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err);
+/* The same for a forest over these columns' features: the intercept and the columns' weights are not read. */
+MUST_USE enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes,
+                                       size_t node_count, struct buffer *out, struct error *err);
+
+#endif

@@ -1,0 +1,437 @@
+/* `scorer audit`: proves that every input offset up to the group's committed ones has exactly one end, in order, and
+ * that PostgreSQL holds every output record once and unaltered. Main thread; changes nothing, joins no group; waits for
+ * brokers and for open transactions, and beside a running scorer it is as good as beside a stopped one.
+ *
+ * What makes it so is the order of looking: first the database's snapshot with its stored offsets, then the group's
+ * committed offsets, then the ends of the output topics. Whatever lies below the earlier ones lies below the later.
+ * Parts: audit_kafka.c and audit_database.c read, audit_rows.c says what a record is, audit_ledger.c judges,
+ * audit_print.c answers. The topics of state and alerts belong into `names` and the ledger's topics. */
+#include "scorer/commands.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/registry_client.h"
+#include "events/schema.h"
+#include "scorer/audit/audit_database.h"
+#include "scorer/audit/audit_kafka.h"
+#include "scorer/audit/audit_print.h"
+#include "scorer/audit/audit_rows.h"
+#include "scorer/settings.h"
+
+struct audit {
+    const struct options *options;
+    struct settings settings;
+    struct schema *schema;
+    struct registry_client *registry;
+    int64_t from_ms, to_ms; /* -1: no limit */
+    struct audit_names names;
+    struct audit_rules rules;
+    char *cluster;
+    struct audit_kafka *kafka;
+    struct audit_database *database; /* NULL: left out */
+    struct audit_rows *rows;
+    struct audit_ledger *ledger;
+    struct audit_part *input, *outputs[SINK_TOPIC_COUNT];
+    size_t input_count, output_counts[SINK_TOPIC_COUNT];
+    int64_t *stored[SINK_TOPIC_COUNT];
+    enum sink_topic reading;
+};
+
+/* What of a table is told, by the end that its records are. */
+static const struct {
+    enum sink_topic topic;
+    enum sink_table table;
+    const char *partition, *offset, *source, *topic_column, *where;
+} tables[AUDIT_END_COUNT] = {
+    [AUDIT_PREDICTION] = {SINK_TOPIC_OUTPUT, SINK_TABLE_PREDICTIONS, "output_partition", "output_offset",
+                          "source_partition, source_offset", "output_topic", NULL},
+    [AUDIT_DEAD_LETTER] = {SINK_TOPIC_DLQ, SINK_TABLE_DEAD_LETTERS, "dlq_partition", "dlq_offset",
+                           "partition, \"offset\"", "dlq_topic", "stage = 'score'"},
+    [AUDIT_ERASURE] = {SINK_TOPIC_OUTPUT, SINK_TABLE_ERASURES, "output_partition", "output_offset",
+                       "NULL::integer, NULL::bigint", "output_topic", NULL},
+    [AUDIT_OUTCOME] = {SINK_TOPIC_OUTCOME, SINK_TABLE_OUTCOMES, "partition", "\"offset\"",
+                       "NULL::integer, NULL::bigint", "topic", NULL},
+};
+
+/* --- times --- */
+
+/* An age: 90s, 30m, 24h, 7d. */
+static bool read_age(const char *text, int64_t *out)
+{
+    static const char units[] = "smhd";
+    static const int64_t seconds[] = {1, 60, 3600, 86400};
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    const char *unit = end > text && *end && !end[1] ? strchr(units, *end) : NULL;
+    if (!unit || number < 0 || number > 1000000)
+        return false;
+    *out = clock_real_us(&clock_system) / 1000 - number * seconds[unit - units] * 1000;
+    return true;
+}
+
+/* 2026-11-27, 2026-11-27T10:00, 2026-11-27T10:00:00, with or without Z: UTC. */
+static bool read_date(const char *text, int64_t *out)
+{
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        struct tm time = {0};
+        const char *end = strptime(text, forms[f], &time);
+        if (!end || (*end && strcmp(end, "Z") != 0))
+            continue;
+        *out = (int64_t)timegm(&time) * 1000;
+        return *out >= 0;
+    }
+    return false;
+}
+
+static enum status read_time(const struct options *options, enum option_id id, const char *flag, int64_t *out,
+                             struct error *err)
+{
+    const char *text = options_text(options, id);
+    *out = -1;
+    if (!text || read_age(text, out) || read_date(text, out))
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s: write a time such as 2026-11-27T10:00:00Z (UTC), or an age such as 24h",
+                     flag);
+}
+
+/* --- opening --- */
+
+static enum status open_registry(struct audit *audit, struct error *err)
+{
+    const struct registry_settings wanted = registry_settings_read(audit->options);
+    const struct registry_duties duties = {0}; /* registers nothing */
+    return wanted.urls ? registry_client_new(&wanted, audit->schema, &duties, &audit->registry, err) : STATUS_OK;
+}
+
+static enum status open_database(struct audit *audit, struct error *err)
+{
+    if (!audit->settings.role_sink)
+        return STATUS_OK;
+    return audit_database_new(audit->settings.database_url, audit->cluster, &audit->database, err);
+}
+
+static enum status open_all(struct audit *audit, struct error *err)
+{
+    const struct settings *settings = &audit->settings;
+    audit->names = (struct audit_names){settings->input_topic,
+                                        {[SINK_TOPIC_OUTPUT] = settings->output_topic,
+                                         [SINK_TOPIC_DLQ] = settings->dlq_topic,
+                                         [SINK_TOPIC_OUTCOME] = settings->outcome_topic}};
+    audit->rules = (struct audit_rules){.exactly_once = settings->exactly_once, .database = settings->role_sink};
+    enum status status = open_registry(audit, err);
+    if (status == STATUS_OK)
+        status = audit_kafka_new(audit->options, settings->group_id, &audit->kafka, err);
+    if (status == STATUS_OK)
+        status = audit_kafka_cluster(audit->kafka, &audit->cluster, err);
+    if (status == STATUS_OK)
+        status = open_database(audit, err);
+    if (status == STATUS_OK)
+        status =
+            audit_rows_new(audit->schema, audit->cluster, settings->input_topic, audit->registry, &audit->rows, err);
+    audit->ledger = audit_ledger_new(&audit->rules, &audit->names);
+    return status;
+}
+
+/* --- positions --- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static enum status limit_by_time(struct audit *audit, int64_t time_ms, bool is_end, struct error *err)
+{
+    if (time_ms < 0)
+        return STATUS_OK;
+    int64_t *offsets = mem_zeroed(audit->input_count + 1, sizeof *offsets);
+    enum status status =
+        audit_kafka_at_time(audit->kafka, audit->names.input, time_ms, audit->input, offsets, audit->input_count, err);
+    for (size_t p = 0; p < audit->input_count && status == STATUS_OK; p++) {
+        struct audit_part *part = &audit->input[p];
+        if (is_end)
+            part->end = least(part->end, offsets[p]);
+        else if (offsets[p] > part->start)
+            part->start = offsets[p];
+    }
+    free(offsets);
+    return status;
+}
+
+static enum status add_input(struct audit *audit, size_t p, int64_t committed, bool compacted, struct error *err)
+{
+    struct audit_part *part = &audit->input[p];
+    if (committed > part->high)
+        return error_set(err, STATUS_CONFLICT,
+                         "%s [%zu] ends at %" PRId64 ", but group %s has committed %" PRId64
+                         ": the topic was recreated, there is nothing to prove",
+                         audit->names.input, p, part->high, audit->settings.group_id, committed);
+    part->end = least(part->end, committed);
+    if (part->end < part->start)
+        part->end = part->start;
+    const struct audit_input told = {
+        .low = part->low, .high = part->high, .committed = committed, .start = part->start, .end = part->end};
+    audit_ledger_add_input(audit->ledger, &told, compacted);
+    return STATUS_OK;
+}
+
+static enum status find_input(struct audit *audit, struct error *err)
+{
+    enum status status = audit_kafka_parts(audit->kafka, audit->names.input, &audit->input, &audit->input_count, err);
+    if (status != STATUS_OK)
+        return status;
+    int64_t *committed = mem_zeroed(audit->input_count + 1, sizeof *committed);
+    bool compacted = audit_kafka_is_compacted(audit->kafka, audit->names.input);
+    status = audit_kafka_committed(audit->kafka, audit->names.input, committed, audit->input_count, err);
+    if (status == STATUS_OK)
+        status = limit_by_time(audit, audit->from_ms, false, err);
+    if (status == STATUS_OK)
+        status = limit_by_time(audit, audit->to_ms, true, err);
+    for (size_t p = 0; p < audit->input_count && status == STATUS_OK; p++)
+        status = add_input(audit, p, committed[p], compacted, err);
+    free(committed);
+    return status;
+}
+
+/* Before the topics' partitions are known: asked for by number, up to a bound that no topic here reaches. */
+enum { STORED_MOST = 4096 };
+
+static enum status find_stored(struct audit *audit, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t t = 0; t < SINK_TOPIC_COUNT && status == STATUS_OK; t++) {
+        audit->stored[t] = mem_zeroed(STORED_MOST, sizeof *audit->stored[t]);
+        for (size_t p = 0; p < STORED_MOST; p++)
+            audit->stored[t][p] = -1;
+        if (audit->database)
+            status = audit_database_stored(audit->database, audit->names.topics[t], audit->stored[t], STORED_MOST, err);
+    }
+    return status;
+}
+
+static enum status find_outputs(struct audit *audit, struct error *err)
+{
+    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
+        const char *name = audit->names.topics[t];
+        if (audit_kafka_parts(audit->kafka, name, &audit->outputs[t], &audit->output_counts[t], err))
+            return err->status;
+        if (audit->output_counts[t] > STORED_MOST)
+            return error_set(err, STATUS_LIMIT, "%s has more than %d partitions", name, STORED_MOST);
+        bool compacted = audit_kafka_is_compacted(audit->kafka, name);
+        for (size_t p = 0; p < audit->output_counts[t]; p++) {
+            const struct audit_log log = {
+                .low = audit->outputs[t][p].low, .end = audit->outputs[t][p].high, .stored = audit->stored[t][p]};
+            audit_ledger_add_log(audit->ledger, (enum sink_topic)t, &log, compacted);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* --- reading --- */
+
+static enum status take_erasure(void *context, struct cursor fields, struct error *err)
+{
+    struct audit *audit = context;
+    struct span employee;
+    int64_t partition, offset;
+    if (!audit_field(&fields, &employee) || !audit_field_integer(&fields, &partition) ||
+        !audit_field_integer(&fields, &offset))
+        return error_set(err, STATUS_INVALID, "PostgreSQL: a row of erasures is malformed");
+    audit_ledger_erased(audit->ledger, audit_hash(0, employee), (int32_t)partition, offset);
+    return STATUS_OK;
+}
+
+static enum status take_record(void *context, struct sink_record *record, struct error *err)
+{
+    struct audit *audit = context;
+    struct audit_record found;
+    record->topic = audit->reading;
+    enum status status = audit_rows_read(audit->rows, record, &found, err);
+    if (status == STATUS_OK)
+        audit_ledger_record(audit->ledger, &found);
+    return status;
+}
+
+static enum status take_source(void *context, struct sink_record *record, struct error *err)
+{
+    (void)err;
+    struct audit *audit = context;
+    audit_ledger_source(audit->ledger, record->partition, record->offset, record->key, record->value);
+    return STATUS_OK;
+}
+
+static enum status read_topics(struct audit *audit, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t t = 0; t < SINK_TOPIC_COUNT && status == STATUS_OK; t++) {
+        audit->reading = (enum sink_topic)t;
+        status = audit_kafka_read(audit->kafka, audit->names.topics[t], audit->outputs[t], audit->output_counts[t],
+                                  take_record, audit, err);
+    }
+    if (status == STATUS_OK)
+        status = audit_kafka_read(audit->kafka, audit->names.input, audit->input, audit->input_count, take_source,
+                                  audit, err);
+    return status;
+}
+
+/* --- rows --- */
+
+struct row_reading {
+    struct audit *audit;
+    enum audit_end end;
+    size_t columns;
+};
+
+static size_t columns_of(const char *target)
+{
+    size_t count = 1;
+    for (const char *at = target; *at; at++)
+        count += *at == ',';
+    return count;
+}
+
+/* The employee is the second column of predictions. */
+static bool is_anonymous(struct cursor fields)
+{
+    struct span field;
+    return audit_field(&fields, &field) && audit_field(&fields, &field) && !field.data;
+}
+
+static enum status take_row(void *context, struct cursor fields, struct error *err)
+{
+    const struct row_reading *reading = context;
+    struct audit_row row = {.topic = tables[reading->end].topic, .end = reading->end};
+    int64_t partition;
+    bool whole = audit_field_integer(&fields, &partition) && audit_field_integer(&fields, &row.offset) &&
+                 audit_field_integer(&fields, &row.source_partition) &&
+                 audit_field_integer(&fields, &row.source_offset);
+    row.partition = (int32_t)partition;
+    row.anonymous = whole && reading->end == AUDIT_PREDICTION && is_anonymous(fields);
+    if (!whole || !audit_digest(&fields, reading->columns, &row.digest))
+        return error_set(err, STATUS_INVALID, "PostgreSQL: a row of a %s is malformed", audit_end_names[reading->end]);
+    audit_ledger_row(reading->audit->ledger, &row);
+    return STATUS_OK;
+}
+
+static enum status take_refused(void *context, struct cursor fields, struct error *err)
+{
+    struct audit *audit = context;
+    struct audit_row row = {.refused = true, .end = AUDIT_DEAD_LETTER, .source_partition = -1};
+    struct span topic;
+    int64_t partition;
+    if (!audit_field(&fields, &topic) || !audit_field_integer(&fields, &partition) ||
+        !audit_field_integer(&fields, &row.offset))
+        return error_set(err, STATUS_INVALID, "PostgreSQL: a row of dead_letters is malformed");
+    row.partition = (int32_t)partition;
+    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
+        row.topic = (enum sink_topic)t;
+        if (span_equal(topic, span_of(audit->names.topics[t])))
+            audit_ledger_row(audit->ledger, &row);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_rows(struct audit *audit, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (enum audit_end end = 0; end < AUDIT_END_COUNT && status == STATUS_OK; end++) {
+        const struct audit_table table = {
+            .target = audit_rows_target(audit->rows, tables[end].table),
+            .partition = tables[end].partition,
+            .offset = tables[end].offset,
+            .source = tables[end].source,
+            .topic_column = tables[end].topic_column,
+            .topic = audit->names.topics[tables[end].topic],
+            .where = tables[end].where,
+        };
+        struct row_reading reading = {.audit = audit, .end = end, .columns = columns_of(table.target)};
+        status = audit_database_rows(audit->database, &table, take_row, &reading, err);
+    }
+    if (status == STATUS_OK)
+        status = audit_database_refused(audit->database, take_refused, audit, err);
+    return status;
+}
+
+/* --- the whole --- */
+
+static enum status audit_run(struct audit *audit, struct error *err)
+{
+    enum status status = open_all(audit, err);
+    if (status == STATUS_OK)
+        status = find_stored(audit, err);
+    if (status == STATUS_OK)
+        status = find_input(audit, err);
+    if (status == STATUS_OK)
+        status = find_outputs(audit, err);
+    if (status == STATUS_OK && audit->database)
+        status = audit_database_erasures(audit->database, take_erasure, audit, err);
+    if (status == STATUS_OK)
+        status = read_topics(audit, err);
+    if (status == STATUS_OK)
+        audit_ledger_match(audit->ledger);
+    if (status == STATUS_OK && audit->database)
+        status = read_rows(audit, err);
+    if (status == STATUS_OK)
+        audit_ledger_close(audit->ledger);
+    return status;
+}
+
+static void audit_release(struct audit *audit)
+{
+    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
+        free(audit->outputs[t]);
+        free(audit->stored[t]);
+    }
+    free(audit->input);
+    audit_ledger_free(audit->ledger);
+    audit_rows_free(audit->rows);
+    audit_database_free(audit->database);
+    audit_kafka_free(audit->kafka);
+    registry_client_free(audit->registry);
+    free(audit->cluster);
+}
+
+static int audit_answer(struct audit *audit)
+{
+    struct error err;
+    int exit_status = 1;
+    if (audit_run(audit, &err) != STATUS_OK) {
+        log_error("audit", "%s", err.text);
+    } else {
+        if (options_flag(audit->options, OPTION_AUDIT_JSON))
+            audit_print_json(audit->ledger, &audit->names, &audit->rules);
+        else
+            audit_print_table(audit->ledger, &audit->names, &audit->rules);
+        exit_status = audit_ledger_is_clean(audit->ledger) ? 0 : 1;
+    }
+    audit_release(audit);
+    return exit_status;
+}
+
+int cmd_audit(const struct options *options)
+{
+    struct audit audit = {.options = options};
+    struct error err;
+    int exit_status = 2;
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &audit.schema, &err) != STATUS_OK) {
+        log_error("audit", "%s", err.text);
+        return 1;
+    }
+    if (read_time(options, OPTION_AUDIT_FROM, "--from", &audit.from_ms, &err) ||
+        read_time(options, OPTION_AUDIT_TO, "--to", &audit.to_ms, &err) ||
+        settings_resolve(options, audit.schema, &audit.settings, &err)) {
+        log_error("audit", "%s", err.text);
+    } else {
+        exit_status = audit_answer(&audit);
+        settings_release(&audit.settings);
+    }
+    schema_free(audit.schema);
+    return exit_status;
+}

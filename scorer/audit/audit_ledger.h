@@ -1,0 +1,165 @@
+/* The ledger of `scorer audit`: what became of every input offset, and whether the database holds every output record.
+ * It knows no server: positions, kinds and digests come in, counts and faults come out.
+ *
+ * One byte an input offset, eight bytes an output offset, and a few words for what cannot be told at once (records
+ * without a source, records of erased employees). Calls come in this order: input and log of each partition; erased;
+ * record (a topic's records in the order of their offsets within a partition); source; match; row; close. Not
+ * thread-safe. */
+#ifndef SCORER_AUDIT_AUDIT_LEDGER_H
+#define SCORER_AUDIT_AUDIT_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scorer/sink/sink_rows.h"
+
+enum audit_end { AUDIT_PREDICTION, AUDIT_DEAD_LETTER, AUDIT_ERASURE, AUDIT_OUTCOME, AUDIT_END_COUNT };
+
+/* AUDIT_FAULT(id, "name", "what it means") */
+/* clang-format off */
+#define AUDIT_FAULT_TABLE(AUDIT_FAULT) \
+    AUDIT_FAULT(MISSING, "missing", "an input offset without an end") \
+    AUDIT_FAULT(DUPLICATE, "duplicate", "an input offset with a second end") \
+    AUDIT_FAULT(DISORDER, "out_of_order", "a record behind a later one of the same input partition") \
+    AUDIT_FAULT(UNEXPLAINED, "unexplained", "a record that stands for no input record") \
+    AUDIT_FAULT(ROW_MISSING, "row_missing", "an output record without its row") \
+    AUDIT_FAULT(ROW_DUPLICATE, "row_duplicate", "an output record with a second row") \
+    AUDIT_FAULT(ROW_ALTERED, "row_altered", "a row that differs from its record") \
+    AUDIT_FAULT(ROW_UNEXPLAINED, "row_unexplained", "a row without a record")
+/* clang-format on */
+
+enum audit_fault_kind {
+#define AUDIT_FAULT_ID(id, ...) AUDIT_FAULT_##id,
+    AUDIT_FAULT_TABLE(AUDIT_FAULT_ID)
+#undef AUDIT_FAULT_ID
+        AUDIT_FAULT_COUNT
+};
+
+extern const char *const audit_fault_names[AUDIT_FAULT_COUNT];
+extern const char *const audit_end_names[AUDIT_END_COUNT];
+
+/* Where a fault is. Plain data. `detail` says more, for people. */
+struct audit_fault {
+    enum audit_fault_kind kind;
+    const char *topic; /* borrowed from the names given to audit_ledger_new */
+    int32_t partition;
+    int64_t offset;
+    char detail[160];
+};
+
+enum { AUDIT_FAULTS_KEPT = 50 }; /* of each kind; all are counted */
+
+/* What is no fault of the scorer. Plain data. */
+struct audit_rules {
+    bool exactly_once;       /* else a second end is a repeat, not a fault */
+    bool null_value_ignored; /* NULL_VALUE=ignore: a null value needs no end */
+    bool database;           /* rows will be told */
+};
+
+/* Names of the topics, for places; borrowed. */
+struct audit_names {
+    const char *input, *topics[SINK_TOPIC_COUNT];
+};
+
+/* One input partition: what is asked and what was found. Plain data. */
+struct audit_input {
+    int64_t low, high;  /* of the log */
+    int64_t committed;  /* of the group; -1: none */
+    int64_t start, end; /* what is judged: [start, end) */
+    uint64_t records, nulls;
+    uint64_t ends[AUDIT_END_COUNT]; /* offsets by their first end; those of rows alone too */
+    uint64_t by_key;                /* of these: matched by key or value, for want of a source position */
+    uint64_t by_row;                /* of these: only the database holds it, the record was deleted */
+    uint64_t repeats;               /* second ends under at-least-once */
+    uint64_t ignored;               /* null values without an end, by the rules */
+    uint64_t deleted;               /* without an end that is left: retention or compaction took it */
+    uint64_t compacted;             /* ends of input records that compaction removed */
+    uint64_t faults[AUDIT_FAULT_COUNT];
+};
+
+/* One partition of an output topic. Plain data. */
+struct audit_log {
+    int64_t low, end; /* records of [low, end) are told */
+    int64_t stored;   /* rows up to here are expected; -1: none are */
+    uint64_t records;
+    uint64_t http;        /* no stream end */
+    uint64_t other_input; /* of another input topic */
+    uint64_t rows;        /* rows of records */
+    uint64_t refused;     /* records kept in dead_letters, stage sink */
+    uint64_t erased;      /* records whose row an erasure removed or made anonymous */
+    uint64_t rows_older;  /* rows whose record was deleted by retention or compaction */
+    uint64_t waiting;     /* records not stored yet */
+    uint64_t faults[AUDIT_FAULT_COUNT];
+};
+
+struct audit_ledger;
+
+struct audit_ledger *audit_ledger_new(const struct audit_rules *rules, const struct audit_names *names);
+void audit_ledger_free(struct audit_ledger *ledger);
+
+/* Partitions are told in the order of their numbers, from 0. `compacted`: the topic's cleanup.policy has compact. */
+void audit_ledger_add_input(struct audit_ledger *ledger, const struct audit_input *input, bool compacted);
+void audit_ledger_add_log(struct audit_ledger *ledger, enum sink_topic topic, const struct audit_log *log,
+                          bool compacted);
+
+/* An erasure that the database has done: rows of this employee (a hash) from before it may be gone. */
+void audit_ledger_erased(struct audit_ledger *ledger, uint64_t employee, int32_t partition, int64_t offset);
+
+enum audit_source {
+    AUDIT_SOURCE_KNOWN,
+    AUDIT_SOURCE_UNKNOWN, /* looked for by `match` */
+    AUDIT_SOURCE_HTTP,
+    AUDIT_SOURCE_OTHER, /* another input topic's */
+    AUDIT_SOURCE_NONE,  /* none, and it should have one: a fault */
+};
+
+/* An output record. Plain data. */
+struct audit_record {
+    enum sink_topic topic;
+    int32_t partition;
+    int64_t offset;
+    enum audit_end end;
+    enum audit_source source;
+    int32_t source_partition; /* where it is known */
+    int64_t source_offset;
+    uint64_t match;    /* hash of the key (erasure) or value (outcome), where the source is unknown */
+    uint64_t employee; /* hash; 0: nobody */
+    uint64_t digest;   /* of the row it should have; unused where refused */
+    bool refused;      /* it becomes no row, but a dead letter of stage sink */
+};
+void audit_ledger_record(struct audit_ledger *ledger, const struct audit_record *record);
+
+/* An input record within its partition's window. */
+void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t offset, struct span key,
+                         struct span value);
+
+/* Pairs records without a source with input offsets without an end, in order. */
+void audit_ledger_match(struct audit_ledger *ledger);
+
+/* A row. Plain data. */
+struct audit_row {
+    enum sink_topic topic; /* whose record it stands for */
+    int32_t partition;
+    int64_t offset;
+    enum audit_end end;
+    int64_t source_partition, source_offset; /* -1: it has none */
+    uint64_t digest;
+    bool refused;   /* of dead_letters, stage sink */
+    bool anonymous; /* without an employee */
+};
+void audit_ledger_row(struct audit_ledger *ledger, const struct audit_row *row);
+
+/* Finds what is missing. Afterwards the results below stand. */
+void audit_ledger_close(struct audit_ledger *ledger);
+
+size_t audit_ledger_inputs(const struct audit_ledger *ledger, const struct audit_input **out);
+size_t audit_ledger_logs(const struct audit_ledger *ledger, enum sink_topic topic, const struct audit_log **out);
+uint64_t audit_ledger_faults(const struct audit_ledger *ledger, enum audit_fault_kind kind); /* all of them */
+size_t audit_ledger_places(const struct audit_ledger *ledger, const struct audit_fault **out);
+bool audit_ledger_is_clean(const struct audit_ledger *ledger);
+
+/* FNV-1a with its high bits mixed; never 0. Goes on from `seed` (0: a new one). */
+uint64_t audit_hash(uint64_t seed, struct span bytes);
+
+#endif

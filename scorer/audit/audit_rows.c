@@ -1,0 +1,312 @@
+/* Record → place and digest: see audit_rows.h. Called by audit.c on the main thread.
+ *
+ * A jsonb field is a byte 1 and text, and PostgreSQL writes the text its own way: members in another order, numbers
+ * without exponent. So such a field is parsed and hashed by content: members add up, in whatever order; numbers by
+ * their double. A field that only looks like one and cannot be parsed is hashed by its bytes, the same on both sides.
+ */
+#include "scorer/audit/audit_rows.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "events/dead_letter.h"
+
+/* Where a record's source stands besides its own fields. */
+static const char *const source_headers[] = {"attrition.source.topic", "attrition.source.partition",
+                                             "attrition.source.offset"};
+
+struct audit_rows {
+    struct sink_rows *rows;
+    const char *input_topic;
+    int employee, channel, topic, partition, offset; /* columns of predictions */
+};
+
+/* --- digests --- */
+
+static uint64_t json_hash(const json_t *value);
+
+static uint64_t object_hash(const json_t *object)
+{
+    uint64_t sum = 0;
+    const char *name;
+    const json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)object, name, member)
+    {
+        const uint64_t parts[] = {audit_hash(0, span_of(name)), json_hash(member)};
+        sum += audit_hash(0, (struct span){(const char *)parts, sizeof parts});
+    }
+    return sum;
+}
+
+static uint64_t array_hash(const json_t *array)
+{
+    uint64_t hash = 1;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        uint64_t item = json_hash(json_array_get(array, i));
+        hash = audit_hash(hash, (struct span){(const char *)&item, sizeof item});
+    }
+    return hash;
+}
+
+/* Numbers are read as reals; both zeros are one. */
+static uint64_t json_hash(const json_t *value)
+{
+    double number;
+    uint64_t seed = (uint64_t)json_typeof(value) + 1;
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return seed ^ object_hash(value);
+    case JSON_ARRAY:
+        return seed ^ array_hash(value);
+    case JSON_STRING:
+        return audit_hash(seed, (struct span){json_string_value(value), json_string_length(value)});
+    case JSON_REAL:
+    case JSON_INTEGER:
+        number = json_number_value(value) == 0 ? 0 : json_number_value(value);
+        return audit_hash(seed, (struct span){(const char *)&number, sizeof number});
+    default:
+        return seed;
+    }
+}
+
+static uint64_t field_hash(uint64_t seed, struct span field)
+{
+    bool like_jsonb = field.bytes > 1 && field.data[0] == 1 && (field.data[1] == '{' || field.data[1] == '[');
+    json_t *value =
+        like_jsonb ? json_loadb(field.data + 1, field.bytes - 1, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL) : NULL;
+    if (!value)
+        return audit_hash(audit_hash(seed, (struct span){(const char *)&field.bytes, sizeof field.bytes}), field);
+    uint64_t hash = json_hash(value);
+    json_decref(value);
+    return audit_hash(seed, (struct span){(const char *)&hash, sizeof hash});
+}
+
+bool audit_field(struct cursor *fields, struct span *out)
+{
+    uint32_t bytes;
+    *out = SPAN_NULL;
+    return cursor_u32_be(fields, &bytes) && (bytes == UINT32_MAX || cursor_span(fields, bytes, out));
+}
+
+bool audit_field_integer(struct cursor *fields, int64_t *out)
+{
+    struct span field;
+    if (!audit_field(fields, &field))
+        return false;
+    uint64_t value = 0;
+    for (size_t i = 0; i < field.bytes && i < sizeof value; i++)
+        value = value << 8 | (unsigned char)field.data[i];
+    *out = field.data ? (int64_t)value : -1;
+    return !field.data || field.bytes == 4 || field.bytes == 8;
+}
+
+bool audit_digest(struct cursor *fields, size_t count, uint64_t *out)
+{
+    uint64_t hash = 0;
+    for (size_t f = 0; f < count; f++) {
+        struct span field;
+        if (!audit_field(fields, &field))
+            return false;
+        hash = field.data ? field_hash(hash, field) : audit_hash(hash + 1, SPAN_LITERAL("null"));
+    }
+    *out = hash;
+    return true;
+}
+
+/* --- sources --- */
+
+static struct span last_header(const struct sink_record *record, const char *name)
+{
+    for (size_t h = record->header_count; h-- > 0;)
+        if (!strcmp(record->headers[h].name, name))
+            return record->headers[h].value;
+    return SPAN_NULL;
+}
+
+/* Fills the source from three texts; false where one of them is missing. */
+static bool named_source(const struct audit_rows *rows, struct span topic, struct span partition, struct span offset,
+                         struct audit_record *out)
+{
+    int64_t number = dead_letter_number(partition, -1);
+    out->source_offset = dead_letter_number(offset, -1);
+    if (!topic.data || number < 0 || number > INT32_MAX || out->source_offset < 0)
+        return false;
+    out->source_partition = (int32_t)number;
+    out->source = span_equal(topic, span_of(rows->input_topic)) ? AUDIT_SOURCE_KNOWN : AUDIT_SOURCE_OTHER;
+    return true;
+}
+
+static bool by_headers(const struct audit_rows *rows, const struct sink_record *record, struct audit_record *out)
+{
+    return named_source(rows, last_header(record, source_headers[0]), last_header(record, source_headers[1]),
+                        last_header(record, source_headers[2]), out);
+}
+
+static bool by_dead_letter_headers(const struct audit_rows *rows, const struct sink_record *record,
+                                   struct audit_record *out)
+{
+    return named_source(rows, last_header(record, dead_letter_header_name(DEAD_LETTER_TOPIC)),
+                        last_header(record, dead_letter_header_name(DEAD_LETTER_PARTITION)),
+                        last_header(record, dead_letter_header_name(DEAD_LETTER_OFFSET)), out);
+}
+
+/* From the prediction's own columns. */
+static void by_columns(const struct audit_rows *rows, struct cursor fields, struct audit_record *out)
+{
+    struct span field = SPAN_NULL, topic = SPAN_NULL;
+    int64_t partition = -1;
+    for (int c = 0; cursor_left(&fields); c++) {
+        struct cursor at = fields;
+        if (!audit_field(&fields, &field))
+            return;
+        if (c == rows->employee && field.data)
+            out->employee = audit_hash(0, field);
+        else if (c == rows->channel && span_equal(field, SPAN_LITERAL("HTTP")))
+            out->source = AUDIT_SOURCE_HTTP;
+        else if (c == rows->topic)
+            topic = field;
+        else if (c == rows->partition)
+            (void)audit_field_integer(&at, &partition);
+        else if (c == rows->offset)
+            (void)audit_field_integer(&at, &out->source_offset);
+    }
+    if (!topic.data || out->source == AUDIT_SOURCE_HTTP)
+        return;
+    out->source = span_equal(topic, span_of(rows->input_topic)) ? AUDIT_SOURCE_KNOWN : AUDIT_SOURCE_OTHER;
+    out->source_partition = (int32_t)partition;
+}
+
+static uint64_t hash_or_nobody(struct span key)
+{
+    return key.data ? audit_hash(0, key) : 0;
+}
+
+/* The employee is the second column of outcomes, as of predictions. */
+static void find_outcome(const struct sink_record *record, struct cursor fields, struct audit_record *out)
+{
+    struct span field;
+    if (audit_field(&fields, &field) && audit_field(&fields, &field))
+        out->employee = hash_or_nobody(field);
+    out->match = hash_or_nobody(record->value);
+}
+
+static void find_source(const struct audit_rows *rows, const struct sink_record *record, struct cursor fields,
+                        struct audit_record *out)
+{
+    out->source = AUDIT_SOURCE_NONE;
+    out->employee = hash_or_nobody(record->key);
+    switch (out->end) {
+    case AUDIT_DEAD_LETTER:
+        (void)by_dead_letter_headers(rows, record, out);
+        return;
+    case AUDIT_PREDICTION:
+        by_columns(rows, fields, out);
+        return;
+    case AUDIT_OUTCOME:
+        find_outcome(record, fields, out);
+        break;
+    default:
+        out->match = hash_or_nobody(record->key);
+    }
+    if (!by_headers(rows, record, out))
+        out->source = AUDIT_SOURCE_UNKNOWN;
+}
+
+/* --- records --- */
+
+static enum audit_end end_of(const struct sink_record *record)
+{
+    if (record->topic == SINK_TOPIC_DLQ)
+        return AUDIT_DEAD_LETTER;
+    if (record->topic == SINK_TOPIC_OUTCOME)
+        return AUDIT_OUTCOME;
+    return record->value.data ? AUDIT_PREDICTION : AUDIT_ERASURE;
+}
+
+static const enum sink_table table_of[AUDIT_END_COUNT] = {
+    [AUDIT_PREDICTION] = SINK_TABLE_PREDICTIONS,
+    [AUDIT_DEAD_LETTER] = SINK_TABLE_DEAD_LETTERS,
+    [AUDIT_ERASURE] = SINK_TABLE_ERASURES,
+    [AUDIT_OUTCOME] = SINK_TABLE_OUTCOMES,
+};
+
+enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *record, struct audit_record *out,
+                            struct error *err)
+{
+    sink_rows_clear(rows->rows);
+    enum sink_end made = sink_rows_add(rows->rows, record);
+    if (made == SINK_END_WAIT)
+        return error_set(err, STATUS_UNAVAILABLE,
+                         "%s [%d] %lld: the schema registry does not tell the record's schema; run the audit again "
+                         "when it answers",
+                         record->topic_name, (int)record->partition, (long long)record->offset);
+    *out = (struct audit_record){.topic = record->topic,
+                                 .partition = record->partition,
+                                 .offset = record->offset,
+                                 .end = end_of(record),
+                                 .refused = made == SINK_END_REFUSED};
+    struct cursor fields = {NULL, NULL};
+    struct span count;
+    if (!out->refused) {
+        fields = cursor_of(sink_rows_table(rows->rows, table_of[out->end]));
+        if (!cursor_span(&fields, 2, &count))
+            return error_set(err, STATUS_INVALID, "%s [%d] %lld: no row was made of it", record->topic_name,
+                             (int)record->partition, (long long)record->offset);
+        struct cursor at = fields;
+        size_t columns = (size_t)((unsigned char)count.data[0] << 8 | (unsigned char)count.data[1]);
+        if (!audit_digest(&at, columns, &out->digest))
+            return error_set(err, STATUS_INVALID, "%s: a row of the sink's own is malformed", record->topic_name);
+    }
+    find_source(rows, record, fields, out);
+    return STATUS_OK;
+}
+
+const char *audit_rows_target(const struct audit_rows *rows, enum sink_table table)
+{
+    return sink_rows_target(rows->rows, table);
+}
+
+/* --- life --- */
+
+/* "table (a, b, …)": the column's number, or -1. */
+static int column_of(const char *target, const char *name)
+{
+    int column = 0;
+    size_t bytes = strlen(name);
+    for (const char *at = strchr(target, '('); at; at = strchr(at, ','), column++) {
+        at += 1 + (at[1] == ' ');
+        if (!strncmp(at, name, bytes) && strchr(",)", at[bytes]))
+            return column;
+    }
+    return -1;
+}
+
+enum status audit_rows_new(const struct schema *schema, const char *cluster_id, const char *input_topic,
+                           struct registry_client *registry, struct audit_rows **out, struct error *err)
+{
+    struct sink_rows *made;
+    if (sink_rows_new(schema, cluster_id, &made, err))
+        return err->status;
+    sink_rows_use_registry(made, registry);
+    struct audit_rows *rows = mem_zeroed(1, sizeof *rows);
+    const char *target = sink_rows_target(made, SINK_TABLE_PREDICTIONS);
+    *rows = (struct audit_rows){
+        .rows = made,
+        .input_topic = input_topic,
+        .employee = column_of(target, "employee_id"),
+        .channel = column_of(target, "channel"),
+        .topic = column_of(target, "source_topic"),
+        .partition = column_of(target, "source_partition"),
+        .offset = column_of(target, "source_offset"),
+    };
+    *out = rows;
+    return STATUS_OK;
+}
+
+void audit_rows_free(struct audit_rows *rows)
+{
+    if (!rows)
+        return;
+    sink_rows_free(rows->rows);
+    free(rows);
+}

@@ -1,0 +1,264 @@
+/* `scorer check`: everything the daemon needs, looked at once, one line each: what is fine, what is wrong and how to
+ * mend it. Changes nothing, except that --create-topics makes missing output topics. Main thread; ends within about a
+ * minute whatever is away. */
+#include "scorer/commands.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "events/registry_client.h"
+#include "events/schema.h"
+#include "kafka/client.h"
+#include "scorer/check/check_sample.h"
+#include "scorer/check/check_topic.h"
+#include "scorer/stream/dead_letter_run.h"
+#include "scorer/model/model_holder.h"
+#include "scorer/settings.h"
+#include "scorer/sink/sink.h"
+
+enum { BROKER_WAIT_US = 5000000, SAMPLE = 100 };
+
+struct check {
+    const struct options *options;
+    struct settings settings;
+    struct schema *schema;
+    rd_kafka_t *client; /* a consumer: its questions never make a topic */
+    int input_partitions;
+    bool failed;
+};
+
+static void __attribute__((format(printf, 3, 4)))
+tell_fine(const struct check *check, const char *item, const char *format, ...)
+{
+    va_list args;
+    (void)check;
+    printf("ok     %-10s ", item);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+}
+
+static void tell_wrong(struct check *check, const char *item, const char *text)
+{
+    printf("wrong  %-10s %s\n", item, text);
+    check->failed = true;
+}
+
+/* What works today and may cost something later: no reason for another exit status. */
+static void tell_warning(const char *item, const char *text)
+{
+    printf("warn   %-10s %s\n", item, text);
+}
+
+static void check_model(struct check *check)
+{
+    struct error err;
+    struct counters *counters = aligned_alloc(_Alignof(struct counters), sizeof *counters);
+    struct model_holder *models;
+    if (!counters)
+        abort();
+    memset(counters, 0, sizeof *counters);
+    if (model_holder_new(&check->settings, counters, &models, &err) == STATUS_OK) {
+        const struct model *model = model_acquire(models);
+        tell_fine(check, "model", "%.*s version %.*s, threshold %.4g, positive label %s%s",
+                  (int)model->stamp.name.bytes, model->stamp.name.data, (int)model->stamp.version.bytes,
+                  model->stamp.version.data, model->threshold, pipeline_positive_label(model->pipeline),
+                  pipeline_has_reasons(model->pipeline) ? "" : ", no reference: reasons stay empty");
+        model_release(model);
+        model_holder_free(models);
+    } else {
+        tell_wrong(check, "model", err.text);
+    }
+    free(counters);
+}
+
+/* Topics */
+
+static bool connect_kafka(struct check *check)
+{
+    const struct kafka_property fixed[] = {{"group.id", check->settings.group_id}, {NULL, NULL}};
+    struct error err;
+    rd_kafka_conf_t *conf;
+    enum status status = kafka_conf(check->options, RD_KAFKA_CONSUMER, fixed, &conf, &err);
+    if (status == STATUS_OK)
+        status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &check->client, &err);
+    if (status == STATUS_OK)
+        status =
+            kafka_wait_for_broker(check->client, "kafka", clock_steady_us(&clock_system) + BROKER_WAIT_US, NULL, &err);
+    if (status != STATUS_OK) {
+        tell_wrong(check, "kafka", err.text);
+        return false;
+    }
+    tell_fine(check, "kafka", "%s answers", options_text(check->options, OPTION_BOOTSTRAP_SERVERS));
+    return true;
+}
+
+/* What the topic's settings would do to its records. */
+static void check_topic_keeps(struct check *check, const char *topic, enum check_topic_use use)
+{
+    struct error err;
+    struct check_topic_settings settings;
+    if (check_topic_read(check->client, topic, &settings, &err) != STATUS_OK) {
+        if (err.status != STATUS_UNSUPPORTED) /* the embedded broker has none */
+            tell_warning("topic", err.text);
+    } else if (!check_topic_keeps_all(topic, use, &settings, &err)) {
+        if (err.status == STATUS_INVALID)
+            tell_wrong(check, "topic", err.text);
+        else
+            tell_warning("topic", err.text);
+    }
+}
+
+static void check_output_topic(struct check *check, const char *topic, enum check_topic_use use)
+{
+    struct error err;
+    int partitions = 0;
+    bool made = false;
+    enum status status = kafka_topic_partitions(check->client, topic, &partitions, &err);
+    if (status == STATUS_NOT_FOUND && options_flag(check->options, OPTION_CREATE_TOPICS) && check->input_partitions) {
+        status = check_topic_make(check->client, topic, check->input_partitions, use, &err);
+        if (status == STATUS_OK)
+            status = kafka_topic_partitions(check->client, topic, &partitions, &err);
+        made = status == STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        tell_wrong(check, "topic", err.text);
+    } else if (partitions != check->input_partitions && check->input_partitions) {
+        error_set(&err, STATUS_INVALID,
+                  "%s has %d partitions and the input has %d: kafka-topics --alter --topic %s --partitions %d", topic,
+                  partitions, check->input_partitions, topic, check->input_partitions);
+        tell_wrong(check, "topic", err.text);
+    } else {
+        tell_fine(check, "topic", "%s, %d partitions%s", topic, partitions, made ? ", made just now" : "");
+    }
+    if (partitions)
+        check_topic_keeps(check, topic, use);
+}
+
+static void check_topics(struct check *check)
+{
+    struct error err;
+    const struct settings *settings = &check->settings;
+    if (kafka_topic_partitions(check->client, settings->input_topic, &check->input_partitions, &err) == STATUS_OK) {
+        tell_fine(check, "topic", "%s, %d partitions", settings->input_topic, check->input_partitions);
+        check_topic_keeps(check, settings->input_topic, CHECK_TOPIC_INPUT);
+    } else {
+        tell_wrong(check, "topic", err.text);
+    }
+    check_output_topic(check, settings->output_topic, CHECK_TOPIC_OUTPUT);
+    check_output_topic(check, settings->dlq_topic, CHECK_TOPIC_PAST);
+    check_output_topic(check, settings->outcome_topic, CHECK_TOPIC_PAST);
+}
+
+/* " 90 unknown_schema_id, 3 rule" */
+static enum event_code list_codes(const struct check_sample *sample, char *text, size_t capacity)
+{
+    enum event_code most = EVENT_OK;
+    size_t bytes = 0;
+    text[0] = '\0';
+    for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT && bytes < capacity; code++) {
+        if (!sample->counts[code])
+            continue;
+        bytes += (size_t)snprintf(text + bytes, capacity - bytes, "%s %llu %s", bytes ? "," : "",
+                                  (unsigned long long)sample->counts[code], event_code_name((enum event_code)code));
+        if (!most || sample->counts[code] > sample->counts[most])
+            most = (enum event_code)code;
+    }
+    return most;
+}
+
+/* What would become of the newest events. Wrong where none of them is good; a few dead letters are the senders' matter.
+ */
+static void check_newest(struct check *check)
+{
+    char codes[320];
+    struct error err;
+    struct check_sample sample;
+    if (check_sample_take(&check->settings, check->schema, check->input_partitions, SAMPLE, &sample, &err)) {
+        tell_wrong(check, "events", err.text);
+        return;
+    }
+    enum event_code most = list_codes(&sample, codes, sizeof codes);
+    if (sample.read && !sample.good) {
+        error_set(&err, STATUS_INVALID, "all of the newest %llu would become dead letters:%s. Likely cause: %s",
+                  (unsigned long long)sample.read, codes,
+                  dead_letter_cause(most, registry_settings_read(check->options).urls != NULL));
+        tell_wrong(check, "events", err.text);
+    } else if (!sample.read && sample.unread) {
+        tell_wrong(check, "events", "none of the newest could be read and judged within 10 s");
+    } else if (sample.read) {
+        tell_fine(check, "events", "newest %llu: %llu good, %llu dead letters%s%s", (unsigned long long)sample.read,
+                  (unsigned long long)sample.good, (unsigned long long)(sample.read - sample.good), most ? ":" : "",
+                  codes);
+    } else {
+        tell_fine(check, "events", "%s holds none yet", check->settings.input_topic);
+    }
+}
+
+static void check_kafka(struct check *check)
+{
+    if (connect_kafka(check))
+        check_topics(check);
+    if (check->input_partitions)
+        check_newest(check);
+    if (check->client) {
+        rd_kafka_consumer_close(check->client);
+        rd_kafka_destroy(check->client);
+    }
+}
+
+static void check_postgresql(struct check *check)
+{
+    struct error err;
+    if (!check->settings.role_sink)
+        return;
+    if (sink_check(&check->settings, &err) == STATUS_OK)
+        tell_fine(check, "postgresql", "connected, migrations applied, rights in order");
+    else
+        tell_wrong(check, "postgresql", err.text);
+}
+
+static void check_registry(struct check *check)
+{
+    struct error err, told;
+    const struct registry_settings wanted = registry_settings_read(check->options);
+    const struct registry_duties duties = {.input_topic = check->settings.input_topic,
+                                           .output_topic = check->settings.output_topic};
+    if (!wanted.urls)
+        return;
+    if (registry_client_check(&wanted, check->schema, &duties, &told, &err) == STATUS_OK)
+        tell_fine(check, "registry", "%s", told.text);
+    else
+        tell_wrong(check, "registry", err.text);
+}
+
+int cmd_check(const struct options *options)
+{
+    struct check check = {.options = options};
+    struct error err;
+    const char *directory = options_text(options, OPTION_SCHEMAS_DIR);
+    if (schema_load(directory, &check.schema, &err) != STATUS_OK) {
+        tell_wrong(&check, "schemas", err.text);
+        return 1;
+    }
+    tell_fine(&check, "schemas", "%s: %zu columns, event id %u, prediction id %u", directory,
+              check.schema->column_count, check.schema->event_schema_id, check.schema->prediction_schema_id);
+    if (settings_resolve(options, check.schema, &check.settings, &err) == STATUS_OK) {
+        tell_fine(&check, "settings", "instance %s, %s", check.settings.instance_id,
+                  check.settings.exactly_once ? "exactly-once" : "at-least-once");
+        check_model(&check);
+        check_registry(&check);
+        check_kafka(&check);
+        check_postgresql(&check);
+        settings_release(&check.settings);
+    } else {
+        tell_wrong(&check, "settings", err.text);
+    }
+    schema_free(check.schema);
+    return check.failed ? 1 : 0;
+}

@@ -1,0 +1,183 @@
+/* `scorer decode`: lines of hexadecimal Avro binary in, one JSON line out for each, in order. Needs no server. On the
+ * main thread; a line that is wrong is answered, and only schemas that never resolve, or files that cannot be read, end
+ * it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "avro/type.h"
+#include "events/plan.h"
+#include "scorer/commands.h"
+
+enum { FLUSH_BYTES = 256 * 1024, READ_BYTES = 64 * 1024 };
+
+/* What a run of the command holds. */
+struct decoding {
+    struct schema *schema; /* the shipped one, if it is the reader */
+    struct avro_schema *writer, *reader;
+    struct plan *plan;
+    struct machine *machine;
+    struct buffer line, datum, out;
+    size_t searched; /* bytes of `line` known to hold no line's end */
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool hex_read(struct span text, struct buffer *out)
+{
+    char *at = buffer_reserve(out, text.bytes / 2 + 1);
+    for (size_t i = 0; i + 1 < text.bytes; i += 2) {
+        int high = hex_digit(text.data[i]), low = hex_digit(text.data[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        *at++ = (char)(high << 4 | low);
+    }
+    out->bytes += text.bytes / 2;
+    return text.bytes % 2 == 0;
+}
+
+static void answer_error(struct buffer *out, const struct fault *fault)
+{
+    struct json_writer json = json_begin_document(out);
+    json_begin_object(&json, "error");
+    json_write_string(&json, "code", event_code_name(fault->code));
+    json_write_string(&json, "message", fault->text);
+    json_end_object(&json);
+    json_end_object(&json);
+}
+
+static void answer_line(struct decoding *decoding, struct span line)
+{
+    struct fault fault = {.code = EVENT_MALFORMED, .text = "not hexadecimal: two digits for each byte are due"};
+    size_t before = decoding->out.bytes;
+    enum event_code code = EVENT_MALFORMED;
+    buffer_clear(&decoding->datum);
+    if (hex_read(line, &decoding->datum))
+        code = plan_run_json(decoding->plan, decoding->machine, buffer_span(&decoding->datum), &decoding->out, &fault);
+    if (code != EVENT_OK) {
+        decoding->out.bytes = before;
+        answer_error(&decoding->out, &fault);
+    }
+    buffer_add_u8(&decoding->out, '\n');
+}
+
+static enum status flush(struct decoding *decoding, struct error *err)
+{
+    size_t wrote = fwrite(decoding->out.data, 1, decoding->out.bytes, stdout);
+    bool failed = wrote < decoding->out.bytes || fflush(stdout) != 0;
+    buffer_clear(&decoding->out);
+    return failed ? error_set(err, STATUS_IO, "standard output cannot be written: %s", strerror(errno)) : STATUS_OK;
+}
+
+static struct span line_trim(struct span line)
+{
+    while (line.bytes && (line.data[line.bytes - 1] == '\r' || line.data[line.bytes - 1] == ' '))
+        line.bytes--;
+    return line;
+}
+
+/* Answers the whole lines gathered and keeps the rest. */
+static enum status answer_gathered(struct decoding *decoding, bool at_end, struct error *err)
+{
+    struct buffer *line = &decoding->line;
+    size_t start = 0;
+    for (char *end; decoding->searched < line->bytes; start = decoding->searched) {
+        end = memchr(line->data + decoding->searched, '\n', line->bytes - decoding->searched);
+        decoding->searched = end ? (size_t)(end - line->data) + 1 : line->bytes;
+        if (!end)
+            break;
+        answer_line(decoding, line_trim((struct span){line->data + start, (size_t)(end - line->data) - start}));
+        if (decoding->out.bytes >= FLUSH_BYTES && flush(decoding, err) != STATUS_OK)
+            return STATUS_IO;
+    }
+    if (at_end && start < line->bytes)
+        answer_line(decoding, line_trim((struct span){line->data + start, line->bytes - start}));
+    if (start < line->bytes && start)
+        memmove(line->data, line->data + start, line->bytes - start);
+    line->bytes -= start;
+    decoding->searched -= start;
+    return at_end || line->bytes == 0 ? flush(decoding, err) : STATUS_OK;
+}
+
+static enum status answer_all(struct decoding *decoding, int file, const char *name, struct error *err)
+{
+    for (;;) {
+        ssize_t got = read(file, buffer_reserve(&decoding->line, READ_BYTES), READ_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set(err, STATUS_IO, "%s: cannot be read: %s", name, strerror(errno));
+        decoding->line.bytes += (size_t)got;
+        enum status status = answer_gathered(decoding, got == 0, err);
+        if (status != STATUS_OK || got == 0)
+            return status;
+    }
+}
+
+static enum status prepare(struct decoding *decoding, const struct options *options, struct error *err)
+{
+    const char *writer = options_text(options, OPTION_WRITER_SCHEMA),
+               *reader = options_text(options, OPTION_READER_SCHEMA);
+    const struct avro_type *seen_as = NULL;
+    enum status status = avro_schema_read(writer, &decoding->writer, err);
+    if (status == STATUS_OK && reader)
+        status = avro_schema_read(reader, &decoding->reader, err);
+    else if (status == STATUS_OK)
+        status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &decoding->schema, err);
+    if (status != STATUS_OK)
+        return status;
+    seen_as = decoding->reader ? avro_schema_type(decoding->reader) : decoding->schema->event;
+    status = plan_compile(avro_schema_type(decoding->writer), seen_as, NULL, &decoding->plan, err);
+    return status == STATUS_OK ? status : error_prefix(err, "%s can never be read through the reader's schema", writer);
+}
+
+static void decoding_fini(struct decoding *decoding)
+{
+    plan_free(decoding->plan);
+    machine_free(decoding->machine);
+    avro_schema_free(decoding->writer);
+    avro_schema_free(decoding->reader);
+    schema_free(decoding->schema);
+    buffer_free(&decoding->line);
+    buffer_free(&decoding->datum);
+    buffer_free(&decoding->out);
+}
+
+static enum status decode_input(struct decoding *decoding, const char *name, struct error *err)
+{
+    bool standard = !name || strcmp(name, "-") == 0;
+    int file = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return error_set(err, STATUS_IO, "%s: cannot be opened: %s", name, strerror(errno));
+    decoding->machine = machine_new();
+    enum status status = answer_all(decoding, file, standard ? "standard input" : name, err);
+    if (!standard)
+        close(file);
+    return status;
+}
+
+int cmd_decode(const struct options *options)
+{
+    struct decoding decoding = {0};
+    struct error err = {0};
+    if (!options_text(options, OPTION_WRITER_SCHEMA) || options_argument_count(options) > 1) {
+        log_error("decode", "needs --writer-schema FILE and at most one FILE of hexadecimal lines");
+        return 2;
+    }
+    enum status status = prepare(&decoding, options, &err);
+    if (status == STATUS_OK)
+        status = decode_input(&decoding, options_argument_count(options) ? options_argument(options, 0) : NULL, &err);
+    if (status != STATUS_OK)
+        log_error("decode", "%s", err.text);
+    decoding_fini(&decoding);
+    return status == STATUS_OK ? 0 : 1;
+}

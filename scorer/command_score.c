@@ -1,0 +1,343 @@
+/* `scorer score`: JSON Lines in, one JSON line out for each, in order. Needs no server; one thread.
+ *
+ * Each input line is answered: with a score, or with the code of what is wrong with it. Only a model that cannot be
+ * used, or an input or output that fails, ends the run with status 1. Answers are written whenever the input has no
+ * more complete lines to give, so a program at the other end of a pipe never waits for a full buffer. Must never drop
+ * or reorder a line. */
+#include "scorer/commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/json_row.h"
+#include "events/validate.h"
+#include "pipeline/pipeline.h"
+#include "registry/contract.h"
+#include "scorer/counterfactual_json.h"
+#include "scorer/json_line.h"
+#include "scorer/model/labels.h"
+
+enum { READ_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 << 20, MODEL_MAX_BYTES = 1 << 30 };
+
+struct session {
+    struct schema *schema;
+    struct pipeline *pipeline;
+    bool checked, counterfactual;
+    uint32_t top_reasons;
+    struct labels labels;
+    struct cell *cells;
+    struct reason *reasons;
+    struct buffer prepared; /* the line at work */
+    bool too_long;          /* the line at work has lost its start */
+    struct buffer out;
+};
+
+/* {"id":… , which the caller goes on with. */
+static struct json_writer answer_begin(struct session *session, struct span id)
+{
+    struct json_writer json = json_begin_document(&session->out);
+    buffer_add(json_write_raw(&json, "id"), id.data, id.bytes);
+    return json;
+}
+
+static void answer_fault(struct session *session, struct span id, const struct fault *fault)
+{
+    struct json_writer json = answer_begin(session, id);
+    bool named = fault->column != FAULT_NO_COLUMN;
+    json_begin_object(&json, "error");
+    json_write_string(&json, "code", event_code_name(fault->code));
+    json_write_string(&json, "field", named ? session->schema->columns[fault->column].name : NULL);
+    json_write_string(&json, "message", fault->text);
+    json_end_object(&json);
+    json_end_document(&json);
+}
+
+static void answer_malformed(struct session *session, struct span id, enum event_code code, const char *text)
+{
+    struct fault fault = {.code = code, .column = FAULT_NO_COLUMN};
+    snprintf(fault.text, sizeof fault.text, "%s", text);
+    answer_fault(session, id, &fault);
+}
+
+static void add_reasons(struct json_writer *json, const struct session *session, uint32_t count)
+{
+    json_begin_array(json, "reasons");
+    for (uint32_t r = 0; r < count; r++) {
+        json_begin_object(json, NULL);
+        json_write_string(json, "feature", session->schema->columns[session->reasons[r].column].name);
+        json_write_double(json, "contribution", session->reasons[r].contribution);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void answer_score(struct session *session, struct span id, const struct score *score)
+{
+    struct json_writer json = answer_begin(session, id);
+    bool positive = score->probability >= pipeline_threshold(session->pipeline);
+    size_t label = positive ? session->labels.positive : session->labels.negative;
+    json_write_text(&json, "prediction", session->schema->target_values[label]);
+    json_write_double(&json, "probability", score->probability);
+    json_write_double(&json, "margin", score->margin);
+    json_write_double(&json, "base", score->base);
+    add_reasons(&json, session, score->reason_count);
+    if (session->counterfactual)
+        counterfactual_json(session->schema, session->pipeline, session->cells, session->checked, &json);
+    json_end_document(&json);
+}
+
+static void score_attributes(struct session *session, struct span id, const json_t *attributes)
+{
+    struct fault fault;
+    struct score score;
+    bool told = json_row_read(session->schema, attributes, session->checked, session->cells, &fault, 1);
+    if (!told && session->checked) {
+        validate_impute(session->schema, session->cells);
+        told = validate_row(session->schema, session->cells, &fault) != EVENT_OK;
+    }
+    if (told) {
+        answer_fault(session, id, &fault);
+        return;
+    }
+    pipeline_score(session->pipeline, session->cells, 1, session->top_reasons, &score, session->reasons);
+    if (!isfinite(score.probability) || !isfinite(score.margin))
+        answer_malformed(session, id, EVENT_NOT_FINITE, "the model gives no number for these values");
+    else
+        answer_score(session, id, &score);
+}
+
+static void parse_fault_text(const json_error_t *where, char *text, size_t bytes)
+{
+    bool twice = json_error_code(where) == json_error_duplicate_key;
+    snprintf(text, bytes, "%s, at byte %d", twice ? "a key stands twice" : "not JSON", where->position);
+}
+
+/* {"id": …, "attributes": {…}}, or the attributes themselves. */
+static void score_object(struct session *session, const json_t *root, struct span raw_id)
+{
+    const struct span none = SPAN_LITERAL("null");
+    const json_t *attributes = json_object_get(root, "attributes"), *id = json_object_get(root, "id");
+    if (!attributes) {
+        score_attributes(session, none, root);
+    } else if (json_is_object(id) || json_is_array(id)) {
+        answer_malformed(session, none, EVENT_WRONG_TYPE, "id: neither a text, a number, a boolean nor null");
+    } else {
+        score_attributes(session, id && raw_id.data ? raw_id : none, attributes);
+    }
+}
+
+static void score_line(struct session *session, struct span line)
+{
+    struct span none = SPAN_LITERAL("null"), raw_id;
+    if (session->too_long || line.bytes > LINE_MAX_BYTES) {
+        session->too_long = false;
+        answer_malformed(session, none, EVENT_LIMIT, "a line of more than 16 MiB");
+        return;
+    }
+    json_error_t where;
+    json_line_prepare(line, &session->prepared, &raw_id);
+    json_t *root = json_loadb(buffer_span(&session->prepared).data, session->prepared.bytes,
+                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &where);
+    char text[128] = "not a JSON object";
+    if (!root)
+        parse_fault_text(&where, text, sizeof text);
+    if (json_is_object(root))
+        score_object(session, root, raw_id);
+    else
+        answer_malformed(session, none, EVENT_MALFORMED, text);
+    json_decref(root);
+}
+
+/* Scores the complete lines of `in` and keeps the rest. `final`: the rest is a line too. */
+static void score_lines(struct session *session, struct buffer *in, size_t *searched, bool final)
+{
+    size_t start = 0;
+    for (;;) {
+        const char *end = *searched < in->bytes ? memchr(in->data + *searched, '\n', in->bytes - *searched) : NULL;
+        if (!end)
+            break;
+        score_line(session, (struct span){in->data + start, (size_t)(end - in->data) - start});
+        *searched = start = (size_t)(end - in->data) + 1;
+    }
+    if (final && (start < in->bytes || session->too_long)) {
+        score_line(session, (struct span){in->data + start, in->bytes - start});
+        start = in->bytes;
+    }
+    if (start) {
+        memmove(in->data, in->data + start, in->bytes - start);
+        in->bytes -= start;
+    }
+    if (in->bytes > LINE_MAX_BYTES) {
+        session->too_long = true;
+        in->bytes = 0;
+    }
+    *searched = in->bytes;
+}
+
+static enum status write_out(struct buffer *out, struct error *err)
+{
+    size_t done = 0;
+    while (done < out->bytes) {
+        ssize_t wrote = write(STDOUT_FILENO, out->data + done, out->bytes - done);
+        if (wrote < 0 && errno != EINTR)
+            return file_error(err, errno, "write", "standard output");
+        done += wrote > 0 ? (size_t)wrote : 0;
+    }
+    buffer_clear(out);
+    return STATUS_OK;
+}
+
+/* A byte-order mark is no part of the first line. */
+static void drop_mark(struct buffer *in)
+{
+    if (in->bytes >= 3 && !memcmp(in->data, "\xef\xbb\xbf", 3)) {
+        in->bytes -= 3;
+        memmove(in->data, in->data + 3, in->bytes);
+    }
+}
+
+static enum status score_stream(struct session *session, int input, const char *name, struct error *err)
+{
+    struct buffer in = {0};
+    size_t searched = 0;
+    bool first = true;
+    enum status status = STATUS_OK;
+    for (ssize_t got = 1; got != 0 && !status;) {
+        got = read(input, buffer_reserve(&in, READ_BYTES), READ_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            status = file_error(err, errno, "read", name);
+            break;
+        }
+        in.bytes += (size_t)got;
+        if (first && got > 0 && in.bytes < 3 && (unsigned char)in.data[0] == 0xef)
+            continue; /* half a byte-order mark */
+        if (first)
+            drop_mark(&in);
+        first = false;
+        score_lines(session, &in, &searched, got == 0);
+        status = write_out(&session->out, err);
+    }
+    buffer_free(&in);
+    return status;
+}
+
+static enum status model_read(const struct options *options, struct buffer *file, struct error *err)
+{
+    const char *uri = options_text(options, OPTION_MODEL_URI);
+    if (strncmp(uri, "models:/", 8) != 0)
+        return file_read(uri, MODEL_MAX_BYTES, file, err);
+    struct registry *registry = NULL;
+    struct model_version version = {0};
+    enum status status = registry_open_options(options, &registry, err);
+    if (!status)
+        status = registry_resolve(registry, uri, &version, err);
+    if (!status)
+        status = registry_read(registry, &version, file, err);
+    model_version_clear(&version);
+    registry_close(registry);
+    return status;
+}
+
+/* Of a registered version: is it still the contract it was registered with? */
+static enum status contract_judge(const struct options *options, const struct pipeline *pipeline, struct error *err)
+{
+    const char *uri = options_text(options, OPTION_MODEL_URI);
+    struct registry *registry = NULL;
+    struct model_version version = {0};
+    if (strncmp(uri, "models:/", 8) != 0)
+        return STATUS_OK;
+    enum status status = registry_open_options(options, &registry, err);
+    if (!status)
+        status = registry_resolve(registry, uri, &version, err);
+    if (!status)
+        status = registry_check_contract(registry, &version, pipeline, NULL, err);
+    model_version_clear(&version);
+    registry_close(registry);
+    return status;
+}
+
+static enum status session_open(struct session *session, const struct options *options, struct error *err)
+{
+    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &session->schema, err);
+    struct buffer file = {0};
+    if (!status)
+        status = model_read(options, &file, err);
+    if (status) {
+        buffer_free(&file);
+        return status;
+    }
+    const struct schema *schema = session->schema;
+    struct span last = schema->target_values[schema->target_count - 1];
+    char *positive = mem_text_n(last.data, last.bytes);
+    const struct pipeline_options given = {options_text(options, OPTION_POSITIVE_LABEL), positive};
+    status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &given, &session->pipeline, err);
+    free(positive);
+    buffer_free(&file);
+    if (!status)
+        status = contract_judge(options, session->pipeline, err);
+    if (status)
+        return error_prefix(err, "model %.200s", options_text(options, OPTION_MODEL_URI));
+    int64_t reasons = options_integer(options, OPTION_REASONS);
+    session->top_reasons =
+        (uint32_t)(reasons < (int64_t)schema->column_count ? reasons : (int64_t)schema->column_count);
+    session->checked = !options_flag(options, OPTION_UNCHECKED);
+    session->counterfactual = options_flag(options, OPTION_COUNTERFACTUAL);
+    session->cells = mem_zeroed(schema->column_count, sizeof *session->cells);
+    session->reasons = mem_zeroed(schema->column_count, sizeof *session->reasons);
+    session->labels = labels_of(session->schema, session->pipeline);
+    return STATUS_OK;
+}
+
+static void session_close(struct session *session)
+{
+    buffer_free(&session->prepared);
+    buffer_free(&session->out);
+    free(session->cells);
+    free(session->reasons);
+    pipeline_free(session->pipeline);
+    schema_free(session->schema);
+}
+
+static enum status score_argument(struct session *session, const struct options *options, struct error *err)
+{
+    const char *path = options_argument_count(options) ? options_argument(options, 0) : "-";
+    if (!strcmp(path, "-"))
+        return score_stream(session, STDIN_FILENO, "standard input", err);
+    int input = open(path, O_RDONLY | O_CLOEXEC);
+    if (input < 0)
+        return file_error(err, errno, "open", path);
+    enum status status = score_stream(session, input, path, err);
+    close(input);
+    return status;
+}
+
+int cmd_score(const struct options *options)
+{
+    struct session session = {0};
+    struct error err = {0};
+    if (options_argument_count(options) > 1) {
+        log_error("score", "one FILE at most: give the lines of several on standard input");
+        return 2;
+    }
+    if (options_integer(options, OPTION_REASONS) < 0) {
+        log_error("score", "--reasons must be 0 or more");
+        return 2;
+    }
+    enum status status = session_open(&session, options, &err);
+    if (!status)
+        status = score_argument(&session, options, &err);
+    if (status)
+        log_error("score", "%s", err.text);
+    session_close(&session);
+    return status ? 1 : 0;
+}

@@ -1,0 +1,37 @@
+/* The http role: predictions over HTTP, health, metrics, the stream at a glance (docs/HTTP.md; scorer/http/). */
+#ifndef SCORER_HTTP_HTTP_H
+#define SCORER_HTTP_HTTP_H
+
+#include "scorer/counters.h"
+#include "scorer/model/model_holder.h"
+#include "scorer/stream/score_loop.h"
+#include "scorer/settings.h"
+#include "scorer/sink/sink.h"
+
+struct access; /* counts of requests: scorer/http/access.h */
+
+/* Borrowed, read-only, from any thread; outlives the server. */
+struct http_view {
+    const struct settings *settings;
+    struct model_holder *models;            /* NULL: none (a test) */
+    const struct counters *const *counters; /* every loop's; readers add them up */
+    size_t counters_count;
+    struct score_loop *const *loops;
+    size_t loop_count;
+    const struct sink *sink;               /* NULL: none */
+    const struct named_progress *progress; /* the loops', then the sink's */
+    size_t progress_count;
+    const _Atomic bool *draining;
+    int64_t started_us;          /* real clock */
+    const struct access *access; /* http_new sets it */
+};
+
+struct http;
+
+/* Listens at settings->http_listen. STATUS_DENIED: another address than loopback without a token. STATUS_INVALID: not
+ * an address. STATUS_UNAVAILABLE: taken. Port 0 takes a free one, told in the log. */
+MUST_USE enum status http_new(const struct http_view *view, struct http **out, struct error *err);
+void http_free(struct http *http); /* answers what is under way, then closes */
+unsigned http_port(const struct http *http);
+
+#endif

@@ -1,0 +1,74 @@
+/* The columns that the sink writes, table by table, in the order of their rows: the statements and COPY's rows follow.
+ *
+ * COLUMN(name, what writes it) is expanded where `out` is the table's buffer and `record`, `prediction`, `letter` or
+ * `event` the row's source (sink_rows.c). Columns of the prediction's record are its FIELDs (events/prediction.h):
+ * name, type and what writes them follow from the codec; SOURCE is FIELD, null where the prediction has no source. */
+#ifndef SCORER_SINK_SINK_COLUMNS_H
+#define SCORER_SINK_SINK_COLUMNS_H
+
+#include "events/prediction.h"
+#include "events/source_position.h"
+
+/* In the order of the table itself: its rows are also sent as values of its row type. */
+/* clang-format off */
+#define PREDICTION_COLUMNS(FIELD, SOURCE, COLUMN) \
+    PREDICTION_EVENT(FIELD) \
+    PREDICTION_TIME(FIELD) \
+    PREDICTION_SCORE(FIELD) \
+    PREDICTION_LATENCY(FIELD) \
+    PREDICTION_MODEL(FIELD) \
+    PREDICTION_CHANNEL(FIELD) \
+    PREDICTION_SOURCE(SOURCE) \
+    COLUMN(cluster_id, TEXT, field_text(out, rows->cluster_id)) \
+    COLUMN(output_partition, INT4, field_int4(out, record->partition)) \
+    COLUMN(output_offset, INT8, field_int8(out, record->offset)) \
+    COLUMN(input, JSONB, field_input(rows, out, prediction->cells)) \
+    COLUMN(reasons, JSONB, field_reasons(rows, out, prediction)) \
+    COLUMN(challengers, JSONB, field_challengers(out, prediction)) \
+    COLUMN(traceparent, TEXT, field_bytes(out, valid_text(rows, traceparent_of(record)))) \
+    COLUMN(output_topic, TEXT, field_text(out, record->topic_name)) \
+    PREDICTION_ADDED(FIELD)
+
+#define DEAD_LETTER_COLUMNS(COLUMN) \
+    COLUMN("stage", field_bytes(out, letter->stage)) \
+    COLUMN("code", field_bytes(out, valid_text(rows, letter->code))) \
+    COLUMN("field", field_bytes(out, valid_text(rows, letter->field))) \
+    COLUMN("message", field_bytes(out, valid_text(rows, letter->message))) \
+    COLUMN("topic", field_bytes(out, valid_text(rows, letter->topic))) \
+    COLUMN("partition", field_int4_or_null(out, letter->partition)) \
+    COLUMN("\"offset\"", field_int8_or_null(out, letter->offset)) \
+    COLUMN("key", field_bytes(out, letter->key)) \
+    COLUMN("value", field_bytes(out, letter->value)) \
+    COLUMN("headers", sink_headers_field(out, letter->headers, letter->header_count, &rows->text)) \
+    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
+    COLUMN("dlq_partition", field_int4_or_null(out, letter->dlq_partition)) \
+    COLUMN("dlq_offset", field_int8_or_null(out, letter->dlq_offset))
+
+/* Null where an older scorer wrote the record. */
+#define SOURCE_HEADER_COLUMNS(COLUMN) \
+    COLUMN("source_topic", sink_header_text(out, record, SOURCE_TOPIC_HEADER, &rows->text)) \
+    COLUMN("source_partition", sink_header_int4(out, record, SOURCE_PARTITION_HEADER)) \
+    COLUMN("source_offset", sink_header_int8(out, record, SOURCE_OFFSET_HEADER))
+
+#define ERASURE_COLUMNS(COLUMN) \
+    COLUMN("employee_id", field_bytes(out, record->key)) \
+    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
+    COLUMN("output_topic", field_text(out, record->topic_name)) \
+    COLUMN("output_partition", field_int4(out, record->partition)) \
+    COLUMN("output_offset", field_int8(out, record->offset)) \
+    SOURCE_HEADER_COLUMNS(COLUMN)
+
+#define OUTCOME_COLUMNS(COLUMN) \
+    COLUMN("event_id", field_bytes(out, event->event_id)) \
+    COLUMN("employee_id", field_bytes(out, event->employee_id)) \
+    COLUMN("occurred_at", field_time_ms(out, event->occurred_at_ms)) \
+    COLUMN("event_type", field_text(out, event_type_name(rows, event))) \
+    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
+    COLUMN("topic", field_text(out, record->topic_name)) \
+    COLUMN("partition", field_int4(out, record->partition)) \
+    COLUMN("\"offset\"", field_int8(out, record->offset)) \
+    COLUMN("input", field_input(rows, out, event->cells)) \
+    SOURCE_HEADER_COLUMNS(COLUMN)
+/* clang-format on */
+
+#endif

@@ -1,0 +1,627 @@
+/* Records → COPY rows: see sink_rows.h. Called by sink_batch.c on the sink's thread, for one batch at a time.
+ *
+ * A row is written once, into its table's buffer; the array for latest_predictions is cut from the same bytes. After
+ * warm-up nothing here allocates. It must not judge: whatever decodes is written, and PostgreSQL says what it refuses.
+ * A row of dead_letters, though, must never be refused itself, so its texts are made valid first. */
+#include "scorer/sink/sink_rows.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "events/dead_letter.h"
+#include "events/decoder.h"
+#include "events/prediction_versions.h"
+#include "events/source_position.h"
+#include "scorer/sink/copy_fields.h"
+#include "scorer/sink/sink_columns.h"
+#include "scorer/sink/sink_headers.h"
+#include "scorer/sink/sink_text.h"
+
+enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000, TRACE_BYTES_MAX = 256 };
+
+enum { OID_OF_label = OID_TEXT, OID_OF_channel = OID_TEXT };
+
+struct column_name {
+    const char *name;
+    uint32_t oid; /* of predictions alone: its rows are sent as values, too */
+};
+
+#define FIELD_COLUMN(codec, id, ...) {#id, OID_OF_##codec},
+#define OWN_COLUMN(name, type, put) {#name, OID_##type},
+#define NAMED_COLUMN(name, put) {name, 0},
+static const struct column_name prediction_columns[] = {PREDICTION_COLUMNS(FIELD_COLUMN, FIELD_COLUMN, OWN_COLUMN)},
+                                dead_letter_columns[] = {DEAD_LETTER_COLUMNS(NAMED_COLUMN)},
+                                erasure_columns[] = {ERASURE_COLUMNS(NAMED_COLUMN)},
+                                outcome_columns[] = {OUTCOME_COLUMNS(NAMED_COLUMN)};
+#undef FIELD_COLUMN
+#undef OWN_COLUMN
+#undef NAMED_COLUMN
+
+enum prediction_column {
+#define COLUMN_ID(codec, id, ...) COLUMN_##id,
+#define OWN_COLUMN_ID(name, type, put) COLUMN_##name,
+    PREDICTION_COLUMNS(COLUMN_ID, COLUMN_ID, OWN_COLUMN_ID)
+#undef COLUMN_ID
+#undef OWN_COLUMN_ID
+        PREDICTION_COLUMN_COUNT
+};
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static const struct {
+    const char *name;
+    const struct column_name *columns;
+    size_t column_count;
+} tables[SINK_TABLE_COUNT] = {
+    [SINK_TABLE_PREDICTIONS] = {"predictions", prediction_columns, COUNT(prediction_columns)},
+    [SINK_TABLE_DEAD_LETTERS] = {"dead_letters", dead_letter_columns, COUNT(dead_letter_columns)},
+    [SINK_TABLE_ERASURES] = {"erasures", erasure_columns, COUNT(erasure_columns)},
+    [SINK_TABLE_OUTCOMES] = {"outcomes", outcome_columns, COUNT(outcome_columns)},
+};
+
+/* Where in the predictions' buffer the newest row of an employee stands. */
+struct latest {
+    size_t row, bytes;
+    size_t key, key_bytes; /* the employee id within it */
+    int64_t occurred_at_ms, source_offset, scored_at_us;
+    int32_t source_partition;
+};
+
+struct sink_rows {
+    const struct schema *schema;
+    struct decoder *decoder;
+    struct prediction_versions *versions;
+    struct registry_client *registry; /* NULL: none */
+    struct cell *cells;
+    char *cluster_id;
+    struct arena arena; /* of one record */
+    struct buffer tables[SINK_TABLE_COUNT];
+    struct buffer array; /* for latest_predictions */
+    struct buffer text;
+    char *targets[SINK_TABLE_COUNT], *upsert;
+    struct span *names; /* "COLUMN": with quotes and colon, by column */
+    struct latest *latest;
+    size_t latest_count, latest_capacity;
+    uint32_t *slots;   /* hash table of latest: index + 1, 0 is free */
+    size_t slot_count; /* a power of two, at least twice latest_capacity */
+};
+
+/* Starts a row of that table; its columns are written next, by PUT_COLUMN of the table's list. */
+static struct buffer *begin_row(struct sink_rows *rows, enum sink_table table)
+{
+    row_start(&rows->tables[table], (unsigned)tables[table].column_count);
+    return &rows->tables[table];
+}
+
+#define PUT_COLUMN(name, put) put;
+
+static struct span valid_text(struct sink_rows *rows, struct span bytes)
+{
+    return sink_text_valid(bytes, &rows->text);
+}
+
+/* --- dead letters --- */
+
+/* A row of dead_letters: borrowed texts, valid or not; numbers below 0 are null. */
+struct letter {
+    struct span stage, code, field, message, topic;
+    int64_t partition, offset;
+    struct span key, value;
+    const struct sink_header *headers;
+    size_t header_count;
+    int64_t dlq_partition, dlq_offset;
+};
+
+static void add_letter(struct sink_rows *rows, const struct letter *letter)
+{
+    struct buffer *out = begin_row(rows, SINK_TABLE_DEAD_LETTERS);
+    DEAD_LETTER_COLUMNS(PUT_COLUMN)
+}
+
+static struct span dead_letter_value(const struct sink_record *record, enum dead_letter_header header)
+{
+    return sink_header_last(record, dead_letter_header_name(header));
+}
+
+static struct span or_text(struct span value, const char *otherwise)
+{
+    return value.data ? value : span_of(otherwise);
+}
+
+static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_record *record)
+{
+    const struct letter letter = {
+        .stage = SPAN_LITERAL("score"),
+        .code = or_text(dead_letter_value(record, DEAD_LETTER_CODE), "unknown"),
+        .field = dead_letter_value(record, DEAD_LETTER_FIELD),
+        .message = or_text(dead_letter_value(record, DEAD_LETTER_MESSAGE), ""),
+        .topic = dead_letter_value(record, DEAD_LETTER_TOPIC),
+        .partition = dead_letter_number(dead_letter_value(record, DEAD_LETTER_PARTITION), -1),
+        .offset = dead_letter_number(dead_letter_value(record, DEAD_LETTER_OFFSET), -1),
+        .key = record->key,
+        .value = record->value,
+        .headers = record->headers,
+        .header_count = record->header_count,
+        .dlq_partition = record->partition,
+        .dlq_offset = record->offset,
+    };
+    add_letter(rows, &letter);
+    return SINK_END_DEAD_LETTER;
+}
+
+void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal)
+{
+    const struct letter letter = {
+        .stage = SPAN_LITERAL("sink"),
+        .code = span_of(refusal->code),
+        .field = refusal->field ? span_of(refusal->field) : SPAN_NULL,
+        .message = span_of(refusal->message),
+        .topic = span_of(record->topic_name),
+        .partition = record->partition,
+        .offset = record->offset,
+        .key = refusal->bare ? SPAN_NULL : record->key,
+        .value = refusal->bare ? SPAN_NULL : record->value,
+        .headers = record->headers,
+        .header_count = refusal->bare ? 0 : record->header_count,
+        .dlq_partition = -1,
+        .dlq_offset = -1,
+    };
+    add_letter(rows, &letter);
+}
+
+static enum sink_end refuse_fault(struct sink_rows *rows, const struct sink_record *record, const struct fault *fault)
+{
+    bool known = fault->column >= 0 && (size_t)fault->column < rows->schema->column_count;
+    const struct sink_refusal refusal = {
+        .code = event_code_name(fault->code),
+        .field = known ? rows->schema->columns[fault->column].name : NULL,
+        .message = fault->text,
+    };
+    sink_rows_refuse(rows, record, &refusal);
+    return SINK_END_REFUSED;
+}
+
+static enum sink_end refuse(struct sink_rows *rows, const struct sink_record *record, enum event_code code,
+                            const char *message)
+{
+    struct fault fault = {.code = code, .column = FAULT_NO_COLUMN};
+    snprintf(fault.text, sizeof fault.text, "%s", message);
+    return refuse_fault(rows, record, &fault);
+}
+
+/* --- predictions --- */
+
+static void field_input(struct sink_rows *rows, struct buffer *out, const struct cell *cells)
+{
+    const struct schema *schema = rows->schema;
+    size_t at = jsonb_start(out);
+    for (size_t c = 0; c < schema->column_count; c++) {
+        buffer_add_u8(out, c ? ',' : '{');
+        buffer_add(out, rows->names[c].data, rows->names[c].bytes);
+        if (cells[c].code == CELL_MISSING)
+            buffer_add(out, "null", 4);
+        else if (schema->columns[c].kind == COLUMN_NOMINAL)
+            json_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
+        else
+            json_add_double(out, cells[c].number);
+    }
+    buffer_add_text(out, schema->column_count ? "}" : "{}");
+    jsonb_end(out, at);
+}
+
+static void field_reasons(struct sink_rows *rows, struct buffer *out, const struct prediction *prediction)
+{
+    size_t at = jsonb_start(out);
+    buffer_add_u8(out, '[');
+    for (size_t r = 0; r < prediction->reason_count; r++) {
+        const struct reason *reason = &prediction->reasons[r];
+        buffer_add_text(out, r ? ",{\"feature\":" : "{\"feature\":");
+        struct span name = rows->names[reason->column];
+        buffer_add(out, name.data, name.bytes - 1);
+        buffer_add_text(out, ",\"contribution\":");
+        json_add_double(out, reason->contribution);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
+    jsonb_end(out, at);
+}
+
+static void field_challengers(struct buffer *out, const struct prediction *prediction)
+{
+    size_t at = jsonb_start(out);
+    buffer_add_u8(out, '[');
+    for (size_t c = 0; c < prediction->challenger_count; c++) {
+        buffer_add_text(out, c ? ",{\"model\":" : "{\"model\":");
+        json_add_text(out, prediction->challengers[c].model);
+        buffer_add_text(out, ",\"probability\":");
+        json_add_double(out, prediction->challengers[c].probability);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
+    jsonb_end(out, at);
+}
+
+/* SPAN_NULL: the record has none. */
+static struct span traceparent_of(const struct sink_record *record)
+{
+    struct span trace = sink_header_last(record, "traceparent");
+    return trace.bytes <= TRACE_BYTES_MAX ? trace : SPAN_NULL;
+}
+
+#define field_of_label(out, label) field_bytes(out, rows->schema->target_values[label])
+#define field_of_channel(out, channel) field_bytes(out, channel_name(channel))
+#define PUT_FIELD(codec, id, name, member) field_of_##codec(out, prediction->member);
+#define PUT_SOURCE(codec, id, name, member) \
+    if (prediction->source_topic.data) \
+        field_of_##codec(out, prediction->member); \
+    else \
+        field_null(out);
+#define PUT_OWN(name, type, put) put;
+
+static void add_prediction_row(struct sink_rows *rows, const struct sink_record *record,
+                               const struct prediction *prediction)
+{
+    struct buffer *out = begin_row(rows, SINK_TABLE_PREDICTIONS);
+    PREDICTION_COLUMNS(PUT_FIELD, PUT_SOURCE, PUT_OWN)
+}
+
+/* --- the newest of each employee --- */
+
+static uint64_t hash(struct span text)
+{
+    uint64_t value = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < text.bytes; i++)
+        value = (value ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+    return value ^ value >> 29;
+}
+
+static struct span latest_key(const struct sink_rows *rows, const struct latest *latest)
+{
+    return (struct span){rows->tables[SINK_TABLE_PREDICTIONS].data + latest->key, latest->key_bytes};
+}
+
+static uint32_t *latest_slot(struct sink_rows *rows, struct span employee_id)
+{
+    size_t mask = rows->slot_count - 1;
+    for (size_t s = hash(employee_id) & mask;; s = (s + 1) & mask) {
+        uint32_t index = rows->slots[s];
+        if (!index || span_equal(latest_key(rows, &rows->latest[index - 1]), employee_id))
+            return &rows->slots[s];
+    }
+}
+
+static void latest_index(struct sink_rows *rows)
+{
+    memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
+    for (size_t i = 0; i < rows->latest_count; i++)
+        *latest_slot(rows, latest_key(rows, &rows->latest[i])) = (uint32_t)i + 1;
+}
+
+static void latest_grow(struct sink_rows *rows)
+{
+    rows->latest_capacity = rows->latest_capacity ? rows->latest_capacity * 2 : 1024;
+    rows->latest = mem_resize(rows->latest, rows->latest_capacity, sizeof *rows->latest);
+    rows->slot_count = rows->latest_capacity * 2;
+    free(rows->slots);
+    rows->slots = mem_zeroed(rows->slot_count, sizeof *rows->slots);
+    latest_index(rows);
+}
+
+/* Offsets of two partitions say nothing: where a topic has grown, an employee's later events may be in another one. */
+static bool newer(const struct latest *a, const struct latest *b)
+{
+    if (a->occurred_at_ms != b->occurred_at_ms)
+        return a->occurred_at_ms > b->occurred_at_ms;
+    return a->source_partition == b->source_partition ? a->source_offset > b->source_offset
+                                                      : a->scored_at_us > b->scored_at_us;
+}
+
+static void latest_note(struct sink_rows *rows, const struct latest *seen)
+{
+    if (rows->latest_count == rows->latest_capacity)
+        latest_grow(rows);
+    uint32_t *slot = latest_slot(rows, latest_key(rows, seen));
+    if (!*slot) {
+        rows->latest[rows->latest_count++] = *seen;
+        *slot = (uint32_t)rows->latest_count;
+    } else if (newer(seen, &rows->latest[*slot - 1])) {
+        rows->latest[*slot - 1] = *seen;
+    }
+}
+
+/* What the employee had in this batch is erased with the rest; only what comes after may become the latest. */
+static void latest_forget(struct sink_rows *rows, struct span employee_id)
+{
+    if (!rows->slots)
+        return;
+    uint32_t index = *latest_slot(rows, employee_id);
+    if (!index)
+        return;
+    rows->latest[index - 1] = rows->latest[--rows->latest_count];
+    latest_index(rows);
+}
+
+static void latest_clear(struct sink_rows *rows)
+{
+    rows->latest_count = 0;
+    if (rows->slots)
+        memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
+}
+
+/* COPY's row, with each field's type before it: the binary form of a row value. */
+static void add_row_value(struct buffer *out, struct cursor row)
+{
+    size_t start = out->bytes;
+    add_u32(out, 0); /* length, filled in below */
+    add_u32(out, PREDICTION_COLUMN_COUNT);
+    struct span skip;
+    bool whole = cursor_span(&row, 2, &skip);
+    for (size_t c = 0; c < PREDICTION_COLUMN_COUNT && whole; c++) {
+        uint32_t bytes = 0;
+        struct span value = {"", 0};
+        whole = cursor_u32_be(&row, &bytes) && (bytes == UINT32_MAX || cursor_span(&row, bytes, &value));
+        add_u32(out, prediction_columns[c].oid);
+        add_u32(out, bytes);
+        buffer_add(out, value.data, value.bytes);
+    }
+    assert(whole && !cursor_left(&row));
+    uint32_t length = __builtin_bswap32((uint32_t)(out->bytes - start - 4));
+    memcpy(out->data + start, &length, sizeof length);
+}
+
+static int by_key(const void *a, const void *b, void *context)
+{
+    struct span left = latest_key(context, a), right = latest_key(context, b);
+    int order = memcmp(left.data, right.data, left.bytes < right.bytes ? left.bytes : right.bytes);
+    return order ? order : (left.bytes > right.bytes) - (left.bytes < right.bytes);
+}
+
+/* In the order of the keys, so that two sinks which update the same employees wait for each other instead of dying of a
+ * deadlock. Sorted here, where a row is a few numbers, and not by PostgreSQL, where it is all its columns. */
+struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
+{
+    if (!rows->latest_count)
+        return SPAN_NULL;
+    qsort_r(rows->latest, rows->latest_count, sizeof *rows->latest, by_key, rows);
+    latest_index(rows);
+    struct buffer *out = &rows->array;
+    buffer_clear(out);
+    add_u32(out, 1); /* dimensions */
+    add_u32(out, 0); /* no nulls */
+    add_u32(out, row_type);
+    add_u32(out, (uint32_t)rows->latest_count);
+    add_u32(out, 1); /* the first index */
+    const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
+    for (size_t i = 0; i < rows->latest_count; i++)
+        add_row_value(out, cursor_of((struct span){table->data + rows->latest[i].row, rows->latest[i].bytes}));
+    return buffer_span(out);
+}
+
+/* --- records --- */
+
+/* The schema is being asked for: worth a moment while the registry answers. */
+static bool is_patient(const struct sink_rows *rows, int64_t since_us)
+{
+    if (!rows->registry || !registry_client_up(rows->registry) ||
+        clock_steady_us(&clock_system) - since_us > REGISTRY_WAIT_US)
+        return false;
+    usleep(REGISTRY_LOOK_US);
+    return true;
+}
+
+static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_record *record)
+{
+    struct prediction prediction;
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    int64_t since_us = clock_steady_us(&clock_system);
+    enum event_code code;
+    bool waits;
+    do
+        code = prediction_versions_read(rows->versions, record->value, sink_header_last(record, FRAME_HEADER),
+                                        &rows->arena, &prediction, &fault, &waits);
+    while (waits && is_patient(rows, since_us));
+    if (waits)
+        return SINK_END_WAIT;
+    if (code)
+        return refuse_fault(rows, record, &fault);
+    const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
+    size_t row = table->bytes;
+    add_prediction_row(rows, record, &prediction);
+    if (prediction.channel != CHANNEL_STREAM || !prediction.employee_id.data || !prediction.source_topic.data)
+        return SINK_END_PREDICTION;
+    struct span key = row_field(table->data + row, COLUMN_employee_id);
+    const struct latest seen = {
+        .row = row,
+        .bytes = table->bytes - row,
+        .key = (size_t)(key.data - table->data),
+        .key_bytes = key.bytes,
+        .occurred_at_ms = prediction.occurred_at_ms,
+        .source_offset = prediction.source_offset,
+        .scored_at_us = prediction.scored_at_us,
+        .source_partition = prediction.source_partition,
+    };
+    latest_note(rows, &seen);
+    return SINK_END_PREDICTION;
+}
+
+static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_record *record)
+{
+    if (!record->key.data)
+        return refuse(rows, record, EVENT_NULL_KEY, "a null value without a key on the output topic: nobody to erase");
+    struct buffer *out = begin_row(rows, SINK_TABLE_ERASURES);
+    ERASURE_COLUMNS(PUT_COLUMN)
+    latest_forget(rows, record->key);
+    return SINK_END_ERASURE;
+}
+
+static const char *event_type_name(const struct sink_rows *rows, const struct event *event)
+{
+    bool known = event->type >= 0 && (size_t)event->type < rows->schema->event_type_count;
+    return known ? rows->schema->event_types[event->type] : "";
+}
+
+static void add_outcome_row(struct sink_rows *rows, const struct sink_record *record, const struct event *event)
+{
+    struct buffer *out = begin_row(rows, SINK_TABLE_OUTCOMES);
+    OUTCOME_COLUMNS(PUT_COLUMN)
+}
+
+static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_record *record)
+{
+    if (!record->value.data)
+        return refuse(rows, record, EVENT_BAD_FRAME, "a null value on the outcome topic");
+    struct event event = {.cells = rows->cells};
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    int64_t since_us = clock_steady_us(&clock_system);
+    enum event_code code;
+    bool waits;
+    do
+        code =
+            decoder_read(rows->decoder, record->value, sink_header_last(record, FRAME_HEADER), &event, &fault, &waits);
+    while (waits && is_patient(rows, since_us));
+    if (waits)
+        return SINK_END_WAIT;
+    if (code)
+        return refuse_fault(rows, record, &fault);
+    add_outcome_row(rows, record, &event);
+    return SINK_END_OUTCOME;
+}
+
+enum sink_end sink_rows_add(struct sink_rows *rows, const struct sink_record *record)
+{
+    arena_reset(&rows->arena);
+    switch (record->topic) {
+    case SINK_TOPIC_DLQ:
+        return add_dead_letter(rows, record);
+    case SINK_TOPIC_OUTCOME:
+        return add_outcome(rows, record);
+    default:
+        return record->value.data ? add_prediction(rows, record) : add_erasure(rows, record);
+    }
+}
+
+struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table)
+{
+    return buffer_span(&rows->tables[table]);
+}
+
+const char *sink_rows_target(const struct sink_rows *rows, enum sink_table table)
+{
+    return rows->targets[table];
+}
+
+const char *sink_rows_upsert(const struct sink_rows *rows)
+{
+    return rows->upsert;
+}
+
+void sink_rows_clear(struct sink_rows *rows)
+{
+    for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
+        buffer_clear(&rows->tables[t]);
+    latest_clear(rows);
+}
+
+/* --- life --- */
+
+/* The columns of a table, each as `format` says: % is its name. */
+static void add_column_list(struct buffer *out, enum sink_table table, const char *format)
+{
+    for (size_t c = 0; c < tables[table].column_count; c++) {
+        buffer_add_text(out, c ? ", " : "");
+        for (const char *at = format; *at; at++)
+            if (*at == '%')
+                buffer_add_text(out, tables[table].columns[c].name);
+            else
+                buffer_add_u8(out, (uint8_t)*at);
+    }
+}
+
+static void make_statements(struct sink_rows *rows)
+{
+    struct buffer text = {0};
+    for (enum sink_table table = 0; table < SINK_TABLE_COUNT; table++) {
+        buffer_clear(&text);
+        buffer_printf(&text, "%s (", tables[table].name);
+        add_column_list(&text, table, "%");
+        buffer_add_text(&text, ")");
+        rows->targets[table] = mem_text_n(text.data, text.bytes);
+    }
+    buffer_clear(&text);
+    buffer_add_text(&text, "INSERT INTO attrition.latest_predictions AS l (");
+    add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
+    buffer_add_text(&text, ") SELECT ");
+    add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
+    buffer_add_text(&text, " FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
+    add_column_list(&text, SINK_TABLE_PREDICTIONS, "% = excluded.%");
+    buffer_add_text(&text, " WHERE l.occurred_at < excluded.occurred_at OR (l.occurred_at = excluded.occurred_at AND "
+                           "CASE WHEN l.source_partition = excluded.source_partition THEN l.source_offset < "
+                           "excluded.source_offset ELSE l.scored_at < excluded.scored_at END)");
+    rows->upsert = mem_text_n(text.data, text.bytes);
+    buffer_free(&text);
+}
+
+static void make_names(struct sink_rows *rows)
+{
+    rows->names = mem_zeroed(rows->schema->column_count + 1, sizeof *rows->names);
+    for (size_t c = 0; c < rows->schema->column_count; c++) {
+        buffer_clear(&rows->text);
+        json_add_text(&rows->text, span_of(rows->schema->columns[c].name));
+        buffer_add_u8(&rows->text, ':');
+        rows->names[c] = (struct span){mem_text_n(rows->text.data, rows->text.bytes), rows->text.bytes};
+    }
+}
+
+enum status sink_rows_new(const struct schema *schema, const char *cluster_id, struct sink_rows **out,
+                          struct error *err)
+{
+    struct decoder *decoder;
+    if (decoder_new(schema, &decoder, err))
+        return err->status;
+    struct sink_rows *rows = mem_zeroed(1, sizeof *rows);
+    rows->schema = schema;
+    rows->decoder = decoder;
+    rows->versions = prediction_versions_new(schema);
+    rows->cells = mem_zeroed(schema->column_count + 1, sizeof *rows->cells);
+    rows->cluster_id = mem_text(cluster_id);
+    make_statements(rows);
+    make_names(rows);
+    latest_grow(rows);
+    *out = rows;
+    return STATUS_OK;
+}
+
+void sink_rows_use_registry(struct sink_rows *rows, struct registry_client *registry)
+{
+    rows->registry = registry;
+    decoder_use_registry(rows->decoder, registry);
+    prediction_versions_use_registry(rows->versions, registry);
+}
+
+void sink_rows_free(struct sink_rows *rows)
+{
+    if (!rows)
+        return;
+    for (size_t t = 0; t < SINK_TABLE_COUNT; t++) {
+        buffer_free(&rows->tables[t]);
+        free(rows->targets[t]);
+    }
+    for (size_t c = 0; c < rows->schema->column_count; c++)
+        free((void *)rows->names[c].data);
+    decoder_free(rows->decoder);
+    prediction_versions_free(rows->versions);
+    buffer_free(&rows->array);
+    buffer_free(&rows->text);
+    arena_free(&rows->arena);
+    free(rows->names);
+    free(rows->cells);
+    free(rows->cluster_id);
+    free(rows->upsert);
+    free(rows->latest);
+    free(rows->slots);
+    free(rows);
+}

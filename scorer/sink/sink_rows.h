@@ -1,0 +1,82 @@
+/* Records of the output, dead-letter and outcome topics → rows in PostgreSQL's COPY BINARY form. No server is known
+ * here. */
+#ifndef SCORER_SINK_SINK_ROWS_H
+#define SCORER_SINK_SINK_ROWS_H
+
+#include "base/memory.h"
+#include "events/schema.h"
+
+/* Which topic a record is from. */
+enum sink_topic { SINK_TOPIC_OUTPUT, SINK_TOPIC_DLQ, SINK_TOPIC_OUTCOME, SINK_TOPIC_COUNT };
+
+enum sink_table {
+    SINK_TABLE_PREDICTIONS,
+    SINK_TABLE_DEAD_LETTERS,
+    SINK_TABLE_ERASURES,
+    SINK_TABLE_OUTCOMES,
+    SINK_TABLE_COUNT
+};
+
+/* What becomes of a record; each has its counter (counters.h). */
+enum sink_end {
+    SINK_END_PREDICTION,
+    SINK_END_DEAD_LETTER,
+    SINK_END_ERASURE,
+    SINK_END_OUTCOME,
+    SINK_END_REFUSED,
+    SINK_END_COUNT,
+    SINK_END_WAIT, /* none yet: the schema registry has not told its schema */
+};
+
+struct sink_header {
+    const char *name;
+    struct span value; /* SPAN_NULL: null */
+};
+
+/* One Kafka record. Plain data; borrows everything. */
+struct sink_record {
+    enum sink_topic topic;
+    const char *topic_name;
+    int32_t partition;
+    int64_t offset;
+    int64_t timestamp_ms;
+    struct span key, value; /* SPAN_NULL: null */
+    const struct sink_header *headers;
+    size_t header_count;
+};
+
+/* Why a record goes to dead_letters with stage sink. */
+struct sink_refusal {
+    const char *code;    /* of docs/ERRORS.md, or "sql_22021" */
+    const char *field;   /* NULL: none */
+    const char *message; /* one line, no payload */
+    bool bare;           /* leave key, value and headers out: they are what cannot be stored */
+};
+
+struct sink_rows;
+struct registry_client;
+
+/* Borrows the schema; copies cluster_id (shown in every row). */
+MUST_USE enum status sink_rows_new(const struct schema *schema, const char *cluster_id, struct sink_rows **out,
+                                   struct error *err);
+void sink_rows_free(struct sink_rows *rows);
+/* Schemas beyond ids.json are looked up there from now on. Borrows it; NULL: none. */
+void sink_rows_use_registry(struct sink_rows *rows, struct registry_client *registry);
+void sink_rows_clear(struct sink_rows *rows);
+
+/* Appends the record's row to its table; what cannot be decoded becomes a dead letter of stage sink. SINK_END_WAIT: try
+ * again when the schema registry answers. */
+enum sink_end sink_rows_add(struct sink_rows *rows, const struct sink_record *record);
+void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal);
+
+/* The rows added since sink_rows_clear, without header and trailer. */
+struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table);
+/* "predictions (event_id, …)": where they go. */
+const char *sink_rows_target(const struct sink_rows *rows, enum sink_table table);
+
+/* The newest prediction of each employee among the rows added, as a binary array of row_type (attrition.predictions);
+ * SPAN_NULL when there is none. Valid until the next call on rows. */
+struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type);
+const char *sink_rows_upsert(const struct sink_rows *rows); /* the statement whose $1 that array is */
+
+#endif

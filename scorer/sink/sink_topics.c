@@ -1,0 +1,93 @@
+/* The sink's topics in its group: see sink_topics.h. Called by sink.c on the sink's thread, outside of rebalance
+ * callbacks.
+ *
+ * A partition counts as taken once the group has a committed offset for it. The sink commits what it has stored, the
+ * end of an empty partition too, so every partition that some sink reads has one within seconds. */
+#include "scorer/sink/sink_topics.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kafka/client.h"
+
+enum { SETTLE_US = 10000000, LAG_EVERY_US = 1000000 };
+
+void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id,
+                       const char *const names[SINK_TOPIC_COUNT])
+{
+    *topics = (struct sink_topics){0};
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        topics->sources[t] =
+            (struct intake_start){.consumer = consumer, .topic = names[t], .group = group_id, .loop = "sink"};
+}
+
+enum status sink_topics_check(const struct sink_topics *topics, struct error *err)
+{
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
+        int partitions;
+        if (kafka_topic_partitions(topics->sources[t].consumer, topics->sources[t].topic, &partitions, err))
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+enum status sink_topics_join(const struct sink_topics *topics, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(SINK_TOPIC_COUNT);
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        rd_kafka_topic_partition_list_add(list, topics->sources[t].topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(topics->sources[0].consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code)
+        return error_set(err, kafka_status(code), "Kafka: subscribing group %s: %s", topics->sources[0].group,
+                         rd_kafka_err2str(code));
+    return STATUS_OK;
+}
+
+void sink_topics_assigned(struct sink_topics *topics)
+{
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        topics->untaken[t] = (struct intake_untaken){
+            .known = topics->untaken[t].known,
+            .look_us = clock_steady_us(&clock_system) + SETTLE_US,
+        };
+}
+
+enum status sink_topics_watch(struct sink_topics *topics, struct error *err)
+{
+    bool overdue = false;
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
+        intake_untaken_look(&topics->untaken[t], &topics->sources[t]);
+        if (!intake_untaken_overdue(&topics->untaken[t]))
+            continue;
+        log_info("sink", "%zu new partitions of %s are nobody's yet; joining the group once more",
+                 topics->untaken[t].count, topics->sources[t].topic);
+        overdue = true;
+    }
+    return overdue ? sink_topics_join(topics, err) : STATUS_OK;
+}
+
+static uint64_t partition_lag(const struct sink_topics *topics, const struct sink_partition *partition)
+{
+    int64_t low, high, stored = partition->stored > 0 ? partition->stored : 0;
+    if (rd_kafka_get_watermark_offsets(topics->sources[0].consumer, partition->topic_name, partition->id, &low, &high))
+        return 0;
+    if (stored < low)
+        stored = low;
+    return high > stored ? (uint64_t)(high - stored) : 0;
+}
+
+void sink_topics_count_lag(struct sink_topics *topics, const struct sink_batch *batch, struct counters *counters)
+{
+    struct sink_partition *partitions;
+    size_t count = sink_batch_partitions(batch, &partitions);
+    int64_t now = clock_steady_us(&clock_system);
+    uint64_t lag = 0;
+    if (now - topics->lag_us < LAG_EVERY_US)
+        return;
+    topics->lag_us = now;
+    for (size_t p = 0; p < count; p++)
+        lag += partition_lag(topics, &partitions[p]);
+    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+        lag += intake_untaken_messages(&topics->untaken[t]);
+    counter_set(counters, COUNTER_SINK_LAG, lag);
+}

@@ -1,0 +1,37 @@
+/* The topics of the sink as its group shares them out: joining, partitions that nobody has been given yet, and how much
+ * is not stored. */
+#ifndef SCORER_SINK_SINK_TOPICS_H
+#define SCORER_SINK_SINK_TOPICS_H
+
+#include "scorer/stream/intake_start.h"
+#include "scorer/sink/sink_batch.h"
+
+/* Plain data; borrows all. */
+struct sink_topics {
+    struct intake_start sources[SINK_TOPIC_COUNT]; /* consumer, topic and group */
+    struct intake_untaken untaken[SINK_TOPIC_COUNT];
+    int64_t lag_us; /* steady clock: when the lag was last added up */
+};
+
+void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id,
+                       const char *const names[SINK_TOPIC_COUNT]);
+
+MUST_USE enum status sink_topics_check(const struct sink_topics *topics, struct error *err); /* they exist */
+
+/* Joins the group, or once more: then all partitions are shared out anew. */
+MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct error *err);
+
+/* Partitions have been assigned: those without a committed offset get one within seconds, and are not looked for
+ * before.
+ */
+void sink_topics_assigned(struct sink_topics *topics);
+
+/* New partitions that nobody has been given yet are looked for every ten seconds; where the group leaves them alone for
+ * too long (a static member that starts again gets what it had, and its client asks for nothing else) it is joined once
+ * more. Blocks for some seconds at most. */
+MUST_USE enum status sink_topics_watch(struct sink_topics *topics, struct error *err);
+
+/* Once a second: offsets of the partitions that are not stored, as last fetched, and of those that nobody has. */
+void sink_topics_count_lag(struct sink_topics *topics, const struct sink_batch *batch, struct counters *counters);
+
+#endif

@@ -1,0 +1,483 @@
+/* Predictions, dead letters, erasures and outcomes. See publish.h.
+ *
+ * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
+ * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
+ * broker refuses is found by scorer/stream/refused.h; here is what it becomes: an oversize record a dead letter, a dead
+ * letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never do the same
+ * work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a message.
+ *
+ * A commit is one call in the background (base/background.h), since librdkafka blocks in each of its steps: while it is
+ * under way nothing here touches the transaction, the suspects or what is counted with them, and records of the next
+ * work are staged (scorer/stream/staged.h). They are sent when it is committed, and dropped when it is not. Work that
+ * is done again to find a refused record is never staged. */
+#include "scorer/stream/publish.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/background.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "kafka/client.h"
+#include "kafka/transaction.h"
+#include "scorer/stream/publish_headers.h"
+#include "scorer/stream/refused.h"
+#include "scorer/stream/staged.h"
+
+enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_COUNT };
+
+/* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
+enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
+
+struct publish {
+    const struct settings *settings;
+    char name[32], identity[640];
+    const char *topics[TOPIC_COUNT];
+    struct transaction *transaction;
+    int input_partitions;   /* as the dead letters' topic was last held against */
+    uint64_t published;     /* records since the work was opened */
+    struct refused refused; /* of the open work, and of that to be done again */
+    struct error failure;   /* for good; status STATUS_OK: none */
+    enum commit_state commit;
+    struct background *background;            /* makes it */
+    rd_kafka_t *consumer;                     /* of its offsets */
+    rd_kafka_topic_partition_list_t *offsets; /* … as they were when it began; NULL: none */
+    enum transaction_result result;           /* written in the background, like the reason */
+    struct error reason;
+    enum publish_result outcome; /* once it has ended */
+    struct staged staged;        /* of the next work */
+};
+
+/* Suspects */
+
+/* The source of a record travels with it as its opaque pointer: 16 bits partition, 48 bits offset. */
+static void *opaque_of(const struct intake_message *source)
+{
+    return (void *)(uintptr_t)((uint64_t)(uint16_t)source->partition << 48 |
+                               ((uint64_t)source->offset & 0xffffffffffff));
+}
+
+static int32_t partition_of(const void *opaque)
+{
+    return (int32_t)((uint64_t)(uintptr_t)opaque >> 48);
+}
+
+/* None is one while a commit is under way, which then belongs to work without suspects. */
+static const struct refused_suspect *suspect_of(const struct publish *publish, const struct intake_message *source)
+{
+    return publish->commit != COMMIT_UNDER_WAY ? refused_find(&publish->refused, opaque_of(source)) : NULL;
+}
+
+static bool is_oversize(const struct publish *publish, const struct intake_message *source)
+{
+    const struct refused_suspect *suspect = suspect_of(publish, source);
+    return suspect && suspect->oversize;
+}
+
+/* Only failures come here. Within each call that waits for a broker. */
+static void on_report(void *context, const rd_kafka_message_t *message)
+{
+    struct publish *publish = context;
+    enum remedy remedy = transaction_remedy(message->err);
+    if (remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED)
+        refused_add(&publish->refused, message->_private);
+}
+
+/* Start and end */
+
+static enum status check_topics(struct publish *publish, int input_partitions, struct error *err)
+{
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        const char *name = publish->topics[i];
+        int count = 0;
+        enum status status = kafka_topic_partitions(transaction_client(publish->transaction), name, &count, err);
+        if (status != STATUS_OK)
+            return status;
+        if (i == TOPIC_DEAD && count < input_partitions)
+            return error_set(err, STATUS_INVALID,
+                             "topic %s has %d partitions and %s has %d, but a dead letter keeps its "
+                             "partition's number: kafka-topics --alter --topic %s --partitions %d",
+                             name, count, publish->settings->input_topic, input_partitions, name, input_partitions);
+    }
+    if (publish->input_partitions < input_partitions)
+        publish->input_partitions = input_partitions;
+    return STATUS_OK;
+}
+
+/* The same against what the input has now. A broker that does not answer has found nothing wrong. */
+static void check_topics_again(struct publish *publish, int32_t partition)
+{
+    struct error err = {0};
+    int count = 0;
+    const char *input = publish->settings->input_topic;
+    if (kafka_topic_partitions(transaction_client(publish->transaction), input, &count, &err) != STATUS_OK)
+        count = 0;
+    if (count <= partition)
+        count = partition + 1;
+    if (count < publish->input_partitions)
+        count = publish->input_partitions;
+    enum status status = check_topics(publish, count, &err);
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE && publish->failure.status == STATUS_OK)
+        publish->failure = err;
+}
+
+static enum status open_transaction(struct publish *publish, unsigned worker, rd_kafka_t *member,
+                                    const _Atomic bool *stop, struct error *err)
+{
+    const struct settings *settings = publish->settings;
+    snprintf(publish->name, sizeof publish->name, "worker %u", worker);
+    snprintf(publish->identity, sizeof publish->identity, "%s-%s-%u", settings->group_id, settings->instance_id,
+             worker);
+    publish->topics[TOPIC_OUTPUT] = settings->output_topic;
+    publish->topics[TOPIC_DEAD] = settings->dlq_topic;
+    publish->topics[TOPIC_OUTCOME] = settings->outcome_topic;
+    const struct transaction_setup setup = {
+        .options = settings->options,
+        .where = "score",
+        .name = publish->name,
+        .identity = settings->exactly_once ? publish->identity : NULL,
+        .instance = settings->instance_id,
+        .group = settings->group_id,
+        .offsets_topic = settings->input_topic,
+        .member = member,
+        .topics = publish->topics,
+        .topic_count = TOPIC_COUNT,
+        .stop = stop,
+        .report = on_report,
+        .context = publish,
+    };
+    return transaction_new(&setup, &publish->transaction, err);
+}
+
+enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions, struct intake *intake,
+                        const _Atomic bool *stop, struct publish **out, struct error *err)
+{
+    struct publish *publish = mem_zeroed(1, sizeof *publish);
+    publish->settings = settings;
+    refused_init(&publish->refused, settings, publish->name);
+    enum status status = open_transaction(publish, worker, intake_client(intake), stop, err);
+    if (status == STATUS_OK)
+        status = check_topics(publish, input_partitions, err);
+    if (status == STATUS_OK)
+        status = transaction_start(publish->transaction, err);
+    if (status == STATUS_OK)
+        status = background_new(&publish->background, err);
+    if (status != STATUS_OK) {
+        publish_free(publish);
+        return status;
+    }
+    *out = publish;
+    return STATUS_OK;
+}
+
+void publish_free(struct publish *publish)
+{
+    if (!publish)
+        return;
+    background_free(publish->background);
+    transaction_free(publish->transaction);
+    if (publish->offsets)
+        rd_kafka_topic_partition_list_destroy(publish->offsets);
+    staged_free(&publish->staged);
+    refused_free(&publish->refused);
+    free(publish);
+}
+
+/* Producing */
+
+/* Whether the record may be sent: the work is open and whole. */
+static bool begin(struct publish *publish, const struct transaction_record *record)
+{
+    struct error err;
+    if (!transaction_is_open(publish->transaction)) {
+        publish->published = 0;
+        refused_begin(&publish->refused);
+        if (transaction_begin(publish->transaction, &err) != STATUS_OK)
+            return false; /* told by the commit */
+    }
+    int32_t partition = partition_of(record->opaque);
+    if (partition >= publish->input_partitions)
+        check_topics_again(publish, partition);
+    return publish->failure.status == STATUS_OK && !transaction_broken(publish->transaction);
+}
+
+/* True, like all that is done with. */
+static bool drop(const struct transaction_record *record)
+{
+    if (record->headers)
+        rd_kafka_headers_destroy(record->headers);
+    return true;
+}
+
+/* True: done with (sent, or the work is broken). False: too large. */
+static bool send_now(struct publish *publish, const struct transaction_record *record)
+{
+    if (!begin(publish, record))
+        return drop(record);
+    if (refused_isolate(&publish->refused, record->opaque))
+        transaction_flush(publish->transaction);
+    rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
+    if (code)
+        return transaction_remedy(code) != REMEDY_SMALLER;
+    publish->published++;
+    return true;
+}
+
+/* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
+static void refuse(struct publish *publish, const struct transaction_record *record)
+{
+    refused_add(&publish->refused, record->opaque);
+    transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
+}
+
+static void send_staged(struct publish *publish)
+{
+    struct transaction_record record;
+    while (staged_next(&publish->staged, &record))
+        if (!send_now(publish, &record))
+            refuse(publish, &record);
+    staged_clear(&publish->staged);
+}
+
+static void end_commit(struct publish *publish);
+
+/* True: done with (sent, staged, or the work is broken). False: too large. */
+static bool put(struct publish *publish, const struct transaction_record *record)
+{
+    if (publish->commit == COMMIT_UNDER_WAY) {
+        if (staged_add(&publish->staged, record, (size_t)publish->settings->staged_bytes))
+            return true;
+        end_commit(publish);
+    }
+    if (publish->commit == COMMIT_NONE || publish->outcome == PUBLISH_COMMITTED)
+        return send_now(publish, record);
+    return drop(record); /* what it stands behind is not committed: it will be done again */
+}
+
+/* The plain form, without headers: the hot path. */
+static bool produce(struct publish *publish, size_t topic, const struct intake_message *source, struct span key,
+                    struct span value)
+{
+    if (is_oversize(publish, source))
+        return false;
+    const struct transaction_record record = {
+        .topic = topic, .partition = RD_KAFKA_PARTITION_UA, .key = key, .value = value, .opaque = opaque_of(source)};
+    return put(publish, &record);
+}
+
+static int64_t timestamp_of(struct publish *publish, const struct intake_message *source)
+{
+    rd_kafka_timestamp_type_t kind;
+    const struct refused_suspect *suspect = suspect_of(publish, source);
+    int64_t timestamp = rd_kafka_message_timestamp(source->origin, &kind);
+    return timestamp > 0 && !(suspect && suspect->untimed) ? timestamp : 0;
+}
+
+/* The form with headers and timestamp (0: now); takes the headers. */
+static bool produce_full(struct publish *publish, size_t topic, int32_t partition, const struct intake_message *source,
+                         struct span key, struct span value, int64_t timestamp, rd_kafka_headers_t *headers)
+{
+    const struct transaction_record record = {topic, partition, key, value, timestamp, headers, opaque_of(source)};
+    return put(publish, &record);
+}
+
+bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
+                        struct span value)
+{
+    rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : publish_headers_trace(source);
+    if (trace)
+        return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, key, value, 0, trace);
+    return produce(publish, TOPIC_OUTPUT, source, key, value);
+}
+
+bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
+{
+    if (is_oversize(publish, source))
+        return false;
+    return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, employee_id, SPAN_NULL, 0,
+                        publish_headers_erasure(publish->settings->input_topic, source));
+}
+
+bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key)
+{
+    if (is_oversize(publish, source))
+        return false;
+    return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, source->value,
+                        timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
+}
+
+static bool produce_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+                                const char *field, const char *text, enum refused_extent extent)
+{
+    char told[320];
+    snprintf(told, sizeof told, "%s", text);
+    if (extent != EXTENT_WHOLE)
+        snprintf(told, sizeof told, "%s (%s left out: too large for this topic; %zu bytes of value, %zu of key)", text,
+                 extent == EXTENT_BARE ? "value, key and headers are" : "the value is", source->value.bytes,
+                 source->key.bytes);
+    rd_kafka_headers_t *headers =
+        publish_headers_dead_letter(publish->settings->input_topic, source, extent == EXTENT_BARE, code, field, told);
+    return produce_full(publish, TOPIC_DEAD, source->partition, source, extent == EXTENT_BARE ? SPAN_NULL : source->key,
+                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source), headers);
+}
+
+void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+                         const char *field, const char *text)
+{
+    const struct refused_suspect *suspect = suspect_of(publish, source);
+    for (enum refused_extent extent = suspect ? suspect->dead_letter : EXTENT_WHOLE; extent <= EXTENT_BARE; extent++)
+        if (produce_dead_letter(publish, source, code, field, text, extent))
+            return;
+    if (publish->failure.status == STATUS_OK)
+        error_set(&publish->failure, STATUS_LIMIT,
+                  "score: topic %s does not take even a dead letter without value, key and headers of its source "
+                  "(%s [%d] at %" PRId64 "): raise its max.message.bytes and -X message.max.bytes",
+                  publish->settings->dlq_topic, publish->settings->input_topic, source->partition, source->offset);
+}
+
+/* Committing */
+
+/* Time may mend it, unless a topic is missing or too narrow: that is looked at first. */
+static void give_back(struct publish *publish, const char *reason)
+{
+    check_topics_again(publish, -1);
+    if (publish->failure.status == STATUS_OK)
+        log_warn("score", "%s: work is given back and done again in %d ms: %s", publish->name,
+                 transaction_pause(publish->transaction), reason);
+}
+
+static void bisect(struct publish *publish)
+{
+    struct error err;
+    if (refused_bisect(&publish->refused, transaction_broken(publish->transaction),
+                       transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
+        publish->failure = err;
+}
+
+/* After work that came back: what to do about it before it is done again. */
+static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
+{
+    refused_redo(&publish->refused, publish->published);
+    if (publish->refused.records)
+        bisect(publish);
+    else if (publish->failure.status == STATUS_OK)
+        give_back(publish, reason);
+    if (publish->failure.status == STATUS_OK)
+        return PUBLISH_RETURNED;
+    *err = publish->failure;
+    return PUBLISH_FAILED;
+}
+
+void publish_abort(struct publish *publish)
+{
+    transaction_abort(publish->transaction);
+    refused_forget(&publish->refused);
+}
+
+static enum publish_result give_back_lost(struct publish *publish)
+{
+    publish_abort(publish);
+    log_warn("score", "%s: work is given back: its partitions are another process's already", publish->name);
+    return PUBLISH_RETURNED;
+}
+
+/* Says what to allow, where the broker refuses a topic. */
+static enum publish_result end(const struct publish *publish, struct error *err)
+{
+    const char *topic = transaction_broken_topic(publish->transaction);
+    if (err->status == STATUS_DENIED && topic)
+        error_set(err, STATUS_DENIED,
+                  "score: the broker refuses to let this client write to topic %s: kafka-acls --add --allow-principal "
+                  "User:… --operation Write --operation Describe --topic %s",
+                  topic, topic);
+    return PUBLISH_FAILED;
+}
+
+/* In the background. */
+static void run_commit(void *context)
+{
+    struct publish *publish = context;
+    publish->result = transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
+}
+
+static enum publish_result judge_commit(struct publish *publish)
+{
+    if (publish->result == TRANSACTION_FAILED)
+        return end(publish, &publish->reason);
+    if (publish->result == TRANSACTION_RETURNED) {
+        const struct error reason = publish->reason;
+        return look_into(publish, reason.text, &publish->reason);
+    }
+    refused_committed(&publish->refused);
+    return PUBLISH_COMMITTED;
+}
+
+/* Waits for the result, and does with the records of the next work what follows from it. */
+static void end_commit(struct publish *publish)
+{
+    background_wait(publish->background);
+    publish->commit = COMMIT_ENDED;
+    publish->outcome = judge_commit(publish);
+    if (publish->outcome == PUBLISH_COMMITTED)
+        send_staged(publish);
+    else
+        staged_clear(&publish->staged);
+}
+
+void publish_commit_start(struct publish *publish, struct intake *intake)
+{
+    assert(publish->commit == COMMIT_NONE && !publish->offsets);
+    publish->commit = COMMIT_ENDED;
+    if (publish->failure.status != STATUS_OK) {
+        transaction_abort(publish->transaction);
+        publish->reason = publish->failure;
+        publish->outcome = PUBLISH_FAILED;
+        return;
+    }
+    if (publish->settings->exactly_once && rd_kafka_assignment_lost(intake_client(intake))) {
+        publish->outcome = give_back_lost(publish); /* the broker would refuse the offsets */
+        return;
+    }
+    publish->commit = COMMIT_UNDER_WAY;
+    publish->consumer = intake_client(intake);
+    publish->offsets = intake_offsets(intake);
+    bool stages = !refused_is_bisecting(&publish->refused);
+    background_start(publish->background, run_commit, publish);
+    if (!stages)
+        end_commit(publish);
+}
+
+bool publish_commit_ended(const struct publish *publish)
+{
+    return publish->commit == COMMIT_ENDED ||
+           (publish->commit == COMMIT_UNDER_WAY && !background_runs(publish->background));
+}
+
+enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err)
+{
+    assert(publish->commit != COMMIT_NONE);
+    if (publish->commit == COMMIT_UNDER_WAY)
+        end_commit(publish);
+    publish->commit = COMMIT_NONE;
+    if (publish->outcome == PUBLISH_COMMITTED)
+        intake_committed(intake, publish->offsets);
+    else
+        *err = publish->reason;
+    if (publish->offsets)
+        rd_kafka_topic_partition_list_destroy(publish->offsets);
+    publish->offsets = NULL;
+    return publish->outcome;
+}
+
+enum status publish_settle(struct publish *publish, struct error *err)
+{
+    return transaction_settle(publish->transaction, err);
+}
+
+bool publish_needs_settling(const struct publish *publish)
+{
+    return !transaction_is_open(publish->transaction) && transaction_is_stale(publish->transaction);
+}

@@ -1,0 +1,53 @@
+/* What a score loop writes: predictions, dead letters, erasures, outcomes, and the offsets behind them.
+ *
+ * Wraps one producer. Exactly once: everything between two commits is one Kafka transaction, offsets
+ * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the
+ * last commit are acknowledged. All calls come from the score loop's thread, which goes on with the next work while a
+ * commit is under way. */
+#ifndef SCORER_STREAM_PUBLISH_H
+#define SCORER_STREAM_PUBLISH_H
+
+#include "events/error_codes.h"
+#include "scorer/stream/intake.h"
+
+struct publish;
+
+/* Waits for a broker, checks the output topics (the dead letters' needs the input's partition count), and fences what
+ * an earlier process of the same identity left open. */
+MUST_USE enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
+                                 struct intake *intake, const _Atomic bool *stop, struct publish **out,
+                                 struct error *err);
+void publish_free(struct publish *publish); /* aborts what is open */
+
+/* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter
+ * instead. Other failures are kept until publish_commit, which then returns the work. */
+MUST_USE bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
+                                 struct span value);
+MUST_USE bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id);
+MUST_USE bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key);
+/* field: the column's name, or NULL. A dead letter too large even for that goes without its value,
+ * and if need be without key and the source's headers. */
+void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+                         const char *field, const char *text);
+
+enum publish_result {
+    PUBLISH_COMMITTED, /* outputs and offsets stand */
+    PUBLISH_RETURNED,  /* nothing of it counts: rewind the intake and do it again */
+    PUBLISH_FAILED,    /* for good: end with status 1; err says why */
+};
+
+/* Begins to commit outputs and the intake's moved positions, in the background. What is published from here on is the
+ * next work: it is staged until the commit has ended, or waits for that where the staged records become too many. */
+void publish_commit_start(struct publish *publish, struct intake *intake);
+bool publish_commit_ended(const struct publish *publish); /* publish_commit_finish will not wait for brokers */
+/* The result of the commit begun; waits for brokers that are away. Committed: the intake's committed positions are
+ * those of its beginning, and the next work is open. Else the next work is given back with it. */
+MUST_USE enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err);
+/* No commit may be under way in what follows. Gives the open work back. */
+void publish_abort(struct publish *publish);
+
+/* The group does not tell its offsets: ends what an earlier producer of ours may have left open in it. */
+MUST_USE enum status publish_settle(struct publish *publish, struct error *err);
+bool publish_needs_settling(const struct publish *publish); /* its last transaction may have left something open */
+
+#endif

@@ -1,0 +1,345 @@
+/* A batch of the score loop: see score_batch.h.
+ *
+ * Called by a score loop on its own thread. May block where publishing does: the producer's full queue, or the end of
+ * a commit when no more can be staged. Nothing here allocates per event: the arrays are made once. */
+#include "scorer/stream/score_batch.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault_point.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/decoder.h"
+#include "events/fault.h"
+#include "events/key.h"
+#include "events/validate.h"
+#include "scorer/model/challengers.h"
+
+enum { BATCH = 512 };
+
+static const char no_number[] = "the model gives no number for these values";
+
+/* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
+ * schema that the registry has not answered yet (RESULT_WAIT), and all behind it in its partition, has no result now:
+ * it will be handed out again. */
+enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_WAIT };
+
+struct score_batch {
+    const struct settings *settings;
+    struct model_holder *models;
+    struct counters *counters;
+    struct intake *intake; /* these three: of the call under way */
+    struct publish *publish;
+    struct tally *tally;
+    struct decoder *decoder;
+    struct key_reader *keys;
+    int64_t real_us, steady_us; /* both clocks when the batch was made: see latest_ms */
+    uint32_t reasons_per_row;
+    struct intake_message messages[BATCH];
+    uint8_t results[BATCH];
+    size_t count, waiting;
+    int64_t left_us;            /* steady clock when it left the client library's queue */
+    struct event events[BATCH]; /* by message */
+    uint32_t rows[BATCH];       /* by message: its row, where it is scored */
+    size_t row_count;
+    int64_t latest_ms;               /* beyond it, occurred_at lies in the future */
+    char (*key_texts)[ID_BYTES_MAX]; /* by message: the id that its key names, where that is no part of the key */
+    struct labels labels;            /* of the model that scores it */
+    struct cell *cells; /* row-major; one row more than BATCH, for events that are decoded and not scored */
+    struct score scores[BATCH];
+    struct reason *reasons;
+    struct challenger_rows *challengers; /* NULL: none */
+    struct buffer value;
+};
+
+/* Decoding and validating */
+
+static const char *field_name(const struct score_batch *batch, int32_t column)
+{
+    return column >= 0 && (size_t)column < batch->settings->schema->column_count
+               ? batch->settings->schema->columns[column].name
+               : envelope_field_name(column);
+}
+
+static enum result dead_letter(struct score_batch *batch, const struct intake_message *message,
+                               const struct fault *fault)
+{
+    publish_dead_letter(batch->publish, message, fault->code, field_name(batch, fault->column), fault->text);
+    batch->tally->dead_lettered++;
+    batch->tally->dead_letters[fault->code]++;
+    return RESULT_DEAD_LETTER;
+}
+
+static enum result dead_letter_text(struct score_batch *batch, const struct intake_message *message,
+                                    enum event_code code, const char *text)
+{
+    struct fault fault;
+    fault_set(&fault, code, FAULT_NO_COLUMN, "%s", text);
+    return dead_letter(batch, message, &fault);
+}
+
+static enum result dead_letter_plain(struct score_batch *batch, const struct intake_message *message,
+                                     enum event_code code)
+{
+    return dead_letter_text(batch, message, code, event_code_meaning(code));
+}
+
+/* Its schema is being asked for. While the registry answers, that is a matter of milliseconds. */
+static enum result wait_for_schema(struct score_batch *batch, const struct intake_message *message,
+                                   const struct fault *fault)
+{
+    intake_hold(batch->intake, message);
+    log_debug("score", "%s [%d] waits at offset %lld for the schema registry: %s", batch->settings->input_topic,
+              message->partition, (long long)message->offset, fault->text);
+    return RESULT_WAIT;
+}
+
+/* Whom the key names. Most keys are the employee id as it stands, so that nothing is to be read out of them. */
+static enum event_code read_key(struct score_batch *batch, size_t i, struct span *id, struct fault *fault, bool *waits)
+{
+    const struct intake_message *message = &batch->messages[i];
+    *waits = false;
+    *id = message->key;
+    if (!message->key.data || (message->value.data && span_equal(message->key, batch->events[i].employee_id)))
+        return EVENT_OK;
+    return key_read(batch->keys, message->key, batch->key_texts[i], id, fault, waits);
+}
+
+static enum result read_erasure(struct score_batch *batch, size_t i)
+{
+    const struct intake_message *message = &batch->messages[i];
+    struct fault fault;
+    bool waits;
+    if (!message->key.data)
+        return dead_letter_plain(batch, message, EVENT_NULL_KEY);
+    enum event_code code = read_key(batch, i, &batch->events[i].employee_id, &fault, &waits);
+    if (waits)
+        return wait_for_schema(batch, message, &fault);
+    return code == EVENT_OK ? RESULT_ERASE : dead_letter(batch, message, &fault);
+}
+
+/* Decodes the message's event into the next free row and validates it. */
+static enum result decode_and_validate(struct score_batch *batch, size_t i)
+{
+    const struct schema *schema = batch->settings->schema;
+    const struct intake_message *message = &batch->messages[i];
+    struct event *event = &batch->events[i];
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    struct span key_id;
+    bool waits;
+    if (intake_holds_any(batch->intake) && intake_holds(batch->intake, message->partition))
+        return RESULT_WAIT;
+    if (!message->value.data)
+        return read_erasure(batch, i);
+    event->cells = batch->cells + batch->row_count * schema->column_count;
+    enum event_code code = decoder_read(batch->decoder, message->value, message->schema_header, event, &fault, &waits);
+    if (code == EVENT_OK)
+        code = read_key(batch, i, &key_id, &fault, &waits);
+    if (waits)
+        return wait_for_schema(batch, message, &fault);
+    if (code == EVENT_OK)
+        code = validate_event(schema, event, key_id, batch->latest_ms, &fault);
+    if (code == EVENT_OK && event->imputed)
+        counter_add(batch->counters, COUNTER_VALUES_IMPUTED, event->imputed);
+    if (code != EVENT_OK) {
+        fault.code = code;
+        return dead_letter(batch, message, &fault);
+    }
+    return event->type == EVENT_TYPE_TERMINATED ? RESULT_OUTCOME : RESULT_SCORE;
+}
+
+/* A clock that stops or is set back while we run must not turn good events into ones of the future: the time that has
+ * passed since the start counts as well. */
+static int64_t latest_ms(const struct score_batch *batch)
+{
+    int64_t clock_us = clock_real_us(&clock_system);
+    int64_t passed_us = batch->real_us + (clock_steady_us(&clock_system) - batch->steady_us);
+    return (clock_us > passed_us ? clock_us : passed_us) / 1000 + batch->settings->max_future_us / 1000;
+}
+
+static void decode_batch(struct score_batch *batch)
+{
+    batch->row_count = batch->waiting = 0;
+    batch->latest_ms = latest_ms(batch);
+    for (size_t i = 0; i < batch->count; i++) {
+        enum result result = decode_and_validate(batch, i);
+        batch->results[i] = (uint8_t)result;
+        batch->rows[i] = (uint32_t)batch->row_count;
+        batch->row_count += result == RESULT_SCORE;
+        batch->waiting += result == RESULT_WAIT;
+    }
+}
+
+/* Publishing */
+
+static void fill_prediction(const struct score_batch *batch, const struct model *model, struct prediction *prediction)
+{
+    *prediction = (struct prediction){
+        .threshold = model->threshold,
+        .model = model->stamp,
+        .scored_at_us = clock_real_us(&clock_system),
+        .latency_us = clock_steady_us(&clock_system) - batch->left_us,
+        .source_topic = span_of(batch->settings->input_topic),
+        .channel = CHANNEL_STREAM,
+    };
+}
+
+static bool publish_scored(struct score_batch *batch, size_t i, struct prediction *prediction)
+{
+    const struct schema *schema = batch->settings->schema;
+    const struct event *event = &batch->events[i];
+    const struct score *score = &batch->scores[batch->rows[i]];
+    prediction->event_id = event->event_id;
+    prediction->employee_id = event->employee_id;
+    prediction->occurred_at_ms = event->occurred_at_ms;
+    prediction->label = score->probability >= prediction->threshold ? batch->labels.positive : batch->labels.negative;
+    prediction->probability = score->probability;
+    prediction->margin = score->margin;
+    prediction->base = score->base;
+    prediction->reasons = batch->reasons + (size_t)batch->rows[i] * batch->reasons_per_row;
+    prediction->reason_count = score->reason_count;
+    prediction->challengers = challenger_rows_of(batch->challengers, batch->rows[i], &prediction->challenger_count);
+    prediction->source_partition = batch->messages[i].partition;
+    prediction->source_offset = batch->messages[i].offset;
+    prediction->cells = event->cells;
+    prediction->attributes = event->attributes;
+    buffer_clear(&batch->value);
+    prediction_encode(schema, prediction, &batch->value);
+    counter_add(batch->counters, COUNTER_OUTPUT_BYTES, batch->value.bytes);
+    return publish_prediction(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
+}
+
+/* False where the model fills in no missing values and this event has some. */
+static bool has_number(const struct score_batch *batch, size_t i)
+{
+    const struct score *score = &batch->scores[batch->rows[i]];
+    return isfinite(score->probability) && isfinite(score->margin);
+}
+
+static void publish_one(struct score_batch *batch, size_t i, struct prediction *prediction)
+{
+    const struct intake_message *message = &batch->messages[i];
+    bool fits = true;
+    uint64_t *end = NULL;
+    switch ((enum result)batch->results[i]) {
+    case RESULT_DEAD_LETTER:
+    case RESULT_WAIT:
+        return;
+    case RESULT_SCORE:
+        if (!has_number(batch, i)) {
+            dead_letter_text(batch, message, EVENT_NOT_FINITE, no_number);
+            return;
+        }
+        fits = publish_scored(batch, i, prediction);
+        end = &batch->tally->scored;
+        batch->tally->risk[risk_bin(prediction->probability)] += fits;
+        break;
+    case RESULT_ERASE:
+        fits = publish_erasure(batch->publish, message, batch->events[i].employee_id);
+        end = &batch->tally->erased;
+        break;
+    case RESULT_OUTCOME:
+        fits = publish_outcome(batch->publish, message, batch->events[i].employee_id);
+        end = &batch->tally->outcome;
+        break;
+    }
+    if (fits)
+        ++*end;
+    else
+        dead_letter_plain(batch, message, EVENT_TOO_LARGE);
+}
+
+size_t score_batch_handle(struct score_batch *batch, struct intake *intake, struct publish *publish,
+                          struct tally *tally)
+{
+    struct prediction prediction;
+    batch->intake = intake;
+    batch->publish = publish;
+    batch->tally = tally;
+    decode_batch(batch);
+    const struct model *model = model_acquire(batch->models);
+    pipeline_score(model->pipeline, batch->cells, batch->row_count, batch->reasons_per_row, batch->scores,
+                   batch->reasons);
+    challenger_rows_score(batch->challengers, batch->cells, batch->row_count, model, batch->scores);
+    batch->labels = model->labels;
+    fill_prediction(batch, model, &prediction);
+    for (size_t i = 0; i < batch->count; i++)
+        publish_one(batch, i, &prediction);
+    model_release(model);
+    FAULT_POINT("score.batch");
+    if (batch->row_count)
+        tally_latency(tally, prediction.latency_us, batch->row_count);
+    intake_accept(intake);
+    return batch->count - batch->waiting;
+}
+
+enum status score_batch_poll(struct score_batch *batch, struct intake *intake, int timeout_ms, size_t *count,
+                             struct error *err)
+{
+    enum status status = intake_poll(intake, timeout_ms, batch->messages, BATCH, &batch->count, &batch->left_us, err);
+    *count = batch->count;
+    return status;
+}
+
+int64_t score_batch_left_us(const struct score_batch *batch)
+{
+    return batch->left_us;
+}
+
+/* Start and end */
+
+static enum status make_decoder(const struct settings *settings, struct decoder **out, struct error *err)
+{
+    const char *unframed = settings->options ? options_text(settings->options, OPTION_UNFRAMED) : NULL;
+    enum status status = decoder_new(settings->schema, out, err);
+    if (status != STATUS_OK)
+        return status;
+    decoder_use_registry(*out, settings->registry);
+    decoder_use_time_unit(*out, settings->time_unit);
+    if (unframed && *unframed)
+        status = decoder_take_unframed(*out, unframed, err);
+    if (status != STATUS_OK)
+        decoder_free(*out);
+    return status;
+}
+
+enum status score_batch_new(const struct settings *settings, struct model_holder *models, struct counters *counters,
+                            struct score_batch **out, struct error *err)
+{
+    struct decoder *decoder;
+    size_t columns = settings->schema->column_count;
+    enum status status = make_decoder(settings, &decoder, err);
+    if (status != STATUS_OK)
+        return status;
+    struct score_batch *batch = mem_zeroed(1, sizeof *batch);
+    batch->settings = settings;
+    batch->models = models;
+    batch->counters = counters;
+    batch->decoder = decoder;
+    batch->keys = key_reader_new(settings->registry);
+    batch->real_us = clock_real_us(&clock_system);
+    batch->steady_us = clock_steady_us(&clock_system);
+    batch->reasons_per_row = settings->reasons < columns ? settings->reasons : (uint32_t)columns;
+    batch->key_texts = mem_zeroed(BATCH, sizeof *batch->key_texts);
+    batch->cells = mem_zeroed((BATCH + 1) * columns, sizeof(struct cell));
+    batch->reasons = mem_zeroed((size_t)BATCH * batch->reasons_per_row + 1, sizeof(struct reason));
+    batch->challengers = challenger_rows_new(settings->challengers, BATCH);
+    *out = batch;
+    return STATUS_OK;
+}
+
+void score_batch_free(struct score_batch *batch)
+{
+    if (!batch)
+        return;
+    decoder_free(batch->decoder);
+    key_reader_free(batch->keys);
+    buffer_free(&batch->value);
+    free(batch->key_texts);
+    free(batch->cells);
+    free(batch->reasons);
+    challenger_rows_free(batch->challengers);
+    free(batch);
+}

@@ -1,0 +1,434 @@
+/* The score loop. See score_loop.h.
+ *
+ * Started by run.c on a thread of its own; ends when told, at the end, or with an error. What may block in it: the poll
+ * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
+ * much is staged behind it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
+ * under way the loop goes on with the next work, whose results publish.c stages until then. */
+#include "scorer/stream/score_loop.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault_point.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/registry_client.h"
+#include "kafka/client.h"
+#include "scorer/stream/dead_letter_run.h"
+#include "scorer/stream/intake.h"
+#include "scorer/stream/publish.h"
+#include "scorer/stream/score_batch.h"
+#include "scorer/stream/tally.h"
+
+enum {
+    IDLE_POLL_MS = 100,
+    HELD_POLL_MS = 10,
+    COMMIT_POLL_MS = 5,
+    LAG_INTERVAL_US = 200000,
+    END_INTERVAL_US = 100000,
+    SETTLE_AFTER_US = 8000000,
+    LAGS_KEPT = 256
+};
+
+/* 2024-01-01 UTC: no clock that is right shows less. */
+#define CLOCK_FIRST_US INT64_C(1704067200000000)
+
+struct score_loop {
+    const struct settings *settings;
+    struct counters *counters;
+    unsigned worker;
+    struct score_batch *batch;
+    struct intake *intake;
+    struct publish *publish;
+    uint64_t answers; /* of the schema registry, before the first partition was held */
+    bool told_waiting;
+    struct tally tally;        /* of the open work, staged or not */
+    struct tally committed;    /* of the work whose commit is under way */
+    bool commits;              /* one is */
+    int64_t commit_us;         /* steady clock: since then */
+    int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
+    int64_t end_us;            /* steady clock: last look whether the end is reached */
+    int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
+    enum status failure;       /* of a commit within a rebalance */
+    struct error failure_text;
+    _Atomic bool stop;
+    struct loop_progress progress;
+    struct dead_letter_run run;
+    struct buffer told;         /* a text about dead letters */
+    pthread_mutex_t lags_mutex; /* guards what follows */
+    struct partition_lag lags[LAGS_KEPT];
+    size_t lag_count;
+};
+
+/* Counting: received = scored + dead-lettered + erased + outcome + returned + in flight */
+
+static void count_in_flight(struct score_loop *loop)
+{
+    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->committed.received + loop->tally.received);
+}
+
+static void count_received(struct score_loop *loop, size_t count)
+{
+    loop->tally.received += count;
+    counter_add(loop->counters, COUNTER_EVENTS_RECEIVED, count);
+    count_in_flight(loop);
+}
+
+static void count_committed(struct score_loop *loop)
+{
+    const struct tally *tally = &loop->committed;
+    int64_t now = clock_steady_us(&clock_system);
+    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, now, &loop->told))
+        log_error("score", "%s", loop->told.data);
+    tally_commit(tally, loop->counters);
+    loop->committed = (struct tally){0};
+    count_in_flight(loop);
+}
+
+/* The open work goes back with the one whose commit failed: it stands behind it. */
+static void count_returned(struct score_loop *loop)
+{
+    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->tally.received);
+    counter_add(loop->counters, COUNTER_TRANSACTIONS_ABORTED, 1);
+    loop->committed = loop->tally = (struct tally){0};
+    count_in_flight(loop);
+}
+
+static void handle_batch(struct score_loop *loop)
+{
+    if (!loop->tally.received)
+        loop->opened_us = score_batch_left_us(loop->batch);
+    if (loop->settings->registry && !intake_holds_any(loop->intake))
+        loop->answers = registry_client_answers(loop->settings->registry);
+    count_received(loop, score_batch_handle(loop->batch, loop->intake, loop->publish, &loop->tally));
+}
+
+/* Committing */
+
+/* Events, or positions that moved without any (behind control records). */
+static bool has_open_work(const struct score_loop *loop)
+{
+    return loop->tally.received || (!loop->commits && intake_moved(loop->intake));
+}
+
+static bool has_work(const struct score_loop *loop)
+{
+    return loop->commits || has_open_work(loop);
+}
+
+static void start_commit(struct score_loop *loop)
+{
+    progress_step(&loop->progress, "commits", WAITS_FOR_KAFKA);
+    loop->commits = true;
+    loop->commit_us = clock_steady_us(&clock_system);
+    loop->committed = loop->tally;
+    loop->tally = (struct tally){0};
+    publish_commit_start(loop->publish, loop->intake);
+}
+
+/* Waits for the result of the commit under way. What is not committed must not stay where it is: either its partitions
+ * leave, or the intake is rewound. */
+static enum publish_result finish_commit(struct score_loop *loop, struct error *err)
+{
+    enum publish_result result = publish_commit_finish(loop->publish, loop->intake, err);
+    loop->commits = false;
+    if (result == PUBLISH_COMMITTED) {
+        FAULT_POINT("score.committed");
+        count_committed(loop);
+        progress_committed(&loop->progress, clock_steady_us(&clock_system));
+    } else {
+        count_returned(loop);
+    }
+    return result;
+}
+
+/* Between batches. */
+static enum status settle(struct score_loop *loop, struct error *err)
+{
+    if (!loop->commits)
+        return STATUS_OK;
+    progress_step(&loop->progress, "commits", WAITS_FOR_KAFKA);
+    enum publish_result result = finish_commit(loop, err);
+    if (result == PUBLISH_FAILED)
+        return err->status;
+    return result == PUBLISH_RETURNED ? intake_rewind(loop->intake, err) : STATUS_OK;
+}
+
+/* Begins the commit of the open work, after the one under way. */
+static enum status commit(struct score_loop *loop, struct error *err)
+{
+    if (!has_open_work(loop))
+        return STATUS_OK;
+    enum status status = settle(loop, err);
+    if (status == STATUS_OK && has_open_work(loop))
+        start_commit(loop);
+    return status;
+}
+
+/* Everything, before the loop ends. */
+static enum status commit_all(struct score_loop *loop, struct error *err)
+{
+    enum status status = commit(loop, err);
+    return status == STATUS_OK ? settle(loop, err) : status;
+}
+
+static enum publish_result end_work(struct score_loop *loop, bool lost, struct error *err)
+{
+    enum publish_result result = loop->commits ? finish_commit(loop, err) : PUBLISH_COMMITTED;
+    if (result != PUBLISH_COMMITTED || !has_open_work(loop))
+        return result;
+    if (!lost) {
+        start_commit(loop);
+        return finish_commit(loop, err);
+    }
+    publish_abort(loop->publish);
+    count_returned(loop);
+    return PUBLISH_RETURNED;
+}
+
+/* Within a poll or close of the intake: the partitions are about to go, with the batches of before handled. */
+static void on_leaving(void *context, bool lost)
+{
+    struct score_loop *loop = context;
+    struct error err = {0};
+    if (!loop->publish || !loop->intake || !has_work(loop))
+        return;
+    progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
+    FAULT_POINT("score.leaving");
+    if (end_work(loop, lost, &err) == PUBLISH_FAILED && loop->failure == STATUS_OK) {
+        loop->failure = err.status;
+        loop->failure_text = err;
+    }
+}
+
+/* Not while another is under way, however long that takes: waiting for it would gain nothing. */
+static bool commit_due(const struct score_loop *loop)
+{
+    bool idle = !loop->commits || publish_commit_ended(loop->publish);
+    return idle && ((int64_t)loop->tally.received >= loop->settings->commit_events ||
+                    clock_steady_us(&clock_system) - loop->opened_us >= loop->settings->commit_interval_us);
+}
+
+static int poll_ms(const struct score_loop *loop)
+{
+    if (loop->commits)
+        return COMMIT_POLL_MS;
+    if (!loop->tally.received)
+        return intake_holds_any(loop->intake) ? HELD_POLL_MS : IDLE_POLL_MS;
+    int64_t left = loop->opened_us + loop->settings->commit_interval_us - clock_steady_us(&clock_system);
+    return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
+}
+
+/* The loop */
+
+/* What waits for the schema registry is named; anything else that is open or unread must end in a commit. */
+static void note_progress(struct score_loop *loop, int64_t now)
+{
+    bool works = has_work(loop) || intake_behind(loop->intake);
+    bool held = !works && intake_holds_any(loop->intake);
+    bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
+    progress_turn(&loop->progress, works,
+                  held                  ? WAITS_FOR_REGISTRY
+                  : kafka_up() && !slow ? WAITS_FOR_NOTHING
+                                        : WAITS_FOR_KAFKA,
+                  now);
+}
+
+static void note_turn(struct score_loop *loop)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    note_progress(loop, now);
+    loop->progress.assigned = intake_assigned(loop->intake);
+    if (now - loop->lag_us < LAG_INTERVAL_US)
+        return;
+    loop->lag_us = now;
+    if (dead_letter_run_sum(&loop->run, now, &loop->told))
+        log_warn("score", "worker %u: %s", loop->worker, loop->told.data);
+    counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
+    pthread_mutex_lock(&loop->lags_mutex);
+    loop->lag_count = intake_lags(loop->intake, loop->lags, LAGS_KEPT);
+    pthread_mutex_unlock(&loop->lags_mutex);
+}
+
+/* --exit-at-end */
+static bool at_end(struct score_loop *loop)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    if (!loop->settings->exit_at_end || has_work(loop) || now - loop->end_us < END_INTERVAL_US)
+        return false;
+    loop->end_us = now;
+    return intake_at_end(loop->intake);
+}
+
+static void tell_waiting(struct score_loop *loop)
+{
+    if (loop->told_waiting || registry_client_up(loop->settings->registry))
+        return;
+    loop->told_waiting = true;
+    log_warn("score", "%llu partitions of %s wait for the schema registry; the others go on",
+             (unsigned long long)counter_get(loop->counters, COUNTER_PARTITIONS_WAITING), loop->settings->input_topic);
+}
+
+/* Partitions that wait look again when the schema registry has told something. */
+static enum status go_on(struct score_loop *loop, struct error *err)
+{
+    if (!intake_holds_any(loop->intake))
+        return STATUS_OK;
+    uint64_t answers = registry_client_answers(loop->settings->registry);
+    if (answers == loop->answers) {
+        tell_waiting(loop);
+        return STATUS_OK;
+    }
+    loop->answers = answers;
+    loop->told_waiting = false;
+    return intake_go_on(loop->intake, err);
+}
+
+/* Committed offsets are not told while a transaction holds them open, which may be a late one of our own. */
+static enum status settle_starts(struct score_loop *loop, struct error *err)
+{
+    int64_t now = clock_steady_us(&clock_system);
+    if (!intake_starts_wait(loop->intake))
+        loop->starts_us = 0;
+    else if (!loop->starts_us)
+        loop->starts_us = now;
+    if (loop->commits || !loop->starts_us || now - loop->starts_us < SETTLE_AFTER_US || !kafka_up())
+        return STATUS_OK;
+    progress_step(&loop->progress, "settles the group's offsets", WAITS_FOR_KAFKA);
+    loop->starts_us = now;
+    return publish_settle(loop->publish, err);
+}
+
+/* What an aborted transaction may have left open holds readers back: it is not left until there is work again. */
+static enum status settle_leftovers(struct score_loop *loop, struct error *err)
+{
+    if (has_work(loop) || !publish_needs_settling(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
+        return STATUS_OK;
+    progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
+    return publish_settle(loop->publish, err);
+}
+
+static enum status turn(struct score_loop *loop, struct error *err)
+{
+    size_t count = 0;
+    progress_step(&loop->progress, "polls", WAITS_FOR_KAFKA);
+    enum status status = loop->commits && publish_commit_ended(loop->publish) ? settle(loop, err) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = go_on(loop, err);
+    if (status == STATUS_OK)
+        status = settle_starts(loop, err);
+    if (status == STATUS_OK)
+        status = settle_leftovers(loop, err);
+    if (status == STATUS_OK)
+        status = score_batch_poll(loop->batch, loop->intake, poll_ms(loop), &count, err);
+    if (status == STATUS_OK && loop->failure != STATUS_OK)
+        status = error_set(err, loop->failure, "%s", loop->failure_text.text);
+    progress_step(&loop->progress, "scores", WAITS_FOR_KAFKA); /* the producer's queue may be full */
+    if (status == STATUS_OK && count)
+        handle_batch(loop);
+    if (status == STATUS_OK && commit_due(loop))
+        status = commit(loop, err);
+    note_turn(loop);
+    return status;
+}
+
+static enum status connect_all(struct score_loop *loop, struct error *err)
+{
+    const struct intake_owner owner = {on_leaving, loop};
+    int partitions;
+    enum status status = STATUS_OK;
+    progress_start(&loop->progress, clock_steady_us(&clock_system));
+    if (loop->settings->registry) {
+        progress_step(&loop->progress, "starts", WAITS_FOR_REGISTRY);
+        status = registry_client_wait(loop->settings->registry, 0, &loop->stop, err);
+        progress_step(&loop->progress, "starts", WAITS_FOR_KAFKA);
+    }
+    if (status == STATUS_OK)
+        status = intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake,
+                            &partitions, err);
+    if (status == STATUS_OK)
+        status = publish_new(loop->settings, loop->worker, partitions, loop->intake, &loop->stop, &loop->publish, err);
+    return status;
+}
+
+enum status score_loop_run(struct score_loop *loop, struct error *err)
+{
+    enum status status = connect_all(loop, err);
+    while (status == STATUS_OK && !loop->stop && !at_end(loop))
+        status = turn(loop, err);
+    if (status == STATUS_OK)
+        status = commit_all(loop, err);
+    else if (loop->stop && status == STATUS_UNAVAILABLE)
+        status = STATUS_OK; /* told to stop while it waited for a server: nothing was open */
+    progress_step(&loop->progress, "leaves its group", WAITS_FOR_KAFKA);
+    intake_free(loop->intake);
+    publish_free(loop->publish);
+    loop->intake = NULL;
+    loop->publish = NULL;
+    counter_set(loop->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
+    progress_end(&loop->progress);
+    return status;
+}
+
+/* Start and end */
+
+/* A clock that was never set would make each event one of the future. */
+static enum status check_clock(struct error *err)
+{
+    if (clock_real_us(&clock_system) >= CLOCK_FIRST_US)
+        return STATUS_OK;
+    return error_set(
+        err, STATUS_INVALID,
+        "this machine's clock is before 2024: set it, or every event's occurred_at would be in the future");
+}
+
+enum status score_loop_new(const struct settings *settings, struct model_holder *models, struct counters *counters,
+                           unsigned worker, struct score_loop **out, struct error *err)
+{
+    struct score_batch *batch;
+    enum status status = check_clock(err);
+    if (status == STATUS_OK)
+        status = score_batch_new(settings, models, counters, &batch, err);
+    if (status != STATUS_OK)
+        return status;
+    struct score_loop *loop = mem_zeroed(1, sizeof *loop);
+    pthread_mutex_init(&loop->lags_mutex, NULL);
+    loop->settings = settings;
+    loop->counters = counters;
+    loop->worker = worker;
+    loop->batch = batch;
+    loop->run = (struct dead_letter_run){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
+    *out = loop;
+    return STATUS_OK;
+}
+
+void score_loop_free(struct score_loop *loop)
+{
+    if (!loop)
+        return;
+    pthread_mutex_destroy(&loop->lags_mutex);
+    score_batch_free(loop->batch);
+    buffer_free(&loop->told);
+    free(loop);
+}
+
+void score_loop_stop(struct score_loop *loop)
+{
+    loop->stop = true;
+}
+
+const struct loop_progress *score_loop_progress(const struct score_loop *loop)
+{
+    return &loop->progress;
+}
+
+size_t score_loop_lags(struct score_loop *loop, struct partition_lag *out, size_t capacity)
+{
+    pthread_mutex_lock(&loop->lags_mutex);
+    size_t count = loop->lag_count < capacity ? loop->lag_count : capacity;
+    memcpy(out, loop->lags, count * sizeof *out);
+    pthread_mutex_unlock(&loop->lags_mutex);
+    return count;
+}
