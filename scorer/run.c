@@ -22,6 +22,7 @@
 #include "events/registry_client.h"
 #include "events/schema.h"
 #include "kafka/client.h"
+#include "kafka/overdue.h"
 #include "scorer/challengers.h"
 #include "scorer/http.h"
 #include "scorer/score_loop.h"
@@ -293,6 +294,8 @@ static void look_at_tasks(struct daemon *daemon)
 static void look_at_progress(struct daemon *daemon)
 {
     kafka_look();
+    if (overdue_longest_us(clock_steady_us(&clock_system)) > OVERDUE_END_US)
+        end_now("a call to Kafka does not return although brokers answer");
     if (!watchdog_look(&daemon->watchdog, kafka_up(), clock_steady_us(&clock_system), &daemon->problem))
         return;
     log_error("run", "watchdog: no turn for longer than %lld s: %s",
