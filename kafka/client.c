@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/answers.h"
+#include "kafka/overdue.h"
 
 enum {
     SCOPE_CONSUMER = 1,
@@ -401,6 +402,7 @@ void kafka_look(void)
 {
     char reason[256];
     tell_change(note_brokers(reason, sizeof reason), reason);
+    overdue_look(kafka_up(), clock_steady_us(&clock_system));
 }
 
 static int on_stats(rd_kafka_t *client, char *json, size_t bytes, void *opaque)

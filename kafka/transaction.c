@@ -10,7 +10,8 @@
  * init_transactions, begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
  * consumer_group_metadata, consumer_group_metadata_destroy, commit, topic_partition_list_copy,
  * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and through
- * kafka/client.h, kafka/committed.h, kafka/member.h, kafka/transaction_leftovers.h and kafka/watch.h what those use. */
+ * kafka/client.h, kafka/committed.h, kafka/member.h, kafka/overdue.h, kafka/transaction_leftovers.h and kafka/watch.h
+ * what those use. */
 #include "kafka/transaction.h"
 
 #include <assert.h>
@@ -26,6 +27,7 @@
 #include "kafka/client.h"
 #include "kafka/committed.h"
 #include "kafka/member.h"
+#include "kafka/overdue.h"
 #include "kafka/transaction_leftovers.h"
 #include "kafka/watch.h"
 
@@ -46,6 +48,7 @@ struct transaction {
     rd_kafka_t *producer;
     rd_kafka_topic_t *topics[TRANSACTION_TOPICS_MAX];
     struct watch watch;
+    struct overdue overdue;
     bool open;   /* begun, neither committed nor given back */
     bool stale;  /* must not begin again: a fresh producer shall */
     bool fenced; /* … because its epoch is an old one */
@@ -129,6 +132,7 @@ static void close_producer(struct transaction *transaction)
     rd_kafka_purge(transaction->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(transaction->producer, 0);
     rd_kafka_destroy(transaction->producer);
+    overdue_remove(&transaction->overdue);
     transaction->producer = NULL;
 }
 
@@ -152,7 +156,11 @@ static enum status make_producer(struct transaction *transaction, struct error *
         rd_kafka_conf_destroy(conf);
         return status;
     }
-    return kafka_client_new(RD_KAFKA_PRODUCER, &conf, &transaction->producer, err);
+    overdue_add(&transaction->overdue, conf, transaction, setup->name);
+    status = kafka_client_new(RD_KAFKA_PRODUCER, &conf, &transaction->producer, err);
+    if (status != STATUS_OK)
+        overdue_remove(&transaction->overdue);
+    return status;
 }
 
 static enum status take_topics(struct transaction *transaction, struct error *err)
@@ -222,7 +230,8 @@ static enum status abort_leftovers(struct transaction *transaction, struct error
     transaction->starting = true;
     unsigned unstable = 0; /* look-ups that brokers answered with that */
     for (bool ended = false; status == STATUS_OK && !ended && unstable < UNSTABLE_MOST; unstable += kafka_up()) {
-        status = leftovers_abort(setup, transaction->producer, transaction->topics, &transaction->start_report, err);
+        status = leftovers_abort(setup, transaction->producer, &transaction->overdue, transaction->topics,
+                                 &transaction->start_report, err);
         if (status == STATUS_OK)
             status = leftovers_check(setup, &ended, err);
         if (status == STATUS_OK && !ended && *setup->stop)
@@ -478,7 +487,9 @@ static rd_kafka_error_t *send_offsets(struct transaction *transaction, rd_kafka_
     FAULT_POINT("score.offsets");
     for (bool told = false; offsets && offsets->cnt;) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
+        overdue_begin(&transaction->overdue, "the call that sends offsets");
         error = rd_kafka_send_offsets_to_transaction(transaction->producer, offsets, group, CALL_MS);
+        overdue_end(&transaction->overdue);
         rd_kafka_consumer_group_metadata_destroy(group);
         if (!error || !retry(transaction, error, "send the offsets", started, &told))
             break;
@@ -495,7 +506,9 @@ static rd_kafka_error_t *commit(struct transaction *transaction)
     for (int ms = 0; ms < CLOSELY_MS && rd_kafka_flush(transaction->producer, 1); ms++)
         ; /* by itself the commit would look only every 10 ms whether all is flushed */
     do {
+        overdue_begin(&transaction->overdue, "the call that commits");
         error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
+        overdue_end(&transaction->overdue);
     } while (error && retry(transaction, error, "commit a transaction", started, &told));
     return error;
 }
@@ -508,7 +521,9 @@ void transaction_abort(struct transaction *transaction)
     FAULT_POINT("score.abort");
     if (aborts)
         do {
+            overdue_begin(&transaction->overdue, "the call that aborts");
             error = rd_kafka_abort_transaction(transaction->producer, CALL_MS);
+            overdue_end(&transaction->overdue);
         } while (error && retry(transaction, error, "abort a transaction", started, &told));
     transaction->open = false;
     if (error)

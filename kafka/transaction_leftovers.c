@@ -19,6 +19,7 @@ enum { CALL_MS = 10000, BACKOFF_US = 100000, LOOKUP_MS = 2000 };
 struct round {
     const struct transaction_setup *setup;
     rd_kafka_t *producer;
+    struct overdue *overdue;
     rd_kafka_topic_t *const *topics;
     rd_kafka_resp_err_t *report;
     bool records; /* of a topic that refuses them for good nothing can be left */
@@ -35,10 +36,14 @@ static rd_kafka_error_t *first_error(rd_kafka_error_t *first, rd_kafka_error_t *
 static rd_kafka_error_t *abort_until_done(const struct round *round)
 {
     rd_kafka_error_t *error;
-    while ((error = rd_kafka_abort_transaction(round->producer, CALL_MS)) != NULL &&
-           rd_kafka_error_is_retriable(error) && !*round->setup->stop)
+    for (;;) {
+        overdue_begin(round->overdue, "the call that aborts");
+        error = rd_kafka_abort_transaction(round->producer, CALL_MS);
+        overdue_end(round->overdue);
+        if (!error || !rd_kafka_error_is_retriable(error) || *round->setup->stop)
+            return error;
         rd_kafka_error_destroy(error);
-    return error;
+    }
 }
 
 static rd_kafka_error_t *send_an_offset(const struct round *round)
@@ -46,7 +51,9 @@ static rd_kafka_error_t *send_an_offset(const struct round *round)
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(round->setup->group);
     rd_kafka_topic_partition_list_add(offsets, round->setup->offsets_topic, 0)->offset = 0;
+    overdue_begin(round->overdue, "the call that sends offsets");
     rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(round->producer, offsets, group, CALL_MS);
+    overdue_end(round->overdue);
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(offsets);
     return error;
@@ -138,10 +145,10 @@ enum status leftovers_check(const struct transaction_setup *setup, bool *ended, 
                      setup->group, rd_kafka_err2str(code));
 }
 
-enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer,
+enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer, struct overdue *overdue,
                             rd_kafka_topic_t *const *topics, rd_kafka_resp_err_t *report, struct error *err)
 {
-    struct round round = {setup, producer, topics, report, true};
+    struct round round = {setup, producer, overdue, topics, report, true};
     for (bool told = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = abort_one(&round);
         if (!error && !*report)

@@ -22,10 +22,11 @@
 #include "events/registry_client.h"
 #include "events/schema.h"
 #include "kafka/client.h"
-#include "scorer/model/challengers.h"
+#include "kafka/overdue.h"
 #include "scorer/http/http.h"
-#include "scorer/stream/score_loop.h"
+#include "scorer/model/challengers.h"
 #include "scorer/sink/sink.h"
+#include "scorer/stream/score_loop.h"
 #include "scorer/watchdog.h"
 
 enum { LOOK_MS = 50, EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -293,6 +294,8 @@ static void look_at_tasks(struct daemon *daemon)
 static void look_at_progress(struct daemon *daemon)
 {
     kafka_look();
+    if (overdue_longest_us(clock_steady_us(&clock_system)) > OVERDUE_END_US)
+        end_now("a call to Kafka does not return although brokers answer");
     if (!watchdog_look(&daemon->watchdog, kafka_up(), clock_steady_us(&clock_system), &daemon->problem))
         return;
     log_error("run", "watchdog: no turn for longer than %lld s: %s",

@@ -108,6 +108,17 @@ void rd_kafka_conf_set_offset_commit_cb(rd_kafka_conf_t *conf, void (*call)(rd_k
     (void)conf, (void)call;
 }
 
+/* The brokers' machines have no sockets, and calls here return. */
+void rd_kafka_conf_set_socket_cb(rd_kafka_conf_t *conf, int (*call)(int domain, int type, int protocol, void *opaque))
+{
+    (void)conf, (void)call;
+}
+
+void rd_kafka_conf_set_closesocket_cb(rd_kafka_conf_t *conf, int (*call)(int number, void *opaque))
+{
+    (void)conf, (void)call;
+}
+
 /* --- interceptors --- */
 
 rd_kafka_resp_err_t rd_kafka_conf_interceptor_add_on_new(rd_kafka_conf_t *conf, const char *name,
