@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OVERDUE_US = 10000000, OVERDUE_END_US = 60000000 };
+enum { OVERDUE_US = 15000000, OVERDUE_END_US = 60000000 }; /* time-outs of calls are 10 s */
 
 /* Plain data, embedded in the client's owner; it must outlive the client. Guarded by the list's mutex. */
 struct overdue {

@@ -191,7 +191,8 @@ static void lost(struct sink *sink)
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, 0);
     sink->joined = false;
     sink->held = false;
-    rd_kafka_assign(sink->consumer, NULL);
+    if (sink->stop || sink_topics_may_join(&sink->group))
+        rd_kafka_assign(sink->consumer, NULL);
 }
 
 /* Within a poll, on the sink's thread. */
@@ -490,7 +491,7 @@ static enum status loop(struct sink *sink, struct error *err)
 {
     while (!sink->stop) {
         note_turn(sink);
-        if (take(sink, err) || work(sink, err))
+        if (take(sink, err) || sink_topics_failure(&sink->group, err) || work(sink, err))
             return err->status;
         commit_to_kafka(sink);
         if (look_at_topics(sink, err))
@@ -529,7 +530,7 @@ static enum status make_consumer(struct sink *sink, struct error *err)
     if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sink->consumer, err))
         return err->status;
     rd_kafka_poll_set_consumer(sink->consumer);
-    sink_topics_start(&sink->group, sink->consumer, sink->group_id, sink->topics);
+    sink_topics_start(&sink->group, sink->consumer, sink->group_id, sink->settings->instance_id, sink->topics);
     return STATUS_OK;
 }
 

@@ -1,20 +1,23 @@
-/* The sink's topics in its group: see sink_topics.h. Called by sink.c on the sink's thread, outside of rebalance
- * callbacks.
+/* The sink's topics in its group: see sink_topics.h. Called by sink.c on the sink's thread; only
+ * sink_topics_assigned and sink_topics_may_join within rebalance callbacks.
  *
  * A partition counts as taken once the group has a committed offset for it. The sink commits what it has stored, the
  * end of an empty partition too, so every partition that some sink reads has one within seconds. */
 #include "scorer/sink/sink_topics.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/member.h"
 
-enum { SETTLE_US = 10000000, LAG_EVERY_US = 1000000 };
+enum { SETTLE_US = 10000000, LAG_EVERY_US = 1000000, LOOKUP_MS = 2000 };
 
-void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id,
+void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
                        const char *const names[SINK_TOPIC_COUNT])
 {
-    *topics = (struct sink_topics){0};
+    *topics = (struct sink_topics){.instance = instance};
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
         topics->sources[t] =
             (struct intake_start){.consumer = consumer, .topic = names[t], .group = group_id, .loop = "sink"};
@@ -45,11 +48,42 @@ enum status sink_topics_join(const struct sink_topics *topics, struct error *err
 
 void sink_topics_assigned(struct sink_topics *topics)
 {
+    rd_kafka_t *consumer = topics->sources[0].consumer;
+    char *id = rd_kafka_memberid(consumer);
+    snprintf(topics->member, sizeof topics->member, "%s", id ? id : "");
+    if (id)
+        rd_kafka_mem_free(consumer, id);
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
         topics->untaken[t] = (struct intake_untaken){
             .known = topics->untaken[t].known,
             .look_us = clock_steady_us(&clock_system) + SETTLE_US,
         };
+}
+
+bool sink_topics_may_join(struct sink_topics *topics)
+{
+    struct error err;
+    bool replaced = false;
+    const struct intake_start *source = &topics->sources[0];
+    if (!topics->instance[0] || !topics->member[0] || topics->failure.status != STATUS_OK ||
+        !rd_kafka_assignment_lost(source->consumer))
+        return true;
+    if (kafka_member_replaced(source->consumer, source->group, topics->instance, topics->member, LOOKUP_MS, &replaced,
+                              &err))
+        log_info("sink", "partitions are lost; %s", err.text);
+    if (replaced)
+        error_set(&topics->failure, STATUS_CONFLICT,
+                  "sink: another process has joined group %s as instance %s while this one stood still; it goes on, "
+                  "this one ends",
+                  source->group, topics->instance);
+    return !replaced;
+}
+
+enum status sink_topics_failure(const struct sink_topics *topics, struct error *err)
+{
+    if (topics->failure.status != STATUS_OK)
+        *err = topics->failure;
+    return topics->failure.status;
 }
 
 enum status sink_topics_watch(struct sink_topics *topics, struct error *err)

@@ -10,10 +10,13 @@
 struct sink_topics {
     struct intake_start sources[SINK_TOPIC_COUNT]; /* consumer, topic and group */
     struct intake_untaken untaken[SINK_TOPIC_COUNT];
-    int64_t lag_us; /* steady clock: when the lag was last added up */
+    int64_t lag_us;       /* steady clock: when the lag was last added up */
+    const char *instance; /* group.instance.id; empty: none */
+    char member[300];     /* under which partitions were last assigned; empty: not yet */
+    struct error failure; /* for good; status STATUS_OK: none */
 };
 
-void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id,
+void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
                        const char *const names[SINK_TOPIC_COUNT]);
 
 MUST_USE enum status sink_topics_check(const struct sink_topics *topics, struct error *err); /* they exist */
@@ -25,6 +28,12 @@ MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct e
  * before.
  */
 void sink_topics_assigned(struct sink_topics *topics);
+
+/* Before lost partitions are given up, upon which the client joins again: a process that stood still would throw out
+ * the one that has taken its place. False: it has been taken, which is the failure. Waits two seconds at most; a broker
+ * that does not answer has seen nobody. */
+bool sink_topics_may_join(struct sink_topics *topics);
+MUST_USE enum status sink_topics_failure(const struct sink_topics *topics, struct error *err);
 
 /* New partitions that nobody has been given yet are looked for every ten seconds; where the group leaves them alone for
  * too long (a static member that starts again gets what it had, and its client asks for nothing else) it is joined once

@@ -44,7 +44,8 @@ struct intake {
     bool reached_end; /* some position's eof is news */
     bool fetch_anew;  /* all are to be assigned again, from their positions */
     size_t held_count;
-    bool disturbed; /* partitions came or went within a poll: its messages are of both sides */
+    size_t queued_most; /* see intake_queue_sank */
+    bool disturbed;     /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
     size_t batch_count, batch_capacity;
     enum status failure;
@@ -474,6 +475,20 @@ static enum status watch_untaken(struct intake *intake, struct error *err)
     return intake_member_join(intake->consumer, intake->settings->input_topic, err);
 }
 
+/* Without this a backlog is read in bursts with pauses between them. */
+static void keep_fetching(struct intake *intake)
+{
+    if (!intake->assigned || !intake_queue_sank(intake->queue, &intake->queued_most))
+        return;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
+    for (int32_t p = 0; p < intake->position_count; p++)
+        if (intake->positions[p].assigned && !intake->positions[p].held)
+            rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p);
+    if (list->cnt)
+        intake_queue_look(intake->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages, size_t capacity,
                         size_t *count, int64_t *left_us, struct error *err)
 {
@@ -499,6 +514,7 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
         status = intake_rewind(intake, err);
     else
         hand_out(intake, messages, count);
+    keep_fetching(intake);
     if (intake->failure != STATUS_OK)
         return error_set(err, intake->failure, "%s", intake->failure_text.text);
     if (!*count && intake->reached_end)

@@ -48,6 +48,7 @@ struct score_loop {
     struct tally committed;    /* of the work whose commit is under way */
     bool commits;              /* one is */
     int64_t commit_us;         /* steady clock: since then */
+    int64_t ended_us;          /* steady clock: when the last one had its result */
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
     int64_t end_us;            /* steady clock: last look whether the end is reached */
     int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
@@ -134,10 +135,11 @@ static enum publish_result finish_commit(struct score_loop *loop, struct error *
 {
     enum publish_result result = publish_commit_finish(loop->publish, loop->intake, err);
     loop->commits = false;
+    loop->ended_us = clock_steady_us(&clock_system);
     if (result == PUBLISH_COMMITTED) {
         FAULT_POINT("score.committed");
         count_committed(loop);
-        progress_committed(&loop->progress, clock_steady_us(&clock_system));
+        progress_committed(&loop->progress, loop->ended_us);
     } else {
         count_returned(loop);
     }
@@ -203,12 +205,21 @@ static void on_leaving(void *context, bool lost)
     }
 }
 
+/* Steady clock: when the open work is to be committed. Nothing is sent while a commit is under way, so one that took
+ * long leaves half the interval for sending, or a backlog would be sent in bursts with the loop waiting behind them. */
+static int64_t due_us(const struct score_loop *loop)
+{
+    int64_t interval = loop->settings->commit_interval_us;
+    int64_t due = loop->opened_us + interval, rested = loop->ended_us + interval / 2;
+    return due > rested ? due : rested;
+}
+
 /* Not while another is under way, however long that takes: waiting for it would gain nothing. */
 static bool commit_due(const struct score_loop *loop)
 {
     bool idle = !loop->commits || publish_commit_ended(loop->publish);
     return idle && ((int64_t)loop->tally.received >= loop->settings->commit_events ||
-                    clock_steady_us(&clock_system) - loop->opened_us >= loop->settings->commit_interval_us);
+                    clock_steady_us(&clock_system) >= due_us(loop));
 }
 
 static int poll_ms(const struct score_loop *loop)
@@ -217,7 +228,7 @@ static int poll_ms(const struct score_loop *loop)
         return COMMIT_POLL_MS;
     if (!loop->tally.received)
         return intake_holds_any(loop->intake) ? HELD_POLL_MS : IDLE_POLL_MS;
-    int64_t left = loop->opened_us + loop->settings->commit_interval_us - clock_steady_us(&clock_system);
+    int64_t left = due_us(loop) - clock_steady_us(&clock_system);
     return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
 }
 

@@ -1,5 +1,6 @@
 /* The fake client library's consumer: membership with eager rebalances served within polls, positions, ends of
  * partitions, queues that can be forwarded to nobody. What is fetched is read from the log when it is handed out. */
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -383,6 +384,22 @@ ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *queue, int timeout_ms, rd
         }
         sim_wait(soonest(client, deadline));
     }
+}
+
+/* Messages are fetched as they are taken here, so that the queue's length is chance's. */
+size_t rd_kafka_queue_length(rd_kafka_queue_t *queue)
+{
+    (void)queue;
+    return chance_one_in(4) ? 0 : (size_t)chance_between(0, 20000);
+}
+
+/* Asked without waiting, which nothing but a leader's thread notices. */
+rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list,
+                                               int timeout_ms)
+{
+    (void)client;
+    assert(list->cnt && !timeout_ms);
+    return chance_one_in(10) ? RD_KAFKA_RESP_ERR__TRANSPORT : RD_KAFKA_RESP_ERR__TIMED_OUT;
 }
 
 rd_kafka_message_t *rd_kafka_consumer_poll(rd_kafka_t *client, int timeout_ms)
