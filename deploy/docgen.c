@@ -6,7 +6,7 @@
 #include "base/options.h"
 #include "events/error_codes.h"
 #include "events/dead_letter.h"
-#include "scorer/counters.h"
+#include "scorer/metrics.h"
 
 /* Text inside a Markdown table: a bar would end the cell. */
 static void write_cell(const char *text)
@@ -122,7 +122,7 @@ static void write_metrics(void)
         {"attrition_build_info{version}", "gauge", "The program's version; always 1."},
     };
     printf("# Metrics\n\n"
-           "Generated from `scorer/counters.h` by `make docs`; do not edit.\n\n"
+           "Generated from `scorer/metrics.h` by `make docs`; do not edit.\n\n"
            "`GET /metrics` answers in Prometheus's text format. Two identities hold at any time:\n\n"
            "- events received = scored + dead-lettered + erased + outcome + returned + in flight\n"
            "- sink records = predictions + dead letters + erasures + outcomes + refused + skipped + in flight\n\n"

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "scorer/http/health.h"
+#include "scorer/http/metrics_values.h"
 #include "scorer/http/access.h"
 #include "scorer/http/remote.h"
 
