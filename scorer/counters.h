@@ -10,12 +10,18 @@
 #include "events/error_codes.h"
 #include "scorer/metrics.h"
 
+/* Each has the same number as its row. */
 enum counter_id {
-#define COUNTER_ID(id, ...) COUNTER_##id,
-    COUNTER_TABLE(COUNTER_ID, COUNTER_ID)
+#define COUNTER_ID(id, ...) COUNTER_##id = METRIC_##id,
+#define NO_COUNTER(...)
+    METRIC_TABLE(COUNTER_ID, COUNTER_ID, NO_COUNTER)
 #undef COUNTER_ID
         COUNTER_COUNT
 };
+#define ONE_MORE(...) +1
+_Static_assert(COUNTER_COUNT == 0 METRIC_TABLE(ONE_MORE, ONE_MORE, NO_COUNTER), "the loops' rows come first");
+#undef ONE_MORE
+#undef NO_COUNTER
 
 /* Latency histogram bucket bounds in microseconds; the last bucket is +Inf. */
 #define LATENCY_BOUNDS_US 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000

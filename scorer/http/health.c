@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -15,12 +16,6 @@
 #include "kafka/client.h"
 #include "scorer/model/challengers.h"
 #include "scorer/http/metrics_values.h"
-
-static const char *const counter_names[] = {
-#define NAME(id, name, help) name,
-    COUNTER_TABLE(NAME, NAME)
-#undef NAME
-};
 
 static const int64_t latency_bounds[] = {LATENCY_BOUNDS_US};
 
@@ -82,51 +77,29 @@ void health_write_challengers(const struct http_view *view, struct json_writer *
     json_end_array(json);
 }
 
-struct named_counter {
-    const char *name;
-    enum counter_id id;
-};
-
-static void add_counters(const struct http_view *view, struct json_writer *json, const char *name,
-                         const struct named_counter *rows, size_t count)
+/* The counters whose place is in the list of that name: "events" has "events.received". */
+static void write_list(const struct http_view *view, struct json_writer *json, const char *list)
 {
-    json_begin_object(json, name);
-    for (size_t i = 0; i < count; i++)
-        json_write_uint(json, rows[i].name, health_sum(view, rows[i].id));
+    size_t bytes = strlen(list);
+    json_begin_object(json, list);
+    for (size_t id = 0; id < COUNTER_COUNT; id++) {
+        const char *place = metrics[id].health;
+        if (strncmp(place, list, bytes) == 0 && place[bytes] == '.')
+            json_write_uint(json, place + bytes + 1, metrics_sum(view, (enum counter_id)id));
+    }
     json_end_object(json);
 }
 
 void health_write_events(const struct http_view *view, struct json_writer *json)
 {
-    static const struct named_counter rows[] = {
-        {"received", COUNTER_EVENTS_RECEIVED},
-        {"scored", COUNTER_EVENTS_SCORED},
-        {"dead_lettered", COUNTER_EVENTS_DEAD_LETTERED},
-        {"erased", COUNTER_EVENTS_ERASED},
-        {"outcome", COUNTER_EVENTS_OUTCOME},
-        {"returned", COUNTER_EVENTS_RETURNED},
-        {"in_flight", COUNTER_EVENTS_IN_FLIGHT},
-        {"lag", COUNTER_EVENTS_LAG},
-    };
-    add_counters(view, json, "events", rows, sizeof rows / sizeof *rows);
-}
-
-static void add_sink(const struct http_view *view, struct json_writer *json)
-{
-    static const struct named_counter rows[] = {
-        {"records", COUNTER_SINK_RECORDS},           {"predictions", COUNTER_SINK_PREDICTIONS},
-        {"dead_letters", COUNTER_SINK_DEAD_LETTERS}, {"erasures", COUNTER_SINK_ERASURES},
-        {"outcomes", COUNTER_SINK_OUTCOMES},         {"refused", COUNTER_SINK_REFUSED},
-        {"skipped", COUNTER_SINK_SKIPPED},           {"in_flight", COUNTER_SINK_IN_FLIGHT},
-    };
-    add_counters(view, json, "sink", rows, sizeof rows / sizeof *rows);
+    write_list(view, json, "events");
 }
 
 void health_write_dead_letters(const struct http_view *view, struct json_writer *json)
 {
     json_begin_object(json, "dead_letters");
     for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++) {
-        uint64_t count = health_sum_dead_letters(view, code);
+        uint64_t count = metrics_sum_dead_letters(view, code);
         if (count)
             json_write_uint(json, event_code_name((enum event_code)code), count);
     }
@@ -139,9 +112,9 @@ static void add_quantile(const struct http_view *view, struct json_writer *json,
     uint64_t total = 0, below = 0;
     size_t bucket = 0;
     for (size_t i = 0; i < LATENCY_BUCKETS; i++)
-        total += health_sum_latency(view, i);
+        total += metrics_sum_latency(view, i);
     while (bucket < LATENCY_BUCKETS - 1 &&
-           (double)(below += health_sum_latency(view, bucket)) < quantile * (double)total)
+           (double)(below += metrics_sum_latency(view, bucket)) < quantile * (double)total)
         bucket++;
     if (!total || bucket == LATENCY_BUCKETS - 1)
         json_write_null(json, name);
@@ -159,7 +132,7 @@ static void add_all_counters(const struct http_view *view, struct json_writer *j
 {
     json_begin_object(json, "counters");
     for (size_t id = 0; id < COUNTER_COUNT; id++)
-        json_write_uint(json, counter_names[id], health_sum(view, (enum counter_id)id));
+        json_write_uint(json, metrics[id].name, metrics_sum(view, (enum counter_id)id));
     json_end_object(json);
 }
 
@@ -182,7 +155,7 @@ void health_write_service(const struct http_view *view, struct json_writer *json
 
 static bool postgresql_away(const struct http_view *view)
 {
-    return view->settings->role_sink && !health_sum(view, COUNTER_POSTGRESQL_UP);
+    return view->settings->role_sink && !metrics_sum(view, COUNTER_POSTGRESQL_UP);
 }
 
 static bool registry_away(const struct http_view *view)
@@ -207,7 +180,7 @@ static bool has_needed_model(const struct http_view *view)
 static bool waits_for_servers(const struct http_view *view)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    bool waits = postgresql_away(view) || registry_away(view) || health_sum(view, COUNTER_PARTITIONS_WAITING);
+    bool waits = postgresql_away(view) || registry_away(view) || metrics_sum(view, COUNTER_PARTITIONS_WAITING);
     for (size_t i = 0; i < view->progress_count && !waits; i++)
         waits = progress_waits_for(view->progress[i].progress, now_us) != WAITS_FOR_NOTHING;
     return waits;
@@ -245,7 +218,7 @@ static void add_servers(const struct http_view *view, struct json_writer *json)
         json_begin_object(json, "schema_registry");
         json_write_bool(json, "up", !registry_away(view));
         json_write_uint(json, "requests", registry_client_requests(view->settings->registry));
-        json_write_uint(json, "partitions_waiting", health_sum(view, COUNTER_PARTITIONS_WAITING));
+        json_write_uint(json, "partitions_waiting", metrics_sum(view, COUNTER_PARTITIONS_WAITING));
         json_end_object(json);
     } else {
         json_write_null(json, "schema_registry");
@@ -267,7 +240,7 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
     json_begin_object(&json, "latency_us");
     health_write_quantiles(view, &json);
     json_end_object(&json);
-    add_sink(view, &json);
+    write_list(view, &json, "sink");
     add_all_counters(view, &json);
     json_end_document(&json);
     return works ? 200 : 503;

@@ -1,10 +1,11 @@
-/* Prometheus text of /metrics. See metrics_values.h.
+/* The samples of each row of scorer/metrics.h. See metrics_values.h.
  *
  * Called on http's threads; reads counters with relaxed loads and the model by a reference. The sums of one answer may
  * differ by what happened in between.
  */
 #include "scorer/http/metrics_values.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -12,28 +13,6 @@
 #include "kafka/client.h"
 #include "scorer/http/access.h"
 #include "scorer/model/challengers.h"
-
-static const char *const counter_names[] = {
-#define NAME(id, name, help) name,
-    COUNTER_TABLE(NAME, NAME)
-#undef NAME
-};
-
-static const char *const counter_types[] = {
-#define COUNTER_TYPE(id, name, help) "counter",
-#define GAUGE_TYPE(id, name, help) "gauge",
-    COUNTER_TABLE(COUNTER_TYPE, GAUGE_TYPE)
-#undef COUNTER_TYPE
-#undef GAUGE_TYPE
-};
-
-static const char *const counter_help[] = {
-#define HELP(id, name, help) help,
-    COUNTER_TABLE(HELP, HELP)
-#undef HELP
-};
-
-static const int64_t latency_bounds[] = {LATENCY_BOUNDS_US};
 
 /* As the kernel counts it; 0 where it does not tell. */
 static uint64_t resident_bytes(void)
@@ -47,7 +26,7 @@ static uint64_t resident_bytes(void)
     return found == 1 ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-uint64_t health_sum(const struct http_view *view, enum counter_id id)
+uint64_t metrics_sum(const struct http_view *view, enum counter_id id)
 {
     uint64_t total = 0;
     if (id == COUNTER_KAFKA_UP)
@@ -59,7 +38,7 @@ uint64_t health_sum(const struct http_view *view, enum counter_id id)
     return total;
 }
 
-uint64_t health_sum_dead_letters(const struct http_view *view, size_t code)
+uint64_t metrics_sum_dead_letters(const struct http_view *view, size_t code)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < view->counters_count; i++)
@@ -67,7 +46,7 @@ uint64_t health_sum_dead_letters(const struct http_view *view, size_t code)
     return total;
 }
 
-uint64_t health_sum_latency(const struct http_view *view, size_t bucket)
+uint64_t metrics_sum_latency(const struct http_view *view, size_t bucket)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < view->counters_count; i++)
@@ -75,127 +54,165 @@ uint64_t health_sum_latency(const struct http_view *view, size_t bucket)
     return total;
 }
 
-/* Prometheus text, version 0.0.4 */
+/* What one answer is made of; the model is held while it is written. */
+struct scrape {
+    const struct http_view *view;
+    const struct model *model; /* NULL: none */
+    int64_t now_us;            /* steady clock */
+    struct buffer *out;
+};
 
-/* Label values: backslash, quote and line feed are escaped. */
-static void add_label(struct buffer *out, const char *name, struct span value)
+static void write_counter(const struct scrape *scrape, enum metric_id id)
 {
-    buffer_printf(out, "%s=\"", name);
-    for (size_t i = 0; i < value.bytes; i++) {
-        char c = value.data[i];
-        if (c == '\\' || c == '"' || c == '\n')
-            buffer_add_u8(out, '\\');
-        buffer_add_u8(out, c == '\n' ? 'n' : (uint8_t)c);
-    }
-    buffer_add_text(out, "\"");
+    metric_write_head(scrape->out, id);
+    metric_write_uint(scrape->out, id, NULL, metrics_sum(scrape->view, (enum counter_id)id));
 }
 
-static void add_head(struct buffer *out, const char *name, const char *type, const char *help)
+static void write_dead_letters(const struct scrape *scrape, enum metric_id id)
 {
-    buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    metric_write_head(scrape->out, id);
+    for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++) {
+        const struct span labels[] = {span_of(event_code_name((enum event_code)code))};
+        metric_write_uint(scrape->out, id, labels, metrics_sum_dead_letters(scrape->view, code));
+    }
 }
 
-static void add_latency_metric(const struct http_view *view, struct buffer *out)
+static void write_latency(const struct scrape *scrape, enum metric_id id)
 {
-    static const char name[] = "attrition_latency_seconds";
-    uint64_t total = 0, sum_us = 0;
-    add_head(out, name, "histogram", "From leaving the Kafka client's queue to being scored.");
-    for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
-        total += health_sum_latency(view, i);
-        if (i < LATENCY_BUCKETS - 1)
-            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)latency_bounds[i] / 1e6,
-                          (unsigned long long)total);
-    }
+    const struct http_view *view = scrape->view;
+    uint64_t buckets[LATENCY_BUCKETS], sum_us = 0;
+    for (size_t b = 0; b < LATENCY_BUCKETS; b++)
+        buckets[b] = metrics_sum_latency(view, b);
     for (size_t i = 0; i < view->counters_count; i++)
         sum_us += atomic_load_explicit(&view->counters[i]->latency_sum_us, memory_order_relaxed);
-    buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", name, (unsigned long long)total,
-                  name, (double)sum_us / 1e6, name, (unsigned long long)total);
+    metric_write_histogram(scrape->out, id, buckets, sum_us);
 }
 
-static void add_model_metric(const struct http_view *view, struct buffer *out)
+static void write_build_info(const struct scrape *scrape, enum metric_id id)
 {
-    struct error problem;
-    const struct model *model = view->models ? model_acquire(view->models) : NULL;
-    if (!model)
-        return;
-    add_head(out, "attrition_model_info", "gauge", "The model in use.");
-    buffer_add_text(out, "attrition_model_info{");
-    add_label(out, "name", model->stamp.name);
-    buffer_add_text(out, ",");
-    add_label(out, "version", model->stamp.version);
-    buffer_add_text(out, ",");
-    add_label(out, "alias", model->stamp.alias);
-    buffer_add_text(out, "} 1\n");
-    add_head(out, "attrition_model_loaded_timestamp_seconds", "gauge", "When the model in use was loaded.");
-    buffer_printf(out, "attrition_model_loaded_timestamp_seconds %.3f\n", (double)model->loaded_at_us / 1e6);
-    model_release(model);
-    add_head(out, "attrition_model_problem", "gauge", "1 while the latest look-up or load of the model fails.");
-    buffer_printf(out, "attrition_model_problem %d\n", model_holder_problem(view->models, &problem));
+    metric_write_head(scrape->out, id);
+    metric_write_uint(scrape->out, id, &SPAN_LITERAL(VERSION), 1);
 }
 
-/* One value of each challenger; those without a model have only `up`. */
-static void add_challenger_metrics(const struct http_view *view, struct buffer *out)
+static void write_loop_waiting(const struct scrape *scrape, enum metric_id id)
 {
-    static const struct {
-        const char *name, *type, *help;
-    } rows[] = {
-        {"attrition_challenger_up", "gauge", "1 while the challenger of this URI has a model and no problem."},
-        {"attrition_challenger_scored_total", "counter", "Rows scored by the challenger's version."},
-        {"attrition_challenger_agreed_total", "counter", "Rows where it gives the answer of the model in use."},
-        {"attrition_challenger_difference_sum", "gauge", "Sum of its probability minus that of the model in use."},
-        {"attrition_challenger_absolute_difference_sum", "counter", "Sum of the differences' magnitudes."},
-    };
-    struct challenger_report report;
-    size_t count = challengers_count(view->settings->challengers);
-    for (size_t row = 0; count && row < sizeof rows / sizeof *rows; row++) {
-        add_head(out, rows[row].name, rows[row].type, rows[row].help);
-        for (size_t i = 0; i < count; i++) {
-            challengers_report(view->settings->challengers, i, &report);
-            const double values[] = {report.loaded && !report.has_problem, (double)report.scored, (double)report.agreed,
-                                     report.difference, report.differences};
-            buffer_printf(out, "%s{", rows[row].name);
-            add_label(out, "uri", span_of(report.uri));
-            buffer_add_text(out, ",");
-            add_label(out, "model", span_of(report.model));
-            buffer_printf(out, "} %.17g\n", values[row]);
+    const struct http_view *view = scrape->view;
+    if (view->progress_count)
+        metric_write_head(scrape->out, id);
+    for (size_t i = 0; i < view->progress_count; i++)
+        for (int wait = WAITS_FOR_NOTHING; wait < LOOP_WAIT_COUNT; wait++) {
+            const struct span labels[] = {span_of(view->progress[i].name),
+                                          span_of(loop_wait_name((enum loop_wait)wait))};
+            metric_write_uint(scrape->out, id, labels,
+                              (int)progress_waits_for(view->progress[i].progress, scrape->now_us) == wait);
         }
+}
+
+static void write_loop_stalled(const struct scrape *scrape, enum metric_id id)
+{
+    const struct http_view *view = scrape->view;
+    if (view->progress_count)
+        metric_write_head(scrape->out, id);
+    for (size_t i = 0; i < view->progress_count; i++) {
+        const struct span labels[] = {span_of(view->progress[i].name)};
+        metric_write_seconds(scrape->out, id, labels, progress_stalled_us(view->progress[i].progress, scrape->now_us));
     }
 }
 
-static void add_loop_metrics(const struct http_view *view, struct buffer *out)
+static void write_model_info(const struct scrape *scrape, enum metric_id id)
 {
-    int64_t now_us = clock_steady_us(&clock_system);
-    if (!view->progress_count)
+    if (!scrape->model)
         return;
-    add_head(out, "attrition_loop_waiting", "gauge", "1 for what the loop waits for.");
-    for (size_t i = 0; i < view->progress_count; i++)
-        for (int wait = WAITS_FOR_NOTHING; wait < LOOP_WAIT_COUNT; wait++)
-            buffer_printf(out, "attrition_loop_waiting{loop=\"%s\",for=\"%s\"} %d\n", view->progress[i].name,
-                          loop_wait_name((enum loop_wait)wait),
-                          (int)progress_waits_for(view->progress[i].progress, now_us) == wait);
-    add_head(out, "attrition_loop_stalled_seconds", "gauge", "How long it has had work and committed nothing.");
-    for (size_t i = 0; i < view->progress_count; i++)
-        buffer_printf(out, "attrition_loop_stalled_seconds{loop=\"%s\"} %.3f\n", view->progress[i].name,
-                      (double)progress_stalled_us(view->progress[i].progress, now_us) / 1e6);
+    const struct model_stamp *stamp = &scrape->model->stamp;
+    metric_write_head(scrape->out, id);
+    metric_write_uint(scrape->out, id, (const struct span[]){stamp->name, stamp->version, stamp->alias}, 1);
 }
+
+static void write_model_loaded(const struct scrape *scrape, enum metric_id id)
+{
+    if (!scrape->model)
+        return;
+    metric_write_head(scrape->out, id);
+    metric_write_seconds(scrape->out, id, NULL, scrape->model->loaded_at_us);
+}
+
+static void write_model_problem(const struct scrape *scrape, enum metric_id id)
+{
+    struct error problem;
+    if (!scrape->model)
+        return;
+    metric_write_head(scrape->out, id);
+    metric_write_uint(scrape->out, id, NULL, model_holder_problem(scrape->view->models, &problem));
+}
+
+static double challenger_value(const struct challenger_report *report, enum metric_id id)
+{
+    switch (id) {
+    case METRIC_CHALLENGER_UP:
+        return report->loaded && !report->has_problem;
+    case METRIC_CHALLENGER_SCORED:
+        return (double)report->scored;
+    case METRIC_CHALLENGER_AGREED:
+        return (double)report->agreed;
+    case METRIC_CHALLENGER_DIFFERENCE:
+        return report->difference;
+    default:
+        assert(id == METRIC_CHALLENGER_MAGNITUDE);
+        return report->differences;
+    }
+}
+
+/* One sample of each challenger; those without a model have only `up`. */
+static void write_challengers(const struct scrape *scrape, enum metric_id id)
+{
+    struct challenger_report report;
+    size_t count = challengers_count(scrape->view->settings->challengers);
+    if (count)
+        metric_write_head(scrape->out, id);
+    for (size_t i = 0; i < count; i++) {
+        challengers_report(scrape->view->settings->challengers, i, &report);
+        const struct span labels[] = {span_of(report.uri), span_of(report.model)};
+        metric_write_double(scrape->out, id, labels, challenger_value(&report, id));
+    }
+}
+
+static void write_http(const struct scrape *scrape, enum metric_id id)
+{
+    if (scrape->view->access)
+        access_write_metric(scrape->view->access, id, scrape->out);
+}
+
+/* A row without an entry is a counter or gauge of the loops. */
+static void (*const writers[METRIC_COUNT])(const struct scrape *, enum metric_id) = {
+    [METRIC_DEAD_LETTERS] = write_dead_letters,
+    [METRIC_LATENCY] = write_latency,
+    [METRIC_BUILD_INFO] = write_build_info,
+    [METRIC_LOOP_WAITING] = write_loop_waiting,
+    [METRIC_LOOP_STALLED] = write_loop_stalled,
+    [METRIC_MODEL_INFO] = write_model_info,
+    [METRIC_MODEL_LOADED] = write_model_loaded,
+    [METRIC_MODEL_PROBLEM] = write_model_problem,
+    [METRIC_CHALLENGER_UP] = write_challengers,
+    [METRIC_CHALLENGER_SCORED] = write_challengers,
+    [METRIC_CHALLENGER_AGREED] = write_challengers,
+    [METRIC_CHALLENGER_DIFFERENCE] = write_challengers,
+    [METRIC_CHALLENGER_MAGNITUDE] = write_challengers,
+    [METRIC_HTTP_REQUESTS] = write_http,
+    [METRIC_HTTP_DURATION] = write_http,
+    [METRIC_HTTP_IN_FLIGHT] = write_http,
+};
 
 unsigned metrics_write(const struct http_view *view, struct buffer *out)
 {
-    for (size_t id = 0; id < COUNTER_COUNT; id++) {
-        add_head(out, counter_names[id], counter_types[id], counter_help[id]);
-        buffer_printf(out, "%s %llu\n", counter_names[id], (unsigned long long)health_sum(view, (enum counter_id)id));
+    const struct scrape scrape = {.view = view,
+                                  .model = view->models ? model_acquire(view->models) : NULL,
+                                  .now_us = clock_steady_us(&clock_system),
+                                  .out = out};
+    for (size_t id = 0; id < METRIC_COUNT; id++) {
+        assert(writers[id] || id < COUNTER_COUNT);
+        (writers[id] ? writers[id] : write_counter)(&scrape, (enum metric_id)id);
     }
-    add_head(out, "attrition_dead_letters_total", "counter", "Committed dead letters by code.");
-    for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        buffer_printf(out, "attrition_dead_letters_total{code=\"%s\"} %llu\n", event_code_name((enum event_code)code),
-                      (unsigned long long)health_sum_dead_letters(view, code));
-    add_latency_metric(view, out);
-    add_head(out, "attrition_build_info", "gauge", "This program.");
-    buffer_printf(out, "attrition_build_info{version=\"%s\"} 1\n", VERSION);
-    add_loop_metrics(view, out);
-    add_model_metric(view, out);
-    add_challenger_metrics(view, out);
-    if (view->access)
-        access_write_metrics(view->access, out);
+    if (scrape.model)
+        model_release(scrape.model);
     return 200;
 }

@@ -10,8 +10,8 @@
 unsigned metrics_write(const struct http_view *view, struct buffer *out);
 
 /* Over all loops. */
-uint64_t health_sum(const struct http_view *view, enum counter_id id);
-uint64_t health_sum_latency(const struct http_view *view, size_t bucket);
-uint64_t health_sum_dead_letters(const struct http_view *view, size_t code);
+uint64_t metrics_sum(const struct http_view *view, enum counter_id id);
+uint64_t metrics_sum_latency(const struct http_view *view, size_t bucket);
+uint64_t metrics_sum_dead_letters(const struct http_view *view, size_t code);
 
 #endif
