@@ -6,7 +6,7 @@
 #include "base/options.h"
 #include "events/error_codes.h"
 #include "events/dead_letter.h"
-#include "scorer/counters.h"
+#include "scorer/metrics.h"
 
 /* Text inside a Markdown table: a bar would end the cell. */
 static void write_cell(const char *text)
@@ -89,40 +89,18 @@ static void write_errors(void)
 static void write_metrics(void)
 {
     static const struct {
-        const char *name, *type, *help;
-    } metrics[] = {
-#define COUNTER_ROW(id, name, help) {name, "counter", help},
-#define GAUGE_ROW(id, name, help) {name, "gauge", help},
-        COUNTER_TABLE(COUNTER_ROW, GAUGE_ROW)
+        const char *name, *type, *labels, *help, *more;
+    } rows[] = {
+#define COUNTER_ROW(id, name, health, help) {name, "counter", "", help, ""},
+#define GAUGE_ROW(id, name, health, help) {name, "gauge", "", help, ""},
+#define COMPUTED_ROW(id, name, type, labels, help, more) {name, type, labels, help, more},
+        METRIC_TABLE(COUNTER_ROW, GAUGE_ROW, COMPUTED_ROW)
 #undef COUNTER_ROW
 #undef GAUGE_ROW
-        /* Those with labels, which scorer/http/health.c writes itself; lint finds one that is missing here. */
-        {"attrition_dead_letters_total{code}", "counter", "Committed dead letters by code (ERRORS.md)."},
-        {"attrition_latency_seconds", "histogram", "From leaving the Kafka client's queue to the batch being scored."},
-        {"attrition_loop_waiting{loop,for}", "gauge",
-         "1 for what the loop (score-0, …, sink) waits for: nothing, kafka, postgresql or schema-registry."},
-        {"attrition_loop_stalled_seconds{loop}", "gauge",
-         "How long the loop has had work and committed nothing; 0 while it waits for PostgreSQL or the schema "
-         "registry."},
-        {"attrition_model_info{name,version,alias}", "gauge", "The model in use; always 1."},
-        {"attrition_model_loaded_timestamp_seconds", "gauge", "When the model in use was loaded."},
-        {"attrition_model_problem", "gauge", "1 while the latest look-up or load of the model fails."},
-        {"attrition_challenger_up{uri,model}", "gauge",
-         "1 while the challenger of this URI has a model and no problem."},
-        {"attrition_challenger_scored_total{uri,model}", "counter", "Rows scored by the challenger's version."},
-        {"attrition_challenger_agreed_total{uri,model}", "counter",
-         "Rows where it gives the answer of the model in use."},
-        {"attrition_challenger_difference_sum{uri,model}", "gauge",
-         "Sum of its probability minus that of the model in use."},
-        {"attrition_challenger_absolute_difference_sum{uri,model}", "counter", "Sum of the differences' magnitudes."},
-        {"attrition_http_requests_total{route,status}", "counter",
-         "HTTP requests by route and status; status 0: the client went away before it was answered."},
-        {"attrition_http_request_seconds", "histogram", "From a request's headers to its answer being sent."},
-        {"attrition_http_in_flight", "gauge", "HTTP requests being read, answered or waiting for Kafka."},
-        {"attrition_build_info{version}", "gauge", "The program's version; always 1."},
+#undef COMPUTED_ROW
     };
     printf("# Metrics\n\n"
-           "Generated from `scorer/counters.h` by `make docs`; do not edit.\n\n"
+           "Generated from `scorer/metrics.h` by `make docs`; do not edit.\n\n"
            "`GET /metrics` answers in Prometheus's text format. Two identities hold at any time:\n\n"
            "- events received = scored + dead-lettered + erased + outcome + returned + in flight\n"
            "- sink records = predictions + dead letters + erasures + outcomes + refused + skipped + in flight\n\n"
@@ -130,10 +108,12 @@ static void write_metrics(void)
            "partition held\n"
            "is counted as returned and is received again.\n\n"
            "| metric | type | meaning |\n|---|---|---|\n");
-    for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++) {
-        printf("| `%s` | %s | ", metrics[m].name, metrics[m].type);
-        write_cell(metrics[m].help);
-        printf(" |\n");
+    for (size_t m = 0; m < sizeof rows / sizeof *rows; m++) {
+        bool has_labels = *rows[m].labels;
+        printf("| `%s%s%s%s` | %s | ", rows[m].name, has_labels ? "{" : "", rows[m].labels, has_labels ? "}" : "",
+               rows[m].type);
+        write_cell(rows[m].help);
+        printf("%s%s |\n", *rows[m].more ? " " : "", rows[m].more);
     }
 }
 

@@ -95,36 +95,37 @@ uint64_t access_in_flight(const struct access *access)
 
 static void write_requests(const struct access *access, struct buffer *out)
 {
-    buffer_add_text(out, "# HELP attrition_http_requests_total Requests by route and status; status 0: the client went "
-                         "away.\n# TYPE attrition_http_requests_total counter\n");
+    char status[16];
+    metric_write_head(out, METRIC_HTTP_REQUESTS);
     for (size_t r = 0; r <= ROUTES_MOST; r++)
         for (size_t s = 0; s < STATUSES; s++) {
             uint64_t value = atomic_load_explicit(&access->requests[r][s], memory_order_relaxed);
+            snprintf(status, sizeof status, "%u", statuses[s]);
+            const struct span labels[] = {span_of(r < route_count ? routes[r].path : "none"), span_of(status)};
             if (value)
-                buffer_printf(out, "attrition_http_requests_total{route=\"%s\",status=\"%u\"} %llu\n",
-                              r < route_count ? routes[r].path : "none", statuses[s], (unsigned long long)value);
+                metric_write_uint(out, METRIC_HTTP_REQUESTS, labels, value);
         }
 }
 
-void access_write_metrics(const struct access *access, struct buffer *out)
+static void write_durations(const struct access *access, struct buffer *out)
 {
-    static const char name[] = "attrition_http_request_seconds";
-    uint64_t total = 0;
-    write_requests(access, out);
-    buffer_printf(out, "# HELP %s From a request's headers to its answer being sent.\n# TYPE %s histogram\n", name,
-                  name);
-    for (size_t b = 0; b < LATENCY_BUCKETS; b++) {
-        total += atomic_load_explicit(&access->buckets[b], memory_order_relaxed);
-        if (b < LATENCY_BUCKETS - 1)
-            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds[b] / 1e6, (unsigned long long)total);
-    }
+    uint64_t buckets[LATENCY_BUCKETS];
+    for (size_t b = 0; b < LATENCY_BUCKETS; b++)
+        buckets[b] = atomic_load_explicit(&access->buckets[b], memory_order_relaxed);
     uint64_t sum_us = atomic_load_explicit(&access->sum_us, memory_order_relaxed);
-    buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", name, (unsigned long long)total,
-                  name, (double)sum_us / 1e6, name, (unsigned long long)total);
-    buffer_printf(out,
-                  "# HELP attrition_http_in_flight Requests being read, answered or waiting for Kafka.\n"
-                  "# TYPE attrition_http_in_flight gauge\nattrition_http_in_flight %llu\n",
-                  (unsigned long long)access_in_flight(access));
+    metric_write_histogram(out, METRIC_HTTP_DURATION, buckets, sum_us);
+}
+
+void access_write_metric(const struct access *access, enum metric_id id, struct buffer *out)
+{
+    if (id == METRIC_HTTP_REQUESTS)
+        write_requests(access, out);
+    if (id == METRIC_HTTP_DURATION)
+        write_durations(access, out);
+    if (id == METRIC_HTTP_IN_FLIGHT) {
+        metric_write_head(out, id);
+        metric_write_uint(out, id, NULL, access_in_flight(access));
+    }
 }
 
 static void random_hex(char *out, size_t digits)

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "scorer/http/routes.h"
+#include "scorer/metrics.h"
 
 enum { REQUEST_ID_BYTES = 65, TRACE_BYTES = 56 };
 
@@ -27,7 +28,7 @@ void access_end(struct access *access, const struct access_entry *entry);
 
 uint64_t access_requests(const struct access *access); /* answered since the start */
 uint64_t access_in_flight(const struct access *access);
-void access_write_metrics(const struct access *access, struct buffer *out);
+void access_write_metric(const struct access *access, enum metric_id id, struct buffer *out); /* METRIC_HTTP_… */
 
 /* The client's id if it is 1 to 64 letters, digits, '.', '_' or '-'; else a fresh one. */
 void request_id_choose(const char *given, char out[REQUEST_ID_BYTES]);

@@ -1,4 +1,4 @@
-/* Health and metrics texts. See health.h.
+/* Health texts. See health.h.
  *
  * Called on http's threads; reads counters with relaxed loads and the model by a reference. Asks no server anything, so
  * that a probe is answered while every server is away. The sums of one answer may differ by what happened in between.
@@ -7,77 +7,17 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "events/registry_client.h"
 #include "kafka/client.h"
 #include "scorer/model/challengers.h"
-#include "scorer/http/access.h"
-
-static const char *const counter_names[] = {
-#define NAME(id, name, help) name,
-    COUNTER_TABLE(NAME, NAME)
-#undef NAME
-};
-
-static const char *const counter_types[] = {
-#define COUNTER_TYPE(id, name, help) "counter",
-#define GAUGE_TYPE(id, name, help) "gauge",
-    COUNTER_TABLE(COUNTER_TYPE, GAUGE_TYPE)
-#undef COUNTER_TYPE
-#undef GAUGE_TYPE
-};
-
-static const char *const counter_help[] = {
-#define HELP(id, name, help) help,
-    COUNTER_TABLE(HELP, HELP)
-#undef HELP
-};
+#include "scorer/http/metrics_values.h"
 
 static const int64_t latency_bounds[] = {LATENCY_BOUNDS_US};
-
-/* As the kernel counts it; 0 where it does not tell. */
-static uint64_t resident_bytes(void)
-{
-    unsigned long long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file)
-        return 0;
-    int found = fscanf(file, "%*u %llu", &pages);
-    fclose(file);
-    return found == 1 ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-uint64_t health_sum(const struct http_view *view, enum counter_id id)
-{
-    uint64_t total = 0;
-    if (id == COUNTER_KAFKA_UP)
-        return kafka_up();
-    if (id == COUNTER_RESIDENT_BYTES)
-        return resident_bytes();
-    for (size_t i = 0; i < view->counters_count; i++)
-        total += counter_get(view->counters[i], id);
-    return total;
-}
-
-static uint64_t sum_dead_letters(const struct http_view *view, size_t code)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < view->counters_count; i++)
-        total += atomic_load_explicit(&view->counters[i]->dead_letters[code], memory_order_relaxed);
-    return total;
-}
-
-uint64_t health_sum_latency(const struct http_view *view, size_t bucket)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < view->counters_count; i++)
-        total += atomic_load_explicit(&view->counters[i]->latency_buckets[bucket], memory_order_relaxed);
-    return total;
-}
 
 /* JSON pieces */
 
@@ -137,51 +77,29 @@ void health_write_challengers(const struct http_view *view, struct json_writer *
     json_end_array(json);
 }
 
-struct named_counter {
-    const char *name;
-    enum counter_id id;
-};
-
-static void add_counters(const struct http_view *view, struct json_writer *json, const char *name,
-                         const struct named_counter *rows, size_t count)
+/* The counters whose place is in the list of that name: "events" has "events.received". */
+static void write_list(const struct http_view *view, struct json_writer *json, const char *list)
 {
-    json_begin_object(json, name);
-    for (size_t i = 0; i < count; i++)
-        json_write_uint(json, rows[i].name, health_sum(view, rows[i].id));
+    size_t bytes = strlen(list);
+    json_begin_object(json, list);
+    for (size_t id = 0; id < COUNTER_COUNT; id++) {
+        const char *place = metrics[id].health;
+        if (strncmp(place, list, bytes) == 0 && place[bytes] == '.')
+            json_write_uint(json, place + bytes + 1, metrics_sum(view, (enum counter_id)id));
+    }
     json_end_object(json);
 }
 
 void health_write_events(const struct http_view *view, struct json_writer *json)
 {
-    static const struct named_counter rows[] = {
-        {"received", COUNTER_EVENTS_RECEIVED},
-        {"scored", COUNTER_EVENTS_SCORED},
-        {"dead_lettered", COUNTER_EVENTS_DEAD_LETTERED},
-        {"erased", COUNTER_EVENTS_ERASED},
-        {"outcome", COUNTER_EVENTS_OUTCOME},
-        {"returned", COUNTER_EVENTS_RETURNED},
-        {"in_flight", COUNTER_EVENTS_IN_FLIGHT},
-        {"lag", COUNTER_EVENTS_LAG},
-    };
-    add_counters(view, json, "events", rows, sizeof rows / sizeof *rows);
-}
-
-static void add_sink(const struct http_view *view, struct json_writer *json)
-{
-    static const struct named_counter rows[] = {
-        {"records", COUNTER_SINK_RECORDS},           {"predictions", COUNTER_SINK_PREDICTIONS},
-        {"dead_letters", COUNTER_SINK_DEAD_LETTERS}, {"erasures", COUNTER_SINK_ERASURES},
-        {"outcomes", COUNTER_SINK_OUTCOMES},         {"refused", COUNTER_SINK_REFUSED},
-        {"skipped", COUNTER_SINK_SKIPPED},           {"in_flight", COUNTER_SINK_IN_FLIGHT},
-    };
-    add_counters(view, json, "sink", rows, sizeof rows / sizeof *rows);
+    write_list(view, json, "events");
 }
 
 void health_write_dead_letters(const struct http_view *view, struct json_writer *json)
 {
     json_begin_object(json, "dead_letters");
     for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++) {
-        uint64_t count = sum_dead_letters(view, code);
+        uint64_t count = metrics_sum_dead_letters(view, code);
         if (count)
             json_write_uint(json, event_code_name((enum event_code)code), count);
     }
@@ -194,9 +112,9 @@ static void add_quantile(const struct http_view *view, struct json_writer *json,
     uint64_t total = 0, below = 0;
     size_t bucket = 0;
     for (size_t i = 0; i < LATENCY_BUCKETS; i++)
-        total += health_sum_latency(view, i);
+        total += metrics_sum_latency(view, i);
     while (bucket < LATENCY_BUCKETS - 1 &&
-           (double)(below += health_sum_latency(view, bucket)) < quantile * (double)total)
+           (double)(below += metrics_sum_latency(view, bucket)) < quantile * (double)total)
         bucket++;
     if (!total || bucket == LATENCY_BUCKETS - 1)
         json_write_null(json, name);
@@ -214,7 +132,7 @@ static void add_all_counters(const struct http_view *view, struct json_writer *j
 {
     json_begin_object(json, "counters");
     for (size_t id = 0; id < COUNTER_COUNT; id++)
-        json_write_uint(json, counter_names[id], health_sum(view, (enum counter_id)id));
+        json_write_uint(json, metrics[id].name, metrics_sum(view, (enum counter_id)id));
     json_end_object(json);
 }
 
@@ -237,7 +155,7 @@ void health_write_service(const struct http_view *view, struct json_writer *json
 
 static bool postgresql_away(const struct http_view *view)
 {
-    return view->settings->role_sink && !health_sum(view, COUNTER_POSTGRESQL_UP);
+    return view->settings->role_sink && !metrics_sum(view, COUNTER_POSTGRESQL_UP);
 }
 
 static bool registry_away(const struct http_view *view)
@@ -262,7 +180,7 @@ static bool has_needed_model(const struct http_view *view)
 static bool waits_for_servers(const struct http_view *view)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    bool waits = postgresql_away(view) || registry_away(view) || health_sum(view, COUNTER_PARTITIONS_WAITING);
+    bool waits = postgresql_away(view) || registry_away(view) || metrics_sum(view, COUNTER_PARTITIONS_WAITING);
     for (size_t i = 0; i < view->progress_count && !waits; i++)
         waits = progress_waits_for(view->progress[i].progress, now_us) != WAITS_FOR_NOTHING;
     return waits;
@@ -300,7 +218,7 @@ static void add_servers(const struct http_view *view, struct json_writer *json)
         json_begin_object(json, "schema_registry");
         json_write_bool(json, "up", !registry_away(view));
         json_write_uint(json, "requests", registry_client_requests(view->settings->registry));
-        json_write_uint(json, "partitions_waiting", health_sum(view, COUNTER_PARTITIONS_WAITING));
+        json_write_uint(json, "partitions_waiting", metrics_sum(view, COUNTER_PARTITIONS_WAITING));
         json_end_object(json);
     } else {
         json_write_null(json, "schema_registry");
@@ -322,7 +240,7 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
     json_begin_object(&json, "latency_us");
     health_write_quantiles(view, &json);
     json_end_object(&json);
-    add_sink(view, &json);
+    write_list(view, &json, "sink");
     add_all_counters(view, &json);
     json_end_document(&json);
     return works ? 200 : 503;
@@ -394,129 +312,4 @@ unsigned health_write_ready(const struct http_view *view, struct buffer *out)
     const char *reason = not_ready(view, text, sizeof text);
     add_status(reason ? "not ready" : "ready", reason, out);
     return reason ? 503 : 200;
-}
-
-/* Prometheus text, version 0.0.4 */
-
-/* Label values: backslash, quote and line feed are escaped. */
-static void add_label(struct buffer *out, const char *name, struct span value)
-{
-    buffer_printf(out, "%s=\"", name);
-    for (size_t i = 0; i < value.bytes; i++) {
-        char c = value.data[i];
-        if (c == '\\' || c == '"' || c == '\n')
-            buffer_add_u8(out, '\\');
-        buffer_add_u8(out, c == '\n' ? 'n' : (uint8_t)c);
-    }
-    buffer_add_text(out, "\"");
-}
-
-static void add_head(struct buffer *out, const char *name, const char *type, const char *help)
-{
-    buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void add_latency_metric(const struct http_view *view, struct buffer *out)
-{
-    static const char name[] = "attrition_latency_seconds";
-    uint64_t total = 0, sum_us = 0;
-    add_head(out, name, "histogram", "From leaving the Kafka client's queue to being scored.");
-    for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
-        total += health_sum_latency(view, i);
-        if (i < LATENCY_BUCKETS - 1)
-            buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)latency_bounds[i] / 1e6,
-                          (unsigned long long)total);
-    }
-    for (size_t i = 0; i < view->counters_count; i++)
-        sum_us += atomic_load_explicit(&view->counters[i]->latency_sum_us, memory_order_relaxed);
-    buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", name, (unsigned long long)total,
-                  name, (double)sum_us / 1e6, name, (unsigned long long)total);
-}
-
-static void add_model_metric(const struct http_view *view, struct buffer *out)
-{
-    struct error problem;
-    const struct model *model = view->models ? model_acquire(view->models) : NULL;
-    if (!model)
-        return;
-    add_head(out, "attrition_model_info", "gauge", "The model in use.");
-    buffer_add_text(out, "attrition_model_info{");
-    add_label(out, "name", model->stamp.name);
-    buffer_add_text(out, ",");
-    add_label(out, "version", model->stamp.version);
-    buffer_add_text(out, ",");
-    add_label(out, "alias", model->stamp.alias);
-    buffer_add_text(out, "} 1\n");
-    add_head(out, "attrition_model_loaded_timestamp_seconds", "gauge", "When the model in use was loaded.");
-    buffer_printf(out, "attrition_model_loaded_timestamp_seconds %.3f\n", (double)model->loaded_at_us / 1e6);
-    model_release(model);
-    add_head(out, "attrition_model_problem", "gauge", "1 while the latest look-up or load of the model fails.");
-    buffer_printf(out, "attrition_model_problem %d\n", model_holder_problem(view->models, &problem));
-}
-
-/* One value of each challenger; those without a model have only `up`. */
-static void add_challenger_metrics(const struct http_view *view, struct buffer *out)
-{
-    static const struct {
-        const char *name, *type, *help;
-    } rows[] = {
-        {"attrition_challenger_up", "gauge", "1 while the challenger of this URI has a model and no problem."},
-        {"attrition_challenger_scored_total", "counter", "Rows scored by the challenger's version."},
-        {"attrition_challenger_agreed_total", "counter", "Rows where it gives the answer of the model in use."},
-        {"attrition_challenger_difference_sum", "gauge", "Sum of its probability minus that of the model in use."},
-        {"attrition_challenger_absolute_difference_sum", "counter", "Sum of the differences' magnitudes."},
-    };
-    struct challenger_report report;
-    size_t count = challengers_count(view->settings->challengers);
-    for (size_t row = 0; count && row < sizeof rows / sizeof *rows; row++) {
-        add_head(out, rows[row].name, rows[row].type, rows[row].help);
-        for (size_t i = 0; i < count; i++) {
-            challengers_report(view->settings->challengers, i, &report);
-            const double values[] = {report.loaded && !report.has_problem, (double)report.scored, (double)report.agreed,
-                                     report.difference, report.differences};
-            buffer_printf(out, "%s{", rows[row].name);
-            add_label(out, "uri", span_of(report.uri));
-            buffer_add_text(out, ",");
-            add_label(out, "model", span_of(report.model));
-            buffer_printf(out, "} %.17g\n", values[row]);
-        }
-    }
-}
-
-static void add_loop_metrics(const struct http_view *view, struct buffer *out)
-{
-    int64_t now_us = clock_steady_us(&clock_system);
-    if (!view->progress_count)
-        return;
-    add_head(out, "attrition_loop_waiting", "gauge", "1 for what the loop waits for.");
-    for (size_t i = 0; i < view->progress_count; i++)
-        for (int wait = WAITS_FOR_NOTHING; wait < LOOP_WAIT_COUNT; wait++)
-            buffer_printf(out, "attrition_loop_waiting{loop=\"%s\",for=\"%s\"} %d\n", view->progress[i].name,
-                          loop_wait_name((enum loop_wait)wait),
-                          (int)progress_waits_for(view->progress[i].progress, now_us) == wait);
-    add_head(out, "attrition_loop_stalled_seconds", "gauge", "How long it has had work and committed nothing.");
-    for (size_t i = 0; i < view->progress_count; i++)
-        buffer_printf(out, "attrition_loop_stalled_seconds{loop=\"%s\"} %.3f\n", view->progress[i].name,
-                      (double)progress_stalled_us(view->progress[i].progress, now_us) / 1e6);
-}
-
-unsigned metrics_write(const struct http_view *view, struct buffer *out)
-{
-    for (size_t id = 0; id < COUNTER_COUNT; id++) {
-        add_head(out, counter_names[id], counter_types[id], counter_help[id]);
-        buffer_printf(out, "%s %llu\n", counter_names[id], (unsigned long long)health_sum(view, (enum counter_id)id));
-    }
-    add_head(out, "attrition_dead_letters_total", "counter", "Committed dead letters by code.");
-    for (size_t code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        buffer_printf(out, "attrition_dead_letters_total{code=\"%s\"} %llu\n", event_code_name((enum event_code)code),
-                      (unsigned long long)sum_dead_letters(view, code));
-    add_latency_metric(view, out);
-    add_head(out, "attrition_build_info", "gauge", "This program.");
-    buffer_printf(out, "attrition_build_info{version=\"%s\"} 1\n", VERSION);
-    add_loop_metrics(view, out);
-    add_model_metric(view, out);
-    add_challenger_metrics(view, out);
-    if (view->access)
-        access_write_metrics(view->access, out);
-    return 200;
 }

@@ -1,4 +1,4 @@
-/* What the daemon says about itself, as text: JSON of /health and /health/ready, Prometheus text of /metrics.
+/* What the daemon says about itself, as text: JSON of /health and /health/ready.
  *
  * /health, all numbers since the start of this process:
  *   status        "ok", "degraded" (a loop waits for PostgreSQL or the schema registry) or "unavailable" (no model, no
@@ -27,11 +27,8 @@
 unsigned health_write(const struct http_view *view, struct buffer *out);
 unsigned health_write_live(const struct http_view *view, struct buffer *out);
 unsigned health_write_ready(const struct http_view *view, struct buffer *out);
-unsigned metrics_write(const struct http_view *view, struct buffer *out);
 
-/* The same pieces for GET /stream. Sums are over all loops. */
-uint64_t health_sum(const struct http_view *view, enum counter_id id);
-uint64_t health_sum_latency(const struct http_view *view, size_t bucket);
+/* The same pieces for GET /stream. */
 void health_write_time(const char *name, int64_t real_us, struct json_writer *json);
 /* Each writes the member of its name. */
 void health_write_model(const struct http_view *view, struct json_writer *json);

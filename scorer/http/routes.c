@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "scorer/http/health.h"
+#include "scorer/http/metrics_values.h"
 
 static void write_answer(const struct service *service, struct answer *answer,
                          unsigned (*write)(const struct http_view *view, struct buffer *out))

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "scorer/http/health.h"
+#include "scorer/http/metrics_values.h"
 #include "scorer/http/access.h"
 #include "scorer/http/remote.h"
 
@@ -40,8 +41,8 @@ void history_free(struct history *history)
 
 static uint64_t ended(const struct http_view *view)
 {
-    return health_sum(view, COUNTER_EVENTS_SCORED) + health_sum(view, COUNTER_EVENTS_DEAD_LETTERED) +
-           health_sum(view, COUNTER_EVENTS_ERASED) + health_sum(view, COUNTER_EVENTS_OUTCOME);
+    return metrics_sum(view, COUNTER_EVENTS_SCORED) + metrics_sum(view, COUNTER_EVENTS_DEAD_LETTERED) +
+           metrics_sum(view, COUNTER_EVENTS_ERASED) + metrics_sum(view, COUNTER_EVENTS_OUTCOME);
 }
 
 void history_look(struct history *history, const struct http_view *view, int64_t now_us)
@@ -122,7 +123,7 @@ static void write_latency(const struct http_view *view, struct json_writer *json
     json_end_array(json);
     json_begin_array(json, "counts");
     for (size_t b = 0; b < LATENCY_BUCKETS; b++)
-        json_write_uint(json, NULL, health_sum_latency(view, b));
+        json_write_uint(json, NULL, metrics_sum_latency(view, b));
     json_end_array(json);
     health_write_quantiles(view, json);
     json_end_object(json);
@@ -178,7 +179,7 @@ static void write_process(const struct service *service, struct json_writer *jso
     health_write_service(view, json);
     json_write_bool(json, "kafka_up", kafka_up());
     if (view->settings->role_sink)
-        json_write_bool(json, "postgresql_up", health_sum(view, COUNTER_POSTGRESQL_UP) != 0);
+        json_write_bool(json, "postgresql_up", metrics_sum(view, COUNTER_POSTGRESQL_UP) != 0);
     else
         json_write_null(json, "postgresql_up");
 }

@@ -17,7 +17,7 @@ enum sink_table {
     SINK_TABLE_COUNT
 };
 
-/* What becomes of a record; each has its counter (counters.h). */
+/* What becomes of a record; each has its counter (metrics.h). */
 enum sink_end {
     SINK_END_PREDICTION,
     SINK_END_DEAD_LETTER,

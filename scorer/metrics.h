@@ -1,0 +1,96 @@
+/* Every metric in one table: /metrics, the lists of /health, docs/METRICS.md and the storage in counters.h come from
+ * it, in its order.
+ *
+ * COUNTER and GAUGE are kept by the loops, each in a `struct counters` of its own (counters.h): (id, "name", "place in
+ * /health" or "", "help"). COMPUTED has its value from elsewhere, by a function of scorer/http/metrics_values.c: (id,
+ * "name", "type", "labels", "help", "what docs/METRICS.md adds").
+ *
+ * Identities of the counters, checked by tests and shown in /health:
+ *
+ *   events_received = events_scored + events_dead_lettered + events_erased + events_outcome
+ *                     + events_returned + in flight
+ *
+ *   sink_records = sink_predictions + sink_dead_letters + sink_erasures + sink_outcomes
+ *                  + sink_refused + sink_skipped + in flight
+ *
+ * An end (scored, dead-lettered, erased, outcome) is counted when its transaction has committed; work of an aborted
+ * transaction and of revoked partitions is `returned`: it will be received again. */
+#ifndef SCORER_METRICS_H
+#define SCORER_METRICS_H
+
+#include "base/bytes.h"
+
+/* clang-format off */
+#define METRIC_TABLE(COUNTER, GAUGE, COMPUTED) \
+    COUNTER(EVENTS_RECEIVED, "attrition_events_received_total", "events.received", "Messages taken from the input topic.") \
+    COUNTER(EVENTS_SCORED, "attrition_events_scored_total", "events.scored", "Events whose prediction is committed.") \
+    COUNTER(EVENTS_DEAD_LETTERED, "attrition_events_dead_lettered_total", "events.dead_lettered", "Events whose dead letter is committed.") \
+    COUNTER(EVENTS_ERASED, "attrition_events_erased_total", "events.erased", "Null values forwarded to the output topic.") \
+    COUNTER(EVENTS_OUTCOME, "attrition_events_outcome_total", "events.outcome", "Terminations forwarded to the outcome topic.") \
+    COUNTER(EVENTS_RETURNED, "attrition_events_returned_total", "events.returned", "Messages given back by aborted transactions and revoked partitions; they are received again.") \
+    COUNTER(VALUES_IMPUTED, "attrition_values_imputed_total", "", "Values of streamed events taken for missing by their column's policy, when judged; what is received again counts again.") \
+    COUNTER(TRANSACTIONS_COMMITTED, "attrition_transactions_committed_total", "", "Kafka transactions (or offset commits) that succeeded.") \
+    COUNTER(TRANSACTIONS_ABORTED, "attrition_transactions_aborted_total", "", "Kafka transactions that were aborted.") \
+    COUNTER(OUTPUT_BYTES, "attrition_output_bytes_total", "", "Bytes of values produced.") \
+    COUNTER(MODEL_LOADS, "attrition_model_loads_total", "", "Models loaded and put to use.") \
+    COUNTER(MODEL_LOAD_FAILURES, "attrition_model_load_failures_total", "", "Loads that failed; the model before stayed in use.") \
+    COUNTER(SINK_RECORDS, "attrition_sink_records_total", "sink.records", "Records read by the sink.") \
+    COUNTER(SINK_PREDICTIONS, "attrition_sink_predictions_total", "sink.predictions", "Rows committed to predictions.") \
+    COUNTER(SINK_DEAD_LETTERS, "attrition_sink_dead_letters_total", "sink.dead_letters", "Rows committed to dead_letters from the dead-letter topic.") \
+    COUNTER(SINK_ERASURES, "attrition_sink_erasures_total", "sink.erasures", "Rows committed to erasures.") \
+    COUNTER(SINK_OUTCOMES, "attrition_sink_outcomes_total", "sink.outcomes", "Rows committed to outcomes.") \
+    COUNTER(SINK_REFUSED, "attrition_sink_refused_total", "sink.refused", "Records that could not become their row (unreadable, or refused by PostgreSQL): kept in dead_letters with stage sink.") \
+    COUNTER(SINK_SKIPPED, "attrition_sink_skipped_total", "sink.skipped", "Records handled before (below the stored offset) or given back on revocation.") \
+    COUNTER(SINK_TRANSACTIONS, "attrition_sink_transactions_total", "", "PostgreSQL transactions committed.") \
+    COUNTER(SINK_RETRIES, "attrition_sink_retries_total", "", "Times the sink waited for PostgreSQL and tried again.") \
+    GAUGE(EVENTS_IN_FLIGHT, "attrition_events_in_flight", "events.in_flight", "Messages taken and not yet at their end.") \
+    GAUGE(EVENTS_LAG, "attrition_events_lag", "events.lag", "Messages of the assigned input partitions not yet taken, as last fetched, and of new partitions that nobody has been given yet.") \
+    GAUGE(SINK_LAG, "attrition_sink_lag", "", "Offsets of the sink's partitions not yet stored, as last fetched (commit markers take offsets too), and of new partitions that nobody has been given yet.") \
+    GAUGE(SINK_IN_FLIGHT, "attrition_sink_in_flight", "sink.in_flight", "Records read and not yet committed to PostgreSQL.") \
+    GAUGE(PARTITIONS_ASSIGNED, "attrition_partitions_assigned", "", "Input partitions assigned to this process.") \
+    GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "", "Partitions assigned to this process's sink.") \
+    GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "", "Input partitions that wait for the schema registry.") \
+    GAUGE(POSTGRESQL_UP, "attrition_postgresql_up", "", "1 when the sink's last exchange with PostgreSQL succeeded.") \
+    GAUGE(KAFKA_UP, "attrition_kafka_up", "", "1 when a broker answered lately.") \
+    GAUGE(RESIDENT_BYTES, "attrition_resident_memory_bytes", "", "Memory of the process that is resident, in bytes; --memory-limit bounds it.") \
+    COMPUTED(DEAD_LETTERS, "attrition_dead_letters_total", "counter", "code", "Committed dead letters by code.", "The codes: ERRORS.md.") \
+    COMPUTED(LATENCY, "attrition_latency_seconds", "histogram", "", "From leaving the Kafka client's queue to being scored.", "") \
+    COMPUTED(BUILD_INFO, "attrition_build_info", "gauge", "version", "This program.", "Always 1.") \
+    COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql or schema-registry.") \
+    COMPUTED(LOOP_STALLED, "attrition_loop_stalled_seconds", "gauge", "loop", "How long it has had work and committed nothing.", "0 while it waits for PostgreSQL or the schema registry.") \
+    COMPUTED(MODEL_INFO, "attrition_model_info", "gauge", "name,version,alias", "The model in use.", "Always 1.") \
+    COMPUTED(MODEL_LOADED, "attrition_model_loaded_timestamp_seconds", "gauge", "", "When the model in use was loaded.", "") \
+    COMPUTED(MODEL_PROBLEM, "attrition_model_problem", "gauge", "", "1 while the latest look-up or load of the model fails.", "") \
+    COMPUTED(CHALLENGER_UP, "attrition_challenger_up", "gauge", "uri,model", "1 while the challenger of this URI has a model and no problem.", "") \
+    COMPUTED(CHALLENGER_SCORED, "attrition_challenger_scored_total", "counter", "uri,model", "Rows scored by the challenger's version.", "") \
+    COMPUTED(CHALLENGER_AGREED, "attrition_challenger_agreed_total", "counter", "uri,model", "Rows where it gives the answer of the model in use.", "") \
+    COMPUTED(CHALLENGER_DIFFERENCE, "attrition_challenger_difference_sum", "gauge", "uri,model", "Sum of its probability minus that of the model in use.", "") \
+    COMPUTED(CHALLENGER_MAGNITUDE, "attrition_challenger_absolute_difference_sum", "counter", "uri,model", "Sum of the differences' magnitudes.", "") \
+    COMPUTED(HTTP_REQUESTS, "attrition_http_requests_total", "counter", "route,status", "Requests by route and status; status 0: the client went away.", "") \
+    COMPUTED(HTTP_DURATION, "attrition_http_request_seconds", "histogram", "", "From a request's headers to its answer being sent.", "") \
+    COMPUTED(HTTP_IN_FLIGHT, "attrition_http_in_flight", "gauge", "", "Requests being read, answered or waiting for Kafka.", "")
+/* clang-format on */
+
+enum metric_id {
+#define METRIC_ID(id, ...) METRIC_##id,
+    METRIC_TABLE(METRIC_ID, METRIC_ID, METRIC_ID)
+#undef METRIC_ID
+        METRIC_COUNT
+};
+
+/* A row. health is "" where it is in none of /health's lists; labels are names with commas between them. */
+struct metric {
+    const char *name, *type, *labels, *health, *help;
+};
+extern const struct metric metrics[METRIC_COUNT];
+
+/* Prometheus's text format, version 0.0.4: the head of a metric, then its samples. `labels` has a value for each label
+ * of the row; NULL where the row has none. */
+void metric_write_head(struct buffer *out, enum metric_id id);
+void metric_write_uint(struct buffer *out, enum metric_id id, const struct span *labels, uint64_t value);
+void metric_write_double(struct buffer *out, enum metric_id id, const struct span *labels, double value);
+void metric_write_seconds(struct buffer *out, enum metric_id id, const struct span *labels, int64_t value_us);
+/* Head and samples; LATENCY_BUCKETS counts, each of its own bucket alone. */
+void metric_write_histogram(struct buffer *out, enum metric_id id, const uint64_t *buckets, uint64_t sum_us);
+
+#endif
