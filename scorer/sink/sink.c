@@ -433,7 +433,8 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
     } else if (sink_batch_take_rewound(sink->batch)) {
         hold(sink); /* another server, which has less: read again from there */
     }
-    return sink_intake_check_cluster(sink->consumer, sink->cluster_id, err);
+    progress_step(&sink->progress, "asks", WAITS_FOR_KAFKA);
+    return sink_intake_ask_cluster(sink->consumer, sink->cluster_id, err);
 }
 
 /* Stores what is due and assigns what is held. PostgreSQL's failures end in a wait, Kafka's in a retry; what is

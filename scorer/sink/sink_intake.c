@@ -11,7 +11,7 @@
 #include "kafka/client.h"
 #include "kafka/message.h"
 
-enum { LOOKUP_MS = 5000 };
+enum { LOOKUP_MS = 5000, GLANCE_MS = 500 };
 
 static size_t read_headers(const rd_kafka_message_t *message, struct sink_headers *out)
 {
@@ -136,6 +136,15 @@ enum status sink_intake_check_cluster(rd_kafka_t *consumer, const char *cluster_
     if (now)
         rd_kafka_mem_free(consumer, now);
     return other ? STATUS_CONFLICT : STATUS_OK;
+}
+
+/* Without partitions a consumer asks its brokers for nothing by which it would learn that. */
+enum status sink_intake_ask_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (kafka_up() && !rd_kafka_metadata(consumer, 0, NULL, &metadata, GLANCE_MS))
+        rd_kafka_metadata_destroy(metadata); /* without an answer, what was known stays; it is asked again */
+    return sink_intake_check_cluster(consumer, cluster_id, err);
 }
 
 enum status sink_intake_find_ends(const struct options *options, struct sink_partition *partitions, size_t count,

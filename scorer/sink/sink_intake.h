@@ -33,6 +33,8 @@ MUST_USE enum status sink_intake_verify(struct sink_partition *partition, const 
 
 /* STATUS_CONFLICT when the brokers behind the address are of another cluster by now. */
 MUST_USE enum status sink_intake_check_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err);
+/* The same after asking them, for half a second at most. */
+MUST_USE enum status sink_intake_ask_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err);
 
 /* Sets `end` of every partition to its log's real end, by a client of its own: the last committed transaction may not
  * have its marker yet, so what a read_committed client is told can lie before it. Those it cannot look up now stay
