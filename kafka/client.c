@@ -25,7 +25,6 @@ enum {
     SCOPE_PRODUCER = 2,
     WAIT_STEP_MS = 1000,
     CALL_TIMEOUT_MS = 10000,
-    LEAVE_STEP_MS = 100,
     AWAY_AFTER_US = 2000000,     /* no broker up for so long is worth a line */
     REPEAT_AFTER_US = 30000000,  /* the same kind of line from librdkafka again at the earliest after this */
     TOPIC_PATIENCE_US = 2000000, /* a topic that was just made has no leader yet */
@@ -622,31 +621,6 @@ enum status kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *p
     }
     rd_kafka_topic_destroy(handle);
     return status;
-}
-
-void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,
-                          void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
-                                            void *),
-                          void *context)
-{
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(*consumer);
-    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(*consumer, queue);
-    int64_t deadline_us = clock_steady_us(&clock_system) + limit_us;
-    while (!error && !rd_kafka_consumer_closed(*consumer) && clock_steady_us(&clock_system) < deadline_us) {
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, LEAVE_STEP_MS);
-        if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
-            rebalance(*consumer, rd_kafka_event_error(event), rd_kafka_event_topic_partition_list(event), context);
-        rd_kafka_event_destroy(event);
-    }
-    bool closed = rd_kafka_consumer_closed(*consumer);
-    if (!closed)
-        log_warn("kafka", "%s did not leave its group in time (%s); it is given up", rd_kafka_name(*consumer),
-                 error ? rd_kafka_error_string(error) : "no answer");
-    if (error)
-        rd_kafka_error_destroy(error);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_destroy_flags(*consumer, closed ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    *consumer = NULL;
 }
 
 enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err)

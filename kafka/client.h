@@ -42,14 +42,6 @@ MUST_USE enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where
  * STATUS_NOT_FOUND: it does not exist (the text says how to make it). */
 MUST_USE enum status kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *partitions, struct error *err);
 
-/* Leaves the group and takes *consumer (NULL afterwards), at the latest after limit_us: librdkafka 2.0 may block for
- * good when it closes after partitions were lost. `rebalance` is called here, as by a poll, for the partitions that go;
- * what it does itself is not limited. Queues of the consumer must have been given back. */
-void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,
-                          void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
-                                            void *),
-                          void *context);
-
 /* The cluster's id, the caller's to free(); STATUS_UNAVAILABLE when no broker answers in 10 s. */
 MUST_USE enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err);
 

@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "events/registry_client.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "scorer/sink/sink_batch.h"
 #include "scorer/sink/sink_intake.h"
@@ -430,9 +431,8 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
     if (sink_store_ping(sink->store, &problem) || sink_batch_sync(sink->batch, &problem)) {
         hold(sink);
         postgresql_failed(sink, &problem);
-    } else if (sink_batch_take_rewound(sink->batch)) {
+    } else if (sink_batch_take_rewound(sink->batch))
         hold(sink); /* another server, which has less: read again from there */
-    }
     progress_step(&sink->progress, "asks", WAITS_FOR_KAFKA);
     return sink_intake_ask_cluster(sink->consumer, sink->cluster_id, err);
 }

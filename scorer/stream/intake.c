@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "events/frame.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "scorer/stream/intake_member.h"
 #include "scorer/stream/intake_position.h"
