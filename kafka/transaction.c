@@ -49,9 +49,10 @@ struct transaction {
     rd_kafka_topic_t *topics[TRANSACTION_TOPICS_MAX];
     struct watch watch;
     struct overdue overdue;
-    bool open;   /* begun, neither committed nor given back */
-    bool stale;  /* must not begin again: a fresh producer shall */
-    bool fenced; /* … because its epoch is an old one */
+    bool open;     /* begun, neither committed nor given back */
+    bool repeated; /* a call ran out of time and was made again: see retire_repeated */
+    bool stale;    /* must not begin again: a fresh producer shall */
+    bool fenced;   /* … because its epoch is an old one */
     char because[256];
     rd_kafka_resp_err_t broken; /* the first error of the open work */
     char broken_topic[256];
@@ -108,6 +109,16 @@ static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code
     if (!transaction->stale)
         snprintf(transaction->because, sizeof transaction->because, "%.255s", because);
     transaction->stale = true;
+}
+
+/* A call that is made again after its time-out sends a second request, which librdkafka may repeat by itself once more:
+ * answered or not, it may reach the coordinator in the middle of the next transaction of this epoch, and its answer
+ * fails an assertion of librdkafka then. */
+static void retire_repeated(struct transaction *transaction)
+{
+    if (transaction->repeated)
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "a call that ends a transaction had to be made again");
+    transaction->repeated = false;
 }
 
 /* The code behind "fatal". */
@@ -231,7 +242,7 @@ static enum status abort_leftovers(struct transaction *transaction, struct error
     unsigned unstable = 0; /* look-ups that brokers answered with that */
     for (bool ended = false; status == STATUS_OK && !ended && unstable < UNSTABLE_MOST; unstable += kafka_up()) {
         status = leftovers_abort(setup, transaction->producer, &transaction->overdue, transaction->topics,
-                                 &transaction->start_report, err);
+                                 &transaction->start_report, &transaction->repeated, err);
         if (status == STATUS_OK)
             status = leftovers_check(setup, &ended, err);
         if (status == STATUS_OK && !ended && *setup->stop)
@@ -239,6 +250,7 @@ static enum status abort_leftovers(struct transaction *transaction, struct error
                 error_set(err, STATUS_UNAVAILABLE, "%s: stopped before the group's offsets were stable", setup->where);
     }
     transaction->starting = false;
+    retire_repeated(transaction);
     rd_kafka_resp_err_t code = code_of(transaction, transaction->start_report);
     enum remedy remedy = transaction_remedy(code);
     if (status == STATUS_OK || (remedy != REMEDY_FENCED && remedy != REMEDY_RENEW))
@@ -312,7 +324,7 @@ static enum status renew(struct transaction *transaction, struct error *err)
              transaction->because);
     close_producer(transaction);
     status = open_producer(transaction, err);
-    transaction->stale = transaction->fenced = false;
+    transaction->stale = transaction->fenced = transaction->repeated = false;
     if (status == STATUS_OK)
         status = transaction_start(transaction, err);
     if (status == STATUS_OK && !transaction->stale) /* skipped markers of an acknowledged commit are aborts by now */
@@ -476,6 +488,7 @@ static bool retry(struct transaction *transaction, rd_kafka_error_t *error, cons
         *told = true;
     }
     rd_kafka_error_destroy(error);
+    transaction->repeated = true;
     return true;
 }
 
@@ -610,6 +623,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
     error = commit(transaction);
     if (!error) {
         transaction->open = false;
+        retire_repeated(transaction);
         committed_note(&transaction->last, consumer, offsets);
         return TRANSACTION_COMMITTED;
     }

@@ -22,6 +22,7 @@ struct round {
     struct overdue *overdue;
     rd_kafka_topic_t *const *topics;
     rd_kafka_resp_err_t *report;
+    bool *repeated;
     bool records; /* of a topic that refuses them for good nothing can be left */
 };
 
@@ -42,6 +43,7 @@ static rd_kafka_error_t *abort_until_done(const struct round *round)
         overdue_end(round->overdue);
         if (!error || !rd_kafka_error_is_retriable(error) || *round->setup->stop)
             return error;
+        *round->repeated = true;
         rd_kafka_error_destroy(error);
     }
 }
@@ -146,9 +148,10 @@ enum status leftovers_check(const struct transaction_setup *setup, bool *ended, 
 }
 
 enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer, struct overdue *overdue,
-                            rd_kafka_topic_t *const *topics, rd_kafka_resp_err_t *report, struct error *err)
+                            rd_kafka_topic_t *const *topics, rd_kafka_resp_err_t *report, bool *repeated,
+                            struct error *err)
 {
-    struct round round = {setup, producer, overdue, topics, report, true};
+    struct round round = {setup, producer, overdue, topics, report, repeated, true};
     for (bool told = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = abort_one(&round);
         if (!error && !*report)

@@ -17,10 +17,11 @@
 #include "kafka/transaction.h"
 
 /* `topics`: handles in the order of the setup's names. `*report`: where the caller's delivery callback notes the error
- * of a record meanwhile; the reason, where this fails. Waits for brokers. */
+ * of a record meanwhile; the reason, where this fails. *repeated becomes true where a call ran out of time and was made
+ * again: a fresh producer must follow (see transaction.c). Waits for brokers. */
 MUST_USE enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer,
                                      struct overdue *overdue, rd_kafka_topic_t *const *topics,
-                                     rd_kafka_resp_err_t *report, struct error *err);
+                                     rd_kafka_resp_err_t *report, bool *repeated, struct error *err);
 
 /* Whether the markers of the last leftovers_abort have reached the group: its offset is stable. Waits for at most 2 s;
  * no answer is *ended = false. Without a member there is nobody to ask, and *ended is true. */
