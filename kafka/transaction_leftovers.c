@@ -106,11 +106,12 @@ static rd_kafka_error_t *abort_one(const struct round *round)
     return first_error(error, abort_until_done(round));
 }
 
-/* Whether the records were refused for a reason that does not pass. */
+/* Whether the records were refused for a reason that does not pass. That a broker does not know a partition does: one
+ * that has just come back says so of all of them, and topics that do not exist are left out before. */
 static bool are_refused(const struct round *round)
 {
     enum remedy remedy = transaction_remedy(*round->report);
-    return *round->report && remedy != REMEDY_RETRY && remedy != REMEDY_RENEW && remedy != REMEDY_FENCED;
+    return *round->report && (remedy == REMEDY_END || remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED);
 }
 
 /* Takes the error. True: once more. */
