@@ -28,6 +28,7 @@ struct check {
     struct schema *schema;
     rd_kafka_t *client; /* a consumer: its questions never make a topic */
     int input_partitions;
+    bool no_settings; /* the brokers do not tell topics' settings: they are not asked again */
     bool failed;
 };
 
@@ -103,8 +104,11 @@ static void check_topic_keeps(struct check *check, const char *topic, enum check
 {
     struct error err;
     struct check_topic_settings settings;
+    if (check->no_settings)
+        return;
     if (check_topic_read(check->client, topic, &settings, &err) != STATUS_OK) {
-        if (err.status != STATUS_UNSUPPORTED) /* the embedded broker has none */
+        check->no_settings = err.status == STATUS_UNSUPPORTED || err.status == STATUS_UNAVAILABLE;
+        if (err.status != STATUS_UNSUPPORTED)
             tell_warning("topic", err.text);
     } else if (!check_topic_keeps_all(topic, use, &settings, &err)) {
         if (err.status == STATUS_INVALID)

@@ -1,4 +1,5 @@
-/* Topics and their settings: see check_topic.h. Called by check.c; each call takes some 15 s at most.
+/* Topics and their settings: see check_topic.h. Called by check.c; making a topic takes some 15 s at most, asking for
+ * its settings three.
  *
  * A dead letter carries the timestamp of the record that it was, which may be a year old. Where retention counts from
  * that, the letter is gone as soon as it is written; so the topics made here stamp records when they are appended. When
@@ -11,7 +12,7 @@
 
 #include "kafka/client.h"
 
-enum { ADMIN_MS = 15000, STEP_US = 100000, VISIBLE_TRIES = 50, HOUR_MS = 3600000 };
+enum { ADMIN_MS = 15000, SETTINGS_MS = 3000, STEP_US = 100000, VISIBLE_TRIES = 50, HOUR_MS = 3600000 };
 
 static enum status topic_result(rd_kafka_event_t *event, const char *topic, struct error *err)
 {
@@ -118,9 +119,12 @@ static enum status read_settings(rd_kafka_event_t *event, const char *topic, str
                                  struct error *err)
 {
     size_t count = 0;
-    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (!event)
+        return error_set(err, STATUS_UNAVAILABLE,
+                         "settings of topics are not known: no answer (the embedded broker of make run has none)");
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     if (code)
-        return cannot_read(topic, code, event ? rd_kafka_event_error_string(event) : NULL, err);
+        return cannot_read(topic, code, rd_kafka_event_error_string(event), err);
     const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);
     const rd_kafka_ConfigResource_t **resources =
         result ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
@@ -144,7 +148,7 @@ enum status check_topic_read(rd_kafka_t *client, const char *topic, struct check
         return error_set(err, STATUS_INVALID, "topic name \"%s\" is not usable", topic);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DescribeConfigs(client, &resource, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_MS);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, SETTINGS_MS);
     enum status status = read_settings(event, topic, out, err);
     if (event)
         rd_kafka_event_destroy(event);
