@@ -2,12 +2,14 @@
 """200,000 events with 1 % poison on a real Kafka, two scorers, one of them killed and restarted five times in the middle
 of its work: what readers see and what PostgreSQL holds is each event exactly once, under exactly one end."""
 import re
+import threading
 import time
 from collections import Counter
 
 from lab import BIN, Lab, decode_prediction
 
 EVENTS, POISON, KILLS = 200_000, "0.01", 5
+PARTS, PAUSE_S = 20, 0.5  # so that there is work when a scorer is killed, however fast both are
 
 
 def poison_by_code(report):
@@ -15,6 +17,14 @@ def poison_by_code(report):
     for count, code in re.findall(r" (\d+) \((\w+)\)", report):
         codes[code] += int(count)
     return codes
+
+
+def generate(lab, kafka, codes):
+    for part in range(PARTS):
+        report = lab.must(BIN / "producer", "generate", "--count", EVENTS // PARTS, "--poison", POISON, "--seed", 7 + part,
+                          env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
+        codes.update(poison_by_code(report))
+        time.sleep(PAUSE_S)
 
 
 def kill_and_restart(lab, scorer, make, other, scored_by_other):
@@ -31,25 +41,26 @@ with Lab() as lab:
     lab.model()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, COMMIT_EVENTS=250, COMMIT_INTERVAL="20ms", SINK_ROWS=1000)
     began = time.monotonic()
-    report = lab.must(BIN / "producer", "generate", "--count", EVENTS, "--poison", POISON, "--seed", 7, env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
-    codes = poison_by_code(report)
-    poison = sum(codes.values())
-    valid = EVENTS - poison
-    lab.check("events produced, poison among them", 0 < poison < EVENTS / 50, f"{EVENTS} and {poison}, in {time.monotonic() - began:.1f} s")
-
-    began = time.monotonic()
     steady = lab.scorer("steady", INSTANCE_ID="steady", **settings)
     start_killed = lambda: lab.scorer("killed", INSTANCE_ID="killed", **settings)
     killed = start_killed()
     lab.ready(steady)
-    at_kill = []
+    lab.ready(killed)
+    lab.need("each has half of the partitions", lambda: steady.counter("partitions_assigned") == 2 == killed.counter("partitions_assigned"), 30)
+    codes, at_kill = Counter(), []
+    producing = threading.Thread(target=generate, args=(lab, kafka, codes))
+    producing.start()
     for kill in range(KILLS):
         counters, killed = kill_and_restart(lab, killed, start_killed, steady, kill * EVENTS // 16)
         at_kill.append(int(counters.get("attrition_events_received_total", 0)))
     lab.check("killed with SIGKILL in the middle of its work", len(at_kill) == KILLS, f"{KILLS} times, after {at_kill} events")
 
-    stored = lambda: lab.number(database, "select (select count(*) from attrition.predictions) + (select count(*) from attrition.dead_letters)")
     behind = lab.number(database, "select count(*) from attrition.predictions")
+    producing.join()
+    poison = sum(codes.values())
+    valid = EVENTS - poison
+    lab.check("events produced, poison among them", 0 < poison < EVENTS / 50, f"{EVENTS} and {poison}")
+    stored = lambda: lab.number(database, "select (select count(*) from attrition.predictions) + (select count(*) from attrition.dead_letters)")
     lab.check("the last kill came before the end", behind < valid, f"{behind} of {valid} rows then")
     lab.wait("every event has its row", lambda: stored() >= EVENTS, 240, steady)
     print(f"# {EVENTS} events in {time.monotonic() - began:.1f} s, kills and small transactions included")
