@@ -23,7 +23,7 @@ static void put_number(const struct machine *machine, const struct op *op, doubl
         out->occurred_at_ms = time_of(machine, op, whole);
 }
 
-/* A field of the envelope, of the type that its codec tells. */
+/* A field of the envelope, of the type that its codec names. */
 static void *envelope_member(struct event *out, uint32_t slot)
 {
     static const size_t offsets[] = {

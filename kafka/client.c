@@ -43,7 +43,7 @@ static const struct kafka_property refused[] = {
     {"partition.assignment.strategy", "the loops are written for eager assignment (range,roundrobin)"},
     {"group.id", "it is set by --group-id or GROUP_ID"},
     {"group.instance.id", "it is made from --instance-id or INSTANCE_ID"},
-    {"enable.partition.eof", "the end of a partition tells positions behind commit markers"},
+    {"enable.partition.eof", "the end of a partition shows positions one past commit markers"},
     {"metadata.broker.list", "brokers are named by --bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS"},
 };
 

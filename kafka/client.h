@@ -47,7 +47,7 @@ MUST_USE enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct err
 
 /* Whether brokers answer what this process asks (kafka/answers.h), whatever their connections look like. Any thread. */
 bool kafka_up(void);
-/* Tells a change of it in the log, and looks for calls that are overdue (kafka/overdue.h). Clients call it as they are
+/* Logs a change of it, and looks for calls that are overdue (kafka/overdue.h). Clients call it as they are
  * polled; the daemon also while all of them are blocked. */
 void kafka_look(void);
 

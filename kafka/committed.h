@@ -1,4 +1,4 @@
-/* What a group has committed, as its brokers tell it, against what was acknowledged to us. One thread. */
+/* What a group has committed, as its brokers report it, against what was acknowledged to us. One thread. */
 #ifndef KAFKA_COMMITTED_H
 #define KAFKA_COMMITTED_H
 
@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-/* Fills in the stable offsets of the list: brokers do not tell them while a transaction holds them open. Waits for
+/* Fills in the stable offsets of the list: brokers do not report them while a transaction is open on them. Waits for
  * brokers until *stop. `where`: the caller, in logs. */
 MUST_USE enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list, const char *where,
                                     const _Atomic bool *stop, struct error *err);

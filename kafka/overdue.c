@@ -101,12 +101,12 @@ void overdue_end(struct overdue *overdue)
 /* Under the mutex. */
 static void shut_down(struct overdue *overdue, int64_t now_us)
 {
-    bool told = overdue->shut_us;
+    bool logged = overdue->shut_us;
     overdue->shut_us = now_us;
     for (size_t i = 0; i < overdue->count; i++)
         shutdown(overdue->sockets[i], SHUT_RDWR); /* one that has failed already is closed by its owner */
-    if (!told)
-        log_warn("kafka", "%s: %s has not returned for %lld s although brokers answer; connecting anew", overdue->name,
+    if (!logged)
+        log_warn("kafka", "%s: %s has not returned for %lld s although brokers answer; reconnecting", overdue->name,
                  overdue->call, (long long)((now_us - overdue->excused_us) / 1000000));
 }
 

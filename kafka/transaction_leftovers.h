@@ -3,13 +3,13 @@
  *
  * A TxnOffsetCommit of an earlier epoch may arrive late, and then waits in the group for a marker that nobody sends: no
  * look-up of stable offsets gets past it. And a coordinator may skip markers: those of Kafka 4.1 to 4.4 and later
- * (KAFKA-20734) take a partition whose leader is away for a deleted one. Records of an aborted transaction then stay
- * open, and the next marker of the same identity decides them: a commit would publish them beside their copies.
+ * (KAFKA-20734) take a partition whose leader is unavailable for a deleted one. Records of an aborted transaction then
+ * stay open, and the next marker of the same identity decides them: a commit would publish them beside their copies.
  *
  * So a fresh producer begins with a transaction that writes to every partition and to the group, and aborts it. Its
  * markers reach everything that was left, and bring the epoch by which brokers refuse what is still on its way. These
- * markers may be skipped as well, all of them where a whole broker was away: the group then goes on waiting for its
- * one, and it is done once more. */
+ * markers may be skipped as well, all of them where a whole broker was unavailable: the group then goes on waiting for
+ * its one, and it is done once more. */
 #ifndef KAFKA_TRANSACTION_LEFTOVERS_H
 #define KAFKA_TRANSACTION_LEFTOVERS_H
 

@@ -28,7 +28,7 @@ struct check {
     struct schema *schema;
     rd_kafka_t *client; /* a consumer: its questions never make a topic */
     int input_partitions;
-    bool no_settings; /* the brokers do not tell topics' settings: they are not asked again */
+    bool no_settings; /* the brokers do not report topics' settings: they are not asked again */
     bool failed;
 };
 

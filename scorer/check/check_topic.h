@@ -26,7 +26,7 @@ struct check_topic_settings {
 MUST_USE enum status check_topic_make(rd_kafka_t *client, const char *topic, int partitions, enum check_topic_use use,
                                       struct error *err);
 
-/* STATUS_UNSUPPORTED: this broker does not tell settings. */
+/* STATUS_UNSUPPORTED: this broker does not report settings. */
 MUST_USE enum status check_topic_read(rd_kafka_t *client, const char *topic, struct check_topic_settings *out,
                                       struct error *err);
 
