@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "kafka/client.h"
 
-enum { LOOKUP_MS = 5000, BACKOFF_US = 100000 };
+enum { LOOKUP_MS = 5000, BACKOFF_US = 100000, LOOKUPS_MOST = 2 };
 
 enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list, const char *where,
                            const _Atomic bool *stop, struct error *err)
 {
-    for (bool told = false;; usleep(BACKOFF_US)) {
+    for (int lookups = 1;; lookups++) {
         rd_kafka_resp_err_t code = rd_kafka_committed(consumer, list, LOOKUP_MS);
         for (int i = 0; i < list->cnt && !code; i++)
             code = list->elems[i].err;
@@ -22,11 +22,10 @@ enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t
             return STATUS_OK;
         error_set(err, kafka_status(code), "%s: cannot learn whether the last transaction was committed: %s", where,
                   rd_kafka_err2str(code));
-        if (kafka_status(code) != STATUS_UNAVAILABLE || *stop)
+        if (kafka_status(code) != STATUS_UNAVAILABLE || *stop || lookups == LOOKUPS_MOST)
             return err->status;
-        if (!told)
-            log_warn(where, "%s; trying until it succeeds", err->text);
-        told = true;
+        log_warn(where, "%s; trying until it succeeds", err->text);
+        usleep(BACKOFF_US);
     }
 }
 

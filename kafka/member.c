@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "kafka/client.h"
 
-enum { STEP_MS = 20, INSTANCE_BYTES = 512, REQUEST_MS = 3600 * 1000 };
+enum { LOOKUP_MS = 5000, STEP_MS = 20, BACKOFF_US = 100000, INSTANCE_BYTES = 512, REQUEST_MS = 3600 * 1000 };
 
 /* Who is looked for, and what was seen: the member of this id; members of this instance that have another id. */
 struct sighting {
@@ -55,7 +56,7 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
 
 /* The request itself gets an hour: librdkafka 2.0 may fail an assertion of its own (#4605) where one runs out of time
  * while the coordinator is looked up. Whoever does not wait for it so long leaves its answer in the queue. */
-static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group, int timeout_ms)
+static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group)
 {
     char text[128];
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(consumer, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
@@ -64,29 +65,41 @@ static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, cons
         rd_kafka_DescribeConsumerGroups(consumer, &group, 1, options, queue);
     if (options)
         rd_kafka_AdminOptions_destroy(options);
-    return rd_kafka_queue_poll(queue, timeout_ms);
+    return rd_kafka_queue_poll(queue, LOOKUP_MS);
 }
 
 /* It is sent only while brokers answer: each that is given up stays with librdkafka until it is answered. */
-static bool wait_for_answers(int timeout_ms)
+static bool wait_for_answers(void)
 {
-    for (int waited_ms = 0; !kafka_up() && waited_ms < timeout_ms; waited_ms += STEP_MS)
+    for (int waited_ms = 0; !kafka_up() && waited_ms < LOOKUP_MS; waited_ms += STEP_MS)
         usleep(STEP_MS * 1000);
     return kafka_up();
 }
 
-static enum status look_for(rd_kafka_t *consumer, const char *group, int timeout_ms, struct sighting *sighting,
-                            struct error *err)
+static enum status look_once(rd_kafka_t *consumer, const char *group, struct sighting *sighting, struct error *err)
 {
-    if (!wait_for_answers(timeout_ms))
+    if (!wait_for_answers())
         return cannot_tell(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
-    rd_kafka_event_t *event = ask(consumer, queue, group, timeout_ms);
+    rd_kafka_event_t *event = ask(consumer, queue, group);
     enum status status = read_answer(event, group, sighting, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     return status;
+}
+
+static enum status look_for(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
+                            struct sighting *sighting, struct error *err)
+{
+    for (bool logged = false;; usleep(BACKOFF_US)) {
+        enum status status = look_once(consumer, group, sighting, err);
+        if (status != STATUS_UNAVAILABLE || *wait->stop)
+            return status;
+        if (!logged)
+            log_warn(wait->where, "%s; trying until it succeeds", err->text);
+        logged = true;
+    }
 }
 
 /* Empty where it has none. */
@@ -96,13 +109,14 @@ static void read_instance(rd_kafka_t *consumer, char *out, size_t capacity)
         out[0] = '\0';
 }
 
-enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int timeout_ms, bool *ours, struct error *err)
+enum status kafka_member_check(rd_kafka_t *consumer, const char *group, const struct member_wait *wait, bool *ours,
+                               struct error *err)
 {
     char instance[INSTANCE_BYTES];
     char *id = rd_kafka_memberid(consumer); /* none: it has not joined, or was thrown out */
     struct sighting sighting = {.id = id ? id : "", .instance = instance};
     read_instance(consumer, instance, sizeof instance);
-    enum status status = look_for(consumer, group, timeout_ms, &sighting, err);
+    enum status status = look_for(consumer, group, wait, &sighting, err);
     *ours = status == STATUS_OK && (sighting.self || (instance[0] && !sighting.other));
     if (id)
         rd_kafka_mem_free(consumer, id);
@@ -110,10 +124,10 @@ enum status kafka_member_check(rd_kafka_t *consumer, const char *group, int time
 }
 
 enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const char *instance, const char *id,
-                                  int timeout_ms, bool *replaced, struct error *err)
+                                  const struct member_wait *wait, bool *replaced, struct error *err)
 {
     struct sighting sighting = {.id = id, .instance = instance};
-    enum status status = look_for(consumer, group, timeout_ms, &sighting, err);
+    enum status status = look_for(consumer, group, wait, &sighting, err);
     *replaced = status == STATUS_OK && sighting.other;
     return status;
 }

@@ -9,9 +9,8 @@
  * topic_name, produce, producev, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error,
  * init_transactions, begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
  * consumer_group_metadata, consumer_group_metadata_destroy, commit, topic_partition_list_copy,
- * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and through
- * kafka/client.h, kafka/committed.h, kafka/member.h, kafka/overdue.h, kafka/transaction_leftovers.h and kafka/watch.h
- * what those use. */
+ * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and what the
+ * other files of kafka/ say of themselves. */
 #include "kafka/transaction.h"
 
 #include <assert.h>
@@ -33,7 +32,6 @@
 
 enum {
     CALL_MS = 10000,
-    LOOKUP_MS = 5000,
     FULL_WAIT_MS = 10,
     CLOSELY_MS = 200,
     SLOW_AFTER_US = 3000000,
@@ -49,7 +47,8 @@ struct transaction {
     rd_kafka_topic_t *topics[TRANSACTION_TOPICS_MAX];
     struct watch watch;
     struct overdue overdue;
-    bool open;     /* begun, neither committed nor given back */
+    bool open; /* begun, neither committed nor given back */
+    struct leftovers leftovers;
     bool repeated; /* a call ran out of time and was made again: see retire_repeated */
     bool stale;    /* must not begin again: a fresh producer shall */
     bool fenced;   /* … because its epoch is an old one */
@@ -59,8 +58,6 @@ struct transaction {
     unsigned returned;    /* works given back in a row */
     int64_t resume_us;    /* steady clock: begin waits until then */
     struct error failure; /* for good; status STATUS_OK: none */
-    bool starting;        /* what was left open is aborted; the last error of its records */
-    rd_kafka_resp_err_t start_report;
     struct committed last;
 };
 
@@ -89,13 +86,13 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
 {
     (void)producer;
     struct transaction *transaction = opaque;
-    if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        return; /* of work that was given back */
-    if (transaction->starting) {
-        if (message->err)
-            transaction->start_report = message->err;
+    if (transaction->leftovers.sending) {
+        if (message->err && !transaction->leftovers.report)
+            transaction->leftovers.report = message->err;
         return;
     }
+    if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+        return; /* of work that was given back */
     if (transaction->setup.report)
         transaction->setup.report(transaction->setup.context, message);
     if (message->err)
@@ -116,9 +113,9 @@ static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code
  * fails an assertion of librdkafka then. */
 static void retire_repeated(struct transaction *transaction)
 {
-    if (transaction->repeated)
+    if (transaction->repeated || transaction->leftovers.repeated)
         make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "a call that ends a transaction had to be made again");
-    transaction->repeated = false;
+    transaction->repeated = transaction->leftovers.repeated = false;
 }
 
 /* The code behind "fatal". */
@@ -163,6 +160,8 @@ static enum status make_producer(struct transaction *transaction, struct error *
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, transaction);
     status = watch_add(&transaction->watch, conf, err);
+    if (status == STATUS_OK)
+        status = leftovers_add(&transaction->leftovers, conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -210,61 +209,47 @@ enum status transaction_new(const struct transaction_setup *setup, struct transa
     return STATUS_OK;
 }
 
-static enum status init_transactions(struct transaction *transaction, struct error *err)
+static enum status init_transactions(struct transaction *transaction, rd_kafka_resp_err_t *code, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
     FAULT_POINT("score.init");
     for (bool told = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(transaction->producer, CALL_MS);
+        *code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
         if (!error)
             return STATUS_OK;
         bool again = rd_kafka_error_is_retriable(error) && !*setup->stop;
-        enum status status = kafka_status(rd_kafka_error_code(error));
-        error_set(err, status, "%s: cannot start transactions as %s: %s", setup->where, setup->identity,
+        error_set(err, kafka_status(*code), "%s: cannot start transactions as %s: %s", setup->where, setup->identity,
                   rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);
         if (!again)
-            return status;
+            return err->status;
         if (!told)
             log_warn(setup->where, "%s; trying again", err->text);
         told = true;
     }
 }
 
-/* Until the group shows that the markers were written; for half a minute at most, since it may be another process's
- * transaction that it waits for, and a broker that answers for so long skips none. Delivery reports come here
- * meanwhile, and are no work's. */
-static enum status abort_leftovers(struct transaction *transaction, struct error *err)
+/* Delivery reports come within it, and are no work's. */
+enum status transaction_start(struct transaction *transaction, struct error *err)
 {
-    const struct transaction_setup *setup = &transaction->setup;
-    enum status status = STATUS_OK;
-    transaction->starting = true;
-    unsigned unstable = 0; /* look-ups that brokers answered with that */
-    for (bool ended = false; status == STATUS_OK && !ended && unstable < UNSTABLE_MOST; unstable += kafka_up()) {
-        status = leftovers_abort(setup, transaction->producer, &transaction->overdue, transaction->topics,
-                                 &transaction->start_report, &transaction->repeated, err);
-        if (status == STATUS_OK)
-            status = leftovers_check(setup, &ended, err);
-        if (status == STATUS_OK && !ended && *setup->stop)
-            status =
-                error_set(err, STATUS_UNAVAILABLE, "%s: stopped before the group's offsets were stable", setup->where);
+    rd_kafka_resp_err_t code;
+    if (!transaction->setup.identity)
+        return STATUS_OK;
+    enum status status = init_transactions(transaction, &code, err);
+    if (status == STATUS_OK) {
+        status = leftovers_end(&transaction->leftovers, &transaction->setup, transaction->producer,
+                               &transaction->overdue, transaction->topics, err);
+        code = transaction->leftovers.report;
+        retire_repeated(transaction);
     }
-    transaction->starting = false;
-    retire_repeated(transaction);
-    rd_kafka_resp_err_t code = code_of(transaction, transaction->start_report);
+    code = code_of(transaction, code);
     enum remedy remedy = transaction_remedy(code);
     if (status == STATUS_OK || (remedy != REMEDY_FENCED && remedy != REMEDY_RENEW))
         return status;
-    make_stale(transaction, code, err->text); /* too slow for the coordinator, or there is a successor: begin asks */
+    make_stale(transaction, code,
+               err->text); /* too slow, or there is another process: begin asks which of them stays */
     return STATUS_OK;
-}
-
-enum status transaction_start(struct transaction *transaction, struct error *err)
-{
-    if (!transaction->setup.identity)
-        return STATUS_OK;
-    enum status status = init_transactions(transaction, err);
-    return status == STATUS_OK ? abort_leftovers(transaction, err) : status;
 }
 
 void transaction_free(struct transaction *transaction)
@@ -273,6 +258,7 @@ void transaction_free(struct transaction *transaction)
         return;
     transaction_abort(transaction);
     close_producer(transaction);
+    leftovers_free(&transaction->leftovers);
     committed_free(&transaction->last);
     free(transaction);
 }
@@ -299,20 +285,21 @@ static enum status tell_fenced(const struct transaction *transaction, struct err
 static enum status still_ours(struct transaction *transaction, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
+    const struct member_wait wait = {setup->stop, setup->where};
     bool member = !transaction->fenced;
-    if (!setup->identity)
-        return STATUS_OK;
-    for (bool told = false; setup->member; usleep(BACKOFF_US)) {
-        enum status status = kafka_member_check(setup->member, setup->group, LOOKUP_MS, &member, err);
-        if (status == STATUS_OK)
-            break;
-        if (status != STATUS_UNAVAILABLE || *setup->stop)
-            return error_prefix(err, "%s", setup->where);
-        if (!told)
-            log_warn(setup->where, "%s: %s; trying again before a fresh producer is opened", setup->name, err->text);
-        told = true;
-    }
-    return member ? STATUS_OK : tell_fenced(transaction, err);
+    if (setup->identity && setup->member &&
+        kafka_member_check(setup->member, setup->group, &wait, &member, err) != STATUS_OK)
+        return error_prefix(err, "%s", setup->where);
+    return member || !setup->identity ? STATUS_OK : tell_fenced(transaction, err);
+}
+
+/* Offsets that are not reported although brokers were waited for: once more, with one more fresh producer. */
+static enum status retry_unsettled(struct transaction *transaction, enum status status, const struct error *err)
+{
+    if (status != STATUS_UNAVAILABLE || *transaction->setup.stop)
+        return status;
+    make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, err->text);
+    return STATUS_OK;
 }
 
 static enum status renew(struct transaction *transaction, struct error *err)
@@ -329,7 +316,7 @@ static enum status renew(struct transaction *transaction, struct error *err)
         status = transaction_start(transaction, err);
     if (status == STATUS_OK && !transaction->stale) /* skipped markers of an acknowledged commit are aborts by now */
         status = committed_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err);
-    return status;
+    return retry_unsettled(transaction, status, err);
 }
 
 /* Beginning */
@@ -362,12 +349,22 @@ static bool needs_fresh(struct transaction *transaction)
     return transaction->stale;
 }
 
+/* After the pause: fresh producers, with a pause between them, until one may begin. */
+static enum status make_fresh(struct transaction *transaction, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (wait_out_pause(transaction); status == STATUS_OK && needs_fresh(transaction); wait_out_pause(transaction)) {
+        status = renew(transaction, err);
+        if (status == STATUS_OK && transaction->stale)
+            transaction_pause(transaction);
+    }
+    return status;
+}
+
 /* A librdkafka transaction on a producer that may begin one. */
 static enum status begin_fresh(struct transaction *transaction, struct error *err)
 {
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && needs_fresh(transaction))
-        status = renew(transaction, err);
+    enum status status = make_fresh(transaction, err);
     if (status != STATUS_OK || !transaction->setup.identity)
         return status;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(transaction->producer);
@@ -385,7 +382,6 @@ enum status transaction_begin(struct transaction *transaction, struct error *err
     if (transaction->failure.status != STATUS_OK)
         return error_set(err, transaction->failure.status, "%s", transaction->failure.text);
     do {
-        wait_out_pause(transaction);
         if (begin_fresh(transaction, err) != STATUS_OK) {
             transaction->failure = *err;
             return err->status;
@@ -401,13 +397,10 @@ enum status transaction_begin(struct transaction *transaction, struct error *err
 
 enum status transaction_settle(struct transaction *transaction, struct error *err)
 {
-    enum status status = STATUS_OK;
     if (transaction->open || !transaction->setup.identity || transaction->failure.status != STATUS_OK)
         return STATUS_OK;
     make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "the group's offsets wait for the end of a transaction");
-    while (status == STATUS_OK && needs_fresh(transaction))
-        status = renew(transaction, err);
-    return status;
+    return make_fresh(transaction, err);
 }
 
 bool transaction_is_open(const struct transaction *transaction)
@@ -574,30 +567,36 @@ static bool are_committed(const rd_kafka_topic_partition_list_t *wanted, const r
     return true;
 }
 
+static enum status read_offsets(struct transaction *transaction, rd_kafka_t *consumer,
+                                rd_kafka_topic_partition_list_t *list, struct error *err)
+{
+    const struct transaction_setup *setup = &transaction->setup;
+    enum status status;
+    do {
+        status = make_fresh(transaction, err);
+        if (status == STATUS_OK && list->cnt)
+            status = retry_unsettled(transaction, committed_read(consumer, list, setup->where, setup->stop, err), err);
+    } while (status == STATUS_OK && transaction->stale);
+    return status;
+}
+
 /* The commit left and its result did not come. A fresh producer ends the transaction either way; then it is looked up.
  */
 static enum transaction_result learn_result(struct transaction *transaction, rd_kafka_t *consumer,
                                             const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
     const struct error reason = *err;
-    enum status status = STATUS_OK;
+    rd_kafka_topic_partition_list_t *list =
+        offsets ? rd_kafka_topic_partition_list_copy(offsets) : rd_kafka_topic_partition_list_new(0);
     transaction->open = false;
-    while (status == STATUS_OK && needs_fresh(transaction))
-        status = renew(transaction, err);
-    if (status != STATUS_OK) {
-        transaction->failure = *err;
-        return TRANSACTION_FAILED;
-    }
-    if (!offsets || !offsets->cnt)
-        return TRANSACTION_RETURNED;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(offsets);
-    status = committed_read(consumer, list, transaction->setup.where, transaction->setup.stop, err);
-    bool committed = status == STATUS_OK && are_committed(offsets, list);
+    enum status status = read_offsets(transaction, consumer, list, err);
+    bool known = status == STATUS_OK && list->cnt, committed = known && are_committed(offsets, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (status != STATUS_OK)
         return TRANSACTION_FAILED;
-    log_info(transaction->setup.where, "%s: the group's offsets tell that the transaction was %s",
-             transaction->setup.name, committed ? "committed" : "not committed");
+    if (known)
+        log_info(transaction->setup.where, "%s: the group's offsets tell that the transaction was %s",
+                 transaction->setup.name, committed ? "committed" : "not committed");
     *err = reason;
     if (committed)
         committed_note(&transaction->last, consumer, offsets);

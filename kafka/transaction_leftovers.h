@@ -8,23 +8,35 @@
  *
  * So a fresh producer begins with a transaction that writes to every partition and to the group, and aborts it. Its
  * markers reach everything that was left, and bring the epoch by which brokers refuse what is still on its way. These
- * markers may be skipped as well, all of them where a whole broker was unavailable: the group then goes on waiting for
- * its one, and it is done once more. */
+ * markers may be skipped as well, where brokers were unavailable: so it is looked whether the group's offset is stable
+ * and the last stable offset of each partition has passed the record there, and otherwise all is done once more. Else
+ * the next commit would publish these records, which are of no event. */
 #ifndef KAFKA_TRANSACTION_LEFTOVERS_H
 #define KAFKA_TRANSACTION_LEFTOVERS_H
+
+#include <stdatomic.h>
 
 #include "kafka/overdue.h"
 #include "kafka/transaction.h"
 
-/* `topics`: handles in the order of the setup's names. `*report`: where the caller's delivery callback notes the error
- * of a record meanwhile; the reason, where this fails. *repeated becomes true where a call ran out of time and was made
- * again: a fresh producer must follow (see transaction.c). Waits for brokers. */
-MUST_USE enum status leftovers_abort(const struct transaction_setup *setup, rd_kafka_t *producer,
-                                     struct overdue *overdue, rd_kafka_topic_t *const *topics,
-                                     rd_kafka_resp_err_t *report, bool *repeated, struct error *err);
+/* Plain data, embedded; must outlive the client. */
+struct leftovers {
+    _Atomic bool sending;                  /* what is acknowledged are records of leftovers_end */
+    rd_kafka_resp_err_t report;            /* the last error of one: noted by the owner's delivery callback */
+    rd_kafka_topic_partition_list_t *sent; /* where they are, each the opaque of its record */
+    bool repeated;                         /* a call ran out of time and was made again: a fresh producer must follow */
+};
 
-/* Whether the markers of the last leftovers_abort have reached the group: its offset is stable. Waits for at most 2 s;
- * no answer is *ended = false. Without a member there is nobody to ask, and *ended is true. */
-MUST_USE enum status leftovers_check(const struct transaction_setup *setup, bool *ended, struct error *err);
+/* For the one client that is made of this configuration. */
+MUST_USE enum status leftovers_add(struct leftovers *leftovers, rd_kafka_conf_t *conf, struct error *err);
+void leftovers_free(struct leftovers *leftovers);
+
+/* `topics`: handles in the order of the setup's names. Waits for brokers; for markers half a minute at most, since it
+ * may be another process's transaction that holds the offsets back, and a broker that answers for so long skips none.
+ * Where it fails, `report` is the reason, if it is one of the records. Without a member the
+ * group is not asked. */
+MUST_USE enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup,
+                                   rd_kafka_t *producer, struct overdue *overdue, rd_kafka_topic_t *const *topics,
+                                   struct error *err);
 
 #endif

@@ -190,9 +190,9 @@ static void lost(struct sink *sink)
     }
     sink_batch_clear(sink->batch);
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, 0);
-    sink->joined = false;
-    sink->held = false;
-    if (sink->stop || sink_topics_may_join(&sink->group))
+    sink->joined = sink->held = false;
+    progress_step(&sink->progress, "asks who has its place in the group", WAITS_FOR_KAFKA);
+    if (sink->stop || sink_topics_may_join(&sink->group, &sink->stop))
         rd_kafka_assign(sink->consumer, NULL);
 }
 

@@ -12,7 +12,7 @@
 #include "kafka/client.h"
 #include "kafka/member.h"
 
-enum { SETTLE_US = 10000000, LAG_EVERY_US = 1000000, LOOKUP_MS = 2000 };
+enum { SETTLE_US = 10000000, LAG_EVERY_US = 1000000 };
 
 void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
                        const char *const names[SINK_TOPIC_COUNT])
@@ -60,7 +60,7 @@ void sink_topics_assigned(struct sink_topics *topics)
         };
 }
 
-bool sink_topics_may_join(struct sink_topics *topics)
+bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)
 {
     struct error err;
     bool replaced = false;
@@ -68,9 +68,9 @@ bool sink_topics_may_join(struct sink_topics *topics)
     if (!topics->instance[0] || !topics->member[0] || topics->failure.status != STATUS_OK ||
         !rd_kafka_assignment_lost(source->consumer))
         return true;
-    if (kafka_member_replaced(source->consumer, source->group, topics->instance, topics->member, LOOKUP_MS, &replaced,
-                              &err))
-        log_info("sink", "partitions are lost; %s", err.text);
+    if (kafka_member_replaced(source->consumer, source->group, topics->instance, topics->member,
+                              &(struct member_wait){stop, "sink"}, &replaced, &err))
+        log_warn("sink", "partitions are lost; %s", err.text);
     if (replaced)
         error_set(&topics->failure, STATUS_CONFLICT,
                   "sink: another process has joined group %s as instance %s while this one stood still; it goes on, "

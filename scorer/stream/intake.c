@@ -167,6 +167,7 @@ static void on_assign(struct intake *intake, const rd_kafka_topic_partition_list
     intake->pending = rd_kafka_topic_partition_list_copy(list);
     intake->pending_told = false;
     intake->pending_us = 0;
+    intake_member_note(&intake->member, intake->consumer);
     rd_kafka_yield(intake->consumer);
 }
 
@@ -189,7 +190,6 @@ static void take_pending(struct intake *intake)
     if (code)
         fail(intake, kafka_status(code), rd_kafka_err2str(code));
     drop_list(&intake->pending);
-    intake_member_note(&intake->member, intake->consumer);
     intake->assigned = true;
     intake->untaken.look_us = 0;
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, (uint64_t)count);
@@ -231,7 +231,7 @@ static void on_revoke(struct intake *intake)
     intake->untaken = (struct intake_untaken){.known = intake->untaken.known};
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     if (lost && intake->failure == STATUS_OK && !*intake->stop &&
-        intake_member_check(&intake->member, intake->consumer, intake->settings->group_id, &err) != STATUS_OK)
+        intake_member_check(&intake->member, intake->consumer, intake->settings->group_id, intake->stop, &err))
         fail(intake, err.status, err.text); /* gives nothing up, and so does not join again */
     else
         rd_kafka_assign(intake->consumer, NULL);
@@ -607,6 +607,11 @@ enum status intake_go_on(struct intake *intake, struct error *err)
     if (code)
         code = assign_positions(intake);
     return code ? tell_stuck(intake, "on from the positions", code, err) : STATUS_OK;
+}
+
+bool intake_joined(const struct intake *intake)
+{
+    return intake->pending || intake->assigned;
 }
 
 bool intake_starts_wait(const struct intake *intake)

@@ -38,6 +38,10 @@ MUST_USE enum status intake_new(const struct settings *settings, unsigned worker
                                 int *partitions, struct error *err);
 void intake_free(struct intake *intake); /* leaves the group; what is not committed will be received again */
 
+/* Whether the group has said which partitions are this member's, or that none are. Nothing of them is looked up before
+ * the next poll. */
+bool intake_joined(const struct intake *intake);
+
 /* Up to `capacity` messages (the capacity must be the same in every call); waits at most timeout_ms for the first.
  * *left_us: steady clock when they left the client library's queue. Failure is for good: err says what to do. */
 MUST_USE enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages,

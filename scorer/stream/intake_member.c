@@ -8,8 +8,6 @@
 #include "kafka/client.h"
 #include "kafka/member.h"
 
-enum { LOOKUP_MS = 2000 };
-
 void intake_member_name(struct intake_member *member, const struct settings *settings, unsigned worker)
 {
     snprintf(member->instance, sizeof member->instance, "%s-%u", settings->instance_id, worker);
@@ -51,14 +49,15 @@ void intake_member_note(struct intake_member *member, rd_kafka_t *consumer)
 }
 
 enum status intake_member_check(const struct intake_member *member, rd_kafka_t *consumer, const char *group,
-                                struct error *err)
+                                const _Atomic bool *stop, struct error *err)
 {
     struct error problem;
     bool replaced = false;
     if (!member->id[0])
         return STATUS_OK;
-    if (kafka_member_replaced(consumer, group, member->instance, member->id, LOOKUP_MS, &replaced, &problem))
-        log_info("score", "partitions are lost; %s", problem.text);
+    if (kafka_member_replaced(consumer, group, member->instance, member->id, &(struct member_wait){stop, "score"},
+                              &replaced, &problem))
+        log_warn("score", "partitions are lost; %s", problem.text);
     if (!replaced)
         return STATUS_OK;
     return error_set(err, STATUS_CONFLICT,

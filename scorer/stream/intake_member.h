@@ -23,9 +23,8 @@ MUST_USE enum status intake_member_join(rd_kafka_t *consumer, const char *topic,
 void intake_member_note(struct intake_member *member, rd_kafka_t *consumer);
 
 /* A process that stood still joins again as soon as it gives up its lost partitions, and would throw out the one that
- * has taken its place: asked before. STATUS_CONFLICT: it has been taken. Waits two seconds at most; a broker that does
- * not answer has seen nobody. */
+ * has taken its place: asked before. STATUS_CONFLICT: it has been taken. Waits for brokers, until *stop. */
 MUST_USE enum status intake_member_check(const struct intake_member *member, rd_kafka_t *consumer, const char *group,
-                                         struct error *err);
+                                         const _Atomic bool *stop, struct error *err);
 
 #endif

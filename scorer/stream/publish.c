@@ -162,8 +162,6 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)
-        status = transaction_start(publish->transaction, err);
-    if (status == STATUS_OK)
         status = background_new(&publish->background, err);
     if (status != STATUS_OK) {
         publish_free(publish);
@@ -171,6 +169,11 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     }
     *out = publish;
     return STATUS_OK;
+}
+
+enum status publish_start(struct publish *publish, struct error *err)
+{
+    return transaction_start(publish->transaction, err);
 }
 
 void publish_free(struct publish *publish)

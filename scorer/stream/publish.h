@@ -12,11 +12,13 @@
 
 struct publish;
 
-/* Waits for a broker, checks the output topics (the dead letters' needs the input's partition count), and fences what
- * an earlier process of the same identity left open. */
+/* Waits for a broker and checks the output topics (the dead letters' needs the input's partition count). */
 MUST_USE enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
                                  struct intake *intake, const _Atomic bool *stop, struct publish **out,
                                  struct error *err);
+/* Fences what an earlier process of the same identity left open. Once, before anything else, when the group lists this
+ * process: whoever starts last throws out the others, and that must be the one that joined last. */
+MUST_USE enum status publish_start(struct publish *publish, struct error *err);
 void publish_free(struct publish *publish); /* aborts what is open */
 
 /* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter

@@ -44,6 +44,7 @@ struct score_loop {
     struct publish *publish;
     uint64_t answers; /* of the schema registry, before the first partition was held */
     bool told_waiting;
+    bool publishes;            /* since it has joined the group */
     struct tally tally;        /* of the open work, staged or not */
     struct tally committed;    /* of the work whose commit is under way */
     bool commits;              /* one is */
@@ -297,6 +298,16 @@ static enum status go_on(struct score_loop *loop, struct error *err)
     return intake_go_on(loop->intake, err);
 }
 
+/* See publish_start. Starts of partitions are looked up after it: what it ends may hold them back. */
+static enum status start_publishing(struct score_loop *loop, struct error *err)
+{
+    if (loop->publishes || !intake_joined(loop->intake))
+        return STATUS_OK;
+    progress_step(&loop->progress, "starts transactions", WAITS_FOR_KAFKA);
+    loop->publishes = true;
+    return publish_start(loop->publish, err);
+}
+
 /* Committed offsets are not told while a transaction holds them open, which may be a late one of our own. */
 static enum status settle_starts(struct score_loop *loop, struct error *err)
 {
@@ -328,6 +339,8 @@ static enum status turn(struct score_loop *loop, struct error *err)
     enum status status = loop->commits && publish_commit_ended(loop->publish) ? settle(loop, err) : STATUS_OK;
     if (status == STATUS_OK)
         status = go_on(loop, err);
+    if (status == STATUS_OK)
+        status = start_publishing(loop, err);
     if (status == STATUS_OK)
         status = settle_starts(loop, err);
     if (status == STATUS_OK)

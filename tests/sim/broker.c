@@ -133,6 +133,32 @@ static void skip_markers(struct coordinator *coordinator)
     trace("broker: the markers of transaction %lld of %s are skipped", (long long)txn->number, coordinator->id);
 }
 
+/* Some of them, where brokers are several and some unavailable. */
+static void skip_some(struct coordinator *coordinator)
+{
+    struct txn *txn = coordinator->current, *rest = mem_zeroed(1, sizeof *rest);
+    int kept = 0;
+    *rest = (struct txn){.state = TXN_SKIPPED, .started_us = txn->started_us, .number = txn->number};
+    for (int i = 0; i < txn->part_count; i++) {
+        if (chance_one_in(2))
+            rest->parts[rest->part_count++] = txn->parts[i];
+        else
+            txn->parts[kept++] = txn->parts[i];
+    }
+    txn->part_count = kept;
+    rest->records = mem_zeroed((size_t)txn->record_count + 1, sizeof *rest->records);
+    for (int64_t i = 0; i < txn->record_count; i++)
+        if (has_part(rest, txn->records[i]->topic, txn->records[i]->partition)) {
+            txn->records[i]->txn = rest;
+            rest->records[rest->record_count++] = txn->records[i];
+        }
+    trace("broker: of transaction %lld of %s, the markers of %d partitions are skipped", (long long)txn->number,
+          coordinator->id, rest->part_count);
+    if (coordinator->left_count == (int)(sizeof coordinator->left / sizeof *coordinator->left))
+        unmodelled("so many skipped transactions");
+    coordinator->left[coordinator->left_count++] = rest;
+}
+
 static void write_markers(struct coordinator *coordinator)
 {
     struct txn *txn = coordinator->current;
@@ -154,10 +180,13 @@ static void complete(void *context, int64_t number)
     struct coordinator *coordinator = context;
     struct txn *txn = coordinator->current;
     (void)number;
-    if (!txn->commit && !broker_up() && chance_one_in(plan.skip_one_in))
+    if (!txn->commit && !broker_up() && chance_one_in(plan.skip_one_in)) {
         skip_markers(coordinator);
-    else
+    } else {
+        if (!txn->commit && !calm && chance_one_in(plan.skip_some_one_in))
+            skip_some(coordinator);
         write_markers(coordinator);
+    }
     coordinator->current = NULL;
     coordinator->any_ended = true;
     coordinator->last_commit = txn->commit;

@@ -127,7 +127,11 @@ struct rd_kafka_s {
         rd_kafka_interceptor_f_on_response_received_t *call;
         void *opaque;
     } on_answered[INTERCEPTORS_MOST];
-    int on_sent_count, on_answered_count;
+    struct {
+        rd_kafka_interceptor_f_on_acknowledgement_t *call;
+        void *opaque;
+    } on_acked[INTERCEPTORS_MOST];
+    int on_sent_count, on_answered_count, on_acked_count;
     int64_t requests_sent;
     /* producer */
     struct coordinator *coordinator; /* NULL: not transactional */
@@ -144,7 +148,7 @@ struct rd_kafka_s {
     char why[200];
     rd_kafka_resp_err_t why_code;
     /* consumer */
-    bool subscribed[TOPICS], committed_reads, closing, closed, lost, yielded;
+    bool subscribed[TOPICS], committed_reads, closing, closed, lost, yielded, joins_late, stays_out;
     struct member *member;
     struct part parts[TOPICS][PARTITIONS_MOST];
     int turn;

@@ -156,6 +156,18 @@ rd_kafka_resp_err_t rd_kafka_interceptor_add_on_response_received(rd_kafka_t *cl
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+rd_kafka_resp_err_t rd_kafka_interceptor_add_on_acknowledgement(rd_kafka_t *client, const char *name,
+                                                                rd_kafka_interceptor_f_on_acknowledgement_t *call,
+                                                                void *opaque)
+{
+    (void)name;
+    if (client->on_acked_count == INTERCEPTORS_MOST)
+        unmodelled("so many interceptors");
+    client->on_acked[client->on_acked_count].call = call;
+    client->on_acked[client->on_acked_count++].opaque = opaque;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 void request_sent(rd_kafka_t *client, int16_t api)
 {
     client->requests_sent++;

@@ -33,29 +33,69 @@ static void call_back(rd_kafka_t *client, rd_kafka_resp_err_t code)
 
 static void join(rd_kafka_t *client)
 {
-    client->lost = false;
+    client->lost = client->joins_late = false;
     client->member = group_join(group_find(conf_value(&client->conf, "group.id", "")), client,
                                 conf_value(&client->conf, "group.instance.id", ""), client->subscribed);
+}
+
+/* Whoever joins again under an instance throws out the process that has joined as it meanwhile: with partitions to give
+ * up it must have asked, and that one may only have come since. */
+static void check_successor(const struct member *member, int64_t since_us)
+{
+    int64_t asked_us = member->proc->asked_us;
+    for (int m = 0; m < member->group->member_count; m++) {
+        const struct member *other = member->group->members[m];
+        if (other->instance[0] && !strcmp(other->instance, member->instance) && !other->proc->dead &&
+            other->proc->incarnation > member->proc->incarnation &&
+            (asked_us < since_us || other->joined_us < asked_us))
+            violation("throws out its successor", "%s joins again over incarnation %d", member->instance,
+                      other->proc->incarnation);
+    }
+}
+
+/* Its session is over, as the client or the broker notices: it gives up what it had, and then joins again. */
+static void lose_session(rd_kafka_t *client)
+{
+    struct member *member = client->member;
+    int64_t since_us = sim_now();
+    client->lost = true;
+    if (member->has) {
+        member->has = false;
+        client->stays_out = true;
+        call_back(client, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
+        if (!client->stays_out)
+            check_successor(member, since_us);
+    }
+    if (!client->stays_out)
+        join(client);
+}
+
+/* A client that stood still notices by its own clock, before a broker says that it is fenced. */
+static void notice_by_clock(const rd_kafka_t *client)
+{
+    struct member *member = client->member;
+    if (member->fenced && member->proc->frozen_until_us > member->joined_us && !client->fatal && chance_one_in(2)) {
+        member->fenced = false;
+        member->kicked = true;
+    }
 }
 
 /* Rebalances that are due. */
 static void serve(rd_kafka_t *client)
 {
-    struct member *member = client->member;
     client->yielded = false;
+    if (client->joins_late && broker_up())
+        join(client);
+    struct member *member = client->member;
     if (!member || !broker_up())
         return;
+    notice_by_clock(client);
     if (member->fenced) {
         client_fail(client, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "another process has this instance id");
         return;
     }
     if (member->kicked) {
-        client->lost = true;
-        if (member->has) {
-            member->has = false;
-            call_back(client, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
-        }
-        join(client);
+        lose_session(client);
         return;
     }
     if (member->must_revoke) {
@@ -73,15 +113,19 @@ static void serve(rd_kafka_t *client)
 static bool rebalance_due(const rd_kafka_t *client)
 {
     const struct member *member = client->member;
-    return member && (member->must_assign || member->must_revoke || member->kicked || member->fenced);
+    return client->joins_late ||
+           (member && (member->must_assign || member->must_revoke || member->kicked || member->fenced));
 }
 
+/* A client joins in the background: at once, or not before it is polled. */
 rd_kafka_resp_err_t rd_kafka_subscribe(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++)
         client->subscribed[topic_index(list->elems[i].topic)] = true;
-    if (!client->member)
+    if (!client->member && !(client->joins_late = chance_one_in(2)))
         join(client);
+    else if (!client->member)
+        trace("%s: joins late", client->name);
     else if (!client->member->kicked && !client->member->fenced)
         group_rejoin(client->member);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -163,6 +207,7 @@ rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *client, const rd_kafka_topic_par
         client->parts[topic][list->elems[i].partition].on = true;
         place(client, topic, list->elems[i].partition, list->elems[i].offset);
     }
+    client->stays_out &= !!list;
     if (client->closing && !list)
         client->closed = true;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -607,7 +652,7 @@ void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, siz
                                 .members = ids,
                                 .member_count = (size_t)group->member_count};
     queue->answer = event;
-    client->proc->looked_us = sim_now();
+    client->proc->looked_us = client->proc->asked_us = sim_now();
 }
 
 const char *rd_kafka_event_error_string(rd_kafka_event_t *event)

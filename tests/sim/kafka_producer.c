@@ -76,6 +76,17 @@ static bool add_partition(rd_kafka_t *client, enum topic_id topic, int32_t parti
     return true;
 }
 
+static void acknowledge(rd_kafka_t *client, const struct outgoing *of, rd_kafka_resp_err_t code)
+{
+    rd_kafka_message_t message = {.err = code,
+                                  .rkt = of->topic,
+                                  .partition = of->record->partition,
+                                  .offset = code ? RD_KAFKA_OFFSET_INVALID : of->record->offset,
+                                  ._private = of->opaque};
+    for (int i = 0; i < client->on_acked_count; i++)
+        client->on_acked[i].call(client, &message, client->on_acked[i].opaque);
+}
+
 /* A batch: the records for one partition among the first `count` of the queue. One that is refused is refused whole,
  * and leaves a gap in the partition's numbering, of which the producer's next transaction breaks. */
 static void deliver_batch(rd_kafka_t *client, enum topic_id topic, int32_t partition, size_t count)
@@ -99,6 +110,7 @@ static void deliver_batch(rd_kafka_t *client, enum topic_id topic, int32_t parti
               partition, rd_kafka_err2name(one));
         if (one == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER)
             break_transaction(client, one, "a batch failed");
+        acknowledge(client, of, one);
         report(client, of,
                one == RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER ? RD_KAFKA_RESP_ERR__PURGE_QUEUE : one);
     }

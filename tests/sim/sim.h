@@ -67,6 +67,7 @@ struct proc {
     int producers;      /* with an identity, opened so far */
     int64_t looked_us;  /* when the group last told its members, since a producer was opened; 0: not */
     int64_t knew_us;    /* … before the present one was */
+    int64_t asked_us;   /* … ever */
     void *run;          /* of world.c */
 };
 void proc_kill(struct proc *proc);
@@ -225,6 +226,7 @@ struct plan {
         rollback_every_us;
     int cut_one_in;            /* a transactional request's connection is lost */
     int skip_one_in;           /* an abort's markers are skipped where the broker is unavailable */
+    int skip_some_one_in;      /* … or of some partitions, whose leaders are */
     int late_one_in;           /* … and the lost request arrives later, once more */
     int refuse_one_in;         /* a produced record is refused for a passing reason */
     int database_cut_one_in;   /* a statement's connection is lost */

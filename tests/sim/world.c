@@ -75,6 +75,7 @@ static void draw_faults(void)
     plan.trim_every_us = plan.rollback_every_us ? 0 : perhaps(3, 500 * MS, 4 * SECOND);
     plan.cut_one_in = (int)perhaps(3, 5, 60);
     plan.skip_one_in = (int)perhaps(2, 1, 2);
+    plan.skip_some_one_in = (int)perhaps(3, 2, 10);
     plan.late_one_in = (int)perhaps(2, 1, 3);
     plan.refuse_one_in = (int)perhaps(3, 50, 800);
     plan.database_cut_one_in = (int)perhaps(3, 10, 200);
@@ -264,7 +265,8 @@ static int64_t joined_us(int slot, const struct proc *proc, bool only)
 /* The newest process of its slot may only end as fenced where an older one, that was frozen, has joined after it. */
 static bool is_replaced(int slot, const struct proc *proc)
 {
-    return joined_us(slot, proc, false) > joined_us(slot, proc, true);
+    int64_t joined = joined_us(slot, proc, true);
+    return joined >= 0 && joined_us(slot, proc, false) > joined;
 }
 
 static void note_failure(struct slot *slot)
