@@ -1,118 +1,16 @@
-/* Rows of input files, whatever their form: opening, the envelope, judging, event ids, messages.
+/* Rows of input files, whatever their form: opening, event ids, messages.
  * Called by backfill, on one thread. Must never let a row go neither as an event nor with a fault. */
 #include "producer/input.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "avro/read.h"
-#include "events/encode.h"
-#include "events/identity.h"
-#include "events/validate.h"
 #include "producer/event_id.h"
 #include "producer/input_parts.h"
-#include "producer/timestamp.h"
-
-const char *const envelope_names[ENVELOPE_FIELD_COUNT] = {
-    [ENVELOPE_EMPLOYEE_ID] = "employee_id",
-    [ENVELOPE_EVENT_ID] = "event_id",
-    [ENVELOPE_EVENT_TYPE] = "event_type",
-    [ENVELOPE_OCCURRED_AT] = "occurred_at",
-};
-
-void input_row_refuse(struct input_row *row, enum event_code code, int32_t column, const char *format, ...)
-{
-    if (row->fault_count == INPUT_FAULTS_MAX)
-        return;
-    struct fault *fault = &row->faults[row->fault_count++];
-    *fault = (struct fault){.code = code, .column = column};
-    va_list args;
-    va_start(args, format);
-    vsnprintf(fault->text, sizeof fault->text, format, args);
-    va_end(args);
-}
-
-bool input_name_ignored(const struct schema *schema, struct span name)
-{
-    if (span_equal(name, span_of(schema->target_name)))
-        return true;
-    for (size_t i = 0; i < schema->ignored_count; i++)
-        if (span_equal(name, span_of(schema->ignored[i])))
-            return true;
-    return false;
-}
-
-static void set_event_type(const struct input *input, struct input_row *row, struct span text)
-{
-    const struct schema *schema = input->settings->schema;
-    for (size_t t = 0; t < schema->event_type_count; t++)
-        if (span_equal(text, span_of(schema->event_types[t]))) {
-            row->event.type = (int32_t)t;
-            return;
-        }
-    input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_EVENT_TYPE, "not a symbol of the event schema");
-}
-
-/* What keeps a text from being an id in a file: besides what no id may be, the mark with which files begin, and what
- * spreadsheets make of ids. */
-static const char *file_id_flaw(struct span text)
-{
-    static const char mark[] = "\xef\xbb\xbf";
-    if (text.bytes >= 3 && memcmp(text.data, mark, 3) == 0)
-        return "begins with a byte-order mark: two files were joined";
-    return id_flaw(text);
-}
-
-static void set_id(struct input_row *row, int32_t column, struct span text, struct span *out)
-{
-    const char *flaw = file_id_flaw(text);
-    if (flaw)
-        input_row_refuse(row, EVENT_BAD_ID, column, "the id %s", flaw);
-    else
-        *out = text;
-}
-
-static void set_occurred_at(const struct input *input, struct input_row *row, struct span text)
-{
-    const struct input_settings *settings = input->settings;
-    int64_t *out = &row->event.occurred_at_ms;
-    struct fault *fault = &row->faults[row->fault_count];
-    if (row->fault_count == INPUT_FAULTS_MAX)
-        return;
-    if (timestamp_is_number(text) && !settings->time_unit)
-        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-                         "a bare number has no unit: write ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z), or give "
-                         "--time-unit (" TIME_UNIT_NAMES ") or TIME_UNIT");
-    else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, settings->time_unit, out))
-        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-                         "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
-                         settings->time_unit ? ", nor a whole number" : "");
-    else if (settings->validate)
-        row->fault_count += occurred_at_check(*out, input->latest_ms, fault) != EVENT_OK;
-}
-
-void input_envelope_set(const struct input *input, struct input_row *row, enum envelope_field field, struct span text)
-{
-    struct event *event = &row->event;
-    if (field == ENVELOPE_EMPLOYEE_ID)
-        set_id(row, FAULT_EMPLOYEE_ID, text, &event->employee_id);
-    else if (!text.bytes)
-        return;
-    else if (field == ENVELOPE_EVENT_ID)
-        set_id(row, FAULT_EVENT_ID, text, &event->event_id);
-    else if (!avro_text_is_valid(text))
-        input_row_refuse(row, field == ENVELOPE_OCCURRED_AT ? EVENT_WRONG_TYPE : EVENT_MALFORMED,
-                         field == ENVELOPE_OCCURRED_AT ? FAULT_OCCURRED_AT : FAULT_EVENT_TYPE, "not UTF-8");
-    else if (field == ENVELOPE_EVENT_TYPE)
-        set_event_type(input, row, text);
-    else
-        set_occurred_at(input, row, text);
-}
 
 /* From the file's name, the line and the row's bytes: the same row of the same file has the same id
  * however often it is sent. */
@@ -125,43 +23,6 @@ static void make_event_id(struct input *input, const struct input_row *row)
     buffer_add(&input->identity, line, (size_t)snprintf(line, sizeof line, "\n%zu\n", row->line));
     buffer_add(&input->identity, row->raw.data, row->raw.bytes);
     event_id_of_text(input->sha256, buffer_span(&input->identity), input->event_id);
-}
-
-/* What Avro's int and long cannot hold is refused whether the row is validated or not. */
-static void check_encodable(const struct schema *schema, struct input_row *row)
-{
-    for (size_t c = 0; c < schema->column_count; c++) {
-        const struct column *column = &schema->columns[c];
-        if (!column_is_whole(column) || row->event.cells[c].code == CELL_MISSING)
-            continue;
-        double number = row->event.cells[c].number, most = column_most(column);
-        if (!(number >= -most && number <= most))
-            input_row_refuse(row, isfinite(number) ? EVENT_OUT_OF_RANGE : EVENT_NOT_FINITE, (int32_t)c,
-                             "a whole-number column cannot hold it");
-        else if (number != floor(number))
-            input_row_refuse(row, EVENT_WRONG_TYPE, (int32_t)c, "a whole-number column cannot hold a fraction");
-    }
-    if (!row->fault_count && !event_is_encodable(schema, row->event.cells))
-        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "a column that cannot be null has no value");
-}
-
-/* Adds what validation finds about columns that have no fault yet (a cell that could not be read is missing here). */
-static void judge(const struct input *input, struct input_row *row)
-{
-    struct fault found[INPUT_FAULTS_MAX];
-    size_t read_faults = row->fault_count;
-    size_t count = input->settings->validate
-                       ? validate_row_all(input->settings->schema, row->event.cells, found, INPUT_FAULTS_MAX)
-                       : 0;
-    for (size_t f = 0; f < count && row->fault_count < INPUT_FAULTS_MAX; f++) {
-        size_t r = 0;
-        while (r < read_faults && found[f].column >= 0 && row->faults[r].column != found[f].column)
-            r++;
-        if (r == read_faults && !validate_is_imputed(input->settings->schema, &found[f]))
-            row->faults[row->fault_count++] = found[f];
-    }
-    if (!row->fault_count)
-        check_encodable(input->settings->schema, row);
 }
 
 /* The row before anything of it is read: all cells missing, the envelope as the settings say. */
@@ -182,7 +43,7 @@ static void row_complete(struct input *input, struct input_row *row)
 {
     struct event *event = &row->event;
     if (event->cells)
-        judge(input, row);
+        input_row_judge(input, row);
     if (row->fault_count)
         return;
     if (event->occurred_at_ms == INT64_MIN)

@@ -55,6 +55,9 @@ void input_row_refuse(struct input_row *row, enum event_code code, int32_t colum
 /* Sets one field of the envelope from its text; a text that does not fit is a fault. */
 void input_envelope_set(const struct input *input, struct input_row *row, enum envelope_field field, struct span text);
 
+/* Adds what validation finds about columns that have no fault yet (a cell that could not be read is missing here). */
+void input_row_judge(const struct input *input, struct input_row *row);
+
 /* Is the name the target or one of the ignored columns? Known, and not sent. */
 bool input_name_ignored(const struct schema *schema, struct span name);
 
