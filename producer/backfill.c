@@ -13,6 +13,7 @@
 #include "producer/delivery.h"
 #include "producer/event_type.h"
 #include "producer/input.h"
+#include "producer/input_form.h"
 #include "producer/registration.h"
 #include "producer/stop.h"
 
@@ -74,8 +75,8 @@ static enum status check_usage(const struct options *options, const struct schem
         return error_set(err, STATUS_INVALID, "backfill needs at least one FILE (- is standard input)");
     if (count > 1 && options_text(options, OPTION_REJECTS_FILE))
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
-    if (format && strcmp(format, "csv") && strcmp(format, "jsonl"))
-        return error_set(err, STATUS_INVALID, "--format %s: csv or jsonl", format);
+    if (format && input_form_check(format, err) != STATUS_OK)
+        return err->status;
     if (options_integer(options, OPTION_MAX_REJECTS) < -1)
         return error_set(err, STATUS_INVALID, "--max-rejects must be -1 (any number) or more");
     if (!time_unit_read(options_text(options, OPTION_TIME_UNIT), &settings->time_unit))

@@ -1,20 +1,44 @@
-/* What a row says besides its cells, and whether it may be sent: see input_parts.h. Called by the readers and input.c, on
+/* What a row says besides its cells, and whether it may be sent: see input_row.h. Called by the readers and input.c, on
  * one thread. Must never let a row pass that the scorer would refuse. */
+#include "producer/input_row.h"
+
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "avro/read.h"
 #include "events/encode.h"
 #include "events/identity.h"
 #include "events/validate.h"
-#include "producer/input_parts.h"
 #include "producer/timestamp.h"
 
-const char *const envelope_names[ENVELOPE_FIELD_COUNT] = {
-    [ENVELOPE_EMPLOYEE_ID] = "employee_id",
-    [ENVELOPE_EVENT_ID] = "event_id",
-    [ENVELOPE_EVENT_TYPE] = "event_type",
-    [ENVELOPE_OCCURRED_AT] = "occurred_at",
-};
+int32_t envelope_fault_column(enum envelope_field field)
+{
+    static const int32_t columns[ENVELOPE_FIELD_COUNT] = {
+        [ENVELOPE_EMPLOYEE_ID] = FAULT_EMPLOYEE_ID,
+        [ENVELOPE_EVENT_ID] = FAULT_EVENT_ID,
+        [ENVELOPE_EVENT_TYPE] = FAULT_EVENT_TYPE,
+        [ENVELOPE_OCCURRED_AT] = FAULT_OCCURRED_AT,
+    };
+    return columns[field];
+}
+
+const char *envelope_name(enum envelope_field field)
+{
+    return envelope_field_name(envelope_fault_column(field));
+}
+
+void input_row_begin(struct input_row *row, const struct input_settings *settings, struct cell *cells)
+{
+    const struct schema *schema = settings->schema;
+    row->settings = settings;
+    row->line = 0;
+    row->raw = SPAN_NULL;
+    row->latest_ms = (clock_real_us(settings->clock) + settings->max_future_us) / 1000;
+    row->fault_count = 0;
+    row->event = (struct event){.type = settings->event_type, .occurred_at_ms = INT64_MIN, .cells = cells};
+    for (size_t c = 0; c < schema->column_count; c++)
+        cells[c] = cell_missing(&schema->columns[c]);
+}
 
 void input_row_refuse(struct input_row *row, enum event_code code, int32_t column, const char *format, ...)
 {
@@ -28,6 +52,11 @@ void input_row_refuse(struct input_row *row, enum event_code code, int32_t colum
     va_end(args);
 }
 
+const char *input_field_name(const struct schema *schema, int32_t column)
+{
+    return column >= 0 ? schema->columns[column].name : envelope_field_name(column);
+}
+
 bool input_name_ignored(const struct schema *schema, struct span name)
 {
     if (span_equal(name, span_of(schema->target_name)))
@@ -38,9 +67,9 @@ bool input_name_ignored(const struct schema *schema, struct span name)
     return false;
 }
 
-static void set_event_type(const struct input *input, struct input_row *row, struct span text)
+static void set_event_type(struct input_row *row, struct span text)
 {
-    const struct schema *schema = input->settings->schema;
+    const struct schema *schema = row->settings->schema;
     for (size_t t = 0; t < schema->event_type_count; t++)
         if (span_equal(text, span_of(schema->event_types[t]))) {
             row->event.type = (int32_t)t;
@@ -68,9 +97,9 @@ static void set_id(struct input_row *row, int32_t column, struct span text, stru
         *out = text;
 }
 
-static void set_occurred_at(const struct input *input, struct input_row *row, struct span text)
+static void set_occurred_at(struct input_row *row, struct span text)
 {
-    const struct input_settings *settings = input->settings;
+    const struct input_settings *settings = row->settings;
     int64_t *out = &row->event.occurred_at_ms;
     struct fault *fault = &row->faults[row->fault_count];
     if (row->fault_count == INPUT_FAULTS_MAX)
@@ -84,10 +113,10 @@ static void set_occurred_at(const struct input *input, struct input_row *row, st
                          "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
                          settings->time_unit ? ", nor a whole number" : "");
     else if (settings->validate)
-        row->fault_count += occurred_at_check(*out, input->latest_ms, fault) != EVENT_OK;
+        row->fault_count += occurred_at_check(*out, row->latest_ms, fault) != EVENT_OK;
 }
 
-void input_envelope_set(const struct input *input, struct input_row *row, enum envelope_field field, struct span text)
+void input_row_set_envelope(struct input_row *row, enum envelope_field field, struct span text)
 {
     struct event *event = &row->event;
     if (field == ENVELOPE_EMPLOYEE_ID)
@@ -98,11 +127,11 @@ void input_envelope_set(const struct input *input, struct input_row *row, enum e
         set_id(row, FAULT_EVENT_ID, text, &event->event_id);
     else if (!avro_text_is_valid(text))
         input_row_refuse(row, field == ENVELOPE_OCCURRED_AT ? EVENT_WRONG_TYPE : EVENT_MALFORMED,
-                         field == ENVELOPE_OCCURRED_AT ? FAULT_OCCURRED_AT : FAULT_EVENT_TYPE, "not UTF-8");
+                         envelope_fault_column(field), "not UTF-8");
     else if (field == ENVELOPE_EVENT_TYPE)
-        set_event_type(input, row, text);
+        set_event_type(row, text);
     else
-        set_occurred_at(input, row, text);
+        set_occurred_at(row, text);
 }
 
 /* What Avro's int and long cannot hold is refused whether the row is validated or not. */
@@ -123,20 +152,20 @@ static void check_encodable(const struct schema *schema, struct input_row *row)
         input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "a column that cannot be null has no value");
 }
 
-void input_row_judge(const struct input *input, struct input_row *row)
+void input_row_validate(struct input_row *row)
 {
+    const struct input_settings *settings = row->settings;
     struct fault found[INPUT_FAULTS_MAX];
     size_t read_faults = row->fault_count;
-    size_t count = input->settings->validate
-                       ? validate_row_all(input->settings->schema, row->event.cells, found, INPUT_FAULTS_MAX)
-                       : 0;
+    size_t count =
+        settings->validate ? validate_row_all(settings->schema, row->event.cells, found, INPUT_FAULTS_MAX) : 0;
     for (size_t f = 0; f < count && row->fault_count < INPUT_FAULTS_MAX; f++) {
         size_t r = 0;
         while (r < read_faults && found[f].column >= 0 && row->faults[r].column != found[f].column)
             r++;
-        if (r == read_faults && !validate_is_imputed(input->settings->schema, &found[f]))
+        if (r == read_faults && !validate_is_imputed(settings->schema, &found[f]))
             row->faults[row->fault_count++] = found[f];
     }
     if (!row->fault_count)
-        check_encodable(input->settings->schema, row);
+        check_encodable(settings->schema, row);
 }
