@@ -90,7 +90,7 @@ static enum status find_parts(struct dlq_reader *reader, int64_t only, enum dlq_
     return status;
 }
 
-static enum status assign(struct dlq_reader *reader, struct error *err)
+static enum status reader_assign(struct dlq_reader *reader, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->count);
     for (size_t p = 0; p < reader->count; p++)
@@ -126,7 +126,7 @@ static enum status reader_open(struct dlq_reader *reader, const struct options *
     reader->count = (size_t)count;
     reader->parts = mem_zeroed(reader->count, sizeof *reader->parts);
     status = find_parts(reader, only, start, err);
-    return status == STATUS_OK ? assign(reader, err) : status;
+    return status == STATUS_OK ? reader_assign(reader, err) : status;
 }
 
 enum status dlq_reader_new(const struct options *options, int64_t partition, enum dlq_start start,
@@ -211,7 +211,7 @@ static void letter_fill(struct dlq_reader *reader, struct dlq_letter *letter)
 }
 
 /* What a poll brought: a letter within the ends (true), or a partition's end, an old error, nothing. */
-static enum status take(struct dlq_reader *reader, bool *is_letter, struct error *err)
+static enum status reader_take(struct dlq_reader *reader, bool *is_letter, struct error *err)
 {
     const rd_kafka_message_t *message = reader->message;
     *is_letter = false;
@@ -239,7 +239,7 @@ enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter
     while (reader->left && !*reader->stop) {
         bool is_letter;
         reader->message = rd_kafka_consumer_poll(reader->consumer, POLL_MS);
-        enum status status = take(reader, &is_letter, err);
+        enum status status = reader_take(reader, &is_letter, err);
         if (status != STATUS_OK)
             return status;
         if (is_letter) {
@@ -254,7 +254,7 @@ enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter
 
 /* --- writing --- */
 
-static void on_report(void *context, const rd_kafka_message_t *message)
+static void writer_on_report(void *context, const rd_kafka_message_t *message)
 {
     struct dlq_writer *writer = context;
     writer->counts.acknowledged += !message->err;
@@ -276,7 +276,7 @@ static enum status writer_open(struct dlq_writer *writer, const struct options *
         .all_reports = true,
         .stop = writer->stop,
         .stop_at_once = true,
-        .report = on_report,
+        .report = writer_on_report,
         .context = writer,
     };
     enum status status = transaction_new(&setup, &writer->transaction, err);

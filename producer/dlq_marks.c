@@ -59,7 +59,7 @@ static void unite(struct dlq_marks *marks, int64_t start, int64_t end)
         range_insert(marks, at, (struct dlq_range){start, end});
 }
 
-static bool number_read(const char **at, const char *end, char before, int64_t *out)
+static bool marks_read_number(const char **at, const char *end, char before, int64_t *out)
 {
     const char *from = *at;
     int64_t number = 0;
@@ -81,8 +81,8 @@ bool dlq_marks_read(struct dlq_marks *marks, int64_t base, const char *text, siz
     marks->base = marks->next = base;
     marks->count = 0;
     while (at < end) {
-        if (!number_read(&at, end, at == text ? 0 : ',', &gap) || !number_read(&at, end, '+', &length) || !length ||
-            __builtin_add_overflow(from, gap, &from) || __builtin_add_overflow(from, length, &length)) {
+        if (!marks_read_number(&at, end, at == text ? 0 : ',', &gap) || !marks_read_number(&at, end, '+', &length) ||
+            !length || __builtin_add_overflow(from, gap, &from) || __builtin_add_overflow(from, length, &length)) {
             marks->count = 0;
             return false;
         }

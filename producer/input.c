@@ -68,7 +68,7 @@ enum status input_next(struct input *input, struct input_row *row, bool *more, s
 }
 
 /* The fault's text may begin with the column's name, which the report says itself. */
-static const char *without_name(const struct fault *fault, const char *column)
+static const char *fault_text_without_name(const struct fault *fault, const char *column)
 {
     struct span name = span_of(column);
     bool named = strncmp(fault->text, name.data, name.bytes) == 0 && strncmp(fault->text + name.bytes, ": ", 2) == 0;
@@ -85,7 +85,8 @@ void input_fault_describe(const struct input *input, const struct input_row *row
         input->form->field_write(input->reader, fault->column, name, out);
         buffer_add_text(out, ": ");
     }
-    buffer_printf(out, "%s: %s", event_code_name(fault->code), name ? without_name(fault, name) : fault->text);
+    buffer_printf(out, "%s: %s", event_code_name(fault->code),
+                  name ? fault_text_without_name(fault, name) : fault->text);
     text_flatten(out->data + start); /* names come from the file */
     out->bytes = start + strlen(out->data + start);
 }
@@ -100,7 +101,7 @@ const char *input_name(const struct input *input)
     return input->source.name;
 }
 
-static uint64_t count_lines(int file)
+static uint64_t file_count_lines(int file)
 {
     static char block[1 << 16];
     uint64_t lines = 0;
@@ -122,7 +123,7 @@ uint64_t input_count_lines(const char *path)
     if ((is_stdin ? fstat(STDIN_FILENO, &found) : stat(path, &found)) != 0 || !S_ISREG(found.st_mode))
         return 0;
     int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    uint64_t lines = file < 0 ? 0 : count_lines(file);
+    uint64_t lines = file < 0 ? 0 : file_count_lines(file);
     if (file > STDIN_FILENO)
         close(file);
     return lines;

@@ -59,7 +59,7 @@ static enum status place_columns(struct csv_reader *reader, const struct csv_rec
     return STATUS_OK;
 }
 
-static void report_unknown(struct csv_reader *reader, const struct csv_record *header)
+static void csv_report_unknown(struct csv_reader *reader, const struct csv_record *header)
 {
     for (size_t i = 0; i < header->field_count; i++) {
         struct span name = header->fields[i];
@@ -101,7 +101,7 @@ static enum status check_line_ends(const struct csv_reader *reader, const struct
                      reader->source->name, header->line);
 }
 
-static enum status read_header(struct csv_reader *reader, struct error *err)
+static enum status csv_read_header(struct csv_reader *reader, struct error *err)
 {
     struct csv_record header;
     bool more = false;
@@ -114,7 +114,7 @@ static enum status read_header(struct csv_reader *reader, struct error *err)
     reader->header_fields = header.field_count;
     if (check_line_ends(reader, &header, err) != STATUS_OK || place_columns(reader, &header, err) != STATUS_OK)
         return err->status;
-    report_unknown(reader, &header);
+    csv_report_unknown(reader, &header);
     report_missing(reader);
     return STATUS_OK;
 }
@@ -140,7 +140,7 @@ static enum status csv_reader_open(const struct input_source *source, void **out
     for (size_t f = 0; f < ENVELOPE_FIELD_COUNT; f++)
         reader->envelope_positions[f] = POSITION_NONE;
     reader->id_position = POSITION_NONE;
-    enum status status = read_header(reader, err);
+    enum status status = csv_read_header(reader, err);
     if (status == STATUS_OK)
         *out = reader;
     else
@@ -148,7 +148,7 @@ static enum status csv_reader_open(const struct input_source *source, void **out
     return status;
 }
 
-static void read_cells(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
+static void csv_read_cells(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
 {
     const struct schema *schema = reader->schema;
     bool checked = row->settings->validate;
@@ -166,7 +166,7 @@ static void read_cells(const struct csv_reader *reader, const struct csv_record 
     }
 }
 
-static void read_envelope(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
+static void csv_read_envelope(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
 {
     int32_t id = reader->envelope_positions[ENVELOPE_EMPLOYEE_ID];
     if (id == POSITION_NONE)
@@ -223,8 +223,8 @@ static enum status csv_reader_next(void *opaque, struct input_row *row, bool *mo
                          "the row has %zu fields, the header %zu", record.field_count, reader->header_fields);
         row->event.cells = NULL;
     } else {
-        read_cells(reader, &record, row);
-        read_envelope(reader, &record, row);
+        csv_read_cells(reader, &record, row);
+        csv_read_envelope(reader, &record, row);
     }
     return STATUS_OK;
 }

@@ -22,7 +22,7 @@ struct jsonl_reader {
 
 /* Reads to the line's end, of which text keeps the first LINE_BYTES_MAX bytes. *bytes: the line's length without its
  * end. */
-static enum status read_line(struct jsonl_reader *reader, size_t *bytes, bool *more, struct error *err)
+static enum status jsonl_read_line(struct jsonl_reader *reader, size_t *bytes, bool *more, struct error *err)
 {
     size_t count = 0;
     int c;
@@ -66,7 +66,7 @@ static void quote_not_finite(struct span line, struct buffer *out)
     }
 }
 
-static json_t *parse(struct jsonl_reader *reader, struct span line, json_error_t *at)
+static json_t *jsonl_parse(struct jsonl_reader *reader, struct span line, json_error_t *at)
 {
     json_t *root = json_loadb(line.data, line.bytes, JSON_REJECT_DUPLICATES, at);
     if (root)
@@ -213,7 +213,7 @@ static enum status jsonl_reader_next(void *opaque, struct input_row *row, bool *
     size_t bytes = 0;
     json_error_t at;
     release_object(reader);
-    if (read_line(reader, &bytes, more, err) != STATUS_OK)
+    if (jsonl_read_line(reader, &bytes, more, err) != STATUS_OK)
         return err->status;
     if (!*more)
         return STATUS_OK;
@@ -228,7 +228,7 @@ static enum status jsonl_reader_next(void *opaque, struct input_row *row, bool *
         refuse_line(row, EVENT_LIMIT, "the line is longer than 1 MiB; the rejects file holds its beginning");
         return STATUS_OK;
     }
-    json_t *root = parse(reader, line, &at);
+    json_t *root = jsonl_parse(reader, line, &at);
     if (json_is_object(root))
         read_object(reader, row, root);
     else if (root)

@@ -82,7 +82,7 @@ struct rejects *rejects_new(const struct input *input, const char *path, FILE *r
     return rejects;
 }
 
-static void fail(struct rejects *rejects, const char *action)
+static void rejects_fail(struct rejects *rejects, const char *action)
 {
     if (!rejects->failed) {
         enum status status = file_error(&rejects->error, errno, action, rejects->path.data);
@@ -134,7 +134,7 @@ static FILE *open_rows(struct rejects *rejects)
 static void write_line(struct rejects *rejects, FILE *file, struct span line)
 {
     if (file && (fwrite(line.data, 1, line.bytes, file) != line.bytes || putc('\n', file) == EOF))
-        fail(rejects, "write");
+        rejects_fail(rejects, "write");
 }
 
 static void open_files(struct rejects *rejects)
@@ -142,14 +142,14 @@ static void open_files(struct rejects *rejects)
     rejects->opened = true;
     rejects->rows = open_rows(rejects);
     if (!rejects->rows) {
-        fail(rejects, "write");
+        rejects_fail(rejects, "write");
         return;
     }
     struct buffer reasons = {0};
     buffer_printf(&reasons, "%s.txt", rejects->path.data);
     rejects->reasons = open_empty(rejects, reasons.data);
     if (!rejects->reasons)
-        fail(rejects, "write the reasons beside");
+        rejects_fail(rejects, "write the reasons beside");
     buffer_free(&reasons);
     struct span header = input_header(rejects->input);
     if (header.data)
@@ -196,9 +196,9 @@ static void report_rest(const struct rejects *rejects)
 enum status rejects_close(struct rejects *rejects, struct error *err)
 {
     if (rejects->rows && fclose(rejects->rows) != 0)
-        fail(rejects, "write");
+        rejects_fail(rejects, "write");
     if (rejects->reasons && fclose(rejects->reasons) != 0)
-        fail(rejects, "write the reasons beside");
+        rejects_fail(rejects, "write the reasons beside");
     if (rejects->progress && rejects->count)
         progress_hide(rejects->progress);
     if (!rejects->failed)

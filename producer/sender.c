@@ -28,7 +28,7 @@ static void count_failed(struct sender *sender, uintptr_t tag, rd_kafka_resp_err
         sender->on_failed(sender->context, tag, rd_kafka_err2str(code));
 }
 
-static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
+static void sender_on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
     (void)client;
     struct sender *sender = opaque;
@@ -45,7 +45,7 @@ static enum status make_client(const struct options *options, struct sender *sen
     if (kafka_conf(options, RD_KAFKA_PRODUCER, fixed, &conf, err) != STATUS_OK)
         return err->status;
     rd_kafka_conf_set_opaque(conf, sender);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_dr_msg_cb(conf, sender_on_delivery);
     return kafka_client_new(RD_KAFKA_PRODUCER, &conf, &sender->client, err);
 }
 
