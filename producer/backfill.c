@@ -39,7 +39,7 @@ static void backfill_name_tag(void *context, uintptr_t tag, char *out, size_t ca
              (unsigned long long)(tag & (((uintptr_t)1 << TAG_LINE_BITS) - 1)));
 }
 
-/* A rejects file, or the reasons beside it, must not be written over an input: said before anything is sent. */
+/* A rejects file, or its file of reasons, must not overwrite an input: reported before anything is sent. */
 static enum status check_paths(const struct options *options, struct rejects_taken *taken, struct error *err)
 {
     size_t count = options_argument_count(options);
@@ -59,8 +59,8 @@ static enum status check_paths(const struct options *options, struct rejects_tak
     enum status status = STATUS_OK;
     if (clash)
         status = error_set(err, STATUS_INVALID,
-                           "rejects would be written over the input %s: name another with --rejects-file, or feed it "
-                           "by itself",
+                           "rejects would overwrite the input %s: name another file with --rejects-file, or feed that "
+                           "input by itself",
                            path.data);
     buffer_free(&path);
     return status;
@@ -87,7 +87,7 @@ static enum status backfill_check_usage(const struct options *options, const str
     return check_paths(options, taken, err);
 }
 
-/* A file that cannot be read is said before anything is sent, or waited for. */
+/* A file that cannot be read is reported before anything is sent or waited for. */
 static enum status check_readable(const struct options *options, struct error *err)
 {
     for (size_t i = 0; i < options_argument_count(options); i++) {

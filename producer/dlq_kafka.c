@@ -56,15 +56,15 @@ static enum status part_open(struct dlq_reader *reader, size_t p, const rd_kafka
     if (committed->offset >= 0 &&
         !dlq_marks_read(&part->marks, committed->offset, committed->metadata ? committed->metadata : "",
                         committed->metadata_size))
-        log_warn("dlq", "%s [%zu]: what stands beside the replay group's offset is not ours: only the offset counts",
+        log_warn("dlq", "%s [%zu]: the metadata of the replay group's offset is not ours: only the offset counts",
                  reader->topic, p);
-    if (start == DLQ_BEHIND_MARKS && part->marks.base > high)
+    if (start == DLQ_AFTER_MARKS && part->marks.base > high)
         return error_set(err, STATUS_CONFLICT,
                          "%s [%zu]: letters up to %" PRId64 " were replayed and the log ends at %" PRId64
-                         ": the topic was made anew; replay with another --replay-group",
+                         ": the topic was recreated; replay with another --replay-group",
                          reader->topic, p, part->marks.base, high);
     dlq_marks_raise(&part->marks, low);
-    part->start = start == DLQ_BEHIND_MARKS && part->marks.base > low ? part->marks.base : low;
+    part->start = start == DLQ_AFTER_MARKS && part->marks.base > low ? part->marks.base : low;
     part->end = high;
     part->marks.next = part->start;
     part->done = part->start >= part->end;
@@ -204,10 +204,10 @@ static void letter_fill(struct dlq_reader *reader, struct dlq_letter *letter)
         .marks = &reader->parts[message->partition].marks,
         .origin = message,
     };
-    struct span told = dlq_letter_header(letter, DEAD_LETTER_FIRST_FAILED_AT);
-    int64_t told_ms;
-    if (told.data && timestamp_parse(told, &told_ms))
-        letter->failed_ms = told_ms;
+    struct span first_failed = dlq_letter_header(letter, DEAD_LETTER_FIRST_FAILED_AT);
+    int64_t first_failed_ms;
+    if (first_failed.data && timestamp_parse(first_failed, &first_failed_ms))
+        letter->failed_ms = first_failed_ms;
 }
 
 /* What a poll brought: a letter within the ends (true), or a partition's end, an old error, nothing. */

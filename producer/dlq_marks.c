@@ -30,7 +30,7 @@ static void ranges_drop(struct dlq_marks *marks, size_t at, size_t count)
     marks->count -= count;
 }
 
-/* The first range that ends at or behind `offset`. */
+/* The first range whose end is at or after `offset`. */
 static size_t range_from(const struct dlq_marks *marks, int64_t offset)
 {
     size_t low = 0, high = marks->count;
@@ -110,7 +110,7 @@ bool dlq_marks_have(const struct dlq_marks *marks, int64_t offset)
     return offset < marks->base || (at < marks->count && marks->ranges[at].start <= offset);
 }
 
-/* Whether the text has room for start … end. What touches a range lengthens one number at most; what touches the base
+/* Whether start … end fits into the text. What touches a range lengthens one number at most; what touches the base
  * lengthens nothing: so full marks get emptier when what lies between them is replayed. */
 static bool fits(const struct dlq_marks *marks, int64_t start, int64_t end)
 {
@@ -125,7 +125,7 @@ static bool fits(const struct dlq_marks *marks, int64_t start, int64_t end)
     return bytes <= DLQ_MARKS_BYTES;
 }
 
-/* What lies between the letter before and this one holds no letters, so it is marked as well: transactions leave such
+/* There are no letters between the one before and this one, so the gap is marked as well: transactions leave such
  * gaps, and ranges would break at each. */
 bool dlq_marks_add(struct dlq_marks *marks, int64_t offset)
 {

@@ -1,8 +1,8 @@
 /* `producer dlq replay`: sends dead letters back to the input topic as the events they were. Main thread.
  *
  * Bounded by the ends the topic had at the start, so that letters which fail again are not met again; a count in their
- * headers ends rounds that never succeed. What was replayed is marked beside the replay group's offset in the same
- * transaction. Must never send a letter whose value was left out: a null value would erase the employee. */
+ * headers ends rounds that never succeed. What was replayed is marked in the metadata of the replay group's offset,
+ * in the same transaction. Must never send a letter whose value was left out: a null value would erase the employee. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -12,7 +12,7 @@
 #include "producer/dlq.h"
 #include "producer/stop.h"
 
-enum { COMMIT_LETTERS = 1000, TOLD_MAX = 20 };
+enum { COMMIT_LETTERS = 1000, REPORTED_MAX = 20 };
 
 /* read = before + other + exhausted + no_value + unmarked + replayed. Plain data. */
 struct replay {
@@ -25,9 +25,9 @@ struct replay {
     uint64_t read, before, other, exhausted, no_value, unmarked, replayed, open;
 };
 
-static void replay_report(const struct dlq_letter *letter, uint64_t told, const char *why)
+static void replay_report(const struct dlq_letter *letter, uint64_t count, const char *why)
 {
-    if (told <= TOLD_MAX)
+    if (count <= REPORTED_MAX)
         fprintf(stderr, "%" PRId32 ":%" PRId64 ": not replayed: %s\n", letter->partition, letter->offset, why);
 }
 
@@ -153,12 +153,12 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
         return 2;
     }
     enum status status = STATUS_OK;
-    /* The writer first: it ends what an earlier replay left open, and only then do the marks stand. */
+    /* The writer first: it ends what an earlier replay left open, and only then are the marks final. */
     if (!options_flag(options, OPTION_DRY_RUN))
         status = dlq_writer_new(options, &stop_requested, &replay.writer, &err);
     if (status == STATUS_OK)
-        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_BEHIND_MARKS,
-                                &stop_requested, &replay.reader, &err);
+        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_AFTER_MARKS, &stop_requested,
+                                &replay.reader, &err);
     if (status == STATUS_OK) {
         status = replay_all(&replay, &err);
         replay_print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);

@@ -1,4 +1,4 @@
-/* One input file as rows, whatever its form (input_form.h), judged against the schema before anything is sent.
+/* One input file as rows, whatever its form (input_form.h), validated against the schema before anything is sent.
  *
  * Every line of the file ends as a row: a good one (fault_count == 0, `event` complete) or one with its faults. */
 #ifndef PRODUCER_INPUT_H
@@ -9,7 +9,7 @@
 struct input;
 
 /* `path` "-" is standard input. Opens the file and logs what is to be said of it once: columns the schema does not
- * know, columns that are not there. STATUS_INVALID: not a table of this schema (no known column, one named twice).
+ * know, columns that are not there. STATUS_INVALID: not a table of this schema (no known column, or a duplicate one).
  * Borrows path and settings. Free with input_free. */
 MUST_USE enum status input_open(const char *path, const struct input_settings *settings, struct input **out,
                                 struct error *err);

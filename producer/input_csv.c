@@ -1,5 +1,5 @@
 /* Rows of a CSV: columns are found by the header's names. Called by input.c through the table of forms, on one thread.
- * Must never drop a column silently: what the schema does not know, or the file does not have, is said once. */
+ * Must never drop a column silently: what the schema does not know, or the file does not have, is logged once. */
 #include <stdlib.h>
 
 #include "base/csv.h"
@@ -46,7 +46,7 @@ static enum status place_columns(struct csv_reader *reader, const struct csv_rec
         struct span name = header->fields[i];
         int32_t *position = position_of(reader, name);
         if (position && *position != POSITION_NONE)
-            return error_set(err, STATUS_INVALID, "%s:%zu: column %.*s stands in the header twice (%d and %zu)",
+            return error_set(err, STATUS_INVALID, "%s:%zu: duplicate column %.*s in the header (%d and %zu)",
                              reader->source->name, header->line, (int)name.bytes, name.data, *position + 1, i + 1);
         if (position)
             *position = (int32_t)i;
@@ -97,7 +97,7 @@ static enum status check_line_ends(const struct csv_reader *reader, const struct
         return STATUS_OK;
     return error_set(err, STATUS_INVALID,
                      "%s:%zu: a carriage return inside the header: lines must end in LF or CRLF; where CR alone ends "
-                     "them, tr '\\r' '\\n' mends the file",
+                     "them, convert the file with tr '\\r' '\\n'",
                      reader->source->name, header->line);
 }
 
@@ -216,7 +216,7 @@ static enum status csv_reader_next(void *opaque, struct input_row *row, bool *mo
         const char *text = without_place(reader, &record, err->text);
         bool limit = status == STATUS_LIMIT;
         input_row_refuse(row, limit ? EVENT_LIMIT : EVENT_MALFORMED, FAULT_NO_COLUMN, "%.100s%s", text,
-                         limit ? " The rejects file may hold its beginning only" : "");
+                         limit ? " The rejects file may have its beginning only" : "");
         row->event.cells = NULL;
     } else if (record.field_count != reader->header_fields) {
         input_row_refuse(row, EVENT_MALFORMED, first_unreached(reader, record.field_count),

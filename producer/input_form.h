@@ -14,7 +14,7 @@
 /* What is read. Plain data; outlives its reader. */
 struct input_source {
     const char *name; /* as in messages */
-    FILE *file;       /* stands at its beginning */
+    FILE *file;       /* at its beginning */
     const struct input_settings *settings;
 };
 

@@ -48,7 +48,7 @@ static size_t not_finite_bytes(struct span text)
     return 0;
 }
 
-/* Bare NaN and Infinity are no JSON, but programs write them: quoted, they are judged as values (not_finite). */
+/* Bare NaN and Infinity are no JSON, but programs write them: quoted, they are refused as values (not_finite). */
 static void quote_not_finite(struct span line, struct buffer *out)
 {
     bool in_text = false, escaped = false;
@@ -78,7 +78,7 @@ static json_t *jsonl_parse(struct jsonl_reader *reader, struct span line, json_e
     return json_loadb(reader->quoted.data, reader->quoted.bytes, JSON_REJECT_DUPLICATES, at);
 }
 
-/* A scalar as text: strings as they are, whole numbers in decimal (written to `digits`). False: neither, nor null. */
+/* A scalar as text: strings as they are, integers in decimal (written to `digits`). False: neither, nor null. */
 static bool scalar_text(const json_t *value, char digits[24], struct span *out)
 {
     if (json_is_string(value))
@@ -118,7 +118,7 @@ static void set_envelope(struct jsonl_reader *reader, struct input_row *row, enu
         return;
     }
     if (!scalar_text(value, digits, &text)) {
-        input_row_refuse(row, EVENT_WRONG_TYPE, envelope_fault_column(field), "must be a text or a whole number");
+        input_row_refuse(row, EVENT_WRONG_TYPE, envelope_fault_column(field), "must be a text or an integer");
         return;
     }
     if (text.data == digits && field == ENVELOPE_EMPLOYEE_ID) {
@@ -183,7 +183,7 @@ static void refuse_json(struct input_row *row, struct span line, const json_erro
 {
     switch (json_error_code(at)) {
     case json_error_duplicate_key:
-        refuse_line(row, EVENT_MALFORMED, "a key stands twice");
+        refuse_line(row, EVENT_MALFORMED, "a duplicate key");
         break;
     case json_error_numeric_overflow:
         refuse_line(row, EVENT_NOT_FINITE, "a number is too large");
@@ -225,7 +225,7 @@ static enum status jsonl_reader_next(void *opaque, struct input_row *row, bool *
     row->line = reader->line;
     row->raw = line;
     if (bytes > LINE_BYTES_MAX) {
-        refuse_line(row, EVENT_LIMIT, "the line is longer than 1 MiB; the rejects file holds its beginning");
+        refuse_line(row, EVENT_LIMIT, "the line is longer than 1 MiB; the rejects file has its beginning");
         return STATUS_OK;
     }
     json_t *root = jsonl_parse(reader, line, &at);

@@ -78,8 +78,8 @@ static void set_event_type(struct input_row *row, struct span text)
     input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_EVENT_TYPE, "not a symbol of the event schema");
 }
 
-/* What keeps a text from being an id in a file: besides what no id may be, the mark with which files begin, and what
- * spreadsheets make of ids. */
+/* What keeps a text from being an id in a file: besides what no id may be, the byte-order mark with which files begin,
+ * and what spreadsheets make of ids. */
 static const char *file_id_flaw(struct span text)
 {
     static const char mark[] = "\xef\xbb\xbf";
@@ -111,7 +111,7 @@ static void set_occurred_at(struct input_row *row, struct span text)
     else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, settings->time_unit, out))
         input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
                          "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
-                         settings->time_unit ? ", nor a whole number" : "");
+                         settings->time_unit ? ", nor an integer" : "");
     else if (settings->validate)
         row->fault_count += occurred_at_check(*out, row->latest_ms, fault) != EVENT_OK;
 }
@@ -134,7 +134,7 @@ void input_row_set_envelope(struct input_row *row, enum envelope_field field, st
         set_occurred_at(row, text);
 }
 
-/* What Avro's int and long cannot hold is refused whether the row is validated or not. */
+/* What does not fit into Avro's int and long is refused whether the row is validated or not. */
 static void check_encodable(const struct schema *schema, struct input_row *row)
 {
     for (size_t c = 0; c < schema->column_count; c++) {
@@ -144,9 +144,9 @@ static void check_encodable(const struct schema *schema, struct input_row *row)
         double number = row->event.cells[c].number, most = column_most(column);
         if (!(number >= -most && number <= most))
             input_row_refuse(row, isfinite(number) ? EVENT_OUT_OF_RANGE : EVENT_NOT_FINITE, (int32_t)c,
-                             "a whole-number column cannot hold it");
+                             "it does not fit into an integer column");
         else if (number != floor(number))
-            input_row_refuse(row, EVENT_WRONG_TYPE, (int32_t)c, "a whole-number column cannot hold a fraction");
+            input_row_refuse(row, EVENT_WRONG_TYPE, (int32_t)c, "an integer column takes no fraction");
     }
     if (!row->fault_count && !event_is_encodable(schema, row->event.cells))
         input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN, "a column that cannot be null has no value");

@@ -26,7 +26,7 @@ struct input_settings {
 struct input_row {
     const struct input_settings *settings;
     size_t line;        /* physical line, the file's first is 1 */
-    struct span raw;    /* the row's bytes as they stand in the file, without the line end */
+    struct span raw;    /* the row's bytes as they are in the file, without the line end */
     struct event event; /* complete if fault_count == 0; cells NULL: the row could not be taken apart */
     int64_t latest_ms;  /* no later than this may occurred_at lie */
     size_t fault_count;

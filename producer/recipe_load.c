@@ -1,7 +1,7 @@
 /* Reading a recipe: JSON text → checked tables. Called once by generate, before anything is drawn.
  *
  * Must never accept what could draw an invalid row: values lie in their column's range or categories, conditions cover
- * every value of the column they are about, and every rule of the schema is held by a bound. */
+ * every value of the column they are about, and every rule of the schema is kept by a bound. */
 #include "producer/recipe.h"
 
 #include <jansson.h>
@@ -85,12 +85,12 @@ static enum status read_earlier_column(struct loading *loading, json_t *name, co
     if (read_column(loading, name, key, &column) != STATUS_OK)
         return loading->err->status;
     if (!find_draw(loading, column))
-        return recipe_refuse(loading, "\"%s\": %s must stand earlier in the list", key, json_string_value(name));
+        return recipe_refuse(loading, "\"%s\": %s must come earlier in the list", key, json_string_value(name));
     *out = column;
     return STATUS_OK;
 }
 
-/* The schema's range, and what the column's type can hold. */
+/* The schema's range, and what fits into the column's type. */
 static void number_limits(const struct column *column, double *low, double *high)
 {
     *low = fmax(column->low, -column_most(column));
@@ -100,7 +100,7 @@ static void number_limits(const struct column *column, double *low, double *high
 static enum status recipe_check_number(struct loading *loading, const struct column *column, double number)
 {
     if (column_is_whole(column) && number != floor(number))
-        return recipe_refuse(loading, "%.17g: the column holds whole numbers", number);
+        return recipe_refuse(loading, "%.17g: the column takes integers", number);
     double low, high;
     number_limits(column, &low, &high);
     if (!(number >= low && number <= high))
@@ -182,7 +182,7 @@ static enum status read_law(struct loading *loading, const struct column *column
 {
     const char *const known[] = {row->first, row->second, NULL};
     if (column->kind == COLUMN_NOMINAL)
-        return recipe_refuse(loading, "\"%s\" is for numbers: the column holds categories", row->name);
+        return recipe_refuse(loading, "\"%s\" is for numbers: the column has categories", row->name);
     if (!json_is_object(parameters))
         return recipe_refuse(loading, "\"%s\" must be an object", row->name);
     if (recipe_refuse_unknown_keys(loading, parameters, known) != STATUS_OK ||
@@ -239,7 +239,7 @@ static enum status read_categories(struct loading *loading, const struct column 
     return STATUS_OK;
 }
 
-/* What a case is about, judged against the cases before it. `met` gathers the categories met so far. */
+/* What a case is about, checked against the cases before it. `met` gathers the categories met so far. */
 static enum status read_condition(struct loading *loading, const struct column *given, json_t *from, uint64_t *met,
                                   double *above, struct draw_case *out)
 {
@@ -248,9 +248,9 @@ static enum status read_condition(struct loading *loading, const struct column *
     out->codes = UINT64_MAX;
     out->up_to = INFINITY;
     if (is && !nominal)
-        return recipe_refuse(loading, "\"is\" is for categories: %s holds numbers, use \"up_to\"", given->name);
+        return recipe_refuse(loading, "\"is\" is for categories: %s has numbers, use \"up_to\"", given->name);
     if (up_to && nominal)
-        return recipe_refuse(loading, "\"up_to\" is for numbers: %s holds categories, use \"is\"", given->name);
+        return recipe_refuse(loading, "\"up_to\" is for numbers: %s has categories, use \"is\"", given->name);
     if ((is && read_categories(loading, given, is, &out->codes) != STATUS_OK) ||
         (up_to && recipe_read_number(loading, from, "up_to", &out->up_to) != STATUS_OK))
         return loading->err->status;
@@ -371,7 +371,7 @@ static enum status read_entry(struct loading *loading, size_t index, json_t *ent
     const struct column *column = &loading->schema->columns[draw->column];
     snprintf(loading->place, sizeof loading->place, "column %zu (%.64s)", index + 1, column->name);
     if (find_draw(loading, draw->column))
-        return recipe_refuse(loading, "stands in the list twice");
+        return recipe_refuse(loading, "duplicate in the list");
     if (recipe_refuse_unknown_keys(loading, entry, known) != STATUS_OK)
         return loading->err->status;
     json_t *given = json_object_get(entry, "given");
@@ -389,10 +389,10 @@ static enum status check_rules(struct loading *loading)
     const struct schema *schema = loading->schema;
     for (size_t r = 0; r < schema->rule_count; r++) {
         const struct draw *left = find_draw(loading, schema->rules[r].left);
-        bool held = false;
+        bool kept = false;
         for (size_t b = 0; b < left->bound_count; b++)
-            held |= left->bounds[b] == schema->rules[r].right;
-        if (!held)
+            kept |= left->bounds[b] == schema->rules[r].right;
+        if (!kept)
             return recipe_refuse(loading, "the schema's rule needs %s to have \"at_most\": \"%s\"",
                                  schema->columns[schema->rules[r].left].name,
                                  schema->columns[schema->rules[r].right].name);
