@@ -149,11 +149,11 @@ void option_help_write(FILE *out, const struct options *options, const struct su
 
 static const char *type_text(enum option_type type)
 {
-    static const char *const texts[] = {[OPTION_TYPE_TEXT] = "text",
-                                        [OPTION_TYPE_INTEGER] = "integer",
-                                        [OPTION_TYPE_DURATION] = "time",
-                                        [OPTION_TYPE_SIZE] = "size",
-                                        [OPTION_TYPE_FLAG] = "switch"};
+    static const char *const texts[] = {[OPTION_TEXT] = "text",
+                                        [OPTION_INTEGER] = "integer",
+                                        [OPTION_DURATION] = "time",
+                                        [OPTION_SIZE] = "size",
+                                        [OPTION_FLAG] = "switch"};
     return texts[type];
 }
 

@@ -1,11 +1,12 @@
-/* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c alone. */
+/* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c and by
+ * tests alone. */
 #ifndef BASE_OPTION_ROW_H
 #define BASE_OPTION_ROW_H
 
 #include "base/memory.h"
 #include "base/options.h"
 
-enum option_type { OPTION_TYPE_TEXT, OPTION_TYPE_INTEGER, OPTION_TYPE_DURATION, OPTION_TYPE_SIZE, OPTION_TYPE_FLAG };
+enum option_type { OPTION_TEXT, OPTION_INTEGER, OPTION_DURATION, OPTION_SIZE, OPTION_FLAG };
 
 struct option_row {
     const char *flag;        /* also the config file's key; unique within a program */
@@ -14,7 +15,7 @@ struct option_row {
     const char *fallback; /* the default; NULL: none */
     unsigned programs;    /* bit 1 << enum program */
     bool secret;          /* accepted as ENVIRONMENT_FILE too; never printed */
-    bool shipped;         /* the default names a file that is installed with the programs: see options_shipped_path */
+    bool shipped;         /* the default names a file that is also looked for where `make install` puts it */
     const char *metavar;  /* NULL for flags */
     const char *help;
 };

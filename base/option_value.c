@@ -8,19 +8,9 @@
 #include <strings.h>
 
 enum { S = 1 << PROGRAM_SCORER, P = 1 << PROGRAM_PRODUCER, T = 1 << PROGRAM_TRAINER, R = 1 << PROGRAM_REGISTRY };
-enum { OPTION_SECRET = 1, OPTION_SHIPPED = 2 };
 
 const struct option_row option_rows[OPTION_COUNT_] = {
-#define OPTION_ROW(id, flag, environment, type, fallback, programs, flags, metavar, help) \
-    [OPTION_##id] = {flag, \
-                     environment, \
-                     OPTION_TYPE_##type, \
-                     fallback, \
-                     programs, \
-                     ((flags)&OPTION_SECRET) != 0, \
-                     ((flags)&OPTION_SHIPPED) != 0, \
-                     metavar, \
-                     help},
+#define OPTION_ROW(id, ...) [OPTION_##id] = {__VA_ARGS__},
     OPTION_TABLE(OPTION_ROW)
 #undef OPTION_ROW
 };
@@ -110,21 +100,21 @@ enum status option_value_read(const struct option_row *row, const char *value, c
                               struct error *err)
 {
     static const char *const wanted[] = {
-        [OPTION_TYPE_TEXT] = "a text",
-        [OPTION_TYPE_INTEGER] = "a whole number",
-        [OPTION_TYPE_DURATION] = "a time such as 250us, 100ms, 25s, 5m, 1h or 1d",
-        [OPTION_TYPE_SIZE] = "a size such as 512MiB or 2GiB",
-        [OPTION_TYPE_FLAG] = "true or false",
+        [OPTION_TEXT] = "a text",
+        [OPTION_INTEGER] = "a whole number",
+        [OPTION_DURATION] = "a time such as 250us, 100ms, 25s, 5m, 1h or 1d",
+        [OPTION_SIZE] = "a size such as 512MiB or 2GiB",
+        [OPTION_FLAG] = "true or false",
     };
     int64_t number = 0;
     bool fits = true;
-    if (row->type == OPTION_TYPE_INTEGER)
+    if (row->type == OPTION_INTEGER)
         fits = read_integer(value, &number);
-    else if (row->type == OPTION_TYPE_DURATION)
+    else if (row->type == OPTION_DURATION)
         fits = read_duration(value, &number);
-    else if (row->type == OPTION_TYPE_SIZE)
+    else if (row->type == OPTION_SIZE)
         fits = read_size(value, &number);
-    else if (row->type == OPTION_TYPE_FLAG)
+    else if (row->type == OPTION_FLAG)
         fits = read_switch(value, &number);
     if (!fits && row->secret)
         return error_set(err, STATUS_INVALID, "%s must be %s", source, wanted[row->type]);

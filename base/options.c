@@ -110,7 +110,7 @@ static enum status parse_named_flag(struct parse *parse, const char *named, cons
     int id = option_find(options->program, flag, strlen(flag));
     if (id < 0)
         return refuse_flag(parse, named, err);
-    if (option_rows[id].type == OPTION_TYPE_FLAG && !given)
+    if (option_rows[id].type == OPTION_FLAG && !given)
         given = "true";
     const char *value = take_value(parse, given, named, err);
     return value ? option_give(options, (enum option_id)id, value, OPTION_FROM_FLAG, named, err) : STATUS_INVALID;
@@ -309,25 +309,25 @@ const char *options_text(const struct options *options, enum option_id id)
 
 int64_t options_integer(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_INTEGER);
+    assert(option_rows[id].type == OPTION_INTEGER);
     return value_of(options, id)->number;
 }
 
 int64_t options_duration_us(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_DURATION);
+    assert(option_rows[id].type == OPTION_DURATION);
     return value_of(options, id)->number;
 }
 
 int64_t options_size(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_SIZE);
+    assert(option_rows[id].type == OPTION_SIZE);
     return value_of(options, id)->number;
 }
 
 bool options_flag(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_FLAG);
+    assert(option_rows[id].type == OPTION_FLAG);
     return value_of(options, id)->number != 0;
 }
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/options.h"
+#include "base/option_row.h"
 
 static int ran;
 
@@ -365,9 +365,11 @@ static void the_reference_has_every_option(void **state)
     FILE *file = fmemopen(text, sizeof text, "w");
     options_write_reference(file);
     fclose(file);
-#define ASSERT_LISTED(id, flag, ...) assert_non_null(strstr(text, "| `--" flag "` |"));
-    OPTION_TABLE(ASSERT_LISTED)
-#undef ASSERT_LISTED
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        char cell[64];
+        snprintf(cell, sizeof cell, "| `--%s` |", option_rows[id].flag);
+        assert_non_null(strstr(text, cell));
+    }
     assert_non_null(strstr(text, "`DATABASE_URL`, `DATABASE_URL_FILE`"));
 }
 
