@@ -1,9 +1,11 @@
-/* The one table of options. A row is everything about an option: flag, environment variable, config-file key, --help
- * and docs/CONFIGURATION.md come from it. Precedence: flag, environment, file (--config), default.
+/* The one table of options. A row says everything about an option: the command line, environment and config file are
+ * read by it, values are checked against it, and --help and docs/CONFIGURATION.md are written from it. Precedence:
+ * flag, environment, file (--config), default.
  *
  * OPTION(ID, .field = value, …) is a struct option_row (option_row.h says what the fields mean; one that is not named
  * is none, and the type is text) and makes OPTION_ID, by which programs ask for the value. The config-file key is the
- * flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand alone.
+ * flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand alone. Names that
+ * a table elsewhere knows (kinds of model, error codes, metrics) are texts here: that table checks them.
  * Programs: S scorer, P producer, T trainer, R registry. */
 /* clang-format off */
 #define OPTION_TABLE(OPTION) \
@@ -39,7 +41,7 @@
            .help = "never register a schema: only look its id up") \
     OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
-    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .programs = S | P, .metavar = "TIME", \
+    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
     OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .programs = S | P, .metavar = "UNIT", \
            .help = "what bare numbers in occurred_at count since 1970: s, ms, us, ns or days; default: Avro's plain long milliseconds, others are refused") \
@@ -57,19 +59,19 @@
            .help = "where slot locks live; default: $XDG_RUNTIME_DIR or /tmp") \
     OPTION(ROLES, .flag = "roles", .environment = "ROLES", .fallback = "score,sink,http", .programs = S, .metavar = "ROLE,…", \
            .help = "what this process does: score, sink, http") \
-    OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .programs = S, .metavar = "N", \
-           .help = "score loops, each with its own consumer and producer (1 to 64)") \
+    OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
+           .help = "score loops, each with its own consumer and producer") \
     OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", \
            .help = "exactly-once or at-least-once (the producer: dlq replay alone)") \
-    OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .programs = S, .metavar = "TIME", \
+    OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .programs = S, .metavar = "TIME", \
            .help = "commit a transaction at the latest after TIME") \
-    OPTION(COMMIT_EVENTS, .flag = "commit-events", .environment = "COMMIT_EVENTS", .type = OPTION_INTEGER, .fallback = "50000", .programs = S, .metavar = "N", \
+    OPTION(COMMIT_EVENTS, .flag = "commit-events", .environment = "COMMIT_EVENTS", .type = OPTION_INTEGER, .fallback = "50000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
            .help = "commit a transaction at the latest after N events") \
-    OPTION(DRAIN_DEADLINE, .flag = "drain-deadline", .environment = "DRAIN_DEADLINE", .type = OPTION_DURATION, .fallback = "25s", .programs = S, .metavar = "TIME", \
+    OPTION(DRAIN_DEADLINE, .flag = "drain-deadline", .environment = "DRAIN_DEADLINE", .type = OPTION_DURATION, .fallback = "25s", .maximum = "1d", .programs = S, .metavar = "TIME", \
            .help = "on TERM: finish, commit and leave within TIME") \
-    OPTION(READY_TIMEOUT, .flag = "ready-timeout", .environment = "READY_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .programs = S, .metavar = "TIME", \
+    OPTION(READY_TIMEOUT, .flag = "ready-timeout", .environment = "READY_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .minimum = "1s", .maximum = "1d", .programs = S, .metavar = "TIME", \
            .help = "not ready (503) when a loop has work and has committed nothing for TIME") \
-    OPTION(WATCHDOG, .flag = "watchdog", .environment = "WATCHDOG", .type = OPTION_DURATION, .fallback = "2m", .programs = S, .metavar = "TIME", \
+    OPTION(WATCHDOG, .flag = "watchdog", .environment = "WATCHDOG", .type = OPTION_DURATION, .fallback = "2m", .minimum = "30s" /* less would end a process that is only busy */, .maximum = "1d", .or_zero = true, .programs = S, .metavar = "TIME", \
            .help = "end with status 1, to be restarted, when a loop neither turns nor waits for an unavailable server for TIME; 0: never") \
     OPTION(MEMORY_LIMIT, .flag = "memory-limit", .environment = "MEMORY_LIMIT", .type = OPTION_SIZE, .fallback = "0", .programs = S, .metavar = "SIZE", \
            .help = "bound the Kafka clients' queues and the batches so that the process stays below SIZE (such as 512MiB); 0: librdkafka's usual sizes") \
@@ -77,13 +79,13 @@
            .help = "stop once everything up to the end offsets seen at the start is handled") \
     OPTION(CREATE_TOPICS, .flag = "create-topics", .environment = "CREATE_TOPICS", .type = OPTION_FLAG, .programs = S, \
            .help = "check: make missing output topics with the input's partition count") \
-    OPTION(REASONS, .flag = "reasons", .environment = "REASONS", .type = OPTION_INTEGER, .fallback = "3", .programs = S, .metavar = "K", \
+    OPTION(REASONS, .flag = "reasons", .environment = "REASONS", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .maximum = "1000", .programs = S, .metavar = "K", \
            .help = "reason codes per prediction; 0 turns them off") \
     OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .programs = S, .metavar = "URI", \
            .help = "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
     OPTION(CHALLENGER_URIS, .flag = "challengers", .environment = "CHALLENGER_URIS", .programs = S, .metavar = "URI,…", \
            .help = "models scored on the same rows and told in the predictions, never acted on (at most 8)") \
-    OPTION(MODEL_POLL_INTERVAL, .flag = "model-poll-interval", .environment = "MODEL_POLL_INTERVAL", .type = OPTION_DURATION, .fallback = "5s", .programs = S, .metavar = "TIME", \
+    OPTION(MODEL_POLL_INTERVAL, .flag = "model-poll-interval", .environment = "MODEL_POLL_INTERVAL", .type = OPTION_DURATION, .fallback = "5s", .minimum = "10ms", .maximum = "1d", .programs = S, .metavar = "TIME", \
            .help = "how often the alias is looked up") \
     OPTION(TRACKING_URI, .flag = "tracking-uri", .environment = "MLFLOW_TRACKING_URI", .fallback = "./mlruns", .programs = S | T | R, .metavar = "URI", \
            .help = "a directory in MLflow's file-store layout, or the http(s) address of an MLflow server") \
@@ -105,9 +107,9 @@
            .help = "where a run is kept while the MLflow server is away, for `registry sync`") \
     OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "libpq connection string; PG* variables work too") \
-    OPTION(SINK_ROWS, .flag = "sink-rows", .environment = "SINK_ROWS", .type = OPTION_INTEGER, .fallback = "5000", .programs = S, .metavar = "N", \
+    OPTION(SINK_ROWS, .flag = "sink-rows", .environment = "SINK_ROWS", .type = OPTION_INTEGER, .fallback = "5000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
            .help = "rows in one PostgreSQL transaction at most") \
-    OPTION(SINK_INTERVAL, .flag = "sink-interval", .environment = "SINK_INTERVAL", .type = OPTION_DURATION, .fallback = "200ms", .programs = S, .metavar = "TIME", \
+    OPTION(SINK_INTERVAL, .flag = "sink-interval", .environment = "SINK_INTERVAL", .type = OPTION_DURATION, .fallback = "200ms", .minimum = "1ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
            .help = "flush rows to PostgreSQL at the latest after TIME") \
     OPTION(ERASURE, .flag = "erasure", .environment = "ERASURE", .fallback = "delete", .programs = S, .metavar = "METHOD", \
            .help = "what an erasure does to the employee's rows: delete, or pseudonymise predictions (the rest goes either way)") \
@@ -115,16 +117,16 @@
            .help = "where the HTTP service answers; port 0 takes a free one") \
     OPTION(HTTP_TOKEN, .flag = "http-token", .environment = "HTTP_TOKEN", .programs = S, .secret = true, .metavar = "TOKEN", \
            .help = "bearer token; needed to listen beyond loopback") \
-    OPTION(HTTP_LOG_TIMEOUT, .flag = "http-log-timeout", .environment = "HTTP_LOG_TIMEOUT", .type = OPTION_DURATION, .fallback = "3s", .programs = S, .metavar = "TIME", \
+    OPTION(HTTP_LOG_TIMEOUT, .flag = "http-log-timeout", .environment = "HTTP_LOG_TIMEOUT", .type = OPTION_DURATION, .fallback = "3s", .minimum = "10ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
            .help = "how long /predict waits for Kafka to acknowledge what it logs, before it answers 503") \
-    OPTION(HTTP_RATE, .flag = "http-rate", .environment = "HTTP_RATE", .type = OPTION_INTEGER, .fallback = "0", .programs = S, .metavar = "N", \
+    OPTION(HTTP_RATE, .flag = "http-rate", .environment = "HTTP_RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000", .programs = S, .metavar = "N", \
            .help = "requests a second that one address may send (429 beyond; probes are free); 0: any number") \
     OPTION(HTTP_CORS_ORIGINS, .flag = "http-cors-origins", .environment = "HTTP_CORS_ORIGINS", .programs = S, .metavar = "ORIGIN,…", \
            .help = "origins whose pages may ask from a browser, or *; default: none") \
     OPTION(STREAM_URL, .flag = "stream-url", .environment = "STREAM_URL", .programs = S, .metavar = "URL", \
            .help = "http without score: the scorer whose stream the page shows; asked with this process's token") \
-    OPTION(HTTP_THREADS, .flag = "http-threads", .environment = "HTTP_THREADS", .type = OPTION_INTEGER, .fallback = "2", .programs = S, .metavar = "N", \
-           .help = "threads that answer HTTP requests (1 to 64)") \
+    OPTION(HTTP_THREADS, .flag = "http-threads", .environment = "HTTP_THREADS", .type = OPTION_INTEGER, .fallback = "2", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
+           .help = "threads that answer HTTP requests") \
     OPTION(HTTP_ACCESS_LOG, .flag = "http-access-log", .environment = "HTTP_ACCESS_LOG", .type = OPTION_FLAG, .fallback = "true", .programs = S, \
            .help = "one log line for each HTTP request (probes at level debug)") \
     OPTION(POSITIVE_LABEL, .flag = "positive-label", .environment = "POSITIVE_LABEL", .programs = S | R, .metavar = "LABEL", \
@@ -143,7 +145,7 @@
            .help = "audit: judge input records before TIME") \
     OPTION(AUDIT_JSON, .flag = "json", .type = OPTION_FLAG, .programs = S, \
            .help = "audit: answer in JSON") \
-    OPTION(MAX_REJECTS, .flag = "max-rejects", .environment = "MAX_REJECTS", .type = OPTION_INTEGER, .fallback = "-1", .programs = P, .metavar = "N", \
+    OPTION(MAX_REJECTS, .flag = "max-rejects", .environment = "MAX_REJECTS", .type = OPTION_INTEGER, .fallback = "-1", .minimum = "-1", .programs = P, .metavar = "N", \
            .help = "backfill: exit 1 when more than N rows are rejected; -1: any number") \
     OPTION(REJECTS_FILE, .flag = "rejects-file", .environment = "REJECTS_FILE", .programs = P, .metavar = "FILE", \
            .help = "backfill: where rejected rows go; default: <input>.rejects beside the input") \
@@ -153,7 +155,7 @@
            .help = "backfill: send rows that validation would refuse (where they can be encoded)") \
     OPTION(EVENT_TYPE, .flag = "event-type", .fallback = "SNAPSHOT", .programs = P, .metavar = "TYPE", \
            .help = "event type of the events sent") \
-    OPTION(COUNT, .flag = "count", .type = OPTION_INTEGER, .fallback = "1000", .programs = P, .metavar = "N", \
+    OPTION(COUNT, .flag = "count", .type = OPTION_INTEGER, .fallback = "1000", .minimum = "1", .programs = P, .metavar = "N", \
            .help = "generate: how many employees") \
     OPTION(SEED, .flag = "seed", .type = OPTION_INTEGER, .fallback = "0", .programs = P | T, .metavar = "N", \
            .help = "seed of every random choice") \
@@ -163,19 +165,19 @@
            .help = "input or output form: csv or jsonl; default: by the file's name") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
            .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
-    OPTION(POISON, .flag = "poison", .fallback = "0", .programs = P, .metavar = "SHARE", \
-           .help = "generate: share of events made unreadable or invalid on purpose (0 to 1), for tests") \
+    OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \
+           .help = "generate: share of events made unreadable or invalid on purpose, for tests") \
     OPTION(CODE, .flag = "code", .programs = P, .metavar = "CODE", \
            .help = "dlq: only dead letters of this error code") \
     OPTION(FIELD, .flag = "field", .programs = P, .metavar = "NAME", \
            .help = "dlq: only dead letters whose fault is in this attribute") \
     OPTION(SINCE, .flag = "since", .programs = P, .metavar = "TIME", \
            .help = "dlq: only what failed first at TIME or later: 2026-11-23T10:00:00Z, or an age such as 24h") \
-    OPTION(PARTITION, .flag = "partition", .type = OPTION_INTEGER, .fallback = "-1", .programs = P, .metavar = "N", \
+    OPTION(PARTITION, .flag = "partition", .type = OPTION_INTEGER, .fallback = "-1", .minimum = "-1", .maximum = "2147483647", .programs = P, .metavar = "N", \
            .help = "dlq: only this partition; -1: all") \
     OPTION(JSON, .flag = "json", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: answer in JSON, one object a line") \
-    OPTION(MAX_REPLAYS, .flag = "max-replays", .type = OPTION_INTEGER, .fallback = "3", .programs = P, .metavar = "N", \
+    OPTION(MAX_REPLAYS, .flag = "max-replays", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .programs = P, .metavar = "N", \
            .help = "dlq: replay nothing that was replayed N times already") \
     OPTION(DRY_RUN, .flag = "dry-run", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: say what would be replayed, send nothing") \
@@ -199,15 +201,15 @@
            .help = "train: set the alias even if another version has it") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
-    OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .programs = T, .metavar = "N", \
-           .help = "train: folds of the cross-validation, 2 to 20; 0: none") \
-    OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .programs = T, .metavar = "N", \
+    OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
+           .help = "train: folds of the cross-validation; 0: none") \
+    OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \
            .help = "train: how often the rows are dealt into folds anew") \
-    OPTION(TEST_SIZE, .flag = "test-size", .fallback = "0", .programs = T, .metavar = "SHARE", \
+    OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .metavar = "SHARE", \
            .help = "train: hold out this share of the rows from all fitting and choosing, and judge the model by it") \
     OPTION(FOLDS_OUT, .flag = "folds-out", .programs = T, .metavar = "FILE", \
            .help = "train: write which row is in which fold, as CSV") \
-    OPTION(THREADS, .flag = "threads", .environment = "TRAINER_THREADS", .type = OPTION_INTEGER, .fallback = "0", .programs = T, .metavar = "N", \
+    OPTION(THREADS, .flag = "threads", .environment = "TRAINER_THREADS", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1024", .programs = T, .metavar = "N", \
            .help = "threads that fit; 0: as many as there are processors; the results are the same") \
     OPTION(SORT, .flag = "sort", .fallback = "roc_auc", .programs = T, .metavar = "METRIC", \
            .help = "compare: the metric to sort by") \

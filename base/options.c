@@ -35,10 +35,12 @@ enum status option_give(struct options *options, enum option_id id, const char *
                         const char *named, struct error *err)
 {
     struct option_value *slot = &options->values[id];
-    int64_t number = 0;
-    enum status status = option_value_read(&option_rows[id], value, named, &number, err);
-    if (status == STATUS_OK && source >= slot->source)
-        *slot = (struct option_value){arena_text(&options->arena, value, strlen(value)), number, source};
+    struct option_value read = {.source = source};
+    enum status status = option_value_read(&option_rows[id], value, named, &read, err);
+    if (status == STATUS_OK && source >= slot->source) {
+        *slot = read;
+        slot->text = arena_text(&options->arena, value, strlen(value));
+    }
     return status;
 }
 
@@ -211,7 +213,7 @@ static void give_defaults(struct options *options)
         slot->text = row->fallback && row->shipped ? shipped_path(options, row->fallback) : row->fallback;
         enum status status = STATUS_OK;
         if (row->fallback)
-            status = option_value_read(row, row->fallback, row->flag, &slot->number, NULL);
+            status = option_value_read(row, row->fallback, row->flag, slot, NULL);
         assert(status == STATUS_OK);
         (void)status;
     }
@@ -323,6 +325,12 @@ int64_t options_size(const struct options *options, enum option_id id)
 {
     assert(option_rows[id].type == OPTION_SIZE);
     return value_of(options, id)->number;
+}
+
+double options_share(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_SHARE);
+    return value_of(options, id)->share;
 }
 
 bool options_flag(const struct options *options, enum option_id id)

@@ -76,8 +76,6 @@ static enum status check_usage(const struct options *options, const struct schem
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
     if (format && strcmp(format, "csv") && strcmp(format, "jsonl"))
         return error_set(err, STATUS_INVALID, "--format %s: csv or jsonl", format);
-    if (options_integer(options, OPTION_MAX_REJECTS) < -1)
-        return error_set(err, STATUS_INVALID, "--max-rejects must be -1 (any number) or more");
     if (!time_unit_read(options_text(options, OPTION_TIME_UNIT), &settings->time_unit))
         return error_set(err, STATUS_INVALID, "--time-unit %s: " TIME_UNIT_NAMES,
                          options_text(options, OPTION_TIME_UNIT));
