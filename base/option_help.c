@@ -153,8 +153,8 @@ void option_help_write(FILE *out, const struct options *options, const struct su
 static const char *type_text(enum option_type type)
 {
     static const char *const texts[] = {
-        [OPTION_TEXT] = "text", [OPTION_INTEGER] = "integer", [OPTION_DURATION] = "time",
-        [OPTION_SIZE] = "size", [OPTION_SHARE] = "number",    [OPTION_FLAG] = "switch"};
+        [OPTION_TEXT] = "text",    [OPTION_INTEGER] = "integer", [OPTION_DURATION] = "time", [OPTION_SIZE] = "size",
+        [OPTION_SHARE] = "number", [OPTION_FLAG] = "switch",     [OPTION_WORD] = "word",     [OPTION_WORDS] = "words"};
     return texts[type];
 }
 

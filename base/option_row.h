@@ -7,15 +7,25 @@
 #include "base/memory.h"
 #include "base/options.h"
 
-enum option_type { OPTION_TEXT, OPTION_INTEGER, OPTION_DURATION, OPTION_SIZE, OPTION_SHARE, OPTION_FLAG };
+enum option_type {
+    OPTION_TEXT,
+    OPTION_INTEGER,
+    OPTION_DURATION,
+    OPTION_SIZE,
+    OPTION_SHARE,
+    OPTION_FLAG,
+    OPTION_WORD, /* one of the row's words */
+    OPTION_WORDS /* one or more of them, with commas between */
+};
 
 struct option_row {
     const char *flag;        /* also the config file's key; unique within a program */
     const char *environment; /* NULL: none */
     enum option_type type;
+    const char *words[8];          /* of OPTION_WORD and OPTION_WORDS: what is allowed; the last is NULL */
     const char *fallback;          /* the default; NULL: none */
     const char *minimum, *maximum; /* of numbers, written as values are ("1ms"); NULL: none */
-    bool or_zero;                  /* 0 is allowed below the minimum too */
+    bool or_zero;                  /* an integer or a time may be 0 too, below the minimum */
     unsigned programs;             /* bit 1 << enum program */
     bool secret;                   /* accepted as ENVIRONMENT_FILE too; never printed */
     bool shipped;                  /* the default names a file that is also looked for where `make install` puts it */
@@ -77,13 +87,14 @@ MUST_USE enum status option_read_file(struct options *options, const char *path,
 bool option_program_has_properties(enum program program);
 bool option_program_has_params(enum program program);
 
-/* Checks a value against its row and reads its number: a duration in microseconds, a size in bytes, a flag as 0 or 1.
- * On failure says what would be right, without repeating the value of a secret. `source` is "--workers", "WORKERS" or
- * "x.conf:3". */
+/* Checks a value against its row and reads its number or share: a duration in microseconds, a size in bytes, a flag as
+ * 0 or 1, a word as its place in the row (none: the empty value, where there is no default), several words as the bits
+ * of their places. On failure says what would be right, without repeating the value of a secret. `source` is
+ * "--workers", "WORKERS" or "x.conf:3". */
 MUST_USE enum status option_value_read(const struct option_row *row, const char *value, const char *source,
                                        struct option_value *out, struct error *err);
 
-/* `open` and which values are allowed: "1 to 64", "0, or 30s to 1d", "at least 1". False, and nothing
+/* `open` and which values are allowed: "1 to 64", "0, or 30s to 1d", "at least 1", "text or json". False, and nothing
  * written, where all values of the type are. */
 bool option_allowed_write(const struct option_row *row, const char *open, struct buffer *out);
 

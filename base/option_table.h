@@ -11,10 +11,12 @@
 #define OPTION_TABLE(OPTION) \
     OPTION(CONFIG, .flag = "config", .environment = "ATTRITION_CONFIG", .programs = S | P | T | R, .metavar = "FILE", \
            .help = "read options from FILE: one `flag = value` a line, # starts a comment") \
-    OPTION(LOG_LEVEL, .flag = "log-level", .environment = "LOG_LEVEL", .fallback = "info", .programs = S | P | T | R, .metavar = "LEVEL", \
-           .help = "error, warn, info or debug") \
-    OPTION(LOG_FORMAT, .flag = "log-format", .environment = "LOG_FORMAT", .fallback = "text", .programs = S | P | T | R, .metavar = "FORMAT", \
-           .help = "text or json") \
+    OPTION(LOG_LEVEL, .flag = "log-level", .environment = "LOG_LEVEL", .type = OPTION_WORD, \
+           .words = {[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn", [LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug"}, .fallback = "info", .programs = S | P | T | R, .metavar = "LEVEL", \
+           .help = "the least important level that is logged") \
+    OPTION(LOG_FORMAT, .flag = "log-format", .environment = "LOG_FORMAT", .type = OPTION_WORD, \
+           .words = {[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json"}, .fallback = "text", .programs = S | P | T | R, .metavar = "FORMAT", \
+           .help = "form of the log lines") \
     OPTION(SCHEMAS_DIR, .flag = "schemas-dir", .environment = "SCHEMAS_DIR", .fallback = "schemas", .programs = S | P | T | R, .shipped = true, .metavar = "DIR", \
            .help = "directory of employee_event.avsc, prediction.avsc and ids.json") \
     OPTION(BOOTSTRAP_SERVERS, .flag = "bootstrap-servers", .environment = "KAFKA_BOOTSTRAP_SERVERS", .fallback = "localhost:9092", .programs = S | P, .metavar = "HOST:PORT,…", \
@@ -43,8 +45,8 @@
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
     OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
-    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .programs = S | P, .metavar = "UNIT", \
-           .help = "what bare numbers in occurred_at count since 1970: s, ms, us, ns or days; default: Avro's plain long milliseconds, others are refused") \
+    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", \
+           .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
     OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S, .metavar = "TOPIC", \
            .help = "topic of predictions") \
     OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", \
@@ -57,12 +59,14 @@
            .help = "stable identity of this process; default: host name and a locked slot number") \
     OPTION(STATE_DIR, .flag = "state-dir", .environment = "STATE_DIR", .programs = S, .metavar = "DIR", \
            .help = "where slot locks live; default: $XDG_RUNTIME_DIR or /tmp") \
-    OPTION(ROLES, .flag = "roles", .environment = "ROLES", .fallback = "score,sink,http", .programs = S, .metavar = "ROLE,…", \
-           .help = "what this process does: score, sink, http") \
+    OPTION(ROLES, .flag = "roles", .environment = "ROLES", .type = OPTION_WORDS, \
+           .words = {[ROLE_SCORE] = "score", [ROLE_SINK] = "sink", [ROLE_HTTP] = "http"}, .fallback = "score,sink,http", .programs = S, .metavar = "ROLE,…", \
+           .help = "what this process does") \
     OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
            .help = "score loops, each with its own consumer and producer") \
-    OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", \
-           .help = "exactly-once or at-least-once (the producer: dlq replay alone)") \
+    OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .type = OPTION_WORD, \
+           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", \
+           .help = "guarantee for each event; in the producer for dlq replay alone") \
     OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .programs = S, .metavar = "TIME", \
            .help = "commit a transaction at the latest after TIME") \
     OPTION(COMMIT_EVENTS, .flag = "commit-events", .environment = "COMMIT_EVENTS", .type = OPTION_INTEGER, .fallback = "50000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
@@ -111,8 +115,8 @@
            .help = "rows in one PostgreSQL transaction at most") \
     OPTION(SINK_INTERVAL, .flag = "sink-interval", .environment = "SINK_INTERVAL", .type = OPTION_DURATION, .fallback = "200ms", .minimum = "1ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
            .help = "flush rows to PostgreSQL at the latest after TIME") \
-    OPTION(ERASURE, .flag = "erasure", .environment = "ERASURE", .fallback = "delete", .programs = S, .metavar = "METHOD", \
-           .help = "what an erasure does to the employee's rows: delete, or pseudonymise predictions (the rest goes either way)") \
+    OPTION(ERASURE, .flag = "erasure", .environment = "ERASURE", .type = OPTION_WORD, .words = {"delete", "pseudonymise"}, .fallback = "delete", .programs = S, .metavar = "METHOD", \
+           .help = "what an erasure does to the employee's rows: delete them, or pseudonymise the predictions and delete the rest") \
     OPTION(HTTP_LISTEN, .flag = "http-listen", .environment = "HTTP_LISTEN", .fallback = "127.0.0.1:8080", .programs = S, .metavar = "ADDRESS:PORT", \
            .help = "where the HTTP service answers; port 0 takes a free one") \
     OPTION(HTTP_TOKEN, .flag = "http-token", .environment = "HTTP_TOKEN", .programs = S, .secret = true, .metavar = "TOKEN", \

@@ -1,4 +1,4 @@
-/* The option table as data, and the values' grammar: integers, durations, sizes, shares, switches; and what
+/* The option table as data, and the values' grammar: integers, durations, sizes, shares, switches, words; and what
  * a row allows of them. Called by options.c while a program starts. Must never print a secret's value. */
 #include "base/option_row.h"
 
@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/log.h"
 
 enum { S = 1 << PROGRAM_SCORER, P = 1 << PROGRAM_PRODUCER, T = 1 << PROGRAM_TRAINER, R = 1 << PROGRAM_REGISTRY };
 
@@ -105,6 +107,34 @@ static bool read_share(const char *text, double *out)
     return end != text && *end == '\0' && !isnan(*out);
 }
 
+/* A word as its place in the row. */
+static bool read_word(const struct option_row *row, struct span word, int64_t *out)
+{
+    for (*out = 0; row->words[*out]; ++*out)
+        if (span_equal(word, span_of(row->words[*out])))
+            return true;
+    return false;
+}
+
+/* "score, sink" as the bits of their places: blanks around a word do not count. */
+static bool read_words(const struct option_row *row, const char *text, int64_t *out)
+{
+    static const char blanks[] = " \t";
+    int64_t bits = 0, place = 0;
+    for (const char *at = text; at; at = *at == ',' ? at + 1 : NULL) {
+        at += strspn(at, blanks);
+        struct span word = {at, strcspn(at, ",")};
+        at += word.bytes;
+        while (word.bytes && strchr(blanks, word.data[word.bytes - 1]))
+            word.bytes--;
+        if (!read_word(row, word, &place))
+            return false;
+        bits |= INT64_C(1) << place;
+    }
+    *out = bits;
+    return true;
+}
+
 static bool read_value(const struct option_row *row, const char *text, struct option_value *out)
 {
     switch (row->type) {
@@ -120,6 +150,10 @@ static bool read_value(const struct option_row *row, const char *text, struct op
         return read_share(text, &out->share);
     case OPTION_FLAG:
         return read_switch(text, &out->number);
+    case OPTION_WORD:
+        return (*text == '\0' && !row->fallback) || read_word(row, span_of(text), &out->number);
+    case OPTION_WORDS:
+        return read_words(row, text, &out->number);
     }
     return false;
 }
@@ -148,6 +182,9 @@ static bool is_allowed(const struct option_row *row, const struct option_value *
 
 bool option_allowed_write(const struct option_row *row, const char *open, struct buffer *out)
 {
+    const char *last_gap = row->type == OPTION_WORDS ? " and " : " or ";
+    for (size_t w = 0; row->words[w]; w++)
+        buffer_printf(out, "%s%s", w == 0 ? open : row->words[w + 1] ? ", " : last_gap, row->words[w]);
     const char *zero = row->or_zero ? "0, or " : "";
     if (row->minimum && row->maximum)
         buffer_printf(out, "%s%s%s to %s", open, zero, row->minimum, row->maximum);
@@ -155,7 +192,7 @@ bool option_allowed_write(const struct option_row *row, const char *open, struct
         buffer_printf(out, "%s%sat least %s", open, zero, row->minimum);
     else if (row->maximum)
         buffer_printf(out, "%sat most %s", open, row->maximum);
-    return row->minimum || row->maximum;
+    return row->words[0] || row->minimum || row->maximum;
 }
 
 enum status option_value_read(const struct option_row *row, const char *value, const char *source,
@@ -168,12 +205,18 @@ enum status option_value_read(const struct option_row *row, const char *value, c
         [OPTION_SIZE] = "a size such as 512MiB or 2GiB",
         [OPTION_SHARE] = "a number",
         [OPTION_FLAG] = "true or false",
+        [OPTION_WORD] = "",
+        [OPTION_WORDS] = "one or more of ",
     };
-    if (read_value(row, value, out) && is_allowed(row, out))
+    struct option_value read = {0};
+    if (read_value(row, value, &read) && is_allowed(row, &read)) {
+        out->number = read.number;
+        out->share = read.share;
         return STATUS_OK;
+    }
     struct buffer wanted = {0};
     buffer_printf(&wanted, "%s", forms[row->type]);
-    if (option_allowed_write(row, " (", &wanted))
+    if (option_allowed_write(row, row->words[0] ? "" : " (", &wanted) && !row->words[0])
         buffer_printf(&wanted, ")");
     if (!row->secret)
         buffer_printf(&wanted, ", not '%s'", value);

@@ -39,7 +39,8 @@ enum status option_give(struct options *options, enum option_id id, const char *
     enum status status = option_value_read(&option_rows[id], value, named, &read, err);
     if (status == STATUS_OK && source >= slot->source) {
         *slot = read;
-        slot->text = arena_text(&options->arena, value, strlen(value));
+        bool none = option_rows[id].type == OPTION_WORD && *value == '\0';
+        slot->text = none ? NULL : arena_text(&options->arena, value, strlen(value));
     }
     return status;
 }
@@ -333,6 +334,18 @@ double options_share(const struct options *options, enum option_id id)
     return value_of(options, id)->share;
 }
 
+int options_word(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_WORD && option_rows[id].fallback);
+    return (int)value_of(options, id)->number;
+}
+
+bool options_has_word(const struct options *options, enum option_id id, int word)
+{
+    assert(option_rows[id].type == OPTION_WORDS);
+    return value_of(options, id)->number >> word & 1;
+}
+
 bool options_flag(const struct options *options, enum option_id id)
 {
     assert(option_rows[id].type == OPTION_FLAG);
@@ -381,23 +394,6 @@ size_t options_environment(const struct options *options, const struct option_pa
     return pairs_of(&options->environment, out);
 }
 
-static enum status log_choose(const struct options *options, struct error *err)
-{
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    const char *level = options_text(options, OPTION_LOG_LEVEL), *format = options_text(options, OPTION_LOG_FORMAT);
-    int chosen = -1;
-    for (int l = LOG_LEVEL_ERROR; l <= LOG_LEVEL_DEBUG; l++)
-        if (strcmp(levels[l], level) == 0)
-            chosen = l;
-    if (chosen < 0)
-        return error_set(err, STATUS_INVALID, "log-level must be error, warn, info or debug, not '%s'", level);
-    bool json = strcmp(format, "json") == 0;
-    if (!json && strcmp(format, "text") != 0)
-        return error_set(err, STATUS_INVALID, "log-format must be text or json, not '%s'", format);
-    log_setup((enum log_level)chosen, json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
-    return STATUS_OK;
-}
-
 int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv)
 {
     const char *name = name_of(program, argc, argv);
@@ -406,12 +402,12 @@ int options_main(enum program program, const struct subcommand *subcommands, int
     bool exit_now = false;
     int exit_status = 0;
     enum status status = options_parse(program, subcommands, argc, argv, environ, &options, &exit_now, &err);
-    if (status == STATUS_OK && !exit_now)
-        status = log_choose(options, &err);
     if (status != STATUS_OK) {
         fprintf(stderr, "%s: %s; try `%s --help`\n", name, err.text, name);
         exit_status = 2;
     } else if (!exit_now) {
+        log_setup((enum log_level)options_word(options, OPTION_LOG_LEVEL),
+                  (enum log_format)options_word(options, OPTION_LOG_FORMAT));
         exit_status = options_subcommand(options)->run(options);
     }
     options_free(options);

@@ -76,9 +76,7 @@ static enum status check_usage(const struct options *options, const struct schem
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
     if (format && strcmp(format, "csv") && strcmp(format, "jsonl"))
         return error_set(err, STATUS_INVALID, "--format %s: csv or jsonl", format);
-    if (!time_unit_read(options_text(options, OPTION_TIME_UNIT), &settings->time_unit))
-        return error_set(err, STATUS_INVALID, "--time-unit %s: " TIME_UNIT_NAMES,
-                         options_text(options, OPTION_TIME_UNIT));
+    settings->time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT));
     if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);

@@ -1,4 +1,4 @@
-/* Options → settings: words, combinations, legal names, and the stable identity of this process. See settings.h.
+/* Options → settings: combinations, legal names, and the stable identity of this process. See settings.h.
  *
  * Called once at start by run.c and check.c, on the main thread. The identity is the host name and a slot number; a
  * slot is ours while we hold the lock on its file, so two processes alike on one host differ and a restart finds its
@@ -19,54 +19,6 @@
 #include "scorer/memory_limit.h"
 
 enum { SLOTS = 1024, SINK_BATCH_BYTES = 8 * 1024 * 1024, STAGED_BYTES = 16 * 1024 * 1024 };
-
-static bool name_is(struct span name, const char *text)
-{
-    return span_equal(name, span_of(text));
-}
-
-static struct span trimmed(const char *start, const char *end)
-{
-    while (start < end && (*start == ' ' || *start == '\t'))
-        start++;
-    while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    return (struct span){start, (size_t)(end - start)};
-}
-
-static enum status read_roles(const char *text, struct settings *out, struct error *err)
-{
-    for (const char *at = text; at; at = *at == ',' ? at + 1 : NULL) {
-        const char *end = at + strcspn(at, ",");
-        struct span role = trimmed(at, end);
-        if (name_is(role, "score"))
-            out->role_score = true;
-        else if (name_is(role, "sink"))
-            out->role_sink = true;
-        else if (name_is(role, "http"))
-            out->role_http = true;
-        else
-            return error_set(err, STATUS_INVALID, "--roles: \"%.*s\" is none of score, sink, http", (int)role.bytes,
-                             role.data);
-        at = end;
-    }
-    return STATUS_OK;
-}
-
-static enum status read_delivery(const char *text, struct settings *out, struct error *err)
-{
-    out->exactly_once = !strcmp(text, "exactly-once");
-    if (out->exactly_once || !strcmp(text, "at-least-once"))
-        return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "--delivery: \"%s\" is neither exactly-once nor at-least-once", text);
-}
-
-static enum status read_time_unit(const char *text, struct settings *out, struct error *err)
-{
-    if (time_unit_read(text, &out->time_unit))
-        return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "--time-unit must be " TIME_UNIT_NAMES ", not \"%s\"", text);
-}
 
 /* Kafka's rule for topic names, also applied to the group because it becomes part of a file name. */
 static enum status check_name(const char *flag, const char *text, struct error *err)
@@ -177,6 +129,10 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .dlq_topic = options_text(options, OPTION_DLQ_TOPIC),
         .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
         .group_id = options_text(options, OPTION_GROUP_ID),
+        .role_score = options_has_word(options, OPTION_ROLES, ROLE_SCORE),
+        .role_sink = options_has_word(options, OPTION_ROLES, ROLE_SINK),
+        .role_http = options_has_word(options, OPTION_ROLES, ROLE_HTTP),
+        .exactly_once = options_word(options, OPTION_DELIVERY) == DELIVERY_EXACTLY_ONCE,
         .exit_at_end = options_flag(options, OPTION_EXIT_AT_END),
         .workers = (unsigned)options_integer(options, OPTION_WORKERS),
         .reasons = (uint32_t)options_integer(options, OPTION_REASONS),
@@ -187,6 +143,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .watchdog_us = options_duration_us(options, OPTION_WATCHDOG),
         .memory_limit = options_size(options, OPTION_MEMORY_LIMIT),
         .max_future_us = options_duration_us(options, OPTION_MAX_FUTURE),
+        .time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT)),
         .model_uri = options_text(options, OPTION_MODEL_URI),
         .model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL),
         .tracking_uri = options_text(options, OPTION_TRACKING_URI),
@@ -203,14 +160,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .http_access_log = options_flag(options, OPTION_HTTP_ACCESS_LOG),
         .slot_lock = -1,
     };
-    enum status status = read_roles(options_text(options, OPTION_ROLES), &settings, err);
     settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
-    if (status == STATUS_OK)
-        status = read_delivery(options_text(options, OPTION_DELIVERY), &settings, err);
-    if (status == STATUS_OK)
-        status = split_memory(&settings, err);
-    if (status == STATUS_OK)
-        status = read_time_unit(options_text(options, OPTION_TIME_UNIT), &settings, err);
+    enum status status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)

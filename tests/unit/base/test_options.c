@@ -238,6 +238,11 @@ static void what_a_row_does_not_allow_is_refused(void **state)
         {PROGRAM_TRAINER, "--test-size=0", "--test-size=-0.1", "a number (0 to 0.9), not '-0.1'"},
         {PROGRAM_TRAINER, "--test-size=1e-3", "--test-size=nan", "a number (0 to 0.9), not 'nan'"},
         {PROGRAM_SCORER, "--exit-at-end=no", "--exit-at-end=nein", "true or false, not 'nein'"},
+        {PROGRAM_SCORER, "--delivery=at-least-once", "--delivery=", "exactly-once or at-least-once, not ''"},
+        {PROGRAM_SCORER, "--time-unit=", "--time-unit=m", "s, ms, us, ns or days, not 'm'"},
+        {PROGRAM_SCORER, "--roles= sink\t, http", "--roles=score,cook",
+         "one or more of score, sink and http, not 'score,cook'"},
+        {PROGRAM_SCORER, "--roles=score", "--roles=", "one or more of score, sink and http, not ''"},
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         char text[256];
@@ -249,14 +254,21 @@ static void what_a_row_does_not_allow_is_refused(void **state)
     }
 }
 
-static void shares_are_read(void **state)
+static void words_and_shares_are_read(void **state)
 {
     (void)state;
-    assert_parses(PROGRAM_PRODUCER, LIST("train", "--poison=0.25"), NONE);
+    assert_parses(PROGRAM_SCORER, LIST("--roles=http, sink", "--time-unit=us", "--time-unit="), NONE);
+    assert_int_equal(options_word(options, OPTION_DELIVERY), DELIVERY_EXACTLY_ONCE);
+    assert_false(options_has_word(options, OPTION_ROLES, ROLE_SCORE));
+    assert_true(options_has_word(options, OPTION_ROLES, ROLE_SINK));
+    assert_true(options_has_word(options, OPTION_ROLES, ROLE_HTTP));
+    assert_null(options_text(options, OPTION_TIME_UNIT));
+    assert_parses(PROGRAM_PRODUCER, LIST("train", "--poison=0.25", "--delivery=at-least-once"), NONE);
     assert_true(options_share(options, OPTION_POISON) == 0.25);
+    assert_int_equal(options_word(options, OPTION_DELIVERY), DELIVERY_AT_LEAST_ONCE);
 }
 
-/* Bounds are values of the row's type and in order, and the default is within them. */
+/* Bounds are values of the row's type and in order, the default is within them, and only words have words. */
 static void the_rows_agree_with_themselves(void **state)
 {
     (void)state;
@@ -267,6 +279,8 @@ static void the_rows_agree_with_themselves(void **state)
         struct option_value read;
         assert_true(row->flag && row->help && row->programs);
         assert_true(number || (!row->minimum && !row->maximum && !row->or_zero));
+        assert_int_equal(row->words[0] != NULL, row->type == OPTION_WORD || row->type == OPTION_WORDS);
+        assert_null(row->words[sizeof row->words / sizeof *row->words - 1]);
         for (size_t v = 0; v < 3; v++)
             if (values[v] && option_value_read(row, values[v], row->flag, &read, &err) != STATUS_OK)
                 fail_msg("%s", err.text);
@@ -431,6 +445,7 @@ static void the_reference_has_every_option(void **state)
     }
     assert_non_null(strstr(text, "| `1` | 1 to 64 | scorer |"));
     assert_non_null(strstr(text, "| `2m` | 0, or 30s to 1d | scorer |"));
+    assert_non_null(strstr(text, "| `exactly-once` | exactly-once or at-least-once | scorer, producer |"));
     assert_non_null(strstr(text, "`DATABASE_URL`, `DATABASE_URL_FILE`"));
 }
 
@@ -476,7 +491,7 @@ int main(void)
         cmocka_unit_test_teardown(numbers_are_checked_where_they_come_from, remove_file),
         cmocka_unit_test_teardown(durations_have_units, teardown),
         cmocka_unit_test_teardown(what_a_row_does_not_allow_is_refused, teardown),
-        cmocka_unit_test_teardown(shares_are_read, teardown),
+        cmocka_unit_test_teardown(words_and_shares_are_read, teardown),
         cmocka_unit_test(the_rows_agree_with_themselves),
         cmocka_unit_test_teardown(switches_take_many_words, teardown),
         cmocka_unit_test_teardown(an_empty_variable_counts_as_not_given, teardown),
