@@ -17,7 +17,7 @@ static bool op_is_total(const struct plan *plan, const struct op *op)
 enum status schema_reads(const struct avro_type *reader, const struct avro_type *writer, struct error *err)
 {
     struct plan *plan;
-    enum status status = plan_compile(writer, reader, NULL, &plan, err);
+    enum status status = plan_compile(writer, reader, &plan, err);
     if (status != STATUS_OK)
         return err->status = STATUS_INVALID;
     for (size_t i = 0; i < plan->op_count && status == STATUS_OK; i++)

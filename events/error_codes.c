@@ -52,3 +52,12 @@ enum event_code fault_set(struct fault *fault, enum event_code code, int32_t col
     }
     return code;
 }
+
+enum event_code fault_set_datum(struct fault *fault, const struct datum_fault *why)
+{
+    static const enum event_code codes_of[] = {[DATUM_OK] = EVENT_OK,
+                                               [DATUM_MALFORMED] = EVENT_MALFORMED,
+                                               [DATUM_UNRESOLVABLE] = EVENT_UNRESOLVABLE,
+                                               [DATUM_LIMIT] = EVENT_LIMIT};
+    return fault_set(fault, codes_of[why->code], FAULT_NO_COLUMN, "%s", why->text);
+}

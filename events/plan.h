@@ -1,9 +1,8 @@
 /* Writer schema × reader schema → a flat program, run once per datum without allocation.
  *
  * The program is a list of ops in the order of the writer's bytes: values the reader wants, structure to skip,
- * branches, block loops, calls for records (so that recursive schemas are programs too). Two executors run it:
- * plan_row.c puts values into an event (a plan made for a target), plan_json.c writes Avro's JSON encoding (a plan made
- * without one).
+ * branches, block loops, calls for records (so that recursive schemas are programs too). plan_json.c runs it to write
+ * Avro's JSON encoding. Another executor brings a layout of its own (plan_emit.h): the event's row does.
  *
  * Resolution is the Avro specification's, with the choices docs/SCHEMAS.md lists. Decoding is strict, its work bounded
  * by the bytes given, its nesting by PLAN_CALLS_MAX. A datum that takes a branch or symbol the reader has no place for
@@ -13,11 +12,6 @@
 
 #include "base/memory.h"
 #include "avro/type.h"
-#include "events/error_codes.h"
-#include "events/column_read.h"
-#include "events/event.h"
-#include "events/schema_private.h"
-#include "events/time_unit.h"
 
 enum {
     PLAN_OPS_MAX = 1 << 20,
@@ -28,7 +22,7 @@ enum {
     PLAN_EMPTY_ITEMS_MAX = 1 << 16, /* items that take no bytes, in one datum */
 };
 
-/* What each op does, and what its a and b mean. Ops marked J stand only in JSON plans, R only in row plans. */
+/* What each op does, and what its a and b mean. Ops marked J stand only in JSON plans. */
 enum op_code {
     OP_END,
     OP_JUMP, /* a: where to */
@@ -46,7 +40,8 @@ enum op_code {
     OP_SKIP_LENGTH, /* a length and as many bytes */
     OP_SKIP_BOOL,
     OP_SKIP_SYMBOL, /* b: number of symbols */
-    OP_VALUE_NULL,  /* values: `to` is the reader's kind, `slot` (R) where it goes; of occurred_at: a: enum op_time */
+    OP_VALUE_NULL,  /* values: `to` is the reader's kind; in a layout's plan `slot` says where it goes, a what its note
+                       is */
     OP_VALUE_BOOL,
     OP_VALUE_INT,
     OP_VALUE_LONG,
@@ -55,8 +50,7 @@ enum op_code {
     OP_VALUE_BYTES,  /* string or bytes on the wire */
     OP_VALUE_FIXED,  /* b: bytes */
     OP_VALUE_SYMBOL, /* a: first of b entries of `table`: the reader's symbol (J: an index into `names`), or -1 */
-    OP_CONSTANT,     /* R: a: index into `constants` */
-    OP_COLUMNS, /* R: b fields read by the readers from a on; `to`: whether they are the whole record as we write it */
+    OP_LAYOUT,       /* from here on: ops of a layout's own */
 };
 
 struct op {
@@ -66,24 +60,23 @@ struct op {
     uint32_t a, b;
 };
 
-/* How a writer's number becomes occurred_at: an enum time_unit from its logical type, or one of these. */
-enum op_time {
-    OP_TIME_PLAIN_LONG = 8, /* a long without one: the machine's unit, else milliseconds */
-    OP_TIME_UNKNOWN, /* a plain int, a time of day, a logical type that is not known: the machine's unit or none */
+enum { SLOT_NONE = UINT32_MAX, NO_NOTE = UINT32_MAX };
+
+/* Why a datum is refused. */
+enum datum_code {
+    DATUM_OK,
+    DATUM_MALFORMED,    /* no datum of the writer's, or bytes are left over */
+    DATUM_UNRESOLVABLE, /* takes a branch or symbol that the reader has no place for */
+    DATUM_LIMIT,        /* nested deeper or larger than the limits */
 };
 
-/* Row plans: the envelope's slots are ENVELOPE_*, then one slot per column. */
-enum { SLOT_COLUMNS = ENVELOPE_COUNT, SLOT_NONE = UINT32_MAX, NO_NOTE = UINT32_MAX };
-
-struct plan_constant {
-    struct cell cell; /* of a column */
-    struct span text; /* of a text in the envelope */
-    int64_t whole;    /* of a number or symbol in the envelope */
+struct datum_fault {
+    enum datum_code code;
+    char text[160]; /* one line for people; never a payload value */
 };
 
 /* Read-only after plan_compile; any number of threads may run it. Open for the executors. */
 struct plan {
-    const struct schema_parts *target; /* borrowed; NULL: a JSON plan */
     struct op *ops;
     size_t op_count, op_room;
     int32_t *table;
@@ -93,34 +86,25 @@ struct plan {
     struct buffer text;
     const char *const **symbol_lists; /* J: the readers' enums, by op's slot */
     size_t symbol_list_count;
-    struct column_reader *readers;
-    size_t reader_count, reader_room;
-    struct plan_constant *constants;
-    size_t constant_count;
     const char **notes; /* which types do not fit, and where */
     size_t note_count;
-    struct arena arena; /* texts of constants and notes */
+    struct arena arena; /* texts of notes, and what a layout puts there */
+    void *own;          /* a layout's own tables, freed by own_free; NULL: a JSON plan */
+    void (*own_free)(void *own);
 };
 
-/* Compiles. With `target` (a loaded schema) the reader must be target->schema.event and the plan fills events; without,
- * it writes JSON. Both types must outlive the plan. STATUS_UNSUPPORTED: the writer's data can never be read as the
+/* Compiles a JSON plan. Both types must outlive it. STATUS_UNSUPPORTED: the writer's data can never be read as the
  * reader's; STATUS_LIMIT: too large. Free with plan_free. */
-MUST_USE enum status plan_compile(const struct avro_type *writer, const struct avro_type *reader,
-                                  const struct schema_parts *target, struct plan **out, struct error *err);
+MUST_USE enum status plan_compile(const struct avro_type *writer, const struct avro_type *reader, struct plan **out,
+                                  struct error *err);
 void plan_free(struct plan *plan);
 
 struct machine; /* plan_machine.h: the working state, one per thread, reused */
 struct machine *machine_new(void);
 void machine_free(struct machine *machine);
-/* The unit of a writer's occurred_at whose type tells none (enum op_time). */
-void machine_set_time_unit(struct machine *machine, enum time_unit unit);
-
-/* Runs a row plan over one datum: all of `datum` must be used. out->cells are the caller's. */
-enum event_code plan_run_row(const struct plan *plan, struct machine *machine, struct span datum, struct event *out,
-                             struct fault *fault);
 
 /* Runs a JSON plan over one datum, appending to out (whatever was appended is void on failure). */
-enum event_code plan_run_json(const struct plan *plan, struct machine *machine, struct span datum, struct buffer *out,
-                              struct fault *fault);
+enum datum_code plan_run_json(const struct plan *plan, struct machine *machine, struct span datum, struct buffer *out,
+                              struct datum_fault *fault);
 
 #endif

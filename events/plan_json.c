@@ -133,12 +133,12 @@ static bool run(struct machine *machine, struct buffer *out)
         if (!op_run(machine, op, out))
             return false;
         if (out->bytes > limit)
-            return machine_fail(machine, EVENT_LIMIT, "its JSON form is larger than 256 MiB");
+            return machine_fail(machine, DATUM_LIMIT, "its JSON form is larger than 256 MiB");
     }
 }
 
-enum event_code plan_run_json(const struct plan *plan, struct machine *machine, struct span datum, struct buffer *out,
-                              struct fault *fault)
+enum datum_code plan_run_json(const struct plan *plan, struct machine *machine, struct span datum, struct buffer *out,
+                              struct datum_fault *fault)
 {
     machine_start(machine, plan, datum);
     bool ended = run(machine, out);

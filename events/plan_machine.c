@@ -2,6 +2,8 @@
  * Everything here reads bytes from anybody. */
 #include "events/plan_machine.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct machine *machine_new(void)
@@ -14,20 +16,15 @@ void machine_free(struct machine *machine)
     free(machine);
 }
 
-void machine_set_time_unit(struct machine *machine, enum time_unit unit)
-{
-    machine->plain_unit = unit;
-}
-
 static bool spend(struct machine *machine)
 {
-    return machine->work-- > 0 || machine_fail(machine, EVENT_LIMIT, "more records and items than its bytes warrant");
+    return machine->work-- > 0 || machine_fail(machine, DATUM_LIMIT, "more records and items than its bytes warrant");
 }
 
 static struct frame *frame_push(struct machine *machine)
 {
     if (machine->frame_count == PLAN_FRAMES_MAX) {
-        (void)machine_fail(machine, EVENT_LIMIT, "nested too deep");
+        (void)machine_fail(machine, DATUM_LIMIT, "nested too deep");
         return NULL;
     }
     struct frame *frame = &machine->frames[machine->frame_count++];
@@ -156,19 +153,30 @@ bool machine_step(struct machine *machine, const struct op *op)
     }
 }
 
-enum event_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct fault *fault)
+static PRINTF_LIKE(3, 4) enum datum_code
+    fault_tell(struct datum_fault *fault, enum datum_code code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(fault->text, sizeof fault->text, format, args);
+    va_end(args);
+    text_flatten(fault->text);
+    return fault->code = code;
+}
+
+enum datum_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct datum_fault *fault)
 {
     if (ended && cursor_left(&machine->in) > 0)
         ended = machine_malformed(machine, "bytes are left over");
     if (ended && machine->too_deep)
-        ended = machine_fail(machine, EVENT_LIMIT, "nested too deep");
+        ended = machine_fail(machine, DATUM_LIMIT, "nested too deep");
     if (!ended)
-        return fault_set(fault, machine->code, FAULT_NO_COLUMN, "%s, near byte %zu of %zu", machine->why,
-                         (size_t)((const char *)machine->in.at - (datum.data ? datum.data : "")), datum.bytes);
+        return fault_tell(fault, machine->code, "%s, near byte %zu of %zu", machine->why,
+                          (size_t)((const char *)machine->in.at - (datum.data ? datum.data : "")), datum.bytes);
     if (machine->unresolvable)
-        return fault_set(fault, EVENT_UNRESOLVABLE, FAULT_NO_COLUMN, "%s",
-                         machine->note
-                             ? machine->note
-                             : "takes a union branch or an enum symbol that the reader's schema has no place for");
-    return EVENT_OK;
+        return fault_tell(fault, DATUM_UNRESOLVABLE, "%s",
+                          machine->note
+                              ? machine->note
+                              : "takes a union branch or an enum symbol that the reader's schema has no place for");
+    return DATUM_OK;
 }

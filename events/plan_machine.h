@@ -1,9 +1,8 @@
-/* What both executors of plans share: the working state, and the ops that steer and skip. */
+/* What the executors of plans share: the working state, and the ops that steer and skip. */
 #ifndef EVENTS_PLAN_MACHINE_H
 #define EVENTS_PLAN_MACHINE_H
 
 #include "avro/read.h"
-#include "events/fault.h"
 #include "events/plan.h"
 
 /* A call (where to return to) or an open array or map (how far it is). */
@@ -22,8 +21,7 @@ struct machine {
     uint32_t empty_items;
     uint64_t work; /* calls and items that may still be made */
     bool padded, unresolvable, too_deep;
-    enum time_unit plain_unit; /* of machine_set_time_unit */
-    enum event_code code;      /* why the run failed */
+    enum datum_code code; /* why the run failed */
     const char *why;
     const char *note;                     /* why the datum is unresolvable; NULL: no more is known */
     struct frame frames[PLAN_FRAMES_MAX]; /* last: only pages that were needed are ever touched */
@@ -40,11 +38,11 @@ static inline void machine_start(struct machine *machine, const struct plan *pla
     machine->empty_items = 0;
     machine->work = WORK_BASE + (uint64_t)datum.bytes * WORK_PER_BYTE;
     machine->padded = machine->unresolvable = machine->too_deep = false;
-    machine->code = EVENT_OK;
+    machine->code = DATUM_OK;
     machine->why = machine->note = NULL;
 }
 
-static inline bool machine_fail(struct machine *machine, enum event_code code, const char *why)
+static inline bool machine_fail(struct machine *machine, enum datum_code code, const char *why)
 {
     machine->code = code;
     machine->why = why;
@@ -53,7 +51,7 @@ static inline bool machine_fail(struct machine *machine, enum event_code code, c
 
 static inline bool machine_malformed(struct machine *machine, const char *why)
 {
-    return machine_fail(machine, EVENT_MALFORMED, why);
+    return machine_fail(machine, DATUM_MALFORMED, why);
 }
 
 /* The datum's next value, or failure with the reason. */
@@ -109,6 +107,6 @@ bool machine_step(struct machine *machine, const struct op *op);
 bool machine_next(struct machine *machine, const struct op *op, bool *more, bool *comma);
 
 /* After OP_END or a failure: the verdict, with its fault. */
-enum event_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct fault *fault);
+enum datum_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct datum_fault *fault);
 
 #endif

@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/plan.h"
 #include "events/registry_calls.h"
 #include "events/registry_disk.h"
+#include "events/row_plan.h"
 
 enum { ENTRIES_MAX = 4096, PAUSE_GROWTH_MAX = 20, LOOK_US = 50000 };
 static const size_t text_bytes_most = (size_t)64 << 20;
@@ -259,8 +259,7 @@ static enum status check_reader(struct registry_client *client, struct error *er
     if (verdict == REGISTRY_SCHEMA) {
         status = avro_schema_parse(buffer_span(&text), &writer, err);
         if (status == STATUS_OK)
-            status =
-                plan_compile(avro_schema_type(writer), client->schema->event, schema_parts(client->schema), &plan, err);
+            status = row_plan_compile(avro_schema_type(writer), schema_parts(client->schema), &plan, err);
     }
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE && status != STATUS_DENIED)
         error_prefix(err, "schema %u, the latest of %s-value, cannot be read as our event schema", id,

@@ -4,6 +4,9 @@
 
 #include "events/plan.h"
 
+static const char *const refusals[] = {
+    [DATUM_MALFORMED] = "malformed", [DATUM_UNRESOLVABLE] = "unresolvable", [DATUM_LIMIT] = "limit"};
+
 static struct avro_schema *parse(const char *text)
 {
     struct avro_schema *schema = NULL;
@@ -20,17 +23,17 @@ static void assert_decodes(const char *writer, const char *reader, const char *d
     struct avro_schema *from = parse(writer), *to = parse(reader);
     struct plan *plan = NULL;
     struct error err = {0};
-    struct fault fault;
+    struct datum_fault fault;
     struct buffer out = {0};
     struct machine *machine = machine_new();
     struct span copy = unit_copy((struct span){datum, bytes});
-    if (plan_compile(avro_schema_type(from), avro_schema_type(to), NULL, &plan, &err) != STATUS_OK) {
+    if (plan_compile(avro_schema_type(from), avro_schema_type(to), &plan, &err) != STATUS_OK) {
         buffer_printf(&out, "never: %s", err.text);
     } else {
-        enum event_code code = plan_run_json(plan, machine, copy, &out, &fault);
-        if (code != EVENT_OK) {
+        enum datum_code code = plan_run_json(plan, machine, copy, &out, &fault);
+        if (code != DATUM_OK) {
             buffer_clear(&out);
-            buffer_add_text(&out, event_code_name(code));
+            buffer_add_text(&out, refusals[code]);
         }
     }
     buffer_add_u8(&out, '\0');
