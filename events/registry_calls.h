@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-#include "events/frame.h"
+#include "events/schema_key.h"
 #include "events/registry_answer.h"
 #include "events/registry_client.h"
 

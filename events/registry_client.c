@@ -17,7 +17,6 @@
 #include "base/memory.h"
 #include "events/registry_calls.h"
 #include "events/registry_disk.h"
-#include "events/row_plan.h"
 
 enum { ENTRIES_MAX = 4096, PAUSE_GROWTH_MAX = 20, LOOK_US = 50000 };
 static const size_t text_bytes_most = (size_t)64 << 20;
@@ -35,8 +34,7 @@ struct entry {
 };
 
 struct registry_client {
-    struct schema *schema;
-    char *input_topic, *output_topic, *event_topic; /* the duties */
+    struct registry_duties duty; /* its topics are ours */
     bool lookup_only;
     int64_t unknown_us, pause_first_us;
     struct registry_calls *calls; /* the thread's, as is disk */
@@ -219,39 +217,37 @@ static void settle(struct registry_client *client, const struct schema_key *key,
 
 /* Duties */
 
-static enum status registered(struct registry_client *client, const char *topic, const struct avro_schema *schema,
-                              _Atomic uint32_t *id, struct error *err)
+static enum status registered(struct registry_client *client, const struct registry_subject *ours, struct error *err)
 {
     uint32_t found;
-    char *text = avro_schema_text(schema);
+    char *text = avro_schema_text(ours->schema);
     struct span span = span_of(text);
-    enum status status = registry_call_lookup(client->calls, topic, span, &found, err);
+    enum status status = registry_call_lookup(client->calls, ours->topic, span, &found, err);
     if (status == STATUS_NOT_FOUND && !client->lookup_only)
-        status = registry_call_register(client->calls, topic, span, &found, err);
+        status = registry_call_register(client->calls, ours->topic, span, &found, err);
     if (status == STATUS_OK) {
-        *id = found;
-        registry_disk_put_id(client->disk, topic, span, found);
-        log_info("registry", "%s-value: our schema has the id %u", topic, found);
+        *ours->id = found;
+        registry_disk_put_id(client->disk, ours->topic, span, found);
+        log_info("registry", "%s-value: our schema has the id %u", ours->topic, found);
     } else if (status == STATUS_CONFLICT || status == STATUS_INVALID) {
         error_prefix(err, "%s-value: the registry refuses our schema; make it compatible with the versions before",
-                     topic);
+                     ours->topic);
     } else if (status == STATUS_NOT_FOUND) {
         error_prefix(err, "%s-value has not our schema: register it, or leave --schema-registry-lookup-only out",
-                     topic);
+                     ours->topic);
     }
     free(text);
     return status;
 }
 
-/* Whether what writers use now can be read as our event schema. */
+/* Whether what writers use now can be read. */
 static enum status check_reader(struct registry_client *client, struct error *err)
 {
     struct buffer text = {0};
     struct avro_schema *writer = NULL;
-    struct plan *plan = NULL;
     uint32_t id = 0;
     enum status status = STATUS_OK;
-    enum registry_verdict verdict = registry_call_latest(client->calls, client->input_topic, &text, &id, err);
+    enum registry_verdict verdict = registry_call_latest(client->calls, client->duty.input_topic, &text, &id, err);
     if (verdict == REGISTRY_NO_ANSWER)
         status = err->status == STATUS_DENIED ? STATUS_DENIED : STATUS_UNAVAILABLE;
     if (verdict == REGISTRY_UNUSABLE)
@@ -259,12 +255,11 @@ static enum status check_reader(struct registry_client *client, struct error *er
     if (verdict == REGISTRY_SCHEMA) {
         status = avro_schema_parse(buffer_span(&text), &writer, err);
         if (status == STATUS_OK)
-            status = row_plan_compile(avro_schema_type(writer), schema_parts(client->schema), &plan, err);
+            status = client->duty.reads(client->duty.context, avro_schema_type(writer), err);
     }
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE && status != STATUS_DENIED)
-        error_prefix(err, "schema %u, the latest of %s-value, cannot be read as our event schema", id,
-                     client->input_topic);
-    plan_free(plan);
+        error_prefix(err, "schema %u, the latest of %s-value, cannot be read as %s", id, client->duty.input_topic,
+                     client->duty.input_as);
     avro_schema_free(writer);
     buffer_free(&text);
     return status;
@@ -272,40 +267,34 @@ static enum status check_reader(struct registry_client *client, struct error *er
 
 static enum status do_duties(struct registry_client *client, struct error *err)
 {
-    const struct schema_parts *parts = schema_parts(client->schema);
-    enum status status = STATUS_OK;
-    if (client->input_topic)
-        status = check_reader(client, err);
-    if (status == STATUS_OK && client->output_topic)
-        status =
-            registered(client, client->output_topic, parts->prediction, &client->schema->prediction_schema_id, err);
-    if (status == STATUS_OK && client->event_topic)
-        status = registered(client, client->event_topic, parts->event, &client->schema->event_schema_id, err);
+    enum status status = client->duty.input_topic ? check_reader(client, err) : STATUS_OK;
+    for (size_t i = 0; i < REGISTRY_OURS && status == STATUS_OK; i++)
+        if (client->duty.ours[i].topic)
+            status = registered(client, &client->duty.ours[i], err);
     return status;
 }
 
-static bool id_from_disk(struct registry_client *client, const char *topic, const struct avro_schema *schema,
-                         _Atomic uint32_t *id)
+static bool id_from_disk(struct registry_client *client, const struct registry_subject *ours, uint32_t *id)
 {
-    uint32_t found;
-    if (!topic)
-        return true;
-    char *text = avro_schema_text(schema);
-    bool had = registry_disk_get_id(client->disk, topic, span_of(text), &found);
+    char *text = avro_schema_text(ours->schema);
+    bool had = registry_disk_get_id(client->disk, ours->topic, span_of(text), id);
     free(text);
-    if (had)
-        *id = found;
     return had;
 }
 
-/* While the registry is away: the ids it gave us before. */
+/* While the registry is unavailable: the ids it gave us before. */
 static bool duties_from_disk(struct registry_client *client)
 {
-    const struct schema_parts *parts = schema_parts(client->schema);
-    if (!client->disk ||
-        !id_from_disk(client, client->output_topic, parts->prediction, &client->schema->prediction_schema_id) ||
-        !id_from_disk(client, client->event_topic, parts->event, &client->schema->event_schema_id))
+    const struct registry_subject *ours = client->duty.ours;
+    uint32_t ids[REGISTRY_OURS];
+    if (!client->disk)
         return false;
+    for (size_t i = 0; i < REGISTRY_OURS; i++)
+        if (ours[i].topic && !id_from_disk(client, &ours[i], &ids[i]))
+            return false;
+    for (size_t i = 0; i < REGISTRY_OURS; i++)
+        if (ours[i].topic)
+            *ours[i].id = ids[i];
     log_info("registry", "starting with the ids that the registry gave us before");
     return true;
 }
@@ -424,22 +413,29 @@ static void init_lock(struct registry_client *client)
     pthread_condattr_destroy(&steady);
 }
 
-static enum status make(const struct registry_settings *settings, struct schema *schema,
-                        const struct registry_duties *duties, struct registry_client **out, struct error *err)
+static bool keep_duties(struct registry_client *client, const struct registry_duties *duties)
+{
+    client->duty = *duties;
+    client->duty.input_topic = copy(duties->input_topic);
+    bool any = duties->input_topic;
+    for (size_t i = 0; i < REGISTRY_OURS; i++) {
+        client->duty.ours[i].topic = copy(duties->ours[i].topic);
+        any |= duties->ours[i].topic != NULL;
+    }
+    return any;
+}
+
+static enum status make(const struct registry_settings *settings, const struct registry_duties *duties,
+                        struct registry_client **out, struct error *err)
 {
     struct registry_client *client = mem_zeroed(1, sizeof *client);
-    client->schema = schema;
-    client->input_topic = copy(duties->input_topic);
-    client->output_topic = copy(duties->output_topic);
-    client->event_topic = copy(duties->event_topic);
     client->lookup_only = settings->lookup_only;
     client->unknown_us = settings->unknown_us;
     client->pause_first_us = client->pause_us = settings->pause_first_us;
     client->noise = (uint64_t)now_us() ^ (uint64_t)(uintptr_t)client ^ (uint64_t)getpid() << 32;
     client->up = true;
     client->entries = mem_zeroed(ENTRIES_MAX, sizeof *client->entries);
-    bool any = duties->input_topic || duties->output_topic || duties->event_topic;
-    client->duties = any ? STATUS_UNAVAILABLE : STATUS_OK;
+    client->duties = duties && keep_duties(client, duties) ? STATUS_UNAVAILABLE : STATUS_OK;
     error_set(&client->duties_text, STATUS_UNAVAILABLE, "the schema registry has not answered yet");
     init_lock(client);
     enum status status = registry_calls_new(settings, &client->stop, &client->calls, err);
@@ -453,17 +449,16 @@ static enum status make(const struct registry_settings *settings, struct schema 
     return STATUS_OK;
 }
 
-enum status registry_client_new(const struct registry_settings *settings, struct schema *schema,
-                                const struct registry_duties *duties, struct registry_client **out, struct error *err)
+enum status registry_client_new(const struct registry_settings *settings, const struct registry_duties *duties,
+                                struct registry_client **out, struct error *err)
 {
     struct registry_client *client;
-    enum status status = make(settings, schema, duties, &client, err);
+    enum status status = make(settings, duties, &client, err);
     if (status != STATUS_OK)
         return status;
-    if (duties->output_topic)
-        schema->prediction_schema_id = 0; /* until the registry has given one */
-    if (duties->event_topic)
-        schema->event_schema_id = 0;
+    for (size_t i = 0; i < REGISTRY_OURS; i++)
+        if (client->duty.ours[i].topic)
+            *client->duty.ours[i].id = 0;
     int code = pthread_create(&client->thread, NULL, run, client);
     if (code) {
         registry_client_free(client);
@@ -491,9 +486,9 @@ void registry_client_free(struct registry_client *client)
     registry_calls_free(client->calls);
     pthread_cond_destroy(&client->wake);
     pthread_mutex_destroy(&client->lock);
-    free(client->input_topic);
-    free(client->output_topic);
-    free(client->event_topic);
+    free((char *)client->duty.input_topic);
+    for (size_t i = 0; i < REGISTRY_OURS; i++)
+        free((char *)client->duty.ours[i].topic);
     free(client);
 }
 
@@ -537,27 +532,28 @@ uint64_t registry_client_requests(const struct registry_client *client)
 }
 
 /* What would happen at the start, without doing it. */
-enum status registry_client_check(const struct registry_settings *settings, struct schema *schema,
-                                  const struct registry_duties *duties, struct error *told, struct error *err)
+enum status registry_client_check(const struct registry_settings *settings, const struct registry_duties *duties,
+                                  struct error *told, struct error *err)
 {
     struct registry_client *client;
+    const struct registry_subject *ours = &duties->ours[0];
     uint32_t id = 0;
-    enum status status = make(settings, schema, duties, &client, err);
+    enum status status = make(settings, duties, &client, err);
     if (status != STATUS_OK)
         return status;
-    if (client->input_topic)
+    if (duties->input_topic)
         status = check_reader(client, err);
-    if (status == STATUS_OK && client->output_topic) {
-        char *text = avro_schema_text(schema_parts(schema)->prediction);
-        status = registry_call_lookup(client->calls, client->output_topic, span_of(text), &id, err);
+    if (status == STATUS_OK && ours->topic) {
+        char *text = avro_schema_text(ours->schema);
+        status = registry_call_lookup(client->calls, ours->topic, span_of(text), &id, err);
         free(text);
     }
     if (status == STATUS_OK)
-        error_set(told, STATUS_OK, "%s: the prediction schema has the id %u", registry_calls_url(client->calls), id);
+        error_set(told, STATUS_OK, "%s: %s has the id %u", registry_calls_url(client->calls), ours->name, id);
     if (status == STATUS_NOT_FOUND && !client->lookup_only) {
         status = STATUS_OK;
-        error_set(told, status, "%s: the prediction schema is new there; the start registers it",
-                  registry_calls_url(client->calls));
+        error_set(told, status, "%s: %s is new there; the start registers it", registry_calls_url(client->calls),
+                  ours->name);
     }
     registry_client_free(client);
     return status;

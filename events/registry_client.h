@@ -8,8 +8,8 @@
 #define EVENTS_REGISTRY_CLIENT_H
 
 #include "base/options.h"
-#include "events/frame.h"
-#include "events/schema.h"
+#include "avro/type.h"
+#include "events/schema_key.h"
 
 struct registry_client;
 
@@ -27,17 +27,28 @@ struct registry_settings {
 /* From SCHEMA_REGISTRY_*; urls is NULL where no registry is set. */
 struct registry_settings registry_settings_read(const struct options *options);
 
-/* What must be in order before the first event. NULL: nothing to do. */
-struct registry_duties {
-    const char *input_topic;  /* its latest schema must be readable as our event schema */
-    const char *output_topic; /* our prediction schema is registered there, and its id becomes the schema's */
-    const char *event_topic;  /* our event schema is registered there, and its id becomes the schema's (producers) */
+enum { REGISTRY_OURS = 2 };
+
+/* A schema of ours, registered as "TOPIC-value". */
+struct registry_subject {
+    const char *topic; /* NULL: none */
+    const struct avro_schema *schema;
+    _Atomic uint32_t *id; /* 0 until the registry has given one */
+    const char *name;     /* for messages: "the prediction schema" */
 };
 
-/* Starts the thread, which sets schema->event_schema_id and prediction_schema_id as the duties say. */
-MUST_USE enum status registry_client_new(const struct registry_settings *settings, struct schema *schema,
-                                         const struct registry_duties *duties, struct registry_client **out,
-                                         struct error *err);
+/* What must be in order before the first message. Plain data; topics are copied, what else it points to is borrowed. */
+struct registry_duties {
+    const char *input_topic; /* its latest schema must be readable; NULL: none */
+    const char *input_as;    /* for messages: "our event schema" */
+    enum status (*reads)(const void *context, const struct avro_type *writer, struct error *err); /* whether it is */
+    const void *context;
+    struct registry_subject ours[REGISTRY_OURS];
+};
+
+/* Starts the thread, which does the duties (NULL: none). */
+MUST_USE enum status registry_client_new(const struct registry_settings *settings, const struct registry_duties *duties,
+                                         struct registry_client **out, struct error *err);
 void registry_client_free(struct registry_client *client); /* ends the thread, a request under way included */
 
 /* STATUS_OK: the duties are done. STATUS_UNAVAILABLE: not yet (err says why). Anything else: refused, for good.
@@ -65,8 +76,8 @@ bool registry_client_up(const struct registry_client *client);
 /* Requests sent so far, for /metrics. Any thread. */
 uint64_t registry_client_requests(const struct registry_client *client);
 
-/* For `scorer check`: one round of questions, no registering. `told` says what was found, on STATUS_OK. */
-MUST_USE enum status registry_client_check(const struct registry_settings *settings, struct schema *schema,
+/* For `scorer check`: one round of questions, no registering. `told` says what was found of ours[0], on STATUS_OK. */
+MUST_USE enum status registry_client_check(const struct registry_settings *settings,
                                            const struct registry_duties *duties, struct error *told, struct error *err);
 
 #endif

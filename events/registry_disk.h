@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "events/frame.h"
+#include "events/schema_key.h"
 
 struct registry_disk;
 

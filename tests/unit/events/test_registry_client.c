@@ -16,7 +16,6 @@ static const char refused[] = REPLY("401 Unauthorized", "0", "");
 static const char gateway[] = REPLY("502 Bad Gateway", "11", "<html>Bad</");
 static const char moved[] = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: "
                             "close\r\n\r\n";
-static const struct registry_duties no_duties;
 static struct buffer text;
 static struct error why;
 
@@ -30,7 +29,7 @@ static struct registry_client *start(const struct registry_settings *settings)
 {
     struct registry_client *client;
     struct error err;
-    if (registry_client_new(settings, NULL, &no_duties, &client, &err) != STATUS_OK)
+    if (registry_client_new(settings, NULL, &client, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return client;
 }
