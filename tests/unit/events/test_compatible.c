@@ -1,5 +1,5 @@
 /* events/compatible.h: what a newer schema may change, and what breaks the reading of older data. */
-#include "tests/unit/events/unit.h"
+#include "tests/support/bytes.h"
 
 #include "events/compatible.h"
 

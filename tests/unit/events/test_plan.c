@@ -1,6 +1,6 @@
 /* events/plan.h and avro_type.h: schemas that parse or do not, pairs that resolve or do not, and what a datum looks
  * like through the reader. (The whole conformance set runs through `scorer decode`.) */
-#include "tests/unit/events/unit.h"
+#include "tests/support/bytes.h"
 
 #include "events/plan.h"
 

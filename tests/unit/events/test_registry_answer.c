@@ -1,6 +1,6 @@
 /* What a registry's answers mean: knowledge only where it is one of the API's own, an outage otherwise. */
 #include "events/registry_answer.h"
-#include "tests/unit/events/unit.h"
+#include "tests/support/bytes.h"
 
 static struct buffer text;
 static struct error err;

@@ -3,10 +3,8 @@
 
 #include <unistd.h>
 
-#include "events/registry_disk.h"
-#include "events/writers.h"
 #include "tests/support/fake_http.h"
-#include "tests/unit/events/unit.h"
+#include "tests/support/test.h"
 
 #define REPLY(STATUS, BYTES, BODY) "HTTP/1.1 " STATUS "\r\nContent-Length: " BYTES "\r\nConnection: close\r\n\r\n" BODY
 
@@ -181,46 +179,6 @@ static void sends_credentials(void **state)
     assert_credentials(settings, "\r\nAuthorization: Bearer abc\r\n");
 }
 
-/* One event schema and many ids for it: more than are kept, met again after they have made room for each other. Their
- * texts come from the disk, so that no server is needed. */
-static void writers_make_room_for_each_other(void **state)
-{
-    (void)state;
-    enum { IDS = 300 };
-    char root[] = "/tmp/unit-writers-XXXXXX", command[64];
-    const char *nobody = "http://127.0.0.1:1";
-    struct schema *schema = unit_schema();
-    struct registry_disk *disk;
-    struct registry_settings settings = settings_of(nobody);
-    assert_non_null(mkdtemp(root));
-    assert_int_equal(registry_disk_new(root, nobody, &disk, &why), STATUS_OK);
-    for (uint32_t id = 100; id < 100 + IDS; id++) {
-        const struct schema_key key = schema_key_of_id(id);
-        registry_disk_put_schema(disk, &key, span_of(unit_event));
-    }
-    registry_disk_free(disk);
-    settings.cache_dir = root;
-    struct registry_client *client = start(&settings);
-    struct writers *writers = writers_new(schema->event, schema_parts(schema));
-    writers_use_registry(writers, client);
-    for (uint32_t turn = 0; turn < 2 * IDS; turn++) {
-        const struct schema_key key = schema_key_of_id(100 + turn % IDS);
-        const struct writer *writer = NULL;
-        struct fault fault;
-        bool waits;
-        while (writers_find(writers, &key, &writer, &fault, &waits) != EVENT_OK && waits)
-            usleep(1000);
-        assert_non_null(writer);
-        assert_true(schema_key_equal(&writer->key, &key) && writer->plan && writer->schema);
-    }
-    assert_int_equal(registry_client_requests(client), 0);
-    writers_free(writers);
-    registry_client_free(client);
-    schema_free(schema);
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    assert_int_equal(system(command), 0);
-}
-
 static int free_text(void **state)
 {
     (void)state;
@@ -231,13 +189,9 @@ static int free_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(asks_once_for_each_id),
-        cmocka_unit_test(unknown_is_believed_for_a_while),
-        cmocka_unit_test(asks_again_after_an_outage),
-        cmocka_unit_test(silence_is_an_outage),
-        cmocka_unit_test(the_next_address_is_asked),
-        cmocka_unit_test(sends_credentials),
-        cmocka_unit_test(writers_make_room_for_each_other),
+        cmocka_unit_test(asks_once_for_each_id),      cmocka_unit_test(unknown_is_believed_for_a_while),
+        cmocka_unit_test(asks_again_after_an_outage), cmocka_unit_test(silence_is_an_outage),
+        cmocka_unit_test(the_next_address_is_asked),  cmocka_unit_test(sends_credentials),
     };
     return cmocka_run_group_tests(tests, NULL, free_text);
 }

@@ -2,9 +2,10 @@
 #include "events/registry_disk.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/sha256.h"
-#include "tests/unit/events/unit.h"
+#include "tests/support/bytes.h"
 
 static const char url[] = "http://registry:8081";
 static char root[32], directory[128];
