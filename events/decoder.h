@@ -9,7 +9,7 @@
 #include "events/error_codes.h"
 #include "events/event.h"
 #include "events/frame.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/schema.h"
 #include "events/time_unit.h"
 

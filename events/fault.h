@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 #include "events/error_codes.h"
-#include "events/plan.h"
+#include "avro/plan.h"
 
 /* Returns code, so that a refusal is `return fault_set(fault, …)`. fault may be NULL. */
 enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)

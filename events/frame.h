@@ -6,7 +6,7 @@
 #define EVENTS_FRAME_H
 
 #include "events/error_codes.h"
-#include "events/schema_key.h"
+#include "avro/schema_key.h"
 
 #define FRAME_HEADER "__value_schema_id"
 

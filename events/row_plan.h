@@ -4,7 +4,7 @@
 #define EVENTS_ROW_PLAN_H
 
 #include "events/error_codes.h"
-#include "events/plan.h"
+#include "avro/plan.h"
 #include "events/schema_private.h"
 #include "events/time_unit.h"
 

@@ -7,7 +7,7 @@
 
 #include "avro/defaults.h"
 #include "avro/resolve.h"
-#include "events/plan_emit.h"
+#include "avro/plan_emit.h"
 
 static struct row_parts *row_of(struct compiler *compiler)
 {

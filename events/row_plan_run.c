@@ -4,7 +4,7 @@
 
 #include "events/fault.h"
 #include "events/identity.h"
-#include "events/plan_machine.h"
+#include "avro/plan_machine.h"
 
 static int64_t time_of(enum time_unit plain, const struct op *op, int64_t number)
 {

@@ -2,7 +2,7 @@
 #ifndef EVENTS_SCHEMA_REGISTRY_H
 #define EVENTS_SCHEMA_REGISTRY_H
 
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/schema.h"
 
 /* Topics that matter to a program; NULL: not to this one. */

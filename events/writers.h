@@ -5,7 +5,7 @@
 #define EVENTS_WRITERS_H
 
 #include "events/frame.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/row_plan.h"
 
 /* A writer schema and how it is read. Plain data. plan NULL: it can never be read, for the reason given. */

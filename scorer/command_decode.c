@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "avro/type.h"
 #include "events/fault.h"
-#include "events/plan.h"
+#include "avro/plan.h"
 #include "events/schema.h"
 #include "scorer/commands.h"
 

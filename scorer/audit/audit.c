@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/schema.h"
 #include "scorer/audit/audit_database.h"
 #include "scorer/audit/audit_kafka.h"

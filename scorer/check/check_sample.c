@@ -9,7 +9,7 @@
 #include "events/decoder.h"
 #include "events/frame.h"
 #include "events/key.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
 #include "kafka/message.h"

@@ -2,7 +2,7 @@
 #include "tests/unit/events/unit.h"
 
 #include "events/writers.h"
-#include "events/registry_disk.h"
+#include "avro/registry_disk.h"
 
 /* One event schema and many ids for it: more than are kept, met again after they have made room for each other. Their
  * texts come from the disk, so that no server is needed. */

@@ -1,6 +1,6 @@
 /* Steering and skipping, and the verdict on a datum: see plan_machine.h. On the thread that decodes; no allocation.
  * Everything here reads bytes from anybody. */
-#include "events/plan_machine.h"
+#include "avro/plan_machine.h"
 
 #include <stdarg.h>
 #include <stdio.h>

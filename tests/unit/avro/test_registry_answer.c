@@ -1,5 +1,5 @@
 /* What a registry's answers mean: knowledge only where it is one of the API's own, an outage otherwise. */
-#include "events/registry_answer.h"
+#include "avro/registry_answer.h"
 #include "tests/support/bytes.h"
 
 static struct buffer text;

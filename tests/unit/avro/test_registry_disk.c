@@ -1,5 +1,5 @@
 /* The registry's answers on disk: what is not what its name says is as good as none. */
-#include "events/registry_disk.h"
+#include "avro/registry_disk.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

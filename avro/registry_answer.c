@@ -1,6 +1,6 @@
 /* Judging a registry's answers: see registry_answer.h. Called by registry_client.c on its thread, and for what its disk
  * cache holds. Must never take for knowledge what a proxy may have said. */
-#include "events/registry_answer.h"
+#include "avro/registry_answer.h"
 
 #include <jansson.h>
 

@@ -1,13 +1,13 @@
 /* The requests of a schema registry's client, one function each: several addresses in turn, answers judged. No thread
  * and no state but the connections; used by one thread at a time. */
-#ifndef EVENTS_REGISTRY_CALLS_H
-#define EVENTS_REGISTRY_CALLS_H
+#ifndef AVRO_REGISTRY_CALLS_H
+#define AVRO_REGISTRY_CALLS_H
 
 #include <stdatomic.h>
 
-#include "events/schema_key.h"
-#include "events/registry_answer.h"
-#include "events/registry_client.h"
+#include "avro/schema_key.h"
+#include "avro/registry_answer.h"
+#include "avro/registry_client.h"
 
 struct registry_calls;
 

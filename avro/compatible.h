@@ -1,7 +1,7 @@
 /* Whether a schema reads all that another one may have written: what a registry calls BACKWARD, judged by our own
  * resolution. For checking schemas before they ship; no program of the daemon calls it. */
-#ifndef EVENTS_COMPATIBLE_H
-#define EVENTS_COMPATIBLE_H
+#ifndef AVRO_COMPATIBLE_H
+#define AVRO_COMPATIBLE_H
 
 #include "base/status.h"
 #include "avro/type.h"

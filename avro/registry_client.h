@@ -4,12 +4,12 @@
  * yet is asked for once, however many events and loops want it, and REGISTRY_FIND_WAIT is the answer until it has come.
  * An outage (no answer, a wrong one, credentials refused) is never taken for knowledge: it is told once, and asked
  * again with growing pauses for as long as it takes. That a schema does not exist is believed for a while. */
-#ifndef EVENTS_REGISTRY_CLIENT_H
-#define EVENTS_REGISTRY_CLIENT_H
+#ifndef AVRO_REGISTRY_CLIENT_H
+#define AVRO_REGISTRY_CLIENT_H
 
 #include "base/options.h"
 #include "avro/type.h"
-#include "events/schema_key.h"
+#include "avro/schema_key.h"
 
 struct registry_client;
 

@@ -1,8 +1,8 @@
 /* See compatible.h. A compiled plan says all: what can never resolve does not compile, and what fails for some data is
  * an op or a symbol without a place. Any thread. */
-#include "events/compatible.h"
+#include "avro/compatible.h"
 
-#include "events/plan.h"
+#include "avro/plan.h"
 
 static bool op_is_total(const struct plan *plan, const struct op *op)
 {

@@ -2,8 +2,8 @@
  *
  * A registry is behind proxies, gateways and restarts: what is not exactly an answer of Confluent's API counts as an
  * outage (REGISTRY_NO_ANSWER), never as knowledge. */
-#ifndef EVENTS_REGISTRY_ANSWER_H
-#define EVENTS_REGISTRY_ANSWER_H
+#ifndef AVRO_REGISTRY_ANSWER_H
+#define AVRO_REGISTRY_ANSWER_H
 
 #include "base/bytes.h"
 #include "base/status.h"

@@ -1,8 +1,8 @@
-/* events/plan.h and avro_type.h: schemas that parse or do not, pairs that resolve or do not, and what a datum looks
+/* avro/plan.h and avro_type.h: schemas that parse or do not, pairs that resolve or do not, and what a datum looks
  * like through the reader. (The whole conformance set runs through `scorer decode`.) */
 #include "tests/support/bytes.h"
 
-#include "events/plan.h"
+#include "avro/plan.h"
 
 static const char *const refusals[] = {
     [DATUM_MALFORMED] = "malformed", [DATUM_UNRESOLVABLE] = "unresolvable", [DATUM_LIMIT] = "limit"};

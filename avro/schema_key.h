@@ -1,6 +1,6 @@
 /* A schema's name on the wire: an id, or a GUID. */
-#ifndef EVENTS_SCHEMA_KEY_H
-#define EVENTS_SCHEMA_KEY_H
+#ifndef AVRO_SCHEMA_KEY_H
+#define AVRO_SCHEMA_KEY_H
 
 #include "base/bytes.h"
 

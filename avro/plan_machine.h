@@ -1,9 +1,9 @@
 /* What the executors of plans share: the working state, and the ops that steer and skip. */
-#ifndef EVENTS_PLAN_MACHINE_H
-#define EVENTS_PLAN_MACHINE_H
+#ifndef AVRO_PLAN_MACHINE_H
+#define AVRO_PLAN_MACHINE_H
 
 #include "avro/read.h"
-#include "events/plan.h"
+#include "avro/plan.h"
 
 /* A call (where to return to) or an open array or map (how far it is). */
 struct frame {

@@ -3,7 +3,7 @@
  * Loops and HTTP threads look into the table under a lock that is never held across a request; the client's own thread
  * asks, one request at a time. An id is asked for once: its entry is WANTED until an answer has come. The table is
  * bounded: what was used longest ago goes first and is asked for again when it is wanted again. */
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/registry_calls.h"
-#include "events/registry_disk.h"
+#include "avro/registry_calls.h"
+#include "avro/registry_disk.h"
 
 enum { ENTRIES_MAX = 4096, PAUSE_GROWTH_MAX = 20, LOOK_US = 50000 };
 static const size_t text_bytes_most = (size_t)64 << 20;

@@ -1,7 +1,7 @@
 /* Runs a JSON plan: bytes into Avro's JSON encoding, doubles in full. `scorer decode`, on the main thread. */
 #include "base/json.h"
 #include "avro/json.h"
-#include "events/plan_machine.h"
+#include "avro/plan_machine.h"
 
 enum { JSON_BYTES_MAX = 256 * 1024 * 1024 };
 

@@ -7,8 +7,8 @@
  * Resolution is the Avro specification's, with the choices docs/SCHEMAS.md lists. Decoding is strict, its work bounded
  * by the bytes given, its nesting by PLAN_CALLS_MAX. A datum that takes a branch or symbol the reader has no place for
  * is read to its end, so that it is told from a malformed one. */
-#ifndef EVENTS_PLAN_H
-#define EVENTS_PLAN_H
+#ifndef AVRO_PLAN_H
+#define AVRO_PLAN_H
 
 #include "base/memory.h"
 #include "avro/type.h"

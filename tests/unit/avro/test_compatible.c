@@ -1,7 +1,7 @@
-/* events/compatible.h: what a newer schema may change, and what breaks the reading of older data. */
+/* avro/compatible.h: what a newer schema may change, and what breaks the reading of older data. */
 #include "tests/support/bytes.h"
 
-#include "events/compatible.h"
+#include "avro/compatible.h"
 
 #define OLDER \
     "{\"name\":\"a\",\"type\":\"long\"},{\"name\":\"e\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[" \

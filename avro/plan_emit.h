@@ -1,9 +1,9 @@
 /* Writing a plan's ops: what plan_compile.c shares with layouts, which lay a record out for an executor of their own.
  */
-#ifndef EVENTS_PLAN_EMIT_H
-#define EVENTS_PLAN_EMIT_H
+#ifndef AVRO_PLAN_EMIT_H
+#define AVRO_PLAN_EMIT_H
 
-#include "events/plan.h"
+#include "avro/plan.h"
 
 struct compiler; /* one compilation */
 

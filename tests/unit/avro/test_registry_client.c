@@ -1,5 +1,5 @@
 /* The registry's client and the plan cache before it, against a server that says what it is told to. */
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 
 #include <unistd.h>
 

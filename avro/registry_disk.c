@@ -1,6 +1,6 @@
 /* The registry's answers on disk: see registry_disk.h. Used by registry_client.c on its thread alone. Files have the
  * form of the registry's own answers and are judged as strictly; writing is best effort and told once. */
-#include "events/registry_disk.h"
+#include "avro/registry_disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/sha256.h"
-#include "events/registry_answer.h"
+#include "avro/registry_answer.h"
 
 enum { PATH_BYTES = 4096, NAME_HEX = 32 };
 

@@ -1,11 +1,11 @@
 /* Answers of a schema registry that outlive it and us: one small file each, replaced atomically. Off unless a directory
  * is given. A file that cannot be read or does not hold what its name says is as good as none. */
-#ifndef EVENTS_REGISTRY_DISK_H
-#define EVENTS_REGISTRY_DISK_H
+#ifndef AVRO_REGISTRY_DISK_H
+#define AVRO_REGISTRY_DISK_H
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "events/schema_key.h"
+#include "avro/schema_key.h"
 
 struct registry_disk;
 

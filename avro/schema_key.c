@@ -1,5 +1,5 @@
 /* See schema_key.h. For messages and paths; no allocation, any thread. */
-#include "events/schema_key.h"
+#include "avro/schema_key.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  *
  * Records become routines, compiled once per pair (or once for skipping), so recursive schemas end and shared ones do
  * not multiply. Only what a layout emits stands in line, field by field, with slots. */
-#include "events/plan_emit.h"
+#include "avro/plan_emit.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Requests to a schema registry: see registry_calls.h. Called by registry_client.c on its own thread, and by
  * `scorer check`. Blocks for at most the time-out of each address; prints no credential. */
-#include "events/registry_calls.h"
+#include "avro/registry_calls.h"
 
 #include <jansson.h>
 #include <stdio.h>
