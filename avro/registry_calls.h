@@ -7,7 +7,7 @@
 
 #include "avro/schema_key.h"
 #include "avro/registry_answer.h"
-#include "avro/registry_client.h"
+#include "avro/registry_settings.h"
 
 struct registry_calls;
 
