@@ -5,7 +5,7 @@
 
 enum { JSON_BYTES_MAX = 256 * 1024 * 1024 };
 
-static void add_number(const struct op *op, int64_t whole, struct buffer *out)
+static void json_plan_add_number(const struct op *op, int64_t whole, struct buffer *out)
 {
     if (op->to == AVRO_KIND_FLOAT)
         avro_json_double(out, (float)whole); /* rounded once */
@@ -25,12 +25,12 @@ static bool number_run(struct machine *machine, const struct op *op, struct buff
     case OP_VALUE_INT:
         if (!machine_int(machine, &whole))
             return false;
-        add_number(op, whole, out);
+        json_plan_add_number(op, whole, out);
         return true;
     case OP_VALUE_LONG:
         if (!machine_long(machine, &large))
             return false;
-        add_number(op, large, out);
+        json_plan_add_number(op, large, out);
         return true;
     case OP_VALUE_FLOAT:
         if (!machine_float(machine, &single))
@@ -123,7 +123,7 @@ static bool op_run(struct machine *machine, const struct op *op, struct buffer *
     }
 }
 
-static bool run(struct machine *machine, struct buffer *out)
+static bool json_plan_run(struct machine *machine, struct buffer *out)
 {
     size_t limit = out->bytes + JSON_BYTES_MAX;
     for (;;) {
@@ -141,6 +141,6 @@ enum datum_code plan_run_json(const struct plan *plan, struct machine *machine, 
                               struct datum_fault *fault)
 {
     machine_start(machine, plan, datum);
-    bool ended = run(machine, out);
+    bool ended = json_plan_run(machine, out);
     return machine_verdict(machine, ended, datum, fault);
 }

@@ -10,7 +10,7 @@
 /* Confluent's error codes: no such subject, version, schema. */
 enum { NO_SUBJECT = 40401, NO_VERSION = 40402, NO_SCHEMA = 40403 };
 
-static json_t *parse(struct span text, size_t flags)
+static json_t *answer_parse(struct span text, size_t flags)
 {
     return json_loadb(text.data ? text.data : "", text.bytes, flags, NULL);
 }
@@ -22,7 +22,8 @@ static bool says_unknown(const json_t *body)
 }
 
 /* "answered 503: message": the message is the registry's own, where it has one. */
-static enum status tell(const struct registry_answer *answer, const json_t *body, enum status status, struct error *err)
+static enum status answer_set_error(const struct registry_answer *answer, const json_t *body, enum status status,
+                                    struct error *err)
 {
     const char *message = json_string_value(json_object_get(body, "message"));
     return error_set(err, status, "it answered %ld%s%.200s", answer->status, message ? ": " : "",
@@ -41,7 +42,7 @@ static enum registry_verdict unusable(struct error *err, const char *why, const 
 static enum registry_verdict judge_text(struct span schema, struct buffer *text, struct error *err)
 {
     struct avro_schema *parsed;
-    json_t *json = parse(schema, JSON_DECODE_ANY);
+    json_t *json = answer_parse(schema, JSON_DECODE_ANY);
     if (!json) {
         error_set(err, STATUS_UNAVAILABLE, "the schema in its answer is not JSON");
         return REGISTRY_NO_ANSWER;
@@ -55,7 +56,7 @@ static enum registry_verdict judge_text(struct span schema, struct buffer *text,
     return REGISTRY_SCHEMA;
 }
 
-static enum registry_verdict judge_body(const json_t *body, struct buffer *text, uint32_t *id, struct error *err)
+static enum registry_verdict answer_read_body(const json_t *body, struct buffer *text, uint32_t *id, struct error *err)
 {
     const json_t *schema = json_object_get(body, "schema"), *type = json_object_get(body, "schemaType");
     const json_t *references = json_object_get(body, "references");
@@ -77,13 +78,13 @@ static enum registry_verdict judge_body(const json_t *body, struct buffer *text,
 enum registry_verdict registry_answer_schema(const struct registry_answer *answer, struct buffer *text, uint32_t *id,
                                              struct error *err)
 {
-    json_t *body = parse(answer->body, 0);
+    json_t *body = answer_parse(answer->body, 0);
     enum registry_verdict verdict = REGISTRY_NO_ANSWER;
     if (answer->status == 200 && json_is_object(body)) {
-        verdict = judge_body(body, text, id, err);
+        verdict = answer_read_body(body, text, id, err);
     } else {
         enum status status = http_status_of(answer->status);
-        tell(answer, body, status == STATUS_DENIED ? STATUS_DENIED : STATUS_UNAVAILABLE, err);
+        answer_set_error(answer, body, status == STATUS_DENIED ? STATUS_DENIED : STATUS_UNAVAILABLE, err);
         if (answer->status == 404 && says_unknown(body))
             verdict = REGISTRY_UNKNOWN;
     }
@@ -93,7 +94,7 @@ enum registry_verdict registry_answer_schema(const struct registry_answer *answe
 
 enum status registry_answer_id(const struct registry_answer *answer, uint32_t *id, struct error *err)
 {
-    json_t *body = parse(answer->body, 0);
+    json_t *body = answer_parse(answer->body, 0);
     json_int_t number = json_integer_value(json_object_get(body, "id"));
     enum status status = STATUS_UNAVAILABLE;
     if (answer->status == 200 && number > 0 && number <= REGISTRY_ID_MAX) {
@@ -111,7 +112,7 @@ enum status registry_answer_id(const struct registry_answer *answer, uint32_t *i
             status = STATUS_INVALID;
         else if (answer->status == 401 || answer->status == 403)
             status = STATUS_DENIED;
-        tell(answer, body, status, err);
+        answer_set_error(answer, body, status, err);
     }
     json_decref(body);
     return status;

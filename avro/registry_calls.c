@@ -98,7 +98,7 @@ uint64_t registry_calls_sent(const struct registry_calls *calls)
 }
 
 /* Sends calls->path (and body) to the address used last. False: nobody answered there. */
-static bool send_one(struct registry_calls *calls, enum http_method method, struct error *err)
+static bool calls_send_once(struct registry_calls *calls, enum http_method method, struct error *err)
 {
     const struct http_request request = {
         .method = method,
@@ -150,7 +150,7 @@ static enum registry_verdict ask_schema(struct registry_calls *calls, struct buf
 {
     enum registry_verdict verdict = REGISTRY_NO_ANSWER;
     for (size_t tried = 0; tried < calls->url_count && verdict == REGISTRY_NO_ANSWER; tried++) {
-        if (!send_one(calls, HTTP_GET, err)) {
+        if (!calls_send_once(calls, HTTP_GET, err)) {
             next_url(calls);
             continue;
         }
@@ -174,7 +174,7 @@ static bool is_registry_without_guids(struct registry_calls *calls)
         return false;
     path_start(calls, "");
     path_end(calls, "/schemas/types");
-    if (!send_one(calls, HTTP_GET, &err) || calls->response.status != 200)
+    if (!calls_send_once(calls, HTTP_GET, &err) || calls->response.status != 200)
         return false;
     json_t *types = json_loadb(calls->response.body.data, calls->response.body.bytes, 0, NULL);
     for (size_t t = 0; t < json_array_size(types); t++) {
@@ -215,7 +215,7 @@ static enum status ask_id(struct registry_calls *calls, struct span text, uint32
     json_write_string(&json, "schemaType", "AVRO");
     json_end_object(&json);
     for (size_t tried = 0; tried < calls->url_count && status == STATUS_UNAVAILABLE; tried++) {
-        if (!send_one(calls, HTTP_POST, err)) {
+        if (!calls_send_once(calls, HTTP_POST, err)) {
             next_url(calls);
             continue;
         }

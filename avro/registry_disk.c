@@ -59,14 +59,14 @@ static void id_path(const struct registry_disk *disk, const char *subject, struc
     snprintf(path, PATH_BYTES, "%s/id-%.*s.json", disk->directory, NAME_HEX, hex);
 }
 
-static bool read_answer(const char *path, struct buffer *body)
+static bool disk_read_answer(const char *path, struct buffer *body)
 {
     struct error err;
     return file_read(path, REGISTRY_BODY_BYTES_MAX, body, &err) == STATUS_OK;
 }
 
 /* As the registry answers: {"id":7,"schema":"…"}, or the id alone. */
-static void write_answer(struct registry_disk *disk, const char *path, uint32_t id, struct span schema)
+static void disk_write_answer(struct registry_disk *disk, const char *path, uint32_t id, struct span schema)
 {
     struct buffer body = {0};
     struct error err;
@@ -91,7 +91,7 @@ bool registry_disk_get_schema(const struct registry_disk *disk, const struct sch
     if (!disk)
         return false;
     schema_path(disk, key, path);
-    bool found = read_answer(path, &body);
+    bool found = disk_read_answer(path, &body);
     const struct registry_answer answer = {200, buffer_span(&body)};
     found =
         found && registry_answer_schema(&answer, text, &id, &err) == REGISTRY_SCHEMA && (key->is_guid || id == key->id);
@@ -105,7 +105,7 @@ void registry_disk_put_schema(struct registry_disk *disk, const struct schema_ke
     if (!disk)
         return;
     schema_path(disk, key, path);
-    write_answer(disk, path, key->id, text);
+    disk_write_answer(disk, path, key->id, text);
 }
 
 bool registry_disk_get_id(const struct registry_disk *disk, const char *subject, struct span text, uint32_t *id)
@@ -116,7 +116,7 @@ bool registry_disk_get_id(const struct registry_disk *disk, const char *subject,
     if (!disk)
         return false;
     id_path(disk, subject, text, path);
-    bool found = read_answer(path, &body);
+    bool found = disk_read_answer(path, &body);
     const struct registry_answer answer = {200, buffer_span(&body)};
     found = found && registry_answer_id(&answer, id, &err) == STATUS_OK;
     buffer_free(&body);
@@ -129,5 +129,5 @@ void registry_disk_put_id(struct registry_disk *disk, const char *subject, struc
     if (!disk)
         return;
     id_path(disk, subject, text, path);
-    write_answer(disk, path, id, SPAN_NULL);
+    disk_write_answer(disk, path, id, SPAN_NULL);
 }

@@ -48,8 +48,9 @@ void prediction_versions_use_registry(struct prediction_versions *versions, stru
 
 /* Resolved, and written again in our own layout: no field is named here. The arena has the datum, so that what is
  * decoded may borrow from it. */
-static enum event_code read_other(struct prediction_versions *versions, const struct writer *writer, struct span datum,
-                                  struct arena *arena, struct prediction *out, struct fault *fault)
+static enum event_code versions_read_other(struct prediction_versions *versions, const struct writer *writer,
+                                           struct span datum, struct arena *arena, struct prediction *out,
+                                           struct fault *fault)
 {
     const struct schema *schema = &versions->parts->schema;
     buffer_clear(&versions->json);
@@ -84,5 +85,5 @@ enum event_code prediction_versions_read(struct prediction_versions *versions, s
         return code;
     if (writer->same)
         return prediction_decode_datum(schema, frame.datum, arena, out, fault);
-    return read_other(versions, writer, frame.datum, arena, out, fault);
+    return versions_read_other(versions, writer, frame.datum, arena, out, fault);
 }

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "events/schema_registry.h"
 
-enum { PATIENCE_US = 30000000 };
+enum { WAIT_MAX_US = 30000000 };
 
 enum status registration_do(const struct options *options, struct schema *schema, struct error *err)
 {
@@ -16,7 +16,7 @@ enum status registration_do(const struct options *options, struct schema *schema
     enum status status = schema_registry_start(&wanted, schema, &topics, &client, err);
     if (status != STATUS_OK)
         return status;
-    status = registry_client_wait(client, clock_steady_us(&clock_system) + PATIENCE_US, NULL, err);
+    status = registry_client_wait(client, clock_steady_us(&clock_system) + WAIT_MAX_US, NULL, err);
     registry_client_free(client);
     return status;
 }

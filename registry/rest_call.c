@@ -47,7 +47,7 @@ void rest_pairs(const json_t *array, struct text_list *keys, struct text_list *v
 }
 
 /* Any bytes: what is no UTF-8 is shown as such. */
-static json_t *text_value(const char *text)
+static json_t *rest_text_value(const char *text)
 {
     json_t *value = json_string(text);
     if (value)
@@ -63,8 +63,8 @@ json_t *rest_pair_array(const struct run_pair *pairs, size_t first, size_t count
 {
     json_t *array = json_array();
     for (size_t p = first; p < first + count; p++)
-        json_array_append_new(
-            array, json_pack("{s:o, s:o}", "key", text_value(pairs[p].key), "value", text_value(pairs[p].value)));
+        json_array_append_new(array, json_pack("{s:o, s:o}", "key", rest_text_value(pairs[p].key), "value",
+                                               rest_text_value(pairs[p].value)));
     return array;
 }
 
@@ -111,7 +111,7 @@ static enum status tell_refusal(const struct registry *registry, const char *pat
     return err ? err->status : status;
 }
 
-static enum status read_answer(const struct registry *registry, const char *path, json_t **out, struct error *err)
+static enum status rest_read_answer(const struct registry *registry, const char *path, json_t **out, struct error *err)
 {
     const struct http_response *response = &registry->rest->response;
     if (http_status_of(response->status) != STATUS_OK)
@@ -148,7 +148,7 @@ enum status rest_call(const struct registry *registry, enum http_method method, 
     err = err ? err : &local;
     enum status status = http_client_send(registry->rest->http, &request, &registry->rest->response, err);
     if (status == STATUS_OK)
-        status = read_answer(registry, path, out, err);
+        status = rest_read_answer(registry, path, out, err);
     free(text);
     buffer_free(&full);
     return status;

@@ -48,7 +48,8 @@ static void experiment_draw_id(char out[19])
     out[18] = '\0';
 }
 
-static enum status experiment_ensure(struct registry *registry, const char *name, char **id, struct error *err)
+static enum status directory_experiment_ensure(struct registry *registry, const char *name, char **id,
+                                               struct error *err)
 {
     int lock;
     char *path = store_path(registry, ".experiments.lock");
@@ -212,7 +213,7 @@ enum status store_log_run(struct registry *registry, const struct run *run, char
     char id[33], *experiment = NULL;
     enum status status = store_prepare(registry, err);
     if (status == STATUS_OK)
-        status = experiment_ensure(registry, run->experiment, &experiment, err);
+        status = directory_experiment_ensure(registry, run->experiment, &experiment, err);
     if (status != STATUS_OK)
         return status;
     random_hex(id, 32);

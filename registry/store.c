@@ -197,7 +197,7 @@ enum status store_write_pairs(const char *directory, const char *folder, const s
     return status;
 }
 
-static int compare_texts(const void *a, const void *b)
+static int store_compare_texts(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -215,7 +215,7 @@ enum status store_list(const char *path, struct text_list *out, struct error *er
     if (directory)
         closedir(directory);
     if (list.count)
-        qsort(list.items, list.count, sizeof *list.items, compare_texts);
+        qsort(list.items, list.count, sizeof *list.items, store_compare_texts);
     *out = list;
     return STATUS_OK;
 }

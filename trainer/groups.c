@@ -15,7 +15,7 @@ static size_t group_places(const struct column *column)
     return (column->band_count ? column->band_count + 1 : (size_t)fmin(column->high - column->low + 1, 64)) + 1;
 }
 
-static size_t group_of(const struct column *column, const struct cell *cell)
+static size_t groups_group_of(const struct column *column, const struct cell *cell)
 {
     size_t last = group_places(column) - 1, band = 0;
     if (cell->code < 0)
@@ -74,7 +74,7 @@ static void part_take(const struct predictions *given, uint32_t column, size_t p
     const struct table *table = given->table;
     part->count = 0;
     for (size_t r = 0; r < given->count; r++) {
-        if (group_of(&table->schema->columns[column], &table_row(table, given->rows[r])[column]) != place)
+        if (groups_group_of(&table->schema->columns[column], &table_row(table, given->rows[r])[column]) != place)
             continue;
         part->labels[part->count] = given->labels[r];
         part->calls[part->count] = given->calls[r];

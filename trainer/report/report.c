@@ -4,7 +4,7 @@
 #include "trainer/report/plots.h"
 #include "trainer/report/report_parts.h"
 
-static struct buffer *add(struct report *report, const char *path)
+static struct buffer *report_add_file(struct report *report, const char *path)
 {
     struct report_file *file = &report->files[report->count++];
     file->path = path;
@@ -14,12 +14,12 @@ static struct buffer *add(struct report *report, const char *path)
 void report_make(const struct training *training, struct report *out)
 {
     *out = (struct report){0};
-    report_write_card(training, add(out, "model_card.md"));
-    report_write_page(training, add(out, "report.html"));
-    report_write_drift(training, add(out, "drift_reference.json"));
+    report_write_card(training, report_add_file(out, "model_card.md"));
+    report_write_page(training, report_add_file(out, "report.html"));
+    report_write_drift(training, report_add_file(out, "drift_reference.json"));
     for (const struct plot_kind *kind = plot_kinds; kind->path; kind++)
         if (plot_is_known(kind, training->evaluation))
-            kind->draw(kind, training->evaluation, true, add(out, kind->path));
+            kind->draw(kind, training->evaluation, true, report_add_file(out, kind->path));
 }
 
 void report_clear(struct report *report)
