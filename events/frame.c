@@ -2,22 +2,9 @@
  * and never looks into the datum. */
 #include "events/frame.h"
 
-#include <stdio.h>
-
 #include "events/fault.h"
 
 enum { MAGIC_ID = 0, MAGIC_GUID = 1 };
-
-void schema_key_text(const struct schema_key *key, char text[SCHEMA_KEY_TEXT_BYTES])
-{
-    if (!key->is_guid) {
-        snprintf(text, SCHEMA_KEY_TEXT_BYTES, "%u", key->id);
-        return;
-    }
-    char *at = text;
-    for (size_t i = 0; i < FRAME_GUID_BYTES; i++)
-        at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", key->guid[i]);
-}
 
 /* Byte 0 and an id, or byte 1 and a GUID. */
 static bool frame_read_key(struct cursor *in, struct schema_key *out)

@@ -54,9 +54,9 @@ static enum event_code versions_read_other(struct prediction_versions *versions,
 {
     const struct schema *schema = &versions->parts->schema;
     buffer_clear(&versions->json);
-    enum event_code code = plan_run_json(writer->plan, versions->machine, datum, &versions->json, fault);
-    if (code != EVENT_OK)
-        return code;
+    struct datum_fault why;
+    if (plan_run_json(writer->plan, versions->machine, datum, &versions->json, &why) != DATUM_OK)
+        return fault_set_datum(fault, &why);
     json_t *json = json_loadb(versions->json.data, versions->json.bytes, JSON_ALLOW_NUL, NULL);
     if (!json)
         return fault_set(fault, EVENT_LIMIT, FAULT_NO_COLUMN, "nested deeper than can be read");

@@ -55,7 +55,12 @@ static struct writer *writer_add(struct writers *writers, const struct schema_ke
     struct writer *writer = mem_zeroed(1, sizeof *writer);
     writer->key = *key;
     writer->same = type == writers->reader;
-    if (type && plan_compile(type, writers->reader, writers->target, &writer->plan, &writer->why) != STATUS_OK)
+    enum status status = STATUS_UNSUPPORTED;
+    if (type && writers->target)
+        status = row_plan_compile(type, writers->target, &writer->plan, &writer->why);
+    else if (type)
+        status = plan_compile(type, writers->reader, &writer->plan, &writer->why);
+    if (status != STATUS_OK)
         writer->plan = NULL;
     writers->list = mem_resize(writers->list, writers->count + 1, sizeof *writers->list);
     writers->list[writers->count++] = writer;

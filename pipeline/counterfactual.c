@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
 enum { EACH_WHOLE_MOST = 1024, BATCH = 64 };

@@ -5,6 +5,8 @@
  * Eight walks go at once, level by level without branches: eight rows through one tree in a batch (the tree stays in
  * the cache while all rows of the block pass), eight trees for one row alone. One walk is a chain of loads, each
  * waiting for the one before; eight of them fill the waiting. */
+#include "pipeline/shap.h"
+#include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
 #include <math.h>

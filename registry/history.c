@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "registry/registry.h"
 #include "registry/store.h"
 
 enum { HISTORY_MOST = 50, HISTORY_BYTES = 4800 }; /* MLflow's databases of older versions take 5,000 characters */

@@ -63,9 +63,10 @@ static void begun_clear(struct begun *begun)
 static enum status read_begun(const struct registry *registry, const json_t *run, struct begun *out, struct error *err)
 {
     const json_t *info = json_object_get(run, "info");
-    const char *run_id = rest_text(info, "run_id"), *artifacts = rest_text(info, "artifact_uri");
-    if (!*run_id || !*artifacts)
-        return error_set(err, STATUS_INVALID, "%.200s answered without a run's id and place", registry->root);
+    const char *run_id, *artifacts;
+    enum status status = rest_run_place(registry, run, &run_id, &artifacts, err);
+    if (status != STATUS_OK)
+        return status;
     *out = (struct begun){.run_id = mem_text(run_id),
                           .artifacts = mem_text(artifacts),
                           .finished = strcmp(rest_text(info, "status"), "FINISHED") == 0};
@@ -242,38 +243,14 @@ static void rest_read_run(const json_t *run, struct run_details *out)
     }
 }
 
-static enum status get_run(const struct registry *registry, const char *run_id, json_t **answer, struct error *err)
-{
-    char *path = rest_query("runs/get", "run_id", run_id, (char *)NULL);
-    enum status status = rest_call(registry, HTTP_GET, path, NULL, true, answer, err);
-    free(path);
-    return status;
-}
-
 enum status rest_run(const struct registry *registry, const char *run_id, struct run_details *out, struct error *err)
 {
     json_t *answer;
-    enum status status = get_run(registry, run_id, &answer, err);
+    enum status status = rest_get_run(registry, run_id, &answer, err);
     if (status != STATUS_OK)
         return status;
     rest_read_run(json_object_get(answer, "run"), out);
     json_decref(answer);
-    return STATUS_OK;
-}
-
-enum status rest_run_artifacts(const struct registry *registry, const char *run_id, char **uri, struct error *err)
-{
-    json_t *answer;
-    struct begun begun;
-    enum status status = get_run(registry, run_id, &answer, err);
-    if (status != STATUS_OK)
-        return status;
-    status = read_begun(registry, json_object_get(answer, "run"), &begun, err);
-    json_decref(answer);
-    if (status != STATUS_OK)
-        return status;
-    *uri = mem_text(begun.artifacts);
-    begun_clear(&begun);
     return STATUS_OK;
 }
 

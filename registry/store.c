@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/random_hex.h"
 #include "registry/yaml.h"
 
 enum { NAME_MAX_BYTES = 200 };
@@ -33,17 +33,6 @@ char *store_path(const struct registry *registry, const char *format, ...)
     return path;
 }
 
-void store_random_hex(char *out, size_t digits)
-{
-    for (size_t d = 0; d < digits; d++) {
-        uint8_t byte = 0;
-        if (getrandom(&byte, 1, 0) != 1)
-            abort(); /* cannot fail for one byte once the system is up */
-        out[d] = "0123456789abcdef"[byte & 15];
-    }
-    out[digits] = '\0';
-}
-
 int64_t store_now_ms(void)
 {
     return clock_real_us(&clock_system) / 1000;
@@ -52,7 +41,7 @@ int64_t store_now_ms(void)
 char *store_new_path(const struct registry *registry)
 {
     char hex[33];
-    store_random_hex(hex, 32);
+    random_hex(hex, 32);
     return store_path(registry, ".new.trash/%s", hex);
 }
 

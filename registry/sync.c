@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "registry/registry.h"
 #include "registry/commands.h"
 #include "registry/store.h"
 

@@ -16,7 +16,6 @@
 
 #include "base/file.h"
 #include "kafka/client.h"
-#include "scorer/memory_limit.h"
 
 enum { SLOTS = 1024, SINK_BATCH_BYTES = 8 * 1024 * 1024, STAGED_BYTES = 16 * 1024 * 1024 };
 
@@ -104,10 +103,22 @@ static enum status take_identity(const struct options *options, struct settings 
     return take_slot(directory && *directory ? directory : "/tmp", out, err);
 }
 
+struct memory_needs settings_memory_needs(const struct settings *settings)
+{
+    int64_t workers = settings->role_score ? settings->workers : 0;
+    return (struct memory_needs){
+        .limit = settings->memory_limit,
+        .consumers = workers + settings->role_sink,
+        .producers = workers + settings->role_http,
+        .sink = settings->role_sink,
+    };
+}
+
 static enum status split_memory(struct settings *settings, struct error *err)
 {
     struct memory_shares shares;
-    enum status status = memory_split(settings, &shares, err);
+    const struct memory_needs needs = settings_memory_needs(settings);
+    enum status status = memory_split(settings->options, &needs, &shares, err);
     if (status != STATUS_OK)
         return status;
     kafka_limit_memory(shares.consumer, shares.producer);

@@ -85,7 +85,7 @@ static void part_take(const struct predictions *given, uint32_t column, size_t p
 static struct group group_judge(const struct part *part, const struct column *column, uint32_t index, size_t place)
 {
     struct group group = {.column = index, .name = group_name(column, place), .count = part->count};
-    group.confusion = judge_confusion(part->labels, part->calls, part->count);
+    group.confusion = confusion_count(part->labels, part->calls, part->count);
     group.positives = group.confusion.true_positives + group.confusion.false_negatives;
     group.metrics = metrics_measure(part->labels, part->calls, part->probabilities, part->count);
     if (group.positives == 0 || group.positives == part->count)

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/kinds/param.h"
 
 static enum status refuse_param(const char *name, const struct recipe *recipe, struct error *err)
 {

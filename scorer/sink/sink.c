@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"

@@ -57,8 +57,4 @@ extern const struct model_kind kind_logistic, kind_logistic_l2, kind_random_fore
 /* NULL: no such kind. */
 const struct model_kind *model_kind_find(const char *name);
 
-/* For the kinds' parameters. */
-bool param_read_number(const char *text, double *out);
-bool param_read_integer(const char *text, double least, double most, unsigned *out);
-
 #endif

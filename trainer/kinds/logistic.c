@@ -10,6 +10,7 @@
 #include "pipeline/onnx/onnx_write.h"
 #include "trainer/design.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/kinds/param.h"
 #include "trainer/model.h"
 #include "trainer/penalty.h"
 

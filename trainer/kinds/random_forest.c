@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "pipeline/onnx/onnx_write.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/kinds/param.h"
 #include "trainer/model.h"
 
 /* Parameters */

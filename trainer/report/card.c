@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "trainer/kinds/kinds.h"
-#include "trainer/report/report.h"
+#include "trainer/report/report_parts.h"
 
 enum { TEXT_BYTES = 256 };
 

@@ -1,6 +1,6 @@
 /* The training table's distributions as JSON: what live data are compared with. See report.h. Pure. */
 #include "base/json_writer.h"
-#include "trainer/report/report.h"
+#include "trainer/report/report_parts.h"
 
 static void add_share(struct json_writer *json, size_t count, size_t rows)
 {

@@ -4,7 +4,7 @@
 #include "trainer/report/page.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/report/plots.h"
-#include "trainer/report/report.h"
+#include "trainer/report/report_parts.h"
 
 enum { TEXT_BYTES = 256 };
 
