@@ -51,12 +51,10 @@ size_t recipe_params(const struct recipe *recipe, double chosen_penalty, struct 
 
 static enum status read_kind(const char *name, struct recipe *out, struct error *err)
 {
-    out->kind = model_kind_find(name);
-    if (!out->kind)
-        return error_set(err, STATUS_INVALID,
-                         "--model: give logistic-regression, logistic-regression-l2 or random-forest");
-    out->kind->set_defaults(out);
-    return STATUS_OK;
+    enum status status = model_kind_find(name, &out->kind, err);
+    if (status == STATUS_OK)
+        out->kind->set_defaults(out);
+    return status;
 }
 
 static void read_counts(const struct options *options, struct recipe *out)
