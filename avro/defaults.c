@@ -16,7 +16,7 @@ struct writing {
     unsigned *work; /* left */
 };
 
-static bool write_value(struct writing *writing, const struct avro_type *type, const json_t *value);
+static bool default_write_value(struct writing *writing, const struct avro_type *type, const json_t *value);
 
 /* Bytes and fixed are strings of code points 0 to 255. Returns how many, or -1. */
 static int64_t raw_length(const json_t *value)
@@ -71,7 +71,7 @@ static bool write_whole(struct writing *writing, enum avro_kind kind, const json
     return true;
 }
 
-static bool write_text(struct writing *writing, const json_t *value)
+static bool default_write_text(struct writing *writing, const json_t *value)
 {
     if (!json_is_string(value))
         return false;
@@ -84,7 +84,7 @@ static bool write_symbol(struct writing *writing, const struct avro_type *type, 
     struct span text = {json_string_value(value), json_string_length(value)};
     for (size_t s = 0; s < type->symbol_count && text.data && *writing->work > 0; s++, --*writing->work)
         if (span_equal(text, span_of(type->symbols[s])))
-            return write_text(writing, value);
+            return default_write_text(writing, value);
     return false;
 }
 
@@ -102,7 +102,7 @@ static bool write_record(struct writing *writing, const struct avro_type *type, 
             buffer_add_u8(writing->out, ',');
         json_add_text(writing->out, span_of(field->name));
         buffer_add_u8(writing->out, ':');
-        if (!given || !write_value(writing, field->type, given))
+        if (!given || !default_write_value(writing, field->type, given))
             return false;
     }
     buffer_add_u8(writing->out, '}');
@@ -117,7 +117,7 @@ static bool write_array(struct writing *writing, const struct avro_type *type, c
     for (size_t i = 0; i < json_array_size(value); i++) {
         if (i)
             buffer_add_u8(writing->out, ',');
-        if (!write_value(writing, type->items, json_array_get(value, i)))
+        if (!default_write_value(writing, type->items, json_array_get(value, i)))
             return false;
     }
     buffer_add_u8(writing->out, ']');
@@ -136,7 +136,7 @@ static bool write_map(struct writing *writing, const struct avro_type *type, con
         buffer_add_text(writing->out, comma);
         json_add_text(writing->out, span_of(key));
         buffer_add_u8(writing->out, ':');
-        if (!write_value(writing, type->items, item))
+        if (!default_write_value(writing, type->items, item))
             return false;
         comma = ",";
     }
@@ -157,7 +157,7 @@ static const struct avro_type *write_union(struct writing *writing, const struct
             json_add_text(writing->out, span_of(branch->name));
             buffer_add_u8(writing->out, ':');
         }
-        if (!write_value(writing, branch, value))
+        if (!default_write_value(writing, branch, value))
             continue;
         if (tagged)
             buffer_add_u8(writing->out, '}');
@@ -182,11 +182,11 @@ static bool write_kind(struct writing *writing, const struct avro_type *type, co
     case AVRO_KIND_DOUBLE:
         return write_float(writing, type->kind, value);
     case AVRO_KIND_BYTES:
-        return raw_length(value) >= 0 && write_text(writing, value);
+        return raw_length(value) >= 0 && default_write_text(writing, value);
     case AVRO_KIND_FIXED:
-        return raw_length(value) == (int64_t)type->fixed_bytes && write_text(writing, value);
+        return raw_length(value) == (int64_t)type->fixed_bytes && default_write_text(writing, value);
     case AVRO_KIND_STRING:
-        return write_text(writing, value);
+        return default_write_text(writing, value);
     case AVRO_KIND_ENUM:
         return write_symbol(writing, type, value);
     case AVRO_KIND_RECORD:
@@ -201,7 +201,7 @@ static bool write_kind(struct writing *writing, const struct avro_type *type, co
     return false;
 }
 
-static bool write_value(struct writing *writing, const struct avro_type *type, const json_t *value)
+static bool default_write_value(struct writing *writing, const struct avro_type *type, const json_t *value)
 {
     if (writing->depth == DEFAULT_DEPTH_MAX || writing->out->bytes > DEFAULT_BYTES_MAX || *writing->work == 0)
         return false;
@@ -216,7 +216,7 @@ bool default_write(const struct avro_type *type, const json_t *value, unsigned *
 {
     struct buffer text = {0};
     struct writing writing = {.out = &text, .work = work};
-    bool wrote = write_value(&writing, type, value);
+    bool wrote = default_write_value(&writing, type, value);
     if (wrote)
         buffer_add(out, text.data, text.bytes);
     buffer_free(&text);
@@ -231,7 +231,7 @@ const struct avro_type *default_type(const struct avro_type *type, const json_t 
     const struct avro_type *taken = NULL;
     if (type->kind == AVRO_KIND_UNION)
         taken = write_union(&writing, type, value);
-    else if (write_value(&writing, type, value))
+    else if (default_write_value(&writing, type, value))
         taken = type;
     buffer_free(&text);
     return taken;

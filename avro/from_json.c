@@ -19,7 +19,7 @@ static void add_text(struct buffer *out, struct span text)
 }
 
 /* NaN and the infinities are strings. */
-static double number_of(const json_t *json)
+static double json_number_of(const json_t *json)
 {
     const char *text = json_string_value(json);
     if (text)
@@ -29,13 +29,13 @@ static double number_of(const json_t *json)
 
 static void add_float(struct buffer *out, const json_t *json)
 {
-    float number = (float)number_of(json);
+    float number = (float)json_number_of(json);
     buffer_add(out, &number, sizeof number);
 }
 
 static void add_double(struct buffer *out, const json_t *json)
 {
-    double number = number_of(json);
+    double number = json_number_of(json);
     buffer_add(out, &number, sizeof number);
 }
 

@@ -192,7 +192,7 @@ static void say(struct resolver *resolver, const char *format, ...)
     va_end(args);
 }
 
-static void path_push(struct resolver *resolver, const char *step)
+static void resolver_push_path(struct resolver *resolver, const char *step)
 {
     if (resolver->path_length < PATH_MAX_STEPS)
         resolver->path[resolver->path_length] = step;
@@ -238,7 +238,7 @@ static bool accepts_fields(struct resolver *resolver, const struct avro_type *wr
     for (size_t f = 0; f < writer->field_count && fine; f++) {
         if (reader_of[f] == FIELD_UNREAD)
             continue;
-        path_push(resolver, writer->fields[f].name);
+        resolver_push_path(resolver, writer->fields[f].name);
         fine = accepts(resolver, writer->fields[f].type, reader->fields[reader_of[f]].type);
         resolver->path_length--;
     }

@@ -51,9 +51,9 @@ static enum status parse_type(struct parser *parser, const json_t *json, const c
 
 /* ---- where we are, and what is wrong there ---- */
 
-static enum status refuse(struct parser *parser, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
+static enum status parser_refuse(struct parser *parser, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 
-static enum status refuse(struct parser *parser, enum status status, const char *format, ...)
+static enum status parser_refuse(struct parser *parser, enum status status, const char *format, ...)
 {
     char what[256];
     va_list args;
@@ -105,7 +105,7 @@ static bool name_is_valid(const char *name, bool dotted)
     }
 }
 
-static const char *text_of(const json_t *json) /* NULL where it is no string, or holds a NUL */
+static const char *json_text_of(const json_t *json) /* NULL where it is no string, or holds a NUL */
 {
     const char *text = json_string_value(json);
     return text && strlen(text) == json_string_length(json) ? text : NULL;
@@ -143,7 +143,7 @@ static uint32_t name_hash(const char *name)
     return hash % NAME_BUCKETS;
 }
 
-static struct avro_type *named_find(const struct parser *parser, const char *full)
+static struct avro_type *parser_find_named(const struct parser *parser, const char *full)
 {
     for (int32_t i = parser->buckets[name_hash(full)]; i >= 0; i = parser->chain[i])
         if (strcmp(parser->named[i].name, full) == 0)
@@ -162,11 +162,13 @@ static int kind_of(const char *name, int last) /* -1: none */
 static enum status named_add(struct parser *parser, struct avro_type *type)
 {
     if (kind_of(type->name, AVRO_KIND_STRING) >= 0)
-        return refuse(parser, STATUS_INVALID, "\"%.100s\" is a primitive type and cannot be defined", type->name);
-    if (named_find(parser, type->name))
-        return refuse(parser, STATUS_INVALID, "\"%.100s\" is defined twice; refer to it by its name", type->name);
+        return parser_refuse(parser, STATUS_INVALID, "\"%.100s\" is a primitive type and cannot be defined",
+                             type->name);
+    if (parser_find_named(parser, type->name))
+        return parser_refuse(parser, STATUS_INVALID, "\"%.100s\" is defined twice; refer to it by its name",
+                             type->name);
     if (parser->named_count == AVRO_NAMED_MAX)
-        return refuse(parser, STATUS_LIMIT, "more than %d named types", AVRO_NAMED_MAX);
+        return parser_refuse(parser, STATUS_LIMIT, "more than %d named types", AVRO_NAMED_MAX);
     uint32_t bucket = name_hash(type->name);
     size_t index = parser->named_count++;
     parser->named[index] = (struct named){type->name, type};
@@ -197,7 +199,7 @@ static struct avro_type *type_new(struct parser *parser, enum avro_kind kind, co
 /* Decimal as the specification says; a logical type that is not valid is ignored, as it also says. */
 static void logical_read(struct avro_type *type, const json_t *json)
 {
-    type->logical = text_of(json_object_get(json, "logicalType"));
+    type->logical = json_text_of(json_object_get(json, "logicalType"));
     if (!type->logical || strcmp(type->logical, "decimal") != 0)
         return;
     const json_t *precision = json_object_get(json, "precision"), *scale = json_object_get(json, "scale");
@@ -210,23 +212,23 @@ static void logical_read(struct avro_type *type, const json_t *json)
     type->scale = scale ? json_integer_value(scale) : 0;
 }
 
-static enum status texts_read(struct parser *parser, const json_t *json, const char *what, const char *const **out,
-                              size_t *count)
+static enum status parser_read_texts(struct parser *parser, const json_t *json, const char *what,
+                                     const char *const **out, size_t *count)
 {
     if (!json)
         return STATUS_OK;
     if (!json_is_array(json))
-        return refuse(parser, STATUS_INVALID, "%s must be an array of strings", what);
+        return parser_refuse(parser, STATUS_INVALID, "%s must be an array of strings", what);
     const char **texts = take_zeroed(parser, json_array_size(json), sizeof *texts);
     for (size_t i = 0; i < json_array_size(json); i++)
-        if (!(texts[i] = text_of(json_array_get(json, i))))
-            return refuse(parser, STATUS_INVALID, "%s must be an array of strings", what);
+        if (!(texts[i] = json_text_of(json_array_get(json, i))))
+            return parser_refuse(parser, STATUS_INVALID, "%s must be an array of strings", what);
     *out = texts;
     *count = json_array_size(json);
     return STATUS_OK;
 }
 
-static int text_order(const void *a, const void *b)
+static int text_pointers_order(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -236,7 +238,7 @@ static const char *text_twice(const char *const *texts, size_t count) /* one tha
     const char **sorted = mem_zeroed(count, sizeof *sorted), *twice = NULL;
     for (size_t i = 0; i < count; i++)
         sorted[i] = texts[i];
-    qsort(sorted, count, sizeof *sorted, text_order);
+    qsort(sorted, count, sizeof *sorted, text_pointers_order);
     for (size_t i = 1; i < count && !twice; i++)
         if (strcmp(sorted[i - 1], sorted[i]) == 0)
             twice = sorted[i];
@@ -250,24 +252,24 @@ static enum status parse_enum(struct parser *parser, const json_t *json, struct 
 {
     const json_t *symbols = json_object_get(json, "symbols"), *fallback = json_object_get(json, "default");
     if (!symbols)
-        return refuse(parser, STATUS_INVALID, "an enum needs \"symbols\"");
-    enum status status = texts_read(parser, symbols, "\"symbols\"", &type->symbols, &type->symbol_count);
+        return parser_refuse(parser, STATUS_INVALID, "an enum needs \"symbols\"");
+    enum status status = parser_read_texts(parser, symbols, "\"symbols\"", &type->symbols, &type->symbol_count);
     if (status != STATUS_OK)
         return status;
     for (size_t s = 0; s < type->symbol_count; s++)
         if (!name_is_valid(type->symbols[s], false))
-            return refuse(parser, STATUS_INVALID, "\"%.100s\" is not a legal enum symbol (letters, digits, _)",
-                          type->symbols[s]);
+            return parser_refuse(parser, STATUS_INVALID, "\"%.100s\" is not a legal enum symbol (letters, digits, _)",
+                                 type->symbols[s]);
     const char *twice = text_twice(type->symbols, type->symbol_count);
     if (twice)
-        return refuse(parser, STATUS_INVALID, "symbol \"%.100s\" stands twice", twice);
+        return parser_refuse(parser, STATUS_INVALID, "symbol \"%.100s\" stands twice", twice);
     if (!fallback)
         return STATUS_OK;
     for (size_t s = 0; s < type->symbol_count; s++)
-        if (text_of(fallback) && strcmp(type->symbols[s], text_of(fallback)) == 0)
+        if (json_text_of(fallback) && strcmp(type->symbols[s], json_text_of(fallback)) == 0)
             type->default_symbol = (int32_t)s;
     if (type->default_symbol == AVRO_NO_SYMBOL)
-        return refuse(parser, STATUS_INVALID, "the enum's default is not one of its symbols");
+        return parser_refuse(parser, STATUS_INVALID, "the enum's default is not one of its symbols");
     return STATUS_OK;
 }
 
@@ -275,24 +277,24 @@ static enum status parse_fixed(struct parser *parser, const json_t *json, struct
 {
     const json_t *size = json_object_get(json, "size");
     if (!json_is_integer(size) || json_integer_value(size) < 0 || json_integer_value(size) > INT32_MAX)
-        return refuse(parser, STATUS_INVALID, "a fixed needs a \"size\" from 0 to 2147483647");
+        return parser_refuse(parser, STATUS_INVALID, "a fixed needs a \"size\" from 0 to 2147483647");
     type->fixed_bytes = (uint64_t)json_integer_value(size);
     return STATUS_OK;
 }
 
 static enum status parse_field(struct parser *parser, const json_t *json, const char *space, struct avro_field *field)
 {
-    const char *name = json_is_object(json) ? text_of(json_object_get(json, "name")) : NULL;
+    const char *name = json_is_object(json) ? json_text_of(json_object_get(json, "name")) : NULL;
     if (!name || !name_is_valid(name, false))
-        return refuse(parser, STATUS_INVALID, "a field needs a \"name\" of letters, digits and _");
+        return parser_refuse(parser, STATUS_INVALID, "a field needs a \"name\" of letters, digits and _");
     size_t before = where_push(parser, name);
     field->name = name;
     field->json = json;
     field->value_if_absent = json_object_get(json, "default");
-    enum status status =
-        texts_read(parser, json_object_get(json, "aliases"), "\"aliases\"", &field->aliases, &field->alias_count);
+    enum status status = parser_read_texts(parser, json_object_get(json, "aliases"), "\"aliases\"", &field->aliases,
+                                           &field->alias_count);
     if (status == STATUS_OK && !json_object_get(json, "type"))
-        status = refuse(parser, STATUS_INVALID, "a field needs a \"type\"");
+        status = parser_refuse(parser, STATUS_INVALID, "a field needs a \"type\"");
     if (status == STATUS_OK)
         status = parse_type(parser, json_object_get(json, "type"), space, &field->type);
     if (status == STATUS_OK)
@@ -300,11 +302,12 @@ static enum status parse_field(struct parser *parser, const json_t *json, const 
     return status;
 }
 
-static enum status parse_record(struct parser *parser, const json_t *json, const char *space, struct avro_type *type)
+static enum status parser_read_record(struct parser *parser, const json_t *json, const char *space,
+                                      struct avro_type *type)
 {
     const json_t *list = json_object_get(json, "fields");
     if (!json_is_array(list))
-        return refuse(parser, STATUS_INVALID, "a record needs \"fields\", an array");
+        return parser_refuse(parser, STATUS_INVALID, "a record needs \"fields\", an array");
     size_t count = json_array_size(list);
     struct avro_field *fields = take_zeroed(parser, count, sizeof *fields);
     const char **names = take_zeroed(parser, count, sizeof *names);
@@ -316,7 +319,7 @@ static enum status parse_record(struct parser *parser, const json_t *json, const
     }
     const char *twice = text_twice(names, count);
     if (twice)
-        return refuse(parser, STATUS_INVALID, "field \"%.100s\" stands twice", twice);
+        return parser_refuse(parser, STATUS_INVALID, "field \"%.100s\" stands twice", twice);
     type->fields = fields;
     type->field_count = count;
     return STATUS_OK;
@@ -324,14 +327,15 @@ static enum status parse_record(struct parser *parser, const json_t *json, const
 
 static enum status name_read(struct parser *parser, const json_t *json, const char *space, struct avro_type *type)
 {
-    const char *name = text_of(json_object_get(json, "name"));
+    const char *name = json_text_of(json_object_get(json, "name"));
     const json_t *own_space = json_object_get(json, "namespace");
     if (!name || !name_is_valid(name, true))
-        return refuse(parser, STATUS_INVALID, "%s needs a \"name\" of letters, digits and _", kind_names[type->kind]);
+        return parser_refuse(parser, STATUS_INVALID, "%s needs a \"name\" of letters, digits and _",
+                             kind_names[type->kind]);
     if (own_space && !json_is_null(own_space)) {
-        space = text_of(own_space);
+        space = json_text_of(own_space);
         if (!space || (*space && !name_is_valid(space, true)))
-            return refuse(parser, STATUS_INVALID, "\"namespace\" must be names joined by dots");
+            return parser_refuse(parser, STATUS_INVALID, "\"namespace\" must be names joined by dots");
     }
     type->name = name_in_space(parser, name, space);
     type->short_name = short_of(type->name);
@@ -346,8 +350,8 @@ static enum status parse_named(struct parser *parser, const json_t *json, const 
     if (status == STATUS_OK)
         status = named_add(parser, type);
     if (status == STATUS_OK)
-        status =
-            texts_read(parser, json_object_get(json, "aliases"), "\"aliases\"", &type->aliases, &type->alias_count);
+        status = parser_read_texts(parser, json_object_get(json, "aliases"), "\"aliases\"", &type->aliases,
+                                   &type->alias_count);
     if (status != STATUS_OK)
         return status;
     const char *here = space_of(parser, type->name);
@@ -359,7 +363,7 @@ static enum status parse_named(struct parser *parser, const json_t *json, const 
         return parse_enum(parser, json, type);
     if (kind == AVRO_KIND_FIXED)
         return parse_fixed(parser, json, type);
-    return parse_record(parser, json, here, type);
+    return parser_read_record(parser, json, here, type);
 }
 
 static enum status parse_container(struct parser *parser, const json_t *json, const char *space, enum avro_kind kind,
@@ -368,7 +372,7 @@ static enum status parse_container(struct parser *parser, const json_t *json, co
     const char *key = kind == AVRO_KIND_ARRAY ? "items" : "values";
     const json_t *items = json_object_get(json, key);
     if (!items)
-        return refuse(parser, STATUS_INVALID, "%s needs \"%s\"", kind_names[kind], key);
+        return parser_refuse(parser, STATUS_INVALID, "%s needs \"%s\"", kind_names[kind], key);
     struct avro_type *type = type_new(parser, kind, json);
     *out = type;
     size_t before = where_push(parser, key);
@@ -387,7 +391,7 @@ static enum status check_branches(struct parser *parser, const struct avro_type 
     const char *twice = text_twice(names, type->branch_count);
     free(names);
     if (twice)
-        return refuse(parser, STATUS_INVALID, "\"%.100s\" stands twice in a union", twice);
+        return parser_refuse(parser, STATUS_INVALID, "\"%.100s\" stands twice in a union", twice);
     return STATUS_OK;
 }
 
@@ -405,7 +409,7 @@ static enum status parse_union(struct parser *parser, const json_t *json, const 
         size_t before = where_push(parser, step);
         enum status status = parse_type(parser, json_array_get(json, b), space, &branches[b]);
         if (status == STATUS_OK && branches[b]->kind == AVRO_KIND_UNION)
-            status = refuse(parser, STATUS_INVALID, "a union may not stand directly in a union");
+            status = parser_refuse(parser, STATUS_INVALID, "a union may not stand directly in a union");
         if (status != STATUS_OK)
             return status;
         where_pop(parser, before);
@@ -430,9 +434,9 @@ static enum status parse_name(struct parser *parser, const char *name, const jso
         *out = parser->primitives[kind];
         return STATUS_OK;
     }
-    const struct avro_type *type = named_find(parser, name_in_space(parser, name, space));
+    const struct avro_type *type = parser_find_named(parser, name_in_space(parser, name, space));
     if (!type)
-        return refuse(parser, STATUS_INVALID, "no type \"%.100s\" is defined before this point", name);
+        return parser_refuse(parser, STATUS_INVALID, "no type \"%.100s\" is defined before this point", name);
     *out = type;
     return STATUS_OK;
 }
@@ -443,9 +447,9 @@ static enum status parse_object(struct parser *parser, const json_t *json, const
     const json_t *type = json_object_get(json, "type");
     if (json_is_object(type) || json_is_array(type))
         return parse_type(parser, type, space, out);
-    const char *name = text_of(type);
+    const char *name = json_text_of(type);
     if (!name)
-        return refuse(parser, STATUS_INVALID, "a type needs \"type\"");
+        return parser_refuse(parser, STATUS_INVALID, "a type needs \"type\"");
     int kind = strcmp(name, "error") == 0 ? AVRO_KIND_RECORD : kind_of(name, AVRO_KIND_MAP);
     if (kind >= 0 && avro_kind_is_named((enum avro_kind)kind))
         return parse_named(parser, json, space, (enum avro_kind)kind, out);
@@ -458,17 +462,17 @@ static enum status parse_type(struct parser *parser, const json_t *json, const c
                               const struct avro_type **out)
 {
     if (parser->depth == AVRO_DEPTH_MAX)
-        return refuse(parser, STATUS_LIMIT, "types are nested deeper than %d", AVRO_DEPTH_MAX);
+        return parser_refuse(parser, STATUS_LIMIT, "types are nested deeper than %d", AVRO_DEPTH_MAX);
     enum status status;
     parser->depth++;
     if (json_is_object(json))
         status = parse_object(parser, json, space, out);
     else if (json_is_array(json))
         status = parse_union(parser, json, space, out);
-    else if (text_of(json))
-        status = parse_name(parser, text_of(json), NULL, space, out);
+    else if (json_text_of(json))
+        status = parse_name(parser, json_text_of(json), NULL, space, out);
     else
-        status = refuse(parser, STATUS_INVALID, "a type is a name, an object or an array");
+        status = parser_refuse(parser, STATUS_INVALID, "a type is a name, an object or an array");
     parser->depth--;
     return status;
 }
@@ -583,25 +587,25 @@ size_t avro_schema_type_count(const struct avro_schema *schema)
     return schema->type_count;
 }
 
-static void describe(const struct avro_type *type, struct buffer *out, int depth)
+static void type_describe(const struct avro_type *type, struct buffer *out, int depth)
 {
     if (depth == 0) {
         buffer_add_text(out, "\u2026");
     } else if (type->kind == AVRO_KIND_UNION) {
         for (size_t b = 0; b < type->branch_count; b++) {
             buffer_add_text(out, b ? "," : "[");
-            describe(type->branches[b], out, depth - 1);
+            type_describe(type->branches[b], out, depth - 1);
         }
         buffer_add_text(out, type->branch_count ? "]" : "[]");
     } else if (type->kind == AVRO_KIND_RECORD) {
         for (size_t f = 0; f < type->field_count; f++) {
             buffer_printf(out, "%s%s:", f ? "," : "{", type->fields[f].name);
-            describe(type->fields[f].type, out, depth - 1);
+            type_describe(type->fields[f].type, out, depth - 1);
         }
         buffer_add_text(out, type->field_count ? "}" : "{}");
     } else if (type->items) {
         buffer_printf(out, "%s<", kind_names[type->kind]);
-        describe(type->items, out, depth - 1);
+        type_describe(type->items, out, depth - 1);
         buffer_add_text(out, ">");
     } else {
         buffer_printf(out, "%s%s%s", kind_names[type->kind], type->logical ? ":" : "",
@@ -611,5 +615,5 @@ static void describe(const struct avro_type *type, struct buffer *out, int depth
 
 void avro_type_describe(const struct avro_type *type, struct buffer *out)
 {
-    describe(type, out, 8);
+    type_describe(type, out, 8);
 }

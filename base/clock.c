@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-static int64_t now_us(clockid_t id)
+static int64_t clock_read_us(clockid_t id)
 {
     struct timespec now;
     clock_gettime(id, &now);
@@ -13,13 +13,13 @@ static int64_t now_us(clockid_t id)
 static int64_t real_us(void *context)
 {
     (void)context;
-    return now_us(CLOCK_REALTIME);
+    return clock_read_us(CLOCK_REALTIME);
 }
 
 static int64_t steady_us(void *context)
 {
     (void)context;
-    return now_us(CLOCK_MONOTONIC);
+    return clock_read_us(CLOCK_MONOTONIC);
 }
 
 const struct clock_source clock_system = {real_us, steady_us, NULL};

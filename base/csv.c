@@ -65,7 +65,7 @@ void csv_free(struct csv *csv)
  * come, and at least as many bytes as are left, so that parsing a long record anew stays linear. By the byte, because
  * the caller may have peeked through stdio, and stdio has no way to take just what is there. False when reading failed.
  */
-static bool fill(struct csv *csv)
+static bool csv_fill(struct csv *csv)
 {
     size_t left = (size_t)(csv->end - csv->at);
     memmove(csv->window, csv->at, left);
@@ -83,7 +83,7 @@ static bool fill(struct csv *csv)
     return !csv->failed;
 }
 
-static void add_field(struct csv *csv, const char *data, size_t bytes)
+static void csv_add_field(struct csv *csv, const char *data, size_t bytes)
 {
     csv->fields = mem_grow(csv->fields, &csv->field_capacity, csv->field_count + 1, sizeof *csv->fields);
     csv->fields[csv->field_count++] = (struct span){data, bytes};
@@ -100,10 +100,10 @@ static void add_unquoted(struct csv *csv, const char *from, const char *to)
         from += *from == '"';
     }
     csv->unquoted_bytes += (size_t)(out - start);
-    add_field(csv, start, (size_t)(out - start));
+    csv_add_field(csv, start, (size_t)(out - start));
 }
 
-static size_t count_lines(const char *from, const char *to)
+static size_t csv_count_lines(const char *from, const char *to)
 {
     size_t lines = 0;
     while (from < to && (from = memchr(from, '\n', (size_t)(to - from)))) {
@@ -151,8 +151,8 @@ static enum outcome parse_quoted(struct csv *csv, struct scan *scan)
     if (doubled)
         add_unquoted(csv, content, quote);
     else
-        add_field(csv, content, (size_t)(quote - content));
-    scan->lines += count_lines(content, quote);
+        csv_add_field(csv, content, (size_t)(quote - content));
+    scan->lines += csv_count_lines(content, quote);
     scan->at = quote + 1;
     return pass_separator(csv, scan);
 }
@@ -166,12 +166,12 @@ static enum outcome parse_plain(struct csv *csv, struct scan *scan)
         return NEEDS_MORE;
     bool line_ends = at == end || *at == '\n';
     at -= line_ends && at > field && at[-1] == '\r';
-    add_field(csv, field, (size_t)(at - field));
+    csv_add_field(csv, field, (size_t)(at - field));
     scan->at = at;
     return pass_separator(csv, scan);
 }
 
-static enum outcome parse_record(struct csv *csv, struct scan *scan)
+static enum outcome csv_parse_record(struct csv *csv, struct scan *scan)
 {
     *scan = (struct scan){.start = csv->at, .at = csv->at};
     csv->field_count = csv->unquoted_bytes = 0;
@@ -201,8 +201,8 @@ static bool scan_first_line(const struct csv *csv, struct scan *scan)
     return end || csv->file_ended;
 }
 
-static enum status refuse(struct csv *csv, enum outcome outcome, struct scan *scan, struct csv_record *record,
-                          struct error *err)
+static enum status csv_refuse(struct csv *csv, enum outcome outcome, struct scan *scan, struct csv_record *record,
+                              struct error *err)
 {
     static const char *const texts[] = {
         [FAULT_UNCLOSED_QUOTE] = "a quote is opened and never closed",
@@ -228,17 +228,17 @@ static bool pass_skipped_line(struct csv *csv)
         csv->at = end ? end + 1 : csv->end;
         csv->line += end != NULL;
         csv->skip_line = !end && !csv->file_ended;
-        if (csv->skip_line && !fill(csv))
+        if (csv->skip_line && !csv_fill(csv))
             return false;
     }
     return true;
 }
 
 /* Sees to it that the file's first bytes are there, and passes the byte-order mark. False when reading failed. */
-static bool begin(struct csv *csv)
+static bool csv_begin(struct csv *csv)
 {
     while (csv->end - csv->at < 3 && !csv->file_ended)
-        if (!fill(csv))
+        if (!csv_fill(csv))
             return false;
     if (csv->end - csv->at >= 3 && memcmp(csv->at, "\xEF\xBB\xBF", 3) == 0)
         csv->at += 3;
@@ -253,20 +253,20 @@ static bool is_blank(const struct csv *csv, const struct scan *scan)
 
 enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, struct error *err)
 {
-    bool readable = !csv->failed && (csv->begun || begin(csv)) && pass_skipped_line(csv);
+    bool readable = !csv->failed && (csv->begun || csv_begin(csv)) && pass_skipped_line(csv);
     while (readable) {
         if (csv->at == csv->end && csv->file_ended) {
             *more = false;
             return STATUS_OK;
         }
         struct scan scan;
-        enum outcome outcome = parse_record(csv, &scan);
+        enum outcome outcome = csv_parse_record(csv, &scan);
         if (outcome == NEEDS_MORE) {
-            readable = fill(csv);
+            readable = csv_fill(csv);
             continue;
         }
         if (outcome != WHOLE)
-            return refuse(csv, outcome, &scan, record, err);
+            return csv_refuse(csv, outcome, &scan, record, err);
         size_t line = csv->line;
         csv->at = scan.at;
         csv->line += scan.lines;

@@ -271,7 +271,7 @@ static void set_request(struct http_client *client, const struct http_request *r
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method_names[request->method]);
 }
 
-static void note_answer(CURL *curl, struct http_response *response)
+static void http_note_answer(CURL *curl, struct http_response *response)
 {
     char *type = NULL;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
@@ -317,7 +317,7 @@ static enum status send_once(struct http_client *client, const struct http_reque
     CURLcode code = curl_easy_perform(client->curl);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
-    note_answer(client->curl, response);
+    http_note_answer(client->curl, response);
     return code == CURLE_OK ? STATUS_OK : tell_failure(client, request, code, &answer, err);
 }
 

@@ -116,7 +116,7 @@ enum status option_read_environment(struct options *options, char **environment,
     return status;
 }
 
-static char *trimmed(char *text)
+static char *option_trimmed(char *text)
 {
     static const char blanks[] = " \t\r";
     text += strspn(text, blanks);
@@ -161,14 +161,14 @@ static bool of_any_program(const char *key)
 static enum status read_line(struct options *options, char *line, const char *path, size_t number, struct error *err)
 {
     cut_comment(line);
-    char *key = trimmed(line);
+    char *key = option_trimmed(line);
     if (*key == '\0')
         return STATUS_OK;
     char *equals = strchr(key, '=');
     if (!equals)
         return error_set(err, STATUS_INVALID, "%s:%zu: not of the form `flag = value`", path, number);
     *equals = '\0';
-    key = trimmed(key);
+    key = option_trimmed(key);
     int id = option_find(options->program, key, strlen(key));
     if (id < 0 && of_any_program(key))
         return STATUS_OK;
@@ -176,8 +176,8 @@ static enum status read_line(struct options *options, char *line, const char *pa
         return error_set(err, STATUS_INVALID, "%s:%zu: '%s' is no option that a file can set", path, number, key);
     struct buffer named = {0};
     buffer_printf(&named, "%s:%zu: %s", path, number, key);
-    enum status status =
-        option_give(options, (enum option_id)id, unquoted(trimmed(equals + 1)), OPTION_FROM_FILE, named.data, err);
+    enum status status = option_give(options, (enum option_id)id, unquoted(option_trimmed(equals + 1)),
+                                     OPTION_FROM_FILE, named.data, err);
     buffer_free(&named);
     return status;
 }

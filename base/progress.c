@@ -19,7 +19,7 @@ void progress_begin(struct progress *progress, FILE *out, const struct clock_sou
     progress->started_us = progress->shown_us = clock_steady_us(clock);
 }
 
-static unsigned columns_of(const struct progress *progress)
+static unsigned progress_columns(const struct progress *progress)
 {
     struct winsize size = {0};
     if (progress->columns)
@@ -78,9 +78,9 @@ static void add_figures(struct buffer *line, const struct progress *progress, in
 }
 
 /* "[#####.....]  50 %  ", as wide as the figures leave room for; nothing where that is too little. */
-static void add_bar(struct buffer *line, const struct progress *progress, size_t figures_bytes)
+static void progress_add_bar(struct buffer *line, const struct progress *progress, size_t figures_bytes)
 {
-    size_t frame_bytes = sizeof "[] 100 %  ", columns = columns_of(progress);
+    size_t frame_bytes = sizeof "[] 100 %  ", columns = progress_columns(progress);
     if (progress->total == 0 || columns < figures_bytes + frame_bytes + BAR_LEAST)
         return;
     size_t width = columns - figures_bytes - frame_bytes;
@@ -95,14 +95,14 @@ static void add_bar(struct buffer *line, const struct progress *progress, size_t
     buffer_printf(line, "] %3d %%  ", (int)(share * 100));
 }
 
-static void draw(struct progress *progress, int64_t now_us, bool over)
+static void progress_draw(struct progress *progress, int64_t now_us, bool over)
 {
     struct buffer line = {0}, figures = {0};
     add_figures(&figures, progress, now_us, over);
     if (progress->terminal) {
-        size_t columns = columns_of(progress);
+        size_t columns = progress_columns(progress);
         buffer_add_text(&line, "\r\033[K");
-        add_bar(&line, progress, figures.bytes);
+        progress_add_bar(&line, progress, figures.bytes);
         if (figures.bytes >= columns && !over)
             figures.bytes = columns - 1; /* a line that wraps could not be redrawn */
     }
@@ -121,7 +121,7 @@ void progress_update(struct progress *progress, uint64_t done)
     int64_t now_us = clock_steady_us(progress->clock);
     progress->done = done;
     if (now_us - progress->shown_us >= (progress->terminal ? TERMINAL_STEP_US : PLAIN_STEP_US))
-        draw(progress, now_us, false);
+        progress_draw(progress, now_us, false);
 }
 
 void progress_hide(struct progress *progress)
@@ -135,5 +135,5 @@ void progress_hide(struct progress *progress)
 
 void progress_end(struct progress *progress)
 {
-    draw(progress, clock_steady_us(progress->clock), true);
+    progress_draw(progress, clock_steady_us(progress->clock), true);
 }

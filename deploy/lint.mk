@@ -42,7 +42,7 @@ docs: $(DOCGEN) ## write the documents that repeat a table (CONFIGURATION, ERROR
 
 # Each shipped schema reads what every earlier version of it wrote (BACKWARD_TRANSITIVE).
 SCHEMAS_CHECK := $(OUT)/deploy/schemas-check
-$(SCHEMAS_CHECK): $(OUT)/deploy/schemas_check.o $(call libs_of,events)
+$(SCHEMAS_CHECK): $(OUT)/deploy/schemas_check.o $(call libs_of,avro)
 	$(NOTE) link $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "avro/type.h"
-#include "events/compatible.h"
+#include "avro/compatible.h"
 
 static int check(const struct avro_schema *reader, const char *name, const char *path)
 {

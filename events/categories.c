@@ -12,7 +12,7 @@ const uint64_t text_word_masks[9] = {
 };
 
 /* Fills the slots; returns how many categories did not stand in their first slot. */
-static size_t fill(struct categories *categories, const struct column *column)
+static size_t categories_fill(struct categories *categories, const struct column *column)
 {
     size_t collisions = 0;
     for (uint32_t s = 0; s <= categories->mask; s++)
@@ -42,14 +42,14 @@ void categories_init(struct categories *categories, const struct column *column)
     for (size_t n = 0; n < tries && fewest > 0;
          n++, multiplier = multiplier * 6364136223846793005u + 1442695040888963407u) {
         categories->multiplier = multiplier | 1;
-        size_t collisions = fill(categories, column);
+        size_t collisions = categories_fill(categories, column);
         if (collisions < fewest) {
             fewest = collisions;
             best = categories->multiplier;
         }
     }
     categories->multiplier = best;
-    (void)fill(categories, column);
+    (void)categories_fill(categories, column);
 }
 
 void categories_fini(struct categories *categories)

@@ -10,7 +10,7 @@ enum {
 };
 
 /* The general form, any type. */
-static bool value_read(const struct column_reader *reader, struct cursor *in, struct cell *cell, bool *padded)
+static bool column_read_value(const struct column_reader *reader, struct cursor *in, struct cell *cell, bool *padded)
 {
     int32_t whole = 0;
     int64_t large = 0;
@@ -67,7 +67,7 @@ static __attribute__((noinline)) bool field_read(const struct column_reader *rea
             return true;
         }
     }
-    return value_read(reader, in, cell, padded);
+    return column_read_value(reader, in, cell, padded);
 }
 
 /* The short forms return the position behind the value, or NULL: the general form is to judge. */

@@ -10,6 +10,7 @@
 struct decoder {
     const struct schema_parts *parts;
     struct machine *machine;
+    enum time_unit time_unit;
     struct writers *writers;
     bool unframed;
     struct schema_key unframed_key;
@@ -53,7 +54,7 @@ void decoder_use_registry(struct decoder *decoder, struct registry_client *regis
 
 void decoder_use_time_unit(struct decoder *decoder, enum time_unit unit)
 {
-    machine_set_time_unit(decoder->machine, unit);
+    decoder->time_unit = unit;
 }
 
 /* An id is all digits; a file gets a key that no frame can have. */
@@ -92,7 +93,9 @@ enum event_code decoder_read(struct decoder *decoder, struct span value, struct 
             return code;
     }
     enum event_code code = writers_find(decoder->writers, &frame.key, &writer, fault, waits);
-    return code == EVENT_OK ? plan_run_row(writer->plan, decoder->machine, frame.datum, out, fault) : code;
+    if (code != EVENT_OK)
+        return code;
+    return row_plan_run(writer->plan, decoder->machine, decoder->time_unit, frame.datum, out, fault);
 }
 
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault)

@@ -1,15 +1,15 @@
 /* Message bytes → event: frame, schema id, compiled plan. One decoder per thread; it caches a plan per writer schema.
  *
- * The plan is a flat program compiled from writer schema × reader schema (events/plan.h); decoding allocates nothing,
- * does bounded work per byte and is strict (docs/ERRORS.md). Nominal cells get their category's code here. Writers are
- * those of ids.json and, where there is a registry, whatever it knows. */
+ * The plan is a flat program compiled from writer schema × reader schema (events/row_plan.h); decoding allocates
+ * nothing, does bounded work per byte and is strict (docs/ERRORS.md). Nominal cells get their category's code here.
+ * Writers are those of ids.json and, where there is a registry, whatever it knows. */
 #ifndef EVENTS_DECODER_H
 #define EVENTS_DECODER_H
 
 #include "events/error_codes.h"
 #include "events/event.h"
 #include "events/frame.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/schema.h"
 #include "events/time_unit.h"
 
@@ -26,7 +26,7 @@ void decoder_use_registry(struct decoder *decoder, struct registry_client *regis
  */
 MUST_USE enum status decoder_take_unframed(struct decoder *decoder, const char *id_or_file, struct error *err);
 
-/* What a writer's number without a logical type counts as occurred_at: machine_set_time_unit. */
+/* What a writer's number without a logical type counts as occurred_at. */
 void decoder_use_time_unit(struct decoder *decoder, enum time_unit unit);
 
 /* Decodes one message into out (out->cells points at column_count cells of the caller's). `header`: its FRAME_HEADER,

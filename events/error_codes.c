@@ -2,11 +2,7 @@
 #include "events/error_codes.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "base/bytes.h"
-#include "events/fault.h"
+#include <stddef.h>
 
 static const struct {
     const char *name, *meaning;
@@ -37,18 +33,4 @@ const char *envelope_field_name(int32_t column)
     };
     const int32_t count = sizeof names / sizeof *names;
     return column < FAULT_NO_COLUMN && column >= FAULT_NO_COLUMN - count ? names[FAULT_NO_COLUMN - 1 - column] : NULL;
-}
-
-enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)
-{
-    if (fault) {
-        va_list args;
-        va_start(args, format);
-        vsnprintf(fault->text, sizeof fault->text, format, args);
-        va_end(args);
-        text_flatten(fault->text);
-        fault->code = code;
-        fault->column = column;
-    }
-    return code;
 }

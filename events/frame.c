@@ -2,25 +2,12 @@
  * and never looks into the datum. */
 #include "events/frame.h"
 
-#include <stdio.h>
-
 #include "events/fault.h"
 
 enum { MAGIC_ID = 0, MAGIC_GUID = 1 };
 
-void schema_key_text(const struct schema_key *key, char text[SCHEMA_KEY_TEXT_BYTES])
-{
-    if (!key->is_guid) {
-        snprintf(text, SCHEMA_KEY_TEXT_BYTES, "%u", key->id);
-        return;
-    }
-    char *at = text;
-    for (size_t i = 0; i < FRAME_GUID_BYTES; i++)
-        at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", key->guid[i]);
-}
-
 /* Byte 0 and an id, or byte 1 and a GUID. */
-static bool read_key(struct cursor *in, struct schema_key *out)
+static bool frame_read_key(struct cursor *in, struct schema_key *out)
 {
     uint8_t magic;
     struct span guid;
@@ -36,7 +23,7 @@ static bool read_key(struct cursor *in, struct schema_key *out)
     return true;
 }
 
-static enum event_code refuse(struct span value, struct fault *fault)
+static enum event_code frame_refuse(struct span value, struct fault *fault)
 {
     uint8_t magic = value.bytes ? (uint8_t)value.data[0] : 0;
     if (value.bytes == 0)
@@ -48,10 +35,10 @@ static enum event_code refuse(struct span value, struct fault *fault)
                      value.bytes);
 }
 
-static enum event_code read_header(struct span value, struct span header, struct frame *out, struct fault *fault)
+static enum event_code frame_read_header(struct span value, struct span header, struct frame *out, struct fault *fault)
 {
     struct cursor in = cursor_of(header);
-    if (!read_key(&in, &out->key) || cursor_left(&in))
+    if (!frame_read_key(&in, &out->key) || cursor_left(&in))
         return fault_set(fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN,
                          "the header " FRAME_HEADER " holds %zu bytes that are no schema id", header.bytes);
     out->datum = value;
@@ -62,11 +49,11 @@ enum event_code frame_read(struct span value, struct span header, struct frame *
 {
     struct cursor in = cursor_of(value);
     if (value.bytes == 0)
-        return refuse(value, fault);
+        return frame_refuse(value, fault);
     if (header.data)
-        return read_header(value, header, out, fault);
-    if (!read_key(&in, &out->key))
-        return refuse(value, fault);
+        return frame_read_header(value, header, out, fault);
+    if (!frame_read_key(&in, &out->key))
+        return frame_refuse(value, fault);
     out->datum = (struct span){(const char *)in.at, cursor_left(&in)};
     return EVENT_OK;
 }

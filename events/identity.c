@@ -58,7 +58,7 @@ static enum event_code id_check(struct span id, int32_t column, struct fault *fa
     return flaw ? fault_set(fault, EVENT_BAD_ID, column, "%s: %s", envelope_field_name(column), flaw) : EVENT_OK;
 }
 
-static void time_text(int64_t ms, char text[TIME_TEXT_BYTES])
+static void identity_time_text(int64_t ms, char text[TIME_TEXT_BYTES])
 {
     time_t seconds = (time_t)(ms / 1000);
     struct tm parts;
@@ -76,7 +76,7 @@ static enum event_code time_refuse(int64_t occurred_at_ms, int64_t latest_ms, st
             "or set TIME_UNIT");
     if (occurred_at_ms < OCCURRED_AT_FIRST_MS)
         return fault_set(fault, EVENT_OUT_OF_RANGE, FAULT_OCCURRED_AT, "occurred_at: before 1900-01-01");
-    time_text(latest_ms, latest);
+    identity_time_text(latest_ms, latest);
     return fault_set(fault, EVENT_OUT_OF_RANGE, FAULT_OCCURRED_AT,
                      "occurred_at: after %s, the latest that this machine's clock and MAX_FUTURE allow", latest);
 }

@@ -20,8 +20,8 @@ static bool text_names_no_number(const char *text)
     return strcmp(text, "NaN") == 0 || strcmp(text, "Infinity") == 0 || strcmp(text, "-Infinity") == 0;
 }
 
-static void read_number(const struct column *column, const json_t *value, bool checked, int32_t index,
-                        struct cell *cell, struct faults *faults)
+static void json_row_read_number(const struct column *column, const json_t *value, bool checked, int32_t index,
+                                 struct cell *cell, struct faults *faults)
 {
     if (json_is_string(value) && text_names_no_number(json_string_value(value))) {
         fault_add(faults, EVENT_NOT_FINITE, index, column->name, "not a finite number");
@@ -48,7 +48,7 @@ static void read_text(const struct column *column, const json_t *value, bool che
         *cell = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = column_code(column, text)};
 }
 
-static void report_unknown(const struct schema *schema, const json_t *attributes, struct faults *faults)
+static void json_row_refuse_unknown(const struct schema *schema, const json_t *attributes, struct faults *faults)
 {
     const char *key;
     json_t *value;
@@ -73,9 +73,9 @@ size_t json_row_read(const struct schema *schema, const json_t *attributes, bool
         if (column->kind == COLUMN_NOMINAL)
             read_text(column, value, checked, (int32_t)c, &cells[c], &faults);
         else
-            read_number(column, value, checked, (int32_t)c, &cells[c], &faults);
+            json_row_read_number(column, value, checked, (int32_t)c, &cells[c], &faults);
     }
     if (checked && known < json_object_size(attributes))
-        report_unknown(schema, attributes, &faults);
+        json_row_refuse_unknown(schema, attributes, &faults);
     return faults.count;
 }

@@ -44,14 +44,14 @@ void key_reader_free(struct key_reader *reader)
     free(reader);
 }
 
-static enum event_code refuse(struct fault *fault, const char *why)
+static enum event_code key_refuse(struct fault *fault, const char *why)
 {
     return fault_set(fault, EVENT_BAD_ID, FAULT_NO_COLUMN, "the message key %s", why);
 }
 
 /* ---- Avro ---- */
 
-static struct key_schema *add(struct key_reader *reader, const struct schema_key *key)
+static struct key_schema *key_schema_add(struct key_reader *reader, const struct schema_key *key)
 {
     struct key_schema *slot = &reader->schemas[reader->next];
     struct error err;
@@ -78,12 +78,12 @@ static const struct avro_type *schema_find(struct key_reader *reader, const stru
         if (answer == REGISTRY_FIND_UNUSABLE)
             buffer_clear(&reader->text);
         if (answer == REGISTRY_FIND_SCHEMA || answer == REGISTRY_FIND_UNUSABLE)
-            found = add(reader, key);
+            found = key_schema_add(reader, key);
     }
     return found && found->schema ? avro_schema_type(found->schema) : NULL;
 }
 
-static bool number_read(struct cursor *in, char storage[static ID_BYTES_MAX], struct span *id)
+static bool key_read_number(struct cursor *in, char storage[static ID_BYTES_MAX], struct span *id)
 {
     int64_t number;
     bool padded;
@@ -94,8 +94,8 @@ static bool number_read(struct cursor *in, char storage[static ID_BYTES_MAX], st
 }
 
 /* The key as a string or whole number, or as the one such field of a record, maybe within a union. */
-static bool value_read(const struct avro_type *type, struct cursor *in, char storage[static ID_BYTES_MAX],
-                       struct span *id)
+static bool key_read_value(const struct avro_type *type, struct cursor *in, char storage[static ID_BYTES_MAX],
+                           struct span *id)
 {
     uint32_t branch;
     bool padded;
@@ -108,7 +108,7 @@ static bool value_read(const struct avro_type *type, struct cursor *in, char sto
     }
     if (type->kind == AVRO_KIND_STRING)
         return avro_read_bytes(in, id, &padded);
-    return (type->kind == AVRO_KIND_INT || type->kind == AVRO_KIND_LONG) && number_read(in, storage, id);
+    return (type->kind == AVRO_KIND_INT || type->kind == AVRO_KIND_LONG) && key_read_number(in, storage, id);
 }
 
 /* Without a registry nobody tells the type. A string that is exactly as long as it says is one, unless it is so short
@@ -125,14 +125,16 @@ static enum event_code framed_read(struct key_reader *reader, const struct frame
 {
     struct cursor in = cursor_of(frame->datum);
     if (key_json_begins(frame->datum))
-        return key_json_read(frame->datum, storage, id) ? EVENT_OK : refuse(fault, "is no JSON object with one field");
+        return key_json_read(frame->datum, storage, id) ? EVENT_OK
+                                                        : key_refuse(fault, "is no JSON object with one field");
     if (!reader->registry)
-        return string_read(frame->datum, id) ? EVENT_OK : refuse(fault, "is framed, and there is no schema registry");
+        return string_read(frame->datum, id) ? EVENT_OK
+                                             : key_refuse(fault, "is framed, and there is no schema registry");
     const struct avro_type *type = schema_find(reader, &frame->key, waits);
     if (!type)
-        return refuse(fault, "has a schema that is not known, or is no Avro");
-    if (!value_read(type, &in, storage, id) || cursor_left(&in))
-        return refuse(fault, "is no string or whole number, nor a record with one such field");
+        return key_refuse(fault, "has a schema that is not known, or is no Avro");
+    if (!key_read_value(type, &in, storage, id) || cursor_left(&in))
+        return key_refuse(fault, "is no string or whole number, nor a record with one such field");
     return EVENT_OK;
 }
 
@@ -144,11 +146,11 @@ static enum event_code extract(struct key_reader *reader, struct span key, char 
     struct frame frame;
     if (key.bytes && (uint8_t)key.data[0] <= 1) {
         if (frame_read(key, SPAN_NULL, &frame, NULL) != EVENT_OK)
-            return refuse(fault, "has control characters");
+            return key_refuse(fault, "has control characters");
         return framed_read(reader, &frame, storage, id, fault, waits);
     }
     if (key_json_begins(key))
-        return key_json_read(key, storage, id) ? EVENT_OK : refuse(fault, "is no JSON object with one field");
+        return key_json_read(key, storage, id) ? EVENT_OK : key_refuse(fault, "is no JSON object with one field");
     *id = key;
     return EVENT_OK;
 }
@@ -159,5 +161,5 @@ enum event_code key_read(struct key_reader *reader, struct span key, char storag
     *waits = false;
     enum event_code code = extract(reader, key, storage, id, fault, waits);
     const char *flaw = code == EVENT_OK ? id_flaw(*id) : NULL;
-    return flaw ? refuse(fault, flaw) : code;
+    return flaw ? key_refuse(fault, flaw) : code;
 }

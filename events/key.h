@@ -4,7 +4,7 @@
 
 #include "events/frame.h"
 #include "events/identity.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 
 struct key_reader; /* keeps the keys' schemas; one per thread */
 

@@ -7,7 +7,7 @@ static void skip_space(struct cursor *in)
         in->at++;
 }
 
-static bool take(struct cursor *in, uint8_t byte)
+static bool key_json_take(struct cursor *in, uint8_t byte)
 {
     skip_space(in);
     if (in->at == in->end || *in->at != byte)
@@ -114,23 +114,23 @@ static bool take_whole(struct cursor *in, struct span *out)
     return in->at > digits && (*digits != '0' || in->at == digits + 1) && out->bytes <= ID_BYTES_MAX;
 }
 
-static bool take_value(struct cursor *in, char storage[static ID_BYTES_MAX], struct span *out)
+static bool key_json_take_value(struct cursor *in, char storage[static ID_BYTES_MAX], struct span *out)
 {
-    return take(in, '"') ? take_text(in, storage, out) : take_whole(in, out);
+    return key_json_take(in, '"') ? take_text(in, storage, out) : take_whole(in, out);
 }
 
 bool key_json_begins(struct span text)
 {
     struct cursor in = cursor_of(text);
-    return take(&in, '{') && (take(&in, '"') || take(&in, '}'));
+    return key_json_take(&in, '{') && (key_json_take(&in, '"') || key_json_take(&in, '}'));
 }
 
 bool key_json_read(struct span text, char storage[static ID_BYTES_MAX], struct span *out)
 {
     struct cursor in = cursor_of(text);
     struct span name;
-    if (!take(&in, '{') || !take(&in, '"') || !take_text(&in, storage, &name) || !take(&in, ':') ||
-        !take_value(&in, storage, out) || !take(&in, '}'))
+    if (!key_json_take(&in, '{') || !key_json_take(&in, '"') || !take_text(&in, storage, &name) ||
+        !key_json_take(&in, ':') || !key_json_take_value(&in, storage, out) || !key_json_take(&in, '}'))
         return false;
     skip_space(&in);
     return cursor_left(&in) == 0;

@@ -48,14 +48,15 @@ void prediction_versions_use_registry(struct prediction_versions *versions, stru
 
 /* Resolved, and written again in our own layout: no field is named here. The arena has the datum, so that what is
  * decoded may borrow from it. */
-static enum event_code read_other(struct prediction_versions *versions, const struct writer *writer, struct span datum,
-                                  struct arena *arena, struct prediction *out, struct fault *fault)
+static enum event_code versions_read_other(struct prediction_versions *versions, const struct writer *writer,
+                                           struct span datum, struct arena *arena, struct prediction *out,
+                                           struct fault *fault)
 {
     const struct schema *schema = &versions->parts->schema;
     buffer_clear(&versions->json);
-    enum event_code code = plan_run_json(writer->plan, versions->machine, datum, &versions->json, fault);
-    if (code != EVENT_OK)
-        return code;
+    struct datum_fault why;
+    if (plan_run_json(writer->plan, versions->machine, datum, &versions->json, &why) != DATUM_OK)
+        return fault_set_datum(fault, &why);
     json_t *json = json_loadb(versions->json.data, versions->json.bytes, JSON_ALLOW_NUL, NULL);
     if (!json)
         return fault_set(fault, EVENT_LIMIT, FAULT_NO_COLUMN, "nested deeper than can be read");
@@ -84,5 +85,5 @@ enum event_code prediction_versions_read(struct prediction_versions *versions, s
         return code;
     if (writer->same)
         return prediction_decode_datum(schema, frame.datum, arena, out, fault);
-    return read_other(versions, writer, frame.datum, arena, out, fault);
+    return versions_read_other(versions, writer, frame.datum, arena, out, fault);
 }

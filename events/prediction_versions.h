@@ -6,7 +6,7 @@
 #define EVENTS_PREDICTION_VERSIONS_H
 
 #include "events/prediction.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 
 struct prediction_versions;
 

@@ -15,7 +15,7 @@ static enum status column_refuse(const struct column *column, const char *what, 
     return error_set(err, STATUS_INVALID, "employee_event.avsc: column \"%s\": %s", column->name, what);
 }
 
-static void *take(struct schema_parts *parts, size_t count, size_t size)
+static void *parts_take(struct schema_parts *parts, size_t count, size_t size)
 {
     return memset(arena_take(&parts->arena, count * size + 1), 0, count * size + 1);
 }
@@ -27,12 +27,12 @@ static const char *text_or(const json_t *object, const char *key, const char *ot
 }
 
 /* A list of non-empty, distinct strings. */
-static enum status texts_read(struct schema_parts *parts, const json_t *list, const char *what, struct span **out,
-                              size_t *count, struct error *err)
+static enum status parts_read_texts(struct schema_parts *parts, const json_t *list, const char *what, struct span **out,
+                                    size_t *count, struct error *err)
 {
     if (!json_is_array(list))
         return error_set(err, STATUS_INVALID, "employee_event.avsc: %s must be a list of strings", what);
-    struct span *texts = take(parts, json_array_size(list), sizeof *texts);
+    struct span *texts = parts_take(parts, json_array_size(list), sizeof *texts);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         texts[i] = (struct span){json_string_value(item), json_string_length(item)};
@@ -50,7 +50,7 @@ static enum status texts_read(struct schema_parts *parts, const json_t *list, co
 
 static const char *const *names_of(struct schema_parts *parts, const struct span *texts, size_t count)
 {
-    const char **names = take(parts, count, sizeof *names);
+    const char **names = parts_take(parts, count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = texts[i].data;
     return names;
@@ -134,7 +134,7 @@ static enum status column_read_values(struct schema_parts *parts, const json_t *
     if (!nominal && column->kind != COLUMN_ORDINAL)
         return column_refuse(column, "only an ordinal column has \"value_labels\"", err);
     snprintf(what, sizeof what, "column \"%.80s\": %s", column->name, nominal ? "\"values\"" : "\"value_labels\"");
-    enum status status = texts_read(parts, nominal ? values : labels, what, &texts, &column->value_count, err);
+    enum status status = parts_read_texts(parts, nominal ? values : labels, what, &texts, &column->value_count, err);
     if (status != STATUS_OK)
         return status;
     if (nominal)
@@ -161,7 +161,7 @@ static enum status column_read_group(struct schema_parts *parts, const json_t *j
     if (column->group && column->kind == COLUMN_ORDINAL && !bands && !isfinite(column->high - column->low))
         return column_refuse(column, "an ordinal \"group\" needs \"range\" or \"bands\"", err);
     column->band_count = json_array_size(bands);
-    double *starts = take(parts, column->band_count, sizeof *starts);
+    double *starts = parts_take(parts, column->band_count, sizeof *starts);
     for (size_t b = 0; b < column->band_count; b++) {
         const json_t *start = json_array_get(bands, b);
         starts[b] = json_number_value(start);
@@ -238,7 +238,7 @@ static enum status rules_read(struct schema_parts *parts, const json_t *json, st
     if (rules && !json_is_array(rules))
         return error_set(err, STATUS_INVALID, "employee_event.avsc: \"rules\" must be a list");
     size_t count = json_array_size(rules);
-    parts->schema.rules = take(parts, count, sizeof *parts->schema.rules);
+    parts->schema.rules = parts_take(parts, count, sizeof *parts->schema.rules);
     parts->schema.rule_count = count;
     for (size_t r = 0; r < count; r++) {
         enum status status = rule_read(parts, json_array_get(rules, r), &parts->schema.rules[r], err);
@@ -271,10 +271,10 @@ static enum status target_read(struct schema_parts *parts, const json_t *json, s
         return error_set(err, STATUS_INVALID,
                          "employee_event.avsc: the attributes record needs \"target\": {\"name\", "
                          "\"values\"} and \"id\": {\"name\"}");
-    enum status status = texts_read(parts, json_object_get(target, "values"), "the target's \"values\"", &values,
-                                    &schema->target_count, err);
+    enum status status = parts_read_texts(parts, json_object_get(target, "values"), "the target's \"values\"", &values,
+                                          &schema->target_count, err);
     if (status == STATUS_OK && ignored)
-        status = texts_read(parts, ignored, "\"ignored\"", &names, &schema->ignored_count, err);
+        status = parts_read_texts(parts, ignored, "\"ignored\"", &names, &schema->ignored_count, err);
     if (status != STATUS_OK)
         return status;
     if (schema->target_count < 2)
@@ -357,10 +357,10 @@ static enum status columns_make(struct schema_parts *parts, const struct avro_ty
     if (record->kind != AVRO_KIND_RECORD || record->field_count == 0 || record->field_count > SCHEMA_COLUMNS_MAX)
         return error_set(err, STATUS_INVALID, "employee_event.avsc: \"attributes\" must be a record of 1 to %d fields",
                          SCHEMA_COLUMNS_MAX);
-    schema->columns = take(parts, record->field_count, sizeof *schema->columns);
-    parts->readers = take(parts, record->field_count, sizeof *parts->readers);
-    parts->categories = take(parts, record->field_count, sizeof *parts->categories);
-    parts->checks = take(parts, record->field_count, sizeof *parts->checks);
+    schema->columns = parts_take(parts, record->field_count, sizeof *schema->columns);
+    parts->readers = parts_take(parts, record->field_count, sizeof *parts->readers);
+    parts->categories = parts_take(parts, record->field_count, sizeof *parts->categories);
+    parts->checks = parts_take(parts, record->field_count, sizeof *parts->checks);
     for (size_t c = 0; c < record->field_count; c++) {
         enum status status = column_read(parts, &record->fields[c], (uint32_t)c, err);
         if (status != STATUS_OK)

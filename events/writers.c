@@ -50,12 +50,17 @@ void writers_use_registry(struct writers *writers, struct registry_client *regis
     writers->registry = registry;
 }
 
-static struct writer *add(struct writers *writers, const struct schema_key *key, const struct avro_type *type)
+static struct writer *writer_add(struct writers *writers, const struct schema_key *key, const struct avro_type *type)
 {
     struct writer *writer = mem_zeroed(1, sizeof *writer);
     writer->key = *key;
     writer->same = type == writers->reader;
-    if (type && plan_compile(type, writers->reader, writers->target, &writer->plan, &writer->why) != STATUS_OK)
+    enum status status = STATUS_UNSUPPORTED;
+    if (type && writers->target)
+        status = row_plan_compile(type, writers->target, &writer->plan, &writer->why);
+    else if (type)
+        status = plan_compile(type, writers->reader, &writer->plan, &writer->why);
+    if (status != STATUS_OK)
         writer->plan = NULL;
     writers->list = mem_resize(writers->list, writers->count + 1, sizeof *writers->list);
     writers->list[writers->count++] = writer;
@@ -65,7 +70,7 @@ static struct writer *add(struct writers *writers, const struct schema_key *key,
 const struct writer *writers_add(struct writers *writers, const struct schema_key *key, const struct avro_type *type,
                                  struct avro_schema *taken)
 {
-    struct writer *writer = add(writers, key, type);
+    struct writer *writer = writer_add(writers, key, type);
     writer->stays = true;
     writer->schema = taken;
     return writer;
@@ -94,7 +99,7 @@ static struct writer *add_found(struct writers *writers, const struct schema_key
         make_room(writers);
     if (why->status == STATUS_OK && avro_schema_parse(buffer_span(&writers->text), &schema, &err) != STATUS_OK)
         schema = NULL;
-    struct writer *writer = add(writers, key, schema ? avro_schema_type(schema) : NULL);
+    struct writer *writer = writer_add(writers, key, schema ? avro_schema_type(schema) : NULL);
     if (!schema)
         writer->why = err;
     writer->schema = schema;
@@ -120,7 +125,7 @@ static enum event_code look_up(struct writers *writers, const struct schema_key 
                      key->is_guid ? "GUID" : "id", name);
 }
 
-static struct writer *find(const struct writers *writers, const struct schema_key *key)
+static struct writer *writer_find(const struct writers *writers, const struct schema_key *key)
 {
     for (size_t w = 0; w < writers->count; w++)
         if (schema_key_equal(&writers->list[w]->key, key))
@@ -133,7 +138,7 @@ enum event_code writers_find(struct writers *writers, const struct schema_key *k
 {
     *waits = false;
     if (!writers->last || !schema_key_equal(&writers->last->key, key)) {
-        struct writer *writer = find(writers, key);
+        struct writer *writer = writer_find(writers, key);
         if (!writer && look_up(writers, key, &writer, fault, waits) != EVENT_OK)
             return EVENT_UNKNOWN_SCHEMA_ID;
         writer->used = ++writers->uses;

@@ -5,8 +5,8 @@
 #define EVENTS_WRITERS_H
 
 #include "events/frame.h"
-#include "events/plan.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
+#include "events/row_plan.h"
 
 /* A writer schema and how it is read. Plain data. plan NULL: it can never be read, for the reason given. */
 struct writer {
@@ -21,7 +21,7 @@ struct writer {
 
 struct writers;
 
-/* Plans for `reader`; with `target` they fill events, without they write JSON (plan_compile). Borrows both. */
+/* Plans for `reader`; with `target` they fill events (row_plan.h), without they write JSON. Borrows both. */
 struct writers *writers_new(const struct avro_type *reader, const struct schema_parts *target);
 void writers_free(struct writers *writers);
 void writers_use_registry(struct writers *writers, struct registry_client *registry);

@@ -13,6 +13,7 @@
 
 #include "base/json_writer.h"
 #include "pipeline/linear_program.h"
+#include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
 bool background_has(const struct background *background, uint32_t column)

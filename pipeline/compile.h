@@ -2,38 +2,8 @@
 #ifndef PIPELINE_COMPILE_H
 #define PIPELINE_COMPILE_H
 
-#include "pipeline/expr.h"
 #include "pipeline/onnx/onnx_read.h"
-
-enum { CLASS_COUNT = 2 }; /* only binary classifiers are scored */
-
-/* What a classifier calls its classes, in the order of its probability columns. */
-struct class_labels {
-    bool integers;
-    size_t count;
-    struct span texts[CLASS_COUNT]; /* integers as decimal text */
-};
-
-enum value_kind {
-    VALUE_NONE,   /* not made yet, or not needed */
-    VALUE_TENSOR, /* cells */
-    VALUE_CLASS,  /* the predicted class: cells are the scores it is the largest of */
-    VALUE_MAP,    /* ZipMap: cells are the probabilities */
-};
-
-/* A tensor during the walk, element by element in row-major order. Where `rows`, axis 0 is the batch: its dimension
- * here is 1, and the cells are those of one row. */
-struct value {
-    enum value_kind kind;
-    enum dtype dtype;
-    bool rows;
-    size_t rank;
-    size_t dims[TENSOR_MAX_RANK];
-    size_t count;
-    const uint32_t *cells;
-    const struct class_labels
-        *labels; /* CLASS, and tensors and maps of probabilities whose operator names the classes */
-};
+#include "pipeline/value.h"
 
 /* What the walk found. Expressions live in the pool, texts in the pool's arena. */
 struct compiled {

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
 enum { EACH_WHOLE_MOST = 1024, BATCH = 64 };
@@ -74,7 +75,7 @@ static double unit_of(const struct search *search, uint32_t column)
     return fmax(1, fabs(search->row[column].number));
 }
 
-static void number_add(struct search *search, uint32_t column, double number)
+static void search_add_number(struct search *search, uint32_t column, double number)
 {
     const struct cell *now = &search->row[column];
     bool missing = now->code == CELL_MISSING;
@@ -151,8 +152,8 @@ static void split_add(struct search *search, const struct split *split, uint32_t
     double from = bounds.low, to = bounds.high;
     if (goes_left(search, split, column, from) != goes_left(search, split, column, to)) {
         narrow(search, split, column, &from, &to);
-        number_add(search, column, from);
-        number_add(search, column, to);
+        search_add_number(search, column, from);
+        search_add_number(search, column, to);
     }
     search->changed[column] = search->row[column];
 }
@@ -162,7 +163,7 @@ static void side_add(struct search *search, uint32_t column, double from, double
 {
     if (!row_crosses(search, column, from) && row_crosses(search, column, to))
         narrow(search, NULL, column, &from, &to);
-    number_add(search, column, to);
+    search_add_number(search, column, to);
     search->changed[column] = search->row[column];
 }
 
@@ -170,7 +171,7 @@ static void linear_add(struct search *search, uint32_t column, struct bounds bou
 {
     const struct cell *now = &search->row[column];
     double from = now->code == CELL_MISSING ? bounds.low : fmin(fmax(now->number, bounds.low), bounds.high);
-    number_add(search, column, from);
+    search_add_number(search, column, from);
     side_add(search, column, from, bounds.low);
     side_add(search, column, from, bounds.high);
 }
@@ -184,11 +185,11 @@ static void number_gather(struct search *search, uint32_t column)
         return;
     if (column_is_whole(&search->columns[column]) && bounds.high - bounds.low < EACH_WHOLE_MOST) {
         for (double number = bounds.low; number <= bounds.high; number++)
-            number_add(search, column, number);
+            search_add_number(search, column, number);
         return;
     }
-    number_add(search, column, bounds.low);
-    number_add(search, column, bounds.high);
+    search_add_number(search, column, bounds.low);
+    search_add_number(search, column, bounds.high);
     search->each[column] = !search->trees;
     if (!search->trees)
         linear_add(search, column, bounds);

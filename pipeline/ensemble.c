@@ -40,7 +40,7 @@ static enum status invalid(struct reading *reading, const char *what)
     return operation_invalid(reading->operation, what);
 }
 
-static double number_at(const struct number_list *list, size_t n)
+static double number_list_at(const struct number_list *list, size_t n)
 {
     return list->floats ? (double)list->floats[n] : list->doubles[n];
 }
@@ -140,7 +140,7 @@ static enum status weight_place(struct reading *reading, size_t w)
 {
     int64_t class = reading->weight_classes[w];
     size_t n = node_find(reading, reading->weight_trees[w], reading->weight_ids[w]);
-    double weight = number_at(&reading->weights, w);
+    double weight = number_list_at(&reading->weights, w);
     if (class < 0 || class >= CLASS_COUNT)
         return operation_unsupported(reading->operation, "more or fewer than two classes");
     if (n == reading->count || !is_leaf(reading, n) || reading->weighted[n] & 1 << class)
@@ -194,12 +194,12 @@ static enum status link_read(struct reading *reading)
         return operation_unsupported(reading->operation, "post_transform other than NONE and LOGISTIC");
     if (base.count > 1 || (base.count == 1 && !ensemble->binary))
         return operation_unsupported(reading->operation, "base_values other than one for one score");
-    ensemble->base = base.count ? number_at(&base, 0) : 0;
+    ensemble->base = base.count ? number_list_at(&base, 0) : 0;
     if (!isfinite(ensemble->base))
         return invalid(reading, "base_values that are not finite");
     bool negative = false;
     for (size_t w = 0; w < reading->weights.count; w++)
-        negative |= number_at(&reading->weights, w) < 0;
+        negative |= number_list_at(&reading->weights, w) < 0;
     if (ensemble->binary && ensemble->logistic && !negative)
         return operation_unsupported(reading->operation,
                                      "LOGISTIC without a negative weight (onnxruntime leaves it out)");
@@ -225,7 +225,7 @@ static enum status branch_convert(struct reading *reading, size_t n, struct tree
         return error_set(reading->operation->err, STATUS_UNSUPPORTED,
                          "nodes_modes '%.*s': this form is not supported (docs/MODELS.md)",
                          (int)(reading->modes[n].bytes < 20 ? reading->modes[n].bytes : 20), reading->modes[n].data);
-    double threshold = number_at(&reading->thresholds, n);
+    double threshold = number_list_at(&reading->thresholds, n);
     if (isnan(threshold) || (isinf(threshold) && threshold < 0))
         return error_set(reading->operation->err, STATUS_INVALID,
                          "the threshold of node %lld in tree %lld is %s: train again", (long long)reading->ids[n],

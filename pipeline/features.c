@@ -85,7 +85,7 @@ static float round_up(double number)
 }
 
 /* How many thresholds are below x. */
-static float rank_of(const struct feature *feature, double x)
+static float feature_rank_of(const struct feature *feature, double x)
 {
     size_t low = 0, high = feature->rank_count;
     while (low < high) {
@@ -102,14 +102,14 @@ static inline float convert(const struct features *features, uint32_t feature, d
 {
     if (features->conversion == CONVERT_FLOAT)
         return (float)number;
-    return features->conversion == CONVERT_UP ? round_up(number) : rank_of(&features->list[feature], number);
+    return features->conversion == CONVERT_UP ? round_up(number) : feature_rank_of(&features->list[feature], number);
 }
 
 float features_threshold(const struct features *features, uint32_t feature, double threshold)
 {
     if (features->conversion != CONVERT_RANK)
         return (float)threshold;
-    return rank_of(&features->list[feature], threshold);
+    return feature_rank_of(&features->list[feature], threshold);
 }
 
 static int double_order(const void *a, const void *b)

@@ -20,14 +20,14 @@ static inline pair pair_load(const double *from)
     return value;
 }
 
-static inline double number_of(const struct cell *cell)
+static inline double cell_number_of(const struct cell *cell)
 {
     return cell->code == CELL_MISSING ? NAN : cell->number;
 }
 
 static inline pair number_pair(const struct number_terms *numbers, size_t t, const struct cell *cells, double *terms)
 {
-    pair x = {number_of(&cells[numbers->columns[t]]), number_of(&cells[numbers->columns[t + 1]])};
+    pair x = {cell_number_of(&cells[numbers->columns[t]]), cell_number_of(&cells[numbers->columns[t + 1]])};
     pair value =
         pair_load(numbers->weights + t) * ((x - pair_load(numbers->offsets + t)) / pair_load(numbers->divisors + t));
     pair_mask present = x == x;
@@ -52,7 +52,7 @@ static double number_terms(const struct linear *linear, const struct cell *cells
     }
     double sum = (low[0] + low[1]) + (high[0] + high[1]);
     if (t < numbers.count) {
-        double x = number_of(&cells[numbers.columns[t]]);
+        double x = cell_number_of(&cells[numbers.columns[t]]);
         double value = numbers.weights[t] * ((x - numbers.offsets[t]) / numbers.divisors[t]);
         terms[t] = isnan(x) ? numbers.missing[t] : value;
         sum += terms[t];
@@ -60,7 +60,7 @@ static double number_terms(const struct linear *linear, const struct cell *cells
     return sum;
 }
 
-static double formula_value(const struct formula_term *term, const struct cell *cell)
+static double formula_term_value(const struct formula_term *term, const struct cell *cell)
 {
     if (cell->code == CELL_MISSING || isnan(cell->number))
         return term->missing;
@@ -118,7 +118,7 @@ double linear_terms(const struct linear *linear, const struct cell *cells, doubl
     double sum = number_terms(linear, cells, terms) + table_terms(linear, cells, terms);
     for (size_t t = 0; t < linear->formula_count; t++) {
         const struct formula_term *term = &linear->formulas[t];
-        sum += terms[term->position] = formula_value(term, &cells[term->column]);
+        sum += terms[term->position] = formula_term_value(term, &cells[term->column]);
     }
     for (size_t t = 0; t < linear->mixed_count; t++)
         sum += terms[linear->mixed[t].position] = mixed_value(linear, &linear->mixed[t], cells);

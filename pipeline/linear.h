@@ -3,7 +3,7 @@
 #define PIPELINE_LINEAR_H
 
 #include "pipeline/compile.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/score.h"
 
 enum { LINEAR_MAX_TERMS = 1024 };
 

@@ -141,7 +141,7 @@ static enum status fold_mixed(struct fold *fold, const struct column_parts *colu
     return STATUS_OK;
 }
 
-static void number_add(struct number_terms *numbers, const struct formula_term *formula)
+static void number_terms_add(struct number_terms *numbers, const struct formula_term *formula)
 {
     numbers->columns[numbers->count] = formula->column;
     numbers->offsets[numbers->count] = formula->offset;
@@ -165,7 +165,7 @@ static enum status fold_number(struct fold *fold, const struct column_parts *col
     formula.weight = column->parts.terms[0].weight;
     formula.missing = parts_value(fold, &column->parts); /* the row's cells are all missing */
     if (formula.dtype == DTYPE_DOUBLE && !formula.multiply)
-        number_add(&linear->numbers, &formula);
+        number_terms_add(&linear->numbers, &formula);
     else
         linear->formulas[linear->formula_count++] = formula;
     return STATUS_OK;
@@ -179,7 +179,7 @@ static void known_gather(struct fold *fold, const struct column_parts *column)
     text_keys_sort(&fold->keys);
 }
 
-static double text_value(struct fold *fold, const struct column_parts *column, const char *text, size_t bytes)
+static double fold_text_value(struct fold *fold, const struct column_parts *column, const char *text, size_t bytes)
 {
     fold->cells[column->column] = (struct cell){.text = text, .text_bytes = (uint32_t)bytes, .code = CELL_OTHER};
     return parts_value(fold, &column->parts);
@@ -193,14 +193,14 @@ static enum status fold_table(struct fold *fold, const struct column_parts *colu
         return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
                          fold->keys.count);
     double *values = linear_take(fold->linear, schema->value_count + 2, sizeof *values);
-    values[0] = text_value(fold, column, EXPR_UNKNOWN, sizeof EXPR_UNKNOWN);
-    values[1] = text_value(fold, column, "", 0);
+    values[0] = fold_text_value(fold, column, EXPR_UNKNOWN, sizeof EXPR_UNKNOWN);
+    values[1] = fold_text_value(fold, column, "", 0);
     for (size_t v = 0; v < schema->value_count; v++)
-        values[v + 2] = text_value(fold, column, schema->values[v].data, schema->values[v].bytes);
+        values[v + 2] = fold_text_value(fold, column, schema->values[v].data, schema->values[v].bytes);
     struct known_text *known = linear_take(fold->linear, fold->keys.count, sizeof *known);
     for (size_t k = 0; k < fold->keys.count; k++)
-        known[k] = (struct known_text){fold->keys.texts[k],
-                                       text_value(fold, column, fold->keys.texts[k].data, fold->keys.texts[k].bytes)};
+        known[k] = (struct known_text){
+            fold->keys.texts[k], fold_text_value(fold, column, fold->keys.texts[k].data, fold->keys.texts[k].bytes)};
     fold->cells[column->column] = cell_missing(schema);
     fold->linear->tables[fold->linear->table_count++] =
         (struct table_term){column->column, 0, values, known, fold->keys.count};

@@ -31,7 +31,7 @@ static enum status metadata_parse(const char *json, const char *key, json_t **ou
     return STATUS_OK;
 }
 
-static struct cell cell_of_text(const struct column *column, const char *text, size_t bytes)
+static struct cell metadata_cell_of(const struct column *column, const char *text, size_t bytes)
 {
     if (bytes == 0)
         return cell_missing(column);
@@ -40,7 +40,7 @@ static struct cell cell_of_text(const struct column *column, const char *text, s
 }
 
 /* NaN unless the value is a number. */
-static double number_of(const json_t *value)
+static double metadata_number_of(const json_t *value)
 {
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
@@ -62,12 +62,12 @@ static enum status reference_nominal(const struct linear *linear, const struct c
     double total = 0, sum = 0;
     json_object_foreach((json_t *)shares, text, share)
     {
-        double frequency = number_of(share);
+        double frequency = metadata_number_of(share);
         if (!(frequency >= 0 && frequency <= 1))
             return error_set(err, STATUS_INVALID,
                              "attrition.reference: a frequency of column %s is not a number from 0 to 1", column->name);
         total += frequency;
-        sum += frequency * term_at(linear, cells, position, cell_of_text(column, text, strlen(text)), scratch);
+        sum += frequency * term_at(linear, cells, position, metadata_cell_of(column, text, strlen(text)), scratch);
     }
     if (!(fabs(total - 1) <= 1e-6))
         return error_set(err, STATUS_INVALID, "attrition.reference: the frequencies of column %s add up to %.9g, not 1",
@@ -84,7 +84,7 @@ static enum status reference_term(const struct linear *linear, const struct colu
     if (column->kind == COLUMN_NOMINAL || !json_is_number(given))
         return error_set(err, STATUS_INVALID, "attrition.reference: column %s has no %s: train again", column->name,
                          column->kind == COLUMN_NOMINAL ? "frequencies" : "mean");
-    *out = term_at(linear, cells, position, cell_number(number_of(given)), scratch);
+    *out = term_at(linear, cells, position, cell_number(metadata_number_of(given)), scratch);
     if (!isfinite(*out))
         return error_set(err, STATUS_INVALID, "attrition.reference: column %s has no finite term", column->name);
     return STATUS_OK;
@@ -146,7 +146,7 @@ static enum status covers_read(const json_t *root, const struct trees *trees, do
                              "attrition.reference: tree %zu has %zu leaves, not %zu: import the model again", t,
                              trees_tree_leaves(trees, t), json_array_size(list));
         for (size_t l = 0; l < json_array_size(list); l++)
-            covers[at++] = number_of(json_array_get(list, l));
+            covers[at++] = metadata_number_of(json_array_get(list, l));
     }
     return STATUS_OK;
 }
@@ -175,7 +175,7 @@ static enum status golden_cells(const json_t *attributes, size_t row, const stru
         if (!value || json_is_null(value))
             cells[c] = cell_missing(&columns[c]);
         else if (text && json_is_string(value))
-            cells[c] = cell_of_text(&columns[c], json_string_value(value), json_string_length(value));
+            cells[c] = metadata_cell_of(&columns[c], json_string_value(value), json_string_length(value));
         else if (!text && json_is_number(value))
             cells[c] = cell_number(json_number_value(value));
         else
@@ -200,13 +200,13 @@ static enum status golden_row(const json_t *golden, size_t row, const struct col
         return status;
     struct score score;
     pipeline_score(pipeline, cells, 1, 0, &score, NULL);
-    double difference = fabs(score.probability - number_of(expected));
+    double difference = fabs(score.probability - metadata_number_of(expected));
     if (!(difference <= tolerance))
         return error_set(
             err, STATUS_INVALID,
             "golden row %zu: the model gives %.17g here, %.17g where it was made (difference %.3g, allowed %.3g): "
             "the file was changed, or this program scores it wrongly: train again",
-            row, score.probability, number_of(expected), difference, tolerance);
+            row, score.probability, metadata_number_of(expected), difference, tolerance);
     found->rows = row + 1;
     found->worst = fmax(found->worst, difference);
     return STATUS_OK;
@@ -220,7 +220,7 @@ enum status metadata_golden(const char *json, const struct column *columns, size
     if (status)
         return status;
     const json_t *rows = json_object_get(root, "rows");
-    double tolerance = number_of(json_object_get(root, "tolerance"));
+    double tolerance = metadata_number_of(json_object_get(root, "tolerance"));
     if (!json_is_array(rows) || json_array_size(rows) > METADATA_GOLDEN_MAX_ROWS ||
         !(tolerance >= 0 && tolerance <= 1e-3))
         status = error_set(err, STATUS_INVALID,

@@ -3,6 +3,7 @@
 #define PIPELINE_METADATA_H
 
 #include "pipeline/linear.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/trees.h"
 
 enum { METADATA_GOLDEN_MAX_ROWS = 10000 };

@@ -2,19 +2,7 @@
 #ifndef PIPELINE_OPERATORS_H
 #define PIPELINE_OPERATORS_H
 
-#include "pipeline/compile.h"
-
-/* One operator at work. Inputs left out are NULL; outputs are zeroed, to be filled. */
-struct operation {
-    struct expr_pool *pool;
-    const struct onnx_node *node;
-    const struct value *const *inputs;
-    size_t input_count;
-    struct value *outputs;
-    size_t output_count;
-    int64_t opset; /* of the node's domain */
-    struct error *err;
-};
+#include "pipeline/operation.h"
 
 struct operator_row {
     const char *name;
@@ -27,21 +15,8 @@ struct operator_row {
 /* NULL: not supported. */
 const struct operator_row *operator_find(const struct onnx_node *node);
 
-/* Refusals, to be returned: they name the form, and the caller puts operator and node before it. */
-enum status operation_unsupported(struct operation *operation, const char *what);
-enum status operation_invalid(struct operation *operation, const char *what);
-
-/* Attributes, or the default. A wrong type is refused by the return value. */
-MUST_USE enum status operation_int(struct operation *operation, const char *name, int64_t fallback, int64_t *out);
-/* −1 … rank − 1 made positive; refused beyond. */
-MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, size_t rank, size_t *out);
-
-/* A tensor output with room for its cells (the product of dims); none, and the pool's overflow set, beyond its bounds.
- */
-uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims);
-/* A whole number that is a constant; refused otherwise. */
-MUST_USE enum status operation_constants(struct operation *operation, const struct value *value, const char *what);
-/* The input, its whole numbers as floats: what onnxruntime's classifiers make of them. */
+/* For classifiers (operators_ml.c). The input, its whole numbers as floats: what onnxruntime's classifiers make of
+ * them. */
 MUST_USE enum status operation_floats(struct operation *operation, const struct value *input, struct value *out);
 /* Class labels from attributes; *out stays NULL if the node has none. */
 MUST_USE enum status operation_labels(struct operation *operation, const char *ints_name, const char *texts_name,
@@ -49,10 +24,6 @@ MUST_USE enum status operation_labels(struct operation *operation, const char *i
 /* A classifier's outputs, the class and both probabilities (CLASS_COUNT expressions from the pool), under its labels.
  */
 void operation_classify(struct operation *operation, uint32_t *probabilities, const struct class_labels *labels);
-static inline double operation_constant(const struct operation *operation, const struct value *value, size_t cell)
-{
-    return expr_at(operation->pool, value->cells[cell])->number;
-}
 
 /* ai.onnx: elementwise (operators_math.c) and shape (operators_shape.c) */
 enum status compile_is_nan(struct operation *operation);

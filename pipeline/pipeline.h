@@ -10,22 +10,14 @@
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
 
-#include "base/row.h"
 #include "base/status.h"
+#include "pipeline/score.h"
 
 struct pipeline;
 
 struct pipeline_options {
     const char *positive_label;   /* overrides the file's metadata; NULL: metadata, then default_positive */
     const char *default_positive; /* the schema's target value, or NULL */
-};
-
-/* Result of one row. */
-struct score {
-    double probability; /* of the positive class, 0 to 1 */
-    double margin;      /* raw score: log-odds; of a forest without a sigmoid, the probability itself */
-    double base; /* margin of the reference row; margin = base + sum of all contributions; 0 without a reference */
-    uint32_t reason_count;
 };
 
 /* Compiles for these columns, which must outlive the pipeline. Refusals: STATUS_INVALID (not a sound model file),
@@ -48,11 +40,6 @@ const char *pipeline_metadata(const struct pipeline *pipeline, const char *key);
 size_t pipeline_bytes(const struct pipeline *pipeline);                          /* memory it holds */
 
 /* For people and tools: what was loaded. */
-struct pipeline_input { /* one tensor of the model, bound to the column of its name */
-    uint32_t column;
-    const char *type; /* ONNX's name of its elements: "float", "double", "string" */
-    bool used;        /* the score depends on it */
-};
 size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_input **out);
 size_t pipeline_tree_count(const struct pipeline *pipeline); /* 0: a linear model */
 double pipeline_tolerance(const struct pipeline *pipeline);  /* largest difference from onnxruntime to expect */
@@ -66,11 +53,6 @@ const struct trees *pipeline_trees(const struct pipeline *pipeline);
 const char *pipeline_contract(const struct pipeline *pipeline);         /* SHA-256 in hexadecimal */
 const char *pipeline_contract_columns(const struct pipeline *pipeline); /* the text it is of */
 
-/* The golden rows replayed at load; all zero if the file has none. */
-struct pipeline_golden {
-    size_t rows;
-    double worst, tolerance; /* largest difference of a probability, and the one allowed */
-};
 struct pipeline_golden pipeline_golden(const struct pipeline *pipeline);
 
 /* Appends attrition.reference's JSON as these rows (at least one) give it: means and frequencies, or how many of them

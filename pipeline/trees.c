@@ -5,6 +5,8 @@
  * Eight walks go at once, level by level without branches: eight rows through one tree in a batch (the tree stays in
  * the cache while all rows of the block pass), eight trees for one row alone. One walk is a chain of loads, each
  * waiting for the one before; eight of them fill the waiting. */
+#include "pipeline/shap.h"
+#include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
 #include <math.h>
@@ -62,7 +64,7 @@ static void rows_add(const struct trees *trees, const float *x, size_t tree, str
 }
 
 /* One row, eight trees at a time (fewer at the end: the last one again, not added). */
-static void row_add(const struct trees *trees, const float *x, struct sums *sums)
+static void trees_add_row(const struct trees *trees, const float *x, struct sums *sums)
 {
     const struct ensemble *ensemble = trees->ensemble;
     for (size_t first = 0; first < ensemble->tree_count; first += LANES) {
@@ -140,7 +142,7 @@ static void single_score(const struct trees *trees, const struct cell *cells, bo
 {
     struct sums sums = {0};
     features_write(trees->features, cells, x);
-    row_add(trees, x, &sums);
+    trees_add_row(trees, x, &sums);
     *score = score_of(trees, &sums, 0);
     for (size_t i = 0; filled && i < features_slot_count(trees->features) * LANES; i++)
         x[i] = x[i / LANES * LANES];

@@ -3,7 +3,7 @@
 #define PIPELINE_TREES_H
 
 #include "pipeline/compile.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/score.h"
 
 struct trees;
 

@@ -1,4 +1,6 @@
 /* Ensemble → struct trees: packs the checked trees for the walk. Called by pipeline_load, at load only. */
+#include "pipeline/shap.h"
+#include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
 #include <math.h>

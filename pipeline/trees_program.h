@@ -4,8 +4,6 @@
 #define PIPELINE_TREES_PROGRAM_H
 
 #include "pipeline/features.h"
-#include "pipeline/shap.h"
-#include "pipeline/trees.h"
 
 /* A node in eight bytes, so that a cache line holds eight. Siblings stand side by side: the next node is `step`
  * further on, or step + 1 where not x ≤ threshold. A leaf reads slot 0 (−infinity, always ≤) and steps by 0: rows that

@@ -13,6 +13,7 @@
 #include "producer/delivery.h"
 #include "producer/event_type.h"
 #include "producer/input.h"
+#include "producer/input_form.h"
 #include "producer/registration.h"
 #include "producer/stop.h"
 
@@ -31,14 +32,14 @@ struct backfill {
     bool over;   /* nothing more can be sent */
 };
 
-static void name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
+static void backfill_name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
 {
     const struct backfill *backfill = context;
     snprintf(out, capacity, "%s:%llu", options_argument(backfill->options, (size_t)(tag >> TAG_LINE_BITS)),
              (unsigned long long)(tag & (((uintptr_t)1 << TAG_LINE_BITS) - 1)));
 }
 
-/* A rejects file, or the reasons beside it, must not be written over an input: said before anything is sent. */
+/* A rejects file, or its file of reasons, must not overwrite an input: reported before anything is sent. */
 static enum status check_paths(const struct options *options, struct rejects_taken *taken, struct error *err)
 {
     size_t count = options_argument_count(options);
@@ -58,15 +59,15 @@ static enum status check_paths(const struct options *options, struct rejects_tak
     enum status status = STATUS_OK;
     if (clash)
         status = error_set(err, STATUS_INVALID,
-                           "rejects would be written over the input %s: name another with --rejects-file, or feed it "
-                           "by itself",
+                           "rejects would overwrite the input %s: name another file with --rejects-file, or feed that "
+                           "input by itself",
                            path.data);
     buffer_free(&path);
     return status;
 }
 
-static enum status check_usage(const struct options *options, const struct schema *schema,
-                               struct input_settings *settings, struct rejects_taken *taken, struct error *err)
+static enum status backfill_check_usage(const struct options *options, const struct schema *schema,
+                                        struct input_settings *settings, struct rejects_taken *taken, struct error *err)
 {
     const char *format = options_text(options, OPTION_FORMAT);
     size_t count = options_argument_count(options);
@@ -74,19 +75,15 @@ static enum status check_usage(const struct options *options, const struct schem
         return error_set(err, STATUS_INVALID, "backfill needs at least one FILE (- is standard input)");
     if (count > 1 && options_text(options, OPTION_REJECTS_FILE))
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
-    if (format && strcmp(format, "csv") && strcmp(format, "jsonl"))
-        return error_set(err, STATUS_INVALID, "--format %s: csv or jsonl", format);
-    if (options_integer(options, OPTION_MAX_REJECTS) < -1)
-        return error_set(err, STATUS_INVALID, "--max-rejects must be -1 (any number) or more");
-    if (!time_unit_read(options_text(options, OPTION_TIME_UNIT), &settings->time_unit))
-        return error_set(err, STATUS_INVALID, "--time-unit %s: " TIME_UNIT_NAMES,
-                         options_text(options, OPTION_TIME_UNIT));
+    if (format && input_form_check(format, err) != STATUS_OK)
+        return err->status;
+    settings->time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT));
     if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);
 }
 
-/* A file that cannot be read is said before anything is sent, or waited for. */
+/* A file that cannot be read is reported before anything is sent or waited for. */
 static enum status check_readable(const struct options *options, struct error *err)
 {
     for (size_t i = 0; i < options_argument_count(options); i++) {
@@ -114,7 +111,7 @@ static void send_row(struct backfill *backfill, struct rejects *rejects)
     }
 }
 
-static void fail(struct backfill *backfill, const struct error *err)
+static void backfill_fail(struct backfill *backfill, const struct error *err)
 {
     progress_hide(&backfill->delivery.progress);
     log_error(where, "%s", err->text);
@@ -128,7 +125,7 @@ static void send_file(struct backfill *backfill, const char *path)
     bool more = true;
     if (input_open(path, &backfill->settings, &input, &err) != STATUS_OK) {
         if (!stop_requested) /* a signal ends a read, too */
-            fail(backfill, &err);
+            backfill_fail(backfill, &err);
         return;
     }
     struct delivery *delivery = &backfill->delivery;
@@ -137,14 +134,14 @@ static void send_file(struct backfill *backfill, const char *path)
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
             if (!stop_requested)
-                fail(backfill, &err);
+                backfill_fail(backfill, &err);
             break;
         }
         if (more)
             send_row(backfill, rejects);
     }
     if (rejects_close(rejects, &err) != STATUS_OK)
-        fail(backfill, &err);
+        backfill_fail(backfill, &err);
     input_free(input);
 }
 
@@ -174,7 +171,7 @@ static int exit_status(const struct backfill *backfill, bool all_accounted)
     return all_accounted && !backfill->failed && !backfill->over && !stop_requested ? 0 : 1;
 }
 
-static int run(const struct options *options, const struct schema *schema)
+static int backfill_run(const struct options *options, const struct schema *schema)
 {
     struct error err;
     struct backfill *backfill = mem_zeroed(1, sizeof *backfill);
@@ -184,9 +181,9 @@ static int run(const struct options *options, const struct schema *schema)
                                                  .format = options_text(options, OPTION_FORMAT),
                                                  .max_future_us = options_duration_us(options, OPTION_MAX_FUTURE),
                                                  .validate = !options_flag(options, OPTION_NO_VALIDATE)};
-    backfill->delivery = (struct delivery){.schema = schema, .name_tag = name_tag, .context = backfill};
+    backfill->delivery = (struct delivery){.schema = schema, .name_tag = backfill_name_tag, .context = backfill};
     int result = 1;
-    if (check_usage(options, schema, &backfill->settings, &backfill->taken, &err) != STATUS_OK) {
+    if (backfill_check_usage(options, schema, &backfill->settings, &backfill->taken, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         result = 2;
     } else if (check_readable(options, &err) != STATUS_OK) {
@@ -220,7 +217,7 @@ int cmd_backfill(const struct options *options)
         schema_free(schema);
         return 1;
     }
-    int result = run(options, schema);
+    int result = backfill_run(options, schema);
     schema_free(schema);
     return result;
 }

@@ -72,7 +72,7 @@ static void print_rejected(const struct reject_totals *rejected, FILE *out)
         putc(')', out);
 }
 
-static void print_summary(const struct delivery *delivery, struct sender_counts counts, FILE *out)
+static void delivery_print_summary(const struct delivery *delivery, struct sender_counts counts, FILE *out)
 {
     double seconds = (double)(clock_steady_us(&clock_system) - delivery->progress.started_us) / 1e6;
     uint64_t in_flight = counts.sent - counts.acknowledged - counts.failed;
@@ -101,7 +101,7 @@ bool delivery_close(struct delivery *delivery, FILE *out)
         if (delivery->failures_shown > FAILURES_SHOWN)
             fprintf(stderr, "and %llu more were not delivered\n",
                     (unsigned long long)(delivery->failures_shown - FAILURES_SHOWN));
-        print_summary(delivery, counts, out);
+        delivery_print_summary(delivery, counts, out);
         if (counts.acknowledged < counts.sent)
             log_error("producer", "not everything was delivered: run it again, the event ids are the same");
     }

@@ -56,15 +56,15 @@ static enum status part_open(struct dlq_reader *reader, size_t p, const rd_kafka
     if (committed->offset >= 0 &&
         !dlq_marks_read(&part->marks, committed->offset, committed->metadata ? committed->metadata : "",
                         committed->metadata_size))
-        log_warn("dlq", "%s [%zu]: what stands beside the replay group's offset is not ours: only the offset counts",
+        log_warn("dlq", "%s [%zu]: the metadata of the replay group's offset is not ours: only the offset counts",
                  reader->topic, p);
-    if (start == DLQ_BEHIND_MARKS && part->marks.base > high)
+    if (start == DLQ_AFTER_MARKS && part->marks.base > high)
         return error_set(err, STATUS_CONFLICT,
                          "%s [%zu]: letters up to %" PRId64 " were replayed and the log ends at %" PRId64
-                         ": the topic was made anew; replay with another --replay-group",
+                         ": the topic was recreated; replay with another --replay-group",
                          reader->topic, p, part->marks.base, high);
     dlq_marks_raise(&part->marks, low);
-    part->start = start == DLQ_BEHIND_MARKS && part->marks.base > low ? part->marks.base : low;
+    part->start = start == DLQ_AFTER_MARKS && part->marks.base > low ? part->marks.base : low;
     part->end = high;
     part->marks.next = part->start;
     part->done = part->start >= part->end;
@@ -90,7 +90,7 @@ static enum status find_parts(struct dlq_reader *reader, int64_t only, enum dlq_
     return status;
 }
 
-static enum status assign(struct dlq_reader *reader, struct error *err)
+static enum status reader_assign(struct dlq_reader *reader, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->count);
     for (size_t p = 0; p < reader->count; p++)
@@ -126,7 +126,7 @@ static enum status reader_open(struct dlq_reader *reader, const struct options *
     reader->count = (size_t)count;
     reader->parts = mem_zeroed(reader->count, sizeof *reader->parts);
     status = find_parts(reader, only, start, err);
-    return status == STATUS_OK ? assign(reader, err) : status;
+    return status == STATUS_OK ? reader_assign(reader, err) : status;
 }
 
 enum status dlq_reader_new(const struct options *options, int64_t partition, enum dlq_start start,
@@ -204,14 +204,14 @@ static void letter_fill(struct dlq_reader *reader, struct dlq_letter *letter)
         .marks = &reader->parts[message->partition].marks,
         .origin = message,
     };
-    struct span told = dlq_letter_header(letter, DEAD_LETTER_FIRST_FAILED_AT);
-    int64_t told_ms;
-    if (told.data && timestamp_parse(told, &told_ms))
-        letter->failed_ms = told_ms;
+    struct span first_failed = dlq_letter_header(letter, DEAD_LETTER_FIRST_FAILED_AT);
+    int64_t first_failed_ms;
+    if (first_failed.data && timestamp_parse(first_failed, &first_failed_ms))
+        letter->failed_ms = first_failed_ms;
 }
 
 /* What a poll brought: a letter within the ends (true), or a partition's end, an old error, nothing. */
-static enum status take(struct dlq_reader *reader, bool *is_letter, struct error *err)
+static enum status reader_take(struct dlq_reader *reader, bool *is_letter, struct error *err)
 {
     const rd_kafka_message_t *message = reader->message;
     *is_letter = false;
@@ -239,7 +239,7 @@ enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter
     while (reader->left && !*reader->stop) {
         bool is_letter;
         reader->message = rd_kafka_consumer_poll(reader->consumer, POLL_MS);
-        enum status status = take(reader, &is_letter, err);
+        enum status status = reader_take(reader, &is_letter, err);
         if (status != STATUS_OK)
             return status;
         if (is_letter) {
@@ -254,7 +254,7 @@ enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter
 
 /* --- writing --- */
 
-static void on_report(void *context, const rd_kafka_message_t *message)
+static void writer_on_report(void *context, const rd_kafka_message_t *message)
 {
     struct dlq_writer *writer = context;
     writer->counts.acknowledged += !message->err;
@@ -276,7 +276,7 @@ static enum status writer_open(struct dlq_writer *writer, const struct options *
         .all_reports = true,
         .stop = writer->stop,
         .stop_at_once = true,
-        .report = on_report,
+        .report = writer_on_report,
         .context = writer,
     };
     enum status status = transaction_new(&setup, &writer->transaction, err);
@@ -289,13 +289,11 @@ static enum status writer_open(struct dlq_writer *writer, const struct options *
 enum status dlq_writer_new(const struct options *options, const _Atomic bool *stop, struct dlq_writer **out,
                            struct error *err)
 {
-    const char *delivery = options_text(options, OPTION_DELIVERY);
-    if (strcmp(delivery, "exactly-once") != 0 && strcmp(delivery, "at-least-once") != 0)
-        return error_set(err, STATUS_INVALID, "--delivery %s: exactly-once or at-least-once", delivery);
+    bool exactly_once = options_word(options, OPTION_DELIVERY) == DELIVERY_EXACTLY_ONCE;
     struct dlq_writer *writer = mem_zeroed(1, sizeof *writer);
     writer->stop = stop;
     writer->topic = options_text(options, OPTION_INPUT_TOPIC);
-    enum status status = writer_open(writer, options, strcmp(delivery, "exactly-once") == 0, err);
+    enum status status = writer_open(writer, options, exactly_once, err);
     if (status != STATUS_OK) {
         dlq_writer_free(writer);
         return status;

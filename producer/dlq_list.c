@@ -36,7 +36,7 @@ static void header_copy(const struct dlq_letter *letter, enum dead_letter_header
     text_flatten(out);
 }
 
-static struct group *group_of(struct list *list, const struct group *wanted)
+static struct group *list_group_of(struct list *list, const struct group *wanted)
 {
     for (size_t g = 0; g < list->count; g++) {
         struct group *group = &list->groups[g];
@@ -51,13 +51,13 @@ static struct group *group_of(struct list *list, const struct group *wanted)
     return &list->groups[list->count++];
 }
 
-static void list_add(struct list *list, const struct dlq_letter *letter)
+static void list_add_letter(struct list *list, const struct dlq_letter *letter)
 {
     struct group wanted = {0};
     header_copy(letter, DEAD_LETTER_CODE, wanted.code);
     header_copy(letter, DEAD_LETTER_FIELD, wanted.field);
     header_copy(letter, DEAD_LETTER_STAGE, wanted.stage);
-    struct group *group = group_of(list, &wanted);
+    struct group *group = list_group_of(list, &wanted);
     if (group->count < EXAMPLES) {
         group->examples[group->count].partition = letter->partition;
         group->examples[group->count].offset = letter->offset;
@@ -102,17 +102,17 @@ static void print_table(const struct list *list, FILE *out)
     fprintf(out, "%" PRIu64 " dead letters of %" PRIu64 " read\n", list->letters, list->read);
 }
 
-static void write_name(struct json_writer *json, const char *name, const char *text)
+static void list_write_name(struct json_writer *json, const char *name, const char *text)
 {
     json_write_string(json, name, *text ? text : NULL);
 }
 
-static void write_group(struct buffer *out, const struct group *group)
+static void list_write_group(struct buffer *out, const struct group *group)
 {
     struct json_writer json = json_begin_document(out);
-    write_name(&json, "code", group->code);
-    write_name(&json, "field", group->field);
-    write_name(&json, "stage", group->stage);
+    list_write_name(&json, "code", group->code);
+    list_write_name(&json, "field", group->field);
+    list_write_name(&json, "stage", group->stage);
     json_write_uint(&json, "count", group->count);
     json_write_uint(&json, "replayed", group->replayed);
     json_begin_array(&json, "examples");
@@ -127,17 +127,17 @@ static void write_group(struct buffer *out, const struct group *group)
 }
 
 /* One line a group. */
-static void print_json(const struct list *list, FILE *out)
+static void list_print_json(const struct list *list, FILE *out)
 {
     struct buffer lines = {0};
     for (size_t g = 0; g < list->count; g++)
-        write_group(&lines, &list->groups[g]);
+        list_write_group(&lines, &list->groups[g]);
     fprintf(out, "%.*s", (int)lines.bytes, buffer_span(&lines).data);
     buffer_free(&lines);
 }
 
-static enum status read_all(struct dlq_reader *reader, const struct dlq_filter *filter, struct list *list,
-                            struct error *err)
+static enum status list_read_all(struct dlq_reader *reader, const struct dlq_filter *filter, struct list *list,
+                                 struct error *err)
 {
     struct dlq_letter letter;
     bool more;
@@ -147,7 +147,7 @@ static enum status read_all(struct dlq_reader *reader, const struct dlq_filter *
             return status;
         list->read++;
         if (dlq_filter_passes(filter, &letter))
-            list_add(list, &letter);
+            list_add_letter(list, &letter);
     }
 }
 
@@ -158,13 +158,13 @@ int dlq_list(const struct options *options, const struct dlq_filter *filter)
     struct error err;
     enum status status = dlq_reader_new(options, filter->partition, DLQ_UNMARKED, &stop_requested, &reader, &err);
     if (status == STATUS_OK)
-        status = read_all(reader, filter, &list, &err);
+        status = list_read_all(reader, filter, &list, &err);
     if (status == STATUS_OK && stop_requested)
         status = error_set(&err, STATUS_UNAVAILABLE, "stopped before the end");
     if (list.count)
         qsort(list.groups, list.count, sizeof *list.groups, by_count);
     if (status == STATUS_OK)
-        (options_flag(options, OPTION_JSON) ? print_json : print_table)(&list, stdout);
+        (options_flag(options, OPTION_JSON) ? list_print_json : print_table)(&list, stdout);
     else
         log_error("dlq", "%s", err.text);
     dlq_reader_free(reader);

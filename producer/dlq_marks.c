@@ -30,7 +30,7 @@ static void ranges_drop(struct dlq_marks *marks, size_t at, size_t count)
     marks->count -= count;
 }
 
-/* The first range that ends at or behind `offset`. */
+/* The first range whose end is at or after `offset`. */
 static size_t range_from(const struct dlq_marks *marks, int64_t offset)
 {
     size_t low = 0, high = marks->count;
@@ -59,7 +59,7 @@ static void unite(struct dlq_marks *marks, int64_t start, int64_t end)
         range_insert(marks, at, (struct dlq_range){start, end});
 }
 
-static bool number_read(const char **at, const char *end, char before, int64_t *out)
+static bool marks_read_number(const char **at, const char *end, char before, int64_t *out)
 {
     const char *from = *at;
     int64_t number = 0;
@@ -81,8 +81,8 @@ bool dlq_marks_read(struct dlq_marks *marks, int64_t base, const char *text, siz
     marks->base = marks->next = base;
     marks->count = 0;
     while (at < end) {
-        if (!number_read(&at, end, at == text ? 0 : ',', &gap) || !number_read(&at, end, '+', &length) || !length ||
-            __builtin_add_overflow(from, gap, &from) || __builtin_add_overflow(from, length, &length)) {
+        if (!marks_read_number(&at, end, at == text ? 0 : ',', &gap) || !marks_read_number(&at, end, '+', &length) ||
+            !length || __builtin_add_overflow(from, gap, &from) || __builtin_add_overflow(from, length, &length)) {
             marks->count = 0;
             return false;
         }
@@ -110,7 +110,7 @@ bool dlq_marks_have(const struct dlq_marks *marks, int64_t offset)
     return offset < marks->base || (at < marks->count && marks->ranges[at].start <= offset);
 }
 
-/* Whether the text has room for start … end. What touches a range lengthens one number at most; what touches the base
+/* Whether start … end fits into the text. What touches a range lengthens one number at most; what touches the base
  * lengthens nothing: so full marks get emptier when what lies between them is replayed. */
 static bool fits(const struct dlq_marks *marks, int64_t start, int64_t end)
 {
@@ -125,7 +125,7 @@ static bool fits(const struct dlq_marks *marks, int64_t start, int64_t end)
     return bytes <= DLQ_MARKS_BYTES;
 }
 
-/* What lies between the letter before and this one holds no letters, so it is marked as well: transactions leave such
+/* There are no letters between the one before and this one, so the gap is marked as well: transactions leave such
  * gaps, and ranges would break at each. */
 bool dlq_marks_add(struct dlq_marks *marks, int64_t offset)
 {

@@ -1,5 +1,5 @@
 /* Which letters of a partition have been replayed: all below an offset, and ranges above it. Kept as the replay group's
- * committed offset and the metadata beside it, so that filters may take letters in any order. */
+ * committed offset and its metadata, so that filters may take letters in any order. */
 #ifndef PRODUCER_DLQ_MARKS_H
 #define PRODUCER_DLQ_MARKS_H
 
@@ -20,7 +20,7 @@ struct dlq_marks {
     int64_t base; /* everything below is marked */
     struct dlq_range *ranges;
     size_t count, capacity;
-    int64_t next; /* behind the last letter read: between two letters there are none */
+    int64_t next; /* one past the last letter read: between two letters there are none */
     bool changed; /* since the last commit */
 };
 

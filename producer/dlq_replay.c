@@ -1,8 +1,8 @@
 /* `producer dlq replay`: sends dead letters back to the input topic as the events they were. Main thread.
  *
  * Bounded by the ends the topic had at the start, so that letters which fail again are not met again; a count in their
- * headers ends rounds that never succeed. What was replayed is marked beside the replay group's offset in the same
- * transaction. Must never send a letter whose value was left out: a null value would erase the employee. */
+ * headers ends rounds that never succeed. What was replayed is marked in the metadata of the replay group's offset,
+ * in the same transaction. Must never send a letter whose value was left out: a null value would erase the employee. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -12,7 +12,7 @@
 #include "producer/dlq.h"
 #include "producer/stop.h"
 
-enum { COMMIT_LETTERS = 1000, TOLD_MAX = 20 };
+enum { COMMIT_LETTERS = 1000, REPORTED_MAX = 20 };
 
 /* read = before + other + exhausted + no_value + unmarked + replayed. Plain data. */
 struct replay {
@@ -25,13 +25,14 @@ struct replay {
     uint64_t read, before, other, exhausted, no_value, unmarked, replayed, open;
 };
 
-static void tell(const struct dlq_letter *letter, uint64_t told, const char *why)
+static void replay_report(const struct dlq_letter *letter, uint64_t count, const char *why)
 {
-    if (told <= TOLD_MAX)
+    if (count <= REPORTED_MAX)
         fprintf(stderr, "%" PRId32 ":%" PRId64 ": not replayed: %s\n", letter->partition, letter->offset, why);
 }
 
-static enum status send(struct replay *replay, const struct dlq_letter *letter, int64_t rounds, struct error *err)
+static enum status replay_send(struct replay *replay, const struct dlq_letter *letter, int64_t rounds,
+                               struct error *err)
 {
     if (!dlq_marks_add(letter->marks, letter->offset)) {
         replay->unmarked++;
@@ -47,7 +48,7 @@ static enum status send(struct replay *replay, const struct dlq_letter *letter, 
     return dlq_writer_commit(replay->writer, replay->reader, err);
 }
 
-static enum status handle(struct replay *replay, const struct dlq_letter *letter, struct error *err)
+static enum status replay_handle(struct replay *replay, const struct dlq_letter *letter, struct error *err)
 {
     char why[96];
     int64_t rounds = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_REPLAY_COUNT), 0);
@@ -58,13 +59,13 @@ static enum status handle(struct replay *replay, const struct dlq_letter *letter
         replay->other++;
     } else if (!letter->value.data) {
         replay->no_value++;
-        tell(letter, replay->no_value, "it has no value, and a null value would erase the employee");
+        replay_report(letter, replay->no_value, "it has no value, and a null value would erase the employee");
     } else if (rounds >= replay->max_replays) {
         replay->exhausted++;
         snprintf(why, sizeof why, "it was replayed %" PRId64 " times (--max-replays %" PRId64 ")", rounds,
                  replay->max_replays);
-        tell(letter, replay->exhausted, why);
-    } else if (send(replay, letter, rounds, err) != STATUS_OK) {
+        replay_report(letter, replay->exhausted, why);
+    } else if (replay_send(replay, letter, rounds, err) != STATUS_OK) {
         return err->status;
     }
     dlq_marks_pass(letter->marks, letter->offset);
@@ -79,7 +80,7 @@ static enum status replay_all(struct replay *replay, struct error *err)
     while (status == STATUS_OK && more) {
         status = dlq_reader_next(replay->reader, &letter, &more, err);
         if (status == STATUS_OK && more)
-            status = handle(replay, &letter, err);
+            status = replay_handle(replay, &letter, err);
     }
     if (status == STATUS_OK && replay->writer)
         status = dlq_writer_commit(replay->writer, replay->reader, err);
@@ -103,7 +104,7 @@ static void print_summary_json(const struct summary_row *rows, size_t count, dou
     buffer_free(&line);
 }
 
-static void print_summary(const struct replay *replay, double seconds, FILE *out)
+static void replay_print_summary(const struct replay *replay, double seconds, FILE *out)
 {
     const struct summary_row rows[] = {
         {"read", "read", replay->read},
@@ -125,7 +126,7 @@ static void print_summary(const struct replay *replay, double seconds, FILE *out
     fprintf(out, ", %.2f s\n", seconds);
 }
 
-static int finish(const struct replay *replay, enum status status, const struct error *err)
+static int replay_finish(const struct replay *replay, enum status status, const struct error *err)
 {
     if (status != STATUS_OK)
         log_error("dlq", "%s; what was not committed is replayed by the next run", err->text);
@@ -147,22 +148,18 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
                             .again = options_flag(options, OPTION_AGAIN)};
     struct error err = {0};
     int64_t began_us = clock_steady_us(&clock_system);
-    if (replay.max_replays < 0) {
-        log_error("dlq", "--max-replays must not be negative");
-        return 2;
-    }
     enum status status = STATUS_OK;
-    /* The writer first: it ends what an earlier replay left open, and only then do the marks stand. */
+    /* The writer first: it ends what an earlier replay left open, and only then are the marks final. */
     if (!options_flag(options, OPTION_DRY_RUN))
         status = dlq_writer_new(options, &stop_requested, &replay.writer, &err);
     if (status == STATUS_OK)
-        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_BEHIND_MARKS,
-                                &stop_requested, &replay.reader, &err);
+        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_AFTER_MARKS, &stop_requested,
+                                &replay.reader, &err);
     if (status == STATUS_OK) {
         status = replay_all(&replay, &err);
-        print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);
+        replay_print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);
     }
-    int result = finish(&replay, status, &err);
+    int result = replay_finish(&replay, status, &err);
     if (replay.writer)
         dlq_writer_free(replay.writer);
     dlq_reader_free(replay.reader);

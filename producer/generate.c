@@ -37,14 +37,14 @@ static size_t employee_name(uint64_t index, char out[ID_BYTES])
     return (size_t)snprintf(out, ID_BYTES, "E%07llu", (unsigned long long)index + 1);
 }
 
-static void draw(struct generate *generate, uint64_t index, uint32_t *label)
+static void generate_draw(struct generate *generate, uint64_t index, uint32_t *label)
 {
     struct random random;
     random_seed(&random, generate->seed, STREAM_ROWS, index);
     recipe_draw(generate->recipe, &random, generate->cells, label);
 }
 
-static enum status flush(FILE *file, const char *path, struct buffer *text, struct error *err)
+static enum status table_flush(FILE *file, const char *path, struct buffer *text, struct error *err)
 {
     if (fwrite(text->data, 1, text->bytes, file) != text->bytes || fflush(file) != 0)
         return file_error(err, errno, "write", path);
@@ -60,16 +60,16 @@ static enum status write_rows(struct generate *generate, FILE *file, const char 
     enum status status = STATUS_OK;
     table_write_header(generate->schema, &text);
     for (uint64_t i = 0; i < generate->count && status == STATUS_OK; i++) {
-        draw(generate, i, &label);
+        generate_draw(generate, i, &label);
         size_t bytes = employee_name(i, id);
         table_write_row(generate->schema, (struct span){id, bytes}, generate->cells, label, &text);
         if (stop_requested)
             status = error_set(err, STATUS_UNAVAILABLE, "stopped: %s is incomplete", path);
         else if (text.bytes >= WRITE_BYTES)
-            status = flush(file, path, &text, err);
+            status = table_flush(file, path, &text, err);
     }
     if (status == STATUS_OK)
-        status = flush(file, path, &text, err);
+        status = table_flush(file, path, &text, err);
     buffer_free(&text);
     return status;
 }
@@ -89,7 +89,7 @@ static int write_table(struct generate *generate, const char *path)
     return status == STATUS_OK ? 0 : 1;
 }
 
-static void name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
+static void generate_name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
 {
     (void)context;
     char id[ID_BYTES];
@@ -97,12 +97,13 @@ static void name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
     snprintf(out, capacity, "employee %s", id);
 }
 
-static enum status send_one(struct generate *generate, struct delivery *delivery, uint64_t index, struct error *err)
+static enum status generate_send(struct generate *generate, struct delivery *delivery, uint64_t index,
+                                 struct error *err)
 {
     char id[ID_BYTES], event_id[EVENT_ID_BYTES];
     struct random random;
     uint32_t label;
-    draw(generate, index, &label);
+    generate_draw(generate, index, &label);
     random_seed(&random, generate->seed, STREAM_IDS, index);
     uint64_t high = random_bits(&random);
     event_id_of_bits(high, random_bits(&random), event_id);
@@ -116,11 +117,11 @@ static enum status send_one(struct generate *generate, struct delivery *delivery
 
 static int send_events(struct generate *generate)
 {
-    struct delivery delivery = {.schema = generate->schema, .poison = &generate->poison, .name_tag = name_tag};
+    struct delivery delivery = {.schema = generate->schema, .poison = &generate->poison, .name_tag = generate_name_tag};
     struct error err;
     enum status status = delivery_open(&delivery, generate->options, generate->count, &err);
     for (uint64_t i = 0; i < generate->count && status == STATUS_OK && !stop_requested; i++)
-        status = send_one(generate, &delivery, i, &err);
+        status = generate_send(generate, &delivery, i, &err);
     if (status != STATUS_OK) {
         progress_hide(&delivery.progress);
         log_error(where, "%s", err.text);
@@ -131,30 +132,18 @@ static int send_events(struct generate *generate)
     return all && status == STATUS_OK && delivery.read == generate->count ? 0 : 1;
 }
 
-static enum status read_share(const char *text, double *out, struct error *err)
-{
-    char *end;
-    double share = strtod(text, &end);
-    if (end == text || *end || !(share >= 0 && share <= 1))
-        return error_set(err, STATUS_INVALID, "--poison %s: a share from 0 to 1", text);
-    *out = share;
-    return STATUS_OK;
-}
-
-static enum status check_usage(struct generate *generate, struct error *err)
+static enum status generate_check_usage(struct generate *generate, struct error *err)
 {
     const struct options *options = generate->options;
     const char *format = options_text(options, OPTION_FORMAT);
     if (options_argument_count(options))
         return error_set(err, STATUS_INVALID, "generate takes no FILE (%s): name the table with --out",
                          options_argument(options, 0));
-    if (options_integer(options, OPTION_COUNT) < 1)
-        return error_set(err, STATUS_INVALID, "--count must be 1 or more");
     if (format && strcmp(format, "csv"))
         return error_set(err, STATUS_INVALID, "--format %s: generate writes csv", format);
-    if (read_share(options_text(options, OPTION_POISON), &generate->poison_share, err) != STATUS_OK ||
-        event_type_resolve(options, generate->schema, &generate->event_type, err) != STATUS_OK)
+    if (event_type_resolve(options, generate->schema, &generate->event_type, err) != STATUS_OK)
         return err->status;
+    generate->poison_share = options_share(options, OPTION_POISON);
     if (generate->poison_share > 0 && options_text(options, OPTION_OUTPUT))
         return error_set(err, STATUS_INVALID, "--poison is for events: it cannot be written to a table (--out)");
     generate->count = (uint64_t)options_integer(options, OPTION_COUNT);
@@ -162,11 +151,11 @@ static enum status check_usage(struct generate *generate, struct error *err)
     return STATUS_OK;
 }
 
-static int run(struct generate *generate)
+static int generate_run(struct generate *generate)
 {
     const char *path = options_text(generate->options, OPTION_OUTPUT);
     struct error err;
-    if (check_usage(generate, &err) != STATUS_OK) {
+    if (generate_check_usage(generate, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         return 2;
     }
@@ -199,7 +188,7 @@ int cmd_generate(const struct options *options)
         return 1;
     }
     generate.schema = schema;
-    int result = run(&generate);
+    int result = generate_run(&generate);
     schema_free(schema);
     return result;
 }

@@ -1,29 +1,40 @@
 /* Rows of JSON Lines: {"employee_id": …, "attributes": {…}} or the attributes themselves with the id among them.
- * Called by input.c, on one thread. Every physical line is a row, blank ones too: a line that is not JSON is malformed.
- * Must never keep a line longer than LINE_BYTES_MAX in memory. */
+ * Called by input.c through the table of forms, on one thread. Every physical line is a row, blank ones too: a line
+ * that is not JSON is malformed. Must never keep a line longer than LINE_BYTES_MAX in memory. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "events/json_row.h"
-#include "producer/input_parts.h"
+#include "producer/input_form.h"
+
+enum { LINE_BYTES_MAX = 1 << 20 };
+
+struct jsonl_reader {
+    const struct input_source *source;
+    size_t line; /* physical lines read so far */
+    struct buffer text, quoted;
+    char id_digits[24]; /* the current row's employee id where it is a number */
+    json_t *object;     /* what the current row's texts are borrowed from */
+};
 
 /* Reads to the line's end, of which text keeps the first LINE_BYTES_MAX bytes. *bytes: the line's length without its
  * end. */
-static enum status read_line(struct input *input, size_t *bytes, bool *more, struct error *err)
+static enum status jsonl_read_line(struct jsonl_reader *reader, size_t *bytes, bool *more, struct error *err)
 {
     size_t count = 0;
     int c;
-    buffer_clear(&input->text);
-    while ((c = getc_unlocked(input->file)) != EOF && c != '\n')
+    buffer_clear(&reader->text);
+    while ((c = getc_unlocked(reader->source->file)) != EOF && c != '\n')
         if (count++ < LINE_BYTES_MAX)
-            buffer_add_u8(&input->text, (uint8_t)c);
-    if (c == EOF && ferror(input->file))
-        return file_error(err, errno, "read", input->name);
+            buffer_add_u8(&reader->text, (uint8_t)c);
+    if (c == EOF && ferror(reader->source->file))
+        return file_error(err, errno, "read", reader->source->name);
     *more = c != EOF || count > 0;
     *bytes = count;
-    input->line += *more;
+    reader->line += *more;
     return STATUS_OK;
 }
 
@@ -37,7 +48,7 @@ static size_t not_finite_bytes(struct span text)
     return 0;
 }
 
-/* Bare NaN and Infinity are no JSON, but programs write them: quoted, they are judged as values (not_finite). */
+/* Bare NaN and Infinity are no JSON, but programs write them: quoted, they are refused as values (not_finite). */
 static void quote_not_finite(struct span line, struct buffer *out)
 {
     bool in_text = false, escaped = false;
@@ -55,19 +66,19 @@ static void quote_not_finite(struct span line, struct buffer *out)
     }
 }
 
-static json_t *parse(struct input *input, struct span line, json_error_t *at)
+static json_t *jsonl_parse(struct jsonl_reader *reader, struct span line, json_error_t *at)
 {
     json_t *root = json_loadb(line.data, line.bytes, JSON_REJECT_DUPLICATES, at);
     if (root)
         return root;
-    buffer_clear(&input->identity);
-    quote_not_finite(line, &input->identity);
-    if (input->identity.bytes == line.bytes)
+    buffer_clear(&reader->quoted);
+    quote_not_finite(line, &reader->quoted);
+    if (reader->quoted.bytes == line.bytes)
         return NULL;
-    return json_loadb(input->identity.data, input->identity.bytes, JSON_REJECT_DUPLICATES, at);
+    return json_loadb(reader->quoted.data, reader->quoted.bytes, JSON_REJECT_DUPLICATES, at);
 }
 
-/* A scalar as text: strings as they are, whole numbers in decimal (written to `digits`). False: neither, nor null. */
+/* A scalar as text: strings as they are, integers in decimal (written to `digits`). False: neither, nor null. */
 static bool scalar_text(const json_t *value, char digits[24], struct span *out)
 {
     if (json_is_string(value))
@@ -87,20 +98,14 @@ static enum envelope_field envelope_field_of(const struct schema *schema, const 
     if (bare && schema_column(schema, span_of(key)) >= 0)
         return ENVELOPE_FIELD_COUNT;
     for (enum envelope_field f = 0; f < ENVELOPE_FIELD_COUNT; f++)
-        if (strcmp(key, envelope_names[f]) == 0)
+        if (strcmp(key, envelope_name(f)) == 0)
             return f;
     bool id = (!bare && strcmp(key, "id") == 0) || (schema->id_name && strcmp(key, schema->id_name) == 0);
     return id ? ENVELOPE_EMPLOYEE_ID : ENVELOPE_FIELD_COUNT;
 }
 
-static const int32_t fault_columns[ENVELOPE_FIELD_COUNT] = {
-    [ENVELOPE_EMPLOYEE_ID] = FAULT_EMPLOYEE_ID,
-    [ENVELOPE_EVENT_ID] = FAULT_EVENT_ID,
-    [ENVELOPE_EVENT_TYPE] = FAULT_EVENT_TYPE,
-    [ENVELOPE_OCCURRED_AT] = FAULT_OCCURRED_AT,
-};
-
-static void set_envelope(struct input *input, struct input_row *row, enum envelope_field field, const json_t *value)
+static void set_envelope(struct jsonl_reader *reader, struct input_row *row, enum envelope_field field,
+                         const json_t *value)
 {
     char digits[24];
     struct span text;
@@ -113,24 +118,24 @@ static void set_envelope(struct input *input, struct input_row *row, enum envelo
         return;
     }
     if (!scalar_text(value, digits, &text)) {
-        input_row_refuse(row, EVENT_WRONG_TYPE, fault_columns[field], "must be a text or a whole number");
+        input_row_refuse(row, EVENT_WRONG_TYPE, envelope_fault_column(field), "must be a text or an integer");
         return;
     }
     if (text.data == digits && field == ENVELOPE_EMPLOYEE_ID) {
-        memcpy(input->employee_id, digits, text.bytes);
-        text.data = input->employee_id;
+        memcpy(reader->id_digits, digits, text.bytes);
+        text.data = reader->id_digits;
     }
     if (text.data != digits || field == ENVELOPE_OCCURRED_AT)
-        input_envelope_set(input, row, field, text);
+        input_row_set_envelope(row, field, text);
     else
-        input_row_refuse(row, EVENT_WRONG_TYPE, fault_columns[field], "must be a text");
+        input_row_refuse(row, EVENT_WRONG_TYPE, envelope_fault_column(field), "must be a text");
 }
 
 /* Takes the envelope's fields, and names that are known but not sent, out of `object`; what is left are attributes.
  * What is taken out stays alive in `taken`, because the row borrows its texts. */
-static void take_envelope(struct input *input, struct input_row *row, json_t *object, bool bare, json_t *taken)
+static void take_envelope(struct jsonl_reader *reader, struct input_row *row, json_t *object, bool bare, json_t *taken)
 {
-    const struct schema *schema = input->settings->schema;
+    const struct schema *schema = row->settings->schema;
     const char *key;
     json_t *value;
     void *next;
@@ -141,31 +146,31 @@ static void take_envelope(struct input *input, struct input_row *row, json_t *ob
             continue;
         json_array_append(taken, value);
         if (field != ENVELOPE_FIELD_COUNT)
-            set_envelope(input, row, field, value);
+            set_envelope(reader, row, field, value);
         json_object_del(object, key);
     }
 }
 
-static void read_object(struct input *input, struct input_row *row, json_t *root)
+static void read_object(struct jsonl_reader *reader, struct input_row *row, json_t *root)
 {
     json_t *taken = json_array();
     json_t *attributes = json_incref(json_object_get(root, "attributes"));
     bool enveloped = json_is_object(attributes);
     if (enveloped) {
         json_object_del(root, "attributes");
-        take_envelope(input, row, attributes, true, taken);
+        take_envelope(reader, row, attributes, true, taken);
     }
-    take_envelope(input, row, root, !enveloped, taken);
+    take_envelope(reader, row, root, !enveloped, taken);
     if (enveloped && json_object_size(root))
         input_row_refuse(row, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, "\"%.60s\" is not a field of an event",
                          json_object_iter_key(json_object_iter(root)));
     row->fault_count +=
-        json_row_read(input->settings->schema, enveloped ? attributes : root, input->settings->validate, input->cells,
+        json_row_read(row->settings->schema, enveloped ? attributes : root, row->settings->validate, row->event.cells,
                       row->faults + row->fault_count, INPUT_FAULTS_MAX - row->fault_count);
     if (attributes)
         json_array_append_new(taken, attributes);
     json_array_append(taken, root);
-    input->object = taken;
+    reader->object = taken;
 }
 
 static void refuse_line(struct input_row *row, enum event_code code, const char *text)
@@ -178,7 +183,7 @@ static void refuse_json(struct input_row *row, struct span line, const json_erro
 {
     switch (json_error_code(at)) {
     case json_error_duplicate_key:
-        refuse_line(row, EVENT_MALFORMED, "a key stands twice");
+        refuse_line(row, EVENT_MALFORMED, "a duplicate key");
         break;
     case json_error_numeric_overflow:
         refuse_line(row, EVENT_NOT_FINITE, "a number is too large");
@@ -196,35 +201,36 @@ static void refuse_json(struct input_row *row, struct span line, const json_erro
     }
 }
 
-void jsonl_input_release(struct input *input)
+static void release_object(struct jsonl_reader *reader)
 {
-    json_decref(input->object);
-    input->object = NULL;
+    json_decref(reader->object);
+    reader->object = NULL;
 }
 
-enum status jsonl_input_next(struct input *input, struct input_row *row, bool *more, struct error *err)
+static enum status jsonl_reader_next(void *opaque, struct input_row *row, bool *more, struct error *err)
 {
+    struct jsonl_reader *reader = opaque;
     size_t bytes = 0;
     json_error_t at;
-    jsonl_input_release(input);
-    if (read_line(input, &bytes, more, err) != STATUS_OK)
+    release_object(reader);
+    if (jsonl_read_line(reader, &bytes, more, err) != STATUS_OK)
         return err->status;
     if (!*more)
         return STATUS_OK;
-    struct span line = buffer_span(&input->text);
-    if (input->line == 1 && line.bytes >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0)
+    struct span line = buffer_span(&reader->text);
+    if (reader->line == 1 && line.bytes >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0)
         line = (struct span){line.data + 3, line.bytes - 3};
     if (line.bytes && line.data[line.bytes - 1] == '\r')
         line.bytes--;
-    row->line = input->line;
+    row->line = reader->line;
     row->raw = line;
     if (bytes > LINE_BYTES_MAX) {
-        refuse_line(row, EVENT_LIMIT, "the line is longer than 1 MiB; the rejects file holds its beginning");
+        refuse_line(row, EVENT_LIMIT, "the line is longer than 1 MiB; the rejects file has its beginning");
         return STATUS_OK;
     }
-    json_t *root = parse(input, line, &at);
+    json_t *root = jsonl_parse(reader, line, &at);
     if (json_is_object(root))
-        read_object(input, row, root);
+        read_object(reader, row, root);
     else if (root)
         refuse_line(row, EVENT_MALFORMED, "not a JSON object");
     else
@@ -232,3 +238,52 @@ enum status jsonl_input_next(struct input *input, struct input_row *row, bool *m
     json_decref(root);
     return STATUS_OK;
 }
+
+static enum status jsonl_reader_open(const struct input_source *source, void **out, struct error *err)
+{
+    (void)err;
+    struct jsonl_reader *reader = mem_zeroed(1, sizeof *reader);
+    reader->source = source;
+    *out = reader;
+    return STATUS_OK;
+}
+
+static void jsonl_reader_close(void *opaque)
+{
+    struct jsonl_reader *reader = opaque;
+    release_object(reader);
+    buffer_free(&reader->text);
+    buffer_free(&reader->quoted);
+    free(reader);
+}
+
+static const char *jsonl_field_name(const void *opaque, int32_t column)
+{
+    const struct jsonl_reader *reader = opaque;
+    return input_field_name(reader->source->settings->schema, column);
+}
+
+static void jsonl_field_write(const void *opaque, int32_t column, const char *name, struct buffer *out)
+{
+    (void)opaque;
+    (void)column;
+    buffer_printf(out, "field %s", name);
+}
+
+static bool jsonl_recognize(struct span head)
+{
+    return head.data[0] == '{';
+}
+
+static const char *const endings[] = {".jsonl", ".ndjson", ".json", NULL};
+
+const struct input_form input_jsonl = {
+    .name = "jsonl",
+    .endings = endings,
+    .recognize = jsonl_recognize,
+    .open = jsonl_reader_open,
+    .next = jsonl_reader_next,
+    .close = jsonl_reader_close,
+    .field_name = jsonl_field_name,
+    .field_write = jsonl_field_write,
+};

@@ -21,7 +21,7 @@ double random_exponential(struct random *random); /* mean 1 */
 /* Index in [0, count), each equally likely up to 2^-53; count > 0. */
 size_t random_index(struct random *random, size_t count);
 
-/* e^x within 1e-11 (relative); x is held to ±50. Bit for bit the same everywhere. */
+/* e^x within 1e-11 (relative); x is clamped to ±50. Bit for bit the same everywhere. */
 double random_exp(double x);
 
 #endif

@@ -44,7 +44,8 @@ static double draw_from_law(const struct draw_case *from, bool whole, struct ran
     return number < from->low ? from->low : number > from->high ? from->high : number;
 }
 
-static void draw_cell(const struct recipe *recipe, const struct draw *draw, struct random *random, struct cell *cells)
+static void recipe_draw_cell(const struct recipe *recipe, const struct draw *draw, struct random *random,
+                             struct cell *cells)
 {
     const struct column *column = &recipe->schema->columns[draw->column];
     const struct draw_case *from = draw_choose(recipe, draw, cells);
@@ -71,7 +72,7 @@ static double term_value(const struct term *term, const struct cell *cell)
 void recipe_draw(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label)
 {
     for (size_t d = 0; d < recipe->schema->column_count; d++)
-        draw_cell(recipe, &recipe->draws[d], random, cells);
+        recipe_draw_cell(recipe, &recipe->draws[d], random, cells);
     double margin = recipe->intercept;
     for (size_t t = 0; t < recipe->term_count; t++)
         margin += term_value(&recipe->terms[t], &cells[recipe->terms[t].column]);

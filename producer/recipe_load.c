@@ -1,7 +1,7 @@
 /* Reading a recipe: JSON text → checked tables. Called once by generate, before anything is drawn.
  *
  * Must never accept what could draw an invalid row: values lie in their column's range or categories, conditions cover
- * every value of the column they are about, and every rule of the schema is held by a bound. */
+ * every value of the column they are about, and every rule of the schema is kept by a bound. */
 #include "producer/recipe.h"
 
 #include <jansson.h>
@@ -23,8 +23,8 @@ struct loading {
     struct error *err;
 };
 
-static enum status refuse(struct loading *loading, const char *format, ...) PRINTF_LIKE(2, 3);
-static enum status refuse(struct loading *loading, const char *format, ...)
+static enum status recipe_refuse(struct loading *loading, const char *format, ...) PRINTF_LIKE(2, 3);
+static enum status recipe_refuse(struct loading *loading, const char *format, ...)
 {
     char text[256];
     va_list args;
@@ -34,7 +34,7 @@ static enum status refuse(struct loading *loading, const char *format, ...)
     return error_set(loading->err, STATUS_INVALID, "%s: %s", loading->place, text);
 }
 
-static enum status refuse_unknown_keys(struct loading *loading, json_t *object, const char *const *known)
+static enum status recipe_refuse_unknown_keys(struct loading *loading, json_t *object, const char *const *known)
 {
     const char *key;
     json_t *value;
@@ -44,16 +44,16 @@ static enum status refuse_unknown_keys(struct loading *loading, json_t *object, 
         while (*at && strcmp(*at, key))
             at++;
         if (!*at)
-            return refuse(loading, "unknown key \"%s\": see docs/GENERATOR.md", key);
+            return recipe_refuse(loading, "unknown key \"%s\": see docs/GENERATOR.md", key);
     }
     return STATUS_OK;
 }
 
-static enum status read_number(struct loading *loading, json_t *object, const char *key, double *out)
+static enum status recipe_read_number(struct loading *loading, json_t *object, const char *key, double *out)
 {
     json_t *value = json_object_get(object, key);
     if (!json_is_number(value) || !isfinite(json_number_value(value)))
-        return refuse(loading, "\"%s\" must be a number", key);
+        return recipe_refuse(loading, "\"%s\" must be a number", key);
     *out = json_number_value(value);
     return STATUS_OK;
 }
@@ -62,11 +62,11 @@ static enum status read_number(struct loading *loading, json_t *object, const ch
 static enum status read_column(struct loading *loading, json_t *name, const char *key, uint32_t *out)
 {
     if (!json_is_string(name))
-        return refuse(loading, "\"%s\" must name a column", key);
+        return recipe_refuse(loading, "\"%s\" must name a column", key);
     struct span text = {json_string_value(name), json_string_length(name)};
     int32_t index = schema_column(loading->schema, text);
     if (index < 0)
-        return refuse(loading, "\"%s\": the schema has no column \"%s\"", key, text.data);
+        return recipe_refuse(loading, "\"%s\": the schema has no column \"%s\"", key, text.data);
     *out = (uint32_t)index;
     return STATUS_OK;
 }
@@ -85,26 +85,26 @@ static enum status read_earlier_column(struct loading *loading, json_t *name, co
     if (read_column(loading, name, key, &column) != STATUS_OK)
         return loading->err->status;
     if (!find_draw(loading, column))
-        return refuse(loading, "\"%s\": %s must stand earlier in the list", key, json_string_value(name));
+        return recipe_refuse(loading, "\"%s\": %s must come earlier in the list", key, json_string_value(name));
     *out = column;
     return STATUS_OK;
 }
 
-/* The schema's range, and what the column's type can hold. */
+/* The schema's range, and what fits into the column's type. */
 static void number_limits(const struct column *column, double *low, double *high)
 {
     *low = fmax(column->low, -column_most(column));
     *high = fmin(column->high, column_most(column));
 }
 
-static enum status check_number(struct loading *loading, const struct column *column, double number)
+static enum status recipe_check_number(struct loading *loading, const struct column *column, double number)
 {
     if (column_is_whole(column) && number != floor(number))
-        return refuse(loading, "%.17g: the column holds whole numbers", number);
+        return recipe_refuse(loading, "%.17g: the column takes integers", number);
     double low, high;
     number_limits(column, &low, &high);
     if (!(number >= low && number <= high))
-        return refuse(loading, "%.17g is outside the column's range in the schema", number);
+        return recipe_refuse(loading, "%.17g is outside the column's range in the schema", number);
     return STATUS_OK;
 }
 
@@ -114,7 +114,7 @@ static enum status read_table_value(struct loading *loading, const struct column
     if (column->kind == COLUMN_NOMINAL) {
         int32_t code = column_code(column, span_of(key));
         if (code < 0)
-            return refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);
+            return recipe_refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);
         const struct span *text = &column->values[code];
         *out = (struct cell){.text = text->data, .text_bytes = (uint32_t)text->bytes, .code = code};
         return STATUS_OK;
@@ -122,9 +122,9 @@ static enum status read_table_value(struct loading *loading, const struct column
     char *end;
     double number = strtod(key, &end);
     if (end == key || *end || !isfinite(number))
-        return refuse(loading, "\"%s\" is not a number", key);
+        return recipe_refuse(loading, "\"%s\" is not a number", key);
     *out = cell_number(number);
-    return check_number(loading, column, number);
+    return recipe_check_number(loading, column, number);
 }
 
 static enum status read_table(struct loading *loading, const struct column *column, json_t *table,
@@ -138,13 +138,13 @@ static enum status read_table(struct loading *loading, const struct column *colu
     json_object_foreach(table, key, weight)
     {
         if (!json_is_number(weight) || !(json_number_value(weight) >= 0) || !isfinite(json_number_value(weight)))
-            return refuse(loading, "weight of \"%s\" must be a number from 0 on", key);
+            return recipe_refuse(loading, "weight of \"%s\" must be a number from 0 on", key);
         if (read_table_value(loading, column, key, &values[out->value_count]) != STATUS_OK)
             return loading->err->status;
         cumulative[out->value_count++] = total += json_number_value(weight);
     }
     if (!(total > 0) || !isfinite(total))
-        return refuse(loading, "\"table\" needs at least one weight above 0");
+        return recipe_refuse(loading, "\"table\" needs at least one weight above 0");
     out->law = LAW_TABLE;
     out->values = values;
     out->cumulative = cumulative;
@@ -155,14 +155,14 @@ static enum status read_limits(struct loading *loading, const struct column *col
                                struct draw_case *out)
 {
     number_limits(column, &out->low, &out->high);
-    if (json_object_get(from, "low") && (read_number(loading, from, "low", &out->low) != STATUS_OK ||
-                                         check_number(loading, column, out->low) != STATUS_OK))
+    if (json_object_get(from, "low") && (recipe_read_number(loading, from, "low", &out->low) != STATUS_OK ||
+                                         recipe_check_number(loading, column, out->low) != STATUS_OK))
         return loading->err->status;
-    if (json_object_get(from, "high") && (read_number(loading, from, "high", &out->high) != STATUS_OK ||
-                                          check_number(loading, column, out->high) != STATUS_OK))
+    if (json_object_get(from, "high") && (recipe_read_number(loading, from, "high", &out->high) != STATUS_OK ||
+                                          recipe_check_number(loading, column, out->high) != STATUS_OK))
         return loading->err->status;
     if (out->low > out->high)
-        return refuse(loading, "\"low\" is above \"high\"");
+        return recipe_refuse(loading, "\"low\" is above \"high\"");
     return STATUS_OK;
 }
 
@@ -182,23 +182,23 @@ static enum status read_law(struct loading *loading, const struct column *column
 {
     const char *const known[] = {row->first, row->second, NULL};
     if (column->kind == COLUMN_NOMINAL)
-        return refuse(loading, "\"%s\" is for numbers: the column holds categories", row->name);
+        return recipe_refuse(loading, "\"%s\" is for numbers: the column has categories", row->name);
     if (!json_is_object(parameters))
-        return refuse(loading, "\"%s\" must be an object", row->name);
-    if (refuse_unknown_keys(loading, parameters, known) != STATUS_OK ||
-        read_number(loading, parameters, row->first, &out->first) != STATUS_OK ||
-        (row->second && read_number(loading, parameters, row->second, &out->second) != STATUS_OK))
+        return recipe_refuse(loading, "\"%s\" must be an object", row->name);
+    if (recipe_refuse_unknown_keys(loading, parameters, known) != STATUS_OK ||
+        recipe_read_number(loading, parameters, row->first, &out->first) != STATUS_OK ||
+        (row->second && recipe_read_number(loading, parameters, row->second, &out->second) != STATUS_OK))
         return loading->err->status;
     out->law = row->law;
     if (row->law == LAW_NORMAL && out->second < 0)
-        return refuse(loading, "\"sd\" must not be negative");
+        return recipe_refuse(loading, "\"sd\" must not be negative");
     if (row->law == LAW_EXPONENTIAL && out->first < 0)
-        return refuse(loading, "\"mean\" must not be negative");
-    if (row->law == LAW_UNIFORM && (check_number(loading, column, out->first) != STATUS_OK ||
-                                    check_number(loading, column, out->second) != STATUS_OK))
+        return recipe_refuse(loading, "\"mean\" must not be negative");
+    if (row->law == LAW_UNIFORM && (recipe_check_number(loading, column, out->first) != STATUS_OK ||
+                                    recipe_check_number(loading, column, out->second) != STATUS_OK))
         return loading->err->status;
     if (row->law == LAW_UNIFORM && out->first > out->second)
-        return refuse(loading, "\"least\" is above \"greatest\"");
+        return recipe_refuse(loading, "\"least\" is above \"greatest\"");
     return STATUS_OK;
 }
 
@@ -209,7 +209,7 @@ static enum status read_distribution(struct loading *loading, const struct colum
     json_t *table = json_object_get(from, "table");
     size_t found = table != NULL;
     if (table && !json_is_object(table))
-        return refuse(loading, "\"table\" must be an object of weights");
+        return recipe_refuse(loading, "\"table\" must be an object of weights");
     if (table && read_table(loading, column, table, out) != STATUS_OK)
         return loading->err->status;
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
@@ -218,9 +218,9 @@ static enum status read_distribution(struct loading *loading, const struct colum
             return loading->err->status;
     }
     if (found != 1)
-        return refuse(loading, "needs exactly one of table, normal, uniform, exponential");
+        return recipe_refuse(loading, "needs exactly one of table, normal, uniform, exponential");
     if (table && (json_object_get(from, "low") || json_object_get(from, "high")))
-        return refuse(loading, "\"low\" and \"high\" are not for tables");
+        return recipe_refuse(loading, "\"low\" and \"high\" are not for tables");
     return table ? STATUS_OK : read_limits(loading, column, from, out);
 }
 
@@ -232,14 +232,14 @@ static enum status read_categories(struct loading *loading, const struct column 
         json_t *text = json_is_array(is) ? json_array_get(is, i) : is;
         int32_t code = json_is_string(text) ? column_code(given, span_of(json_string_value(text))) : CELL_OTHER;
         if (code < 0)
-            return refuse(loading, "\"is\" must name categories of %s", given->name);
+            return recipe_refuse(loading, "\"is\" must name categories of %s", given->name);
         codes |= (uint64_t)1 << code;
     }
     *out = codes;
     return STATUS_OK;
 }
 
-/* What a case is about, judged against the cases before it. `met` gathers the categories met so far. */
+/* What a case is about, checked against the cases before it. `met` gathers the categories met so far. */
 static enum status read_condition(struct loading *loading, const struct column *given, json_t *from, uint64_t *met,
                                   double *above, struct draw_case *out)
 {
@@ -248,14 +248,14 @@ static enum status read_condition(struct loading *loading, const struct column *
     out->codes = UINT64_MAX;
     out->up_to = INFINITY;
     if (is && !nominal)
-        return refuse(loading, "\"is\" is for categories: %s holds numbers, use \"up_to\"", given->name);
+        return recipe_refuse(loading, "\"is\" is for categories: %s has numbers, use \"up_to\"", given->name);
     if (up_to && nominal)
-        return refuse(loading, "\"up_to\" is for numbers: %s holds categories, use \"is\"", given->name);
+        return recipe_refuse(loading, "\"up_to\" is for numbers: %s has categories, use \"is\"", given->name);
     if ((is && read_categories(loading, given, is, &out->codes) != STATUS_OK) ||
-        (up_to && read_number(loading, from, "up_to", &out->up_to) != STATUS_OK))
+        (up_to && recipe_read_number(loading, from, "up_to", &out->up_to) != STATUS_OK))
         return loading->err->status;
     if (nominal ? !(out->codes & ~*met) : out->up_to <= *above)
-        return refuse(loading, "is never met: the cases before it cover it");
+        return recipe_refuse(loading, "is never met: the cases before it cover it");
     *met |= out->codes;
     *above = out->up_to;
     return STATUS_OK;
@@ -268,9 +268,9 @@ static enum status read_cases(struct loading *loading, const struct column *colu
     const struct column *given = &loading->schema->columns[out->given];
     json_t *list = json_object_get(entry, "cases");
     if (!json_is_array(list) || !json_array_size(list))
-        return refuse(loading, "\"given\" needs \"cases\", a list");
+        return recipe_refuse(loading, "\"given\" needs \"cases\", a list");
     if (given->kind == COLUMN_NOMINAL && given->value_count > CATEGORIES_MAX)
-        return refuse(loading, "\"given\": %s has more than %d categories", given->name, CATEGORIES_MAX);
+        return recipe_refuse(loading, "\"given\": %s has more than %d categories", given->name, CATEGORIES_MAX);
     size_t count = json_array_size(list), place_bytes = strlen(loading->place);
     struct draw_case *cases = arena_take(&loading->recipe->arena, count * sizeof *cases);
     uint64_t met = 0;
@@ -280,8 +280,8 @@ static enum status read_cases(struct loading *loading, const struct column *colu
         snprintf(loading->place + place_bytes, sizeof loading->place - place_bytes, ": case %zu", i + 1);
         cases[i] = (struct draw_case){0};
         if (!json_is_object(from))
-            return refuse(loading, "must be an object");
-        if (refuse_unknown_keys(loading, from, known) != STATUS_OK ||
+            return recipe_refuse(loading, "must be an object");
+        if (recipe_refuse_unknown_keys(loading, from, known) != STATUS_OK ||
             read_condition(loading, given, from, &met, &above, &cases[i]) != STATUS_OK ||
             read_distribution(loading, column, from, &cases[i]) != STATUS_OK)
             return loading->err->status;
@@ -289,7 +289,8 @@ static enum status read_cases(struct loading *loading, const struct column *colu
     loading->place[place_bytes] = '\0';
     uint64_t all = given->value_count >= CATEGORIES_MAX ? UINT64_MAX : ((uint64_t)1 << given->value_count) - 1;
     if (given->kind == COLUMN_NOMINAL ? (met & all) != all : above != INFINITY)
-        return refuse(loading, "the cases do not cover every %s: end with one that has no condition", given->name);
+        return recipe_refuse(loading, "the cases do not cover every %s: end with one that has no condition",
+                             given->name);
     out->cases = cases;
     out->case_count = count;
     return STATUS_OK;
@@ -300,7 +301,7 @@ static enum status read_single(struct loading *loading, const struct column *col
     struct draw_case *only = arena_take(&loading->recipe->arena, sizeof *only);
     *only = (struct draw_case){.codes = UINT64_MAX, .up_to = INFINITY};
     if (json_object_get(entry, "cases"))
-        return refuse(loading, "\"cases\" needs \"given\"");
+        return recipe_refuse(loading, "\"cases\" needs \"given\"");
     if (read_distribution(loading, column, entry, only) != STATUS_OK)
         return loading->err->status;
     out->given = -1;
@@ -326,12 +327,13 @@ static enum status read_bound(struct loading *loading, const struct column *colu
     if (read_earlier_column(loading, name, "at_most", &bound) != STATUS_OK)
         return loading->err->status;
     if (loading->schema->columns[bound].kind == COLUMN_NOMINAL || column->kind == COLUMN_NOMINAL)
-        return refuse(loading, "\"at_most\" is for numbers");
+        return recipe_refuse(loading, "\"at_most\" is for numbers");
     double most = find_draw(loading, bound)->least;
     *least = fmin(*least, column_is_whole(column) ? floor(most) : most);
     if (*least < column->low)
-        return refuse(loading, "\"at_most\" %s could push it below the schema's range: raise that column's \"low\"",
-                      loading->schema->columns[bound].name);
+        return recipe_refuse(loading,
+                             "\"at_most\" %s could push it below the schema's range: raise that column's \"low\"",
+                             loading->schema->columns[bound].name);
     *out = bound;
     return STATUS_OK;
 }
@@ -363,14 +365,14 @@ static enum status read_entry(struct loading *loading, size_t index, json_t *ent
     struct draw *draw = &loading->recipe->draws[index];
     snprintf(loading->place, sizeof loading->place, "column %zu", index + 1);
     if (!json_is_object(entry))
-        return refuse(loading, "must be an object");
+        return recipe_refuse(loading, "must be an object");
     if (read_column(loading, json_object_get(entry, "column"), "column", &draw->column) != STATUS_OK)
         return loading->err->status;
     const struct column *column = &loading->schema->columns[draw->column];
     snprintf(loading->place, sizeof loading->place, "column %zu (%.64s)", index + 1, column->name);
     if (find_draw(loading, draw->column))
-        return refuse(loading, "stands in the list twice");
-    if (refuse_unknown_keys(loading, entry, known) != STATUS_OK)
+        return recipe_refuse(loading, "duplicate in the list");
+    if (recipe_refuse_unknown_keys(loading, entry, known) != STATUS_OK)
         return loading->err->status;
     json_t *given = json_object_get(entry, "given");
     uint32_t given_column = 0;
@@ -387,12 +389,13 @@ static enum status check_rules(struct loading *loading)
     const struct schema *schema = loading->schema;
     for (size_t r = 0; r < schema->rule_count; r++) {
         const struct draw *left = find_draw(loading, schema->rules[r].left);
-        bool held = false;
+        bool kept = false;
         for (size_t b = 0; b < left->bound_count; b++)
-            held |= left->bounds[b] == schema->rules[r].right;
-        if (!held)
-            return refuse(loading, "the schema's rule needs %s to have \"at_most\": \"%s\"",
-                          schema->columns[schema->rules[r].left].name, schema->columns[schema->rules[r].right].name);
+            kept |= left->bounds[b] == schema->rules[r].right;
+        if (!kept)
+            return recipe_refuse(loading, "the schema's rule needs %s to have \"at_most\": \"%s\"",
+                                 schema->columns[schema->rules[r].left].name,
+                                 schema->columns[schema->rules[r].right].name);
     }
     return STATUS_OK;
 }
@@ -405,7 +408,7 @@ static enum status read_columns(struct loading *loading, json_t *list)
     size_t count = json_array_size(list);
     for (size_t i = 0; i < count; i++) {
         if (i == schema->column_count)
-            return refuse(loading, "\"columns\" has more entries than the schema has columns");
+            return recipe_refuse(loading, "\"columns\" has more entries than the schema has columns");
         if (read_entry(loading, i, json_array_get(list, i)) != STATUS_OK)
             return loading->err->status;
         loading->draw_count++;
@@ -413,14 +416,14 @@ static enum status read_columns(struct loading *loading, json_t *list)
     snprintf(loading->place, sizeof loading->place, "columns");
     for (uint32_t c = 0; c < schema->column_count; c++)
         if (!find_draw(loading, c))
-            return refuse(loading, "the schema's column %s is missing", schema->columns[c].name);
+            return recipe_refuse(loading, "the schema's column %s is missing", schema->columns[c].name);
     return check_rules(loading);
 }
 
 static enum status read_weights(struct loading *loading, const struct column *column, json_t *weights, struct term *out)
 {
     if (!json_is_object(weights))
-        return refuse(loading, "needs \"weights\", a number for each category that counts");
+        return recipe_refuse(loading, "needs \"weights\", a number for each category that counts");
     double *of = arena_take(&loading->recipe->arena, column->value_count * sizeof *of + 1);
     memset(of, 0, column->value_count * sizeof *of);
     const char *key;
@@ -429,8 +432,8 @@ static enum status read_weights(struct loading *loading, const struct column *co
     {
         int32_t code = column_code(column, span_of(key));
         if (code < 0)
-            return refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);
-        if (read_number(loading, weights, key, &of[code]) != STATUS_OK)
+            return recipe_refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);
+        if (recipe_read_number(loading, weights, key, &of[code]) != STATUS_OK)
             return loading->err->status;
     }
     out->weights = of;
@@ -443,20 +446,20 @@ static enum status read_term(struct loading *loading, size_t index, json_t *from
     static const char *const of_number[] = {"column", "mean", "sd", "per_sd", NULL};
     snprintf(loading->place, sizeof loading->place, "target: term %zu", index + 1);
     if (!json_is_object(from))
-        return refuse(loading, "must be an object");
+        return recipe_refuse(loading, "must be an object");
     if (read_column(loading, json_object_get(from, "column"), "column", &out->column) != STATUS_OK)
         return loading->err->status;
     const struct column *column = &loading->schema->columns[out->column];
     bool nominal = column->kind == COLUMN_NOMINAL;
-    if (refuse_unknown_keys(loading, from, nominal ? of_category : of_number) != STATUS_OK)
+    if (recipe_refuse_unknown_keys(loading, from, nominal ? of_category : of_number) != STATUS_OK)
         return loading->err->status;
     if (nominal)
         return read_weights(loading, column, json_object_get(from, "weights"), out);
-    if (read_number(loading, from, "mean", &out->mean) != STATUS_OK ||
-        read_number(loading, from, "sd", &out->sd) != STATUS_OK ||
-        read_number(loading, from, "per_sd", &out->per_sd) != STATUS_OK)
+    if (recipe_read_number(loading, from, "mean", &out->mean) != STATUS_OK ||
+        recipe_read_number(loading, from, "sd", &out->sd) != STATUS_OK ||
+        recipe_read_number(loading, from, "per_sd", &out->per_sd) != STATUS_OK)
         return loading->err->status;
-    return out->sd > 0 ? STATUS_OK : refuse(loading, "\"sd\" must be above 0");
+    return out->sd > 0 ? STATUS_OK : recipe_refuse(loading, "\"sd\" must be above 0");
 }
 
 static enum status read_target(struct loading *loading, json_t *target)
@@ -466,9 +469,9 @@ static enum status read_target(struct loading *loading, json_t *target)
     snprintf(loading->place, sizeof loading->place, "target");
     json_t *terms = json_object_get(target, "terms");
     if (!json_is_object(target) || !json_is_array(terms))
-        return refuse(loading, "needs \"intercept\" and \"terms\", a list");
-    if (refuse_unknown_keys(loading, target, known) != STATUS_OK ||
-        read_number(loading, target, "intercept", &recipe->intercept) != STATUS_OK)
+        return recipe_refuse(loading, "needs \"intercept\" and \"terms\", a list");
+    if (recipe_refuse_unknown_keys(loading, target, known) != STATUS_OK ||
+        recipe_read_number(loading, target, "intercept", &recipe->intercept) != STATUS_OK)
         return loading->err->status;
     recipe->term_count = json_array_size(terms);
     recipe->terms = arena_take(&recipe->arena, recipe->term_count * sizeof *recipe->terms + 1);
@@ -485,8 +488,8 @@ static enum status read_recipe(struct loading *loading, json_t *root)
     snprintf(loading->place, sizeof loading->place, "top level");
     json_t *columns = json_object_get(root, "columns");
     if (!json_is_object(root) || !json_is_array(columns))
-        return refuse(loading, "must be an object with \"columns\", a list");
-    if (refuse_unknown_keys(loading, root, known) != STATUS_OK || read_columns(loading, columns) != STATUS_OK)
+        return recipe_refuse(loading, "must be an object with \"columns\", a list");
+    if (recipe_refuse_unknown_keys(loading, root, known) != STATUS_OK || read_columns(loading, columns) != STATUS_OK)
         return loading->err->status;
     return read_target(loading, json_object_get(root, "target"));
 }

@@ -16,7 +16,7 @@ struct draw_case {
     const double *cumulative;  /* table: running sum of the weights, value_count of them, the last is the total */
     size_t value_count;
     double first, second; /* normal: mean, sd; uniform: least, greatest; exponential: mean, – */
-    double low, high;     /* laws: the number is rounded (whole columns), then held to this */
+    double low, high;     /* laws: the number is rounded (whole columns), then clamped to this */
 };
 
 struct draw {

@@ -2,21 +2,21 @@
 #include "producer/registration.h"
 
 #include "base/clock.h"
-#include "events/registry_client.h"
+#include "events/schema_registry.h"
 
-enum { PATIENCE_US = 30000000 };
+enum { WAIT_MAX_US = 30000000 };
 
 enum status registration_do(const struct options *options, struct schema *schema, struct error *err)
 {
     const struct registry_settings wanted = registry_settings_read(options);
-    const struct registry_duties duties = {.event_topic = options_text(options, OPTION_INPUT_TOPIC)};
+    const struct schema_topics topics = {.events = options_text(options, OPTION_INPUT_TOPIC)};
     struct registry_client *client;
     if (!wanted.urls)
         return STATUS_OK;
-    enum status status = registry_client_new(&wanted, schema, &duties, &client, err);
+    enum status status = schema_registry_start(&wanted, schema, &topics, &client, err);
     if (status != STATUS_OK)
         return status;
-    status = registry_client_wait(client, clock_steady_us(&clock_system) + PATIENCE_US, NULL, err);
+    status = registry_client_wait(client, clock_steady_us(&clock_system) + WAIT_MAX_US, NULL, err);
     registry_client_free(client);
     return status;
 }

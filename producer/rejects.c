@@ -82,15 +82,16 @@ struct rejects *rejects_new(const struct input *input, const char *path, FILE *r
     return rejects;
 }
 
-static void fail(struct rejects *rejects, const char *action)
+static void rejects_fail(struct rejects *rejects, const char *action)
 {
     if (!rejects->failed) {
         enum status status = file_error(&rejects->error, errno, action, rejects->path.data);
         char text[sizeof rejects->error.text];
         memcpy(text, rejects->error.text, sizeof text);
-        error_set(&rejects->error, status,
-                  "%s; rejects are not all kept: make room or name another place with --rejects-file, and run it again",
-                  text);
+        error_set(
+            &rejects->error, status,
+            "%s; rejects are not all kept: free some space or name another place with --rejects-file, and run it again",
+            text);
     }
     rejects->failed = true;
 }
@@ -105,7 +106,7 @@ static FILE *open_empty(struct rejects *rejects, const char *path)
     bool regular = S_ISREG(found.st_mode), refused = regular && taken_has(rejects->taken, &found);
     if (refused) {
         error_set(&rejects->error, STATUS_CONFLICT,
-                  "%s is an input of this run or holds another input's rejects: name another with --rejects-file, or "
+                  "%s is an input of this run or has another input's rejects: name another with --rejects-file, or "
                   "feed the files one by one",
                   path);
         rejects->failed = true;
@@ -134,7 +135,7 @@ static FILE *open_rows(struct rejects *rejects)
 static void write_line(struct rejects *rejects, FILE *file, struct span line)
 {
     if (file && (fwrite(line.data, 1, line.bytes, file) != line.bytes || putc('\n', file) == EOF))
-        fail(rejects, "write");
+        rejects_fail(rejects, "write");
 }
 
 static void open_files(struct rejects *rejects)
@@ -142,14 +143,14 @@ static void open_files(struct rejects *rejects)
     rejects->opened = true;
     rejects->rows = open_rows(rejects);
     if (!rejects->rows) {
-        fail(rejects, "write");
+        rejects_fail(rejects, "write");
         return;
     }
     struct buffer reasons = {0};
     buffer_printf(&reasons, "%s.txt", rejects->path.data);
     rejects->reasons = open_empty(rejects, reasons.data);
     if (!rejects->reasons)
-        fail(rejects, "write the reasons beside");
+        rejects_fail(rejects, "write the reasons of");
     buffer_free(&reasons);
     struct span header = input_header(rejects->input);
     if (header.data)
@@ -188,17 +189,18 @@ static void report_rest(const struct rejects *rejects)
             fprintf(rejects->report, "%s: %s: and %llu more: %s.txt has them all\n", input_name(rejects->input),
                     event_code_name(c), (unsigned long long)(rejects->lines[c] - REJECTS_SHOWN), rejects->path.data);
     if (rejects->count)
-        fprintf(rejects->report,
-                "%s: %llu rows were rejected: %s holds them, %s.txt says why; mend them and feed the file again\n",
-                input_name(rejects->input), (unsigned long long)rejects->count, rejects->path.data, rejects->path.data);
+        fprintf(
+            rejects->report,
+            "%s: %llu rows were rejected: they are in %s, the reasons in %s.txt; fix them and feed the file again\n",
+            input_name(rejects->input), (unsigned long long)rejects->count, rejects->path.data, rejects->path.data);
 }
 
 enum status rejects_close(struct rejects *rejects, struct error *err)
 {
     if (rejects->rows && fclose(rejects->rows) != 0)
-        fail(rejects, "write");
+        rejects_fail(rejects, "write");
     if (rejects->reasons && fclose(rejects->reasons) != 0)
-        fail(rejects, "write the reasons beside");
+        rejects_fail(rejects, "write the reasons of");
     if (rejects->progress && rejects->count)
         progress_hide(rejects->progress);
     if (!rejects->failed)

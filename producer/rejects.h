@@ -1,6 +1,6 @@
-/* Rows that are not sent: said on standard error, kept in a file that can be mended and fed again.
+/* Rows that are not sent: reported on standard error, kept in a file that can be fixed and fed again.
  *
- * The rejects file holds the CSV's header and the rows as they stood; FILE.txt beside it says what is wrong with each.
+ * The rejects file has the CSV's header and the rows as they were; FILE.txt next to it says what is wrong with each.
  * Both are made at the first reject. The report on standard error is cut after REJECTS_SHOWN lines of each code; the
  * files never are. */
 #ifndef PRODUCER_REJECTS_H
@@ -40,8 +40,8 @@ void rejects_path(const char *input_name, const char *given, struct buffer *out)
 
 struct rejects;
 
-/* `path` NULL: beside the input; where that cannot be written, NAME.rejects in the working directory. `progress` may be
- * NULL; its line is hidden before one of ours. Borrows everything. */
+/* `path` NULL: next to the input; where that cannot be written, NAME.rejects in the working directory. `progress` may
+ * be NULL; its line is hidden before one of ours. Borrows everything. */
 struct rejects *rejects_new(const struct input *input, const char *path, FILE *report, struct progress *progress,
                             struct reject_totals *totals, struct rejects_taken *taken);
 

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 
-enum { WAIT_MS = 100, STOP_PATIENCE_US = 10 * 1000 * 1000 };
+enum { WAIT_MS = 100, STOP_WAIT_US = 10 * 1000 * 1000 };
 
 struct sender {
     rd_kafka_t *client;
@@ -28,7 +28,7 @@ static void count_failed(struct sender *sender, uintptr_t tag, rd_kafka_resp_err
         sender->on_failed(sender->context, tag, rd_kafka_err2str(code));
 }
 
-static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
+static void sender_on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
     (void)client;
     struct sender *sender = opaque;
@@ -45,11 +45,11 @@ static enum status make_client(const struct options *options, struct sender *sen
     if (kafka_conf(options, RD_KAFKA_PRODUCER, fixed, &conf, err) != STATUS_OK)
         return err->status;
     rd_kafka_conf_set_opaque(conf, sender);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_dr_msg_cb(conf, sender_on_delivery);
     return kafka_client_new(RD_KAFKA_PRODUCER, &conf, &sender->client, err);
 }
 
-/* A topic may be asked for in the moment a broker goes: that is waited for like its being away at the start. */
+/* A broker may become unavailable while it is asked for the topic: that is waited for as at the start. */
 static enum status find_topic(struct sender *sender, const char *topic, struct error *err)
 {
     int partitions = 0;
@@ -95,7 +95,7 @@ void sender_free(struct sender *sender)
         rd_kafka_topic_destroy(sender->topic);
     if (sender->client) {
         rd_kafka_purge(sender->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        sender->on_failed = NULL; /* what is purged was already told as in flight */
+        sender->on_failed = NULL; /* what is purged was already counted as in flight */
         rd_kafka_flush(sender->client, 1000);
         rd_kafka_destroy(sender->client);
     }
@@ -145,7 +145,7 @@ void sender_finish(struct sender *sender, void (*on_wait)(void *context), void *
     while (sender->counts.acknowledged + sender->counts.failed < sender->counts.sent) {
         int64_t now_us = clock_steady_us(&clock_system);
         if (*sender->stop && !deadline_us)
-            deadline_us = now_us + STOP_PATIENCE_US;
+            deadline_us = now_us + STOP_WAIT_US;
         if (deadline_us && now_us >= deadline_us)
             break;
         rd_kafka_flush(sender->client, WAIT_MS);

@@ -17,7 +17,7 @@ struct sender_counts {
     uint64_t sent, acknowledged, failed;
 };
 
-/* Told of each message that was not delivered. `tag` is what sender_send was given; it fits in a pointer. */
+/* Called for each message that was not delivered. `tag` is what sender_send was given; it fits in a pointer. */
 typedef void sender_failed_fn(void *context, uintptr_t tag, const char *reason);
 
 /* Waits for a broker until *stop (said in the log), then for the topic. STATUS_NOT_FOUND: there is no such topic. */

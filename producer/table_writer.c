@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 
-static void add_field(struct buffer *out, struct span text)
+static void table_add_field(struct buffer *out, struct span text)
 {
     bool quote = false;
     for (size_t i = 0; i < text.bytes; i++)
@@ -29,30 +29,30 @@ static struct span id_name(const struct schema *schema)
 
 void table_write_header(const struct schema *schema, struct buffer *out)
 {
-    add_field(out, id_name(schema));
+    table_add_field(out, id_name(schema));
     for (size_t c = 0; c < schema->column_count; c++) {
         buffer_add_u8(out, ',');
-        add_field(out, span_of(schema->columns[c].name));
+        table_add_field(out, span_of(schema->columns[c].name));
     }
     buffer_add_u8(out, ',');
-    add_field(out, span_of(schema->target_name));
+    table_add_field(out, span_of(schema->target_name));
     buffer_add_u8(out, '\n');
 }
 
 void table_write_row(const struct schema *schema, struct span id, const struct cell *cells, uint32_t label,
                      struct buffer *out)
 {
-    add_field(out, id);
+    table_add_field(out, id);
     for (size_t c = 0; c < schema->column_count; c++) {
         buffer_add_u8(out, ',');
         if (cells[c].code == CELL_MISSING)
             continue;
         if (schema->columns[c].kind == COLUMN_NOMINAL)
-            add_field(out, (struct span){cells[c].text, cells[c].text_bytes});
+            table_add_field(out, (struct span){cells[c].text, cells[c].text_bytes});
         else
             json_add_double(out, cells[c].number);
     }
     buffer_add_u8(out, ',');
-    add_field(out, schema->target_values[label]);
+    table_add_field(out, schema->target_values[label]);
     buffer_add_u8(out, '\n');
 }

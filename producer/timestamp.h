@@ -12,9 +12,9 @@
  * milliseconds since 1970-01-01 UTC. Years 1 to 9999. False: something else. */
 bool timestamp_parse(struct span text, int64_t *out_ms);
 
-/* Whether the text is a whole number, however long: a point in time only for who knows its unit. */
+/* Whether the text is an integer, however long: a point in time only for who knows its unit. */
 bool timestamp_is_number(struct span text);
-/* A whole number of at most 18 digits, without leading zeros (00000000 is how some systems write "no date"), counted in
+/* An integer of at most 18 digits, without leading zeros (00000000 is how some systems write "no date"), counted in
  * `unit` since 1970-01-01 UTC. False: something else. */
 bool timestamp_parse_number(struct span text, enum time_unit unit, int64_t *out_ms);
 

@@ -3,7 +3,10 @@
 #ifndef REGISTRY_BACKEND_H
 #define REGISTRY_BACKEND_H
 
-#include "registry/registry.h"
+#include "base/status.h"
+#include "registry/details.h"
+
+struct registry;
 
 struct rest;
 
@@ -85,7 +88,5 @@ struct mlmodel_files {
 void mlmodel_files_make(const struct run *run, const char *run_id, struct mlmodel_files *out);
 struct run_artifact mlmodel_files_at(const struct mlmodel_files *files, size_t number); /* borrows */
 void mlmodel_files_clear(struct mlmodel_files *files);
-/* That the metric stands in the run before, with the same step: it counts once. */
-bool run_metric_repeated(const struct run *run, size_t metric);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "registry/registry.h"
 
-static int fail(const struct error *err)
+static int command_fail(const struct error *err)
 {
     log_error("registry", "%s", err->text);
     return err->status == STATUS_INVALID ? 2 : 1;
@@ -22,7 +22,7 @@ static int usage(const char *text)
     return 2;
 }
 
-static void time_text(int64_t ms, char *out, size_t bytes)
+static void command_time_text(int64_t ms, char *out, size_t bytes)
 {
     time_t seconds = (time_t)(ms / 1000);
     struct tm utc;
@@ -48,15 +48,15 @@ static int list_versions(struct registry *registry, const char *name, struct err
     struct buffer aliases = {0};
     char created[32];
     if (registry_versions(registry, name, &versions, err) != STATUS_OK)
-        return fail(err);
+        return command_fail(err);
     int result = 0;
     for (size_t v = 0; v < versions.count; v++) {
         if (registry_describe(registry, name, versions.items[v], &details, err) != STATUS_OK) {
-            result = fail(err);
+            result = command_fail(err);
             continue;
         }
         join(&details.aliases, "-", &aliases);
-        time_text(details.created_ms, created, sizeof created);
+        command_time_text(details.created_ms, created, sizeof created);
         printf("%-24s %7s  %-20s %-20s  %-32s%s\n", name, versions.items[v], aliases.data, created,
                details.version.run_id ? details.version.run_id : "-", details.gone ? "  (files are gone)" : "");
         version_details_clear(&details);
@@ -75,10 +75,10 @@ int command_list(const struct options *options)
     if (options_argument_count(options) > 0)
         return usage("list takes no arguments");
     if (registry_open_options(options, &registry, &err) != STATUS_OK)
-        return fail(&err);
+        return command_fail(&err);
     if (registry_models(registry, &names, &err) != STATUS_OK) {
         registry_close(registry);
-        return fail(&err);
+        return command_fail(&err);
     }
     if (names.count == 0)
         log_info("registry",
@@ -108,7 +108,7 @@ static void print_details(const struct version_details *details)
     struct buffer aliases = {0};
     char created[32];
     join(&details->aliases, "", &aliases);
-    time_text(details->created_ms, created, sizeof created);
+    command_time_text(details->created_ms, created, sizeof created);
     print_line("", "name", details->version.name);
     print_line("", "version", details->version.version);
     print_line("", "aliases", aliases.data);
@@ -133,7 +133,7 @@ static void print_run(const struct registry *registry, const char *run_id)
         return;
     }
     char ended[32];
-    time_text(run.ended_ms, ended, sizeof ended);
+    command_time_text(run.ended_ms, ended, sizeof ended);
     print_line("", "run_status", run.status);
     print_line("", "run_ended", ended);
     for (size_t p = 0; p < run.param_keys.count; p++)
@@ -157,7 +157,7 @@ static void print_history(const struct registry *registry, const char *name, con
         const struct alias_event *event = &history.items[e];
         struct buffer line = {0};
         char at[32];
-        time_text(event->at_ms, at, sizeof at);
+        command_time_text(event->at_ms, at, sizeof at);
         buffer_printf(&line, "%s version %s -> %s by %s%s", at, event->from ? event->from : "none", event->version,
                       event->by ? event->by : "?", event->rollback ? " (rollback)" : "");
         buffer_add_u8(&line, '\0');
@@ -176,7 +176,7 @@ int command_show(const struct options *options)
     if (count < 1 || count > 2)
         return usage("show takes a model's name, and perhaps a version: registry show NAME [VERSION]");
     if (registry_open_options(options, &registry, &err) != STATUS_OK)
-        return fail(&err);
+        return command_fail(&err);
     const char *name = options_argument(options, 0), *alias = options_text(options, OPTION_ALIAS);
     char *version = count == 2 ? mem_text(options_argument(options, 1)) : NULL;
     enum status status = version ? STATUS_OK : registry_alias(registry, name, alias, &version, &err);
@@ -190,5 +190,5 @@ int command_show(const struct options *options)
     }
     free(version);
     registry_close(registry);
-    return status == STATUS_OK ? 0 : fail(&err);
+    return status == STATUS_OK ? 0 : command_fail(&err);
 }

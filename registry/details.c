@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "registry/store.h"
+#include "base/random_hex.h"
+#include "registry/details.h"
 
 void text_list_add(struct text_list *list, const char *text)
 {
@@ -104,7 +105,7 @@ void metric_series_clear(struct metric_series *series)
 
 void run_draw_key(char out[RUN_KEY_BYTES])
 {
-    store_random_hex(out, RUN_KEY_BYTES - 1);
+    random_hex(out, RUN_KEY_BYTES - 1);
 }
 
 bool run_metric_repeated(const struct run *run, size_t metric)

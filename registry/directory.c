@@ -51,7 +51,7 @@ static void parse_series(char *text, struct metric_series *out)
     }
 }
 
-static void read_series(const char *folder, const char *key, struct metric_series *out)
+static void directory_read_series(const char *folder, const char *key, struct metric_series *out)
 {
     struct buffer text = {0};
     char *path = NULL;
@@ -83,7 +83,7 @@ static void read_metrics(const char *folder, struct run_details *out)
     out->metric_values = mem_zeroed(out->metric_keys.count + 1, sizeof *out->metric_values);
     for (size_t m = 0; m < out->metric_keys.count; m++) {
         struct metric_series series;
-        read_series(folder, out->metric_keys.items[m], &series);
+        directory_read_series(folder, out->metric_keys.items[m], &series);
         out->metric_values[m] = latest(&series);
         metric_series_clear(&series);
     }
@@ -113,7 +113,7 @@ static const char *status_text(int64_t number)
 }
 
 /* False: no run there, or a deleted one. */
-static bool read_run(const char *folder, const char *run_id, struct run_details *out)
+static bool directory_read_run(const char *folder, const char *run_id, struct run_details *out)
 {
     struct buffer text = {0};
     char *path = NULL;
@@ -140,7 +140,7 @@ static bool read_run(const char *folder, const char *run_id, struct run_details 
 }
 
 /* ROOT/EXPERIMENT/RUN, whatever the experiment; NULL if there is none. */
-static char *find_run(const struct registry *registry, const char *run_id)
+static char *directory_find_run(const struct registry *registry, const char *run_id)
 {
     struct text_list experiments;
     char *found = NULL;
@@ -166,8 +166,8 @@ static enum status no_run(const struct registry *registry, const char *run_id, s
 static enum status directory_run(const struct registry *registry, const char *run_id, struct run_details *out,
                                  struct error *err)
 {
-    char *folder = find_run(registry, run_id);
-    bool found = folder && read_run(folder, run_id, out);
+    char *folder = directory_find_run(registry, run_id);
+    bool found = folder && directory_read_run(folder, run_id, out);
     free(folder);
     return found ? STATUS_OK : no_run(registry, run_id, err);
 }
@@ -192,7 +192,7 @@ static enum status directory_runs(const struct registry *registry, const char *e
         *out = (struct run_list){.items = mem_zeroed(entries.count + 1, sizeof *out->items)};
         for (size_t e = 0; e < entries.count && out->count < RUNS_MOST; e++) {
             char *folder = store_path(registry, "%s/%s", id, entries.items[e]);
-            out->count += read_run(folder, entries.items[e], &out->items[out->count]);
+            out->count += directory_read_run(folder, entries.items[e], &out->items[out->count]);
             free(folder);
         }
         qsort(out->items, out->count, sizeof *out->items, newest_first);
@@ -205,10 +205,10 @@ static enum status directory_runs(const struct registry *registry, const char *e
 static enum status directory_metric(const struct registry *registry, const char *run_id, const char *key,
                                     struct metric_series *out, struct error *err)
 {
-    char *folder = find_run(registry, run_id);
+    char *folder = directory_find_run(registry, run_id);
     if (!folder)
         return no_run(registry, run_id, err);
-    read_series(folder, key, out);
+    directory_read_series(folder, key, out);
     free(folder);
     return STATUS_OK;
 }

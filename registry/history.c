@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "registry/registry.h"
 #include "registry/store.h"
 
 enum { HISTORY_MOST = 50, HISTORY_BYTES = 4800 }; /* MLflow's databases of older versions take 5,000 characters */
@@ -34,7 +35,7 @@ static void mover(char out[96])
     text_flatten(out);
 }
 
-static json_t *parse(struct span text)
+static json_t *history_parse(struct span text)
 {
     json_t *events = text.bytes ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
     if (!json_is_array(events)) {
@@ -67,7 +68,7 @@ static void dump(json_t *events, struct buffer *out)
 void history_add(struct buffer *text, const struct alias_move *move, const char *from)
 {
     char by[96];
-    json_t *events = parse(buffer_span(text)), *event = json_object();
+    json_t *events = history_parse(buffer_span(text)), *event = json_object();
     mover(by);
     json_object_set_new(event, "version", json_string(move->version));
     if (from)
@@ -81,7 +82,7 @@ void history_add(struct buffer *text, const struct alias_move *move, const char 
     json_decref(events);
 }
 
-static char *text_of(const json_t *event, const char *key)
+static char *history_text_of(const json_t *event, const char *key)
 {
     const char *text = json_string_value(json_object_get(event, key));
     return text ? mem_text(text) : NULL;
@@ -89,7 +90,7 @@ static char *text_of(const json_t *event, const char *key)
 
 static void read_events(const char *text, struct alias_history *out)
 {
-    json_t *events = parse(span_of(text));
+    json_t *events = history_parse(span_of(text));
     size_t count = json_array_size(events);
     *out = (struct alias_history){.items = mem_zeroed(count + 1, sizeof *out->items)};
     for (size_t e = 0; e < count; e++) {
@@ -97,9 +98,9 @@ static void read_events(const char *text, struct alias_history *out)
         if (!json_string_value(json_object_get(event, "version")))
             continue;
         out->items[out->count++] = (struct alias_event){
-            .version = text_of(event, "version"),
-            .from = text_of(event, "from"),
-            .by = text_of(event, "by"),
+            .version = history_text_of(event, "version"),
+            .from = history_text_of(event, "from"),
+            .by = history_text_of(event, "by"),
             .at_ms = json_integer_value(json_object_get(event, "at")),
             .rollback = json_is_true(json_object_get(event, "rollback")),
         };

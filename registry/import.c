@@ -43,7 +43,7 @@ enum status import_load(const struct schema *schema, struct span file, const cha
     return status;
 }
 
-static int64_t now_ms(void)
+static int64_t import_now_ms(void)
 {
     return clock_real_us(&clock_system) / 1000;
 }
@@ -90,7 +90,7 @@ static enum status metadata_add(struct import *import, const struct options *opt
 }
 
 /* Everything but the registry. */
-static enum status prepare(struct import *import, const struct options *options, struct error *err)
+static enum status import_prepare(struct import *import, const struct options *options, struct error *err)
 {
     struct pipeline *pipeline;
     enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &import->schema, err);
@@ -152,8 +152,8 @@ static void tags_identity(const struct import *import, struct tags *out)
         tags_add(out, CONTRACT_COLUMNS_TAG, columns);
 }
 
-static enum status log_run(const struct import *import, struct registry *registry, const char *experiment,
-                           const struct tags *identity, char **run_id, struct error *err)
+static enum status import_log_run(const struct import *import, struct registry *registry, const char *experiment,
+                                  const struct tags *identity, char **run_id, struct error *err)
 {
     const char *user = getenv("USER");
     struct tags tags = {.count = identity->count};
@@ -167,7 +167,7 @@ static enum status log_run(const struct import *import, struct registry *registr
     const struct run run = {.experiment = experiment,
                             .run_name = "imported",
                             .started_ms = import->started_ms,
-                            .ended_ms = now_ms(),
+                            .ended_ms = import_now_ms(),
                             .tags = tags.items,
                             .tag_count = tags.count,
                             .artifacts = &artifact,
@@ -202,7 +202,7 @@ static enum status register_import(const struct import *import, const struct opt
     if (status != STATUS_OK)
         return status;
     tags_identity(import, &tags);
-    status = log_run(import, registry, options_text(options, OPTION_EXPERIMENT), &tags, &run_id, err);
+    status = import_log_run(import, registry, options_text(options, OPTION_EXPERIMENT), &tags, &run_id, err);
     if (status == STATUS_OK)
         status = registry_create_version(registry, options_text(options, OPTION_MODEL_NAME), run_id, tags.items,
                                          tags.count, version, err);
@@ -214,7 +214,7 @@ static enum status register_import(const struct import *import, const struct opt
     return status;
 }
 
-static void tell(const struct import *import, const struct options *options, const char *version)
+static void import_log_summary(const struct import *import, const struct options *options, const char *version)
 {
     const struct pipeline_input *inputs;
     size_t golden = pipeline_golden(import->pipeline).rows;
@@ -233,7 +233,7 @@ int command_import(const struct options *options)
 {
     struct error err;
     char *version = NULL;
-    struct import import = {.started_ms = now_ms()};
+    struct import import = {.started_ms = import_now_ms()};
     if (options_argument_count(options) != 1) {
         log_error("registry", "import takes one model file: registry import FILE.onnx --name NAME");
         return 2;
@@ -244,11 +244,11 @@ int command_import(const struct options *options)
         log_error("registry", "%s", err.text);
         return 2;
     }
-    enum status status = prepare(&import, options, &err);
+    enum status status = import_prepare(&import, options, &err);
     if (status == STATUS_OK)
         status = register_import(&import, options, &version, &err);
     if (status == STATUS_OK) {
-        tell(&import, options, version);
+        import_log_summary(&import, options, version);
         printf("%s\n", version);
     } else {
         log_error("registry", "%s", err.text);

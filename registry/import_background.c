@@ -41,7 +41,7 @@ static enum status line_fault(struct background_reader *reader, size_t line, con
 }
 
 /* Room for one row more, all missing. */
-static struct cell *row_begin(struct background_reader *reader)
+static struct cell *background_begin_row(struct background_reader *reader)
 {
     struct import_rows *rows = &reader->rows;
     size_t columns = reader->schema->column_count;
@@ -68,7 +68,7 @@ static enum status row_end(struct background_reader *reader, struct cell *cells,
     return STATUS_OK;
 }
 
-static enum status header_read(struct background_reader *reader, const struct csv_record *record)
+static enum status background_read_header(struct background_reader *reader, const struct csv_record *record)
 {
     if (record->field_count > FIELD_MOST)
         return error_set(reader->err, STATUS_LIMIT, "%.200s: the header has more than %d columns", reader->path,
@@ -94,10 +94,10 @@ static enum status record_read(struct background_reader *reader, const struct cs
 {
     struct fault fault;
     if (!reader->fields)
-        return header_read(reader, record);
+        return background_read_header(reader, record);
     if (record->field_count != reader->field_count)
         return line_fault(reader, record->line, "it has another number of fields than the header");
-    struct cell *cells = row_begin(reader);
+    struct cell *cells = background_begin_row(reader);
     for (size_t f = 0; f < record->field_count; f++) {
         int32_t column = reader->fields[f];
         if (column >= 0 && validate_text_cell(&reader->schema->columns[column], record->fields[f], true, &cells[column],
@@ -141,14 +141,14 @@ static void drop_passed_over(const struct schema *schema, json_t *attributes)
 static enum status object_read(struct background_reader *reader, json_t *attributes, size_t line)
 {
     struct fault fault;
-    struct cell *cells = row_begin(reader);
+    struct cell *cells = background_begin_row(reader);
     drop_passed_over(reader->schema, attributes);
     if (json_row_read(reader->schema, attributes, true, cells, &fault, 1))
         return line_fault(reader, line, fault.text);
     return row_end(reader, cells, line);
 }
 
-static enum status lines_read(struct background_reader *reader, struct span rest)
+static enum status background_read_lines(struct background_reader *reader, struct span rest)
 {
     struct span line;
     enum status status = STATUS_OK;
@@ -175,7 +175,7 @@ enum status import_background(const char *path, const struct schema *schema, str
     while (blank < bytes.bytes && strchr(" \t\r\n", bytes.data[blank]))
         blank++;
     if (status == STATUS_OK && blank < bytes.bytes)
-        status = bytes.data[blank] == '{' ? lines_read(&reader, bytes) : csv_read(&reader, bytes);
+        status = bytes.data[blank] == '{' ? background_read_lines(&reader, bytes) : csv_read(&reader, bytes);
     buffer_free(&file);
     if (status == STATUS_OK && reader.rows.count == 0)
         status = error_set(err, STATUS_INVALID, "%.300s has no rows: give a table of employees", path);

@@ -82,7 +82,7 @@ static enum status probability_settle(struct golden_reader *reader, const json_t
     return STATUS_OK;
 }
 
-static enum status row_add(struct golden_reader *reader, const json_t *root, const json_t *attributes)
+static enum status golden_add_row(struct golden_reader *reader, const json_t *root, const json_t *attributes)
 {
     struct fault fault;
     double probability = 0;
@@ -103,7 +103,7 @@ static enum status row_add(struct golden_reader *reader, const json_t *root, con
     return STATUS_OK;
 }
 
-static enum status lines_read(struct golden_reader *reader, struct span rest)
+static enum status golden_read_lines(struct golden_reader *reader, struct span rest)
 {
     struct span line;
     enum status status = STATUS_OK;
@@ -115,7 +115,7 @@ static enum status lines_read(struct golden_reader *reader, struct span rest)
         status = import_line(line, reader->path, reader->line, &root, &attributes, reader->err);
         if (status != STATUS_OK)
             return status;
-        status = row_add(reader, root, attributes);
+        status = golden_add_row(reader, root, attributes);
         json_decref(root);
     }
     if (status == STATUS_OK && (reader->rows == 0 || reader->rows > METADATA_GOLDEN_MAX_ROWS))
@@ -136,7 +136,7 @@ enum status import_golden(const char *path, const struct schema *schema, const s
     buffer_printf(json_write_raw(&reader.json, "tolerance"), "%g", pipeline_tolerance(pipeline));
     json_begin_array(&reader.json, "rows");
     if (status == STATUS_OK)
-        status = lines_read(&reader, buffer_span(&file));
+        status = golden_read_lines(&reader, buffer_span(&file));
     if (status == STATUS_OK) {
         json_end_array(&reader.json);
         json_end_object(&reader.json);

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "registry/store.h"
 
-static int hex_digit(char byte)
+static int uri_hex_digit(char byte)
 {
     if (!isxdigit((unsigned char)byte))
         return -1;
@@ -20,7 +20,7 @@ static void percent_decode(char *text)
 {
     char *out = text;
     for (; *text; text++) {
-        int high = text[0] == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
+        int high = text[0] == '%' ? uri_hex_digit(text[1]) : -1, low = high >= 0 ? uri_hex_digit(text[2]) : -1;
         *out++ = low >= 0 ? (char)(high * 16 + low) : *text;
         text += low >= 0 ? 2 : 0;
     }

@@ -102,8 +102,8 @@ static void add_created(int64_t ms, struct buffer *out)
 }
 
 /* What mlflow.onnx and mlflow.pyfunc need to load the folder; the run's tags travel along as `metadata`. */
-static void write_text(struct buffer *out, const struct run *run, const char *run_id, const struct run_artifact *model,
-                       const struct onnx_graph *graph)
+static void mlmodel_write(struct buffer *out, const struct run *run, const char *run_id,
+                          const struct run_artifact *model, const struct onnx_graph *graph)
 {
     const char *file = model->path + strlen("model/");
     buffer_add_text(out, "artifact_path: model\nflavors:\n  onnx:\n");
@@ -206,7 +206,7 @@ void mlmodel_files_make(const struct run *run, const char *run_id, struct mlmode
         add_golden(out, run, graph);
     struct buffer *text = add_file(out, run, "model/MLmodel");
     if (text)
-        write_text(text, run, run_id, model, graph);
+        mlmodel_write(text, run, run_id, model, graph);
     onnx_close(file);
 }
 

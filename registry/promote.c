@@ -46,7 +46,7 @@ static enum status check_serves(struct registry *registry, const struct options 
 }
 
 /* The run behind a version; false where there is none, or none that can be read. */
-static bool read_run(struct registry *registry, const char *name, const char *version, struct run_details *out)
+static bool promote_read_run(struct registry *registry, const char *name, const char *version, struct run_details *out)
 {
     struct version_details details;
     if (!version || registry_describe(registry, name, version, &details, NULL) != STATUS_OK)
@@ -81,14 +81,14 @@ static void print_beside(const struct run_details *next, const struct run_detail
 }
 
 /* The candidate's metrics beside those of the version in use. */
-static void compare(struct registry *registry, const char *name, const char *version, const char *current)
+static void promote_compare(struct registry *registry, const char *name, const char *version, const char *current)
 {
     struct run_details next, now;
-    if (!read_run(registry, name, version, &next)) {
+    if (!promote_read_run(registry, name, version, &next)) {
         printf("version %s has no run with metrics\n", version);
         return;
     }
-    bool has_now = current && strcmp(current, version) != 0 && read_run(registry, name, current, &now);
+    bool has_now = current && strcmp(current, version) != 0 && promote_read_run(registry, name, current, &now);
     print_beside(&next, has_now ? &now : NULL, version, has_now ? current : NULL);
     if (has_now)
         run_details_clear(&now);
@@ -112,7 +112,7 @@ static enum status check_and_move(struct registry *registry, const struct option
     enum status status = check_serves(registry, options, wanted->name, wanted->version, err);
     if (status != STATUS_OK)
         return status;
-    compare(registry, wanted->name, wanted->version, current);
+    promote_compare(registry, wanted->name, wanted->version, current);
     status = registry_move_alias(registry, wanted, NULL, err);
     if (status == STATUS_OK)
         printf("%s@%s is version %s now%s%s\n", wanted->name, wanted->alias, wanted->version,
@@ -165,8 +165,8 @@ static enum status rollback(struct registry *registry, const struct options *opt
     return status;
 }
 
-static int run(const struct options *options, size_t arguments, const char *usage,
-               enum status (*work)(struct registry *, const struct options *, struct error *))
+static int promote_run(const struct options *options, size_t arguments, const char *usage,
+                       enum status (*work)(struct registry *, const struct options *, struct error *))
 {
     struct error err;
     struct registry *registry = NULL;
@@ -185,11 +185,11 @@ static int run(const struct options *options, size_t arguments, const char *usag
 
 int command_promote(const struct options *options)
 {
-    return run(options, 2, "promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS",
-               promote);
+    return promote_run(
+        options, 2, "promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS", promote);
 }
 
 int command_rollback(const struct options *options)
 {
-    return run(options, 1, "rollback takes a model's name: registry rollback NAME --alias ALIAS", rollback);
+    return promote_run(options, 1, "rollback takes a model's name: registry rollback NAME --alias ALIAS", rollback);
 }

@@ -1,4 +1,4 @@
-/* Inside of registry/: an MLflow server. rest.c asks and reads answers; rest_runs.c and rest_models.c know the
+/* Inside of registry/: an MLflow server. rest_call.c asks and reads answers; rest_runs.c and rest_models.c know the
  * requests; rest_files.c moves artifacts; rest_cache.c keeps models on this host. One thread a registry. */
 #ifndef REGISTRY_REST_H
 #define REGISTRY_REST_H
@@ -31,7 +31,16 @@ int64_t rest_number(const json_t *object, const char *key);
 void rest_pairs(const json_t *array, struct text_list *keys, struct text_list *values);
 json_t *rest_pair_array(const struct run_pair *pairs, size_t first, size_t count);
 
-/* rest_files.c. An artifact URI (of a run or a version) to the path that the server passes on, without slashes at its
+/* rest_files.c. A run as the server has it, its id and its artifacts' URI; the answer is the caller's to json_decref,
+ * and they borrow from it. */
+MUST_USE enum status rest_get_run(const struct registry *registry, const char *run_id, json_t **answer,
+                                  struct error *err);
+MUST_USE enum status rest_run_place(const struct registry *registry, const json_t *run, const char **run_id,
+                                    const char **artifacts, struct error *err);
+/* Where a run's artifacts are. Yours to free. */
+MUST_USE enum status rest_run_artifacts(const struct registry *registry, const char *run_id, char **uri,
+                                        struct error *err);
+/* An artifact URI (of a run or a version) to the path that the server passes on, without slashes at its
  * ends; yours to free. STATUS_UNSUPPORTED, with what to do: the server does not pass these on. */
 MUST_USE enum status rest_artifact_path(const struct registry *registry, const char *uri, char **path,
                                         struct error *err);
@@ -55,10 +64,6 @@ MUST_USE enum status rest_runs(const struct registry *registry, const char *expe
                                struct error *err);
 MUST_USE enum status rest_metric(const struct registry *registry, const char *run_id, const char *key,
                                  struct metric_series *out, struct error *err);
-/* Where a run's artifacts are. Yours to free. */
-MUST_USE enum status rest_run_artifacts(const struct registry *registry, const char *run_id, char **uri,
-                                        struct error *err);
-
 /* rest_models.c. What the server says of a version, by alias or by number; the caller's to json_decref. */
 MUST_USE enum status rest_version(const struct registry *registry, const char *name, const char *alias,
                                   const char *version, json_t **out, struct error *err);

@@ -177,7 +177,8 @@ static void remember(const struct registry *registry, const char *name, const ch
     free(path);
 }
 
-static void fill(struct model_version *out, const char *name, const json_t *found, const char *alias, char *path)
+static void rest_version_fill(struct model_version *out, const char *name, const json_t *found, const char *alias,
+                              char *path)
 {
     const char *run_id = rest_text(found, "run_id");
     *out = (struct model_version){.name = mem_text(name),
@@ -202,7 +203,7 @@ enum status rest_locate(struct registry *registry, const char *name, const char 
     if (status == STATUS_OK) {
         if (asprintf(&file, "%s/model.onnx", folder) < 0)
             abort();
-        fill(out, name, found, alias, file);
+        rest_version_fill(out, name, found, alias, file);
         remember(registry, name, alias, version, out);
     }
     free(folder);
@@ -221,7 +222,7 @@ enum status rest_recall(struct registry *registry, const char *name, const char 
     if (!store_is_version(rest_text(memory, "version")) || !store_is_file(file))
         status = error_set(err, STATUS_NOT_FOUND, "%.300s keeps no copy of it", registry->rest->cache);
     else
-        fill(out, name, memory, alias, mem_text(file));
+        rest_version_fill(out, name, memory, alias, mem_text(file));
     json_decref(memory);
     buffer_free(&text);
     free(path);

@@ -24,6 +24,39 @@ static bool names_this_server(const struct registry *registry, const char *autho
     return strcspn(host, "/") == bytes && strncmp(host, authority, bytes) == 0;
 }
 
+enum status rest_run_place(const struct registry *registry, const json_t *run, const char **run_id,
+                           const char **artifacts, struct error *err)
+{
+    const json_t *info = json_object_get(run, "info");
+    *run_id = rest_text(info, "run_id");
+    *artifacts = rest_text(info, "artifact_uri");
+    return **run_id && **artifacts
+               ? STATUS_OK
+               : error_set(err, STATUS_INVALID, "%.200s answered without a run's id and place", registry->root);
+}
+
+enum status rest_get_run(const struct registry *registry, const char *run_id, json_t **answer, struct error *err)
+{
+    char *path = rest_query("runs/get", "run_id", run_id, (char *)NULL);
+    enum status status = rest_call(registry, HTTP_GET, path, NULL, true, answer, err);
+    free(path);
+    return status;
+}
+
+enum status rest_run_artifacts(const struct registry *registry, const char *run_id, char **uri, struct error *err)
+{
+    json_t *answer;
+    const char *id, *artifacts;
+    enum status status = rest_get_run(registry, run_id, &answer, err);
+    if (status != STATUS_OK)
+        return status;
+    status = rest_run_place(registry, json_object_get(answer, "run"), &id, &artifacts, err);
+    if (status == STATUS_OK)
+        *uri = mem_text(artifacts);
+    json_decref(answer);
+    return status;
+}
+
 /* runs:/RUN/PATH, which older servers hand back unresolved. */
 static enum status run_path(const struct registry *registry, const char *rest, char **path, struct error *err)
 {

@@ -51,12 +51,12 @@ static void take_name(const json_t *item, void *context)
     text_list_add(context, rest_text(item, "name"));
 }
 
-static int compare_texts(const void *a, const void *b)
+static int rest_compare_texts(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int compare_numbers(const void *a, const void *b)
+static int rest_compare_numbers(const void *a, const void *b)
 {
     long left = atol(*(char *const *)a), right = atol(*(char *const *)b);
     return (left > right) - (left < right);
@@ -78,7 +78,7 @@ enum status rest_models(const struct registry *registry, struct text_list *names
 {
     struct text_list list = {0};
     enum status status = search(registry, "registered-models/search", NULL, "registered_models", take_name, &list, err);
-    finish_list(&list, compare_texts, status, names);
+    finish_list(&list, rest_compare_texts, status, names);
     return status;
 }
 
@@ -123,7 +123,7 @@ enum status rest_versions(const struct registry *registry, const char *name, str
         return status;
     json_decref(model);
     status = search_versions(registry, name, take_version, &list, err);
-    finish_list(&list, compare_numbers, status, versions);
+    finish_list(&list, rest_compare_numbers, status, versions);
     return status;
 }
 
@@ -158,7 +158,7 @@ enum status rest_version(const struct registry *registry, const char *name, cons
     return status;
 }
 
-static char *text_or_null(const json_t *object, const char *key)
+static char *rest_text_or_null(const json_t *object, const char *key)
 {
     const char *text = rest_text(object, key);
     return *text ? mem_text(text) : NULL;
@@ -174,13 +174,13 @@ enum status rest_describe(struct registry *registry, const char *name, const cha
     const json_t *aliases = json_object_get(found, "aliases");
     *out = (struct version_details){.version = {.name = mem_text(name),
                                                 .version = mem_text(rest_text(found, "version")),
-                                                .run_id = text_or_null(found, "run_id")},
-                                    .source = text_or_null(found, "source"),
+                                                .run_id = rest_text_or_null(found, "run_id")},
+                                    .source = rest_text_or_null(found, "source"),
                                     .created_ms = rest_number(found, "creation_timestamp")};
     for (size_t a = 0; a < json_array_size(aliases); a++)
         text_list_add(&out->aliases, json_string_value(json_array_get(aliases, a)) ?: "");
     if (out->aliases.count)
-        qsort(out->aliases.items, out->aliases.count, sizeof *out->aliases.items, compare_texts);
+        qsort(out->aliases.items, out->aliases.count, sizeof *out->aliases.items, rest_compare_texts);
     rest_pairs(json_object_get(found, "tags"), &out->tag_keys, &out->tag_values);
     json_decref(found);
     return STATUS_OK;
@@ -282,8 +282,8 @@ enum status rest_version_of_run(struct registry *registry, const char *name, con
 }
 
 /* What an alias may point at: a version that is ready, with its file. */
-static enum status check_target(const struct registry *registry, const char *name, const char *version,
-                                struct error *err)
+static enum status rest_check_target(const struct registry *registry, const char *name, const char *version,
+                                     struct error *err)
 {
     json_t *found;
     char *folder = NULL, *file = NULL;
@@ -324,8 +324,8 @@ enum status rest_model_tag(const struct registry *registry, const char *name, co
     return status;
 }
 
-static enum status write_history(const struct registry *registry, const struct alias_move *move, const char *from,
-                                 struct error *err)
+static enum status rest_write_history(const struct registry *registry, const struct alias_move *move, const char *from,
+                                      struct error *err)
 {
     struct buffer text = {0};
     char *value = NULL, *key = history_key(move->alias);
@@ -370,7 +370,7 @@ static enum status post_alias(const struct registry *registry, const struct alia
 enum status rest_move_alias(struct registry *registry, const struct alias_move *move, char **holder, struct error *err)
 {
     char *from = NULL;
-    enum status status = check_target(registry, move->name, move->version, err);
+    enum status status = rest_check_target(registry, move->name, move->version, err);
     if (status != STATUS_OK)
         return status;
     status = rest_alias(registry, move->name, move->alias, &from, err);
@@ -382,7 +382,7 @@ enum status rest_move_alias(struct registry *registry, const struct alias_move *
     *holder = NULL;
     status = post_alias(registry, move, holder, err);
     if (status == STATUS_OK && (!from || strcmp(from, move->version) != 0))
-        status = write_history(registry, move, from, err);
+        status = rest_write_history(registry, move, from, err);
     free(from);
     return status;
 }

@@ -35,7 +35,8 @@ static enum status experiment_find(const struct registry *registry, const char *
     return status;
 }
 
-static enum status experiment_ensure(const struct registry *registry, const char *name, char **id, struct error *err)
+static enum status rest_experiment_ensure(const struct registry *registry, const char *name, char **id,
+                                          struct error *err)
 {
     enum status status = experiment_find(registry, name, id, err);
     if (status != STATUS_NOT_FOUND)
@@ -62,9 +63,10 @@ static void begun_clear(struct begun *begun)
 static enum status read_begun(const struct registry *registry, const json_t *run, struct begun *out, struct error *err)
 {
     const json_t *info = json_object_get(run, "info");
-    const char *run_id = rest_text(info, "run_id"), *artifacts = rest_text(info, "artifact_uri");
-    if (!*run_id || !*artifacts)
-        return error_set(err, STATUS_INVALID, "%.200s answered without a run's id and place", registry->root);
+    const char *run_id, *artifacts;
+    enum status status = rest_run_place(registry, run, &run_id, &artifacts, err);
+    if (status != STATUS_OK)
+        return status;
     *out = (struct begun){.run_id = mem_text(run_id),
                           .artifacts = mem_text(artifacts),
                           .finished = strcmp(rest_text(info, "status"), "FINISHED") == 0};
@@ -206,7 +208,7 @@ enum status rest_log_run(struct registry *registry, const struct run *run, char 
 {
     char *experiment;
     struct begun begun = {0};
-    enum status status = experiment_ensure(registry, run->experiment, &experiment, err);
+    enum status status = rest_experiment_ensure(registry, run->experiment, &experiment, err);
     if (status != STATUS_OK)
         return status;
     status = run_begin(registry, experiment, run, &begun, err);
@@ -221,7 +223,7 @@ enum status rest_log_run(struct registry *registry, const struct run *run, char 
     return status;
 }
 
-static void read_run(const json_t *run, struct run_details *out)
+static void rest_read_run(const json_t *run, struct run_details *out)
 {
     const json_t *info = json_object_get(run, "info"), *data = json_object_get(run, "data");
     const json_t *metrics = json_object_get(data, "metrics");
@@ -241,38 +243,14 @@ static void read_run(const json_t *run, struct run_details *out)
     }
 }
 
-static enum status get_run(const struct registry *registry, const char *run_id, json_t **answer, struct error *err)
-{
-    char *path = rest_query("runs/get", "run_id", run_id, (char *)NULL);
-    enum status status = rest_call(registry, HTTP_GET, path, NULL, true, answer, err);
-    free(path);
-    return status;
-}
-
 enum status rest_run(const struct registry *registry, const char *run_id, struct run_details *out, struct error *err)
 {
     json_t *answer;
-    enum status status = get_run(registry, run_id, &answer, err);
+    enum status status = rest_get_run(registry, run_id, &answer, err);
     if (status != STATUS_OK)
         return status;
-    read_run(json_object_get(answer, "run"), out);
+    rest_read_run(json_object_get(answer, "run"), out);
     json_decref(answer);
-    return STATUS_OK;
-}
-
-enum status rest_run_artifacts(const struct registry *registry, const char *run_id, char **uri, struct error *err)
-{
-    json_t *answer;
-    struct begun begun;
-    enum status status = get_run(registry, run_id, &answer, err);
-    if (status != STATUS_OK)
-        return status;
-    status = read_begun(registry, json_object_get(answer, "run"), &begun, err);
-    json_decref(answer);
-    if (status != STATUS_OK)
-        return status;
-    *uri = mem_text(begun.artifacts);
-    begun_clear(&begun);
     return STATUS_OK;
 }
 
@@ -293,7 +271,7 @@ static enum status add_page(const struct registry *registry, const char *experim
     const json_t *runs = json_object_get(answer, "runs");
     list->items = mem_resize(list->items, list->count + json_array_size(runs) + 1, sizeof *list->items);
     for (size_t r = 0; r < json_array_size(runs); r++)
-        read_run(json_array_get(runs, r), &list->items[list->count++]);
+        rest_read_run(json_array_get(runs, r), &list->items[list->count++]);
     const char *next = rest_text(answer, "next_page_token");
     *token = *next ? mem_text(next) : NULL;
     json_decref(answer);
@@ -329,7 +307,7 @@ static int by_step(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void read_series(const json_t *metrics, struct metric_series *out)
+static void rest_read_series(const json_t *metrics, struct metric_series *out)
 {
     size_t count = json_array_size(metrics);
     struct point *points = mem_zeroed(count + 1, sizeof *points);
@@ -361,7 +339,7 @@ enum status rest_metric(const struct registry *registry, const char *run_id, con
     free(path);
     if (status != STATUS_OK)
         return status;
-    read_series(json_object_get(answer, "metrics"), out);
+    rest_read_series(json_object_get(answer, "metrics"), out);
     json_decref(answer);
     return STATUS_OK;
 }

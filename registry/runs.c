@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/random_hex.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 
@@ -40,14 +41,15 @@ char *store_find_experiment(const struct registry *registry, const char *name)
 static void experiment_draw_id(char out[19])
 {
     char hex[19];
-    store_random_hex(hex, 18);
+    random_hex(hex, 18);
     for (size_t d = 0; d < 18; d++)
         out[d] = (char)('0' + (hex[d] <= '9' ? hex[d] - '0' : hex[d] - 'a' + 10) * 10 / 16);
     out[0] = out[0] == '0' ? '1' : out[0];
     out[18] = '\0';
 }
 
-static enum status experiment_ensure(struct registry *registry, const char *name, char **id, struct error *err)
+static enum status directory_experiment_ensure(struct registry *registry, const char *name, char **id,
+                                               struct error *err)
 {
     int lock;
     char *path = store_path(registry, ".experiments.lock");
@@ -211,10 +213,10 @@ enum status store_log_run(struct registry *registry, const struct run *run, char
     char id[33], *experiment = NULL;
     enum status status = store_prepare(registry, err);
     if (status == STATUS_OK)
-        status = experiment_ensure(registry, run->experiment, &experiment, err);
+        status = directory_experiment_ensure(registry, run->experiment, &experiment, err);
     if (status != STATUS_OK)
         return status;
-    store_random_hex(id, 32);
+    random_hex(id, 32);
     char *built = store_new_path(registry), *place = store_path(registry, "%s/%s", experiment, id);
     status = write_run(built, place, run, experiment, id, err);
     if (status == STATUS_OK)

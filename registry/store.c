@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/random_hex.h"
 #include "registry/yaml.h"
 
 enum { NAME_MAX_BYTES = 200 };
@@ -33,17 +33,6 @@ char *store_path(const struct registry *registry, const char *format, ...)
     return path;
 }
 
-void store_random_hex(char *out, size_t digits)
-{
-    for (size_t d = 0; d < digits; d++) {
-        uint8_t byte = 0;
-        if (getrandom(&byte, 1, 0) != 1)
-            abort(); /* cannot fail for one byte once the system is up */
-        out[d] = "0123456789abcdef"[byte & 15];
-    }
-    out[digits] = '\0';
-}
-
 int64_t store_now_ms(void)
 {
     return clock_real_us(&clock_system) / 1000;
@@ -52,7 +41,7 @@ int64_t store_now_ms(void)
 char *store_new_path(const struct registry *registry)
 {
     char hex[33];
-    store_random_hex(hex, 32);
+    random_hex(hex, 32);
     return store_path(registry, ".new.trash/%s", hex);
 }
 
@@ -208,7 +197,7 @@ enum status store_write_pairs(const char *directory, const char *folder, const s
     return status;
 }
 
-static int compare_texts(const void *a, const void *b)
+static int store_compare_texts(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -226,7 +215,7 @@ enum status store_list(const char *path, struct text_list *out, struct error *er
     if (directory)
         closedir(directory);
     if (list.count)
-        qsort(list.items, list.count, sizeof *list.items, compare_texts);
+        qsort(list.items, list.count, sizeof *list.items, store_compare_texts);
     *out = list;
     return STATUS_OK;
 }

@@ -64,7 +64,6 @@ bool store_is_version(const char *text); /* decimal, from 1 */
 bool store_is_directory(const char *path);
 bool store_is_file(const char *path);
 
-void store_random_hex(char *out, size_t digits); /* and a NUL */
 int64_t store_now_ms(void);
 
 /* DIRECTORY/tags/KEY for each pair. */

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "registry/registry.h"
 #include "registry/commands.h"
 #include "registry/store.h"
 
@@ -36,7 +37,7 @@ static void parcel_clear(struct parcel *parcel)
     free(parcel->metrics);
 }
 
-static struct run_pair *pairs_of(const struct text_list *keys, const struct text_list *values, size_t *count)
+static struct run_pair *sync_pairs_of(const struct text_list *keys, const struct text_list *values, size_t *count)
 {
     struct run_pair *pairs = mem_zeroed(keys->count + 1, sizeof *pairs);
     for (size_t k = 0; k < keys->count; k++)
@@ -120,8 +121,9 @@ static size_t version_tags(const struct parcel *parcel, struct run_pair *out)
     return count;
 }
 
-static enum status settle(struct registry *registry, const struct run_details *run, const struct parcel *parcel,
-                          struct run_sent *sent, char **version, char **holder, struct error *err)
+static enum status sync_version_and_alias(struct registry *registry, const struct run_details *run,
+                                          const struct parcel *parcel, struct run_sent *sent, char **version,
+                                          char **holder, struct error *err)
 {
     struct run_pair *tags = mem_zeroed(parcel->tag_count + 1, sizeof *tags);
     size_t count = version_tags(parcel, tags);
@@ -177,8 +179,9 @@ static enum status send_parcel(struct registry *registry, const struct kept *kep
     return status;
 }
 
-static enum status send_one(struct registry *registry, const struct registry *store, const struct kept *kept,
-                            void (*told)(const struct run_sent *sent, void *context), void *context, struct error *err)
+static enum status sync_send_run(struct registry *registry, const struct registry *store, const struct kept *kept,
+                                 void (*told)(const struct run_sent *sent, void *context), void *context,
+                                 struct error *err)
 {
     struct parcel parcel = {0};
     char *run_id = NULL, *version = NULL, *holder = NULL, *artifacts = NULL;
@@ -187,15 +190,15 @@ static enum status send_one(struct registry *registry, const struct registry *st
                             .alias = tag_or(&kept->run, KEPT_ALIAS_TAG, "production")};
     if (asprintf(&artifacts, "%s/artifacts", kept->folder) < 0)
         abort();
-    parcel.params = pairs_of(&kept->run.param_keys, &kept->run.param_values, &parcel.param_count);
-    parcel.tags = pairs_of(&kept->run.tag_keys, &kept->run.tag_values, &parcel.tag_count);
+    parcel.params = sync_pairs_of(&kept->run.param_keys, &kept->run.param_values, &parcel.param_count);
+    parcel.tags = sync_pairs_of(&kept->run.tag_keys, &kept->run.tag_values, &parcel.tag_count);
     enum status status = pack_metrics(store, &kept->run, &parcel, err);
     if (status == STATUS_OK)
         status = pack_files(artifacts, &parcel, err);
     if (status == STATUS_OK)
         status = send_parcel(registry, kept, &parcel, &sent, &run_id, err);
     if (status == STATUS_OK)
-        status = settle(registry, &kept->run, &parcel, &sent, &version, &holder, err);
+        status = sync_version_and_alias(registry, &kept->run, &parcel, &sent, &version, &holder, err);
     if (status == STATUS_OK)
         status = mark(kept->folder, registry, run_id, err);
     sent.alias_holder = holder;
@@ -285,7 +288,7 @@ enum status registry_sync(struct registry *registry, const char *directory,
     if (status == STATUS_OK)
         status = take_all(store, &list, err);
     for (size_t k = 0; k < list.count && status == STATUS_OK; k++)
-        status = send_one(registry, store, &list.items[k], told, context, err);
+        status = sync_send_run(registry, store, &list.items[k], told, context, err);
     kept_list_clear(&list);
     registry_close(store);
     return status;

@@ -152,7 +152,7 @@ enum status store_alias(const struct registry *registry, const char *name, const
     return status == STATUS_OK ? alias_read(registry, name, alias, version, err) : status;
 }
 
-static char *text_or_null(struct span text, const char *key, struct buffer *scratch)
+static char *yaml_text_or_null(struct span text, const char *key, struct buffer *scratch)
 {
     return yaml_scalar(text, key, scratch) && scratch->bytes ? mem_text(scratch->data) : NULL;
 }
@@ -216,9 +216,9 @@ static void describe_aliases(const struct registry *registry, const char *name, 
 static void describe_meta(struct registry *registry, struct span meta, struct version_details *out)
 {
     struct buffer scratch = {0};
-    char *folder = NULL, *storage = text_or_null(meta, "storage_location", &scratch);
-    out->version.run_id = text_or_null(meta, "run_id", &scratch);
-    out->source = text_or_null(meta, "source", &scratch);
+    char *folder = NULL, *storage = yaml_text_or_null(meta, "storage_location", &scratch);
+    out->version.run_id = yaml_text_or_null(meta, "run_id", &scratch);
+    out->source = yaml_text_or_null(meta, "source", &scratch);
     if (yaml_scalar(meta, "creation_timestamp", &scratch))
         out->created_ms = strtoll(scratch.data, NULL, 10);
     if (store_locate(registry, out->source, storage, &folder, NULL) == STATUS_OK)
@@ -256,7 +256,7 @@ static void model_meta(struct buffer *out, const char *name)
     yaml_add_text(out, 0, "name", name);
 }
 
-static enum status write_model(const struct registry *registry, const char *name, struct error *err)
+static enum status versions_write_model(const struct registry *registry, const char *name, struct error *err)
 {
     char *place = store_path(registry, "models/%s", name);
     struct buffer meta = {0};
@@ -343,7 +343,7 @@ static enum status add_version(const struct registry *registry, const char *name
                                struct error *err)
 {
     enum status status =
-        model_exists(registry, name) ? touch_model(registry, name, err) : write_model(registry, name, err);
+        model_exists(registry, name) ? touch_model(registry, name, err) : versions_write_model(registry, name, err);
     if (status != STATUS_OK && status != STATUS_CONFLICT)
         return status;
     for (int attempt = 0; attempt < 10; attempt++) {
@@ -399,7 +399,8 @@ static enum status write_alias(const struct registry *registry, const char *name
 }
 
 /* What an alias may point at: a version that is there, with its file. */
-static enum status check_target(struct registry *registry, const char *name, const char *version, struct error *err)
+static enum status versions_check_target(struct registry *registry, const char *name, const char *version,
+                                         struct error *err)
 {
     struct version_details details;
     enum status status = store_describe(registry, name, version, &details, err);
@@ -415,8 +416,8 @@ static enum status check_target(struct registry *registry, const char *name, con
 
 /* The alias's line of history, once it has moved. A writer that dies in between leaves a gap, which the next line's
  * "from" shows. */
-static enum status write_history(const struct registry *registry, const struct alias_move *move, const char *from,
-                                 struct error *err)
+static enum status versions_write_history(const struct registry *registry, const struct alias_move *move,
+                                          const char *from, struct error *err)
 {
     char *key = history_key(move->alias);
     char *folder = store_path(registry, "models/%s/tags", move->name);
@@ -451,7 +452,7 @@ static enum status move_locked(const struct registry *registry, const struct ali
                          *move->expected ? "version " : "nothing", move->expected);
     status = write_alias(registry, move->name, move->alias, move->version, err);
     if (status == STATUS_OK && (!from || strcmp(from, move->version) != 0))
-        status = write_history(registry, move, from, err);
+        status = versions_write_history(registry, move, from, err);
     if (status != STATUS_OK)
         return status;
     free(*holder);
@@ -463,7 +464,7 @@ static enum status move_locked(const struct registry *registry, const struct ali
 enum status store_move_alias(struct registry *registry, const struct alias_move *move, char **holder, struct error *err)
 {
     int lock;
-    enum status status = check_target(registry, move->name, move->version, err);
+    enum status status = versions_check_target(registry, move->name, move->version, err);
     if (status == STATUS_OK)
         status = store_prepare(registry, err);
     if (status == STATUS_OK)

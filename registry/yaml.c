@@ -61,7 +61,7 @@ static size_t entry_end(struct span block, const struct line *line)
 }
 
 /* *first: the rest of the key's line; *nested: the deeper lines below it. */
-static bool entry_find(struct span block, const char *key, struct span *first, struct span *nested)
+static bool yaml_find_entry(struct span block, const char *key, struct span *first, struct span *nested)
 {
     struct line line;
     size_t value, base = SIZE_MAX;
@@ -218,7 +218,7 @@ bool yaml_scalar(struct span block, const char *key, struct buffer *out)
 {
     struct span first, nested;
     buffer_clear(out);
-    if (!entry_find(block, key, &first, &nested))
+    if (!yaml_find_entry(block, key, &first, &nested))
         return false;
     struct scalar scalar = {first.data, nested.data + nested.bytes, out};
     while (scalar.at < first.data + first.bytes && *scalar.at == ' ')
@@ -237,7 +237,7 @@ bool yaml_scalar(struct span block, const char *key, struct buffer *out)
 bool yaml_block(struct span block, const char *key, struct span *out)
 {
     struct span first, nested;
-    if (!entry_find(block, key, &first, &nested) || nested.bytes == 0)
+    if (!yaml_find_entry(block, key, &first, &nested) || nested.bytes == 0)
         return false;
     *out = nested;
     return true;

@@ -9,7 +9,9 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "avro/type.h"
-#include "events/plan.h"
+#include "events/fault.h"
+#include "avro/plan.h"
+#include "events/schema.h"
 #include "scorer/commands.h"
 
 enum { FLUSH_BYTES = 256 * 1024, READ_BYTES = 64 * 1024 };
@@ -57,14 +59,16 @@ static void answer_error(struct buffer *out, const struct fault *fault)
 
 static void answer_line(struct decoding *decoding, struct span line)
 {
-    struct fault fault = {.code = EVENT_MALFORMED, .text = "not hexadecimal: two digits for each byte are due"};
+    struct datum_fault why = {DATUM_MALFORMED, "not hexadecimal: two digits for each byte are due"};
+    struct fault fault;
     size_t before = decoding->out.bytes;
-    enum event_code code = EVENT_MALFORMED;
+    enum datum_code code = DATUM_MALFORMED;
     buffer_clear(&decoding->datum);
     if (hex_read(line, &decoding->datum))
-        code = plan_run_json(decoding->plan, decoding->machine, buffer_span(&decoding->datum), &decoding->out, &fault);
-    if (code != EVENT_OK) {
+        code = plan_run_json(decoding->plan, decoding->machine, buffer_span(&decoding->datum), &decoding->out, &why);
+    if (code != DATUM_OK) {
         decoding->out.bytes = before;
+        (void)fault_set_datum(&fault, &why);
         answer_error(&decoding->out, &fault);
     }
     buffer_add_u8(&decoding->out, '\n');
@@ -136,7 +140,7 @@ static enum status prepare(struct decoding *decoding, const struct options *opti
     if (status != STATUS_OK)
         return status;
     seen_as = decoding->reader ? avro_schema_type(decoding->reader) : decoding->schema->event;
-    status = plan_compile(avro_schema_type(decoding->writer), seen_as, NULL, &decoding->plan, err);
+    status = plan_compile(avro_schema_type(decoding->writer), seen_as, &decoding->plan, err);
     return status == STATUS_OK ? status : error_prefix(err, "%s can never be read through the reader's schema", writer);
 }
 

@@ -23,10 +23,6 @@ _Static_assert(COUNTER_COUNT == 0 METRIC_TABLE(ONE_MORE, ONE_MORE, NO_COUNTER), 
 #undef ONE_MORE
 #undef NO_COUNTER
 
-/* Latency histogram bucket bounds in microseconds; the last bucket is +Inf. */
-#define LATENCY_BOUNDS_US 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000
-enum { LATENCY_BUCKETS = 15 };
-
 /* Predictions of the stream by probability: bins of equal width from 0 to 1. */
 enum { RISK_BINS = 20 };
 

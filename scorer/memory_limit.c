@@ -51,23 +51,22 @@ static enum status refuse_given(const struct options *options, struct error *err
     return refuse_both(pairs, count, err);
 }
 
-enum status memory_split(const struct settings *settings, struct memory_shares *out, struct error *err)
+enum status memory_split(const struct options *options, const struct memory_needs *needs, struct memory_shares *out,
+                         struct error *err)
 {
-    int64_t consumers = (settings->role_score ? settings->workers : 0) + settings->role_sink;
-    int64_t producers = (settings->role_score ? settings->workers : 0) + settings->role_http;
-    int64_t least =
-        RESERVED + consumers * CONSUMER_LEAST + producers * PRODUCER_LEAST + (settings->role_sink ? SINK_LEAST : 0);
+    int64_t consumers = needs->consumers, producers = needs->producers;
+    int64_t least = RESERVED + consumers * CONSUMER_LEAST + producers * PRODUCER_LEAST + (needs->sink ? SINK_LEAST : 0);
     *out = (struct memory_shares){0};
-    if (!settings->memory_limit)
+    if (!needs->limit)
         return STATUS_OK;
-    if (settings->memory_limit < least)
+    if (needs->limit < least)
         return error_set(err, STATUS_INVALID,
                          "--memory-limit: %lld MiB cannot hold %lld consumers and %lld producers; it takes at least "
                          "%lld MiB (or fewer workers or roles)",
-                         (long long)(settings->memory_limit / MIB), (long long)consumers, (long long)producers,
+                         (long long)(needs->limit / MIB), (long long)consumers, (long long)producers,
                          (long long)(least / MIB));
-    int64_t left = settings->memory_limit - RESERVED, sink = settings->role_sink ? left / 4 : 0;
-    if (settings->role_sink && sink < SINK_LEAST)
+    int64_t left = needs->limit - RESERVED, sink = needs->sink ? left / 4 : 0;
+    if (needs->sink && sink < SINK_LEAST)
         sink = SINK_LEAST;
     sink = at_most(sink, SINK_COPIES * SINK_BATCH_MOST);
     int64_t part = consumers + producers ? (left - sink) / (consumers + 2 * producers) : 0;
@@ -78,5 +77,5 @@ enum status memory_split(const struct settings *settings, struct memory_shares *
         .staged = staged,
         .sink_batch = sink / SINK_COPIES,
     };
-    return refuse_given(settings->options, err);
+    return refuse_given(options, err);
 }

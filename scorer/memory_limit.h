@@ -2,7 +2,9 @@
 #ifndef SCORER_MEMORY_LIMIT_H
 #define SCORER_MEMORY_LIMIT_H
 
-#include "scorer/settings.h"
+#include <stdbool.h>
+
+#include "base/options.h"
 
 /* Plain data. Bytes; 0 in all: no limit. */
 struct memory_shares {
@@ -12,8 +14,16 @@ struct memory_shares {
     int64_t sink_batch; /* keys and values of one PostgreSQL transaction */
 };
 
-/* Splits the limit of the settings. STATUS_INVALID: too small for what this process runs (err says the least), or a
+/* What a process runs. Plain data. */
+struct memory_needs {
+    int64_t limit; /* 0: none */
+    int64_t consumers, producers;
+    bool sink;
+};
+
+/* Splits the limit. STATUS_INVALID: too small for what this process runs (err says the least), or a
  * property that it sets is given too. */
-MUST_USE enum status memory_split(const struct settings *settings, struct memory_shares *out, struct error *err);
+MUST_USE enum status memory_split(const struct options *options, const struct memory_needs *needs,
+                                  struct memory_shares *out, struct error *err);
 
 #endif

@@ -1,8 +1,6 @@
 /* The rows of metrics.h as data, and their text. Pure functions; any thread. */
 #include "scorer/metrics.h"
 
-#include "scorer/counters.h"
-
 const struct metric metrics[METRIC_COUNT] = {
 #define COUNTER_ROW(id, name, health, help) {name, "counter", "", health, help},
 #define GAUGE_ROW(id, name, health, help) {name, "gauge", "", health, help},

@@ -84,6 +84,10 @@ struct metric {
 };
 extern const struct metric metrics[METRIC_COUNT];
 
+/* Latency histogram bucket bounds in microseconds; the last bucket is +Inf. */
+#define LATENCY_BOUNDS_US 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000
+enum { LATENCY_BUCKETS = 15 };
+
 /* Prometheus's text format, version 0.0.4: the head of a metric, then its samples. `labels` has a value for each label
  * of the row; NULL where the row has none. */
 void metric_write_head(struct buffer *out, enum metric_id id);

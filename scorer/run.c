@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/registry_client.h"
+#include "events/schema_registry.h"
 #include "events/schema.h"
 #include "kafka/client.h"
 #include "kafka/overdue.h"
@@ -178,13 +178,13 @@ static enum status make_registry(struct daemon *daemon, struct error *err)
 {
     const struct settings *settings = &daemon->settings;
     const struct registry_settings wanted = registry_settings_read(settings->options);
-    const struct registry_duties duties = {
-        .input_topic = settings->role_score ? settings->input_topic : NULL,
-        .output_topic = settings->role_score || settings->role_http ? settings->output_topic : NULL,
+    const struct schema_topics topics = {
+        .input = settings->role_score ? settings->input_topic : NULL,
+        .output = settings->role_score || settings->role_http ? settings->output_topic : NULL,
     };
     if (!wanted.urls)
         return STATUS_OK;
-    enum status status = registry_client_new(&wanted, daemon->schema, &duties, &daemon->registry, err);
+    enum status status = schema_registry_start(&wanted, daemon->schema, &topics, &daemon->registry, err);
     daemon->settings.registry = daemon->registry;
     return status;
 }

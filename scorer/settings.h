@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "events/schema.h"
 #include "events/time_unit.h"
+#include "scorer/memory_limit.h"
 
 struct registry_client;
 struct challengers;
@@ -51,9 +52,12 @@ struct settings {
     int slot_lock; /* open lock file that keeps the slot ours, or -1 */
 };
 
-/* Checks combinations and ranges: STATUS_INVALID is a usage error. Borrows options and schema. */
+/* Checks combinations and names (ranges and words are those of the options' rows): STATUS_INVALID is a usage error.
+ * Borrows options and schema. */
 MUST_USE enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
                                       struct error *err);
+/* What --memory-limit is split among. */
+struct memory_needs settings_memory_needs(const struct settings *settings);
 /* Releases the slot lock that settings_resolve may hold. */
 void settings_release(struct settings *settings);
 

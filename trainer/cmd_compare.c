@@ -160,7 +160,7 @@ static void print_lines(const struct line *lines, size_t count, const char *metr
 
 /* ---- JSON: one object a run ---- */
 
-static void print_json(const struct line *line, const char *metric)
+static void compare_print_json(const struct line *line, const char *metric)
 {
     struct buffer out = {0};
     const struct run_details *run = line->run;
@@ -205,7 +205,7 @@ static enum status read_lines(const struct registry *registry, const struct run_
     return status;
 }
 
-static enum status compare(const struct options *options, struct error *err)
+static enum status compare_runs(const struct options *options, struct error *err)
 {
     struct registry *registry;
     struct run_list runs = {0};
@@ -226,7 +226,7 @@ static enum status compare(const struct options *options, struct error *err)
         if (!options_flag(options, OPTION_TRAINER_JSON))
             print_lines(lines, runs.count, metric);
         for (size_t l = 0; l < runs.count && options_flag(options, OPTION_TRAINER_JSON); l++)
-            print_json(&lines[l], metric);
+            compare_print_json(&lines[l], metric);
     }
     for (size_t l = 0; l < runs.count; l++)
         metric_series_clear(&lines[l].folds);
@@ -243,7 +243,7 @@ int command_compare(const struct options *options)
         log_error("trainer", "compare takes no arguments: trainer compare --experiment NAME --sort METRIC");
         return 2;
     }
-    if (compare(options, &err) == STATUS_OK)
+    if (compare_runs(options, &err) == STATUS_OK)
         return 0;
     log_error("trainer", "%s", err.text);
     return 1;

@@ -16,7 +16,7 @@ static enum status write_page(const struct description *description, const char 
     return status;
 }
 
-static enum status describe(const struct options *options, struct error *err)
+static enum status describe_table(const struct options *options, struct error *err)
 {
     struct schema *schema;
     struct description description;
@@ -42,7 +42,7 @@ int command_describe(const struct options *options)
         log_error("trainer", "describe takes one CSV file: trainer describe DATA [--out report.html]");
         return 2;
     }
-    if (describe(options, &err) == STATUS_OK)
+    if (describe_table(options, &err) == STATUS_OK)
         return 0;
     log_error("trainer", "%s", err.text);
     return 1;

@@ -88,7 +88,7 @@ static enum status judge_table(const struct options *options, struct span file, 
     return status;
 }
 
-static enum status read_model(const struct options *options, struct buffer *file, struct error *err)
+static enum status evaluate_read_model(const struct options *options, struct buffer *file, struct error *err)
 {
     struct registry *registry;
     struct model_version version;
@@ -112,7 +112,7 @@ static enum status evaluate(const struct options *options, struct error *err)
     enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status != STATUS_OK)
         return status;
-    status = read_model(options, &file, err);
+    status = evaluate_read_model(options, &file, err);
     if (status == STATUS_OK)
         status = table_read(options_argument(options, 1), schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
                             &table, err);

@@ -20,7 +20,7 @@
 #include "trainer/random.h"
 #include "trainer/register.h"
 
-static int64_t now_ms(void)
+static int64_t train_now_ms(void)
 {
     return clock_real_us(&clock_system) / 1000;
 }
@@ -76,8 +76,8 @@ struct run_state {
 /* The seed of the held-out split: the same rows are held out whatever the model. */
 enum { HOLD_OUT_STREAM = 2000003 };
 
-static enum status validate(const struct options *options, const struct training *training, struct run_state *state,
-                            struct error *err)
+static enum status train_validate(const struct options *options, const struct training *training,
+                                  struct run_state *state, struct error *err)
 {
     const struct recipe *recipe = training->recipe;
     struct evaluation *evaluation = &state->evaluation;
@@ -134,13 +134,13 @@ static enum status train_table(const struct options *options, const struct recip
                                 .model = &state.model,
                                 .evaluation = &state.evaluation,
                                 .started_ms = started_ms};
-    enum status status = validate(options, &training, &state, err);
+    enum status status = train_validate(options, &training, &state, err);
     if (status != STATUS_OK)
         status = error_prefix(err, "%s", path);
     else
         status = fit(&training, &state, err);
     training.file = buffer_span(&state.file);
-    training.ended_ms = now_ms();
+    training.ended_ms = train_now_ms();
     if (status == STATUS_OK) {
         print_training(&training);
         status = deliver(options, &training, err);
@@ -193,7 +193,7 @@ static enum status check_destination(const struct options *options, struct error
 
 static enum status train(const struct options *options, const struct recipe *recipe, struct error *err)
 {
-    int64_t started_ms = now_ms();
+    int64_t started_ms = train_now_ms();
     struct schema *schema;
     struct table table;
     const char *path = options_argument(options, 0);

@@ -49,8 +49,8 @@ static int compare_importance(const void *a, const void *b)
 }
 
 /* Adds the magnitudes of one row's reasons to the sums. */
-static void add_reasons(const struct pipeline *pipeline, const struct cell *cells, size_t column_count,
-                        struct reason *reasons, double *sums)
+static void evaluation_add_reasons(const struct pipeline *pipeline, const struct cell *cells, size_t column_count,
+                                   struct reason *reasons, double *sums)
 {
     struct score score;
     pipeline_score(pipeline, cells, 1, (uint32_t)column_count, &score, reasons);
@@ -58,15 +58,15 @@ static void add_reasons(const struct pipeline *pipeline, const struct cell *cell
         sums[reasons[k].column] += fabs(reasons[k].contribution);
 }
 
-static void explain(const struct pipeline *pipeline, const struct table *table, const uint32_t *rows, size_t row_count,
-                    struct evaluation *out)
+static void evaluation_explain_rows(const struct pipeline *pipeline, const struct table *table, const uint32_t *rows,
+                                    size_t row_count, struct evaluation *out)
 {
     size_t columns = table->schema->column_count;
     size_t taken = row_count < EXPLAINED_MOST ? row_count : EXPLAINED_MOST;
     struct reason *reasons = mem_zeroed(columns + 1, sizeof *reasons);
     double *sums = mem_zeroed(columns + 1, sizeof *sums);
     for (size_t k = 0; k < taken; k++)
-        add_reasons(pipeline, table_row(table, rows[k * row_count / taken]), columns, reasons, sums);
+        evaluation_add_reasons(pipeline, table_row(table, rows[k * row_count / taken]), columns, reasons, sums);
     out->importance = mem_zeroed(columns + 1, sizeof *out->importance);
     for (uint32_t c = 0; c < columns; c++)
         if (sums[c] > 0)
@@ -87,7 +87,7 @@ enum status evaluation_explain(struct span model_file, const struct table *table
     if (status != STATUS_OK)
         return error_prefix(err, "the trained model does not load back");
     if (pipeline_has_reasons(pipeline) && row_count)
-        explain(pipeline, table, rows, row_count, out);
+        evaluation_explain_rows(pipeline, table, rows, row_count, out);
     pipeline_free(pipeline);
     return STATUS_OK;
 }

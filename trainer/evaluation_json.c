@@ -5,7 +5,7 @@
 
 #include "base/json_writer.h"
 
-static void add_metrics(struct json_writer *json, const char *key, const struct metrics *metrics)
+static void json_add_metrics(struct json_writer *json, const char *key, const struct metrics *metrics)
 {
     json_begin_object(json, key);
     for (size_t m = 0; m < METRIC_COUNT; m++)
@@ -58,7 +58,7 @@ static void add_calibration(struct json_writer *json, const struct calibration *
     json_end_object(json);
 }
 
-static void add_groups(struct json_writer *json, const struct judgement *judgement, const struct schema *schema)
+static void json_add_groups(struct json_writer *json, const struct judgement *judgement, const struct schema *schema)
 {
     json_begin_array(json, "groups");
     for (size_t g = 0; g < judgement->group_count; g++) {
@@ -71,7 +71,7 @@ static void add_groups(struct json_writer *json, const struct judgement *judgeme
         json_write_finite(json, "selection_rate", group->selection_rate);
         json_write_finite(json, "impact_ratio", group->impact_ratio);
         add_confusion(json, &group->confusion);
-        add_metrics(json, "metrics", &group->metrics);
+        json_add_metrics(json, "metrics", &group->metrics);
         json_end_object(json);
     }
     json_end_array(json);
@@ -98,12 +98,12 @@ static void add_judgement(struct json_writer *json, const char *key, const struc
     json_begin_object(json, key);
     json_write_uint(json, "count", judgement->count);
     json_write_uint(json, "positives", judgement->positives);
-    add_metrics(json, "metrics", &judgement->metrics);
+    json_add_metrics(json, "metrics", &judgement->metrics);
     add_interval_list(json, judgement->intervals);
-    add_metrics(json, "baseline", &judgement->baseline);
+    json_add_metrics(json, "baseline", &judgement->baseline);
     add_confusion(json, &judgement->confusion);
     add_calibration(json, &judgement->calibration);
-    add_groups(json, judgement, schema);
+    json_add_groups(json, judgement, schema);
     add_curve(json, judgement);
     json_end_object(json);
 }
@@ -119,13 +119,13 @@ static void add_folds(struct json_writer *json, const struct evaluation *evaluat
         json_write_uint(json, "fold", f % evaluation->fold_count);
         json_write_uint(json, "repeat", f / evaluation->fold_count);
         json_write_finite(json, "threshold", evaluation->fold_thresholds[f]);
-        add_metrics(json, "metrics", &evaluation->folds[f]);
+        json_add_metrics(json, "metrics", &evaluation->folds[f]);
         json_end_object(json);
     }
     json_end_array(json);
 }
 
-static void add_importance(struct json_writer *json, const struct evaluation *evaluation)
+static void json_add_importance(struct json_writer *json, const struct evaluation *evaluation)
 {
     json_begin_array(json, "importance");
     for (size_t i = 0; i < evaluation->importance_count; i++) {
@@ -150,6 +150,6 @@ void evaluation_write_json(const struct evaluation *evaluation, struct buffer *o
     }
     if (evaluation->held_out.count)
         add_judgement(&json, "held_out", &evaluation->held_out, evaluation->schema);
-    add_importance(&json, evaluation);
+    json_add_importance(&json, evaluation);
     json_end_document(&json);
 }

@@ -97,9 +97,9 @@ static enum status load_back(const struct schema *schema, struct span file, stru
     return STATUS_OK;
 }
 
-static enum status write_model(const struct model *model, const struct schema *schema,
-                               const struct model_property *properties, size_t property_count, struct buffer *out,
-                               struct error *err)
+static enum status export_write_model(const struct model *model, const struct schema *schema,
+                                      const struct model_property *properties, size_t property_count,
+                                      struct buffer *out, struct error *err)
 {
     struct fitted_column *columns = mem_zeroed(model->preprocessor.column_count + 1, sizeof *columns);
     describe_columns(model, columns);
@@ -133,7 +133,8 @@ enum status export_model(const struct model *model, const struct table *table, c
         {"attrition.schema", span_of(schema->digest)},
         {"attrition.data_sha256", span_of(table->sha256)},
     };
-    enum status status = write_model(model, schema, properties, sizeof properties / sizeof *properties, &file, err);
+    enum status status =
+        export_write_model(model, schema, properties, sizeof properties / sizeof *properties, &file, err);
     if (status == STATUS_OK)
         status = load_back(schema, buffer_span(&file), err);
     if (status == STATUS_OK)

@@ -15,7 +15,7 @@ static size_t group_places(const struct column *column)
     return (column->band_count ? column->band_count + 1 : (size_t)fmin(column->high - column->low + 1, 64)) + 1;
 }
 
-static size_t group_of(const struct column *column, const struct cell *cell)
+static size_t groups_group_of(const struct column *column, const struct cell *cell)
 {
     size_t last = group_places(column) - 1, band = 0;
     if (cell->code < 0)
@@ -74,7 +74,7 @@ static void part_take(const struct predictions *given, uint32_t column, size_t p
     const struct table *table = given->table;
     part->count = 0;
     for (size_t r = 0; r < given->count; r++) {
-        if (group_of(&table->schema->columns[column], &table_row(table, given->rows[r])[column]) != place)
+        if (groups_group_of(&table->schema->columns[column], &table_row(table, given->rows[r])[column]) != place)
             continue;
         part->labels[part->count] = given->labels[r];
         part->calls[part->count] = given->calls[r];
@@ -85,7 +85,7 @@ static void part_take(const struct predictions *given, uint32_t column, size_t p
 static struct group group_judge(const struct part *part, const struct column *column, uint32_t index, size_t place)
 {
     struct group group = {.column = index, .name = group_name(column, place), .count = part->count};
-    group.confusion = judge_confusion(part->labels, part->calls, part->count);
+    group.confusion = confusion_count(part->labels, part->calls, part->count);
     group.positives = group.confusion.true_positives + group.confusion.false_negatives;
     group.metrics = metrics_measure(part->labels, part->calls, part->probabilities, part->count);
     if (group.positives == 0 || group.positives == part->count)

@@ -2,7 +2,7 @@
 #ifndef TRAINER_GROUPS_H
 #define TRAINER_GROUPS_H
 
-#include "trainer/judge.h"
+#include "trainer/judgement.h"
 
 /* Fills out->groups: the groups that have rows. */
 void groups_judge(const struct predictions *predictions, struct judgement *out);

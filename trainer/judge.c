@@ -9,18 +9,6 @@
 #include "trainer/logistic.h"
 #include "trainer/random.h"
 
-struct confusion judge_confusion(const uint8_t *labels, const uint8_t *calls, size_t count)
-{
-    struct confusion confusion = {0};
-    for (size_t r = 0; r < count; r++) {
-        confusion.true_positives += labels[r] && calls[r];
-        confusion.false_positives += !labels[r] && calls[r];
-        confusion.false_negatives += labels[r] && !calls[r];
-        confusion.true_negatives += !labels[r] && !calls[r];
-    }
-    return confusion;
-}
-
 static void measure_baseline(const struct predictions *given, struct judgement *out)
 {
     uint8_t *calls = mem_zeroed(given->count + 1, 1);
@@ -118,22 +106,13 @@ void judge(const struct predictions *given, struct judgement *out)
         out->intervals[m] = (struct interval){NAN, NAN};
     out->metrics = metrics_measure(given->labels, given->calls, given->probabilities, given->count);
     measure_baseline(given, out);
-    out->confusion = judge_confusion(given->labels, given->calls, given->count);
+    out->confusion = confusion_count(given->labels, given->calls, given->count);
     struct ranked *rows = metrics_rank(given->labels, given->probabilities, given->count);
     draw_curve(rows, out);
     calibrate_bins(rows, given->count, &out->calibration);
     calibrate_line(rows, given->count, &out->calibration);
     free(rows);
     groups_judge(given, out);
-}
-
-void judgement_clear(struct judgement *judgement)
-{
-    for (size_t g = 0; g < judgement->group_count; g++)
-        free(judgement->groups[g].name);
-    free(judgement->groups);
-    free(judgement->points);
-    *judgement = (struct judgement){0};
 }
 
 /* ---- intervals ---- */

@@ -55,7 +55,7 @@ size_t metrics_next_group(const struct ranked *rows, size_t at, size_t count, si
     return end;
 }
 
-static double ratio(double part, double whole)
+static double metrics_ratio(double part, double whole)
 {
     return whole > 0 ? part / whole : 0;
 }
@@ -71,8 +71,8 @@ static void measure_ranking(const struct ranked *rows, size_t count, struct metr
         area += (double)(negatives - negatives_before) * ((double)positives_before + hits / 2);
         precision_sum += hits * ((double)positives / (double)at);
     }
-    out->roc_auc = ratio(area, (double)positives * (double)negatives);
-    out->pr_auc = ratio(precision_sum, (double)positives);
+    out->roc_auc = metrics_ratio(area, (double)positives * (double)negatives);
+    out->pr_auc = metrics_ratio(precision_sum, (double)positives);
 }
 
 static void measure_calls(const uint8_t *labels, const uint8_t *calls, size_t count, struct metrics *out)
@@ -84,10 +84,10 @@ static void measure_calls(const uint8_t *labels, const uint8_t *calls, size_t co
         called += calls[r];
         positives += labels[r];
     }
-    out->accuracy = ratio((double)right, (double)count);
-    out->precision = ratio((double)hits, (double)called);
-    out->recall = ratio((double)hits, (double)positives);
-    out->f1 = ratio(2 * (double)hits, (double)(called + positives));
+    out->accuracy = metrics_ratio((double)right, (double)count);
+    out->precision = metrics_ratio((double)hits, (double)called);
+    out->recall = metrics_ratio((double)hits, (double)positives);
+    out->f1 = metrics_ratio(2 * (double)hits, (double)(called + positives));
 }
 
 struct metrics metrics_of(const double values[METRIC_COUNT])

@@ -14,7 +14,7 @@ struct pool {
     _Atomic size_t next;
 };
 
-static void *work(void *argument)
+static void *parallel_work(void *argument)
 {
     struct pool *pool = argument;
     for (size_t number; (number = atomic_fetch_add(&pool->next, 1)) < pool->count;)
@@ -27,9 +27,9 @@ void parallel_run(size_t threads, size_t count, void (*job)(void *context, size_
     struct pool pool = {.job = job, .context = context, .count = count};
     size_t wanted = threads < count ? threads : count, started = 0;
     pthread_t *handles = mem_zeroed(wanted + 1, sizeof *handles);
-    while (started + 1 < wanted && pthread_create(&handles[started], NULL, work, &pool) == 0)
+    while (started + 1 < wanted && pthread_create(&handles[started], NULL, parallel_work, &pool) == 0)
         started++;
-    work(&pool);
+    parallel_work(&pool);
     for (size_t t = 0; t < started; t++)
         pthread_join(handles[t], NULL);
     free(handles);

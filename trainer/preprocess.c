@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-static int compare_numbers(const void *a, const void *b)
+static int preprocess_compare_numbers(const void *a, const void *b)
 {
     double left = *(const double *)a, right = *(const double *)b;
     return (left > right) - (left < right);
@@ -18,7 +18,7 @@ static double median_of(double *numbers, size_t count)
 {
     if (count == 0)
         return 0;
-    qsort(numbers, count, sizeof *numbers, compare_numbers);
+    qsort(numbers, count, sizeof *numbers, preprocess_compare_numbers);
     size_t half = count / 2;
     return count % 2 ? numbers[half] : (numbers[half - 1] + numbers[half]) / 2;
 }

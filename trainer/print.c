@@ -51,7 +51,7 @@ static const struct confusion *confusion_at(const struct judgement *judgement, d
     return &point->confusion;
 }
 
-static double ratio(size_t part, size_t whole)
+static double print_ratio(size_t part, size_t whole)
 {
     return whole ? (double)part / (double)whole : 0;
 }
@@ -62,10 +62,10 @@ static void print_thresholds(const struct judgement *judgement)
     for (int t = 1; t <= THRESHOLD_ROWS; t++) {
         const struct confusion *c = confusion_at(judgement, t / 10.0);
         size_t called = c->true_positives + c->false_positives;
-        printf("  %12.1f %7.1f%% %10.3f %7.3f %6.3f %9.3f\n", t / 10.0, 100 * ratio(called, judgement->count),
-               ratio(c->true_positives, called), ratio(c->true_positives, judgement->positives),
-               ratio(2 * c->true_positives, called + judgement->positives),
-               ratio(c->true_positives + c->true_negatives, judgement->count));
+        printf("  %12.1f %7.1f%% %10.3f %7.3f %6.3f %9.3f\n", t / 10.0, 100 * print_ratio(called, judgement->count),
+               print_ratio(c->true_positives, called), print_ratio(c->true_positives, judgement->positives),
+               print_ratio(2 * c->true_positives, called + judgement->positives),
+               print_ratio(c->true_positives + c->true_negatives, judgement->count));
     }
 }
 
@@ -79,7 +79,7 @@ static void print_groups(const struct judgement *judgement, const struct schema 
         char name[80];
         snprintf(name, sizeof name, "%s %s", schema->columns[group->column].label, group->name);
         printf("  %-24s %6zu", name, group->count);
-        print_number(ratio(group->positives, group->count), 8);
+        print_number(print_ratio(group->positives, group->count), 8);
         print_number(group->selection_rate, 8);
         print_number(group->impact_ratio, 8);
         print_number(group->metrics.recall, 8);

@@ -25,7 +25,7 @@ static uint32_t bits_of(float value)
 }
 
 /* The slot of a value, or the free one where it belongs. −0 and 0 are one. */
-static uint32_t *slot_of(const struct distinct *distinct, float value)
+static uint32_t *distinct_slot_of(const struct distinct *distinct, float value)
 {
     uint32_t at = (bits_of(value) * 0x9E3779B1u) >> (32 - SLOT_BITS);
     while (distinct->slots[at] && distinct->values[distinct->slots[at] - 1] != value)
@@ -43,7 +43,7 @@ static int compare_floats(const void *a, const void *b)
 static bool distinct_gather(struct distinct *distinct, const float *values, size_t count)
 {
     for (size_t r = 0; r < count; r++) {
-        uint32_t *slot = slot_of(distinct, values[r] + 0.0F);
+        uint32_t *slot = distinct_slot_of(distinct, values[r] + 0.0F);
         if (*slot)
             continue;
         if (distinct->count == RANKS_MOST)
@@ -60,7 +60,7 @@ static void distinct_sort(struct distinct *distinct)
     memset(distinct->slots, 0, SLOTS * sizeof *distinct->slots);
     for (uint32_t v = 0; v < distinct->count; v++) {
         /* an index that is not yet set compares with a value that is: the values are distinct */
-        uint32_t *slot = slot_of(distinct, distinct->values[v]);
+        uint32_t *slot = distinct_slot_of(distinct, distinct->values[v]);
         *slot = v + 1;
     }
 }
@@ -90,10 +90,10 @@ static void fill_exact(struct rank_column *column, const struct distinct *distin
     memcpy(column->low, distinct->values, distinct->count * sizeof *column->low);
     memcpy(column->high, distinct->values, distinct->count * sizeof *column->high);
     for (size_t r = 0; r < count; r++)
-        column_put(column, r, *slot_of(distinct, values[r] + 0.0F) - 1);
+        column_put(column, r, *distinct_slot_of(distinct, values[r] + 0.0F) - 1);
 }
 
-static uint32_t rank_of(const struct rank_column *column, float value)
+static uint32_t ranks_rank_of(const struct rank_column *column, float value)
 {
     uint32_t low = 0, high = column->count - 1;
     while (low < high) {
@@ -124,7 +124,7 @@ static void fill_shared(struct rank_column *column, const float *values, size_t 
     column->count = made;
     free(sorted);
     for (size_t r = 0; r < count; r++)
-        column_put(column, r, rank_of(column, values[r]));
+        column_put(column, r, ranks_rank_of(column, values[r]));
 }
 
 void ranks_begin(struct ranks *ranks, size_t row_count, size_t column_count)

@@ -131,7 +131,7 @@ struct metric_list {
 };
 
 /* A figure that is not known is left out. */
-static void list_add(struct metric_list *list, const char *key, double value, size_t step)
+static void metric_list_add(struct metric_list *list, const char *key, double value, size_t step)
 {
     if (isfinite(value))
         list->items[list->count++] = (struct run_metric){key, value, (int64_t)step};
@@ -144,24 +144,24 @@ static struct metric_list list_metrics(const struct evaluation *evaluation)
     size_t fits = evaluation->fold_count * evaluation->repeat_count;
     struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 4, sizeof *list.items)};
     for (size_t m = 0; m < METRIC_COUNT; m++) {
-        list_add(&list, metric_names[m], metric_value(&judgement->metrics, m), 0);
-        list_add(&list, low_names[m], judgement->intervals[m].low, 0);
-        list_add(&list, high_names[m], judgement->intervals[m].high, 0);
+        metric_list_add(&list, metric_names[m], metric_value(&judgement->metrics, m), 0);
+        metric_list_add(&list, low_names[m], judgement->intervals[m].low, 0);
+        metric_list_add(&list, high_names[m], judgement->intervals[m].high, 0);
         if (held_out->count)
-            list_add(&list, test_names[m], metric_value(&held_out->metrics, m), 0);
+            metric_list_add(&list, test_names[m], metric_value(&held_out->metrics, m), 0);
         for (size_t f = 0; f < fits; f++)
-            list_add(&list, fold_names[m], metric_value(&evaluation->folds[f], m), f);
+            metric_list_add(&list, fold_names[m], metric_value(&evaluation->folds[f], m), f);
     }
-    list_add(&list, "calibration_error", judgement->calibration.expected_error, 0);
-    list_add(&list, "calibration_slope", judgement->calibration.slope, 0);
-    list_add(&list, "calibration_intercept", judgement->calibration.intercept, 0);
+    metric_list_add(&list, "calibration_error", judgement->calibration.expected_error, 0);
+    metric_list_add(&list, "calibration_slope", judgement->calibration.slope, 0);
+    metric_list_add(&list, "calibration_intercept", judgement->calibration.intercept, 0);
     return list;
 }
 
 /* kept: NULL, or the note of a run that is kept because its server is away. */
-static enum status log_run(struct registry *registry, const struct training *training,
-                           const struct destination *destination, const char *key, const struct run_kept *kept,
-                           char **run_id, struct error *err)
+static enum status register_log_run(struct registry *registry, const struct training *training,
+                                    const struct destination *destination, const char *key, const struct run_kept *kept,
+                                    char **run_id, struct error *err)
 {
     struct pairs params = {0}, tags = {0};
     struct metric_list metrics = list_metrics(training->evaluation);
@@ -227,7 +227,7 @@ static enum status keep_run(const char *url, const struct training *training, co
         .to = url, .name = destination->name, .alias = destination->alias, .promote = destination->promote};
     enum status status = registry_open(destination->keep_dir, &directory, &kept_err);
     if (status == STATUS_OK) {
-        status = log_run(directory, training, destination, key, &kept, &run_id, &kept_err);
+        status = register_log_run(directory, training, destination, key, &kept, &run_id, &kept_err);
         registry_close(directory);
     }
     char *why = mem_text(err->text);
@@ -252,7 +252,7 @@ enum status register_training(struct registry *registry, const struct training *
     run_draw_key(key);
     enum status status = add_contract(training, &tags, err);
     if (status == STATUS_OK)
-        status = log_run(registry, training, destination, key, NULL, &registered.run_id, err);
+        status = register_log_run(registry, training, destination, key, NULL, &registered.run_id, err);
     if (status == STATUS_OK)
         status = registry_create_version(registry, destination->name, registered.run_id, tags.items, tags.count,
                                          &registered.version, err);

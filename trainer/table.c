@@ -99,7 +99,7 @@ static void name_unknown(const struct reader *reader, const struct csv_record *h
     buffer_free(&names);
 }
 
-static enum status header_read(struct reader *reader, struct csv *csv, struct error *err)
+static enum status table_read_header(struct reader *reader, struct csv *csv, struct error *err)
 {
     struct csv_record record;
     bool more;
@@ -295,7 +295,7 @@ static enum status reader_run(struct reader *reader, struct span bytes, int64_t 
     if (!file)
         return file_error(err, errno, "read", reader->path);
     struct csv *csv = csv_new(file, reader->path);
-    enum status status = header_read(reader, csv, err);
+    enum status status = table_read_header(reader, csv, err);
     if (status == STATUS_OK)
         status = rows_read(reader, csv, most_left_out, err);
     if (status == STATUS_OK)

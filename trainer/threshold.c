@@ -8,7 +8,7 @@
 
 #include "trainer/metrics.h"
 
-static bool read_number(const char *text, double *out, const char **end)
+static bool threshold_read_number(const char *text, double *out, const char **end)
 {
     char *after;
     *out = strtod(text, &after);
@@ -20,7 +20,8 @@ static bool read_cost(const char *text, double *out)
 {
     double missed, alarm;
     const char *end;
-    if (!read_number(text, &missed, &end) || *end != ':' || !read_number(end + 1, &alarm, &end) || *end)
+    if (!threshold_read_number(text, &missed, &end) || *end != ':' || !threshold_read_number(end + 1, &alarm, &end) ||
+        *end)
         return false;
     *out = missed / alarm;
     return missed > 0 && alarm > 0 && isfinite(*out) && *out > 0;
@@ -33,13 +34,13 @@ enum status threshold_parse(const char *text, struct threshold_rule *out, struct
     bool good = strcmp(text, "max-f1") == 0;
     if (strncmp(text, "recall=", 7) == 0) {
         rule.kind = THRESHOLD_RECALL;
-        good = read_number(text + 7, &rule.value, &end) && !*end && rule.value > 0 && rule.value <= 1;
+        good = threshold_read_number(text + 7, &rule.value, &end) && !*end && rule.value > 0 && rule.value <= 1;
     } else if (strncmp(text, "cost=", 5) == 0) {
         rule.kind = THRESHOLD_COST;
         good = read_cost(text + 5, &rule.value);
     } else if (!good) {
         rule.kind = THRESHOLD_GIVEN;
-        good = read_number(text, &rule.value, &end) && !*end && rule.value >= 0 && rule.value <= 1;
+        good = threshold_read_number(text, &rule.value, &end) && !*end && rule.value >= 0 && rule.value <= 1;
     }
     if (!good)
         return error_set(err, STATUS_INVALID,

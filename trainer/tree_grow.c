@@ -88,7 +88,7 @@ void tree_grower_free(struct tree_grower *grower)
 }
 
 /* The tree's rows, in the table's order. */
-static void draw_rows(struct tree_grower *grower)
+static void grower_draw_rows(struct tree_grower *grower)
 {
     size_t count = grower->problem->ranks->row_count;
     const uint8_t *labels = grower->problem->labels;
@@ -348,7 +348,7 @@ void tree_grow(struct tree_grower *grower, size_t number, struct forest_tree *ou
     grower->random = random_stream(grower->settings->seed, number);
     for (size_t f = 0; f < grower->problem->ranks->column_count; f++)
         grower->features[f] = (uint32_t)f;
-    draw_rows(grower);
+    grower_draw_rows(grower);
     weigh_classes(grower);
     grower->nodes = NULL;
     grower->node_count = grower->node_capacity = grower->task_count = 0;

@@ -2,7 +2,7 @@
 #ifndef TRAINER_TREE_GROW_H
 #define TRAINER_TREE_GROW_H
 
-#include "trainer/forest.h"
+#include "trainer/forest_problem.h"
 
 /* One thread's scratch, for any number of trees. */
 struct tree_grower;

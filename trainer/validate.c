@@ -161,7 +161,7 @@ static void digest_folds(const struct work *work, struct evaluation *out)
     buffer_free(&text);
 }
 
-static enum status validate(struct work *work, const char *folds_path, struct evaluation *out, struct error *err)
+static enum status validate_folds(struct work *work, const char *folds_path, struct evaluation *out, struct error *err)
 {
     for (size_t r = 0; r < work->row_count * work->repeat_count; r++) {
         work->judged_rows[r] = work->rows[r % work->row_count];
@@ -226,7 +226,7 @@ enum status evaluation_validate(const struct table *table, const uint32_t *rows,
     work.probabilities = mem_zeroed(count + 1, sizeof *work.probabilities);
     work.judged_rows = mem_zeroed(count + 1, sizeof *work.judged_rows);
     work.outcomes = mem_zeroed(work.fold_count * work.repeat_count + 1, sizeof *work.outcomes);
-    status = validate(&work, folds_path, out, err);
+    status = validate_folds(&work, folds_path, out, err);
     free(work.folds);
     free(work.labels);
     free(work.calls);

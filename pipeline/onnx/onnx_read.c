@@ -36,7 +36,7 @@ const char *dtype_name(enum dtype dtype)
 }
 
 /* protobuf-c leaves an absent text NULL. */
-static const char *text_of(const char *text)
+static const char *onnx_text_of(const char *text)
 {
     return text ? text : "";
 }
@@ -110,12 +110,12 @@ static enum status tensor_raw(const Onnx__TensorProto *from, struct onnx_tensor 
     size_t size = dtype_bytes(tensor->dtype);
     if (from->raw_data.len != tensor->count * size)
         return error_set(err, STATUS_INVALID, "tensor '%s': %zu bytes of data where its shape needs %zu",
-                         text_of(from->name), from->raw_data.len, tensor->count * size);
+                         onnx_text_of(from->name), from->raw_data.len, tensor->count * size);
     bool exact = true;
     for (size_t n = 0; n < tensor->count; n++)
         numbers[n] = raw_number(tensor->dtype, from->raw_data.data + n * size, &exact);
     if (!exact)
-        return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': an integer beyond 2^53", text_of(from->name));
+        return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': an integer beyond 2^53", onnx_text_of(from->name));
     return STATUS_OK;
 }
 
@@ -128,7 +128,7 @@ static enum status tensor_typed(const Onnx__TensorProto *from, struct onnx_tenso
                                                   : from->n_int32_data;
     if (held != tensor->count)
         return error_set(err, STATUS_INVALID, "tensor '%s': %zu elements where its shape needs %zu",
-                         text_of(from->name), held, tensor->count);
+                         onnx_text_of(from->name), held, tensor->count);
     for (size_t n = 0; n < held; n++) {
         bool exact = true;
         if (tensor->dtype == DTYPE_FLOAT)
@@ -140,7 +140,7 @@ static enum status tensor_typed(const Onnx__TensorProto *from, struct onnx_tenso
         else
             numbers[n] = tensor->dtype == DTYPE_BOOL ? from->int32_data[n] != 0 : from->int32_data[n];
         if (!exact)
-            return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': an integer beyond 2^53", text_of(from->name));
+            return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': an integer beyond 2^53", onnx_text_of(from->name));
     }
     return STATUS_OK;
 }
@@ -148,7 +148,7 @@ static enum status tensor_typed(const Onnx__TensorProto *from, struct onnx_tenso
 static enum status tensor_shape(const Onnx__TensorProto *from, struct onnx_tensor *tensor, struct error *err)
 {
     if (from->n_dims > TENSOR_MAX_RANK)
-        return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': %zu dimensions, more than %d", text_of(from->name),
+        return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': %zu dimensions, more than %d", onnx_text_of(from->name),
                          from->n_dims, TENSOR_MAX_RANK);
     tensor->rank = from->n_dims;
     tensor->count = 1;
@@ -157,7 +157,7 @@ static enum status tensor_shape(const Onnx__TensorProto *from, struct onnx_tenso
         if (from->dims[d] < 0 || from->dims[d] > ONNX_MAX_BYTES ||
             __builtin_mul_overflow(tensor->count, (size_t)from->dims[d], &tensor->count) ||
             tensor->count > ONNX_MAX_BYTES)
-            return error_set(err, STATUS_INVALID, "tensor '%s': a shape that cannot be", text_of(from->name));
+            return error_set(err, STATUS_INVALID, "tensor '%s': a shape that cannot be", onnx_text_of(from->name));
     }
     return STATUS_OK;
 }
@@ -165,20 +165,22 @@ static enum status tensor_shape(const Onnx__TensorProto *from, struct onnx_tenso
 static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *from, struct onnx_tensor *tensor,
                                struct error *err)
 {
-    tensor->name = span_of(text_of(from->name));
+    tensor->name = span_of(onnx_text_of(from->name));
     tensor->dtype = (enum dtype)from->data_type;
     if (from->n_external_data || from->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "tensor '%s': its data lies in another file: save the model as one file", text_of(from->name));
+                         "tensor '%s': its data lies in another file: save the model as one file",
+                         onnx_text_of(from->name));
     if (from->segment || !strcmp(dtype_name(tensor->dtype), "another type"))
-        return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': element type %d", text_of(from->name), from->data_type);
+        return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': element type %d", onnx_text_of(from->name),
+                         from->data_type);
     enum status status = tensor_shape(from, tensor, err);
     if (status)
         return status;
     if (tensor->dtype == DTYPE_TEXT) {
         if (from->n_string_data != tensor->count)
             return error_set(err, STATUS_INVALID, "tensor '%s': %zu texts where its shape needs %zu",
-                             text_of(from->name), from->n_string_data, tensor->count);
+                             onnx_text_of(from->name), from->n_string_data, tensor->count);
         tensor->texts = file_texts(file, from->string_data, tensor->count);
         return STATUS_OK;
     }
@@ -186,7 +188,7 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
     size_t most =
         from->raw_data.len + from->n_float_data + from->n_double_data + from->n_int64_data + from->n_int32_data;
     if (tensor->count > most)
-        return error_set(err, STATUS_INVALID, "tensor '%s': less data than its shape needs", text_of(from->name));
+        return error_set(err, STATUS_INVALID, "tensor '%s': less data than its shape needs", onnx_text_of(from->name));
     file->elements += tensor->count;
     if (file->elements > FILE_MAX_ELEMENTS)
         return error_set(err, STATUS_LIMIT, "the file's tensors hold more than %d numbers", FILE_MAX_ELEMENTS);
@@ -198,7 +200,7 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
 static enum status attribute_read(struct onnx_file *file, const Onnx__AttributeProto *from,
                                   struct onnx_attribute *attribute, struct error *err)
 {
-    attribute->name = text_of(from->name);
+    attribute->name = onnx_text_of(from->name);
     attribute->type = (enum attribute_type)from->type;
     attribute->count = 1;
     switch (attribute->type) {
@@ -230,7 +232,7 @@ static enum status attribute_read(struct onnx_file *file, const Onnx__AttributeP
         return STATUS_OK;
     }
     if (!from->t)
-        return error_set(err, STATUS_INVALID, "attribute '%s' has no tensor", text_of(from->name));
+        return error_set(err, STATUS_INVALID, "attribute '%s' has no tensor", onnx_text_of(from->name));
     struct onnx_tensor *tensor = file_take(file, 1, sizeof *tensor);
     attribute->tensor = tensor;
     return tensor_read(file, from->t, tensor, err);
@@ -247,10 +249,10 @@ static const struct span *names_read(struct onnx_file *file, char **from, size_t
 static enum status node_read(struct onnx_file *file, const Onnx__NodeProto *from, struct onnx_node *node,
                              struct error *err)
 {
-    node->op = text_of(from->op_type);
-    node->domain = strcmp(text_of(from->domain), "ai.onnx") ? text_of(from->domain) : "";
+    node->op = onnx_text_of(from->op_type);
+    node->domain = strcmp(onnx_text_of(from->domain), "ai.onnx") ? onnx_text_of(from->domain) : "";
     node->ml = !strcmp(node->domain, "ai.onnx.ml");
-    node->name = *text_of(from->name) ? from->name : from->n_output ? from->output[0] : "";
+    node->name = *onnx_text_of(from->name) ? from->name : from->n_output ? from->output[0] : "";
     node->inputs = names_read(file, from->input, from->n_input);
     node->input_count = from->n_input;
     node->outputs = names_read(file, from->output, from->n_output);
@@ -266,9 +268,9 @@ static enum status node_read(struct onnx_file *file, const Onnx__NodeProto *from
     return STATUS_OK;
 }
 
-static enum status value_read(const Onnx__ValueInfoProto *from, struct onnx_value *value, struct error *err)
+static enum status onnx_read_value(const Onnx__ValueInfoProto *from, struct onnx_value *value, struct error *err)
 {
-    value->name = span_of(text_of(from->name));
+    value->name = span_of(onnx_text_of(from->name));
     if (!from->type || from->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !from->type->tensor_type)
         return STATUS_OK;
     const Onnx__TypeProto__Tensor *tensor = from->type->tensor_type;
@@ -277,7 +279,8 @@ static enum status value_read(const Onnx__ValueInfoProto *from, struct onnx_valu
     if (!tensor->shape)
         return STATUS_OK;
     if (tensor->shape->n_dim > TENSOR_MAX_RANK)
-        return error_set(err, STATUS_UNSUPPORTED, "'%s' has %zu dimensions", text_of(from->name), tensor->shape->n_dim);
+        return error_set(err, STATUS_UNSUPPORTED, "'%s' has %zu dimensions", onnx_text_of(from->name),
+                         tensor->shape->n_dim);
     value->has_shape = true;
     value->rank = tensor->shape->n_dim;
     for (size_t d = 0; d < value->rank; d++) {
@@ -298,7 +301,7 @@ static const char **initializer_names(const Onnx__GraphProto *graph)
 {
     const char **names = mem_zeroed(graph->n_initializer + 1, sizeof *names);
     for (size_t i = 0; i < graph->n_initializer; i++)
-        names[i] = text_of(graph->initializer[i]->name);
+        names[i] = onnx_text_of(graph->initializer[i]->name);
     if (graph->n_initializer)
         qsort(names, graph->n_initializer, sizeof *names, names_order);
     return names;
@@ -315,13 +318,13 @@ static enum status values_read(struct onnx_file *file, const Onnx__GraphProto *f
     const char **initializers = initializer_names(from);
     enum status status = STATUS_OK;
     for (size_t i = 0; i < from->n_input && !status; i++) {
-        const char *name = text_of(from->input[i]->name);
+        const char *name = onnx_text_of(from->input[i]->name);
         if (!bsearch(&name, initializers, from->n_initializer, sizeof name, names_order))
-            status = value_read(from->input[i], &inputs[file->graph.input_count++], err);
+            status = onnx_read_value(from->input[i], &inputs[file->graph.input_count++], err);
     }
     free(initializers);
     for (size_t o = 0; o < from->n_output && !status; o++)
-        status = value_read(from->output[o], &outputs[file->graph.output_count++], err);
+        status = onnx_read_value(from->output[o], &outputs[file->graph.output_count++], err);
     file->graph.inputs = inputs;
     file->graph.outputs = outputs;
     return status;
@@ -347,7 +350,7 @@ static enum status graph_read(struct onnx_file *file, const Onnx__GraphProto *fr
 
 static enum status opset_read(struct onnx_graph *graph, const Onnx__OperatorSetIdProto *from, struct error *err)
 {
-    const char *domain = text_of(from->domain);
+    const char *domain = onnx_text_of(from->domain);
     bool main = !*domain || !strcmp(domain, "ai.onnx"), ml = !strcmp(domain, "ai.onnx.ml");
     if (!main && !ml)
         return STATUS_OK; /* a node of that domain is refused by name; an import alone does no harm */
@@ -364,7 +367,7 @@ static enum status opset_read(struct onnx_graph *graph, const Onnx__OperatorSetI
     return STATUS_OK;
 }
 
-static enum status model_read(struct onnx_file *file, struct error *err)
+static enum status onnx_read_model(struct onnx_file *file, struct error *err)
 {
     const Onnx__ModelProto *model = file->model;
     if (!model->graph)
@@ -378,8 +381,8 @@ static enum status model_read(struct onnx_file *file, struct error *err)
     }
     struct onnx_property *properties = file_take(file, model->n_metadata_props, sizeof *properties);
     for (size_t p = 0; p < model->n_metadata_props; p++)
-        properties[p] =
-            (struct onnx_property){text_of(model->metadata_props[p]->key), text_of(model->metadata_props[p]->value)};
+        properties[p] = (struct onnx_property){onnx_text_of(model->metadata_props[p]->key),
+                                               onnx_text_of(model->metadata_props[p]->value)};
     file->graph.properties = properties;
     file->graph.property_count = model->n_metadata_props;
     return graph_read(file, model->graph, err);
@@ -396,7 +399,7 @@ enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *e
         status =
             error_set(err, STATUS_INVALID, "not a sound ONNX file: protobuf cannot unpack it: export or copy it again");
     else
-        status = model_read(file, err);
+        status = onnx_read_model(file, err);
     if (status) {
         onnx_close(file);
         return status;

@@ -375,7 +375,7 @@ static void write_leaves(struct writer *writer, Onnx__NodeProto *ensemble)
 }
 
 /* features as floats → TreeEnsembleClassifier = label, probabilities */
-static void write_forest(struct writer *writer, const char *features)
+static void onnx_write_forest_node(struct writer *writer, const char *features)
 {
     Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
     node_int(writer, cast, "to", FLOAT32);
@@ -409,7 +409,7 @@ static void write_graph(struct writer *writer)
     write_inputs(writer);
     const char *features = write_features(writer);
     if (writer->nodes) {
-        write_forest(writer, features);
+        onnx_write_forest_node(writer, features);
         return;
     }
     write_classifier(writer, features);
@@ -426,7 +426,7 @@ static Onnx__OperatorSetIdProto *writer_opset(struct writer *writer, const char 
     return opset;
 }
 
-static void write_model(struct writer *writer, Onnx__ModelProto *file)
+static void onnx_write_proto(struct writer *writer, Onnx__ModelProto *file)
 {
     const struct linear_model *model = writer->model;
     onnx__model_proto__init(file);
@@ -449,7 +449,7 @@ static void write_model(struct writer *writer, Onnx__ModelProto *file)
     }
 }
 
-static enum status check_number(const struct fitted_column *fitted, struct error *err)
+static enum status onnx_check_number(const struct fitted_column *fitted, struct error *err)
 {
     if (!isfinite(fitted->median) || !isfinite(fitted->mean) || !isfinite(fitted->scale) || fitted->scale == 0)
         return error_set(
@@ -481,7 +481,7 @@ static enum status check_columns(struct writer *writer, struct error *err)
     for (size_t c = 0; c < model->column_count; c++) {
         const struct fitted_column *fitted = &model->columns[c];
         bool nominal = fitted->column->kind == COLUMN_NOMINAL;
-        enum status status = nominal ? check_categories(fitted, err) : check_number(fitted, err);
+        enum status status = nominal ? check_categories(fitted, err) : onnx_check_number(fitted, err);
         if (status)
             return status;
         if (!nominal && writer->number_count < c)
@@ -497,7 +497,7 @@ static enum status check_columns(struct writer *writer, struct error *err)
     return STATUS_OK;
 }
 
-static enum status check_model(struct writer *writer, struct error *err)
+static enum status onnx_check_model(struct writer *writer, struct error *err)
 {
     const struct linear_model *model = writer->model;
     if (model->column_count == 0)
@@ -520,12 +520,12 @@ static enum status check_model(struct writer *writer, struct error *err)
 
 static enum status write(struct writer *writer, struct buffer *out, struct error *err)
 {
-    enum status status = check_model(writer, err);
+    enum status status = onnx_check_model(writer, err);
     if (status)
         return status;
     Onnx__ModelProto file;
     write_graph(writer);
-    write_model(writer, &file);
+    onnx_write_proto(writer, &file);
     size_t bytes = onnx__model_proto__get_packed_size(&file);
     out->bytes += onnx__model_proto__pack(&file, (uint8_t *)buffer_reserve(out, bytes));
     arena_free(&writer->arena);

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/schema.h"
 #include "scorer/audit/audit_database.h"
 #include "scorer/audit/audit_kafka.h"
@@ -107,8 +107,8 @@ static enum status read_time(const struct options *options, enum option_id id, c
 static enum status open_registry(struct audit *audit, struct error *err)
 {
     const struct registry_settings wanted = registry_settings_read(audit->options);
-    const struct registry_duties duties = {0}; /* registers nothing */
-    return wanted.urls ? registry_client_new(&wanted, audit->schema, &duties, &audit->registry, err) : STATUS_OK;
+    /* No duties: it registers nothing. */
+    return wanted.urls ? registry_client_new(&wanted, NULL, &audit->registry, err) : STATUS_OK;
 }
 
 static enum status open_database(struct audit *audit, struct error *err)

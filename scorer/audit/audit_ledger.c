@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/status.h"
 #include "scorer/audit/audit_pairs.h"
 
 const char *const audit_fault_names[AUDIT_FAULT_COUNT] = {
@@ -62,15 +63,6 @@ struct audit_ledger {
     struct audit_fault *places;
     size_t place_count;
 };
-
-uint64_t audit_hash(uint64_t seed, struct span bytes)
-{
-    uint64_t value = seed ? seed : UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < bytes.bytes; i++)
-        value = (value ^ (unsigned char)bytes.data[i]) * UINT64_C(0x100000001b3);
-    value ^= value >> 29;
-    return value ? value : 1;
-}
 
 /* --- life --- */
 

@@ -12,9 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "scorer/sink/sink_rows.h"
-
-enum audit_end { AUDIT_PREDICTION, AUDIT_DEAD_LETTER, AUDIT_ERASURE, AUDIT_OUTCOME, AUDIT_END_COUNT };
+#include "scorer/audit/audit_record.h"
 
 /* AUDIT_FAULT(id, "name", "what it means") */
 /* clang-format off */
@@ -106,28 +104,6 @@ void audit_ledger_add_log(struct audit_ledger *ledger, enum sink_topic topic, co
 /* An erasure that the database has done: rows of this employee (a hash) from before it may be gone. */
 void audit_ledger_erased(struct audit_ledger *ledger, uint64_t employee, int32_t partition, int64_t offset);
 
-enum audit_source {
-    AUDIT_SOURCE_KNOWN,
-    AUDIT_SOURCE_UNKNOWN, /* looked for by `match` */
-    AUDIT_SOURCE_HTTP,
-    AUDIT_SOURCE_OTHER, /* another input topic's */
-    AUDIT_SOURCE_NONE,  /* none, and it should have one: a fault */
-};
-
-/* An output record. Plain data. */
-struct audit_record {
-    enum sink_topic topic;
-    int32_t partition;
-    int64_t offset;
-    enum audit_end end;
-    enum audit_source source;
-    int32_t source_partition; /* where it is known */
-    int64_t source_offset;
-    uint64_t match;    /* hash of the key (erasure) or value (outcome), where the source is unknown */
-    uint64_t employee; /* hash; 0: nobody */
-    uint64_t digest;   /* of the row it should have; unused where refused */
-    bool refused;      /* it becomes no row, but a dead letter of stage sink */
-};
 void audit_ledger_record(struct audit_ledger *ledger, const struct audit_record *record);
 
 /* An input record within its partition's window. */
@@ -158,8 +134,5 @@ size_t audit_ledger_logs(const struct audit_ledger *ledger, enum sink_topic topi
 uint64_t audit_ledger_faults(const struct audit_ledger *ledger, enum audit_fault_kind kind); /* all of them */
 size_t audit_ledger_places(const struct audit_ledger *ledger, const struct audit_fault **out);
 bool audit_ledger_is_clean(const struct audit_ledger *ledger);
-
-/* FNV-1a with its high bits mixed; never 0. Goes on from `seed` (0: a new one). */
-uint64_t audit_hash(uint64_t seed, struct span bytes);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef SCORER_AUDIT_AUDIT_PAIRS_H
 #define SCORER_AUDIT_AUDIT_PAIRS_H
 
-#include "scorer/audit/audit_ledger.h"
+#include "scorer/audit/audit_record.h"
 
 struct audit_pairs;
 

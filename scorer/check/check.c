@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "events/registry_client.h"
+#include "events/schema_registry.h"
 #include "events/schema.h"
 #include "kafka/client.h"
 #include "scorer/check/check_sample.h"
@@ -231,11 +231,10 @@ static void check_registry(struct check *check)
 {
     struct error err, told;
     const struct registry_settings wanted = registry_settings_read(check->options);
-    const struct registry_duties duties = {.input_topic = check->settings.input_topic,
-                                           .output_topic = check->settings.output_topic};
+    const struct schema_topics topics = {.input = check->settings.input_topic, .output = check->settings.output_topic};
     if (!wanted.urls)
         return;
-    if (registry_client_check(&wanted, check->schema, &duties, &told, &err) == STATUS_OK)
+    if (schema_registry_check(&wanted, check->schema, &topics, &told, &err) == STATUS_OK)
         tell_fine(check, "registry", "%s", told.text);
     else
         tell_wrong(check, "registry", err.text);

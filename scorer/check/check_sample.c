@@ -9,7 +9,7 @@
 #include "events/decoder.h"
 #include "events/frame.h"
 #include "events/key.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
@@ -39,11 +39,10 @@ static enum status make_decoder(struct sampler *sampler, struct error *err)
 {
     const struct options *options = sampler->settings->options;
     const struct registry_settings wanted = registry_settings_read(options);
-    const struct registry_duties none = {NULL, NULL, NULL};
     const char *unframed = options_text(options, OPTION_UNFRAMED);
     enum status status = decoder_new(sampler->schema, &sampler->decoder, err);
     if (status == STATUS_OK && wanted.urls)
-        status = registry_client_new(&wanted, sampler->schema, &none, &sampler->registry, err);
+        status = registry_client_new(&wanted, NULL, &sampler->registry, err);
     if (status != STATUS_OK)
         return status;
     decoder_use_registry(sampler->decoder, sampler->registry);

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/random_hex.h"
 #include "scorer/counters.h"
 
 /* The statuses this service gives; others are counted as 0. */
@@ -18,16 +18,20 @@ static const int64_t bounds[] = {LATENCY_BOUNDS_US};
 
 struct access {
     bool log;
+    const struct route *routes;
+    size_t route_count;
     _Atomic uint64_t in_flight;
     _Atomic uint64_t requests[ROUTES_MOST + 1][STATUSES]; /* the last row: no route */
     _Atomic uint64_t buckets[LATENCY_BUCKETS];
     _Atomic uint64_t sum_us;
 };
 
-struct access *access_new(bool log)
+struct access *access_new(const struct route *routes, size_t route_count, bool log)
 {
     struct access *access = mem_zeroed(1, sizeof *access);
     access->log = log;
+    access->routes = routes;
+    access->route_count = route_count;
     return access;
 }
 
@@ -51,7 +55,7 @@ static size_t status_index(unsigned status)
 
 static void count(struct access *access, const struct access_entry *entry)
 {
-    size_t route = entry->route ? (size_t)(entry->route - routes) : ROUTES_MOST, bucket = 0;
+    size_t route = entry->route ? (size_t)(entry->route - access->routes) : ROUTES_MOST, bucket = 0;
     while (bucket < LATENCY_BUCKETS - 1 && entry->duration_us > bounds[bucket])
         bucket++;
     atomic_fetch_sub_explicit(&access->in_flight, 1, memory_order_relaxed);
@@ -101,7 +105,8 @@ static void write_requests(const struct access *access, struct buffer *out)
         for (size_t s = 0; s < STATUSES; s++) {
             uint64_t value = atomic_load_explicit(&access->requests[r][s], memory_order_relaxed);
             snprintf(status, sizeof status, "%u", statuses[s]);
-            const struct span labels[] = {span_of(r < route_count ? routes[r].path : "none"), span_of(status)};
+            const struct span labels[] = {span_of(r < access->route_count ? access->routes[r].path : "none"),
+                                          span_of(status)};
             if (value)
                 metric_write_uint(out, METRIC_HTTP_REQUESTS, labels, value);
         }
@@ -126,15 +131,6 @@ void access_write_metric(const struct access *access, enum metric_id id, struct 
         metric_write_head(out, id);
         metric_write_uint(out, id, NULL, access_in_flight(access));
     }
-}
-
-static void random_hex(char *out, size_t digits)
-{
-    uint8_t random[16];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        abort();
-    for (size_t i = 0; i < digits / 2; i++)
-        snprintf(out + 2 * i, 3, "%02x", random[i]);
 }
 
 void request_id_choose(const char *given, char out[REQUEST_ID_BYTES])

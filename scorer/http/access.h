@@ -4,13 +4,14 @@
 #define SCORER_HTTP_ACCESS_H
 
 #include "base/status.h"
-#include "scorer/http/routes.h"
+#include "scorer/http/route.h"
 #include "scorer/metrics.h"
 
 enum { REQUEST_ID_BYTES = 65, TRACE_BYTES = 56 };
 
 struct access;
-struct access *access_new(bool log);
+/* Borrows the routes, up to ROUTES_MOST. */
+struct access *access_new(const struct route *routes, size_t route_count, bool log);
 void access_free(struct access *access);
 
 /* Plain data of one request that is over. */

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/json_writer.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "kafka/client.h"
 #include "scorer/model/challengers.h"
 #include "scorer/http/metrics_values.h"

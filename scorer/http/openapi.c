@@ -6,7 +6,7 @@
 
 #include "scorer/http/embed.h"
 #include "scorer/http/rows.h"
-#include "scorer/http/routes.h"
+#include "scorer/http/route.h"
 
 /* What the description says of a route beyond its row in the table. `request` and `answer` are names of components. */
 static const struct operation {
@@ -266,13 +266,13 @@ static void add_operation(struct json_writer *json, const struct route *route, c
     end_operation(json);
 }
 
-static void add_paths(struct json_writer *json)
+static void add_paths(const struct service *service, struct json_writer *json)
 {
     json_begin_object(json, "paths");
     for (size_t o = 0; o < sizeof operations / sizeof *operations; o++)
-        for (size_t r = 0; r < route_count; r++)
-            if (!strcmp(routes[r].path, operations[o].path))
-                add_operation(json, &routes[r], &operations[o]);
+        for (size_t r = 0; r < service->route_count; r++)
+            if (!strcmp(service->routes[r].path, operations[o].path))
+                add_operation(json, &service->routes[r], &operations[o]);
     begin_operation(json, "/metrics", "get", "metrics", "Counters for Prometheus");
     add_no_security(json);
     add_schema(json, "responses",
@@ -330,7 +330,7 @@ void openapi_answer(const struct service *service, const struct request *request
         add_schema(&json, "security", "[{\"bearer\":[]}]");
         json_break(&json);
     }
-    add_paths(&json);
+    add_paths(service, &json);
     json_break(&json);
     add_components(&json, settings->schema);
     json_end_document(&json);

@@ -38,7 +38,7 @@ static void metrics_answer(const struct service *service, const struct request *
 }
 
 /* clang-format off */
-const struct route routes[] = {
+const struct route route_table[] = {
     {"GET", "/health", health_answer, false, true},
     {"GET", "/health/live", live_answer, false, true},
     {"GET", "/health/ready", ready_answer, false, true},
@@ -67,8 +67,8 @@ const struct route routes[] = {
     {"GET", "/stream.js", page_answer, false, true},
 };
 /* clang-format on */
-const size_t route_count = sizeof routes / sizeof *routes;
-_Static_assert(sizeof routes / sizeof *routes <= ROUTES_MOST, "raise ROUTES_MOST");
+const size_t route_table_count = sizeof route_table / sizeof *route_table;
+_Static_assert(sizeof route_table / sizeof *route_table <= ROUTES_MOST, "raise ROUTES_MOST");
 
 bool route_is_probe(const struct route *route)
 {
@@ -106,16 +106,16 @@ const struct route *route_find(const char *method, const char *path, struct span
     if (!strcmp(method, "HEAD"))
         method = "GET";
     *allow = NULL;
-    for (size_t r = 0; r < route_count; r++) {
+    for (size_t r = 0; r < route_table_count; r++) {
         struct span found_name = SPAN_NULL, found_version = SPAN_NULL;
-        if (!path_matches(routes[r].path, path, &found_name, &found_version))
+        if (!path_matches(route_table[r].path, path, &found_name, &found_version))
             continue;
-        if (!strcmp(routes[r].method, method)) {
+        if (!strcmp(route_table[r].method, method)) {
             *name = found_name;
             *version = found_version;
-            return &routes[r];
+            return &route_table[r];
         }
-        *allow = !strcmp(routes[r].method, "GET") ? "GET, HEAD" : routes[r].method;
+        *allow = !strcmp(route_table[r].method, "GET") ? "GET, HEAD" : route_table[r].method;
     }
     return NULL;
 }

@@ -2,20 +2,10 @@
 #ifndef SCORER_HTTP_ROUTES_H
 #define SCORER_HTTP_ROUTES_H
 
-#include "scorer/http/service.h"
+#include "scorer/http/route.h"
 
-/* METHOD is GET (HEAD goes with it) or POST. {name} and {version} in a path stand for one segment. Probes (QUIET) are
- * told at level debug in the access log and are free of the rate limit.
- */
-struct route {
-    const char *method, *path;
-    route_answer *answer;
-    bool needs_token, quiet;
-};
-
-extern const struct route routes[];
-extern const size_t route_count;
-enum { ROUTES_MOST = 32 };
+extern const struct route route_table[];
+extern const size_t route_table_count;
 
 /* The route of method and path; name and version are filled from the path. NULL with *allow set: other methods only;
  * NULL with *allow NULL: nothing there. */

@@ -24,6 +24,7 @@
 #include "scorer/http/guard.h"
 #include "scorer/http/listen.h"
 #include "scorer/http/remote.h"
+#include "scorer/http/routes.h"
 #include "scorer/http/stream.h"
 
 enum {
@@ -472,7 +473,9 @@ static struct http *make(const struct http_view *view, int server)
     struct http *http = mem_zeroed(1, sizeof *http);
     pthread_mutex_init(&http->mutex, NULL);
     http->service.view = *view;
-    http->service.access = access_new(view->settings->http_access_log);
+    http->service.routes = route_table;
+    http->service.route_count = route_table_count;
+    http->service.access = access_new(route_table, route_table_count, view->settings->http_access_log);
     http->service.view.access = http->service.access;
     http->service.history = history_new();
     http->rate = view->settings->http_rate ? guard_rate_new(view->settings->http_rate) : NULL;

@@ -7,13 +7,16 @@
 #include "scorer/http/request.h"
 
 struct access;
+struct route;
 struct history;
 struct remote;
 
 /* Made by the server, read-only afterwards; what it points at looks after its own threads. */
 struct service {
     struct http_view view;
-    struct outlet *outlet;   /* NULL: predictions cannot be logged (a test without Kafka) */
+    struct outlet *outlet;      /* NULL: predictions cannot be logged (a test without Kafka) */
+    const struct route *routes; /* all of them */
+    size_t route_count;
     struct access *access;   /* counts of requests */
     struct remote *remote;   /* the stream of another process; NULL: this one's is shown */
     struct history *history; /* event rates; NULL until it runs */

@@ -5,6 +5,12 @@
 #include "kafka/client.h"
 #include "scorer/http/health.h"
 
+const struct v2_output_form v2_outputs[V2_OUTPUTS] = {
+    [V2_PROBABILITY] = {"probability", "FP64"},
+    [V2_PREDICTION] = {"prediction", "BYTES"},
+    [V2_REASONS] = {"reasons", "BYTES"},
+};
+
 void v2_refuse(struct answer *answer, unsigned status, const char *text)
 {
     answer->status = status;

@@ -7,7 +7,7 @@
 enum v2_output { V2_PROBABILITY, V2_PREDICTION, V2_REASONS, V2_OUTPUTS };
 extern const struct v2_output_form {
     const char *name, *datatype;
-} v2_outputs[V2_OUTPUTS]; /* v2_infer.c */
+} v2_outputs[V2_OUTPUTS];
 
 /* The protocol's {"error": "…"}, with ours beside it. */
 void v2_refuse(struct answer *answer, unsigned status, const char *text);

@@ -7,12 +7,6 @@
 #include "scorer/http/body.h"
 #include "scorer/http/v2.h"
 
-const struct v2_output_form v2_outputs[V2_OUTPUTS] = {
-    [V2_PROBABILITY] = {"probability", "FP64"},
-    [V2_PREDICTION] = {"prediction", "BYTES"},
-    [V2_REASONS] = {"reasons", "BYTES"},
-};
-
 static const char binary_text[] = "the binary tensor extension (binary_data) is not supported: send tensors as JSON";
 
 struct infer {

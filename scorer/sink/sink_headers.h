@@ -2,7 +2,7 @@
 #ifndef SCORER_SINK_SINK_HEADERS_H
 #define SCORER_SINK_SINK_HEADERS_H
 
-#include "scorer/sink/sink_rows.h"
+#include "scorer/sink/sink_record.h"
 
 /* The last header of that name, or SPAN_NULL: a record that was sent again may carry older ones before it. */
 struct span sink_header_last(const struct sink_record *record, const char *name);

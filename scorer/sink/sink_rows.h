@@ -5,9 +5,7 @@
 
 #include "base/memory.h"
 #include "events/schema.h"
-
-/* Which topic a record is from. */
-enum sink_topic { SINK_TOPIC_OUTPUT, SINK_TOPIC_DLQ, SINK_TOPIC_OUTCOME, SINK_TOPIC_COUNT };
+#include "scorer/sink/sink_record.h"
 
 enum sink_table {
     SINK_TABLE_PREDICTIONS,
@@ -26,23 +24,6 @@ enum sink_end {
     SINK_END_REFUSED,
     SINK_END_COUNT,
     SINK_END_WAIT, /* none yet: the schema registry has not told its schema */
-};
-
-struct sink_header {
-    const char *name;
-    struct span value; /* SPAN_NULL: null */
-};
-
-/* One Kafka record. Plain data; borrows everything. */
-struct sink_record {
-    enum sink_topic topic;
-    const char *topic_name;
-    int32_t partition;
-    int64_t offset;
-    int64_t timestamp_ms;
-    struct span key, value; /* SPAN_NULL: null */
-    const struct sink_header *headers;
-    size_t header_count;
 };
 
 /* Why a record goes to dead_letters with stage sink. */

@@ -14,7 +14,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/registry_client.h"
+#include "avro/registry_client.h"
 #include "kafka/client.h"
 #include "scorer/stream/dead_letter_run.h"
 #include "scorer/stream/intake.h"

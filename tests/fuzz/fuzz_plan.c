@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "events/plan.h"
+#include "avro/plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -20,11 +20,11 @@ static void run(const struct plan *plan, struct span datum)
 {
     static struct machine *machine;
     static struct buffer out;
-    struct fault fault;
+    struct datum_fault fault;
     if (!machine)
         machine = machine_new();
     buffer_clear(&out);
-    if (plan_run_json(plan, machine, datum, &out, &fault) != EVENT_OK)
+    if (plan_run_json(plan, machine, datum, &out, &fault) != DATUM_OK)
         return;
     json_error_t where;
     json_t *json = json_loadb(out.data, out.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         reader_text = writer_text;
     if (avro_schema_parse(writer_text, &writer, &err) == STATUS_OK &&
         avro_schema_parse(reader_text, &reader, &err) == STATUS_OK &&
-        plan_compile(avro_schema_type(writer), avro_schema_type(reader), NULL, &plan, &err) == STATUS_OK)
+        plan_compile(avro_schema_type(writer), avro_schema_type(reader), &plan, &err) == STATUS_OK)
         run(plan, input);
     plan_free(plan);
     avro_schema_free(writer);

@@ -8,8 +8,8 @@
 
 #include "base/sha256.h"
 #include "avro/type.h"
-#include "events/registry_answer.h"
-#include "events/registry_disk.h"
+#include "avro/registry_answer.h"
+#include "avro/registry_disk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "events/plan.h"
+#include "avro/plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct buffer text = {0};
     avro_type_describe(avro_schema_type(schema), &text);
     struct plan *plan = NULL;
-    if (plan_compile(avro_schema_type(schema), avro_schema_type(schema), NULL, &plan, &err) != STATUS_OK)
+    if (plan_compile(avro_schema_type(schema), avro_schema_type(schema), &plan, &err) != STATUS_OK)
         assert(err.text[0]);
     plan_free(plan);
     char *again = avro_schema_text(schema);

@@ -1,35 +1,27 @@
 /* The list of kinds: see kinds.h. */
 #include "trainer/kinds/kinds.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const struct model_kind *const kinds[] = {&kind_logistic, &kind_logistic_l2, &kind_random_forest};
+static const struct model_kind *const kinds[] = {
+#define MODEL_KIND(name) &kind_##name,
+    MODEL_KINDS(MODEL_KIND)
+#undef MODEL_KIND
+};
 
-const struct model_kind *model_kind_find(const char *name)
-{
-    for (size_t k = 0; name && k < sizeof kinds / sizeof *kinds; k++)
-        if (strcmp(name, kinds[k]->name) == 0)
-            return kinds[k];
-    return NULL;
-}
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
-bool param_read_number(const char *text, double *out)
+enum status model_kind_find(const char *name, const struct model_kind **out, struct error *err)
 {
-    char *end;
-    double number = strtod(text, &end);
-    if (end == text || *end)
-        return false;
-    *out = number;
-    return true;
-}
-
-bool param_read_integer(const char *text, double least, double most, unsigned *out)
-{
-    double number;
-    if (!param_read_number(text, &number) || !(number >= least && number <= most) || number != floor(number))
-        return false;
-    *out = (unsigned)number;
-    return true;
+    struct buffer names = {0};
+    for (size_t k = 0; name && k < KIND_COUNT; k++)
+        if (strcmp(name, kinds[k]->name) == 0) {
+            *out = kinds[k];
+            return STATUS_OK;
+        }
+    for (size_t k = 0; k < KIND_COUNT; k++)
+        buffer_printf(&names, "%s%s", !k ? "" : k + 1 < KIND_COUNT ? ", " : " or ", kinds[k]->name);
+    enum status status = error_set(err, STATUS_INVALID, "--model: give %.*s", (int)names.bytes, names.data);
+    buffer_free(&names);
+    return status;
 }

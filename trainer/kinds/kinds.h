@@ -1,7 +1,7 @@
 /* The kinds of model that `trainer train --model` knows: one row each, and all that differs between them.
  *
- * A new kind is a file in this directory and a line in kinds.c; recipe, fit, prediction and export go through its row.
- */
+ * A new kind is a file in this directory that defines `const struct model_kind kind_NAME`, and its name in MODEL_KINDS;
+ * recipe, fit, prediction and export go through its row. */
 #ifndef TRAINER_KINDS_KINDS_H
 #define TRAINER_KINDS_KINDS_H
 
@@ -52,13 +52,14 @@ struct model_kind {
                               struct error *err);
 };
 
-extern const struct model_kind kind_logistic, kind_logistic_l2, kind_random_forest;
+/* In the order in which messages name them. */
+#define MODEL_KINDS(KIND) KIND(logistic) KIND(logistic_l2) KIND(random_forest)
 
-/* NULL: no such kind. */
-const struct model_kind *model_kind_find(const char *name);
+#define MODEL_KIND(name) extern const struct model_kind kind_##name;
+MODEL_KINDS(MODEL_KIND)
+#undef MODEL_KIND
 
-/* For the kinds' parameters. */
-bool param_read_number(const char *text, double *out);
-bool param_read_integer(const char *text, double least, double most, unsigned *out);
+/* The kind of that name. STATUS_INVALID: none; the text names those there are. */
+MUST_USE enum status model_kind_find(const char *name, const struct model_kind **out, struct error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "pipeline/onnx/onnx_write.h"
 #include "trainer/design.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/kinds/param.h"
 #include "trainer/model.h"
 #include "trainer/penalty.h"
 
@@ -52,13 +53,13 @@ static void show_scoring(const struct recipe *recipe, double chosen, char *out)
     snprintf(out, RECIPE_TEXT_BYTES, "%s", names[recipe->choice]);
 }
 
-static bool read_class_weight(const char *value, struct recipe *out)
+static bool logistic_read_class_weight(const char *value, struct recipe *out)
 {
     out->balanced = strcmp(value, "balanced") == 0;
     return out->balanced || strcmp(value, "None") == 0;
 }
 
-static void show_class_weight(const struct recipe *recipe, double chosen, char *out)
+static void logistic_show_class_weight(const struct recipe *recipe, double chosen, char *out)
 {
     (void)chosen;
     snprintf(out, RECIPE_TEXT_BYTES, "%s", recipe->balanced ? "balanced" : "None");
@@ -78,7 +79,8 @@ static void show_max_iter(const struct recipe *recipe, double chosen, char *out)
 static const struct model_param params[] = {
     {"C", read_penalty, show_penalty, "a number above 0 (and above 1e-308), such as C=1, or auto"},
     {"scoring", read_scoring, show_scoring, "neg_log_loss or roc_auc: by which C=auto is chosen"},
-    {"class_weight", read_class_weight, show_class_weight, "balanced or None (random-forest also balanced_subsample)"},
+    {"class_weight", logistic_read_class_weight, logistic_show_class_weight,
+     "balanced or None (random-forest also balanced_subsample)"},
     {"max_iter", read_max_iter, show_max_iter, "a whole number from 1 to 100000"},
 };
 

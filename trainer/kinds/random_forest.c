@@ -7,13 +7,14 @@
 #include "base/memory.h"
 #include "pipeline/onnx/onnx_write.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/kinds/param.h"
 #include "trainer/model.h"
 
 /* Parameters */
 
 static const char *const class_weights[] = {"None", "balanced", "balanced_subsample"}; /* by enum forest_weight */
 
-static bool read_class_weight(const char *value, struct recipe *out)
+static bool forest_read_class_weight(const char *value, struct recipe *out)
 {
     for (size_t w = 0; w < sizeof class_weights / sizeof *class_weights; w++)
         if (strcmp(value, class_weights[w]) == 0) {
@@ -23,7 +24,7 @@ static bool read_class_weight(const char *value, struct recipe *out)
     return false;
 }
 
-static void show_class_weight(const struct recipe *recipe, double chosen, char *out)
+static void forest_show_class_weight(const struct recipe *recipe, double chosen, char *out)
 {
     (void)chosen;
     snprintf(out, RECIPE_TEXT_BYTES, "%s", class_weights[recipe->forest.class_weight]);
@@ -94,7 +95,8 @@ INTEGER_PARAM(min_samples_leaf, 1, 1e9)
 INTEGER_PARAM(min_samples_split, 2, 1e9)
 
 static const struct model_param params[] = {
-    {"class_weight", read_class_weight, show_class_weight, "balanced or None (random-forest also balanced_subsample)"},
+    {"class_weight", forest_read_class_weight, forest_show_class_weight,
+     "balanced or None (random-forest also balanced_subsample)"},
     {"n_estimators", read_n_estimators, show_n_estimators, "a whole number from 1 to 65536"},
     {"max_depth", read_max_depth, show_max_depth, "a whole number from 1 to 1000, or None"},
     {"min_samples_split", read_min_samples_split, show_min_samples_split, "a whole number from 2"},
@@ -202,8 +204,8 @@ static struct written_node *list_nodes(const struct forest *forest, size_t *coun
     return list;
 }
 
-static enum status write_forest(const struct model *model, const struct linear_model *frame, struct buffer *out,
-                                struct error *err)
+static enum status forest_write_onnx(const struct model *model, const struct linear_model *frame, struct buffer *out,
+                                     struct error *err)
 {
     size_t count;
     struct written_node *nodes = list_nodes(&model->forest, &count);
@@ -232,5 +234,5 @@ const struct model_kind kind_random_forest = {
     .probability = forest_row_probability,
     .write_reference = forest_reference,
     .weights = no_weights,
-    .write_onnx = write_forest,
+    .write_onnx = forest_write_onnx,
 };

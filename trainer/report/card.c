@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "trainer/kinds/kinds.h"
-#include "trainer/report/report.h"
+#include "trainer/report/report_parts.h"
 
 enum { TEXT_BYTES = 256 };
 
@@ -19,7 +19,7 @@ static void add_plain(struct buffer *out, const char *text)
     free(flat);
 }
 
-static void add_number(struct buffer *out, double number)
+static void card_add_number(struct buffer *out, double number)
 {
     if (isfinite(number))
         buffer_printf(out, " %.4f |", number);
@@ -44,17 +44,17 @@ static void add_data(const struct training *training, struct buffer *out)
                   100.0 * (double)table->positive_count / (double)table->row_count, table->schema->digest, sha256);
 }
 
-static void add_metrics(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
+static void card_add_metrics(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
 {
     const struct span negative = schema->target_values[0];
     buffer_printf(out, "| metric | model | low | high | always %.*s |\n|---|---|---|---|---|\n", (int)negative.bytes,
                   negative.data);
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         buffer_printf(out, "| %s |", metric_names[m]);
-        add_number(out, metric_value(&judgement->metrics, m));
-        add_number(out, judgement->intervals[m].low);
-        add_number(out, judgement->intervals[m].high);
-        add_number(out, metric_value(&judgement->baseline, m));
+        card_add_number(out, metric_value(&judgement->metrics, m));
+        card_add_number(out, judgement->intervals[m].low);
+        card_add_number(out, judgement->intervals[m].high);
+        card_add_number(out, metric_value(&judgement->baseline, m));
         buffer_add_u8(out, '\n');
     }
     const struct confusion *c = &judgement->confusion;
@@ -69,7 +69,7 @@ static void add_metrics(const struct judgement *judgement, const struct schema *
     buffer_add_text(out, ".\n");
 }
 
-static void add_groups(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
+static void card_add_groups(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
 {
     if (judgement->group_count == 0)
         return;
@@ -84,16 +84,16 @@ static void add_groups(const struct judgement *judgement, const struct schema *s
         buffer_add_text(out, ": ");
         add_plain(out, group->name);
         buffer_printf(out, " | %zu | %zu |", group->count, group->positives);
-        add_number(out, group->selection_rate);
-        add_number(out, group->impact_ratio);
-        add_number(out, group->metrics.recall);
-        add_number(out, group->metrics.precision);
-        add_number(out, group->metrics.roc_auc);
+        card_add_number(out, group->selection_rate);
+        card_add_number(out, group->impact_ratio);
+        card_add_number(out, group->metrics.recall);
+        card_add_number(out, group->metrics.precision);
+        card_add_number(out, group->metrics.roc_auc);
         buffer_add_u8(out, '\n');
     }
 }
 
-static void add_parameters(const struct training *training, struct buffer *out)
+static void card_add_parameters(const struct training *training, struct buffer *out)
 {
     struct recipe_param params[RECIPE_PARAM_MOST];
     char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
@@ -106,7 +106,7 @@ static void add_parameters(const struct training *training, struct buffer *out)
     buffer_printf(out, "- seed: %llu\n- trainer version: %s\n", (unsigned long long)training->recipe->seed, VERSION);
 }
 
-static void add_importance(const struct evaluation *evaluation, struct buffer *out)
+static void card_add_importance(const struct evaluation *evaluation, struct buffer *out)
 {
     if (evaluation->importance_count == 0)
         return;
@@ -152,16 +152,16 @@ void report_write_card(const struct training *training, struct buffer *out)
     add_data(training, out);
     buffer_printf(out, "\n## Figures\n\n%s.\n\n", judging);
     if (judgement->count) {
-        add_metrics(judgement, evaluation->schema, out);
-        add_groups(judgement, evaluation->schema, out);
+        card_add_metrics(judgement, evaluation->schema, out);
+        card_add_groups(judgement, evaluation->schema, out);
     }
     if (evaluation->repeat_count && evaluation->held_out.count) {
         buffer_printf(out, "\n## Held-out rows\n\n%zu rows held out of all fitting and choosing.\n\n",
                       evaluation->held_out.count);
-        add_metrics(&evaluation->held_out, evaluation->schema, out);
+        card_add_metrics(&evaluation->held_out, evaluation->schema, out);
     }
-    add_parameters(training, out);
+    card_add_parameters(training, out);
     buffer_printf(out, "\n## Reasons\n\n%s\n", report_reasons(training));
-    add_importance(evaluation, out);
+    card_add_importance(evaluation, out);
     add_reference(training->table, out);
 }

@@ -17,7 +17,7 @@ static void draw_row(struct buffer *out, const struct bar *bar, size_t highest, 
     svg_text(out, "soft", "start", NAME_PIXELS + all + 5, y + 13, "%zu", bar_count(bar));
 }
 
-static void draw_rows(struct buffer *out, const struct column_facts *facts, const char *title)
+static void describe_draw_rows(struct buffer *out, const struct column_facts *facts, const char *title)
 {
     const struct histogram *histogram = &facts->histogram;
     svg_begin(out, 320, ROW_PIXELS * (double)histogram->count + 4, title, false);
@@ -57,7 +57,7 @@ static void add_plot(struct buffer *out, const struct column_facts *facts)
     if (facts->column->kind != COLUMN_NOMINAL && histogram->bars[0].low < histogram->bars[0].high)
         draw_upright(out, facts, title);
     else
-        draw_rows(out, facts, title);
+        describe_draw_rows(out, facts, title);
 }
 
 static void add_offences(struct buffer *out, const struct column_facts *facts)

@@ -79,7 +79,7 @@ static enum status place_field(struct reading *reading, size_t field, struct spa
     return STATUS_OK;
 }
 
-static enum status read_header(struct reading *reading, struct csv *csv, struct error *err)
+static enum status describe_read_header(struct reading *reading, struct csv *csv, struct error *err)
 {
     struct csv_record record;
     bool more;
@@ -124,7 +124,8 @@ static int read_label(struct reading *reading, const struct csv_record *record)
     return TALLY_UNLABELLED;
 }
 
-static bool read_feature(struct column_facts *facts, struct span text, size_t line, int class, struct cell *cell)
+static bool describe_read_feature(struct column_facts *facts, struct span text, size_t line, int class,
+                                  struct cell *cell)
 {
     struct fault fault;
     enum event_code code = validate_text_cell(facts->column, text, true, cell, &fault, (int32_t)facts->index);
@@ -142,7 +143,7 @@ static bool read_feature(struct column_facts *facts, struct span text, size_t li
     return true;
 }
 
-static void read_other(struct column_facts *facts, struct span text, int class)
+static void describe_read_other(struct column_facts *facts, struct span text, int class)
 {
     if (text.bytes)
         tally_add_text(&facts->tally, text, class);
@@ -150,7 +151,7 @@ static void read_other(struct column_facts *facts, struct span text, int class)
         facts->missing++;
 }
 
-static bool read_cells(struct reading *reading, const struct csv_record *record, int class)
+static bool describe_read_cells(struct reading *reading, const struct csv_record *record, int class)
 {
     struct description *out = reading->out;
     for (size_t c = 0; c < out->schema->column_count; c++)
@@ -160,10 +161,10 @@ static bool read_cells(struct reading *reading, const struct csv_record *record,
         struct column_facts *facts = &out->columns[reading->places[f]];
         struct span text = record->fields[f];
         if (facts->role != ROLE_FEATURE) {
-            read_other(facts, text, class);
+            describe_read_other(facts, text, class);
             continue;
         }
-        sound &= read_feature(facts, text, record->line, class, &reading->cells[facts->index]);
+        sound &= describe_read_feature(facts, text, record->line, class, &reading->cells[facts->index]);
     }
     return sound;
 }
@@ -184,7 +185,7 @@ static void judge_row(struct reading *reading, size_t line, bool *sound)
             offend(&out->rules[r], line);
 }
 
-static void read_row(struct reading *reading, const struct csv_record *record)
+static void describe_read_row(struct reading *reading, const struct csv_record *record)
 {
     struct description *out = reading->out;
     if (record->field_count != reading->field_count) {
@@ -193,7 +194,7 @@ static void read_row(struct reading *reading, const struct csv_record *record)
         return;
     }
     int class = read_label(reading, record);
-    bool sound = read_cells(reading, record, class);
+    bool sound = describe_read_cells(reading, record, class);
     judge_row(reading, record->line, &sound);
     if (out->labelled && class == TALLY_UNLABELLED)
         sound = false;
@@ -202,7 +203,7 @@ static void read_row(struct reading *reading, const struct csv_record *record)
     out->rows++;
 }
 
-static enum status read_rows(struct reading *reading, struct csv *csv, struct error *err)
+static enum status describe_read_rows(struct reading *reading, struct csv *csv, struct error *err)
 {
     struct description *out = reading->out;
     struct csv_record record;
@@ -215,7 +216,7 @@ static enum status read_rows(struct reading *reading, struct csv *csv, struct er
         } else if (status != STATUS_OK) {
             return status;
         } else if (more) {
-            read_row(reading, &record);
+            describe_read_row(reading, &record);
         }
     }
     if (out->rows == 0 && out->faulty_rows)
@@ -236,9 +237,9 @@ static enum status read_file(const char *path, struct reading *reading, struct e
     if (!file)
         return file_error(err, errno, "read", path);
     struct csv *csv = csv_new(file, path);
-    enum status status = read_header(reading, csv, err);
+    enum status status = describe_read_header(reading, csv, err);
     if (status == STATUS_OK)
-        status = read_rows(reading, csv, err);
+        status = describe_read_rows(reading, csv, err);
     csv_free(csv);
     fclose(file);
     return status;

@@ -1,6 +1,6 @@
 /* The training table's distributions as JSON: what live data are compared with. See report.h. Pure. */
 #include "base/json_writer.h"
-#include "trainer/report/report.h"
+#include "trainer/report/report_parts.h"
 
 static void add_share(struct json_writer *json, size_t count, size_t rows)
 {
@@ -8,8 +8,8 @@ static void add_share(struct json_writer *json, size_t count, size_t rows)
     json_write_uint(json, "count", count);
 }
 
-static void add_bar(struct json_writer *json, const struct column *column, const struct bar *bar, size_t place,
-                    size_t rows)
+static void drift_add_bar(struct json_writer *json, const struct column *column, const struct bar *bar, size_t place,
+                          size_t rows)
 {
     json_begin_object(json, NULL);
     if (column->kind == COLUMN_NOMINAL) {
@@ -22,7 +22,7 @@ static void add_bar(struct json_writer *json, const struct column *column, const
     json_end_object(json);
 }
 
-static void add_column(struct json_writer *json, const struct table *table, size_t c)
+static void drift_add_column(struct json_writer *json, const struct table *table, size_t c)
 {
     static const char *const kinds[] = {"numeric", "ordinal", "nominal"};
     const struct column *column = &table->schema->columns[c];
@@ -38,7 +38,7 @@ static void add_column(struct json_writer *json, const struct table *table, size
     json_end_object(json);
     json_begin_array(json, column->kind == COLUMN_NOMINAL ? "categories" : "bins");
     for (size_t b = 0; b < histogram.count; b++)
-        add_bar(json, column, &histogram.bars[b], b, table->row_count);
+        drift_add_bar(json, column, &histogram.bars[b], b, table->row_count);
     json_end_array(json);
     json_end_object(json);
     histogram_clear(&histogram);
@@ -54,7 +54,7 @@ void report_write_drift(const struct training *training, struct buffer *out)
     json_begin_array(&json, "columns");
     for (size_t c = 0; c < table->schema->column_count; c++) {
         json_break(&json);
-        add_column(&json, table, c);
+        drift_add_column(&json, table, c);
     }
     json_break(&json);
     json_end_array(&json);

@@ -5,14 +5,14 @@
 
 enum { WIDTH = 480, HEIGHT = 420, IMPORTANT_MOST = 20, NAME_MOST = 32 };
 
-static struct plot begin(const struct plot_kind *kind, bool alone, struct buffer *out)
+static struct plot plot_begin(const struct plot_kind *kind, bool alone, struct buffer *out)
 {
     svg_begin(out, WIDTH, HEIGHT, kind->title, alone);
     svg_text(out, "title", "start", 16, 26, "%s", kind->title);
     return (struct plot){out, 62, 72, 390, 290, 0, 1, 0, 1};
 }
 
-static double ratio(size_t part, size_t whole)
+static double plot_ratio(size_t part, size_t whole)
 {
     return whole ? (double)part / (double)whole : 0;
 }
@@ -20,14 +20,14 @@ static double ratio(size_t part, size_t whole)
 static void draw_roc(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone, struct buffer *out)
 {
     const struct judgement *judgement = evaluation_main(evaluation);
-    struct plot plot = begin(kind, alone, out);
+    struct plot plot = plot_begin(kind, alone, out);
     plot_axes(&plot, "false positive rate", "true positive rate (recall)");
     svg_line(out, "soft", plot_x(&plot, 0), plot_y(&plot, 0), plot_x(&plot, 1), plot_y(&plot, 1));
     plot_path_begin(&plot, "first");
     for (size_t p = 0; p < judgement->point_count; p++)
-        plot_path_point(&plot,
-                        ratio(judgement->points[p].confusion.false_positives, judgement->count - judgement->positives),
-                        ratio(judgement->points[p].confusion.true_positives, judgement->positives));
+        plot_path_point(
+            &plot, plot_ratio(judgement->points[p].confusion.false_positives, judgement->count - judgement->positives),
+            plot_ratio(judgement->points[p].confusion.true_positives, judgement->positives));
     plot_path_end(&plot);
     plot_legend(&plot, 0, "first", "model");
     plot_legend(&plot, 1, "soft", "by chance");
@@ -40,15 +40,15 @@ static void draw_precision(const struct plot_kind *kind, const struct evaluation
                            struct buffer *out)
 {
     const struct judgement *judgement = evaluation_main(evaluation);
-    struct plot plot = begin(kind, alone, out);
-    double base = plot_y(&plot, ratio(judgement->positives, judgement->count));
+    struct plot plot = plot_begin(kind, alone, out);
+    double base = plot_y(&plot, plot_ratio(judgement->positives, judgement->count));
     plot_axes(&plot, "recall", "precision");
     svg_line(out, "soft", plot.left, base, plot.left + plot.width, base);
     plot_path_begin(&plot, "first");
     for (size_t p = 1; p < judgement->point_count; p++) {
         const struct confusion *c = &judgement->points[p].confusion;
-        plot_path_point(&plot, ratio(c->true_positives, judgement->positives),
-                        ratio(c->true_positives, c->true_positives + c->false_positives));
+        plot_path_point(&plot, plot_ratio(c->true_positives, judgement->positives),
+                        plot_ratio(c->true_positives, c->true_positives + c->false_positives));
     }
     plot_path_end(&plot);
     plot_legend(&plot, 0, "first", "model");
@@ -61,7 +61,7 @@ static void draw_calibration(const struct plot_kind *kind, const struct evaluati
                              struct buffer *out)
 {
     const struct calibration *calibration = &evaluation_main(evaluation)->calibration;
-    struct plot plot = begin(kind, alone, out);
+    struct plot plot = plot_begin(kind, alone, out);
     plot_axes(&plot, "mean probability given", "share of positives found");
     svg_line(out, "soft", plot_x(&plot, 0), plot_y(&plot, 0), plot_x(&plot, 1), plot_y(&plot, 1));
     plot_path_begin(&plot, "first");
@@ -83,9 +83,9 @@ enum { CURVE_PRECISION, CURVE_RECALL, CURVE_F1, CURVES };
 static double curve_value(int curve, const struct confusion *c)
 {
     size_t called = c->true_positives + c->false_positives, positives = c->true_positives + c->false_negatives;
-    return curve == CURVE_PRECISION ? ratio(c->true_positives, called)
-           : curve == CURVE_RECALL  ? ratio(c->true_positives, positives)
-                                    : ratio(2 * c->true_positives, called + positives);
+    return curve == CURVE_PRECISION ? plot_ratio(c->true_positives, called)
+           : curve == CURVE_RECALL  ? plot_ratio(c->true_positives, positives)
+                                    : plot_ratio(2 * c->true_positives, called + positives);
 }
 
 static void draw_thresholds(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone,
@@ -94,7 +94,7 @@ static void draw_thresholds(const struct plot_kind *kind, const struct evaluatio
     static const char *const classes[CURVES] = {"first", "second", "third"}, *const names[] = {"precision", "recall",
                                                                                                "F1"};
     const struct judgement *judgement = evaluation_main(evaluation);
-    struct plot plot = begin(kind, alone, out);
+    struct plot plot = plot_begin(kind, alone, out);
     double x = plot_x(&plot, evaluation->threshold);
     bool far = evaluation->threshold > 0.6;
     plot_axes(&plot, "threshold", "value");
@@ -131,11 +131,11 @@ static void draw_importance(const struct plot_kind *kind, const struct evaluatio
     svg_end(out);
 }
 
-static void draw_cell(struct buffer *out, const char *class, double x, double y, size_t count, size_t all)
+static void plot_draw_cell(struct buffer *out, const char *class, double x, double y, size_t count, size_t all)
 {
     svg_bar(out, class, x, y, 156, 106);
     svg_text(out, "inside", "middle", x + 78, y + 52, "%zu", count);
-    svg_text(out, "inside", "middle", x + 78, y + 80, "%.1f %%", 100 * ratio(count, all));
+    svg_text(out, "inside", "middle", x + 78, y + 80, "%.1f %%", 100 * plot_ratio(count, all));
 }
 
 static void draw_confusion(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone,
@@ -151,10 +151,10 @@ static void draw_confusion(const struct plot_kind *kind, const struct evaluation
         svg_text(out, "ink", "middle", 218 + 162 * called, 82, "called %.12s", labels[called].data);
         svg_text(out, "ink", "end", 128, 150 + 112 * called, "is %.12s", labels[called].data);
     }
-    draw_cell(out, "first", 140, 92, c->true_negatives, judgement->count);
-    draw_cell(out, "second", 302, 92, c->false_positives, judgement->count);
-    draw_cell(out, "second", 140, 204, c->false_negatives, judgement->count);
-    draw_cell(out, "first", 302, 204, c->true_positives, judgement->count);
+    plot_draw_cell(out, "first", 140, 92, c->true_negatives, judgement->count);
+    plot_draw_cell(out, "second", 302, 92, c->false_positives, judgement->count);
+    plot_draw_cell(out, "second", 140, 204, c->false_negatives, judgement->count);
+    plot_draw_cell(out, "first", 302, 204, c->true_positives, judgement->count);
     svg_end(out);
 }
 

@@ -1,60 +1,10 @@
-/* The report's list of files and what its parts share: see report.h. Called by register.c, once a run. Pure. */
+/* The report's list of files: see report.h. Called by register.c, once a run. Pure. */
 #include "trainer/report/report.h"
 
-#include <stdio.h>
-
-#include "trainer/kinds/kinds.h"
 #include "trainer/report/plots.h"
+#include "trainer/report/report_parts.h"
 
-const char report_use[] = "Ranks records of the schema by the probability of the positive label and gives reasons for "
-                          "each, as one of several "
-                          "grounds for a person's judgement.";
-const char report_limits[] = "It tells what went together in the training table, not what causes what. It is not made "
-                             "to decide about a person by "
-                             "itself. Its figures hold for data like the training table: where the live data drift "
-                             "from the reference below, judge "
-                             "it anew. Look at the groups before use: equal figures in all are not promised.";
-
-const char *report_reasons(const struct training *training)
-{
-    return training->recipe->kind->reasons;
-}
-
-void report_describe_judging(const struct evaluation *evaluation, char *out, size_t bytes)
-{
-    if (evaluation->repeat_count)
-        snprintf(out, bytes,
-                 "%zu-fold cross-validation, %zu time%s, %zu predictions; means over the folds, intervals of 95 %% "
-                 "(corrected t)",
-                 evaluation->fold_count, evaluation->repeat_count, evaluation->repeat_count == 1 ? "" : "s",
-                 evaluation->validation.count);
-    else if (evaluation->held_out.count)
-        snprintf(out, bytes, "%zu rows held out of all fitting and choosing; intervals of 95 %% (bootstrap)",
-                 evaluation->held_out.count);
-    else
-        snprintf(out, bytes, "The model was not judged: neither cross-validation nor held-out rows were asked for");
-}
-
-void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing)
-{
-    const struct column *about = &table->schema->columns[column];
-    struct tally tally = {0};
-    *missing = 0;
-    for (size_t r = 0; r < table->row_count; r++) {
-        const struct cell *cell = &table_row(table, r)[column];
-        if (cell->code == CELL_MISSING)
-            ++*missing;
-        else if (about->kind == COLUMN_NOMINAL)
-            tally_add_text(&tally, about->values[cell->code], table->labels[r]);
-        else
-            tally_add_number(&tally, cell->number, table->labels[r]);
-    }
-    tally_sort(&tally);
-    histogram_make(about, &tally, out);
-    tally_free(&tally);
-}
-
-static struct buffer *add(struct report *report, const char *path)
+static struct buffer *report_add_file(struct report *report, const char *path)
 {
     struct report_file *file = &report->files[report->count++];
     file->path = path;
@@ -64,12 +14,12 @@ static struct buffer *add(struct report *report, const char *path)
 void report_make(const struct training *training, struct report *out)
 {
     *out = (struct report){0};
-    report_write_card(training, add(out, "model_card.md"));
-    report_write_page(training, add(out, "report.html"));
-    report_write_drift(training, add(out, "drift_reference.json"));
+    report_write_card(training, report_add_file(out, "model_card.md"));
+    report_write_page(training, report_add_file(out, "report.html"));
+    report_write_drift(training, report_add_file(out, "drift_reference.json"));
     for (const struct plot_kind *kind = plot_kinds; kind->path; kind++)
         if (plot_is_known(kind, training->evaluation))
-            kind->draw(kind, training->evaluation, true, add(out, kind->path));
+            kind->draw(kind, training->evaluation, true, report_add_file(out, kind->path));
 }
 
 void report_clear(struct report *report)

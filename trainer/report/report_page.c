@@ -4,11 +4,11 @@
 #include "trainer/report/page.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/report/plots.h"
-#include "trainer/report/report.h"
+#include "trainer/report/report_parts.h"
 
 enum { TEXT_BYTES = 256 };
 
-static void add_number(struct buffer *out, double number)
+static void page_add_number(struct buffer *out, double number)
 {
     if (isfinite(number))
         page_element(out, "td", "%.4f", number);
@@ -16,7 +16,7 @@ static void add_number(struct buffer *out, double number)
         page_element(out, "td class=\"soft\"", "-");
 }
 
-static void add_metrics(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
+static void page_add_metrics(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
 {
     char always[TEXT_BYTES];
     const struct span negative = schema->target_values[0];
@@ -26,17 +26,17 @@ static void add_metrics(struct buffer *out, const struct judgement *judgement, c
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         buffer_add_text(out, "<tr>");
         page_element(out, "td", "%s", metric_names[m]);
-        add_number(out, metric_value(&judgement->metrics, m));
-        add_number(out, judgement->intervals[m].low);
-        add_number(out, judgement->intervals[m].high);
-        add_number(out, metric_value(&judgement->baseline, m));
+        page_add_number(out, metric_value(&judgement->metrics, m));
+        page_add_number(out, judgement->intervals[m].low);
+        page_add_number(out, judgement->intervals[m].high);
+        page_add_number(out, metric_value(&judgement->baseline, m));
         page_element(out, "td class=\"text\"", "%s", metric_helps[m]);
         buffer_add_text(out, "</tr>\n");
     }
     page_table_end(out);
 }
 
-static void add_groups(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
+static void page_add_groups(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
 {
     static const char *const columns[] = {"group",        "predictions", "positive",  "called",
                                           "impact ratio", "recall",      "precision", "roc_auc"};
@@ -49,11 +49,11 @@ static void add_groups(struct buffer *out, const struct judgement *judgement, co
         page_element(out, "td", "%s: %s", schema->columns[group->column].label, group->name);
         page_element(out, "td", "%zu", group->count);
         page_element(out, "td", "%zu", group->positives);
-        add_number(out, group->selection_rate);
-        add_number(out, group->impact_ratio);
-        add_number(out, group->metrics.recall);
-        add_number(out, group->metrics.precision);
-        add_number(out, group->metrics.roc_auc);
+        page_add_number(out, group->selection_rate);
+        page_add_number(out, group->impact_ratio);
+        page_add_number(out, group->metrics.recall);
+        page_add_number(out, group->metrics.precision);
+        page_add_number(out, group->metrics.roc_auc);
         buffer_add_text(out, "</tr>\n");
     }
     page_table_end(out);
@@ -86,10 +86,10 @@ void report_write_page(const struct training *training, struct buffer *out)
     report_describe_judging(evaluation, text, sizeof text);
     page_element(out, "p", "%s.", text);
     if (judgement->count)
-        add_metrics(out, judgement, evaluation->schema);
+        page_add_metrics(out, judgement, evaluation->schema);
     if (evaluation->repeat_count && evaluation->held_out.count) {
         page_element(out, "h2", "%zu rows held out of all fitting and choosing", evaluation->held_out.count);
-        add_metrics(out, &evaluation->held_out, evaluation->schema);
+        page_add_metrics(out, &evaluation->held_out, evaluation->schema);
     }
     page_element(out, "p class=\"soft\"",
                  "The pictures show all judged predictions together; the measures written in them are those of the "
@@ -100,7 +100,7 @@ void report_write_page(const struct training *training, struct buffer *out)
             kind->draw(kind, evaluation, false, out);
     buffer_add_text(out, "</div>\n");
     if (judgement->group_count)
-        add_groups(out, judgement, evaluation->schema);
+        page_add_groups(out, judgement, evaluation->schema);
     add_about(out, training);
     page_end(out);
 }

@@ -39,7 +39,7 @@ static bool is_same(const struct tally_entry *a, const struct tally_entry *b)
     return a->text.data ? span_equal(a->text, b->text) : a->number == b->number;
 }
 
-static void add(struct tally *tally, struct tally_entry value, int class)
+static void tally_add(struct tally *tally, struct tally_entry value, int class)
 {
     if (tally->count * 2 >= tally->slot_count)
         rebuild(tally);
@@ -66,15 +66,15 @@ static void add(struct tally *tally, struct tally_entry value, int class)
 
 void tally_add_number(struct tally *tally, double number, int class)
 {
-    add(tally, (struct tally_entry){.number = number + 0.0}, class); /* −0.0 is 0.0 */
+    tally_add(tally, (struct tally_entry){.number = number + 0.0}, class); /* −0.0 is 0.0 */
 }
 
 void tally_add_text(struct tally *tally, struct span text, int class)
 {
-    add(tally, (struct tally_entry){.text = {text.data ? text.data : "", text.bytes}}, class);
+    tally_add(tally, (struct tally_entry){.text = {text.data ? text.data : "", text.bytes}}, class);
 }
 
-static int compare(const void *a, const void *b)
+static int tally_compare_entries(const void *a, const void *b)
 {
     const struct tally_entry *left = a, *right = b;
     if (!left->text.data)
@@ -87,13 +87,13 @@ static int compare(const void *a, const void *b)
 void tally_sort(struct tally *tally)
 {
     if (tally->count)
-        qsort(tally->entries, tally->count, sizeof *tally->entries, compare);
+        qsort(tally->entries, tally->count, sizeof *tally->entries, tally_compare_entries);
     free(tally->slots);
     tally->slots = NULL;
     tally->slot_count = 0;
 }
 
-static double number_at(const struct tally *tally, size_t place)
+static double tally_number_at(const struct tally *tally, size_t place)
 {
     size_t seen = 0, e = 0;
     for (; e + 1 < tally->count; e++) {
@@ -110,7 +110,7 @@ double tally_quantile(const struct tally *tally, double share)
     if (known == 0)
         return NAN;
     double place = share * (double)(known - 1), whole = floor(place);
-    double low = number_at(tally, (size_t)whole), high = number_at(tally, (size_t)ceil(place));
+    double low = tally_number_at(tally, (size_t)whole), high = tally_number_at(tally, (size_t)ceil(place));
     return low + (high - low) * (place - whole);
 }
 

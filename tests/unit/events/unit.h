@@ -1,13 +1,9 @@
-/* What the tests of events/ share: schema directories made on the spot, and copies of bytes that end where malloc ends.
- */
+/* What the tests of events/ share: schema directories made on the spot. */
 #ifndef TESTS_UNIT_EVENTS_UNIT_H
 #define TESTS_UNIT_EVENTS_UNIT_H
 
-#include "tests/support/test.h"
+#include "tests/support/bytes.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -71,16 +67,6 @@ enum { UNIT_COUNT, UNIT_GRADE, UNIT_SCORE, UNIT_TOTAL, UNIT_SHARE, UNIT_LEVEL, U
 static const char unit_event[] = UNIT_EVENT(UNIT_RECORD, UNIT_FIELDS);
 static const char unit_prediction[] = UNIT_PREDICTION(UNIT_FIELD_TYPES("", "", "", "", "", ""));
 
-static inline void unit_write(const char *directory, const char *name, const char *text)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static inline void unit_remove(const char *directory)
 {
     static const char *const names[] = {"employee_event.avsc", "older.avsc", "prediction.avsc", "ids.json"};
@@ -130,16 +116,6 @@ static inline struct schema *unit_shipped(void)
     if (schema_load("schemas", &schema, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return schema;
-}
-
-/* A copy on the heap of just that size, so that a sanitizer sees every read beyond it. */
-static inline struct span unit_copy(struct span bytes)
-{
-    char *copy = malloc(bytes.bytes ? bytes.bytes : 1);
-    assert_non_null(copy);
-    if (bytes.bytes)
-        memcpy(copy, bytes.data, bytes.bytes);
-    return (struct span){copy, bytes.bytes};
 }
 
 static inline struct cell unit_text(const struct schema *schema, size_t column, const char *text)

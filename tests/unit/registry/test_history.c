@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "registry/registry.h"
 #include "registry/store.h"
 
 static char folder[64];

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "registry/registry.h"
 #include "registry/rest.h"
 #include "registry/store.h"
 #include "tests/support/fake_http.h"

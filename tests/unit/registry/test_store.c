@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "registry/registry.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 

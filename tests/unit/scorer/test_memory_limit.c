@@ -1,7 +1,7 @@
 /* scorer/memory_limit.c: shares add up to the limit, and what cannot hold is refused with the least that can. */
 #include "tests/unit/scorer/lab.h"
 
-#include "scorer/memory_limit.h"
+#include "scorer/settings.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -13,7 +13,8 @@ static enum status split(const char *const *words, struct memory_shares *out, st
     options = lab_options(words);
     if (settings_resolve(options, NULL, &settings, err) != STATUS_OK)
         return err->status;
-    enum status status = memory_split(&settings, out, err);
+    const struct memory_needs needs = settings_memory_needs(&settings);
+    enum status status = memory_split(options, &needs, out, err);
     settings_release(&settings);
     return status;
 }

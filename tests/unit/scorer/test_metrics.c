@@ -8,6 +8,7 @@
 #include "scorer/http/access.h"
 #include "scorer/http/health.h"
 #include "scorer/http/metrics_values.h"
+#include "scorer/http/routes.h"
 #include "scorer/model/challengers.h"
 
 struct lab {
@@ -41,8 +42,12 @@ static void fill_counters(struct lab *lab)
 
 static void answer_requests(struct access *access)
 {
-    const struct access_entry found = {
-        .route = &routes[0], .method = "GET", .status = 200, .duration_us = 700, .request_id = "a", .traceparent = ""};
+    const struct access_entry found = {.route = &route_table[0],
+                                       .method = "GET",
+                                       .status = 200,
+                                       .duration_us = 700,
+                                       .request_id = "a",
+                                       .traceparent = ""};
     const struct access_entry lost = {.method = "GET", .duration_us = 2000000, .request_id = "b", .traceparent = ""};
     for (size_t i = 0; i < 3; i++)
         access_begin(access);
@@ -72,7 +77,7 @@ static void set_up(struct lab *lab)
     memset(lab, 0, sizeof *lab);
     set_up_models(lab);
     fill_counters(lab);
-    lab->access = access_new(false);
+    lab->access = access_new(route_table, route_table_count, false);
     answer_requests(lab->access);
     strcpy(lab->progress[0].name, "score-0");
     lab->progress[0].progress = &lab->loop;

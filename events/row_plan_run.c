@@ -1,0 +1,174 @@
+/* Runs a row plan: bytes into the envelope's slots and the columns' cells. The score loops' hot path, on their threads.
+ * Must not allocate, and must not read beyond the datum. */
+#include "events/row_plan.h"
+
+#include "events/fault.h"
+#include "events/identity.h"
+#include "avro/plan_machine.h"
+
+static int64_t time_of(enum time_unit plain, const struct op *op, int64_t number)
+{
+    uint32_t unit = op->a < ROW_TIME_PLAIN_LONG ? op->a : plain;
+    if (unit == TIME_UNIT_NONE && op->a == ROW_TIME_PLAIN_LONG)
+        unit = TIME_UNIT_MS;
+    return unit == TIME_UNIT_NONE ? OCCURRED_AT_NO_UNIT : time_unit_to_ms(unit, number);
+}
+
+/* A number for a column, or the envelope's occurred_at. */
+static void put_number(enum time_unit unit, const struct op *op, double number, int64_t whole, struct event *out)
+{
+    if (op->slot >= SLOT_COLUMNS)
+        out->cells[op->slot - SLOT_COLUMNS] = cell_of_number(op->to == AVRO_KIND_FLOAT ? (float)number : number);
+    else if (op->a == TIME_UNIT_MS && whole != OCCURRED_AT_NO_UNIT)
+        out->occurred_at_ms = whole;
+    else
+        out->occurred_at_ms = time_of(unit, op, whole);
+}
+
+/* A field of the envelope, of the type that its codec names. */
+static void *envelope_member(struct event *out, uint32_t slot)
+{
+    static const size_t offsets[] = {
+#define MEMBER_OFFSET(codec, id, name, member) [ENVELOPE_##id] = offsetof(struct event, member),
+        EVENT_ENVELOPE(MEMBER_OFFSET)
+#undef MEMBER_OFFSET
+    };
+    return (char *)out + offsets[slot];
+}
+
+static bool put_text(struct machine *machine, const struct op *op, struct span text, const struct schema_parts *parts,
+                     struct event *out)
+{
+    if (op->slot >= SLOT_COLUMNS) {
+        uint32_t column = op->slot - SLOT_COLUMNS;
+        return cell_of_text(parts->readers[column].categories, text, &out->cells[column]) ||
+               machine_malformed(machine, "a string is not UTF-8");
+    }
+    if (!avro_text_is_valid(text))
+        return machine_malformed(machine, "a string is not UTF-8");
+    *(struct span *)envelope_member(out, op->slot) = text;
+    return true;
+}
+
+static bool row_plan_read_value(struct machine *machine, const struct op *op, enum time_unit unit,
+                                const struct schema_parts *parts, struct event *out)
+{
+    int32_t whole;
+    int64_t large;
+    float single;
+    double number;
+    struct span text;
+    switch (op->code) {
+    case OP_VALUE_INT:
+        if (!machine_int(machine, &whole))
+            return false;
+        put_number(unit, op, whole, whole, out);
+        return true;
+    case OP_VALUE_LONG:
+        if (!machine_long(machine, &large))
+            return false;
+        put_number(unit, op, op->to == AVRO_KIND_FLOAT ? (double)(float)large : (double)large, large, out);
+        return true;
+    case OP_VALUE_FLOAT:
+        if (!machine_float(machine, &single))
+            return false;
+        put_number(unit, op, single, 0, out);
+        return true;
+    case OP_VALUE_DOUBLE:
+        if (!machine_double(machine, &number))
+            return false;
+        put_number(unit, op, number, 0, out);
+        return true;
+    default:
+        return machine_bytes(machine, &text) && put_text(machine, op, text, parts, out);
+    }
+}
+
+static bool symbol_read(struct machine *machine, const struct op *op, struct event *out)
+{
+    uint32_t index;
+    if (!machine_symbol(machine, op, &index))
+        return false;
+    out->type = machine->plan->table[op->a + index];
+    machine->unresolvable |= out->type < 0;
+    return true;
+}
+
+static bool columns_run(struct machine *machine, const struct op *op, const struct row_parts *row, struct event *out)
+{
+    const char *start = (const char *)machine->in.at;
+    bool padded = false;
+    if (!columns_read(row->readers + op->a, op->b, &machine->in, out->cells, &padded))
+        return machine_malformed(machine, "an attribute's value is cut off or no value of its type");
+    if (op->to && !padded)
+        out->attributes = (struct span){start, (size_t)((const char *)machine->in.at - start)};
+    return true;
+}
+
+#define CONSTANT_text(constant) (constant)->text
+#define CONSTANT_event_type(constant) (int32_t)(constant)->whole
+#define CONSTANT_time_ms(constant) (constant)->whole
+
+static void put_constant(const struct row_parts *row, const struct op *op, struct event *out)
+{
+    const struct row_constant *constant = &row->constants[op->a];
+    switch (op->slot) {
+#define PUT_CONSTANT(codec, id, name, member) \
+    case ENVELOPE_##id: \
+        out->member = CONSTANT_##codec(constant); \
+        break;
+        EVENT_ENVELOPE(PUT_CONSTANT)
+#undef PUT_CONSTANT
+    default:
+        out->cells[op->slot - SLOT_COLUMNS] = constant->cell;
+    }
+}
+
+static bool row_machine_run(struct machine *machine, const struct row_parts *row, enum time_unit unit,
+                            struct event *out)
+{
+    for (;;) {
+        const struct op *op = &machine->plan->ops[machine->pc++];
+        bool fine = true;
+        switch (op->code) {
+        case OP_END:
+            return true;
+        case OP_COLUMNS:
+            fine = columns_run(machine, op, row, out);
+            break;
+        case OP_VALUE_BYTES:
+        case OP_VALUE_INT:
+        case OP_VALUE_LONG:
+        case OP_VALUE_FLOAT:
+        case OP_VALUE_DOUBLE:
+            fine = row_plan_read_value(machine, op, unit, row->target, out);
+            break;
+        case OP_VALUE_SYMBOL:
+            fine = symbol_read(machine, op, out);
+            break;
+        case OP_VALUE_NULL:
+            out->cells[op->slot - SLOT_COLUMNS] = cell_missing(&row->target->schema.columns[op->slot - SLOT_COLUMNS]);
+            break;
+        case OP_CONSTANT:
+            put_constant(row, op, out);
+            break;
+        default:
+            fine = machine_step(machine, op);
+        }
+        if (!fine)
+            return false;
+    }
+}
+
+enum event_code row_plan_run(const struct plan *plan, struct machine *machine, enum time_unit unit, struct span datum,
+                             struct event *out, struct fault *fault)
+{
+    struct datum_fault why;
+    machine_start(machine, plan, datum);
+    out->attributes = SPAN_NULL;
+    bool ended = row_machine_run(machine, plan->own, unit, out);
+    if (ended && cursor_left(&machine->in) == 0 && !machine->unresolvable && !machine->too_deep)
+        return EVENT_OK;
+    (void)machine_verdict(machine, ended, datum, &why);
+    return fault_set_datum(fault, &why);
+}

@@ -1,0 +1,23 @@
+/* Our schemas at a schema registry (registry_client.h): which are registered where, and what must be readable. */
+#ifndef EVENTS_SCHEMA_REGISTRY_H
+#define EVENTS_SCHEMA_REGISTRY_H
+
+#include "avro/registry_client.h"
+#include "events/schema.h"
+
+/* Topics that matter to a program; NULL: not to this one. */
+struct schema_topics {
+    const char *input;  /* its latest schema must be readable as our event schema */
+    const char *output; /* our prediction schema is registered there, and its id becomes the schema's */
+    const char *events; /* our event schema is registered there, and its id becomes the schema's (producers) */
+};
+
+/* registry_client_new, whose thread sets schema->event_schema_id and prediction_schema_id. Borrows the schema. */
+MUST_USE enum status schema_registry_start(const struct registry_settings *settings, struct schema *schema,
+                                           const struct schema_topics *topics, struct registry_client **out,
+                                           struct error *err);
+/* registry_client_check. */
+MUST_USE enum status schema_registry_check(const struct registry_settings *settings, struct schema *schema,
+                                           const struct schema_topics *topics, struct error *told, struct error *err);
+
+#endif

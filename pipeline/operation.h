@@ -1,0 +1,39 @@
+/* One operator at work, and what the operators' bodies share. At load only. */
+#ifndef PIPELINE_OPERATION_H
+#define PIPELINE_OPERATION_H
+
+#include "pipeline/onnx/onnx_read.h"
+#include "pipeline/value.h"
+
+/* One operator at work. Inputs left out are NULL; outputs are zeroed, to be filled. */
+struct operation {
+    struct expr_pool *pool;
+    const struct onnx_node *node;
+    const struct value *const *inputs;
+    size_t input_count;
+    struct value *outputs;
+    size_t output_count;
+    int64_t opset; /* of the node's domain */
+    struct error *err;
+};
+
+/* Refusals, to be returned: they name the form, and the caller puts operator and node before it. */
+enum status operation_unsupported(struct operation *operation, const char *what);
+enum status operation_invalid(struct operation *operation, const char *what);
+
+/* Attributes, or the default. A wrong type is refused by the return value. */
+MUST_USE enum status operation_int(struct operation *operation, const char *name, int64_t fallback, int64_t *out);
+/* −1 … rank − 1 made positive; refused beyond. */
+MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, size_t rank, size_t *out);
+
+/* A tensor output with room for its cells (the product of dims); none, and the pool's overflow set, beyond its bounds.
+ */
+uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims);
+/* A whole number that is a constant; refused otherwise. */
+MUST_USE enum status operation_constants(struct operation *operation, const struct value *value, const char *what);
+static inline double operation_constant(const struct operation *operation, const struct value *value, size_t cell)
+{
+    return expr_at(operation->pool, value->cells[cell])->number;
+}
+
+#endif

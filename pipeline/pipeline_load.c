@@ -1,0 +1,163 @@
+/* Making a model: ties reading, compiling, folding and the file's metadata together. Called by the model holder's
+ * watcher, the trainer and the tools; never while scoring. */
+#include "pipeline/pipeline_program.h"
+
+#include <stdlib.h>
+
+#include "pipeline/background.h"
+#include "pipeline/contract.h"
+#include "pipeline/metadata.h"
+
+enum { MAX_PROPERTIES = 1024 };
+
+static enum status properties_copy(struct pipeline *pipeline, const struct onnx_graph *graph, struct error *err)
+{
+    if (graph->property_count > MAX_PROPERTIES)
+        return error_set(err, STATUS_LIMIT, "the file has more than %d metadata entries", MAX_PROPERTIES);
+    pipeline->properties = expr_pool_take(&pipeline->pool, graph->property_count, sizeof *pipeline->properties);
+    for (size_t p = 0; p < graph->property_count; p++) {
+        const struct onnx_property *from = &graph->properties[p];
+        bool ours = !strncmp(from->key, "attrition.", 10);
+        if (ours && pipeline_property(pipeline, from->key).data)
+            return error_set(err, STATUS_INVALID, "the metadata key %.60s stands twice", from->key);
+        pipeline->properties[p].key = expr_pool_text(&pipeline->pool, span_of(from->key));
+        pipeline->properties[p].value = expr_pool_text(&pipeline->pool, span_of(from->value));
+        pipeline->property_count++;
+    }
+    return STATUS_OK;
+}
+
+/* −1: none of the labels. */
+static int label_find(const struct class_labels *labels, const char *text)
+{
+    for (size_t l = 0; l < labels->count; l++)
+        if (span_equal(labels->texts[l], span_of(text)))
+            return (int)l;
+    return -1;
+}
+
+static enum status label_missing(const struct class_labels *labels, const char *wanted, const char *source,
+                                 struct error *err)
+{
+    return error_set(err, STATUS_INVALID,
+                     "the model has no class '%.60s' (%s); it has '%.60s' and '%.60s': give one with --positive-label",
+                     wanted, source, labels->texts[0].data, labels->texts[1].data);
+}
+
+/* Option, metadata, the schema's default, else the integer 1. */
+static enum status positive_find(const struct pipeline *pipeline, const struct class_labels *labels,
+                                 const struct pipeline_options *options, size_t *out, struct error *err)
+{
+    struct span named = pipeline_property(pipeline, "attrition.positive_label");
+    const char *wanted = options->positive_label ? options->positive_label : named.data;
+    if (span_equal(labels->texts[0], labels->texts[1]))
+        return error_set(err, STATUS_INVALID, "both classes of the model are called '%.60s'", labels->texts[0].data);
+    const char *tried = wanted ? wanted : options->default_positive;
+    int found = tried ? label_find(labels, tried) : -1;
+    if (found < 0 && wanted)
+        return label_missing(labels, wanted, options->positive_label ? "positive-label option" : "the file's metadata",
+                             err);
+    if (found < 0 && labels->integers)
+        found = label_find(labels, "1");
+    if (found < 0)
+        return label_missing(labels, options->default_positive ? options->default_positive : "1", "default", err);
+    *out = (size_t)found;
+    return STATUS_OK;
+}
+
+static enum status metadata_apply(struct pipeline *pipeline, const struct column *columns, size_t column_count,
+                                  struct error *err)
+{
+    struct span threshold = pipeline_property(pipeline, "attrition.threshold");
+    struct span reference = pipeline_property(pipeline, "attrition.reference");
+    struct span golden = pipeline_property(pipeline, "attrition.golden");
+    pipeline->threshold = 0.5;
+    enum status status = STATUS_OK;
+    if (threshold.data)
+        status = metadata_threshold(threshold.data, &pipeline->threshold, err);
+    if (!status && reference.data && pipeline->linear)
+        status = metadata_reference(reference.data, columns, column_count, pipeline->linear, err);
+    if (!status && reference.data && pipeline->trees)
+        status = metadata_covers(reference.data, pipeline->trees, err);
+    if (!status && golden.data)
+        status = metadata_golden(golden.data, columns, column_count, pipeline, &pipeline->golden, err);
+    return status;
+}
+
+/* The compiler has bound every input of the graph to the column of its name. */
+static void inputs_note(struct pipeline *pipeline, const struct onnx_graph *graph)
+{
+    const struct column *columns = pipeline->pool.columns;
+    struct buffer text = {0};
+    pipeline->inputs = expr_pool_take(&pipeline->pool, graph->input_count, sizeof *pipeline->inputs);
+    pipeline->input_count = graph->input_count;
+    for (size_t i = 0; i < graph->input_count; i++) {
+        struct pipeline_input *input = &pipeline->inputs[i];
+        *input = (struct pipeline_input){.type = dtype_name(graph->inputs[i].dtype)};
+        while (!span_equal(span_of(columns[input->column].name), graph->inputs[i].name))
+            input->column++;
+        input->used = pipeline->trees ? background_trees_use(pipeline->trees, input->column)
+                                      : background_linear_uses(pipeline->linear, input->column);
+    }
+    contract_write(columns, pipeline->inputs, pipeline->input_count, &text);
+    pipeline->contract_columns = expr_pool_text(&pipeline->pool, buffer_span(&text)).data;
+    sha256_hex(buffer_span(&text), pipeline->contract);
+    buffer_free(&text);
+}
+
+static void whole_gather(struct pipeline *pipeline)
+{
+    size_t count = 0;
+    for (size_t e = 0; e < pipeline->pool.count; e++)
+        count += pipeline->pool.exprs[e].op == EXPR_INPUT && dtype_is_whole(pipeline->pool.exprs[e].dtype);
+    struct expr *whole = expr_pool_take(&pipeline->pool, count, sizeof *whole);
+    for (size_t e = 0; e < pipeline->pool.count; e++)
+        if (pipeline->pool.exprs[e].op == EXPR_INPUT && dtype_is_whole(pipeline->pool.exprs[e].dtype))
+            whole[pipeline->whole_count++] = pipeline->pool.exprs[e];
+    pipeline->whole = whole;
+}
+
+static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx_graph *graph,
+                                    const struct column *columns, size_t column_count,
+                                    const struct pipeline_options *options, struct error *err)
+{
+    struct compiled compiled;
+    size_t positive = 0;
+    enum status status = properties_copy(pipeline, graph, err);
+    if (!status)
+        status = compile_graph(graph, column_count, &pipeline->pool, &compiled, err);
+    if (!status)
+        status = positive_find(pipeline, &compiled.labels, options, &positive, err);
+    if (status)
+        return status;
+    pipeline->positive_label = compiled.labels.texts[positive];
+    whole_gather(pipeline);
+    if (trees_match(&pipeline->pool, &compiled))
+        status = trees_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
+    else
+        status = linear_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
+    if (status)
+        return status;
+    inputs_note(pipeline, graph);
+    return metadata_apply(pipeline, columns, column_count, err);
+}
+
+enum status pipeline_load(struct span file, const struct column *columns, size_t column_count,
+                          const struct pipeline_options *options, struct pipeline **out, struct error *err)
+{
+    struct onnx_file *onnx = NULL;
+    enum status status = onnx_open(file, &onnx, err);
+    if (status)
+        return status;
+    struct pipeline *pipeline = mem_zeroed(1, sizeof *pipeline);
+    pipeline->pool.columns = columns;
+    pipeline->column_count = column_count;
+    status = pipeline_compile(pipeline, onnx_file_graph(onnx), columns, column_count, options, err);
+    expr_pool_forget(&pipeline->pool);
+    onnx_close(onnx);
+    if (status)
+        pipeline_free(pipeline);
+    else
+        *out = pipeline;
+    return status;
+}

@@ -1,0 +1,36 @@
+/* The body of struct pipeline, shared by who makes it (pipeline_load.c) and who runs it (pipeline.c). Nobody else
+ * includes this. */
+#ifndef PIPELINE_PIPELINE_PROGRAM_H
+#define PIPELINE_PIPELINE_PROGRAM_H
+
+#include "base/sha256.h"
+#include "pipeline/linear.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/trees.h"
+
+struct property {
+    struct span key, value; /* NUL-terminated */
+};
+
+struct pipeline {
+    struct expr_pool pool;
+    struct linear *linear; /* one of these two */
+    struct trees *trees;
+    const struct expr *whole; /* inputs that take whole numbers alone: a row without one has no score */
+    size_t whole_count;
+    struct property *properties;
+    size_t property_count;
+    struct span positive_label;
+    double threshold;
+    size_t column_count;
+    struct pipeline_input *inputs;
+    size_t input_count;
+    const char *contract_columns;
+    char contract[SHA256_HEX_BYTES];
+    struct pipeline_golden golden;
+};
+
+/* The metadata of that key, or SPAN_NULL. */
+struct span pipeline_property(const struct pipeline *pipeline, const char *key);
+
+#endif

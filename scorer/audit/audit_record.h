@@ -1,0 +1,39 @@
+/* An output record as the audit sees it, and the hash by which it is compared. */
+#ifndef SCORER_AUDIT_AUDIT_RECORD_H
+#define SCORER_AUDIT_AUDIT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scorer/sink/sink_record.h"
+
+enum audit_end { AUDIT_PREDICTION, AUDIT_DEAD_LETTER, AUDIT_ERASURE, AUDIT_OUTCOME, AUDIT_END_COUNT };
+
+enum audit_source {
+    AUDIT_SOURCE_KNOWN,
+    AUDIT_SOURCE_UNKNOWN, /* looked for by `match` */
+    AUDIT_SOURCE_HTTP,
+    AUDIT_SOURCE_OTHER, /* another input topic's */
+    AUDIT_SOURCE_NONE,  /* none, and it should have one: a fault */
+};
+
+/* An output record. Plain data. */
+struct audit_record {
+    enum sink_topic topic;
+    int32_t partition;
+    int64_t offset;
+    enum audit_end end;
+    enum audit_source source;
+    int32_t source_partition; /* where it is known */
+    int64_t source_offset;
+    uint64_t match;    /* hash of the key (erasure) or value (outcome), where the source is unknown */
+    uint64_t employee; /* hash; 0: nobody */
+    uint64_t digest;   /* of the row it should have; unused where refused */
+    bool refused;      /* it becomes no row, but a dead letter of stage sink */
+};
+
+/* FNV-1a with its high bits mixed; never 0. Goes on from `seed` (0: a new one). */
+uint64_t audit_hash(uint64_t seed, struct span bytes);
+
+#endif

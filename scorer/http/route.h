@@ -1,0 +1,18 @@
+/* One route: a row of the table in routes.c. */
+#ifndef SCORER_HTTP_ROUTE_H
+#define SCORER_HTTP_ROUTE_H
+
+#include "scorer/http/service.h"
+
+/* METHOD is GET (HEAD goes with it) or POST. {name} and {version} in a path stand for one segment. Probes (QUIET) are
+ * told at level debug in the access log and are free of the rate limit.
+ */
+struct route {
+    const char *method, *path;
+    route_answer *answer;
+    bool needs_token, quiet;
+};
+
+enum { ROUTES_MOST = 32 };
+
+#endif

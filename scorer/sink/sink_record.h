@@ -1,0 +1,27 @@
+/* A record of the output, dead-letter or outcome topic, as the sink takes it. */
+#ifndef SCORER_SINK_SINK_RECORD_H
+#define SCORER_SINK_SINK_RECORD_H
+
+#include "base/bytes.h"
+
+/* Which topic a record is from. */
+enum sink_topic { SINK_TOPIC_OUTPUT, SINK_TOPIC_DLQ, SINK_TOPIC_OUTCOME, SINK_TOPIC_COUNT };
+
+struct sink_header {
+    const char *name;
+    struct span value; /* SPAN_NULL: null */
+};
+
+/* One Kafka record. Plain data; borrows everything. */
+struct sink_record {
+    enum sink_topic topic;
+    const char *topic_name;
+    int32_t partition;
+    int64_t offset;
+    int64_t timestamp_ms;
+    struct span key, value; /* SPAN_NULL: null */
+    const struct sink_header *headers;
+    size_t header_count;
+};
+
+#endif

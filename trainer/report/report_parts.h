@@ -1,0 +1,19 @@
+/* Inside of the report: its parts, and what they share. */
+#ifndef TRAINER_REPORT_REPORT_PARTS_H
+#define TRAINER_REPORT_REPORT_PARTS_H
+
+#include "trainer/report/histogram.h"
+#include "trainer/register.h"
+
+void report_write_card(const struct training *training, struct buffer *out);  /* Markdown */
+void report_write_page(const struct training *training, struct buffer *out);  /* HTML */
+void report_write_drift(const struct training *training, struct buffer *out); /* JSON */
+
+/* The training table's column in bars, unlabelled rows none; *missing: cells without a value. histogram_clear. */
+void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing);
+/* "5-fold cross-validation, 2 times, 2940 predictions": how the figures came about. */
+void report_describe_judging(const struct evaluation *evaluation, char *out, size_t bytes);
+extern const char report_use[], report_limits[];
+const char *report_reasons(const struct training *training);
+
+#endif
