@@ -1,6 +1,7 @@
 /* How a consumer ends: see consumer.h. Called by the loops on their own threads; waits at most twice the limit. */
 #include "kafka/consumer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -47,6 +48,19 @@ static void destroy_within(rd_kafka_t *client, int flags, int64_t limit_us)
     }
     background_free(background);
     free(destruction);
+}
+
+enum status kafka_consumer_fatal(rd_kafka_t *consumer, const rd_kafka_message_t *message, const char *group,
+                                 const char *instance, struct error *err)
+{
+    char fatal[256];
+    if (!rd_kafka_fatal_error(consumer, fatal, sizeof fatal))
+        snprintf(fatal, sizeof fatal, "%s", rd_kafka_message_errstr(message));
+    return error_set(err, STATUS_CONFLICT,
+                     "fenced: group %s has ended this process's membership (%s): another process has joined as "
+                     "instance %s, or no broker answered for session.timeout.ms; a restart goes on from the committed "
+                     "offsets",
+                     group, fatal, instance);
 }
 
 void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,

@@ -1,9 +1,16 @@
-/* How a consumer leaves its group and ends. */
+/* How a consumer's membership ends: by its group, or by leaving it. */
 #ifndef KAFKA_CONSUMER_H
 #define KAFKA_CONSUMER_H
 
 #include <librdkafka/rdkafka.h>
 #include <stdint.h>
+
+#include "base/status.h"
+
+/* What a fatal error, or one that names a fenced instance, says to whoever starts the process again: STATUS_CONFLICT.
+ * `instance`: its group.instance.id. */
+MUST_USE enum status kafka_consumer_fatal(rd_kafka_t *consumer, const rd_kafka_message_t *message, const char *group,
+                                          const char *instance, struct error *err);
 
 /* Leaves the group and takes *consumer (NULL afterwards), after limit_us at the latest, and ends the client, for which
  * it gets as long again: librdkafka 2.0 may block for good in either. A client that does not end is left behind.

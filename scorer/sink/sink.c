@@ -279,16 +279,14 @@ static bool give_up_verifying(struct sink *sink, const rd_kafka_message_t *messa
 
 static enum status take_error(struct sink *sink, const rd_kafka_message_t *message, struct error *err)
 {
-    char fatal[256];
     const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         take_end(sink, message);
         return STATUS_OK;
     case RD_KAFKA_RESP_ERR__FATAL:
-        rd_kafka_fatal_error(sink->consumer, fatal, sizeof fatal);
-        return error_set(err, STATUS_CONFLICT, "Kafka ended the sink's membership of group %s: %s", sink->group_id,
-                         fatal);
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+        return kafka_consumer_fatal(sink->consumer, message, sink->group_id, sink->group.instance, err);
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
         if (give_up_verifying(sink, message))

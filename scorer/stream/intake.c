@@ -374,7 +374,8 @@ static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
 /* A message that is an event of the client. Fatal ones end up in intake->failure. */
 static void handle_error(struct intake *intake, const rd_kafka_message_t *message)
 {
-    char text[1024], fatal[256];
+    char text[1024];
+    struct error err;
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (message->partition >= 0 && message->partition < intake->position_count)
@@ -387,13 +388,9 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
         return;
     case RD_KAFKA_RESP_ERR__FATAL:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-        if (!rd_kafka_fatal_error(intake->consumer, fatal, sizeof fatal))
-            snprintf(fatal, sizeof fatal, "%s", rd_kafka_message_errstr(message));
-        snprintf(text, sizeof text,
-                 "the group threw this process out (%s): another one runs as instance %s, or no broker answered for "
-                 "session.timeout.ms; a restart goes on from the committed offsets",
-                 fatal, intake->settings->instance_id);
-        fail(intake, STATUS_CONFLICT, text);
+        fail(intake,
+             kafka_consumer_fatal(intake->consumer, message, intake->settings->group_id, intake->member.instance, &err),
+             err.text);
         return;
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
         log_warn("score", "%s", rd_kafka_message_errstr(message));
