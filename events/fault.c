@@ -2,7 +2,6 @@
 #include "events/fault.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "base/bytes.h"
 
@@ -11,9 +10,8 @@ enum event_code fault_set(struct fault *fault, enum event_code code, int32_t col
     if (fault) {
         va_list args;
         va_start(args, format);
-        vsnprintf(fault->text, sizeof fault->text, format, args);
+        text_vprint(fault->text, sizeof fault->text, format, args);
         va_end(args);
-        text_flatten(fault->text);
         fault->code = code;
         fault->column = column;
     }

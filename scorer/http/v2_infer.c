@@ -27,9 +27,8 @@ static bool __attribute__((format(printf, 2, 3))) refuse(struct infer *infer, co
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_vprint(text, sizeof text, format, args);
     va_end(args);
-    text_flatten(text);
     v2_refuse(infer->answer, 400, text);
     return false;
 }
