@@ -52,8 +52,9 @@ static void json_row_refuse_unknown(const struct schema *schema, const json_t *a
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)attributes, key, value) if (schema_column(schema, span_of(key)) < 0)
-        fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, key, "the schema has no such field");
+    json_object_foreach ((json_t *)attributes, key, value)
+        if (schema_column(schema, span_of(key)) < 0)
+            fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, key, "the schema has no such field");
 }
 
 size_t json_row_read(const struct schema *schema, const json_t *attributes, bool checked, struct cell *cells,

@@ -58,7 +58,7 @@ void rows_free(struct rows *rows)
     *rows = (struct rows){0};
 }
 
-/* Reading */
+/* --- reading --- */
 
 static struct loc place_at(const struct row_place *place, const char *name)
 {
@@ -95,8 +95,9 @@ static void tell_unknown(const struct rows *rows, const json_t *attributes, cons
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)attributes, name, value) if (schema_column(rows->schema, span_of(name)) < 0)
-        faults_add(faults, place_at(place, name), EVENT_UNKNOWN_FIELD, "the schema has no such field");
+    json_object_foreach ((json_t *)attributes, name, value)
+        if (schema_column(rows->schema, span_of(name)) < 0)
+            faults_add(faults, place_at(place, name), EVENT_UNKNOWN_FIELD, "the schema has no such field");
 }
 
 void rows_read_attributes(struct rows *rows, size_t row, const json_t *attributes, const struct row_place *place,
@@ -147,7 +148,7 @@ void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct s
         *out = text;
 }
 
-/* Scoring */
+/* --- scoring --- */
 
 /* A random UUID, version 4. */
 static struct span make_id(char out[EVENT_ID_BYTES])
@@ -178,7 +179,7 @@ void rows_score(struct rows *rows, const struct request *request,
     }
 }
 
-/* Writing */
+/* --- writing --- */
 
 bool rows_is_positive(const struct rows *rows, size_t row)
 {
