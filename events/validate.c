@@ -13,7 +13,7 @@
 
 enum { NUMBER_TEXT_MAX = 1024 };
 
-/* ---- rows ---- */
+/* --- rows --- */
 
 static inline bool cell_passes(const struct column_check *check, const struct cell *cell)
 {
@@ -149,7 +149,7 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
     return validate_row(schema, event->cells, fault);
 }
 
-/* ---- cells from text ---- */
+/* --- cells from text --- */
 
 static size_t digits_skip(const char *text, size_t at)
 {
