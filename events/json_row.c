@@ -12,7 +12,7 @@ struct faults {
 static void fault_add(struct faults *faults, enum event_code code, int32_t index, const char *name, const char *what)
 {
     if (faults->count < faults->capacity)
-        (void)fault_set(&faults->list[faults->count++], code, index, "%.64s: %.80s", name, what);
+        (void)fault_set_field(&faults->list[faults->count++], code, index, name, "%.80s", what);
 }
 
 static bool text_names_no_number(const char *text)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "events/fault.h"
 #include "events/identity.h"
 #include "events/json_row.h"
 #include "events/validate.h"
@@ -66,13 +67,6 @@ static struct loc place_at(const struct row_place *place, const char *name)
     return place->has_index ? loc_index(loc, place->index) : loc;
 }
 
-/* The fault's text without the name it begins with: the place says that. */
-static const char *without_name(const char *text, const char *name)
-{
-    size_t bytes = strnlen(name, 64);
-    return !strncmp(text, name, bytes) && !strncmp(text + bytes, ": ", 2) ? text + bytes + 2 : text;
-}
-
 static bool is_told(const struct fault *found, size_t count, int32_t column)
 {
     for (size_t i = 0; i < count; i++)
@@ -87,7 +81,7 @@ static void tell(const struct rows *rows, const struct fault *fault, const struc
     if (fault->column == FAULT_NO_COLUMN)
         return; /* unknown names are told by tell_unknown, in full */
     const char *name = rows->schema->columns[fault->column].name;
-    faults_add(faults, place_at(place, name), fault->code, without_name(fault->text, name));
+    faults_add(faults, place_at(place, name), fault->code, fault_reason(fault));
 }
 
 static void tell_unknown(const struct rows *rows, const json_t *attributes, const struct row_place *place,
