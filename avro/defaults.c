@@ -131,8 +131,7 @@ static bool write_map(struct writing *writing, const struct avro_type *type, con
     const char *key, *comma = "";
     json_t *item;
     buffer_add_u8(writing->out, '{');
-    json_object_foreach((json_t *)value, key, item)
-    {
+    json_object_foreach ((json_t *)value, key, item) {
         buffer_add_text(writing->out, comma);
         json_add_text(writing->out, span_of(key));
         buffer_add_u8(writing->out, ':');

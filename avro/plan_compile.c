@@ -37,7 +37,7 @@ struct compiler {
     bool too_large;
 };
 
-/* ---- ops ---- */
+/* --- ops --- */
 
 uint32_t plan_here(struct compiler *compiler)
 {
@@ -127,7 +127,7 @@ static size_t table_take(struct compiler *compiler, size_t count)
     return first;
 }
 
-/* ---- routines ---- */
+/* --- routines --- */
 
 static uint32_t routine_of(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)
 {
@@ -143,7 +143,7 @@ static uint32_t routine_of(struct compiler *compiler, const struct avro_type *wr
     return index;
 }
 
-/* ---- what is said of a datum that has no image in the reader ---- */
+/* --- what is said of a datum that has no image in the reader --- */
 
 void plan_path_pop(struct compiler *compiler)
 {
@@ -179,7 +179,7 @@ static void emit_unresolvable(struct compiler *compiler, const struct avro_type 
     buffer_free(&text);
 }
 
-/* ---- branches and blocks: the same whether read or skipped (reader NULL) ---- */
+/* --- branches and blocks: the same whether read or skipped (reader NULL) --- */
 
 static void emit_branches(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader,
                           uint32_t slot)
@@ -268,7 +268,7 @@ static void emit_skip(struct compiler *compiler, const struct avro_type *writer)
     }
 }
 
-/* ---- values ---- */
+/* --- values --- */
 
 static void emit_symbol(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader,
                         uint32_t slot)
@@ -361,7 +361,7 @@ void plan_emit_value(struct compiler *compiler, const struct avro_type *writer, 
     }
 }
 
-/* ---- the whole ---- */
+/* --- the whole --- */
 
 static void emit_routines(struct compiler *compiler)
 {

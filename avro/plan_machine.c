@@ -3,7 +3,6 @@
 #include "avro/plan_machine.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct machine *machine_new(void)
@@ -158,9 +157,8 @@ static PRINTF_LIKE(3, 4) enum datum_code
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(fault->text, sizeof fault->text, format, args);
+    text_vprint(fault->text, sizeof fault->text, format, args);
     va_end(args);
-    text_flatten(fault->text);
     return fault->code = code;
 }
 

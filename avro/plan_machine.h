@@ -54,7 +54,7 @@ static inline bool machine_malformed(struct machine *machine, const char *why)
     return machine_fail(machine, DATUM_MALFORMED, why);
 }
 
-/* The datum's next value, or failure with the reason. */
+/* --- the datum's next value, or failure with the reason --- */
 
 static inline bool machine_bool(struct machine *machine, bool *out)
 {

@@ -61,7 +61,7 @@ static int64_t client_now_us(void)
     return clock_steady_us(&clock_system);
 }
 
-/* Up and away: one line for each change of state */
+/* --- up and away: one line for each change of state --- */
 
 /* From half to the whole pause, so that many scorers do not come back at once. */
 static int64_t jittered(struct registry_client *client, int64_t pause_us)
@@ -94,7 +94,7 @@ static void client_note_answer(struct registry_client *client)
     client->retry_us = 0;
 }
 
-/* The table; all under the lock */
+/* --- the table; all under the lock --- */
 
 static struct entry *entry_of(struct registry_client *client, const struct schema_key *key)
 {
@@ -198,7 +198,7 @@ static void entry_set_answer(struct registry_client *client, const struct schema
     atomic_fetch_add(&client->answers, 1);
 }
 
-/* Duties */
+/* --- duties --- */
 
 static enum status registered(struct registry_client *client, const struct registry_subject *ours, struct error *err)
 {
@@ -282,7 +282,7 @@ static bool duties_from_disk(struct registry_client *client)
     return true;
 }
 
-/* The thread */
+/* --- the thread --- */
 
 /* Nothing that is asked about is under the lock. */
 static void work_duties(struct registry_client *client)
@@ -379,7 +379,7 @@ static void *client_run(void *argument)
     return NULL;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static char *text_copy(const char *text)
 {
@@ -475,7 +475,7 @@ void registry_client_free(struct registry_client *client)
     free(client);
 }
 
-/* Questions */
+/* --- questions --- */
 
 enum status registry_client_ready(struct registry_client *client, struct error *err)
 {

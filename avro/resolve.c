@@ -60,7 +60,7 @@ void resolver_free(struct resolver *resolver)
     free(resolver);
 }
 
-/* ---- names ---- */
+/* --- names --- */
 
 struct named_index {
     const char *name;
@@ -173,7 +173,7 @@ const struct avro_type *resolve_branch(const struct avro_type *writer, const str
     return NULL;
 }
 
-/* ---- what is wrong ---- */
+/* --- what is wrong --- */
 
 static void say(struct resolver *resolver, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -199,7 +199,7 @@ static void resolver_push_path(struct resolver *resolver, const char *step)
     resolver->path_length++;
 }
 
-/* ---- pairs of records ---- */
+/* --- pairs of records --- */
 
 static struct pair *pair_at(struct resolver *resolver, const struct avro_type *writer, const struct avro_type *reader)
 {
@@ -270,7 +270,7 @@ static bool accepts_record(struct resolver *resolver, const struct avro_type *wr
     return fine;
 }
 
-/* ---- pairs of any kind ---- */
+/* --- pairs of any kind --- */
 
 static bool accepts_writer_union(struct resolver *resolver, const struct avro_type *writer,
                                  const struct avro_type *reader)

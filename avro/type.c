@@ -49,7 +49,7 @@ static const char *const kind_names[] = {
 static enum status parse_type(struct parser *parser, const json_t *json, const char *space,
                               const struct avro_type **out);
 
-/* ---- where we are, and what is wrong there ---- */
+/* --- where we are, and what is wrong there --- */
 
 static enum status parser_refuse(struct parser *parser, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 
@@ -78,7 +78,7 @@ static void where_pop(struct parser *parser, size_t before)
     parser->where[before] = '\0';
 }
 
-/* ---- names ---- */
+/* --- names --- */
 
 static bool name_part_is_valid(const char *name, size_t bytes)
 {
@@ -177,7 +177,7 @@ static enum status named_add(struct parser *parser, struct avro_type *type)
     return STATUS_OK;
 }
 
-/* ---- nodes ---- */
+/* --- nodes --- */
 
 static void *take_zeroed(struct parser *parser, size_t count, size_t size)
 {
@@ -246,7 +246,7 @@ static const char *text_twice(const char *const *texts, size_t count) /* one tha
     return twice;
 }
 
-/* ---- the kinds ---- */
+/* --- the kinds --- */
 
 static enum status parse_enum(struct parser *parser, const json_t *json, struct avro_type *type)
 {
@@ -477,7 +477,7 @@ static enum status parse_type(struct parser *parser, const json_t *json, const c
     return status;
 }
 
-/* ---- lower bounds of sizes ---- */
+/* --- lower bounds of sizes --- */
 
 enum { SIZE_BOUND_MAX = 1 << 24 };
 
@@ -507,7 +507,7 @@ static uint32_t size_bound(const struct avro_type *type, bool *seen)
     return bound;
 }
 
-/* ---- the schema ---- */
+/* --- the schema --- */
 
 static enum status schema_read(struct avro_schema *schema, struct error *err)
 {

@@ -69,3 +69,9 @@ void text_flatten(char *text)
     }
     *end = '\0';
 }
+
+void text_vprint(char *text, size_t bytes, const char *format, va_list args)
+{
+    vsnprintf(text, bytes, format, args);
+    text_flatten(text);
+}

@@ -11,9 +11,8 @@ enum status error_set(struct error *err, enum status status, const char *format,
     if (err) {
         va_list args;
         va_start(args, format);
-        vsnprintf(err->text, sizeof err->text, format, args);
+        text_vprint(err->text, sizeof err->text, format, args);
         va_end(args);
-        text_flatten(err->text);
         err->status = status;
     }
     return status;

@@ -86,7 +86,7 @@ void attributes_encode(const struct schema *schema, const struct cell *cells, st
     written(out, attributes_put(parts, cells, buffer_reserve(out, attributes_bound(parts, cells))));
 }
 
-/* ---- the event's record (event.h) ---- */
+/* --- the event's record (event.h) --- */
 
 #define record_put_event_type avro_put_long
 #define record_bytes_event_type(value) AVRO_VARINT_MAX

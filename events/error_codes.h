@@ -55,6 +55,7 @@ struct fault {
     enum event_code code;
     int32_t column; /* index of the column, or FAULT_… */
     char text[160]; /* one line for people; never a payload value */
+    uint8_t named;  /* bytes of the text that are the field's name and ": ", with which it begins */
 };
 
 const char *event_code_name(enum event_code code); /* "out_of_range" */

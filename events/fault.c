@@ -6,16 +6,39 @@
 
 #include "base/bytes.h"
 
+enum { NAME_BYTES_MAX = 64 };
+
+static enum event_code fault_write(struct fault *fault, enum event_code code, int32_t column, const char *format,
+                                   va_list args)
+{
+    vsnprintf(fault->text + fault->named, sizeof fault->text - fault->named, format, args);
+    text_flatten(fault->text);
+    fault->code = code;
+    fault->column = column;
+    return code;
+}
+
 enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)
 {
     if (fault) {
         va_list args;
+        fault->named = 0;
         va_start(args, format);
-        vsnprintf(fault->text, sizeof fault->text, format, args);
+        (void)fault_write(fault, code, column, format, args);
         va_end(args);
-        text_flatten(fault->text);
-        fault->code = code;
-        fault->column = column;
+    }
+    return code;
+}
+
+enum event_code fault_set_field(struct fault *fault, enum event_code code, int32_t column, const char *name,
+                                const char *format, ...)
+{
+    if (fault) {
+        va_list args;
+        fault->named = (uint8_t)snprintf(fault->text, sizeof fault->text, "%.*s: ", NAME_BYTES_MAX, name);
+        va_start(args, format);
+        (void)fault_write(fault, code, column, format, args);
+        va_end(args);
     }
     return code;
 }

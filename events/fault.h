@@ -10,6 +10,16 @@
 enum event_code fault_set(struct fault *fault, enum event_code code, int32_t column, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* The same of a field: the text begins with its name. */
+enum event_code fault_set_field(struct fault *fault, enum event_code code, int32_t column, const char *name,
+                                const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* The text without the field's name, for who says that itself. */
+static inline const char *fault_reason(const struct fault *fault)
+{
+    return fault->text + fault->named;
+}
+
 /* Why Avro's bytes were refused, as a fault. `why` is not DATUM_OK. */
 enum event_code fault_set_datum(struct fault *fault, const struct datum_fault *why);
 

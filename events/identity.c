@@ -55,7 +55,7 @@ const char *id_flaw_slow(struct span text)
 static enum event_code id_check(struct span id, int32_t column, struct fault *fault)
 {
     const char *flaw = id_flaw(id);
-    return flaw ? fault_set(fault, EVENT_BAD_ID, column, "%s: %s", envelope_field_name(column), flaw) : EVENT_OK;
+    return flaw ? fault_set_field(fault, EVENT_BAD_ID, column, envelope_field_name(column), "%s", flaw) : EVENT_OK;
 }
 
 static void identity_time_text(int64_t ms, char text[TIME_TEXT_BYTES])
@@ -70,15 +70,14 @@ static enum event_code time_refuse(int64_t occurred_at_ms, int64_t latest_ms, st
 {
     char latest[TIME_TEXT_BYTES];
     if (occurred_at_ms == OCCURRED_AT_NO_UNIT)
-        return fault_set(
-            fault, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-            "occurred_at: a number without a unit: give its type a logicalType (timestamp-millis, date, …) "
-            "or set TIME_UNIT");
+        return fault_set_field(fault, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT, "occurred_at",
+                               "a number without a unit: give its type a logicalType (timestamp-millis, date, …) "
+                               "or set TIME_UNIT");
     if (occurred_at_ms < OCCURRED_AT_FIRST_MS)
-        return fault_set(fault, EVENT_OUT_OF_RANGE, FAULT_OCCURRED_AT, "occurred_at: before 1900-01-01");
+        return fault_set_field(fault, EVENT_OUT_OF_RANGE, FAULT_OCCURRED_AT, "occurred_at", "before 1900-01-01");
     identity_time_text(latest_ms, latest);
-    return fault_set(fault, EVENT_OUT_OF_RANGE, FAULT_OCCURRED_AT,
-                     "occurred_at: after %s, the latest that this machine's clock and MAX_FUTURE allow", latest);
+    return fault_set_field(fault, EVENT_OUT_OF_RANGE, FAULT_OCCURRED_AT, "occurred_at",
+                           "after %s, the latest that this machine's clock and MAX_FUTURE allow", latest);
 }
 
 enum event_code occurred_at_check(int64_t occurred_at_ms, int64_t latest_ms, struct fault *fault)

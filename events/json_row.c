@@ -12,7 +12,7 @@ struct faults {
 static void fault_add(struct faults *faults, enum event_code code, int32_t index, const char *name, const char *what)
 {
     if (faults->count < faults->capacity)
-        (void)fault_set(&faults->list[faults->count++], code, index, "%.64s: %.80s", name, what);
+        (void)fault_set_field(&faults->list[faults->count++], code, index, name, "%.80s", what);
 }
 
 static bool text_names_no_number(const char *text)
@@ -52,8 +52,9 @@ static void json_row_refuse_unknown(const struct schema *schema, const json_t *a
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)attributes, key, value) if (schema_column(schema, span_of(key)) < 0)
-        fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, key, "the schema has no such field");
+    json_object_foreach ((json_t *)attributes, key, value)
+        if (schema_column(schema, span_of(key)) < 0)
+            fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, key, "the schema has no such field");
 }
 
 size_t json_row_read(const struct schema *schema, const json_t *attributes, bool checked, struct cell *cells,

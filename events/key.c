@@ -49,7 +49,7 @@ static enum event_code key_refuse(struct fault *fault, const char *why)
     return fault_set(fault, EVENT_BAD_ID, FAULT_NO_COLUMN, "the message key %s", why);
 }
 
-/* ---- Avro ---- */
+/* --- Avro --- */
 
 static struct key_schema *key_schema_add(struct key_reader *reader, const struct schema_key *key)
 {
@@ -138,7 +138,7 @@ static enum event_code framed_read(struct key_reader *reader, const struct frame
     return EVENT_OK;
 }
 
-/* ---- any key ---- */
+/* --- any key --- */
 
 static enum event_code extract(struct key_reader *reader, struct span key, char storage[static ID_BYTES_MAX],
                                struct span *id, struct fault *fault, bool *waits)

@@ -17,7 +17,7 @@ struct span channel_name(enum channel channel)
     return names[channel];
 }
 
-/* ---- codecs and parts of this record ---- */
+/* --- codecs and parts of this record --- */
 
 #define record_put_label avro_put_long
 #define record_put_channel avro_put_long
@@ -121,7 +121,7 @@ static size_t bytes_attributes(const struct schema_parts *parts, const struct pr
     return record->attributes.data ? record->attributes.bytes : attributes_bound(parts, record->cells);
 }
 
-/* ---- the record ---- */
+/* --- the record --- */
 
 void prediction_encode(const struct schema *schema, const struct prediction *record, struct buffer *out)
 {

@@ -5,7 +5,7 @@
 #include "events/fault.h"
 #include "events/record.h"
 
-/* ---- codecs and parts of this record ---- */
+/* --- codecs and parts of this record --- */
 
 static inline bool record_read_label(struct record_reading *reading, uint32_t *out)
 {
@@ -101,7 +101,7 @@ static bool read_attributes(struct record_reading *reading, struct prediction *o
     return true;
 }
 
-/* ---- the record ---- */
+/* --- the record --- */
 
 static bool read_record(struct record_reading *reading, struct prediction *record)
 {

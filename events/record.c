@@ -2,7 +2,7 @@
  * loaded. */
 #include "events/record.h"
 
-/* ---- arrays ---- */
+/* --- arrays --- */
 
 /* A block's count of items; 0 at the end. *block_end is where a sized block must end. */
 static bool read_block(struct record_reading *reading, size_t least, size_t *count, const uint8_t **block_end)
@@ -50,7 +50,7 @@ bool record_read_array(struct record_reading *reading, const struct record_array
     return true;
 }
 
-/* ---- forms ---- */
+/* --- forms --- */
 
 const struct record_form record_form_text = {.open = "string"};
 const struct record_form record_form_optional_text = {.open = "[null,string]"};

@@ -16,7 +16,7 @@
 #include "events/error_codes.h"
 #include "events/schema_private.h"
 
-/* ---- what a table becomes ---- */
+/* --- what a table becomes --- */
 
 /* Statements over `record` and `at`; a part's also over `parts`. */
 #define RECORD_PUT(codec, id, field_name, member) at = record_put_##codec(at, record->member);
@@ -33,7 +33,7 @@
 #define RECORD_FORM(codec, id, field_name, member) {field_name, &record_form_##codec},
 #define RECORD_FORM_PART(part) {#part, &form_##part},
 
-/* ---- into bytes ---- */
+/* --- into bytes --- */
 
 #define record_put_text avro_put_text
 #define record_put_optional_text avro_put_optional_text
@@ -54,7 +54,7 @@
 #define RECORD_LEAST_text 1 /* its length */
 #define RECORD_LEAST_double sizeof(double)
 
-/* ---- out of bytes ---- */
+/* --- out of bytes --- */
 
 /* One decode. `padded` is of no interest here. */
 struct record_reading {
@@ -106,7 +106,7 @@ struct record_array {
  * taken. */
 bool record_read_array(struct record_reading *reading, const struct record_array *array, void **out, size_t *out_count);
 
-/* ---- what the .avsc must say ---- */
+/* --- what the .avsc must say --- */
 
 /* A type as avro_type_describe writes it: `open`, then the fields if it holds a record, then `close` (NULL: nothing).
  * All zero: any type. */

@@ -56,7 +56,7 @@ static const char *const *names_of(struct schema_parts *parts, const struct span
     return names;
 }
 
-/* ---- one column ---- */
+/* --- one column --- */
 
 /* The field's scalar type and where its null stands. */
 static enum status column_read_type(const struct avro_type *type, struct column *column, struct column_reader *reader,
@@ -211,7 +211,7 @@ static enum status column_read(struct schema_parts *parts, const struct avro_fie
     return status;
 }
 
-/* ---- attributes of the record ---- */
+/* --- attributes of the record --- */
 
 static enum status rule_read(struct schema_parts *parts, const json_t *json, struct rule *rule, struct error *err)
 {

@@ -38,7 +38,7 @@ static enum status file_load(const char *directory, const char *file, struct avr
     return status;
 }
 
-/* ---- ids.json ---- */
+/* --- ids.json --- */
 
 static enum status id_read(const json_t *row, uint32_t *id, const char **file, struct error *err)
 {
@@ -139,7 +139,7 @@ static enum status ids_load(struct schema_parts *parts, const char *directory, s
     return status;
 }
 
-/* ---- tables that need every column ---- */
+/* --- tables that need every column --- */
 
 static void names_encode(struct schema_parts *parts)
 {

@@ -3,7 +3,7 @@
 #include "events/prediction.h"
 #include "events/record.h"
 
-/* ---- forms of this record ---- */
+/* --- forms of this record --- */
 
 #define record_form_label record_form_enum
 #define record_form_channel record_form_enum
@@ -32,7 +32,7 @@ enum {
 #undef PART_POSITION
 };
 
-/* ---- what no form says ---- */
+/* --- what no form says --- */
 
 static enum status check_symbols(const struct avro_type *type, const struct span *symbols, size_t count,
                                  const char *field, const char *source, struct error *err)

@@ -13,7 +13,7 @@
 
 enum { NUMBER_TEXT_MAX = 1024 };
 
-/* ---- rows ---- */
+/* --- rows --- */
 
 static inline bool cell_passes(const struct column_check *check, const struct cell *cell)
 {
@@ -44,16 +44,16 @@ static enum event_code cell_explain(const struct schema *schema, size_t index, c
     int32_t at = (int32_t)index;
     char range[80];
     if (cell->code == CELL_MISSING)
-        return fault_set(fault, EVENT_MISSING_REQUIRED, at, "%.64s: required, but missing", column->name);
+        return fault_set_field(fault, EVENT_MISSING_REQUIRED, at, column->name, "required, but missing");
     if (column->kind == COLUMN_NOMINAL)
-        return fault_set(fault, EVENT_UNKNOWN_CATEGORY, at, "%.64s: not one of its %zu categories", column->name,
-                         column->value_count);
+        return fault_set_field(fault, EVENT_UNKNOWN_CATEGORY, at, column->name, "not one of its %zu categories",
+                               column->value_count);
     if (!isfinite(cell->number))
-        return fault_set(fault, EVENT_NOT_FINITE, at, "%.64s: not a finite number", column->name);
+        return fault_set_field(fault, EVENT_NOT_FINITE, at, column->name, "not a finite number");
     if (schema_parts(schema)->checks[index].whole && cell->number != floor(cell->number))
-        return fault_set(fault, EVENT_WRONG_TYPE, at, "%.64s: not a whole number", column->name);
+        return fault_set_field(fault, EVENT_WRONG_TYPE, at, column->name, "not a whole number");
     range_text(column, range, sizeof range);
-    return fault_set(fault, EVENT_OUT_OF_RANGE, at, "%.64s: %s", column->name, range);
+    return fault_set_field(fault, EVENT_OUT_OF_RANGE, at, column->name, "%s", range);
 }
 
 static inline bool rule_passes(const struct rule *rule, const struct cell *cells)
@@ -64,8 +64,8 @@ static inline bool rule_passes(const struct rule *rule, const struct cell *cells
 
 static enum event_code rule_explain(const struct schema *schema, const struct rule *rule, struct fault *fault)
 {
-    return fault_set(fault, EVENT_RULE, (int32_t)rule->left, "%.64s: greater than %.64s",
-                     schema->columns[rule->left].name, schema->columns[rule->right].name);
+    return fault_set_field(fault, EVENT_RULE, (int32_t)rule->left, schema->columns[rule->left].name,
+                           "greater than %.64s", schema->columns[rule->right].name);
 }
 
 /* Usually the first cells settle it. */
@@ -149,7 +149,7 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
     return validate_row(schema, event->cells, fault);
 }
 
-/* ---- cells from text ---- */
+/* --- cells from text --- */
 
 static size_t digits_skip(const char *text, size_t at)
 {
@@ -198,14 +198,14 @@ static enum event_code number_from_text(const struct column *column, struct span
         copy[text.bytes] = '\0';
     }
     if (fits && number_is_named(copy))
-        return fault_set(fault, EVENT_NOT_FINITE, index, "%.64s: not a finite number", column->name);
+        return fault_set_field(fault, EVENT_NOT_FINITE, index, column->name, "not a finite number");
     if (!fits || !number_is_decimal(copy))
-        return fault_set(fault, EVENT_WRONG_TYPE, index, "%.64s: text where a number is due", column->name);
+        return fault_set_field(fault, EVENT_WRONG_TYPE, index, column->name, "text where a number is due");
     double number = strtod(copy, NULL);
     if (!isfinite(number))
-        return fault_set(fault, EVENT_NOT_FINITE, index, "%.64s: too large for a number", column->name);
+        return fault_set_field(fault, EVENT_NOT_FINITE, index, column->name, "too large for a number");
     if (checked && (column->type == COLUMN_INT || column->type == COLUMN_LONG) && number != floor(number))
-        return fault_set(fault, EVENT_WRONG_TYPE, index, "%.64s: not a whole number", column->name);
+        return fault_set_field(fault, EVENT_WRONG_TYPE, index, column->name, "not a whole number");
     *out = cell_number(number);
     return EVENT_OK;
 }
@@ -220,7 +220,7 @@ enum event_code validate_text_cell(const struct column *column, struct span text
     if (column->kind != COLUMN_NOMINAL)
         return number_from_text(column, text, checked, out, fault, index);
     if (text.bytes > UINT32_MAX || !avro_text_is_valid(text))
-        return fault_set(fault, EVENT_WRONG_TYPE, index, "%.64s: not UTF-8", column->name);
+        return fault_set_field(fault, EVENT_WRONG_TYPE, index, column->name, "not UTF-8");
     *out = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = column_code(column, text)};
     return EVENT_OK;
 }

@@ -60,8 +60,7 @@ static enum status reference_nominal(const struct linear *linear, const struct c
     const char *text;
     json_t *share;
     double total = 0, sum = 0;
-    json_object_foreach((json_t *)shares, text, share)
-    {
+    json_object_foreach ((json_t *)shares, text, share) {
         double frequency = metadata_number_of(share);
         if (!(frequency >= 0 && frequency <= 1))
             return error_set(err, STATUS_INVALID,

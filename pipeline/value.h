@@ -30,8 +30,8 @@ struct value {
     size_t dims[TENSOR_MAX_RANK];
     size_t count;
     const uint32_t *cells;
-    const struct class_labels
-        *labels; /* CLASS, and tensors and maps of probabilities whose operator names the classes */
+    /* Of a CLASS, and of tensors and maps of probabilities whose operator names the classes. */
+    const struct class_labels *labels;
 };
 
 #endif

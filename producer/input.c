@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "events/fault.h"
 #include "producer/event_id.h"
 #include "producer/input_form.h"
 
@@ -67,14 +68,6 @@ enum status input_next(struct input *input, struct input_row *row, bool *more, s
     return status;
 }
 
-/* The fault's text may begin with the column's name, which the report says itself. */
-static const char *fault_text_without_name(const struct fault *fault, const char *column)
-{
-    struct span name = span_of(column);
-    bool named = strncmp(fault->text, name.data, name.bytes) == 0 && strncmp(fault->text + name.bytes, ": ", 2) == 0;
-    return fault->text + (named ? name.bytes + 2 : 0);
-}
-
 void input_fault_describe(const struct input *input, const struct input_row *row, const struct fault *fault,
                           struct buffer *out)
 {
@@ -85,8 +78,7 @@ void input_fault_describe(const struct input *input, const struct input_row *row
         input->form->field_write(input->reader, fault->column, name, out);
         buffer_add_text(out, ": ");
     }
-    buffer_printf(out, "%s: %s", event_code_name(fault->code),
-                  name ? fault_text_without_name(fault, name) : fault->text);
+    buffer_printf(out, "%s: %s", event_code_name(fault->code), name ? fault_reason(fault) : fault->text);
     text_flatten(out->data + start); /* names come from the file */
     out->bytes = start + strlen(out->data + start);
 }

@@ -38,8 +38,7 @@ static enum status recipe_refuse_unknown_keys(struct loading *loading, json_t *o
 {
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach (object, key, value) {
         const char *const *at = known;
         while (*at && strcmp(*at, key))
             at++;
@@ -135,8 +134,7 @@ static enum status read_table(struct loading *loading, const struct column *colu
     double *cumulative = arena_take(&loading->recipe->arena, count * sizeof *cumulative + 1), total = 0;
     const char *key;
     json_t *weight;
-    json_object_foreach(table, key, weight)
-    {
+    json_object_foreach (table, key, weight) {
         if (!json_is_number(weight) || !(json_number_value(weight) >= 0) || !isfinite(json_number_value(weight)))
             return recipe_refuse(loading, "weight of \"%s\" must be a number from 0 on", key);
         if (read_table_value(loading, column, key, &values[out->value_count]) != STATUS_OK)
@@ -428,8 +426,7 @@ static enum status read_weights(struct loading *loading, const struct column *co
     memset(of, 0, column->value_count * sizeof *of);
     const char *key;
     json_t *weight;
-    json_object_foreach(weights, key, weight)
-    {
+    json_object_foreach (weights, key, weight) {
         int32_t code = column_code(column, span_of(key));
         if (code < 0)
             return recipe_refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);

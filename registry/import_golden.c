@@ -55,11 +55,10 @@ static enum status names_check(struct golden_reader *reader, const json_t *attri
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)attributes, key,
-                        value) if (schema_column(reader->schema, span_of(key)) <
-                                   0) return error_set(reader->err, STATUS_INVALID,
-                                                       "%.200s line %zu: the schema has no column '%.60s'",
-                                                       reader->path, reader->line, key);
+    json_object_foreach ((json_t *)attributes, key, value)
+        if (schema_column(reader->schema, span_of(key)) < 0)
+            return error_set(reader->err, STATUS_INVALID, "%.200s line %zu: the schema has no column '%.60s'",
+                             reader->path, reader->line, key);
     return STATUS_OK;
 }
 

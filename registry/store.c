@@ -226,16 +226,21 @@ void store_entries(const char *path, struct text_list *out)
         *out = (struct text_list){0};
 }
 
-enum status store_replace(const struct registry *registry, const char *place, struct span bytes, struct error *err)
+/* Puts what was built in its place, or removes what is left of it. Takes the path. */
+static enum status place_built(char *built, const char *place, enum status status, struct error *err)
 {
-    char *built = store_new_path(registry);
-    enum status status = file_write_atomic(built, bytes, err);
     if (status == STATUS_OK)
         status = store_place(built, place, err);
     if (status != STATUS_OK)
         store_discard(built);
     free(built);
     return status;
+}
+
+enum status store_replace(const struct registry *registry, const char *place, struct span bytes, struct error *err)
+{
+    char *built = store_new_path(registry);
+    return place_built(built, place, file_write_atomic(built, bytes, err), err);
 }
 
 enum status store_make(const struct registry *registry, const char *place, struct span meta,
@@ -247,12 +252,7 @@ enum status store_make(const struct registry *registry, const char *place, struc
         status = store_write_pairs(built, "tags", tags, tag_count, err);
     if (status == STATUS_OK)
         status = store_write(built, "meta.yaml", meta, err);
-    if (status == STATUS_OK)
-        status = store_place(built, place, err);
-    if (status != STATUS_OK)
-        store_discard(built);
-    free(built);
-    return status;
+    return place_built(built, place, status, err);
 }
 
 enum status store_make_experiment(const struct registry *registry, const char *id, const char *name, struct error *err)

@@ -93,7 +93,7 @@ static enum status task_start(struct task *task, struct error *err)
     return STATUS_OK;
 }
 
-/* Signals: blocked before the first thread starts, so that all inherit it. */
+/* --- signals: blocked before the first thread starts, so that all inherit it --- */
 
 static void block_signals(sigset_t *set)
 {
@@ -112,7 +112,7 @@ static int next_signal(const sigset_t *set)
     return number > 0 ? number : 0;
 }
 
-/* Starting */
+/* --- starting --- */
 
 static void __attribute__((format(printf, 3, 4)))
 add_progress(struct daemon *daemon, const struct loop_progress *progress, const char *format, ...)
@@ -228,7 +228,7 @@ static enum status start(struct daemon *daemon, struct error *err)
     return status;
 }
 
-/* Watching */
+/* --- watching --- */
 
 static void drain(struct daemon *daemon)
 {
@@ -318,7 +318,7 @@ static void watch(struct daemon *daemon, const sigset_t *signals)
     look_at_tasks(daemon);
 }
 
-/* Ending */
+/* --- ending --- */
 
 static uint64_t total(const struct daemon *daemon, enum counter_id id)
 {

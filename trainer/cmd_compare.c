@@ -92,7 +92,7 @@ static void compare_lines(struct line *lines, size_t count)
     }
 }
 
-/* ---- what the runs differ in ---- */
+/* --- what the runs differ in --- */
 
 /* Among the runs of one kind of model: other kinds have other parameters. */
 static bool differs(const struct line *lines, size_t count, const struct run_details *run, const char *key)
@@ -158,7 +158,7 @@ static void print_lines(const struct line *lines, size_t count, const char *metr
     }
 }
 
-/* ---- JSON: one object a run ---- */
+/* --- JSON: one object a run --- */
 
 static void compare_print_json(const struct line *line, const char *metric)
 {
@@ -185,7 +185,7 @@ static void compare_print_json(const struct line *line, const char *metric)
     buffer_free(&out);
 }
 
-/* ---- the command ---- */
+/* --- the command --- */
 
 static enum status read_lines(const struct registry *registry, const struct run_list *runs, const char *metric,
                               struct line *lines, struct error *err)

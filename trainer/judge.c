@@ -20,7 +20,7 @@ static void measure_baseline(const struct predictions *given, struct judgement *
     free(rates);
 }
 
-/* ---- curves ---- */
+/* --- curves --- */
 
 static struct curve_point point_at(double threshold, size_t hits, size_t alarms, const struct judgement *judgement)
 {
@@ -45,7 +45,7 @@ static void draw_curve(const struct ranked *rows, struct judgement *out)
     }
 }
 
-/* ---- calibration ---- */
+/* --- calibration --- */
 
 static void calibrate_bins(const struct ranked *rows, size_t count, struct calibration *out)
 {
@@ -115,7 +115,7 @@ void judge(const struct predictions *given, struct judgement *out)
     groups_judge(given, out);
 }
 
-/* ---- intervals ---- */
+/* --- intervals --- */
 
 enum { DRAWS_MOST = 1000, DRAWS_LEAST = 100 };
 static const size_t drawn_rows = 50000000; /* over all draws: bounds the time on large tables */

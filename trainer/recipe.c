@@ -47,7 +47,7 @@ size_t recipe_params(const struct recipe *recipe, double chosen_penalty, struct 
     return count;
 }
 
-/* ---- the rest of the options ---- */
+/* --- the rest of the options --- */
 
 static enum status read_kind(const char *name, struct recipe *out, struct error *err)
 {

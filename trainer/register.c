@@ -29,9 +29,8 @@ static void pairs_add(struct pairs *pairs, const char *key, const char *format, 
     char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    text_flatten(text); /* a file's or user's name may be any bytes; MLflow takes UTF-8 */
+    text_vprint(text, sizeof text, format, args);
+    va_end(args); /* a file's or user's name may be any bytes; MLflow takes UTF-8 */
     assert(pairs->count < PAIR_MOST);
     pairs->items[pairs->count++] = (struct run_pair){key, arena_text(&pairs->texts, text, strlen(text))};
 }

@@ -312,7 +312,7 @@ static void write_label(struct writer *writer)
     writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT64, 2);
 }
 
-/* ---- forests ---- */
+/* --- forests --- */
 
 static float *node_floats(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
 {

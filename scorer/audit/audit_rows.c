@@ -30,8 +30,7 @@ static uint64_t object_hash(const json_t *object)
     uint64_t sum = 0;
     const char *name;
     const json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)object, name, member)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)object, name, member) {
         const uint64_t parts[] = {audit_hash(0, span_of(name)), json_hash(member)};
         sum += audit_hash(0, (struct span){(const char *)parts, sizeof parts});
     }

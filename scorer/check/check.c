@@ -78,7 +78,7 @@ static void check_model(struct check *check)
     free(counters);
 }
 
-/* Topics */
+/* --- topics --- */
 
 static bool connect_kafka(struct check *check)
 {

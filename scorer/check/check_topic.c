@@ -93,7 +93,7 @@ enum status check_topic_make(rd_kafka_t *client, const char *topic, int partitio
     return status;
 }
 
-/* Settings */
+/* --- settings --- */
 
 static void take_setting(const char *name, const char *value, struct check_topic_settings *out)
 {

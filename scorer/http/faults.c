@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 enum { LOC_PARTS = sizeof((struct loc *)0)->parts / sizeof *((struct loc *)0)->parts };
 
@@ -72,9 +71,8 @@ void answer_detail(struct answer *answer, unsigned status, const char *format, .
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_vprint(text, sizeof text, format, args);
     va_end(args);
-    text_flatten(text);
     answer->status = status;
     buffer_clear(&answer->body);
     struct json_writer json = json_begin_document(&answer->body);

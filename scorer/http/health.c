@@ -19,7 +19,7 @@
 
 static const int64_t latency_bounds[] = {LATENCY_BOUNDS_US};
 
-/* JSON pieces */
+/* --- JSON pieces --- */
 
 void health_write_time(const char *name, int64_t real_us, struct json_writer *json)
 {

@@ -51,8 +51,7 @@ static void check_members(const json_t *object, const char *const *known, struct
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)object, name, value)
-    {
+    json_object_foreach ((json_t *)object, name, value) {
         size_t k = 0;
         while (known[k] && strcmp(known[k], name))
             k++;

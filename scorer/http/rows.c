@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "events/fault.h"
 #include "events/identity.h"
 #include "events/json_row.h"
 #include "events/validate.h"
@@ -58,19 +59,12 @@ void rows_free(struct rows *rows)
     *rows = (struct rows){0};
 }
 
-/* Reading */
+/* --- reading --- */
 
 static struct loc place_at(const struct row_place *place, const char *name)
 {
     struct loc loc = loc_name(place->before, name);
     return place->has_index ? loc_index(loc, place->index) : loc;
-}
-
-/* The fault's text without the name it begins with: the place says that. */
-static const char *without_name(const char *text, const char *name)
-{
-    size_t bytes = strnlen(name, 64);
-    return !strncmp(text, name, bytes) && !strncmp(text + bytes, ": ", 2) ? text + bytes + 2 : text;
 }
 
 static bool is_told(const struct fault *found, size_t count, int32_t column)
@@ -87,7 +81,7 @@ static void tell(const struct rows *rows, const struct fault *fault, const struc
     if (fault->column == FAULT_NO_COLUMN)
         return; /* unknown names are told by tell_unknown, in full */
     const char *name = rows->schema->columns[fault->column].name;
-    faults_add(faults, place_at(place, name), fault->code, without_name(fault->text, name));
+    faults_add(faults, place_at(place, name), fault->code, fault_reason(fault));
 }
 
 static void tell_unknown(const struct rows *rows, const json_t *attributes, const struct row_place *place,
@@ -95,8 +89,9 @@ static void tell_unknown(const struct rows *rows, const json_t *attributes, cons
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)attributes, name, value) if (schema_column(rows->schema, span_of(name)) < 0)
-        faults_add(faults, place_at(place, name), EVENT_UNKNOWN_FIELD, "the schema has no such field");
+    json_object_foreach ((json_t *)attributes, name, value)
+        if (schema_column(rows->schema, span_of(name)) < 0)
+            faults_add(faults, place_at(place, name), EVENT_UNKNOWN_FIELD, "the schema has no such field");
 }
 
 void rows_read_attributes(struct rows *rows, size_t row, const json_t *attributes, const struct row_place *place,
@@ -147,7 +142,7 @@ void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct s
         *out = text;
 }
 
-/* Scoring */
+/* --- scoring --- */
 
 /* A random UUID, version 4. */
 static struct span make_id(char out[EVENT_ID_BYTES])
@@ -178,7 +173,7 @@ void rows_score(struct rows *rows, const struct request *request,
     }
 }
 
-/* Writing */
+/* --- writing --- */
 
 bool rows_is_positive(const struct rows *rows, size_t row)
 {

@@ -38,11 +38,11 @@ static void add_default(struct json_writer *json, const struct column *column, c
     const json_t *known = json_object_get(reference, column->name), *share;
     const char *category = NULL, *best = NULL;
     double most = -1;
-    json_object_foreach((json_t *)known, category, share) if (json_number_value(share) > most)
-    {
-        most = json_number_value(share);
-        best = category;
-    }
+    json_object_foreach ((json_t *)known, category, share)
+        if (json_number_value(share) > most) {
+            most = json_number_value(share);
+            best = category;
+        }
     if (column->kind == COLUMN_NOMINAL && best)
         json_write_string(json, "default", best);
     else if (column->kind != COLUMN_NOMINAL && json_is_number(known))

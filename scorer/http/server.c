@@ -81,7 +81,7 @@ static const char *header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
-/* Judging a request by its headers */
+/* --- judging a request by its headers --- */
 
 static bool is_preflight(const struct exchange *exchange)
 {
@@ -153,7 +153,7 @@ static void judge_headers(struct exchange *exchange)
     }
 }
 
-/* Sending */
+/* --- sending --- */
 
 /* What the page may do: load its own files and ask this service, nothing else. */
 static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -204,7 +204,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     return result;
 }
 
-/* Answering a complete request */
+/* --- answering a complete request --- */
 
 static enum MHD_Result keep_parameter(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
@@ -373,7 +373,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *state = NULL;
 }
 
-/* Connections, and the thread that ends slow ones */
+/* --- connections, and the thread that ends slow ones --- */
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code)
@@ -423,7 +423,7 @@ static void *keep(void *argument)
     return NULL;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static void read_samples(struct http *http)
 {

@@ -27,9 +27,8 @@ static bool __attribute__((format(printf, 2, 3))) refuse(struct infer *infer, co
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_vprint(text, sizeof text, format, args);
     va_end(args);
-    text_flatten(text);
     v2_refuse(infer->answer, 400, text);
     return false;
 }
@@ -75,11 +74,9 @@ static bool check_nesting(struct infer *infer, const json_t *data, const char *n
 {
     size_t row;
     json_t *value;
-    json_array_foreach((json_t *)data, row,
-                       value) if (json_is_array(value) &&
-                                  json_array_size(value) !=
-                                      1) return refuse(infer, "input %s: row %zu is a list of other than one value",
-                                                       name, row);
+    json_array_foreach ((json_t *)data, row, value)
+        if (json_is_array(value) && json_array_size(value) != 1)
+            return refuse(infer, "input %s: row %zu is a list of other than one value", name, row);
     return true;
 }
 

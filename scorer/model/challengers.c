@@ -43,7 +43,7 @@ struct challenger_rows {
     size_t most_rows;
 };
 
-/* Start and end */
+/* --- start and end --- */
 
 static enum status add(struct challengers *challengers, const struct settings *settings, struct span uri,
                        struct error *err)
@@ -99,7 +99,7 @@ void challengers_refresh(struct challengers *challengers)
         model_holder_refresh(challengers->list[i].holder);
 }
 
-/* Reports */
+/* --- reports --- */
 
 size_t challengers_count(const struct challengers *challengers)
 {
@@ -134,7 +134,7 @@ void challengers_report(struct challengers *challengers, size_t index, struct ch
     model_release(model);
 }
 
-/* Scoring */
+/* --- scoring --- */
 
 struct challenger_rows *challenger_rows_new(struct challengers *challengers, size_t most_rows)
 {

@@ -1,11 +1,15 @@
 /* The sink's side of PostgreSQL: one connection, one transaction at a time. Nothing of libpq is seen here.
  *
  * A transaction goes: begin (moves the stored offsets, and so finds out whether somebody else moved them), COPY per
- * table, commit (upserts the latest rows first). What a failure means: STATUS_UNAVAILABLE  the server or this
- * connection: nothing is wrong with the rows, try again later STATUS_INVALID      a row: sink_store_sqlstate says which
- * rule it broke; others may land STATUS_CONFLICT     another sink moved the offsets: read them again STATUS_DENIED
- * password or rights; STATUS_NOT_FOUND: database, schema, table or column is missing After any failure the transaction
- * is rolled back or the connection closed. Not thread-safe: one thread, one store. */
+ * table, commit (upserts the latest rows first). What a failure means:
+ *
+ * - STATUS_UNAVAILABLE: the server or this connection; nothing is wrong with the rows, try again later.
+ * - STATUS_INVALID: a row; sink_store_sqlstate says which rule it broke, others may land.
+ * - STATUS_CONFLICT: another sink moved the offsets; read them again.
+ * - STATUS_DENIED: password or rights.
+ * - STATUS_NOT_FOUND: a database, schema, table or column is missing.
+ *
+ * After any failure the transaction is rolled back or the connection closed. Not thread-safe: one thread, one store. */
 #ifndef SCORER_SINK_SINK_STORE_H
 #define SCORER_SINK_SINK_STORE_H
 

@@ -207,8 +207,9 @@ static json_t *type_of(json_t *schema, const char *name) /* of a field */
 {
     json_t *field;
     size_t f;
-    json_array_foreach(json_object_get(schema, "fields"), f,
-                       field) if (text_is(field, "name", name)) return json_object_get(field, "type");
+    json_array_foreach (json_object_get(schema, "fields"), f, field)
+        if (text_is(field, "name", name))
+            return json_object_get(field, "type");
     abort();
 }
 
@@ -222,8 +223,7 @@ static void retype(json_t *fields, const char *whole, const char *real)
 {
     json_t *field;
     size_t f, numbers = 0;
-    json_array_foreach(fields, f, field)
-    {
+    json_array_foreach (fields, f, field) {
         size_t turn = text_is(field, "kind", "numeric") ? numbers++ % 3 : 0;
         if (turn)
             json_array_set_new(json_object_get(field, "type"), 1, json_string(turn == 1 ? whole : real));
@@ -256,8 +256,9 @@ static json_t *older_of(const json_t *reader)
     json_t *older = json_deep_copy(reader), *fields = attributes_of(older), *field;
     size_t f;
     retype(fields, "int", "float");
-    json_array_foreach(fields, f, field) if (json_object_del(field, "aliases") == 0)
-        json_object_set_new(field, "name", json_string(FORMER_NAME));
+    json_array_foreach (fields, f, field)
+        if (json_object_del(field, "aliases") == 0)
+            json_object_set_new(field, "name", json_string(FORMER_NAME));
     json_array_remove(fields, json_array_size(fields) - 1);
     json_array_insert_new(fields, json_array_size(fields) / 2,
                           json_pack("{s:s, s:[s, s]}", "name", "remark", "type", "null", "string"));
@@ -273,7 +274,7 @@ static void grow_prediction(const struct directory *directory, json_t *reader)
 {
     json_t *prediction = shipped_json("prediction.avsc"), *field;
     size_t f;
-    json_array_foreach(attributes_of(prediction), f, field)
+    json_array_foreach (attributes_of(prediction), f, field)
         json_object_set(field, "type", json_object_get(json_array_get(attributes_of(reader), f), "type"));
     put_json(directory, "prediction.avsc", prediction);
     json_decref(prediction);

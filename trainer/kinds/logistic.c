@@ -14,7 +14,7 @@
 #include "trainer/model.h"
 #include "trainer/penalty.h"
 
-/* Parameters */
+/* --- parameters --- */
 
 static bool read_penalty(const char *value, struct recipe *out)
 {
@@ -98,7 +98,7 @@ static void set_defaults_l2(struct recipe *out)
     out->inverse_penalty = 1;
 }
 
-/* Fit */
+/* --- fit --- */
 
 static enum status fit_linear(const struct table *table, const uint32_t *rows, size_t row_count,
                               const struct recipe *recipe, struct model *out, struct error *err)
@@ -156,7 +156,7 @@ static double linear_probability(const struct model *model, const double *featur
     return logistic_probability(logistic_margin(&model->fit, features, model->preprocessor.feature_count));
 }
 
-/* File */
+/* --- file --- */
 
 /* {"kind":"linear","columns":{"NUMBER":36.9,"TEXT":{"A":0.72,…}}}: means and frequencies, both after imputation. */
 static void linear_reference(const struct model *model, const struct table *table, const uint32_t *rows,

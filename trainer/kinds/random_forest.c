@@ -10,7 +10,7 @@
 #include "trainer/kinds/param.h"
 #include "trainer/model.h"
 
-/* Parameters */
+/* --- parameters --- */
 
 static const char *const class_weights[] = {"None", "balanced", "balanced_subsample"}; /* by enum forest_weight */
 
@@ -116,7 +116,7 @@ static void set_defaults(struct recipe *out)
                                            .seed = out->seed};
 }
 
-/* Fit */
+/* --- fit --- */
 
 static enum status fit_forest(const struct table *table, const uint32_t *rows, size_t row_count,
                               const struct recipe *recipe, struct model *out, struct error *err)
@@ -158,7 +158,7 @@ static double forest_row_probability(const struct model *model, const double *fe
     return forest_probability(&model->forest, floats);
 }
 
-/* File */
+/* --- file --- */
 
 /* {"kind":"tree","covers":[[12,40,7],…]}: the leaves' covers, in the order of the file. */
 static void forest_reference(const struct model *model, const struct table *table, const uint32_t *rows,

@@ -82,13 +82,15 @@ static bool same(const json_t *a, const json_t *b)
         return memcmp(&x, &y, sizeof x) == 0;
     }
     if (json_is_object(a)) {
-        json_object_foreach((json_t *)(uintptr_t)a, key,
-                            value) if (!json_object_get(b, key) || !same(value, json_object_get(b, key))) return false;
+        json_object_foreach ((json_t *)(uintptr_t)a, key, value)
+            if (!json_object_get(b, key) || !same(value, json_object_get(b, key)))
+                return false;
         return json_object_size(a) == json_object_size(b);
     }
     if (json_is_array(a)) {
-        json_array_foreach(a, index, value) if (index >= json_array_size(b) ||
-                                                !same(value, json_array_get(b, index))) return false;
+        json_array_foreach (a, index, value)
+            if (index >= json_array_size(b) || !same(value, json_array_get(b, index)))
+                return false;
         return json_array_size(a) == json_array_size(b);
     }
     return json_equal(a, b);

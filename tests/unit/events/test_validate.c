@@ -3,6 +3,7 @@
 
 #include "events/identity.h"
 #include "events/json_row.h"
+#include "events/fault.h"
 #include "events/validate.h"
 
 struct fixture {
@@ -374,6 +375,20 @@ static void test_code_names(void **state)
                     strlen(event_code_meaning((enum event_code)code)) > 1);
 }
 
+static void a_fault_has_its_reason_without_the_name(void **state)
+{
+    (void)state;
+    struct fault fault;
+    const char *long_name = "0123456789012345678901234567890123456789012345678901234567890123456789";
+    (void)fault_set_field(&fault, EVENT_WRONG_TYPE, 3, "count", "not %s", "a number");
+    assert_string_equal(fault.text, "count: not a number");
+    assert_string_equal(fault_reason(&fault), "not a number");
+    (void)fault_set_field(&fault, EVENT_WRONG_TYPE, 3, long_name, "not a number");
+    assert_string_equal(fault_reason(&fault), "not a number");
+    (void)fault_set(&fault, EVENT_MALFORMED, FAULT_NO_COLUMN, "count: is text of the message itself");
+    assert_string_equal(fault_reason(&fault), fault.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_capacity_is_kept, make, unmake),
         cmocka_unit_test_setup_teardown(test_names_of_strangers_make_one_line, make, unmake),
         cmocka_unit_test(test_code_names),
+        cmocka_unit_test(a_fault_has_its_reason_without_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,8 +39,7 @@ static void write_schema(const char *name, bool bare)
         *at = *at == '\'' ? '"' : *at; /* for legibility it is written with ' */
     json_t *attributes = json_loads(text, 0, NULL), *record, *field;
     size_t i;
-    json_array_foreach(json_object_get(attributes, "fields"), i, field)
-    {
+    json_array_foreach (json_object_get(attributes, "fields"), i, field) {
         for (size_t k = 0; bare && k < 5; k++)
             json_object_del(field, (const char *[]){"doc", "label", "kind", "range", "values"}[k]);
     }
