@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "events/schema.h"
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 enum { PARTITIONS = 2, BATCH = 16, TURNS = 400, MANY = 100 };
 static const char *const topic = "employee-events";

@@ -5,7 +5,7 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <unistd.h>
 
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 enum { BATCH = 16, TURNS = 400 };
 static const char *const topic = "employee-events";

@@ -1,7 +1,7 @@
 /* The score loop end to end against librdkafka's mock cluster, at least once (the mock's transactions do nothing;
  * exactly once is proved against real Kafka in tests/system). Errors and outages are injected. */
-#include "tests/unit/pipeline/graph.h"
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/graph.h"
+#include "tests/support/scorer.h"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>

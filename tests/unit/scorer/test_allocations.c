@@ -1,7 +1,7 @@
 /* Once warm, an event's way through this process takes no memory: decode, validate, score, encode, refusals included.
  * What the Kafka client takes for its own copies is not ours and not counted. */
 #include "tests/support/records.h"
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include <stdatomic.h>
 

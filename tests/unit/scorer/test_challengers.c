@@ -1,6 +1,6 @@
 /* scorer/model/challengers.c: scored beside, left out when broken, sums of one version. Models are files in a
  * directory. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include "scorer/model/challengers.h"
 

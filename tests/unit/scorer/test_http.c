@@ -1,5 +1,5 @@
 /* scorer/http.c and health.c over a real socket: routes, statuses, tokens, and numbers that add up. No other server. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>

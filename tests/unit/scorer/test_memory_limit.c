@@ -1,5 +1,5 @@
 /* scorer/memory_limit.c: shares add up to the limit, and what cannot hold is refused with the least that can. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include "scorer/memory_limit.h"
 

@@ -1,7 +1,7 @@
 /* scorer/metrics.c and scorer/http/metrics_values.c: /metrics has every row of the table in its order, with its labels;
  * /health has each where its row says. A model, challengers, a loop and requests are there, so that no row is left out.
  */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include <jansson.h>
 

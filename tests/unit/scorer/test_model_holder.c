@@ -1,5 +1,5 @@
 /* scorer/model/model_holder.c: loading, replacing, keeping what works. Models are files in a temporary directory. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include "scorer/model/model_holder.h"
 

@@ -1,5 +1,5 @@
 /* scorer/settings.c: what is accepted, what is refused in words, and the identity of a process. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 static enum status resolve(const char *const *words, struct settings *out, struct error *err)
 {

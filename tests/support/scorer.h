@@ -1,6 +1,6 @@
 /* What tests of the daemon share: the shipped schema, a small linear model file, options from a command line. */
-#ifndef TESTS_UNIT_SCORER_LAB_H
-#define TESTS_UNIT_SCORER_LAB_H
+#ifndef TESTS_SUPPORT_SCORER_H
+#define TESTS_SUPPORT_SCORER_H
 
 #include <setjmp.h>
 #include <stdarg.h>
