@@ -95,11 +95,11 @@ static void set_up(struct lab *lab, const char *flag)
         assert_int_equal(rd_kafka_mock_topic_create(lab->cluster, topics[i], PARTITIONS, 1), 0);
     snprintf(lab->servers, sizeof lab->servers, "--bootstrap-servers=%s",
              rd_kafka_mock_cluster_bootstraps(lab->cluster));
-    lab->schema = lab_schema();
-    lab_write_model(lab->schema, lab->path, 0);
+    lab->schema = scorer_schema();
+    scorer_write_model(lab->schema, lab->path, 0);
     lab->options =
-        lab_options((const char *const[]){lab->model, lab->servers, "--instance-id=t", "--delivery=at-least-once",
-                                          "--roles=score", "-X", "fetch.wait.max.ms=10", flag, NULL});
+        scorer_options((const char *const[]){lab->model, lab->servers, "--instance-id=t", "--delivery=at-least-once",
+                                             "--roles=score", "-X", "fetch.wait.max.ms=10", flag, NULL});
     if (settings_resolve(lab->options, lab->schema, &lab->settings, &err) != STATUS_OK ||
         model_holder_new(&lab->settings, &lab->model_counters, &lab->models, &err) != STATUS_OK ||
         score_loop_new(&lab->settings, lab->models, &lab->counters, 0, &lab->loop, &err) != STATUS_OK)
@@ -409,8 +409,8 @@ static void a_new_group_at_the_end_is_done_at_once(void **state)
     options_free(lab.options);
     struct error err;
     lab.options =
-        lab_options((const char *const[]){lab.model, lab.servers, "--instance-id=t", "--delivery=at-least-once", "-X",
-                                          "auto.offset.reset=latest", "--exit-at-end", NULL});
+        scorer_options((const char *const[]){lab.model, lab.servers, "--instance-id=t", "--delivery=at-least-once",
+                                             "-X", "auto.offset.reset=latest", "--exit-at-end", NULL});
     if (settings_resolve(lab.options, lab.schema, &lab.settings, &err) != STATUS_OK ||
         model_holder_new(&lab.settings, &lab.model_counters, &lab.models, &err) != STATUS_OK ||
         score_loop_new(&lab.settings, lab.models, &lab.counters, 0, &lab.loop, &err) != STATUS_OK)

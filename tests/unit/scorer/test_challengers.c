@@ -27,12 +27,12 @@ static void set_up(struct lab *lab)
     snprintf(lab->beside, sizeof lab->beside, "%s/beside.onnx", lab->directory);
     snprintf(lab->flags[0], sizeof *lab->flags, "--model=%s", lab->used);
     snprintf(lab->flags[1], sizeof *lab->flags, "--challengers=%s, %s/missing.onnx", lab->beside, lab->directory);
-    lab->schema = lab_schema();
-    lab->options = lab_options(
+    lab->schema = scorer_schema();
+    lab->options = scorer_options(
         (const char *const[]){lab->flags[0], lab->flags[1], "--instance-id=x", "--model-poll-interval=1h", NULL});
     assert_int_equal(settings_resolve(lab->options, lab->schema, &lab->settings, &err), STATUS_OK);
-    lab_write_model(lab->schema, lab->used, 0);
-    lab_write_model(lab->schema, lab->beside, 2);
+    scorer_write_model(lab->schema, lab->used, 0);
+    scorer_write_model(lab->schema, lab->beside, 2);
     lab->counters = aligned_alloc(_Alignof(struct counters), sizeof *lab->counters);
     memset(lab->counters, 0, sizeof *lab->counters);
     assert_int_equal(model_holder_new(&lab->settings, lab->counters, &lab->models, &err), STATUS_OK);
@@ -102,7 +102,7 @@ static void another_version_starts_its_sums_again(void **state)
     set_up(&lab);
     struct challenger_rows *rows = challenger_rows_new(lab.challengers, ROWS);
     score(&lab, rows);
-    lab_write_model(lab.schema, lab.beside, -2);
+    scorer_write_model(lab.schema, lab.beside, -2);
     challengers_refresh(lab.challengers);
     for (int i = 0; i < 500 && report.scored; i++) {
         usleep(10000);
@@ -132,7 +132,7 @@ static void none_and_too_many(void **state)
     struct challengers *challengers;
     struct error err;
     size_t count = 7;
-    settings.options = lab_options((const char *const[]){"--challengers= , ", NULL});
+    settings.options = scorer_options((const char *const[]){"--challengers= , ", NULL});
     assert_int_equal(challengers_new(&settings, &challengers, &err), STATUS_OK);
     assert_null(challengers);
     assert_null(challenger_rows_new(challengers, 1));

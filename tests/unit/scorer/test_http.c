@@ -20,7 +20,7 @@ struct lab {
 static enum status start(struct lab *lab, const char *listen_at, const char *token, struct error *err)
 {
     const char *words[] = {"--roles=sink,http", "--instance-id=x", listen_at, token, NULL};
-    *lab = (struct lab){.options = lab_options(words)};
+    *lab = (struct lab){.options = scorer_options(words)};
     assert_int_equal(settings_resolve(lab->options, NULL, &lab->settings, err), STATUS_OK);
     for (size_t i = 0; i < 2; i++)
         lab->list[i] = &lab->counters[i];

@@ -10,7 +10,7 @@ static enum status split(const char *const *words, struct memory_shares *out, st
     static struct options *options;
     struct settings settings;
     options_free(options);
-    options = lab_options(words);
+    options = scorer_options(words);
     if (settings_resolve(options, NULL, &settings, err) != STATUS_OK)
         return err->status;
     enum status status = memory_split(&settings, out, err);
