@@ -6,6 +6,7 @@
 #include "events/registry_disk.h"
 #include "events/writers.h"
 #include "tests/support/fake_http.h"
+#include "tests/support/wait.h"
 #include "tests/unit/events/unit.h"
 
 #define REPLY(STATUS, BYTES, BODY) "HTTP/1.1 " STATUS "\r\nContent-Length: " BYTES "\r\nConnection: close\r\n\r\n" BODY
@@ -44,8 +45,7 @@ static enum registry_find find_now(struct registry_client *client, uint32_t id)
 static enum registry_find find(struct registry_client *client, uint32_t id)
 {
     enum registry_find found;
-    while ((found = find_now(client, id)) == REGISTRY_FIND_WAIT)
-        usleep(1000);
+    WAIT_UNTIL((found = find_now(client, id)) != REGISTRY_FIND_WAIT, "schema %u is still asked for", id);
     return found;
 }
 
@@ -94,8 +94,7 @@ static void unknown_is_believed_for_a_while(void **state)
     settings.unknown_us = 1;
     struct registry_client *client = start(&settings);
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT);
-    while (registry_client_answers(client) == 0)
-        usleep(1000);
+    WAIT_UNTIL(registry_client_answers(client) > 0, "no answer");
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT); /* it has expired: asked again */
     assert_int_equal(find(client, 7), REGISTRY_FIND_SCHEMA);
     assert_int_equal(registry_client_requests(client), 2);
@@ -127,8 +126,7 @@ static void silence_is_an_outage(void **state)
     settings.timeout_us = 50000;
     struct registry_client *client = start(&settings);
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT);
-    while (registry_client_up(client))
-        usleep(1000);
+    WAIT_UNTIL(!registry_client_up(client), "a silent registry is still taken for available");
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT);
     assert_int_equal(registry_client_answers(client), 0);
     end(client, &server); /* and it ends, a request under way or not */
@@ -209,8 +207,8 @@ static void writers_make_room_for_each_other(void **state)
         const struct writer *writer = NULL;
         struct fault fault;
         bool waits;
-        while (writers_find(writers, &key, &writer, &fault, &waits) != EVENT_OK && waits)
-            usleep(1000);
+        WAIT_UNTIL(writers_find(writers, &key, &writer, &fault, &waits) == EVENT_OK || !waits,
+                   "schema %u is still waited for", 100 + turn % IDS);
         assert_non_null(writer);
         assert_true(schema_key_equal(&writer->key, &key) && writer->plan && writer->schema);
     }

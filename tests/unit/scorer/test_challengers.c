@@ -1,6 +1,7 @@
 /* scorer/model/challengers.c: scored beside, left out when broken, sums of one version. Models are files in a
  * directory. */
 #include "tests/support/scorer.h"
+#include "tests/support/wait.h"
 
 #include "scorer/model/challengers.h"
 
@@ -104,11 +105,7 @@ static void another_version_starts_its_sums_again(void **state)
     score(&lab, rows);
     scorer_write_model(lab.schema, lab.beside, -2);
     challengers_refresh(lab.challengers);
-    for (int i = 0; i < 500 && report.scored; i++) {
-        usleep(10000);
-        challengers_report(lab.challengers, 0, &report);
-    }
-    assert_int_equal(report.scored, 0);
+    WAIT_UNTIL((challengers_report(lab.challengers, 0, &report), !report.scored), "the other version is not loaded");
     score(&lab, rows);
     challengers_report(lab.challengers, 0, &report);
     assert_int_equal(report.scored, ROWS);
@@ -116,10 +113,7 @@ static void another_version_starts_its_sums_again(void **state)
     assert_true(report.difference < 0 && report.differences > 0);
     assert_int_equal(file_write_atomic(lab.beside, SPAN_LITERAL("no model"), &err), STATUS_OK);
     challengers_refresh(lab.challengers);
-    for (int i = 0; i < 500 && !report.has_problem; i++) {
-        usleep(10000);
-        challengers_report(lab.challengers, 0, &report);
-    }
+    WAIT_UNTIL((challengers_report(lab.challengers, 0, &report), report.has_problem), "the bad file is not reported");
     assert_true(report.has_problem && report.loaded); /* the version before goes on */
     challenger_rows_free(rows);
     tear_down(&lab);
