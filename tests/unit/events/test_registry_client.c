@@ -1,4 +1,4 @@
-/* The registry's client and the plan cache before it, against a server that says what it is told to. */
+/* The registry's client and the plan cache before it, against a server that gives the answers it was given. */
 #include "events/registry_client.h"
 
 #include <unistd.h>
@@ -136,22 +136,22 @@ static void the_next_address_is_asked(void **state)
 {
     (void)state;
     const char *first[] = {gateway}, *second[] = {known};
-    struct fake_http away = {.answers = first, .answer_count = 1}, fine = {.answers = second, .answer_count = 1};
+    struct fake_http unavailable = {.answers = first, .answer_count = 1}, fine = {.answers = second, .answer_count = 1};
     char urls[160];
-    fake_http_start(&away);
+    fake_http_start(&unavailable);
     fake_http_start(&fine);
-    snprintf(urls, sizeof urls, " http://127.0.0.1:1, %s ,%s/base/", away.url, fine.url);
+    snprintf(urls, sizeof urls, " http://127.0.0.1:1, %s ,%s/base/", unavailable.url, fine.url);
     const struct registry_settings settings = settings_of(urls);
     struct registry_client *client = start(&settings);
     assert_int_equal(find(client, 7), REGISTRY_FIND_SCHEMA);
     assert_int_equal(find(client, 8), REGISTRY_FIND_SCHEMA);
     assert_int_equal(registry_client_requests(client), 4); /* the one that answered is asked first then */
     registry_client_free(client);
-    fake_http_stop(&away);
+    fake_http_stop(&unavailable);
     fake_http_stop(&fine);
-    assert_int_equal(away.request_count, 1);
+    assert_int_equal(unavailable.request_count, 1);
     assert_non_null(strstr(fine.requests[1], "GET /base/schemas/ids/8 HTTP"));
-    fake_http_free(&away);
+    fake_http_free(&unavailable);
     fake_http_free(&fine);
 }
 
