@@ -1,5 +1,6 @@
 # Figures, not tests: each program of tests/bench/ prints what it measured beside a bound or a rival of the same run.
-# tests/bench/NAME.c links every module; a first line `/* bench: …` says what it shows. Scripts beside them need servers and start their own.
+# tests/bench/NAME.c links every module; a first line `/* bench: …` says what it shows. Scripts beside them need servers and start their own
+# (what commit.sh and stream.sh begin with is tests/bench/stage).
 
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH_BIN := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(BENCH_SRC))

@@ -6,37 +6,14 @@
 # Environment: BIN, BENCH_BIN (set by make bench); EVENTS (1000000), PAIRS (4), RATE (2000), SECONDS_LONG (20), PARTS ("wall
 # latency"); KAFKA_BOOTSTRAP_SERVERS uses that Kafka.
 set -euo pipefail
-here=$(cd "$(dirname "$0")/../.." && pwd)
-cd "$here"
-BIN=$(realpath "${BIN:-build/bin}")
-BENCH_BIN=$(realpath "${BENCH_BIN:-build/release/tests/bench}")
 events=${EVENTS:-1000000} pairs=${PAIRS:-4} rate=${RATE:-2000} long=${SECONDS_LONG:-20} parts=${PARTS:-wall latency}
-work=$(mktemp -d /tmp/attrition-commit-XXXXXX)
-own_broker='' scorer='' passing=
-finish() {
-    for started in $scorer $passing; do kill "$started" 2>/dev/null || true; done
-    [ -z "$own_broker" ] || deploy/kafka/broker stop "$work/kafka" --wipe >/dev/null 2>&1 || true
-    rm -rf "$work"
-}
-trap finish EXIT
-if [ -z "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
-    deploy/kafka/broker fetch
-    own_broker=1
-    KAFKA_BOOTSTRAP_SERVERS=$(deploy/kafka/broker start "$work/kafka" $((20000 + RANDOM % 10000)) auto.create.topics.enable=true num.partitions=4 | tail -1)
-fi
-export KAFKA_BOOTSTRAP_SERVERS MLFLOW_TRACKING_URI=$work/mlruns STATE_DIR=$work COMMIT_INTERVAL=100ms
-run=bench-$$
-export INPUT_TOPIC=$run-in OUTPUT_TOPIC=$run-out DLQ_TOPIC=$run-dlq OUTCOME_TOPIC=$run-outcomes
-"$BIN/producer" generate --count 2000 --seed 1 --out "$work/train.csv" --log-level error
-"$BIN/trainer" train "$work/train.csv" --model logistic-regression-l2 >/dev/null
-"$BIN/scorer" check --roles=score --create-topics >/dev/null 2>&1 || true
+# shellcheck source=tests/bench/stage
+. "$(dirname "$0")/stage"
+export COMMIT_INTERVAL=100ms
 for topic in "$run-live" "$run-none"; do # with an event, so that they exist
     INPUT_TOPIC=$topic "$BIN/producer" generate --count 1 --seed 7777 --log-level error >/dev/null
 done
-for ((done = 0; done < events; done += part)); do
-    part=$((events - done < 200000 ? events - done : 200000))
-    "$BIN/producer" generate --count "$part" --seed "$done" --log-level error >/dev/null
-done
+fill_input "$events"
 if [ -f "${SHARED:-/none}/peers/c/passthru.c" ]; then
     cc -O2 -o "$work/pass" "$SHARED/peers/c/passthru.c" -lrdkafka
     pass() { exec "$work/pass" "$KAFKA_BOOTSTRAP_SERVERS" "$1" "$2" "$3" "$4" txn "$5" 100; }
@@ -69,9 +46,9 @@ if [[ " $parts " == *" wall "* ]]; then
 fi
 if [[ " $parts " == *" latency "* ]]; then
     "$BIN/scorer" run "${options[@]}" --input-topic "$run-live" --group-id "$run-live" >"$work/scorer" 2>&1 &
-    scorer=$!
+    started=$!
     pass "$run-live" "$run-passed" "$run-pass" $((rate * long + 1)) 400 >"$work/passed" 2>"$work/pass.log" &
-    passing=$!
+    started="$started $!"
     kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -L -t "$run-passed" >/dev/null
     sleep 8
     "$BENCH_BIN/latency_probe" "$KAFKA_BOOTSTRAP_SERVERS" "$INPUT_TOPIC" "$run-live" "$rate" "$long" "$OUTPUT_TOPIC" "$run-passed" |

@@ -184,7 +184,8 @@ def drained(lab, scorer):
     sent = ROUNDS * (EMPLOYEES + 1) + 3 * ROUNDS // 5
     ends = lambda: sum(scorer.counter(f"events_{end}_total") for end in ("scored", "dead_lettered", "erased", "outcome"))
     lab.wait("every event has its end", lambda: ends() == sent, 60, scorer)
-    time.sleep(1)
+    stored = lambda: sum(scorer.counter(f"sink_{end}_total") for end in ("predictions", "dead_letters", "erasures", "outcomes"))
+    lab.wait("what was sent is stored, predictions over HTTP too", lambda: stored() == sent + 3, 60, scorer)
     lab.equal("the scorer ends with status 0", scorer.end(), 0)
 
 

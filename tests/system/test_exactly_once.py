@@ -64,9 +64,8 @@ with Lab() as lab:
     lab.check("the last kill came before the end", behind < valid, f"{behind} of {valid} rows then")
     lab.wait("every event has its row", lambda: stored() >= EVENTS, 240, steady)
     print(f"# {EVENTS} events in {time.monotonic() - began:.1f} s, kills and small transactions included")
-    time.sleep(1)
-
     for scorer in (steady, killed):
+        lab.wait(f"{scorer.name}: nothing is in flight", lambda: scorer.counter("events_in_flight") + scorer.counter("sink_in_flight") == 0, 30, scorer)
         counters = scorer.counters()
         get = lambda name: int(counters.get(f"attrition_{name}", 0))
         ends = sum(get(f"events_{end}_total") for end in ("scored", "dead_lettered", "erased", "outcome", "returned"))

@@ -3,7 +3,6 @@
 the README's own query, onnxruntime on the file that our trainer wrote."""
 import json
 import re
-import time
 
 from lab import BIN, ROOT, Lab, decode_prediction, encode_event, golden
 
@@ -73,7 +72,7 @@ def check_python(lab, kafka, scorer, cases):
         producer.produce("employee-events", encode_event(event(number, case["input"])), key=f"P{number}")
     lab.equal("Python's messages left undelivered", producer.flush(30), 0)
     lab.need("events encoded by fastavro are scored", lambda: scorer.counter("events_scored_total") == before + len(cases), 60, scorer)
-    time.sleep(0.5)
+    lab.need("and committed", lambda: scorer.counter("events_in_flight") == 0, 30, scorer)
     found = {}
     for message in lab.consume(kafka, "attrition-predictions"):
         if message.value() is not None:

@@ -141,7 +141,7 @@ def narrow_dead_letters(lab, settings, kafka):
     client = AdminClient({"bootstrap.servers": kafka})
     for answer in client.create_partitions([NewPartitions("employee-events", 6)]).values():
         answer.result(30)
-    time.sleep(3)
+    lab.need("the input has six partitions", lambda: len(client.list_topics("employee-events", 10).topics["employee-events"].partitions) == 6, 30)
     bad_event(kafka, 5)
     ends_with_message(lab, "dead-letter topic too narrow", scorer, "error", "kafka-topics --alter --topic employee-events-dlq --partitions 6")
     aborts = scorer.text().count("given back")

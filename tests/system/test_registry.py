@@ -8,7 +8,6 @@ import io
 import json
 import struct
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -170,7 +169,7 @@ def outage(lab, kafka, scorer, sender):
     lab.equal("registry away: ready all the same", scorer.get("/health/ready")[0], 200)
     lab.check("registry away: health says degraded", '"status":"degraded"' in scorer.get("/health")[1])
     before = scorer.counter("events_scored_total")
-    time.sleep(1)
+    lab.wait("registry away: what came before is committed", lambda: scorer.counter("events_in_flight") == 0, 20, scorer)
     for number in range(200):
         sender.send("turned", 1 + number % 3)
     sender.flush()

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 from lab import BIN, ROOT, Lab, decode_prediction
 from relay import ADD_OFFSETS, WRITE_TXN_MARKERS, Gate, relayed_kafka
@@ -42,7 +43,7 @@ class Stage:
         pid = int((self.lab.dir / "kafka/pid").read_text())
         os.kill(pid, signal.SIGKILL)
         self.gate.cut_all()
-        time.sleep(0.5)
+        self.lab.need("the killed broker is gone", lambda: not Path(f"/proc/{pid}").exists(), 30)
 
     def start_broker(self):
         self.gate.shut = set()

@@ -172,7 +172,8 @@ def recreated(lab, kafka):
     lab.need("the topic is gone", lambda: stream.topics["input"] not in stream.admin.list_topics(timeout=10).topics, 30)
     lab.create_topics(kafka, [stream.topics["input"]], 1)
     stream.send(0, 3 * FEW)
-    time.sleep(12)  # the static member of before leaves
+    members = lambda: len(stream.admin.describe_consumer_groups([stream.name])[stream.name].result(30).members)
+    lab.need("the static member of before has left", lambda: members() == 0, 60)
     tool.commit(offsets=committed, asynchronous=False)
     tool.close()
     other = stream.scorer("other", wait=False)

@@ -1,108 +1,117 @@
 /* A call that librdkafka forgets, against the mock cluster: it refuses to name the group's coordinator oftener than
  * librdkafka asks, and no connection comes or goes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "kafka/overdue.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "kafka/overdue.h"
+#include "tests/component/lab.h"
+#include "tests/support/wait.h"
 
-#include <librdkafka/rdkafka_mock.h>
+enum { SECOND_US = 1000000 };
 
-enum { CALL_MS = 10000, API_FIND_COORDINATOR = 10, TICK_US = 10000, TICKS = 4000, SECOND_US = 1000000 };
-
-struct lab {
-    rd_kafka_t *host, *producer;
-    rd_kafka_mock_cluster_t *cluster;
+struct fixture {
+    struct lab kafka;
+    rd_kafka_t *producer;
     struct overdue overdue;
+    _Atomic unsigned answers; /* to the question who a coordinator is */
     _Atomic bool returned;
 };
 
-static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
+static _Thread_local bool sends; /* a broker's thread: an answer is reported there, and again where it is handled */
+
+static rd_kafka_resp_err_t on_request(rd_kafka_t *client, int socket, const char *broker, int32_t broker_id,
+                                      int16_t api, int16_t version, int32_t id, size_t bytes, void *opaque)
 {
-    char text[128];
-    assert_int_equal(rd_kafka_conf_set(conf, name, value, text, sizeof text), RD_KAFKA_CONF_OK);
+    (void)client, (void)socket, (void)broker, (void)broker_id, (void)api, (void)version, (void)id, (void)bytes;
+    (void)opaque;
+    sends = true;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static void set_up(struct lab *lab)
+static rd_kafka_resp_err_t on_response(rd_kafka_t *client, int socket, const char *broker, int32_t broker_id,
+                                       int16_t api, int16_t version, int32_t id, size_t bytes, int64_t round_trip,
+                                       rd_kafka_resp_err_t code, void *opaque)
 {
-    char text[128];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    set(conf, "log_level", "0");
-    lab->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    assert_non_null(lab->host);
-    lab->cluster = rd_kafka_mock_cluster_new(lab->host, 1);
-    conf = rd_kafka_conf_new();
-    set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(lab->cluster));
-    set(conf, "transactional.id", "forgotten");
-    set(conf, "log_level", "0");
-    rd_kafka_conf_set_opaque(conf, lab);
-    overdue_add(&lab->overdue, conf, lab, "worker 0");
-    lab->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    assert_non_null(lab->producer);
-    assert_null(rd_kafka_init_transactions(lab->producer, CALL_MS));
-    assert_null(rd_kafka_begin_transaction(lab->producer));
+    (void)client, (void)socket, (void)broker, (void)broker_id, (void)version, (void)id, (void)bytes, (void)round_trip;
+    struct fixture *f = opaque;
+    if (sends && !code && api == LAB_API_FIND_COORDINATOR)
+        atomic_fetch_add(&f->answers, 1);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static void tear_down(struct lab *lab)
+static rd_kafka_resp_err_t on_new(rd_kafka_t *client, const rd_kafka_conf_t *conf, void *opaque, char *text,
+                                  size_t capacity)
 {
-    rd_kafka_destroy(lab->producer);
-    overdue_remove(&lab->overdue);
-    rd_kafka_mock_cluster_destroy(lab->cluster);
-    rd_kafka_destroy(lab->host);
+    (void)conf, (void)text, (void)capacity;
+    rd_kafka_resp_err_t code = rd_kafka_interceptor_add_on_request_sent(client, "test", on_request, opaque);
+    return code ? code : rd_kafka_interceptor_add_on_response_received(client, "test", on_response, opaque);
+}
+
+static void set_up(struct fixture *f)
+{
+    lab_start(&f->kafka, 1);
+    rd_kafka_conf_t *conf = lab_conf(&f->kafka);
+    lab_set(conf, "transactional.id", "forgotten");
+    rd_kafka_conf_set_opaque(conf, f);
+    overdue_add(&f->overdue, conf, f, "worker 0");
+    assert_int_equal(rd_kafka_conf_interceptor_add_on_new(conf, "test", on_new, f), 0);
+    f->producer = lab_client(RD_KAFKA_PRODUCER, conf);
+    assert_null(rd_kafka_init_transactions(f->producer, LAB_CALL_MS));
+    assert_null(rd_kafka_begin_transaction(f->producer));
+}
+
+static void tear_down(struct fixture *f)
+{
+    rd_kafka_destroy(f->producer);
+    overdue_remove(&f->overdue);
+    lab_stop(&f->kafka);
 }
 
 static void *send_offsets(void *argument)
 {
-    struct lab *lab = argument;
+    struct fixture *f = argument;
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new("group");
     rd_kafka_topic_partition_list_add(offsets, "topic", 0)->offset = 1;
-    overdue_begin(&lab->overdue, "the call that sends offsets");
-    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(lab->producer, offsets, group, CALL_MS);
-    overdue_end(&lab->overdue);
+    overdue_begin(&f->overdue, "the call that sends offsets");
+    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(f->producer, offsets, group, LAB_CALL_MS);
+    overdue_end(&f->overdue);
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(offsets);
     if (error)
         rd_kafka_error_destroy(error);
-    lab->returned = true;
+    f->returned = true;
     return NULL;
 }
 
-/* A second goes by for it every tick. */
-static void look_until_it_returns(struct lab *lab)
+/* A second of the clock that overdue_look sees goes by for every call of it. */
+static void look_until_it_returns(const struct fixture *f)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    for (int i = 0; i < TICKS && !lab->returned; i++, usleep(TICK_US))
-        overdue_look(true, now_us += SECOND_US);
+    WAIT_UNTIL((overdue_look(true, now_us += SECOND_US), f->returned), "the call has not returned");
 }
 
 static void a_call_that_librdkafka_forgets_returns_once_it_is_overdue(void **state)
 {
     (void)state;
-    static struct lab lab;
+    static struct fixture f;
     pthread_t thread;
-    set_up(&lab);
-    usleep(SECOND_US); /* the producer looks for its own coordinator once more after half a second */
-    rd_kafka_mock_push_request_errors(lab.cluster, API_FIND_COORDINATOR, 3, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
-                                      RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
-                                      RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE);
-    assert_int_equal(pthread_create(&thread, NULL, send_offsets, &lab), 0);
-    usleep(SECOND_US);
-    look_until_it_returns(&lab);
-    assert_true(lab.returned);
+    set_up(&f);
+    unsigned before = f.answers;
+    rd_kafka_mock_push_request_errors(
+        f.kafka.cluster, LAB_API_FIND_COORDINATOR, 3, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE);
+    assert_int_equal(pthread_create(&thread, NULL, send_offsets, &f), 0);
+    /* The producer may look for its own coordinator once more, half a second after its start: then two refusals are
+     * left for the group's, and the call returns without help. */
+    WAIT_UNTIL(f.answers >= before + 3, "%u answers to who a coordinator is, not 3", f.answers - before);
+    look_until_it_returns(&f);
     pthread_join(thread, NULL);
-    rd_kafka_error_t *error = rd_kafka_abort_transaction(lab.producer, CALL_MS);
+    rd_kafka_error_t *error = rd_kafka_abort_transaction(f.producer, LAB_CALL_MS);
     if (error)
         rd_kafka_error_destroy(error);
-    tear_down(&lab);
+    tear_down(&f);
 }
 
 /* Time in which no broker answers, or the process stood still, is not counted. */

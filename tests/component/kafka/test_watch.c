@@ -1,91 +1,67 @@
 /* Counting of requests, against the mock cluster: its transactions do nothing, but every request is sent and answered.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "kafka/watch.h"
 
-#include <librdkafka/rdkafka_mock.h>
+#include "tests/component/lab.h"
 
-enum { CALL_MS = 10000, API_END_TXN = 26 };
-
-struct lab {
-    rd_kafka_t *host, *producer;
-    rd_kafka_mock_cluster_t *cluster;
+struct fixture {
+    struct lab kafka;
+    rd_kafka_t *producer;
     struct watch watch;
 };
 
-static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
+static void set_up(struct fixture *f)
 {
-    char text[128];
-    assert_int_equal(rd_kafka_conf_set(conf, name, value, text, sizeof text), RD_KAFKA_CONF_OK);
-}
-
-static void set_up(struct lab *lab)
-{
-    char text[128];
     struct error err;
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    set(conf, "log_level", "0");
-    lab->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    assert_non_null(lab->host);
-    lab->cluster = rd_kafka_mock_cluster_new(lab->host, 1);
-    conf = rd_kafka_conf_new();
-    set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(lab->cluster));
-    set(conf, "transactional.id", "watched");
-    set(conf, "log_level", "0");
-    assert_int_equal(watch_add(&lab->watch, conf, &err), STATUS_OK);
-    lab->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    assert_non_null(lab->producer);
-    assert_null(rd_kafka_init_transactions(lab->producer, CALL_MS));
+    lab_start(&f->kafka, 1);
+    rd_kafka_conf_t *conf = lab_conf(&f->kafka);
+    lab_set(conf, "transactional.id", "watched");
+    assert_int_equal(watch_add(&f->watch, conf, &err), STATUS_OK);
+    f->producer = lab_client(RD_KAFKA_PRODUCER, conf);
+    assert_null(rd_kafka_init_transactions(f->producer, LAB_CALL_MS));
 }
 
-static void tear_down(struct lab *lab)
+static void tear_down(struct fixture *f)
 {
-    rd_kafka_destroy(lab->producer);
-    rd_kafka_mock_cluster_destroy(lab->cluster);
-    rd_kafka_destroy(lab->host);
+    rd_kafka_destroy(f->producer);
+    lab_stop(&f->kafka);
 }
 
-static void transact(struct lab *lab)
+static void transact(struct fixture *f)
 {
     char value[] = "x";
-    assert_null(rd_kafka_begin_transaction(lab->producer));
+    assert_null(rd_kafka_begin_transaction(f->producer));
     assert_int_equal(
-        rd_kafka_producev(lab->producer, RD_KAFKA_V_TOPIC("topic"), RD_KAFKA_V_VALUE(value, 1), RD_KAFKA_V_END), 0);
-    assert_null(rd_kafka_commit_transaction(lab->producer, CALL_MS));
+        rd_kafka_producev(f->producer, RD_KAFKA_V_TOPIC("topic"), RD_KAFKA_V_VALUE(value, 1), RD_KAFKA_V_END), 0);
+    assert_null(rd_kafka_commit_transaction(f->producer, LAB_CALL_MS));
 }
 
 /* A fresh producer after every transaction would pass all other tests. */
 static void where_nothing_breaks_every_request_has_its_answer(void **state)
 {
     (void)state;
-    struct lab lab = {0};
-    set_up(&lab);
+    struct fixture f = {0};
+    set_up(&f);
     for (int i = 0; i < 20; i++) {
-        transact(&lab);
-        assert_true(watch_all_answered(&lab.watch));
+        transact(&f);
+        assert_true(watch_all_answered(&f.watch));
     }
-    assert_true(lab.watch.sent >= 3 * 20);
-    tear_down(&lab);
+    assert_true(f.watch.sent >= 3 * 20);
+    tear_down(&f);
 }
 
 /* The mock closes the connection instead of an answer: librdkafka sends again, and the commit succeeds. */
 static void an_answer_that_was_lost_stays_missing(void **state)
 {
     (void)state;
-    struct lab lab = {0};
-    set_up(&lab);
-    rd_kafka_mock_push_request_errors(lab.cluster, API_END_TXN, 1, RD_KAFKA_RESP_ERR__TRANSPORT);
-    transact(&lab);
-    assert_false(watch_all_answered(&lab.watch));
-    transact(&lab);
-    assert_false(watch_all_answered(&lab.watch));
-    tear_down(&lab);
+    struct fixture f = {0};
+    set_up(&f);
+    rd_kafka_mock_push_request_errors(f.kafka.cluster, LAB_API_END_TXN, 1, RD_KAFKA_RESP_ERR__TRANSPORT);
+    transact(&f);
+    assert_false(watch_all_answered(&f.watch));
+    transact(&f);
+    assert_false(watch_all_answered(&f.watch));
+    tear_down(&f);
 }
 
 int main(void)

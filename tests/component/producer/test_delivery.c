@@ -1,25 +1,20 @@
 /* backfill and generate against librdkafka's mock cluster: every row ends as acknowledged, rejected or failed, whatever
  * the broker does. */
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
-
 #include "base/log.h"
+#include "base/memory.h"
+#include "kafka/client.h"
 #include "producer/commands.h"
 #include "producer/stop.h"
+#include "tests/component/lab.h"
 
-enum { PRODUCE_REQUEST = 0, ARGUMENTS_MAX = 16, PARTITIONS = 4 };
+enum { ARGUMENTS_MAX = 16, PARTITIONS = 4, TICKS = 3000, TICK_US = 10000 };
 
 static const struct subcommand subcommands[] = {
     {"backfill", "FILE…", "", cmd_backfill},
@@ -27,53 +22,48 @@ static const struct subcommand subcommands[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-struct world {
-    rd_kafka_t *host;
-    rd_kafka_mock_cluster_t *cluster;
+struct fixture {
+    struct lab kafka;
     char bootstrap[256];
     char directory[64];
+    bool was_unavailable; /* seen by a thread that waited for it */
 };
 
 static int setup(void **state)
 {
-    struct world *world = calloc(1, sizeof *world);
-    char text[256];
+    struct fixture *f = mem_zeroed(1, sizeof *f);
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
-    world->host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof text);
-    world->cluster = world->host ? rd_kafka_mock_cluster_new(world->host, 1) : NULL;
-    snprintf(world->directory, sizeof world->directory, "/tmp/producer-test-XXXXXX");
-    if (!world->cluster || !mkdtemp(world->directory))
-        return -1;
-    rd_kafka_mock_topic_create(world->cluster, "employee-events", PARTITIONS, 1);
-    snprintf(world->bootstrap, sizeof world->bootstrap, "KAFKA_BOOTSTRAP_SERVERS=%s",
-             rd_kafka_mock_cluster_bootstraps(world->cluster));
+    lab_start(&f->kafka, 1);
+    lab_create_topic(&f->kafka, "employee-events", PARTITIONS);
+    snprintf(f->bootstrap, sizeof f->bootstrap, "KAFKA_BOOTSTRAP_SERVERS=%s", f->kafka.servers);
+    snprintf(f->directory, sizeof f->directory, "/tmp/producer-test-XXXXXX");
+    assert_non_null(mkdtemp(f->directory));
     stop_requested = false;
-    *state = world;
+    *state = f;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct world *world = *state;
+    struct fixture *f = *state;
     char command[128];
-    rd_kafka_mock_cluster_destroy(world->cluster);
-    rd_kafka_destroy(world->host);
-    snprintf(command, sizeof command, "rm -rf %s", world->directory);
+    lab_stop(&f->kafka);
+    snprintf(command, sizeof command, "rm -rf %s", f->directory);
     int status = system(command);
-    free(world);
+    free(f);
     return status;
 }
 
 /* The exit status of `producer WORDS`, words separated by single blanks; %s is the test's directory. */
-static int run(struct world *world, const char *format)
+static int run(struct fixture *f, const char *format)
 {
     char words[512], *argv[ARGUMENTS_MAX] = {(char[]){"producer"}}, *rest = words;
-    char *environment[] = {world->bootstrap, NULL};
+    char *environment[] = {f->bootstrap, NULL};
     int argc = 1;
     struct options *options = NULL;
     struct error err;
     bool exit_now = false;
-    snprintf(words, sizeof words, format, world->directory);
+    snprintf(words, sizeof words, format, f->directory);
     for (char *word; (word = strsep(&rest, " ")) && argc < ARGUMENTS_MAX - 1;)
         argv[argc++] = word;
     if (options_parse(PROGRAM_PRODUCER, subcommands, argc, argv, environment, &options, &exit_now, &err) != STATUS_OK)
@@ -83,138 +73,137 @@ static int run(struct world *world, const char *format)
     return status;
 }
 
-static void write_file(struct world *world, const char *name, const char *text)
+static void write_file(struct fixture *f, const char *name, const char *text)
 {
     char path[128];
-    snprintf(path, sizeof path, "%s/%s", world->directory, name);
+    snprintf(path, sizeof path, "%s/%s", f->directory, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
     assert_int_equal(fclose(file), 0);
 }
 
-static int64_t messages_stored(struct world *world)
+static long messages_stored(struct fixture *f)
 {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    char text[256];
-    int64_t total = 0;
-    rd_kafka_conf_set(conf, "bootstrap.servers", strchr(world->bootstrap, '=') + 1, NULL, 0);
-    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
-    assert_non_null(client);
-    for (int32_t p = 0; p < PARTITIONS; p++) {
-        int64_t low = 0, high = 0;
-        assert_int_equal(rd_kafka_query_watermark_offsets(client, "employee-events", p, &low, &high, 10000), 0);
-        total += high;
-    }
-    rd_kafka_destroy(client);
-    return total;
+    return lab_count(&f->kafka, "employee-events", PARTITIONS);
 }
 
 static void test_all_acknowledged(void **state)
 {
-    struct world *world = *state;
-    assert_int_equal(run(world, "generate --count 5000 --seed 1 --poison 0.1"), 0);
-    assert_int_equal(messages_stored(world), 5000);
+    struct fixture *f = *state;
+    assert_int_equal(run(f, "generate --count 5000 --seed 1 --poison 0.1"), 0);
+    assert_int_equal(messages_stored(f), 5000);
 }
 
 static void test_rejects_and_their_limit(void **state)
 {
-    struct world *world = *state;
-    write_file(world, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n3,42\n");
-    write_file(world, "b.jsonl", "{\"id\": \"x\", \"attributes\": {\"Age\": 41}}\n");
-    assert_int_equal(run(world, "backfill %1$s/a.csv %1$s/b.jsonl"), 0);
-    assert_int_equal(messages_stored(world), 3);
-    assert_int_equal(run(world, "backfill --max-rejects 1 %1$s/a.csv"), 0);
-    assert_int_equal(run(world, "backfill --max-rejects 0 %1$s/a.csv"), 1);
-    assert_int_equal(run(world, "backfill --no-validate %1$s/a.csv"), 0);
-    assert_int_equal(messages_stored(world), 10);
+    struct fixture *f = *state;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n3,42\n");
+    write_file(f, "b.jsonl", "{\"id\": \"x\", \"attributes\": {\"Age\": 41}}\n");
+    assert_int_equal(run(f, "backfill %1$s/a.csv %1$s/b.jsonl"), 0);
+    assert_int_equal(messages_stored(f), 3);
+    assert_int_equal(run(f, "backfill --max-rejects 1 %1$s/a.csv"), 0);
+    assert_int_equal(run(f, "backfill --max-rejects 0 %1$s/a.csv"), 1);
+    assert_int_equal(run(f, "backfill --no-validate %1$s/a.csv"), 0);
+    assert_int_equal(messages_stored(f), 10);
 }
 
 static void test_usage(void **state)
 {
-    struct world *world = *state;
-    write_file(world, "a.csv", "EmployeeNumber,Age\n1,41\n");
-    assert_int_equal(run(world, "backfill"), 2);
-    assert_int_equal(run(world, "backfill --format xml %1$s/a.csv"), 2);
-    assert_int_equal(run(world, "backfill --event-type FIRED %1$s/a.csv"), 2);
-    assert_int_equal(run(world, "backfill --rejects-file %1$s/a.csv %1$s/a.csv"), 2);
-    write_file(world, "table.txt", "EmployeeNumber,Age\n1,210\n");
-    assert_int_equal(run(world, "backfill --rejects-file %1$s/table %1$s/table.txt"), 2);
-    assert_int_equal(run(world, "backfill %1$s/a.csv %1$s/none.csv"), 1);
-    assert_int_equal(run(world, "generate --count 1 -X acks=1"), 1);
-    assert_int_equal(run(world, "generate --count 0"), 2);
-    assert_int_equal(run(world, "generate --poison 1.5"), 2);
-    assert_int_equal(run(world, "generate --poison 0.5 --out %1$s/x.csv"), 2);
-    assert_int_equal(messages_stored(world), 0);
+    struct fixture *f = *state;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n");
+    assert_int_equal(run(f, "backfill"), 2);
+    assert_int_equal(run(f, "backfill --format xml %1$s/a.csv"), 2);
+    assert_int_equal(run(f, "backfill --event-type FIRED %1$s/a.csv"), 2);
+    assert_int_equal(run(f, "backfill --rejects-file %1$s/a.csv %1$s/a.csv"), 2);
+    write_file(f, "table.txt", "EmployeeNumber,Age\n1,210\n");
+    assert_int_equal(run(f, "backfill --rejects-file %1$s/table %1$s/table.txt"), 2);
+    assert_int_equal(run(f, "backfill %1$s/a.csv %1$s/none.csv"), 1);
+    assert_int_equal(run(f, "generate --count 1 -X acks=1"), 1);
+    assert_int_equal(run(f, "generate --count 0"), 2);
+    assert_int_equal(run(f, "generate --poison 1.5"), 2);
+    assert_int_equal(run(f, "generate --poison 0.5 --out %1$s/x.csv"), 2);
+    assert_int_equal(messages_stored(f), 0);
 }
 
-static void *broker_up_later(void *context)
+/* For a thread beside the test's own, which may not fail the test. */
+static void wait_until_unavailable(struct fixture *f)
 {
-    struct world *world = context;
-    usleep(1500 * 1000);
-    rd_kafka_mock_broker_set_up(world->cluster, 1);
+    for (int i = 0; i < TICKS && kafka_up(); i++)
+        usleep(TICK_US);
+    f->was_unavailable = !kafka_up();
+}
+
+static void *start_broker_later(void *context)
+{
+    struct fixture *f = context;
+    wait_until_unavailable(f);
+    rd_kafka_mock_broker_set_up(f->kafka.cluster, 1);
     return NULL;
 }
 
-static void test_broker_away_at_start(void **state)
+static void test_broker_unavailable_at_start(void **state)
 {
-    struct world *world = *state;
+    struct fixture *f = *state;
     pthread_t thread;
-    rd_kafka_mock_broker_set_down(world->cluster, 1);
-    pthread_create(&thread, NULL, broker_up_later, world);
-    assert_int_equal(run(world, "generate --count 100"), 0);
+    rd_kafka_mock_broker_set_down(f->kafka.cluster, 1);
+    assert_true(kafka_up());
+    pthread_create(&thread, NULL, start_broker_later, f);
+    assert_int_equal(run(f, "generate --count 100"), 0);
     pthread_join(thread, NULL);
-    assert_int_equal(messages_stored(world), 100);
+    assert_true(f->was_unavailable);
+    assert_int_equal(messages_stored(f), 100);
 }
 
 static void *interrupt_later(void *context)
 {
-    (void)context;
-    usleep(1000 * 1000);
+    wait_until_unavailable(context);
     kill(getpid(), SIGINT);
     return NULL;
 }
 
 static void test_interrupted_while_waiting(void **state)
 {
-    struct world *world = *state;
+    struct fixture *f = *state;
     pthread_t thread;
-    rd_kafka_mock_broker_set_down(world->cluster, 1);
-    pthread_create(&thread, NULL, interrupt_later, NULL);
-    assert_int_equal(run(world, "generate --count 100"), 1);
+    rd_kafka_mock_broker_set_down(f->kafka.cluster, 1);
+    assert_true(kafka_up());
+    pthread_create(&thread, NULL, interrupt_later, f);
+    assert_int_equal(run(f, "generate --count 100"), 1);
     pthread_join(thread, NULL);
+    assert_true(f->was_unavailable);
 }
 
 /* A refusal that is final costs the batch it hit and no other; the run fails. */
 static void test_delivery_failure(void **state)
 {
-    struct world *world = *state;
-    rd_kafka_mock_push_request_errors(world->cluster, PRODUCE_REQUEST, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-    assert_int_equal(run(world, "generate --count 100"), 1);
-    assert_in_range(messages_stored(world), 0, 99);
+    struct fixture *f = *state;
+    rd_kafka_mock_push_request_errors(f->kafka.cluster, LAB_API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    assert_int_equal(run(f, "generate --count 100"), 1);
+    assert_in_range(messages_stored(f), 0, 99);
 }
 
 static void test_passing_errors_are_retried(void **state)
 {
-    struct world *world = *state;
-    rd_kafka_mock_push_request_errors(world->cluster, PRODUCE_REQUEST, 3, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+    struct fixture *f = *state;
+    rd_kafka_mock_push_request_errors(f->kafka.cluster, LAB_API_PRODUCE, 3, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
                                       RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
-    assert_int_equal(run(world, "generate --count 1000"), 0);
-    assert_int_equal(messages_stored(world), 1000);
+    assert_int_equal(run(f, "generate --count 1000"), 0);
+    assert_int_equal(messages_stored(f), 1000);
 }
 
 static void test_message_too_large_for_the_client(void **state)
 {
-    struct world *world = *state;
-    assert_int_equal(run(world, "generate --count 10 -X message.max.bytes=1000 --event-type CHANGED"), 0);
+    struct fixture *f = *state;
+    assert_int_equal(run(f, "generate --count 10 -X message.max.bytes=1000 --event-type CHANGED"), 0);
     char id[4 * 256 + 1], text[1200]; /* as long as an id may be, in characters of four bytes */
     for (size_t i = 0; i < sizeof id - 1; i += 4)
         memcpy(id + i, "\xF0\x90\x80\x80", 4);
     id[sizeof id - 1] = '\0';
     snprintf(text, sizeof text, "employee_id,Age\n%s,41\nE2,42\n", id);
-    write_file(world, "large.csv", text);
-    assert_int_equal(run(world, "backfill -X message.max.bytes=1000 %1$s/large.csv"), 1);
-    assert_int_equal(messages_stored(world), 11);
+    write_file(f, "large.csv", text);
+    assert_int_equal(run(f, "backfill -X message.max.bytes=1000 %1$s/large.csv"), 1);
+    assert_int_equal(messages_stored(f), 11);
 }
 
 int main(void)
@@ -223,7 +212,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_all_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rejects_and_their_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_usage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_broker_away_at_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_broker_unavailable_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted_while_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delivery_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_passing_errors_are_retried, setup, teardown),

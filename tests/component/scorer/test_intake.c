@@ -1,20 +1,17 @@
-/* Partitions that waited are read again, whatever becomes of the group meanwhile; against the embedded broker. */
+/* Partitions that waited are read again, whatever becomes of the group meanwhile; against the mock cluster. */
 #include "scorer/stream/intake.h"
-
-#include <librdkafka/rdkafka_mock.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "events/schema.h"
-#include "tests/unit/scorer/lab.h"
+#include "tests/component/lab.h"
+#include "tests/support/scorer.h"
+#include "tests/support/wait.h"
 
 enum { PARTITIONS = 2, BATCH = 16, TURNS = 400, MANY = 100 };
 static const char *const topic = "employee-events";
 
-struct lab {
-    rd_kafka_t *host; /* owns the cluster; also the test's producer */
-    rd_kafka_mock_cluster_t *cluster;
+struct fixture {
+    struct lab kafka;
     struct schema *schema;
     struct options *options;
     struct settings settings;
@@ -22,43 +19,35 @@ struct lab {
     _Atomic bool stop;
 };
 
-static void set_up(struct lab *lab)
+static void set_up(struct fixture *f)
 {
     struct error err = {0};
-    char text[256], servers[160];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    *lab = (struct lab){0};
-    rd_kafka_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", text, sizeof text);
-    rd_kafka_conf_set(conf, "log_level", "0", text, sizeof text);
-    lab->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    lab->cluster = rd_kafka_mock_cluster_new(lab->host, 2);
-    rd_kafka_brokers_add(lab->host, rd_kafka_mock_cluster_bootstraps(lab->cluster));
-    assert_int_equal(rd_kafka_mock_topic_create(lab->cluster, topic, PARTITIONS, 1), 0);
-    rd_kafka_mock_coordinator_set(lab->cluster, "group", "attrition-scorer", 1);
-    snprintf(servers, sizeof servers, "--bootstrap-servers=%s", rd_kafka_mock_cluster_bootstraps(lab->cluster));
-    lab->schema = lab_schema();
-    lab->options = lab_options((const char *const[]){
+    char servers[160];
+    *f = (struct fixture){0};
+    lab_start(&f->kafka, 2);
+    lab_create_topic(&f->kafka, topic, PARTITIONS);
+    rd_kafka_mock_coordinator_set(f->kafka.cluster, "group", "attrition-scorer", 1);
+    snprintf(servers, sizeof servers, "--bootstrap-servers=%s", f->kafka.servers);
+    f->schema = scorer_schema();
+    f->options = scorer_options((const char *const[]){
         "--model=/nowhere.onnx", servers, "--instance-id=t", "--roles=score", "-X", "fetch.wait.max.ms=10", "-X",
         "heartbeat.interval.ms=100", "-X", "session.timeout.ms=6000", NULL});
-    if (settings_resolve(lab->options, lab->schema, &lab->settings, &err) != STATUS_OK)
+    if (settings_resolve(f->options, f->schema, &f->settings, &err) != STATUS_OK)
         fail_msg("%s", err.text);
 }
 
-static void tear_down(struct lab *lab)
+static void tear_down(struct fixture *f)
 {
-    settings_release(&lab->settings);
-    options_free(lab->options);
-    schema_free(lab->schema);
-    rd_kafka_mock_cluster_destroy(lab->cluster);
-    rd_kafka_destroy(lab->host);
+    settings_release(&f->settings);
+    options_free(f->options);
+    schema_free(f->schema);
+    lab_stop(&f->kafka);
 }
 
-static void send_to(struct lab *lab, int32_t partition)
+static void send_to(struct fixture *f, int32_t partition)
 {
-    assert_int_equal(rd_kafka_producev(lab->host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-                                       RD_KAFKA_V_VALUE((void *)"x", 1), RD_KAFKA_V_END),
-                     0);
-    assert_int_equal(rd_kafka_flush(lab->host, 10000), 0);
+    lab_produce(&f->kafka, topic, partition, SPAN_NULL, SPAN_LITERAL("x"), NULL);
+    lab_flush(&f->kafka);
 }
 
 static void leaving(void *context, bool lost)
@@ -66,13 +55,13 @@ static void leaving(void *context, bool lost)
     (void)context, (void)lost;
 }
 
-static struct intake *join(struct lab *lab)
+static struct intake *join(struct fixture *f)
 {
     const struct intake_owner owner = {leaving, NULL};
     struct intake *intake = NULL;
     struct error err;
     int partitions;
-    if (intake_new(&lab->settings, 0, &lab->counters, &owner, &lab->stop, &intake, &partitions, &err) != STATUS_OK)
+    if (intake_new(&f->settings, 0, &f->counters, &owner, &f->stop, &intake, &partitions, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return intake;
 }
@@ -96,18 +85,18 @@ static size_t turn(struct intake *intake, bool hold)
 }
 
 /* Returns how many were taken from partition 1 meanwhile. */
-static size_t wait_for_share(const struct lab *lab, struct intake *intake, uint64_t partitions)
+static size_t wait_for_share(const struct fixture *f, struct intake *intake, uint64_t partitions)
 {
     size_t taken = 0;
-    for (int i = 0; i < TURNS && counter_get(&lab->counters, COUNTER_PARTITIONS_ASSIGNED) != partitions; i++)
+    for (int i = 0; i < TURNS && counter_get(&f->counters, COUNTER_PARTITIONS_ASSIGNED) != partitions; i++)
         taken += turn(intake, false);
-    assert_int_equal(counter_get(&lab->counters, COUNTER_PARTITIONS_ASSIGNED), partitions);
+    assert_int_equal(counter_get(&f->counters, COUNTER_PARTITIONS_ASSIGNED), partitions);
     return taken;
 }
 
-static void hold_one(struct lab *lab, struct intake *intake)
+static void hold_one(struct fixture *f, struct intake *intake)
 {
-    send_to(lab, 1);
+    send_to(f, 1);
     for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
         assert_int_equal(turn(intake, true), 0);
     assert_true(intake_holds(intake, 1));
@@ -122,60 +111,60 @@ static void assert_read(struct intake *intake, size_t wanted)
 }
 
 /* All partitions are taken away, and given back; returns how many were taken from partition 1 meanwhile. */
-static size_t rebalance(const struct lab *lab, struct intake *intake)
+static size_t rebalance(const struct fixture *f, struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *topics;
     assert_int_equal(rd_kafka_subscription(intake_client(intake), &topics), 0);
     assert_int_equal(rd_kafka_unsubscribe(intake_client(intake)), 0);
-    wait_for_share(lab, intake, 0);
+    wait_for_share(f, intake, 0);
     assert_int_equal(rd_kafka_subscribe(intake_client(intake), topics), 0);
-    size_t taken = wait_for_share(lab, intake, PARTITIONS);
+    size_t taken = wait_for_share(f, intake, PARTITIONS);
     rd_kafka_topic_partition_list_destroy(topics);
     return taken;
 }
 
 static void partitions_that_waited_are_read_after_a_rebalance(void **state)
 {
-    struct lab lab;
+    struct fixture f;
     (void)state;
-    set_up(&lab);
-    struct intake *intake = join(&lab);
+    set_up(&f);
+    struct intake *intake = join(&f);
     struct error err;
-    hold_one(&lab, intake);
+    hold_one(&f, intake);
     assert_int_equal(intake_go_on(intake, &err), STATUS_OK);
     assert_read(intake, 1);
-    size_t taken = rebalance(&lab, intake);
-    send_to(&lab, 1);
+    size_t taken = rebalance(&f, intake);
+    send_to(&f, 1);
     assert_read(intake, 2 - taken); /* nothing is committed: the first one again, too */
     intake_free(intake);
-    tear_down(&lab);
+    tear_down(&f);
 }
 
 static void partitions_that_wait_are_read_after_a_rebalance(void **state)
 {
-    struct lab lab;
+    struct fixture f;
     (void)state;
-    set_up(&lab);
-    struct intake *intake = join(&lab);
-    hold_one(&lab, intake);
-    size_t taken = rebalance(&lab, intake);
+    set_up(&f);
+    struct intake *intake = join(&f);
+    hold_one(&f, intake);
+    size_t taken = rebalance(&f, intake);
     assert_false(intake_holds_any(intake));
-    send_to(&lab, 1);
+    send_to(&f, 1);
     assert_read(intake, 2 - taken);
     intake_free(intake);
-    tear_down(&lab);
+    tear_down(&f);
 }
 
 /* Messages of a partition that waits stay with the broker, however long it waits. */
 static void a_partition_that_waits_is_not_fetched(void **state)
 {
-    struct lab lab;
+    struct fixture f;
     (void)state;
-    set_up(&lab);
-    struct intake *intake = join(&lab);
-    hold_one(&lab, intake);
+    set_up(&f);
+    struct intake *intake = join(&f);
+    hold_one(&f, intake);
     for (int i = 0; i < MANY; i++)
-        send_to(&lab, 1);
+        send_to(&f, 1);
     for (int i = 0; i < 40; i++)
         assert_int_equal(turn(intake, true), 0);
     rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(intake_client(intake), topic, 1);
@@ -186,19 +175,19 @@ static void a_partition_that_waits_is_not_fetched(void **state)
     assert_int_equal(intake_go_on(intake, &err), STATUS_OK);
     assert_read(intake, 1 + MANY);
     intake_free(intake);
-    tear_down(&lab);
+    tear_down(&f);
 }
 
 /* Rolled back while it waits, and again right after it goes on: each message is read once more, none is passed over. */
 static void a_partition_that_waits_is_read_after_a_rewind(void **state)
 {
-    struct lab lab;
+    struct fixture f;
     (void)state;
-    set_up(&lab);
-    struct intake *intake = join(&lab);
+    set_up(&f);
+    struct intake *intake = join(&f);
     struct error err;
     for (int i = 0; i < 3; i++)
-        send_to(&lab, 1);
+        send_to(&f, 1);
     for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
         assert_int_equal(turn(intake, true), 0);
     assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
@@ -207,7 +196,22 @@ static void a_partition_that_waits_is_read_after_a_rewind(void **state)
     assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
     assert_read(intake, 3);
     intake_free(intake);
-    tear_down(&lab);
+    tear_down(&f);
+}
+
+/* Polls until that fails, or the TURNS are over. */
+static enum status poll_until_it_fails(struct intake *intake, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < TURNS && status == STATUS_OK; i++) {
+        struct intake_message messages[BATCH];
+        int64_t left_us;
+        size_t count;
+        status = intake_poll(intake, 50, messages, BATCH, &count, &left_us, err);
+        if (status == STATUS_OK)
+            intake_accept(intake);
+    }
+    return status;
 }
 
 static void commit_with_note(struct intake *intake, int32_t partition, int64_t offset, const char *note)
@@ -222,50 +226,69 @@ static void commit_with_note(struct intake *intake, int32_t partition, int64_t o
 }
 
 /* Partition 0 holds just more than the broker keeps, so its first record is gone; partition 1 has two. */
-static void fill_until_the_first_is_deleted(struct lab *lab)
+static void fill_until_the_first_is_deleted(struct fixture *f)
 {
     enum { RECORD_BYTES = 900000, RECORDS = 6 };
     void *value = mem_zeroed(1, RECORD_BYTES);
     for (int i = 0; i < RECORDS; i++) {
-        assert_int_equal(rd_kafka_producev(lab->host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
-                                           RD_KAFKA_V_VALUE(value, RECORD_BYTES), RD_KAFKA_V_END),
-                         0);
-        assert_int_equal(rd_kafka_flush(lab->host, 10000), 0);
+        lab_produce(&f->kafka, topic, 0, SPAN_NULL, (struct span){value, RECORD_BYTES}, NULL);
+        lab_flush(&f->kafka);
     }
     free(value);
-    send_to(lab, 1);
-    send_to(lab, 1);
+    send_to(f, 1);
+    send_to(f, 1);
 }
 
 /* The record noted for one partition was deleted; the other's is not the one that was noted, and comes later. */
 static void a_deleted_record_leaves_the_check_of_other_partitions(void **state)
 {
-    struct lab lab;
+    struct fixture f;
     struct error err;
-    enum status status = STATUS_OK;
     (void)state;
-    set_up(&lab);
-    fill_until_the_first_is_deleted(&lab);
-    struct intake *intake = join(&lab);
-    wait_for_share(&lab, intake, PARTITIONS);
+    set_up(&f);
+    fill_until_the_first_is_deleted(&f);
+    struct intake *intake = join(&f);
+    wait_for_share(&f, intake, PARTITIONS);
     commit_with_note(intake, 0, 5, "next=5 last=0 ms=1");
     commit_with_note(intake, 1, 2, "next=2 last=1 ms=1");
     intake_free(intake);
-    memset(&lab.counters, 0, sizeof lab.counters);
-    assert_int_equal(rd_kafka_mock_partition_set_leader(lab.cluster, topic, 1, 2), 0);
-    rd_kafka_mock_broker_set_rtt(lab.cluster, 2, 500);
-    intake = join(&lab);
-    for (int i = 0; i < TURNS && status == STATUS_OK; i++) {
-        struct intake_message messages[BATCH];
-        int64_t left_us;
-        size_t count;
-        status = intake_poll(intake, 50, messages, BATCH, &count, &left_us, &err);
-        intake_accept(intake);
-    }
-    assert_int_equal(status, STATUS_CONFLICT);
+    memset(&f.counters, 0, sizeof f.counters);
+    assert_int_equal(rd_kafka_mock_partition_set_leader(f.kafka.cluster, topic, 1, 2), 0);
+    rd_kafka_mock_broker_set_rtt(f.kafka.cluster, 2, 500);
+    intake = join(&f);
+    assert_int_equal(poll_until_it_fails(intake, &err), STATUS_CONFLICT);
     assert_non_null(strstr(err.text, "[1] is not the log that was read before"));
     intake_free(intake);
-    tear_down(&lab);
+    tear_down(&f);
+}
+
+/* So many wait in the consumer's queue. */
+static void wait_for_events(struct intake *intake, size_t wanted)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(intake_client(intake));
+    WAIT_UNTIL(rd_kafka_queue_length(queue) >= wanted, "%zu events in the consumer's queue, not %zu",
+               rd_kafka_queue_length(queue), wanted);
+    rd_kafka_queue_destroy(queue);
+}
+
+/* A consumer that librdkafka gives up for good is noticed even where it says so in the middle of a rebalance: seen on a
+ * real broker that was frozen for 22 s, after which the scorer stayed alive without partitions. */
+static void a_fatal_error_within_a_rebalance_ends_the_loop(void **state)
+{
+    struct fixture f;
+    struct error err = {0};
+    (void)state;
+    set_up(&f);
+    struct intake *intake = join(&f);
+    wait_for_share(&f, intake, PARTITIONS);
+    assert_int_equal(rd_kafka_unsubscribe(intake_client(intake)), 0);
+    wait_for_events(intake, 1); /* the partitions are being taken away, which the next poll learns */
+    rd_kafka_test_fatal_error(intake_client(intake), RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "of the test");
+    wait_for_events(intake, 2); /* the error comes right after it */
+    assert_int_equal(poll_until_it_fails(intake, &err), STATUS_CONFLICT);
+    assert_non_null(strstr(err.text, "of the test"));
+    intake_free(intake);
+    tear_down(&f);
 }
 
 int main(void)
@@ -276,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_partition_that_waits_is_not_fetched),
         cmocka_unit_test(a_partition_that_waits_is_read_after_a_rewind),
         cmocka_unit_test(a_deleted_record_leaves_the_check_of_other_partitions),
+        cmocka_unit_test(a_fatal_error_within_a_rebalance_ends_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

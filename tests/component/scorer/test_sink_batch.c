@@ -444,14 +444,22 @@ static int proxy_socket(const char *directory, bool connects)
     return failed ? -1 : fd;
 }
 
+/* The statement, or the tag of its result; with its end, for BEGIN names READ COMMITTED. */
+static bool has_commit(const char *bytes, ssize_t count)
+{
+    return memmem(bytes, (size_t)count, "COMMIT", sizeof "COMMIT") != NULL;
+}
+
 static bool proxy_pass(int from, int to, bool from_client)
 {
     char bytes[65536];
     ssize_t got = read(from, bytes, sizeof bytes);
     if (got <= 0 || write(to, bytes, (size_t)got) != got)
         return false;
-    if (from_client && proxy.cut && memmem(bytes, (size_t)got, "COMMIT", 6)) {
-        usleep(300000); /* the server commits meanwhile */
+    if (from_client && proxy.cut && has_commit(bytes, got)) {
+        do /* until the server has committed */
+            got = read(to, bytes, sizeof bytes);
+        while (got > 0 && !has_commit(bytes, got));
         proxy.cut = false;
         proxy.cuts++;
         return false;

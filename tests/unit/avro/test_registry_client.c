@@ -1,10 +1,11 @@
-/* The registry's client and the plan cache before it, against a server that says what it is told to. */
+/* The registry's client and the plan cache before it, against a server that gives the answers it was given. */
 #include "avro/registry_client.h"
 
 #include <unistd.h>
 
 #include "tests/support/fake_http.h"
 #include "tests/support/test.h"
+#include "tests/support/wait.h"
 
 #define REPLY(STATUS, BYTES, BODY) "HTTP/1.1 " STATUS "\r\nContent-Length: " BYTES "\r\nConnection: close\r\n\r\n" BODY
 
@@ -41,8 +42,7 @@ static enum registry_find find_now(struct registry_client *client, uint32_t id)
 static enum registry_find find(struct registry_client *client, uint32_t id)
 {
     enum registry_find found;
-    while ((found = find_now(client, id)) == REGISTRY_FIND_WAIT)
-        usleep(1000);
+    WAIT_UNTIL((found = find_now(client, id)) != REGISTRY_FIND_WAIT, "schema %u is still asked for", id);
     return found;
 }
 
@@ -91,8 +91,7 @@ static void unknown_is_believed_for_a_while(void **state)
     settings.unknown_us = 1;
     struct registry_client *client = start(&settings);
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT);
-    while (registry_client_answers(client) == 0)
-        usleep(1000);
+    WAIT_UNTIL(registry_client_answers(client) > 0, "no answer");
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT); /* it has expired: asked again */
     assert_int_equal(find(client, 7), REGISTRY_FIND_SCHEMA);
     assert_int_equal(registry_client_requests(client), 2);
@@ -124,8 +123,7 @@ static void silence_is_an_outage(void **state)
     settings.timeout_us = 50000;
     struct registry_client *client = start(&settings);
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT);
-    while (registry_client_up(client))
-        usleep(1000);
+    WAIT_UNTIL(!registry_client_up(client), "a silent registry is still taken for available");
     assert_int_equal(find_now(client, 7), REGISTRY_FIND_WAIT);
     assert_int_equal(registry_client_answers(client), 0);
     end(client, &server); /* and it ends, a request under way or not */
@@ -135,22 +133,22 @@ static void the_next_address_is_asked(void **state)
 {
     (void)state;
     const char *first[] = {gateway}, *second[] = {known};
-    struct fake_http away = {.answers = first, .answer_count = 1}, fine = {.answers = second, .answer_count = 1};
+    struct fake_http unavailable = {.answers = first, .answer_count = 1}, fine = {.answers = second, .answer_count = 1};
     char urls[160];
-    fake_http_start(&away);
+    fake_http_start(&unavailable);
     fake_http_start(&fine);
-    snprintf(urls, sizeof urls, " http://127.0.0.1:1, %s ,%s/base/", away.url, fine.url);
+    snprintf(urls, sizeof urls, " http://127.0.0.1:1, %s ,%s/base/", unavailable.url, fine.url);
     const struct registry_settings settings = settings_of(urls);
     struct registry_client *client = start(&settings);
     assert_int_equal(find(client, 7), REGISTRY_FIND_SCHEMA);
     assert_int_equal(find(client, 8), REGISTRY_FIND_SCHEMA);
     assert_int_equal(registry_client_requests(client), 4); /* the one that answered is asked first then */
     registry_client_free(client);
-    fake_http_stop(&away);
+    fake_http_stop(&unavailable);
     fake_http_stop(&fine);
-    assert_int_equal(away.request_count, 1);
+    assert_int_equal(unavailable.request_count, 1);
     assert_non_null(strstr(fine.requests[1], "GET /base/schemas/ids/8 HTTP"));
-    fake_http_free(&away);
+    fake_http_free(&unavailable);
     fake_http_free(&fine);
 }
 

@@ -1,21 +1,20 @@
 /* base/background.h: one call at a time, seen to run and waited for; what it wrote is there afterwards. */
 #include "tests/unit/base/unit.h"
 
-#include <stdatomic.h>
-#include <unistd.h>
+#include <semaphore.h>
 
 #include "base/background.h"
+#include "tests/support/wait.h"
 
 struct call {
-    _Atomic bool go;
+    sem_t go;
     int made; /* written by the call alone */
 };
 
 static void make(void *context)
 {
     struct call *call = context;
-    while (!atomic_load(&call->go))
-        usleep(100);
+    sem_wait(&call->go);
     call->made++;
 }
 
@@ -31,14 +30,14 @@ static void a_call_runs_while_its_caller_goes_on(void **state)
 {
     (void)state;
     struct call call = {0};
+    assert_int_equal(sem_init(&call.go, 0, 0), 0);
     struct background *background = made();
     assert_false(background_runs(background));
     background_wait(background);
     background_start(background, make, &call);
     assert_true(background_runs(background));
-    atomic_store(&call.go, true);
-    while (background_runs(background))
-        usleep(100);
+    sem_post(&call.go);
+    WAIT_UNTIL(!background_runs(background), "the call still runs");
     assert_int_equal(call.made, 1);
     background_free(background);
 }
@@ -46,7 +45,8 @@ static void a_call_runs_while_its_caller_goes_on(void **state)
 static void calls_follow_each_other(void **state)
 {
     (void)state;
-    struct call call = {.go = true};
+    struct call call = {0};
+    assert_int_equal(sem_init(&call.go, 0, 1000), 0);
     struct background *background = made();
     for (int i = 1; i <= 1000; i++) {
         background_start(background, make, &call);
@@ -60,7 +60,8 @@ static void calls_follow_each_other(void **state)
 static void the_end_waits_for_the_call(void **state)
 {
     (void)state;
-    struct call call = {.go = true};
+    struct call call = {0};
+    assert_int_equal(sem_init(&call.go, 0, 1), 0);
     struct background *background = made();
     background_start(background, make, &call);
     background_free(background);

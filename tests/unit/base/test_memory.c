@@ -40,9 +40,14 @@ static void arena_gives_more_than_a_block(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    memset(arena_take(&arena, 1000000), 1, 1000000);
-    memset(arena_take(&arena, 10), 2, 10);
+    unsigned char *large = memset(arena_take(&arena, 1000000), 1, 1000000);
+    unsigned char *small = memset(arena_take(&arena, 10), 2, 10);
+    for (int i = 0; i < 1000000; i++)
+        assert_int_equal(large[i], 1);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(small[i], 2);
     arena_free(&arena);
+    assert_null(arena.first);
 }
 
 static void arena_reset_reuses_memory(void **state)

@@ -1,8 +1,9 @@
 /* events/writers.h: the plan cache keeps what was used last. */
-#include "tests/unit/events/unit.h"
-
 #include "events/writers.h"
+
 #include "avro/registry_disk.h"
+#include "tests/support/wait.h"
+#include "tests/unit/events/unit.h"
 
 /* One event schema and many ids for it: more than are kept, met again after they have made room for each other. Their
  * texts come from the disk, so that no server is needed. */
@@ -34,8 +35,8 @@ static void writers_make_room_for_each_other(void **state)
         const struct writer *writer = NULL;
         struct fault fault;
         bool waits;
-        while (writers_find(writers, &key, &writer, &fault, &waits) != EVENT_OK && waits)
-            usleep(1000);
+        WAIT_UNTIL(writers_find(writers, &key, &writer, &fault, &waits) == EVENT_OK || !waits,
+                   "schema %u is still waited for", 100 + turn % IDS);
         assert_non_null(writer);
         assert_true(schema_key_equal(&writer->key, &key) && writer->plan && writer->schema);
     }

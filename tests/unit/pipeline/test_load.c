@@ -50,15 +50,22 @@ static void test_bits_flipped(void **state)
     struct score score;
     struct reason reasons[COLUMNS];
     fixture_row(cells, 40, "Ulm", NAN, "night");
+    size_t refused = 0;
     for (size_t bit = 0; bit < 8 * file.bytes; bit++) {
         struct pipeline *pipeline = NULL;
-        struct error err;
+        struct error err = {0};
         file.data[bit / 8] ^= (char)(1 << bit % 8);
-        if (fixture_load(&file, &pipeline, &err) == STATUS_OK)
+        if (fixture_load(&file, &pipeline, &err) == STATUS_OK) {
             pipeline_score(pipeline, cells, 1, COLUMNS, &score, reasons);
+        } else {
+            assert_null(pipeline);
+            assert_true(err.text[0] != '\0');
+            refused++;
+        }
         pipeline_free(pipeline);
         file.data[bit / 8] ^= (char)(1 << bit % 8);
     }
+    assert_in_range(refused, 1, 8 * file.bytes - 1);
     buffer_free(&file);
 }
 

@@ -1,7 +1,7 @@
 /* Once warm, an event's way through this process takes no memory: decode, validate, score, encode, refusals included.
  * What the Kafka client takes for its own copies is not ours and not counted. */
 #include "tests/support/records.h"
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include <stdatomic.h>
 
@@ -214,7 +214,7 @@ static void events_take_no_memory(void **state)
     static struct path path;
     struct error err;
     watch_allocations();
-    path.schema = lab_schema();
+    path.schema = scorer_schema();
     path.pipeline = all_columns(path.schema);
     assert_int_equal(decoder_new(path.schema, &path.decoder, &err), STATUS_OK);
     path.cells = mem_zeroed((BATCH + 1) * path.schema->column_count, sizeof *path.cells);

@@ -1,6 +1,7 @@
 /* scorer/model/challengers.c: scored beside, left out when broken, sums of one version. Models are files in a
  * directory. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
+#include "tests/support/wait.h"
 
 #include "scorer/model/challengers.h"
 
@@ -27,12 +28,12 @@ static void set_up(struct lab *lab)
     snprintf(lab->beside, sizeof lab->beside, "%s/beside.onnx", lab->directory);
     snprintf(lab->flags[0], sizeof *lab->flags, "--model=%s", lab->used);
     snprintf(lab->flags[1], sizeof *lab->flags, "--challengers=%s, %s/missing.onnx", lab->beside, lab->directory);
-    lab->schema = lab_schema();
-    lab->options = lab_options(
+    lab->schema = scorer_schema();
+    lab->options = scorer_options(
         (const char *const[]){lab->flags[0], lab->flags[1], "--instance-id=x", "--model-poll-interval=1h", NULL});
     assert_int_equal(settings_resolve(lab->options, lab->schema, &lab->settings, &err), STATUS_OK);
-    lab_write_model(lab->schema, lab->used, 0);
-    lab_write_model(lab->schema, lab->beside, 2);
+    scorer_write_model(lab->schema, lab->used, 0);
+    scorer_write_model(lab->schema, lab->beside, 2);
     lab->counters = aligned_alloc(_Alignof(struct counters), sizeof *lab->counters);
     memset(lab->counters, 0, sizeof *lab->counters);
     assert_int_equal(model_holder_new(&lab->settings, lab->counters, &lab->models, &err), STATUS_OK);
@@ -102,13 +103,9 @@ static void another_version_starts_its_sums_again(void **state)
     set_up(&lab);
     struct challenger_rows *rows = challenger_rows_new(lab.challengers, ROWS);
     score(&lab, rows);
-    lab_write_model(lab.schema, lab.beside, -2);
+    scorer_write_model(lab.schema, lab.beside, -2);
     challengers_refresh(lab.challengers);
-    for (int i = 0; i < 500 && report.scored; i++) {
-        usleep(10000);
-        challengers_report(lab.challengers, 0, &report);
-    }
-    assert_int_equal(report.scored, 0);
+    WAIT_UNTIL((challengers_report(lab.challengers, 0, &report), !report.scored), "the other version is not loaded");
     score(&lab, rows);
     challengers_report(lab.challengers, 0, &report);
     assert_int_equal(report.scored, ROWS);
@@ -116,10 +113,7 @@ static void another_version_starts_its_sums_again(void **state)
     assert_true(report.difference < 0 && report.differences > 0);
     assert_int_equal(file_write_atomic(lab.beside, SPAN_LITERAL("no model"), &err), STATUS_OK);
     challengers_refresh(lab.challengers);
-    for (int i = 0; i < 500 && !report.has_problem; i++) {
-        usleep(10000);
-        challengers_report(lab.challengers, 0, &report);
-    }
+    WAIT_UNTIL((challengers_report(lab.challengers, 0, &report), report.has_problem), "the bad file is not reported");
     assert_true(report.has_problem && report.loaded); /* the version before goes on */
     challenger_rows_free(rows);
     tear_down(&lab);
@@ -132,7 +126,7 @@ static void none_and_too_many(void **state)
     struct challengers *challengers;
     struct error err;
     size_t count = 7;
-    settings.options = lab_options((const char *const[]){"--challengers= , ", NULL});
+    settings.options = scorer_options((const char *const[]){"--challengers= , ", NULL});
     assert_int_equal(challengers_new(&settings, &challengers, &err), STATUS_OK);
     assert_null(challengers);
     assert_null(challenger_rows_new(challengers, 1));

@@ -1,5 +1,6 @@
 /* scorer/http.c and health.c over a real socket: routes, statuses, tokens, and numbers that add up. No other server. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
+#include "tests/support/wait.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -20,7 +21,7 @@ struct lab {
 static enum status start(struct lab *lab, const char *listen_at, const char *token, struct error *err)
 {
     const char *words[] = {"--roles=sink,http", "--instance-id=x", listen_at, token, NULL};
-    *lab = (struct lab){.options = lab_options(words)};
+    *lab = (struct lab){.options = scorer_options(words)};
     assert_int_equal(settings_resolve(lab->options, NULL, &lab->settings, err), STATUS_OK);
     for (size_t i = 0; i < 2; i++)
         lab->list[i] = &lab->counters[i];
@@ -202,9 +203,7 @@ static void a_thousand_silent_clients_leave_it_working(void **state)
     }
     for (size_t i = 0; i < CLIENTS; i++)
         close(clients[i]);
-    for (int attempt = 0; attempt < 1000 && code != 200; attempt++, usleep(20000))
-        code = ask(&lab, "GET", "/health/live", "", &body);
-    assert_int_equal(code, 200);
+    WAIT_UNTIL((code = ask(&lab, "GET", "/health/live", "", &body)) == 200, "/health/live answers %d", code);
     stop(&lab);
 }
 

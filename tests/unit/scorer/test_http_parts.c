@@ -1,5 +1,5 @@
 /* scorer/http/: tokens, origins, rates, parameters, request ids and traces, without a server. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include <arpa/inet.h>
 

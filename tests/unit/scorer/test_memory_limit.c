@@ -1,5 +1,5 @@
 /* scorer/memory_limit.c: shares add up to the limit, and what cannot hold is refused with the least that can. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include "scorer/settings.h"
 
@@ -10,7 +10,7 @@ static enum status split(const char *const *words, struct memory_shares *out, st
     static struct options *options;
     struct settings settings;
     options_free(options);
-    options = lab_options(words);
+    options = scorer_options(words);
     if (settings_resolve(options, NULL, &settings, err) != STATUS_OK)
         return err->status;
     const struct memory_needs needs = settings_memory_needs(&settings);

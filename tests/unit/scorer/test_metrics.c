@@ -1,7 +1,7 @@
 /* scorer/metrics.c and scorer/http/metrics_values.c: /metrics has every row of the table in its order, with its labels;
  * /health has each where its row says. A model, challengers, a loop and requests are there, so that no row is left out.
  */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include <jansson.h>
 
@@ -63,11 +63,11 @@ static void set_up_models(struct lab *lab)
     snprintf(lab->used, sizeof lab->used, "%s/used.onnx", lab->directory);
     snprintf(lab->flags[0], sizeof *lab->flags, "--model=%s", lab->used);
     snprintf(lab->flags[1], sizeof *lab->flags, "--challengers=%s, %s/quoted\"\\name.onnx", lab->used, lab->directory);
-    lab->schema = lab_schema();
-    lab->options = lab_options(
+    lab->schema = scorer_schema();
+    lab->options = scorer_options(
         (const char *const[]){lab->flags[0], lab->flags[1], "--instance-id=x", "--model-poll-interval=1h", NULL});
     assert_int_equal(settings_resolve(lab->options, lab->schema, &lab->settings, &err), STATUS_OK);
-    lab_write_model(lab->schema, lab->used, 0);
+    scorer_write_model(lab->schema, lab->used, 0);
     assert_int_equal(model_holder_new(&lab->settings, &lab->counters[0], &lab->models, &err), STATUS_OK);
     assert_int_equal(challengers_new(&lab->settings, &lab->settings.challengers, &err), STATUS_OK);
 }

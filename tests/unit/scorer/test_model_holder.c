@@ -1,5 +1,6 @@
 /* scorer/model/model_holder.c: loading, replacing, keeping what works. Models are files in a temporary directory. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
+#include "tests/support/wait.h"
 
 #include "scorer/model/model_holder.h"
 
@@ -18,8 +19,8 @@ static void set_up(struct lab *lab, const char *poll)
     assert_non_null(mkdtemp(lab->directory));
     snprintf(lab->path, sizeof lab->path, "%s/model.onnx", lab->directory);
     snprintf(lab->flag, sizeof lab->flag, "--model=%s", lab->path);
-    lab->schema = lab_schema();
-    lab->options = lab_options((const char *const[]){lab->flag, "--instance-id=x", poll, NULL});
+    lab->schema = scorer_schema();
+    lab->options = scorer_options((const char *const[]){lab->flag, "--instance-id=x", poll, NULL});
     assert_int_equal(settings_resolve(lab->options, lab->schema, &lab->settings, &err), STATUS_OK);
 }
 
@@ -31,11 +32,11 @@ static void tear_down(struct lab *lab)
     schema_free(lab->schema);
 }
 
-static bool counts_up(const struct lab *lab, enum counter_id id, uint64_t wanted)
+static void wait_for(const struct lab *lab, enum counter_id id, uint64_t wanted)
 {
-    for (int i = 0; i < 500 && counter_get(&lab->counters, id) < wanted; i++)
-        usleep(10000);
-    return counter_get(&lab->counters, id) == wanted;
+    WAIT_UNTIL(counter_get(&lab->counters, id) >= wanted, "counter %d is %zu, not %zu", (int)id,
+               (size_t)counter_get(&lab->counters, id), (size_t)wanted);
+    assert_int_equal(counter_get(&lab->counters, id), wanted);
 }
 
 static void a_model_is_loaded_and_stamped(void **state)
@@ -45,7 +46,7 @@ static void a_model_is_loaded_and_stamped(void **state)
     struct model_holder *models;
     struct error err;
     set_up(&lab, "--model-poll-interval=1h");
-    lab_write_model(lab.schema, lab.path, 0);
+    scorer_write_model(lab.schema, lab.path, 0);
     assert_int_equal(model_holder_new(&lab.settings, &lab.counters, &models, &err), STATUS_OK);
     const struct model *model = model_acquire(models);
     assert_true(model->stamp.name.bytes > 0 && model->stamp.version.bytes > 0);
@@ -80,11 +81,11 @@ static void a_new_file_is_picked_up_and_the_old_one_lives_while_used(void **stat
     struct score score;
     struct reason reason;
     set_up(&lab, "--model-poll-interval=20ms");
-    lab_write_model(lab.schema, lab.path, 0);
+    scorer_write_model(lab.schema, lab.path, 0);
     assert_int_equal(model_holder_new(&lab.settings, &lab.counters, &models, &err), STATUS_OK);
     const struct model *old = model_acquire(models);
-    lab_write_model(lab.schema, lab.path, 2);
-    assert_true(counts_up(&lab, COUNTER_MODEL_LOADS, 2));
+    scorer_write_model(lab.schema, lab.path, 2);
+    wait_for(&lab, COUNTER_MODEL_LOADS, 2);
     const struct model *new = model_acquire(models);
     assert_ptr_not_equal(old, new);
     struct cell *cells = calloc(lab.schema->column_count, sizeof *cells);
@@ -108,18 +109,18 @@ static void a_failed_load_keeps_the_model_and_shows(void **state)
     struct model_holder *models;
     struct error err = {0};
     set_up(&lab, "--model-poll-interval=1h");
-    lab_write_model(lab.schema, lab.path, 0);
+    scorer_write_model(lab.schema, lab.path, 0);
     assert_int_equal(model_holder_new(&lab.settings, &lab.counters, &models, &err), STATUS_OK);
     const struct model *before = model_acquire(models);
     assert_int_equal(file_write_atomic(lab.path, SPAN_LITERAL("no model"), &err), STATUS_OK);
     model_holder_refresh(models);
-    assert_true(counts_up(&lab, COUNTER_MODEL_LOAD_FAILURES, 1));
+    wait_for(&lab, COUNTER_MODEL_LOAD_FAILURES, 1);
     assert_true(model_holder_problem(models, &err));
     const struct model *after = model_acquire(models);
     assert_ptr_equal(before, after);
-    lab_write_model(lab.schema, lab.path, 1);
+    scorer_write_model(lab.schema, lab.path, 1);
     model_holder_refresh(models);
-    assert_true(counts_up(&lab, COUNTER_MODEL_LOADS, 2));
+    wait_for(&lab, COUNTER_MODEL_LOADS, 2);
     assert_false(model_holder_problem(models, &err));
     model_release(before);
     model_release(after);

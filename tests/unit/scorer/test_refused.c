@@ -1,6 +1,6 @@
 /* scorer/stream/refused.h: bisecting ends with the record that the broker means in a bounded number of rounds, and with
  * each record that it refuses in turn; what is refused even with the present time is an error. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include "scorer/stream/refused.h"
 

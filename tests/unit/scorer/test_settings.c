@@ -1,11 +1,11 @@
 /* scorer/settings.c: what is accepted, what is refused in words, and the identity of a process. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 static enum status resolve(const char *const *words, struct settings *out, struct error *err)
 {
     static struct options *options; /* settings borrow them: kept until the next call */
     options_free(options);
-    options = lab_options(words);
+    options = scorer_options(words);
     return settings_resolve(options, NULL, out, err);
 }
 
@@ -62,7 +62,7 @@ static void two_alike_take_different_slots_and_a_restart_its_own(void **state)
     char directory[] = "/tmp/attrition-slots-XXXXXX", flag[64];
     assert_non_null(mkdtemp(directory));
     snprintf(flag, sizeof flag, "--state-dir=%s", directory);
-    struct options *options = lab_options((const char *const[]){flag, NULL});
+    struct options *options = scorer_options((const char *const[]){flag, NULL});
     struct settings first, second, third;
     struct error err;
     assert_int_equal(settings_resolve(options, NULL, &first, &err), STATUS_OK);

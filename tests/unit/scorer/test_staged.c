@@ -1,6 +1,6 @@
 /* scorer/stream/staged.h: records come back as they were, in order; the bound holds; nothing is allocated once it is
  * warm. */
-#include "tests/unit/scorer/lab.h"
+#include "tests/support/scorer.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* What tests of the daemon share: the shipped schema, a small linear model file, options from a command line. */
-#ifndef TESTS_UNIT_SCORER_LAB_H
-#define TESTS_UNIT_SCORER_LAB_H
+#ifndef TESTS_SUPPORT_SCORER_H
+#define TESTS_SUPPORT_SCORER_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,16 +20,16 @@
 #include "pipeline/onnx/onnx_write.h"
 #include "scorer/settings.h"
 
-static int lab_no_run(const struct options *options)
+static int scorer_no_run(const struct options *options)
 {
     (void)options;
     return 0;
 }
 
-static const struct subcommand lab_subcommands[] = {{"run", "", "", lab_no_run}, {NULL, NULL, NULL, NULL}};
+static const struct subcommand scorer_subcommands[] = {{"run", "", "", scorer_no_run}, {NULL, NULL, NULL, NULL}};
 
 /* NULL-terminated words after the program's name. */
-__attribute__((unused)) static struct options *lab_options(const char *const *words)
+static inline struct options *scorer_options(const char *const *words)
 {
     const char *argv[64] = {"scorer"};
     const char *none[] = {NULL};
@@ -39,14 +39,14 @@ __attribute__((unused)) static struct options *lab_options(const char *const *wo
     bool exit_now;
     while (*words)
         argv[argc++] = *words++;
-    enum status status =
-        options_parse(PROGRAM_SCORER, lab_subcommands, argc, (char **)argv, (char **)none, &options, &exit_now, &err);
+    enum status status = options_parse(PROGRAM_SCORER, scorer_subcommands, argc, (char **)argv, (char **)none, &options,
+                                       &exit_now, &err);
     if (status != STATUS_OK)
         fail_msg("%s", err.text);
     return options;
 }
 
-__attribute__((unused)) static struct schema *lab_schema(void)
+static inline struct schema *scorer_schema(void)
 {
     struct schema *schema;
     struct error err;
@@ -56,7 +56,7 @@ __attribute__((unused)) static struct schema *lab_schema(void)
 }
 
 /* A model of the schema's first number: margin = intercept + (x - low) / 10. */
-__attribute__((unused)) static void lab_write_model(const struct schema *schema, const char *path, double intercept)
+static inline void scorer_write_model(const struct schema *schema, const char *path, double intercept)
 {
     static const double weight = 1;
     const struct column *column = schema->columns;
