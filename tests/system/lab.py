@@ -304,21 +304,23 @@ class Lab:
         return int(self.sql(url, query)[0][0])
 
     def consume(self, address, topic, isolation="read_committed", seconds=60):
-        """Every record up to the topic's end as its readers see it: a list of messages."""
+        """Every record up to the topic's end as its readers see it, at least as it is now, since where records keep coming a partition
+        may never be read empty: a list of messages."""
         from confluent_kafka import Consumer, TopicPartition, KafkaError
         consumer = Consumer({"bootstrap.servers": address, "group.id": f"lab-{random.random()}", "isolation.level": isolation,
                              "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True})
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in partitions}
         messages, open_partitions, deadline = [], set(partitions), time.monotonic() + seconds
         while open_partitions and time.monotonic() < deadline:
             for message in consumer.consume(10000, 0.5):
                 if message.error() is None:
                     messages.append(message)
-                elif message.error().code() == KafkaError._PARTITION_EOF:
-                    open_partitions.discard(message.partition())
-                else:
+                elif message.error().code() != KafkaError._PARTITION_EOF:
                     raise RuntimeError(f"{topic}: {message.error()}")
+                if message.error() or message.offset() + 1 >= ends[message.partition()]:
+                    open_partitions.discard(message.partition())
         consumer.close()
         if open_partitions:
             raise RuntimeError(f"{topic}: partitions {sorted(open_partitions)} did not come to their end in {seconds} s")
