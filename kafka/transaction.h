@@ -1,5 +1,5 @@
 /* One producer and its transactions, as the score loop and the dead-letter replay use them: begin, send, commit or
- * abort; and the one table that says what an error asks for.
+ * abort. What they are made of is in transaction_setup.h, what an error asks for in transaction_remedy.h.
  *
  * A transaction is never torn by a request that arrives late. librdkafka sends a request again when its connection is
  * lost, with the same epoch, and says nothing; the first copy may reach the broker in the middle of the next
@@ -20,44 +20,11 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
-#include "base/options.h"
 #include "base/status.h"
-
-enum { TRANSACTION_TOPICS_MAX = 8 };
+#include "kafka/transaction_remedy.h"
+#include "kafka/transaction_setup.h"
 
 struct transaction;
-
-/* Plain data; the texts, and what the pointers name, must outlive the transaction. */
-struct transaction_setup {
-    const struct options *options;
-    const char *where;         /* the caller, in logs: "score" */
-    const char *name;          /* which of them: "worker 0" */
-    const char *identity;      /* transactional.id; NULL: no transactions, at least once */
-    const char *instance;      /* group.instance.id's owner, for the message to a fenced process */
-    const char *group;         /* consumer group of the offsets */
-    const char *offsets_topic; /* the topic they are of */
-    rd_kafka_t *member;        /* its consumer, where the identity belongs to a static member; NULL: never checked */
-    const char *const *topics; /* names; their index is the topic's number in every call */
-    size_t topic_count;
-    bool all_reports;         /* report acknowledged records too, not failed ones alone */
-    const _Atomic bool *stop; /* ends waiting for brokers to answer at all */
-    bool stop_at_once;        /* … and a full queue and calls under way: nobody else will */
-    /* A record's end: within send, commit and abort. Not called for records of an aborted transaction. */
-    void (*report)(void *context, const rd_kafka_message_t *message);
-    void *context;
-};
-
-/* What an error asks for. */
-enum remedy {
-    REMEDY_RETRY,   /* transient: abort, and the same work again, later each time */
-    REMEDY_SMALLER, /* of this record: larger than its topic takes */
-    REMEDY_UNTIMED, /* of this record: its timestamp is refused */
-    REMEDY_TOPIC,   /* of the topic: it may be missing or too narrow; where it is, for good */
-    REMEDY_RENEW,   /* of the producer: a fresh one does the work again */
-    REMEDY_FENCED,  /* the epoch is an old one: a successor's fence, or the coordinator's time-out */
-    REMEDY_END,     /* denied or refused by policy: for good */
-};
-enum remedy transaction_remedy(rd_kafka_resp_err_t code);
 
 /* Makes the producer, waits for a broker, takes the topics. */
 MUST_USE enum status transaction_new(const struct transaction_setup *setup, struct transaction **out,

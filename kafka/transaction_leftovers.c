@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/transaction_remedy.h"
 
 enum { CALL_MS = 10000, BACKOFF_US = 100000, LOOKUP_MS = 2000, LOOK_STEP_US = 2000, UNSTABLE_MOST = 15 };
 

@@ -16,8 +16,9 @@
 
 #include <stdatomic.h>
 
+#include "base/status.h"
 #include "kafka/overdue.h"
-#include "kafka/transaction.h"
+#include "kafka/transaction_setup.h"
 
 /* Plain data, embedded; must outlive the client. */
 struct leftovers {
