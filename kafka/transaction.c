@@ -61,7 +61,7 @@ struct transaction {
     struct committed last;
 };
 
-/* What breaks work */
+/* --- what breaks work --- */
 
 void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic)
 {
@@ -126,7 +126,7 @@ static rd_kafka_resp_err_t code_of(const struct transaction *transaction, rd_kaf
     return fatal ? fatal : code;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static void close_producer(struct transaction *transaction)
 {
@@ -268,7 +268,7 @@ rd_kafka_t *transaction_client(const struct transaction *transaction)
     return transaction->producer;
 }
 
-/* A fresh producer */
+/* --- a fresh producer --- */
 
 static enum status tell_fenced(const struct transaction *transaction, struct error *err)
 {
@@ -319,7 +319,7 @@ static enum status renew(struct transaction *transaction, struct error *err)
     return retry_unsettled(transaction, status, err);
 }
 
-/* Beginning */
+/* --- beginning --- */
 
 int transaction_pause(struct transaction *transaction)
 {
@@ -413,7 +413,7 @@ bool transaction_is_stale(const struct transaction *transaction)
     return transaction->stale || (transaction->setup.identity && !watch_all_answered(&transaction->watch));
 }
 
-/* Sending */
+/* --- sending --- */
 
 static bool must_stop(const struct transaction *transaction)
 {
@@ -467,7 +467,7 @@ void transaction_flush(struct transaction *transaction)
         ;
 }
 
-/* Ending */
+/* --- ending --- */
 
 /* Takes the error. True: try again. Says so once when it takes long. */
 static bool retry(struct transaction *transaction, rd_kafka_error_t *error, const char *action, int64_t started_us,

@@ -125,7 +125,7 @@ static void release_all(struct intake *intake)
     }
 }
 
-/* Assignment */
+/* --- assignment --- */
 
 /* Every assignment of partitions goes through here. Has the queues read that librdkafka does not forward by itself any
  * more, but for those of partitions that wait. Partitions that are assigned already are stopped first, by another
@@ -276,7 +276,7 @@ static rd_kafka_resp_err_t assign_positions(struct intake *intake)
     return code;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static enum status make_consumer(struct intake *intake, unsigned worker, struct error *err)
 {
@@ -352,7 +352,7 @@ void intake_free(struct intake *intake)
     free(intake);
 }
 
-/* Taking messages */
+/* --- taking messages --- */
 
 /* The offset is not in the log: nothing but a person may decide to go on behind a gap. */
 static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
@@ -532,7 +532,7 @@ void intake_accept(struct intake *intake)
         move_to_ends(intake);
 }
 
-/* Positions */
+/* --- positions --- */
 
 /* With a note of the last record: a start that finds another one there knows that the log was exchanged. */
 static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position)

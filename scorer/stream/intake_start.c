@@ -33,7 +33,7 @@ enum status intake_start_policy(struct intake_start *start, rd_kafka_conf_t *con
  * claims it, by committing the start once more without. */
 static const char UNCLAIMED[] = "unclaimed";
 
-/* Looking up */
+/* --- looking up --- */
 
 /* STATUS_UNAVAILABLE for everything that may pass, a topic or partition that the asked broker does not know included.
  */
@@ -143,7 +143,7 @@ enum status intake_start_find_end(const struct intake_start *start, int32_t part
     return error_set(err, STATUS_UNAVAILABLE, "score: stopped while it looked up the ends of %s", start->topic);
 }
 
-/* Starts */
+/* --- starts --- */
 
 /* Gives the partitions without an offset one: their end, or their beginning. *messages: offsets between the two. */
 static enum status set_starts(const struct intake_start *start, rd_kafka_topic_partition_list_t *list, bool at_end,
@@ -311,7 +311,7 @@ enum status intake_start_resolve(const struct intake_start *start, rd_kafka_topi
     return status == STATUS_OK ? claim_starts(start, assigned, err) : status;
 }
 
-/* Partitions that nobody has */
+/* --- partitions that nobody has --- */
 
 /* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be told. */
 static bool list_untaken(const struct intake_start *start, const rd_kafka_topic_partition_list_t *list,
@@ -387,7 +387,7 @@ uint64_t intake_untaken_messages(const struct intake_untaken *untaken)
     return messages;
 }
 
-/* Logs that are not what they were */
+/* --- logs that are not what they were --- */
 
 enum status intake_start_tell_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
                                    const char *reason, struct error *err)

@@ -51,7 +51,7 @@ struct publish {
     struct staged staged;        /* of the next work */
 };
 
-/* Suspects */
+/* --- suspects --- */
 
 /* The source of a record travels with it as its opaque pointer: 16 bits partition, 48 bits offset. */
 static void *opaque_of(const struct intake_message *source)
@@ -86,7 +86,7 @@ static void on_report(void *context, const rd_kafka_message_t *message)
         refused_add(&publish->refused, message->_private);
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static enum status check_topics(struct publish *publish, int input_partitions, struct error *err)
 {
@@ -189,7 +189,7 @@ void publish_free(struct publish *publish)
     free(publish);
 }
 
-/* Producing */
+/* --- producing --- */
 
 /* Whether the record may be sent: the work is open and whole. */
 static bool begin(struct publish *publish, const struct transaction_record *record)
@@ -341,7 +341,7 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
                   publish->settings->dlq_topic, publish->settings->input_topic, source->partition, source->offset);
 }
 
-/* Committing */
+/* --- committing --- */
 
 /* Time may mend it, unless a topic is missing or too narrow: that is looked at first. */
 static void give_back(struct publish *publish, const char *reason)

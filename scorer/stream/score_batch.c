@@ -54,7 +54,7 @@ struct score_batch {
     struct buffer value;
 };
 
-/* Decoding and validating */
+/* --- decoding and validating --- */
 
 static const char *field_name(const struct score_batch *batch, int32_t column)
 {
@@ -172,7 +172,7 @@ static void decode_batch(struct score_batch *batch)
     }
 }
 
-/* Publishing */
+/* --- publishing --- */
 
 static void fill_prediction(const struct score_batch *batch, const struct model *model, struct prediction *prediction)
 {
@@ -288,7 +288,7 @@ int64_t score_batch_left_us(const struct score_batch *batch)
     return batch->left_us;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static enum status make_decoder(const struct settings *settings, struct decoder **out, struct error *err)
 {

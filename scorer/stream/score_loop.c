@@ -64,7 +64,7 @@ struct score_loop {
     size_t lag_count;
 };
 
-/* Counting: received = scored + dead-lettered + erased + outcome + returned + in flight */
+/* --- counting: received = scored + dead-lettered + erased + outcome + returned + in flight --- */
 
 static void count_in_flight(struct score_loop *loop)
 {
@@ -107,7 +107,7 @@ static void handle_batch(struct score_loop *loop)
     count_received(loop, score_batch_handle(loop->batch, loop->intake, loop->publish, &loop->tally));
 }
 
-/* Committing */
+/* --- committing --- */
 
 /* Events, or positions that moved without any (behind control records). */
 static bool has_open_work(const struct score_loop *loop)
@@ -233,7 +233,7 @@ static int poll_ms(const struct score_loop *loop)
     return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
 }
 
-/* The loop */
+/* --- the loop --- */
 
 /* What waits for the schema registry is named; anything else that is open or unread must end in a commit. */
 static void note_progress(struct score_loop *loop, int64_t now)
@@ -396,7 +396,7 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     return status;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 /* A clock that was never set would make each event one of the future. */
 static enum status check_clock(struct error *err)
