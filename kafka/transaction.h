@@ -40,10 +40,10 @@ rd_kafka_t *transaction_client(const struct transaction *transaction);
 MUST_USE enum status transaction_begin(struct transaction *transaction, struct error *err);
 /* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
  * left open in the group. Nothing while a transaction is open. */
-MUST_USE enum status transaction_settle(struct transaction *transaction, struct error *err);
+MUST_USE enum status transaction_end_leftovers(struct transaction *transaction, struct error *err);
 bool transaction_is_open(const struct transaction *transaction);
 /* What it did last may be left open until a fresh producer comes, or a request without an answer may still open
- * something: at the next begin, or by transaction_settle. While nothing is open. */
+ * something: at the next begin, or by transaction_end_leftovers. While nothing is open. */
 bool transaction_is_stale(const struct transaction *transaction);
 
 /* Plain data; borrows, but takes the headers. */
@@ -67,9 +67,9 @@ const char *transaction_broken_topic(const struct transaction *transaction);
 void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic);
 
 enum transaction_result {
-    TRANSACTION_COMMITTED, /* records and offsets stand */
-    TRANSACTION_RETURNED,  /* nothing of it counts; err has the reason */
-    TRANSACTION_FAILED,    /* for good; err says why */
+    TRANSACTION_COMMITTED,   /* records and offsets stand */
+    TRANSACTION_ROLLED_BACK, /* nothing of it counts; err has the reason */
+    TRANSACTION_FAILED,      /* for good; err says why */
 };
 /* Commits the open work, and with it the consumer's offsets (NULL: none; borrowed). Waits for brokers. */
 MUST_USE enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,

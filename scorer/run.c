@@ -37,7 +37,7 @@ struct task {
     void *subject;
     enum status (*body)(void *subject, struct error *err);
     pthread_t thread;
-    bool started, told;
+    bool started, logged;
     enum status status; /* valid once done */
     struct error err;
     _Atomic bool done;
@@ -206,7 +206,7 @@ static void make_counters(struct daemon *daemon)
 }
 
 /* Everything that can be wrong without a server is found before the first thread starts. */
-static enum status start(struct daemon *daemon, struct error *err)
+static enum status daemon_start(struct daemon *daemon, struct error *err)
 {
     enum status status = STATUS_OK;
     make_counters(daemon);
@@ -276,9 +276,9 @@ static void look_at_tasks(struct daemon *daemon)
 {
     for (size_t i = 0; i < daemon->task_count; i++) {
         struct task *task = &daemon->tasks[i];
-        if (!task->done || task->told || task->status == STATUS_OK)
+        if (!task->done || task->logged || task->status == STATUS_OK)
             continue;
-        task->told = true;
+        task->logged = true;
         daemon->failed = true;
         log_error("run", "%s", task->err.text);
         drain(daemon);
@@ -304,7 +304,7 @@ static void look_at_progress(struct daemon *daemon)
 }
 
 /* Returns when every task has ended. */
-static void watch(struct daemon *daemon, const sigset_t *signals)
+static void daemon_watch(struct daemon *daemon, const sigset_t *signals)
 {
     bool idle = daemon->task_count == 0 && !daemon->settings.exit_at_end; /* http alone: until told */
     while (idle ? !daemon->draining : !all_done(daemon, daemon->task_count)) {
@@ -328,7 +328,7 @@ static uint64_t total(const struct daemon *daemon, enum counter_id id)
     return sum;
 }
 
-static void tell_totals(const struct daemon *daemon)
+static void log_totals(const struct daemon *daemon)
 {
     if (daemon->loop_count)
         log_info("run",
@@ -396,7 +396,7 @@ static int run_daemon(struct daemon *daemon)
     sigset_t signals;
     struct error err;
     block_signals(&signals);
-    enum status status = start(daemon, &err);
+    enum status status = daemon_start(daemon, &err);
     if (status != STATUS_OK) {
         log_error("run", "%s", err.text);
         daemon->failed = true;
@@ -404,9 +404,9 @@ static int run_daemon(struct daemon *daemon)
     } else if (daemon->settings.role_score && !daemon->settings.exactly_once) {
         log_info("run", "delivery is at-least-once: after a crash the outputs may hold repeats of a source offset");
     }
-    watch(daemon, &signals);
+    daemon_watch(daemon, &signals);
     if (status == STATUS_OK && (!daemon->failed || total(daemon, COUNTER_EVENTS_RECEIVED)))
-        tell_totals(daemon);
+        log_totals(daemon);
     finish(daemon);
     return daemon->failed ? EXIT_FAILED : EXIT_DONE;
 }

@@ -204,7 +204,7 @@ static bool wait_socket(struct sink_connection *connection, short events)
     }
 }
 
-static enum status flush(struct sink_connection *connection, const char *doing, struct error *err)
+static enum status flush_connection(struct sink_connection *connection, const char *doing, struct error *err)
 {
     int pending;
     while ((pending = PQflush(connection->handle)) == 1) {
@@ -221,7 +221,7 @@ static enum status flush(struct sink_connection *connection, const char *doing, 
 /* The next result; *out is NULL where libpq says that the statement has no more. */
 static enum status next_result(struct sink_connection *connection, const char *doing, PGresult **out, struct error *err)
 {
-    if (flush(connection, doing, err))
+    if (flush_connection(connection, doing, err))
         return err->status;
     while (PQisBusy(connection->handle)) {
         if (!wait_socket(connection, POLLIN))

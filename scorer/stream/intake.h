@@ -49,9 +49,9 @@ MUST_USE enum status intake_poll(struct intake *intake, int timeout_ms, struct i
 
 /* Partitions that must wait. From this message of the batch on, its partition's messages are handed out no more and its
  * position stays before it; its queue is not read, other partitions go on. */
-void intake_hold(struct intake *intake, const struct intake_message *message);
-bool intake_holds(const struct intake *intake, int32_t partition);
-bool intake_holds_any(const struct intake *intake);
+void intake_set_waiting(struct intake *intake, const struct intake_message *message);
+bool intake_is_waiting(const struct intake *intake, int32_t partition);
+bool intake_any_waiting(const struct intake *intake);
 /* Between batches: every partition that waits goes on from its position. */
 MUST_USE enum status intake_go_on(struct intake *intake, struct error *err);
 

@@ -179,7 +179,7 @@ static enum status commit_starts(const struct intake_start *start, rd_kafka_topi
     return code ? lookup_error(start, "the commit of the start offsets", code, err) : STATUS_OK;
 }
 
-static void tell_new_group(const struct intake_start *start, int partitions, uint64_t messages)
+static void log_new_group(const struct intake_start *start, int partitions, uint64_t messages)
 {
     if (!messages)
         log_info("score", "group %s is new to %s: it starts at the %s of %d partitions, which are empty", start->group,
@@ -209,7 +209,7 @@ static enum status start_group(const struct intake_start *start, const rd_kafka_
     if (status == STATUS_OK)
         status = commit_starts(start, all, err);
     if (status == STATUS_OK)
-        tell_new_group(start, all->cnt, messages);
+        log_new_group(start, all->cnt, messages);
     return status;
 }
 
@@ -248,8 +248,8 @@ static enum status start_new_partitions(const struct intake_start *start, rd_kaf
 }
 
 /* What one look-up of all says is one state of the group: the start of a new group is one commit. */
-static enum status judge_start(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
-                               rd_kafka_topic_partition_list_t *all, struct error *err)
+static enum status decide_start(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
+                                rd_kafka_topic_partition_list_t *all, struct error *err)
 {
     copy_offsets(start, all, assigned);
     if (!count_without_offset(assigned))
@@ -276,7 +276,7 @@ static enum status resolve_rest(const struct intake_start *start, rd_kafka_topic
         status = look_up_topic(start, 0, count, LOOKUP_MS, &all, err);
     if (status != STATUS_OK)
         return status;
-    status = judge_start(start, assigned, all, err);
+    status = decide_start(start, assigned, all, err);
     rd_kafka_topic_partition_list_destroy(all);
     if (status == STATUS_OK && count_without_offset(assigned))
         return error_set(err, STATUS_UNAVAILABLE, "the broker does not know all assigned partitions yet");
@@ -342,11 +342,11 @@ static bool find_untaken(const struct intake_start *start, struct intake_untaken
         return true;
     if (look_up_topic(start, out->known, partitions, GLANCE_MS, &list, &err) != STATUS_OK)
         return false;
-    bool told = list_untaken(start, list, out);
+    bool known = list_untaken(start, list, out);
     rd_kafka_topic_partition_list_destroy(list);
-    if (told)
+    if (known)
         out->known = out->count ? out->lags[0].partition : partitions;
-    return told;
+    return known;
 }
 
 void intake_untaken_look(struct intake_untaken *untaken, const struct intake_start *start)
@@ -389,8 +389,8 @@ uint64_t intake_untaken_messages(const struct intake_untaken *untaken)
 
 /* --- logs that are not what they were --- */
 
-enum status intake_start_tell_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
-                                   const char *reason, struct error *err)
+enum status intake_start_report_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
+                                     const char *reason, struct error *err)
 {
     int64_t low, high;
     if (rd_kafka_query_watermark_offsets(start->consumer, start->topic, partition, &low, &high, LOOKUP_MS) ||
@@ -411,8 +411,8 @@ enum status intake_start_tell_gone(const struct intake_start *start, int32_t par
         start->topic, partition, (long long)wanted, (long long)high, start->group, start->topic, partition);
 }
 
-enum status intake_start_tell_changed(const struct intake_start *start, int32_t partition, int64_t offset,
-                                      struct error *err)
+enum status intake_start_report_changed(const struct intake_start *start, int32_t partition, int64_t offset,
+                                        struct error *err)
 {
     return error_set(err, STATUS_CONFLICT,
                      "%s [%d] is not the log that was read before (at offset %lld): the topic was recreated, or the "

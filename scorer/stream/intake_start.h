@@ -54,11 +54,11 @@ uint64_t intake_untaken_messages(const struct intake_untaken *untaken); /* what 
 
 /* The log does not have offset `wanted` any more, or not yet: says what is gone, and that a person must decide. Returns
  * the status of err. */
-enum status intake_start_tell_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
-                                   const char *reason, struct error *err);
+enum status intake_start_report_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
+                                     const char *reason, struct error *err);
 
 /* The same for a log that has another record at `offset` than the one that was handled there. */
-enum status intake_start_tell_changed(const struct intake_start *start, int32_t partition, int64_t offset,
-                                      struct error *err);
+enum status intake_start_report_changed(const struct intake_start *start, int32_t partition, int64_t offset,
+                                        struct error *err);
 
 #endif

@@ -33,9 +33,9 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
                          const char *field, const char *text);
 
 enum publish_result {
-    PUBLISH_COMMITTED, /* outputs and offsets stand */
-    PUBLISH_RETURNED,  /* nothing of it counts: rewind the intake and do it again */
-    PUBLISH_FAILED,    /* for good: end with status 1; err says why */
+    PUBLISH_COMMITTED,   /* outputs and offsets stand */
+    PUBLISH_ROLLED_BACK, /* nothing of it counts: rewind the intake and do it again */
+    PUBLISH_FAILED,      /* for good: end with status 1; err says why */
 };
 
 /* Begins to commit outputs and the intake's moved positions, in the background. What is published from here on is the
@@ -49,7 +49,7 @@ MUST_USE enum publish_result publish_commit_finish(struct publish *publish, stru
 void publish_abort(struct publish *publish);
 
 /* The group does not tell its offsets: ends what an earlier producer of ours may have left open in it. */
-MUST_USE enum status publish_settle(struct publish *publish, struct error *err);
-bool publish_needs_settling(const struct publish *publish); /* its last transaction may have left something open */
+MUST_USE enum status publish_end_leftovers(struct publish *publish, struct error *err);
+bool publish_has_leftovers(const struct publish *publish); /* its last transaction may have left something open */
 
 #endif

@@ -90,7 +90,7 @@ static enum result dead_letter_plain(struct score_batch *batch, const struct int
 static enum result wait_for_schema(struct score_batch *batch, const struct intake_message *message,
                                    const struct fault *fault)
 {
-    intake_hold(batch->intake, message);
+    intake_set_waiting(batch->intake, message);
     log_debug("score", "%s [%d] waits at offset %lld for the schema registry: %s", batch->settings->input_topic,
               message->partition, (long long)message->offset, fault->text);
     return RESULT_WAIT;
@@ -129,7 +129,7 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     struct fault fault = {.column = FAULT_NO_COLUMN};
     struct span key_id;
     bool waits;
-    if (intake_holds_any(batch->intake) && intake_holds(batch->intake, message->partition))
+    if (intake_any_waiting(batch->intake) && intake_is_waiting(batch->intake, message->partition))
         return RESULT_WAIT;
     if (!message->value.data)
         return read_erasure(batch, i);

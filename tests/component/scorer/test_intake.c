@@ -77,8 +77,8 @@ static size_t turn(struct intake *intake, bool hold)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < count; i++) {
         if (hold && messages[i].partition == 1)
-            intake_hold(intake, &messages[i]);
-        taken += messages[i].partition == 1 && !intake_holds(intake, 1);
+            intake_set_waiting(intake, &messages[i]);
+        taken += messages[i].partition == 1 && !intake_is_waiting(intake, 1);
     }
     intake_accept(intake);
     return taken;
@@ -97,9 +97,9 @@ static size_t wait_for_share(const struct fixture *f, struct intake *intake, uin
 static void hold_one(struct fixture *f, struct intake *intake)
 {
     send_to(f, 1);
-    for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
+    for (int i = 0; i < TURNS && !intake_any_waiting(intake); i++)
         assert_int_equal(turn(intake, true), 0);
-    assert_true(intake_holds(intake, 1));
+    assert_true(intake_is_waiting(intake, 1));
 }
 
 static void assert_read(struct intake *intake, size_t wanted)
@@ -148,7 +148,7 @@ static void partitions_that_wait_are_read_after_a_rebalance(void **state)
     struct intake *intake = join(&f);
     hold_one(&f, intake);
     size_t taken = rebalance(&f, intake);
-    assert_false(intake_holds_any(intake));
+    assert_false(intake_any_waiting(intake));
     send_to(&f, 1);
     assert_read(intake, 2 - taken);
     intake_free(intake);
@@ -188,10 +188,10 @@ static void a_partition_that_waits_is_read_after_a_rewind(void **state)
     struct error err;
     for (int i = 0; i < 3; i++)
         send_to(&f, 1);
-    for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
+    for (int i = 0; i < TURNS && !intake_any_waiting(intake); i++)
         assert_int_equal(turn(intake, true), 0);
     assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
-    assert_false(intake_holds_any(intake));
+    assert_false(intake_any_waiting(intake));
     assert_read(intake, 3);
     assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
     assert_read(intake, 3);
