@@ -56,7 +56,7 @@ static const struct kafka_property defaults[] = {
     {"acks", "all"},
     {"linger.ms", "5"},
     {"queue.buffering.max.kbytes", "262144"},
-    {"transaction.timeout.ms", "10000"}, /* how long a killed scorer can hold readers back */
+    {"transaction.timeout.ms", "10000"}, /* how long a killed scorer can block readers */
     {"session.timeout.ms", "10000"},     /* how long its partitions wait for it */
     {"queued.max.messages.kbytes", "32768"},
     {"fetch.wait.max.ms", "100"},
@@ -65,12 +65,12 @@ static const struct kafka_property defaults[] = {
     {"log.connection.close", "false"},
     {"topic.metadata.refresh.interval.ms", "10000"}, /* an idle producer learns by it that no broker answers; and
                                                         new partitions are noticed */
-    {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is told in the log */
+    {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is logged */
 };
 
 /* Of newer librdkafkas, where the one at hand knows them. From 2.10 on, a client that has lost its brokers forgets what
  * it knew and asks the first ones again; 2.16 was seen to hang there with a transaction open. From 2.2 on it can be
- * told how soon it looks whether a full queue has room again (before: scorer/intake_queue.h). */
+ * set how soon it looks whether a full queue has room again (before: scorer/intake_queue.h). */
 static const struct kafka_property newer_defaults[] = {
     {"metadata.recovery.strategy", "none"},
     {"fetch.queue.backoff.ms", "10"},
@@ -106,7 +106,7 @@ static struct {
         unsigned suppressed;
     } lines[32];
     size_t line_count;
-    char noticed[64][64]; /* ignored variables already told, by their first 63 bytes */
+    char noticed[64][64]; /* ignored variables already logged, by their first 63 bytes */
     size_t noticed_count;
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -164,7 +164,7 @@ static const char *reason_refused(const char *name)
     return NULL;
 }
 
-/* Sets one property; *unknown tells a name that librdkafka does not have (then STATUS_OK, nothing set). */
+/* Sets one property; *unknown: a name that librdkafka does not have (then STATUS_OK, nothing set). */
 static enum status set_property(rd_kafka_conf_t *conf, const char *given_as, const char *name, const char *value,
                                 bool *unknown, struct error *err)
 {
@@ -256,7 +256,7 @@ static enum status set_from_flag(rd_kafka_conf_t *conf, rd_kafka_type_t type, co
     return status;
 }
 
-/* One line per kind and half minute: librdkafka repeats itself while a broker is away. */
+/* One line per kind and half minute: librdkafka repeats itself while a broker is unavailable. */
 static bool may_log(const char *facility, unsigned *suppressed)
 {
     int64_t now = clock_steady_us(&clock_system);
@@ -289,7 +289,7 @@ static void kafka_log_limited(enum log_level level, const char *facility, const 
     bool go = may_log(facility, &suppressed);
     pthread_mutex_unlock(&state.mutex);
     if (go && suppressed)
-        log_line(level, "kafka", "%s: %s (%u more held back)", facility, text, suppressed);
+        log_line(level, "kafka", "%s: %s (%u more suppressed)", facility, text, suppressed);
     else if (go)
         log_line(level, "kafka", "%s: %s", facility, text);
 }
@@ -304,7 +304,8 @@ static bool is_ours_to_log(const char *facility)
     return false;
 }
 
-/* librdkafka's threads. Connection failures become the reason of the one line that says that brokers are away. */
+/* librdkafka's threads. Connection failures become the reason of the one line that says that brokers are unavailable.
+ */
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     (void)client;
@@ -627,7 +628,7 @@ enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err)
 {
     char *id = rd_kafka_clusterid(client, CALL_TIMEOUT_MS);
     if (!id)
-        return error_set(err, STATUS_UNAVAILABLE, "no broker told the cluster's id within %d s",
+        return error_set(err, STATUS_UNAVAILABLE, "no broker returned the cluster's id within %d s",
                          CALL_TIMEOUT_MS / 1000);
     *out = mem_text(id);
     rd_kafka_mem_free(client, id);

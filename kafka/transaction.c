@@ -47,7 +47,7 @@ struct transaction {
     rd_kafka_topic_t *topics[TRANSACTION_TOPICS_MAX];
     struct watch watch;
     struct overdue overdue;
-    bool open; /* begun, neither committed nor given back */
+    bool open; /* begun, neither committed nor rolled back */
     struct leftovers leftovers;
     bool repeated; /* a call ran out of time and was made again: see retire_repeated */
     bool stale;    /* must not begin again: a fresh producer shall */
@@ -55,7 +55,7 @@ struct transaction {
     char because[256];
     rd_kafka_resp_err_t broken; /* the first error of the open work */
     char broken_topic[256];
-    unsigned rollbacks;   /* works given back in a row */
+    unsigned rollbacks;   /* in a row */
     int64_t resume_us;    /* steady clock: begin waits until then */
     struct error failure; /* for good; status STATUS_OK: none */
     struct committed last;
@@ -92,7 +92,7 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
         return;
     }
     if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        return; /* of work that was given back */
+        return; /* of work that was rolled back */
     if (transaction->setup.report)
         transaction->setup.report(transaction->setup.context, message);
     if (message->err)
@@ -280,7 +280,7 @@ static enum status report_fenced(const struct transaction *transaction, struct e
                      setup->where, setup->instance, setup->group);
 }
 
-/* Whether no other process has taken our place: a fresh producer would throw it out. Never judged by elapsed time. */
+/* Whether no other process has taken our place: a fresh producer would throw it out. Never decided by elapsed time. */
 static enum status still_ours(struct transaction *transaction, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
@@ -450,7 +450,8 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
         code = try_send(transaction, record);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
             break;
-        rd_kafka_poll(transaction->producer, FULL_WAIT_MS); /* slows the intake down while brokers are slow or away */
+        rd_kafka_poll(transaction->producer,
+                      FULL_WAIT_MS); /* slows the intake down while brokers are slow or unavailable */
     }
     FAULT_POINT("score.produced");
     if (code && record->headers)
@@ -546,7 +547,7 @@ static bool is_of_records(rd_kafka_resp_err_t code)
     return remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED;
 }
 
-/* Gives the work back for the reason in err, or ends where that is for good. */
+/* Rolls the work back for the reason in err, or ends where that is for good. */
 static enum transaction_result roll_back(struct transaction *transaction, rd_kafka_resp_err_t code)
 {
     rd_kafka_resp_err_t reason = code_of(transaction, code);
@@ -594,7 +595,7 @@ static enum transaction_result learn_result(struct transaction *transaction, rd_
     if (status != STATUS_OK)
         return TRANSACTION_FAILED;
     if (known)
-        log_info(transaction->setup.where, "%s: the group's offsets tell that the transaction was %s",
+        log_info(transaction->setup.where, "%s: by the group's offsets, the transaction was %s",
                  transaction->setup.name, committed ? "committed" : "not committed");
     *err = reason;
     if (committed)

@@ -8,7 +8,7 @@
  * broker refuses the late copy. Where nothing breaks, that costs two additions a request.
  *
  * What became of a commit that failed after its request left is not known: a fresh producer ends it either way, and the
- * group's stable committed offsets tell which. A fresh producer throws out whoever holds the same transactional.id, so
+ * group's stable committed offsets show which. A fresh producer throws out whoever holds the same transactional.id, so
  * where the identity belongs to a static group member, the group is asked first whether we still are that member.
  *
  * Without an identity the same calls work at least once: an idempotent producer, offsets committed after the records.
@@ -35,8 +35,8 @@ void transaction_free(struct transaction *transaction); /* aborts what is open *
 
 rd_kafka_t *transaction_client(const struct transaction *transaction);
 
-/* Nothing when one is open. Waits out the pause after work that was given back, and opens a fresh producer where one
- * is needed. Failure is for good (or STATUS_UNAVAILABLE when told to stop); it is told again by commit. */
+/* Nothing when one is open. Waits out the pause after work that was rolled back, and opens a fresh producer where one
+ * is needed. Failure is for good (or STATUS_UNAVAILABLE when stopping); commit returns it again. */
 MUST_USE enum status transaction_begin(struct transaction *transaction, struct error *err);
 /* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
  * left open in the group. Nothing while a transaction is open. */
@@ -74,9 +74,9 @@ enum transaction_result {
 /* Commits the open work, and with it the consumer's offsets (NULL: none; borrowed). Waits for brokers. */
 MUST_USE enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,
                                                     const rd_kafka_topic_partition_list_t *offsets, struct error *err);
-/* Gives the open work back. */
+/* Rolls the open work back. */
 void transaction_abort(struct transaction *transaction);
-/* Work was given back for a reason that time may mend: the next begin waits, longer each time until a commit.
+/* Work was rolled back for a reason that may pass: the next begin waits, longer each time until a commit.
  * Returns how long, in milliseconds. */
 int transaction_pause(struct transaction *transaction);
 

@@ -173,7 +173,7 @@ static enum status make_http(struct daemon *daemon, struct error *err)
     return listens ? http_new(&view, &daemon->http, err) : STATUS_OK;
 }
 
-/* Its thread settles what must be in order before the score loops begin. */
+/* Its thread does what must be in order before the score loops begin. */
 static enum status make_registry(struct daemon *daemon, struct error *err)
 {
     const struct settings *settings = &daemon->settings;
@@ -271,7 +271,7 @@ static bool all_done(const struct daemon *daemon, size_t count)
     return true;
 }
 
-/* A failure is told once and drains the rest. */
+/* A failure is logged once and drains the rest. */
 static void look_at_tasks(struct daemon *daemon)
 {
     for (size_t i = 0; i < daemon->task_count; i++) {
@@ -290,7 +290,7 @@ static void look_at_tasks(struct daemon *daemon)
     }
 }
 
-/* A change of the brokers' state is told from here too: the loops' own clients are not polled within a commit. */
+/* A change of the brokers' state is logged from here too: the loops' own clients are not polled within a commit. */
 static void look_at_progress(struct daemon *daemon)
 {
     kafka_look();
@@ -306,7 +306,7 @@ static void look_at_progress(struct daemon *daemon)
 /* Returns when every task has ended. */
 static void daemon_watch(struct daemon *daemon, const sigset_t *signals)
 {
-    bool idle = daemon->task_count == 0 && !daemon->settings.exit_at_end; /* http alone: until told */
+    bool idle = daemon->task_count == 0 && !daemon->settings.exit_at_end; /* http alone: until stopped */
     while (idle ? !daemon->draining : !all_done(daemon, daemon->task_count)) {
         handle_signal(daemon, next_signal(signals));
         look_at_tasks(daemon);

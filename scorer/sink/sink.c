@@ -4,11 +4,11 @@
  * the topics do not belong together. What may block it: Kafka's poll (100 ms), looking up a log's ends (5 s each), one
  * exchange with PostgreSQL (20 s); all far below max.poll.interval.ms, so it stays in the group.
  *
- * While PostgreSQL is away the loop gives its partitions an empty assignment and goes on polling. That holds the
+ * While PostgreSQL is unavailable the loop gives its partitions an empty assignment and goes on polling. That keeps the
  * group's membership and serves rebalances, and nothing is fetched. Not pause: librdkafka 2.0 can lose its place there.
- * When PostgreSQL is back, what was read is stored, and the partitions are assigned from the positions behind it, which
- * is how they are assigned in the first place: assign() throws away what was fetched before. It never seeks. It must
- * never store Kafka's own committed offsets as a start: they are commits for lag tools only. */
+ * When PostgreSQL is back, what was read is stored, and the partitions are assigned from one past it, which
+ * is how they are assigned in the first place: assign() throws away what was fetched before. It never seeks. It
+ * must never store Kafka's own committed offsets as a start: they are commits for lag tools only. */
 #include "scorer/sink/sink.h"
 
 #include <inttypes.h>
@@ -34,7 +34,7 @@ enum {
     BACKOFF_MOST_US = 10 * 1000 * 1000,
     STORE_LIMIT_US = 20 * 1000 * 1000, /* one exchange with PostgreSQL */
     LEAVE_LIMIT_US = 5 * 1000 * 1000,  /* the same while others wait for us: rebalance */
-    STOP_LIMIT_US = 1000 * 1000,       /* all of them, once told to stop: the input's partitions wait for the restart */
+    STOP_LIMIT_US = 1000 * 1000,       /* all of them, once stopped: the input's partitions wait for the restart */
     CLOSE_LIMIT_US = 5 * 1000 * 1000,  /* leaving the group */
     COMMIT_EVERY_US = 1000 * 1000,
     ASSIGN_RETRY_US = 1000 * 1000,
@@ -57,14 +57,14 @@ struct sink {
     struct sink_topics group;
     bool joined;                    /* the group has given us our share, which may be nothing */
     bool unassigned;                /* the assignment is empty: partitions must be assigned again from `next` */
-    bool waiting;                   /* PostgreSQL is away, until retry_us at least */
+    bool waiting;                   /* PostgreSQL is unavailable, until retry_us at least */
     enum status why;                /* of the wait */
     bool wants_schema;              /* not PostgreSQL but the schema registry is what is waited for */
     int64_t waiting_us, backoff_us; /* since when, and for how long next */
-    int64_t retry_us;               /* while waiting or held: nothing is tried before */
+    int64_t retry_us;               /* while waiting or unassigned: nothing is tried before */
     int64_t asked_us;               /* when PostgreSQL was last asked anything from the loop */
     int64_t first_us;               /* when the batch got its first record */
-    bool lag_stale;                 /* Kafka has not been told of what is stored */
+    bool lag_stale;                 /* what is stored is not committed to Kafka yet */
     int64_t stored_us;              /* when anything was last stored, or tried to be */
     int64_t committed_us;           /* when offsets were last committed to Kafka */
     struct loop_progress progress;
@@ -76,7 +76,7 @@ static int64_t now_us(void)
     return clock_steady_us(&clock_system);
 }
 
-/* --- PostgreSQL away and back --- */
+/* --- PostgreSQL unavailable and back --- */
 
 /* Nothing is fetched from here on, and what was fetched is forgotten. */
 static void sink_unassign(struct sink *sink)
@@ -123,15 +123,15 @@ static void postgresql_worked(struct sink *sink)
 
 /* --- assignment --- */
 
-/* Assigns every partition from behind what is stored or read. All of the batch's `next` are known by now. A lost
- * assignment is about to be taken away, which an assignment would undo. */
+/* Assigns every partition from one past what is stored or read. All of the batch's `next` are known by now. A lost
+ * assignment is about to be revoked, which an assignment would undo. */
 static enum status sink_assign(struct sink *sink, struct error *err)
 {
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     progress_step(&sink->progress, "looks up the ends of logs", WAITS_FOR_KAFKA);
     if (rd_kafka_assignment_lost(sink->consumer))
-        return error_set(err, STATUS_UNAVAILABLE, "Kafka: the group has taken the partitions away");
+        return error_set(err, STATUS_UNAVAILABLE, "Kafka: the group has revoked the partitions");
     for (size_t p = 0; p < count; p++)
         if (sink_intake_check_start(sink->consumer, &partitions[p], sink->cluster_id, err))
             return err->status;
@@ -294,7 +294,7 @@ static enum status take_error(struct sink *sink, const rd_kafka_message_t *messa
             return STATUS_OK;
         return error_set(err, STATUS_CONFLICT,
                          "%s [%" PRId32 "]: the position of the sink is not in the log any more (%s); start it again "
-                         "to be told what is gone",
+                         "to read what is gone",
                          topic, message->partition, rd_kafka_message_errstr(message));
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
@@ -331,8 +331,8 @@ static int poll_ms(const struct sink *sink)
     return wait_us > 0 ? (int)(wait_us / 1000) : 0;
 }
 
-/* One by one: a batch consumer would hand out records of partitions that a callback has just taken away. Polls at least
- * once, however full the batch: that keeps us in the group while PostgreSQL is away. */
+/* One by one: a batch consumer would hand out records of partitions that a callback has just revoked. Polls at least
+ * once, however full the batch: that keeps us in the group while PostgreSQL is unavailable. */
 static enum status take(struct sink *sink, struct error *err)
 {
     progress_step(&sink->progress, "polls", WAITS_FOR_KAFKA);
@@ -436,7 +436,7 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
     return sink_intake_ask_cluster(sink->consumer, sink->cluster_id, err);
 }
 
-/* Stores what is due and assigns what is held. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
+/* Stores what is due and assigns what is not assigned. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
  * returned is for good. */
 static enum status work(struct sink *sink, struct error *err)
 {
@@ -534,7 +534,7 @@ static enum status make_consumer(struct sink *sink, struct error *err)
     return STATUS_OK;
 }
 
-/* Before the first poll nobody waits for us, so this may sleep. Anything but being away ends the sink here. */
+/* Before the first poll nobody waits for us, so this may sleep. Only an unavailable server does not end the sink. */
 static enum status wait_for_postgresql(struct sink *sink, struct error *err)
 {
     progress_step(&sink->progress, "starts", WAITS_FOR_POSTGRESQL);

@@ -1,10 +1,10 @@
 /* Records into transactions: see sink_batch.h. Called by sink.c on the sink's thread; calls sink_rows and sink_store.
  *
- * How nothing is lost or stored twice: a transaction moves next_offset from what was read to behind its last record,
+ * How nothing is lost or stored twice: a transaction moves next_offset from what was read to one past its last record,
  * and fails if it is not there any more. There is one next_offset per partition, whatever the group, so no other sink
  * can store the same record. Where the log was read to its end, next_offset is moved there, past commit markers: what
  * is deleted before it has been stored or was never a record. When a connection dies during COMMIT, the offsets read on
- * the next connection tell whether it happened; when another sink was faster, they tell what it stored. A row that
+ * the next connection show whether it happened; when another sink was faster, they show what it stored. A row that
  * PostgreSQL refuses is found by halving, and goes to dead_letters; so does, after a while, one that fails for a reason
  * that nobody has foreseen while others land. Must never count a record before its transaction has committed. */
 #include "scorer/sink/sink_batch.h"
@@ -351,7 +351,7 @@ bool sink_batch_is_ahead(const struct sink_batch *batch)
     return false;
 }
 
-/* Sets every partition's target to behind its last item before `end` or, when those are all, to where it was read. */
+/* Sets every partition's target to one past its last item before `end` or, when those are all, to where it was read. */
 static void aim_partitions(struct sink_batch *batch, size_t end)
 {
     for (size_t p = 0; p < batch->partition_count; p++) {
@@ -410,7 +410,7 @@ static enum status stream(struct sink_batch *batch, size_t *sent, bool *started,
 static enum status report_waiting(const struct sink_record *record, struct error *err)
 {
     return error_set(err, STATUS_UNAVAILABLE,
-                     "%s [%" PRId32 "] offset %" PRId64 " needs a schema that the schema registry has not told yet",
+                     "%s [%" PRId32 "] offset %" PRId64 " needs a schema that the schema registry has not returned yet",
                      record->topic_name, record->partition, record->offset);
 }
 
@@ -557,8 +557,9 @@ static bool would_land(struct sink_batch *batch, size_t i)
     return lands;
 }
 
-/* The first item fails alone. It is the row if others of its topic land; where none is there to tell, one row a search
- * may go, if nobody has foreseen the failure: were the server the cause, it would cost one row every few tries. */
+/* The first item fails alone. It is the row if others of its topic land; where there is no other to compare, one row a
+ * search may go, if nobody has foreseen the failure: were the server the cause, it would cost one row every few tries.
+ */
 static bool is_the_row(struct sink_batch *batch, enum sink_suspicion suspicion)
 {
     if (batch->suspicion.landed)

@@ -1,8 +1,8 @@
 /* Records → COPY rows: see sink_rows.h. Called by sink_batch.c on the sink's thread, for one batch at a time.
  *
  * A row is written once, into its table's buffer; the array for latest_predictions is cut from the same bytes. After
- * warm-up nothing here allocates. It must not judge: whatever decodes is written, and PostgreSQL says what it refuses.
- * A row of dead_letters, though, must never be refused itself, so its texts are made valid first. */
+ * warm-up nothing here allocates. It must not validate: whatever decodes is written, and PostgreSQL says what it
+ * refuses. A row of dead_letters, though, must never be refused itself, so its texts are made valid first. */
 #include "scorer/sink/sink_rows.h"
 
 #include <assert.h>

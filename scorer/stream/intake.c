@@ -115,7 +115,7 @@ bool intake_any_waiting(const struct intake *intake)
     return intake->waiting_count > 0;
 }
 
-/* Before positions are gone back to, or given away: nothing waits any more. */
+/* Before positions are gone back to, or revoked: nothing waits any more. */
 static void release_all(struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count && intake->waiting_count; p++) {
@@ -129,7 +129,7 @@ static void release_all(struct intake *intake)
 
 /* Every assignment of partitions goes through here. Has the queues read that librdkafka does not forward by itself any
  * more, but for those of partitions that wait. Partitions that are assigned already are stopped first, by another
- * thread: its answer to a question tells that it has done so. A lost assignment is about to be taken away, which an
+ * thread: its answer to a question shows that it has done so. A lost assignment is about to be revoked, which an
  * assignment would undo: then nothing is done, and on_revoke makes it void. */
 static rd_kafka_resp_err_t intake_assign(struct intake *intake, const rd_kafka_topic_partition_list_t *list)
 {
@@ -252,7 +252,7 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
     on_revoke(intake);
 }
 
-/* The partitions assigned, or the held ones among them, to be read from their positions. */
+/* The partitions assigned, or the waiting ones among them, to be read from their positions. */
 static rd_kafka_topic_partition_list_t *positions_to_read(struct intake *intake, bool waiting_alone)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
@@ -267,7 +267,7 @@ static rd_kafka_topic_partition_list_t *positions_to_read(struct intake *intake,
     return list;
 }
 
-/* All are fetched anew, from their positions. */
+/* All are fetched again, from their positions. */
 static rd_kafka_resp_err_t assign_positions(struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *list = positions_to_read(intake, false);
@@ -354,7 +354,7 @@ void intake_free(struct intake *intake)
 
 /* --- taking messages --- */
 
-/* The offset is not in the log: nothing but a person may decide to go on behind a gap. */
+/* The offset is not in the log: nothing but a person may decide to go on after a gap. */
 static void report_gone(struct intake *intake, const rd_kafka_message_t *message)
 {
     struct error err;
@@ -422,7 +422,7 @@ static bool is_wanted(struct intake *intake, const rd_kafka_message_t *message)
         return false;
     }
     struct position *position = &intake->positions[p];
-    if (position->waiting) /* from before it was held */
+    if (position->waiting) /* from before it waited */
         return false;
     enum position_result result = position_decide(position, message->offset, rd_kafka_message_timestamp(message, NULL));
     if (result == POSITION_CHANGED)
@@ -461,7 +461,7 @@ static void move_to_ends(struct intake *intake)
 }
 
 /* Members of a group with static membership that start again get what they had before, and their client, which has
- * never seen another partition count, asks for nothing else: so the group is asked to share out anew. Every member
+ * never seen another partition count, asks for nothing else: so the group is asked to assign again. Every member
  * does, since the broker listens to the group's leader alone, and none knows whether it is that. */
 static enum status watch_untaken(struct intake *intake, struct error *err)
 {
@@ -576,7 +576,7 @@ static enum status report_stuck(const struct intake *intake, const char *what, r
                      rd_kafka_err2str(code));
 }
 
-/* Where a seek is not possible (the partition is only just starting) all are assigned anew. */
+/* Where a seek is not possible (the partition is only just starting) all are assigned again. */
 enum status intake_rewind(struct intake *intake, struct error *err)
 {
     FAULT_POINT("score.rewind");

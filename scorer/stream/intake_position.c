@@ -1,5 +1,6 @@
 /* Positions of partitions: see intake_position.h. Called by intake.c on the score loop's thread; never blocks. The
- * assertions hold what the caller must have done: offsets that a broker tells are judged before, and returned. */
+ * assertions hold what the caller must have done: offsets from a broker are validated before, and refused by a status.
+ */
 #include "scorer/stream/intake_position.h"
 
 #include <assert.h>

@@ -22,14 +22,14 @@ enum status intake_start_policy(struct intake_start *start, rd_kafka_conf_t *con
     char value[32], text[256];
     size_t bytes = sizeof value;
     if (rd_kafka_conf_get(conf, "auto.offset.reset", value, &bytes) != RD_KAFKA_CONF_OK)
-        return error_set(err, STATUS_INVALID, "librdkafka does not tell auto.offset.reset");
+        return error_set(err, STATUS_INVALID, "librdkafka does not return auto.offset.reset");
     start->latest = !strcmp(value, "latest") || !strcmp(value, "largest") || !strcmp(value, "end");
     if (rd_kafka_conf_set(conf, "auto.offset.reset", "error", text, sizeof text) != RD_KAFKA_CONF_OK)
         return error_set(err, STATUS_INVALID, "%s", text);
     return STATUS_OK;
 }
 
-/* Committed beside the start of a partition that the member who chose it does not have. Whoever is given the partition
+/* Committed with the start of a partition that the member who chose it does not have. Whoever is given the partition
  * claims it, by committing the start once more without. */
 static const char UNCLAIMED[] = "unclaimed";
 
@@ -160,7 +160,7 @@ static enum status set_starts(const struct intake_start *start, rd_kafka_topic_p
         if (code)
             return lookup_error(start, "the look-up of a partition's ends", code, err);
         if (low < 0 || high < low)
-            return error_set(err, STATUS_UNAVAILABLE, "%s [%d]: the broker tells no ends", start->topic,
+            return error_set(err, STATUS_UNAVAILABLE, "%s [%d]: the broker returned no offsets", start->topic,
                              element->partition);
         element->offset = at_end ? high : low;
         *messages += (uint64_t)(high - low);
@@ -313,7 +313,8 @@ enum status intake_start_resolve(const struct intake_start *start, rd_kafka_topi
 
 /* --- partitions that nobody has --- */
 
-/* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be told. */
+/* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be looked up.
+ */
 static bool list_untaken(const struct intake_start *start, const rd_kafka_topic_partition_list_t *list,
                          struct intake_untaken *out)
 {
@@ -401,7 +402,7 @@ enum status intake_start_report_gone(const struct intake_start *start, int32_t p
         return error_set(
             err, STATUS_INVALID,
             "%s [%d]: the committed offset %lld is gone, the log starts at %lld now: %lld messages are lost. To go on "
-            "behind them: kafka-consumer-groups --reset-offsets --to-earliest --group %s --topic %s:%d --execute",
+            "after them: kafka-consumer-groups --reset-offsets --to-earliest --group %s --topic %s:%d --execute",
             start->topic, partition, (long long)wanted, (long long)low, (long long)(low - wanted), start->group,
             start->topic, partition);
     return error_set(

@@ -41,7 +41,7 @@ MUST_USE enum status intake_start_find_end(const struct intake_start *start, int
 struct intake_untaken {
     struct partition_lag lags[64]; /* more are not counted */
     size_t count;
-    int32_t known;    /* all before it are taken; only those behind are asked for */
+    int32_t known;    /* all before it are taken; only those after it are asked for */
     int64_t look_us;  /* steady clock: when to look again */
     int64_t since_us; /* steady clock: when there were some first; 0: there are none */
 };

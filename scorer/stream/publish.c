@@ -37,7 +37,7 @@ struct publish {
     char name[32], identity[640];
     const char *topics[TOPIC_COUNT];
     struct transaction *transaction;
-    int input_partitions;   /* as the dead letters' topic was last held against */
+    int input_partitions;   /* as the dead letters' topic was last compared with */
     uint64_t published;     /* records since the work was opened */
     struct refused refused; /* of the open work, and of that to be done again */
     struct error failure;   /* for good; status STATUS_OK: none */
@@ -199,7 +199,7 @@ static bool begin_work(struct publish *publish, const struct transaction_record 
         publish->published = 0;
         refused_begin(&publish->refused);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
-            return false; /* told by the commit */
+            return false; /* the commit returns it */
     }
     int32_t partition = partition_of(record->opaque);
     if (partition >= publish->input_partitions)
@@ -257,7 +257,7 @@ static bool send_or_stage(struct publish *publish, const struct transaction_reco
     }
     if (publish->commit == COMMIT_NONE || publish->result == PUBLISH_COMMITTED)
         return send_now(publish, record);
-    return drop_record(record); /* what it stands behind is not committed: it will be done again */
+    return drop_record(record); /* the work before it is not committed: it will be done again */
 }
 
 /* The plain form, without headers: the hot path. */
@@ -345,12 +345,12 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
 
 /* --- committing --- */
 
-/* Time may mend it, unless a topic is missing or too narrow: that is looked at first. */
+/* It may pass, unless a topic is missing or too narrow: that is looked at first. */
 static void roll_back(struct publish *publish, const char *reason)
 {
     check_topics_again(publish, -1);
     if (publish->failure.status == STATUS_OK)
-        log_warn("score", "%s: work is given back and done again in %d ms: %s", publish->name,
+        log_warn("score", "%s: work is rolled back and done again in %d ms: %s", publish->name,
                  transaction_pause(publish->transaction), reason);
 }
 
@@ -385,7 +385,7 @@ void publish_abort(struct publish *publish)
 static enum publish_result roll_back_lost(struct publish *publish)
 {
     publish_abort(publish);
-    log_warn("score", "%s: work is given back: its partitions are another process's already", publish->name);
+    log_warn("score", "%s: work is rolled back: its partitions are another process's already", publish->name);
     return PUBLISH_ROLLED_BACK;
 }
 

@@ -22,7 +22,7 @@ enum { BATCH = 512 };
 static const char no_number[] = "the model gives no number for these values";
 
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
- * schema that the registry has not answered yet (RESULT_WAIT), and all behind it in its partition, has no result now:
+ * schema that the registry has not answered yet (RESULT_WAIT), and all after it in its partition, has no result now:
  * it will be handed out again. */
 enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_WAIT };
 

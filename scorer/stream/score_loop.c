@@ -1,8 +1,8 @@
 /* The score loop. See score_loop.h.
  *
- * Started by run.c on a thread of its own; ends when told, at the end, or with an error. What may block in it: the poll
- * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
- * much is staged behind it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
+ * Started by run.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it: the
+ * poll of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
+ * much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
  * under way the loop goes on with the next work, whose results publish.c stages until then. */
 #include "scorer/stream/score_loop.h"
 
@@ -42,7 +42,7 @@ struct score_loop {
     struct score_batch *batch;
     struct intake *intake;
     struct publish *publish;
-    uint64_t answers; /* of the schema registry, before the first partition was held */
+    uint64_t answers; /* of the schema registry, before the first partition waited */
     bool waiting_logged;
     bool publishes;            /* since it has joined the group */
     struct tally tally;        /* of the open work, staged or not */
@@ -58,7 +58,7 @@ struct score_loop {
     _Atomic bool stop;
     struct loop_progress progress;
     struct dead_letter_run run;
-    struct buffer dead_letter_text; /* a text about dead letters */
+    struct buffer dead_letter_text; /* to be logged */
     pthread_mutex_t lags_mutex;     /* guards what follows */
     struct partition_lag lags[LAGS_KEPT];
     size_t lag_count;
@@ -89,7 +89,7 @@ static void count_committed(struct score_loop *loop)
     count_in_flight(loop);
 }
 
-/* The open work goes back with the one whose commit failed: it stands behind it. */
+/* The open work goes back with the one whose commit failed, since it comes after it. */
 static void count_rolled_back(struct score_loop *loop)
 {
     counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->tally.received);
@@ -109,7 +109,7 @@ static void handle_batch(struct score_loop *loop)
 
 /* --- committing --- */
 
-/* Events, or positions that moved without any (behind control records). */
+/* Events, or positions that moved without any (past control records). */
 static bool has_open_work(const struct score_loop *loop)
 {
     return loop->tally.received || (!loop->commits && intake_moved(loop->intake));
@@ -207,7 +207,7 @@ static void on_leaving(void *context, bool lost)
 }
 
 /* Steady clock: when the open work is to be committed. Nothing is sent while a commit is under way, so one that took
- * long leaves half the interval for sending, or a backlog would be sent in bursts with the loop waiting behind them. */
+ * long leaves half the interval for sending, or a backlog would be sent in bursts with the loop waiting for them. */
 static int64_t due_us(const struct score_loop *loop)
 {
     int64_t interval = loop->settings->commit_interval_us;
@@ -283,7 +283,7 @@ static void log_waiting(struct score_loop *loop)
              (unsigned long long)counter_get(loop->counters, COUNTER_PARTITIONS_WAITING), loop->settings->input_topic);
 }
 
-/* Partitions that wait look again when the schema registry has told something. */
+/* Partitions that wait look again when the schema registry has answered something. */
 static enum status go_on(struct score_loop *loop, struct error *err)
 {
     if (!intake_any_waiting(loop->intake))
@@ -298,7 +298,7 @@ static enum status go_on(struct score_loop *loop, struct error *err)
     return intake_go_on(loop->intake, err);
 }
 
-/* See publish_start. Starts of partitions are looked up after it: what it ends may hold them back. */
+/* See publish_start. Starts of partitions are looked up after it: what it ends may block them. */
 static enum status start_publishing(struct score_loop *loop, struct error *err)
 {
     if (loop->publishes || !intake_joined(loop->intake))
@@ -308,7 +308,7 @@ static enum status start_publishing(struct score_loop *loop, struct error *err)
     return publish_start(loop->publish, err);
 }
 
-/* Committed offsets are not told while a transaction holds them open, which may be a late one of our own. */
+/* Committed offsets are not returned while a transaction keeps them open, which may be a late one of our own. */
 static enum status unblock_starts(struct score_loop *loop, struct error *err)
 {
     int64_t now = clock_steady_us(&clock_system);
@@ -318,12 +318,12 @@ static enum status unblock_starts(struct score_loop *loop, struct error *err)
         loop->starts_us = now;
     if (loop->commits || !loop->starts_us || now - loop->starts_us < UNBLOCK_AFTER_US || !kafka_up())
         return STATUS_OK;
-    progress_step(&loop->progress, "settles the group's offsets", WAITS_FOR_KAFKA);
+    progress_step(&loop->progress, "unblocks the group's offsets", WAITS_FOR_KAFKA);
     loop->starts_us = now;
     return publish_end_leftovers(loop->publish, err);
 }
 
-/* What an aborted transaction may have left open holds readers back: it is not left until there is work again. */
+/* What an aborted transaction may have left open blocks readers: it is not left until there is work again. */
 static enum status end_leftovers(struct score_loop *loop, struct error *err)
 {
     if (has_work(loop) || !publish_has_leftovers(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
@@ -385,7 +385,7 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK)
         status = commit_all(loop, err);
     else if (loop->stop && status == STATUS_UNAVAILABLE)
-        status = STATUS_OK; /* told to stop while it waited for a server: nothing was open */
+        status = STATUS_OK; /* stopped while it waited for a server: nothing was open */
     progress_step(&loop->progress, "leaves its group", WAITS_FOR_KAFKA);
     intake_free(loop->intake);
     publish_free(loop->publish);

@@ -65,7 +65,7 @@ static void a_rewind_forgets_the_end(void **state)
     assert_int_equal(position.next, 6);
 }
 
-static void messages_below_those_handed_out_are_told(void **state)
+static void messages_below_those_handed_out_are_reported(void **state)
 {
     (void)state;
     struct position position = started(10);
@@ -79,7 +79,7 @@ static void messages_below_those_handed_out_are_told(void **state)
     assert_int_equal(position.next, 21);
 }
 
-static void a_held_partition_stays_before_what_it_waits_for(void **state)
+static void a_waiting_partition_stays_before_what_it_waits_for(void **state)
 {
     (void)state;
     struct position position = started(0);
@@ -152,7 +152,7 @@ static void a_last_record_that_is_gone_proves_nothing(void **state)
     struct position position = started_again(9, note);
     handle(&position, 9);
     position = started_again(9, note);
-    position_give_up_check(&position); /* the log starts behind it */
+    position_give_up_check(&position); /* the log starts after it */
     assert_int_equal(position_first_read(&position), 9);
     handle(&position, 9);
 }
@@ -203,8 +203,8 @@ int main(void)
         cmocka_unit_test(an_end_that_was_not_reached_moves_nothing),
         cmocka_unit_test(an_end_behind_control_records_is_moved_to),
         cmocka_unit_test(a_rewind_forgets_the_end),
-        cmocka_unit_test(messages_below_those_handed_out_are_told),
-        cmocka_unit_test(a_held_partition_stays_before_what_it_waits_for),
+        cmocka_unit_test(messages_below_those_handed_out_are_reported),
+        cmocka_unit_test(a_waiting_partition_stays_before_what_it_waits_for),
         cmocka_unit_test(what_is_not_assigned_reaches_no_end),
         cmocka_unit_test(the_last_record_is_recognised_and_not_handed_out_again),
         cmocka_unit_test(another_record_in_its_place_is_another_log),
