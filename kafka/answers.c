@@ -45,7 +45,7 @@ bool answers_fresh(const struct answers *answers, int64_t now_us)
     return !asked_us || now_us - asked_us <= ANSWER_LIMIT_US;
 }
 
-/* Interceptors: their types are librdkafka's. */
+/* --- interceptors: their types are librdkafka's --- */
 
 static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *client, int socket, const char *broker, int32_t broker_id,
                                            int16_t api_key, int16_t api_version, int32_t correlation_id, size_t bytes,

@@ -1,4 +1,4 @@
-/* Whether brokers answer: judged by their answers, not by connections, which a frozen broker keeps open.
+/* Whether brokers answer: decided by their answers, not by connections, which a frozen broker keeps open.
  *
  * One state for the process, fed by interceptors on the clients' own threads (no lock, no allocation) and read from any
  * thread. A request that no broker has answered for ANSWER_LIMIT_US, or no connection to any broker, means that Kafka
@@ -22,7 +22,7 @@ struct answers {
     _Atomic int64_t asked_us;    /* the first request since then */
 };
 
-/* api_key: Kafka's number of the request. JoinGroup and SyncGroup are not waited for (brokers hold them back on
+/* api_key: Kafka's number of the request. JoinGroup and SyncGroup are not waited for (brokers delay them on
  * purpose), and what a connection begins with is no answer: a broker that then denies us gives it too. */
 void answers_note_request(struct answers *answers, int16_t api_key, int64_t now_us);
 void answers_note_answer(struct answers *answers, int16_t api_key, int64_t now_us);

@@ -25,9 +25,9 @@ enum {
     SCOPE_PRODUCER = 2,
     WAIT_STEP_MS = 1000,
     CALL_TIMEOUT_MS = 10000,
-    AWAY_AFTER_US = 2000000,     /* no broker up for so long is worth a line */
-    REPEAT_AFTER_US = 30000000,  /* the same kind of line from librdkafka again at the earliest after this */
-    TOPIC_PATIENCE_US = 2000000, /* a topic that was just made has no leader yet */
+    DOWN_AFTER_US = 2000000,    /* no broker up for so long is worth a line */
+    REPEAT_AFTER_US = 30000000, /* the same kind of line from librdkafka again at the earliest after this */
+    TOPIC_WAIT_US = 2000000,    /* a topic that was just made has no leader yet */
 };
 
 /* Properties that are not the user's, each with the reason. */
@@ -56,7 +56,7 @@ static const struct kafka_property defaults[] = {
     {"acks", "all"},
     {"linger.ms", "5"},
     {"queue.buffering.max.kbytes", "262144"},
-    {"transaction.timeout.ms", "10000"}, /* how long a killed scorer can hold readers back */
+    {"transaction.timeout.ms", "10000"}, /* how long a killed scorer can block readers */
     {"session.timeout.ms", "10000"},     /* how long its partitions wait for it */
     {"queued.max.messages.kbytes", "32768"},
     {"fetch.wait.max.ms", "100"},
@@ -65,12 +65,12 @@ static const struct kafka_property defaults[] = {
     {"log.connection.close", "false"},
     {"topic.metadata.refresh.interval.ms", "10000"}, /* an idle producer learns by it that no broker answers; and
                                                         new partitions are noticed */
-    {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is told in the log */
+    {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is logged */
 };
 
 /* Of newer librdkafkas, where the one at hand knows them. From 2.10 on, a client that has lost its brokers forgets what
  * it knew and asks the first ones again; 2.16 was seen to hang there with a transaction open. From 2.2 on it can be
- * told how soon it looks whether a full queue has room again (before: scorer/intake_queue.h). */
+ * set how soon it looks whether a full queue has room again (before: scorer/intake_queue.h). */
 static const struct kafka_property newer_defaults[] = {
     {"metadata.recovery.strategy", "none"},
     {"fetch.queue.backoff.ms", "10"},
@@ -96,17 +96,17 @@ static struct {
 /* What the process knows of its brokers. Guarded by the mutex. */
 static struct {
     pthread_mutex_t mutex;
-    bool away_told;
+    bool down_logged;
     int64_t suspect_since_us; /* steady clock; since then no client has a connection; 0: one has */
     uint64_t denials;
     char reason[256];
     struct {
         char facility[24];
-        int64_t told_us;
-        unsigned held_back;
+        int64_t logged_us;
+        unsigned suppressed;
     } lines[32];
     size_t line_count;
-    char noticed[64][64]; /* ignored variables already told, by their first 63 bytes */
+    char noticed[64][64]; /* ignored variables already logged, by their first 63 bytes */
     size_t noticed_count;
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -164,7 +164,7 @@ static const char *reason_refused(const char *name)
     return NULL;
 }
 
-/* Sets one property; *unknown tells a name that librdkafka does not have (then STATUS_OK, nothing set). */
+/* Sets one property; *unknown: a name that librdkafka does not have (then STATUS_OK, nothing set). */
 static enum status set_property(rd_kafka_conf_t *conf, const char *given_as, const char *name, const char *value,
                                 bool *unknown, struct error *err)
 {
@@ -191,15 +191,15 @@ static enum status set_known(rd_kafka_conf_t *conf, rd_kafka_type_t type, const 
 
 static void notice_ignored(const char *variable)
 {
-    bool tell = true;
+    bool is_new = true;
     pthread_mutex_lock(&state.mutex);
     for (size_t i = 0; i < state.noticed_count; i++)
         if (!strncmp(state.noticed[i], variable, sizeof *state.noticed - 1))
-            tell = false;
-    if (tell && state.noticed_count < sizeof state.noticed / sizeof *state.noticed)
+            is_new = false;
+    if (is_new && state.noticed_count < sizeof state.noticed / sizeof *state.noticed)
         snprintf(state.noticed[state.noticed_count++], sizeof *state.noticed, "%s", variable);
     pthread_mutex_unlock(&state.mutex);
-    if (tell)
+    if (is_new)
         log_info("kafka", "environment variable %s is ignored: librdkafka has no such property", variable);
 }
 
@@ -256,46 +256,46 @@ static enum status set_from_flag(rd_kafka_conf_t *conf, rd_kafka_type_t type, co
     return status;
 }
 
-/* One line per kind and half minute: librdkafka repeats itself while a broker is away. */
-static bool may_tell(const char *facility, unsigned *held_back)
+/* One line per kind and half minute: librdkafka repeats itself while a broker is unavailable. */
+static bool may_log(const char *facility, unsigned *suppressed)
 {
     int64_t now = clock_steady_us(&clock_system);
     size_t i = 0;
-    *held_back = 0;
+    *suppressed = 0;
     while (i < state.line_count && strcmp(state.lines[i].facility, facility))
         i++;
     if (i == sizeof state.lines / sizeof *state.lines)
         return false;
     if (i == state.line_count) {
         snprintf(state.lines[i].facility, sizeof state.lines[i].facility, "%s", facility);
-        state.lines[i].told_us = now - REPEAT_AFTER_US;
-        state.lines[i].held_back = 0;
+        state.lines[i].logged_us = now - REPEAT_AFTER_US;
+        state.lines[i].suppressed = 0;
         state.line_count++;
     }
-    if (now - state.lines[i].told_us < REPEAT_AFTER_US) {
-        state.lines[i].held_back++;
+    if (now - state.lines[i].logged_us < REPEAT_AFTER_US) {
+        state.lines[i].suppressed++;
         return false;
     }
-    *held_back = state.lines[i].held_back;
-    state.lines[i].held_back = 0;
-    state.lines[i].told_us = now;
+    *suppressed = state.lines[i].suppressed;
+    state.lines[i].suppressed = 0;
+    state.lines[i].logged_us = now;
     return true;
 }
 
-static void tell(enum log_level level, const char *facility, const char *text)
+static void kafka_log_limited(enum log_level level, const char *facility, const char *text)
 {
-    unsigned held_back;
+    unsigned suppressed;
     pthread_mutex_lock(&state.mutex);
-    bool go = may_tell(facility, &held_back);
+    bool go = may_log(facility, &suppressed);
     pthread_mutex_unlock(&state.mutex);
-    if (go && held_back)
-        log_line(level, "kafka", "%s: %s (%u more held back)", facility, text, held_back);
+    if (go && suppressed)
+        log_line(level, "kafka", "%s: %s (%u more suppressed)", facility, text, suppressed);
     else if (go)
         log_line(level, "kafka", "%s: %s", facility, text);
 }
 
 /* What our own lines say better, or nobody needs: connections that fail, transactions that are tried again. */
-static bool is_ours_to_tell(const char *facility)
+static bool is_ours_to_log(const char *facility)
 {
     static const char *const quiet[] = {"FAIL", "ERROR", "GETPID", "TXNERR", "ADDOFFSETS", "REQTMOUT", "FATAL"};
     for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
@@ -304,7 +304,8 @@ static bool is_ours_to_tell(const char *facility)
     return false;
 }
 
-/* librdkafka's threads. Connection failures become the reason of the one line that says that brokers are away. */
+/* librdkafka's threads. Connection failures become the reason of the one line that says that brokers are unavailable.
+ */
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     (void)client;
@@ -312,7 +313,7 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
         log_debug("kafka", "%s: %s", facility, text);
         return;
     }
-    if (is_ours_to_tell(facility)) {
+    if (is_ours_to_log(facility)) {
         const char *detail = strncmp(text, "[thrd:", 6) ? NULL : strstr(text, "]: ");
         pthread_mutex_lock(&state.mutex);
         if (!strcmp(facility, "FAIL"))
@@ -322,7 +323,7 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
         log_debug("kafka", "%s: %s", facility, text);
         return;
     }
-    tell(level <= 3 ? LOG_LEVEL_ERROR : level == 4 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, facility, text);
+    kafka_log_limited(level <= 3 ? LOG_LEVEL_ERROR : level == 4 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, facility, text);
 }
 
 static void note_denied(const char *reason)
@@ -331,7 +332,7 @@ static void note_denied(const char *reason)
     state.denials++;
     snprintf(state.reason, sizeof state.reason, "%s", reason);
     pthread_mutex_unlock(&state.mutex);
-    tell(LOG_LEVEL_ERROR, "denied", reason);
+    kafka_log_limited(LOG_LEVEL_ERROR, "denied", reason);
 }
 
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
@@ -354,10 +355,10 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
         return;
     case RD_KAFKA_RESP_ERR__FATAL:
         if (rd_kafka_fatal_error(client, fatal, sizeof fatal))
-            tell(LOG_LEVEL_ERROR, "fatal", fatal);
+            kafka_log_limited(LOG_LEVEL_ERROR, "fatal", fatal);
         return;
     default:
-        tell(LOG_LEVEL_WARN, rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
+        kafka_log_limited(LOG_LEVEL_WARN, rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
     }
 }
 
@@ -366,7 +367,7 @@ static bool answers_now(int64_t now_us)
 {
     if (state.suspect_since_us && kafka_answers.answered_us > state.suspect_since_us)
         state.suspect_since_us = 0;
-    bool suspect = state.suspect_since_us && now_us - state.suspect_since_us > AWAY_AFTER_US;
+    bool suspect = state.suspect_since_us && now_us - state.suspect_since_us > DOWN_AFTER_US;
     return !suspect && answers_fresh(&kafka_answers, now_us);
 }
 
@@ -377,11 +378,11 @@ static int note_brokers(char *reason, size_t capacity)
     pthread_mutex_lock(&state.mutex);
     int64_t now = clock_steady_us(&clock_system);
     if (answers_now(now)) {
-        change = state.away_told;
-        state.away_told = false;
+        change = state.down_logged;
+        state.down_logged = false;
     } else if (kafka_answers.answered_us || state.suspect_since_us) {
-        change = state.away_told ? 0 : -1;
-        state.away_told = true;
+        change = state.down_logged ? 0 : -1;
+        state.down_logged = true;
     }
     if (state.suspect_since_us && state.reason[0])
         snprintf(reason, capacity, "%s", state.reason);
@@ -391,7 +392,7 @@ static int note_brokers(char *reason, size_t capacity)
     return change;
 }
 
-static void tell_change(int change, const char *reason)
+static void log_change(int change, const char *reason)
 {
     if (change > 0)
         log_info("kafka", "a broker answers again");
@@ -402,7 +403,7 @@ static void tell_change(int change, const char *reason)
 void kafka_look(void)
 {
     char reason[256];
-    tell_change(note_brokers(reason, sizeof reason), reason);
+    log_change(note_brokers(reason, sizeof reason), reason);
     overdue_look(kafka_up(), clock_steady_us(&clock_system));
 }
 
@@ -545,11 +546,11 @@ static uint64_t denials(char *reason, size_t capacity)
     return count;
 }
 
-static void mark_suspect(void)
+static void suspect_brokers(void)
 {
     pthread_mutex_lock(&state.mutex);
     if (!state.suspect_since_us)
-        state.suspect_since_us = clock_steady_us(&clock_system) - AWAY_AFTER_US - 1;
+        state.suspect_since_us = clock_steady_us(&clock_system) - DOWN_AFTER_US - 1;
     pthread_mutex_unlock(&state.mutex);
 }
 
@@ -574,7 +575,7 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
                              where, reason);
         if ((stop && *stop) || (deadline_us && clock_steady_us(&clock_system) >= deadline_us))
             return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, reason);
-        mark_suspect();
+        suspect_brokers();
         kafka_look();
         usleep(100000);
     }
@@ -611,7 +612,7 @@ enum status kafka_topic_partitions(rd_kafka_t *client, const char *topic, int *p
     if (!handle)
         return error_set(err, STATUS_INVALID, "topic name \"%s\" is not usable: %s", topic,
                          rd_kafka_err2str(rd_kafka_last_error()));
-    int64_t deadline_us = clock_steady_us(&clock_system) + TOPIC_PATIENCE_US;
+    int64_t deadline_us = clock_steady_us(&clock_system) + TOPIC_WAIT_US;
     enum status status = topic_lookup(client, handle, partitions, err);
     while (
         (status == STATUS_UNAVAILABLE || (status == STATUS_NOT_FOUND && rd_kafka_type(client) == RD_KAFKA_PRODUCER)) &&
@@ -627,7 +628,7 @@ enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err)
 {
     char *id = rd_kafka_clusterid(client, CALL_TIMEOUT_MS);
     if (!id)
-        return error_set(err, STATUS_UNAVAILABLE, "no broker told the cluster's id within %d s",
+        return error_set(err, STATUS_UNAVAILABLE, "no broker returned the cluster's id within %d s",
                          CALL_TIMEOUT_MS / 1000);
     *out = mem_text(id);
     rd_kafka_mem_free(client, id);

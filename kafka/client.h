@@ -30,7 +30,8 @@ void kafka_limit_memory(int64_t consumer_bytes, int64_t producer_bytes);
 MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out,
                                       struct error *err);
 
-/* Maps a librdkafka error to a status: away (retriable, transport, time-out), denied, fenced (CONFLICT), invalid. */
+/* Maps a librdkafka error to a status: unavailable (retriable, transport, time-out), denied, fenced (CONFLICT),
+ * invalid. */
 enum status kafka_status(rd_kafka_resp_err_t code);
 
 /* Waits until a broker answers, with backoff and one log line a change of state; STATUS_UNAVAILABLE when deadline_us

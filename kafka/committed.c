@@ -46,8 +46,8 @@ void committed_note(struct committed *committed, rd_kafka_t *consumer, const rd_
     committed->consumer = consumer;
 }
 
-static enum status tell_lost(const rd_kafka_topic_partition_t *wanted, const rd_kafka_topic_partition_t *found,
-                             const char *where, struct error *err)
+static enum status report_lost(const rd_kafka_topic_partition_t *wanted, const rd_kafka_topic_partition_t *found,
+                               const char *where, struct error *err)
 {
     return error_set(err, STATUS_CONFLICT,
                      "%s: the brokers acknowledged a commit and have not kept it: the group is at offset %" PRId64
@@ -65,7 +65,7 @@ enum status committed_check(const struct committed *committed, const char *where
     enum status status = committed_read(committed->consumer, found, where, stop, err);
     for (int i = 0; i < found->cnt && status == STATUS_OK; i++)
         if (found->elems[i].offset < committed->offsets->elems[i].offset)
-            status = tell_lost(&committed->offsets->elems[i], &found->elems[i], where, err);
+            status = report_lost(&committed->offsets->elems[i], &found->elems[i], where, err);
     rd_kafka_topic_partition_list_destroy(found);
     return status;
 }

@@ -8,7 +8,7 @@
 #include "base/status.h"
 
 /* Fills in the stable offsets of the list: brokers do not report them while a transaction is open on them. Waits for
- * some seconds, or until *stop; STATUS_UNAVAILABLE: no answer, and what holds them back may be a transaction that a
+ * some seconds, or until *stop; STATUS_UNAVAILABLE: no answer, and what blocks them may be a transaction that a
  * late request of ours has opened, which a fresh producer ends. `where`: the caller, in logs. */
 MUST_USE enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list, const char *where,
                                     const _Atomic bool *stop, struct error *err);

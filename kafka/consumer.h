@@ -15,7 +15,7 @@ MUST_USE enum status kafka_consumer_fatal(rd_kafka_t *consumer, const rd_kafka_m
 /* Leaves the group and takes *consumer (NULL afterwards), after limit_us at the latest, and ends the client, for which
  * it gets as long again: librdkafka 2.0 may block for good in either. A client that does not end is left behind.
  * `rebalance` is called here, as by a poll, for the partitions that go; what it does itself is not limited. Queues of
- * the consumer must have been given back. */
+ * the consumer must have been destroyed. */
 void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,
                           void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
                                             void *),

@@ -27,7 +27,7 @@ static void note_member(const rd_kafka_MemberDescription_t *listed, struct sight
         sighting->other = true;
 }
 
-static enum status cannot_tell(const char *group, rd_kafka_resp_err_t code, const char *reason, struct error *err)
+static enum status member_unknown(const char *group, rd_kafka_resp_err_t code, const char *reason, struct error *err)
 {
     enum status status = code == RD_KAFKA_RESP_ERR_NO_ERROR ? STATUS_UNAVAILABLE : kafka_status(code);
     return error_set(err, status, "cannot look up the members of group %s: %s", group, reason);
@@ -37,17 +37,17 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
 {
     size_t count = 0;
     if (!event)
-        return cannot_tell(name, RD_KAFKA_RESP_ERR__TIMED_OUT, "no answer", err);
+        return member_unknown(name, RD_KAFKA_RESP_ERR__TIMED_OUT, "no answer", err);
     if (rd_kafka_event_error(event))
-        return cannot_tell(name, rd_kafka_event_error(event), rd_kafka_event_error_string(event), err);
+        return member_unknown(name, rd_kafka_event_error(event), rd_kafka_event_error_string(event), err);
     const rd_kafka_DescribeConsumerGroups_result_t *result = rd_kafka_event_DescribeConsumerGroups_result(event);
     const rd_kafka_ConsumerGroupDescription_t **groups =
         result ? rd_kafka_DescribeConsumerGroups_result_groups(result, &count) : NULL;
     if (count != 1)
-        return cannot_tell(name, RD_KAFKA_RESP_ERR_NO_ERROR, "an answer without the group", err);
+        return member_unknown(name, RD_KAFKA_RESP_ERR_NO_ERROR, "an answer without the group", err);
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
     if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-        return cannot_tell(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
+        return member_unknown(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
     size_t members = error ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
     for (size_t i = 0; i < members; i++)
         note_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i), sighting);
@@ -79,7 +79,7 @@ static bool wait_for_answers(void)
 static enum status look_once(rd_kafka_t *consumer, const char *group, struct sighting *sighting, struct error *err)
 {
     if (!wait_for_answers())
-        return cannot_tell(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
+        return member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
     rd_kafka_event_t *event = ask(consumer, queue, group);
     enum status status = read_answer(event, group, sighting, err);

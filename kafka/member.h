@@ -1,5 +1,5 @@
-/* Whether another process has taken a consumer's place in its group: the one question that tells a process from its
- * successor for certain. A static member that is replaced by another process of the same group.instance.id gets no
+/* Whether another process has taken a consumer's place in its group: the one question that distinguishes a process from
+ * its successor for certain. A static member that is replaced by another process of the same group.instance.id gets no
  * notice until its next heartbeat; the group's coordinator knows at once, and whoever joined last is right. A process
  * that was interrupted for longer than its session is no member any more, but as long as nobody else has joined as its
  * instance, nobody has its place: it may go on, and joins once more. Transactions start after joining

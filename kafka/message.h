@@ -1,4 +1,4 @@
-/* What librdkafka tells about a message, as our types. */
+/* What librdkafka knows of a message, as our types. */
 #ifndef KAFKA_MESSAGE_H
 #define KAFKA_MESSAGE_H
 

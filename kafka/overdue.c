@@ -21,7 +21,7 @@ static struct {
     int64_t looked_us;
 } list = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static struct overdue *find(const void *opaque)
+static struct overdue *overdue_find(const void *opaque)
 {
     struct overdue *overdue = list.first;
     while (overdue && overdue->opaque != opaque)
@@ -34,7 +34,7 @@ static int open_socket(int domain, int type, int protocol, void *opaque)
 {
     int number = socket(domain, type | SOCK_CLOEXEC, protocol);
     pthread_mutex_lock(&list.mutex);
-    struct overdue *overdue = number >= 0 ? find(opaque) : NULL;
+    struct overdue *overdue = number >= 0 ? overdue_find(opaque) : NULL;
     if (overdue) {
         overdue->sockets = mem_grow(overdue->sockets, &overdue->capacity, overdue->count + 1, sizeof *overdue->sockets);
         overdue->sockets[overdue->count++] = number;
@@ -46,7 +46,7 @@ static int open_socket(int domain, int type, int protocol, void *opaque)
 static int close_socket(int number, void *opaque)
 {
     pthread_mutex_lock(&list.mutex);
-    struct overdue *overdue = find(opaque);
+    struct overdue *overdue = overdue_find(opaque);
     for (size_t i = 0; overdue && i < overdue->count; i++)
         if (overdue->sockets[i] == number)
             overdue->sockets[i--] = overdue->sockets[--overdue->count];

@@ -47,7 +47,7 @@ struct transaction {
     rd_kafka_topic_t *topics[TRANSACTION_TOPICS_MAX];
     struct watch watch;
     struct overdue overdue;
-    bool open; /* begun, neither committed nor given back */
+    bool open; /* begun, neither committed nor rolled back */
     struct leftovers leftovers;
     bool repeated; /* a call ran out of time and was made again: see retire_repeated */
     bool stale;    /* must not begin again: a fresh producer shall */
@@ -55,13 +55,13 @@ struct transaction {
     char because[256];
     rd_kafka_resp_err_t broken; /* the first error of the open work */
     char broken_topic[256];
-    unsigned returned;    /* works given back in a row */
+    unsigned rollbacks;   /* in a row */
     int64_t resume_us;    /* steady clock: begin waits until then */
     struct error failure; /* for good; status STATUS_OK: none */
     struct committed last;
 };
 
-/* What breaks work */
+/* --- what breaks work --- */
 
 void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic)
 {
@@ -92,7 +92,7 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
         return;
     }
     if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        return; /* of work that was given back */
+        return; /* of work that was rolled back */
     if (transaction->setup.report)
         transaction->setup.report(transaction->setup.context, message);
     if (message->err)
@@ -126,7 +126,7 @@ static rd_kafka_resp_err_t code_of(const struct transaction *transaction, rd_kaf
     return fatal ? fatal : code;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static void close_producer(struct transaction *transaction)
 {
@@ -213,7 +213,7 @@ static enum status init_transactions(struct transaction *transaction, rd_kafka_r
 {
     const struct transaction_setup *setup = &transaction->setup;
     FAULT_POINT("score.init");
-    for (bool told = false;; usleep(BACKOFF_US)) {
+    for (bool logged = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(transaction->producer, CALL_MS);
         *code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
         if (!error)
@@ -224,9 +224,9 @@ static enum status init_transactions(struct transaction *transaction, rd_kafka_r
         rd_kafka_error_destroy(error);
         if (!again)
             return err->status;
-        if (!told)
+        if (!logged)
             log_warn(setup->where, "%s; trying again", err->text);
-        told = true;
+        logged = true;
     }
 }
 
@@ -247,8 +247,7 @@ enum status transaction_start(struct transaction *transaction, struct error *err
     enum remedy remedy = transaction_remedy(code);
     if (status == STATUS_OK || (remedy != REMEDY_FENCED && remedy != REMEDY_RENEW))
         return status;
-    make_stale(transaction, code,
-               err->text); /* too slow, or there is another process: begin asks which of them stays */
+    make_stale(transaction, code, err->text); /* too slow, or another process: begin asks which of them stays */
     return STATUS_OK;
 }
 
@@ -268,9 +267,9 @@ rd_kafka_t *transaction_client(const struct transaction *transaction)
     return transaction->producer;
 }
 
-/* A fresh producer */
+/* --- a fresh producer --- */
 
-static enum status tell_fenced(const struct transaction *transaction, struct error *err)
+static enum status report_fenced(const struct transaction *transaction, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
     if (!setup->member)
@@ -281,7 +280,7 @@ static enum status tell_fenced(const struct transaction *transaction, struct err
                      setup->where, setup->instance, setup->group);
 }
 
-/* Whether no other process has taken our place: a fresh producer would throw it out. Never judged by elapsed time. */
+/* Whether no other process has taken our place: a fresh producer would throw it out. Never decided by elapsed time. */
 static enum status still_ours(struct transaction *transaction, struct error *err)
 {
     const struct transaction_setup *setup = &transaction->setup;
@@ -290,11 +289,11 @@ static enum status still_ours(struct transaction *transaction, struct error *err
     if (setup->identity && setup->member &&
         kafka_member_check(setup->member, setup->group, &wait, &member, err) != STATUS_OK)
         return error_prefix(err, "%s", setup->where);
-    return member || !setup->identity ? STATUS_OK : tell_fenced(transaction, err);
+    return member || !setup->identity ? STATUS_OK : report_fenced(transaction, err);
 }
 
 /* Offsets that are not reported although brokers were waited for: once more, with one more fresh producer. */
-static enum status retry_unsettled(struct transaction *transaction, enum status status, const struct error *err)
+static enum status retry_unavailable(struct transaction *transaction, enum status status, const struct error *err)
 {
     if (status != STATUS_UNAVAILABLE || *transaction->setup.stop)
         return status;
@@ -302,7 +301,7 @@ static enum status retry_unsettled(struct transaction *transaction, enum status 
     return STATUS_OK;
 }
 
-static enum status renew(struct transaction *transaction, struct error *err)
+static enum status renew_producer(struct transaction *transaction, struct error *err)
 {
     enum status status = still_ours(transaction, err);
     if (status != STATUS_OK)
@@ -316,19 +315,19 @@ static enum status renew(struct transaction *transaction, struct error *err)
         status = transaction_start(transaction, err);
     if (status == STATUS_OK && !transaction->stale) /* skipped markers of an acknowledged commit are aborts by now */
         status = committed_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err);
-    return retry_unsettled(transaction, status, err);
+    return retry_unavailable(transaction, status, err);
 }
 
-/* Beginning */
+/* --- beginning --- */
 
 int transaction_pause(struct transaction *transaction)
 {
     int pause_ms = PAUSE_FIRST_MS;
-    for (unsigned i = 0; i < transaction->returned && pause_ms < PAUSE_LAST_MS; i++)
+    for (unsigned i = 0; i < transaction->rollbacks && pause_ms < PAUSE_LAST_MS; i++)
         pause_ms *= 2;
     if (pause_ms > PAUSE_LAST_MS)
         pause_ms = PAUSE_LAST_MS;
-    transaction->returned++;
+    transaction->rollbacks++;
     transaction->resume_us = clock_steady_us(&clock_system) + pause_ms * 1000LL;
     return pause_ms;
 }
@@ -354,7 +353,7 @@ static enum status make_fresh(struct transaction *transaction, struct error *err
 {
     enum status status = STATUS_OK;
     for (wait_out_pause(transaction); status == STATUS_OK && needs_fresh(transaction); wait_out_pause(transaction)) {
-        status = renew(transaction, err);
+        status = renew_producer(transaction, err);
         if (status == STATUS_OK && transaction->stale)
             transaction_pause(transaction);
     }
@@ -395,7 +394,7 @@ enum status transaction_begin(struct transaction *transaction, struct error *err
     return STATUS_OK;
 }
 
-enum status transaction_settle(struct transaction *transaction, struct error *err)
+enum status transaction_end_leftovers(struct transaction *transaction, struct error *err)
 {
     if (transaction->open || !transaction->setup.identity || transaction->failure.status != STATUS_OK)
         return STATUS_OK;
@@ -413,7 +412,7 @@ bool transaction_is_stale(const struct transaction *transaction)
     return transaction->stale || (transaction->setup.identity && !watch_all_answered(&transaction->watch));
 }
 
-/* Sending */
+/* --- sending --- */
 
 static bool must_stop(const struct transaction *transaction)
 {
@@ -451,7 +450,8 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
         code = try_send(transaction, record);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
             break;
-        rd_kafka_poll(transaction->producer, FULL_WAIT_MS); /* slows the intake down while brokers are slow or away */
+        rd_kafka_poll(transaction->producer,
+                      FULL_WAIT_MS); /* slows the intake down while brokers are slow or unavailable */
     }
     FAULT_POINT("score.produced");
     if (code && record->headers)
@@ -467,18 +467,18 @@ void transaction_flush(struct transaction *transaction)
         ;
 }
 
-/* Ending */
+/* --- ending --- */
 
 /* Takes the error. True: try again. Says so once when it takes long. */
 static bool retry(struct transaction *transaction, rd_kafka_error_t *error, const char *action, int64_t started_us,
-                  bool *told)
+                  bool *logged)
 {
     if (!rd_kafka_error_is_retriable(error) || must_stop(transaction))
         return false;
-    if (!*told && clock_steady_us(&clock_system) - started_us > SLOW_AFTER_US) {
+    if (!*logged && clock_steady_us(&clock_system) - started_us > SLOW_AFTER_US) {
         log_warn(transaction->setup.where, "%s cannot %s yet: %s; trying until it succeeds", transaction->setup.name,
                  action, rd_kafka_error_string(error));
-        *told = true;
+        *logged = true;
     }
     rd_kafka_error_destroy(error);
     transaction->repeated = true;
@@ -491,23 +491,23 @@ static rd_kafka_error_t *send_offsets(struct transaction *transaction, rd_kafka_
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error = NULL;
     FAULT_POINT("score.offsets");
-    for (bool told = false; offsets && offsets->cnt;) {
+    for (bool logged = false; offsets && offsets->cnt;) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
         overdue_begin(&transaction->overdue, "the call that sends offsets");
         error = rd_kafka_send_offsets_to_transaction(transaction->producer, offsets, group, CALL_MS);
         overdue_end(&transaction->overdue);
         rd_kafka_consumer_group_metadata_destroy(group);
-        if (!error || !retry(transaction, error, "send the offsets", started, &told))
+        if (!error || !retry(transaction, error, "send the offsets", started, &logged))
             break;
     }
     return error;
 }
 
-static rd_kafka_error_t *commit(struct transaction *transaction)
+static rd_kafka_error_t *commit_transaction(struct transaction *transaction)
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error;
-    bool told = false;
+    bool logged = false;
     FAULT_POINT("score.commit");
     for (int ms = 0; ms < CLOSELY_MS && rd_kafka_flush(transaction->producer, 1); ms++)
         ; /* by itself the commit would look only every 10 ms whether all is flushed */
@@ -515,7 +515,7 @@ static rd_kafka_error_t *commit(struct transaction *transaction)
         overdue_begin(&transaction->overdue, "the call that commits");
         error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
         overdue_end(&transaction->overdue);
-    } while (error && retry(transaction, error, "commit a transaction", started, &told));
+    } while (error && retry(transaction, error, "commit a transaction", started, &logged));
     return error;
 }
 
@@ -523,14 +523,14 @@ void transaction_abort(struct transaction *transaction)
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error = NULL;
-    bool told = false, aborts = transaction->open && transaction->setup.identity && !transaction->stale;
+    bool logged = false, aborts = transaction->open && transaction->setup.identity && !transaction->stale;
     FAULT_POINT("score.abort");
     if (aborts)
         do {
             overdue_begin(&transaction->overdue, "the call that aborts");
             error = rd_kafka_abort_transaction(transaction->producer, CALL_MS);
             overdue_end(&transaction->overdue);
-        } while (error && retry(transaction, error, "abort a transaction", started, &told));
+        } while (error && retry(transaction, error, "abort a transaction", started, &logged));
     transaction->open = false;
     if (error)
         make_stale(transaction, code_of(transaction, rd_kafka_error_code(error)), rd_kafka_error_string(error));
@@ -547,8 +547,8 @@ static bool is_of_records(rd_kafka_resp_err_t code)
     return remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED;
 }
 
-/* Gives the work back for the reason in err, or ends where that is for good. */
-static enum transaction_result give_back(struct transaction *transaction, rd_kafka_resp_err_t code)
+/* Rolls the work back for the reason in err, or ends where that is for good. */
+static enum transaction_result roll_back(struct transaction *transaction, rd_kafka_resp_err_t code)
 {
     rd_kafka_resp_err_t reason = code_of(transaction, code);
     if (reason != code || transaction_remedy(reason) == REMEDY_RENEW || transaction_remedy(reason) == REMEDY_FENCED)
@@ -556,7 +556,7 @@ static enum transaction_result give_back(struct transaction *transaction, rd_kaf
     transaction_abort(transaction);
     if (is_of_records(transaction->broken)) /* its numbering has a gap now, of which the next transaction would die */
         make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, rd_kafka_err2str(transaction->broken));
-    return transaction_remedy(reason) == REMEDY_END ? TRANSACTION_FAILED : TRANSACTION_RETURNED;
+    return transaction_remedy(reason) == REMEDY_END ? TRANSACTION_FAILED : TRANSACTION_ROLLED_BACK;
 }
 
 static bool are_committed(const rd_kafka_topic_partition_list_t *wanted, const rd_kafka_topic_partition_list_t *found)
@@ -575,13 +575,13 @@ static enum status read_offsets(struct transaction *transaction, rd_kafka_t *con
     do {
         status = make_fresh(transaction, err);
         if (status == STATUS_OK && list->cnt)
-            status = retry_unsettled(transaction, committed_read(consumer, list, setup->where, setup->stop, err), err);
+            status =
+                retry_unavailable(transaction, committed_read(consumer, list, setup->where, setup->stop, err), err);
     } while (status == STATUS_OK && transaction->stale);
     return status;
 }
 
-/* The commit left and its result did not come. A fresh producer ends the transaction either way; then it is looked up.
- */
+/* The commit left and no result came. A fresh producer ends the transaction either way; then it is looked up. */
 static enum transaction_result learn_result(struct transaction *transaction, rd_kafka_t *consumer,
                                             const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
@@ -595,12 +595,12 @@ static enum transaction_result learn_result(struct transaction *transaction, rd_
     if (status != STATUS_OK)
         return TRANSACTION_FAILED;
     if (known)
-        log_info(transaction->setup.where, "%s: the group's offsets tell that the transaction was %s",
+        log_info(transaction->setup.where, "%s: by the group's offsets, the transaction was %s",
                  transaction->setup.name, committed ? "committed" : "not committed");
     *err = reason;
     if (committed)
         committed_note(&transaction->last, consumer, offsets);
-    return committed ? TRANSACTION_COMMITTED : TRANSACTION_RETURNED;
+    return committed ? TRANSACTION_COMMITTED : TRANSACTION_ROLLED_BACK;
 }
 
 static rd_kafka_resp_err_t explain(const struct transaction *transaction, rd_kafka_error_t *error, const char *action,
@@ -618,8 +618,8 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
 {
     rd_kafka_error_t *error = send_offsets(transaction, consumer, offsets);
     if (error)
-        return give_back(transaction, explain(transaction, error, "send the offsets", err));
-    error = commit(transaction);
+        return roll_back(transaction, explain(transaction, error, "send the offsets", err));
+    error = commit_transaction(transaction);
     if (!error) {
         transaction->open = false;
         retire_repeated(transaction);
@@ -628,7 +628,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);
     if (transaction->broken || is_of_records(code)) /* and so the commit never left */
-        return give_back(transaction, code);
+        return roll_back(transaction, code);
     make_stale(transaction, code, err->text);
     return learn_result(transaction, consumer, offsets, err);
 }
@@ -642,30 +642,31 @@ static enum transaction_result commit_offsets(struct transaction *transaction, r
         return TRANSACTION_COMMITTED;
     error_set(err, kafka_status(code), "%s: cannot commit offsets: %s", transaction->setup.where,
               rd_kafka_err2str(code));
-    return err->status == STATUS_CONFLICT || err->status == STATUS_DENIED ? TRANSACTION_FAILED : TRANSACTION_RETURNED;
+    return err->status == STATUS_CONFLICT || err->status == STATUS_DENIED ? TRANSACTION_FAILED
+                                                                          : TRANSACTION_ROLLED_BACK;
 }
 
 static enum transaction_result commit_at_least_once(struct transaction *transaction, rd_kafka_t *consumer,
                                                     const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
     int64_t started = clock_steady_us(&clock_system);
-    for (bool told = false; rd_kafka_flush(transaction->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT;) {
+    for (bool logged = false; rd_kafka_flush(transaction->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT;) {
         if (must_stop(transaction)) {
             error_set(err, STATUS_UNAVAILABLE, "%s: stopped before everything was acknowledged",
                       transaction->setup.where);
-            return give_back(transaction, RD_KAFKA_RESP_ERR__TIMED_OUT);
+            return roll_back(transaction, RD_KAFKA_RESP_ERR__TIMED_OUT);
         }
-        if (!told && clock_steady_us(&clock_system) - started > SLOW_AFTER_US)
+        if (!logged && clock_steady_us(&clock_system) - started > SLOW_AFTER_US)
             log_warn(transaction->setup.where, "%s: outputs are not acknowledged yet; waiting",
                      transaction->setup.name);
-        told = told || clock_steady_us(&clock_system) - started > SLOW_AFTER_US;
+        logged = logged || clock_steady_us(&clock_system) - started > SLOW_AFTER_US;
     }
     rd_kafka_resp_err_t code = code_of(transaction, transaction->broken);
     if (!code)
         return commit_offsets(transaction, consumer, offsets, err);
     error_set(err, kafka_status(code), "%s: a record was not delivered: %s", transaction->setup.where,
               rd_kafka_err2str(code));
-    return give_back(transaction, code);
+    return roll_back(transaction, code);
 }
 
 static enum transaction_result commit_open(struct transaction *transaction, rd_kafka_t *consumer,
@@ -676,12 +677,12 @@ static enum transaction_result commit_open(struct transaction *transaction, rd_k
         error_set(err, kafka_status(transaction->broken), "%s: %s%s%s", transaction->setup.where,
                   transaction->broken_topic, transaction->broken_topic[0] ? ": " : "",
                   rd_kafka_err2str(transaction->broken));
-        return give_back(transaction, transaction->broken);
+        return roll_back(transaction, transaction->broken);
     }
     result = transaction->setup.identity ? commit_exactly_once(transaction, consumer, offsets, err)
                                          : commit_at_least_once(transaction, consumer, offsets, err);
     if (result == TRANSACTION_COMMITTED)
-        transaction->returned = 0;
+        transaction->rollbacks = 0;
     return result;
 }
 

@@ -1,5 +1,5 @@
 /* One producer and its transactions, as the score loop and the dead-letter replay use them: begin, send, commit or
- * abort; and the one table that says what an error asks for.
+ * abort. What they are made of is in transaction_setup.h, what an error asks for in transaction_remedy.h.
  *
  * A transaction is never torn by a request that arrives late. librdkafka sends a request again when its connection is
  * lost, with the same epoch, and says nothing; the first copy may reach the broker in the middle of the next
@@ -8,7 +8,7 @@
  * broker refuses the late copy. Where nothing breaks, that costs two additions a request.
  *
  * What became of a commit that failed after its request left is not known: a fresh producer ends it either way, and the
- * group's stable committed offsets tell which. A fresh producer throws out whoever holds the same transactional.id, so
+ * group's stable committed offsets show which. A fresh producer throws out whoever holds the same transactional.id, so
  * where the identity belongs to a static group member, the group is asked first whether we still are that member.
  *
  * Without an identity the same calls work at least once: an idempotent producer, offsets committed after the records.
@@ -20,44 +20,11 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
-#include "base/options.h"
 #include "base/status.h"
-
-enum { TRANSACTION_TOPICS_MAX = 8 };
+#include "kafka/transaction_remedy.h"
+#include "kafka/transaction_setup.h"
 
 struct transaction;
-
-/* Plain data; the texts, and what the pointers name, must outlive the transaction. */
-struct transaction_setup {
-    const struct options *options;
-    const char *where;         /* the caller, in logs: "score" */
-    const char *name;          /* which of them: "worker 0" */
-    const char *identity;      /* transactional.id; NULL: no transactions, at least once */
-    const char *instance;      /* group.instance.id's owner, for the message to a fenced process */
-    const char *group;         /* consumer group of the offsets */
-    const char *offsets_topic; /* the topic they are of */
-    rd_kafka_t *member;        /* its consumer, where the identity belongs to a static member; NULL: never checked */
-    const char *const *topics; /* names; their index is the topic's number in every call */
-    size_t topic_count;
-    bool all_reports;         /* report acknowledged records too, not failed ones alone */
-    const _Atomic bool *stop; /* ends waiting for brokers to answer at all */
-    bool stop_at_once;        /* … and a full queue and calls under way: nobody else will */
-    /* A record's end: within send, commit and abort. Not called for records of an aborted transaction. */
-    void (*report)(void *context, const rd_kafka_message_t *message);
-    void *context;
-};
-
-/* What an error asks for. */
-enum remedy {
-    REMEDY_RETRY,   /* transient: abort, and the same work again, later each time */
-    REMEDY_SMALLER, /* of this record: larger than its topic takes */
-    REMEDY_UNTIMED, /* of this record: its timestamp is refused */
-    REMEDY_TOPIC,   /* of the topic: it may be missing or too narrow; where it is, for good */
-    REMEDY_RENEW,   /* of the producer: a fresh one does the work again */
-    REMEDY_FENCED,  /* the epoch is an old one: a successor's fence, or the coordinator's time-out */
-    REMEDY_END,     /* denied or refused by policy: for good */
-};
-enum remedy transaction_remedy(rd_kafka_resp_err_t code);
 
 /* Makes the producer, waits for a broker, takes the topics. */
 MUST_USE enum status transaction_new(const struct transaction_setup *setup, struct transaction **out,
@@ -68,15 +35,15 @@ void transaction_free(struct transaction *transaction); /* aborts what is open *
 
 rd_kafka_t *transaction_client(const struct transaction *transaction);
 
-/* Nothing when one is open. Waits out the pause after work that was given back, and opens a fresh producer where one
- * is needed. Failure is for good (or STATUS_UNAVAILABLE when told to stop); it is told again by commit. */
+/* Nothing when one is open. Waits out the pause after work that was rolled back, and opens a fresh producer where one
+ * is needed. Failure is for good (or STATUS_UNAVAILABLE when stopping); commit returns it again. */
 MUST_USE enum status transaction_begin(struct transaction *transaction, struct error *err);
 /* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
  * left open in the group. Nothing while a transaction is open. */
-MUST_USE enum status transaction_settle(struct transaction *transaction, struct error *err);
+MUST_USE enum status transaction_end_leftovers(struct transaction *transaction, struct error *err);
 bool transaction_is_open(const struct transaction *transaction);
 /* What it did last may be left open until a fresh producer comes, or a request without an answer may still open
- * something: at the next begin, or by transaction_settle. While nothing is open. */
+ * something: at the next begin, or by transaction_end_leftovers. While nothing is open. */
 bool transaction_is_stale(const struct transaction *transaction);
 
 /* Plain data; borrows, but takes the headers. */
@@ -100,16 +67,16 @@ const char *transaction_broken_topic(const struct transaction *transaction);
 void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic);
 
 enum transaction_result {
-    TRANSACTION_COMMITTED, /* records and offsets stand */
-    TRANSACTION_RETURNED,  /* nothing of it counts; err has the reason */
-    TRANSACTION_FAILED,    /* for good; err says why */
+    TRANSACTION_COMMITTED,   /* records and offsets stand */
+    TRANSACTION_ROLLED_BACK, /* nothing of it counts; err has the reason */
+    TRANSACTION_FAILED,      /* for good; err says why */
 };
 /* Commits the open work, and with it the consumer's offsets (NULL: none; borrowed). Waits for brokers. */
 MUST_USE enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,
                                                     const rd_kafka_topic_partition_list_t *offsets, struct error *err);
-/* Gives the open work back. */
+/* Rolls the open work back. */
 void transaction_abort(struct transaction *transaction);
-/* Work was given back for a reason that time may mend: the next begin waits, longer each time until a commit.
+/* Work was rolled back for a reason that may pass: the next begin waits, longer each time until a commit.
  * Returns how long, in milliseconds. */
 int transaction_pause(struct transaction *transaction);
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/transaction_remedy.h"
 
 enum { CALL_MS = 10000, BACKOFF_US = 100000, LOOKUP_MS = 2000, LOOK_STEP_US = 2000, UNSTABLE_MOST = 15 };
 
@@ -186,16 +187,16 @@ static bool is_worth_another(const struct round *round, rd_kafka_error_t *error,
 static enum status abort_all(struct round *round, struct error *err)
 {
     round->records = true;
-    for (bool told = false;; usleep(BACKOFF_US)) {
+    for (bool logged = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = abort_one(round);
         if (!error && !round->leftovers->report)
             return STATUS_OK;
         if (!is_worth_another(round, error, err))
             return err->status;
         round->records = round->records && !are_refused(round);
-        if (!told && round->records)
+        if (!logged && round->records)
             log_warn(round->setup->where, "%s; trying again", err->text);
-        told = told || round->records;
+        logged = logged || round->records;
     }
 }
 

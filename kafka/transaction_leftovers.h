@@ -4,7 +4,8 @@
  * A TxnOffsetCommit of an earlier epoch may arrive late, and then waits in the group for a marker that nobody sends: no
  * look-up of stable offsets gets past it. And a coordinator may skip markers: those of Kafka 4.1 to 4.4 and later
  * (KAFKA-20734) take a partition whose leader is unavailable for a deleted one. Records of an aborted transaction then
- * stay open, and the next marker of the same identity decides them: a commit would publish them beside their copies.
+ * stay open, and the next marker of the same identity decides them: a commit would publish them as well as their
+ * copies.
  *
  * So a fresh producer begins with a transaction that writes to every partition and to the group, and aborts it. Its
  * markers reach everything that was left, and bring the epoch by which brokers refuse what is still on its way. These
@@ -16,8 +17,9 @@
 
 #include <stdatomic.h>
 
+#include "base/status.h"
 #include "kafka/overdue.h"
-#include "kafka/transaction.h"
+#include "kafka/transaction_setup.h"
 
 /* Plain data, embedded; must outlive the client. */
 struct leftovers {
@@ -32,7 +34,7 @@ MUST_USE enum status leftovers_add(struct leftovers *leftovers, rd_kafka_conf_t 
 void leftovers_free(struct leftovers *leftovers);
 
 /* `topics`: handles in the order of the setup's names. Waits for brokers; for markers half a minute at most, since it
- * may be another process's transaction that holds the offsets back, and a broker that answers for so long skips none.
+ * may be another process's transaction that blocks the offsets, and a broker that answers for so long skips none.
  * Where it fails, `report` is the reason, if it is one of the records. Without a member the
  * group is not asked. */
 MUST_USE enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup,

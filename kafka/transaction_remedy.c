@@ -1,5 +1,5 @@
-/* What an error of a producer asks for: see transaction.h. Pure; the only place where that is decided. */
-#include "kafka/transaction.h"
+/* What an error of a producer asks for: see transaction_remedy.h. */
+#include "kafka/transaction_remedy.h"
 
 /* The one table. What is not in it is transient. */
 static const struct {

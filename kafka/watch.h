@@ -14,7 +14,7 @@ struct watch {
     _Atomic uint64_t sent, answered;
 };
 
-/* Begins anew, for the one client that is made of this configuration; no other may write the counts any more. */
+/* Starts again, for the one client that is made of this configuration; no other may write the counts any more. */
 MUST_USE enum status watch_add(struct watch *watch, rd_kafka_conf_t *conf, struct error *err);
 /* True in all certainty once the calls that wait for the requests have returned, unless an answer was lost. */
 bool watch_all_answered(const struct watch *watch);

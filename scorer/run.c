@@ -37,7 +37,7 @@ struct task {
     void *subject;
     enum status (*body)(void *subject, struct error *err);
     pthread_t thread;
-    bool started, told;
+    bool started, logged;
     enum status status; /* valid once done */
     struct error err;
     _Atomic bool done;
@@ -173,7 +173,7 @@ static enum status make_http(struct daemon *daemon, struct error *err)
     return listens ? http_new(&view, &daemon->http, err) : STATUS_OK;
 }
 
-/* Its thread settles what must be in order before the score loops begin. */
+/* Its thread does what must be in order before the score loops begin. */
 static enum status make_registry(struct daemon *daemon, struct error *err)
 {
     const struct settings *settings = &daemon->settings;
@@ -206,7 +206,7 @@ static void make_counters(struct daemon *daemon)
 }
 
 /* Everything that can be wrong without a server is found before the first thread starts. */
-static enum status start(struct daemon *daemon, struct error *err)
+static enum status daemon_start(struct daemon *daemon, struct error *err)
 {
     enum status status = STATUS_OK;
     make_counters(daemon);
@@ -271,14 +271,14 @@ static bool all_done(const struct daemon *daemon, size_t count)
     return true;
 }
 
-/* A failure is told once and drains the rest. */
+/* A failure is logged once and drains the rest. */
 static void look_at_tasks(struct daemon *daemon)
 {
     for (size_t i = 0; i < daemon->task_count; i++) {
         struct task *task = &daemon->tasks[i];
-        if (!task->done || task->told || task->status == STATUS_OK)
+        if (!task->done || task->logged || task->status == STATUS_OK)
             continue;
-        task->told = true;
+        task->logged = true;
         daemon->failed = true;
         log_error("run", "%s", task->err.text);
         drain(daemon);
@@ -290,7 +290,7 @@ static void look_at_tasks(struct daemon *daemon)
     }
 }
 
-/* A change of the brokers' state is told from here too: the loops' own clients are not polled within a commit. */
+/* A change of the brokers' state is logged from here too: the loops' own clients are not polled within a commit. */
 static void look_at_progress(struct daemon *daemon)
 {
     kafka_look();
@@ -304,9 +304,9 @@ static void look_at_progress(struct daemon *daemon)
 }
 
 /* Returns when every task has ended. */
-static void watch(struct daemon *daemon, const sigset_t *signals)
+static void daemon_watch(struct daemon *daemon, const sigset_t *signals)
 {
-    bool idle = daemon->task_count == 0 && !daemon->settings.exit_at_end; /* http alone: until told */
+    bool idle = daemon->task_count == 0 && !daemon->settings.exit_at_end; /* http alone: until stopped */
     while (idle ? !daemon->draining : !all_done(daemon, daemon->task_count)) {
         handle_signal(daemon, next_signal(signals));
         look_at_tasks(daemon);
@@ -328,7 +328,7 @@ static uint64_t total(const struct daemon *daemon, enum counter_id id)
     return sum;
 }
 
-static void tell_totals(const struct daemon *daemon)
+static void log_totals(const struct daemon *daemon)
 {
     if (daemon->loop_count)
         log_info("run",
@@ -396,7 +396,7 @@ static int run_daemon(struct daemon *daemon)
     sigset_t signals;
     struct error err;
     block_signals(&signals);
-    enum status status = start(daemon, &err);
+    enum status status = daemon_start(daemon, &err);
     if (status != STATUS_OK) {
         log_error("run", "%s", err.text);
         daemon->failed = true;
@@ -404,9 +404,9 @@ static int run_daemon(struct daemon *daemon)
     } else if (daemon->settings.role_score && !daemon->settings.exactly_once) {
         log_info("run", "delivery is at-least-once: after a crash the outputs may hold repeats of a source offset");
     }
-    watch(daemon, &signals);
+    daemon_watch(daemon, &signals);
     if (status == STATUS_OK && (!daemon->failed || total(daemon, COUNTER_EVENTS_RECEIVED)))
-        tell_totals(daemon);
+        log_totals(daemon);
     finish(daemon);
     return daemon->failed ? EXIT_FAILED : EXIT_DONE;
 }

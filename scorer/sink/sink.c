@@ -4,11 +4,11 @@
  * the topics do not belong together. What may block it: Kafka's poll (100 ms), looking up a log's ends (5 s each), one
  * exchange with PostgreSQL (20 s); all far below max.poll.interval.ms, so it stays in the group.
  *
- * While PostgreSQL is away the loop gives its partitions an empty assignment and goes on polling. That holds the
+ * While PostgreSQL is unavailable the loop gives its partitions an empty assignment and goes on polling. That keeps the
  * group's membership and serves rebalances, and nothing is fetched. Not pause: librdkafka 2.0 can lose its place there.
- * When PostgreSQL is back, what was read is stored, and the partitions are assigned from the positions behind it, which
- * is how they are assigned in the first place: assign() throws away what was fetched before. It never seeks. It must
- * never store Kafka's own committed offsets as a start: they are commits for lag tools only. */
+ * When PostgreSQL is back, what was read is stored, and the partitions are assigned from one past it, which
+ * is how they are assigned in the first place: assign() throws away what was fetched before. It never seeks. It
+ * must never store Kafka's own committed offsets as a start: they are commits for lag tools only. */
 #include "scorer/sink/sink.h"
 
 #include <inttypes.h>
@@ -34,7 +34,7 @@ enum {
     BACKOFF_MOST_US = 10 * 1000 * 1000,
     STORE_LIMIT_US = 20 * 1000 * 1000, /* one exchange with PostgreSQL */
     LEAVE_LIMIT_US = 5 * 1000 * 1000,  /* the same while others wait for us: rebalance */
-    STOP_LIMIT_US = 1000 * 1000,       /* all of them, once told to stop: the input's partitions wait for the restart */
+    STOP_LIMIT_US = 1000 * 1000,       /* all of them, once stopped: the input's partitions wait for the restart */
     CLOSE_LIMIT_US = 5 * 1000 * 1000,  /* leaving the group */
     COMMIT_EVERY_US = 1000 * 1000,
     ASSIGN_RETRY_US = 1000 * 1000,
@@ -56,15 +56,15 @@ struct sink {
     struct sink_headers headers;
     struct sink_topics group;
     bool joined;                    /* the group has given us our share, which may be nothing */
-    bool held;                      /* the assignment is empty: partitions must be assigned again from `next` */
-    bool waiting;                   /* PostgreSQL is away, until retry_us at least */
+    bool unassigned;                /* the assignment is empty: partitions must be assigned again from `next` */
+    bool waiting;                   /* PostgreSQL is unavailable, until retry_us at least */
     enum status why;                /* of the wait */
     bool wants_schema;              /* not PostgreSQL but the schema registry is what is waited for */
     int64_t waiting_us, backoff_us; /* since when, and for how long next */
-    int64_t retry_us;               /* while waiting or held: nothing is tried before */
+    int64_t retry_us;               /* while waiting or unassigned: nothing is tried before */
     int64_t asked_us;               /* when PostgreSQL was last asked anything from the loop */
     int64_t first_us;               /* when the batch got its first record */
-    bool lag_stale;                 /* Kafka has not been told of what is stored */
+    bool lag_stale;                 /* what is stored is not committed to Kafka yet */
     int64_t stored_us;              /* when anything was last stored, or tried to be */
     int64_t committed_us;           /* when offsets were last committed to Kafka */
     struct loop_progress progress;
@@ -76,19 +76,19 @@ static int64_t now_us(void)
     return clock_steady_us(&clock_system);
 }
 
-/* --- PostgreSQL away and back --- */
+/* --- PostgreSQL unavailable and back --- */
 
 /* Nothing is fetched from here on, and what was fetched is forgotten. */
-static void hold(struct sink *sink)
+static void sink_unassign(struct sink *sink)
 {
-    if (sink->held || !sink->joined)
+    if (sink->unassigned || !sink->joined)
         return;
     rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
     rd_kafka_resp_err_t code = rd_kafka_assign(sink->consumer, none);
     rd_kafka_topic_partition_list_destroy(none);
     if (code)
         log_warn("sink", "could not stop fetching: %s", rd_kafka_err2str(code));
-    sink->held = true;
+    sink->unassigned = true;
 }
 
 static void postgresql_failed(struct sink *sink, const struct error *err)
@@ -123,15 +123,15 @@ static void postgresql_worked(struct sink *sink)
 
 /* --- assignment --- */
 
-/* Assigns every partition from behind what is stored or read. All of the batch's `next` are known by now. A lost
- * assignment is about to be taken away, which an assignment would undo. */
-static enum status assign(struct sink *sink, struct error *err)
+/* Assigns every partition from one past what is stored or read. All of the batch's `next` are known by now. A lost
+ * assignment is about to be revoked, which an assignment would undo. */
+static enum status sink_assign(struct sink *sink, struct error *err)
 {
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
     progress_step(&sink->progress, "looks up the ends of logs", WAITS_FOR_KAFKA);
     if (rd_kafka_assignment_lost(sink->consumer))
-        return error_set(err, STATUS_UNAVAILABLE, "Kafka: the group has taken the partitions away");
+        return error_set(err, STATUS_UNAVAILABLE, "Kafka: the group has revoked the partitions");
     for (size_t p = 0; p < count; p++)
         if (sink_intake_check_start(sink->consumer, &partitions[p], sink->cluster_id, err))
             return err->status;
@@ -143,7 +143,7 @@ static enum status assign(struct sink *sink, struct error *err)
     rd_kafka_topic_partition_list_destroy(list);
     if (code)
         return error_set(err, kafka_status(code), "Kafka: assigning %zu partitions: %s", count, rd_kafka_err2str(code));
-    sink->held = false;
+    sink->unassigned = false;
     return STATUS_OK;
 }
 
@@ -167,9 +167,9 @@ static void gained(struct sink *sink, const rd_kafka_topic_partition_list_t *lis
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, (uint64_t)list->cnt);
     sink_topics_assigned(&sink->group);
     sink->joined = true;
-    sink->held = false;
+    sink->unassigned = false;
     sink->retry_us = 0;
-    hold(sink); /* the loop assigns them once it has read where to start */
+    sink_unassign(sink); /* the loop assigns them once it has read where to start */
 }
 
 static bool something_to_store(const struct sink *sink)
@@ -190,7 +190,7 @@ static void lost(struct sink *sink)
     }
     sink_batch_clear(sink->batch);
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, 0);
-    sink->joined = sink->held = false;
+    sink->joined = sink->unassigned = false;
     progress_step(&sink->progress, "asks who has its place in the group", WAITS_FOR_KAFKA);
     if (sink->stop || sink_topics_may_join(&sink->group, &sink->stop))
         rd_kafka_assign(sink->consumer, NULL);
@@ -232,7 +232,7 @@ static enum status take_record(struct sink *sink, rd_kafka_message_t *message, s
     int topic = message_topic(sink, message);
     struct sink_partition *partition =
         topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
-    if (!partition || sink->held) { /* of an assignment that has ended: it is read again */
+    if (!partition || sink->unassigned) { /* of an assignment that has ended: it is read again */
         rd_kafka_message_destroy(message);
         return STATUS_OK;
     }
@@ -256,7 +256,8 @@ static void take_end(struct sink *sink, const rd_kafka_message_t *message)
 {
     int topic = message_topic(sink, message);
     struct sink_partition *partition =
-        topic < 0 || sink->held ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+        topic < 0 || sink->unassigned ? NULL
+                                      : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
     if (partition && partition->next < message->offset)
         partition->next = message->offset;
 }
@@ -269,11 +270,11 @@ static bool give_up_verifying(struct sink *sink, const rd_kafka_message_t *messa
     int topic = message->rkt ? message_topic(sink, message) : -1;
     struct sink_partition *partition =
         topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
-    if (!partition || (partition->verify == SINK_NO_OFFSET && !sink->held))
+    if (!partition || (partition->verify == SINK_NO_OFFSET && !sink->unassigned))
         return false;
     partition->verify = SINK_NO_OFFSET;
     partition->checked = false;
-    hold(sink);
+    sink_unassign(sink);
     return true;
 }
 
@@ -293,7 +294,7 @@ static enum status take_error(struct sink *sink, const rd_kafka_message_t *messa
             return STATUS_OK;
         return error_set(err, STATUS_CONFLICT,
                          "%s [%" PRId32 "]: the position of the sink is not in the log any more (%s); start it again "
-                         "to be told what is gone",
+                         "to read what is gone",
                          topic, message->partition, rd_kafka_message_errstr(message));
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
@@ -314,7 +315,7 @@ static bool batch_full(const struct sink *sink)
 
 static bool blocked(const struct sink *sink)
 {
-    return sink->waiting || (sink->joined && sink->held);
+    return sink->waiting || (sink->joined && sink->unassigned);
 }
 
 /* How long a poll may wait: not beyond what is due next. */
@@ -330,8 +331,8 @@ static int poll_ms(const struct sink *sink)
     return wait_us > 0 ? (int)(wait_us / 1000) : 0;
 }
 
-/* One by one: a batch consumer would hand out records of partitions that a callback has just taken away. Polls at least
- * once, however full the batch: that keeps us in the group while PostgreSQL is away. */
+/* One by one: a batch consumer would hand out records of partitions that a callback has just revoked. Polls at least
+ * once, however full the batch: that keeps us in the group while PostgreSQL is unavailable. */
 static enum status take(struct sink *sink, struct error *err)
 {
     progress_step(&sink->progress, "polls", WAITS_FOR_KAFKA);
@@ -369,7 +370,7 @@ static bool ends_reached(const struct sink *sink)
 {
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
-    if (!sink->finish || !sink->joined || sink->held)
+    if (!sink->finish || !sink->joined || sink->unassigned)
         return false;
     for (size_t p = 0; p < count; p++)
         if (partitions[p].end == SINK_NO_OFFSET || (partitions[p].end > 0 && partitions[p].next < partitions[p].end))
@@ -396,7 +397,7 @@ static void commit_to_kafka(struct sink *sink)
 {
     struct sink_partition *partitions;
     size_t count = sink_batch_partitions(sink->batch, &partitions);
-    if (!sink->lag_stale || sink_batch_count(sink->batch) || sink->held || !count ||
+    if (!sink->lag_stale || sink_batch_count(sink->batch) || sink->unassigned || !count ||
         now_us() - sink->committed_us < COMMIT_EVERY_US)
         return;
     sink->lag_stale = false;
@@ -427,15 +428,15 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
     sink->asked_us = now_us();
     progress_step(&sink->progress, "asks", WAITS_FOR_POSTGRESQL);
     if (sink_store_ping(sink->store, &problem) || sink_batch_sync(sink->batch, &problem)) {
-        hold(sink);
+        sink_unassign(sink);
         postgresql_failed(sink, &problem);
     } else if (sink_batch_take_rewound(sink->batch))
-        hold(sink); /* another server, which has less: read again from there */
+        sink_unassign(sink); /* another server, which has less: read again from there */
     progress_step(&sink->progress, "asks", WAITS_FOR_KAFKA);
     return sink_intake_ask_cluster(sink->consumer, sink->cluster_id, err);
 }
 
-/* Stores what is due and assigns what is held. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
+/* Stores what is due and assigns what is not assigned. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
  * returned is for good. */
 static enum status work(struct sink *sink, struct error *err)
 {
@@ -447,7 +448,7 @@ static enum status work(struct sink *sink, struct error *err)
         return err->status;
     sink->asked_us = sink->stored_us = now_us();
     if (sink_batch_write(sink->batch, &problem)) {
-        hold(sink);
+        sink_unassign(sink);
         postgresql_failed(sink, &problem);
         return STATUS_OK;
     }
@@ -455,8 +456,8 @@ static enum status work(struct sink *sink, struct error *err)
     progress_committed(&sink->progress, now_us());
     sink->lag_stale = true;
     if (sink_batch_take_rewound(sink->batch))
-        hold(sink);
-    if (sink->joined && sink->held && assign(sink, err)) {
+        sink_unassign(sink);
+    if (sink->joined && sink->unassigned && sink_assign(sink, err)) {
         if (err->status != STATUS_UNAVAILABLE)
             return err->status;
         log_warn("sink", "%s; trying again", err->text);
@@ -478,7 +479,7 @@ static enum status look_at_topics(struct sink *sink, struct error *err)
 /* An unavailable server is named; a batch that PostgreSQL refuses is not a wait, and must end in a commit. */
 static void note_turn(struct sink *sink)
 {
-    bool works = something_to_store(sink) || (sink->joined && sink->held);
+    bool works = something_to_store(sink) || (sink->joined && sink->unassigned);
     enum loop_wait wait = kafka_up() ? WAITS_FOR_NOTHING : WAITS_FOR_KAFKA;
     if (sink->waiting && (sink->wants_schema || sink->why == STATUS_UNAVAILABLE))
         wait = sink->wants_schema ? WAITS_FOR_REGISTRY : WAITS_FOR_POSTGRESQL;
@@ -495,7 +496,7 @@ static enum status loop(struct sink *sink, struct error *err)
         commit_to_kafka(sink);
         if (look_at_topics(sink, err))
             return err->status;
-        if (!sink->finish || !sink->joined || sink->held)
+        if (!sink->finish || !sink->joined || sink->unassigned)
             continue;
         if (look_up_ends(sink, err))
             return err->status;
@@ -533,7 +534,7 @@ static enum status make_consumer(struct sink *sink, struct error *err)
     return STATUS_OK;
 }
 
-/* Before the first poll nobody waits for us, so this may sleep. Anything but being away ends the sink here. */
+/* Before the first poll nobody waits for us, so this may sleep. Only an unavailable server does not end the sink. */
 static enum status wait_for_postgresql(struct sink *sink, struct error *err)
 {
     progress_step(&sink->progress, "starts", WAITS_FOR_POSTGRESQL);
@@ -569,7 +570,7 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
     return status;
 }
 
-static enum status start(struct sink *sink, struct error *err)
+static enum status sink_start(struct sink *sink, struct error *err)
 {
     if (make_consumer(sink, err) || meet_kafka(sink, err) ||
         sink_rows_new(sink->settings->schema, sink->cluster_id, &sink->rows, err))
@@ -613,7 +614,7 @@ static void leave(struct sink *sink)
 enum status sink_run(struct sink *sink, struct error *err)
 {
     progress_start(&sink->progress, now_us());
-    enum status status = start(sink, err);
+    enum status status = sink_start(sink, err);
     if (!status)
         status = loop(sink, err);
     progress_step(&sink->progress, "ends", WAITS_FOR_POSTGRESQL);

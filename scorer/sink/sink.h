@@ -1,7 +1,7 @@
 /* The sink role: output, dead-letter and outcome topics → PostgreSQL, exactly once.
  *
- * Own consumer group ($GROUP_ID-sink), read_committed. Rows and the offsets behind them go into PostgreSQL in one
- * transaction; on assignment the stored offsets are the start. PostgreSQL being away makes this loop wait, visibly.
+ * Own consumer group ($GROUP_ID-sink), read_committed. Rows and the offsets one past them go into PostgreSQL in one
+ * transaction; on assignment the stored offsets are the start. An unavailable PostgreSQL makes this loop wait, visibly.
  * sink.c is the loop (Kafka), sink_rows.c turns records into COPY bytes, sink_store.c sends the statements and
  * sink_connection.c waits for the server: of these only the last two know libpq. */
 #ifndef SCORER_SINK_SINK_H
@@ -18,8 +18,8 @@ MUST_USE enum status sink_new(const struct settings *settings, struct counters *
                               struct error *err);
 void sink_free(struct sink *sink);
 
-/* The thread's body: runs until stopped, drained, or failed for good (then err says why). Waits for servers that are
- * away. */
+/* The thread's body: runs until stopped, drained, or failed for good (then err says why). Waits for unavailable
+ * servers. */
 MUST_USE enum status sink_run(struct sink *sink, struct error *err);
 
 /* To be read from any thread; lives as long as the sink. */

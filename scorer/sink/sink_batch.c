@@ -1,10 +1,10 @@
 /* Records into transactions: see sink_batch.h. Called by sink.c on the sink's thread; calls sink_rows and sink_store.
  *
- * How nothing is lost or stored twice: a transaction moves next_offset from what was read to behind its last record,
+ * How nothing is lost or stored twice: a transaction moves next_offset from what was read to one past its last record,
  * and fails if it is not there any more. There is one next_offset per partition, whatever the group, so no other sink
  * can store the same record. Where the log was read to its end, next_offset is moved there, past commit markers: what
  * is deleted before it has been stored or was never a record. When a connection dies during COMMIT, the offsets read on
- * the next connection tell whether it happened; when another sink was faster, they tell what it stored. A row that
+ * the next connection show whether it happened; when another sink was faster, they show what it stored. A row that
  * PostgreSQL refuses is found by halving, and goes to dead_letters; so does, after a while, one that fails for a reason
  * that nobody has foreseen while others land. Must never count a record before its transaction has committed. */
 #include "scorer/sink/sink_batch.h"
@@ -23,7 +23,7 @@
 enum {
     PIECE_BYTES = 64 * 1024,
     CONFLICT_TRIES = 5,
-    TOLD_EVERY_US = 10 * 1000 * 1000,
+    LOG_EVERY_US = 10 * 1000 * 1000,
     SAME_FAILURES = 5, /* before a row is suspected */
     TRIALS = 3,        /* other rows tried, to see whether they land */
 };
@@ -65,7 +65,7 @@ struct sink_batch {
     bool stale;       /* `stored` must be read again */
     uint64_t session; /* of the store: the one it was read in */
     bool rewound;
-    int64_t told_us; /* when a refused row was last logged */
+    int64_t logged_us; /* when a refused row was last logged */
     struct suspicion suspicion;
 };
 
@@ -111,7 +111,7 @@ static void item_release(struct sink_batch *batch, struct item *item)
 }
 
 /* Items before `end` are done with. */
-static void settle(struct sink_batch *batch, size_t end)
+static void finish_items(struct sink_batch *batch, size_t end)
 {
     for (; batch->first < end; batch->first++)
         item_release(batch, &batch->items[batch->first]);
@@ -125,7 +125,7 @@ static void settle(struct sink_batch *batch, size_t end)
 static void skip_all(struct sink_batch *batch)
 {
     counter_add(batch->counters, COUNTER_SINK_SKIPPED, sink_batch_count(batch));
-    settle(batch, batch->count);
+    finish_items(batch, batch->count);
     batch->in_doubt = false;
 }
 
@@ -142,7 +142,7 @@ static void skip_stored(struct sink_batch *batch)
     }
     counter_add(batch->counters, COUNTER_SINK_SKIPPED, batch->count - kept);
     batch->count = kept;
-    settle(batch, batch->first);
+    finish_items(batch, batch->first);
 }
 
 void sink_batch_add(struct sink_batch *batch, struct sink_partition *partition, const struct sink_record *record,
@@ -241,7 +241,7 @@ static void committed(struct sink_batch *batch, size_t end)
         partition->last_digest = partition->target_digest;
     }
     count_committed(batch);
-    settle(batch, end);
+    finish_items(batch, end);
 }
 
 /* A COMMIT without an answer happened if every offset stands where it was to put it. */
@@ -256,7 +256,7 @@ static void resolve_doubt(struct sink_batch *batch)
     batch->in_doubt = false;
 }
 
-static void tell_rewound(const struct sink_partition *partition, int64_t now)
+static void log_rewound(const struct sink_partition *partition, int64_t now)
 {
     log_warn("sink",
              "the stored offset of %s [%" PRId32 "] went back from %" PRId64 " to %" PRId64
@@ -270,7 +270,7 @@ static void adopt_offsets(struct sink_batch *batch)
         struct sink_partition *partition = &batch->partitions[p];
         int64_t now = batch->offsets[p].stored;
         if (partition->known && now < partition->stored) {
-            tell_rewound(partition, now);
+            log_rewound(partition, now);
             batch->rewound = true;
         }
         if (partition->known && now != partition->stored) { /* what was to be checked is of another position */
@@ -351,7 +351,7 @@ bool sink_batch_is_ahead(const struct sink_batch *batch)
     return false;
 }
 
-/* Sets every partition's target to behind its last item before `end` or, when those are all, to where it was read. */
+/* Sets every partition's target to one past its last item before `end` or, when those are all, to where it was read. */
 static void aim_partitions(struct sink_batch *batch, size_t end)
 {
     for (size_t p = 0; p < batch->partition_count; p++) {
@@ -407,10 +407,10 @@ static enum status stream(struct sink_batch *batch, size_t *sent, bool *started,
     return sink_store_copy_rows(batch->store, (struct span){rows.data + rows.bytes - ready, ready}, err);
 }
 
-static enum status tell_waits(const struct sink_record *record, struct error *err)
+static enum status report_waiting(const struct sink_record *record, struct error *err)
 {
     return error_set(err, STATUS_UNAVAILABLE,
-                     "%s [%" PRId32 "] offset %" PRId64 " needs a schema that the schema registry has not told yet",
+                     "%s [%" PRId32 "] offset %" PRId64 " needs a schema that the schema registry has not returned yet",
                      record->topic_name, record->partition, record->offset);
 }
 
@@ -427,7 +427,7 @@ static enum status copy_records(struct sink_batch *batch, size_t end, const stru
         } else {
             enum sink_end how = sink_rows_add(batch->rows, &batch->items[i].record);
             if (how == SINK_END_WAIT)
-                return tell_waits(&batch->items[i].record, err);
+                return report_waiting(&batch->items[i].record, err);
             batch->tally[how]++;
         }
         if (stream(batch, &sent, &started, i + 1 == end, err))
@@ -487,12 +487,12 @@ static enum status write_once(struct sink_batch *batch, size_t end, const struct
     return STATUS_OK;
 }
 
-static void tell_refused(struct sink_batch *batch, const struct sink_record *record, const char *message)
+static void log_refused(struct sink_batch *batch, const struct sink_record *record, const char *message)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    if (batch->told_us && now_us - batch->told_us < TOLD_EVERY_US)
+    if (batch->logged_us && now_us - batch->logged_us < LOG_EVERY_US)
         return;
-    batch->told_us = now_us;
+    batch->logged_us = now_us;
     log_warn("sink", "%s [%" PRId32 "] offset %" PRId64 " is kept in dead_letters, stage sink: %s", record->topic_name,
              record->partition, record->offset, message);
 }
@@ -504,7 +504,7 @@ static enum status write_refused(struct sink_batch *batch, const char *sqlstate,
     char code[16], message[sizeof err->text];
     snprintf(code, sizeof code, "sql_%s", sqlstate);
     snprintf(message, sizeof message, "%s", err->text);
-    tell_refused(batch, &record, message);
+    log_refused(batch, &record, message);
     struct sink_refusal refusal = {.code = code, .message = message};
     enum status status = write_once(batch, batch->first + 1, &refusal, err);
     if (status == STATUS_INVALID) {
@@ -557,8 +557,9 @@ static bool would_land(struct sink_batch *batch, size_t i)
     return lands;
 }
 
-/* The first item fails alone. It is the row if others of its topic land; where none is there to tell, one row a search
- * may go, if nobody has foreseen the failure: were the server the cause, it would cost one row every few tries. */
+/* The first item fails alone. It is the row if others of its topic land; where there is no other to compare, one row a
+ * search may go, if nobody has foreseen the failure: were the server the cause, it would cost one row every few tries.
+ */
 static bool is_the_row(struct sink_batch *batch, enum sink_suspicion suspicion)
 {
     if (batch->suspicion.landed)

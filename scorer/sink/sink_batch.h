@@ -17,12 +17,12 @@ struct sink_partition {
     int32_t id;
     bool known;     /* `stored` has been read since the assignment */
     int64_t stored; /* next_offset in the database; SINK_NO_OFFSET: it has no row */
-    int64_t next;   /* behind the last record added or, read to its end, the log's end, past commit markers;
+    int64_t next;   /* one past the last record added or, read to its end, the log's end, past commit markers;
                        SINK_NO_OFFSET: the log's beginning */
     int64_t target; /* what the transaction under way sets `stored` to; SINK_NO_OFFSET: nothing */
     int64_t last_offset, last_digest; /* in the database: the last record before `stored`, SINK_NO_OFFSET: not known */
     int64_t target_offset, target_digest; /* what the transaction under way sets them to */
-    bool checked;                         /* `stored` has been held against the log */
+    bool checked;                         /* `stored` has been compared with the log */
     int64_t verify; /* the record here must have last_digest before any is taken; SINK_NO_OFFSET: done */
     int64_t end;    /* where sink_finish stops; SINK_NO_OFFSET: not looked up */
 };
@@ -58,7 +58,7 @@ int64_t sink_batch_digest(const struct sink_record *record);
  */
 MUST_USE enum status sink_batch_write(struct sink_batch *batch, struct error *err);
 /* True once after the database's offsets went back (it was restored from a backup, say): `next` went back with them, so
- * the partitions must be assigned anew. */
+ * the partitions must be assigned again. */
 bool sink_batch_take_rewound(struct sink_batch *batch);
 
 #endif

@@ -1,7 +1,7 @@
 /* libpq with deadlines: see sink_connection.h. Called by sink_store.c on the sink's thread.
  *
  * Every wait is a poll() of the socket up to the exchange's deadline, in pieces of 50 ms so that sink_connection_hurry
- * takes effect. A server that does not answer in time loses the connection, because nobody can tell what of the
+ * takes effect. A server that does not answer in time loses the connection, because nobody knows what of the
  * exchange it has done. It must never try anything again by itself: whether something happened is the caller's to find
  * out. */
 #include "scorer/sink/sink_connection.h"
@@ -18,7 +18,7 @@
 #include "scorer/sink/sink_sqlstate.h"
 
 static const char SQLSTATE_QUERY_CANCELED[] = "57014";
-/* 20 s, doubled up to 160 s: below max.poll.interval.ms, after which the group would take our partitions away. */
+/* 20 s, doubled up to 160 s: below max.poll.interval.ms, after which the group would revoke our partitions. */
 enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, DOUBLINGS_MOST = 3, PING_LIMIT_US = 5 * 1000 * 1000, GLANCE_MS = 50 };
 
 struct sink_connection {
@@ -28,7 +28,7 @@ struct sink_connection {
     unsigned doublings;          /* backoff: exchanges that ran out of time since the last commit; pings do not count */
     enum sink_exchange exchange; /* the one under way */
     int64_t allowed_us, deadline_us; /* of it; the steady clock's */
-    _Atomic int64_t end_us;          /* of all of them, steady clock; 0: not told. Another thread sets it */
+    _Atomic int64_t end_us;          /* of all of them, steady clock; 0: none yet. Another thread sets it */
     char sqlstate[6];
 };
 
@@ -146,7 +146,7 @@ static enum status fail_timeout(struct sink_connection *connection, const char *
     return fail_connection(connection, "", text, err);
 }
 
-/* A statement failed. Only its primary message is told: details may quote the row. */
+/* A statement failed. Only its primary message is logged: details may quote the row. */
 static enum status fail_result(struct sink_connection *connection, const PGresult *result, const char *doing,
                                struct error *err)
 {
@@ -158,7 +158,7 @@ static enum status fail_result(struct sink_connection *connection, const PGresul
     char line[300];
     first_line(message ? message : "no message", line, sizeof line);
     enum status status = sink_sqlstate_status(code);
-    if (!strcmp(code, SQLSTATE_QUERY_CANCELED)) { /* by statement_timeout, which a new session gets anew */
+    if (!strcmp(code, SQLSTATE_QUERY_CANCELED)) { /* by statement_timeout, which a new session sets again */
         back_off(connection);
         return fail_connection(connection, code, line, err);
     }
@@ -204,7 +204,7 @@ static bool wait_socket(struct sink_connection *connection, short events)
     }
 }
 
-static enum status flush(struct sink_connection *connection, const char *doing, struct error *err)
+static enum status flush_connection(struct sink_connection *connection, const char *doing, struct error *err)
 {
     int pending;
     while ((pending = PQflush(connection->handle)) == 1) {
@@ -221,7 +221,7 @@ static enum status flush(struct sink_connection *connection, const char *doing, 
 /* The next result; *out is NULL where libpq says that the statement has no more. */
 static enum status next_result(struct sink_connection *connection, const char *doing, PGresult **out, struct error *err)
 {
-    if (flush(connection, doing, err))
+    if (flush_connection(connection, doing, err))
         return err->status;
     while (PQisBusy(connection->handle)) {
         if (!wait_socket(connection, POLLIN))

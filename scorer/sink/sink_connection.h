@@ -39,7 +39,7 @@ void sink_connection_hurry(struct sink_connection *connection, int64_t limit_us)
 /* After a commit: the limit is again what it was set to. */
 void sink_connection_reset_backoff(struct sink_connection *connection);
 
-/* Starts an exchange: connects anew, and has the server give up by itself after the limit. Closed after a failure. */
+/* Starts an exchange: connects again, and has the server give up by itself after the limit. Closed after a failure. */
 MUST_USE enum status sink_connection_open(struct sink_connection *connection, enum sink_exchange exchange,
                                           struct error *err);
 void sink_connection_close(struct sink_connection *connection);
@@ -67,7 +67,7 @@ MUST_USE enum status sink_connection_query(struct sink_connection *connection, c
 MUST_USE enum status sink_connection_copy(struct sink_connection *connection, const char *data, size_t bytes,
                                           struct error *err);
 
-/* Reads one pipelined statement's result and the NULL behind it. */
+/* Reads one pipelined statement's result and the NULL after it. */
 MUST_USE enum status sink_connection_pipeline_result(struct sink_connection *connection, const char *doing,
                                                      ExecStatusType wanted, PGresult **keep, struct error *err);
 /* Reads up to the sync point, after a failure too, so that the connection can be used again; else closes it. */

@@ -1,5 +1,5 @@
 /* Messages and the ends of logs: see sink_intake.h. Called by sink.c on the sink's thread; blocks up to 5 s a partition
- * while its leader is away. */
+ * while its leader is unavailable. */
 #include "scorer/sink/sink_intake.h"
 
 #include <inttypes.h>
@@ -101,8 +101,8 @@ int64_t sink_intake_start(const struct sink_partition *partition)
     return partition->next == SINK_NO_OFFSET ? RD_KAFKA_OFFSET_BEGINNING : partition->next;
 }
 
-/* Between that record and `stored` there were markers alone, so any other record there is of another log. One behind
- * `stored` comes first where compaction has removed what was verified: then nothing can be told. */
+/* Between that record and `stored` there were markers alone, so any other record there is of another log. One after
+ * `stored` comes first where compaction has removed what was verified: then nothing can be said. */
 enum status sink_intake_verify(struct sink_partition *partition, const struct sink_record *record,
                                const char *cluster_id, struct error *err)
 {

@@ -1,5 +1,5 @@
 /* What the sink reads: records of messages, and where reading starts and ends: the logs' own ends and last stored
- * records, against which stored offsets are held, and the ends at which --exit-at-end stops. */
+ * records, with which stored offsets are compared, and the ends at which --exit-at-end stops. */
 #ifndef SCORER_SINK_SINK_INTAKE_H
 #define SCORER_SINK_SINK_INTAKE_H
 
@@ -31,13 +31,13 @@ int64_t sink_intake_start(const struct sink_partition *partition);
 MUST_USE enum status sink_intake_verify(struct sink_partition *partition, const struct sink_record *record,
                                         const char *cluster_id, struct error *err);
 
-/* STATUS_CONFLICT when the brokers behind the address are of another cluster by now. */
+/* STATUS_CONFLICT when the brokers at the address are of another cluster by now. */
 MUST_USE enum status sink_intake_check_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err);
 /* The same after asking them, for half a second at most. */
 MUST_USE enum status sink_intake_ask_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err);
 
 /* Sets `end` of every partition to its log's real end, by a client of its own: the last committed transaction may not
- * have its marker yet, so what a read_committed client is told can lie before it. Those it cannot look up now stay
+ * have its marker yet, so what a read_committed client sees can lie before it. Those it cannot look up now stay
  * SINK_NO_OFFSET. */
 MUST_USE enum status sink_intake_find_ends(const struct options *options, struct sink_partition *partitions,
                                            size_t count, struct error *err);

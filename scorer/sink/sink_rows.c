@@ -1,8 +1,8 @@
 /* Records → COPY rows: see sink_rows.h. Called by sink_batch.c on the sink's thread, for one batch at a time.
  *
  * A row is written once, into its table's buffer; the array for latest_predictions is cut from the same bytes. After
- * warm-up nothing here allocates. It must not judge: whatever decodes is written, and PostgreSQL says what it refuses.
- * A row of dead_letters, though, must never be refused itself, so its texts are made valid first. */
+ * warm-up nothing here allocates. It must not validate: whatever decodes is written, and PostgreSQL says what it
+ * refuses. A row of dead_letters, though, must never be refused itself, so its texts are made valid first. */
 #include "scorer/sink/sink_rows.h"
 
 #include <assert.h>
@@ -185,8 +185,8 @@ static enum sink_end refuse_fault(struct sink_rows *rows, const struct sink_reco
     return SINK_END_REFUSED;
 }
 
-static enum sink_end refuse(struct sink_rows *rows, const struct sink_record *record, enum event_code code,
-                            const char *message)
+static enum sink_end refuse_record(struct sink_rows *rows, const struct sink_record *record, enum event_code code,
+                                   const char *message)
 {
     struct fault fault = {.code = code, .column = FAULT_NO_COLUMN};
     snprintf(fault.text, sizeof fault.text, "%s", message);
@@ -451,7 +451,8 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
 static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->key.data)
-        return refuse(rows, record, EVENT_NULL_KEY, "a null value without a key on the output topic: nobody to erase");
+        return refuse_record(rows, record, EVENT_NULL_KEY,
+                             "a null value without a key on the output topic: nobody to erase");
     struct buffer *out = begin_row(rows, SINK_TABLE_ERASURES);
     ERASURE_COLUMNS(PUT_COLUMN)
     latest_forget(rows, record->key);
@@ -473,7 +474,7 @@ static void add_outcome_row(struct sink_rows *rows, const struct sink_record *re
 static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->value.data)
-        return refuse(rows, record, EVENT_BAD_FRAME, "a null value on the outcome topic");
+        return refuse_record(rows, record, EVENT_BAD_FRAME, "a null value on the outcome topic");
     struct event event = {.cells = rows->cells};
     struct fault fault = {.column = FAULT_NO_COLUMN};
     int64_t since_us = clock_steady_us(&clock_system);

@@ -23,7 +23,7 @@ enum sink_end {
     SINK_END_OUTCOME,
     SINK_END_REFUSED,
     SINK_END_COUNT,
-    SINK_END_WAIT, /* none yet: the schema registry has not told its schema */
+    SINK_END_WAIT, /* none yet: the schema registry has not returned its schema */
 };
 
 /* Why a record goes to dead_letters with stage sink. */

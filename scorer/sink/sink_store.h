@@ -19,7 +19,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-/* What sql/ must have brought the database to. A test holds it against the number of files there. */
+/* What sql/ must have brought the database to. A test compares it with the number of files there. */
 enum { SINK_MIGRATION = 10 };
 
 enum { SINK_NO_OFFSET = -1 };
@@ -45,7 +45,7 @@ void sink_store_free(struct sink_store *store);
 /* Whose offsets are meant; before any of them is read. */
 void sink_store_cluster(struct sink_store *store, const char *cluster_id);
 
-/* Every exchange ends within limit_us, connecting included; else it counts as the server being away. */
+/* Every exchange ends within limit_us, connecting included; else it counts as an unavailable server. */
 void sink_store_limit(struct sink_store *store, int64_t limit_us);
 /* From now on, everything that is still asked of the server ends within limit_us, the exchange under way included. From
  * any thread. */
@@ -75,8 +75,8 @@ MUST_USE enum status sink_store_copy_rows(struct sink_store *store, struct span 
 MUST_USE enum status sink_store_copy_end(struct sink_store *store, struct error *err);
 
 /* Runs `upsert` with `rows` (an array of predictions in PostgreSQL's binary form, row type sink_store_row_type; none if
- * rows.data is NULL), then COMMIT. *in_doubt: the connection ended before the answer, so only the stored offsets can
- * tell. */
+ * rows.data is NULL), then COMMIT. *in_doubt: the connection ended before the answer, so only the stored offsets show
+ * it. */
 MUST_USE enum status sink_store_commit(struct sink_store *store, const char *upsert, struct span rows, bool *in_doubt,
                                        struct error *err);
 /* The upsert alone, to see whether it works: a rollback follows. */

@@ -12,7 +12,7 @@
 #include "kafka/client.h"
 #include "kafka/member.h"
 
-enum { SETTLE_US = 10000000, LAG_EVERY_US = 1000000 };
+enum { FIRST_LOOK_US = 10000000, LAG_EVERY_US = 1000000 };
 
 void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
                        const char *const names[SINK_TOPIC_COUNT])
@@ -56,7 +56,7 @@ void sink_topics_assigned(struct sink_topics *topics)
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
         topics->untaken[t] = (struct intake_untaken){
             .known = topics->untaken[t].known,
-            .look_us = clock_steady_us(&clock_system) + SETTLE_US,
+            .look_us = clock_steady_us(&clock_system) + FIRST_LOOK_US,
         };
 }
 

@@ -21,7 +21,7 @@ void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const c
 
 MUST_USE enum status sink_topics_check(const struct sink_topics *topics, struct error *err); /* they exist */
 
-/* Joins the group, or once more: then all partitions are shared out anew. */
+/* Joins the group, or once more: then all partitions are assigned again. */
 MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct error *err);
 
 /* Partitions have been assigned: those without a committed offset get one within seconds, and are not looked for

@@ -65,9 +65,9 @@ bool dead_letter_run_take(struct dead_letter_run *run, uint64_t ends, const uint
     count_row(run, ends, counts);
     enum event_code code = find_run(run);
     run->in_run |= code != EVENT_OK;
-    if (!code || run->told)
+    if (!code || run->logged)
         return false;
-    run->told = true;
+    run->logged = true;
     buffer_clear(text);
     buffer_printf(text, "nearly every event of %s becomes a dead letter %s (%llu of the last %llu). Likely cause: %s",
                   run->topic, event_code_name(code), (unsigned long long)run->counts[code],
@@ -99,6 +99,6 @@ bool dead_letter_run_sum(struct dead_letter_run *run, int64_t now_us, struct buf
                                     .has_registry = run->has_registry,
                                     .row = run->row,
                                     .row_code = run->row_code,
-                                    .told = run->told && run->in_run};
+                                    .logged = run->logged && run->in_run};
     return any;
 }

@@ -23,7 +23,7 @@ struct dead_letter_run {
     int64_t sum_us;                          /* steady clock; 0: nothing since the last sum */
     uint64_t row;                            /* dead letters of row_code in a row */
     enum event_code row_code;
-    bool in_run, told; /* a run within this minute; said already */
+    bool in_run, logged; /* a run within this minute; said already */
 };
 
 /* Committed ends: all of them, and the dead letters by code. True: text (cleared before) is to be said loudly. */

@@ -36,15 +36,15 @@ struct intake {
     rd_kafka_queue_t *queue;
     struct intake_start start;
     rd_kafka_topic_partition_list_t *pending; /* assigned, and not read until their starts are known; NULL: none */
-    bool pending_told;
+    bool pending_logged;
     int64_t pending_us;            /* steady clock: when to ask again */
     struct intake_untaken untaken; /* new partitions; counted as lag by whoever has partition 0 */
     struct position *positions;
     int32_t position_count;
     bool assigned;
     bool reached_end; /* some position's eof is news */
-    bool fetch_anew;  /* all are to be assigned again, from their positions */
-    size_t held_count;
+    bool reassign;    /* all are to be assigned again, from their positions */
+    size_t waiting_count;
     size_t queued_most; /* see intake_queue_sank */
     bool disturbed;     /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
@@ -53,7 +53,7 @@ struct intake {
     struct error failure_text;
 };
 
-static enum status fail(struct intake *intake, enum status status, const char *text)
+static enum status intake_fail(struct intake *intake, enum status status, const char *text)
 {
     if (intake->failure == STATUS_OK)
         intake->failure = error_set(&intake->failure_text, status, "%s", text);
@@ -86,56 +86,56 @@ static void steer(struct intake *intake, int32_t partition, bool on)
         intake->positions[partition].steered = true;
 }
 
-static void set_held(struct intake *intake, int32_t partition, bool held)
+static void set_waiting(struct intake *intake, int32_t partition, bool waiting)
 {
     struct position *position = &intake->positions[partition];
-    if (position->held == held)
+    if (position->waiting == waiting)
         return;
-    position->held = held;
-    intake->held_count += held ? 1 : (size_t)-1;
-    counter_set(intake->counters, COUNTER_PARTITIONS_WAITING, intake->held_count);
+    position->waiting = waiting;
+    intake->waiting_count += waiting ? 1 : (size_t)-1;
+    counter_set(intake->counters, COUNTER_PARTITIONS_WAITING, intake->waiting_count);
 }
 
-void intake_hold(struct intake *intake, const struct intake_message *message)
+void intake_set_waiting(struct intake *intake, const struct intake_message *message)
 {
-    if (intake->positions[message->partition].held)
+    if (intake->positions[message->partition].waiting)
         return;
-    intake->positions[message->partition].held_at = message->offset;
-    set_held(intake, message->partition, true);
+    intake->positions[message->partition].waiting_at = message->offset;
+    set_waiting(intake, message->partition, true);
     steer(intake, message->partition, false);
 }
 
-bool intake_holds(const struct intake *intake, int32_t partition)
+bool intake_is_waiting(const struct intake *intake, int32_t partition)
 {
-    return intake->positions[partition].held;
+    return intake->positions[partition].waiting;
 }
 
-bool intake_holds_any(const struct intake *intake)
+bool intake_any_waiting(const struct intake *intake)
 {
-    return intake->held_count > 0;
+    return intake->waiting_count > 0;
 }
 
-/* Before positions are gone back to, or given away: nothing waits any more. */
+/* Before positions are gone back to, or revoked: nothing waits any more. */
 static void release_all(struct intake *intake)
 {
-    for (int32_t p = 0; p < intake->position_count && intake->held_count; p++) {
-        if (intake->positions[p].held)
+    for (int32_t p = 0; p < intake->position_count && intake->waiting_count; p++) {
+        if (intake->positions[p].waiting)
             steer(intake, p, true);
-        set_held(intake, p, false);
+        set_waiting(intake, p, false);
     }
 }
 
-/* Assignment */
+/* --- assignment --- */
 
 /* Every assignment of partitions goes through here. Has the queues read that librdkafka does not forward by itself any
  * more, but for those of partitions that wait. Partitions that are assigned already are stopped first, by another
- * thread: its answer to a question tells that it has done so. A lost assignment is about to be taken away, which an
+ * thread: its answer to a question shows that it has done so. A lost assignment is about to be revoked, which an
  * assignment would undo: then nothing is done, and on_revoke makes it void. */
-static rd_kafka_resp_err_t assign(struct intake *intake, const rd_kafka_topic_partition_list_t *list)
+static rd_kafka_resp_err_t intake_assign(struct intake *intake, const rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_topic_partition_list_t *assigned;
-    intake->fetch_anew = rd_kafka_assignment_lost(intake->consumer);
-    if (intake->fetch_anew)
+    intake->reassign = rd_kafka_assignment_lost(intake->consumer);
+    if (intake->reassign)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code = rd_kafka_assign(intake->consumer, list);
     if (code || (code = rd_kafka_assignment(intake->consumer, &assigned)))
@@ -143,7 +143,7 @@ static rd_kafka_resp_err_t assign(struct intake *intake, const rd_kafka_topic_pa
     rd_kafka_topic_partition_list_destroy(assigned);
     for (int32_t p = 0; p < intake->position_count; p++)
         if (intake->positions[p].assigned && intake->positions[p].steered)
-            steer(intake, p, !intake->positions[p].held);
+            steer(intake, p, !intake->positions[p].waiting);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -162,10 +162,10 @@ static void on_assign(struct intake *intake, const rd_kafka_topic_partition_list
     rd_kafka_resp_err_t code = rd_kafka_assign(intake->consumer, none);
     rd_kafka_topic_partition_list_destroy(none);
     if (code)
-        fail(intake, kafka_status(code), rd_kafka_err2str(code));
+        intake_fail(intake, kafka_status(code), rd_kafka_err2str(code));
     drop_list(&intake->pending);
     intake->pending = rd_kafka_topic_partition_list_copy(list);
-    intake->pending_told = false;
+    intake->pending_logged = false;
     intake->pending_us = 0;
     intake_member_note(&intake->member, intake->consumer);
     rd_kafka_yield(intake->consumer);
@@ -176,7 +176,7 @@ static void take_partition(struct intake *intake, rd_kafka_topic_partition_t *el
     struct position *position = position_at(intake, element->partition);
     position_start(position, element->offset, element->metadata, element->metadata_size);
     element->offset = position_first_read(position);
-    set_held(intake, element->partition, false);
+    set_waiting(intake, element->partition, false);
 }
 
 /* Their starts are known and committed. */
@@ -186,9 +186,9 @@ static void take_pending(struct intake *intake)
     for (int i = 0; i < count; i++)
         take_partition(intake, &intake->pending->elems[i]);
     FAULT_POINT("score.assign");
-    rd_kafka_resp_err_t code = assign(intake, intake->pending);
+    rd_kafka_resp_err_t code = intake_assign(intake, intake->pending);
     if (code)
-        fail(intake, kafka_status(code), rd_kafka_err2str(code));
+        intake_fail(intake, kafka_status(code), rd_kafka_err2str(code));
     drop_list(&intake->pending);
     intake->assigned = true;
     intake->untaken.look_us = 0;
@@ -207,13 +207,13 @@ static void resolve_pending(struct intake *intake)
     if (status == STATUS_OK) {
         take_pending(intake);
     } else if (status != STATUS_UNAVAILABLE) {
-        fail(intake, status, err.text);
+        intake_fail(intake, status, err.text);
     } else {
         intake->pending_us = clock_steady_us(&clock_system) + BACKOFF_US;
-        if (!intake->pending_told)
+        if (!intake->pending_logged)
             log_warn("score", "where group %s starts %s is not known yet (%s); trying again until it is",
                      intake->settings->group_id, intake->settings->input_topic, err.text);
-        intake->pending_told = true;
+        intake->pending_logged = true;
     }
 }
 
@@ -226,13 +226,13 @@ static void on_revoke(struct intake *intake)
     for (int32_t p = 0; p < intake->position_count; p++)
         intake->positions[p].assigned = false;
     FAULT_POINT("score.revoke");
-    intake->assigned = intake->fetch_anew = false;
+    intake->assigned = intake->reassign = false;
     drop_list(&intake->pending);
     intake->untaken = (struct intake_untaken){.known = intake->untaken.known};
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     if (lost && intake->failure == STATUS_OK && !*intake->stop &&
         intake_member_check(&intake->member, intake->consumer, intake->settings->group_id, intake->stop, &err))
-        fail(intake, err.status, err.text); /* gives nothing up, and so does not join again */
+        intake_fail(intake, err.status, err.text); /* gives nothing up, and so does not join again */
     else
         rd_kafka_assign(intake->consumer, NULL);
 }
@@ -252,13 +252,13 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
     on_revoke(intake);
 }
 
-/* The partitions assigned, or the held ones among them, to be read from their positions. */
-static rd_kafka_topic_partition_list_t *positions_to_read(struct intake *intake, bool held_alone)
+/* The partitions assigned, or the waiting ones among them, to be read from their positions. */
+static rd_kafka_topic_partition_list_t *positions_to_read(struct intake *intake, bool waiting_alone)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
     for (int32_t p = 0; p < intake->position_count; p++) {
         struct position *position = &intake->positions[p];
-        if (!position->assigned || (held_alone && !position->held))
+        if (!position->assigned || (waiting_alone && !position->waiting))
             continue;
         position_read_again(position);
         rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p)->offset =
@@ -267,16 +267,16 @@ static rd_kafka_topic_partition_list_t *positions_to_read(struct intake *intake,
     return list;
 }
 
-/* All are fetched anew, from their positions. */
+/* All are fetched again, from their positions. */
 static rd_kafka_resp_err_t assign_positions(struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *list = positions_to_read(intake, false);
-    rd_kafka_resp_err_t code = assign(intake, list);
+    rd_kafka_resp_err_t code = intake_assign(intake, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static enum status make_consumer(struct intake *intake, unsigned worker, struct error *err)
 {
@@ -352,10 +352,10 @@ void intake_free(struct intake *intake)
     free(intake);
 }
 
-/* Taking messages */
+/* --- taking messages --- */
 
-/* The offset is not in the log: nothing but a person may decide to go on behind a gap. */
-static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
+/* The offset is not in the log: nothing but a person may decide to go on after a gap. */
+static void report_gone(struct intake *intake, const rd_kafka_message_t *message)
 {
     struct error err;
     int32_t p = message->partition;
@@ -363,12 +363,12 @@ static void tell_gone(struct intake *intake, const rd_kafka_message_t *message)
         return;                          /* somebody else's */
     if (intake->positions[p].checking) { /* deleted by retention since; what follows it need not be */
         position_give_up_check(&intake->positions[p]);
-        intake->fetch_anew = true;
+        intake->reassign = true;
         return;
     }
     enum status status =
-        intake_start_tell_gone(&intake->start, p, intake->positions[p].next, rd_kafka_message_errstr(message), &err);
-    fail(intake, status, err.text);
+        intake_start_report_gone(&intake->start, p, intake->positions[p].next, rd_kafka_message_errstr(message), &err);
+    intake_fail(intake, status, err.text);
 }
 
 /* A message that is an event of the client. Fatal ones end up in intake->failure. */
@@ -384,13 +384,14 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
         return;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        tell_gone(intake, message);
+        report_gone(intake, message);
         return;
     case RD_KAFKA_RESP_ERR__FATAL:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-        fail(intake,
-             kafka_consumer_fatal(intake->consumer, message, intake->settings->group_id, intake->member.instance, &err),
-             err.text);
+        intake_fail(
+            intake,
+            kafka_consumer_fatal(intake->consumer, message, intake->settings->group_id, intake->member.instance, &err),
+            err.text);
         return;
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
         log_warn("score", "%s", rd_kafka_message_errstr(message));
@@ -401,7 +402,7 @@ static void handle_error(struct intake *intake, const rd_kafka_message_t *messag
     enum status status = kafka_status(message->err);
     snprintf(text, sizeof text, "%s: %s", intake->settings->input_topic, rd_kafka_message_errstr(message));
     if (status == STATUS_NOT_FOUND || status == STATUS_DENIED)
-        fail(intake, status, text);
+        intake_fail(intake, status, text);
     else
         log_warn("score", "%s", text);
 }
@@ -421,13 +422,12 @@ static bool is_wanted(struct intake *intake, const rd_kafka_message_t *message)
         return false;
     }
     struct position *position = &intake->positions[p];
-    if (position->held) /* from before it was held */
+    if (position->waiting) /* from before it waited */
         return false;
-    enum position_verdict verdict =
-        position_judge(position, message->offset, rd_kafka_message_timestamp(message, NULL));
-    if (verdict == POSITION_CHANGED)
-        fail(intake, intake_start_tell_changed(&intake->start, p, message->offset, &err), err.text);
-    return verdict == POSITION_TAKE;
+    enum position_result result = position_decide(position, message->offset, rd_kafka_message_timestamp(message, NULL));
+    if (result == POSITION_CHANGED)
+        intake_fail(intake, intake_start_report_changed(&intake->start, p, message->offset, &err), err.text);
+    return result == POSITION_TAKE;
 }
 
 static void hand_out(struct intake *intake, struct intake_message *messages, size_t *count)
@@ -461,7 +461,7 @@ static void move_to_ends(struct intake *intake)
 }
 
 /* Members of a group with static membership that start again get what they had before, and their client, which has
- * never seen another partition count, asks for nothing else: so the group is asked to share out anew. Every member
+ * never seen another partition count, asks for nothing else: so the group is asked to assign again. Every member
  * does, since the broker listens to the group's leader alone, and none knows whether it is that. */
 static enum status watch_untaken(struct intake *intake, struct error *err)
 {
@@ -480,7 +480,7 @@ static void keep_fetching(struct intake *intake)
         return;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(intake->position_count);
     for (int32_t p = 0; p < intake->position_count; p++)
-        if (intake->positions[p].assigned && !intake->positions[p].held)
+        if (intake->positions[p].assigned && !intake->positions[p].waiting)
             rd_kafka_topic_partition_list_add(list, intake->settings->input_topic, p);
     if (list->cnt)
         intake_queue_look(intake->consumer, list);
@@ -502,9 +502,9 @@ enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_mes
         resolve_pending(intake);
     if (intake->assigned)
         status = watch_untaken(intake, err);
-    rd_kafka_resp_err_t code = intake->fetch_anew ? assign_positions(intake) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = intake->reassign ? assign_positions(intake) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
-        fail(intake, kafka_status(code), rd_kafka_err2str(code));
+        intake_fail(intake, kafka_status(code), rd_kafka_err2str(code));
     if (rd_kafka_fatal_error(intake->consumer, NULL, 0)) /* its message may have gone with a batch that was dropped */
         handle_error(intake, &(const rd_kafka_message_t){.err = RD_KAFKA_RESP_ERR__FATAL});
     intake->batch_count = intake_queue_fetch(intake->queue, timeout_ms, intake->batch, capacity, left_us);
@@ -532,7 +532,7 @@ void intake_accept(struct intake *intake)
         move_to_ends(intake);
 }
 
-/* Positions */
+/* --- positions --- */
 
 /* With a note of the last record: a start that finds another one there knows that the log was exchanged. */
 static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position)
@@ -569,14 +569,14 @@ void intake_committed(struct intake *intake, const rd_kafka_topic_partition_list
         intake->positions[offsets->elems[i].partition].committed = offsets->elems[i].offset;
 }
 
-static enum status tell_stuck(const struct intake *intake, const char *what, rd_kafka_resp_err_t code,
-                              struct error *err)
+static enum status report_stuck(const struct intake *intake, const char *what, rd_kafka_resp_err_t code,
+                                struct error *err)
 {
     return error_set(err, kafka_status(code), "score: cannot go %s of %s: %s", what, intake->settings->input_topic,
                      rd_kafka_err2str(code));
 }
 
-/* Where a seek is not possible (the partition is only just starting) all are assigned anew. */
+/* Where a seek is not possible (the partition is only just starting) all are assigned again. */
 enum status intake_rewind(struct intake *intake, struct error *err)
 {
     FAULT_POINT("score.rewind");
@@ -588,22 +588,22 @@ enum status intake_rewind(struct intake *intake, struct error *err)
     rd_kafka_topic_partition_list_t *list = positions_to_read(intake, false);
     rd_kafka_resp_err_t code = list->cnt ? intake_queue_seek(intake->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(list);
-    intake->fetch_anew = false;
+    intake->reassign = false;
     if (code)
         code = assign_positions(intake);
-    return code ? tell_stuck(intake, "back to the committed offsets", code, err) : STATUS_OK;
+    return code ? report_stuck(intake, "back to the committed offsets", code, err) : STATUS_OK;
 }
 
 enum status intake_go_on(struct intake *intake, struct error *err)
 {
     assert(!intake->batch_count);
-    rd_kafka_topic_partition_list_t *held = positions_to_read(intake, true);
-    rd_kafka_resp_err_t code = held->cnt ? intake_queue_seek(intake->consumer, held) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_topic_partition_list_destroy(held);
+    rd_kafka_topic_partition_list_t *waiting = positions_to_read(intake, true);
+    rd_kafka_resp_err_t code = waiting->cnt ? intake_queue_seek(intake->consumer, waiting) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_partition_list_destroy(waiting);
     release_all(intake);
     if (code)
         code = assign_positions(intake);
-    return code ? tell_stuck(intake, "on from the positions", code, err) : STATUS_OK;
+    return code ? report_stuck(intake, "on from the positions", code, err) : STATUS_OK;
 }
 
 bool intake_joined(const struct intake *intake)
@@ -613,7 +613,7 @@ bool intake_joined(const struct intake *intake)
 
 bool intake_starts_wait(const struct intake *intake)
 {
-    return intake->pending && intake->pending_told;
+    return intake->pending && intake->pending_logged;
 }
 
 bool intake_assigned(const struct intake *intake)
@@ -688,7 +688,8 @@ bool intake_behind(const struct intake *intake)
 {
     for (int32_t p = 0; p < intake->position_count; p++) {
         const struct position *position = &intake->positions[p];
-        if (position->assigned && !position->held && position->eof != position->next && messages_of(lag_of(intake, p)))
+        if (position->assigned && !position->waiting && position->eof != position->next &&
+            messages_of(lag_of(intake, p)))
             return true;
     }
     return false;

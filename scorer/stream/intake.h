@@ -1,8 +1,8 @@
 /* The input topic, as a score loop takes it: batches of messages, and the position up to which they are handled.
  *
  * Wraps one consumer. The position is computed from the messages handed out, never asked of librdkafka. Partitions come
- * and go (eager assignment); before they go the owner is told, to commit or abort what is open. All calls come from the
- * score loop's thread. */
+ * and go (eager assignment); before they go the owner is called, to commit or abort what is open. All calls come from
+ * the score loop's thread. */
 #ifndef SCORER_STREAM_INTAKE_H
 #define SCORER_STREAM_INTAKE_H
 
@@ -49,14 +49,14 @@ MUST_USE enum status intake_poll(struct intake *intake, int timeout_ms, struct i
 
 /* Partitions that must wait. From this message of the batch on, its partition's messages are handed out no more and its
  * position stays before it; its queue is not read, other partitions go on. */
-void intake_hold(struct intake *intake, const struct intake_message *message);
-bool intake_holds(const struct intake *intake, int32_t partition);
-bool intake_holds_any(const struct intake *intake);
+void intake_set_waiting(struct intake *intake, const struct intake_message *message);
+bool intake_is_waiting(const struct intake *intake, int32_t partition);
+bool intake_any_waiting(const struct intake *intake);
 /* Between batches: every partition that waits goes on from its position. */
 MUST_USE enum status intake_go_on(struct intake *intake, struct error *err);
 
-/* The last batch is handled: moves the position behind it (held partitions: up to what they wait for) and frees its
- * messages. */
+/* The last batch is handled: moves the position one past it (waiting partitions: up to what they wait for) and frees
+ * its messages. */
 void intake_accept(struct intake *intake);
 
 /* Positions moved since the last intake_committed, as librdkafka wants them; the caller's to destroy. NULL: none. */
@@ -78,6 +78,7 @@ bool intake_behind(const struct intake *intake);
  * coordinator; false where it does not answer. */
 bool intake_at_end(struct intake *intake);
 size_t intake_lags(const struct intake *intake, struct partition_lag *out, size_t capacity); /* asks no server */
-uint64_t intake_lag(const struct intake *intake); /* messages behind the end, as last fetched; asks no server */
+uint64_t
+intake_lag(const struct intake *intake); /* messages between position and end, as last fetched; asks no server */
 
 #endif

@@ -23,7 +23,7 @@ enum status intake_member_conf(const struct intake_member *member, const struct 
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"partition.assignment.strategy", "range,roundrobin"},
-        {"enable.partition.eof", "true"}, /* tells positions behind control records */
+        {"enable.partition.eof", "true"}, /* reports positions past control records */
         {NULL, NULL},
     };
     return kafka_conf(settings->options, RD_KAFKA_CONSUMER, fixed, out, err);

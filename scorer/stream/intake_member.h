@@ -17,7 +17,7 @@ void intake_member_name(struct intake_member *member, const struct settings *set
 /* The consumer's settings, the caller's until a client takes them. */
 MUST_USE enum status intake_member_conf(const struct intake_member *member, const struct settings *settings,
                                         rd_kafka_conf_t **out, struct error *err);
-/* Joins the group, or once more: then the topic's partitions are shared out anew. */
+/* Joins the group, or once more: then the topic's partitions are assigned again. */
 MUST_USE enum status intake_member_join(rd_kafka_t *consumer, const char *topic, struct error *err);
 /* Partitions have been assigned. */
 void intake_member_note(struct intake_member *member, rd_kafka_t *consumer);

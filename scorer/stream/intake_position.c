@@ -1,5 +1,6 @@
 /* Positions of partitions: see intake_position.h. Called by intake.c on the score loop's thread; never blocks. The
- * assertions hold what the caller must have done: offsets that a broker tells are judged before, and returned. */
+ * assertions hold what the caller must have done: offsets from a broker are validated before, and refused by a status.
+ */
 #include "scorer/stream/intake_position.h"
 
 #include <assert.h>
@@ -49,7 +50,7 @@ int64_t position_first_read(const struct position *position)
 
 /* The first message of a partition that was read before. Where the record is gone (by compaction, say) its successor
  * comes, which says nothing. */
-static enum position_verdict check_last(struct position *position, int64_t offset, int64_t timestamp_ms)
+static enum position_result check_last(struct position *position, int64_t offset, int64_t timestamp_ms)
 {
     position->checking = false;
     if (offset != position->last.offset || timestamp_ms != position->last.timestamp_ms)
@@ -57,7 +58,7 @@ static enum position_verdict check_last(struct position *position, int64_t offse
     return POSITION_SKIP;
 }
 
-enum position_verdict position_judge(struct position *position, int64_t offset, int64_t timestamp_ms)
+enum position_result position_decide(struct position *position, int64_t offset, int64_t timestamp_ms)
 {
     assert(position->assigned && position->taken >= position->next);
     if (position->checking && offset < position->next)
@@ -71,7 +72,7 @@ enum position_verdict position_judge(struct position *position, int64_t offset, 
 
 void position_handle(struct position *position, int64_t offset, int64_t timestamp_ms)
 {
-    if (position->held && offset >= position->held_at)
+    if (position->waiting && offset >= position->waiting_at)
         return;
     assert(offset >= position->next && offset < position->taken);
     position->next = offset + 1;
@@ -87,7 +88,7 @@ void position_reach_end(struct position *position, int64_t eof)
 
 void position_move_to_end(struct position *position)
 {
-    if (!position->assigned || position->held || position->eof == POSITION_NO_END)
+    if (!position->assigned || position->waiting || position->eof == POSITION_NO_END)
         return;
     assert(position->next >= 0);
     if (position->eof > position->next)

@@ -22,15 +22,15 @@ struct position_record {
  */
 struct position {
     bool assigned;
-    int64_t eof;       /* end of the log as last reached, behind control records and gaps; POSITION_NO_END: not yet */
-    int64_t taken;     /* one past the last message handed out */
-    int64_t next;      /* one past the last message handled */
-    int64_t committed; /* where a rewind goes */
-    int64_t end;       /* end offset at the start; 0 where not looked up */
-    bool held;         /* its queue is not read; what still comes of it is dropped, and read again from `next` */
-    int64_t held_at;   /* the message it waits before */
-    bool steered;    /* was held before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
-    int64_t last_ms; /* timestamp of the last message handled; 0: none yet */
+    int64_t eof;        /* end of the log as last reached, past control records and gaps; POSITION_NO_END: not yet */
+    int64_t taken;      /* one past the last message handed out */
+    int64_t next;       /* one past the last message handled */
+    int64_t committed;  /* where a rewind goes */
+    int64_t end;        /* end offset at the start; 0 where not looked up */
+    bool waiting;       /* its queue is not read; what still comes of it is dropped, and read again from `next` */
+    int64_t waiting_at; /* the message it waits before */
+    bool steered; /* has waited before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
+    int64_t last_ms;             /* timestamp of the last message handled; 0: none yet */
     struct position_record last; /* the last one handled, by whoever had the partition */
     bool checking;               /* reading starts at `last`, to see whether it is still that record */
 };
@@ -45,8 +45,8 @@ int64_t position_first_read(const struct position *position);
 
 /* What becomes of a message. Changed: it lies below one that was handed out already, or is not the record that was
  * handled at this offset, so the log is not the one that was read before. */
-enum position_verdict { POSITION_TAKE, POSITION_SKIP, POSITION_CHANGED };
-enum position_verdict position_judge(struct position *position, int64_t offset, int64_t timestamp_ms);
+enum position_result { POSITION_TAKE, POSITION_SKIP, POSITION_CHANGED };
+enum position_result position_decide(struct position *position, int64_t offset, int64_t timestamp_ms);
 
 /* That message is handled; nothing changes where the partition waits before it. */
 void position_handle(struct position *position, int64_t offset, int64_t timestamp_ms);
@@ -65,7 +65,7 @@ void position_read_again(struct position *position);
 void position_give_up_check(struct position *position);
 bool position_moved(const struct position *position);
 
-/* To be committed beside `next`: the last record handled. Empty where none is known. */
+/* To be committed with `next`: the last record handled. Empty where none is known. */
 void position_write_note(const struct position *position, char out[POSITION_NOTE_BYTES]);
 
 #endif

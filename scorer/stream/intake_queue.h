@@ -1,4 +1,4 @@
-/* Where a partition's fetched messages go, and where and when fetching goes on: what librdkafka has to be told for
+/* Where a partition's fetched messages go, and where and when fetching goes on: what has to be set in librdkafka for
  * that. All are called on the score loop's thread; they wait for librdkafka's own threads, not for a broker. */
 #ifndef SCORER_STREAM_INTAKE_QUEUE_H
 #define SCORER_STREAM_INTAKE_QUEUE_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* on: to `queue`, and fetched. Off: nowhere, and not fetched, so that a partition that is not read holds no memory.
- * Must be switched on again before the partition is given away, and then be followed by a seek or an assignment. False:
+ * Must be switched on again before the partition is revoked, and then be followed by a seek or an assignment. False:
  * the partition is not assigned any more. */
 bool intake_queue_steer(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *topic, int32_t partition, bool on);
 

@@ -22,18 +22,18 @@ enum status intake_start_policy(struct intake_start *start, rd_kafka_conf_t *con
     char value[32], text[256];
     size_t bytes = sizeof value;
     if (rd_kafka_conf_get(conf, "auto.offset.reset", value, &bytes) != RD_KAFKA_CONF_OK)
-        return error_set(err, STATUS_INVALID, "librdkafka does not tell auto.offset.reset");
+        return error_set(err, STATUS_INVALID, "librdkafka does not return auto.offset.reset");
     start->latest = !strcmp(value, "latest") || !strcmp(value, "largest") || !strcmp(value, "end");
     if (rd_kafka_conf_set(conf, "auto.offset.reset", "error", text, sizeof text) != RD_KAFKA_CONF_OK)
         return error_set(err, STATUS_INVALID, "%s", text);
     return STATUS_OK;
 }
 
-/* Committed beside the start of a partition that the member who chose it does not have. Whoever is given the partition
+/* Committed with the start of a partition that the member who chose it does not have. Whoever is given the partition
  * claims it, by committing the start once more without. */
 static const char UNCLAIMED[] = "unclaimed";
 
-/* Looking up */
+/* --- looking up --- */
 
 /* STATUS_UNAVAILABLE for everything that may pass, a topic or partition that the asked broker does not know included.
  */
@@ -143,7 +143,7 @@ enum status intake_start_find_end(const struct intake_start *start, int32_t part
     return error_set(err, STATUS_UNAVAILABLE, "score: stopped while it looked up the ends of %s", start->topic);
 }
 
-/* Starts */
+/* --- starts --- */
 
 /* Gives the partitions without an offset one: their end, or their beginning. *messages: offsets between the two. */
 static enum status set_starts(const struct intake_start *start, rd_kafka_topic_partition_list_t *list, bool at_end,
@@ -160,7 +160,7 @@ static enum status set_starts(const struct intake_start *start, rd_kafka_topic_p
         if (code)
             return lookup_error(start, "the look-up of a partition's ends", code, err);
         if (low < 0 || high < low)
-            return error_set(err, STATUS_UNAVAILABLE, "%s [%d]: the broker tells no ends", start->topic,
+            return error_set(err, STATUS_UNAVAILABLE, "%s [%d]: the broker returned no offsets", start->topic,
                              element->partition);
         element->offset = at_end ? high : low;
         *messages += (uint64_t)(high - low);
@@ -179,7 +179,7 @@ static enum status commit_starts(const struct intake_start *start, rd_kafka_topi
     return code ? lookup_error(start, "the commit of the start offsets", code, err) : STATUS_OK;
 }
 
-static void tell_new_group(const struct intake_start *start, int partitions, uint64_t messages)
+static void log_new_group(const struct intake_start *start, int partitions, uint64_t messages)
 {
     if (!messages)
         log_info("score", "group %s is new to %s: it starts at the %s of %d partitions, which are empty", start->group,
@@ -209,7 +209,7 @@ static enum status start_group(const struct intake_start *start, const rd_kafka_
     if (status == STATUS_OK)
         status = commit_starts(start, all, err);
     if (status == STATUS_OK)
-        tell_new_group(start, all->cnt, messages);
+        log_new_group(start, all->cnt, messages);
     return status;
 }
 
@@ -248,8 +248,8 @@ static enum status start_new_partitions(const struct intake_start *start, rd_kaf
 }
 
 /* What one look-up of all says is one state of the group: the start of a new group is one commit. */
-static enum status judge_start(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
-                               rd_kafka_topic_partition_list_t *all, struct error *err)
+static enum status decide_start(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
+                                rd_kafka_topic_partition_list_t *all, struct error *err)
 {
     copy_offsets(start, all, assigned);
     if (!count_without_offset(assigned))
@@ -276,7 +276,7 @@ static enum status resolve_rest(const struct intake_start *start, rd_kafka_topic
         status = look_up_topic(start, 0, count, LOOKUP_MS, &all, err);
     if (status != STATUS_OK)
         return status;
-    status = judge_start(start, assigned, all, err);
+    status = decide_start(start, assigned, all, err);
     rd_kafka_topic_partition_list_destroy(all);
     if (status == STATUS_OK && count_without_offset(assigned))
         return error_set(err, STATUS_UNAVAILABLE, "the broker does not know all assigned partitions yet");
@@ -311,9 +311,10 @@ enum status intake_start_resolve(const struct intake_start *start, rd_kafka_topi
     return status == STATUS_OK ? claim_starts(start, assigned, err) : status;
 }
 
-/* Partitions that nobody has */
+/* --- partitions that nobody has --- */
 
-/* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be told. */
+/* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be looked up.
+ */
 static bool list_untaken(const struct intake_start *start, const rd_kafka_topic_partition_list_t *list,
                          struct intake_untaken *out)
 {
@@ -342,11 +343,11 @@ static bool find_untaken(const struct intake_start *start, struct intake_untaken
         return true;
     if (look_up_topic(start, out->known, partitions, GLANCE_MS, &list, &err) != STATUS_OK)
         return false;
-    bool told = list_untaken(start, list, out);
+    bool known = list_untaken(start, list, out);
     rd_kafka_topic_partition_list_destroy(list);
-    if (told)
+    if (known)
         out->known = out->count ? out->lags[0].partition : partitions;
-    return told;
+    return known;
 }
 
 void intake_untaken_look(struct intake_untaken *untaken, const struct intake_start *start)
@@ -387,10 +388,10 @@ uint64_t intake_untaken_messages(const struct intake_untaken *untaken)
     return messages;
 }
 
-/* Logs that are not what they were */
+/* --- logs that are not what they were --- */
 
-enum status intake_start_tell_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
-                                   const char *reason, struct error *err)
+enum status intake_start_report_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
+                                     const char *reason, struct error *err)
 {
     int64_t low, high;
     if (rd_kafka_query_watermark_offsets(start->consumer, start->topic, partition, &low, &high, LOOKUP_MS) ||
@@ -401,7 +402,7 @@ enum status intake_start_tell_gone(const struct intake_start *start, int32_t par
         return error_set(
             err, STATUS_INVALID,
             "%s [%d]: the committed offset %lld is gone, the log starts at %lld now: %lld messages are lost. To go on "
-            "behind them: kafka-consumer-groups --reset-offsets --to-earliest --group %s --topic %s:%d --execute",
+            "after them: kafka-consumer-groups --reset-offsets --to-earliest --group %s --topic %s:%d --execute",
             start->topic, partition, (long long)wanted, (long long)low, (long long)(low - wanted), start->group,
             start->topic, partition);
     return error_set(
@@ -411,8 +412,8 @@ enum status intake_start_tell_gone(const struct intake_start *start, int32_t par
         start->topic, partition, (long long)wanted, (long long)high, start->group, start->topic, partition);
 }
 
-enum status intake_start_tell_changed(const struct intake_start *start, int32_t partition, int64_t offset,
-                                      struct error *err)
+enum status intake_start_report_changed(const struct intake_start *start, int32_t partition, int64_t offset,
+                                        struct error *err)
 {
     return error_set(err, STATUS_CONFLICT,
                      "%s [%d] is not the log that was read before (at offset %lld): the topic was recreated, or the "

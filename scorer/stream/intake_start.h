@@ -41,7 +41,7 @@ MUST_USE enum status intake_start_find_end(const struct intake_start *start, int
 struct intake_untaken {
     struct partition_lag lags[64]; /* more are not counted */
     size_t count;
-    int32_t known;    /* all before it are taken; only those behind are asked for */
+    int32_t known;    /* all before it are taken; only those after it are asked for */
     int64_t look_us;  /* steady clock: when to look again */
     int64_t since_us; /* steady clock: when there were some first; 0: there are none */
 };
@@ -54,11 +54,11 @@ uint64_t intake_untaken_messages(const struct intake_untaken *untaken); /* what 
 
 /* The log does not have offset `wanted` any more, or not yet: says what is gone, and that a person must decide. Returns
  * the status of err. */
-enum status intake_start_tell_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
-                                   const char *reason, struct error *err);
+enum status intake_start_report_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
+                                     const char *reason, struct error *err);
 
 /* The same for a log that has another record at `offset` than the one that was handled there. */
-enum status intake_start_tell_changed(const struct intake_start *start, int32_t partition, int64_t offset,
-                                      struct error *err);
+enum status intake_start_report_changed(const struct intake_start *start, int32_t partition, int64_t offset,
+                                        struct error *err);
 
 #endif

@@ -37,21 +37,21 @@ struct publish {
     char name[32], identity[640];
     const char *topics[TOPIC_COUNT];
     struct transaction *transaction;
-    int input_partitions;   /* as the dead letters' topic was last held against */
+    int input_partitions;   /* as the dead letters' topic was last compared with */
     uint64_t published;     /* records since the work was opened */
     struct refused refused; /* of the open work, and of that to be done again */
     struct error failure;   /* for good; status STATUS_OK: none */
     enum commit_state commit;
-    struct background *background;            /* makes it */
-    rd_kafka_t *consumer;                     /* of its offsets */
-    rd_kafka_topic_partition_list_t *offsets; /* … as they were when it began; NULL: none */
-    enum transaction_result result;           /* written in the background, like the reason */
+    struct background *background;              /* makes it */
+    rd_kafka_t *consumer;                       /* of its offsets */
+    rd_kafka_topic_partition_list_t *offsets;   /* … as they were when it began; NULL: none */
+    enum transaction_result transaction_result; /* written in the background, like the reason */
     struct error reason;
-    enum publish_result outcome; /* once it has ended */
-    struct staged staged;        /* of the next work */
+    enum publish_result result; /* once it has ended */
+    struct staged staged;       /* of the next work */
 };
 
-/* Suspects */
+/* --- suspects --- */
 
 /* The source of a record travels with it as its opaque pointer: 16 bits partition, 48 bits offset. */
 static void *opaque_of(const struct intake_message *source)
@@ -86,7 +86,7 @@ static void on_report(void *context, const rd_kafka_message_t *message)
         refused_add(&publish->refused, message->_private);
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static enum status check_topics(struct publish *publish, int input_partitions, struct error *err)
 {
@@ -189,17 +189,17 @@ void publish_free(struct publish *publish)
     free(publish);
 }
 
-/* Producing */
+/* --- producing --- */
 
 /* Whether the record may be sent: the work is open and whole. */
-static bool begin(struct publish *publish, const struct transaction_record *record)
+static bool begin_work(struct publish *publish, const struct transaction_record *record)
 {
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
         publish->published = 0;
         refused_begin(&publish->refused);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
-            return false; /* told by the commit */
+            return false; /* the commit returns it */
     }
     int32_t partition = partition_of(record->opaque);
     if (partition >= publish->input_partitions)
@@ -208,7 +208,7 @@ static bool begin(struct publish *publish, const struct transaction_record *reco
 }
 
 /* True, like all that is done with. */
-static bool drop(const struct transaction_record *record)
+static bool drop_record(const struct transaction_record *record)
 {
     if (record->headers)
         rd_kafka_headers_destroy(record->headers);
@@ -218,8 +218,8 @@ static bool drop(const struct transaction_record *record)
 /* True: done with (sent, or the work is broken). False: too large. */
 static bool send_now(struct publish *publish, const struct transaction_record *record)
 {
-    if (!begin(publish, record))
-        return drop(record);
+    if (!begin_work(publish, record))
+        return drop_record(record);
     if (refused_isolate(&publish->refused, record->opaque))
         transaction_flush(publish->transaction);
     rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
@@ -230,7 +230,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 }
 
 /* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
-static void refuse(struct publish *publish, const struct transaction_record *record)
+static void refuse_staged(struct publish *publish, const struct transaction_record *record)
 {
     refused_add(&publish->refused, record->opaque);
     transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
@@ -241,34 +241,34 @@ static void send_staged(struct publish *publish)
     struct transaction_record record;
     while (staged_next(&publish->staged, &record))
         if (!send_now(publish, &record))
-            refuse(publish, &record);
+            refuse_staged(publish, &record);
     staged_clear(&publish->staged);
 }
 
 static void end_commit(struct publish *publish);
 
 /* True: done with (sent, staged, or the work is broken). False: too large. */
-static bool put(struct publish *publish, const struct transaction_record *record)
+static bool send_or_stage(struct publish *publish, const struct transaction_record *record)
 {
     if (publish->commit == COMMIT_UNDER_WAY) {
         if (staged_add(&publish->staged, record, (size_t)publish->settings->staged_bytes))
             return true;
         end_commit(publish);
     }
-    if (publish->commit == COMMIT_NONE || publish->outcome == PUBLISH_COMMITTED)
+    if (publish->commit == COMMIT_NONE || publish->result == PUBLISH_COMMITTED)
         return send_now(publish, record);
-    return drop(record); /* what it stands behind is not committed: it will be done again */
+    return drop_record(record); /* the work before it is not committed: it will be done again */
 }
 
 /* The plain form, without headers: the hot path. */
-static bool produce(struct publish *publish, size_t topic, const struct intake_message *source, struct span key,
-                    struct span value)
+static bool produce_plain(struct publish *publish, size_t topic, const struct intake_message *source, struct span key,
+                          struct span value)
 {
     if (is_oversize(publish, source))
         return false;
     const struct transaction_record record = {
         .topic = topic, .partition = RD_KAFKA_PARTITION_UA, .key = key, .value = value, .opaque = opaque_of(source)};
-    return put(publish, &record);
+    return send_or_stage(publish, &record);
 }
 
 static int64_t timestamp_of(struct publish *publish, const struct intake_message *source)
@@ -284,7 +284,7 @@ static bool produce_full(struct publish *publish, size_t topic, int32_t partitio
                          struct span key, struct span value, int64_t timestamp, rd_kafka_headers_t *headers)
 {
     const struct transaction_record record = {topic, partition, key, value, timestamp, headers, opaque_of(source)};
-    return put(publish, &record);
+    return send_or_stage(publish, &record);
 }
 
 bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
@@ -293,7 +293,7 @@ bool publish_prediction(struct publish *publish, const struct intake_message *so
     rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : publish_headers_trace(source);
     if (trace)
         return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, key, value, 0, trace);
-    return produce(publish, TOPIC_OUTPUT, source, key, value);
+    return produce_plain(publish, TOPIC_OUTPUT, source, key, value);
 }
 
 bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
@@ -313,26 +313,28 @@ bool publish_outcome(struct publish *publish, const struct intake_message *sourc
 }
 
 static bool produce_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
-                                const char *field, const char *text, enum refused_extent extent)
+                                const char *field, const char *text, enum dead_letter_detail detail)
 {
-    char told[320];
-    snprintf(told, sizeof told, "%s", text);
-    if (extent != EXTENT_WHOLE)
-        snprintf(told, sizeof told, "%s (%s left out: too large for this topic; %zu bytes of value, %zu of key)", text,
-                 extent == EXTENT_BARE ? "value, key and headers are" : "the value is", source->value.bytes,
+    char full_text[320];
+    snprintf(full_text, sizeof full_text, "%s", text);
+    if (detail != DETAIL_WHOLE)
+        snprintf(full_text, sizeof full_text,
+                 "%s (%s left out: too large for this topic; %zu bytes of value, %zu of key)", text,
+                 detail == DETAIL_BARE ? "value, key and headers are" : "the value is", source->value.bytes,
                  source->key.bytes);
-    rd_kafka_headers_t *headers =
-        publish_headers_dead_letter(publish->settings->input_topic, source, extent == EXTENT_BARE, code, field, told);
-    return produce_full(publish, TOPIC_DEAD, source->partition, source, extent == EXTENT_BARE ? SPAN_NULL : source->key,
-                        extent == EXTENT_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source), headers);
+    rd_kafka_headers_t *headers = publish_headers_dead_letter(publish->settings->input_topic, source,
+                                                              detail == DETAIL_BARE, code, field, full_text);
+    return produce_full(publish, TOPIC_DEAD, source->partition, source, detail == DETAIL_BARE ? SPAN_NULL : source->key,
+                        detail == DETAIL_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source), headers);
 }
 
 void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
                          const char *field, const char *text)
 {
     const struct refused_suspect *suspect = suspect_of(publish, source);
-    for (enum refused_extent extent = suspect ? suspect->dead_letter : EXTENT_WHOLE; extent <= EXTENT_BARE; extent++)
-        if (produce_dead_letter(publish, source, code, field, text, extent))
+    for (enum dead_letter_detail detail = suspect ? suspect->dead_letter : DETAIL_WHOLE; detail <= DETAIL_BARE;
+         detail++)
+        if (produce_dead_letter(publish, source, code, field, text, detail))
             return;
     if (publish->failure.status == STATUS_OK)
         error_set(&publish->failure, STATUS_LIMIT,
@@ -341,18 +343,18 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
                   publish->settings->dlq_topic, publish->settings->input_topic, source->partition, source->offset);
 }
 
-/* Committing */
+/* --- committing --- */
 
-/* Time may mend it, unless a topic is missing or too narrow: that is looked at first. */
-static void give_back(struct publish *publish, const char *reason)
+/* It may pass, unless a topic is missing or too narrow: that is looked at first. */
+static void roll_back(struct publish *publish, const char *reason)
 {
     check_topics_again(publish, -1);
     if (publish->failure.status == STATUS_OK)
-        log_warn("score", "%s: work is given back and done again in %d ms: %s", publish->name,
+        log_warn("score", "%s: work is rolled back and done again in %d ms: %s", publish->name,
                  transaction_pause(publish->transaction), reason);
 }
 
-static void bisect(struct publish *publish)
+static void bisect_work(struct publish *publish)
 {
     struct error err;
     if (refused_bisect(&publish->refused, transaction_broken(publish->transaction),
@@ -365,11 +367,11 @@ static enum publish_result look_into(struct publish *publish, const char *reason
 {
     refused_redo(&publish->refused, publish->published);
     if (publish->refused.records)
-        bisect(publish);
+        bisect_work(publish);
     else if (publish->failure.status == STATUS_OK)
-        give_back(publish, reason);
+        roll_back(publish, reason);
     if (publish->failure.status == STATUS_OK)
-        return PUBLISH_RETURNED;
+        return PUBLISH_ROLLED_BACK;
     *err = publish->failure;
     return PUBLISH_FAILED;
 }
@@ -380,15 +382,15 @@ void publish_abort(struct publish *publish)
     refused_forget(&publish->refused);
 }
 
-static enum publish_result give_back_lost(struct publish *publish)
+static enum publish_result roll_back_lost(struct publish *publish)
 {
     publish_abort(publish);
-    log_warn("score", "%s: work is given back: its partitions are another process's already", publish->name);
-    return PUBLISH_RETURNED;
+    log_warn("score", "%s: work is rolled back: its partitions are another process's already", publish->name);
+    return PUBLISH_ROLLED_BACK;
 }
 
 /* Says what to allow, where the broker refuses a topic. */
-static enum publish_result end(const struct publish *publish, struct error *err)
+static enum publish_result explain_denied(const struct publish *publish, struct error *err)
 {
     const char *topic = transaction_broken_topic(publish->transaction);
     if (err->status == STATUS_DENIED && topic)
@@ -403,14 +405,15 @@ static enum publish_result end(const struct publish *publish, struct error *err)
 static void run_commit(void *context)
 {
     struct publish *publish = context;
-    publish->result = transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
+    publish->transaction_result =
+        transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
 }
 
-static enum publish_result judge_commit(struct publish *publish)
+static enum publish_result apply_commit_result(struct publish *publish)
 {
-    if (publish->result == TRANSACTION_FAILED)
-        return end(publish, &publish->reason);
-    if (publish->result == TRANSACTION_RETURNED) {
+    if (publish->transaction_result == TRANSACTION_FAILED)
+        return explain_denied(publish, &publish->reason);
+    if (publish->transaction_result == TRANSACTION_ROLLED_BACK) {
         const struct error reason = publish->reason;
         return look_into(publish, reason.text, &publish->reason);
     }
@@ -423,8 +426,8 @@ static void end_commit(struct publish *publish)
 {
     background_wait(publish->background);
     publish->commit = COMMIT_ENDED;
-    publish->outcome = judge_commit(publish);
-    if (publish->outcome == PUBLISH_COMMITTED)
+    publish->result = apply_commit_result(publish);
+    if (publish->result == PUBLISH_COMMITTED)
         send_staged(publish);
     else
         staged_clear(&publish->staged);
@@ -437,11 +440,11 @@ void publish_commit_start(struct publish *publish, struct intake *intake)
     if (publish->failure.status != STATUS_OK) {
         transaction_abort(publish->transaction);
         publish->reason = publish->failure;
-        publish->outcome = PUBLISH_FAILED;
+        publish->result = PUBLISH_FAILED;
         return;
     }
     if (publish->settings->exactly_once && rd_kafka_assignment_lost(intake_client(intake))) {
-        publish->outcome = give_back_lost(publish); /* the broker would refuse the offsets */
+        publish->result = roll_back_lost(publish); /* the broker would refuse the offsets */
         return;
     }
     publish->commit = COMMIT_UNDER_WAY;
@@ -465,22 +468,22 @@ enum publish_result publish_commit_finish(struct publish *publish, struct intake
     if (publish->commit == COMMIT_UNDER_WAY)
         end_commit(publish);
     publish->commit = COMMIT_NONE;
-    if (publish->outcome == PUBLISH_COMMITTED)
+    if (publish->result == PUBLISH_COMMITTED)
         intake_committed(intake, publish->offsets);
     else
         *err = publish->reason;
     if (publish->offsets)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
     publish->offsets = NULL;
-    return publish->outcome;
+    return publish->result;
 }
 
-enum status publish_settle(struct publish *publish, struct error *err)
+enum status publish_end_leftovers(struct publish *publish, struct error *err)
 {
-    return transaction_settle(publish->transaction, err);
+    return transaction_end_leftovers(publish->transaction, err);
 }
 
-bool publish_needs_settling(const struct publish *publish)
+bool publish_has_leftovers(const struct publish *publish)
 {
     return !transaction_is_open(publish->transaction) && transaction_is_stale(publish->transaction);
 }

@@ -1,4 +1,4 @@
-/* What a score loop writes: predictions, dead letters, erasures, outcomes, and the offsets behind them.
+/* What a score loop writes: predictions, dead letters, erasures, outcomes, and the offsets one past them.
  *
  * Wraps one producer. Exactly once: everything between two commits is one Kafka transaction, offsets
  * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the
@@ -33,23 +33,23 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
                          const char *field, const char *text);
 
 enum publish_result {
-    PUBLISH_COMMITTED, /* outputs and offsets stand */
-    PUBLISH_RETURNED,  /* nothing of it counts: rewind the intake and do it again */
-    PUBLISH_FAILED,    /* for good: end with status 1; err says why */
+    PUBLISH_COMMITTED,   /* outputs and offsets stand */
+    PUBLISH_ROLLED_BACK, /* nothing of it counts: rewind the intake and do it again */
+    PUBLISH_FAILED,      /* for good: end with status 1; err says why */
 };
 
 /* Begins to commit outputs and the intake's moved positions, in the background. What is published from here on is the
  * next work: it is staged until the commit has ended, or waits for that where the staged records become too many. */
 void publish_commit_start(struct publish *publish, struct intake *intake);
 bool publish_commit_ended(const struct publish *publish); /* publish_commit_finish will not wait for brokers */
-/* The result of the commit begun; waits for brokers that are away. Committed: the intake's committed positions are
- * those of its beginning, and the next work is open. Else the next work is given back with it. */
+/* The result of the commit begun; waits for brokers that are unavailable. Committed: the intake's committed positions
+ * are those of its beginning, and the next work is open. Else the next work is rolled back with it. */
 MUST_USE enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err);
-/* No commit may be under way in what follows. Gives the open work back. */
+/* No commit may be under way in what follows. Rolls the open work back. */
 void publish_abort(struct publish *publish);
 
-/* The group does not tell its offsets: ends what an earlier producer of ours may have left open in it. */
-MUST_USE enum status publish_settle(struct publish *publish, struct error *err);
-bool publish_needs_settling(const struct publish *publish); /* its last transaction may have left something open */
+/* The group does not return its offsets: ends what an earlier producer of ours may have left open in it. */
+MUST_USE enum status publish_end_leftovers(struct publish *publish, struct error *err);
+bool publish_has_leftovers(const struct publish *publish); /* its last transaction may have left something open */
 
 #endif

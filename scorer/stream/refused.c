@@ -87,12 +87,12 @@ static enum status found_untimed(const struct refused *refused, struct refused_s
 static void found_oversize(const struct refused *refused, struct refused_suspect *suspect, const char *topic)
 {
     suspect->oversize = true;
-    if (!strcmp(topic, refused->settings->dlq_topic) && suspect->dead_letter < EXTENT_BARE)
+    if (!strcmp(topic, refused->settings->dlq_topic) && suspect->dead_letter < DETAIL_BARE)
         suspect->dead_letter++;
 }
 
 /* The only record of a refused batch. */
-static enum status found(struct refused *refused, rd_kafka_resp_err_t code, const char *topic, struct error *err)
+static enum status found_record(struct refused *refused, rd_kafka_resp_err_t code, const char *topic, struct error *err)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < refused->suspect_count; i++) {
@@ -105,7 +105,7 @@ static enum status found(struct refused *refused, rd_kafka_resp_err_t code, cons
     return status;
 }
 
-static void tell(const struct refused *refused, rd_kafka_resp_err_t code, const char *topic)
+static void log_round(const struct refused *refused, rd_kafka_resp_err_t code, const char *topic)
 {
     if (refused->round > 1 || refused->records == 1)
         log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", refused->name,
@@ -127,8 +127,8 @@ enum status refused_bisect(struct refused *refused, rd_kafka_resp_err_t code, co
     uint64_t half = refused->records > 1 ? refused->records / 2 : 1;
     refused->group = refused->round && refused->group < half ? refused->group : half;
     refused->round++;
-    enum status status = refused->records == 1 ? found(refused, code, topic, err) : STATUS_OK;
-    tell(refused, code, topic);
+    enum status status = refused->records == 1 ? found_record(refused, code, topic, err) : STATUS_OK;
+    log_round(refused, code, topic);
     return status;
 }
 

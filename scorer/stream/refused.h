@@ -17,14 +17,14 @@
 #include "scorer/settings.h"
 
 /* How much of its source a dead letter carries: less where that was found oversize. */
-enum refused_extent { EXTENT_WHOLE, EXTENT_NO_VALUE, EXTENT_BARE };
+enum dead_letter_detail { DETAIL_WHOLE, DETAIL_NO_VALUE, DETAIL_BARE };
 
 struct refused_suspect {
-    const void *source;              /* its record's opaque pointer */
-    unsigned suspected;              /* the last round in which its batch was refused */
-    bool oversize;                   /* found: goes as a dead letter */
-    bool untimed;                    /* found: goes with the present time instead of its source's */
-    enum refused_extent dead_letter; /* what is left to try */
+    const void *source;                  /* its record's opaque pointer */
+    unsigned suspected;                  /* the last round in which its batch was refused */
+    bool oversize;                       /* found: goes as a dead letter */
+    bool untimed;                        /* found: goes with the present time instead of its source's */
+    enum dead_letter_detail dead_letter; /* what is left to try */
 };
 
 struct refused {

@@ -22,7 +22,7 @@ enum { BATCH = 512 };
 static const char no_number[] = "the model gives no number for these values";
 
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
- * schema that the registry has not answered yet (RESULT_WAIT), and all behind it in its partition, has no result now:
+ * schema that the registry has not answered yet (RESULT_WAIT), and all after it in its partition, has no result now:
  * it will be handed out again. */
 enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_WAIT };
 
@@ -54,7 +54,7 @@ struct score_batch {
     struct buffer value;
 };
 
-/* Decoding and validating */
+/* --- decoding and validating --- */
 
 static const char *field_name(const struct score_batch *batch, int32_t column)
 {
@@ -90,7 +90,7 @@ static enum result dead_letter_plain(struct score_batch *batch, const struct int
 static enum result wait_for_schema(struct score_batch *batch, const struct intake_message *message,
                                    const struct fault *fault)
 {
-    intake_hold(batch->intake, message);
+    intake_set_waiting(batch->intake, message);
     log_debug("score", "%s [%d] waits at offset %lld for the schema registry: %s", batch->settings->input_topic,
               message->partition, (long long)message->offset, fault->text);
     return RESULT_WAIT;
@@ -129,7 +129,7 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     struct fault fault = {.column = FAULT_NO_COLUMN};
     struct span key_id;
     bool waits;
-    if (intake_holds_any(batch->intake) && intake_holds(batch->intake, message->partition))
+    if (intake_any_waiting(batch->intake) && intake_is_waiting(batch->intake, message->partition))
         return RESULT_WAIT;
     if (!message->value.data)
         return read_erasure(batch, i);
@@ -172,7 +172,7 @@ static void decode_batch(struct score_batch *batch)
     }
 }
 
-/* Publishing */
+/* --- publishing --- */
 
 static void fill_prediction(const struct score_batch *batch, const struct model *model, struct prediction *prediction)
 {
@@ -288,7 +288,7 @@ int64_t score_batch_left_us(const struct score_batch *batch)
     return batch->left_us;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 static enum status make_decoder(const struct settings *settings, struct decoder **out, struct error *err)
 {

@@ -1,8 +1,8 @@
 /* The score loop. See score_loop.h.
  *
- * Started by run.c on a thread of its own; ends when told, at the end, or with an error. What may block in it: the poll
- * of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
- * much is staged behind it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
+ * Started by run.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it: the
+ * poll of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
+ * much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
  * under way the loop goes on with the next work, whose results publish.c stages until then. */
 #include "scorer/stream/score_loop.h"
 
@@ -24,11 +24,11 @@
 
 enum {
     IDLE_POLL_MS = 100,
-    HELD_POLL_MS = 10,
+    WAITING_POLL_MS = 10,
     COMMIT_POLL_MS = 5,
     LAG_INTERVAL_US = 200000,
     END_INTERVAL_US = 100000,
-    SETTLE_AFTER_US = 8000000,
+    UNBLOCK_AFTER_US = 8000000,
     LAGS_KEPT = 256
 };
 
@@ -42,8 +42,8 @@ struct score_loop {
     struct score_batch *batch;
     struct intake *intake;
     struct publish *publish;
-    uint64_t answers; /* of the schema registry, before the first partition was held */
-    bool told_waiting;
+    uint64_t answers; /* of the schema registry, before the first partition waited */
+    bool waiting_logged;
     bool publishes;            /* since it has joined the group */
     struct tally tally;        /* of the open work, staged or not */
     struct tally committed;    /* of the work whose commit is under way */
@@ -58,13 +58,13 @@ struct score_loop {
     _Atomic bool stop;
     struct loop_progress progress;
     struct dead_letter_run run;
-    struct buffer told;         /* a text about dead letters */
-    pthread_mutex_t lags_mutex; /* guards what follows */
+    struct buffer dead_letter_text; /* to be logged */
+    pthread_mutex_t lags_mutex;     /* guards what follows */
     struct partition_lag lags[LAGS_KEPT];
     size_t lag_count;
 };
 
-/* Counting: received = scored + dead-lettered + erased + outcome + returned + in flight */
+/* --- counting: received = scored + dead-lettered + erased + outcome + returned + in flight --- */
 
 static void count_in_flight(struct score_loop *loop)
 {
@@ -82,15 +82,15 @@ static void count_committed(struct score_loop *loop)
 {
     const struct tally *tally = &loop->committed;
     int64_t now = clock_steady_us(&clock_system);
-    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, now, &loop->told))
-        log_error("score", "%s", loop->told.data);
+    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, now, &loop->dead_letter_text))
+        log_error("score", "%s", loop->dead_letter_text.data);
     tally_commit(tally, loop->counters);
     loop->committed = (struct tally){0};
     count_in_flight(loop);
 }
 
-/* The open work goes back with the one whose commit failed: it stands behind it. */
-static void count_returned(struct score_loop *loop)
+/* The open work goes back with the one whose commit failed, since it comes after it. */
+static void count_rolled_back(struct score_loop *loop)
 {
     counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->tally.received);
     counter_add(loop->counters, COUNTER_TRANSACTIONS_ABORTED, 1);
@@ -102,14 +102,14 @@ static void handle_batch(struct score_loop *loop)
 {
     if (!loop->tally.received)
         loop->opened_us = score_batch_left_us(loop->batch);
-    if (loop->settings->registry && !intake_holds_any(loop->intake))
+    if (loop->settings->registry && !intake_any_waiting(loop->intake))
         loop->answers = registry_client_answers(loop->settings->registry);
     count_received(loop, score_batch_handle(loop->batch, loop->intake, loop->publish, &loop->tally));
 }
 
-/* Committing */
+/* --- committing --- */
 
-/* Events, or positions that moved without any (behind control records). */
+/* Events, or positions that moved without any (past control records). */
 static bool has_open_work(const struct score_loop *loop)
 {
     return loop->tally.received || (!loop->commits && intake_moved(loop->intake));
@@ -142,13 +142,13 @@ static enum publish_result finish_commit(struct score_loop *loop, struct error *
         count_committed(loop);
         progress_committed(&loop->progress, loop->ended_us);
     } else {
-        count_returned(loop);
+        count_rolled_back(loop);
     }
     return result;
 }
 
 /* Between batches. */
-static enum status settle(struct score_loop *loop, struct error *err)
+static enum status complete_commit(struct score_loop *loop, struct error *err)
 {
     if (!loop->commits)
         return STATUS_OK;
@@ -156,15 +156,15 @@ static enum status settle(struct score_loop *loop, struct error *err)
     enum publish_result result = finish_commit(loop, err);
     if (result == PUBLISH_FAILED)
         return err->status;
-    return result == PUBLISH_RETURNED ? intake_rewind(loop->intake, err) : STATUS_OK;
+    return result == PUBLISH_ROLLED_BACK ? intake_rewind(loop->intake, err) : STATUS_OK;
 }
 
 /* Begins the commit of the open work, after the one under way. */
-static enum status commit(struct score_loop *loop, struct error *err)
+static enum status commit_open_work(struct score_loop *loop, struct error *err)
 {
     if (!has_open_work(loop))
         return STATUS_OK;
-    enum status status = settle(loop, err);
+    enum status status = complete_commit(loop, err);
     if (status == STATUS_OK && has_open_work(loop))
         start_commit(loop);
     return status;
@@ -173,8 +173,8 @@ static enum status commit(struct score_loop *loop, struct error *err)
 /* Everything, before the loop ends. */
 static enum status commit_all(struct score_loop *loop, struct error *err)
 {
-    enum status status = commit(loop, err);
-    return status == STATUS_OK ? settle(loop, err) : status;
+    enum status status = commit_open_work(loop, err);
+    return status == STATUS_OK ? complete_commit(loop, err) : status;
 }
 
 static enum publish_result end_work(struct score_loop *loop, bool lost, struct error *err)
@@ -187,8 +187,8 @@ static enum publish_result end_work(struct score_loop *loop, bool lost, struct e
         return finish_commit(loop, err);
     }
     publish_abort(loop->publish);
-    count_returned(loop);
-    return PUBLISH_RETURNED;
+    count_rolled_back(loop);
+    return PUBLISH_ROLLED_BACK;
 }
 
 /* Within a poll or close of the intake: the partitions are about to go, with the batches of before handled. */
@@ -207,7 +207,7 @@ static void on_leaving(void *context, bool lost)
 }
 
 /* Steady clock: when the open work is to be committed. Nothing is sent while a commit is under way, so one that took
- * long leaves half the interval for sending, or a backlog would be sent in bursts with the loop waiting behind them. */
+ * long leaves half the interval for sending, or a backlog would be sent in bursts with the loop waiting for them. */
 static int64_t due_us(const struct score_loop *loop)
 {
     int64_t interval = loop->settings->commit_interval_us;
@@ -228,21 +228,21 @@ static int poll_ms(const struct score_loop *loop)
     if (loop->commits)
         return COMMIT_POLL_MS;
     if (!loop->tally.received)
-        return intake_holds_any(loop->intake) ? HELD_POLL_MS : IDLE_POLL_MS;
+        return intake_any_waiting(loop->intake) ? WAITING_POLL_MS : IDLE_POLL_MS;
     int64_t left = due_us(loop) - clock_steady_us(&clock_system);
     return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
 }
 
-/* The loop */
+/* --- the loop --- */
 
 /* What waits for the schema registry is named; anything else that is open or unread must end in a commit. */
 static void note_progress(struct score_loop *loop, int64_t now)
 {
     bool works = has_work(loop) || intake_behind(loop->intake);
-    bool held = !works && intake_holds_any(loop->intake);
+    bool waiting = !works && intake_any_waiting(loop->intake);
     bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
     progress_turn(&loop->progress, works,
-                  held                  ? WAITS_FOR_REGISTRY
+                  waiting               ? WAITS_FOR_REGISTRY
                   : kafka_up() && !slow ? WAITS_FOR_NOTHING
                                         : WAITS_FOR_KAFKA,
                   now);
@@ -256,8 +256,8 @@ static void note_turn(struct score_loop *loop)
     if (now - loop->lag_us < LAG_INTERVAL_US)
         return;
     loop->lag_us = now;
-    if (dead_letter_run_sum(&loop->run, now, &loop->told))
-        log_warn("score", "worker %u: %s", loop->worker, loop->told.data);
+    if (dead_letter_run_sum(&loop->run, now, &loop->dead_letter_text))
+        log_warn("score", "worker %u: %s", loop->worker, loop->dead_letter_text.data);
     counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
     pthread_mutex_lock(&loop->lags_mutex);
     loop->lag_count = intake_lags(loop->intake, loop->lags, LAGS_KEPT);
@@ -274,31 +274,31 @@ static bool at_end(struct score_loop *loop)
     return intake_at_end(loop->intake);
 }
 
-static void tell_waiting(struct score_loop *loop)
+static void log_waiting(struct score_loop *loop)
 {
-    if (loop->told_waiting || registry_client_up(loop->settings->registry))
+    if (loop->waiting_logged || registry_client_up(loop->settings->registry))
         return;
-    loop->told_waiting = true;
+    loop->waiting_logged = true;
     log_warn("score", "%llu partitions of %s wait for the schema registry; the others go on",
              (unsigned long long)counter_get(loop->counters, COUNTER_PARTITIONS_WAITING), loop->settings->input_topic);
 }
 
-/* Partitions that wait look again when the schema registry has told something. */
+/* Partitions that wait look again when the schema registry has answered something. */
 static enum status go_on(struct score_loop *loop, struct error *err)
 {
-    if (!intake_holds_any(loop->intake))
+    if (!intake_any_waiting(loop->intake))
         return STATUS_OK;
     uint64_t answers = registry_client_answers(loop->settings->registry);
     if (answers == loop->answers) {
-        tell_waiting(loop);
+        log_waiting(loop);
         return STATUS_OK;
     }
     loop->answers = answers;
-    loop->told_waiting = false;
+    loop->waiting_logged = false;
     return intake_go_on(loop->intake, err);
 }
 
-/* See publish_start. Starts of partitions are looked up after it: what it ends may hold them back. */
+/* See publish_start. Starts of partitions are looked up after it: what it ends may block them. */
 static enum status start_publishing(struct score_loop *loop, struct error *err)
 {
     if (loop->publishes || !intake_joined(loop->intake))
@@ -308,43 +308,43 @@ static enum status start_publishing(struct score_loop *loop, struct error *err)
     return publish_start(loop->publish, err);
 }
 
-/* Committed offsets are not told while a transaction holds them open, which may be a late one of our own. */
-static enum status settle_starts(struct score_loop *loop, struct error *err)
+/* Committed offsets are not returned while a transaction keeps them open, which may be a late one of our own. */
+static enum status unblock_starts(struct score_loop *loop, struct error *err)
 {
     int64_t now = clock_steady_us(&clock_system);
     if (!intake_starts_wait(loop->intake))
         loop->starts_us = 0;
     else if (!loop->starts_us)
         loop->starts_us = now;
-    if (loop->commits || !loop->starts_us || now - loop->starts_us < SETTLE_AFTER_US || !kafka_up())
+    if (loop->commits || !loop->starts_us || now - loop->starts_us < UNBLOCK_AFTER_US || !kafka_up())
         return STATUS_OK;
-    progress_step(&loop->progress, "settles the group's offsets", WAITS_FOR_KAFKA);
+    progress_step(&loop->progress, "unblocks the group's offsets", WAITS_FOR_KAFKA);
     loop->starts_us = now;
-    return publish_settle(loop->publish, err);
+    return publish_end_leftovers(loop->publish, err);
 }
 
-/* What an aborted transaction may have left open holds readers back: it is not left until there is work again. */
-static enum status settle_leftovers(struct score_loop *loop, struct error *err)
+/* What an aborted transaction may have left open blocks readers: it is not left until there is work again. */
+static enum status end_leftovers(struct score_loop *loop, struct error *err)
 {
-    if (has_work(loop) || !publish_needs_settling(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
+    if (has_work(loop) || !publish_has_leftovers(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
         return STATUS_OK;
     progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
-    return publish_settle(loop->publish, err);
+    return publish_end_leftovers(loop->publish, err);
 }
 
 static enum status turn(struct score_loop *loop, struct error *err)
 {
     size_t count = 0;
     progress_step(&loop->progress, "polls", WAITS_FOR_KAFKA);
-    enum status status = loop->commits && publish_commit_ended(loop->publish) ? settle(loop, err) : STATUS_OK;
+    enum status status = loop->commits && publish_commit_ended(loop->publish) ? complete_commit(loop, err) : STATUS_OK;
     if (status == STATUS_OK)
         status = go_on(loop, err);
     if (status == STATUS_OK)
         status = start_publishing(loop, err);
     if (status == STATUS_OK)
-        status = settle_starts(loop, err);
+        status = unblock_starts(loop, err);
     if (status == STATUS_OK)
-        status = settle_leftovers(loop, err);
+        status = end_leftovers(loop, err);
     if (status == STATUS_OK)
         status = score_batch_poll(loop->batch, loop->intake, poll_ms(loop), &count, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
@@ -353,7 +353,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK && count)
         handle_batch(loop);
     if (status == STATUS_OK && commit_due(loop))
-        status = commit(loop, err);
+        status = commit_open_work(loop, err);
     note_turn(loop);
     return status;
 }
@@ -385,7 +385,7 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK)
         status = commit_all(loop, err);
     else if (loop->stop && status == STATUS_UNAVAILABLE)
-        status = STATUS_OK; /* told to stop while it waited for a server: nothing was open */
+        status = STATUS_OK; /* stopped while it waited for a server: nothing was open */
     progress_step(&loop->progress, "leaves its group", WAITS_FOR_KAFKA);
     intake_free(loop->intake);
     publish_free(loop->publish);
@@ -396,7 +396,7 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     return status;
 }
 
-/* Start and end */
+/* --- start and end --- */
 
 /* A clock that was never set would make each event one of the future. */
 static enum status check_clock(struct error *err)
@@ -434,7 +434,7 @@ void score_loop_free(struct score_loop *loop)
         return;
     pthread_mutex_destroy(&loop->lags_mutex);
     score_batch_free(loop->batch);
-    buffer_free(&loop->told);
+    buffer_free(&loop->dead_letter_text);
     free(loop);
 }
 

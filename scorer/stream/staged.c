@@ -10,7 +10,7 @@ struct staged_record {
     size_t topic;
     int32_t partition;
     bool has_key, has_value;
-    size_t at, key_bytes, value_bytes; /* the value stands behind the key */
+    size_t at, key_bytes, value_bytes; /* the value follows the key */
     int64_t timestamp_ms;
     rd_kafka_headers_t *headers;
     void *opaque;

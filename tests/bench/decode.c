@@ -45,7 +45,7 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* ---- data: rows of the CSV file named by DATA, else random ones that keep the schema's ranges and rules ---- */
+/* --- data: rows of the CSV file named by DATA, else random ones that keep the schema's ranges and rules --- */
 
 /* Lowers what a rule holds to be at most another, until all rules are kept. */
 static void keep_rules(const struct schema *schema, struct cell *cells)
@@ -162,7 +162,7 @@ static void fixture_make(struct fixture *fixture)
     fixture_cut(fixture, ends);
 }
 
-/* ---- an older schema and the reader that has grown from it, both made from the shipped one, in a directory ---- */
+/* --- an older schema and the reader that has grown from it, both made from the shipped one, in a directory --- */
 
 #define FORMER_NAME "former_name"
 
@@ -308,7 +308,7 @@ static void directory_remove(const struct directory *directory)
     (void)rmdir(directory->path);
 }
 
-/* ---- the same events as the older schema writes them ---- */
+/* --- the same events as the older schema writes them --- */
 
 static int32_t older_column(const struct schema *schema, const char *name)
 {
@@ -404,7 +404,7 @@ static void older_make(struct fixture *fixture, struct fixture *same, const stru
     }
 }
 
-/* ---- the rival: one function that knows the shipped schema by heart ---- */
+/* --- the rival: one function that knows the shipped schema by heart --- */
 
 struct flat_event {
     struct span event_id, employee_id;
@@ -462,7 +462,7 @@ static __attribute__((noinline)) bool flat_decode(struct span value, struct flat
            WHOLE(27) && WHOLE(28) && WHOLE(29) && at == end;
 }
 
-/* ---- measuring: the best of some repeats ---- */
+/* --- measuring: the best of some repeats --- */
 
 static bool run_flat(struct fixture *fixture, size_t e)
 {
@@ -582,7 +582,7 @@ static double measure_generic(struct fixture *fixture)
     return best;
 }
 
-/* ---- fastavro, in a process of its own: tests/bench/decode_rival.py ---- */
+/* --- fastavro, in a process of its own: tests/bench/decode_rival.py --- */
 
 static void put_values(const struct directory *directory, const char *name, const struct fixture *fixture)
 {

@@ -144,8 +144,8 @@ def narrow_dead_letters(lab, settings, kafka):
     lab.need("the input has six partitions", lambda: len(client.list_topics("employee-events", 10).topics["employee-events"].partitions) == 6, 30)
     bad_event(kafka, 5)
     ends_with_message(lab, "dead-letter topic too narrow", scorer, "error", "kafka-topics --alter --topic employee-events-dlq --partitions 6")
-    aborts = scorer.text().count("given back")
-    lab.check("dead-letter topic too narrow: no storm", aborts <= 3, f"{aborts} times given back")
+    aborts = scorer.text().count("rolled back")
+    lab.check("dead-letter topic too narrow: no storm", aborts <= 3, f"{aborts} times rolled back")
     for answer in client.create_partitions([NewPartitions("employee-events-dlq", 6)]).values():
         answer.result(30)
     scorer = lab.scorer("mended", *FAST, INSTANCE_ID="same", **settings)
@@ -161,8 +161,8 @@ def deleted_output(lab, kafka, scorer):
         answer.result(30)
     send(lab, kafka, 500, 26)
     ends_with_message(lab, "output topic deleted", scorer, "error", "attrition-predictions", "does not exist|--create", seconds=90)
-    aborts = scorer.text().count("given back")
-    lab.check("output topic deleted: no storm", aborts <= 10, f"{aborts} times given back")
+    aborts = scorer.text().count("rolled back")
+    lab.check("output topic deleted: no storm", aborts <= 10, f"{aborts} times rolled back")
 
 
 with Lab() as lab:

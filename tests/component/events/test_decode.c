@@ -68,7 +68,7 @@ static size_t count_lines(const struct buffer *text)
     return count;
 }
 
-/* ---- the conformance set ---- */
+/* --- the conformance set --- */
 
 static bool same(const json_t *a, const json_t *b)
 {
@@ -192,7 +192,7 @@ static void test_conformance_set(void **state)
     assert_int_equal(faults, 0);
 }
 
-/* ---- edges ---- */
+/* --- edges --- */
 
 static void assert_answers(const char *schema, const char *in, int status, const char *out_text)
 {

@@ -66,8 +66,8 @@ static struct intake *join(struct fixture *f)
     return intake;
 }
 
-/* One batch; where `hold`, partition 1 waits before its first message. Returns how many were taken from partition 1. */
-static size_t turn(struct intake *intake, bool hold)
+/* One batch; where `wait`, partition 1 waits before its first message. Returns how many were taken from partition 1. */
+static size_t turn(struct intake *intake, bool wait)
 {
     struct intake_message messages[BATCH];
     struct error err;
@@ -76,9 +76,9 @@ static size_t turn(struct intake *intake, bool hold)
     if (intake_poll(intake, 50, messages, BATCH, &count, &left_us, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < count; i++) {
-        if (hold && messages[i].partition == 1)
-            intake_hold(intake, &messages[i]);
-        taken += messages[i].partition == 1 && !intake_holds(intake, 1);
+        if (wait && messages[i].partition == 1)
+            intake_set_waiting(intake, &messages[i]);
+        taken += messages[i].partition == 1 && !intake_is_waiting(intake, 1);
     }
     intake_accept(intake);
     return taken;
@@ -94,12 +94,12 @@ static size_t wait_for_share(const struct fixture *f, struct intake *intake, uin
     return taken;
 }
 
-static void hold_one(struct fixture *f, struct intake *intake)
+static void make_one_wait(struct fixture *f, struct intake *intake)
 {
     send_to(f, 1);
-    for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
+    for (int i = 0; i < TURNS && !intake_any_waiting(intake); i++)
         assert_int_equal(turn(intake, true), 0);
-    assert_true(intake_holds(intake, 1));
+    assert_true(intake_is_waiting(intake, 1));
 }
 
 static void assert_read(struct intake *intake, size_t wanted)
@@ -110,7 +110,7 @@ static void assert_read(struct intake *intake, size_t wanted)
     assert_int_equal(taken, wanted);
 }
 
-/* All partitions are taken away, and given back; returns how many were taken from partition 1 meanwhile. */
+/* All partitions are revoked, and assigned again; returns how many were taken from partition 1 meanwhile. */
 static size_t rebalance(const struct fixture *f, struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *topics;
@@ -130,7 +130,7 @@ static void partitions_that_waited_are_read_after_a_rebalance(void **state)
     set_up(&f);
     struct intake *intake = join(&f);
     struct error err;
-    hold_one(&f, intake);
+    make_one_wait(&f, intake);
     assert_int_equal(intake_go_on(intake, &err), STATUS_OK);
     assert_read(intake, 1);
     size_t taken = rebalance(&f, intake);
@@ -146,9 +146,9 @@ static void partitions_that_wait_are_read_after_a_rebalance(void **state)
     (void)state;
     set_up(&f);
     struct intake *intake = join(&f);
-    hold_one(&f, intake);
+    make_one_wait(&f, intake);
     size_t taken = rebalance(&f, intake);
-    assert_false(intake_holds_any(intake));
+    assert_false(intake_any_waiting(intake));
     send_to(&f, 1);
     assert_read(intake, 2 - taken);
     intake_free(intake);
@@ -162,7 +162,7 @@ static void a_partition_that_waits_is_not_fetched(void **state)
     (void)state;
     set_up(&f);
     struct intake *intake = join(&f);
-    hold_one(&f, intake);
+    make_one_wait(&f, intake);
     for (int i = 0; i < MANY; i++)
         send_to(&f, 1);
     for (int i = 0; i < 40; i++)
@@ -188,10 +188,10 @@ static void a_partition_that_waits_is_read_after_a_rewind(void **state)
     struct error err;
     for (int i = 0; i < 3; i++)
         send_to(&f, 1);
-    for (int i = 0; i < TURNS && !intake_holds_any(intake); i++)
+    for (int i = 0; i < TURNS && !intake_any_waiting(intake); i++)
         assert_int_equal(turn(intake, true), 0);
     assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
-    assert_false(intake_holds_any(intake));
+    assert_false(intake_any_waiting(intake));
     assert_read(intake, 3);
     assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
     assert_read(intake, 3);
@@ -282,7 +282,7 @@ static void a_fatal_error_within_a_rebalance_ends_the_loop(void **state)
     struct intake *intake = join(&f);
     wait_for_share(&f, intake, PARTITIONS);
     assert_int_equal(rd_kafka_unsubscribe(intake_client(intake)), 0);
-    wait_for_events(intake, 1); /* the partitions are being taken away, which the next poll learns */
+    wait_for_events(intake, 1); /* the partitions are being revoked, which the next poll learns */
     rd_kafka_test_fatal_error(intake_client(intake), RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "of the test");
     wait_for_events(intake, 2); /* the error comes right after it */
     assert_int_equal(poll_until_it_fails(intake, &err), STATUS_CONFLICT);

@@ -94,7 +94,7 @@ static void tear_down(struct fixture *f)
     rmdir(f->directory);
 }
 
-/* What the loop reads */
+/* --- what the loop reads --- */
 
 #define SPAN_OF(text) \
     { \
@@ -152,7 +152,7 @@ static void send_events(struct fixture *f, int count)
     lab_flush(&f->kafka);
 }
 
-/* What the loop wrote */
+/* --- what the loop wrote --- */
 
 static long read_topic(const struct fixture *f, const char *topic, void (*look)(const rd_kafka_message_t *message))
 {

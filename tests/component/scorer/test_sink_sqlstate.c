@@ -38,7 +38,7 @@ static void a_row_refused_for_an_unforeseen_reason_is_set_aside(void **state)
                  "SELECT count(*) FROM attrition.dead_letters WHERE code = 'sql_%s' AND value IS NOT NULL", codes[c]);
         assert_int_equal(number(sql), 1);
     }
-    /* With nobody beside it to tell. */
+    /* With no other row to compare. */
     assert_int_equal(write_refused("38000", "event-0", 1, 8), 0);
     assert_int_equal(number("SELECT count(*) FROM attrition.dead_letters WHERE code = 'sql_38000'"), 1);
 }

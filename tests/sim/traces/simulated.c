@@ -32,7 +32,7 @@ void verdict_give(struct verdict *verdict)
     exit(1);
 }
 
-/* What world.c and audit.c would do. */
+/* --- what world.c and audit.c would do --- */
 
 void trouble_broker(void)
 {

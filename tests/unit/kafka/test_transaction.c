@@ -8,7 +8,7 @@
 
 #include "kafka/transaction.h"
 
-/* What trying again can never mend must not be in the table's default. */
+/* What trying again can never fix must not be in the table's default. */
 static void errors_that_last_are_not_tried_again(void **state)
 {
     static const rd_kafka_resp_err_t lasting[] = {
@@ -24,7 +24,7 @@ static void errors_that_last_are_not_tried_again(void **state)
         assert_int_equal(transaction_remedy(lasting[i]), REMEDY_END);
 }
 
-static void errors_of_one_record_are_told_from_those_of_its_topic(void **state)
+static void errors_of_one_record_are_not_those_of_its_topic(void **state)
 {
     (void)state;
     assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), REMEDY_SMALLER);
@@ -34,7 +34,7 @@ static void errors_of_one_record_are_told_from_those_of_its_topic(void **state)
     assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), REMEDY_TOPIC);
 }
 
-static void a_fence_is_told_from_a_broken_producer(void **state)
+static void a_fence_is_not_a_broken_producer(void **state)
 {
     (void)state;
     assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR__FENCED), REMEDY_FENCED);
@@ -61,8 +61,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_that_last_are_not_tried_again),
-        cmocka_unit_test(errors_of_one_record_are_told_from_those_of_its_topic),
-        cmocka_unit_test(a_fence_is_told_from_a_broken_producer),
+        cmocka_unit_test(errors_of_one_record_are_not_those_of_its_topic),
+        cmocka_unit_test(a_fence_is_not_a_broken_producer),
         cmocka_unit_test(what_passes_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

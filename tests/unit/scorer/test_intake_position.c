@@ -19,7 +19,7 @@ static struct position started(int64_t offset)
 
 static void handle(struct position *position, int64_t offset)
 {
-    assert_int_equal(position_judge(position, offset, 1), POSITION_TAKE);
+    assert_int_equal(position_decide(position, offset, 1), POSITION_TAKE);
     position_handle(position, offset, 1);
 }
 
@@ -65,34 +65,34 @@ static void a_rewind_forgets_the_end(void **state)
     assert_int_equal(position.next, 6);
 }
 
-static void messages_below_those_handed_out_are_told(void **state)
+static void messages_below_those_handed_out_are_reported(void **state)
 {
     (void)state;
     struct position position = started(10);
-    assert_int_equal(position_judge(&position, 9, 1), POSITION_CHANGED);
-    assert_int_equal(position_judge(&position, 10, 1), POSITION_TAKE);
-    assert_int_equal(position_judge(&position, 10, 1), POSITION_CHANGED);
-    assert_int_equal(position_judge(&position, 20, 1), POSITION_TAKE); /* compacted, or control records */
+    assert_int_equal(position_decide(&position, 9, 1), POSITION_CHANGED);
+    assert_int_equal(position_decide(&position, 10, 1), POSITION_TAKE);
+    assert_int_equal(position_decide(&position, 10, 1), POSITION_CHANGED);
+    assert_int_equal(position_decide(&position, 20, 1), POSITION_TAKE); /* compacted, or control records */
     position_handle(&position, 10, 1);
-    assert_int_equal(position_judge(&position, 11, 1), POSITION_CHANGED);
+    assert_int_equal(position_decide(&position, 11, 1), POSITION_CHANGED);
     position_handle(&position, 20, 1);
     assert_int_equal(position.next, 21);
 }
 
-static void a_held_partition_stays_before_what_it_waits_for(void **state)
+static void a_waiting_partition_stays_before_what_it_waits_for(void **state)
 {
     (void)state;
     struct position position = started(0);
     for (int64_t offset = 0; offset < 4; offset++)
-        assert_int_equal(position_judge(&position, offset, 1), POSITION_TAKE);
-    position.held = true;
-    position.held_at = 2;
+        assert_int_equal(position_decide(&position, offset, 1), POSITION_TAKE);
+    position.waiting = true;
+    position.waiting_at = 2;
     for (int64_t offset = 0; offset < 4; offset++)
         position_handle(&position, offset, 1);
     position_reach_end(&position, 4);
     position_move_to_end(&position);
     assert_int_equal(position.next, 2);
-    position.held = false;
+    position.waiting = false;
     position_read_again(&position);
     position_move_to_end(&position); /* reached before: what lies before it was dropped */
     assert_int_equal(position.next, 2);
@@ -114,7 +114,7 @@ static void what_is_not_assigned_reaches_no_end(void **state)
 static struct position started_again(int64_t next, char note[POSITION_NOTE_BYTES])
 {
     struct position before = started(7), position = {0};
-    assert_int_equal(position_judge(&before, 7, 70), POSITION_TAKE);
+    assert_int_equal(position_decide(&before, 7, 70), POSITION_TAKE);
     position_handle(&before, 7, 70);
     position_reach_end(&before, next);
     position_move_to_end(&before);
@@ -130,7 +130,7 @@ static void the_last_record_is_recognised_and_not_handed_out_again(void **state)
     struct position position = started_again(9, note);
     assert_string_equal(note, "next=9 last=7 ms=70");
     assert_int_equal(position_first_read(&position), 7);
-    assert_int_equal(position_judge(&position, 7, 70), POSITION_SKIP);
+    assert_int_equal(position_decide(&position, 7, 70), POSITION_SKIP);
     handle(&position, 9);
     assert_int_equal(position.next, 10);
 }
@@ -140,9 +140,9 @@ static void another_record_in_its_place_is_another_log(void **state)
     char note[POSITION_NOTE_BYTES];
     (void)state;
     struct position position = started_again(9, note);
-    assert_int_equal(position_judge(&position, 7, 71), POSITION_CHANGED);
+    assert_int_equal(position_decide(&position, 7, 71), POSITION_CHANGED);
     position = started_again(9, note);
-    assert_int_equal(position_judge(&position, 8, 70), POSITION_CHANGED);
+    assert_int_equal(position_decide(&position, 8, 70), POSITION_CHANGED);
 }
 
 static void a_last_record_that_is_gone_proves_nothing(void **state)
@@ -152,7 +152,7 @@ static void a_last_record_that_is_gone_proves_nothing(void **state)
     struct position position = started_again(9, note);
     handle(&position, 9);
     position = started_again(9, note);
-    position_give_up_check(&position); /* the log starts behind it */
+    position_give_up_check(&position); /* the log starts after it */
     assert_int_equal(position_first_read(&position), 9);
     handle(&position, 9);
 }
@@ -177,7 +177,7 @@ static void a_note_goes_on_where_nothing_was_handled(void **state)
     char note[POSITION_NOTE_BYTES], again[POSITION_NOTE_BYTES];
     (void)state;
     struct position position = started_again(8, note);
-    assert_int_equal(position_judge(&position, 7, 70), POSITION_SKIP);
+    assert_int_equal(position_decide(&position, 7, 70), POSITION_SKIP);
     position_reach_end(&position, 11);
     position_move_to_end(&position);
     position_write_note(&position, again);
@@ -194,7 +194,7 @@ static void a_check_that_is_not_done_outlives_reading_again(void **state)
     assert_int_equal(position_first_read(&position), 7);
     position_rewind(&position);
     assert_int_equal(position_first_read(&position), 7);
-    assert_int_equal(position_judge(&position, 7, 71), POSITION_CHANGED);
+    assert_int_equal(position_decide(&position, 7, 71), POSITION_CHANGED);
 }
 
 int main(void)
@@ -203,8 +203,8 @@ int main(void)
         cmocka_unit_test(an_end_that_was_not_reached_moves_nothing),
         cmocka_unit_test(an_end_behind_control_records_is_moved_to),
         cmocka_unit_test(a_rewind_forgets_the_end),
-        cmocka_unit_test(messages_below_those_handed_out_are_told),
-        cmocka_unit_test(a_held_partition_stays_before_what_it_waits_for),
+        cmocka_unit_test(messages_below_those_handed_out_are_reported),
+        cmocka_unit_test(a_waiting_partition_stays_before_what_it_waits_for),
         cmocka_unit_test(what_is_not_assigned_reaches_no_end),
         cmocka_unit_test(the_last_record_is_recognised_and_not_handed_out_again),
         cmocka_unit_test(another_record_in_its_place_is_another_log),

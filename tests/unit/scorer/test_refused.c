@@ -128,13 +128,13 @@ static enum status refuse_one(struct refused *refused, rd_kafka_resp_err_t code,
 static void a_dead_letter_gets_smaller(void **state)
 {
     (void)state;
-    static const enum refused_extent expected[] = {EXTENT_NO_VALUE, EXTENT_BARE, EXTENT_BARE};
+    static const enum dead_letter_detail expected[] = {DETAIL_NO_VALUE, DETAIL_BARE, DETAIL_BARE};
     struct refused refused;
     struct error err;
     refused_init(&refused, &settings, "worker 0");
     assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.output_topic, &err),
                      STATUS_OK);
-    assert_int_equal(refused_find(&refused, source_of(7))->dead_letter, EXTENT_WHOLE);
+    assert_int_equal(refused_find(&refused, source_of(7))->dead_letter, DETAIL_WHOLE);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.dlq_topic, &err),
                          STATUS_OK);
