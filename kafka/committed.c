@@ -24,7 +24,7 @@ enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t
                   rd_kafka_err2str(code));
         if (kafka_status(code) != STATUS_UNAVAILABLE || *stop || lookups == LOOKUPS_MOST)
             return err->status;
-        log_warn(where, "%s; trying until it succeeds", err->text);
+        log_warn(where, "%s; trying again", err->text);
         usleep(BACKOFF_US);
     }
 }

@@ -10,7 +10,14 @@
 #include "base/log.h"
 #include "kafka/client.h"
 
-enum { LOOKUP_MS = 5000, STEP_MS = 20, BACKOFF_US = 100000, INSTANCE_BYTES = 512, REQUEST_MS = 3600 * 1000 };
+enum {
+    LOOKUP_MS = 5000,
+    STEP_MS = 20,
+    POLL_MS = 100,
+    BACKOFF_US = 100000,
+    INSTANCE_BYTES = 512,
+    REQUEST_MS = 3600 * 1000
+};
 
 /* Who is looked for, and what was seen: the member of this id; members of this instance that have another id. */
 struct sighting {
@@ -56,32 +63,37 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
 
 /* The request itself gets an hour: librdkafka 2.0 may fail an assertion of its own (#4605) where one runs out of time
  * while the coordinator is looked up. Whoever does not wait for it so long leaves its answer in the queue. */
-static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group)
+static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group,
+                             const struct member_wait *wait)
 {
     char text[128];
+    rd_kafka_event_t *event = NULL;
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(consumer, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
     if (options &&
         rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, text, sizeof text) == RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_DescribeConsumerGroups(consumer, &group, 1, options, queue);
     if (options)
         rd_kafka_AdminOptions_destroy(options);
-    return rd_kafka_queue_poll(queue, LOOKUP_MS);
+    for (int waited_ms = 0; !event && waited_ms < LOOKUP_MS && !*wait->stop; waited_ms += POLL_MS)
+        event = rd_kafka_queue_poll(queue, POLL_MS);
+    return event;
 }
 
 /* It is sent only while brokers answer: each that is given up stays with librdkafka until it is answered. */
-static bool wait_for_answers(void)
+static bool wait_for_answers(const struct member_wait *wait)
 {
-    for (int waited_ms = 0; !kafka_up() && waited_ms < LOOKUP_MS; waited_ms += STEP_MS)
+    for (int waited_ms = 0; !kafka_up() && waited_ms < LOOKUP_MS && !*wait->stop; waited_ms += STEP_MS)
         usleep(STEP_MS * 1000);
     return kafka_up();
 }
 
-static enum status look_once(rd_kafka_t *consumer, const char *group, struct sighting *sighting, struct error *err)
+static enum status look_once(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
+                             struct sighting *sighting, struct error *err)
 {
-    if (!wait_for_answers())
+    if (!wait_for_answers(wait))
         return member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
-    rd_kafka_event_t *event = ask(consumer, queue, group);
+    rd_kafka_event_t *event = ask(consumer, queue, group, wait);
     enum status status = read_answer(event, group, sighting, err);
     if (event)
         rd_kafka_event_destroy(event);
@@ -93,7 +105,7 @@ static enum status look_for(rd_kafka_t *consumer, const char *group, const struc
                             struct sighting *sighting, struct error *err)
 {
     for (bool logged = false;; usleep(BACKOFF_US)) {
-        enum status status = look_once(consumer, group, sighting, err);
+        enum status status = look_once(consumer, group, wait, sighting, err);
         if (status != STATUS_UNAVAILABLE || *wait->stop)
             return status;
         if (!logged)

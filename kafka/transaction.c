@@ -30,16 +30,8 @@
 #include "kafka/transaction_leftovers.h"
 #include "kafka/watch.h"
 
-enum {
-    CALL_MS = 10000,
-    FULL_WAIT_MS = 10,
-    CLOSELY_MS = 200,
-    SLOW_AFTER_US = 3000000,
-    BACKOFF_US = 100000,
-    UNSTABLE_MOST = 15,
-    PAUSE_FIRST_MS = 100,
-    PAUSE_LAST_MS = 5000,
-};
+enum { CALL_MS = 10000, FULL_WAIT_MS = 10, CLOSELY_MS = 200, PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 5000 };
+enum { SLOW_AFTER_US = 3000000, BACKOFF_US = 100000 };
 
 struct transaction {
     struct transaction_setup setup;
@@ -87,8 +79,7 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     (void)producer;
     struct transaction *transaction = opaque;
     if (transaction->leftovers.sending) {
-        if (message->err && !transaction->leftovers.report)
-            transaction->leftovers.report = message->err;
+        leftovers_report(&transaction->leftovers, message);
         return;
     }
     if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
@@ -298,6 +289,7 @@ static enum status retry_unavailable(struct transaction *transaction, enum statu
     if (status != STATUS_UNAVAILABLE || *transaction->setup.stop)
         return status;
     make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, err->text);
+    transaction_pause(transaction);
     return STATUS_OK;
 }
 
@@ -314,8 +306,10 @@ static enum status renew_producer(struct transaction *transaction, struct error 
     if (status == STATUS_OK)
         status = transaction_start(transaction, err);
     if (status == STATUS_OK && !transaction->stale) /* skipped markers of an acknowledged commit are aborts by now */
-        status = committed_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err);
-    return retry_unavailable(transaction, status, err);
+        status = retry_unavailable(
+            transaction, committed_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err),
+            err);
+    return status;
 }
 
 /* --- beginning --- */
@@ -570,13 +564,13 @@ static bool are_committed(const rd_kafka_topic_partition_list_t *wanted, const r
 static enum status read_offsets(struct transaction *transaction, rd_kafka_t *consumer,
                                 rd_kafka_topic_partition_list_t *list, struct error *err)
 {
-    const struct transaction_setup *setup = &transaction->setup;
     enum status status;
     do {
         status = make_fresh(transaction, err);
         if (status == STATUS_OK && list->cnt)
-            status =
-                retry_unavailable(transaction, committed_read(consumer, list, setup->where, setup->stop, err), err);
+            status = retry_unavailable(
+                transaction, committed_read(consumer, list, transaction->setup.where, transaction->setup.stop, err),
+                err);
     } while (status == STATUS_OK && transaction->stale);
     return status;
 }

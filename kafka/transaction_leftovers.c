@@ -4,8 +4,9 @@
  * takes, unless the process is stopping. Must never commit anything. What it uses of librdkafka: begin_transaction,
  * produce, flush, send_offsets_to_transaction, abort_transaction, consumer_group_metadata_new,
  * consumer_group_metadata_destroy, topic_partition_list_new, topic_partition_list_add, topic_partition_list_destroy,
- * committed, query_watermark_offsets, conf_interceptor_add_on_new, interceptor_add_on_acknowledgement, last_error,
- * error_code, error_string, error_is_retriable, error_is_fatal, error_txn_requires_abort, error_destroy, err2str. */
+ * topic_partition_list_find, committed, offsets_for_times, conf_interceptor_add_on_new,
+ * interceptor_add_on_acknowledgement, last_error, error_code, error_string, error_is_retriable, error_is_fatal,
+ * error_txn_requires_abort, error_destroy, err2str. */
 #include "kafka/transaction_leftovers.h"
 
 #include <stdio.h>
@@ -17,7 +18,11 @@
 #include "kafka/client.h"
 #include "kafka/transaction_remedy.h"
 
-enum { CALL_MS = 10000, BACKOFF_US = 100000, LOOKUP_MS = 2000, LOOK_STEP_US = 2000, UNSTABLE_MOST = 15 };
+enum { CALL_MS = 10000, LOOKUP_MS = 2000, BACKOFF_US = 100000, LOOK_FIRST_US = 2000, LOOK_LAST_US = 64000 };
+
+/* How long markers may be late before records are sent again: our own are written within milliseconds; other processes
+ * commit every five seconds at the most seldom. And all in all. */
+enum { OWN_US = 500000, OTHERS_US = 6000000, MOST_US = 30000000 };
 
 struct round {
     struct leftovers *leftovers;
@@ -25,7 +30,6 @@ struct round {
     rd_kafka_t *producer;
     struct overdue *overdue;
     rd_kafka_topic_t *const *topics;
-    bool records; /* of a topic that refuses them for good nothing can be left */
 };
 
 /* Where records are acknowledged. The producer reports only failures (delivery.report.only.error), so librdkafka's
@@ -66,6 +70,35 @@ void leftovers_free(struct leftovers *leftovers)
     leftovers->sent = NULL;
 }
 
+static bool is_purged(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
+/* For a reason that does not pass. That a broker does not know a partition does: one that has just come back says so of
+ * all of them, and topics that do not exist are left out before. */
+static bool is_refused(rd_kafka_resp_err_t code)
+{
+    enum remedy remedy = transaction_remedy(code);
+    return code && (remedy == REMEDY_END || remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED);
+}
+
+/* In a topic that refuses records nothing can be left. What is purged follows from another failure. */
+void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *message)
+{
+    const rd_kafka_topic_partition_t *refused = message->_private;
+    if (!message->err)
+        return;
+    if (!leftovers->report || is_purged(leftovers->report))
+        leftovers->report = message->err;
+    if (!is_refused(message->err))
+        return;
+    leftovers->refused = true;
+    for (int i = 0; i < leftovers->sent->cnt; i++)
+        if (!strcmp(leftovers->sent->elems[i].topic, refused->topic))
+            leftovers->sent->elems[i].opaque = NULL;
+}
+
 /* Takes the second where there is a first. */
 static rd_kafka_error_t *first_error(rd_kafka_error_t *first, rd_kafka_error_t *second)
 {
@@ -101,7 +134,8 @@ static rd_kafka_error_t *send_an_offset(const struct round *round)
     return error;
 }
 
-/* The places of the records, one in each partition, each with its topic's handle until a marker has reached it. */
+/* The places of the records, one in each partition, each with its topic's handle until it is done with: a marker has
+ * reached it, or the topic refuses records. */
 static rd_kafka_resp_err_t list_places(const struct round *round)
 {
     round->leftovers->sent = rd_kafka_topic_partition_list_new(1);
@@ -137,66 +171,56 @@ static rd_kafka_resp_err_t send_records(const struct round *round)
     return code;
 }
 
-static void await_records(const struct round *round)
-{
-    rd_kafka_resp_err_t code = rd_kafka_flush(round->producer, CALL_MS);
-    if (!round->leftovers->report)
-        round->leftovers->report = code;
-}
-
-/* One transaction, aborted. NULL: done, but for what is reported of the records. */
+/* One transaction, aborted. NULL: done, but for what is reported of the records. They come first: where one fails, the
+ * call after them says why. */
 static rd_kafka_error_t *abort_one(const struct round *round)
 {
+    struct leftovers *leftovers = round->leftovers;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(round->producer);
-    round->leftovers->report = RD_KAFKA_RESP_ERR_NO_ERROR;
+    leftovers->report = RD_KAFKA_RESP_ERR_NO_ERROR;
+    leftovers->refused = false;
     if (error)
         return error;
-    if (round->records)
-        round->leftovers->report = send_records(round);
+    rd_kafka_resp_err_t code = send_records(round), flushed = rd_kafka_flush(round->producer, CALL_MS);
+    if (!leftovers->report)
+        leftovers->report = code ? code : flushed;
     if (round->setup->offsets_topic)
         error = send_an_offset(round);
-    await_records(round);
     return first_error(error, abort_until_done(round));
-}
-
-/* Whether the records were refused for a reason that does not pass. That a broker does not know a partition does: one
- * that has just come back says so of all of them, and topics that do not exist are left out before. */
-static bool are_refused(const struct round *round)
-{
-    enum remedy remedy = transaction_remedy(round->leftovers->report);
-    return round->leftovers->report && (remedy == REMEDY_END || remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED);
 }
 
 /* Takes the error. True: once more. */
 static bool is_worth_another(const struct round *round, rd_kafka_error_t *error, struct error *err)
 {
+    rd_kafka_resp_err_t *report = &round->leftovers->report;
+    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : *report;
+    bool denied = error && !round->leftovers->refused && transaction_remedy(code) == REMEDY_END;
     bool again = !error || rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error);
-    again = again && !(error && rd_kafka_error_is_fatal(error)) && !*round->setup->stop;
-    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : round->leftovers->report;
-    error_set(err, kafka_status(code), "%s: cannot end what earlier transactions of %s may have left open: %s",
-              round->setup->where, round->setup->identity,
-              error ? rd_kafka_error_string(error) : rd_kafka_err2str(code));
+    again = again && !denied && !(error && rd_kafka_error_is_fatal(error)) && !*round->setup->stop;
+    error_set(
+        err, kafka_status(code), "%s: cannot end what earlier transactions of %s may have left open: %s%s",
+        round->setup->where, round->setup->identity, error ? rd_kafka_error_string(error) : rd_kafka_err2str(code),
+        denied ? "; the client needs the right to write to each output topic and to read as its group (kafka-acls)"
+               : "");
     if (error)
         rd_kafka_error_destroy(error);
-    if (!again && !round->leftovers->report)
-        round->leftovers->report = code;
+    if (!again && (denied || !*report))
+        *report = code;
     return again;
 }
 
 /* Until nothing refuses it. */
-static enum status abort_all(struct round *round, struct error *err)
+static enum status abort_all(const struct round *round, struct error *err)
 {
-    round->records = true;
     for (bool logged = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = abort_one(round);
         if (!error && !round->leftovers->report)
             return STATUS_OK;
         if (!is_worth_another(round, error, err))
             return err->status;
-        round->records = round->records && !are_refused(round);
-        if (!logged && round->records)
+        if (!logged && !round->leftovers->refused)
             log_warn(round->setup->where, "%s; trying again", err->text);
-        logged = logged || round->records;
+        logged = logged || !round->leftovers->refused;
     }
 }
 
@@ -217,62 +241,110 @@ static enum status check_group(const struct round *round, bool *ended, struct er
                      setup->group, rd_kafka_err2str(code));
 }
 
-/* Whether they have reached the record there. Look-ups of this producer are read_committed as well, librdkafka's
- * default, so the end of a partition is its last stable offset; and it knows the leaders already. No answer is false.
- */
-static bool has_ended(const struct round *round, const rd_kafka_topic_partition_t *place)
+/* What is not done with: how many, how many of these our own record alone holds back, and the first. */
+struct open_places {
+    size_t count, own;
+    const rd_kafka_topic_partition_t *first;
+};
+
+static rd_kafka_topic_partition_list_t *list_open(const rd_kafka_topic_partition_list_t *sent)
 {
-    int64_t low, high = -1;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    for (int i = 0; sent && i < sent->cnt; i++)
+        if (sent->elems[i].opaque)
+            rd_kafka_topic_partition_list_add(list, sent->elems[i].topic, sent->elems[i].partition)->offset =
+                RD_KAFKA_OFFSET_END;
+    return list;
+}
+
+/* Which a marker has reached. Look-ups of this producer are read_committed as well, librdkafka's default, so the end of
+ * a partition is its last stable offset; and it knows the leaders already. No answer leaves a place open. */
+static struct open_places look_once(const struct round *round)
+{
+    struct open_places open = {0};
+    rd_kafka_topic_partition_list_t *ends = list_open(round->leftovers->sent);
     rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(round->producer, place->topic, place->partition, &low, &high, LOOKUP_MS);
-    return !code && high > place->offset;
-}
-
-/* They are written after the call that aborts has returned. False: some are missing after a while. */
-static bool await_markers(const struct round *round)
-{
-    bool all = true;
-    int64_t deadline = clock_steady_us(&clock_system) + LOOKUP_MS * 1000LL;
-    for (int i = 0; round->leftovers->sent && i < round->leftovers->sent->cnt; i++) {
-        rd_kafka_topic_partition_t *place = &round->leftovers->sent->elems[i];
-        bool sent = place->offset >= 0, ended = !place->opaque || (!sent && !round->records);
-        while (sent && !ended && !(ended = has_ended(round, place)) && clock_steady_us(&clock_system) < deadline &&
-               !*round->setup->stop)
-            usleep(LOOK_STEP_US);
-        if (ended && sent)
+        ends->cnt ? rd_kafka_offsets_for_times(round->producer, ends, LOOKUP_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code)
+        log_debug(round->setup->where, "cannot look up the ends of output partitions: %s", rd_kafka_err2str(code));
+    for (int i = 0; i < ends->cnt; i++) {
+        const rd_kafka_topic_partition_t *end = &ends->elems[i];
+        rd_kafka_topic_partition_t *place =
+            rd_kafka_topic_partition_list_find(round->leftovers->sent, end->topic, end->partition);
+        if (!end->err && place->offset >= 0 && end->offset > place->offset) {
             place->opaque = NULL;
-        all = all && ended;
+            continue;
+        }
+        open.first = open.first ? open.first : place;
+        open.own += place->offset < 0 || end->offset == place->offset;
+        open.count++;
     }
-    return all;
+    rd_kafka_topic_partition_list_destroy(ends);
+    return open;
 }
 
-static enum status check_markers(const struct round *round, bool *ended, struct error *err)
+/* They are written after the call that aborts has returned. Says which are missing after a while. */
+static struct open_places await_markers(const struct round *round)
+{
+    int64_t started = clock_steady_us(&clock_system);
+    for (useconds_t pause = LOOK_FIRST_US;; pause = pause < LOOK_LAST_US ? 2 * pause : pause) {
+        struct open_places open = look_once(round);
+        int64_t waited = clock_steady_us(&clock_system) - started;
+        if (!open.count || *round->setup->stop || waited > (open.own == open.count ? OWN_US : OTHERS_US))
+            return open;
+        usleep(pause);
+    }
+}
+
+static enum status check_markers(const struct round *round, struct open_places *open, bool *ended, struct error *err)
 {
     enum status status = STATUS_OK;
+    *open = (struct open_places){0};
     *ended = true;
     if (round->setup->member && round->setup->offsets_topic)
         status = check_group(round, ended, err);
     if (status == STATUS_OK && *ended)
-        *ended = await_markers(round);
+        *open = await_markers(round);
+    *ended = *ended && !open->count;
     if (status == STATUS_OK && !*ended && *round->setup->stop)
         status = error_set(err, STATUS_UNAVAILABLE, "%s: stopped before what %s left open was ended",
                            round->setup->where, round->setup->identity);
     return status;
 }
 
+static void log_open(const struct round *round, const struct open_places *open, const char *action)
+{
+    char place[300] = "";
+    if (open->first)
+        snprintf(place, sizeof place, "; first of them %s [%d]", open->first->topic, (int)open->first->partition);
+    log_warn(round->setup->where,
+             "%s: a transaction is still open in %s (%zu output partitions%s), another process's perhaps "
+             "(kafka-transactions find-hanging); %s",
+             round->setup->identity, open->count ? "its topics" : "its group", open->count, place, action);
+}
+
 enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup, rd_kafka_t *producer,
                           struct overdue *overdue, rd_kafka_topic_t *const *topics, struct error *err)
 {
-    struct round round = {leftovers, setup, producer, overdue, topics, true};
-    enum status status = STATUS_OK;
-    unsigned unstable = 0; /* look-ups that brokers answered with that */
+    const struct round round = {leftovers, setup, producer, overdue, topics};
+    struct open_places open = {0};
+    int64_t answered_us = 0, most_us = setup->member ? MOST_US : 0;
+    bool ended = false, logged = false;
     leftovers_free(leftovers);
     atomic_store(&leftovers->sending, true);
-    for (bool ended = false; status == STATUS_OK && !ended && unstable < UNSTABLE_MOST; unstable += kafka_up()) {
+    enum status status;
+    do {
+        int64_t started = clock_steady_us(&clock_system);
         status = abort_all(&round, err);
         if (status == STATUS_OK)
-            status = check_markers(&round, &ended, err);
-    }
+            status = check_markers(&round, &open, &ended, err);
+        answered_us += kafka_up() ? clock_steady_us(&clock_system) - started : 0;
+        bool last = answered_us >= most_us;
+        if (status == STATUS_OK && !ended && (last || !logged))
+            log_open(&round, &open, last ? "going on without its end" : "waiting");
+        logged = !ended;
+        ended = ended || last;
+    } while (status == STATUS_OK && !ended);
     atomic_store(&leftovers->sending, false);
     return status;
 }

@@ -24,7 +24,8 @@
 /* Plain data, embedded; must outlive the client. */
 struct leftovers {
     _Atomic bool sending;                  /* what is acknowledged are records of leftovers_end */
-    rd_kafka_resp_err_t report;            /* the last error of one: noted by the owner's delivery callback */
+    rd_kafka_resp_err_t report;            /* the first error of one that says why */
+    bool refused;                          /* one was, for good: its topic is left out from then on */
     rd_kafka_topic_partition_list_t *sent; /* where they are, each the opaque of its record */
     bool repeated;                         /* a call ran out of time and was made again: a fresh producer must follow */
 };
@@ -32,11 +33,13 @@ struct leftovers {
 /* For the one client that is made of this configuration. */
 MUST_USE enum status leftovers_add(struct leftovers *leftovers, rd_kafka_conf_t *conf, struct error *err);
 void leftovers_free(struct leftovers *leftovers);
+/* By the owner's delivery callback, while `sending`. */
+void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *message);
 
 /* `topics`: handles in the order of the setup's names. Waits for brokers; for markers half a minute at most, since it
  * may be another process's transaction that blocks the offsets, and a broker that answers for so long skips none.
  * Where it fails, `report` is the reason, if it is one of the records. Without a member the
- * group is not asked. */
+ * group is not asked, and markers are looked for once. */
 MUST_USE enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup,
                                    rd_kafka_t *producer, struct overdue *overdue, rd_kafka_topic_t *const *topics,
                                    struct error *err);

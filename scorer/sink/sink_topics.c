@@ -50,7 +50,8 @@ void sink_topics_assigned(struct sink_topics *topics)
 {
     rd_kafka_t *consumer = topics->sources[0].consumer;
     char *id = rd_kafka_memberid(consumer);
-    snprintf(topics->member, sizeof topics->member, "%s", id ? id : "");
+    if (id && id[0])
+        snprintf(topics->member, sizeof topics->member, "%s", id);
     if (id)
         rd_kafka_mem_free(consumer, id);
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)

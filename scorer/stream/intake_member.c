@@ -43,7 +43,8 @@ enum status intake_member_join(rd_kafka_t *consumer, const char *topic, struct e
 void intake_member_note(struct intake_member *member, rd_kafka_t *consumer)
 {
     char *id = rd_kafka_memberid(consumer);
-    snprintf(member->id, sizeof member->id, "%s", id ? id : "");
+    if (id && id[0]) /* none where the session has just ended: then the last one is asked about */
+        snprintf(member->id, sizeof member->id, "%s", id);
     if (id)
         rd_kafka_mem_free(consumer, id);
 }

@@ -268,7 +268,7 @@ static void note_turn(struct score_loop *loop)
 static bool at_end(struct score_loop *loop)
 {
     int64_t now = clock_steady_us(&clock_system);
-    if (!loop->settings->exit_at_end || has_work(loop) || now - loop->end_us < END_INTERVAL_US)
+    if (!loop->settings->exit_at_end || !loop->publishes || has_work(loop) || now - loop->end_us < END_INTERVAL_US)
         return false;
     loop->end_us = now;
     return intake_at_end(loop->intake);

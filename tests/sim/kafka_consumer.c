@@ -438,13 +438,22 @@ size_t rd_kafka_queue_length(rd_kafka_queue_t *queue)
     return chance_one_in(4) ? 0 : (size_t)chance_between(0, 20000);
 }
 
-/* Asked without waiting, which nothing but a leader's thread notices. */
+/* Of ends. Asked without waiting, nothing but a leader's thread notices. */
 rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list,
                                                int timeout_ms)
 {
-    (void)client;
-    assert(list->cnt && !timeout_ms);
-    return chance_one_in(10) ? RD_KAFKA_RESP_ERR__TRANSPORT : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    assert(list->cnt);
+    if (!timeout_ms)
+        return chance_one_in(10) ? RD_KAFKA_RESP_ERR__TRANSPORT : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    sim_point("ends");
+    if (!ask_broker(client, API_LIST_OFFSETS, sim_now() + (int64_t)timeout_ms * MS))
+        return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int i = 0; i < list->cnt; i++) {
+        assert(list->elems[i].offset == RD_KAFKA_OFFSET_END);
+        list->elems[i].offset =
+            end_of(client, (enum topic_id)topic_index(list->elems[i].topic), list->elems[i].partition);
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 rd_kafka_message_t *rd_kafka_consumer_poll(rd_kafka_t *client, int timeout_ms)
