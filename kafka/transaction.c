@@ -542,7 +542,7 @@ static bool is_of_records(rd_kafka_resp_err_t code)
 }
 
 /* Rolls the work back for the reason in err, or ends where that is for good. */
-static enum transaction_result roll_back(struct transaction *transaction, rd_kafka_resp_err_t code)
+static enum transaction_result roll_back_open(struct transaction *transaction, rd_kafka_resp_err_t code)
 {
     rd_kafka_resp_err_t reason = code_of(transaction, code);
     if (reason != code || transaction_remedy(reason) == REMEDY_RENEW || transaction_remedy(reason) == REMEDY_FENCED)
@@ -612,7 +612,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
 {
     rd_kafka_error_t *error = send_offsets(transaction, consumer, offsets);
     if (error)
-        return roll_back(transaction, explain(transaction, error, "send the offsets", err));
+        return roll_back_open(transaction, explain(transaction, error, "send the offsets", err));
     error = commit_transaction(transaction);
     if (!error) {
         transaction->open = false;
@@ -622,7 +622,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);
     if (transaction->broken || is_of_records(code)) /* and so the commit never left */
-        return roll_back(transaction, code);
+        return roll_back_open(transaction, code);
     make_stale(transaction, code, err->text);
     return learn_result(transaction, consumer, offsets, err);
 }
@@ -648,7 +648,7 @@ static enum transaction_result commit_at_least_once(struct transaction *transact
         if (must_stop(transaction)) {
             error_set(err, STATUS_UNAVAILABLE, "%s: stopped before everything was acknowledged",
                       transaction->setup.where);
-            return roll_back(transaction, RD_KAFKA_RESP_ERR__TIMED_OUT);
+            return roll_back_open(transaction, RD_KAFKA_RESP_ERR__TIMED_OUT);
         }
         if (!logged && clock_steady_us(&clock_system) - started > SLOW_AFTER_US)
             log_warn(transaction->setup.where, "%s: outputs are not acknowledged yet; waiting",
@@ -660,7 +660,7 @@ static enum transaction_result commit_at_least_once(struct transaction *transact
         return commit_offsets(transaction, consumer, offsets, err);
     error_set(err, kafka_status(code), "%s: a record was not delivered: %s", transaction->setup.where,
               rd_kafka_err2str(code));
-    return roll_back(transaction, code);
+    return roll_back_open(transaction, code);
 }
 
 static enum transaction_result commit_open(struct transaction *transaction, rd_kafka_t *consumer,
@@ -671,7 +671,7 @@ static enum transaction_result commit_open(struct transaction *transaction, rd_k
         error_set(err, kafka_status(transaction->broken), "%s: %s%s%s", transaction->setup.where,
                   transaction->broken_topic, transaction->broken_topic[0] ? ": " : "",
                   rd_kafka_err2str(transaction->broken));
-        return roll_back(transaction, transaction->broken);
+        return roll_back_open(transaction, transaction->broken);
     }
     result = transaction->setup.identity ? commit_exactly_once(transaction, consumer, offsets, err)
                                          : commit_at_least_once(transaction, consumer, offsets, err);

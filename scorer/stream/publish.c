@@ -346,7 +346,7 @@ void publish_dead_letter(struct publish *publish, const struct intake_message *s
 /* --- committing --- */
 
 /* It may pass, unless a topic is missing or too narrow: that is looked at first. */
-static void roll_back(struct publish *publish, const char *reason)
+static void roll_back_work(struct publish *publish, const char *reason)
 {
     check_topics_again(publish, -1);
     if (publish->failure.status == STATUS_OK)
@@ -369,7 +369,7 @@ static enum publish_result look_into(struct publish *publish, const char *reason
     if (publish->refused.records)
         bisect_work(publish);
     else if (publish->failure.status == STATUS_OK)
-        roll_back(publish, reason);
+        roll_back_work(publish, reason);
     if (publish->failure.status == STATUS_OK)
         return PUBLISH_ROLLED_BACK;
     *err = publish->failure;

@@ -495,7 +495,7 @@ void group_revoked(struct member *member)
     member->again = false;
 }
 
-/* A broker shares out anew for the group's leader alone; others get what they had. */
+/* A broker assigns again for the group's leader alone; others get what they had. */
 void group_rejoin(struct member *member)
 {
     struct group *group = member->group;

@@ -86,8 +86,8 @@ struct report {
 struct part {
     bool on, apart, paused, complained; /* apart: its queue is forwarded to nobody */
     int64_t position, ready_us;
-    int64_t placed;   /* where it was last told to read from */
-    int64_t end_told; /* -1: not */
+    int64_t placed;       /* where it was last set to read from */
+    int64_t end_reported; /* -1: not */
 };
 
 enum api {
@@ -162,7 +162,7 @@ rd_kafka_error_t *error_make(rd_kafka_resp_err_t code, const char *text, bool fa
 void request_sent(rd_kafka_t *client, int16_t api);
 void request_answered(rd_kafka_t *client, int16_t api, rd_kafka_resp_err_t code);
 int topic_index(const char *name);
-/* The metadata beside an offset; takes the text, which may be NULL. */
+/* The metadata of an offset; takes the text, which may be NULL. */
 void note_set(rd_kafka_topic_partition_t *element, char *note);
 void error_last_set(rd_kafka_resp_err_t code);
 void client_fail(rd_kafka_t *client, rd_kafka_resp_err_t code, const char *text);

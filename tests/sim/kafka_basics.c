@@ -287,7 +287,7 @@ bool ask_broker(rd_kafka_t *client, int16_t api, int64_t deadline_us)
 char *rd_kafka_clusterid(rd_kafka_t *client, int timeout_ms)
 {
     if (client->cluster_known || ask_broker(client, API_METADATA, sim_now() + (int64_t)timeout_ms * MS))
-        client->cluster_known = true; /* what the brokers said last is told from then on */
+        client->cluster_known = true; /* what the brokers said last is returned from then on */
     return client->cluster_known ? mem_text("simcluster") : NULL;
 }
 

@@ -191,7 +191,7 @@ static void place(rd_kafka_t *client, enum topic_id topic, int32_t partition, in
                                             : RD_KAFKA_OFFSET_INVALID;
     }
     part->position = part->placed = offset;
-    part->end_told = -1;
+    part->end_reported = -1;
     part->complained = false;
     part->ready_us = sim_now() + chance_between(200, chance_one_in(10) ? 400 * MS : 20 * MS);
     trace("%s: %s [%d] from %lld", client->name, topics[topic].name, partition, (long long)offset);
@@ -350,9 +350,9 @@ static rd_kafka_message_t *from_part(rd_kafka_t *client, int topic, int32_t part
         const struct record *record = log->records[part->position++];
         return &message_make(client, record)->shown;
     }
-    if (part->end_told == part->position)
+    if (part->end_reported == part->position)
         return NULL;
-    part->end_told = part->position;
+    part->end_reported = part->position;
     return error_message(client, RD_KAFKA_RESP_ERR__PARTITION_EOF, topic, partition, part->position, "end");
 }
 
@@ -389,7 +389,7 @@ static size_t gather(rd_kafka_t *client, rd_kafka_message_t **out, size_t capaci
 {
     size_t count = 0;
     if (client->fatal && capacity && !client->closing) {
-        client->closing = true; /* told once */
+        client->closing = true; /* reported once */
         out[count++] = error_message(client, RD_KAFKA_RESP_ERR__FATAL, -1, -1, -1, client->fatal_text);
     }
     while (count < capacity) {
@@ -508,7 +508,7 @@ void rd_kafka_queue_forward(rd_kafka_queue_t *queue, rd_kafka_queue_t *to)
     queue->client->parts[INPUT][queue->partition].apart = !to;
 }
 
-/* librdkafka 2.0 keeps no place for what batch calls have read: it goes on where it was last told to read from. */
+/* librdkafka 2.0 keeps no place for what batch calls have read: it goes on where it was last set to read from. */
 rd_kafka_resp_err_t rd_kafka_pause_partitions(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {

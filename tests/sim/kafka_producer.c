@@ -408,17 +408,17 @@ static void arrive_late(void *context, int64_t number)
 /* The connection breaks: what was sent is lost, or done without an answer, or arrives later still. */
 static void cut(struct request *request)
 {
-    const char *fate = "lost";
+    const char *loss = "lost";
     if (request->api != API_INIT && chance_one_in(plan.late_one_in)) {
         struct request *late = mem_zeroed(1, sizeof *late);
         *late = *request;
         sim_at(sim_now() + chance_between(20 * MS, chance_one_in(4) ? 2 * SECOND : 250 * MS), arrive_late, late, 0);
-        fate = "held";
+        loss = "delayed";
     } else if (chance_one_in(2)) {
         perform(request);
-        fate = "done, but not answered";
+        loss = "done, but not answered";
     }
-    trace("%s: the connection breaks with %s %s", request->client->name, request_name(request), fate);
+    trace("%s: the connection breaks with %s %s", request->client->name, request_name(request), loss);
     request_answered(request->client, request->api, RD_KAFKA_RESP_ERR__TRANSPORT);
     sim_sleep(chance_between(5 * MS, 120 * MS));
 }
@@ -521,7 +521,7 @@ static rd_kafka_error_t *not_open(rd_kafka_t *client)
     return NULL;
 }
 
-static rd_kafka_error_t *judge(rd_kafka_t *client, rd_kafka_resp_err_t code, const char *what)
+static rd_kafka_error_t *call_error(rd_kafka_t *client, rd_kafka_resp_err_t code, const char *what)
 {
     char text[120];
     snprintf(text, sizeof text, "%s: %s", what, rd_kafka_err2name(code));
@@ -563,7 +563,7 @@ rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(rd_kafka_t *client, const
         return error;
     rd_kafka_resp_err_t code = exchange(&request, deadline_of(timeout_ms));
     client->requests++;
-    return judge(client, code, "TxnOffsetCommit");
+    return call_error(client, code, "TxnOffsetCommit");
 }
 
 rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *client, int timeout_ms)
@@ -579,7 +579,7 @@ rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *client, int timeout_ms
     if (error)
         return error;
     if (client->requests) {
-        error = judge(client, exchange(&request, deadline), "EndTxn");
+        error = call_error(client, exchange(&request, deadline), "EndTxn");
         if (error)
             return error;
     }
@@ -599,7 +599,7 @@ rd_kafka_error_t *rd_kafka_abort_transaction(rd_kafka_t *client, int timeout_ms)
     rd_kafka_purge(client, 0);
     serve_reports(client);
     if (client->requests) {
-        rd_kafka_error_t *error = judge(client, exchange(&request, deadline_of(timeout_ms)), "EndTxn");
+        rd_kafka_error_t *error = call_error(client, exchange(&request, deadline_of(timeout_ms)), "EndTxn");
         if (error)
             return error;
     }

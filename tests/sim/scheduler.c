@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "tests/sim/sim.h"
-#include "tests/sim/verdict.h"
+#include "tests/sim/run_result.h"
 
 enum { STACK_BYTES = 256 * 1024, TASKS_MOST = 4096 };
 
@@ -116,14 +116,14 @@ uint64_t trace_hash(void)
 
 void violation(const char *kind, const char *format, ...)
 {
-    struct verdict verdict = {.violated = true};
-    snprintf(verdict.kind, sizeof verdict.kind, "%s", kind);
+    struct run_result result = {.violated = true};
+    snprintf(result.kind, sizeof result.kind, "%s", kind);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(verdict.text, sizeof verdict.text, format, arguments);
+    vsnprintf(result.text, sizeof result.text, format, arguments);
     va_end(arguments);
-    trace("VIOLATION %s: %s", kind, verdict.text);
-    verdict_give(&verdict);
+    trace("VIOLATION %s: %s", kind, result.text);
+    run_end(&result);
 }
 
 void unmodelled(const char *what)

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "base/options.h"
-#include "tests/sim/verdict.h"
+#include "tests/sim/run_result.h"
 #include "tests/sim/world.h"
 
 enum { JOBS_MOST = 64, HANGS_S = 60, SHOWN_MOST = 10, KINDS_MOST = 32, MAPPED_BYTES = 64 * 1024 };
 
 static struct world world;
-static int verdict_pipe = -1;
+static int result_pipe = -1;
 
 struct job {
     pid_t process;
@@ -51,11 +51,11 @@ static double now_s(void)
 
 /* --- the run's process --- */
 
-void verdict_give(struct verdict *verdict)
+void run_end(struct run_result *result)
 {
     extern uint64_t trace_hash(void);
-    verdict->hash = trace_hash();
-    if (write(verdict_pipe, verdict, sizeof *verdict) != (ssize_t)sizeof *verdict)
+    result->hash = trace_hash();
+    if (write(result_pipe, result, sizeof *result) != (ssize_t)sizeof *result)
         _exit(3);
     _exit(0);
 }
@@ -74,7 +74,7 @@ static struct job start(uint64_t seed, bool verbose)
     }
     if (!process) {
         close(ends[0]);
-        verdict_pipe = ends[1];
+        result_pipe = ends[1];
         alarm(HANGS_S);
         world_run(&world, seed, verbose);
     }
@@ -82,7 +82,7 @@ static struct job start(uint64_t seed, bool verbose)
     return (struct job){process, ends[0], seed};
 }
 
-static void finish(const struct job *job, struct verdict *out)
+static void finish(const struct job *job, struct run_result *out)
 {
     int status = 0;
     ssize_t got = read(job->pipe, out, sizeof *out);
@@ -91,7 +91,7 @@ static void finish(const struct job *job, struct verdict *out)
         ;
     if (got == (ssize_t)sizeof *out)
         return;
-    *out = (struct verdict){.violated = true};
+    *out = (struct run_result){.violated = true};
     snprintf(out->kind, sizeof out->kind, "%s",
              WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "hangs" : "crashes");
     snprintf(out->text, sizeof out->text, "the program ended by signal %d, status %d",
@@ -106,10 +106,10 @@ static long setting(const char *name, long otherwise)
     return text && *text ? strtol(text, NULL, 10) : otherwise;
 }
 
-static void count_kind(struct total *total, const struct verdict *verdict, uint64_t seed, double seconds)
+static void count_kind(struct total *total, const struct run_result *result, uint64_t seed, double seconds)
 {
     int k = 0;
-    while (k < total->kind_count && strcmp(total->kinds[k].kind, verdict->kind))
+    while (k < total->kind_count && strcmp(total->kinds[k].kind, result->kind))
         k++;
     if (k == KINDS_MOST)
         return;
@@ -117,32 +117,32 @@ static void count_kind(struct total *total, const struct verdict *verdict, uint6
         total->kind_count++;
         total->kinds[k].seed = seed;
         total->kinds[k].seconds = seconds;
-        snprintf(total->kinds[k].kind, sizeof total->kinds[k].kind, "%s", verdict->kind);
+        snprintf(total->kinds[k].kind, sizeof total->kinds[k].kind, "%s", result->kind);
     }
     total->kinds[k].count++;
 }
 
 static void take(struct total *total, const struct job *job, double begun_s)
 {
-    struct verdict verdict;
-    finish(job, &verdict);
+    struct run_result result;
+    finish(job, &result);
     total->seeds++;
-    total->hash += verdict.hash * (job->seed | 1);
-    total->virtual_us += verdict.virtual_us;
-    total->events += verdict.events;
-    total->kills += verdict.kills;
-    if (!verdict.violated)
+    total->hash += result.hash * (job->seed | 1);
+    total->virtual_us += result.virtual_us;
+    total->events += result.events;
+    total->kills += result.kills;
+    if (!result.violated)
         return;
     if (!total->violations++) {
         total->first_seed = job->seed;
         total->first_s = now_s() - begun_s;
     }
-    count_kind(total, &verdict, job->seed, now_s() - begun_s);
+    count_kind(total, &result, job->seed, now_s() - begun_s);
     if ((long)total->violations <= setting("SIM_SHOWN", SHOWN_MOST))
-        printf("seed %llu: %s: %s\n", (unsigned long long)job->seed, verdict.kind, verdict.text);
+        printf("seed %llu: %s: %s\n", (unsigned long long)job->seed, result.kind, result.text);
 }
 
-static void tell(const struct total *total, double seconds)
+static void print_result(const struct total *total, double seconds)
 {
     for (int k = 0; k < total->kind_count; k++)
         printf("%s: %llu seeds, first %llu after %.1f s\n", total->kinds[k].kind,
@@ -157,15 +157,15 @@ static int run_twice(int count, char **seeds)
 {
     int different = 0;
     for (int i = 0; i < count; i++) {
-        struct verdict verdicts[2];
+        struct run_result results[2];
         uint64_t seed = strtoull(seeds[i], NULL, 10);
         for (int n = 0; n < 2; n++) {
             struct job job = start(seed, false);
-            finish(&job, &verdicts[n]);
+            finish(&job, &results[n]);
         }
-        bool same = verdicts[0].hash == verdicts[1].hash;
+        bool same = results[0].hash == results[1].hash;
         printf("%s - seed %llu: %016llx and %016llx\n", same ? "ok" : "not ok", (unsigned long long)seed,
-               (unsigned long long)verdicts[0].hash, (unsigned long long)verdicts[1].hash);
+               (unsigned long long)results[0].hash, (unsigned long long)results[1].hash);
         different += !same;
     }
     return different > 0;
@@ -193,7 +193,7 @@ static int run_many(void)
         at++;
         count--;
     }
-    tell(&total, now_s() - begun_s);
+    print_result(&total, now_s() - begun_s);
     printf("%s - %llu seeds, %llu with a violation\n", total.violations ? "not ok" : "ok",
            (unsigned long long)total.seeds, (unsigned long long)total.violations);
     char *one[] = {(char[24]){0}};
@@ -203,13 +203,12 @@ static int run_many(void)
 
 static int run_one(uint64_t seed)
 {
-    struct verdict verdict;
+    struct run_result result;
     struct job job = start(seed, true);
-    finish(&job, &verdict);
-    printf("seed %llu: %s%s%s, hash %016llx, %.1f s\n", (unsigned long long)seed,
-           verdict.violated ? verdict.kind : "ok", verdict.violated ? ": " : "", verdict.text,
-           (unsigned long long)verdict.hash, (double)verdict.virtual_us / 1e6);
-    return verdict.violated;
+    finish(&job, &result);
+    printf("seed %llu: %s%s%s, hash %016llx, %.1f s\n", (unsigned long long)seed, result.violated ? result.kind : "ok",
+           result.violated ? ": " : "", result.text, (unsigned long long)result.hash, (double)result.virtual_us / 1e6);
+    return result.violated;
 }
 
 static int no_run(const struct options *options)

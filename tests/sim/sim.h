@@ -22,7 +22,7 @@ uint64_t chance_next(void);
 int64_t chance_between(int64_t low, int64_t high); /* both included */
 bool chance_one_in(int64_t n);                     /* 0: never */
 
-/* --- trace and verdict --- */
+/* --- trace and result --- */
 
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 uint64_t trace_hash(void);
@@ -65,7 +65,7 @@ struct proc {
     int64_t kill_after; /* so many points from now; 0: not */
     int64_t freeze_us;  /* for so long, in the middle of the next work; 0: not */
     int producers;      /* with an identity, opened so far */
-    int64_t looked_us;  /* when the group last told its members, since a producer was opened; 0: not */
+    int64_t looked_us;  /* when the group last listed its members, since a producer was opened; 0: not */
     int64_t knew_us;    /* … before the present one was */
     int64_t asked_us;   /* … ever */
     void *run;          /* of world.c */
@@ -99,7 +99,7 @@ struct log {
     struct record **records; /* by offset */
     int64_t start, end, capacity;
     int64_t appended_us;
-    int64_t stable; /* everything before it is settled */
+    int64_t stable; /* everything before it is committed or aborted */
 };
 
 struct topic {

@@ -10,7 +10,7 @@
 #include "scorer/stream/score_loop.h"
 #include "scorer/sink/sink.h"
 #include "tests/sim/kafka.h"
-#include "tests/sim/verdict.h"
+#include "tests/sim/run_result.h"
 #include "tests/sim/world.h"
 
 enum {
@@ -276,7 +276,7 @@ static void note_failure(struct slot *slot)
         !is_replaced((int)(slot - slots), &instance->proc))
         violation("gave up its place to nobody", "slot %d: %s", (int)(slot - slots), instance->err.text);
     if (sim_now() - instance->started_us > 10 * SECOND || !instance->status ||
-        topics[DEAD].partitions < topics[INPUT].partitions) /* which is refused, until somebody mends it */
+        topics[DEAD].partitions < topics[INPUT].partitions) /* which is refused, until somebody fixes it */
         slot->failures = 0;
     if (++slot->failures > FAILURES_MOST)
         violation("cannot go on", "slot %d ends again and again: %s", (int)(slot - slots), instance->err.text);
@@ -556,6 +556,6 @@ void world_run(const struct world *given, uint64_t seed, bool verbose)
     if (finished)
         sim_run(sim_now() + 3 * SECOND, never);
     audit_end();
-    struct verdict verdict = {.hash = trace_hash(), .virtual_us = sim_now(), .events = input_count, .kills = kills};
-    verdict_give(&verdict);
+    struct run_result result = {.hash = trace_hash(), .virtual_us = sim_now(), .events = input_count, .kills = kills};
+    run_end(&result);
 }

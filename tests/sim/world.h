@@ -10,7 +10,7 @@ struct world {
     struct settings earliest, latest; /* by where a new group starts */
 };
 
-/* Does not return: verdict_give. */
+/* Does not return: run_end. */
 void world_run(const struct world *given, uint64_t seed, bool verbose) __attribute__((noreturn));
 
 #endif

@@ -1,6 +1,6 @@
 /* Conversations with a broker whose answers the simulation must give too. The same program is linked with librdkafka
- * and talks to a real Kafka (real.c), and with the simulation's functions (simulated.c); a line tells what a call
- * returned or what can be seen afterwards, and both must print the same. Times and member ids are not told. */
+ * and talks to a real Kafka (real.c), and with the simulation's functions (simulated.c); a line says what a call
+ * returned or what can be seen afterwards, and both must print the same. Times and member ids are not printed. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static const char *name_of(rd_kafka_resp_err_t code)
 }
 
 /* Takes the error. */
-static void tell(const char *call, rd_kafka_error_t *error)
+static void print_result(const char *call, rd_kafka_error_t *error)
 {
     printf("%s: %s", call, error ? rd_kafka_error_name(error) : "ok");
     if (error) {
@@ -34,7 +34,7 @@ static void tell(const char *call, rd_kafka_error_t *error)
     putchar('\n');
 }
 
-static void tell_code(const char *call, rd_kafka_resp_err_t code)
+static void print_code(const char *call, rd_kafka_resp_err_t code)
 {
     printf("%s: %s\n", call, name_of(code));
 }
@@ -64,7 +64,7 @@ static rd_kafka_t *producer_new(const char *identity, const char *timeout_ms)
     set(conf, "linger.ms", "20");
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    tell("init", rd_kafka_init_transactions(producer, CALL_MS));
+    print_result("init", rd_kafka_init_transactions(producer, CALL_MS));
     return producer;
 }
 
@@ -127,22 +127,22 @@ static void produce(rd_kafka_t *producer, int number)
 
 static void flush(rd_kafka_t *producer)
 {
-    tell_code("flush", rd_kafka_flush(producer, CALL_MS));
+    print_code("flush", rd_kafka_flush(producer, CALL_MS));
 }
 
 static void begin(rd_kafka_t *producer)
 {
-    tell("begin", rd_kafka_begin_transaction(producer));
+    print_result("begin", rd_kafka_begin_transaction(producer));
 }
 
 static void commit(rd_kafka_t *producer)
 {
-    tell("commit", rd_kafka_commit_transaction(producer, CALL_MS));
+    print_result("commit", rd_kafka_commit_transaction(producer, CALL_MS));
 }
 
 static void abort_it(rd_kafka_t *producer)
 {
-    tell("abort", rd_kafka_abort_transaction(producer, CALL_MS));
+    print_result("abort", rd_kafka_abort_transaction(producer, CALL_MS));
 }
 
 static rd_kafka_topic_partition_list_t *place(const char *topic, int32_t partition, int64_t offset)
@@ -160,7 +160,7 @@ static void send_offset(rd_kafka_t *producer, rd_kafka_t *member, int64_t offset
     rd_kafka_consumer_group_metadata_t *group =
         member ? rd_kafka_consumer_group_metadata(member) : rd_kafka_consumer_group_metadata_new(STAGE_GROUP);
     snprintf(call, sizeof call, "send offset %" PRId64, offset);
-    tell(call, rd_kafka_send_offsets_to_transaction(producer, list, group, CALL_MS));
+    print_result(call, rd_kafka_send_offsets_to_transaction(producer, list, group, CALL_MS));
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(list);
 }
@@ -175,7 +175,7 @@ static void show_committed(int timeout_ms)
     if (!code)
         code = list->elems[0].err;
     if (code)
-        tell_code("group's offset", code);
+        print_code("group's offset", code);
     else if (list->elems[0].offset < 0)
         printf("group's offset: none\n");
     else
@@ -245,7 +245,7 @@ static void run_commit(void)
     show(STAGE_OUTPUT);
     begin(producer);
     commit(producer); /* of nothing */
-    tell("commit, none open", rd_kafka_commit_transaction(producer, CALL_MS));
+    print_result("commit, none open", rd_kafka_commit_transaction(producer, CALL_MS));
     rd_kafka_destroy(producer);
     show(STAGE_OUTPUT);
 }
@@ -278,7 +278,7 @@ static void run_fence(void)
     show(STAGE_OUTPUT);
     commit(first);
     abort_it(first);
-    tell_code("fatal error", rd_kafka_fatal_error(first, NULL, 0));
+    print_code("fatal error", rd_kafka_fatal_error(first, NULL, 0));
     begin(first);
     begin(second);
     produce(second, 5);
@@ -320,7 +320,7 @@ static void run_timeout(void)
     show(STAGE_OUTPUT);
     commit(producer);
     abort_it(producer);
-    tell_code("fatal error", rd_kafka_fatal_error(producer, NULL, 0));
+    print_code("fatal error", rd_kafka_fatal_error(producer, NULL, 0));
     rd_kafka_destroy(producer);
     show(STAGE_OUTPUT);
 }
@@ -395,7 +395,7 @@ static rd_kafka_t *join(const char *instance, const char *name)
     rd_kafka_t *consumer = consumer_new(STAGE_GROUP, instance, name);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, STAGE_INPUT, RD_KAFKA_PARTITION_UA);
-    tell_code("subscribe", rd_kafka_subscribe(consumer, topics));
+    print_code("subscribe", rd_kafka_subscribe(consumer, topics));
     rd_kafka_topic_partition_list_destroy(topics);
     return consumer;
 }
@@ -424,7 +424,7 @@ static void run_static_member(void)
     send_offset(producer, second, 7);
     commit(producer);
     poll_for(first, "first", 2000);
-    tell_code("fatal error", rd_kafka_fatal_error(first, NULL, 0));
+    print_code("fatal error", rd_kafka_fatal_error(first, NULL, 0));
     commit_offset(first, "first", 8);
     rd_kafka_destroy(producer);
     consumer_end(first);

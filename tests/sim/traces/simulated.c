@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/traces/stage.h"
-#include "tests/sim/verdict.h"
+#include "tests/sim/run_result.h"
 
 enum { EVENTS = 100, LIMIT_US = 600 * SECOND };
 
@@ -26,9 +26,9 @@ void stage_delete_records(const char *topic, int32_t partition, int64_t before)
     topic_find(topic)->logs[partition].start = before;
 }
 
-void verdict_give(struct verdict *verdict)
+void run_end(struct run_result *result)
 {
-    printf("%s: %s\n", verdict->kind, verdict->text);
+    printf("%s: %s\n", result->kind, result->text);
     exit(1);
 }
 

@@ -1,11 +1,11 @@
-/* What a run's process tells the one that started it. */
-#ifndef TESTS_SIM_VERDICT_H
-#define TESTS_SIM_VERDICT_H
+/* What a run's process reports to the one that started it. */
+#ifndef TESTS_SIM_RUN_RESULT_H
+#define TESTS_SIM_RUN_RESULT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct verdict {
+struct run_result {
     bool violated;
     uint64_t hash;
     int64_t virtual_us, events, kills;
@@ -14,6 +14,6 @@ struct verdict {
 
 void chance_seed(uint64_t seed, bool verbose);
 /* Ends the run's process. */
-void verdict_give(struct verdict *verdict) __attribute__((noreturn));
+void run_end(struct run_result *result) __attribute__((noreturn));
 
 #endif
