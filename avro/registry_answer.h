@@ -12,7 +12,7 @@ enum registry_verdict {
     REGISTRY_SCHEMA,   /* an Avro schema: its text */
     REGISTRY_UNKNOWN,  /* the registry says that it has none under this name */
     REGISTRY_UNUSABLE, /* it has one that no event can be read with: another language, references, not Avro */
-    REGISTRY_NO_ANSWER /* away, refusing, or talking nonsense: wait and ask again */
+    REGISTRY_NO_ANSWER /* unavailable, refusing, or answering nonsense: wait and ask again */
 };
 
 enum { REGISTRY_BODY_BYTES_MAX = 12 * 1024 * 1024, REGISTRY_ID_MAX = INT32_MAX };

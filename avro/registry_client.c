@@ -51,8 +51,8 @@ struct registry_client {
     enum status duties; /* UNAVAILABLE until they are done or refused */
     struct error duties_text;
     int64_t retry_us, pause_us; /* steady: nothing is asked before; the pause after the next failure */
-    int64_t away_us;            /* since when */
-    enum status away_why;
+    int64_t unavailable_us;     /* since when */
+    enum status unavailable_why;
     uint64_t noise;
 };
 
@@ -61,7 +61,7 @@ static int64_t client_now_us(void)
     return clock_steady_us(&clock_system);
 }
 
-/* --- up and away: one line for each change of state --- */
+/* --- up and unavailable: one line for each change of state --- */
 
 /* From half to the whole pause, so that many scorers do not come back at once. */
 static int64_t jittered(struct registry_client *client, int64_t pause_us)
@@ -70,15 +70,16 @@ static int64_t jittered(struct registry_client *client, int64_t pause_us)
     return pause_us / 2 + (int64_t)(client->noise >> 33) % (pause_us / 2 + 1);
 }
 
-static void note_away(struct registry_client *client, const struct error *why)
+static void note_unavailable(struct registry_client *client, const struct error *why)
 {
     int64_t most_us = client->pause_first_us * PAUSE_GROWTH_MAX;
-    if (client->up || client->away_why != why->status)
-        log_warn("registry", "the schema registry is away: %s; what needs it waits, asking again until it answers",
+    if (client->up || client->unavailable_why != why->status)
+        log_warn("registry",
+                 "the schema registry is unavailable: %s; what needs it waits, asking again until it answers",
                  why->text);
     if (client->up)
-        client->away_us = client_now_us();
-    client->away_why = why->status;
+        client->unavailable_us = client_now_us();
+    client->unavailable_why = why->status;
     client->up = false;
     client->retry_us = client_now_us() + jittered(client, client->pause_us);
     client->pause_us = client->pause_us * 2 < most_us ? client->pause_us * 2 : most_us;
@@ -88,7 +89,7 @@ static void client_note_answer(struct registry_client *client)
 {
     if (!client->up)
         log_info("registry", "the schema registry answers again after %.1f s",
-                 (double)(client_now_us() - client->away_us) / 1e6);
+                 (double)(client_now_us() - client->unavailable_us) / 1e6);
     client->up = true;
     client->pause_us = client->pause_first_us;
     client->retry_us = 0;
@@ -289,12 +290,12 @@ static void work_duties(struct registry_client *client)
 {
     struct error err = {0};
     enum status status = do_duties(client, &err);
-    bool away = status == STATUS_UNAVAILABLE;
-    if (away && duties_from_disk(client))
+    bool unavailable = status == STATUS_UNAVAILABLE;
+    if (unavailable && duties_from_disk(client))
         status = STATUS_OK;
     pthread_mutex_lock(&client->lock);
-    if (away)
-        note_away(client, &err);
+    if (unavailable)
+        note_unavailable(client, &err);
     else
         client_note_answer(client);
     client->duties_text = err;
@@ -327,7 +328,7 @@ static void work_ask(struct registry_client *client, const struct schema_key *ke
     pthread_mutex_lock(&client->lock);
     if (verdict == REGISTRY_NO_ANSWER) {
         if (!client->stop)
-            note_away(client, &err);
+            note_unavailable(client, &err);
     } else {
         client_note_answer(client);
         entry_set_answer(client, key, verdict, verdict == REGISTRY_SCHEMA ? buffer_span(&text) : span_of(err.text));

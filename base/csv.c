@@ -2,7 +2,7 @@
  * reader.
  *
  * Fields are spans of the window; only a field with doubled quotes is copied. A record that the window does not hold to
- * its end is parsed anew once more has been read, which happens once a window. Must never lose its place: quotes that
+ * its end is parsed again once more has been read, which happens once a window. Must never lose its place: quotes that
  * do not fit cost the one physical line on which their record starts, not the lines a stray quote would swallow. */
 #include "base/csv.h"
 
@@ -62,7 +62,7 @@ void csv_free(struct csv *csv)
 }
 
 /* Slides what is left to the window's start and reads behind it: whole lines, as a pipe's rows are handed out as they
- * come, and at least as many bytes as are left, so that parsing a long record anew stays linear. By the byte, because
+ * come, and at least as many bytes as are left, so that parsing a long record again stays linear. By the byte, because
  * the caller may have peeked through stdio, and stdio has no way to take just what is there. False when reading failed.
  */
 static bool csv_fill(struct csv *csv)

@@ -1,5 +1,5 @@
 /* One line per happening on standard error: what, where, what to do. Never a payload value, never a secret.
- * Text form: `2026-11-23T10:00:00.123Z warn sink: PostgreSQL is away, …`; JSON form by --log-format=json.
+ * Text form: `2026-11-23T10:00:00.123Z warn sink: PostgreSQL is unavailable, …`; JSON form by --log-format=json.
  * Thread-safe: a line is one write(2). */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -38,7 +38,7 @@
     OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .programs = S | P, .metavar = "TIME", \
            .help = "how long an id that the registry does not know is not asked for again") \
     OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .programs = S | P, .metavar = "DIR", \
-           .help = "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was made anew") \
+           .help = "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was recreated") \
     OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .programs = S | P, \
            .help = "never register a schema: only look its id up") \
     OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
@@ -108,7 +108,7 @@
     OPTION(MODEL_CACHE_DIR, .flag = "model-cache-dir", .environment = "MODEL_CACHE_DIR", .programs = S | T | R, .metavar = "DIR", \
            .help = "where models from an MLflow server are kept; default: attrition in $XDG_CACHE_HOME, ~/.cache or /tmp") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
-           .help = "where a run is kept while the MLflow server is away, for `registry sync`") \
+           .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
     OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "libpq connection string; PG* variables work too") \
     OPTION(SINK_ROWS, .flag = "sink-rows", .environment = "SINK_ROWS", .type = OPTION_INTEGER, .fallback = "5000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
@@ -208,7 +208,7 @@
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \
-           .help = "train: how often the rows are dealt into folds anew") \
+           .help = "train: how many times the rows are split into folds, each time differently") \
     OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .metavar = "SHARE", \
            .help = "train: hold out this share of the rows from all fitting and choosing, and judge the model by it") \
     OPTION(FOLDS_OUT, .flag = "folds-out", .programs = T, .metavar = "FILE", \

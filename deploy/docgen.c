@@ -64,7 +64,8 @@ static void write_errors(void)
            "`attrition.error.field`, the attribute's name, where there is one), in the column `code` of "
            "`attrition.dead_letters`, in\n"
            "the answers of `scorer score` and in the producer's report of rejected rows.\n\n"
-           "A server that is away is not an event's fault: the partition waits, and nothing becomes a dead letter.\n\n"
+           "A server that is unavailable is not an event's fault: the partition waits, and nothing becomes a dead "
+           "letter.\n\n"
            "| code | meaning | what to do |\n|---|---|---|\n");
     for (size_t c = 0; c < sizeof codes / sizeof *codes; c++) {
         printf("| `%s` | ", codes[c].name);

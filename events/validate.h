@@ -1,4 +1,4 @@
-/* Judging a row against the schema: required, finite, whole numbers in int columns, range, category, how many columns
+/* Judging a row against the schema: required, finite, integers in int columns, range, category, how many columns
  * have a value at all, rules. */
 #ifndef EVENTS_VALIDATE_H
 #define EVENTS_VALIDATE_H

@@ -148,7 +148,7 @@ enum status compile_cast(struct operation *operation)
     bool text = input->dtype == DTYPE_TEXT || dtype == DTYPE_TEXT;
     bool truncates = dtype_is_real(input->dtype) && dtype_is_whole(dtype);
     if (input->kind == VALUE_CLASS && !text && !(dtype == DTYPE_BOOL)) {
-        operation->outputs[0] = *input; /* labels that are whole numbers: the same in every type of number */
+        operation->outputs[0] = *input; /* labels that are integers: the same in every type of number */
         operation->outputs[0].dtype = dtype;
         return STATUS_OK;
     }

@@ -44,7 +44,7 @@ struct run_artifact {
     const char *path; /* below artifacts/, such as "model/model.onnx" */
     struct span bytes;
 };
-/* Where a run shall go that is kept in a directory because its server is away. Borrowed. */
+/* Where a run shall go that is kept in a directory because its server is unavailable. Borrowed. */
 struct run_kept {
     const char *to; /* the server's URL */
     const char *name, *alias;

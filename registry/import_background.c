@@ -84,8 +84,8 @@ static enum status background_read_header(struct background_reader *reader, cons
                              name.bytes < 60 ? (int)name.bytes : 60, name.data);
         for (size_t g = 0; g < f; g++)
             if (reader->fields[f] >= 0 && reader->fields[f] == reader->fields[g])
-                return error_set(reader->err, STATUS_INVALID, "%.200s: the column %s stands twice in the header",
-                                 reader->path, reader->schema->columns[reader->fields[f]].name);
+                return error_set(reader->err, STATUS_INVALID, "%.200s: duplicate column %s in the header", reader->path,
+                                 reader->schema->columns[reader->fields[f]].name);
     }
     return STATUS_OK;
 }

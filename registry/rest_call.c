@@ -52,10 +52,10 @@ static json_t *rest_text_value(const char *text)
     json_t *value = json_string(text);
     if (value)
         return value;
-    char *mended = mem_text(text);
-    text_flatten(mended);
-    value = json_string(mended);
-    free(mended);
+    char *fixed = mem_text(text);
+    text_flatten(fixed);
+    value = json_string(fixed);
+    free(fixed);
     return value;
 }
 

@@ -1,4 +1,4 @@
-/* Runs that were kept in a directory while their server was away, sent when it is back: registry_sync and the
+/* Runs that were kept in a directory while their server was unavailable, sent when it is back: registry_sync and the
  * subcommand. Called on one thread. The run's key, which the trainer drew before it first spoke to the server, makes
  * this idempotent: a run that was begun with it is gone on with, a version of that run is not made twice, and the kept
  * run is marked when everything has arrived. */
@@ -64,7 +64,7 @@ static enum status pack_metrics(const struct registry *kept, const struct run_de
     return status;
 }
 
-/* Every file below FOLDER/PREFIX but MLmodel, which is written anew with the new run's id. */
+/* Every file below FOLDER/PREFIX but MLmodel, which is rewritten with the new run's id. */
 static void list_files(const char *folder, const char *prefix, int depth, struct text_list *out)
 {
     struct text_list entries;

@@ -117,7 +117,7 @@ static void score_attributes(struct session *session, struct span id, const json
 static void parse_fault_text(const json_error_t *where, char *text, size_t bytes)
 {
     bool twice = json_error_code(where) == json_error_duplicate_key;
-    snprintf(text, bytes, "%s, at byte %d", twice ? "a key stands twice" : "not JSON", where->position);
+    snprintf(text, bytes, "%s, at byte %d", twice ? "duplicate key" : "not JSON", where->position);
 }
 
 /* {"id": …, "attributes": {…}}, or the attributes themselves. */

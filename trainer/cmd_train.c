@@ -157,8 +157,7 @@ static enum status check_file(const char *path, struct error *err)
 {
     struct stat found;
     if (!*path)
-        return error_set(err, STATUS_INVALID,
-                         "--out is empty: name the file to write, or leave --out away to register");
+        return error_set(err, STATUS_INVALID, "--out is empty: name the file to write, or omit --out to register");
     if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
         return error_set(err, STATUS_INVALID, "--out %.300s: it exists and is no regular file: choose another name",
                          path);

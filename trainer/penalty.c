@@ -1,5 +1,5 @@
 /* The search for C: see penalty.h. Pure; called by model_fit. It must never look at a row that model_fit was not given:
- * inside a cross-validation each fold chooses anew. */
+ * inside a cross-validation each fold chooses again. */
 #include "trainer/penalty.h"
 
 #include <math.h>

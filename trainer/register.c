@@ -157,7 +157,7 @@ static struct metric_list list_metrics(const struct evaluation *evaluation)
     return list;
 }
 
-/* kept: NULL, or the note of a run that is kept because its server is away. */
+/* kept: NULL, or the note of a run that is kept because its server is unavailable. */
 static enum status register_log_run(struct registry *registry, const struct training *training,
                                     const struct destination *destination, const char *key, const struct run_kept *kept,
                                     char **run_id, struct error *err)
@@ -214,8 +214,8 @@ static enum status settle_alias(struct registry *registry, const struct destinat
     return STATUS_OK;
 }
 
-/* The server went away in mid-run: what it was to get is kept in a directory, under the same key. Returns the failure,
- * which stays one: nothing was registered. */
+/* The server became unavailable in mid-run: what it was to get is kept in a directory, under the same key. Returns the
+ * failure, which stays one: nothing was registered. */
 static enum status keep_run(const char *url, const struct training *training, const struct destination *destination,
                             const char *key, struct error *err)
 {

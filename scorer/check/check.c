@@ -1,6 +1,6 @@
 /* `scorer check`: everything the daemon needs, looked at once, one line each: what is fine, what is wrong and how to
- * mend it. Changes nothing, except that --create-topics makes missing output topics. Main thread; ends within about a
- * minute whatever is away. */
+ * fix it. Changes nothing, except that --create-topics makes missing output topics. Main thread; ends within about a
+ * minute whatever is unavailable. */
 #include "scorer/commands.h"
 
 #include <stdarg.h>

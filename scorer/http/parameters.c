@@ -67,7 +67,7 @@ void parameter_count(const struct request *request, const char *name, uint32_t m
     const char *value = parameter->value ? parameter->value : "";
     size_t digits = strspn(value, "0123456789");
     if (!digits || value[digits]) {
-        faults_add(faults, place(name), EVENT_WRONG_TYPE, "not a whole number of 0 or more");
+        faults_add(faults, place(name), EVENT_WRONG_TYPE, "not an integer of 0 or more");
     } else if (digits > 9 || strtoul(value, NULL, 10) > most) {
         snprintf(text, sizeof text, "outside 0 to %u", most);
         faults_add(faults, place(name), EVENT_OUT_OF_RANGE, text);

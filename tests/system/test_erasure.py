@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Erasure end to end: rows go, a receipt stays, later events are scored anew; and the same after kill -9 between the
+"""Erasure end to end: rows go, a receipt stays, later events are scored again; and the same after kill -9 between the
 steps, as often as it takes to hit them."""
 import json
 import random

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What HR systems really send: repeats, disorder, null keys, foreign keys, terminations, requests to forget, records that
 lack what is required, an input topic that is compacted. Each offset comes to the one end the contract gives it, counters,
-topics and tables add up, and dead letters come back by `producer dlq replay` once what they failed on is mended."""
+topics and tables add up, and dead letters come back by `producer dlq replay` once what they failed on is fixed."""
 import io
 import json
 import shutil
@@ -154,7 +154,7 @@ def dlq(lab, kafka, *words, status=0):
 
 
 def replay(lab, kafka, dead, *words):
-    """Replays all letters that have a value; those with another code than what was mended come back."""
+    """Replays all letters that have a value; those with another code than what was fixed come back."""
     summary = dlq(lab, kafka, "replay", *words)[-1]
     with_value = sum(dead.values()) - dead["null_key", None]
     lab.equal("letters replayed, those without a value not", (summary["replayed"], summary["no_value"]), (with_value, dead["null_key", None]))
@@ -213,11 +213,11 @@ with Lab() as lab:
     scorer = lab.scorer("wide", SCHEMAS_DIR=wide, **settings)
     lab.ready(scorer)
     replayed = replay(lab, kafka, dead)
-    mended = sum(count for (code, _), count in dead.items() if code in ("missing_required", "out_of_range"))
+    fixed = sum(count for (code, _), count in dead.items() if code in ("missing_required", "out_of_range"))
     lab.wait("what was replayed has come to its end", lambda: scorer.counter("events_received_total") >= replayed and not scorer.counter("events_in_flight"), 40, scorer)
-    judge_ends(lab, "wide", scorer, {"scored": mended, "dead_lettered": replayed - mended})
+    judge_ends(lab, "wide", scorer, {"scored": fixed, "dead_lettered": replayed - fixed})
     again = [m for m in lab.consume(kafka, "employee-events-dlq") if text(m, "attrition.replay.count")]
-    lab.equal("what nothing mends came back, counted", Counter((text(m, "attrition.error.code"), text(m, "attrition.replay.count"), text(m, "attrition.error.attempt")) for m in again),
+    lab.equal("what nothing fixes came back, counted", Counter((text(m, "attrition.error.code"), text(m, "attrition.replay.count"), text(m, "attrition.error.attempt")) for m in again),
               Counter({("key_mismatch", "1", "2"): 6, ("bad_id", "1", "2"): 1, ("bad_frame", "1", "2"): 3}))
     refused = dlq(lab, kafka, "replay", "--max-replays", "1")[-1]
     lab.equal("… and is not sent a second time at --max-replays 1", (refused["replayed"], refused["max_replays"]), (0, len(again)))

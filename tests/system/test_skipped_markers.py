@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A broker that is killed with a transaction's markers still to be written, and started again: brokers of Kafka 4.1 and later call
-the transaction ended although they skip the markers of partitions whose leader is away just then (KAFKA-20734), which on one
+the transaction ended although they skip the markers of partitions whose leader is unavailable just then (KAFKA-20734), which on one
 broker is all of them. Its records and offsets stay open, and the next marker of the same producer decides them, whatever it
 is. Each event must have one result all the same: where the transaction was aborted, where it was committed, and where the
 scorer or its next transaction is lost too.

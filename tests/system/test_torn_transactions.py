@@ -203,7 +203,7 @@ def start_scorer(lab, relay_address, extra):
 
 
 def kill_behind_late_offsets(lab, relay, scorer, again):
-    """The broker gets nothing more of it, so that no later commit mends what the late one may have done."""
+    """The broker gets nothing more of it, so that no later commit fixes what the late one may have done."""
     relay.stopped = True
     scorer.kill()
     relay.stopped = False

@@ -81,7 +81,7 @@ static const struct model_param params[] = {
     {"scoring", read_scoring, show_scoring, "neg_log_loss or roc_auc: by which C=auto is chosen"},
     {"class_weight", logistic_read_class_weight, logistic_show_class_weight,
      "balanced or None (random-forest also balanced_subsample)"},
-    {"max_iter", read_max_iter, show_max_iter, "a whole number from 1 to 100000"},
+    {"max_iter", read_max_iter, show_max_iter, "an integer from 1 to 100000"},
 };
 
 enum { OF_PENALTY = 2, PARAM_COUNT = sizeof params / sizeof *params };

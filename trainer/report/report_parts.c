@@ -12,7 +12,7 @@ const char report_limits[] = "It tells what went together in the training table,
                              "to decide about a person by "
                              "itself. Its figures hold for data like the training table: where the live data drift "
                              "from the reference below, judge "
-                             "it anew. Look at the groups before use: equal figures in all are not promised.";
+                             "it again. Look at the groups before use: equal figures in all are not promised.";
 
 const char *report_reasons(const struct training *training)
 {

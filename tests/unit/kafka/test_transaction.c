@@ -8,7 +8,7 @@
 
 #include "kafka/transaction.h"
 
-/* What trying again can never mend must not be in the table's default. */
+/* What trying again can never fix must not be in the table's default. */
 static void errors_that_last_are_not_tried_again(void **state)
 {
     static const rd_kafka_resp_err_t lasting[] = {

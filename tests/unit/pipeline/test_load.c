@@ -118,7 +118,7 @@ static void test_bytes_that_are_no_model(void **state)
         {SPAN_LITERAL("\x08"), "broken number"},
         {SPAN_LITERAL("\x3b\x3c"), "wire type"},
         {SPAN_LITERAL("\x00\x00"), "broken field tag"},
-        {SPAN_LITERAL("\x3a\x00\x3a\x00"), "stands twice"},
+        {SPAN_LITERAL("\x3a\x00\x3a\x00"), "duplicate"},
         {SPAN_LITERAL("\x12\x03"
                       "a\0b"),
          "NUL"},
