@@ -88,7 +88,7 @@
     OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .programs = S, .metavar = "URI", \
            .help = "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
     OPTION(CHALLENGER_URIS, .flag = "challengers", .environment = "CHALLENGER_URIS", .programs = S, .metavar = "URI,…", \
-           .help = "models scored on the same rows and told in the predictions, never acted on (at most 8)") \
+           .help = "models scored on the same rows and reported in the predictions, never acted on (at most 8)") \
     OPTION(MODEL_POLL_INTERVAL, .flag = "model-poll-interval", .environment = "MODEL_POLL_INTERVAL", .type = OPTION_DURATION, .fallback = "5s", .minimum = "10ms", .maximum = "1d", .programs = S, .metavar = "TIME", \
            .help = "how often the alias is looked up") \
     OPTION(TRACKING_URI, .flag = "tracking-uri", .environment = "MLFLOW_TRACKING_URI", .fallback = "./mlruns", .programs = S | T | R, .metavar = "URI", \
@@ -138,15 +138,15 @@
     OPTION(UNCHECKED, .flag = "unchecked", .type = OPTION_FLAG, .programs = S, \
            .help = "score: leave out ranges and categories") \
     OPTION(COUNTERFACTUAL, .flag = "counterfactual", .type = OPTION_FLAG, .programs = S, \
-           .help = "score: tell also the smallest change of one attribute that gives the other prediction") \
+           .help = "score: report also the smallest change of one attribute that gives the other prediction") \
     OPTION(WRITER_SCHEMA, .flag = "writer-schema", .programs = S, .metavar = "FILE", \
            .help = "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, .flag = "reader-schema", .programs = S, .metavar = "FILE", \
            .help = "decode: the schema to see them through; default: the event schema") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
-           .help = "audit: judge input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
+           .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \
-           .help = "audit: judge input records before TIME") \
+           .help = "audit: examine input records before TIME") \
     OPTION(AUDIT_JSON, .flag = "json", .type = OPTION_FLAG, .programs = S, \
            .help = "audit: answer in JSON") \
     OPTION(MAX_REJECTS, .flag = "max-rejects", .environment = "MAX_REJECTS", .type = OPTION_INTEGER, .fallback = "-1", .minimum = "-1", .programs = P, .metavar = "N", \
@@ -210,7 +210,7 @@
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \
            .help = "train: how many times the rows are split into folds, each time differently") \
     OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .metavar = "SHARE", \
-           .help = "train: hold out this share of the rows from all fitting and choosing, and judge the model by it") \
+           .help = "train: hold out this share of the rows from all fitting and choosing, and evaluate the model by it") \
     OPTION(FOLDS_OUT, .flag = "folds-out", .programs = T, .metavar = "FILE", \
            .help = "train: write which row is in which fold, as CSV") \
     OPTION(THREADS, .flag = "threads", .environment = "TRAINER_THREADS", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1024", .programs = T, .metavar = "N", \

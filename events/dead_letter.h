@@ -34,7 +34,8 @@ enum dead_letter_header {
 
 const char *dead_letter_header_name(enum dead_letter_header header);
 
-/* Headers that a replay keeps: an event's history. The others tell of one failure and are written again by the next. */
+/* Headers that a replay keeps: an event's history. The others describe one failure and are written again by the next.
+ */
 bool dead_letter_header_stays(enum dead_letter_header header);
 
 /* The schema id that a value's frame names, as text; false where it has no frame that names one. */

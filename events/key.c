@@ -111,7 +111,7 @@ static bool key_read_value(const struct avro_type *type, struct cursor *in, char
     return (type->kind == AVRO_KIND_INT || type->kind == AVRO_KIND_LONG) && key_read_number(in, storage, id);
 }
 
-/* Without a registry nobody tells the type. A string that is exactly as long as it says is one, unless it is so short
+/* Without a registry nothing names the type. A string that is exactly as long as it says is one, unless it is so short
  * that it might be a small number behind a union's branch. */
 static bool string_read(struct span datum, struct span *id)
 {

@@ -1,4 +1,4 @@
-/* Judging rows: the score loops' hot path (validate_row, first fault), and for people all faults at once (HTTP,
+/* Validates rows: the score loops' hot path (validate_row, first fault), and for people all faults at once (HTTP,
  * producer). Texts of faults name columns and limits, never a value of the row. Any thread; allocates nothing. */
 #include "events/validate.h"
 

@@ -343,7 +343,7 @@ static enum status reading_run(struct reading *reading)
     struct ensemble *ensemble = reading->ensemble;
     struct expr_pool *pool = reading->operation->pool;
     if (!expr_pool_room(pool, reading->count, sizeof(struct tree_node) + sizeof(uint32_t) + sizeof(uint16_t)))
-        return STATUS_OK; /* told by the caller */
+        return STATUS_OK; /* reported by the caller */
     struct tree_node *nodes = expr_pool_take(pool, reading->count, sizeof *nodes);
     uint32_t *starts = expr_pool_take(pool, reading->count + 1, sizeof *starts);
     uint16_t *depths = expr_pool_take(pool, reading->count, sizeof *depths);

@@ -1,5 +1,5 @@
-/* A model, compiled: scoring and what is told of it. pipeline_score is called by every worker; nothing here is written
- * to after load. */
+/* A model, compiled: scoring and what is reported of it. pipeline_score is called by every worker; nothing here is
+ * written to after load. */
 #include "pipeline/pipeline_program.h"
 
 #include <math.h>

@@ -10,7 +10,7 @@ struct registry;
 
 struct rest;
 
-/* Tags of runs: what tells a run from all others, and the notes on one that is kept in a directory. */
+/* Tags of runs: what identifies a run, and the notes on one that is kept in a directory. */
 #define RUN_KEY_TAG "attrition.run.key"
 #define KEPT_TO_TAG "attrition.kept.to"
 #define KEPT_NAME_TAG "attrition.kept.name"

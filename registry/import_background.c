@@ -52,7 +52,7 @@ static struct cell *background_begin_row(struct background_reader *reader)
     return cells;
 }
 
-/* Judges the row; its texts become the schema's own. */
+/* Checks the row; its texts become the schema's own. */
 static enum status row_end(struct background_reader *reader, struct cell *cells, size_t line)
 {
     struct fault fault;

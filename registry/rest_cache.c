@@ -1,5 +1,5 @@
 /* Models of an MLflow server on this host: see rest.h. Called by the scorer's model holder, from its own thread, and by
- * tools. A version never changes, so its file is fetched once, under a name made of all that tells it from others, and
+ * tools. A version never changes, so its file is fetched once, under a name made of all that identifies it, and
  * its digest stands beside it: a file that was damaged is fetched again, never used. What a model's URI was resolved to
  * is remembered, for a start while the server is unavailable. Several processes may share the directory. */
 #include <stdio.h>

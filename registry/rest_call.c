@@ -92,7 +92,7 @@ static const char *hint_of(enum status status, long http)
 }
 
 /* What an answer that is no success says. */
-static enum status tell_refusal(const struct registry *registry, const char *path, struct error *err)
+static enum status refusal_error(const struct registry *registry, const char *path, struct error *err)
 {
     const struct http_response *response = &registry->rest->response;
     json_t *body = json_loadb(response->body.data, response->body.bytes, 0, NULL);
@@ -115,7 +115,7 @@ static enum status rest_read_answer(const struct registry *registry, const char 
 {
     const struct http_response *response = &registry->rest->response;
     if (http_status_of(response->status) != STATUS_OK)
-        return tell_refusal(registry, path, err);
+        return refusal_error(registry, path, err);
     json_t *object = json_loadb(response->body.data, response->body.bytes, 0, NULL);
     if (!json_is_object(object)) {
         json_decref(object);

@@ -1,4 +1,4 @@
-/* One pass over a line's tokens: see json_line.h. Called by cmd_score, on its only thread. It does not judge: what is
+/* One pass over a line's tokens: see json_line.h. Called by cmd_score, on its only thread. It decides nothing: what is
  * not JSON goes through unchanged, and the parser behind refuses it. */
 #include "scorer/json_line.h"
 

@@ -14,7 +14,7 @@ MUST_USE enum status audit_rows_new(const struct schema *schema, const char *clu
                                     struct registry_client *registry, struct audit_rows **out, struct error *err);
 void audit_rows_free(struct audit_rows *rows);
 
-/* STATUS_UNAVAILABLE: the schema registry has not told the record's schema. */
+/* STATUS_UNAVAILABLE: the schema registry has not returned the record's schema. */
 MUST_USE enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *record,
                                      struct audit_record *out, struct error *err);
 

@@ -26,7 +26,7 @@ struct faults {
     const char *error;       /* V2: what the answer's member "error" says; NULL: it has none */
     struct json_writer json; /* into list, an array that is open */
     struct buffer list;
-    size_t count; /* all, told or not */
+    size_t count; /* all, reported or not */
 };
 
 void faults_add(struct faults *faults, struct loc loc, enum event_code code, const char *text);

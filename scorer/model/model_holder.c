@@ -262,7 +262,7 @@ static enum status renew(struct model_holder *holder, struct error *err)
     return STATUS_OK;
 }
 
-/* A problem is counted and told when it appears or changes, not at every look. */
+/* A problem is counted and logged when it appears or changes, not at every look. */
 static void note_outcome(struct model_holder *holder, enum status status, const struct error *err)
 {
     pthread_mutex_lock(&holder->mutex);
@@ -384,8 +384,8 @@ enum status model_holder_new(const struct settings *settings, struct counters *c
     return holder_new(holder, settings->role_score || !settings->role_http, out, err);
 }
 
-enum status model_holder_new_beside(const struct settings *settings, const char *uri, struct counters *counters,
-                                    struct model_holder **out, struct error *err)
+enum status model_holder_new_challenger(const struct settings *settings, const char *uri, struct counters *counters,
+                                        struct model_holder **out, struct error *err)
 {
     struct model_holder *holder = mem_zeroed(1, sizeof *holder);
     holder->settings = settings;

@@ -103,7 +103,7 @@ def predictions_or_none(lab, database):
 
 
 def wrong_credentials(lab, kafka, directory):
-    """A password that is wrong is told as such, and never printed."""
+    """A password that is wrong is reported as such, and never printed."""
     port = free_port()
     url = lab.postgres("tcp", "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}")
     lab.sql(url, f"create role clerk login password '{PASSWORD}'; grant attrition_writer to clerk")

@@ -421,7 +421,7 @@ def check_refusals(folder, data, target, numbers, texts):
     path = folder / "wide.onnx"
     onnx.save(next(handmade(wide=True))[1], path)
     done = ours(path, rows, "Yes")
-    check("one table of unnamed columns is refused, and told how to be exported", done.returncode == 1 and done.stderr.count("\n") == 1 and
+    check("one table of unnamed columns is refused, and the message says how to export it", done.returncode == 1 and done.stderr.count("\n") == 1 and
           "one input [N, 1] for each column" in done.stderr, done.stderr.strip().split(".onnx: ")[-1])
     regressor = xgboost.XGBRegressor(n_estimators=3, max_depth=2).fit(data[numbers].to_numpy(), target)
     path.write_bytes(convert_xgboost_alone(regressor, initial_types=[("input", FloatTensorType([None, len(numbers)]))]).SerializeToString())

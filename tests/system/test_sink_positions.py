@@ -116,7 +116,7 @@ with Lab() as lab:
     beyond = positions(lab, database)
     lab.check("refilled beyond the stored positions", all(high > beyond[OUTPUT, p] for p, (_, high) in ends(kafka, OUTPUT).items()))
     scorer = run_to_end(lab, "recreated", "--roles=sink", **settings)
-    lab.equal("a refilled topic is told apart: its exit status", scorer.popen.poll(), 1)
+    lab.equal("a refilled topic is noticed: its exit status", scorer.popen.poll(), 1)
     lab.one_line("… and the reason", scorer.text(), "the topic was recreated", "DELETE FROM attrition.sink_offsets")
     fix(lab, database, scorer.text())
     scorer = run_to_end(lab, "reread", "--roles=sink", **settings)

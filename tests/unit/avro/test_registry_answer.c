@@ -6,7 +6,7 @@ static struct buffer text;
 static struct error err;
 static uint32_t id;
 
-static enum registry_verdict schema_of(long status, const char *body)
+static enum registry_result schema_of(long status, const char *body)
 {
     const struct registry_answer answer = {status, span_of(body)};
     err = (struct error){0};

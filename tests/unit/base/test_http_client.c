@@ -1,4 +1,4 @@
-/* The HTTP client against a server that says what it is told to. */
+/* The HTTP client against a server that says what the test set. */
 #include "tests/support/test.h"
 
 #include "base/http_client.h"
