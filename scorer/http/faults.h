@@ -19,7 +19,7 @@ struct loc {
 struct loc loc_name(struct loc loc, const char *name);
 struct loc loc_index(struct loc loc, size_t index);
 
-enum { FAULTS_TOLD = 100 };
+enum { FAULTS_REPORTED = 100 };
 
 /* Zero-initialised is empty; faults_answer or faults_clear ends it. */
 struct faults {

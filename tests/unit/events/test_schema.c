@@ -170,7 +170,7 @@ static void test_missing_directory_is_named(void **state)
     assert_non_null(strstr(err.text, "/nonexistent/ids.json"));
 }
 
-static void test_digest_tells_features_apart(void **state)
+static void test_digest_distinguishes_features(void **state)
 {
     (void)state;
     struct schema *schema = unit_schema(), *other = NULL;
@@ -200,7 +200,7 @@ int main(void)
         cmocka_unit_test(test_prediction_must_fit_the_event),
         cmocka_unit_test(test_faulty_ids_are_refused),
         cmocka_unit_test(test_missing_directory_is_named),
-        cmocka_unit_test(test_digest_tells_features_apart),
+        cmocka_unit_test(test_digest_distinguishes_features),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,7 @@ static void test_whole_numbers_cannot_be_missing(void **state)
     expect_refused(STATUS_UNSUPPORTED, "input pay takes int64, but the column is a number");
 }
 
-static void test_a_table_is_told_how_to_be_exported(void **state)
+static void test_a_table_gets_a_hint_how_to_export_it(void **state)
 {
     (void)state;
     Onnx__TensorShapeProto shape;
@@ -274,7 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_row_and_softmax),
         cmocka_unit_test(test_whole_numbers_cannot_be_missing),
-        cmocka_unit_test(test_a_table_is_told_how_to_be_exported),
+        cmocka_unit_test(test_a_table_gets_a_hint_how_to_export_it),
         cmocka_unit_test(test_the_positive_class_may_be_the_rest_of_one),
         cmocka_unit_test(test_maps_must_name_the_classes_as_the_label_does),
         cmocka_unit_test(test_sums_of_one_column_know_the_models_texts),

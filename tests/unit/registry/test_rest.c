@@ -146,7 +146,7 @@ static void test_too_many_requests_are_asked_again(void **state)
     free(good);
 }
 
-static void test_redirects_are_told_not_followed(void **state)
+static void test_redirects_are_reported_not_followed(void **state)
 {
     (void)state;
     const char *answers[] = {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"};
@@ -276,7 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers_of_other_types_hold_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credentials_are_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_requests_are_asked_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_redirects_are_told_not_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_redirects_are_reported_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places_that_are_not_passed_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_is_kept_and_recalled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_another_is_refused, setup, teardown),
