@@ -22,7 +22,7 @@ struct log_field {
     int64_t number;
 };
 
-/* The same line with named values behind the message: name=value in text form, members in JSON form. */
+/* The same line with named values after the message: name=value in text form, members in JSON form. */
 void log_fields(enum log_level level, const char *where, const char *message, const struct log_field *fields,
                 size_t count);
 

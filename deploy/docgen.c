@@ -106,7 +106,7 @@ static void write_metrics(void)
            "- events received = scored + dead-lettered + erased + outcome + returned + in flight\n"
            "- sink records = predictions + dead letters + erasures + outcomes + refused + skipped + in flight\n\n"
            "An event's end is counted when its transaction has committed; what an aborted transaction or a revoked "
-           "partition held\n"
+           "partition had read\n"
            "is counted as returned and is received again.\n\n"
            "| metric | type | meaning |\n|---|---|---|\n");
     for (size_t m = 0; m < sizeof rows / sizeof *rows; m++) {

@@ -36,7 +36,7 @@ void categories_fini(struct categories *categories);
 
 extern const uint64_t text_word_masks[9]; /* the low n bytes */
 
-/* The words of a text behind whose start at least eight bytes may be read. */
+/* The words of a text after whose start at least eight bytes may be read. */
 static inline struct text_words text_words_of(struct span text)
 {
     size_t whole = text.bytes < 8 ? text.bytes : 8, last = text.bytes - whole, second = last < 8 ? last : 8;

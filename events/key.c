@@ -112,7 +112,7 @@ static bool key_read_value(const struct avro_type *type, struct cursor *in, char
 }
 
 /* Without a registry nothing names the type. A string that is exactly as long as it says is one, unless it is so short
- * that it might be a small number behind a union's branch. */
+ * that it might be a small number after a union's branch. */
 static bool string_read(struct span datum, struct span *id)
 {
     struct cursor in = cursor_of(datum);

@@ -28,7 +28,7 @@ char *rest_cache_default(void)
     return path;
 }
 
-/* CACHE/DIGEST of the texts, SUFFIX behind it; yours to free. */
+/* CACHE/DIGEST of the texts, then SUFFIX; yours to free. */
 static char *cache_path(const struct registry *registry, const struct buffer *identity, const char *suffix)
 {
     char digest[SHA256_HEX_BYTES], *path = NULL;

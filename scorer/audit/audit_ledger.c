@@ -174,7 +174,7 @@ static void check_order(struct audit_ledger *ledger, struct log *log, const stru
     } else if (record->topic != SINK_TOPIC_DLQ) {
         log->report.faults[AUDIT_FAULT_DISORDER]++;
         note_fault(ledger, AUDIT_FAULT_DISORDER, ledger->names.topics[record->topic], record->partition, record->offset,
-                   "it is of %s [%" PRId32 "] %" PRId64 ", behind a record of %" PRId64, ledger->names.input,
+                   "it is of %s [%" PRId32 "] %" PRId64 ", after a record of %" PRId64, ledger->names.input,
                    record->source_partition, record->source_offset, lane->last);
     }
 }
@@ -277,7 +277,7 @@ static void on_pair(void *context, const struct audit_record *record)
     ledger->inputs[record->source_partition].report.by_key++;
 }
 
-/* Where the log's beginning is gone its source may be gone, too; so may one before the window or behind it. */
+/* Where the log's beginning is gone its source may be gone, too; so may one before the window or after it. */
 static void on_single(void *context, const struct audit_record *record)
 {
     struct audit_ledger *ledger = context;

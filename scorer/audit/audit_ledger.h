@@ -19,7 +19,7 @@
 #define AUDIT_FAULT_TABLE(AUDIT_FAULT) \
     AUDIT_FAULT(MISSING, "missing", "an input offset without an end") \
     AUDIT_FAULT(DUPLICATE, "duplicate", "an input offset with a second end") \
-    AUDIT_FAULT(DISORDER, "out_of_order", "a record behind a later one of the same input partition") \
+    AUDIT_FAULT(DISORDER, "out_of_order", "a record after a later one of the same input partition") \
     AUDIT_FAULT(UNEXPLAINED, "unexplained", "a record that stands for no input record") \
     AUDIT_FAULT(ROW_MISSING, "row_missing", "an output record without its row") \
     AUDIT_FAULT(ROW_DUPLICATE, "row_duplicate", "an output record with a second row") \

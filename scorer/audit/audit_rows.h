@@ -21,7 +21,7 @@ MUST_USE enum status audit_rows_read(struct audit_rows *rows, const struct sink_
 /* "predictions (event_id, …)": the columns whose bytes the digest covers, in this order. */
 const char *audit_rows_target(const struct audit_rows *rows, enum sink_table table);
 
-/* Of `count` fields in COPY's binary form; the cursor moves behind them. False: malformed. */
+/* Of `count` fields in COPY's binary form; the cursor moves past them. False: malformed. */
 bool audit_digest(struct cursor *fields, size_t count, uint64_t *out);
 
 /* The next field of a row; SPAN_NULL for null. */

@@ -187,7 +187,7 @@ static void test_recursion(void **state)
     assert_decodes(RECORD("R", FIELD("c", CELL)), RECORD("R", ""), datum + 3001 - 65, 65, "{}");
     assert_decodes(RECORD("R", FIELD("r", "\"R\"")), RECORD("R", FIELD("r", "\"R\"")), datum, 10,
                    "limit"); /* never ends */
-    /* resolves only if its own inside does: the failure is found behind the recursion */
+    /* resolves only if its own inside does: the failure is found after the recursion */
     DECODES(RECORD("R", FIELD("r", "{\"type\":\"array\",\"items\":\"R\"}") "," FIELD("x", "\"long\"")),
             RECORD("R", FIELD("r", "{\"type\":\"array\",\"items\":\"R\"}") "," FIELD("x", "\"int\"")), "",
             "never: x: long cannot be read as int");

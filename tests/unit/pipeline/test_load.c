@@ -27,8 +27,7 @@ static void test_truncation_at_every_byte(void **state)
     struct buffer file = fixture_file("attrition.reference", REFERENCE);
     for (size_t bytes = 0; bytes < file.bytes; bytes++) {
         char *cut = mem_text_n(file.data, bytes);
-        char *exact =
-            mem_resize(NULL, bytes ? bytes : 1, 1); /* no byte behind the end: a sanitizer sees every overrun */
+        char *exact = mem_resize(NULL, bytes ? bytes : 1, 1); /* no byte past the end: a sanitizer sees every overrun */
         memcpy(exact, cut, bytes);
         struct buffer part = {exact, bytes, bytes};
         struct pipeline *pipeline = NULL;
