@@ -1,4 +1,4 @@
-/* Whether a schema reads all that another one may have written: what a registry calls BACKWARD, judged by our own
+/* Whether a schema reads all that another one may have written: what a registry calls BACKWARD, decided by our own
  * resolution. For checking schemas before they ship; no program of the daemon calls it. */
 #ifndef AVRO_COMPATIBLE_H
 #define AVRO_COMPATIBLE_H

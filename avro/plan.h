@@ -6,7 +6,7 @@
  *
  * Resolution is the Avro specification's, with the choices docs/SCHEMAS.md lists. Decoding is strict, its work bounded
  * by the bytes given, its nesting by PLAN_CALLS_MAX. A datum that takes a branch or symbol the reader has no place for
- * is read to its end, so that it is told from a malformed one. */
+ * is read to its end, so that it differs from a malformed one. */
 #ifndef AVRO_PLAN_H
 #define AVRO_PLAN_H
 
@@ -18,7 +18,7 @@ enum {
     PLAN_TEXT_BYTES_MAX = 1 << 26,
     PLAN_CALLS_MAX = 192, /* records within records in one datum: 64 levels are promised, however one counts them */
     PLAN_FRAMES_MAX = 1 << 17, /* calls and open blocks: far deeper than that, so that a datum that is cut off anywhere
-                                  is told from one that is only deep */
+                                  is distinguished from one that is only deep */
     PLAN_EMPTY_ITEMS_MAX = 1 << 16, /* items that take no bytes, in one datum */
 };
 

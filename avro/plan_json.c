@@ -142,5 +142,5 @@ enum datum_code plan_run_json(const struct plan *plan, struct machine *machine, 
 {
     machine_start(machine, plan, datum);
     bool ended = json_plan_run(machine, out);
-    return machine_verdict(machine, ended, datum, fault);
+    return machine_result(machine, ended, datum, fault);
 }

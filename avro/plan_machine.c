@@ -1,4 +1,4 @@
-/* Steering and skipping, and the verdict on a datum: see plan_machine.h. On the thread that decodes; no allocation.
+/* Steering and skipping, and the result of a datum: see plan_machine.h. On the thread that decodes; no allocation.
  * Everything here reads bytes from anybody. */
 #include "avro/plan_machine.h"
 
@@ -153,7 +153,7 @@ bool machine_step(struct machine *machine, const struct op *op)
 }
 
 static PRINTF_LIKE(3, 4) enum datum_code
-    fault_tell(struct datum_fault *fault, enum datum_code code, const char *format, ...)
+    fault_print(struct datum_fault *fault, enum datum_code code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -162,19 +162,19 @@ static PRINTF_LIKE(3, 4) enum datum_code
     return fault->code = code;
 }
 
-enum datum_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct datum_fault *fault)
+enum datum_code machine_result(struct machine *machine, bool ended, struct span datum, struct datum_fault *fault)
 {
     if (ended && cursor_left(&machine->in) > 0)
         ended = machine_malformed(machine, "bytes are left over");
     if (ended && machine->too_deep)
         ended = machine_fail(machine, DATUM_LIMIT, "nested too deep");
     if (!ended)
-        return fault_tell(fault, machine->code, "%s, near byte %zu of %zu", machine->why,
-                          (size_t)((const char *)machine->in.at - (datum.data ? datum.data : "")), datum.bytes);
+        return fault_print(fault, machine->code, "%s, near byte %zu of %zu", machine->why,
+                           (size_t)((const char *)machine->in.at - (datum.data ? datum.data : "")), datum.bytes);
     if (machine->unresolvable)
-        return fault_tell(fault, DATUM_UNRESOLVABLE, "%s",
-                          machine->note
-                              ? machine->note
-                              : "takes a union branch or an enum symbol that the reader's schema has no place for");
+        return fault_print(fault, DATUM_UNRESOLVABLE, "%s",
+                           machine->note
+                               ? machine->note
+                               : "takes a union branch or an enum symbol that the reader's schema has no place for");
     return DATUM_OK;
 }

@@ -103,10 +103,10 @@ static inline bool machine_symbol(struct machine *machine, const struct op *op, 
 /* Runs an op that steers or skips. False: the run has failed. */
 bool machine_step(struct machine *machine, const struct op *op);
 
-/* OP_NEXT: *more tells whether there is an item; if not, the program goes on behind the array. *comma: one is due. */
+/* OP_NEXT: *more: whether there is an item; if not, the program goes on after the array. *comma: one is due. */
 bool machine_next(struct machine *machine, const struct op *op, bool *more, bool *comma);
 
-/* After OP_END or a failure: the verdict, with its fault. */
-enum datum_code machine_verdict(struct machine *machine, bool ended, struct span datum, struct datum_fault *fault);
+/* After OP_END or a failure: the result, with its fault. */
+enum datum_code machine_result(struct machine *machine, bool ended, struct span datum, struct datum_fault *fault);
 
 #endif

@@ -1,4 +1,4 @@
-/* Judging a registry's answers: see registry_answer.h. Called by registry_client.c on its thread, and for what its disk
+/* Reads a registry's answers: see registry_answer.h. Called by registry_client.c on its thread, and for what its disk
  * cache holds. Must never take for knowledge what a proxy may have said. */
 #include "avro/registry_answer.h"
 
@@ -32,14 +32,14 @@ static enum status answer_set_error(const struct registry_answer *answer, const 
                              : " with something that is not its API's JSON");
 }
 
-static enum registry_verdict unusable(struct error *err, const char *why, const char *name)
+static enum registry_result unusable(struct error *err, const char *why, const char *name)
 {
     error_set(err, STATUS_UNSUPPORTED, why, name);
     return REGISTRY_UNUSABLE;
 }
 
 /* The schema's own text: not JSON is nonsense; JSON that is not Avro is a schema of no use. */
-static enum registry_verdict judge_text(struct span schema, struct buffer *text, struct error *err)
+static enum registry_result check_text(struct span schema, struct buffer *text, struct error *err)
 {
     struct avro_schema *parsed;
     json_t *json = answer_parse(schema, JSON_DECODE_ANY);
@@ -56,7 +56,7 @@ static enum registry_verdict judge_text(struct span schema, struct buffer *text,
     return REGISTRY_SCHEMA;
 }
 
-static enum registry_verdict answer_read_body(const json_t *body, struct buffer *text, uint32_t *id, struct error *err)
+static enum registry_result answer_read_body(const json_t *body, struct buffer *text, uint32_t *id, struct error *err)
 {
     const json_t *schema = json_object_get(body, "schema"), *type = json_object_get(body, "schemaType");
     const json_t *references = json_object_get(body, "references");
@@ -72,24 +72,24 @@ static enum registry_verdict answer_read_body(const json_t *body, struct buffer 
         return unusable(err, "it refers to another subject's schema (%.100s): register it whole", name ? name : "?");
     }
     *id = number > 0 && number <= REGISTRY_ID_MAX ? (uint32_t)number : 0;
-    return judge_text((struct span){json_string_value(schema), json_string_length(schema)}, text, err);
+    return check_text((struct span){json_string_value(schema), json_string_length(schema)}, text, err);
 }
 
-enum registry_verdict registry_answer_schema(const struct registry_answer *answer, struct buffer *text, uint32_t *id,
-                                             struct error *err)
+enum registry_result registry_answer_schema(const struct registry_answer *answer, struct buffer *text, uint32_t *id,
+                                            struct error *err)
 {
     json_t *body = answer_parse(answer->body, 0);
-    enum registry_verdict verdict = REGISTRY_NO_ANSWER;
+    enum registry_result result = REGISTRY_NO_ANSWER;
     if (answer->status == 200 && json_is_object(body)) {
-        verdict = answer_read_body(body, text, id, err);
+        result = answer_read_body(body, text, id, err);
     } else {
         enum status status = http_status_of(answer->status);
         answer_set_error(answer, body, status == STATUS_DENIED ? STATUS_DENIED : STATUS_UNAVAILABLE, err);
         if (answer->status == 404 && says_unknown(body))
-            verdict = REGISTRY_UNKNOWN;
+            result = REGISTRY_UNKNOWN;
     }
     json_decref(body);
-    return verdict;
+    return result;
 }
 
 enum status registry_answer_id(const struct registry_answer *answer, uint32_t *id, struct error *err)

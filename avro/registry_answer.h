@@ -1,4 +1,4 @@
-/* What a schema registry's answers mean. Pure: bytes in, verdict out; no connection is known here.
+/* What a schema registry's answers mean. Pure: bytes in, result out; no connection is known here.
  *
  * A registry is behind proxies, gateways and restarts: what is not exactly an answer of Confluent's API counts as an
  * outage (REGISTRY_NO_ANSWER), never as knowledge. */
@@ -8,11 +8,11 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-enum registry_verdict {
+enum registry_result {
     REGISTRY_SCHEMA,   /* an Avro schema: its text */
     REGISTRY_UNKNOWN,  /* the registry says that it has none under this name */
     REGISTRY_UNUSABLE, /* it has one that no event can be read with: another language, references, not Avro */
-    REGISTRY_NO_ANSWER /* away, refusing, or talking nonsense: wait and ask again */
+    REGISTRY_NO_ANSWER /* unavailable, refusing, or answering nonsense: wait and ask again */
 };
 
 enum { REGISTRY_BODY_BYTES_MAX = 12 * 1024 * 1024, REGISTRY_ID_MAX = INT32_MAX };
@@ -24,9 +24,9 @@ struct registry_answer {
 };
 
 /* To GET /schemas/ids/…, /schemas/guids/… and /subjects/…/versions/…. On REGISTRY_SCHEMA `text` (cleared first) holds
- * the schema and *id its id where the answer tells it, else 0; otherwise err says why. */
-MUST_USE enum registry_verdict registry_answer_schema(const struct registry_answer *answer, struct buffer *text,
-                                                      uint32_t *id, struct error *err);
+ * the schema and *id its id where the answer has it, else 0; otherwise err says why. */
+MUST_USE enum registry_result registry_answer_schema(const struct registry_answer *answer, struct buffer *text,
+                                                     uint32_t *id, struct error *err);
 
 /* To POST /subjects/…: STATUS_OK and the id; STATUS_NOT_FOUND: no such schema or subject; STATUS_CONFLICT:
  * incompatible; STATUS_INVALID: refused; STATUS_DENIED; STATUS_UNAVAILABLE: anything else. */

@@ -120,7 +120,7 @@ static void next_url(struct registry_calls *calls)
     calls->current = (calls->current + 1) % calls->url_count;
 }
 
-static void tell_where(const struct registry_calls *calls, struct error *err)
+static void prefix_address(const struct registry_calls *calls, struct error *err)
 {
     error_prefix(err, "%.200s%.200s", http_client_url(calls->urls[calls->current]), calls->path.data);
 }
@@ -145,26 +145,26 @@ static void subject_path(struct registry_calls *calls, const char *topic, const 
 }
 
 /* One round over the addresses, until one gives an answer that is one. */
-static enum registry_verdict ask_schema(struct registry_calls *calls, struct buffer *text, uint32_t *id,
-                                        struct error *err)
+static enum registry_result ask_schema(struct registry_calls *calls, struct buffer *text, uint32_t *id,
+                                       struct error *err)
 {
-    enum registry_verdict verdict = REGISTRY_NO_ANSWER;
-    for (size_t tried = 0; tried < calls->url_count && verdict == REGISTRY_NO_ANSWER; tried++) {
+    enum registry_result result = REGISTRY_NO_ANSWER;
+    for (size_t tried = 0; tried < calls->url_count && result == REGISTRY_NO_ANSWER; tried++) {
         if (!calls_send_once(calls, HTTP_GET, err)) {
             next_url(calls);
             continue;
         }
         const struct registry_answer answer = answer_of(calls);
-        verdict = registry_answer_schema(&answer, text, id, err);
-        if (verdict != REGISTRY_SCHEMA)
-            tell_where(calls, err);
-        if (verdict == REGISTRY_NO_ANSWER)
+        result = registry_answer_schema(&answer, text, id, err);
+        if (result != REGISTRY_SCHEMA)
+            prefix_address(calls, err);
+        if (result == REGISTRY_NO_ANSWER)
             next_url(calls);
     }
-    return verdict;
+    return result;
 }
 
-/* Registries that know no GUIDs answer as if there were no such page. So does a wrong address: it is told apart by a
+/* Registries that know no GUIDs answer as if there were no such page. So does a wrong address: it is distinguished by a
  * page that every registry has. */
 static bool is_registry_without_guids(struct registry_calls *calls)
 {
@@ -185,22 +185,22 @@ static bool is_registry_without_guids(struct registry_calls *calls)
     return found;
 }
 
-enum registry_verdict registry_call_schema(struct registry_calls *calls, const struct schema_key *key,
-                                           struct buffer *text, struct error *err)
+enum registry_result registry_call_schema(struct registry_calls *calls, const struct schema_key *key,
+                                          struct buffer *text, struct error *err)
 {
     char name[SCHEMA_KEY_TEXT_BYTES];
     uint32_t id;
     schema_key_text(key, name);
     path_start(calls, key->is_guid ? "/schemas/guids/" : "/schemas/ids/");
     path_end(calls, name);
-    enum registry_verdict verdict = ask_schema(calls, text, &id, err);
-    if (verdict == REGISTRY_NO_ANSWER && key->is_guid && is_registry_without_guids(calls))
-        verdict = REGISTRY_UNKNOWN;
-    return verdict;
+    enum registry_result result = ask_schema(calls, text, &id, err);
+    if (result == REGISTRY_NO_ANSWER && key->is_guid && is_registry_without_guids(calls))
+        result = REGISTRY_UNKNOWN;
+    return result;
 }
 
-enum registry_verdict registry_call_latest(struct registry_calls *calls, const char *topic, struct buffer *text,
-                                           uint32_t *id, struct error *err)
+enum registry_result registry_call_latest(struct registry_calls *calls, const char *topic, struct buffer *text,
+                                          uint32_t *id, struct error *err)
 {
     subject_path(calls, topic, "/versions/latest");
     return ask_schema(calls, text, id, err);
@@ -222,7 +222,7 @@ static enum status ask_id(struct registry_calls *calls, struct span text, uint32
         const struct registry_answer answer = answer_of(calls);
         status = registry_answer_id(&answer, id, err);
         if (status != STATUS_OK)
-            tell_where(calls, err);
+            prefix_address(calls, err);
         if (status == STATUS_UNAVAILABLE)
             next_url(calls);
     }

@@ -51,8 +51,8 @@ struct registry_client {
     enum status duties; /* UNAVAILABLE until they are done or refused */
     struct error duties_text;
     int64_t retry_us, pause_us; /* steady: nothing is asked before; the pause after the next failure */
-    int64_t away_us;            /* since when */
-    enum status away_why;
+    int64_t unavailable_us;     /* since when */
+    enum status unavailable_why;
     uint64_t noise;
 };
 
@@ -61,7 +61,7 @@ static int64_t client_now_us(void)
     return clock_steady_us(&clock_system);
 }
 
-/* --- up and away: one line for each change of state --- */
+/* --- up and unavailable: one line for each change of state --- */
 
 /* From half to the whole pause, so that many scorers do not come back at once. */
 static int64_t jittered(struct registry_client *client, int64_t pause_us)
@@ -70,15 +70,16 @@ static int64_t jittered(struct registry_client *client, int64_t pause_us)
     return pause_us / 2 + (int64_t)(client->noise >> 33) % (pause_us / 2 + 1);
 }
 
-static void note_away(struct registry_client *client, const struct error *why)
+static void note_unavailable(struct registry_client *client, const struct error *why)
 {
     int64_t most_us = client->pause_first_us * PAUSE_GROWTH_MAX;
-    if (client->up || client->away_why != why->status)
-        log_warn("registry", "the schema registry is away: %s; what needs it waits, asking again until it answers",
+    if (client->up || client->unavailable_why != why->status)
+        log_warn("registry",
+                 "the schema registry is unavailable: %s; what needs it waits, asking again until it answers",
                  why->text);
     if (client->up)
-        client->away_us = client_now_us();
-    client->away_why = why->status;
+        client->unavailable_us = client_now_us();
+    client->unavailable_why = why->status;
     client->up = false;
     client->retry_us = client_now_us() + jittered(client, client->pause_us);
     client->pause_us = client->pause_us * 2 < most_us ? client->pause_us * 2 : most_us;
@@ -88,7 +89,7 @@ static void client_note_answer(struct registry_client *client)
 {
     if (!client->up)
         log_info("registry", "the schema registry answers again after %.1f s",
-                 (double)(client_now_us() - client->away_us) / 1e6);
+                 (double)(client_now_us() - client->unavailable_us) / 1e6);
     client->up = true;
     client->pause_us = client->pause_first_us;
     client->retry_us = 0;
@@ -138,7 +139,7 @@ static struct entry *entry_make(struct registry_client *client, const struct sch
     return entry;
 }
 
-static enum registry_find entry_tell(const struct entry *entry, struct buffer *text, struct error *why)
+static enum registry_find entry_result(const struct entry *entry, struct buffer *text, struct error *why)
 {
     switch (entry->state) {
     case KNOWN:
@@ -173,14 +174,14 @@ enum registry_find registry_client_find(struct registry_client *client, const st
         pthread_cond_signal(&client->wake);
     if (entry)
         entry->used_us = client_now_us();
-    enum registry_find found = entry ? entry_tell(entry, text, why) : REGISTRY_FIND_WAIT;
+    enum registry_find found = entry ? entry_result(entry, text, why) : REGISTRY_FIND_WAIT;
     pthread_mutex_unlock(&client->lock);
     return found;
 }
 
 /* Puts an answer into the table. `text`: the schema or why it is of no use. */
-static void entry_set_answer(struct registry_client *client, const struct schema_key *key,
-                             enum registry_verdict verdict, struct span text)
+static void entry_set_answer(struct registry_client *client, const struct schema_key *key, enum registry_result result,
+                             struct span text)
 {
     static const enum entry_state states[] = {
         [REGISTRY_SCHEMA] = KNOWN, [REGISTRY_UNKNOWN] = UNKNOWN, [REGISTRY_UNUSABLE] = UNUSABLE};
@@ -189,10 +190,10 @@ static void entry_set_answer(struct registry_client *client, const struct schema
         entry = entry_make(client, key);
     if (!entry)
         return;
-    entry->state = states[verdict];
+    entry->state = states[result];
     entry->used_us = client_now_us();
     entry->until_us = client_now_us() + client->unknown_us;
-    entry_set_text(client, entry, verdict == REGISTRY_UNKNOWN ? SPAN_NULL : text);
+    entry_set_text(client, entry, result == REGISTRY_UNKNOWN ? SPAN_NULL : text);
     while (client->text_bytes > text_bytes_most && entry_evict(client, entry))
         entry = entry_of(client, key); /* eviction moves entries */
     atomic_fetch_add(&client->answers, 1);
@@ -230,12 +231,12 @@ static enum status check_reader(struct registry_client *client, struct error *er
     struct avro_schema *writer = NULL;
     uint32_t id = 0;
     enum status status = STATUS_OK;
-    enum registry_verdict verdict = registry_call_latest(client->calls, client->duty.input_topic, &text, &id, err);
-    if (verdict == REGISTRY_NO_ANSWER)
+    enum registry_result result = registry_call_latest(client->calls, client->duty.input_topic, &text, &id, err);
+    if (result == REGISTRY_NO_ANSWER)
         status = err->status == STATUS_DENIED ? STATUS_DENIED : STATUS_UNAVAILABLE;
-    if (verdict == REGISTRY_UNUSABLE)
+    if (result == REGISTRY_UNUSABLE)
         status = STATUS_UNSUPPORTED;
-    if (verdict == REGISTRY_SCHEMA) {
+    if (result == REGISTRY_SCHEMA) {
         status = avro_schema_parse(buffer_span(&text), &writer, err);
         if (status == STATUS_OK)
             status = client->duty.reads(client->duty.context, avro_schema_type(writer), err);
@@ -289,12 +290,12 @@ static void work_duties(struct registry_client *client)
 {
     struct error err = {0};
     enum status status = do_duties(client, &err);
-    bool away = status == STATUS_UNAVAILABLE;
-    if (away && duties_from_disk(client))
+    bool unavailable = status == STATUS_UNAVAILABLE;
+    if (unavailable && duties_from_disk(client))
         status = STATUS_OK;
     pthread_mutex_lock(&client->lock);
-    if (away)
-        note_away(client, &err);
+    if (unavailable)
+        note_unavailable(client, &err);
     else
         client_note_answer(client);
     client->duties_text = err;
@@ -321,16 +322,16 @@ static void work_ask(struct registry_client *client, const struct schema_key *ke
 {
     struct error err = {0};
     struct buffer text = {0};
-    enum registry_verdict verdict = registry_call_schema(client->calls, key, &text, &err);
-    if (verdict == REGISTRY_SCHEMA)
+    enum registry_result result = registry_call_schema(client->calls, key, &text, &err);
+    if (result == REGISTRY_SCHEMA)
         registry_disk_put_schema(client->disk, key, buffer_span(&text));
     pthread_mutex_lock(&client->lock);
-    if (verdict == REGISTRY_NO_ANSWER) {
+    if (result == REGISTRY_NO_ANSWER) {
         if (!client->stop)
-            note_away(client, &err);
+            note_unavailable(client, &err);
     } else {
         client_note_answer(client);
-        entry_set_answer(client, key, verdict, verdict == REGISTRY_SCHEMA ? buffer_span(&text) : span_of(err.text));
+        entry_set_answer(client, key, result, result == REGISTRY_SCHEMA ? buffer_span(&text) : span_of(err.text));
     }
     pthread_mutex_unlock(&client->lock);
     buffer_free(&text);
@@ -516,7 +517,7 @@ uint64_t registry_client_requests(const struct registry_client *client)
 
 /* What would happen at the start, without doing it. */
 enum status registry_client_check(const struct registry_settings *settings, const struct registry_duties *duties,
-                                  struct error *told, struct error *err)
+                                  struct error *finding, struct error *err)
 {
     struct registry_client *client;
     const struct registry_subject *ours = &duties->ours[0];
@@ -532,10 +533,10 @@ enum status registry_client_check(const struct registry_settings *settings, cons
         free(text);
     }
     if (status == STATUS_OK)
-        error_set(told, STATUS_OK, "%s: %s has the id %u", registry_calls_url(client->calls), ours->name, id);
+        error_set(finding, STATUS_OK, "%s: %s has the id %u", registry_calls_url(client->calls), ours->name, id);
     if (status == STATUS_NOT_FOUND && !client->lookup_only) {
         status = STATUS_OK;
-        error_set(told, status, "%s: %s is new there; the start registers it", registry_calls_url(client->calls),
+        error_set(finding, status, "%s: %s is new there; the start registers it", registry_calls_url(client->calls),
                   ours->name);
     }
     registry_client_free(client);

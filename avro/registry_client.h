@@ -2,7 +2,7 @@
  *
  * All HTTP happens on a thread of the client's. Loops ask registry_client_find, which never waits: what is not known
  * yet is asked for once, however many events and loops want it, and REGISTRY_FIND_WAIT is the answer until it has come.
- * An outage (no answer, a wrong one, credentials refused) is never taken for knowledge: it is told once, and asked
+ * An outage (no answer, a wrong one, credentials refused) is never taken for knowledge: it is logged once, and asked
  * again with growing pauses for as long as it takes. That a schema does not exist is believed for a while. */
 #ifndef AVRO_REGISTRY_CLIENT_H
 #define AVRO_REGISTRY_CLIENT_H
@@ -63,8 +63,10 @@ bool registry_client_up(const struct registry_client *client);
 /* Requests sent so far, for /metrics. Any thread. */
 uint64_t registry_client_requests(const struct registry_client *client);
 
-/* For `scorer check`: one round of questions, no registering. `told` says what was found of ours[0], on STATUS_OK. */
+/* For `scorer check`: one round of questions, no registering. `finding` says what was found of ours[0], on STATUS_OK.
+ */
 MUST_USE enum status registry_client_check(const struct registry_settings *settings,
-                                           const struct registry_duties *duties, struct error *told, struct error *err);
+                                           const struct registry_duties *duties, struct error *finding,
+                                           struct error *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* The registry's answers on disk: see registry_disk.h. Used by registry_client.c on its thread alone. Files have the
- * form of the registry's own answers and are judged as strictly; writing is best effort and told once. */
+ * form of the registry's own answers and are checked as strictly; writing is best effort, and a failure is logged once.
+ */
 #include "avro/registry_disk.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum { PATH_BYTES = 4096, NAME_HEX = 32 };
 
 struct registry_disk {
     char directory[PATH_BYTES - 128];
-    bool told; /* that writing failed */
+    bool warned; /* that writing failed */
 };
 
 enum status registry_disk_new(const char *directory, const char *url, struct registry_disk **out, struct error *err)
@@ -75,8 +76,8 @@ static void disk_write_answer(struct registry_disk *disk, const char *path, uint
     if (schema.data)
         json_write_text(&json, "schema", schema);
     json_end_document(&json);
-    if (file_write_atomic(path, buffer_span(&body), &err) != STATUS_OK && !disk->told) {
-        disk->told = true;
+    if (file_write_atomic(path, buffer_span(&body), &err) != STATUS_OK && !disk->warned) {
+        disk->warned = true;
         log_warn("registry", "schemas are not kept on disk: %s", err.text);
     }
     buffer_free(&body);

@@ -20,12 +20,12 @@ enum {
     PATH_MAX_STEPS = 16
 };
 
-enum verdict { VERDICT_NONE, VERDICT_YES, VERDICT_NO };
+enum fit { FIT_NONE, FIT_YES, FIT_NO };
 
 struct pair {
     const struct avro_type *writer, *reader;
     unsigned pass; /* in which a YES was found */
-    enum verdict verdict;
+    enum fit fit;
 };
 
 struct resolver {
@@ -250,21 +250,21 @@ static bool accepts_fields(struct resolver *resolver, const struct avro_type *wr
 static bool accepts_record(struct resolver *resolver, const struct avro_type *writer, const struct avro_type *reader)
 {
     struct pair *pair = pair_at(resolver, writer, reader);
-    if (pair->verdict == VERDICT_NO) {
+    if (pair->fit == FIT_NO) {
         say(resolver, "record %.80s does not fit %.80s", writer->name, reader->name);
         return false;
     }
-    if (pair->verdict == VERDICT_YES && (resolver->settled || pair->pass == resolver->pass))
+    if (pair->fit == FIT_YES && (resolver->settled || pair->pass == resolver->pass))
         return true; /* found in this pass, or under way */
     if (resolver->pair_count == PAIRS_MAX) {
         resolver->gave_up = true;
         return false;
     }
     resolver->pair_count += !pair->writer;
-    *pair = (struct pair){writer, reader, resolver->pass, VERDICT_YES};
+    *pair = (struct pair){writer, reader, resolver->pass, FIT_YES};
     bool fine = accepts_fields(resolver, writer, reader);
     if (!fine && !resolver->gave_up) {
-        pair->verdict = VERDICT_NO; /* the table does not move */
+        pair->fit = FIT_NO; /* the table does not move */
         resolver->found_no = true;
     }
     return fine;

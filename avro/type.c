@@ -233,7 +233,7 @@ static int text_pointers_order(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static const char *text_twice(const char *const *texts, size_t count) /* one that stands twice, or NULL */
+static const char *text_twice(const char *const *texts, size_t count) /* a duplicate, or NULL */
 {
     const char **sorted = mem_zeroed(count, sizeof *sorted), *twice = NULL;
     for (size_t i = 0; i < count; i++)
@@ -262,7 +262,7 @@ static enum status parse_enum(struct parser *parser, const json_t *json, struct 
                                  type->symbols[s]);
     const char *twice = text_twice(type->symbols, type->symbol_count);
     if (twice)
-        return parser_refuse(parser, STATUS_INVALID, "symbol \"%.100s\" stands twice", twice);
+        return parser_refuse(parser, STATUS_INVALID, "symbol \"%.100s\" is a duplicate", twice);
     if (!fallback)
         return STATUS_OK;
     for (size_t s = 0; s < type->symbol_count; s++)
@@ -319,7 +319,7 @@ static enum status parser_read_record(struct parser *parser, const json_t *json,
     }
     const char *twice = text_twice(names, count);
     if (twice)
-        return parser_refuse(parser, STATUS_INVALID, "field \"%.100s\" stands twice", twice);
+        return parser_refuse(parser, STATUS_INVALID, "field \"%.100s\" is a duplicate", twice);
     type->fields = fields;
     type->field_count = count;
     return STATUS_OK;
@@ -391,7 +391,7 @@ static enum status check_branches(struct parser *parser, const struct avro_type 
     const char *twice = text_twice(names, type->branch_count);
     free(names);
     if (twice)
-        return parser_refuse(parser, STATUS_INVALID, "\"%.100s\" stands twice in a union", twice);
+        return parser_refuse(parser, STATUS_INVALID, "\"%.100s\" is a duplicate in a union", twice);
     return STATUS_OK;
 }
 

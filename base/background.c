@@ -1,5 +1,5 @@
 /* A thread that makes one call at a time: see background.h. The thread waits for a call, makes it, and waits for the
- * next; it ends when told, after the call. */
+ * next; it ends when asked to, after the call. */
 #include "base/background.h"
 
 #include <assert.h>

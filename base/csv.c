@@ -2,7 +2,7 @@
  * reader.
  *
  * Fields are spans of the window; only a field with doubled quotes is copied. A record that the window does not hold to
- * its end is parsed anew once more has been read, which happens once a window. Must never lose its place: quotes that
+ * its end is parsed again once more has been read, which happens once a window. Must never lose its place: quotes that
  * do not fit cost the one physical line on which their record starts, not the lines a stray quote would swallow. */
 #include "base/csv.h"
 
@@ -33,10 +33,10 @@ struct csv {
 /* How parsing a record ended; from FAULT on it is wrong. */
 enum outcome { WHOLE, NEEDS_MORE, FAULT_UNCLOSED_QUOTE, FAULT_TEXT_AFTER_QUOTE, FAULT_NUL, FAULT_TOO_LONG };
 
-/* A record on its way: `at` moves from its first byte to the byte behind its line end. */
+/* A record on its way: `at` moves from its first byte to one past its line end. */
 struct scan {
     char *start, *at;
-    char *last;   /* behind the last byte before the line end */
+    char *last;   /* one past the last byte before the line end */
     size_t lines; /* line ends passed */
     bool over;    /* its line end, or the file's end, has been passed */
 };
@@ -61,8 +61,8 @@ void csv_free(struct csv *csv)
     free(csv);
 }
 
-/* Slides what is left to the window's start and reads behind it: whole lines, as a pipe's rows are handed out as they
- * come, and at least as many bytes as are left, so that parsing a long record anew stays linear. By the byte, because
+/* Slides what is left to the window's start and reads on after it: whole lines, as a pipe's rows are handed out as they
+ * come, and at least as many bytes as are left, so that parsing a long record again stays linear. By the byte, because
  * the caller may have peeked through stdio, and stdio has no way to take just what is there. False when reading failed.
  */
 static bool csv_fill(struct csv *csv)
@@ -113,7 +113,7 @@ static size_t csv_count_lines(const char *from, const char *to)
     return lines;
 }
 
-/* Passes what ends a field, with scan->at behind the field: a comma, a line end, or the file's end. */
+/* Passes what ends a field, with scan->at one past the field: a comma, a line end, or the file's end. */
 static enum outcome pass_separator(struct csv *csv, struct scan *scan)
 {
     char *at = scan->at;
@@ -277,5 +277,5 @@ enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, str
         *more = true;
         return STATUS_OK;
     }
-    return error_set(err, STATUS_IO, "cannot read %s behind line %zu: %s", csv->name, csv->line, strerror(csv->failed));
+    return error_set(err, STATUS_IO, "cannot read %s after line %zu: %s", csv->name, csv->line, strerror(csv->failed));
 }

@@ -24,7 +24,7 @@ struct csv *csv_new(FILE *file, const char *name);
 void csv_free(struct csv *csv);
 
 /* STATUS_OK with *more false at the end of the file. Blank lines are skipped. A bad record is refused and the next call
- * goes on behind it; record->line and ->raw say where it was. STATUS_INVALID: NUL bytes, an unclosed quote, or text
+ * goes on after it; record->line and ->raw say where it was. STATUS_INVALID: NUL bytes, an unclosed quote, or text
  * after a closing quote (of the latter two only the first physical line is skipped, so that a stray quote costs one
  * line). STATUS_LIMIT: over 1 MiB (raw may be its beginning only). STATUS_IO: reading failed; final. */
 MUST_USE enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, struct error *err);

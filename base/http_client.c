@@ -285,8 +285,8 @@ static void http_note_answer(CURL *curl, struct http_response *response)
 }
 
 /* What a failed transfer means; no word about credentials is ever in curl's reasons. */
-static enum status tell_failure(const struct http_client *client, const struct http_request *request, CURLcode code,
-                                const struct answer *answer, struct error *err)
+static enum status transfer_failure(const struct http_client *client, const struct http_request *request, CURLcode code,
+                                    const struct answer *answer, struct error *err)
 {
     const char *method = method_names[request->method];
     int path_bytes = (int)strcspn(request->path, "?");
@@ -318,7 +318,7 @@ static enum status send_once(struct http_client *client, const struct http_reque
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
     http_note_answer(client->curl, response);
-    return code == CURLE_OK ? STATUS_OK : tell_failure(client, request, code, &answer, err);
+    return code == CURLE_OK ? STATUS_OK : transfer_failure(client, request, code, &answer, err);
 }
 
 static bool is_repeatable(const struct http_request *request)

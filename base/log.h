@@ -1,5 +1,5 @@
 /* One line per happening on standard error: what, where, what to do. Never a payload value, never a secret.
- * Text form: `2026-11-23T10:00:00.123Z warn sink: PostgreSQL is away, …`; JSON form by --log-format=json.
+ * Text form: `2026-11-23T10:00:00.123Z warn sink: PostgreSQL is unavailable, …`; JSON form by --log-format=json.
  * Thread-safe: a line is one write(2). */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -22,7 +22,7 @@ struct log_field {
     int64_t number;
 };
 
-/* The same line with named values behind the message: name=value in text form, members in JSON form. */
+/* The same line with named values after the message: name=value in text form, members in JSON form. */
 void log_fields(enum log_level level, const char *where, const char *message, const struct log_field *fields,
                 size_t count);
 

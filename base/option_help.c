@@ -48,7 +48,7 @@ static void write_entry(FILE *out, const char *left, const char *right)
     write_wrapped(out, right, 2 + text_columns(left, strlen(left)));
 }
 
-/* Whether the help text has a part for that subcommand: "train: set the alias", also behind "; ". */
+/* Whether the help text has a part for that subcommand: "train: set the alias", also after "; ". */
 static bool is_for(const struct option_row *row, const char *subcommand)
 {
     size_t bytes = strlen(subcommand);

@@ -1,4 +1,4 @@
-/* Options given by the environment and by the config file. Called by options_parse, behind the command line, whose
+/* Options given by the environment and by the config file. Called by options_parse, after the command line, whose
  * values win. Must never print a secret's value. */
 #include "base/option_row.h"
 
@@ -20,7 +20,7 @@ static const char *environment_value(char **environment, const char *name)
     return NULL;
 }
 
-/* The content of the file that NAME_FILE names, without line ends behind it. */
+/* The content of the file that NAME_FILE names, without the line ends after it. */
 static enum status secret_read(struct options *options, const char *variable, const char *path, const char **out,
                                struct error *err)
 {
@@ -126,7 +126,7 @@ static char *option_trimmed(char *text)
     return text;
 }
 
-/* Cuts the comment: a # at the start of the line or behind a blank. Inside double quotes # is an ordinary character. */
+/* Cuts the comment: a # at the start of the line or after a blank. Inside double quotes # is an ordinary character. */
 static void cut_comment(char *line)
 {
     bool quoted = false;

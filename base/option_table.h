@@ -38,7 +38,7 @@
     OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .programs = S | P, .metavar = "TIME", \
            .help = "how long an id that the registry does not know is not asked for again") \
     OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .programs = S | P, .metavar = "DIR", \
-           .help = "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was made anew") \
+           .help = "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was recreated") \
     OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .programs = S | P, \
            .help = "never register a schema: only look its id up") \
     OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
@@ -88,7 +88,7 @@
     OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .programs = S, .metavar = "URI", \
            .help = "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
     OPTION(CHALLENGER_URIS, .flag = "challengers", .environment = "CHALLENGER_URIS", .programs = S, .metavar = "URI,…", \
-           .help = "models scored on the same rows and told in the predictions, never acted on (at most 8)") \
+           .help = "models scored on the same rows and reported in the predictions, never acted on (at most 8)") \
     OPTION(MODEL_POLL_INTERVAL, .flag = "model-poll-interval", .environment = "MODEL_POLL_INTERVAL", .type = OPTION_DURATION, .fallback = "5s", .minimum = "10ms", .maximum = "1d", .programs = S, .metavar = "TIME", \
            .help = "how often the alias is looked up") \
     OPTION(TRACKING_URI, .flag = "tracking-uri", .environment = "MLFLOW_TRACKING_URI", .fallback = "./mlruns", .programs = S | T | R, .metavar = "URI", \
@@ -108,7 +108,7 @@
     OPTION(MODEL_CACHE_DIR, .flag = "model-cache-dir", .environment = "MODEL_CACHE_DIR", .programs = S | T | R, .metavar = "DIR", \
            .help = "where models from an MLflow server are kept; default: attrition in $XDG_CACHE_HOME, ~/.cache or /tmp") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
-           .help = "where a run is kept while the MLflow server is away, for `registry sync`") \
+           .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
     OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "libpq connection string; PG* variables work too") \
     OPTION(SINK_ROWS, .flag = "sink-rows", .environment = "SINK_ROWS", .type = OPTION_INTEGER, .fallback = "5000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
@@ -138,15 +138,15 @@
     OPTION(UNCHECKED, .flag = "unchecked", .type = OPTION_FLAG, .programs = S, \
            .help = "score: leave out ranges and categories") \
     OPTION(COUNTERFACTUAL, .flag = "counterfactual", .type = OPTION_FLAG, .programs = S, \
-           .help = "score: tell also the smallest change of one attribute that gives the other prediction") \
+           .help = "score: report also the smallest change of one attribute that gives the other prediction") \
     OPTION(WRITER_SCHEMA, .flag = "writer-schema", .programs = S, .metavar = "FILE", \
            .help = "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, .flag = "reader-schema", .programs = S, .metavar = "FILE", \
            .help = "decode: the schema to see them through; default: the event schema") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
-           .help = "audit: judge input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
+           .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \
-           .help = "audit: judge input records before TIME") \
+           .help = "audit: examine input records before TIME") \
     OPTION(AUDIT_JSON, .flag = "json", .type = OPTION_FLAG, .programs = S, \
            .help = "audit: answer in JSON") \
     OPTION(MAX_REJECTS, .flag = "max-rejects", .environment = "MAX_REJECTS", .type = OPTION_INTEGER, .fallback = "-1", .minimum = "-1", .programs = P, .metavar = "N", \
@@ -208,9 +208,9 @@
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \
-           .help = "train: how often the rows are dealt into folds anew") \
+           .help = "train: how many times the rows are split into folds, each time differently") \
     OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .metavar = "SHARE", \
-           .help = "train: hold out this share of the rows from all fitting and choosing, and judge the model by it") \
+           .help = "train: hold out this share of the rows from all fitting and choosing, and evaluate the model by it") \
     OPTION(FOLDS_OUT, .flag = "folds-out", .programs = T, .metavar = "FILE", \
            .help = "train: write which row is in which fold, as CSV") \
     OPTION(THREADS, .flag = "threads", .environment = "TRAINER_THREADS", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1024", .programs = T, .metavar = "N", \

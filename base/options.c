@@ -63,7 +63,7 @@ enum status option_add_pair(struct options *options, struct option_pairs *pairs,
     return STATUS_OK;
 }
 
-/* The value of a flag: behind its '=' (given), or the next argument. NULL with err set where there is none. */
+/* The value of a flag: after its '=' (given), or the next argument. NULL with err set where there is none. */
 static const char *take_value(struct parse *parse, const char *given, const char *named, struct error *err)
 {
     if (given)

@@ -19,7 +19,7 @@ struct progress {
     uint64_t done;
     int64_t started_us, shown_us; /* steady clock */
     bool terminal;
-    unsigned columns; /* of the terminal; 0: asked anew at every draw */
+    unsigned columns; /* of the terminal; 0: asked again at every draw */
 };
 
 /* Whether `out` is a terminal decides the form. Nothing is drawn yet. */

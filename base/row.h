@@ -39,7 +39,7 @@ struct column {
     const struct span *values;       /* nominal: the categories, in schema order */
     const char *const *value_labels; /* ordinal: label of low, low + 1, …, high; NULL where the schema has none */
     size_t value_count;              /* number of `values` (nominal) or `value_labels` (ordinal) */
-    bool group;                      /* groups of people by this column are compared when a model is judged */
+    bool group;                      /* groups of people by this column are compared when a model is evaluated */
     const double *bands;             /* numbers: where the second and each further group begins, ascending */
     size_t band_count;
 };

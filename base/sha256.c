@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-/* The method is looked up once; each digest starts the context anew. */
+/* The method is looked up once; each digest starts the context again. */
 struct sha256 {
     EVP_MD *method;
     EVP_MD_CTX *context;

@@ -15,7 +15,7 @@ enum status {
     STATUS_NOT_FOUND,   /* a name that does not exist: file, topic, model, alias */
     STATUS_UNSUPPORTED, /* well-formed, but not something this program can do exactly */
     STATUS_LIMIT,       /* larger or deeper than a stated limit */
-    STATUS_UNAVAILABLE, /* a server or resource is away: wait and try again */
+    STATUS_UNAVAILABLE, /* a server or resource is unavailable: wait and try again */
     STATUS_DENIED,      /* credentials or permissions were refused */
     STATUS_CONFLICT,    /* somebody else changed it first, or we were fenced */
     STATUS_IO,          /* reading or writing a file failed */

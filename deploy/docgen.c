@@ -64,7 +64,8 @@ static void write_errors(void)
            "`attrition.error.field`, the attribute's name, where there is one), in the column `code` of "
            "`attrition.dead_letters`, in\n"
            "the answers of `scorer score` and in the producer's report of rejected rows.\n\n"
-           "A server that is away is not an event's fault: the partition waits, and nothing becomes a dead letter.\n\n"
+           "A server that is unavailable is not an event's fault: the partition waits, and nothing becomes a dead "
+           "letter.\n\n"
            "| code | meaning | what to do |\n|---|---|---|\n");
     for (size_t c = 0; c < sizeof codes / sizeof *codes; c++) {
         printf("| `%s` | ", codes[c].name);
@@ -105,7 +106,7 @@ static void write_metrics(void)
            "- events received = scored + dead-lettered + erased + outcome + returned + in flight\n"
            "- sink records = predictions + dead letters + erasures + outcomes + refused + skipped + in flight\n\n"
            "An event's end is counted when its transaction has committed; what an aborted transaction or a revoked "
-           "partition held\n"
+           "partition had read\n"
            "is counted as returned and is received again.\n\n"
            "| metric | type | meaning |\n|---|---|---|\n");
     for (size_t m = 0; m < sizeof rows / sizeof *rows; m++) {

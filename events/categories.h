@@ -1,8 +1,8 @@
 /* A nominal column's categories as a hash table made at load: text → code in a few nanoseconds.
  *
- * A text is told by its length and three words of eight bytes, taken without a branch on the length: with those a text
- * of up to 24 bytes is told wholly; of longer ones the rest is compared too. The multiplier is chosen so that the
- * column's own categories do not collide, where one can be found. */
+ * A text is identified by its length and three words of eight bytes, taken without a branch on the length: with those a
+ * text of up to 24 bytes is identified wholly; of longer ones the rest is compared too. The multiplier is chosen so
+ * that the column's own categories do not collide, where one can be found. */
 #ifndef EVENTS_CATEGORIES_H
 #define EVENTS_CATEGORIES_H
 
@@ -36,7 +36,7 @@ void categories_fini(struct categories *categories);
 
 extern const uint64_t text_word_masks[9]; /* the low n bytes */
 
-/* The words of a text behind whose start at least eight bytes may be read. */
+/* The words of a text after whose start at least eight bytes may be read. */
 static inline struct text_words text_words_of(struct span text)
 {
     size_t whole = text.bytes < 8 ? text.bytes : 8, last = text.bytes - whole, second = last < 8 ? last : 8;

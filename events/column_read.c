@@ -70,7 +70,7 @@ static __attribute__((noinline)) bool field_read(const struct column_reader *rea
     return column_read_value(reader, in, cell, padded);
 }
 
-/* --- short forms: each returns the position behind the value, or NULL where the general form is to judge --- */
+/* --- short forms: each returns the position one past the value, or NULL where the general form decides --- */
 
 /* An int of two to five bytes from a load of eight. */
 static inline const uint8_t *int_read_word(const uint8_t *at, const uint8_t *end, double *out)

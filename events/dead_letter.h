@@ -34,14 +34,15 @@ enum dead_letter_header {
 
 const char *dead_letter_header_name(enum dead_letter_header header);
 
-/* Headers that a replay keeps: an event's history. The others tell of one failure and are made anew by the next. */
+/* Headers that a replay keeps: an event's history. The others describe one failure and are written again by the next.
+ */
 bool dead_letter_header_stays(enum dead_letter_header header);
 
 /* The schema id that a value's frame names, as text; false where it has no frame that names one. */
 enum { DEAD_LETTER_ID_BYTES = 40 };
 bool dead_letter_schema_id(struct span value, char out[static DEAD_LETTER_ID_BYTES]);
 
-/* A whole number in a header's value, or `otherwise` where it is none or negative. */
+/* An integer in a header's value, or `otherwise` where it is none or negative. */
 int64_t dead_letter_number(struct span value, int64_t otherwise);
 
 /* "2026-11-23T10:00:00.123Z" */

@@ -32,7 +32,7 @@ void decoder_use_time_unit(struct decoder *decoder, enum time_unit unit);
 /* Decodes one message into out (out->cells points at column_count cells of the caller's). `header`: its FRAME_HEADER,
  * or SPAN_NULL. On anything but EVENT_OK, fault says why and out is undefined; with *waits true nothing is known yet:
  * its schema has been asked for, look again when registry_client_answers has moved. `value` must outlive `out`. Ranges
- * and categories are not judged here. */
+ * and categories are not checked here. */
 enum event_code decoder_read(struct decoder *decoder, struct span value, struct span header, struct event *out,
                              struct fault *fault, bool *waits);
 

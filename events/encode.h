@@ -5,7 +5,7 @@
 #include "events/event.h"
 #include "events/schema.h"
 
-/* Whether the cells fit the schema's types: no null where there is no null branch, whole numbers within an int's or
+/* Whether the cells fit the schema's types: no null where there is no null branch, integers within an int's or
  * long's range, texts for text. What validate_row passes does. */
 bool event_is_encodable(const struct schema *schema, const struct cell *cells);
 

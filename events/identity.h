@@ -11,7 +11,7 @@ enum {
     ID_BYTES_MAX = 4 * ID_CHARACTERS_MAX,
 };
 
-/* 1900-01-01 UTC: nothing that an employee's record tells happened before. */
+/* 1900-01-01 UTC: nothing that an employee's record reports happened before. */
 #define OCCURRED_AT_FIRST_MS INT64_C(-2208988800000)
 /* Stands in event.occurred_at_ms where the bytes hold a number without a unit. */
 #define OCCURRED_AT_NO_UNIT INT64_MIN

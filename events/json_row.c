@@ -32,7 +32,7 @@ static void json_row_read_number(const struct column *column, const json_t *valu
     } else {
         double number = json_number_value(value);
         if (checked && (column->type == COLUMN_INT || column->type == COLUMN_LONG) && number != floor(number))
-            fault_add(faults, EVENT_WRONG_TYPE, index, column->name, "not a whole number");
+            fault_add(faults, EVENT_WRONG_TYPE, index, column->name, "not an integer");
         else
             *cell = cell_number(number);
     }

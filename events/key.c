@@ -93,7 +93,7 @@ static bool key_read_number(struct cursor *in, char storage[static ID_BYTES_MAX]
     return true;
 }
 
-/* The key as a string or whole number, or as the one such field of a record, maybe within a union. */
+/* The key as a string or integer, or as the one such field of a record, maybe within a union. */
 static bool key_read_value(const struct avro_type *type, struct cursor *in, char storage[static ID_BYTES_MAX],
                            struct span *id)
 {
@@ -111,8 +111,8 @@ static bool key_read_value(const struct avro_type *type, struct cursor *in, char
     return (type->kind == AVRO_KIND_INT || type->kind == AVRO_KIND_LONG) && key_read_number(in, storage, id);
 }
 
-/* Without a registry nobody tells the type. A string that is exactly as long as it says is one, unless it is so short
- * that it might be a small number behind a union's branch. */
+/* Without a registry nothing names the type. A string that is exactly as long as it says is one, unless it is so short
+ * that it might be a small number after a union's branch. */
 static bool string_read(struct span datum, struct span *id)
 {
     struct cursor in = cursor_of(datum);
@@ -134,7 +134,7 @@ static enum event_code framed_read(struct key_reader *reader, const struct frame
     if (!type)
         return key_refuse(fault, "has a schema that is not known, or is no Avro");
     if (!key_read_value(type, &in, storage, id) || cursor_left(&in))
-        return key_refuse(fault, "is no string or whole number, nor a record with one such field");
+        return key_refuse(fault, "is no string or integer, nor a record with one such field");
     return EVENT_OK;
 }
 

@@ -88,7 +88,7 @@ struct prediction {
 #define PREDICTION_CHANNEL(FIELD) \
     FIELD(channel,       channel,          "channel",     channel)
 
-/* Further fields, whose columns sql/ adds behind all others. None so far. */
+/* Further fields, whose columns sql/ adds after all others. None so far. */
 #define PREDICTION_ADDED(FIELD)
 
 #define PREDICTION_RECORD(FIELD, PART) \

@@ -14,7 +14,7 @@ static struct row_parts *row_of(struct compiler *compiler)
     return plan_under_way(compiler)->own;
 }
 
-/* How a writer's number tells a point in time: by Avro's logical types, or by what Kafka Connect's converters write
+/* How a writer's number gives a point in time: by Avro's logical types, or by what Kafka Connect's converters write
  * beside a type of Debezium's (which have no logical type). */
 static uint32_t time_of_type(const struct avro_type *writer)
 {

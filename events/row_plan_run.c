@@ -169,6 +169,6 @@ enum event_code row_plan_run(const struct plan *plan, struct machine *machine, e
     bool ended = row_machine_run(machine, plan->own, unit, out);
     if (ended && cursor_left(&machine->in) == 0 && !machine->unresolvable && !machine->too_deep)
         return EVENT_OK;
-    (void)machine_verdict(machine, ended, datum, &why);
+    (void)machine_result(machine, ended, datum, &why);
     return fault_set_datum(fault, &why);
 }

@@ -40,7 +40,7 @@ static enum status parts_read_texts(struct schema_parts *parts, const json_t *li
             return error_set(err, STATUS_INVALID, "employee_event.avsc: %s must be a list of non-empty strings", what);
         for (size_t j = 0; j < i; j++)
             if (span_equal(texts[i], texts[j]))
-                return error_set(err, STATUS_INVALID, "employee_event.avsc: %s: \"%.100s\" stands twice", what,
+                return error_set(err, STATUS_INVALID, "employee_event.avsc: %s: \"%.100s\" is a duplicate", what,
                                  texts[i].data);
     }
     *out = texts;
@@ -140,7 +140,7 @@ static enum status column_read_values(struct schema_parts *parts, const json_t *
     if (nominal)
         column->values = texts;
     else if (column->high - column->low + 1 != (double)column->value_count || column->low != floor(column->low))
-        return column_refuse(column, "\"value_labels\" must name each whole number of \"range\"", err);
+        return column_refuse(column, "\"value_labels\" must name each integer of \"range\"", err);
     else
         column->value_labels = names_of(parts, texts, column->value_count);
     return STATUS_OK;
@@ -297,7 +297,7 @@ static enum status check_names(const struct schema *schema, struct error *err)
             strcmp(schema->ignored[i], schema->target_name) == 0 || strcmp(schema->ignored[i], schema->id_name) == 0)
             twice = schema->ignored[i];
     return twice ? error_set(err, STATUS_INVALID,
-                             "employee_event.avsc: \"%s\" stands twice among columns, target, id and "
+                             "employee_event.avsc: \"%s\" is a duplicate among columns, target, id and "
                              "ignored",
                              twice)
                  : STATUS_OK;

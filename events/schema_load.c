@@ -75,7 +75,7 @@ static enum status versions_load(struct schema_parts *parts, const char *directo
         struct schema_version version = {0};
         enum status status = id_read(json_array_get(rows, r), &version.id, &version.file, err);
         if (status == STATUS_OK && id_is_taken(parts, version.id))
-            status = error_set(err, STATUS_INVALID, "ids.json: id %u stands twice; ids are never reused", version.id);
+            status = error_set(err, STATUS_INVALID, "ids.json: id %u is a duplicate; ids are never reused", version.id);
         if (status == STATUS_OK)
             status = file_load(directory, version.file, &version.schema, err);
         if (version.schema)

@@ -32,8 +32,8 @@ enum status schema_registry_start(const struct registry_settings *settings, stru
 }
 
 enum status schema_registry_check(const struct registry_settings *settings, struct schema *schema,
-                                  const struct schema_topics *topics, struct error *told, struct error *err)
+                                  const struct schema_topics *topics, struct error *finding, struct error *err)
 {
     const struct registry_duties duties = duties_of(schema, topics);
-    return registry_client_check(settings, &duties, told, err);
+    return registry_client_check(settings, &duties, finding, err);
 }

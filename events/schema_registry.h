@@ -18,6 +18,7 @@ MUST_USE enum status schema_registry_start(const struct registry_settings *setti
                                            struct error *err);
 /* registry_client_check. */
 MUST_USE enum status schema_registry_check(const struct registry_settings *settings, struct schema *schema,
-                                           const struct schema_topics *topics, struct error *told, struct error *err);
+                                           const struct schema_topics *topics, struct error *finding,
+                                           struct error *err);
 
 #endif

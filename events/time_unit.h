@@ -1,4 +1,4 @@
-/* Units in which numbers tell points in time, and their conversion to milliseconds since 1970-01-01 UTC. */
+/* Units in which numbers give points in time, and their conversion to milliseconds since 1970-01-01 UTC. */
 #ifndef EVENTS_TIME_UNIT_H
 #define EVENTS_TIME_UNIT_H
 

@@ -1,4 +1,4 @@
-/* Judging rows: the score loops' hot path (validate_row, first fault), and for people all faults at once (HTTP,
+/* Validates rows: the score loops' hot path (validate_row, first fault), and for people all faults at once (HTTP,
  * producer). Texts of faults name columns and limits, never a value of the row. Any thread; allocates nothing. */
 #include "events/validate.h"
 
@@ -51,7 +51,7 @@ static enum event_code cell_explain(const struct schema *schema, size_t index, c
     if (!isfinite(cell->number))
         return fault_set_field(fault, EVENT_NOT_FINITE, at, column->name, "not a finite number");
     if (schema_parts(schema)->checks[index].whole && cell->number != floor(cell->number))
-        return fault_set_field(fault, EVENT_WRONG_TYPE, at, column->name, "not a whole number");
+        return fault_set_field(fault, EVENT_WRONG_TYPE, at, column->name, "not an integer");
     range_text(column, range, sizeof range);
     return fault_set_field(fault, EVENT_OUT_OF_RANGE, at, column->name, "%s", range);
 }
@@ -205,7 +205,7 @@ static enum event_code number_from_text(const struct column *column, struct span
     if (!isfinite(number))
         return fault_set_field(fault, EVENT_NOT_FINITE, index, column->name, "too large for a number");
     if (checked && (column->type == COLUMN_INT || column->type == COLUMN_LONG) && number != floor(number))
-        return fault_set_field(fault, EVENT_WRONG_TYPE, index, column->name, "not a whole number");
+        return fault_set_field(fault, EVENT_WRONG_TYPE, index, column->name, "not an integer");
     *out = cell_number(number);
     return EVENT_OK;
 }

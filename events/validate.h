@@ -1,4 +1,4 @@
-/* Judging a row against the schema: required, finite, whole numbers in int columns, range, category, how many columns
+/* Checks a row against the schema: required, finite, integers in int columns, range, category, how many columns
  * have a value at all, rules. */
 #ifndef EVENTS_VALIDATE_H
 #define EVENTS_VALIDATE_H
@@ -8,7 +8,7 @@
 #include "events/schema.h"
 
 /* Takes for missing what its column's policy says is not to be refused (out of range, of no category, not finite);
- * returns how many. Called before a row is judged to be scored or learnt from. */
+ * returns how many. Called before a row is checked, to be scored or learnt from. */
 size_t validate_impute(const struct schema *schema, struct cell *cells);
 
 /* Whether that is what becomes of such a fault: for who passes rows on as they are. */
@@ -20,7 +20,7 @@ enum event_code validate_row(const struct schema *schema, const struct cell *cel
 /* All faults, at most `capacity`; returns how many were written. For people: HTTP, producer. */
 size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity);
 
-/* identity_check, the key against the employee id, then the row, after validate_impute: event->imputed tells how many
+/* identity_check, the key against the employee id, then the row, after validate_impute: event->imputed is how many
  * values went, and its attributes are then no longer the record's bytes. key_id: whom the message key names (key.h);
  * SPAN_NULL, a null key, passes. latest_ms: now and what may lie ahead of it. */
 enum event_code validate_event(const struct schema *schema, struct event *event, struct span key_id, int64_t latest_ms,

@@ -1,6 +1,6 @@
 /* Rows → attrition.reference. Called by pipeline_reference, for the registry tool, on one thread; never while scoring.
  *
- * Linear models: a number's mean counts a missing value as what the model imputes for it; where that cannot be told
+ * Linear models: a number's mean counts a missing value as what the model imputes for it; where that is not known
  * (features other than a shifted and scaled number), the mean is of the values that are there. Of nominals, the missing
  * value is a category of its own, the empty text, so nothing needs to be known of how it is imputed.
  *

@@ -142,7 +142,7 @@ static enum status input_bind(struct compiler *compiler, const struct onnx_value
                          "the model's input %s takes %s, but the column is %s: retrain, or correct the schema",
                          column->name, input->is_tensor ? dtype_name(input->dtype) : "no tensor",
                          text                      ? "text"
-                         : column_is_whole(column) ? "a whole number (float, double or int64)"
+                         : column_is_whole(column) ? "an integer (float, double or int64)"
                                                    : "a number (float or double)");
     bool flat =
         !input->has_shape || (input->rank == 2 && (input->dims[1] == 1 || input->dims[1] == -1)) || input->rank == 1;
@@ -247,7 +247,7 @@ static enum status node_check(struct compiler *compiler, const struct onnx_node 
     for (size_t a = 0; a < node->attribute_count; a++) {
         const char *name = node->attributes[a].name, *at = row->attributes;
         if (onnx_attribute_find(node, name) != &node->attributes[a])
-            return error_set(compiler->err, STATUS_INVALID, "attribute '%.60s' stands twice: export the model again",
+            return error_set(compiler->err, STATUS_INVALID, "duplicate attribute '%.60s': export the model again",
                              name);
         size_t length = strlen(name);
         while (at && (strncmp(at, name, length) != 0 || at[length] != '|')) {

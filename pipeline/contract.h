@@ -15,7 +15,7 @@ void contract_write(const struct column *columns, const struct pipeline_input *i
                     struct buffer *out);
 
 /* Is the model's contract the one that was noted when its version was registered? hash: 64 digits, columns: the text it
- * is of, or NULL if that was not kept. STATUS_INVALID names the first column that differs, if it can be told. */
+ * is of, or NULL if that was not kept. STATUS_INVALID names the first column that differs, if it is known. */
 MUST_USE enum status contract_check(const struct pipeline *pipeline, const char *hash, const char *columns,
                                     struct error *err);
 

@@ -2,7 +2,7 @@
  * score loop.
  *
  * All values worth trying are gathered first, then scored from the cheapest on, in batches, until one crosses.
- * Categories: each. Whole numbers of a small range: each. Other numbers: a tree's score changes only where a node's
+ * Categories: each. Integers of a small range: each. Other numbers: a tree's score changes only where a node's
  * comparison does, so the two neighbours of each such place, found by bisection, are all there is to try; a linear
  * score is monotone in the column, so on either side the first value that crosses is found by bisection. Both kinds of
  * bisection end at neighbouring values of the column's type, so no closer value is missed. They suppose that features

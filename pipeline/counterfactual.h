@@ -4,7 +4,7 @@
  * range (high − low), 0 to 1; another category, or a value for what is missing, 1. Where the schema gives no range: the
  * step over the larger of 1 and the number's own magnitude, at most OPEN_RANGE such units away.
  *
- * Proposals keep the schema's ranges, whole numbers, categories and cross-field rules; nothing is changed to missing.
+ * Proposals keep the schema's ranges, integers, categories and cross-field rules; nothing is changed to missing.
  * Of equal costs the one that goes furthest past the threshold wins, then the schema's order. */
 #ifndef PIPELINE_COUNTERFACTUAL_H
 #define PIPELINE_COUNTERFACTUAL_H

@@ -2,7 +2,7 @@
  *
  * The file lists nodes in any order under ids of its own. Here every child is looked up, every node must be reached
  * from its tree's root exactly once, and trees are laid out breadth-first. Must refuse, in time bounded by the file's
- * size, what is no forest: missing children, loops, shared or unreachable nodes, ids that stand twice, lists of other
+ * size, what is no forest: missing children, loops, shared or unreachable nodes, duplicate ids, lists of other
  * lengths. */
 #include "pipeline/ensemble.h"
 
@@ -50,7 +50,7 @@ static enum status ints_read(struct reading *reading, const char *name, size_t c
     const struct onnx_attribute *attribute = onnx_attribute_find(reading->operation->node, name);
     if (!attribute || attribute->type != ATTRIBUTE_INTS || attribute->count != count)
         return error_set(reading->operation->err, STATUS_INVALID,
-                         "%s is not a list of %zu whole numbers: export the model again", name, count);
+                         "%s is not a list of %zu integers: export the model again", name, count);
     *out = attribute->ints;
     return STATUS_OK;
 }
@@ -97,7 +97,7 @@ static enum status keys_sort(struct reading *reading)
     for (size_t n = 1; n < reading->count; n++)
         if (key_order(&reading->keys[n - 1], &reading->keys[n]) == 0)
             return error_set(reading->operation->err, STATUS_INVALID,
-                             "node %lld of tree %lld stands twice: export the model again",
+                             "duplicate node %lld in tree %lld: export the model again",
                              (long long)reading->keys[n].node, (long long)reading->keys[n].tree);
     return STATUS_OK;
 }
@@ -343,7 +343,7 @@ static enum status reading_run(struct reading *reading)
     struct ensemble *ensemble = reading->ensemble;
     struct expr_pool *pool = reading->operation->pool;
     if (!expr_pool_room(pool, reading->count, sizeof(struct tree_node) + sizeof(uint32_t) + sizeof(uint16_t)))
-        return STATUS_OK; /* told by the caller */
+        return STATUS_OK; /* reported by the caller */
     struct tree_node *nodes = expr_pool_take(pool, reading->count, sizeof *nodes);
     uint32_t *starts = expr_pool_take(pool, reading->count + 1, sizeof *starts);
     uint16_t *depths = expr_pool_take(pool, reading->count, sizeof *depths);

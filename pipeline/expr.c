@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 const char EXPR_UNKNOWN[1] = "?";
-static const double EXPR_WHOLE_MOST = 9007199254740992.0; /* 2^53: whole numbers up to here are exact */
+static const double EXPR_WHOLE_MOST = 9007199254740992.0; /* 2^53: integers up to here are exact */
 
 void expr_pool_free(struct expr_pool *pool)
 {

@@ -29,7 +29,7 @@ MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, s
 /* A tensor output with room for its cells (the product of dims); none, and the pool's overflow set, beyond its bounds.
  */
 uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims);
-/* A whole number that is a constant; refused otherwise. */
+/* An integer that is a constant; refused otherwise. */
 MUST_USE enum status operation_constants(struct operation *operation, const struct value *value, const char *what);
 static inline double operation_constant(const struct operation *operation, const struct value *value, size_t cell)
 {

@@ -15,7 +15,7 @@ struct operator_row {
 /* NULL: not supported. */
 const struct operator_row *operator_find(const struct onnx_node *node);
 
-/* For classifiers (operators_ml.c). The input, its whole numbers as floats: what onnxruntime's classifiers make of
+/* For classifiers (operators_ml.c). The input, its integers as floats: what onnxruntime's classifiers make of
  * them. */
 MUST_USE enum status operation_floats(struct operation *operation, const struct value *input, struct value *out);
 /* Class labels from attributes; *out stays NULL if the node has none. */

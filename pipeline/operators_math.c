@@ -148,7 +148,7 @@ enum status compile_cast(struct operation *operation)
     bool text = input->dtype == DTYPE_TEXT || dtype == DTYPE_TEXT;
     bool truncates = dtype_is_real(input->dtype) && dtype_is_whole(dtype);
     if (input->kind == VALUE_CLASS && !text && !(dtype == DTYPE_BOOL)) {
-        operation->outputs[0] = *input; /* labels that are whole numbers: the same in every type of number */
+        operation->outputs[0] = *input; /* labels that are integers: the same in every type of number */
         operation->outputs[0].dtype = dtype;
         return STATUS_OK;
     }
@@ -228,7 +228,7 @@ enum status compile_reduce_sum(struct operation *operation)
         return operation_unsupported(operation, "a sum over other than a row");
     uint32_t *cells = operation_output(operation, input->dtype, true, keep ? 2 : 1, (size_t[]){1, 1});
     if (operation->pool->overflow)
-        return STATUS_OK; /* told by the caller */
+        return STATUS_OK; /* reported by the caller */
     cells[0] = input->cells[0];
     for (size_t c = 1; c < input->count && !operation->pool->overflow; c++)
         cells[0] = expr_arithmetic(operation->pool, EXPR_ADD, input->dtype, cells[0], input->cells[c]);

@@ -55,7 +55,7 @@ static enum status keys_unique(struct operation *operation, const struct span *t
     for (size_t k = 1; k < count; k++)
         twice |= (texts ? texts_order : numbers_order)(sorted + (k - 1) * size, sorted + k * size) == 0;
     free(sorted);
-    return twice ? operation_unsupported(operation, "a key or category that stands twice") : STATUS_OK;
+    return twice ? operation_unsupported(operation, "a duplicate key or category") : STATUS_OK;
 }
 
 static enum status encoder_keys(struct operation *operation, const struct value *input, struct expr_map *map)
@@ -63,7 +63,7 @@ static enum status encoder_keys(struct operation *operation, const struct value 
     const struct onnx_attribute *texts = list_attribute(operation, "keys_strings", ATTRIBUTE_TEXTS);
     const struct onnx_attribute *ints = list_attribute(operation, "keys_int64s", ATTRIBUTE_INTS);
     if ((texts && ints) || (!texts && !ints))
-        return operation_unsupported(operation, "keys that are neither texts nor whole numbers");
+        return operation_unsupported(operation, "keys that are neither texts nor integers");
     if (texts ? input->dtype != DTYPE_TEXT : input->dtype != DTYPE_INT64)
         return operation_invalid(operation, "keys of another type than the input");
     map->count = texts ? texts->count : ints->count;

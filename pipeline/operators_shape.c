@@ -74,7 +74,7 @@ enum status compile_class_label(struct operation *operation, const struct value 
             snprintf(digits, sizeof digits, "%.0f", label->number);
             named->texts[l] = expr_pool_text(operation->pool, span_of(digits));
         } else {
-            return operation_unsupported(operation, "labels that are neither texts nor whole numbers");
+            return operation_unsupported(operation, "labels that are neither texts nor integers");
         }
     }
     operation->outputs[0] = *chosen;

@@ -1,5 +1,5 @@
-/* A model, compiled: scoring and what is told of it. pipeline_score is called by every worker; nothing here is written
- * to after load. */
+/* A model, compiled: scoring and what is reported of it. pipeline_score is called by every worker; nothing here is
+ * written to after load. */
 #include "pipeline/pipeline_program.h"
 
 #include <math.h>
@@ -31,7 +31,7 @@ static bool fits_whole(const struct expr *input, const struct cell *cell)
     return cell->code != CELL_MISSING && fabs(cell->number) <= most && cell->number == trunc(cell->number);
 }
 
-/* A tensor of whole numbers cannot say "missing": no number is better than a confident one. */
+/* A tensor of integers cannot say "missing": no number is better than a confident one. */
 static __attribute__((noinline, cold)) void rows_refuse(const struct pipeline *pipeline, const struct cell *cells,
                                                         size_t row_count, struct score *scores)
 {

@@ -19,7 +19,7 @@ static enum status properties_copy(struct pipeline *pipeline, const struct onnx_
         const struct onnx_property *from = &graph->properties[p];
         bool ours = !strncmp(from->key, "attrition.", 10);
         if (ours && pipeline_property(pipeline, from->key).data)
-            return error_set(err, STATUS_INVALID, "the metadata key %.60s stands twice", from->key);
+            return error_set(err, STATUS_INVALID, "duplicate metadata key %.60s", from->key);
         pipeline->properties[p].key = expr_pool_text(&pipeline->pool, span_of(from->key));
         pipeline->properties[p].value = expr_pool_text(&pipeline->pool, span_of(from->value));
         pipeline->property_count++;

@@ -16,7 +16,7 @@ struct pipeline {
     struct expr_pool pool;
     struct linear *linear; /* one of these two */
     struct trees *trees;
-    const struct expr *whole; /* inputs that take whole numbers alone: a row without one has no score */
+    const struct expr *whole; /* inputs that take integers alone: a row without one has no score */
     size_t whole_count;
     struct property *properties;
     size_t property_count;

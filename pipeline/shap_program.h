@@ -10,7 +10,7 @@ enum { SHAP_LANES = FEATURE_LANES, SHAP_SUMS = (SHAP_MAX_COLUMNS + 1) * SHAP_LAN
 /* So few rows go one by one, without recursion, where no tree has more branches than these. */
 enum { SHAP_FEW_ROWS = 4, SHAP_SINGLE_NODES = 512 };
 
-/* A branch. Preorder: a left child that is no leaf stands right behind its parent. */
+/* A branch. Preorder: a left child that is no leaf stands right after its parent. */
 struct shap_node {
     double share;      /* of the rows that come here: those that go left */
     double leaf[2];    /* left, right: value, where that child is a leaf */

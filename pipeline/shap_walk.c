@@ -2,7 +2,7 @@
  * allocate, and must give a row the same bits in any company and on any processor: several rows are the lanes of a
  * vector, for one row the points are, every number is reckoned in one order, and nothing is fused.
  *
- * For one t, each feature is known with probability t (shap.c tells why). Where a node's feature is known, the row
+ * For one t, each feature is known with probability t (shap.c says why). Where a node's feature is known, the row
  * itself goes on; else its training rows do, in their shares. So the node's mean is s = h × left + (1 − h) × right with
  * h = share + t e, e = 1 − share if the row goes left, else −share. On the way down, P is what the score changes by if
  * the node's mean does: times h for the left child, the rest for the right. On the way up, the feature's contribution

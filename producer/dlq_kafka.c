@@ -1,6 +1,6 @@
 /* Reading the dead-letter topic and producing to the input topic: see dlq_kafka.h. Called by dlq_list.c and
- * dlq_replay.c on the main thread. May block in each call until brokers answer or *stop comes. Must never commit marks
- * of letters that were not acknowledged, and never delete or change a letter. */
+ * dlq_replay.c on the main thread. May block in each call until brokers answer or *stop comes. Must never commit
+ * replayed offsets of letters that were not acknowledged, and never delete or change a letter. */
 #include "producer/dlq_kafka.h"
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@ enum { CALL_MS = 10000, POLL_MS = 100 };
 struct part {
     int64_t start, end;
     bool done;
-    struct dlq_marks marks;
+    struct dlq_replayed replayed;
 };
 
 struct dlq_reader {
@@ -54,19 +54,19 @@ static enum status part_open(struct dlq_reader *reader, size_t p, const rd_kafka
         return error_set(err, kafka_status(code), "looking up the ends of %s [%zu]: %s", reader->topic, p,
                          rd_kafka_err2str(code));
     if (committed->offset >= 0 &&
-        !dlq_marks_read(&part->marks, committed->offset, committed->metadata ? committed->metadata : "",
-                        committed->metadata_size))
+        !dlq_replayed_read(&part->replayed, committed->offset, committed->metadata ? committed->metadata : "",
+                           committed->metadata_size))
         log_warn("dlq", "%s [%zu]: the metadata of the replay group's offset is not ours: only the offset counts",
                  reader->topic, p);
-    if (start == DLQ_AFTER_MARKS && part->marks.base > high)
+    if (start == DLQ_AFTER_REPLAYED && part->replayed.base > high)
         return error_set(err, STATUS_CONFLICT,
                          "%s [%zu]: letters up to %" PRId64 " were replayed and the log ends at %" PRId64
                          ": the topic was recreated; replay with another --replay-group",
-                         reader->topic, p, part->marks.base, high);
-    dlq_marks_raise(&part->marks, low);
-    part->start = start == DLQ_AFTER_MARKS && part->marks.base > low ? part->marks.base : low;
+                         reader->topic, p, part->replayed.base, high);
+    dlq_replayed_raise(&part->replayed, low);
+    part->start = start == DLQ_AFTER_REPLAYED && part->replayed.base > low ? part->replayed.base : low;
     part->end = high;
-    part->marks.next = part->start;
+    part->replayed.next = part->start;
     part->done = part->start >= part->end;
     reader->left += !part->done;
     return STATUS_OK;
@@ -159,7 +159,7 @@ void dlq_reader_free(struct dlq_reader *reader)
     if (reader->consumer)
         rd_kafka_destroy(reader->consumer);
     for (size_t p = 0; p < reader->count; p++)
-        dlq_marks_free(&reader->parts[p].marks);
+        dlq_replayed_free(&reader->parts[p].replayed);
     free(reader->parts);
     buffer_free(&reader->text);
     free(reader);
@@ -201,7 +201,7 @@ static void letter_fill(struct dlq_reader *reader, struct dlq_letter *letter)
         .failed_ms = rd_kafka_message_timestamp(message, &kind),
         .key = {message->key, message->key ? message->key_len : 0},
         .value = {message->payload, message->payload ? message->len : 0},
-        .marks = &reader->parts[message->partition].marks,
+        .replayed = &reader->parts[message->partition].replayed,
         .origin = message,
     };
     struct span first_failed = dlq_letter_header(letter, DEAD_LETTER_FIRST_FAILED_AT);
@@ -348,17 +348,17 @@ enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *
     return STATUS_OK;
 }
 
-/* Every changed partition's marks. */
-static rd_kafka_topic_partition_list_t *marks_list(struct dlq_reader *reader)
+/* Every changed partition's replayed offsets. */
+static rd_kafka_topic_partition_list_t *replayed_list(struct dlq_reader *reader)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->count);
     for (size_t p = 0; p < reader->count; p++) {
-        struct dlq_marks *marks = &reader->parts[p].marks;
-        if (!marks->changed)
+        struct dlq_replayed *replayed = &reader->parts[p].replayed;
+        if (!replayed->changed)
             continue;
         rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list, reader->topic, (int32_t)p);
-        element->offset = marks->base;
-        dlq_marks_write(marks, &reader->text);
+        element->offset = replayed->base;
+        dlq_replayed_write(replayed, &reader->text);
         element->metadata = mem_zeroed(reader->text.bytes, 1); /* freed with the list */
         element->metadata_size = reader->text.bytes - 1;
         memcpy(element->metadata, reader->text.data, reader->text.bytes);
@@ -370,13 +370,13 @@ enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *read
 {
     if (!transaction_is_open(writer->transaction))
         return STATUS_OK;
-    rd_kafka_topic_partition_list_t *list = marks_list(reader);
+    rd_kafka_topic_partition_list_t *list = replayed_list(reader);
     enum transaction_result result = transaction_commit(writer->transaction, reader->consumer, list, err);
     rd_kafka_topic_partition_list_destroy(list);
     if (result != TRANSACTION_COMMITTED)
         return error_prefix(err, "letters were sent, and do not count");
     for (size_t p = 0; p < reader->count; p++)
-        reader->parts[p].marks.changed = false;
+        reader->parts[p].replayed.changed = false;
     return STATUS_OK;
 }
 

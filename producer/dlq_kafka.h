@@ -2,13 +2,13 @@
  *
  * The reader takes partitions by hand, from the beginning (or after what a group has replayed) to the ends the topic
  * had when it was opened; it reads committed records only. The writer sends letters to the input topic and commits
- * the reader's marks with them: with exactly-once delivery in the same transaction. */
+ * the reader's replayed offsets with them: with exactly-once delivery in the same transaction. */
 #ifndef PRODUCER_DLQ_KAFKA_H
 #define PRODUCER_DLQ_KAFKA_H
 
 #include "base/options.h"
 #include "events/dead_letter.h"
-#include "producer/dlq_marks.h"
+#include "producer/dlq_replayed.h"
 
 struct dlq_reader;
 struct dlq_writer;
@@ -19,13 +19,13 @@ struct dlq_letter {
     int64_t offset;
     int64_t failed_ms; /* of this record: when it became a dead letter first, else the record's own time */
     struct span key, value;
-    struct dlq_marks *marks; /* of its partition */
+    struct dlq_replayed *replayed; /* of its partition */
     const void *origin;
 };
 
-/* What a reader makes of the replay group's marks: nothing, starts after them, or keeps them and starts at the log's
- * beginning all the same. */
-enum dlq_start { DLQ_UNMARKED, DLQ_AFTER_MARKS, DLQ_AGAIN };
+/* What a reader makes of the replay group's replayed offsets: nothing, starts after them, or keeps them and starts at
+ * the log's beginning all the same. */
+enum dlq_start { DLQ_UNMARKED, DLQ_AFTER_REPLAYED, DLQ_AGAIN };
 
 /* partition -1: all. *stop ends waiting for a broker. */
 MUST_USE enum status dlq_reader_new(const struct options *options, int64_t partition, enum dlq_start start,
@@ -51,7 +51,7 @@ void dlq_writer_free(struct dlq_writer *writer); /* aborts what was not committe
 /* Sends the letter as the event it was: key, value, headers without those of the failure, to its own partition. */
 MUST_USE enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *letter, int64_t replay_count,
                                      struct error *err);
-/* Commits everything sent so far, and the marks with it. */
+/* Commits everything sent so far, and the replayed offsets with it. */
 MUST_USE enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *reader, struct error *err);
 struct dlq_counts dlq_writer_counts(const struct dlq_writer *writer);
 

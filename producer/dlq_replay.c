@@ -1,7 +1,7 @@
 /* `producer dlq replay`: sends dead letters back to the input topic as the events they were. Main thread.
  *
  * Bounded by the ends the topic had at the start, so that letters which fail again are not met again; a count in their
- * headers ends rounds that never succeed. What was replayed is marked in the metadata of the replay group's offset,
+ * headers ends rounds that never succeed. What was replayed is kept in the metadata of the replay group's offset,
  * in the same transaction. Must never send a letter whose value was left out: a null value would erase the employee. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ static void replay_report(const struct dlq_letter *letter, uint64_t count, const
 static enum status replay_send(struct replay *replay, const struct dlq_letter *letter, int64_t rounds,
                                struct error *err)
 {
-    if (!dlq_marks_add(letter->marks, letter->offset)) {
+    if (!dlq_replayed_add(letter->replayed, letter->offset)) {
         replay->unmarked++;
         return STATUS_OK;
     }
@@ -53,7 +53,7 @@ static enum status replay_handle(struct replay *replay, const struct dlq_letter 
     char why[96];
     int64_t rounds = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_REPLAY_COUNT), 0);
     replay->read++;
-    if (!replay->again && dlq_marks_have(letter->marks, letter->offset)) {
+    if (!replay->again && dlq_replayed_have(letter->replayed, letter->offset)) {
         replay->before++;
     } else if (!dlq_filter_passes(replay->filter, letter)) {
         replay->other++;
@@ -68,7 +68,7 @@ static enum status replay_handle(struct replay *replay, const struct dlq_letter 
     } else if (replay_send(replay, letter, rounds, err) != STATUS_OK) {
         return err->status;
     }
-    dlq_marks_pass(letter->marks, letter->offset);
+    dlq_replayed_pass(letter->replayed, letter->offset);
     return STATUS_OK;
 }
 
@@ -149,12 +149,12 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
     struct error err = {0};
     int64_t began_us = clock_steady_us(&clock_system);
     enum status status = STATUS_OK;
-    /* The writer first: it ends what an earlier replay left open, and only then are the marks final. */
+    /* The writer first: it ends what an earlier replay left open, and only then are the replayed offsets final. */
     if (!options_flag(options, OPTION_DRY_RUN))
         status = dlq_writer_new(options, &stop_requested, &replay.writer, &err);
     if (status == STATUS_OK)
-        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_AFTER_MARKS, &stop_requested,
-                                &replay.reader, &err);
+        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_AFTER_REPLAYED,
+                                &stop_requested, &replay.reader, &err);
     if (status == STATUS_OK) {
         status = replay_all(&replay, &err);
         replay_print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);

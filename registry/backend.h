@@ -10,7 +10,7 @@ struct registry;
 
 struct rest;
 
-/* Tags of runs: what tells a run from all others, and the notes on one that is kept in a directory. */
+/* Tags of runs: what identifies a run, and the notes on one that is kept in a directory. */
 #define RUN_KEY_TAG "attrition.run.key"
 #define KEPT_TO_TAG "attrition.kept.to"
 #define KEPT_NAME_TAG "attrition.kept.name"
@@ -49,7 +49,7 @@ struct backend {
     /* The version with its file in place: either alias or version is given. Polled. */
     enum status (*locate)(struct registry *registry, const char *name, const char *alias, const char *version,
                           struct model_version *out, struct error *err);
-    /* The same from what this host remembers; NULL: a backend that cannot be away. */
+    /* The same from what this host remembers; NULL: a backend that cannot be unavailable. */
     enum status (*recall)(struct registry *registry, const char *name, const char *alias, const char *version,
                           struct model_version *out, struct error *err);
     enum status (*read)(struct registry *registry, const struct model_version *version, struct buffer *out,
@@ -71,7 +71,7 @@ MUST_USE enum status rest_open(const struct registry_settings *settings, struct 
                                struct error *err);
 
 /* history.c: the text of an alias's history with one line more, replacing `text`'s content (empty or damaged: begun
- * anew). */
+ * again). */
 void history_add(struct buffer *text, const struct alias_move *move, const char *from);
 /* The registered model's tag that holds it. Yours to free. */
 char *history_key(const char *alias);

@@ -121,7 +121,7 @@ static void print_details(const struct version_details *details)
     buffer_free(&aliases);
 }
 
-/* Parameters and metrics of the version's run; a run that is gone is told, and does no harm. */
+/* Parameters and metrics of the version's run; a run that is gone is reported, and does no harm. */
 static void print_run(const struct registry *registry, const char *run_id)
 {
     struct run_details run;

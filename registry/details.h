@@ -44,7 +44,7 @@ struct run_artifact {
     const char *path; /* below artifacts/, such as "model/model.onnx" */
     struct span bytes;
 };
-/* Where a run shall go that is kept in a directory because its server is away. Borrowed. */
+/* Where a run shall go that is kept in a directory because its server is unavailable. Borrowed. */
 struct run_kept {
     const char *to; /* the server's URL */
     const char *name, *alias;
@@ -53,7 +53,7 @@ struct run_kept {
 struct run {
     const char *experiment, *run_name;
     const struct run_kept *kept; /* NULL, or a note for registry_sync; for a directory */
-    /* NULL, or what tells this run from all others: on a server a run that was begun with it goes on. */
+    /* NULL, or what identifies this run: on a server a run that was begun with it goes on. */
     const char *key;
     int64_t started_ms, ended_ms;
     const struct run_pair *params, *tags;

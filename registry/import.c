@@ -132,7 +132,7 @@ static void tags_add(struct tags *tags, const char *key, const char *value)
     tags->items[tags->count++] = (struct run_pair){key, text};
 }
 
-/* What tells the version from its neighbours. */
+/* What identifies the version. */
 static void tags_identity(const struct import *import, struct tags *out)
 {
     char sha256[SHA256_HEX_BYTES], threshold[32];

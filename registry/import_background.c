@@ -52,7 +52,7 @@ static struct cell *background_begin_row(struct background_reader *reader)
     return cells;
 }
 
-/* Judges the row; its texts become the schema's own. */
+/* Checks the row; its texts become the schema's own. */
 static enum status row_end(struct background_reader *reader, struct cell *cells, size_t line)
 {
     struct fault fault;
@@ -84,8 +84,8 @@ static enum status background_read_header(struct background_reader *reader, cons
                              name.bytes < 60 ? (int)name.bytes : 60, name.data);
         for (size_t g = 0; g < f; g++)
             if (reader->fields[f] >= 0 && reader->fields[f] == reader->fields[g])
-                return error_set(reader->err, STATUS_INVALID, "%.200s: the column %s stands twice in the header",
-                                 reader->path, reader->schema->columns[reader->fields[f]].name);
+                return error_set(reader->err, STATUS_INVALID, "%.200s: duplicate column %s in the header", reader->path,
+                                 reader->schema->columns[reader->fields[f]].name);
     }
     return STATUS_OK;
 }

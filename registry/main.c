@@ -10,7 +10,7 @@ static const struct subcommand subcommands[] = {
     {"promote", "NAME VERSION", "check a version and point --alias at it; a running scorer picks it up",
      command_promote},
     {"rollback", "NAME", "point --alias back at the version before", command_rollback},
-    {"sync", "[DIR]", "send runs that were kept in DIR (default: --keep-dir) while the MLflow server was away",
+    {"sync", "[DIR]", "send runs that were kept in DIR (default: --keep-dir) while the MLflow server was unavailable",
      command_sync},
     {"import", "FILE.onnx", "register a model trained elsewhere; prints its version", command_import},
     {"verify", "FILE.onnx|models:/…", "load a model as the scorer does and say what it is", command_verify},

@@ -1,6 +1,6 @@
-/* The files beside a model that tell MLflow how to load it: MLmodel with the signature, the Python packages, the golden
- * rows. Called by both backends: what they write and read is the same text. What stands in the model file is as little
- * trusted as any input: a file that cannot be read has no signature, and no harm is done. */
+/* The files beside a model that say to MLflow how to load it: MLmodel with the signature, the Python packages, the
+ * golden rows. Called by both backends: what they write and read is the same text. What stands in the model file is as
+ * little trusted as any input: a file that cannot be read has no signature, and no harm is done. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

@@ -27,13 +27,13 @@ void registry_close(struct registry *registry);
  * STATUS_NOT_FOUND: no such model, version or alias (the text names which and how to make it). Cheap: polled. */
 MUST_USE enum status registry_resolve(struct registry *registry, const char *model_uri, struct model_version *out,
                                       struct error *err);
-/* The same when the server is away (STATUS_UNAVAILABLE): the version that this host resolved last under that URI, if
- * its file is still whole in the cache. STATUS_NOT_FOUND: nothing is remembered. */
+/* The same when the server is unavailable (STATUS_UNAVAILABLE): the version that this host resolved last under that
+ * URI, if its file is still whole in the cache. STATUS_NOT_FOUND: nothing is remembered. */
 MUST_USE enum status registry_recall(struct registry *registry, const char *model_uri, struct model_version *out,
                                      struct error *err);
 
 /* Appends the model file's bytes to out. STATUS_LIMIT above 1 GiB. A cached file that was damaged: STATUS_NOT_FOUND,
- * and the next registry_resolve gets it anew. */
+ * and the next registry_resolve gets it again. */
 MUST_USE enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out,
                                    struct error *err);
 
@@ -102,13 +102,13 @@ MUST_USE enum status registry_metric(const struct registry *registry, const char
                                      struct metric_series *out, struct error *err);
 
 /* Sends one after the other, oldest first, what was kept in the directory and was not sent yet: run, version, alias.
- * Each once: what a broken-off attempt left is gone on with. told is called for each that arrived. Stops at the first
+ * Each once: what a broken-off attempt left is gone on with. done is called for each that arrived. Stops at the first
  * that fails. STATUS_UNSUPPORTED: the registry is no server. */
 struct run_sent {
     const char *kept_run_id, *run_id, *name, *version, *alias, *alias_holder;
 };
 MUST_USE enum status registry_sync(struct registry *registry, const char *directory,
-                                   void (*told)(const struct run_sent *sent, void *context), void *context,
+                                   void (*done)(const struct run_sent *sent, void *context), void *context,
                                    struct error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* Models of an MLflow server on this host: see rest.h. Called by the scorer's model holder, from its own thread, and by
- * tools. A version never changes, so its file is fetched once, under a name made of all that tells it from others, and
+ * tools. A version never changes, so its file is fetched once, under a name made of all that identifies it, and
  * its digest stands beside it: a file that was damaged is fetched again, never used. What a model's URI was resolved to
- * is remembered, for a start while the server is away. Several processes may share the directory. */
+ * is remembered, for a start while the server is unavailable. Several processes may share the directory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,7 +28,7 @@ char *rest_cache_default(void)
     return path;
 }
 
-/* CACHE/DIGEST of the texts, SUFFIX behind it; yours to free. */
+/* CACHE/DIGEST of the texts, then SUFFIX; yours to free. */
 static char *cache_path(const struct registry *registry, const struct buffer *identity, const char *suffix)
 {
     char digest[SHA256_HEX_BYTES], *path = NULL;
@@ -259,7 +259,7 @@ enum status rest_read(struct registry *registry, const struct model_version *ver
     enum status status = file_read(version->path, model_most, &file, err);
     if (status == STATUS_OK && is_cached(registry, version->path) && !is_whole(version->path, buffer_span(&file)))
         status =
-            error_set(err, STATUS_NOT_FOUND, "%.300s was damaged: it is fetched anew at the next look", version->path);
+            error_set(err, STATUS_NOT_FOUND, "%.300s was damaged: it is fetched again at the next look", version->path);
     if (status == STATUS_OK)
         buffer_add(out, file.data, file.bytes);
     buffer_free(&file);

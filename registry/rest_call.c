@@ -52,10 +52,10 @@ static json_t *rest_text_value(const char *text)
     json_t *value = json_string(text);
     if (value)
         return value;
-    char *mended = mem_text(text);
-    text_flatten(mended);
-    value = json_string(mended);
-    free(mended);
+    char *fixed = mem_text(text);
+    text_flatten(fixed);
+    value = json_string(fixed);
+    free(fixed);
     return value;
 }
 
@@ -92,7 +92,7 @@ static const char *hint_of(enum status status, long http)
 }
 
 /* What an answer that is no success says. */
-static enum status tell_refusal(const struct registry *registry, const char *path, struct error *err)
+static enum status refusal_error(const struct registry *registry, const char *path, struct error *err)
 {
     const struct http_response *response = &registry->rest->response;
     json_t *body = json_loadb(response->body.data, response->body.bytes, 0, NULL);
@@ -115,7 +115,7 @@ static enum status rest_read_answer(const struct registry *registry, const char 
 {
     const struct http_response *response = &registry->rest->response;
     if (http_status_of(response->status) != STATUS_OK)
-        return tell_refusal(registry, path, err);
+        return refusal_error(registry, path, err);
     json_t *object = json_loadb(response->body.data, response->body.bytes, 0, NULL);
     if (!json_is_object(object)) {
         json_decref(object);

@@ -118,7 +118,7 @@ static char *file_url(const char *folder, const char *name)
     return out.data;
 }
 
-/* A file's request; what the server refuses is told with the file's name. */
+/* A file's request; what the server refuses is reported with the file's name. */
 static enum status transfer(const struct registry *registry, const struct http_request *request, const char *name,
                             struct error *err)
 {

@@ -1,5 +1,5 @@
 /* Registered models, versions, aliases and tags on an MLflow server: see rest.h. The server has no "move if it still
- * points there": the alias is looked at before and after, and whoever was overtaken is told. */
+ * points there": the alias is looked at before and after, and whoever was overtaken gets an error. */
 #include "registry/rest.h"
 
 #include <stdio.h>

@@ -96,7 +96,7 @@ static bool is_same_series(const struct run_metric *a, const struct run_metric *
 }
 
 /* The lines of the series that starts at `first`, one per step: `milliseconds value step`. MLflow's migration refuses a
- * line that stands twice, so a step that is given twice counts once. */
+ * duplicate line, so a step that is given twice counts once. */
 static void metric_lines(const struct run *run, size_t first, struct buffer *out)
 {
     const struct run_metric *metrics = run->metrics;

@@ -1,4 +1,4 @@
-/* Runs that were kept in a directory while their server was away, sent when it is back: registry_sync and the
+/* Runs that were kept in a directory while their server was unavailable, sent when it is back: registry_sync and the
  * subcommand. Called on one thread. The run's key, which the trainer drew before it first spoke to the server, makes
  * this idempotent: a run that was begun with it is gone on with, a version of that run is not made twice, and the kept
  * run is marked when everything has arrived. */
@@ -64,7 +64,7 @@ static enum status pack_metrics(const struct registry *kept, const struct run_de
     return status;
 }
 
-/* Every file below FOLDER/PREFIX but MLmodel, which is written anew with the new run's id. */
+/* Every file below FOLDER/PREFIX but MLmodel, which is rewritten with the new run's id. */
 static void list_files(const char *folder, const char *prefix, int depth, struct text_list *out)
 {
     struct text_list entries;
@@ -111,7 +111,7 @@ static const char *tag_or(const struct run_details *run, const char *key, const 
     return tag ? tag : otherwise;
 }
 
-/* The version's tags are those of the run that tell versions apart: not MLflow's own. */
+/* The version's tags are those of the run that distinguish versions: not MLflow's own. */
 static size_t version_tags(const struct parcel *parcel, struct run_pair *out)
 {
     size_t count = 0;
@@ -180,7 +180,7 @@ static enum status send_parcel(struct registry *registry, const struct kept *kep
 }
 
 static enum status sync_send_run(struct registry *registry, const struct registry *store, const struct kept *kept,
-                                 void (*told)(const struct run_sent *sent, void *context), void *context,
+                                 void (*done)(const struct run_sent *sent, void *context), void *context,
                                  struct error *err)
 {
     struct parcel parcel = {0};
@@ -202,8 +202,8 @@ static enum status sync_send_run(struct registry *registry, const struct registr
     if (status == STATUS_OK)
         status = mark(kept->folder, registry, run_id, err);
     sent.alias_holder = holder;
-    if (status == STATUS_OK && told)
-        told(&sent, context);
+    if (status == STATUS_OK && done)
+        done(&sent, context);
     parcel_clear(&parcel);
     free(artifacts);
     free(run_id);
@@ -270,7 +270,7 @@ static enum status take_all(const struct registry *store, struct kept_list *list
 }
 
 enum status registry_sync(struct registry *registry, const char *directory,
-                          void (*told)(const struct run_sent *sent, void *context), void *context, struct error *err)
+                          void (*done)(const struct run_sent *sent, void *context), void *context, struct error *err)
 {
     struct registry *store;
     struct kept_list list = {0};
@@ -288,7 +288,7 @@ enum status registry_sync(struct registry *registry, const char *directory,
     if (status == STATUS_OK)
         status = take_all(store, &list, err);
     for (size_t k = 0; k < list.count && status == STATUS_OK; k++)
-        status = sync_send_run(registry, store, &list.items[k], told, context, err);
+        status = sync_send_run(registry, store, &list.items[k], done, context, err);
     kept_list_clear(&list);
     registry_close(store);
     return status;

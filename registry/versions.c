@@ -119,7 +119,7 @@ enum status store_versions(const struct registry *registry, const char *name, st
     return STATUS_OK;
 }
 
-/* MLflow itself empties an alias file before it writes it anew: a file without a version is not a missing one. */
+/* MLflow itself empties an alias file before it rewrites it: a file without a version is not a missing one. */
 static enum status alias_read(const struct registry *registry, const char *name, const char *alias, char **version,
                               struct error *err)
 {
@@ -287,7 +287,7 @@ static void version_meta(struct buffer *out, const char *name, const char *versi
 }
 
 /* The model's `last_updated_timestamp` line, as MLflow keeps it; all other lines stay as they are. A meta.yaml that is
- * gone is written anew. */
+ * gone is rewritten. */
 static enum status touch_model(const struct registry *registry, const char *name, struct error *err)
 {
     static const char key[] = "last_updated_timestamp: ";

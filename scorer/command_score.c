@@ -98,12 +98,12 @@ static void score_attributes(struct session *session, struct span id, const json
 {
     struct fault fault;
     struct score score;
-    bool told = json_row_read(session->schema, attributes, session->checked, session->cells, &fault, 1);
-    if (!told && session->checked) {
+    bool faulty = json_row_read(session->schema, attributes, session->checked, session->cells, &fault, 1);
+    if (!faulty && session->checked) {
         validate_impute(session->schema, session->cells);
-        told = validate_row(session->schema, session->cells, &fault) != EVENT_OK;
+        faulty = validate_row(session->schema, session->cells, &fault) != EVENT_OK;
     }
-    if (told) {
+    if (faulty) {
         answer_fault(session, id, &fault);
         return;
     }
@@ -117,7 +117,7 @@ static void score_attributes(struct session *session, struct span id, const json
 static void parse_fault_text(const json_error_t *where, char *text, size_t bytes)
 {
     bool twice = json_error_code(where) == json_error_duplicate_key;
-    snprintf(text, bytes, "%s, at byte %d", twice ? "a key stands twice" : "not JSON", where->position);
+    snprintf(text, bytes, "%s, at byte %d", twice ? "duplicate key" : "not JSON", where->position);
 }
 
 /* {"id": …, "attributes": {…}}, or the attributes themselves. */
@@ -249,7 +249,7 @@ static enum status model_read(const struct options *options, struct buffer *file
 }
 
 /* Of a registered version: is it still the contract it was registered with? */
-static enum status contract_judge(const struct options *options, const struct pipeline *pipeline, struct error *err)
+static enum status check_contract(const struct options *options, const struct pipeline *pipeline, struct error *err)
 {
     const char *uri = options_text(options, OPTION_MODEL_URI);
     struct registry *registry = NULL;
@@ -284,7 +284,7 @@ static enum status session_open(struct session *session, const struct options *o
     free(positive);
     buffer_free(&file);
     if (!status)
-        status = contract_judge(options, session->pipeline, err);
+        status = check_contract(options, session->pipeline, err);
     if (status)
         return error_prefix(err, "model %.200s", options_text(options, OPTION_MODEL_URI));
     int64_t reasons = options_integer(options, OPTION_REASONS);

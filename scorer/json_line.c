@@ -1,5 +1,5 @@
-/* One pass over a line's tokens: see json_line.h. Called by cmd_score, on its only thread. It does not judge: what is
- * not JSON goes through unchanged, and the parser behind refuses it. */
+/* One pass over a line's tokens: see json_line.h. Called by cmd_score, on its only thread. It decides nothing: what is
+ * not JSON goes through unchanged, and the parser after this one refuses it. */
 #include "scorer/json_line.h"
 
 #include <ctype.h>
@@ -17,7 +17,7 @@ struct scan {
     bool in_array[DEPTH_MAX];
     bool key_is_id;          /* the outermost object's latest key */
     size_t id_start, id_end; /* in out; equal: none */
-    size_t suffix;           /* bytes put behind the latest word */
+    size_t suffix;           /* bytes put after the latest word */
 };
 
 static bool scan_at_value(const struct scan *scan)

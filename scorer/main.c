@@ -3,7 +3,7 @@
 
 static const struct subcommand subcommands[] = {
     {"run", "", "score events, write them to PostgreSQL, answer over HTTP: by --roles", cmd_run},
-    {"check", "", "look at configuration, model, schemas, topics and servers; say what is wrong and how to mend it",
+    {"check", "", "look at configuration, model, schemas, topics and servers; say what is wrong and how to fix it",
      cmd_check},
     {"audit", "", "prove that every event has one end, in order, and every output record its row; status 1: not so",
      cmd_audit},

@@ -37,7 +37,7 @@ struct settings {
     int64_t sink_batch_bytes; /* flush when a batch's keys and values are so large */
     int64_t model_poll_us;
     int64_t max_future_us;    /* how far after now an event may have occurred */
-    enum time_unit time_unit; /* of numbers whose writer tells none; TIME_UNIT_NONE: not given */
+    enum time_unit time_unit; /* of numbers whose writer names none; TIME_UNIT_NONE: not given */
     const char *model_uri, *tracking_uri;
     const char *database_url; /* "" : libpq's own PG* variables */
     int64_t sink_rows;

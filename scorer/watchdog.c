@@ -13,7 +13,7 @@ static bool excused(const struct loop_progress *progress, bool kafka_up, int64_t
     return wait == WAITS_FOR_KAFKA ? !kafka_up : wait != WAITS_FOR_NOTHING;
 }
 
-static void tell_loop(const struct named_progress *loop, int64_t now_us, struct buffer *text)
+static void describe_loop(const struct named_progress *loop, int64_t now_us, struct buffer *text)
 {
     const struct loop_progress *progress = loop->progress;
     const char *step = progress->step;
@@ -45,6 +45,6 @@ bool watchdog_look(struct watchdog *watchdog, bool kafka_up, int64_t now_us, str
         return false;
     buffer_clear(text);
     for (size_t i = 0; i < watchdog->count; i++)
-        tell_loop(&watchdog->loops[i], now_us, text);
+        describe_loop(&watchdog->loops[i], now_us, text);
     return true;
 }

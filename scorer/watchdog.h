@@ -2,7 +2,7 @@
  *
  * Looked at by the main thread. A loop within a call to Kafka is excused while no broker answers, one within a call to
  * PostgreSQL or the schema registry always (those calls have deadlines of their own). A process that was frozen itself
- * starts counting anew. */
+ * starts counting again. */
 #ifndef SCORER_WATCHDOG_H
 #define SCORER_WATCHDOG_H
 

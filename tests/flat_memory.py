@@ -87,7 +87,7 @@ with Lab() as lab:
     lab.check("rows stored: predictions, dead letters, outcomes", rows[0] <= ends["scored"] and rows[1:] == [ends["dead_lettered"], ends["outcome"]],
               f"{rows} of {ends}")
     gauge = scorer.counter("resident_memory_bytes")
-    lab.check("the gauge tells what the kernel tells", abs(gauge - resident_bytes(scorer)) < 2**22, gauge)
+    lab.check("the gauge says what the kernel says", abs(gauge - resident_bytes(scorer)) < 2**22, gauge)
     warm = [sample for sample in samples if sample[0] >= EVENTS / 5]
     lab.check("memory is flat: less than a byte an event", slope(warm) < 1,
               f"{slope(warm):.4f} bytes an event over {len(warm)} samples, {warm[0][1] / 2**20:.1f} MiB to {warm[-1][1] / 2**20:.1f} MiB, "

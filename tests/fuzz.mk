@@ -95,7 +95,7 @@ soak: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## scorers under load and kil
 	@$(TEST_ENV) SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_KILL_SECONDS='$(SOAK_KILL_SECONDS)' SOAK_BATCH='$(SOAK_BATCH)' \
 	  SOAK_GROWTH_MB='$(SOAK_GROWTH_MB)' tests/soak.py
 
-# PostgreSQL away, Kafka away, a rolling restart, at full length and load; no event may wait longer than OUTAGE_LONGEST_MS in the restart.
+# PostgreSQL unavailable, Kafka unavailable, a rolling restart, at full length and load; no event may wait longer than OUTAGE_LONGEST_MS in the restart.
 OUTAGE_SECONDS       ?= 600
 OUTAGE_KAFKA_SECONDS ?= 60
 OUTAGE_RATE          ?= 5000
@@ -103,7 +103,7 @@ OUTAGE_LONGEST_MS    ?= 2000
 OUTAGE_PHASES        ?= postgresql,kafka,restart
 FLAT_EVENTS          ?= 10000000
 
-outages: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## PostgreSQL away for OUTAGE_SECONDS (600), Kafka away, scorers restarted, at OUTAGE_RATE (5000) events a second
+outages: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## PostgreSQL unavailable for OUTAGE_SECONDS (600), Kafka unavailable, scorers restarted, at OUTAGE_RATE (5000) events a second
 	@$(TEST_ENV) OUTAGE_SECONDS='$(OUTAGE_SECONDS)' OUTAGE_KAFKA_SECONDS='$(OUTAGE_KAFKA_SECONDS)' OUTAGE_RATE='$(OUTAGE_RATE)' \
 	  OUTAGE_LONGEST_MS='$(OUTAGE_LONGEST_MS)' OUTAGE_PHASES='$(OUTAGE_PHASES)' tests/system/test_outages.py
 

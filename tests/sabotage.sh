@@ -39,10 +39,10 @@ prepare() { # NAME: worktree, patch and build
     make -s -C "$work/$1" ${CC:+CC="$CC"} build/release/tests/sim/sim
 }
 
-verdict() { # LOG OK NOT-OK: what a log says of one of the three
+result() { # LOG OK NOT-OK: what a log says of one of the three
     grep -qE "^not ok - $3" "$1" && { echo caught; return; }
     grep -qE "^ok - $2" "$1" && { echo clean; return; }
-    echo 'no verdict'
+    echo 'no result'
 }
 
 try() { # NAME: a line of the table in $work/NAME.row; status 0 as wanted
@@ -60,9 +60,9 @@ try() { # NAME: a line of the table in $work/NAME.row; status 0 as wanted
         test=$!
         if wait "$test" || [ $? -ne 3 ]; then break; fi
     done
-    compared=$(verdict "$log" "seed [0-9]+: lost" "seed [0-9]+: lost")
-    audited=$(verdict "$log" "audit clean" "audit clean")
-    simulated=$(verdict "$log.sim" "[0-9]+ seeds" "[0-9]+ seeds")
+    compared=$(result "$log" "seed [0-9]+: lost" "seed [0-9]+: lost")
+    audited=$(result "$log" "audit clean" "audit clean")
+    simulated=$(result "$log.sim" "[0-9]+ seeds" "[0-9]+ seeds")
     [ "$compared$audited$simulated" = "$wanted$wanted$wanted" ] || status='not ok'
     what=$(sed -nE 's/^not ok - seed [0-9]+: lost.*: found (.*), wanted none$/\1/p' "$log" | head -n 1 | cut -c1-80)
     printf '%s\t%s\t%s\t%s\t%s\t%d s\t%s\n' "$status" "$name" "$compared" "$audited" "$simulated" $((SECONDS - begun)) "${what:--}" >"$work/$name.row"
@@ -77,7 +77,7 @@ done
 wait
 {
     printf '\tsabotage\tcompared\taudit\tsimulation\ttime\twhat the comparison found\n'
-    for name in "${names[@]}"; do cat "$work/$name.row" 2>/dev/null || printf 'not ok\t%s\tno verdict\t-\t-\t-\tsee %s\n' "$name" "$logs/sabotage-$name.log"; done
+    for name in "${names[@]}"; do cat "$work/$name.row" 2>/dev/null || printf 'not ok\t%s\tno result\t-\t-\t-\tsee %s\n' "$name" "$logs/sabotage-$name.log"; done
 } | tee "$work/table" | column -t -s $'\t'
 bad=$(grep -c '^not ok' "$work/table" || true)
 echo "$((${#names[@]} - bad)) of ${#names[@]} as wanted"

@@ -1,5 +1,5 @@
-/* trainer evaluate: an existing model's figures on a labelled table. Called by main, on its only thread. It judges by
- * the model's own threshold or a given one: a threshold chosen on these very rows would flatter the model. */
+/* trainer evaluate: an existing model's figures on a labelled table. Called by main, on its only thread. It evaluates
+ * by the model's own threshold or a given one: a threshold chosen on these very rows would flatter the model. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static enum status read_threshold(const struct options *options, const struct pi
             return status;
         if (out->rule.kind != THRESHOLD_GIVEN)
             return error_set(err, STATUS_INVALID,
-                             "--threshold: evaluate takes a number; a threshold chosen on the rows that it is judged "
+                             "--threshold: evaluate takes a number; a threshold chosen on the rows that it is assessed "
                              "by flatters the model");
     }
     out->threshold = out->rule.value;
@@ -50,8 +50,8 @@ static void warn_if_known(const struct pipeline *pipeline, const struct table *t
                             "cross-validation are in its run");
 }
 
-static enum status judge_table(const struct options *options, struct span file, const struct table *table,
-                               struct error *err)
+static enum status evaluate_table(const struct options *options, struct span file, const struct table *table,
+                                  struct error *err)
 {
     const struct schema *schema = table->schema;
     const struct span positive = schema->target_values[schema->target_count - 1];
@@ -117,7 +117,7 @@ static enum status evaluate(const struct options *options, struct error *err)
         status = table_read(options_argument(options, 1), schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
                             &table, err);
     if (status == STATUS_OK) {
-        status = judge_table(options, buffer_span(&file), &table, err);
+        status = evaluate_table(options, buffer_span(&file), &table, err);
         table_free(&table);
     }
     buffer_free(&file);

@@ -65,7 +65,8 @@ static enum status deliver(const struct options *options, const struct training 
     return status;
 }
 
-/* A run at work. `split.training` is what everything is fitted to and chosen by; `split.judged`: the held-out rows. */
+/* A run at work. `split.training` is what everything is fitted to and chosen by; `split.assessed`: the held-out rows.
+ */
 struct run_state {
     struct fold_rows split;
     struct model model;
@@ -95,14 +96,14 @@ static enum status train_validate(const struct options *options, const struct tr
                                options_text(options, OPTION_FOLDS_OUT), evaluation, err);
 }
 
-static void judge_held_out(const struct training *training, struct run_state *state)
+static void assess_held_out(const struct training *training, struct run_state *state)
 {
     const struct fold_rows *split = &state->split;
-    if (split->judged_count == 0)
+    if (split->assessed_count == 0)
         return;
-    double *probabilities = mem_zeroed(split->judged_count, sizeof *probabilities);
-    model_predict(&state->model, training->table, split->judged, split->judged_count, probabilities);
-    evaluation_hold_out(training->table, split->judged, split->judged_count, probabilities, training->recipe->seed,
+    double *probabilities = mem_zeroed(split->assessed_count, sizeof *probabilities);
+    model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities);
+    evaluation_hold_out(training->table, split->assessed, split->assessed_count, probabilities, training->recipe->seed,
                         &state->evaluation);
     free(probabilities);
 }
@@ -117,7 +118,7 @@ static enum status fit(const struct training *training, struct run_state *state,
         status = state->model.kind->check(&state->model, training->recipe, err);
     if (status != STATUS_OK)
         return status;
-    judge_held_out(training, state);
+    assess_held_out(training, state);
     status = export_model(&state->model, training->table, rows, count, &state->evaluation, &state->file, err);
     if (status == STATUS_OK)
         status = evaluation_explain(buffer_span(&state->file), training->table, rows, count, &state->evaluation, err);
@@ -157,8 +158,7 @@ static enum status check_file(const char *path, struct error *err)
 {
     struct stat found;
     if (!*path)
-        return error_set(err, STATUS_INVALID,
-                         "--out is empty: name the file to write, or leave --out away to register");
+        return error_set(err, STATUS_INVALID, "--out is empty: name the file to write, or omit --out to register");
     if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
         return error_set(err, STATUS_INVALID, "--out %.300s: it exists and is no regular file: choose another name",
                          path);

@@ -12,15 +12,15 @@ enum { EXPLAINED_MOST = 200 };
 
 void evaluation_clear(struct evaluation *evaluation)
 {
-    judgement_clear(&evaluation->validation);
-    judgement_clear(&evaluation->held_out);
+    assessment_clear(&evaluation->validation);
+    assessment_clear(&evaluation->held_out);
     free(evaluation->folds);
     free(evaluation->fold_thresholds);
     free(evaluation->importance);
     *evaluation = (struct evaluation){0};
 }
 
-const struct judgement *evaluation_main(const struct evaluation *evaluation)
+const struct assessment *evaluation_main(const struct evaluation *evaluation)
 {
     return evaluation->repeat_count ? &evaluation->validation : &evaluation->held_out;
 }
@@ -34,8 +34,8 @@ void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t
         calls[r] = probabilities[r] >= out->threshold;
     }
     const struct predictions predictions = {table, rows, labels, calls, probabilities, row_count};
-    judge(&predictions, &out->held_out);
-    judge_bootstrap(&predictions, seed, out->held_out.intervals);
+    assess(&predictions, &out->held_out);
+    assess_bootstrap(&predictions, seed, out->held_out.intervals);
     free(labels);
     free(calls);
 }

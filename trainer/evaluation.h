@@ -1,12 +1,12 @@
 /* All that is known of how good a model is: what `train` and `evaluate` print, log, draw and write into the card.
  *
- * A row is judged only by models, and by a threshold, that were chosen without it. Two sets may be judged: the rows of
- * the training part, by cross-validation, and rows that were held out of everything (or, for `evaluate`, the rows of
+ * A row is assessed only by models, and by a threshold, that were chosen without it. Two sets may be assessed: the rows
+ * of the training part, by cross-validation, and rows that were held out of everything (or, for `evaluate`, the rows of
  * the given table). */
 #ifndef TRAINER_EVALUATION_H
 #define TRAINER_EVALUATION_H
 
-#include "trainer/judge.h"
+#include "trainer/assess.h"
 #include "trainer/model.h"
 
 /* What a column moves the raw score by: mean magnitude of its contribution (reasons), over rows of the table. */
@@ -21,18 +21,18 @@ struct evaluation {
     double threshold;            /* in use: a row is called positive at probability >= threshold */
     struct threshold_rule rule;  /* how it was chosen */
 
-    /* Cross-validation; repeat_count 0: there was none. Fold f of repeat r is folds[r * fold_count + f], judged by the
-     * threshold of the other folds of the same repeat. */
+    /* Cross-validation; repeat_count 0: there was none. Fold f of repeat r is folds[r * fold_count + f], assessed by
+     * the threshold of the other folds of the same repeat. */
     size_t fold_count, repeat_count;
     struct metrics *folds;
     double *fold_thresholds;
-    struct judgement
+    struct assessment
         validation; /* its metrics and intervals: mean over the folds; the rest: all repeats' rows pooled */
     char folds_sha256[SHA256_HEX_BYTES]; /* of the data and the folds: equal where they are the same */
     size_t unconverged;                  /* fits that did not converge; their predictions are used as they are */
 
     /* Held-out rows; count 0: there were none. `held_out.intervals`: bootstrap. */
-    struct judgement held_out;
+    struct assessment held_out;
 
     /* Largest first; none where the model gives no reasons. */
     struct importance *importance;
@@ -48,7 +48,7 @@ MUST_USE enum status evaluation_validate(const struct table *table, const uint32
                                          const struct recipe *recipe, const char *folds_path, struct evaluation *out,
                                          struct error *err);
 
-/* Judges probabilities of rows that the model has never seen, at the evaluation's threshold: fills held_out. */
+/* Assesses probabilities of rows that the model has never seen, at the evaluation's threshold: fills held_out. */
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,
                          uint64_t seed, struct evaluation *out);
 
@@ -56,7 +56,7 @@ void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t
 MUST_USE enum status evaluation_explain(struct span model_file, const struct table *table, const uint32_t *rows,
                                         size_t row_count, struct evaluation *out, struct error *err);
 
-/* The judgement that speaks for the model: the held-out one where there is one and no validation, else validation. */
-const struct judgement *evaluation_main(const struct evaluation *evaluation);
+/* The assessment that speaks for the model: the held-out one where there is one and no validation, else validation. */
+const struct assessment *evaluation_main(const struct evaluation *evaluation);
 
 #endif

@@ -58,11 +58,11 @@ static void add_calibration(struct json_writer *json, const struct calibration *
     json_end_object(json);
 }
 
-static void json_add_groups(struct json_writer *json, const struct judgement *judgement, const struct schema *schema)
+static void json_add_groups(struct json_writer *json, const struct assessment *assessment, const struct schema *schema)
 {
     json_begin_array(json, "groups");
-    for (size_t g = 0; g < judgement->group_count; g++) {
-        const struct group *group = &judgement->groups[g];
+    for (size_t g = 0; g < assessment->group_count; g++) {
+        const struct group *group = &assessment->groups[g];
         json_begin_object(json, NULL);
         json_write_uint(json, "count", group->count);
         json_write_string(json, "column", schema->columns[group->column].name);
@@ -78,11 +78,11 @@ static void json_add_groups(struct json_writer *json, const struct judgement *ju
 }
 
 /* [threshold, true positives, false positives]: the rest follows from count and positives. */
-static void add_curve(struct json_writer *json, const struct judgement *judgement)
+static void add_curve(struct json_writer *json, const struct assessment *assessment)
 {
     json_begin_array(json, "curve");
-    for (size_t p = 0; p < judgement->point_count; p++) {
-        const struct curve_point *point = &judgement->points[p];
+    for (size_t p = 0; p < assessment->point_count; p++) {
+        const struct curve_point *point = &assessment->points[p];
         json_begin_array(json, NULL);
         json_write_double(json, NULL, point->threshold);
         json_write_uint(json, NULL, point->confusion.true_positives);
@@ -92,19 +92,19 @@ static void add_curve(struct json_writer *json, const struct judgement *judgemen
     json_end_array(json);
 }
 
-static void add_judgement(struct json_writer *json, const char *key, const struct judgement *judgement,
-                          const struct schema *schema)
+static void add_assessment(struct json_writer *json, const char *key, const struct assessment *assessment,
+                           const struct schema *schema)
 {
     json_begin_object(json, key);
-    json_write_uint(json, "count", judgement->count);
-    json_write_uint(json, "positives", judgement->positives);
-    json_add_metrics(json, "metrics", &judgement->metrics);
-    add_interval_list(json, judgement->intervals);
-    json_add_metrics(json, "baseline", &judgement->baseline);
-    add_confusion(json, &judgement->confusion);
-    add_calibration(json, &judgement->calibration);
-    json_add_groups(json, judgement, schema);
-    add_curve(json, judgement);
+    json_write_uint(json, "count", assessment->count);
+    json_write_uint(json, "positives", assessment->positives);
+    json_add_metrics(json, "metrics", &assessment->metrics);
+    add_interval_list(json, assessment->intervals);
+    json_add_metrics(json, "baseline", &assessment->baseline);
+    add_confusion(json, &assessment->confusion);
+    add_calibration(json, &assessment->calibration);
+    json_add_groups(json, assessment, schema);
+    add_curve(json, assessment);
     json_end_object(json);
 }
 
@@ -146,10 +146,10 @@ void evaluation_write_json(const struct evaluation *evaluation, struct buffer *o
     json_write_string(&json, "threshold_rule", rule);
     if (evaluation->repeat_count) {
         add_folds(&json, evaluation);
-        add_judgement(&json, "validation", &evaluation->validation, evaluation->schema);
+        add_assessment(&json, "validation", &evaluation->validation, evaluation->schema);
     }
     if (evaluation->held_out.count)
-        add_judgement(&json, "held_out", &evaluation->held_out, evaluation->schema);
+        add_assessment(&json, "held_out", &evaluation->held_out, evaluation->schema);
     json_add_importance(&json, evaluation);
     json_end_document(&json);
 }

@@ -48,10 +48,10 @@ void fold_assign(const struct table *table, const uint32_t *rows, size_t row_cou
 void fold_split(const uint32_t *rows, const uint8_t *folds, size_t row_count, size_t fold, struct fold_rows *out)
 {
     *out = (struct fold_rows){.training = mem_zeroed(row_count + 1, sizeof(uint32_t)),
-                              .judged = mem_zeroed(row_count + 1, sizeof(uint32_t))};
+                              .assessed = mem_zeroed(row_count + 1, sizeof(uint32_t))};
     for (size_t r = 0; r < row_count; r++) {
         if (folds[r] == fold)
-            out->judged[out->judged_count++] = rows[r];
+            out->assessed[out->assessed_count++] = rows[r];
         else
             out->training[out->training_count++] = rows[r];
     }
@@ -60,7 +60,7 @@ void fold_split(const uint32_t *rows, const uint8_t *folds, size_t row_count, si
 void fold_rows_clear(struct fold_rows *rows)
 {
     free(rows->training);
-    free(rows->judged);
+    free(rows->assessed);
     *rows = (struct fold_rows){0};
 }
 

@@ -1,4 +1,4 @@
-/* Stratified folds: which rows train and which are judged. */
+/* Stratified folds: which rows train and which are assessed. */
 #ifndef TRAINER_FOLD_H
 #define TRAINER_FOLD_H
 
@@ -12,15 +12,15 @@ size_t fold_most(const struct table *table, const uint32_t *rows, size_t row_cou
 void fold_assign(const struct table *table, const uint32_t *rows, size_t row_count, size_t fold_count, uint64_t seed,
                  uint8_t *folds);
 
-/* One fold's rows (to be judged) and the others' (to train on), as indexes into the table, ascending as given. */
+/* One fold's rows (to be assessed) and the others' (to train on), as indexes into the table, ascending as given. */
 struct fold_rows {
-    uint32_t *training, *judged;
-    size_t training_count, judged_count;
+    uint32_t *training, *assessed;
+    size_t training_count, assessed_count;
 };
 void fold_split(const uint32_t *rows, const uint8_t *folds, size_t row_count, size_t fold, struct fold_rows *out);
 void fold_rows_clear(struct fold_rows *rows);
 
-/* Takes about `share` of each class's rows out as judged, one at least; the rest is training. False: a class would be
+/* Takes about `share` of each class's rows out as assessed, one at least; the rest is training. False: a class would be
  * left without a row. */
 bool fold_hold_out(const struct table *table, double share, uint64_t seed, struct fold_rows *out);
 

@@ -1,4 +1,4 @@
-/* The same model judged group by group: see groups.h. Pure. Which columns make groups is the schema's word. */
+/* The same model assessed group by group: see groups.h. Pure. Which columns make groups is the schema's word. */
 #include "trainer/groups.h"
 
 #include <math.h>
@@ -82,7 +82,7 @@ static void part_take(const struct predictions *given, uint32_t column, size_t p
     }
 }
 
-static struct group group_judge(const struct part *part, const struct column *column, uint32_t index, size_t place)
+static struct group group_assess(const struct part *part, const struct column *column, uint32_t index, size_t place)
 {
     struct group group = {.column = index, .name = group_name(column, place), .count = part->count};
     group.confusion = confusion_count(part->labels, part->calls, part->count);
@@ -105,7 +105,7 @@ static void compare_groups(struct group *groups, size_t count)
         groups[g].impact_ratio = most > 0 ? groups[g].selection_rate / most : NAN;
 }
 
-static void judge_column(const struct predictions *given, uint32_t index, struct part *part, struct judgement *out)
+static void assess_column(const struct predictions *given, uint32_t index, struct part *part, struct assessment *out)
 {
     const struct column *column = &given->table->schema->columns[index];
     size_t places = group_places(column), first = out->group_count;
@@ -113,19 +113,19 @@ static void judge_column(const struct predictions *given, uint32_t index, struct
     for (size_t place = 0; place < places; place++) {
         part_take(given, index, place, part);
         if (part->count)
-            out->groups[out->group_count++] = group_judge(part, column, index, place);
+            out->groups[out->group_count++] = group_assess(part, column, index, place);
     }
     compare_groups(out->groups + first, out->group_count - first);
 }
 
-void groups_judge(const struct predictions *given, struct judgement *out)
+void groups_assess(const struct predictions *given, struct assessment *out)
 {
     struct part part = {.labels = mem_zeroed(given->count + 1, 1),
                         .calls = mem_zeroed(given->count + 1, 1),
                         .probabilities = mem_zeroed(given->count + 1, sizeof(double))};
     for (uint32_t c = 0; c < given->table->schema->column_count; c++)
         if (given->table->schema->columns[c].group)
-            judge_column(given, c, &part, out);
+            assess_column(given, c, &part, out);
     free(part.labels);
     free(part.calls);
     free(part.probabilities);

@@ -1,10 +1,10 @@
-/* Groups of people: the columns that the schema marks, value by value or band by band. Inside of judge.c. */
+/* Groups of people: the columns that the schema marks, value by value or band by band. Inside of assess.c. */
 #ifndef TRAINER_GROUPS_H
 #define TRAINER_GROUPS_H
 
-#include "trainer/judgement.h"
+#include "trainer/assessment.h"
 
 /* Fills out->groups: the groups that have rows. */
-void groups_judge(const struct predictions *predictions, struct judgement *out);
+void groups_assess(const struct predictions *predictions, struct assessment *out);
 
 #endif

@@ -28,7 +28,7 @@ struct logistic_fit {
     unsigned iterations;
     double loss;    /* mean weighted log loss over the rows */
     bool converged; /* false: the iterations ran out, or rounding stopped the search */
-    bool unbounded; /* converged in probability alone: some rows can be told apart without error in some direction,
+    bool unbounded; /* converged in probability alone: some rows can be separated without error in some direction,
                        whose coefficients would grow for ever; they stand where no row's probability changes any more.
                        Never with a penalty */
 };

@@ -8,7 +8,7 @@ static const struct subcommand subcommands[] = {
      command_describe},
     {"train", "DATA", "fit a model to a labelled CSV file, log the run, register a version (or write --out)",
      command_train},
-    {"evaluate", "MODEL DATA", "judge a model (FILE.onnx or models:/…) by a labelled CSV file", command_evaluate},
+    {"evaluate", "MODEL DATA", "evaluate a model (FILE.onnx or models:/…) by a labelled CSV file", command_evaluate},
     {"compare", "", "an experiment's runs side by side, with differences to the best", command_compare},
     {0},
 };

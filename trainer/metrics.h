@@ -8,7 +8,7 @@
 
 /* One table of measures: field, and what it is, for people. */
 #define METRIC_TABLE(METRIC) \
-    METRIC(accuracy, "share of rows told right") \
+    METRIC(accuracy, "share of rows predicted right") \
     METRIC(precision, "of those called positive, how many are") \
     METRIC(recall, "of the positive, how many are called so") \
     METRIC(f1, "harmonic mean of precision and recall") \

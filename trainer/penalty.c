@@ -1,5 +1,5 @@
 /* The search for C: see penalty.h. Pure; called by model_fit. It must never look at a row that model_fit was not given:
- * inside a cross-validation each fold chooses anew. */
+ * inside a cross-validation each fold chooses again. */
 #include "trainer/penalty.h"
 
 #include <math.h>
@@ -19,13 +19,13 @@ static double grid_value(size_t index)
 }
 
 /* Larger is better. */
-static double score_fit(const struct logistic_fit *fit, const struct design *judged, enum penalty_choice choice)
+static double score_fit(const struct logistic_fit *fit, const struct design *assessed, enum penalty_choice choice)
 {
-    double *probabilities = mem_zeroed(judged->row_count + 1, sizeof *probabilities);
-    for (size_t r = 0; r < judged->row_count; r++)
+    double *probabilities = mem_zeroed(assessed->row_count + 1, sizeof *probabilities);
+    for (size_t r = 0; r < assessed->row_count; r++)
         probabilities[r] = logistic_probability(
-            logistic_margin(fit, judged->features + r * judged->feature_count, judged->feature_count));
-    struct metrics metrics = metrics_measure(judged->labels, judged->labels, probabilities, judged->row_count);
+            logistic_margin(fit, assessed->features + r * assessed->feature_count, assessed->feature_count));
+    struct metrics metrics = metrics_measure(assessed->labels, assessed->labels, probabilities, assessed->row_count);
     free(probabilities);
     return choice == PENALTY_BY_ROC_AUC ? metrics.roc_auc : -metrics.log_loss;
 }
@@ -35,22 +35,22 @@ static enum status score_fold(const struct table *table, const struct recipe *re
                               double *scores, struct error *err)
 {
     struct preprocessor preprocessor;
-    struct design design, judged;
+    struct design design, assessed;
     enum status status = STATUS_OK;
     preprocess_fit(table, part->training, part->training_count, &preprocessor);
     design_make(&preprocessor, table, part->training, part->training_count, recipe->balanced, &design);
-    design_make(&preprocessor, table, part->judged, part->judged_count, false, &judged);
+    design_make(&preprocessor, table, part->assessed, part->assessed_count, false, &assessed);
     for (size_t g = 0; g < GRID && status == STATUS_OK; g++) {
         struct logistic_fit fit;
         struct logistic_problem problem = design_problem(&design, grid_value(g), recipe->max_iterations);
         status = logistic_fit(&problem, &fit, err);
         if (status != STATUS_OK)
             break;
-        scores[g] += score_fit(&fit, &judged, recipe->choice);
+        scores[g] += score_fit(&fit, &assessed, recipe->choice);
         logistic_fit_clear(&fit);
     }
     design_clear(&design);
-    design_clear(&judged);
+    design_clear(&assessed);
     preprocess_free(&preprocessor);
     return status;
 }

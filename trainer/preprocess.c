@@ -1,5 +1,5 @@
 /* Fitting and applying the preprocessing: see preprocess.h. Pure; called by the trainer for the whole table and for
- * each fold's training rows, so that no fold sees the rows it is judged by. */
+ * each fold's training rows, so that no fold sees the rows it is assessed by. */
 #include "trainer/preprocess.h"
 
 #include <float.h>

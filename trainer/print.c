@@ -15,27 +15,27 @@ static void print_number(double number, int width)
         printf(" %*.3f", width, number);
 }
 
-static void print_metrics(const struct judgement *judgement, const struct schema *schema, const char *how)
+static void print_metrics(const struct assessment *assessment, const struct schema *schema, const char *how)
 {
     struct span negative = schema->target_values[0];
     printf("  %-10s %8s  %16s  always \"%.*s\"\n", how, "model", "95 % interval", (int)negative.bytes, negative.data);
     for (size_t m = 0; m < METRIC_COUNT; m++) {
-        struct interval interval = judgement->intervals[m];
+        struct interval interval = assessment->intervals[m];
         char text[40] = "";
         if (!isnan(interval.low))
             snprintf(text, sizeof text, "%.3f to %.3f", interval.low, interval.high);
-        printf("  %-10s %8.3f  %16s  %10.3f   %s\n", metric_names[m], metric_value(&judgement->metrics, m), text,
-               metric_value(&judgement->baseline, m), metric_helps[m]);
+        printf("  %-10s %8.3f  %16s  %10.3f   %s\n", metric_names[m], metric_value(&assessment->metrics, m), text,
+               metric_value(&assessment->baseline, m), metric_helps[m]);
     }
 }
 
-static void print_confusion(const struct judgement *judgement, const struct schema *schema)
+static void print_confusion(const struct assessment *assessment, const struct schema *schema)
 {
-    const struct confusion *c = &judgement->confusion;
+    const struct confusion *c = &assessment->confusion;
     struct span no = schema->target_values[0], yes = schema->target_values[1];
-    printf("  confusion: %zu %.*s found, %zu missed; %zu false alarms, %zu %.*s told right\n", c->true_positives,
+    printf("  confusion: %zu %.*s found, %zu missed; %zu false alarms, %zu %.*s predicted right\n", c->true_positives,
            (int)yes.bytes, yes.data, c->false_negatives, c->false_positives, c->true_negatives, (int)no.bytes, no.data);
-    const struct calibration *calibration = &judgement->calibration;
+    const struct calibration *calibration = &assessment->calibration;
     printf("  calibration: error %.3f", calibration->expected_error);
     if (!isnan(calibration->slope))
         printf(", slope %.2f (1 is perfect), intercept %+.2f", calibration->slope, calibration->intercept);
@@ -43,11 +43,11 @@ static void print_confusion(const struct judgement *judgement, const struct sche
 }
 
 /* The last point of the curve that is at or above a threshold: what calling by it gives. */
-static const struct confusion *confusion_at(const struct judgement *judgement, double threshold)
+static const struct confusion *confusion_at(const struct assessment *assessment, double threshold)
 {
-    const struct curve_point *point = judgement->points;
-    for (size_t p = 0; p < judgement->point_count && judgement->points[p].threshold >= threshold; p++)
-        point = &judgement->points[p];
+    const struct curve_point *point = assessment->points;
+    for (size_t p = 0; p < assessment->point_count && assessment->points[p].threshold >= threshold; p++)
+        point = &assessment->points[p];
     return &point->confusion;
 }
 
@@ -56,26 +56,26 @@ static double print_ratio(size_t part, size_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
-static void print_thresholds(const struct judgement *judgement)
+static void print_thresholds(const struct assessment *assessment)
 {
     printf("  by threshold   called  precision  recall     f1  accuracy\n");
     for (int t = 1; t <= THRESHOLD_ROWS; t++) {
-        const struct confusion *c = confusion_at(judgement, t / 10.0);
+        const struct confusion *c = confusion_at(assessment, t / 10.0);
         size_t called = c->true_positives + c->false_positives;
-        printf("  %12.1f %7.1f%% %10.3f %7.3f %6.3f %9.3f\n", t / 10.0, 100 * print_ratio(called, judgement->count),
-               print_ratio(c->true_positives, called), print_ratio(c->true_positives, judgement->positives),
-               print_ratio(2 * c->true_positives, called + judgement->positives),
-               print_ratio(c->true_positives + c->true_negatives, judgement->count));
+        printf("  %12.1f %7.1f%% %10.3f %7.3f %6.3f %9.3f\n", t / 10.0, 100 * print_ratio(called, assessment->count),
+               print_ratio(c->true_positives, called), print_ratio(c->true_positives, assessment->positives),
+               print_ratio(2 * c->true_positives, called + assessment->positives),
+               print_ratio(c->true_positives + c->true_negatives, assessment->count));
     }
 }
 
-static void print_groups(const struct judgement *judgement, const struct schema *schema)
+static void print_groups(const struct assessment *assessment, const struct schema *schema)
 {
-    if (judgement->group_count)
+    if (assessment->group_count)
         printf("  %-24s %6s %8s %8s %8s %8s %8s %8s\n", "group", "rows", "positive", "called", "impact", "recall",
                "precis.", "roc_auc");
-    for (size_t g = 0; g < judgement->group_count; g++) {
-        const struct group *group = &judgement->groups[g];
+    for (size_t g = 0; g < assessment->group_count; g++) {
+        const struct group *group = &assessment->groups[g];
         char name[80];
         snprintf(name, sizeof name, "%s %s", schema->columns[group->column].label, group->name);
         printf("  %-24s %6zu", name, group->count);
@@ -100,12 +100,12 @@ static void print_importance(const struct evaluation *evaluation)
     putchar('\n');
 }
 
-static void print_judgement(const struct judgement *judgement, const struct schema *schema, const char *how)
+static void print_assessment(const struct assessment *assessment, const struct schema *schema, const char *how)
 {
-    print_metrics(judgement, schema, how);
-    print_confusion(judgement, schema);
-    print_thresholds(judgement);
-    print_groups(judgement, schema);
+    print_metrics(assessment, schema, how);
+    print_confusion(assessment, schema);
+    print_thresholds(assessment);
+    print_groups(assessment, schema);
 }
 
 void print_evaluation(const struct evaluation *evaluation, const char *rows)
@@ -114,11 +114,11 @@ void print_evaluation(const struct evaluation *evaluation, const char *rows)
     if (evaluation->repeat_count) {
         printf("%zu-fold cross-validation, %zu time%s:\n", evaluation->fold_count, evaluation->repeat_count,
                evaluation->repeat_count == 1 ? "" : "s");
-        print_judgement(&evaluation->validation, evaluation->schema, "mean");
+        print_assessment(&evaluation->validation, evaluation->schema, "mean");
     }
     if (evaluation->held_out.count) {
         printf("%zu %s:\n", evaluation->held_out.count, rows);
-        print_judgement(&evaluation->held_out, evaluation->schema, "");
+        print_assessment(&evaluation->held_out, evaluation->schema, "");
     }
     print_importance(evaluation);
     threshold_describe(&evaluation->rule, rule);

@@ -6,7 +6,7 @@
 
 /* What was trained, and all its figures. */
 void print_training(const struct training *training);
-/* The figures alone; `rows` says what the judged rows are: "rows of DATA". */
+/* The figures alone; `rows` says what the assessed rows are: "rows of DATA". */
 void print_evaluation(const struct evaluation *evaluation, const char *rows);
 
 #endif

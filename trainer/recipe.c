@@ -70,11 +70,11 @@ static void read_counts(const struct options *options, struct recipe *out)
     out->test_share = options_share(options, OPTION_TEST_SIZE);
 }
 
-/* Where nothing is left to choose a threshold by, or to judge the model by. */
+/* Where nothing is left to choose a threshold by, or to evaluate the model by. */
 static enum status check_together(const struct recipe *recipe, struct error *err)
 {
     if (recipe->fold_count == 0 && recipe->test_share == 0)
-        return error_set(err, STATUS_INVALID, "--folds 0 leaves nothing to judge the model by: add --test-size 0.2");
+        return error_set(err, STATUS_INVALID, "--folds 0 leaves nothing to evaluate the model by: add --test-size 0.2");
     if (recipe->fold_count == 0 && recipe->threshold.kind != THRESHOLD_GIVEN)
         return error_set(err, STATUS_INVALID,
                          "--folds 0 leaves nothing to choose a threshold by: give one, such as --threshold 0.5");

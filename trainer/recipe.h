@@ -1,4 +1,5 @@
-/* What to train and how to judge it: the kind of model, its parameters, named as in scikit-learn, folds, threshold. */
+/* What to train and how to evaluate it: the kind of model, its parameters, named as in scikit-learn, folds, threshold.
+ */
 #ifndef TRAINER_RECIPE_H
 #define TRAINER_RECIPE_H
 

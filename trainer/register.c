@@ -57,7 +57,7 @@ static void add_params(const struct training *training, struct pairs *out)
     pairs_add(out, "positive_rows", "%zu", training->table->positive_count);
 }
 
-/* What tells a version from its neighbours: the tags of the run and of the version. */
+/* What identifies a version: the tags of the run and of the version. */
 static void add_identity(const struct training *training, struct pairs *out)
 {
     char sha256[SHA256_HEX_BYTES];
@@ -139,25 +139,25 @@ static void metric_list_add(struct metric_list *list, const char *key, double va
 /* Yours to free: items. Folds are the steps of fold_NAME. */
 static struct metric_list list_metrics(const struct evaluation *evaluation)
 {
-    const struct judgement *judgement = evaluation_main(evaluation), *held_out = &evaluation->held_out;
+    const struct assessment *assessment = evaluation_main(evaluation), *held_out = &evaluation->held_out;
     size_t fits = evaluation->fold_count * evaluation->repeat_count;
     struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 4, sizeof *list.items)};
     for (size_t m = 0; m < METRIC_COUNT; m++) {
-        metric_list_add(&list, metric_names[m], metric_value(&judgement->metrics, m), 0);
-        metric_list_add(&list, low_names[m], judgement->intervals[m].low, 0);
-        metric_list_add(&list, high_names[m], judgement->intervals[m].high, 0);
+        metric_list_add(&list, metric_names[m], metric_value(&assessment->metrics, m), 0);
+        metric_list_add(&list, low_names[m], assessment->intervals[m].low, 0);
+        metric_list_add(&list, high_names[m], assessment->intervals[m].high, 0);
         if (held_out->count)
             metric_list_add(&list, test_names[m], metric_value(&held_out->metrics, m), 0);
         for (size_t f = 0; f < fits; f++)
             metric_list_add(&list, fold_names[m], metric_value(&evaluation->folds[f], m), f);
     }
-    metric_list_add(&list, "calibration_error", judgement->calibration.expected_error, 0);
-    metric_list_add(&list, "calibration_slope", judgement->calibration.slope, 0);
-    metric_list_add(&list, "calibration_intercept", judgement->calibration.intercept, 0);
+    metric_list_add(&list, "calibration_error", assessment->calibration.expected_error, 0);
+    metric_list_add(&list, "calibration_slope", assessment->calibration.slope, 0);
+    metric_list_add(&list, "calibration_intercept", assessment->calibration.intercept, 0);
     return list;
 }
 
-/* kept: NULL, or the note of a run that is kept because its server is away. */
+/* kept: NULL, or the note of a run that is kept because its server is unavailable. */
 static enum status register_log_run(struct registry *registry, const struct training *training,
                                     const struct destination *destination, const char *key, const struct run_kept *kept,
                                     char **run_id, struct error *err)
@@ -214,8 +214,8 @@ static enum status settle_alias(struct registry *registry, const struct destinat
     return STATUS_OK;
 }
 
-/* The server went away in mid-run: what it was to get is kept in a directory, under the same key. Returns the failure,
- * which stays one: nothing was registered. */
+/* The server became unavailable in mid-run: what it was to get is kept in a directory, under the same key. Returns the
+ * failure, which stays one: nothing was registered. */
 static enum status keep_run(const char *url, const struct training *training, const struct destination *destination,
                             const char *key, struct error *err)
 {

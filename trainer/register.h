@@ -19,7 +19,7 @@ struct training {
 /* Where it goes. Borrowed. */
 struct destination {
     const char *experiment, *name, *alias;
-    const char *keep_dir; /* where the run is kept when the server goes away */
+    const char *keep_dir; /* where the run is kept when the server becomes unavailable */
     bool promote;         /* the alias moves even if another version has it */
 };
 
@@ -30,7 +30,7 @@ struct registered {
 };
 
 /* Logs the run, registers the next version, then sets the alias if nothing has it (or to promote). STATUS_UNAVAILABLE:
- * the server went away in mid-run; the run is kept in keep_dir, as err says. */
+ * the server became unavailable in mid-run; the run is kept in keep_dir, as err says. */
 MUST_USE enum status register_training(struct registry *registry, const struct training *training,
                                        const struct destination *destination, struct registered *out,
                                        struct error *err);

@@ -202,8 +202,8 @@ static void row_read(struct reader *reader, const struct csv_record *record)
     table->positive_count += label;
 }
 
-/* Every fault was told; whether the sound rows may go on without the others is the caller's word. */
-static enum status judge_faults(const struct reader *reader, int64_t most_left_out, struct error *err)
+/* Every fault was reported; whether the sound rows may go on without the others is the caller's word. */
+static enum status check_faults(const struct reader *reader, int64_t most_left_out, struct error *err)
 {
     size_t rows = reader->table->left_out;
     if (reader->faults > SHOWN_FAULTS)
@@ -237,7 +237,7 @@ static enum status rows_read(struct reader *reader, struct csv *csv, int64_t mos
         if (more)
             row_read(reader, &record);
     }
-    return judge_faults(reader, most_left_out, err);
+    return check_faults(reader, most_left_out, err);
 }
 
 static bool column_has_values(const struct table *table, size_t column)

@@ -1,4 +1,4 @@
-/* Thresholds: see threshold.h. Pure. Called on rows that take no part in judging the model with it. */
+/* Thresholds: see threshold.h. Pure. Called on rows that take no part in assessing the model with it. */
 #include "trainer/threshold.h"
 
 #include <math.h>

@@ -26,7 +26,7 @@ MUST_USE enum status threshold_parse(const char *text, struct threshold_rule *ou
 /* The rule in the words of --threshold. */
 void threshold_describe(const struct threshold_rule *rule, char out[THRESHOLD_TEXT_BYTES]);
 
-/* Between two neighbouring probabilities, in as few digits as tell them apart. */
+/* Between two neighbouring probabilities, in as few digits as distinguish them. */
 double threshold_choose(const struct threshold_rule *rule, const uint8_t *labels, const double *probabilities,
                         size_t count);
 

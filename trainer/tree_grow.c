@@ -267,7 +267,7 @@ static struct split find_split(struct tree_grower *grower, const struct task *no
     return best;
 }
 
-/* Half-way between two neighbouring values, and a float that tells them apart. */
+/* Half-way between two neighbouring values, and a float that distinguishes them. */
 static float threshold_between(float low, float high)
 {
     float middle = (float)((double)low / 2 + (double)high / 2);

@@ -1,6 +1,6 @@
 /* Cross-validation: see evaluation_validate in evaluation.h. Called once per training, on its only thread; the fits run
- * on several. It must never let a model, or a threshold, see the rows it is judged by; and no figure may depend on the
- * number of threads. */
+ * on several. It must never let a model, or a threshold, see the rows it is assessed by; and no figure may depend on
+ * the number of threads. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -22,7 +22,7 @@ struct work {
     struct recipe recipe; /* of one fit */
     uint8_t *folds, *labels, *calls;
     double *probabilities;
-    uint32_t *judged_rows;
+    uint32_t *assessed_rows;
     struct outcome *outcomes; /* one a fit */
 };
 
@@ -43,11 +43,11 @@ static void predict_fold(void *context, size_t number)
     fold_split(work->rows, work->folds + first, work->row_count, fold, &part);
     outcome->status = model_fit(work->table, part.training, part.training_count, &work->recipe, &model, &outcome->err);
     if (outcome->status == STATUS_OK) {
-        double *probabilities = mem_zeroed(part.judged_count + 1, sizeof *probabilities);
-        model_predict(&model, work->table, part.judged, part.judged_count, probabilities);
-        for (size_t r = 0, judged = 0; r < work->row_count; r++)
+        double *probabilities = mem_zeroed(part.assessed_count + 1, sizeof *probabilities);
+        model_predict(&model, work->table, part.assessed, part.assessed_count, probabilities);
+        for (size_t r = 0, assessed = 0; r < work->row_count; r++)
             if (work->folds[first + r] == fold)
-                work->probabilities[first + r] = probabilities[judged++];
+                work->probabilities[first + r] = probabilities[assessed++];
         outcome->converged = model_converged(&model);
         free(probabilities);
         model_clear(&model);
@@ -75,7 +75,7 @@ static void gather(const struct work *work, size_t repeat, size_t fold, bool oth
     }
 }
 
-static void judge_fold(struct work *work, size_t repeat, size_t fold, struct gathered *scratch, struct evaluation *out)
+static void assess_fold(struct work *work, size_t repeat, size_t fold, struct gathered *scratch, struct evaluation *out)
 {
     size_t first = repeat * work->row_count, number = repeat * work->fold_count + fold;
     gather(work, repeat, fold, true, scratch);
@@ -88,7 +88,7 @@ static void judge_fold(struct work *work, size_t repeat, size_t fold, struct gat
     out->fold_thresholds[number] = threshold;
 }
 
-static void judge_folds(struct work *work, struct evaluation *out)
+static void assess_folds(struct work *work, struct evaluation *out)
 {
     size_t fits = work->fold_count * work->repeat_count;
     struct gathered scratch = {.labels = mem_zeroed(work->row_count + 1, 1),
@@ -97,24 +97,24 @@ static void judge_folds(struct work *work, struct evaluation *out)
     out->folds = mem_zeroed(fits + 1, sizeof *out->folds);
     out->fold_thresholds = mem_zeroed(fits + 1, sizeof *out->fold_thresholds);
     for (size_t number = 0; number < fits; number++)
-        judge_fold(work, number / work->fold_count, number % work->fold_count, &scratch, out);
+        assess_fold(work, number / work->fold_count, number % work->fold_count, &scratch, out);
     free(scratch.labels);
     free(scratch.calls);
     free(scratch.probabilities);
 }
 
 /* Metrics as the mean over the folds, with intervals; all else of the pooled predictions. */
-static void judge_all(struct work *work, struct evaluation *out)
+static void assess_all(struct work *work, struct evaluation *out)
 {
     size_t count = work->row_count * work->repeat_count, fits = work->fold_count * work->repeat_count;
-    const struct predictions predictions = {work->table, work->judged_rows,   work->labels,
+    const struct predictions predictions = {work->table, work->assessed_rows, work->labels,
                                             work->calls, work->probabilities, count};
     double *values = mem_zeroed(fits + 1, sizeof *values), means[METRIC_COUNT];
-    judge(&predictions, &out->validation);
+    assess(&predictions, &out->validation);
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         for (size_t f = 0; f < fits; f++)
             values[f] = metric_value(&out->folds[f], m);
-        out->validation.intervals[m] = judge_fold_interval(values, fits, 1 / (double)work->fold_count, &means[m]);
+        out->validation.intervals[m] = assess_fold_interval(values, fits, 1 / (double)work->fold_count, &means[m]);
     }
     out->validation.metrics = metrics_of(means);
     free(values);
@@ -144,7 +144,7 @@ static enum status write_folds(const struct work *work, const char *path, struct
     struct buffer text = {0};
     buffer_add_text(&text, "row,repeat,fold\n");
     for (size_t r = 0; r < work->row_count * work->repeat_count; r++)
-        buffer_printf(&text, "%u,%zu,%u\n", work->judged_rows[r], r / work->row_count, work->folds[r]);
+        buffer_printf(&text, "%u,%zu,%u\n", work->assessed_rows[r], r / work->row_count, work->folds[r]);
     enum status status = file_write_atomic(path, buffer_span(&text), err);
     buffer_free(&text);
     return status;
@@ -156,7 +156,7 @@ static void digest_folds(const struct work *work, struct evaluation *out)
     size_t count = work->row_count * work->repeat_count;
     buffer_printf(&text, "%s %zu\n", work->table->sha256, work->repeat_count);
     buffer_add(&text, work->folds, count);
-    buffer_add(&text, work->judged_rows, work->row_count * sizeof *work->judged_rows);
+    buffer_add(&text, work->assessed_rows, work->row_count * sizeof *work->assessed_rows);
     sha256_hex(buffer_span(&text), out->folds_sha256);
     buffer_free(&text);
 }
@@ -164,8 +164,8 @@ static void digest_folds(const struct work *work, struct evaluation *out)
 static enum status validate_folds(struct work *work, const char *folds_path, struct evaluation *out, struct error *err)
 {
     for (size_t r = 0; r < work->row_count * work->repeat_count; r++) {
-        work->judged_rows[r] = work->rows[r % work->row_count];
-        work->labels[r] = work->table->labels[work->judged_rows[r]];
+        work->assessed_rows[r] = work->rows[r % work->row_count];
+        work->labels[r] = work->table->labels[work->assessed_rows[r]];
     }
     for (size_t repeat = 0; repeat < work->repeat_count; repeat++)
         fold_assign(work->table, work->rows, work->row_count, work->fold_count,
@@ -183,8 +183,8 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
     status = check_fits(work, out, err);
     if (status != STATUS_OK)
         return status;
-    judge_folds(work, out);
-    judge_all(work, out);
+    assess_folds(work, out);
+    assess_all(work, out);
     return STATUS_OK;
 }
 
@@ -224,14 +224,14 @@ enum status evaluation_validate(const struct table *table, const uint32_t *rows,
     work.labels = mem_zeroed(count + 1, 1);
     work.calls = mem_zeroed(count + 1, 1);
     work.probabilities = mem_zeroed(count + 1, sizeof *work.probabilities);
-    work.judged_rows = mem_zeroed(count + 1, sizeof *work.judged_rows);
+    work.assessed_rows = mem_zeroed(count + 1, sizeof *work.assessed_rows);
     work.outcomes = mem_zeroed(work.fold_count * work.repeat_count + 1, sizeof *work.outcomes);
     status = validate_folds(&work, folds_path, out, err);
     free(work.folds);
     free(work.labels);
     free(work.calls);
     free(work.probabilities);
-    free(work.judged_rows);
+    free(work.assessed_rows);
     free(work.outcomes);
     return status;
 }

@@ -3,7 +3,7 @@
  * past the file and never accept what the unpacker could trip over.
  *
  * The walk follows protobuf-c's own message descriptors, so it knows which fields are messages. It refuses groups, a
- * singular message or text that stands twice (the unpacker would merge or replace them), and texts with NUL bytes. */
+ * duplicate singular message or text (the unpacker would merge or replace them), and texts with NUL bytes. */
 #include "pipeline/onnx/onnx_guard.h"
 
 #include "onnx/onnx.pb-c.h"
@@ -113,7 +113,7 @@ static enum status guard_field(struct guard *guard, const ProtobufCMessageDescri
         return error_set(guard->err, STATUS_LIMIT, "the ONNX file holds more than %d fields, or %d unknown ones",
                          ONNX_MAX_FIELDS, ONNX_MAX_TEXTS);
     if (field && stands_twice(type, field, seen))
-        return guard_fault(guard, cursor, "a field that stands twice");
+        return guard_fault(guard, cursor, "a duplicate field");
     bool bytes_expected = field && (field->type == PROTOBUF_C_TYPE_MESSAGE || field->type == PROTOBUF_C_TYPE_STRING ||
                                     field->type == PROTOBUF_C_TYPE_BYTES);
     if (bytes_expected && (tag & 7) != WIRE_BYTES)

@@ -28,7 +28,7 @@ static inline bool dtype_is_whole(enum dtype dtype)
 
 enum { TENSOR_MAX_RANK = 4 };
 
-/* Elements in row-major order. Whole numbers stand in `numbers` too: they are exact there, or the file is refused. */
+/* Elements in row-major order. Integers stand in `numbers` too: they are exact there, or the file is refused. */
 struct onnx_tensor {
     struct span name;
     enum dtype dtype;

@@ -4,7 +4,7 @@
  *
  * What makes it so is the order of looking: first the database's snapshot with its stored offsets, then the group's
  * committed offsets, then the ends of the output topics. Whatever lies below the earlier ones lies below the later.
- * Parts: audit_kafka.c and audit_database.c read, audit_rows.c says what a record is, audit_ledger.c judges,
+ * Parts: audit_kafka.c and audit_database.c read, audit_rows.c says what a record is, audit_ledger.c decides,
  * audit_print.c answers. The topics of state and alerts belong into `names` and the ledger's topics. */
 #include "scorer/commands.h"
 
@@ -44,7 +44,7 @@ struct audit {
     enum sink_topic reading;
 };
 
-/* What of a table is told, by the end that its records are. */
+/* What of a table is reported, by the end that its records are. */
 static const struct {
     enum sink_topic topic;
     enum sink_table table;
@@ -176,9 +176,9 @@ static enum status add_input(struct audit *audit, size_t p, int64_t committed, b
     part->end = least(part->end, committed);
     if (part->end < part->start)
         part->end = part->start;
-    const struct audit_input told = {
+    const struct audit_input report = {
         .low = part->low, .high = part->high, .committed = committed, .start = part->start, .end = part->end};
-    audit_ledger_add_input(audit->ledger, &told, compacted);
+    audit_ledger_add_input(audit->ledger, &report, compacted);
     return STATUS_OK;
 }
 

@@ -173,7 +173,7 @@ struct reading {
     size_t count, left;
     bool *done;       /* by partition */
     int64_t *next;    /* by partition: as far as read, for the line that says what is waited for */
-    int64_t moved_us; /* steady clock: the last time anything came, or this was told */
+    int64_t moved_us; /* steady clock: the last time anything came, or this was logged */
 };
 
 static enum status assign(struct reading *reading, struct error *err)
@@ -251,7 +251,7 @@ static enum status take_message(struct reading *reading, const rd_kafka_message_
     return status;
 }
 
-static void tell_waiting(struct reading *reading, bool moved)
+static void log_waiting(struct reading *reading, bool moved)
 {
     int64_t now_us = clock_steady_us(&clock_system);
     if (moved)
@@ -275,7 +275,7 @@ static enum status read_all(struct reading *reading, enum status (*take)(void *,
         rd_kafka_message_t *message = rd_kafka_consumer_poll(reading->kafka->consumer, POLL_MS);
         if (message)
             status = take_message(reading, message, take, context, err);
-        tell_waiting(reading, message && !message->err);
+        log_waiting(reading, message && !message->err);
         if (message)
             rd_kafka_message_destroy(message);
     }

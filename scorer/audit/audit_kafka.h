@@ -31,7 +31,7 @@ MUST_USE enum status audit_kafka_committed(struct audit_kafka *kafka, const char
 /* The first offsets whose record is as late as that, or the logs' ends. */
 MUST_USE enum status audit_kafka_at_time(struct audit_kafka *kafka, const char *topic, int64_t time_ms,
                                          const struct audit_part *parts, int64_t *out, size_t count, struct error *err);
-/* Whether cleanup.policy has compact; false where the broker does not tell. */
+/* Whether cleanup.policy has compact; false where the broker does not say. */
 bool audit_kafka_is_compacted(struct audit_kafka *kafka, const char *topic);
 
 /* Reads [start, end) of every partition, waiting for open transactions to end. `take` may fail. STATUS_CONFLICT: Kafka

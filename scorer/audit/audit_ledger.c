@@ -1,10 +1,10 @@
 /* The audit's ledger: see audit_ledger.h. Called by audit.c on the main thread.
  *
- * An input offset's byte tells whether a reader sees a record there, whether its value is null, and its first end. An
- * output offset's eight bytes hold flags and 56 bits of its row's digest. What cannot be judged when it is met waits in
- * three lists: records without a source and input records without an end (paired by `match`), and records of employees
- * whom an erasure names (whether the erasure came later is known once its own source is). It must never guess: what
- * retention may have removed is counted as deleted only up to the number of records that were. */
+ * An input offset's byte says whether a reader sees a record there, whether its value is null, and its first end. An
+ * output offset's eight bytes hold flags and 56 bits of its row's digest. What cannot be decided when it is met waits
+ * in three lists: records without a source and input records without an end (paired by `match`), and records of
+ * employees whom an erasure names (whether the erasure came later is known once its own source is). It must never
+ * guess: what retention may have removed is counted as deleted only up to the number of records that were. */
 #include "scorer/audit/audit_ledger.h"
 
 #include <assert.h>
@@ -35,7 +35,7 @@ struct lane {
 };
 
 struct log {
-    struct audit_log told;
+    struct audit_log report;
     bool compacted;
     uint64_t *slots;    /* by offset - low */
     struct lane *lanes; /* by input partition */
@@ -43,7 +43,7 @@ struct log {
 };
 
 struct input {
-    struct audit_input told;
+    struct audit_input report;
     bool compacted;
     uint8_t *bytes; /* by offset - start */
 };
@@ -51,11 +51,11 @@ struct input {
 struct audit_ledger {
     struct audit_rules rules;
     struct audit_names names;
-    struct audit_input *inputs_told;
+    struct audit_input *input_reports;
     struct input *inputs;
     size_t input_count;
     struct log *logs[SINK_TOPIC_COUNT];
-    struct audit_log *logs_told[SINK_TOPIC_COUNT];
+    struct audit_log *log_reports[SINK_TOPIC_COUNT];
     size_t log_counts[SINK_TOPIC_COUNT];
     struct audit_pairs *pairs;
     uint64_t deleted; /* of all input partitions */
@@ -86,13 +86,13 @@ void audit_ledger_free(struct audit_ledger *ledger)
             free(ledger->logs[t][p].lanes);
         }
         free(ledger->logs[t]);
-        free(ledger->logs_told[t]);
+        free(ledger->log_reports[t]);
     }
     for (size_t p = 0; p < ledger->input_count; p++)
         free(ledger->inputs[p].bytes);
     audit_pairs_free(ledger->pairs);
     free(ledger->inputs);
-    free(ledger->inputs_told);
+    free(ledger->input_reports);
     free(ledger->places);
     free(ledger);
 }
@@ -103,7 +103,7 @@ void audit_ledger_add_input(struct audit_ledger *ledger, const struct audit_inpu
     size_t count = input->end > input->start ? (size_t)(input->end - input->start) : 0;
     ledger->inputs = mem_resize(ledger->inputs, ledger->input_count + 1, sizeof *ledger->inputs);
     ledger->inputs[ledger->input_count++] =
-        (struct input){.told = *input, .compacted = compacted, .bytes = mem_zeroed(count + 1, 1)};
+        (struct input){.report = *input, .compacted = compacted, .bytes = mem_zeroed(count + 1, 1)};
 }
 
 void audit_ledger_add_log(struct audit_ledger *ledger, enum sink_topic topic, const struct audit_log *log,
@@ -112,7 +112,7 @@ void audit_ledger_add_log(struct audit_ledger *ledger, enum sink_topic topic, co
     size_t *count = &ledger->log_counts[topic];
     ledger->logs[topic] = mem_resize(ledger->logs[topic], *count + 1, sizeof *ledger->logs[topic]);
     struct log *added = &ledger->logs[topic][(*count)++];
-    *added = (struct log){.told = *log, .compacted = compacted};
+    *added = (struct log){.report = *log, .compacted = compacted};
     added->slots = mem_zeroed((size_t)(log->end > log->low ? log->end - log->low : 0) + 1, sizeof *added->slots);
     added->lanes = mem_zeroed(ledger->input_count + 1, sizeof *added->lanes);
     for (size_t p = 0; p < ledger->input_count; p++)
@@ -142,8 +142,8 @@ static uint64_t *slot_of(struct audit_ledger *ledger, enum sink_topic topic, int
     if (partition < 0 || (size_t)partition >= ledger->log_counts[topic])
         return NULL;
     *log = &ledger->logs[topic][partition];
-    const struct audit_log *told = &(*log)->told;
-    return offset >= told->low && offset < told->end ? &(*log)->slots[offset - told->low] : NULL;
+    const struct audit_log *report = &(*log)->report;
+    return offset >= report->low && offset < report->end ? &(*log)->slots[offset - report->low] : NULL;
 }
 
 static uint8_t *byte_of(struct audit_ledger *ledger, int64_t partition, int64_t offset)
@@ -151,18 +151,19 @@ static uint8_t *byte_of(struct audit_ledger *ledger, int64_t partition, int64_t 
     if (partition < 0 || (uint64_t)partition >= ledger->input_count)
         return NULL;
     struct input *input = &ledger->inputs[partition];
-    return offset >= input->told.start && offset < input->told.end ? &input->bytes[offset - input->told.start] : NULL;
+    return offset >= input->report.start && offset < input->report.end ? &input->bytes[offset - input->report.start]
+                                                                       : NULL;
 }
 
 static void set_end(struct input *input, uint8_t *byte, enum audit_end end)
 {
     *byte |= (uint8_t)(INPUT_ENDED | (unsigned)end << INPUT_END_SHIFT);
-    input->told.ends[end]++;
+    input->report.ends[end]++;
 }
 
 /* --- records --- */
 
-/* Dead letters of a batch may overtake each other: they tell of no employee's state. */
+/* Dead letters of a batch may overtake each other: they say nothing of an employee's state. */
 static void check_order(struct audit_ledger *ledger, struct log *log, const struct audit_record *record)
 {
     struct lane *lane = &log->lanes[record->source_partition];
@@ -171,9 +172,9 @@ static void check_order(struct audit_ledger *ledger, struct log *log, const stru
     if (record->source_offset > lane->last) {
         lane->last = record->source_offset;
     } else if (record->topic != SINK_TOPIC_DLQ) {
-        log->told.faults[AUDIT_FAULT_DISORDER]++;
+        log->report.faults[AUDIT_FAULT_DISORDER]++;
         note_fault(ledger, AUDIT_FAULT_DISORDER, ledger->names.topics[record->topic], record->partition, record->offset,
-                   "it is of %s [%" PRId32 "] %" PRId64 ", behind a record of %" PRId64, ledger->names.input,
+                   "it is of %s [%" PRId32 "] %" PRId64 ", after a record of %" PRId64, ledger->names.input,
                    record->source_partition, record->source_offset, lane->last);
     }
 }
@@ -182,10 +183,10 @@ static void second_end(struct audit_ledger *ledger, struct input *input, uint8_t
                        const struct audit_record *record)
 {
     if (!ledger->rules.exactly_once) {
-        input->told.repeats++;
+        input->report.repeats++;
         return;
     }
-    input->told.faults[AUDIT_FAULT_DUPLICATE]++;
+    input->report.faults[AUDIT_FAULT_DUPLICATE]++;
     note_fault(ledger, AUDIT_FAULT_DUPLICATE, ledger->names.input, record->source_partition, record->source_offset,
                "it has a %s, and another end, a %s, at %s [%" PRId32 "] %" PRId64,
                audit_end_names[byte >> INPUT_END_SHIFT & 3], audit_end_names[record->end],
@@ -196,7 +197,7 @@ static void count_end(struct audit_ledger *ledger, struct log *log, const struct
 {
     uint8_t *byte = byte_of(ledger, record->source_partition, record->source_offset);
     if (!byte)
-        return; /* before or behind what is judged */
+        return; /* before or past what is audited */
     struct input *input = &ledger->inputs[record->source_partition];
     if (*byte & INPUT_ENDED) {
         second_end(ledger, input, *byte, record);
@@ -209,7 +210,7 @@ static void count_end(struct audit_ledger *ledger, struct log *log, const struct
 static void unexplained(struct audit_ledger *ledger, struct log *log, const struct audit_record *record,
                         const char *why)
 {
-    log->told.faults[AUDIT_FAULT_UNEXPLAINED]++;
+    log->report.faults[AUDIT_FAULT_UNEXPLAINED]++;
     note_fault(ledger, AUDIT_FAULT_UNEXPLAINED, ledger->names.topics[record->topic], record->partition, record->offset,
                "a %s %s", audit_end_names[record->end], why);
 }
@@ -227,10 +228,10 @@ static void take_source(struct audit_ledger *ledger, struct log *log, const stru
         audit_pairs_add_record(ledger->pairs, record);
         break;
     case AUDIT_SOURCE_HTTP:
-        log->told.http++;
+        log->report.http++;
         break;
     case AUDIT_SOURCE_OTHER:
-        log->told.other_input++;
+        log->report.other_input++;
         break;
     case AUDIT_SOURCE_NONE:
         unexplained(ledger, log, record, "that names no input record");
@@ -245,7 +246,7 @@ void audit_ledger_record(struct audit_ledger *ledger, const struct audit_record 
     if (!slot)
         return;
     *slot = record->digest << SLOT_DIGEST_SHIFT | SLOT_RECORD | (record->refused ? (unsigned)SLOT_REFUSED : 0U);
-    log->told.records++;
+    log->report.records++;
     take_source(ledger, log, record);
     audit_pairs_note_employee(ledger->pairs, record);
 }
@@ -257,8 +258,8 @@ void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t
     if (!byte || *byte & INPUT_SEEN)
         return;
     *byte |= (uint8_t)(INPUT_SEEN | (value.data ? 0 : INPUT_NULL));
-    ledger->inputs[partition].told.records++;
-    ledger->inputs[partition].told.nulls += !value.data;
+    ledger->inputs[partition].report.records++;
+    ledger->inputs[partition].report.nulls += !value.data;
     if (!(*byte & INPUT_ENDED))
         audit_pairs_add_source(ledger->pairs, partition, offset, key, value);
 }
@@ -273,10 +274,10 @@ static void on_pair(void *context, const struct audit_record *record)
     if (!byte || *byte & INPUT_ENDED || !slot_of(ledger, record->topic, record->partition, record->offset, &log))
         return;
     set_end(&ledger->inputs[record->source_partition], byte, record->end);
-    ledger->inputs[record->source_partition].told.by_key++;
+    ledger->inputs[record->source_partition].report.by_key++;
 }
 
-/* Where the log's beginning is gone its source may be gone, too; so may one before the window or behind it. */
+/* Where the log's beginning is gone its source may be gone, too; so may one before the window or after it. */
 static void on_single(void *context, const struct audit_record *record)
 {
     struct audit_ledger *ledger = context;
@@ -284,8 +285,8 @@ static void on_single(void *context, const struct audit_record *record)
     if (!slot_of(ledger, record->topic, record->partition, record->offset, &log))
         return;
     for (size_t p = 0; p < ledger->input_count; p++) {
-        const struct audit_input *told = &ledger->inputs[p].told;
-        if (told->start > 0 || told->end < told->high)
+        const struct audit_input *report = &ledger->inputs[p].report;
+        if (report->start > 0 || report->end < report->high)
             return;
     }
     unexplained(ledger, log, record, "for which no input record is left");
@@ -330,21 +331,21 @@ static void PRINTF_LIKE(4, 5) row_fault(struct audit_ledger *ledger, enum audit_
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     if (row->partition >= 0 && (size_t)row->partition < ledger->log_counts[row->topic])
-        ledger->logs[row->topic][row->partition].told.faults[kind]++;
+        ledger->logs[row->topic][row->partition].report.faults[kind]++;
     note_fault(ledger, kind, ledger->names.topics[row->topic], row->partition, row->offset, "%s", detail);
 }
 
 /* A row whose record is gone: it shows that its event had an end. */
 static void take_older_row(struct audit_ledger *ledger, struct log *log, const struct audit_row *row)
 {
-    log->told.rows_older++;
+    log->report.rows_older++;
     uint8_t *byte = byte_of(ledger, row->source_partition, row->source_offset);
     log->unsourced += row->source_partition < 0 && row->end == AUDIT_OUTCOME;
     if (!byte || *byte & INPUT_ENDED)
         return;
     struct input *input = &ledger->inputs[row->source_partition];
     set_end(input, byte, row->end);
-    input->told.by_row++;
+    input->report.by_row++;
 }
 
 static void compare_row(struct audit_ledger *ledger, struct log *log, uint64_t *slot, const struct audit_row *row)
@@ -356,12 +357,12 @@ static void compare_row(struct audit_ledger *ledger, struct log *log, uint64_t *
         return;
     }
     *slot |= SLOT_ROW;
-    log->told.rows++;
+    log->report.rows++;
     if (row->refused) {
-        log->told.refused++;
+        log->report.refused++;
     } else if (*slot & SLOT_ERASABLE && row->anonymous && !same) {
         *slot |= SLOT_ERASED;
-        log->told.erased++;
+        log->report.erased++;
     } else if (!same || *slot & SLOT_REFUSED) {
         row_fault(ledger, AUDIT_FAULT_ROW_ALTERED, row, "the row of this %s is not what the record says",
                   audit_end_names[row->end]);
@@ -374,13 +375,13 @@ void audit_ledger_row(struct audit_ledger *ledger, const struct audit_row *row)
     uint64_t *slot = slot_of(ledger, row->topic, row->partition, row->offset, &log);
     if (!log) {
         row_fault(ledger, AUDIT_FAULT_ROW_UNEXPLAINED, row, "the topic has no such partition");
-    } else if (row->offset < log->told.low) {
+    } else if (row->offset < log->report.low) {
         take_older_row(ledger, log, row);
-    } else if (row->offset >= log->told.stored) {
-        row_fault(ledger, AUDIT_FAULT_ROW_UNEXPLAINED, row, "the row lies behind the stored offset, %" PRId64,
-                  log->told.stored);
+    } else if (row->offset >= log->report.stored) {
+        row_fault(ledger, AUDIT_FAULT_ROW_UNEXPLAINED, row, "the row lies past the stored offset, %" PRId64,
+                  log->report.stored);
     } else if (!slot) {
-        row_fault(ledger, AUDIT_FAULT_ROW_UNEXPLAINED, row, "the log ends at %" PRId64, log->told.end);
+        row_fault(ledger, AUDIT_FAULT_ROW_UNEXPLAINED, row, "the log ends at %" PRId64, log->report.end);
     } else if (*slot & SLOT_RECORD) {
         compare_row(ledger, log, slot, row);
     } else if (log->compacted) {
@@ -395,18 +396,18 @@ void audit_ledger_row(struct audit_ledger *ledger, const struct audit_row *row)
 static void close_log(struct audit_ledger *ledger, enum sink_topic topic, int32_t partition)
 {
     struct log *log = &ledger->logs[topic][partition];
-    for (int64_t offset = log->told.low; offset < log->told.end; offset++) {
-        uint64_t slot = log->slots[offset - log->told.low];
+    for (int64_t offset = log->report.low; offset < log->report.end; offset++) {
+        uint64_t slot = log->slots[offset - log->report.low];
         if (!(slot & SLOT_RECORD) || slot & SLOT_ROW)
             continue;
-        if (offset >= log->told.stored) {
-            log->told.waiting++;
+        if (offset >= log->report.stored) {
+            log->report.waiting++;
         } else if (slot & SLOT_ERASABLE) {
-            log->told.erased++;
+            log->report.erased++;
         } else {
-            log->told.faults[AUDIT_FAULT_ROW_MISSING]++;
+            log->report.faults[AUDIT_FAULT_ROW_MISSING]++;
             note_fault(ledger, AUDIT_FAULT_ROW_MISSING, ledger->names.topics[topic], partition, offset,
-                       "the database holds no row of it; stored is up to %" PRId64, log->told.stored);
+                       "the database holds no row of it; stored is up to %" PRId64, log->report.stored);
         }
     }
 }
@@ -423,9 +424,9 @@ static int64_t horizon_of(const struct audit_ledger *ledger, size_t input, uint6
                 *most = UINT64_MAX;
                 return INT64_MAX;
             }
-            if (log->told.low <= 0 || (t == SINK_TOPIC_DLQ && p != input))
+            if (log->report.low <= 0 || (t == SINK_TOPIC_DLQ && p != input))
                 continue;
-            int64_t unstored = log->told.low - (log->told.stored > 0 ? log->told.stored : 0);
+            int64_t unstored = log->report.low - (log->report.stored > 0 ? log->report.stored : 0);
             *most += log->unsourced + (uint64_t)(unstored > 0 ? unstored : 0);
             if (log->lanes[input].first > horizon)
                 horizon = log->lanes[input].first;
@@ -437,26 +438,26 @@ static int64_t horizon_of(const struct audit_ledger *ledger, size_t input, uint6
 static void close_offset(struct audit_ledger *ledger, struct input *input, int32_t partition, int64_t offset,
                          int64_t horizon, uint64_t most)
 {
-    uint8_t byte = input->bytes[offset - input->told.start];
+    uint8_t byte = input->bytes[offset - input->report.start];
     bool seen = byte & INPUT_SEEN, ended = byte & INPUT_ENDED, erased = byte & INPUT_ERASED;
     if (seen == ended)
         return;
     if (ended && input->compacted) {
-        input->told.compacted++;
+        input->report.compacted++;
     } else if (ended) {
-        input->told.faults[AUDIT_FAULT_UNEXPLAINED]++;
+        input->report.faults[AUDIT_FAULT_UNEXPLAINED]++;
         note_fault(ledger, AUDIT_FAULT_UNEXPLAINED, ledger->names.input, partition, offset,
                    "it has a %s, but no reader of committed records sees a record there",
                    audit_end_names[byte >> INPUT_END_SHIFT & 3]);
     } else if (byte & INPUT_NULL && ledger->rules.null_value_ignored) {
-        input->told.ignored++;
+        input->report.ignored++;
     } else if (offset < horizon && (erased || ledger->deleted < most)) {
-        input->told.deleted++;
+        input->report.deleted++;
         ledger->deleted += !erased;
     } else {
-        input->told.faults[AUDIT_FAULT_MISSING]++;
+        input->report.faults[AUDIT_FAULT_MISSING]++;
         note_fault(ledger, AUDIT_FAULT_MISSING, ledger->names.input, partition, offset,
-                   "no end, and the group has committed %" PRId64, input->told.committed);
+                   "no end, and the group has committed %" PRId64, input->report.committed);
     }
 }
 
@@ -465,7 +466,7 @@ static void close_input(struct audit_ledger *ledger, size_t p)
     struct input *input = &ledger->inputs[p];
     uint64_t most = 0;
     int64_t horizon = horizon_of(ledger, p, &most);
-    for (int64_t offset = input->told.start; offset < input->told.end; offset++)
+    for (int64_t offset = input->report.start; offset < input->report.end; offset++)
         close_offset(ledger, input, (int32_t)p, offset, horizon, most);
 }
 
@@ -476,14 +477,14 @@ void audit_ledger_close(struct audit_ledger *ledger)
     for (size_t t = 0; t < SINK_TOPIC_COUNT; t++)
         for (size_t p = 0; p < ledger->log_counts[t] && ledger->rules.database; p++)
             close_log(ledger, (enum sink_topic)t, (int32_t)p);
-    ledger->inputs_told = mem_resize(ledger->inputs_told, ledger->input_count, sizeof *ledger->inputs_told);
+    ledger->input_reports = mem_resize(ledger->input_reports, ledger->input_count, sizeof *ledger->input_reports);
     for (size_t p = 0; p < ledger->input_count; p++)
-        ledger->inputs_told[p] = ledger->inputs[p].told;
+        ledger->input_reports[p] = ledger->inputs[p].report;
     for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
         size_t count = ledger->log_counts[t];
-        ledger->logs_told[t] = mem_resize(ledger->logs_told[t], count, sizeof *ledger->logs_told[t]);
+        ledger->log_reports[t] = mem_resize(ledger->log_reports[t], count, sizeof *ledger->log_reports[t]);
         for (size_t p = 0; p < count; p++)
-            ledger->logs_told[t][p] = ledger->logs[t][p].told;
+            ledger->log_reports[t][p] = ledger->logs[t][p].report;
     }
 }
 
@@ -491,13 +492,13 @@ void audit_ledger_close(struct audit_ledger *ledger)
 
 size_t audit_ledger_inputs(const struct audit_ledger *ledger, const struct audit_input **out)
 {
-    *out = ledger->inputs_told;
+    *out = ledger->input_reports;
     return ledger->input_count;
 }
 
 size_t audit_ledger_logs(const struct audit_ledger *ledger, enum sink_topic topic, const struct audit_log **out)
 {
-    *out = ledger->logs_told[topic];
+    *out = ledger->log_reports[topic];
     return ledger->log_counts[topic];
 }
 

@@ -1,7 +1,7 @@
 /* The ledger of `scorer audit`: what became of every input offset, and whether the database holds every output record.
  * It knows no server: positions, kinds and digests come in, counts and faults come out.
  *
- * One byte an input offset, eight bytes an output offset, and a few words for what cannot be told at once (records
+ * One byte an input offset, eight bytes an output offset, and a few words for what cannot be decided at once (records
  * without a source, records of erased employees). Calls come in this order: input and log of each partition; erased;
  * record (a topic's records in the order of their offsets within a partition); source; match; row; close. Not
  * thread-safe. */
@@ -19,7 +19,7 @@
 #define AUDIT_FAULT_TABLE(AUDIT_FAULT) \
     AUDIT_FAULT(MISSING, "missing", "an input offset without an end") \
     AUDIT_FAULT(DUPLICATE, "duplicate", "an input offset with a second end") \
-    AUDIT_FAULT(DISORDER, "out_of_order", "a record behind a later one of the same input partition") \
+    AUDIT_FAULT(DISORDER, "out_of_order", "a record after a later one of the same input partition") \
     AUDIT_FAULT(UNEXPLAINED, "unexplained", "a record that stands for no input record") \
     AUDIT_FAULT(ROW_MISSING, "row_missing", "an output record without its row") \
     AUDIT_FAULT(ROW_DUPLICATE, "row_duplicate", "an output record with a second row") \
@@ -52,7 +52,7 @@ enum { AUDIT_FAULTS_KEPT = 50 }; /* of each kind; all are counted */
 struct audit_rules {
     bool exactly_once;       /* else a second end is a repeat, not a fault */
     bool null_value_ignored; /* NULL_VALUE=ignore: a null value needs no end */
-    bool database;           /* rows will be told */
+    bool database;           /* rows will be added */
 };
 
 /* Names of the topics, for places; borrowed. */
@@ -64,7 +64,7 @@ struct audit_names {
 struct audit_input {
     int64_t low, high;  /* of the log */
     int64_t committed;  /* of the group; -1: none */
-    int64_t start, end; /* what is judged: [start, end) */
+    int64_t start, end; /* what is audited: [start, end) */
     uint64_t records, nulls;
     uint64_t ends[AUDIT_END_COUNT]; /* offsets by their first end; those of rows alone too */
     uint64_t by_key;                /* of these: matched by key or value, for want of a source position */
@@ -78,7 +78,7 @@ struct audit_input {
 
 /* One partition of an output topic. Plain data. */
 struct audit_log {
-    int64_t low, end; /* records of [low, end) are told */
+    int64_t low, end; /* records of [low, end) are added */
     int64_t stored;   /* rows up to here are expected; -1: none are */
     uint64_t records;
     uint64_t http;        /* no stream end */
@@ -96,7 +96,7 @@ struct audit_ledger;
 struct audit_ledger *audit_ledger_new(const struct audit_rules *rules, const struct audit_names *names);
 void audit_ledger_free(struct audit_ledger *ledger);
 
-/* Partitions are told in the order of their numbers, from 0. `compacted`: the topic's cleanup.policy has compact. */
+/* Partitions are added in the order of their numbers, from 0. `compacted`: the topic's cleanup.policy has compact. */
 void audit_ledger_add_input(struct audit_ledger *ledger, const struct audit_input *input, bool compacted);
 void audit_ledger_add_log(struct audit_ledger *ledger, enum sink_topic topic, const struct audit_log *log,
                           bool compacted);

@@ -132,7 +132,7 @@ static struct erasure *erasures_of(struct audit_pairs *pairs, uint64_t employee,
     return first;
 }
 
-static void tell_source(struct audit_pairs *pairs, const struct audit_record *record)
+static void note_source(struct audit_pairs *pairs, const struct audit_record *record)
 {
     size_t count;
     struct erasure *erasures = erasures_of(pairs, record->employee, &count);
@@ -151,7 +151,7 @@ void audit_pairs_note_employee(struct audit_pairs *pairs, const struct audit_rec
         return;
     if (is_erasure(record)) {
         if (record->source == AUDIT_SOURCE_KNOWN)
-            tell_source(pairs, record);
+            note_source(pairs, record);
         return;
     }
     pairs->noted = mem_grow(pairs->noted, &pairs->noted_capacity, pairs->noted_count + 1, sizeof *pairs->noted);
@@ -182,11 +182,11 @@ void audit_pairs_match(struct audit_pairs *pairs, void (*on_pair)(void *, const 
         record->source_offset = pairs->sources[s].offset;
         pairs->sources[s++].paired = true;
         on_pair(context, record);
-        tell_source(pairs, record);
+        note_source(pairs, record);
     }
 }
 
-/* An erasure reaches what came before it; where the order cannot be told, everything. */
+/* An erasure reaches what came before it; where the order is not known, everything. */
 static bool reaches(const struct erasure *erasure, const struct audit_record *record)
 {
     if (record->topic == SINK_TOPIC_OUTPUT && erasure->partition == record->partition)

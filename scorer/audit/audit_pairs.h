@@ -1,4 +1,4 @@
-/* What the audit's ledger cannot tell at once: output records that name no source, input records without an end, and
+/* What the audit's ledger cannot decide at once: output records that name no source, input records without an end, and
  * records of employees whom an erasure names. Used by audit_ledger.c alone. */
 #ifndef SCORER_AUDIT_AUDIT_PAIRS_H
 #define SCORER_AUDIT_AUDIT_PAIRS_H
@@ -14,7 +14,7 @@ void audit_pairs_add_record(struct audit_pairs *pairs, const struct audit_record
 void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_t offset, struct span key,
                             struct span value);
 
-/* Erasures are all added before the first record is noted. An erasure's own record tells its source. */
+/* Erasures are all added before the first record is noted. An erasure's own record names its source. */
 void audit_pairs_add_erasure(struct audit_pairs *pairs, uint64_t employee, int32_t partition, int64_t offset);
 void audit_pairs_note_employee(struct audit_pairs *pairs, const struct audit_record *record);
 

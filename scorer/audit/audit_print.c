@@ -84,9 +84,9 @@ static void print_notes(const struct audit_ledger *ledger)
             other.http += logs[p].http, other.other_input += logs[p].other_input,
                 other.rows_older += logs[p].rows_older;
     }
-    print_note((uint64_t)before, "input offsets were deleted by Kafka and cannot be judged");
+    print_note((uint64_t)before, "input offsets were deleted by Kafka and cannot be audited");
     print_note((uint64_t)unhandled, "of them before the group had handled them: they are lost to it");
-    print_note((uint64_t)ahead, "input offsets lie behind what the group has committed: not handled yet, not judged");
+    print_note((uint64_t)ahead, "input offsets lie past what the group has committed: not handled yet, not audited");
     print_note(all.by_key, "ends matched by key or value: their records name no source");
     print_note(all.by_row, "ends known from the database alone: their records were deleted by Kafka");
     print_note(all.deleted, "events without an end that is left: Kafka deleted records that may have been theirs");

@@ -236,7 +236,7 @@ enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *r
     enum sink_end made = sink_rows_add(rows->rows, record);
     if (made == SINK_END_WAIT)
         return error_set(err, STATUS_UNAVAILABLE,
-                         "%s [%d] %lld: the schema registry does not tell the record's schema; run the audit again "
+                         "%s [%d] %lld: the schema registry does not return the record's schema; run the audit again "
                          "when it answers",
                          record->topic_name, (int)record->partition, (long long)record->offset);
     *out = (struct audit_record){.topic = record->topic,

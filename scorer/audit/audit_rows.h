@@ -14,14 +14,14 @@ MUST_USE enum status audit_rows_new(const struct schema *schema, const char *clu
                                     struct registry_client *registry, struct audit_rows **out, struct error *err);
 void audit_rows_free(struct audit_rows *rows);
 
-/* STATUS_UNAVAILABLE: the schema registry has not told the record's schema. */
+/* STATUS_UNAVAILABLE: the schema registry has not returned the record's schema. */
 MUST_USE enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *record,
                                      struct audit_record *out, struct error *err);
 
 /* "predictions (event_id, …)": the columns whose bytes the digest covers, in this order. */
 const char *audit_rows_target(const struct audit_rows *rows, enum sink_table table);
 
-/* Of `count` fields in COPY's binary form; the cursor moves behind them. False: malformed. */
+/* Of `count` fields in COPY's binary form; the cursor moves past them. False: malformed. */
 bool audit_digest(struct cursor *fields, size_t count, uint64_t *out);
 
 /* The next field of a row; SPAN_NULL for null. */

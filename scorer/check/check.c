@@ -1,6 +1,6 @@
 /* `scorer check`: everything the daemon needs, looked at once, one line each: what is fine, what is wrong and how to
- * mend it. Changes nothing, except that --create-topics makes missing output topics. Main thread; ends within about a
- * minute whatever is away. */
+ * fix it. Changes nothing, except that --create-topics makes missing output topics. Main thread; ends within about a
+ * minute whatever is unavailable. */
 #include "scorer/commands.h"
 
 #include <stdarg.h>
@@ -33,7 +33,7 @@ struct check {
 };
 
 static void __attribute__((format(printf, 3, 4)))
-tell_fine(const struct check *check, const char *item, const char *format, ...)
+report_ok(const struct check *check, const char *item, const char *format, ...)
 {
     va_list args;
     (void)check;
@@ -44,14 +44,14 @@ tell_fine(const struct check *check, const char *item, const char *format, ...)
     printf("\n");
 }
 
-static void tell_wrong(struct check *check, const char *item, const char *text)
+static void report_wrong(struct check *check, const char *item, const char *text)
 {
     printf("wrong  %-10s %s\n", item, text);
     check->failed = true;
 }
 
 /* What works today and may cost something later: no reason for another exit status. */
-static void tell_warning(const char *item, const char *text)
+static void report_warning(const char *item, const char *text)
 {
     printf("warn   %-10s %s\n", item, text);
 }
@@ -66,14 +66,14 @@ static void check_model(struct check *check)
     memset(counters, 0, sizeof *counters);
     if (model_holder_new(&check->settings, counters, &models, &err) == STATUS_OK) {
         const struct model *model = model_acquire(models);
-        tell_fine(check, "model", "%.*s version %.*s, threshold %.4g, positive label %s%s",
+        report_ok(check, "model", "%.*s version %.*s, threshold %.4g, positive label %s%s",
                   (int)model->stamp.name.bytes, model->stamp.name.data, (int)model->stamp.version.bytes,
                   model->stamp.version.data, model->threshold, pipeline_positive_label(model->pipeline),
                   pipeline_has_reasons(model->pipeline) ? "" : ", no reference: reasons stay empty");
         model_release(model);
         model_holder_free(models);
     } else {
-        tell_wrong(check, "model", err.text);
+        report_wrong(check, "model", err.text);
     }
     free(counters);
 }
@@ -92,10 +92,10 @@ static bool connect_kafka(struct check *check)
         status =
             kafka_wait_for_broker(check->client, "kafka", clock_steady_us(&clock_system) + BROKER_WAIT_US, NULL, &err);
     if (status != STATUS_OK) {
-        tell_wrong(check, "kafka", err.text);
+        report_wrong(check, "kafka", err.text);
         return false;
     }
-    tell_fine(check, "kafka", "%s answers", options_text(check->options, OPTION_BOOTSTRAP_SERVERS));
+    report_ok(check, "kafka", "%s answers", options_text(check->options, OPTION_BOOTSTRAP_SERVERS));
     return true;
 }
 
@@ -109,12 +109,12 @@ static void check_topic_keeps(struct check *check, const char *topic, enum check
     if (check_topic_read(check->client, topic, &settings, &err) != STATUS_OK) {
         check->no_settings = err.status == STATUS_UNSUPPORTED || err.status == STATUS_UNAVAILABLE;
         if (err.status != STATUS_UNSUPPORTED)
-            tell_warning("topic", err.text);
+            report_warning("topic", err.text);
     } else if (!check_topic_keeps_all(topic, use, &settings, &err)) {
         if (err.status == STATUS_INVALID)
-            tell_wrong(check, "topic", err.text);
+            report_wrong(check, "topic", err.text);
         else
-            tell_warning("topic", err.text);
+            report_warning("topic", err.text);
     }
 }
 
@@ -131,14 +131,14 @@ static void check_output_topic(struct check *check, const char *topic, enum chec
         made = status == STATUS_OK;
     }
     if (status != STATUS_OK) {
-        tell_wrong(check, "topic", err.text);
+        report_wrong(check, "topic", err.text);
     } else if (partitions != check->input_partitions && check->input_partitions) {
         error_set(&err, STATUS_INVALID,
                   "%s has %d partitions and the input has %d: kafka-topics --alter --topic %s --partitions %d", topic,
                   partitions, check->input_partitions, topic, check->input_partitions);
-        tell_wrong(check, "topic", err.text);
+        report_wrong(check, "topic", err.text);
     } else {
-        tell_fine(check, "topic", "%s, %d partitions%s", topic, partitions, made ? ", made just now" : "");
+        report_ok(check, "topic", "%s, %d partitions%s", topic, partitions, made ? ", made just now" : "");
     }
     if (partitions)
         check_topic_keeps(check, topic, use);
@@ -149,10 +149,10 @@ static void check_topics(struct check *check)
     struct error err;
     const struct settings *settings = &check->settings;
     if (kafka_topic_partitions(check->client, settings->input_topic, &check->input_partitions, &err) == STATUS_OK) {
-        tell_fine(check, "topic", "%s, %d partitions", settings->input_topic, check->input_partitions);
+        report_ok(check, "topic", "%s, %d partitions", settings->input_topic, check->input_partitions);
         check_topic_keeps(check, settings->input_topic, CHECK_TOPIC_INPUT);
     } else {
-        tell_wrong(check, "topic", err.text);
+        report_wrong(check, "topic", err.text);
     }
     check_output_topic(check, settings->output_topic, CHECK_TOPIC_OUTPUT);
     check_output_topic(check, settings->dlq_topic, CHECK_TOPIC_PAST);
@@ -184,7 +184,7 @@ static void check_newest(struct check *check)
     struct error err;
     struct check_sample sample;
     if (check_sample_take(&check->settings, check->schema, check->input_partitions, SAMPLE, &sample, &err)) {
-        tell_wrong(check, "events", err.text);
+        report_wrong(check, "events", err.text);
         return;
     }
     enum event_code most = list_codes(&sample, codes, sizeof codes);
@@ -192,15 +192,15 @@ static void check_newest(struct check *check)
         error_set(&err, STATUS_INVALID, "all of the newest %llu would become dead letters:%s. Likely cause: %s",
                   (unsigned long long)sample.read, codes,
                   dead_letter_cause(most, registry_settings_read(check->options).urls != NULL));
-        tell_wrong(check, "events", err.text);
+        report_wrong(check, "events", err.text);
     } else if (!sample.read && sample.unread) {
-        tell_wrong(check, "events", "none of the newest could be read and judged within 10 s");
+        report_wrong(check, "events", "none of the newest could be read and checked within 10 s");
     } else if (sample.read) {
-        tell_fine(check, "events", "newest %llu: %llu good, %llu dead letters%s%s", (unsigned long long)sample.read,
+        report_ok(check, "events", "newest %llu: %llu good, %llu dead letters%s%s", (unsigned long long)sample.read,
                   (unsigned long long)sample.good, (unsigned long long)(sample.read - sample.good), most ? ":" : "",
                   codes);
     } else {
-        tell_fine(check, "events", "%s holds none yet", check->settings.input_topic);
+        report_ok(check, "events", "%s holds none yet", check->settings.input_topic);
     }
 }
 
@@ -222,22 +222,22 @@ static void check_postgresql(struct check *check)
     if (!check->settings.role_sink)
         return;
     if (sink_check(&check->settings, &err) == STATUS_OK)
-        tell_fine(check, "postgresql", "connected, migrations applied, rights in order");
+        report_ok(check, "postgresql", "connected, migrations applied, rights in order");
     else
-        tell_wrong(check, "postgresql", err.text);
+        report_wrong(check, "postgresql", err.text);
 }
 
 static void check_registry(struct check *check)
 {
-    struct error err, told;
+    struct error err, finding;
     const struct registry_settings wanted = registry_settings_read(check->options);
     const struct schema_topics topics = {.input = check->settings.input_topic, .output = check->settings.output_topic};
     if (!wanted.urls)
         return;
-    if (schema_registry_check(&wanted, check->schema, &topics, &told, &err) == STATUS_OK)
-        tell_fine(check, "registry", "%s", told.text);
+    if (schema_registry_check(&wanted, check->schema, &topics, &finding, &err) == STATUS_OK)
+        report_ok(check, "registry", "%s", finding.text);
     else
-        tell_wrong(check, "registry", err.text);
+        report_wrong(check, "registry", err.text);
 }
 
 int cmd_check(const struct options *options)
@@ -246,13 +246,13 @@ int cmd_check(const struct options *options)
     struct error err;
     const char *directory = options_text(options, OPTION_SCHEMAS_DIR);
     if (schema_load(directory, &check.schema, &err) != STATUS_OK) {
-        tell_wrong(&check, "schemas", err.text);
+        report_wrong(&check, "schemas", err.text);
         return 1;
     }
-    tell_fine(&check, "schemas", "%s: %zu columns, event id %u, prediction id %u", directory,
+    report_ok(&check, "schemas", "%s: %zu columns, event id %u, prediction id %u", directory,
               check.schema->column_count, check.schema->event_schema_id, check.schema->prediction_schema_id);
     if (settings_resolve(options, check.schema, &check.settings, &err) == STATUS_OK) {
-        tell_fine(&check, "settings", "instance %s, %s", check.settings.instance_id,
+        report_ok(&check, "settings", "instance %s, %s", check.settings.instance_id,
                   check.settings.exactly_once ? "exactly-once" : "at-least-once");
         check_model(&check);
         check_registry(&check);
@@ -260,7 +260,7 @@ int cmd_check(const struct options *options)
         check_postgresql(&check);
         settings_release(&check.settings);
     } else {
-        tell_wrong(&check, "settings", err.text);
+        report_wrong(&check, "settings", err.text);
     }
     schema_free(check.schema);
     return check.failed ? 1 : 0;

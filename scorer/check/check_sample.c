@@ -1,4 +1,4 @@
-/* Reads and judges the newest records. See check_sample.h. Main thread of `scorer check`. */
+/* Reads and checks the newest records. See check_sample.h. Main thread of `scorer check`. */
 #include "scorer/check/check_sample.h"
 
 #include <stdlib.h>
@@ -88,7 +88,7 @@ static enum status assign(struct sampler *sampler, int partitions, uint64_t want
 }
 
 /* What the score loop would make of the message, as far as it is known now. */
-static enum event_code judge_once(struct sampler *sampler, const rd_kafka_message_t *message, bool *waits)
+static enum event_code check_once(struct sampler *sampler, const rd_kafka_message_t *message, bool *waits)
 {
     const struct span key = kafka_payload(message->key, message->key_len);
     const struct span value = {message->payload, message->len};
@@ -110,13 +110,13 @@ static enum event_code judge_once(struct sampler *sampler, const rd_kafka_messag
     return code;
 }
 
-static void judge(struct sampler *sampler, const rd_kafka_message_t *message)
+static void check_record(struct sampler *sampler, const rd_kafka_message_t *message)
 {
     bool waits;
-    enum event_code code = judge_once(sampler, message, &waits);
+    enum event_code code = check_once(sampler, message, &waits);
     while (waits && in_time(sampler)) { /* for the registry's answers */
         usleep(WAIT_US);
-        code = judge_once(sampler, message, &waits);
+        code = check_once(sampler, message, &waits);
     }
     if (waits) {
         sampler->out->unread++;
@@ -136,7 +136,7 @@ static void read_all(struct sampler *sampler)
         if (!message)
             continue;
         if (!message->err)
-            judge(sampler, message);
+            check_record(sampler, message);
         else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
             sampler->open--;
         rd_kafka_message_destroy(message);

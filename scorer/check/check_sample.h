@@ -1,4 +1,4 @@
-/* `check`: the newest records of the input topic, judged as the score loop would judge them. */
+/* `check`: the newest records of the input topic, checked as the score loop would check them. */
 #ifndef SCORER_CHECK_CHECK_SAMPLE_H
 #define SCORER_CHECK_CHECK_SAMPLE_H
 

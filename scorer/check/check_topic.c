@@ -3,7 +3,7 @@
  *
  * A dead letter carries the timestamp of the record that it was, which may be a year old. Where retention counts from
  * that, the letter is gone as soon as it is written; so the topics made here stamp records when they are appended. When
- * the record was, its place in the input tells, and a header when it failed first. */
+ * the record was, its place in the input says, and a header when it failed first. */
 #include "scorer/check/check_topic.h"
 
 #include <stdlib.h>
@@ -157,7 +157,7 @@ enum status check_topic_read(rd_kafka_t *client, const char *topic, struct check
     return status;
 }
 
-static void tell_compacted(const char *topic, enum check_topic_use use, struct error *err)
+static void compacted_error(const char *topic, enum check_topic_use use, struct error *err)
 {
     (void)error_set(err, use == CHECK_TOPIC_INPUT ? STATUS_LIMIT : STATUS_INVALID,
                     "%s is compacted: records that are not %s yet may be removed, and nobody notices: kafka-configs "
@@ -169,7 +169,7 @@ bool check_topic_keeps_all(const char *topic, enum check_topic_use use, const st
                            struct error *err)
 {
     if (settings->compacts) {
-        tell_compacted(topic, use, err);
+        compacted_error(topic, use, err);
         return false;
     }
     if (use != CHECK_TOPIC_PAST || settings->append_time || !settings->deletes || settings->retention_ms < 0)

@@ -31,7 +31,7 @@ MUST_USE enum status check_topic_read(rd_kafka_t *client, const char *topic, str
                                       struct error *err);
 
 /* Whether nothing but retention, counted from when records are written, removes records. False: err says what would
- * happen and how to mend it; STATUS_INVALID where stored rows would be lost, else a warning. */
+ * happen and how to fix it; STATUS_INVALID where stored rows would be lost, else a warning. */
 bool check_topic_keeps_all(const char *topic, enum check_topic_use use, const struct check_topic_settings *settings,
                            struct error *err);
 

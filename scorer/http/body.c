@@ -9,7 +9,7 @@ static const char *what(enum json_error_code code)
 {
     switch (code) {
     case json_error_duplicate_key:
-        return "a key stands twice";
+        return "duplicate key";
     case json_error_stack_overflow:
         return "nested too deeply";
     case json_error_invalid_utf8:

@@ -25,7 +25,7 @@ struct loc loc_index(struct loc loc, size_t index)
 void faults_add(struct faults *faults, struct loc loc, enum event_code code, const char *text)
 {
     struct json_writer *json = &faults->json;
-    if (faults->count++ >= FAULTS_TOLD)
+    if (faults->count++ >= FAULTS_REPORTED)
         return;
     if (faults->count == 1) {
         *json = json_writer_of(&faults->list);

@@ -19,14 +19,14 @@ struct loc {
 struct loc loc_name(struct loc loc, const char *name);
 struct loc loc_index(struct loc loc, size_t index);
 
-enum { FAULTS_TOLD = 100 };
+enum { FAULTS_REPORTED = 100 };
 
 /* Zero-initialised is empty; faults_answer or faults_clear ends it. */
 struct faults {
     const char *error;       /* V2: what the answer's member "error" says; NULL: it has none */
     struct json_writer json; /* into list, an array that is open */
     struct buffer list;
-    size_t count; /* all, told or not */
+    size_t count; /* all, reported or not */
 };
 
 void faults_add(struct faults *faults, struct loc loc, enum event_code code, const char *text);

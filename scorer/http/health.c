@@ -1,7 +1,8 @@
 /* Health texts. See health.h.
  *
  * Called on http's threads; reads counters with relaxed loads and the model by a reference. Asks no server anything, so
- * that a probe is answered while every server is away. The sums of one answer may differ by what happened in between.
+ * that a probe is answered while every server is unavailable. The sums of one answer may differ by what happened in
+ * between.
  */
 #include "scorer/http/health.h"
 
@@ -153,12 +154,12 @@ void health_write_service(const struct http_view *view, struct json_writer *json
     json_write_bool(json, "draining", *view->draining);
 }
 
-static bool postgresql_away(const struct http_view *view)
+static bool postgresql_down(const struct http_view *view)
 {
     return view->settings->role_sink && !metrics_sum(view, COUNTER_POSTGRESQL_UP);
 }
 
-static bool registry_away(const struct http_view *view)
+static bool registry_down(const struct http_view *view)
 {
     return view->settings->registry && !registry_client_up(view->settings->registry);
 }
@@ -180,7 +181,7 @@ static bool has_needed_model(const struct http_view *view)
 static bool waits_for_servers(const struct http_view *view)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    bool waits = postgresql_away(view) || registry_away(view) || metrics_sum(view, COUNTER_PARTITIONS_WAITING);
+    bool waits = postgresql_down(view) || registry_down(view) || metrics_sum(view, COUNTER_PARTITIONS_WAITING);
     for (size_t i = 0; i < view->progress_count && !waits; i++)
         waits = progress_waits_for(view->progress[i].progress, now_us) != WAITS_FOR_NOTHING;
     return waits;
@@ -209,14 +210,14 @@ static void add_servers(const struct http_view *view, struct json_writer *json)
     json_end_object(json);
     if (view->settings->role_sink) {
         json_begin_object(json, "postgresql");
-        json_write_bool(json, "up", !postgresql_away(view));
+        json_write_bool(json, "up", !postgresql_down(view));
         json_end_object(json);
     } else {
         json_write_null(json, "postgresql");
     }
     if (view->settings->registry) {
         json_begin_object(json, "schema_registry");
-        json_write_bool(json, "up", !registry_away(view));
+        json_write_bool(json, "up", !registry_down(view));
         json_write_uint(json, "requests", registry_client_requests(view->settings->registry));
         json_write_uint(json, "partitions_waiting", metrics_sum(view, COUNTER_PARTITIONS_WAITING));
         json_end_object(json);
@@ -283,7 +284,7 @@ static const char *sink_not_ready(const struct http_view *view, int64_t now_us)
 {
     if (!view->sink || view->settings->role_score)
         return NULL;
-    if (postgresql_away(view))
+    if (postgresql_down(view))
         return "the sink waits for PostgreSQL";
     if (progress_waits_for(sink_progress(view->sink), now_us) == WAITS_FOR_REGISTRY)
         return "the sink waits for the schema registry";

@@ -29,7 +29,7 @@ struct http_view {
 struct http;
 
 /* Listens at settings->http_listen. STATUS_DENIED: another address than loopback without a token. STATUS_INVALID: not
- * an address. STATUS_UNAVAILABLE: taken. Port 0 takes a free one, told in the log. */
+ * an address. STATUS_UNAVAILABLE: taken. Port 0 takes a free one, named in the log. */
 MUST_USE enum status http_new(const struct http_view *view, struct http **out, struct error *err);
 void http_free(struct http *http); /* answers what is under way, then closes */
 unsigned http_port(const struct http *http);

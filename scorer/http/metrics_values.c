@@ -14,7 +14,7 @@
 #include "scorer/http/access.h"
 #include "scorer/model/challengers.h"
 
-/* As the kernel counts it; 0 where it does not tell. */
+/* As the kernel counts it; 0 where it does not say. */
 static uint64_t resident_bytes(void)
 {
     unsigned long long pages = 0;

@@ -176,7 +176,7 @@ static void add_failures(struct json_writer *json, const struct route *route, co
                     {"415", "The body is not application/json"},
                     {"422", "Every fault of the values"},
                     {"429", "Too many requests from this address"},
-                    {"503", "No model, or Kafka is away"}};
+                    {"503", "No model, or Kafka is unavailable"}};
     bool v2 = !strncmp(operation->path, "/v2/models", 10);
     for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);

@@ -19,18 +19,18 @@ void parameters_check(const struct request *request, const char *const *known, s
 {
     for (size_t i = 0; i < kept(request); i++) {
         const char *name = request->parameters[i].name;
-        char told[128];
+        char shown[128];
         size_t k = 0, before = 0;
-        snprintf(told, sizeof told, "%s", name);
-        text_flatten(told);
+        snprintf(shown, sizeof shown, "%s", name);
+        text_flatten(shown);
         while (known[k] && strcmp(known[k], name))
             k++;
         while (before < i && strcmp(request->parameters[before].name, name))
             before++;
         if (!known[k])
-            faults_add(faults, place(told), EVENT_UNKNOWN_FIELD, "no such parameter");
+            faults_add(faults, place(shown), EVENT_UNKNOWN_FIELD, "no such parameter");
         else if (before < i)
-            faults_add(faults, place(told), EVENT_MALFORMED, "given twice");
+            faults_add(faults, place(shown), EVENT_MALFORMED, "given twice");
     }
     if (request->parameter_count > PARAMETERS_MAX)
         faults_add(faults, loc_name((struct loc){0}, "query"), EVENT_LIMIT, "too many parameters");
@@ -67,7 +67,7 @@ void parameter_count(const struct request *request, const char *name, uint32_t m
     const char *value = parameter->value ? parameter->value : "";
     size_t digits = strspn(value, "0123456789");
     if (!digits || value[digits]) {
-        faults_add(faults, place(name), EVENT_WRONG_TYPE, "not a whole number of 0 or more");
+        faults_add(faults, place(name), EVENT_WRONG_TYPE, "not an integer of 0 or more");
     } else if (digits > 9 || strtoul(value, NULL, 10) > most) {
         snprintf(text, sizeof text, "outside 0 to %u", most);
         faults_add(faults, place(name), EVENT_OUT_OF_RANGE, text);

@@ -4,7 +4,7 @@
 
 #include "scorer/http/faults.h"
 
-/* A fault for each parameter that is none of these (NULL-terminated), stands twice, or is beyond PARAMETERS_MAX. */
+/* A fault for each parameter that is none of these (NULL-terminated), is given twice, or is beyond PARAMETERS_MAX. */
 void parameters_check(const struct request *request, const char *const *known, struct faults *faults);
 
 /* Leave *out as it is where the parameter is absent; a value of another kind is a fault. */

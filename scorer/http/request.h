@@ -6,7 +6,7 @@
 #define SCORER_HTTP_REQUEST_H
 
 #include "base/bytes.h"
-#include "scorer/http/outlet.h"
+#include "scorer/http/prediction_log.h"
 
 enum { PARAMETERS_MAX = 16 };
 
@@ -25,13 +25,13 @@ struct request {
 };
 
 struct answer {
-    unsigned status;           /* 0 until somebody has answered */
-    const char *type;          /* content type; NULL: application/json */
-    const char *allow;         /* of a 405 */
-    unsigned retry_after_s;    /* 0: no such header */
-    struct buffer body;        /* where NULL, `fixed` */
-    struct span fixed;         /* lives as long as the program */
-    struct outlet_records log; /* to be acknowledged by Kafka before the answer goes out */
+    unsigned status;                   /* 0 until somebody has answered */
+    const char *type;                  /* content type; NULL: application/json */
+    const char *allow;                 /* of a 405 */
+    unsigned retry_after_s;            /* 0: no such header */
+    struct buffer body;                /* where NULL, `fixed` */
+    struct span fixed;                 /* lives as long as the program */
+    struct prediction_log_records log; /* to be acknowledged by Kafka before the answer goes out */
 };
 
 /* {"detail": "…"}: one sentence for people. Replaces what is there. */

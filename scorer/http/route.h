@@ -5,7 +5,7 @@
 #include "scorer/http/service.h"
 
 /* METHOD is GET (HEAD goes with it) or POST. {name} and {version} in a path stand for one segment. Probes (QUIET) are
- * told at level debug in the access log and are free of the rate limit.
+ * logged at level debug in the access log and are free of the rate limit.
  */
 struct route {
     const char *method, *path;

@@ -1,4 +1,4 @@
-/* Judging, scoring and writing the employees of a request: see rows.h. On the server's threads; what it allocates lives
+/* Validates, scores and writes the employees of a request: see rows.h. On the server's threads; what it allocates lives
  * as long as the request. Waits for nothing. */
 #include "scorer/http/rows.h"
 
@@ -67,7 +67,7 @@ static struct loc place_at(const struct row_place *place, const char *name)
     return place->has_index ? loc_index(loc, place->index) : loc;
 }
 
-static bool is_told(const struct fault *found, size_t count, int32_t column)
+static bool is_reported(const struct fault *found, size_t count, int32_t column)
 {
     for (size_t i = 0; i < count; i++)
         if (found[i].column == column)
@@ -75,17 +75,17 @@ static bool is_told(const struct fault *found, size_t count, int32_t column)
     return false;
 }
 
-static void tell(const struct rows *rows, const struct fault *fault, const struct row_place *place,
-                 struct faults *faults)
+static void report_fault(const struct rows *rows, const struct fault *fault, const struct row_place *place,
+                         struct faults *faults)
 {
     if (fault->column == FAULT_NO_COLUMN)
-        return; /* unknown names are told by tell_unknown, in full */
+        return; /* unknown names are reported by report_unknown, in full */
     const char *name = rows->schema->columns[fault->column].name;
     faults_add(faults, place_at(place, name), fault->code, fault_reason(fault));
 }
 
-static void tell_unknown(const struct rows *rows, const json_t *attributes, const struct row_place *place,
-                         struct faults *faults)
+static void report_unknown(const struct rows *rows, const json_t *attributes, const struct row_place *place,
+                           struct faults *faults)
 {
     const char *name;
     json_t *value;
@@ -107,7 +107,7 @@ void rows_read_attributes(struct rows *rows, size_t row, const json_t *attribute
     }
     size_t of_types = json_row_read(schema, attributes, true, cells, rows->found, most);
     for (size_t i = 0; i < of_types; i++)
-        tell(rows, &rows->found[i], place, faults);
+        report_fault(rows, &rows->found[i], place, faults);
     size_t known = of_types;
     struct fault *values = mem_zeroed(most, sizeof *values);
     validate_impute(schema, cells);
@@ -116,10 +116,10 @@ void rows_read_attributes(struct rows *rows, size_t row, const json_t *attribute
         if (values[i].column == FAULT_NO_COLUMN && !known)
             faults_add(faults, place->has_index ? loc_index(place->before, place->index) : place->before,
                        values[i].code, values[i].text);
-        else if (!is_told(rows->found, known, values[i].column))
-            tell(rows, &values[i], place, faults);
+        else if (!is_reported(rows->found, known, values[i].column))
+            report_fault(rows, &values[i], place, faults);
     free(values);
-    tell_unknown(rows, attributes, place, faults);
+    report_unknown(rows, attributes, place, faults);
 }
 
 static bool is_stand_in(const char *text)
@@ -233,7 +233,7 @@ void rows_write_prediction(const struct rows *rows, size_t row, bool with_counte
     json_end_object(json);
 }
 
-void rows_log(struct rows *rows, size_t row, struct outlet_records *records)
+void rows_log(struct rows *rows, size_t row, struct prediction_log_records *records)
 {
     const struct score *score = &rows->scores[row];
     if (!rows->challengers) {
@@ -258,7 +258,7 @@ void rows_log(struct rows *rows, size_t row, struct outlet_records *records)
         .cells = rows->cells + row * rows->schema->column_count,
     };
     prediction.challengers = challenger_rows_of(rows->challengers, row, &prediction.challenger_count);
-    outlet_begin_record(records, prediction.employee_id);
+    prediction_log_begin_record(records, prediction.employee_id);
     prediction_encode(rows->schema, &prediction, &records->bytes);
-    outlet_end_record(records);
+    prediction_log_end_record(records);
 }

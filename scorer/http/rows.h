@@ -62,7 +62,7 @@ void rows_write_reasons(const struct rows *rows, size_t row, struct json_writer 
 /* /predict's object. */
 void rows_write_prediction(const struct rows *rows, size_t row, bool with_counterfactual, struct json_writer *json);
 /* Appends the record for the output topic; what is not logged does not ask the challengers. */
-void rows_log(struct rows *rows, size_t row, struct outlet_records *records);
+void rows_log(struct rows *rows, size_t row, struct prediction_log_records *records);
 
 /* "model":{"name":…,"version":…,"alias":…,"run_id":…} */
 void stamp_write(const struct model_stamp *stamp, struct json_writer *json);

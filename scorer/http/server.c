@@ -3,7 +3,8 @@
  * libmicrohttpd's threads call `handle` several times for each request: once with its headers, once for each piece of
  * its body, once when it is complete, and once more when Kafka has acknowledged what the answer wanted logged (until
  * then the connection is suspended, and its thread serves others). This is the only file that knows the library.
- * run.c makes and frees the server. A thread must never wait for anything: probes come while everything else is away.
+ * run.c makes and frees the server. A thread must never wait for anything: probes come while everything else is
+ * unavailable.
  */
 #include "scorer/http/http.h"
 
@@ -81,7 +82,7 @@ static const char *header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
-/* --- judging a request by its headers --- */
+/* --- checking a request by its headers --- */
 
 static bool is_preflight(const struct exchange *exchange)
 {
@@ -105,7 +106,7 @@ static bool is_json(const char *type)
     return !strncasecmp(charset + (*charset == '"'), utf8, sizeof utf8 - 1);
 }
 
-static void judge_body(struct exchange *exchange)
+static void check_body(struct exchange *exchange)
 {
     const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding");
     exchange->declared = length != NULL;
@@ -129,7 +130,7 @@ static bool within_rate(const struct exchange *exchange)
            guard_rate_take(exchange->http->rate, info->client_addr, exchange->started_us);
 }
 
-static void judge_headers(struct exchange *exchange)
+static void check_headers(struct exchange *exchange)
 {
     const char *token = exchange->http->service.view.settings->http_token, *allow;
     struct request *request = &exchange->request;
@@ -149,7 +150,7 @@ static void judge_headers(struct exchange *exchange)
         answer_detail(&exchange->answer, allow ? 405 : 404, allow ? "Method Not Allowed" : "Not Found");
         exchange->answer.allow = allow;
     } else {
-        judge_body(exchange);
+        check_body(exchange);
     }
 }
 
@@ -228,9 +229,10 @@ static void answer_unlogged(struct answer *answer)
 /* The registry gives the id that a logged prediction starts with. */
 static void answer_nameless(struct answer *answer)
 {
-    answer_detail(answer, 503,
-                  "the schema registry has not told the id of our prediction schema yet, so the prediction cannot be "
-                  "logged: send it again later, or with ?log=false");
+    answer_detail(
+        answer, 503,
+        "the schema registry has not returned the id of our prediction schema yet, so the prediction cannot be "
+        "logged: send it again later, or with ?log=false");
     answer->retry_after_s = 5;
 }
 
@@ -247,13 +249,13 @@ static void on_logged(void *context, bool acknowledged)
 static enum MHD_Result log_first(struct exchange *exchange)
 {
     struct http *http = exchange->http;
-    struct outlet_records *records = &exchange->answer.log;
+    struct prediction_log_records *records = &exchange->answer.log;
     memcpy(records->traceparent, exchange->traceparent, sizeof exchange->traceparent);
     exchange->logged = true;
     http->waiting++; /* before looking at `closing`: http_free looks the other way round */
-    if (!http->closing && http->service.outlet) {
+    if (!http->closing && http->service.prediction_log) {
         MHD_suspend_connection(exchange->connection);
-        if (!outlet_send(http->service.outlet, records, on_logged, exchange))
+        if (!prediction_log_send(http->service.prediction_log, records, on_logged, exchange))
             on_logged(exchange, false);
         return MHD_YES;
     }
@@ -313,7 +315,7 @@ static enum MHD_Result start(struct http *http, struct MHD_Connection *connectio
 {
     struct exchange *exchange = begin(http, connection, url, method);
     *state = exchange;
-    judge_headers(exchange);
+    check_headers(exchange);
     const char *length = header(exchange, "Content-Length");
     bool unread = exchange->answer.status &&
                   (header(exchange, "Expect") || (length && strtoull(length, NULL, 10) > DECLARED_MAX));
@@ -368,7 +370,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     access_end(http->service.access, &entry);
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
-    outlet_records_clear(&exchange->answer.log);
+    prediction_log_records_clear(&exchange->answer.log);
     free(exchange);
     *state = NULL;
 }
@@ -458,7 +460,7 @@ static enum status start_daemon(struct http *http, int server, struct error *err
 
 static void release(struct http *http)
 {
-    outlet_free(http->service.outlet);
+    prediction_log_free(http->service.prediction_log);
     remote_free(http->service.remote);
     guard_rate_free(http->rate);
     access_free(http->service.access);
@@ -492,7 +494,7 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
         return status;
     struct http *http = make(view, server);
     if (view->models && !view->settings->probes_only)
-        status = outlet_new(view->settings, &http->service.outlet, err);
+        status = prediction_log_new(view->settings, &http->service.prediction_log, err);
     if (status == STATUS_OK && !view->settings->role_score)
         status = remote_new(view->settings, &http->service.remote, err);
     if (status != STATUS_OK)

@@ -3,7 +3,7 @@
 #define SCORER_HTTP_SERVICE_H
 
 #include "scorer/http/http.h"
-#include "scorer/http/outlet.h"
+#include "scorer/http/prediction_log.h"
 #include "scorer/http/request.h"
 
 struct access;
@@ -14,8 +14,8 @@ struct remote;
 /* Made by the server, read-only afterwards; what it points at looks after its own threads. */
 struct service {
     struct http_view view;
-    struct outlet *outlet;      /* NULL: predictions cannot be logged (a test without Kafka) */
-    const struct route *routes; /* all of them */
+    struct prediction_log *prediction_log; /* NULL: predictions cannot be logged (a test without Kafka) */
+    const struct route *routes;            /* all of them */
     size_t route_count;
     struct access *access;   /* counts of requests */
     struct remote *remote;   /* the stream of another process; NULL: this one's is shown */

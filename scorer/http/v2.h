@@ -17,6 +17,6 @@ bool v2_is_model(const struct model *model, const struct request *request);
 /* The model in use if the path means it, with a reference; else NULL and a refusal. */
 const struct model *v2_model(const struct service *service, const struct request *request, struct answer *answer);
 
-const char *v2_datatype(const struct column *column); /* as the metadata tells it */
+const char *v2_datatype(const struct column *column); /* as the metadata names it */
 
 #endif

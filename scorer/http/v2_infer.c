@@ -96,7 +96,7 @@ static bool check_input(struct infer *infer, size_t index)
         return refuse(infer, "input %.200s is no column of the schema", name);
     for (size_t before = 0; before < index; before++)
         if (!strcmp(json_string_value(json_object_get(json_array_get(infer->inputs, before), "name")), name))
-            return refuse(infer, "input %s stands twice", name);
+            return refuse(infer, "duplicate input %s", name);
     if (!datatype_fits(&schema->columns[column], datatype))
         return refuse(infer, "input %s: datatype %.20s does not fit; it is %s", name, datatype,
                       v2_datatype(&schema->columns[column]));

@@ -57,7 +57,7 @@ static enum status add(struct challengers *challengers, const struct settings *s
     if (!challenger->counters)
         abort();
     memset(challenger->counters, 0, sizeof *challenger->counters);
-    return model_holder_new_beside(settings, challenger->uri, challenger->counters, &challenger->holder, err);
+    return model_holder_new_challenger(settings, challenger->uri, challenger->counters, &challenger->holder, err);
 }
 
 enum status challengers_new(const struct settings *settings, struct challengers **out, struct error *err)
@@ -207,15 +207,15 @@ void challenger_rows_score(struct challenger_rows *rows, const struct cell *cell
     memset(rows->counts, 0, row_count);
     for (size_t i = 0; i < rows->challengers->count; i++) {
         struct challenger *challenger = &rows->challengers->list[i];
-        const struct model *beside = model_acquire(challenger->holder);
-        if (!beside)
+        const struct model *other = model_acquire(challenger->holder);
+        if (!other)
             continue;
-        struct sums sums = {.loaded_at_us = beside->loaded_at_us};
-        write_name(beside, rows->names[i]);
-        pipeline_score(beside->pipeline, cells, row_count, 0, rows->scores, &none);
-        take_scores(rows, row_count, beside, rows->names[i], model, scores, &sums);
+        struct sums sums = {.loaded_at_us = other->loaded_at_us};
+        write_name(other, rows->names[i]);
+        pipeline_score(other->pipeline, cells, row_count, 0, rows->scores, &none);
+        take_scores(rows, row_count, other, rows->names[i], model, scores, &sums);
         add_sums(rows->challengers, challenger, &sums);
-        model_release(beside);
+        model_release(other);
     }
 }
 

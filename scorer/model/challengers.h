@@ -1,4 +1,4 @@
-/* Models beside the one in use: scored on the same rows, told in the prediction, never acted on.
+/* Challengers: models besides the one in use: scored on the same rows, reported in the prediction, never acted on.
  *
  * Each of CHALLENGER_URIS is followed as the model in use is (model_holder.h). One that cannot be loaded is left out of
  * the predictions and shows in health and metrics; it is looked for again and again. */

@@ -123,7 +123,7 @@ static struct held_model *wrap(const struct schema *schema, struct pipeline *pip
     return held;
 }
 
-/* `kept`: from this host's cache while the server is away, which cannot be asked for the contract then. */
+/* `kept`: from this host's cache while the server is unavailable, which cannot be asked for the contract then. */
 static enum status load(struct model_holder *holder, const struct source *source, bool kept, struct held_model **out,
                         struct error *err)
 {
@@ -211,10 +211,10 @@ static void put_to_use(struct model_holder *holder, struct held_model *held)
              pipeline_has_reasons(held->model.pipeline) ? "" : "; the file has no reference, so reasons stay empty");
 }
 
-/* At the start, with the tracking server away: the version that this host had last under that URI, and a problem that
- * shows in health until the server answers. `away` says why; without a copy it stays the failure. It does not become
- * `current`, so that once the server answers it is loaded anew, with its contract checked. */
-static enum status start_from_cache(struct model_holder *holder, struct error *away)
+/* At the start, with the tracking server unavailable: the version that this host had last under that URI, and a problem
+ * that shows in health until the server answers. `why` says the reason; without a copy it stays the failure. It does
+ * not become `current`, so that once the server answers it is loaded again, with its contract checked. */
+static enum status start_from_cache(struct model_holder *holder, struct error *why)
 {
     struct source kept = {0};
     struct held_model *held = NULL;
@@ -224,15 +224,15 @@ static enum status start_from_cache(struct model_holder *holder, struct error *a
         status = load(holder, &kept, true, &held, &err);
     if (status != STATUS_OK) {
         source_clear(&kept);
-        return away->status;
+        return why->status;
     }
     put_to_use(holder, held);
-    log_warn(holder->area, "%s; started with version %s, the last this host had of %s", away->text,
-             kept.version.version, holder->uri);
+    log_warn(holder->area, "%s; started with version %s, the last this host had of %s", why->text, kept.version.version,
+             holder->uri);
     source_clear(&kept);
     pthread_mutex_lock(&holder->mutex);
     holder->has_problem = true;
-    holder->problem = *away;
+    holder->problem = *why;
     pthread_mutex_unlock(&holder->mutex);
     return STATUS_OK;
 }
@@ -262,7 +262,7 @@ static enum status renew(struct model_holder *holder, struct error *err)
     return STATUS_OK;
 }
 
-/* A problem is counted and told when it appears or changes, not at every look. */
+/* A problem is counted and logged when it appears or changes, not at every look. */
 static void note_outcome(struct model_holder *holder, enum status status, const struct error *err)
 {
     pthread_mutex_lock(&holder->mutex);
@@ -384,8 +384,8 @@ enum status model_holder_new(const struct settings *settings, struct counters *c
     return holder_new(holder, settings->role_score || !settings->role_http, out, err);
 }
 
-enum status model_holder_new_beside(const struct settings *settings, const char *uri, struct counters *counters,
-                                    struct model_holder **out, struct error *err)
+enum status model_holder_new_challenger(const struct settings *settings, const char *uri, struct counters *counters,
+                                        struct model_holder **out, struct error *err)
 {
     struct model_holder *holder = mem_zeroed(1, sizeof *holder);
     holder->settings = settings;

@@ -34,12 +34,13 @@ MUST_USE enum status model_holder_new(const struct settings *settings, struct co
                                       struct model_holder **out, struct error *err);
 /* Another URI under the same settings (a challenger's; borrowed), which may be without a model for as long as it takes.
  */
-MUST_USE enum status model_holder_new_beside(const struct settings *settings, const char *uri,
-                                             struct counters *counters, struct model_holder **out, struct error *err);
+MUST_USE enum status model_holder_new_challenger(const struct settings *settings, const char *uri,
+                                                 struct counters *counters, struct model_holder **out,
+                                                 struct error *err);
 void model_holder_free(struct model_holder *holder); /* stops the watcher */
 
 /* The current model, with a reference that model_release gives back. NULL only while
- * there is none yet: without the role score, or beside. Any thread. */
+ * there is none yet: without the role score, or for a challenger. Any thread. */
 const struct model *model_acquire(struct model_holder *holder);
 void model_release(const struct model *model);
 

@@ -40,7 +40,7 @@ export function showResult(form, schema, attributes, answer, before, wasLogged) 
   const others = target.values.filter((value) => value !== target.positive);
   byId("result-empty").hidden = true;
   byId("result-body").hidden = false;
-  byId("verdict").textContent = `${target.label}: ${answer.prediction}, risk ${percent(answer.probability)}`;
+  byId("answer").textContent = `${target.label}: ${answer.prediction}, risk ${percent(answer.probability)}`;
   byId("meter").querySelector(".fill").style.width = `${100 * answer.probability}%`;
   byId("meter").querySelector(".mark").style.left = `${100 * answer.threshold}%`;
   byId("shares").textContent = `Confidence: ${target.positive} ${percent(answer.probability)}, ${others.join(", ")} ${percent(1 - answer.probability)}. `

@@ -22,7 +22,7 @@ function lineChart(label, values) {
 const axis = (...texts) => element("div", { class: "axis", "aria-hidden": "true" }, ...texts.map((text) => element("span", {}, text)));
 const card = (title, ...content) => element("section", { class: "card" }, element("h2", {}, title), ...content);
 const tile = (name, value) => element("div", { class: "tile" }, element("b", {}, value), element("span", {}, name));
-const up = (state) => (state === null || state === undefined ? "not used" : state ? "up" : "away");
+const up = (state) => (state === null || state === undefined ? "not used" : state ? "up" : "unavailable");
 const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
 
 function tiles({ events, events_per_s: rate, lag, latency_us: latency, kafka_up, postgresql_up }) {

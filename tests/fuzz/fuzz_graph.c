@@ -1,6 +1,6 @@
 /* Fuzz: the graph compiler. The bytes steer a generator that writes a model as exporters do (columns, imputers,
  * scalers, encoders, a linear classifier or trees), bent here and there: wrong arities, lists of other lengths, odd
- * numbers, types mixed, names that stand twice or nowhere, children out of range, loops, shapes beyond all bounds.
+ * numbers, types mixed, names that are duplicates or missing, children out of range, loops, shapes beyond all bounds.
  * Bytes of 0 take the plain way, so an empty input is a sound model. Loading must refuse in words or compile; what
  * compiles must score any row, alone and in a batch to the same bits, with contributions that add up to the margin. */
 #include <assert.h>
@@ -249,7 +249,7 @@ static void step_fill(struct maker *m)
     node(m, "Where", join(m, missing->name, by->name, in->name), live_new(m, in));
 }
 
-/* Texts to whole numbers, texts or floats. */
+/* Texts to integers, texts or floats. */
 static const struct live *encode(struct maker *m, const struct live *in)
 {
     static const struct {

@@ -58,7 +58,7 @@ static void assert_usable(void)
     avro_schema_free(schema);
 }
 
-static void assert_told(const struct error *err)
+static void assert_explained(const struct error *err)
 {
     assert(err->text[0] && !strchr(err->text, '\n'));
 }
@@ -68,20 +68,20 @@ static void try_answer(long status, struct span body)
     const struct registry_answer answer = {status, body};
     struct error err = {0};
     uint32_t id = 0;
-    enum registry_verdict verdict = registry_answer_schema(&answer, &text, &id, &err);
+    enum registry_result result = registry_answer_schema(&answer, &text, &id, &err);
     assert(id <= REGISTRY_ID_MAX);
-    if (verdict == REGISTRY_SCHEMA)
+    if (result == REGISTRY_SCHEMA)
         assert_usable();
     else
-        assert_told(&err);
-    assert(verdict != REGISTRY_UNKNOWN || status == 404);
-    assert((verdict != REGISTRY_SCHEMA && verdict != REGISTRY_UNUSABLE) || status == 200);
+        assert_explained(&err);
+    assert(result != REGISTRY_UNKNOWN || status == 404);
+    assert((result != REGISTRY_SCHEMA && result != REGISTRY_UNUSABLE) || status == 200);
     id = 0;
     err = (struct error){0};
     if (registry_answer_id(&answer, &id, &err) == STATUS_OK)
         assert(status == 200 && id > 0 && id <= REGISTRY_ID_MAX);
     else
-        assert_told(&err);
+        assert_explained(&err);
 }
 
 static void try_file(const char *name, const struct schema_key *key, struct span body)

@@ -1,4 +1,4 @@
-"""A relay that is a bad network when told to: what the seeded faults put between scorers and brokers."""
+"""A relay that is a bad network when asked to: what the seeded faults put between scorers and brokers."""
 import random
 import threading
 import time
@@ -10,10 +10,10 @@ TRANSACTIONAL = (PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN
 
 
 class Meddler(Relay):
-    """Passes everything on until it is told to be a bad network for a while. Then by chance a request is delayed (and with it what
+    """Passes everything on until it is asked to be a bad network for a while. Then by chance a request is delayed (and with it what
     its connection sends next), cut off before or behind the broker, or comes late: the client has lost the connection, sent it
     again on another, and the broker gets the first copy after that."""
-    FATES = ("delayed", "delayed", "cut before", "cut behind", "late")
+    FAULTS = ("delayed", "delayed", "cut before", "cut behind", "late")
 
     def __init__(self, port, target):
         self.until, self.lock, self.done = 0, threading.Lock(), {}
@@ -27,21 +27,21 @@ class Meddler(Relay):
         with self.lock:
             if time.monotonic() > self.until or api not in self.apis or self.random.random() > self.share:
                 return None, 0
-            fate, pause = self.random.choice(self.FATES), self.random.uniform(0.01, self.longest)
-            self.done[fate] = self.done.get(fate, 0) + 1
-            return fate, pause
+            fault, pause = self.random.choice(self.FAULTS), self.random.uniform(0.01, self.longest)
+            self.done[fault] = self.done.get(fault, 0) + 1
+            return fault, pause
 
     def on_request(self, connection, api, correlation, frame):
-        fate, pause = self.draw(api)
-        if fate == "delayed":
+        fault, pause = self.draw(api)
+        if fault == "delayed":
             time.sleep(pause)
-        elif fate:
+        elif fault:
             connection.cut()
-        if fate == "cut before":
+        if fault == "cut before":
             connection.broker.close()
-        elif fate == "late":
+        elif fault == "late":
             threading.Timer(pause, self.send_late, (connection, frame)).start()
-        return fate not in ("cut before", "late")
+        return fault not in ("cut before", "late")
 
     @staticmethod
     def send_late(connection, frame):

@@ -4,7 +4,7 @@
 CAMPAIGN_SEED: the first; CAMPAIGN_SECONDS (3600): no seed is begun later; CAMPAIGN_LANES (3): how many at once; FAULTS_…: as in
 test_faults.py. Seeds take turns in what they run on: one broker, one behind a relay, three behind relays (CAMPAIGN_SHAPES=2: the third
 alone). Ends with the sums, and with the command for each seed that found a fault. Status 1: a fault; 3: no fault, but some seeds could
-not be judged, because the surroundings failed twice (a port, a server, a machine that stands still)."""
+not be decided, because the surroundings failed twice (a port, a server, a machine that stands still)."""
 import json
 import os
 import re
@@ -60,7 +60,7 @@ class Campaign:
         self.next, self.lanes, self.until = setting("CAMPAIGN_SEED", 1), setting("CAMPAIGN_LANES", 3), time.monotonic() + setting("CAMPAIGN_SECONDS", 3600)
         self.longest = 600 + 60 * setting("FAULTS_INJECTIONS", 8)
         self.shapes = [int(word) for word in (os.environ.get("CAMPAIGN_SHAPES") or "0,1,2").split(",")]
-        self.running, self.judged, self.again, self.broken = [], [], [], []
+        self.running, self.decided, self.again, self.broken = [], [], [], []
         self.injections, self.missed, self.events, self.found = Counter(), Counter(), Counter(), Counter()
         self.audits_clean, self.began = 0, time.monotonic()
 
@@ -78,7 +78,7 @@ class Campaign:
         if status == BROKEN:
             self.broken.append(seed.number)
             return "broken"
-        self.judged.append(seed.number)
+        self.decided.append(seed.number)
         self.injections.update(result.get("injections", {}))
         self.missed.update(result.get("missed", {}))
         self.events.update(result.get("events", {}))
@@ -91,10 +91,10 @@ class Campaign:
         self.again.append(command[1] if command else f"no result, see {seed.log}")
         return "FAULT"
 
-    def tell(self, seed, verdict):
+    def report(self, seed, decision):
         lines = [line for line in seed.text().splitlines() if re.match(r"not ok|# broken", line)]
-        print(f"{verdict}: seed {seed.number} {seed.shape or ''} {sum(seed.result().get('injections', {}).values())} injections, "
-              f"{time.monotonic() - seed.began:.0f} s, {seed.log}", *(f"    {line[:300]}" for line in lines if verdict != "ok"), sep="\n", flush=True)
+        print(f"{decision}: seed {seed.number} {seed.shape or ''} {sum(seed.result().get('injections', {}).values())} injections, "
+              f"{time.monotonic() - seed.began:.0f} s, {seed.log}", *(f"    {line[:300]}" for line in lines if decision != "ok"), sep="\n", flush=True)
 
     def run(self):
         while self.running or time.monotonic() < self.until:
@@ -102,21 +102,21 @@ class Campaign:
                 self.begin()
             for seed in [seed for seed in self.running if seed.over(self.longest)]:
                 self.running.remove(seed)
-                self.tell(seed, self.take(seed))
+                self.report(seed, self.take(seed))
             time.sleep(0.5)
 
     def sum_up(self):
         found = {kind: count for kind, count in self.found.items() if count}
-        print(f"{sum(self.injections.values())} injections over {len(self.judged)} seeds in {time.monotonic() - self.began:.0f} s, "
+        print(f"{sum(self.injections.values())} injections over {len(self.decided)} seeds in {time.monotonic() - self.began:.0f} s, "
               f"{sum(self.events.values())} events: {dict(self.events)}")
         for kind, count in self.injections.most_common():
             print(f"    {count:5} {kind}" + (f" ({self.missed[kind]} more did not come about)" if self.missed[kind] else ""))
         print(f"    lost {found.get('missing', 0)}, doubled {found.get('doubled', 0)}, out of order {found.get('out of order', 0)}, "
-              f"all that was found: {found or 'nothing'}; audits clean: {self.audits_clean} of {len(self.judged)}")
-        print(f"    seeds: {' '.join(map(str, self.judged))}" + (f"; not judged: {self.broken}" if self.broken else ""))
+              f"all that was found: {found or 'nothing'}; audits clean: {self.audits_clean} of {len(self.decided)}")
+        print(f"    seeds: {' '.join(map(str, self.decided))}" + (f"; not decided: {self.broken}" if self.broken else ""))
         for command in self.again:
             print(f"    again with: {command}")
-        return FAULT if self.again else BROKEN if self.broken or not self.judged else OK
+        return FAULT if self.again else BROKEN if self.broken or not self.decided else OK
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

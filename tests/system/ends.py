@@ -168,7 +168,7 @@ def read_input(archive, topic):
 
 
 def read_end(message, topic_end):
-    """(id, end, source place where it is told) of a record of the output, dead-letter or outcome topic."""
+    """(id, end, source place where it is named) of a record of the output, dead-letter or outcome topic."""
     headers = dict(message.headers() or ())
     if topic_end == SCORED and message.value() is None:
         return None, ERASED, None
@@ -219,12 +219,12 @@ def check_topics(archive, faults, topics, events):
             one, other = (sorted(ids, key=lambda i: (order.get(i, -1), str(i))) for ids in (one, other))
         compare_order(faults, topic, key, one, other, at)
     if faults.counts["missing"]:
-        tell_uncommitted(archive.lab, faults, archive.address, topics, records)
+        count_uncommitted(archive.lab, faults, archive.address, topics, records)
     return records
 
 
-def tell_uncommitted(lab, faults, kafka, topics, records):
-    """Helps to tell lost events from those behind a transaction that stays open: where readers of committed records stop."""
+def count_uncommitted(lab, faults, kafka, topics, records):
+    """Helps to distinguish lost events from those behind a transaction that stays open: where readers of committed records stop."""
     for topic, name in topics.items():
         last, behind = {row[0]: row[1] for row in records[topic]}, Counter()
         for message in lab.consume(kafka, name, "read_uncommitted", 180):

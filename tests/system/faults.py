@@ -27,7 +27,7 @@ PATIENCE = float(os.environ.get("FAULTS_PATIENCE") or 60)
 SETTINGS = {"KAFKA_SESSION_TIMEOUT_MS": SESSION_S * 1000, "KAFKA_HEARTBEAT_INTERVAL_MS": 1000,
             "KAFKA_TRANSACTION_TIMEOUT_MS": TRANSACTION_S * 1000, "KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": 10000,
             "SINK_ROWS": 500, "COMMIT_INTERVAL": "50ms"}
-# A sanitizer's verdict must be told from status 1, by which a scorer ends that has been replaced.
+# A sanitizer's exit status must differ from status 1, by which a scorer ends that has been replaced.
 SANITIZERS = {"ASAN_OPTIONS": "exitcode=66", "UBSAN_OPTIONS": "exitcode=66:print_stacktrace=1",
               "TSAN_OPTIONS": f"exitcode=66:history_size=4:suppressions={ROOT}/tests/system/tsan.supp"}
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
@@ -179,11 +179,11 @@ class Run:
             rng = random.Random(f"{self.seed}/{number}")
             kind = rng.choices(list(kinds), kinds.values())[0]
             pause, hurry, began = rng.choice((0, 0.1, 0.3, 1)), rng.random() < 0.35, time.monotonic()
-            told = self.strike(injections[kind][1], rng)
-            (self.done if told else self.missed)[kind] += 1
-            print(f"# seed {self.seed}, {number}: {kind} {told or 'did not come about'}, {time.monotonic() - began:.1f} s", flush=True)
+            note = self.strike(injections[kind][1], rng)
+            (self.done if note else self.missed)[kind] += 1
+            print(f"# seed {self.seed}, {number}: {kind} {note or 'did not come about'}, {time.monotonic() - began:.1f} s", flush=True)
             if not hurry:
-                self.expect_progress(f"injection {number}, {kind} {told}")
+                self.expect_progress(f"injection {number}, {kind} {note}")
             self.rest(pause)
 
     def strike(self, injection, rng):

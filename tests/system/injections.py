@@ -239,7 +239,7 @@ def freeze_postgres(run, rng):
 
 
 def doubtful_commit(run, rng):
-    """The session ends between COMMIT and its answer: only the stored offsets tell whether it happened."""
+    """The session ends between COMMIT and its answer: only the stored offsets say whether it happened."""
     immediate = rng.random() < 0.3
     slot, point, scorer, hit = at_point(run, rng, ("sink.commit_sent",), "stop", (1, 3, 10))
     reached = hit(25) and scorer.alive()

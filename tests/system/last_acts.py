@@ -1,4 +1,4 @@
-"""What no scorer can mend, done to a run after its comparison and audit: records deleted before they were read or stored, topics
+"""What no scorer can fix, done to a run after its comparison and audit: records deleted before they were read or stored, topics
 recreated. Right is that the scorer ends with status 1 and one message that says what to do, or that nothing is amiss."""
 import random
 
@@ -65,7 +65,7 @@ def recreate_output(run):
 
 
 def recreate_input(run):
-    """Kafka forgets a deleted topic's offsets, so the group begins anew: everything that is in the topic is scored, once."""
+    """Kafka forgets a deleted topic's offsets, so the group starts over: everything that is in the topic is scored, once."""
     before = run.results()
     recreate(run, run.names[0])
     send(run, 300)

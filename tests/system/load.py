@@ -25,8 +25,8 @@ def templates(lab, kafka, count=2000):
 
 
 class Load:
-    """Sends `rate` events a second, evenly, until told to stop; after a moment in which it could not it catches up. With rate 0 it
-    sends what it is told to."""
+    """Sends `rate` events a second, evenly, until asked to stop; after a moment in which it could not it catches up. With rate 0 it
+    sends what it is asked to."""
 
     def __init__(self, kafka, made, rate, topic="employee-events"):
         from confluent_kafka import Producer

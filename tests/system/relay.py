@@ -1,5 +1,5 @@
 """A relay between Kafka clients and one broker that reads the requests' headers and can hold a single request back: it cuts the
-client's connection, keeps its own to the broker, and sends the held request whenever told. Loopback, threads; for tests.
+client's connection, keeps its own to the broker, and sends the held request whenever asked. Loopback, threads; for tests.
 
 The broker gets a listener of its own for the relay's clients, advertised at the relay's address, so that no metadata leads
 around it. What is held was never seen by the broker; a client that lost the connection sends it again by itself."""

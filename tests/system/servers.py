@@ -100,7 +100,7 @@ class Brokers:
         env = {**self.lab.env, "JAVA_TOOL_OPTIONS": JAVA, "BROKER_CLUSTER_ID": "ZmF1bHRzLW9uLXB1cnBvcw", **({"BROKER_HEAP": "320m"} if len(self.nodes) > 1 else {})}
         starts = [subprocess.Popen([ROOT / "deploy/kafka/broker", "start", node.directory, str(node.port), *self.properties(node)], env=env,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for node in nodes]
-        failed = [told for told, start in [(start.communicate()[1], start) for start in starts] if start.returncode]
+        failed = [text for text, start in [(start.communicate()[1], start) for start in starts] if start.returncode]
         if failed:
             raise Broken(f"a broker did not start: {failed[0][-300:]}")
 

@@ -159,7 +159,7 @@ def total(found, *names):
     return sum(partition.get(name, 0) for topic in [found["input"], *found["outputs"]] for partition in topic["partitions"] for name in names)
 
 
-def judge_faults(lab, scorer, planted):
+def check_faults(lab, scorer, planted):
     status, found, _ = lab.audit_of(scorer)
     lab.equal("planted: exit status", status, 1)
     for fault, wanted in planted.items():
@@ -171,10 +171,10 @@ def judge_faults(lab, scorer, planted):
     status, found, _ = lab.audit_of(scorer, DELIVERY="at-least-once")
     lab.check("at-least-once: a second end is a repeat, counted apart", found["faults"]["duplicate"] == 0 and total(found, "repeats") == 1)
     status, found, _ = lab.audit_of(scorer, "--to", lab.planting)
-    lab.equal("--to: faults of later events are not judged", {fault: count for fault, count in found["faults"].items() if fault in ("missing", "duplicate", "out_of_order")},
+    lab.equal("--to: faults of later events are not audited", {fault: count for fault, count in found["faults"].items() if fault in ("missing", "duplicate", "out_of_order")},
               {"missing": 0, "duplicate": 1, "out_of_order": 0})
     status, found, _ = lab.audit_of(scorer, "--from", lab.planting, "--roles=score")
-    lab.check("--from: earlier events are not judged; --roles=score leaves the database out", not found["database"] and found["faults"]["duplicate"] == 0 and
+    lab.check("--from: earlier events are not audited; --roles=score leaves the database out", not found["database"] and found["faults"]["duplicate"] == 0 and
               found["faults"]["missing"] == 1 and total(found, "predictions") == 3, json.dumps(found["faults"]))
     lab.one_line("--from nonsense is a usage error", lab.run(BIN / "scorer", "audit", "--from", "gestern", env=scorer.env)[2], "--from", "24h")
 
@@ -207,7 +207,7 @@ def retention(lab, kafka, settings):
     drained(lab, scorer)
     delete(kafka, [TopicPartition(topic, partition, end // 3) for topic in OTHERS for partition, end in topics.ends(topic).items() if end // 3])
     found = lab.audit(scorer)
-    lab.check("retention: what was deleted is told", total(found, "log_start") > 0 and total(found, "rows_older") > 0, f"{total(found, 'rows_older')} rows without a record")
+    lab.check("retention: what was deleted is reported", total(found, "log_start") > 0 and total(found, "rows_older") > 0, f"{total(found, 'rows_older')} rows without a record")
     delete(kafka, [TopicPartition(topic, partition, end) for topic in outputs for partition, end in topics.ends(topic).items() if end])
     found = lab.audit(scorer)
     lab.check("retention of all output: the database's rows stand for it", total(found, "known_by_row") > EMPLOYEES, f"{total(found, 'known_by_row')} ends by row")
@@ -216,7 +216,7 @@ def retention(lab, kafka, settings):
     status, found, _ = lab.audit_of(scorer)
     missing, deleted = found["faults"]["missing"], total(found, "deleted")
     lab.check("retention: it excuses no more events than records were deleted", status == 1 and missing + deleted >= len(lost) and missing > len(lost) * 9 // 10,
-              f"{len(lost)} lost, {missing} told as missing, {deleted} may have been deleted")
+              f"{len(lost)} lost, {missing} reported as missing, {deleted} may have been deleted")
 
 
 with Lab() as lab:
@@ -235,9 +235,9 @@ with Lab() as lab:
     found = lab.audit(scorer)
     lab.equal("every kind of end is counted", [total(found, end) for end in ("predictions", "dead_letters", "erasures", "outcomes")],
               [ROUNDS * EMPLOYEES, ROUNDS, 2 * ROUNDS // 5, ROUNDS // 5])
-    lab.equal("predictions over HTTP are told apart", total(found, "http"), 3)
+    lab.equal("predictions over HTTP are distinguished", total(found, "http"), 3)
     lab.equal("nothing waits to be stored", total(found, "waiting"), 0)
     lab.planting = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))
     time.sleep(2)
-    judge_faults(lab, scorer, plant(lab, topics, database))
+    check_faults(lab, scorer, plant(lab, topics, database))
     retention(lab, kafka, settings)

@@ -254,7 +254,7 @@ def double_of(value):
     return float({"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}.get(value, value))
 
 
-class Judge:
+class Reference:
     def __init__(self, writer, reader):
         self.named = {}
         self.writer, self.reader = (fastavro.parse_schema(bare(schema)) for schema in (writer, reader))
@@ -311,7 +311,7 @@ def main():
         for pair in range(PAIRS):
             writer = Writer()
             reader = Reader(writer)
-            judge = Judge(writer.schema, reader.schema)
+            reference = Reference(writer.schema, reader.schema)
             for file, schema in zip(files, (writer.schema, reader.schema)):
                 file.write_text(json.dumps(schema))
             good = [writer.datum(writer.schema) for _ in range(GOOD)]
@@ -320,9 +320,9 @@ def main():
                                        input="".join(datum.hex() + "\n" for datum in data))
             lines = out.split("\n")[:-1]
             if status or len(lines) != len(data):
-                verdicts = {judge.read(datum)[0] for datum in good}
-                if status != 1 or "decoded" in verdicts:
-                    wrong.append((pair, f"status {status}, {len(lines)} of {len(data)} lines, fastavro: {verdicts}", err))
+                results = {reference.read(datum)[0] for datum in good}
+                if status != 1 or "decoded" in results:
+                    wrong.append((pair, f"status {status}, {len(lines)} of {len(data)} lines, fastavro: {results}", err))
                 answers["refused as a whole"] = answers.get("refused as a whole", 0) + 1
                 continue
             for n, (datum, line) in enumerate(zip(data, lines)):
@@ -331,13 +331,13 @@ def main():
                 answers[code] = answers.get(code, 0) + 1
                 if n >= GOOD and code in ("malformed", "unresolvable", "limit"):
                     continue
-                verdict, value = judge.read(datum)
-                if verdict.startswith("TypeError") or reader.text_as_bytes and verdict.startswith("UnicodeDecodeError"):
+                result, value = reference.read(datum)
+                if result.startswith("TypeError") or reader.text_as_bytes and result.startswith("UnicodeDecodeError"):
                     # Its own fault where a record becomes a union; and it wants UTF-8 of what is bytes to the reader.
                     answers["not by fastavro"] = answers.get("not by fastavro", 0) + 1
                     continue
-                if verdict != code or (code == "decoded" and not judge.same(reader.schema, answer, value)):
-                    wrong.append((pair, datum.hex(), line[:300], verdict, repr(value)[:300]))
+                if result != code or (code == "decoded" and not reference.same(reader.schema, answer, value)):
+                    wrong.append((pair, datum.hex(), line[:300], result, repr(value)[:300]))
                     if os.environ.get("KEEP"):
                         for file in files:
                             (lab.dir.parent / f"{os.environ['KEEP']}-{pair}-{file.name}").write_text(file.read_text())

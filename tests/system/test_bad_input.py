@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What can be wrong around a scorer: each fault is one clear line, and nothing is lost. Servers that are away are waited
-for; what cannot mend itself ends the program with status 1."""
+"""What can be wrong around a scorer: each fault is one clear line, and nothing is lost. Servers that are unavailable are waited
+for; what does not pass by itself ends the program with status 1."""
 import os
 import re
 import subprocess
@@ -61,7 +61,7 @@ def no_broker(lab, database):
 
 
 def no_database(lab, kafka, scorer, database, directory):
-    """PostgreSQL goes away in the middle: scoring goes on, the sink waits and catches up."""
+    """PostgreSQL becomes unavailable in the middle: scoring goes on, the sink waits and catches up."""
     stored = predictions(lab, database)
     lab.must(ROOT / "deploy/private-postgres", "stop", directory)
     before = scorer.counter("events_scored_total")
@@ -103,7 +103,7 @@ def predictions_or_none(lab, database):
 
 
 def wrong_credentials(lab, kafka, directory):
-    """A password that is wrong is told as such, and never printed."""
+    """A password that is wrong is reported as such, and never printed."""
     port = free_port()
     url = lab.postgres("tcp", "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}")
     lab.sql(url, f"create role clerk login password '{PASSWORD}'; grant attrition_writer to clerk")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Erasure end to end: rows go, a receipt stays, later events are scored anew; and the same after kill -9 between the
+"""Erasure end to end: rows go, a receipt stays, later events are scored again; and the same after kill -9 between the
 steps, as often as it takes to hit them."""
 import json
 import random
@@ -44,7 +44,7 @@ def side_records(n, number):
     return [(f"e{n}", event(f"e{n}", number, "TERMINATED")), (f"e{n}", b"no frame " + str(number).encode())]
 
 
-def judge(lab, database, name):
+def check_ends(lab, database, name):
     count = lambda query: lab.number(database, query)
     erased, again, kept = EMPLOYEES // 2, EMPLOYEES // 4, EMPLOYEES // 2
     lab.equal(f"{name}: one receipt for each request", count("select count(*) from attrition.erasures where erased_at is not null"), erased)
@@ -85,7 +85,7 @@ with Lab() as lab:
     scorer = lab.scorer("last", "--exit-at-end", **settings)
     lab.wait("the last one comes to the end", lambda: not scorer.alive(), 90)
     lab.equal("its exit status", scorer.popen.poll(), 0)
-    judge(lab, database, "after kills")
+    check_ends(lab, database, "after kills")
     lab.audit(scorer)
     messages = lab.consume(kafka, "attrition-predictions")
     lab.equal("null values on the output topic", sum(message.value() is None for message in messages), EMPLOYEES // 2)

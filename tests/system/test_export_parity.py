@@ -205,8 +205,8 @@ def cases(seed, numbers, texts):
     for opset in (9, 10, 13, 18, 21):
         yield f"logistic, opset {opset}", features(median, MinMaxScaler()), logistic, {"opset": opset, "ml": 2 if opset < 15 else 3}
         yield f"forest, opset {opset}", features(median), forest, {"opset": opset, "ml": 2 if opset < 15 else 3}
-    yield "logistic, whole numbers", features(StandardScaler()), logistic, {"whole": True, "complete": True}
-    yield "forest, whole numbers", ColumnTransformer([("numbers", "passthrough", numbers)]), forest, {"whole": True, "complete": True}
+    yield "logistic, integers", features(StandardScaler()), logistic, {"whole": True, "complete": True}
+    yield "forest, integers", ColumnTransformer([("numbers", "passthrough", numbers)]), forest, {"whole": True, "complete": True}
     yield "logistic, doubles", features(StandardScaler()), logistic, {"double": True, "complete": True}
     yield "forest, doubles", features(StandardScaler()), forest, {"double": True, "complete": True}
 
@@ -270,9 +270,9 @@ def handmade(wide=False):
     yield "two rows, SOFTMAX, positive first", model([linear(two, [0.5, -0.7], "SOFTMAX", labels=("Yes", "No"))])
     yield "one row, LOGISTIC", model([linear(two[2:], [-0.7], "LOGISTIC")])
     yield "one row, LOGISTIC, no weight below zero", model([linear([0.01, 0.1], [0.2], "LOGISTIC")])
-    yield "whole numbers to a linear classifier", model([linear(opposed, [0.7, -0.7], "LOGISTIC")], kind="int")
-    yield "whole numbers to trees", model([trees], kind="int")
-    yield "whole numbers to a scaler", model([make("Scaler", ["X"], ["s"], domain="ai.onnx.ml", offset=[36.0, 9.0], scale=[0.1, 0.2]),
+    yield "integers to a linear classifier", model([linear(opposed, [0.7, -0.7], "LOGISTIC")], kind="int")
+    yield "integers to trees", model([trees], kind="int")
+    yield "integers to a scaler", model([make("Scaler", ["X"], ["s"], domain="ai.onnx.ml", offset=[36.0, 9.0], scale=[0.1, 0.2]),
                                               linear(opposed, [0.7, -0.7], "LOGISTIC", "s")], kind="int")
     low, high = tensor("low", 1, [], [-1.5]), tensor("high", 1, [], numpy.array([2.5], numpy.float32).tobytes(), raw=True)
     mean = tensor("mean", 1, [2], numpy.array([36.0, 9.0], numpy.float32).tobytes(), raw=True)
@@ -303,7 +303,7 @@ def check_handmade(folder, data):
         mine = numpy.array([json.loads(line).get("probability", numpy.nan) for line in done.stdout.splitlines()])
         worst = numpy.abs(mine - expected).max() if len(mine) == len(rows) else numpy.nan
         check(f"{name} within 1e-6", worst <= 1e-6, f"worst {worst:.2g}, spread {expected.std():.2f}" if not done.returncode else done.stderr.strip()[:300])
-        if name.startswith("whole numbers"):
+        if name.startswith("integers"):
             lines = [json.loads(line) for line in ours(path, rows.assign(Age=numpy.nan).head(3), "Yes").stdout.splitlines()]
             check(f"{name}: a row without one has no score", len(lines) == 3 and all("error" in line for line in lines), lines[0].get("error"))
 
@@ -421,7 +421,7 @@ def check_refusals(folder, data, target, numbers, texts):
     path = folder / "wide.onnx"
     onnx.save(next(handmade(wide=True))[1], path)
     done = ours(path, rows, "Yes")
-    check("one table of unnamed columns is refused, and told how to be exported", done.returncode == 1 and done.stderr.count("\n") == 1 and
+    check("one table of unnamed columns is refused, and the message says how to export it", done.returncode == 1 and done.stderr.count("\n") == 1 and
           "one input [N, 1] for each column" in done.stderr, done.stderr.strip().split(".onnx: ")[-1])
     regressor = xgboost.XGBRegressor(n_estimators=3, max_depth=2).fit(data[numbers].to_numpy(), target)
     path.write_bytes(convert_xgboost_alone(regressor, initial_types=[("input", FloatTensorType([None, len(numbers)]))]).SerializeToString())

@@ -39,8 +39,8 @@ def check(lab, run):
     began, seed = time.monotonic(), run.seed
     run.inject(INJECTIONS, int(setting("FAULTS_INJECTIONS")), tuple(filter(None, setting("FAULTS_KINDS").split(","))))
     faults, events = run.finish()
-    told = f"{sum(run.done.values())} injections, {sum(events.values())} events, {time.monotonic() - began:.0f} s"
-    lab.equal(f"seed {seed}: lost, doubled, out of order, altered ({told})", str(faults), "none")
+    seen = f"{sum(run.done.values())} injections, {sum(events.values())} events, {time.monotonic() - began:.0f} s"
+    lab.equal(f"seed {seed}: lost, doubled, out of order, altered ({seen})", str(faults), "none")
     lab.equal(f"seed {seed}: stalls and crashes", "; ".join(run.problems) or "none", "none")
     audit = lab.audit(run.scorers["a"], FAULT_POINT="", LD_PRELOAD="")
     act, wrong = None, None

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What HR systems really send: repeats, disorder, null keys, foreign keys, terminations, requests to forget, records that
 lack what is required, an input topic that is compacted. Each offset comes to the one end the contract gives it, counters,
-topics and tables add up, and dead letters come back by `producer dlq replay` once what they failed on is mended."""
+topics and tables add up, and dead letters come back by `producer dlq replay` once what they failed on is fixed."""
 import io
 import json
 import shutil
@@ -105,7 +105,7 @@ def letters_by_code(lab, kafka):
     return Counter((text(m, "attrition.error.code"), text(m, "attrition.error.field")) for m in lab.consume(kafka, "employee-events-dlq"))
 
 
-def judge_ends(lab, name, scorer, ends):
+def check_ends(lab, name, scorer, ends):
     counters = scorer.counters()
     get = lambda key: int(counters.get(f"attrition_{key}", 0))
     lab.equal(f"{name}: events received", get("events_received_total"), sum(ends.values()))
@@ -113,7 +113,7 @@ def judge_ends(lab, name, scorer, ends):
         lab.equal(f"{name}: {end}", get(f"events_{end}_total"), count)
 
 
-def judge_places(lab, kafka, ends):
+def check_places(lab, kafka, ends):
     """Every offset of the input under exactly one end, by the places that outputs, dead letters and the rest name."""
     places = {(m.partition(), m.offset()) for m in lab.consume(kafka, "employee-events")}
     outputs = lab.consume(kafka, "attrition-predictions")
@@ -128,7 +128,7 @@ def judge_places(lab, kafka, ends):
               [f"o{n}".encode() for n in range(10)])
 
 
-def judge_tables(lab, database, ends, dead):
+def check_tables(lab, database, ends, dead):
     count = lambda table, where="true": lab.number(database, f"select count(*) from attrition.{table} where {where}")
     stored = lambda: count("predictions") + count("dead_letters") + count("outcomes") + count("erasures", "erased_at is not null")
     lab.wait("PostgreSQL has them all", lambda: stored() == sum(ends.values()) - ends["erased"], 30)
@@ -154,7 +154,7 @@ def dlq(lab, kafka, *words, status=0):
 
 
 def replay(lab, kafka, dead, *words):
-    """Replays all letters that have a value; those with another code than what was mended come back."""
+    """Replays all letters that have a value; those with another code than what was fixed come back."""
     summary = dlq(lab, kafka, "replay", *words)[-1]
     with_value = sum(dead.values()) - dead["null_key", None]
     lab.equal("letters replayed, those without a value not", (summary["replayed"], summary["no_value"]), (with_value, dead["null_key", None]))
@@ -201,10 +201,10 @@ with Lab() as lab:
     scorer = lab.scorer("strict", SCHEMAS_DIR=strict, **settings)
     lab.ready(scorer)
     lab.wait("every event has come to its end", lambda: scorer.counter("events_received_total") >= len(records) and not scorer.counter("events_in_flight"), 60, scorer)
-    judge_ends(lab, "strict", scorer, ends)
+    check_ends(lab, "strict", scorer, ends)
     lab.equal("dead letters by code and field", letters_by_code(lab, kafka), dead)
-    judge_places(lab, kafka, ends)
-    judge_tables(lab, database, ends, dead)
+    check_places(lab, kafka, ends)
+    check_tables(lab, database, ends, dead)
     groups = {(group["code"], group["field"]): (group["count"], group["replayed"]) for group in dlq(lab, kafka, "list")}
     lab.equal("dlq list says the same", groups, {key: (count, 0) for key, count in dead.items()})
     lab.equal("the scorer ends with status 0", scorer.end(), 0)
@@ -213,11 +213,11 @@ with Lab() as lab:
     scorer = lab.scorer("wide", SCHEMAS_DIR=wide, **settings)
     lab.ready(scorer)
     replayed = replay(lab, kafka, dead)
-    mended = sum(count for (code, _), count in dead.items() if code in ("missing_required", "out_of_range"))
+    fixed = sum(count for (code, _), count in dead.items() if code in ("missing_required", "out_of_range"))
     lab.wait("what was replayed has come to its end", lambda: scorer.counter("events_received_total") >= replayed and not scorer.counter("events_in_flight"), 40, scorer)
-    judge_ends(lab, "wide", scorer, {"scored": mended, "dead_lettered": replayed - mended})
+    check_ends(lab, "wide", scorer, {"scored": fixed, "dead_lettered": replayed - fixed})
     again = [m for m in lab.consume(kafka, "employee-events-dlq") if text(m, "attrition.replay.count")]
-    lab.equal("what nothing mends came back, counted", Counter((text(m, "attrition.error.code"), text(m, "attrition.replay.count"), text(m, "attrition.error.attempt")) for m in again),
+    lab.equal("what nothing fixes came back, counted", Counter((text(m, "attrition.error.code"), text(m, "attrition.replay.count"), text(m, "attrition.error.attempt")) for m in again),
               Counter({("key_mismatch", "1", "2"): 6, ("bad_id", "1", "2"): 1, ("bad_frame", "1", "2"): 3}))
     refused = dlq(lab, kafka, "replay", "--max-replays", "1")[-1]
     lab.equal("… and is not sent a second time at --max-replays 1", (refused["replayed"], refused["max_replays"]), (0, len(again)))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The HTTP service on real servers: every status with its body, hostile requests, Open Inference Protocol V2, what is logged, and
-health that tells the truth while Kafka, PostgreSQL and the registry's directory are away in turn."""
+health that says the truth while Kafka, PostgreSQL and the registry's directory are unavailable in turn."""
 import http.client
 import json
 import re
@@ -101,7 +101,7 @@ def faults(lab, scorer):
 def refusals(lab, scorer):
     post = lambda body, **headers: ask(scorer, "POST", "/predict?log=false", body, headers or JSON)
     for what, code, answer in (
-            ("not JSON", 400, post("{")), ("nothing", 400, post("")), ("a key stands twice", 400, post('{"attributes":{"Age":1,"Age":2}}')),
+            ("not JSON", 400, post("{")), ("nothing", 400, post("")), ("duplicate key", 400, post('{"attributes":{"Age":1,"Age":2}}')),
             ("nested deeply", 400, post("[" * 100000)), ("a lone surrogate", 400, post('{"employee_id":"\\ud800","attributes":{"Age":41}}')),
             ("not UTF-8", 400, post(b'{"employee_id":"\xff","attributes":{"Age":41}}')),
             ("no content type", 415, ask(scorer, "POST", "/predict", b"{}", {})),
@@ -208,7 +208,7 @@ def health(lab, scorer, broker_port):
     lab.wait("health: ok again", lambda: said()[2]["status"] == "ok", 40, scorer)
     store, away = lab.dir / "mlruns", lab.dir / "mlruns.away"
     store.rename(away)
-    lab.wait("health: the model's problem is told", lambda: said()[2]["model"]["problem"], 20, scorer)
+    lab.wait("health: the model's problem is reported", lambda: said()[2]["model"]["problem"], 20, scorer)
     lab.equal("and the model stays", ask(scorer, "POST", "/predict?log=false", {"attributes": {"Age": 41}})[0], 200)
     away.rename(store)
     lab.wait("health: no problem any more", lambda: said()[2]["model"]["problem"] is None, 20, scorer)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The broker that leads the output topic is killed with a transaction open, and stays away for longer than the transaction's
+"""The broker that leads the output topic is killed with a transaction open, and stays unavailable for longer than the transaction's
 time-out: brokers of Kafka 4.1 and later (KAFKA-20734) skip its markers there and call it aborted. Its results lie open in the
 topic, and must not be published by the next commit, beside their copies."""
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A real MLflow server and our programs: what the trainer logs is seen and loaded from Python, what Python logs is promoted and
-scored by us, a server that goes away in mid-run, a scorer that follows its alias through an outage, and our directory as MLflow's own
+scored by us, a server that becomes unavailable in mid-run, a scorer that follows its alias through an outage, and our directory as MLflow's own
 file store."""
 import http.server
 import json
@@ -137,7 +137,7 @@ def from_python(lab, client, employee):
     lab.check("a model logged by Python is scored", abs(scored["probability"] - wanted) < 1e-6, f"{scored['probability']} {wanted}")
 
 
-def away_in_mid_run(lab, client, data, url):
+def down_in_mid_run(lab, client, data, url):
     """Cut off while logging, while sending files, and while registering."""
     for most in (3, 7, 16):
         before = len(client.search_model_versions("name='attrition'"))
@@ -183,7 +183,7 @@ def scores(lab, scorer, employee, what):
 
 
 def daemon(lab, client, employee, url):
-    """A scorer that runs on: an alias moved in Python, the server away and back, a start from the cache."""
+    """A scorer that runs on: an alias moved in Python, the server unavailable and back, a start from the cache."""
     broker = lab.embedded_broker()
     settings = {"KAFKA_BOOTSTRAP_SERVERS": broker, "DELIVERY": "at-least-once", "MODEL_POLL_INTERVAL": "200ms"}
     client.set_registered_model_alias("attrition", "production", "1")
@@ -192,7 +192,7 @@ def daemon(lab, client, employee, url):
     client.set_registered_model_alias("attrition", "production", "2")
     lab.wait("it follows an alias that Python moved", in_use(scorer, "2"), 20, scorer)
     stop_server(lab)
-    lab.wait("a server that is away shows in /health", lambda: model_of(scorer).get("problem"), 30, scorer)
+    lab.wait("a server that is unavailable shows in /health", lambda: model_of(scorer).get("problem"), 30, scorer)
     lab.check("and the model stays in use", in_use(scorer, "2")(), model_of(scorer).get("problem"))
     scores(lab, scorer, employee, "it scores on")
     late = lab.scorer("late", "--roles=http", **settings)
@@ -252,7 +252,7 @@ def main():
         predicts(lab, loaded, employee)
         described(lab, employee)
         from_python(lab, client, employee)
-        away_in_mid_run(lab, client, data, url)
+        down_in_mid_run(lab, client, data, url)
         moves(lab)
         daemon(lab, client, employee, url)
         file_layout(lab, data)

@@ -104,7 +104,7 @@ def check_foreign_files(cases):
 
 
 def check_counterfactuals(rows):
-    """What is proposed, put into the row and scored, gives the other prediction with the probability told, and passes validation."""
+    """What is proposed, put into the row and scored, gives the other prediction with the probability reported, and passes validation."""
     for name in ("lr_l2_f64_where", "rf30_f32", "xgb60_unscaled_f32"):
         model = GOLDEN / f"onnx/{name}.onnx"
         answers = [json.loads(line) for line in score(model, rows, "--counterfactual", unchecked=False).stdout.splitlines()]

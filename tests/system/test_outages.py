@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Servers unavailable and scorers restarted under a steady load: PostgreSQL away (named: ready stays 200, degraded), Kafka away
+"""Servers unavailable and scorers restarted under a steady load: PostgreSQL unavailable (named: ready stays 200, degraded), Kafka unavailable
 (not ready), then three scorers restarted one after the other. Every event's wait is measured; none may be lost, doubled or out
 of order, memory stays within MEMORY_LIMIT, the audit is clean.
 
-OUTAGE_SECONDS (12): how long PostgreSQL is away; OUTAGE_KAFKA_SECONDS (8): Kafka; OUTAGE_RATE (500): events a second;
+OUTAGE_SECONDS (12): how long PostgreSQL is unavailable; OUTAGE_KAFKA_SECONDS (8): Kafka; OUTAGE_RATE (500): events a second;
 OUTAGE_PHASES (postgresql,kafka,restart): which; OUTAGE_LONGEST_MS: what no event may wait during the rolling restart (without it
-the figure is printed, not judged). `make outages` runs it at full length."""
+the figure is printed, not asserted). `make outages` runs it at full length."""
 import json
 import os
 import re
@@ -47,7 +47,7 @@ class Watch:
                 self.health.setdefault(name, []).append((time.time(), json.loads(body)["status"] if status == 200 else None))
             time.sleep(1)
 
-    def told(self, what, begin, end):
+    def seen(self, what, begin, end):
         """Every answer of every scorer between two moments, each once; none within seconds (a busy machine) is no answer."""
         return {answer for answers in what.values() for at, answer in answers if answer and begin <= at < end}
 
@@ -75,16 +75,16 @@ def let_run(seconds):
     return begin, begin + seconds
 
 
-def postgresql_away(lab, load, reader, watch, scorers):
+def postgresql_down(lab, load, reader, watch, scorers):
     calm = let_run(CALM_S)
     lab.must(ROOT / "deploy/private-postgres", "stop", lab.dir / "pg")
-    away = let_run(SECONDS)
+    down = let_run(SECONDS)
     lab.must(ROOT / "deploy/private-postgres", "start", lab.dir / "pg")
     back = let_run(CALM_S)
-    lab.equal(f"PostgreSQL away for {SECONDS} s at {load.rate} events/s: every scorer ready all the time", watch.told(watch.ready, *away), {200})
-    lab.equal("… and degraded", watch.told(watch.health, away[0] + READY_TIMEOUT + 2, away[1]), {"degraded"})
+    lab.equal(f"PostgreSQL unavailable for {SECONDS} s at {load.rate} events/s: every scorer ready all the time", watch.seen(watch.ready, *down), {200})
+    lab.equal("… and degraded", watch.seen(watch.health, down[0] + READY_TIMEOUT + 2, down[1]), {"degraded"})
     lab.equal("… no scorer has ended", [name for name, scorer in scorers.items() if not scorer.alive()], [])
-    compare("PostgreSQL away", reader.between(*calm), reader.between(*away), reader.between(*back))
+    compare("PostgreSQL unavailable", reader.between(*calm), reader.between(*down), reader.between(*back))
 
 
 def ready_or_started_again(lab, scorers, start):
@@ -96,16 +96,16 @@ def ready_or_started_again(lab, scorers, start):
     return not ended and all(scorer.get("/health/ready")[0] == 200 for scorer in scorers.values())
 
 
-def kafka_away(lab, kafka, load, reader, watch, scorers, start):
+def kafka_down(lab, kafka, load, reader, watch, scorers, start):
     calm = let_run(CALM_S)
     lab.stop_kafka()
-    away = let_run(KAFKA_SECONDS)
+    down = let_run(KAFKA_SECONDS)
     lab.must(ROOT / "deploy/kafka/broker", "start", lab.dir / "kafka", kafka.split(":")[1])
-    lab.check(f"Kafka away for {KAFKA_SECONDS} s: not ready", 503 in watch.told(watch.ready, *away))
+    lab.check(f"Kafka unavailable for {KAFKA_SECONDS} s: not ready", 503 in watch.seen(watch.ready, *down))
     lab.wait("… all are ready again", lambda: ready_or_started_again(lab, scorers, start), 90)
     lab.wait("… what waited is visible", lambda: ready_or_started_again(lab, scorers, start) and reader.count >= load.sent - load.rate, 120)
     back = let_run(CALM_S)
-    compare("Kafka away", reader.between(*calm), reader.between(*away), reader.between(*back))
+    compare("Kafka unavailable", reader.between(*calm), reader.between(*down), reader.between(*back))
 
 
 def restart_all(lab, load, reader, watch, scorers, start):
@@ -141,9 +141,9 @@ with Lab() as lab:
     lab.wait("predictions come", lambda: reader.count > 5 * RATE, 30)
     watch = Watch(scorers)
     if "postgresql" in PHASES:
-        postgresql_away(lab, load, reader, watch, scorers)
+        postgresql_down(lab, load, reader, watch, scorers)
     if "kafka" in PHASES:
-        kafka_away(lab, kafka, load, reader, watch, scorers, start)
+        kafka_down(lab, kafka, load, reader, watch, scorers, start)
     if "restart" in PHASES:
         restart_all(lab, load, reader, watch, scorers, start)
     sent = load.stop()

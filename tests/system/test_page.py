@@ -71,14 +71,14 @@ def form(lab, visit, columns):
     lab.equal("a control for each of the schema's columns", labels, len(columns))
     page.select_option("#sample", index=1)
     page.wait_for_selector("#result-body:not([hidden])")
-    lab.check("a sample shows a result at once, not logged", "not logged" in visit.text("#stamp"), visit.text("#verdict"))
+    lab.check("a sample shows a result at once, not logged", "not logged" in visit.text("#stamp"), visit.text("#answer"))
     lab.check("with reasons", page.locator("#reasons .reason").count() > 3, page.locator("#reasons .reason").count())
     picture(page, "result")
 
-    before = visit.text("#verdict")
+    before = visit.text("#answer")
     page.select_option("#field-OverTime", label="Yes" if page.input_value("#field-OverTime") != '"Yes"' else "No")
-    page.wait_for_function("before => document.querySelector('#verdict').innerText !== before", arg=before)
-    lab.check("a changed control moves the score", True, f"{before} → {visit.text('#verdict')}")
+    page.wait_for_function("before => document.querySelector('#answer').innerText !== before", arg=before)
+    lab.check("a changed control moves the score", True, f"{before} → {visit.text('#answer')}")
     lab.check("and shows from where", "→" in visit.text("#change"), visit.text("#change"))
 
     page.click("#predict")
@@ -90,7 +90,7 @@ def faults(lab, visit):
     page = visit.page
     page.fill("#field-Age", "300")
     page.wait_for_selector(".field[data-bad]")
-    lab.equal("a value out of range is told beside its field", page.locator(".field[data-bad] .error").all_inner_texts(), ["outside 18 to 100"])
+    lab.equal("a value out of range is shown beside its field", page.locator(".field[data-bad] .error").all_inner_texts(), ["outside 18 to 100"])
     lab.equal("for screen readers too", page.get_attribute("#field-Age", "aria-invalid"), "true")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.activeElement.id === 'field-Age'")

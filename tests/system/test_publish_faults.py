@@ -148,9 +148,9 @@ def narrow_dead_letters(lab, settings, kafka):
     lab.check("dead-letter topic too narrow: no storm", aborts <= 3, f"{aborts} times rolled back")
     for answer in client.create_partitions([NewPartitions("employee-events-dlq", 6)]).values():
         answer.result(30)
-    scorer = lab.scorer("mended", *FAST, INSTANCE_ID="same", **settings)
+    scorer = lab.scorer("fixed", *FAST, INSTANCE_ID="same", **settings)
     has_ends(lab, kafka, 7004, scorer)
-    each_once(lab, "mended", kafka)
+    each_once(lab, "fixed", kafka)
     return scorer
 
 
@@ -173,5 +173,5 @@ with Lab() as lab:
     outlived(lab, settings, kafka, successor)
     alone(lab, settings, kafka)
     old_timestamps(lab, settings, kafka)
-    mended = narrow_dead_letters(lab, settings, kafka)
-    deleted_output(lab, kafka, mended)
+    fixed = narrow_dead_letters(lab, settings, kafka)
+    deleted_output(lab, kafka, fixed)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A real schema registry beside the stream: several writers' schemas on one topic, unknown ids, and the registry gone and
-back under load. Nothing is dead-lettered because a server is away, nothing is lost, no id is asked for twice."""
+back under load. Nothing is dead-lettered because a server is unavailable, nothing is lost, no id is asked for twice."""
 import copy
 import csv
 import http.server
@@ -153,7 +153,7 @@ def several_writers(lab, kafka, scorer, sender, proxy):
 
 
 def outage(lab, kafka, scorer, sender):
-    """Partition 0 gets a schema that is not known yet while the registry is away; the others go on."""
+    """Partition 0 gets a schema that is not known yet while the registry is unavailable; the others go on."""
     lab.stop_registry()
     before = scorer.counter("events_scored_total")
     for number in range(400):
@@ -161,19 +161,19 @@ def outage(lab, kafka, scorer, sender):
         if number >= 100 and number % 4 == 0:
             sender.send("later", 0)
     sender.flush()
-    lab.wait("registry away: one partition waits", lambda: scorer.counter("partitions_waiting") == 1, 20, scorer)
-    lab.wait("registry away: the others go on", lambda: scorer.counter("events_scored_total") >= before + 300 + 25, 20, scorer)
-    lab.one_line("registry away: it says so", scorer.text(), "warn registry", "away")
-    lab.wait("registry away: and that a partition waits", lambda: "1 partitions of employee-events wait" in scorer.text(), 10, scorer)
-    lab.equal("registry away: dead letters", scorer.counter("events_dead_lettered_total"), 55)
-    lab.equal("registry away: ready all the same", scorer.get("/health/ready")[0], 200)
-    lab.check("registry away: health says degraded", '"status":"degraded"' in scorer.get("/health")[1])
+    lab.wait("registry unavailable: one partition waits", lambda: scorer.counter("partitions_waiting") == 1, 20, scorer)
+    lab.wait("registry unavailable: the others go on", lambda: scorer.counter("events_scored_total") >= before + 300 + 25, 20, scorer)
+    lab.one_line("registry unavailable: it says so", scorer.text(), "warn registry", "unavailable")
+    lab.wait("registry unavailable: and that a partition waits", lambda: "1 partitions of employee-events wait" in scorer.text(), 10, scorer)
+    lab.equal("registry unavailable: dead letters", scorer.counter("events_dead_lettered_total"), 55)
+    lab.equal("registry unavailable: ready all the same", scorer.get("/health/ready")[0], 200)
+    lab.check("registry unavailable: health says degraded", '"status":"degraded"' in scorer.get("/health")[1])
     before = scorer.counter("events_scored_total")
-    lab.wait("registry away: what came before is committed", lambda: scorer.counter("events_in_flight") == 0, 20, scorer)
+    lab.wait("registry unavailable: what came before is committed", lambda: scorer.counter("events_in_flight") == 0, 20, scorer)
     for number in range(200):
         sender.send("turned", 1 + number % 3)
     sender.flush()
-    lab.wait("registry away: what comes later is scored", lambda: scorer.counter("events_scored_total") == before + 200, 20, scorer)
+    lab.wait("registry unavailable: what comes later is scored", lambda: scorer.counter("events_scored_total") == before + 200, 20, scorer)
     lab.start_registry()
     ends(lab, kafka, scorer, sender, 55)
     lab.equal("registry back: partitions that wait", scorer.counter("partitions_waiting"), 0)

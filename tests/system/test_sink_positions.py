@@ -52,7 +52,7 @@ def run_to_end(lab, name, *arguments, **settings):
     return scorer
 
 
-def mend(lab, database, text):
+def fix(lab, database, text):
     """What the message says to do."""
     statement = re.search(r"((?:DELETE FROM|UPDATE) attrition\.sink_offsets .*)", text)[1]
     lab.sql(database, statement)
@@ -100,9 +100,9 @@ with Lab() as lab:
     lab.one_line("… and the reason", scorer.text(), "Kafka deleted offsets", "UPDATE attrition.sink_offsets")
     for attempt in range(4):
         if scorer.popen.poll() == 1:
-            mend(lab, database, scorer.text())
-            scorer = run_to_end(lab, f"mended-{attempt}", "--roles=sink", **settings)
-    lab.equal("mended as it says", scorer.popen.poll(), 0)
+            fix(lab, database, scorer.text())
+            scorer = run_to_end(lab, f"fixed-{attempt}", "--roles=sink", **settings)
+    lab.equal("fixed as it says", scorer.popen.poll(), 0)
 
     # A topic recreated and refilled beyond the stored positions.
     recreate(lab, kafka, OUTPUT)
@@ -116,9 +116,9 @@ with Lab() as lab:
     beyond = positions(lab, database)
     lab.check("refilled beyond the stored positions", all(high > beyond[OUTPUT, p] for p, (_, high) in ends(kafka, OUTPUT).items()))
     scorer = run_to_end(lab, "recreated", "--roles=sink", **settings)
-    lab.equal("a refilled topic is told apart: its exit status", scorer.popen.poll(), 1)
+    lab.equal("a refilled topic is noticed: its exit status", scorer.popen.poll(), 1)
     lab.one_line("… and the reason", scorer.text(), "the topic was recreated", "DELETE FROM attrition.sink_offsets")
-    mend(lab, database, scorer.text())
+    fix(lab, database, scorer.text())
     scorer = run_to_end(lab, "reread", "--roles=sink", **settings)
     lab.equal("read from its start", (scorer.popen.poll(), stored(lab, database)[0]), (0, 1500))
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A broker that is killed with a transaction's markers still to be written, and started again: brokers of Kafka 4.1 and later call
-the transaction ended although they skip the markers of partitions whose leader is away just then (KAFKA-20734), which on one
+the transaction ended although they skip the markers of partitions whose leader is unavailable just then (KAFKA-20734), which on one
 broker is all of them. Its records and offsets stay open, and the next marker of the same producer decides them, whatever it
 is. Each event must have one result all the same: where the transaction was aborted, where it was committed, and where the
 scorer or its next transaction is lost too.
@@ -76,7 +76,7 @@ class Stage:
     def settled(self):
         return self.kept_up() and self.lag() == 0
 
-    def judge(self, what):
+    def check_ends(self, what):
         self.lab.wait(f"{what}: the group has committed every event", self.settled, 90)
         places = Counter()
         for message in self.lab.consume(self.kafka, "attrition-predictions"):
@@ -91,7 +91,7 @@ class Stage:
             case(self)
             skipped, what = self.skipped(), case.__name__.replace("_", " ")
             print(f"# {what}: the broker skipped markers {skipped} times", flush=True)
-            self.judge(what)
+            self.check_ends(what)
             if skipped:
                 break
 
@@ -146,7 +146,7 @@ with Lab() as lab:
     stage = Stage(lab)
     lab.ready(stage.scorer)
     stage.send(100)
-    stage.judge("at first")
+    stage.check_ends("at first")
     for case in (abort, commit_then_work, commit_then_kill, commit_then_abort):
         stage.try_case(case)
     lab.equal("the scorer ends with status 0", stage.scorer.end(), 0)

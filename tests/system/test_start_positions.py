@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Where reading starts, on a real Kafka: a new group, a new partition, a restart. Whatever the reset policy, no offset is
-passed over that the group was told to read, and none is read twice: each event has exactly one end."""
+passed over that the group was to read, and none is read twice: each event has exactly one end."""
 import sys
 import time
 from collections import Counter
@@ -40,7 +40,7 @@ class Stream:
         assert producer.flush(30) == 0 and not failures, failures
 
     def scorer(self, name, wait=True, **env):
-        """A scorer, ready unless told not to wait for that."""
+        """A scorer, ready unless asked not to wait for that."""
         settings = dict(KAFKA_BOOTSTRAP_SERVERS=self.kafka, ROLES="score,http", GROUP_ID=self.name, INSTANCE_ID="one", INPUT_TOPIC=self.topics["input"],
                         OUTPUT_TOPIC=self.topics["output"], DLQ_TOPIC=self.topics["dlq"], OUTCOME_TOPIC=self.topics["outcome"])
         scorer = self.lab.scorer(f"{self.name}-{name}", **{**settings, **env})

@@ -10,7 +10,7 @@ from lab import BIN, TOPICS, Lab
 
 INPUT, OUTPUT, DLQ, OUTCOME = TOPICS
 MONTH_MS = 30 * 24 * 3600 * 1000
-MENDED = {DLQ: "LogAppendTime", OUTCOME: "LogAppendTime", OUTPUT: "CreateTime"}
+FIXED = {DLQ: "LogAppendTime", OUTCOME: "LogAppendTime", OUTPUT: "CreateTime"}
 
 
 def ends(kafka, topic):
@@ -43,7 +43,7 @@ def old_letter(lab, kafka, admin, env):
     """A letter that was written, its log's retention having been enforced since, is still there."""
     status, out, err = lab.run(BIN / "scorer", "check", "--create-topics", env=env)
     lab.check("check --create-topics: exit status 0", status == 0, out.strip().splitlines()[-1] if status else "")
-    for topic, timestamps in MENDED.items():
+    for topic, timestamps in FIXED.items():
         found = settings_of(admin, topic)
         lab.equal(f"{topic} is made with", (found["cleanup.policy"], found["message.timestamp.type"]), ("delete", timestamps))
     lab.check("… and nothing is warned of", "warn" not in out, out)

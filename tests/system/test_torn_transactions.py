@@ -32,7 +32,7 @@ KINDS = {
 
 
 class Feed(threading.Thread):
-    """Events, valid ones and dead letters that are too large among them, until told to stop."""
+    """Events, valid ones and dead letters that are too large among them, until asked to stop."""
 
     def __init__(self, address, records):
         super().__init__(daemon=True)
@@ -81,7 +81,7 @@ def places_of(lab, kafka):
     return scored, dead
 
 
-def judge(lab, kafka, relay, wanted):
+def check_ends(lab, kafka, relay, wanted):
     inputs = {(m.partition(), m.offset()) for m in lab.consume(kafka, "employee-events")}
     scored, dead = places_of(lab, kafka)
     ends = Counter([(p, o) for _, _, p, o in scored] + dead)
@@ -203,7 +203,7 @@ def start_scorer(lab, relay_address, extra):
 
 
 def kill_behind_late_offsets(lab, relay, scorer, again):
-    """The broker gets nothing more of it, so that no later commit mends what the late one may have done."""
+    """The broker gets nothing more of it, so that no later commit fixes what the late one may have done."""
     relay.stopped = True
     scorer.kill()
     relay.stopped = False
@@ -247,6 +247,6 @@ with Lab() as lab:
     lab.wait("the group has committed every event", lambda: lag() == 0, 60, scorer)
     renewals = scorer.text().count("has no answer")
     lab.equal("the scorer ends with status 0", scorer.end(), 0)
-    events = judge(lab, kafka, relay, INJECTIONS)
+    events = check_ends(lab, kafka, relay, INJECTIONS)
     lab.check("fresh producers, one for an injection at most two", renewals <= 2 * INJECTIONS, f"{renewals} for {INJECTIONS}, {events} events")
     replay(lab, kafka, relay_address, relay)

@@ -157,9 +157,9 @@ def check_commands(folder):
     check("lower is better for log loss, and differences on the same folds have intervals",
           lines[0]["value"] < lines[2]["value"] and lines[2]["difference_low"] < lines[2]["difference"] < lines[2]["difference_high"])
     chosen = run(folder, "trainer", "train", TABLE, "--model", "logistic-regression-l2", "--param", "C=auto", "--test-size", "0.2", "--out", "auto.onnx")
-    check("C is chosen, and held-out rows judge the model", "was chosen" in chosen.stdout and "rows held out" in chosen.stdout, chosen.stderr.strip())
-    judged = run(folder, "trainer", "evaluate", "auto.onnx", TABLE, "--json")
-    check("evaluate judges a file, by group", judged.returncode == 0 and len(json.loads(judged.stdout)["held_out"]["groups"]) == 6, judged.stderr.strip())
+    check("C is chosen, and held-out rows evaluate the model", "was chosen" in chosen.stdout and "rows held out" in chosen.stdout, chosen.stderr.strip())
+    evaluated = run(folder, "trainer", "evaluate", "auto.onnx", TABLE, "--json")
+    check("evaluate reads a file, by group", evaluated.returncode == 0 and len(json.loads(evaluated.stdout)["held_out"]["groups"]) == 6, evaluated.stderr.strip())
     for what, args, status, named in (("a rule for evaluate", ("evaluate", "auto.onnx", TABLE, "--threshold", "max-f1"), 1, "flatters"),
                                       ("no such experiment", ("compare", "--experiment", "none"), 1, "none"),
                                       ("an unknown metric", ("compare", "--experiment", "three", "--sort", "auk"), 1, "auk"),

@@ -81,7 +81,7 @@ static const struct model_param params[] = {
     {"scoring", read_scoring, show_scoring, "neg_log_loss or roc_auc: by which C=auto is chosen"},
     {"class_weight", logistic_read_class_weight, logistic_show_class_weight,
      "balanced or None (random-forest also balanced_subsample)"},
-    {"max_iter", read_max_iter, show_max_iter, "a whole number from 1 to 100000"},
+    {"max_iter", read_max_iter, show_max_iter, "an integer from 1 to 100000"},
 };
 
 enum { OF_PENALTY = 2, PARAM_COUNT = sizeof params / sizeof *params };
@@ -127,17 +127,16 @@ static bool linear_converged(const struct model *model)
     return model->fit.converged;
 }
 
-/* A mean loss below this: every row is told right beyond doubt, which no table of people warrants. */
+/* A mean loss below this: every row is predicted right beyond doubt, which no table of people warrants. */
 static const double least_loss = 1e-6;
 
 static enum status check_linear(const struct model *model, const struct recipe *recipe, struct error *err)
 {
     const struct logistic_fit *fit = &model->fit;
     if (fit->unbounded && fit->loss < least_loss)
-        return error_set(
-            err, STATUS_INVALID,
-            "the columns tell the classes apart without error, so without a penalty there is no best model: "
-            "look for a column that gives the label away, or choose --model logistic-regression-l2");
+        return error_set(err, STATUS_INVALID,
+                         "the columns separate the classes without error, so without a penalty there is no best model: "
+                         "look for a column that gives the label away, or choose --model logistic-regression-l2");
     if (fit->unbounded)
         log_warn("trainer", "some categories or combinations hold rows of one class only: without a penalty their "
                             "coefficients have no limit; they stand where no probability changes any more "

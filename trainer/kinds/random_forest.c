@@ -97,12 +97,12 @@ INTEGER_PARAM(min_samples_split, 2, 1e9)
 static const struct model_param params[] = {
     {"class_weight", forest_read_class_weight, forest_show_class_weight,
      "balanced or None (random-forest also balanced_subsample)"},
-    {"n_estimators", read_n_estimators, show_n_estimators, "a whole number from 1 to 65536"},
-    {"max_depth", read_max_depth, show_max_depth, "a whole number from 1 to 1000, or None"},
-    {"min_samples_split", read_min_samples_split, show_min_samples_split, "a whole number from 2"},
-    {"min_samples_leaf", read_min_samples_leaf, show_min_samples_leaf, "a whole number from 1"},
+    {"n_estimators", read_n_estimators, show_n_estimators, "an integer from 1 to 65536"},
+    {"max_depth", read_max_depth, show_max_depth, "an integer from 1 to 1000, or None"},
+    {"min_samples_split", read_min_samples_split, show_min_samples_split, "an integer from 2"},
+    {"min_samples_leaf", read_min_samples_leaf, show_min_samples_leaf, "an integer from 1"},
     {"max_features", read_max_features, show_max_features,
-     "sqrt, log2, None, a whole number from 1, or a share such as 0.5"},
+     "sqrt, log2, None, an integer from 1, or a share such as 0.5"},
     {"bootstrap", read_bootstrap, show_bootstrap, "True or False"},
 };
 

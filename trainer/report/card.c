@@ -44,41 +44,41 @@ static void add_data(const struct training *training, struct buffer *out)
                   100.0 * (double)table->positive_count / (double)table->row_count, table->schema->digest, sha256);
 }
 
-static void card_add_metrics(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
+static void card_add_metrics(const struct assessment *assessment, const struct schema *schema, struct buffer *out)
 {
     const struct span negative = schema->target_values[0];
     buffer_printf(out, "| metric | model | low | high | always %.*s |\n|---|---|---|---|---|\n", (int)negative.bytes,
                   negative.data);
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         buffer_printf(out, "| %s |", metric_names[m]);
-        card_add_number(out, metric_value(&judgement->metrics, m));
-        card_add_number(out, judgement->intervals[m].low);
-        card_add_number(out, judgement->intervals[m].high);
-        card_add_number(out, metric_value(&judgement->baseline, m));
+        card_add_number(out, metric_value(&assessment->metrics, m));
+        card_add_number(out, assessment->intervals[m].low);
+        card_add_number(out, assessment->intervals[m].high);
+        card_add_number(out, metric_value(&assessment->baseline, m));
         buffer_add_u8(out, '\n');
     }
-    const struct confusion *c = &judgement->confusion;
+    const struct confusion *c = &assessment->confusion;
     buffer_printf(out,
                   "\nConfusion: %zu true positives, %zu false positives, %zu false negatives, %zu true negatives.\n"
                   "Calibration error: %.4f",
                   c->true_positives, c->false_positives, c->false_negatives, c->true_negatives,
-                  judgement->calibration.expected_error);
-    if (isfinite(judgement->calibration.slope))
-        buffer_printf(out, "; slope %.4f, intercept %.4f (1 and 0 are perfect)", judgement->calibration.slope,
-                      judgement->calibration.intercept);
+                  assessment->calibration.expected_error);
+    if (isfinite(assessment->calibration.slope))
+        buffer_printf(out, "; slope %.4f, intercept %.4f (1 and 0 are perfect)", assessment->calibration.slope,
+                      assessment->calibration.intercept);
     buffer_add_text(out, ".\n");
 }
 
-static void card_add_groups(const struct judgement *judgement, const struct schema *schema, struct buffer *out)
+static void card_add_groups(const struct assessment *assessment, const struct schema *schema, struct buffer *out)
 {
-    if (judgement->group_count == 0)
+    if (assessment->group_count == 0)
         return;
     buffer_add_text(out,
                     "\n## Groups\n\nImpact ratio: share called positive, by the largest share in the same column.\n\n"
                     "| group | predictions | positive | called | impact ratio | recall | precision | roc_auc |\n"
                     "|---|---|---|---|---|---|---|---|\n");
-    for (size_t g = 0; g < judgement->group_count; g++) {
-        const struct group *group = &judgement->groups[g];
+    for (size_t g = 0; g < assessment->group_count; g++) {
+        const struct group *group = &assessment->groups[g];
         buffer_add_text(out, "| ");
         add_plain(out, schema->columns[group->column].label);
         buffer_add_text(out, ": ");
@@ -144,16 +144,16 @@ static void add_reference(const struct table *table, struct buffer *out)
 void report_write_card(const struct training *training, struct buffer *out)
 {
     const struct evaluation *evaluation = training->evaluation;
-    const struct judgement *judgement = evaluation_main(evaluation);
-    char judging[TEXT_BYTES];
-    report_describe_judging(evaluation, judging, sizeof judging);
+    const struct assessment *assessment = evaluation_main(evaluation);
+    char how[TEXT_BYTES];
+    report_describe_assessment(evaluation, how, sizeof how);
     buffer_printf(out, "# Model card: %s\n\n## Intended use\n\n%s\n\n## Limits\n\n%s\n", training->recipe->kind->name,
                   report_use, report_limits);
     add_data(training, out);
-    buffer_printf(out, "\n## Figures\n\n%s.\n\n", judging);
-    if (judgement->count) {
-        card_add_metrics(judgement, evaluation->schema, out);
-        card_add_groups(judgement, evaluation->schema, out);
+    buffer_printf(out, "\n## Figures\n\n%s.\n\n", how);
+    if (assessment->count) {
+        card_add_metrics(assessment, evaluation->schema, out);
+        card_add_groups(assessment, evaluation->schema, out);
     }
     if (evaluation->repeat_count && evaluation->held_out.count) {
         buffer_printf(out, "\n## Held-out rows\n\n%zu rows held out of all fitting and choosing.\n\n",

@@ -101,7 +101,7 @@ static void add_feature(struct buffer *out, const struct column_facts *facts)
     if (facts->present && facts->tally.count == 0)
         page_element(out, "p class=\"alarm\"", "No value in any row.");
     if (facts->constant)
-        page_element(out, "p class=\"alarm\"", "Constant: tells a model nothing.");
+        page_element(out, "p class=\"alarm\"", "Constant: of no use to a model.");
     add_plot(out, facts);
     add_offences(out, facts);
     page_element(out, "p class=\"soft\"", "In models: %s.", describe_encoding_of(column->kind));

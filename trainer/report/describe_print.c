@@ -79,9 +79,9 @@ static void print_odd(const struct description *description)
         if (facts->present && facts->tally.count == 0)
             printf("%s: no value in any row: fill it, or take it out of the schema\n", facts->name);
         else if (facts->constant)
-            printf("%s: constant, tells a model nothing\n", facts->name);
+            printf("%s: constant, of no use to a model\n", facts->name);
         else if (facts->identifier && facts->column->kind == COLUMN_NOMINAL)
-            printf("%s: another value in each row: an identifier tells a model nothing\n", facts->name);
+            printf("%s: another value in each row: an identifier is of no use to a model\n", facts->name);
         if (facts->tally.beyond)
             printf("%s: more than %d distinct values: %zu values are not in these figures\n", facts->name, TALLY_MOST,
                    facts->tally.beyond);

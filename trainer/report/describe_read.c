@@ -169,7 +169,7 @@ static bool describe_read_cells(struct reading *reading, const struct csv_record
     return sound;
 }
 
-static void judge_row(struct reading *reading, size_t line, bool *sound)
+static void check_row(struct reading *reading, size_t line, bool *sound)
 {
     struct description *out = reading->out;
     const struct schema *schema = out->schema;
@@ -195,7 +195,7 @@ static void describe_read_row(struct reading *reading, const struct csv_record *
     }
     int class = read_label(reading, record);
     bool sound = describe_read_cells(reading, record, class);
-    judge_row(reading, record->line, &sound);
+    check_row(reading, record->line, &sound);
     if (out->labelled && class == TALLY_UNLABELLED)
         sound = false;
     out->faulty_rows += !sound;

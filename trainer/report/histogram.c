@@ -86,7 +86,7 @@ static void by_width(const struct column *column, const struct tally *tally, str
     }
 }
 
-/* Every value a whole number that may stand for itself. */
+/* Every value an integer that may stand for itself. */
 static bool is_few(const struct tally *tally)
 {
     if (tally->count > HISTOGRAM_MOST)

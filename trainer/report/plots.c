@@ -19,41 +19,42 @@ static double plot_ratio(size_t part, size_t whole)
 
 static void draw_roc(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone, struct buffer *out)
 {
-    const struct judgement *judgement = evaluation_main(evaluation);
+    const struct assessment *assessment = evaluation_main(evaluation);
     struct plot plot = plot_begin(kind, alone, out);
     plot_axes(&plot, "false positive rate", "true positive rate (recall)");
     svg_line(out, "soft", plot_x(&plot, 0), plot_y(&plot, 0), plot_x(&plot, 1), plot_y(&plot, 1));
     plot_path_begin(&plot, "first");
-    for (size_t p = 0; p < judgement->point_count; p++)
+    for (size_t p = 0; p < assessment->point_count; p++)
         plot_path_point(
-            &plot, plot_ratio(judgement->points[p].confusion.false_positives, judgement->count - judgement->positives),
-            plot_ratio(judgement->points[p].confusion.true_positives, judgement->positives));
+            &plot,
+            plot_ratio(assessment->points[p].confusion.false_positives, assessment->count - assessment->positives),
+            plot_ratio(assessment->points[p].confusion.true_positives, assessment->positives));
     plot_path_end(&plot);
     plot_legend(&plot, 0, "first", "model");
     plot_legend(&plot, 1, "soft", "by chance");
     svg_text(out, "ink", "end", plot.left + plot.width - 8, plot.top + plot.height - 12, "roc_auc %.3f",
-             judgement->metrics.roc_auc);
+             assessment->metrics.roc_auc);
     svg_end(out);
 }
 
 static void draw_precision(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone,
                            struct buffer *out)
 {
-    const struct judgement *judgement = evaluation_main(evaluation);
+    const struct assessment *assessment = evaluation_main(evaluation);
     struct plot plot = plot_begin(kind, alone, out);
-    double base = plot_y(&plot, plot_ratio(judgement->positives, judgement->count));
+    double base = plot_y(&plot, plot_ratio(assessment->positives, assessment->count));
     plot_axes(&plot, "recall", "precision");
     svg_line(out, "soft", plot.left, base, plot.left + plot.width, base);
     plot_path_begin(&plot, "first");
-    for (size_t p = 1; p < judgement->point_count; p++) {
-        const struct confusion *c = &judgement->points[p].confusion;
-        plot_path_point(&plot, plot_ratio(c->true_positives, judgement->positives),
+    for (size_t p = 1; p < assessment->point_count; p++) {
+        const struct confusion *c = &assessment->points[p].confusion;
+        plot_path_point(&plot, plot_ratio(c->true_positives, assessment->positives),
                         plot_ratio(c->true_positives, c->true_positives + c->false_positives));
     }
     plot_path_end(&plot);
     plot_legend(&plot, 0, "first", "model");
     plot_legend(&plot, 1, "soft", "share of positives");
-    svg_text(out, "ink", "end", plot.left + plot.width - 8, plot.top + 20, "pr_auc %.3f", judgement->metrics.pr_auc);
+    svg_text(out, "ink", "end", plot.left + plot.width - 8, plot.top + 20, "pr_auc %.3f", assessment->metrics.pr_auc);
     svg_end(out);
 }
 
@@ -93,15 +94,16 @@ static void draw_thresholds(const struct plot_kind *kind, const struct evaluatio
 {
     static const char *const classes[CURVES] = {"first", "second", "third"}, *const names[] = {"precision", "recall",
                                                                                                "F1"};
-    const struct judgement *judgement = evaluation_main(evaluation);
+    const struct assessment *assessment = evaluation_main(evaluation);
     struct plot plot = plot_begin(kind, alone, out);
     double x = plot_x(&plot, evaluation->threshold);
     bool far = evaluation->threshold > 0.6;
     plot_axes(&plot, "threshold", "value");
     for (int curve = 0; curve < CURVES; curve++) {
         plot_path_begin(&plot, classes[curve]);
-        for (size_t p = 1; p < judgement->point_count; p++)
-            plot_path_point(&plot, judgement->points[p].threshold, curve_value(curve, &judgement->points[p].confusion));
+        for (size_t p = 1; p < assessment->point_count; p++)
+            plot_path_point(&plot, assessment->points[p].threshold,
+                            curve_value(curve, &assessment->points[p].confusion));
         plot_path_end(&plot);
         plot_legend(&plot, (unsigned)curve, classes[curve], names[curve]);
     }
@@ -141,20 +143,20 @@ static void plot_draw_cell(struct buffer *out, const char *class, double x, doub
 static void draw_confusion(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone,
                            struct buffer *out)
 {
-    const struct judgement *judgement = evaluation_main(evaluation);
-    const struct confusion *c = &judgement->confusion;
+    const struct assessment *assessment = evaluation_main(evaluation);
+    const struct confusion *c = &assessment->confusion;
     const struct span *labels = evaluation->schema->target_values;
     svg_begin(out, WIDTH, 340, kind->title, alone);
     svg_text(out, "title", "start", 16, 26, "%s", kind->title);
-    svg_text(out, "soft", "start", 16, 46, "%zu predictions; blue: right, orange: wrong", judgement->count);
+    svg_text(out, "soft", "start", 16, 46, "%zu predictions; blue: right, orange: wrong", assessment->count);
     for (int called = 0; called <= 1; called++) {
         svg_text(out, "ink", "middle", 218 + 162 * called, 82, "called %.12s", labels[called].data);
         svg_text(out, "ink", "end", 128, 150 + 112 * called, "is %.12s", labels[called].data);
     }
-    plot_draw_cell(out, "first", 140, 92, c->true_negatives, judgement->count);
-    plot_draw_cell(out, "second", 302, 92, c->false_positives, judgement->count);
-    plot_draw_cell(out, "second", 140, 204, c->false_negatives, judgement->count);
-    plot_draw_cell(out, "first", 302, 204, c->true_positives, judgement->count);
+    plot_draw_cell(out, "first", 140, 92, c->true_negatives, assessment->count);
+    plot_draw_cell(out, "second", 302, 92, c->false_positives, assessment->count);
+    plot_draw_cell(out, "second", 140, 204, c->false_negatives, assessment->count);
+    plot_draw_cell(out, "first", 302, 204, c->true_positives, assessment->count);
     svg_end(out);
 }
 

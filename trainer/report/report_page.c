@@ -16,7 +16,7 @@ static void page_add_number(struct buffer *out, double number)
         page_element(out, "td class=\"soft\"", "-");
 }
 
-static void page_add_metrics(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
+static void page_add_metrics(struct buffer *out, const struct assessment *assessment, const struct schema *schema)
 {
     char always[TEXT_BYTES];
     const struct span negative = schema->target_values[0];
@@ -26,25 +26,25 @@ static void page_add_metrics(struct buffer *out, const struct judgement *judgeme
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         buffer_add_text(out, "<tr>");
         page_element(out, "td", "%s", metric_names[m]);
-        page_add_number(out, metric_value(&judgement->metrics, m));
-        page_add_number(out, judgement->intervals[m].low);
-        page_add_number(out, judgement->intervals[m].high);
-        page_add_number(out, metric_value(&judgement->baseline, m));
+        page_add_number(out, metric_value(&assessment->metrics, m));
+        page_add_number(out, assessment->intervals[m].low);
+        page_add_number(out, assessment->intervals[m].high);
+        page_add_number(out, metric_value(&assessment->baseline, m));
         page_element(out, "td class=\"text\"", "%s", metric_helps[m]);
         buffer_add_text(out, "</tr>\n");
     }
     page_table_end(out);
 }
 
-static void page_add_groups(struct buffer *out, const struct judgement *judgement, const struct schema *schema)
+static void page_add_groups(struct buffer *out, const struct assessment *assessment, const struct schema *schema)
 {
     static const char *const columns[] = {"group",        "predictions", "positive",  "called",
                                           "impact ratio", "recall",      "precision", "roc_auc"};
     page_element(out, "h2", "Groups");
     page_element(out, "p class=\"soft\"", "Impact ratio: share called positive, by the largest share in the column.");
     page_table_begin(out, columns, 8, 0);
-    for (size_t g = 0; g < judgement->group_count; g++) {
-        const struct group *group = &judgement->groups[g];
+    for (size_t g = 0; g < assessment->group_count; g++) {
+        const struct group *group = &assessment->groups[g];
         buffer_add_text(out, "<tr>");
         page_element(out, "td", "%s: %s", schema->columns[group->column].label, group->name);
         page_element(out, "td", "%zu", group->count);
@@ -79,28 +79,28 @@ static void add_about(struct buffer *out, const struct training *training)
 void report_write_page(const struct training *training, struct buffer *out)
 {
     const struct evaluation *evaluation = training->evaluation;
-    const struct judgement *judgement = evaluation_main(evaluation);
+    const struct assessment *assessment = evaluation_main(evaluation);
     char text[TEXT_BYTES];
     snprintf(text, sizeof text, "Evaluation: %s", training->recipe->kind->name);
     page_begin(out, text);
-    report_describe_judging(evaluation, text, sizeof text);
+    report_describe_assessment(evaluation, text, sizeof text);
     page_element(out, "p", "%s.", text);
-    if (judgement->count)
-        page_add_metrics(out, judgement, evaluation->schema);
+    if (assessment->count)
+        page_add_metrics(out, assessment, evaluation->schema);
     if (evaluation->repeat_count && evaluation->held_out.count) {
         page_element(out, "h2", "%zu rows held out of all fitting and choosing", evaluation->held_out.count);
         page_add_metrics(out, &evaluation->held_out, evaluation->schema);
     }
     page_element(out, "p class=\"soft\"",
-                 "The pictures show all judged predictions together; the measures written in them are those of the "
+                 "The pictures show all assessed predictions together; the measures written in them are those of the "
                  "first table.");
     buffer_add_text(out, "<div class=\"plots\">\n");
     for (const struct plot_kind *kind = plot_kinds; kind->path; kind++)
         if (plot_is_known(kind, evaluation))
             kind->draw(kind, evaluation, false, out);
     buffer_add_text(out, "</div>\n");
-    if (judgement->group_count)
-        page_add_groups(out, judgement, evaluation->schema);
+    if (assessment->group_count)
+        page_add_groups(out, assessment, evaluation->schema);
     add_about(out, training);
     page_end(out);
 }

@@ -7,19 +7,19 @@
 
 const char report_use[] = "Ranks records of the schema by the probability of the positive label and gives reasons for "
                           "each, as one of several "
-                          "grounds for a person's judgement.";
-const char report_limits[] = "It tells what went together in the training table, not what causes what. It is not made "
+                          "grounds for a person's decision.";
+const char report_limits[] = "It says what went together in the training table, not what causes what. It is not made "
                              "to decide about a person by "
                              "itself. Its figures hold for data like the training table: where the live data drift "
-                             "from the reference below, judge "
-                             "it anew. Look at the groups before use: equal figures in all are not promised.";
+                             "from the reference below, evaluate "
+                             "it again. Look at the groups before use: equal figures in all are not promised.";
 
 const char *report_reasons(const struct training *training)
 {
     return training->recipe->kind->reasons;
 }
 
-void report_describe_judging(const struct evaluation *evaluation, char *out, size_t bytes)
+void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes)
 {
     if (evaluation->repeat_count)
         snprintf(out, bytes,
@@ -31,7 +31,7 @@ void report_describe_judging(const struct evaluation *evaluation, char *out, siz
         snprintf(out, bytes, "%zu rows held out of all fitting and choosing; intervals of 95 %% (bootstrap)",
                  evaluation->held_out.count);
     else
-        snprintf(out, bytes, "The model was not judged: neither cross-validation nor held-out rows were asked for");
+        snprintf(out, bytes, "The model was not evaluated: neither cross-validation nor held-out rows were asked for");
 }
 
 void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing)

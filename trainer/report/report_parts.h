@@ -12,7 +12,7 @@ void report_write_drift(const struct training *training, struct buffer *out); /*
 /* The training table's column in bars, unlabelled rows none; *missing: cells without a value. histogram_clear. */
 void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing);
 /* "5-fold cross-validation, 2 times, 2940 predictions": how the figures came about. */
-void report_describe_judging(const struct evaluation *evaluation, char *out, size_t bytes);
+void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes);
 extern const char report_use[], report_limits[];
 const char *report_reasons(const struct training *training);
 

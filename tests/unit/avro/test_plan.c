@@ -187,7 +187,7 @@ static void test_recursion(void **state)
     assert_decodes(RECORD("R", FIELD("c", CELL)), RECORD("R", ""), datum + 3001 - 65, 65, "{}");
     assert_decodes(RECORD("R", FIELD("r", "\"R\"")), RECORD("R", FIELD("r", "\"R\"")), datum, 10,
                    "limit"); /* never ends */
-    /* resolves only if its own inside does: the failure is found behind the recursion */
+    /* resolves only if its own inside does: the failure is found after the recursion */
     DECODES(RECORD("R", FIELD("r", "{\"type\":\"array\",\"items\":\"R\"}") "," FIELD("x", "\"long\"")),
             RECORD("R", FIELD("r", "{\"type\":\"array\",\"items\":\"R\"}") "," FIELD("x", "\"int\"")), "",
             "never: x: long cannot be read as int");
@@ -219,11 +219,11 @@ static void test_schemas_that_do_not_parse(void **state)
         {"{\"type\":\"record\",\"name\":\"1R\",\"fields\":[]}", "record needs a \"name\""},
         {"{\"type\":\"record\",\"name\":\"R\"}", "a record needs \"fields\""},
         {"{\"type\":\"record\",\"name\":\"int\",\"fields\":[]}", "is a primitive type"},
-        {RECORD("R", FIELD("a", "\"int\"") "," FIELD("a", "\"int\"")), "field \"a\" stands twice"},
+        {RECORD("R", FIELD("a", "\"int\"") "," FIELD("a", "\"int\"")), "field \"a\" is a duplicate"},
         {RECORD("R", "{\"name\":\"a\"}"), "at a: a field needs a \"type\""},
         {RECORD("R", FIELD("a", RECORD("S", FIELD("b", "\"T\"")))), "at a.b: no type \"T\""},
         {RECORD("R", FIELD("a", RECORD("R", ""))), "\"R\" is defined twice"},
-        {ENUM("\"A\",\"A\""), "symbol \"A\" stands twice"},
+        {ENUM("\"A\",\"A\""), "symbol \"A\" is a duplicate"},
         {ENUM("\"A-B\""), "not a legal enum symbol"},
         {"{\"type\":\"enum\",\"name\":\"E\"}", "an enum needs \"symbols\""},
         {"{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"],\"default\":\"B\"}",
@@ -232,7 +232,7 @@ static void test_schemas_that_do_not_parse(void **state)
         {"{\"type\":\"fixed\",\"name\":\"F\",\"size\":-1}", "a fixed needs a \"size\""},
         {"{\"type\":\"array\"}", "array needs \"items\""},
         {"{\"type\":\"map\",\"items\":\"int\"}", "map needs \"values\""},
-        {"[\"int\",\"int\"]", "\"int\" stands twice in a union"},
+        {"[\"int\",\"int\"]", "\"int\" is a duplicate in a union"},
         {"[\"int\",[\"null\"]]", "at [1]: a union may not stand directly in a union"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {

@@ -6,7 +6,7 @@ static struct buffer text;
 static struct error err;
 static uint32_t id;
 
-static enum registry_verdict schema_of(long status, const char *body)
+static enum registry_result schema_of(long status, const char *body)
 {
     const struct registry_answer answer = {status, span_of(body)};
     err = (struct error){0};
@@ -85,7 +85,7 @@ static void deep_and_huge_are_no_answers(void **state)
     free(body);
 }
 
-static void tells_what_is_of_no_use(void **state)
+static void reports_what_is_of_no_use(void **state)
 {
     (void)state;
     assert_int_equal(schema_of(200, "{\"schemaType\":\"PROTOBUF\",\"schema\":\"syntax\"}"), REGISTRY_UNUSABLE);
@@ -109,7 +109,7 @@ static void takes_ids_within_bounds(void **state)
         assert_int_equal(id_of(200, others[o]), STATUS_UNAVAILABLE);
 }
 
-static void tells_refusals_from_outages(void **state)
+static void distinguishes_refusals_from_outages(void **state)
 {
     (void)state;
     assert_int_equal(id_of(404, "{\"error_code\":40401}"), STATUS_NOT_FOUND);
@@ -135,9 +135,9 @@ int main(void)
         cmocka_unit_test(believes_the_registry_alone),
         cmocka_unit_test(nonsense_is_an_outage),
         cmocka_unit_test(deep_and_huge_are_no_answers),
-        cmocka_unit_test(tells_what_is_of_no_use),
+        cmocka_unit_test(reports_what_is_of_no_use),
         cmocka_unit_test(takes_ids_within_bounds),
-        cmocka_unit_test(tells_refusals_from_outages),
+        cmocka_unit_test(distinguishes_refusals_from_outages),
     };
     return cmocka_run_group_tests(tests, NULL, free_text);
 }

@@ -254,7 +254,7 @@ static void a_byte_that_was_peeked_at_is_not_lost(void **state)
     buffer_free(&out);
 }
 
-/* A quoted field of many short lines that never ends: parsing it anew must not cost the square of its size. */
+/* A quoted field of many short lines that never ends: parsing it again must not cost the square of its size. */
 static void many_lines_in_one_quote_stay_cheap(void **state)
 {
     (void)state;

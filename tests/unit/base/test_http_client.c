@@ -1,4 +1,4 @@
-/* The HTTP client against a server that says what it is told to. */
+/* The HTTP client against a server that says what the test set. */
 #include "tests/support/test.h"
 
 #include "base/http_client.h"
@@ -149,7 +149,7 @@ static void bounds_answers(void **state)
     assert_failure("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n12345", small, STATUS_LIMIT);
 }
 
-static void tells_nonsense(void **state)
+static void reports_nonsense(void **state)
 {
     (void)state;
     assert_failure("SSH-2.0-OpenSSH_9.2\r\n", (struct http_settings){0}, STATUS_INVALID);
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test(takes_credentials_out_of_the_address),
         cmocka_unit_test(tries_again_what_may_be_repeated),
         cmocka_unit_test(bounds_answers),
-        cmocka_unit_test(tells_nonsense),
+        cmocka_unit_test(reports_nonsense),
         cmocka_unit_test(gives_up_in_time),
         cmocka_unit_test(can_be_cancelled),
         cmocka_unit_test(refuses_bad_settings),

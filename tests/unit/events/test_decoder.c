@@ -429,7 +429,7 @@ static void test_older_writers_are_resolved(void **state)
     schema_free(older.schema);
 }
 
-static void test_writer_that_never_fits_is_told(void **state)
+static void test_writer_that_never_fits_is_reported(void **state)
 {
     (void)state;
     struct older older = {0};
@@ -473,7 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_encodable, make, unmake),
         cmocka_unit_test(test_shipped_schema_round_trips),
         cmocka_unit_test(test_older_writers_are_resolved),
-        cmocka_unit_test(test_writer_that_never_fits_is_told),
+        cmocka_unit_test(test_writer_that_never_fits_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,7 @@ static void test_frames(void **state)
     NAMES("\0\0\0\0\x2a", NULL);
     NAMES("\0\0\0\0\x2a\4E", NULL);
     NAMES("\0\0\0\0\x2a\4E1x", NULL);
-    NAMES("\0\0\0\0\x2a\2b", NULL); /* the number 49 behind a union's branch is the same */
+    NAMES("\0\0\0\0\x2a\2b", NULL); /* the number 49 after a union's branch is the same */
     NAMES("\0\0\0\0\x2a\4\xff\xfe", NULL);
     NAMES("\0\0\0\0\x2a{\"id\":\"E1\",\"at\":2}", NULL);
     NAMES("\0\0\3\xe9", NULL);

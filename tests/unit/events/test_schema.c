@@ -76,15 +76,14 @@ static void test_faulty_columns_are_refused(void **state)
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"values\":[\"a\"]"), "only a nominal column has \"values\""},
         {FIELD("\"type\":\"string\",\"kind\":\"nominal\",\"values\":[]"), "needs \"values\""},
         {FIELD("\"type\":\"string\",\"kind\":\"nominal\",\"values\":[\"\"]"), "non-empty strings"},
-        {FIELD("\"type\":\"string\",\"kind\":\"nominal\",\"values\":[\"a\",\"a\"]"), "stands twice"},
+        {FIELD("\"type\":\"string\",\"kind\":\"nominal\",\"values\":[\"a\",\"a\"]"), "is a duplicate"},
         {FIELD("\"type\":\"string\",\"kind\":\"nominal\",\"values\":[\"a\"],\"range\":[0,1]"), "no \"range\""},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"required\":1"), "\"required\" must be true or false"},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"policy\":\"drop\""), "\"policy\" must be \"reject\""},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"policy\":1"), "\"policy\" must be \"reject\""},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"policy\":\"impute\""), "is required, so its \"policy\""},
-        {FIELD("\"type\":\"int\",\"kind\":\"ordinal\",\"range\":[1,3],\"value_labels\":[\"a\",\"b\"]"),
-         "each whole number"},
-        {FIELD("\"type\":\"int\",\"kind\":\"ordinal\",\"value_labels\":[\"a\",\"b\"]"), "each whole number"},
+        {FIELD("\"type\":\"int\",\"kind\":\"ordinal\",\"range\":[1,3],\"value_labels\":[\"a\",\"b\"]"), "each integer"},
+        {FIELD("\"type\":\"int\",\"kind\":\"ordinal\",\"value_labels\":[\"a\",\"b\"]"), "each integer"},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"range\":[1,2],\"value_labels\":[\"a\",\"b\"]"),
          "only an ordinal"},
         {UNIT_EVENT(UNIT_RECORD, ""), "a record of 1 to"},
@@ -103,9 +102,9 @@ static void test_faulty_records_are_refused(void **state)
         {RECORD(TARGET), "needs \"target\""},
         {RECORD(OTHERS ",\"target\":{\"name\":\"left\"}"), "the target's \"values\""},
         {RECORD(OTHERS ",\"target\":{\"name\":\"left\",\"values\":[\"Yes\"]}"), "two \"values\" or more"},
-        {RECORD(OTHERS ",\"target\":{\"name\":\"count\",\"values\":[\"No\",\"Yes\"]}"), "\"count\" stands twice"},
-        {RECORD(TARGET ",\"id\":{\"name\":\"left\"}"), "\"left\" stands twice"},
-        {RECORD(TARGET "," OTHERS ",\"ignored\":[\"grade\"]"), "\"grade\" stands twice"},
+        {RECORD(OTHERS ",\"target\":{\"name\":\"count\",\"values\":[\"No\",\"Yes\"]}"), "\"count\" is a duplicate"},
+        {RECORD(TARGET ",\"id\":{\"name\":\"left\"}"), "\"left\" is a duplicate"},
+        {RECORD(TARGET "," OTHERS ",\"ignored\":[\"grade\"]"), "\"grade\" is a duplicate"},
         {RECORD(TARGET "," OTHERS ",\"ignored\":\"grade\""), "\"ignored\" must be a list"},
         {RECORD(TARGET "," OTHERS ",\"rules\":[{\"at_least\":[\"count\",\"total\"]}]"), "a rule must be"},
         {RECORD(TARGET "," OTHERS ",\"rules\":[{\"at_most\":[\"count\",\"nothing\"]}]"), "\"nothing\" is no column"},
@@ -159,7 +158,7 @@ static void test_faulty_ids_are_refused(void **state)
     assert_files_refused(unit_prediction,
                          "{\"event\":[{\"id\":7,\"file\":\"employee_event.avsc\"}],\"prediction\":[{\"id\":7,\"file\":"
                          "\"prediction.avsc\"}]}",
-                         "id 7 stands twice");
+                         "id 7 is a duplicate");
 }
 
 static void test_missing_directory_is_named(void **state)
@@ -171,7 +170,7 @@ static void test_missing_directory_is_named(void **state)
     assert_non_null(strstr(err.text, "/nonexistent/ids.json"));
 }
 
-static void test_digest_tells_features_apart(void **state)
+static void test_digest_distinguishes_features(void **state)
 {
     (void)state;
     struct schema *schema = unit_schema(), *other = NULL;
@@ -201,7 +200,7 @@ int main(void)
         cmocka_unit_test(test_prediction_must_fit_the_event),
         cmocka_unit_test(test_faulty_ids_are_refused),
         cmocka_unit_test(test_missing_directory_is_named),
-        cmocka_unit_test(test_digest_tells_features_apart),
+        cmocka_unit_test(test_digest_distinguishes_features),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,7 @@ static void test_all_faults_at_once(void **state)
                      ",\"kind\":\"numeric\"", ",\"kind\":\"numeric\",\"policy\":\"reject\"", \
                      ",\"kind\":\"numeric\",\"policy\":\"impute\"", ",\"kind\":\"numeric\"")
 
-/* By the column's policy a value goes and the rest of the row stays; what is no whole number is refused all the same.
+/* By the column's policy a value goes and the rest of the row stays; what is no integer is refused all the same.
  */
 static void test_imputing(void **state)
 {

@@ -22,7 +22,7 @@ static void nobody_answers_before_the_first_answer(void **state)
     assert_true(answers_fresh(&answers, 3600LL * SECOND)); /* nothing was asked since */
 }
 
-static void a_request_without_an_answer_tells(void **state)
+static void a_request_without_an_answer_counts(void **state)
 {
     (void)state;
     struct answers answers = {0};
@@ -50,7 +50,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_answers_before_the_first_answer),
-        cmocka_unit_test(a_request_without_an_answer_tells),
+        cmocka_unit_test(a_request_without_an_answer_counts),
         cmocka_unit_test(a_group_may_take_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

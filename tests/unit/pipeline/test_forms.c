@@ -93,7 +93,7 @@ static void test_whole_numbers_cannot_be_missing(void **state)
     expect_refused(STATUS_UNSUPPORTED, "input pay takes int64, but the column is a number");
 }
 
-static void test_a_table_is_told_how_to_be_exported(void **state)
+static void test_a_table_gets_a_hint_how_to_export_it(void **state)
 {
     (void)state;
     Onnx__TensorShapeProto shape;
@@ -185,7 +185,7 @@ static void test_sums_of_one_column_know_the_models_texts(void **state)
     pipeline_free(pipeline);
 }
 
-static void test_a_category_or_attribute_that_stands_twice(void **state)
+static void test_a_duplicate_category_or_attribute(void **state)
 {
     (void)state;
     graph_init(&g, 15, 3);
@@ -193,11 +193,11 @@ static void test_a_category_or_attribute_that_stands_twice(void **state)
     Onnx__NodeProto *node = graph_node(&g, "ml.OneHotEncoder", "city", "hot");
     graph_texts(&g, node, "cats_strings", "Ulm,Ulm");
     classifier("hot", OPPOSED, 2, OFFSETS, 2, "LOGISTIC");
-    expect_refused(STATUS_UNSUPPORTED, "operator OneHotEncoder (node 'hot'): a key or category that stands twice");
+    expect_refused(STATUS_UNSUPPORTED, "operator OneHotEncoder (node 'hot'): a duplicate key or category");
     age_graph(DTYPE_FLOAT);
     node = classifier("age", OPPOSED, 2, OFFSETS, 2, "LOGISTIC");
     graph_text(&g, node, "post_transform", "LOGISTIC");
-    expect_refused(STATUS_INVALID, "attribute 'post_transform' stands twice");
+    expect_refused(STATUS_INVALID, "duplicate attribute 'post_transform'");
 }
 
 static void test_bounds_as_attributes_or_left_out(void **state)
@@ -235,7 +235,7 @@ static void test_features_that_mix_columns_name_who_mixed(void **state)
     expect_refused(STATUS_UNSUPPORTED, "operator MatMul (node 'rotated') mixes columns");
 }
 
-/* Sums of sums of constants: small in the file, 1000^levels steps if each were computed anew. */
+/* Sums of sums of constants: small in the file, 1000^levels steps if each were computed again. */
 static void test_constant_sums_are_folded_once(void **state)
 {
     (void)state;
@@ -274,11 +274,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_row_and_softmax),
         cmocka_unit_test(test_whole_numbers_cannot_be_missing),
-        cmocka_unit_test(test_a_table_is_told_how_to_be_exported),
+        cmocka_unit_test(test_a_table_gets_a_hint_how_to_export_it),
         cmocka_unit_test(test_the_positive_class_may_be_the_rest_of_one),
         cmocka_unit_test(test_maps_must_name_the_classes_as_the_label_does),
         cmocka_unit_test(test_sums_of_one_column_know_the_models_texts),
-        cmocka_unit_test(test_a_category_or_attribute_that_stands_twice),
+        cmocka_unit_test(test_a_duplicate_category_or_attribute),
         cmocka_unit_test(test_bounds_as_attributes_or_left_out),
         cmocka_unit_test(test_features_that_mix_columns_name_who_mixed),
         cmocka_unit_test(test_constant_sums_are_folded_once),

@@ -27,8 +27,7 @@ static void test_truncation_at_every_byte(void **state)
     struct buffer file = fixture_file("attrition.reference", REFERENCE);
     for (size_t bytes = 0; bytes < file.bytes; bytes++) {
         char *cut = mem_text_n(file.data, bytes);
-        char *exact =
-            mem_resize(NULL, bytes ? bytes : 1, 1); /* no byte behind the end: a sanitizer sees every overrun */
+        char *exact = mem_resize(NULL, bytes ? bytes : 1, 1); /* no byte past the end: a sanitizer sees every overrun */
         memcpy(exact, cut, bytes);
         struct buffer part = {exact, bytes, bytes};
         struct pipeline *pipeline = NULL;
@@ -118,7 +117,7 @@ static void test_bytes_that_are_no_model(void **state)
         {SPAN_LITERAL("\x08"), "broken number"},
         {SPAN_LITERAL("\x3b\x3c"), "wire type"},
         {SPAN_LITERAL("\x00\x00"), "broken field tag"},
-        {SPAN_LITERAL("\x3a\x00\x3a\x00"), "stands twice"},
+        {SPAN_LITERAL("\x3a\x00\x3a\x00"), "duplicate"},
         {SPAN_LITERAL("\x12\x03"
                       "a\0b"),
          "NUL"},

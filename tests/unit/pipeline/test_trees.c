@@ -361,7 +361,7 @@ static void test_nodes_that_are_no_forest(void **state)
         {&forest.trues[0], 0, "loop"},
         {&forest.falses[2], 3, "two parents"},
         {&forest.trues[0], 4, "two parents"},
-        {&forest.ids[4], 3, "stands twice"},
+        {&forest.ids[4], 3, "duplicate node"},
         {&forest.features[2], 2, "reads feature 2 of 2"},
         {&forest.features[0], -1, "reads feature -1"},
         {&forest.weight_ids[0], 2, "weight 0 belongs to no leaf"},

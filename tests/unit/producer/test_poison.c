@@ -22,7 +22,7 @@ struct bench {
     struct buffer value;
 };
 
-static enum event_code judge(struct bench *bench, struct span key)
+static enum event_code decode_and_validate(struct bench *bench, struct span key)
 {
     struct event event = {.cells = bench->decoded};
     struct fault fault;
@@ -63,8 +63,9 @@ static void test_each_kind_is_refused_as_said(void **state)
         struct span key;
         enum poison_kind kind = make(&bench, i, &key);
         counts[kind]++;
-        if (judge(&bench, key) != expected[kind])
-            fail_msg("event %llu, kind %d: code %d", (unsigned long long)i, (int)kind, (int)judge(&bench, key));
+        if (decode_and_validate(&bench, key) != expected[kind])
+            fail_msg("event %llu, kind %d: code %d", (unsigned long long)i, (int)kind,
+                     (int)decode_and_validate(&bench, key));
     }
     assert_in_range(counts[POISON_NONE], 9700, 10300);
     for (size_t k = 0; k < POISON_KIND_COUNT; k++) {

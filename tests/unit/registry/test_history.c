@@ -97,7 +97,7 @@ static void test_it_is_bounded(void **state)
     buffer_free(&text);
 }
 
-static void test_what_is_damaged_is_begun_anew(void **state)
+static void test_what_is_damaged_is_begun_again(void **state)
 {
     (void)state;
     static const char *const texts[] = {"", "{", "7", "{\"a\":1}", "[{\"version\":\"1\""};
@@ -163,7 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_where_a_rollback_leads),
         cmocka_unit_test(test_it_is_bounded),
-        cmocka_unit_test(test_what_is_damaged_is_begun_anew),
+        cmocka_unit_test(test_what_is_damaged_is_begun_again),
         cmocka_unit_test_setup_teardown(test_two_promote_at_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ static void test_too_many_requests_are_asked_again(void **state)
     free(good);
 }
 
-static void test_redirects_are_told_not_followed(void **state)
+static void test_redirects_are_reported_not_followed(void **state)
 {
     (void)state;
     const char *answers[] = {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"};
@@ -192,14 +192,14 @@ static void test_places_that_are_not_passed_on(void **state)
 /* A server with one version, whose file is what `sha256` says or not. */
 struct one_model {
     const char *sha256;
-    atomic_bool away;
+    atomic_bool down;
 };
 
 static char *answer_model(void *context, const char *request)
 {
     const struct one_model *model = context;
     char body[512];
-    if (model->away)
+    if (model->down)
         return NULL;
     if (strstr(request, "get-download-uri"))
         return fake_http_reply(200, "application/json", "{\"artifact_uri\":\"mlflow-artifacts:/1/m\"}");
@@ -231,7 +231,7 @@ static void test_a_file_is_kept_and_recalled(void **state)
     assert_int_equal(registry_recall(registry, "models:/m@production", &found, &err), STATUS_NOT_FOUND);
     assert_int_equal(registry_resolve(registry, "models:/m@production", &found, &err), STATUS_OK);
     assert_string_equal(found.version, "3");
-    model.away = true;
+    model.down = true;
     assert_int_equal(registry_resolve(registry, "models:/m@production", &again, &err), STATUS_UNAVAILABLE);
     assert_int_equal(registry_recall(registry, "models:/m@production", &again, &err), STATUS_OK);
     assert_string_equal(again.path, found.path);
@@ -242,9 +242,9 @@ static void test_a_file_is_kept_and_recalled(void **state)
     assert_non_null(damaged);
     fclose(damaged);
     assert_int_equal(registry_read(registry, &again, &file, &err), STATUS_NOT_FOUND);
-    model.away = false;
+    model.down = false;
     model_version_clear(&again);
-    assert_int_equal(registry_resolve(registry, "models:/m@production", &again, &err), STATUS_OK); /* fetched anew */
+    assert_int_equal(registry_resolve(registry, "models:/m@production", &again, &err), STATUS_OK); /* fetched again */
     assert_int_equal(registry_read(registry, &again, &file, &err), STATUS_OK);
     buffer_free(&file);
     model_version_clear(&again);
@@ -276,7 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers_of_other_types_hold_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credentials_are_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_requests_are_asked_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_redirects_are_told_not_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_redirects_are_reported_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places_that_are_not_passed_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_is_kept_and_recalled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_another_is_refused, setup, teardown),

@@ -428,7 +428,7 @@ static void contend(const char *mine)
     _exit(0);
 }
 
-/* Of several who find no alias one sets it, and all are told who. */
+/* Of several who find no alias one sets it, and all learn who. */
 static void test_an_alias_is_given_once(void **state)
 {
     (void)state;

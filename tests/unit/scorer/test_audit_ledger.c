@@ -119,7 +119,7 @@ static void a_second_end_is_a_duplicate_or_a_repeat(void **state)
         struct audit_ledger *ledger = ledger_of(exactly_once ? strict : loose, 0);
         end_with(ledger, 0, 0);
         end_with(ledger, 1, 1);
-        end_with(ledger, 2, 0); /* behind 1, and yet not out of order */
+        end_with(ledger, 2, 0); /* after 1, and yet not out of order */
         sources(ledger, 2);
         audit_ledger_match(ledger);
         expect(ledger, AUDIT_FAULT_DUPLICATE, "in", exactly_once ? 0 : -1);

@@ -1,4 +1,4 @@
-/* scorer/model/challengers.c: scored beside, left out when broken, sums of one version. Models are files in a
+/* scorer/model/challengers.c: scored, left out when broken, sums of one version. Models are files in a
  * directory. */
 #include "tests/support/scorer.h"
 #include "tests/support/wait.h"
@@ -6,7 +6,7 @@
 #include "scorer/model/challengers.h"
 
 struct lab {
-    char directory[64], used[128], beside[128], flags[2][400];
+    char directory[64], used[128], challenger[128], flags[2][400];
     struct schema *schema;
     struct options *options;
     struct settings settings;
@@ -25,15 +25,15 @@ static void set_up(struct lab *lab)
     *lab = (struct lab){.directory = "/tmp/attrition-challenger-XXXXXX"};
     assert_non_null(mkdtemp(lab->directory));
     snprintf(lab->used, sizeof lab->used, "%s/used.onnx", lab->directory);
-    snprintf(lab->beside, sizeof lab->beside, "%s/beside.onnx", lab->directory);
+    snprintf(lab->challenger, sizeof lab->challenger, "%s/challenger.onnx", lab->directory);
     snprintf(lab->flags[0], sizeof *lab->flags, "--model=%s", lab->used);
-    snprintf(lab->flags[1], sizeof *lab->flags, "--challengers=%s, %s/missing.onnx", lab->beside, lab->directory);
+    snprintf(lab->flags[1], sizeof *lab->flags, "--challengers=%s, %s/missing.onnx", lab->challenger, lab->directory);
     lab->schema = scorer_schema();
     lab->options = scorer_options(
         (const char *const[]){lab->flags[0], lab->flags[1], "--instance-id=x", "--model-poll-interval=1h", NULL});
     assert_int_equal(settings_resolve(lab->options, lab->schema, &lab->settings, &err), STATUS_OK);
     scorer_write_model(lab->schema, lab->used, 0);
-    scorer_write_model(lab->schema, lab->beside, 2);
+    scorer_write_model(lab->schema, lab->challenger, 2);
     lab->counters = aligned_alloc(_Alignof(struct counters), sizeof *lab->counters);
     memset(lab->counters, 0, sizeof *lab->counters);
     assert_int_equal(model_holder_new(&lab->settings, lab->counters, &lab->models, &err), STATUS_OK);
@@ -50,7 +50,7 @@ static void tear_down(struct lab *lab)
     free(lab->cells);
     free(lab->counters);
     unlink(lab->used);
-    unlink(lab->beside);
+    unlink(lab->challenger);
     rmdir(lab->directory);
     options_free(lab->options);
     schema_free(lab->schema);
@@ -66,7 +66,7 @@ static void score(struct lab *lab, struct challenger_rows *rows)
     model_release(model);
 }
 
-static void they_score_beside_and_a_missing_one_is_left_out(void **state)
+static void challengers_score_and_a_missing_one_is_left_out(void **state)
 {
     (void)state;
     struct lab lab;
@@ -103,7 +103,7 @@ static void another_version_starts_its_sums_again(void **state)
     set_up(&lab);
     struct challenger_rows *rows = challenger_rows_new(lab.challengers, ROWS);
     score(&lab, rows);
-    scorer_write_model(lab.schema, lab.beside, -2);
+    scorer_write_model(lab.schema, lab.challenger, -2);
     challengers_refresh(lab.challengers);
     WAIT_UNTIL((challengers_report(lab.challengers, 0, &report), !report.scored), "the other version is not loaded");
     score(&lab, rows);
@@ -111,7 +111,7 @@ static void another_version_starts_its_sums_again(void **state)
     assert_int_equal(report.scored, ROWS);
     assert_int_equal(report.agreed, 0);
     assert_true(report.difference < 0 && report.differences > 0);
-    assert_int_equal(file_write_atomic(lab.beside, SPAN_LITERAL("no model"), &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(lab.challenger, SPAN_LITERAL("no model"), &err), STATUS_OK);
     challengers_refresh(lab.challengers);
     WAIT_UNTIL((challengers_report(lab.challengers, 0, &report), report.has_problem), "the bad file is not reported");
     assert_true(report.has_problem && report.loaded); /* the version before goes on */
@@ -139,7 +139,7 @@ static void none_and_too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(they_score_beside_and_a_missing_one_is_left_out),
+        cmocka_unit_test(challengers_score_and_a_missing_one_is_left_out),
         cmocka_unit_test(another_version_starts_its_sums_again),
         cmocka_unit_test(none_and_too_many),
     };

@@ -131,7 +131,7 @@ static void test_every_line_is_answered_in_order(void **state)
         false);
 }
 
-static void test_unchecked_judges_the_model(void **state)
+static void test_unchecked_scores_with_the_model(void **state)
 {
     (void)state;
     expect("{\"id\":1,\"attributes\":{\"Age\":-960,\"OverTime\":\"never\",\"Other\":1}}\n"
@@ -172,7 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_and_reasons),
         cmocka_unit_test(test_every_line_is_answered_in_order),
-        cmocka_unit_test(test_unchecked_judges_the_model),
+        cmocka_unit_test(test_unchecked_scores_with_the_model),
         cmocka_unit_test(test_a_line_without_end_is_bounded),
         cmocka_unit_test(test_a_model_that_cannot_be_used_fails),
     };

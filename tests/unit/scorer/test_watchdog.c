@@ -92,7 +92,7 @@ static void kafka_excuses_only_while_no_broker_answers(void **state)
     buffer_free(&text);
 }
 
-static void a_process_that_was_frozen_counts_anew(void **state)
+static void a_process_that_was_frozen_counts_again(void **state)
 {
     (void)state;
     struct loop_progress score = {0};
@@ -117,7 +117,7 @@ int main(void)
         cmocka_unit_test(a_named_server_excuses_all_but_kafka),
         cmocka_unit_test(a_loop_that_stands_still_ends_the_process),
         cmocka_unit_test(kafka_excuses_only_while_no_broker_answers),
-        cmocka_unit_test(a_process_that_was_frozen_counts_anew),
+        cmocka_unit_test(a_process_that_was_frozen_counts_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

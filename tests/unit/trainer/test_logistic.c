@@ -97,7 +97,7 @@ static void test_penalised_optimum_meets_its_conditions(void **state)
     }
 }
 
-static void test_classes_told_apart_end_in_probability(void **state)
+static void test_separated_classes_end_in_probability(void **state)
 {
     (void)state;
     const double apart[] = {-2, -1, 1, 2}, almost[] = {-2, -1, 0, 0, 1, 2}, huge[] = {-1e150, -1e100, 1e100, 1e150};
@@ -181,7 +181,7 @@ int main(void)
         cmocka_unit_test(test_weights_count_as_repeated_rows),
         cmocka_unit_test(test_flat_directions_take_the_least_norm),
         cmocka_unit_test(test_penalised_optimum_meets_its_conditions),
-        cmocka_unit_test(test_classes_told_apart_end_in_probability),
+        cmocka_unit_test(test_separated_classes_end_in_probability),
         cmocka_unit_test(test_not_finite_is_refused),
         cmocka_unit_test(test_no_features_leave_the_base_rate),
         cmocka_unit_test(test_probability_is_safe_at_the_ends),

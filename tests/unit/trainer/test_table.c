@@ -187,7 +187,7 @@ static size_t count_log_lines(const char *text, int64_t most_left_out, const cha
     return count;
 }
 
-/* A file that is wrong from end to end is not told line by line. */
+/* A file that is wrong from end to end is not reported line by line. */
 static void test_many_faults_stay_few_lines(void **state)
 {
     (void)state;
@@ -266,10 +266,10 @@ static void test_folds_are_stratified_and_repeatable(void **state)
         struct fold_rows part;
         size_t yes = 0;
         fold_split(rows, folds, ROWS, fold, &part);
-        assert_int_equal(part.training_count + part.judged_count, ROWS);
-        for (size_t r = 0; r < part.judged_count; r++)
-            yes += labels[part.judged[r]];
-        assert_in_range(part.judged_count, 20, 21);
+        assert_int_equal(part.training_count + part.assessed_count, ROWS);
+        for (size_t r = 0; r < part.assessed_count; r++)
+            yes += labels[part.assessed[r]];
+        assert_in_range(part.assessed_count, 20, 21);
         assert_in_range(yes, 3, 4);
         fold_rows_clear(&part);
     }
@@ -283,10 +283,10 @@ static void test_held_out_rows_have_both_classes(void **state)
     const struct table table = {.labels = labels, .row_count = 20};
     assert_true(fold_hold_out(&table, 0.2, 3, &part));
     size_t yes = 0;
-    for (size_t r = 0; r < part.judged_count; r++)
-        yes += labels[part.judged[r]];
+    for (size_t r = 0; r < part.assessed_count; r++)
+        yes += labels[part.assessed[r]];
     assert_int_equal(yes, 1);
-    assert_int_equal(part.judged_count, 5);
+    assert_int_equal(part.assessed_count, 5);
     assert_int_equal(part.training_count, 15);
     fold_rows_clear(&part);
     assert_false(fold_hold_out(&table, 0.9, 3, &part));

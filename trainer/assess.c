@@ -1,5 +1,5 @@
-/* Judging predictions: see judge.h. Pure; called by evaluation.c once the predictions are made. */
-#include "trainer/judge.h"
+/* Assesses predictions: see assess.h. Pure; called by evaluation.c once the predictions are made. */
+#include "trainer/assess.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "trainer/logistic.h"
 #include "trainer/random.h"
 
-static void measure_baseline(const struct predictions *given, struct judgement *out)
+static void measure_baseline(const struct predictions *given, struct assessment *out)
 {
     uint8_t *calls = mem_zeroed(given->count + 1, 1);
     double *rates = mem_zeroed(given->count + 1, sizeof *rates);
@@ -22,14 +22,14 @@ static void measure_baseline(const struct predictions *given, struct judgement *
 
 /* --- curves --- */
 
-static struct curve_point point_at(double threshold, size_t hits, size_t alarms, const struct judgement *judgement)
+static struct curve_point point_at(double threshold, size_t hits, size_t alarms, const struct assessment *assessment)
 {
-    size_t negatives = judgement->count - judgement->positives;
-    return (struct curve_point){threshold, {hits, alarms, judgement->positives - hits, negatives - alarms}};
+    size_t negatives = assessment->count - assessment->positives;
+    return (struct curve_point){threshold, {hits, alarms, assessment->positives - hits, negatives - alarms}};
 }
 
 /* One point a distinct probability; where these are too many, every n-th and the last. */
-static void draw_curve(const struct ranked *rows, struct judgement *out)
+static void draw_curve(const struct ranked *rows, struct assessment *out)
 {
     size_t distinct = 0, seen = 0, hits = 0, alarms = 0;
     for (size_t r = 0; r < out->count; r++)
@@ -97,9 +97,9 @@ static void calibrate_line(const struct ranked *rows, size_t count, struct calib
     free(labels);
 }
 
-void judge(const struct predictions *given, struct judgement *out)
+void assess(const struct predictions *given, struct assessment *out)
 {
-    *out = (struct judgement){.count = given->count};
+    *out = (struct assessment){.count = given->count};
     for (size_t r = 0; r < given->count; r++)
         out->positives += given->labels[r];
     for (size_t m = 0; m < METRIC_COUNT; m++)
@@ -112,7 +112,7 @@ void judge(const struct predictions *given, struct judgement *out)
     calibrate_bins(rows, given->count, &out->calibration);
     calibrate_line(rows, given->count, &out->calibration);
     free(rows);
-    groups_judge(given, out);
+    groups_assess(given, out);
 }
 
 /* --- intervals --- */
@@ -151,7 +151,7 @@ static size_t list_by_label(const struct predictions *given, uint32_t *out)
     return negatives;
 }
 
-void judge_bootstrap(const struct predictions *given, uint64_t seed, struct interval *intervals)
+void assess_bootstrap(const struct predictions *given, uint64_t seed, struct interval *intervals)
 {
     size_t draws = drawn_rows / (given->count + 1);
     draws = draws > DRAWS_MOST ? DRAWS_MOST : draws < DRAWS_LEAST ? DRAWS_LEAST : draws;
@@ -193,7 +193,7 @@ static double student_quantile(double degrees)
     return z + (first + (second + (third + fourth / degrees) / degrees) / degrees) / degrees;
 }
 
-struct interval judge_fold_interval(const double *values, size_t count, double test_share, double *mean)
+struct interval assess_fold_interval(const double *values, size_t count, double test_share, double *mean)
 {
     double n = (double)count, sum = 0, squares = 0;
     for (size_t v = 0; v < count; v++)

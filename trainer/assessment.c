@@ -1,5 +1,5 @@
-/* See judgement.h. Pure. */
-#include "trainer/judgement.h"
+/* See assessment.h. Pure. */
+#include "trainer/assessment.h"
 
 #include <stdlib.h>
 
@@ -15,11 +15,11 @@ struct confusion confusion_count(const uint8_t *labels, const uint8_t *calls, si
     return confusion;
 }
 
-void judgement_clear(struct judgement *judgement)
+void assessment_clear(struct assessment *assessment)
 {
-    for (size_t g = 0; g < judgement->group_count; g++)
-        free(judgement->groups[g].name);
-    free(judgement->groups);
-    free(judgement->points);
-    *judgement = (struct judgement){0};
+    for (size_t g = 0; g < assessment->group_count; g++)
+        free(assessment->groups[g].name);
+    free(assessment->groups);
+    free(assessment->points);
+    *assessment = (struct assessment){0};
 }

@@ -1,6 +1,6 @@
-/* What judging gives: measures with intervals, confusion, curves, calibration, groups of people. Plain data. */
-#ifndef TRAINER_JUDGEMENT_H
-#define TRAINER_JUDGEMENT_H
+/* What an assessment gives: measures with intervals, confusion, curves, calibration, groups of people. Plain data. */
+#ifndef TRAINER_ASSESSMENT_H
+#define TRAINER_ASSESSMENT_H
 
 #include "trainer/metrics.h"
 #include "trainer/table.h"
@@ -49,9 +49,9 @@ struct group {
     struct confusion confusion;
 };
 
-/* Plain data but for the lists; judgement_clear. */
-struct judgement {
-    size_t count, positives;                 /* predictions judged: rows × repeats */
+/* Plain data but for the lists; assessment_clear. */
+struct assessment {
+    size_t count, positives;                 /* predictions assessed: rows × repeats */
     struct metrics metrics, baseline;        /* baseline: always the negative class, the base rate as probability */
     struct interval intervals[METRIC_COUNT]; /* as metric_names */
     struct confusion confusion;
@@ -72,7 +72,7 @@ struct predictions {
     size_t count;
 };
 
-void judgement_clear(struct judgement *judgement);
+void assessment_clear(struct assessment *assessment);
 struct confusion confusion_count(const uint8_t *labels, const uint8_t *calls, size_t count);
 
 #endif

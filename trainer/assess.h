@@ -1,18 +1,18 @@
-/* Predictions judged: measures with intervals, confusion, curves, calibration, groups of people. */
-#ifndef TRAINER_JUDGE_H
-#define TRAINER_JUDGE_H
+/* Predictions assessed: measures with intervals, confusion, curves, calibration, groups of people. */
+#ifndef TRAINER_ASSESS_H
+#define TRAINER_ASSESS_H
 
-#include "trainer/judgement.h"
+#include "trainer/assessment.h"
 
 /* Everything but the intervals, which are NaN. Both classes occur. */
-void judge(const struct predictions *predictions, struct judgement *out);
+void assess(const struct predictions *predictions, struct assessment *out);
 
 /* Percentile bootstrap: rows drawn again and again, the same for the same seed. Source: Efron and Tibshirani 1993. */
-void judge_bootstrap(const struct predictions *predictions, uint64_t seed, struct interval *intervals);
+void assess_bootstrap(const struct predictions *predictions, uint64_t seed, struct interval *intervals);
 
 /* Mean over folds and its interval: Student's t with the variance corrected for folds that share training rows, so
  * (1 / n + test share / training share) in place of 1 / n. One fold: no interval. Source: Nadeau and Bengio 2003,
  * "Inference for the generalization error". */
-struct interval judge_fold_interval(const double *values, size_t count, double test_share, double *mean);
+struct interval assess_fold_interval(const double *values, size_t count, double test_share, double *mean);
 
 #endif
