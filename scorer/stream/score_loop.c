@@ -133,8 +133,8 @@ static void start_commit(struct score_loop *loop)
     publish_commit_start(loop->publish, loop->intake);
 }
 
-/* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would come
- * back for ever. So it is done again in smaller works, which grow again with each commit. */
+/* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
+ * come back for ever. So it is done again in smaller works, which grow again with each commit. */
 static void adapt_limit(struct score_loop *loop, enum publish_result result)
 {
     int64_t most = loop->settings->commit_events, received = (int64_t)loop->committed.received;

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from faults import FAULTS_BIN
 from servers import state_of
 
-EVENTS, QUOTA, POINT_EVENTS = 5000, 40000, 200
+EVENTS, QUOTA, POINT_EVENTS, DRAIN_S = 5000, 40000, 200, 25
 # The dead letter that its topic refuses is found by doing its work again: the second abort is within that.
 POINTS = ("init:1", "init:2", "assign:1", "batch:1", "produce:1", "produce:50", "produced:50", "offsets:1", "commit:1", "committed:1", "abort:1",
           "abort:2", "rewind:1", "rewind:2")
@@ -55,7 +55,8 @@ def quota(lab, kafka, settings):
 def refuse_large_dead_letters(kafka):
     entry = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, "employee-events-dlq", incremental_configs=[entry])
-    for answer in AdminClient({"bootstrap.servers": kafka}).incremental_alter_configs([resource]).values():
+    client = AdminClient({"bootstrap.servers": kafka})
+    for answer in client.incremental_alter_configs([resource]).values():
         answer.result(30)
 
 
@@ -74,7 +75,8 @@ def end_at(lab, kafka, point, number, settings):
     lab.wait(f"at {point}", lambda: state_of(scorer.popen.pid) == "T", 30, scorer)
     scorer.popen.send_signal(signal.SIGTERM)
     scorer.popen.send_signal(signal.SIGCONT)
-    status = scorer.end()
+    lab.wait(f"TERM at {point}: it ends", lambda: not scorer.alive(), DRAIN_S)
+    status = scorer.popen.poll()
     lab.check(f"TERM at {point}: status", status in (0, 1), status)
 
 
@@ -84,7 +86,9 @@ def ends(lab, kafka, settings):
         end_at(lab, kafka, point, number, settings)
     scorer = lab.scorer("after", **settings)
     lab.ready(scorer)
-    lab.wait("nothing is left", lambda: scorer.counters().get("attrition_events_lag") == 0 and scorer.counter("events_in_flight") == 0, 40, scorer)
+    sent = len(POINTS) * (POINT_EVENTS + 1)
+    results = lambda: sum(len(lab.consume(kafka, topic)) for topic in ("attrition-predictions", "employee-events-dlq"))
+    lab.wait("every event has a result", lambda: results() == sent, 40, scorer)
     lab.equal("TERM: status", scorer.end(), 0)
     lab.audit(scorer)
 
