@@ -42,8 +42,8 @@ void intake_free(struct intake *intake); /* leaves the group; what is not commit
  * the next poll. */
 bool intake_joined(const struct intake *intake);
 
-/* Up to `capacity` messages (the capacity must be the same in every call); waits at most timeout_ms for the first.
- * *left_us: steady clock when they left the client library's queue. Failure is for good: err says what to do. */
+/* Up to `capacity` messages (a capacity other than the last costs an allocation); waits at most timeout_ms for the
+ * first. *left_us: steady clock when they left the client library's queue. Failure is for good: err says what to do. */
 MUST_USE enum status intake_poll(struct intake *intake, int timeout_ms, struct intake_message *messages,
                                  size_t capacity, size_t *count, int64_t *left_us, struct error *err);
 

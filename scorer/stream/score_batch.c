@@ -275,10 +275,11 @@ size_t score_batch_handle(struct score_batch *batch, struct intake *intake, stru
     return batch->count - batch->waiting;
 }
 
-enum status score_batch_poll(struct score_batch *batch, struct intake *intake, int timeout_ms, size_t *count,
-                             struct error *err)
+enum status score_batch_poll(struct score_batch *batch, struct intake *intake, int64_t most, int timeout_ms,
+                             size_t *count, struct error *err)
 {
-    enum status status = intake_poll(intake, timeout_ms, batch->messages, BATCH, &batch->count, &batch->left_us, err);
+    size_t room = most < BATCH ? (size_t)most : BATCH;
+    enum status status = intake_poll(intake, timeout_ms, batch->messages, room, &batch->count, &batch->left_us, err);
     *count = batch->count;
     return status;
 }

@@ -17,9 +17,10 @@ MUST_USE enum status score_batch_new(const struct settings *settings, struct mod
                                      struct counters *counters, struct score_batch **out, struct error *err);
 void score_batch_free(struct score_batch *batch);
 
-/* Takes the next messages, at most 512, within timeout_ms; *count may be 0. */
-MUST_USE enum status score_batch_poll(struct score_batch *batch, struct intake *intake, int timeout_ms, size_t *count,
-                                      struct error *err);
+/* Takes the next messages, as many as a batch holds (512), and never more than `most`, within timeout_ms; *count may be
+ * 0. */
+MUST_USE enum status score_batch_poll(struct score_batch *batch, struct intake *intake, int64_t most, int timeout_ms,
+                                      size_t *count, struct error *err);
 /* Steady clock, microseconds: when they left the client library's queue. */
 int64_t score_batch_left_us(const struct score_batch *batch);
 

@@ -29,7 +29,8 @@ enum {
     LAG_INTERVAL_US = 200000,
     END_INTERVAL_US = 100000,
     UNBLOCK_AFTER_US = 8000000,
-    LAGS_KEPT = 256
+    LAGS_KEPT = 256,
+    LIMIT_PART = 4
 };
 
 /* 2024-01-01 UTC: no clock that is right shows less. */
@@ -50,6 +51,7 @@ struct score_loop {
     bool commits;              /* one is */
     int64_t commit_us;         /* steady clock: since then */
     int64_t ended_us;          /* steady clock: when the last one had its result */
+    int64_t limit;             /* events of one work: see adapt_limit */
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
     int64_t end_us;            /* steady clock: last look whether the end is reached */
     int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
@@ -130,6 +132,19 @@ static void start_commit(struct score_loop *loop)
     publish_commit_start(loop->publish, loop->intake);
 }
 
+/* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
+ * come back for ever. So it is done again by quarters, and what is done at once grows by a quarter with each commit. */
+static void adapt_limit(struct score_loop *loop, enum publish_result result)
+{
+    int64_t most = loop->settings->commit_events, received = (int64_t)loop->committed.received;
+    if (result == PUBLISH_COMMITTED && received >= loop->limit)
+        loop->limit += loop->limit / LIMIT_PART + 1;
+    else if (result == PUBLISH_ROLLED_BACK && received)
+        loop->limit = received / LIMIT_PART + 1;
+    if (loop->limit > most)
+        loop->limit = most;
+}
+
 /* Waits for the result of the commit under way. What is not committed must not stay where it is: either its partitions
  * leave, or the intake is rewound. */
 static enum publish_result finish_commit(struct score_loop *loop, struct error *err)
@@ -137,6 +152,7 @@ static enum publish_result finish_commit(struct score_loop *loop, struct error *
     enum publish_result result = publish_commit_finish(loop->publish, loop->intake, err);
     loop->commits = false;
     loop->ended_us = clock_steady_us(&clock_system);
+    adapt_limit(loop, result);
     if (result == PUBLISH_COMMITTED) {
         FAULT_POINT("score.committed");
         count_committed(loop);
@@ -215,12 +231,15 @@ static int64_t due_us(const struct score_loop *loop)
     return due > rested ? due : rested;
 }
 
-/* Not while another is under way, however long that takes: waiting for it would gain nothing. */
+/* Not while another is under way, however long that takes: waiting for it would gain nothing, except that works which
+ * must be small stay small. */
 static bool commit_due(const struct score_loop *loop)
 {
     bool idle = !loop->commits || publish_commit_ended(loop->publish);
-    return idle && ((int64_t)loop->tally.received >= loop->settings->commit_events ||
-                    clock_steady_us(&clock_system) >= due_us(loop));
+    bool full = (int64_t)loop->tally.received >= loop->limit;
+    if (!idle)
+        return full && loop->limit < loop->settings->commit_events;
+    return full || clock_steady_us(&clock_system) >= due_us(loop);
 }
 
 static int poll_ms(const struct score_loop *loop)
@@ -346,7 +365,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK)
         status = end_leftovers(loop, err);
     if (status == STATUS_OK)
-        status = score_batch_poll(loop->batch, loop->intake, poll_ms(loop), &count, err);
+        status = score_batch_poll(loop->batch, loop->intake, loop->limit, poll_ms(loop), &count, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
     progress_step(&loop->progress, "scores", WAITS_FOR_KAFKA); /* the producer's queue may be full */
@@ -420,6 +439,7 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     struct score_loop *loop = mem_zeroed(1, sizeof *loop);
     pthread_mutex_init(&loop->lags_mutex, NULL);
     loop->settings = settings;
+    loop->limit = settings->commit_events;
     loop->counters = counters;
     loop->worker = worker;
     loop->batch = batch;
