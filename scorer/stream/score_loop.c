@@ -134,7 +134,12 @@ static void start_commit(struct score_loop *loop)
 }
 
 /* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
- * come back for ever. So it is done again in smaller works, which grow again with each commit. */
+ * come back for ever. So it is done again in smaller works, which grow when commits as large as allowed succeed. */
+static bool is_cut(const struct score_loop *loop)
+{
+    return loop->limit < loop->settings->commit_events;
+}
+
 static void adapt_limit(struct score_loop *loop, enum publish_result result)
 {
     int64_t most = loop->settings->commit_events, received = (int64_t)loop->committed.received;
@@ -239,7 +244,7 @@ static bool commit_due(const struct score_loop *loop)
     bool idle = !loop->commits || publish_commit_ended(loop->publish);
     bool full = (int64_t)loop->tally.received >= loop->limit;
     if (!idle)
-        return full && loop->limit < loop->settings->commit_events;
+        return full && is_cut(loop);
     return full || clock_steady_us(&clock_system) >= due_us(loop);
 }
 
@@ -366,7 +371,8 @@ static enum status turn(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK)
         status = settle_leftovers(loop, err);
     if (status == STATUS_OK)
-        status = score_batch_poll(loop->batch, loop->intake, loop->limit, poll_ms(loop), &count, err);
+        status = score_batch_poll(loop->batch, loop->intake, is_cut(loop) ? loop->limit : INT64_MAX, poll_ms(loop),
+                                  &count, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
     progress_step(&loop->progress, "scores", WAITS_FOR_KAFKA); /* the producer's queue may be full */
