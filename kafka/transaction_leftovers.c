@@ -339,7 +339,7 @@ enum status leftovers_end(struct leftovers *leftovers, const struct transaction_
         if (status == STATUS_OK)
             status = check_markers(&round, &open, &ended, err);
         answered_us += kafka_up() ? clock_steady_us(&clock_system) - started : 0;
-        bool last = answered_us >= most_us;
+        bool last = answered_us >= most_us && !open.own;
         if (status == STATUS_OK && !ended && (last || !logged))
             log_open(&round, &open, last ? "going on without its end" : "waiting");
         logged = !ended;

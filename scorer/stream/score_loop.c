@@ -30,7 +30,8 @@ enum {
     END_INTERVAL_US = 100000,
     UNBLOCK_AFTER_US = 8000000,
     LAGS_KEPT = 256,
-    LIMIT_PART = 4
+    LIMIT_CUT = 4,
+    LIMIT_GROWTH = 32
 };
 
 /* 2024-01-01 UTC: no clock that is right shows less. */
@@ -51,7 +52,7 @@ struct score_loop {
     bool commits;              /* one is */
     int64_t commit_us;         /* steady clock: since then */
     int64_t ended_us;          /* steady clock: when the last one had its result */
-    int64_t limit;             /* events of one work: see adapt_limit */
+    int64_t limit, proven;     /* events of one work, and committed at once of late: see is_cut */
     int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
     int64_t end_us;            /* steady clock: last look whether the end is reached */
     int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
@@ -133,14 +134,25 @@ static void start_commit(struct score_loop *loop)
 }
 
 /* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
- * come back for ever. So it is done again by quarters, and what is done at once grows by a quarter with each commit. */
+ * come back for ever. Where it was larger than what has been committed of late, it is done again in smaller works, which
+ * grow when commits as large as allowed succeed. */
+static bool is_cut(const struct score_loop *loop)
+{
+    return loop->limit < loop->settings->commit_events;
+}
+
 static void adapt_limit(struct score_loop *loop, enum publish_result result)
 {
     int64_t most = loop->settings->commit_events, received = (int64_t)loop->committed.received;
-    if (result == PUBLISH_COMMITTED && received >= loop->limit)
-        loop->limit += loop->limit / LIMIT_PART + 1;
-    else if (result == PUBLISH_ROLLED_BACK && received)
-        loop->limit = received / LIMIT_PART + 1;
+    bool committed = result == PUBLISH_COMMITTED, larger = received > loop->proven;
+    if (committed && received >= loop->limit)
+        loop->limit += loop->limit / LIMIT_GROWTH + 1;
+    else if (result == PUBLISH_ROLLED_BACK && larger)
+        loop->limit = received / LIMIT_CUT + 1;
+    if (committed && larger)
+        loop->proven = received;
+    else if (result == PUBLISH_ROLLED_BACK)
+        loop->proven /= LIMIT_CUT;
     if (loop->limit > most)
         loop->limit = most;
 }
@@ -238,7 +250,7 @@ static bool commit_due(const struct score_loop *loop)
     bool idle = !loop->commits || publish_commit_ended(loop->publish);
     bool full = (int64_t)loop->tally.received >= loop->limit;
     if (!idle)
-        return full && loop->limit < loop->settings->commit_events;
+        return full && is_cut(loop);
     return full || clock_steady_us(&clock_system) >= due_us(loop);
 }
 
@@ -365,7 +377,8 @@ static enum status turn(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK)
         status = end_leftovers(loop, err);
     if (status == STATUS_OK)
-        status = score_batch_poll(loop->batch, loop->intake, loop->limit, poll_ms(loop), &count, err);
+        status = score_batch_poll(loop->batch, loop->intake, is_cut(loop) ? loop->limit : INT64_MAX, poll_ms(loop),
+                                  &count, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
     progress_step(&loop->progress, "scores", WAITS_FOR_KAFKA); /* the producer's queue may be full */

@@ -75,7 +75,7 @@ static void draw_faults(void)
     plan.trim_every_us = plan.rollback_every_us ? 0 : perhaps(3, 500 * MS, 4 * SECOND);
     plan.cut_one_in = (int)perhaps(3, 5, 60);
     plan.skip_one_in = (int)perhaps(2, 1, 2);
-    plan.skip_some_one_in = (int)perhaps(3, 2, 10);
+    plan.skip_some_one_in = (int)perhaps(3, 4, 20);
     plan.late_one_in = (int)perhaps(2, 1, 3);
     plan.refuse_one_in = (int)perhaps(3, 50, 800);
     plan.database_cut_one_in = (int)perhaps(3, 10, 200);
