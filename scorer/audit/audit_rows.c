@@ -233,8 +233,8 @@ enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *r
                             struct error *err)
 {
     sink_rows_clear(rows->rows);
-    enum sink_end made = sink_rows_add(rows->rows, record);
-    if (made == SINK_END_WAIT)
+    enum sink_result made = sink_rows_add(rows->rows, record);
+    if (made == SINK_RESULT_WAIT)
         return error_set(err, STATUS_UNAVAILABLE,
                          "%s [%d] %lld: the schema registry does not return the record's schema; run the audit again "
                          "when it answers",
@@ -243,7 +243,7 @@ enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *r
                                  .partition = record->partition,
                                  .offset = record->offset,
                                  .end = end_of(record),
-                                 .refused = made == SINK_END_REFUSED};
+                                 .refused = made == SINK_RESULT_REFUSED};
     struct cursor fields = {NULL, NULL};
     struct span count;
     if (!out->refused) {

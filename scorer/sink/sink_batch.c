@@ -58,9 +58,9 @@ struct sink_batch {
     struct sink_offset *offsets; /* as many */
     struct item *items;          /* first … count are not stored yet */
     size_t first, count, capacity, bytes;
-    struct arena headers;           /* of the items */
-    uint64_t tally[SINK_END_COUNT]; /* of the transaction under way */
-    bool in_doubt;                  /* the last COMMIT had no answer; tally, target and doubt_end are its */
+    struct arena headers;              /* of the items */
+    uint64_t tally[SINK_RESULT_COUNT]; /* of the transaction under way */
+    bool in_doubt;                     /* the last COMMIT had no answer; tally, target and doubt_end are its */
     size_t doubt_end;
     bool stale;       /* `stored` must be read again */
     uint64_t session; /* of the store: the one it was read in */
@@ -217,12 +217,12 @@ struct sink_partition *sink_batch_partition(struct sink_batch *batch, enum sink_
 
 static void count_committed(struct sink_batch *batch)
 {
-    static const enum counter_id counters[SINK_END_COUNT] = {
-        [SINK_END_PREDICTION] = COUNTER_SINK_PREDICTIONS, [SINK_END_DEAD_LETTER] = COUNTER_SINK_DEAD_LETTERS,
-        [SINK_END_ERASURE] = COUNTER_SINK_ERASURES,       [SINK_END_OUTCOME] = COUNTER_SINK_OUTCOMES,
-        [SINK_END_REFUSED] = COUNTER_SINK_REFUSED,
+    static const enum counter_id counters[SINK_RESULT_COUNT] = {
+        [SINK_RESULT_PREDICTION] = COUNTER_SINK_PREDICTIONS, [SINK_RESULT_DEAD_LETTER] = COUNTER_SINK_DEAD_LETTERS,
+        [SINK_RESULT_ERASURE] = COUNTER_SINK_ERASURES,       [SINK_RESULT_OUTCOME] = COUNTER_SINK_OUTCOMES,
+        [SINK_RESULT_REFUSED] = COUNTER_SINK_REFUSED,
     };
-    for (size_t e = 0; e < SINK_END_COUNT; e++)
+    for (size_t e = 0; e < SINK_RESULT_COUNT; e++)
         counter_add(batch->counters, counters[e], batch->tally[e]);
     counter_add(batch->counters, COUNTER_SINK_TRANSACTIONS, 1);
 }
@@ -423,10 +423,10 @@ static enum status copy_records(struct sink_batch *batch, size_t end, const stru
     for (size_t i = batch->first; i < end; i++) {
         if (refusal) {
             sink_rows_refuse(batch->rows, &batch->items[i].record, refusal);
-            batch->tally[SINK_END_REFUSED]++;
+            batch->tally[SINK_RESULT_REFUSED]++;
         } else {
-            enum sink_end how = sink_rows_add(batch->rows, &batch->items[i].record);
-            if (how == SINK_END_WAIT)
+            enum sink_result how = sink_rows_add(batch->rows, &batch->items[i].record);
+            if (how == SINK_RESULT_WAIT)
                 return report_waiting(&batch->items[i].record, err);
             batch->tally[how]++;
         }
@@ -547,7 +547,7 @@ static bool would_land(struct sink_batch *batch, size_t i)
     if (sink_store_begin(batch->store, NULL, 0, &ignored))
         return false;
     sink_rows_clear(batch->rows);
-    bool lands = sink_rows_add(batch->rows, &batch->items[i].record) < SINK_END_REFUSED;
+    bool lands = sink_rows_add(batch->rows, &batch->items[i].record) < SINK_RESULT_REFUSED;
     for (enum sink_table table = 0; table < SINK_TABLE_COUNT && lands; table++)
         lands = !copy_table(batch, table, &ignored);
     struct span latest = sink_rows_latest(batch->rows, sink_store_row_type(batch->store));

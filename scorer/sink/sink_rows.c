@@ -132,7 +132,7 @@ static struct span or_text(struct span value, const char *otherwise)
     return value.data ? value : span_of(otherwise);
 }
 
-static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_record *record)
+static enum sink_result add_dead_letter(struct sink_rows *rows, const struct sink_record *record)
 {
     const struct letter letter = {
         .stage = SPAN_LITERAL("score"),
@@ -150,7 +150,7 @@ static enum sink_end add_dead_letter(struct sink_rows *rows, const struct sink_r
         .dlq_offset = record->offset,
     };
     add_letter(rows, &letter);
-    return SINK_END_DEAD_LETTER;
+    return SINK_RESULT_DEAD_LETTER;
 }
 
 void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal)
@@ -173,7 +173,8 @@ void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, 
     add_letter(rows, &letter);
 }
 
-static enum sink_end refuse_fault(struct sink_rows *rows, const struct sink_record *record, const struct fault *fault)
+static enum sink_result refuse_fault(struct sink_rows *rows, const struct sink_record *record,
+                                     const struct fault *fault)
 {
     bool known = fault->column >= 0 && (size_t)fault->column < rows->schema->column_count;
     const struct sink_refusal refusal = {
@@ -182,11 +183,11 @@ static enum sink_end refuse_fault(struct sink_rows *rows, const struct sink_reco
         .message = fault->text,
     };
     sink_rows_refuse(rows, record, &refusal);
-    return SINK_END_REFUSED;
+    return SINK_RESULT_REFUSED;
 }
 
-static enum sink_end refuse_record(struct sink_rows *rows, const struct sink_record *record, enum event_code code,
-                                   const char *message)
+static enum sink_result refuse_record(struct sink_rows *rows, const struct sink_record *record, enum event_code code,
+                                      const char *message)
 {
     struct fault fault = {.code = code, .column = FAULT_NO_COLUMN};
     snprintf(fault.text, sizeof fault.text, "%s", message);
@@ -413,7 +414,7 @@ static bool is_patient(const struct sink_rows *rows, int64_t since_us)
     return true;
 }
 
-static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_record *record)
+static enum sink_result add_prediction(struct sink_rows *rows, const struct sink_record *record)
 {
     struct prediction prediction;
     struct fault fault = {.column = FAULT_NO_COLUMN};
@@ -425,14 +426,14 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
                                         &rows->arena, &prediction, &fault, &waits);
     while (waits && is_patient(rows, since_us));
     if (waits)
-        return SINK_END_WAIT;
+        return SINK_RESULT_WAIT;
     if (code)
         return refuse_fault(rows, record, &fault);
     const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
     size_t row = table->bytes;
     add_prediction_row(rows, record, &prediction);
     if (prediction.channel != CHANNEL_STREAM || !prediction.employee_id.data || !prediction.source_topic.data)
-        return SINK_END_PREDICTION;
+        return SINK_RESULT_PREDICTION;
     struct span key = row_field(table->data + row, COLUMN_employee_id);
     const struct latest seen = {
         .row = row,
@@ -445,10 +446,10 @@ static enum sink_end add_prediction(struct sink_rows *rows, const struct sink_re
         .source_partition = prediction.source_partition,
     };
     latest_note(rows, &seen);
-    return SINK_END_PREDICTION;
+    return SINK_RESULT_PREDICTION;
 }
 
-static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_record *record)
+static enum sink_result add_erasure(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->key.data)
         return refuse_record(rows, record, EVENT_NULL_KEY,
@@ -456,7 +457,7 @@ static enum sink_end add_erasure(struct sink_rows *rows, const struct sink_recor
     struct buffer *out = begin_row(rows, SINK_TABLE_ERASURES);
     ERASURE_COLUMNS(PUT_COLUMN)
     latest_forget(rows, record->key);
-    return SINK_END_ERASURE;
+    return SINK_RESULT_ERASURE;
 }
 
 static const char *event_type_name(const struct sink_rows *rows, const struct event *event)
@@ -471,7 +472,7 @@ static void add_outcome_row(struct sink_rows *rows, const struct sink_record *re
     OUTCOME_COLUMNS(PUT_COLUMN)
 }
 
-static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_record *record)
+static enum sink_result add_outcome(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->value.data)
         return refuse_record(rows, record, EVENT_BAD_FRAME, "a null value on the outcome topic");
@@ -485,14 +486,14 @@ static enum sink_end add_outcome(struct sink_rows *rows, const struct sink_recor
             decoder_read(rows->decoder, record->value, sink_header_last(record, FRAME_HEADER), &event, &fault, &waits);
     while (waits && is_patient(rows, since_us));
     if (waits)
-        return SINK_END_WAIT;
+        return SINK_RESULT_WAIT;
     if (code)
         return refuse_fault(rows, record, &fault);
     add_outcome_row(rows, record, &event);
-    return SINK_END_OUTCOME;
+    return SINK_RESULT_OUTCOME;
 }
 
-enum sink_end sink_rows_add(struct sink_rows *rows, const struct sink_record *record)
+enum sink_result sink_rows_add(struct sink_rows *rows, const struct sink_record *record)
 {
     arena_reset(&rows->arena);
     switch (record->topic) {

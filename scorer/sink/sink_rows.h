@@ -16,14 +16,14 @@ enum sink_table {
 };
 
 /* What becomes of a record; each has its counter (metrics.h). */
-enum sink_end {
-    SINK_END_PREDICTION,
-    SINK_END_DEAD_LETTER,
-    SINK_END_ERASURE,
-    SINK_END_OUTCOME,
-    SINK_END_REFUSED,
-    SINK_END_COUNT,
-    SINK_END_WAIT, /* none yet: the schema registry has not returned its schema */
+enum sink_result {
+    SINK_RESULT_PREDICTION,
+    SINK_RESULT_DEAD_LETTER,
+    SINK_RESULT_ERASURE,
+    SINK_RESULT_OUTCOME,
+    SINK_RESULT_REFUSED,
+    SINK_RESULT_COUNT,
+    SINK_RESULT_WAIT, /* none yet: the schema registry has not returned its schema */
 };
 
 /* Why a record goes to dead_letters with stage sink. */
@@ -45,9 +45,9 @@ void sink_rows_free(struct sink_rows *rows);
 void sink_rows_use_registry(struct sink_rows *rows, struct registry_client *registry);
 void sink_rows_clear(struct sink_rows *rows);
 
-/* Appends the record's row to its table; what cannot be decoded becomes a dead letter of stage sink. SINK_END_WAIT: try
- * again when the schema registry answers. */
-enum sink_end sink_rows_add(struct sink_rows *rows, const struct sink_record *record);
+/* Appends the record's row to its table; what cannot be decoded becomes a dead letter of stage sink. SINK_RESULT_WAIT:
+ * try again when the schema registry answers. */
+enum sink_result sink_rows_add(struct sink_rows *rows, const struct sink_record *record);
 void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal);
 
 /* The rows added since sink_rows_clear, without header and trailer. */

@@ -23,22 +23,22 @@ const char *dead_letter_cause(enum event_code code, bool has_registry)
     }
 }
 
-/* The only code of these ends, or EVENT_OK. */
-static enum event_code only_code(uint64_t ends, const uint64_t counts[EVENT_CODE_COUNT])
+/* The only code of these results, or EVENT_OK. */
+static enum event_code only_code(uint64_t results, const uint64_t counts[EVENT_CODE_COUNT])
 {
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        if (ends && counts[code] == ends)
+        if (results && counts[code] == results)
             return (enum event_code)code;
     return EVENT_OK;
 }
 
-static void count_row(struct dead_letter_run *run, uint64_t ends, const uint64_t counts[EVENT_CODE_COUNT])
+static void count_row(struct dead_letter_run *run, uint64_t results, const uint64_t counts[EVENT_CODE_COUNT])
 {
-    enum event_code code = only_code(ends, counts);
+    enum event_code code = only_code(results, counts);
     if (code != run->row_code)
         run->row = 0;
     run->row_code = code;
-    run->row += code ? ends : 0;
+    run->row += code ? results : 0;
 }
 
 /* The code that makes a run, or EVENT_OK. */
@@ -47,22 +47,22 @@ static enum event_code find_run(const struct dead_letter_run *run)
     if (run->row >= DEAD_LETTER_RUN)
         return run->row_code;
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        if (run->counts[code] >= DEAD_LETTER_RUN && run->counts[code] * 100 >= run->ends * DEAD_LETTER_SHARE_PERCENT)
+        if (run->counts[code] >= DEAD_LETTER_RUN && run->counts[code] * 100 >= run->results * DEAD_LETTER_SHARE_PERCENT)
             return (enum event_code)code;
     return EVENT_OK;
 }
 
-bool dead_letter_run_take(struct dead_letter_run *run, uint64_t ends, const uint64_t counts[EVENT_CODE_COUNT],
+bool dead_letter_run_take(struct dead_letter_run *run, uint64_t results, const uint64_t counts[EVENT_CODE_COUNT],
                           int64_t now_us, struct buffer *text)
 {
-    if (!ends)
+    if (!results)
         return false;
     if (!run->sum_us)
         run->sum_us = now_us;
-    run->ends += ends;
+    run->results += results;
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
         run->counts[code] += counts[code];
-    count_row(run, ends, counts);
+    count_row(run, results, counts);
     enum event_code code = find_run(run);
     run->in_run |= code != EVENT_OK;
     if (!code || run->logged)
@@ -71,7 +71,7 @@ bool dead_letter_run_take(struct dead_letter_run *run, uint64_t ends, const uint
     buffer_clear(text);
     buffer_printf(text, "nearly every event of %s becomes a dead letter %s (%llu of the last %llu). Likely cause: %s",
                   run->topic, event_code_name(code), (unsigned long long)run->counts[code],
-                  (unsigned long long)run->ends, dead_letter_cause(code, run->has_registry));
+                  (unsigned long long)run->results, dead_letter_cause(code, run->has_registry));
     return true;
 }
 
@@ -82,7 +82,7 @@ static bool write_sum(const struct dead_letter_run *run, struct buffer *text)
         total += run->counts[code];
     buffer_clear(text);
     buffer_printf(text, "%llu of the last minute's %llu events became dead letters:", (unsigned long long)total,
-                  (unsigned long long)run->ends);
+                  (unsigned long long)run->results);
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
         if (run->counts[code])
             buffer_printf(text, " %llu %s", (unsigned long long)run->counts[code],

@@ -11,7 +11,7 @@
 
 enum {
     DEAD_LETTER_RUN = 100,          /* so many of one code in a row, … */
-    DEAD_LETTER_SHARE_PERCENT = 90, /* … or this share of a minute's ends, are a run */
+    DEAD_LETTER_SHARE_PERCENT = 90, /* … or this share of a minute's results, are a run */
     DEAD_LETTER_SUM_US = 60000000,
 };
 
@@ -19,15 +19,15 @@ enum {
 struct dead_letter_run {
     const char *topic;
     bool has_registry;
-    uint64_t ends, counts[EVENT_CODE_COUNT]; /* since sum_us */
-    int64_t sum_us;                          /* steady clock; 0: nothing since the last sum */
-    uint64_t row;                            /* dead letters of row_code in a row */
+    uint64_t results, counts[EVENT_CODE_COUNT]; /* since sum_us */
+    int64_t sum_us;                             /* steady clock; 0: nothing since the last sum */
+    uint64_t row;                               /* dead letters of row_code in a row */
     enum event_code row_code;
     bool in_run, logged; /* a run within this minute; said already */
 };
 
-/* Committed ends: all of them, and the dead letters by code. True: text (cleared before) is to be said loudly. */
-bool dead_letter_run_take(struct dead_letter_run *run, uint64_t ends, const uint64_t counts[EVENT_CODE_COUNT],
+/* Committed results: all of them, and the dead letters by code. True: text (cleared before) is to be said loudly. */
+bool dead_letter_run_take(struct dead_letter_run *run, uint64_t results, const uint64_t counts[EVENT_CODE_COUNT],
                           int64_t now_us, struct buffer *text);
 /* From turn to turn. True: text is the sum of a minute that had dead letters. */
 bool dead_letter_run_sum(struct dead_letter_run *run, int64_t now_us, struct buffer *text);

@@ -55,7 +55,7 @@ MUST_USE bool refused_isolate(struct refused *refused, const void *source);
 
 /* The work has come back with so many records: they are isolated, where there are suspects. */
 void refused_redo(struct refused *refused, uint64_t records);
-/* After that, where `records` were refused, with this code and by this topic: the next round. Tells what is going on.
+/* After that, where `records` were refused, with this code and by this topic: the next round. Logs what is going on.
  * Failure is for good. */
 MUST_USE enum status refused_bisect(struct refused *refused, rd_kafka_resp_err_t code, const char *topic,
                                     struct error *err);

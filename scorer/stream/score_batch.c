@@ -222,7 +222,7 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
 {
     const struct intake_message *message = &batch->messages[i];
     bool fits = true;
-    uint64_t *end = NULL;
+    uint64_t *counter = NULL;
     switch ((enum result)batch->results[i]) {
     case RESULT_DEAD_LETTER:
     case RESULT_WAIT:
@@ -233,20 +233,20 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
             return;
         }
         fits = publish_scored(batch, i, prediction);
-        end = &batch->tally->scored;
+        counter = &batch->tally->scored;
         batch->tally->risk[risk_bin(prediction->probability)] += fits;
         break;
     case RESULT_ERASE:
         fits = publish_erasure(batch->publish, message, batch->events[i].employee_id);
-        end = &batch->tally->erased;
+        counter = &batch->tally->erased;
         break;
     case RESULT_OUTCOME:
         fits = publish_outcome(batch->publish, message, batch->events[i].employee_id);
-        end = &batch->tally->outcome;
+        counter = &batch->tally->outcome;
         break;
     }
     if (fits)
-        ++*end;
+        ++*counter;
     else
         dead_letter_plain(batch, message, EVENT_TOO_LARGE);
 }

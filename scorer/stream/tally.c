@@ -1,4 +1,4 @@
-/* Ends of work: see tally.h. Called by a score loop on its own thread, the counters' only writer. */
+/* Results of work: see tally.h. Called by a score loop on its own thread, the counters' only writer. */
 #include "scorer/stream/tally.h"
 
 #include <assert.h>

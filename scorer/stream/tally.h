@@ -1,4 +1,4 @@
-/* The ends of a run of work, kept apart until it commits: received = scored + dead-lettered + erased + outcome.
+/* The results of a run of work, kept apart until it commits: received = scored + dead-lettered + erased + outcome.
  *
  * Plain data, embedded in a score loop; zeroed is empty. */
 #ifndef SCORER_STREAM_TALLY_H
@@ -16,7 +16,7 @@ struct tally {
 
 /* So many rows were scored so long after they had come. */
 void tally_latency(struct tally *tally, int64_t latency_us, size_t rows);
-/* The work stands: adds its ends to the counters. */
+/* The work is committed: adds its results to the counters. */
 void tally_commit(const struct tally *tally, struct counters *counters);
 
 #endif

@@ -106,7 +106,7 @@ static void make_copy(struct bench *bench, struct sink_rows *rows, int kind, siz
     sink_rows_clear(rows);
     for (size_t i = batch * BATCH; i < (batch + 1) * BATCH; i++) {
         struct sink_record record = record_at(bench, kind, i);
-        if (sink_rows_add(rows, &record) != SINK_END_PREDICTION)
+        if (sink_rows_add(rows, &record) != SINK_RESULT_PREDICTION)
             die("a record is refused");
     }
     struct span table = sink_rows_table(rows, SINK_TABLE_PREDICTIONS);

@@ -411,7 +411,7 @@ static void trouble_database(void)
     note_trouble(sim_now() + us);
 }
 
-static void mend_dead_letters(void *context, int64_t number)
+static void fix_dead_letters(void *context, int64_t number)
 {
     (void)context, (void)number;
     topics[DEAD].partitions = topics[INPUT].partitions;
@@ -429,7 +429,7 @@ static void grow(void)
     newcomers++;
     trace("broker: %s has %d partitions", topics[INPUT].name, topics[INPUT].partitions);
     sim_at(sim_now() + (chance_one_in(3) ? chance_between(STALL_US, 90 * SECOND) : chance_between(1 * MS, 8 * SECOND)),
-           mend_dead_letters, NULL, 0);
+           fix_dead_letters, NULL, 0);
 }
 
 /* The sinks had time to store where the logs end. */
