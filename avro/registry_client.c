@@ -56,7 +56,7 @@ struct registry_client {
     uint64_t noise;
 };
 
-static int64_t now_us(void)
+static int64_t client_now_us(void)
 {
     return clock_steady_us(&clock_system);
 }
@@ -77,18 +77,18 @@ static void note_away(struct registry_client *client, const struct error *why)
         log_warn("registry", "the schema registry is away: %s; what needs it waits, asking again until it answers",
                  why->text);
     if (client->up)
-        client->away_us = now_us();
+        client->away_us = client_now_us();
     client->away_why = why->status;
     client->up = false;
-    client->retry_us = now_us() + jittered(client, client->pause_us);
+    client->retry_us = client_now_us() + jittered(client, client->pause_us);
     client->pause_us = client->pause_us * 2 < most_us ? client->pause_us * 2 : most_us;
 }
 
-static void note_answer(struct registry_client *client)
+static void client_note_answer(struct registry_client *client)
 {
     if (!client->up)
         log_info("registry", "the schema registry answers again after %.1f s",
-                 (double)(now_us() - client->away_us) / 1e6);
+                 (double)(client_now_us() - client->away_us) / 1e6);
     client->up = true;
     client->pause_us = client->pause_first_us;
     client->retry_us = 0;
@@ -96,7 +96,7 @@ static void note_answer(struct registry_client *client)
 
 /* --- the table; all under the lock --- */
 
-static struct entry *entry_find(struct registry_client *client, const struct schema_key *key)
+static struct entry *entry_of(struct registry_client *client, const struct schema_key *key)
 {
     for (size_t e = 0; e < client->entry_count; e++)
         if (schema_key_equal(&client->entries[e].key, key))
@@ -161,40 +161,40 @@ enum registry_find registry_client_find(struct registry_client *client, const st
     if (!key->is_guid && (key->id == 0 || key->id > REGISTRY_ID_MAX))
         return REGISTRY_FIND_UNKNOWN; /* no registry gives such ids, and some choke on them */
     pthread_mutex_lock(&client->lock);
-    struct entry *entry = entry_find(client, key);
+    struct entry *entry = entry_of(client, key);
     bool fresh = !entry;
     if (!entry)
         entry = entry_make(client, key);
-    if (entry && entry->state == UNKNOWN && now_us() >= entry->until_us) {
+    if (entry && entry->state == UNKNOWN && client_now_us() >= entry->until_us) {
         entry->state = WANTED;
         fresh = true;
     }
     if (entry && fresh)
         pthread_cond_signal(&client->wake);
     if (entry)
-        entry->used_us = now_us();
+        entry->used_us = client_now_us();
     enum registry_find found = entry ? entry_tell(entry, text, why) : REGISTRY_FIND_WAIT;
     pthread_mutex_unlock(&client->lock);
     return found;
 }
 
 /* Puts an answer into the table. `text`: the schema or why it is of no use. */
-static void settle(struct registry_client *client, const struct schema_key *key, enum registry_verdict verdict,
-                   struct span text)
+static void entry_set_answer(struct registry_client *client, const struct schema_key *key,
+                             enum registry_verdict verdict, struct span text)
 {
     static const enum entry_state states[] = {
         [REGISTRY_SCHEMA] = KNOWN, [REGISTRY_UNKNOWN] = UNKNOWN, [REGISTRY_UNUSABLE] = UNUSABLE};
-    struct entry *entry = entry_find(client, key);
+    struct entry *entry = entry_of(client, key);
     if (!entry)
         entry = entry_make(client, key);
     if (!entry)
         return;
     entry->state = states[verdict];
-    entry->used_us = now_us();
-    entry->until_us = now_us() + client->unknown_us;
+    entry->used_us = client_now_us();
+    entry->until_us = client_now_us() + client->unknown_us;
     entry_set_text(client, entry, verdict == REGISTRY_UNKNOWN ? SPAN_NULL : text);
     while (client->text_bytes > text_bytes_most && entry_evict(client, entry))
-        entry = entry_find(client, key); /* eviction moves entries */
+        entry = entry_of(client, key); /* eviction moves entries */
     atomic_fetch_add(&client->answers, 1);
 }
 
@@ -296,7 +296,7 @@ static void work_duties(struct registry_client *client)
     if (away)
         note_away(client, &err);
     else
-        note_answer(client);
+        client_note_answer(client);
     client->duties_text = err;
     client->duties = status;
     atomic_fetch_add(&client->answers, 1);
@@ -308,11 +308,11 @@ static void work_disk(struct registry_client *client, const struct schema_key *k
     struct buffer text = {0};
     bool found = registry_disk_get_schema(client->disk, key, &text);
     pthread_mutex_lock(&client->lock);
-    struct entry *entry = entry_find(client, key);
+    struct entry *entry = entry_of(client, key);
     if (entry)
         entry->disk_tried = true;
     if (found)
-        settle(client, key, REGISTRY_SCHEMA, buffer_span(&text));
+        entry_set_answer(client, key, REGISTRY_SCHEMA, buffer_span(&text));
     pthread_mutex_unlock(&client->lock);
     buffer_free(&text);
 }
@@ -329,8 +329,8 @@ static void work_ask(struct registry_client *client, const struct schema_key *ke
         if (!client->stop)
             note_away(client, &err);
     } else {
-        note_answer(client);
-        settle(client, key, verdict, verdict == REGISTRY_SCHEMA ? buffer_span(&text) : span_of(err.text));
+        client_note_answer(client);
+        entry_set_answer(client, key, verdict, verdict == REGISTRY_SCHEMA ? buffer_span(&text) : span_of(err.text));
     }
     pthread_mutex_unlock(&client->lock);
     buffer_free(&text);
@@ -347,19 +347,19 @@ static const struct entry *wanted(const struct registry_client *client, bool on_
 /* Waits under the lock until there may be something to do. */
 static void rest(struct registry_client *client, bool something)
 {
-    int64_t until_us = something ? client->retry_us : now_us() + 3600 * INT64_C(1000000);
+    int64_t until_us = something ? client->retry_us : client_now_us() + 3600 * INT64_C(1000000);
     const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
     (void)pthread_cond_timedwait(&client->wake, &client->lock, &until);
 }
 
 /* One piece of work, or a rest. */
-static void turn(struct registry_client *client)
+static void client_work(struct registry_client *client)
 {
     pthread_mutex_lock(&client->lock);
     const struct entry *from_disk = client->disk ? wanted(client, true) : NULL;
     const struct entry *entry = from_disk ? from_disk : wanted(client, false);
     const struct schema_key key = entry ? entry->key : (struct schema_key){0};
-    bool duties = client->duties == STATUS_UNAVAILABLE, due = now_us() >= client->retry_us;
+    bool duties = client->duties == STATUS_UNAVAILABLE, due = client_now_us() >= client->retry_us;
     if (!client->stop && !from_disk && !((duties || entry) && due))
         rest(client, duties || entry);
     pthread_mutex_unlock(&client->lock);
@@ -371,17 +371,17 @@ static void turn(struct registry_client *client)
         work_ask(client, &key);
 }
 
-static void *run(void *argument)
+static void *client_run(void *argument)
 {
     struct registry_client *client = argument;
     while (!client->stop)
-        turn(client);
+        client_work(client);
     return NULL;
 }
 
 /* --- start and end --- */
 
-static char *copy(const char *text)
+static char *text_copy(const char *text)
 {
     return text ? mem_text(text) : NULL;
 }
@@ -399,23 +399,23 @@ static void init_lock(struct registry_client *client)
 static bool keep_duties(struct registry_client *client, const struct registry_duties *duties)
 {
     client->duty = *duties;
-    client->duty.input_topic = copy(duties->input_topic);
+    client->duty.input_topic = text_copy(duties->input_topic);
     bool any = duties->input_topic;
     for (size_t i = 0; i < REGISTRY_OURS; i++) {
-        client->duty.ours[i].topic = copy(duties->ours[i].topic);
+        client->duty.ours[i].topic = text_copy(duties->ours[i].topic);
         any |= duties->ours[i].topic != NULL;
     }
     return any;
 }
 
-static enum status make(const struct registry_settings *settings, const struct registry_duties *duties,
-                        struct registry_client **out, struct error *err)
+static enum status client_make(const struct registry_settings *settings, const struct registry_duties *duties,
+                               struct registry_client **out, struct error *err)
 {
     struct registry_client *client = mem_zeroed(1, sizeof *client);
     client->lookup_only = settings->lookup_only;
     client->unknown_us = settings->unknown_us;
     client->pause_first_us = client->pause_us = settings->pause_first_us;
-    client->noise = (uint64_t)now_us() ^ (uint64_t)(uintptr_t)client ^ (uint64_t)getpid() << 32;
+    client->noise = (uint64_t)client_now_us() ^ (uint64_t)(uintptr_t)client ^ (uint64_t)getpid() << 32;
     client->up = true;
     client->entries = mem_zeroed(ENTRIES_MAX, sizeof *client->entries);
     client->duties = duties && keep_duties(client, duties) ? STATUS_UNAVAILABLE : STATUS_OK;
@@ -436,13 +436,13 @@ enum status registry_client_new(const struct registry_settings *settings, const 
                                 struct registry_client **out, struct error *err)
 {
     struct registry_client *client;
-    enum status status = make(settings, duties, &client, err);
+    enum status status = client_make(settings, duties, &client, err);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < REGISTRY_OURS; i++)
         if (client->duty.ours[i].topic)
             *client->duty.ours[i].id = 0;
-    int code = pthread_create(&client->thread, NULL, run, client);
+    int code = pthread_create(&client->thread, NULL, client_run, client);
     if (code) {
         registry_client_free(client);
         return error_set(err, STATUS_UNAVAILABLE, "cannot start a thread for the schema registry: %s", strerror(code));
@@ -492,7 +492,7 @@ enum status registry_client_wait(struct registry_client *client, int64_t deadlin
 {
     enum status status;
     while ((status = registry_client_ready(client, err)) == STATUS_UNAVAILABLE) {
-        if ((stop && *stop) || (deadline_us && now_us() >= deadline_us))
+        if ((stop && *stop) || (deadline_us && client_now_us() >= deadline_us))
             return status;
         usleep(LOOK_US);
     }
@@ -521,7 +521,7 @@ enum status registry_client_check(const struct registry_settings *settings, cons
     struct registry_client *client;
     const struct registry_subject *ours = &duties->ours[0];
     uint32_t id = 0;
-    enum status status = make(settings, duties, &client, err);
+    enum status status = client_make(settings, duties, &client, err);
     if (status != STATUS_OK)
         return status;
     if (duties->input_topic)

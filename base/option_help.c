@@ -73,8 +73,11 @@ static void write_option(FILE *out, const struct option_row *row)
     struct buffer left = {0}, right = {0};
     buffer_printf(&left, "--%s%s%s", row->flag, row->metavar ? " " : "", row->metavar ? row->metavar : "");
     buffer_printf(&right, "%s", row->help);
+    bool limited = option_allowed_write(row, " (", &right);
     if (row->fallback)
-        buffer_printf(&right, " (default: %s)", row->fallback);
+        buffer_printf(&right, "%sdefault: %s", limited ? "; " : " (", row->fallback);
+    if (limited || row->fallback)
+        buffer_printf(&right, ")");
     if (row->environment)
         buffer_printf(&right, " [%s%s%s%s]", row->environment, row->secret ? " or " : "",
                       row->secret ? row->environment : "", row->secret ? "_FILE" : "");
@@ -149,11 +152,9 @@ void option_help_write(FILE *out, const struct options *options, const struct su
 
 static const char *type_text(enum option_type type)
 {
-    static const char *const texts[] = {[OPTION_TYPE_TEXT] = "text",
-                                        [OPTION_TYPE_INTEGER] = "integer",
-                                        [OPTION_TYPE_DURATION] = "time",
-                                        [OPTION_TYPE_SIZE] = "size",
-                                        [OPTION_TYPE_FLAG] = "switch"};
+    static const char *const texts[] = {
+        [OPTION_TEXT] = "text",    [OPTION_INTEGER] = "integer", [OPTION_DURATION] = "time", [OPTION_SIZE] = "size",
+        [OPTION_SHARE] = "number", [OPTION_FLAG] = "switch",     [OPTION_WORD] = "word",     [OPTION_WORDS] = "words"};
     return texts[type];
 }
 
@@ -172,7 +173,10 @@ static void write_reference_row(FILE *out, const struct option_row *row)
     fprintf(out, " | %s | ", type_text(row->type));
     if (row->fallback)
         fprintf(out, "`%s`", row->fallback);
-    fprintf(out, " | ");
+    struct buffer allowed = {0};
+    option_allowed_write(row, " ", &allowed);
+    fprintf(out, " |%s | ", allowed.bytes ? allowed.data : "");
+    buffer_free(&allowed);
     const char *gap = "";
     for (enum program program = PROGRAM_SCORER; program <= PROGRAM_REGISTRY; program++)
         if (option_is_of(row, program)) {
@@ -205,7 +209,7 @@ void options_write_reference(FILE *out)
         "sets a "
         "parameter of the model.\n\n"
         "Exit status of all programs: 0 done, 1 failed, 2 wrong usage.\n\n"
-        "| option | environment | kind | default | programs | meaning |\n|---|---|---|---|---|---|\n");
+        "| option | environment | kind | default | allowed | programs | meaning |\n|---|---|---|---|---|---|---|\n");
     for (int id = 0; id < OPTION_COUNT_; id++)
         write_reference_row(out, &option_rows[id]);
 }

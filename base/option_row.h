@@ -1,21 +1,35 @@
-/* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c alone. */
+/* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c and by
+ * tests alone. */
 #ifndef BASE_OPTION_ROW_H
 #define BASE_OPTION_ROW_H
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "base/options.h"
 
-enum option_type { OPTION_TYPE_TEXT, OPTION_TYPE_INTEGER, OPTION_TYPE_DURATION, OPTION_TYPE_SIZE, OPTION_TYPE_FLAG };
+enum option_type {
+    OPTION_TEXT,
+    OPTION_INTEGER,
+    OPTION_DURATION,
+    OPTION_SIZE,
+    OPTION_SHARE,
+    OPTION_FLAG,
+    OPTION_WORD, /* one of the row's words */
+    OPTION_WORDS /* one or more of them, with commas between */
+};
 
 struct option_row {
     const char *flag;        /* also the config file's key; unique within a program */
     const char *environment; /* NULL: none */
     enum option_type type;
-    const char *fallback; /* the default; NULL: none */
-    unsigned programs;    /* bit 1 << enum program */
-    bool secret;          /* accepted as ENVIRONMENT_FILE too; never printed */
-    bool shipped;         /* the default names a file that is installed with the programs: see options_shipped_path */
-    const char *metavar;  /* NULL for flags */
+    const char *words[8];          /* of OPTION_WORD and OPTION_WORDS: what is allowed; the last is NULL */
+    const char *fallback;          /* the default; NULL: none */
+    const char *minimum, *maximum; /* of numbers, written as values are ("1ms"); NULL: none */
+    bool or_zero;                  /* an integer or a time may be 0 too, below the minimum */
+    unsigned programs;             /* bit 1 << enum program */
+    bool secret;                   /* accepted as ENVIRONMENT_FILE too; never printed */
+    bool shipped;                  /* the default names a file that is also looked for where `make install` puts it */
+    const char *metavar;           /* NULL for flags */
     const char *help;
 };
 
@@ -33,6 +47,7 @@ enum option_source { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_ENVIRONM
 struct option_value {
     const char *text; /* in the arena or the table; NULL: none */
     int64_t number;   /* see option_value_read */
+    double share;     /* of OPTION_SHARE, whose number is 0 */
     enum option_source source;
 };
 
@@ -72,11 +87,16 @@ MUST_USE enum status option_read_file(struct options *options, const char *path,
 bool option_program_has_properties(enum program program);
 bool option_program_has_params(enum program program);
 
-/* Checks a value and reads it as a number (a duration in microseconds, a size in bytes, a flag as 0 or 1; 0 for text).
- * On failure says what would be right, without repeating the value of a secret. `source` is "--workers", "WORKERS" or
- * "x.conf:3". */
+/* Checks a value against its row and reads its number or share: a duration in microseconds, a size in bytes, a flag as
+ * 0 or 1, a word as its place in the row (none: the empty value, where there is no default), several words as the bits
+ * of their places. On failure says what would be right, without repeating the value of a secret. `source` is
+ * "--workers", "WORKERS" or "x.conf:3". */
 MUST_USE enum status option_value_read(const struct option_row *row, const char *value, const char *source,
-                                       int64_t *out, struct error *err);
+                                       struct option_value *out, struct error *err);
+
+/* `open` and which values are allowed: "1 to 64", "0, or 30s to 1d", "at least 1", "text or json". False, and nothing
+ * written, where all values of the type are. */
+bool option_allowed_write(const struct option_row *row, const char *open, struct buffer *out);
 
 /* Of `names` (count of them, NULLs passed over) the one that `given` most likely meant, or NULL. */
 const char *option_nearest(const char *given, const char *const *names, size_t count);

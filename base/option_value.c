@@ -1,26 +1,20 @@
-/* The option table as data, and the values' grammar: integers, durations, sizes, switches. Called by options.c while a
- * program starts. Must never print a secret's value. */
+/* The option table as data, and the values' grammar: integers, durations, sizes, shares, switches, words; and what
+ * a row allows of them. Called by options.c while a program starts. Must never print a secret's value. */
 #include "base/option_row.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
+
 enum { S = 1 << PROGRAM_SCORER, P = 1 << PROGRAM_PRODUCER, T = 1 << PROGRAM_TRAINER, R = 1 << PROGRAM_REGISTRY };
-enum { OPTION_SECRET = 1, OPTION_SHIPPED = 2 };
 
 const struct option_row option_rows[OPTION_COUNT_] = {
-#define OPTION_ROW(id, flag, environment, type, fallback, programs, flags, metavar, help) \
-    [OPTION_##id] = {flag, \
-                     environment, \
-                     OPTION_TYPE_##type, \
-                     fallback, \
-                     programs, \
-                     ((flags)&OPTION_SECRET) != 0, \
-                     ((flags)&OPTION_SHIPPED) != 0, \
-                     metavar, \
-                     help},
+#define OPTION_ROW(id, ...) [OPTION_##id] = {__VA_ARGS__},
     OPTION_TABLE(OPTION_ROW)
 #undef OPTION_ROW
 };
@@ -106,32 +100,129 @@ static bool read_switch(const char *text, int64_t *out)
     return false;
 }
 
-enum status option_value_read(const struct option_row *row, const char *value, const char *source, int64_t *out,
-                              struct error *err)
+static bool read_share(const char *text, double *out)
 {
-    static const char *const wanted[] = {
-        [OPTION_TYPE_TEXT] = "a text",
-        [OPTION_TYPE_INTEGER] = "a whole number",
-        [OPTION_TYPE_DURATION] = "a time such as 250us, 100ms, 25s, 5m, 1h or 1d",
-        [OPTION_TYPE_SIZE] = "a size such as 512MiB or 2GiB",
-        [OPTION_TYPE_FLAG] = "true or false",
+    char *end;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && !isnan(*out);
+}
+
+/* A word as its place in the row. */
+static bool read_word(const struct option_row *row, struct span word, int64_t *out)
+{
+    for (*out = 0; row->words[*out]; ++*out)
+        if (span_equal(word, span_of(row->words[*out])))
+            return true;
+    return false;
+}
+
+/* "score, sink" as the bits of their places: blanks around a word do not count. */
+static bool read_words(const struct option_row *row, const char *text, int64_t *out)
+{
+    static const char blanks[] = " \t";
+    int64_t bits = 0, place = 0;
+    for (const char *at = text; at; at = *at == ',' ? at + 1 : NULL) {
+        at += strspn(at, blanks);
+        struct span word = {at, strcspn(at, ",")};
+        at += word.bytes;
+        while (word.bytes && strchr(blanks, word.data[word.bytes - 1]))
+            word.bytes--;
+        if (!read_word(row, word, &place))
+            return false;
+        bits |= INT64_C(1) << place;
+    }
+    *out = bits;
+    return true;
+}
+
+static bool read_value(const struct option_row *row, const char *text, struct option_value *out)
+{
+    switch (row->type) {
+    case OPTION_TEXT:
+        return true;
+    case OPTION_INTEGER:
+        return read_integer(text, &out->number);
+    case OPTION_DURATION:
+        return read_duration(text, &out->number);
+    case OPTION_SIZE:
+        return read_size(text, &out->number);
+    case OPTION_SHARE:
+        return read_share(text, &out->share);
+    case OPTION_FLAG:
+        return read_switch(text, &out->number);
+    case OPTION_WORD:
+        return (*text == '\0' && !row->fallback) || read_word(row, span_of(text), &out->number);
+    case OPTION_WORDS:
+        return read_words(row, text, &out->number);
+    }
+    return false;
+}
+
+/* A bound of the row; without one the value, which is then within it. */
+static struct option_value bound_of(const struct option_row *row, const char *bound, const struct option_value *value)
+{
+    struct option_value read = *value;
+    bool fits = !bound || read_value(row, bound, &read);
+    assert(fits);
+    (void)fits;
+    return read;
+}
+
+/* A value has a number or a share; the other is 0. */
+static bool is_less(const struct option_value *a, const struct option_value *b)
+{
+    return a->number < b->number || a->share < b->share;
+}
+
+static bool is_allowed(const struct option_row *row, const struct option_value *value)
+{
+    struct option_value minimum = bound_of(row, row->minimum, value), maximum = bound_of(row, row->maximum, value);
+    return (row->or_zero && value->number == 0) || (!is_less(value, &minimum) && !is_less(&maximum, value));
+}
+
+bool option_allowed_write(const struct option_row *row, const char *open, struct buffer *out)
+{
+    const char *last_gap = row->type == OPTION_WORDS ? " and " : " or ";
+    for (size_t w = 0; row->words[w]; w++)
+        buffer_printf(out, "%s%s", w == 0 ? open : row->words[w + 1] ? ", " : last_gap, row->words[w]);
+    const char *zero = row->or_zero ? "0, or " : "";
+    if (row->minimum && row->maximum)
+        buffer_printf(out, "%s%s%s to %s", open, zero, row->minimum, row->maximum);
+    else if (row->minimum)
+        buffer_printf(out, "%s%sat least %s", open, zero, row->minimum);
+    else if (row->maximum)
+        buffer_printf(out, "%sat most %s", open, row->maximum);
+    return row->words[0] || row->minimum || row->maximum;
+}
+
+enum status option_value_read(const struct option_row *row, const char *value, const char *source,
+                              struct option_value *out, struct error *err)
+{
+    static const char *const forms[] = {
+        [OPTION_TEXT] = "a text",
+        [OPTION_INTEGER] = "an integer",
+        [OPTION_DURATION] = "a time such as 250us, 100ms, 25s, 5m, 1h or 1d",
+        [OPTION_SIZE] = "a size such as 512MiB or 2GiB",
+        [OPTION_SHARE] = "a number",
+        [OPTION_FLAG] = "true or false",
+        [OPTION_WORD] = "",
+        [OPTION_WORDS] = "one or more of ",
     };
-    int64_t number = 0;
-    bool fits = true;
-    if (row->type == OPTION_TYPE_INTEGER)
-        fits = read_integer(value, &number);
-    else if (row->type == OPTION_TYPE_DURATION)
-        fits = read_duration(value, &number);
-    else if (row->type == OPTION_TYPE_SIZE)
-        fits = read_size(value, &number);
-    else if (row->type == OPTION_TYPE_FLAG)
-        fits = read_switch(value, &number);
-    if (!fits && row->secret)
-        return error_set(err, STATUS_INVALID, "%s must be %s", source, wanted[row->type]);
-    if (!fits)
-        return error_set(err, STATUS_INVALID, "%s must be %s, not '%s'", source, wanted[row->type], value);
-    *out = number;
-    return STATUS_OK;
+    struct option_value read = {0};
+    if (read_value(row, value, &read) && is_allowed(row, &read)) {
+        out->number = read.number;
+        out->share = read.share;
+        return STATUS_OK;
+    }
+    struct buffer wanted = {0};
+    buffer_printf(&wanted, "%s", forms[row->type]);
+    if (option_allowed_write(row, row->words[0] ? "" : " (", &wanted) && !row->words[0])
+        buffer_printf(&wanted, ")");
+    if (!row->secret)
+        buffer_printf(&wanted, ", not '%s'", value);
+    error_set(err, STATUS_INVALID, "%s must be %s", source, wanted.data);
+    buffer_free(&wanted);
+    return STATUS_INVALID;
 }
 
 static size_t min_of(size_t a, size_t b)

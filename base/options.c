@@ -35,10 +35,13 @@ enum status option_give(struct options *options, enum option_id id, const char *
                         const char *named, struct error *err)
 {
     struct option_value *slot = &options->values[id];
-    int64_t number = 0;
-    enum status status = option_value_read(&option_rows[id], value, named, &number, err);
-    if (status == STATUS_OK && source >= slot->source)
-        *slot = (struct option_value){arena_text(&options->arena, value, strlen(value)), number, source};
+    struct option_value read = {.source = source};
+    enum status status = option_value_read(&option_rows[id], value, named, &read, err);
+    if (status == STATUS_OK && source >= slot->source) {
+        *slot = read;
+        bool none = option_rows[id].type == OPTION_WORD && *value == '\0';
+        slot->text = none ? NULL : arena_text(&options->arena, value, strlen(value));
+    }
     return status;
 }
 
@@ -110,7 +113,7 @@ static enum status parse_named_flag(struct parse *parse, const char *named, cons
     int id = option_find(options->program, flag, strlen(flag));
     if (id < 0)
         return refuse_flag(parse, named, err);
-    if (option_rows[id].type == OPTION_TYPE_FLAG && !given)
+    if (option_rows[id].type == OPTION_FLAG && !given)
         given = "true";
     const char *value = take_value(parse, given, named, err);
     return value ? option_give(options, (enum option_id)id, value, OPTION_FROM_FLAG, named, err) : STATUS_INVALID;
@@ -211,7 +214,7 @@ static void give_defaults(struct options *options)
         slot->text = row->fallback && row->shipped ? shipped_path(options, row->fallback) : row->fallback;
         enum status status = STATUS_OK;
         if (row->fallback)
-            status = option_value_read(row, row->fallback, row->flag, &slot->number, NULL);
+            status = option_value_read(row, row->fallback, row->flag, slot, NULL);
         assert(status == STATUS_OK);
         (void)status;
     }
@@ -309,25 +312,43 @@ const char *options_text(const struct options *options, enum option_id id)
 
 int64_t options_integer(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_INTEGER);
+    assert(option_rows[id].type == OPTION_INTEGER);
     return value_of(options, id)->number;
 }
 
 int64_t options_duration_us(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_DURATION);
+    assert(option_rows[id].type == OPTION_DURATION);
     return value_of(options, id)->number;
 }
 
 int64_t options_size(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_SIZE);
+    assert(option_rows[id].type == OPTION_SIZE);
     return value_of(options, id)->number;
+}
+
+double options_share(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_SHARE);
+    return value_of(options, id)->share;
+}
+
+int options_word(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_WORD && option_rows[id].fallback);
+    return (int)value_of(options, id)->number;
+}
+
+bool options_has_word(const struct options *options, enum option_id id, int word)
+{
+    assert(option_rows[id].type == OPTION_WORDS);
+    return value_of(options, id)->number >> word & 1;
 }
 
 bool options_flag(const struct options *options, enum option_id id)
 {
-    assert(option_rows[id].type == OPTION_TYPE_FLAG);
+    assert(option_rows[id].type == OPTION_FLAG);
     return value_of(options, id)->number != 0;
 }
 
@@ -373,23 +394,6 @@ size_t options_environment(const struct options *options, const struct option_pa
     return pairs_of(&options->environment, out);
 }
 
-static enum status log_choose(const struct options *options, struct error *err)
-{
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    const char *level = options_text(options, OPTION_LOG_LEVEL), *format = options_text(options, OPTION_LOG_FORMAT);
-    int chosen = -1;
-    for (int l = LOG_LEVEL_ERROR; l <= LOG_LEVEL_DEBUG; l++)
-        if (strcmp(levels[l], level) == 0)
-            chosen = l;
-    if (chosen < 0)
-        return error_set(err, STATUS_INVALID, "log-level must be error, warn, info or debug, not '%s'", level);
-    bool json = strcmp(format, "json") == 0;
-    if (!json && strcmp(format, "text") != 0)
-        return error_set(err, STATUS_INVALID, "log-format must be text or json, not '%s'", format);
-    log_setup((enum log_level)chosen, json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
-    return STATUS_OK;
-}
-
 int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv)
 {
     const char *name = name_of(program, argc, argv);
@@ -398,12 +402,12 @@ int options_main(enum program program, const struct subcommand *subcommands, int
     bool exit_now = false;
     int exit_status = 0;
     enum status status = options_parse(program, subcommands, argc, argv, environ, &options, &exit_now, &err);
-    if (status == STATUS_OK && !exit_now)
-        status = log_choose(options, &err);
     if (status != STATUS_OK) {
         fprintf(stderr, "%s: %s; try `%s --help`\n", name, err.text, name);
         exit_status = 2;
     } else if (!exit_now) {
+        log_setup((enum log_level)options_word(options, OPTION_LOG_LEVEL),
+                  (enum log_format)options_word(options, OPTION_LOG_FORMAT));
         exit_status = options_subcommand(options)->run(options);
     }
     options_free(options);

@@ -14,6 +14,10 @@
 #include "base/option_table.h"
 #include "base/status.h"
 
+/* Words that programs decide by: their places in the rows of --delivery and --roles. */
+enum delivery_mode { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
+enum scorer_role { ROLE_SCORE, ROLE_SINK, ROLE_HTTP };
+
 enum program { PROGRAM_SCORER, PROGRAM_PRODUCER, PROGRAM_TRAINER, PROGRAM_REGISTRY };
 
 enum option_id {
@@ -40,11 +44,14 @@ MUST_USE enum status options_parse(enum program program, const struct subcommand
                                    char **environment, struct options **out, bool *exit_now, struct error *err);
 void options_free(struct options *options);
 
-/* NULL where neither given nor defaulted. */
+/* NULL where neither given nor defaulted. All values were checked against their rows when they were parsed. */
 const char *options_text(const struct options *options, enum option_id id);
-int64_t options_integer(const struct options *options, enum option_id id);     /* checked when parsed */
+int64_t options_integer(const struct options *options, enum option_id id);
 int64_t options_duration_us(const struct options *options, enum option_id id); /* "250us", "100ms", "25s", "5m", "1h" */
 int64_t options_size(const struct options *options, enum option_id id);        /* bytes: "512MiB", "2GiB", "1048576" */
+double options_share(const struct options *options, enum option_id id);        /* "0.2" */
+int options_word(const struct options *options, enum option_id id); /* its place in the row, which has a default */
+bool options_has_word(const struct options *options, enum option_id id, int word); /* of a list such as --roles */
 bool options_flag(const struct options *options, enum option_id id);  /* env: 1/true/yes/on, 0/false/no/off/empty */
 bool options_given(const struct options *options, enum option_id id); /* by anything but the default */
 

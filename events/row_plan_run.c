@@ -50,8 +50,8 @@ static bool put_text(struct machine *machine, const struct op *op, struct span t
     return true;
 }
 
-static bool value_read(struct machine *machine, const struct op *op, enum time_unit unit,
-                       const struct schema_parts *parts, struct event *out)
+static bool row_plan_read_value(struct machine *machine, const struct op *op, enum time_unit unit,
+                                const struct schema_parts *parts, struct event *out)
 {
     int32_t whole;
     int64_t large;
@@ -124,7 +124,8 @@ static void put_constant(const struct row_parts *row, const struct op *op, struc
     }
 }
 
-static bool run(struct machine *machine, const struct row_parts *row, enum time_unit unit, struct event *out)
+static bool row_machine_run(struct machine *machine, const struct row_parts *row, enum time_unit unit,
+                            struct event *out)
 {
     for (;;) {
         const struct op *op = &machine->plan->ops[machine->pc++];
@@ -140,7 +141,7 @@ static bool run(struct machine *machine, const struct row_parts *row, enum time_
         case OP_VALUE_LONG:
         case OP_VALUE_FLOAT:
         case OP_VALUE_DOUBLE:
-            fine = value_read(machine, op, unit, row->target, out);
+            fine = row_plan_read_value(machine, op, unit, row->target, out);
             break;
         case OP_VALUE_SYMBOL:
             fine = symbol_read(machine, op, out);
@@ -165,7 +166,7 @@ enum event_code row_plan_run(const struct plan *plan, struct machine *machine, e
     struct datum_fault why;
     machine_start(machine, plan, datum);
     out->attributes = SPAN_NULL;
-    bool ended = run(machine, plan->own, unit, out);
+    bool ended = row_machine_run(machine, plan->own, unit, out);
     if (ended && cursor_left(&machine->in) == 0 && !machine->unresolvable && !machine->too_deep)
         return EVENT_OK;
     (void)machine_verdict(machine, ended, datum, &why);

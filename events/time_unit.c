@@ -13,14 +13,12 @@ static const struct {
     [TIME_UNIT_US] = {"us", 1, 1000}, [TIME_UNIT_NS] = {"ns", 1, 1000000}, [TIME_UNIT_DAYS] = {"days", 86400000, 1},
 };
 
-bool time_unit_read(const char *text, enum time_unit *out)
+enum time_unit time_unit_find(const char *name)
 {
-    for (size_t u = 0; u < sizeof units / sizeof *units; u++)
-        if (strcmp(text ? text : "", units[u].name) == 0) {
-            *out = (enum time_unit)u;
-            return true;
-        }
-    return false;
+    for (size_t u = 0; name && u < sizeof units / sizeof *units; u++)
+        if (strcmp(name, units[u].name) == 0)
+            return (enum time_unit)u;
+    return TIME_UNIT_NONE;
 }
 
 static int64_t floor_divided(int64_t number, int64_t divisor)

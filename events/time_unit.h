@@ -9,8 +9,8 @@ enum time_unit { TIME_UNIT_NONE, TIME_UNIT_S, TIME_UNIT_MS, TIME_UNIT_US, TIME_U
 
 #define TIME_UNIT_NAMES "s, ms, us, ns or days"
 
-/* "s", "ms", "us", "ns", "days"; NULL or empty: TIME_UNIT_NONE. False: none of them. */
-bool time_unit_read(const char *text, enum time_unit *out);
+/* "s", "ms", "us", "ns", "days"; NULL or another text: TIME_UNIT_NONE. */
+enum time_unit time_unit_find(const char *name);
 
 /* Rounded towards the past. A number too large for milliseconds becomes INT64_MAX, or INT64_MIN + 1 (INT64_MIN is
  * nobody's time: see OCCURRED_AT_NO_UNIT). The unit is not TIME_UNIT_NONE. */

@@ -77,11 +77,7 @@ static enum status backfill_check_usage(const struct options *options, const str
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
     if (format && input_form_check(format, err) != STATUS_OK)
         return err->status;
-    if (options_integer(options, OPTION_MAX_REJECTS) < -1)
-        return error_set(err, STATUS_INVALID, "--max-rejects must be -1 (any number) or more");
-    if (!time_unit_read(options_text(options, OPTION_TIME_UNIT), &settings->time_unit))
-        return error_set(err, STATUS_INVALID, "--time-unit %s: " TIME_UNIT_NAMES,
-                         options_text(options, OPTION_TIME_UNIT));
+    settings->time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT));
     if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);

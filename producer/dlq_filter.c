@@ -40,8 +40,6 @@ enum status dlq_filter_read(const struct options *options, struct dlq_filter *fi
                                   .partition = options_integer(options, OPTION_PARTITION)};
     if (filter->code && !code_is_known(filter->code))
         return error_set(err, STATUS_INVALID, "--code %s: no such code; docs/ERRORS.md lists them", filter->code);
-    if (filter->partition < -1 || filter->partition > INT32_MAX)
-        return error_set(err, STATUS_INVALID, "--partition must be a partition's number, or -1 for all");
     if (since && !since_parse(since, &filter->since_ms))
         return error_set(err, STATUS_INVALID, "--since %s: a time such as 2026-11-23T10:00:00Z, or an age such as 24h",
                          since);

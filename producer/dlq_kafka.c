@@ -289,13 +289,11 @@ static enum status writer_open(struct dlq_writer *writer, const struct options *
 enum status dlq_writer_new(const struct options *options, const _Atomic bool *stop, struct dlq_writer **out,
                            struct error *err)
 {
-    const char *delivery = options_text(options, OPTION_DELIVERY);
-    if (strcmp(delivery, "exactly-once") != 0 && strcmp(delivery, "at-least-once") != 0)
-        return error_set(err, STATUS_INVALID, "--delivery %s: exactly-once or at-least-once", delivery);
+    bool exactly_once = options_word(options, OPTION_DELIVERY) == DELIVERY_EXACTLY_ONCE;
     struct dlq_writer *writer = mem_zeroed(1, sizeof *writer);
     writer->stop = stop;
     writer->topic = options_text(options, OPTION_INPUT_TOPIC);
-    enum status status = writer_open(writer, options, strcmp(delivery, "exactly-once") == 0, err);
+    enum status status = writer_open(writer, options, exactly_once, err);
     if (status != STATUS_OK) {
         dlq_writer_free(writer);
         return status;

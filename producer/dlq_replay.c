@@ -148,10 +148,6 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
                             .again = options_flag(options, OPTION_AGAIN)};
     struct error err = {0};
     int64_t began_us = clock_steady_us(&clock_system);
-    if (replay.max_replays < 0) {
-        log_error("dlq", "--max-replays must not be negative");
-        return 2;
-    }
     enum status status = STATUS_OK;
     /* The writer first: it ends what an earlier replay left open, and only then are the marks final. */
     if (!options_flag(options, OPTION_DRY_RUN))

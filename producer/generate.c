@@ -132,16 +132,6 @@ static int send_events(struct generate *generate)
     return all && status == STATUS_OK && delivery.read == generate->count ? 0 : 1;
 }
 
-static enum status read_share(const char *text, double *out, struct error *err)
-{
-    char *end;
-    double share = strtod(text, &end);
-    if (end == text || *end || !(share >= 0 && share <= 1))
-        return error_set(err, STATUS_INVALID, "--poison %s: a share from 0 to 1", text);
-    *out = share;
-    return STATUS_OK;
-}
-
 static enum status generate_check_usage(struct generate *generate, struct error *err)
 {
     const struct options *options = generate->options;
@@ -149,13 +139,11 @@ static enum status generate_check_usage(struct generate *generate, struct error 
     if (options_argument_count(options))
         return error_set(err, STATUS_INVALID, "generate takes no FILE (%s): name the table with --out",
                          options_argument(options, 0));
-    if (options_integer(options, OPTION_COUNT) < 1)
-        return error_set(err, STATUS_INVALID, "--count must be 1 or more");
     if (format && strcmp(format, "csv"))
         return error_set(err, STATUS_INVALID, "--format %s: generate writes csv", format);
-    if (read_share(options_text(options, OPTION_POISON), &generate->poison_share, err) != STATUS_OK ||
-        event_type_resolve(options, generate->schema, &generate->event_type, err) != STATUS_OK)
+    if (event_type_resolve(options, generate->schema, &generate->event_type, err) != STATUS_OK)
         return err->status;
+    generate->poison_share = options_share(options, OPTION_POISON);
     if (generate->poison_share > 0 && options_text(options, OPTION_OUTPUT))
         return error_set(err, STATUS_INVALID, "--poison is for events: it cannot be written to a table (--out)");
     generate->count = (uint64_t)options_integer(options, OPTION_COUNT);

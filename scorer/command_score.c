@@ -329,10 +329,6 @@ int cmd_score(const struct options *options)
         log_error("score", "one FILE at most: give the lines of several on standard input");
         return 2;
     }
-    if (options_integer(options, OPTION_REASONS) < 0) {
-        log_error("score", "--reasons must be 0 or more");
-        return 2;
-    }
     enum status status = session_open(&session, options, &err);
     if (!status)
         status = score_argument(&session, options, &err);

@@ -1,4 +1,4 @@
-/* Options → settings: ranges, combinations, and the stable identity of this process. See settings.h.
+/* Options → settings: combinations, legal names, and the stable identity of this process. See settings.h.
  *
  * Called once at start by run.c and check.c, on the main thread. The identity is the host name and a slot number; a
  * slot is ours while we hold the lock on its file, so two processes alike on one host differ and a restart finds its
@@ -17,70 +17,7 @@
 #include "base/file.h"
 #include "kafka/client.h"
 
-enum {
-    SLOTS = 1024,
-    MAX_WORKERS = 64,
-    MAX_REASONS = 1000,
-    WATCHDOG_LEAST_US = 30000000,
-    SINK_BATCH_BYTES = 8 * 1024 * 1024,
-    STAGED_BYTES = 16 * 1024 * 1024
-};
-
-static bool name_is(struct span name, const char *text)
-{
-    return span_equal(name, span_of(text));
-}
-
-static struct span trimmed(const char *start, const char *end)
-{
-    while (start < end && (*start == ' ' || *start == '\t'))
-        start++;
-    while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    return (struct span){start, (size_t)(end - start)};
-}
-
-static enum status read_roles(const char *text, struct settings *out, struct error *err)
-{
-    for (const char *at = text; at; at = *at == ',' ? at + 1 : NULL) {
-        const char *end = at + strcspn(at, ",");
-        struct span role = trimmed(at, end);
-        if (name_is(role, "score"))
-            out->role_score = true;
-        else if (name_is(role, "sink"))
-            out->role_sink = true;
-        else if (name_is(role, "http"))
-            out->role_http = true;
-        else
-            return error_set(err, STATUS_INVALID, "--roles: \"%.*s\" is none of score, sink, http", (int)role.bytes,
-                             role.data);
-        at = end;
-    }
-    return STATUS_OK;
-}
-
-static enum status read_delivery(const char *text, struct settings *out, struct error *err)
-{
-    out->exactly_once = !strcmp(text, "exactly-once");
-    if (out->exactly_once || !strcmp(text, "at-least-once"))
-        return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "--delivery: \"%s\" is neither exactly-once nor at-least-once", text);
-}
-
-static enum status in_range(const char *flag, int64_t value, int64_t low, int64_t high, struct error *err)
-{
-    if (value >= low && value <= high)
-        return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "--%s: %lld is outside %lld to %lld", flag, (long long)value, (long long)low,
-                     (long long)high);
-}
-
-static enum status read_time_unit(const char *text, struct settings *out, struct error *err)
-{
-    if (time_unit_read(text, &out->time_unit))
-        return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "--time-unit must be " TIME_UNIT_NAMES ", not \"%s\"", text);
-}
+enum { SLOTS = 1024, SINK_BATCH_BYTES = 8 * 1024 * 1024, STAGED_BYTES = 16 * 1024 * 1024 };
 
 /* Kafka's rule for topic names, also applied to the group because it becomes part of a file name. */
 static enum status check_name(const char *flag, const char *text, struct error *err)
@@ -107,57 +44,6 @@ static enum status check_topics(const struct settings *settings, struct error *e
                 return error_set(err, STATUS_INVALID, "--%s and --%s are both \"%s\": each needs a topic of its own",
                                  flags[j], flags[i], names[i]);
     }
-    return STATUS_OK;
-}
-
-/* What --help promises of numbers. Workers and reasons are stored here, once they are known to fit. */
-static enum status read_numbers(const struct options *options, struct settings *out, struct error *err)
-{
-    const int64_t day_us = 86400000000;
-    int64_t workers = options_integer(options, OPTION_WORKERS), reasons = options_integer(options, OPTION_REASONS);
-    out->commit_interval_us = options_duration_us(options, OPTION_COMMIT_INTERVAL);
-    out->commit_events = options_integer(options, OPTION_COMMIT_EVENTS);
-    out->drain_deadline_us = options_duration_us(options, OPTION_DRAIN_DEADLINE);
-    out->ready_timeout_us = options_duration_us(options, OPTION_READY_TIMEOUT);
-    out->watchdog_us = options_duration_us(options, OPTION_WATCHDOG);
-    out->memory_limit = options_size(options, OPTION_MEMORY_LIMIT);
-    out->model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL);
-    out->max_future_us = options_duration_us(options, OPTION_MAX_FUTURE);
-    out->sink_rows = options_integer(options, OPTION_SINK_ROWS);
-    out->sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL);
-    int64_t http_threads = options_integer(options, OPTION_HTTP_THREADS);
-    out->http_rate = options_integer(options, OPTION_HTTP_RATE);
-    out->http_log_timeout_us = options_duration_us(options, OPTION_HTTP_LOG_TIMEOUT);
-    const struct {
-        const char *flag;
-        int64_t value, low, high;
-    } rows[] = {
-        {"workers", workers, 1, MAX_WORKERS},
-        {"reasons", reasons, 0, MAX_REASONS},
-        {"commit-interval", out->commit_interval_us, 1000,
-         5000000}, /* below transaction.timeout.ms with room to spare */
-        {"commit-events", out->commit_events, 1, 1000000},
-        {"drain-deadline", out->drain_deadline_us, 0, day_us},
-        {"ready-timeout", out->ready_timeout_us, 1000000, day_us},
-        {"watchdog", out->watchdog_us, 0, day_us},
-        {"model-poll-interval", out->model_poll_us, 10000, day_us},
-        {"max-future", out->max_future_us, 0, 36600 * day_us},
-        {"sink-rows", out->sink_rows, 1, 1000000},
-        {"sink-interval", out->sink_interval_us, 1000, 60000000},
-        {"http-threads", http_threads, 1, MAX_WORKERS},
-        {"http-rate", out->http_rate, 0, 1000000},
-        {"http-log-timeout", out->http_log_timeout_us, 10000, 60000000},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        enum status status = in_range(rows[i].flag, rows[i].value, rows[i].low, rows[i].high, err);
-        if (status != STATUS_OK)
-            return status;
-    }
-    if (out->watchdog_us && out->watchdog_us < WATCHDOG_LEAST_US)
-        return error_set(err, STATUS_INVALID, "--watchdog: less than 30s would end a process that is only busy");
-    out->workers = (unsigned)workers;
-    out->http_threads = (unsigned)http_threads;
-    out->reasons = (uint32_t)reasons;
     return STATUS_OK;
 }
 
@@ -254,27 +140,39 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .dlq_topic = options_text(options, OPTION_DLQ_TOPIC),
         .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
         .group_id = options_text(options, OPTION_GROUP_ID),
+        .role_score = options_has_word(options, OPTION_ROLES, ROLE_SCORE),
+        .role_sink = options_has_word(options, OPTION_ROLES, ROLE_SINK),
+        .role_http = options_has_word(options, OPTION_ROLES, ROLE_HTTP),
+        .exactly_once = options_word(options, OPTION_DELIVERY) == DELIVERY_EXACTLY_ONCE,
         .exit_at_end = options_flag(options, OPTION_EXIT_AT_END),
+        .workers = (unsigned)options_integer(options, OPTION_WORKERS),
+        .reasons = (uint32_t)options_integer(options, OPTION_REASONS),
+        .commit_interval_us = options_duration_us(options, OPTION_COMMIT_INTERVAL),
+        .commit_events = options_integer(options, OPTION_COMMIT_EVENTS),
+        .drain_deadline_us = options_duration_us(options, OPTION_DRAIN_DEADLINE),
+        .ready_timeout_us = options_duration_us(options, OPTION_READY_TIMEOUT),
+        .watchdog_us = options_duration_us(options, OPTION_WATCHDOG),
+        .memory_limit = options_size(options, OPTION_MEMORY_LIMIT),
+        .max_future_us = options_duration_us(options, OPTION_MAX_FUTURE),
+        .time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT)),
         .model_uri = options_text(options, OPTION_MODEL_URI),
+        .model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL),
         .tracking_uri = options_text(options, OPTION_TRACKING_URI),
         .database_url = database ? database : "",
+        .sink_rows = options_integer(options, OPTION_SINK_ROWS),
+        .sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL),
         .http_listen = options_text(options, OPTION_HTTP_LISTEN),
         .http_token = token && *token ? token : NULL,
         .stream_url = options_text(options, OPTION_STREAM_URL),
         .http_cors_origins = options_text(options, OPTION_HTTP_CORS_ORIGINS),
+        .http_rate = options_integer(options, OPTION_HTTP_RATE),
+        .http_log_timeout_us = options_duration_us(options, OPTION_HTTP_LOG_TIMEOUT),
+        .http_threads = (unsigned)options_integer(options, OPTION_HTTP_THREADS),
         .http_access_log = options_flag(options, OPTION_HTTP_ACCESS_LOG),
         .slot_lock = -1,
     };
-    enum status status = read_roles(options_text(options, OPTION_ROLES), &settings, err);
     settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
-    if (status == STATUS_OK)
-        status = read_delivery(options_text(options, OPTION_DELIVERY), &settings, err);
-    if (status == STATUS_OK)
-        status = read_numbers(options, &settings, err);
-    if (status == STATUS_OK)
-        status = split_memory(&settings, err);
-    if (status == STATUS_OK)
-        status = read_time_unit(options_text(options, OPTION_TIME_UNIT), &settings, err);
+    enum status status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)

@@ -52,7 +52,8 @@ struct settings {
     int slot_lock; /* open lock file that keeps the slot ours, or -1 */
 };
 
-/* Checks combinations and ranges: STATUS_INVALID is a usage error. Borrows options and schema. */
+/* Checks combinations and names (ranges and words are those of the options' rows): STATUS_INVALID is a usage error.
+ * Borrows options and schema. */
 MUST_USE enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
                                       struct error *err);
 /* What --memory-limit is split among. */

@@ -57,30 +57,17 @@ static enum status read_kind(const char *name, struct recipe *out, struct error 
     return status;
 }
 
-static enum status read_test_share(const char *text, struct recipe *out, struct error *err)
-{
-    if (param_read_number(text, &out->test_share) && out->test_share >= 0 && out->test_share <= 0.9)
-        return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "--test-size: give the share of the rows to hold out, from 0 to 0.9");
-}
-
-static enum status read_counts(const struct options *options, struct recipe *out, struct error *err)
+static void read_counts(const struct options *options, struct recipe *out)
 {
     int64_t folds = options_integer(options, OPTION_FOLDS), repeats = options_integer(options, OPTION_REPEATS);
     int64_t threads = options_integer(options, OPTION_THREADS);
-    if (folds < 0 || folds == 1 || folds > FOLD_MOST)
-        return error_set(err, STATUS_INVALID, "--folds: give 2 to %d, or 0 for no cross-validation", FOLD_MOST);
-    if (repeats < 1 || repeats > REPEAT_MOST)
-        return error_set(err, STATUS_INVALID, "--repeats: give 1 to %d", REPEAT_MOST);
-    if (threads < 0 || threads > 1024)
-        return error_set(err, STATUS_INVALID, "--threads: give 1 to 1024, or 0 for as many as there are processors");
     if (threads == 0)
         threads = sysconf(_SC_NPROCESSORS_ONLN);
     out->fold_count = (unsigned)folds;
     out->folds_given = options_given(options, OPTION_FOLDS);
     out->repeat_count = folds ? (unsigned)repeats : 0;
     out->threads = threads > 0 ? (unsigned)threads : 1;
-    return STATUS_OK;
+    out->test_share = options_share(options, OPTION_TEST_SIZE);
 }
 
 /* Where nothing is left to choose a threshold by, or to judge the model by. */
@@ -101,10 +88,7 @@ enum status recipe_read(const struct options *options, struct recipe *out, struc
     enum status status = read_kind(options_text(options, OPTION_MODEL_KIND), &recipe, err);
     if (status == STATUS_OK)
         status = threshold_parse(options_text(options, OPTION_THRESHOLD), &recipe.threshold, err);
-    if (status == STATUS_OK)
-        status = read_test_share(options_text(options, OPTION_TEST_SIZE), &recipe, err);
-    if (status == STATUS_OK)
-        status = read_counts(options, &recipe, err);
+    read_counts(options, &recipe);
     if (status == STATUS_OK)
         status = check_together(&recipe, err);
     size_t count = options_params(options, &pairs);

@@ -27,8 +27,6 @@ struct recipe {
     double test_share; /* of the rows, held out of everything; 0: none */
 };
 
-enum { FOLD_MOST = 20, REPEAT_MOST = 100 };
-
 /* From --model, --param, --seed, --threshold, --folds, --repeats, --test-size and --threads. STATUS_INVALID: a name or
  * value that is none, with those that are. */
 MUST_USE enum status recipe_read(const struct options *options, struct recipe *out, struct error *err);

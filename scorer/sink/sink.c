@@ -633,9 +633,6 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
 {
     struct buffer group = {0};
     struct sink_store *store;
-    const char *erasure = options_text(settings->options, OPTION_ERASURE);
-    if (strcmp(erasure, "delete") != 0 && strcmp(erasure, "pseudonymise") != 0)
-        return error_set(err, STATUS_INVALID, "--erasure %s: delete or pseudonymise", erasure);
     buffer_printf(&group, "%s-sink", settings->group_id);
     char *group_id = mem_text_n(group.data, group.bytes);
     buffer_free(&group);

@@ -77,7 +77,7 @@ static int run(struct world *world, const char *format)
     for (char *word; (word = strsep(&rest, " ")) && argc < ARGUMENTS_MAX - 1;)
         argv[argc++] = word;
     if (options_parse(PROGRAM_PRODUCER, subcommands, argc, argv, environment, &options, &exit_now, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
+        return 2; /* as options_main */
     int status = options_subcommand(options)->run(options);
     options_free(options);
     return status;

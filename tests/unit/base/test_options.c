@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/options.h"
+#include "base/option_row.h"
 
 static int ran;
 
@@ -184,12 +184,13 @@ static void numbers_are_checked_where_they_come_from(void **state)
     static const char *const bad[] = {"", "x", "1x", " 1", "1.5", "0x10", "99999999999999999999", "+1"};
     char text[128];
     for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
-        snprintf(text, sizeof text, "--workers must be a whole number, not '%s'", bad[b]);
+        snprintf(text, sizeof text, "--workers must be an integer (1 to 64), not '%s'", bad[b]);
         assert_refuses(PROGRAM_SCORER, LIST("--workers", bad[b]), NONE, text);
     }
     assert_refuses(PROGRAM_SCORER, NONE, LIST("WORKERS=two"),
-                   "environment variable WORKERS must be a whole number, not 'two'");
-    snprintf(text, sizeof text, "%s:3: workers must be a whole number, not 'two'", file_with("\n# x\nworkers = two\n"));
+                   "environment variable WORKERS must be an integer (1 to 64), not 'two'");
+    snprintf(text, sizeof text, "%s:3: workers must be an integer (1 to 64), not 'two'",
+             file_with("\n# x\nworkers = two\n"));
     assert_refuses(PROGRAM_SCORER, LIST("--config", file_with("\n# x\nworkers = two\n")), NONE, text);
     assert_refuses(PROGRAM_SCORER, LIST("--exit-at-end=maybe"), NONE,
                    "--exit-at-end must be true or false, not 'maybe'");
@@ -206,12 +207,84 @@ static void durations_have_units(void **state)
                 {"0s", 0},         {"2d", 172800000000}, {"2562047788h", 2562047788 * 3600000000LL}};
     static const char *const bad[] = {"5", "s", "-5s", "1.5s", "5 s", "5S", "9999999999999h", "5w", ""};
     for (size_t g = 0; g < sizeof good / sizeof *good; g++) {
-        assert_parses(PROGRAM_SCORER, LIST("--drain-deadline", good[g].text), NONE);
-        assert_int_equal(options_duration_us(options, OPTION_DRAIN_DEADLINE), good[g].us);
+        assert_parses(PROGRAM_SCORER, LIST("--schema-registry-timeout", good[g].text), NONE);
+        assert_int_equal(options_duration_us(options, OPTION_REGISTRY_TIMEOUT), good[g].us);
     }
     for (size_t b = 0; b < sizeof bad / sizeof *bad; b++)
-        assert_int_equal(parse(PROGRAM_SCORER, LIST("--drain-deadline", bad[b]), NONE), STATUS_INVALID);
-    assert_string_equal(err.text, "--drain-deadline must be a time such as 250us, 100ms, 25s, 5m, 1h or 1d, not ''");
+        assert_int_equal(parse(PROGRAM_SCORER, LIST("--schema-registry-timeout", bad[b]), NONE), STATUS_INVALID);
+    assert_string_equal(err.text,
+                        "--schema-registry-timeout must be a time such as 250us, 100ms, 25s, 5m, 1h or 1d, not ''");
+}
+
+/* One row of each type, at its bounds and beyond. */
+static void what_a_row_does_not_allow_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        enum program program;
+        const char *good, *bad, *text;
+    } rows[] = {
+        {PROGRAM_SCORER, "--workers=64", "--workers=65", "an integer (1 to 64), not '65'"},
+        {PROGRAM_SCORER, "--workers=1", "--workers=0", "an integer (1 to 64), not '0'"},
+        {PROGRAM_PRODUCER, "--count=1", "--count=0", "an integer (at least 1), not '0'"},
+        {PROGRAM_SCORER, "--commit-interval=1ms", "--commit-interval=999us",
+         "a time such as 250us, 100ms, 25s, 5m, 1h or 1d (1ms to 5s), not '999us'"},
+        {PROGRAM_SCORER, "--max-future=36600d", "--max-future=36601d",
+         "a time such as 250us, 100ms, 25s, 5m, 1h or 1d (at most 36600d), not '36601d'"},
+        {PROGRAM_SCORER, "--watchdog=0", "--watchdog=29s",
+         "a time such as 250us, 100ms, 25s, 5m, 1h or 1d (0, or 30s to 1d), not '29s'"},
+        {PROGRAM_SCORER, "--memory-limit=2GiB", "--memory-limit=2GB", "a size such as 512MiB or 2GiB, not '2GB'"},
+        {PROGRAM_TRAINER, "--test-size=0.9", "--test-size=0.91", "a number (0 to 0.9), not '0.91'"},
+        {PROGRAM_TRAINER, "--test-size=0", "--test-size=-0.1", "a number (0 to 0.9), not '-0.1'"},
+        {PROGRAM_TRAINER, "--test-size=1e-3", "--test-size=nan", "a number (0 to 0.9), not 'nan'"},
+        {PROGRAM_SCORER, "--exit-at-end=no", "--exit-at-end=nein", "true or false, not 'nein'"},
+        {PROGRAM_SCORER, "--delivery=at-least-once", "--delivery=", "exactly-once or at-least-once, not ''"},
+        {PROGRAM_SCORER, "--time-unit=", "--time-unit=m", "s, ms, us, ns or days, not 'm'"},
+        {PROGRAM_SCORER, "--roles= sink\t, http", "--roles=score,cook",
+         "one or more of score, sink and http, not 'score,cook'"},
+        {PROGRAM_SCORER, "--roles=score", "--roles=", "one or more of score, sink and http, not ''"},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        char text[256];
+        const char *command = rows[r].program == PROGRAM_SCORER ? "check" : "train";
+        int name_bytes = (int)strcspn(rows[r].bad, "=");
+        snprintf(text, sizeof text, "%.*s must be %s", name_bytes, rows[r].bad, rows[r].text);
+        assert_parses(rows[r].program, LIST(command, rows[r].good), NONE);
+        assert_refuses(rows[r].program, LIST(command, rows[r].bad), NONE, text);
+    }
+}
+
+static void words_and_shares_are_read(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_SCORER, LIST("--roles=http, sink", "--time-unit=us", "--time-unit="), NONE);
+    assert_int_equal(options_word(options, OPTION_DELIVERY), DELIVERY_EXACTLY_ONCE);
+    assert_false(options_has_word(options, OPTION_ROLES, ROLE_SCORE));
+    assert_true(options_has_word(options, OPTION_ROLES, ROLE_SINK));
+    assert_true(options_has_word(options, OPTION_ROLES, ROLE_HTTP));
+    assert_null(options_text(options, OPTION_TIME_UNIT));
+    assert_parses(PROGRAM_PRODUCER, LIST("train", "--poison=0.25", "--delivery=at-least-once"), NONE);
+    assert_true(options_share(options, OPTION_POISON) == 0.25);
+    assert_int_equal(options_word(options, OPTION_DELIVERY), DELIVERY_AT_LEAST_ONCE);
+}
+
+/* Bounds are values of the row's type and in order, the default is within them, and only words have words. */
+static void the_rows_agree_with_themselves(void **state)
+{
+    (void)state;
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        const struct option_row *row = &option_rows[id];
+        const char *const values[] = {row->minimum, row->maximum, row->fallback};
+        bool number = row->type >= OPTION_INTEGER && row->type <= OPTION_SHARE;
+        struct option_value read;
+        assert_true(row->flag && row->help && row->programs);
+        assert_true(number || (!row->minimum && !row->maximum && !row->or_zero));
+        assert_int_equal(row->words[0] != NULL, row->type == OPTION_WORD || row->type == OPTION_WORDS);
+        assert_null(row->words[sizeof row->words / sizeof *row->words - 1]);
+        for (size_t v = 0; v < 3; v++)
+            if (values[v] && option_value_read(row, values[v], row->flag, &read, &err) != STATUS_OK)
+                fail_msg("%s", err.text);
+    }
 }
 
 static void switches_take_many_words(void **state)
@@ -365,9 +438,14 @@ static void the_reference_has_every_option(void **state)
     FILE *file = fmemopen(text, sizeof text, "w");
     options_write_reference(file);
     fclose(file);
-#define ASSERT_LISTED(id, flag, ...) assert_non_null(strstr(text, "| `--" flag "` |"));
-    OPTION_TABLE(ASSERT_LISTED)
-#undef ASSERT_LISTED
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        char cell[64];
+        snprintf(cell, sizeof cell, "| `--%s` |", option_rows[id].flag);
+        assert_non_null(strstr(text, cell));
+    }
+    assert_non_null(strstr(text, "| `1` | 1 to 64 | scorer |"));
+    assert_non_null(strstr(text, "| `2m` | 0, or 30s to 1d | scorer |"));
+    assert_non_null(strstr(text, "| `exactly-once` | exactly-once or at-least-once | scorer, producer |"));
     assert_non_null(strstr(text, "`DATABASE_URL`, `DATABASE_URL_FILE`"));
 }
 
@@ -412,6 +490,9 @@ int main(void)
         cmocka_unit_test_teardown(what_is_unknown_is_refused_with_a_guess, teardown),
         cmocka_unit_test_teardown(numbers_are_checked_where_they_come_from, remove_file),
         cmocka_unit_test_teardown(durations_have_units, teardown),
+        cmocka_unit_test_teardown(what_a_row_does_not_allow_is_refused, teardown),
+        cmocka_unit_test_teardown(words_and_shares_are_read, teardown),
+        cmocka_unit_test(the_rows_agree_with_themselves),
         cmocka_unit_test_teardown(switches_take_many_words, teardown),
         cmocka_unit_test_teardown(an_empty_variable_counts_as_not_given, teardown),
         cmocka_unit_test_teardown(secrets_come_from_files, remove_file),

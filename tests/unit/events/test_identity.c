@@ -1,6 +1,7 @@
 /* events/identity.h and time_unit.h: what is an id, when an event may have occurred. */
 #include "tests/unit/events/unit.h"
 
+#include "base/option_row.h"
 #include "events/identity.h"
 #include "events/time_unit.h"
 
@@ -133,10 +134,13 @@ static void test_fields(void **state)
 static void test_units(void **state)
 {
     (void)state;
-    enum time_unit unit;
-    assert_true(time_unit_read("days", &unit) && unit == TIME_UNIT_DAYS);
-    assert_true(time_unit_read(NULL, &unit) && unit == TIME_UNIT_NONE);
-    assert_false(time_unit_read("sec", &unit));
+    assert_int_equal(time_unit_find("days"), TIME_UNIT_DAYS);
+    assert_int_equal(time_unit_find(NULL), TIME_UNIT_NONE);
+    assert_int_equal(time_unit_find("sec"), TIME_UNIT_NONE);
+    const char *const *words = option_rows[OPTION_TIME_UNIT].words;
+    for (int unit = TIME_UNIT_S; unit <= TIME_UNIT_DAYS; unit++)
+        assert_int_equal(time_unit_find(words[unit - TIME_UNIT_S]), unit);
+    assert_null(words[TIME_UNIT_DAYS]);
     assert_int_equal(time_unit_to_ms(TIME_UNIT_S, 1741046400), 1741046400000);
     assert_int_equal(time_unit_to_ms(TIME_UNIT_MS, -7), -7);
     assert_int_equal(time_unit_to_ms(TIME_UNIT_US, 1741046400123999), 1741046400123);
