@@ -1,5 +1,5 @@
-/* Values and pairs as they are given, from wherever: see option_row.h. Main thread, at start. */
-#include "base/option_row.h"
+/* Values and pairs as they are given, from wherever: see options_private.h. Main thread, at start. */
+#include "base/options_private.h"
 
 #include <string.h>
 

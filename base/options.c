@@ -1,6 +1,6 @@
 /* The command line, and the options as programs see them: see options.h. Parsed once by the main thread while a program
  * starts; read-only and shared by all threads afterwards. Must never print a secret's value. */
-#include "base/option_row.h"
+#include "base/options_private.h"
 
 #include <assert.h>
 #include <errno.h>
