@@ -1,6 +1,6 @@
 /* What the option table says to people: --help and docs/CONFIGURATION.md. Called while a program starts, or by the
  * documentation's generator. */
-#include "base/option_row.h"
+#include "base/options_private.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Options given by the environment and by the config file. Called by options_parse, after the command line, whose
  * values win. Must never print a secret's value. */
-#include "base/option_row.h"
+#include "base/options_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>

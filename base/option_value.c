@@ -1,6 +1,6 @@
 /* The option table as data, and the values' grammar: integers, durations, sizes, shares, switches, words; and what
  * a row allows of them. Called by options.c while a program starts. Must never print a secret's value. */
-#include "base/option_row.h"
+#include "base/options_private.h"
 
 #include <assert.h>
 #include <errno.h>

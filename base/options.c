@@ -1,6 +1,6 @@
 /* The command line, and the options as programs see them: see options.h. Parsed once by the main thread while a program
  * starts; read-only and shared by all threads afterwards. Must never print a secret's value. */
-#include "base/option_row.h"
+#include "base/options_private.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,47 +21,6 @@ struct parse {
     char **at, **end; /* the arguments that are left */
     bool help, version, flags_over;
 };
-
-int option_find(enum program program, const char *flag, size_t flag_bytes)
-{
-    for (int id = 0; id < OPTION_COUNT_; id++)
-        if (option_is_of(&option_rows[id], program) && strlen(option_rows[id].flag) == flag_bytes &&
-            memcmp(option_rows[id].flag, flag, flag_bytes) == 0)
-            return id;
-    return -1;
-}
-
-enum status option_give(struct options *options, enum option_id id, const char *value, enum option_source source,
-                        const char *named, struct error *err)
-{
-    struct option_value *slot = &options->values[id];
-    struct option_value read = {.source = source};
-    enum status status = option_value_read(&option_rows[id], value, named, &read, err);
-    if (status == STATUS_OK && source >= slot->source) {
-        *slot = read;
-        bool none = option_rows[id].type == OPTION_WORD && *value == '\0';
-        slot->text = none ? NULL : arena_text(&options->arena, value, strlen(value));
-    }
-    return status;
-}
-
-void option_add_named_pair(struct options *options, struct option_pairs *pairs, const char *name, const char *value)
-{
-    pairs->items = mem_resize(pairs->items, pairs->count + 1, sizeof *pairs->items);
-    pairs->items[pairs->count++] = (struct option_pair){arena_text(&options->arena, name, strlen(name)),
-                                                        arena_text(&options->arena, value, strlen(value))};
-}
-
-enum status option_add_pair(struct options *options, struct option_pairs *pairs, const char *assignment,
-                            const char *named, struct error *err)
-{
-    const char *equals = strchr(assignment, '=');
-    if (!equals || equals == assignment)
-        return error_set(err, STATUS_INVALID, "%s needs NAME=VALUE", named);
-    const char *name = arena_text(&options->arena, assignment, (size_t)(equals - assignment));
-    option_add_named_pair(options, pairs, name, equals + 1);
-    return STATUS_OK;
-}
 
 /* The value of a flag: after its '=' (given), or the next argument. NULL with err set where there is none. */
 static const char *take_value(struct parse *parse, const char *given, const char *named, struct error *err)

@@ -134,8 +134,8 @@ static void start_commit(struct score_loop *loop)
 }
 
 /* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
- * come back for ever. Where it was larger than what has been committed of late, it is done again in smaller works, which
- * grow when commits as large as allowed succeed. */
+ * come back for ever. Where it was larger than what has been committed of late, it is done again in smaller works,
+ * which grow when commits as large as allowed succeed. */
 static bool is_cut(const struct score_loop *loop)
 {
     return loop->limit < loop->settings->commit_events;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/option_row.h"
+#include "base/options_private.h"
 
 static int ran;
 

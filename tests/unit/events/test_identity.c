@@ -1,7 +1,7 @@
 /* events/identity.h and time_unit.h: what is an id, when an event may have occurred. */
 #include "tests/unit/events/unit.h"
 
-#include "base/option_row.h"
+#include "base/options_private.h"
 #include "events/identity.h"
 #include "events/time_unit.h"
 

@@ -1,7 +1,7 @@
 /* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c and by
  * tests alone. */
-#ifndef BASE_OPTION_ROW_H
-#define BASE_OPTION_ROW_H
+#ifndef BASE_OPTIONS_PRIVATE_H
+#define BASE_OPTIONS_PRIVATE_H
 
 #include "base/bytes.h"
 #include "base/memory.h"

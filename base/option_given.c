@@ -1,0 +1,45 @@
+/* Values and pairs as they are given, from wherever: see options_private.h. Main thread, at start. */
+#include "base/options_private.h"
+
+#include <string.h>
+
+int option_find(enum program program, const char *flag, size_t flag_bytes)
+{
+    for (int id = 0; id < OPTION_COUNT_; id++)
+        if (option_is_of(&option_rows[id], program) && strlen(option_rows[id].flag) == flag_bytes &&
+            memcmp(option_rows[id].flag, flag, flag_bytes) == 0)
+            return id;
+    return -1;
+}
+
+enum status option_give(struct options *options, enum option_id id, const char *value, enum option_source source,
+                        const char *named, struct error *err)
+{
+    struct option_value *slot = &options->values[id];
+    struct option_value read = {.source = source};
+    enum status status = option_value_read(&option_rows[id], value, named, &read, err);
+    if (status == STATUS_OK && source >= slot->source) {
+        *slot = read;
+        bool none = option_rows[id].type == OPTION_WORD && *value == '\0';
+        slot->text = none ? NULL : arena_text(&options->arena, value, strlen(value));
+    }
+    return status;
+}
+
+void option_add_named_pair(struct options *options, struct option_pairs *pairs, const char *name, const char *value)
+{
+    pairs->items = mem_resize(pairs->items, pairs->count + 1, sizeof *pairs->items);
+    pairs->items[pairs->count++] = (struct option_pair){arena_text(&options->arena, name, strlen(name)),
+                                                        arena_text(&options->arena, value, strlen(value))};
+}
+
+enum status option_add_pair(struct options *options, struct option_pairs *pairs, const char *assignment,
+                            const char *named, struct error *err)
+{
+    const char *equals = strchr(assignment, '=');
+    if (!equals || equals == assignment)
+        return error_set(err, STATUS_INVALID, "%s needs NAME=VALUE", named);
+    const char *name = arena_text(&options->arena, assignment, (size_t)(equals - assignment));
+    option_add_named_pair(options, pairs, name, equals + 1);
+    return STATUS_OK;
+}
