@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """States that are rarely met, and easily forgotten. A producer quota below what one interval's output takes: the work is done again in
 smaller transactions, and goes on. TERM at each named point of a transaction (base/fault_point.h; the build FLAVOUR=faults): it ends
-with status 0 or 1 in time, and every event has one result afterwards."""
+with status 0 or 1 in time, and every event has one result afterwards. A right that is missing: it ends at the start, with one line that says so."""
 import os
 import signal
 import socket
@@ -9,7 +9,8 @@ import struct
 
 from lab import BIN, Lab
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
+                                   ResourcePatternType, ResourceType)
 from faults import FAULTS_BIN
 from servers import state_of
 
@@ -50,6 +51,21 @@ def quota(lab, kafka, settings):
     lab.wait("without the quota: the rest", lambda: scorer.counter("events_scored_total") == EVENTS, 60, scorer)
     lab.equal("TERM: status", scorer.end(), 0)
     lab.audit(scorer)
+
+
+def denied(lab, settings):
+    """The client may not write to the topic of dead letters, of which librdkafka says no more than that records are purged."""
+    kafka = lab.kafka("denying", "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "allow.everyone.if.no.acl.found=true",
+                      "super.users=User:nobody")
+    client = AdminClient({"bootstrap.servers": kafka})
+    bindings = [AclBinding(ResourceType.TOPIC, "employee-events-dlq", ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", operation, permission)
+                for operation, permission in ((AclOperation.DESCRIBE, AclPermissionType.ALLOW), (AclOperation.WRITE, AclPermissionType.DENY))]
+    for answer in client.create_acls(bindings).values():
+        answer.result(30)
+    scorer = lab.scorer("denied", **{**settings, "KAFKA_BOOTSTRAP_SERVERS": kafka})
+    lab.wait("denied: it ends", lambda: not scorer.alive(), 30, scorer)
+    lab.equal("denied: status", scorer.popen.returncode, 1)
+    lab.one_line("denied: one line", scorer.text(), "error", "authorization failed", "kafka-acls")
 
 
 def refuse_large_dead_letters(kafka):
@@ -99,5 +115,6 @@ with Lab() as lab:
     kafka = lab.kafka("kafka", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500")
     lab.model()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score", INSTANCE_ID="rare")
+    denied(lab, settings)
     ends(lab, kafka, settings)
     quota(lab, kafka, settings)
