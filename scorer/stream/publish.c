@@ -456,6 +456,11 @@ void publish_commit_start(struct publish *publish, struct intake *intake)
         end_commit(publish);
 }
 
+bool publish_is_bisecting(const struct publish *publish)
+{
+    return publish->refused.suspect_count > 0;
+}
+
 bool publish_commit_ended(const struct publish *publish)
 {
     return publish->commit == COMMIT_ENDED ||

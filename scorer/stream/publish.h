@@ -32,6 +32,9 @@ MUST_USE bool publish_outcome(struct publish *publish, const struct intake_messa
 void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
                          const char *field, const char *text);
 
+/* The last work was rolled back because of refused records, which are being found. */
+bool publish_is_bisecting(const struct publish *publish);
+
 enum publish_result {
     PUBLISH_COMMITTED,   /* outputs and offsets stand */
     PUBLISH_ROLLED_BACK, /* nothing of it counts: rewind the intake and do it again */

@@ -145,13 +145,14 @@ static void adapt_limit(struct score_loop *loop, enum publish_result result)
 {
     int64_t most = loop->settings->commit_events, received = (int64_t)loop->committed.received;
     bool committed = result == PUBLISH_COMMITTED, larger = received > loop->proven;
+    bool rolled_back = result == PUBLISH_ROLLED_BACK && !publish_is_bisecting(loop->publish);
     if (committed && received >= loop->limit)
         loop->limit += loop->limit / LIMIT_GROWTH + 1;
-    else if (result == PUBLISH_ROLLED_BACK && larger)
+    else if (rolled_back && larger)
         loop->limit = received / LIMIT_CUT + 1;
     if (committed && larger)
         loop->proven = received;
-    else if (result == PUBLISH_ROLLED_BACK)
+    else if (rolled_back)
         loop->proven /= LIMIT_CUT;
     if (loop->limit > most)
         loop->limit = most;
