@@ -1,4 +1,4 @@
-/* scorer/http.c and health.c over a real socket: routes, statuses, tokens, and numbers that add up. No other server. */
+/* scorer/http/ over a real socket: routes, statuses, tokens, and numbers that add up. No other server. */
 #include "tests/support/scorer.h"
 #include "tests/support/wait.h"
 
