@@ -30,7 +30,7 @@ enum op_code {
     OP_RETURN,
     OP_BRANCH,       /* a: first of b entries of `table`, each where to go on */
     OP_UNRESOLVABLE, /* this datum has no image in the reader schema; a: why, of `notes`, or NO_NOTE */
-    OP_BLOCKS,       /* opens an array or map */
+    OP_BLOCKS,       /* opens an array or map; `slot`: where its items go */
     OP_NEXT,         /* next item, or a: where the array ends. b: bytes an item takes at least */
     OP_KEY,          /* J: a map's key */
     OP_TEXT,         /* J: b bytes at a of `text` */

@@ -205,18 +205,19 @@ static void emit_branches(struct compiler *compiler, const struct avro_type *wri
     free(ends);
 }
 
-static void emit_blocks(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)
+static void emit_blocks(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader,
+                        uint32_t slot)
 {
     bool is_map = writer->kind == AVRO_KIND_MAP;
     if (reader)
         emit_text(compiler, is_map ? "{" : "[", 1);
-    plan_emit(compiler, OP_BLOCKS, 0, 0);
+    plan_emit(compiler, OP_BLOCKS, 0, 0)->slot = slot;
     uint32_t loop = plan_here(compiler); /* the index of the op that comes next */
     struct op *next = plan_emit(compiler, OP_NEXT, 0, writer->items->min_bytes + is_map);
     next->to = reader != NULL; /* whether commas are due */
     if (is_map)
         plan_emit(compiler, reader && !compiler->layout ? OP_KEY : OP_SKIP_LENGTH, 0, 0);
-    plan_emit_value(compiler, writer->items, reader ? reader->items : NULL, SLOT_NONE);
+    plan_emit_value(compiler, writer->items, reader ? reader->items : NULL, slot);
     plan_emit(compiler, OP_JUMP, loop, 0);
     if (!compiler->too_large)
         compiler->plan->ops[loop].a = plan_here(compiler);
@@ -260,7 +261,7 @@ static void emit_skip(struct compiler *compiler, const struct avro_type *writer)
         break;
     case AVRO_KIND_ARRAY:
     case AVRO_KIND_MAP:
-        emit_blocks(compiler, writer, NULL);
+        emit_blocks(compiler, writer, NULL, SLOT_NONE);
         break;
     case AVRO_KIND_UNION:
         emit_branches(compiler, writer, NULL, SLOT_NONE);
@@ -336,7 +337,7 @@ static void emit_same_kind(struct compiler *compiler, const struct avro_type *wr
     else if (writer->kind == AVRO_KIND_RECORD)
         plan_emit(compiler, OP_CALL, routine_of(compiler, writer, reader), 0);
     else
-        emit_blocks(compiler, writer, reader);
+        emit_blocks(compiler, writer, reader, slot);
 }
 
 /* The reader accepts the writer here, or is NULL: then the value is skipped. */

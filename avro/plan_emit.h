@@ -25,7 +25,8 @@ MUST_USE enum status plan_compile_layout(const struct avro_type *writer, const s
 
 struct plan *plan_under_way(struct compiler *compiler);
 struct op *plan_emit(struct compiler *compiler, unsigned code, uint32_t a, uint32_t b);
-/* A value of the writer's into a slot; reader NULL: it is skipped. */
+/* A value of the writer's into a slot; reader NULL: it is skipped. Items of an array go to its own slot, one after
+ * another; the op that opens it names the slot too. */
 void plan_emit_value(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader,
                      uint32_t slot);
 /* The index of the op that comes next, as the aim of a jump. */

@@ -60,7 +60,7 @@ static inline double column_most(const struct column *column)
     return column->type == COLUMN_INT ? 2147483647.0 : column->type == COLUMN_LONG ? 9007199254740992.0 : INFINITY;
 }
 
-enum { CELL_MISSING = -1, CELL_OTHER = -2 };
+enum { CELL_MISSING = -1, CELL_OTHER = -2, CELL_UNLISTED = -3 };
 
 /* One value. Numeric and ordinal columns use `number` (NaN = missing) and leave code 0 or CELL_MISSING;
  * nominal columns use `code`, and `text` where code is CELL_OTHER or >= 0. Texts are borrowed from the message. */
@@ -70,7 +70,8 @@ struct cell {
         const char *text;
     };
     uint32_t text_bytes;
-    int32_t code; /* index into column.values, CELL_MISSING, or CELL_OTHER (a text that is not among them) */
+    int32_t code; /* index into column.values, CELL_MISSING, CELL_OTHER (a text that is not among them), or
+                     CELL_UNLISTED (a partial event leaves the column as it is: such cells are never scored) */
 };
 
 static inline struct cell cell_number(double number)

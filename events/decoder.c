@@ -11,6 +11,7 @@ struct decoder {
     const struct schema_parts *parts;
     struct machine *machine;
     enum time_unit time_unit;
+    struct row_changed changed;
     struct writers *writers;
     bool unframed;
     struct schema_key unframed_key;
@@ -22,6 +23,7 @@ enum status decoder_new(const struct schema *schema, struct decoder **out, struc
     struct decoder *decoder = mem_zeroed(1, sizeof *decoder);
     decoder->parts = parts;
     decoder->machine = machine_new();
+    decoder->changed.columns = mem_zeroed((schema->column_count + 63) / 64, sizeof *decoder->changed.columns);
     decoder->writers = writers_new(schema->event, parts);
     for (size_t v = 0; v < parts->version_count; v++) {
         const struct schema_version *version = &parts->versions[v];
@@ -44,6 +46,7 @@ void decoder_free(struct decoder *decoder)
         return;
     writers_free(decoder->writers);
     machine_free(decoder->machine);
+    free(decoder->changed.columns);
     free(decoder);
 }
 
@@ -95,7 +98,7 @@ enum event_code decoder_read(struct decoder *decoder, struct span value, struct 
     enum event_code code = writers_find(decoder->writers, &frame.key, &writer, fault, waits);
     if (code != EVENT_OK)
         return code;
-    return row_plan_run(writer->plan, decoder->machine, decoder->time_unit, frame.datum, out, fault);
+    return row_plan_run(writer->plan, decoder->machine, decoder->time_unit, &decoder->changed, frame.datum, out, fault);
 }
 
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault)

@@ -22,6 +22,8 @@ bool event_is_encodable(const struct schema *schema, const struct cell *cells)
     const struct schema_parts *parts = schema_parts(schema);
     for (size_t c = 0; c < schema->column_count; c++) {
         const struct column *column = &schema->columns[c];
+        if (cells[c].code == CELL_UNLISTED)
+            continue;
         if (cells[c].code == CELL_MISSING) {
             if (parts->readers[c].null_branch == NULL_BRANCH_NONE)
                 return false;
@@ -36,7 +38,7 @@ size_t attributes_bound(const struct schema_parts *parts, const struct cell *cel
 {
     size_t count = parts->schema.column_count, bytes = count * (1 + AVRO_VARINT_MAX);
     for (size_t c = 0; c < count; c++)
-        if (parts->readers[c].type == COLUMN_TEXT && cells[c].code != CELL_MISSING)
+        if (parts->readers[c].type == COLUMN_TEXT && cells[c].code != CELL_MISSING && cells[c].code != CELL_UNLISTED)
             bytes += cells[c].text_bytes;
     return bytes;
 }
@@ -55,10 +57,24 @@ static inline char *number_put(const struct column_reader *reader, double number
     }
 }
 
+/* Anything of the column's type: nobody reads it. */
+static char *unlisted_put(const struct column_reader *reader, char *at)
+{
+    if (reader->null_branch != NULL_BRANCH_NONE) {
+        *at++ = (char)(reader->null_branch << 1);
+        return at;
+    }
+    return reader->type == COLUMN_TEXT ? avro_put_text(at, SPAN_LITERAL("")) : number_put(reader, 0, at);
+}
+
 char *attributes_put(const struct schema_parts *parts, const struct cell *cells, char *at)
 {
     const struct column_reader *reader = parts->readers, *last = reader + parts->schema.column_count;
     for (const struct cell *cell = cells; reader < last; reader++, cell++) {
+        if (cell->code == CELL_UNLISTED) {
+            at = unlisted_put(reader, at);
+            continue;
+        }
         if (cell->code == CELL_MISSING) {
             assert(reader->null_branch != NULL_BRANCH_NONE);
             *at++ = (char)(reader->null_branch << 1);
@@ -90,6 +106,41 @@ void attributes_encode(const struct schema *schema, const struct cell *cells, st
 
 #define record_put_event_type avro_put_long
 #define record_bytes_event_type(value) AVRO_VARINT_MAX
+
+static size_t count_listed(const struct schema_parts *parts, const struct event *record)
+{
+    size_t count = 0;
+    for (size_t c = 0; c < parts->schema.column_count; c++)
+        count += record->cells[c].code != CELL_UNLISTED;
+    return count;
+}
+
+/* A schema that has no such field has no partial events. */
+static char *put_changed(const struct schema_parts *parts, const struct event *record, char *at)
+{
+    assert(parts->has_changed || !record->partial);
+    if (!parts->has_changed)
+        return at;
+    at = avro_put_branch(at, record->partial);
+    if (!record->partial)
+        return at;
+    size_t count = count_listed(parts, record);
+    if (count)
+        at = avro_put_long(at, (int64_t)count);
+    for (size_t c = 0; c < parts->schema.column_count; c++)
+        if (record->cells[c].code != CELL_UNLISTED)
+            at = avro_put_raw(at, parts->encoded_names[c]);
+    *at++ = 0;
+    return at;
+}
+
+static size_t bytes_changed(const struct schema_parts *parts, const struct event *record)
+{
+    size_t bytes = AVRO_BRANCH_BYTES + AVRO_ARRAY_BYTES;
+    for (size_t c = 0; c < parts->schema.column_count && record->partial; c++)
+        bytes += parts->encoded_names[c].bytes;
+    return bytes;
+}
 
 static char *put_attributes(const struct schema_parts *parts, const struct event *record, char *at)
 {

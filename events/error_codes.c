@@ -30,6 +30,7 @@ const char *envelope_field_name(int32_t column)
 #define FIELD_NAME(codec, id, name, ...) [FAULT_POSITION_##id] = name,
         EVENT_ENVELOPE(FIELD_NAME)
 #undef FIELD_NAME
+            [FAULT_POSITION_COUNT] = "changed",
     };
     const int32_t count = sizeof names / sizeof *names;
     return column < FAULT_NO_COLUMN && column >= FAULT_NO_COLUMN - count ? names[FAULT_NO_COLUMN - 1 - column] : NULL;

@@ -22,7 +22,9 @@
     CODE(NOT_FINITE, "not_finite", "a number is NaN or infinite", "send null for a missing value") \
     CODE(MISSING_REQUIRED, "missing_required", "a required value is null or absent", "send the value") \
     CODE(UNKNOWN_FIELD, "unknown_field", "a field that the schema does not have", "correct the name, or add the column to the schema") \
-    CODE(RULE, "rule", "two values contradict each other", "correct one of them: the rule is in the schema") \
+    CODE(RULE, "rule", "two values contradict each other; field `changed`: an event that is not `CHANGED` has a list", "correct one of them: the rule is in the schema") \
+    CODE(PARTIAL, "partial", "a partial event of an employee without a current record, or where no records are kept", "send the whole record first") \
+    CODE(STALE, "stale", "a partial event that occurred before the employee's current record", "send the whole record: it is scored, and changes nothing") \
     CODE(BAD_ID, "bad_id", "`employee_id`, `event_id` or the message key is no id: not UTF-8, empty, over 256 characters, or with control or bidirectional characters", "send 1 to 256 printable characters; as key the employee id, or a record with it as the one field") \
     CODE(KEY_MISMATCH, "key_mismatch", "the message key differs from the employee id", "use the employee id as the key, or no key") \
     CODE(NULL_KEY, "null_key", "a null value (erasure) without a key: nobody to erase", "send the employee id as the key") \
@@ -43,11 +45,13 @@ enum {
 #define FAULT_POSITION(codec, id, ...) FAULT_POSITION_##id,
     EVENT_ENVELOPE(FAULT_POSITION)
 #undef FAULT_POSITION
+        FAULT_POSITION_COUNT
 };
 enum {
 #define FAULT_ID(codec, id, ...) FAULT_##id = FAULT_NO_COLUMN - 1 - FAULT_POSITION_##id,
     EVENT_ENVELOPE(FAULT_ID)
 #undef FAULT_ID
+        FAULT_CHANGED = FAULT_NO_COLUMN - 1 - FAULT_POSITION_COUNT
 };
 
 /* One thing that is wrong with an event. Plain data. */

@@ -26,6 +26,7 @@ enum event_type {
 
 #define EVENT_RECORD(FIELD, PART) \
     EVENT_ENVELOPE(FIELD) \
+    PART(changed) \
     PART(attributes)
 /* clang-format on */
 
@@ -37,6 +38,7 @@ struct event {
     struct cell *cells;     /* column_count cells, the caller's memory */
     struct span attributes; /* the attributes record's bytes if they are already in the canonical (reader's) encoding,
                                so that they can be copied into the prediction; else SPAN_NULL */
+    bool partial;           /* it lists what has changed: the other columns' cells are CELL_UNLISTED */
     uint32_t imputed;       /* values that validate_event took for missing */
 };
 

@@ -8,8 +8,17 @@
 #include "events/schema_private.h"
 #include "events/time_unit.h"
 
-/* The envelope's slots are ENVELOPE_*, then one slot per column. */
+/* The envelope's slots are ENVELOPE_*, then one slot per column. The names in `changed` all go to one. */
 enum { SLOT_COLUMNS = ENVELOPE_COUNT };
+enum { SLOT_CHANGED = SLOT_NONE - 1 };
+
+/* What a datum lists as changed: the executor's scratch, one per decoder. */
+struct row_changed {
+    uint64_t *columns; /* a bit each */
+    bool listed;
+    enum event_code code; /* the first fault among the names */
+    int32_t faulty;       /* its column, or FAULT_CHANGED where there is none of that name */
+};
 
 /* The layout's own ops. */
 enum row_op_code {
@@ -45,7 +54,7 @@ MUST_USE enum status row_plan_compile(const struct avro_type *writer, const stru
 
 /* Runs a row plan over one datum: all of `datum` must be used. out->cells are the caller's. `unit`: that of a writer's
  * occurred_at whose type names none. */
-enum event_code row_plan_run(const struct plan *plan, struct machine *machine, enum time_unit unit, struct span datum,
-                             struct event *out, struct fault *fault);
+enum event_code row_plan_run(const struct plan *plan, struct machine *machine, enum time_unit unit,
+                             struct row_changed *changed, struct span datum, struct event *out, struct fault *fault);
 
 #endif

@@ -142,6 +142,13 @@ static bool readers_are_canonical(const struct row_parts *row, const struct op *
     return true;
 }
 
+/* Where the reader's field goes. `first_slot`: that of its first. */
+static uint32_t slot_of(const struct row_parts *row, uint32_t first_slot, size_t field)
+{
+    bool is_changed = first_slot != SLOT_COLUMNS && row->target->has_changed && field == ENVELOPE_COUNT;
+    return is_changed ? SLOT_CHANGED : first_slot + (uint32_t)field;
+}
+
 /* `first_slot`: that of the reader's first field. The envelope's last field is the attributes record. */
 static void emit_row(struct compiler *compiler, const struct avro_type *writer, const struct avro_type *reader,
                      uint32_t first_slot)
@@ -155,7 +162,7 @@ static void emit_row(struct compiler *compiler, const struct avro_type *writer, 
     for (size_t f = 0; f < writer->field_count; f++) {
         const struct avro_type *from = writer->fields[f].type;
         const struct avro_field *to = reader_of[f] == FIELD_UNREAD ? NULL : &reader->fields[reader_of[f]];
-        uint32_t slot = to ? first_slot + (uint32_t)reader_of[f] : SLOT_NONE;
+        uint32_t slot = to ? slot_of(row, first_slot, (size_t)reader_of[f]) : SLOT_NONE;
         struct column_reader column;
         plan_path_push(compiler, writer->fields[f].name);
         if (to && to->type == row->target->attributes && from->kind == AVRO_KIND_RECORD)
@@ -169,8 +176,8 @@ static void emit_row(struct compiler *compiler, const struct avro_type *writer, 
     if (first_slot == SLOT_COLUMNS && plan->op_count == start + 1)
         plan->ops[start].to = readers_are_canonical(row, &plan->ops[start]);
     for (size_t f = 0; f < reader->field_count; f++)
-        if (!filled[f])
-            emit_constant(compiler, &reader->fields[f], first_slot + (uint32_t)f);
+        if (!filled[f] && slot_of(row, first_slot, f) != SLOT_CHANGED) /* absent: nothing is listed */
+            emit_constant(compiler, &reader->fields[f], slot_of(row, first_slot, f));
     free(reader_of);
     free(filled);
 }
@@ -182,9 +189,10 @@ static enum status row_check(const struct avro_type *writer, const struct avro_t
     int32_t *reader_of = mem_zeroed(writer->field_count, sizeof *reader_of);
     bool *filled = mem_zeroed(reader->field_count, sizeof *filled);
     resolve_fields(writer, reader, reader_of, filled);
-    bool fine = filled[ENVELOPE_COUNT];
+    size_t attributes = reader->field_count - 1;
+    bool fine = filled[attributes];
     for (size_t f = 0; f < writer->field_count; f++)
-        if (reader_of[f] == ENVELOPE_COUNT)
+        if (reader_of[f] == (int32_t)attributes)
             fine = writer->fields[f].type->kind == AVRO_KIND_RECORD;
     free(reader_of);
     free(filled);

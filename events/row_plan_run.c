@@ -36,9 +36,65 @@ static void *envelope_member(struct event *out, uint32_t slot)
     return (char *)out + offsets[slot];
 }
 
-static bool put_text(struct machine *machine, const struct op *op, struct span text, const struct schema_parts *parts,
-                     struct event *out)
+/* --- what has changed --- */
+
+static void changed_fail(struct row_changed *changed, int32_t column)
 {
+    if (changed->code == EVENT_OK)
+        changed->faulty = column;
+    changed->code = EVENT_UNKNOWN_FIELD;
+}
+
+static void changed_open(struct row_changed *changed, const struct schema_parts *parts)
+{
+    changed->listed = true;
+    changed->code = EVENT_OK;
+    memset(changed->columns, 0, (parts->schema.column_count + 63) / 64 * sizeof *changed->columns);
+}
+
+static void changed_add(struct row_changed *changed, const struct schema_parts *parts, struct span name)
+{
+    int32_t column = categories_find(&parts->names, name);
+    if (column < 0) {
+        changed_fail(changed, FAULT_CHANGED);
+        return;
+    }
+    uint64_t bit = UINT64_C(1) << (column & 63);
+    if (changed->columns[column >> 6] & bit)
+        changed_fail(changed, column);
+    changed->columns[column >> 6] |= bit;
+}
+
+/* Whatever the attributes hold besides is of no account. */
+static void changed_apply(const struct row_changed *changed, const struct schema_parts *parts, struct event *out)
+{
+    out->partial = true;
+    out->attributes = SPAN_NULL;
+    for (size_t c = 0; c < parts->schema.column_count; c++)
+        if (!(changed->columns[c >> 6] >> (c & 63) & 1))
+            out->cells[c] = (struct cell){.code = CELL_UNLISTED};
+}
+
+static enum event_code changed_explain(const struct row_changed *changed, const struct schema_parts *parts,
+                                       struct fault *fault)
+{
+    if (changed->faulty == FAULT_CHANGED)
+        return fault_set_field(fault, changed->code, FAULT_CHANGED, "changed", "names no attribute of the schema");
+    return fault_set_field(fault, changed->code, changed->faulty, parts->schema.columns[changed->faulty].name,
+                           "a duplicate in changed");
+}
+
+/* --- values --- */
+
+static bool put_text(struct machine *machine, const struct op *op, struct span text, const struct schema_parts *parts,
+                     struct row_changed *changed, struct event *out)
+{
+    if (op->slot == SLOT_CHANGED && avro_text_is_valid(text)) {
+        changed_add(changed, parts, text);
+        return true;
+    }
+    if (op->slot == SLOT_CHANGED)
+        return machine_malformed(machine, "a string is not UTF-8");
     if (op->slot >= SLOT_COLUMNS) {
         uint32_t column = op->slot - SLOT_COLUMNS;
         return cell_of_text(parts->readers[column].categories, text, &out->cells[column]) ||
@@ -51,7 +107,7 @@ static bool put_text(struct machine *machine, const struct op *op, struct span t
 }
 
 static bool row_plan_read_value(struct machine *machine, const struct op *op, enum time_unit unit,
-                                const struct schema_parts *parts, struct event *out)
+                                const struct schema_parts *parts, struct row_changed *changed, struct event *out)
 {
     int32_t whole;
     int64_t large;
@@ -80,7 +136,7 @@ static bool row_plan_read_value(struct machine *machine, const struct op *op, en
         put_number(unit, op, number, 0, out);
         return true;
     default:
-        return machine_bytes(machine, &text) && put_text(machine, op, text, parts, out);
+        return machine_bytes(machine, &text) && put_text(machine, op, text, parts, changed, out);
     }
 }
 
@@ -124,8 +180,14 @@ static void put_constant(const struct row_parts *row, const struct op *op, struc
     }
 }
 
+static void put_null(const struct row_parts *row, const struct op *op, struct event *out)
+{
+    if (op->slot != SLOT_CHANGED)
+        out->cells[op->slot - SLOT_COLUMNS] = cell_missing(&row->target->schema.columns[op->slot - SLOT_COLUMNS]);
+}
+
 static bool row_machine_run(struct machine *machine, const struct row_parts *row, enum time_unit unit,
-                            struct event *out)
+                            struct row_changed *changed, struct event *out)
 {
     for (;;) {
         const struct op *op = &machine->plan->ops[machine->pc++];
@@ -141,13 +203,18 @@ static bool row_machine_run(struct machine *machine, const struct row_parts *row
         case OP_VALUE_LONG:
         case OP_VALUE_FLOAT:
         case OP_VALUE_DOUBLE:
-            fine = row_plan_read_value(machine, op, unit, row->target, out);
+            fine = row_plan_read_value(machine, op, unit, row->target, changed, out);
             break;
         case OP_VALUE_SYMBOL:
             fine = symbol_read(machine, op, out);
             break;
         case OP_VALUE_NULL:
-            out->cells[op->slot - SLOT_COLUMNS] = cell_missing(&row->target->schema.columns[op->slot - SLOT_COLUMNS]);
+            put_null(row, op, out);
+            break;
+        case OP_BLOCKS:
+            if (op->slot == SLOT_CHANGED)
+                changed_open(changed, row->target);
+            fine = machine_step(machine, op);
             break;
         case OP_CONSTANT:
             put_constant(row, op, out);
@@ -160,15 +227,23 @@ static bool row_machine_run(struct machine *machine, const struct row_parts *row
     }
 }
 
-enum event_code row_plan_run(const struct plan *plan, struct machine *machine, enum time_unit unit, struct span datum,
-                             struct event *out, struct fault *fault)
+enum event_code row_plan_run(const struct plan *plan, struct machine *machine, enum time_unit unit,
+                             struct row_changed *changed, struct span datum, struct event *out, struct fault *fault)
 {
+    const struct row_parts *row = plan->own;
     struct datum_fault why;
     machine_start(machine, plan, datum);
     out->attributes = SPAN_NULL;
-    bool ended = row_machine_run(machine, plan->own, unit, out);
-    if (ended && cursor_left(&machine->in) == 0 && !machine->unresolvable && !machine->too_deep)
+    out->partial = changed->listed = false;
+    bool ended = row_machine_run(machine, row, unit, changed, out);
+    if (!ended || cursor_left(&machine->in) || machine->unresolvable || machine->too_deep) {
+        (void)machine_result(machine, ended, datum, &why);
+        return fault_set_datum(fault, &why);
+    }
+    if (!changed->listed)
         return EVENT_OK;
-    (void)machine_result(machine, ended, datum, &why);
-    return fault_set_datum(fault, &why);
+    if (changed->code != EVENT_OK)
+        return changed_explain(changed, row->target, fault);
+    changed_apply(changed, row->target, out);
+    return EVENT_OK;
 }

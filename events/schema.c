@@ -10,6 +10,7 @@ void schema_free(struct schema *schema)
     struct schema_parts *parts = (struct schema_parts *)schema;
     for (size_t c = 0; c < schema->column_count; c++)
         categories_fini(&parts->categories[c]);
+    categories_fini(&parts->names);
     for (size_t v = 0; v < parts->version_count; v++)
         avro_schema_free(parts->versions[v].schema);
     for (size_t v = 0; v < parts->prediction_count; v++)

@@ -7,8 +7,10 @@
 
 #define record_form_event_type record_form_enum
 #define form_attributes record_form_any
+static const struct record_form form_changed = {.open = "[null,array<string>]"};
 static const struct record_field fields[] = {EVENT_RECORD(RECORD_FORM, RECORD_FORM_PART)};
-enum { FIELD_ATTRIBUTES = ENVELOPE_COUNT, FIELD_COUNT = sizeof fields / sizeof *fields };
+static const struct record_field fields_of_whole[] = {EVENT_ENVELOPE(RECORD_FORM) RECORD_FORM_PART(attributes)};
+#define FIELD_COUNT(list) (sizeof(list) / sizeof *(list))
 
 static enum status column_refuse(const struct column *column, const char *what, struct error *err)
 {
@@ -338,6 +340,17 @@ static struct column_check check_make(const struct column *column)
                                  .whole = is_int || is_long};
 }
 
+/* The columns' names as the categories of one column. */
+static void names_index(struct schema_parts *parts)
+{
+    const struct schema *schema = &parts->schema;
+    struct span *names = parts_take(parts, schema->column_count, sizeof *names);
+    for (size_t c = 0; c < schema->column_count; c++)
+        names[c] = span_of(schema->columns[c].name);
+    const struct column column = {.values = names, .value_count = schema->column_count};
+    categories_init(&parts->names, &column);
+}
+
 static void tables_make(struct schema_parts *parts)
 {
     const struct schema *schema = &parts->schema;
@@ -349,6 +362,7 @@ static void tables_make(struct schema_parts *parts)
         parts->imputes |= column->imputes;
         parts->readers[c].categories = &parts->categories[c];
     }
+    names_index(parts);
 }
 
 static enum status columns_make(struct schema_parts *parts, const struct avro_type *record, struct error *err)
@@ -372,14 +386,24 @@ static enum status columns_make(struct schema_parts *parts, const struct avro_ty
     return STATUS_OK;
 }
 
+/* A schema without `changed` is one of whole records alone. */
+static enum status envelope_check(struct schema_parts *parts, const struct avro_type *type, struct error *err)
+{
+    static const char file[] = "employee_event.avsc";
+    parts->has_changed = type->kind == AVRO_KIND_RECORD && type->field_count > ENVELOPE_COUNT &&
+                         !strcmp(type->fields[ENVELOPE_COUNT].name, "changed");
+    return parts->has_changed ? record_check(type, fields, FIELD_COUNT(fields), file, err)
+                              : record_check(type, fields_of_whole, FIELD_COUNT(fields_of_whole), file, err);
+}
+
 enum status schema_read_event(struct schema_parts *parts, struct error *err)
 {
     const struct avro_type *type = avro_schema_type(parts->event);
-    enum status status = record_check(type, fields, FIELD_COUNT, "employee_event.avsc", err);
+    enum status status = envelope_check(parts, type, err);
     if (status == STATUS_OK)
         status = event_types_read(parts, type->fields[ENVELOPE_EVENT_TYPE].type, err);
     if (status == STATUS_OK)
-        status = columns_make(parts, type->fields[FIELD_ATTRIBUTES].type, err);
+        status = columns_make(parts, type->fields[type->field_count - 1].type, err);
     if (status != STATUS_OK)
         return status;
     const json_t *json = parts->attributes->json;

@@ -38,6 +38,8 @@ struct schema_parts {
     struct column_check *checks;        /* one per column */
     bool imputes;                       /* any of them does */
     struct span *encoded_names;         /* one per column: its name with its Avro length before it */
+    struct categories names;            /* name → column */
+    bool has_changed;                   /* events may be partial: the event's record has the field `changed` */
     const struct avro_type *attributes; /* the event's attributes record */
 };
 
@@ -48,7 +50,7 @@ static inline const struct schema_parts *schema_parts(const struct schema *schem
 
 enum { SCHEMA_COLUMNS_MAX = 4096 };
 
-/* Positions of the fields of an event; `attributes` is the last. */
+/* Positions of the fields of an event; then comes `changed`, where there is one, and `attributes` is the last. */
 enum {
 #define ENVELOPE_ID(codec, id, ...) ENVELOPE_##id,
     EVENT_ENVELOPE(ENVELOPE_ID)

@@ -89,7 +89,7 @@ size_t validate_impute(const struct schema *schema, struct cell *cells)
     size_t count = 0;
     for (size_t c = 0; c < schema->column_count && parts->imputes; c++) {
         struct fault fault;
-        if (!parts->checks[c].imputes || cell_passes(&parts->checks[c], &cells[c]) ||
+        if (!parts->checks[c].imputes || cells[c].code == CELL_UNLISTED || cell_passes(&parts->checks[c], &cells[c]) ||
             cell_explain(schema, c, &cells[c], &fault) == EVENT_WRONG_TYPE)
             continue;
         cells[c] = cell_missing(&schema->columns[c]);
@@ -134,6 +134,19 @@ size_t validate_row_all(const struct schema *schema, const struct cell *cells, s
     return count;
 }
 
+/* What a partial event lists; whether that is required, enough and free of contradictions shows when it is merged. */
+static enum event_code validate_listed(const struct schema *schema, const struct event *event, struct fault *fault)
+{
+    const struct column_check *checks = schema_parts(schema)->checks;
+    if (event->type != EVENT_TYPE_CHANGED)
+        return fault_set_field(fault, EVENT_RULE, FAULT_CHANGED, "changed", "only an event of type CHANGED has a list");
+    for (size_t c = 0; c < schema->column_count; c++)
+        if (event->cells[c].code != CELL_UNLISTED && event->cells[c].code != CELL_MISSING &&
+            !cell_passes(&checks[c], &event->cells[c]))
+            return cell_explain(schema, c, &event->cells[c], fault);
+    return EVENT_OK;
+}
+
 enum event_code validate_event(const struct schema *schema, struct event *event, struct span key_id, int64_t latest_ms,
                                struct fault *fault)
 {
@@ -146,6 +159,8 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
     event->imputed = (uint32_t)validate_impute(schema, event->cells);
     if (event->imputed)
         event->attributes = SPAN_NULL;
+    if (event->partial)
+        return validate_listed(schema, event, fault);
     return validate_row(schema, event->cells, fault);
 }
 

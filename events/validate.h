@@ -20,9 +20,10 @@ enum event_code validate_row(const struct schema *schema, const struct cell *cel
 /* All faults, at most `capacity`; returns how many were written. For people: HTTP, producer. */
 size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity);
 
-/* identity_check, the key against the employee id, then the row, after validate_impute: event->imputed is how many
- * values went, and its attributes are then no longer the record's bytes. key_id: whom the message key names (key.h);
- * SPAN_NULL, a null key, passes. latest_ms: now and what may lie ahead of it. */
+/* identity_check, the key against the employee id, then the row (of a partial event: what it lists), after
+ * validate_impute: event->imputed is how many values went, and its attributes are then no longer the record's bytes.
+ * key_id: whom the message key names (key.h); SPAN_NULL, a null key, passes. latest_ms: now and what may lie ahead of
+ * it. */
 enum event_code validate_event(const struct schema *schema, struct event *event, struct span key_id, int64_t latest_ms,
                                struct fault *fault);
 

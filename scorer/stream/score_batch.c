@@ -141,6 +141,8 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
         return wait_for_schema(batch, message, &fault);
     if (code == EVENT_OK)
         code = validate_event(schema, event, key_id, batch->latest_ms, &fault);
+    if (code == EVENT_OK && event->partial)
+        code = fault_set(&fault, EVENT_PARTIAL, FAULT_NO_COLUMN, "a partial event, and no current records are kept");
     if (code == EVENT_OK && event->imputed)
         counter_add(batch->counters, COUNTER_VALUES_IMPUTED, event->imputed);
     if (code != EVENT_OK) {

@@ -170,8 +170,14 @@ struct directory {
     char path[64];
 };
 
-static const char *const directory_files[] = {
-    "shipped.avsc", "employee_event.avsc", "prediction.avsc", "older.avsc", "ids.json", "same.bin", "older.bin"};
+static const char *const directory_files[] = {"shipped.avsc",
+                                              "employee_event.avsc",
+                                              "employee_event.2.avsc",
+                                              "prediction.avsc",
+                                              "older.avsc",
+                                              "ids.json",
+                                              "same.bin",
+                                              "older.bin"};
 
 static const char *path_of(const struct directory *directory, const char *name)
 {
@@ -251,11 +257,19 @@ static void reverse(json_t *array)
 }
 
 /* What the reader's schema was before it grew. */
+static void remove_field(json_t *fields, const char *name)
+{
+    for (size_t f = json_array_size(fields); f-- > 0;)
+        if (text_is(json_array_get(fields, f), "name", name))
+            json_array_remove(fields, f);
+}
+
 static json_t *older_of(const json_t *reader)
 {
     json_t *older = json_deep_copy(reader), *fields = attributes_of(older), *field;
     size_t f;
     retype(fields, "int", "float");
+    remove_field(json_object_get(older, "fields"), "changed");
     json_array_foreach (fields, f, field)
         if (json_object_del(field, "aliases") == 0)
             json_object_set_new(field, "name", json_string(FORMER_NAME));
@@ -295,6 +309,7 @@ static void directory_make(struct directory *directory)
     grow_prediction(directory, reader);
     put_json(directory, "employee_event.avsc", reader);
     put_json(directory, "older.avsc", older);
+    put_json(directory, "employee_event.2.avsc", reader);
     put_json(directory, "ids.json", ids);
     json_decref(reader);
     json_decref(older);
@@ -454,12 +469,14 @@ static inline __attribute__((always_inline)) bool flat_optional(const uint8_t **
 static __attribute__((noinline)) bool flat_decode(struct span value, struct flat_event *out)
 {
     const uint8_t *at = (const uint8_t *)value.data + 5, *end = (const uint8_t *)value.data + value.bytes;
+    int64_t changed;
     return value.bytes > 5 && flat_text(&at, end, &out->event_id) && flat_long(&at, end, &out->type) &&
-           flat_text(&at, end, &out->employee_id) && flat_long(&at, end, &out->occurred_at) && WHOLE(0) && TEXT(1) &&
-           WHOLE(2) && TEXT(3) && WHOLE(4) && WHOLE(5) && TEXT(6) && WHOLE(7) && TEXT(8) && WHOLE(9) && WHOLE(10) &&
-           WHOLE(11) && TEXT(12) && WHOLE(13) && TEXT(14) && WHOLE(15) && WHOLE(16) && WHOLE(17) && TEXT(18) &&
-           WHOLE(19) && WHOLE(20) && WHOLE(21) && WHOLE(22) && WHOLE(23) && WHOLE(24) && WHOLE(25) && WHOLE(26) &&
-           WHOLE(27) && WHOLE(28) && WHOLE(29) && at == end;
+           flat_text(&at, end, &out->employee_id) && flat_long(&at, end, &out->occurred_at) &&
+           flat_long(&at, end, &changed) && changed == 0 && WHOLE(0) && TEXT(1) && WHOLE(2) && TEXT(3) && WHOLE(4) &&
+           WHOLE(5) && TEXT(6) && WHOLE(7) && TEXT(8) && WHOLE(9) && WHOLE(10) && WHOLE(11) && TEXT(12) && WHOLE(13) &&
+           TEXT(14) && WHOLE(15) && WHOLE(16) && WHOLE(17) && TEXT(18) && WHOLE(19) && WHOLE(20) && WHOLE(21) &&
+           WHOLE(22) && WHOLE(23) && WHOLE(24) && WHOLE(25) && WHOLE(26) && WHOLE(27) && WHOLE(28) && WHOLE(29) &&
+           at == end;
 }
 
 /* --- measuring: the best of some repeats --- */

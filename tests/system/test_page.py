@@ -130,7 +130,7 @@ def stream(lab, visit, kafka, employees):
 
 
 with Lab() as lab, sync_playwright() as playwright:
-    columns = [field["name"] for field in json.loads((BIN.parents[1] / "schemas/employee_event.avsc").read_text())["fields"][4]["type"]["fields"]]
+    columns = [field["name"] for field in json.loads((BIN.parents[1] / "schemas/employee_event.avsc").read_text())["fields"][-1]["type"]["fields"]]
     kafka = lab.embedded_broker()
     lab.model()
     scorer = lab.scorer("scorer", "--roles=score,http", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", HTTP_TOKEN=TOKEN,

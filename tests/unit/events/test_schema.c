@@ -6,7 +6,7 @@ static void test_shipped_files_load(void **state)
     (void)state;
     struct schema *schema = unit_shipped();
     assert_int_equal(schema->column_count, 30);
-    assert_int_equal(schema->event_schema_id, 1900000001);
+    assert_int_equal(schema->event_schema_id, 1900000003);
     assert_int_equal(schema->prediction_schema_id, 1900000002);
     assert_string_equal(schema->target_name, "Attrition");
     assert_string_equal(schema->id_name, "EmployeeNumber");
