@@ -1,0 +1,227 @@
+/* Tables, undo log, models: see state.h. Called by a score loop on its thread; allocates nothing per event once warm.
+ *
+ * The undo log has an entry for each change, with the block that was there before. It is as long as the open works. */
+#include "scorer/state/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+struct part {
+    struct state_table *table; /* NULL: not open */
+    int64_t position;
+};
+
+/* Followed by the block that was there, or by the id where there was none. */
+struct undo {
+    int32_t partition;
+    uint32_t bytes;  /* of what follows */
+    size_t previous; /* bytes of the entry before */
+    bool had;
+};
+
+struct state {
+    struct part *parts;
+    size_t part_count;
+    struct buffer log;
+    size_t last;       /* bytes of the last entry, all in all */
+    size_t committing; /* the log up to here is of the work whose commit is under way */
+    struct state_model *models;
+    size_t model_count, model_capacity;
+    struct arena texts; /* of models */
+};
+
+enum { MODELS_MOST = UINT16_MAX };
+
+struct state *state_new(void)
+{
+    return mem_zeroed(1, sizeof(struct state));
+}
+
+void state_free(struct state *state)
+{
+    if (!state)
+        return;
+    for (size_t p = 0; p < state->part_count; p++)
+        state_table_free(state->parts[p].table);
+    free(state->parts);
+    free(state->models);
+    arena_free(&state->texts);
+    buffer_free(&state->log);
+    free(state);
+}
+
+/* --- partitions --- */
+
+static struct part *part_of(const struct state *state, int32_t partition)
+{
+    return (size_t)partition < state->part_count ? &state->parts[partition] : NULL;
+}
+
+static struct state_table *table_of(const struct state *state, int32_t partition)
+{
+    const struct part *part = part_of(state, partition);
+    assert(part && part->table);
+    return part->table;
+}
+
+struct state_table *state_open(struct state *state, int32_t partition)
+{
+    assert(!state->log.bytes);
+    if ((size_t)partition >= state->part_count) {
+        state->parts = mem_resize(state->parts, (size_t)partition + 1, sizeof *state->parts);
+        for (; state->part_count <= (size_t)partition; state->part_count++)
+            state->parts[state->part_count] = (struct part){0};
+    }
+    struct part *part = part_of(state, partition);
+    state_table_free(part->table);
+    *part = (struct part){state_table_new(), -1};
+    return part->table;
+}
+
+void state_close(struct state *state, int32_t partition)
+{
+    struct part *part = part_of(state, partition);
+    assert(!state->log.bytes);
+    if (!part)
+        return;
+    state_table_free(part->table);
+    *part = (struct part){0};
+}
+
+bool state_has(const struct state *state, int32_t partition)
+{
+    const struct part *part = part_of(state, partition);
+    return part && part->table;
+}
+
+int64_t state_position(const struct state *state, int32_t partition)
+{
+    return state_has(state, partition) ? state->parts[partition].position : -1;
+}
+
+void state_set_position(struct state *state, int32_t partition, int64_t position)
+{
+    assert(state_has(state, partition));
+    state->parts[partition].position = position;
+}
+
+/* --- records --- */
+
+static void log_change(struct state *state, int32_t partition, struct span employee_id)
+{
+    struct span block = state_table_block(table_of(state, partition), employee_id);
+    const struct span kept = block.data ? block : employee_id;
+    const struct undo undo = {partition, (uint32_t)kept.bytes, state->last, block.data != NULL};
+    state->last = sizeof undo + kept.bytes;
+    buffer_add(&state->log, &undo, sizeof undo);
+    buffer_add(&state->log, kept.data, kept.bytes);
+}
+
+bool state_find(const struct state *state, int32_t partition, struct span employee_id, struct state_record *out)
+{
+    return state_table_find(table_of(state, partition), employee_id, out);
+}
+
+void state_put(struct state *state, int32_t partition, const struct state_record *record)
+{
+    log_change(state, partition, record->employee_id);
+    state_table_put(table_of(state, partition), record);
+}
+
+bool state_remove(struct state *state, int32_t partition, struct span employee_id)
+{
+    if (!state_table_block(table_of(state, partition), employee_id).data)
+        return false;
+    log_change(state, partition, employee_id);
+    return state_table_remove(table_of(state, partition), employee_id);
+}
+
+/* --- work --- */
+
+void state_mark(struct state *state)
+{
+    assert(!state->committing);
+    state->committing = state->log.bytes;
+}
+
+void state_committed(struct state *state)
+{
+    size_t rest = state->log.bytes - state->committing;
+    if (rest)
+        memmove(state->log.data, state->log.data + state->committing, rest);
+    state->log.bytes = rest;
+    state->committing = 0;
+}
+
+static void undo_last(struct state *state)
+{
+    struct undo undo;
+    const char *entry = state->log.data + state->log.bytes - state->last;
+    memcpy(&undo, entry, sizeof undo);
+    const struct span kept = {entry + sizeof undo, undo.bytes};
+    struct state_table *table = table_of(state, undo.partition);
+    if (undo.had)
+        state_table_put_block(table, kept);
+    else
+        (void)state_table_remove(table, kept);
+    state->log.bytes -= state->last;
+    state->last = undo.previous;
+}
+
+/* Entries of what has been committed are gone, so the first one's `previous` is never followed. */
+void state_roll_back(struct state *state)
+{
+    while (state->log.bytes)
+        undo_last(state);
+    state->committing = 0;
+}
+
+/* --- models --- */
+
+static bool is_model(const struct state_model *a, const struct state_model *b)
+{
+    return a->threshold == b->threshold && span_equal(a->version, b->version) && span_equal(a->name, b->name);
+}
+
+/* Most predictions are of the newest. */
+uint16_t state_model_number(struct state *state, const struct state_model *model)
+{
+    for (size_t m = state->model_count; m-- > 0;)
+        if (is_model(&state->models[m], model))
+            return (uint16_t)m;
+    if (state->model_count == MODELS_MOST)
+        return MODELS_MOST - 1;
+    state->models = mem_grow(state->models, &state->model_capacity, state->model_count + 1, sizeof *state->models);
+    state->models[state->model_count] = (struct state_model){
+        .name = {arena_text(&state->texts, model->name.data, model->name.bytes), model->name.bytes},
+        .version = {arena_text(&state->texts, model->version.data, model->version.bytes), model->version.bytes},
+        .threshold = model->threshold,
+    };
+    return (uint16_t)state->model_count++;
+}
+
+const struct state_model *state_model_at(const struct state *state, uint16_t number)
+{
+    assert(number < state->model_count);
+    return &state->models[number];
+}
+
+/* --- sums --- */
+
+size_t state_count(const struct state *state)
+{
+    size_t count = 0;
+    for (size_t p = 0; p < state->part_count; p++)
+        count += state->parts[p].table ? state_table_count(state->parts[p].table) : 0;
+    return count;
+}
+
+size_t state_bytes(const struct state *state)
+{
+    size_t bytes = state->log.capacity;
+    for (size_t p = 0; p < state->part_count; p++)
+        bytes += state->parts[p].table ? state_table_bytes(state->parts[p].table) : 0;
+    return bytes;
+}

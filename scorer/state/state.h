@@ -1,0 +1,54 @@
+/* The current records of a score loop's partitions, and what is needed to take changes back: the work of an open
+ * transaction may be rolled back, and then its changes never were.
+ *
+ * Changes are those of the open work. When its commit begins they are marked, and the next work's follow; a commit that
+ * succeeds drops what was marked, and one that does not takes back everything. One thread. */
+#ifndef SCORER_STATE_STATE_H
+#define SCORER_STATE_STATE_H
+
+#include "base/status.h"
+#include "scorer/state/state_table.h"
+
+/* Which model made a prediction. Plain data. */
+struct state_model {
+    struct span name, version;
+    double threshold;
+};
+
+struct state;
+
+struct state *state_new(void);
+void state_free(struct state *state);
+
+/* --- partitions --- */
+
+/* An empty table for it, in place of what there was; the caller fills it while nothing of the partition is open. */
+struct state_table *state_open(struct state *state, int32_t partition);
+void state_close(struct state *state, int32_t partition);
+bool state_has(const struct state *state, int32_t partition);
+/* The input position that its records are good for: what is committed. -1: not known. */
+int64_t state_position(const struct state *state, int32_t partition);
+void state_set_position(struct state *state, int32_t partition, int64_t position);
+
+/* --- records; the partition is open --- */
+
+bool state_find(const struct state *state, int32_t partition, struct span employee_id, struct state_record *out);
+void state_put(struct state *state, int32_t partition, const struct state_record *record);
+bool state_remove(struct state *state, int32_t partition, struct span employee_id);
+
+/* --- work --- */
+
+void state_mark(struct state *state);      /* a commit begins of all changes so far */
+void state_committed(struct state *state); /* … and has succeeded */
+void state_roll_back(struct state *state); /* neither it nor what followed counts */
+
+/* --- models --- */
+
+/* The number of a model, added where it is new. */
+uint16_t state_model_number(struct state *state, const struct state_model *model);
+const struct state_model *state_model_at(const struct state *state, uint16_t number);
+
+size_t state_count(const struct state *state); /* records of all partitions */
+size_t state_bytes(const struct state *state); /* memory of all */
+
+#endif

@@ -1,0 +1,118 @@
+/* Rows packed and unpacked: see state_row.h. On a score loop's thread, once per event; allocates nothing. What is
+ * unpacked was packed by this process, so nothing here is checked. */
+#include "scorer/state/state_row.h"
+
+#include <assert.h>
+
+enum { VARINT_BYTES = 5 };
+
+static size_t bitmap_bytes(const struct schema *schema)
+{
+    return (schema->column_count + 7) / 8;
+}
+
+size_t state_row_bound(const struct schema *schema, const struct cell *cells)
+{
+    size_t bytes = bitmap_bytes(schema) + schema->column_count * sizeof(double);
+    for (size_t c = 0; c < schema->column_count; c++)
+        if (cells[c].code == CELL_OTHER)
+            bytes += 2 * VARINT_BYTES + cells[c].text_bytes;
+    return bytes;
+}
+
+static char *varint_put(char *at, uint32_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (char)(value | 0x80);
+    *at++ = (char)value;
+    return at;
+}
+
+static const char *varint_take(const char *at, uint32_t *out)
+{
+    uint32_t value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        uint8_t byte = (uint8_t)*at++;
+        value |= (uint32_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            break;
+    }
+    *out = value;
+    return at;
+}
+
+/* A text that is no category any more, or not yet: the schema has changed since it was written. */
+static char *category_put(const struct column *column, const struct cell *cell, char *at)
+{
+    if (cell->code >= 0)
+        return varint_put(at, (uint32_t)cell->code);
+    at = varint_put(varint_put(at, (uint32_t)column->value_count), cell->text_bytes);
+    memcpy(at, cell->text, cell->text_bytes);
+    return at + cell->text_bytes;
+}
+
+static const char *category_take(const struct column *column, const char *at, struct cell *cell)
+{
+    uint32_t code, bytes;
+    at = varint_take(at, &code);
+    if (code < column->value_count) {
+        const struct span text = column->values[code];
+        *cell = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = (int32_t)code};
+        return at;
+    }
+    at = varint_take(at, &bytes);
+    *cell = (struct cell){.text = at, .text_bytes = bytes, .code = CELL_OTHER};
+    return at + bytes;
+}
+
+static char *value_put(const struct column *column, const struct cell *cell, char *at)
+{
+    if (column->kind == COLUMN_NOMINAL)
+        return category_put(column, cell, at);
+    if (column->type == COLUMN_INT) {
+        assert(cell->number >= INT32_MIN && cell->number <= INT32_MAX);
+        int32_t whole = (int32_t)cell->number;
+        return varint_put(at, (uint32_t)whole << 1 ^ (uint32_t)(whole >> 31));
+    }
+    memcpy(at, &cell->number, sizeof cell->number);
+    return at + sizeof cell->number;
+}
+
+static const char *value_take(const struct column *column, const char *at, struct cell *cell)
+{
+    uint32_t raw;
+    if (column->kind == COLUMN_NOMINAL)
+        return category_take(column, at, cell);
+    *cell = (struct cell){.code = 0};
+    if (column->type == COLUMN_INT) {
+        at = varint_take(at, &raw);
+        cell->number = (double)((int32_t)(raw >> 1) ^ -(int32_t)(raw & 1));
+        return at;
+    }
+    memcpy(&cell->number, at, sizeof cell->number);
+    return at + sizeof cell->number;
+}
+
+size_t state_row_pack(const struct schema *schema, const struct cell *cells, char *out)
+{
+    char *at = out + bitmap_bytes(schema);
+    memset(out, 0, bitmap_bytes(schema));
+    for (size_t c = 0; c < schema->column_count; c++) {
+        assert(cells[c].code != CELL_UNLISTED);
+        if (cells[c].code == CELL_MISSING)
+            continue;
+        out[c >> 3] = (char)(out[c >> 3] | 1 << (c & 7));
+        at = value_put(&schema->columns[c], &cells[c], at);
+    }
+    return (size_t)(at - out);
+}
+
+void state_row_unpack(const struct schema *schema, const char *row, struct cell *cells)
+{
+    const char *at = row + bitmap_bytes(schema);
+    for (size_t c = 0; c < schema->column_count; c++)
+        if ((uint8_t)row[c >> 3] >> (c & 7) & 1)
+            at = value_take(&schema->columns[c], at, &cells[c]);
+        else
+            cells[c] = cell_missing(&schema->columns[c]);
+}

@@ -1,0 +1,48 @@
+/* The current records of one partition's employees, in memory: a hash table over packed rows.
+ *
+ * A record is one block in an arena that only grows at its end; the table holds eight bytes a slot (hash and place),
+ * open addressing. A record that does not grow is written over; else the old block is dead, and where dead blocks are a
+ * quarter of a full arena it is compacted instead of enlarged. Nothing is allocated per event once it has grown. One
+ * thread.
+ */
+#ifndef SCORER_STATE_STATE_TABLE_H
+#define SCORER_STATE_STATE_TABLE_H
+
+#include "base/bytes.h"
+
+/* An employee's current record. Plain data; what state_table_find returns borrows from the table until its next change.
+ */
+struct state_record {
+    struct span employee_id; /* 1 to 1024 bytes */
+    int64_t occurred_at_ms;
+    int64_t source_offset;        /* of the event that it is from, in the input partition of the table's number */
+    bool left;                    /* TERMINATED: a marker without a row, so that nothing older revives the employee */
+    bool scored;                  /* what follows is of the last prediction */
+    bool alerted;                 /* alerted_… is of the last alert */
+    uint8_t label, alerted_label; /* indexes into schema->target_values */
+    uint16_t model;               /* of state_models */
+    double probability, margin, alerted_probability;
+    struct span row; /* state_row.h; empty where the employee has left */
+};
+
+struct state_table;
+
+struct state_table *state_table_new(void);
+void state_table_free(struct state_table *table);
+
+/* False: there is none. */
+bool state_table_find(const struct state_table *table, struct span employee_id, struct state_record *out);
+/* Adds it, or replaces the one of this employee. It must not borrow from the table. */
+void state_table_put(struct state_table *table, const struct state_record *record);
+/* False: there was none. */
+bool state_table_remove(struct state_table *table, struct span employee_id);
+
+/* The block of a record as it lies in the table, to be kept and put back; SPAN_NULL: there is none. */
+struct span state_table_block(const struct state_table *table, struct span employee_id);
+void state_table_put_block(struct state_table *table, struct span block);
+struct span state_block_employee(struct span block);
+
+size_t state_table_count(const struct state_table *table); /* records, markers among them */
+size_t state_table_bytes(const struct state_table *table); /* of memory */
+
+#endif
