@@ -27,7 +27,7 @@
     CODE(STALE, "stale", "a partial event that occurred before the employee's current record", "send the whole record: it is scored, and changes nothing") \
     CODE(BAD_ID, "bad_id", "`employee_id`, `event_id` or the message key is no id: not UTF-8, empty, over 256 characters, or with control or bidirectional characters", "send 1 to 256 printable characters; as key the employee id, or a record with it as the one field") \
     CODE(KEY_MISMATCH, "key_mismatch", "the message key differs from the employee id", "use the employee id as the key, or no key") \
-    CODE(NULL_KEY, "null_key", "a null value (erasure) without a key: nobody to erase", "send the employee id as the key") \
+    CODE(NULL_KEY, "null_key", "a null value (erasure) or a partial event without a key: nobody to erase or to change", "send the employee id as the key") \
     CODE(TOO_LARGE, "too_large", "the prediction would exceed the broker's message size", "send shorter texts, or raise message.max.bytes")
 /* clang-format on */
 

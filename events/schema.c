@@ -15,6 +15,8 @@ void schema_free(struct schema *schema)
         avro_schema_free(parts->versions[v].schema);
     for (size_t v = 0; v < parts->prediction_count; v++)
         avro_schema_free(parts->predictions[v].schema);
+    for (size_t v = 0; v < parts->state_count; v++)
+        avro_schema_free(parts->states[v].schema);
     arena_free(&parts->arena);
     free(parts);
 }

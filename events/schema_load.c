@@ -1,4 +1,4 @@
-/* schema_load: the three files of the schema directory, read once at start on the main thread; see schema.h. */
+/* schema_load: the files of the schema directory, read once at start on the main thread; see schema.h. */
 #include "events/schema_private.h"
 
 #include <avro.h>
@@ -60,6 +60,9 @@ static bool id_is_taken(const struct schema_parts *parts, uint32_t id)
     for (size_t v = 0; v < parts->prediction_count; v++)
         if (parts->predictions[v].id == id)
             return true;
+    for (size_t v = 0; v < parts->state_count; v++)
+        if (parts->states[v].id == id)
+            return true;
     return false;
 }
 
@@ -110,14 +113,21 @@ static enum status predictions_load(struct schema_parts *parts, const char *dire
     return status;
 }
 
-/* Keeps the JSON's texts: file names are copied into the arena before it is freed. */
-static void names_keep(struct schema_parts *parts)
+/* Schemas without current records have no such row. */
+static enum status states_load(struct schema_parts *parts, const char *directory, const json_t *rows, struct error *err)
 {
-    for (size_t v = 0; v < parts->version_count; v++)
-        parts->versions[v].file = arena_text(&parts->arena, parts->versions[v].file, strlen(parts->versions[v].file));
-    for (size_t v = 0; v < parts->prediction_count; v++)
-        parts->predictions[v].file =
-            arena_text(&parts->arena, parts->predictions[v].file, strlen(parts->predictions[v].file));
+    enum status status = versions_load(parts, directory, rows, "employee_state.avsc", &parts->states,
+                                       &parts->state_count, &parts->state, &parts->schema.state_schema_id, err);
+    if (status == STATUS_OK && rows && !parts->state)
+        return error_set(err, STATUS_INVALID, "ids.json: \"state\" has no row for employee_state.avsc");
+    return status;
+}
+
+/* Keeps the JSON's texts: file names are copied into the arena before it is freed. */
+static void names_keep(struct schema_parts *parts, struct schema_version *versions, size_t count)
+{
+    for (size_t v = 0; v < count; v++)
+        versions[v].file = arena_text(&parts->arena, versions[v].file, strlen(versions[v].file));
 }
 
 static enum status ids_load(struct schema_parts *parts, const char *directory, struct error *err)
@@ -134,7 +144,11 @@ static enum status ids_load(struct schema_parts *parts, const char *directory, s
     status = events_load(parts, directory, json_object_get(ids, "event"), err);
     if (status == STATUS_OK)
         status = predictions_load(parts, directory, json_object_get(ids, "prediction"), err);
-    names_keep(parts);
+    if (status == STATUS_OK)
+        status = states_load(parts, directory, json_object_get(ids, "state"), err);
+    names_keep(parts, parts->versions, parts->version_count);
+    names_keep(parts, parts->predictions, parts->prediction_count);
+    names_keep(parts, parts->states, parts->state_count);
     json_decref(ids);
     return status;
 }
@@ -183,12 +197,15 @@ enum status schema_load(const char *directory, struct schema **out, struct error
         status = schema_read_event(parts, &why);
     if (status == STATUS_OK)
         status = schema_check_prediction(parts, &why);
+    if (status == STATUS_OK && parts->state)
+        status = schema_check_state(parts, &why);
     if (status != STATUS_OK) {
         schema_free(&parts->schema);
         return error_set(err, status, "schemas in %.150s: %s", directory, why.text);
     }
     parts->schema.event = avro_schema_type(parts->event);
     parts->schema.prediction = avro_schema_type(parts->prediction);
+    parts->schema.state = parts->state ? avro_schema_type(parts->state) : NULL;
     names_encode(parts);
     digest_make(&parts->schema);
     *out = &parts->schema;

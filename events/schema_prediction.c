@@ -1,7 +1,12 @@
 /* Is prediction.avsc what the table of prediction.h says? Asked once, at load, so that the encoder may write without
  * looking. */
 #include "events/prediction.h"
+
+#include <stdio.h>
+
 #include "events/record.h"
+
+static const char prediction_avsc[] = "prediction.avsc";
 
 /* --- forms of this record --- */
 
@@ -34,15 +39,15 @@ enum {
 
 /* --- what no form says --- */
 
-static enum status check_symbols(const struct avro_type *type, const struct span *symbols, size_t count,
-                                 const char *field, const char *source, struct error *err)
+enum status schema_check_symbols(const struct avro_type *type, const struct span *symbols, size_t count,
+                                 const char *file, const char *field, const char *source, struct error *err)
 {
     bool same = type->symbol_count == count;
     for (size_t s = 0; same && s < count; s++)
         same = span_equal(span_of(type->symbols[s]), symbols[s]);
     return same ? STATUS_OK
-                : error_set(err, STATUS_INVALID, "prediction.avsc: the symbols of \"%s\" must be %s, in that order",
-                            field, source);
+                : error_set(err, STATUS_INVALID, "%s: the symbols of \"%s\" must be %s, in that order", file, field,
+                            source);
 }
 
 static enum status check_channels(const struct avro_type *type, struct error *err)
@@ -54,25 +59,29 @@ static enum status check_channels(const struct avro_type *type, struct error *er
         buffer_printf(&list, c ? ", %s" : "%s", channels[c].data);
     }
     buffer_add_u8(&list, '\0');
-    enum status status = check_symbols(type, channels, CHANNEL_COUNT, "channel", list.data, err);
+    enum status status =
+        schema_check_symbols(type, channels, CHANNEL_COUNT, prediction_avsc, "channel", list.data, err);
     buffer_free(&list);
     return status;
 }
 
-static enum status check_attributes(const struct avro_type *mine, const struct avro_type *events, struct error *err)
+enum status schema_check_attributes(const struct avro_type *mine, const struct avro_type *events, const char *file,
+                                    struct error *err)
 {
+    char what[64];
     if (mine->kind != AVRO_KIND_RECORD)
-        return error_set(err, STATUS_INVALID, "prediction.avsc: field \"attributes\" must be a record");
+        return error_set(err, STATUS_INVALID, "%s: field \"attributes\" must be a record", file);
     if (mine->field_count != events->field_count)
-        return error_set(err, STATUS_INVALID, "prediction.avsc: \"attributes\" has %zu fields, the event's has %zu",
+        return error_set(err, STATUS_INVALID, "%s: \"attributes\" has %zu fields, the event's has %zu", file,
                          mine->field_count, events->field_count);
+    snprintf(what, sizeof what, "%s: attributes", file);
     for (size_t f = 0; f < mine->field_count; f++) {
         struct buffer type = {0};
         avro_type_describe(events->fields[f].type, &type);
         buffer_add_u8(&type, '\0');
         const struct record_form form = {.open = type.data};
         const struct record_field due = {events->fields[f].name, &form};
-        enum status status = record_check_field(&mine->fields[f], &due, "prediction.avsc: attributes", err);
+        enum status status = record_check_field(&mine->fields[f], &due, what, err);
         buffer_free(&type);
         if (status != STATUS_OK)
             return error_prefix(err, "the columns of both files must be the same");
@@ -83,13 +92,14 @@ static enum status check_attributes(const struct avro_type *mine, const struct a
 enum status schema_check_prediction(const struct schema_parts *parts, struct error *err)
 {
     const struct avro_type *type = avro_schema_type(parts->prediction);
-    enum status status = record_check(type, fields, FORM_COUNT(fields), "prediction.avsc", err);
+    enum status status = record_check(type, fields, FORM_COUNT(fields), prediction_avsc, err);
     if (status == STATUS_OK)
-        status = check_symbols(type->fields[FIELD_prediction].type, parts->schema.target_values,
-                               parts->schema.target_count, "prediction", "the target's values", err);
+        status =
+            schema_check_symbols(type->fields[FIELD_prediction].type, parts->schema.target_values,
+                                 parts->schema.target_count, prediction_avsc, "prediction", "the target's values", err);
     if (status == STATUS_OK)
         status = check_channels(type->fields[FIELD_channel].type, err);
     if (status == STATUS_OK)
-        status = check_attributes(type->fields[FIELD_attributes].type, parts->attributes, err);
+        status = schema_check_attributes(type->fields[FIELD_attributes].type, parts->attributes, prediction_avsc, err);
     return status;
 }

@@ -29,10 +29,13 @@ struct schema_parts {
     struct schema schema;
     struct arena arena;
     struct avro_schema *event, *prediction; /* borrowed from `versions` and `predictions` */
+    struct avro_schema *state;              /* … `states`; NULL: none */
     struct schema_version *versions;
     size_t version_count;
     struct schema_version *predictions; /* the same for predictions; the current one's schema is `prediction` */
     size_t prediction_count;
+    struct schema_version *states; /* the same for current records */
+    size_t state_count;
     struct column_reader *readers;      /* one per column, in schema order: the reader's own encoding */
     struct categories *categories;      /* one per column; slots only where nominal */
     struct column_check *checks;        /* one per column */
@@ -62,5 +65,13 @@ enum {
 MUST_USE enum status schema_read_event(struct schema_parts *parts, struct error *err);
 /* schema_prediction.c: holds the prediction's type against the table of prediction.h. */
 MUST_USE enum status schema_check_prediction(const struct schema_parts *parts, struct error *err);
+/* … whether a record's attributes are the event's; `file` has them. */
+MUST_USE enum status schema_check_attributes(const struct avro_type *mine, const struct avro_type *events,
+                                             const char *file, struct error *err);
+/* … and that of an enum is the target. */
+MUST_USE enum status schema_check_symbols(const struct avro_type *type, const struct span *symbols, size_t count,
+                                          const char *file, const char *field, const char *source, struct error *err);
+/* schema_state.c: the same for the current record (employee_state.h), where there is one. */
+MUST_USE enum status schema_check_state(const struct schema_parts *parts, struct error *err);
 
 #endif

@@ -138,6 +138,11 @@ bool state_remove(struct state *state, int32_t partition, struct span employee_i
     return state_table_remove(table_of(state, partition), employee_id);
 }
 
+void state_set_score(struct state *state, int32_t partition, struct span employee_id, const struct state_record *scored)
+{
+    state_table_set_score(table_of(state, partition), employee_id, scored);
+}
+
 /* --- work --- */
 
 void state_mark(struct state *state)

@@ -35,6 +35,9 @@ void state_set_position(struct state *state, int32_t partition, int64_t position
 bool state_find(const struct state *state, int32_t partition, struct span employee_id, struct state_record *out);
 void state_put(struct state *state, int32_t partition, const struct state_record *record);
 bool state_remove(struct state *state, int32_t partition, struct span employee_id);
+/* The prediction of a record that the open work has put: goes back with it. */
+void state_set_score(struct state *state, int32_t partition, struct span employee_id,
+                     const struct state_record *scored);
 
 /* --- work --- */
 

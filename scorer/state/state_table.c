@@ -272,6 +272,18 @@ void state_table_put(struct state_table *table, const struct state_record *recor
     add_block(table, record, hash, units);
 }
 
+void state_table_set_score(struct state_table *table, struct span employee_id, const struct state_record *scored)
+{
+    size_t at = slot_find(table, employee_id, hash_of(employee_id));
+    assert(table->slots[at].place);
+    struct block *block = block_at(table, table->slots[at].place - 1);
+    block->flags |= FLAG_SCORED;
+    block->label = scored->label;
+    block->model = scored->model;
+    block->probability = scored->probability;
+    block->margin = scored->margin;
+}
+
 bool state_table_remove(struct state_table *table, struct span employee_id)
 {
     size_t at = slot_find(table, employee_id, hash_of(employee_id));

@@ -1,0 +1,38 @@
+/* What an event makes of its employee's current record: the rules of docs/STATE.md, without Kafka.
+ *
+ * Events of a partition come here one after the other, decoded and validated as far as they can be alone. A change is
+ * made at once and goes back with the work that it is of (state.h). */
+#ifndef SCORER_STATE_STATE_MERGE_H
+#define SCORER_STATE_STATE_MERGE_H
+
+#include "events/error_codes.h"
+#include "events/event.h"
+#include "events/schema.h"
+#include "scorer/state/state.h"
+
+struct state_merge;
+
+/* Borrows both. */
+struct state_merge *state_merge_new(const struct schema *schema, struct state *state);
+void state_merge_free(struct state_merge *merge);
+
+/* Where an event comes from. Plain data. */
+struct state_source {
+    int32_t partition;
+    int64_t offset;
+    bool keyed; /* its key names the employee; else it takes no part in the state */
+};
+
+enum state_change {
+    STATE_CHANGE_NONE,     /* it is scored, or an outcome, and changes nothing */
+    STATE_CHANGE_RECORD,   /* the record is the event's, with what it leaves as it was */
+    STATE_CHANGE_MARKER,   /* the employee has left */
+    STATE_CHANGE_REFUSED,  /* nothing is changed: a dead letter, fault says why */
+    STATE_CHANGE_REPEATED, /* the record holds it already: it was done before, and has its result */
+};
+
+/* A partial event's cells are completed in place; it is none any more where it is not refused. */
+enum state_change state_merge_event(struct state_merge *merge, const struct state_source *source, struct event *event,
+                                    struct fault *fault);
+
+#endif
