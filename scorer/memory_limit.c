@@ -1,9 +1,9 @@
 /* Splits --memory-limit. Called once at start. See memory_limit.h.
  *
- * After what the process needs anyhow (code, model, threads, buffers: RESERVED) the sink's batch gets a quarter, with
- * its COPY bytes and headers; the rest goes to the Kafka clients, twice as much to a producer as to a consumer, with a
- * sixth of that for results staged for it. A share is never more than librdkafka's usual size, so a large limit changes
- * nothing. */
+ * After what the process needs anyhow (code, model, threads, buffers: RESERVED; the least of each share) current
+ * records get half, where they are kept. Of what is left the sink's batch gets a quarter, with its COPY bytes and
+ * headers; the rest goes to the Kafka clients, twice as much to a producer as to a consumer, with a sixth of that for
+ * results staged for it. A share is never more than librdkafka's usual size, so a large limit changes nothing. */
 #include "scorer/memory_limit.h"
 
 #include <stdio.h>
@@ -65,7 +65,8 @@ enum status memory_split(const struct options *options, const struct memory_need
                          "%lld MiB (or fewer workers or roles)",
                          (long long)(needs->limit / MIB), (long long)consumers, (long long)producers,
                          (long long)(least / MIB));
-    int64_t left = needs->limit - RESERVED, sink = needs->sink ? left / 4 : 0;
+    int64_t state = needs->states ? (needs->limit - least) / 2 : 0;
+    int64_t left = needs->limit - RESERVED - state, sink = needs->sink ? left / 4 : 0;
     if (needs->sink && sink < SINK_LEAST)
         sink = SINK_LEAST;
     sink = at_most(sink, SINK_COPIES * SINK_BATCH_MOST);
@@ -74,6 +75,7 @@ enum status memory_split(const struct options *options, const struct memory_need
     *out = (struct memory_shares){
         .consumer = at_most(part, CONSUMER_MOST),
         .producer = at_most(2 * part - staged, PRODUCER_MOST),
+        .state = needs->states ? state / needs->states : 0,
         .staged = staged,
         .sink_batch = sink / SINK_COPIES,
     };

@@ -10,6 +10,7 @@
 struct memory_shares {
     int64_t consumer;   /* of each consumer: what is fetched ahead, the answer under way, the batch at hand */
     int64_t producer;   /* of each producer: what is not acknowledged yet */
+    int64_t state;      /* of each score loop: current records, where they are kept */
     int64_t staged;     /* of each score loop: results of the next work while a commit is under way */
     int64_t sink_batch; /* keys and values of one PostgreSQL transaction */
 };
@@ -18,6 +19,7 @@ struct memory_shares {
 struct memory_needs {
     int64_t limit; /* 0: none */
     int64_t consumers, producers;
+    int64_t states; /* score loops that keep current records */
     bool sink;
 };
 

@@ -8,13 +8,13 @@
  * Identities of the counters, checked by tests and shown in /health:
  *
  *   events_received = events_scored + events_dead_lettered + events_erased + events_outcome
- *                     + events_returned + in flight
+ *                     + events_repeated + events_returned + in flight
  *
  *   sink_records = sink_predictions + sink_dead_letters + sink_erasures + sink_outcomes
  *                  + sink_refused + sink_skipped + in flight
  *
- * An end (scored, dead-lettered, erased, outcome) is counted when its transaction has committed; work of an aborted
- * transaction and of revoked partitions is `returned`: it will be received again. */
+ * An end (scored, dead-lettered, erased, outcome, repeated) is counted when its transaction has committed; work of an
+ * aborted transaction and of revoked partitions is `returned`: it will be received again. */
 #ifndef SCORER_METRICS_H
 #define SCORER_METRICS_H
 
@@ -27,6 +27,7 @@
     COUNTER(EVENTS_DEAD_LETTERED, "attrition_events_dead_lettered_total", "events.dead_lettered", "Events whose dead letter is committed.") \
     COUNTER(EVENTS_ERASED, "attrition_events_erased_total", "events.erased", "Null values forwarded to the output topic.") \
     COUNTER(EVENTS_OUTCOME, "attrition_events_outcome_total", "events.outcome", "Terminations forwarded to the outcome topic.") \
+    COUNTER(EVENTS_REPEATED, "attrition_events_repeated_total", "events.repeated", "Events whose result an earlier process has written already (at least once, with current records): passed over.") \
     COUNTER(EVENTS_RETURNED, "attrition_events_returned_total", "events.returned", "Messages given back by aborted transactions and revoked partitions; they are received again.") \
     COUNTER(VALUES_IMPUTED, "attrition_values_imputed_total", "", "Values of streamed events taken for missing by their column's policy, when validated; what is received again counts again.") \
     COUNTER(TRANSACTIONS_COMMITTED, "attrition_transactions_committed_total", "", "Kafka transactions (or offset commits) that succeeded.") \
@@ -43,6 +44,10 @@
     COUNTER(SINK_SKIPPED, "attrition_sink_skipped_total", "sink.skipped", "Records handled before (below the stored offset) or given back on revocation.") \
     COUNTER(SINK_TRANSACTIONS, "attrition_sink_transactions_total", "", "PostgreSQL transactions committed.") \
     COUNTER(SINK_RETRIES, "attrition_sink_retries_total", "", "Times the sink waited for PostgreSQL and tried again.") \
+    COUNTER(STATE_RESTORED, "attrition_state_restore_records_total", "", "Records read from the state topic when partitions were assigned.") \
+    GAUGE(STATE_RESTORING, "attrition_state_restore_partitions", "", "Input partitions that wait until their current records are read.") \
+    GAUGE(STATE_EMPLOYEES, "attrition_state_employees", "", "Current records in memory, of employees who have left too.") \
+    GAUGE(STATE_BYTES, "attrition_state_memory_bytes", "", "Memory that they take.") \
     GAUGE(EVENTS_IN_FLIGHT, "attrition_events_in_flight", "events.in_flight", "Messages taken and not yet at their end.") \
     GAUGE(EVENTS_LAG, "attrition_events_lag", "events.lag", "Messages of the assigned input partitions not yet taken, as last fetched, and of new partitions that nobody has been given yet.") \
     GAUGE(SINK_LAG, "attrition_sink_lag", "", "Offsets of the sink's partitions not yet stored, as last fetched (commit markers take offsets too), and of new partitions that nobody has been given yet.") \

@@ -19,6 +19,7 @@ struct settings {
     struct registry_client *registry; /* the schema registry; NULL: none */
     struct challengers *challengers;  /* NULL: none */
     const char *input_topic, *output_topic, *dlq_topic, *outcome_topic;
+    const char *state_topic; /* NULL: no current records are kept */
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */
     bool role_score, role_sink, role_http;
@@ -34,6 +35,7 @@ struct settings {
     int64_t watchdog_us;      /* 0: none */
     int64_t memory_limit;     /* bytes; 0: none */
     int64_t staged_bytes;     /* results of the next work that a score loop keeps while a commit is under way */
+    int64_t state_bytes;      /* current records that a score loop keeps in memory; 0: any number */
     int64_t sink_batch_bytes; /* flush when a batch's keys and values are so large */
     int64_t model_poll_us;
     int64_t max_future_us;    /* how far after now an event may have occurred */

@@ -90,6 +90,11 @@ void state_close(struct state *state, int32_t partition)
     *part = (struct part){0};
 }
 
+int32_t state_last(const struct state *state)
+{
+    return (int32_t)state->part_count - 1;
+}
+
 bool state_has(const struct state *state, int32_t partition)
 {
     const struct part *part = part_of(state, partition);

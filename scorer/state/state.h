@@ -25,6 +25,7 @@ void state_free(struct state *state);
 /* An empty table for it, in place of what there was; the caller fills it while nothing of the partition is open. */
 struct state_table *state_open(struct state *state, int32_t partition);
 void state_close(struct state *state, int32_t partition);
+int32_t state_last(const struct state *state); /* no partition beyond it is open; -1: none is */
 bool state_has(const struct state *state, int32_t partition);
 /* The input position that its records are good for: what is committed. -1: not known. */
 int64_t state_position(const struct state *state, int32_t partition);

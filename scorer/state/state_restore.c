@@ -1,0 +1,394 @@
+/* Restoring: see state_restore.h. Called by a score loop while its partitions wait to be read. May block for a fraction
+ * of a second. It has a consumer of its own, of no group, which stays for the next time. Must never take what it cannot
+ * read for nothing. */
+#include "scorer/state/state_restore.h"
+
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "events/employee_state.h"
+#include "events/identity.h"
+#include "kafka/client.h"
+#include "kafka/message.h"
+#include "scorer/state/state_position.h"
+#include "scorer/state/state_row.h"
+
+enum { BATCH = 1000, POLL_MS = 50, STEP_US = 300000, MIB = 1024 * 1024 };
+
+/* A partition that is being read. */
+struct part {
+    int32_t partition;
+    int64_t committed, position; /* position -1: no record of it yet */
+    int64_t next;                /* the offset to read next */
+    uint64_t records;
+    bool done;
+    struct state_table *table;
+};
+
+struct state_restore {
+    const struct settings *settings;
+    struct state *state;
+    struct counters *counters;
+    struct employee_state_reader *reader;
+    rd_kafka_t *consumer;
+    rd_kafka_queue_t *queue;
+    struct part *parts;
+    size_t part_count, left; /* left: not done */
+    bool runs;
+    int64_t started_us;
+    uint64_t records;
+    struct buffer row;
+    rd_kafka_message_t *batch[BATCH];
+};
+
+struct state_restore *state_restore_new(const struct settings *settings, struct state *state, struct counters *counters)
+{
+    struct state_restore *restore = mem_zeroed(1, sizeof *restore);
+    restore->settings = settings;
+    restore->state = state;
+    restore->counters = counters;
+    restore->reader = employee_state_reader_new(settings->schema);
+    return restore;
+}
+
+void state_restore_free(struct state_restore *restore)
+{
+    if (!restore)
+        return;
+    employee_state_reader_free(restore->reader);
+    if (restore->queue)
+        rd_kafka_queue_destroy(restore->queue);
+    if (restore->consumer)
+        rd_kafka_destroy(restore->consumer);
+    buffer_free(&restore->row);
+    free(restore->parts);
+    free(restore);
+}
+
+/* --- the consumer --- */
+
+static enum status make_consumer(struct state_restore *restore, struct error *err)
+{
+    const struct kafka_property fixed[] = {{"group.id", restore->settings->group_id},
+                                           {"isolation.level", "read_committed"},
+                                           {"enable.partition.eof", "true"},
+                                           {NULL, NULL}};
+    char text[256];
+    rd_kafka_conf_t *conf;
+    enum status status = kafka_conf(restore->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
+    if (status != STATUS_OK)
+        return status;
+    if (rd_kafka_conf_set(conf, "auto.offset.reset", "error", text, sizeof text) != RD_KAFKA_CONF_OK) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, STATUS_INVALID, "%s", text);
+    }
+    status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &restore->consumer, err);
+    if (status != STATUS_OK)
+        return status;
+    rd_kafka_poll_set_consumer(restore->consumer);
+    restore->queue = rd_kafka_queue_get_consumer(restore->consumer);
+    return STATUS_OK;
+}
+
+/* Partitions that are not done are read from where they are. */
+static enum status assign(struct state_restore *restore, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)restore->part_count);
+    for (size_t i = 0; i < restore->part_count; i++)
+        if (!restore->parts[i].done)
+            rd_kafka_topic_partition_list_add(list, restore->settings->state_topic, restore->parts[i].partition)
+                ->offset = restore->parts[i].next ? restore->parts[i].next : RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_resp_err_t code = rd_kafka_assign(restore->consumer, list->cnt ? list : NULL);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? error_set(err, kafka_status(code), "score: cannot read %s: %s", restore->settings->state_topic,
+                            rd_kafka_err2str(code))
+                : STATUS_OK;
+}
+
+/* --- records --- */
+
+static struct part *part_of(struct state_restore *restore, int32_t partition)
+{
+    for (size_t i = 0; i < restore->part_count; i++)
+        if (restore->parts[i].partition == partition)
+            return &restore->parts[i];
+    return NULL;
+}
+
+static enum status refuse(const struct state_restore *restore, const rd_kafka_message_t *message, const char *why,
+                          struct error *err)
+{
+    const char *topic = restore->settings->state_topic;
+    return error_set(err, STATUS_INVALID,
+                     "score: %s [%" PRId32 "] at offset %" PRId64
+                     ": %s; a topic of current records is one scorer group's "
+                     "alone: choose another STATE_TOPIC, or delete this one and have it made again (scorer check "
+                     "--create-topics)",
+                     topic, message->partition, message->offset, why);
+}
+
+static enum status take_position(struct state_restore *restore, struct part *part, const rd_kafka_message_t *message,
+                                 struct error *err)
+{
+    const struct state_position due = {restore->settings->group_id, restore->settings->input_topic, part->partition, 0};
+    struct error why;
+    if (state_position_read(kafka_payload(message->payload, message->len), &due, &part->position, &why) != STATUS_OK)
+        return refuse(restore, message, why.text, err);
+    return STATUS_OK;
+}
+
+static uint16_t model_of(struct state_restore *restore, const struct employee_state *state)
+{
+    const struct state_model model = {state->model_name, state->model_version, state->threshold};
+    return state->scored ? state_model_number(restore->state, &model) : 0;
+}
+
+static void put_record(struct state_restore *restore, struct part *part, const struct employee_state *state)
+{
+    const struct schema *schema = restore->settings->schema;
+    struct state_record record = {
+        .employee_id = state->employee_id,
+        .occurred_at_ms = state->occurred_at_ms,
+        .source_offset = state->source_offset,
+        .left = !state->cells,
+        .scored = state->scored,
+        .alerted = state->alerted,
+        .label = (uint8_t)state->label,
+        .alerted_label = (uint8_t)state->alerted_label,
+        .model = model_of(restore, state),
+        .probability = state->probability,
+        .margin = state->margin,
+        .alerted_probability = state->alerted_probability,
+        .row = SPAN_LITERAL(""),
+    };
+    if (state->cells) {
+        buffer_clear(&restore->row);
+        char *row = buffer_reserve(&restore->row, state_row_bound(schema, state->cells));
+        record.row = (struct span){row, state_row_pack(schema, state->cells, row)};
+    }
+    state_table_put(part->table, &record);
+}
+
+static enum status take_record(struct state_restore *restore, struct part *part, const rd_kafka_message_t *message,
+                               struct error *err)
+{
+    const struct span key = kafka_payload(message->key, message->key_len),
+                      value = kafka_payload(message->payload, message->len);
+    struct employee_state state;
+    struct fault fault;
+    if (key.data && span_equal(key, STATE_POSITION_KEY))
+        return take_position(restore, part, message, err);
+    if (!value.data) { /* erased */
+        if (key.data)
+            (void)state_table_remove(part->table, key);
+        return STATUS_OK;
+    }
+    if (employee_state_read(restore->reader, value, &state, &fault) != EVENT_OK)
+        return refuse(restore, message, fault.text, err);
+    if (!key.data || !span_equal(key, state.employee_id) || state.source_partition != part->partition ||
+        id_flaw(state.employee_id))
+        return refuse(restore, message, "the record's key or source is another's", err);
+    put_record(restore, part, &state);
+    part->records++;
+    return STATUS_OK;
+}
+
+/* --- ends --- */
+
+/* At the last offset that can be read now: whether that is past everything that may be committed. */
+static enum status reach_end(struct state_restore *restore, struct part *part, int64_t end, struct error *err)
+{
+    int64_t low, high;
+    const char *topic = restore->settings->state_topic;
+    if (part->done || rd_kafka_get_watermark_offsets(restore->consumer, topic, part->partition, &low, &high) ||
+        high < 0)
+        return STATUS_OK;
+    part->next = end;
+    if (end < high)
+        return error_set(err, STATUS_UNAVAILABLE,
+                         "%s [%" PRId32 "] can be read up to offset %" PRId64 " of %" PRId64 ": a transaction is open "
+                         "there",
+                         topic, part->partition, end, high);
+    part->done = true;
+    restore->left--;
+    return STATUS_OK;
+}
+
+static enum status take_event(struct state_restore *restore, const rd_kafka_message_t *message, struct error *err)
+{
+    struct part *part = part_of(restore, message->partition);
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && part)
+        return reach_end(restore, part, message->offset, err);
+    enum status status = kafka_status(message->err);
+    if (status == STATUS_UNAVAILABLE)
+        return STATUS_OK; /* librdkafka goes on by itself */
+    return error_set(err, status, "score: cannot read %s: %s", restore->settings->state_topic,
+                     rd_kafka_message_errstr(message));
+}
+
+static enum status take_message(struct state_restore *restore, const rd_kafka_message_t *message, struct error *err)
+{
+    if (message->err)
+        return take_event(restore, message, err);
+    struct part *part = part_of(restore, message->partition);
+    if (!part || part->done)
+        return STATUS_OK; /* of an assignment before, or after what is to be read */
+    part->next = message->offset + 1;
+    restore->records++;
+    counter_add(restore->counters, COUNTER_STATE_RESTORED, 1);
+    return take_record(restore, part, message, err);
+}
+
+/* --- the whole --- */
+
+/* Whether what this process has of the partition is what a reading would give. */
+static bool is_kept(const struct state_restore *restore, const struct state_start *start)
+{
+    return state_has(restore->state, start->partition) &&
+           state_position(restore->state, start->partition) == start->committed;
+}
+
+static bool is_listed(const struct state_start *starts, size_t count, int32_t partition)
+{
+    for (size_t i = 0; i < count; i++)
+        if (starts[i].partition == partition)
+            return true;
+    return false;
+}
+
+static void close_others(struct state_restore *restore, const struct state_start *starts, size_t count)
+{
+    for (int32_t p = state_last(restore->state); p >= 0; p--)
+        if (!is_listed(starts, count, p))
+            state_close(restore->state, p);
+}
+
+static enum status begin(struct state_restore *restore, const struct state_start *starts, size_t count,
+                         struct error *err)
+{
+    close_others(restore, starts, count);
+    restore->parts = mem_resize(restore->parts, count, sizeof *restore->parts);
+    restore->part_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!is_kept(restore, &starts[i]))
+            restore->parts[restore->part_count++] =
+                (struct part){.partition = starts[i].partition,
+                              .committed = starts[i].committed,
+                              .position = -1,
+                              .table = state_open(restore->state, starts[i].partition)};
+    restore->left = restore->part_count;
+    restore->records = 0;
+    restore->started_us = clock_steady_us(&clock_system);
+    restore->runs = true;
+    if (!restore->left)
+        return STATUS_OK;
+    if (!restore->consumer && make_consumer(restore, err) != STATUS_OK)
+        return err->status;
+    return assign(restore, err);
+}
+
+/* At least once, records are written before offsets are committed. */
+static enum status check_position(const struct state_restore *restore, const struct part *part, struct error *err)
+{
+    const struct settings *settings = restore->settings;
+    bool ahead = part->position > part->committed;
+    if (part->position == part->committed || (part->position > part->committed && !settings->exactly_once))
+        return STATUS_OK;
+    if (part->position < 0 && !part->records)
+        return STATUS_OK; /* it begins here */
+    if (part->position < 0)
+        return error_set(err, STATUS_CONFLICT,
+                         "score: %s [%" PRId32
+                         "] has records and no position of group %s: it is no state that this group "
+                         "has written; choose another STATE_TOPIC",
+                         settings->state_topic, part->partition, settings->group_id);
+    return error_set(err, STATUS_CONFLICT,
+                     "score: the current records in %s [%" PRId32 "] are those at offset %" PRId64
+                     " of %s, and group %s has committed "
+                     "%" PRId64
+                     " (its offsets were reset, have expired, or events were handled with STATE_TOPIC=none). To %s: "
+                     "kafka-consumer-groups --reset-offsets --to-offset %" PRId64 " --group %s --topic %s:%" PRId32
+                     " --execute. To begin "
+                     "without records: delete %s and have it made again (scorer check --create-topics)",
+                     settings->state_topic, part->partition, part->position, settings->input_topic, settings->group_id,
+                     part->committed, ahead ? "go on where the records are" : "handle the events since then again",
+                     part->position, settings->group_id, settings->input_topic, part->partition, settings->state_topic);
+}
+
+static enum status finish(struct state_restore *restore, struct error *err)
+{
+    for (size_t i = 0; i < restore->part_count; i++) {
+        const struct part *part = &restore->parts[i];
+        if (check_position(restore, part, err) != STATUS_OK)
+            return err->status;
+        state_set_position(restore->state, part->partition,
+                           part->position > part->committed ? part->position : part->committed);
+    }
+    log_info("score", "%s: %zu current records of employees in %.1f MiB; %" PRIu64 " records read in %.1f s",
+             restore->settings->state_topic, state_count(restore->state), (double)state_bytes(restore->state) / MIB,
+             restore->records, (double)(clock_steady_us(&clock_system) - restore->started_us) / 1e6);
+    return STATUS_OK;
+}
+
+static enum status check_memory(const struct state_restore *restore, struct error *err)
+{
+    int64_t most = restore->settings->state_bytes;
+    size_t bytes = state_bytes(restore->state), count = state_count(restore->state);
+    if (!most || (int64_t)bytes <= most)
+        return STATUS_OK;
+    return error_set(err, STATUS_UNAVAILABLE,
+                     "%zu current records of employees take %zu MiB so far, and --memory-limit leaves %" PRId64
+                     " MiB for them: raise it, or start more scorers",
+                     count, bytes / MIB, most / MIB);
+}
+
+static enum status read_some(struct state_restore *restore, struct error *err)
+{
+    enum status status = check_memory(restore, err);
+    int64_t until_us = clock_steady_us(&clock_system) + STEP_US;
+    while (status == STATUS_OK && restore->left && clock_steady_us(&clock_system) < until_us) {
+        ssize_t got = rd_kafka_consume_batch_queue(restore->queue, POLL_MS, restore->batch, BATCH);
+        for (ssize_t i = 0; i < got; i++) {
+            struct error failure;
+            enum status one = take_message(restore, restore->batch[i], &failure);
+            rd_kafka_message_destroy(restore->batch[i]);
+            if (one != STATUS_OK && (status == STATUS_OK || status == STATUS_UNAVAILABLE)) {
+                status = one;
+                *err = failure;
+            }
+        }
+        if (status == STATUS_OK)
+            status = check_memory(restore, err);
+    }
+    return status;
+}
+
+enum status state_restore_step(struct state_restore *restore, const struct state_start *starts, size_t count,
+                               bool *done, struct error *err)
+{
+    enum status status = restore->runs ? STATUS_OK : begin(restore, starts, count, err);
+    *done = false;
+    if (status == STATUS_OK && restore->left)
+        status = read_some(restore, err);
+    counter_set(restore->counters, COUNTER_STATE_RESTORING, restore->left);
+    if (status != STATUS_OK || restore->left)
+        return status;
+    status = finish(restore, err);
+    state_restore_stop(restore);
+    *done = status == STATUS_OK;
+    return status;
+}
+
+void state_restore_stop(struct state_restore *restore)
+{
+    restore->runs = false;
+    restore->left = 0;
+    restore->part_count = 0;
+    counter_set(restore->counters, COUNTER_STATE_RESTORING, 0);
+    if (restore->consumer)
+        (void)rd_kafka_assign(restore->consumer, NULL);
+}

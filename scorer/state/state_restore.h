@@ -1,0 +1,35 @@
+/* Reading current records back from the state topic, when partitions are assigned.
+ *
+ * The caller has looked up the group's stable committed offsets before. A commit's markers reach partitions one by one,
+ * so the records of what is committed may not be readable yet: everything below the high watermark, as it is after that
+ * look-up, is waited for. Then the position beside the records must be the committed offset. What this process still
+ * has of a partition counts where its position is that offset: nobody has handled anything since. One thread, the score
+ * loop's. */
+#ifndef SCORER_STATE_STATE_RESTORE_H
+#define SCORER_STATE_STATE_RESTORE_H
+
+#include "scorer/counters.h"
+#include "scorer/settings.h"
+#include "scorer/state/state.h"
+
+struct state_restore;
+
+/* Borrows all. Makes no client yet. */
+struct state_restore *state_restore_new(const struct settings *settings, struct state *state,
+                                        struct counters *counters);
+void state_restore_free(struct state_restore *restore);
+
+/* A partition of the input and the group's committed offset. Plain data. */
+struct state_start {
+    int32_t partition;
+    int64_t committed;
+};
+
+/* Goes on for a fraction of a second; *done: all are there, and what is of other partitions is not kept.
+ * STATUS_UNAVAILABLE: ask again later, err says what it waits for; any other failure is for good. */
+MUST_USE enum status state_restore_step(struct state_restore *restore, const struct state_start *starts, size_t count,
+                                        bool *done, struct error *err);
+/* The partitions are not to be restored any more. */
+void state_restore_stop(struct state_restore *restore);
+
+#endif
