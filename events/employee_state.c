@@ -7,11 +7,11 @@
 #include <stdlib.h>
 
 #include "avro/from_json.h"
-#include "events/encode_private.h"
+#include "events/event_encoder_private.h"
 #include "events/fault.h"
 #include "events/frame.h"
-#include "events/record.h"
-#include "events/writers.h"
+#include "events/record_codec.h"
+#include "events/writer_schemas.h"
 
 /* --- into bytes --- */
 
@@ -73,7 +73,7 @@ void employee_state_encode(const struct schema *schema, const struct employee_st
 
 struct employee_state_reader {
     const struct schema_parts *parts;
-    struct writers *writers;
+    struct writer_schemas *writers;
     struct machine *machine;
     struct buffer json, ours; /* of one datum of another version */
     struct arena arena;
@@ -86,10 +86,10 @@ struct employee_state_reader *employee_state_reader_new(const struct schema *sch
     assert(parts->state);
     reader->parts = parts;
     reader->machine = machine_new();
-    reader->writers = writers_new(schema->state, NULL);
+    reader->writers = writer_schemas_new(schema->state, NULL);
     for (size_t v = 0; v < parts->state_count; v++) {
         const struct schema_key key = schema_key_of_id(parts->states[v].id);
-        (void)writers_add(reader->writers, &key, avro_schema_type(parts->states[v].schema), NULL);
+        (void)writer_schemas_add(reader->writers, &key, avro_schema_type(parts->states[v].schema), NULL);
     }
     return reader;
 }
@@ -98,7 +98,7 @@ void employee_state_reader_free(struct employee_state_reader *reader)
 {
     if (!reader)
         return;
-    writers_free(reader->writers);
+    writer_schemas_free(reader->writers);
     machine_free(reader->machine);
     buffer_free(&reader->json);
     buffer_free(&reader->ours);
@@ -167,8 +167,8 @@ static enum event_code decode(struct employee_state_reader *reader, struct span 
 }
 
 /* Resolved, and written again in our own layout. */
-static enum event_code rewrite(struct employee_state_reader *reader, const struct writer *writer, struct span datum,
-                               struct fault *fault)
+static enum event_code rewrite(struct employee_state_reader *reader, const struct writer_schema *writer,
+                               struct span datum, struct fault *fault)
 {
     struct datum_fault why;
     buffer_clear(&reader->json);
@@ -187,12 +187,12 @@ enum event_code employee_state_read(struct employee_state_reader *reader, struct
                                     struct fault *fault)
 {
     struct frame frame;
-    const struct writer *writer;
+    const struct writer_schema *writer;
     bool waits;
     arena_reset(&reader->arena);
     enum event_code code = frame_read(value, SPAN_NULL, &frame, fault);
     if (code == EVENT_OK)
-        code = writers_find(reader->writers, &frame.key, &writer, fault, &waits);
+        code = writer_schemas_find(reader->writers, &frame.key, &writer, fault, &waits);
     if (code != EVENT_OK || writer->same)
         return code != EVENT_OK ? code : decode(reader, frame.datum, out, fault);
     code = rewrite(reader, writer, frame.datum, fault);

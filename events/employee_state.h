@@ -25,7 +25,8 @@ struct employee_state {
     const struct cell *cells; /* NULL: the employee has left */
 };
 
-/* The record (events/record.h). `source`, `prediction` and `alerted` are records of their own, the latter two optional.
+/* The record (events/record_codec.h). `source`, `prediction` and `alerted` are records of their own, the latter two
+ * optional.
  */
 /* clang-format off */
 #define STATE_SOURCE(FIELD) \

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "events/record.h"
+#include "events/record_codec.h"
 
 static const char prediction_avsc[] = "prediction.avsc";
 

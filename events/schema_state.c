@@ -1,7 +1,7 @@
 /* Is employee_state.avsc what the table of employee_state.h says? Asked once, at load, so that the encoder may write
  * without looking. */
 #include "events/employee_state.h"
-#include "events/record.h"
+#include "events/record_codec.h"
 
 static const char file[] = "employee_state.avsc";
 

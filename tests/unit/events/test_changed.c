@@ -3,7 +3,7 @@
 
 #include "avro/write.h"
 #include "events/decoder.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/validate.h"
 
 enum { COLUMNS = 30, AGE = 0, TRAVEL = 1, INCOME = 15, TOTAL_YEARS = 23, COMPANY_YEARS = 26 };
