@@ -22,7 +22,7 @@
 #include "events/schema_registry.h"
 #include "events/schema.h"
 #include "kafka/client.h"
-#include "kafka/overdue.h"
+#include "kafka/call_watchdog.h"
 #include "scorer/http/http.h"
 #include "scorer/model/challengers.h"
 #include "scorer/sink/sink.h"
@@ -294,7 +294,7 @@ static void look_at_tasks(struct daemon *daemon)
 static void look_at_progress(struct daemon *daemon)
 {
     kafka_look();
-    if (overdue_longest_us(clock_steady_us(&clock_system)) > OVERDUE_END_US)
+    if (call_watchdog_longest_us(clock_steady_us(&clock_system)) > CALL_WATCHDOG_END_US)
         end_now("a call to Kafka does not return although brokers answer");
     if (!watchdog_look(&daemon->watchdog, kafka_up(), clock_steady_us(&clock_system), &daemon->problem))
         return;

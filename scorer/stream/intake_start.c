@@ -15,7 +15,13 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 
-enum { LOOKUP_MS = 5000, GLANCE_MS = 500, BACKOFF_US = 200000, LOOK_INTERVAL_US = 10000000, OVERDUE_US = 25000000 };
+enum {
+    LOOKUP_MS = 5000,
+    GLANCE_MS = 500,
+    BACKOFF_US = 200000,
+    LOOK_INTERVAL_US = 10000000,
+    CALL_WATCHDOG_US = 25000000
+};
 
 enum status intake_start_policy(struct intake_start *start, rd_kafka_conf_t *conf, struct error *err)
 {
@@ -374,7 +380,7 @@ void intake_untaken_look(struct intake_untaken *untaken, const struct intake_sta
 bool intake_untaken_overdue(struct intake_untaken *untaken)
 {
     int64_t now = clock_steady_us(&clock_system);
-    if (!untaken->since_us || now - untaken->since_us < OVERDUE_US)
+    if (!untaken->since_us || now - untaken->since_us < CALL_WATCHDOG_US)
         return false;
     untaken->since_us = now;
     return true;

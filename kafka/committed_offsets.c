@@ -1,7 +1,7 @@
-/* Committed offsets, looked up and remembered: see committed.h. Called by kafka/transaction.c on its owner's thread.
- * What it uses of librdkafka: committed, topic_partition_list_new, topic_partition_list_add, topic_partition_list_find,
- * topic_partition_list_copy, topic_partition_list_destroy, err2str. */
-#include "kafka/committed.h"
+/* Committed offsets, looked up and remembered: see committed_offsets.h. Called by kafka/transaction.c on its owner's
+ * thread. What it uses of librdkafka: committed, topic_partition_list_new, topic_partition_list_add,
+ * topic_partition_list_find, topic_partition_list_copy, topic_partition_list_destroy, err2str. */
+#include "kafka/committed_offsets.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -11,8 +11,8 @@
 
 enum { LOOKUP_MS = 5000, BACKOFF_US = 100000, LOOKUPS_MOST = 2 };
 
-enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list, const char *where,
-                           const _Atomic bool *stop, struct error *err)
+enum status committed_offsets_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list, const char *where,
+                                   const _Atomic bool *stop, struct error *err)
 {
     for (int lookups = 1;; lookups++) {
         rd_kafka_resp_err_t code = rd_kafka_committed(consumer, list, LOOKUP_MS);
@@ -29,7 +29,8 @@ enum status committed_read(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t
     }
 }
 
-void committed_note(struct committed *committed, rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *offsets)
+void committed_offsets_note(struct committed_offsets *committed, rd_kafka_t *consumer,
+                            const rd_kafka_topic_partition_list_t *offsets)
 {
     if (!consumer || !offsets)
         return;
@@ -56,13 +57,13 @@ static enum status report_lost(const rd_kafka_topic_partition_t *wanted, const r
                      where, found->offset, wanted->topic, wanted->partition, wanted->offset);
 }
 
-enum status committed_check(const struct committed *committed, const char *where, const _Atomic bool *stop,
-                            struct error *err)
+enum status committed_offsets_check(const struct committed_offsets *committed, const char *where,
+                                    const _Atomic bool *stop, struct error *err)
 {
     if (!committed->offsets)
         return STATUS_OK;
     rd_kafka_topic_partition_list_t *found = rd_kafka_topic_partition_list_copy(committed->offsets);
-    enum status status = committed_read(committed->consumer, found, where, stop, err);
+    enum status status = committed_offsets_read(committed->consumer, found, where, stop, err);
     for (int i = 0; i < found->cnt && status == STATUS_OK; i++)
         if (found->elems[i].offset < committed->offsets->elems[i].offset)
             status = report_lost(&committed->offsets->elems[i], &found->elems[i], where, err);
@@ -70,9 +71,9 @@ enum status committed_check(const struct committed *committed, const char *where
     return status;
 }
 
-void committed_free(struct committed *committed)
+void committed_offsets_free(struct committed_offsets *committed)
 {
     if (committed->offsets)
         rd_kafka_topic_partition_list_destroy(committed->offsets);
-    *committed = (struct committed){0};
+    *committed = (struct committed_offsets){0};
 }

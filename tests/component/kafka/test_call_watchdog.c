@@ -1,6 +1,6 @@
 /* A call that librdkafka forgets, against the mock cluster: it refuses to name the group's coordinator oftener than
  * librdkafka asks, and no connection comes or goes. */
-#include "kafka/overdue.h"
+#include "kafka/call_watchdog.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,7 +13,7 @@ enum { SECOND_US = 1000000 };
 struct fixture {
     struct lab kafka;
     rd_kafka_t *producer;
-    struct overdue overdue;
+    struct call_watchdog watchdog;
     _Atomic unsigned answers; /* to the question who a coordinator is */
     _Atomic bool returned;
 };
@@ -54,7 +54,7 @@ static void set_up(struct fixture *f)
     rd_kafka_conf_t *conf = lab_conf(&f->kafka);
     lab_set(conf, "transactional.id", "forgotten");
     rd_kafka_conf_set_opaque(conf, f);
-    overdue_add(&f->overdue, conf, f, "worker 0");
+    call_watchdog_add(&f->watchdog, conf, f, "worker 0");
     assert_int_equal(rd_kafka_conf_interceptor_add_on_new(conf, "test", on_new, f), 0);
     f->producer = lab_client(RD_KAFKA_PRODUCER, conf);
     assert_null(rd_kafka_init_transactions(f->producer, LAB_CALL_MS));
@@ -64,7 +64,7 @@ static void set_up(struct fixture *f)
 static void tear_down(struct fixture *f)
 {
     rd_kafka_destroy(f->producer);
-    overdue_remove(&f->overdue);
+    call_watchdog_remove(&f->watchdog);
     lab_stop(&f->kafka);
 }
 
@@ -74,9 +74,9 @@ static void *send_offsets(void *argument)
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new("group");
     rd_kafka_topic_partition_list_add(offsets, "topic", 0)->offset = 1;
-    overdue_begin(&f->overdue, "the call that sends offsets");
+    call_watchdog_begin(&f->watchdog, "the call that sends offsets");
     rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(f->producer, offsets, group, LAB_CALL_MS);
-    overdue_end(&f->overdue);
+    call_watchdog_end(&f->watchdog);
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(offsets);
     if (error)
@@ -85,11 +85,11 @@ static void *send_offsets(void *argument)
     return NULL;
 }
 
-/* A second of the clock that overdue_look sees goes by for every call of it. */
+/* A second of the clock that call_watchdog_check sees goes by for every call of it. */
 static void look_until_it_returns(const struct fixture *f)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    WAIT_UNTIL((overdue_look(true, now_us += SECOND_US), f->returned), "the call has not returned");
+    WAIT_UNTIL((call_watchdog_check(true, now_us += SECOND_US), f->returned), "the call has not returned");
 }
 
 static void a_call_that_librdkafka_forgets_returns_once_it_is_overdue(void **state)
@@ -118,24 +118,24 @@ static void a_call_that_librdkafka_forgets_returns_once_it_is_overdue(void **sta
 static void only_time_in_which_brokers_answer_counts(void **state)
 {
     (void)state;
-    struct overdue overdue;
+    struct call_watchdog watchdog;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    overdue_add(&overdue, conf, &overdue, "worker 0");
+    call_watchdog_add(&watchdog, conf, &watchdog, "worker 0");
     int64_t now_us = clock_steady_us(&clock_system);
-    overdue_look(true, now_us);
-    assert_int_equal(overdue_longest_us(now_us), 0);
-    overdue_begin(&overdue, "the call that commits");
+    call_watchdog_check(true, now_us);
+    assert_int_equal(call_watchdog_longest_us(now_us), 0);
+    call_watchdog_begin(&watchdog, "the call that commits");
     for (int i = 0; i < 100; i++)
-        overdue_look(false, now_us += SECOND_US);
-    assert_int_equal(overdue_longest_us(now_us), 0);
+        call_watchdog_check(false, now_us += SECOND_US);
+    assert_int_equal(call_watchdog_longest_us(now_us), 0);
     for (int i = 0; i < 20; i++)
-        overdue_look(true, now_us += SECOND_US);
-    assert_int_equal(overdue_longest_us(now_us), 20 * SECOND_US);
-    overdue_look(true, now_us += 100 * SECOND_US);
-    assert_int_equal(overdue_longest_us(now_us), 0);
-    overdue_end(&overdue);
-    assert_int_equal(overdue_longest_us(now_us + SECOND_US), 0);
-    overdue_remove(&overdue);
+        call_watchdog_check(true, now_us += SECOND_US);
+    assert_int_equal(call_watchdog_longest_us(now_us), 20 * SECOND_US);
+    call_watchdog_check(true, now_us += 100 * SECOND_US);
+    assert_int_equal(call_watchdog_longest_us(now_us), 0);
+    call_watchdog_end(&watchdog);
+    assert_int_equal(call_watchdog_longest_us(now_us + SECOND_US), 0);
+    call_watchdog_remove(&watchdog);
     rd_kafka_conf_destroy(conf);
 }
 

@@ -1,6 +1,6 @@
-/* Counting requests by librdkafka's interceptors: see watch.h. Its broker threads call on_request_sent and on_response,
- * which may only count. An answer is counted before the call that waits for it is woken. */
-#include "kafka/watch.h"
+/* Counting requests by librdkafka's interceptors: see in_flight_requests.h. Its broker threads call on_request_sent and
+ * on_response, which may only count. An answer is counted before the call that waits for it is woken. */
+#include "kafka/in_flight_requests.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,10 +28,10 @@ static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *client, int socket, const
                                            int16_t api, int16_t version, int32_t id, size_t bytes, void *opaque)
 {
     (void)client, (void)socket, (void)broker, (void)broker_id, (void)version, (void)id, (void)bytes;
-    struct watch *watch = opaque;
+    struct in_flight_requests *in_flight = opaque;
     sends = true;
     if (is_watched(api))
-        atomic_fetch_add(&watch->sent, 1);
+        atomic_fetch_add(&in_flight->sent, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -41,9 +41,9 @@ static rd_kafka_resp_err_t on_response(rd_kafka_t *client, int socket, const cha
                                        rd_kafka_resp_err_t code, void *opaque)
 {
     (void)client, (void)socket, (void)broker, (void)broker_id, (void)version, (void)id, (void)round_trip;
-    struct watch *watch = opaque;
+    struct in_flight_requests *in_flight = opaque;
     if (sends && !code && bytes && is_watched(api))
-        atomic_fetch_add(&watch->answered, 1);
+        atomic_fetch_add(&in_flight->answered, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -59,17 +59,17 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *client, const rd_kafka_conf_t *con
     return code;
 }
 
-enum status watch_add(struct watch *watch, rd_kafka_conf_t *conf, struct error *err)
+enum status in_flight_requests_add(struct in_flight_requests *in_flight, rd_kafka_conf_t *conf, struct error *err)
 {
-    atomic_store(&watch->sent, 0);
-    atomic_store(&watch->answered, 0);
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "watch", on_new, watch);
+    atomic_store(&in_flight->sent, 0);
+    atomic_store(&in_flight->answered, 0);
+    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "watch", on_new, in_flight);
     return code ? error_set(err, STATUS_UNSUPPORTED, "this librdkafka does not let its requests be watched: %s",
                             rd_kafka_err2str(code))
                 : STATUS_OK;
 }
 
-bool watch_all_answered(const struct watch *watch)
+bool in_flight_requests_all_answered(const struct in_flight_requests *in_flight)
 {
-    return atomic_load(&watch->sent) == atomic_load(&watch->answered);
+    return atomic_load(&in_flight->sent) == atomic_load(&in_flight->answered);
 }

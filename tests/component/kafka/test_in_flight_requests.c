@@ -1,13 +1,13 @@
 /* Counting of requests, against the mock cluster: its transactions do nothing, but every request is sent and answered.
  */
-#include "kafka/watch.h"
+#include "kafka/in_flight_requests.h"
 
 #include "tests/component/lab.h"
 
 struct fixture {
     struct lab kafka;
     rd_kafka_t *producer;
-    struct watch watch;
+    struct in_flight_requests in_flight;
 };
 
 static void set_up(struct fixture *f)
@@ -16,7 +16,7 @@ static void set_up(struct fixture *f)
     lab_start(&f->kafka, 1);
     rd_kafka_conf_t *conf = lab_conf(&f->kafka);
     lab_set(conf, "transactional.id", "watched");
-    assert_int_equal(watch_add(&f->watch, conf, &err), STATUS_OK);
+    assert_int_equal(in_flight_requests_add(&f->in_flight, conf, &err), STATUS_OK);
     f->producer = lab_client(RD_KAFKA_PRODUCER, conf);
     assert_null(rd_kafka_init_transactions(f->producer, LAB_CALL_MS));
 }
@@ -44,9 +44,9 @@ static void where_nothing_breaks_every_request_has_its_answer(void **state)
     set_up(&f);
     for (int i = 0; i < 20; i++) {
         transact(&f);
-        assert_true(watch_all_answered(&f.watch));
+        assert_true(in_flight_requests_all_answered(&f.in_flight));
     }
-    assert_true(f.watch.sent >= 3 * 20);
+    assert_true(f.in_flight.sent >= 3 * 20);
     tear_down(&f);
 }
 
@@ -58,9 +58,9 @@ static void an_answer_that_was_lost_stays_missing(void **state)
     set_up(&f);
     rd_kafka_mock_push_request_errors(f.kafka.cluster, LAB_API_END_TXN, 1, RD_KAFKA_RESP_ERR__TRANSPORT);
     transact(&f);
-    assert_false(watch_all_answered(&f.watch));
+    assert_false(in_flight_requests_all_answered(&f.in_flight));
     transact(&f);
-    assert_false(watch_all_answered(&f.watch));
+    assert_false(in_flight_requests_all_answered(&f.in_flight));
     tear_down(&f);
 }
 

@@ -1,7 +1,7 @@
-/* Requests and answers of all clients. See answers.h.
+/* Requests and answers of all clients. See availability.h.
  *
  * The interceptors run on librdkafka's broker threads: they must neither block nor call librdkafka. */
-#include "kafka/answers.h"
+#include "kafka/availability.h"
 
 #include "base/clock.h"
 
@@ -13,34 +13,34 @@ enum {
     API_SASL_AUTHENTICATE = 36,
 };
 
-struct answers kafka_answers;
+struct availability kafka_availability;
 
 static bool is_handshake(int16_t api_key)
 {
     return api_key == API_SASL_HANDSHAKE || api_key == API_VERSIONS || api_key == API_SASL_AUTHENTICATE;
 }
 
-void answers_note_request(struct answers *answers, int16_t api_key, int64_t now_us)
+void availability_note_request(struct availability *availability, int16_t api_key, int64_t now_us)
 {
     int64_t none = 0;
     if (api_key == API_JOIN_GROUP || api_key == API_SYNC_GROUP || is_handshake(api_key))
         return;
-    atomic_compare_exchange_strong_explicit(&answers->asked_us, &none, now_us, memory_order_relaxed,
+    atomic_compare_exchange_strong_explicit(&availability->asked_us, &none, now_us, memory_order_relaxed,
                                             memory_order_relaxed);
 }
 
-void answers_note_answer(struct answers *answers, int16_t api_key, int64_t now_us)
+void availability_note_answer(struct availability *availability, int16_t api_key, int64_t now_us)
 {
     if (is_handshake(api_key))
         return;
-    atomic_store_explicit(&answers->answered_us, now_us, memory_order_relaxed);
-    atomic_store_explicit(&answers->asked_us, 0, memory_order_relaxed);
+    atomic_store_explicit(&availability->answered_us, now_us, memory_order_relaxed);
+    atomic_store_explicit(&availability->asked_us, 0, memory_order_relaxed);
 }
 
-bool answers_fresh(const struct answers *answers, int64_t now_us)
+bool availability_is_up(const struct availability *availability, int64_t now_us)
 {
-    int64_t asked_us = atomic_load_explicit(&answers->asked_us, memory_order_relaxed);
-    if (!atomic_load_explicit(&answers->answered_us, memory_order_relaxed))
+    int64_t asked_us = atomic_load_explicit(&availability->asked_us, memory_order_relaxed);
+    if (!atomic_load_explicit(&availability->answered_us, memory_order_relaxed))
         return false;
     return !asked_us || now_us - asked_us <= ANSWER_LIMIT_US;
 }
@@ -52,7 +52,7 @@ static rd_kafka_resp_err_t on_request_sent(rd_kafka_t *client, int socket, const
                                            void *opaque)
 {
     (void)client, (void)socket, (void)broker, (void)broker_id, (void)api_version, (void)correlation_id, (void)bytes;
-    answers_note_request(opaque, api_key, clock_steady_us(&clock_system));
+    availability_note_request(opaque, api_key, clock_steady_us(&clock_system));
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -65,7 +65,7 @@ static rd_kafka_resp_err_t on_response_received(rd_kafka_t *client, int socket, 
     (void)client, (void)socket, (void)broker, (void)broker_id, (void)api_version;
     (void)correlation_id, (void)round_trip_us, (void)code;
     if (bytes)
-        answers_note_answer(opaque, api_key, clock_steady_us(&clock_system));
+        availability_note_answer(opaque, api_key, clock_steady_us(&clock_system));
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -80,9 +80,10 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *client, const rd_kafka_conf_t *con
                                                                 opaque);
 }
 
-enum status answers_watch(rd_kafka_conf_t *conf, struct error *err)
+enum status availability_watch(rd_kafka_conf_t *conf, struct error *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "attrition-answers", on_new, &kafka_answers);
+    rd_kafka_resp_err_t code =
+        rd_kafka_conf_interceptor_add_on_new(conf, "attrition-answers", on_new, &kafka_availability);
     if (code)
         return error_set(err, STATUS_INVALID, "librdkafka takes no interceptors: %s", rd_kafka_err2str(code));
     return STATUS_OK;
