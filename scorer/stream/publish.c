@@ -54,7 +54,7 @@ struct publish {
 /* --- suspects --- */
 
 /* The source of a record travels with it as its opaque pointer: 16 bits partition, 48 bits offset. */
-static void *opaque_of(const struct intake_message *source)
+static void *opaque_of(const struct input_message *source)
 {
     return (void *)(uintptr_t)((uint64_t)(uint16_t)source->partition << 48 |
                                ((uint64_t)source->offset & 0xffffffffffff));
@@ -66,12 +66,12 @@ static int32_t partition_of(const void *opaque)
 }
 
 /* None is one while a commit is under way, which then belongs to work without suspects. */
-static const struct refused_suspect *suspect_of(const struct publish *publish, const struct intake_message *source)
+static const struct refused_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
 {
     return publish->commit != COMMIT_UNDER_WAY ? refused_find(&publish->refused, opaque_of(source)) : NULL;
 }
 
-static bool is_oversize(const struct publish *publish, const struct intake_message *source)
+static bool is_oversize(const struct publish *publish, const struct input_message *source)
 {
     const struct refused_suspect *suspect = suspect_of(publish, source);
     return suspect && suspect->oversize;
@@ -152,13 +152,13 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
     return transaction_new(&setup, &publish->transaction, err);
 }
 
-enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions, struct intake *intake,
-                        const _Atomic bool *stop, struct publish **out, struct error *err)
+enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
+                        struct input_consumer *input, const _Atomic bool *stop, struct publish **out, struct error *err)
 {
     struct publish *publish = mem_zeroed(1, sizeof *publish);
     publish->settings = settings;
     refused_init(&publish->refused, settings, publish->name);
-    enum status status = open_transaction(publish, worker, intake_client(intake), stop, err);
+    enum status status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)
@@ -261,7 +261,7 @@ static bool send_or_stage(struct publish *publish, const struct transaction_reco
 }
 
 /* The plain form, without headers: the hot path. */
-static bool produce_plain(struct publish *publish, size_t topic, const struct intake_message *source, struct span key,
+static bool produce_plain(struct publish *publish, size_t topic, const struct input_message *source, struct span key,
                           struct span value)
 {
     if (is_oversize(publish, source))
@@ -271,7 +271,7 @@ static bool produce_plain(struct publish *publish, size_t topic, const struct in
     return send_or_stage(publish, &record);
 }
 
-static int64_t timestamp_of(struct publish *publish, const struct intake_message *source)
+static int64_t timestamp_of(struct publish *publish, const struct input_message *source)
 {
     rd_kafka_timestamp_type_t kind;
     const struct refused_suspect *suspect = suspect_of(publish, source);
@@ -280,15 +280,14 @@ static int64_t timestamp_of(struct publish *publish, const struct intake_message
 }
 
 /* The form with headers and timestamp (0: now); takes the headers. */
-static bool produce_full(struct publish *publish, size_t topic, int32_t partition, const struct intake_message *source,
+static bool produce_full(struct publish *publish, size_t topic, int32_t partition, const struct input_message *source,
                          struct span key, struct span value, int64_t timestamp, rd_kafka_headers_t *headers)
 {
     const struct transaction_record record = {topic, partition, key, value, timestamp, headers, opaque_of(source)};
     return send_or_stage(publish, &record);
 }
 
-bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
-                        struct span value)
+bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key, struct span value)
 {
     rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : publish_headers_trace(source);
     if (trace)
@@ -296,7 +295,7 @@ bool publish_prediction(struct publish *publish, const struct intake_message *so
     return produce_plain(publish, TOPIC_OUTPUT, source, key, value);
 }
 
-bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
+bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id)
 {
     if (is_oversize(publish, source))
         return false;
@@ -304,7 +303,7 @@ bool publish_erasure(struct publish *publish, const struct intake_message *sourc
                         publish_headers_erasure(publish->settings->input_topic, source));
 }
 
-bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key)
+bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key)
 {
     if (is_oversize(publish, source))
         return false;
@@ -312,7 +311,7 @@ bool publish_outcome(struct publish *publish, const struct intake_message *sourc
                         timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
 }
 
-static bool produce_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+static bool produce_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                                 const char *field, const char *text, enum dead_letter_detail detail)
 {
     char full_text[320];
@@ -328,7 +327,7 @@ static bool produce_dead_letter(struct publish *publish, const struct intake_mes
                         detail == DETAIL_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source), headers);
 }
 
-void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                          const char *field, const char *text)
 {
     const struct refused_suspect *suspect = suspect_of(publish, source);
@@ -433,7 +432,7 @@ static void end_commit(struct publish *publish)
         staged_clear(&publish->staged);
 }
 
-void publish_commit_start(struct publish *publish, struct intake *intake)
+void publish_commit_start(struct publish *publish, struct input_consumer *input)
 {
     assert(publish->commit == COMMIT_NONE && !publish->offsets);
     publish->commit = COMMIT_ENDED;
@@ -443,13 +442,13 @@ void publish_commit_start(struct publish *publish, struct intake *intake)
         publish->result = PUBLISH_FAILED;
         return;
     }
-    if (publish->settings->exactly_once && rd_kafka_assignment_lost(intake_client(intake))) {
+    if (publish->settings->exactly_once && rd_kafka_assignment_lost(input_consumer_client(input))) {
         publish->result = roll_back_lost(publish); /* the broker would refuse the offsets */
         return;
     }
     publish->commit = COMMIT_UNDER_WAY;
-    publish->consumer = intake_client(intake);
-    publish->offsets = intake_offsets(intake);
+    publish->consumer = input_consumer_client(input);
+    publish->offsets = input_consumer_offsets(input);
     bool stages = !refused_is_bisecting(&publish->refused);
     background_start(publish->background, run_commit, publish);
     if (!stages)
@@ -467,14 +466,14 @@ bool publish_commit_ended(const struct publish *publish)
            (publish->commit == COMMIT_UNDER_WAY && !background_runs(publish->background));
 }
 
-enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err)
+enum publish_result publish_commit_finish(struct publish *publish, struct input_consumer *input, struct error *err)
 {
     assert(publish->commit != COMMIT_NONE);
     if (publish->commit == COMMIT_UNDER_WAY)
         end_commit(publish);
     publish->commit = COMMIT_NONE;
     if (publish->result == PUBLISH_COMMITTED)
-        intake_committed(intake, publish->offsets);
+        input_consumer_committed(input, publish->offsets);
     else
         *err = publish->reason;
     if (publish->offsets)

@@ -1,9 +1,9 @@
 /* The score loop. See score_loop.h.
  *
  * Started by run.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it: the
- * poll of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
- * much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
- * under way the loop goes on with the next work, whose results publish.c stages until then. */
+ * poll of the input consumer (at most until the next commit is due), the producer's full queue, the end of a commit
+ * where too much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a
+ * commit is under way the loop goes on with the next work, whose results publish.c stages until then. */
 #include "scorer/stream/score_loop.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@
 #include "avro/registry_client.h"
 #include "kafka/client.h"
 #include "scorer/stream/dead_letter_run.h"
-#include "scorer/stream/intake.h"
+#include "scorer/stream/input_consumer.h"
 #include "scorer/stream/publish.h"
 #include "scorer/stream/score_batch.h"
 #include "scorer/stream/tally.h"
@@ -42,7 +42,7 @@ struct score_loop {
     struct counters *counters;
     unsigned worker;
     struct score_batch *batch;
-    struct intake *intake;
+    struct input_consumer *input;
     struct publish *publish;
     uint64_t answers; /* of the schema registry, before the first partition waited */
     bool waiting_logged;
@@ -105,9 +105,9 @@ static void handle_batch(struct score_loop *loop)
 {
     if (!loop->tally.received)
         loop->opened_us = score_batch_left_us(loop->batch);
-    if (loop->settings->registry && !intake_any_waiting(loop->intake))
+    if (loop->settings->registry && !input_consumer_any_waiting(loop->input))
         loop->answers = registry_client_answers(loop->settings->registry);
-    count_received(loop, score_batch_handle(loop->batch, loop->intake, loop->publish, &loop->tally));
+    count_received(loop, score_batch_handle(loop->batch, loop->input, loop->publish, &loop->tally));
 }
 
 /* --- committing --- */
@@ -115,7 +115,7 @@ static void handle_batch(struct score_loop *loop)
 /* Events, or positions that moved without any (past control records). */
 static bool has_open_work(const struct score_loop *loop)
 {
-    return loop->tally.received || (!loop->commits && intake_moved(loop->intake));
+    return loop->tally.received || (!loop->commits && input_consumer_moved(loop->input));
 }
 
 static bool has_work(const struct score_loop *loop)
@@ -130,7 +130,7 @@ static void start_commit(struct score_loop *loop)
     loop->commit_us = clock_steady_us(&clock_system);
     loop->committed = loop->tally;
     loop->tally = (struct tally){0};
-    publish_commit_start(loop->publish, loop->intake);
+    publish_commit_start(loop->publish, loop->input);
 }
 
 /* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
@@ -159,10 +159,10 @@ static void adapt_limit(struct score_loop *loop, enum publish_result result)
 }
 
 /* Waits for the result of the commit under way. What is not committed must not stay where it is: either its partitions
- * leave, or the intake is rewound. */
+ * leave, or the input consumer is rewound. */
 static enum publish_result finish_commit(struct score_loop *loop, struct error *err)
 {
-    enum publish_result result = publish_commit_finish(loop->publish, loop->intake, err);
+    enum publish_result result = publish_commit_finish(loop->publish, loop->input, err);
     loop->commits = false;
     loop->ended_us = clock_steady_us(&clock_system);
     adapt_limit(loop, result);
@@ -185,7 +185,7 @@ static enum status complete_commit(struct score_loop *loop, struct error *err)
     enum publish_result result = finish_commit(loop, err);
     if (result == PUBLISH_FAILED)
         return err->status;
-    return result == PUBLISH_ROLLED_BACK ? intake_rewind(loop->intake, err) : STATUS_OK;
+    return result == PUBLISH_ROLLED_BACK ? input_consumer_rewind(loop->input, err) : STATUS_OK;
 }
 
 /* Begins the commit of the open work, after the one under way. */
@@ -220,12 +220,12 @@ static enum publish_result end_work(struct score_loop *loop, bool lost, struct e
     return PUBLISH_ROLLED_BACK;
 }
 
-/* Within a poll or close of the intake: the partitions are about to go, with the batches of before handled. */
+/* Within a poll or close of the input consumer: the partitions are about to go, with the batches of before handled. */
 static void on_leaving(void *context, bool lost)
 {
     struct score_loop *loop = context;
     struct error err = {0};
-    if (!loop->publish || !loop->intake || !has_work(loop))
+    if (!loop->publish || !loop->input || !has_work(loop))
         return;
     progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
     FAULT_POINT("score.leaving");
@@ -260,7 +260,7 @@ static int poll_ms(const struct score_loop *loop)
     if (loop->commits)
         return COMMIT_POLL_MS;
     if (!loop->tally.received)
-        return intake_any_waiting(loop->intake) ? WAITING_POLL_MS : IDLE_POLL_MS;
+        return input_consumer_any_waiting(loop->input) ? WAITING_POLL_MS : IDLE_POLL_MS;
     int64_t left = due_us(loop) - clock_steady_us(&clock_system);
     return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
 }
@@ -270,8 +270,8 @@ static int poll_ms(const struct score_loop *loop)
 /* What waits for the schema registry is named; anything else that is open or unread must end in a commit. */
 static void note_progress(struct score_loop *loop, int64_t now)
 {
-    bool works = has_work(loop) || intake_behind(loop->intake);
-    bool waiting = !works && intake_any_waiting(loop->intake);
+    bool works = has_work(loop) || input_consumer_behind(loop->input);
+    bool waiting = !works && input_consumer_any_waiting(loop->input);
     bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
     progress_turn(&loop->progress, works,
                   waiting               ? WAITS_FOR_REGISTRY
@@ -284,15 +284,15 @@ static void note_turn(struct score_loop *loop)
 {
     int64_t now = clock_steady_us(&clock_system);
     note_progress(loop, now);
-    loop->progress.assigned = intake_assigned(loop->intake);
+    loop->progress.assigned = input_consumer_assigned(loop->input);
     if (now - loop->lag_us < LAG_INTERVAL_US)
         return;
     loop->lag_us = now;
     if (dead_letter_run_sum(&loop->run, now, &loop->dead_letter_text))
         log_warn("score", "worker %u: %s", loop->worker, loop->dead_letter_text.data);
-    counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
+    counter_set(loop->counters, COUNTER_EVENTS_LAG, input_consumer_lag(loop->input));
     pthread_mutex_lock(&loop->lags_mutex);
-    loop->lag_count = intake_lags(loop->intake, loop->lags, LAGS_KEPT);
+    loop->lag_count = input_consumer_lags(loop->input, loop->lags, LAGS_KEPT);
     pthread_mutex_unlock(&loop->lags_mutex);
 }
 
@@ -303,7 +303,7 @@ static bool at_end(struct score_loop *loop)
     if (!loop->settings->exit_at_end || !loop->publishes || has_work(loop) || now - loop->end_us < END_INTERVAL_US)
         return false;
     loop->end_us = now;
-    return intake_at_end(loop->intake);
+    return input_consumer_at_end(loop->input);
 }
 
 static void log_waiting(struct score_loop *loop)
@@ -318,7 +318,7 @@ static void log_waiting(struct score_loop *loop)
 /* Partitions that wait look again when the schema registry has answered something. */
 static enum status go_on(struct score_loop *loop, struct error *err)
 {
-    if (!intake_any_waiting(loop->intake))
+    if (!input_consumer_any_waiting(loop->input))
         return STATUS_OK;
     uint64_t answers = registry_client_answers(loop->settings->registry);
     if (answers == loop->answers) {
@@ -327,13 +327,13 @@ static enum status go_on(struct score_loop *loop, struct error *err)
     }
     loop->answers = answers;
     loop->waiting_logged = false;
-    return intake_go_on(loop->intake, err);
+    return input_consumer_go_on(loop->input, err);
 }
 
 /* See publish_start. Starts of partitions are looked up after it: what it ends may block them. */
 static enum status start_publishing(struct score_loop *loop, struct error *err)
 {
-    if (loop->publishes || !intake_joined(loop->intake))
+    if (loop->publishes || !input_consumer_joined(loop->input))
         return STATUS_OK;
     progress_step(&loop->progress, "starts transactions", WAITS_FOR_KAFKA);
     loop->publishes = true;
@@ -344,7 +344,7 @@ static enum status start_publishing(struct score_loop *loop, struct error *err)
 static enum status unblock_starts(struct score_loop *loop, struct error *err)
 {
     int64_t now = clock_steady_us(&clock_system);
-    if (!intake_starts_wait(loop->intake))
+    if (!input_consumer_starts_wait(loop->input))
         loop->starts_us = 0;
     else if (!loop->starts_us)
         loop->starts_us = now;
@@ -358,7 +358,7 @@ static enum status unblock_starts(struct score_loop *loop, struct error *err)
 /* What an aborted transaction may have left open blocks readers: it is not left until there is work again. */
 static enum status end_leftovers(struct score_loop *loop, struct error *err)
 {
-    if (has_work(loop) || !publish_has_leftovers(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
+    if (has_work(loop) || !publish_has_leftovers(loop->publish) || !input_consumer_assigned(loop->input) || !kafka_up())
         return STATUS_OK;
     progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
     return publish_end_leftovers(loop->publish, err);
@@ -378,7 +378,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK)
         status = end_leftovers(loop, err);
     if (status == STATUS_OK)
-        status = score_batch_poll(loop->batch, loop->intake, is_cut(loop) ? loop->limit : INT64_MAX, poll_ms(loop),
+        status = score_batch_poll(loop->batch, loop->input, is_cut(loop) ? loop->limit : INT64_MAX, poll_ms(loop),
                                   &count, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
@@ -393,7 +393,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
 
 static enum status connect_all(struct score_loop *loop, struct error *err)
 {
-    const struct intake_owner owner = {on_leaving, loop};
+    const struct input_consumer_owner owner = {on_leaving, loop};
     int partitions;
     enum status status = STATUS_OK;
     progress_start(&loop->progress, clock_steady_us(&clock_system));
@@ -403,10 +403,10 @@ static enum status connect_all(struct score_loop *loop, struct error *err)
         progress_step(&loop->progress, "starts", WAITS_FOR_KAFKA);
     }
     if (status == STATUS_OK)
-        status = intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake,
-                            &partitions, err);
+        status = input_consumer_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->input,
+                                    &partitions, err);
     if (status == STATUS_OK)
-        status = publish_new(loop->settings, loop->worker, partitions, loop->intake, &loop->stop, &loop->publish, err);
+        status = publish_new(loop->settings, loop->worker, partitions, loop->input, &loop->stop, &loop->publish, err);
     return status;
 }
 
@@ -420,9 +420,9 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     else if (loop->stop && status == STATUS_UNAVAILABLE)
         status = STATUS_OK; /* stopped while it waited for a server: nothing was open */
     progress_step(&loop->progress, "leaves its group", WAITS_FOR_KAFKA);
-    intake_free(loop->intake);
+    input_consumer_free(loop->input);
     publish_free(loop->publish);
-    loop->intake = NULL;
+    loop->input = NULL;
     loop->publish = NULL;
     counter_set(loop->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     progress_end(&loop->progress);

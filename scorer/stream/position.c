@@ -1,7 +1,7 @@
-/* Positions of partitions: see intake_position.h. Called by intake.c on the score loop's thread; never blocks. The
+/* Positions of partitions: see position.h. Called by input_consumer.c on the score loop's thread; never blocks. The
  * assertions hold what the caller must have done: offsets from a broker are validated before, and refused by a status.
  */
-#include "scorer/stream/intake_position.h"
+#include "scorer/stream/position.h"
 
 #include <assert.h>
 #include <inttypes.h>

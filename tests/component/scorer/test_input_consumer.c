@@ -1,5 +1,5 @@
 /* Partitions that waited are read again, whatever becomes of the group meanwhile; against the mock cluster. */
-#include "scorer/stream/intake.h"
+#include "scorer/stream/input_consumer.h"
 
 #include "base/memory.h"
 #include "events/schema.h"
@@ -55,70 +55,70 @@ static void leaving(void *context, bool lost)
     (void)context, (void)lost;
 }
 
-static struct intake *join(struct fixture *f)
+static struct input_consumer *join(struct fixture *f)
 {
-    const struct intake_owner owner = {leaving, NULL};
-    struct intake *intake = NULL;
+    const struct input_consumer_owner owner = {leaving, NULL};
+    struct input_consumer *input = NULL;
     struct error err;
     int partitions;
-    if (intake_new(&f->settings, 0, &f->counters, &owner, &f->stop, &intake, &partitions, &err) != STATUS_OK)
+    if (input_consumer_new(&f->settings, 0, &f->counters, &owner, &f->stop, &input, &partitions, &err) != STATUS_OK)
         fail_msg("%s", err.text);
-    return intake;
+    return input;
 }
 
 /* One batch; where `wait`, partition 1 waits before its first message. Returns how many were taken from partition 1. */
-static size_t turn(struct intake *intake, bool wait)
+static size_t turn(struct input_consumer *input, bool wait)
 {
-    struct intake_message messages[BATCH];
+    struct input_message messages[BATCH];
     struct error err;
     int64_t left_us;
     size_t count, taken = 0;
-    if (intake_poll(intake, 50, messages, BATCH, &count, &left_us, &err) != STATUS_OK)
+    if (input_consumer_poll(input, 50, messages, BATCH, &count, &left_us, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < count; i++) {
         if (wait && messages[i].partition == 1)
-            intake_set_waiting(intake, &messages[i]);
-        taken += messages[i].partition == 1 && !intake_is_waiting(intake, 1);
+            input_consumer_set_waiting(input, &messages[i]);
+        taken += messages[i].partition == 1 && !input_consumer_is_waiting(input, 1);
     }
-    intake_accept(intake);
+    input_consumer_accept(input);
     return taken;
 }
 
 /* Returns how many were taken from partition 1 meanwhile. */
-static size_t wait_for_share(const struct fixture *f, struct intake *intake, uint64_t partitions)
+static size_t wait_for_share(const struct fixture *f, struct input_consumer *input, uint64_t partitions)
 {
     size_t taken = 0;
     for (int i = 0; i < TURNS && counter_get(&f->counters, COUNTER_PARTITIONS_ASSIGNED) != partitions; i++)
-        taken += turn(intake, false);
+        taken += turn(input, false);
     assert_int_equal(counter_get(&f->counters, COUNTER_PARTITIONS_ASSIGNED), partitions);
     return taken;
 }
 
-static void make_one_wait(struct fixture *f, struct intake *intake)
+static void make_one_wait(struct fixture *f, struct input_consumer *input)
 {
     send_to(f, 1);
-    for (int i = 0; i < TURNS && !intake_any_waiting(intake); i++)
-        assert_int_equal(turn(intake, true), 0);
-    assert_true(intake_is_waiting(intake, 1));
+    for (int i = 0; i < TURNS && !input_consumer_any_waiting(input); i++)
+        assert_int_equal(turn(input, true), 0);
+    assert_true(input_consumer_is_waiting(input, 1));
 }
 
-static void assert_read(struct intake *intake, size_t wanted)
+static void assert_read(struct input_consumer *input, size_t wanted)
 {
     size_t taken = 0;
     for (int i = 0; i < TURNS && taken < wanted; i++)
-        taken += turn(intake, false);
+        taken += turn(input, false);
     assert_int_equal(taken, wanted);
 }
 
 /* All partitions are revoked, and assigned again; returns how many were taken from partition 1 meanwhile. */
-static size_t rebalance(const struct fixture *f, struct intake *intake)
+static size_t rebalance(const struct fixture *f, struct input_consumer *input)
 {
     rd_kafka_topic_partition_list_t *topics;
-    assert_int_equal(rd_kafka_subscription(intake_client(intake), &topics), 0);
-    assert_int_equal(rd_kafka_unsubscribe(intake_client(intake)), 0);
-    wait_for_share(f, intake, 0);
-    assert_int_equal(rd_kafka_subscribe(intake_client(intake), topics), 0);
-    size_t taken = wait_for_share(f, intake, PARTITIONS);
+    assert_int_equal(rd_kafka_subscription(input_consumer_client(input), &topics), 0);
+    assert_int_equal(rd_kafka_unsubscribe(input_consumer_client(input)), 0);
+    wait_for_share(f, input, 0);
+    assert_int_equal(rd_kafka_subscribe(input_consumer_client(input), topics), 0);
+    size_t taken = wait_for_share(f, input, PARTITIONS);
     rd_kafka_topic_partition_list_destroy(topics);
     return taken;
 }
@@ -128,15 +128,15 @@ static void partitions_that_waited_are_read_after_a_rebalance(void **state)
     struct fixture f;
     (void)state;
     set_up(&f);
-    struct intake *intake = join(&f);
+    struct input_consumer *input = join(&f);
     struct error err;
-    make_one_wait(&f, intake);
-    assert_int_equal(intake_go_on(intake, &err), STATUS_OK);
-    assert_read(intake, 1);
-    size_t taken = rebalance(&f, intake);
+    make_one_wait(&f, input);
+    assert_int_equal(input_consumer_go_on(input, &err), STATUS_OK);
+    assert_read(input, 1);
+    size_t taken = rebalance(&f, input);
     send_to(&f, 1);
-    assert_read(intake, 2 - taken); /* nothing is committed: the first one again, too */
-    intake_free(intake);
+    assert_read(input, 2 - taken); /* nothing is committed: the first one again, too */
+    input_consumer_free(input);
     tear_down(&f);
 }
 
@@ -145,13 +145,13 @@ static void partitions_that_wait_are_read_after_a_rebalance(void **state)
     struct fixture f;
     (void)state;
     set_up(&f);
-    struct intake *intake = join(&f);
-    make_one_wait(&f, intake);
-    size_t taken = rebalance(&f, intake);
-    assert_false(intake_any_waiting(intake));
+    struct input_consumer *input = join(&f);
+    make_one_wait(&f, input);
+    size_t taken = rebalance(&f, input);
+    assert_false(input_consumer_any_waiting(input));
     send_to(&f, 1);
-    assert_read(intake, 2 - taken);
-    intake_free(intake);
+    assert_read(input, 2 - taken);
+    input_consumer_free(input);
     tear_down(&f);
 }
 
@@ -161,20 +161,20 @@ static void a_partition_that_waits_is_not_fetched(void **state)
     struct fixture f;
     (void)state;
     set_up(&f);
-    struct intake *intake = join(&f);
-    make_one_wait(&f, intake);
+    struct input_consumer *input = join(&f);
+    make_one_wait(&f, input);
     for (int i = 0; i < MANY; i++)
         send_to(&f, 1);
     for (int i = 0; i < 40; i++)
-        assert_int_equal(turn(intake, true), 0);
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(intake_client(intake), topic, 1);
+        assert_int_equal(turn(input, true), 0);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(input_consumer_client(input), topic, 1);
     assert_non_null(queue);
     assert_true(rd_kafka_queue_length(queue) <= 2); /* the fetch that was under way may still have come */
     rd_kafka_queue_destroy(queue);
     struct error err;
-    assert_int_equal(intake_go_on(intake, &err), STATUS_OK);
-    assert_read(intake, 1 + MANY);
-    intake_free(intake);
+    assert_int_equal(input_consumer_go_on(input, &err), STATUS_OK);
+    assert_read(input, 1 + MANY);
+    input_consumer_free(input);
     tear_down(&f);
 }
 
@@ -184,44 +184,44 @@ static void a_partition_that_waits_is_read_after_a_rewind(void **state)
     struct fixture f;
     (void)state;
     set_up(&f);
-    struct intake *intake = join(&f);
+    struct input_consumer *input = join(&f);
     struct error err;
     for (int i = 0; i < 3; i++)
         send_to(&f, 1);
-    for (int i = 0; i < TURNS && !intake_any_waiting(intake); i++)
-        assert_int_equal(turn(intake, true), 0);
-    assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
-    assert_false(intake_any_waiting(intake));
-    assert_read(intake, 3);
-    assert_int_equal(intake_rewind(intake, &err), STATUS_OK);
-    assert_read(intake, 3);
-    intake_free(intake);
+    for (int i = 0; i < TURNS && !input_consumer_any_waiting(input); i++)
+        assert_int_equal(turn(input, true), 0);
+    assert_int_equal(input_consumer_rewind(input, &err), STATUS_OK);
+    assert_false(input_consumer_any_waiting(input));
+    assert_read(input, 3);
+    assert_int_equal(input_consumer_rewind(input, &err), STATUS_OK);
+    assert_read(input, 3);
+    input_consumer_free(input);
     tear_down(&f);
 }
 
 /* Polls until that fails, or the TURNS are over. */
-static enum status poll_until_it_fails(struct intake *intake, struct error *err)
+static enum status poll_until_it_fails(struct input_consumer *input, struct error *err)
 {
     enum status status = STATUS_OK;
     for (int i = 0; i < TURNS && status == STATUS_OK; i++) {
-        struct intake_message messages[BATCH];
+        struct input_message messages[BATCH];
         int64_t left_us;
         size_t count;
-        status = intake_poll(intake, 50, messages, BATCH, &count, &left_us, err);
+        status = input_consumer_poll(input, 50, messages, BATCH, &count, &left_us, err);
         if (status == STATUS_OK)
-            intake_accept(intake);
+            input_consumer_accept(input);
     }
     return status;
 }
 
-static void commit_with_note(struct intake *intake, int32_t partition, int64_t offset, const char *note)
+static void commit_with_note(struct input_consumer *input, int32_t partition, int64_t offset, const char *note)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list, topic, partition);
     element->offset = offset;
     element->metadata = mem_text(note);
     element->metadata_size = strlen(note);
-    assert_int_equal(rd_kafka_commit(intake_client(intake), list, 0), 0);
+    assert_int_equal(rd_kafka_commit(input_consumer_client(input), list, 0), 0);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -247,25 +247,25 @@ static void a_deleted_record_leaves_the_check_of_other_partitions(void **state)
     (void)state;
     set_up(&f);
     fill_until_the_first_is_deleted(&f);
-    struct intake *intake = join(&f);
-    wait_for_share(&f, intake, PARTITIONS);
-    commit_with_note(intake, 0, 5, "next=5 last=0 ms=1");
-    commit_with_note(intake, 1, 2, "next=2 last=1 ms=1");
-    intake_free(intake);
+    struct input_consumer *input = join(&f);
+    wait_for_share(&f, input, PARTITIONS);
+    commit_with_note(input, 0, 5, "next=5 last=0 ms=1");
+    commit_with_note(input, 1, 2, "next=2 last=1 ms=1");
+    input_consumer_free(input);
     memset(&f.counters, 0, sizeof f.counters);
     assert_int_equal(rd_kafka_mock_partition_set_leader(f.kafka.cluster, topic, 1, 2), 0);
     rd_kafka_mock_broker_set_rtt(f.kafka.cluster, 2, 500);
-    intake = join(&f);
-    assert_int_equal(poll_until_it_fails(intake, &err), STATUS_CONFLICT);
+    input = join(&f);
+    assert_int_equal(poll_until_it_fails(input, &err), STATUS_CONFLICT);
     assert_non_null(strstr(err.text, "[1] is not the log that was read before"));
-    intake_free(intake);
+    input_consumer_free(input);
     tear_down(&f);
 }
 
 /* So many wait in the consumer's queue. */
-static void wait_for_events(struct intake *intake, size_t wanted)
+static void wait_for_events(struct input_consumer *input, size_t wanted)
 {
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(intake_client(intake));
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(input_consumer_client(input));
     WAIT_UNTIL(rd_kafka_queue_length(queue) >= wanted, "%zu events in the consumer's queue, not %zu",
                rd_kafka_queue_length(queue), wanted);
     rd_kafka_queue_destroy(queue);
@@ -279,15 +279,15 @@ static void a_fatal_error_within_a_rebalance_ends_the_loop(void **state)
     struct error err = {0};
     (void)state;
     set_up(&f);
-    struct intake *intake = join(&f);
-    wait_for_share(&f, intake, PARTITIONS);
-    assert_int_equal(rd_kafka_unsubscribe(intake_client(intake)), 0);
-    wait_for_events(intake, 1); /* the partitions are being revoked, which the next poll learns */
-    rd_kafka_test_fatal_error(intake_client(intake), RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "of the test");
-    wait_for_events(intake, 2); /* the error comes right after it */
-    assert_int_equal(poll_until_it_fails(intake, &err), STATUS_CONFLICT);
+    struct input_consumer *input = join(&f);
+    wait_for_share(&f, input, PARTITIONS);
+    assert_int_equal(rd_kafka_unsubscribe(input_consumer_client(input)), 0);
+    wait_for_events(input, 1); /* the partitions are being revoked, which the next poll learns */
+    rd_kafka_test_fatal_error(input_consumer_client(input), RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "of the test");
+    wait_for_events(input, 2); /* the error comes right after it */
+    assert_int_equal(poll_until_it_fails(input, &err), STATUS_CONFLICT);
     assert_non_null(strstr(err.text, "of the test"));
-    intake_free(intake);
+    input_consumer_free(input);
     tear_down(&f);
 }
 

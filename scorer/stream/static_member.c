@@ -1,6 +1,6 @@
-/* Group membership of the intake: see intake_member.h. Called by intake.c on the score loop's thread, within rebalance
- * callbacks too. */
-#include "scorer/stream/intake_member.h"
+/* Group membership of the input consumer: see static_member.h. Called by input_consumer.c on the score loop's thread,
+ * within rebalance callbacks too. */
+#include "scorer/stream/static_member.h"
 
 #include <stdio.h>
 
@@ -8,12 +8,12 @@
 #include "kafka/client.h"
 #include "kafka/member.h"
 
-void intake_member_name(struct intake_member *member, const struct settings *settings, unsigned worker)
+void static_member_name(struct static_member *member, const struct settings *settings, unsigned worker)
 {
     snprintf(member->instance, sizeof member->instance, "%s-%u", settings->instance_id, worker);
 }
 
-enum status intake_member_conf(const struct intake_member *member, const struct settings *settings,
+enum status static_member_conf(const struct static_member *member, const struct settings *settings,
                                rd_kafka_conf_t **out, struct error *err)
 {
     const struct kafka_property fixed[] = {
@@ -29,7 +29,7 @@ enum status intake_member_conf(const struct intake_member *member, const struct 
     return kafka_conf(settings->options, RD_KAFKA_CONSUMER, fixed, out, err);
 }
 
-enum status intake_member_join(rd_kafka_t *consumer, const char *topic, struct error *err)
+enum status static_member_join(rd_kafka_t *consumer, const char *topic, struct error *err)
 {
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
@@ -40,7 +40,7 @@ enum status intake_member_join(rd_kafka_t *consumer, const char *topic, struct e
     return STATUS_OK;
 }
 
-void intake_member_note(struct intake_member *member, rd_kafka_t *consumer)
+void static_member_note(struct static_member *member, rd_kafka_t *consumer)
 {
     char *id = rd_kafka_memberid(consumer);
     if (id && id[0]) /* none where the session has just ended: then the last one is asked about */
@@ -49,7 +49,7 @@ void intake_member_note(struct intake_member *member, rd_kafka_t *consumer)
         rd_kafka_mem_free(consumer, id);
 }
 
-enum status intake_member_check(const struct intake_member *member, rd_kafka_t *consumer, const char *group,
+enum status static_member_check(const struct static_member *member, rd_kafka_t *consumer, const char *group,
                                 const _Atomic bool *stop, struct error *err)
 {
     struct error problem;

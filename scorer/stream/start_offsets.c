@@ -1,9 +1,9 @@
-/* Resolving where partitions start: see intake_start.h.
+/* Resolving where partitions start: see start_offsets.h.
  *
- * Called by intake.c when partitions have been assigned, again and again until it succeeds, on the score loop's thread
- * and outside of the rebalance callback, so that a rebalance that makes the question void is noticed. Logical offsets
- * live in this file alone and never leave it. Must never take a failed look-up for "none committed". */
-#include "scorer/stream/intake_start.h"
+ * Called by input_consumer.c when partitions have been assigned, again and again until it succeeds, on the score loop's
+ * thread and outside of the rebalance callback, so that a rebalance that makes the question void is noticed. Logical
+ * offsets live in this file alone and never leave it. Must never take a failed look-up for "none committed". */
+#include "scorer/stream/start_offsets.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ enum {
     CALL_WATCHDOG_US = 25000000
 };
 
-enum status intake_start_policy(struct intake_start *start, rd_kafka_conf_t *conf, struct error *err)
+enum status start_offsets_policy(struct start_offsets *start, rd_kafka_conf_t *conf, struct error *err)
 {
     char value[32], text[256];
     size_t bytes = sizeof value;
@@ -43,7 +43,7 @@ static const char UNCLAIMED[] = "unclaimed";
 
 /* STATUS_UNAVAILABLE for everything that may pass, a topic or partition that the asked broker does not know included.
  */
-static enum status lookup_error(const struct intake_start *start, const char *what, rd_kafka_resp_err_t code,
+static enum status lookup_error(const struct start_offsets *start, const char *what, rd_kafka_resp_err_t code,
                                 struct error *err)
 {
     if (kafka_status(code) == STATUS_DENIED)
@@ -61,7 +61,7 @@ static rd_kafka_resp_err_t list_error(const rd_kafka_topic_partition_list_t *lis
     return code;
 }
 
-static enum status look_up_committed(const struct intake_start *start, rd_kafka_topic_partition_list_t *list,
+static enum status look_up_committed(const struct start_offsets *start, rd_kafka_topic_partition_list_t *list,
                                      int timeout_ms, struct error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_committed(start->consumer, list, timeout_ms);
@@ -96,7 +96,7 @@ static int count_without_offset(const rd_kafka_topic_partition_list_t *list)
     return count;
 }
 
-static enum status look_up_partition_count(const struct intake_start *start, int timeout_ms, int32_t *count,
+static enum status look_up_partition_count(const struct start_offsets *start, int timeout_ms, int32_t *count,
                                            struct error *err)
 {
     const struct rd_kafka_metadata *metadata;
@@ -115,7 +115,7 @@ static enum status look_up_partition_count(const struct intake_start *start, int
 }
 
 /* Partitions from `first` on, with their committed offsets. */
-static enum status look_up_topic(const struct intake_start *start, int32_t first, int32_t count, int timeout_ms,
+static enum status look_up_topic(const struct start_offsets *start, int32_t first, int32_t count, int timeout_ms,
                                  rd_kafka_topic_partition_list_t **out, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
@@ -130,8 +130,8 @@ static enum status look_up_topic(const struct intake_start *start, int32_t first
     return STATUS_OK;
 }
 
-enum status intake_start_find_end(const struct intake_start *start, int32_t partition, const _Atomic bool *stop,
-                                  int64_t *end, struct error *err)
+enum status start_offsets_find_end(const struct start_offsets *start, int32_t partition, const _Atomic bool *stop,
+                                   int64_t *end, struct error *err)
 {
     while (!*stop) {
         int64_t low, high;
@@ -152,7 +152,7 @@ enum status intake_start_find_end(const struct intake_start *start, int32_t part
 /* --- starts --- */
 
 /* Gives the partitions without an offset one: their end, or their beginning. *messages: offsets between the two. */
-static enum status set_starts(const struct intake_start *start, rd_kafka_topic_partition_list_t *list, bool at_end,
+static enum status set_starts(const struct start_offsets *start, rd_kafka_topic_partition_list_t *list, bool at_end,
                               uint64_t *messages, struct error *err)
 {
     *messages = 0;
@@ -176,7 +176,7 @@ static enum status set_starts(const struct intake_start *start, rd_kafka_topic_p
 
 /* At once and by the consumer itself, before any transaction: a start is no start as long as a restart may choose
  * another. With the group's generation, so that a member that is none any more is refused. */
-static enum status commit_starts(const struct intake_start *start, rd_kafka_topic_partition_list_t *list,
+static enum status commit_starts(const struct start_offsets *start, rd_kafka_topic_partition_list_t *list,
                                  struct error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_commit(start->consumer, list, 0);
@@ -185,7 +185,7 @@ static enum status commit_starts(const struct intake_start *start, rd_kafka_topi
     return code ? lookup_error(start, "the commit of the start offsets", code, err) : STATUS_OK;
 }
 
-static void log_new_group(const struct intake_start *start, int partitions, uint64_t messages)
+static void log_new_group(const struct start_offsets *start, int partitions, uint64_t messages)
 {
     if (!messages)
         log_info("score", "group %s is new to %s: it starts at the %s of %d partitions, which are empty", start->group,
@@ -204,7 +204,7 @@ static void log_new_group(const struct intake_start *start, int partitions, uint
 }
 
 /* `all` holds every partition of the topic, none with an offset. */
-static enum status start_group(const struct intake_start *start, const rd_kafka_topic_partition_list_t *assigned,
+static enum status start_group(const struct start_offsets *start, const rd_kafka_topic_partition_list_t *assigned,
                                rd_kafka_topic_partition_list_t *all, struct error *err)
 {
     uint64_t messages;
@@ -219,7 +219,7 @@ static enum status start_group(const struct intake_start *start, const rd_kafka_
     return status;
 }
 
-static void copy_offsets(const struct intake_start *start, const rd_kafka_topic_partition_list_t *from,
+static void copy_offsets(const struct start_offsets *start, const rd_kafka_topic_partition_list_t *from,
                          rd_kafka_topic_partition_list_t *to)
 {
     for (int i = 0; i < from->cnt; i++) {
@@ -233,7 +233,7 @@ static void copy_offsets(const struct intake_start *start, const rd_kafka_topic_
     }
 }
 
-static enum status start_new_partitions(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
+static enum status start_new_partitions(const struct start_offsets *start, rd_kafka_topic_partition_list_t *assigned,
                                         struct error *err)
 {
     uint64_t messages;
@@ -254,7 +254,7 @@ static enum status start_new_partitions(const struct intake_start *start, rd_kaf
 }
 
 /* What one look-up of all says is one state of the group: the start of a new group is one commit. */
-static enum status decide_start(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
+static enum status decide_start(const struct start_offsets *start, rd_kafka_topic_partition_list_t *assigned,
                                 rd_kafka_topic_partition_list_t *all, struct error *err)
 {
     copy_offsets(start, all, assigned);
@@ -272,7 +272,7 @@ static enum status decide_start(const struct intake_start *start, rd_kafka_topic
     return status;
 }
 
-static enum status resolve_rest(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
+static enum status resolve_rest(const struct start_offsets *start, rd_kafka_topic_partition_list_t *assigned,
                                 struct error *err)
 {
     int32_t count;
@@ -289,7 +289,7 @@ static enum status resolve_rest(const struct intake_start *start, rd_kafka_topic
     return status;
 }
 
-static enum status claim_starts(const struct intake_start *start, const rd_kafka_topic_partition_list_t *assigned,
+static enum status claim_starts(const struct start_offsets *start, const rd_kafka_topic_partition_list_t *assigned,
                                 struct error *err)
 {
     enum status status = STATUS_OK;
@@ -304,8 +304,8 @@ static enum status claim_starts(const struct intake_start *start, const rd_kafka
     return status;
 }
 
-enum status intake_start_resolve(const struct intake_start *start, rd_kafka_topic_partition_list_t *assigned,
-                                 struct error *err)
+enum status start_offsets_resolve(const struct start_offsets *start, rd_kafka_topic_partition_list_t *assigned,
+                                  struct error *err)
 {
     for (int i = 0; i < assigned->cnt; i++)
         assigned->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
@@ -321,8 +321,8 @@ enum status intake_start_resolve(const struct intake_start *start, rd_kafka_topi
 
 /* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be looked up.
  */
-static bool list_untaken(const struct intake_start *start, const rd_kafka_topic_partition_list_t *list,
-                         struct intake_untaken *out)
+static bool list_untaken(const struct start_offsets *start, const rd_kafka_topic_partition_list_t *list,
+                         struct untaken_partitions *out)
 {
     out->count = 0;
     for (int i = 0; i < list->cnt && out->count < sizeof out->lags / sizeof *out->lags; i++) {
@@ -337,7 +337,7 @@ static bool list_untaken(const struct intake_start *start, const rd_kafka_topic_
     return true;
 }
 
-static bool find_untaken(const struct intake_start *start, struct intake_untaken *out)
+static bool find_untaken(const struct start_offsets *start, struct untaken_partitions *out)
 {
     int32_t partitions;
     struct error err;
@@ -356,9 +356,9 @@ static bool find_untaken(const struct intake_start *start, struct intake_untaken
     return known;
 }
 
-void intake_untaken_look(struct intake_untaken *untaken, const struct intake_start *start)
+void untaken_partitions_look(struct untaken_partitions *untaken, const struct start_offsets *start)
 {
-    struct intake_untaken found = *untaken;
+    struct untaken_partitions found = *untaken;
     int64_t now = clock_steady_us(&clock_system);
     if (now < untaken->look_us || !kafka_up())
         return;
@@ -377,7 +377,7 @@ void intake_untaken_look(struct intake_untaken *untaken, const struct intake_sta
     *untaken = found;
 }
 
-bool intake_untaken_overdue(struct intake_untaken *untaken)
+bool untaken_partitions_overdue(struct untaken_partitions *untaken)
 {
     int64_t now = clock_steady_us(&clock_system);
     if (!untaken->since_us || now - untaken->since_us < CALL_WATCHDOG_US)
@@ -386,7 +386,7 @@ bool intake_untaken_overdue(struct intake_untaken *untaken)
     return true;
 }
 
-uint64_t intake_untaken_messages(const struct intake_untaken *untaken)
+uint64_t untaken_partitions_messages(const struct untaken_partitions *untaken)
 {
     uint64_t messages = 0;
     for (size_t i = 0; i < untaken->count; i++)
@@ -396,8 +396,8 @@ uint64_t intake_untaken_messages(const struct intake_untaken *untaken)
 
 /* --- logs that are not what they were --- */
 
-enum status intake_start_report_gone(const struct intake_start *start, int32_t partition, int64_t wanted,
-                                     const char *reason, struct error *err)
+enum status start_offsets_report_gone(const struct start_offsets *start, int32_t partition, int64_t wanted,
+                                      const char *reason, struct error *err)
 {
     int64_t low, high;
     if (rd_kafka_query_watermark_offsets(start->consumer, start->topic, partition, &low, &high, LOOKUP_MS) ||
@@ -418,8 +418,8 @@ enum status intake_start_report_gone(const struct intake_start *start, int32_t p
         start->topic, partition, (long long)wanted, (long long)high, start->group, start->topic, partition);
 }
 
-enum status intake_start_report_changed(const struct intake_start *start, int32_t partition, int64_t offset,
-                                        struct error *err)
+enum status start_offsets_report_changed(const struct start_offsets *start, int32_t partition, int64_t offset,
+                                         struct error *err)
 {
     return error_set(err, STATUS_CONFLICT,
                      "%s [%d] is not the log that was read before (at offset %lld): the topic was recreated, or the "

@@ -1,6 +1,6 @@
-/* Messages and the ends of logs: see sink_intake.h. Called by sink.c on the sink's thread; blocks up to 5 s a partition
+/* Messages and the ends of logs: see sink_input.h. Called by sink.c on the sink's thread; blocks up to 5 s a partition
  * while its leader is unavailable. */
-#include "scorer/sink/sink_intake.h"
+#include "scorer/sink/sink_input.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static size_t read_headers(const rd_kafka_message_t *message, struct sink_header
     return count;
 }
 
-struct sink_record sink_intake_record(const rd_kafka_message_t *message, struct sink_headers *headers)
+struct sink_record sink_input_record(const rd_kafka_message_t *message, struct sink_headers *headers)
 {
     rd_kafka_timestamp_type_t kind;
     size_t count = read_headers(message, headers);
@@ -70,8 +70,8 @@ static enum status deleted_error(const struct sink_partition *partition, const c
                      cluster_id, partition->topic_name, partition->id);
 }
 
-enum status sink_intake_check_start(rd_kafka_t *consumer, struct sink_partition *partition, const char *cluster_id,
-                                    struct error *err)
+enum status sink_input_check_start(rd_kafka_t *consumer, struct sink_partition *partition, const char *cluster_id,
+                                   struct error *err)
 {
     int64_t low, high;
     if (partition->checked || partition->stored == SINK_NO_OFFSET)
@@ -94,7 +94,7 @@ enum status sink_intake_check_start(rd_kafka_t *consumer, struct sink_partition 
     return STATUS_OK;
 }
 
-int64_t sink_intake_start(const struct sink_partition *partition)
+int64_t sink_input_start(const struct sink_partition *partition)
 {
     if (partition->verify != SINK_NO_OFFSET)
         return partition->verify;
@@ -103,8 +103,8 @@ int64_t sink_intake_start(const struct sink_partition *partition)
 
 /* Between that record and `stored` there were markers alone, so any other record there is of another log. One after
  * `stored` comes first where compaction has removed what was verified: then nothing can be said. */
-enum status sink_intake_verify(struct sink_partition *partition, const struct sink_record *record,
-                               const char *cluster_id, struct error *err)
+enum status sink_input_verify(struct sink_partition *partition, const struct sink_record *record,
+                              const char *cluster_id, struct error *err)
 {
     int64_t wanted = partition->verify;
     if (record->offset < partition->stored &&
@@ -124,7 +124,7 @@ enum status sink_intake_verify(struct sink_partition *partition, const struct si
     return STATUS_OK;
 }
 
-enum status sink_intake_check_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err)
+enum status sink_input_check_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err)
 {
     char *now = rd_kafka_clusterid(consumer, 0); /* as the brokers said last */
     bool other = now && strcmp(now, cluster_id) != 0;
@@ -139,16 +139,16 @@ enum status sink_intake_check_cluster(rd_kafka_t *consumer, const char *cluster_
 }
 
 /* Without partitions a consumer asks its brokers for nothing by which it would learn that. */
-enum status sink_intake_ask_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err)
+enum status sink_input_ask_cluster(rd_kafka_t *consumer, const char *cluster_id, struct error *err)
 {
     const struct rd_kafka_metadata *metadata;
     if (kafka_up() && !rd_kafka_metadata(consumer, 0, NULL, &metadata, GLANCE_MS))
         rd_kafka_metadata_destroy(metadata); /* without an answer, what was known stays; it is asked again */
-    return sink_intake_check_cluster(consumer, cluster_id, err);
+    return sink_input_check_cluster(consumer, cluster_id, err);
 }
 
-enum status sink_intake_find_ends(const struct options *options, struct sink_partition *partitions, size_t count,
-                                  struct error *err)
+enum status sink_input_find_ends(const struct options *options, struct sink_partition *partitions, size_t count,
+                                 struct error *err)
 {
     static const struct kafka_property fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     rd_kafka_conf_t *conf;

@@ -1,8 +1,8 @@
-/* Partitions' queues: see intake_queue.h. Called by intake.c on the score loop's thread.
+/* Partitions' queues: see partition_queue.h. Called by input_consumer.c on the score loop's thread.
  *
  * Pausing alone would lose the place: librdkafka 2.0 resumes batch consumers at an offset that it has not kept. Here
  * the queue is cut off as well, and whoever switches it on again says where to go on, so that offset is never used. */
-#include "scorer/stream/intake_queue.h"
+#include "scorer/stream/partition_queue.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,7 +23,8 @@ static void set_paused(rd_kafka_t *consumer, const char *topic, int32_t partitio
                  rd_kafka_err2str(code));
 }
 
-bool intake_queue_steer(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *topic, int32_t partition, bool on)
+bool partition_queue_forward(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *topic, int32_t partition,
+                             bool on)
 {
     rd_kafka_queue_t *own = rd_kafka_queue_get_partition(consumer, topic, partition);
     if (!own)
@@ -34,7 +35,7 @@ bool intake_queue_steer(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const cha
     return true;
 }
 
-rd_kafka_resp_err_t intake_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list)
+rd_kafka_resp_err_t partition_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list)
 {
     /* 2.0 takes the time-out's milliseconds for microseconds */
     int timeout = rd_kafka_version() < 0x02010000 ? SEEK_MS * 1000 : SEEK_MS;
@@ -47,8 +48,8 @@ rd_kafka_resp_err_t intake_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_parti
     return code;
 }
 
-size_t intake_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages, size_t capacity,
-                          int64_t *left_us)
+size_t partition_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages, size_t capacity,
+                             int64_t *left_us)
 {
     /* Waiting for the first alone: a batch call would wait out the time-out even with messages in hand. */
     ssize_t got = rd_kafka_consume_batch_queue(queue, timeout_ms, messages, 1);
@@ -59,7 +60,7 @@ size_t intake_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_mess
     return (size_t)(got + (more > 0 ? more : 0));
 }
 
-bool intake_queue_sank(rd_kafka_queue_t *queue, size_t *most)
+bool partition_queue_drained(rd_kafka_queue_t *queue, size_t *most)
 {
     size_t queued = rd_kafka_queue_length(queue);
     if (queued > *most)
@@ -72,7 +73,7 @@ bool intake_queue_sank(rd_kafka_queue_t *queue, size_t *most)
 
 /* A request to the leaders wakes the threads that fetch from them; nobody waits for its answer, or minds when it cannot
  * be sent. */
-void intake_queue_look(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *assigned)
+void partition_queue_look(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *assigned)
 {
     for (int i = 0; i < assigned->cnt; i++)
         assigned->elems[i].offset = RD_KAFKA_OFFSET_END;

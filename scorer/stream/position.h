@@ -1,9 +1,9 @@
-/* How far one partition of the input topic is handled: the arithmetic of the intake, without a client.
+/* How far one partition of the input topic is handled: the arithmetic of the input consumer, without a client.
  *
  * Every offset in here is a real one (0 or more) from position_start on; what librdkafka calls logical offsets (the
- * beginning, the end, none) is resolved before (intake_start.h). Belongs to a score loop's thread. */
-#ifndef SCORER_STREAM_INTAKE_POSITION_H
-#define SCORER_STREAM_INTAKE_POSITION_H
+ * beginning, the end, none) is resolved before (start_offsets.h). Belongs to a score loop's thread. */
+#ifndef SCORER_STREAM_POSITION_H
+#define SCORER_STREAM_POSITION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,8 @@ struct position {
     int64_t end;        /* end offset at the start; 0 where not looked up */
     bool waiting;       /* its queue is not read; what still comes of it is dropped, and read again from `next` */
     int64_t waiting_at; /* the message it waits before */
-    bool steered; /* has waited before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
+    bool
+        forwarded; /* has waited before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
     int64_t last_ms;             /* timestamp of the last message handled; 0: none yet */
     struct position_record last; /* the last one handled, by whoever had the partition */
     bool checking;               /* reading starts at `last`, to see whether it is still that record */
