@@ -2,14 +2,15 @@
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
- * broker refuses is found by scorer/stream/refused.h; here is what it becomes: an oversize record a dead letter, a dead
- * letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never do the same
- * work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a message.
+ * broker refuses is found by scorer/stream/refused_records.h; here is what it becomes: an oversize record a dead
+ * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
+ * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
+ * message.
  *
  * A commit is one call in the background (base/background.h), since librdkafka blocks in each of its steps: while it is
  * under way nothing here touches the transaction, the suspects or what is counted with them, and records of the next
- * work are staged (scorer/stream/staged.h). They are sent when it is committed, and dropped when it is not. Work that
- * is done again to find a refused record is never staged. */
+ * work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is not.
+ * Work that is done again to find a refused record is never staged. */
 #include "scorer/stream/publish.h"
 
 #include <assert.h>
@@ -24,8 +25,8 @@
 #include "kafka/client.h"
 #include "kafka/transaction.h"
 #include "scorer/stream/publish_headers.h"
-#include "scorer/stream/refused.h"
-#include "scorer/stream/staged.h"
+#include "scorer/stream/refused_records.h"
+#include "scorer/stream/staged_records.h"
 
 enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_COUNT };
 
@@ -37,18 +38,18 @@ struct publish {
     char name[32], identity[640];
     const char *topics[TOPIC_COUNT];
     struct transaction *transaction;
-    int input_partitions;   /* as the dead letters' topic was last compared with */
-    uint64_t published;     /* records since the work was opened */
-    struct refused refused; /* of the open work, and of that to be done again */
-    struct error failure;   /* for good; status STATUS_OK: none */
+    int input_partitions;           /* as the dead letters' topic was last compared with */
+    uint64_t published;             /* records since the work was opened */
+    struct refused_records refused; /* of the open work, and of that to be done again */
+    struct error failure;           /* for good; status STATUS_OK: none */
     enum commit_state commit;
     struct background *background;              /* makes it */
     rd_kafka_t *consumer;                       /* of its offsets */
     rd_kafka_topic_partition_list_t *offsets;   /* … as they were when it began; NULL: none */
     enum transaction_result transaction_result; /* written in the background, like the reason */
     struct error reason;
-    enum publish_result result; /* once it has ended */
-    struct staged staged;       /* of the next work */
+    enum publish_result result;   /* once it has ended */
+    struct staged_records staged; /* of the next work */
 };
 
 /* --- suspects --- */
@@ -68,7 +69,7 @@ static int32_t partition_of(const void *opaque)
 /* None is one while a commit is under way, which then belongs to work without suspects. */
 static const struct refused_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
 {
-    return publish->commit != COMMIT_UNDER_WAY ? refused_find(&publish->refused, opaque_of(source)) : NULL;
+    return publish->commit != COMMIT_UNDER_WAY ? refused_records_find(&publish->refused, opaque_of(source)) : NULL;
 }
 
 static bool is_oversize(const struct publish *publish, const struct input_message *source)
@@ -83,7 +84,7 @@ static void on_report(void *context, const rd_kafka_message_t *message)
     struct publish *publish = context;
     enum remedy remedy = transaction_remedy(message->err);
     if (remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED)
-        refused_add(&publish->refused, message->_private);
+        refused_records_add(&publish->refused, message->_private);
 }
 
 /* --- start and end --- */
@@ -157,7 +158,7 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
 {
     struct publish *publish = mem_zeroed(1, sizeof *publish);
     publish->settings = settings;
-    refused_init(&publish->refused, settings, publish->name);
+    refused_records_init(&publish->refused, settings, publish->name);
     enum status status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
@@ -184,8 +185,8 @@ void publish_free(struct publish *publish)
     transaction_free(publish->transaction);
     if (publish->offsets)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
-    staged_free(&publish->staged);
-    refused_free(&publish->refused);
+    staged_records_free(&publish->staged);
+    refused_records_free(&publish->refused);
     free(publish);
 }
 
@@ -197,7 +198,7 @@ static bool begin_work(struct publish *publish, const struct transaction_record 
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
         publish->published = 0;
-        refused_begin(&publish->refused);
+        refused_records_begin(&publish->refused);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* the commit returns it */
     }
@@ -220,7 +221,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 {
     if (!begin_work(publish, record))
         return drop_record(record);
-    if (refused_isolate(&publish->refused, record->opaque))
+    if (refused_records_isolate(&publish->refused, record->opaque))
         transaction_flush(publish->transaction);
     rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
     if (code)
@@ -232,17 +233,17 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 /* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
 static void refuse_staged(struct publish *publish, const struct transaction_record *record)
 {
-    refused_add(&publish->refused, record->opaque);
+    refused_records_add(&publish->refused, record->opaque);
     transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
 }
 
 static void send_staged(struct publish *publish)
 {
     struct transaction_record record;
-    while (staged_next(&publish->staged, &record))
+    while (staged_records_next(&publish->staged, &record))
         if (!send_now(publish, &record))
             refuse_staged(publish, &record);
-    staged_clear(&publish->staged);
+    staged_records_clear(&publish->staged);
 }
 
 static void end_commit(struct publish *publish);
@@ -251,7 +252,7 @@ static void end_commit(struct publish *publish);
 static bool send_or_stage(struct publish *publish, const struct transaction_record *record)
 {
     if (publish->commit == COMMIT_UNDER_WAY) {
-        if (staged_add(&publish->staged, record, (size_t)publish->settings->staged_bytes))
+        if (staged_records_add(&publish->staged, record, (size_t)publish->settings->staged_bytes))
             return true;
         end_commit(publish);
     }
@@ -356,15 +357,15 @@ static void roll_back_work(struct publish *publish, const char *reason)
 static void bisect_work(struct publish *publish)
 {
     struct error err;
-    if (refused_bisect(&publish->refused, transaction_broken(publish->transaction),
-                       transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
+    if (refused_records_bisect(&publish->refused, transaction_broken(publish->transaction),
+                               transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
         publish->failure = err;
 }
 
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
-    refused_redo(&publish->refused, publish->published);
+    refused_records_redo(&publish->refused, publish->published);
     if (publish->refused.records)
         bisect_work(publish);
     else if (publish->failure.status == STATUS_OK)
@@ -378,7 +379,7 @@ static enum publish_result look_into(struct publish *publish, const char *reason
 void publish_abort(struct publish *publish)
 {
     transaction_abort(publish->transaction);
-    refused_forget(&publish->refused);
+    refused_records_forget(&publish->refused);
 }
 
 static enum publish_result roll_back_lost(struct publish *publish)
@@ -416,7 +417,7 @@ static enum publish_result apply_commit_result(struct publish *publish)
         const struct error reason = publish->reason;
         return look_into(publish, reason.text, &publish->reason);
     }
-    refused_committed(&publish->refused);
+    refused_records_committed(&publish->refused);
     return PUBLISH_COMMITTED;
 }
 
@@ -429,7 +430,7 @@ static void end_commit(struct publish *publish)
     if (publish->result == PUBLISH_COMMITTED)
         send_staged(publish);
     else
-        staged_clear(&publish->staged);
+        staged_records_clear(&publish->staged);
 }
 
 void publish_commit_start(struct publish *publish, struct input_consumer *input)
@@ -449,7 +450,7 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
     publish->commit = COMMIT_UNDER_WAY;
     publish->consumer = input_consumer_client(input);
     publish->offsets = input_consumer_offsets(input);
-    bool stages = !refused_is_bisecting(&publish->refused);
+    bool stages = !refused_records_is_bisecting(&publish->refused);
     background_start(publish->background, run_commit, publish);
     if (!stages)
         end_commit(publish);

@@ -32,7 +32,7 @@ struct score_batch {
     struct counters *counters;
     struct input_consumer *input; /* these three: of the call under way */
     struct publish *publish;
-    struct tally *tally;
+    struct result_counts *counts;
     struct decoder *decoder;
     struct key_reader *keys;
     int64_t real_us, steady_us; /* both clocks when the batch was made: see latest_ms */
@@ -67,8 +67,8 @@ static enum result dead_letter(struct score_batch *batch, const struct input_mes
                                const struct fault *fault)
 {
     publish_dead_letter(batch->publish, message, fault->code, field_name(batch, fault->column), fault->text);
-    batch->tally->dead_lettered++;
-    batch->tally->dead_letters[fault->code]++;
+    batch->counts->dead_lettered++;
+    batch->counts->dead_letters[fault->code]++;
     return RESULT_DEAD_LETTER;
 }
 
@@ -233,16 +233,16 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
             return;
         }
         fits = publish_scored(batch, i, prediction);
-        counter = &batch->tally->scored;
-        batch->tally->risk[risk_bin(prediction->probability)] += fits;
+        counter = &batch->counts->scored;
+        batch->counts->risk[risk_bin(prediction->probability)] += fits;
         break;
     case RESULT_ERASE:
         fits = publish_erasure(batch->publish, message, batch->events[i].employee_id);
-        counter = &batch->tally->erased;
+        counter = &batch->counts->erased;
         break;
     case RESULT_OUTCOME:
         fits = publish_outcome(batch->publish, message, batch->events[i].employee_id);
-        counter = &batch->tally->outcome;
+        counter = &batch->counts->outcome;
         break;
     }
     if (fits)
@@ -252,12 +252,12 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
 }
 
 size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
-                          struct tally *tally)
+                          struct result_counts *counts)
 {
     struct prediction prediction;
     batch->input = input;
     batch->publish = publish;
-    batch->tally = tally;
+    batch->counts = counts;
     decode_batch(batch);
     const struct model *model = model_acquire(batch->models);
     pipeline_score(model->pipeline, batch->cells, batch->row_count, batch->reasons_per_row, batch->scores,
@@ -270,7 +270,7 @@ size_t score_batch_handle(struct score_batch *batch, struct input_consumer *inpu
     model_release(model);
     FAULT_POINT("score.batch");
     if (batch->row_count)
-        tally_latency(tally, prediction.latency_us, batch->row_count);
+        result_counts_add_latency(counts, prediction.latency_us, batch->row_count);
     input_consumer_accept(input);
     return batch->count - batch->waiting;
 }

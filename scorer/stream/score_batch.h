@@ -8,7 +8,7 @@
 #include "scorer/stream/input_consumer.h"
 #include "scorer/model/model_holder.h"
 #include "scorer/stream/publish.h"
-#include "scorer/stream/tally.h"
+#include "scorer/stream/result_counts.h"
 
 struct score_batch;
 
@@ -24,9 +24,9 @@ MUST_USE enum status score_batch_poll(struct score_batch *batch, struct input_co
 /* Steady clock, microseconds: when they left the client library's queue. */
 int64_t score_batch_left_us(const struct score_batch *batch);
 
-/* Publishes each message's result, counts it in the tally, and accepts the messages. Returns how many have a result:
+/* Publishes each message's result, counts it, and accepts the messages. Returns how many have a result:
  * those that wait for a schema will be handed out again. */
 size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
-                          struct tally *tally);
+                          struct result_counts *counts);
 
 #endif

@@ -16,11 +16,11 @@
 #include "base/memory.h"
 #include "avro/registry_client.h"
 #include "kafka/client.h"
-#include "scorer/stream/dead_letter_run.h"
+#include "scorer/stream/dead_letter_summary.h"
 #include "scorer/stream/input_consumer.h"
 #include "scorer/stream/publish.h"
 #include "scorer/stream/score_batch.h"
-#include "scorer/stream/tally.h"
+#include "scorer/stream/result_counts.h"
 
 enum {
     IDLE_POLL_MS = 100,
@@ -46,21 +46,21 @@ struct score_loop {
     struct publish *publish;
     uint64_t answers; /* of the schema registry, before the first partition waited */
     bool waiting_logged;
-    bool publishes;            /* since it has joined the group */
-    struct tally tally;        /* of the open work, staged or not */
-    struct tally committed;    /* of the work whose commit is under way */
-    bool commits;              /* one is */
-    int64_t commit_us;         /* steady clock: since then */
-    int64_t ended_us;          /* steady clock: when the last one had its result */
-    int64_t limit, proven;     /* events of one work, and committed at once of late: see is_cut */
-    int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
-    int64_t end_us;            /* steady clock: last look whether the end is reached */
-    int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
-    enum status failure;       /* of a commit within a rebalance */
+    bool publishes;                 /* since it has joined the group */
+    struct result_counts counts;    /* of the open work, staged or not */
+    struct result_counts committed; /* of the work whose commit is under way */
+    bool commits;                   /* one is */
+    int64_t commit_us;              /* steady clock: since then */
+    int64_t ended_us;               /* steady clock: when the last one had its result */
+    int64_t limit, proven;          /* events of one work, and committed at once of late: see is_cut */
+    int64_t opened_us, lag_us;      /* steady clock: when the open work began; last look at the lag */
+    int64_t end_us;                 /* steady clock: last look whether the end is reached */
+    int64_t starts_us;              /* steady clock: since when starts are looked up in vain; 0: not */
+    enum status failure;            /* of a commit within a rebalance */
     struct error failure_text;
     _Atomic bool stop;
     struct loop_progress progress;
-    struct dead_letter_run run;
+    struct dead_letter_summary dead_letter_summary;
     struct buffer dead_letter_text; /* to be logged */
     pthread_mutex_t lags_mutex;     /* guards what follows */
     struct partition_lag lags[LAGS_KEPT];
@@ -71,43 +71,44 @@ struct score_loop {
 
 static void count_in_flight(struct score_loop *loop)
 {
-    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->committed.received + loop->tally.received);
+    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->committed.received + loop->counts.received);
 }
 
 static void count_received(struct score_loop *loop, size_t count)
 {
-    loop->tally.received += count;
+    loop->counts.received += count;
     counter_add(loop->counters, COUNTER_EVENTS_RECEIVED, count);
     count_in_flight(loop);
 }
 
 static void count_committed(struct score_loop *loop)
 {
-    const struct tally *tally = &loop->committed;
+    const struct result_counts *counts = &loop->committed;
     int64_t now = clock_steady_us(&clock_system);
-    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, now, &loop->dead_letter_text))
+    if (dead_letter_summary_add(&loop->dead_letter_summary, counts->received, counts->dead_letters, now,
+                                &loop->dead_letter_text))
         log_error("score", "%s", loop->dead_letter_text.data);
-    tally_commit(tally, loop->counters);
-    loop->committed = (struct tally){0};
+    result_counts_commit(counts, loop->counters);
+    loop->committed = (struct result_counts){0};
     count_in_flight(loop);
 }
 
 /* The open work goes back with the one whose commit failed, since it comes after it. */
 static void count_rolled_back(struct score_loop *loop)
 {
-    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->tally.received);
+    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->counts.received);
     counter_add(loop->counters, COUNTER_TRANSACTIONS_ABORTED, 1);
-    loop->committed = loop->tally = (struct tally){0};
+    loop->committed = loop->counts = (struct result_counts){0};
     count_in_flight(loop);
 }
 
 static void handle_batch(struct score_loop *loop)
 {
-    if (!loop->tally.received)
+    if (!loop->counts.received)
         loop->opened_us = score_batch_left_us(loop->batch);
     if (loop->settings->registry && !input_consumer_any_waiting(loop->input))
         loop->answers = registry_client_answers(loop->settings->registry);
-    count_received(loop, score_batch_handle(loop->batch, loop->input, loop->publish, &loop->tally));
+    count_received(loop, score_batch_handle(loop->batch, loop->input, loop->publish, &loop->counts));
 }
 
 /* --- committing --- */
@@ -115,7 +116,7 @@ static void handle_batch(struct score_loop *loop)
 /* Events, or positions that moved without any (past control records). */
 static bool has_open_work(const struct score_loop *loop)
 {
-    return loop->tally.received || (!loop->commits && input_consumer_moved(loop->input));
+    return loop->counts.received || (!loop->commits && input_consumer_moved(loop->input));
 }
 
 static bool has_work(const struct score_loop *loop)
@@ -128,8 +129,8 @@ static void start_commit(struct score_loop *loop)
     progress_step(&loop->progress, "commits", WAITS_FOR_KAFKA);
     loop->commits = true;
     loop->commit_us = clock_steady_us(&clock_system);
-    loop->committed = loop->tally;
-    loop->tally = (struct tally){0};
+    loop->committed = loop->counts;
+    loop->counts = (struct result_counts){0};
     publish_commit_start(loop->publish, loop->input);
 }
 
@@ -249,7 +250,7 @@ static int64_t due_us(const struct score_loop *loop)
 static bool commit_due(const struct score_loop *loop)
 {
     bool idle = !loop->commits || publish_commit_ended(loop->publish);
-    bool full = (int64_t)loop->tally.received >= loop->limit;
+    bool full = (int64_t)loop->counts.received >= loop->limit;
     if (!idle)
         return full && is_cut(loop);
     return full || clock_steady_us(&clock_system) >= due_us(loop);
@@ -259,7 +260,7 @@ static int poll_ms(const struct score_loop *loop)
 {
     if (loop->commits)
         return COMMIT_POLL_MS;
-    if (!loop->tally.received)
+    if (!loop->counts.received)
         return input_consumer_any_waiting(loop->input) ? WAITING_POLL_MS : IDLE_POLL_MS;
     int64_t left = due_us(loop) - clock_steady_us(&clock_system);
     return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
@@ -288,7 +289,7 @@ static void note_turn(struct score_loop *loop)
     if (now - loop->lag_us < LAG_INTERVAL_US)
         return;
     loop->lag_us = now;
-    if (dead_letter_run_sum(&loop->run, now, &loop->dead_letter_text))
+    if (dead_letter_summary_minute(&loop->dead_letter_summary, now, &loop->dead_letter_text))
         log_warn("score", "worker %u: %s", loop->worker, loop->dead_letter_text.data);
     counter_set(loop->counters, COUNTER_EVENTS_LAG, input_consumer_lag(loop->input));
     pthread_mutex_lock(&loop->lags_mutex);
@@ -457,7 +458,8 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->counters = counters;
     loop->worker = worker;
     loop->batch = batch;
-    loop->run = (struct dead_letter_run){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
+    loop->dead_letter_summary =
+        (struct dead_letter_summary){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
     *out = loop;
     return STATUS_OK;
 }

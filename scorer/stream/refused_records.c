@@ -1,9 +1,9 @@
-/* Bisecting refused batches. See refused.h.
+/* Bisecting refused batches. See refused_records.h.
  *
  * Called by publish.c alone. Never blocks, and ends: groups only get smaller until a commit, and suspects stay
  * suspects, so each round ends nearer to single records, however many batches are refused. What is found is never tried
  * again as it was; what would be refused the same for ever is a failure for good, with a message. */
-#include "scorer/stream/refused.h"
+#include "scorer/stream/refused_records.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,23 +12,23 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-void refused_init(struct refused *refused, const struct settings *settings, const char *name)
+void refused_records_init(struct refused_records *refused, const struct settings *settings, const char *name)
 {
-    *refused = (struct refused){.settings = settings, .name = name};
+    *refused = (struct refused_records){.settings = settings, .name = name};
 }
 
-void refused_free(struct refused *refused)
+void refused_records_free(struct refused_records *refused)
 {
     free(refused->suspects);
-    *refused = (struct refused){0};
+    *refused = (struct refused_records){0};
 }
 
-void refused_begin(struct refused *refused)
+void refused_records_begin(struct refused_records *refused)
 {
     refused->records = refused->in_group = 0;
 }
 
-const struct refused_suspect *refused_find(const struct refused *refused, const void *source)
+const struct refused_suspect *refused_records_find(const struct refused_records *refused, const void *source)
 {
     for (size_t i = 0; i < refused->suspect_count; i++)
         if (refused->suspects[i].source == source)
@@ -36,9 +36,9 @@ const struct refused_suspect *refused_find(const struct refused *refused, const 
     return NULL;
 }
 
-static struct refused_suspect *find_or_add(struct refused *refused, const void *source)
+static struct refused_suspect *find_or_add(struct refused_records *refused, const void *source)
 {
-    const struct refused_suspect *known = refused_find(refused, source);
+    const struct refused_suspect *known = refused_records_find(refused, source);
     if (known)
         return &refused->suspects[known - refused->suspects];
     refused->suspects =
@@ -48,31 +48,31 @@ static struct refused_suspect *find_or_add(struct refused *refused, const void *
     return suspect;
 }
 
-void refused_add(struct refused *refused, const void *source)
+void refused_records_add(struct refused_records *refused, const void *source)
 {
     find_or_add(refused, source)->suspected = refused->round + 1;
     refused->records++;
 }
 
-bool refused_isolate(struct refused *refused, const void *source)
+bool refused_records_isolate(struct refused_records *refused, const void *source)
 {
     if (!refused->redo_left)
         return false;
     refused->redo_left--;
-    bool suspect = refused_find(refused, source);
+    bool suspect = refused_records_find(refused, source);
     bool flush = suspect ? refused->in_group % refused->group == 0 : refused->in_group > 0;
     refused->in_group = suspect ? refused->in_group % refused->group + 1 : 0;
     return flush;
 }
 
-void refused_redo(struct refused *refused, uint64_t records)
+void refused_records_redo(struct refused_records *refused, uint64_t records)
 {
     if ((refused->records || refused->suspect_count) && refused->redo_left < records)
         refused->redo_left = records;
 }
 
-static enum status found_untimed(const struct refused *refused, struct refused_suspect *suspect, const char *topic,
-                                 struct error *err)
+static enum status found_untimed(const struct refused_records *refused, struct refused_suspect *suspect,
+                                 const char *topic, struct error *err)
 {
     bool was_untimed = suspect->untimed || !strcmp(topic, refused->settings->output_topic);
     suspect->untimed = true;
@@ -84,7 +84,7 @@ static enum status found_untimed(const struct refused *refused, struct refused_s
                      topic);
 }
 
-static void found_oversize(const struct refused *refused, struct refused_suspect *suspect, const char *topic)
+static void found_oversize(const struct refused_records *refused, struct refused_suspect *suspect, const char *topic)
 {
     suspect->oversize = true;
     if (!strcmp(topic, refused->settings->dlq_topic) && suspect->dead_letter < DETAIL_BARE)
@@ -92,7 +92,8 @@ static void found_oversize(const struct refused *refused, struct refused_suspect
 }
 
 /* The only record of a refused batch. */
-static enum status found_record(struct refused *refused, rd_kafka_resp_err_t code, const char *topic, struct error *err)
+static enum status found_record(struct refused_records *refused, rd_kafka_resp_err_t code, const char *topic,
+                                struct error *err)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < refused->suspect_count; i++) {
@@ -105,7 +106,7 @@ static enum status found_record(struct refused *refused, rd_kafka_resp_err_t cod
     return status;
 }
 
-static void log_round(const struct refused *refused, rd_kafka_resp_err_t code, const char *topic)
+static void log_round(const struct refused_records *refused, rd_kafka_resp_err_t code, const char *topic)
 {
     if (refused->round > 1 || refused->records == 1)
         log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", refused->name,
@@ -122,7 +123,8 @@ static void log_round(const struct refused *refused, rd_kafka_resp_err_t code, c
                  refused->name, topic, refused->records);
 }
 
-enum status refused_bisect(struct refused *refused, rd_kafka_resp_err_t code, const char *topic, struct error *err)
+enum status refused_records_bisect(struct refused_records *refused, rd_kafka_resp_err_t code, const char *topic,
+                                   struct error *err)
 {
     uint64_t half = refused->records > 1 ? refused->records / 2 : 1;
     refused->group = refused->round && refused->group < half ? refused->group : half;
@@ -132,19 +134,19 @@ enum status refused_bisect(struct refused *refused, rd_kafka_resp_err_t code, co
     return status;
 }
 
-void refused_committed(struct refused *refused)
+void refused_records_committed(struct refused_records *refused)
 {
     if (!refused->redo_left)
         refused->suspect_count = refused->round = 0;
 }
 
-void refused_forget(struct refused *refused)
+void refused_records_forget(struct refused_records *refused)
 {
     refused->suspect_count = refused->round = 0;
     refused->redo_left = 0;
 }
 
-bool refused_is_bisecting(const struct refused *refused)
+bool refused_records_is_bisecting(const struct refused_records *refused)
 {
     return refused->redo_left || refused->suspect_count || refused->round;
 }

@@ -10,8 +10,8 @@
  * Knows no transaction: publish.c sends, flushes and commits, and says here what came of it. A suspect is a source
  * message, named by the opaque pointer of its record. Plain data, embedded. Calls come from one thread at a time: the
  * score loop's, or that of the commit under way, in which reports arrive. */
-#ifndef SCORER_STREAM_REFUSED_H
-#define SCORER_STREAM_REFUSED_H
+#ifndef SCORER_STREAM_REFUSED_RECORDS_H
+#define SCORER_STREAM_REFUSED_RECORDS_H
 
 #include "kafka/transaction.h"
 #include "scorer/settings.h"
@@ -27,7 +27,7 @@ struct refused_suspect {
     enum dead_letter_detail dead_letter; /* what is left to try */
 };
 
-struct refused {
+struct refused_records {
     const struct settings *settings; /* for the topics' names */
     const char *name;                /* the worker's, in messages */
     struct refused_suspect *suspects;
@@ -40,30 +40,30 @@ struct refused {
 };
 
 /* Borrows both. */
-void refused_init(struct refused *refused, const struct settings *settings, const char *name);
-void refused_free(struct refused *refused);
+void refused_records_init(struct refused_records *refused, const struct settings *settings, const char *name);
+void refused_records_free(struct refused_records *refused);
 
 /* New work is open, or that which came back once more. */
-void refused_begin(struct refused *refused);
+void refused_records_begin(struct refused_records *refused);
 /* A record of this source was in a refused batch. */
-void refused_add(struct refused *refused, const void *source);
-/* NULL: no suspect. Valid until the next refused_add. */
-const struct refused_suspect *refused_find(const struct refused *refused, const void *source);
+void refused_records_add(struct refused_records *refused, const void *source);
+/* NULL: no suspect. Valid until the next refused_records_add. */
+const struct refused_suspect *refused_records_find(const struct refused_records *refused, const void *source);
 /* Before a record of this source is sent. True: flush first, so that suspects share a batch with no other record, and
  * with few of their kind. */
-MUST_USE bool refused_isolate(struct refused *refused, const void *source);
+MUST_USE bool refused_records_isolate(struct refused_records *refused, const void *source);
 
 /* The work has come back with so many records: they are isolated, where there are suspects. */
-void refused_redo(struct refused *refused, uint64_t records);
+void refused_records_redo(struct refused_records *refused, uint64_t records);
 /* After that, where `records` were refused, with this code and by this topic: the next round. Logs what is going on.
  * Failure is for good. */
-MUST_USE enum status refused_bisect(struct refused *refused, rd_kafka_resp_err_t code, const char *topic,
-                                    struct error *err);
+MUST_USE enum status refused_records_bisect(struct refused_records *refused, rd_kafka_resp_err_t code,
+                                            const char *topic, struct error *err);
 /* Ends with the last of the work that came back. */
-void refused_committed(struct refused *refused);
+void refused_records_committed(struct refused_records *refused);
 /* The work is somebody else's, or comes back as it came. */
-void refused_forget(struct refused *refused);
+void refused_records_forget(struct refused_records *refused);
 /* The open work is done again, or may hold a suspect. */
-bool refused_is_bisecting(const struct refused *refused);
+bool refused_records_is_bisecting(const struct refused_records *refused);
 
 #endif

@@ -1,5 +1,5 @@
-/* See dead_letter_run.h. */
-#include "scorer/stream/dead_letter_run.h"
+/* See dead_letter_summary.h. */
+#include "scorer/stream/dead_letter_summary.h"
 
 const char *dead_letter_cause(enum event_code code, bool has_registry)
 {
@@ -32,73 +32,74 @@ static enum event_code only_code(uint64_t results, const uint64_t counts[EVENT_C
     return EVENT_OK;
 }
 
-static void count_row(struct dead_letter_run *run, uint64_t results, const uint64_t counts[EVENT_CODE_COUNT])
+static void count_streak(struct dead_letter_summary *summary, uint64_t results, const uint64_t counts[EVENT_CODE_COUNT])
 {
     enum event_code code = only_code(results, counts);
-    if (code != run->row_code)
-        run->row = 0;
-    run->row_code = code;
-    run->row += code ? results : 0;
+    if (code != summary->streak_code)
+        summary->streak = 0;
+    summary->streak_code = code;
+    summary->streak += code ? results : 0;
 }
 
-/* The code that makes a run, or EVENT_OK. */
-static enum event_code find_run(const struct dead_letter_run *run)
+/* The code that makes a streak, or EVENT_OK. */
+static enum event_code find_streak(const struct dead_letter_summary *summary)
 {
-    if (run->row >= DEAD_LETTER_RUN)
-        return run->row_code;
+    if (summary->streak >= DEAD_LETTER_STREAK)
+        return summary->streak_code;
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        if (run->counts[code] >= DEAD_LETTER_RUN && run->counts[code] * 100 >= run->results * DEAD_LETTER_SHARE_PERCENT)
+        if (summary->counts[code] >= DEAD_LETTER_STREAK &&
+            summary->counts[code] * 100 >= summary->results * DEAD_LETTER_SHARE_PERCENT)
             return (enum event_code)code;
     return EVENT_OK;
 }
 
-bool dead_letter_run_take(struct dead_letter_run *run, uint64_t results, const uint64_t counts[EVENT_CODE_COUNT],
-                          int64_t now_us, struct buffer *text)
+bool dead_letter_summary_add(struct dead_letter_summary *summary, uint64_t results,
+                             const uint64_t counts[EVENT_CODE_COUNT], int64_t now_us, struct buffer *text)
 {
     if (!results)
         return false;
-    if (!run->sum_us)
-        run->sum_us = now_us;
-    run->results += results;
+    if (!summary->sum_us)
+        summary->sum_us = now_us;
+    summary->results += results;
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        run->counts[code] += counts[code];
-    count_row(run, results, counts);
-    enum event_code code = find_run(run);
-    run->in_run |= code != EVENT_OK;
-    if (!code || run->logged)
+        summary->counts[code] += counts[code];
+    count_streak(summary, results, counts);
+    enum event_code code = find_streak(summary);
+    summary->in_streak |= code != EVENT_OK;
+    if (!code || summary->logged)
         return false;
-    run->logged = true;
+    summary->logged = true;
     buffer_clear(text);
     buffer_printf(text, "nearly every event of %s becomes a dead letter %s (%llu of the last %llu). Likely cause: %s",
-                  run->topic, event_code_name(code), (unsigned long long)run->counts[code],
-                  (unsigned long long)run->results, dead_letter_cause(code, run->has_registry));
+                  summary->topic, event_code_name(code), (unsigned long long)summary->counts[code],
+                  (unsigned long long)summary->results, dead_letter_cause(code, summary->has_registry));
     return true;
 }
 
-static bool write_sum(const struct dead_letter_run *run, struct buffer *text)
+static bool write_sum(const struct dead_letter_summary *summary, struct buffer *text)
 {
     uint64_t total = 0;
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        total += run->counts[code];
+        total += summary->counts[code];
     buffer_clear(text);
     buffer_printf(text, "%llu of the last minute's %llu events became dead letters:", (unsigned long long)total,
-                  (unsigned long long)run->results);
+                  (unsigned long long)summary->results);
     for (int code = EVENT_OK + 1; code < EVENT_CODE_COUNT; code++)
-        if (run->counts[code])
-            buffer_printf(text, " %llu %s", (unsigned long long)run->counts[code],
+        if (summary->counts[code])
+            buffer_printf(text, " %llu %s", (unsigned long long)summary->counts[code],
                           event_code_name((enum event_code)code));
     return total > 0;
 }
 
-bool dead_letter_run_sum(struct dead_letter_run *run, int64_t now_us, struct buffer *text)
+bool dead_letter_summary_minute(struct dead_letter_summary *summary, int64_t now_us, struct buffer *text)
 {
-    if (!run->sum_us || now_us - run->sum_us < DEAD_LETTER_SUM_US)
+    if (!summary->sum_us || now_us - summary->sum_us < DEAD_LETTER_SUM_US)
         return false;
-    bool any = write_sum(run, text);
-    *run = (struct dead_letter_run){.topic = run->topic,
-                                    .has_registry = run->has_registry,
-                                    .row = run->row,
-                                    .row_code = run->row_code,
-                                    .logged = run->logged && run->in_run};
+    bool any = write_sum(summary, text);
+    *summary = (struct dead_letter_summary){.topic = summary->topic,
+                                            .has_registry = summary->has_registry,
+                                            .streak = summary->streak,
+                                            .streak_code = summary->streak_code,
+                                            .logged = summary->logged && summary->in_streak};
     return any;
 }

@@ -1,5 +1,5 @@
-/* Records that wait: see staged.h. Positions instead of pointers, since the arena moves as it grows. */
-#include "scorer/stream/staged.h"
+/* Records that wait: see staged_records.h. Positions instead of pointers, since the arena moves as it grows. */
+#include "scorer/stream/staged_records.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +17,12 @@ struct staged_record {
 };
 
 /* Each counts a record more than there is, for the headers. */
-static size_t size_of(const struct staged *staged)
+static size_t size_of(const struct staged_records *staged)
 {
     return staged->bytes.bytes + staged->count * 2 * sizeof *staged->records;
 }
 
-bool staged_add(struct staged *staged, const struct transaction_record *record, size_t limit_bytes)
+bool staged_records_add(struct staged_records *staged, const struct transaction_record *record, size_t limit_bytes)
 {
     size_t more = record->key.bytes + record->value.bytes + 2 * sizeof *staged->records;
     if (size_of(staged) + more > limit_bytes)
@@ -47,12 +47,12 @@ bool staged_add(struct staged *staged, const struct transaction_record *record, 
     return true;
 }
 
-static struct span span_at(const struct staged *staged, bool has, size_t at, size_t bytes)
+static struct span span_at(const struct staged_records *staged, bool has, size_t at, size_t bytes)
 {
     return !has ? SPAN_NULL : bytes ? (struct span){staged->bytes.data + at, bytes} : SPAN_LITERAL("");
 }
 
-bool staged_next(struct staged *staged, struct transaction_record *out)
+bool staged_records_next(struct staged_records *staged, struct transaction_record *out)
 {
     if (staged->taken == staged->count)
         return false;
@@ -70,7 +70,7 @@ bool staged_next(struct staged *staged, struct transaction_record *out)
     return true;
 }
 
-void staged_clear(struct staged *staged)
+void staged_records_clear(struct staged_records *staged)
 {
     for (size_t i = staged->taken; i < staged->count; i++)
         if (staged->records[i].headers)
@@ -79,10 +79,10 @@ void staged_clear(struct staged *staged)
     buffer_clear(&staged->bytes);
 }
 
-void staged_free(struct staged *staged)
+void staged_records_free(struct staged_records *staged)
 {
-    staged_clear(staged);
+    staged_records_clear(staged);
     free(staged->records);
     buffer_free(&staged->bytes);
-    *staged = (struct staged){0};
+    *staged = (struct staged_records){0};
 }

@@ -1,8 +1,8 @@
-/* scorer/stream/refused.h: bisecting ends with the record that the broker means in a bounded number of rounds, and with
- * each record that it refuses in turn; what is refused even with the present time is an error. */
+/* scorer/stream/refused_records.h: bisecting ends with the record that the broker means in a bounded number of rounds,
+ * and with each record that it refuses in turn; what is refused even with the present time is an error. */
 #include "tests/support/scorer.h"
 
-#include "scorer/stream/refused.h"
+#include "scorer/stream/refused_records.h"
 
 enum { RECORDS = 512, BATCH_MAX = 100, ROUNDS_MAX = 64 };
 
@@ -21,32 +21,32 @@ static void *source_of(size_t record)
 }
 
 /* What was found goes as a dead letter, which is not. */
-static bool is_oversize(const struct refused *refused, size_t record)
+static bool is_oversize(const struct refused_records *refused, size_t record)
 {
-    const struct refused_suspect *suspect = refused_find(refused, source_of(record));
+    const struct refused_suspect *suspect = refused_records_find(refused, source_of(record));
     return suspect && suspect->oversize;
 }
 
 /* False: the batch was refused. */
-static bool flush(struct broker *broker, struct refused *refused)
+static bool flush(struct broker *broker, struct refused_records *refused)
 {
     bool bad = false;
     for (size_t i = 0; i < broker->batch_count; i++)
         bad |= broker->bad[broker->batch[i]] && !is_oversize(refused, broker->batch[i]);
     for (size_t i = 0; i < broker->batch_count && bad; i++)
-        refused_add(refused, source_of(broker->batch[i]));
+        refused_records_add(refused, source_of(broker->batch[i]));
     broker->batch_count = 0;
     return !bad;
 }
 
 /* One attempt at the whole work. True: it is committed. */
-static bool try_work(struct broker *broker, struct refused *refused)
+static bool try_work(struct broker *broker, struct refused_records *refused)
 {
     size_t published = 0;
     bool whole = true;
-    refused_begin(refused);
+    refused_records_begin(refused);
     for (size_t r = 0; r < RECORDS && whole; r++) {
-        if (refused_isolate(refused, source_of(r)) || broker->batch_count == BATCH_MAX)
+        if (refused_records_isolate(refused, source_of(r)) || broker->batch_count == BATCH_MAX)
             whole = flush(broker, refused);
         if (whole)
             broker->batch[broker->batch_count++] = r;
@@ -55,13 +55,13 @@ static bool try_work(struct broker *broker, struct refused *refused)
     if (whole)
         whole = flush(broker, refused);
     if (whole)
-        refused_committed(refused);
+        refused_records_committed(refused);
     else
-        refused_redo(refused, published);
+        refused_records_redo(refused, published);
     return whole;
 }
 
-static size_t count_oversize(const struct refused *refused, const struct broker *broker)
+static size_t count_oversize(const struct refused_records *refused, const struct broker *broker)
 {
     size_t count = 0;
     for (size_t r = 0; r < RECORDS; r++)
@@ -77,20 +77,21 @@ static size_t do_work(struct broker *broker, size_t *found)
 {
     size_t tries = 1;
     uint64_t group = RECORDS;
-    struct refused refused;
+    struct refused_records refused;
     struct error err;
-    refused_init(&refused, &settings, "worker 0");
-    assert_false(refused_is_bisecting(&refused));
+    refused_records_init(&refused, &settings, "worker 0");
+    assert_false(refused_records_is_bisecting(&refused));
     for (*found = 0; !try_work(broker, &refused); tries++) {
         assert_true(tries < ROUNDS_MAX);
-        assert_int_equal(refused_bisect(&refused, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.output_topic, &err),
-                         STATUS_OK);
-        assert_true(refused_is_bisecting(&refused) && refused.group <= group);
+        assert_int_equal(
+            refused_records_bisect(&refused, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.output_topic, &err),
+            STATUS_OK);
+        assert_true(refused_records_is_bisecting(&refused) && refused.group <= group);
         group = refused.group;
         *found = count_oversize(&refused, broker);
     }
-    assert_false(refused_is_bisecting(&refused));
-    refused_free(&refused);
+    assert_false(refused_records_is_bisecting(&refused));
+    refused_records_free(&refused);
     return tries;
 }
 
@@ -117,53 +118,54 @@ static void each_of_several_is_found(void **state)
 }
 
 /* A single record in a refused batch, by itself. */
-static enum status refuse_one(struct refused *refused, rd_kafka_resp_err_t code, const char *topic, struct error *err)
+static enum status refuse_one(struct refused_records *refused, rd_kafka_resp_err_t code, const char *topic,
+                              struct error *err)
 {
-    refused_begin(refused);
-    refused_add(refused, source_of(7));
-    refused_redo(refused, 1);
-    return refused_bisect(refused, code, topic, err);
+    refused_records_begin(refused);
+    refused_records_add(refused, source_of(7));
+    refused_records_redo(refused, 1);
+    return refused_records_bisect(refused, code, topic, err);
 }
 
 static void a_dead_letter_gets_smaller(void **state)
 {
     (void)state;
     static const enum dead_letter_detail expected[] = {DETAIL_NO_VALUE, DETAIL_BARE, DETAIL_BARE};
-    struct refused refused;
+    struct refused_records refused;
     struct error err;
-    refused_init(&refused, &settings, "worker 0");
+    refused_records_init(&refused, &settings, "worker 0");
     assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.output_topic, &err),
                      STATUS_OK);
-    assert_int_equal(refused_find(&refused, source_of(7))->dead_letter, DETAIL_WHOLE);
+    assert_int_equal(refused_records_find(&refused, source_of(7))->dead_letter, DETAIL_WHOLE);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.dlq_topic, &err),
                          STATUS_OK);
-        assert_int_equal(refused_find(&refused, source_of(7))->dead_letter, expected[i]);
+        assert_int_equal(refused_records_find(&refused, source_of(7))->dead_letter, expected[i]);
     }
-    refused_forget(&refused);
-    assert_false(refused_is_bisecting(&refused));
-    assert_null(refused_find(&refused, source_of(7)));
-    refused_free(&refused);
+    refused_records_forget(&refused);
+    assert_false(refused_records_is_bisecting(&refused));
+    assert_null(refused_records_find(&refused, source_of(7)));
+    refused_records_free(&refused);
 }
 
 static void a_refused_present_time_is_an_error(void **state)
 {
     (void)state;
-    struct refused refused;
+    struct refused_records refused;
     struct error err = {0};
-    refused_init(&refused, &settings, "worker 0");
+    refused_records_init(&refused, &settings, "worker 0");
     assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.outcome_topic, &err),
                      STATUS_OK);
-    assert_true(refused_find(&refused, source_of(7))->untimed);
-    assert_false(refused_find(&refused, source_of(7))->oversize);
+    assert_true(refused_records_find(&refused, source_of(7))->untimed);
+    assert_false(refused_records_find(&refused, source_of(7))->oversize);
     assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.outcome_topic, &err),
                      STATUS_INVALID);
     assert_non_null(strstr(err.text, "topic outcomes refuses the present time"));
-    refused_forget(&refused);
+    refused_records_forget(&refused);
     /* predictions have the present time from the beginning */
     assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.output_topic, &err),
                      STATUS_INVALID);
-    refused_free(&refused);
+    refused_records_free(&refused);
 }
 
 int main(void)
