@@ -79,7 +79,7 @@ $(OUT)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) $(PG_INCLUDE) -c -o $@ $<
 
 # Files that scorer/http/embed.h reads
-$(OUT)/scorer/http/page.o: $(wildcard scorer/web/*)
+$(OUT)/scorer/http/static_files.o: $(wildcard scorer/web/*)
 $(OUT)/scorer/http/openapi.o: scorer/http/openapi_components.json
 
 define module_rule

@@ -1,7 +1,7 @@
 /* What is noted of each request: counts for /metrics and one line of the access log. Never a payload, a parameter's
  * value, or a token. */
-#ifndef SCORER_HTTP_ACCESS_H
-#define SCORER_HTTP_ACCESS_H
+#ifndef SCORER_HTTP_ACCESS_LOG_H
+#define SCORER_HTTP_ACCESS_LOG_H
 
 #include "base/status.h"
 #include "scorer/http/route.h"
@@ -9,13 +9,13 @@
 
 enum { REQUEST_ID_BYTES = 65, TRACE_BYTES = 56 };
 
-struct access;
+struct access_log;
 /* Borrows the routes, up to ROUTES_MOST. */
-struct access *access_new(const struct route *routes, size_t route_count, bool log);
-void access_free(struct access *access);
+struct access_log *access_log_new(const struct route *routes, size_t route_count, bool log);
+void access_log_free(struct access_log *access);
 
 /* Plain data of one request that is over. */
-struct access_entry {
+struct access_log_entry {
     const struct route *route; /* NULL: none was found */
     const char *method;
     unsigned status; /* 0: the client went away before it was answered */
@@ -24,12 +24,13 @@ struct access_entry {
     const char *request_id, *traceparent; /* traceparent "": none */
 };
 
-void access_begin(struct access *access); /* one more in flight */
-void access_end(struct access *access, const struct access_entry *entry);
+void access_log_begin(struct access_log *access); /* one more in flight */
+void access_log_end(struct access_log *access, const struct access_log_entry *entry);
 
-uint64_t access_requests(const struct access *access); /* answered since the start */
-uint64_t access_in_flight(const struct access *access);
-void access_write_metric(const struct access *access, enum metric_id id, struct buffer *out); /* METRIC_HTTP_… */
+uint64_t access_log_requests(const struct access_log *access); /* answered since the start */
+uint64_t access_log_in_flight(const struct access_log *access);
+void access_log_write_metric(const struct access_log *access, enum metric_id id,
+                             struct buffer *out); /* METRIC_HTTP_… */
 
 /* The client's id if it is 1 to 64 letters, digits, '.', '_' or '-'; else a fresh one. */
 void request_id_choose(const char *given, char out[REQUEST_ID_BYTES]);

@@ -7,8 +7,8 @@
  * A codec is one type on the wire: record_put_CODEC, record_bytes_CODEC (at most), RECORD_LEAST_CODEC (at least),
  * record_read_CODEC and record_form_CODEC (what the .avsc must say). A record adds those of its own types, and for each
  * PART the functions put_PART, bytes_PART, read_PART and the form form_PART. Only events/ includes this. */
-#ifndef EVENTS_RECORD_H
-#define EVENTS_RECORD_H
+#ifndef EVENTS_RECORD_CODEC_H
+#define EVENTS_RECORD_CODEC_H
 
 #include "base/memory.h"
 #include "avro/read.h"

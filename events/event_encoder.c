@@ -1,11 +1,11 @@
 /* Events and attributes records into bytes, always with minimal varints: the producer's and the score loop's way out.
  * Any thread; no allocation once the buffer has grown. */
-#include "events/encode.h"
+#include "events/event_encoder.h"
 
 #include <assert.h>
 
-#include "events/encode_private.h"
-#include "events/record.h"
+#include "events/event_encoder_private.h"
+#include "events/record_codec.h"
 
 /* Exactly the numbers that (int64_t) takes back unchanged and that fit the column. */
 static bool number_fits(const struct column *column, double number)

@@ -18,9 +18,9 @@ EMBED(page_stream, "scorer/web/stream.js");
 
 static const char script_type[] = "text/javascript; charset=utf-8";
 
-static const struct page_file {
+static const struct static_file {
     const char *path, *type, *begin, *end;
-} page_files[] = {
+} static_files[] = {
     {"/", "text/html; charset=utf-8", page_index, page_index_end},
     {"/page.css", "text/css; charset=utf-8", page_style, page_style_end},
     {"/icon.svg", "image/svg+xml", page_icon, page_icon_end},
@@ -32,11 +32,11 @@ static const struct page_file {
     {"/stream.js", script_type, page_stream, page_stream_end},
 };
 
-void page_answer(const struct service *service, const struct request *request, struct answer *answer)
+void static_files_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)service;
-    for (size_t f = 0; f < sizeof page_files / sizeof *page_files; f++) {
-        const struct page_file *file = &page_files[f];
+    for (size_t f = 0; f < sizeof static_files / sizeof *static_files; f++) {
+        const struct static_file *file = &static_files[f];
         if (!strcmp(file->path, request->path)) {
             answer->status = 200;
             answer->type = file->type;

@@ -1,6 +1,6 @@
 /* Records as tables, what is no straight-line code: see record.h. Arrays on the sink's thread, forms when a schema is
  * loaded. */
-#include "events/record.h"
+#include "events/record_codec.h"
 
 /* --- arrays --- */
 

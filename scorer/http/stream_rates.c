@@ -1,6 +1,6 @@
 /* GET /stream: the stream at a glance, from counters alone. See docs/HTTP.md. On the server's threads; the history is
  * written by the server's keeper thread. Asks no server anything. */
-#include "scorer/http/stream.h"
+#include "scorer/http/stream_rates.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -11,12 +11,12 @@
 #include "kafka/client.h"
 #include "scorer/http/health.h"
 #include "scorer/http/metrics_values.h"
-#include "scorer/http/access.h"
-#include "scorer/http/remote.h"
+#include "scorer/http/access_log.h"
+#include "scorer/http/stream_remote.h"
 
 enum { SECONDS = 60, MEAN_OF = 5, PARTITIONS_MAX = 4096 };
 
-struct history {
+struct stream_rates {
     pthread_mutex_t mutex; /* guards all */
     double rates[SECONDS]; /* a ring */
     size_t count;          /* ever */
@@ -24,19 +24,19 @@ struct history {
     int64_t looked_us;     /* steady clock; 0: never */
 };
 
-struct history *history_new(void)
+struct stream_rates *stream_rates_new(void)
 {
-    struct history *history = mem_zeroed(1, sizeof *history);
-    pthread_mutex_init(&history->mutex, NULL);
-    return history;
+    struct stream_rates *rates = mem_zeroed(1, sizeof *rates);
+    pthread_mutex_init(&rates->mutex, NULL);
+    return rates;
 }
 
-void history_free(struct history *history)
+void stream_rates_free(struct stream_rates *rates)
 {
-    if (!history)
+    if (!rates)
         return;
-    pthread_mutex_destroy(&history->mutex);
-    free(history);
+    pthread_mutex_destroy(&rates->mutex);
+    free(rates);
 }
 
 static uint64_t ended(const struct http_view *view)
@@ -45,33 +45,33 @@ static uint64_t ended(const struct http_view *view)
            metrics_sum(view, COUNTER_EVENTS_ERASED) + metrics_sum(view, COUNTER_EVENTS_OUTCOME);
 }
 
-void history_look(struct history *history, const struct http_view *view, int64_t now_us)
+void stream_rates_look(struct stream_rates *rates, const struct http_view *view, int64_t now_us)
 {
     uint64_t total = ended(view);
-    pthread_mutex_lock(&history->mutex);
-    int64_t passed_us = now_us - history->looked_us;
-    if (!history->looked_us || passed_us >= 1000000) {
-        if (history->looked_us)
-            history->rates[history->count++ % SECONDS] = (double)(total - history->total) * 1e6 / (double)passed_us;
-        history->total = total;
-        history->looked_us = now_us;
+    pthread_mutex_lock(&rates->mutex);
+    int64_t passed_us = now_us - rates->looked_us;
+    if (!rates->looked_us || passed_us >= 1000000) {
+        if (rates->looked_us)
+            rates->rates[rates->count++ % SECONDS] = (double)(total - rates->total) * 1e6 / (double)passed_us;
+        rates->total = total;
+        rates->looked_us = now_us;
     }
-    pthread_mutex_unlock(&history->mutex);
+    pthread_mutex_unlock(&rates->mutex);
 }
 
-static void write_history(struct history *history, struct json_writer *json)
+static void write_history(struct stream_rates *rates, struct json_writer *json)
 {
     double mean = 0;
     json_begin_object(json, "events_per_s");
-    pthread_mutex_lock(&history->mutex);
-    size_t kept = history->count < SECONDS ? history->count : SECONDS, of = kept < MEAN_OF ? kept : MEAN_OF;
+    pthread_mutex_lock(&rates->mutex);
+    size_t kept = rates->count < SECONDS ? rates->count : SECONDS, of = kept < MEAN_OF ? kept : MEAN_OF;
     for (size_t i = 0; i < of; i++)
-        mean += history->rates[(history->count - 1 - i) % SECONDS] / (double)of;
+        mean += rates->rates[(rates->count - 1 - i) % SECONDS] / (double)of;
     json_write_fixed(json, "now", mean, 1);
     json_begin_array(json, "history");
     for (size_t i = kept; i-- > 0;)
-        json_write_fixed(json, NULL, history->rates[(history->count - 1 - i) % SECONDS], 1);
-    pthread_mutex_unlock(&history->mutex);
+        json_write_fixed(json, NULL, rates->rates[(rates->count - 1 - i) % SECONDS], 1);
+    pthread_mutex_unlock(&rates->mutex);
     json_end_array(json);
     json_end_object(json);
 }
@@ -187,8 +187,8 @@ static void write_process(const struct service *service, struct json_writer *jso
 static void write_http(const struct service *service, struct json_writer *json)
 {
     json_begin_object(json, "http");
-    json_write_uint(json, "requests", access_requests(service->access));
-    json_write_uint(json, "in_flight", access_in_flight(service->access));
+    json_write_uint(json, "requests", access_log_requests(service->access));
+    json_write_uint(json, "in_flight", access_log_in_flight(service->access));
     json_end_object(json);
 }
 
@@ -196,7 +196,7 @@ void stream_answer(const struct service *service, const struct request *request,
 {
     (void)request;
     if (service->remote) {
-        remote_answer(service->remote, answer);
+        stream_remote_answer(service->remote, answer);
         return;
     }
     const struct http_view *view = &service->view;
@@ -204,7 +204,7 @@ void stream_answer(const struct service *service, const struct request *request,
     struct json_writer json = json_begin_document(&answer->body);
     write_process(service, &json);
     health_write_events(view, &json);
-    write_history(service->history, &json);
+    write_history(service->rates, &json);
     write_lags(view, &json);
     write_latency(view, &json);
     write_risk(view, model, &json);

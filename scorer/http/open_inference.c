@@ -1,17 +1,17 @@
 /* Open Inference Protocol V2, all but infer: server, health, and the model in use as KServe's and Triton's clients see
  * it. See docs/HTTP.md. On the server's threads; waits for nothing. */
-#include "scorer/http/v2.h"
+#include "scorer/http/open_inference.h"
 
 #include "kafka/client.h"
 #include "scorer/http/health.h"
 
-const struct v2_output_form v2_outputs[V2_OUTPUTS] = {
-    [V2_PROBABILITY] = {"probability", "FP64"},
-    [V2_PREDICTION] = {"prediction", "BYTES"},
-    [V2_REASONS] = {"reasons", "BYTES"},
+const struct inference_output_form inference_outputs[INFERENCE_OUTPUTS] = {
+    [INFERENCE_PROBABILITY] = {"probability", "FP64"},
+    [INFERENCE_PREDICTION] = {"prediction", "BYTES"},
+    [INFERENCE_REASONS] = {"reasons", "BYTES"},
 };
 
-void v2_refuse(struct answer *answer, unsigned status, const char *text)
+void inference_refuse(struct answer *answer, unsigned status, const char *text)
 {
     answer->status = status;
     buffer_clear(&answer->body);
@@ -21,27 +21,27 @@ void v2_refuse(struct answer *answer, unsigned status, const char *text)
     json_end_document(&json);
 }
 
-bool v2_is_model(const struct model *model, const struct request *request)
+bool inference_is_model(const struct model *model, const struct request *request)
 {
     return model && span_equal(request->name, model->stamp.name) &&
            (!request->version.data || span_equal(request->version, model->stamp.version));
 }
 
-const struct model *v2_model(const struct service *service, const struct request *request, struct answer *answer)
+const struct model *inference_model(const struct service *service, const struct request *request, struct answer *answer)
 {
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
     if (!model) {
-        v2_refuse(answer, 503, "there is no model yet: see /health");
+        inference_refuse(answer, 503, "there is no model yet: see /health");
         answer->retry_after_s = 5;
-    } else if (!v2_is_model(model, request)) {
-        v2_refuse(answer, 404, "no such model or version is in use: see /health");
+    } else if (!inference_is_model(model, request)) {
+        inference_refuse(answer, 404, "no such model or version is in use: see /health");
         model_release(model);
         model = NULL;
     }
     return model;
 }
 
-void v2_server_answer(const struct service *service, const struct request *request, struct answer *answer)
+void inference_server_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)service, (void)request;
     answer->status = 200;
@@ -63,7 +63,7 @@ static void add_state(struct buffer *out, struct span model, const char *state, 
     json_end_document(&json);
 }
 
-void v2_live_answer(const struct service *service, const struct request *request, struct answer *answer)
+void inference_live_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)service, (void)request;
     answer->status = 200;
@@ -71,7 +71,7 @@ void v2_live_answer(const struct service *service, const struct request *request
 }
 
 /* Ready to infer: needs a model, and nothing else, since only what is logged needs Kafka. */
-void v2_ready_answer(const struct service *service, const struct request *request, struct answer *answer)
+void inference_ready_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     (void)request;
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
@@ -83,7 +83,7 @@ void v2_ready_answer(const struct service *service, const struct request *reques
         model_release(model);
 }
 
-const char *v2_datatype(const struct column *column)
+const char *inference_datatype(const struct column *column)
 {
     switch (column->type) {
     case COLUMN_INT:
@@ -110,10 +110,10 @@ static void add_tensor(struct json_writer *json, const char *name, const char *d
     json_end_object(json);
 }
 
-void v2_model_answer(const struct service *service, const struct request *request, struct answer *answer)
+void inference_model_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     const struct schema *schema = service->view.settings->schema;
-    const struct model *model = v2_model(service, request, answer);
+    const struct model *model = inference_model(service, request, answer);
     if (!model)
         return;
     struct json_writer json = json_begin_document(&answer->body);
@@ -124,20 +124,20 @@ void v2_model_answer(const struct service *service, const struct request *reques
     json_write_string(&json, "platform", "onnx");
     json_begin_array(&json, "inputs");
     for (size_t c = 0; c < schema->column_count; c++)
-        add_tensor(&json, schema->columns[c].name, v2_datatype(&schema->columns[c]));
+        add_tensor(&json, schema->columns[c].name, inference_datatype(&schema->columns[c]));
     json_end_array(&json);
     json_begin_array(&json, "outputs");
-    for (size_t o = 0; o < V2_OUTPUTS; o++)
-        add_tensor(&json, v2_outputs[o].name, v2_outputs[o].datatype);
+    for (size_t o = 0; o < INFERENCE_OUTPUTS; o++)
+        add_tensor(&json, inference_outputs[o].name, inference_outputs[o].datatype);
     json_end_array(&json);
     json_end_document(&json);
     answer->status = 200;
     model_release(model);
 }
 
-void v2_model_ready_answer(const struct service *service, const struct request *request, struct answer *answer)
+void inference_model_ready_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
-    const struct model *model = v2_model(service, request, answer);
+    const struct model *model = inference_model(service, request, answer);
     if (!model)
         return;
     add_state(&answer->body, model->stamp.name, "ready", true);

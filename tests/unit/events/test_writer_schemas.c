@@ -1,5 +1,5 @@
-/* events/writers.h: the plan cache keeps what was used last. */
-#include "events/writers.h"
+/* events/writer_schemas.h: the plan cache keeps what was used last. */
+#include "events/writer_schemas.h"
 
 #include "avro/registry_disk.h"
 #include "tests/support/wait.h"
@@ -28,20 +28,20 @@ static void writers_make_room_for_each_other(void **state)
     registry_disk_free(disk);
     settings.cache_dir = root;
     assert_int_equal(registry_client_new(&settings, NULL, &client, &why), STATUS_OK);
-    struct writers *writers = writers_new(schema->event, schema_parts(schema));
-    writers_use_registry(writers, client);
+    struct writer_schemas *writers = writer_schemas_new(schema->event, schema_parts(schema));
+    writer_schemas_use_registry(writers, client);
     for (uint32_t turn = 0; turn < 2 * IDS; turn++) {
         const struct schema_key key = schema_key_of_id(100 + turn % IDS);
-        const struct writer *writer = NULL;
+        const struct writer_schema *writer = NULL;
         struct fault fault;
         bool waits;
-        WAIT_UNTIL(writers_find(writers, &key, &writer, &fault, &waits) == EVENT_OK || !waits,
+        WAIT_UNTIL(writer_schemas_find(writers, &key, &writer, &fault, &waits) == EVENT_OK || !waits,
                    "schema %u is still waited for", 100 + turn % IDS);
         assert_non_null(writer);
         assert_true(schema_key_equal(&writer->key, &key) && writer->plan && writer->schema);
     }
     assert_int_equal(registry_client_requests(client), 0);
-    writers_free(writers);
+    writer_schemas_free(writers);
     registry_client_free(client);
     schema_free(schema);
     snprintf(command, sizeof command, "rm -rf '%s'", root);

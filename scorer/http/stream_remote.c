@@ -1,7 +1,7 @@
 /* GET /stream of a process that does not score: the page runs as a service of its own, and the numbers are the
  * scorer's. One thread asks STREAM_URL every second and keeps the last answer; requests get that copy, so none of them
  * waits for another server. It uses this process's HTTP_TOKEN, never follows redirects and keeps at most 1 MiB. */
-#include "scorer/http/remote.h"
+#include "scorer/http/stream_remote.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,7 +13,7 @@
 
 enum { TURN_US = 100000, TURNS = 10, TIMEOUT_MS = 2000, BODY_MAX = 1 << 20 };
 
-struct remote {
+struct stream_remote {
     struct http_client *client;
     pthread_t thread;
     _Atomic bool closing;
@@ -22,7 +22,7 @@ struct remote {
     struct error problem;
 };
 
-static void look(struct remote *remote)
+static void look(struct stream_remote *remote)
 {
     const struct http_request request = {.method = HTTP_GET, .path = "/stream"};
     struct http_response response = {0};
@@ -42,7 +42,7 @@ static void look(struct remote *remote)
 
 static void *run(void *argument)
 {
-    struct remote *remote = argument;
+    struct stream_remote *remote = argument;
     for (unsigned turn = 0; !remote->closing; turn++) {
         if (turn % TURNS == 0)
             look(remote);
@@ -51,7 +51,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-enum status remote_new(const struct settings *settings, struct remote **out, struct error *err)
+enum status stream_remote_new(const struct settings *settings, struct stream_remote **out, struct error *err)
 {
     const struct http_settings with = {.base_url = settings->stream_url,
                                        .token = settings->http_token,
@@ -65,7 +65,7 @@ enum status remote_new(const struct settings *settings, struct remote **out, str
     enum status status = http_client_new(&with, &client, err);
     if (status != STATUS_OK)
         return status;
-    struct remote *remote = mem_zeroed(1, sizeof *remote);
+    struct stream_remote *remote = mem_zeroed(1, sizeof *remote);
     remote->client = client;
     (void)error_set(&remote->problem, STATUS_UNAVAILABLE, "it was not asked yet");
     pthread_mutex_init(&remote->mutex, NULL);
@@ -79,7 +79,7 @@ enum status remote_new(const struct settings *settings, struct remote **out, str
     return STATUS_OK;
 }
 
-void remote_free(struct remote *remote)
+void stream_remote_free(struct stream_remote *remote)
 {
     if (!remote)
         return;
@@ -91,7 +91,7 @@ void remote_free(struct remote *remote)
     free(remote);
 }
 
-void remote_answer(struct remote *remote, struct answer *answer)
+void stream_remote_answer(struct stream_remote *remote, struct answer *answer)
 {
     pthread_mutex_lock(&remote->mutex);
     if (remote->last.bytes) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "scorer/http/body.h"
-#include "scorer/http/v2.h"
+#include "scorer/http/open_inference.h"
 
 static const char binary_text[] = "the binary tensor extension (binary_data) is not supported: send tensors as JSON";
 
@@ -16,7 +16,7 @@ struct infer {
     const json_t *root, *inputs;
     bool has_stand_ins;
     size_t count; /* rows */
-    enum v2_output wanted[V2_OUTPUTS];
+    enum inference_output wanted[INFERENCE_OUTPUTS];
     size_t wanted_count;
     struct rows rows;
     struct faults faults;
@@ -29,7 +29,7 @@ static bool __attribute__((format(printf, 2, 3))) refuse(struct infer *infer, co
     va_start(args, format);
     text_vprint(text, sizeof text, format, args);
     va_end(args);
-    v2_refuse(infer->answer, 400, text);
+    inference_refuse(infer->answer, 400, text);
     return false;
 }
 
@@ -99,7 +99,7 @@ static bool check_input(struct infer *infer, size_t index)
             return refuse(infer, "duplicate input %s", name);
     if (!datatype_fits(&schema->columns[column], datatype))
         return refuse(infer, "input %s: datatype %.20s does not fit; it is %s", name, datatype,
-                      v2_datatype(&schema->columns[column]));
+                      inference_datatype(&schema->columns[column]));
     if (!shape_rows(json_object_get(input, "shape"), &rows))
         return refuse(infer, "input %s: its shape is neither [N] nor [N,1]", name);
     if (!json_is_array(data) || json_array_size(data) != rows)
@@ -134,14 +134,14 @@ static bool check_output(struct infer *infer, const json_t *output)
         return refuse(infer, "%s", binary_text);
     if (is_truthy(parameters, "classification"))
         return refuse(infer, "the classification extension is not supported");
-    while (name && o < V2_OUTPUTS && strcmp(v2_outputs[o].name, name))
+    while (name && o < INFERENCE_OUTPUTS && strcmp(inference_outputs[o].name, name))
         o++;
-    if (!name || o == V2_OUTPUTS)
+    if (!name || o == INFERENCE_OUTPUTS)
         return refuse(infer, "outputs: %.200s is none of probability, prediction, reasons", name ? name : "(no name)");
     for (size_t before = 0; before < infer->wanted_count; before++)
         if (infer->wanted[before] == o)
             return refuse(infer, "output %s is asked for twice", name);
-    infer->wanted[infer->wanted_count++] = (enum v2_output)o;
+    infer->wanted[infer->wanted_count++] = (enum inference_output)o;
     return true;
 }
 
@@ -154,8 +154,8 @@ static bool check_outputs(struct infer *infer)
         if (!check_output(infer, json_array_get(outputs, i)))
             return false;
     if (!infer->wanted_count)
-        for (; infer->wanted_count < V2_OUTPUTS; infer->wanted_count++)
-            infer->wanted[infer->wanted_count] = (enum v2_output)infer->wanted_count;
+        for (; infer->wanted_count < INFERENCE_OUTPUTS; infer->wanted_count++)
+            infer->wanted[infer->wanted_count] = (enum inference_output)infer->wanted_count;
     return true;
 }
 
@@ -203,15 +203,15 @@ static void read_row(struct infer *infer, size_t row)
     json_decref(attributes); /* the values live on in the body */
 }
 
-static void write_value(struct infer *infer, enum v2_output output, size_t row, struct buffer *scratch,
+static void write_value(struct infer *infer, enum inference_output output, size_t row, struct buffer *scratch,
                         struct json_writer *json)
 {
     struct json_writer reasons = json_writer_of(scratch);
     switch (output) {
-    case V2_PROBABILITY:
+    case INFERENCE_PROBABILITY:
         json_write_double(json, NULL, infer->rows.scores[row].probability);
         return;
-    case V2_PREDICTION:
+    case INFERENCE_PREDICTION:
         json_write_text(json, NULL, rows_label(&infer->rows, row));
         return;
     default:
@@ -226,7 +226,7 @@ static void write_outputs(struct infer *infer, struct json_writer *json)
     struct buffer scratch = {0};
     json_begin_array(json, "outputs");
     for (size_t o = 0; o < infer->wanted_count; o++) {
-        const struct v2_output_form *form = &v2_outputs[infer->wanted[o]];
+        const struct inference_output_form *form = &inference_outputs[infer->wanted[o]];
         json_begin_object(json, NULL);
         json_write_string(json, "name", form->name);
         json_write_string(json, "datatype", form->datatype);
@@ -275,7 +275,7 @@ void infer_answer(const struct service *service, const struct request *request, 
     struct infer infer = {.service = service, .request = request, .answer = answer};
     infer.faults.error = "the values have faults: see detail";
     struct body body;
-    const struct model *model = v2_model(service, request, answer);
+    const struct model *model = inference_model(service, request, answer);
     if (!model)
         return;
     model_release(model);
@@ -285,10 +285,10 @@ void infer_answer(const struct service *service, const struct request *request, 
     infer.has_stand_ins = body.has_stand_ins;
     if (check_inputs(&infer) && check_outputs(&infer) && check_parameters(&infer) &&
         rows_new(service, infer.count, service->view.settings->reasons, &infer.rows, answer) == STATUS_OK) {
-        if (v2_is_model(infer.rows.model, request))
+        if (inference_is_model(infer.rows.model, request))
             score(&infer);
         else
-            v2_refuse(answer, 404, "no such model or version is in use: see /health");
+            inference_refuse(answer, 404, "no such model or version is in use: see /health");
     }
     faults_clear(&infer.faults);
     rows_free(&infer.rows);

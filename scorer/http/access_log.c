@@ -1,5 +1,5 @@
-/* Counts and the access log: see access.h. On the server's threads; counters are relaxed atomics. */
-#include "scorer/http/access.h"
+/* Counts and the access log: see access_log.h. On the server's threads; counters are relaxed atomics. */
+#include "scorer/http/access_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ enum { STATUSES = sizeof statuses / sizeof *statuses };
 
 static const int64_t bounds[] = {LATENCY_BOUNDS_US};
 
-struct access {
+struct access_log {
     bool log;
     const struct route *routes;
     size_t route_count;
@@ -26,21 +26,21 @@ struct access {
     _Atomic uint64_t sum_us;
 };
 
-struct access *access_new(const struct route *routes, size_t route_count, bool log)
+struct access_log *access_log_new(const struct route *routes, size_t route_count, bool log)
 {
-    struct access *access = mem_zeroed(1, sizeof *access);
+    struct access_log *access = mem_zeroed(1, sizeof *access);
     access->log = log;
     access->routes = routes;
     access->route_count = route_count;
     return access;
 }
 
-void access_free(struct access *access)
+void access_log_free(struct access_log *access)
 {
     free(access);
 }
 
-void access_begin(struct access *access)
+void access_log_begin(struct access_log *access)
 {
     atomic_fetch_add_explicit(&access->in_flight, 1, memory_order_relaxed);
 }
@@ -53,7 +53,7 @@ static size_t status_index(unsigned status)
     return 0;
 }
 
-static void count(struct access *access, const struct access_entry *entry)
+static void count(struct access_log *access, const struct access_log_entry *entry)
 {
     size_t route = entry->route ? (size_t)(entry->route - access->routes) : ROUTES_MOST, bucket = 0;
     while (bucket < LATENCY_BUCKETS - 1 && entry->duration_us > bounds[bucket])
@@ -64,7 +64,7 @@ static void count(struct access *access, const struct access_entry *entry)
     atomic_fetch_add_explicit(&access->sum_us, (uint64_t)entry->duration_us, memory_order_relaxed);
 }
 
-void access_end(struct access *access, const struct access_entry *entry)
+void access_log_end(struct access_log *access, const struct access_log_entry *entry)
 {
     count(access, entry);
     if (!access->log)
@@ -84,7 +84,7 @@ void access_end(struct access *access, const struct access_entry *entry)
                field_count);
 }
 
-uint64_t access_requests(const struct access *access)
+uint64_t access_log_requests(const struct access_log *access)
 {
     uint64_t total = 0;
     for (size_t b = 0; b < LATENCY_BUCKETS; b++)
@@ -92,12 +92,12 @@ uint64_t access_requests(const struct access *access)
     return total;
 }
 
-uint64_t access_in_flight(const struct access *access)
+uint64_t access_log_in_flight(const struct access_log *access)
 {
     return atomic_load_explicit(&access->in_flight, memory_order_relaxed);
 }
 
-static void write_requests(const struct access *access, struct buffer *out)
+static void write_requests(const struct access_log *access, struct buffer *out)
 {
     char status[16];
     metric_write_head(out, METRIC_HTTP_REQUESTS);
@@ -112,7 +112,7 @@ static void write_requests(const struct access *access, struct buffer *out)
         }
 }
 
-static void write_durations(const struct access *access, struct buffer *out)
+static void write_durations(const struct access_log *access, struct buffer *out)
 {
     uint64_t buckets[LATENCY_BUCKETS];
     for (size_t b = 0; b < LATENCY_BUCKETS; b++)
@@ -121,7 +121,7 @@ static void write_durations(const struct access *access, struct buffer *out)
     metric_write_histogram(out, METRIC_HTTP_DURATION, buckets, sum_us);
 }
 
-void access_write_metric(const struct access *access, enum metric_id id, struct buffer *out)
+void access_log_write_metric(const struct access_log *access, enum metric_id id, struct buffer *out)
 {
     if (id == METRIC_HTTP_REQUESTS)
         write_requests(access, out);
@@ -129,7 +129,7 @@ void access_write_metric(const struct access *access, enum metric_id id, struct 
         write_durations(access, out);
     if (id == METRIC_HTTP_IN_FLIGHT) {
         metric_write_head(out, id);
-        metric_write_uint(out, id, NULL, access_in_flight(access));
+        metric_write_uint(out, id, NULL, access_log_in_flight(access));
     }
 }
 

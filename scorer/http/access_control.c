@@ -1,5 +1,5 @@
-/* Tokens, rates, origins: see guard.h. Called on the server's threads for each request. */
-#include "scorer/http/guard.h"
+/* Tokens, rates, origins: see access_control.h. Called on the server's threads for each request. */
+#include "scorer/http/access_control.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -17,13 +17,13 @@ struct bucket {
     int64_t seen_us;
 };
 
-struct guard_rate {
+struct rate_limit {
     pthread_mutex_t mutex;
     double per_second;
     struct bucket buckets[SETS][WAYS];
 };
 
-bool guard_token_matches(const char *expected, const char *header)
+bool access_control_token_matches(const char *expected, const char *header)
 {
     static const char scheme[] = "Bearer ";
     if (!header || strncasecmp(header, scheme, sizeof scheme - 1))
@@ -36,7 +36,7 @@ bool guard_token_matches(const char *expected, const char *header)
     return !difference;
 }
 
-bool guard_origin_allowed(const char *list, const char *origin)
+bool access_control_origin_allowed(const char *list, const char *origin)
 {
     if (!list || !origin || !*origin)
         return false;
@@ -64,15 +64,15 @@ static uint64_t address_key(const struct sockaddr *address)
     return key;
 }
 
-struct guard_rate *guard_rate_new(int64_t per_second)
+struct rate_limit *rate_limit_new(int64_t per_second)
 {
-    struct guard_rate *rate = mem_zeroed(1, sizeof *rate);
+    struct rate_limit *rate = mem_zeroed(1, sizeof *rate);
     pthread_mutex_init(&rate->mutex, NULL);
     rate->per_second = (double)per_second;
     return rate;
 }
 
-void guard_rate_free(struct guard_rate *rate)
+void rate_limit_free(struct rate_limit *rate)
 {
     if (!rate)
         return;
@@ -80,7 +80,7 @@ void guard_rate_free(struct guard_rate *rate)
     free(rate);
 }
 
-static struct bucket *bucket_of(struct guard_rate *rate, uint64_t key, int64_t now_us)
+static struct bucket *bucket_of(struct rate_limit *rate, uint64_t key, int64_t now_us)
 {
     struct bucket *set = rate->buckets[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 54], *oldest = set;
     for (size_t way = 0; way < WAYS; way++) {
@@ -93,7 +93,7 @@ static struct bucket *bucket_of(struct guard_rate *rate, uint64_t key, int64_t n
     return oldest;
 }
 
-bool guard_rate_take(struct guard_rate *rate, const struct sockaddr *address, int64_t now_us)
+bool rate_limit_take(struct rate_limit *rate, const struct sockaddr *address, int64_t now_us)
 {
     pthread_mutex_lock(&rate->mutex);
     struct bucket *bucket = bucket_of(rate, address_key(address), now_us);

@@ -1,6 +1,6 @@
-/* The attributes record written into reserved room: shared by encode.c and prediction.c. */
-#ifndef EVENTS_ENCODE_PRIVATE_H
-#define EVENTS_ENCODE_PRIVATE_H
+/* The attributes record written into reserved room: shared by event_encoder.c and prediction.c. */
+#ifndef EVENTS_EVENT_ENCODER_PRIVATE_H
+#define EVENTS_EVENT_ENCODER_PRIVATE_H
 
 #include "events/schema_private.h"
 

@@ -1,6 +1,6 @@
-/* The plan cache: see writers.h. One per decoder and so per thread; called for each message, so that the usual case is
- * one comparison. A schema of the registry's is parsed and compiled here once per thread. Must never wait. */
-#include "events/writers.h"
+/* The plan cache: see writer_schemas.h. One per decoder and so per thread; called for each message, so that the usual
+ * case is one comparison. A schema of the registry's is parsed and compiled here once per thread. Must never wait. */
+#include "events/writer_schemas.h"
 
 #include <stdlib.h>
 
@@ -8,33 +8,33 @@
 
 enum { REGISTRY_PLANS_MAX = 256 };
 
-struct writers {
+struct writer_schemas {
     const struct avro_type *reader;
     const struct schema_parts *target;
     struct registry_client *registry;
-    struct writer **list; /* each by itself: pointers stay valid */
+    struct writer_schema **list; /* each by itself: pointers stay valid */
     size_t count, from_registry;
-    const struct writer *last; /* most messages are of one schema */
+    const struct writer_schema *last; /* most messages are of one schema */
     uint64_t uses;
     struct buffer text;
 };
 
-struct writers *writers_new(const struct avro_type *reader, const struct schema_parts *target)
+struct writer_schemas *writer_schemas_new(const struct avro_type *reader, const struct schema_parts *target)
 {
-    struct writers *writers = mem_zeroed(1, sizeof *writers);
+    struct writer_schemas *writers = mem_zeroed(1, sizeof *writers);
     writers->reader = reader;
     writers->target = target;
     return writers;
 }
 
-static void writer_free(struct writer *writer)
+static void writer_free(struct writer_schema *writer)
 {
     plan_free(writer->plan);
     avro_schema_free(writer->schema);
     free(writer);
 }
 
-void writers_free(struct writers *writers)
+void writer_schemas_free(struct writer_schemas *writers)
 {
     if (!writers)
         return;
@@ -45,14 +45,15 @@ void writers_free(struct writers *writers)
     free(writers);
 }
 
-void writers_use_registry(struct writers *writers, struct registry_client *registry)
+void writer_schemas_use_registry(struct writer_schemas *writers, struct registry_client *registry)
 {
     writers->registry = registry;
 }
 
-static struct writer *writer_add(struct writers *writers, const struct schema_key *key, const struct avro_type *type)
+static struct writer_schema *writer_add(struct writer_schemas *writers, const struct schema_key *key,
+                                        const struct avro_type *type)
 {
-    struct writer *writer = mem_zeroed(1, sizeof *writer);
+    struct writer_schema *writer = mem_zeroed(1, sizeof *writer);
     writer->key = *key;
     writer->same = type == writers->reader;
     enum status status = STATUS_UNSUPPORTED;
@@ -67,16 +68,16 @@ static struct writer *writer_add(struct writers *writers, const struct schema_ke
     return writer;
 }
 
-const struct writer *writers_add(struct writers *writers, const struct schema_key *key, const struct avro_type *type,
-                                 struct avro_schema *taken)
+const struct writer_schema *writer_schemas_add(struct writer_schemas *writers, const struct schema_key *key,
+                                               const struct avro_type *type, struct avro_schema *taken)
 {
-    struct writer *writer = writer_add(writers, key, type);
+    struct writer_schema *writer = writer_add(writers, key, type);
     writer->stays = true;
     writer->schema = taken;
     return writer;
 }
 
-static void make_room(struct writers *writers)
+static void make_room(struct writer_schemas *writers)
 {
     size_t oldest = writers->count;
     for (size_t w = 0; w < writers->count; w++)
@@ -91,7 +92,8 @@ static void make_room(struct writers *writers)
 }
 
 /* From the registry's text; `why` where it has said that the schema is of no use. */
-static struct writer *add_found(struct writers *writers, const struct schema_key *key, const struct error *why)
+static struct writer_schema *add_found(struct writer_schemas *writers, const struct schema_key *key,
+                                       const struct error *why)
 {
     struct avro_schema *schema = NULL;
     struct error err = *why;
@@ -99,7 +101,7 @@ static struct writer *add_found(struct writers *writers, const struct schema_key
         make_room(writers);
     if (why->status == STATUS_OK && avro_schema_parse(buffer_span(&writers->text), &schema, &err) != STATUS_OK)
         schema = NULL;
-    struct writer *writer = writer_add(writers, key, schema ? avro_schema_type(schema) : NULL);
+    struct writer_schema *writer = writer_add(writers, key, schema ? avro_schema_type(schema) : NULL);
     if (!schema)
         writer->why = err;
     writer->schema = schema;
@@ -107,7 +109,7 @@ static struct writer *add_found(struct writers *writers, const struct schema_key
     return writer;
 }
 
-static enum event_code look_up(struct writers *writers, const struct schema_key *key, struct writer **out,
+static enum event_code look_up(struct writer_schemas *writers, const struct schema_key *key, struct writer_schema **out,
                                struct fault *fault, bool *waits)
 {
     char name[SCHEMA_KEY_TEXT_BYTES];
@@ -125,7 +127,7 @@ static enum event_code look_up(struct writers *writers, const struct schema_key 
                      key->is_guid ? "GUID" : "id", name);
 }
 
-static struct writer *writer_find(const struct writers *writers, const struct schema_key *key)
+static struct writer_schema *writer_find(const struct writer_schemas *writers, const struct schema_key *key)
 {
     for (size_t w = 0; w < writers->count; w++)
         if (schema_key_equal(&writers->list[w]->key, key))
@@ -133,12 +135,12 @@ static struct writer *writer_find(const struct writers *writers, const struct sc
     return NULL;
 }
 
-enum event_code writers_find(struct writers *writers, const struct schema_key *key, const struct writer **out,
-                             struct fault *fault, bool *waits)
+enum event_code writer_schemas_find(struct writer_schemas *writers, const struct schema_key *key,
+                                    const struct writer_schema **out, struct fault *fault, bool *waits)
 {
     *waits = false;
     if (!writers->last || !schema_key_equal(&writers->last->key, key)) {
-        struct writer *writer = writer_find(writers, key);
+        struct writer_schema *writer = writer_find(writers, key);
         if (!writer && look_up(writers, key, &writer, fault, waits) != EVENT_OK)
             return EVENT_UNKNOWN_SCHEMA_ID;
         writer->used = ++writers->uses;

@@ -1,6 +1,6 @@
 /* Events into bytes: what the producer sends. Frame (event_schema_id) and Avro binary of the event schema, appended. */
-#ifndef EVENTS_ENCODE_H
-#define EVENTS_ENCODE_H
+#ifndef EVENTS_EVENT_ENCODER_H
+#define EVENTS_EVENT_ENCODER_H
 
 #include "events/event.h"
 #include "events/schema.h"
