@@ -99,7 +99,7 @@ $(BIN)/$(1): $(OUT)/$(1)/main.o $(call libs_of,$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
-$(BIN)/embedded-broker: $(OUT)/deploy/embedded_broker.o $(call libs_of,base)
+$(BIN)/embedded-broker: $(OUT)/tools/embedded_broker.o $(call libs_of,base)
 	@mkdir -p $(@D)
 	$(NOTE) link $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

@@ -3,7 +3,7 @@
  * libmicrohttpd's threads call `handle` several times for each request: once with its headers, once for each piece of
  * its body, once when it is complete, and once more when Kafka has acknowledged what the answer wanted logged (until
  * then the connection is suspended, and its thread serves others). This is the only file that knows the library.
- * run.c makes and frees the server. A thread must never wait for anything: probes come while everything else is
+ * daemon.c makes and frees the server. A thread must never wait for anything: probes come while everything else is
  * unavailable.
  */
 #include "scorer/http/http.h"

@@ -1,6 +1,6 @@
 /* The sink loop: Kafka → batch → PostgreSQL. See sink.h.
  *
- * Started by run.c on a thread of its own; ends when stopped, when finished, or for good when the stored offsets and
+ * Started by daemon.c on a thread of its own; ends when stopped, when finished, or for good when the stored offsets and
  * the topics do not belong together. What may block it: Kafka's poll (100 ms), looking up a log's ends (5 s each), one
  * exchange with PostgreSQL (20 s); all far below max.poll.interval.ms, so it stays in the group.
  *

@@ -7,10 +7,10 @@
  * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
  * message.
  *
- * A commit is one call in the background (base/background.h), since librdkafka blocks in each of its steps: while it is
- * under way nothing here touches the transaction, the suspects or what is counted with them, and records of the next
- * work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is not.
- * Work that is done again to find a refused record is never staged. */
+ * A commit is one call in the background (base/background_call.h), since librdkafka blocks in each of its steps: while
+ * it is under way nothing here touches the transaction, the suspects or what is counted with them, and records of the
+ * next work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is
+ * not. Work that is done again to find a refused record is never staged. */
 #include "scorer/stream/publish.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/background.h"
+#include "base/background_call.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
@@ -43,7 +43,7 @@ struct publish {
     struct refused_records refused; /* of the open work, and of that to be done again */
     struct error failure;           /* for good; status STATUS_OK: none */
     enum commit_state commit;
-    struct background *background;              /* makes it */
+    struct background_call *background;         /* makes it */
     rd_kafka_t *consumer;                       /* of its offsets */
     rd_kafka_topic_partition_list_t *offsets;   /* … as they were when it began; NULL: none */
     enum transaction_result transaction_result; /* written in the background, like the reason */
@@ -163,7 +163,7 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)
-        status = background_new(&publish->background, err);
+        status = background_call_new(&publish->background, err);
     if (status != STATUS_OK) {
         publish_free(publish);
         return status;
@@ -181,7 +181,7 @@ void publish_free(struct publish *publish)
 {
     if (!publish)
         return;
-    background_free(publish->background);
+    background_call_free(publish->background);
     transaction_free(publish->transaction);
     if (publish->offsets)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
@@ -424,7 +424,7 @@ static enum publish_result apply_commit_result(struct publish *publish)
 /* Waits for the result, and does with the records of the next work what follows from it. */
 static void end_commit(struct publish *publish)
 {
-    background_wait(publish->background);
+    background_call_wait(publish->background);
     publish->commit = COMMIT_ENDED;
     publish->result = apply_commit_result(publish);
     if (publish->result == PUBLISH_COMMITTED)
@@ -451,7 +451,7 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
     publish->consumer = input_consumer_client(input);
     publish->offsets = input_consumer_offsets(input);
     bool stages = !refused_records_is_bisecting(&publish->refused);
-    background_start(publish->background, run_commit, publish);
+    background_call_start(publish->background, run_commit, publish);
     if (!stages)
         end_commit(publish);
 }
@@ -464,7 +464,7 @@ bool publish_is_bisecting(const struct publish *publish)
 bool publish_commit_ended(const struct publish *publish)
 {
     return publish->commit == COMMIT_ENDED ||
-           (publish->commit == COMMIT_UNDER_WAY && !background_runs(publish->background));
+           (publish->commit == COMMIT_UNDER_WAY && !background_call_runs(publish->background));
 }
 
 enum publish_result publish_commit_finish(struct publish *publish, struct input_consumer *input, struct error *err)

@@ -1,7 +1,7 @@
 /* The score loop. See score_loop.h.
  *
- * Started by run.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it: the
- * poll of the input consumer (at most until the next commit is due), the producer's full queue, the end of a commit
+ * Started by daemon.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it:
+ * the poll of the input consumer (at most until the next commit is due), the producer's full queue, the end of a commit
  * where too much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a
  * commit is under way the loop goes on with the next work, whose results publish.c stages until then. */
 #include "scorer/stream/score_loop.h"

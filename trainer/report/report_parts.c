@@ -16,7 +16,7 @@ const char report_limits[] = "It says what went together in the training table, 
 
 const char *report_reasons(const struct training *training)
 {
-    return training->recipe->kind->reasons;
+    return training->settings->kind->reasons;
 }
 
 void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes)

@@ -3,7 +3,7 @@
  *
  * A nominal column's term is a function of a text, so it is evaluated for every text that schema or model knows, for
  * the missing one and for one that nobody knows: exact by construction, whatever operators made it. */
-#include "pipeline/fold_shapes.h"
+#include "pipeline/expr_shapes.h"
 #include "pipeline/linear_program.h"
 
 #include <math.h>
@@ -342,8 +342,8 @@ static enum status fold_run(struct fold *fold, const struct compiled *compiled, 
     return status;
 }
 
-enum status linear_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
-                        size_t column_count, struct linear **out, struct error *err)
+enum status linear_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                           size_t column_count, struct linear **out, struct error *err)
 {
     struct linear *linear = mem_zeroed(1, sizeof *linear);
     linear->pool = pool;

@@ -1,7 +1,7 @@
 /* What folding a graph into a program looks for in expressions: numbers that are one formula of a column, and the texts
  * that a column is compared with. Shared by the linear and the tree programs, at load only (text_order also later). */
-#ifndef PIPELINE_FOLD_SHAPES_H
-#define PIPELINE_FOLD_SHAPES_H
+#ifndef PIPELINE_EXPR_SHAPES_H
+#define PIPELINE_EXPR_SHAPES_H
 
 #include "pipeline/expr.h"
 

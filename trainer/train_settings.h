@@ -1,7 +1,7 @@
 /* What to train and how to evaluate it: the kind of model, its parameters, named as in scikit-learn, folds, threshold.
  */
-#ifndef TRAINER_RECIPE_H
-#define TRAINER_RECIPE_H
+#ifndef TRAINER_TRAIN_SETTINGS_H
+#define TRAINER_TRAIN_SETTINGS_H
 
 #include "base/options.h"
 #include "trainer/forest.h"
@@ -13,7 +13,7 @@ enum penalty_choice { PENALTY_GIVEN, PENALTY_BY_LOG_LOSS, PENALTY_BY_ROC_AUC };
 struct model_kind;
 
 /* Plain data. */
-struct recipe {
+struct train_settings {
     const struct model_kind *kind;
     enum penalty_choice choice;
     double inverse_penalty; /* C; INFINITY without a penalty */
@@ -30,15 +30,16 @@ struct recipe {
 
 /* From --model, --param, --seed, --threshold, --folds, --repeats, --test-size and --threads. STATUS_INVALID: a name or
  * value that is none, with those that are. */
-MUST_USE enum status recipe_read(const struct options *options, struct recipe *out, struct error *err);
+MUST_USE enum status train_settings_read(const struct options *options, struct train_settings *out, struct error *err);
 
 /* Parameters as they are written to the run: names and values, in the order of the table. For a C that was chosen,
  * `chosen_penalty` is shown. The values are in `texts`. */
-struct recipe_param {
+struct train_settings_param {
     const char *name, *value;
 };
-enum { RECIPE_PARAM_MOST = 12, RECIPE_TEXT_BYTES = 32 };
-size_t recipe_params(const struct recipe *recipe, double chosen_penalty, struct recipe_param *out,
-                     char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES]);
+enum { TRAIN_SETTINGS_PARAM_MOST = 12, TRAIN_SETTINGS_TEXT_BYTES = 32 };
+size_t train_settings_params(const struct train_settings *settings, double chosen_penalty,
+                             struct train_settings_param *out,
+                             char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES]);
 
 #endif

@@ -1,6 +1,6 @@
-/* Cross-validation: see evaluation_validate in evaluation.h. Called once per training, on its only thread; the fits run
- * on several. It must never let a model, or a threshold, see the rows it is assessed by; and no figure may depend on
- * the number of threads. */
+/* Cross-validation: see evaluation_cross_validate in evaluation.h. Called once per training, on its only thread; the
+ * fits run on several. It must never let a model, or a threshold, see the rows it is assessed by; and no figure may
+ * depend on the number of threads. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ struct work {
     const struct table *table;
     const uint32_t *rows;
     size_t row_count, fold_count, repeat_count;
-    struct recipe recipe; /* of one fit */
+    struct train_settings settings; /* of one fit */
     uint8_t *folds, *labels, *calls;
     double *probabilities;
     uint32_t *assessed_rows;
@@ -41,7 +41,8 @@ static void predict_fold(void *context, size_t number)
     struct model model;
     size_t first = number / work->fold_count * work->row_count, fold = number % work->fold_count;
     fold_split(work->rows, work->folds + first, work->row_count, fold, &part);
-    outcome->status = model_fit(work->table, part.training, part.training_count, &work->recipe, &model, &outcome->err);
+    outcome->status =
+        model_fit(work->table, part.training, part.training_count, &work->settings, &model, &outcome->err);
     if (outcome->status == STATUS_OK) {
         double *probabilities = mem_zeroed(part.assessed_count + 1, sizeof *probabilities);
         model_predict(&model, work->table, part.assessed, part.assessed_count, probabilities);
@@ -169,16 +170,16 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
     }
     for (size_t repeat = 0; repeat < work->repeat_count; repeat++)
         fold_assign(work->table, work->rows, work->row_count, work->fold_count,
-                    repeat ? random_stream(work->recipe.seed, repeat) : work->recipe.seed,
+                    repeat ? random_stream(work->settings.seed, repeat) : work->settings.seed,
                     work->folds + repeat * work->row_count);
     digest_folds(work, out);
     enum status status = folds_path ? write_folds(work, folds_path, err) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
     bool together = work->row_count <= JOB_ROWS_MOST;
-    size_t threads = together ? work->recipe.threads : 1;
+    size_t threads = together ? work->settings.threads : 1;
     if (threads > 1)
-        work->recipe.threads = work->recipe.forest.threads = 1;
+        work->settings.threads = work->settings.forest.threads = 1;
     parallel_run(threads, work->fold_count * work->repeat_count, predict_fold, work);
     status = check_fits(work, out, err);
     if (status != STATUS_OK)
@@ -188,38 +189,38 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
     return STATUS_OK;
 }
 
-/* The recipe's folds, or as many as the rows allow where they were not asked for. */
+/* The folds of the settings, or as many as the rows allow where they were not asked for. */
 static enum status count_folds(const struct table *table, const uint32_t *rows, size_t row_count,
-                               const struct recipe *recipe, size_t *out, struct error *err)
+                               const struct train_settings *settings, size_t *out, struct error *err)
 {
     size_t most = fold_most(table, rows, row_count);
     if (most < 2)
         return error_set(err, STATUS_INVALID,
                          "one class has a single row: cross-validation needs two of each at least");
-    if (recipe->fold_count > most && recipe->folds_given)
+    if (settings->fold_count > most && settings->folds_given)
         return error_set(err, STATUS_INVALID,
                          "--folds %u: the rarer class has %zu rows, so there can be %zu folds at most",
-                         recipe->fold_count, most, most);
-    if (recipe->fold_count > most)
-        log_warn("trainer", "%zu folds instead of %u: the rarer class has no more rows", most, recipe->fold_count);
-    *out = recipe->fold_count < most ? recipe->fold_count : most;
+                         settings->fold_count, most, most);
+    if (settings->fold_count > most)
+        log_warn("trainer", "%zu folds instead of %u: the rarer class has no more rows", most, settings->fold_count);
+    *out = settings->fold_count < most ? settings->fold_count : most;
     return STATUS_OK;
 }
 
-enum status evaluation_validate(const struct table *table, const uint32_t *rows, size_t row_count,
-                                const struct recipe *recipe, const char *folds_path, struct evaluation *out,
-                                struct error *err)
+enum status evaluation_cross_validate(const struct table *table, const uint32_t *rows, size_t row_count,
+                                      const struct train_settings *settings, const char *folds_path,
+                                      struct evaluation *out, struct error *err)
 {
-    struct work work = {.table = table, .rows = rows, .row_count = row_count, .repeat_count = recipe->repeat_count};
-    enum status status = count_folds(table, rows, row_count, recipe, &work.fold_count, err);
+    struct work work = {.table = table, .rows = rows, .row_count = row_count, .repeat_count = settings->repeat_count};
+    enum status status = count_folds(table, rows, row_count, settings, &work.fold_count, err);
     if (status != STATUS_OK)
         return status;
     size_t count = row_count * work.repeat_count;
     out->schema = table->schema;
-    out->rule = recipe->threshold;
+    out->rule = settings->threshold;
     out->fold_count = work.fold_count;
     out->repeat_count = work.repeat_count;
-    work.recipe = *recipe;
+    work.settings = *settings;
     work.folds = mem_zeroed(count + 1, 1);
     work.labels = mem_zeroed(count + 1, 1);
     work.calls = mem_zeroed(count + 1, 1);

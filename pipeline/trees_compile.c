@@ -77,8 +77,8 @@ static void nodes_pack(struct trees *trees)
         trees->values[n] = ensemble->nodes[n].value[trees->class];
 }
 
-enum status trees_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
-                       size_t column_count, struct trees **out, struct error *err)
+enum status trees_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                          size_t column_count, struct trees **out, struct error *err)
 {
     struct trees *trees = mem_zeroed(1, sizeof *trees);
     trees->ensemble = trees_expr(pool, compiled, positive)->trees;
@@ -87,7 +87,7 @@ enum status trees_fold(const struct expr_pool *pool, const struct compiled *comp
     trees->opposite = trees->ensemble->binary && positive == 0;
     enum status status = trees->ensemble->logistic ? STATUS_OK : shares_check(trees, err);
     if (!status)
-        status = features_fold(pool, trees->ensemble, column_count, &trees->features, err);
+        status = features_compile(pool, trees->ensemble, column_count, &trees->features, err);
     if (status) {
         trees_free(trees);
         return status;

@@ -1,6 +1,6 @@
 /* What registry.h's calls take and give: plain structs, their lists, and freeing them. */
-#ifndef REGISTRY_DETAILS_H
-#define REGISTRY_DETAILS_H
+#ifndef REGISTRY_TYPES_H
+#define REGISTRY_TYPES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* Looking into expressions for what can be folded: see fold_shapes.h. Called by linear_fold.c and features.c, at load
- * only. Must never claim a formula that rounds differently from the graph. */
-#include "pipeline/fold_shapes.h"
+/* Looking into expressions for what can be folded: see expr_shapes.h. Called by linear_compile.c and features.c, at
+ * load only. Must never claim a formula that rounds differently from the graph. */
+#include "pipeline/expr_shapes.h"
 
 #include <stdlib.h>
 

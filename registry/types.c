@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/random_hex.h"
-#include "registry/details.h"
+#include "registry/types.h"
 
 void text_list_add(struct text_list *list, const char *text)
 {

@@ -1,6 +1,6 @@
-/* A thread that makes one call at a time: see background.h. The thread waits for a call, makes it, and waits for the
- * next; it ends when asked to, after the call. */
-#include "base/background.h"
+/* A thread that makes one call at a time: see background_call.h. The thread waits for a call, makes it, and waits for
+ * the next; it ends when asked to, after the call. */
+#include "base/background_call.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-struct background {
+struct background_call {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -22,7 +22,7 @@ struct background {
 
 static void *make_calls(void *argument)
 {
-    struct background *background = argument;
+    struct background_call *background = argument;
     pthread_mutex_lock(&background->mutex);
     for (;;) {
         while (!background->call && !background->ending)
@@ -40,9 +40,9 @@ static void *make_calls(void *argument)
     return NULL;
 }
 
-enum status background_new(struct background **out, struct error *err)
+enum status background_call_new(struct background_call **out, struct error *err)
 {
-    struct background *background = mem_zeroed(1, sizeof *background);
+    struct background_call *background = mem_zeroed(1, sizeof *background);
     pthread_mutex_init(&background->mutex, NULL);
     pthread_cond_init(&background->changed, NULL);
     int code = pthread_create(&background->thread, NULL, make_calls, background);
@@ -56,7 +56,7 @@ enum status background_new(struct background **out, struct error *err)
     return STATUS_OK;
 }
 
-void background_free(struct background *background)
+void background_call_free(struct background_call *background)
 {
     if (!background)
         return;
@@ -70,7 +70,7 @@ void background_free(struct background *background)
     free(background);
 }
 
-void background_start(struct background *background, void (*call)(void *context), void *context)
+void background_call_start(struct background_call *background, void (*call)(void *context), void *context)
 {
     pthread_mutex_lock(&background->mutex);
     assert(!background->call && !background->ending);
@@ -81,12 +81,12 @@ void background_start(struct background *background, void (*call)(void *context)
     pthread_mutex_unlock(&background->mutex);
 }
 
-bool background_runs(const struct background *background)
+bool background_call_runs(const struct background_call *background)
 {
     return atomic_load(&background->runs);
 }
 
-void background_wait(struct background *background)
+void background_call_wait(struct background_call *background)
 {
     pthread_mutex_lock(&background->mutex);
     while (background->call)

@@ -1,13 +1,13 @@
-/* base/background.h with a coroutine instead of a thread: the call goes on wherever the caller waits for something, and
- * the other way round. A process that is killed or frozen takes both along. */
-#include "base/background.h"
+/* base/background_call.h with a coroutine instead of a thread: the call goes on wherever the caller waits for
+ * something, and the other way round. A process that is killed or frozen takes both along. */
+#include "base/background_call.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "tests/sim/sim.h"
 
-struct background {
+struct background_call {
     struct task *task, *waits; /* waits: the caller, for the call; NULL: it does not */
     void (*call)(void *context);
     void *context;
@@ -16,7 +16,7 @@ struct background {
 
 static void make_calls(void *context)
 {
-    struct background *background = context;
+    struct background_call *background = context;
     while (!background->ending) {
         if (!background->call) {
             task_park();
@@ -31,7 +31,7 @@ static void make_calls(void *context)
     free(background);
 }
 
-enum status background_new(struct background **out, struct error *err)
+enum status background_call_new(struct background_call **out, struct error *err)
 {
     (void)err;
     *out = mem_zeroed(1, sizeof **out);
@@ -39,28 +39,28 @@ enum status background_new(struct background **out, struct error *err)
     return STATUS_OK;
 }
 
-void background_free(struct background *background)
+void background_call_free(struct background_call *background)
 {
     if (!background)
         return;
-    background_wait(background);
+    background_call_wait(background);
     background->ending = true;
     task_wake(background->task);
 }
 
-void background_start(struct background *background, void (*call)(void *context), void *context)
+void background_call_start(struct background_call *background, void (*call)(void *context), void *context)
 {
     background->call = call;
     background->context = context;
     task_wake(background->task);
 }
 
-bool background_runs(const struct background *background)
+bool background_call_runs(const struct background_call *background)
 {
     return background->call != NULL;
 }
 
-void background_wait(struct background *background)
+void background_call_wait(struct background_call *background)
 {
     background->waits = task_current();
     while (background->call)
