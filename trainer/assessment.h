@@ -1,4 +1,4 @@
-/* What an assessment gives: measures with intervals, confusion, curves, calibration, groups of people. Plain data. */
+/* Predictions assessed: measures with intervals, confusion, curves, calibration, groups of people. Plain data. */
 #ifndef TRAINER_ASSESSMENT_H
 #define TRAINER_ASSESSMENT_H
 
@@ -72,6 +72,8 @@ struct predictions {
     size_t count;
 };
 
+/* Everything but the intervals, which are NaN, and the groups (groups.h). Both classes occur. */
+void assessment_measure(const struct predictions *predictions, struct assessment *out);
 void assessment_clear(struct assessment *assessment);
 struct confusion confusion_count(const uint8_t *labels, const uint8_t *calls, size_t count);
 

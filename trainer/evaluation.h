@@ -6,7 +6,7 @@
 #ifndef TRAINER_EVALUATION_H
 #define TRAINER_EVALUATION_H
 
-#include "trainer/assess.h"
+#include "trainer/assessment.h"
 #include "trainer/model.h"
 
 /* What a column moves the raw score by: mean magnitude of its contribution (reasons), over rows of the table. */

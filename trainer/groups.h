@@ -1,4 +1,5 @@
-/* Groups of people: the columns that the schema marks, value by value or band by band. Inside of assess.c. */
+/* Groups of people: the columns that the schema marks, value by value or band by band. Called after assessment_measure.
+ */
 #ifndef TRAINER_GROUPS_H
 #define TRAINER_GROUPS_H
 
