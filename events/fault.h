@@ -1,4 +1,4 @@
-/* Filling a struct fault (error_codes.h). */
+/* What is wrong with an event: filling a struct fault (error_codes.h). */
 #ifndef EVENTS_FAULT_H
 #define EVENTS_FAULT_H
 
