@@ -1,6 +1,5 @@
 /* The operators that can be compiled: one table, their bodies in operators_*.c and ensemble.c. */
-#ifndef PIPELINE_OPERATORS_H
-#define PIPELINE_OPERATORS_H
+#pragma once
 
 #include "pipeline/operation.h"
 
@@ -63,5 +62,3 @@ void operation_classify(struct operation *operation, uint32_t *probabilities, co
 /* Picks the predicted class's label out of a constant vector: Gather's and ArrayFeatureExtractor's way to name classes.
  */
 enum status compile_class_label(struct operation *operation, const struct value *labels, const struct value *chosen);
-
-#endif

@@ -15,8 +15,7 @@
  *
  * An end (scored, dead-lettered, erased, outcome) is counted when its transaction has committed; work of an aborted
  * transaction and of revoked partitions is `returned`: it will be received again. */
-#ifndef SCORER_METRICS_H
-#define SCORER_METRICS_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -96,5 +95,3 @@ void metric_write_double(struct buffer *out, enum metric_id id, const struct spa
 void metric_write_seconds(struct buffer *out, enum metric_id id, const struct span *labels, int64_t value_us);
 /* Head and samples; LATENCY_BUCKETS counts, each of its own bucket alone. */
 void metric_write_histogram(struct buffer *out, enum metric_id id, const uint64_t *buckets, uint64_t sum_us);
-
-#endif

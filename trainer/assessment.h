@@ -1,6 +1,5 @@
 /* Predictions assessed: measures with intervals, confusion, curves, calibration, groups of people. Plain data. */
-#ifndef TRAINER_ASSESSMENT_H
-#define TRAINER_ASSESSMENT_H
+#pragma once
 
 #include "trainer/metrics.h"
 #include "trainer/table.h"
@@ -76,5 +75,3 @@ struct predictions {
 void assessment_measure(const struct predictions *predictions, struct assessment *out);
 void assessment_clear(struct assessment *assessment);
 struct confusion confusion_count(const uint8_t *labels, const uint8_t *calls, size_t count);
-
-#endif

@@ -1,6 +1,5 @@
 /* Intervals of measures: by bootstrap, and over folds. */
-#ifndef TRAINER_INTERVALS_H
-#define TRAINER_INTERVALS_H
+#pragma once
 
 #include "trainer/assessment.h"
 
@@ -11,5 +10,3 @@ void intervals_bootstrap(const struct predictions *predictions, uint64_t seed, s
  * (1 / n + test share / training share) in place of 1 / n. One fold: no interval. Source: Nadeau and Bengio 2003,
  * "Inference for the generalization error". */
 struct interval intervals_of_folds(const double *values, size_t count, double test_share, double *mean);
-
-#endif

@@ -1,7 +1,6 @@
 /* A fitted model in the trainer's own plain form: preprocessing and coefficients or trees. What is exported is checked
  * against it. */
-#ifndef TRAINER_MODEL_H
-#define TRAINER_MODEL_H
+#pragma once
 
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
@@ -25,5 +24,3 @@ bool model_converged(const struct model *model);
 /* Probability of the positive class for each row listed. */
 void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
                    double *probabilities);
-
-#endif

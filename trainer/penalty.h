@@ -1,6 +1,5 @@
 /* Choosing C by cross-validation among the training rows, as scikit-learn's LogisticRegressionCV does. */
-#ifndef TRAINER_PENALTY_H
-#define TRAINER_PENALTY_H
+#pragma once
 
 #include "trainer/train_settings.h"
 #include "trainer/table.h"
@@ -10,5 +9,3 @@
  * STATUS_INVALID: a class with one row. */
 MUST_USE enum status penalty_choose(const struct table *table, const uint32_t *rows, size_t row_count,
                                     const struct train_settings *settings, double *out, struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* What every route of the HTTP service works on. Inside of scorer/http/ only. */
-#ifndef SCORER_HTTP_SERVICE_H
-#define SCORER_HTTP_SERVICE_H
+#pragma once
 
 #include "scorer/http/http.h"
 #include "scorer/http/prediction_log.h"
@@ -37,5 +36,3 @@ route_answer inference_live_answer;
 route_answer inference_ready_answer;
 route_answer inference_model_answer;
 route_answer inference_model_ready_answer;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * One owner, the score loop, on its thread; its arrays are used again for each batch. Messages are borrowed from the
  * input consumer until the next poll. */
-#ifndef SCORER_STREAM_SCORE_BATCH_H
-#define SCORER_STREAM_SCORE_BATCH_H
+#pragma once
 
 #include "scorer/stream/input_consumer.h"
 #include "scorer/model/model_holder.h"
@@ -28,5 +27,3 @@ int64_t score_batch_left_us(const struct score_batch *batch);
  * those that wait for a schema will be handed out again. */
 size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
                           struct result_counts *counts);
-
-#endif
