@@ -1,7 +1,6 @@
 /* An employee's current record as it lies in the state topic: encoded and decoded by the score loop. Its bytes are
  * those of schemas/employee_state.avsc, which is held against the table here when the schema is loaded. */
-#ifndef EVENTS_EMPLOYEE_STATE_H
-#define EVENTS_EMPLOYEE_STATE_H
+#pragma once
 
 #include "base/memory.h"
 #include "base/row.h"
@@ -64,5 +63,3 @@ void employee_state_reader_free(struct employee_state_reader *reader);
 /* Strict. Texts borrow from `value` or from the reader, until its next call; cells are the reader's. */
 enum event_code employee_state_read(struct employee_state_reader *reader, struct span value, struct employee_state *out,
                                     struct fault *fault);
-
-#endif

@@ -1,6 +1,5 @@
 /* A decoded event: plain data that borrows from the message it was decoded from and from its decoder. */
-#ifndef EVENTS_EVENT_H
-#define EVENTS_EVENT_H
+#pragma once
 
 #include "base/row.h"
 
@@ -41,5 +40,3 @@ struct event {
     bool partial;           /* it lists what has changed: the other columns' cells are CELL_UNLISTED */
     uint32_t imputed;       /* values that validate_event took for missing */
 };
-
-#endif

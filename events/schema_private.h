@@ -2,8 +2,7 @@
  * this.
  *
  * Every struct schema that schema_load returns is the first member of a struct schema_parts. */
-#ifndef EVENTS_SCHEMA_PRIVATE_H
-#define EVENTS_SCHEMA_PRIVATE_H
+#pragma once
 
 #include "base/memory.h"
 #include "avro/type.h"
@@ -73,5 +72,3 @@ MUST_USE enum status schema_check_symbols(const struct avro_type *type, const st
                                           const char *file, const char *field, const char *source, struct error *err);
 /* schema_state.c: the same for the current record (employee_state.h), where there is one. */
 MUST_USE enum status schema_check_state(const struct schema_parts *parts, struct error *err);
-
-#endif

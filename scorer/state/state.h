@@ -3,8 +3,7 @@
  *
  * Changes are those of the open work. When its commit begins they are marked, and the next work's follow; a commit that
  * succeeds drops what was marked, and one that does not takes back everything. One thread. */
-#ifndef SCORER_STATE_STATE_H
-#define SCORER_STATE_STATE_H
+#pragma once
 
 #include "base/status.h"
 #include "scorer/state/state_table.h"
@@ -54,5 +53,3 @@ const struct state_model *state_model_at(const struct state *state, uint16_t num
 
 size_t state_count(const struct state *state); /* records of all partitions */
 size_t state_bytes(const struct state *state); /* memory of all */
-
-#endif

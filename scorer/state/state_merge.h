@@ -2,8 +2,7 @@
  *
  * Events of a partition come here one after the other, decoded and validated as far as they can be alone. A change is
  * made at once and goes back with the work that it is of (state.h). */
-#ifndef SCORER_STATE_STATE_MERGE_H
-#define SCORER_STATE_STATE_MERGE_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "events/event.h"
@@ -34,5 +33,3 @@ enum state_change {
 /* A partial event's cells are completed in place; it is none any more where it is not refused. */
 enum state_change state_merge_event(struct state_merge *merge, const struct state_source *source, struct event *event,
                                     struct fault *fault);
-
-#endif

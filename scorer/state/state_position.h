@@ -1,7 +1,6 @@
 /* How far into the input the records of a state partition are good: the record under a reserved key that each
  * transaction writes beside them, as one JSON object. It also says whose state it is. */
-#ifndef SCORER_STATE_STATE_POSITION_H
-#define SCORER_STATE_STATE_POSITION_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -21,5 +20,3 @@ void state_position_write(const struct state_position *position, struct buffer *
  * not. */
 MUST_USE enum status state_position_read(struct span value, const struct state_position *due, int64_t *offset,
                                          struct error *err);
-
-#endif

@@ -5,8 +5,7 @@
  * look-up, is waited for. Then the position beside the records must be the committed offset. What this process still
  * has of a partition counts where its position is that offset: nobody has handled anything since. One thread, the score
  * loop's. */
-#ifndef SCORER_STATE_STATE_RESTORE_H
-#define SCORER_STATE_STATE_RESTORE_H
+#pragma once
 
 #include "scorer/counters.h"
 #include "scorer/settings.h"
@@ -31,5 +30,3 @@ MUST_USE enum status state_restore_step(struct state_restore *restore, const str
                                         bool *done, struct error *err);
 /* The partitions are not to be restored any more. */
 void state_restore_stop(struct state_restore *restore);
-
-#endif

@@ -1,7 +1,6 @@
 /* An employee's attributes in as few bytes as they take: a bit a column for "has a value", then the values. Categories
  * are their codes, so that a row of thirty columns takes some fifty bytes. */
-#ifndef SCORER_STATE_STATE_ROW_H
-#define SCORER_STATE_STATE_ROW_H
+#pragma once
 
 #include "base/row.h"
 #include "events/schema.h"
@@ -11,5 +10,3 @@ size_t state_row_bound(const struct schema *schema, const struct cell *cells); /
 size_t state_row_pack(const struct schema *schema, const struct cell *cells, char *out);
 /* What state_row_pack wrote under the same schema. Texts borrow from the schema, or from `row`. */
 void state_row_unpack(const struct schema *schema, const char *row, struct cell *cells);
-
-#endif

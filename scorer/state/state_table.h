@@ -5,8 +5,7 @@
  * quarter of a full arena it is compacted instead of enlarged. Nothing is allocated per event once it has grown. One
  * thread.
  */
-#ifndef SCORER_STATE_STATE_TABLE_H
-#define SCORER_STATE_STATE_TABLE_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -46,5 +45,3 @@ struct span state_block_employee(struct span block);
 
 size_t state_table_count(const struct state_table *table); /* records, markers among them */
 size_t state_table_bytes(const struct state_table *table); /* of memory */
-
-#endif
