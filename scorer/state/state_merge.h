@@ -26,6 +26,7 @@ enum state_change {
     STATE_CHANGE_NONE,     /* it is scored, or an outcome, and changes nothing */
     STATE_CHANGE_RECORD,   /* the record is the event's, with what it leaves as it was */
     STATE_CHANGE_MARKER,   /* the employee has left */
+    STATE_CHANGE_REMOVED,  /* nothing is known of the employee any more: a null value alone does that */
     STATE_CHANGE_REFUSED,  /* nothing is changed: a dead letter, fault says why */
     STATE_CHANGE_REPEATED, /* the record holds it already: it was done before, and has its result */
 };

@@ -24,7 +24,7 @@
 #include "scorer/stream/partition_queue.h"
 #include "scorer/stream/start_offsets.h"
 
-enum { LOOKUP_MS = 5000, BACKOFF_US = 200000, LEAVE_LIMIT_US = 15000000 };
+enum { LOOKUP_MS = 5000, LEAVE_LIMIT_US = 15000000 };
 
 struct input_consumer {
     const struct settings *settings;
@@ -35,9 +35,7 @@ struct input_consumer {
     rd_kafka_t *consumer;
     rd_kafka_queue_t *queue;
     struct start_offsets start;
-    rd_kafka_topic_partition_list_t *pending; /* assigned, and not read until their starts are known; NULL: none */
-    bool pending_logged;
-    int64_t pending_us;                /* steady clock: when to ask again */
+    struct pending_partitions pending;
     struct untaken_partitions untaken; /* new partitions; counted as lag by whoever has partition 0 */
     struct position *positions;
     int32_t position_count;
@@ -148,13 +146,6 @@ static rd_kafka_resp_err_t input_consumer_assign(struct input_consumer *input,
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static void drop_list(rd_kafka_topic_partition_list_t **list)
-{
-    if (*list)
-        rd_kafka_topic_partition_list_destroy(*list);
-    *list = NULL;
-}
-
 /* The partitions are ours; nothing is fetched before it is known from where. That is asked outside of the callback,
  * where the next rebalance would wait for the answer. */
 static void on_assign(struct input_consumer *input, const rd_kafka_topic_partition_list_t *list)
@@ -164,10 +155,7 @@ static void on_assign(struct input_consumer *input, const rd_kafka_topic_partiti
     rd_kafka_topic_partition_list_destroy(none);
     if (code)
         input_consumer_fail(input, kafka_status(code), rd_kafka_err2str(code));
-    drop_list(&input->pending);
-    input->pending = rd_kafka_topic_partition_list_copy(list);
-    input->pending_logged = false;
-    input->pending_us = 0;
+    pending_partitions_set(&input->pending, list);
     static_member_note(&input->member, input->consumer);
     rd_kafka_yield(input->consumer);
 }
@@ -183,14 +171,15 @@ static void take_partition(struct input_consumer *input, rd_kafka_topic_partitio
 /* Their starts are known and committed. */
 static void take_pending(struct input_consumer *input)
 {
-    int count = input->pending->cnt;
+    rd_kafka_topic_partition_list_t *list = input->pending.list;
+    int count = list->cnt;
     for (int i = 0; i < count; i++)
-        take_partition(input, &input->pending->elems[i]);
+        take_partition(input, &list->elems[i]);
     FAULT_POINT("score.assign");
-    rd_kafka_resp_err_t code = input_consumer_assign(input, input->pending);
+    rd_kafka_resp_err_t code = input_consumer_assign(input, list);
     if (code)
         input_consumer_fail(input, kafka_status(code), rd_kafka_err2str(code));
-    drop_list(&input->pending);
+    pending_partitions_drop(&input->pending);
     input->assigned = true;
     input->untaken.look_us = 0;
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, (uint64_t)count);
@@ -201,21 +190,13 @@ static void take_pending(struct input_consumer *input)
 static void resolve_pending(struct input_consumer *input)
 {
     struct error err;
-    int64_t now = clock_steady_us(&clock_system);
-    if (now < input->pending_us || rd_kafka_assignment_lost(input->consumer))
-        return; /* lost: another member may say by now where they start */
-    enum status status = start_offsets_resolve(&input->start, input->pending, &err);
-    if (status == STATUS_OK) {
+    bool ready;
+    if (rd_kafka_assignment_lost(input->consumer))
+        return; /* another member may say by now where they start */
+    if (pending_partitions_step(&input->pending, &input->start, &input->owner.prepare, &ready, &err) != STATUS_OK)
+        input_consumer_fail(input, err.status, err.text);
+    else if (ready)
         take_pending(input);
-    } else if (status != STATUS_UNAVAILABLE) {
-        input_consumer_fail(input, status, err.text);
-    } else {
-        input->pending_us = clock_steady_us(&clock_system) + BACKOFF_US;
-        if (!input->pending_logged)
-            log_warn("score", "where group %s starts %s is not known yet (%s); trying again until it is",
-                     input->settings->group_id, input->settings->input_topic, err.text);
-        input->pending_logged = true;
-    }
 }
 
 static void on_revoke(struct input_consumer *input)
@@ -228,7 +209,7 @@ static void on_revoke(struct input_consumer *input)
         input->positions[p].assigned = false;
     FAULT_POINT("score.revoke");
     input->assigned = input->reassign = false;
-    drop_list(&input->pending);
+    pending_partitions_drop(&input->pending);
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     if (lost && input->failure == STATUS_OK && !*input->stop &&
@@ -347,7 +328,7 @@ void input_consumer_free(struct input_consumer *input)
         rd_kafka_queue_destroy(input->queue);
     if (input->consumer)
         kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, on_rebalance, input);
-    drop_list(&input->pending);
+    pending_partitions_drop(&input->pending);
     free(input->batch);
     free(input->positions);
     free(input);
@@ -499,7 +480,7 @@ enum status input_consumer_poll(struct input_consumer *input, int timeout_ms, st
     }
     input->disturbed = input->reached_end = false;
     *count = 0;
-    if (input->pending)
+    if (input->pending.list)
         resolve_pending(input);
     if (input->assigned)
         status = watch_untaken(input, err);
@@ -610,12 +591,12 @@ enum status input_consumer_go_on(struct input_consumer *input, struct error *err
 
 bool input_consumer_joined(const struct input_consumer *input)
 {
-    return input->pending || input->assigned;
+    return input->pending.list || input->assigned;
 }
 
 bool input_consumer_starts_wait(const struct input_consumer *input)
 {
-    return input->pending && input->pending_logged;
+    return input->pending.list && input->pending.logged;
 }
 
 bool input_consumer_assigned(const struct input_consumer *input)

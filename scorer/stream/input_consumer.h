@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "scorer/counters.h"
 #include "scorer/stream/lag.h"
+#include "scorer/stream/pending_partitions.h"
 #include "scorer/settings.h"
 
 struct input_consumer;
@@ -30,6 +31,7 @@ struct input_message {
 struct input_consumer_owner {
     void (*leaving)(void *context, bool lost);
     void *context;
+    struct pending_prepare prepare; /* within a poll, before they are read */
 };
 
 /* Waits for a broker, checks that the topic exists, subscribes. *partitions: how many the topic has. */

@@ -27,8 +27,9 @@
 #include "scorer/stream/publish_headers.h"
 #include "scorer/stream/refused_records.h"
 #include "scorer/stream/staged_records.h"
+#include "scorer/stream/state_output.h"
 
-enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_COUNT };
+enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_STATE, TOPICS_MOST };
 
 /* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
 enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
@@ -36,7 +37,8 @@ enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
 struct publish {
     const struct settings *settings;
     char name[32], identity[640];
-    const char *topics[TOPIC_COUNT];
+    const char *topics[TOPICS_MOST];
+    size_t topic_count; /* without TOPIC_STATE where no current records are kept */
     struct transaction *transaction;
     int input_partitions;           /* as the dead letters' topic was last compared with */
     uint64_t published;             /* records since the work was opened */
@@ -50,6 +52,7 @@ struct publish {
     struct error reason;
     enum publish_result result;   /* once it has ended */
     struct staged_records staged; /* of the next work */
+    struct state_output state;
 };
 
 /* --- suspects --- */
@@ -89,9 +92,21 @@ static void on_report(void *context, const rd_kafka_message_t *message)
 
 /* --- start and end --- */
 
+/* An employee's events and record are in partitions of one number, which depends on how many there are. */
+static enum status explain_state_count(const struct publish *publish, int count, int input_partitions,
+                                       struct error *err)
+{
+    return error_set(
+        err, STATUS_INVALID,
+        "topic %s has %d partitions and %s has %d, but current records are kept by the input's partitions: "
+        "set STATE_TOPIC to a new name, have it made (scorer check --create-topics), and send every "
+        "employee's whole record",
+        publish->settings->state_topic, count, publish->settings->input_topic, input_partitions);
+}
+
 static enum status check_topics(struct publish *publish, int input_partitions, struct error *err)
 {
-    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+    for (size_t i = 0; i < publish->topic_count; i++) {
         const char *name = publish->topics[i];
         int count = 0;
         enum status status = kafka_topic_partitions(transaction_client(publish->transaction), name, &count, err);
@@ -102,6 +117,8 @@ static enum status check_topics(struct publish *publish, int input_partitions, s
                              "topic %s has %d partitions and %s has %d, but a dead letter keeps its "
                              "partition's number: kafka-topics --alter --topic %s --partitions %d",
                              name, count, publish->settings->input_topic, input_partitions, name, input_partitions);
+        if (i == TOPIC_STATE && count != input_partitions)
+            return explain_state_count(publish, count, input_partitions, err);
     }
     if (publish->input_partitions < input_partitions)
         publish->input_partitions = input_partitions;
@@ -135,6 +152,8 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
     publish->topics[TOPIC_OUTPUT] = settings->output_topic;
     publish->topics[TOPIC_DEAD] = settings->dlq_topic;
     publish->topics[TOPIC_OUTCOME] = settings->outcome_topic;
+    publish->topics[TOPIC_STATE] = settings->state_topic;
+    publish->topic_count = publish->state.state ? TOPICS_MOST : TOPIC_STATE;
     const struct transaction_setup setup = {
         .options = settings->options,
         .where = "score",
@@ -145,7 +164,7 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
         .offsets_topic = settings->input_topic,
         .member = member,
         .topics = publish->topics,
-        .topic_count = TOPIC_COUNT,
+        .topic_count = publish->topic_count,
         .stop = stop,
         .report = on_report,
         .context = publish,
@@ -154,10 +173,12 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
 }
 
 enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
-                        struct input_consumer *input, const _Atomic bool *stop, struct publish **out, struct error *err)
+                        struct input_consumer *input, struct state *state, const _Atomic bool *stop,
+                        struct publish **out, struct error *err)
 {
     struct publish *publish = mem_zeroed(1, sizeof *publish);
     publish->settings = settings;
+    publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
     refused_records_init(&publish->refused, settings, publish->name);
     enum status status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
     if (status == STATUS_OK)
@@ -186,6 +207,7 @@ void publish_free(struct publish *publish)
     if (publish->offsets)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
     staged_records_free(&publish->staged);
+    state_output_free(&publish->state);
     refused_records_free(&publish->refused);
     free(publish);
 }
@@ -223,6 +245,10 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
         return drop_record(record);
     if (refused_records_isolate(&publish->refused, record->opaque))
         transaction_flush(publish->transaction);
+    if (record->topic == TOPIC_STATE && !publish->settings->exactly_once) {
+        state_output_add_late(&publish->state, record);
+        return true;
+    }
     rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
     if (code)
         return transaction_remedy(code) != REMEDY_SMALLER;
@@ -312,6 +338,22 @@ bool publish_outcome(struct publish *publish, const struct input_message *source
                         timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
 }
 
+/* Nothing less can stand for it. */
+void publish_state(struct publish *publish, const struct input_message *source, struct span employee_id,
+                   struct span value)
+{
+    const struct transaction_record record = {.topic = TOPIC_STATE,
+                                              .partition = source->partition,
+                                              .key = employee_id,
+                                              .value = value,
+                                              .opaque = opaque_of(source)};
+    if (!send_or_stage(publish, &record) && publish->failure.status == STATUS_OK)
+        error_set(&publish->failure, STATUS_LIMIT,
+                  "score: a current record of %zu bytes is more than -X message.max.bytes allows: raise it, and "
+                  "max.message.bytes of topic %s",
+                  value.bytes, publish->settings->state_topic);
+}
+
 static bool produce_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                                 const char *field, const char *text, enum dead_letter_detail detail)
 {
@@ -379,6 +421,7 @@ static enum publish_result look_into(struct publish *publish, const char *reason
 void publish_abort(struct publish *publish)
 {
     transaction_abort(publish->transaction);
+    state_output_drop_late(&publish->state);
     refused_records_forget(&publish->refused);
 }
 
@@ -405,6 +448,9 @@ static enum publish_result explain_denied(const struct publish *publish, struct 
 static void run_commit(void *context)
 {
     struct publish *publish = context;
+    if (publish->state.state)
+        state_output_write(&publish->state, publish->transaction, publish->offsets,
+                           refused_records_is_bisecting(&publish->refused));
     publish->transaction_result =
         transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
 }
@@ -439,6 +485,7 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
     publish->commit = COMMIT_ENDED;
     if (publish->failure.status != STATUS_OK) {
         transaction_abort(publish->transaction);
+        state_output_drop_late(&publish->state);
         publish->reason = publish->failure;
         publish->result = PUBLISH_FAILED;
         return;
@@ -467,6 +514,13 @@ bool publish_commit_ended(const struct publish *publish)
            (publish->commit == COMMIT_UNDER_WAY && !background_call_runs(publish->background));
 }
 
+static void note_committed(struct publish *publish, struct input_consumer *input)
+{
+    input_consumer_committed(input, publish->offsets);
+    if (publish->state.state)
+        state_output_committed(&publish->state, publish->offsets);
+}
+
 enum publish_result publish_commit_finish(struct publish *publish, struct input_consumer *input, struct error *err)
 {
     assert(publish->commit != COMMIT_NONE);
@@ -474,7 +528,7 @@ enum publish_result publish_commit_finish(struct publish *publish, struct input_
         end_commit(publish);
     publish->commit = COMMIT_NONE;
     if (publish->result == PUBLISH_COMMITTED)
-        input_consumer_committed(input, publish->offsets);
+        note_committed(publish, input);
     else
         *err = publish->reason;
     if (publish->offsets)

@@ -7,14 +7,17 @@
 #pragma once
 
 #include "events/error_codes.h"
+#include "scorer/state/state.h"
 #include "scorer/stream/input_consumer.h"
 
 struct publish;
 
-/* Waits for a broker and checks the output topics (the dead letters' needs the input's partition count). */
+/* Waits for a broker and checks the output topics (the dead letters' needs the input's partition count, that of current
+ * records the same). `state`: NULL: there are none; else its partitions' positions are written and kept up to date
+ * here. */
 MUST_USE enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
-                                 struct input_consumer *input, const _Atomic bool *stop, struct publish **out,
-                                 struct error *err);
+                                 struct input_consumer *input, struct state *state, const _Atomic bool *stop,
+                                 struct publish **out, struct error *err);
 /* Fences what an earlier process of the same identity left open. Once, before anything else, when the group lists this
  * process: whoever starts last throws out the others, and that must be the one that joined last. */
 MUST_USE enum status publish_start(struct publish *publish, struct error *err);
@@ -26,6 +29,9 @@ MUST_USE bool publish_prediction(struct publish *publish, const struct input_mes
                                  struct span value);
 MUST_USE bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id);
 MUST_USE bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key);
+/* The current record of an employee after this source; SPAN_NULL: there is none any more. */
+void publish_state(struct publish *publish, const struct input_message *source, struct span employee_id,
+                   struct span value);
 /* field: the column's name, or NULL. A dead letter too large even for that goes without its value,
  * and if need be without key and the source's headers. */
 void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,

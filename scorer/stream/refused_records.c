@@ -71,10 +71,24 @@ void refused_records_redo(struct refused_records *refused, uint64_t records)
         refused->redo_left = records;
 }
 
+static bool is_state(const struct refused_records *refused, const char *topic)
+{
+    return refused->settings->state_topic && !strcmp(topic, refused->settings->state_topic);
+}
+
+/* Nothing less can stand for a current record. */
+static enum status found_state(const char *topic, struct error *err)
+{
+    return error_set(err, STATUS_LIMIT,
+                     "score: topic %s refuses a current record, or its position, as too large: raise its "
+                     "max.message.bytes",
+                     topic);
+}
+
 static enum status found_untimed(const struct refused_records *refused, struct refused_suspect *suspect,
                                  const char *topic, struct error *err)
 {
-    bool was_untimed = suspect->untimed || !strcmp(topic, refused->settings->output_topic);
+    bool was_untimed = suspect->untimed || !strcmp(topic, refused->settings->output_topic) || is_state(refused, topic);
     suspect->untimed = true;
     if (!was_untimed)
         return STATUS_OK;
@@ -100,6 +114,8 @@ static enum status found_record(struct refused_records *refused, rd_kafka_resp_e
         struct refused_suspect *suspect = &refused->suspects[i];
         if (suspect->suspected == refused->round && transaction_remedy(code) == REMEDY_UNTIMED)
             status = found_untimed(refused, suspect, topic, err);
+        else if (suspect->suspected == refused->round && is_state(refused, topic))
+            status = found_state(topic, err);
         else if (suspect->suspected == refused->round)
             found_oversize(refused, suspect, topic);
     }

@@ -16,6 +16,7 @@
 #include "events/key.h"
 #include "events/validate.h"
 #include "scorer/model/challengers.h"
+#include "scorer/stream/record_changes.h"
 
 enum { BATCH = 512 };
 
@@ -23,8 +24,8 @@ static const char no_number[] = "the model gives no number for these values";
 
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
  * schema that the registry has not answered yet (RESULT_WAIT), and all after it in its partition, has no result now:
- * it will be handed out again. */
-enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_WAIT };
+ * it will be handed out again. What an earlier process has done already (RESULT_REPEATED) is passed over. */
+enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_REPEATED, RESULT_WAIT };
 
 struct score_batch {
     const struct settings *settings;
@@ -39,6 +40,7 @@ struct score_batch {
     uint32_t reasons_per_row;
     struct input_message messages[BATCH];
     uint8_t results[BATCH];
+    uint8_t changes[BATCH]; /* enum state_change, of the current records */
     size_t count, waiting;
     int64_t left_us;            /* steady clock when it left the client library's queue */
     struct event events[BATCH]; /* by message */
@@ -51,6 +53,7 @@ struct score_batch {
     struct score scores[BATCH];
     struct reason *reasons;
     struct challenger_rows *challengers; /* NULL: none */
+    struct record_changes *records;      /* NULL: no current records are kept */
     struct buffer value;
 };
 
@@ -117,7 +120,31 @@ static enum result read_erasure(struct score_batch *batch, size_t i)
     enum event_code code = read_key(batch, i, &batch->events[i].employee_id, &fault, &waits);
     if (waits)
         return wait_for_schema(batch, message, &fault);
-    return code == EVENT_OK ? RESULT_ERASE : dead_letter(batch, message, &fault);
+    if (code != EVENT_OK)
+        return dead_letter(batch, message, &fault);
+    if (batch->records)
+        batch->changes[i] = (uint8_t)record_changes_erase(batch->records, message, batch->events[i].employee_id);
+    return RESULT_ERASE;
+}
+
+static enum result repeated(struct score_batch *batch)
+{
+    batch->counts->repeated++;
+    return RESULT_REPEATED;
+}
+
+/* The event's part in the current records, and so the rest of its validation. */
+static enum event_code merge(struct score_batch *batch, size_t i, struct span key_id, struct fault *fault)
+{
+    struct event *event = &batch->events[i];
+    if (!batch->records)
+        return !event->partial ? EVENT_OK
+                               : fault_set(fault, EVENT_PARTIAL, FAULT_NO_COLUMN,
+                                           "a partial event, and no current records are kept (STATE_TOPIC)");
+    enum state_change change =
+        record_changes_merge(batch->records, &batch->messages[i], key_id.data != NULL, event, fault);
+    batch->changes[i] = (uint8_t)change;
+    return change == STATE_CHANGE_REFUSED ? fault->code : EVENT_OK;
 }
 
 /* Decodes the message's event into the next free row and validates it. */
@@ -131,6 +158,9 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     bool waits;
     if (input_consumer_any_waiting(batch->input) && input_consumer_is_waiting(batch->input, message->partition))
         return RESULT_WAIT;
+    batch->changes[i] = STATE_CHANGE_NONE;
+    if (batch->records && record_changes_is_repeated(batch->records, message))
+        return repeated(batch);
     if (!message->value.data)
         return read_erasure(batch, i);
     event->cells = batch->cells + batch->row_count * schema->column_count;
@@ -141,14 +171,16 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
         return wait_for_schema(batch, message, &fault);
     if (code == EVENT_OK)
         code = validate_event(schema, event, key_id, batch->latest_ms, &fault);
-    if (code == EVENT_OK && event->partial)
-        code = fault_set(&fault, EVENT_PARTIAL, FAULT_NO_COLUMN, "a partial event, and no current records are kept");
+    if (code == EVENT_OK)
+        code = merge(batch, i, key_id, &fault);
     if (code == EVENT_OK && event->imputed)
         counter_add(batch->counters, COUNTER_VALUES_IMPUTED, event->imputed);
     if (code != EVENT_OK) {
         fault.code = code;
         return dead_letter(batch, message, &fault);
     }
+    if (batch->changes[i] == STATE_CHANGE_REPEATED)
+        return repeated(batch);
     return event->type == EVENT_TYPE_TERMINATED ? RESULT_OUTCOME : RESULT_SCORE;
 }
 
@@ -220,37 +252,56 @@ static bool has_number(const struct score_batch *batch, size_t i)
     return isfinite(score->probability) && isfinite(score->margin);
 }
 
-static void publish_one(struct score_batch *batch, size_t i, struct prediction *prediction)
+/* False: no prediction of it counts. */
+static bool publish_score(struct score_batch *batch, size_t i, struct prediction *prediction)
 {
     const struct input_message *message = &batch->messages[i];
-    bool fits = true;
-    uint64_t *counter = NULL;
-    switch ((enum result)batch->results[i]) {
-    case RESULT_DEAD_LETTER:
-    case RESULT_WAIT:
-        return;
-    case RESULT_SCORE:
-        if (!has_number(batch, i)) {
-            dead_letter_text(batch, message, EVENT_NOT_FINITE, no_number);
-            return;
-        }
-        fits = publish_scored(batch, i, prediction);
-        counter = &batch->counts->scored;
-        batch->counts->risk[risk_bin(prediction->probability)] += fits;
-        break;
-    case RESULT_ERASE:
-        fits = publish_erasure(batch->publish, message, batch->events[i].employee_id);
-        counter = &batch->counts->erased;
-        break;
-    case RESULT_OUTCOME:
-        fits = publish_outcome(batch->publish, message, batch->events[i].employee_id);
-        counter = &batch->counts->outcome;
-        break;
+    if (!has_number(batch, i)) {
+        dead_letter_text(batch, message, EVENT_NOT_FINITE, no_number);
+        return false;
     }
+    if (!publish_scored(batch, i, prediction)) {
+        dead_letter_plain(batch, message, EVENT_TOO_LARGE);
+        return false;
+    }
+    batch->counts->scored++;
+    batch->counts->risk[risk_bin(prediction->probability)]++;
+    return true;
+}
+
+static void count_or_dead_letter(struct score_batch *batch, size_t i, bool fits, uint64_t *counter)
+{
     if (fits)
         ++*counter;
     else
-        dead_letter_plain(batch, message, EVENT_TOO_LARGE);
+        dead_letter_plain(batch, &batch->messages[i], EVENT_TOO_LARGE);
+}
+
+static void publish_one(struct score_batch *batch, size_t i, struct prediction *prediction)
+{
+    const struct input_message *message = &batch->messages[i];
+    const struct event *event = &batch->events[i];
+    bool scored = false;
+    switch ((enum result)batch->results[i]) {
+    case RESULT_DEAD_LETTER:
+    case RESULT_REPEATED:
+    case RESULT_WAIT:
+        return;
+    case RESULT_SCORE:
+        scored = publish_score(batch, i, prediction);
+        break;
+    case RESULT_ERASE:
+        count_or_dead_letter(batch, i, publish_erasure(batch->publish, message, event->employee_id),
+                             &batch->counts->erased);
+        break;
+    case RESULT_OUTCOME:
+        count_or_dead_letter(batch, i, publish_outcome(batch->publish, message, event->employee_id),
+                             &batch->counts->outcome);
+        break;
+    }
+    if (batch->changes[i] != STATE_CHANGE_NONE)
+        record_changes_publish(batch->records, batch->publish, message, (enum state_change)batch->changes[i], event,
+                               scored ? prediction : NULL);
 }
 
 size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
@@ -334,6 +385,11 @@ enum status score_batch_new(const struct settings *settings, struct model_holder
     return STATUS_OK;
 }
 
+void score_batch_keep_state(struct score_batch *batch, struct state *state)
+{
+    batch->records = record_changes_new(batch->settings, state);
+}
+
 void score_batch_free(struct score_batch *batch)
 {
     if (!batch)
@@ -345,5 +401,6 @@ void score_batch_free(struct score_batch *batch)
     free(batch->cells);
     free(batch->reasons);
     challenger_rows_free(batch->challengers);
+    record_changes_free(batch->records);
     free(batch);
 }

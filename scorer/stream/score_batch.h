@@ -15,6 +15,8 @@ struct score_batch;
 MUST_USE enum status score_batch_new(const struct settings *settings, struct model_holder *models,
                                      struct counters *counters, struct score_batch **out, struct error *err);
 void score_batch_free(struct score_batch *batch);
+/* From now on events change the current records in it, which must outlive the batch, and partial events are merged. */
+void score_batch_keep_state(struct score_batch *batch, struct state *state);
 
 /* Takes the next messages, as many as a batch holds (512), and never more than `most`, within timeout_ms; *count may be
  * 0. */

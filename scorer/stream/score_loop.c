@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "avro/registry_client.h"
 #include "kafka/client.h"
+#include "scorer/state/state_restore.h"
 #include "scorer/stream/dead_letter_summary.h"
 #include "scorer/stream/input_consumer.h"
 #include "scorer/stream/publish.h"
@@ -44,6 +45,8 @@ struct score_loop {
     struct score_batch *batch;
     struct input_consumer *input;
     struct publish *publish;
+    struct state *state; /* current records, and how they are read back; NULL: none are kept */
+    struct state_restore *restore;
     uint64_t answers; /* of the schema registry, before the first partition waited */
     bool waiting_logged;
     bool publishes;                 /* since it has joined the group */
@@ -91,6 +94,8 @@ static void count_committed(struct score_loop *loop)
     result_counts_commit(counts, loop->counters);
     loop->committed = (struct result_counts){0};
     count_in_flight(loop);
+    if (loop->state)
+        state_committed(loop->state);
 }
 
 /* The open work goes back with the one whose commit failed, since it comes after it. */
@@ -100,6 +105,8 @@ static void count_rolled_back(struct score_loop *loop)
     counter_add(loop->counters, COUNTER_TRANSACTIONS_ABORTED, 1);
     loop->committed = loop->counts = (struct result_counts){0};
     count_in_flight(loop);
+    if (loop->state)
+        state_roll_back(loop->state);
 }
 
 static void handle_batch(struct score_loop *loop)
@@ -131,6 +138,8 @@ static void start_commit(struct score_loop *loop)
     loop->commit_us = clock_steady_us(&clock_system);
     loop->committed = loop->counts;
     loop->counts = (struct result_counts){0};
+    if (loop->state)
+        state_mark(loop->state);
     publish_commit_start(loop->publish, loop->input);
 }
 
@@ -221,11 +230,24 @@ static enum publish_result end_work(struct score_loop *loop, bool lost, struct e
     return PUBLISH_ROLLED_BACK;
 }
 
+/* Within a poll of the input consumer: partitions were assigned. */
+static enum status on_prepare(void *context, const struct state_start *starts, size_t count, bool *done,
+                              struct error *err)
+{
+    struct score_loop *loop = context;
+    progress_step(&loop->progress, "reads current records", WAITS_FOR_KAFKA);
+    enum status status = state_restore_step(loop->restore, starts, count, done, err);
+    progress_step(&loop->progress, "polls", WAITS_FOR_KAFKA);
+    return status;
+}
+
 /* Within a poll or close of the input consumer: the partitions are about to go, with the batches of before handled. */
 static void on_leaving(void *context, bool lost)
 {
     struct score_loop *loop = context;
     struct error err = {0};
+    if (loop->restore)
+        state_restore_stop(loop->restore);
     if (!loop->publish || !loop->input || !has_work(loop))
         return;
     progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
@@ -291,6 +313,10 @@ static void note_turn(struct score_loop *loop)
     loop->lag_us = now;
     if (dead_letter_summary_minute(&loop->dead_letter_summary, now, &loop->dead_letter_text))
         log_warn("score", "worker %u: %s", loop->worker, loop->dead_letter_text.data);
+    if (loop->state) {
+        counter_set(loop->counters, COUNTER_STATE_EMPLOYEES, state_count(loop->state));
+        counter_set(loop->counters, COUNTER_STATE_BYTES, state_bytes(loop->state));
+    }
     counter_set(loop->counters, COUNTER_EVENTS_LAG, input_consumer_lag(loop->input));
     pthread_mutex_lock(&loop->lags_mutex);
     loop->lag_count = input_consumer_lags(loop->input, loop->lags, LAGS_KEPT);
@@ -394,7 +420,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
 
 static enum status connect_all(struct score_loop *loop, struct error *err)
 {
-    const struct input_consumer_owner owner = {on_leaving, loop};
+    const struct input_consumer_owner owner = {on_leaving, loop, {loop->restore ? on_prepare : NULL, loop}};
     int partitions;
     enum status status = STATUS_OK;
     progress_start(&loop->progress, clock_steady_us(&clock_system));
@@ -407,7 +433,8 @@ static enum status connect_all(struct score_loop *loop, struct error *err)
         status = input_consumer_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->input,
                                     &partitions, err);
     if (status == STATUS_OK)
-        status = publish_new(loop->settings, loop->worker, partitions, loop->input, &loop->stop, &loop->publish, err);
+        status = publish_new(loop->settings, loop->worker, partitions, loop->input, loop->state, &loop->stop,
+                             &loop->publish, err);
     return status;
 }
 
@@ -458,6 +485,11 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->counters = counters;
     loop->worker = worker;
     loop->batch = batch;
+    if (settings->state_topic) {
+        loop->state = state_new();
+        loop->restore = state_restore_new(settings, loop->state, counters);
+        score_batch_keep_state(batch, loop->state);
+    }
     loop->dead_letter_summary =
         (struct dead_letter_summary){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
     *out = loop;
@@ -470,6 +502,8 @@ void score_loop_free(struct score_loop *loop)
         return;
     pthread_mutex_destroy(&loop->lags_mutex);
     score_batch_free(loop->batch);
+    state_restore_free(loop->restore);
+    state_free(loop->state);
     buffer_free(&loop->dead_letter_text);
     free(loop);
 }

@@ -57,7 +57,7 @@ static void leaving(void *context, bool lost)
 
 static struct input_consumer *join(struct fixture *f)
 {
-    const struct input_consumer_owner owner = {leaving, NULL};
+    const struct input_consumer_owner owner = {.leaving = leaving};
     struct input_consumer *input = NULL;
     struct error err;
     int partitions;

@@ -1,0 +1,86 @@
+/* The state topic's part of a commit: see state_output.h. May block where kafka/transaction.h says. */
+#include "scorer/stream/state_output.h"
+
+#include <assert.h>
+
+#include "scorer/state/state_position.h"
+
+enum { FLUSH_MS = 1000 };
+
+void state_output_free(struct state_output *output)
+{
+    staged_records_free(&output->late);
+    buffer_free(&output->position);
+}
+
+void state_output_add_late(struct state_output *output, const struct transaction_record *record)
+{
+    bool added = staged_records_add(&output->late, record, SIZE_MAX);
+    assert(added);
+}
+
+void state_output_drop_late(struct state_output *output)
+{
+    staged_records_clear(&output->late);
+}
+
+static void send_record(struct state_output *output, struct transaction *transaction,
+                        const struct transaction_record *record)
+{
+    rd_kafka_resp_err_t code = transaction_send(transaction, record);
+    if (code)
+        transaction_break(transaction, code, output->settings->state_topic);
+}
+
+/* Until all is acknowledged, or something was not. */
+static void wait_for_acknowledgements(struct transaction *transaction)
+{
+    while (!transaction_broken(transaction) &&
+           rd_kafka_flush(transaction_client(transaction), FLUSH_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        ;
+}
+
+static void send_late(struct state_output *output, struct transaction *transaction)
+{
+    struct transaction_record record;
+    wait_for_acknowledgements(transaction);
+    while (!transaction_broken(transaction) && staged_records_next(&output->late, &record))
+        send_record(output, transaction, &record);
+    staged_records_clear(&output->late);
+}
+
+/* Named by the offset that comes next, of which there is no other record yet. */
+static void send_position(struct state_output *output, struct transaction *transaction,
+                          const rd_kafka_topic_partition_t *next)
+{
+    const struct state_position position = {output->settings->group_id, output->settings->input_topic, next->partition,
+                                            next->offset};
+    buffer_clear(&output->position);
+    state_position_write(&position, &output->position);
+    const struct transaction_record record = {.topic = output->topic,
+                                              .partition = next->partition,
+                                              .key = STATE_POSITION_KEY,
+                                              .value = buffer_span(&output->position)};
+    send_record(output, transaction, &record);
+}
+
+void state_output_write(struct state_output *output, struct transaction *transaction,
+                        const rd_kafka_topic_partition_list_t *offsets, bool alone)
+{
+    struct error err;
+    if (!offsets || transaction_begin(transaction, &err) != STATUS_OK)
+        return; /* the commit returns it */
+    if (!output->settings->exactly_once)
+        send_late(output, transaction);
+    if (alone)
+        transaction_flush(transaction);
+    for (int i = 0; i < offsets->cnt && !transaction_broken(transaction); i++)
+        send_position(output, transaction, &offsets->elems[i]);
+}
+
+void state_output_committed(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)
+{
+    for (int i = 0; offsets && i < offsets->cnt; i++)
+        if (state_has(output->state, offsets->elems[i].partition))
+            state_set_position(output->state, offsets->elems[i].partition, offsets->elems[i].offset);
+}

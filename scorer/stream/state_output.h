@@ -1,0 +1,34 @@
+/* What goes to the state topic with a commit: the positions that its partitions' records are good for, and, at least
+ * once, the records themselves.
+ *
+ * Exactly once, current records are in the transaction as they come, and the positions are its last records. At least
+ * once they are written when everything else of the work is acknowledged, so that an event whose change can be read has
+ * its result. Embedded in publish.c; calls come from the score loop's thread, or from the commit under way. */
+#pragma once
+
+#include "kafka/transaction.h"
+#include "scorer/settings.h"
+#include "scorer/state/state.h"
+#include "scorer/stream/staged_records.h"
+
+/* Plain data. */
+struct state_output {
+    const struct settings *settings;
+    struct state *state; /* NULL: no current records are kept, and nothing here is called */
+    size_t topic;        /* the transaction's number of it */
+    struct staged_records late;
+    struct buffer position;
+};
+
+void state_output_free(struct state_output *output);
+
+/* A record that waits until the others of its work are acknowledged. */
+void state_output_add_late(struct state_output *output, const struct transaction_record *record);
+void state_output_drop_late(struct state_output *output);
+
+/* Within the commit, before the transaction's own: of these offsets (NULL: none). `alone`: batches that may hold a
+ * refused record are not shared with others. What fails breaks the transaction. */
+void state_output_write(struct state_output *output, struct transaction *transaction,
+                        const rd_kafka_topic_partition_list_t *offsets, bool alone);
+/* These are committed. */
+void state_output_committed(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets);
