@@ -133,9 +133,16 @@ static void check_output_topic(struct check *check, const char *topic, enum chec
     if (status != STATUS_OK) {
         report_wrong(check, "topic", err.text);
     } else if (partitions != check->input_partitions && check->input_partitions) {
-        error_set(&err, STATUS_INVALID,
-                  "%s has %d partitions and the input has %d: kafka-topics --alter --topic %s --partitions %d", topic,
-                  partitions, check->input_partitions, topic, check->input_partitions);
+        if (use == CHECK_TOPIC_STATE)
+            error_set(
+                &err, STATUS_INVALID,
+                "%s has %d partitions and the input has %d: current records are kept by the input's partitions. Set "
+                "STATE_TOPIC to a new name, have it made, and send every employee's whole record",
+                topic, partitions, check->input_partitions);
+        else
+            error_set(&err, STATUS_INVALID,
+                      "%s has %d partitions and the input has %d: kafka-topics --alter --topic %s --partitions %d",
+                      topic, partitions, check->input_partitions, topic, check->input_partitions);
         report_wrong(check, "topic", err.text);
     } else {
         report_ok(check, "topic", "%s, %d partitions%s", topic, partitions, made ? ", made just now" : "");
@@ -150,13 +157,16 @@ static void check_topics(struct check *check)
     const struct settings *settings = &check->settings;
     if (kafka_topic_partitions(check->client, settings->input_topic, &check->input_partitions, &err) == STATUS_OK) {
         report_ok(check, "topic", "%s, %d partitions", settings->input_topic, check->input_partitions);
-        check_topic_keeps(check, settings->input_topic, CHECK_TOPIC_INPUT);
+        check_topic_keeps(check, settings->input_topic,
+                          settings->state_topic ? CHECK_TOPIC_CHANGES : CHECK_TOPIC_INPUT);
     } else {
         report_wrong(check, "topic", err.text);
     }
     check_output_topic(check, settings->output_topic, CHECK_TOPIC_OUTPUT);
     check_output_topic(check, settings->dlq_topic, CHECK_TOPIC_PAST);
     check_output_topic(check, settings->outcome_topic, CHECK_TOPIC_PAST);
+    if (settings->state_topic)
+        check_output_topic(check, settings->state_topic, CHECK_TOPIC_STATE);
 }
 
 /* " 90 unknown_schema_id, 3 rule" */

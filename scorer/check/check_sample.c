@@ -107,8 +107,8 @@ static enum event_code check_once(struct sampler *sampler, const rd_kafka_messag
         code = key_read(sampler->keys, key, storage, &key_id, &fault, waits);
     if (code == EVENT_OK && !*waits && value.data)
         code = validate_event(sampler->schema, &event, key_id, sampler->latest_ms, &fault);
-    if (code == EVENT_OK && !*waits && value.data && event.partial)
-        code = EVENT_PARTIAL;
+    if (code == EVENT_OK && !*waits && value.data && event.partial && !sampler->settings->state_topic)
+        code = EVENT_PARTIAL; /* else it depends on the employee's record */
     return code;
 }
 

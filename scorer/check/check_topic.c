@@ -14,6 +14,8 @@
 
 enum { ADMIN_MS = 15000, SETTINGS_MS = 3000, STEP_US = 100000, VISIBLE_TRIES = 50, HOUR_MS = 3600000 };
 
+static const char DAY_MS[] = "86400000";
+
 static enum status topic_result(rd_kafka_event_t *event, const char *topic, struct error *err)
 {
     size_t count = 0;
@@ -68,7 +70,11 @@ static enum status create(rd_kafka_t *client, const char *topic, int partitions,
     rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic, partitions, -1, text, sizeof text);
     if (!wanted)
         return error_set(err, STATUS_INVALID, "topic %s: %s", topic, text);
-    enum status status = set_config(wanted, "cleanup.policy", "delete", err);
+    enum status status = set_config(wanted, "cleanup.policy", use == CHECK_TOPIC_STATE ? "compact" : "delete", err);
+    if (status == STATUS_OK && use == CHECK_TOPIC_STATE)
+        status = set_config(wanted, "max.compaction.lag.ms", DAY_MS, err);
+    if (status == STATUS_OK && use == CHECK_TOPIC_STATE)
+        status = set_config(wanted, "segment.ms", DAY_MS, err);
     if (status == STATUS_OK && use == CHECK_TOPIC_PAST)
         status = set_config(wanted, "message.timestamp.type", "LogAppendTime", err);
     if (status == STATUS_OK)
@@ -159,15 +165,32 @@ enum status check_topic_read(rd_kafka_t *client, const char *topic, struct check
 
 static void compacted_error(const char *topic, enum check_topic_use use, struct error *err)
 {
+    bool input = use == CHECK_TOPIC_INPUT || use == CHECK_TOPIC_CHANGES;
     (void)error_set(err, use == CHECK_TOPIC_INPUT ? STATUS_LIMIT : STATUS_INVALID,
                     "%s is compacted: records that are not %s yet may be removed, and nobody notices: kafka-configs "
                     "--alter --entity-type topics --entity-name %s --add-config cleanup.policy=delete",
-                    topic, use == CHECK_TOPIC_INPUT ? "read" : "stored", topic);
+                    topic, input ? "read" : "stored", topic);
+}
+
+static bool state_keeps_all(const char *topic, const struct check_topic_settings *settings, struct error *err)
+{
+    if (settings->compacts && !settings->deletes)
+        return true;
+    (void)error_set(err, STATUS_INVALID,
+                    "%s %s: kafka-configs --alter --entity-type topics --entity-name %s --add-config "
+                    "cleanup.policy=compact",
+                    topic,
+                    settings->deletes ? "loses current records by retention"
+                                      : "keeps every version of every current record for ever",
+                    topic);
+    return false;
 }
 
 bool check_topic_keeps_all(const char *topic, enum check_topic_use use, const struct check_topic_settings *settings,
                            struct error *err)
 {
+    if (use == CHECK_TOPIC_STATE)
+        return state_keeps_all(topic, settings, err);
     if (settings->compacts) {
         compacted_error(topic, use, err);
         return false;

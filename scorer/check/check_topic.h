@@ -9,8 +9,10 @@
 
 enum check_topic_use {
     CHECK_TOPIC_INPUT,
-    CHECK_TOPIC_OUTPUT, /* records carry the present time */
-    CHECK_TOPIC_PAST,   /* dead letters and outcomes: records carry their event's timestamp, however old */
+    CHECK_TOPIC_CHANGES, /* the input, where partial events are merged: none may be missing */
+    CHECK_TOPIC_OUTPUT,  /* records carry the present time */
+    CHECK_TOPIC_PAST,    /* dead letters and outcomes: records carry their event's timestamp, however old */
+    CHECK_TOPIC_STATE,   /* current records: compacted, and nothing else removes them */
 };
 
 /* Plain data. */
@@ -20,8 +22,9 @@ struct check_topic_settings {
     int64_t retention_ms;   /* -1: for ever */
 };
 
-/* Makes the topic, with cleanup.policy=delete and, for records of the past, message.timestamp.type=LogAppendTime, and
- * waits until it is visible. STATUS_OK where it exists already. */
+/* Makes the topic, with cleanup.policy=delete and, for records of the past, message.timestamp.type=LogAppendTime, or
+ * with cleanup.policy=compact for current records, whose old versions go within about two days, and waits until it is
+ * visible. STATUS_OK where it exists already. */
 MUST_USE enum status check_topic_make(rd_kafka_t *client, const char *topic, int partitions, enum check_topic_use use,
                                       struct error *err);
 

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Current records on a real Kafka: random partial events, merged here once more in plain Python, with scorers killed while they
+score and while they restore; then what must not be taken for this group's state."""
+import json
+import os
+import random
+import subprocess
+import time
+
+import lab as toolbox
+from lab import BIN, TOPICS, Lab, decode_prediction, encode_event, frame_id, schema
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+EVENTS, EMPLOYEES, KILLS = int(os.environ.get("STATE_EVENTS", 20000)), int(os.environ.get("STATE_EMPLOYEES", 600)), 6
+STATE = "attrition-state"
+FIELDS = schema("employee_event.avsc")["fields"][-1]["type"]["fields"]
+NAMES = [field["name"] for field in FIELDS]
+NOTHING = {name: None for name in NAMES}
+RULES = [("YearsAtCompany", "TotalWorkingYears"), ("YearsInCurrentRole", "YearsAtCompany"),
+         ("YearsSinceLastPromotion", "YearsAtCompany"), ("YearsWithCurrManager", "YearsAtCompany")]
+
+
+# --- the model of it: what becomes of each event, in plain Python ---
+
+class Model:
+    def __init__(self):
+        self.records, self.scored, self.letters, self.outcomes, self.erased = {}, {}, {}, set(), 0
+
+    def take(self, partition, key, event):
+        place = (partition, key)
+        if event is None:
+            self.records.pop(place, None)
+            self.erased += 1
+            return
+        known = self.records.get(place) if key is not None else None
+        kind, at, changed = event["event_type"], event["occurred_at"], event["changed"]
+        if changed is not None:
+            self.take_partial(place, known, event)
+        elif kind == "TERMINATED":
+            self.outcomes.add(event["event_id"])
+            if key is not None and (known is None or at >= known[0]):
+                self.records[place] = (at, None)
+        else:
+            self.scored[event["event_id"]] = event["attributes"]
+            ignored = known is not None and (at < known[0] or (at == known[0] and known[1] is None and kind != "HIRED"))
+            if key is not None and not ignored:
+                self.records[place] = (at, event["attributes"])
+
+    def take_partial(self, place, known, event):
+        if place[1] is None:
+            code = "null_key"
+        elif known is not None and event["occurred_at"] < known[0]:
+            code = "stale"
+        elif known is None or known[1] is None:
+            code = "partial"
+        else:
+            merged = {**known[1], **{name: event["attributes"][name] for name in event["changed"]}}
+            broken = any(merged[a] is not None and merged[b] is not None and merged[a] > merged[b] for a, b in RULES)
+            code = "rule" if broken else "missing_required" if all(value is None for value in merged.values()) else None
+            if code is None:
+                self.scored[event["event_id"]] = merged
+                self.records[place] = (event["occurred_at"], merged)
+        if code:
+            self.letters[event["event_id"]] = code
+
+
+# --- random events ---
+
+def random_value(rng, field):
+    if rng.random() < 0.1:
+        return None
+    if "values" in field:
+        return rng.choice(field["values"])
+    low, high = field["range"]
+    if field["name"] in ("TotalWorkingYears", "YearsAtCompany"):
+        return rng.randint(10, 30)
+    return rng.randint(low, min(high, 12 if field["name"].startswith("Years") else high))
+
+
+def random_event(rng, number, employee, now):
+    kind = rng.choices(("SNAPSHOT", "HIRED", "TERMINATED", "CHANGED"), (6, 2, 2, 90))[0]
+    occurred_at = now - (rng.randint(0, 20000) if rng.random() < 0.1 else 0)
+    attributes, changed = dict(NOTHING), None
+    if kind == "CHANGED" and rng.random() < 0.97:
+        listed = rng.sample(FIELDS, rng.randint(0, 3) if rng.random() < 0.8 else rng.randint(0, len(FIELDS)))
+        changed = [field["name"] for field in listed]
+        attributes.update({field["name"]: random_value(rng, field) for field in listed})
+        for name in rng.sample(NAMES, 3): # of no account
+            if name not in changed and not name.startswith("Years"):
+                attributes[name] = random_value(rng, FIELDS[NAMES.index(name)])
+    else:
+        attributes = {field["name"]: random_value(rng, field) for field in FIELDS}
+        attributes.update(TotalWorkingYears=40, YearsAtCompany=30, Age=rng.randint(18, 60))
+    return {"event_id": f"e{number}", "event_type": kind, "employee_id": employee, "occurred_at": occurred_at,
+            "changed": changed, "attributes": attributes}
+
+
+def random_stream(rng):
+    """(key or None, event or None)…"""
+    for number in range(EVENTS):
+        employee, now = f"p{rng.randrange(EMPLOYEES)}", 1_700_000_000_000 + number * 100
+        if rng.random() < 0.01:
+            yield employee, None
+        elif rng.random() < 0.02:
+            yield None, random_event(rng, number, employee, now)
+        else:
+            yield employee, random_event(rng, number, employee, now)
+
+
+def send(lab, kafka, model, stream):
+    """Sends it, and lets the model take it as it came to lie in the partitions."""
+    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 5})
+    placed, failed = {}, []
+    for key, event in stream:
+        def report(error, message, key=key, event=event):
+            failed.append(error) if error else placed.setdefault((message.partition(), message.offset()), (key, event))
+        producer.produce("employee-events", key=key, value=None if event is None else encode_event(event), callback=report)
+        producer.poll(0)
+    producer.flush(60)
+    lab.equal("events sent", (len(placed), failed), (EVENTS, []))
+    for (partition, _), (key, event) in sorted(placed.items(), key=lambda item: item[0]):
+        model.take(partition, key, event)
+
+
+# --- comparing ---
+
+def read_state(lab, kafka):
+    """What the topic says once all is compacted: (partition, employee) → the record; and the positions."""
+    import io
+    import fastavro
+    reader, records, positions = schema("employee_state.avsc"), {}, {}
+    for message in lab.consume(kafka, STATE):
+        key = message.key()
+        if key == b"\x01position":
+            positions[message.partition()] = json.loads(message.value())["offset"]
+        elif message.value() is None:
+            records.pop((message.partition(), key.decode()), None)
+        else:
+            records[message.partition(), key.decode()] = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), reader, None)
+    return records, positions
+
+
+def check_results(lab, kafka, model, name):
+    predictions = {}
+    for message in lab.consume(kafka, TOPICS[1]):
+        if message.value() is not None:
+            prediction = decode_prediction(message.value())
+            predictions.setdefault(prediction["event_id"], []).append(prediction)
+    lab.equal(f"{name}: predictions, each once", (len(predictions), max(map(len, predictions.values()))), (len(model.scored), 1))
+    wrong = [event for event, found in predictions.items() if found[0]["attributes"] != model.scored.get(event)]
+    lab.equal(f"{name}: attributes are those of the record at that moment", wrong[:5], [])
+    letters = [dict(message.headers()) for message in lab.consume(kafka, TOPICS[2])]
+    codes, wanted = {}, {}
+    for letter in letters:
+        code = letter["attrition.error.code"].decode()
+        codes[code] = codes.get(code, 0) + 1
+    for code in model.letters.values():
+        wanted[code] = wanted.get(code, 0) + 1
+    lab.equal(f"{name}: dead letters by code", codes, wanted)
+    lab.equal(f"{name}: outcomes", len(lab.consume(kafka, TOPICS[3])), len(model.outcomes))
+    return {event: found[0] for event, found in predictions.items()}
+
+
+def check_state(lab, kafka, model, predictions, name):
+    records, positions = read_state(lab, kafka)
+    found = {place: (int(record["occurred_at"].timestamp() * 1000 + 0.5), record["attributes"]) for place, record in records.items()}
+    lab.equal(f"{name}: employees in the state topic", len(found), len(model.records))
+    lab.equal(f"{name}: their records", [place for place in model.records if found.get(place) != model.records[place]][:5], [])
+    by_source = {(p["source"]["partition"], p["source"]["offset"]): p for p in predictions.values()}
+    scored = [(record, by_source[record["source"]["partition"], record["source"]["offset"]]) for record in records.values()
+              if record["attributes"] is not None]
+    lab.check(f"{name}: with the predictions of their events", all(record["prediction"]["margin"] == p["margin"] for record, p in scored), len(scored))
+    ends = {message.partition(): message.offset() + 1 for message in sorted(lab.consume(kafka, TOPICS[0]), key=lambda m: m.offset())}
+    lab.equal(f"{name}: positions", {p: offset for p, offset in positions.items()}, ends)
+
+
+def check_scores(lab, predictions, model):
+    """Bit by bit those that `scorer score` gives the whole records, which know nothing of merging."""
+    chosen = sorted(predictions)[:4000]
+    lines = "".join(json.dumps({"attributes": model.scored[event]}) + "\n" for event in chosen)
+    out = lab.must(BIN / "scorer", "score", "--model", "models:/attrition@production", input=lines)
+    scores = [json.loads(line) for line in out.splitlines()]
+    wrong = [event for event, score in zip(chosen, scores) if score["margin"] != predictions[event]["margin"]
+             or score["probability"] != predictions[event]["probability"]]
+    lab.equal("margins and probabilities are those of the whole records, bit by bit", (len(scores), wrong[:5]), (len(chosen), []))
+
+
+# --- scorers that are killed ---
+
+def score_with_kills(lab, kafka, rng, **env):
+    """The first ones may score for a moment, the next only read their records back, the last one comes to the end."""
+    for kill in range(KILLS):
+        victim = lab.scorer(f"victim-{kill}", **env)
+        restores = kill % 2
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and victim.alive():
+            counters = victim.counters()
+            if counters.get("attrition_state_restore_records_total" if restores else "attrition_events_scored_total", 0) > 0:
+                break
+            time.sleep(0.01)
+        time.sleep(rng.random() * 0.3)
+        victim.kill()
+    last = lab.scorer("last", "--exit-at-end", **env)
+    lab.need("the last scorer comes to the end", lambda: not last.alive(), 120)
+    lab.equal("its exit status", last.popen.returncode, 0)
+    return last
+
+
+def check_refusals(lab, kafka, env):
+    """What is not this group's state, or not of this moment, ends the scorer with one message."""
+    def refused(what, *patterns, **more):
+        scorer = lab.scorer(f"refused-{what.replace(' ', '-')}", **{**env, **more})
+        lab.wait(f"{what}: it ends", lambda: not scorer.alive(), 40)
+        lab.one_line(f"{what}: and says why", scorer.text(), *patterns)
+        scorer.kill()
+    refused("another group", "group attrition-scorer", "STATE_TOPIC", GROUP_ID="another")
+    lab.create_topics(kafka, ["narrow-state"], 3)
+    refused("another partition count", "narrow-state has 3 partitions and employee-events has 4", STATE_TOPIC="narrow-state")
+    refused("a topic that is missing", "missing-state", "create", STATE_TOPIC="missing-state")
+    lab.create_topics(kafka, ["foreign-state"], 4)
+    Producer({"bootstrap.servers": kafka}).produce("foreign-state", key="p1", value="{}", partition=0)
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce("foreign-state", key="p1", value="{}", partition=0)
+    producer.flush(10)
+    refused("foreign records", "foreign-state", "offset 0", "another STATE_TOPIC", STATE_TOPIC="foreign-state")
+    reset_offsets(kafka, 5)
+    refused("offsets that were reset", "has committed 5", "--to-offset")
+
+
+def reset_offsets(kafka, offset):
+    from confluent_kafka import Consumer, TopicPartition
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "attrition-scorer"})
+    consumer.commit(offsets=[TopicPartition("employee-events", p, offset) for p in range(4)], asynchronous=False)
+    consumer.close()
+
+
+with Lab() as lab:
+    rng, model = random.Random(int(os.environ.get("STATE_SEED", 1))), Model()
+    lab.model()
+    kafka = lab.kafka()
+    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "STATE_TOPIC": STATE,
+           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "COMMIT_EVENTS": "500"}
+    status, out, err = lab.run(BIN / "scorer", "check", "--create-topics", env=env)
+    lab.one_line("check makes the state topic", out + err, STATE, "made just now")
+    status, out, err = lab.run(BIN / "scorer", "check", env=env)
+    lab.equal("and finds nothing wrong with it", [line for line in (out + err).splitlines() if STATE in line and "ok" not in line], [])
+    send(lab, kafka, model, random_stream(rng))
+    score_with_kills(lab, kafka, rng, **env)
+    predictions = check_results(lab, kafka, model, "after kills")
+    check_state(lab, kafka, model, predictions, "after kills")
+    check_scores(lab, predictions, model)
+    check_refusals(lab, kafka, env)
