@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """Current records on a real Kafka: random partial events, merged here once more in plain Python, with scorers killed while they
 score and while they restore; then what must not be taken for this group's state."""
+import io
 import json
 import os
 import random
-import subprocess
+import struct
 import time
 
-import lab as toolbox
-from lab import BIN, TOPICS, Lab, decode_prediction, encode_event, frame_id, schema
+import fastavro
+from lab import BIN, TOPICS, Lab, decode_prediction, frame_id, schema
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 EVENTS, EMPLOYEES, KILLS = int(os.environ.get("STATE_EVENTS", 20000)), int(os.environ.get("STATE_EMPLOYEES", 600)), 6
 STATE = "attrition-state"
-FIELDS = schema("employee_event.avsc")["fields"][-1]["type"]["fields"]
+EVENT, RECORD, HEAD = schema("employee_event.avsc"), schema("employee_state.avsc"), struct.pack(">bI", 0, frame_id("event"))
+FIELDS = EVENT["fields"][-1]["type"]["fields"]
 NAMES = [field["name"] for field in FIELDS]
 NOTHING = {name: None for name in NAMES}
 RULES = [("YearsAtCompany", "TotalWorkingYears"), ("YearsInCurrentRole", "YearsAtCompany"),
@@ -79,7 +80,7 @@ def random_value(rng, field):
 
 
 def random_event(rng, number, employee, now):
-    kind = rng.choices(("SNAPSHOT", "HIRED", "TERMINATED", "CHANGED"), (6, 2, 2, 90))[0]
+    kind = rng.choices(("SNAPSHOT", "HIRED", "TERMINATED", "CHANGED"), (12, 3, 2, 83))[0]
     occurred_at = now - (rng.randint(0, 20000) if rng.random() < 0.1 else 0)
     attributes, changed = dict(NOTHING), None
     if kind == "CHANGED" and rng.random() < 0.97:
@@ -108,6 +109,12 @@ def random_stream(rng):
             yield employee, random_event(rng, number, employee, now)
 
 
+def encode(event):
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, EVENT, event)
+    return HEAD + out.getvalue()
+
+
 def send(lab, kafka, model, stream):
     """Sends it, and lets the model take it as it came to lie in the partitions."""
     producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 5})
@@ -115,7 +122,7 @@ def send(lab, kafka, model, stream):
     for key, event in stream:
         def report(error, message, key=key, event=event):
             failed.append(error) if error else placed.setdefault((message.partition(), message.offset()), (key, event))
-        producer.produce("employee-events", key=key, value=None if event is None else encode_event(event), callback=report)
+        producer.produce("employee-events", key=key, value=None if event is None else encode(event), callback=report)
         producer.poll(0)
     producer.flush(60)
     lab.equal("events sent", (len(placed), failed), (EVENTS, []))
@@ -127,9 +134,7 @@ def send(lab, kafka, model, stream):
 
 def read_state(lab, kafka):
     """What the topic says once all is compacted: (partition, employee) → the record; and the positions."""
-    import io
-    import fastavro
-    reader, records, positions = schema("employee_state.avsc"), {}, {}
+    records, positions = {}, {}
     for message in lab.consume(kafka, STATE):
         key = message.key()
         if key == b"\x01position":
@@ -137,7 +142,7 @@ def read_state(lab, kafka):
         elif message.value() is None:
             records.pop((message.partition(), key.decode()), None)
         else:
-            records[message.partition(), key.decode()] = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), reader, None)
+            records[message.partition(), key.decode()] = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), RECORD, None)
     return records, positions
 
 
@@ -224,15 +229,23 @@ def check_refusals(lab, kafka, env):
     producer.produce("foreign-state", key="p1", value="{}", partition=0)
     producer.flush(10)
     refused("foreign records", "foreign-state", "offset 0", "another STATE_TOPIC", STATE_TOPIC="foreign-state")
-    reset_offsets(kafka, 5)
+    reset_offsets(lab, kafka, 5)
     refused("offsets that were reset", "has committed 5", "--to-offset")
 
 
-def reset_offsets(kafka, offset):
-    from confluent_kafka import Consumer, TopicPartition
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "attrition-scorer"})
-    consumer.commit(offsets=[TopicPartition("employee-events", p, offset) for p in range(4)], asynchronous=False)
-    consumer.close()
+def reset_offsets(lab, kafka, offset):
+    from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+    def committed():
+        consumer = Consumer({"bootstrap.servers": kafka, "group.id": "attrition-scorer"})
+        try:
+            consumer.commit(offsets=[TopicPartition("employee-events", p, offset) for p in range(4)], asynchronous=False)
+            return True
+        except KafkaException:
+            return False # the group still has its static member
+        finally:
+            consumer.close()
+    lab.wait("the group is without members, and its offsets are set back", committed, 40)
 
 
 with Lab() as lab:
@@ -240,7 +253,8 @@ with Lab() as lab:
     lab.model()
     kafka = lab.kafka()
     env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "STATE_TOPIC": STATE,
-           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "COMMIT_EVENTS": "500"}
+           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "COMMIT_EVENTS": "500",
+           "KAFKA_SESSION_TIMEOUT_MS": "6000"}
     status, out, err = lab.run(BIN / "scorer", "check", "--create-topics", env=env)
     lab.one_line("check makes the state topic", out + err, STATE, "made just now")
     status, out, err = lab.run(BIN / "scorer", "check", env=env)
