@@ -13,7 +13,7 @@ $(SIM_BIN): $(patsubst %.c,$(OUT)/%.o,$(SIM_SRC)) $(foreach r,scorer kafka regis
 
 # The same conversations with a real broker and with the simulated one (tests/sim/traces/scenarios.c).
 SIM_TRACES := $(OUT)/tests/sim/traces
-SIM_SHARED := $(filter-out %/audit.o %/sim.o %/stubs.o %/world.o %/database.o %/libpq.o,$(patsubst %.c,$(OUT)/%.o,$(SIM_SRC)))
+SIM_SHARED := $(filter-out %/audit.o %/changes.o %/sim.o %/stubs.o %/world.o %/database.o %/libpq.o,$(patsubst %.c,$(OUT)/%.o,$(SIM_SRC)))
 
 $(SIM_TRACES)/simulated: $(SIM_TRACES)/simulated.o $(SIM_TRACES)/scenarios.o $(SIM_SHARED) $(foreach r,events avro base,$(OUT)/lib$(r).a)
 	$(NOTE) link $@

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/kafka.h"
 
 enum { ABORTS_MOST = 40 };
@@ -66,6 +67,8 @@ void audit_offset(int32_t partition, int64_t before, int64_t now)
 void audit_visible(const struct record *record)
 {
     int64_t input = record->input;
+    if (input == OF_STATE)
+        return;
     if (input < 0)
         violation("committed filler", "%s [%d] offset %lld is a record of no event", topics[record->topic].name,
                   record->partition, (long long)record->offset);
@@ -167,7 +170,7 @@ const char *audit_missing(void)
                      (long long)score_group()->committed[INPUT][p], (long long)behind_last(&topics[INPUT].logs[p]) - 1);
             return text;
         }
-    for (int t = OUTPUT; t < TOPICS; t++)
+    for (int t = OUTPUT; t < SUNK; t++)
         for (int p = 0; p < topics[t].partitions; p++) {
             int64_t stored = database_offset((enum topic_id)t, p), end = behind_last(&topics[t].logs[p]);
             if (stored < end && end) {
@@ -183,7 +186,7 @@ static void check_order(void)
 {
     int64_t employees = (int64_t)plan.employees * PARTITIONS_MOST;
     int64_t *last = mem_zeroed((size_t)employees * TOPICS, sizeof *last);
-    for (int t = OUTPUT; t < TOPICS; t++)
+    for (int t = OUTPUT; t < SUNK; t++)
         for (int p = 0; p < topics[t].partitions; p++)
             for (int64_t at = 0; at < topics[t].logs[p].end; at++) {
                 const struct record *record = topics[t].logs[p].records[at];
@@ -214,7 +217,7 @@ static void check_database(void)
             violation("stored twice", "%s: %s [%d] offset %lld", row->table, topics[row->topic].name, row->partition,
                       (long long)row->offset);
     }
-    for (int t = OUTPUT; t < TOPICS; t++)
+    for (int t = OUTPUT; t < SUNK; t++)
         for (int p = 0; p < topics[t].partitions; p++)
             for (int64_t at = 0; at < topics[t].logs[p].end; at++)
                 if (audit_counts(topics[t].logs[p].records[at]) && !topics[t].logs[p].records[at]->stored)
@@ -228,6 +231,8 @@ void audit_end(void)
         violation(plan.latest ? "stuck, group from the end" : "stuck", "%s, long after all trouble is over", missing);
     check_order();
     check_database();
+    if (plan.state && !plan.latest)
+        changes_check();
 }
 
 bool audit_group_began(void)

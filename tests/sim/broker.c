@@ -35,7 +35,7 @@ void broker_down_until(int64_t us)
 struct topic *topic_find(const char *name)
 {
     for (int t = 0; t < TOPICS; t++)
-        if (!strcmp(topics[t].name, name))
+        if (topics[t].name && !strcmp(topics[t].name, name))
             return &topics[t];
     return NULL;
 }

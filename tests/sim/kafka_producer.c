@@ -203,6 +203,8 @@ static int64_t header_number(const rd_kafka_headers_t *headers, enum dead_letter
 
 static int64_t input_of(enum topic_id topic, const struct record *record)
 {
+    if (topic == STATE)
+        return OF_STATE;
     if (topic == DEAD) {
         int64_t partition = header_number(record->headers, DEAD_LETTER_PARTITION),
                 offset = header_number(record->headers, DEAD_LETTER_OFFSET);

@@ -74,8 +74,10 @@ void proc_frozen(struct proc *proc, int64_t us); /* of world.c */
 
 /* --- broker --- */
 
-enum { PARTITIONS_MOST = 8, TOPICS = 4, NOTE_BYTES = 100 };
-enum topic_id { INPUT, OUTPUT, DEAD, OUTCOME };
+enum { PARTITIONS_MOST = 8, TOPICS = 5, NOTE_BYTES = 100 };
+enum topic_id { INPUT, OUTPUT, DEAD, OUTCOME, STATE };
+enum { SUNK = STATE };                 /* the sink reads from OUTPUT on, up to here */
+enum { NO_EVENT = -1, OF_STATE = -2 }; /* a record's `input`: of no event; a current record or a position */
 
 enum txn_state { TXN_OPEN, TXN_PREPARED, TXN_SKIPPED, TXN_COMMITTED, TXN_ABORTED };
 struct txn;
@@ -90,7 +92,7 @@ struct record {
     int64_t timestamp_ms;
     enum topic_id topic;
     int32_t partition;
-    int64_t input; /* the event: its number; of an end: the event's that it is the end of; -1: none */
+    int64_t input; /* the event: its number; of an end: the event's that it is the end of; else NO_EVENT, OF_STATE */
     int stored;    /* rows in the database */
 };
 
@@ -220,6 +222,7 @@ void groups_partition_added(void);
 struct plan {
     int partitions, output_partitions, scorers, sinks, events, employees;
     bool latest, registry;
+    bool state;        /* current records are kept */
     int64_t length_us; /* of the troubled part */
     int64_t kill_every_us, freeze_every_us, broker_every_us, database_every_us, grow_every_us, trim_every_us,
         rollback_every_us;

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "scorer/stream/score_loop.h"
 #include "scorer/sink/sink.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/kafka.h"
 #include "tests/sim/run_result.h"
 #include "tests/sim/world.h"
@@ -85,7 +86,7 @@ static void draw_faults(void)
     plan.slow_one_in = (int)perhaps(2, 20, 300);
 }
 
-static void draw_plan(void)
+static void draw_plan(uint64_t seed)
 {
     plan.partitions = (int)chance_between(1, 4);
     plan.output_partitions = (int)chance_between(1, 3);
@@ -96,6 +97,9 @@ static void draw_plan(void)
     plan.length_us = chance_between(3 * SECOND, chance_one_in(3) ? 60 * SECOND : 20 * SECOND);
     plan.latest = chance_one_in(6);
     draw_faults();
+    plan.state = seed % 2; /* not drawn, so that the other seeds stay as they were */
+    if (plan.state)
+        plan.grow_every_us = 0; /* which needs another state topic */
     plan.bad_one_in = (int)perhaps(2, 3, 30);
     plan.erase_one_in = (int)perhaps(3, 5, 50);
     plan.outcome_one_in = (int)perhaps(3, 3, 30);
@@ -107,8 +111,9 @@ static void draw_plan(void)
     plan.stall_one_in = (int)perhaps(4, 10, 100);
     plan.answer_us = chance_one_in(2) ? 1 * MS : chance_between(5 * MS, 400 * MS);
     plan.transaction_us = perhaps(5, 1 * SECOND, 8 * SECOND);
-    trace("plan: %d partitions, %d scorers, %d sinks, %d events in %.1f s%s", plan.partitions, plan.scorers, plan.sinks,
-          plan.events, (double)plan.length_us / 1e6, plan.latest ? ", from the end" : "");
+    trace("plan: %d partitions, %d scorers, %d sinks, %d events in %.1f s%s%s", plan.partitions, plan.scorers,
+          plan.sinks, plan.events, (double)plan.length_us / 1e6, plan.latest ? ", from the end" : "",
+          plan.state ? ", current records" : "");
 }
 
 /* --- the input --- */
@@ -137,7 +142,7 @@ static void encode(int64_t number, const char *employee, bool outcome, bool pois
     for (size_t c = 0; c < world->schema->column_count; c++)
         if (world->schema->columns[c].kind != COLUMN_NOMINAL)
             cells[c] = cell_number(world->schema->columns[c].low); /* breaks no rule between columns */
-    const struct event event = {
+    struct event event = {
         .event_id = span_of(id),
         .employee_id = span_of(employee),
         .occurred_at_ms = INT64_C(1790000000000) + number,
@@ -145,6 +150,8 @@ static void encode(int64_t number, const char *employee, bool outcome, bool pois
         .cells = cells,
         .attributes = SPAN_NULL,
     };
+    if (plan.state)
+        changes_draw(number, &event, cells);
     event_encode(world->schema, &event, out);
     free(cells);
 }
@@ -229,6 +236,7 @@ static void start(struct slot *slot)
 {
     struct instance *instance = mem_zeroed(1, sizeof *instance);
     instance->settings = *(plan.latest && !slot->sink ? &world->latest : &world->earliest);
+    instance->settings.state_topic = plan.state ? topics[STATE].name : NULL;
     snprintf(instance->settings.instance_id, sizeof instance->settings.instance_id, "i%d", (int)(slot - slots));
     instance->proc =
         (struct proc){.slot = (int)(slot - slots), .incarnation = ++slot->incarnations, .sink = slot->sink};
@@ -449,7 +457,7 @@ static void trim(void)
 {
     if (!sinks_at_rest())
         return;
-    for (int t = OUTPUT; t < TOPICS; t++)
+    for (int t = OUTPUT; t < SUNK; t++)
         for (int p = 0; p < topics[t].partitions; p++) {
             struct log *log = &topics[t].logs[p];
             int64_t last = log->end;
@@ -530,6 +538,8 @@ static void prepare(void)
 {
     group_find("attrition-scorer"); /* the first: the one that transactions commit for */
     make_topics();
+    topics[STATE] = (struct topic){.name = "attrition-state", .partitions = plan.state ? plan.partitions : 0};
+    changes_begin(world->schema, plan.events);
     inputs = mem_zeroed((size_t)plan.events, sizeof *inputs);
     homes = mem_zeroed((size_t)plan.employees * PARTITIONS_MOST, sizeof *homes);
     for (int i = 0; i < plan.employees * PARTITIONS_MOST; i++)
@@ -550,7 +560,7 @@ void world_run(const struct world *given, uint64_t seed, bool verbose)
 {
     world = given;
     chance_seed(seed, verbose);
-    draw_plan();
+    draw_plan(seed);
     prepare();
     sim_run(plan.length_us + PATIENCE_US, is_finished);
     if (finished)

@@ -1,0 +1,205 @@
+/* Current records: draws whole and partial events, and works out once more, plainly, what each must have been scored
+ * with and what the state topic must hold in the end. */
+#include "tests/sim/changes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "events/employee_state.h"
+#include "events/prediction.h"
+
+enum { KEPT = 2 }; /* columns that are looked at */
+
+/* One event as it was sent. */
+struct change {
+    enum { CHANGE_NO_EVENT, CHANGE_WHOLE, CHANGE_PARTIAL, CHANGE_LEAVES } kind;
+    int64_t occurred_at_ms;
+    double values[KEPT];
+    bool listed[KEPT];
+    bool refused;        /* by the model of it: must be a dead letter */
+    double scored[KEPT]; /* … or scored with these */
+};
+
+/* An employee's record by that model. */
+struct known {
+    bool there, left;
+    int64_t occurred_at_ms, source;
+    double values[KEPT];
+};
+
+static struct change *changes;
+static const struct schema *schema;
+static size_t columns[KEPT];
+
+static bool in_rule(size_t column)
+{
+    for (size_t r = 0; r < schema->rule_count; r++)
+        if (schema->rules[r].left == column || schema->rules[r].right == column)
+            return true;
+    return false;
+}
+
+void changes_begin(const struct schema *given, int64_t events)
+{
+    size_t found = 0;
+    schema = given;
+    changes = mem_zeroed((size_t)events, sizeof *changes);
+    for (size_t c = 0; c < schema->column_count && found < KEPT; c++)
+        if (schema->columns[c].kind == COLUMN_NUMERIC && !in_rule(c) && schema->columns[c].high >= 1000)
+            columns[found++] = c;
+}
+
+/* --- sending --- */
+
+static void draw_values(struct change *change, struct cell *cells)
+{
+    for (size_t k = 0; k < KEPT; k++) {
+        change->values[k] = (double)chance_between(0, 999);
+        change->listed[k] = change->kind != CHANGE_PARTIAL || chance_one_in(2);
+        if (change->listed[k])
+            cells[columns[k]] = cell_number(change->values[k]);
+    }
+}
+
+void changes_draw(int64_t number, struct event *event, struct cell *cells)
+{
+    struct change *change = &changes[number];
+    change->kind = event->type == EVENT_TYPE_TERMINATED ? CHANGE_LEAVES
+                   : chance_one_in(3)                   ? CHANGE_WHOLE
+                                                        : CHANGE_PARTIAL;
+    if (chance_one_in(8))
+        event->occurred_at_ms -= chance_between(0, 40);
+    change->occurred_at_ms = event->occurred_at_ms;
+    event->partial = change->kind == CHANGE_PARTIAL;
+    for (size_t c = 0; c < schema->column_count && event->partial; c++)
+        cells[c] = (struct cell){.code = CELL_UNLISTED};
+    draw_values(change, cells);
+}
+
+/* --- the model of it --- */
+
+static void take_record(struct known *known, struct change *change, int64_t offset)
+{
+    for (size_t k = 0; k < KEPT; k++)
+        known->values[k] = change->scored[k];
+    *known = (struct known){true, false, change->occurred_at_ms, offset, {known->values[0], known->values[1]}};
+}
+
+static void take_partial(struct known *known, struct change *change, int64_t offset)
+{
+    change->refused = !known->there || known->left || change->occurred_at_ms < known->occurred_at_ms;
+    if (change->refused)
+        return;
+    for (size_t k = 0; k < KEPT; k++)
+        change->scored[k] = change->listed[k] ? change->values[k] : known->values[k];
+    take_record(known, change, offset);
+}
+
+static void take_change(struct known *known, struct change *change, int64_t offset)
+{
+    bool older = known->there && change->occurred_at_ms < known->occurred_at_ms;
+    if (change->kind == CHANGE_PARTIAL)
+        take_partial(known, change, offset);
+    else if (change->kind == CHANGE_LEAVES && !older)
+        *known =
+            (struct known){.there = true, .left = true, .occurred_at_ms = change->occurred_at_ms, .source = offset};
+    if (change->kind != CHANGE_WHOLE)
+        return;
+    memcpy(change->scored, change->values, sizeof change->scored);
+    if (!older && !(known->left && change->occurred_at_ms == known->occurred_at_ms))
+        take_record(known, change, offset);
+}
+
+/* --- comparing --- */
+
+static bool is_committed(const struct record *record)
+{
+    return !record->control && !(record->txn && record->txn->state != TXN_COMMITTED);
+}
+
+static void check_prediction(const struct record *record, struct arena *arena)
+{
+    const struct change *change = &changes[record->input];
+    struct prediction prediction;
+    struct fault fault;
+    const struct span value = {record->value, record->value_bytes};
+    if (!record->value)
+        return;
+    if (change->refused)
+        violation("scored without a record", "event %lld has nothing to be merged with", (long long)record->input);
+    if (prediction_decode(schema, value, arena, &prediction, &fault) != EVENT_OK)
+        violation("unreadable", "a prediction of event %lld: %s", (long long)record->input, fault.text);
+    for (size_t k = 0; k < KEPT; k++)
+        if (prediction.cells[columns[k]].number != change->scored[k])
+            violation("merged wrongly", "event %lld was scored with %g instead of %g", (long long)record->input,
+                      prediction.cells[columns[k]].number, change->scored[k]);
+}
+
+static void check_predictions(void)
+{
+    struct arena arena = {0};
+    for (int p = 0; p < topics[OUTPUT].partitions; p++)
+        for (int64_t at = 0; at < topics[OUTPUT].logs[p].end; at++)
+            if (audit_counts(topics[OUTPUT].logs[p].records[at]))
+                check_prediction(topics[OUTPUT].logs[p].records[at], &arena);
+    arena_free(&arena);
+}
+
+/* The last record of this key that readers see; NULL: there is none. */
+static const struct record *newest(int32_t partition, const char *key)
+{
+    const struct log *log = &topics[STATE].logs[partition];
+    for (int64_t at = log->end; at-- > 0;)
+        if (is_committed(log->records[at]) && log->records[at]->key && !strcmp(log->records[at]->key, key))
+            return log->records[at];
+    return NULL;
+}
+
+static void check_record(struct employee_state_reader *reader, int32_t partition, int employee,
+                         const struct known *known)
+{
+    char key[24];
+    struct employee_state state;
+    struct fault fault;
+    snprintf(key, sizeof key, "E%d", employee);
+    const struct record *record = newest(partition, key);
+    if (!known->there && !record)
+        return;
+    if (!known->there || !record)
+        violation("record", "%s of partition %d is %sin the state topic", key, partition, record ? "" : "not ");
+    if (employee_state_read(reader, (struct span){record->value, record->value_bytes}, &state, &fault) != EVENT_OK)
+        violation("unreadable", "the record of %s: %s", key, fault.text);
+    bool same = state.source_offset == known->source && state.occurred_at_ms == known->occurred_at_ms &&
+                known->left == !state.cells;
+    for (size_t k = 0; k < KEPT && same && state.cells; k++)
+        same = state.cells[columns[k]].number == known->values[k];
+    if (!same)
+        violation("record", "that of %s in partition %d is of offset %lld, due is offset %lld", key, partition,
+                  (long long)state.source_offset, (long long)known->source);
+}
+
+static void check_partition(struct employee_state_reader *reader, int32_t partition)
+{
+    const struct log *log = &topics[INPUT].logs[partition];
+    int employees = plan.employees * PARTITIONS_MOST;
+    struct known *known = mem_zeroed((size_t)employees, sizeof *known);
+    for (int64_t at = 0; at < log->end; at++) {
+        int64_t input = log->records[at]->input;
+        if (input >= 0 && changes[input].kind != CHANGE_NO_EVENT)
+            take_change(&known[inputs[input].employee], &changes[input], at);
+    }
+    for (int e = 0; e < employees; e++)
+        check_record(reader, partition, e, &known[e]);
+    free(known);
+}
+
+void changes_check(void)
+{
+    struct employee_state_reader *reader = employee_state_reader_new(schema);
+    for (int p = 0; p < topics[INPUT].partitions; p++)
+        check_partition(reader, p);
+    check_predictions();
+    employee_state_reader_free(reader);
+}
