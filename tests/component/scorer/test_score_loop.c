@@ -6,6 +6,7 @@
 
 #include "events/event_encoder.h"
 #include "kafka/client.h"
+#include "scorer/state/state_position.h"
 #include "tests/component/lab.h"
 #include "tests/support/graph.h"
 #include "tests/support/scorer.h"
@@ -178,7 +179,8 @@ static void assert_identity(const struct fixture *f)
     assert_int_equal(count(f, COUNTER_EVENTS_RECEIVED),
                      count(f, COUNTER_EVENTS_SCORED) + count(f, COUNTER_EVENTS_DEAD_LETTERED) +
                          count(f, COUNTER_EVENTS_ERASED) + count(f, COUNTER_EVENTS_OUTCOME) +
-                         count(f, COUNTER_EVENTS_RETURNED) + count(f, COUNTER_EVENTS_IN_FLIGHT));
+                         count(f, COUNTER_EVENTS_REPEATED) + count(f, COUNTER_EVENTS_RETURNED) +
+                         count(f, COUNTER_EVENTS_IN_FLIGHT));
 }
 
 static void *run(void *argument)
@@ -400,6 +402,124 @@ static void an_unavailable_broker_is_waited_for(void **state)
     tear_down(&f);
 }
 
+/* --- current records --- */
+
+static const char state_topic[] = "attrition-state";
+
+static void set_up_with_records(struct fixture *f)
+{
+    set_up(f, "--state-topic=attrition-state");
+    lab_create_topic(&f->kafka, state_topic, PARTITIONS);
+}
+
+/* The same again, as another process would begin. */
+static void stop_and_renew(struct fixture *f)
+{
+    struct error err;
+    score_loop_stop(f->loop);
+    join(f);
+    assert_identity(f);
+    score_loop_free(f->loop);
+    memset(&f->counters, 0, sizeof f->counters);
+    if (score_loop_new(&f->settings, f->models, &f->counters, 0, &f->loop, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+}
+
+/* Changes the first column that has a number. */
+static void send_partial(struct fixture *f, int number)
+{
+    char employee[32];
+    struct cell cells[256];
+    struct buffer value = {0};
+    bool listed = false;
+    for (size_t c = 0; c < f->schema->column_count; c++) {
+        const struct column *column = &f->schema->columns[c];
+        cells[c] = (struct cell){.code = CELL_UNLISTED};
+        if (column->kind == COLUMN_NOMINAL || listed)
+            continue;
+        listed = true;
+        cells[c] = cell_number(column->low);
+    }
+    snprintf(employee, sizeof employee, "E%d", number);
+    const struct event event = {.event_id = SPAN_LITERAL("partial"),
+                                .employee_id = span_of(employee),
+                                .type = EVENT_TYPE_CHANGED,
+                                .cells = cells,
+                                .partial = true};
+    event_encode(f->schema, &event, &value);
+    send_raw(f, number % PARTITIONS, employee, buffer_span(&value));
+    buffer_free(&value);
+}
+
+static void partial_events_meet_the_records_of_the_process_before(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up_with_records(&f);
+    send_events(&f, 40);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 40);
+    stop_and_renew(&f);
+    for (int i = 0; i < 41; i++)
+        send_partial(&f, i); /* the last one of nobody */
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 40);
+    wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
+    assert_true(count(&f, COUNTER_STATE_RESTORED) >= 40);
+    assert_int_equal(f.counters.dead_letters[EVENT_PARTIAL], 1);
+    stop_and_renew(&f);
+    assert_int_equal(count_topic(&f, topics[1]), 80);
+    tear_down(&f);
+}
+
+/* As after a crash between the records and the offsets, at least once: each event up to there has its result already.
+ */
+static void send_position(struct fixture *f, int32_t partition, int offset)
+{
+    char value[160];
+    int bytes = snprintf(value, sizeof value, "{\"group\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%d}",
+                         f->settings.group_id, topics[0], (int)partition, offset);
+    lab_produce(&f->kafka, state_topic, partition, STATE_POSITION_KEY, (struct span){value, (size_t)bytes}, NULL);
+}
+
+static void what_the_records_hold_is_not_done_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up_with_records(&f);
+    send_events(&f, 20);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 20);
+    stop_and_renew(&f);
+    send_events(&f, 20);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        send_position(&f, p, 40 / PARTITIONS);
+    send_partial(&f, 0);
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 1);
+    wait_for(&f, COUNTER_EVENTS_REPEATED, 20);
+    stop_and_renew(&f);
+    assert_int_equal(count_topic(&f, topics[1]), 21);
+    tear_down(&f);
+}
+
+static void without_a_state_topic_a_partial_event_is_a_dead_letter(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "--exit-at-end");
+    send_events(&f, 1);
+    send_partial(&f, 0);
+    lab_flush(&f.kafka);
+    start(&f);
+    join(&f);
+    assert_int_equal(f.counters.dead_letters[EVENT_PARTIAL], 1);
+    assert_int_equal(count(&f, COUNTER_EVENTS_SCORED), 1);
+    tear_down(&f);
+}
+
 static void asked_to_stop_it_commits_what_it_has(void **state)
 {
     (void)state;
@@ -491,6 +611,9 @@ int main(void)
         cmocka_unit_test(a_new_group_at_the_end_is_done_at_once),
         cmocka_unit_test(a_refused_batch_is_done_again),
         cmocka_unit_test(an_unavailable_broker_is_waited_for),
+        cmocka_unit_test(partial_events_meet_the_records_of_the_process_before),
+        cmocka_unit_test(what_the_records_hold_is_not_done_again),
+        cmocka_unit_test(without_a_state_topic_a_partial_event_is_a_dead_letter),
         cmocka_unit_test(asked_to_stop_it_commits_what_it_has),
         cmocka_unit_test(asked_to_stop_while_no_broker_answers_it_ends),
         cmocka_unit_test(an_offset_that_is_gone_stops_with_a_message),
