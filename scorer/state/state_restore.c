@@ -238,6 +238,8 @@ static enum status take_message(struct state_restore *restore, const rd_kafka_me
     if (!part || part->done)
         return STATUS_OK; /* of an assignment before, or after what is to be read */
     part->next = message->offset + 1;
+    if (kafka_message_is_control(message))
+        return STATUS_OK;
     restore->records++;
     counter_add(restore->counters, COUNTER_STATE_RESTORED, 1);
     return take_record(restore, part, message, err);

@@ -77,6 +77,7 @@ static void draw_faults(void)
     plan.cut_one_in = (int)perhaps(3, 5, 60);
     plan.skip_one_in = (int)perhaps(2, 1, 2);
     plan.skip_some_one_in = (int)perhaps(3, 4, 20);
+    plan.skip_commits = chance_one_in(2);
     plan.late_one_in = (int)perhaps(2, 1, 3);
     plan.refuse_one_in = (int)perhaps(3, 50, 800);
     plan.database_cut_one_in = (int)perhaps(3, 10, 200);
@@ -98,8 +99,11 @@ static void draw_plan(uint64_t seed)
     plan.latest = chance_one_in(6);
     draw_faults();
     plan.state = seed % 2; /* not drawn, so that the other seeds stay as they were */
-    if (plan.state)
-        plan.grow_every_us = 0; /* which needs another state topic */
+    if (plan.state) { /* the one needs another state topic; the other leaves the position behind, and a person decides
+                       */
+        plan.grow_every_us = 0;
+        plan.skip_commits = false;
+    }
     plan.bad_one_in = (int)perhaps(2, 3, 30);
     plan.erase_one_in = (int)perhaps(3, 5, 50);
     plan.outcome_one_in = (int)perhaps(3, 3, 30);
