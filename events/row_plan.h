@@ -9,7 +9,7 @@
 
 /* The envelope's slots are ENVELOPE_*, then one slot per column. The names in `changed` all go to one. */
 enum { SLOT_COLUMNS = ENVELOPE_COUNT };
-enum { SLOT_CHANGED = SLOT_NONE - 1 };
+enum { SLOT_CHANGED = UINT32_MAX - 1 };
 
 /* What a datum lists as changed: the executor's scratch, one per decoder. */
 struct row_changed {

@@ -103,7 +103,7 @@ static void write_metrics(void)
     printf("# Metrics\n\n"
            "Generated from `scorer/metrics.h` by `make docs`; do not edit.\n\n"
            "`GET /metrics` answers in Prometheus's text format. Two identities hold at any time:\n\n"
-           "- events received = scored + dead-lettered + erased + outcome + returned + in flight\n"
+           "- events received = scored + dead-lettered + erased + outcome + repeated + returned + in flight\n"
            "- sink records = predictions + dead letters + erasures + outcomes + refused + skipped + in flight\n\n"
            "An event's end is counted when its transaction has committed; what an aborted transaction or a revoked "
            "partition had read\n"

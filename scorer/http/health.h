@@ -11,7 +11,7 @@
  *   loops         [{name, waits_for (nothing, kafka, postgresql, schema-registry), stalled_s (it has had work and
  *                 committed nothing for so long)}, …]
  *   events        {received, scored, dead_lettered, erased, outcome, returned, in_flight, lag}:
- *                 received = scored + dead_lettered + erased + outcome + returned + in_flight
+ *                 received = scored + dead_lettered + erased + outcome + repeated + returned + in_flight
  *   dead_letters  {code: count, …}, codes that occurred
  *   latency_us    {p50, p99}: upper bounds of the histogram's buckets, null before the first event
  *   sink          {records, predictions, dead_letters, erasures, outcomes, refused, skipped, in_flight}:
