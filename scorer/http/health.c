@@ -303,7 +303,7 @@ static const char *not_ready(const struct http_view *view, char *text, size_t ca
         return "no model";
     for (size_t i = 0; i < view->loop_count; i++)
         if (!score_loop_progress(view->loops[i])->assigned)
-            return "a score loop has not been given its partitions yet";
+            return "a score loop has not been given its partitions yet, or reads their current records";
     return find_stalled(view, now, text, capacity) ? text : sink_not_ready(view, now);
 }
 

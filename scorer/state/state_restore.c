@@ -39,6 +39,7 @@ struct state_restore {
     struct part *parts;
     size_t part_count, left; /* left: not done */
     bool runs;
+    bool full; /* no more fits into memory, and it was logged */
     int64_t started_us;
     uint64_t records;
     struct buffer row;
@@ -336,23 +337,25 @@ static enum status finish(struct state_restore *restore, struct error *err)
     return STATUS_OK;
 }
 
-static enum status check_memory(const struct state_restore *restore, struct error *err)
+/* Where no more fits, the partitions wait for a person: other settings, or another scorer that takes some of them. */
+static bool is_full(struct state_restore *restore)
 {
     int64_t most = restore->settings->state_bytes;
-    size_t bytes = state_bytes(restore->state), count = state_count(restore->state);
-    if (!most || (int64_t)bytes <= most)
-        return STATUS_OK;
-    return error_set(err, STATUS_UNAVAILABLE,
-                     "%zu current records of employees take %zu MiB so far, and --memory-limit leaves %" PRId64
-                     " MiB for them: raise it, or start more scorers",
-                     count, bytes / MIB, most / MIB);
+    size_t bytes = state_bytes(restore->state);
+    bool full = most && (int64_t)bytes > most;
+    if (full && !restore->full)
+        log_error("score",
+                  "%s: %zu current records of employees take %zu MiB so far, and --memory-limit leaves %" PRId64
+                  " MiB for them: the partitions wait; raise it, or start more scorers",
+                  restore->settings->state_topic, state_count(restore->state), bytes / MIB, most / MIB);
+    return restore->full = full;
 }
 
 static enum status read_some(struct state_restore *restore, struct error *err)
 {
-    enum status status = check_memory(restore, err);
+    enum status status = STATUS_OK;
     int64_t until_us = clock_steady_us(&clock_system) + STEP_US;
-    while (status == STATUS_OK && restore->left && clock_steady_us(&clock_system) < until_us) {
+    while (status == STATUS_OK && restore->left && !is_full(restore) && clock_steady_us(&clock_system) < until_us) {
         ssize_t got = rd_kafka_consume_batch_queue(restore->queue, POLL_MS, restore->batch, BATCH);
         for (ssize_t i = 0; i < got; i++) {
             struct error failure;
@@ -363,8 +366,6 @@ static enum status read_some(struct state_restore *restore, struct error *err)
                 *err = failure;
             }
         }
-        if (status == STATUS_OK)
-            status = check_memory(restore, err);
     }
     return status;
 }

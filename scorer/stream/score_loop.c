@@ -47,6 +47,7 @@ struct score_loop {
     struct publish *publish;
     struct state *state; /* current records, and how they are read back; NULL: none are kept */
     struct state_restore *restore;
+    bool state_full;  /* more records than --memory-limit leaves room for */
     uint64_t answers; /* of the schema registry, before the first partition waited */
     bool waiting_logged;
     bool publishes;                 /* since it has joined the group */
@@ -303,6 +304,23 @@ static void note_progress(struct score_loop *loop, int64_t now)
                   now);
 }
 
+/* New employees are not turned away; the limit counts again when records are read back. */
+static void note_state(struct score_loop *loop)
+{
+    size_t bytes = state_bytes(loop->state), count = state_count(loop->state);
+    int64_t most = loop->settings->state_bytes;
+    bool full = most && (int64_t)bytes > most;
+    counter_set(loop->counters, COUNTER_STATE_EMPLOYEES, count);
+    counter_set(loop->counters, COUNTER_STATE_BYTES, bytes);
+    if (full && !loop->state_full)
+        log_error(
+            "score",
+            "worker %u: %zu current records of employees take %zu MiB, and --memory-limit leaves %lld MiB for them: "
+            "raise it, or start more scorers; after a restart the partitions would wait",
+            loop->worker, count, bytes >> 20, (long long)(most >> 20));
+    loop->state_full = full;
+}
+
 static void note_turn(struct score_loop *loop)
 {
     int64_t now = clock_steady_us(&clock_system);
@@ -313,10 +331,8 @@ static void note_turn(struct score_loop *loop)
     loop->lag_us = now;
     if (dead_letter_summary_minute(&loop->dead_letter_summary, now, &loop->dead_letter_text))
         log_warn("score", "worker %u: %s", loop->worker, loop->dead_letter_text.data);
-    if (loop->state) {
-        counter_set(loop->counters, COUNTER_STATE_EMPLOYEES, state_count(loop->state));
-        counter_set(loop->counters, COUNTER_STATE_BYTES, state_bytes(loop->state));
-    }
+    if (loop->state)
+        note_state(loop);
     counter_set(loop->counters, COUNTER_EVENTS_LAG, input_consumer_lag(loop->input));
     pthread_mutex_lock(&loop->lags_mutex);
     loop->lag_count = input_consumer_lags(loop->input, loop->lags, LAGS_KEPT);

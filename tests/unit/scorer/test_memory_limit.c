@@ -40,6 +40,24 @@ static void the_shares_add_up(void **state)
     assert_true(sum <= 256LL * MIB && sum > 250LL * MIB);
 }
 
+/* They get half of what is not needed anyhow, shared among the loops that keep some. */
+static void current_records_get_their_share(void **state)
+{
+    (void)state;
+    struct memory_shares with, without;
+    struct error err;
+    struct options *options = scorer_options((const char *const[]){"--instance-id=x", NULL});
+    struct memory_needs needs = {.limit = 1024LL * MIB, .consumers = 2, .producers = 2};
+    assert_int_equal(memory_split(options, &needs, &without, &err), STATUS_OK);
+    needs.states = 2;
+    assert_int_equal(memory_split(options, &needs, &with, &err), STATUS_OK);
+    assert_int_equal(without.state, 0);
+    assert_true(with.state > 200LL * MIB && with.consumer <= without.consumer);
+    int64_t sum = 64 * MIB + 2 * with.state + 2 * with.consumer + 2 * (with.producer + with.staged);
+    assert_true(sum <= 1024LL * MIB);
+    options_free(options);
+}
+
 static void what_cannot_hold_is_refused(void **state)
 {
     (void)state;
@@ -58,6 +76,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_limit_nothing_is_set),
         cmocka_unit_test(the_shares_add_up),
+        cmocka_unit_test(current_records_get_their_share),
         cmocka_unit_test(what_cannot_hold_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,7 @@ static void what_makes_no_sense_is_refused(void **state)
     } rows[] = {
         {"--input-topic=a b", "--input-topic"},
         {"--dlq-topic=employee-events", "each needs a topic of its own"},
+        {"--state-topic=employee-events", "each needs a topic of its own"},
         {"--group-id=", "--group-id"},
         {"--instance-id=a/b", "--instance-id"},
     };
