@@ -220,6 +220,11 @@ const struct state_model *state_model_at(const struct state *state, uint16_t num
 
 /* --- sums --- */
 
+size_t state_count_of(const struct state *state, int32_t partition)
+{
+    return state_has(state, partition) ? state_table_count(state->parts[partition].table) : 0;
+}
+
 size_t state_count(const struct state *state)
 {
     size_t count = 0;

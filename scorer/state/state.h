@@ -26,6 +26,7 @@ struct state_table *state_open(struct state *state, int32_t partition);
 void state_close(struct state *state, int32_t partition);
 int32_t state_last(const struct state *state); /* no partition beyond it is open; -1: none is */
 bool state_has(const struct state *state, int32_t partition);
+size_t state_count_of(const struct state *state, int32_t partition); /* its records, markers among them */
 /* The input position that its records are good for: what is committed. -1: not known. */
 int64_t state_position(const struct state *state, int32_t partition);
 void state_set_position(struct state *state, int32_t partition, int64_t position);

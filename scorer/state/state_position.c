@@ -14,6 +14,7 @@ void state_position_write(const struct state_position *position, struct buffer *
     json_write_string(&json, "topic", position->topic);
     json_write_int(&json, "partition", position->partition);
     json_write_int(&json, "offset", position->offset);
+    json_write_int(&json, "records", position->records);
     json_end_object(&json);
 }
 
@@ -23,22 +24,29 @@ static bool is_text(const json_t *json, const char *name, const char *text)
     return found && !strcmp(found, text);
 }
 
-enum status state_position_read(struct span value, const struct state_position *due, int64_t *offset, struct error *err)
+static bool take_number(const json_t *json, const char *name, int64_t *out)
+{
+    const json_t *found = json_object_get(json, name);
+    *out = json_integer_value(found);
+    return json_is_integer(found) && *out >= 0;
+}
+
+enum status state_position_read(struct span value, struct state_position *position, struct error *err)
 {
     json_t *json = json_loadb(value.data ? value.data : "", value.bytes, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *found = json_object_get(json, "offset");
+    struct state_position found = *position;
     enum status status = STATUS_OK;
-    if (!json_is_integer(found) || json_integer_value(found) < 0)
+    if (!take_number(json, "offset", &found.offset) || !take_number(json, "records", &found.records))
         status = error_set(err, STATUS_INVALID, "its position record is none that a scorer writes");
-    else if (!is_text(json, "group", due->group))
+    else if (!is_text(json, "group", position->group))
         status = error_set(err, STATUS_CONFLICT, "it is the state of group %.100s, not of %s",
-                           json_string_value(json_object_get(json, "group")) ?: "?", due->group);
-    else if (!is_text(json, "topic", due->topic) ||
-             json_integer_value(json_object_get(json, "partition")) != due->partition)
-        status = error_set(err, STATUS_CONFLICT, "it is the state of another input than %s [%" PRId32 "]", due->topic,
-                           due->partition);
+                           json_string_value(json_object_get(json, "group")) ?: "?", position->group);
+    else if (!is_text(json, "topic", position->topic) ||
+             json_integer_value(json_object_get(json, "partition")) != position->partition)
+        status = error_set(err, STATUS_CONFLICT, "it is the state of another input than %s [%" PRId32 "]",
+                           position->topic, position->partition);
     else
-        *offset = json_integer_value(found);
+        *position = found;
     json_decref(json);
     return status;
 }

@@ -24,6 +24,8 @@ struct part {
     int32_t partition;
     int64_t committed, position; /* position -1: no record of it yet */
     int64_t next;                /* the offset to read next */
+    int64_t due;                 /* records that there were at the position */
+    int64_t newest;              /* the largest source offset of a record */
     uint64_t records;
     bool done;
     struct state_table *table;
@@ -135,10 +137,13 @@ static enum status refuse(const struct state_restore *restore, const rd_kafka_me
 static enum status take_position(struct state_restore *restore, struct part *part, const rd_kafka_message_t *message,
                                  struct error *err)
 {
-    const struct state_position due = {restore->settings->group_id, restore->settings->input_topic, part->partition, 0};
+    struct state_position position = {
+        .group = restore->settings->group_id, .topic = restore->settings->input_topic, .partition = part->partition};
     struct error why;
-    if (state_position_read(kafka_payload(message->payload, message->len), &due, &part->position, &why) != STATUS_OK)
+    if (state_position_read(kafka_payload(message->payload, message->len), &position, &why) != STATUS_OK)
         return refuse(restore, message, why.text, err);
+    part->position = position.offset;
+    part->due = position.records;
     return STATUS_OK;
 }
 
@@ -195,6 +200,8 @@ static enum status take_record(struct state_restore *restore, struct part *part,
         return refuse(restore, message, "the record's key or source is another's", err);
     put_record(restore, part, &state);
     part->records++;
+    if (state.source_offset > part->newest)
+        part->newest = state.source_offset;
     return STATUS_OK;
 }
 
@@ -282,6 +289,7 @@ static enum status begin(struct state_restore *restore, const struct state_start
                 (struct part){.partition = starts[i].partition,
                               .committed = starts[i].committed,
                               .position = -1,
+                              .newest = -1,
                               .table = state_open(restore->state, starts[i].partition)};
     restore->left = restore->part_count;
     restore->records = 0;
@@ -322,11 +330,25 @@ static enum status check_position(const struct state_restore *restore, const str
                      part->position, settings->group_id, settings->input_topic, part->partition, settings->state_topic);
 }
 
+/* Where records are newer than the position, it is of an unfinished work at least once, and its number says nothing. */
+static enum status check_count(const struct state_restore *restore, const struct part *part, struct error *err)
+{
+    int64_t found = (int64_t)state_table_count(part->table);
+    if (part->position < 0 || part->newest >= part->position || found == part->due)
+        return STATUS_OK;
+    return error_set(
+        err, STATUS_CONFLICT,
+        "score: %s [%" PRId32 "] has %" PRId64 " current records, and there were %" PRId64
+        ": some were deleted (by retention, or the topic was recreated). Set STATE_TOPIC to a new name, have it "
+        "made (scorer check --create-topics), and send every employee's whole record",
+        restore->settings->state_topic, part->partition, found, part->due);
+}
+
 static enum status finish(struct state_restore *restore, struct error *err)
 {
     for (size_t i = 0; i < restore->part_count; i++) {
         const struct part *part = &restore->parts[i];
-        if (check_position(restore, part, err) != STATUS_OK)
+        if (check_position(restore, part, err) != STATUS_OK || check_count(restore, part, err) != STATUS_OK)
             return err->status;
         state_set_position(restore->state, part->partition,
                            part->position > part->committed ? part->position : part->committed);

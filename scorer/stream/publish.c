@@ -497,6 +497,8 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
     publish->commit = COMMIT_UNDER_WAY;
     publish->consumer = input_consumer_client(input);
     publish->offsets = input_consumer_offsets(input);
+    if (publish->state.state)
+        state_output_begin(&publish->state, publish->offsets);
     bool stages = !refused_records_is_bisecting(&publish->refused);
     background_call_start(publish->background, run_commit, publish);
     if (!stages)

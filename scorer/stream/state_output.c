@@ -2,7 +2,9 @@
 #include "scorer/stream/state_output.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
+#include "base/memory.h"
 #include "scorer/state/state_position.h"
 
 enum { FLUSH_MS = 1000 };
@@ -11,6 +13,7 @@ void state_output_free(struct state_output *output)
 {
     staged_records_free(&output->late);
     buffer_free(&output->position);
+    free(output->counts);
 }
 
 void state_output_add_late(struct state_output *output, const struct transaction_record *record)
@@ -51,10 +54,10 @@ static void send_late(struct state_output *output, struct transaction *transacti
 
 /* Named by the offset that comes next, of which there is no other record yet. */
 static void send_position(struct state_output *output, struct transaction *transaction,
-                          const rd_kafka_topic_partition_t *next)
+                          const rd_kafka_topic_partition_t *next, int64_t records)
 {
     const struct state_position position = {output->settings->group_id, output->settings->input_topic, next->partition,
-                                            next->offset};
+                                            next->offset, records};
     buffer_clear(&output->position);
     state_position_write(&position, &output->position);
     const struct transaction_record record = {.topic = output->topic,
@@ -62,6 +65,14 @@ static void send_position(struct state_output *output, struct transaction *trans
                                               .key = STATE_POSITION_KEY,
                                               .value = buffer_span(&output->position)};
     send_record(output, transaction, &record);
+}
+
+void state_output_begin(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)
+{
+    size_t count = offsets ? (size_t)offsets->cnt : 0;
+    output->counts = mem_grow(output->counts, &output->count_capacity, count, sizeof *output->counts);
+    for (size_t i = 0; i < count; i++)
+        output->counts[i] = (int64_t)state_count_of(output->state, offsets->elems[i].partition);
 }
 
 void state_output_write(struct state_output *output, struct transaction *transaction,
@@ -75,7 +86,7 @@ void state_output_write(struct state_output *output, struct transaction *transac
     if (alone)
         transaction_flush(transaction);
     for (int i = 0; i < offsets->cnt && !transaction_broken(transaction); i++)
-        send_position(output, transaction, &offsets->elems[i]);
+        send_position(output, transaction, &offsets->elems[i], output->counts[i]);
 }
 
 void state_output_committed(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)

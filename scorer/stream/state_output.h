@@ -18,6 +18,8 @@ struct state_output {
     size_t topic;        /* the transaction's number of it */
     struct staged_records late;
     struct buffer position;
+    int64_t *counts; /* of the offsets' partitions: their records when the commit began */
+    size_t count_capacity;
 };
 
 void state_output_free(struct state_output *output);
@@ -26,6 +28,8 @@ void state_output_free(struct state_output *output);
 void state_output_add_late(struct state_output *output, const struct transaction_record *record);
 void state_output_drop_late(struct state_output *output);
 
+/* A commit of these offsets (NULL: none) begins. On the loop's thread, which goes on changing the records. */
+void state_output_begin(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets);
 /* Within the commit, before the transaction's own: of these offsets (NULL: none). `alone`: batches that may hold a
  * refused record are not shared with others. What fails breaks the transaction. */
 void state_output_write(struct state_output *output, struct transaction *transaction,

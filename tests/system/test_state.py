@@ -229,6 +229,12 @@ def check_refusals(lab, kafka, env):
     producer.produce("foreign-state", key="p1", value="{}", partition=0)
     producer.flush(10)
     refused("foreign records", "foreign-state", "offset 0", "another STATE_TOPIC", STATE_TOPIC="foreign-state")
+    producer = Producer({"bootstrap.servers": kafka})
+    key = next(message.key() for message in lab.consume(kafka, STATE) if message.value() and message.key() != b"\x01position")
+    for partition in range(4):
+        producer.produce(STATE, key=key, partition=partition) # a null value that no scorer wrote
+    producer.flush(10)
+    refused("a record that is missing", "current records, and there were")
     reset_offsets(lab, kafka, 5)
     refused("offsets that were reset", "has committed 5", "--to-offset")
 

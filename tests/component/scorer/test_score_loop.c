@@ -475,12 +475,13 @@ static void partial_events_meet_the_records_of_the_process_before(void **state)
 
 /* As after a crash between the records and the offsets, at least once: each event up to there has its result already.
  */
-static void send_position(struct fixture *f, int32_t partition, int offset)
+static void send_position(struct fixture *f, int32_t partition, int offset, int records)
 {
-    char value[160];
-    int bytes = snprintf(value, sizeof value, "{\"group\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%d}",
-                         f->settings.group_id, topics[0], (int)partition, offset);
-    lab_produce(&f->kafka, state_topic, partition, STATE_POSITION_KEY, (struct span){value, (size_t)bytes}, NULL);
+    struct buffer value = {0};
+    const struct state_position position = {f->settings.group_id, topics[0], partition, offset, records};
+    state_position_write(&position, &value);
+    lab_produce(&f->kafka, state_topic, partition, STATE_POSITION_KEY, buffer_span(&value), NULL);
+    buffer_free(&value);
 }
 
 static void what_the_records_hold_is_not_done_again(void **state)
@@ -494,7 +495,7 @@ static void what_the_records_hold_is_not_done_again(void **state)
     stop_and_renew(&f);
     send_events(&f, 20);
     for (int32_t p = 0; p < PARTITIONS; p++)
-        send_position(&f, p, 40 / PARTITIONS);
+        send_position(&f, p, 40 / PARTITIONS, 20 / PARTITIONS);
     send_partial(&f, 0);
     lab_flush(&f.kafka);
     start(&f);
