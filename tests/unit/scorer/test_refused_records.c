@@ -7,7 +7,7 @@
 enum { RECORDS = 512, BATCH_MAX = 100, ROUNDS_MAX = 64 };
 
 static const struct settings settings = {
-    .output_topic = "predictions", .dlq_topic = "dead", .outcome_topic = "outcomes"};
+    .output_topic = "predictions", .dlq_topic = "dead", .outcome_topic = "outcomes", .state_topic = "state"};
 
 /* A broker that refuses each batch with one of these records in it; a refused batch breaks the transaction. */
 struct broker {
@@ -168,6 +168,22 @@ static void a_refused_present_time_is_an_error(void **state)
     refused_records_free(&refused);
 }
 
+/* Nothing less can stand for a current record, and its timestamp is the present time already. */
+static void a_refused_current_record_is_an_error(void **state)
+{
+    (void)state;
+    struct refused_records refused;
+    struct error err = {0};
+    refused_records_init(&refused, &settings, "worker 0");
+    assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.state_topic, &err),
+                     STATUS_LIMIT);
+    assert_non_null(strstr(err.text, "topic state refuses a current record"));
+    refused_records_forget(&refused);
+    assert_int_equal(refuse_one(&refused, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.state_topic, &err),
+                     STATUS_INVALID);
+    refused_records_free(&refused);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +191,7 @@ int main(void)
         cmocka_unit_test(each_of_several_is_found),
         cmocka_unit_test(a_dead_letter_gets_smaller),
         cmocka_unit_test(a_refused_present_time_is_an_error),
+        cmocka_unit_test(a_refused_current_record_is_an_error),
     };
     return cmocka_run_group_tests_name("scorer/refused", tests, NULL, NULL);
 }
