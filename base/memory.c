@@ -96,6 +96,11 @@ void *arena_take(struct arena *arena, size_t bytes)
     return taken;
 }
 
+void *arena_take_zeroed(struct arena *arena, size_t count, size_t size)
+{
+    return memset(arena_take(arena, count * size), 0, count * size);
+}
+
 char *arena_text(struct arena *arena, const char *text, size_t bytes)
 {
     char *copy = arena_take(arena, bytes + 1);

@@ -71,11 +71,8 @@ struct feature_fold {
 
 static void *features_take(struct features *features, size_t count, size_t size)
 {
-    size_t bytes = count * size;
-    void *block = arena_take(&features->arena, bytes);
-    memset(block, 0, bytes);
-    features->bytes += bytes;
-    return block;
+    features->bytes += count * size;
+    return arena_take_zeroed(&features->arena, count, size);
 }
 
 static float round_up(double number)

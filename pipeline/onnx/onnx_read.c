@@ -48,10 +48,8 @@ static struct span span_of_bytes(const ProtobufCBinaryData *data)
 
 static void *file_take(struct onnx_file *file, size_t count, size_t size)
 {
-    size_t bytes = count * size; /* counts come from what the file holds, sizes are small: no overflow */
-    void *block = arena_take(&file->arena, bytes);
-    memset(block, 0, bytes);
-    return block;
+    /* counts come from what the file holds, sizes are small: no overflow */
+    return arena_take_zeroed(&file->arena, count, size);
 }
 
 static const struct span *file_texts(struct onnx_file *file, const ProtobufCBinaryData *data, size_t count)

@@ -32,10 +32,7 @@ struct writer {
 
 static void *writer_take(struct writer *writer, size_t count, size_t size)
 {
-    size_t bytes = count * size;
-    void *block = arena_take(&writer->arena, bytes);
-    memset(block, 0, bytes);
-    return block;
+    return arena_take_zeroed(&writer->arena, count, size);
 }
 
 static char *writer_text(struct writer *writer, const char *text)

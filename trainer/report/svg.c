@@ -54,14 +54,6 @@ static void markup_vprintf(struct buffer *out, const char *format, va_list args)
     free(text);
 }
 
-void markup_printf(struct buffer *out, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    markup_vprintf(out, format, args);
-    va_end(args);
-}
-
 void svg_begin(struct buffer *out, double width, double height, const char *title, bool alone)
 {
     buffer_printf(out,
