@@ -23,7 +23,6 @@
 #include "avro/registry_client.h"
 #include "kafka/client.h"
 #include "kafka/consumer.h"
-#include "kafka/message.h"
 #include "scorer/sink/sink_batch.h"
 #include "scorer/sink/sink_input.h"
 #include "scorer/sink/sink_topics.h"
