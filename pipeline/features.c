@@ -278,15 +278,15 @@ static enum status fold_column(struct feature_fold *fold, int32_t column)
     bool text = column >= 0 && features->pool->columns[column].kind == COLUMN_NOMINAL;
     uint32_t first = (uint32_t)features->slot_count;
     enum status status = STATUS_OK;
-    for (uint32_t f = 0; f < features->ensemble->input_count && !status; f++) {
+    for (uint32_t f = 0; f < features->ensemble->input_count && status == STATUS_OK; f++) {
         if (!feature_read(features, f) || expr_at(features->pool, features->ensemble->inputs[f])->column != column)
             continue;
         status = slots_number(fold, f);
-        if (!status && !text)
+        if (status == STATUS_OK && !text)
             status = fold_number_feature(fold, f);
     }
     uint32_t count = (uint32_t)features->slot_count - first;
-    if (status || !text || count == 0)
+    if (status != STATUS_OK || !text || count == 0)
         return status;
     struct text_features *into = &features->texts[features->text_count++];
     *into = (struct text_features){.column = (uint32_t)column, .first_slot = first, .count = count};
@@ -305,14 +305,14 @@ static enum status fold_all(struct feature_fold *fold)
     slots_mark(features);
     bool *columns = mem_zeroed(features->column_count + 1, sizeof *columns); /* [column + 1] */
     enum status status = STATUS_OK;
-    for (uint32_t f = 0; f < inputs && !status; f++) {
+    for (uint32_t f = 0; f < inputs && status == STATUS_OK; f++) {
         int32_t column = expr_at(features->pool, features->ensemble->inputs[f])->column;
         if (column == EXPR_MANY_COLUMNS && feature_read(features, f))
             status = expr_refuse_mixing(features->pool, features->ensemble->inputs[f], "the trees", f, fold->err);
         else if (column != EXPR_MANY_COLUMNS)
             columns[column + 1] = true;
     }
-    for (size_t c = 0; c <= features->column_count && !status; c++)
+    for (size_t c = 0; c <= features->column_count && status == STATUS_OK; c++)
         if (columns[c])
             status = fold_column(fold, (int32_t)c - 1);
     free(columns);
@@ -338,7 +338,7 @@ enum status features_fold(const struct expr_pool *pool, const struct ensemble *e
     expr_memo_clear(&fold.memo);
     text_keys_free(&fold.keys);
     free(fold.cells);
-    if (status)
+    if (status != STATUS_OK)
         features_free(features);
     else
         *out = features;

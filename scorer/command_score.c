@@ -210,7 +210,7 @@ static enum status score_stream(struct session *session, int input, const char *
     size_t searched = 0;
     bool first = true;
     enum status status = STATUS_OK;
-    for (ssize_t got = 1; got != 0 && !status;) {
+    for (ssize_t got = 1; got != 0 && status == STATUS_OK;) {
         got = read(input, buffer_reserve(&in, READ_BYTES), READ_BYTES);
         if (got < 0 && errno == EINTR)
             continue;
@@ -239,9 +239,9 @@ static enum status model_read(const struct options *options, struct buffer *file
     struct registry *registry = NULL;
     struct model_version version = {0};
     enum status status = registry_open_options(options, &registry, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = registry_resolve(registry, uri, &version, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = registry_read(registry, &version, file, err);
     model_version_clear(&version);
     registry_close(registry);
@@ -257,9 +257,9 @@ static enum status check_contract(const struct options *options, const struct pi
     if (strncmp(uri, "models:/", 8) != 0)
         return STATUS_OK;
     enum status status = registry_open_options(options, &registry, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = registry_resolve(registry, uri, &version, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = registry_check_contract(registry, &version, pipeline, NULL, err);
     model_version_clear(&version);
     registry_close(registry);
@@ -270,9 +270,9 @@ static enum status session_open(struct session *session, const struct options *o
 {
     enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &session->schema, err);
     struct buffer file = {0};
-    if (!status)
+    if (status == STATUS_OK)
         status = model_read(options, &file, err);
-    if (status) {
+    if (status != STATUS_OK) {
         buffer_free(&file);
         return status;
     }
@@ -283,9 +283,9 @@ static enum status session_open(struct session *session, const struct options *o
     status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &given, &session->pipeline, err);
     free(positive);
     buffer_free(&file);
-    if (!status)
+    if (status == STATUS_OK)
         status = check_contract(options, session->pipeline, err);
-    if (status)
+    if (status != STATUS_OK)
         return error_prefix(err, "model %.200s", options_text(options, OPTION_MODEL_URI));
     int64_t reasons = options_integer(options, OPTION_REASONS);
     session->top_reasons =
@@ -330,10 +330,10 @@ int cmd_score(const struct options *options)
         return 2;
     }
     enum status status = session_open(&session, options, &err);
-    if (!status)
+    if (status == STATUS_OK)
         status = score_argument(&session, options, &err);
-    if (status)
+    if (status != STATUS_OK)
         log_error("score", "%s", err.text);
     session_close(&session);
-    return status ? 1 : 0;
+    return status != STATUS_OK ? 1 : 0;
 }

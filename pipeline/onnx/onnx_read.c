@@ -175,7 +175,7 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
         return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': element type %d", onnx_text_of(from->name),
                          from->data_type);
     enum status status = tensor_shape(from, tensor, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (tensor->dtype == DTYPE_TEXT) {
         if (from->n_string_data != tensor->count)
@@ -262,7 +262,7 @@ static enum status node_read(struct onnx_file *file, const Onnx__NodeProto *from
     node->attribute_count = from->n_attribute;
     for (size_t a = 0; a < from->n_attribute; a++) {
         enum status status = attribute_read(file, from->attribute[a], &attributes[a], err);
-        if (status)
+        if (status != STATUS_OK)
             return error_prefix(err, "operator %s (node '%s')", node->op, node->name);
     }
     return STATUS_OK;
@@ -317,13 +317,13 @@ static enum status values_read(struct onnx_file *file, const Onnx__GraphProto *f
     struct onnx_value *outputs = file_take(file, from->n_output, sizeof *outputs);
     const char **initializers = initializer_names(from);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < from->n_input && !status; i++) {
+    for (size_t i = 0; i < from->n_input && status == STATUS_OK; i++) {
         const char *name = onnx_text_of(from->input[i]->name);
         if (!bsearch(&name, initializers, from->n_initializer, sizeof name, names_order))
             status = onnx_read_value(from->input[i], &inputs[file->graph.input_count++], err);
     }
     free(initializers);
-    for (size_t o = 0; o < from->n_output && !status; o++)
+    for (size_t o = 0; o < from->n_output && status == STATUS_OK; o++)
         status = onnx_read_value(from->output[o], &outputs[file->graph.output_count++], err);
     file->graph.inputs = inputs;
     file->graph.outputs = outputs;
@@ -337,15 +337,15 @@ static enum status graph_read(struct onnx_file *file, const Onnx__GraphProto *fr
     struct onnx_node *nodes = file_take(file, from->n_node, sizeof *nodes);
     struct onnx_tensor *initializers = file_take(file, from->n_initializer, sizeof *initializers);
     enum status status = STATUS_OK;
-    for (size_t n = 0; n < from->n_node && !status; n++)
+    for (size_t n = 0; n < from->n_node && status == STATUS_OK; n++)
         status = node_read(file, from->node[n], &nodes[n], err);
-    for (size_t i = 0; i < from->n_initializer && !status; i++)
+    for (size_t i = 0; i < from->n_initializer && status == STATUS_OK; i++)
         status = tensor_read(file, from->initializer[i], &initializers[i], err);
     file->graph.nodes = nodes;
     file->graph.node_count = from->n_node;
     file->graph.initializers = initializers;
     file->graph.initializer_count = from->n_initializer;
-    return status ? status : values_read(file, from, err);
+    return status != STATUS_OK ? status : values_read(file, from, err);
 }
 
 static enum status opset_read(struct onnx_graph *graph, const Onnx__OperatorSetIdProto *from, struct error *err)
@@ -376,7 +376,7 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
         return error_set(err, STATUS_UNSUPPORTED, "the ONNX file holds model-local functions or training graphs");
     for (size_t o = 0; o < model->n_opset_import; o++) {
         enum status status = opset_read(&file->graph, model->opset_import[o], err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     struct onnx_property *properties = file_take(file, model->n_metadata_props, sizeof *properties);
@@ -391,7 +391,7 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
 enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *err)
 {
     enum status status = onnx_guard(bytes, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct onnx_file *file = mem_zeroed(1, sizeof *file);
     file->model = onnx__model_proto__unpack(NULL, bytes.bytes, (const uint8_t *)bytes.data);
@@ -400,7 +400,7 @@ enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *e
             error_set(err, STATUS_INVALID, "not a sound ONNX file: protobuf cannot unpack it: export or copy it again");
     else
         status = onnx_read_model(file, err);
-    if (status) {
+    if (status != STATUS_OK) {
         onnx_close(file);
         return status;
     }

@@ -482,7 +482,7 @@ static enum status check_columns(struct writer *writer, struct error *err)
         const struct fitted_column *fitted = &model->columns[c];
         bool nominal = fitted->column->kind == COLUMN_NOMINAL;
         enum status status = nominal ? check_categories(fitted, err) : onnx_check_number(fitted, err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
         if (!nominal && writer->number_count < c)
             return error_set(err, STATUS_INVALID, "column %s: numbers must stand before nominals",
@@ -521,7 +521,7 @@ static enum status onnx_check_model(struct writer *writer, struct error *err)
 static enum status write(struct writer *writer, struct buffer *out, struct error *err)
 {
     enum status status = onnx_check_model(writer, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     Onnx__ModelProto file;
     write_graph(writer);

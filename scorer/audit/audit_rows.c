@@ -284,7 +284,7 @@ enum status audit_rows_new(const struct schema *schema, const char *cluster_id, 
                            struct registry_client *registry, struct audit_rows **out, struct error *err)
 {
     struct sink_rows *made;
-    if (sink_rows_new(schema, cluster_id, &made, err))
+    if (sink_rows_new(schema, cluster_id, &made, err) != STATUS_OK)
         return err->status;
     sink_rows_use_registry(made, registry);
     struct audit_rows *rows = mem_zeroed(1, sizeof *rows);
