@@ -504,19 +504,17 @@ static enum status parse_text(const char *path, json_t **out, struct error *err)
 
 enum status recipe_load(const char *path, const struct schema *schema, struct recipe **out, struct error *err)
 {
-    struct error scratch;
-    struct error *text = err ? err : &scratch;
     json_t *root = NULL;
-    if (parse_text(path, &root, text) != STATUS_OK)
-        return error_prefix(text, "recipe %s", path);
+    if (parse_text(path, &root, err) != STATUS_OK)
+        return error_prefix(err, "recipe %s", path);
     struct recipe *recipe = mem_zeroed(1, sizeof *recipe);
     recipe->schema = schema;
-    struct loading loading = {.schema = schema, .recipe = recipe, .err = text};
+    struct loading loading = {.schema = schema, .recipe = recipe, .err = err};
     enum status status = read_recipe(&loading, root);
     json_decref(root);
     if (status != STATUS_OK) {
         recipe_free(recipe);
-        return error_prefix(text, "recipe %s", path);
+        return error_prefix(err, "recipe %s", path);
     }
     *out = recipe;
     return STATUS_OK;

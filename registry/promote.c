@@ -49,9 +49,10 @@ static enum status check_serves(struct registry *registry, const struct options 
 static bool promote_read_run(struct registry *registry, const char *name, const char *version, struct run_details *out)
 {
     struct version_details details;
-    if (!version || registry_describe(registry, name, version, &details, NULL) != STATUS_OK)
+    if (!version || registry_describe(registry, name, version, &details, ERROR_IGNORED) != STATUS_OK)
         return false;
-    bool read = details.version.run_id && registry_run(registry, details.version.run_id, out, NULL) == STATUS_OK;
+    bool read =
+        details.version.run_id && registry_run(registry, details.version.run_id, out, ERROR_IGNORED) == STATUS_OK;
     version_details_clear(&details);
     return read;
 }

@@ -545,16 +545,15 @@ static bool suspect(struct sink_batch *batch)
 /* Whether item i alone could be stored: everything but the COMMIT. */
 static bool would_land(struct sink_batch *batch, size_t i)
 {
-    struct error ignored;
-    if (sink_store_begin(batch->store, NULL, 0, &ignored) != STATUS_OK)
+    if (sink_store_begin(batch->store, NULL, 0, ERROR_IGNORED) != STATUS_OK)
         return false;
     sink_rows_clear(batch->rows);
     bool lands = sink_rows_add(batch->rows, &batch->items[i].record) < SINK_RESULT_REFUSED;
     for (enum sink_table table = 0; table < SINK_TABLE_COUNT && lands; table++)
-        lands = copy_table(batch, table, &ignored) == STATUS_OK;
+        lands = copy_table(batch, table, ERROR_IGNORED) == STATUS_OK;
     struct span latest = sink_rows_latest(batch->rows, sink_store_row_type(batch->store));
     if (lands && latest.data)
-        lands = sink_store_upsert(batch->store, sink_rows_upsert(batch->rows), latest, &ignored) == STATUS_OK;
+        lands = sink_store_upsert(batch->store, sink_rows_upsert(batch->rows), latest, ERROR_IGNORED) == STATUS_OK;
     sink_store_rollback(batch->store);
     return lands;
 }

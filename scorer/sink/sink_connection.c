@@ -316,11 +316,10 @@ enum status sink_connection_pipeline_result(struct sink_connection *connection, 
 
 void sink_connection_pipeline_leave(struct sink_connection *connection)
 {
-    struct error ignored;
     PGresult *result;
     int nulls = 0;
     while (connection->handle && nulls < 8) {
-        if (next_result(connection, "leaving a pipeline", &result, &ignored) != STATUS_OK)
+        if (next_result(connection, "leaving a pipeline", &result, ERROR_IGNORED) != STATUS_OK)
             return;
         nulls = result ? 0 : nulls + 1;
         bool sync = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
@@ -341,10 +340,9 @@ void sink_connection_rollback(struct sink_connection *connection)
         return;
     char sqlstate[sizeof connection->sqlstate];
     memcpy(sqlstate, connection->sqlstate, sizeof sqlstate);
-    struct error ignored;
     sink_connection_start(connection, SINK_EXCHANGE_WORK);
     if ((state != PQTRANS_INTRANS && state != PQTRANS_INERROR) || !PQsendQuery(connection->handle, "ROLLBACK") ||
-        sink_connection_drain(connection, "rolling back", PGRES_COMMAND_OK, NULL, &ignored) != STATUS_OK)
+        sink_connection_drain(connection, "rolling back", PGRES_COMMAND_OK, NULL, ERROR_IGNORED) != STATUS_OK)
         sink_connection_close(connection);
     memcpy(connection->sqlstate, sqlstate, sizeof sqlstate);
 }

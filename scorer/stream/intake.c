@@ -231,7 +231,8 @@ static void on_revoke(struct intake *intake)
     intake->untaken = (struct intake_untaken){.known = intake->untaken.known};
     counter_set(intake->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     if (lost && intake->failure == STATUS_OK && !*intake->stop &&
-        intake_member_check(&intake->member, intake->consumer, intake->settings->group_id, intake->stop, &err))
+        intake_member_check(&intake->member, intake->consumer, intake->settings->group_id, intake->stop, &err) !=
+            STATUS_OK)
         intake_fail(intake, err.status, err.text); /* gives nothing up, and so does not join again */
     else
         rd_kafka_assign(intake->consumer, NULL);
