@@ -39,7 +39,7 @@ struct text_value {
 struct text_features {
     uint32_t column, first_slot, count;
     const float *rows;              /* [(code + 2) × count]: unknown text, missing, then the schema's values */
-    const struct text_value *known; /* sorted by text_order: what CELL_OTHER may still be */
+    const struct text_value *known; /* sorted by texts_order: what CELL_OTHER may still be */
     size_t known_count;
 };
 
@@ -71,11 +71,8 @@ struct feature_fold {
 
 static void *features_take(struct features *features, size_t count, size_t size)
 {
-    size_t bytes = count * size;
-    void *block = arena_take(&features->arena, bytes);
-    memset(block, 0, bytes);
-    features->bytes += bytes;
-    return block;
+    features->bytes += count * size;
+    return arena_zeroed(&features->arena, count, size);
 }
 
 static float round_up(double number)
@@ -112,12 +109,6 @@ float features_threshold(const struct features *features, uint32_t feature, doub
     return feature_rank_of(&features->list[feature], threshold);
 }
 
-static int double_order(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 static void ranks_gather(struct features *features)
 {
     const struct ensemble *ensemble = features->ensemble;
@@ -137,7 +128,7 @@ static void ranks_gather(struct features *features)
         struct feature *feature = &features->list[f];
         size_t kept = 0;
         if (feature->rank_count)
-            qsort(feature->ranks, feature->rank_count, sizeof *feature->ranks, double_order);
+            qsort(feature->ranks, feature->rank_count, sizeof *feature->ranks, numbers_order);
         for (size_t r = 0; r < feature->rank_count; r++)
             if (kept == 0 || feature->ranks[r] > feature->ranks[kept - 1])
                 feature->ranks[kept++] = feature->ranks[r];
@@ -416,18 +407,9 @@ static __attribute__((noinline, cold)) const float *text_other(const struct text
                                                                const struct cell *cell)
 {
     struct span text = {cell->text, cell->text_bytes};
-    size_t low = 0, high = column->known_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = text_order(column->known[middle].text, text);
-        if (order == 0)
-            return column->known[middle].row;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return column->rows;
+    const struct text_value *known =
+        bsearch(&text, column->known, column->known_count, sizeof *column->known, texts_order);
+    return known ? known->row : column->rows;
 }
 
 void features_write(const struct features *features, const struct cell *cells, float *x)

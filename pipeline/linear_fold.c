@@ -27,11 +27,8 @@ struct fold {
 
 static void *linear_take(struct linear *linear, size_t count, size_t size)
 {
-    size_t bytes = count * size;
-    void *block = arena_take(&linear->arena, bytes);
-    memset(block, 0, bytes);
-    linear->bytes += bytes;
-    return block;
+    linear->bytes += count * size;
+    return arena_zeroed(&linear->arena, count, size);
 }
 
 /* The raw score behind a probability; *normalised if it is divided by the sum of both. NULL: another form. */

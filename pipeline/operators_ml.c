@@ -32,17 +32,6 @@ static const struct onnx_attribute *list_attribute(struct operation *operation, 
     return attribute && attribute->type == type && attribute->count ? attribute : NULL;
 }
 
-static int texts_order(const void *a, const void *b)
-{
-    return text_order(*(const struct span *)a, *(const struct span *)b);
-}
-
-static int numbers_order(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 /* Runtimes differ in which of two equal keys counts. One of the lists is NULL. */
 static enum status keys_unique(struct operation *operation, const struct span *texts, const double *numbers,
                                size_t count)
