@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
-#include "scorer/sink/sink_intake.h"
+#include "scorer/sink/sink_input.h"
 
 enum { CALL_MS = 10000, POLL_MS = 200, TELL_US = 10000000 };
 
@@ -222,7 +222,7 @@ static enum status take_message(struct reading *reading, const rd_kafka_message_
     if (message->err)
         return error_set(err, kafka_status(message->err), "reading %s: %s", reading->topic,
                          rd_kafka_message_errstr(message));
-    struct sink_record record = sink_intake_record(message, &reading->kafka->headers);
+    struct sink_record record = sink_input_record(message, &reading->kafka->headers);
     record.topic_name = reading->topic;
     enum status status = STATUS_OK;
     if (message->offset < reading->parts[message->partition].end)
