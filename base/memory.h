@@ -2,8 +2,7 @@
  *
  * Lifetimes have names: process, model, batch, call. A batch's memory comes from an arena that is reset between
  * batches, so after warm-up nothing on an event's path calls malloc. */
-#ifndef BASE_MEMORY_H
-#define BASE_MEMORY_H
+#pragma once
 
 #include <stddef.h>
 
@@ -36,5 +35,3 @@ void *arena_zeroed(struct arena *arena, size_t count, size_t size) __attribute__
 char *arena_text(struct arena *arena, const char *text, size_t bytes); /* copy + NUL */
 void arena_reset(struct arena *arena);                                 /* keeps the blocks for the next batch */
 void arena_free(struct arena *arena);
-
-#endif

@@ -1,6 +1,6 @@
 # Form and rules of the sources, generated documents, sanitizer and coverage builds, installing.
 
-C_FILES      = $(sort $(wildcard $(addsuffix /*.[ch],$(MODULES) $(wildcard $(addsuffix /*/,$(MODULES))) deploy) tests/*/*.[ch] tests/*/*/*.[ch]))
+C_FILES      = $(sort $(wildcard $(addsuffix /*.[ch],$(MODULES) $(wildcard $(addsuffix /*/,$(MODULES))) tools) tests/*/*.[ch] tests/*/*/*.[ch]))
 SCRIPTS      = $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' --exclude-dir='__pycache__' .ci deploy sql tests)
 CLANG_FORMAT ?= clang-format-14
 DOCGEN      := $(OUT)/tools/docgen

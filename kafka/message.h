@@ -1,6 +1,5 @@
 /* What librdkafka knows of a message, as our types. */
-#ifndef KAFKA_MESSAGE_H
-#define KAFKA_MESSAGE_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 
@@ -23,5 +22,3 @@ static inline struct span kafka_message_header(const rd_kafka_message_t *message
         return SPAN_NULL;
     return (struct span){value ? value : "", bytes};
 }
-
-#endif

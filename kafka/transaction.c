@@ -446,7 +446,7 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
             break;
         rd_kafka_poll(transaction->producer,
-                      FULL_WAIT_MS); /* slows the intake down while brokers are slow or unavailable */
+                      FULL_WAIT_MS); /* slows the input down while brokers are slow or unavailable */
     }
     FAULT_POINT("score.produced");
     if (code && record->headers)

@@ -13,8 +13,7 @@
  *
  * Without an identity the same calls work at least once: an idempotent producer, offsets committed after the records.
  * One call at a time, from whichever thread. */
-#ifndef KAFKA_TRANSACTION_H
-#define KAFKA_TRANSACTION_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -79,5 +78,3 @@ void transaction_abort(struct transaction *transaction);
 /* Work was rolled back for a reason that may pass: the next begin waits, longer each time until a commit.
  * Returns how long, in milliseconds. */
 int transaction_pause(struct transaction *transaction);
-
-#endif

@@ -12,8 +12,7 @@
  * markers may be skipped as well, where brokers were unavailable: so it is looked whether the group's offset is stable
  * and the last stable offset of each partition has passed the record there, and otherwise all is done once more. Else
  * the next commit would publish these records, which are of no event. */
-#ifndef KAFKA_TRANSACTION_LEFTOVERS_H
-#define KAFKA_TRANSACTION_LEFTOVERS_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -43,5 +42,3 @@ void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *mes
 MUST_USE enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup,
                                    rd_kafka_t *producer, struct call_watchdog *watchdog,
                                    rd_kafka_topic_t *const *topics, struct error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* What folding a graph into a program looks for in expressions: numbers that are one formula of a column, and the texts
  * that a column is compared with. Shared by the linear and the tree programs, at load only (texts_order also later). */
-#ifndef PIPELINE_EXPR_SHAPES_H
-#define PIPELINE_EXPR_SHAPES_H
+#pragma once
 
 #include "pipeline/expr.h"
 
@@ -40,5 +39,3 @@ bool text_keys_fit(const struct text_keys *keys, size_t more, size_t per_row);
 /* For qsort and bsearch, over items that begin with a struct span or a double. */
 int texts_order(const void *a, const void *b);
 int numbers_order(const void *a, const void *b);
-
-#endif

@@ -3,8 +3,7 @@
  * One run is one seed in one forked process, on one thread. Simulated processes are coroutines that run the real
  * score_loop_run and sink_run; wherever these would wait, the fake library functions go back to the scheduler. Every
  * choice is drawn from the seed, so the same seed gives the same trace. See README.md. */
-#ifndef TESTS_SIM_SIM_H
-#define TESTS_SIM_SIM_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -275,5 +274,3 @@ struct row {
     int64_t offset;
 };
 int64_t database_rows(const struct row **out);
-
-#endif
