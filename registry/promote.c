@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
-#include "registry/import.h"
 
 /* Loads the version as the scorer would; says how its golden rows fared. */
 static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
@@ -30,7 +29,8 @@ static enum status check_serves(struct registry *registry, const struct options 
     if (status == STATUS_OK)
         status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status == STATUS_OK)
-        status = import_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
+        status =
+            contract_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
     if (status == STATUS_OK)
         status = registry_check_contract(registry, &version, pipeline, &noted, err);
     if (status == STATUS_OK)
