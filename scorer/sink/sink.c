@@ -226,19 +226,24 @@ static void release_message(void *origin)
     rd_kafka_message_destroy(origin);
 }
 
+/* NULL: it is not assigned any more, or the message is of no partition. */
+static struct sink_partition *partition_of(struct sink *sink, const rd_kafka_message_t *message)
+{
+    int topic = message->rkt ? message_topic(sink, message) : -1;
+    return topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+}
+
 /* Takes the message over, unless it fails. */
 static enum status take_record(struct sink *sink, rd_kafka_message_t *message, struct error *err)
 {
-    int topic = message_topic(sink, message);
-    struct sink_partition *partition =
-        topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    struct sink_partition *partition = partition_of(sink, message);
     if (!partition || sink->unassigned) { /* of an assignment that has ended: it is read again */
         rd_kafka_message_destroy(message);
         return STATUS_OK;
     }
     struct sink_record record = sink_input_record(message, &sink->headers);
-    record.topic = (enum sink_topic)topic;
-    record.topic_name = sink->topics[topic];
+    record.topic = partition->topic;
+    record.topic_name = partition->topic_name;
     bool verifies = partition->verify != SINK_NO_OFFSET;
     if (verifies && sink_input_verify(partition, &record, sink->cluster_id, err) != STATUS_OK)
         return err->status;
@@ -254,10 +259,7 @@ static enum status take_record(struct sink *sink, rd_kafka_message_t *message, s
 
 static void take_end(struct sink *sink, const rd_kafka_message_t *message)
 {
-    int topic = message_topic(sink, message);
-    struct sink_partition *partition =
-        topic < 0 || sink->unassigned ? NULL
-                                      : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    struct sink_partition *partition = sink->unassigned ? NULL : partition_of(sink, message);
     if (partition && partition->next < message->offset)
         partition->next = message->offset;
 }
@@ -267,9 +269,7 @@ static void take_end(struct sink *sink, const rd_kafka_message_t *message)
  * verified there. */
 static bool give_up_verifying(struct sink *sink, const rd_kafka_message_t *message)
 {
-    int topic = message->rkt ? message_topic(sink, message) : -1;
-    struct sink_partition *partition =
-        topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    struct sink_partition *partition = partition_of(sink, message);
     if (!partition || (partition->verify == SINK_NO_OFFSET && !sink->unassigned))
         return false;
     partition->verify = SINK_NO_OFFSET;

@@ -273,10 +273,6 @@ static void adopt_offsets(struct sink_batch *batch)
             log_rewound(partition, now);
             batch->rewound = true;
         }
-        if (partition->known && now != partition->stored) { /* what was to be checked is of another position */
-            partition->verify = SINK_NO_OFFSET;
-            partition->checked = false;
-        }
         partition->known = true;
         if (partition->stored != now) { /* where reading starts and what is verified there hung on it */
             partition->checked = false;
