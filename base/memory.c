@@ -96,8 +96,9 @@ void *arena_take(struct arena *arena, size_t bytes)
     return taken;
 }
 
-void *arena_take_zeroed(struct arena *arena, size_t count, size_t size)
+void *arena_zeroed(struct arena *arena, size_t count, size_t size)
 {
+    assert(!size || count <= SIZE_MAX / size);
     return memset(arena_take(arena, count * size), 0, count * size);
 }
 

@@ -29,9 +29,9 @@ struct arena {
     size_t used; /* bytes used in current */
 };
 
-/* Zero-initialised struct arena is an empty arena. Memory is 16-byte aligned; of arena_take not zeroed. */
+/* Zero-initialised struct arena is an empty arena. Memory is 16-byte aligned and not zeroed. */
 void *arena_take(struct arena *arena, size_t bytes) __attribute__((malloc, returns_nonnull));
-void *arena_take_zeroed(struct arena *arena, size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *arena_zeroed(struct arena *arena, size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 char *arena_text(struct arena *arena, const char *text, size_t bytes); /* copy + NUL */
 void arena_reset(struct arena *arena);                                 /* keeps the blocks for the next batch */
 void arena_free(struct arena *arena);

@@ -173,7 +173,7 @@ static void give_defaults(struct options *options)
         slot->text = row->fallback && row->shipped ? shipped_path(options, row->fallback) : row->fallback;
         enum status status = STATUS_OK;
         if (row->fallback)
-            status = option_value_read(row, row->fallback, row->flag, slot, NULL);
+            status = option_value_read(row, row->fallback, row->flag, slot, ERROR_IGNORED);
         assert(status == STATUS_OK);
         (void)status;
     }

@@ -8,13 +8,11 @@
 
 enum status error_set(struct error *err, enum status status, const char *format, ...)
 {
-    if (err) {
-        va_list args;
-        va_start(args, format);
-        text_vprint(err->text, sizeof err->text, format, args);
-        va_end(args);
-        err->status = status;
-    }
+    va_list args;
+    va_start(args, format);
+    text_vprint(err->text, sizeof err->text, format, args);
+    va_end(args);
+    err->status = status;
     return status;
 }
 

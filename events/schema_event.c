@@ -27,7 +27,7 @@ static enum status parts_read_texts(struct schema_parts *parts, const json_t *li
 {
     if (!json_is_array(list))
         return error_set(err, STATUS_INVALID, "employee_event.avsc: %s must be a list of strings", what);
-    struct span *texts = arena_take_zeroed(&parts->arena, json_array_size(list), sizeof *texts);
+    struct span *texts = arena_zeroed(&parts->arena, json_array_size(list), sizeof *texts);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         texts[i] = (struct span){json_string_value(item), json_string_length(item)};
@@ -45,7 +45,7 @@ static enum status parts_read_texts(struct schema_parts *parts, const json_t *li
 
 static const char *const *names_of(struct schema_parts *parts, const struct span *texts, size_t count)
 {
-    const char **names = arena_take_zeroed(&parts->arena, count, sizeof *names);
+    const char **names = arena_zeroed(&parts->arena, count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = texts[i].data;
     return names;
@@ -156,7 +156,7 @@ static enum status column_read_group(struct schema_parts *parts, const json_t *j
     if (column->group && column->kind == COLUMN_ORDINAL && !bands && !isfinite(column->high - column->low))
         return column_refuse(column, "an ordinal \"group\" needs \"range\" or \"bands\"", err);
     column->band_count = json_array_size(bands);
-    double *starts = arena_take_zeroed(&parts->arena, column->band_count, sizeof *starts);
+    double *starts = arena_zeroed(&parts->arena, column->band_count, sizeof *starts);
     for (size_t b = 0; b < column->band_count; b++) {
         const json_t *start = json_array_get(bands, b);
         starts[b] = json_number_value(start);
@@ -233,7 +233,7 @@ static enum status rules_read(struct schema_parts *parts, const json_t *json, st
     if (rules && !json_is_array(rules))
         return error_set(err, STATUS_INVALID, "employee_event.avsc: \"rules\" must be a list");
     size_t count = json_array_size(rules);
-    parts->schema.rules = arena_take_zeroed(&parts->arena, count, sizeof *parts->schema.rules);
+    parts->schema.rules = arena_zeroed(&parts->arena, count, sizeof *parts->schema.rules);
     parts->schema.rule_count = count;
     for (size_t r = 0; r < count; r++) {
         enum status status = rule_read(parts, json_array_get(rules, r), &parts->schema.rules[r], err);
@@ -352,10 +352,10 @@ static enum status columns_make(struct schema_parts *parts, const struct avro_ty
     if (record->kind != AVRO_KIND_RECORD || record->field_count == 0 || record->field_count > SCHEMA_COLUMNS_MAX)
         return error_set(err, STATUS_INVALID, "employee_event.avsc: \"attributes\" must be a record of 1 to %d fields",
                          SCHEMA_COLUMNS_MAX);
-    schema->columns = arena_take_zeroed(&parts->arena, record->field_count, sizeof *schema->columns);
-    parts->readers = arena_take_zeroed(&parts->arena, record->field_count, sizeof *parts->readers);
-    parts->categories = arena_take_zeroed(&parts->arena, record->field_count, sizeof *parts->categories);
-    parts->checks = arena_take_zeroed(&parts->arena, record->field_count, sizeof *parts->checks);
+    schema->columns = arena_zeroed(&parts->arena, record->field_count, sizeof *schema->columns);
+    parts->readers = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->readers);
+    parts->categories = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->categories);
+    parts->checks = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->checks);
     for (size_t c = 0; c < record->field_count; c++) {
         enum status status = column_read(parts, &record->fields[c], (uint32_t)c, err);
         if (status != STATUS_OK)

@@ -21,7 +21,7 @@ void expr_pool_free(struct expr_pool *pool)
 void *expr_pool_take(struct expr_pool *pool, size_t count, size_t size)
 {
     pool->arena_bytes += count * size;
-    return arena_take_zeroed(&pool->arena, count, size);
+    return arena_zeroed(&pool->arena, count, size);
 }
 
 bool expr_pool_room(struct expr_pool *pool, size_t count, size_t size)

@@ -198,7 +198,7 @@ void mlmodel_files_make(const struct run *run, const char *run_id, struct mlmode
     }
     if (!model)
         return;
-    if (onnx_open(model->bytes, &file, NULL) != STATUS_OK)
+    if (onnx_open(model->bytes, &file, ERROR_IGNORED) != STATUS_OK)
         file = NULL; /* no signature, then */
     const struct onnx_graph *graph = file ? onnx_file_graph(file) : NULL;
     add_packages(out, run);

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
-#include "registry/import.h"
 
 /* Loads the version as the scorer would; says how its golden rows fared. */
 static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
@@ -30,7 +29,8 @@ static enum status check_serves(struct registry *registry, const struct options 
     if (status == STATUS_OK)
         status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status == STATUS_OK)
-        status = import_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
+        status =
+            contract_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
     if (status == STATUS_OK)
         status = registry_check_contract(registry, &version, pipeline, &noted, err);
     if (status == STATUS_OK)
@@ -49,9 +49,10 @@ static enum status check_serves(struct registry *registry, const struct options 
 static bool promote_read_run(struct registry *registry, const char *name, const char *version, struct run_details *out)
 {
     struct version_details details;
-    if (!version || registry_describe(registry, name, version, &details, NULL) != STATUS_OK)
+    if (!version || registry_describe(registry, name, version, &details, ERROR_IGNORED) != STATUS_OK)
         return false;
-    bool read = details.version.run_id && registry_run(registry, details.version.run_id, out, NULL) == STATUS_OK;
+    bool read =
+        details.version.run_id && registry_run(registry, details.version.run_id, out, ERROR_IGNORED) == STATUS_OK;
     version_details_clear(&details);
     return read;
 }

@@ -222,7 +222,7 @@ enum status store_list(const char *path, struct text_list *out, struct error *er
 
 void store_entries(const char *path, struct text_list *out)
 {
-    if (store_list(path, out, NULL) != STATUS_OK)
+    if (store_list(path, out, ERROR_IGNORED) != STATUS_OK)
         *out = (struct text_list){0};
 }
 

@@ -231,7 +231,7 @@ static void kept_list_clear(struct kept_list *list)
 static void take_experiment(const struct registry *store, const char *id, const char *name, struct kept_list *list)
 {
     struct run_list runs;
-    if (registry_runs(store, name, &runs, NULL) != STATUS_OK)
+    if (registry_runs(store, name, &runs, ERROR_IGNORED) != STATUS_OK)
         return;
     list->items = mem_resize(list->items, list->count + runs.count + 1, sizeof *list->items);
     for (size_t r = 0; r < runs.count; r++) {

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
-#include "registry/import.h"
 
 struct verified {
     struct model_version version;
@@ -30,8 +29,8 @@ static enum status verify(struct verified *verified, struct registry *registry, 
     if (status != STATUS_OK)
         return status;
     int64_t before = clock_steady_us(&clock_system);
-    status = import_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
-                         &verified->pipeline, err);
+    status = contract_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
+                           &verified->pipeline, err);
     verified->load_us = clock_steady_us(&clock_system) - before;
     if (status == STATUS_OK)
         status =

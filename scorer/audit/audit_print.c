@@ -150,7 +150,7 @@ struct member {
     int64_t number;
 };
 
-static void add_members(struct json_writer *json, const struct member *members, size_t count, const uint64_t *faults)
+static void add_partition(struct json_writer *json, const struct member *members, size_t count, const uint64_t *faults)
 {
     json_begin_object(json, NULL);
     for (size_t m = 0; m < count; m++)
@@ -181,7 +181,7 @@ static void add_input(struct json_writer *json, size_t partition, const struct a
         {"deleted", (int64_t)input->deleted},
         {"compacted", (int64_t)input->compacted},
     };
-    add_members(json, members, sizeof members / sizeof *members, input->faults);
+    add_partition(json, members, sizeof members / sizeof *members, input->faults);
 }
 
 static void add_log(struct json_writer *json, size_t partition, const struct audit_log *log)
@@ -200,7 +200,7 @@ static void add_log(struct json_writer *json, size_t partition, const struct aud
         {"rows_older", (int64_t)log->rows_older},
         {"waiting", (int64_t)log->waiting},
     };
-    add_members(json, members, sizeof members / sizeof *members, log->faults);
+    add_partition(json, members, sizeof members / sizeof *members, log->faults);
 }
 
 static void add_topics(struct json_writer *json, const struct audit_ledger *ledger, const struct audit_names *names)

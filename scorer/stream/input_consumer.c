@@ -231,7 +231,7 @@ static void on_revoke(struct input_consumer *input)
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     if (lost && input->failure == STATUS_OK && !*input->stop &&
-        static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err))
+        static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) != STATUS_OK)
         input_consumer_fail(input, err.status, err.text); /* gives nothing up, and so does not join again */
     else
         rd_kafka_assign(input->consumer, NULL);
