@@ -74,8 +74,7 @@ int command_list(const struct options *options)
     }
     if (names.count == 0)
         log_info("registry",
-                 "no registered models in %s: make one with `trainer train DATA --model "
-                 "logistic-regression-l2`",
+                 "no registered models in %s: make one with `trainer train DATA --model logistic-regression-l2`",
                  registry_root(registry));
     else
         printf("%-24s %7s  %-20s %-20s  %s\n", "NAME", "VERSION", "ALIASES", "CREATED", "RUN");

@@ -150,11 +150,10 @@ static enum status rollback(struct registry *registry, const struct options *opt
         status = registry_history(registry, name, alias, &history, err);
     const char *before = status == STATUS_OK ? alias_history_before(&history, current) : NULL;
     if (status == STATUS_OK && !before)
-        status =
-            error_set(err, STATUS_NOT_FOUND,
-                      "nothing is known of where %.100s@%.100s pointed before version %s: `registry promote %.100s "
-                      "VERSION --alias %.100s` moves it",
-                      name, alias, current, name, alias);
+        status = error_set(err, STATUS_NOT_FOUND,
+                           "nothing is known of where %.100s@%.100s pointed before version %s: `registry promote "
+                           "%.100s VERSION --alias %.100s` moves it",
+                           name, alias, current, name, alias);
     if (status == STATUS_OK)
         status =
             check_and_move(registry, options,

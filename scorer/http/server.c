@@ -219,20 +219,18 @@ static enum MHD_Result keep_parameter(void *context, enum MHD_ValueKind kind, co
 
 static void answer_unlogged(struct answer *answer)
 {
-    answer_detail(
-        answer, 503,
-        "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it again with the same "
-        "event_id, or with ?log=false");
+    answer_detail(answer, 503,
+                  "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it again with the "
+                  "same event_id, or with ?log=false");
     answer->retry_after_s = 5;
 }
 
 /* The registry gives the id that a logged prediction starts with. */
 static void answer_nameless(struct answer *answer)
 {
-    answer_detail(
-        answer, 503,
-        "the schema registry has not returned the id of our prediction schema yet, so the prediction cannot be "
-        "logged: send it again later, or with ?log=false");
+    answer_detail(answer, 503,
+                  "the schema registry has not returned the id of our prediction schema yet, so the prediction cannot "
+                  "be logged: send it again later, or with ?log=false");
     answer->retry_after_s = 5;
 }
 
