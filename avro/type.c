@@ -582,11 +582,6 @@ const struct avro_type *avro_schema_type(const struct avro_schema *schema)
     return schema->type;
 }
 
-size_t avro_schema_type_count(const struct avro_schema *schema)
-{
-    return schema->type_count;
-}
-
 static void type_describe(const struct avro_type *type, struct buffer *out, int depth)
 {
     if (depth == 0) {
