@@ -28,19 +28,3 @@ enum status error_prefix(struct error *err, const char *format, ...)
     text_flatten(err->text);
     return err->status;
 }
-
-const char *status_name(enum status status)
-{
-    static const char *const names[] = {
-        [STATUS_OK] = "ok",
-        [STATUS_INVALID] = "invalid",
-        [STATUS_NOT_FOUND] = "not found",
-        [STATUS_UNSUPPORTED] = "unsupported",
-        [STATUS_LIMIT] = "limit",
-        [STATUS_UNAVAILABLE] = "unavailable",
-        [STATUS_DENIED] = "denied",
-        [STATUS_CONFLICT] = "conflict",
-        [STATUS_IO] = "input/output error",
-    };
-    return names[status];
-}

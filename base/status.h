@@ -33,6 +33,3 @@ enum status error_set(struct error *err, enum status status, const char *format,
 
 /* Puts "context: " before the text already in err and returns its status. */
 enum status error_prefix(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
-
-/* "invalid", "not found", …: for logs. */
-const char *status_name(enum status status);

@@ -403,8 +403,8 @@ static void numbers_write(const struct features *features, const struct cell *ce
 }
 
 /* A text that the schema does not list: the model may know it all the same. */
-static __attribute__((noinline, cold)) const float *text_other(const struct text_features *column,
-                                                               const struct cell *cell)
+static __attribute__((noinline, cold, pure)) const float *text_other(const struct text_features *column,
+                                                                     const struct cell *cell)
 {
     struct span text = {cell->text, cell->text_bytes};
     const struct text_value *known =

@@ -74,7 +74,7 @@ static double formula_term_value(const struct formula_term *term, const struct c
 }
 
 /* A text that the schema does not list: the model may know it all the same. */
-static __attribute__((noinline, cold)) double table_other(const struct table_term *term, const struct cell *cell)
+static __attribute__((noinline, cold, pure)) double table_other(const struct table_term *term, const struct cell *cell)
 {
     struct span text = {cell->text, cell->text_bytes};
     const struct known_text *known = bsearch(&text, term->known, term->known_count, sizeof *term->known, texts_order);
