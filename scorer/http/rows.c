@@ -25,8 +25,7 @@ enum status rows_new(const struct service *service, size_t count, uint32_t top, 
     const struct schema *schema = service->view.settings->schema;
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
     if (!model) {
-        answer_detail(answer, 503, "there is no model yet: see /health");
-        answer->retry_after_s = 5;
+        answer_unavailable(answer, "there is no model yet: see /health");
         return STATUS_UNAVAILABLE;
     }
     if (top > schema->column_count)
