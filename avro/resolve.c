@@ -220,8 +220,7 @@ static bool field_is_due(struct resolver *resolver, const struct avro_field *fie
     if (!due)
         say(resolver,
             field->value_if_absent ? "the reader's field \"%.80s\" has a default that is no value of its type"
-                                   : "the reader's field \"%.80s\" is not in the writer's record and has no "
-                                     "default",
+                                   : "the reader's field \"%.80s\" is not in the writer's record and has no default",
             field->name);
     buffer_free(&text);
     return due;

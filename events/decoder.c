@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "events/fault.h"
 #include "events/writer_schemas.h"
 
 struct decoder {

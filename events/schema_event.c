@@ -264,8 +264,8 @@ static enum status target_read(struct schema_parts *parts, const json_t *json, s
     schema->id_name = json_string_value(json_object_get(json_object_get(json, "id"), "name"));
     if (!schema->target_name || !schema->id_name)
         return error_set(err, STATUS_INVALID,
-                         "employee_event.avsc: the attributes record needs \"target\": {\"name\", "
-                         "\"values\"} and \"id\": {\"name\"}");
+                         "employee_event.avsc: the attributes record needs \"target\": {\"name\", \"values\"} and "
+                         "\"id\": {\"name\"}");
     enum status status = parts_read_texts(parts, json_object_get(target, "values"), "the target's \"values\"", &values,
                                           &schema->target_count, err);
     if (status == STATUS_OK && ignored)
@@ -292,9 +292,7 @@ static enum status check_names(const struct schema *schema, struct error *err)
             strcmp(schema->ignored[i], schema->target_name) == 0 || strcmp(schema->ignored[i], schema->id_name) == 0)
             twice = schema->ignored[i];
     return twice ? error_set(err, STATUS_INVALID,
-                             "employee_event.avsc: \"%s\" is a duplicate among columns, target, id and "
-                             "ignored",
-                             twice)
+                             "employee_event.avsc: \"%s\" is a duplicate among columns, target, id and ignored", twice)
                  : STATUS_OK;
 }
 

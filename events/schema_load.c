@@ -46,8 +46,7 @@ static enum status id_read(const json_t *row, uint32_t *id, const char **file, s
     *file = json_string_value(json_object_get(row, "file"));
     if (number <= 0 || number > UINT32_MAX || !*file || strchr(*file, '/'))
         return error_set(err, STATUS_INVALID,
-                         "ids.json: each row must be {\"id\": number, \"file\": name of a file beside "
-                         "it}");
+                         "ids.json: each row must be {\"id\": number, \"file\": name of a file beside it}");
     *id = (uint32_t)number;
     return STATUS_OK;
 }

@@ -201,11 +201,10 @@ static enum status golden_row(const json_t *golden, size_t row, const struct col
     pipeline_score(pipeline, cells, 1, 0, &score, NULL);
     double difference = fabs(score.probability - metadata_number_of(expected));
     if (!(difference <= tolerance))
-        return error_set(
-            err, STATUS_INVALID,
-            "golden row %zu: the model gives %.17g here, %.17g where it was made (difference %.3g, allowed %.3g): "
-            "the file was changed, or this program scores it wrongly: train again",
-            row, score.probability, metadata_number_of(expected), difference, tolerance);
+        return error_set(err, STATUS_INVALID,
+                         "golden row %zu: the model gives %.17g here, %.17g where it was made (difference %.3g, "
+                         "allowed %.3g): the file was changed, or this program scores it wrongly: train again",
+                         row, score.probability, metadata_number_of(expected), difference, tolerance);
     found->rows = row + 1;
     found->worst = fmax(found->worst, difference);
     return STATUS_OK;

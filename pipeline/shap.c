@@ -199,10 +199,10 @@ static enum status trees_make(struct builder *builder, const double *sums, struc
     const struct ensemble *ensemble = builder->trees->ensemble;
     for (size_t t = 0; t < ensemble->tree_count; t++)
         if (tree_make(builder, t, sums) != STATUS_OK)
-            return error_set(err, STATUS_LIMIT,
-                             "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all "
-                             "are too large",
-                             t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
+            return error_set(
+                err, STATUS_LIMIT,
+                "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all are too large",
+                t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
     return STATUS_OK;
 }
 

@@ -223,10 +223,6 @@ int command_import(const struct options *options)
     struct error err;
     char *version = NULL;
     struct import import = {.started_ms = import_now_ms()};
-    if (options_argument_count(options) != 1) {
-        log_error("registry", "import takes one model file: registry import FILE.onnx --name NAME");
-        return 2;
-    }
     import.path = options_argument(options, 0);
     if (registry_check_names(options_text(options, OPTION_EXPERIMENT), options_text(options, OPTION_MODEL_NAME),
                              options_text(options, OPTION_ALIAS), &err) != STATUS_OK) {

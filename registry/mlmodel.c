@@ -141,10 +141,9 @@ static void write_conda(struct buffer *out)
 
 static void write_python(struct buffer *out)
 {
-    buffer_printf(out,
-                  "python: %s\nbuild_dependencies:\n- pip\n- setuptools\n- wheel\ndependencies:\n- -r "
-                  "requirements.txt\n",
-                  python_version);
+    buffer_printf(
+        out, "python: %s\nbuild_dependencies:\n- pip\n- setuptools\n- wheel\ndependencies:\n- -r requirements.txt\n",
+        python_version);
 }
 
 /* Another artifact, unless the run brings one of that path itself. */

@@ -150,11 +150,10 @@ static enum status rollback(struct registry *registry, const struct options *opt
         status = registry_history(registry, name, alias, &history, err);
     const char *before = status == STATUS_OK ? alias_history_before(&history, current) : NULL;
     if (status == STATUS_OK && !before)
-        status =
-            error_set(err, STATUS_NOT_FOUND,
-                      "nothing is known of where %.100s@%.100s pointed before version %s: `registry promote %.100s "
-                      "VERSION --alias %.100s` moves it",
-                      name, alias, current, name, alias);
+        status = error_set(err, STATUS_NOT_FOUND,
+                           "nothing is known of where %.100s@%.100s pointed before version %s: `registry promote "
+                           "%.100s VERSION --alias %.100s` moves it",
+                           name, alias, current, name, alias);
     if (status == STATUS_OK)
         status =
             check_and_move(registry, options,
@@ -166,31 +165,23 @@ static enum status rollback(struct registry *registry, const struct options *opt
     return status;
 }
 
-static int promote_run(const struct options *options, size_t arguments, const char *usage,
-                       enum status (*work)(struct registry *, const struct options *, struct error *))
+static enum status with_registry(const struct options *options, struct error *err,
+                                 enum status (*work)(struct registry *, const struct options *, struct error *))
 {
-    struct error err;
     struct registry *registry = NULL;
-    if (options_argument_count(options) != arguments) {
-        log_error("registry", "%s", usage);
-        return 2;
-    }
-    enum status status = registry_open_options(options, &registry, &err);
+    enum status status = registry_open_options(options, &registry, err);
     if (status == STATUS_OK)
-        status = work(registry, options, &err);
-    if (status != STATUS_OK)
-        log_error("registry", "%s", err.text);
+        status = work(registry, options, err);
     registry_close(registry);
-    return status == STATUS_OK ? 0 : status == STATUS_INVALID ? 2 : 1;
+    return status;
 }
 
-int command_promote(const struct options *options)
+enum status command_promote(const struct options *options, struct error *err)
 {
-    return promote_run(
-        options, 2, "promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS", promote);
+    return with_registry(options, err, promote);
 }
 
-int command_rollback(const struct options *options)
+enum status command_rollback(const struct options *options, struct error *err)
 {
-    return promote_run(options, 1, "rollback takes a model's name: registry rollback NAME --alias ALIAS", rollback);
+    return with_registry(options, err, rollback);
 }

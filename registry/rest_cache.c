@@ -95,10 +95,10 @@ static enum status check_digest(const json_t *version, const char *digest, struc
     rest_pairs(json_object_get(version, "tags"), &keys, &values);
     for (size_t t = 0; t < keys.count; t++)
         if (strcmp(keys.items[t], "model.sha256") == 0 && strcmp(values.items[t], digest) != 0)
-            status = error_set(err, STATUS_INVALID,
-                               "the file is not the one that was registered: its SHA-256 is %s, the version's tag "
-                               "says %.64s",
-                               digest, values.items[t]);
+            status = error_set(
+                err, STATUS_INVALID,
+                "the file is not the one that was registered: its SHA-256 is %s, the version's tag says %.64s", digest,
+                values.items[t]);
     text_list_clear(&keys);
     text_list_clear(&values);
     return status;

@@ -146,8 +146,7 @@ enum status store_check_name(const char *what, const char *name, struct error *e
     if (bad)
         return error_set(
             err, STATUS_INVALID,
-            "the %s is not usable: it must not start with a dot or a space, nor hold / : %% @ \\ or control "
-            "characters",
+            "the %s is not usable: it must not start with a dot or a space, nor hold / : %% @ \\ or control characters",
             what);
     return STATUS_OK;
 }

@@ -79,26 +79,19 @@ static void print_verified(const struct verified *verified)
            pipeline_bytes(pipeline));
 }
 
-int command_verify(const struct options *options)
+enum status command_verify(const struct options *options, struct error *err)
 {
-    struct error err;
     struct registry *registry = NULL;
     struct verified verified = {0};
-    if (options_argument_count(options) != 1) {
-        log_error("registry", "verify takes one model: registry verify FILE.onnx, or models:/NAME@ALIAS");
-        return 2;
-    }
-    enum status status = registry_open_options(options, &registry, &err);
+    enum status status = registry_open_options(options, &registry, err);
     if (status == STATUS_OK)
-        status = verify(&verified, registry, options, &err);
+        status = verify(&verified, registry, options, err);
     if (status == STATUS_OK)
         print_verified(&verified);
-    else
-        log_error("registry", "%s", err.text);
     pipeline_free(verified.pipeline);
     schema_free(verified.schema);
     buffer_free(&verified.file);
     model_version_clear(&verified.version);
     registry_close(registry);
-    return status == STATUS_OK ? 0 : 1;
+    return status;
 }

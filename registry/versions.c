@@ -38,10 +38,10 @@ static enum status model_check(const struct registry *registry, const char *name
     if (status != STATUS_OK)
         return status;
     text_list_clear(&entries);
-    return error_set(err, STATUS_NOT_FOUND,
-                     "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model "
-                     "logistic-regression-l2`",
-                     name, registry->root);
+    return error_set(
+        err, STATUS_NOT_FOUND,
+        "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model logistic-regression-l2`", name,
+        registry->root);
 }
 
 enum status store_models(const struct registry *registry, struct text_list *names, struct error *err)
@@ -135,8 +135,8 @@ static enum status alias_read(const struct registry *registry, const char *name,
             alias, registry->root, name, alias);
     else if (status == STATUS_LIMIT || (status == STATUS_OK && !store_is_version(text.data)))
         status = error_set(err, STATUS_UNAVAILABLE,
-                           "%.250s holds no version: it is being written, or damaged; set it again with "
-                           "`registry promote %s VERSION --alias %s`",
+                           "%.250s holds no version: it is being written, or damaged; set it again with `registry "
+                           "promote %s VERSION --alias %s`",
                            path, name, alias);
     if (status == STATUS_OK)
         *version = mem_text(text.data);

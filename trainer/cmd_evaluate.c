@@ -100,7 +100,7 @@ static enum status evaluate_read_model(const struct options *options, struct buf
     return status;
 }
 
-static enum status evaluate(const struct options *options, struct error *err)
+enum status command_evaluate(const struct options *options, struct error *err)
 {
     struct schema *schema;
     struct table table;
@@ -119,18 +119,4 @@ static enum status evaluate(const struct options *options, struct error *err)
     buffer_free(&file);
     schema_free(schema);
     return status;
-}
-
-int command_evaluate(const struct options *options)
-{
-    struct error err;
-    if (options_argument_count(options) != 2) {
-        log_error("trainer",
-                  "evaluate takes a model and a labelled CSV file: trainer evaluate models:/NAME@ALIAS DATA");
-        return 2;
-    }
-    if (evaluate(options, &err) == STATUS_OK)
-        return 0;
-    log_error("trainer", "%s", err.text);
-    return 1;
 }

@@ -214,10 +214,10 @@ enum status audit_database_refused(struct audit_database *database, audit_copy_t
                                    struct error *err)
 {
     struct buffer select = {0};
-    buffer_printf(&select,
-                  "SELECT topic, partition, \"offset\" FROM attrition.dead_letters WHERE stage = 'sink' AND cluster_id "
-                  "= %s",
-                  database->cluster);
+    buffer_printf(
+        &select,
+        "SELECT topic, partition, \"offset\" FROM attrition.dead_letters WHERE stage = 'sink' AND cluster_id = %s",
+        database->cluster);
     return copy_select(database, "reading refused records", &select, take, context, err);
 }
 

@@ -272,8 +272,8 @@ static enum status check_low(struct reading *reading, struct error *err)
             return err->status;
         if (low > reading->parts[p].start && reading->parts[p].start < reading->parts[p].end)
             return error_set(err, STATUS_CONFLICT,
-                             "%s [%zu]: Kafka deleted records up to %" PRId64 " while they were read; run the audit "
-                             "again",
+                             "%s [%zu]: Kafka deleted records up to %" PRId64
+                             " while they were read; run the audit again",
                              reading->topic, p, low);
     }
     return STATUS_OK;

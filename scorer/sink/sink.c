@@ -23,7 +23,6 @@
 #include "avro/registry_client.h"
 #include "kafka/client.h"
 #include "kafka/consumer.h"
-#include "kafka/message.h"
 #include "scorer/sink/sink_batch.h"
 #include "scorer/sink/sink_input.h"
 #include "scorer/sink/sink_topics.h"
@@ -292,10 +291,11 @@ static enum status take_error(struct sink *sink, const rd_kafka_message_t *messa
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
         if (give_up_verifying(sink, message))
             return STATUS_OK;
-        return error_set(err, STATUS_CONFLICT,
-                         "%s [%" PRId32 "]: the position of the sink is not in the log any more (%s); start it again "
-                         "to read what is gone",
-                         topic, message->partition, rd_kafka_message_errstr(message));
+        return error_set(
+            err, STATUS_CONFLICT,
+            "%s [%" PRId32
+            "]: the position of the sink is not in the log any more (%s); start it again to read what is gone",
+            topic, message->partition, rd_kafka_message_errstr(message));
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         return error_set(err, STATUS_DENIED,

@@ -9,7 +9,6 @@
  * that nobody has foreseen while others land. Must never count a record before its transaction has committed. */
 #include "scorer/sink/sink_batch.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -117,8 +117,8 @@ enum status sink_input_verify(struct sink_partition *partition, const struct sin
     }
     if (record->offset >= partition->stored)
         log_warn("sink",
-                 "%s [%" PRId32 "]: the record at offset %" PRId64 " is not there any more, so whether the topic was "
-                 "recreated is not known; going on from %" PRId64,
+                 "%s [%" PRId32 "]: the record at offset %" PRId64
+                 " is not there any more, so whether the topic was recreated is not known; going on from %" PRId64,
                  partition->topic_name, partition->id, wanted, partition->stored);
     partition->verify = SINK_NO_OFFSET;
     return STATUS_OK;

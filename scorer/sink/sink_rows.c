@@ -15,7 +15,6 @@
 #include "events/dead_letter.h"
 #include "events/decoder.h"
 #include "events/prediction_versions.h"
-#include "events/source_position.h"
 #include "scorer/sink/copy_fields.h"
 #include "scorer/sink/sink_columns.h"
 #include "scorer/sink/sink_headers.h"

@@ -186,13 +186,12 @@ enum status sink_store_read(struct sink_store *store, struct sink_offset *offset
     offsets_literals(store, offsets, count);
     const char *const values[] = {store->cluster_id, store->arrays[0].data, store->arrays[1].data};
     PGresult *result;
-    if (sink_connection_query(
-            store->connection, "reading sink_offsets",
-            "SELECT coalesce(s.next_offset, -1), coalesce(s.last_offset, -1), coalesce(s.last_digest, 0) "
-            "FROM unnest($2::text[], $3::integer[]) WITH ORDINALITY AS w (topic, partition, place) "
-            "LEFT JOIN attrition.sink_offsets s ON s.cluster_id = $1 AND s.topic = w.topic "
-            "AND s.partition = w.partition ORDER BY w.place",
-            3, values, &result, err) != STATUS_OK)
+    if (sink_connection_query(store->connection, "reading sink_offsets",
+                              "SELECT coalesce(s.next_offset, -1), coalesce(s.last_offset, -1), "
+                              "coalesce(s.last_digest, 0) FROM unnest($2::text[], $3::integer[]) WITH ORDINALITY AS w "
+                              "(topic, partition, place) LEFT JOIN attrition.sink_offsets s ON s.cluster_id = $1 AND "
+                              "s.topic = w.topic AND s.partition = w.partition ORDER BY w.place",
+                              3, values, &result, err) != STATUS_OK)
         return err->status;
     for (size_t i = 0; i < count; i++) {
         offsets[i].stored = strtoll(PQgetvalue(result, (int)i, 0), NULL, 10);
@@ -207,20 +206,16 @@ enum status sink_store_read(struct sink_store *store, struct sink_offset *offset
  * waited sees the row as the other left it, and finds it moved. */
 static const char advance_sql[] =
     "WITH w AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], "
-    "$8::bigint[]) AS w (topic, partition, stored, next, last_offset, last_digest)), "
-    "held AS MATERIALIZED (SELECT s.topic, s.partition FROM attrition.sink_offsets s JOIN w ON s.topic = w.topic "
-    "AND s.partition = w.partition WHERE s.cluster_id = $1 AND s.next_offset = w.stored "
-    "ORDER BY s.topic, s.partition FOR UPDATE OF s), "
-    "moved AS (UPDATE attrition.sink_offsets s SET next_offset = w.next, group_id = $2, updated_at = now(), "
-    "last_offset = coalesce(nullif(w.last_offset, -1), s.last_offset), "
-    "last_digest = CASE w.last_offset WHEN -1 THEN s.last_digest ELSE w.last_digest END "
-    "FROM held JOIN w ON w.topic = held.topic AND w.partition = held.partition "
-    "WHERE s.cluster_id = $1 AND s.topic = held.topic AND s.partition = held.partition RETURNING 1), "
-    "made AS (INSERT INTO attrition.sink_offsets "
-    "(cluster_id, group_id, topic, partition, next_offset, last_offset, last_digest) "
-    "SELECT $1, $2, topic, partition, next, nullif(last_offset, -1), last_digest FROM w WHERE stored = -1 "
-    "ORDER BY topic, partition ON CONFLICT DO NOTHING RETURNING 1) "
-    "SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM made)";
+    "$8::bigint[]) AS w (topic, partition, stored, next, last_offset, last_digest)), held AS MATERIALIZED (SELECT "
+    "s.topic, s.partition FROM attrition.sink_offsets s JOIN w ON s.topic = w.topic AND s.partition = w.partition "
+    "WHERE s.cluster_id = $1 AND s.next_offset = w.stored ORDER BY s.topic, s.partition FOR UPDATE OF s), moved AS "
+    "(UPDATE attrition.sink_offsets s SET next_offset = w.next, group_id = $2, updated_at = now(), last_offset = "
+    "coalesce(nullif(w.last_offset, -1), s.last_offset), last_digest = CASE w.last_offset WHEN -1 THEN s.last_digest "
+    "ELSE w.last_digest END FROM held JOIN w ON w.topic = held.topic AND w.partition = held.partition WHERE "
+    "s.cluster_id = $1 AND s.topic = held.topic AND s.partition = held.partition RETURNING 1), made AS (INSERT INTO "
+    "attrition.sink_offsets (cluster_id, group_id, topic, partition, next_offset, last_offset, last_digest) SELECT $1, "
+    "$2, topic, partition, next, nullif(last_offset, -1), last_digest FROM w WHERE stored = -1 ORDER BY topic, "
+    "partition ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM made)";
 
 static enum status begin_send(struct sink_store *store, struct error *err)
 {
@@ -377,13 +372,12 @@ enum status sink_store_check(struct sink_store *store, struct error *err)
     exchange_start(store);
     if (sink_connection_query(
             store->connection, "looking up rights",
-            "SELECT current_user, string_agg(lacks, ', ') FROM (SELECT p || ' on ' || t FROM (VALUES "
-            "('predictions', 'INSERT'), "
-            "('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', 'INSERT'), "
+            "SELECT current_user, string_agg(lacks, ', ') FROM (SELECT p || ' on ' || t FROM (VALUES ('predictions', "
+            "'INSERT'), ('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', 'INSERT'), "
             "('latest_predictions', 'SELECT'), ('latest_predictions', 'INSERT'), ('latest_predictions', 'UPDATE'), "
-            "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) "
-            "WHERE NOT has_table_privilege('attrition.' || t, p) UNION ALL SELECT 'EXECUTE on erase_requested' "
-            "WHERE NOT has_function_privilege('attrition.erase_requested(text)', 'EXECUTE')) AS r (lacks)",
+            "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) WHERE NOT "
+            "has_table_privilege('attrition.' || t, p) UNION ALL SELECT 'EXECUTE on erase_requested' WHERE NOT "
+            "has_function_privilege('attrition.erase_requested(text)', 'EXECUTE')) AS r (lacks)",
             0, NULL, &result, err) != STATUS_OK)
         return err->status;
     enum status status = STATUS_OK;
