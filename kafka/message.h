@@ -5,6 +5,8 @@
 
 #include "base/bytes.h"
 
+#define KAFKA_CONTROL_HEADER "attrition.control"
+
 /* librdkafka hands out a pointer for an empty value, and none for null. */
 static inline struct span kafka_payload(const void *data, size_t bytes)
 {
@@ -21,4 +23,10 @@ static inline struct span kafka_message_header(const rd_kafka_message_t *message
     if (rd_kafka_message_headers(message, &headers) || rd_kafka_header_get_last(headers, name, &value, &bytes))
         return SPAN_NULL;
     return (struct span){value ? value : "", bytes};
+}
+
+/* Whether it is a record of no event, by which a scorer committed a partition once more (transaction_markers.h). */
+static inline bool kafka_message_is_control(const rd_kafka_message_t *message)
+{
+    return kafka_message_header(message, KAFKA_CONTROL_HEADER).data;
 }

@@ -133,7 +133,8 @@ struct txn_offset {
 };
 struct txn {
     enum txn_state state;
-    bool commit;
+    bool commit, timed_out;
+    int incarnation; /* of its process */
     int64_t started_us, number;
     struct txn_part parts[TOPICS * PARTITIONS_MOST];
     int part_count;
@@ -226,6 +227,7 @@ struct plan {
     int cut_one_in;            /* a transactional request's connection is lost */
     int skip_one_in;           /* an abort's markers are skipped where the broker is unavailable */
     int skip_some_one_in;      /* … or of some partitions, whose leaders are */
+    bool skip_commits;         /* those of commits as well */
     int late_one_in;           /* … and the lost request arrives later, once more */
     int refuse_one_in;         /* a produced record is refused for a passing reason */
     int database_cut_one_in;   /* a statement's connection is lost */
@@ -245,6 +247,8 @@ extern bool calm; /* no more trouble: only waiting for the end */
 
 void audit_committed(struct txn *txn); /* its outputs are visible from now on */
 void audit_visible(const struct record *record);
+bool audit_is_control(const struct record *record); /* of no event, and right so */
+void audit_undone(const struct record *record, bool by_itself, bool with_offsets);
 void audit_offset(int32_t partition, int64_t before, int64_t now);
 void audit_assigned(int32_t partition); /* a member reads this input partition */
 void audit_producer(void);              /* a process opens a producer with an identity */
