@@ -136,7 +136,8 @@ static bool names_match(const struct avro_type *writer, const struct avro_type *
     return false;
 }
 
-bool kind_promotes(enum avro_kind writer, enum avro_kind reader)
+/* Whether a writer's primitive kind may be read as the reader's: the same, or a promotion. */
+static bool kind_promotes(enum avro_kind writer, enum avro_kind reader)
 {
     if (writer == reader)
         return true;

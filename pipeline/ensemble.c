@@ -363,7 +363,8 @@ static enum status reading_run(struct reading *reading)
     return status;
 }
 
-enum status ensemble_read(struct operation *operation, const struct ensemble **out)
+/* Reads and checks the node's attributes; bounded by their lengths. Lives in operation->pool. */
+static enum status ensemble_read(struct operation *operation, const struct ensemble **out)
 {
     const struct value *input = operation->inputs[0];
     struct ensemble *ensemble = expr_pool_take(operation->pool, 1, sizeof *ensemble);

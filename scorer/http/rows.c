@@ -174,14 +174,10 @@ void rows_score(struct rows *rows, const struct request *request,
 
 /* --- writing --- */
 
-bool rows_is_positive(const struct rows *rows, size_t row)
-{
-    return rows->scores[row].probability >= rows->model->threshold;
-}
-
 static uint32_t label_index(const struct rows *rows, size_t row)
 {
-    return rows_is_positive(rows, row) ? rows->model->labels.positive : rows->model->labels.negative;
+    bool positive = rows->scores[row].probability >= rows->model->threshold;
+    return positive ? rows->model->labels.positive : rows->model->labels.negative;
 }
 
 struct span rows_label(const struct rows *rows, size_t row)

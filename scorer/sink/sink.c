@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "avro/registry_client.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "scorer/sink/sink_batch.h"
