@@ -1,13 +1,11 @@
-/* The walk of shap_walk.c, for WIDTH rows and POINTS points at once, as instructions of TARGET; functions are called
- * NAME(…). No guard: it is included once for each. */
-typedef double NAME(lanes) __attribute__((vector_size(WIDTH * sizeof(double))));
-typedef int64_t NAME(masks) __attribute__((vector_size(WIDTH * sizeof(int64_t))));
-typedef float NAME(floats) __attribute__((vector_size(WIDTH * sizeof(float))));
+/* The walk of shap_walk.c for WIDTH rows, the lanes of shap_vector.h, and POINTS points at once, as instructions of
+ * TARGET; functions are called NAME(…). No guard: it is included once for each. */
 #define lanes NAME(lanes)
-#define masks NAME(masks)
-#define floats NAME(floats)
-#define shap_walk NAME(walk_state)
-#define shap_frame NAME(frame)
+#define rows NAME(rows)
+#define fused NAME(fused)
+#define shap_walk JOIN(NAME(walk_state), POINTS)
+#define shap_branch JOIN(NAME(branch), POINTS)
+#define EACH_POINT _Pragma("GCC unroll 8") for (size_t q = 0; q < POINTS; q++)
 
 struct shap_walk {
     const struct shap_node *nodes;
@@ -15,153 +13,104 @@ struct shap_walk {
     const double *at;
     const float *x;
     lanes *contributions;
-    masks passed[SHAP_MAX_DEPTH + 1]; /* by depth of the edge: the rows that pass all its feature's conditions so far */
+    rows passed[SHAP_MAX_DEPTH + 1]; /* by depth of the edge: those that pass all its feature's conditions so far */
 };
 
-/* A branch at work. */
-struct shap_frame {
-    lanes mean[2][POINTS]; /* of the children */
-    lanes product[POINTS]; /* P of the child that is next */
-    lanes left[POINTS];    /* h */
-    lanes pull;            /* e */
-    masks passing;         /* the rows that pass on along the left edge */
+/* A node at work. */
+struct shap_branch {
+    const struct shap_node *node;
+    const double *at, *gain;
+    lanes pull;       /* e */
+    rows left, right; /* the rows that pass on along each edge */
 };
 
-TARGET static inline void NAME(fill)(lanes *to, double value)
+INLINE(TARGET)
+struct shap_branch JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const struct shap_node *node)
 {
-    for (size_t l = 0; l < WIDTH; l++)
-        (*to)[l] = value;
+    rows left = NAME(rows_left)(walk->x + (size_t)node->slot * SHAP_LANES, node->threshold);
+    rows passed = walk->passed[node->above];
+    return (struct shap_branch){.node = node,
+                                .at = node->above ? walk->again[node->again].pull : walk->at,
+                                .gain = node->above ? walk->again[node->again].gain : NULL,
+                                .pull = NAME(pull)(left, passed, node->share),
+                                .left = passed & left,
+                                .right = passed & ~left};
 }
 
-/* e into *pull; and who passes on along either edge: right into walk->passed. */
 INLINE(TARGET)
-void NAME(node_pull)(struct shap_walk *walk, const struct shap_node *node, size_t depth, lanes *pull, masks *passing)
+lanes JOIN(NAME(left_share), POINTS)(const struct shap_branch *branch, size_t q)
 {
-    floats value;
-    lanes one;
-    memcpy(&value, walk->x + (size_t)node->slot * SHAP_LANES, sizeof value);
-    masks left = __builtin_convertvector(value <= node->threshold, masks);
-    NAME(fill)(&one, 1);
-    *pull = (lanes)((masks)one & left) - node->share;
-    masks right = ~left;
-    if (node->above) {
-        masks before = walk->passed[node->above];
-        *pull = (lanes)((masks)*pull & before);
-        left &= before;
-        right &= before;
+    return fused(NAME(fill)(branch->at[q]), branch->pull, NAME(fill)(branch->node->share));
+}
+
+/* The means of the children, left and right, to that of the node; its contribution. Points are added as shap_single.h
+ * adds them: four sums, and those in pairs. */
+INLINE(TARGET)
+void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_branch *branch, const lanes *product,
+                               const lanes *left, const lanes *right, lanes *mean)
+{
+    lanes step[POINTS], sum[4] = {{0}};
+    EACH_POINT
+    {
+        lanes high = left ? left[q] : NAME(fill)(branch->node->leaf[0]);
+        lanes low = right ? right[q] : NAME(fill)(branch->node->leaf[1]);
+        step[q] = high - low;
+        mean[q] = fused(JOIN(NAME(left_share), POINTS)(branch, q), step[q], low);
     }
-    *passing = left;
-    walk->passed[depth + 1] = right;
-}
-
-/* In pairs: the order in which shap_single.h adds the lanes of its vector. */
-INLINE(TARGET)
-void NAME(points_add)(lanes *terms, lanes *sum)
-{
-    for (size_t count = POINTS; count > 1; count = (count + 1) / 2)
-        for (size_t q = 0; q < count / 2 || (q == count / 2 && count % 2); q++)
-            terms[q] = 2 * q + 1 < count ? terms[2 * q] + terms[2 * q + 1] : terms[2 * q];
-    *sum = terms[0];
-}
-
-/* Both children are leaves: mean and contribution at once. */
-INLINE(TARGET)
-void NAME(last_walk)(struct shap_walk *walk, const struct shap_node *node, size_t depth, const lanes *product,
-                     lanes *mean)
-{
-    masks passing;
-    lanes pull, sum, terms[POINTS];
-    const double step = node->leaf[0] - node->leaf[1];
-    const double *at = node->above ? walk->again[node->again].pull : walk->at;
-    NAME(node_pull)(walk, node, depth, &pull, &passing);
-    for (size_t q = 0; q < POINTS; q++) {
-        double gained = node->above ? step * walk->again[node->again].gain[q] : step;
-        mean[q] = node->leaf[1] + (node->share + at[q] * pull) * step;
-        terms[q] = product[q] * gained;
-    }
-    NAME(points_add)(terms, &sum);
-    walk->contributions[node->column] += sum * pull;
-}
-
-INLINE(TARGET)
-void NAME(node_enter)(struct shap_walk *walk, const struct shap_node *node, size_t depth, const lanes *product,
-                      struct shap_frame *frame)
-{
-    const double *at = node->above ? walk->again[node->again].pull : walk->at;
-    NAME(node_pull)(walk, node, depth, &frame->pull, &frame->passing);
-    for (size_t q = 0; q < POINTS; q++) {
-        frame->left[q] = node->share + at[q] * frame->pull;
-        frame->product[q] = product[q] - product[q] * frame->left[q];
-    }
-    for (size_t side = 0; side < 2; side++)
-        for (size_t q = 0; q < POINTS && !node->child[side]; q++)
-            NAME(fill)(&frame->mean[side][q], node->leaf[side]);
-}
-
-/* From the right child, which goes first, to the left: children add in the order of shap_single.h. */
-INLINE(TARGET)
-void NAME(node_turn)(struct shap_walk *walk, size_t depth, const lanes *product, struct shap_frame *frame)
-{
-    walk->passed[depth + 1] = frame->passing;
-    for (size_t q = 0; q < POINTS; q++)
-        frame->product[q] = product[q] * frame->left[q];
-}
-
-INLINE(TARGET)
-void NAME(node_leave)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
-                      const struct shap_frame *frame, lanes *mean)
-{
-    lanes sum, terms[POINTS];
-    for (size_t q = 0; q < POINTS; q++) {
-        lanes step = frame->mean[0][q] - frame->mean[1][q];
-        mean[q] = frame->mean[1][q] + frame->left[q] * step;
-        if (node->above)
-            step *= walk->again[node->again].gain[q];
-        terms[q] = product[q] * step;
-    }
-    NAME(points_add)(terms, &sum);
-    walk->contributions[node->column] += sum * frame->pull;
+    if (branch->gain)
+        EACH_POINT step[q] *= branch->gain[q];
+    EACH_POINT sum[q % 4] = q < 4 ? product[q] * step[q] : fused(product[q], step[q], sum[q % 4]);
+    lanes whole = ((sum[0] + sum[2]) + (sum[1] + sum[3])) + branch->node->known;
+    lanes *contribution = &walk->contributions[branch->node->column];
+    *contribution = fused(whole, branch->pull, *contribution);
 }
 
 /* Recursion is bounded by SHAP_MAX_DEPTH. */
-TARGET static void NAME(visit)(struct shap_walk *walk, const struct shap_node *node, size_t depth, const lanes *product,
-                               lanes *mean)
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
+                                             lanes *mean)
 {
+    lanes below[POINTS], left[POINTS], right[POINTS];
+    const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
     if (node->last) {
-        NAME(last_walk)(walk, node, depth, product, mean);
+        JOIN(NAME(leave), POINTS)(walk, &branch, product, NULL, NULL, mean);
         return;
     }
-    struct shap_frame frame;
-    NAME(node_enter)(walk, node, depth, product, &frame);
-    if (node->child[1])
-        NAME(visit)(walk, walk->nodes + node->child[1], depth + 1, frame.product, frame.mean[1]);
-    NAME(node_turn)(walk, depth, product, &frame);
-    if (node->child[0])
-        NAME(visit)(walk, walk->nodes + node->child[0], depth + 1, frame.product, frame.mean[0]);
-    NAME(node_leave)(walk, node, product, &frame, mean);
+    if (node->child[1]) {
+        walk->passed[node->depth + 1] = branch.right;
+        EACH_POINT below[q] = fused(-product[q], JOIN(NAME(left_share), POINTS)(&branch, q), product[q]);
+        JOIN(NAME(visit), POINTS)(walk, walk->nodes + node->child[1], below, right);
+        if (!node->child[0]) {
+            JOIN(NAME(leave), POINTS)(walk, &branch, product, NULL, right, mean);
+            return;
+        }
+    }
+    walk->passed[node->depth + 1] = branch.left;
+    EACH_POINT below[q] = product[q] * JOIN(NAME(left_share), POINTS)(&branch, q);
+    JOIN(NAME(visit), POINTS)(walk, walk->nodes + node->child[0], below, left);
+    JOIN(NAME(leave), POINTS)(walk, &branch, product, left, node->child[1] ? right : NULL, mean);
 }
 
 /* Adds one tree's contributions, at the points of one chunk, for the rows at x. */
-TARGET static void NAME(tree)(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                              double *contributions)
+TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struct shap_tree *tree, size_t chunk,
+                                            const float *x, double *contributions)
 {
     struct shap_walk walk;
     const struct shap_points *points = &shap->points[tree->points][chunk];
     lanes weight[POINTS], mean[POINTS];
-    for (size_t q = 0; q < POINTS; q++)
-        NAME(fill)(&weight[q], points->weight[q]);
+    EACH_POINT weight[q] = NAME(fill)(points->weight[q]);
     walk.x = x;
     walk.at = points->at;
     walk.nodes = shap->nodes + tree->first;
     walk.again = shap->again + tree->again + chunk * tree->again_count;
     walk.contributions = (lanes *)contributions;
-    NAME(visit)(&walk, walk.nodes, 0, weight, mean);
+    memset(&walk.passed[0], 0xff, sizeof walk.passed[0]);
+    JOIN(NAME(visit), POINTS)(&walk, walk.nodes, weight, mean);
 }
 
 #undef lanes
-#undef masks
-#undef floats
+#undef rows
+#undef fused
 #undef shap_walk
-#undef shap_frame
+#undef shap_branch
+#undef EACH_POINT
 #undef POINTS
-#undef NAME

@@ -4,14 +4,15 @@
 
 #include "pipeline/shap.h"
 
-/* Points of a tree are walked four to eight at a time, each chunk of them with a table of its own. */
-enum { SHAP_CHUNK = 8, SHAP_CHUNK_LEAST = 4, SHAP_CHUNKS = SHAP_MAX_PATH / 2 / 4, SHAP_MAX_DEPTH = 2 * SHAP_MAX_PATH };
+/* Points of a tree are walked two to eight at a time, each chunk of them with a table of its own. */
+enum { SHAP_CHUNK = 8, SHAP_CHUNK_LEAST = 2, SHAP_CHUNKS = SHAP_MAX_PATH / 2 / 4, SHAP_MAX_DEPTH = 2 * SHAP_MAX_PATH };
 enum { SHAP_LANES = FEATURE_LANES, SHAP_SUMS = (SHAP_MAX_COLUMNS + 1) * SHAP_LANES };
 /* So few rows go one by one, without recursion, where no tree has more branches than these. */
 enum { SHAP_FEW_ROWS = 4, SHAP_SINGLE_NODES = 512 };
 
 /* A branch. Preorder: a left child that is no leaf stands right after its parent. */
 struct shap_node {
+    double known;      /* what the point t = 0 adds to each row's sum: P (left − right) there, weighed */
     double share;      /* of the rows that come here: those that go left */
     double leaf[2];    /* left, right: value, where that child is a leaf */
     uint32_t child[2]; /* the node, from the tree's first; 0: a leaf */

@@ -1,10 +1,11 @@
 /* One row through one tree, the points as lanes of a vector, as instructions of TARGET: see shap_walk.c. Without
  * recursion or branches on the tree's shape, which a row alone would pay for at every node. The same operations in the
  * same order as shap_lanes.h, for the same bits. No guard: it is included once for each instruction set. */
-typedef double NAME(lane_points) __attribute__((vector_size(SHAP_CHUNK * sizeof(double))));
-typedef int64_t NAME(choice) __attribute__((vector_size(SHAP_CHUNK * sizeof(int64_t))));
-#define vector NAME(lane_points)
-#define choice NAME(choice)
+struct NAME(vector) {
+    NAME(lanes) part[SHAP_CHUNK / WIDTH];
+};
+#define vector struct NAME(vector)
+#define EACH_PART _Pragma("GCC unroll 4") for (size_t i = 0; i < SHAP_CHUNK / WIDTH; i++)
 
 struct NAME(single_state) {
     const struct shap_again *own; /* what stands for shap_again where the feature is not repeated */
@@ -20,38 +21,52 @@ struct NAME(single_state) {
 INLINE(TARGET)
 void NAME(single_down)(struct NAME(single_state) * state, const struct shap_node *node, size_t n)
 {
-    vector at, product = state->product[n];
+    vector at, *product = &state->product[n];
     bool left = state->x[(size_t)node->slot * SHAP_LANES] <= node->threshold, before;
-    double pulls[2] = {-node->share, 1 - node->share};
     state->passed[node->depth] = state->edge[n];
     before = state->passed[node->above];
-    state->pull[n] = before ? pulls[left] : 0;
+    state->pull[n] = before ? (double)left - node->share : 0;
     memcpy(&at, (node->above ? &state->again[node->again] : state->own)->pull, sizeof at);
-    state->left[n] = node->share + at * state->pull[n];
-    state->product[node->child[0]] = product * state->left[n];
-    state->product[node->child[1]] = product - product * state->left[n];
+    EACH_PART
+    {
+        NAME(lanes)
+        share = NAME(fused)(at.part[i], NAME(fill)(state->pull[n]), NAME(fill)(node->share)),
+        whole = product->part[i];
+        state->left[n].part[i] = share;
+        state->product[node->child[0]].part[i] = whole * share;
+        state->product[node->child[1]].part[i] = NAME(fused)(-whole, share, whole);
+    }
     state->edge[node->child[0]] = before & left;
     state->edge[node->child[1]] = before & !left;
 }
 
 INLINE(TARGET)
-vector NAME(single_mean)(const struct NAME(single_state) * state, const struct shap_node *node, size_t side)
+NAME(lanes)
+NAME(single_mean)(const struct NAME(single_state) * state, const struct shap_node *node, size_t side, size_t i)
 {
-    choice branch = (choice){0} - (int64_t)(node->child[side] != 0);
-    vector leaf = node->leaf[side] - (vector){0};
-    return (vector)(((choice)state->mean[node->child[side]] & branch) | ((choice)leaf & ~branch));
+    return NAME(choose)(node->child[side] != 0, state->mean[node->child[side]].part[i], NAME(fill)(node->leaf[side]));
 }
 
 INLINE(TARGET)
 void NAME(single_up)(struct NAME(single_state) * state, const struct shap_node *node, size_t n, size_t width,
                      double *contributions)
 {
-    vector gain, right = NAME(single_mean)(state, node, 1), step = NAME(single_mean)(state, node, 0) - right;
-    state->mean[n] = right + state->left[n] * step;
+    vector gain, step, *product = &state->product[n];
+    NAME(four) products[2], steps[2];
     memcpy(&gain, (node->above ? &state->again[node->again] : state->own)->gain, sizeof gain);
-    vector terms = state->product[n] * (step * gain);
-    double sum = ((terms[0] + terms[1]) + (terms[2] + terms[3])) + ((terms[4] + terms[5]) + (terms[6] + terms[7]));
-    contributions[node->column * width] += sum * state->pull[n];
+    EACH_PART
+    {
+        NAME(lanes) right = NAME(single_mean)(state, node, 1, i);
+        step.part[i] = NAME(single_mean)(state, node, 0, i) - right;
+        state->mean[n].part[i] = NAME(fused)(state->left[n].part[i], step.part[i], right);
+        step.part[i] *= gain.part[i];
+    }
+    memcpy(products, product, sizeof products);
+    memcpy(steps, &step, sizeof steps);
+    NAME(four) sum = products[0] * steps[0];
+    NAME(fuse_four)(&products[1], &steps[1], &sum);
+    double whole = ((sum[0] + sum[2]) + (sum[1] + sum[3])) + node->known;
+    contributions[node->column * width] = fma(whole, state->pull[n], contributions[node->column * width]);
 }
 
 TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
@@ -81,4 +96,4 @@ TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree 
 }
 
 #undef vector
-#undef choice
+#undef EACH_PART

@@ -10,102 +10,45 @@
  * and e = 0 for rows that broke a condition on it there. */
 #include "pipeline/shap_program.h"
 
+#include <math.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 /* Vectors are passed by pointer, or between inlined functions of one target: no calling convention is involved. */
 #pragma GCC diagnostic ignored "-Wpsabi"
+#define JOIN(name, points) JOIN_TEXTS(name, points)
+#define JOIN_TEXTS(name, points) name##_##points
 #define INLINE(target) target static inline __attribute__((always_inline))
 
 /* Each row's contributions stand WIDTH apart while a walk of that width adds to them. */
 #define TARGET
 #define WIDTH 2
 #define NAME(name) plain_##name
-#include "pipeline/shap_single.h"
-#undef NAME
-#define POINTS 4
-#define NAME(name) plain_four_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 5
-#define NAME(name) plain_five_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 6
-#define NAME(name) plain_six_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 7
-#define NAME(name) plain_seven_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 8
-#define NAME(name) plain_eight_##name
-#include "pipeline/shap_lanes.h"
-#undef WIDTH
-#undef TARGET
+#include "pipeline/shap_walks.h"
 
 #ifdef __x86_64__
-#define TARGET __attribute__((target("avx2")))
+#define TARGET __attribute__((target("avx2,fma")))
 #define WIDTH 4
 #define NAME(name) avx2_##name
-#include "pipeline/shap_single.h"
-#undef NAME
-#define POINTS 4
-#define NAME(name) avx2_four_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 5
-#define NAME(name) avx2_five_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 6
-#define NAME(name) avx2_six_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 7
-#define NAME(name) avx2_seven_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 8
-#define NAME(name) avx2_eight_##name
-#include "pipeline/shap_lanes.h"
-#undef WIDTH
-#undef TARGET
+#include "pipeline/shap_walks.h"
 
-#define TARGET __attribute__((target("avx512f,avx512dq,avx512vl")))
+#define TARGET __attribute__((target("fma,avx512f,avx512dq,avx512vl")))
 #define WIDTH 8
 #define NAME(name) avx512_##name
-#include "pipeline/shap_single.h"
-#undef NAME
-#define POINTS 4
-#define NAME(name) avx512_four_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 5
-#define NAME(name) avx512_five_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 6
-#define NAME(name) avx512_six_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 7
-#define NAME(name) avx512_seven_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 8
-#define NAME(name) avx512_eight_##name
-#include "pipeline/shap_lanes.h"
-#undef WIDTH
-#undef TARGET
-#endif
-
-static const struct shap_walk PLAIN = {
-    2, plain_single, {plain_four_tree, plain_five_tree, plain_six_tree, plain_seven_tree, plain_eight_tree}};
-#ifdef __x86_64__
-static const struct shap_walk AVX2 = {
-    4, avx2_single, {avx2_four_tree, avx2_five_tree, avx2_six_tree, avx2_seven_tree, avx2_eight_tree}};
-static const struct shap_walk AVX512 = {
-    8, avx512_single, {avx512_four_tree, avx512_five_tree, avx512_six_tree, avx512_seven_tree, avx512_eight_tree}};
+#include "pipeline/shap_walks.h"
 #endif
 
 const struct shap_walk *shap_walk_choose(void)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return &AVX512;
-    if (__builtin_cpu_supports("avx2"))
-        return &AVX2;
+        return &avx512_walk;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &avx2_walk;
 #endif
-    return &PLAIN;
+    return &plain_walk;
 }
 
 size_t shap_rows_most(const struct shap *shap)
