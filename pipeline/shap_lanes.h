@@ -20,7 +20,7 @@ struct shap_walk {
 struct shap_branch {
     const struct shap_node *node;
     const double *at, *gain;
-    lanes pull;       /* e */
+    lanes pull, share; /* e */
     rows left, right; /* the rows that pass on along each edge */
 };
 
@@ -33,6 +33,7 @@ struct shap_branch JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const
                                 .at = node->above ? walk->again[node->again].pull : walk->at,
                                 .gain = node->above ? walk->again[node->again].gain : NULL,
                                 .pull = NAME(pull)(left, passed, node->share),
+                                .share = NAME(fill)(node->share),
                                 .left = passed & left,
                                 .right = passed & ~left};
 }
@@ -40,45 +41,55 @@ struct shap_branch JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const
 INLINE(TARGET)
 lanes JOIN(NAME(left_share), POINTS)(const struct shap_branch *branch, size_t q)
 {
-    return fused(NAME(fill)(branch->at[q]), branch->pull, NAME(fill)(branch->node->share));
+    return fused(NAME(fill)(branch->at[q]), branch->pull, branch->share);
 }
 
-/* The means of the children, left and right, to that of the node; its contribution. Points are added as shap_single.h
- * adds them: four sums, and those in pairs. */
+/* The means of the children, left and right (NULL: leaves), to that of the node; its contribution. Points are added as
+ * shap_single.h adds them: four sums, and those in pairs. */
 INLINE(TARGET)
 void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_branch *branch, const lanes *product,
                                const lanes *left, const lanes *right, lanes *mean)
 {
+    const struct shap_node *node = branch->node;
+    const double leaf[2] = {node->leaf[0], node->leaf[1]}, known = node->known;
+    lanes *contribution = &walk->contributions[node->column];
     lanes step[POINTS], sum[4] = {{0}};
     EACH_POINT
     {
-        lanes high = left ? left[q] : NAME(fill)(branch->node->leaf[0]);
-        lanes low = right ? right[q] : NAME(fill)(branch->node->leaf[1]);
-        step[q] = high - low;
+        lanes low = right ? right[q] : NAME(fill)(leaf[1]);
+        step[q] = (left ? left[q] : NAME(fill)(leaf[0])) - low;
         mean[q] = fused(JOIN(NAME(left_share), POINTS)(branch, q), step[q], low);
     }
     if (branch->gain)
         EACH_POINT step[q] *= branch->gain[q];
     EACH_POINT sum[q % 4] = q < 4 ? product[q] * step[q] : fused(product[q], step[q], sum[q % 4]);
-    lanes whole = ((sum[0] + sum[2]) + (sum[1] + sum[3])) + branch->node->known;
-    lanes *contribution = &walk->contributions[branch->node->column];
-    *contribution = fused(whole, branch->pull, *contribution);
+    *contribution = fused((sum[0] + sum[2]) + (sum[1] + sum[3]) + known, branch->pull, *contribution);
 }
 
-/* Recursion is bounded by SHAP_MAX_DEPTH. */
-TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
-                                             lanes *mean)
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node,
+                                             const lanes *product, lanes *mean);
+
+INLINE(TARGET)
+void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product, lanes *mean)
+{
+    if (!node->last) {
+        JOIN(NAME(visit), POINTS)(walk, node, product, mean);
+        return;
+    }
+    const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
+    JOIN(NAME(leave), POINTS)(walk, &branch, product, NULL, NULL, mean);
+}
+
+/* Recursion is bounded by SHAP_MAX_DEPTH. The right child goes first: children add in the order of shap_single.h. */
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node,
+                                             const lanes *product, lanes *mean)
 {
     lanes below[POINTS], left[POINTS], right[POINTS];
     const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
-    if (node->last) {
-        JOIN(NAME(leave), POINTS)(walk, &branch, product, NULL, NULL, mean);
-        return;
-    }
     if (node->child[1]) {
         walk->passed[node->depth + 1] = branch.right;
         EACH_POINT below[q] = fused(-product[q], JOIN(NAME(left_share), POINTS)(&branch, q), product[q]);
-        JOIN(NAME(visit), POINTS)(walk, walk->nodes + node->child[1], below, right);
+        JOIN(NAME(child), POINTS)(walk, walk->nodes + node->child[1], below, right);
         if (!node->child[0]) {
             JOIN(NAME(leave), POINTS)(walk, &branch, product, NULL, right, mean);
             return;
@@ -86,8 +97,11 @@ TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struc
     }
     walk->passed[node->depth + 1] = branch.left;
     EACH_POINT below[q] = product[q] * JOIN(NAME(left_share), POINTS)(&branch, q);
-    JOIN(NAME(visit), POINTS)(walk, walk->nodes + node->child[0], below, left);
-    JOIN(NAME(leave), POINTS)(walk, &branch, product, left, node->child[1] ? right : NULL, mean);
+    JOIN(NAME(child), POINTS)(walk, walk->nodes + node->child[0], below, left);
+    if (node->child[1])
+        JOIN(NAME(leave), POINTS)(walk, &branch, product, left, right, mean);
+    else
+        JOIN(NAME(leave), POINTS)(walk, &branch, product, left, NULL, mean);
 }
 
 /* Adds one tree's contributions, at the points of one chunk, for the rows at x. */
@@ -104,7 +118,7 @@ TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struc
     walk.again = shap->again + tree->again + chunk * tree->again_count;
     walk.contributions = (lanes *)contributions;
     memset(&walk.passed[0], 0xff, sizeof walk.passed[0]);
-    JOIN(NAME(visit), POINTS)(&walk, walk.nodes, weight, mean);
+    JOIN(NAME(child), POINTS)(&walk, walk.nodes, weight, mean);
 }
 
 #undef lanes
