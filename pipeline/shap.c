@@ -161,7 +161,7 @@ static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, u
     return place;
 }
 
-/* The lists of the tree's repeated nodes, one for each chunk of points. */
+/* The lists of the tree's repeated nodes, one for each chunk of points; before them what all others use. */
 static void again_fill(struct builder *builder, struct shap_tree *tree)
 {
     struct shap *shap = builder->shap;
@@ -211,7 +211,8 @@ static enum status tree_make(struct builder *builder, size_t t, const double *su
     builder->nodes = ensemble->nodes + start;
     builder->packed = builder->trees->nodes + start;
     builder->sums = sums + start;
-    builder->passed_count = builder->most = 0;
+    builder->passed_count = 1;
+    builder->most = 0;
     means_fill(builder, ensemble->starts[t + 1] - start);
     if (ensemble->depths[t] > SHAP_MAX_DEPTH || shap->node_count > SHAP_MAX_NODES)
         return STATUS_LIMIT;
@@ -275,7 +276,8 @@ enum status shap_make(const struct trees *trees, const double *covers, struct sh
         points_find(shap->points[count], count);
     columns_list(shap, trees, places);
     *builder = (struct builder){.shap = shap, .trees = trees, .places = places};
-    builder->passed = mem_zeroed(ensemble->node_count, sizeof *builder->passed);
+    builder->passed = mem_zeroed(ensemble->node_count + 1, sizeof *builder->passed);
+    builder->passed[0] = 1; /* for t itself */
     builder->means = mem_zeroed(ensemble->node_count, sizeof *builder->means);
     enum status status = covers_sum(ensemble, covers, sums, err);
     if (!status)

@@ -10,7 +10,6 @@
 struct shap_walk {
     const struct shap_node *nodes;
     const struct shap_again *again;
-    const double *at;
     const float *x;
     lanes *contributions;
     rows passed[SHAP_MAX_DEPTH + 1]; /* by depth of the edge: those that pass all its feature's conditions so far */
@@ -21,7 +20,7 @@ struct shap_branch {
     const struct shap_node *node;
     const double *at, *gain;
     lanes pull, share; /* e */
-    rows left, right; /* the rows that pass on along each edge */
+    rows left, right;  /* the rows that pass on along each edge */
 };
 
 INLINE(TARGET)
@@ -30,7 +29,7 @@ struct shap_branch JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const
     rows left = NAME(rows_left)(walk->x + (size_t)node->slot * SHAP_LANES, node->threshold);
     rows passed = walk->passed[node->above];
     return (struct shap_branch){.node = node,
-                                .at = node->above ? walk->again[node->again].pull : walk->at,
+                                .at = walk->again[node->again].pull,
                                 .gain = node->above ? walk->again[node->again].gain : NULL,
                                 .pull = NAME(pull)(left, passed, node->share),
                                 .share = NAME(fill)(node->share),
@@ -66,8 +65,8 @@ void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_b
     *contribution = fused((sum[0] + sum[2]) + (sum[1] + sum[3]) + known, branch->pull, *contribution);
 }
 
-TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node,
-                                             const lanes *product, lanes *mean);
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
+                                             lanes *mean);
 
 INLINE(TARGET)
 void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product, lanes *mean)
@@ -81,8 +80,8 @@ void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *n
 }
 
 /* Recursion is bounded by SHAP_MAX_DEPTH. The right child goes first: children add in the order of shap_single.h. */
-TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node,
-                                             const lanes *product, lanes *mean)
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
+                                             lanes *mean)
 {
     lanes below[POINTS], left[POINTS], right[POINTS];
     const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
@@ -113,7 +112,6 @@ TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struc
     lanes weight[POINTS], mean[POINTS];
     EACH_POINT weight[q] = NAME(fill)(points->weight[q]);
     walk.x = x;
-    walk.at = points->at;
     walk.nodes = shap->nodes + tree->first;
     walk.again = shap->again + tree->again + chunk * tree->again_count;
     walk.contributions = (lanes *)contributions;

@@ -8,7 +8,7 @@
 enum { SHAP_CHUNK = 8, SHAP_CHUNK_LEAST = 2, SHAP_CHUNKS = SHAP_MAX_PATH / 2 / 4, SHAP_MAX_DEPTH = 2 * SHAP_MAX_PATH };
 enum { SHAP_LANES = FEATURE_LANES, SHAP_SUMS = (SHAP_MAX_COLUMNS + 1) * SHAP_LANES };
 /* So few rows go one by one, without recursion, where no tree has more branches than these. */
-enum { SHAP_FEW_ROWS = 4, SHAP_SINGLE_NODES = 512 };
+enum { SHAP_FEW_ROWS = 4, SHAP_SINGLE_NODES = 1024 };
 
 /* A branch. Preorder: a left child that is no leaf stands right after its parent. */
 struct shap_node {
@@ -22,11 +22,11 @@ struct shap_node {
     uint16_t above;    /* depth of the next edge above with the same feature; 0: none */
     uint16_t depth;    /* of the edge above; 0: the root */
     bool last;         /* both children are leaves */
-    uint32_t again;    /* with `above`: place in the tree's list of shap_again */
+    uint32_t again;    /* place in the tree's list of shap_again; 0: not repeated */
 };
 
 /* What a branch on a feature that stands on its path already needs to know, for one chunk of points; r: the share of
- * rows that pass all conditions on the feature above, f = t + (1 − t) r. */
+ * rows that pass all conditions on the feature above, f = t + (1 − t) r. With r = 1: t and 1. */
 struct shap_again {
     double pull[SHAP_CHUNK]; /* t / f: in place of t */
     double gain[SHAP_CHUNK]; /* r / f²: in place of 1 */

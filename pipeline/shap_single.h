@@ -8,7 +8,6 @@ struct NAME(vector) {
 #define EACH_PART _Pragma("GCC unroll 4") for (size_t i = 0; i < SHAP_CHUNK / WIDTH; i++)
 
 struct NAME(single_state) {
-    const struct shap_again *own; /* what stands for shap_again where the feature is not repeated */
     const struct shap_again *again;
     const float *x;
     vector product[SHAP_SINGLE_NODES], mean[SHAP_SINGLE_NODES], left[SHAP_SINGLE_NODES];
@@ -25,13 +24,12 @@ void NAME(single_down)(struct NAME(single_state) * state, const struct shap_node
     bool left = state->x[(size_t)node->slot * SHAP_LANES] <= node->threshold, before;
     state->passed[node->depth] = state->edge[n];
     before = state->passed[node->above];
-    state->pull[n] = before ? (double)left - node->share : 0;
-    memcpy(&at, (node->above ? &state->again[node->again] : state->own)->pull, sizeof at);
+    state->pull[n] = (left - node->share) * before;
+    memcpy(&at, state->again[node->again].pull, sizeof at);
     EACH_PART
     {
         NAME(lanes)
-        share = NAME(fused)(at.part[i], NAME(fill)(state->pull[n]), NAME(fill)(node->share)),
-        whole = product->part[i];
+        share = NAME(fused)(at.part[i], NAME(fill)(state->pull[n]), NAME(fill)(node->share)), whole = product->part[i];
         state->left[n].part[i] = share;
         state->product[node->child[0]].part[i] = whole * share;
         state->product[node->child[1]].part[i] = NAME(fused)(-whole, share, whole);
@@ -53,7 +51,7 @@ void NAME(single_up)(struct NAME(single_state) * state, const struct shap_node *
 {
     vector gain, step, *product = &state->product[n];
     NAME(four) products[2], steps[2];
-    memcpy(&gain, (node->above ? &state->again[node->again] : state->own)->gain, sizeof gain);
+    memcpy(&gain, state->again[node->again].gain, sizeof gain);
     EACH_PART
     {
         NAME(lanes) right = NAME(single_mean)(state, node, 1, i);
@@ -75,14 +73,8 @@ TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree 
     const struct shap_points *at = &shap->points[tree->points][chunk];
     const struct shap_node *nodes = shap->nodes + tree->first;
     struct NAME(single_state) state;
-    struct shap_again own;
     vector weight;
-    for (size_t q = 0; q < SHAP_CHUNK; q++) {
-        own.pull[q] = at->at[q];
-        own.gain[q] = 1;
-    }
     memcpy(&weight, at->weight, sizeof weight);
-    state.own = &own;
     state.again = shap->again + tree->again + chunk * tree->again_count;
     state.x = x;
     state.product[0] = weight;
