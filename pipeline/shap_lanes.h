@@ -43,16 +43,27 @@ lanes JOIN(NAME(left_share), POINTS)(const struct shap_branch *branch, size_t q)
     return fused(NAME(fill)(branch->at[q]), branch->pull, branch->share);
 }
 
-/* The means of the children, left and right (NULL: leaves), to that of the node; its contribution. Points are added as
- * shap_single.h adds them: four sums, and those in pairs. */
+/* A child's P, which becomes its mean. */
 INLINE(TARGET)
-void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_branch *branch, const lanes *product,
-                               const lanes *left, const lanes *right, lanes *mean)
+void JOIN(NAME(descend), POINTS)(const struct shap_branch *branch, size_t side, const lanes *product, lanes *child)
+{
+    EACH_POINT
+    {
+        lanes share = JOIN(NAME(left_share), POINTS)(branch, q);
+        child[q] = side ? fused(-product[q], share, product[q]) : product[q] * share;
+    }
+}
+
+/* The means of the children, left and right (NULL: leaves), to that of the node, in place of its P; its contribution.
+ * Points are added as shap_single.h adds them: four sums, and those in pairs. */
+INLINE(TARGET)
+void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_branch *branch, const lanes *left,
+                               const lanes *right, lanes *product)
 {
     const struct shap_node *node = branch->node;
     const double leaf[2] = {node->leaf[0], node->leaf[1]}, known = node->known;
     lanes *contribution = &walk->contributions[node->column];
-    lanes step[POINTS], sum[4] = {{0}};
+    lanes step[POINTS], mean[POINTS], sum[4] = {{0}};
     EACH_POINT
     {
         lanes low = right ? right[q] : NAME(fill)(leaf[1]);
@@ -61,46 +72,53 @@ void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_b
     }
     if (branch->gain)
         EACH_POINT step[q] *= branch->gain[q];
-    EACH_POINT sum[q % 4] = q < 4 ? product[q] * step[q] : fused(product[q], step[q], sum[q % 4]);
+    EACH_POINT
+    {
+        sum[q % 4] = q < 4 ? product[q] * step[q] : fused(product[q], step[q], sum[q % 4]);
+        product[q] = mean[q];
+    }
     *contribution = fused((sum[0] + sum[2]) + (sum[1] + sum[3]) + known, branch->pull, *contribution);
 }
 
-TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
-                                             lanes *mean);
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product);
 
 INLINE(TARGET)
-void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product, lanes *mean)
+void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product)
 {
     if (!node->last) {
-        JOIN(NAME(visit), POINTS)(walk, node, product, mean);
+        JOIN(NAME(visit), POINTS)(walk, node, product);
         return;
     }
     const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
-    JOIN(NAME(leave), POINTS)(walk, &branch, product, NULL, NULL, mean);
+    JOIN(NAME(leave), POINTS)(walk, &branch, NULL, NULL, product);
 }
 
-/* Recursion is bounded by SHAP_MAX_DEPTH. The right child goes first: children add in the order of shap_single.h. */
-TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
-                                             lanes *mean)
+/* P becomes the mean. Recursion is bounded by SHAP_MAX_DEPTH. The right child goes first: children add in the order of
+ * shap_single.h. */
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product)
 {
-    lanes below[POINTS], left[POINTS], right[POINTS];
+    lanes left[POINTS], right[POINTS];
     const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
-    if (node->child[1]) {
+    const struct shap_node *left_child = walk->nodes + node->child[0], *right_child = walk->nodes + node->child[1];
+    if (!node->child[0]) {
         walk->passed[node->depth + 1] = branch.right;
-        EACH_POINT below[q] = fused(-product[q], JOIN(NAME(left_share), POINTS)(&branch, q), product[q]);
-        JOIN(NAME(child), POINTS)(walk, walk->nodes + node->child[1], below, right);
-        if (!node->child[0]) {
-            JOIN(NAME(leave), POINTS)(walk, &branch, product, NULL, right, mean);
-            return;
-        }
+        JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
+        JOIN(NAME(child), POINTS)(walk, right_child, right);
+        JOIN(NAME(leave), POINTS)(walk, &branch, NULL, right, product);
+    } else if (!node->child[1]) {
+        walk->passed[node->depth + 1] = branch.left;
+        JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
+        JOIN(NAME(child), POINTS)(walk, left_child, left);
+        JOIN(NAME(leave), POINTS)(walk, &branch, left, NULL, product);
+    } else {
+        walk->passed[node->depth + 1] = branch.right;
+        JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
+        JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
+        JOIN(NAME(child), POINTS)(walk, right_child, right);
+        walk->passed[node->depth + 1] = branch.left;
+        JOIN(NAME(child), POINTS)(walk, left_child, left);
+        JOIN(NAME(leave), POINTS)(walk, &branch, left, right, product);
     }
-    walk->passed[node->depth + 1] = branch.left;
-    EACH_POINT below[q] = product[q] * JOIN(NAME(left_share), POINTS)(&branch, q);
-    JOIN(NAME(child), POINTS)(walk, walk->nodes + node->child[0], below, left);
-    if (node->child[1])
-        JOIN(NAME(leave), POINTS)(walk, &branch, product, left, right, mean);
-    else
-        JOIN(NAME(leave), POINTS)(walk, &branch, product, left, NULL, mean);
 }
 
 /* Adds one tree's contributions, at the points of one chunk, for the rows at x. */
@@ -109,14 +127,14 @@ TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struc
 {
     struct shap_walk walk;
     const struct shap_points *points = &shap->points[tree->points][chunk];
-    lanes weight[POINTS], mean[POINTS];
+    lanes weight[POINTS];
     EACH_POINT weight[q] = NAME(fill)(points->weight[q]);
     walk.x = x;
     walk.nodes = shap->nodes + tree->first;
     walk.again = shap->again + tree->again + chunk * tree->again_count;
     walk.contributions = (lanes *)contributions;
     memset(&walk.passed[0], 0xff, sizeof walk.passed[0]);
-    JOIN(NAME(child), POINTS)(&walk, walk.nodes, weight, mean);
+    JOIN(NAME(child), POINTS)(&walk, walk.nodes, weight);
 }
 
 #undef lanes
