@@ -5,42 +5,49 @@
 #define fused NAME(fused)
 #define shap_walk JOIN(NAME(walk_state), POINTS)
 #define shap_branch JOIN(NAME(branch), POINTS)
-#define EACH_POINT _Pragma("GCC unroll 8") for (size_t q = 0; q < POINTS; q++)
+#define PARTS SHAP_PARTS(POINTS)
+#define ALL (POINTS * PARTS)
+#define EACH_POINT _Pragma("GCC unroll 16") for (size_t i = 0; i < ALL; i++)
+#define EACH_PART _Pragma("GCC unroll 2") for (size_t h = 0; h < PARTS; h++)
 
 struct shap_walk {
     const struct shap_node *nodes;
     const struct shap_again *again;
-    const float *x;
+    const float *x[PARTS];
     lanes *contributions;
-    rows passed[SHAP_MAX_DEPTH + 1]; /* by depth of the edge: those that pass all its feature's conditions so far */
+    rows passed[SHAP_MAX_DEPTH + 1]
+               [PARTS]; /* by depth of the edge: those that pass all its feature's conditions so far */
 };
 
 /* A node at work. */
 struct shap_branch {
     const struct shap_node *node;
     const double *at, *gain;
-    lanes pull, share; /* e */
-    rows left, right;  /* the rows that pass on along each edge */
+    lanes pull[PARTS], share;       /* e */
+    rows left[PARTS], right[PARTS]; /* the rows that pass on along each edge */
 };
 
 INLINE(TARGET)
-struct shap_branch JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const struct shap_node *node)
+void JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const struct shap_node *node, struct shap_branch *branch)
 {
-    rows left = NAME(rows_left)(walk->x + (size_t)node->slot * SHAP_LANES, node->threshold);
-    rows passed = walk->passed[node->above];
-    return (struct shap_branch){.node = node,
-                                .at = walk->again[node->again].pull,
-                                .gain = node->above ? walk->again[node->again].gain : NULL,
-                                .pull = NAME(pull)(left, passed, node->share),
-                                .share = NAME(fill)(node->share),
-                                .left = passed & left,
-                                .right = passed & ~left};
+    branch->node = node;
+    branch->at = walk->again[node->again].pull;
+    branch->gain = node->above ? walk->again[node->again].gain : NULL;
+    branch->share = NAME(fill)(node->share);
+    EACH_PART
+    {
+        rows left = NAME(rows_left)(walk->x[h] + (size_t)node->slot * SHAP_LANES, node->threshold);
+        rows passed = walk->passed[node->above][h];
+        branch->pull[h] = NAME(pull)(left, passed, node->share);
+        branch->left[h] = passed & left;
+        branch->right[h] = passed & ~left;
+    }
 }
 
 INLINE(TARGET)
-lanes JOIN(NAME(left_share), POINTS)(const struct shap_branch *branch, size_t q)
+lanes JOIN(NAME(left_share), POINTS)(const struct shap_branch *branch, size_t i)
 {
-    return fused(NAME(fill)(branch->at[q]), branch->pull, branch->share);
+    return fused(NAME(fill)(branch->at[i / PARTS]), branch->pull[i % PARTS], branch->share);
 }
 
 /* A child's P, which becomes its mean. */
@@ -49,8 +56,8 @@ void JOIN(NAME(descend), POINTS)(const struct shap_branch *branch, size_t side, 
 {
     EACH_POINT
     {
-        lanes share = JOIN(NAME(left_share), POINTS)(branch, q);
-        child[q] = side ? fused(-product[q], share, product[q]) : product[q] * share;
+        lanes share = JOIN(NAME(left_share), POINTS)(branch, i);
+        child[i] = side ? fused(-product[i], share, product[i]) : product[i] * share;
     }
 }
 
@@ -62,22 +69,23 @@ void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_b
 {
     const struct shap_node *node = branch->node;
     const double leaf[2] = {node->leaf[0], node->leaf[1]}, known = node->known;
-    lanes *contribution = &walk->contributions[node->column];
-    lanes step[POINTS], mean[POINTS], sum[4] = {{0}};
+    lanes *contribution = &walk->contributions[(size_t)node->column * 2];
+    lanes step[ALL], mean[ALL], sum[4 * PARTS] = {{0}};
     EACH_POINT
     {
-        lanes low = right ? right[q] : NAME(fill)(leaf[1]);
-        step[q] = (left ? left[q] : NAME(fill)(leaf[0])) - low;
-        mean[q] = fused(JOIN(NAME(left_share), POINTS)(branch, q), step[q], low);
+        lanes low = right ? right[i] : NAME(fill)(leaf[1]);
+        step[i] = (left ? left[i] : NAME(fill)(leaf[0])) - low;
+        mean[i] = fused(JOIN(NAME(left_share), POINTS)(branch, i), step[i], low);
     }
     if (branch->gain)
-        EACH_POINT step[q] *= branch->gain[q];
+        EACH_POINT step[i] *= branch->gain[i / PARTS];
     EACH_POINT
     {
-        sum[q % 4] = q < 4 ? product[q] * step[q] : fused(product[q], step[q], sum[q % 4]);
-        product[q] = mean[q];
+        sum[i % (4 * PARTS)] = i < 4 * PARTS ? product[i] * step[i] : fused(product[i], step[i], sum[i % (4 * PARTS)]);
+        product[i] = mean[i];
     }
-    *contribution = fused((sum[0] + sum[2]) + (sum[1] + sum[3]) + known, branch->pull, *contribution);
+    EACH_PART contribution[h] = fused((sum[h] + sum[2 * PARTS + h]) + (sum[PARTS + h] + sum[3 * PARTS + h]) + known,
+                                      branch->pull[h], contribution[h]);
 }
 
 TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product);
@@ -89,7 +97,8 @@ void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *n
         JOIN(NAME(visit), POINTS)(walk, node, product);
         return;
     }
-    const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
+    struct shap_branch branch;
+    JOIN(NAME(enter), POINTS)(walk, node, &branch);
     JOIN(NAME(leave), POINTS)(walk, &branch, NULL, NULL, product);
 }
 
@@ -97,25 +106,26 @@ void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *n
  * shap_single.h. */
 TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product)
 {
-    lanes left[POINTS], right[POINTS];
-    const struct shap_branch branch = JOIN(NAME(enter), POINTS)(walk, node);
+    lanes left[ALL], right[ALL];
+    struct shap_branch branch;
+    JOIN(NAME(enter), POINTS)(walk, node, &branch);
     const struct shap_node *left_child = walk->nodes + node->child[0], *right_child = walk->nodes + node->child[1];
     if (!node->child[0]) {
-        walk->passed[node->depth + 1] = branch.right;
+        EACH_PART walk->passed[node->depth + 1][h] = branch.right[h];
         JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
         JOIN(NAME(child), POINTS)(walk, right_child, right);
         JOIN(NAME(leave), POINTS)(walk, &branch, NULL, right, product);
     } else if (!node->child[1]) {
-        walk->passed[node->depth + 1] = branch.left;
+        EACH_PART walk->passed[node->depth + 1][h] = branch.left[h];
         JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
         JOIN(NAME(child), POINTS)(walk, left_child, left);
         JOIN(NAME(leave), POINTS)(walk, &branch, left, NULL, product);
     } else {
-        walk->passed[node->depth + 1] = branch.right;
+        EACH_PART walk->passed[node->depth + 1][h] = branch.right[h];
         JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
         JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
         JOIN(NAME(child), POINTS)(walk, right_child, right);
-        walk->passed[node->depth + 1] = branch.left;
+        EACH_PART walk->passed[node->depth + 1][h] = branch.left[h];
         JOIN(NAME(child), POINTS)(walk, left_child, left);
         JOIN(NAME(leave), POINTS)(walk, &branch, left, right, product);
     }
@@ -123,13 +133,14 @@ TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struc
 
 /* Adds one tree's contributions, at the points of one chunk, for the rows at x. */
 TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struct shap_tree *tree, size_t chunk,
-                                            const float *x, double *contributions)
+                                            const float *x, const float *last, double *contributions)
 {
     struct shap_walk walk;
     const struct shap_points *points = &shap->points[tree->points][chunk];
-    lanes weight[POINTS];
-    EACH_POINT weight[q] = NAME(fill)(points->weight[q]);
-    walk.x = x;
+    lanes weight[ALL];
+    EACH_POINT weight[i] = NAME(fill)(points->weight[i / PARTS]);
+    walk.x[0] = x;
+    walk.x[PARTS - 1] = last;
     walk.nodes = shap->nodes + tree->first;
     walk.again = shap->again + tree->again + chunk * tree->again_count;
     walk.contributions = (lanes *)contributions;
@@ -143,4 +154,7 @@ TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struc
 #undef shap_walk
 #undef shap_branch
 #undef EACH_POINT
+#undef EACH_PART
 #undef POINTS
+#undef PARTS
+#undef ALL

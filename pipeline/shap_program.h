@@ -6,7 +6,8 @@
 
 /* Points of a tree are walked two to eight at a time, each chunk of them with a table of its own. */
 enum { SHAP_CHUNK = 8, SHAP_CHUNK_LEAST = 2, SHAP_CHUNKS = SHAP_MAX_PATH / 2 / 4, SHAP_MAX_DEPTH = 2 * SHAP_MAX_PATH };
-enum { SHAP_LANES = FEATURE_LANES, SHAP_SUMS = (SHAP_MAX_COLUMNS + 1) * SHAP_LANES };
+#define SHAP_PARTS(points) ((points) <= 5 ? 2 : 1) /* vectors of rows that a walk takes at once */
+enum { SHAP_LANES = FEATURE_LANES, SHAP_SUMS = (SHAP_MAX_COLUMNS + 1) * 2 * SHAP_LANES };
 /* So few rows go one by one, without recursion, where no tree has more branches than these. */
 enum { SHAP_FEW_ROWS = 4, SHAP_SINGLE_NODES = 1024 };
 
@@ -47,7 +48,7 @@ struct shap_tree {
 };
 
 typedef void shap_tree_walk(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                            double *contributions);
+                            const float *last, double *contributions);
 
 /* Walks for one instruction set. All give the same bits. */
 struct shap_walk {

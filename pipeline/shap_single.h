@@ -68,8 +68,9 @@ void NAME(single_up)(struct NAME(single_state) * state, const struct shap_node *
 }
 
 TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                                double *contributions)
+                                const float *last, double *contributions)
 {
+    (void)last;
     const struct shap_points *at = &shap->points[tree->points][chunk];
     const struct shap_node *nodes = shap->nodes + tree->first;
     struct NAME(single_state) state;

@@ -53,18 +53,26 @@ const struct shap_walk *shap_walk_choose(void)
 
 size_t shap_rows_most(const struct shap *shap)
 {
-    return SHAP_SUMS / (shap->column_count + 1) / SHAP_LANES * SHAP_LANES;
+    return SHAP_SUMS / 2 / (shap->column_count + 1) / SHAP_LANES * SHAP_LANES;
 }
 
-/* Rows are in parts of `width`; a part's sums are those of column c and row r of it at c × width + r. */
+/* Rows are in groups of `width`: the sum of row r and column c is at c × width from here. */
+static double *sums_of(const struct shap *shap, double *sums, size_t r)
+{
+    size_t width = shap->walk->width;
+    return sums + r / width * width * (shap->column_count + 1) + r % width;
+}
+
 static void tree_walk(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
                       size_t stride, size_t count, double *sums)
 {
-    const struct shap_walk *walk = shap->walk;
-    for (size_t first = 0; first < count; first += walk->width)
-        walk->trees[tree->chunk - SHAP_CHUNK_LEAST](shap, tree, chunk,
-                                                    x + first / SHAP_LANES * stride + first % SHAP_LANES,
-                                                    sums + first * (shap->column_count + 1));
+    size_t vector = shap->walk->width / 2, parts = SHAP_PARTS(tree->chunk);
+    shap_tree_walk *walk = shap->walk->trees[tree->chunk - SHAP_CHUNK_LEAST];
+    for (size_t first = 0; first < count; first += vector * parts) {
+        size_t last = parts > 1 && first + vector < count ? first + vector : first;
+        walk(shap, tree, chunk, x + first / SHAP_LANES * stride + first % SHAP_LANES,
+             x + last / SHAP_LANES * stride + last % SHAP_LANES, sums_of(shap, sums, first));
+    }
 }
 
 /* Trees outside, rows inside: a tree stays in the cache, and its shape in the branch predictor, while the block
@@ -80,14 +88,7 @@ static void row_walk(const struct shap *shap, const float *x, double *sums)
 {
     for (size_t t = 0; t < shap->tree_count; t++)
         for (size_t chunk = 0; chunk < shap->trees[t].chunks; chunk++)
-            shap->walk->single(shap, &shap->trees[t], chunk, x, sums);
-}
-
-/* Sums of row r and column c: where tree_walk puts them. */
-static const double *sums_of(const struct shap *shap, const double *sums, size_t r)
-{
-    size_t width = shap->walk->width;
-    return sums + r / width * width * (shap->column_count + 1) + r % width;
+            shap->walk->single(shap, &shap->trees[t], chunk, x, NULL, sums);
 }
 
 void shap_rows(const struct shap *shap, const float *x, size_t stride, size_t count, double *contributions)
@@ -97,7 +98,7 @@ void shap_rows(const struct shap *shap, const float *x, size_t stride, size_t co
     memset(sums, 0, (count + width - 1) / width * width * (columns + 1) * sizeof *sums);
     if (count <= SHAP_FEW_ROWS && shap->all_small)
         for (size_t r = 0; r < count; r++)
-            row_walk(shap, x + r, (double *)sums_of(shap, sums, r));
+            row_walk(shap, x + r, sums_of(shap, sums, r));
     else
         trees_walk(shap, x, stride, count, sums);
     for (size_t r = 0; r < count; r++)

@@ -20,7 +20,7 @@
 #include "pipeline/shap_lanes.h"
 
 static const struct shap_walk NAME(walk) = {
-    WIDTH,
+    2 * WIDTH,
     NAME(single),
     {NAME(tree_2), NAME(tree_3), NAME(tree_4), NAME(tree_5), NAME(tree_6), NAME(tree_7), NAME(tree_8)}};
 
