@@ -269,8 +269,10 @@ enum status shap_make(const struct trees *trees, const double *covers, struct sh
     struct builder *builder = mem_zeroed(1, sizeof *builder);
     uint32_t *places = mem_zeroed(trees->column_count, sizeof *places);
     double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
+    const struct shap_walk *const *walks;
+    size_t walk_count = shap_walks(&walks);
     shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
-    shap->walk = shap_walk_choose();
+    shap->walk = walks[walk_count - 1];
     shap->all_small = true;
     for (size_t count = 0; count <= SHAP_MAX_PATH / 2; count++)
         points_find(shap->points[count], count);

@@ -70,7 +70,7 @@ struct shap {
     const struct shap_walk *walk;
 };
 
-/* The widest that the processor runs. */
-const struct shap_walk *shap_walk_choose(void);
+/* Those that the processor runs, the widest last; their number. */
+size_t shap_walks(const struct shap_walk *const **out);
 
 #endif

@@ -40,15 +40,24 @@
 #include "pipeline/shap_walks.h"
 #endif
 
-const struct shap_walk *shap_walk_choose(void)
+size_t shap_walks(const struct shap_walk *const **out)
 {
+    static const struct shap_walk *const WALKS[] = {
+        &plain_walk,
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return &avx512_walk;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &avx2_walk;
+        &avx2_walk,
+        &avx512_walk,
 #endif
-    return &plain_walk;
+    };
+    *out = WALKS;
+#ifdef __x86_64__
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return avx2 && avx512 ? 3 : avx2 ? 2 : 1;
+#else
+    return 1;
+#endif
 }
 
 size_t shap_rows_most(const struct shap *shap)
