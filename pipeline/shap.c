@@ -29,7 +29,8 @@ struct builder {
     size_t node_capacity;
     struct {
         uint32_t feature;
-        double passed;          /* the shares of all edges with this feature down to here, multiplied */
+        double passed; /* the shares of all edges with this feature down to here, multiplied */
+        uint16_t side;
         bool again;             /* an edge further down has the feature, too */
     } path[SHAP_MAX_DEPTH + 1]; /* by depth of the edge */
 };
@@ -134,7 +135,7 @@ static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, u
                                       (builder->means[from->left] - builder->means[from->left + 1]),
                              .threshold = builder->packed[n].threshold,
                              .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
-                             .above = (uint16_t)above,
+                             .above = above ? (uint16_t)shap_edge(above, builder->path[above].side) : 0,
                              .depth = (uint16_t)depth};
     node.column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column];
     if (above) {
@@ -147,6 +148,7 @@ static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, u
     for (uint32_t side = 0; side < 2; side++) {
         uint32_t child = from->left + side;
         builder->path[depth + 1].feature = from->feature;
+        builder->path[depth + 1].side = (uint16_t)side;
         builder->path[depth + 1].again = false;
         builder->path[depth + 1].passed = passed * (side ? 1 - node.share : node.share);
         if (builder->nodes[child].left)
@@ -156,6 +158,8 @@ static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, u
             node.leaf[side] = builder->nodes[child].value[builder->trees->class];
     }
     builder->path[above].again = false;
+    node.inner[0] = node.child[0] ? UINT8_MAX : 0;
+    node.inner[1] = node.child[1] ? UINT8_MAX : 0;
     node.last = !node.child[0] && !node.child[1];
     builder->shap->nodes[place] = node;
     return place;

@@ -15,20 +15,18 @@ struct shap_walk {
     const struct shap_again *again;
     const float *x[PARTS];
     lanes *contributions;
-    rows passed[SHAP_MAX_DEPTH + 1]
-               [PARTS]; /* by depth of the edge: those that pass all its feature's conditions so far */
+    rows passed[SHAP_EDGES][PARTS]; /* by shap_edge: those that pass all its feature's conditions so far */
 };
 
 /* A node at work. */
 struct shap_branch {
     const struct shap_node *node;
     const double *at, *gain;
-    lanes pull[PARTS], share;       /* e */
-    rows left[PARTS], right[PARTS]; /* the rows that pass on along each edge */
+    lanes pull[PARTS], share; /* e */
 };
 
 INLINE(TARGET)
-void JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const struct shap_node *node, struct shap_branch *branch)
+void JOIN(NAME(enter), POINTS)(struct shap_walk *walk, const struct shap_node *node, struct shap_branch *branch)
 {
     branch->node = node;
     branch->at = walk->again[node->again].pull;
@@ -39,8 +37,8 @@ void JOIN(NAME(enter), POINTS)(const struct shap_walk *walk, const struct shap_n
         rows left = NAME(rows_left)(walk->x[h] + (size_t)node->slot * SHAP_LANES, node->threshold);
         rows passed = walk->passed[node->above][h];
         branch->pull[h] = NAME(pull)(left, passed, node->share);
-        branch->left[h] = passed & left;
-        branch->right[h] = passed & ~left;
+        walk->passed[shap_edge((size_t)node->depth + 1, 0)][h] = passed & left;
+        walk->passed[shap_edge((size_t)node->depth + 1, 1)][h] = passed & ~left;
     }
 }
 
@@ -64,7 +62,7 @@ void JOIN(NAME(descend), POINTS)(const struct shap_branch *branch, size_t side, 
 /* The means of the children, left and right (NULL: leaves), to that of the node, in place of its P; its contribution.
  * Points are added as shap_single.h adds them: four sums, and those in pairs. */
 INLINE(TARGET)
-void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_branch *branch, const lanes *left,
+void JOIN(NAME(leave), POINTS)(struct shap_walk *walk, const struct shap_branch *branch, const lanes *left,
                                const lanes *right, lanes *product)
 {
     const struct shap_node *node = branch->node;
@@ -111,21 +109,17 @@ TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struc
     JOIN(NAME(enter), POINTS)(walk, node, &branch);
     const struct shap_node *left_child = walk->nodes + node->child[0], *right_child = walk->nodes + node->child[1];
     if (!node->child[0]) {
-        EACH_PART walk->passed[node->depth + 1][h] = branch.right[h];
         JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
         JOIN(NAME(child), POINTS)(walk, right_child, right);
         JOIN(NAME(leave), POINTS)(walk, &branch, NULL, right, product);
     } else if (!node->child[1]) {
-        EACH_PART walk->passed[node->depth + 1][h] = branch.left[h];
         JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
         JOIN(NAME(child), POINTS)(walk, left_child, left);
         JOIN(NAME(leave), POINTS)(walk, &branch, left, NULL, product);
     } else {
-        EACH_PART walk->passed[node->depth + 1][h] = branch.right[h];
         JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
         JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
         JOIN(NAME(child), POINTS)(walk, right_child, right);
-        EACH_PART walk->passed[node->depth + 1][h] = branch.left[h];
         JOIN(NAME(child), POINTS)(walk, left_child, left);
         JOIN(NAME(leave), POINTS)(walk, &branch, left, right, product);
     }

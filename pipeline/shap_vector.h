@@ -1,7 +1,6 @@
 /* Vectors of WIDTH doubles, one row in each lane, as instructions of TARGET: what shap_lanes.h is written in. No guard:
  * it is included once for each instruction set. */
 typedef double NAME(lanes) __attribute__((vector_size(WIDTH * sizeof(double))));
-typedef double NAME(four) __attribute__((vector_size(4 * sizeof(double))));
 typedef float NAME(floats) __attribute__((vector_size(WIDTH * sizeof(float))));
 
 INLINE(TARGET)
@@ -26,9 +25,26 @@ NAME(rows) NAME(rows_left)(const float *x, float threshold)
 }
 
 INLINE(TARGET)
-NAME(lanes) NAME(choose)(bool first, NAME(lanes) a, NAME(lanes) b)
+NAME(lanes) NAME(load)(const double *from)
 {
-    return (NAME(lanes))_mm512_mask_mov_pd((__m512d)b, (__mmask8)-first, (__m512d)a);
+    return (NAME(lanes))_mm512_loadu_pd(from);
+}
+
+/* a where all_ones is 255, b where it is 0. */
+INLINE(TARGET)
+NAME(lanes) NAME(choose)(uint8_t all_ones, NAME(lanes) a, NAME(lanes) b)
+{
+    return (NAME(lanes))_mm512_mask_mov_pd((__m512d)b, all_ones, (__m512d)a);
+}
+
+/* The products of eight points added as shap_lanes.h adds them. */
+INLINE(TARGET)
+double NAME(points_add)(const NAME(lanes) * a, const NAME(lanes) * b)
+{
+    __m256d low = _mm512_castpd512_pd256((__m512d)*a) * _mm512_castpd512_pd256((__m512d)*b);
+    __m256d four = _mm256_fmadd_pd(_mm512_extractf64x4_pd((__m512d)*a, 1), _mm512_extractf64x4_pd((__m512d)*b, 1), low);
+    __m128d two = _mm256_castpd256_pd128(four) + _mm256_extractf128_pd(four, 1);
+    return two[0] + two[1];
 }
 
 /* e of shap_walk.c. */
@@ -62,10 +78,30 @@ NAME(rows) NAME(rows_left)(const float *x, float threshold)
 }
 
 INLINE(TARGET)
-NAME(lanes) NAME(choose)(bool first, NAME(lanes) a, NAME(lanes) b)
+NAME(lanes) NAME(load)(const double *from)
 {
-    NAME(rows) mask = (NAME(rows)){0} - (int64_t)first;
+    NAME(lanes) loaded;
+    memcpy(&loaded, from, sizeof loaded);
+    return loaded;
+}
+
+INLINE(TARGET)
+NAME(lanes) NAME(choose)(uint8_t all_ones, NAME(lanes) a, NAME(lanes) b)
+{
+    NAME(rows) mask = (NAME(rows)){0} - (all_ones & 1);
     return (NAME(lanes))(((NAME(rows))a & mask) | ((NAME(rows))b & ~mask));
+}
+
+INLINE(TARGET)
+double NAME(points_add)(const NAME(lanes) * a, const NAME(lanes) * b)
+{
+#if WIDTH == 4
+    NAME(lanes) four = NAME(fused)(a[1], b[1], a[0] * b[0]);
+    __m128d two = _mm256_castpd256_pd128((__m256d)four) + _mm256_extractf128_pd((__m256d)four, 1);
+#else
+    NAME(lanes) two = NAME(fused)(a[2], b[2], a[0] * b[0]) + NAME(fused)(a[3], b[3], a[1] * b[1]);
+#endif
+    return two[0] + two[1];
 }
 
 INLINE(TARGET)
@@ -75,15 +111,3 @@ NAME(lanes) NAME(pull)(NAME(rows) left, NAME(rows) passed, double share)
     return (NAME(lanes))((NAME(rows))(one - share) & passed);
 }
 #endif
-
-/* sum += a × b, fused. */
-INLINE(TARGET)
-void NAME(fuse_four)(const NAME(four) * a, const NAME(four) * b, NAME(four) * sum)
-{
-#if WIDTH > 2
-    *sum = (NAME(four))_mm256_fmadd_pd((__m256d)*a, (__m256d)*b, (__m256d)*sum);
-#else
-    for (size_t l = 0; l < 4; l++)
-        (*sum)[l] = fma((*a)[l], (*b)[l], (*sum)[l]);
-#endif
-}
