@@ -1,6 +1,5 @@
 /* The body of struct shap, shared by who makes it (shap.c) and who runs it (shap_walk.c). Nobody else includes this. */
-#ifndef PIPELINE_SHAP_PROGRAM_H
-#define PIPELINE_SHAP_PROGRAM_H
+#pragma once
 
 #include "pipeline/shap.h"
 
@@ -80,5 +79,3 @@ struct shap {
 
 /* Those that the processor runs, the widest last; their number. */
 size_t shap_walks(const struct shap_walk *const **out);
-
-#endif
