@@ -139,13 +139,13 @@ static uint32_t reasons_select(const struct linear *linear, const double *terms,
 }
 
 void linear_score(const struct linear *linear, const struct cell *cells, size_t row_count, uint32_t top_reasons,
-                  struct score *scores, struct reason *reasons)
+                  double least, struct score *scores, struct reason *reasons)
 {
     _Alignas(16) double terms[LINEAR_MAX_TERMS];
     for (size_t r = 0; r < row_count; r++) {
         double margin = linear_terms(linear, cells + r * linear->column_count, terms);
         scores[r] = (struct score){link_value(linear, margin), margin, linear->base, 0};
-        if (top_reasons && linear->reference)
+        if (top_reasons && linear->reference && !(scores[r].probability < least))
             scores[r].reason_count = reasons_select(linear, terms, top_reasons, reasons + r * top_reasons);
     }
 }
