@@ -221,11 +221,6 @@ static void answer_unlogged(struct answer *answer)
 {
     answer_unavailable(answer, "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it "
                                "again with the same event_id, or with ?log=false");
-=======
-    answer_unavailable(answer,
-                       "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it again "
-                       "with the same event_id, or with ?log=false");
->>>>>>> theirs
 }
 
 static void on_logged(void *context, bool acknowledged)
