@@ -87,9 +87,9 @@ struct employee_state_reader *employee_state_reader_new(const struct schema *sch
     reader->parts = parts;
     reader->machine = machine_new();
     reader->writers = writer_schemas_new(schema->state, NULL);
-    for (size_t v = 0; v < parts->state_count; v++) {
-        const struct schema_key key = schema_key_of_id(parts->states[v].id);
-        (void)writer_schemas_add(reader->writers, &key, avro_schema_type(parts->states[v].schema), NULL);
+    for (size_t v = 0; v < parts->states.count; v++) {
+        const struct schema_key key = schema_key_of_id(parts->states.items[v].id);
+        (void)writer_schemas_add(reader->writers, &key, avro_schema_type(parts->states.items[v].schema), NULL);
     }
     return reader;
 }
