@@ -25,7 +25,7 @@ enum { OWN_US = 500000, OTHERS_US = 6000000, MOST_US = 30000000 };
 
 struct round {
     struct leftovers *leftovers;
-    const struct markers *markers;
+    struct markers *markers;
     const struct markers_client *client;
     const struct transaction_setup *setup; /* the client's */
 };
@@ -143,6 +143,7 @@ static rd_kafka_error_t *abort_one(const struct round *round)
 {
     struct leftovers *leftovers = round->leftovers;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(round->client->producer);
+    markers_begin(round->markers);
     leftovers->report = RD_KAFKA_RESP_ERR_NO_ERROR;
     leftovers->refused = false;
     if (error)
@@ -237,14 +238,14 @@ static struct open_places look_once(const struct round *round)
         const rd_kafka_topic_partition_t *end = &ends->elems[i];
         rd_kafka_topic_partition_t *place =
             rd_kafka_topic_partition_list_find(round->leftovers->sent, end->topic, end->partition);
-        int64_t first, last;
-        bool known = markers_range(round->markers, end->topic, end->partition, &first, &last);
-        if (!end->err && known && end->offset > last) {
+        int64_t oldest, latest;
+        bool known = markers_place(round->markers, end->topic, end->partition, &oldest, &latest);
+        if (!end->err && known && end->offset > latest) {
             place->opaque = NULL;
             continue;
         }
         open.first = open.first ? open.first : place;
-        open.own += !known || end->offset >= first;
+        open.own += !known || end->offset == oldest || end->offset == latest;
         open.count++;
     }
     rd_kafka_topic_partition_list_destroy(ends);
@@ -315,5 +316,6 @@ enum status leftovers_end(struct leftovers *leftovers, struct markers *markers, 
         ended = ended || last;
     } while (status == STATUS_OK && !ended);
     atomic_store(&leftovers->sending, false);
+    markers_clear(markers);
     return status;
 }

@@ -483,6 +483,11 @@ enum publish_result publish_commit_finish(struct publish *publish, struct input_
     return publish->result;
 }
 
+bool publish_is_confirmed(const struct publish *publish)
+{
+    return transaction_is_confirmed(publish->transaction);
+}
+
 enum status publish_confirm(struct publish *publish, struct error *err)
 {
     return transaction_confirm(publish->transaction, err);

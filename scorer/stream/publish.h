@@ -53,6 +53,8 @@ MUST_USE enum publish_result publish_commit_finish(struct publish *publish, stru
 void publish_abort(struct publish *publish);
 
 /* The group does not return its offsets: ends what an earlier producer of ours may have left open in it. */
-MUST_USE enum status publish_confirm(struct publish *publish, struct error *err); /* transaction_confirm */
 MUST_USE enum status publish_end_leftovers(struct publish *publish, struct error *err);
+/* The last commit's markers: transaction_is_confirmed, transaction_confirm. */
+bool publish_is_confirmed(const struct publish *publish);
+MUST_USE enum status publish_confirm(struct publish *publish, struct error *err);
 bool publish_has_leftovers(const struct publish *publish); /* its last transaction may have left something open */
