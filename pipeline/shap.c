@@ -239,11 +239,11 @@ static enum status trees_make(struct builder *builder, const double *sums, struc
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
     for (size_t t = 0; t < ensemble->tree_count; t++)
-        if (tree_make(builder, t, sums))
-            return error_set(err, STATUS_LIMIT,
-                             "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all "
-                             "are too large",
-                             t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
+        if (tree_make(builder, t, sums) != STATUS_OK)
+            return error_set(
+                err, STATUS_LIMIT,
+                "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all are too large",
+                t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
     return STATUS_OK;
 }
 
@@ -287,14 +287,14 @@ enum status shap_make(const struct trees *trees, const double *covers, struct sh
     builder->passed[0] = 1; /* for t itself */
     builder->means = mem_zeroed(ensemble->node_count, sizeof *builder->means);
     enum status status = covers_sum(ensemble, covers, sums, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = trees_make(builder, sums, err);
     free(builder->passed);
     free(builder->means);
     free(builder);
     free(places);
     free(sums);
-    if (status)
+    if (status != STATUS_OK)
         shap_free(shap);
     else
         *out = shap;

@@ -9,8 +9,6 @@
 #include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
-#include <math.h>
-
 #include "pipeline/reasons.h"
 
 enum { EXPLAINED_NUMBERS = (SHAP_MAX_COLUMNS + 1) * FEATURE_LANES };

@@ -5,7 +5,6 @@
  * own. */
 #include "scorer/settings.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
