@@ -9,7 +9,7 @@
 #include "events/encode.h"
 #include "events/identity.h"
 #include "events/validate.h"
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 int32_t envelope_fault_column(enum envelope_field field)
 {
@@ -125,7 +125,7 @@ void input_row_set_envelope(struct input_row *row, enum envelope_field field, st
         return;
     else if (field == ENVELOPE_EVENT_ID)
         set_id(row, FAULT_EVENT_ID, text, &event->event_id);
-    else if (!avro_text_is_valid(text))
+    else if (!utf8_is_valid(text))
         input_row_refuse(row, field == ENVELOPE_OCCURRED_AT ? EVENT_WRONG_TYPE : EVENT_MALFORMED,
                          envelope_fault_column(field), "not UTF-8");
     else if (field == ENVELOPE_EVENT_TYPE)

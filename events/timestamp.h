@@ -1,6 +1,6 @@
 /* Points in time as people and programs write them. */
-#ifndef PRODUCER_TIMESTAMP_H
-#define PRODUCER_TIMESTAMP_H
+#ifndef EVENTS_TIMESTAMP_H
+#define EVENTS_TIMESTAMP_H
 
 #include <stdbool.h>
 #include <stdint.h>
