@@ -488,14 +488,18 @@ static void names_make_room(struct json_reader *reader)
     free(old);
 }
 
-/* False: the object has it already. */
-static bool name_add(struct json_reader *reader, uint64_t object, struct span name)
+uint64_t json_object_begin(struct json_reader *reader)
+{
+    return ++reader->objects;
+}
+
+bool json_name_is_new(struct json_reader *reader, uint64_t object, struct span name)
 {
     const struct json_name wanted = {object, hash_of(reader, object, name), name};
     names_make_room(reader);
     struct json_name *slot = name_slot(reader, &wanted);
     if (slot->object)
-        return refuse(reader, JSON_FLAW_DUPLICATE);
+        return false;
     *slot = wanted;
     reader->name_count++;
     return true;
@@ -513,7 +517,8 @@ static bool next_skipped(struct json_reader *reader, struct level *level)
     struct span name;
     if (!level->object)
         return json_next_item(reader, &level->first);
-    return json_next_name(reader, &level->first, &name) && name_add(reader, level->object, name);
+    return json_next_name(reader, &level->first, &name) &&
+           (json_name_is_new(reader, level->object, name) || refuse(reader, JSON_FLAW_DUPLICATE));
 }
 
 void json_skip_rest(struct json_reader *reader, const struct json_value *opened)
@@ -525,7 +530,7 @@ void json_skip_rest(struct json_reader *reader, const struct json_value *opened)
         return;
     do {
         if (value.kind == JSON_KIND_OBJECT || value.kind == JSON_KIND_ARRAY)
-            levels[count++] = (struct level){value.kind == JSON_KIND_OBJECT ? ++reader->objects : 0, true};
+            levels[count++] = (struct level){value.kind == JSON_KIND_OBJECT ? json_object_begin(reader) : 0, true};
         while (count && !next_skipped(reader, &levels[count - 1]))
             count = reader->flaw == JSON_FLAW_NONE ? count - 1 : 0;
     } while (count && json_read_value(reader, &value));
@@ -541,6 +546,17 @@ void json_skip_value(struct json_reader *reader, struct span *out)
     *out = (struct span){(const char *)start, (size_t)(reader->at - start)};
 }
 
+struct json_value json_read_part(struct json_reader *reader, struct span part)
+{
+    struct json_value value = {0};
+    if (!part.data)
+        return value;
+    reader->at = (const uint8_t *)part.data;
+    reader->depth = 0;
+    (void)json_read_value(reader, &value);
+    return value;
+}
+
 /* --- messages --- */
 
 const char *json_flaw_text(enum json_flaw flaw)
@@ -548,7 +564,7 @@ const char *json_flaw_text(enum json_flaw flaw)
     static const char *const texts[] = {
         [JSON_FLAW_NONE] = "fine",
         [JSON_FLAW_SYNTAX] = "not JSON",
-        [JSON_FLAW_CUT_OFF] = "JSON that is cut off",
+        [JSON_FLAW_CUT_OFF] = "not JSON: it ends too early",
         [JSON_FLAW_NUMBER] = "not JSON: a number that is not written as JSON wants it",
         [JSON_FLAW_UTF8] = "not UTF-8",
         [JSON_FLAW_CONTROL] = "not JSON: a control character in a text",
@@ -557,6 +573,7 @@ const char *json_flaw_text(enum json_flaw flaw)
         [JSON_FLAW_DUPLICATE] = "JSON with a duplicate key",
         [JSON_FLAW_DEPTH] = "nested too deeply",
         [JSON_FLAW_TRAILING] = "not JSON: something follows the value",
+        [JSON_FLAW_NO_OBJECT] = "not a JSON object",
     };
     return texts[flaw];
 }

@@ -53,6 +53,7 @@ enum json_flaw {
     JSON_FLAW_DUPLICATE,
     JSON_FLAW_DEPTH,
     JSON_FLAW_TRAILING,
+    JSON_FLAW_NO_OBJECT, /* for callers that want one */
 };
 
 struct json_name;
@@ -64,7 +65,7 @@ struct json_reader {
     struct arena texts;
     struct json_name *names; /* of objects that are skipped, by their hash: duplicates are looked for there */
     size_t name_count, name_capacity;
-    uint64_t objects; /* skipped so far, which tells their names apart */
+    uint64_t objects; /* numbered so far, which tells their names apart */
 };
 
 void json_reader_start(struct json_reader *reader, struct span document);
@@ -83,6 +84,11 @@ bool json_next_item(struct json_reader *reader, bool *first);
 void json_skip_rest(struct json_reader *reader, const struct json_value *opened);
 /* A whole value. *out: its bytes as they stand. */
 void json_skip_value(struct json_reader *reader, struct span *out);
+/* For who reads members himself and wants to know of duplicates: a number for the object, then each of its names. */
+uint64_t json_object_begin(struct json_reader *reader);
+bool json_name_is_new(struct json_reader *reader, uint64_t object, struct span name);
+/* A value again whose bytes (json_skip_value) are known to be sound; SPAN_NULL: a value of JSON_KIND_NONE. */
+struct json_value json_read_part(struct json_reader *reader, struct span part);
 void json_refuse(struct json_reader *reader, enum json_flaw flaw);
 /* After the outermost value: nothing but white space may follow. */
 enum json_flaw json_reader_end(struct json_reader *reader);

@@ -134,6 +134,18 @@ void input_row_set_envelope(struct input_row *row, enum envelope_field field, st
         set_occurred_at(row, text);
 }
 
+void input_row_check_envelope(struct input_row *row)
+{
+    struct event *event = &row->event;
+    if (event->employee_id.data)
+        set_id(row, FAULT_EMPLOYEE_ID, event->employee_id, &event->employee_id);
+    if (event->event_id.data)
+        set_id(row, FAULT_EVENT_ID, event->event_id, &event->event_id);
+    if (event->occurred_at_ms != INT64_MIN && row->settings->validate && row->fault_count < INPUT_FAULTS_MAX)
+        row->fault_count +=
+            occurred_at_check(event->occurred_at_ms, row->latest_ms, &row->faults[row->fault_count]) != EVENT_OK;
+}
+
 /* What does not fit into Avro's int and long is refused whether the row is validated or not. */
 static void check_encodable(const struct schema *schema, struct input_row *row)
 {

@@ -299,9 +299,9 @@ static void test_json_lines(void **state)
     assert_says(&outcome, "rows.jsonl:8: field Age: out_of_range: ");
     assert_says(&outcome, "rows.jsonl:8: field OverTime: wrong_type: ");
     assert_says(&outcome, "rows.jsonl:8: unknown_field: Shoe: ");
-    assert_says(&outcome, "rows.jsonl:9: unknown_field: \"shoe\" ");
+    assert_says(&outcome, "rows.jsonl:9: unknown_field: shoe: no field of an event");
     assert_says(&outcome, "rows.jsonl:10: field occurred_at: wrong_type: not ISO 8601");
-    assert_says(&outcome, "rows.jsonl:11: field employee_id: wrong_type: must be ");
+    assert_says(&outcome, "rows.jsonl:11: field employee_id: wrong_type: neither a text nor an integer");
     assert_int_equal(outcome.totals.rows, 8);
     outcome_free(&outcome);
 }
@@ -366,7 +366,7 @@ static void test_reports_are_one_line_each(void **state)
                                  "{\"employee_id\": \"x\", \"\\nbad\": 1, \"attributes\": {}}\n",
                                  true);
     assert_says(&outcome, "lines.jsonl:1: unknown_field:  [2J evil: the schema has no such field\n");
-    assert_says(&outcome, "lines.jsonl:2: unknown_field: \" bad\" is not a field of an event\n");
+    assert_says(&outcome, "lines.jsonl:2: unknown_field:  bad: no field of an event\n");
     outcome_free(&outcome);
 }
 
@@ -377,14 +377,14 @@ static void test_json_faults_have_their_reason(void **state)
     buffer_add_text(&text, "{\"Age\": 41, \"Age\": 42}\n{\"Age\": 1e999}\n{\"Age\": 99999999999999999999}\n");
     for (int i = 0; i < 3000; i++)
         buffer_add_text(&text, "{\"a\":");
-    buffer_add_text(&text, "\n{\"id\": \"\\u0000\"}\n");
+    buffer_add_text(&text, "\n{\"employee_id\": \"\\u0000\"}\n");
     buffer_add_u8(&text, '\0');
     struct outcome outcome = run("why.jsonl", text.data, true);
-    assert_says(&outcome, "why.jsonl:1: malformed: a duplicate key");
-    assert_says(&outcome, "why.jsonl:2: not_finite: a number is too large");
-    assert_says(&outcome, "why.jsonl:3: not_finite: a number is too large");
+    assert_says(&outcome, "why.jsonl:1: malformed: JSON with a duplicate key");
+    assert_says(&outcome, "why.jsonl:2: field Age: not_finite: ");
+    assert_says(&outcome, "why.jsonl:3: field Age: out_of_range: ");
     assert_says(&outcome, "why.jsonl:4: limit: nested too deep");
-    assert_says(&outcome, "why.jsonl:5: malformed: a NUL character");
+    assert_says(&outcome, "why.jsonl:5: field employee_id: bad_id: the id has control characters");
     assert_string_equal(outcome.sent.data, "");
     outcome_free(&outcome);
     buffer_free(&text);
