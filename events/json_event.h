@@ -29,6 +29,9 @@ struct json_settings {
     bool unchecked; /* as of json_row_read */
 };
 
+/* Which values are documents: see decoder_take_json. */
+enum input_format { INPUT_FORMAT_AUTO, INPUT_FORMAT_AVRO, INPUT_FORMAT_JSON };
+
 struct json_events;
 
 /* Borrows the schema. Free with json_events_free. */

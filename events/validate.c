@@ -143,6 +143,8 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
         return code;
     if (key_id.data && !span_equal(key_id, event->employee_id))
         return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
+    if (event->without_attributes)
+        return EVENT_OK;
     event->imputed = (uint32_t)validate_impute(schema, event->cells);
     if (event->imputed)
         event->attributes = SPAN_NULL;

@@ -21,11 +21,12 @@ static void add_relaxed(_Atomic uint64_t *counter, uint64_t n)
 
 void tally_commit(const struct tally *tally, struct counters *counters)
 {
-    assert(tally->received == tally->scored + tally->dead_lettered + tally->erased + tally->outcome);
+    assert(tally->received == tally->scored + tally->dead_lettered + tally->erased + tally->outcome + tally->ignored);
     counter_add(counters, COUNTER_EVENTS_SCORED, tally->scored);
     counter_add(counters, COUNTER_EVENTS_DEAD_LETTERED, tally->dead_lettered);
     counter_add(counters, COUNTER_EVENTS_ERASED, tally->erased);
     counter_add(counters, COUNTER_EVENTS_OUTCOME, tally->outcome);
+    counter_add(counters, COUNTER_EVENTS_IGNORED, tally->ignored);
     counter_add(counters, COUNTER_TRANSACTIONS_COMMITTED, 1);
     for (size_t i = 0; i < EVENT_CODE_COUNT; i++)
         add_relaxed(&counters->dead_letters[i], tally->dead_letters[i]);

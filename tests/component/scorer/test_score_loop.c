@@ -178,7 +178,8 @@ static void assert_identity(const struct fixture *f)
     assert_int_equal(count(f, COUNTER_EVENTS_RECEIVED),
                      count(f, COUNTER_EVENTS_SCORED) + count(f, COUNTER_EVENTS_DEAD_LETTERED) +
                          count(f, COUNTER_EVENTS_ERASED) + count(f, COUNTER_EVENTS_OUTCOME) +
-                         count(f, COUNTER_EVENTS_RETURNED) + count(f, COUNTER_EVENTS_IN_FLIGHT));
+                         count(f, COUNTER_EVENTS_IGNORED) + count(f, COUNTER_EVENTS_RETURNED) +
+                         count(f, COUNTER_EVENTS_IN_FLIGHT));
 }
 
 static void *run(void *argument)
