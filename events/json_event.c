@@ -19,8 +19,9 @@
     SHAPE(time) \
     SHAPE(subject) \
     SHAPE(data) \
-    SHAPE(data_base64) SHAPE(op) SHAPE(before) SHAPE(after) SHAPE(source) SHAPE(ts_ms) SHAPE(payload) \
-        SHAPE(employee_id) SHAPE(attributes)
+    SHAPE(data_base64) \
+    SHAPE(op) SHAPE(before) SHAPE(after) SHAPE(source) SHAPE(ts_ms) SHAPE(payload) SHAPE(employee_id) \
+        SHAPE(attributes)
 
 /* Each as its bytes in the document; SPAN_NULL: it is not there. */
 struct shape {
