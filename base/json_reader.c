@@ -7,7 +7,7 @@
 
 #include "base/utf8.h"
 
-enum { EXACT_POWER_MAX = 22, MANTISSA_DIGITS = 19, EXPONENT_CLAMP = 100000, NAMES_KEPT = 4096 };
+enum { EXACT_POWER_MAX = 22, MANTISSA_DIGITS = 19, EXPONENT_CLAMP = 100000, NAMES_FIRST = 64, NAMES_KEPT = 8192 };
 
 /* Which object has this name. */
 struct json_name {
@@ -480,7 +480,7 @@ static void names_make_room(struct json_reader *reader)
         return;
     struct json_name *old = reader->names;
     size_t old_capacity = reader->name_capacity;
-    reader->name_capacity = old_capacity ? old_capacity * 2 : 64;
+    reader->name_capacity = old_capacity ? old_capacity << 1 : NAMES_FIRST;
     reader->names = mem_zeroed(reader->name_capacity, sizeof *reader->names);
     for (size_t n = 0; n < old_capacity; n++)
         if (old[n].object)

@@ -65,7 +65,7 @@ struct json_reader {
     struct arena texts;
     struct json_name *names; /* of objects that are skipped, by their hash: duplicates are looked for there */
     size_t name_count, name_capacity;
-    uint64_t objects; /* numbered so far, which tells their names apart */
+    uint64_t objects; /* numbered so far, so that names belong to one */
 };
 
 void json_reader_start(struct json_reader *reader, struct span document);

@@ -1,8 +1,8 @@
 /* INPUT_MAP: where each field of an event stands in JSON of somebody else's making, compiled once at start.
  *
  * {"key": "/emp_no", "employee_id": "/emp_no", "occurred_at": {"path": "/updated", "unit": "ms"},
- *  "event_type": {"path": "/action", "values": {"HIRE": "HIRED"}},
- *  "attributes": {"Age": "/age", "OverTime": {"path": "/ot", "values": {"Y": "Yes", "N": "No"}}}, "ignore": ["/photo"]}
+ *  "event_type": {"path": "/action", "values": {"HIRE": "HIRED"}}, "attributes": {"COLUMN": "/a/b", …}, "ignore":
+ * ["/x"]}
  *
  * Paths are JSON pointers (RFC 6901). Read-only after input_map_load, and safe to share. */
 #ifndef EVENTS_INPUT_MAP_H

@@ -12,16 +12,13 @@
 #include "events/json_fields.h"
 #include "events/timestamp.h"
 
-/* Members by which the forms are told apart, and what they bring. */
+/* Members by which the forms are recognized, and what they bring. */
+/* clang-format off */
 #define SHAPE_TABLE(SHAPE) \
-    SHAPE(specversion) \
-    SHAPE(id) \
-    SHAPE(time) \
-    SHAPE(subject) \
-    SHAPE(data) \
-    SHAPE(data_base64) \
-    SHAPE(op) SHAPE(before) SHAPE(after) SHAPE(source) SHAPE(ts_ms) SHAPE(payload) SHAPE(employee_id) \
-        SHAPE(attributes)
+    SHAPE(specversion) SHAPE(id) SHAPE(time) SHAPE(subject) SHAPE(data) SHAPE(data_base64) \
+    SHAPE(op) SHAPE(before) SHAPE(after) SHAPE(source) SHAPE(ts_ms) SHAPE(payload) \
+    SHAPE(employee_id) SHAPE(attributes)
+/* clang-format on */
 
 /* Each as its bytes in the document; SPAN_NULL: it is not there. */
 struct shape {

@@ -3,7 +3,9 @@
 #ifndef EVENTS_JSON_FIELDS_H
 #define EVENTS_JSON_FIELDS_H
 
-#include "events/json_event.h"
+#include "events/event.h"
+#include "events/json_row.h"
+#include "events/json_settings.h"
 
 /* What PostgreSQL's connector sends for a large value that did not change. */
 #define DEBEZIUM_UNAVAILABLE "__debezium_unavailable_value"
@@ -26,9 +28,9 @@ bool json_field_given(const struct json_reading *reading, int32_t field);
 /* A value for a field of the envelope; null is as good as absent. unit: of a bare integer as occurred_at. */
 void json_field_read(struct json_reading *reading, int32_t field, const struct json_value *value, enum time_unit unit);
 
-/* All of these: the reader has just read the opening of an object, and leaves it behind. */
-
-/* The event as the schema has it. tentative: a name that it does not know ends it, with reading->strange. */
+/* Of this and the next two: the reader has just read the opening of an object, and leaves it behind.
+ *
+ * The event as the schema has it. tentative: a name that it does not know ends it, with reading->strange. */
 void json_read_event(struct json_reading *reading, bool tentative);
 /* Its attributes, with the envelope's fields, the id column and the columns that are known and not used among them. */
 void json_read_row(struct json_reading *reading);

@@ -199,7 +199,7 @@ static void depth_is_bounded(void **state)
 }
 
 /* Many names, and many objects after them: neither time nor memory may run away. */
-static void many_names_are_told_apart(void **state)
+static void many_names_differ(void **state)
 {
     (void)state;
     struct json_value value;
@@ -215,7 +215,7 @@ static void many_names_are_told_apart(void **state)
     buffer_free(&text);
 }
 
-static void members_and_places_are_told(void **state)
+static void members_and_places_are_known(void **state)
 {
     (void)state;
     struct json_reader reader = {0};
@@ -246,8 +246,8 @@ int main(void)
         cmocka_unit_test(numbers_say_what_they_are),
         cmocka_unit_test(texts_are_decoded),
         cmocka_unit_test(depth_is_bounded),
-        cmocka_unit_test(many_names_are_told_apart),
-        cmocka_unit_test(members_and_places_are_told),
+        cmocka_unit_test(many_names_differ),
+        cmocka_unit_test(members_and_places_are_known),
     };
     return cmocka_run_group_tests_name("base/json_reader", tests, NULL, NULL);
 }

@@ -120,7 +120,8 @@ static void test_every_line_is_answered_in_order(void **state)
     expect(
         "\n{\"id\":\"a\",\"attributes\":{\"Age\":NaN}}\nno\n{\"id\":2,\"attributes\":{\"Age\":1e999}}\n"
         "{\"id\":3,\"attributes\":{\"Age\":\"50\"}}\n[]\n{\"id\":4,\"attributes\":{\"Age\":17}}\n",
-        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not JSON: it ends too early (column "
+        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not JSON: it ends too early "
+        "(column "
         "1)\"}}\n"
         "{\"id\":\"a\",\"error\":{\"code\":\"not_finite\",\"field\":\"Age\",\"message\":\"Age: not a finite "
         "number\"}}\n"
