@@ -87,17 +87,38 @@ static bool is_duplicate(uint64_t *seen, int32_t column)
     return before & bit;
 }
 
+/* The next member's column, −1 for a name that is none. Publishers mostly keep the schema's order. False: no more. */
+static inline bool next_column(struct json_reader *reader, const struct schema *schema, bool *first, int32_t *column,
+                               struct span *name)
+{
+    int32_t expected = *column + 1;
+    if ((size_t)expected < schema->column_count &&
+        json_take_name(reader, first, schema_parts(schema)->quoted_names[expected])) {
+        *column = expected;
+        return true;
+    }
+    if (!json_next_name(reader, first, name))
+        return false;
+    *column = schema_column(schema, *name);
+    return true;
+}
+
 static void read_members(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
                          struct json_faults *faults)
 {
     uint64_t seen[SCHEMA_COLUMNS_MAX / 64], object = json_object_begin(reader);
     struct json_value value;
     struct span name;
+    int32_t column = -1;
     memset(seen, 0, (schema->column_count + 63) / 64 * sizeof *seen);
-    for (bool first = true; json_next_name(reader, &first, &name);) {
-        int32_t column = schema_column(schema, name);
+    for (bool first = true; next_column(reader, schema, &first, &column, &name);) {
         if (column >= 0 ? is_duplicate(seen, column) : !json_name_is_new(reader, object, name))
             json_refuse(reader, JSON_FLAW_DUPLICATE);
+        if (column >= 0 && schema->columns[column].kind != COLUMN_NOMINAL &&
+            json_take_digits(reader, &cells[column].number)) {
+            cells[column].code = 0;
+            continue;
+        }
         if (!json_read_value(reader, &value))
             return;
         if (column >= 0) {
