@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "events/frame.h"
 #include "events/identity.h"
 #include "events/json_fields.h"
 #include "events/timestamp.h"
@@ -378,4 +379,18 @@ enum event_code json_events_read(struct json_events *events, struct span documen
     if (!faults->count && !out->ignored)
         fill_absent(&reading, about);
     return faults->count ? faults->list[0].code : EVENT_OK;
+}
+
+bool json_events_ignores(struct json_events *events, struct span value, struct cell *cells)
+{
+    const struct record_about about = {.timestamp_ms = -1};
+    struct json_faults faults = {0};
+    struct event event = {.cells = cells};
+    struct frame frame = {.datum = value};
+    if (value.bytes && (uint8_t)value.data[0] <= 1 && frame_read(value, SPAN_NULL, &frame, NULL) != EVENT_OK)
+        return false;
+    if (!json_events_recognize(frame.datum))
+        return false;
+    json_events_reset(events);
+    return json_events_read(events, frame.datum, &about, &event, &faults) == EVENT_OK && event.ignored;
 }

@@ -25,6 +25,9 @@ void json_events_reset(struct json_events *events);
 enum event_code json_events_read(struct json_events *events, struct span document, const struct record_about *about,
                                  struct event *out, struct json_faults *faults);
 
+/* Whether a value, in a frame or not, is JSON that reports no change of an employee. `cells`: room for one row. */
+bool json_events_ignores(struct json_events *events, struct span value, struct cell *cells);
+
 /* Whether a value is taken for JSON where that has to be guessed: its first byte that is no white space is '{'. */
 bool json_events_recognize(struct span value);
 

@@ -47,6 +47,8 @@ static enum status make_decoder(struct sampler *sampler, struct error *err)
         return status;
     decoder_use_registry(sampler->decoder, sampler->registry);
     sampler->keys = key_reader_new(sampler->registry);
+    if (sampler->settings->input_map)
+        key_reader_use_map(sampler->keys, input_map_key(sampler->settings->input_map));
     decoder_take_json(sampler->decoder, sampler->settings->input_format, &sampler->settings->json);
     return unframed && *unframed ? decoder_take_unframed(sampler->decoder, unframed, err) : STATUS_OK;
 }

@@ -369,6 +369,8 @@ enum status score_batch_new(const struct settings *settings, struct model_holder
     batch->counters = counters;
     batch->decoder = decoder;
     batch->keys = key_reader_new(settings->registry);
+    if (settings->input_map)
+        key_reader_use_map(batch->keys, input_map_key(settings->input_map));
     batch->real_us = clock_real_us(&clock_system);
     batch->steady_us = clock_steady_us(&clock_system);
     batch->reasons_per_row = settings->reasons < columns ? settings->reasons : (uint32_t)columns;
