@@ -88,7 +88,8 @@ void decoder_take_json(struct decoder *decoder, enum input_format format, const 
 {
     json_events_free(decoder->json);
     decoder->format = format;
-    decoder->json = format == INPUT_FORMAT_AVRO ? NULL : json_events_new(&decoder->parts->schema, settings);
+    decoder->json = json_events_new(&decoder->parts->schema, settings);
+    writers_take_json(decoder->writers);
 }
 
 void decoder_reset(struct decoder *decoder)
@@ -108,7 +109,8 @@ static enum event_code json_read(struct decoder *decoder, struct span value, con
 /* Neither in a frame, nor with a schema in a header. */
 static bool is_json(const struct decoder *decoder, struct span value, struct span header)
 {
-    if (!decoder->json || header.data || value.bytes == 0 || (uint8_t)value.data[0] <= 1)
+    if (!decoder->json || decoder->format == INPUT_FORMAT_AVRO || header.data || value.bytes == 0 ||
+        (uint8_t)value.data[0] <= 1)
         return false;
     return decoder->format == INPUT_FORMAT_JSON || (!decoder->unframed && json_events_recognize(value));
 }
@@ -132,6 +134,8 @@ enum event_code decoder_read_record(struct decoder *decoder, struct span value, 
     enum event_code code = writers_find(decoder->writers, &frame.key, &writer, fault, waits);
     if (code != EVENT_OK)
         return code;
+    if (writer->json)
+        return json_read(decoder, frame.datum, about, out, fault);
     return row_plan_run(writer->plan, decoder->machine, decoder->time_unit, frame.datum, out, fault);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "avro/registry_answer.h"
 #include "events/fault.h"
 
 enum { REGISTRY_PLANS_MAX = 256 };
@@ -12,6 +13,7 @@ struct writers {
     const struct avro_type *reader;
     const struct schema_parts *target;
     struct registry_client *registry;
+    bool takes_json;
     struct writer **list; /* each by itself: pointers stay valid */
     size_t count, from_registry;
     const struct writer *last; /* most messages are of one schema */
@@ -48,6 +50,11 @@ void writers_free(struct writers *writers)
 void writers_use_registry(struct writers *writers, struct registry_client *registry)
 {
     writers->registry = registry;
+}
+
+void writers_take_json(struct writers *writers)
+{
+    writers->takes_json = true;
 }
 
 static struct writer *writer_add(struct writers *writers, const struct schema_key *key, const struct avro_type *type)
@@ -103,6 +110,8 @@ static struct writer *add_found(struct writers *writers, const struct schema_key
     if (!schema)
         writer->why = err;
     writer->schema = schema;
+    writer->json = why->status == STATUS_OK && writers->takes_json &&
+                   span_equal(buffer_span(&writers->text), SPAN_LITERAL(REGISTRY_JSON));
     writers->from_registry++;
     return writer;
 }
@@ -145,7 +154,7 @@ enum event_code writers_find(struct writers *writers, const struct schema_key *k
         writers->last = writer;
     }
     *out = writers->last;
-    if (writers->last->plan)
+    if (writers->last->plan || writers->last->json)
         return EVENT_OK;
     char name[SCHEMA_KEY_TEXT_BYTES];
     schema_key_text(key, name);

@@ -15,6 +15,7 @@ struct writer {
     struct avro_schema *schema; /* owned where it came from a registry or a file, else NULL */
     bool stays;
     bool same; /* it is the reader itself */
+    bool json; /* of type JSON: its data are documents, and there is no plan */
     uint64_t used;
     struct error why;
 };
@@ -25,6 +26,9 @@ struct writers;
 struct writers *writers_new(const struct avro_type *reader, const struct schema_parts *target);
 void writers_free(struct writers *writers);
 void writers_use_registry(struct writers *writers, struct registry_client *registry);
+
+/* From now on writers of type JSON are found too. */
+void writers_take_json(struct writers *writers);
 
 /* A schema that stays; borrowed, or taken over where `taken` is not NULL. */
 const struct writer *writers_add(struct writers *writers, const struct schema_key *key, const struct avro_type *type,
