@@ -89,8 +89,12 @@ static enum status pointer_add(struct compiling *compiling, const char *key, con
 {
     struct buffer name = {0};
     struct map_node *node = root;
-    if (!pointer || pointer[0] != '/')
-        return refuse(compiling, key, "not a JSON pointer such as \"/emp_no\"");
+    if (!pointer || !*pointer)
+        return refuse(compiling, key, "no path: give a JSON pointer such as \"/emp_no\", or a column's name");
+    if (*pointer != '/') {
+        *out = step_into(compiling->map, root, span_of(pointer));
+        return STATUS_OK;
+    }
     while (*pointer) {
         const char *end = strchrnul(++pointer, '/');
         if (!unescape((struct span){pointer, (size_t)(end - pointer)}, &name)) {

@@ -4,7 +4,8 @@
  *  "event_type": {"path": "/action", "values": {"HIRE": "HIRED"}}, "attributes": {"COLUMN": "/a/b", …}, "ignore":
  * ["/x"]}
  *
- * Paths are JSON pointers (RFC 6901). Read-only after input_map_load, and safe to share. */
+ * Paths are JSON pointers (RFC 6901); one without a slash before it is the name of a
+ * member, or of a column of a CSV file. Read-only after input_map_load, and safe to share. */
 #ifndef EVENTS_INPUT_MAP_H
 #define EVENTS_INPUT_MAP_H
 

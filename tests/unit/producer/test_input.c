@@ -28,6 +28,8 @@ struct outcome {
     char event_id[37]; /* of the last good row */
 };
 
+static struct input_map *test_map; /* of the test at work */
+
 static void outcome_free(struct outcome *outcome)
 {
     buffer_free(&outcome->sent);
@@ -51,6 +53,7 @@ static struct outcome run_in_unit(const char *name, const char *text, bool valid
                                       .clock = &fixed_clock,
                                       .validate = validate,
                                       .time_unit = unit,
+                                      .map = test_map,
                                       .max_future_us = 24 * 3600 * INT64_C(1000000)};
     const char *path = unit_file(name, text);
     struct input *input = NULL;
@@ -317,6 +320,35 @@ static void test_json_words_in_texts_stay(void **state)
     outcome_free(&outcome);
 }
 
+/* One mapping for both forms: columns and members under other names, other words for values, a time in days. */
+static void test_mapped(void **state)
+{
+    (void)state;
+    struct error err;
+    const char *path =
+        unit_file("map.json", "{\"employee_id\": \"emp\", \"occurred_at\": {\"path\": \"/on\", \"unit\": "
+                              "\"days\"}, \"event_type\": {\"path\": \"what\", \"values\": {\"+\": "
+                              "\"HIRED\"}}, \"attributes\": {\"Age\": {\"path\": \"years\", \"values\": "
+                              "{\"n/a\": null, \"old\": 60}}}, \"ignore\": [\"photo\"]}");
+    if (input_map_load(path, test_schema, &test_map, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    struct outcome outcome =
+        run("mapped.csv", "emp,years,on,what,photo\na,41,1,+,x\nb,old,2,HIRED,x\nc,n/a,3,,x\nd,41,x,,x\n", true);
+    assert_string_equal(outcome.sent.data, "2 a 1 86400000 41\n3 b 1 172800000 60\n");
+    assert_says(&outcome, "mapped.csv:4: missing_required: fewer than");
+    assert_says(&outcome, "mapped.csv:5: column occurred_at (3): wrong_type: not ISO 8601");
+    outcome_free(&outcome);
+    outcome = run("mapped.jsonl",
+                  "{\"emp\": \"a\", \"years\": 41, \"on\": 1, \"what\": \"+\", \"photo\": {}}\n"
+                  "{\"emp\": 7, \"years\": \"old\", \"on\": \"1970-01-03\"}\n{\"emp\": 7, \"Age\": 41}\n",
+                  true);
+    assert_string_equal(outcome.sent.data, "1 a 1 86400000 41\n2 7 0 172800000 60\n");
+    assert_says(&outcome, "mapped.jsonl:3: unknown_field: Age: the mapping has no such path");
+    outcome_free(&outcome);
+    input_map_free(test_map);
+    test_map = NULL;
+}
+
 static void test_long_json_line(void **state)
 {
     (void)state;
@@ -451,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_json_lines),
         cmocka_unit_test(test_json_words_in_texts_stay),
+        cmocka_unit_test(test_mapped),
         cmocka_unit_test(test_long_json_line),
         cmocka_unit_test(test_event_ids_repeat),
         cmocka_unit_test(test_lines_ended_by_cr_alone),
