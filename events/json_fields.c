@@ -131,6 +131,7 @@ static void check_placeholder(struct json_reading *reading, int32_t column, stru
 
 static void read_cell(struct json_reading *reading, int32_t column, struct json_value *value)
 {
+    reading->has_attributes = true;
     check_placeholder(reading, column, value);
     json_cell_read(reading->reader, reading->schema, column, value, !reading->settings->unchecked,
                    &reading->out->cells[column], reading->faults);
@@ -169,7 +170,6 @@ void json_read_row(struct json_reading *reading)
     uint64_t object = json_object_begin(reading->reader);
     struct json_value value;
     struct span name;
-    reading->has_attributes = true;
     for (bool first = true; json_next_name(reading->reader, &first, &name);) {
         if (!reading->sound && !json_name_is_new(reading->reader, object, name))
             json_refuse(reading->reader, JSON_FLAW_DUPLICATE);
@@ -180,24 +180,19 @@ void json_read_row(struct json_reading *reading)
 
 static void read_attributes(struct json_reading *reading)
 {
+    struct json_reader *reader = reading->reader;
+    const uint8_t *start = reader->at;
     struct json_value value;
-    const uint8_t *start = reading->reader->at;
-    if (!reading->settings->rows) {
-        json_row_read(reading->reader, reading->schema, !reading->settings->unchecked, reading->out->cells,
-                      reading->faults);
-        reading->has_attributes = true;
-        return;
-    }
-    if (!json_read_value(reading->reader, &value))
-        return;
-    if (value.kind == JSON_KIND_OBJECT) {
-        json_read_row(reading);
-        return;
-    }
-    reading->reader->at = start;
-    reading->reader->depth -= value.kind == JSON_KIND_ARRAY;
-    json_row_read(reading->reader, reading->schema, true, reading->out->cells, reading->faults);
     reading->has_attributes = true;
+    if (reading->settings->rows && json_read_value(reader, &value)) {
+        if (value.kind == JSON_KIND_OBJECT) {
+            json_read_row(reading);
+            return;
+        }
+        reader->depth -= value.kind == JSON_KIND_ARRAY;
+        reader->at = start;
+    }
+    json_row_read(reader, reading->schema, !reading->settings->unchecked, reading->out->cells, reading->faults);
 }
 
 /* A member of an event. False: it is none. */
@@ -291,7 +286,6 @@ static void read_mapped_items(struct json_reading *reading, const struct map_nod
 void json_read_mapped(struct json_reading *reading, const struct map_node *node)
 {
     struct span name;
-    reading->has_attributes = true;
     for (bool first = true; json_next_name(reading->reader, &first, &name);)
         read_node(reading, map_node_find(node, name), name);
 }
