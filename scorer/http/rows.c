@@ -79,7 +79,7 @@ static bool is_reported(const struct fault *found, size_t count, int32_t column)
 static struct loc place_named(const struct row_place *place, const struct fault *fault, char *name)
 {
     memcpy(name, fault->text, fault->named);
-    name[fault->named - 2] = '\0'; /* without ": " */
+    name[fault->named - FAULT_NAME_END] = '\0';
     return place_at(place, name);
 }
 

@@ -5,6 +5,7 @@
 #include "scorer/stream/score_batch.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -68,7 +69,13 @@ static const char *field_name(const struct score_batch *batch, int32_t column)
 static enum result dead_letter(struct score_batch *batch, const struct intake_message *message,
                                const struct fault *fault)
 {
-    publish_dead_letter(batch->publish, message, fault->code, field_name(batch, fault->column), fault->text);
+    const char *field = field_name(batch, fault->column);
+    char name[sizeof fault->text];
+    if (!field && fault->named) { /* one that the schema does not have */
+        snprintf(name, sizeof name, "%.*s", fault->named - FAULT_NAME_END, fault->text);
+        field = name;
+    }
+    publish_dead_letter(batch->publish, message, fault->code, field, fault->text);
     batch->tally->dead_lettered++;
     batch->tally->dead_letters[fault->code]++;
     return RESULT_DEAD_LETTER;

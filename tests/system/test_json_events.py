@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Events as JSON on a real Kafka: every form scored bit for bit as the same event in Avro; what is wrong with them a dead letter
-with its code and field; deletes, tombstones, truncations; a mapping; and what is JSON and what is not, by Python's own judge."""
+with its code and field; deletes, tombstones, truncations; a mapping; and what is JSON and what is not, by Python's own parser."""
 import csv
 import json
 import random
@@ -67,19 +67,19 @@ FAULTY = [  # (value, code, field)
     ('{"employee_id":"E","attributes":{"Age":NaN}}', "not_finite", "Age"),
     ('{"employee_id":"E","attributes":{"Age":410}}', "out_of_range", "Age"),
     ('{"employee_id":"E","attributes":{"Department":"Moon"}}', "unknown_category", "Department"),
-    ('{"employee_id":"E","attributes":{"Shoe":44}}', "unknown_field", None),
+    ('{"employee_id":"E","attributes":{"Shoe":44}}', "unknown_field", "Shoe"),
     ('{"employee_id":"E","attributes":{"YearsAtCompany":9,"TotalWorkingYears":3}}', "rule", "YearsAtCompany"),
     ('{"employee_id":"","attributes":{"Age":41}}', "bad_id", "employee_id"),
     ('{"employee_id":"E","occurred_at":1700000000,"attributes":{"Age":41}}', "wrong_type", "occurred_at"),
     ('{"employee_id":"E","occurred_at":"1800-01-01","attributes":{"Age":41}}', "out_of_range", "occurred_at"),
-    ('{"employee_id":"E"}', "missing_required", None),
+    ('{"employee_id":"E"}', "missing_required", "attributes"),
     ('{"Age":41}', "missing_required", "employee_id"),
-    ('{"specversion":"1.0","id":"c","source":"s","type":"t","subject":"E","data_base64":"eA=="}', "wrong_type", None),
+    ('{"specversion":"1.0","id":"c","source":"s","type":"t","subject":"E","data_base64":"eA=="}', "wrong_type", "data"),
     ('["employee_id"]', "bad_frame", None),
     (json.dumps(change("u", {"EmployeeNumber": 7, "Age": 41, "JobRole": UNAVAILABLE})), "missing_required", "JobRole"),
-    (json.dumps(change("u", {"EmployeeNumber": 7, "Age": 41, "salary": 3})), "unknown_field", None),
+    (json.dumps(change("u", {"EmployeeNumber": 7, "Age": 41, "salary": 3})), "unknown_field", "salary"),
     (json.dumps(change("d", None, {"Age": 41})), "missing_required", "employee_id"),
-    (" " * 1000 + '{"employee_id":"E","x":"' + "y" * 900_000 + '","attributes":{"Age":41}}', "unknown_field", None),
+    (" " * 1000 + '{"employee_id":"E","x":"' + "y" * 900_000 + '","attributes":{"Age":41}}', "unknown_field", "x"),
 ]
 
 
@@ -168,8 +168,24 @@ def check_mapping(lab, kafka, rows):
     lab.check("a mapping to a field that does not exist is a usage error", status == 2 and '"Shoe"' in err, err.strip()[-160:])
 
 
+def check_readme(lab, kafka, database):
+    """The README's commands as they are printed, and those of docs/EVENTS_AS_JSON.md."""
+    lines = [line for name in ("README.md", "docs/EVENTS_AS_JSON.md") for line in (ROOT / name).read_text().splitlines()
+             if line.startswith("echo '{") and "kcat" in line]
+    lab.check("the documents have events to send", len(lines) >= 5, len(lines))
+    topics = [f"readme-{topic}" for topic in TOPICS]
+    lab.create_topics(kafka, topics, 1)
+    for line in lines:
+        lab.must("bash", "-euo", "pipefail", "-c", line.replace("-t employee-events", f"-t {topics[0]}"), env={**lab.env, "KAFKA_BOOTSTRAP_SERVERS": kafka})
+    scorer = to_the_end(lab, "readme", KAFKA_BOOTSTRAP_SERVERS=kafka, GROUP_ID="readme", ROLES="score", NULL_VALUE="ignore",
+                        **dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC"), topics)))
+    lab.equal("each is scored or an outcome", (len(lab.consume(kafka, topics[1])) + len(lab.consume(kafka, topics[3])),
+                                               [dict(m.headers()) for m in lab.consume(kafka, topics[2])]), (len(lines), []))
+    lab.audit(scorer)
+
+
 def python_takes(text):
-    """Python's own judgement, made as strict as JSON: no duplicate names, whole characters alone."""
+    """Python's own decision, made as strict as JSON: no duplicate names, whole characters alone."""
     def members(pairs):
         if len(dict(pairs)) != len(pairs):
             raise ValueError("duplicate")
@@ -243,3 +259,4 @@ with Lab() as lab:
     lab.equal("PostgreSQL has a row of each", (lab.number(database, "select count(*) from attrition.predictions"), lab.number(database, "select count(*) from attrition.dead_letters"),
                                               lab.number(database, "select count(*) from attrition.outcomes")), (len(rows) * 10, len(FAULTY), 2))
     check_mapping(lab, kafka, rows)
+    check_readme(lab, kafka, database)
