@@ -3,8 +3,7 @@
  *
  * Each returns false where the bytes are wrong or do not suffice; the position is then of no use.
  * `padded` collects whether any varint was longer than it had to be (legal, but not what our encoder writes). */
-#ifndef AVRO_READ_H
-#define AVRO_READ_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/utf8.h"
@@ -98,5 +97,3 @@ static inline bool avro_read_text(struct cursor *in, struct span *out, bool *pad
 {
     return avro_read_bytes(in, out, padded) && utf8_is_valid(*out);
 }
-
-#endif

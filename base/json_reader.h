@@ -14,8 +14,7 @@
  *
  * Plain data, used again for each document: texts with escapes lie in its arena, all others borrow from the document.
  * Zeroed is ready. One thread. Allocates nothing once it is warm. */
-#ifndef BASE_JSON_READER_H
-#define BASE_JSON_READER_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/memory.h"
@@ -148,5 +147,3 @@ enum json_flaw json_reader_end(struct json_reader *reader);
 /* What is wrong, as part of a sentence ("a duplicate key"), and where: both from 1. */
 const char *json_flaw_text(enum json_flaw flaw);
 void json_reader_place(const struct json_reader *reader, size_t *line, size_t *column);
-
-#endif

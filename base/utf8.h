@@ -1,6 +1,5 @@
 /* Whether bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing beyond U+10FFFF). */
-#ifndef BASE_UTF8_H
-#define BASE_UTF8_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -24,5 +23,3 @@ static inline bool utf8_is_valid(struct span text)
     }
     return !(high & 0x8080808080808080u) || utf8_is_valid_slow(text.data, text.bytes);
 }
-
-#endif

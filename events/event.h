@@ -1,6 +1,5 @@
 /* A decoded event: plain data that borrows from the message it was decoded from and from its decoder. */
-#ifndef EVENTS_EVENT_H
-#define EVENTS_EVENT_H
+#pragma once
 
 #include "base/row.h"
 
@@ -15,8 +14,8 @@ enum event_type {
 #undef EVENT_TYPE_ID
 };
 
-/* The record (events/record.h), as employee_event.avsc has it: codec, id, name in the .avsc, member. ENVELOPE_ID is a
- * field's position (schema_private.h), FAULT_ID what a fault is about (error_codes.h). */
+/* The record (events/record_codec.h), as employee_event.avsc has it: codec, id, name in the .avsc, member. ENVELOPE_ID
+ * is a field's position (schema_private.h), FAULT_ID what a fault is about (error_codes.h). */
 /* clang-format off */
 #define EVENT_ENVELOPE(FIELD) \
     FIELD(text,       EVENT_ID,    "event_id",    event_id) \
@@ -45,5 +44,3 @@ struct event {
     bool ignored;            /* it reports no change of a record: nothing else is set */
     bool without_attributes; /* of JSON, with TERMINATED alone: all cells are missing */
 };
-
-#endif

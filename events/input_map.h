@@ -6,8 +6,7 @@
  *
  * Paths are JSON pointers (RFC 6901); one without a slash before it is the name of a
  * member, or of a column of a CSV file. Read-only after input_map_load, and safe to share. */
-#ifndef EVENTS_INPUT_MAP_H
-#define EVENTS_INPUT_MAP_H
+#pragma once
 
 #include "base/json_reader.h"
 #include "base/status.h"
@@ -52,5 +51,3 @@ const struct map_node *input_map_key(const struct input_map *map);
 const struct map_node *map_node_find(const struct map_node *node, struct span name);
 /* What a value means: *value becomes ours where the target has it among its values. */
 void map_target_translate(const struct map_target *target, struct json_value *value);
-
-#endif

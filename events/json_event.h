@@ -3,8 +3,7 @@
  * Tried in this order: CloudEvents 1.0 (`specversion`, or the header ce_specversion), Debezium's change events (`op`),
  * the event as the schema has it (`employee_id`, …), and, where a mapping is set, any object through that. What is not
  * in the document comes from the record that carried it. docs/EVENTS_AS_JSON.md says it for publishers. */
-#ifndef EVENTS_JSON_EVENT_H
-#define EVENTS_JSON_EVENT_H
+#pragma once
 
 #include "events/event.h"
 #include "events/json_row.h"
@@ -30,5 +29,3 @@ bool json_events_ignores(struct json_events *events, struct span value, struct c
 
 /* Whether a value is taken for JSON where that has to be guessed: its first byte that is no white space is '{'. */
 bool json_events_recognize(struct span value);
-
-#endif

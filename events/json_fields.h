@@ -1,7 +1,6 @@
 /* The fields of an event out of an object's members: by the schema's own names, or through a mapping. Which object that
  * is, and what stands where a field is absent, is json_event.c's to know. Only events/ includes this. */
-#ifndef EVENTS_JSON_FIELDS_H
-#define EVENTS_JSON_FIELDS_H
+#pragma once
 
 #include "events/event.h"
 #include "events/json_row.h"
@@ -36,5 +35,3 @@ void json_read_event(struct json_reading *reading, bool tentative);
 void json_read_row(struct json_reading *reading);
 /* Any object, through a mapping's node. */
 void json_read_mapped(struct json_reading *reading, const struct map_node *node);
-
-#endif

@@ -1,6 +1,5 @@
 /* A JSON object into cells: every door that takes JSON reads attributes so. */
-#ifndef EVENTS_JSON_ROW_H
-#define EVENTS_JSON_ROW_H
+#pragma once
 
 #include "base/json_reader.h"
 #include "base/status.h"
@@ -36,5 +35,3 @@ size_t json_row_read_text(struct json_reader *reader, struct span text, const st
 enum event_code json_refuse_flaw(const struct json_reader *reader, struct json_faults *faults);
 
 void json_row_clear(const struct schema *schema, struct cell *cells);
-
-#endif

@@ -1,6 +1,5 @@
 /* What events that come as JSON are read by: settings, and what their record says. Plain data. */
-#ifndef EVENTS_JSON_SETTINGS_H
-#define EVENTS_JSON_SETTINGS_H
+#pragma once
 
 #include "base/bytes.h"
 #include "events/input_map.h"
@@ -26,5 +25,3 @@ struct json_settings {
 
 /* Which values are documents: see decoder_take_json. */
 enum input_format { INPUT_FORMAT_AUTO, INPUT_FORMAT_AVRO, INPUT_FORMAT_JSON };
-
-#endif

@@ -1,6 +1,5 @@
 /* A message key that is a JSON object. */
-#ifndef EVENTS_KEY_JSON_H
-#define EVENTS_KEY_JSON_H
+#pragma once
 
 #include "base/json_reader.h"
 #include "events/identity.h"
@@ -14,5 +13,3 @@ bool key_json_begins(struct span text);
  * JSON, none of these, a value of another kind, or longer than an id may be. */
 bool key_json_read(struct json_reader *reader, struct span text, const struct map_node *pointer,
                    char storage[static ID_BYTES_MAX], struct span *out);
-
-#endif

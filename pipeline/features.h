@@ -1,6 +1,5 @@
 /* The rows that trees compare: from decoded cells to one float per feature that some node reads. */
-#ifndef PIPELINE_FEATURES_H
-#define PIPELINE_FEATURES_H
+#pragma once
 
 #include "pipeline/ensemble.h"
 
@@ -17,8 +16,8 @@ struct features;
 
 /* Compiles what the ensemble's nodes read. Borrows pool and ensemble, which must outlive it. STATUS_UNSUPPORTED: a
  * feature that mixes columns. Free with features_free. */
-MUST_USE enum status features_fold(const struct expr_pool *pool, const struct ensemble *ensemble, size_t column_count,
-                                   struct features **out, struct error *err);
+MUST_USE enum status features_compile(const struct expr_pool *pool, const struct ensemble *ensemble,
+                                      size_t column_count, struct features **out, struct error *err);
 void features_free(struct features *features);
 
 size_t features_slot_count(const struct features *features);
@@ -33,5 +32,3 @@ size_t features_bytes(const struct features *features);
 
 /* Writes one row: slot s at x[s * FEATURE_LANES]. No allocation. */
 void features_write(const struct features *features, const struct cell *cells, float *x);
-
-#endif

@@ -1,6 +1,5 @@
 /* A linear model as a flat program: one term for each column, from a table (nominals) or a formula (numbers). */
-#ifndef PIPELINE_LINEAR_H
-#define PIPELINE_LINEAR_H
+#pragma once
 
 #include "pipeline/compile.h"
 #include "pipeline/score.h"
@@ -11,8 +10,8 @@ struct linear;
 
 /* Folds the probability of class `positive`. Borrows the pool and its columns, which must outlive it.
  * STATUS_UNSUPPORTED: not a logistic regression over single columns. Free with linear_free. */
-MUST_USE enum status linear_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
-                                 size_t column_count, struct linear **out, struct error *err);
+MUST_USE enum status linear_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                                    size_t column_count, struct linear **out, struct error *err);
 void linear_free(struct linear *linear);
 
 size_t linear_term_count(const struct linear *linear);
@@ -29,5 +28,3 @@ void linear_score(const struct linear *linear, const struct cell *cells, size_t 
                   struct score *scores, struct reason *reasons);
 bool linear_has_reference(const struct linear *linear);
 size_t linear_bytes(const struct linear *linear);
-
-#endif

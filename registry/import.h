@@ -1,6 +1,5 @@
 /* Inside of the registry tool: what import and verify share. Linked by that program alone. */
-#ifndef REGISTRY_IMPORT_H
-#define REGISTRY_IMPORT_H
+#pragma once
 
 #include <jansson.h>
 
@@ -47,5 +46,3 @@ void import_text_free(struct import_text *text);
 
 /* Takes the next line off *rest (without its end); false at the end. */
 bool import_next_line(struct span *rest, struct span *line);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a message says besides its value, for events that come as JSON. */
-#ifndef SCORER_RECORD_ABOUT_H
-#define SCORER_RECORD_ABOUT_H
+#pragma once
 
 #include "events/json_event.h"
 #include "kafka/message.h"
@@ -23,5 +22,3 @@ static inline struct record_about record_about_of(const rd_kafka_message_t *mess
     about.ce_subject = kafka_message_header(message, "ce_subject");
     return about;
 }
-
-#endif

@@ -3,10 +3,9 @@
  * A row is assessed only by models, and by a threshold, that were chosen without it. Two sets may be assessed: the rows
  * of the training part, by cross-validation, and rows that were held out of everything (or, for `evaluate`, the rows of
  * the given table). */
-#ifndef TRAINER_EVALUATION_H
-#define TRAINER_EVALUATION_H
+#pragma once
 
-#include "trainer/assess.h"
+#include "trainer/assessment.h"
 #include "trainer/model.h"
 
 /* What a column moves the raw score by: mean magnitude of its contribution (reasons), over rows of the table. */
@@ -41,12 +40,12 @@ struct evaluation {
 
 void evaluation_clear(struct evaluation *evaluation);
 
-/* Cross-validation of the rows listed, by the recipe; fills the validation's part, threshold and rule. A metric that
+/* Cross-validation of the rows listed, by the settings; fills the validation's part, threshold and rule. A metric that
  * depends on a threshold uses, for each fold, the one chosen on the other folds' rows. `folds_path`: also writes the
  * folds there, as CSV; NULL: not. STATUS_INVALID: more folds than the rarer class has rows, or a fit's own. */
-MUST_USE enum status evaluation_validate(const struct table *table, const uint32_t *rows, size_t row_count,
-                                         const struct recipe *recipe, const char *folds_path, struct evaluation *out,
-                                         struct error *err);
+MUST_USE enum status evaluation_cross_validate(const struct table *table, const uint32_t *rows, size_t row_count,
+                                               const struct train_settings *settings, const char *folds_path,
+                                               struct evaluation *out, struct error *err);
 
 /* Assesses probabilities of rows that the model has never seen, at the evaluation's threshold: fills held_out. */
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,
@@ -58,5 +57,3 @@ MUST_USE enum status evaluation_explain(struct span model_file, const struct tab
 
 /* The assessment that speaks for the model: the held-out one where there is one and no validation, else validation. */
 const struct assessment *evaluation_main(const struct evaluation *evaluation);
-
-#endif

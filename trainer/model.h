@@ -1,16 +1,15 @@
 /* A fitted model in the trainer's own plain form: preprocessing and coefficients or trees. What is exported is checked
  * against it. */
-#ifndef TRAINER_MODEL_H
-#define TRAINER_MODEL_H
+#pragma once
 
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
-#include "trainer/recipe.h"
+#include "trainer/train_settings.h"
 
 struct model {
     struct preprocessor preprocessor;
     const struct model_kind *kind;
-    double inverse_penalty;  /* the C in use: the recipe's, or the one that was chosen */
+    double inverse_penalty;  /* the C in use: that of the settings, or the one that was chosen */
     struct logistic_fit fit; /* of a linear model */
     struct forest forest;    /* of a forest */
 };
@@ -18,12 +17,10 @@ struct model {
 /* Fits to the rows listed (indexes into the table). Whether a linear model has an optimum: fit.converged. A C to be
  * chosen is chosen by cross-validation among these rows alone. STATUS_INVALID, STATUS_LIMIT. */
 MUST_USE enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
-                               const struct recipe *recipe, struct model *out, struct error *err);
+                               const struct train_settings *settings, struct model *out, struct error *err);
 void model_clear(struct model *model);
 bool model_converged(const struct model *model);
 
 /* Probability of the positive class for each row listed. */
 void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
                    double *probabilities);
-
-#endif

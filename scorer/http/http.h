@@ -1,6 +1,5 @@
 /* The http role: predictions over HTTP, health, metrics, the stream at a glance (docs/HTTP.md; scorer/http/). */
-#ifndef SCORER_HTTP_HTTP_H
-#define SCORER_HTTP_HTTP_H
+#pragma once
 
 #include "scorer/counters.h"
 #include "scorer/model/model_holder.h"
@@ -8,7 +7,7 @@
 #include "scorer/settings.h"
 #include "scorer/sink/sink.h"
 
-struct access; /* counts of requests: scorer/http/access.h */
+struct access_log; /* counts of requests: scorer/http/access_log.h */
 
 /* Borrowed, read-only, from any thread; outlives the server. */
 struct http_view {
@@ -22,8 +21,8 @@ struct http_view {
     const struct named_progress *progress; /* the loops', then the sink's */
     size_t progress_count;
     const _Atomic bool *draining;
-    int64_t started_us;          /* real clock */
-    const struct access *access; /* http_new sets it */
+    int64_t started_us;              /* real clock */
+    const struct access_log *access; /* http_new sets it */
 };
 
 struct http;
@@ -33,5 +32,3 @@ struct http;
 MUST_USE enum status http_new(const struct http_view *view, struct http **out, struct error *err);
 void http_free(struct http *http); /* answers what is under way, then closes */
 unsigned http_port(const struct http *http);
-
-#endif

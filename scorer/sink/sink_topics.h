@@ -1,15 +1,14 @@
 /* The topics of the sink as its group shares them out: joining, partitions that nobody has been given yet, and how much
  * is not stored. */
-#ifndef SCORER_SINK_SINK_TOPICS_H
-#define SCORER_SINK_SINK_TOPICS_H
+#pragma once
 
-#include "scorer/stream/intake_start.h"
+#include "scorer/stream/start_offsets.h"
 #include "scorer/sink/sink_batch.h"
 
 /* Plain data; borrows all. */
 struct sink_topics {
-    struct intake_start sources[SINK_TOPIC_COUNT]; /* consumer, topic and group */
-    struct intake_untaken untaken[SINK_TOPIC_COUNT];
+    struct start_offsets sources[SINK_TOPIC_COUNT]; /* consumer, topic and group */
+    struct untaken_partitions untaken[SINK_TOPIC_COUNT];
     int64_t lag_us;       /* steady clock: when the lag was last added up */
     const char *instance; /* group.instance.id; empty: none */
     char member[300];     /* under which partitions were last assigned; empty: not yet */
@@ -41,5 +40,3 @@ MUST_USE enum status sink_topics_watch(struct sink_topics *topics, struct error 
 
 /* Once a second: offsets of the partitions that are not stored, as last fetched, and of those that nobody has. */
 void sink_topics_count_lag(struct sink_topics *topics, const struct sink_batch *batch, struct counters *counters);
-
-#endif

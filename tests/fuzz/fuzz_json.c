@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "events/decoder.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/key_json.h"
 #include "events/validate.h"
 

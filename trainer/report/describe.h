@@ -1,6 +1,5 @@
 /* A table as it is: every column's facts against the schema, without refusing anything that can be read at all. */
-#ifndef TRAINER_REPORT_DESCRIBE_H
-#define TRAINER_REPORT_DESCRIBE_H
+#pragma once
 
 #include "base/status.h"
 #include "events/error_codes.h"
@@ -23,7 +22,7 @@ struct column_facts {
     const struct column *column; /* the schema's; NULL but for features */
     uint32_t index;              /* of a feature, in the schema */
     bool present;                /* the file has it */
-    struct tally tally;          /* sorted; values that could be read, whatever the schema says of them */
+    struct value_counts values;  /* sorted; values that could be read, whatever the schema says of them */
     struct histogram histogram;  /* of features */
     size_t missing;              /* empty, or in rows that end before it */
     struct offence offences[EVENT_CODE_COUNT];
@@ -37,7 +36,7 @@ struct description {
     const struct schema *schema; /* borrowed */
     char *path;
     size_t rows;                  /* records that could be read */
-    size_t labels[TALLY_CLASSES]; /* rows by class; TALLY_UNLABELLED: no (known) label */
+    size_t labels[VALUE_CLASSES]; /* rows by class; VALUE_UNLABELLED: no (known) label */
     bool labelled;                /* the file has the target */
     struct offence broken;        /* lines that are no CSV */
     struct offence ragged;        /* rows with another number of fields than the header */
@@ -66,5 +65,3 @@ void describe_domain(const struct column_facts *facts, char *out, size_t bytes);
 
 void describe_print(const struct description *description);                    /* terminal, at most 100 columns */
 void describe_page(const struct description *description, struct buffer *out); /* a page that asks for nothing else */
-
-#endif
