@@ -4,9 +4,13 @@ with its code and field; deletes, tombstones, truncations; a mapping; and what i
 import csv
 import json
 import random
+import re
+import struct
+import threading
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from lab import BIN, ROOT, TOPICS, Lab, decode_prediction, encode_event
 
 AT = 1_700_000_000_000
@@ -97,6 +101,16 @@ def to_the_end(lab, name, *arguments, **settings):
     return scorer
 
 
+def audit(lab, kafka, scorer):
+    """Once the group's offsets are there for all to see: markers are written after the commit is answered."""
+    topic, group = scorer.env.get("INPUT_TOPIC", TOPICS[0]), scorer.env.get("GROUP_ID", "attrition-scorer")
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "isolation.level": "read_committed"})
+    end = consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)[1]
+    lab.need(f"{group} has committed all of {topic}", lambda: consumer.committed([TopicPartition(topic, 0)], 10)[0].offset == end, 30)
+    consumer.close()
+    return lab.audit(scorer)
+
+
 def compare_forms(lab, kafka, employees):
     """Predictions by form; all of an employee's are equal."""
     found = [decode_prediction(message.value()) for message in lab.consume(kafka, TOPICS[1])]
@@ -128,7 +142,7 @@ def check_ignored(lab, kafka, scorer):
     outcomes = lab.consume(kafka, TOPICS[3])
     lab.equal("outcomes: a deleted row, and TERMINATED without attributes", sorted(message.key().decode() for message in outcomes), ["7", "8"])
     lab.check("outcomes are framed Avro", all(message.value()[:1] == b"\0" for message in outcomes), [message.value()[:5].hex() for message in outcomes])
-    report = lab.audit(scorer)
+    report = audit(lab, kafka, scorer)
     lab.equal("ignored: two tombstones, a truncation and a message, explained by the audit",
               sum(partition.get("ignored", 0) for partition in report["input"]["partitions"]), 4)
 
@@ -162,7 +176,7 @@ def check_mapping(lab, kafka, rows):
     lab.equal("mapped: an outcome, a dead letter, an erasure by the mapping's key", (
         len(lab.consume(kafka, topics[3])), [dict(m.headers())["attrition.error.code"] for m in lab.consume(kafka, topics[2])],
         [m.key() for m in lab.consume(kafka, topics[1]) if m.value() is None]), (1, [b"unknown_field"], [b"5"]))
-    lab.audit(scorer)
+    audit(lab, kafka, scorer)
     (lab.dir / "bad.json").write_text('{"employee_id": "/a", "attributes": {"Shoe": "/b"}}')
     status, _, err = lab.run(BIN / "scorer", "run", env={**lab.env, **{k: str(v) for k, v in settings.items()}, "INPUT_MAP": str(lab.dir / "bad.json")})
     lab.check("a mapping to a field that does not exist is a usage error", status == 2 and '"Shoe"' in err, err.strip()[-160:])
@@ -181,7 +195,55 @@ def check_readme(lab, kafka, database):
                         **dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC"), topics)))
     lab.equal("each is scored or an outcome", (len(lab.consume(kafka, topics[1])) + len(lab.consume(kafka, topics[3])),
                                                [dict(m.headers()) for m in lab.consume(kafka, topics[2])]), (len(lines), []))
-    lab.audit(scorer)
+    audit(lab, kafka, scorer)
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Answers as a registry that knows a schema of type JSON (ours for tests has no provider for them)."""
+
+    schemas = {77: {"schemaType": "JSON", "schema": json.dumps({"type": "object"})}}
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def do_GET(self):
+        number = re.match("/schemas/ids/([0-9]+)", self.path)
+        found = self.schemas.get(int(number[1])) if number else None
+        self.answer(200 if found else 404, found or {"error_code": 40401, "message": "not found"})
+
+    def do_POST(self):
+        schema = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        number = next((n for n, known in self.schemas.items() if known["schema"] == schema["schema"]), 77 + len(self.schemas))
+        self.schemas[number] = {"schema": schema["schema"]}
+        self.answer(200, {"id": number})
+
+    def log_message(self, *_):
+        pass
+
+
+def check_registry(lab, kafka, row):
+    """A frame whose schema is of type JSON, as Confluent's JSON serializer writes it, in front of the value and in a header."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    frame = struct.pack(">bI", 0, 77)
+    value = json.dumps({"employee_id": "1", "attributes": attributes_of(row)}).encode()
+    topics = [f"registry-{topic}" for topic in TOPICS]
+    lab.create_topics(kafka, topics, 1)
+    send(kafka, topics[0], [("1", frame + value, []), ("1", value, [("__value_schema_id", frame)]), ("1", frame + b"{", []),
+                            ("1", b'{"employee_id":"1","event_type":"TERMINATED"}', [("__value_schema_id", frame)])])
+    scorer = to_the_end(lab, "registry", KAFKA_BOOTSTRAP_SERVERS=kafka, GROUP_ID="registry", ROLES="score", SCHEMA_REGISTRY_URL=url,
+                        **dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC"), topics)))
+    outcomes = lab.consume(kafka, topics[3])
+    lab.equal("a registry's JSON schema: scored with the frame in front and in a header; what is no JSON is malformed", (
+        len(lab.consume(kafka, topics[1])), [dict(m.headers())["attrition.error.code"] for m in lab.consume(kafka, topics[2])], len(outcomes)), (2, [b"malformed"], 1))
+    lab.check("its outcome is Avro in a frame, without the JSON schema's header", outcomes and outcomes[0].value()[:1] == b"\0" and
+              "__value_schema_id" not in dict(outcomes[0].headers()), outcomes and outcomes[0].headers())
+    audit(lab, kafka, scorer)
+    server.shutdown()
 
 
 def python_takes(text):
@@ -260,3 +322,4 @@ with Lab() as lab:
                                               lab.number(database, "select count(*) from attrition.outcomes")), (len(rows) * 10, len(FAULTY), 2))
     check_mapping(lab, kafka, rows)
     check_readme(lab, kafka, database)
+    check_registry(lab, kafka, rows[0])
