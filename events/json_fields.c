@@ -274,7 +274,9 @@ static void read_mapped_items(struct json_reading *reading, const struct map_nod
     char digits[INDEX_DIGITS];
     size_t index = 0;
     for (bool first = true; json_next_item(reading->reader, &first); index++) {
-        struct span name = {digits, (size_t)snprintf(digits, sizeof digits, "%zu", index)}, rest;
+        const size_t bytes = (size_t)snprintf(digits, sizeof digits, "%zu", index);
+        const struct span name = {digits, bytes};
+        struct span rest;
         const struct map_node *below = map_node_find(node, name);
         if (below)
             read_node(reading, below, name);

@@ -165,14 +165,6 @@ void dlq_reader_free(struct dlq_reader *reader)
     free(reader);
 }
 
-uint64_t dlq_reader_total(const struct dlq_reader *reader)
-{
-    uint64_t total = 0;
-    for (size_t p = 0; p < reader->count; p++)
-        total += reader->parts[p].done ? 0 : (uint64_t)(reader->parts[p].end - reader->parts[p].start);
-    return total;
-}
-
 static void part_end(struct dlq_reader *reader, int32_t partition)
 {
     struct part *part = &reader->parts[partition];
