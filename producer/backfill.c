@@ -78,6 +78,9 @@ static enum status backfill_check_usage(const struct options *options, const str
     if (format && input_form_check(format, err) != STATUS_OK)
         return err->status;
     settings->time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT));
+    const char *map = options_text(options, OPTION_INPUT_MAP);
+    if (map && *map && input_map_load(map, schema, &settings->map, err) != STATUS_OK)
+        return error_prefix(err, "--map");
     if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);
@@ -199,6 +202,7 @@ static int backfill_run(const struct options *options, const struct schema *sche
         result = exit_status(backfill, delivery_close(&backfill->delivery, stdout));
     }
     rejects_taken_free(&backfill->taken);
+    input_map_free(backfill->settings.map);
     free(backfill);
     return result;
 }

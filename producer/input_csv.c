@@ -8,7 +8,7 @@
 #include "events/validate.h"
 #include "producer/input_form.h"
 
-enum { POSITION_NONE = -1 };
+enum { POSITION_NONE = -1, NUMBER_TEXT_BYTES = 32 };
 
 static const char where[] = "backfill";
 
@@ -21,12 +21,33 @@ struct csv_reader {
     int32_t *positions; /* field of each column of the schema, or POSITION_NONE */
     int32_t id_position;
     int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
+    const struct map_target **targets; /* of each field, where a mapping has one for it */
 };
+
+static const struct map_node *node_of(const struct csv_reader *reader, struct span name)
+{
+    const struct input_map *map = reader->source->settings->map;
+    return map ? map_node_find(input_map_root(map), name) : NULL;
+}
+
+static int32_t *mapped_position(struct csv_reader *reader, const struct map_node *node)
+{
+    if (!node || !node->target)
+        return NULL;
+    if (node->target->column >= 0)
+        return &reader->positions[node->target->column];
+    enum envelope_field field = ENVELOPE_EMPLOYEE_ID;
+    while (envelope_fault_column(field) != node->target->column)
+        field++;
+    return &reader->envelope_positions[field];
+}
 
 /* The slot that a header name fills, or NULL. */
 static int32_t *position_of(struct csv_reader *reader, struct span name)
 {
     const struct schema *schema = reader->schema;
+    if (reader->source->settings->map)
+        return mapped_position(reader, node_of(reader, name));
     int32_t column = schema_column(schema, name);
     if (column >= 0)
         return &reader->positions[column];
@@ -63,7 +84,8 @@ static void csv_report_unknown(struct csv_reader *reader, const struct csv_recor
 {
     for (size_t i = 0; i < header->field_count; i++) {
         struct span name = header->fields[i];
-        if (!position_of(reader, name) && !input_name_ignored(reader->schema, name))
+        const struct map_node *node = node_of(reader, name);
+        if (!position_of(reader, name) && !(node ? node->ignored : input_name_ignored(reader->schema, name)))
             log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
                      reader->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
     }
@@ -114,6 +136,11 @@ static enum status csv_read_header(struct csv_reader *reader, struct error *err)
     reader->header_fields = header.field_count;
     if (check_line_ends(reader, &header, err) != STATUS_OK || place_columns(reader, &header, err) != STATUS_OK)
         return err->status;
+    reader->targets = mem_zeroed(header.field_count + 1, sizeof(const struct map_target *));
+    for (size_t i = 0; i < header.field_count; i++) {
+        const struct map_node *node = node_of(reader, header.fields[i]);
+        reader->targets[i] = node ? node->target : NULL;
+    }
     csv_report_unknown(reader, &header);
     report_missing(reader);
     return STATUS_OK;
@@ -125,6 +152,7 @@ static void csv_reader_close(void *opaque)
     csv_free(reader->csv);
     buffer_free(&reader->header);
     free(reader->positions);
+    free(reader->targets);
     free(reader);
 }
 
@@ -148,6 +176,20 @@ static enum status csv_reader_open(const struct input_source *source, void **out
     return status;
 }
 
+/* A field's text, or what the mapping makes of it: a number is written out again. */
+static struct span field_text(const struct csv_reader *reader, const struct csv_record *record, int32_t position,
+                              char number[static NUMBER_TEXT_BYTES])
+{
+    struct json_value value = {.kind = JSON_KIND_TEXT, .text = record->fields[position]};
+    if (reader->targets[position])
+        map_target_translate(reader->targets[position], &value);
+    if (value.kind == JSON_KIND_NULL)
+        return SPAN_LITERAL("");
+    if (value.kind == JSON_KIND_NUMBER)
+        return (struct span){number, (size_t)snprintf(number, NUMBER_TEXT_BYTES, "%.17g", value.number)};
+    return value.text;
+}
+
 static void csv_read_cells(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
 {
     const struct schema *schema = reader->schema;
@@ -158,8 +200,9 @@ static void csv_read_cells(const struct csv_reader *reader, const struct csv_rec
             continue;
         struct fault fault;
         struct cell cell;
-        if (validate_text_cell(&schema->columns[c], record->fields[position], checked, &cell, &fault, (int32_t)c) ==
-            EVENT_OK)
+        char number[NUMBER_TEXT_BYTES];
+        const struct span text = field_text(reader, record, position, number);
+        if (validate_text_cell(&schema->columns[c], text, checked, &cell, &fault, (int32_t)c) == EVENT_OK)
             row->event.cells[c] = cell;
         else if (row->fault_count < INPUT_FAULTS_MAX)
             row->faults[row->fault_count++] = fault;
@@ -168,14 +211,23 @@ static void csv_read_cells(const struct csv_reader *reader, const struct csv_rec
 
 static void csv_read_envelope(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
 {
+    char number[NUMBER_TEXT_BYTES];
     int32_t id = reader->envelope_positions[ENVELOPE_EMPLOYEE_ID];
     if (id == POSITION_NONE)
         id = reader->id_position;
     if (id != POSITION_NONE)
         input_row_set_envelope(row, ENVELOPE_EMPLOYEE_ID, record->fields[id]);
-    for (size_t f = ENVELOPE_EMPLOYEE_ID + 1; f < ENVELOPE_FIELD_COUNT; f++)
-        if (reader->envelope_positions[f] != POSITION_NONE)
-            input_row_set_envelope(row, f, record->fields[reader->envelope_positions[f]]);
+    for (enum envelope_field f = ENVELOPE_EMPLOYEE_ID + 1; f < ENVELOPE_FIELD_COUNT; f++) {
+        int32_t position = reader->envelope_positions[f];
+        if (position == POSITION_NONE)
+            continue;
+        const struct map_target *target = reader->targets[position];
+        const struct span text = field_text(reader, record, position, number);
+        if (f == ENVELOPE_OCCURRED_AT && target && target->unit && text.bytes)
+            input_row_set_time(row, text, target->unit);
+        else
+            input_row_set_envelope(row, f, text);
+    }
 }
 
 /* The reader's text begins with the place, which our report says itself. */
