@@ -166,7 +166,15 @@
     OPTION(RECIPE, .flag = "recipe", .fallback = "producer/recipe.json", .programs = P, .shipped = true, .metavar = "FILE", \
            .help = "generate: the tables to draw from") \
     OPTION(FORMAT, .flag = "format", .programs = P, .metavar = "FORMAT", \
-           .help = "input or output form: csv or jsonl; default: by the file's name") \
+           .help = "input or output form: csv or jsonl; default: by the file's content and name") \
+    OPTION(DELIMITER, .flag = "delimiter", .environment = "DELIMITER", .programs = P, .metavar = "CHARACTER", \
+           .help = "backfill: what separates the fields of a CSV, or the word tab; default: found (comma, semicolon, tab or |)") \
+    OPTION(ENCODING, .flag = "encoding", .environment = "ENCODING", .programs = P, .metavar = "NAME", \
+           .help = "backfill: encoding of text files, such as windows-1252; default: UTF-8, or UTF-16 where it is found") \
+    OPTION(DECIMAL_COMMA, .flag = "decimal-comma", .environment = "DECIMAL_COMMA", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: numbers of a CSV have a decimal comma (1,5); not where the comma is the delimiter") \
+    OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", \
+           .help = "texts of a CSV that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
            .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
     OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \

@@ -13,7 +13,7 @@
 #include "producer/delivery.h"
 #include "producer/event_type.h"
 #include "producer/input.h"
-#include "producer/input_form.h"
+#include "producer/input_options.h"
 #include "producer/registration.h"
 #include "producer/stop.h"
 
@@ -69,15 +69,13 @@ static enum status check_paths(const struct options *options, struct rejects_tak
 static enum status backfill_check_usage(const struct options *options, const struct schema *schema,
                                         struct input_settings *settings, struct rejects_taken *taken, struct error *err)
 {
-    const char *format = options_text(options, OPTION_FORMAT);
     size_t count = options_argument_count(options);
     if (!count)
         return error_set(err, STATUS_INVALID, "backfill needs at least one FILE (- is standard input)");
     if (count > 1 && options_text(options, OPTION_REJECTS_FILE))
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
-    if (format && input_form_check(format, err) != STATUS_OK)
+    if (input_options_read(options, settings, err) != STATUS_OK)
         return err->status;
-    settings->time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT));
     if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);
@@ -168,6 +166,10 @@ static int exit_status(const struct backfill *backfill, bool all_accounted)
                   (unsigned long long)backfill->delivery.rejected.rows, (long long)most);
         return 1;
     }
+    if (backfill->delivery.read && backfill->delivery.rejected.rows == backfill->delivery.read) {
+        log_error(where, "every row was rejected: nothing was sent");
+        return 1;
+    }
     return all_accounted && !backfill->failed && !backfill->over && !stop_requested ? 0 : 1;
 }
 
@@ -178,7 +180,6 @@ static int backfill_run(const struct options *options, const struct schema *sche
     backfill->options = options;
     backfill->settings = (struct input_settings){.schema = schema,
                                                  .clock = &clock_system,
-                                                 .format = options_text(options, OPTION_FORMAT),
                                                  .max_future_us = options_duration_us(options, OPTION_MAX_FUTURE),
                                                  .validate = !options_flag(options, OPTION_NO_VALIDATE)};
     backfill->delivery = (struct delivery){.schema = schema, .name_tag = backfill_name_tag, .context = backfill};

@@ -4,8 +4,7 @@
 #ifndef PRODUCER_INPUT_FORM_H
 #define PRODUCER_INPUT_FORM_H
 
-#include <stdio.h>
-
+#include "base/byte_reader.h"
 #include "producer/input_row.h"
 
 /* The first is taken where neither --format nor the file's name nor its content says another. */
@@ -13,15 +12,17 @@
 
 /* What is read. Plain data; outlives its reader. */
 struct input_source {
-    const char *name; /* as in messages */
-    FILE *file;       /* at its beginning */
+    const char *name;          /* as in messages */
+    struct byte_reader *bytes; /* at their beginning; decompressed, and of text forms UTF-8 */
+    bool recoded;              /* they were in another encoding */
     const struct input_settings *settings;
 };
 
 struct input_form {
     const char *name;                    /* as in --format */
     const char *const *endings;          /* of its files' names; NULL ends them */
-    bool (*recognize)(struct span head); /* from the input's first byte or more; NULL: never by content */
+    bool binary;                         /* no text: its content decides before the file's name does */
+    bool (*recognize)(struct span head); /* from the input's first bytes; NULL: never by content */
 
     /* Begins to read. STATUS_INVALID: this input cannot be of this form and schema; the text says why. What it says
      * once about the whole input (columns that are unknown, or not there) is logged here. *out is freed with close. */
@@ -46,8 +47,11 @@ INPUT_FORMS(INPUT_FORM_ROW)
 /* Is it the name of a form? STATUS_INVALID: the text lists the names. */
 MUST_USE enum status input_form_check(const char *format, struct error *err);
 
-/* The form called `format`, or, if that is NULL, by the file's name (people.jsonl.rejects is JSON Lines), else by the
- * first byte of its content, which stays unread. */
-const struct input_form *input_form_choose(const char *format, const char *path, FILE *file);
+/* The binary form called `format`, or, if that is NULL, the one that the bytes are of; NULL: they are text. */
+const struct input_form *input_form_binary(const char *format, struct span head);
+
+/* The text form called `format`, or, if that is NULL, by the file's name (people.jsonl.gz.rejects is JSON Lines), else
+ * by its first bytes. */
+const struct input_form *input_form_text(const char *format, const char *path, struct span head);
 
 #endif

@@ -3,6 +3,7 @@
 #define PRODUCER_INPUT_ROW_H
 
 #include "base/clock.h"
+#include "base/null_values.h"
 #include "base/status.h"
 #include "events/error_codes.h"
 #include "events/event.h"
@@ -20,12 +21,17 @@ struct input_settings {
     enum time_unit time_unit;         /* of bare numbers in occurred_at; TIME_UNIT_NONE: they are refused */
     int64_t max_future_us;            /* how far after now occurred_at may lie */
     bool validate;                    /* false: only what cannot be encoded is a fault */
+    char delimiter;                   /* of a CSV; 0: found */
+    bool decimal_comma;               /* a CSV's numbers are written 1,5 */
+    const char *encoding;             /* of texts; NULL: found */
+    struct null_values null_values;   /* a CSV's texts for what is missing, besides the empty one */
 };
 
 /* Plain data. Everything it points at lives until the next input_next. */
 struct input_row {
     const struct input_settings *settings;
     size_t line;        /* physical line, the file's first is 1 */
+    size_t element;     /* of an array, from 1; 0: the input is none */
     struct span raw;    /* the row's bytes as they are in the file, without the line end */
     struct event event; /* complete if fault_count == 0; cells NULL: the row could not be taken apart */
     int64_t latest_ms;  /* no later than this may occurred_at lie */
