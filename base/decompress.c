@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 
-enum { GZIP_ANY_WINDOW = 15 + 16, HEAD_BYTES = 4 };
+enum { GZIP_ANY_WINDOW = 15 + 16, RAW_WINDOW = -15, HEAD_BYTES = 4, STEP_BYTES = 64 * 1024 };
 
 /* What both layers have: where the compressed bytes come from, and those of them that wait. */
 struct packed {
@@ -137,4 +137,40 @@ enum status decompress_if_needed(struct byte_reader **reader, const char *name, 
     *found = gzip ? "gzip" : "zstd";
     *reader = byte_reader_new((struct byte_origin){gzip ? gzip_read : zstd_read, packed_close, packed});
     return STATUS_OK;
+}
+
+bool decompress_deflate(struct span packed, size_t most, struct buffer *out)
+{
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)packed.data, .avail_in = (uInt)packed.bytes};
+    size_t start = out->bytes;
+    int result = Z_OK;
+    if (packed.bytes > UINT32_MAX || inflateInit2(&stream, RAW_WINDOW) != Z_OK)
+        return false;
+    while (result == Z_OK && out->bytes - start <= most) {
+        stream.next_out = (Bytef *)buffer_reserve(out, STEP_BYTES);
+        stream.avail_out = STEP_BYTES;
+        result = inflate(&stream, Z_NO_FLUSH);
+        out->bytes += STEP_BYTES - stream.avail_out;
+    }
+    inflateEnd(&stream);
+    return result == Z_STREAM_END && out->bytes - start <= most;
+}
+
+bool decompress_zstd(struct span packed, size_t most, struct buffer *out)
+{
+    ZSTD_DStream *stream = ZSTD_createDStream();
+    ZSTD_inBuffer given = {packed.data, packed.bytes, 0};
+    size_t start = out->bytes, result = 1;
+    if (!stream)
+        abort(); /* no memory */
+    while (!ZSTD_isError(result) && out->bytes - start <= most) {
+        ZSTD_outBuffer made = {buffer_reserve(out, STEP_BYTES), STEP_BYTES, 0};
+        result = ZSTD_decompressStream(stream, &made, &given);
+        if (!ZSTD_isError(result))
+            out->bytes += made.pos;
+        if (given.pos == given.size && made.pos < made.size)
+            break; /* nothing more can come */
+    }
+    ZSTD_freeDStream(stream);
+    return result == 0 && out->bytes - start <= most;
 }

@@ -10,4 +10,9 @@
 MUST_USE enum status decompress_if_needed(struct byte_reader **reader, const char *name, const char **found,
                                           struct error *err);
 
+/* One block that is all there, appended to out: a raw deflate stream (RFC 1951), or Zstandard frames. False: damaged,
+ * or over `most` bytes. */
+MUST_USE bool decompress_deflate(struct span packed, size_t most, struct buffer *out);
+MUST_USE bool decompress_zstd(struct span packed, size_t most, struct buffer *out);
+
 #endif

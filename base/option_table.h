@@ -166,7 +166,7 @@
     OPTION(RECIPE, .flag = "recipe", .fallback = "producer/recipe.json", .programs = P, .shipped = true, .metavar = "FILE", \
            .help = "generate: the tables to draw from") \
     OPTION(FORMAT, .flag = "format", .programs = P, .metavar = "FORMAT", \
-           .help = "input or output form: csv or jsonl; default: by the file's content and name") \
+           .help = "input or output form: csv, jsonl or avro; default: by the file's content and name") \
     OPTION(DELIMITER, .flag = "delimiter", .environment = "DELIMITER", .programs = P, .metavar = "CHARACTER", \
            .help = "backfill: what separates the fields of a CSV, or the word tab; default: found (comma, semicolon, tab or |)") \
     OPTION(ENCODING, .flag = "encoding", .environment = "ENCODING", .programs = P, .metavar = "NAME", \

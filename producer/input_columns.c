@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/validate.h"
+#include "producer/table_writer.h"
 
 enum { SHOWN = 20, NUMBER_BYTES_MAX = 64 };
 
@@ -157,7 +158,7 @@ static void read_cell(const struct input_columns *columns, int32_t c, struct spa
     struct cell cell;
     if (null_values_have(&row->settings->null_values, text))
         return;
-    bool comma = row->settings->decimal_comma && column->kind != COLUMN_NOMINAL;
+    bool comma = columns->decimal_comma && column->kind != COLUMN_NOMINAL;
     if (comma && !passes_decimal_comma(row, c, &text, copy))
         return;
     if (validate_text_cell(column, text, row->settings->validate, &cell, &fault, c) == EVENT_OK)
@@ -224,6 +225,15 @@ void input_columns_read(struct input_columns *columns, const struct csv_record *
     read_envelope(columns, record, row);
     if (row->fault_count)
         hint_at_encoding(columns, record);
+}
+
+void input_columns_write_line(const struct csv_record *record, struct buffer *out)
+{
+    for (size_t f = 0; f < record->field_count; f++) {
+        if (f)
+            buffer_add_u8(out, ',');
+        table_add_field(out, record->fields[f]);
+    }
 }
 
 int32_t input_columns_first_unreached(const struct input_columns *columns, size_t field_count)

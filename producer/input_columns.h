@@ -12,6 +12,7 @@ struct input_columns {
     const struct input_source *source;
     const struct schema *schema;
     size_t field_count; /* of the header */
+    bool decimal_comma; /* its numbers are written 1,5; false but where the reader sets it */
     int32_t *positions; /* field of each column of the schema, or POSITION_NONE */
     int32_t id_position;
     int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
@@ -32,6 +33,8 @@ void input_columns_report(struct input_columns *columns, const struct csv_record
 
 /* Fills the row's cells and envelope from as many fields as the header has. */
 void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row);
+/* Appends the fields as a line of CSV, without its end: a reject of an input that has no lines. */
+void input_columns_write_line(const struct csv_record *record, struct buffer *out);
 /* The first feature that a row cut short does not reach, in the table's order; FAULT_NO_COLUMN if it reaches them all.
  */
 int32_t input_columns_first_unreached(const struct input_columns *columns, size_t field_count);

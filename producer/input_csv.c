@@ -150,6 +150,7 @@ static enum status csv_reader_open(const struct input_source *source, void **out
     reader->source = source;
     reader->csv = csv_new(source->bytes, source->name, source->settings->delimiter);
     input_columns_init(&reader->columns, source);
+    reader->columns.decimal_comma = source->settings->decimal_comma;
     enum status status = csv_read_header(reader, err);
     if (status == STATUS_OK)
         *out = reader;

@@ -8,7 +8,7 @@
 #include "producer/input_row.h"
 
 /* The first is taken where neither --format nor the file's name nor its content says another. */
-#define INPUT_FORMS(FORM) FORM(csv) FORM(jsonl)
+#define INPUT_FORMS(FORM) FORM(csv) FORM(jsonl) FORM(avro)
 
 /* What is read. Plain data; outlives its reader. */
 struct input_source {

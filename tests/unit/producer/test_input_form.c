@@ -34,7 +34,7 @@ static void test_unknown_format(void **state)
     struct error err;
     assert_int_equal(input_form_check("jsonl", &err), STATUS_OK);
     assert_int_equal(input_form_check("xml", &err), STATUS_INVALID);
-    assert_string_equal(err.text, "--format xml: csv or jsonl");
+    assert_string_equal(err.text, "--format xml: csv, jsonl or avro");
 }
 
 int main(void)
