@@ -167,6 +167,10 @@
            .help = "generate: the tables to draw from") \
     OPTION(FORMAT, .flag = "format", .programs = P, .metavar = "FORMAT", \
            .help = "input or output form: csv, jsonl or avro; default: by the file's content and name") \
+    OPTION(FROM_QUERY, .flag = "from-query", .programs = P, .metavar = "SQL", \
+           .help = "backfill: the rows of this query on SOURCE_DATABASE_URL instead of files; columns are found by their names") \
+    OPTION(SOURCE_DATABASE_URL, .flag = "source-database-url", .environment = "SOURCE_DATABASE_URL", .programs = P, .secret = true, .metavar = "CONNINFO", \
+           .help = "backfill: libpq connection string of the database that --from-query reads, in a read-only transaction") \
     OPTION(DELIMITER, .flag = "delimiter", .environment = "DELIMITER", .programs = P, .metavar = "CHARACTER", \
            .help = "backfill: what separates the fields of a CSV, or the word tab; default: found (comma, semicolon, tab or |)") \
     OPTION(ENCODING, .flag = "encoding", .environment = "ENCODING", .programs = P, .metavar = "NAME", \
@@ -174,7 +178,7 @@
     OPTION(DECIMAL_COMMA, .flag = "decimal-comma", .environment = "DECIMAL_COMMA", .type = OPTION_FLAG, .programs = P, \
            .help = "backfill: numbers of a CSV have a decimal comma (1,5); not where the comma is the delimiter") \
     OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", \
-           .help = "texts of a CSV that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
+           .help = "texts of a table that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
            .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
     OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \

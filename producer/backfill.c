@@ -35,7 +35,9 @@ struct backfill {
 static void backfill_name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
 {
     const struct backfill *backfill = context;
-    snprintf(out, capacity, "%s:%llu", options_argument(backfill->options, (size_t)(tag >> TAG_LINE_BITS)),
+    snprintf(out, capacity, "%s:%llu",
+             backfill->settings.query ? INPUT_QUERY
+                                      : options_argument(backfill->options, (size_t)(tag >> TAG_LINE_BITS)),
              (unsigned long long)(tag & (((uintptr_t)1 << TAG_LINE_BITS) - 1)));
 }
 
@@ -70,8 +72,12 @@ static enum status backfill_check_usage(const struct options *options, const str
                                         struct input_settings *settings, struct rejects_taken *taken, struct error *err)
 {
     size_t count = options_argument_count(options);
-    if (!count)
-        return error_set(err, STATUS_INVALID, "backfill needs at least one FILE (- is standard input)");
+    bool query = options_text(options, OPTION_FROM_QUERY) != NULL;
+    if (!count && !query)
+        return error_set(err, STATUS_INVALID,
+                         "backfill needs at least one FILE (- is standard input), or --from-query");
+    if (count && query)
+        return error_set(err, STATUS_INVALID, "give files or --from-query, not both");
     if (count > 1 && options_text(options, OPTION_REJECTS_FILE))
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
     if (input_options_read(options, settings, err) != STATUS_OK)
@@ -193,6 +199,8 @@ static int backfill_run(const struct options *options, const struct schema *sche
         log_error(where, "%s", err.text);
         (void)delivery_close(&backfill->delivery, stdout);
     } else {
+        if (backfill->settings.query)
+            send_file(backfill, INPUT_QUERY);
         for (size_t i = 0; i < options_argument_count(options) && !backfill->over && !stop_requested; i++) {
             backfill->file_index = i;
             send_file(backfill, options_argument(options, i));

@@ -146,12 +146,15 @@ static enum status open_descriptor(struct input *input, int *descriptor, struct 
 }
 
 /* Decompressed, decoded, and the form that the bytes are of. */
-static enum status open_bytes(struct input *input, int descriptor, struct error *err)
+static enum status open_bytes(struct input *input, struct error *err)
 {
     struct input_source *source = &input->source;
     const struct input_settings *settings = source->settings;
     struct text_found found = {0};
     struct span head;
+    int descriptor;
+    if (open_descriptor(input, &descriptor, err) != STATUS_OK)
+        return err->status;
     source->bytes = byte_reader_of_descriptor(descriptor, source->name);
     if (text_file_unpack(&source->bytes, source->name, &found, err) != STATUS_OK ||
         byte_reader_peek(source->bytes, HEAD_BYTES, &head, err) != STATUS_OK)
@@ -175,10 +178,12 @@ enum status input_open(const char *path, const struct input_settings *settings, 
     input->source = (struct input_source){.name = path, .settings = settings};
     input->cells = mem_zeroed(settings->schema->column_count, sizeof *input->cells);
     input->sha256 = sha256_new();
-    int descriptor = input->descriptor = -1;
-    enum status status = open_descriptor(input, &descriptor, err);
-    if (status == STATUS_OK)
-        status = open_bytes(input, descriptor, err);
+    enum status status = STATUS_OK;
+    input->descriptor = -1;
+    if (settings->query)
+        input->form = &input_query;
+    else
+        status = open_bytes(input, err);
     if (status == STATUS_OK)
         status = input->form->open(&input->source, &input->reader, err);
     if (status != STATUS_OK) {

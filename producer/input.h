@@ -8,9 +8,11 @@
 
 struct input;
 
-/* `path` "-" is standard input. Opens the file and logs what is to be said of it once: columns the schema does not
- * know, columns that are not there. STATUS_INVALID: not a table of this schema (no known column, or a duplicate one).
- * Borrows path and settings. Free with input_free. */
+#define INPUT_QUERY "query"
+
+/* `path` "-" is standard input, INPUT_QUERY, if settings->query is set, its rows. Opens the file and logs what is to be
+ * said of it once: columns the schema does not know, columns that are not there. STATUS_INVALID: not a table of this
+ * schema (no known column, or a duplicate one). Borrows path and settings. Free with input_free. */
 MUST_USE enum status input_open(const char *path, const struct input_settings *settings, struct input **out,
                                 struct error *err);
 void input_free(struct input *input);

@@ -44,6 +44,9 @@ struct input_form {
 INPUT_FORMS(INPUT_FORM_ROW)
 #undef INPUT_FORM_ROW
 
+/* Not among them: no file, but settings->query on settings->database_url. */
+extern const struct input_form input_query;
+
 /* Is it the name of a form? STATUS_INVALID: the text lists the names. */
 MUST_USE enum status input_form_check(const char *format, struct error *err);
 

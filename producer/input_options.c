@@ -18,6 +18,10 @@ static enum status read_delimiter(const char *text, char *out, struct error *err
 enum status input_options_read(const struct options *options, struct input_settings *settings, struct error *err)
 {
     settings->format = options_text(options, OPTION_FORMAT);
+    settings->query = options_text(options, OPTION_FROM_QUERY);
+    settings->database_url = options_text(options, OPTION_SOURCE_DATABASE_URL);
+    if (settings->query && !settings->database_url)
+        return error_set(err, STATUS_INVALID, "--from-query needs SOURCE_DATABASE_URL: where the query is to run");
     settings->encoding = options_text(options, OPTION_ENCODING);
     settings->decimal_comma = options_flag(options, OPTION_DECIMAL_COMMA);
     settings->time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT));

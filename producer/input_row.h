@@ -20,6 +20,8 @@ struct input_settings {
     int32_t event_type;               /* where the row brings none */
     enum time_unit time_unit;         /* of bare numbers in occurred_at; TIME_UNIT_NONE: they are refused */
     int64_t max_future_us;            /* how far after now occurred_at may lie */
+    const char *query;                /* of an input without a path */
+    const char *database_url;         /* where the query runs */
     bool validate;                    /* false: only what cannot be encoded is a fault */
     char delimiter;                   /* of a CSV; 0: found */
     bool decimal_comma;               /* a CSV's numbers are written 1,5 */

@@ -191,6 +191,35 @@ def refused_by_name(lab):
         lab.one_line(f"{name}: says what it is and what to do", sent.err, "error", *patterns)
 
 
+def queries(lab):
+    """The rows of a table in PostgreSQL, with its own names and types."""
+    url = lab.postgres()
+    lab.sql(url, """create table hr (emp_no bigint, age int, pay numeric(9,2), dept text, hired date, note text);
+        insert into hr select n, 20 + n % 40, 3000 + n, case when n = 7 then 'Nowhere' else 'Sales' end, '2025-03-04', null
+        from generate_series(1, 20000) n""")
+    select = """select emp_no as "EmployeeNumber", age as "Age", pay as "MonthlyIncome", dept as "Department", hired::timestamptz
+        as occurred_at, note from hr"""
+    env = {"SOURCE_DATABASE_URL": url}
+    sent = Sent(lab, "--from-query", select, "--rejects-file", lab.dir / "query.rejects", env=env)
+    lab.equal("a query: all rows but one are sent", (sent.status, len(sent.events)), (0, 19999))
+    lab.equal("… with values and times", [sent.events["12"]["attributes"]["MonthlyIncome"], sent.events["12"]["occurred_at"].isoformat()],
+              [3012, "2025-03-04T00:00:00+00:00"])
+    lab.one_line("… the rest by row and column", sent.err, r"query:7: column Department \(4\): unknown_category")
+    lab.equal("… and kept as CSV", (lab.dir / "query.rejects").read_text().splitlines()[0], "EmployeeNumber,Age,MonthlyIncome,Department,occurred_at,note")
+    for what, query, pattern in (("one that writes", "delete from hr returning age as \"Age\"", "read-only"), ("no SELECT", "set timezone to 'UTC'", "give a SELECT"),
+                                 ("two statements", "select 1; select 2", "multiple commands"), ("a wrong one", "select from nowhere", "nowhere"),
+                                 ("unknown columns", "select age from hr", "none of its columns is known"),
+                                 ("one that fails later", 'select 1 / (15000 - emp_no) as "Age" from hr', "division by zero")):
+        sent = Sent(lab, "--from-query", query, "--rejects-file", lab.dir / "q.rejects", env=env)
+        lab.equal(f"a query, {what}: status 1", sent.status, 1)
+        lab.one_line(f"a query, {what}: says why", sent.err, "error", pattern)
+    lab.equal("nothing was deleted", lab.number(url, "select count(*) from hr"), 20000)
+    status, _, err = lab.run(BIN / "producer", "backfill", "--from-query", "select 1")
+    lab.equal("a query without SOURCE_DATABASE_URL: status 2", (status, "SOURCE_DATABASE_URL" in err), (2, True))
+    sent = Sent(lab, "--from-query", select, env={"SOURCE_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/x"})
+    lab.check("a database that is not there: status 1, no password", sent.status == 1 and "secret" not in sent.err, sent.err[-200:])
+
+
 def usage(lab):
     for arguments, pattern in ((("--delimiter", "ab"), "one character"), (("--encoding", "martian"), "encoding martian is not known"),
                                (("--format", "xml"), "csv, jsonl or avro"), (("--null-values", ",".join(map(str, range(40)))), "more than 32")):
@@ -207,3 +236,4 @@ with Lab() as lab:
     forms(lab)
     tables_of_avro(lab)
     refused_by_name(lab)
+    queries(lab)
