@@ -2,7 +2,7 @@
 #include "producer/delivery.h"
 
 #include "base/log.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "producer/stop.h"
 
 enum { TURN_ROWS = 64, FAILURES_SHOWN = 20 };

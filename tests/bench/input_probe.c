@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "producer/input.h"
 
 static double seconds_now(void)
