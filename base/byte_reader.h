@@ -2,8 +2,7 @@
  * decompresses (decompress.h) or decodes (text_encoding.h) what another reader brings.
  *
  * Memory is one block, whatever the input's size. Bytes of a pipe are handed out as they come. */
-#ifndef BASE_BYTE_READER_H
-#define BASE_BYTE_READER_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -54,5 +53,3 @@ static inline int byte_reader_byte(struct byte_reader *reader)
         return -1;
     return (unsigned char)*reader->at++;
 }
-
-#endif

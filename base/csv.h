@@ -1,8 +1,7 @@
 /* Reading CSV as it is published: RFC 4180 quoting, any of the usual delimiters and line ends, byte-order marks
  * wherever files were joined, padding, streaming. Used by the trainer and the producer, so that both see the same rows.
  */
-#ifndef BASE_CSV_H
-#define BASE_CSV_H
+#pragma once
 
 #include "base/byte_reader.h"
 
@@ -31,5 +30,3 @@ MUST_USE enum status csv_next(struct csv *csv, struct csv_record *record, bool *
 char csv_delimiter(const struct csv *csv);
 /* Logs what is not as usual: another delimiter than the comma, other line ends. After the first csv_next. */
 void csv_log_dialect(const struct csv *csv, const char *where);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a CSV leaves open: which delimiter and which line ends, found from its beginning. */
-#ifndef BASE_CSV_DIALECT_H
-#define BASE_CSV_DIALECT_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -26,5 +25,3 @@ static inline struct span csv_trim(struct span text)
     bool padded = text.bytes && (csv_may_be_blank(text.data[0]) || csv_may_be_blank(text.data[text.bytes - 1]));
     return padded ? csv_trim_slow(text) : text;
 }
-
-#endif

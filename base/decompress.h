@@ -1,6 +1,5 @@
 /* Compressed files, recognised by their first bytes: gzip and Zstandard. */
-#ifndef BASE_DECOMPRESS_H
-#define BASE_DECOMPRESS_H
+#pragma once
 
 #include "base/byte_reader.h"
 
@@ -14,5 +13,3 @@ MUST_USE enum status decompress_if_needed(struct byte_reader **reader, const cha
  * or over `most` bytes. */
 MUST_USE bool decompress_deflate(struct span packed, size_t most, struct buffer *out);
 MUST_USE bool decompress_zstd(struct span packed, size_t most, struct buffer *out);
-
-#endif

@@ -1,6 +1,5 @@
 /* The texts that stand for "no value" in a table: NA, NULL, #N/A, … */
-#ifndef BASE_NULL_VALUES_H
-#define BASE_NULL_VALUES_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -25,5 +24,3 @@ static inline bool null_values_have(const struct null_values *values, struct spa
     unsigned first = (unsigned char)text.data[0];
     return (values->first_bytes[first / 64] >> (first % 64) & 1) && null_values_have_slow(values, text);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c and by
  * tests alone. */
-#ifndef BASE_OPTIONS_PRIVATE_H
-#define BASE_OPTIONS_PRIVATE_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/memory.h"
@@ -103,5 +102,3 @@ const char *option_nearest(const char *given, const char *const *names, size_t c
 
 /* --help of the program (options->subcommand NULL) or of the subcommand. */
 void option_help_write(FILE *out, const struct options *options, const struct subcommand *subcommands);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Plain data, on the caller's stack; one thread. After progress_begin a test may set `terminal` and `columns` itself.
  */
-#ifndef BASE_PROGRESS_H
-#define BASE_PROGRESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,5 +34,3 @@ void progress_hide(struct progress *progress);
 
 /* Draws the last state and ends the line. */
 void progress_end(struct progress *progress);
-
-#endif

@@ -1,6 +1,5 @@
 /* Text files of any encoding as UTF-8: found by the byte-order mark or by the zeros of UTF-16, or given by name. */
-#ifndef BASE_TEXT_ENCODING_H
-#define BASE_TEXT_ENCODING_H
+#pragma once
 
 #include "base/byte_reader.h"
 
@@ -12,5 +11,3 @@ MUST_USE enum status text_encoding_check(const char *encoding, struct error *err
  * name. What is no character of that encoding becomes a byte that UTF-8 has not, so that the row with it is refused. */
 MUST_USE enum status text_encoding_decode(struct byte_reader **reader, const char *encoding, const char **found,
                                           struct error *err);
-
-#endif

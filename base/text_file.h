@@ -1,7 +1,6 @@
 /* Opening a file of text for a parser: decompressed, decoded to UTF-8; what is no text is refused by its name, with the
  * way out. */
-#ifndef BASE_TEXT_FILE_H
-#define BASE_TEXT_FILE_H
+#pragma once
 
 #include "base/byte_reader.h"
 
@@ -24,5 +23,3 @@ MUST_USE enum status text_file_decode(struct byte_reader **reader, const char *n
 MUST_USE enum status text_file_open(struct byte_reader **reader, const char *where, const char *name,
                                     const char *encoding, struct error *err);
 void text_found_log(const struct text_found *found, const char *where, const char *name);
-
-#endif

@@ -1,7 +1,6 @@
 /* Avro container files (Avro 1.11, "Object Container Files"): the writer's schema, then blocks of records, with the
  * codecs null, deflate and zstandard. */
-#ifndef PRODUCER_AVRO_FILE_H
-#define PRODUCER_AVRO_FILE_H
+#pragma once
 
 #include "avro/type.h"
 #include "base/byte_reader.h"
@@ -20,5 +19,3 @@ const struct avro_type *avro_file_writer(const struct avro_file *file);
  * caller moves the cursor past a record, and says so with avro_file_taken. NULL with STATUS_OK: the file's end. */
 MUST_USE enum status avro_file_next(struct avro_file *file, struct cursor **in, struct error *err);
 void avro_file_taken(struct avro_file *file);
-
-#endif

@@ -1,7 +1,6 @@
 /* One record of an Avro file as a row of texts, under its fields' names: what the columns of a table are found by. The
  * fields of a record called "attributes" stand beside the others, so that events and plain tables read alike. */
-#ifndef PRODUCER_AVRO_ROW_H
-#define PRODUCER_AVRO_ROW_H
+#pragma once
 
 #include "avro/type.h"
 #include "base/bytes.h"
@@ -20,5 +19,3 @@ const struct span *avro_row_names(const struct avro_row *row);
 /* Moves *in past a record. The texts live until the next call; null is the empty text, a point in time ISO 8601, an
  * array, map or record what no column takes. NULL: these are no bytes of such a record. */
 const struct span *avro_row_read(struct avro_row *row, struct cursor *in);
-
-#endif

@@ -1,6 +1,5 @@
 /* A table's columns by their names: which field of a row is which column of the schema. What CSV and queries share. */
-#ifndef PRODUCER_INPUT_COLUMNS_H
-#define PRODUCER_INPUT_COLUMNS_H
+#pragma once
 
 #include "base/csv.h"
 #include "producer/input_form.h"
@@ -43,5 +42,3 @@ int32_t input_columns_first_unreached(const struct input_columns *columns, size_
 const char *input_columns_field_name(const struct input_columns *columns, int32_t column);
 void input_columns_field_write(const struct input_columns *columns, int32_t column, const char *name,
                                struct buffer *out);
-
-#endif

@@ -1,8 +1,7 @@
 /* The forms that inputs have: one reader for each, behind one table.
  *
  * A new form is a file input_NAME.c that defines `const struct input_form input_NAME`, and its name in INPUT_FORMS. */
-#ifndef PRODUCER_INPUT_FORM_H
-#define PRODUCER_INPUT_FORM_H
+#pragma once
 
 #include "base/byte_reader.h"
 #include "producer/input_row.h"
@@ -56,5 +55,3 @@ const struct input_form *input_form_binary(const char *format, struct span head)
 /* The text form called `format`, or, if that is NULL, by the file's name (people.jsonl.gz.rejects is JSON Lines), else
  * by its first bytes. */
 const struct input_form *input_form_text(const char *format, const char *path, struct span head);
-
-#endif

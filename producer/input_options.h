@@ -1,6 +1,5 @@
 /* How rows are read, from the options of backfill. */
-#ifndef PRODUCER_INPUT_OPTIONS_H
-#define PRODUCER_INPUT_OPTIONS_H
+#pragma once
 
 #include "base/options.h"
 #include "producer/input_row.h"
@@ -9,5 +8,3 @@
  * line. */
 MUST_USE enum status input_options_read(const struct options *options, struct input_settings *settings,
                                         struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* One JSON array of any length, element by element: [{…}, {…}] as programs write it, on one line or on many. */
-#ifndef PRODUCER_JSON_ARRAY_H
-#define PRODUCER_JSON_ARRAY_H
+#pragma once
 
 #include "base/byte_reader.h"
 
@@ -20,5 +19,3 @@ MUST_USE enum status json_array_reader_next(struct json_array_reader *array, siz
                                             size_t *bytes, bool *more, struct error *err);
 size_t json_array_reader_line(const struct json_array_reader *array);    /* on which the element begins */
 size_t json_array_reader_element(const struct json_array_reader *array); /* its number, from 1 */
-
-#endif

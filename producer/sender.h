@@ -1,7 +1,6 @@
 /* Messages to the input topic: idempotent, every delivery report counted. The only file of the producer that knows
  * librdkafka. One thread: reports arrive inside sender_send, sender_poll and sender_finish. */
-#ifndef PRODUCER_SENDER_H
-#define PRODUCER_SENDER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,5 +38,3 @@ void sender_poll(struct sender *sender);
 void sender_finish(struct sender *sender, void (*on_wait)(void *context), void *context);
 
 struct sender_counts sender_counts(const struct sender *sender);
-
-#endif

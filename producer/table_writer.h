@@ -1,6 +1,5 @@
 /* Rows as CSV: id, the schema's columns in its order, the label. RFC 4180 quoting, LF. */
-#ifndef PRODUCER_TABLE_WRITER_H
-#define PRODUCER_TABLE_WRITER_H
+#pragma once
 
 #include "events/schema.h"
 
@@ -10,5 +9,3 @@ void table_write_row(const struct schema *schema, struct span id, const struct c
 
 /* A field of CSV, quoted where it must be. */
 void table_add_field(struct buffer *out, struct span text);
-
-#endif
