@@ -101,6 +101,19 @@ const char *input_name(const struct input *input)
     return input->source.name;
 }
 
+/* Compressed, an array or a container: its line ends are not its rows'. */
+static bool lines_are_rows(struct span head)
+{
+    static const struct span others[] = {SPAN_LITERAL("\x1f\x8b"), SPAN_LITERAL("\x28\xb5\x2f\xfd"),
+                                         SPAN_LITERAL("Obj\x01"), SPAN_LITERAL("[")};
+    while (head.bytes && memchr(" \t\r\n\xEF\xBB\xBF", head.data[0], 7))
+        head = (struct span){head.data + 1, head.bytes - 1};
+    for (size_t o = 0; o < sizeof others / sizeof *others; o++)
+        if (head.bytes >= others[o].bytes && memcmp(head.data, others[o].data, others[o].bytes) == 0)
+            return false;
+    return true;
+}
+
 static uint64_t file_count_lines(int file)
 {
     static char block[1 << 16];
@@ -108,6 +121,8 @@ static uint64_t file_count_lines(int file)
     off_t at = 0;
     char last = '\n';
     for (ssize_t got; (got = pread(file, block, sizeof block, at)) > 0; at += got) {
+        if (at == 0 && !lines_are_rows((struct span){block, (size_t)got}))
+            return 0;
         for (const char *p = block, *end = block + got; (p = memchr(p, '\n', (size_t)(end - p))); p++)
             lines++;
         last = block[got - 1];

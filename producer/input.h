@@ -25,7 +25,9 @@ struct span input_header(const struct input *input);
 /* "people.csv", "stdin": for messages. */
 const char *input_name(const struct input *input);
 
-/* Lines of a file, for a progress bar: every row has one, a CSV's header too. 0 where that cannot be known (a pipe). */
+/* Lines of a file, for a progress bar: every row has one, a CSV's header too. 0 where that cannot be known (a pipe, a
+ * compressed file, an array).
+ */
 uint64_t input_count_lines(const char *path);
 
 /* Appends `people.csv:17: column Salary (1): out_of_range: …`, without a line end. */

@@ -242,6 +242,15 @@ static void event_ids_of_one_line_differ(void **state)
     free(row);
 }
 
+static void lines_are_counted_where_they_are_rows(void **state)
+{
+    (void)state;
+    assert_int_equal(input_count_lines(file_of("a.csv", SPAN_LITERAL("Age\n41\n42"))), 3);
+    assert_int_equal(input_count_lines(file_of("a.json", SPAN_LITERAL("\xef\xbb\xbf [\n{},\n{}]\n"))), 0);
+    assert_int_equal(input_count_lines(file_of("a.gz", SPAN_LITERAL("\x1f\x8b\x08\n\n"))), 0);
+    assert_int_equal(input_count_lines(file_of("a.avro", SPAN_LITERAL("Obj\x01\n"))), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +263,7 @@ int main(void)
         cmocka_unit_test(json_arrays),
         cmocka_unit_test(a_huge_element_costs_itself),
         cmocka_unit_test(event_ids_of_one_line_differ),
+        cmocka_unit_test(lines_are_counted_where_they_are_rows),
     };
     return cmocka_run_group_tests_name("producer/input_files", tests, unit_setup, unit_teardown);
 }
