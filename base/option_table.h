@@ -43,6 +43,16 @@
            .help = "never register a schema: only look its id up") \
     OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
+    OPTION(INPUT_FORMAT, .flag = "input-format", .environment = "INPUT_FORMAT", .type = OPTION_WORD, .words = {"auto", "avro", "json"}, .fallback = "auto", .programs = S, .metavar = "FORMAT", \
+           .help = "what values without a schema header are: avro, json, or auto: JSON where they begin with a brace; with --unframed, JSON needs json") \
+    OPTION(INPUT_MAP, .flag = "map", .environment = "INPUT_MAP", .programs = S | P, .metavar = "FILE", \
+           .help = "where the fields of an event stand in other JSON: a file of JSON pointers (docs/EVENTS_AS_JSON.md)") \
+    OPTION(NULL_VALUE, .flag = "null-value", .environment = "NULL_VALUE", .type = OPTION_WORD, \
+           .words = {[NULL_VALUE_ERASE] = "erase", [NULL_VALUE_IGNORE] = "ignore"}, .fallback = "erase", .programs = S, .metavar = "WHAT", \
+           .help = "what a null value means: erase the key's employee, or ignore it (tombstones of Debezium and of compacted topics)") \
+    OPTION(CDC_DELETE, .flag = "cdc-delete", .environment = "CDC_DELETE", .type = OPTION_WORD, \
+           .words = {[CDC_DELETE_TERMINATED] = "terminated", [CDC_DELETE_DEAD_LETTER] = "dead-letter"}, .fallback = "terminated", .programs = S, .metavar = "WHAT", \
+           .help = "what a row that Debezium reports as deleted becomes: a termination, or a dead letter") \
     OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
     OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", \

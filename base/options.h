@@ -13,8 +13,10 @@
 #include "base/option_table.h"
 #include "base/status.h"
 
-/* Words that programs decide by: their places in the rows of --delivery and --roles. */
+/* Words that programs decide by: their places in the rows of --delivery, --null-value, --cdc-delete and --roles. */
 enum delivery_mode { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
+enum null_value { NULL_VALUE_ERASE, NULL_VALUE_IGNORE };
+enum cdc_delete { CDC_DELETE_TERMINATED, CDC_DELETE_DEAD_LETTER };
 enum scorer_role { ROLE_SCORE, ROLE_SINK, ROLE_HTTP };
 
 enum program { PROGRAM_SCORER, PROGRAM_PRODUCER, PROGRAM_TRAINER, PROGRAM_REGISTRY };

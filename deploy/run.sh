@@ -201,7 +201,7 @@ metrics() { curl -fs --max-time 5 "http://$HTTP_LISTEN/metrics"; }
 total_of() { # NAME…: the sum of these counters in the text on standard input
     awk -v names=" $* " '{ name = $1; sub(/\{.*/, "", name) } index(names, " " name " ") { sum += $2 } END { printf "%d\n", sum }'
 }
-ends=(attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total)
+ends=(attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total attrition_events_ignored_total)
 rows_stored=(attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total)
 risen() { # METRICS NAME…: by how much these counters rose since the sending began
     local text=$1
@@ -267,13 +267,14 @@ await_ends() { # until every event sent has an end and a row, or nothing moves f
 summary() {
     local ended=$EPOCHREALTIME text unaccounted seconds
     text=$(metrics)
-    local scored dead erased outcome rows_made
+    local scored dead erased outcome ignored rows_made
     scored=$(risen "$text" attrition_events_scored_total)
     dead=$(risen "$text" attrition_events_dead_lettered_total)
     erased=$(risen "$text" attrition_events_erased_total)
     outcome=$(risen "$text" attrition_events_outcome_total)
+    ignored=$(risen "$text" attrition_events_ignored_total)
     rows_made=$(rows_since)
-    unaccounted=$((sent - scored - dead - erased - outcome))
+    unaccounted=$((sent - scored - dead - erased - outcome - ignored))
     [ "$rows_made" -ge "$scored" ] || unaccounted=$((unaccounted + scored - rows_made))
     [ "$unaccounted" -ge 0 ] || unaccounted=0 # others send to a Kafka that was given, too
     seconds=$(awk -v a="$started" -v b="$ended" 'BEGIN { printf "%.2f", b - a }')

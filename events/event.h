@@ -28,6 +28,9 @@ enum event_type {
     PART(attributes)
 /* clang-format on */
 
+/* How it came. */
+enum event_form { EVENT_FORM_AVRO, EVENT_FORM_PLAIN, EVENT_FORM_CLOUD, EVENT_FORM_CHANGE, EVENT_FORM_MAPPED };
+
 struct event {
     struct span event_id;
     struct span employee_id;
@@ -37,4 +40,7 @@ struct event {
     struct span attributes; /* the attributes record's bytes if they are already in the canonical (reader's) encoding,
                                so that they can be copied into the prediction; else SPAN_NULL */
     uint32_t imputed;       /* values that validate_event took for missing */
+    enum event_form form;
+    bool ignored;            /* it reports no change of a record: nothing else is set */
+    bool without_attributes; /* of JSON, with TERMINATED alone: all cells are missing */
 };

@@ -44,7 +44,7 @@ static bool put_text(struct machine *machine, const struct op *op, struct span t
         return cell_of_text(parts->readers[column].categories, text, &out->cells[column]) ||
                machine_malformed(machine, "a string is not UTF-8");
     }
-    if (!avro_text_is_valid(text))
+    if (!utf8_is_valid(text))
         return machine_malformed(machine, "a string is not UTF-8");
     *(struct span *)envelope_member(out, op->slot) = text;
     return true;

@@ -338,6 +338,17 @@ static struct column_check check_make(const struct column *column)
                                  .whole = is_int || is_long};
 }
 
+/* A table of names is made as one of categories. */
+static void names_index(struct schema_parts *parts)
+{
+    size_t count = parts->schema.column_count;
+    struct span *names = parts_take(parts, count, sizeof *names);
+    for (size_t c = 0; c < count; c++)
+        names[c] = span_of(parts->schema.columns[c].name);
+    const struct column all = {.values = names, .value_count = count};
+    categories_init(&parts->column_names, &all);
+}
+
 static void tables_make(struct schema_parts *parts)
 {
     const struct schema *schema = &parts->schema;
@@ -349,6 +360,7 @@ static void tables_make(struct schema_parts *parts)
         parts->imputes |= column->imputes;
         parts->readers[c].categories = &parts->categories[c];
     }
+    names_index(parts);
 }
 
 static enum status columns_make(struct schema_parts *parts, const struct avro_type *record, struct error *err)

@@ -34,8 +34,10 @@ struct schema_parts {
     size_t prediction_count;
     struct column_reader *readers;      /* one per column, in schema order: the reader's own encoding */
     struct categories *categories;      /* one per column; slots only where nominal */
+    struct categories column_names;     /* their codes are the columns */
     struct column_check *checks;        /* one per column */
     bool imputes;                       /* any of them does */
+    struct span *quoted_names;          /* one per column: its name in quotes, with eight bytes behind it */
     struct span *encoded_names;         /* one per column: its name with its Avro length before it */
     const struct avro_type *attributes; /* the event's attributes record */
 };

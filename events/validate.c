@@ -143,6 +143,8 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
         return code;
     if (key_id.data && !span_equal(key_id, event->employee_id))
         return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
+    if (event->without_attributes)
+        return EVENT_OK;
     event->imputed = (uint32_t)validate_impute(schema, event->cells);
     if (event->imputed)
         event->attributes = SPAN_NULL;
@@ -241,7 +243,7 @@ enum event_code validate_text_cell(const struct column *column, struct span text
     }
     if (column->kind != COLUMN_NOMINAL)
         return number_from_text(column, text, checked, out, fault, index);
-    if (text.bytes > UINT32_MAX || !avro_text_is_valid(text))
+    if (text.bytes > UINT32_MAX || !utf8_is_valid(text))
         return fault_set_field(fault, EVENT_WRONG_TYPE, index, column->name, "not UTF-8");
     *out = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = column_code(column, text)};
     return EVENT_OK;

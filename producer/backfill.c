@@ -82,6 +82,9 @@ static enum status backfill_check_usage(const struct options *options, const str
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
     if (input_options_read(options, settings, err) != STATUS_OK)
         return err->status;
+    const char *map = options_text(options, OPTION_INPUT_MAP);
+    if (map && *map && input_map_load(map, schema, &settings->map, err) != STATUS_OK)
+        return error_prefix(err, "--map");
     if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);
@@ -208,6 +211,7 @@ static int backfill_run(const struct options *options, const struct schema *sche
         result = exit_status(backfill, delivery_close(&backfill->delivery, stdout));
     }
     rejects_taken_free(&backfill->taken);
+    input_map_free(backfill->settings.map);
     free(backfill);
     return result;
 }

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 enum { CALL_MS = 10000, POLL_MS = 100 };
 

@@ -2,11 +2,12 @@
  * Must never drop a column silently: what the schema does not know, or the table does not have, is logged once. */
 #include "producer/input_columns.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "avro/read.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "events/validate.h"
 #include "producer/table_writer.h"
 
@@ -24,12 +25,33 @@ void input_columns_init(struct input_columns *columns, const struct input_source
 void input_columns_free(struct input_columns *columns)
 {
     free(columns->positions);
+    free(columns->targets);
+}
+
+static const struct map_node *node_of(const struct input_columns *columns, struct span name)
+{
+    const struct input_map *map = columns->source->settings->map;
+    return map ? map_node_find(input_map_root(map), name) : NULL;
+}
+
+static int32_t *mapped_position(struct input_columns *columns, const struct map_node *node)
+{
+    if (!node || !node->target)
+        return NULL;
+    if (node->target->column >= 0)
+        return &columns->positions[node->target->column];
+    enum envelope_field field = ENVELOPE_EMPLOYEE_ID;
+    while (envelope_fault_column(field) != node->target->column)
+        field++;
+    return &columns->envelope_positions[field];
 }
 
 /* The slot that a header name fills, or NULL. */
 static int32_t *position_of(struct input_columns *columns, struct span name)
 {
     const struct schema *schema = columns->schema;
+    if (columns->source->settings->map)
+        return mapped_position(columns, node_of(columns, name));
     int32_t column = schema_column(schema, name);
     if (column >= 0)
         return &columns->positions[column];
@@ -82,7 +104,8 @@ static void report_unknown(struct input_columns *columns, const struct csv_recor
 {
     for (size_t i = 0; i < header->field_count; i++) {
         struct span name = header->fields[i];
-        if (!position_of(columns, name) && !input_name_ignored(columns->schema, name))
+        const struct map_node *node = node_of(columns, name);
+        if (!position_of(columns, name) && !(node ? node->ignored : input_name_ignored(columns->schema, name)))
             log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
                      columns->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
     }
@@ -106,8 +129,18 @@ static void report_missing(const struct input_columns *columns)
                  schema->id_name ? schema->id_name : envelope_name(ENVELOPE_EMPLOYEE_ID));
 }
 
-void input_columns_report(struct input_columns *columns, const struct csv_record *header)
+static void find_targets(struct input_columns *columns, const struct csv_record *header)
 {
+    columns->targets = mem_resize(columns->targets, header->field_count + 1, sizeof(const struct map_target *));
+    for (size_t i = 0; i < header->field_count; i++) {
+        const struct map_node *node = node_of(columns, header->fields[i]);
+        columns->targets[i] = node ? node->target : NULL;
+    }
+}
+
+void input_columns_begin(struct input_columns *columns, const struct csv_record *header)
+{
+    find_targets(columns, header);
     report_unknown(columns, header);
     report_missing(columns);
 }
@@ -150,13 +183,29 @@ static bool passes_decimal_comma(struct input_row *row, int32_t c, struct span *
     return true;
 }
 
+/* A field's text, or what the mapping makes of it: a number is written out again. */
+static struct span field_text(const struct input_columns *columns, const struct csv_record *record, int32_t position,
+                              char number[static NUMBER_BYTES_MAX])
+{
+    struct json_value value = {.kind = JSON_KIND_TEXT, .text = record->fields[position]};
+    if (null_values_have(&columns->source->settings->null_values, value.text))
+        return SPAN_LITERAL("");
+    if (columns->targets[position])
+        map_target_translate(columns->targets[position], &value);
+    if (value.kind == JSON_KIND_NULL)
+        return SPAN_LITERAL("");
+    if (value.kind == JSON_KIND_NUMBER)
+        return (struct span){number, (size_t)snprintf(number, NUMBER_BYTES_MAX, "%.17g", value.number)};
+    return value.text;
+}
+
 static void read_cell(const struct input_columns *columns, int32_t c, struct span text, struct input_row *row)
 {
     const struct column *column = &columns->schema->columns[c];
     char copy[NUMBER_BYTES_MAX];
     struct fault fault;
     struct cell cell;
-    if (null_values_have(&row->settings->null_values, text))
+    if (!text.bytes)
         return;
     bool comma = columns->decimal_comma && column->kind != COLUMN_NOMINAL;
     if (comma && !passes_decimal_comma(row, c, &text, copy))
@@ -198,17 +247,24 @@ static void read_envelope(struct input_columns *columns, const struct csv_record
         id = columns->id_position;
     if (id != POSITION_NONE)
         read_id(columns, record->fields[id], row);
-    for (size_t f = ENVELOPE_EMPLOYEE_ID + 1; f < ENVELOPE_FIELD_COUNT; f++) {
+    char number[NUMBER_BYTES_MAX];
+    for (enum envelope_field f = ENVELOPE_EMPLOYEE_ID + 1; f < ENVELOPE_FIELD_COUNT; f++) {
         int32_t position = columns->envelope_positions[f];
-        if (position != POSITION_NONE && !null_values_have(&row->settings->null_values, record->fields[position]))
-            input_row_set_envelope(row, f, record->fields[position]);
+        if (position == POSITION_NONE)
+            continue;
+        const struct map_target *target = columns->targets[position];
+        const struct span text = field_text(columns, record, position, number);
+        if (f == ENVELOPE_OCCURRED_AT && target && target->unit && text.bytes)
+            input_row_set_time(row, text, target->unit);
+        else
+            input_row_set_envelope(row, f, text);
     }
 }
 
 /* A refused row that is no UTF-8 is most often one of another encoding: said once a file. */
 static void hint_at_encoding(struct input_columns *columns, const struct csv_record *record)
 {
-    if (columns->encoding_hints || avro_text_is_valid(record->raw))
+    if (columns->encoding_hints || utf8_is_valid(record->raw))
         return;
     columns->encoding_hints++;
     log_warn(where,
@@ -219,9 +275,10 @@ static void hint_at_encoding(struct input_columns *columns, const struct csv_rec
 
 void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row)
 {
+    char number[NUMBER_BYTES_MAX];
     for (size_t c = 0; c < columns->schema->column_count; c++)
         if (columns->positions[c] != POSITION_NONE)
-            read_cell(columns, (int32_t)c, record->fields[columns->positions[c]], row);
+            read_cell(columns, (int32_t)c, field_text(columns, record, columns->positions[c], number), row);
     read_envelope(columns, record, row);
     if (row->fault_count)
         hint_at_encoding(columns, record);

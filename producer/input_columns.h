@@ -10,9 +10,10 @@ enum { POSITION_NONE = -1 };
 struct input_columns {
     const struct input_source *source;
     const struct schema *schema;
-    size_t field_count; /* of the header */
-    bool decimal_comma; /* its numbers are written 1,5; false but where the reader sets it */
-    int32_t *positions; /* field of each column of the schema, or POSITION_NONE */
+    size_t field_count;                /* of the header */
+    const struct map_target **targets; /* of each field, where a mapping (--map) has one for it */
+    bool decimal_comma;                /* its numbers are written 1,5; false but where the reader sets it */
+    int32_t *positions;                /* field of each column of the schema, or POSITION_NONE */
     int32_t id_position;
     int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
     uint64_t ids_fixed, encoding_hints; /* said so far */
@@ -27,8 +28,9 @@ MUST_USE enum status input_columns_place(struct input_columns *columns, const st
                                          struct error *err);
 /* How many fields are names of columns. */
 size_t input_columns_count_names(struct input_columns *columns, const struct csv_record *record);
-/* Logs what is unknown and what is missing. */
-void input_columns_report(struct input_columns *columns, const struct csv_record *header);
+/* Takes the header that was placed: finds what the mapping does with each field, logs what is unknown and what is
+ * missing. */
+void input_columns_begin(struct input_columns *columns, const struct csv_record *header);
 
 /* Fills the row's cells and envelope from as many fields as the header has. */
 void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row);

@@ -128,7 +128,7 @@ static enum status csv_read_header(struct csv_reader *reader, struct error *err)
                          reader->source->name);
     csv_log_dialect(reader->csv, where);
     keep_header(reader, &header);
-    input_columns_report(&reader->columns, &header);
+    input_columns_begin(&reader->columns, &header);
     return STATUS_OK;
 }
 

@@ -105,7 +105,7 @@ static enum status read_names(struct query_reader *reader, struct error *err)
         return error_set(err, STATUS_INVALID,
                          "%s: none of its columns is known to the schema: name them so: SELECT emp_age AS \"…\", …",
                          reader->source->name);
-    input_columns_report(&reader->columns, &header);
+    input_columns_begin(&reader->columns, &header);
     input_columns_write_line(&header, &reader->header);
     return STATUS_OK;
 }

@@ -9,7 +9,7 @@
 #include "events/event_encoder.h"
 #include "events/identity.h"
 #include "events/validate.h"
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 int32_t envelope_fault_column(enum envelope_field field)
 {
@@ -134,21 +134,21 @@ static void set_id(struct input_row *row, int32_t column, struct span text, stru
         *out = text;
 }
 
-static void set_occurred_at(struct input_row *row, struct span text)
+void input_row_set_time(struct input_row *row, struct span text, enum time_unit unit)
 {
     const struct input_settings *settings = row->settings;
     int64_t *out = &row->event.occurred_at_ms;
     struct fault *fault = &row->faults[row->fault_count];
     if (row->fault_count == INPUT_FAULTS_MAX)
         return;
-    if (timestamp_is_number(text) && !settings->time_unit)
+    if (timestamp_is_number(text) && !unit)
         input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
                          "a bare number has no unit: write ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z), or give "
                          "--time-unit (" TIME_UNIT_NAMES ") or TIME_UNIT");
-    else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, settings->time_unit, out))
+    else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, unit, out))
         input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
                          "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
-                         settings->time_unit ? ", nor an integer" : "");
+                         unit ? ", nor an integer" : "");
     else if (settings->validate)
         row->fault_count += occurred_at_check(*out, row->latest_ms, fault) != EVENT_OK;
 }
@@ -162,13 +162,25 @@ void input_row_set_envelope(struct input_row *row, enum envelope_field field, st
         return;
     else if (field == ENVELOPE_EVENT_ID)
         set_id(row, FAULT_EVENT_ID, text, &event->event_id);
-    else if (!avro_text_is_valid(text))
+    else if (!utf8_is_valid(text))
         input_row_refuse(row, field == ENVELOPE_OCCURRED_AT ? EVENT_WRONG_TYPE : EVENT_MALFORMED,
                          envelope_fault_column(field), "not UTF-8");
     else if (field == ENVELOPE_EVENT_TYPE)
         set_event_type(row, text);
     else
-        set_occurred_at(row, text);
+        input_row_set_time(row, text, row->settings->time_unit);
+}
+
+void input_row_check_envelope(struct input_row *row)
+{
+    struct event *event = &row->event;
+    if (event->employee_id.data)
+        set_id(row, FAULT_EMPLOYEE_ID, event->employee_id, &event->employee_id);
+    if (event->event_id.data)
+        set_id(row, FAULT_EVENT_ID, event->event_id, &event->event_id);
+    if (event->occurred_at_ms != INT64_MIN && row->settings->validate && row->fault_count < INPUT_FAULTS_MAX)
+        row->fault_count +=
+            occurred_at_check(event->occurred_at_ms, row->latest_ms, &row->faults[row->fault_count]) != EVENT_OK;
 }
 
 /* What does not fit into Avro's int and long is refused whether the row is validated or not. */

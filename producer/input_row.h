@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "events/error_codes.h"
 #include "events/event.h"
+#include "events/input_map.h"
 #include "events/schema.h"
 #include "events/time_unit.h"
 
@@ -17,6 +18,7 @@ struct input_settings {
     const struct clock_source *clock; /* occurred_at where the row brings none */
     const char *format;               /* name of a form (input_form.h), or NULL: by the file's name, then its content */
     int32_t event_type;               /* where the row brings none */
+    struct input_map *map;            /* NULL: the schema's names are the file's */
     enum time_unit time_unit;         /* of bare numbers in occurred_at; TIME_UNIT_NONE: they are refused */
     int64_t max_future_us;            /* how far after now occurred_at may lie */
     const char *query;                /* of an input without a path */
@@ -60,6 +62,12 @@ void input_row_refuse(struct input_row *row, enum event_code code, int32_t colum
 
 /* Sets one field of the envelope from its text, which the row borrows; a text that does not fit is a fault. */
 void input_row_set_envelope(struct input_row *row, enum envelope_field field, struct span text);
+
+/* The same of occurred_at, where a bare number counts in this unit. */
+void input_row_set_time(struct input_row *row, struct span text, enum time_unit unit);
+
+/* Adds what is wrong with ids and occurred_at of an event that was read otherwise; those that it does not have pass. */
+void input_row_check_envelope(struct input_row *row);
 
 /* Adds what validation finds about columns that have no fault yet (a cell that could not be read is missing here). */
 void input_row_validate(struct input_row *row);

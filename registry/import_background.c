@@ -18,6 +18,7 @@ struct background_reader {
     const char *path;
     const struct schema *schema;
     struct import_rows rows;
+    struct import_text text;
     int32_t *fields; /* CSV: column of each field */
     size_t field_count;
     struct error *err;
@@ -142,7 +143,7 @@ static enum status object_read(struct background_reader *reader, json_t *attribu
     struct fault fault;
     struct cell *cells = background_begin_row(reader);
     drop_passed_over(reader->schema, attributes);
-    if (json_row_read(reader->schema, attributes, true, cells, &fault, 1))
+    if (!import_row_read(&reader->text, reader->schema, attributes, true, cells, &fault))
         return line_fault(reader, line, fault.text);
     return row_end(reader, cells, line);
 }
@@ -176,6 +177,7 @@ enum status import_background(const char *path, const struct schema *schema, str
     if (status == STATUS_OK && blank < bytes.bytes)
         status = bytes.data[blank] == '{' ? background_read_lines(&reader, bytes) : csv_read(&reader, bytes);
     buffer_free(&file);
+    import_text_free(&reader.text);
     if (status == STATUS_OK && reader.rows.count == 0)
         status = error_set(err, STATUS_INVALID, "%.300s has no rows: give a table of employees", path);
     if (status == STATUS_OK)

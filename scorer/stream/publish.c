@@ -304,12 +304,14 @@ bool publish_erasure(struct publish *publish, const struct input_message *source
                         publish_headers_erasure(publish->settings->input_topic, source));
 }
 
-bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key)
+bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key, struct span value)
 {
     if (is_oversize(publish, source))
         return false;
-    return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, source->value,
-                        timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
+    bool as_it_came = value.data == source->value.data;
+    return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, value,
+                        timestamp_of(publish, source),
+                        publish_headers_outcome(publish->settings->input_topic, source, as_it_came));
 }
 
 static bool produce_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
@@ -341,6 +343,12 @@ void publish_dead_letter(struct publish *publish, const struct input_message *so
                   "score: topic %s does not take even a dead letter without value, key and headers of its source "
                   "(%s [%d] at %" PRId64 "): raise its max.message.bytes and -X message.max.bytes",
                   publish->settings->dlq_topic, publish->settings->input_topic, source->partition, source->offset);
+}
+
+void publish_refuse(struct publish *publish, const struct error *why)
+{
+    if (publish->failure.status == STATUS_OK)
+        publish->failure = *why;
 }
 
 /* --- committing --- */

@@ -25,11 +25,16 @@ void publish_free(struct publish *publish); /* aborts what is open */
 MUST_USE bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key,
                                  struct span value);
 MUST_USE bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id);
-MUST_USE bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key);
+/* value: the source's, or what it becomes where that is no Avro. */
+MUST_USE bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key,
+                              struct span value);
 /* field: the column's name, or NULL. A dead letter too large even for that goes without its value,
  * and if need be without key and the source's headers. */
 void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                          const char *field, const char *text);
+
+/* For good: nothing of the open work is committed any more, and its commit fails with this text. */
+void publish_refuse(struct publish *publish, const struct error *why);
 
 /* The last work was rolled back because of refused records, which are being found. */
 bool publish_is_bisecting(const struct publish *publish);

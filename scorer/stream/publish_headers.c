@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "events/dead_letter.h"
+#include "events/frame.h"
 #include "events/source_position.h"
 
 static const char trace_header[] = "traceparent";
@@ -57,9 +58,12 @@ rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct inpu
     return put_source(topic, rd_kafka_headers_new(3), source);
 }
 
-rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source)
+rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source, bool as_it_came)
 {
-    return put_source(topic, headers_of(source, 4), source);
+    rd_kafka_headers_t *headers = headers_of(source, 4);
+    if (!as_it_came)
+        rd_kafka_header_remove(headers, FRAME_HEADER);
+    return put_source(topic, headers, source);
 }
 
 /* One of each name: an event that somebody sent again may carry those of its last failure. */

@@ -5,6 +5,7 @@
 #include "scorer/stream/score_batch.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -12,10 +13,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/decoder.h"
+#include "events/event_encoder.h"
 #include "events/fault.h"
 #include "events/key.h"
 #include "events/validate.h"
 #include "scorer/model/challengers.h"
+#include "scorer/record_about.h"
 
 enum { BATCH = 512 };
 
@@ -24,7 +27,7 @@ static const char no_number[] = "the model gives no number for these values";
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
  * schema that the registry has not answered yet (RESULT_WAIT), and all after it in its partition, has no result now:
  * it will be handed out again. */
-enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_WAIT };
+enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_IGNORE, RESULT_WAIT };
 
 struct score_batch {
     const struct settings *settings;
@@ -66,7 +69,13 @@ static const char *field_name(const struct score_batch *batch, int32_t column)
 static enum result dead_letter(struct score_batch *batch, const struct input_message *message,
                                const struct fault *fault)
 {
-    publish_dead_letter(batch->publish, message, fault->code, field_name(batch, fault->column), fault->text);
+    const char *field = field_name(batch, fault->column);
+    char name[sizeof fault->text];
+    if (!field && fault->named) { /* one that the schema does not have */
+        snprintf(name, sizeof name, "%.*s", fault->named - FAULT_NAME_END, fault->text);
+        field = name;
+    }
+    publish_dead_letter(batch->publish, message, fault->code, field, fault->text);
     batch->counts->dead_lettered++;
     batch->counts->dead_letters[fault->code]++;
     return RESULT_DEAD_LETTER;
@@ -112,12 +121,38 @@ static enum result read_erasure(struct score_batch *batch, size_t i)
     const struct input_message *message = &batch->messages[i];
     struct fault fault;
     bool waits;
+    if (batch->settings->null_ignored)
+        return RESULT_IGNORE;
     if (!message->key.data)
         return dead_letter_plain(batch, message, EVENT_NULL_KEY);
     enum event_code code = read_key(batch, i, &batch->events[i].employee_id, &fault, &waits);
     if (waits)
         return wait_for_schema(batch, message, &fault);
     return code == EVENT_OK ? RESULT_ERASE : dead_letter(batch, message, &fault);
+}
+
+/* Debezium sends a null value after each deleted row: taken for an erasure, it would remove the person's history. */
+static void check_null_value(struct score_batch *batch, const struct event *event)
+{
+    struct error err;
+    if (event->form != EVENT_FORM_CHANGE || batch->settings->null_given)
+        return;
+    error_set(&err, STATUS_INVALID,
+              "score: %s has change events of Debezium, whose connector sends a null value after each deleted row: set "
+              "NULL_VALUE=ignore, so that these are ignored, or NULL_VALUE=erase, so that each erases the employee (or "
+              "tombstones.on.delete=false in the connector, and NULL_VALUE=erase)",
+              batch->settings->input_topic);
+    publish_refuse(batch->publish, &err);
+}
+
+/* Written as Avro, whatever it came as; a schema whose columns cannot all be null has no place for it. */
+static enum result check_outcome(struct score_batch *batch, const struct input_message *message,
+                                 const struct event *event)
+{
+    if (event->form == EVENT_FORM_AVRO || event_is_encodable(batch->settings->schema, event->cells))
+        return RESULT_OUTCOME;
+    return dead_letter_text(batch, message, EVENT_MISSING_REQUIRED,
+                            "attributes: the schema has columns that cannot be null, so the event must have them");
 }
 
 /* Decodes the message's event into the next free row and validates it. */
@@ -134,7 +169,12 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     if (!message->value.data)
         return read_erasure(batch, i);
     event->cells = batch->cells + batch->row_count * schema->column_count;
-    enum event_code code = decoder_read(batch->decoder, message->value, message->schema_header, event, &fault, &waits);
+    const struct record_about about = record_about_of(message->origin, batch->settings->input_topic);
+    enum event_code code =
+        decoder_read_record(batch->decoder, message->value, message->schema_header, &about, event, &fault, &waits);
+    check_null_value(batch, event);
+    if (code == EVENT_OK && event->ignored)
+        return RESULT_IGNORE;
     if (code == EVENT_OK)
         code = read_key(batch, i, &key_id, &fault, &waits);
     if (waits)
@@ -147,7 +187,7 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
         fault.code = code;
         return dead_letter(batch, message, &fault);
     }
-    return event->type == EVENT_TYPE_TERMINATED ? RESULT_OUTCOME : RESULT_SCORE;
+    return event->type == EVENT_TYPE_TERMINATED ? check_outcome(batch, message, event) : RESULT_SCORE;
 }
 
 /* A clock that stops or is set back while we run must not turn good events into ones of the future: the time that has
@@ -163,6 +203,7 @@ static void decode_batch(struct score_batch *batch)
 {
     batch->row_count = batch->waiting = 0;
     batch->latest_ms = latest_ms(batch);
+    decoder_reset(batch->decoder);
     for (size_t i = 0; i < batch->count; i++) {
         enum result result = decode_and_validate(batch, i);
         batch->results[i] = (uint8_t)result;
@@ -211,6 +252,17 @@ static bool publish_scored(struct score_batch *batch, size_t i, struct predictio
     return publish_prediction(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
 }
 
+/* As it came, or, where that was JSON, in a frame of our schema. */
+static bool publish_terminated(struct score_batch *batch, size_t i)
+{
+    const struct event *event = &batch->events[i];
+    if (event->form == EVENT_FORM_AVRO)
+        return publish_outcome(batch->publish, &batch->messages[i], event->employee_id, batch->messages[i].value);
+    buffer_clear(&batch->value);
+    event_encode(batch->settings->schema, event, &batch->value);
+    return publish_outcome(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
+}
+
 /* False where the model fills in no missing values and this event has some. */
 static bool has_number(const struct score_batch *batch, size_t i)
 {
@@ -241,8 +293,11 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
         counter = &batch->counts->erased;
         break;
     case RESULT_OUTCOME:
-        fits = publish_outcome(batch->publish, message, batch->events[i].employee_id);
+        fits = publish_terminated(batch, i);
         counter = &batch->counts->outcome;
+        break;
+    case RESULT_IGNORE:
+        counter = &batch->counts->ignored;
         break;
     }
     if (fits)
@@ -300,6 +355,7 @@ static enum status make_decoder(const struct settings *settings, struct decoder 
         return status;
     decoder_use_registry(*out, settings->registry);
     decoder_use_time_unit(*out, settings->time_unit);
+    decoder_take_json(*out, settings->input_format, &settings->json);
     if (unframed && *unframed)
         status = decoder_take_unframed(*out, unframed, err);
     if (status != STATUS_OK)
@@ -321,6 +377,8 @@ enum status score_batch_new(const struct settings *settings, struct model_holder
     batch->counters = counters;
     batch->decoder = decoder;
     batch->keys = key_reader_new(settings->registry);
+    if (settings->input_map)
+        key_reader_use_map(batch->keys, input_map_key(settings->input_map));
     batch->real_us = clock_real_us(&clock_system);
     batch->steady_us = clock_steady_us(&clock_system);
     batch->reasons_per_row = settings->reasons < columns ? settings->reasons : (uint32_t)columns;

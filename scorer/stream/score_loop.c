@@ -67,7 +67,7 @@ struct score_loop {
     size_t lag_count;
 };
 
-/* --- counting: received = scored + dead-lettered + erased + outcome + returned + in flight --- */
+/* --- counting: received = scored + dead-lettered + erased + outcome + ignored + returned + in flight --- */
 
 static void count_in_flight(struct score_loop *loop)
 {

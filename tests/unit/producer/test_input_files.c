@@ -198,8 +198,9 @@ static void json_arrays(void **state)
     ROWS("a.json", "[]", "");
     ROWS("a.json", "[{\"Age\":41},{\"Age\":42},]", "1 row-1 41\n1 row-2 42\n");
     ROWS("a.json", "[1, {\"employee_id\":\"b\",\"Age\":41}, {\"employee_id\":}, [2]]",
-         "a.json:1: element 1: malformed: not JSON\n1 b 41\na.json:1: element 3: malformed: not JSON\n"
-         "a.json:1: element 4: malformed: not a JSON object\n");
+         "a.json:1: element 1: malformed: not a JSON object (column 2)\n1 b 41\na.json:1: element 3: malformed: not "
+         "JSON (column 16)\n"
+         "a.json:1: element 4: malformed: not a JSON object (column 2)\n");
     ROWS(
         "a.json", "[{\"employee_id\":\"a\",\"Age\":41},\n{\"employee_id\":",
         "1 a 41\n!a.json:2: the JSON array is not closed: the file was cut, or a quote is never closed; the 1 elements "
