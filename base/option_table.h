@@ -66,7 +66,7 @@
            .help = "score loops, each with its own consumer and producer") \
     OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .type = OPTION_WORD, \
            .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", \
-           .help = "guarantee for each event; in the producer for dlq replay alone") \
+           .help = "guarantee for each event; in the producer for backfill and dlq replay") \
     OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .programs = S, .metavar = "TIME", \
            .help = "commit a transaction at the latest after TIME") \
     OPTION(COMMIT_EVENTS, .flag = "commit-events", .environment = "COMMIT_EVENTS", .type = OPTION_INTEGER, .fallback = "50000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
@@ -184,7 +184,11 @@
     OPTION(MAX_REPLAYS, .flag = "max-replays", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .programs = P, .metavar = "N", \
            .help = "dlq: replay nothing that was replayed N times already") \
     OPTION(DRY_RUN, .flag = "dry-run", .type = OPTION_FLAG, .programs = P, \
-           .help = "dlq: say what would be replayed, send nothing") \
+           .help = "backfill: validate every row, write the rejects, send nothing; dlq: say what would be replayed, send nothing") \
+    OPTION(RESUME, .flag = "resume", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: go on where an earlier run of the same inputs stopped; nothing known of it: from the first row") \
+    OPTION(RATE, .flag = "rate", .environment = "RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "100000000", .programs = P, .metavar = "N", \
+           .help = "backfill, generate: send at most N events a second; 0: as fast as the brokers take them") \
     OPTION(AGAIN, .flag = "again", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: replay also what was replayed before") \
     OPTION(REPLAY_GROUP, .flag = "replay-group", .environment = "REPLAY_GROUP", .fallback = "attrition-dlq-replay", .programs = P, .metavar = "GROUP", \

@@ -225,6 +225,8 @@ enum status options_parse(enum program program, const struct subcommand *subcomm
 {
     struct options *options = mem_zeroed(1, sizeof *options);
     options->program = program;
+    const char *path = argc > 0 ? argv[0] : option_program_names[program];
+    options->path = arena_text(&options->arena, path, strlen(path));
     options->invoked = name_of(program, argc, argv);
     struct parse parse = {.options = options, .subcommands = subcommands, .at = argv + (argc > 0), .end = argv + argc};
     enum status status = STATUS_OK;

@@ -58,6 +58,7 @@ struct option_pairs {
 
 struct options {
     enum program program;
+    const char *path;    /* argv[0] */
     const char *invoked; /* the name the program was called by, for messages: attrition-scorer where it is installed */
     const struct subcommand *subcommand;
     struct arena arena; /* every text that was given */

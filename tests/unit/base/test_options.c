@@ -477,9 +477,25 @@ static void main_fails_when_its_output_is_lost(void **state)
     assert_int_equal(WEXITSTATUS(ended), 1);
 }
 
+/* What a person may paste into a shell; nothing of a secret. */
+static void the_command_again(void **state)
+{
+    (void)state;
+    struct buffer command = {0};
+    assert_parses(PROGRAM_PRODUCER,
+                  LIST("generate", "--rate=5", "--schema-registry-token", "abc", "--no-validate", "-X",
+                       "sasl.password=xyz", "-Xacks=all", "it's a file", "--", "-x"),
+                  LIST("INPUT_TOPIC=other"));
+    options_write_command(options, "resume", &command);
+    assert_string_equal(command.data, "program generate --resume --schema-registry-token … --no-validate --rate 5 "
+                                      "-X 'sasl.password=…' -X acks=all 'it'\\''s a file' ./-x");
+    buffer_free(&command);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(the_command_again, teardown),
         cmocka_unit_test_teardown(defaults_hold_where_nothing_is_given, teardown),
         cmocka_unit_test_teardown(flag_wins_over_environment_over_file_over_default, remove_file),
         cmocka_unit_test_teardown(flags_stand_anywhere, teardown),
