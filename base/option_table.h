@@ -4,7 +4,8 @@
  *
  * OPTION(ID, .field = value, …) is a struct option_row (options_private.h says what the fields mean; one that is not
  * named is none, and the type is text) and makes OPTION_ID, by which programs ask for the value. The config-file key is
- * the flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand alone. Names
+ * the flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand
+ * alone, as is a row with .only = "train": its flag is refused by the others. Names
  * that a table elsewhere knows (kinds of model, error codes, metrics) are texts here: that table checks them. Programs:
  * S scorer, P producer, T trainer, R registry. */
 /* clang-format off */
@@ -23,33 +24,33 @@
            .help = "Kafka brokers") \
     OPTION(INPUT_TOPIC, .flag = "input-topic", .environment = "INPUT_TOPIC", .fallback = "employee-events", .programs = S | P, .metavar = "TOPIC", \
            .help = "topic of employees' events") \
-    OPTION(REGISTRY_URL, .flag = "schema-registry-url", .environment = "SCHEMA_REGISTRY_URL", .programs = S | P, .metavar = "URL,…", \
+    OPTION(REGISTRY_URL, .flag = "schema-registry-url", .environment = "SCHEMA_REGISTRY_URL", .programs = S | P, .metavar = "URL,…", .only = "backfill generate", \
            .help = "schema registry with Confluent's API, tried in turn; without one: the schemas of --schemas-dir and their fixed ids") \
-    OPTION(REGISTRY_USERNAME, .flag = "schema-registry-username", .environment = "SCHEMA_REGISTRY_USERNAME", .programs = S | P, .metavar = "NAME", \
+    OPTION(REGISTRY_USERNAME, .flag = "schema-registry-username", .environment = "SCHEMA_REGISTRY_USERNAME", .programs = S | P, .metavar = "NAME", .only = "backfill generate", \
            .help = "user of the schema registry (Basic)") \
-    OPTION(REGISTRY_PASSWORD, .flag = "schema-registry-password", .environment = "SCHEMA_REGISTRY_PASSWORD", .programs = S | P, .secret = true, .metavar = "PASSWORD", \
+    OPTION(REGISTRY_PASSWORD, .flag = "schema-registry-password", .environment = "SCHEMA_REGISTRY_PASSWORD", .programs = S | P, .secret = true, .metavar = "PASSWORD", .only = "backfill generate", \
            .help = "password of that user") \
-    OPTION(REGISTRY_TOKEN, .flag = "schema-registry-token", .environment = "SCHEMA_REGISTRY_TOKEN", .programs = S | P, .secret = true, .metavar = "TOKEN", \
+    OPTION(REGISTRY_TOKEN, .flag = "schema-registry-token", .environment = "SCHEMA_REGISTRY_TOKEN", .programs = S | P, .secret = true, .metavar = "TOKEN", .only = "backfill generate", \
            .help = "bearer token for the schema registry; wins over user and password") \
-    OPTION(REGISTRY_CA, .flag = "schema-registry-ca-location", .environment = "SCHEMA_REGISTRY_CA_LOCATION", .programs = S | P, .metavar = "FILE", \
+    OPTION(REGISTRY_CA, .flag = "schema-registry-ca-location", .environment = "SCHEMA_REGISTRY_CA_LOCATION", .programs = S | P, .metavar = "FILE", .only = "backfill generate", \
            .help = "certificates to trust for an https registry: a PEM file or a directory; default: the system's") \
-    OPTION(REGISTRY_TIMEOUT, .flag = "schema-registry-timeout", .environment = "SCHEMA_REGISTRY_TIMEOUT", .type = OPTION_DURATION, .fallback = "5s", .programs = S | P, .metavar = "TIME", \
+    OPTION(REGISTRY_TIMEOUT, .flag = "schema-registry-timeout", .environment = "SCHEMA_REGISTRY_TIMEOUT", .type = OPTION_DURATION, .fallback = "5s", .programs = S | P, .metavar = "TIME", .only = "backfill generate", \
            .help = "how long one request to the registry may take") \
-    OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .programs = S | P, .metavar = "TIME", \
+    OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .programs = S | P, .metavar = "TIME", .only = "backfill generate", \
            .help = "how long an id that the registry does not know is not asked for again") \
-    OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .programs = S | P, .metavar = "DIR", \
+    OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .programs = S | P, .metavar = "DIR", .only = "backfill generate", \
            .help = "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was recreated") \
-    OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .programs = S | P, \
+    OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .programs = S | P, .only = "backfill generate", \
            .help = "never register a schema: only look its id up") \
     OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
-    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", \
+    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", .only = "backfill", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
-    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", \
+    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill", \
            .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
     OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S, .metavar = "TOPIC", \
            .help = "topic of predictions") \
-    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", \
+    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "dlq", \
            .help = "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S, .metavar = "TOPIC", \
            .help = "topic of terminations") \
@@ -65,7 +66,7 @@
     OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
            .help = "score loops, each with its own consumer and producer") \
     OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .type = OPTION_WORD, \
-           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", \
+           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", .only = "backfill dlq", \
            .help = "guarantee for each event; in the producer for backfill and dlq replay") \
     OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .programs = S, .metavar = "TIME", \
            .help = "commit a transaction at the latest after TIME") \
@@ -154,18 +155,18 @@
     OPTION(REJECTS_FILE, .flag = "rejects-file", .environment = "REJECTS_FILE", .programs = P, .metavar = "FILE", \
            .help = "backfill: where rejected rows go; default: <input>.rejects beside the input") \
     OPTION(TRAIN_MAX_REJECTS, .flag = "max-rejects", .type = OPTION_INTEGER, .fallback = "0", .programs = T, .metavar = "N", \
-           .help = "train: leave out up to N rows that have faults, and say which; -1: any number") \
+           .help = "train, evaluate: leave out up to N rows that have faults, and say which; -1: any number") \
     OPTION(NO_VALIDATE, .flag = "no-validate", .type = OPTION_FLAG, .programs = P, \
            .help = "backfill: send rows that validation would refuse (where they can be encoded)") \
-    OPTION(EVENT_TYPE, .flag = "event-type", .fallback = "SNAPSHOT", .programs = P, .metavar = "TYPE", \
+    OPTION(EVENT_TYPE, .flag = "event-type", .fallback = "SNAPSHOT", .programs = P, .metavar = "TYPE", .only = "backfill generate", \
            .help = "event type of the events sent") \
     OPTION(COUNT, .flag = "count", .type = OPTION_INTEGER, .fallback = "1000", .minimum = "1", .programs = P, .metavar = "N", \
            .help = "generate: how many employees") \
-    OPTION(SEED, .flag = "seed", .type = OPTION_INTEGER, .fallback = "0", .programs = P | T, .metavar = "N", \
+    OPTION(SEED, .flag = "seed", .type = OPTION_INTEGER, .fallback = "0", .programs = P | T, .metavar = "N", .only = "generate", \
            .help = "seed of every random choice") \
     OPTION(RECIPE, .flag = "recipe", .fallback = "producer/recipe.json", .programs = P, .shipped = true, .metavar = "FILE", \
            .help = "generate: the tables to draw from") \
-    OPTION(FORMAT, .flag = "format", .programs = P, .metavar = "FORMAT", \
+    OPTION(FORMAT, .flag = "format", .programs = P, .metavar = "FORMAT", .only = "backfill generate", \
            .help = "input or output form: csv or jsonl; default: by the file's name") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
            .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \

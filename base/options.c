@@ -191,10 +191,27 @@ static enum status choose_default(struct parse *parse, struct error *err)
     return STATUS_OK;
 }
 
+/* A flag that another subcommand would take: ignored, it would leave the user in the belief that it counts. The same in
+ * the environment or a file is for all runs of the program. */
+static enum status refuse_other_flags(const struct parse *parse, struct error *err)
+{
+    const struct options *options = parse->options;
+    const char *own = options->subcommand->name;
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        const struct option_row *row = &option_rows[id];
+        if (options->values[id].source == OPTION_FROM_FLAG && !option_is_for(row, parse->subcommands, own))
+            return error_set(err, STATUS_INVALID, "%s has no --%s: did you mean `%s %s --%s`?", own, row->flag,
+                             options->invoked, option_subcommand_of(row, parse->subcommands), row->flag);
+    }
+    return STATUS_OK;
+}
+
 static enum status parse_rest(struct parse *parse, char **environment, struct error *err)
 {
     struct options *options = parse->options;
     enum status status = choose_default(parse, err);
+    if (status == STATUS_OK)
+        status = refuse_other_flags(parse, err);
     if (status == STATUS_OK)
         status = option_read_environment(options, environment, err);
     const char *config = options->values[OPTION_CONFIG].text;
