@@ -48,11 +48,11 @@
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
     OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill", \
            .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
-    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S, .metavar = "TOPIC", \
+    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of predictions") \
-    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "dlq", \
+    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
            .help = "topic of dead letters") \
-    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S, .metavar = "TOPIC", \
+    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
     OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S, .metavar = "GROUP", \
            .help = "consumer group of the score role; the sink's is GROUP-sink") \
@@ -188,6 +188,10 @@
            .help = "backfill: validate every row, write the rejects, send nothing; dlq: say what would be replayed, send nothing") \
     OPTION(RESUME, .flag = "resume", .type = OPTION_FLAG, .programs = P, \
            .help = "backfill: go on where an earlier run of the same inputs stopped; nothing known of it: from the first row") \
+    OPTION(WAIT, .flag = "wait", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill, generate: follow every event to its prediction, dead letter or outcome, and sum up; status 1 if one is missing") \
+    OPTION(WAIT_TIMEOUT, .flag = "wait-timeout", .environment = "WAIT_TIMEOUT", .type = OPTION_DURATION, .fallback = "10m", .minimum = "1s", .maximum = "30d", .programs = P, .metavar = "TIME", \
+           .help = "backfill, generate: with --wait: give up when no further event has come to its end for TIME") \
     OPTION(RATE, .flag = "rate", .environment = "RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "100000000", .programs = P, .metavar = "N", \
            .help = "backfill, generate: send at most N events a second; 0: as fast as the brokers take them") \
     OPTION(AGAIN, .flag = "again", .type = OPTION_FLAG, .programs = P, \

@@ -20,6 +20,12 @@ static void on_failed(void *context, uintptr_t tag, const char *reason)
     fprintf(stderr, "%s: not delivered: %s\n", name, reason);
 }
 
+static void on_placed(void *context, int32_t partition, int64_t offset)
+{
+    const struct delivery *delivery = context;
+    follow_sent(delivery->follow, partition, offset);
+}
+
 static void begin_progress(struct delivery *delivery, uint64_t total)
 {
     progress_begin(&delivery->progress, stderr, &clock_system, delivery->group ? "rows" : "events", total);
@@ -32,6 +38,7 @@ static enum status open_sender(struct delivery *delivery, struct error *err)
                                              .where = delivery->where,
                                              .group = delivery->group,
                                              .stop = &stop_requested,
+                                             .on_placed = delivery->follow ? on_placed : NULL,
                                              .on_failed = on_failed,
                                              .context = delivery};
     return sender_new(&settings, &delivery->sender, err);
@@ -40,7 +47,12 @@ static enum status open_sender(struct delivery *delivery, struct error *err)
 enum status delivery_open(struct delivery *delivery, uint64_t total, struct error *err)
 {
     begin_progress(delivery, total);
-    enum status status = delivery->dry_run ? STATUS_OK : open_sender(delivery, err);
+    enum status status = STATUS_OK;
+    if (!delivery->dry_run && options_flag(delivery->options, OPTION_WAIT))
+        status =
+            follow_new(delivery->options, delivery->schema, delivery->where, &stop_requested, &delivery->follow, err);
+    if (!delivery->dry_run && status == STATUS_OK)
+        status = open_sender(delivery, err);
     begin_progress(delivery, total); /* the wait for a broker is no part of the rate */
     return status;
 }
@@ -169,6 +181,22 @@ static void finish_sending(struct delivery *delivery, bool complete)
         log_error(delivery->where, "%s", err.text);
 }
 
+/* True without --wait. */
+static bool follow_to_the_end(const struct delivery *delivery, FILE *out)
+{
+    struct error err;
+    if (!delivery->follow || !delivery->sender)
+        return true;
+    if (delivery->sent_before)
+        log_warn(delivery->where, "--wait follows what this run has sent, not the %llu events of earlier runs",
+                 (unsigned long long)delivery->sent_before);
+    bool all = follow_run(delivery->follow, &err) == STATUS_OK;
+    if (!all)
+        log_error(delivery->where, "%s", err.text);
+    follow_print_summary(delivery->follow, delivery->read, delivery->rejected.rows, delivery->progress.started_us, out);
+    return all;
+}
+
 bool delivery_close(struct delivery *delivery, bool complete, FILE *out)
 {
     bool opened = delivery->sender || delivery->dry_run;
@@ -184,8 +212,10 @@ bool delivery_close(struct delivery *delivery, bool complete, FILE *out)
                     (unsigned long long)(delivery->failures_shown - FAILURES_SHOWN));
         delivery_print_summary(delivery, counts, out);
     }
+    bool followed = follow_to_the_end(delivery, out);
     sender_free(delivery->sender);
+    follow_free(delivery->follow);
     buffer_free(&delivery->value);
-    return counts.acknowledged == counts.sent &&
+    return followed && counts.acknowledged == counts.sent &&
            counts.sent + delivery->sent_before + delivery->rejected.rows == delivery->read;
 }

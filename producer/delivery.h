@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "events/event.h"
 #include "events/schema.h"
+#include "producer/follow.h"
 #include "producer/poison.h"
 #include "producer/rejects.h"
 #include "producer/sender.h"
@@ -25,6 +26,7 @@ struct delivery {
     void *context;
 
     struct sender *sender; /* NULL: a dry run, or not open */
+    struct follow *follow; /* NULL: without --wait */
     struct progress progress;
     uint64_t read, sent;        /* sent: by this run, or in a dry run what would be */
     uint64_t sent_before;       /* by earlier runs of the same input */
@@ -51,7 +53,7 @@ MUST_USE enum status delivery_send(struct delivery *delivery, struct event *even
                                    struct error *err);
 
 /* Waits for what is under way, prints the summary to `out`, releases everything. `complete`: the input came to its end.
- * True when every row read was rejected or acknowledged. */
+ * True when every row read was rejected or acknowledged, and with --wait every event came to its end. */
 bool delivery_close(struct delivery *delivery, bool complete, FILE *out);
 
 #endif
