@@ -83,7 +83,9 @@
     OPTION(EXIT_AT_END, .flag = "exit-at-end", .environment = "EXIT_AT_END", .type = OPTION_FLAG, .programs = S, \
            .help = "stop once everything up to the end offsets seen at the start is handled") \
     OPTION(CREATE_TOPICS, .flag = "create-topics", .environment = "CREATE_TOPICS", .type = OPTION_FLAG, .programs = S, \
-           .help = "check: make missing output topics with the input's partition count") \
+           .help = "check: make missing topics: the input topic, and the output topics with the input's partition count") \
+    OPTION(PARTITIONS, .flag = "partitions", .environment = "PARTITIONS", .type = OPTION_INTEGER, .fallback = "4", .minimum = "1", .maximum = "100000", .programs = S, .metavar = "N", \
+           .help = "check: with --create-topics: partitions of an input topic that is made; no more workers than these can share the work") \
     OPTION(REASONS, .flag = "reasons", .environment = "REASONS", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .maximum = "1000", .programs = S, .metavar = "K", \
            .help = "reason codes per prediction; 0 turns them off") \
     OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .programs = S, .metavar = "URI", \

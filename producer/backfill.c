@@ -197,16 +197,17 @@ static void backfill_begin(struct backfill *backfill)
     struct delivery *delivery = &backfill->delivery;
     bool resumes = options_flag(backfill->options, OPTION_RESUME);
     struct position known = sender_position(delivery->sender);
+    static const char once[] = "rows are delivered at least once";
     if (sender_is_exactly_once(delivery->sender))
         log_info(where, "rows go to %s in transactions; how far they are is kept as group %s",
                  options_text(backfill->options, OPTION_INPUT_TOPIC), backfill->group);
+    else if (options_word(backfill->options, OPTION_DELIVERY) == DELIVERY_AT_LEAST_ONCE)
+        log_info(where, "%s (DELIVERY=at-least-once)", once);
     else
         log_warn(where,
-                 "rows are delivered at least once (%s): a run that is killed and resumed may send some twice, "
-                 "with the same event ids",
-                 options_word(backfill->options, OPTION_DELIVERY) == DELIVERY_AT_LEAST_ONCE
-                     ? "DELIVERY=at-least-once"
-                     : "the embedded broker has no transactions");
+                 "%s: the embedded broker has no transactions; a run that is killed and resumed may send some "
+                 "again, with the same event ids",
+                 once);
     if (resumes && known.rows)
         log_info(where, "an earlier run has sent the input up to row %llu: going on after it",
                  (unsigned long long)known.rows);
