@@ -24,31 +24,31 @@
            .help = "Kafka brokers") \
     OPTION(INPUT_TOPIC, .flag = "input-topic", .environment = "INPUT_TOPIC", .fallback = "employee-events", .programs = S | P, .metavar = "TOPIC", \
            .help = "topic of employees' events") \
-    OPTION(REGISTRY_URL, .flag = "schema-registry-url", .environment = "SCHEMA_REGISTRY_URL", .programs = S | P, .metavar = "URL,…", .only = "backfill generate", \
+    OPTION(REGISTRY_URL, .flag = "schema-registry-url", .environment = "SCHEMA_REGISTRY_URL", .programs = S | P, .metavar = "URL,…", \
            .help = "schema registry with Confluent's API, tried in turn; without one: the schemas of --schemas-dir and their fixed ids") \
-    OPTION(REGISTRY_USERNAME, .flag = "schema-registry-username", .environment = "SCHEMA_REGISTRY_USERNAME", .programs = S | P, .metavar = "NAME", .only = "backfill generate", \
+    OPTION(REGISTRY_USERNAME, .flag = "schema-registry-username", .environment = "SCHEMA_REGISTRY_USERNAME", .programs = S | P, .metavar = "NAME", \
            .help = "user of the schema registry (Basic)") \
-    OPTION(REGISTRY_PASSWORD, .flag = "schema-registry-password", .environment = "SCHEMA_REGISTRY_PASSWORD", .programs = S | P, .secret = true, .metavar = "PASSWORD", .only = "backfill generate", \
+    OPTION(REGISTRY_PASSWORD, .flag = "schema-registry-password", .environment = "SCHEMA_REGISTRY_PASSWORD", .programs = S | P, .secret = true, .metavar = "PASSWORD", \
            .help = "password of that user") \
-    OPTION(REGISTRY_TOKEN, .flag = "schema-registry-token", .environment = "SCHEMA_REGISTRY_TOKEN", .programs = S | P, .secret = true, .metavar = "TOKEN", .only = "backfill generate", \
+    OPTION(REGISTRY_TOKEN, .flag = "schema-registry-token", .environment = "SCHEMA_REGISTRY_TOKEN", .programs = S | P, .secret = true, .metavar = "TOKEN", \
            .help = "bearer token for the schema registry; wins over user and password") \
-    OPTION(REGISTRY_CA, .flag = "schema-registry-ca-location", .environment = "SCHEMA_REGISTRY_CA_LOCATION", .programs = S | P, .metavar = "FILE", .only = "backfill generate", \
+    OPTION(REGISTRY_CA, .flag = "schema-registry-ca-location", .environment = "SCHEMA_REGISTRY_CA_LOCATION", .programs = S | P, .metavar = "FILE", \
            .help = "certificates to trust for an https registry: a PEM file or a directory; default: the system's") \
-    OPTION(REGISTRY_TIMEOUT, .flag = "schema-registry-timeout", .environment = "SCHEMA_REGISTRY_TIMEOUT", .type = OPTION_DURATION, .fallback = "5s", .programs = S | P, .metavar = "TIME", .only = "backfill generate", \
+    OPTION(REGISTRY_TIMEOUT, .flag = "schema-registry-timeout", .environment = "SCHEMA_REGISTRY_TIMEOUT", .type = OPTION_DURATION, .fallback = "5s", .programs = S | P, .metavar = "TIME", \
            .help = "how long one request to the registry may take") \
-    OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .programs = S | P, .metavar = "TIME", .only = "backfill generate", \
+    OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .programs = S | P, .metavar = "TIME", \
            .help = "how long an id that the registry does not know is not asked for again") \
-    OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .programs = S | P, .metavar = "DIR", .only = "backfill generate", \
+    OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .programs = S | P, .metavar = "DIR", \
            .help = "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was recreated") \
-    OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .programs = S | P, .only = "backfill generate", \
+    OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .programs = S | P, \
            .help = "never register a schema: only look its id up") \
     OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
-    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", .only = "backfill", \
+    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", .only = "backfill dlq", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
     OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill", \
            .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
-    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
+    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
            .help = "topic of predictions") \
     OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
            .help = "topic of dead letters") \
