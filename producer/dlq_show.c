@@ -94,7 +94,7 @@ static void show_add_event(struct show *show)
     for (size_t c = 0; c < schema->column_count; c++) {
         const char *name = schema->columns[c].name;
         buffer_clear(&cell);
-        json_add_row(&cell, &schema->columns[c], 1, &event->cells[c]); /* {"Age":41} */
+        json_add_row(&cell, &schema->columns[c], 1, &event->cells[c]); /* {"NAME":41} */
         size_t before = strlen(name) + strlen("{\"\":");
         buffer_printf(&show->out, "  %-26s %.*s", name, (int)(cell.bytes - before - 1), cell.data + before);
         show_mark_faults(show, (int32_t)c);
