@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -107,6 +108,41 @@ static void test_rejects_and_their_limit(void **state)
     assert_int_equal(run(f, "backfill --max-rejects 0 %1$s/a.csv"), 1);
     assert_int_equal(run(f, "backfill --no-validate %1$s/a.csv"), 0);
     assert_int_equal(messages_stored(f), 10);
+}
+
+/* Rejects are people's data: nobody else reads them, and a link that somebody has put there leads nowhere. */
+static void test_rejects_are_private(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], victim[128];
+    struct stat found;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n");
+    write_file(f, "a.csv.rejects", "of an earlier run\n");
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 0);
+    static const char *const names[] = {"a.csv.rejects", "a.csv.rejects.txt"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
+        assert_int_equal(stat(path, &found), 0);
+        assert_int_equal(found.st_mode & 0777, 0600);
+    }
+    snprintf(path, sizeof path, "%s/a.csv.rejects", f->directory);
+    snprintf(victim, sizeof victim, "%s/victim", f->directory);
+    write_file(f, "victim", "precious\n");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(victim, path), 0);
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 1);
+    assert_int_equal(stat(victim, &found), 0);
+    assert_int_equal(found.st_size, strlen("precious\n"));
+}
+
+/* What was rejected can be fed again as it is. */
+static void test_rejects_can_be_fed_again(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n3,310\n");
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 0);
+    assert_int_equal(run(f, "backfill --no-validate %1$s/a.csv.rejects"), 0);
+    assert_int_equal(messages_stored(f), 3);
 }
 
 static void test_usage(void **state)
@@ -255,6 +291,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rejects_and_their_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rejects_are_private, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rejects_can_be_fed_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_usage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broker_unavailable_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted_while_waiting, setup, teardown),
