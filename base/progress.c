@@ -29,8 +29,7 @@ static unsigned progress_columns(const struct progress *progress)
     return size.ws_col;
 }
 
-/* 1234567 → "1,234,567" */
-static void add_count(struct buffer *line, uint64_t count)
+void progress_add_count(struct buffer *line, uint64_t count)
 {
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
@@ -58,7 +57,7 @@ static void add_some(struct buffer *line, uint64_t count, const char *name)
     if (!count)
         return;
     buffer_add_text(line, ", ");
-    add_count(line, count);
+    progress_add_count(line, count);
     buffer_add_text(line, name);
 }
 
@@ -67,10 +66,10 @@ static void add_figures(struct buffer *line, const struct progress *progress, in
 {
     double elapsed_s = (double)(now_us - progress->started_us) / 1e6;
     double rate = elapsed_s > 0 ? (double)(progress->done - progress->passed) / elapsed_s : 0;
-    add_count(line, progress->done);
+    progress_add_count(line, progress->done);
     if (progress->total && !(over && progress->done >= progress->total)) {
         buffer_add_text(line, " of ");
-        add_count(line, progress->total);
+        progress_add_count(line, progress->total);
     }
     buffer_printf(line, " %s", progress->label);
     if (over) {
@@ -78,7 +77,7 @@ static void add_figures(struct buffer *line, const struct progress *progress, in
         add_seconds(line, elapsed_s);
     }
     buffer_add_text(line, ", ");
-    add_count(line, (uint64_t)rate);
+    progress_add_count(line, (uint64_t)rate);
     buffer_add_text(line, "/s");
     add_some(line, progress->rejected, " rejected");
     add_some(line, progress->in_flight, over ? " not known" : " in flight");

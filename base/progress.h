@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 struct progress {
@@ -37,5 +38,8 @@ void progress_hide(struct progress *progress);
 
 /* Draws the last state and ends the line. */
 void progress_end(struct progress *progress);
+
+/* Appends 1234567 as "1,234,567". */
+void progress_add_count(struct buffer *line, uint64_t count);
 
 #endif

@@ -134,6 +134,8 @@ enum status delivery_send(struct delivery *delivery, struct event *event, struct
     return STATUS_OK;
 }
 
+/* --- the summary: a line that programs read, a table for people --- */
+
 static void print_rejected(const struct reject_totals *rejected, FILE *out)
 {
     const char *before = " (";
@@ -147,9 +149,8 @@ static void print_rejected(const struct reject_totals *rejected, FILE *out)
         putc(')', out);
 }
 
-static void delivery_print_summary(const struct delivery *delivery, struct sender_counts counts, FILE *out)
+static void print_line(const struct delivery *delivery, struct sender_counts counts, double seconds, FILE *out)
 {
-    double seconds = (double)(clock_steady_us(&clock_system) - delivery->progress.started_us) / 1e6;
     uint64_t in_flight = counts.sent - counts.acknowledged - counts.failed;
     fprintf(out, "read %llu", (unsigned long long)delivery->read);
     if (delivery->resumed_at.rows)
@@ -165,6 +166,44 @@ static void delivery_print_summary(const struct delivery *delivery, struct sende
     if (in_flight)
         fprintf(out, ", not known %llu", (unsigned long long)in_flight);
     fprintf(out, ", %.2f s, %.0f rows/s\n", seconds, seconds > 0 ? (double)delivery->read / seconds : 0);
+}
+
+static void print_row(FILE *out, const char *name, uint64_t count)
+{
+    struct buffer number = {0};
+    progress_add_count(&number, count);
+    fprintf(out, "%-32s %15.*s\n", name, (int)number.bytes, number.data);
+    buffer_free(&number);
+}
+
+static void print_table(const struct delivery *delivery, struct sender_counts counts, double seconds, FILE *out)
+{
+    uint64_t in_flight = counts.sent - counts.acknowledged - counts.failed;
+    char name[64];
+    print_row(out, "rows read", delivery->read);
+    if (delivery->resumed_at.rows)
+        print_row(out, "  sent by earlier runs", delivery->sent_before);
+    print_row(out, delivery->dry_run ? "  would be sent" : "  sent", counts.sent);
+    if (!delivery->dry_run)
+        print_row(out, "    acknowledged", counts.acknowledged);
+    if (counts.failed)
+        print_row(out, "    not delivered", counts.failed);
+    if (in_flight)
+        print_row(out, "    not known", in_flight);
+    print_row(out, "  rejected", delivery->rejected.rows);
+    for (enum event_code c = 1; c < EVENT_CODE_COUNT; c++)
+        if (delivery->rejected.by_code[c]) {
+            snprintf(name, sizeof name, "    %s", event_code_name(c));
+            print_row(out, name, delivery->rejected.by_code[c]);
+        }
+    print_row(out, "rows a second", seconds > 0 ? (uint64_t)((double)delivery->read / seconds) : 0);
+    fprintf(out, "%-32s %15.1f\n", "seconds", seconds);
+}
+
+static void delivery_print_summary(const struct delivery *delivery, struct sender_counts counts, FILE *out)
+{
+    double seconds = (double)(clock_steady_us(&clock_system) - delivery->progress.started_us) / 1e6;
+    (isatty(fileno(out)) ? print_table : print_line)(delivery, counts, seconds, out);
     if (delivery->poison && poison_total(delivery->poison))
         poison_print(delivery->poison, out);
     fflush(out);
