@@ -113,6 +113,8 @@ static void write_standard(FILE *out, enum program program)
         write_entry(out, "-X NAME=VALUE", "a property for librdkafka; repeatable [KAFKA_<PROPERTY>]");
     write_entry(out, "-h, --help", "this text; with a subcommand: its options");
     write_entry(out, "--version", "the version");
+    write_entry(out, "--completion SHELL", "a completion script for bash or zsh");
+    write_entry(out, "--man", "the manual page, for man(1)");
 }
 
 static void write_subcommands(FILE *out, const struct subcommand *subcommands)

@@ -110,6 +110,10 @@ const char *option_subcommand_of(const struct option_row *row, const struct subc
 bool option_help_names(const struct option_row *row, const char *subcommand);
 void option_help_for(const struct option_row *row, const char *subcommand, struct buffer *out);
 
+/* "bash" or "zsh": a completion script; "man": the manual page, as troff. */
+void option_shell_write(FILE *out, const struct options *options, const struct subcommand *subcommands,
+                        const char *what);
+
 /* --help of the program (options->subcommand NULL) or of the subcommand. */
 void option_help_write(FILE *out, const struct options *options, const struct subcommand *subcommands);
 

@@ -450,6 +450,25 @@ static void help_of_a_subcommand_says_what_is_for_it(void **state)
     assert_null(strstr(written(PROGRAM_PRODUCER, LIST("generate", "-h")), "describe"));
 }
 
+static void shells_and_man_get_what_is_offered(void **state)
+{
+    (void)state;
+    const char *text = written(PROGRAM_PRODUCER, LIST("--completion", "bash"));
+    const char *flags = strstr(text, "    generate) flags='");
+    assert_non_null(flags);
+    assert_non_null(strstr(flags, "--count "));
+    assert_null(strstr(text, "--folds"));
+    assert_non_null(strstr(text, "--log-level) COMPREPLY=($(compgen -W 'error warn info debug'"));
+    assert_non_null(strstr(text, "complete -o filenames -F _attrition_producer producer attrition-producer\n"));
+    text = written(PROGRAM_TRAINER, LIST("--completion=zsh"));
+    assert_non_null(strstr(text, "'--folds[folds of the cross-validation]:N: '"));
+    text = written(PROGRAM_SCORER, LIST("--man"));
+    assert_non_null(strstr(text, ".TH ATTRITION\\-scorer 1"));
+    assert_non_null(strstr(text, ".B \\-\\-database\\-url \\fICONNINFO\\fR\n"));
+    assert_refuses(PROGRAM_SCORER, LIST("--completion", "fish"), NONE, "--completion fish: bash or zsh");
+    assert_refuses(PROGRAM_SCORER, LIST("--man=1"), NONE, "--man takes no value");
+}
+
 static void version_names_the_program(void **state)
 {
     (void)state;
@@ -541,6 +560,7 @@ int main(void)
         cmocka_unit_test_teardown(config_files_have_comments_and_quotes, remove_file),
         cmocka_unit_test_teardown(config_files_are_refused_by_line, remove_file),
         cmocka_unit_test_teardown(help_lists_and_is_aligned, teardown),
+        cmocka_unit_test_teardown(shells_and_man_get_what_is_offered, teardown),
         cmocka_unit_test_teardown(a_flag_of_another_subcommand_is_refused, teardown),
         cmocka_unit_test_teardown(help_of_a_subcommand_says_what_is_for_it, teardown),
         cmocka_unit_test_teardown(help_of_a_subcommand_leaves_out_the_others_options, teardown),
