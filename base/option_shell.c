@@ -180,7 +180,7 @@ static void man_write(FILE *out, const struct options *options, const struct sub
 {
     const char *name = option_program_names[options->program];
     fprintf(out,
-            ".TH ATTRITION\\-%s 1 \"\" \"" VERSION "\" \"Attrition scorer\"\n.SH NAME\nattrition\\-%s \\- part of the "
+            ".TH ATTRITION\\-%s 1 \"\" \"" VERSION "\" \"attrition scorer\"\n.SH NAME\nattrition\\-%s \\- part of the "
             "attrition scorer\n.SH SYNOPSIS\n",
             name, name);
     for (const struct subcommand *row = subcommands; row->name; row++) {
