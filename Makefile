@@ -79,7 +79,7 @@ $(OUT)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) $(PG_INCLUDE) -c -o $@ $<
 
 # Files that scorer/http/embed.h reads
-$(OUT)/scorer/http/page.o: $(wildcard scorer/web/*)
+$(OUT)/scorer/http/static_files.o: $(wildcard scorer/web/*)
 $(OUT)/scorer/http/openapi.o: scorer/http/openapi_components.json
 
 define module_rule
@@ -99,7 +99,7 @@ $(BIN)/$(1): $(OUT)/$(1)/main.o $(call libs_of,$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
-$(BIN)/embedded-broker: $(OUT)/deploy/embedded_broker.o $(call libs_of,base)
+$(BIN)/embedded-broker: $(OUT)/tools/embedded_broker.o $(call libs_of,base)
 	@mkdir -p $(@D)
 	$(NOTE) link $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

@@ -3,7 +3,7 @@
 C_FILES      = $(sort $(wildcard $(addsuffix /*.[ch],$(MODULES) $(wildcard $(addsuffix /*/,$(MODULES))) deploy) tests/*/*.[ch] tests/*/*/*.[ch]))
 SCRIPTS      = $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' --exclude-dir='__pycache__' .ci deploy sql tests)
 CLANG_FORMAT ?= clang-format-14
-DOCGEN      := $(OUT)/deploy/docgen
+DOCGEN      := $(OUT)/tools/docgen
 DOCUMENTS   := configuration errors metrics
 document_of  = docs/$(shell echo $(1) | tr a-z A-Z).md
 
@@ -33,7 +33,7 @@ lint-docs: $(DOCGEN)
 	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) | diff -u $(call document_of,$(d)) - || \
 	  { echo 'lint: $(call document_of,$(d)) is not what its table says; run: make docs' >&2; exit 1; };)
 
-$(DOCGEN): $(OUT)/deploy/docgen.o $(call libs_of,base)
+$(DOCGEN): $(OUT)/tools/docgen.o $(call libs_of,base)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
 
 docs: $(DOCGEN) ## write the documents that repeat a table (CONFIGURATION, ERRORS, METRICS)
@@ -41,8 +41,8 @@ docs: $(DOCGEN) ## write the documents that repeat a table (CONFIGURATION, ERROR
 	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) >$(call document_of,$(d));)
 
 # Each shipped schema reads what every earlier version of it wrote (BACKWARD_TRANSITIVE).
-SCHEMAS_CHECK := $(OUT)/deploy/schemas-check
-$(SCHEMAS_CHECK): $(OUT)/deploy/schemas_check.o $(call libs_of,avro)
+SCHEMAS_CHECK := $(OUT)/tools/schemas-check
+$(SCHEMAS_CHECK): $(OUT)/tools/schemas_check.o $(call libs_of,avro)
 	$(NOTE) link $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 #include "events/fault.h"
-#include "events/writers.h"
+#include "events/writer_schemas.h"
 
 struct decoder {
     const struct schema_parts *parts;
     struct machine *machine;
     enum time_unit time_unit;
-    struct writers *writers;
+    struct writer_schemas *writers;
     bool unframed;
     struct schema_key unframed_key;
 };
@@ -22,11 +22,12 @@ enum status decoder_new(const struct schema *schema, struct decoder **out, struc
     struct decoder *decoder = mem_zeroed(1, sizeof *decoder);
     decoder->parts = parts;
     decoder->machine = machine_new();
-    decoder->writers = writers_new(schema->event, parts);
+    decoder->writers = writer_schemas_new(schema->event, parts);
     for (size_t v = 0; v < parts->version_count; v++) {
         const struct schema_version *version = &parts->versions[v];
         const struct schema_key key = schema_key_of_id(version->id);
-        const struct writer *writer = writers_add(decoder->writers, &key, avro_schema_type(version->schema), NULL);
+        const struct writer_schema *writer =
+            writer_schemas_add(decoder->writers, &key, avro_schema_type(version->schema), NULL);
         if (writer->plan || version->schema != parts->event)
             continue; /* ids are never taken off the list, so an old one may be of no use any more */
         enum status status =
@@ -42,14 +43,14 @@ void decoder_free(struct decoder *decoder)
 {
     if (!decoder)
         return;
-    writers_free(decoder->writers);
+    writer_schemas_free(decoder->writers);
     machine_free(decoder->machine);
     free(decoder);
 }
 
 void decoder_use_registry(struct decoder *decoder, struct registry_client *registry)
 {
-    writers_use_registry(decoder->writers, registry);
+    writer_schemas_use_registry(decoder->writers, registry);
 }
 
 void decoder_use_time_unit(struct decoder *decoder, enum time_unit unit)
@@ -73,8 +74,8 @@ enum status decoder_take_unframed(struct decoder *decoder, const char *id_or_fil
     decoder->unframed_key = (struct schema_key){.is_guid = 2};
     if (avro_schema_read(id_or_file, &schema, err) != STATUS_OK)
         return error_prefix(err, "--unframed");
-    const struct writer *writer =
-        writers_add(decoder->writers, &decoder->unframed_key, avro_schema_type(schema), schema);
+    const struct writer_schema *writer =
+        writer_schemas_add(decoder->writers, &decoder->unframed_key, avro_schema_type(schema), schema);
     if (!writer->plan)
         return error_set(err, writer->why.status, "--unframed: %.100s cannot be read as the event schema: %.300s",
                          id_or_file, writer->why.text);
@@ -85,14 +86,14 @@ enum event_code decoder_read(struct decoder *decoder, struct span value, struct 
                              struct fault *fault, bool *waits)
 {
     struct frame frame = {.key = decoder->unframed_key, .datum = value};
-    const struct writer *writer;
+    const struct writer_schema *writer;
     *waits = false;
     if (!decoder->unframed || header.data || value.bytes == 0) {
         enum event_code code = frame_read(value, header, &frame, fault);
         if (code != EVENT_OK)
             return code;
     }
-    enum event_code code = writers_find(decoder->writers, &frame.key, &writer, fault, waits);
+    enum event_code code = writer_schemas_find(decoder->writers, &frame.key, &writer, fault, waits);
     if (code != EVENT_OK)
         return code;
     return row_plan_run(writer->plan, decoder->machine, decoder->time_unit, frame.datum, out, fault);

@@ -15,8 +15,8 @@ enum event_type {
 #undef EVENT_TYPE_ID
 };
 
-/* The record (events/record.h), as employee_event.avsc has it: codec, id, name in the .avsc, member. ENVELOPE_ID is a
- * field's position (schema_private.h), FAULT_ID what a fault is about (error_codes.h). */
+/* The record (events/record_codec.h), as employee_event.avsc has it: codec, id, name in the .avsc, member. ENVELOPE_ID
+ * is a field's position (schema_private.h), FAULT_ID what a fault is about (error_codes.h). */
 /* clang-format off */
 #define EVENT_ENVELOPE(FIELD) \
     FIELD(text,       EVENT_ID,    "event_id",    event_id) \

@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-#include "events/encode_private.h"
-#include "events/record.h"
+#include "events/event_encoder_private.h"
+#include "events/record_codec.h"
 
 struct span channel_name(enum channel channel)
 {

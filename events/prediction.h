@@ -59,8 +59,8 @@ struct prediction {
     struct span attributes; /* canonical bytes to copy instead of encoding cells; SPAN_NULL: encode cells */
 };
 
-/* The record (events/record.h): codec, column of predictions, name in the .avsc, member. In groups, because the columns
- * stand in another order than the fields. */
+/* The record (events/record_codec.h): codec, column of predictions, name in the .avsc, member. In groups, because the
+ * columns stand in another order than the fields. */
 /* clang-format off */
 #define PREDICTION_EVENT(FIELD) \
     FIELD(text,          event_id,         "event_id",    event_id) \

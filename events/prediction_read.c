@@ -3,7 +3,7 @@
 #include "events/prediction.h"
 
 #include "events/fault.h"
-#include "events/record.h"
+#include "events/record_codec.h"
 
 /* --- codecs and parts of this record --- */
 

@@ -7,11 +7,11 @@
 #include "avro/from_json.h"
 #include "events/fault.h"
 #include "events/frame.h"
-#include "events/writers.h"
+#include "events/writer_schemas.h"
 
 struct prediction_versions {
     const struct schema_parts *parts;
-    struct writers *writers;
+    struct writer_schemas *writers;
     struct machine *machine;
     struct buffer json, ours; /* of one datum */
 };
@@ -22,10 +22,10 @@ struct prediction_versions *prediction_versions_new(const struct schema *schema)
     struct prediction_versions *versions = mem_zeroed(1, sizeof *versions);
     versions->parts = parts;
     versions->machine = machine_new();
-    versions->writers = writers_new(schema->prediction, NULL);
+    versions->writers = writer_schemas_new(schema->prediction, NULL);
     for (size_t v = 0; v < parts->prediction_count; v++) {
         const struct schema_key key = schema_key_of_id(parts->predictions[v].id);
-        (void)writers_add(versions->writers, &key, avro_schema_type(parts->predictions[v].schema), NULL);
+        (void)writer_schemas_add(versions->writers, &key, avro_schema_type(parts->predictions[v].schema), NULL);
     }
     return versions;
 }
@@ -34,7 +34,7 @@ void prediction_versions_free(struct prediction_versions *versions)
 {
     if (!versions)
         return;
-    writers_free(versions->writers);
+    writer_schemas_free(versions->writers);
     machine_free(versions->machine);
     buffer_free(&versions->json);
     buffer_free(&versions->ours);
@@ -43,12 +43,12 @@ void prediction_versions_free(struct prediction_versions *versions)
 
 void prediction_versions_use_registry(struct prediction_versions *versions, struct registry_client *registry)
 {
-    writers_use_registry(versions->writers, registry);
+    writer_schemas_use_registry(versions->writers, registry);
 }
 
 /* Resolved, and written again in our own layout: no field is named here. The arena has the datum, so that what is
  * decoded may borrow from it. */
-static enum event_code versions_read_other(struct prediction_versions *versions, const struct writer *writer,
+static enum event_code versions_read_other(struct prediction_versions *versions, const struct writer_schema *writer,
                                            struct span datum, struct arena *arena, struct prediction *out,
                                            struct fault *fault)
 {
@@ -72,7 +72,7 @@ enum event_code prediction_versions_read(struct prediction_versions *versions, s
 {
     const struct schema *schema = &versions->parts->schema;
     struct frame frame;
-    const struct writer *writer;
+    const struct writer_schema *writer;
     *waits = false;
     enum event_code code = frame_read(value, header, &frame, fault);
     if (code != EVENT_OK)
@@ -80,7 +80,7 @@ enum event_code prediction_versions_read(struct prediction_versions *versions, s
     uint32_t ours = schema->prediction_schema_id;
     if (ours && !frame.key.is_guid && frame.key.id == ours)
         return prediction_decode_datum(schema, frame.datum, arena, out, fault);
-    code = writers_find(versions->writers, &frame.key, &writer, fault, waits);
+    code = writer_schemas_find(versions->writers, &frame.key, &writer, fault, waits);
     if (code != EVENT_OK)
         return code;
     if (writer->same)

@@ -3,7 +3,7 @@
 #include <float.h>
 #include <stdio.h>
 
-#include "events/record.h"
+#include "events/record_codec.h"
 
 #define record_form_event_type record_form_enum
 #define form_attributes record_form_any

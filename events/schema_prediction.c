@@ -1,7 +1,7 @@
 /* Is prediction.avsc what the table of prediction.h says? Asked once, at load, so that the encoder may write without
  * looking. */
 #include "events/prediction.h"
-#include "events/record.h"
+#include "events/record_codec.h"
 
 /* --- forms of this record --- */
 

@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "kafka/answers.h"
-#include "kafka/overdue.h"
+#include "kafka/availability.h"
+#include "kafka/call_watchdog.h"
 
 enum {
     SCOPE_CONSUMER = 1,
@@ -70,7 +70,7 @@ static const struct kafka_property defaults[] = {
 
 /* Of newer librdkafkas, where the one at hand knows them. From 2.10 on, a client that has lost its brokers forgets what
  * it knew and asks the first ones again; 2.16 was seen to hang there with a transaction open. From 2.2 on it can be
- * set how soon it looks whether a full queue has room again (before: scorer/stream/intake_queue.h). */
+ * set how soon it looks whether a full queue has room again (before: scorer/stream/partition_queue.h). */
 static const struct kafka_property newer_defaults[] = {
     {"metadata.recovery.strategy", "none"},
     {"fetch.queue.backoff.ms", "10"},
@@ -363,12 +363,12 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
 }
 
 /* Under the mutex. Any answer since then ends a suspicion. */
-static bool answers_now(int64_t now_us)
+static bool available_now(int64_t now_us)
 {
-    if (state.suspect_since_us && kafka_answers.answered_us > state.suspect_since_us)
+    if (state.suspect_since_us && kafka_availability.answered_us > state.suspect_since_us)
         state.suspect_since_us = 0;
     bool suspect = state.suspect_since_us && now_us - state.suspect_since_us > DOWN_AFTER_US;
-    return !suspect && answers_fresh(&kafka_answers, now_us);
+    return !suspect && availability_is_up(&kafka_availability, now_us);
 }
 
 /* Returns +1 when a broker answers again, -1 when all have just been found unavailable. */
@@ -377,10 +377,10 @@ static int note_brokers(char *reason, size_t capacity)
     int change = 0;
     pthread_mutex_lock(&state.mutex);
     int64_t now = clock_steady_us(&clock_system);
-    if (answers_now(now)) {
+    if (available_now(now)) {
         change = state.down_logged;
         state.down_logged = false;
-    } else if (kafka_answers.answered_us || state.suspect_since_us) {
+    } else if (kafka_availability.answered_us || state.suspect_since_us) {
         change = state.down_logged ? 0 : -1;
         state.down_logged = true;
     }
@@ -404,7 +404,7 @@ void kafka_look(void)
 {
     char reason[256];
     log_change(note_brokers(reason, sizeof reason), reason);
-    overdue_look(kafka_up(), clock_steady_us(&clock_system));
+    call_watchdog_check(kafka_up(), clock_steady_us(&clock_system));
 }
 
 static int on_stats(rd_kafka_t *client, char *json, size_t bytes, void *opaque)
@@ -472,7 +472,7 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
     if (status == STATUS_OK)
         status = apply_limits(type, conf, err);
     if (status == STATUS_OK)
-        status = answers_watch(conf, err);
+        status = availability_watch(conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -638,7 +638,7 @@ enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err)
 bool kafka_up(void)
 {
     pthread_mutex_lock(&state.mutex);
-    bool up = answers_now(clock_steady_us(&clock_system));
+    bool up = available_now(clock_steady_us(&clock_system));
     pthread_mutex_unlock(&state.mutex);
     return up;
 }

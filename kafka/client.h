@@ -46,9 +46,10 @@ MUST_USE enum status kafka_topic_partitions(rd_kafka_t *client, const char *topi
 /* The cluster's id, the caller's to free(); STATUS_UNAVAILABLE when no broker answers in 10 s. */
 MUST_USE enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct error *err);
 
-/* Whether brokers answer what this process asks (kafka/answers.h), whatever their connections look like. Any thread. */
+/* Whether brokers answer what this process asks (kafka/availability.h), whatever their connections look like. Any
+ * thread. */
 bool kafka_up(void);
-/* Logs a change of it, and looks for calls that are overdue (kafka/overdue.h). Clients call it as they are
+/* Logs a change of it, and looks for calls that are overdue (kafka/call_watchdog.h). Clients call it as they are
  * polled; the daemon also while all of them are blocked. */
 void kafka_look(void);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/background.h"
+#include "base/background_call.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -29,24 +29,24 @@ static void destroy_client(void *context)
 static void destroy_within(rd_kafka_t *client, int flags, int64_t limit_us)
 {
     struct error err;
-    struct background *background;
+    struct background_call *background;
     struct destruction *destruction = mem_zeroed(1, sizeof *destruction);
     *destruction = (struct destruction){client, flags};
     int64_t deadline_us = clock_steady_us(&clock_system) + limit_us;
-    if (background_new(&background, &err) != STATUS_OK) {
+    if (background_call_new(&background, &err) != STATUS_OK) {
         log_debug("kafka", "%s", err.text);
         destroy_client(destruction);
         free(destruction);
         return;
     }
-    background_start(background, destroy_client, destruction);
-    while (background_runs(background) && clock_steady_us(&clock_system) < deadline_us)
+    background_call_start(background, destroy_client, destruction);
+    while (background_call_runs(background) && clock_steady_us(&clock_system) < deadline_us)
         usleep(DESTROY_STEP_US);
-    if (background_runs(background)) {
+    if (background_call_runs(background)) {
         log_warn("kafka", "a consumer has left its group, but librdkafka does not end it; it is left behind");
         return;
     }
-    background_free(background);
+    background_call_free(background);
     free(destruction);
 }
 

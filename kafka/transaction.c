@@ -24,11 +24,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
-#include "kafka/committed.h"
+#include "kafka/committed_offsets.h"
 #include "kafka/member.h"
-#include "kafka/overdue.h"
+#include "kafka/call_watchdog.h"
 #include "kafka/transaction_leftovers.h"
-#include "kafka/watch.h"
+#include "kafka/in_flight_requests.h"
 
 enum { CALL_MS = 10000, FULL_WAIT_MS = 10, CLOSELY_MS = 200, PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 5000 };
 enum { SLOW_AFTER_US = 3000000, BACKOFF_US = 100000 };
@@ -37,8 +37,8 @@ struct transaction {
     struct transaction_setup setup;
     rd_kafka_t *producer;
     rd_kafka_topic_t *topics[TRANSACTION_TOPICS_MAX];
-    struct watch watch;
-    struct overdue overdue;
+    struct in_flight_requests in_flight;
+    struct call_watchdog watchdog;
     bool open; /* begun, neither committed nor rolled back */
     struct leftovers leftovers;
     bool repeated; /* a call ran out of time and was made again: see retire_repeated */
@@ -50,7 +50,7 @@ struct transaction {
     unsigned rollbacks;   /* in a row */
     int64_t resume_us;    /* steady clock: begin waits until then */
     struct error failure; /* for good; status STATUS_OK: none */
-    struct committed last;
+    struct committed_offsets last;
 };
 
 /* --- what breaks work --- */
@@ -131,7 +131,7 @@ static void close_producer(struct transaction *transaction)
     rd_kafka_purge(transaction->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(transaction->producer, 0);
     rd_kafka_destroy(transaction->producer);
-    overdue_remove(&transaction->overdue);
+    call_watchdog_remove(&transaction->watchdog);
     transaction->producer = NULL;
 }
 
@@ -150,17 +150,17 @@ static enum status make_producer(struct transaction *transaction, struct error *
         return status;
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, transaction);
-    status = watch_add(&transaction->watch, conf, err);
+    status = in_flight_requests_add(&transaction->in_flight, conf, err);
     if (status == STATUS_OK)
         status = leftovers_add(&transaction->leftovers, conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
     }
-    overdue_add(&transaction->overdue, conf, transaction, setup->name);
+    call_watchdog_add(&transaction->watchdog, conf, transaction, setup->name);
     status = kafka_client_new(RD_KAFKA_PRODUCER, &conf, &transaction->producer, err);
     if (status != STATUS_OK)
-        overdue_remove(&transaction->overdue);
+        call_watchdog_remove(&transaction->watchdog);
     return status;
 }
 
@@ -230,7 +230,7 @@ enum status transaction_start(struct transaction *transaction, struct error *err
     enum status status = init_transactions(transaction, &code, err);
     if (status == STATUS_OK) {
         status = leftovers_end(&transaction->leftovers, &transaction->setup, transaction->producer,
-                               &transaction->overdue, transaction->topics, err);
+                               &transaction->watchdog, transaction->topics, err);
         code = transaction->leftovers.report;
         retire_repeated(transaction);
     }
@@ -249,7 +249,7 @@ void transaction_free(struct transaction *transaction)
     transaction_abort(transaction);
     close_producer(transaction);
     leftovers_free(&transaction->leftovers);
-    committed_free(&transaction->last);
+    committed_offsets_free(&transaction->last);
     free(transaction);
 }
 
@@ -307,8 +307,8 @@ static enum status renew_producer(struct transaction *transaction, struct error 
         status = transaction_start(transaction, err);
     if (status == STATUS_OK && !transaction->stale) /* skipped markers of an acknowledged commit are aborts by now */
         status = retry_unavailable(
-            transaction, committed_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err),
-            err);
+            transaction,
+            committed_offsets_check(&transaction->last, transaction->setup.where, transaction->setup.stop, err), err);
     return status;
 }
 
@@ -336,7 +336,7 @@ static void wait_out_pause(struct transaction *transaction)
 /* Whether a fresh producer must come first: what a fresh one asks when it starts may go unanswered too. */
 static bool needs_fresh(struct transaction *transaction)
 {
-    if (!transaction->stale && transaction->setup.identity && !watch_all_answered(&transaction->watch))
+    if (!transaction->stale && transaction->setup.identity && !in_flight_requests_all_answered(&transaction->in_flight))
         make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR,
                    "a request of the last transaction has no answer and may still reach the broker");
     return transaction->stale;
@@ -403,7 +403,8 @@ bool transaction_is_open(const struct transaction *transaction)
 
 bool transaction_is_stale(const struct transaction *transaction)
 {
-    return transaction->stale || (transaction->setup.identity && !watch_all_answered(&transaction->watch));
+    return transaction->stale ||
+           (transaction->setup.identity && !in_flight_requests_all_answered(&transaction->in_flight));
 }
 
 /* --- sending --- */
@@ -487,9 +488,9 @@ static rd_kafka_error_t *send_offsets(struct transaction *transaction, rd_kafka_
     FAULT_POINT("score.offsets");
     for (bool logged = false; offsets && offsets->cnt;) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
-        overdue_begin(&transaction->overdue, "the call that sends offsets");
+        call_watchdog_begin(&transaction->watchdog, "the call that sends offsets");
         error = rd_kafka_send_offsets_to_transaction(transaction->producer, offsets, group, CALL_MS);
-        overdue_end(&transaction->overdue);
+        call_watchdog_end(&transaction->watchdog);
         rd_kafka_consumer_group_metadata_destroy(group);
         if (!error || !retry(transaction, error, "send the offsets", started, &logged))
             break;
@@ -506,9 +507,9 @@ static rd_kafka_error_t *commit_transaction(struct transaction *transaction)
     for (int ms = 0; ms < CLOSELY_MS && rd_kafka_flush(transaction->producer, 1); ms++)
         ; /* by itself the commit would look only every 10 ms whether all is flushed */
     do {
-        overdue_begin(&transaction->overdue, "the call that commits");
+        call_watchdog_begin(&transaction->watchdog, "the call that commits");
         error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
-        overdue_end(&transaction->overdue);
+        call_watchdog_end(&transaction->watchdog);
     } while (error && retry(transaction, error, "commit a transaction", started, &logged));
     return error;
 }
@@ -521,9 +522,9 @@ void transaction_abort(struct transaction *transaction)
     FAULT_POINT("score.abort");
     if (aborts)
         do {
-            overdue_begin(&transaction->overdue, "the call that aborts");
+            call_watchdog_begin(&transaction->watchdog, "the call that aborts");
             error = rd_kafka_abort_transaction(transaction->producer, CALL_MS);
-            overdue_end(&transaction->overdue);
+            call_watchdog_end(&transaction->watchdog);
         } while (error && retry(transaction, error, "abort a transaction", started, &logged));
     transaction->open = false;
     if (error)
@@ -569,8 +570,8 @@ static enum status read_offsets(struct transaction *transaction, rd_kafka_t *con
         status = make_fresh(transaction, err);
         if (status == STATUS_OK && list->cnt)
             status = retry_unavailable(
-                transaction, committed_read(consumer, list, transaction->setup.where, transaction->setup.stop, err),
-                err);
+                transaction,
+                committed_offsets_read(consumer, list, transaction->setup.where, transaction->setup.stop, err), err);
     } while (status == STATUS_OK && transaction->stale);
     return status;
 }
@@ -593,7 +594,7 @@ static enum transaction_result learn_result(struct transaction *transaction, rd_
                  transaction->setup.name, committed ? "committed" : "not committed");
     *err = reason;
     if (committed)
-        committed_note(&transaction->last, consumer, offsets);
+        committed_offsets_note(&transaction->last, consumer, offsets);
     return committed ? TRANSACTION_COMMITTED : TRANSACTION_ROLLED_BACK;
 }
 
@@ -617,7 +618,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
     if (!error) {
         transaction->open = false;
         retire_repeated(transaction);
-        committed_note(&transaction->last, consumer, offsets);
+        committed_offsets_note(&transaction->last, consumer, offsets);
         return TRANSACTION_COMMITTED;
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);

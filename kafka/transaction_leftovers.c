@@ -28,7 +28,7 @@ struct round {
     struct leftovers *leftovers;
     const struct transaction_setup *setup;
     rd_kafka_t *producer;
-    struct overdue *overdue;
+    struct call_watchdog *watchdog;
     rd_kafka_topic_t *const *topics;
 };
 
@@ -111,9 +111,9 @@ static rd_kafka_error_t *abort_until_done(const struct round *round)
 {
     rd_kafka_error_t *error;
     for (;;) {
-        overdue_begin(round->overdue, "the call that aborts");
+        call_watchdog_begin(round->watchdog, "the call that aborts");
         error = rd_kafka_abort_transaction(round->producer, CALL_MS);
-        overdue_end(round->overdue);
+        call_watchdog_end(round->watchdog);
         if (!error || !rd_kafka_error_is_retriable(error) || *round->setup->stop)
             return error;
         round->leftovers->repeated = true;
@@ -126,9 +126,9 @@ static rd_kafka_error_t *send_an_offset(const struct round *round)
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(round->setup->group);
     rd_kafka_topic_partition_list_add(offsets, round->setup->offsets_topic, 0)->offset = 0;
-    overdue_begin(round->overdue, "the call that sends offsets");
+    call_watchdog_begin(round->watchdog, "the call that sends offsets");
     rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(round->producer, offsets, group, CALL_MS);
-    overdue_end(round->overdue);
+    call_watchdog_end(round->watchdog);
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(offsets);
     return error;
@@ -324,9 +324,9 @@ static void log_open(const struct round *round, const struct open_places *open, 
 }
 
 enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup, rd_kafka_t *producer,
-                          struct overdue *overdue, rd_kafka_topic_t *const *topics, struct error *err)
+                          struct call_watchdog *watchdog, rd_kafka_topic_t *const *topics, struct error *err)
 {
-    const struct round round = {leftovers, setup, producer, overdue, topics};
+    const struct round round = {leftovers, setup, producer, watchdog, topics};
     struct open_places open = {0};
     int64_t answered_us = 0, most_us = setup->member ? MOST_US : 0;
     bool ended = false, logged = false;

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 #include "base/status.h"
-#include "kafka/overdue.h"
+#include "kafka/call_watchdog.h"
 #include "kafka/transaction_setup.h"
 
 /* Plain data, embedded; must outlive the client. */
@@ -41,7 +41,7 @@ void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *mes
  * Where it fails, `report` is the reason, if it is one of the records. Without a member the
  * group is not asked, and markers are looked for once. */
 MUST_USE enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup,
-                                   rd_kafka_t *producer, struct overdue *overdue, rd_kafka_topic_t *const *topics,
-                                   struct error *err);
+                                   rd_kafka_t *producer, struct call_watchdog *watchdog,
+                                   rd_kafka_topic_t *const *topics, struct error *err);
 
 #endif

@@ -1,8 +1,8 @@
-/* Cells → the floats that trees compare. features_fold is called by trees_fold.c at load; features_write by trees.c for
- * every row on any thread, and must not allocate.
+/* Cells → the floats that trees compare. features_compile is called by trees_compile.c at load; features_write by
+ * trees.c for every row on any thread, and must not allocate.
  *
  * A nominal column's features are functions of one text, so they are tabulated for every text that schema or model
- * knows, as in linear_fold.c. A number's are a formula where they are one, else evaluated expression by expression.
+ * knows, as in linear_compile.c. A number's are a formula where they are one, else evaluated expression by expression.
  *
  * Nodes compare floats whatever the graph's type. Float graphs: the values themselves. Double graphs with thresholds
  * that are floats: x rounded up to a float, since then x ≤ t exactly where up(x) ≤ t. Other double graphs: the number
@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "pipeline/fold_shapes.h"
+#include "pipeline/expr_shapes.h"
 
 enum conversion { CONVERT_FLOAT, CONVERT_UP, CONVERT_RANK };
 
@@ -319,8 +319,8 @@ static enum status fold_all(struct feature_fold *fold)
     return status;
 }
 
-enum status features_fold(const struct expr_pool *pool, const struct ensemble *ensemble, size_t column_count,
-                          struct features **out, struct error *err)
+enum status features_compile(const struct expr_pool *pool, const struct ensemble *ensemble, size_t column_count,
+                             struct features **out, struct error *err)
 {
     struct features *features = mem_zeroed(1, sizeof *features);
     features->pool = pool;

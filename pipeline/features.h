@@ -17,8 +17,8 @@ struct features;
 
 /* Compiles what the ensemble's nodes read. Borrows pool and ensemble, which must outlive it. STATUS_UNSUPPORTED: a
  * feature that mixes columns. Free with features_free. */
-MUST_USE enum status features_fold(const struct expr_pool *pool, const struct ensemble *ensemble, size_t column_count,
-                                   struct features **out, struct error *err);
+MUST_USE enum status features_compile(const struct expr_pool *pool, const struct ensemble *ensemble,
+                                      size_t column_count, struct features **out, struct error *err);
 void features_free(struct features *features);
 
 size_t features_slot_count(const struct features *features);

@@ -11,8 +11,8 @@ struct linear;
 
 /* Folds the probability of class `positive`. Borrows the pool and its columns, which must outlive it.
  * STATUS_UNSUPPORTED: not a logistic regression over single columns. Free with linear_free. */
-MUST_USE enum status linear_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
-                                 size_t column_count, struct linear **out, struct error *err);
+MUST_USE enum status linear_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                                    size_t column_count, struct linear **out, struct error *err);
 void linear_free(struct linear *linear);
 
 size_t linear_term_count(const struct linear *linear);

@@ -1,9 +1,9 @@
-/* The body of struct linear, shared by who folds it (linear_fold.c), who runs it (linear.c) and who takes means through
- * it (background.c). Nobody else includes this. */
+/* The body of struct linear, shared by who folds it (linear_compile.c), who runs it (linear.c) and who takes means
+ * through it (background.c). Nobody else includes this. */
 #ifndef PIPELINE_LINEAR_PROGRAM_H
 #define PIPELINE_LINEAR_PROGRAM_H
 
-#include "pipeline/fold_shapes.h"
+#include "pipeline/expr_shapes.h"
 #include "pipeline/linear.h"
 
 /* weight × ((x − offset) / divisor) in double: our trainer's form, and the hot loop. Each list is one array, so that

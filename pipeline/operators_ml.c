@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pipeline/fold_shapes.h"
+#include "pipeline/expr_shapes.h"
 
 static struct span *pool_texts(struct operation *operation, const struct onnx_attribute *attribute)
 {

@@ -133,9 +133,9 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     pipeline->positive_label = compiled.labels.texts[positive];
     whole_gather(pipeline);
     if (trees_match(&pipeline->pool, &compiled))
-        status = trees_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
+        status = trees_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
     else
-        status = linear_fold(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
+        status = linear_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
     if (status)
         return status;
     inputs_note(pipeline, graph);

@@ -9,8 +9,8 @@ struct trees;
 
 /* Folds the probability of class `positive`, which must be a tree ensemble's (trees_match). Borrows the pool and its
  * columns, which must outlive it. Free with trees_free. */
-MUST_USE enum status trees_fold(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
-                                size_t column_count, struct trees **out, struct error *err);
+MUST_USE enum status trees_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                                   size_t column_count, struct trees **out, struct error *err);
 void trees_free(struct trees *trees);
 bool trees_match(const struct expr_pool *pool, const struct compiled *compiled);
 

@@ -1,4 +1,4 @@
-/* The body of struct trees, shared by who folds it (trees_fold.c), who runs it (trees.c), who counts rows through it
+/* The body of struct trees, shared by who folds it (trees_compile.c), who runs it (trees.c), who counts rows through it
  * (background.c) and who looks for changes (counterfactual.c). Nobody else includes this. */
 #ifndef PIPELINE_TREES_PROGRAM_H
 #define PIPELINE_TREES_PROGRAM_H

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "producer/stop.h"
 
 enum { TURN_ROWS = 64, FAILURES_SHOWN = 20, RATE_STEP_US = 50000 };

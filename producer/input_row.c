@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "avro/read.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/identity.h"
 #include "events/validate.h"
 #include "producer/timestamp.h"

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
-#include "kafka/committed.h"
+#include "kafka/committed_offsets.h"
 #include "kafka/message.h"
 #include "kafka/transaction.h"
 
@@ -126,7 +126,7 @@ static enum status read_position(struct sender_kafka *kafka, struct error *err)
     rd_kafka_topic_partition_list_t *list = list_of_position(kafka);
     enum status status;
     do
-        status = committed_read(kafka->consumer, list, where, kafka->give_up, err);
+        status = committed_offsets_read(kafka->consumer, list, where, kafka->give_up, err);
     while (status == STATUS_UNAVAILABLE && !*kafka->give_up);
     const rd_kafka_topic_partition_t *found = &list->elems[0];
     if (status == STATUS_OK && found->offset >= 0 &&

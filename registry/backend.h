@@ -4,7 +4,7 @@
 #define REGISTRY_BACKEND_H
 
 #include "base/status.h"
-#include "registry/details.h"
+#include "registry/types.h"
 
 struct registry;
 

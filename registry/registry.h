@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "registry/details.h"
+#include "registry/types.h"
 
 struct registry;
 

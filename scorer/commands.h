@@ -1,11 +1,11 @@
-/* The scorer's subcommands, one file each (cmd_*.c, run.c, check.c); main.c holds the table. Each returns the exit
+/* The scorer's subcommands, one file each (cmd_*.c, daemon.c, check.c); main.c holds the table. Each returns the exit
  * status: 0 done, 1 failed, 2 usage; on failure it has said why in one log line. */
 #ifndef SCORER_COMMANDS_H
 #define SCORER_COMMANDS_H
 
 #include "base/options.h"
 
-int cmd_run(const struct options *options);    /* run.c: the daemon */
+int cmd_run(const struct options *options);    /* daemon.c: the daemon */
 int cmd_check(const struct options *options);  /* check.c: configuration, model, topics, servers */
 int cmd_audit(const struct options *options);  /* audit.c: every offset one end, every record one row */
 int cmd_score(const struct options *options);  /* cmd_score.c: JSON Lines in, probabilities and reasons out */

@@ -1,6 +1,6 @@
 /* Options → settings: combinations, legal names, and the stable identity of this process. See settings.h.
  *
- * Called once at start by run.c and check.c, on the main thread. The identity is the host name and a slot number; a
+ * Called once at start by daemon.c and check.c, on the main thread. The identity is the host name and a slot number; a
  * slot is ours while we hold the lock on its file, so two processes alike on one host differ and a restart finds its
  * own. */
 #include "scorer/settings.h"

@@ -80,20 +80,20 @@ enum { HOLD_OUT_STREAM = 2000003 };
 static enum status train_validate(const struct options *options, const struct training *training,
                                   struct run_state *state, struct error *err)
 {
-    const struct recipe *recipe = training->recipe;
+    const struct train_settings *settings = training->settings;
     struct evaluation *evaluation = &state->evaluation;
-    if (!fold_hold_out(training->table, recipe->test_share, random_stream(recipe->seed, HOLD_OUT_STREAM),
+    if (!fold_hold_out(training->table, settings->test_share, random_stream(settings->seed, HOLD_OUT_STREAM),
                        &state->split))
         return error_set(err, STATUS_INVALID,
                          "--test-size %g: a class would be left without a row to train on: give less",
-                         recipe->test_share);
+                         settings->test_share);
     evaluation->schema = training->table->schema;
-    evaluation->rule = recipe->threshold;
-    evaluation->threshold = recipe->threshold.value;
-    if (recipe->fold_count == 0)
+    evaluation->rule = settings->threshold;
+    evaluation->threshold = settings->threshold.value;
+    if (settings->fold_count == 0)
         return STATUS_OK;
-    return evaluation_validate(training->table, state->split.training, state->split.training_count, recipe,
-                               options_text(options, OPTION_FOLDS_OUT), evaluation, err);
+    return evaluation_cross_validate(training->table, state->split.training, state->split.training_count, settings,
+                                     options_text(options, OPTION_FOLDS_OUT), evaluation, err);
 }
 
 static void assess_held_out(const struct training *training, struct run_state *state)
@@ -103,8 +103,8 @@ static void assess_held_out(const struct training *training, struct run_state *s
         return;
     double *probabilities = mem_zeroed(split->assessed_count, sizeof *probabilities);
     model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities);
-    evaluation_hold_out(training->table, split->assessed, split->assessed_count, probabilities, training->recipe->seed,
-                        &state->evaluation);
+    evaluation_hold_out(training->table, split->assessed, split->assessed_count, probabilities,
+                        training->settings->seed, &state->evaluation);
     free(probabilities);
 }
 
@@ -113,9 +113,9 @@ static enum status fit(const struct training *training, struct run_state *state,
 {
     const uint32_t *rows = state->split.training;
     size_t count = state->split.training_count;
-    enum status status = model_fit(training->table, rows, count, training->recipe, &state->model, err);
+    enum status status = model_fit(training->table, rows, count, training->settings, &state->model, err);
     if (status == STATUS_OK && state->model.kind->check)
-        status = state->model.kind->check(&state->model, training->recipe, err);
+        status = state->model.kind->check(&state->model, training->settings, err);
     if (status != STATUS_OK)
         return status;
     assess_held_out(training, state);
@@ -125,13 +125,13 @@ static enum status fit(const struct training *training, struct run_state *state,
     return status;
 }
 
-static enum status train_table(const struct options *options, const struct recipe *recipe, const char *path,
+static enum status train_table(const struct options *options, const struct train_settings *settings, const char *path,
                                const struct table *table, int64_t started_ms, struct error *err)
 {
     struct run_state state = {0};
     struct training training = {.data_path = path,
                                 .table = table,
-                                .recipe = recipe,
+                                .settings = settings,
                                 .model = &state.model,
                                 .evaluation = &state.evaluation,
                                 .started_ms = started_ms};
@@ -191,7 +191,7 @@ static enum status check_destination(const struct options *options, struct error
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status train(const struct options *options, const struct recipe *recipe, struct error *err)
+static enum status train(const struct options *options, const struct train_settings *settings, struct error *err)
 {
     int64_t started_ms = train_now_ms();
     struct schema *schema;
@@ -204,7 +204,7 @@ static enum status train(const struct options *options, const struct recipe *rec
         return status;
     status = table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS), &table, err);
     if (status == STATUS_OK) {
-        status = train_table(options, recipe, path, &table, started_ms, err);
+        status = train_table(options, settings, path, &table, started_ms, err);
         table_free(&table);
     }
     schema_free(schema);
@@ -213,17 +213,17 @@ static enum status train(const struct options *options, const struct recipe *rec
 
 int command_train(const struct options *options)
 {
-    struct recipe recipe;
+    struct train_settings settings;
     struct error err;
     if (options_argument_count(options) != 1) {
         log_error("trainer", "train takes one labelled CSV file: trainer train DATA --model logistic-regression-l2");
         return 2;
     }
-    if (recipe_read(options, &recipe, &err) != STATUS_OK) {
+    if (train_settings_read(options, &settings, &err) != STATUS_OK) {
         log_error("trainer", "%s", err.text);
         return 2;
     }
-    if (train(options, &recipe, &err) == STATUS_OK)
+    if (train(options, &settings, &err) == STATUS_OK)
         return 0;
     log_error("trainer", "%s", err.text);
     return 1;

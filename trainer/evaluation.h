@@ -41,12 +41,12 @@ struct evaluation {
 
 void evaluation_clear(struct evaluation *evaluation);
 
-/* Cross-validation of the rows listed, by the recipe; fills the validation's part, threshold and rule. A metric that
+/* Cross-validation of the rows listed, by the settings; fills the validation's part, threshold and rule. A metric that
  * depends on a threshold uses, for each fold, the one chosen on the other folds' rows. `folds_path`: also writes the
  * folds there, as CSV; NULL: not. STATUS_INVALID: more folds than the rarer class has rows, or a fit's own. */
-MUST_USE enum status evaluation_validate(const struct table *table, const uint32_t *rows, size_t row_count,
-                                         const struct recipe *recipe, const char *folds_path, struct evaluation *out,
-                                         struct error *err);
+MUST_USE enum status evaluation_cross_validate(const struct table *table, const uint32_t *rows, size_t row_count,
+                                               const struct train_settings *settings, const char *folds_path,
+                                               struct evaluation *out, struct error *err);
 
 /* Assesses probabilities of rows that the model has never seen, at the evaluation's threshold: fills held_out. */
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,

@@ -7,12 +7,12 @@
 #include "base/memory.h"
 #include "trainer/kinds/kinds.h"
 
-enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count, const struct recipe *recipe,
-                      struct model *out, struct error *err)
+enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
+                      const struct train_settings *settings, struct model *out, struct error *err)
 {
-    struct model model = {.kind = recipe->kind};
+    struct model model = {.kind = settings->kind};
     preprocess_fit(table, rows, row_count, &model.preprocessor);
-    enum status status = model.kind->fit(table, rows, row_count, recipe, &model, err);
+    enum status status = model.kind->fit(table, rows, row_count, settings, &model, err);
     if (status == STATUS_OK)
         *out = model;
     else

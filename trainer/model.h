@@ -5,12 +5,12 @@
 
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
-#include "trainer/recipe.h"
+#include "trainer/train_settings.h"
 
 struct model {
     struct preprocessor preprocessor;
     const struct model_kind *kind;
-    double inverse_penalty;  /* the C in use: the recipe's, or the one that was chosen */
+    double inverse_penalty;  /* the C in use: the settings's, or the one that was chosen */
     struct logistic_fit fit; /* of a linear model */
     struct forest forest;    /* of a forest */
 };
@@ -18,7 +18,7 @@ struct model {
 /* Fits to the rows listed (indexes into the table). Whether a linear model has an optimum: fit.converged. A C to be
  * chosen is chosen by cross-validation among these rows alone. STATUS_INVALID, STATUS_LIMIT. */
 MUST_USE enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
-                               const struct recipe *recipe, struct model *out, struct error *err);
+                               const struct train_settings *settings, struct model *out, struct error *err);
 void model_clear(struct model *model);
 bool model_converged(const struct model *model);
 

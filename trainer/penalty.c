@@ -31,22 +31,22 @@ static double score_fit(const struct logistic_fit *fit, const struct design *ass
 }
 
 /* Adds each C's score on one fold to scores. */
-static enum status score_fold(const struct table *table, const struct recipe *recipe, const struct fold_rows *part,
-                              double *scores, struct error *err)
+static enum status score_fold(const struct table *table, const struct train_settings *settings,
+                              const struct fold_rows *part, double *scores, struct error *err)
 {
     struct preprocessor preprocessor;
     struct design design, assessed;
     enum status status = STATUS_OK;
     preprocess_fit(table, part->training, part->training_count, &preprocessor);
-    design_make(&preprocessor, table, part->training, part->training_count, recipe->balanced, &design);
+    design_make(&preprocessor, table, part->training, part->training_count, settings->balanced, &design);
     design_make(&preprocessor, table, part->assessed, part->assessed_count, false, &assessed);
     for (size_t g = 0; g < GRID && status == STATUS_OK; g++) {
         struct logistic_fit fit;
-        struct logistic_problem problem = design_problem(&design, grid_value(g), recipe->max_iterations);
+        struct logistic_problem problem = design_problem(&design, grid_value(g), settings->max_iterations);
         status = logistic_fit(&problem, &fit, err);
         if (status != STATUS_OK)
             break;
-        scores[g] += score_fit(&fit, &assessed, recipe->choice);
+        scores[g] += score_fit(&fit, &assessed, settings->choice);
         logistic_fit_clear(&fit);
     }
     design_clear(&design);
@@ -65,7 +65,7 @@ static size_t best_of(const double *scores)
 }
 
 enum status penalty_choose(const struct table *table, const uint32_t *rows, size_t row_count,
-                           const struct recipe *recipe, double *out, struct error *err)
+                           const struct train_settings *settings, double *out, struct error *err)
 {
     size_t fold_count = fold_most(table, rows, row_count);
     fold_count = fold_count < CHOICE_FOLDS ? fold_count : CHOICE_FOLDS;
@@ -75,11 +75,11 @@ enum status penalty_choose(const struct table *table, const uint32_t *rows, size
     double scores[GRID] = {0};
     uint8_t *folds = mem_zeroed(row_count, 1);
     enum status status = STATUS_OK;
-    fold_assign(table, rows, row_count, fold_count, random_stream(recipe->seed, CHOICE_STREAM), folds);
+    fold_assign(table, rows, row_count, fold_count, random_stream(settings->seed, CHOICE_STREAM), folds);
     for (size_t fold = 0; fold < fold_count && status == STATUS_OK; fold++) {
         struct fold_rows part;
         fold_split(rows, folds, row_count, fold, &part);
-        status = score_fold(table, recipe, &part, scores, err);
+        status = score_fold(table, settings, &part, scores, err);
         fold_rows_clear(&part);
     }
     free(folds);

@@ -128,9 +128,9 @@ void print_evaluation(const struct evaluation *evaluation, const char *rows)
 void print_training(const struct training *training)
 {
     const struct span *labels = training->table->schema->target_values;
-    printf("%s on %zu rows, %zu of them %.*s", training->recipe->kind->name, training->table->row_count,
+    printf("%s on %zu rows, %zu of them %.*s", training->settings->kind->name, training->table->row_count,
            training->table->positive_count, (int)labels[1].bytes, labels[1].data);
-    if (training->recipe->choice)
+    if (training->settings->choice)
         printf("; C=%.6g was chosen", training->model->inverse_penalty);
     putchar('\n');
     print_evaluation(training->evaluation, "rows held out of all fitting and choosing");

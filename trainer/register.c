@@ -37,19 +37,19 @@ static void pairs_add(struct pairs *pairs, const char *key, const char *format, 
 
 static void add_params(const struct training *training, struct pairs *out)
 {
-    const struct recipe *recipe = training->recipe;
+    const struct train_settings *settings = training->settings;
     const struct evaluation *evaluation = training->evaluation;
-    struct recipe_param params[RECIPE_PARAM_MOST];
-    char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
-    size_t count = recipe_params(recipe, training->model->inverse_penalty, params, texts);
-    pairs_add(out, "model", "%s", recipe->kind->name);
+    struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
+    char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
+    size_t count = train_settings_params(settings, training->model->inverse_penalty, params, texts);
+    pairs_add(out, "model", "%s", settings->kind->name);
     for (size_t p = 0; p < count; p++)
         pairs_add(out, params[p].name, "%s", params[p].value);
-    threshold_describe(&recipe->threshold, rule);
-    pairs_add(out, "seed", "%llu", (unsigned long long)recipe->seed);
+    threshold_describe(&settings->threshold, rule);
+    pairs_add(out, "seed", "%llu", (unsigned long long)settings->seed);
     pairs_add(out, "folds", "%zu", evaluation->fold_count);
     pairs_add(out, "repeats", "%zu", evaluation->repeat_count);
-    pairs_add(out, "test_size", "%.15g", recipe->test_share);
+    pairs_add(out, "test_size", "%.15g", settings->test_share);
     pairs_add(out, "threshold_rule", "%s", rule);
     pairs_add(out, "threshold", "%.15g", evaluation->threshold);
     pairs_add(out, "rows", "%zu", training->table->row_count);
@@ -64,7 +64,7 @@ static void add_identity(const struct training *training, struct pairs *out)
     sha256_hex(training->file, sha256);
     pairs_add(out, "data.sha256", "%s", training->table->sha256);
     pairs_add(out, "data.rows", "%zu", training->table->row_count);
-    pairs_add(out, "model.kind", "%s", training->recipe->kind->name);
+    pairs_add(out, "model.kind", "%s", training->settings->kind->name);
     pairs_add(out, "model.sha256", "%s", sha256);
     pairs_add(out, "schema.digest", "%s", training->table->schema->digest);
     pairs_add(out, "threshold", "%.15g", training->evaluation->threshold);
@@ -96,7 +96,7 @@ static void add_run_tags(const struct training *training, struct pairs *out)
     if (training->evaluation->repeat_count)
         pairs_add(out, "folds.sha256", "%s", training->evaluation->folds_sha256);
     pairs_add(out, "data.name", "%s", slash ? slash + 1 : training->data_path);
-    pairs_add(out, "mlflow.runName", "%s", training->recipe->kind->name);
+    pairs_add(out, "mlflow.runName", "%s", training->settings->kind->name);
     pairs_add(out, "mlflow.source.name", "trainer");
     pairs_add(out, "mlflow.source.type", "LOCAL");
     if (user)
@@ -180,7 +180,7 @@ static enum status register_log_run(struct registry *registry, const struct trai
     const struct run run = {.experiment = destination->experiment,
                             .key = key,
                             .kept = kept,
-                            .run_name = training->recipe->kind->name,
+                            .run_name = training->settings->kind->name,
                             .started_ms = training->started_ms,
                             .ended_ms = training->ended_ms,
                             .params = params.items,

@@ -9,7 +9,7 @@
 struct training {
     const char *data_path;
     const struct table *table;
-    const struct recipe *recipe;
+    const struct train_settings *settings;
     const struct model *model;
     const struct evaluation *evaluation;
     struct span file; /* the model file's bytes */

@@ -15,7 +15,7 @@
 #include "kafka/client.h"
 #include "scorer/check/check_sample.h"
 #include "scorer/check/check_topic.h"
-#include "scorer/stream/dead_letter_run.h"
+#include "scorer/stream/dead_letter_summary.h"
 #include "scorer/model/model_holder.h"
 #include "scorer/settings.h"
 #include "scorer/sink/sink.h"

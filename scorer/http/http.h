@@ -8,7 +8,7 @@
 #include "scorer/settings.h"
 #include "scorer/sink/sink.h"
 
-struct access; /* counts of requests: scorer/http/access.h */
+struct access_log; /* counts of requests: scorer/http/access_log.h */
 
 /* Borrowed, read-only, from any thread; outlives the server. */
 struct http_view {
@@ -22,8 +22,8 @@ struct http_view {
     const struct named_progress *progress; /* the loops', then the sink's */
     size_t progress_count;
     const _Atomic bool *draining;
-    int64_t started_us;          /* real clock */
-    const struct access *access; /* http_new sets it */
+    int64_t started_us;              /* real clock */
+    const struct access_log *access; /* http_new sets it */
 };
 
 struct http;

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "kafka/client.h"
-#include "scorer/http/access.h"
+#include "scorer/http/access_log.h"
 #include "scorer/model/challengers.h"
 
 /* As the kernel counts it; 0 where it does not say. */
@@ -179,7 +179,7 @@ static void write_challengers(const struct scrape *scrape, enum metric_id id)
 static void write_http(const struct scrape *scrape, enum metric_id id)
 {
     if (scrape->view->access)
-        access_write_metric(scrape->view->access, id, scrape->out);
+        access_log_write_metric(scrape->view->access, id, scrape->out);
 }
 
 /* A row without an entry is a counter or gauge of the loops. */

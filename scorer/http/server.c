@@ -3,7 +3,7 @@
  * libmicrohttpd's threads call `handle` several times for each request: once with its headers, once for each piece of
  * its body, once when it is complete, and once more when Kafka has acknowledged what the answer wanted logged (until
  * then the connection is suspended, and its thread serves others). This is the only file that knows the library.
- * run.c makes and frees the server. A thread must never wait for anything: probes come while everything else is
+ * daemon.c makes and frees the server. A thread must never wait for anything: probes come while everything else is
  * unavailable.
  */
 #include "scorer/http/http.h"
@@ -20,13 +20,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "scorer/http/access.h"
+#include "scorer/http/access_log.h"
 #include "scorer/http/body.h"
-#include "scorer/http/guard.h"
+#include "scorer/http/access_control.h"
 #include "scorer/http/listen.h"
-#include "scorer/http/remote.h"
+#include "scorer/http/stream_remote.h"
 #include "scorer/http/routes.h"
-#include "scorer/http/stream.h"
+#include "scorer/http/stream_rates.h"
 
 enum {
     IDLE_S = 10,           /* nothing is heard of a client */
@@ -53,7 +53,7 @@ struct line {
 struct http {
     struct service service;
     struct MHD_Daemon *daemon;
-    struct guard_rate *rate; /* NULL: no limit */
+    struct rate_limit *rate; /* NULL: no limit */
     unsigned port;
     atomic_bool closing;
     atomic_size_t waiting; /* requests suspended until Kafka has answered */
@@ -88,7 +88,7 @@ static bool is_preflight(const struct exchange *exchange)
 {
     const struct settings *settings = exchange->http->service.view.settings;
     return !strcmp(exchange->method, "OPTIONS") && header(exchange, "Access-Control-Request-Method") &&
-           guard_origin_allowed(settings->http_cors_origins, header(exchange, "Origin"));
+           access_control_origin_allowed(settings->http_cors_origins, header(exchange, "Origin"));
 }
 
 static bool is_json(const char *type)
@@ -127,7 +127,7 @@ static bool within_rate(const struct exchange *exchange)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return !exchange->http->rate || !info || !info->client_addr || (exchange->route && exchange->route->quiet) ||
-           guard_rate_take(exchange->http->rate, info->client_addr, exchange->started_us);
+           rate_limit_take(exchange->http->rate, info->client_addr, exchange->started_us);
 }
 
 static void check_headers(struct exchange *exchange)
@@ -144,7 +144,7 @@ static void check_headers(struct exchange *exchange)
         exchange->preflight = true;
         exchange->answer.status = 204;
     } else if (token && (!exchange->route || exchange->route->needs_token) &&
-               !guard_token_matches(token, header(exchange, "Authorization"))) {
+               !access_control_token_matches(token, header(exchange, "Authorization"))) {
         answer_detail(&exchange->answer, 401, "a bearer token is needed");
     } else if (!exchange->route) {
         answer_detail(&exchange->answer, allow ? 405 : 404, allow ? "Method Not Allowed" : "Not Found");
@@ -179,7 +179,7 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
         snprintf(seconds, sizeof seconds, "%u", answer->retry_after_s);
         MHD_add_response_header(response, "Retry-After", seconds);
     }
-    if (guard_origin_allowed(exchange->http->service.view.settings->http_cors_origins, origin)) {
+    if (access_control_origin_allowed(exchange->http->service.view.settings->http_cors_origins, origin)) {
         MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
         MHD_add_response_header(response, "Vary", "Origin");
     }
@@ -294,7 +294,7 @@ static struct exchange *begin(struct http *http, struct MHD_Connection *connecti
     exchange->request.method = exchange->method;
     request_id_choose(header(exchange, "X-Request-Id"), exchange->request_id);
     traceparent_continue(header(exchange, "Traceparent"), exchange->traceparent);
-    access_begin(http->service.access);
+    access_log_begin(http->service.access);
     return exchange;
 }
 
@@ -357,7 +357,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         return;
     const struct answer *answer = &exchange->answer;
     bool answered = exchange->sent && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
-    const struct access_entry entry = {
+    const struct access_log_entry entry = {
         .route = exchange->route,
         .method = exchange->method,
         .status = answered ? answer->status : 0,
@@ -367,7 +367,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         .request_id = exchange->request_id,
         .traceparent = exchange->traceparent,
     };
-    access_end(http->service.access, &entry);
+    access_log_end(http->service.access, &entry);
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
     prediction_log_records_clear(&exchange->answer.log);
@@ -419,7 +419,7 @@ static void *keep(void *argument)
     struct http *http = argument;
     while (!http->closing) {
         end_slow(http);
-        history_look(http->service.history, &http->service.view, clock_steady_us(&clock_system));
+        stream_rates_look(http->service.rates, &http->service.view, clock_steady_us(&clock_system));
         usleep(TURN_US);
     }
     return NULL;
@@ -461,10 +461,10 @@ static enum status start_daemon(struct http *http, int server, struct error *err
 static void release(struct http *http)
 {
     prediction_log_free(http->service.prediction_log);
-    remote_free(http->service.remote);
-    guard_rate_free(http->rate);
-    access_free(http->service.access);
-    history_free(http->service.history);
+    stream_remote_free(http->service.remote);
+    rate_limit_free(http->rate);
+    access_log_free(http->service.access);
+    stream_rates_free(http->service.rates);
     buffer_free(&http->service.samples);
     pthread_mutex_destroy(&http->mutex);
     free(http);
@@ -477,10 +477,10 @@ static struct http *make(const struct http_view *view, int server)
     http->service.view = *view;
     http->service.routes = route_table;
     http->service.route_count = route_table_count;
-    http->service.access = access_new(route_table, route_table_count, view->settings->http_access_log);
+    http->service.access = access_log_new(route_table, route_table_count, view->settings->http_access_log);
     http->service.view.access = http->service.access;
-    http->service.history = history_new();
-    http->rate = view->settings->http_rate ? guard_rate_new(view->settings->http_rate) : NULL;
+    http->service.rates = stream_rates_new();
+    http->rate = view->settings->http_rate ? rate_limit_new(view->settings->http_rate) : NULL;
     http->port = listen_port(server);
     read_samples(http);
     return http;
@@ -496,7 +496,7 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     if (view->models && !view->settings->probes_only)
         status = prediction_log_new(view->settings, &http->service.prediction_log, err);
     if (status == STATUS_OK && !view->settings->role_score)
-        status = remote_new(view->settings, &http->service.remote, err);
+        status = stream_remote_new(view->settings, &http->service.remote, err);
     if (status != STATUS_OK)
         close(server);
     else
@@ -524,7 +524,7 @@ void http_free(struct http *http)
     pthread_join(http->keeper, NULL);
     while (http->waiting)
         usleep(1000);
-    for (int turn = 0; turn < CLOSE_TURNS && access_in_flight(http->service.access); turn++)
+    for (int turn = 0; turn < CLOSE_TURNS && access_log_in_flight(http->service.access); turn++)
         usleep(10000);
     MHD_stop_daemon(http->daemon);
     release(http);

@@ -6,10 +6,10 @@
 #include "scorer/http/prediction_log.h"
 #include "scorer/http/request.h"
 
-struct access;
+struct access_log;
 struct route;
-struct history;
-struct remote;
+struct stream_rates;
+struct stream_remote;
 
 /* Made by the server, read-only afterwards; what it points at looks after its own threads. */
 struct service {
@@ -17,25 +17,25 @@ struct service {
     struct prediction_log *prediction_log; /* NULL: predictions cannot be logged (a test without Kafka) */
     const struct route *routes;            /* all of them */
     size_t route_count;
-    struct access *access;   /* counts of requests */
-    struct remote *remote;   /* the stream of another process; NULL: this one's is shown */
-    struct history *history; /* event rates; NULL until it runs */
-    struct buffer samples;   /* JSON list of sample employees */
+    struct access_log *access;    /* counts of requests */
+    struct stream_remote *remote; /* the stream of another process; NULL: this one's is shown */
+    struct stream_rates *rates;   /* event rates; NULL until it runs */
+    struct buffer samples;        /* JSON list of sample employees */
 };
 
 /* The routes. Each fills the answer; none waits for anything. */
 typedef void route_answer(const struct service *service, const struct request *request, struct answer *answer);
 
-route_answer predict_answer; /* predict.c */
-route_answer schema_answer;  /* schema.c */
-route_answer openapi_answer; /* openapi.c */
-route_answer stream_answer;  /* stream.c */
-route_answer page_answer;    /* page.c: GET / and what it needs */
-route_answer infer_answer;   /* v2_infer.c; and v2.c: */
-route_answer v2_server_answer;
-route_answer v2_live_answer;
-route_answer v2_ready_answer;
-route_answer v2_model_answer;
-route_answer v2_model_ready_answer;
+route_answer predict_answer;      /* predict.c */
+route_answer schema_answer;       /* schema.c */
+route_answer openapi_answer;      /* openapi.c */
+route_answer stream_answer;       /* stream.c */
+route_answer static_files_answer; /* page.c: GET / and what it needs */
+route_answer infer_answer;        /* open_inference_infer.c; and open_inference.c: */
+route_answer inference_server_answer;
+route_answer inference_live_answer;
+route_answer inference_ready_answer;
+route_answer inference_model_answer;
+route_answer inference_model_ready_answer;
 
 #endif

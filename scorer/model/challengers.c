@@ -1,7 +1,8 @@
 /* Challengers: see challengers.h.
  *
- * run.c makes them; each has a model holder, and so a watcher thread, of its own. Score loops and http's threads score
- * with room of their own and take the mutex once a batch, to add up. Must never fail a row or change what is answered.
+ * daemon.c makes them; each has a model holder, and so a watcher thread, of its own. Score loops and http's threads
+ * score with room of their own and take the mutex once a batch, to add up. Must never fail a row or change what is
+ * answered.
  */
 #include "scorer/model/challengers.h"
 

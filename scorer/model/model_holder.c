@@ -1,6 +1,6 @@
 /* The model in use and the watcher that replaces it. See model_holder.h.
  *
- * run.c makes one; score loops and http acquire and release on their own threads; the watcher is a thread of its own
+ * daemon.c makes one; score loops and http acquire and release on their own threads; the watcher is a thread of its own
  * and alone loads. A reader holds the mutex for a pointer copy and an increment, once a batch. A model is freed by
  * whoever gives the last reference back, so a swap never waits for a loop and a loop never loses the model under its
  * batch. */

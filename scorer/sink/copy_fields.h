@@ -98,7 +98,7 @@ static inline void field_time_ms(struct buffer *out, int64_t ms_since_1970)
     field_time(out, us);
 }
 
-/* Codecs of our records (events/record.h) as columns: their type here and how a value becomes a field. */
+/* Codecs of our records (events/record_codec.h) as columns: their type here and how a value becomes a field. */
 enum {
     OID_OF_text = OID_TEXT,
     OID_OF_optional_text = OID_TEXT,

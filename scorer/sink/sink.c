@@ -1,6 +1,6 @@
 /* The sink loop: Kafka → batch → PostgreSQL. See sink.h.
  *
- * Started by run.c on a thread of its own; ends when stopped, when finished, or for good when the stored offsets and
+ * Started by daemon.c on a thread of its own; ends when stopped, when finished, or for good when the stored offsets and
  * the topics do not belong together. What may block it: Kafka's poll (100 ms), looking up a log's ends (5 s each), one
  * exchange with PostgreSQL (20 s); all far below max.poll.interval.ms, so it stays in the group.
  *
@@ -25,7 +25,7 @@
 #include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "scorer/sink/sink_batch.h"
-#include "scorer/sink/sink_intake.h"
+#include "scorer/sink/sink_input.h"
 #include "scorer/sink/sink_topics.h"
 
 enum {
@@ -133,12 +133,12 @@ static enum status sink_assign(struct sink *sink, struct error *err)
     if (rd_kafka_assignment_lost(sink->consumer))
         return error_set(err, STATUS_UNAVAILABLE, "Kafka: the group has revoked the partitions");
     for (size_t p = 0; p < count; p++)
-        if (sink_intake_check_start(sink->consumer, &partitions[p], sink->cluster_id, err))
+        if (sink_input_check_start(sink->consumer, &partitions[p], sink->cluster_id, err))
             return err->status;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t p = 0; p < count; p++)
         rd_kafka_topic_partition_list_add(list, partitions[p].topic_name, partitions[p].id)->offset =
-            sink_intake_start(&partitions[p]);
+            sink_input_start(&partitions[p]);
     rd_kafka_resp_err_t code = rd_kafka_assign(sink->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code)
@@ -236,11 +236,11 @@ static enum status take_record(struct sink *sink, rd_kafka_message_t *message, s
         rd_kafka_message_destroy(message);
         return STATUS_OK;
     }
-    struct sink_record record = sink_intake_record(message, &sink->headers);
+    struct sink_record record = sink_input_record(message, &sink->headers);
     record.topic = (enum sink_topic)topic;
     record.topic_name = sink->topics[topic];
     bool verifies = partition->verify != SINK_NO_OFFSET;
-    if (verifies && sink_intake_verify(partition, &record, sink->cluster_id, err))
+    if (verifies && sink_input_verify(partition, &record, sink->cluster_id, err))
         return err->status;
     if (verifies && record.offset < partition->next) {
         rd_kafka_message_destroy(message);
@@ -360,7 +360,7 @@ static enum status look_up_ends(struct sink *sink, struct error *err)
     for (size_t p = 0; p < count; p++)
         if (partitions[p].end == SINK_NO_OFFSET) {
             progress_step(&sink->progress, "looks up the ends of logs", WAITS_FOR_KAFKA);
-            return sink_intake_find_ends(sink->settings->options, partitions, count, err);
+            return sink_input_find_ends(sink->settings->options, partitions, count, err);
         }
     return STATUS_OK;
 }
@@ -433,7 +433,7 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
     } else if (sink_batch_take_rewound(sink->batch))
         sink_unassign(sink); /* another server, which has less: read again from there */
     progress_step(&sink->progress, "asks", WAITS_FOR_KAFKA);
-    return sink_intake_ask_cluster(sink->consumer, sink->cluster_id, err);
+    return sink_input_ask_cluster(sink->consumer, sink->cluster_id, err);
 }
 
 /* Stores what is due and assigns what is not assigned. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
@@ -444,7 +444,7 @@ static enum status work(struct sink *sink, struct error *err)
         return look_when_idle(sink, err);
     struct error problem;
     progress_step(&sink->progress, "stores", WAITS_FOR_POSTGRESQL);
-    if (sink_intake_check_cluster(sink->consumer, sink->cluster_id, err))
+    if (sink_input_check_cluster(sink->consumer, sink->cluster_id, err))
         return err->status;
     sink->asked_us = sink->stored_us = now_us();
     if (sink_batch_write(sink->batch, &problem)) {

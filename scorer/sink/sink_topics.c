@@ -20,7 +20,7 @@ void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const c
     *topics = (struct sink_topics){.instance = instance};
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
         topics->sources[t] =
-            (struct intake_start){.consumer = consumer, .topic = names[t], .group = group_id, .loop = "sink"};
+            (struct start_offsets){.consumer = consumer, .topic = names[t], .group = group_id, .loop = "sink"};
 }
 
 enum status sink_topics_check(const struct sink_topics *topics, struct error *err)
@@ -55,7 +55,7 @@ void sink_topics_assigned(struct sink_topics *topics)
     if (id)
         rd_kafka_mem_free(consumer, id);
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
-        topics->untaken[t] = (struct intake_untaken){
+        topics->untaken[t] = (struct untaken_partitions){
             .known = topics->untaken[t].known,
             .look_us = clock_steady_us(&clock_system) + FIRST_LOOK_US,
         };
@@ -65,7 +65,7 @@ bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)
 {
     struct error err;
     bool replaced = false;
-    const struct intake_start *source = &topics->sources[0];
+    const struct start_offsets *source = &topics->sources[0];
     if (!topics->instance[0] || !topics->member[0] || topics->failure.status != STATUS_OK ||
         !rd_kafka_assignment_lost(source->consumer))
         return true;
@@ -91,8 +91,8 @@ enum status sink_topics_watch(struct sink_topics *topics, struct error *err)
 {
     bool overdue = false;
     for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
-        intake_untaken_look(&topics->untaken[t], &topics->sources[t]);
-        if (!intake_untaken_overdue(&topics->untaken[t]))
+        untaken_partitions_look(&topics->untaken[t], &topics->sources[t]);
+        if (!untaken_partitions_overdue(&topics->untaken[t]))
             continue;
         log_info("sink", "%zu new partitions of %s are nobody's yet; joining the group once more",
                  topics->untaken[t].count, topics->sources[t].topic);
@@ -123,6 +123,6 @@ void sink_topics_count_lag(struct sink_topics *topics, const struct sink_batch *
     for (size_t p = 0; p < count; p++)
         lag += partition_lag(topics, &partitions[p]);
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
-        lag += intake_untaken_messages(&topics->untaken[t]);
+        lag += untaken_partitions_messages(&topics->untaken[t]);
     counter_set(counters, COUNTER_SINK_LAG, lag);
 }

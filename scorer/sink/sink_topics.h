@@ -3,13 +3,13 @@
 #ifndef SCORER_SINK_SINK_TOPICS_H
 #define SCORER_SINK_SINK_TOPICS_H
 
-#include "scorer/stream/intake_start.h"
+#include "scorer/stream/start_offsets.h"
 #include "scorer/sink/sink_batch.h"
 
 /* Plain data; borrows all. */
 struct sink_topics {
-    struct intake_start sources[SINK_TOPIC_COUNT]; /* consumer, topic and group */
-    struct intake_untaken untaken[SINK_TOPIC_COUNT];
+    struct start_offsets sources[SINK_TOPIC_COUNT]; /* consumer, topic and group */
+    struct untaken_partitions untaken[SINK_TOPIC_COUNT];
     int64_t lag_us;       /* steady clock: when the lag was last added up */
     const char *instance; /* group.instance.id; empty: none */
     char member[300];     /* under which partitions were last assigned; empty: not yet */

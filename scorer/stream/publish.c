@@ -2,14 +2,15 @@
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
- * broker refuses is found by scorer/stream/refused.h; here is what it becomes: an oversize record a dead letter, a dead
- * letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never do the same
- * work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a message.
+ * broker refuses is found by scorer/stream/refused_records.h; here is what it becomes: an oversize record a dead
+ * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
+ * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
+ * message.
  *
- * A commit is one call in the background (base/background.h), since librdkafka blocks in each of its steps: while it is
- * under way nothing here touches the transaction, the suspects or what is counted with them, and records of the next
- * work are staged (scorer/stream/staged.h). They are sent when it is committed, and dropped when it is not. Work that
- * is done again to find a refused record is never staged. */
+ * A commit is one call in the background (base/background_call.h), since librdkafka blocks in each of its steps: while
+ * it is under way nothing here touches the transaction, the suspects or what is counted with them, and records of the
+ * next work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is
+ * not. Work that is done again to find a refused record is never staged. */
 #include "scorer/stream/publish.h"
 
 #include <assert.h>
@@ -18,14 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/background.h"
+#include "base/background_call.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
 #include "scorer/stream/publish_headers.h"
-#include "scorer/stream/refused.h"
-#include "scorer/stream/staged.h"
+#include "scorer/stream/refused_records.h"
+#include "scorer/stream/staged_records.h"
 
 enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_COUNT };
 
@@ -37,24 +38,24 @@ struct publish {
     char name[32], identity[640];
     const char *topics[TOPIC_COUNT];
     struct transaction *transaction;
-    int input_partitions;   /* as the dead letters' topic was last compared with */
-    uint64_t published;     /* records since the work was opened */
-    struct refused refused; /* of the open work, and of that to be done again */
-    struct error failure;   /* for good; status STATUS_OK: none */
+    int input_partitions;           /* as the dead letters' topic was last compared with */
+    uint64_t published;             /* records since the work was opened */
+    struct refused_records refused; /* of the open work, and of that to be done again */
+    struct error failure;           /* for good; status STATUS_OK: none */
     enum commit_state commit;
-    struct background *background;              /* makes it */
+    struct background_call *background;         /* makes it */
     rd_kafka_t *consumer;                       /* of its offsets */
     rd_kafka_topic_partition_list_t *offsets;   /* … as they were when it began; NULL: none */
     enum transaction_result transaction_result; /* written in the background, like the reason */
     struct error reason;
-    enum publish_result result; /* once it has ended */
-    struct staged staged;       /* of the next work */
+    enum publish_result result;   /* once it has ended */
+    struct staged_records staged; /* of the next work */
 };
 
 /* --- suspects --- */
 
 /* The source of a record travels with it as its opaque pointer: 16 bits partition, 48 bits offset. */
-static void *opaque_of(const struct intake_message *source)
+static void *opaque_of(const struct input_message *source)
 {
     return (void *)(uintptr_t)((uint64_t)(uint16_t)source->partition << 48 |
                                ((uint64_t)source->offset & 0xffffffffffff));
@@ -66,12 +67,12 @@ static int32_t partition_of(const void *opaque)
 }
 
 /* None is one while a commit is under way, which then belongs to work without suspects. */
-static const struct refused_suspect *suspect_of(const struct publish *publish, const struct intake_message *source)
+static const struct refused_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
 {
-    return publish->commit != COMMIT_UNDER_WAY ? refused_find(&publish->refused, opaque_of(source)) : NULL;
+    return publish->commit != COMMIT_UNDER_WAY ? refused_records_find(&publish->refused, opaque_of(source)) : NULL;
 }
 
-static bool is_oversize(const struct publish *publish, const struct intake_message *source)
+static bool is_oversize(const struct publish *publish, const struct input_message *source)
 {
     const struct refused_suspect *suspect = suspect_of(publish, source);
     return suspect && suspect->oversize;
@@ -83,7 +84,7 @@ static void on_report(void *context, const rd_kafka_message_t *message)
     struct publish *publish = context;
     enum remedy remedy = transaction_remedy(message->err);
     if (remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED)
-        refused_add(&publish->refused, message->_private);
+        refused_records_add(&publish->refused, message->_private);
 }
 
 /* --- start and end --- */
@@ -152,17 +153,17 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
     return transaction_new(&setup, &publish->transaction, err);
 }
 
-enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions, struct intake *intake,
-                        const _Atomic bool *stop, struct publish **out, struct error *err)
+enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
+                        struct input_consumer *input, const _Atomic bool *stop, struct publish **out, struct error *err)
 {
     struct publish *publish = mem_zeroed(1, sizeof *publish);
     publish->settings = settings;
-    refused_init(&publish->refused, settings, publish->name);
-    enum status status = open_transaction(publish, worker, intake_client(intake), stop, err);
+    refused_records_init(&publish->refused, settings, publish->name);
+    enum status status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)
-        status = background_new(&publish->background, err);
+        status = background_call_new(&publish->background, err);
     if (status != STATUS_OK) {
         publish_free(publish);
         return status;
@@ -180,12 +181,12 @@ void publish_free(struct publish *publish)
 {
     if (!publish)
         return;
-    background_free(publish->background);
+    background_call_free(publish->background);
     transaction_free(publish->transaction);
     if (publish->offsets)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
-    staged_free(&publish->staged);
-    refused_free(&publish->refused);
+    staged_records_free(&publish->staged);
+    refused_records_free(&publish->refused);
     free(publish);
 }
 
@@ -197,7 +198,7 @@ static bool begin_work(struct publish *publish, const struct transaction_record 
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
         publish->published = 0;
-        refused_begin(&publish->refused);
+        refused_records_begin(&publish->refused);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* the commit returns it */
     }
@@ -220,7 +221,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 {
     if (!begin_work(publish, record))
         return drop_record(record);
-    if (refused_isolate(&publish->refused, record->opaque))
+    if (refused_records_isolate(&publish->refused, record->opaque))
         transaction_flush(publish->transaction);
     rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
     if (code)
@@ -232,17 +233,17 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 /* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
 static void refuse_staged(struct publish *publish, const struct transaction_record *record)
 {
-    refused_add(&publish->refused, record->opaque);
+    refused_records_add(&publish->refused, record->opaque);
     transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
 }
 
 static void send_staged(struct publish *publish)
 {
     struct transaction_record record;
-    while (staged_next(&publish->staged, &record))
+    while (staged_records_next(&publish->staged, &record))
         if (!send_now(publish, &record))
             refuse_staged(publish, &record);
-    staged_clear(&publish->staged);
+    staged_records_clear(&publish->staged);
 }
 
 static void end_commit(struct publish *publish);
@@ -251,7 +252,7 @@ static void end_commit(struct publish *publish);
 static bool send_or_stage(struct publish *publish, const struct transaction_record *record)
 {
     if (publish->commit == COMMIT_UNDER_WAY) {
-        if (staged_add(&publish->staged, record, (size_t)publish->settings->staged_bytes))
+        if (staged_records_add(&publish->staged, record, (size_t)publish->settings->staged_bytes))
             return true;
         end_commit(publish);
     }
@@ -261,7 +262,7 @@ static bool send_or_stage(struct publish *publish, const struct transaction_reco
 }
 
 /* The plain form, without headers: the hot path. */
-static bool produce_plain(struct publish *publish, size_t topic, const struct intake_message *source, struct span key,
+static bool produce_plain(struct publish *publish, size_t topic, const struct input_message *source, struct span key,
                           struct span value)
 {
     if (is_oversize(publish, source))
@@ -271,7 +272,7 @@ static bool produce_plain(struct publish *publish, size_t topic, const struct in
     return send_or_stage(publish, &record);
 }
 
-static int64_t timestamp_of(struct publish *publish, const struct intake_message *source)
+static int64_t timestamp_of(struct publish *publish, const struct input_message *source)
 {
     rd_kafka_timestamp_type_t kind;
     const struct refused_suspect *suspect = suspect_of(publish, source);
@@ -280,15 +281,14 @@ static int64_t timestamp_of(struct publish *publish, const struct intake_message
 }
 
 /* The form with headers and timestamp (0: now); takes the headers. */
-static bool produce_full(struct publish *publish, size_t topic, int32_t partition, const struct intake_message *source,
+static bool produce_full(struct publish *publish, size_t topic, int32_t partition, const struct input_message *source,
                          struct span key, struct span value, int64_t timestamp, rd_kafka_headers_t *headers)
 {
     const struct transaction_record record = {topic, partition, key, value, timestamp, headers, opaque_of(source)};
     return send_or_stage(publish, &record);
 }
 
-bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
-                        struct span value)
+bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key, struct span value)
 {
     rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : publish_headers_trace(source);
     if (trace)
@@ -296,7 +296,7 @@ bool publish_prediction(struct publish *publish, const struct intake_message *so
     return produce_plain(publish, TOPIC_OUTPUT, source, key, value);
 }
 
-bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id)
+bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id)
 {
     if (is_oversize(publish, source))
         return false;
@@ -304,7 +304,7 @@ bool publish_erasure(struct publish *publish, const struct intake_message *sourc
                         publish_headers_erasure(publish->settings->input_topic, source));
 }
 
-bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key)
+bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key)
 {
     if (is_oversize(publish, source))
         return false;
@@ -312,7 +312,7 @@ bool publish_outcome(struct publish *publish, const struct intake_message *sourc
                         timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
 }
 
-static bool produce_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+static bool produce_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                                 const char *field, const char *text, enum dead_letter_detail detail)
 {
     char full_text[320];
@@ -328,7 +328,7 @@ static bool produce_dead_letter(struct publish *publish, const struct intake_mes
                         detail == DETAIL_WHOLE ? source->value : SPAN_NULL, timestamp_of(publish, source), headers);
 }
 
-void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                          const char *field, const char *text)
 {
     const struct refused_suspect *suspect = suspect_of(publish, source);
@@ -357,15 +357,15 @@ static void roll_back_work(struct publish *publish, const char *reason)
 static void bisect_work(struct publish *publish)
 {
     struct error err;
-    if (refused_bisect(&publish->refused, transaction_broken(publish->transaction),
-                       transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
+    if (refused_records_bisect(&publish->refused, transaction_broken(publish->transaction),
+                               transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
         publish->failure = err;
 }
 
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
-    refused_redo(&publish->refused, publish->published);
+    refused_records_redo(&publish->refused, publish->published);
     if (publish->refused.records)
         bisect_work(publish);
     else if (publish->failure.status == STATUS_OK)
@@ -379,7 +379,7 @@ static enum publish_result look_into(struct publish *publish, const char *reason
 void publish_abort(struct publish *publish)
 {
     transaction_abort(publish->transaction);
-    refused_forget(&publish->refused);
+    refused_records_forget(&publish->refused);
 }
 
 static enum publish_result roll_back_lost(struct publish *publish)
@@ -417,23 +417,23 @@ static enum publish_result apply_commit_result(struct publish *publish)
         const struct error reason = publish->reason;
         return look_into(publish, reason.text, &publish->reason);
     }
-    refused_committed(&publish->refused);
+    refused_records_committed(&publish->refused);
     return PUBLISH_COMMITTED;
 }
 
 /* Waits for the result, and does with the records of the next work what follows from it. */
 static void end_commit(struct publish *publish)
 {
-    background_wait(publish->background);
+    background_call_wait(publish->background);
     publish->commit = COMMIT_ENDED;
     publish->result = apply_commit_result(publish);
     if (publish->result == PUBLISH_COMMITTED)
         send_staged(publish);
     else
-        staged_clear(&publish->staged);
+        staged_records_clear(&publish->staged);
 }
 
-void publish_commit_start(struct publish *publish, struct intake *intake)
+void publish_commit_start(struct publish *publish, struct input_consumer *input)
 {
     assert(publish->commit == COMMIT_NONE && !publish->offsets);
     publish->commit = COMMIT_ENDED;
@@ -443,15 +443,15 @@ void publish_commit_start(struct publish *publish, struct intake *intake)
         publish->result = PUBLISH_FAILED;
         return;
     }
-    if (publish->settings->exactly_once && rd_kafka_assignment_lost(intake_client(intake))) {
+    if (publish->settings->exactly_once && rd_kafka_assignment_lost(input_consumer_client(input))) {
         publish->result = roll_back_lost(publish); /* the broker would refuse the offsets */
         return;
     }
     publish->commit = COMMIT_UNDER_WAY;
-    publish->consumer = intake_client(intake);
-    publish->offsets = intake_offsets(intake);
-    bool stages = !refused_is_bisecting(&publish->refused);
-    background_start(publish->background, run_commit, publish);
+    publish->consumer = input_consumer_client(input);
+    publish->offsets = input_consumer_offsets(input);
+    bool stages = !refused_records_is_bisecting(&publish->refused);
+    background_call_start(publish->background, run_commit, publish);
     if (!stages)
         end_commit(publish);
 }
@@ -464,17 +464,17 @@ bool publish_is_bisecting(const struct publish *publish)
 bool publish_commit_ended(const struct publish *publish)
 {
     return publish->commit == COMMIT_ENDED ||
-           (publish->commit == COMMIT_UNDER_WAY && !background_runs(publish->background));
+           (publish->commit == COMMIT_UNDER_WAY && !background_call_runs(publish->background));
 }
 
-enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err)
+enum publish_result publish_commit_finish(struct publish *publish, struct input_consumer *input, struct error *err)
 {
     assert(publish->commit != COMMIT_NONE);
     if (publish->commit == COMMIT_UNDER_WAY)
         end_commit(publish);
     publish->commit = COMMIT_NONE;
     if (publish->result == PUBLISH_COMMITTED)
-        intake_committed(intake, publish->offsets);
+        input_consumer_committed(input, publish->offsets);
     else
         *err = publish->reason;
     if (publish->offsets)

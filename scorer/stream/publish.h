@@ -8,13 +8,13 @@
 #define SCORER_STREAM_PUBLISH_H
 
 #include "events/error_codes.h"
-#include "scorer/stream/intake.h"
+#include "scorer/stream/input_consumer.h"
 
 struct publish;
 
 /* Waits for a broker and checks the output topics (the dead letters' needs the input's partition count). */
 MUST_USE enum status publish_new(const struct settings *settings, unsigned worker, int input_partitions,
-                                 struct intake *intake, const _Atomic bool *stop, struct publish **out,
+                                 struct input_consumer *input, const _Atomic bool *stop, struct publish **out,
                                  struct error *err);
 /* Fences what an earlier process of the same identity left open. Once, before anything else, when the group lists this
  * process: whoever starts last throws out the others, and that must be the one that joined last. */
@@ -23,13 +23,13 @@ void publish_free(struct publish *publish); /* aborts what is open */
 
 /* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter
  * instead. Other failures are kept until publish_commit, which then returns the work. */
-MUST_USE bool publish_prediction(struct publish *publish, const struct intake_message *source, struct span key,
+MUST_USE bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key,
                                  struct span value);
-MUST_USE bool publish_erasure(struct publish *publish, const struct intake_message *source, struct span employee_id);
-MUST_USE bool publish_outcome(struct publish *publish, const struct intake_message *source, struct span key);
+MUST_USE bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id);
+MUST_USE bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key);
 /* field: the column's name, or NULL. A dead letter too large even for that goes without its value,
  * and if need be without key and the source's headers. */
-void publish_dead_letter(struct publish *publish, const struct intake_message *source, enum event_code code,
+void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                          const char *field, const char *text);
 
 /* The last work was rolled back because of refused records, which are being found. */
@@ -37,17 +37,19 @@ bool publish_is_bisecting(const struct publish *publish);
 
 enum publish_result {
     PUBLISH_COMMITTED,   /* outputs and offsets stand */
-    PUBLISH_ROLLED_BACK, /* nothing of it counts: rewind the intake and do it again */
+    PUBLISH_ROLLED_BACK, /* nothing of it counts: rewind the input consumer and do it again */
     PUBLISH_FAILED,      /* for good: end with status 1; err says why */
 };
 
-/* Begins to commit outputs and the intake's moved positions, in the background. What is published from here on is the
- * next work: it is staged until the commit has ended, or waits for that where the staged records become too many. */
-void publish_commit_start(struct publish *publish, struct intake *intake);
+/* Begins to commit outputs and the input consumer's moved positions, in the background. What is published from here on
+ * is the next work: it is staged until the commit has ended, or waits for that where the staged records become too
+ * many. */
+void publish_commit_start(struct publish *publish, struct input_consumer *input);
 bool publish_commit_ended(const struct publish *publish); /* publish_commit_finish will not wait for brokers */
-/* The result of the commit begun; waits for brokers that are unavailable. Committed: the intake's committed positions
- * are those of its beginning, and the next work is open. Else the next work is rolled back with it. */
-MUST_USE enum publish_result publish_commit_finish(struct publish *publish, struct intake *intake, struct error *err);
+/* The result of the commit begun; waits for brokers that are unavailable. Committed: the input consumer's committed
+ * positions are those of its beginning, and the next work is open. Else the next work is rolled back with it. */
+MUST_USE enum publish_result publish_commit_finish(struct publish *publish, struct input_consumer *input,
+                                                   struct error *err);
 /* No commit may be under way in what follows. Rolls the open work back. */
 void publish_abort(struct publish *publish);
 

@@ -14,7 +14,7 @@
 static const char trace_header[] = "traceparent";
 enum { TRACE_BYTES_MAX = 256 };
 
-rd_kafka_headers_t *publish_headers_trace(const struct intake_message *source)
+rd_kafka_headers_t *publish_headers_trace(const struct input_message *source)
 {
     rd_kafka_headers_t *all, *headers;
     const void *value = NULL;
@@ -28,7 +28,7 @@ rd_kafka_headers_t *publish_headers_trace(const struct intake_message *source)
 }
 
 /* The source's own, to add to. */
-static rd_kafka_headers_t *headers_of(const struct intake_message *source, size_t more)
+static rd_kafka_headers_t *headers_of(const struct input_message *source, size_t more)
 {
     rd_kafka_headers_t *headers;
     if (!rd_kafka_message_headers(source->origin, &headers))
@@ -38,7 +38,7 @@ static rd_kafka_headers_t *headers_of(const struct intake_message *source, size_
 
 /* Which record it is from. One of each name: what is sent again may carry those of its last time. */
 static rd_kafka_headers_t *put_source(const char *topic, rd_kafka_headers_t *headers,
-                                      const struct intake_message *source)
+                                      const struct input_message *source)
 {
     static const char *const names[] = {SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER};
     char partition[16], offset[24];
@@ -52,12 +52,12 @@ static rd_kafka_headers_t *put_source(const char *topic, rd_kafka_headers_t *hea
     return headers;
 }
 
-rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct intake_message *source)
+rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct input_message *source)
 {
     return put_source(topic, rd_kafka_headers_new(3), source);
 }
 
-rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct intake_message *source)
+rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source)
 {
     return put_source(topic, headers_of(source, 4), source);
 }
@@ -71,7 +71,7 @@ static void put_header(rd_kafka_headers_t *headers, enum dead_letter_header head
 }
 
 /* How often, and since when: kept over replays, whoever sends the event again with its headers. */
-static void put_history(rd_kafka_headers_t *headers, const struct intake_message *source)
+static void put_history(rd_kafka_headers_t *headers, const struct input_message *source)
 {
     char number[32], now[DEAD_LETTER_TIME_BYTES];
     rd_kafka_headers_t *before;
@@ -89,7 +89,7 @@ static void put_history(rd_kafka_headers_t *headers, const struct intake_message
     put_header(headers, DEAD_LETTER_FIRST_FAILED_AT, now);
 }
 
-rd_kafka_headers_t *publish_headers_dead_letter(const char *topic, const struct intake_message *source, bool bare,
+rd_kafka_headers_t *publish_headers_dead_letter(const char *topic, const struct input_message *source, bool bare,
                                                 enum event_code code, const char *field, const char *text)
 {
     char number[32], class[64], id[DEAD_LETTER_ID_BYTES];

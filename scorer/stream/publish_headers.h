@@ -6,17 +6,17 @@
 #define SCORER_STREAM_PUBLISH_HEADERS_H
 
 #include "events/error_codes.h"
-#include "scorer/stream/intake.h"
+#include "scorer/stream/input_consumer.h"
 
 /* The event's trace goes on in its prediction. Costs next to nothing where a message has no headers; NULL: none. */
-rd_kafka_headers_t *publish_headers_trace(const struct intake_message *source);
+rd_kafka_headers_t *publish_headers_trace(const struct input_message *source);
 /* Which record it is from. */
-rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct intake_message *source);
+rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct input_message *source);
 /* The same, added to the source's own. */
-rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct intake_message *source);
+rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source);
 /* Kafka Connect's names, and ours (events/dead_letter.h), added to the source's own unless bare. Never a payload value.
  * field: NULL: none. */
-rd_kafka_headers_t *publish_headers_dead_letter(const char *topic, const struct intake_message *source, bool bare,
+rd_kafka_headers_t *publish_headers_dead_letter(const char *topic, const struct input_message *source, bool bare,
                                                 enum event_code code, const char *field, const char *text);
 
 #endif

@@ -30,14 +30,14 @@ struct score_batch {
     const struct settings *settings;
     struct model_holder *models;
     struct counters *counters;
-    struct intake *intake; /* these three: of the call under way */
+    struct input_consumer *input; /* these three: of the call under way */
     struct publish *publish;
-    struct tally *tally;
+    struct result_counts *counts;
     struct decoder *decoder;
     struct key_reader *keys;
     int64_t real_us, steady_us; /* both clocks when the batch was made: see latest_ms */
     uint32_t reasons_per_row;
-    struct intake_message messages[BATCH];
+    struct input_message messages[BATCH];
     uint8_t results[BATCH];
     size_t count, waiting;
     int64_t left_us;            /* steady clock when it left the client library's queue */
@@ -63,16 +63,16 @@ static const char *field_name(const struct score_batch *batch, int32_t column)
                : envelope_field_name(column);
 }
 
-static enum result dead_letter(struct score_batch *batch, const struct intake_message *message,
+static enum result dead_letter(struct score_batch *batch, const struct input_message *message,
                                const struct fault *fault)
 {
     publish_dead_letter(batch->publish, message, fault->code, field_name(batch, fault->column), fault->text);
-    batch->tally->dead_lettered++;
-    batch->tally->dead_letters[fault->code]++;
+    batch->counts->dead_lettered++;
+    batch->counts->dead_letters[fault->code]++;
     return RESULT_DEAD_LETTER;
 }
 
-static enum result dead_letter_text(struct score_batch *batch, const struct intake_message *message,
+static enum result dead_letter_text(struct score_batch *batch, const struct input_message *message,
                                     enum event_code code, const char *text)
 {
     struct fault fault;
@@ -80,17 +80,17 @@ static enum result dead_letter_text(struct score_batch *batch, const struct inta
     return dead_letter(batch, message, &fault);
 }
 
-static enum result dead_letter_plain(struct score_batch *batch, const struct intake_message *message,
+static enum result dead_letter_plain(struct score_batch *batch, const struct input_message *message,
                                      enum event_code code)
 {
     return dead_letter_text(batch, message, code, event_code_meaning(code));
 }
 
 /* Its schema is being asked for. While the registry answers, that is a matter of milliseconds. */
-static enum result wait_for_schema(struct score_batch *batch, const struct intake_message *message,
+static enum result wait_for_schema(struct score_batch *batch, const struct input_message *message,
                                    const struct fault *fault)
 {
-    intake_set_waiting(batch->intake, message);
+    input_consumer_set_waiting(batch->input, message);
     log_debug("score", "%s [%d] waits at offset %lld for the schema registry: %s", batch->settings->input_topic,
               message->partition, (long long)message->offset, fault->text);
     return RESULT_WAIT;
@@ -99,7 +99,7 @@ static enum result wait_for_schema(struct score_batch *batch, const struct intak
 /* Whom the key names. Most keys are the employee id as it stands, so that nothing is to be read out of them. */
 static enum event_code read_key(struct score_batch *batch, size_t i, struct span *id, struct fault *fault, bool *waits)
 {
-    const struct intake_message *message = &batch->messages[i];
+    const struct input_message *message = &batch->messages[i];
     *waits = false;
     *id = message->key;
     if (!message->key.data || (message->value.data && span_equal(message->key, batch->events[i].employee_id)))
@@ -109,7 +109,7 @@ static enum event_code read_key(struct score_batch *batch, size_t i, struct span
 
 static enum result read_erasure(struct score_batch *batch, size_t i)
 {
-    const struct intake_message *message = &batch->messages[i];
+    const struct input_message *message = &batch->messages[i];
     struct fault fault;
     bool waits;
     if (!message->key.data)
@@ -124,12 +124,12 @@ static enum result read_erasure(struct score_batch *batch, size_t i)
 static enum result decode_and_validate(struct score_batch *batch, size_t i)
 {
     const struct schema *schema = batch->settings->schema;
-    const struct intake_message *message = &batch->messages[i];
+    const struct input_message *message = &batch->messages[i];
     struct event *event = &batch->events[i];
     struct fault fault = {.column = FAULT_NO_COLUMN};
     struct span key_id;
     bool waits;
-    if (intake_any_waiting(batch->intake) && intake_is_waiting(batch->intake, message->partition))
+    if (input_consumer_any_waiting(batch->input) && input_consumer_is_waiting(batch->input, message->partition))
         return RESULT_WAIT;
     if (!message->value.data)
         return read_erasure(batch, i);
@@ -220,7 +220,7 @@ static bool has_number(const struct score_batch *batch, size_t i)
 
 static void publish_one(struct score_batch *batch, size_t i, struct prediction *prediction)
 {
-    const struct intake_message *message = &batch->messages[i];
+    const struct input_message *message = &batch->messages[i];
     bool fits = true;
     uint64_t *counter = NULL;
     switch ((enum result)batch->results[i]) {
@@ -233,16 +233,16 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
             return;
         }
         fits = publish_scored(batch, i, prediction);
-        counter = &batch->tally->scored;
-        batch->tally->risk[risk_bin(prediction->probability)] += fits;
+        counter = &batch->counts->scored;
+        batch->counts->risk[risk_bin(prediction->probability)] += fits;
         break;
     case RESULT_ERASE:
         fits = publish_erasure(batch->publish, message, batch->events[i].employee_id);
-        counter = &batch->tally->erased;
+        counter = &batch->counts->erased;
         break;
     case RESULT_OUTCOME:
         fits = publish_outcome(batch->publish, message, batch->events[i].employee_id);
-        counter = &batch->tally->outcome;
+        counter = &batch->counts->outcome;
         break;
     }
     if (fits)
@@ -251,13 +251,13 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
         dead_letter_plain(batch, message, EVENT_TOO_LARGE);
 }
 
-size_t score_batch_handle(struct score_batch *batch, struct intake *intake, struct publish *publish,
-                          struct tally *tally)
+size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
+                          struct result_counts *counts)
 {
     struct prediction prediction;
-    batch->intake = intake;
+    batch->input = input;
     batch->publish = publish;
-    batch->tally = tally;
+    batch->counts = counts;
     decode_batch(batch);
     const struct model *model = model_acquire(batch->models);
     pipeline_score(model->pipeline, batch->cells, batch->row_count, batch->reasons_per_row, batch->scores,
@@ -270,16 +270,17 @@ size_t score_batch_handle(struct score_batch *batch, struct intake *intake, stru
     model_release(model);
     FAULT_POINT("score.batch");
     if (batch->row_count)
-        tally_latency(tally, prediction.latency_us, batch->row_count);
-    intake_accept(intake);
+        result_counts_add_latency(counts, prediction.latency_us, batch->row_count);
+    input_consumer_accept(input);
     return batch->count - batch->waiting;
 }
 
-enum status score_batch_poll(struct score_batch *batch, struct intake *intake, int64_t most, int timeout_ms,
+enum status score_batch_poll(struct score_batch *batch, struct input_consumer *input, int64_t most, int timeout_ms,
                              size_t *count, struct error *err)
 {
     size_t room = most < BATCH ? (size_t)most : BATCH;
-    enum status status = intake_poll(intake, timeout_ms, batch->messages, room, &batch->count, &batch->left_us, err);
+    enum status status =
+        input_consumer_poll(input, timeout_ms, batch->messages, room, &batch->count, &batch->left_us, err);
     *count = batch->count;
     return status;
 }

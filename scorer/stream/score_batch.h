@@ -5,10 +5,10 @@
 #ifndef SCORER_STREAM_SCORE_BATCH_H
 #define SCORER_STREAM_SCORE_BATCH_H
 
-#include "scorer/stream/intake.h"
+#include "scorer/stream/input_consumer.h"
 #include "scorer/model/model_holder.h"
 #include "scorer/stream/publish.h"
-#include "scorer/stream/tally.h"
+#include "scorer/stream/result_counts.h"
 
 struct score_batch;
 
@@ -19,14 +19,14 @@ void score_batch_free(struct score_batch *batch);
 
 /* Takes the next messages, as many as a batch holds (512), and never more than `most`, within timeout_ms; *count may be
  * 0. */
-MUST_USE enum status score_batch_poll(struct score_batch *batch, struct intake *intake, int64_t most, int timeout_ms,
-                                      size_t *count, struct error *err);
+MUST_USE enum status score_batch_poll(struct score_batch *batch, struct input_consumer *input, int64_t most,
+                                      int timeout_ms, size_t *count, struct error *err);
 /* Steady clock, microseconds: when they left the client library's queue. */
 int64_t score_batch_left_us(const struct score_batch *batch);
 
-/* Publishes each message's result, counts it in the tally, and accepts the messages. Returns how many have a result:
+/* Publishes each message's result, counts it in the counts, and accepts the messages. Returns how many have a result:
  * those that wait for a schema will be handed out again. */
-size_t score_batch_handle(struct score_batch *batch, struct intake *intake, struct publish *publish,
-                          struct tally *tally);
+size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
+                          struct result_counts *counts);
 
 #endif

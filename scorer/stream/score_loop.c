@@ -1,9 +1,9 @@
 /* The score loop. See score_loop.h.
  *
- * Started by run.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it: the
- * poll of the intake (at most until the next commit is due), the producer's full queue, the end of a commit where too
- * much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a commit is
- * under way the loop goes on with the next work, whose results publish.c stages until then. */
+ * Started by daemon.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it:
+ * the poll of the input consumer (at most until the next commit is due), the producer's full queue, the end of a commit
+ * where too much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a
+ * commit is under way the loop goes on with the next work, whose results publish.c stages until then. */
 #include "scorer/stream/score_loop.h"
 
 #include <pthread.h>
@@ -16,11 +16,11 @@
 #include "base/memory.h"
 #include "avro/registry_client.h"
 #include "kafka/client.h"
-#include "scorer/stream/dead_letter_run.h"
-#include "scorer/stream/intake.h"
+#include "scorer/stream/dead_letter_summary.h"
+#include "scorer/stream/input_consumer.h"
 #include "scorer/stream/publish.h"
 #include "scorer/stream/score_batch.h"
-#include "scorer/stream/tally.h"
+#include "scorer/stream/result_counts.h"
 
 enum {
     IDLE_POLL_MS = 100,
@@ -42,25 +42,25 @@ struct score_loop {
     struct counters *counters;
     unsigned worker;
     struct score_batch *batch;
-    struct intake *intake;
+    struct input_consumer *input;
     struct publish *publish;
     uint64_t answers; /* of the schema registry, before the first partition waited */
     bool waiting_logged;
-    bool publishes;            /* since it has joined the group */
-    struct tally tally;        /* of the open work, staged or not */
-    struct tally committed;    /* of the work whose commit is under way */
-    bool commits;              /* one is */
-    int64_t commit_us;         /* steady clock: since then */
-    int64_t ended_us;          /* steady clock: when the last one had its result */
-    int64_t limit, proven;     /* events of one work, and committed at once of late: see is_cut */
-    int64_t opened_us, lag_us; /* steady clock: when the open work began; last look at the lag */
-    int64_t end_us;            /* steady clock: last look whether the end is reached */
-    int64_t starts_us;         /* steady clock: since when starts are looked up in vain; 0: not */
-    enum status failure;       /* of a commit within a rebalance */
+    bool publishes;                 /* since it has joined the group */
+    struct result_counts counts;    /* of the open work, staged or not */
+    struct result_counts committed; /* of the work whose commit is under way */
+    bool commits;                   /* one is */
+    int64_t commit_us;              /* steady clock: since then */
+    int64_t ended_us;               /* steady clock: when the last one had its result */
+    int64_t limit, proven;          /* events of one work, and committed at once of late: see is_cut */
+    int64_t opened_us, lag_us;      /* steady clock: when the open work began; last look at the lag */
+    int64_t end_us;                 /* steady clock: last look whether the end is reached */
+    int64_t starts_us;              /* steady clock: since when starts are looked up in vain; 0: not */
+    enum status failure;            /* of a commit within a rebalance */
     struct error failure_text;
     _Atomic bool stop;
     struct loop_progress progress;
-    struct dead_letter_run run;
+    struct dead_letter_summary dead_letter_summary;
     struct buffer dead_letter_text; /* to be logged */
     pthread_mutex_t lags_mutex;     /* guards what follows */
     struct partition_lag lags[LAGS_KEPT];
@@ -71,43 +71,44 @@ struct score_loop {
 
 static void count_in_flight(struct score_loop *loop)
 {
-    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->committed.received + loop->tally.received);
+    counter_set(loop->counters, COUNTER_EVENTS_IN_FLIGHT, loop->committed.received + loop->counts.received);
 }
 
 static void count_received(struct score_loop *loop, size_t count)
 {
-    loop->tally.received += count;
+    loop->counts.received += count;
     counter_add(loop->counters, COUNTER_EVENTS_RECEIVED, count);
     count_in_flight(loop);
 }
 
 static void count_committed(struct score_loop *loop)
 {
-    const struct tally *tally = &loop->committed;
+    const struct result_counts *counts = &loop->committed;
     int64_t now = clock_steady_us(&clock_system);
-    if (dead_letter_run_take(&loop->run, tally->received, tally->dead_letters, now, &loop->dead_letter_text))
+    if (dead_letter_summary_add(&loop->dead_letter_summary, counts->received, counts->dead_letters, now,
+                                &loop->dead_letter_text))
         log_error("score", "%s", loop->dead_letter_text.data);
-    tally_commit(tally, loop->counters);
-    loop->committed = (struct tally){0};
+    result_counts_commit(counts, loop->counters);
+    loop->committed = (struct result_counts){0};
     count_in_flight(loop);
 }
 
 /* The open work goes back with the one whose commit failed, since it comes after it. */
 static void count_rolled_back(struct score_loop *loop)
 {
-    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->tally.received);
+    counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->counts.received);
     counter_add(loop->counters, COUNTER_TRANSACTIONS_ABORTED, 1);
-    loop->committed = loop->tally = (struct tally){0};
+    loop->committed = loop->counts = (struct result_counts){0};
     count_in_flight(loop);
 }
 
 static void handle_batch(struct score_loop *loop)
 {
-    if (!loop->tally.received)
+    if (!loop->counts.received)
         loop->opened_us = score_batch_left_us(loop->batch);
-    if (loop->settings->registry && !intake_any_waiting(loop->intake))
+    if (loop->settings->registry && !input_consumer_any_waiting(loop->input))
         loop->answers = registry_client_answers(loop->settings->registry);
-    count_received(loop, score_batch_handle(loop->batch, loop->intake, loop->publish, &loop->tally));
+    count_received(loop, score_batch_handle(loop->batch, loop->input, loop->publish, &loop->counts));
 }
 
 /* --- committing --- */
@@ -115,7 +116,7 @@ static void handle_batch(struct score_loop *loop)
 /* Events, or positions that moved without any (past control records). */
 static bool has_open_work(const struct score_loop *loop)
 {
-    return loop->tally.received || (!loop->commits && intake_moved(loop->intake));
+    return loop->counts.received || (!loop->commits && input_consumer_moved(loop->input));
 }
 
 static bool has_work(const struct score_loop *loop)
@@ -128,9 +129,9 @@ static void start_commit(struct score_loop *loop)
     progress_step(&loop->progress, "commits", WAITS_FOR_KAFKA);
     loop->commits = true;
     loop->commit_us = clock_steady_us(&clock_system);
-    loop->committed = loop->tally;
-    loop->tally = (struct tally){0};
-    publish_commit_start(loop->publish, loop->intake);
+    loop->committed = loop->counts;
+    loop->counts = (struct result_counts){0};
+    publish_commit_start(loop->publish, loop->input);
 }
 
 /* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
@@ -159,10 +160,10 @@ static void adapt_limit(struct score_loop *loop, enum publish_result result)
 }
 
 /* Waits for the result of the commit under way. What is not committed must not stay where it is: either its partitions
- * leave, or the intake is rewound. */
+ * leave, or the input consumer is rewound. */
 static enum publish_result finish_commit(struct score_loop *loop, struct error *err)
 {
-    enum publish_result result = publish_commit_finish(loop->publish, loop->intake, err);
+    enum publish_result result = publish_commit_finish(loop->publish, loop->input, err);
     loop->commits = false;
     loop->ended_us = clock_steady_us(&clock_system);
     adapt_limit(loop, result);
@@ -185,7 +186,7 @@ static enum status complete_commit(struct score_loop *loop, struct error *err)
     enum publish_result result = finish_commit(loop, err);
     if (result == PUBLISH_FAILED)
         return err->status;
-    return result == PUBLISH_ROLLED_BACK ? intake_rewind(loop->intake, err) : STATUS_OK;
+    return result == PUBLISH_ROLLED_BACK ? input_consumer_rewind(loop->input, err) : STATUS_OK;
 }
 
 /* Begins the commit of the open work, after the one under way. */
@@ -220,12 +221,12 @@ static enum publish_result end_work(struct score_loop *loop, bool lost, struct e
     return PUBLISH_ROLLED_BACK;
 }
 
-/* Within a poll or close of the intake: the partitions are about to go, with the batches of before handled. */
+/* Within a poll or close of the input consumer: the partitions are about to go, with the batches of before handled. */
 static void on_leaving(void *context, bool lost)
 {
     struct score_loop *loop = context;
     struct error err = {0};
-    if (!loop->publish || !loop->intake || !has_work(loop))
+    if (!loop->publish || !loop->input || !has_work(loop))
         return;
     progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
     FAULT_POINT("score.leaving");
@@ -249,7 +250,7 @@ static int64_t due_us(const struct score_loop *loop)
 static bool commit_due(const struct score_loop *loop)
 {
     bool idle = !loop->commits || publish_commit_ended(loop->publish);
-    bool full = (int64_t)loop->tally.received >= loop->limit;
+    bool full = (int64_t)loop->counts.received >= loop->limit;
     if (!idle)
         return full && is_cut(loop);
     return full || clock_steady_us(&clock_system) >= due_us(loop);
@@ -259,8 +260,8 @@ static int poll_ms(const struct score_loop *loop)
 {
     if (loop->commits)
         return COMMIT_POLL_MS;
-    if (!loop->tally.received)
-        return intake_any_waiting(loop->intake) ? WAITING_POLL_MS : IDLE_POLL_MS;
+    if (!loop->counts.received)
+        return input_consumer_any_waiting(loop->input) ? WAITING_POLL_MS : IDLE_POLL_MS;
     int64_t left = due_us(loop) - clock_steady_us(&clock_system);
     return left <= 0 ? 0 : left / 1000 < IDLE_POLL_MS ? (int)(left / 1000) + 1 : IDLE_POLL_MS;
 }
@@ -270,8 +271,8 @@ static int poll_ms(const struct score_loop *loop)
 /* What waits for the schema registry is named; anything else that is open or unread must end in a commit. */
 static void note_progress(struct score_loop *loop, int64_t now)
 {
-    bool works = has_work(loop) || intake_behind(loop->intake);
-    bool waiting = !works && intake_any_waiting(loop->intake);
+    bool works = has_work(loop) || input_consumer_behind(loop->input);
+    bool waiting = !works && input_consumer_any_waiting(loop->input);
     bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
     progress_turn(&loop->progress, works,
                   waiting               ? WAITS_FOR_REGISTRY
@@ -284,15 +285,15 @@ static void note_turn(struct score_loop *loop)
 {
     int64_t now = clock_steady_us(&clock_system);
     note_progress(loop, now);
-    loop->progress.assigned = intake_assigned(loop->intake);
+    loop->progress.assigned = input_consumer_assigned(loop->input);
     if (now - loop->lag_us < LAG_INTERVAL_US)
         return;
     loop->lag_us = now;
-    if (dead_letter_run_sum(&loop->run, now, &loop->dead_letter_text))
+    if (dead_letter_summary_minute(&loop->dead_letter_summary, now, &loop->dead_letter_text))
         log_warn("score", "worker %u: %s", loop->worker, loop->dead_letter_text.data);
-    counter_set(loop->counters, COUNTER_EVENTS_LAG, intake_lag(loop->intake));
+    counter_set(loop->counters, COUNTER_EVENTS_LAG, input_consumer_lag(loop->input));
     pthread_mutex_lock(&loop->lags_mutex);
-    loop->lag_count = intake_lags(loop->intake, loop->lags, LAGS_KEPT);
+    loop->lag_count = input_consumer_lags(loop->input, loop->lags, LAGS_KEPT);
     pthread_mutex_unlock(&loop->lags_mutex);
 }
 
@@ -303,7 +304,7 @@ static bool at_end(struct score_loop *loop)
     if (!loop->settings->exit_at_end || !loop->publishes || has_work(loop) || now - loop->end_us < END_INTERVAL_US)
         return false;
     loop->end_us = now;
-    return intake_at_end(loop->intake);
+    return input_consumer_at_end(loop->input);
 }
 
 static void log_waiting(struct score_loop *loop)
@@ -318,7 +319,7 @@ static void log_waiting(struct score_loop *loop)
 /* Partitions that wait look again when the schema registry has answered something. */
 static enum status go_on(struct score_loop *loop, struct error *err)
 {
-    if (!intake_any_waiting(loop->intake))
+    if (!input_consumer_any_waiting(loop->input))
         return STATUS_OK;
     uint64_t answers = registry_client_answers(loop->settings->registry);
     if (answers == loop->answers) {
@@ -327,13 +328,13 @@ static enum status go_on(struct score_loop *loop, struct error *err)
     }
     loop->answers = answers;
     loop->waiting_logged = false;
-    return intake_go_on(loop->intake, err);
+    return input_consumer_go_on(loop->input, err);
 }
 
 /* See publish_start. Starts of partitions are looked up after it: what it ends may block them. */
 static enum status start_publishing(struct score_loop *loop, struct error *err)
 {
-    if (loop->publishes || !intake_joined(loop->intake))
+    if (loop->publishes || !input_consumer_joined(loop->input))
         return STATUS_OK;
     progress_step(&loop->progress, "starts transactions", WAITS_FOR_KAFKA);
     loop->publishes = true;
@@ -344,7 +345,7 @@ static enum status start_publishing(struct score_loop *loop, struct error *err)
 static enum status unblock_starts(struct score_loop *loop, struct error *err)
 {
     int64_t now = clock_steady_us(&clock_system);
-    if (!intake_starts_wait(loop->intake))
+    if (!input_consumer_starts_wait(loop->input))
         loop->starts_us = 0;
     else if (!loop->starts_us)
         loop->starts_us = now;
@@ -358,7 +359,7 @@ static enum status unblock_starts(struct score_loop *loop, struct error *err)
 /* What an aborted transaction may have left open blocks readers: it is not left until there is work again. */
 static enum status end_leftovers(struct score_loop *loop, struct error *err)
 {
-    if (has_work(loop) || !publish_has_leftovers(loop->publish) || !intake_assigned(loop->intake) || !kafka_up())
+    if (has_work(loop) || !publish_has_leftovers(loop->publish) || !input_consumer_assigned(loop->input) || !kafka_up())
         return STATUS_OK;
     progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
     return publish_end_leftovers(loop->publish, err);
@@ -378,7 +379,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK)
         status = end_leftovers(loop, err);
     if (status == STATUS_OK)
-        status = score_batch_poll(loop->batch, loop->intake, is_cut(loop) ? loop->limit : INT64_MAX, poll_ms(loop),
+        status = score_batch_poll(loop->batch, loop->input, is_cut(loop) ? loop->limit : INT64_MAX, poll_ms(loop),
                                   &count, err);
     if (status == STATUS_OK && loop->failure != STATUS_OK)
         status = error_set(err, loop->failure, "%s", loop->failure_text.text);
@@ -393,7 +394,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
 
 static enum status connect_all(struct score_loop *loop, struct error *err)
 {
-    const struct intake_owner owner = {on_leaving, loop};
+    const struct input_consumer_owner owner = {on_leaving, loop};
     int partitions;
     enum status status = STATUS_OK;
     progress_start(&loop->progress, clock_steady_us(&clock_system));
@@ -403,10 +404,10 @@ static enum status connect_all(struct score_loop *loop, struct error *err)
         progress_step(&loop->progress, "starts", WAITS_FOR_KAFKA);
     }
     if (status == STATUS_OK)
-        status = intake_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->intake,
-                            &partitions, err);
+        status = input_consumer_new(loop->settings, loop->worker, loop->counters, &owner, &loop->stop, &loop->input,
+                                    &partitions, err);
     if (status == STATUS_OK)
-        status = publish_new(loop->settings, loop->worker, partitions, loop->intake, &loop->stop, &loop->publish, err);
+        status = publish_new(loop->settings, loop->worker, partitions, loop->input, &loop->stop, &loop->publish, err);
     return status;
 }
 
@@ -420,9 +421,9 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     else if (loop->stop && status == STATUS_UNAVAILABLE)
         status = STATUS_OK; /* stopped while it waited for a server: nothing was open */
     progress_step(&loop->progress, "leaves its group", WAITS_FOR_KAFKA);
-    intake_free(loop->intake);
+    input_consumer_free(loop->input);
     publish_free(loop->publish);
-    loop->intake = NULL;
+    loop->input = NULL;
     loop->publish = NULL;
     counter_set(loop->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     progress_end(&loop->progress);
@@ -457,7 +458,8 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->counters = counters;
     loop->worker = worker;
     loop->batch = batch;
-    loop->run = (struct dead_letter_run){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
+    loop->dead_letter_summary =
+        (struct dead_letter_summary){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
     *out = loop;
     return STATUS_OK;
 }

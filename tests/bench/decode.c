@@ -13,7 +13,7 @@
 #include "avro/type.h"
 #include "avro/write.h"
 #include "events/decoder.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/prediction.h"
 #include "events/validate.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "events/decoder.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/prediction.h"
 #include "events/validate.h"
 

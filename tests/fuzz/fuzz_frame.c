@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "events/decoder.h"
-#include "events/writers.h"
+#include "events/writer_schemas.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -14,7 +14,7 @@ enum { COLUMNS_MAX = 256, WRITERS = 40 };
 
 static struct schema *schema;
 static struct decoder *framed, *bare;
-static struct writers *writers;
+static struct writer_schemas *writers;
 
 /* Half of the keys are ids, half GUIDs; every fourth schema cannot be read as our event. */
 static void add_writers(const struct schema_parts *parts)
@@ -23,7 +23,7 @@ static void add_writers(const struct schema_parts *parts)
         struct schema_key key = schema_key_of_id(w / 2);
         if (w % 2)
             key = (struct schema_key){.is_guid = true, .guid = {(uint8_t)w}};
-        writers_add(writers, &key, w % 8 < 2 ? avro_schema_type(parts->prediction) : schema->event, NULL);
+        writer_schemas_add(writers, &key, w % 8 < 2 ? avro_schema_type(parts->prediction) : schema->event, NULL);
     }
 }
 
@@ -41,7 +41,7 @@ static void load(void)
     snprintf(id, sizeof id, "%u", schema->event_schema_id);
     if (decoder_take_unframed(bare, id, &err) != STATUS_OK)
         exit(1);
-    writers = writers_new(schema->event, schema_parts(schema));
+    writers = writer_schemas_new(schema->event, schema_parts(schema));
     add_writers(schema_parts(schema));
 }
 
@@ -57,7 +57,7 @@ static void try_frame(struct span value, struct span header, struct buffer *agai
 {
     struct frame frame;
     struct fault fault;
-    const struct writer *writer;
+    const struct writer_schema *writer;
     char text[SCHEMA_KEY_TEXT_BYTES];
     bool waits = true;
     if (frame_read(value, header, &frame, &fault) != EVENT_OK)
@@ -68,7 +68,7 @@ static void try_frame(struct span value, struct span header, struct buffer *agai
     if (!header.data)
         buffer_add(again, frame.datum.data, frame.datum.bytes);
     assert(span_equal(buffer_span(again), header.data ? header : value));
-    if (writers_find(writers, &frame.key, &writer, &fault, &waits) == EVENT_OK)
+    if (writer_schemas_find(writers, &frame.key, &writer, &fault, &waits) == EVENT_OK)
         assert(schema_key_equal(&writer->key, &frame.key) && writer->plan);
     assert(!waits);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/prediction.h"
 
 /* What the tests vary; the rest is filled in. */

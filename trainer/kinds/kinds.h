@@ -1,7 +1,7 @@
 /* The kinds of model that `trainer train --model` knows: one row each, and all that differs between them.
  *
  * A new kind is a file in this directory that defines `const struct model_kind kind_NAME`, and its name in MODEL_KINDS;
- * recipe, fit, prediction and export go through its row. */
+ * settings, fit, prediction and export go through its row. */
 #ifndef TRAINER_KINDS_KINDS_H
 #define TRAINER_KINDS_KINDS_H
 
@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-struct recipe;
+struct train_settings;
 struct model;
 struct table;
 struct linear_model; /* pipeline/onnx/onnx_write.h: the file's frame */
@@ -20,9 +20,10 @@ struct linear_model; /* pipeline/onnx/onnx_write.h: the file's frame */
 /* A parameter of --param, named as in scikit-learn. */
 struct model_param {
     const char *name;
-    bool (*read)(const char *value, struct recipe *out); /* false: not a value of this parameter */
-    /* Its value as text into RECIPE_TEXT_BYTES; the empty text: not in use. chosen_penalty: the C that was chosen. */
-    void (*show)(const struct recipe *recipe, double chosen_penalty, char *out);
+    bool (*read)(const char *value, struct train_settings *out); /* false: not a value of this parameter */
+    /* Its value as text into TRAIN_SETTINGS_TEXT_BYTES; the empty text: not in use. chosen_penalty: the C that was
+     * chosen. */
+    void (*show)(const struct train_settings *settings, double chosen_penalty, char *out);
     const char *takes; /* "give …" */
 };
 
@@ -31,16 +32,16 @@ struct model_kind {
     const char *reasons; /* how they are counted: for the report and the model card */
     const struct model_param *params;
     size_t param_count;
-    void (*set_defaults)(struct recipe *out);
+    void (*set_defaults)(struct train_settings *out);
     double golden_tolerance; /* of the golden rows' probabilities when the file is loaded */
 
     /* Fits out->preprocessor's features of the rows. STATUS_INVALID, STATUS_LIMIT. */
-    enum status (*fit)(const struct table *table, const uint32_t *rows, size_t row_count, const struct recipe *recipe,
-                       struct model *out, struct error *err);
+    enum status (*fit)(const struct table *table, const uint32_t *rows, size_t row_count,
+                       const struct train_settings *settings, struct model *out, struct error *err);
     void (*clear)(struct model *model);
     bool (*converged)(const struct model *model);
     /* Whether the fit to all training rows may be used; warns. NULL: always. STATUS_INVALID, STATUS_LIMIT. */
-    enum status (*check)(const struct model *model, const struct recipe *recipe, struct error *err);
+    enum status (*check)(const struct model *model, const struct train_settings *settings, struct error *err);
     /* The positive class's probability of one row of features. `floats`: scratch for as many. */
     double (*probability)(const struct model *model, const double *features, float *floats);
 

@@ -16,7 +16,7 @@
 
 /* --- parameters --- */
 
-static bool read_penalty(const char *value, struct recipe *out)
+static bool read_penalty(const char *value, struct train_settings *out)
 {
     double number;
     if (strcmp(value, "auto") == 0) {
@@ -30,12 +30,12 @@ static bool read_penalty(const char *value, struct recipe *out)
     return true;
 }
 
-static void show_penalty(const struct recipe *recipe, double chosen, char *out)
+static void show_penalty(const struct train_settings *settings, double chosen, char *out)
 {
-    snprintf(out, RECIPE_TEXT_BYTES, "%.15g", recipe->choice ? chosen : recipe->inverse_penalty);
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%.15g", settings->choice ? chosen : settings->inverse_penalty);
 }
 
-static bool read_scoring(const char *value, struct recipe *out)
+static bool read_scoring(const char *value, struct train_settings *out)
 {
     if (strcmp(value, "neg_log_loss") == 0)
         out->choice = PENALTY_BY_LOG_LOSS;
@@ -46,34 +46,34 @@ static bool read_scoring(const char *value, struct recipe *out)
     return true;
 }
 
-static void show_scoring(const struct recipe *recipe, double chosen, char *out)
+static void show_scoring(const struct train_settings *settings, double chosen, char *out)
 {
     static const char *const names[] = {"", "neg_log_loss", "roc_auc"};
     (void)chosen;
-    snprintf(out, RECIPE_TEXT_BYTES, "%s", names[recipe->choice]);
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", names[settings->choice]);
 }
 
-static bool logistic_read_class_weight(const char *value, struct recipe *out)
+static bool logistic_read_class_weight(const char *value, struct train_settings *out)
 {
     out->balanced = strcmp(value, "balanced") == 0;
     return out->balanced || strcmp(value, "None") == 0;
 }
 
-static void logistic_show_class_weight(const struct recipe *recipe, double chosen, char *out)
+static void logistic_show_class_weight(const struct train_settings *settings, double chosen, char *out)
 {
     (void)chosen;
-    snprintf(out, RECIPE_TEXT_BYTES, "%s", recipe->balanced ? "balanced" : "None");
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", settings->balanced ? "balanced" : "None");
 }
 
-static bool read_max_iter(const char *value, struct recipe *out)
+static bool read_max_iter(const char *value, struct train_settings *out)
 {
     return param_read_integer(value, 1, 100000, &out->max_iterations);
 }
 
-static void show_max_iter(const struct recipe *recipe, double chosen, char *out)
+static void show_max_iter(const struct train_settings *settings, double chosen, char *out)
 {
     (void)chosen;
-    snprintf(out, RECIPE_TEXT_BYTES, "%u", recipe->max_iterations);
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%u", settings->max_iterations);
 }
 
 static const struct model_param params[] = {
@@ -86,13 +86,13 @@ static const struct model_param params[] = {
 
 enum { OF_PENALTY = 2, PARAM_COUNT = sizeof params / sizeof *params };
 
-static void set_defaults_unpenalised(struct recipe *out)
+static void set_defaults_unpenalised(struct train_settings *out)
 {
     out->max_iterations = 200;
     out->inverse_penalty = INFINITY;
 }
 
-static void set_defaults_l2(struct recipe *out)
+static void set_defaults_l2(struct train_settings *out)
 {
     out->max_iterations = 200;
     out->inverse_penalty = 1;
@@ -101,17 +101,17 @@ static void set_defaults_l2(struct recipe *out)
 /* --- fit --- */
 
 static enum status fit_linear(const struct table *table, const uint32_t *rows, size_t row_count,
-                              const struct recipe *recipe, struct model *out, struct error *err)
+                              const struct train_settings *settings, struct model *out, struct error *err)
 {
     struct design design;
-    out->inverse_penalty = recipe->inverse_penalty;
-    if (recipe->choice != PENALTY_GIVEN) {
-        enum status status = penalty_choose(table, rows, row_count, recipe, &out->inverse_penalty, err);
+    out->inverse_penalty = settings->inverse_penalty;
+    if (settings->choice != PENALTY_GIVEN) {
+        enum status status = penalty_choose(table, rows, row_count, settings, &out->inverse_penalty, err);
         if (status != STATUS_OK)
             return status;
     }
-    design_make(&out->preprocessor, table, rows, row_count, recipe->balanced, &design);
-    struct logistic_problem problem = design_problem(&design, out->inverse_penalty, recipe->max_iterations);
+    design_make(&out->preprocessor, table, rows, row_count, settings->balanced, &design);
+    struct logistic_problem problem = design_problem(&design, out->inverse_penalty, settings->max_iterations);
     enum status status = logistic_fit(&problem, &out->fit, err);
     design_clear(&design);
     return status;
@@ -130,7 +130,7 @@ static bool linear_converged(const struct model *model)
 /* A mean loss below this: every row is predicted right beyond doubt, which no table of people warrants. */
 static const double least_loss = 1e-6;
 
-static enum status check_linear(const struct model *model, const struct recipe *recipe, struct error *err)
+static enum status check_linear(const struct model *model, const struct train_settings *settings, struct error *err)
 {
     const struct logistic_fit *fit = &model->fit;
     if (fit->unbounded && fit->loss < least_loss)
@@ -144,9 +144,9 @@ static enum status check_linear(const struct model *model, const struct recipe *
     if (fit->converged)
         return STATUS_OK;
     return error_set(err, STATUS_LIMIT, "no optimum found within %u iterations: %s", fit->iterations,
-                     fit->iterations >= recipe->max_iterations ? "raise them with --param max_iter=N"
-                     : !isinf(recipe->inverse_penalty)         ? "choose a smaller C, such as --param C=1"
-                                                               : "choose --model logistic-regression-l2");
+                     fit->iterations >= settings->max_iterations ? "raise them with --param max_iter=N"
+                     : !isinf(settings->inverse_penalty)         ? "choose a smaller C, such as --param C=1"
+                                                                 : "choose --model logistic-regression-l2");
 }
 
 static double linear_probability(const struct model *model, const double *features, float *floats)

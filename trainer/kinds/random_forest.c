@@ -14,7 +14,7 @@
 
 static const char *const class_weights[] = {"None", "balanced", "balanced_subsample"}; /* by enum forest_weight */
 
-static bool forest_read_class_weight(const char *value, struct recipe *out)
+static bool forest_read_class_weight(const char *value, struct train_settings *out)
 {
     for (size_t w = 0; w < sizeof class_weights / sizeof *class_weights; w++)
         if (strcmp(value, class_weights[w]) == 0) {
@@ -24,13 +24,13 @@ static bool forest_read_class_weight(const char *value, struct recipe *out)
     return false;
 }
 
-static void forest_show_class_weight(const struct recipe *recipe, double chosen, char *out)
+static void forest_show_class_weight(const struct train_settings *settings, double chosen, char *out)
 {
     (void)chosen;
-    snprintf(out, RECIPE_TEXT_BYTES, "%s", class_weights[recipe->forest.class_weight]);
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", class_weights[settings->forest.class_weight]);
 }
 
-static bool read_max_features(const char *value, struct recipe *out)
+static bool read_max_features(const char *value, struct train_settings *out)
 {
     static const char *const names[] = {"sqrt", "log2", "None"};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++)
@@ -47,48 +47,48 @@ static bool read_max_features(const char *value, struct recipe *out)
     return whole ? number <= 1e6 : number <= 1;
 }
 
-static void show_max_features(const struct recipe *recipe, double chosen, char *out)
+static void show_max_features(const struct train_settings *settings, double chosen, char *out)
 {
     static const char *const forms[] = {"sqrt", "log2", "None", "%.15g", "%.15g"};
     (void)chosen;
-    snprintf(out, RECIPE_TEXT_BYTES, forms[recipe->forest.feature_rule], recipe->forest.max_features);
-    if (recipe->forest.feature_rule == FOREST_FRACTION && !strpbrk(out, ".e"))
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, forms[settings->forest.feature_rule], settings->forest.max_features);
+    if (settings->forest.feature_rule == FOREST_FRACTION && !strpbrk(out, ".e"))
         strcat(out, ".0");
 }
 
-static bool read_bootstrap(const char *value, struct recipe *out)
+static bool read_bootstrap(const char *value, struct train_settings *out)
 {
     out->forest.bootstrap = strcmp(value, "True") == 0 || strcmp(value, "true") == 0;
     return out->forest.bootstrap || strcmp(value, "False") == 0 || strcmp(value, "false") == 0;
 }
 
-static void show_bootstrap(const struct recipe *recipe, double chosen, char *out)
+static void show_bootstrap(const struct train_settings *settings, double chosen, char *out)
 {
     (void)chosen;
-    snprintf(out, RECIPE_TEXT_BYTES, "%s", recipe->forest.bootstrap ? "True" : "False");
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", settings->forest.bootstrap ? "True" : "False");
 }
 
-static bool read_max_depth(const char *value, struct recipe *out)
+static bool read_max_depth(const char *value, struct train_settings *out)
 {
     out->forest.max_depth = 0;
     return strcmp(value, "None") == 0 || param_read_integer(value, 1, 1000, &out->forest.max_depth);
 }
 
-static void show_max_depth(const struct recipe *recipe, double chosen, char *out)
+static void show_max_depth(const struct train_settings *settings, double chosen, char *out)
 {
     (void)chosen;
-    snprintf(out, RECIPE_TEXT_BYTES, recipe->forest.max_depth ? "%u" : "None", recipe->forest.max_depth);
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, settings->forest.max_depth ? "%u" : "None", settings->forest.max_depth);
 }
 
 #define INTEGER_PARAM(name, least, most) \
-    static bool read_##name(const char *value, struct recipe *out) \
+    static bool read_##name(const char *value, struct train_settings *out) \
     { \
         return param_read_integer(value, least, most, &out->forest.name); \
     } \
-    static void show_##name(const struct recipe *recipe, double chosen, char *out) \
+    static void show_##name(const struct train_settings *settings, double chosen, char *out) \
     { \
         (void)chosen; \
-        snprintf(out, RECIPE_TEXT_BYTES, "%u", recipe->forest.name); \
+        snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%u", settings->forest.name); \
     }
 INTEGER_PARAM(n_estimators, 1, 65536)
 INTEGER_PARAM(min_samples_leaf, 1, 1e9)
@@ -106,7 +106,7 @@ static const struct model_param params[] = {
     {"bootstrap", read_bootstrap, show_bootstrap, "True or False"},
 };
 
-static void set_defaults(struct recipe *out)
+static void set_defaults(struct train_settings *out)
 {
     out->forest = (struct forest_settings){.n_estimators = 100,
                                            .min_samples_split = 2,
@@ -119,7 +119,7 @@ static void set_defaults(struct recipe *out)
 /* --- fit --- */
 
 static enum status fit_forest(const struct table *table, const uint32_t *rows, size_t row_count,
-                              const struct recipe *recipe, struct model *out, struct error *err)
+                              const struct train_settings *settings, struct model *out, struct error *err)
 {
     struct ranks ranks;
     size_t features = out->preprocessor.feature_count;
@@ -134,7 +134,7 @@ static enum status fit_forest(const struct table *table, const uint32_t *rows, s
         labels[r] = table->labels[rows[r]];
     const struct forest_problem problem = {&ranks, labels};
     free(values);
-    enum status status = forest_fit(&problem, &recipe->forest, &out->forest, err);
+    enum status status = forest_fit(&problem, &settings->forest, &out->forest, err);
     free(labels);
     ranks_free(&ranks);
     return status;

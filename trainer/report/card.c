@@ -95,15 +95,15 @@ static void card_add_groups(const struct assessment *assessment, const struct sc
 
 static void card_add_parameters(const struct training *training, struct buffer *out)
 {
-    struct recipe_param params[RECIPE_PARAM_MOST];
-    char texts[RECIPE_PARAM_MOST][RECIPE_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
-    size_t count = recipe_params(training->recipe, training->model->inverse_penalty, params, texts);
-    threshold_describe(&training->recipe->threshold, rule);
+    struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
+    char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
+    size_t count = train_settings_params(training->settings, training->model->inverse_penalty, params, texts);
+    threshold_describe(&training->settings->threshold, rule);
     buffer_printf(out, "\n## Threshold and parameters\n\n- threshold: %.15g, chosen by `%s`: positive at or above it\n",
                   training->evaluation->threshold, rule);
     for (size_t p = 0; p < count; p++)
         buffer_printf(out, "- %s: %s\n", params[p].name, params[p].value);
-    buffer_printf(out, "- seed: %llu\n- trainer version: %s\n", (unsigned long long)training->recipe->seed, VERSION);
+    buffer_printf(out, "- seed: %llu\n- trainer version: %s\n", (unsigned long long)training->settings->seed, VERSION);
 }
 
 static void card_add_importance(const struct evaluation *evaluation, struct buffer *out)
@@ -147,7 +147,7 @@ void report_write_card(const struct training *training, struct buffer *out)
     const struct assessment *assessment = evaluation_main(evaluation);
     char how[TEXT_BYTES];
     report_describe_assessment(evaluation, how, sizeof how);
-    buffer_printf(out, "# Model card: %s\n\n## Intended use\n\n%s\n\n## Limits\n\n%s\n", training->recipe->kind->name,
+    buffer_printf(out, "# Model card: %s\n\n## Intended use\n\n%s\n\n## Limits\n\n%s\n", training->settings->kind->name,
                   report_use, report_limits);
     add_data(training, out);
     buffer_printf(out, "\n## Figures\n\n%s.\n\n", how);

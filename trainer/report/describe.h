@@ -23,7 +23,7 @@ struct column_facts {
     const struct column *column; /* the schema's; NULL but for features */
     uint32_t index;              /* of a feature, in the schema */
     bool present;                /* the file has it */
-    struct tally tally;          /* sorted; values that could be read, whatever the schema says of them */
+    struct value_counts values;  /* sorted; values that could be read, whatever the schema says of them */
     struct histogram histogram;  /* of features */
     size_t missing;              /* empty, or in rows that end before it */
     struct offence offences[EVENT_CODE_COUNT];
@@ -37,7 +37,7 @@ struct description {
     const struct schema *schema; /* borrowed */
     char *path;
     size_t rows;                  /* records that could be read */
-    size_t labels[TALLY_CLASSES]; /* rows by class; TALLY_UNLABELLED: no (known) label */
+    size_t labels[VALUE_CLASSES]; /* rows by class; VALUE_UNLABELLED: no (known) label */
     bool labelled;                /* the file has the target */
     struct offence broken;        /* lines that are no CSV */
     struct offence ragged;        /* rows with another number of fields than the header */

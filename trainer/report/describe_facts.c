@@ -23,55 +23,55 @@ const char *describe_encoding_of(enum column_kind kind)
 
 static void summarise(struct column_facts *facts)
 {
-    const struct tally *tally = &facts->tally;
+    const struct value_counts *values = &facts->values;
     double sum = 0, squares = 0, count = 0;
     facts->low = facts->high = facts->mean = facts->sd = facts->median = NAN;
-    if (tally->count == 0 || tally->entries[0].text.data)
+    if (values->count == 0 || values->entries[0].text.data)
         return;
-    facts->low = tally->entries[0].number;
-    facts->high = tally->entries[tally->count - 1].number;
-    for (size_t e = 0; e < tally->count; e++) {
-        double times = (double)tally_entry_count(&tally->entries[e]);
-        sum += times * tally->entries[e].number;
+    facts->low = values->entries[0].number;
+    facts->high = values->entries[values->count - 1].number;
+    for (size_t e = 0; e < values->count; e++) {
+        double times = (double)value_count_total(&values->entries[e]);
+        sum += times * values->entries[e].number;
         count += times;
     }
     facts->mean = sum / count;
-    for (size_t e = 0; e < tally->count; e++) {
-        double off = tally->entries[e].number - facts->mean;
-        squares += (double)tally_entry_count(&tally->entries[e]) * off * off;
+    for (size_t e = 0; e < values->count; e++) {
+        double off = values->entries[e].number - facts->mean;
+        squares += (double)value_count_total(&values->entries[e]) * off * off;
     }
     facts->sd = sqrt(squares / count);
-    facts->median = tally_quantile(tally, 0.5);
+    facts->median = value_counts_quantile(values, 0.5);
 }
 
-static void class_sums(const struct tally *tally, double *negatives, double *positives)
+static void class_sums(const struct value_counts *values, double *negatives, double *positives)
 {
     *negatives = *positives = 0;
-    for (size_t e = 0; e < tally->count; e++) {
-        *negatives += (double)tally->entries[e].counts[TALLY_NEGATIVE];
-        *positives += (double)tally->entries[e].counts[TALLY_POSITIVE];
+    for (size_t e = 0; e < values->count; e++) {
+        *negatives += (double)values->entries[e].counts[VALUE_NEGATIVE];
+        *positives += (double)values->entries[e].counts[VALUE_POSITIVE];
     }
 }
 
 /* Chance that a positive row has the larger value, ties counted half (Mann and Whitney 1947). */
-static double measure_auc(const struct tally *tally, double negatives, double positives)
+static double measure_auc(const struct value_counts *values, double negatives, double positives)
 {
     double below = 0, wins = 0;
-    for (size_t e = 0; e < tally->count; e++) {
-        const size_t *counts = tally->entries[e].counts;
-        wins += (double)counts[TALLY_POSITIVE] * (below + (double)counts[TALLY_NEGATIVE] / 2);
-        below += (double)counts[TALLY_NEGATIVE];
+    for (size_t e = 0; e < values->count; e++) {
+        const size_t *counts = values->entries[e].counts;
+        wins += (double)counts[VALUE_POSITIVE] * (below + (double)counts[VALUE_NEGATIVE] / 2);
+        below += (double)counts[VALUE_NEGATIVE];
     }
     return wins / negatives / positives;
 }
 
 /* Cramér 1946, without a correction; the label has two values, so V is the root of chi-square by rows. */
-static double measure_cramer(const struct tally *tally, double negatives, double positives)
+static double measure_cramer(const struct value_counts *values, double negatives, double positives)
 {
     double rows = negatives + positives, chi = 0;
-    for (size_t e = 0; e < tally->count; e++) {
-        const size_t *counts = tally->entries[e].counts;
-        double no = (double)counts[TALLY_NEGATIVE], yes = (double)counts[TALLY_POSITIVE];
+    for (size_t e = 0; e < values->count; e++) {
+        const size_t *counts = values->entries[e].counts;
+        double no = (double)counts[VALUE_NEGATIVE], yes = (double)counts[VALUE_POSITIVE];
         if (no + yes == 0)
             continue;
         double expected_no = (no + yes) * negatives / rows, expected_yes = (no + yes) * positives / rows;
@@ -84,22 +84,22 @@ static double measure_cramer(const struct tally *tally, double negatives, double
 static void associate(struct column_facts *facts)
 {
     double negatives, positives;
-    class_sums(&facts->tally, &negatives, &positives);
+    class_sums(&facts->values, &negatives, &positives);
     if (!facts->column || negatives == 0 || positives == 0)
         return;
     bool nominal = facts->column->kind == COLUMN_NOMINAL;
     facts->association_kind = nominal ? ASSOCIATION_CRAMER : ASSOCIATION_AUC;
-    facts->association = (nominal ? measure_cramer : measure_auc)(&facts->tally, negatives, positives);
+    facts->association = (nominal ? measure_cramer : measure_auc)(&facts->values, negatives, positives);
 }
 
 void describe_finish(struct column_facts *facts, size_t rows)
 {
-    struct tally *tally = &facts->tally;
-    tally_sort(tally);
-    facts->constant = tally->count == 1 && facts->missing == 0 && rows > 1;
-    facts->identifier = tally->count == rows && rows > 1 && tally->beyond == 0;
+    struct value_counts *values = &facts->values;
+    value_counts_sort(values);
+    facts->constant = values->count == 1 && facts->missing == 0 && rows > 1;
+    facts->identifier = values->count == rows && rows > 1 && values->beyond == 0;
     if (facts->column)
-        histogram_make(facts->column, tally, &facts->histogram);
+        histogram_make(facts->column, values, &facts->histogram);
     summarise(facts);
     associate(facts);
 }

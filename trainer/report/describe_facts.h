@@ -4,7 +4,7 @@
 
 #include "trainer/report/describe.h"
 
-/* Sorts the tally and fills what follows from it, once all rows were read. */
+/* Sorts the values and fills what follows from it, once all rows were read. */
 void describe_finish(struct column_facts *facts, size_t rows);
 
 #endif

@@ -10,7 +10,7 @@ enum { TEXT_BYTES = 200, ROW_PIXELS = 18, NAME_PIXELS = 168, BAR_PIXELS = 100, U
 static void draw_row(struct buffer *out, const struct bar *bar, size_t highest, double y)
 {
     double pixels = BAR_PIXELS / (double)(highest ? highest : 1);
-    double positive = (double)bar->counts[TALLY_POSITIVE] * pixels, all = (double)bar_count(bar) * pixels;
+    double positive = (double)bar->counts[VALUE_POSITIVE] * pixels, all = (double)bar_count(bar) * pixels;
     svg_text(out, "ink", "end", NAME_PIXELS - 6, y + 13, "%.25s%s", bar->label, strlen(bar->label) > 25 ? "…" : "");
     svg_bar(out, "second", NAME_PIXELS, y + 3, positive, ROW_PIXELS - 5);
     svg_bar(out, "first", NAME_PIXELS + positive, y + 3, all - positive, ROW_PIXELS - 5);
@@ -37,7 +37,7 @@ static void draw_upright(struct buffer *out, const struct column_facts *facts, c
         const struct bar *bar = &histogram->bars[b];
         double x = 10 + step * (double)b, base = UPRIGHT_PIXELS + 16;
         double all = UPRIGHT_PIXELS * (double)bar_count(bar) / highest;
-        double positive = UPRIGHT_PIXELS * (double)bar->counts[TALLY_POSITIVE] / highest;
+        double positive = UPRIGHT_PIXELS * (double)bar->counts[VALUE_POSITIVE] / highest;
         svg_bar(out, "second", x + 1, base - positive, step - 2, positive);
         svg_bar(out, "first", x + 1, base - all, step - 2, all - positive);
     }
@@ -77,7 +77,7 @@ static void add_numbers(struct buffer *out, const struct column_facts *facts)
 {
     char domain[TEXT_BYTES];
     describe_domain(facts, domain, sizeof domain);
-    page_element(out, "p", "%zu distinct, %zu missing; %s", facts->tally.count, facts->missing, domain);
+    page_element(out, "p", "%zu distinct, %zu missing; %s", facts->values.count, facts->missing, domain);
     if (!isnan(facts->mean))
         page_element(out, "p", "mean %.4g, standard deviation %.4g, median %.4g", facts->mean, facts->sd,
                      facts->median);
@@ -98,7 +98,7 @@ static void add_feature(struct buffer *out, const struct column_facts *facts)
         page_element(out, "p class=\"alarm\"", "Not in the file.");
     else
         add_numbers(out, facts);
-    if (facts->present && facts->tally.count == 0)
+    if (facts->present && facts->values.count == 0)
         page_element(out, "p class=\"alarm\"", "No value in any row.");
     if (facts->constant)
         page_element(out, "p class=\"alarm\"", "Constant: of no use to a model.");
@@ -117,7 +117,7 @@ static void add_others(struct buffer *out, const struct description *description
         const struct column_facts *facts = &description->columns[c];
         buffer_add_text(out, "<tr>");
         page_element(out, "td", "%s", facts->name);
-        page_element(out, "td", "%zu", facts->tally.count);
+        page_element(out, "td", "%zu", facts->values.count);
         page_element(out, "td", "%zu", facts->missing);
         page_element(out, "td class=\"text\"", "%s", role_names[facts->role]);
         page_element(out, "td class=\"text\"", "%s",
@@ -170,9 +170,9 @@ static void add_label(struct buffer *out, const struct description *description)
         return;
     }
     page_element(out, "p", "Label %s: %zu %.*s (%.1f %%), %zu %.*s, %zu without a label.", schema->target_name,
-                 labels[TALLY_POSITIVE], (int)schema->target_values[1].bytes, schema->target_values[1].data,
-                 100.0 * (double)labels[TALLY_POSITIVE] / (double)description->rows, labels[TALLY_NEGATIVE],
-                 (int)schema->target_values[0].bytes, schema->target_values[0].data, labels[TALLY_UNLABELLED]);
+                 labels[VALUE_POSITIVE], (int)schema->target_values[1].bytes, schema->target_values[1].data,
+                 100.0 * (double)labels[VALUE_POSITIVE] / (double)description->rows, labels[VALUE_NEGATIVE],
+                 (int)schema->target_values[0].bytes, schema->target_values[0].data, labels[VALUE_UNLABELLED]);
     page_element(out, "p class=\"soft\"", "Orange: rows labelled %.*s; blue: the others.",
                  (int)schema->target_values[1].bytes, schema->target_values[1].data);
 }

@@ -42,7 +42,7 @@ static void print_feature(const struct column_facts *facts)
     }
     describe_domain(facts, domain, sizeof domain);
     printf(" %-7s %-6s %6zu %7zu ", kind_names[facts->column->kind], type_names[facts->column->type], facts->missing,
-           facts->tally.count);
+           facts->values.count);
     print_cut(domain, 22);
     putchar(' ');
     print_spark(&facts->histogram);
@@ -66,7 +66,7 @@ static void print_others(const struct description *description)
     for (size_t c = description->schema->column_count; c < description->column_count; c++) {
         const struct column_facts *facts = &description->columns[c];
         print_cut(facts->name, NAME_COLUMNS);
-        printf(" %s: %zu distinct, %zu missing%s%s%s\n", role_names[facts->role], facts->tally.count, facts->missing,
+        printf(" %s: %zu distinct, %zu missing%s%s%s\n", role_names[facts->role], facts->values.count, facts->missing,
                facts->constant ? ", constant" : "", facts->identifier ? ", another value in each row" : "",
                facts->role == ROLE_UNKNOWN ? "; not in the schema: passed over" : "");
     }
@@ -76,15 +76,15 @@ static void print_odd(const struct description *description)
 {
     for (size_t c = 0; c < description->schema->column_count; c++) {
         const struct column_facts *facts = &description->columns[c];
-        if (facts->present && facts->tally.count == 0)
+        if (facts->present && facts->values.count == 0)
             printf("%s: no value in any row: fill it, or take it out of the schema\n", facts->name);
         else if (facts->constant)
             printf("%s: constant, of no use to a model\n", facts->name);
         else if (facts->identifier && facts->column->kind == COLUMN_NOMINAL)
             printf("%s: another value in each row: an identifier is of no use to a model\n", facts->name);
-        if (facts->tally.beyond)
-            printf("%s: more than %d distinct values: %zu values are not in these figures\n", facts->name, TALLY_MOST,
-                   facts->tally.beyond);
+        if (facts->values.beyond)
+            printf("%s: more than %d distinct values: %zu values are not in these figures\n", facts->name,
+                   VALUE_COUNTS_MOST, facts->values.beyond);
     }
 }
 
@@ -140,11 +140,11 @@ void describe_print(const struct description *description)
         printf("no column %s: the table is unlabelled, so no association is given\n",
                schema->target_name ? schema->target_name : "for the label");
     else
-        printf("%s: %zu %.*s (%.1f %%), %zu %.*s, %zu without a label\n", schema->target_name, labels[TALLY_POSITIVE],
+        printf("%s: %zu %.*s (%.1f %%), %zu %.*s, %zu without a label\n", schema->target_name, labels[VALUE_POSITIVE],
                (int)schema->target_values[1].bytes, schema->target_values[1].data,
-               100.0 * (double)labels[TALLY_POSITIVE] / (double)description->rows, labels[TALLY_NEGATIVE],
-               (int)schema->target_values[0].bytes, schema->target_values[0].data, labels[TALLY_UNLABELLED]);
-    if (description->labelled && (labels[TALLY_POSITIVE] == 0 || labels[TALLY_NEGATIVE] == 0))
+               100.0 * (double)labels[VALUE_POSITIVE] / (double)description->rows, labels[VALUE_NEGATIVE],
+               (int)schema->target_values[0].bytes, schema->target_values[0].data, labels[VALUE_UNLABELLED]);
+    if (description->labelled && (labels[VALUE_POSITIVE] == 0 || labels[VALUE_NEGATIVE] == 0))
         puts("one class only: no association can be given, and no model trained");
     putchar('\n');
     print_features(description);

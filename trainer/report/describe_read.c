@@ -107,7 +107,7 @@ static enum status describe_read_header(struct reading *reading, struct csv *csv
     return status;
 }
 
-/* Index of the label among the target's two values, or TALLY_UNLABELLED. */
+/* Index of the label among the target's two values, or VALUE_UNLABELLED. */
 static int read_label(struct reading *reading, const struct csv_record *record)
 {
     struct description *out = reading->out;
@@ -121,7 +121,7 @@ static int read_label(struct reading *reading, const struct csv_record *record)
         if (record->fields[f].bytes)
             offend(&out->columns[reading->places[f]].offences[EVENT_UNKNOWN_CATEGORY], record->line);
     }
-    return TALLY_UNLABELLED;
+    return VALUE_UNLABELLED;
 }
 
 static bool describe_read_feature(struct column_facts *facts, struct span text, size_t line, int class,
@@ -137,16 +137,16 @@ static bool describe_read_feature(struct column_facts *facts, struct span text, 
     if (cell->code == CELL_MISSING)
         facts->missing++;
     else if (facts->column->kind == COLUMN_NOMINAL)
-        tally_add_text(&facts->tally, (struct span){cell->text, cell->text_bytes}, class);
+        value_counts_add_text(&facts->values, (struct span){cell->text, cell->text_bytes}, class);
     else
-        tally_add_number(&facts->tally, cell->number, class);
+        value_counts_add_number(&facts->values, cell->number, class);
     return true;
 }
 
 static void describe_read_other(struct column_facts *facts, struct span text, int class)
 {
     if (text.bytes)
-        tally_add_text(&facts->tally, text, class);
+        value_counts_add_text(&facts->values, text, class);
     else
         facts->missing++;
 }
@@ -196,7 +196,7 @@ static void describe_read_row(struct reading *reading, const struct csv_record *
     int class = read_label(reading, record);
     bool sound = describe_read_cells(reading, record, class);
     check_row(reading, record->line, &sound);
-    if (out->labelled && class == TALLY_UNLABELLED)
+    if (out->labelled && class == VALUE_UNLABELLED)
         sound = false;
     out->faulty_rows += !sound;
     out->labels[class]++;
@@ -263,7 +263,7 @@ void describe_free(struct description *description)
 {
     for (size_t c = 0; description->columns && c < description->column_count; c++) {
         free(description->columns[c].name);
-        tally_free(&description->columns[c].tally);
+        value_counts_free(&description->columns[c].values);
         histogram_clear(&description->columns[c].histogram);
     }
     free(description->columns);

@@ -14,9 +14,9 @@ double round_step(double span, unsigned most)
     return 10 * power;
 }
 
-static void bar_add(struct bar *bar, const struct tally_entry *entry)
+static void bar_add(struct bar *bar, const struct value_count *entry)
 {
-    for (int class = 0; class < TALLY_CLASSES; class ++)
+    for (int class = 0; class < VALUE_CLASSES; class ++)
         bar->counts[class] += entry->counts[class];
 }
 
@@ -26,7 +26,7 @@ static void label_text(struct bar *bar, struct span text)
     text_flatten(bar->label);
 }
 
-static void by_category(const struct column *column, const struct tally *tally, struct histogram *out)
+static void by_category(const struct column *column, const struct value_counts *values, struct histogram *out)
 {
     out->bars = mem_zeroed(column->value_count + 1, sizeof *out->bars);
     out->count = column->value_count;
@@ -34,9 +34,9 @@ static void by_category(const struct column *column, const struct tally *tally, 
         label_text(&out->bars[v], column->values[v]);
     struct bar *other = &out->bars[column->value_count];
     label_text(other, SPAN_LITERAL("(other)"));
-    for (size_t e = 0; e < tally->count; e++) {
-        int32_t code = column_code(column, tally->entries[e].text);
-        bar_add(code >= 0 ? &out->bars[code] : other, &tally->entries[e]);
+    for (size_t e = 0; e < values->count; e++) {
+        int32_t code = column_code(column, values->entries[e].text);
+        bar_add(code >= 0 ? &out->bars[code] : other, &values->entries[e]);
     }
     out->count += bar_count(other) > 0;
 }
@@ -52,21 +52,21 @@ static void label_value(const struct column *column, double value, struct bar *b
     text_flatten(bar->label);
 }
 
-static void by_value(const struct column *column, const struct tally *tally, struct histogram *out)
+static void by_value(const struct column *column, const struct value_counts *values, struct histogram *out)
 {
-    out->bars = mem_zeroed(tally->count + 1, sizeof *out->bars);
-    out->count = tally->count;
-    for (size_t e = 0; e < tally->count; e++) {
-        double value = tally->entries[e].number;
+    out->bars = mem_zeroed(values->count + 1, sizeof *out->bars);
+    out->count = values->count;
+    for (size_t e = 0; e < values->count; e++) {
+        double value = values->entries[e].number;
         out->bars[e].low = out->bars[e].high = value;
         label_value(column, value, &out->bars[e]);
-        bar_add(&out->bars[e], &tally->entries[e]);
+        bar_add(&out->bars[e], &values->entries[e]);
     }
 }
 
-static void by_width(const struct column *column, const struct tally *tally, struct histogram *out)
+static void by_width(const struct column *column, const struct value_counts *values, struct histogram *out)
 {
-    double least = tally->entries[0].number, most = tally->entries[tally->count - 1].number;
+    double least = values->entries[0].number, most = values->entries[values->count - 1].number;
     double width = round_step(most - least, HISTOGRAM_MOST - 1);
     if (column_is_whole(column))
         width = ceil(width);
@@ -79,33 +79,33 @@ static void by_width(const struct column *column, const struct tally *tally, str
         out->bars[b].high = start + (double)(b + 1) * width;
         snprintf(out->bars[b].label, sizeof out->bars[b].label, "%.6g", out->bars[b].low);
     }
-    for (size_t e = 0; e < tally->count; e++) {
-        double place = floor((tally->entries[e].number - start) / width);
+    for (size_t e = 0; e < values->count; e++) {
+        double place = floor((values->entries[e].number - start) / width);
         size_t bar = place < 0 ? 0 : place < (double)count ? (size_t)place : count - 1;
-        bar_add(&out->bars[bar], &tally->entries[e]);
+        bar_add(&out->bars[bar], &values->entries[e]);
     }
 }
 
 /* Every value an integer that may stand for itself. */
-static bool is_few(const struct tally *tally)
+static bool is_few(const struct value_counts *values)
 {
-    if (tally->count > HISTOGRAM_MOST)
+    if (values->count > HISTOGRAM_MOST)
         return false;
-    for (size_t e = 0; e < tally->count; e++)
-        if (tally->entries[e].number != floor(tally->entries[e].number))
-            return tally->count == 1;
+    for (size_t e = 0; e < values->count; e++)
+        if (values->entries[e].number != floor(values->entries[e].number))
+            return values->count == 1;
     return true;
 }
 
-void histogram_make(const struct column *column, const struct tally *tally, struct histogram *out)
+void histogram_make(const struct column *column, const struct value_counts *values, struct histogram *out)
 {
-    *out = (struct histogram){.total = tally->total - tally->beyond};
+    *out = (struct histogram){.total = values->total - values->beyond};
     if (column->kind == COLUMN_NOMINAL)
-        by_category(column, tally, out);
-    else if (is_few(tally))
-        by_value(column, tally, out);
+        by_category(column, values, out);
+    else if (is_few(values))
+        by_value(column, values, out);
     else
-        by_width(column, tally, out);
+        by_width(column, values, out);
 }
 
 size_t histogram_highest(const struct histogram *histogram)

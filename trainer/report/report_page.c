@@ -64,7 +64,7 @@ static void add_about(struct buffer *out, const struct training *training)
     const struct table *table = training->table;
     const char *slash = strrchr(training->data_path, '/');
     char rule[THRESHOLD_TEXT_BYTES];
-    threshold_describe(&training->recipe->threshold, rule);
+    threshold_describe(&training->settings->threshold, rule);
     page_element(out, "h2", "Use, data, threshold");
     page_element(out, "p", "%s", report_use);
     page_element(out, "p", "%s", report_limits);
@@ -72,7 +72,7 @@ static void add_about(struct buffer *out, const struct training *training)
                  slash ? slash + 1 : training->data_path, table->row_count, table->positive_count, table->left_out,
                  table->sha256, table->schema->digest);
     page_element(out, "p", "Threshold %.15g, chosen by %s. Seed %llu.", training->evaluation->threshold, rule,
-                 (unsigned long long)training->recipe->seed);
+                 (unsigned long long)training->settings->seed);
     page_element(out, "p", "%s", report_reasons(training));
 }
 
@@ -81,7 +81,7 @@ void report_write_page(const struct training *training, struct buffer *out)
     const struct evaluation *evaluation = training->evaluation;
     const struct assessment *assessment = evaluation_main(evaluation);
     char text[TEXT_BYTES];
-    snprintf(text, sizeof text, "Evaluation: %s", training->recipe->kind->name);
+    snprintf(text, sizeof text, "Evaluation: %s", training->settings->kind->name);
     page_begin(out, text);
     report_describe_assessment(evaluation, text, sizeof text);
     page_element(out, "p", "%s.", text);

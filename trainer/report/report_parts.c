@@ -16,7 +16,7 @@ const char report_limits[] = "It says what went together in the training table, 
 
 const char *report_reasons(const struct training *training)
 {
-    return training->recipe->kind->reasons;
+    return training->settings->kind->reasons;
 }
 
 void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes)
@@ -37,18 +37,18 @@ void report_describe_assessment(const struct evaluation *evaluation, char *out, 
 void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing)
 {
     const struct column *about = &table->schema->columns[column];
-    struct tally tally = {0};
+    struct value_counts values = {0};
     *missing = 0;
     for (size_t r = 0; r < table->row_count; r++) {
         const struct cell *cell = &table_row(table, r)[column];
         if (cell->code == CELL_MISSING)
             ++*missing;
         else if (about->kind == COLUMN_NOMINAL)
-            tally_add_text(&tally, about->values[cell->code], table->labels[r]);
+            value_counts_add_text(&values, about->values[cell->code], table->labels[r]);
         else
-            tally_add_number(&tally, cell->number, table->labels[r]);
+            value_counts_add_number(&values, cell->number, table->labels[r]);
     }
-    tally_sort(&tally);
-    histogram_make(about, &tally, out);
-    tally_free(&tally);
+    value_counts_sort(&values);
+    histogram_make(about, &values, out);
+    value_counts_free(&values);
 }

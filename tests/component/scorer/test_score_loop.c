@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "kafka/client.h"
 #include "tests/component/lab.h"
 #include "tests/support/graph.h"

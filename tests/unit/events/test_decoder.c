@@ -1,9 +1,9 @@
-/* events/decoder.h and encode.h: what is encoded decodes to the same event; whatever else is fed is refused, without
- * reading beyond it. */
+/* events/decoder.h and event_encoder.h: what is encoded decodes to the same event; whatever else is fed is refused,
+ * without reading beyond it. */
 #include "tests/unit/events/unit.h"
 
 #include "events/decoder.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 
 struct fixture {
     struct schema *schema;

@@ -1,7 +1,7 @@
 /* events/prediction.h: what prediction_encode writes, prediction_decode reads; cut or changed bytes are refused. */
 #include "tests/unit/events/unit.h"
 
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/prediction.h"
 
 static const struct reason reasons[] = {{UNIT_LEVEL, 0.75}, {UNIT_COUNT, -0.5}};

@@ -1,7 +1,7 @@
 /* events/prediction_versions.h: a prediction of another version is read as what our own version of it says. */
 #include "tests/unit/events/unit.h"
 
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/prediction_versions.h"
 
 enum { OLDER_ID = 8, OUR_ID = 9 };

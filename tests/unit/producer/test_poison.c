@@ -2,7 +2,7 @@
 #include "tests/unit/producer/unit.h"
 
 #include "events/decoder.h"
-#include "events/encode.h"
+#include "events/event_encoder.h"
 #include "events/validate.h"
 #include "producer/poison.h"
 #include "producer/recipe.h"

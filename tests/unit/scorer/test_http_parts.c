@@ -3,65 +3,65 @@
 
 #include <arpa/inet.h>
 
-#include "scorer/http/access.h"
-#include "scorer/http/guard.h"
+#include "scorer/http/access_log.h"
+#include "scorer/http/access_control.h"
 #include "scorer/http/parameters.h"
 
 static void a_token_matches_whole_and_with_its_scheme(void **state)
 {
     (void)state;
-    assert_true(guard_token_matches("s3cret", "Bearer s3cret"));
-    assert_false(guard_token_matches("s3cret", NULL));
-    assert_false(guard_token_matches("s3cret", ""));
-    assert_false(guard_token_matches("s3cret", "s3cret"));
-    assert_false(guard_token_matches("s3cret", "Bearer s3cre"));
-    assert_false(guard_token_matches("s3cret", "Bearer s3crets"));
-    assert_false(guard_token_matches("s3cret", "Basic s3cret"));
+    assert_true(access_control_token_matches("s3cret", "Bearer s3cret"));
+    assert_false(access_control_token_matches("s3cret", NULL));
+    assert_false(access_control_token_matches("s3cret", ""));
+    assert_false(access_control_token_matches("s3cret", "s3cret"));
+    assert_false(access_control_token_matches("s3cret", "Bearer s3cre"));
+    assert_false(access_control_token_matches("s3cret", "Bearer s3crets"));
+    assert_false(access_control_token_matches("s3cret", "Basic s3cret"));
 }
 
 static void origins_are_whole_items_of_the_list(void **state)
 {
     (void)state;
-    assert_true(guard_origin_allowed("https://a.example,https://b.example", "https://b.example"));
-    assert_true(guard_origin_allowed("*", "https://c.example"));
-    assert_false(guard_origin_allowed("https://a.example", "https://a.example.org"));
-    assert_false(guard_origin_allowed("https://a.example", "https://a"));
-    assert_false(guard_origin_allowed(NULL, "https://a.example"));
-    assert_false(guard_origin_allowed("https://a.example", NULL));
+    assert_true(access_control_origin_allowed("https://a.example,https://b.example", "https://b.example"));
+    assert_true(access_control_origin_allowed("*", "https://c.example"));
+    assert_false(access_control_origin_allowed("https://a.example", "https://a.example.org"));
+    assert_false(access_control_origin_allowed("https://a.example", "https://a"));
+    assert_false(access_control_origin_allowed(NULL, "https://a.example"));
+    assert_false(access_control_origin_allowed("https://a.example", NULL));
 }
 
 static void each_address_has_its_rate(void **state)
 {
     (void)state;
-    struct guard_rate *rate = guard_rate_new(3);
+    struct rate_limit *rate = rate_limit_new(3);
     struct sockaddr_in one = {.sin_family = AF_INET}, other = {.sin_family = AF_INET};
     inet_pton(AF_INET, "192.0.2.1", &one.sin_addr);
     inet_pton(AF_INET, "192.0.2.2", &other.sin_addr);
     int64_t now_us = 5000000;
     for (int i = 0; i < 3; i++)
-        assert_true(guard_rate_take(rate, (struct sockaddr *)&one, now_us));
-    assert_false(guard_rate_take(rate, (struct sockaddr *)&one, now_us));
-    assert_true(guard_rate_take(rate, (struct sockaddr *)&other, now_us));
-    assert_true(guard_rate_take(rate, (struct sockaddr *)&one, now_us + 400000));
-    assert_false(guard_rate_take(rate, (struct sockaddr *)&one, now_us + 400000));
+        assert_true(rate_limit_take(rate, (struct sockaddr *)&one, now_us));
+    assert_false(rate_limit_take(rate, (struct sockaddr *)&one, now_us));
+    assert_true(rate_limit_take(rate, (struct sockaddr *)&other, now_us));
+    assert_true(rate_limit_take(rate, (struct sockaddr *)&one, now_us + 400000));
+    assert_false(rate_limit_take(rate, (struct sockaddr *)&one, now_us + 400000));
     for (int i = 0; i < 3; i++) /* a long rest earns one second's worth, not more */
-        assert_true(guard_rate_take(rate, (struct sockaddr *)&one, now_us + 60000000));
-    assert_false(guard_rate_take(rate, (struct sockaddr *)&one, now_us + 60000000));
-    guard_rate_free(rate);
+        assert_true(rate_limit_take(rate, (struct sockaddr *)&one, now_us + 60000000));
+    assert_false(rate_limit_take(rate, (struct sockaddr *)&one, now_us + 60000000));
+    rate_limit_free(rate);
 }
 
 static void ipv6_counts_by_its_network(void **state)
 {
     (void)state;
-    struct guard_rate *rate = guard_rate_new(1);
+    struct rate_limit *rate = rate_limit_new(1);
     struct sockaddr_in6 one = {.sin6_family = AF_INET6}, near = one, far = one;
     inet_pton(AF_INET6, "2001:db8:0:1::1", &one.sin6_addr);
     inet_pton(AF_INET6, "2001:db8:0:1::2", &near.sin6_addr);
     inet_pton(AF_INET6, "2001:db8:0:2::1", &far.sin6_addr);
-    assert_true(guard_rate_take(rate, (struct sockaddr *)&one, 1000000));
-    assert_false(guard_rate_take(rate, (struct sockaddr *)&near, 1000000));
-    assert_true(guard_rate_take(rate, (struct sockaddr *)&far, 1000000));
-    guard_rate_free(rate);
+    assert_true(rate_limit_take(rate, (struct sockaddr *)&one, 1000000));
+    assert_false(rate_limit_take(rate, (struct sockaddr *)&near, 1000000));
+    assert_true(rate_limit_take(rate, (struct sockaddr *)&far, 1000000));
+    rate_limit_free(rate);
 }
 
 static void parameters_are_read_or_named(void **state)

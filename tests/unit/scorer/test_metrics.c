@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "scorer/http/access.h"
+#include "scorer/http/access_log.h"
 #include "scorer/http/health.h"
 #include "scorer/http/metrics_values.h"
 #include "scorer/http/routes.h"
@@ -22,7 +22,7 @@ struct lab {
     struct loop_progress loop;
     _Atomic bool draining;
     struct model_holder *models;
-    struct access *access;
+    struct access_log *access;
     struct http_view view;
     struct buffer text;
 };
@@ -40,19 +40,20 @@ static void fill_counters(struct lab *lab)
     }
 }
 
-static void answer_requests(struct access *access)
+static void answer_requests(struct access_log *access)
 {
-    const struct access_entry found = {.route = &route_table[0],
-                                       .method = "GET",
-                                       .status = 200,
-                                       .duration_us = 700,
-                                       .request_id = "a",
-                                       .traceparent = ""};
-    const struct access_entry lost = {.method = "GET", .duration_us = 2000000, .request_id = "b", .traceparent = ""};
+    const struct access_log_entry found = {.route = &route_table[0],
+                                           .method = "GET",
+                                           .status = 200,
+                                           .duration_us = 700,
+                                           .request_id = "a",
+                                           .traceparent = ""};
+    const struct access_log_entry lost = {
+        .method = "GET", .duration_us = 2000000, .request_id = "b", .traceparent = ""};
     for (size_t i = 0; i < 3; i++)
-        access_begin(access);
-    access_end(access, &found);
-    access_end(access, &lost);
+        access_log_begin(access);
+    access_log_end(access, &found);
+    access_log_end(access, &lost);
 }
 
 static void set_up_models(struct lab *lab)
@@ -77,7 +78,7 @@ static void set_up(struct lab *lab)
     memset(lab, 0, sizeof *lab);
     set_up_models(lab);
     fill_counters(lab);
-    lab->access = access_new(route_table, route_table_count, false);
+    lab->access = access_log_new(route_table, route_table_count, false);
     answer_requests(lab->access);
     strcpy(lab->progress[0].name, "score-0");
     lab->progress[0].progress = &lab->loop;
@@ -96,7 +97,7 @@ static void set_up(struct lab *lab)
 static void tear_down(struct lab *lab)
 {
     buffer_free(&lab->text);
-    access_free(lab->access);
+    access_log_free(lab->access);
     challengers_free(lab->settings.challengers);
     model_holder_free(lab->models);
     unlink(lab->used);

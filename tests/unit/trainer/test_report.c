@@ -11,29 +11,29 @@
 static void test_values_are_counted_by_class(void **state)
 {
     (void)state;
-    struct tally tally = {0};
+    struct value_counts values = {0};
     for (int i = 0; i < 1000; i++)
-        tally_add_number(&tally, i % 100, i % 2);
-    tally_add_number(&tally, -0.0, TALLY_UNLABELLED);
-    tally_sort(&tally);
-    assert_int_equal(tally.count, 100);
-    assert_int_equal(tally.total, 1001);
-    assert_int_equal(tally_entry_count(&tally.entries[0]), 11);
-    assert_int_equal(tally.entries[1].counts[TALLY_POSITIVE], 10);
-    tally_free(&tally);
+        value_counts_add_number(&values, i % 100, i % 2);
+    value_counts_add_number(&values, -0.0, VALUE_UNLABELLED);
+    value_counts_sort(&values);
+    assert_int_equal(values.count, 100);
+    assert_int_equal(values.total, 1001);
+    assert_int_equal(value_count_total(&values.entries[0]), 11);
+    assert_int_equal(values.entries[1].counts[VALUE_POSITIVE], 10);
+    value_counts_free(&values);
 }
 
 static void test_quantiles_interpolate(void **state)
 {
     (void)state;
-    struct tally tally = {0};
+    struct value_counts values = {0};
     for (int i = 4; i >= 1; i--)
-        tally_add_number(&tally, i, 0);
-    tally_sort(&tally);
-    assert_true(tally_quantile(&tally, 0.5) == 2.5);
-    assert_true(tally_quantile(&tally, 0) == 1 && tally_quantile(&tally, 1) == 4);
-    tally_free(&tally);
-    assert_true(isnan(tally_quantile(&tally, 0.5)));
+        value_counts_add_number(&values, i, 0);
+    value_counts_sort(&values);
+    assert_true(value_counts_quantile(&values, 0.5) == 2.5);
+    assert_true(value_counts_quantile(&values, 0) == 1 && value_counts_quantile(&values, 1) == 4);
+    value_counts_free(&values);
+    assert_true(isnan(value_counts_quantile(&values, 0.5)));
 }
 
 /* No value is lost between bars, whatever the numbers. */
@@ -43,19 +43,19 @@ static void test_bars_hold_every_value(void **state)
     static const double scales[] = {1e-12, 0.1, 1, 7.3, 1e12};
     const struct column column = {.kind = COLUMN_NUMERIC, .type = COLUMN_DOUBLE, .low = -INFINITY, .high = INFINITY};
     for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
-        struct tally tally = {0};
+        struct value_counts values = {0};
         struct histogram histogram;
         size_t sum = 0;
         for (int i = -50; i < 300; i++)
-            tally_add_number(&tally, i * scales[s] + 1e-13, 0);
-        tally_sort(&tally);
-        histogram_make(&column, &tally, &histogram);
+            value_counts_add_number(&values, i * scales[s] + 1e-13, 0);
+        value_counts_sort(&values);
+        histogram_make(&column, &values, &histogram);
         for (size_t b = 0; b < histogram.count; b++)
             sum += bar_count(&histogram.bars[b]);
         assert_int_equal(sum, 350);
         assert_in_range(histogram.count, 2, HISTOGRAM_MOST + 1);
         histogram_clear(&histogram);
-        tally_free(&tally);
+        value_counts_free(&values);
     }
 }
 

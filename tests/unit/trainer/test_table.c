@@ -295,34 +295,34 @@ static void test_held_out_rows_have_both_classes(void **state)
     fold_rows_clear(&part);
 }
 
-static enum status validate(const struct table *table, const struct recipe *recipe, struct evaluation *out)
+static enum status validate(const struct table *table, const struct train_settings *settings, struct evaluation *out)
 {
     static const uint32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7};
-    return evaluation_validate(table, rows, table->row_count, recipe, NULL, out, &err);
+    return evaluation_cross_validate(table, rows, table->row_count, settings, NULL, out, &err);
 }
 
 static void test_validation_needs_two_of_each(void **state)
 {
     (void)state;
     struct table table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\n");
-    struct recipe recipe = {.kind = &kind_logistic_l2,
-                            .inverse_penalty = 1,
-                            .max_iterations = 50,
-                            .threads = 2,
-                            .fold_count = 5,
-                            .repeat_count = 2};
+    struct train_settings settings = {.kind = &kind_logistic_l2,
+                                      .inverse_penalty = 1,
+                                      .max_iterations = 50,
+                                      .threads = 2,
+                                      .fold_count = 5,
+                                      .repeat_count = 2};
     struct evaluation evaluation = {0};
-    assert_int_equal(validate(&table, &recipe, &evaluation), STATUS_INVALID);
+    assert_int_equal(validate(&table, &settings, &evaluation), STATUS_INVALID);
     table_free(&table);
     table = read_rows("Yes,b,10,3\nNo,a,20,3\nNo,,30,3\nYes,b,12,3\nNo,a,40,2\n");
-    assert_int_equal(validate(&table, &recipe, &evaluation), STATUS_OK);
+    assert_int_equal(validate(&table, &settings, &evaluation), STATUS_OK);
     assert_int_equal(evaluation.fold_count, 2);
     assert_int_equal(evaluation.validation.count, 10);
     assert_true(evaluation.validation.metrics.roc_auc == 1);
     assert_true(fabs(evaluation.validation.baseline.accuracy - 0.6) < 1e-15);
     evaluation_clear(&evaluation);
-    recipe.folds_given = true; /* five asked for, two possible */
-    assert_int_equal(validate(&table, &recipe, &evaluation), STATUS_INVALID);
+    settings.folds_given = true; /* five asked for, two possible */
+    assert_int_equal(validate(&table, &settings, &evaluation), STATUS_INVALID);
     table_free(&table);
 }
 

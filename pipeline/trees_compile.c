@@ -1,0 +1,174 @@
+/* Ensemble → struct trees: packs the checked trees for the walk. Called by pipeline_load, at load only. */
+#include "pipeline/shap.h"
+#include "pipeline/trees.h"
+#include "pipeline/trees_program.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A sum of probabilities may pass 1 by its rounding, not by more. */
+static const double SHARE_SLACK = 1e-3;
+
+static const struct expr *trees_expr(const struct expr_pool *pool, const struct compiled *compiled, size_t class)
+{
+    const struct expr *share = expr_at(pool, compiled->probabilities[class]);
+    return share->op == EXPR_TREES && share->b == class ? share : NULL;
+}
+
+bool trees_match(const struct expr_pool *pool, const struct compiled *compiled)
+{
+    const struct expr *a = trees_expr(pool, compiled, 0), *b = trees_expr(pool, compiled, 1);
+    return a && b && a->trees == b->trees;
+}
+
+/* Without a sigmoid the sum of leaves is the probability, and must be one for every row. */
+static enum status shares_check(const struct trees *trees, struct error *err)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    double low = ensemble->base, high = ensemble->base;
+    for (size_t t = 0; t < ensemble->tree_count; t++) {
+        double least = INFINITY, most = -INFINITY;
+        for (size_t n = ensemble->starts[t]; n < ensemble->starts[t + 1]; n++)
+            if (!ensemble->nodes[n].left) {
+                least = fmin(least, ensemble->nodes[n].value[trees->class]);
+                most = fmax(most, ensemble->nodes[n].value[trees->class]);
+            }
+        low += least;
+        high += most;
+    }
+    if (low < -SHARE_SLACK || high > 1 + SHARE_SLACK)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "the trees' sums reach from %.4g to %.4g, so they are no probabilities: export a classifier",
+                         low, high);
+    return STATUS_OK;
+}
+
+static bool values_are_floats(const struct trees *trees)
+{
+    for (size_t n = 0; n < trees->ensemble->node_count; n++) {
+        double value = trees->ensemble->nodes[n].value[trees->class];
+        if ((double)(float)value != value)
+            return false;
+    }
+    return true;
+}
+
+static void nodes_pack(struct trees *trees)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    trees->nodes = mem_zeroed(ensemble->node_count, sizeof *trees->nodes);
+    for (size_t t = 0; t < ensemble->tree_count; t++)
+        for (uint32_t n = ensemble->starts[t]; n < ensemble->starts[t + 1]; n++) {
+            const struct tree_node *node = &ensemble->nodes[n];
+            struct packed_node *packed = &trees->nodes[n];
+            if (!node->left) {
+                *packed = (struct packed_node){(float)node->value[trees->class], 0};
+                continue;
+            }
+            struct feature_slot at = features_slot(trees->features, node->feature);
+            uint32_t slot = node->missing_left ? at.low : at.slot;
+            *packed = (struct packed_node){features_threshold(trees->features, node->feature, node->threshold),
+                                           slot << PACKED_SLOT_SHIFT | (node->left - (n - ensemble->starts[t]))};
+        }
+    if (values_are_floats(trees))
+        return;
+    trees->values = mem_zeroed(ensemble->node_count, sizeof *trees->values);
+    for (size_t n = 0; n < ensemble->node_count; n++)
+        trees->values[n] = ensemble->nodes[n].value[trees->class];
+}
+
+enum status trees_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                          size_t column_count, struct trees **out, struct error *err)
+{
+    struct trees *trees = mem_zeroed(1, sizeof *trees);
+    trees->ensemble = trees_expr(pool, compiled, positive)->trees;
+    trees->column_count = column_count;
+    trees->class = trees->ensemble->binary ? 0 : positive;
+    trees->opposite = trees->ensemble->binary && positive == 0;
+    enum status status = trees->ensemble->logistic ? STATUS_OK : shares_check(trees, err);
+    if (!status)
+        status = features_compile(pool, trees->ensemble, column_count, &trees->features, err);
+    if (status) {
+        trees_free(trees);
+        return status;
+    }
+    nodes_pack(trees);
+    *out = trees;
+    return STATUS_OK;
+}
+
+/* places[node] of every leaf: its place among the leaves in the order of the file: by source, since a tree's nodes
+ * stand together there. */
+static void trees_leaf_places(const struct trees *trees, size_t *places)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    uint32_t *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
+    size_t place = 0;
+    for (uint32_t n = 0; n < ensemble->node_count; n++)
+        by_source[ensemble->nodes[n].source] = n;
+    for (size_t s = 0; s < ensemble->node_count; s++)
+        if (!ensemble->nodes[by_source[s]].left)
+            places[by_source[s]] = place++;
+    free(by_source);
+}
+
+size_t trees_tree_count(const struct trees *trees)
+{
+    return trees->ensemble->tree_count;
+}
+
+size_t trees_tree_leaves(const struct trees *trees, size_t tree)
+{
+    return (trees->ensemble->starts[tree + 1] - trees->ensemble->starts[tree] + 1) /
+           2; /* every branch has two children */
+}
+
+size_t trees_leaf_count(const struct trees *trees)
+{
+    return (trees->ensemble->node_count + trees->ensemble->tree_count) / 2;
+}
+
+enum status trees_set_covers(struct trees *trees, const double *covers, struct error *err)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    size_t *places = mem_zeroed(ensemble->node_count, sizeof *places);
+    double *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
+    struct shap *shap = NULL;
+    trees_leaf_places(trees, places);
+    for (size_t n = 0; n < ensemble->node_count; n++)
+        if (!ensemble->nodes[n].left)
+            by_source[ensemble->nodes[n].source] = covers[places[n]];
+    enum status status = shap_make(trees, by_source, &shap, err);
+    free(places);
+    free(by_source);
+    if (status)
+        return status;
+    shap_free(trees->shap);
+    trees->shap = shap;
+    double mean = shap_base(shap) + ensemble->base;
+    trees->base = !trees->opposite ? mean : ensemble->logistic ? -mean : 1 - mean;
+    return STATUS_OK;
+}
+
+bool trees_has_reasons(const struct trees *trees)
+{
+    return trees->shap != NULL;
+}
+
+void trees_free(struct trees *trees)
+{
+    if (!trees)
+        return;
+    shap_free(trees->shap);
+    features_free(trees->features);
+    free(trees->nodes);
+    free(trees->values);
+    free(trees);
+}
+
+size_t trees_bytes(const struct trees *trees)
+{
+    size_t node = sizeof *trees->nodes + (trees->values ? sizeof *trees->values : 0);
+    return sizeof *trees + trees->ensemble->node_count * node + features_bytes(trees->features) +
+           (trees->shap ? shap_bytes(trees->shap) : 0);
+}

@@ -1,0 +1,32 @@
+/* Where a partition's fetched messages go, and where and when fetching goes on: what has to be set in librdkafka for
+ * that. All are called on the score loop's thread; they wait for librdkafka's own threads, not for a broker. */
+#ifndef SCORER_STREAM_PARTITION_QUEUE_H
+#define SCORER_STREAM_PARTITION_QUEUE_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* on: to `queue`, and fetched. Off: nowhere, and not fetched, so that a partition that is not read holds no memory.
+ * Must be switched on again before the partition is revoked, and then be followed by a seek or an assignment. False:
+ * the partition is not assigned any more. */
+bool partition_queue_forward(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *topic, int32_t partition,
+                             bool on);
+
+/* Each partition of the list goes on from its offset; what is still queued from before is dropped by librdkafka. */
+rd_kafka_resp_err_t partition_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list);
+
+/* Up to `capacity` messages, the caller's to destroy; waits at most timeout_ms for the first. *left_us: steady clock
+ * when they left the queue. */
+size_t partition_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages, size_t capacity,
+                             int64_t *left_us);
+
+/* Fetching stops while the queue is full, and librdkafka before 2.2 looks only once a second whether it still is: by
+ * then a busy loop has emptied it and waits. True, once: half of what was queued has been taken, so fetching should go
+ * on. *most is the caller's, zero at first: the messages that were queued at most since then. */
+bool partition_queue_drained(rd_kafka_queue_t *queue, size_t *most);
+/* Makes it look now. */
+void partition_queue_look(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *assigned);
+
+#endif

@@ -1,0 +1,69 @@
+/* Records that the broker refuses, found by bisecting the work: oversize records, and timestamps that a topic does not
+ * take.
+ *
+ * A broker refuses a whole batch and does not say which of its records it means. All of them are suspects; the work
+ * comes back and is done again with suspects in batches of their own, half as many in each, until one is alone and
+ * refused: that is the record. It goes as less (an oversize record becomes a dead letter, a dead letter a smaller one)
+ * or with the present time, the others go as they are, and the suspects are forgotten when all of the work is
+ * committed.
+ *
+ * Knows no transaction: publish.c sends, flushes and commits, and says here what came of it. A suspect is a source
+ * message, named by the opaque pointer of its record. Plain data, embedded. Calls come from one thread at a time: the
+ * score loop's, or that of the commit under way, in which reports arrive. */
+#ifndef SCORER_STREAM_REFUSED_RECORDS_H
+#define SCORER_STREAM_REFUSED_RECORDS_H
+
+#include "kafka/transaction.h"
+#include "scorer/settings.h"
+
+/* How much of its source a dead letter carries: less where that was found oversize. */
+enum dead_letter_detail { DETAIL_WHOLE, DETAIL_NO_VALUE, DETAIL_BARE };
+
+struct refused_suspect {
+    const void *source;                  /* its record's opaque pointer */
+    unsigned suspected;                  /* the last round in which its batch was refused */
+    bool oversize;                       /* found: goes as a dead letter */
+    bool untimed;                        /* found: goes with the present time instead of its source's */
+    enum dead_letter_detail dead_letter; /* what is left to try */
+};
+
+struct refused_records {
+    const struct settings *settings; /* for the topics' names */
+    const char *name;                /* the worker's, in messages */
+    struct refused_suspect *suspects;
+    size_t suspect_count, suspect_capacity;
+    uint64_t records;   /* of the open work that were in refused batches */
+    uint64_t redo_left; /* so many records are work that came back because of a refused batch */
+    unsigned round;     /* of bisecting; 0: none */
+    uint64_t group;     /* most suspects in a batch */
+    uint64_t in_group;  /* suspects sent since the last flush */
+};
+
+/* Borrows both. */
+void refused_records_init(struct refused_records *refused, const struct settings *settings, const char *name);
+void refused_records_free(struct refused_records *refused);
+
+/* New work is open, or that which came back once more. */
+void refused_records_begin(struct refused_records *refused);
+/* A record of this source was in a refused batch. */
+void refused_records_add(struct refused_records *refused, const void *source);
+/* NULL: no suspect. Valid until the next refused_records_add. */
+const struct refused_suspect *refused_records_find(const struct refused_records *refused, const void *source);
+/* Before a record of this source is sent. True: flush first, so that suspects share a batch with no other record, and
+ * with few of their kind. */
+MUST_USE bool refused_records_isolate(struct refused_records *refused, const void *source);
+
+/* The work has come back with so many records: they are isolated, where there are suspects. */
+void refused_records_redo(struct refused_records *refused, uint64_t records);
+/* After that, where `records` were refused, with this code and by this topic: the next round. Logs what is going on.
+ * Failure is for good. */
+MUST_USE enum status refused_records_bisect(struct refused_records *refused, rd_kafka_resp_err_t code,
+                                            const char *topic, struct error *err);
+/* Ends with the last of the work that came back. */
+void refused_records_committed(struct refused_records *refused);
+/* The work is somebody else's, or comes back as it came. */
+void refused_records_forget(struct refused_records *refused);
+/* The open work is done again, or may hold a suspect. */
+bool refused_records_is_bisecting(const struct refused_records *refused);
+
+#endif

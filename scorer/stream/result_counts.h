@@ -1,0 +1,22 @@
+/* The results of a run of work, kept apart until it commits: received = scored + dead-lettered + erased + outcome.
+ *
+ * Plain data, embedded in a score loop; zeroed is empty. */
+#ifndef SCORER_STREAM_RESULT_COUNTS_H
+#define SCORER_STREAM_RESULT_COUNTS_H
+
+#include "events/error_codes.h"
+#include "scorer/counters.h"
+
+struct result_counts {
+    uint64_t received, scored, erased, outcome, dead_lettered;
+    uint64_t dead_letters[EVENT_CODE_COUNT];
+    uint64_t latency_buckets[LATENCY_BUCKETS], latency_sum_us;
+    uint64_t risk[RISK_BINS];
+};
+
+/* So many rows were scored so long after they had come. */
+void result_counts_add_latency(struct result_counts *counts, int64_t latency_us, size_t rows);
+/* The work is committed: adds its results to the counters. */
+void result_counts_commit(const struct result_counts *counts, struct counters *counters);
+
+#endif

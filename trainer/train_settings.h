@@ -1,0 +1,45 @@
+/* What to train and how to evaluate it: the kind of model, its parameters, named as in scikit-learn, folds, threshold.
+ */
+#ifndef TRAINER_TRAIN_SETTINGS_H
+#define TRAINER_TRAIN_SETTINGS_H
+
+#include "base/options.h"
+#include "trainer/forest.h"
+#include "trainer/threshold.h"
+
+/* How C is chosen where it is not given. */
+enum penalty_choice { PENALTY_GIVEN, PENALTY_BY_LOG_LOSS, PENALTY_BY_ROC_AUC };
+
+struct model_kind;
+
+/* Plain data. */
+struct train_settings {
+    const struct model_kind *kind;
+    enum penalty_choice choice;
+    double inverse_penalty; /* C; INFINITY without a penalty */
+    bool balanced;          /* class_weight=balanced: each class weighs the same in sum; linear models */
+    unsigned max_iterations;
+    struct forest_settings forest; /* its seed is `seed` */
+    unsigned threads;              /* at least 1; no result depends on it */
+    uint64_t seed;                 /* of every random choice */
+    struct threshold_rule threshold;
+    unsigned fold_count, repeat_count; /* 0 folds: no cross-validation */
+    bool folds_given;
+    double test_share; /* of the rows, held out of everything; 0: none */
+};
+
+/* From --model, --param, --seed, --threshold, --folds, --repeats, --test-size and --threads. STATUS_INVALID: a name or
+ * value that is none, with those that are. */
+MUST_USE enum status train_settings_read(const struct options *options, struct train_settings *out, struct error *err);
+
+/* Parameters as they are written to the run: names and values, in the order of the table. For a C that was chosen,
+ * `chosen_penalty` is shown. The values are in `texts`. */
+struct train_settings_param {
+    const char *name, *value;
+};
+enum { TRAIN_SETTINGS_PARAM_MOST = 12, TRAIN_SETTINGS_TEXT_BYTES = 32 };
+size_t train_settings_params(const struct train_settings *settings, double chosen_penalty,
+                             struct train_settings_param *out,
+                             char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES]);
+
+#endif
