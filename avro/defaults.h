@@ -1,6 +1,5 @@
 /* A reader field's default value, for a field that the writer does not have. */
-#ifndef AVRO_DEFAULTS_H
-#define AVRO_DEFAULTS_H
+#pragma once
 
 #include "avro/type.h"
 
@@ -12,5 +11,3 @@ bool default_write(const struct avro_type *type, const json_t *value, unsigned *
 
 /* The branch of a union that the value fits, the type itself if it is no union, NULL if none. */
 const struct avro_type *default_type(const struct avro_type *type, const json_t *value);
-
-#endif

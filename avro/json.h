@@ -1,6 +1,5 @@
 /* The values that Avro's JSON encoding writes in its own way. */
-#ifndef AVRO_JSON_H
-#define AVRO_JSON_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -9,5 +8,3 @@ void avro_json_double(struct buffer *out, double number);
 
 /* Bytes or fixed: a string of the code points 0 to 255. */
 void avro_json_raw(struct buffer *out, struct span raw);
-
-#endif

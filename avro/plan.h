@@ -7,8 +7,7 @@
  * Resolution is the Avro specification's, with the choices docs/SCHEMAS.md lists. Decoding is strict, its work bounded
  * by the bytes given, its nesting by PLAN_CALLS_MAX. A datum that takes a branch or symbol the reader has no place for
  * is read to its end, so that it differs from a malformed one. */
-#ifndef AVRO_PLAN_H
-#define AVRO_PLAN_H
+#pragma once
 
 #include "base/memory.h"
 #include "avro/type.h"
@@ -106,5 +105,3 @@ void machine_free(struct machine *machine);
 /* Runs a JSON plan over one datum, appending to out (whatever was appended is void on failure). */
 enum datum_code plan_run_json(const struct plan *plan, struct machine *machine, struct span datum, struct buffer *out,
                               struct datum_fault *fault);
-
-#endif

@@ -1,7 +1,6 @@
 /* Writing a plan's ops: what plan_compile.c shares with layouts, which lay a record out for an executor of their own.
  */
-#ifndef AVRO_PLAN_EMIT_H
-#define AVRO_PLAN_EMIT_H
+#pragma once
 
 #include "avro/plan.h"
 
@@ -35,5 +34,3 @@ struct op *plan_last_op(struct compiler *compiler);
 /* The field that is being laid out, for messages. */
 void plan_path_push(struct compiler *compiler, const char *step);
 void plan_path_pop(struct compiler *compiler);
-
-#endif

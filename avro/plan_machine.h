@@ -1,6 +1,5 @@
 /* What the executors of plans share: the working state, and the ops that steer and skip. */
-#ifndef AVRO_PLAN_MACHINE_H
-#define AVRO_PLAN_MACHINE_H
+#pragma once
 
 #include "avro/read.h"
 #include "avro/plan.h"
@@ -108,5 +107,3 @@ bool machine_next(struct machine *machine, const struct op *op, bool *more, bool
 
 /* After OP_END or a failure: the result, with its fault. */
 enum datum_code machine_result(struct machine *machine, bool ended, struct span datum, struct datum_fault *fault);
-
-#endif

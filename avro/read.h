@@ -3,8 +3,7 @@
  *
  * Each returns false where the bytes are wrong or do not suffice; the position is then of no use.
  * `padded` collects whether any varint was longer than it had to be (legal, but not what our encoder writes). */
-#ifndef AVRO_READ_H
-#define AVRO_READ_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -119,5 +118,3 @@ static inline bool avro_read_text(struct cursor *in, struct span *out, bool *pad
 {
     return avro_read_bytes(in, out, padded) && avro_text_is_valid(*out);
 }
-
-#endif

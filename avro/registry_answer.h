@@ -2,8 +2,7 @@
  *
  * A registry is behind proxies, gateways and restarts: what is not exactly an answer of Confluent's API counts as an
  * outage (REGISTRY_NO_ANSWER), never as knowledge. */
-#ifndef AVRO_REGISTRY_ANSWER_H
-#define AVRO_REGISTRY_ANSWER_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -31,5 +30,3 @@ MUST_USE enum registry_result registry_answer_schema(const struct registry_answe
 /* To POST /subjects/…: STATUS_OK and the id; STATUS_NOT_FOUND: no such schema or subject; STATUS_CONFLICT:
  * incompatible; STATUS_INVALID: refused; STATUS_DENIED; STATUS_UNAVAILABLE: anything else. */
 MUST_USE enum status registry_answer_id(const struct registry_answer *answer, uint32_t *id, struct error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* The requests of a schema registry's client, one function each: several addresses in turn, answers read. No thread
  * and no state but the connections; used by one thread at a time. */
-#ifndef AVRO_REGISTRY_CALLS_H
-#define AVRO_REGISTRY_CALLS_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -28,5 +27,3 @@ MUST_USE enum status registry_call_lookup(struct registry_calls *calls, const ch
                                           uint32_t *id, struct error *err);
 MUST_USE enum status registry_call_register(struct registry_calls *calls, const char *topic, struct span text,
                                             uint32_t *id, struct error *err);
-
-#endif

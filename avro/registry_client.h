@@ -4,8 +4,7 @@
  * yet is asked for once, however many events and loops want it, and REGISTRY_FIND_WAIT is the answer until it has come.
  * An outage (no answer, a wrong one, credentials refused) is never taken for knowledge: it is logged once, and asked
  * again with growing pauses for as long as it takes. That a schema does not exist is believed for a while. */
-#ifndef AVRO_REGISTRY_CLIENT_H
-#define AVRO_REGISTRY_CLIENT_H
+#pragma once
 
 #include "base/bytes.h"
 #include "avro/registry_settings.h"
@@ -68,5 +67,3 @@ uint64_t registry_client_requests(const struct registry_client *client);
 MUST_USE enum status registry_client_check(const struct registry_settings *settings,
                                            const struct registry_duties *duties, struct error *finding,
                                            struct error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* Answers of a schema registry that outlive it and us: one small file each, replaced atomically. Off unless a directory
  * is given. A file that cannot be read or does not hold what its name says is as good as none. */
-#ifndef AVRO_REGISTRY_DISK_H
-#define AVRO_REGISTRY_DISK_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -20,5 +19,3 @@ void registry_disk_put_schema(struct registry_disk *disk, const struct schema_ke
 /* The id under which a subject has a schema. */
 bool registry_disk_get_id(const struct registry_disk *disk, const char *subject, struct span text, uint32_t *id);
 void registry_disk_put_id(struct registry_disk *disk, const char *subject, struct span text, uint32_t id);
-
-#endif

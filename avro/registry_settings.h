@@ -1,6 +1,5 @@
 /* How a schema registry is reached: SCHEMA_REGISTRY_*. */
-#ifndef AVRO_REGISTRY_SETTINGS_H
-#define AVRO_REGISTRY_SETTINGS_H
+#pragma once
 
 #include "base/options.h"
 
@@ -17,5 +16,3 @@ struct registry_settings {
 
 /* From SCHEMA_REGISTRY_*; urls is NULL where no registry is set. */
 struct registry_settings registry_settings_read(const struct options *options);
-
-#endif

@@ -1,6 +1,5 @@
 /* Which part of a reader schema sees which part of a writer schema: the questions plan_compile asks. */
-#ifndef AVRO_RESOLVE_H
-#define AVRO_RESOLVE_H
+#pragma once
 
 #include "avro/type.h"
 
@@ -31,5 +30,3 @@ void resolve_symbols(const struct avro_type *writer, const struct avro_type *rea
 
 /* Whether a writer's primitive kind may be read as the reader's: the same, or a promotion. */
 bool kind_promotes(enum avro_kind writer, enum avro_kind reader);
-
-#endif

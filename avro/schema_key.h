@@ -1,6 +1,5 @@
 /* A schema's name on the wire: an id, or a GUID. */
-#ifndef AVRO_SCHEMA_KEY_H
-#define AVRO_SCHEMA_KEY_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -25,5 +24,3 @@ static inline bool schema_key_equal(const struct schema_key *a, const struct sch
 
 /* "7", or "8d3e…-…" in the usual form of GUIDs. */
 void schema_key_text(const struct schema_key *key, char text[SCHEMA_KEY_TEXT_BYTES]);
-
-#endif

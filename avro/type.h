@@ -2,8 +2,7 @@
  *
  * Parsed here from the JSON text, because avro-c drops aliases, defaults, logical types and our own attributes.
  * Everything is read-only after avro_schema_parse and lives as long as the struct avro_schema that owns it. */
-#ifndef AVRO_TYPE_H
-#define AVRO_TYPE_H
+#pragma once
 
 #include <jansson.h>
 
@@ -92,5 +91,3 @@ static inline bool avro_kind_is_named(enum avro_kind kind)
 {
     return kind == AVRO_KIND_RECORD || kind == AVRO_KIND_ENUM || kind == AVRO_KIND_FIXED;
 }
-
-#endif

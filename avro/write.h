@@ -1,6 +1,5 @@
 /* Avro's primitives written through a pointer into room that was reserved before: each returns the position after. */
-#ifndef AVRO_WRITE_H
-#define AVRO_WRITE_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -63,5 +62,3 @@ static inline char *avro_put_frame(char *at, uint32_t schema_id)
     memcpy(at + 1, &id, sizeof id);
     return at + AVRO_FRAME_BYTES;
 }
-
-#endif

@@ -1,5 +1,5 @@
-/* A thread that makes one call at a time: see background.h. The thread waits for a call, makes it, and waits for the
- * next; it ends when asked to, after the call. */
+/* A thread that makes one call at a time: see background_call.h. The thread waits for a call, makes it, and waits for
+ * the next; it ends when asked to, after the call. */
 #include "base/background_call.h"
 
 #include <assert.h>

@@ -2,8 +2,7 @@
  *
  * The caller's thread starts a call, may ask whether it still runs, and waits for it before it uses what the call uses.
  * The simulation (tests/sim) has the same with a coroutine. */
-#ifndef BASE_BACKGROUND_CALL_H
-#define BASE_BACKGROUND_CALL_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -19,5 +18,3 @@ void background_call_free(struct background_call *background); /* waits for the 
 void background_call_start(struct background_call *background, void (*call)(void *context), void *context);
 bool background_call_runs(const struct background_call *background);
 void background_call_wait(struct background_call *background); /* at once when none runs */
-
-#endif

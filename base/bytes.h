@@ -1,7 +1,6 @@
 /* Bytes: a span borrows them, a cursor reads them without ever passing the end, a buffer writes them.
  * All three are plain data, open for speed; nothing else in the project walks a pointer over untrusted input. */
-#ifndef BASE_BYTES_H
-#define BASE_BYTES_H
+#pragma once
 
 #include <endian.h>
 #include <stdarg.h>
@@ -125,5 +124,3 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__
 void text_flatten(char *text);
 /* vsnprintf, then text_flatten: what messages are made with. */
 void text_vprint(char *text, size_t bytes, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
-
-#endif

@@ -1,6 +1,5 @@
 /* Time as a callback struct, so that tests own the clock. */
-#ifndef BASE_CLOCK_H
-#define BASE_CLOCK_H
+#pragma once
 
 #include <stdint.h>
 
@@ -22,5 +21,3 @@ static inline int64_t clock_steady_us(const struct clock_source *clock)
 {
     return clock->steady_us(clock->context);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Reading CSV as it is published: RFC 4180 quoting, byte-order mark, LF or CRLF line ends, streaming.
  * Used by the trainer and the producer, so that both see the same rows. */
-#ifndef BASE_CSV_H
-#define BASE_CSV_H
+#pragma once
 
 #include <stdio.h>
 
@@ -28,5 +27,3 @@ void csv_free(struct csv *csv);
  * after a closing quote (of the latter two only the first physical line is skipped, so that a stray quote costs one
  * line). STATUS_LIMIT: over 1 MiB (raw may be its beginning only). STATUS_IO: reading failed; final. */
 MUST_USE enum status csv_next(struct csv *csv, struct csv_record *record, bool *more, struct error *err);
-
-#endif

@@ -4,14 +4,11 @@
  * FAULT_POINT=NAME:COUNT[:kill|stop[:MICROSECONDS]] in the environment: when the point NAME is passed for the COUNT-th
  * time (by any thread), the process gets SIGKILL (or SIGSTOP), at once or so long after, which may be within the call
  * that follows. Anything else in the variable ends the process at its first point with status 2. */
-#ifndef BASE_FAULT_POINT_H
-#define BASE_FAULT_POINT_H
+#pragma once
 
 #ifdef FAULT_POINTS
 void fault_point(const char *name);
 #define FAULT_POINT(name) fault_point(name)
 #else
 #define FAULT_POINT(name) ((void)0)
-#endif
-
 #endif

@@ -1,6 +1,5 @@
 /* Whole files: read with a limit, replaced atomically, directories made. Error texts name the path and the reason. */
-#ifndef BASE_FILE_H
-#define BASE_FILE_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -19,5 +18,3 @@ MUST_USE enum status file_make_directories(const char *path, struct error *err);
 
 /* Sets the status that errno means, with the text "cannot ACTION PATH: reason". */
 enum status file_error(struct error *err, int error_number, const char *action, const char *path);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A client is one keep-alive connection: one thread at a time uses it; different clients are independent. Redirects are
  * not followed and answers are not decompressed. Proxies come from the usual variables (https_proxy, no_proxy). */
-#ifndef BASE_HTTP_CLIENT_H
-#define BASE_HTTP_CLIENT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -66,5 +65,3 @@ enum status http_status_of(long status);
 
 /* Appends text percent-encoded, as a query's value or one component of a path; with slashes kept, as a whole path. */
 void http_add_encoded(struct buffer *out, const char *text, bool keep_slashes);
-
-#endif

@@ -1,7 +1,6 @@
 /* Writing single JSON values into a buffer; documents: json_writer.h. (Reading goes through jansson, in the module that
  * needs it.) */
-#ifndef BASE_JSON_H
-#define BASE_JSON_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/row.h"
@@ -17,5 +16,3 @@ void json_add_uint(struct buffer *out, uint64_t number);
 
 /* {"COLUMN":41,"ANOTHER":null,…}: one row under its columns' names, null where missing. */
 void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells);
-
-#endif

@@ -8,8 +8,7 @@
  *     json_write_string(&json, "status", "ok");
  *     json_end_document(&json);
  */
-#ifndef BASE_JSON_WRITER_H
-#define BASE_JSON_WRITER_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/json.h"
@@ -58,5 +57,3 @@ void json_write_bool(struct json_writer *json, const char *name, bool value);
 void json_write_null(struct json_writer *json, const char *name);
 /* The caller adds exactly one JSON value to the buffer. */
 struct buffer *json_write_raw(struct json_writer *json, const char *name);
-
-#endif

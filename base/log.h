@@ -1,8 +1,7 @@
 /* One line per happening on standard error: what, where, what to do. Never a payload value, never a secret.
  * Text form: `2026-11-23T10:00:00.123Z warn sink: PostgreSQL is unavailable, …`; JSON form by --log-format=json.
  * Thread-safe: a line is one write(2). */
-#ifndef BASE_LOG_H
-#define BASE_LOG_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ void log_fields(enum log_level level, const char *where, const char *message, co
 #define log_warn(where, ...) log_line(LOG_LEVEL_WARN, where, __VA_ARGS__)
 #define log_info(where, ...) log_line(LOG_LEVEL_INFO, where, __VA_ARGS__)
 #define log_debug(where, ...) log_line(LOG_LEVEL_DEBUG, where, __VA_ARGS__)
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Lifetimes have names: process, model, batch, call. A batch's memory comes from an arena that is reset between
  * batches, so after warm-up nothing on an event's path calls malloc. */
-#ifndef BASE_MEMORY_H
-#define BASE_MEMORY_H
+#pragma once
 
 #include <stddef.h>
 
@@ -35,5 +34,3 @@ void *arena_take(struct arena *arena, size_t bytes) __attribute__((malloc, retur
 char *arena_text(struct arena *arena, const char *text, size_t bytes); /* copy + NUL */
 void arena_reset(struct arena *arena);                                 /* keeps the blocks for the next batch */
 void arena_free(struct arena *arena);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Strings returned are owned by the options and live as long as they do. Asking a program for an option that is not its
  * own asserts. */
-#ifndef BASE_OPTIONS_H
-#define BASE_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,5 +79,3 @@ void options_write_reference(FILE *out);
 
 /* The whole main of a program: parse, set up the log, run the subcommand, return its exit status. */
 int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv);
-
-#endif

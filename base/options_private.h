@@ -1,7 +1,6 @@
 /* Inside of options.h: the table's rows as data, and what parsing and help share. Included by base/option*.c and by
  * tests alone. */
-#ifndef BASE_OPTIONS_PRIVATE_H
-#define BASE_OPTIONS_PRIVATE_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/memory.h"
@@ -116,5 +115,3 @@ void option_shell_write(FILE *out, const struct options *options, const struct s
 
 /* --help of the program (options->subcommand NULL) or of the subcommand. */
 void option_help_write(FILE *out, const struct options *options, const struct subcommand *subcommands);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Plain data, on the caller's stack; one thread. After progress_begin a test may set `terminal` and `columns` itself.
  */
-#ifndef BASE_PROGRESS_H
-#define BASE_PROGRESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ void progress_end(struct progress *progress);
 
 /* Appends 1234567 as "1,234,567". */
 void progress_add_count(struct buffer *line, uint64_t count);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Columns are described once, by the schema files; a row is an array of one cell per column, in schema order.
  * Batches are row-major arrays: cell c of row r is cells[r * column_count + c]. */
-#ifndef BASE_ROW_H
-#define BASE_ROW_H
+#pragma once
 
 #include <math.h>
 #include <stdbool.h>
@@ -102,5 +101,3 @@ struct reason {
     uint32_t column;     /* index of the original feature */
     double contribution; /* positive raises the risk */
 };
-
-#endif

@@ -1,6 +1,5 @@
 /* SHA-256, by libcrypto. */
-#ifndef BASE_SHA256_H
-#define BASE_SHA256_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -14,5 +13,3 @@ void sha256_digest(struct sha256 *sha256, struct span bytes, uint8_t out[SHA256_
 
 /* 64 lower-case hexadecimal digits and a NUL. */
 void sha256_hex(struct span bytes, char out[SHA256_HEX_BYTES]);
-
-#endif

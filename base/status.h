@@ -3,8 +3,7 @@
  * Every fallible function takes `struct error *err` last and returns `enum status`; on anything but STATUS_OK the
  * text says what failed, where, and what to do, in one line. Out-parameters are written only on success.
  * A programmer's error asserts; running out of memory aborts (memory.h). */
-#ifndef BASE_STATUS_H
-#define BASE_STATUS_H
+#pragma once
 
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
@@ -34,5 +33,3 @@ enum status error_prefix(struct error *err, const char *format, ...) PRINTF_LIKE
 
 /* "invalid", "not found", …: for logs. */
 const char *status_name(enum status status);
-
-#endif

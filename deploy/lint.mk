@@ -1,13 +1,13 @@
 # Form and rules of the sources, generated documents, sanitizer and coverage builds, installing.
 
-C_FILES      = $(sort $(wildcard $(addsuffix /*.[ch],$(MODULES) $(wildcard $(addsuffix /*/,$(MODULES))) deploy) tests/*/*.[ch] tests/*/*/*.[ch]))
+C_FILES      = $(sort $(wildcard $(addsuffix /*.[ch],$(MODULES) $(wildcard $(addsuffix /*/,$(MODULES))) tools) tests/*/*.[ch] tests/*/*/*.[ch]))
 SCRIPTS      = $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' --exclude-dir='__pycache__' .ci deploy sql tests)
 CLANG_FORMAT ?= clang-format-14
 DOCGEN      := $(OUT)/tools/docgen
 DOCUMENTS   := configuration errors metrics
 document_of  = docs/$(shell echo $(1) | tr a-z A-Z).md
 
-lint: lint-tools build lint-format lint-sources lint-cppcheck lint-scripts lint-docs schemas-check ## check form, rules, scripts and generated documents
+lint: lint-tools build lint-format lint-sources lint-cppcheck lint-scripts lint-patches lint-docs schemas-check ## check form, rules, scripts and generated documents
 	@echo 'lint: no fault found'
 
 lint-tools:
@@ -28,6 +28,11 @@ lint-cppcheck:
 
 lint-scripts:
 	@shellcheck --severity=warning $(SCRIPTS)
+
+# Faults that are put back in to see whether a test finds them.
+lint-patches:
+	@for p in tests/sim/faults/*.patch tests/sabotage/*.patch; do \
+	  git apply --check -C1 --recount $$p || { echo "lint: $$p does not apply any more: write it again" >&2; exit 1; }; done
 
 lint-docs: $(DOCGEN)
 	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) | diff -u $(call document_of,$(d)) - || \

@@ -3,8 +3,7 @@
  * A text is identified by its length and three words of eight bytes, taken without a branch on the length: with those a
  * text of up to 24 bytes is identified wholly; of longer ones the rest is compared too. The multiplier is chosen so
  * that the column's own categories do not collide, where one can be found. */
-#ifndef EVENTS_CATEGORIES_H
-#define EVENTS_CATEGORIES_H
+#pragma once
 
 #include "base/row.h"
 
@@ -89,5 +88,3 @@ static inline int32_t categories_find(const struct categories *categories, struc
 {
     return categories_find_words(categories, text.bytes < 8 ? text_words_short(text) : text_words_of(text), text);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Runs of columns whose bytes are encoded just as the event schema encodes them: the tight loop of decoding.
  * Plans put one such run wherever the writer's fields allow it; the prediction decoder reads its attributes so. */
-#ifndef EVENTS_COLUMN_READ_H
-#define EVENTS_COLUMN_READ_H
+#pragma once
 
 #include "base/row.h"
 #include "avro/read.h"
@@ -41,5 +40,3 @@ static inline bool cell_of_text(const struct categories *categories, struct span
     *out = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = code};
     return true;
 }
-
-#endif

@@ -2,8 +2,7 @@
  * docs/ERRORS.md is made. All values are text, never a value of the payload.
  *
  * HEADER(id, "name", "meaning") */
-#ifndef EVENTS_DEAD_LETTER_H
-#define EVENTS_DEAD_LETTER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -48,5 +47,3 @@ int64_t dead_letter_number(struct span value, int64_t otherwise);
 /* "2026-11-23T10:00:00.123Z" */
 enum { DEAD_LETTER_TIME_BYTES = 32 };
 void dead_letter_time(int64_t real_us, char out[static DEAD_LETTER_TIME_BYTES]);
-
-#endif

@@ -3,8 +3,7 @@
  * The plan is a flat program compiled from writer schema × reader schema (events/row_plan.h); decoding allocates
  * nothing, does bounded work per byte and is strict (docs/ERRORS.md). Nominal cells get their category's code here.
  * Writers are those of ids.json and, where there is a registry, whatever it knows. */
-#ifndef EVENTS_DECODER_H
-#define EVENTS_DECODER_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "events/event.h"
@@ -38,5 +37,3 @@ enum event_code decoder_read(struct decoder *decoder, struct span value, struct 
 
 /* The same without a header, for bytes that cannot wait: an id that is not known is an unknown one. */
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault);
-
-#endif

@@ -1,8 +1,7 @@
 /* The closed list of reasons why an event is refused. One table: names on dead letters, HTTP's `type`, docs/ERRORS.md.
  *
  * CODE(id, "name on the wire", "what it means", "what to do") */
-#ifndef EVENTS_ERROR_CODES_H
-#define EVENTS_ERROR_CODES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -61,5 +60,3 @@ struct fault {
 const char *event_code_name(enum event_code code); /* "out_of_range" */
 const char *event_code_meaning(enum event_code code);
 const char *envelope_field_name(int32_t column); /* "occurred_at" for FAULT_OCCURRED_AT; NULL: no such field */
-
-#endif

@@ -1,6 +1,5 @@
 /* A decoded event: plain data that borrows from the message it was decoded from and from its decoder. */
-#ifndef EVENTS_EVENT_H
-#define EVENTS_EVENT_H
+#pragma once
 
 #include "base/row.h"
 
@@ -39,5 +38,3 @@ struct event {
                                so that they can be copied into the prediction; else SPAN_NULL */
     uint32_t imputed;       /* values that validate_event took for missing */
 };
-
-#endif

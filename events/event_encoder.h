@@ -1,6 +1,5 @@
 /* Events into bytes: what the producer sends. Frame (event_schema_id) and Avro binary of the event schema, appended. */
-#ifndef EVENTS_EVENT_ENCODER_H
-#define EVENTS_EVENT_ENCODER_H
+#pragma once
 
 #include "events/event.h"
 #include "events/schema.h"
@@ -14,5 +13,3 @@ void event_encode(const struct schema *schema, const struct event *event, struct
 
 /* Only the attributes record, unframed: shared with the prediction encoder. */
 void attributes_encode(const struct schema *schema, const struct cell *cells, struct buffer *out);
-
-#endif

@@ -1,10 +1,7 @@
 /* The attributes record written into reserved room: shared by event_encoder.c and prediction.c. */
-#ifndef EVENTS_EVENT_ENCODER_PRIVATE_H
-#define EVENTS_EVENT_ENCODER_PRIVATE_H
+#pragma once
 
 #include "events/schema_private.h"
 
 size_t attributes_bound(const struct schema_parts *parts, const struct cell *cells); /* bytes it takes at most */
 char *attributes_put(const struct schema_parts *parts, const struct cell *cells, char *at);
-
-#endif

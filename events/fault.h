@@ -1,6 +1,5 @@
-/* Filling a struct fault (error_codes.h). */
-#ifndef EVENTS_FAULT_H
-#define EVENTS_FAULT_H
+/* What is wrong with an event: filling a struct fault (error_codes.h). */
+#pragma once
 
 #include "base/status.h"
 #include "events/error_codes.h"
@@ -22,5 +21,3 @@ static inline const char *fault_reason(const struct fault *fault)
 
 /* Why Avro's bytes were refused, as a fault. `why` is not DATUM_OK. */
 enum event_code fault_set_datum(struct fault *fault, const struct datum_fault *why);
-
-#endif

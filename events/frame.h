@@ -2,8 +2,7 @@
  *
  * Confluent's forms: byte 0 and a 4-byte big-endian id, or byte 1 and a 16-byte GUID; either at the start of the value,
  * or as the value of the header FRAME_HEADER, the value being the bare datum then. */
-#ifndef EVENTS_FRAME_H
-#define EVENTS_FRAME_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "avro/schema_key.h"
@@ -17,5 +16,3 @@ struct frame {
 
 /* `header`: the last FRAME_HEADER of the message, or SPAN_NULL; it wins over what the value starts with. */
 enum event_code frame_read(struct span value, struct span header, struct frame *out, struct fault *fault);
-
-#endif

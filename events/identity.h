@@ -1,6 +1,5 @@
 /* Whose event it is, and when: what every door asks of ids and of occurred_at, whatever carries them. */
-#ifndef EVENTS_IDENTITY_H
-#define EVENTS_IDENTITY_H
+#pragma once
 
 #include "base/bytes.h"
 #include "events/error_codes.h"
@@ -53,5 +52,3 @@ enum event_code occurred_at_check(int64_t occurred_at_ms, int64_t latest_ms, str
 
 /* Both ids and occurred_at of a decoded event. The hot path. */
 enum event_code identity_check(const struct event *event, int64_t latest_ms, struct fault *fault);
-
-#endif

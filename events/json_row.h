@@ -1,6 +1,5 @@
 /* A JSON attributes object → row. Used by `scorer score`, the producer's JSON Lines and (later) HTTP. */
-#ifndef EVENTS_JSON_ROW_H
-#define EVENTS_JSON_ROW_H
+#pragma once
 
 #include <jansson.h>
 
@@ -14,5 +13,3 @@
  * Returns the number of faults written (at most capacity). Cells borrow texts from the object. */
 size_t json_row_read(const struct schema *schema, const json_t *attributes, bool checked, struct cell *cells,
                      struct fault *faults, size_t capacity);
-
-#endif

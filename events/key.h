@@ -1,6 +1,5 @@
 /* Whom a message key names: its text, or the value of the one field of its JSON object or Avro record. */
-#ifndef EVENTS_KEY_H
-#define EVENTS_KEY_H
+#pragma once
 
 #include "events/frame.h"
 #include "events/identity.h"
@@ -16,5 +15,3 @@ void key_reader_free(struct key_reader *reader);
  * known yet, as of decoder_read (the code is then void). `key` is not null. */
 enum event_code key_read(struct key_reader *reader, struct span key, char storage[static ID_BYTES_MAX], struct span *id,
                          struct fault *fault, bool *waits);
-
-#endif

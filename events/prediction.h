@@ -3,8 +3,7 @@
  *
  * A further field is a member of the struct, a row of PREDICTION_ADDED, a field before `attributes` in the .avsc, and a
  * column of predictions that a file in sql/ adds. */
-#ifndef EVENTS_PREDICTION_H
-#define EVENTS_PREDICTION_H
+#pragma once
 
 #include "base/memory.h"
 #include "base/row.h"
@@ -123,5 +122,3 @@ enum event_code prediction_decode_datum(const struct schema *schema, struct span
 /* The same with its frame, for our own id alone (any version: prediction_versions.h). */
 enum event_code prediction_decode(const struct schema *schema, struct span value, struct arena *arena,
                                   struct prediction *out, struct fault *fault);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Today's own layout goes the short way (prediction_decode_datum); other versions of ids.json, and of the registry
  * where there is one, are resolved against it as the Avro specification says. */
-#ifndef EVENTS_PREDICTION_VERSIONS_H
-#define EVENTS_PREDICTION_VERSIONS_H
+#pragma once
 
 #include "events/prediction.h"
 #include "avro/registry_client.h"
@@ -18,5 +17,3 @@ void prediction_versions_use_registry(struct prediction_versions *versions, stru
 /* As prediction_decode; `header` and *waits as of decoder_read. */
 enum event_code prediction_versions_read(struct prediction_versions *versions, struct span value, struct span header,
                                          struct arena *arena, struct prediction *out, struct fault *fault, bool *waits);
-
-#endif

@@ -1,5 +1,5 @@
-/* Records as tables, what is no straight-line code: see record.h. Arrays on the sink's thread, forms when a schema is
- * loaded. */
+/* Records as tables, what is no straight-line code: see record_codec.h. Arrays on the sink's thread, forms when a
+ * schema is loaded. */
 #include "events/record_codec.h"
 
 /* --- arrays --- */

@@ -7,8 +7,7 @@
  * A codec is one type on the wire: record_put_CODEC, record_bytes_CODEC (at most), RECORD_LEAST_CODEC (at least),
  * record_read_CODEC and record_form_CODEC (what the .avsc must say). A record adds those of its own types, and for each
  * PART the functions put_PART, bytes_PART, read_PART and the form form_PART. Only events/ includes this. */
-#ifndef EVENTS_RECORD_CODEC_H
-#define EVENTS_RECORD_CODEC_H
+#pragma once
 
 #include "base/memory.h"
 #include "avro/read.h"
@@ -129,5 +128,3 @@ MUST_USE enum status record_check_field(const struct avro_field *field, const st
 /* Whether a record of an .avsc has these fields, in this order, and no others. */
 MUST_USE enum status record_check(const struct avro_type *record, const struct record_field *fields, size_t count,
                                   const char *what, struct error *err);
-
-#endif

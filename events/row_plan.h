@@ -1,7 +1,6 @@
 /* Plans (plan.h) that fill events: a writer schema × our event schema → the envelope's slots and the columns' cells.
  * row_plan_compile.c lays them out, row_plan_run.c runs them. Only events/ includes this. */
-#ifndef EVENTS_ROW_PLAN_H
-#define EVENTS_ROW_PLAN_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "avro/plan.h"
@@ -47,5 +46,3 @@ MUST_USE enum status row_plan_compile(const struct avro_type *writer, const stru
  * occurred_at whose type names none. */
 enum event_code row_plan_run(const struct plan *plan, struct machine *machine, enum time_unit unit, struct span datum,
                              struct event *out, struct fault *fault);
-
-#endif

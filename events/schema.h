@@ -4,8 +4,7 @@
  * JSON attributes of the fields of the event's `attributes` record; target, id, ignored columns and rules are
  * attributes of that record. docs/SCHEMAS.md lists them. Everything here is read-only after schema_load and safe to
  * share. */
-#ifndef EVENTS_SCHEMA_H
-#define EVENTS_SCHEMA_H
+#pragma once
 
 #include "base/row.h"
 #include "base/status.h"
@@ -40,5 +39,3 @@ void schema_free(struct schema *schema);
 
 /* Index of the column of that name, or -1. */
 int32_t schema_column(const struct schema *schema, struct span name);
-
-#endif

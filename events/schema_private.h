@@ -2,8 +2,7 @@
  * this.
  *
  * Every struct schema that schema_load returns is the first member of a struct schema_parts. */
-#ifndef EVENTS_SCHEMA_PRIVATE_H
-#define EVENTS_SCHEMA_PRIVATE_H
+#pragma once
 
 #include "base/memory.h"
 #include "avro/type.h"
@@ -60,5 +59,3 @@ enum {
 MUST_USE enum status schema_read_event(struct schema_parts *parts, struct error *err);
 /* schema_prediction.c: holds the prediction's type against the table of prediction.h. */
 MUST_USE enum status schema_check_prediction(const struct schema_parts *parts, struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* Our schemas at a schema registry (registry_client.h): which are registered where, and what must be readable. */
-#ifndef EVENTS_SCHEMA_REGISTRY_H
-#define EVENTS_SCHEMA_REGISTRY_H
+#pragma once
 
 #include "avro/registry_client.h"
 #include "events/schema.h"
@@ -20,5 +19,3 @@ MUST_USE enum status schema_registry_start(const struct registry_settings *setti
 MUST_USE enum status schema_registry_check(const struct registry_settings *settings, struct schema *schema,
                                            const struct schema_topics *topics, struct error *finding,
                                            struct error *err);
-
-#endif

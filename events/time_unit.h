@@ -1,6 +1,5 @@
 /* Units in which numbers give points in time, and their conversion to milliseconds since 1970-01-01 UTC. */
-#ifndef EVENTS_TIME_UNIT_H
-#define EVENTS_TIME_UNIT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,5 +14,3 @@ enum time_unit time_unit_find(const char *name);
 /* Rounded towards the past. A number too large for milliseconds becomes INT64_MAX, or INT64_MIN + 1 (INT64_MIN is
  * nobody's time: see OCCURRED_AT_NO_UNIT). The unit is not TIME_UNIT_NONE. */
 int64_t time_unit_to_ms(enum time_unit unit, int64_t number);
-
-#endif

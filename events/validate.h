@@ -1,7 +1,6 @@
 /* Checks a row against the schema: required, finite, integers in int columns, range, category, how many columns
  * have a value at all, rules. */
-#ifndef EVENTS_VALIDATE_H
-#define EVENTS_VALIDATE_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "events/event.h"
@@ -31,5 +30,3 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
  * EVENT_WRONG_TYPE (unless !checked). Ranges and categories are validate_row's. The cell borrows the text. */
 enum event_code validate_text_cell(const struct column *column, struct span text, bool checked, struct cell *out,
                                    struct fault *fault, int32_t index);
-
-#endif

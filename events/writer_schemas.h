@@ -1,8 +1,7 @@
 /* Writer schemas and the plans to read them with: the plan cache of one thread, bounded.
  *
  * Schemas that stand in ids.json stay; those of a registry make room for each other, the one used longest ago first. */
-#ifndef EVENTS_WRITER_SCHEMAS_H
-#define EVENTS_WRITER_SCHEMAS_H
+#pragma once
 
 #include "events/frame.h"
 #include "avro/registry_client.h"
@@ -33,5 +32,3 @@ const struct writer_schema *writer_schemas_add(struct writer_schemas *writers, c
 /* EVENT_OK and the writer, valid until the next call; else why there is none. *waits: as of decoder_read. */
 enum event_code writer_schemas_find(struct writer_schemas *writers, const struct schema_key *key,
                                     const struct writer_schema **out, struct fault *fault, bool *waits);
-
-#endif

@@ -4,8 +4,7 @@
  * thread. A request that no broker has answered for ANSWER_LIMIT_US, or no connection to any broker, means that Kafka
  * is unavailable; the next answer ends that. Clients of the scorer are never silent for long: consumers fetch and send
  * heartbeats, and all refresh their metadata (topic.metadata.refresh.interval.ms). */
-#ifndef KAFKA_AVAILABILITY_H
-#define KAFKA_AVAILABILITY_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
@@ -32,5 +31,3 @@ bool availability_is_up(const struct availability *availability, int64_t now_us)
 /* The process's state, and the interceptors that feed it. The conf becomes a client's. */
 extern struct availability kafka_availability;
 MUST_USE enum status availability_watch(rd_kafka_conf_t *conf, struct error *err);
-
-#endif

@@ -9,8 +9,7 @@
  *
  * One list for the process; call_watchdog_check is called by kafka_look, on any thread. A lost connection is no risk to
  * a client, so none is taken by looking at other calls as well. */
-#ifndef KAFKA_CALL_WATCHDOG_H
-#define KAFKA_CALL_WATCHDOG_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -44,5 +43,3 @@ void call_watchdog_check(bool up, int64_t now_us);
 
 /* How long brokers have answered while the longest call under way stands. Any thread. */
 int64_t call_watchdog_longest_us(int64_t now_us);
-
-#endif

@@ -6,8 +6,7 @@
  * the reason). Environment names librdkafka does not know are ignored with a notice, unknown -X names are an error; a
  * property goes only to the client types that know it. Whether brokers answer is one state for the process: each change
  * of it is one log line. */
-#ifndef KAFKA_CLIENT_H
-#define KAFKA_CLIENT_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 
@@ -49,8 +48,6 @@ MUST_USE enum status kafka_cluster_id(rd_kafka_t *client, char **out, struct err
 /* Whether brokers answer what this process asks (kafka/availability.h), whatever their connections look like. Any
  * thread. */
 bool kafka_up(void);
-/* Logs a change of it, and looks for calls that are overdue (kafka/call_watchdog.h). Clients call it as they are
+/* Logs a change of it, and looks for calls that do not return (kafka/call_watchdog.h). Clients call it as they are
  * polled; the daemon also while all of them are blocked. */
 void kafka_look(void);
-
-#endif

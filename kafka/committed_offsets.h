@@ -1,6 +1,5 @@
 /* What a group has committed, as its brokers report it, against what was acknowledged to us. One thread. */
-#ifndef KAFKA_COMMITTED_OFFSETS_H
-#define KAFKA_COMMITTED_OFFSETS_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -24,5 +23,3 @@ void committed_offsets_note(struct committed_offsets *committed, rd_kafka_t *con
 MUST_USE enum status committed_offsets_check(const struct committed_offsets *committed, const char *where,
                                              const _Atomic bool *stop, struct error *err);
 void committed_offsets_free(struct committed_offsets *committed);
-
-#endif

@@ -1,6 +1,5 @@
 /* How a consumer's membership ends: by its group, or by leaving it. */
-#ifndef KAFKA_CONSUMER_H
-#define KAFKA_CONSUMER_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,
                           void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
                                             void *),
                           void *context);
-
-#endif

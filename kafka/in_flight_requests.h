@@ -1,7 +1,6 @@
 /* Whether every request of a producer that a broker counts to a transaction has its answer. One without may still be on
  * its way, however often librdkafka has sent it again since. Plain data, embedded; must outlive the client. */
-#ifndef KAFKA_IN_FLIGHT_REQUESTS_H
-#define KAFKA_IN_FLIGHT_REQUESTS_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -19,5 +18,3 @@ MUST_USE enum status in_flight_requests_add(struct in_flight_requests *in_flight
                                             struct error *err);
 /* True in all certainty once the calls that wait for the requests have returned, unless an answer was lost. */
 bool in_flight_requests_all_answered(const struct in_flight_requests *in_flight);
-
-#endif

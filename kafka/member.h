@@ -5,8 +5,7 @@
  * instance, nobody has its place: it may go on, and joins once more. Transactions start after joining
  * (scorer/stream/publish.h), so a process that has thrown out another has been a member by then. No answer is no reason
  * to go on: brokers are waited for. */
-#ifndef KAFKA_MEMBER_H
-#define KAFKA_MEMBER_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -28,5 +27,3 @@ MUST_USE enum status kafka_member_check(rd_kafka_t *consumer, const char *group,
 MUST_USE enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const char *instance,
                                            const char *id, const struct member_wait *wait, bool *replaced,
                                            struct error *err);
-
-#endif

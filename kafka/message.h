@@ -1,10 +1,11 @@
 /* What librdkafka knows of a message, as our types. */
-#ifndef KAFKA_MESSAGE_H
-#define KAFKA_MESSAGE_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 
 #include "base/bytes.h"
+
+#define KAFKA_CONTROL_HEADER "attrition.control"
 
 /* librdkafka hands out a pointer for an empty value, and none for null. */
 static inline struct span kafka_payload(const void *data, size_t bytes)
@@ -24,4 +25,8 @@ static inline struct span kafka_message_header(const rd_kafka_message_t *message
     return (struct span){value ? value : "", bytes};
 }
 
-#endif
+/* Whether it is a record of no event, by which a scorer committed a partition once more (transaction_markers.h). */
+static inline bool kafka_message_is_control(const rd_kafka_message_t *message)
+{
+    return kafka_message_header(message, KAFKA_CONTROL_HEADER).data;
+}

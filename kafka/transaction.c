@@ -6,8 +6,8 @@
  * either, and never replace the producer of a process that may have a successor.
  *
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
- * topic_name, produce, producev, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error,
- * init_transactions, begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
+ * topic_name, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error,
+ * begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
  * consumer_group_metadata, consumer_group_metadata_destroy, commit, topic_partition_list_copy,
  * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and what the
  * other files of kafka/ say of themselves. */
@@ -25,12 +25,20 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/committed_offsets.h"
-#include "kafka/member.h"
 #include "kafka/call_watchdog.h"
+#include "kafka/transaction_identity.h"
 #include "kafka/transaction_leftovers.h"
 #include "kafka/in_flight_requests.h"
 
-enum { CALL_MS = 10000, FULL_WAIT_MS = 10, CLOSELY_MS = 200, PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 5000 };
+enum {
+    CALL_MS = 10000,
+    FULL_WAIT_MS = 10,
+    CLOSELY_US = 200000,
+    FLUSH_FIRST_US = 500,
+    FLUSH_LAST_US = 4000,
+    PAUSE_FIRST_MS = 100,
+    PAUSE_LAST_MS = 5000
+};
 enum { SLOW_AFTER_US = 3000000, BACKOFF_US = 100000 };
 
 struct transaction {
@@ -40,6 +48,9 @@ struct transaction {
     struct in_flight_requests in_flight;
     struct call_watchdog watchdog;
     bool open; /* begun, neither committed nor rolled back */
+    struct markers markers;
+    bool unconfirmed, acknowledged; /* markers of the last commit have not been seen; it is one for certain */
+    struct markers_offsets ending;  /* its offsets, within the call that commits */
     struct leftovers leftovers;
     bool repeated; /* a call ran out of time and was made again: see retire_repeated */
     bool stale;    /* must not begin again: a fresh producer shall */
@@ -104,9 +115,9 @@ static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code
  * fails an assertion of librdkafka then. */
 static void retire_repeated(struct transaction *transaction)
 {
-    if (transaction->repeated || transaction->leftovers.repeated)
+    if (transaction->repeated || transaction->leftovers.repeated || transaction->markers.repeated)
         make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "a call that ends a transaction had to be made again");
-    transaction->repeated = transaction->leftovers.repeated = false;
+    transaction->repeated = transaction->leftovers.repeated = transaction->markers.repeated = false;
 }
 
 /* The code behind "fatal". */
@@ -152,7 +163,7 @@ static enum status make_producer(struct transaction *transaction, struct error *
     rd_kafka_conf_set_opaque(conf, transaction);
     status = in_flight_requests_add(&transaction->in_flight, conf, err);
     if (status == STATUS_OK)
-        status = leftovers_add(&transaction->leftovers, conf, err);
+        status = markers_add(&transaction->markers, conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -190,9 +201,12 @@ enum status transaction_new(const struct transaction_setup *setup, struct transa
     struct transaction *transaction = mem_zeroed(1, sizeof *transaction);
     assert(setup->topic_count <= TRANSACTION_TOPICS_MAX);
     transaction->setup = *setup;
+    transaction->markers.topics = transaction->setup.topics;
+    transaction->markers.topic_count = setup->topic_count;
     enum status status = open_producer(transaction, err);
     if (status != STATUS_OK) {
         close_producer(transaction);
+        markers_free(&transaction->markers);
         free(transaction);
         return status;
     }
@@ -200,25 +214,23 @@ enum status transaction_new(const struct transaction_setup *setup, struct transa
     return STATUS_OK;
 }
 
-static enum status init_transactions(struct transaction *transaction, rd_kafka_resp_err_t *code, struct error *err)
+static struct markers_client client_of(const struct transaction *transaction)
 {
-    const struct transaction_setup *setup = &transaction->setup;
-    FAULT_POINT("score.init");
-    for (bool logged = false;; usleep(BACKOFF_US)) {
-        rd_kafka_error_t *error = rd_kafka_init_transactions(transaction->producer, CALL_MS);
-        *code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (!error)
-            return STATUS_OK;
-        bool again = rd_kafka_error_is_retriable(error) && !*setup->stop;
-        error_set(err, kafka_status(*code), "%s: cannot start transactions as %s: %s", setup->where, setup->identity,
-                  rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-        if (!again)
-            return err->status;
-        if (!logged)
-            log_warn(setup->where, "%s; trying again", err->text);
-        logged = true;
-    }
+    return (struct markers_client){&transaction->setup, transaction->producer, transaction->topics,
+                                   (struct call_watchdog *)&transaction->watchdog};
+}
+
+/* Before anything else is sent: see transaction_markers.h. */
+static enum status confirm(struct transaction *transaction, struct error *err)
+{
+    const struct markers_client client = client_of(transaction);
+    if (!transaction->unconfirmed)
+        return STATUS_OK;
+    enum status status = markers_confirm(&transaction->markers, &client, &transaction->ending,
+                                         transaction->acknowledged, &transaction->unconfirmed, err);
+    transaction->ending = (struct markers_offsets){0};
+    retire_repeated(transaction);
+    return status;
 }
 
 /* Delivery reports come within it, and are no work's. */
@@ -227,10 +239,13 @@ enum status transaction_start(struct transaction *transaction, struct error *err
     rd_kafka_resp_err_t code;
     if (!transaction->setup.identity)
         return STATUS_OK;
-    enum status status = init_transactions(transaction, &code, err);
+    enum status status = transaction_identity_take(&transaction->setup, transaction->producer, &code, err);
+    if (status == STATUS_OK)
+        status = confirm(transaction, err);
     if (status == STATUS_OK) {
-        status = leftovers_end(&transaction->leftovers, &transaction->setup, transaction->producer,
-                               &transaction->watchdog, transaction->topics, err);
+        const struct markers_client client = client_of(transaction);
+        status = leftovers_end(&transaction->leftovers, &transaction->markers, &client, err);
+        transaction->unconfirmed = false;
         code = transaction->leftovers.report;
         retire_repeated(transaction);
     }
@@ -249,6 +264,7 @@ void transaction_free(struct transaction *transaction)
     transaction_abort(transaction);
     close_producer(transaction);
     leftovers_free(&transaction->leftovers);
+    markers_free(&transaction->markers);
     committed_offsets_free(&transaction->last);
     free(transaction);
 }
@@ -259,29 +275,6 @@ rd_kafka_t *transaction_client(const struct transaction *transaction)
 }
 
 /* --- a fresh producer --- */
-
-static enum status report_fenced(const struct transaction *transaction, struct error *err)
-{
-    const struct transaction_setup *setup = &transaction->setup;
-    if (!setup->member)
-        return error_set(err, STATUS_CONFLICT, "%s: fenced: another process works as %s; it goes on, this one ends",
-                         setup->where, setup->identity);
-    return error_set(err, STATUS_CONFLICT,
-                     "%s: fenced: another process has joined as instance %s of group %s; it goes on, this one ends",
-                     setup->where, setup->instance, setup->group);
-}
-
-/* Whether no other process has taken our place: a fresh producer would throw it out. Never decided by elapsed time. */
-static enum status still_ours(struct transaction *transaction, struct error *err)
-{
-    const struct transaction_setup *setup = &transaction->setup;
-    const struct member_wait wait = {setup->stop, setup->where};
-    bool member = !transaction->fenced;
-    if (setup->identity && setup->member &&
-        kafka_member_check(setup->member, setup->group, &wait, &member, err) != STATUS_OK)
-        return error_prefix(err, "%s", setup->where);
-    return member || !setup->identity ? STATUS_OK : report_fenced(transaction, err);
-}
 
 /* Offsets that are not reported although brokers were waited for: once more, with one more fresh producer. */
 static enum status retry_unavailable(struct transaction *transaction, enum status status, const struct error *err)
@@ -295,7 +288,7 @@ static enum status retry_unavailable(struct transaction *transaction, enum statu
 
 static enum status renew_producer(struct transaction *transaction, struct error *err)
 {
-    enum status status = still_ours(transaction, err);
+    enum status status = transaction_identity_check(&transaction->setup, transaction->fenced, err);
     if (status != STATUS_OK)
         return status;
     log_warn(transaction->setup.where, "%s: goes on with a fresh producer: %s", transaction->setup.name,
@@ -382,10 +375,20 @@ enum status transaction_begin(struct transaction *transaction, struct error *err
         if (transaction->stale)
             transaction_pause(transaction);
     } while (transaction->stale);
+    transaction->unconfirmed = false; /* what is left is committed with the next work */
     transaction->open = true;
     transaction->broken = RD_KAFKA_RESP_ERR_NO_ERROR;
     transaction->broken_topic[0] = '\0';
     return STATUS_OK;
+}
+
+enum status transaction_confirm(struct transaction *transaction, struct error *err)
+{
+    if (transaction->open || transaction->stale || transaction->failure.status != STATUS_OK)
+        return STATUS_OK;
+    if (confirm(transaction, err) != STATUS_OK)
+        transaction->failure = *err;
+    return transaction->failure.status;
 }
 
 enum status transaction_end_leftovers(struct transaction *transaction, struct error *err)
@@ -414,39 +417,17 @@ static bool must_stop(const struct transaction *transaction)
     return transaction->setup.stop_at_once && *transaction->setup.stop;
 }
 
-static rd_kafka_resp_err_t try_send(struct transaction *transaction, const struct transaction_record *record)
-{
-    rd_kafka_topic_t *topic = transaction->topics[record->topic];
-    void *value = (void *)(uintptr_t)record->value.data;
-    if (!record->headers && !record->timestamp_ms) /* the hot path */
-        return rd_kafka_produce(topic, record->partition, RD_KAFKA_MSG_F_COPY, value, record->value.bytes,
-                                record->key.data, record->key.bytes, record->opaque)
-                   ? rd_kafka_last_error()
-                   : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (!record->headers)
-        return rd_kafka_producev(
-            transaction->producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(record->partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key.data, record->key.bytes),
-            RD_KAFKA_V_VALUE(value, record->value.bytes), RD_KAFKA_V_TIMESTAMP(record->timestamp_ms),
-            RD_KAFKA_V_OPAQUE(record->opaque), RD_KAFKA_V_END);
-    return rd_kafka_producev(
-        transaction->producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(record->partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key.data, record->key.bytes),
-        RD_KAFKA_V_VALUE(value, record->value.bytes), RD_KAFKA_V_HEADERS(record->headers),
-        RD_KAFKA_V_TIMESTAMP(record->timestamp_ms), RD_KAFKA_V_OPAQUE(record->opaque), RD_KAFKA_V_END);
-}
-
 rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const struct transaction_record *record)
 {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__STATE;
     assert(transaction->open && record->topic < transaction->setup.topic_count);
     FAULT_POINT("score.produce");
     while (!transaction->broken) {
-        code = try_send(transaction, record);
+        code = transaction_record_produce(transaction->producer, transaction->topics[record->topic], record);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
             break;
         rd_kafka_poll(transaction->producer,
-                      FULL_WAIT_MS); /* slows the intake down while brokers are slow or unavailable */
+                      FULL_WAIT_MS); /* slows the input down while brokers are slow or unavailable */
     }
     FAULT_POINT("score.produced");
     if (code && record->headers)
@@ -498,14 +479,27 @@ static rd_kafka_error_t *send_offsets(struct transaction *transaction, rd_kafka_
     return error;
 }
 
+/* While it flushes, librdkafka's thread spins if records wait for the answer to those before them, and takes a core
+ * from the broker if that is on this machine. So it flushes for a moment, and again a little later. The commit by
+ * itself would look only every 10 ms whether all is flushed. */
+static void flush_gently(const struct transaction *transaction)
+{
+    int64_t end = clock_steady_us(&clock_system) + CLOSELY_US;
+    for (useconds_t pause = FLUSH_FIRST_US; rd_kafka_flush(transaction->producer, 1);) {
+        if (clock_steady_us(&clock_system) > end)
+            return;
+        usleep(pause);
+        pause = pause < FLUSH_LAST_US ? 2 * pause : pause;
+    }
+}
+
 static rd_kafka_error_t *commit_transaction(struct transaction *transaction)
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error;
     bool logged = false;
     FAULT_POINT("score.commit");
-    for (int ms = 0; ms < CLOSELY_MS && rd_kafka_flush(transaction->producer, 1); ms++)
-        ; /* by itself the commit would look only every 10 ms whether all is flushed */
+    flush_gently(transaction);
     do {
         call_watchdog_begin(&transaction->watchdog, "the call that commits");
         error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
@@ -614,16 +608,22 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
     rd_kafka_error_t *error = send_offsets(transaction, consumer, offsets);
     if (error)
         return roll_back_open(transaction, explain(transaction, error, "send the offsets", err));
+    transaction->unconfirmed = true;
+    transaction->acknowledged = false;
+    transaction->ending = (struct markers_offsets){consumer, offsets};
     error = commit_transaction(transaction);
     if (!error) {
         transaction->open = false;
         retire_repeated(transaction);
         committed_offsets_note(&transaction->last, consumer, offsets);
-        return TRANSACTION_COMMITTED;
+        transaction->acknowledged = true;
+        return confirm(transaction, err) == STATUS_OK ? TRANSACTION_COMMITTED : TRANSACTION_FAILED;
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);
-    if (transaction->broken || is_of_records(code)) /* and so the commit never left */
+    if (transaction->broken || is_of_records(code)) { /* and so the commit never left */
+        transaction->unconfirmed = false;
         return roll_back_open(transaction, code);
+    }
     make_stale(transaction, code, err->text);
     return learn_result(transaction, consumer, offsets, err);
 }

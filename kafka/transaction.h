@@ -13,14 +13,14 @@
  *
  * Without an identity the same calls work at least once: an idempotent producer, offsets committed after the records.
  * One call at a time, from whichever thread. */
-#ifndef KAFKA_TRANSACTION_H
-#define KAFKA_TRANSACTION_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "kafka/transaction_record.h"
 #include "kafka/transaction_remedy.h"
 #include "kafka/transaction_setup.h"
 
@@ -41,20 +41,14 @@ MUST_USE enum status transaction_begin(struct transaction *transaction, struct e
 /* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
  * left open in the group. Nothing while a transaction is open. */
 MUST_USE enum status transaction_end_leftovers(struct transaction *transaction, struct error *err);
+/* While nothing is open, and there is no work: whether the last commit has reached its partitions, where that is not
+ * known yet (transaction_markers.h). Failure is for good. */
+MUST_USE enum status transaction_confirm(struct transaction *transaction, struct error *err);
 bool transaction_is_open(const struct transaction *transaction);
 /* What it did last may be left open until a fresh producer comes, or a request without an answer may still open
  * something: at the next begin, or by transaction_end_leftovers. While nothing is open. */
 bool transaction_is_stale(const struct transaction *transaction);
 
-/* Plain data; borrows, but takes the headers. */
-struct transaction_record {
-    size_t topic;
-    int32_t partition; /* RD_KAFKA_PARTITION_UA: by key */
-    struct span key, value;
-    int64_t timestamp_ms;        /* 0: now */
-    rd_kafka_headers_t *headers; /* NULL: none */
-    void *opaque;                /* message->_private of its report */
-};
 /* Copies the record into the open transaction; waits while the queue is full. Only REMEDY_SMALLER and
  * REMEDY_UNTIMED leave the work whole; any other error has broken it, as a failed report does. */
 MUST_USE rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const struct transaction_record *record);
@@ -79,5 +73,3 @@ void transaction_abort(struct transaction *transaction);
 /* Work was rolled back for a reason that may pass: the next begin waits, longer each time until a commit.
  * Returns how long, in milliseconds. */
 int transaction_pause(struct transaction *transaction);
-
-#endif

@@ -4,9 +4,8 @@
  * takes, unless the process is stopping. Must never commit anything. What it uses of librdkafka: begin_transaction,
  * produce, flush, send_offsets_to_transaction, abort_transaction, consumer_group_metadata_new,
  * consumer_group_metadata_destroy, topic_partition_list_new, topic_partition_list_add, topic_partition_list_destroy,
- * topic_partition_list_find, committed, offsets_for_times, conf_interceptor_add_on_new,
- * interceptor_add_on_acknowledgement, last_error, error_code, error_string, error_is_retriable, error_is_fatal,
- * error_txn_requires_abort, error_destroy, err2str. */
+ * topic_partition_list_find, committed, offsets_for_times, last_error, error_code, error_string, error_is_retriable,
+ * error_is_fatal, error_txn_requires_abort, error_destroy, err2str. */
 #include "kafka/transaction_leftovers.h"
 
 #include <stdio.h>
@@ -26,42 +25,10 @@ enum { OWN_US = 500000, OTHERS_US = 6000000, MOST_US = 30000000 };
 
 struct round {
     struct leftovers *leftovers;
-    const struct transaction_setup *setup;
-    rd_kafka_t *producer;
-    struct call_watchdog *watchdog;
-    rd_kafka_topic_t *const *topics;
+    const struct markers *markers;
+    const struct markers_client *client;
+    const struct transaction_setup *setup; /* the client's */
 };
-
-/* Where records are acknowledged. The producer reports only failures (delivery.report.only.error), so librdkafka's
- * interceptor is asked; its broker threads call this before the record's delivery counts as over. */
-static rd_kafka_resp_err_t on_acknowledged(rd_kafka_t *client, rd_kafka_message_t *message, void *opaque)
-{
-    (void)client;
-    struct leftovers *leftovers = opaque;
-    rd_kafka_topic_partition_t *place = message->_private;
-    if (atomic_load(&leftovers->sending) && place && !message->err)
-        place->offset = message->offset;
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static rd_kafka_resp_err_t on_new(rd_kafka_t *client, const rd_kafka_conf_t *conf, void *opaque, char *text,
-                                  size_t capacity)
-{
-    (void)conf;
-    rd_kafka_resp_err_t code =
-        rd_kafka_interceptor_add_on_acknowledgement(client, "leftovers", on_acknowledged, opaque);
-    if (code)
-        snprintf(text, capacity, "cannot see acknowledgements: %s", rd_kafka_err2str(code));
-    return code;
-}
-
-enum status leftovers_add(struct leftovers *leftovers, rd_kafka_conf_t *conf, struct error *err)
-{
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "leftovers", on_new, leftovers);
-    return code ? error_set(err, STATUS_UNSUPPORTED, "this librdkafka does not show acknowledgements: %s",
-                            rd_kafka_err2str(code))
-                : STATUS_OK;
-}
 
 void leftovers_free(struct leftovers *leftovers)
 {
@@ -111,9 +78,9 @@ static rd_kafka_error_t *abort_until_done(const struct round *round)
 {
     rd_kafka_error_t *error;
     for (;;) {
-        call_watchdog_begin(round->watchdog, "the call that aborts");
-        error = rd_kafka_abort_transaction(round->producer, CALL_MS);
-        call_watchdog_end(round->watchdog);
+        call_watchdog_begin(round->client->watchdog, "the call that aborts");
+        error = rd_kafka_abort_transaction(round->client->producer, CALL_MS);
+        call_watchdog_end(round->client->watchdog);
         if (!error || !rd_kafka_error_is_retriable(error) || *round->setup->stop)
             return error;
         round->leftovers->repeated = true;
@@ -126,9 +93,9 @@ static rd_kafka_error_t *send_an_offset(const struct round *round)
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(round->setup->group);
     rd_kafka_topic_partition_list_add(offsets, round->setup->offsets_topic, 0)->offset = 0;
-    call_watchdog_begin(round->watchdog, "the call that sends offsets");
-    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(round->producer, offsets, group, CALL_MS);
-    call_watchdog_end(round->watchdog);
+    call_watchdog_begin(round->client->watchdog, "the call that sends offsets");
+    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(round->client->producer, offsets, group, CALL_MS);
+    call_watchdog_end(round->client->watchdog);
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(offsets);
     return error;
@@ -143,7 +110,7 @@ static rd_kafka_resp_err_t list_places(const struct round *round)
         struct error err;
         int count = 0;
         const char *topic = round->setup->topics[t];
-        enum status status = kafka_topic_partitions(round->producer, topic, &count, &err);
+        enum status status = kafka_topic_partitions(round->client->producer, topic, &count, &err);
         if (status == STATUS_UNAVAILABLE) {
             leftovers_free(round->leftovers);
             return RD_KAFKA_RESP_ERR__TRANSPORT;
@@ -151,7 +118,7 @@ static rd_kafka_resp_err_t list_places(const struct round *round)
         if (status != STATUS_OK) /* its owner says so when it writes there */
             log_debug(round->setup->where, "%s", err.text);
         for (int32_t p = 0; p < count; p++)
-            rd_kafka_topic_partition_list_add(round->leftovers->sent, topic, p)->opaque = round->topics[t];
+            rd_kafka_topic_partition_list_add(round->leftovers->sent, topic, p)->opaque = round->client->topics[t];
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -163,7 +130,6 @@ static rd_kafka_resp_err_t send_records(const struct round *round)
     rd_kafka_resp_err_t code = round->leftovers->sent ? RD_KAFKA_RESP_ERR_NO_ERROR : list_places(round);
     for (int i = 0; !code && i < round->leftovers->sent->cnt; i++) {
         rd_kafka_topic_partition_t *place = &round->leftovers->sent->elems[i];
-        place->offset = RD_KAFKA_OFFSET_INVALID;
         if (place->opaque &&
             rd_kafka_produce(place->opaque, place->partition, RD_KAFKA_MSG_F_COPY, NULL, 0, key, strlen(key), place))
             code = rd_kafka_last_error();
@@ -176,12 +142,12 @@ static rd_kafka_resp_err_t send_records(const struct round *round)
 static rd_kafka_error_t *abort_one(const struct round *round)
 {
     struct leftovers *leftovers = round->leftovers;
-    rd_kafka_error_t *error = rd_kafka_begin_transaction(round->producer);
+    rd_kafka_error_t *error = rd_kafka_begin_transaction(round->client->producer);
     leftovers->report = RD_KAFKA_RESP_ERR_NO_ERROR;
     leftovers->refused = false;
     if (error)
         return error;
-    rd_kafka_resp_err_t code = send_records(round), flushed = rd_kafka_flush(round->producer, CALL_MS);
+    rd_kafka_resp_err_t code = send_records(round), flushed = rd_kafka_flush(round->client->producer, CALL_MS);
     if (!leftovers->report)
         leftovers->report = code ? code : flushed;
     if (round->setup->offsets_topic)
@@ -264,19 +230,21 @@ static struct open_places look_once(const struct round *round)
     struct open_places open = {0};
     rd_kafka_topic_partition_list_t *ends = list_open(round->leftovers->sent);
     rd_kafka_resp_err_t code =
-        ends->cnt ? rd_kafka_offsets_for_times(round->producer, ends, LOOKUP_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        ends->cnt ? rd_kafka_offsets_for_times(round->client->producer, ends, LOOKUP_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
         log_debug(round->setup->where, "cannot look up the ends of output partitions: %s", rd_kafka_err2str(code));
     for (int i = 0; i < ends->cnt; i++) {
         const rd_kafka_topic_partition_t *end = &ends->elems[i];
         rd_kafka_topic_partition_t *place =
             rd_kafka_topic_partition_list_find(round->leftovers->sent, end->topic, end->partition);
-        if (!end->err && place->offset >= 0 && end->offset > place->offset) {
+        int64_t first, last;
+        bool known = markers_range(round->markers, end->topic, end->partition, &first, &last);
+        if (!end->err && known && end->offset > last) {
             place->opaque = NULL;
             continue;
         }
         open.first = open.first ? open.first : place;
-        open.own += place->offset < 0 || end->offset == place->offset;
+        open.own += !known || end->offset >= first;
         open.count++;
     }
     rd_kafka_topic_partition_list_destroy(ends);
@@ -323,14 +291,15 @@ static void log_open(const struct round *round, const struct open_places *open, 
              round->setup->identity, open->count ? "its topics" : "its group", open->count, place, action);
 }
 
-enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup, rd_kafka_t *producer,
-                          struct call_watchdog *watchdog, rd_kafka_topic_t *const *topics, struct error *err)
+enum status leftovers_end(struct leftovers *leftovers, struct markers *markers, const struct markers_client *client,
+                          struct error *err)
 {
-    const struct round round = {leftovers, setup, producer, watchdog, topics};
+    const struct round round = {leftovers, markers, client, client->setup};
     struct open_places open = {0};
-    int64_t answered_us = 0, most_us = setup->member ? MOST_US : 0;
+    int64_t answered_us = 0, most_us = client->setup->member ? MOST_US : 0;
     bool ended = false, logged = false;
     leftovers_free(leftovers);
+    markers_clear(markers);
     atomic_store(&leftovers->sending, true);
     enum status status;
     do {

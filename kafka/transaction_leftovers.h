@@ -12,14 +12,12 @@
  * markers may be skipped as well, where brokers were unavailable: so it is looked whether the group's offset is stable
  * and the last stable offset of each partition has passed the record there, and otherwise all is done once more. Else
  * the next commit would publish these records, which are of no event. */
-#ifndef KAFKA_TRANSACTION_LEFTOVERS_H
-#define KAFKA_TRANSACTION_LEFTOVERS_H
+#pragma once
 
 #include <stdatomic.h>
 
 #include "base/status.h"
-#include "kafka/call_watchdog.h"
-#include "kafka/transaction_setup.h"
+#include "kafka/transaction_markers.h"
 
 /* Plain data, embedded; must outlive the client. */
 struct leftovers {
@@ -30,18 +28,13 @@ struct leftovers {
     bool repeated;                         /* a call ran out of time and was made again: a fresh producer must follow */
 };
 
-/* For the one client that is made of this configuration. */
-MUST_USE enum status leftovers_add(struct leftovers *leftovers, rd_kafka_conf_t *conf, struct error *err);
 void leftovers_free(struct leftovers *leftovers);
 /* By the owner's delivery callback, while `sending`. */
 void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *message);
 
-/* `topics`: handles in the order of the setup's names. Waits for brokers; for markers half a minute at most, since it
- * may be another process's transaction that blocks the offsets, and a broker that answers for so long skips none.
- * Where it fails, `report` is the reason, if it is one of the records. Without a member the
- * group is not asked, and markers are looked for once. */
-MUST_USE enum status leftovers_end(struct leftovers *leftovers, const struct transaction_setup *setup,
-                                   rd_kafka_t *producer, struct call_watchdog *watchdog,
-                                   rd_kafka_topic_t *const *topics, struct error *err);
-
-#endif
+/* Waits for brokers; for markers half a minute at most, since it may be another process's transaction that blocks the
+ * offsets, and a broker that answers for so long skips none. Where it fails, `report` is the reason, if it is one of
+ * the records. Without a member the group is not asked, and markers are looked for once. Clears the places of records.
+ */
+MUST_USE enum status leftovers_end(struct leftovers *leftovers, struct markers *markers,
+                                   const struct markers_client *client, struct error *err);

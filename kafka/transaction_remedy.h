@@ -1,6 +1,5 @@
 /* What an error of a producer asks for: the one table that decides it. Pure. */
-#ifndef KAFKA_TRANSACTION_REMEDY_H
-#define KAFKA_TRANSACTION_REMEDY_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 
@@ -15,5 +14,3 @@ enum remedy {
     REMEDY_END,     /* denied or refused by policy: for good */
 };
 enum remedy transaction_remedy(rd_kafka_resp_err_t code);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a transactional producer is made of; read by transaction.c and transaction_leftovers.c. */
-#ifndef KAFKA_TRANSACTION_SETUP_H
-#define KAFKA_TRANSACTION_SETUP_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -28,5 +27,3 @@ struct transaction_setup {
     void (*report)(void *context, const rd_kafka_message_t *message);
     void *context;
 };
-
-#endif

@@ -1,6 +1,5 @@
 /* What a set of rows says about a model's columns and leaves: the references that make reasons possible. */
-#ifndef PIPELINE_BACKGROUND_H
-#define PIPELINE_BACKGROUND_H
+#pragma once
 
 #include "pipeline/linear.h"
 #include "pipeline/trees.h"
@@ -22,5 +21,3 @@ bool background_trees_use(const struct trees *trees, uint32_t column);
 /* {"kind":"linear","columns":{…}} and {"kind":"tree","covers":[[…],…]}: metadata.h reads them. */
 void background_means(const struct linear *linear, const struct background *background, struct buffer *out);
 void background_covers(const struct trees *trees, const struct background *background, struct buffer *out);
-
-#endif

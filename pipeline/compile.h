@@ -1,6 +1,5 @@
 /* Graph → expressions: a symbolic walk that runs every needed operator on scalar expressions instead of numbers. */
-#ifndef PIPELINE_COMPILE_H
-#define PIPELINE_COMPILE_H
+#pragma once
 
 #include "pipeline/onnx/onnx_read.h"
 #include "pipeline/value.h"
@@ -15,5 +14,3 @@ struct compiled {
  */
 MUST_USE enum status compile_graph(const struct onnx_graph *graph, size_t column_count, struct expr_pool *pool,
                                    struct compiled *out, struct error *err);
-
-#endif

@@ -5,8 +5,7 @@
  * type of the model's tensor (float, double, string). So `printf '%s' "NAME int numeric double, …" | sha256sum` gives
  * the hash. It changes when a column that the model reads changes its meaning, not when others come or go. Fixed
  * forever: hashes stand in registries. */
-#ifndef PIPELINE_CONTRACT_H
-#define PIPELINE_CONTRACT_H
+#pragma once
 
 #include "pipeline/pipeline.h"
 
@@ -23,5 +22,3 @@ MUST_USE enum status contract_check(const struct pipeline *pipeline, const char 
 #define CONTRACT_TAG "attrition.feature_contract"
 #define CONTRACT_COLUMNS_TAG "attrition.feature_columns"
 enum { CONTRACT_TEXT_MAX = 4096 };
-
-#endif

@@ -6,8 +6,7 @@
  *
  * Proposals keep the schema's ranges, integers, categories and cross-field rules; nothing is changed to missing.
  * Of equal costs the one that goes furthest past the threshold wins, then the schema's order. */
-#ifndef PIPELINE_COUNTERFACTUAL_H
-#define PIPELINE_COUNTERFACTUAL_H
+#pragma once
 
 #include "pipeline/pipeline.h"
 
@@ -23,5 +22,3 @@ struct counterfactual {
  * Allocates, and may take thousands of scores: on request only. Any thread. */
 MUST_USE bool pipeline_counterfactual(const struct pipeline *pipeline, const struct rule *rules, size_t rule_count,
                                       const struct cell *row, struct counterfactual *out);
-
-#endif

@@ -1,7 +1,6 @@
 /* A TreeEnsembleClassifier, checked: every tree's nodes breadth-first from its root, siblings side by side, and every
  * comparison turned into one form. Plain data in the pool's arena, read-only once built. */
-#ifndef PIPELINE_ENSEMBLE_H
-#define PIPELINE_ENSEMBLE_H
+#pragma once
 
 #include "pipeline/operators.h"
 
@@ -32,5 +31,3 @@ struct ensemble {
 
 /* Reads and checks the node's attributes; bounded by their lengths. Lives in operation->pool. */
 MUST_USE enum status ensemble_read(struct operation *operation, const struct ensemble **out);
-
-#endif

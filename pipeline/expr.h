@@ -3,8 +3,7 @@
  * The compiler walks the graph and turns each tensor into a list of these; constants are folded on the way. The pool
  * owns all; an expression is an index into it. Building is single-threaded; a built pool is read-only and safe to
  * share. */
-#ifndef PIPELINE_EXPR_H
-#define PIPELINE_EXPR_H
+#pragma once
 
 #include "base/memory.h"
 #include "base/row.h"
@@ -158,5 +157,3 @@ struct scalar expr_evaluate_memo(const struct expr_pool *pool, struct expr_memo 
 /* 1 / (1 + e^−z) without overflow. */
 double expr_sigmoid(double z);
 float expr_sigmoid_float(float z);
-
-#endif

@@ -1,7 +1,6 @@
 /* What folding a graph into a program looks for in expressions: numbers that are one formula of a column, and the texts
  * that a column is compared with. Shared by the linear and the tree programs, at load only (text_order also later). */
-#ifndef PIPELINE_EXPR_SHAPES_H
-#define PIPELINE_EXPR_SHAPES_H
+#pragma once
 
 #include "pipeline/expr.h"
 
@@ -43,5 +42,3 @@ static inline int text_order(struct span a, struct span b)
     int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
     return order ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* The rows that trees compare: from decoded cells to one float per feature that some node reads. */
-#ifndef PIPELINE_FEATURES_H
-#define PIPELINE_FEATURES_H
+#pragma once
 
 #include "pipeline/ensemble.h"
 
@@ -33,5 +32,3 @@ size_t features_bytes(const struct features *features);
 
 /* Writes one row: slot s at x[s * FEATURE_LANES]. No allocation. */
 void features_write(const struct features *features, const struct cell *cells, float *x);
-
-#endif

@@ -1,6 +1,5 @@
 /* A linear model as a flat program: one term for each column, from a table (nominals) or a formula (numbers). */
-#ifndef PIPELINE_LINEAR_H
-#define PIPELINE_LINEAR_H
+#pragma once
 
 #include "pipeline/compile.h"
 #include "pipeline/score.h"
@@ -29,5 +28,3 @@ void linear_score(const struct linear *linear, const struct cell *cells, size_t 
                   struct score *scores, struct reason *reasons);
 bool linear_has_reference(const struct linear *linear);
 size_t linear_bytes(const struct linear *linear);
-
-#endif

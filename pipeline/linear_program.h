@@ -1,7 +1,6 @@
 /* The body of struct linear, shared by who folds it (linear_compile.c), who runs it (linear.c) and who takes means
  * through it (background.c). Nobody else includes this. */
-#ifndef PIPELINE_LINEAR_PROGRAM_H
-#define PIPELINE_LINEAR_PROGRAM_H
+#pragma once
 
 #include "pipeline/expr_shapes.h"
 #include "pipeline/linear.h"
@@ -62,5 +61,3 @@ struct linear {
     enum dtype dtype;  /* of the raw score */
     bool normalised;   /* σ(z) / (σ(−z) + σ(z)) */
 };
-
-#endif

@@ -1,6 +1,5 @@
 /* What a model file says about itself under metadata_props: threshold, reference row, golden rows (docs/MODELS.md). */
-#ifndef PIPELINE_METADATA_H
-#define PIPELINE_METADATA_H
+#pragma once
 
 #include "pipeline/linear.h"
 #include "pipeline/pipeline.h"
@@ -21,5 +20,3 @@ MUST_USE enum status metadata_covers(const char *json, struct trees *trees, stru
 /* Scores the golden rows and compares: STATUS_INVALID names the row and both probabilities. */
 MUST_USE enum status metadata_golden(const char *json, const struct column *columns, size_t column_count,
                                      const struct pipeline *pipeline, struct pipeline_golden *out, struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* One operator at work, and what the operators' bodies share. At load only. */
-#ifndef PIPELINE_OPERATION_H
-#define PIPELINE_OPERATION_H
+#pragma once
 
 #include "pipeline/onnx/onnx_read.h"
 #include "pipeline/value.h"
@@ -35,5 +34,3 @@ static inline double operation_constant(const struct operation *operation, const
 {
     return expr_at(operation->pool, value->cells[cell])->number;
 }
-
-#endif

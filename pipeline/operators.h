@@ -1,6 +1,5 @@
-/* The operators that can be compiled: one table, their bodies in operators_*.c. */
-#ifndef PIPELINE_OPERATORS_H
-#define PIPELINE_OPERATORS_H
+/* The operators that can be compiled: one table, their bodies in operators_*.c and ensemble.c. */
+#pragma once
 
 #include "pipeline/operation.h"
 
@@ -11,6 +10,41 @@ struct operator_row {
     const char *attributes; /* "axis|keepdims|": the attributes it understands; another one is refused */
     enum status (*compile)(struct operation *operation);
 };
+
+/* In operator_row's order. */
+/* clang-format off */
+#define OPERATOR_TABLE(OPERATOR) \
+    OPERATOR("Abs", false, 1, 1, 1, "", compile_abs) \
+    OPERATOR("Add", false, 2, 2, 1, "", compile_arithmetic) \
+    OPERATOR("ArgMax", false, 1, 1, 1, "axis|keepdims|select_last_index|", compile_arg_max) \
+    OPERATOR("Cast", false, 1, 1, 1, "to|saturate|", compile_cast) \
+    OPERATOR("Clip", false, 1, 3, 1, "min|max|", compile_clip) \
+    OPERATOR("Concat", false, 1, SIZE_MAX, 1, "axis|", compile_concat) \
+    OPERATOR("Div", false, 2, 2, 1, "", compile_arithmetic) \
+    OPERATOR("Gather", false, 2, 2, 1, "axis|", compile_gather) \
+    OPERATOR("Identity", false, 1, 1, 1, "", compile_identity) \
+    OPERATOR("IsNaN", false, 1, 1, 1, "", compile_is_nan) \
+    OPERATOR("MatMul", false, 2, 2, 1, "", compile_matmul) \
+    OPERATOR("Mul", false, 2, 2, 1, "", compile_arithmetic) \
+    OPERATOR("ReduceSum", false, 1, 2, 1, "axes|keepdims|noop_with_empty_axes|", compile_reduce_sum) \
+    OPERATOR("Reshape", false, 2, 2, 1, "allowzero|", compile_reshape) \
+    OPERATOR("Sigmoid", false, 1, 1, 1, "", compile_sigmoid) \
+    OPERATOR("Sub", false, 2, 2, 1, "", compile_arithmetic) \
+    OPERATOR("Where", false, 3, 3, 1, "", compile_where) \
+    OPERATOR("ArrayFeatureExtractor", true, 2, 2, 1, "", compile_array_feature_extractor) \
+    OPERATOR("Imputer", true, 1, 1, 1, "imputed_value_floats|replaced_value_float|", compile_imputer) \
+    OPERATOR("LabelEncoder", true, 1, 1, 1, "keys_strings|keys_int64s|values_strings|values_int64s|values_floats|default_string|default_int64|default_float|", compile_label_encoder) \
+    OPERATOR("LinearClassifier", true, 1, 1, 2, "classlabels_ints|classlabels_strings|coefficients|intercepts|multi_class|post_transform|", compile_linear_classifier) \
+    OPERATOR("OneHotEncoder", true, 1, 1, 1, "cats_strings|cats_int64s|zeros|", compile_one_hot_encoder) \
+    OPERATOR("Scaler", true, 1, 1, 1, "offset|scale|", compile_scaler) \
+    OPERATOR("TreeEnsembleClassifier", true, 1, 1, 2, "base_values|base_values_as_tensor|class_ids|class_nodeids|class_treeids|class_weights|class_weights_as_tensor|classlabels_int64s|classlabels_strings|nodes_falsenodeids|nodes_featureids|nodes_hitrates|nodes_hitrates_as_tensor|nodes_missing_value_tracks_true|nodes_modes|nodes_nodeids|nodes_treeids|nodes_truenodeids|nodes_values|nodes_values_as_tensor|post_transform|", compile_tree_ensemble) \
+    OPERATOR("ZipMap", true, 1, 1, 1, "classlabels_int64s|classlabels_strings|", compile_zip_map)
+/* clang-format on */
+
+#define OPERATOR_BODY(name, ml, inputs_min, inputs_max, outputs_max, attributes, compile) \
+    enum status compile(struct operation *operation);
+OPERATOR_TABLE(OPERATOR_BODY)
+#undef OPERATOR_BODY
 
 /* NULL: not supported. */
 const struct operator_row *operator_find(const struct onnx_node *node);
@@ -25,33 +59,6 @@ MUST_USE enum status operation_labels(struct operation *operation, const char *i
  */
 void operation_classify(struct operation *operation, uint32_t *probabilities, const struct class_labels *labels);
 
-/* ai.onnx: elementwise (operators_math.c) and shape (operators_shape.c) */
-enum status compile_is_nan(struct operation *operation);
-enum status compile_where(struct operation *operation);
-enum status compile_arithmetic(struct operation *operation);
-enum status compile_clip(struct operation *operation);
-enum status compile_cast(struct operation *operation);
-enum status compile_sigmoid(struct operation *operation);
-enum status compile_abs(struct operation *operation);
-enum status compile_reduce_sum(struct operation *operation);
-enum status compile_matmul(struct operation *operation);
-enum status compile_concat(struct operation *operation);
-enum status compile_gather(struct operation *operation);
-enum status compile_reshape(struct operation *operation);
-enum status compile_identity(struct operation *operation);
-enum status compile_arg_max(struct operation *operation);
-/* ai.onnx.ml (operators_ml.c) */
-enum status compile_array_feature_extractor(struct operation *operation);
-enum status compile_imputer(struct operation *operation);
-enum status compile_label_encoder(struct operation *operation);
-enum status compile_linear_classifier(struct operation *operation);
-enum status compile_one_hot_encoder(struct operation *operation);
-enum status compile_scaler(struct operation *operation);
-enum status compile_zip_map(struct operation *operation);
-enum status compile_tree_ensemble(struct operation *operation); /* ensemble.c */
-
 /* Picks the predicted class's label out of a constant vector: Gather's and ArrayFeatureExtractor's way to name classes.
  */
 enum status compile_class_label(struct operation *operation, const struct value *labels, const struct value *chosen);
-
-#endif

@@ -7,8 +7,7 @@
  * Metadata keys of a file (ONNX metadata_props), all optional; docs/MODELS.md says what each may hold:
  *   attrition.threshold, attrition.positive_label, attrition.golden, attrition.metrics (for people), and
  *   attrition.reference: of kind "linear" (training means and frequencies) or "tree" (rows that came to each leaf). */
-#ifndef PIPELINE_PIPELINE_H
-#define PIPELINE_PIPELINE_H
+#pragma once
 
 #include "base/status.h"
 #include "pipeline/score.h"
@@ -59,5 +58,3 @@ struct pipeline_golden pipeline_golden(const struct pipeline *pipeline);
  * come to each leaf. Texts must be the schema's. STATUS_INVALID: a column that the model uses is empty in all rows. */
 MUST_USE enum status pipeline_reference(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
                                         struct buffer *out, struct error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* The body of struct pipeline, shared by who makes it (pipeline_load.c) and who runs it (pipeline.c). Nobody else
  * includes this. */
-#ifndef PIPELINE_PIPELINE_PROGRAM_H
-#define PIPELINE_PIPELINE_PROGRAM_H
+#pragma once
 
 #include "base/sha256.h"
 #include "pipeline/linear.h"
@@ -32,5 +31,3 @@ struct pipeline {
 
 /* The metadata of that key, or SPAN_NULL. */
 struct span pipeline_property(const struct pipeline *pipeline, const char *key);
-
-#endif

@@ -1,6 +1,5 @@
 /* Keeping the largest reasons of a row: what linear models and trees share. */
-#ifndef PIPELINE_REASONS_H
-#define PIPELINE_REASONS_H
+#pragma once
 
 #include <math.h>
 
@@ -24,5 +23,3 @@ static inline uint32_t reason_place(struct reason *reasons, uint32_t count, uint
     reasons[at] = reason;
     return count;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* What a model gives and takes: plain data of pipeline.h. */
-#ifndef PIPELINE_SCORE_H
-#define PIPELINE_SCORE_H
+#pragma once
 
 #include "base/row.h"
 
@@ -23,5 +22,3 @@ struct pipeline_golden {
     size_t rows;
     double worst, tolerance; /* largest difference of a probability, and the one allowed */
 };
-
-#endif

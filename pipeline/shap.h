@@ -1,6 +1,5 @@
 /* Exact path-dependent TreeSHAP of an ensemble's raw score, added up by column. */
-#ifndef PIPELINE_SHAP_H
-#define PIPELINE_SHAP_H
+#pragma once
 
 #include "pipeline/features.h"
 
@@ -25,5 +24,3 @@ size_t shap_rows_most(const struct shap *shap);
 /* The columns that some tree reads, ascending. */
 size_t shap_columns(const struct shap *shap, const uint32_t **out);
 size_t shap_bytes(const struct shap *shap);
-
-#endif

@@ -1,6 +1,5 @@
 /* The body of struct shap, shared by who makes it (shap.c) and who runs it (shap_walk.c). Nobody else includes this. */
-#ifndef PIPELINE_SHAP_PROGRAM_H
-#define PIPELINE_SHAP_PROGRAM_H
+#pragma once
 
 #include "pipeline/shap.h"
 
@@ -70,5 +69,3 @@ struct shap {
 
 /* The widest that the processor runs. */
 const struct shap_walk *shap_walk_choose(void);
-
-#endif

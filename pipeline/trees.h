@@ -1,6 +1,5 @@
 /* A tree ensemble as a flat program: forests and boosters over rows of floats. */
-#ifndef PIPELINE_TREES_H
-#define PIPELINE_TREES_H
+#pragma once
 
 #include "pipeline/compile.h"
 #include "pipeline/score.h"
@@ -26,5 +25,3 @@ size_t trees_tree_count(const struct trees *trees);
 /* Makes reasons possible. Covers ≥ 0 and finite, their sum in each tree > 0. At load only. */
 MUST_USE enum status trees_set_covers(struct trees *trees, const double *covers, struct error *err);
 size_t trees_bytes(const struct trees *trees);
-
-#endif

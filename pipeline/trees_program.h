@@ -1,7 +1,6 @@
 /* The body of struct trees, shared by who folds it (trees_compile.c), who runs it (trees.c), who counts rows through it
  * (background.c) and who looks for changes (counterfactual.c). Nobody else includes this. */
-#ifndef PIPELINE_TREES_PROGRAM_H
-#define PIPELINE_TREES_PROGRAM_H
+#pragma once
 
 #include "pipeline/features.h"
 
@@ -26,5 +25,3 @@ struct trees {
     double base;       /* margin of the mean training row; 0 without reasons */
     bool opposite;     /* the score is the other class's: probability = 1 − it, or the sigmoid of −it */
 };
-
-#endif

@@ -1,6 +1,5 @@
 /* A tensor during the walk of a graph. Plain data. */
-#ifndef PIPELINE_VALUE_H
-#define PIPELINE_VALUE_H
+#pragma once
 
 #include "pipeline/expr.h"
 
@@ -33,5 +32,3 @@ struct value {
     /* Of a CLASS, and of tensors and maps of probabilities whose operator names the classes. */
     const struct class_labels *labels;
 };
-
-#endif

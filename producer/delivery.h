@@ -1,7 +1,6 @@
 /* Events on their way: encoded, handed to the sender, counted, shown; and the summary at the end. Used by backfill and
  * generate, on one thread. */
-#ifndef PRODUCER_DELIVERY_H
-#define PRODUCER_DELIVERY_H
+#pragma once
 
 #include "base/options.h"
 #include "base/progress.h"
@@ -55,5 +54,3 @@ MUST_USE enum status delivery_send(struct delivery *delivery, struct event *even
 /* Waits for what is under way, prints the summary to `out`, releases everything. `complete`: the input came to its end.
  * True when every row read was rejected or acknowledged, and with --wait every event came to its end. */
 bool delivery_close(struct delivery *delivery, bool complete, FILE *out);
-
-#endif

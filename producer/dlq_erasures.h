@@ -5,8 +5,7 @@
  * count too that the scorer has not handled yet. Where the input topic no longer reaches back to a letter, the null
  * values that the scorer has passed on to the output topic are read; where that does not reach back either, nobody can
  * know. One thread. */
-#ifndef PRODUCER_DLQ_ERASURES_H
-#define PRODUCER_DLQ_ERASURES_H
+#pragma once
 
 #include "producer/dlq_kafka.h"
 #include "producer/letter.h"
@@ -26,5 +25,3 @@ enum dlq_erased { DLQ_NOT_ERASED, DLQ_ERASED, DLQ_ERASED_PERHAPS, DLQ_ERASED_UNK
 /* PERHAPS: whose letter it is cannot be read, and somebody was erased since. UNKNOWN: the topics no longer reach back
  * to it. */
 enum dlq_erased dlq_erasures_check(struct dlq_erasures *erasures, const struct dlq_letter *letter);
-
-#endif

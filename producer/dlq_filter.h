@@ -1,6 +1,5 @@
 /* Which letters `producer dlq list` and `producer dlq replay` are asked for. */
-#ifndef PRODUCER_DLQ_FILTER_H
-#define PRODUCER_DLQ_FILTER_H
+#pragma once
 
 #include "producer/dlq_kafka.h"
 
@@ -15,5 +14,3 @@ struct dlq_filter {
 MUST_USE enum status dlq_filter_read(const struct options *options, struct dlq_filter *filter, struct error *err);
 
 bool dlq_filter_passes(const struct dlq_filter *filter, const struct dlq_letter *letter);
-
-#endif

@@ -3,8 +3,7 @@
  * The reader takes partitions by hand, from the beginning (or after what a group has replayed) to the ends the topic
  * had when it was opened; it reads committed records only. The writer sends letters to the input topic and commits
  * the reader's replayed offsets with them: with exactly-once delivery in the same transaction. */
-#ifndef PRODUCER_DLQ_KAFKA_H
-#define PRODUCER_DLQ_KAFKA_H
+#pragma once
 
 #include "base/options.h"
 #include "events/dead_letter.h"
@@ -55,5 +54,3 @@ MUST_USE enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq
 /* Commits everything sent so far, and the replayed offsets with it. */
 MUST_USE enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *reader, struct error *err);
 struct dlq_counts dlq_writer_counts(const struct dlq_writer *writer);
-
-#endif

@@ -1,7 +1,6 @@
 /* Which letters of a partition have been replayed: all below an offset, and ranges above it. Kept as the replay group's
  * committed offset and its metadata, so that filters may take letters in any order. */
-#ifndef PRODUCER_DLQ_REPLAYED_H
-#define PRODUCER_DLQ_REPLAYED_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,5 +37,3 @@ bool dlq_replayed_have(const struct dlq_replayed *replayed, int64_t offset);
 bool dlq_replayed_add(struct dlq_replayed *replayed, int64_t offset);
 void dlq_replayed_pass(struct dlq_replayed *replayed,
                        int64_t offset); /* the letter at hand is done with, added or not */
-
-#endif

@@ -1,7 +1,6 @@
 /* Which of the events that were sent have come to their end, by their places in the input topic: a byte for each
  * offset, so that millions are followed in bounded memory. Sent and ended may be noted in either order. */
-#ifndef PRODUCER_ENDS_H
-#define PRODUCER_ENDS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ void ends_found(struct ends *ends, int32_t partition, int64_t offset, enum end_k
 
 /* The next event without an end, from *partition, *offset on (0, 0: the first). False: there is none. */
 bool ends_missing(const struct ends *ends, int32_t *partition, int64_t *offset);
-
-#endif

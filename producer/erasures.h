@@ -1,7 +1,6 @@
 /* Who has been erased, and where in the input topic the request lies: what a replay compares dead letters with. Pure.
  */
-#ifndef PRODUCER_ERASURES_H
-#define PRODUCER_ERASURES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ void erasures_add(struct erasures *erasures, struct span id, struct erasure_plac
 /* Whether a request for this employee came after the event at this place. SPAN_NULL: nobody knows whose it is, so
  * anybody's request counts. Of two partitions the time decides. */
 bool erasures_follow(const struct erasures *erasures, struct span id, struct erasure_place event);
-
-#endif

@@ -1,6 +1,5 @@
 /* The --event-type option. */
-#ifndef PRODUCER_EVENT_TYPE_H
-#define PRODUCER_EVENT_TYPE_H
+#pragma once
 
 #include "base/options.h"
 #include "events/schema.h"
@@ -8,5 +7,3 @@
 /* Index of the symbol in schema->event_types. STATUS_INVALID: the text lists the symbols. */
 MUST_USE enum status event_type_resolve(const struct options *options, const struct schema *schema, int32_t *out,
                                         struct error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* `--wait`: follows predictions, dead letters and outcomes until every event that this run has sent has its end, and
  * sums up. Opened before the first event is sent, so that no end is older than what is read. */
-#ifndef PRODUCER_FOLLOW_H
-#define PRODUCER_FOLLOW_H
+#pragma once
 
 #include <stdio.h>
 
@@ -23,5 +22,3 @@ MUST_USE enum status follow_run(struct follow *follow, struct error *err);
 
 /* What `make run` sums up, of this run: `read` rows of which `rejected`; since `started_us` (steady clock). */
 void follow_print_summary(const struct follow *follow, uint64_t read, uint64_t rejected, int64_t started_us, FILE *out);
-
-#endif

@@ -1,8 +1,7 @@
 /* One input file as rows, whatever its form (input_form.h), validated against the schema before anything is sent.
  *
  * Every line of the file ends as a row: a good one (fault_count == 0, `event` complete) or one with its faults. */
-#ifndef PRODUCER_INPUT_H
-#define PRODUCER_INPUT_H
+#pragma once
 
 #include "producer/input_row.h"
 
@@ -30,5 +29,3 @@ uint64_t input_count_lines(const char *path);
 /* Appends `people.csv:17: column Salary (1): out_of_range: …`, without a line end. */
 void input_fault_describe(const struct input *input, const struct input_row *row, const struct fault *fault,
                           struct buffer *out);
-
-#endif

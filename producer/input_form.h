@@ -1,8 +1,7 @@
 /* The forms that inputs have: one reader for each, behind one table.
  *
  * A new form is a file input_NAME.c that defines `const struct input_form input_NAME`, and its name in INPUT_FORMS. */
-#ifndef PRODUCER_INPUT_FORM_H
-#define PRODUCER_INPUT_FORM_H
+#pragma once
 
 #include <stdio.h>
 
@@ -49,5 +48,3 @@ MUST_USE enum status input_form_check(const char *format, struct error *err);
 /* The form called `format`, or, if that is NULL, by the file's name (people.jsonl.rejects is JSON Lines), else by the
  * first byte of its content, which stays unread. */
 const struct input_form *input_form_choose(const char *format, const char *path, FILE *file);
-
-#endif

@@ -1,6 +1,5 @@
 /* One row of an input on its way to an event: what a reader fills in, and whether it may be sent. */
-#ifndef PRODUCER_INPUT_ROW_H
-#define PRODUCER_INPUT_ROW_H
+#pragma once
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -62,5 +61,3 @@ const char *input_field_name(const struct schema *schema, int32_t column);
 
 /* Is the name the target or one of the ignored columns? Known, and not sent. */
 bool input_name_ignored(const struct schema *schema, struct span name);
-
-#endif

@@ -1,7 +1,6 @@
 /* What the bytes of a dead letter (or of an event) say: whom it is of, and the event as far as it can be decoded. One
  * thread. */
-#ifndef PRODUCER_LETTER_H
-#define PRODUCER_LETTER_H
+#pragma once
 
 #include "base/options.h"
 #include "events/decoder.h"
@@ -29,5 +28,3 @@ struct letter {
 /* Waits some seconds for a schema that the registry is asked for. */
 void letter_read(struct letter_reader *reader, struct span key, struct span value, struct span frame_header,
                  struct letter *out);
-
-#endif

@@ -1,8 +1,7 @@
 /* Events encoded and waiting to be sent, in order, each with the position of the input that it completes: what one
  * transaction of backfill holds. Kept until the transaction is committed, so that one that is rolled back is sent
  * again. Plain data, one owner at a time; zero-initialise it. */
-#ifndef PRODUCER_OUTBOX_H
-#define PRODUCER_OUTBOX_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,5 +50,3 @@ static inline struct span outbox_value(const struct outbox *outbox, const struct
 {
     return (struct span){outbox->bytes.data + event->value_at, event->value_bytes};
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Events made bad on purpose, so that a system test can add up dead letters: each kind is known to be refused under one
  * code. Which events and how is decided by the seed alone. */
-#ifndef PRODUCER_POISON_H
-#define PRODUCER_POISON_H
+#pragma once
 
 #include <stdio.h>
 
@@ -53,5 +52,3 @@ uint64_t poison_total(const struct poison *poison);
 
 /* `poisoned 20: truncated 3 (malformed), …` */
 void poison_print(const struct poison *poison, FILE *out);
-
-#endif

@@ -1,7 +1,6 @@
 /* How far an input has been sent: kept by the brokers as the offset of group backfill-<digest>, committed with the rows
  * it covers. Plain data; zero: nothing. */
-#ifndef PRODUCER_POSITION_H
-#define PRODUCER_POSITION_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -27,5 +26,3 @@ bool position_read(struct position *position, int64_t offset, struct span metada
 /* "backfill-0123456789abcdef": of the topic and the inputs' paths, so that the same command has the same one. */
 enum { POSITION_GROUP_BYTES = 32 };
 void position_group(const struct options *options, char out[static POSITION_GROUP_BYTES]);
-
-#endif

@@ -1,7 +1,6 @@
 /* Random numbers that are the same on every machine: integer arithmetic and exact double operations only, no libm.
  * Plain data, one per thread. Not for secrets. */
-#ifndef PRODUCER_RANDOM_H
-#define PRODUCER_RANDOM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,5 +22,3 @@ size_t random_index(struct random *random, size_t count);
 
 /* e^x within 1e-11 (relative); x is clamped to ±50. Bit for bit the same everywhere. */
 double random_exp(double x);
-
-#endif

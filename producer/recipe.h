@@ -2,8 +2,7 @@
  *
  * Its form is described in docs/GENERATOR.md. Everything is checked against the schema when it is loaded, so that every
  * row drawn passes validate_row. Read-only after recipe_load; borrows the schema. */
-#ifndef PRODUCER_RECIPE_H
-#define PRODUCER_RECIPE_H
+#pragma once
 
 #include "base/status.h"
 #include "events/schema.h"
@@ -18,5 +17,3 @@ void recipe_free(struct recipe *recipe);
 /* Draws one row into cells (one per column of the schema) and its label, an index into schema->target_values. Texts are
  * the schema's own. Allocates nothing. */
 void recipe_draw(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label);
-
-#endif

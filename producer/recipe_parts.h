@@ -1,6 +1,5 @@
 /* What a recipe is made of: shared by recipe_load.c, which builds it, and recipe.c, which draws from it. */
-#ifndef PRODUCER_RECIPE_PARTS_H
-#define PRODUCER_RECIPE_PARTS_H
+#pragma once
 
 #include "base/memory.h"
 #include "producer/recipe.h"
@@ -44,5 +43,3 @@ struct recipe {
     double intercept;
     struct arena arena; /* everything above lives here */
 };
-
-#endif

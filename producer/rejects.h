@@ -3,8 +3,7 @@
  * The rejects file has the CSV's header and the rows as they were; FILE.txt next to it says what is wrong with each.
  * Both are made at the first reject, readable by their owner alone. The report on standard error is cut after
  * REJECTS_SHOWN lines of each code; the files never are. */
-#ifndef PRODUCER_REJECTS_H
-#define PRODUCER_REJECTS_H
+#pragma once
 
 #include <stdio.h>
 #include <sys/types.h>
@@ -49,5 +48,3 @@ void rejects_add(struct rejects *rejects, const struct input_row *row);
 
 /* Says how much was not shown and where the rejects are. STATUS_IO if they could not all be written. Frees. */
 MUST_USE enum status rejects_close(struct rejects *rejects, struct error *err);
-
-#endif

@@ -3,8 +3,7 @@
  * The caller's calls come from one thread, and on_failed is called within them. Two outboxes take turns: one is filled,
  * the other is sent; a caller that is ahead waits. What lies in the outbox is sent when it is full, or a moment after
  * its first event, whatever the caller does meanwhile. */
-#ifndef PRODUCER_SENDER_H
-#define PRODUCER_SENDER_H
+#pragma once
 
 #include "producer/sender_kafka.h"
 
@@ -41,5 +40,3 @@ MUST_USE enum status sender_finish(struct sender *sender, const struct position 
                                    void *context, struct error *err);
 
 struct sender_counts sender_counts(const struct sender *sender);
-
-#endif

@@ -3,8 +3,7 @@
  * With exactly-once delivery an outbox is one transaction, open only while it is sent and committed, so that a reader
  * of committed records is held up for no longer than that. One that is rolled back is sent again; an event that the
  * brokers refuse is found by halving. Otherwise records are idempotent and the position follows them. */
-#ifndef PRODUCER_SENDER_KAFKA_H
-#define PRODUCER_SENDER_KAFKA_H
+#pragma once
 
 #include "base/options.h"
 #include "base/status.h"
@@ -43,5 +42,3 @@ struct position sender_kafka_position(const struct sender_kafka *kafka); /* zero
  * for brokers. Failure is for good, or STATUS_UNAVAILABLE after *give_up: what was not acknowledged does not count. */
 MUST_USE enum status sender_kafka_send(struct sender_kafka *kafka, struct outbox *outbox,
                                        struct sender_kafka_counts *counts, struct error *err);
-
-#endif

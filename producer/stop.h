@@ -1,6 +1,5 @@
 /* Ctrl-C and TERM: a flag that loops look at. */
-#ifndef PRODUCER_STOP_H
-#define PRODUCER_STOP_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -9,5 +8,3 @@
 extern _Atomic bool stop_requested;
 
 void stop_catch_signals(void);
-
-#endif

@@ -1,11 +1,8 @@
 /* Rows as CSV: id, the schema's columns in its order, the label. RFC 4180 quoting, LF. */
-#ifndef PRODUCER_TABLE_WRITER_H
-#define PRODUCER_TABLE_WRITER_H
+#pragma once
 
 #include "events/schema.h"
 
 void table_write_header(const struct schema *schema, struct buffer *out);
 void table_write_row(const struct schema *schema, struct span id, const struct cell *cells, uint32_t label,
                      struct buffer *out);
-
-#endif

@@ -1,6 +1,5 @@
 /* Points in time as people and programs write them. */
-#ifndef PRODUCER_TIMESTAMP_H
-#define PRODUCER_TIMESTAMP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@ bool timestamp_is_number(struct span text);
 /* An integer of at most 18 digits, without leading zeros (00000000 is how some systems write "no date"), counted in
  * `unit` since 1970-01-01 UTC. False: something else. */
 bool timestamp_parse_number(struct span text, enum time_unit unit, int64_t *out_ms);
-
-#endif

@@ -1,7 +1,6 @@
 /* Inside of registry/: what a place for runs and models can do. registry.c turns the calls of registry.h into these;
  * a backend need not check names that registry.c has checked, and never prints. */
-#ifndef REGISTRY_BACKEND_H
-#define REGISTRY_BACKEND_H
+#pragma once
 
 #include "base/status.h"
 #include "registry/types.h"
@@ -88,5 +87,3 @@ struct mlmodel_files {
 void mlmodel_files_make(const struct run *run, const char *run_id, struct mlmodel_files *out);
 struct run_artifact mlmodel_files_at(const struct mlmodel_files *files, size_t number); /* borrows */
 void mlmodel_files_clear(struct mlmodel_files *files);
-
-#endif

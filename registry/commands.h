@@ -1,6 +1,5 @@
 /* Inside of registry/: the tool's subcommands. Each returns the exit status: 0 done, 1 failed, 2 usage. */
-#ifndef REGISTRY_COMMANDS_H
-#define REGISTRY_COMMANDS_H
+#pragma once
 
 #include "base/options.h"
 
@@ -11,5 +10,3 @@ int command_rollback(const struct options *options);
 int command_sync(const struct options *options);
 int command_import(const struct options *options);
 int command_verify(const struct options *options);
-
-#endif

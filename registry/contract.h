@@ -1,6 +1,5 @@
 /* Was the version registered for what the schema says today? */
-#ifndef REGISTRY_CONTRACT_H
-#define REGISTRY_CONTRACT_H
+#pragma once
 
 #include "pipeline/contract.h"
 #include "registry/registry.h"
@@ -9,5 +8,3 @@
  * file's and older versions' are not compared. STATUS_INVALID: it changed; else what registry_describe says. */
 MUST_USE enum status registry_check_contract(struct registry *registry, const struct model_version *version,
                                              const struct pipeline *pipeline, bool *noted, struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* Inside of the registry tool: what import and verify share. Linked by that program alone. */
-#ifndef REGISTRY_IMPORT_H
-#define REGISTRY_IMPORT_H
+#pragma once
 
 #include <jansson.h>
 
@@ -37,5 +36,3 @@ MUST_USE enum status import_line(struct span line, const char *path, size_t numb
 
 /* Takes the next line off *rest (without its end); false at the end. */
 bool import_next_line(struct span *rest, struct span *line);
-
-#endif

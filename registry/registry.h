@@ -4,8 +4,7 @@
  * In a directory, writers are atomic per file (temporary name, fsync, rename) and take an advisory lock per registered
  * model. On a server, a version is made when its files are there. So a reader never sees a half-written version and an
  * alias never points at one. A registry is used by one thread at a time. */
-#ifndef REGISTRY_REGISTRY_H
-#define REGISTRY_REGISTRY_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -110,5 +109,3 @@ struct run_sent {
 MUST_USE enum status registry_sync(struct registry *registry, const char *directory,
                                    void (*done)(const struct run_sent *sent, void *context), void *context,
                                    struct error *err);
-
-#endif

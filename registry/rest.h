@@ -1,7 +1,6 @@
 /* Inside of registry/: an MLflow server. rest_call.c asks and reads answers; rest_runs.c and rest_models.c know the
  * requests; rest_files.c moves artifacts; rest_cache.c keeps models on this host. One thread a registry. */
-#ifndef REGISTRY_REST_H
-#define REGISTRY_REST_H
+#pragma once
 
 #include <jansson.h>
 
@@ -95,5 +94,3 @@ MUST_USE enum status rest_recall(struct registry *registry, const char *name, co
                                  struct model_version *out, struct error *err);
 MUST_USE enum status rest_read(struct registry *registry, const struct model_version *version, struct buffer *out,
                                struct error *err);
-
-#endif

@@ -5,8 +5,7 @@
  * ROOT/.new.trash/ is where directories and files are built before they are renamed to their places: MLflow passes over
  * names that end in .trash. Every writer holds a shared lock on it; one that finds itself alone clears what killed
  * writers left there. Further locks are ROOT/models/.NAME.lock and ROOT/.experiments.lock. */
-#ifndef REGISTRY_STORE_H
-#define REGISTRY_STORE_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -101,5 +100,3 @@ MUST_USE enum status store_move_alias(struct registry *registry, const struct al
 
 /* file:// URI or path → path; yours to free. NULL: another scheme. */
 char *store_path_of_uri(const char *uri);
-
-#endif

@@ -1,6 +1,5 @@
 /* What registry.h's calls take and give: plain structs, their lists, and freeing them. */
-#ifndef REGISTRY_TYPES_H
-#define REGISTRY_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -133,5 +132,3 @@ void metric_series_clear(struct metric_series *series);
 
 /* That the metric stands in the run before, with the same step: it counts once. */
 bool run_metric_repeated(const struct run *run, size_t metric);
-
-#endif

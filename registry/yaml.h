@@ -1,7 +1,6 @@
 /* The little of YAML that MLflow writes into meta.yaml and MLmodel: maps of plain and quoted scalars, nested by
  * indentation. Lists, block scalars, anchors and flow maps are passed over, not read. */
-#ifndef REGISTRY_YAML_H
-#define REGISTRY_YAML_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -16,5 +15,3 @@ bool yaml_block(struct span block, const char *key, struct span *out);
  * reader takes the value for text, whatever it looks like. */
 void yaml_add_text(struct buffer *out, unsigned indent, const char *key, const char *value);
 void yaml_add_int(struct buffer *out, unsigned indent, const char *key, int64_t value);
-
-#endif

@@ -1,7 +1,6 @@
 /* The scorer's subcommands, one file each (cmd_*.c, daemon.c, check.c); main.c holds the table. Each returns the exit
  * status: 0 done, 1 failed, 2 usage; on failure it has said why in one log line. */
-#ifndef SCORER_COMMANDS_H
-#define SCORER_COMMANDS_H
+#pragma once
 
 #include "base/options.h"
 
@@ -10,5 +9,3 @@ int cmd_check(const struct options *options);  /* check.c: configuration, model,
 int cmd_audit(const struct options *options);  /* audit.c: every offset one end, every record one row */
 int cmd_score(const struct options *options);  /* cmd_score.c: JSON Lines in, probabilities and reasons out */
 int cmd_decode(const struct options *options); /* cmd_decode.c: hexadecimal Avro in, JSON out */
-
-#endif

@@ -1,6 +1,5 @@
 /* A row's counterfactual as `scorer score` and /predict write it. */
-#ifndef SCORER_COUNTERFACTUAL_JSON_H
-#define SCORER_COUNTERFACTUAL_JSON_H
+#pragma once
 
 #include "base/json_writer.h"
 #include "events/schema.h"
@@ -10,5 +9,3 @@
  * prediction. ruled: the schema's cross-field rules hold for the row and are to hold for the proposal. */
 void counterfactual_json(const struct schema *schema, const struct pipeline *pipeline, const struct cell *row,
                          bool ruled, struct json_writer *json);
-
-#endif

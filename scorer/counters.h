@@ -1,7 +1,6 @@
 /* What a loop counts: one `struct counters` each, which it alone writes (relaxed atomics); readers add up all loops'.
  * The rows stand in scorer/metrics.h. */
-#ifndef SCORER_COUNTERS_H
-#define SCORER_COUNTERS_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -55,5 +54,3 @@ static inline uint64_t counter_get(const struct counters *counters, enum counter
 {
     return atomic_load_explicit(&counters->values[id], memory_order_relaxed);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* A line of JSON as programs write it, made readable for a strict JSON parser. */
-#ifndef SCORER_JSON_LINE_H
-#define SCORER_JSON_LINE_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -9,5 +8,3 @@
  * get an exponent, so that they are read as doubles. Everything else stays byte for byte, sound JSON or not. *id: the
  * raw value of the outermost object's member "id" if that is a scalar, else SPAN_NULL; borrowed from out. */
 void json_line_prepare(struct span line, struct buffer *out, struct span *id);
-
-#endif

@@ -1,6 +1,5 @@
 /* --memory-limit: what each queue and batch may hold so that the process stays below it. */
-#ifndef SCORER_MEMORY_LIMIT_H
-#define SCORER_MEMORY_LIMIT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -25,5 +24,3 @@ struct memory_needs {
  * property that it sets is given too. */
 MUST_USE enum status memory_split(const struct options *options, const struct memory_needs *needs,
                                   struct memory_shares *out, struct error *err);
-
-#endif

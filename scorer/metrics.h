@@ -15,8 +15,7 @@
  *
  * An end (scored, dead-lettered, erased, outcome) is counted when its transaction has committed; work of an aborted
  * transaction and of revoked partitions is `returned`: it will be received again. */
-#ifndef SCORER_METRICS_H
-#define SCORER_METRICS_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -27,7 +26,7 @@
     COUNTER(EVENTS_DEAD_LETTERED, "attrition_events_dead_lettered_total", "events.dead_lettered", "Events whose dead letter is committed.") \
     COUNTER(EVENTS_ERASED, "attrition_events_erased_total", "events.erased", "Null values forwarded to the output topic.") \
     COUNTER(EVENTS_OUTCOME, "attrition_events_outcome_total", "events.outcome", "Terminations forwarded to the outcome topic.") \
-    COUNTER(EVENTS_RETURNED, "attrition_events_returned_total", "events.returned", "Messages given back by aborted transactions and revoked partitions; they are received again.") \
+    COUNTER(EVENTS_RETURNED, "attrition_events_returned_total", "events.returned", "Messages rolled back by aborted transactions and revoked partitions; they are received again.") \
     COUNTER(VALUES_IMPUTED, "attrition_values_imputed_total", "", "Values of streamed events taken for missing by their column's policy, when validated; what is received again counts again.") \
     COUNTER(TRANSACTIONS_COMMITTED, "attrition_transactions_committed_total", "", "Kafka transactions (or offset commits) that succeeded.") \
     COUNTER(TRANSACTIONS_ABORTED, "attrition_transactions_aborted_total", "", "Kafka transactions that were aborted.") \
@@ -40,7 +39,7 @@
     COUNTER(SINK_ERASURES, "attrition_sink_erasures_total", "sink.erasures", "Rows committed to erasures.") \
     COUNTER(SINK_OUTCOMES, "attrition_sink_outcomes_total", "sink.outcomes", "Rows committed to outcomes.") \
     COUNTER(SINK_REFUSED, "attrition_sink_refused_total", "sink.refused", "Records that could not become their row (unreadable, or refused by PostgreSQL): kept in dead_letters with stage sink.") \
-    COUNTER(SINK_SKIPPED, "attrition_sink_skipped_total", "sink.skipped", "Records handled before (below the stored offset) or given back on revocation.") \
+    COUNTER(SINK_SKIPPED, "attrition_sink_skipped_total", "sink.skipped", "Records handled before (below the stored offset) or rolled back on revocation.") \
     COUNTER(SINK_TRANSACTIONS, "attrition_sink_transactions_total", "", "PostgreSQL transactions committed.") \
     COUNTER(SINK_RETRIES, "attrition_sink_retries_total", "", "Times the sink waited for PostgreSQL and tried again.") \
     GAUGE(EVENTS_IN_FLIGHT, "attrition_events_in_flight", "events.in_flight", "Messages taken and not yet at their end.") \
@@ -96,5 +95,3 @@ void metric_write_double(struct buffer *out, enum metric_id id, const struct spa
 void metric_write_seconds(struct buffer *out, enum metric_id id, const struct span *labels, int64_t value_us);
 /* Head and samples; LATENCY_BUCKETS counts, each of its own bucket alone. */
 void metric_write_histogram(struct buffer *out, enum metric_id id, const uint64_t *buckets, uint64_t sum_us);
-
-#endif

@@ -1,8 +1,7 @@
 /* What a loop does and waits for, written by the loop alone and read from any thread: readiness, metrics, watchdog.
  *
  * Plain data, embedded in its loop; relaxed atomics, so what is read together may be of two moments. Steady clock. */
-#ifndef SCORER_PROGRESS_H
-#define SCORER_PROGRESS_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -57,5 +56,3 @@ enum loop_wait progress_waits_for(const struct loop_progress *progress, int64_t 
 /* How long it has had work, or stood in one call, and committed nothing. 0 while it waits for PostgreSQL or the schema
  * registry: that is named, and health shows it. */
 int64_t progress_stalled_us(const struct loop_progress *progress, int64_t now_us);
-
-#endif

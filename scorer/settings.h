@@ -1,6 +1,5 @@
 /* The daemon's settings, resolved from the options once at start; read-only afterwards and shared by all threads. */
-#ifndef SCORER_SETTINGS_H
-#define SCORER_SETTINGS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,5 +59,3 @@ MUST_USE enum status settings_resolve(const struct options *options, const struc
 struct memory_needs settings_memory_needs(const struct settings *settings);
 /* Releases the slot lock that settings_resolve may hold. */
 void settings_release(struct settings *settings);
-
-#endif

@@ -3,8 +3,7 @@
  * Looked at by the main thread. A loop within a call to Kafka is excused while no broker answers, one within a call to
  * PostgreSQL or the schema registry always (those calls have deadlines of their own). A process that was frozen itself
  * starts counting again. */
-#ifndef SCORER_WATCHDOG_H
-#define SCORER_WATCHDOG_H
+#pragma once
 
 #include "base/bytes.h"
 #include "scorer/progress.h"
@@ -19,5 +18,3 @@ struct watchdog {
 
 /* True: the process must end; `text` (cleared before) says what each loop last did. */
 bool watchdog_look(struct watchdog *watchdog, bool kafka_up, int64_t now_us, struct buffer *text);
-
-#endif

@@ -1,6 +1,5 @@
-/* What an assessment gives: measures with intervals, confusion, curves, calibration, groups of people. Plain data. */
-#ifndef TRAINER_ASSESSMENT_H
-#define TRAINER_ASSESSMENT_H
+/* Predictions assessed: measures with intervals, confusion, curves, calibration, groups of people. Plain data. */
+#pragma once
 
 #include "trainer/metrics.h"
 #include "trainer/table.h"
@@ -72,7 +71,7 @@ struct predictions {
     size_t count;
 };
 
+/* Everything but the intervals, which are NaN, and the groups (groups.h). Both classes occur. */
+void assessment_measure(const struct predictions *predictions, struct assessment *out);
 void assessment_clear(struct assessment *assessment);
 struct confusion confusion_count(const uint8_t *labels, const uint8_t *calls, size_t count);
-
-#endif

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "registry/registry.h"
 #include "trainer/commands.h"
-#include "trainer/assess.h"
+#include "trainer/intervals.h"
 
 enum { SHORT_ID = 8, KEY_BYTES = 80 };
 
@@ -87,7 +87,7 @@ static void compare_lines(struct line *lines, size_t count)
         double *differences = mem_zeroed(line->folds.count, sizeof *differences);
         for (size_t f = 0; f < line->folds.count; f++)
             differences[f] = line->folds.values[f] - best->folds.values[f];
-        line->reach = assess_fold_interval(differences, line->folds.count, 1 / folds, &mean);
+        line->reach = intervals_of_folds(differences, line->folds.count, 1 / folds, &mean);
         free(differences);
     }
 }

@@ -9,6 +9,8 @@
 #include "base/memory.h"
 #include "trainer/evaluation.h"
 #include "trainer/fold.h"
+#include "trainer/groups.h"
+#include "trainer/intervals.h"
 #include "trainer/parallel.h"
 #include "trainer/random.h"
 
@@ -111,11 +113,12 @@ static void assess_all(struct work *work, struct evaluation *out)
     const struct predictions predictions = {work->table, work->assessed_rows, work->labels,
                                             work->calls, work->probabilities, count};
     double *values = mem_zeroed(fits + 1, sizeof *values), means[METRIC_COUNT];
-    assess(&predictions, &out->validation);
+    assessment_measure(&predictions, &out->validation);
+    groups_assess(&predictions, &out->validation);
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         for (size_t f = 0; f < fits; f++)
             values[f] = metric_value(&out->folds[f], m);
-        out->validation.intervals[m] = assess_fold_interval(values, fits, 1 / (double)work->fold_count, &means[m]);
+        out->validation.intervals[m] = intervals_of_folds(values, fits, 1 / (double)work->fold_count, &means[m]);
     }
     out->validation.metrics = metrics_of(means);
     free(values);
@@ -189,7 +192,7 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
     return STATUS_OK;
 }
 
-/* The settings's folds, or as many as the rows allow where they were not asked for. */
+/* The folds of the settings, or as many as the rows allow where they were not asked for. */
 static enum status count_folds(const struct table *table, const uint32_t *rows, size_t row_count,
                                const struct train_settings *settings, size_t *out, struct error *err)
 {

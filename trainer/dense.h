@@ -1,6 +1,5 @@
 /* Small dense symmetric matrices, row-major n × n: what fitting needs of linear algebra. */
-#ifndef TRAINER_DENSE_H
-#define TRAINER_DENSE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,5 +13,3 @@ void dense_cholesky_solve(const double *factor, size_t n, double *b);
 /* Eigenvalues and (as columns of `vectors`) orthonormal eigenvectors by Jacobi's cyclic rotations, in no order; the
  * matrix is spoilt. Source: Golub and Van Loan, Matrix Computations, 8.5. */
 void dense_eigen(double *matrix, size_t n, double *values, double *vectors);
-
-#endif

@@ -1,6 +1,5 @@
 /* The rows of a table as the matrix, labels and weights of a linear model. */
-#ifndef TRAINER_DESIGN_H
-#define TRAINER_DESIGN_H
+#pragma once
 
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
@@ -18,5 +17,3 @@ void design_clear(struct design *design);
 
 /* Borrows the design. */
 struct logistic_problem design_problem(const struct design *design, double inverse_penalty, unsigned max_iterations);
-
-#endif

@@ -7,6 +7,8 @@
 
 #include "base/memory.h"
 #include "pipeline/pipeline.h"
+#include "trainer/groups.h"
+#include "trainer/intervals.h"
 
 enum { EXPLAINED_MOST = 200 };
 
@@ -34,8 +36,9 @@ void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t
         calls[r] = probabilities[r] >= out->threshold;
     }
     const struct predictions predictions = {table, rows, labels, calls, probabilities, row_count};
-    assess(&predictions, &out->held_out);
-    assess_bootstrap(&predictions, seed, out->held_out.intervals);
+    assessment_measure(&predictions, &out->held_out);
+    groups_assess(&predictions, &out->held_out);
+    intervals_bootstrap(&predictions, seed, out->held_out.intervals);
     free(labels);
     free(calls);
 }

@@ -3,10 +3,9 @@
  * A row is assessed only by models, and by a threshold, that were chosen without it. Two sets may be assessed: the rows
  * of the training part, by cross-validation, and rows that were held out of everything (or, for `evaluate`, the rows of
  * the given table). */
-#ifndef TRAINER_EVALUATION_H
-#define TRAINER_EVALUATION_H
+#pragma once
 
-#include "trainer/assess.h"
+#include "trainer/assessment.h"
 #include "trainer/model.h"
 
 /* What a column moves the raw score by: mean magnitude of its contribution (reasons), over rows of the table. */
@@ -58,5 +57,3 @@ MUST_USE enum status evaluation_explain(struct span model_file, const struct tab
 
 /* The assessment that speaks for the model: the held-out one where there is one and no validation, else validation. */
 const struct assessment *evaluation_main(const struct evaluation *evaluation);
-
-#endif

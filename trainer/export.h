@@ -1,6 +1,5 @@
 /* A fitted model as one ONNX file with everything the scorer wants to know about it. */
-#ifndef TRAINER_EXPORT_H
-#define TRAINER_EXPORT_H
+#pragma once
 
 #include "trainer/evaluation.h"
 
@@ -10,5 +9,3 @@
 MUST_USE enum status export_model(const struct model *model, const struct table *table, const uint32_t *rows,
                                   size_t row_count, const struct evaluation *evaluation, struct buffer *out,
                                   struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* Stratified folds: which rows train and which are assessed. */
-#ifndef TRAINER_FOLD_H
-#define TRAINER_FOLD_H
+#pragma once
 
 #include "trainer/table.h"
 
@@ -23,5 +22,3 @@ void fold_rows_clear(struct fold_rows *rows);
 /* Takes about `share` of each class's rows out as assessed, one at least; the rest is training. False: a class would be
  * left without a row. */
 bool fold_hold_out(const struct table *table, double share, uint64_t seed, struct fold_rows *out);
-
-#endif

@@ -1,8 +1,7 @@
 /* Random forest of classification trees as scikit-learn defines it (Breiman 2001): Gini, splits half-way between
  * neighbouring values, the probability is the mean of the leaves' class shares. Which rows and features a tree draws
  * comes from our own generator, so forests are alike in distribution, not node by node. */
-#ifndef TRAINER_FOREST_H
-#define TRAINER_FOREST_H
+#pragma once
 
 #include "base/status.h"
 #include "trainer/forest_problem.h"
@@ -20,5 +19,3 @@ void forest_free(struct forest *forest);
 
 /* Mean share over the trees, for one row of features. */
 double forest_probability(const struct forest *forest, const float *features);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a random forest is fitted to, how, and what a tree of it is. Plain data. */
-#ifndef TRAINER_FOREST_PROBLEM_H
-#define TRAINER_FOREST_PROBLEM_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -42,5 +41,3 @@ struct forest_problem {
 };
 
 enum { FOREST_MOST_NODES = 1 << 22 }; /* as many as the scorer loads */
-
-#endif

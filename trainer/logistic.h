@@ -3,8 +3,7 @@
  * Minimises  C · Σ weight·logloss + ½‖w‖²  (the intercept is not penalised), or without a penalty  Σ weight·logloss.
  * Newton's method (iteratively reweighted least squares) with Cholesky and a backtracking line search; without a
  * penalty in the row space of the design matrix, where the optimum is unique: of all optima the one of least norm. */
-#ifndef TRAINER_LOGISTIC_H
-#define TRAINER_LOGISTIC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +39,3 @@ void logistic_fit_clear(struct logistic_fit *fit);
 /* intercept + Σ coefficient·feature, summed in this order. */
 double logistic_margin(const struct logistic_fit *fit, const double *features, size_t feature_count);
 double logistic_probability(double margin);
-
-#endif

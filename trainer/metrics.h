@@ -1,6 +1,5 @@
 /* How good probabilities are, as scikit-learn defines the measures. */
-#ifndef TRAINER_METRICS_H
-#define TRAINER_METRICS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,5 +52,3 @@ struct ranked *metrics_rank(const uint8_t *labels, const double *probabilities, 
 /* Takes the rows of the next probability, all ties at once: adds their labels to the sums, returns where the next group
  * starts. */
 size_t metrics_next_group(const struct ranked *rows, size_t at, size_t count, size_t *positives, size_t *negatives);
-
-#endif

@@ -1,7 +1,6 @@
 /* A fitted model in the trainer's own plain form: preprocessing and coefficients or trees. What is exported is checked
  * against it. */
-#ifndef TRAINER_MODEL_H
-#define TRAINER_MODEL_H
+#pragma once
 
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
@@ -10,7 +9,7 @@
 struct model {
     struct preprocessor preprocessor;
     const struct model_kind *kind;
-    double inverse_penalty;  /* the C in use: the settings's, or the one that was chosen */
+    double inverse_penalty;  /* the C in use: that of the settings, or the one that was chosen */
     struct logistic_fit fit; /* of a linear model */
     struct forest forest;    /* of a forest */
 };
@@ -25,5 +24,3 @@ bool model_converged(const struct model *model);
 /* Probability of the positive class for each row listed. */
 void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
                    double *probabilities);
-
-#endif

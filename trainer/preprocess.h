@@ -1,8 +1,7 @@
 /* Imputation, scaling and one-hot encoding, fitted as scikit-learn fits them: numbers first, then nominals, each in
  * schema order (ColumnTransformer of SimpleImputer median + StandardScaler, and SimpleImputer most_frequent +
  * OneHotEncoder). */
-#ifndef TRAINER_PREPROCESS_H
-#define TRAINER_PREPROCESS_H
+#pragma once
 
 #include "trainer/table.h"
 
@@ -34,5 +33,3 @@ void preprocess_row(const struct preprocessor *preprocessor, const struct cell *
 /* One feature of the rows listed, as floats: what trees compare. */
 void preprocess_feature(const struct preprocessor *preprocessor, const struct table *table, const uint32_t *rows,
                         size_t row_count, size_t feature, float *values);
-
-#endif

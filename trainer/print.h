@@ -1,6 +1,5 @@
 /* An evaluation on the terminal. */
-#ifndef TRAINER_PRINT_H
-#define TRAINER_PRINT_H
+#pragma once
 
 #include "trainer/register.h"
 
@@ -8,5 +7,3 @@
 void print_training(const struct training *training);
 /* The figures alone; `rows` says what the assessed rows are: "rows of DATA". */
 void print_evaluation(const struct evaluation *evaluation, const char *rows);
-
-#endif

@@ -1,7 +1,6 @@
 /* Random numbers that are the same on every machine: Steele, Lea and Flood's SplitMix64. Each consumer has its own
  * state, seeded from the user's seed, so that threads never share one. */
-#ifndef TRAINER_RANDOM_H
-#define TRAINER_RANDOM_H
+#pragma once
 
 #include <stdint.h>
 
@@ -30,5 +29,3 @@ static inline uint64_t random_stream(uint64_t seed, uint64_t stream)
     uint64_t mixed = random_next(&state) ^ (stream * 0xD1342543DE82EF95u + 1);
     return random_next(&mixed);
 }
-
-#endif

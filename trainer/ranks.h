@@ -1,7 +1,6 @@
 /* A table of floats as ranks: each column's distinct values in order, and for every row the place of its value. Trees
  * then search splits by counting instead of sorting. */
-#ifndef TRAINER_RANKS_H
-#define TRAINER_RANKS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ static inline uint32_t ranks_at(const struct rank_column *column, size_t row)
 {
     return column->narrow ? column->narrow[row] : column->wide[row];
 }
-
-#endif

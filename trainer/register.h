@@ -1,6 +1,5 @@
 /* A trained model into the tracking store: run, version, alias. */
-#ifndef TRAINER_REGISTER_H
-#define TRAINER_REGISTER_H
+#pragma once
 
 #include "registry/registry.h"
 #include "trainer/evaluation.h"
@@ -35,5 +34,3 @@ MUST_USE enum status register_training(struct registry *registry, const struct t
                                        const struct destination *destination, struct registered *out,
                                        struct error *err);
 void registered_clear(struct registered *registered);
-
-#endif

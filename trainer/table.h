@@ -1,6 +1,5 @@
 /* A training table: a labelled CSV file as rows of the schema's columns. */
-#ifndef TRAINER_TABLE_H
-#define TRAINER_TABLE_H
+#pragma once
 
 #include "base/row.h"
 #include "base/sha256.h"
@@ -31,5 +30,3 @@ static inline const struct cell *table_row(const struct table *table, size_t row
 {
     return table->cells + row * table->schema->column_count;
 }
-
-#endif

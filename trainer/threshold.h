@@ -1,6 +1,5 @@
 /* Rules by which a threshold is chosen. A row is called positive at probability >= threshold. */
-#ifndef TRAINER_THRESHOLD_H
-#define TRAINER_THRESHOLD_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ void threshold_describe(const struct threshold_rule *rule, char out[THRESHOLD_TE
 /* Between two neighbouring probabilities, in as few digits as distinguish them. */
 double threshold_choose(const struct threshold_rule *rule, const uint8_t *labels, const double *probabilities,
                         size_t count);
-
-#endif

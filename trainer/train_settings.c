@@ -1,4 +1,4 @@
-/* Options → settings: see settings.h. Kinds and their parameters are rows of trainer/kinds/. */
+/* Options → settings: see train_settings.h. Kinds and their parameters are rows of trainer/kinds/. */
 #include "trainer/train_settings.h"
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /* What to train and how to evaluate it: the kind of model, its parameters, named as in scikit-learn, folds, threshold.
  */
-#ifndef TRAINER_TRAIN_SETTINGS_H
-#define TRAINER_TRAIN_SETTINGS_H
+#pragma once
 
 #include "base/options.h"
 #include "trainer/forest.h"
@@ -41,5 +40,3 @@ enum { TRAIN_SETTINGS_PARAM_MOST = 12, TRAIN_SETTINGS_TEXT_BYTES = 32 };
 size_t train_settings_params(const struct train_settings *settings, double chosen_penalty,
                              struct train_settings_param *out,
                              char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES]);
-
-#endif

@@ -1,6 +1,5 @@
 /* Growing one tree of a forest: inside of forest.c. */
-#ifndef TRAINER_TREE_GROW_H
-#define TRAINER_TREE_GROW_H
+#pragma once
 
 #include "trainer/forest_problem.h"
 
@@ -14,5 +13,3 @@ void tree_grower_free(struct tree_grower *grower);
 
 /* The tree of that number; its nodes are yours to free. Stops early, as it stands, beyond FOREST_MOST_NODES. */
 void tree_grow(struct tree_grower *grower, size_t number, struct forest_tree *out);
-
-#endif

@@ -1,7 +1,6 @@
 /* A model file is walked as protobuf wire format before anything unpacks it, within bounds on depth, counts and
  * lengths. */
-#ifndef PIPELINE_ONNX_ONNX_GUARD_H
-#define PIPELINE_ONNX_ONNX_GUARD_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -16,5 +15,3 @@ enum {
 
 /* STATUS_INVALID: not wire format of a ModelProto (the text gives the byte); STATUS_LIMIT: beyond a bound above. */
 MUST_USE enum status onnx_guard(struct span file, struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* Adding metadata to an ONNX file without touching anything else in it. */
-#ifndef PIPELINE_ONNX_ONNX_METADATA_H
-#define PIPELINE_ONNX_ONNX_METADATA_H
+#pragma once
 
 #include "pipeline/onnx/onnx_write.h"
 
@@ -8,5 +7,3 @@
  * STATUS_INVALID, STATUS_LIMIT: not a sound ONNX file. */
 MUST_USE enum status onnx_set_metadata(struct span file, const struct model_property *properties, size_t count,
                                        struct buffer *out, struct error *err);
-
-#endif

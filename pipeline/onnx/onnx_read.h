@@ -1,6 +1,5 @@
 /* An ONNX file as a graph in our own types. Plain data, read-only; it lives as long as its struct onnx_file. */
-#ifndef PIPELINE_ONNX_ONNX_READ_H
-#define PIPELINE_ONNX_ONNX_READ_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -107,5 +106,3 @@ const struct onnx_graph *onnx_file_graph(const struct onnx_file *file);
 
 /* NULL if the node has none of that name. */
 const struct onnx_attribute *onnx_attribute_find(const struct onnx_node *node, const char *name);
-
-#endif

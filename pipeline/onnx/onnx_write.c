@@ -21,7 +21,7 @@ enum { IR_VERSION = 8, OPSET = 15, OPSET_ML = 2 }; /* the newest that both Debia
 #define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
 #define TEXT ONNX__TENSOR_PROTO__DATA_TYPE__STRING
 
-struct writer {
+struct writer_schema {
     const struct linear_model *model;
     const struct written_node *nodes; /* of a forest; NULL: linear */
     size_t node_count;
@@ -30,7 +30,7 @@ struct writer {
     size_t number_count, feature_count; /* numeric columns; columns of the design matrix */
 };
 
-static void *writer_take(struct writer *writer, size_t count, size_t size)
+static void *writer_take(struct writer_schema *writer, size_t count, size_t size)
 {
     size_t bytes = count * size;
     void *block = arena_take(&writer->arena, bytes);
@@ -38,19 +38,19 @@ static void *writer_take(struct writer *writer, size_t count, size_t size)
     return block;
 }
 
-static char *writer_text(struct writer *writer, const char *text)
+static char *writer_text(struct writer_schema *writer, const char *text)
 {
     return arena_text(&writer->arena, text, strlen(text));
 }
 
-static ProtobufCBinaryData writer_bytes(struct writer *writer, struct span span)
+static ProtobufCBinaryData writer_bytes(struct writer_schema *writer, struct span span)
 {
     return (ProtobufCBinaryData){span.bytes, (uint8_t *)arena_text(&writer->arena, span.data, span.bytes)};
 }
 
 /* An initializer of a graph; its data arrays are the caller's to fill. */
-static Onnx__TensorProto *writer_tensor(struct writer *writer, const char *name, int32_t type, const int64_t *dims,
-                                        size_t rank)
+static Onnx__TensorProto *writer_tensor(struct writer_schema *writer, const char *name, int32_t type,
+                                        const int64_t *dims, size_t rank)
 {
     Onnx__TensorProto *tensor = writer_take(writer, 1, sizeof *tensor);
     onnx__tensor_proto__init(tensor);
@@ -64,7 +64,7 @@ static Onnx__TensorProto *writer_tensor(struct writer *writer, const char *name,
     return tensor;
 }
 
-static double *writer_doubles(struct writer *writer, const char *name, int64_t rows, int64_t columns)
+static double *writer_doubles(struct writer_schema *writer, const char *name, int64_t rows, int64_t columns)
 {
     int64_t dims[2] = {rows, columns};
     Onnx__TensorProto *tensor = writer_tensor(writer, name, FLOAT64, dims, 2);
@@ -74,8 +74,8 @@ static double *writer_doubles(struct writer *writer, const char *name, int64_t r
 }
 
 /* A node with up to `count` inputs from a list, one output, named after its output. */
-static Onnx__NodeProto *writer_node_list(struct writer *writer, const char *op, const char *domain, char **inputs,
-                                         size_t count, const char *output)
+static Onnx__NodeProto *writer_node_list(struct writer_schema *writer, const char *op, const char *domain,
+                                         char **inputs, size_t count, const char *output)
 {
     Onnx__NodeProto *node = writer_take(writer, 1, sizeof *node);
     onnx__node_proto__init(node);
@@ -93,7 +93,7 @@ static Onnx__NodeProto *writer_node_list(struct writer *writer, const char *op, 
 }
 
 /* b and c may be NULL. */
-static Onnx__NodeProto *writer_node(struct writer *writer, const char *op, const char *domain, const char *a,
+static Onnx__NodeProto *writer_node(struct writer_schema *writer, const char *op, const char *domain, const char *a,
                                     const char *b, const char *c, const char *output)
 {
     const char *given[3] = {a, b, c};
@@ -106,7 +106,7 @@ static Onnx__NodeProto *writer_node(struct writer *writer, const char *op, const
     return writer_node_list(writer, op, domain, inputs, count, output);
 }
 
-static Onnx__AttributeProto *node_attribute(struct writer *writer, Onnx__NodeProto *node, const char *name,
+static Onnx__AttributeProto *node_attribute(struct writer_schema *writer, Onnx__NodeProto *node, const char *name,
                                             Onnx__AttributeProto__AttributeType type)
 {
     Onnx__AttributeProto *attribute = writer_take(writer, 1, sizeof *attribute);
@@ -118,14 +118,14 @@ static Onnx__AttributeProto *node_attribute(struct writer *writer, Onnx__NodePro
     return attribute;
 }
 
-static void node_int(struct writer *writer, Onnx__NodeProto *node, const char *name, int64_t value)
+static void node_int(struct writer_schema *writer, Onnx__NodeProto *node, const char *name, int64_t value)
 {
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
     attribute->has_i = 1;
     attribute->i = value;
 }
 
-static int64_t *node_ints(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+static int64_t *node_ints(struct writer_schema *writer, Onnx__NodeProto *node, const char *name, size_t count)
 {
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
     attribute->n_ints = count;
@@ -133,7 +133,7 @@ static int64_t *node_ints(struct writer *writer, Onnx__NodeProto *node, const ch
     return attribute->ints;
 }
 
-static Onnx__ValueInfoProto *writer_value(struct writer *writer, const char *name, int32_t type, int64_t width)
+static Onnx__ValueInfoProto *writer_value(struct writer_schema *writer, const char *name, int32_t type, int64_t width)
 {
     size_t rank = width > 0 ? 2 : 1;
     Onnx__TensorShapeProto *shape = writer_take(writer, 1, sizeof *shape);
@@ -165,7 +165,7 @@ static Onnx__ValueInfoProto *writer_value(struct writer *writer, const char *nam
     return value;
 }
 
-static void write_inputs(struct writer *writer)
+static void write_inputs(struct writer_schema *writer)
 {
     const struct linear_model *model = writer->model;
     writer->graph.n_input = model->column_count;
@@ -178,7 +178,7 @@ static void write_inputs(struct writer *writer)
 }
 
 /* numbers: Concat, NaN → median, (x − mean) / scale */
-static void write_numbers(struct writer *writer)
+static void write_numbers(struct writer_schema *writer)
 {
     size_t count = writer->number_count;
     char **names = writer_take(writer, count, sizeof *names);
@@ -201,7 +201,7 @@ static void write_numbers(struct writer *writer)
 }
 
 /* One nominal column: text → index of its category ('' → the mode's, unknown → −1) → one-hot, [N, 1, categories]. */
-static char *write_category(struct writer *writer, const struct fitted_column *fitted)
+static char *write_category(struct writer_schema *writer, const struct fitted_column *fitted)
 {
     size_t count = fitted->category_count;
     struct buffer name = {0};
@@ -236,7 +236,7 @@ static char *write_category(struct writer *writer, const struct fitted_column *f
 }
 
 /* texts: each one-hot, side by side as [N, indicators] of doubles */
-static void write_texts(struct writer *writer)
+static void write_texts(struct writer_schema *writer)
 {
     size_t count = writer->model->column_count - writer->number_count;
     char **names = writer_take(writer, count, sizeof *names);
@@ -255,7 +255,7 @@ static void write_texts(struct writer *writer)
     node_int(writer, cast, "to", FLOAT64);
 }
 
-static const char *write_features(struct writer *writer)
+static const char *write_features(struct writer_schema *writer)
 {
     bool numbers = writer->number_count > 0, texts = writer->number_count < writer->model->column_count;
     if (numbers)
@@ -271,7 +271,7 @@ static const char *write_features(struct writer *writer)
 }
 
 /* raw scores [N, 2]: column 0 is the negated column 1, so that the two probabilities add up to one */
-static void write_classifier(struct writer *writer, const char *features)
+static void write_classifier(struct writer_schema *writer, const char *features)
 {
     const struct linear_model *model = writer->model;
     double *weights = writer_doubles(writer, "model.weights", (int64_t)writer->feature_count, 2);
@@ -293,7 +293,7 @@ static void write_classifier(struct writer *writer, const char *features)
 }
 
 /* the label: the class of the larger score, as scikit-learn's predict; the threshold is metadata */
-static void write_label(struct writer *writer)
+static void write_label(struct writer_schema *writer)
 {
     Onnx__NodeProto *argmax = writer_node(writer, "ArgMax", NULL, "model.scores", NULL, NULL, "model.class");
     node_int(writer, argmax, "axis", 1);
@@ -314,7 +314,7 @@ static void write_label(struct writer *writer)
 
 /* --- forests --- */
 
-static float *node_floats(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+static float *node_floats(struct writer_schema *writer, Onnx__NodeProto *node, const char *name, size_t count)
 {
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
     attribute->n_floats = count;
@@ -322,7 +322,8 @@ static float *node_floats(struct writer *writer, Onnx__NodeProto *node, const ch
     return attribute->floats;
 }
 
-static ProtobufCBinaryData *node_texts(struct writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
+static ProtobufCBinaryData *node_texts(struct writer_schema *writer, Onnx__NodeProto *node, const char *name,
+                                       size_t count)
 {
     Onnx__AttributeProto *attribute =
         node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
@@ -331,7 +332,7 @@ static ProtobufCBinaryData *node_texts(struct writer *writer, Onnx__NodeProto *n
     return attribute->strings;
 }
 
-static void write_branches(struct writer *writer, Onnx__NodeProto *ensemble)
+static void write_branches(struct writer_schema *writer, Onnx__NodeProto *ensemble)
 {
     size_t count = writer->node_count;
     static char branch[] = "BRANCH_LEQ", leaf[] = "LEAF"; /* shared by all nodes: only packed, never freed */
@@ -356,7 +357,7 @@ static void write_branches(struct writer *writer, Onnx__NodeProto *ensemble)
 }
 
 /* One weight a leaf, under class 0: with two labels it is the second one's probability. */
-static void write_leaves(struct writer *writer, Onnx__NodeProto *ensemble)
+static void write_leaves(struct writer_schema *writer, Onnx__NodeProto *ensemble)
 {
     size_t leaves = 0, at = 0;
     for (size_t n = 0; n < writer->node_count; n++)
@@ -375,7 +376,7 @@ static void write_leaves(struct writer *writer, Onnx__NodeProto *ensemble)
 }
 
 /* features as floats → TreeEnsembleClassifier = label, probabilities */
-static void onnx_write_forest_node(struct writer *writer, const char *features)
+static void onnx_write_forest_node(struct writer_schema *writer, const char *features)
 {
     Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
     node_int(writer, cast, "to", FLOAT32);
@@ -400,7 +401,7 @@ static void onnx_write_forest_node(struct writer *writer, const char *features)
     writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT32, 2);
 }
 
-static void write_graph(struct writer *writer)
+static void write_graph(struct writer_schema *writer)
 {
     onnx__graph_proto__init(&writer->graph);
     writer->graph.name = writer_text(writer, "attrition");
@@ -416,7 +417,7 @@ static void write_graph(struct writer *writer)
     write_label(writer);
 }
 
-static Onnx__OperatorSetIdProto *writer_opset(struct writer *writer, const char *domain, int64_t version)
+static Onnx__OperatorSetIdProto *writer_opset(struct writer_schema *writer, const char *domain, int64_t version)
 {
     Onnx__OperatorSetIdProto *opset = writer_take(writer, 1, sizeof *opset);
     onnx__operator_set_id_proto__init(opset);
@@ -426,7 +427,7 @@ static Onnx__OperatorSetIdProto *writer_opset(struct writer *writer, const char 
     return opset;
 }
 
-static void onnx_write_proto(struct writer *writer, Onnx__ModelProto *file)
+static void onnx_write_proto(struct writer_schema *writer, Onnx__ModelProto *file)
 {
     const struct linear_model *model = writer->model;
     onnx__model_proto__init(file);
@@ -475,7 +476,7 @@ static enum status check_categories(const struct fitted_column *fitted, struct e
 }
 
 /* Also counts what the graph needs. */
-static enum status check_columns(struct writer *writer, struct error *err)
+static enum status check_columns(struct writer_schema *writer, struct error *err)
 {
     const struct linear_model *model = writer->model;
     for (size_t c = 0; c < model->column_count; c++) {
@@ -497,7 +498,7 @@ static enum status check_columns(struct writer *writer, struct error *err)
     return STATUS_OK;
 }
 
-static enum status onnx_check_model(struct writer *writer, struct error *err)
+static enum status onnx_check_model(struct writer_schema *writer, struct error *err)
 {
     const struct linear_model *model = writer->model;
     if (model->column_count == 0)
@@ -518,7 +519,7 @@ static enum status onnx_check_model(struct writer *writer, struct error *err)
     return check_columns(writer, err);
 }
 
-static enum status write(struct writer *writer, struct buffer *out, struct error *err)
+static enum status write(struct writer_schema *writer, struct buffer *out, struct error *err)
 {
     enum status status = onnx_check_model(writer, err);
     if (status)
@@ -534,14 +535,14 @@ static enum status write(struct writer *writer, struct buffer *out, struct error
 
 enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err)
 {
-    struct writer writer = {.model = model};
+    struct writer_schema writer = {.model = model};
     return write(&writer, out, err);
 }
 
 enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes, size_t node_count,
                               struct buffer *out, struct error *err)
 {
-    struct writer writer = {.model = model, .nodes = nodes, .node_count = node_count};
+    struct writer_schema writer = {.model = model, .nodes = nodes, .node_count = node_count};
     if (node_count == 0)
         return error_set(err, STATUS_INVALID, "a forest needs at least one node");
     return write(&writer, out, err);

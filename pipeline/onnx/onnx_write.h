@@ -2,8 +2,7 @@
  * throughout; numbers by IsNaN + Where, Sub, Div; texts by LabelEncoder ('' as the mode) and OneHotEncoder; MatMul,
  * Add, Sigmoid; outputs `label` and `probabilities` [N, 2]. A forest reads the same features, cast to float, by
  * TreeEnsembleClassifier. docs/MODELS.md shows the graphs. */
-#ifndef PIPELINE_ONNX_ONNX_WRITE_H
-#define PIPELINE_ONNX_ONNX_WRITE_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/row.h"
@@ -48,5 +47,3 @@ MUST_USE enum status onnx_write_linear(const struct linear_model *model, struct 
 /* The same for a forest over these columns' features: the intercept and the columns' weights are not read. */
 MUST_USE enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes,
                                        size_t node_count, struct buffer *out, struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* PostgreSQL for the audit: one connection, one read-only transaction whose snapshot everything is seen in. */
-#ifndef SCORER_AUDIT_AUDIT_DATABASE_H
-#define SCORER_AUDIT_AUDIT_DATABASE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,5 +39,3 @@ MUST_USE enum status audit_database_refused(struct audit_database *database, aud
 /* Erasures that are done: employee, output partition, output offset. */
 MUST_USE enum status audit_database_erasures(struct audit_database *database, audit_copy_take *take, void *context,
                                              struct error *err);
-
-#endif

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 
 enum { CALL_MS = 10000, POLL_MS = 200, TELL_US = 10000000 };
 
@@ -245,7 +246,7 @@ static enum status take_message(struct reading *reading, const rd_kafka_message_
     };
     record.headers = reading->kafka->headers;
     enum status status = STATUS_OK;
-    if (message->offset < reading->parts[message->partition].end)
+    if (message->offset < reading->parts[message->partition].end && !kafka_message_is_control(message))
         status = take(context, &record, err);
     come_to(reading, message->partition, message->offset + 1);
     return status;

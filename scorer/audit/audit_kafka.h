@@ -1,7 +1,6 @@
 /* Kafka for the audit: ends of logs, the group's committed offsets, and a topic's records as readers of committed
  * records see them. Joins no group and commits nothing. */
-#ifndef SCORER_AUDIT_AUDIT_KAFKA_H
-#define SCORER_AUDIT_AUDIT_KAFKA_H
+#pragma once
 
 #include "base/options.h"
 #include "scorer/sink/sink_rows.h"
@@ -40,5 +39,3 @@ MUST_USE enum status audit_kafka_read(struct audit_kafka *kafka, const char *top
                                       size_t count,
                                       enum status (*take)(void *context, struct sink_record *record, struct error *err),
                                       void *context, struct error *err);
-
-#endif

@@ -5,8 +5,7 @@
  * without a source, records of erased employees). Calls come in this order: input and log of each partition; erased;
  * record (a topic's records in the order of their offsets within a partition); source; match; row; close. Not
  * thread-safe. */
-#ifndef SCORER_AUDIT_AUDIT_LEDGER_H
-#define SCORER_AUDIT_AUDIT_LEDGER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -134,5 +133,3 @@ size_t audit_ledger_logs(const struct audit_ledger *ledger, enum sink_topic topi
 uint64_t audit_ledger_faults(const struct audit_ledger *ledger, enum audit_fault_kind kind); /* all of them */
 size_t audit_ledger_places(const struct audit_ledger *ledger, const struct audit_fault **out);
 bool audit_ledger_is_clean(const struct audit_ledger *ledger);
-
-#endif

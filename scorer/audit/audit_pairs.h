@@ -1,7 +1,6 @@
 /* What the audit's ledger cannot decide at once: output records that name no source, input records without an end, and
  * records of employees whom an erasure names. Used by audit_ledger.c alone. */
-#ifndef SCORER_AUDIT_AUDIT_PAIRS_H
-#define SCORER_AUDIT_AUDIT_PAIRS_H
+#pragma once
 
 #include "scorer/audit/audit_record.h"
 
@@ -29,5 +28,3 @@ void audit_pairs_erasable(struct audit_pairs *pairs, void (*on_erasable)(void *,
 
 /* After it: input records without an end whose key an erasure names and reaches. */
 void audit_pairs_erased_sources(struct audit_pairs *pairs, void (*on_erased)(void *, int32_t, int64_t), void *context);
-
-#endif

@@ -1,6 +1,5 @@
 /* The audit's answer on standard output: tables for people, or one JSON object. */
-#ifndef SCORER_AUDIT_AUDIT_PRINT_H
-#define SCORER_AUDIT_AUDIT_PRINT_H
+#pragma once
 
 #include "scorer/audit/audit_ledger.h"
 
@@ -8,5 +7,3 @@ void audit_print_table(const struct audit_ledger *ledger, const struct audit_nam
                        const struct audit_rules *rules);
 void audit_print_json(const struct audit_ledger *ledger, const struct audit_names *names,
                       const struct audit_rules *rules);
-
-#endif

@@ -1,6 +1,5 @@
 /* An output record as the audit sees it, and the hash by which it is compared. */
-#ifndef SCORER_AUDIT_AUDIT_RECORD_H
-#define SCORER_AUDIT_AUDIT_RECORD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ struct audit_record {
 
 /* FNV-1a with its high bits mixed; never 0. Goes on from `seed` (0: a new one). */
 uint64_t audit_hash(uint64_t seed, struct span bytes);
-
-#endif

@@ -1,8 +1,7 @@
 /* What an output record is to the audit: which input offset it is the end of, and the digest of the row it should have.
  * The row is made by the sink's own code (sink_rows.h), so a digest of COPY's bytes on both sides compares every column
  * that the sink writes: texts and numbers by their bits, jsonb by its content. No server is known here. */
-#ifndef SCORER_AUDIT_AUDIT_ROWS_H
-#define SCORER_AUDIT_AUDIT_ROWS_H
+#pragma once
 
 #include "scorer/audit/audit_ledger.h"
 #include "scorer/sink/sink_rows.h"
@@ -28,5 +27,3 @@ bool audit_digest(struct cursor *fields, size_t count, uint64_t *out);
 bool audit_field(struct cursor *fields, struct span *out);
 /* The next field as an integer of 4 or 8 bytes; -1 for null. */
 bool audit_field_integer(struct cursor *fields, int64_t *out);
-
-#endif

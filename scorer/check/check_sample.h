@@ -1,6 +1,5 @@
 /* `check`: the newest records of the input topic, checked as the score loop would check them. */
-#ifndef SCORER_CHECK_CHECK_SAMPLE_H
-#define SCORER_CHECK_CHECK_SAMPLE_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "scorer/settings.h"
@@ -16,5 +15,3 @@ struct check_sample {
  * after about 10 s, whatever answers. */
 MUST_USE enum status check_sample_take(const struct settings *settings, struct schema *schema, int partitions,
                                        uint64_t wanted, struct check_sample *out, struct error *err);
-
-#endif

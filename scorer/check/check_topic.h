@@ -1,6 +1,5 @@
 /* Topics for `scorer check`: makes them so that they keep what they are given, and says which settings would not. */
-#ifndef SCORER_CHECK_CHECK_TOPIC_H
-#define SCORER_CHECK_CHECK_TOPIC_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -34,5 +33,3 @@ MUST_USE enum status check_topic_read(rd_kafka_t *client, const char *topic, str
  * happen and how to fix it; STATUS_INVALID where stored rows would be lost, else a warning. */
 bool check_topic_keeps_all(const char *topic, enum check_topic_use use, const struct check_topic_settings *settings,
                            struct error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* Who may ask: bearer token, rate of one address, origins of browsers. */
-#ifndef SCORER_HTTP_ACCESS_CONTROL_H
-#define SCORER_HTTP_ACCESS_CONTROL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,5 +20,3 @@ struct rate_limit *rate_limit_new(int64_t per_second);
 void rate_limit_free(struct rate_limit *rate);
 /* False: too many. now_us: steady clock. */
 bool rate_limit_take(struct rate_limit *rate, const struct sockaddr *address, int64_t now_us);
-
-#endif

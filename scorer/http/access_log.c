@@ -1,4 +1,4 @@
-/* Counts and the access log: see access.h. On the server's threads; counters are relaxed atomics. */
+/* Counts and the access log: see access_log.h. On the server's threads; counters are relaxed atomics. */
 #include "scorer/http/access_log.h"
 
 #include <stdio.h>

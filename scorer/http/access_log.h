@@ -1,7 +1,6 @@
 /* What is noted of each request: counts for /metrics and one line of the access log. Never a payload, a parameter's
  * value, or a token. */
-#ifndef SCORER_HTTP_ACCESS_LOG_H
-#define SCORER_HTTP_ACCESS_LOG_H
+#pragma once
 
 #include "base/status.h"
 #include "scorer/http/route.h"
@@ -36,5 +35,3 @@ void access_log_write_metric(const struct access_log *access, enum metric_id id,
 void request_id_choose(const char *given, char out[REQUEST_ID_BYTES]);
 /* W3C trace context: the same trace with a span of our own, or "" where the header is no sound one. */
 void traceparent_continue(const char *given, char out[TRACE_BYTES]);
-
-#endif

@@ -1,6 +1,5 @@
 /* The JSON body of a request. */
-#ifndef SCORER_HTTP_BODY_H
-#define SCORER_HTTP_BODY_H
+#pragma once
 
 #include <jansson.h>
 
@@ -19,5 +18,3 @@ void body_free(struct body *body);
 
 /* Whether a text is a sound JSON list. */
 bool body_is_list(struct span text);
-
-#endif

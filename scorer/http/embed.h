@@ -1,10 +1,7 @@
 /* A file of the tree held in the program as it is. */
-#ifndef SCORER_HTTP_EMBED_H
-#define SCORER_HTTP_EMBED_H
+#pragma once
 
 /* NAME and NAME_end are the bounds of FILE, which the assembler reads from the project's root. */
 #define EMBED(NAME, FILE) \
     __asm__(".pushsection .rodata\n" #NAME ": .incbin \"" FILE "\"\n" #NAME "_end: .byte 0\n.popsection"); \
     extern const char NAME[], NAME##_end[]
-
-#endif

@@ -1,6 +1,5 @@
 /* What is wrong with a request, in FastAPI's shape: a list of {"loc": […], "msg": "…", "type": "…"}. */
-#ifndef SCORER_HTTP_FAULTS_H
-#define SCORER_HTTP_FAULTS_H
+#pragma once
 
 #include "base/json_writer.h"
 #include "events/error_codes.h"
@@ -34,5 +33,3 @@ void faults_add(struct faults *faults, struct loc loc, enum event_code code, con
  * between faults_add and here. */
 bool faults_answer(struct faults *faults, struct answer *answer);
 void faults_clear(struct faults *faults);
-
-#endif

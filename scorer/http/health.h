@@ -17,8 +17,7 @@
  *   sink          {records, predictions, dead_letters, erasures, outcomes, refused, skipped, in_flight}:
  *                 records = the sum of the others
  *   counters      every counter and gauge by its Prometheus name */
-#ifndef SCORER_HTTP_HEALTH_H
-#define SCORER_HTTP_HEALTH_H
+#pragma once
 
 #include "base/json_writer.h"
 #include "scorer/http/http.h"
@@ -38,5 +37,3 @@ void health_write_dead_letters(const struct http_view *view, struct json_writer 
 /* Several members: version to draining; p50 and p99. */
 void health_write_service(const struct http_view *view, struct json_writer *json);
 void health_write_quantiles(const struct http_view *view, struct json_writer *json);
-
-#endif

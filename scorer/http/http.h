@@ -1,6 +1,5 @@
 /* The http role: predictions over HTTP, health, metrics, the stream at a glance (docs/HTTP.md; scorer/http/). */
-#ifndef SCORER_HTTP_HTTP_H
-#define SCORER_HTTP_HTTP_H
+#pragma once
 
 #include "scorer/counters.h"
 #include "scorer/model/model_holder.h"
@@ -33,5 +32,3 @@ struct http;
 MUST_USE enum status http_new(const struct http_view *view, struct http **out, struct error *err);
 void http_free(struct http *http); /* answers what is under way, then closes */
 unsigned http_port(const struct http *http);
-
-#endif

@@ -1,7 +1,6 @@
 /* GET /metrics in Prometheus's text format, version 0.0.4, and the sums behind it, which /health and /stream show too.
  */
-#ifndef SCORER_HTTP_METRICS_VALUES_H
-#define SCORER_HTTP_METRICS_VALUES_H
+#pragma once
 
 #include "base/bytes.h"
 #include "scorer/http/http.h"
@@ -13,5 +12,3 @@ unsigned metrics_write(const struct http_view *view, struct buffer *out);
 uint64_t metrics_sum(const struct http_view *view, enum counter_id id);
 uint64_t metrics_sum_latency(const struct http_view *view, size_t bucket);
 uint64_t metrics_sum_dead_letters(const struct http_view *view, size_t code);
-
-#endif

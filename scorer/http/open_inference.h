@@ -1,6 +1,5 @@
 /* What the routes of Open Inference Protocol V2 share. */
-#ifndef SCORER_HTTP_OPEN_INFERENCE_H
-#define SCORER_HTTP_OPEN_INFERENCE_H
+#pragma once
 
 #include "scorer/http/rows.h"
 
@@ -19,5 +18,3 @@ const struct model *inference_model(const struct service *service, const struct 
                                     struct answer *answer);
 
 const char *inference_datatype(const struct column *column); /* as the metadata names it */
-
-#endif

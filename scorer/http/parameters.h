@@ -1,6 +1,5 @@
 /* Parameters of a request's address (?name=value). */
-#ifndef SCORER_HTTP_PARAMETERS_H
-#define SCORER_HTTP_PARAMETERS_H
+#pragma once
 
 #include "scorer/http/faults.h"
 
@@ -11,5 +10,3 @@ void parameters_check(const struct request *request, const char *const *known, s
 void parameter_flag(const struct request *request, const char *name, bool *out, struct faults *faults);
 void parameter_count(const struct request *request, const char *name, uint32_t most, uint32_t *out,
                      struct faults *faults);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A request's records are sent together and reported together: once all are acknowledged, or one is lost or was not
  * acknowledged in time. The queue is bounded; a full one refuses at once. Any thread. */
-#ifndef SCORER_HTTP_PREDICTION_LOG_H
-#define SCORER_HTTP_PREDICTION_LOG_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -41,5 +40,3 @@ void prediction_log_free(
 /* Copies the records. false: the queue is full or the producer is gone; nothing will be reported. */
 MUST_USE bool prediction_log_send(struct prediction_log *prediction_log, const struct prediction_log_records *records,
                                   prediction_log_done *done, void *context);
-
-#endif

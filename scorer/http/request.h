@@ -2,8 +2,7 @@
  *
  * The server makes both, calls the route once the request is complete, and sends the answer; records that the route
  * left in the answer are written to the output topic first. Everything lives as long as the request. */
-#ifndef SCORER_HTTP_REQUEST_H
-#define SCORER_HTTP_REQUEST_H
+#pragma once
 
 #include "base/bytes.h"
 #include "scorer/http/prediction_log.h"
@@ -36,5 +35,3 @@ struct answer {
 
 /* {"detail": "…"}: one sentence for people. Replaces what is there. */
 void answer_detail(struct answer *answer, unsigned status, const char *format, ...) PRINTF_LIKE(3, 4);
-
-#endif

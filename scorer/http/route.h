@@ -1,6 +1,5 @@
 /* One route: a row of the table in routes.c. */
-#ifndef SCORER_HTTP_ROUTE_H
-#define SCORER_HTTP_ROUTE_H
+#pragma once
 
 #include "scorer/http/service.h"
 
@@ -14,5 +13,3 @@ struct route {
 };
 
 enum { ROUTES_MOST = 32 };
-
-#endif

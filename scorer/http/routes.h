@@ -1,6 +1,5 @@
 /* The table of routes: what is answered where. */
-#ifndef SCORER_HTTP_ROUTES_H
-#define SCORER_HTTP_ROUTES_H
+#pragma once
 
 #include "scorer/http/route.h"
 
@@ -14,5 +13,3 @@ const struct route *route_find(const char *method, const char *path, struct span
 
 /* Health, metrics and the stream: what a process without the role http answers too, where it is given an address. */
 bool route_is_probe(const struct route *route);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * rows_new → rows_read_attributes for each → rows_score → rows_write_prediction or the fields → rows_free. One thread.
  */
-#ifndef SCORER_HTTP_ROWS_H
-#define SCORER_HTTP_ROWS_H
+#pragma once
 
 #include <jansson.h>
 
@@ -66,5 +65,3 @@ void rows_log(struct rows *rows, size_t row, struct prediction_log_records *reco
 
 /* "model":{"name":…,"version":…,"alias":…,"run_id":…} */
 void stamp_write(const struct model_stamp *stamp, struct json_writer *json);
-
-#endif

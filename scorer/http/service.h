@@ -1,6 +1,5 @@
 /* What every route of the HTTP service works on. Inside of scorer/http/ only. */
-#ifndef SCORER_HTTP_SERVICE_H
-#define SCORER_HTTP_SERVICE_H
+#pragma once
 
 #include "scorer/http/http.h"
 #include "scorer/http/prediction_log.h"
@@ -29,13 +28,11 @@ typedef void route_answer(const struct service *service, const struct request *r
 route_answer predict_answer;      /* predict.c */
 route_answer schema_answer;       /* schema.c */
 route_answer openapi_answer;      /* openapi.c */
-route_answer stream_answer;       /* stream.c */
-route_answer static_files_answer; /* page.c: GET / and what it needs */
+route_answer stream_answer;       /* stream_rates.c */
+route_answer static_files_answer; /* static_files.c: GET / and what it needs */
 route_answer infer_answer;        /* open_inference_infer.c; and open_inference.c: */
 route_answer inference_server_answer;
 route_answer inference_live_answer;
 route_answer inference_ready_answer;
 route_answer inference_model_answer;
 route_answer inference_model_ready_answer;
-
-#endif

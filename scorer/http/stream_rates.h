@@ -1,6 +1,5 @@
 /* Event rates of the last minute, for GET /stream. */
-#ifndef SCORER_HTTP_STREAM_RATES_H
-#define SCORER_HTTP_STREAM_RATES_H
+#pragma once
 
 #include "scorer/http/service.h"
 
@@ -10,5 +9,3 @@ void stream_rates_free(struct stream_rates *rates);
 /* Looks at the counters once a second, whenever it is called more often. One thread; readers may be others.
  * now_us: steady clock. */
 void stream_rates_look(struct stream_rates *rates, const struct http_view *view, int64_t now_us);
-
-#endif

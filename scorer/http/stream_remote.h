@@ -1,6 +1,5 @@
 /* The stream of another process: what GET /stream answers where this one does not score it (STREAM_URL). */
-#ifndef SCORER_HTTP_STREAM_REMOTE_H
-#define SCORER_HTTP_STREAM_REMOTE_H
+#pragma once
 
 #include "scorer/http/request.h"
 #include "scorer/settings.h"
@@ -14,5 +13,3 @@ void stream_remote_free(struct stream_remote *remote); /* within the time of one
 
 /* What the other process said last, at most some seconds ago; 503 with the reason while it says nothing. Any thread. */
 void stream_remote_answer(struct stream_remote *remote, struct answer *answer);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Each of CHALLENGER_URIS is followed as the model in use is (model_holder.h). One that cannot be loaded is left out of
  * the predictions and shows in health and metrics; it is looked for again and again. */
-#ifndef SCORER_MODEL_CHALLENGERS_H
-#define SCORER_MODEL_CHALLENGERS_H
+#pragma once
 
 #include "scorer/model/model_holder.h"
 
@@ -39,5 +38,3 @@ void challenger_rows_score(struct challenger_rows *rows, const struct cell *cell
                            const struct model *model, const struct score *scores);
 /* What they said of a row, for the prediction; good until the next score. Those that give no number are left out. */
 const struct challenger_score *challenger_rows_of(const struct challenger_rows *rows, size_t row, size_t *count);
-
-#endif

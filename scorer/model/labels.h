@@ -1,6 +1,5 @@
 /* Which of the schema's target values a model's two sides are. The stream and `score` must say the same. */
-#ifndef SCORER_MODEL_LABELS_H
-#define SCORER_MODEL_LABELS_H
+#pragma once
 
 #include "events/schema.h"
 #include "pipeline/pipeline.h"
@@ -20,5 +19,3 @@ static inline struct labels labels_of(const struct schema *schema, const struct 
             positive = v;
     return (struct labels){.positive = positive, .negative = positive == 0 ? last : 0};
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* The model in use: immutable compiled models behind a reference count. A watcher thread looks the alias up, loads and
  * verifies off the hot path and swaps; loops take a reference per batch. A load that fails keeps the model before. */
-#ifndef SCORER_MODEL_MODEL_HOLDER_H
-#define SCORER_MODEL_MODEL_HOLDER_H
+#pragma once
 
 #include "events/prediction.h"
 #include "pipeline/pipeline.h"
@@ -50,5 +49,3 @@ void model_holder_refresh(struct model_holder *holder);
 bool model_holder_problem(struct model_holder *holder, struct error *out);
 /* The latest events, newest first; returns how many. */
 size_t model_holder_events(struct model_holder *holder, struct model_event *out, size_t capacity);
-
-#endif

@@ -1,7 +1,6 @@
 /* PostgreSQL's binary forms, appended to a buffer: fields and rows of COPY BINARY. Inline, for speed; sink_rows.c and
  * the bench use them. Numbers are big-endian; a field is its length and its bytes, length -1 is null. */
-#ifndef SCORER_SINK_COPY_FIELDS_H
-#define SCORER_SINK_COPY_FIELDS_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -145,5 +144,3 @@ static inline void jsonb_end(struct buffer *out, size_t at)
     uint32_t bytes = __builtin_bswap32((uint32_t)(out->bytes - at - 4));
     memcpy(out->data + at, &bytes, sizeof bytes);
 }
-
-#endif

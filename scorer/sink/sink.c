@@ -278,10 +278,11 @@ static bool give_up_verifying(struct sink *sink, const rd_kafka_message_t *messa
     return true;
 }
 
-static enum status take_error(struct sink *sink, const rd_kafka_message_t *message, struct error *err)
+static enum status take_other(struct sink *sink, const rd_kafka_message_t *message, struct error *err)
 {
     const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
     switch (message->err) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR: /* a control record */
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         take_end(sink, message);
         return STATUS_OK;
@@ -341,8 +342,8 @@ static enum status take(struct sink *sink, struct error *err)
         rd_kafka_message_t *message = rd_kafka_consumer_poll(sink->consumer, n ? 0 : timeout_ms);
         if (!message)
             return STATUS_OK;
-        bool is_record = !message->err;
-        enum status status = is_record ? take_record(sink, message, err) : take_error(sink, message, err);
+        bool is_record = !message->err && !kafka_message_is_control(message);
+        enum status status = is_record ? take_record(sink, message, err) : take_other(sink, message, err);
         if (!is_record || status)
             rd_kafka_message_destroy(message);
         if (status)

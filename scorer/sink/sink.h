@@ -4,8 +4,7 @@
  * transaction; on assignment the stored offsets are the start. An unavailable PostgreSQL makes this loop wait, visibly.
  * sink.c is the loop (Kafka), sink_rows.c turns records into COPY bytes, sink_store.c sends the statements and
  * sink_connection.c waits for the server: of these only the last two know libpq. */
-#ifndef SCORER_SINK_SINK_H
-#define SCORER_SINK_SINK_H
+#pragma once
 
 #include "scorer/counters.h"
 #include "scorer/progress.h"
@@ -33,5 +32,3 @@ void sink_finish(struct sink *sink);
 
 /* `check`: connects, compares the applied migrations and the writer's rights, says what is wrong. */
 MUST_USE enum status sink_check(const struct settings *settings, struct error *err);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Records enter in the order of their partitions and leave by transactions that also move the stored offsets, so every
  * record is stored once, whatever connection dies when. One thread. */
-#ifndef SCORER_SINK_SINK_BATCH_H
-#define SCORER_SINK_SINK_BATCH_H
+#pragma once
 
 #include "scorer/counters.h"
 #include "scorer/sink/sink_rows.h"
@@ -60,5 +59,3 @@ MUST_USE enum status sink_batch_write(struct sink_batch *batch, struct error *er
 /* True once after the database's offsets went back (it was restored from a backup, say): `next` went back with them, so
  * the partitions must be assigned again. */
 bool sink_batch_take_rewound(struct sink_batch *batch);
-
-#endif

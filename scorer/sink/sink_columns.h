@@ -3,8 +3,7 @@
  * COLUMN(name, what writes it) is expanded where `out` is the table's buffer and `record`, `prediction`, `letter` or
  * `event` the row's source (sink_rows.c). Columns of the prediction's record are its FIELDs (events/prediction.h):
  * name, type and what writes them follow from the codec; SOURCE is FIELD, null where the prediction has no source. */
-#ifndef SCORER_SINK_SINK_COLUMNS_H
-#define SCORER_SINK_SINK_COLUMNS_H
+#pragma once
 
 #include "events/prediction.h"
 #include "events/source_position.h"
@@ -70,5 +69,3 @@
     COLUMN("input", field_input(rows, out, event->cells)) \
     SOURCE_HEADER_COLUMNS(COLUMN)
 /* clang-format on */
-
-#endif

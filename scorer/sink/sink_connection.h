@@ -9,8 +9,7 @@
  * Statements are sent by the caller on sink_connection_handle, and answered here. An exchange is what has one deadline
  * in common: mostly a statement or a pipeline with its answers, or connecting. What an error's status means: see
  * sink_store.h. With libpq's types, so for sink_store.c alone. */
-#ifndef SCORER_SINK_SINK_CONNECTION_H
-#define SCORER_SINK_SINK_CONNECTION_H
+#pragma once
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -75,5 +74,3 @@ void sink_connection_pipeline_leave(struct sink_connection *connection);
 
 /* An exchange of its own: ends what transaction there is, or closes. The SQLSTATE of the failure before it stays. */
 void sink_connection_rollback(struct sink_connection *connection);
-
-#endif

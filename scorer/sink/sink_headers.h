@@ -1,6 +1,5 @@
 /* A record's headers as fields of its row. */
-#ifndef SCORER_SINK_SINK_HEADERS_H
-#define SCORER_SINK_SINK_HEADERS_H
+#pragma once
 
 #include "scorer/sink/sink_record.h"
 
@@ -18,5 +17,3 @@ void sink_header_int8(struct buffer *out, const struct sink_record *record, cons
 
 /* Bytes that they take. */
 size_t sink_headers_bytes(const struct sink_header *headers, size_t count);
-
-#endif

@@ -1,7 +1,6 @@
 /* What the sink reads: records of messages, and where reading starts and ends: the logs' own ends and last stored
  * records, with which stored offsets are compared, and the ends at which --exit-at-end stops. */
-#ifndef SCORER_SINK_SINK_INPUT_H
-#define SCORER_SINK_SINK_INPUT_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 
@@ -41,5 +40,3 @@ MUST_USE enum status sink_input_ask_cluster(rd_kafka_t *consumer, const char *cl
  * SINK_NO_OFFSET. */
 MUST_USE enum status sink_input_find_ends(const struct options *options, struct sink_partition *partitions,
                                           size_t count, struct error *err);
-
-#endif

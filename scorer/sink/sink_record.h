@@ -1,6 +1,5 @@
 /* A record of the output, dead-letter or outcome topic, as the sink takes it. */
-#ifndef SCORER_SINK_SINK_RECORD_H
-#define SCORER_SINK_SINK_RECORD_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -23,5 +22,3 @@ struct sink_record {
     const struct sink_header *headers;
     size_t header_count;
 };
-
-#endif

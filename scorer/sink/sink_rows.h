@@ -1,7 +1,6 @@
 /* Records of the output, dead-letter and outcome topics → rows in PostgreSQL's COPY BINARY form. No server is known
  * here. */
-#ifndef SCORER_SINK_SINK_ROWS_H
-#define SCORER_SINK_SINK_ROWS_H
+#pragma once
 
 #include "base/memory.h"
 #include "events/schema.h"
@@ -59,5 +58,3 @@ const char *sink_rows_target(const struct sink_rows *rows, enum sink_table table
  * SPAN_NULL when there is none. Valid until the next call on rows. */
 struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type);
 const char *sink_rows_upsert(const struct sink_rows *rows); /* the statement whose $1 that array is */
-
-#endif

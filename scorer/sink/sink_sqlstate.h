@@ -1,6 +1,5 @@
 /* What an SQLSTATE means to the sink. */
-#ifndef SCORER_SINK_SINK_SQLSTATE_H
-#define SCORER_SINK_SINK_SQLSTATE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -24,5 +23,3 @@ enum sink_suspicion sink_sqlstate_suspicion(const char *sqlstate);
 
 /* What to do about it, to follow a message; may be empty. */
 const char *sink_sqlstate_advice(enum status status);
-
-#endif

@@ -10,8 +10,7 @@
  * - STATUS_NOT_FOUND: a database, schema, table or column is missing.
  *
  * After any failure the transaction is rolled back or the connection closed. Not thread-safe: one thread, one store. */
-#ifndef SCORER_SINK_SINK_STORE_H
-#define SCORER_SINK_SINK_STORE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -93,5 +92,3 @@ uint32_t sink_store_row_type(const struct sink_store *store); /* type of attriti
 
 /* `check`: migrations and the rights a writer needs, on an open store. */
 MUST_USE enum status sink_store_check(struct sink_store *store, struct error *err);
-
-#endif

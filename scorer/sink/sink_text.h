@@ -1,6 +1,5 @@
 /* Which bytes PostgreSQL takes as text: valid UTF-8 without NUL. */
-#ifndef SCORER_SINK_SINK_TEXT_H
-#define SCORER_SINK_SINK_TEXT_H
+#pragma once
 
 #include "base/bytes.h"
 
@@ -9,5 +8,3 @@ size_t sink_text_length(const unsigned char *at, size_t left);
 bool sink_text_is_valid(struct span bytes);
 /* The same text with a question mark for every byte that is none: the span itself, or `scratch`, overwritten. */
 struct span sink_text_valid(struct span bytes, struct buffer *scratch);
-
-#endif

@@ -1,7 +1,6 @@
 /* The topics of the sink as its group shares them out: joining, partitions that nobody has been given yet, and how much
  * is not stored. */
-#ifndef SCORER_SINK_SINK_TOPICS_H
-#define SCORER_SINK_SINK_TOPICS_H
+#pragma once
 
 #include "scorer/stream/start_offsets.h"
 #include "scorer/sink/sink_batch.h"
@@ -41,5 +40,3 @@ MUST_USE enum status sink_topics_watch(struct sink_topics *topics, struct error 
 
 /* Once a second: offsets of the partitions that are not stored, as last fetched, and of those that nobody has. */
 void sink_topics_count_lag(struct sink_topics *topics, const struct sink_batch *batch, struct counters *counters);
-
-#endif

@@ -41,7 +41,7 @@ static void count_streak(struct dead_letter_summary *summary, uint64_t results, 
     summary->streak += code ? results : 0;
 }
 
-/* The code that makes a summary, or EVENT_OK. */
+/* The code that makes a streak, or EVENT_OK. */
 static enum event_code find_streak(const struct dead_letter_summary *summary)
 {
     if (summary->streak >= DEAD_LETTER_STREAK)

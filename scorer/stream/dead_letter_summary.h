@@ -1,7 +1,6 @@
 /* Dead letters as a person reads of them: a streak of one code is said once, with the likely cause; all of them are
  * summed by code once a minute. One per score loop, on its thread; it writes texts and leaves the log to the loop. */
-#ifndef SCORER_STREAM_DEAD_LETTER_SUMMARY_H
-#define SCORER_STREAM_DEAD_LETTER_SUMMARY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ bool dead_letter_summary_minute(struct dead_letter_summary *summary, int64_t now
 
 /* What most likely makes every event a dead letter of this code, and what to do. */
 const char *dead_letter_cause(enum event_code code, bool has_registry);
-
-#endif

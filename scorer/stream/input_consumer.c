@@ -80,7 +80,7 @@ static void drop_batch(struct input_consumer *input)
 }
 
 /* Where a partition's messages go: to the one queue that is read, or nowhere. */
-static void steer(struct input_consumer *input, int32_t partition, bool on)
+static void forward_queue(struct input_consumer *input, int32_t partition, bool on)
 {
     if (partition_queue_forward(input->consumer, input->queue, input->settings->input_topic, partition, on))
         input->positions[partition].forwarded = true;
@@ -102,7 +102,7 @@ void input_consumer_set_waiting(struct input_consumer *input, const struct input
         return;
     input->positions[message->partition].waiting_at = message->offset;
     set_waiting(input, message->partition, true);
-    steer(input, message->partition, false);
+    forward_queue(input, message->partition, false);
 }
 
 bool input_consumer_is_waiting(const struct input_consumer *input, int32_t partition)
@@ -120,7 +120,7 @@ static void release_all(struct input_consumer *input)
 {
     for (int32_t p = 0; p < input->position_count && input->waiting_count; p++) {
         if (input->positions[p].waiting)
-            steer(input, p, true);
+            forward_queue(input, p, true);
         set_waiting(input, p, false);
     }
 }
@@ -144,7 +144,7 @@ static rd_kafka_resp_err_t input_consumer_assign(struct input_consumer *input,
     rd_kafka_topic_partition_list_destroy(assigned);
     for (int32_t p = 0; p < input->position_count; p++)
         if (input->positions[p].assigned && input->positions[p].forwarded)
-            steer(input, p, !input->positions[p].waiting);
+            forward_queue(input, p, !input->positions[p].waiting);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

@@ -3,8 +3,7 @@
  * Wraps one consumer. The position is computed from the messages handed out, never asked of librdkafka. Partitions come
  * and go (eager assignment); before they go the owner is called, to commit or abort what is open. All calls come from
  * the score loop's thread. */
-#ifndef SCORER_STREAM_INPUT_CONSUMER_H
-#define SCORER_STREAM_INPUT_CONSUMER_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 
@@ -86,5 +85,3 @@ size_t input_consumer_lags(const struct input_consumer *input, struct partition_
                            size_t capacity); /* asks no server */
 uint64_t input_consumer_lag(
     const struct input_consumer *input); /* messages between position and end, as last fetched; asks no server */
-
-#endif

@@ -1,6 +1,5 @@
 /* How far a partition of the input topic has been read. */
-#ifndef SCORER_STREAM_LAG_H
-#define SCORER_STREAM_LAG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -10,5 +9,3 @@ struct partition_lag {
     int64_t next, end; /* offsets: the next to be handled; the log's end as last fetched */
     int64_t last_ms;   /* timestamp of the last message handled; 0: none yet */
 };
-
-#endif

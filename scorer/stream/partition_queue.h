@@ -1,7 +1,6 @@
 /* Where a partition's fetched messages go, and where and when fetching goes on: what has to be set in librdkafka for
  * that. All are called on the score loop's thread; they wait for librdkafka's own threads, not for a broker. */
-#ifndef SCORER_STREAM_PARTITION_QUEUE_H
-#define SCORER_STREAM_PARTITION_QUEUE_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -28,5 +27,3 @@ size_t partition_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_m
 bool partition_queue_drained(rd_kafka_queue_t *queue, size_t *most);
 /* Makes it look now. */
 void partition_queue_look(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *assigned);
-
-#endif

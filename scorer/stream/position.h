@@ -2,8 +2,7 @@
  *
  * Every offset in here is a real one (0 or more) from position_start on; what librdkafka calls logical offsets (the
  * beginning, the end, none) is resolved before (start_offsets.h). Belongs to a score loop's thread. */
-#ifndef SCORER_STREAM_POSITION_H
-#define SCORER_STREAM_POSITION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,5 +67,3 @@ bool position_moved(const struct position *position);
 
 /* To be committed with `next`: the last record handled. Empty where none is known. */
 void position_write_note(const struct position *position, char out[POSITION_NOTE_BYTES]);
-
-#endif

@@ -483,6 +483,11 @@ enum publish_result publish_commit_finish(struct publish *publish, struct input_
     return publish->result;
 }
 
+enum status publish_confirm(struct publish *publish, struct error *err)
+{
+    return transaction_confirm(publish->transaction, err);
+}
+
 enum status publish_end_leftovers(struct publish *publish, struct error *err)
 {
     return transaction_end_leftovers(publish->transaction, err);

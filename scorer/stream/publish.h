@@ -4,8 +4,7 @@
  * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the
  * last commit are acknowledged. All calls come from the score loop's thread, which goes on with the next work while a
  * commit is under way. */
-#ifndef SCORER_STREAM_PUBLISH_H
-#define SCORER_STREAM_PUBLISH_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "scorer/stream/input_consumer.h"
@@ -54,7 +53,6 @@ MUST_USE enum publish_result publish_commit_finish(struct publish *publish, stru
 void publish_abort(struct publish *publish);
 
 /* The group does not return its offsets: ends what an earlier producer of ours may have left open in it. */
+MUST_USE enum status publish_confirm(struct publish *publish, struct error *err); /* transaction_confirm */
 MUST_USE enum status publish_end_leftovers(struct publish *publish, struct error *err);
 bool publish_has_leftovers(const struct publish *publish); /* its last transaction may have left something open */
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Each makes new headers, for the record to take. `topic` is the input's. Of each name there is one: a source that
  * somebody sent again may carry those of its last time. */
-#ifndef SCORER_STREAM_PUBLISH_HEADERS_H
-#define SCORER_STREAM_PUBLISH_HEADERS_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "scorer/stream/input_consumer.h"
@@ -18,5 +17,3 @@ rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct inpu
  * field: NULL: none. */
 rd_kafka_headers_t *publish_headers_dead_letter(const char *topic, const struct input_message *source, bool bare,
                                                 enum event_code code, const char *field, const char *text);
-
-#endif

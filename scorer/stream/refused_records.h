@@ -10,8 +10,7 @@
  * Knows no transaction: publish.c sends, flushes and commits, and says here what came of it. A suspect is a source
  * message, named by the opaque pointer of its record. Plain data, embedded. Calls come from one thread at a time: the
  * score loop's, or that of the commit under way, in which reports arrive. */
-#ifndef SCORER_STREAM_REFUSED_RECORDS_H
-#define SCORER_STREAM_REFUSED_RECORDS_H
+#pragma once
 
 #include "kafka/transaction.h"
 #include "scorer/settings.h"
@@ -65,5 +64,3 @@ void refused_records_committed(struct refused_records *refused);
 void refused_records_forget(struct refused_records *refused);
 /* The open work is done again, or may hold a suspect. */
 bool refused_records_is_bisecting(const struct refused_records *refused);
-
-#endif

@@ -1,8 +1,7 @@
 /* The results of a run of work, kept apart until it commits: received = scored + dead-lettered + erased + outcome.
  *
  * Plain data, embedded in a score loop; zeroed is empty. */
-#ifndef SCORER_STREAM_RESULT_COUNTS_H
-#define SCORER_STREAM_RESULT_COUNTS_H
+#pragma once
 
 #include "events/error_codes.h"
 #include "scorer/counters.h"
@@ -18,5 +17,3 @@ struct result_counts {
 void result_counts_add_latency(struct result_counts *counts, int64_t latency_us, size_t rows);
 /* The work is committed: adds its results to the counters. */
 void result_counts_commit(const struct result_counts *counts, struct counters *counters);
-
-#endif

@@ -1,9 +1,8 @@
 /* The messages of one poll on their way to published results: decode and validate, score, explain, publish.
  *
  * One owner, the score loop, on its thread; its arrays are used again for each batch. Messages are borrowed from the
- * intake until the next poll. */
-#ifndef SCORER_STREAM_SCORE_BATCH_H
-#define SCORER_STREAM_SCORE_BATCH_H
+ * input consumer until the next poll. */
+#pragma once
 
 #include "scorer/stream/input_consumer.h"
 #include "scorer/model/model_holder.h"
@@ -24,9 +23,7 @@ MUST_USE enum status score_batch_poll(struct score_batch *batch, struct input_co
 /* Steady clock, microseconds: when they left the client library's queue. */
 int64_t score_batch_left_us(const struct score_batch *batch);
 
-/* Publishes each message's result, counts it in the counts, and accepts the messages. Returns how many have a result:
+/* Publishes each message's result, counts it, and accepts the messages. Returns how many have a result:
  * those that wait for a schema will be handed out again. */
 size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
                           struct result_counts *counts);
-
-#endif

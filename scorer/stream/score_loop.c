@@ -359,8 +359,10 @@ static enum status unblock_starts(struct score_loop *loop, struct error *err)
 /* What an aborted transaction may have left open blocks readers: it is not left until there is work again. */
 static enum status end_leftovers(struct score_loop *loop, struct error *err)
 {
-    if (has_work(loop) || !publish_has_leftovers(loop->publish) || !input_consumer_assigned(loop->input) || !kafka_up())
+    if (has_work(loop) || !kafka_up())
         return STATUS_OK;
+    if (!publish_has_leftovers(loop->publish) || !input_consumer_assigned(loop->input))
+        return publish_confirm(loop->publish, err);
     progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
     return publish_end_leftovers(loop->publish, err);
 }

@@ -2,8 +2,7 @@
  *
  * One loop per worker thread, each with its own consumer, producer, decoder and counters; they share the schema and the
  * model holder, both read-only to them. */
-#ifndef SCORER_STREAM_SCORE_LOOP_H
-#define SCORER_STREAM_SCORE_LOOP_H
+#pragma once
 
 #include "scorer/counters.h"
 #include "scorer/stream/lag.h"
@@ -28,5 +27,3 @@ void score_loop_stop(struct score_loop *loop);
 const struct loop_progress *score_loop_progress(const struct score_loop *loop);
 /* From any thread. Its partitions as it last saw them. */
 size_t score_loop_lags(struct score_loop *loop, struct partition_lag *out, size_t capacity);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Plain data, embedded; zeroed is empty. The arena grows to a bound and is used again, so that nothing is allocated per
  * record once it is warm. All calls come from the score loop's thread. */
-#ifndef SCORER_STREAM_STAGED_RECORDS_H
-#define SCORER_STREAM_STAGED_RECORDS_H
+#pragma once
 
 #include "kafka/transaction.h"
 
@@ -24,5 +23,3 @@ MUST_USE bool staged_records_add(struct staged_records *staged, const struct tra
 MUST_USE bool staged_records_next(struct staged_records *staged, struct transaction_record *out);
 void staged_records_clear(struct staged_records *staged); /* forgets what is left; the memory stays */
 void staged_records_free(struct staged_records *staged);
-
-#endif

@@ -7,8 +7,7 @@
  *     new for one member alone and for one moment, and no member takes the commits of another for its own past. Members
  *     of an earlier generation cannot interfere: the coordinator refuses their commits.
  * Called on the score loop's thread; each call blocks at most some seconds and then says "ask again". */
-#ifndef SCORER_STREAM_START_OFFSETS_H
-#define SCORER_STREAM_START_OFFSETS_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -60,5 +59,3 @@ enum status start_offsets_report_gone(const struct start_offsets *start, int32_t
 /* The same for a log that has another record at `offset` than the one that was handled there. */
 enum status start_offsets_report_changed(const struct start_offsets *start, int32_t partition, int64_t offset,
                                          struct error *err);
-
-#endif

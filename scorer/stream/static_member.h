@@ -1,6 +1,5 @@
 /* Which static member of its group an input consumer is, and whether another process has taken its place. */
-#ifndef SCORER_STREAM_STATIC_MEMBER_H
-#define SCORER_STREAM_STATIC_MEMBER_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -26,5 +25,3 @@ void static_member_note(struct static_member *member, rd_kafka_t *consumer);
  * has taken its place: asked before. STATUS_CONFLICT: it has been taken. Waits for brokers, until *stop. */
 MUST_USE enum status static_member_check(const struct static_member *member, rd_kafka_t *consumer, const char *group,
                                          const _Atomic bool *stop, struct error *err);
-
-#endif

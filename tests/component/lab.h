@@ -2,8 +2,7 @@
  * knows no static members; what needs either is tested against a real Kafka (tests/system).
  *
  * Everything asserts: without a cluster there is no test. */
-#ifndef TESTS_COMPONENT_LAB_H
-#define TESTS_COMPONENT_LAB_H
+#pragma once
 
 #include "tests/support/test.h"
 
@@ -132,5 +131,3 @@ static inline long lab_read(const struct lab *lab, const char *topic, int partit
     rd_kafka_destroy(reader);
     return count;
 }
-
-#endif

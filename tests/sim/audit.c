@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kafka/message.h"
 #include "tests/sim/kafka.h"
 
 enum { ABORTS_MOST = 40 };
@@ -63,15 +64,39 @@ void audit_offset(int32_t partition, int64_t before, int64_t now)
     }
 }
 
+/* Sent by a scorer that commits an earlier transaction's partition once more. */
+bool audit_is_control(const struct record *record)
+{
+    const void *value;
+    size_t bytes;
+    return record->headers && !rd_kafka_header_get_last(record->headers, KAFKA_CONTROL_HEADER, &value, &bytes);
+}
+
 void audit_visible(const struct record *record)
 {
     int64_t input = record->input;
+    if (audit_is_control(record))
+        return;
     if (input < 0)
         violation("committed filler", "%s [%d] offset %lld is a record of no event", topics[record->topic].name,
                   record->partition, (long long)record->offset);
     if (++inputs[input].ends > 1)
         violation("doubled", "event %lld (partition %d, offset %lld) has a second end, in %s", (long long)input,
                   inputs[input].partition, (long long)inputs[input].offset, topics[record->topic].name);
+}
+
+/* Acknowledged as committed, its marker skipped, and now aborted by the next one of the same identity. A process that
+ * is killed before it has seen the marker leaves that to its successor, who does not know. */
+void audit_undone(const struct record *record, bool by_itself, bool with_offsets)
+{
+    if (audit_is_control(record))
+        return;
+    if (by_itself)
+        violation("lost", "event %lld (partition %d, offset %lld): its acknowledged end in %s is aborted",
+                  (long long)record->input, inputs[record->input].partition, (long long)inputs[record->input].offset,
+                  topics[record->topic].name);
+    inputs[record->input].ends--;
+    inputs[record->input].optional |= !with_offsets;
 }
 
 void audit_committed(struct txn *txn)

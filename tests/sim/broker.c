@@ -114,11 +114,16 @@ static void decide_left(const struct coordinator *coordinator, struct txn *txn)
             if (record->txn != left || !has_part(txn, record->topic, record->partition))
                 continue;
             record->txn = txn;
-            if (txn->commit)
+            if (txn->commit && !left->commit)
                 audit_visible(record);
+            if (!txn->commit && left->commit)
+                audit_undone(record, left->incarnation == txn->incarnation && !txn->timed_out, left->offset_count > 0);
         }
+        for (int i = 0; txn->offset_count && txn->commit && left->commit && i < left->offset_count; i++)
+            set_committed(&groups[0], INPUT, left->offsets[i].partition, left->offsets[i].offset,
+                          left->offsets[i].note);
         if (txn->offset_count)
-            left->offset_count = 0; /* those of a commit are older than its own, or its owner's loss */
+            left->offset_count = 0;
     }
 }
 
@@ -138,7 +143,11 @@ static void skip_some(struct coordinator *coordinator)
 {
     struct txn *txn = coordinator->current, *rest = mem_zeroed(1, sizeof *rest);
     int kept = 0;
-    *rest = (struct txn){.state = TXN_SKIPPED, .started_us = txn->started_us, .number = txn->number};
+    *rest = (struct txn){.state = TXN_SKIPPED,
+                         .commit = txn->commit,
+                         .incarnation = txn->incarnation,
+                         .started_us = txn->started_us,
+                         .number = txn->number};
     for (int i = 0; i < txn->part_count; i++) {
         if (chance_one_in(2))
             rest->parts[rest->part_count++] = txn->parts[i];
@@ -180,10 +189,11 @@ static void complete(void *context, int64_t number)
     struct coordinator *coordinator = context;
     struct txn *txn = coordinator->current;
     (void)number;
-    if (!txn->commit && !broker_up() && chance_one_in(plan.skip_one_in)) {
+    bool skips = !txn->commit || plan.skip_commits;
+    if (skips && !broker_up() && chance_one_in(plan.skip_one_in)) {
         skip_markers(coordinator);
     } else {
-        if (!txn->commit && !calm && chance_one_in(plan.skip_some_one_in))
+        if (skips && !calm && chance_one_in(plan.skip_some_one_in))
             skip_some(coordinator);
         write_markers(coordinator);
     }
@@ -215,6 +225,7 @@ static void time_out(void *context, int64_t number)
         return;
     trace("broker: transaction %lld of %s is too old", (long long)number, coordinator->id);
     coordinator->epoch++;
+    coordinator->current->timed_out = true;
     prepare(coordinator, false);
 }
 
@@ -227,6 +238,7 @@ static rd_kafka_resp_err_t open_transaction(struct coordinator *coordinator, int
                                                        : RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS;
     struct txn *txn = mem_zeroed(1, sizeof *txn);
     txn->started_us = sim_now();
+    txn->incarnation = coordinator->newest->incarnation;
     txn->number = ++txn_numbers;
     coordinator->current = txn;
     sim_at(sim_now() + coordinator->timeout_us, time_out, coordinator, txn->number);

@@ -1,7 +1,6 @@
 /* What the simulated PostgreSQL (database.c) and libpq's functions (libpq.c) share; pg_conn and pg_result are libpq's.
  */
-#ifndef TESTS_SIM_DATABASE_H
-#define TESTS_SIM_DATABASE_H
+#pragma once
 
 #include <libpq-fe.h>
 
@@ -62,5 +61,3 @@ void connection_cut(PGconn *connection);
 enum statement_kind statement_kind_of(const char *sql);
 /* The server runs what was sent, some time later. */
 void connection_work(PGconn *connection);
-
-#endif

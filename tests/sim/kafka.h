@@ -1,6 +1,5 @@
 /* What the fake client library's files share. The structs are librdkafka's opaque ones. */
-#ifndef TESTS_SIM_KAFKA_H
-#define TESTS_SIM_KAFKA_H
+#pragma once
 
 #include "tests/sim/sim.h"
 
@@ -172,5 +171,3 @@ bool ask_broker(rd_kafka_t *client, int16_t api, int64_t deadline_us);
 bool wait_for_broker(int64_t deadline_us);
 struct message *message_make(rd_kafka_t *client, const struct record *record);
 rd_kafka_topic_t *handle_of(rd_kafka_t *client, enum topic_id topic);
-
-#endif

@@ -420,6 +420,15 @@ rd_kafka_topic_partition_t *rd_kafka_topic_partition_list_find(const rd_kafka_to
     return NULL;
 }
 
+int rd_kafka_topic_partition_list_del_by_idx(rd_kafka_topic_partition_list_t *list, int index)
+{
+    free(list->elems[index].topic);
+    free(list->elems[index].metadata);
+    list->cnt--;
+    memmove(&list->elems[index], &list->elems[index + 1], (size_t)(list->cnt - index) * sizeof *list->elems);
+    return 1;
+}
+
 void rd_kafka_topic_partition_list_destroy(rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {

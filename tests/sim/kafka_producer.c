@@ -91,8 +91,10 @@ static void acknowledge(rd_kafka_t *client, const struct outgoing *of, rd_kafka_
  * and leaves a gap in the partition's numbering, of which the producer's next transaction breaks. */
 static void deliver_batch(rd_kafka_t *client, enum topic_id topic, int32_t partition, size_t count)
 {
-    rd_kafka_resp_err_t code =
-        !calm && chance_one_in(plan.refuse_one_in) ? RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS : RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool has_control = audit_is_control(client->queue[0].record); /* sent again until it is taken */
+    rd_kafka_resp_err_t code = !calm && !has_control && chance_one_in(plan.refuse_one_in)
+                                   ? RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS
+                                   : RD_KAFKA_RESP_ERR_NO_ERROR;
     for (size_t i = 0; i < count && !code; i++)
         if (is_for(&client->queue[i], topic, partition))
             code = broker_refuses(topic, client->queue[i].record);

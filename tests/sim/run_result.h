@@ -1,6 +1,5 @@
 /* What a run's process reports to the one that started it. */
-#ifndef TESTS_SIM_RUN_RESULT_H
-#define TESTS_SIM_RUN_RESULT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,5 +14,3 @@ struct run_result {
 void chance_seed(uint64_t seed, bool verbose);
 /* Ends the run's process. */
 void run_end(struct run_result *result) __attribute__((noreturn));
-
-#endif

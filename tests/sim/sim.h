@@ -3,8 +3,7 @@
  * One run is one seed in one forked process, on one thread. Simulated processes are coroutines that run the real
  * score_loop_run and sink_run; wherever these would wait, the fake library functions go back to the scheduler. Every
  * choice is drawn from the seed, so the same seed gives the same trace. See README.md. */
-#ifndef TESTS_SIM_SIM_H
-#define TESTS_SIM_SIM_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -134,7 +133,8 @@ struct txn_offset {
 };
 struct txn {
     enum txn_state state;
-    bool commit;
+    bool commit, timed_out;
+    int incarnation; /* of its process */
     int64_t started_us, number;
     struct txn_part parts[TOPICS * PARTITIONS_MOST];
     int part_count;
@@ -227,6 +227,7 @@ struct plan {
     int cut_one_in;            /* a transactional request's connection is lost */
     int skip_one_in;           /* an abort's markers are skipped where the broker is unavailable */
     int skip_some_one_in;      /* … or of some partitions, whose leaders are */
+    bool skip_commits;         /* those of commits as well */
     int late_one_in;           /* … and the lost request arrives later, once more */
     int refuse_one_in;         /* a produced record is refused for a passing reason */
     int database_cut_one_in;   /* a statement's connection is lost */
@@ -246,6 +247,8 @@ extern bool calm; /* no more trouble: only waiting for the end */
 
 void audit_committed(struct txn *txn); /* its outputs are visible from now on */
 void audit_visible(const struct record *record);
+bool audit_is_control(const struct record *record); /* of no event, and right so */
+void audit_undone(const struct record *record, bool by_itself, bool with_offsets);
 void audit_offset(int32_t partition, int64_t before, int64_t now);
 void audit_assigned(int32_t partition); /* a member reads this input partition */
 void audit_producer(void);              /* a process opens a producer with an identity */
@@ -275,5 +278,3 @@ struct row {
     int64_t offset;
 };
 int64_t database_rows(const struct row **out);
-
-#endif

@@ -1,6 +1,5 @@
 /* One run of a seed: see world.c. */
-#ifndef TESTS_SIM_WORLD_H
-#define TESTS_SIM_WORLD_H
+#pragma once
 
 #include "scorer/settings.h"
 
@@ -12,5 +11,3 @@ struct world {
 
 /* Does not return: run_end. */
 void world_run(const struct world *given, uint64_t seed, bool verbose) __attribute__((noreturn));
-
-#endif

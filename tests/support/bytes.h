@@ -1,6 +1,5 @@
 /* Files made on the spot, and copies of bytes that end where malloc ends. */
-#ifndef TESTS_SUPPORT_BYTES_H
-#define TESTS_SUPPORT_BYTES_H
+#pragma once
 
 #include "tests/support/test.h"
 
@@ -29,5 +28,3 @@ static inline struct span unit_copy(struct span bytes)
         memcpy(copy, bytes.data, bytes.bytes);
     return (struct span){copy, bytes.bytes};
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* An HTTP server for unit tests, in a thread: answers each request with the next of its scripted answers (the last one
  * again and again), and keeps what it was asked. Bytes of an answer are sent as they stand, so it can talk nonsense. */
-#ifndef TESTS_SUPPORT_FAKE_HTTP_H
-#define TESTS_SUPPORT_FAKE_HTTP_H
+#pragma once
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -133,5 +132,3 @@ static inline void fake_http_free(struct fake_http *server)
         free(server->requests[r]);
     server->request_count = 0;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* ONNX graphs made by hand, for the tests and the fuzzer of what exporters write. Everything lives in the builder's
  * arena. */
-#ifndef TESTS_SUPPORT_GRAPH_H
-#define TESTS_SUPPORT_GRAPH_H
+#pragma once
 
 #include <string.h>
 
@@ -201,5 +200,3 @@ static inline void graph_pack(struct graph *g, struct buffer *out)
     out->bytes += onnx__model_proto__pack(&g->model, (uint8_t *)buffer_reserve(out, bytes));
     arena_free(&g->arena);
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* A PostgreSQL of the test's own, started by deploy/private-postgres and ended with the test process.
  *
  * For component tests, run from the project's root. Everything asserts: without a server there is no test. */
-#ifndef TESTS_SUPPORT_POSTGRES_H
-#define TESTS_SUPPORT_POSTGRES_H
+#pragma once
 
 #include <signal.h>
 #include <stdio.h>
@@ -111,5 +110,3 @@ static inline void postgres_remove(struct postgres *postgres)
     snprintf(command, sizeof command, "rm -rf '%s'", postgres->directory);
     assert_int_equal(system(command), 0);
 }
-
-#endif

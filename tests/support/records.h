@@ -1,6 +1,5 @@
 /* Records as the score role writes them, made from the shipped schema: for tests and benches of the sink. */
-#ifndef TESTS_SUPPORT_RECORDS_H
-#define TESTS_SUPPORT_RECORDS_H
+#pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,5 +91,3 @@ static inline void record_outcome(const struct schema *schema, int64_t number, s
     event_encode(schema, &event, out);
     free(cells);
 }
-
-#endif

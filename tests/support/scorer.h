@@ -1,6 +1,5 @@
 /* What tests of the daemon share: the shipped schema, a small linear model file, options from a command line. */
-#ifndef TESTS_SUPPORT_SCORER_H
-#define TESTS_SUPPORT_SCORER_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,5 +75,3 @@ static inline void scorer_write_model(const struct schema *schema, const char *p
         fail_msg("%s", err.text);
     buffer_free(&file);
 }
-
-#endif

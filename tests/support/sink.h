@@ -1,6 +1,5 @@
 /* The sink without Kafka, against a PostgreSQL of the test's own: what its component tests share. */
-#ifndef TESTS_SUPPORT_SINK_H
-#define TESTS_SUPPORT_SINK_H
+#pragma once
 
 #include "tests/support/postgres.h"
 
@@ -172,5 +171,3 @@ static inline void refuse_no_more(void)
 {
     postgres_run(&postgres, "DROP TRIGGER refuse ON attrition.predictions");
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* Waiting in tests: for a condition, with a message, never for a time. */
-#ifndef TESTS_SUPPORT_WAIT_H
-#define TESTS_SUPPORT_WAIT_H
+#pragma once
 
 #include <unistd.h>
 
@@ -20,5 +19,3 @@ enum { WAIT_LONGEST_US = 30000000, WAIT_TICK_US = 1000 };
             usleep(WAIT_TICK_US); \
         } \
     } while (0)
-
-#endif

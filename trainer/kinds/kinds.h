@@ -2,8 +2,7 @@
  *
  * A new kind is a file in this directory that defines `const struct model_kind kind_NAME`, and its name in MODEL_KINDS;
  * settings, fit, prediction and export go through its row. */
-#ifndef TRAINER_KINDS_KINDS_H
-#define TRAINER_KINDS_KINDS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,5 +61,3 @@ MODEL_KINDS(MODEL_KIND)
 
 /* The kind of that name. STATUS_INVALID: none; the text names those there are. */
 MUST_USE enum status model_kind_find(const char *name, const struct model_kind **out, struct error *err);
-
-#endif

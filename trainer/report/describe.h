@@ -1,6 +1,5 @@
 /* A table as it is: every column's facts against the schema, without refusing anything that can be read at all. */
-#ifndef TRAINER_REPORT_DESCRIBE_H
-#define TRAINER_REPORT_DESCRIBE_H
+#pragma once
 
 #include "base/status.h"
 #include "events/error_codes.h"
@@ -66,5 +65,3 @@ void describe_domain(const struct column_facts *facts, char *out, size_t bytes);
 
 void describe_print(const struct description *description);                    /* terminal, at most 100 columns */
 void describe_page(const struct description *description, struct buffer *out); /* a page that asks for nothing else */
-
-#endif

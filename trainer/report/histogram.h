@@ -1,6 +1,5 @@
 /* A column's distribution in few bars: for drawings and as the reference that drift is measured against. */
-#ifndef TRAINER_REPORT_HISTOGRAM_H
-#define TRAINER_REPORT_HISTOGRAM_H
+#pragma once
 
 #include "base/row.h"
 #include "trainer/report/value_counts.h"
@@ -33,5 +32,3 @@ size_t histogram_highest(const struct histogram *histogram); /* the largest bar_
 
 /* 1, 2, 2.5 or 5 times a power of ten: a width by which `span` has at most `most` steps. */
 double round_step(double span, unsigned most);
-
-#endif

@@ -1,6 +1,5 @@
 /* A page that stands alone: style within, nothing asked from outside, light and dark. */
-#ifndef TRAINER_REPORT_PAGE_H
-#define TRAINER_REPORT_PAGE_H
+#pragma once
 
 #include "trainer/report/svg.h"
 
@@ -11,5 +10,3 @@ void page_element(struct buffer *out, const char *name, const char *format, ...)
 /* <table> with a header row of these columns; the first and the last `texts` are text, the others numbers. */
 void page_table_begin(struct buffer *out, const char *const *columns, size_t count, size_t texts);
 void page_table_end(struct buffer *out);
-
-#endif

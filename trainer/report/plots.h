@@ -1,6 +1,5 @@
 /* An evaluation as pictures. */
-#ifndef TRAINER_REPORT_PLOTS_H
-#define TRAINER_REPORT_PLOTS_H
+#pragma once
 
 #include "trainer/evaluation.h"
 
@@ -14,5 +13,3 @@ struct plot_kind {
 extern const struct plot_kind plot_kinds[];
 /* Whether the evaluation has what the picture shows. */
 bool plot_is_known(const struct plot_kind *kind, const struct evaluation *evaluation);
-
-#endif

@@ -1,7 +1,6 @@
 /* What a run says of its model beside the figures: model card, page, pictures, and the reference that drift is measured
  * against. All of it is made from the evaluation and the table; nothing is measured again. */
-#ifndef TRAINER_REPORT_REPORT_H
-#define TRAINER_REPORT_REPORT_H
+#pragma once
 
 #include "trainer/report/histogram.h"
 #include "trainer/register.h"
@@ -18,5 +17,3 @@ struct report {
 
 void report_make(const struct training *training, struct report *out);
 void report_clear(struct report *report);
-
-#endif

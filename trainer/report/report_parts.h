@@ -1,6 +1,5 @@
 /* Inside of the report: its parts, and what they share. */
-#ifndef TRAINER_REPORT_REPORT_PARTS_H
-#define TRAINER_REPORT_REPORT_PARTS_H
+#pragma once
 
 #include "trainer/report/histogram.h"
 #include "trainer/register.h"
@@ -15,5 +14,3 @@ void report_histogram(const struct table *table, size_t column, struct histogram
 void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes);
 extern const char report_use[], report_limits[];
 const char *report_reasons(const struct training *training);
-
-#endif

@@ -1,8 +1,7 @@
 /* Drawings: SVG without scripts and without anything from outside, legible in light and dark.
  *
  * Coordinates are pixels from the upper left corner. Classes are those of svg_style. Texts are any bytes of UTF-8. */
-#ifndef TRAINER_REPORT_SVG_H
-#define TRAINER_REPORT_SVG_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -41,5 +40,3 @@ void plot_path_point(const struct plot *plot, double x, double y);
 void plot_path_end(const struct plot *plot);
 /* Row `place` of the legend below the title: a stroke and its name. */
 void plot_legend(const struct plot *plot, unsigned place, const char *class, const char *name);
-
-#endif

@@ -1,5 +1,5 @@
-/* Counting distinct values: see values.h. Open addressing; called for every cell of a table, on the program's only
- * thread. */
+/* Counting distinct values: see value_counts.h. Open addressing; called for every cell of a table, on the program's
+ * only thread. */
 #include "trainer/report/value_counts.h"
 
 #include <math.h>

@@ -1,7 +1,6 @@
 /* Distinct values of one column with how often each occurs, by class: all that a description needs, in memory that the
  * number of distinct values bounds, not the number of rows. */
-#ifndef TRAINER_REPORT_VALUE_COUNTS_H
-#define TRAINER_REPORT_VALUE_COUNTS_H
+#pragma once
 
 #include "base/bytes.h"
 #include "base/memory.h"
@@ -39,5 +38,3 @@ static inline size_t value_count_total(const struct value_count *entry)
 
 /* Of a sorted values of numbers: the value below which the share lies, as numpy interpolates. NaN where it is empty. */
 double value_counts_quantile(const struct value_counts *values, double share);
-
-#endif

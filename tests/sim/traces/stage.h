@@ -1,6 +1,5 @@
 /* What the scenarios of traces cannot ask of librdkafka's calls that the simulation has: each side brings its own. */
-#ifndef TESTS_SIM_TRACES_STAGE_H
-#define TESTS_SIM_TRACES_STAGE_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdint.h>
@@ -18,5 +17,3 @@ void stage_delete_records(const char *topic, int32_t partition, int64_t before);
 
 /* All of them, one line for each call on standard output. */
 void scenarios_run(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* What every unit test of base/ includes: cmocka with its required headers. */
-#ifndef TESTS_UNIT_BASE_UNIT_H
-#define TESTS_UNIT_BASE_UNIT_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,5 +7,3 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-#endif

@@ -1,6 +1,5 @@
 /* What the tests of events/ share: schema directories made on the spot. */
-#ifndef TESTS_UNIT_EVENTS_UNIT_H
-#define TESTS_UNIT_EVENTS_UNIT_H
+#pragma once
 
 #include "tests/support/bytes.h"
 
@@ -135,5 +134,3 @@ static inline void unit_row(const struct schema *schema, struct cell *cells)
     cells[UNIT_SHARE] = cell_number(0.25);
     cells[UNIT_LEVEL] = cell_number(3);
 }
-
-#endif

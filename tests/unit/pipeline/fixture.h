@@ -1,7 +1,6 @@
 /* A small linear model for the tests of pipeline/: two numbers and two nominals, and its closed form. The second
  * nominal's schema lacks a category that the model knows. */
-#ifndef TESTS_UNIT_PIPELINE_FIXTURE_H
-#define TESTS_UNIT_PIPELINE_FIXTURE_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,5 +110,3 @@ static inline double fixture_margin(double age, const char *city, double pay, co
     return fixture_number_term(&FITTED[0], age) + fixture_number_term(&FITTED[1], pay) +
            fixture_text_term(&FITTED[2], city) + fixture_text_term(&FITTED[3], shift) + INTERCEPT;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* The graph builder with loading, for the unit tests. */
-#ifndef TESTS_UNIT_PIPELINE_GRAPH_H
-#define TESTS_UNIT_PIPELINE_GRAPH_H
+#pragma once
 
 #include "tests/support/graph.h"
 #include "tests/unit/pipeline/fixture.h"
@@ -14,5 +13,3 @@ static inline enum status graph_load(struct graph *g, struct pipeline **out, str
     buffer_free(&file);
     return status;
 }
-
-#endif

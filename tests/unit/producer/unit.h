@@ -1,6 +1,5 @@
 /* What the producer's unit tests share: cmocka, the shipped schema, files in a directory of their own. */
-#ifndef TESTS_UNIT_PRODUCER_UNIT_H
-#define TESTS_UNIT_PRODUCER_UNIT_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,5 +65,3 @@ static inline void unit_read(const char *path, char *out, size_t capacity)
     out[fread(out, 1, capacity - 1, file)] = '\0';
     fclose(file);
 }
-
-#endif

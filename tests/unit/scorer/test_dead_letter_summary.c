@@ -22,7 +22,7 @@ static bool take(struct dead_letter_summary *summary, uint64_t ends, enum event_
 static void a_run_is_said_once_with_the_likely_cause(void **state)
 {
     (void)state;
-    struct dead_letter_summary run = {.topic = "events"};
+    struct dead_letter_summary summary = {.topic = "events"};
     struct buffer text = {0};
     int64_t now = 5 * (int64_t)SECOND;
     assert_false(take(&summary, 99, EVENT_UNKNOWN_SCHEMA_ID, 99, now, &text));
@@ -51,7 +51,7 @@ static void a_row_is_seen_behind_good_events_and_a_share_among_few(void **state)
 static void few_dead_letters_are_no_run(void **state)
 {
     (void)state;
-    struct dead_letter_summary run = {.topic = "events"};
+    struct dead_letter_summary summary = {.topic = "events"};
     struct buffer text = {0};
     for (int i = 0; i < 1000; i++)
         assert_false(take(&summary, 100, EVENT_RULE, 50, SECOND, &text));
@@ -61,7 +61,7 @@ static void few_dead_letters_are_no_run(void **state)
 static void the_sum_comes_once_a_minute_and_a_run_may_be_said_again_later(void **state)
 {
     (void)state;
-    struct dead_letter_summary run = {.topic = "events"};
+    struct dead_letter_summary summary = {.topic = "events"};
     struct buffer text = {0};
     int64_t now = SECOND;
     assert_true(take(&summary, 120, EVENT_RULE, 120, now, &text));
