@@ -37,6 +37,7 @@ uint64_t dlq_reader_total(const struct dlq_reader *reader); /* offsets from star
 
 /* SPAN_NULL: it has none. */
 struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_header header);
+struct span dlq_letter_frame_header(const struct dlq_letter *letter); /* the value's schema, where a header names it */
 
 /* acknowledged counts letters whose record the brokers have; in a transaction they count when it commits. Plain data.
  */
