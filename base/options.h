@@ -80,6 +80,11 @@ size_t options_params(const struct options *options, const struct option_pair **
  * been read and stands as KAFKA_X. */
 size_t options_environment(const struct options *options, const struct option_pair **out);
 
+/* Appends the command line as it was given, quoted for a shell, with --`flag` among its flags; values of secrets as
+ * "…". NUL-terminated. */
+struct buffer;
+void options_write_command(const struct options *options, const char *flag, struct buffer *out);
+
 /* Writes docs/CONFIGURATION.md. */
 void options_write_reference(FILE *out);
 

@@ -10,7 +10,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "events/frame.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 #include "kafka/transaction.h"
 #include "events/timestamp.h"
 
@@ -181,6 +183,11 @@ struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_
         rd_kafka_header_get_last(headers, dead_letter_header_name(header), &data, &bytes))
         return SPAN_NULL;
     return (struct span){data, bytes};
+}
+
+struct span dlq_letter_frame_header(const struct dlq_letter *letter)
+{
+    return kafka_message_header(letter->origin, FRAME_HEADER);
 }
 
 static void letter_fill(struct dlq_reader *reader, struct dlq_letter *letter)

@@ -1,20 +1,21 @@
-/* Rows of JSON Lines: {"employee_id": …, "attributes": {…}} or the attributes themselves with the id among them.
- * Called by input.c through the table of forms, on one thread. Every physical line is a row, blank ones too: a line
- * that is not JSON is malformed. Must never keep a line longer than LINE_BYTES_MAX in memory. */
-#include <errno.h>
+/* Rows of JSON Lines, or of one JSON array (json_array.h): {"employee_id": …, "attributes": {…}} or the attributes
+ * themselves with the id among them. Called by input.c through the table of forms, on one thread. Every physical line
+ * is a row, blank ones too: a line that is not JSON is malformed. Must never keep a line longer than LINE_BYTES_MAX in
+ * memory. */
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "events/json_event.h"
 #include "producer/input_form.h"
+#include "producer/json_array.h"
 
 enum { LINE_BYTES_MAX = 1 << 20 };
 
 struct jsonl_reader {
     const struct input_source *source;
-    size_t line;        /* physical lines read so far */
-    struct buffer text; /* of the current row, which borrows from it and from `events` */
+    size_t line;                     /* physical lines read so far */
+    struct json_array_reader *array; /* the input is one JSON array; NULL: JSON Lines */
+    struct buffer text;              /* of the current row, which borrows from it and from `events` */
     struct json_events *events;
 };
 
@@ -25,12 +26,12 @@ static enum status jsonl_read_line(struct jsonl_reader *reader, size_t *bytes, b
     size_t count = 0;
     int c;
     buffer_clear(&reader->text);
-    while ((c = getc_unlocked(reader->source->file)) != EOF && c != '\n')
+    while ((c = byte_reader_byte(reader->source->bytes)) >= 0 && c != '\n')
         if (count++ < LINE_BYTES_MAX)
             buffer_add_u8(&reader->text, (uint8_t)c);
-    if (c == EOF && ferror(reader->source->file))
-        return file_error(err, errno, "read", reader->source->name);
-    *more = c != EOF || count > 0;
+    if (c < 0 && byte_reader_status(reader->source->bytes, err) != STATUS_OK)
+        return err->status;
+    *more = c >= 0 || count > 0;
     *bytes = count;
     reader->line += *more;
     return STATUS_OK;
@@ -62,16 +63,20 @@ static enum status jsonl_reader_next(void *opaque, struct input_row *row, bool *
 {
     struct jsonl_reader *reader = opaque;
     size_t bytes = 0;
-    if (jsonl_read_line(reader, &bytes, more, err) != STATUS_OK)
-        return err->status;
+    enum status status = reader->array
+                             ? json_array_reader_next(reader->array, LINE_BYTES_MAX, &reader->text, &bytes, more, err)
+                             : jsonl_read_line(reader, &bytes, more, err);
+    if (status != STATUS_OK)
+        return status;
     if (!*more)
         return STATUS_OK;
     struct span line = buffer_span(&reader->text);
-    if (reader->line == 1 && line.bytes >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0)
+    if (line.bytes >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0)
         line = (struct span){line.data + 3, line.bytes - 3};
     if (line.bytes && line.data[line.bytes - 1] == '\r')
         line.bytes--;
-    row->line = reader->line;
+    row->line = reader->array ? json_array_reader_line(reader->array) : reader->line;
+    row->element = reader->array ? json_array_reader_element(reader->array) : 0;
     row->raw = line;
     if (bytes > LINE_BYTES_MAX) {
         refuse_line(row, EVENT_LIMIT, "the line is longer than 1 MiB; the rejects file has its beginning");
@@ -89,6 +94,8 @@ static enum status jsonl_reader_open(const struct input_source *source, void **o
     const struct json_settings how = {
         .time_unit = settings->time_unit, .map = settings->map, .rows = true, .unchecked = !settings->validate};
     reader->source = source;
+    if (json_array_begins(source->bytes))
+        reader->array = json_array_reader_new(source->bytes, source->name);
     reader->events = json_events_new(settings->schema, &how);
     *out = reader;
     return STATUS_OK;
@@ -97,6 +104,7 @@ static enum status jsonl_reader_open(const struct input_source *source, void **o
 static void jsonl_reader_close(void *opaque)
 {
     struct jsonl_reader *reader = opaque;
+    json_array_reader_free(reader->array);
     json_events_free(reader->events);
     buffer_free(&reader->text);
     free(reader);
@@ -117,7 +125,7 @@ static void jsonl_field_write(const void *opaque, int32_t column, const char *na
 
 static bool jsonl_recognize(struct span head)
 {
-    return head.data[0] == '{';
+    return head.data[0] == '{' || head.data[0] == '[';
 }
 
 static const char *const endings[] = {".jsonl", ".ndjson", ".json", NULL};

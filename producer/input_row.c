@@ -31,7 +31,7 @@ void input_row_begin(struct input_row *row, const struct input_settings *setting
 {
     const struct schema *schema = settings->schema;
     row->settings = settings;
-    row->line = 0;
+    row->line = row->element = 0;
     row->raw = SPAN_NULL;
     row->latest_ms = (clock_real_us(settings->clock) + settings->max_future_us) / 1000;
     row->fault_count = 0;
@@ -78,6 +78,39 @@ static void set_event_type(struct input_row *row, struct span text)
     input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_EVENT_TYPE, "not a symbol of the event schema");
 }
 
+static size_t digits_from(struct span text, size_t at)
+{
+    while (at < text.bytes && text.data[at] >= '0' && text.data[at] <= '9')
+        at++;
+    return at;
+}
+
+/* 1.23457E+11: the digits that are gone may have been another employee's. */
+static bool is_shortened_number(struct span text)
+{
+    size_t at = digits_from(text, 0);
+    if (at && at < text.bytes && (text.data[at] == '.' || text.data[at] == ','))
+        at = digits_from(text, at + 1);
+    if (!at || at + 2 >= text.bytes || (text.data[at] | 0x20) != 'e' || !strchr("+-", text.data[at + 1]))
+        return false;
+    return digits_from(text, at + 2) == text.bytes;
+}
+
+static bool is_spreadsheet_error(struct span text)
+{
+    static const char *const errors[] = {"#REF!",   "#N/A",   "#NAME?",  "#VALUE!", "#NUM!",
+                                         "#DIV/0!", "#NULL!", "#SPILL!", "#CALC!",  "#GETTING_DATA"};
+    size_t hashes = 0;
+    if (text.data[0] != '#')
+        return false;
+    while (hashes < text.bytes && text.data[hashes] == '#')
+        hashes++;
+    for (size_t e = 0; e < sizeof errors / sizeof *errors; e++)
+        if (span_equal(text, span_of(errors[e])))
+            return true;
+    return hashes == text.bytes;
+}
+
 /* What keeps a text from being an id in a file: besides what no id may be, the byte-order mark with which files begin,
  * and what spreadsheets make of ids. */
 static const char *file_id_flaw(struct span text)
@@ -85,6 +118,10 @@ static const char *file_id_flaw(struct span text)
     static const char mark[] = "\xef\xbb\xbf";
     if (text.bytes >= 3 && memcmp(text.data, mark, 3) == 0)
         return "begins with a byte-order mark: two files were joined";
+    if (text.bytes && is_shortened_number(text))
+        return "is a number that a spreadsheet has shortened (1.23E+11): export the column as text";
+    if (text.bytes && is_spreadsheet_error(text))
+        return "is a spreadsheet's error (#REF!, #N/A, ####): correct the formula, widen the column, and export again";
     return id_flaw(text);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/null_values.h"
 #include "base/status.h"
 #include "events/error_codes.h"
 #include "events/event.h"
@@ -20,13 +21,20 @@ struct input_settings {
     struct input_map *map;            /* NULL: the schema's names are the file's */
     enum time_unit time_unit;         /* of bare numbers in occurred_at; TIME_UNIT_NONE: they are refused */
     int64_t max_future_us;            /* how far after now occurred_at may lie */
+    const char *query;                /* of an input without a path */
+    const char *database_url;         /* where the query runs */
     bool validate;                    /* false: only what cannot be encoded is a fault */
+    char delimiter;                   /* of a CSV; 0: found */
+    bool decimal_comma;               /* a CSV's numbers are written 1,5 */
+    const char *encoding;             /* of texts; NULL: found */
+    struct null_values null_values;   /* a CSV's texts for what is missing, besides the empty one */
 };
 
 /* Plain data. Everything it points at lives until the next input_next. */
 struct input_row {
     const struct input_settings *settings;
     size_t line;        /* physical line, the file's first is 1 */
+    size_t element;     /* of an array, from 1; 0: the input is none */
     struct span raw;    /* the row's bytes as they are in the file, without the line end */
     struct event event; /* complete if fault_count == 0; cells NULL: the row could not be taken apart */
     int64_t latest_ms;  /* no later than this may occurred_at lie */

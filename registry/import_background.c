@@ -1,13 +1,12 @@
 /* Background rows of `registry import --background`: see import.h. Called once by import.c, on the program's only
  * thread. One faulty row refuses the whole file: means over half of a table would look like means of all of it. */
-#include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text_file.h"
 #include "events/json_row.h"
 #include "events/validate.h"
 #include "registry/import.h"
@@ -109,20 +108,20 @@ static enum status record_read(struct background_reader *reader, const struct cs
 
 static enum status csv_read(struct background_reader *reader, struct span bytes)
 {
-    FILE *file = fmemopen((char *)bytes.data, bytes.bytes, "r");
-    if (!file)
-        return file_error(reader->err, errno, "read", reader->path);
-    struct csv *csv = csv_new(file, reader->path);
+    struct byte_reader *text = byte_reader_of_memory(bytes);
+    struct csv *csv = NULL;
     struct csv_record record;
     bool more = true;
-    enum status status = STATUS_OK;
+    enum status status = text_file_open(&text, "registry", reader->path, NULL, reader->err);
+    if (status == STATUS_OK)
+        csv = csv_new(text, reader->path, 0);
     while (status == STATUS_OK && more) {
         status = csv_next(csv, &record, &more, reader->err);
         if (status == STATUS_OK && more)
             status = record_read(reader, &record);
     }
     csv_free(csv);
-    fclose(file);
+    byte_reader_free(text);
     free(reader->fields);
     return status;
 }

@@ -83,10 +83,13 @@ static void read_cells(const struct schema *schema, FILE *file, struct csv **csv
     struct error err;
     struct fault fault;
     bool more = false;
+    static struct byte_reader *reader;
     while (!*csv || csv_next(*csv, &record, &more, &err) != STATUS_OK || !more) {
         csv_free(*csv);
+        byte_reader_free(reader);
         rewind(file);
-        *csv = csv_new(file, "DATA");
+        reader = byte_reader_of_descriptor(fileno(file), "DATA");
+        *csv = csv_new(reader, "DATA", 0);
         if (csv_next(*csv, &record, &more, &err) != STATUS_OK || record.field_count > COLUMNS_MAX)
             abort();
         for (size_t f = 0; f < record.field_count; f++)

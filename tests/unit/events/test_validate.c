@@ -229,6 +229,12 @@ static void test_numbers_from_text(void **state)
         {"١", EVENT_WRONG_TYPE, 0},
         {"nan(1)", EVENT_WRONG_TYPE, 0},
         {"1e+2", EVENT_OK, 100},
+        {"-0", EVENT_OK, 0},
+        {"007", EVENT_OK, 7},
+        {"-123456789012345", EVENT_OK, -123456789012345},
+        {"1234567890123456", EVENT_OK, 1234567890123456},
+        {"12345678901234567890", EVENT_OK, 12345678901234567890.0},
+        {"12345678901234x", EVENT_WRONG_TYPE, 0},
     };
     const struct column *column = &fixture->schema->columns[UNIT_SCORE];
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
