@@ -73,7 +73,12 @@ $(OUT)/gen/onnx.pb-c.o: $(GEN)/onnx/onnx.pb-c.c
 	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
 $(call module_obj,pipeline): | $(GEN)/onnx/onnx.pb-c.h
 
-$(OUT)/%.o: %.c
+# What a database must be at: the number of migrations. A migration that comes or goes touches the directory.
+$(GEN)/sql/migration.h: sql
+	@mkdir -p $(@D)
+	@printf 'enum { SINK_MIGRATION = %d };\n' $(words $(wildcard sql/*.sql)) >$@
+
+$(OUT)/%.o: %.c | $(GEN)/sql/migration.h
 	@mkdir -p $(@D)
 	$(NOTE) cc $<
 	$(Q)$(CC) $(ALL_CFLAGS) $(PG_INCLUDE) -c -o $@ $<

@@ -2,7 +2,6 @@
  * schema may come from anybody: records within records are bounded in depth and the text in size. */
 #include "avro/defaults.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "base/json.h"

@@ -1,4 +1,4 @@
-/* See avro_json.h. Used by the JSON executor and for defaults. */
+/* See json.h. Used by the JSON executor and for defaults. */
 #include "avro/json.h"
 
 #include "base/json.h"

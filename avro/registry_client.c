@@ -478,7 +478,9 @@ void registry_client_free(struct registry_client *client)
 
 /* --- questions --- */
 
-enum status registry_client_ready(struct registry_client *client, struct error *err)
+/* STATUS_OK: the duties are done. STATUS_UNAVAILABLE: not yet (err says why). Anything else: refused, for good.
+ * Any thread. */
+static enum status registry_client_ready(struct registry_client *client, struct error *err)
 {
     pthread_mutex_lock(&client->lock);
     enum status status = client->duties;

@@ -37,9 +37,6 @@ MUST_USE enum status registry_client_new(const struct registry_settings *setting
                                          struct registry_client **out, struct error *err);
 void registry_client_free(struct registry_client *client); /* ends the thread, a request under way included */
 
-/* STATUS_OK: the duties are done. STATUS_UNAVAILABLE: not yet (err says why). Anything else: refused, for good.
- * Any thread. */
-MUST_USE enum status registry_client_ready(struct registry_client *client, struct error *err);
 /* Waits for that; STATUS_UNAVAILABLE when *stop becomes true (NULL: never) or deadline_us (steady; 0: none) passes. */
 MUST_USE enum status registry_client_wait(struct registry_client *client, int64_t deadline_us, const _Atomic bool *stop,
                                           struct error *err);

@@ -136,7 +136,8 @@ static bool names_match(const struct avro_type *writer, const struct avro_type *
     return false;
 }
 
-bool kind_promotes(enum avro_kind writer, enum avro_kind reader)
+/* Whether a writer's primitive kind may be read as the reader's: the same, or a promotion. */
+static bool kind_promotes(enum avro_kind writer, enum avro_kind reader)
 {
     if (writer == reader)
         return true;
@@ -220,8 +221,7 @@ static bool field_is_due(struct resolver *resolver, const struct avro_field *fie
     if (!due)
         say(resolver,
             field->value_if_absent ? "the reader's field \"%.80s\" has a default that is no value of its type"
-                                   : "the reader's field \"%.80s\" is not in the writer's record and has no "
-                                     "default",
+                                   : "the reader's field \"%.80s\" is not in the writer's record and has no default",
             field->name);
     buffer_free(&text);
     return due;

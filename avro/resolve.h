@@ -27,6 +27,3 @@ void resolve_fields(const struct avro_type *writer, const struct avro_type *read
 
 /* For each symbol of the writer's enum the reader's index: by name, else the reader's default, else -1. */
 void resolve_symbols(const struct avro_type *writer, const struct avro_type *reader, int32_t *reader_of);
-
-/* Whether a writer's primitive kind may be read as the reader's: the same, or a promotion. */
-bool kind_promotes(enum avro_kind writer, enum avro_kind reader);

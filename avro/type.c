@@ -179,14 +179,9 @@ static enum status named_add(struct parser *parser, struct avro_type *type)
 
 /* --- nodes --- */
 
-static void *take_zeroed(struct parser *parser, size_t count, size_t size)
-{
-    return memset(arena_take(&parser->schema->arena, count * size), 0, count * size);
-}
-
 static struct avro_type *type_new(struct parser *parser, enum avro_kind kind, const json_t *json)
 {
-    struct avro_type *type = take_zeroed(parser, 1, sizeof *type);
+    struct avro_type *type = arena_zeroed(&parser->schema->arena, 1, sizeof *type);
     *type = (struct avro_type){.kind = kind,
                                .index = (uint32_t)parser->schema->type_count++,
                                .name = kind_names[kind],
@@ -219,7 +214,7 @@ static enum status parser_read_texts(struct parser *parser, const json_t *json, 
         return STATUS_OK;
     if (!json_is_array(json))
         return parser_refuse(parser, STATUS_INVALID, "%s must be an array of strings", what);
-    const char **texts = take_zeroed(parser, json_array_size(json), sizeof *texts);
+    const char **texts = arena_zeroed(&parser->schema->arena, json_array_size(json), sizeof *texts);
     for (size_t i = 0; i < json_array_size(json); i++)
         if (!(texts[i] = json_text_of(json_array_get(json, i))))
             return parser_refuse(parser, STATUS_INVALID, "%s must be an array of strings", what);
@@ -309,8 +304,8 @@ static enum status parser_read_record(struct parser *parser, const json_t *json,
     if (!json_is_array(list))
         return parser_refuse(parser, STATUS_INVALID, "a record needs \"fields\", an array");
     size_t count = json_array_size(list);
-    struct avro_field *fields = take_zeroed(parser, count, sizeof *fields);
-    const char **names = take_zeroed(parser, count, sizeof *names);
+    struct avro_field *fields = arena_zeroed(&parser->schema->arena, count, sizeof *fields);
+    const char **names = arena_zeroed(&parser->schema->arena, count, sizeof *names);
     for (size_t f = 0; f < count; f++) {
         enum status status = parse_field(parser, json_array_get(list, f), space, &fields[f]);
         if (status != STATUS_OK)
@@ -400,7 +395,7 @@ static enum status parse_union(struct parser *parser, const json_t *json, const 
 {
     struct avro_type *type = type_new(parser, AVRO_KIND_UNION, NULL);
     type->branch_count = json_array_size(json);
-    const struct avro_type **branches = take_zeroed(parser, type->branch_count, sizeof(void *));
+    const struct avro_type **branches = arena_zeroed(&parser->schema->arena, type->branch_count, sizeof(void *));
     type->branches = branches;
     *out = type;
     for (size_t b = 0; b < type->branch_count; b++) {
@@ -580,11 +575,6 @@ void avro_schema_free(struct avro_schema *schema)
 const struct avro_type *avro_schema_type(const struct avro_schema *schema)
 {
     return schema->type;
-}
-
-size_t avro_schema_type_count(const struct avro_schema *schema)
-{
-    return schema->type_count;
 }
 
 static void type_describe(const struct avro_type *type, struct buffer *out, int depth)

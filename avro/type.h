@@ -78,7 +78,6 @@ MUST_USE enum status avro_schema_read(const char *path, struct avro_schema **out
 void avro_schema_free(struct avro_schema *schema);
 
 const struct avro_type *avro_schema_type(const struct avro_schema *schema); /* the root */
-size_t avro_schema_type_count(const struct avro_schema *schema);            /* indexes are below this */
 
 /* The text it was parsed from, without what JSON does not keep: for avro-c. Free with free(). */
 char *avro_schema_text(const struct avro_schema *schema);

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 
 enum { CONNECT_MS = 5000, TOTAL_MS = 30000, PAUSE_FIRST_MS = 250, PAUSE_MOST_MS = 5000 };

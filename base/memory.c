@@ -96,6 +96,12 @@ void *arena_take(struct arena *arena, size_t bytes)
     return taken;
 }
 
+void *arena_zeroed(struct arena *arena, size_t count, size_t size)
+{
+    assert(!size || count <= SIZE_MAX / size);
+    return memset(arena_take(arena, count * size), 0, count * size);
+}
+
 char *arena_text(struct arena *arena, const char *text, size_t bytes)
 {
     char *copy = arena_take(arena, bytes + 1);

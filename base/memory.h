@@ -31,6 +31,7 @@ struct arena {
 
 /* Zero-initialised struct arena is an empty arena. Memory is 16-byte aligned and not zeroed. */
 void *arena_take(struct arena *arena, size_t bytes) __attribute__((malloc, returns_nonnull));
+void *arena_zeroed(struct arena *arena, size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 char *arena_text(struct arena *arena, const char *text, size_t bytes); /* copy + NUL */
 void arena_reset(struct arena *arena);                                 /* keeps the blocks for the next batch */
 void arena_free(struct arena *arena);

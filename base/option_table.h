@@ -88,6 +88,8 @@
            .help = "check: with --create-topics: partitions of an input topic that is made; no more workers than these can share the work") \
     OPTION(REASONS, .flag = "reasons", .environment = "REASONS", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .maximum = "1000", .programs = S, .metavar = "K", \
            .help = "reason codes per prediction; 0 turns them off") \
+    OPTION(REASONS_FOR, .flag = "reasons-for", .environment = "REASONS_FOR", .fallback = "all", .programs = S, .metavar = "all|flagged|near:D", \
+           .help = "which predictions of the stream get their reasons: all, those flagged, or those flagged or within D below the threshold (near:0.1); the others carry an empty list") \
     OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .programs = S, .metavar = "URI", \
            .help = "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
     OPTION(CHALLENGER_URIS, .flag = "challengers", .environment = "CHALLENGER_URIS", .programs = S, .metavar = "URI,…", \

@@ -195,7 +195,7 @@ static void give_defaults(struct options *options)
         slot->text = row->fallback && row->shipped ? shipped_path(options, row->fallback) : row->fallback;
         enum status status = STATUS_OK;
         if (row->fallback)
-            status = option_value_read(row, row->fallback, row->flag, slot, NULL);
+            status = option_value_read(row, row->fallback, row->flag, slot, ERROR_IGNORED);
         assert(status == STATUS_OK);
         (void)status;
     }
@@ -396,6 +396,23 @@ size_t options_environment(const struct options *options, const struct option_pa
     return pairs_of(&options->environment, out);
 }
 
+static int subcommand_run(const struct subcommand *subcommand, const char *where, const struct options *options)
+{
+    struct error err;
+    size_t count = options_argument_count(options);
+    if (subcommand->takes && (count < subcommand->least || count > subcommand->most)) {
+        log_error(where, "%s", subcommand->takes);
+        return 2;
+    }
+    if (subcommand->run)
+        return subcommand->run(options);
+    enum status status = subcommand->work(options, &err);
+    if (status == STATUS_OK)
+        return 0;
+    log_error(where, "%s", err.text);
+    return status == STATUS_INVALID && subcommand->invalid_is_usage ? 2 : 1;
+}
+
 int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv)
 {
     const char *name = name_of(program, argc, argv);
@@ -410,7 +427,9 @@ int options_main(enum program program, const struct subcommand *subcommands, int
     } else if (!exit_now) {
         log_setup((enum log_level)options_word(options, OPTION_LOG_LEVEL),
                   (enum log_format)options_word(options, OPTION_LOG_FORMAT));
-        exit_status = options_subcommand(options)->run(options);
+        const struct subcommand *subcommand = options_subcommand(options);
+        bool is_tool = program == PROGRAM_TRAINER || program == PROGRAM_REGISTRY;
+        exit_status = subcommand_run(subcommand, is_tool ? option_program_names[program] : subcommand->name, options);
     }
     options_free(options);
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == 0) {

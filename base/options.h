@@ -30,10 +30,19 @@ struct options;
 
 /* A program's subcommand, for --help and for dispatch. Tables end with a row of name NULL. */
 struct subcommand {
-    const char *name;                          /* "backfill" */
-    const char *arguments;                     /* "FILE…", or "" */
-    const char *help;                          /* one line */
-    int (*run)(const struct options *options); /* returns the exit status: 0 done, 1 failed, 2 usage */
+    const char *name;      /* "backfill" */
+    const char *arguments; /* "FILE…", or "" */
+    const char *help;      /* one line */
+
+    /* The one or the other. run returns the exit status: 0 done, 1 failed, 2 usage. A failure of `work` is logged and
+     * ends with status 1, or 2 where it is STATUS_INVALID and that is a matter of usage. */
+    int (*run)(const struct options *options);
+    enum status (*work)(const struct options *options, struct error *err);
+    bool invalid_is_usage;
+
+    /* How many arguments it takes, and what is logged where others are given, with status 2. NULL: it looks itself. */
+    size_t least, most;
+    const char *takes;
 };
 
 /* Parses everything. `environment` is environ. Standard answers (--help, --version) are printed and end with

@@ -8,13 +8,11 @@
 
 enum status error_set(struct error *err, enum status status, const char *format, ...)
 {
-    if (err) {
-        va_list args;
-        va_start(args, format);
-        text_vprint(err->text, sizeof err->text, format, args);
-        va_end(args);
-        err->status = status;
-    }
+    va_list args;
+    va_start(args, format);
+    text_vprint(err->text, sizeof err->text, format, args);
+    va_end(args);
+    err->status = status;
     return status;
 }
 
@@ -29,20 +27,4 @@ enum status error_prefix(struct error *err, const char *format, ...)
     snprintf(err->text, sizeof err->text, "%.*s", (int)sizeof err->text - 1, whole);
     text_flatten(err->text);
     return err->status;
-}
-
-const char *status_name(enum status status)
-{
-    static const char *const names[] = {
-        [STATUS_OK] = "ok",
-        [STATUS_INVALID] = "invalid",
-        [STATUS_NOT_FOUND] = "not found",
-        [STATUS_UNSUPPORTED] = "unsupported",
-        [STATUS_LIMIT] = "limit",
-        [STATUS_UNAVAILABLE] = "unavailable",
-        [STATUS_DENIED] = "denied",
-        [STATUS_CONFLICT] = "conflict",
-        [STATUS_IO] = "input/output error",
-    };
-    return names[status];
 }

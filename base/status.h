@@ -25,11 +25,11 @@ struct error {
     char text[512]; /* one line, no newline, never a secret or a payload value */
 };
 
-/* Fills err (which may be NULL) and returns status, so that a failure is `return error_set(err, …)`. */
+/* The `err` of a call whose text nobody reads: it is never NULL. */
+#define ERROR_IGNORED (&(struct error){.status = STATUS_OK})
+
+/* Fills err and returns status, so that a failure is `return error_set(err, …)`. */
 enum status error_set(struct error *err, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "context: " before the text already in err and returns its status. */
 enum status error_prefix(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
-
-/* "invalid", "not found", …: for logs. */
-const char *status_name(enum status status);

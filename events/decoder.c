@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "events/fault.h"
 #include "events/writer_schemas.h"
 
 struct decoder {
@@ -23,8 +22,8 @@ enum status decoder_new(const struct schema *schema, struct decoder **out, struc
     decoder->parts = parts;
     decoder->machine = machine_new();
     decoder->writers = writer_schemas_new(schema->event, parts);
-    for (size_t v = 0; v < parts->version_count; v++) {
-        const struct schema_version *version = &parts->versions[v];
+    for (size_t v = 0; v < parts->events.count; v++) {
+        const struct schema_version *version = &parts->events.items[v];
         const struct schema_key key = schema_key_of_id(version->id);
         const struct writer_schema *writer =
             writer_schemas_add(decoder->writers, &key, avro_schema_type(version->schema), NULL);

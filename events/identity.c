@@ -70,9 +70,9 @@ static enum event_code time_refuse(int64_t occurred_at_ms, int64_t latest_ms, st
 {
     char latest[TIME_TEXT_BYTES];
     if (occurred_at_ms == OCCURRED_AT_NO_UNIT)
-        return fault_set_field(fault, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT, "occurred_at",
-                               "a number without a unit: give its type a logicalType (timestamp-millis, date, …) "
-                               "or set TIME_UNIT");
+        return fault_set_field(
+            fault, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT, "occurred_at",
+            "a number without a unit: give its type a logicalType (timestamp-millis, date, …) or set TIME_UNIT");
     if (occurred_at_ms < OCCURRED_AT_FIRST_MS)
         return fault_set_field(fault, EVENT_OUT_OF_RANGE, FAULT_OCCURRED_AT, "occurred_at", "before 1900-01-01");
     identity_time_text(latest_ms, latest);

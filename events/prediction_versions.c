@@ -23,9 +23,9 @@ struct prediction_versions *prediction_versions_new(const struct schema *schema)
     versions->parts = parts;
     versions->machine = machine_new();
     versions->writers = writer_schemas_new(schema->prediction, NULL);
-    for (size_t v = 0; v < parts->prediction_count; v++) {
-        const struct schema_key key = schema_key_of_id(parts->predictions[v].id);
-        (void)writer_schemas_add(versions->writers, &key, avro_schema_type(parts->predictions[v].schema), NULL);
+    for (size_t v = 0; v < parts->predictions.count; v++) {
+        const struct schema_key key = schema_key_of_id(parts->predictions.items[v].id);
+        (void)writer_schemas_add(versions->writers, &key, avro_schema_type(parts->predictions.items[v].schema), NULL);
     }
     return versions;
 }

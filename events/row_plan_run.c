@@ -54,7 +54,7 @@ static bool row_plan_read_value(struct machine *machine, const struct op *op, en
                                 const struct schema_parts *parts, struct event *out)
 {
     int32_t whole;
-    int64_t large;
+    int64_t large = 0;
     float single;
     double number;
     struct span text;
@@ -62,26 +62,27 @@ static bool row_plan_read_value(struct machine *machine, const struct op *op, en
     case OP_VALUE_INT:
         if (!machine_int(machine, &whole))
             return false;
-        put_number(unit, op, whole, whole, out);
-        return true;
+        number = large = whole;
+        break;
     case OP_VALUE_LONG:
         if (!machine_long(machine, &large))
             return false;
-        put_number(unit, op, op->to == AVRO_KIND_FLOAT ? (double)(float)large : (double)large, large, out);
-        return true;
+        number = op->to == AVRO_KIND_FLOAT ? (double)(float)large : (double)large;
+        break;
     case OP_VALUE_FLOAT:
         if (!machine_float(machine, &single))
             return false;
-        put_number(unit, op, single, 0, out);
-        return true;
+        number = single;
+        break;
     case OP_VALUE_DOUBLE:
         if (!machine_double(machine, &number))
             return false;
-        put_number(unit, op, number, 0, out);
-        return true;
+        break;
     default:
         return machine_bytes(machine, &text) && put_text(machine, op, text, parts, out);
     }
+    put_number(unit, op, number, large, out);
+    return true;
 }
 
 static bool symbol_read(struct machine *machine, const struct op *op, struct event *out)

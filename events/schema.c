@@ -10,10 +10,10 @@ void schema_free(struct schema *schema)
     struct schema_parts *parts = (struct schema_parts *)schema;
     for (size_t c = 0; c < schema->column_count; c++)
         categories_fini(&parts->categories[c]);
-    for (size_t v = 0; v < parts->version_count; v++)
-        avro_schema_free(parts->versions[v].schema);
-    for (size_t v = 0; v < parts->prediction_count; v++)
-        avro_schema_free(parts->predictions[v].schema);
+    for (size_t v = 0; v < parts->events.count; v++)
+        avro_schema_free(parts->events.items[v].schema);
+    for (size_t v = 0; v < parts->predictions.count; v++)
+        avro_schema_free(parts->predictions.items[v].schema);
     arena_free(&parts->arena);
     free(parts);
 }

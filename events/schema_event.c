@@ -15,11 +15,6 @@ static enum status column_refuse(const struct column *column, const char *what, 
     return error_set(err, STATUS_INVALID, "employee_event.avsc: column \"%s\": %s", column->name, what);
 }
 
-static void *parts_take(struct schema_parts *parts, size_t count, size_t size)
-{
-    return memset(arena_take(&parts->arena, count * size + 1), 0, count * size + 1);
-}
-
 static const char *text_or(const json_t *object, const char *key, const char *otherwise)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -32,7 +27,7 @@ static enum status parts_read_texts(struct schema_parts *parts, const json_t *li
 {
     if (!json_is_array(list))
         return error_set(err, STATUS_INVALID, "employee_event.avsc: %s must be a list of strings", what);
-    struct span *texts = parts_take(parts, json_array_size(list), sizeof *texts);
+    struct span *texts = arena_zeroed(&parts->arena, json_array_size(list), sizeof *texts);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         texts[i] = (struct span){json_string_value(item), json_string_length(item)};
@@ -50,7 +45,7 @@ static enum status parts_read_texts(struct schema_parts *parts, const json_t *li
 
 static const char *const *names_of(struct schema_parts *parts, const struct span *texts, size_t count)
 {
-    const char **names = parts_take(parts, count, sizeof *names);
+    const char **names = arena_zeroed(&parts->arena, count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = texts[i].data;
     return names;
@@ -161,7 +156,7 @@ static enum status column_read_group(struct schema_parts *parts, const json_t *j
     if (column->group && column->kind == COLUMN_ORDINAL && !bands && !isfinite(column->high - column->low))
         return column_refuse(column, "an ordinal \"group\" needs \"range\" or \"bands\"", err);
     column->band_count = json_array_size(bands);
-    double *starts = parts_take(parts, column->band_count, sizeof *starts);
+    double *starts = arena_zeroed(&parts->arena, column->band_count, sizeof *starts);
     for (size_t b = 0; b < column->band_count; b++) {
         const json_t *start = json_array_get(bands, b);
         starts[b] = json_number_value(start);
@@ -238,7 +233,7 @@ static enum status rules_read(struct schema_parts *parts, const json_t *json, st
     if (rules && !json_is_array(rules))
         return error_set(err, STATUS_INVALID, "employee_event.avsc: \"rules\" must be a list");
     size_t count = json_array_size(rules);
-    parts->schema.rules = parts_take(parts, count, sizeof *parts->schema.rules);
+    parts->schema.rules = arena_zeroed(&parts->arena, count, sizeof *parts->schema.rules);
     parts->schema.rule_count = count;
     for (size_t r = 0; r < count; r++) {
         enum status status = rule_read(parts, json_array_get(rules, r), &parts->schema.rules[r], err);
@@ -269,8 +264,8 @@ static enum status target_read(struct schema_parts *parts, const json_t *json, s
     schema->id_name = json_string_value(json_object_get(json_object_get(json, "id"), "name"));
     if (!schema->target_name || !schema->id_name)
         return error_set(err, STATUS_INVALID,
-                         "employee_event.avsc: the attributes record needs \"target\": {\"name\", "
-                         "\"values\"} and \"id\": {\"name\"}");
+                         "employee_event.avsc: the attributes record needs \"target\": {\"name\", \"values\"} and "
+                         "\"id\": {\"name\"}");
     enum status status = parts_read_texts(parts, json_object_get(target, "values"), "the target's \"values\"", &values,
                                           &schema->target_count, err);
     if (status == STATUS_OK && ignored)
@@ -297,9 +292,7 @@ static enum status check_names(const struct schema *schema, struct error *err)
             strcmp(schema->ignored[i], schema->target_name) == 0 || strcmp(schema->ignored[i], schema->id_name) == 0)
             twice = schema->ignored[i];
     return twice ? error_set(err, STATUS_INVALID,
-                             "employee_event.avsc: \"%s\" is a duplicate among columns, target, id and "
-                             "ignored",
-                             twice)
+                             "employee_event.avsc: \"%s\" is a duplicate among columns, target, id and ignored", twice)
                  : STATUS_OK;
 }
 
@@ -357,10 +350,10 @@ static enum status columns_make(struct schema_parts *parts, const struct avro_ty
     if (record->kind != AVRO_KIND_RECORD || record->field_count == 0 || record->field_count > SCHEMA_COLUMNS_MAX)
         return error_set(err, STATUS_INVALID, "employee_event.avsc: \"attributes\" must be a record of 1 to %d fields",
                          SCHEMA_COLUMNS_MAX);
-    schema->columns = parts_take(parts, record->field_count, sizeof *schema->columns);
-    parts->readers = parts_take(parts, record->field_count, sizeof *parts->readers);
-    parts->categories = parts_take(parts, record->field_count, sizeof *parts->categories);
-    parts->checks = parts_take(parts, record->field_count, sizeof *parts->checks);
+    schema->columns = arena_zeroed(&parts->arena, record->field_count, sizeof *schema->columns);
+    parts->readers = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->readers);
+    parts->categories = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->categories);
+    parts->checks = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->checks);
     for (size_t c = 0; c < record->field_count; c++) {
         enum status status = column_read(parts, &record->fields[c], (uint32_t)c, err);
         if (status != STATUS_OK)

@@ -46,78 +46,47 @@ static enum status id_read(const json_t *row, uint32_t *id, const char **file, s
     *file = json_string_value(json_object_get(row, "file"));
     if (number <= 0 || number > UINT32_MAX || !*file || strchr(*file, '/'))
         return error_set(err, STATUS_INVALID,
-                         "ids.json: each row must be {\"id\": number, \"file\": name of a file beside "
-                         "it}");
+                         "ids.json: each row must be {\"id\": number, \"file\": name of a file beside it}");
     *id = (uint32_t)number;
     return STATUS_OK;
 }
 
-static bool id_is_taken(const struct schema_parts *parts, uint32_t id)
+static bool id_is_taken(const struct schema_versions *versions, uint32_t id)
 {
-    for (size_t v = 0; v < parts->version_count; v++)
-        if (parts->versions[v].id == id)
-            return true;
-    for (size_t v = 0; v < parts->prediction_count; v++)
-        if (parts->predictions[v].id == id)
+    for (size_t v = 0; v < versions->count; v++)
+        if (versions->items[v].id == id)
             return true;
     return false;
 }
 
-/* The rows of "event" or "prediction"; *current and *current_id: the one of the file that the daemon reads and writes
+/* The rows of "event" or "prediction" into `out`; *ours and *our_id: of the file that the daemon reads and writes
  * itself. */
-static enum status versions_load(struct schema_parts *parts, const char *directory, const json_t *rows,
-                                 const char *current_file, struct schema_version **out, size_t *count,
-                                 struct avro_schema **current, _Atomic uint32_t *current_id, struct error *err)
+static enum status versions_load(struct schema_parts *parts, const char *directory, const json_t *ids, const char *kind,
+                                 const char *our_file, struct schema_versions *out, struct avro_schema **ours,
+                                 _Atomic uint32_t *our_id, struct error *err)
 {
-    struct schema_version *versions = arena_take(&parts->arena, (json_array_size(rows) + 1) * sizeof *versions);
-    *out = versions;
+    const json_t *rows = json_object_get(ids, kind);
+    out->items = arena_zeroed(&parts->arena, json_array_size(rows), sizeof *out->items);
     for (size_t r = 0; r < json_array_size(rows); r++) {
-        struct schema_version version = {0};
-        enum status status = id_read(json_array_get(rows, r), &version.id, &version.file, err);
-        if (status == STATUS_OK && id_is_taken(parts, version.id))
-            status = error_set(err, STATUS_INVALID, "ids.json: id %u is a duplicate; ids are never reused", version.id);
+        const char *file;
+        struct schema_version *version = &out->items[r];
+        enum status status = id_read(json_array_get(rows, r), &version->id, &file, err);
+        if (status == STATUS_OK &&
+            (id_is_taken(&parts->events, version->id) || id_is_taken(&parts->predictions, version->id)))
+            status =
+                error_set(err, STATUS_INVALID, "ids.json: id %u is a duplicate; ids are never reused", version->id);
         if (status == STATUS_OK)
-            status = file_load(directory, version.file, &version.schema, err);
-        if (version.schema)
-            versions[(*count)++] = version;
+            status = file_load(directory, file, &version->schema, err);
+        out->count += version->schema != NULL;
         if (status != STATUS_OK)
             return status;
-        if (strcmp(version.file, current_file) == 0) {
-            *current = version.schema;
-            *current_id = version.id;
+        version->file = arena_text(&parts->arena, file, strlen(file));
+        if (strcmp(file, our_file) == 0) {
+            *ours = version->schema;
+            *our_id = version->id;
         }
     }
-    return STATUS_OK;
-}
-
-static enum status events_load(struct schema_parts *parts, const char *directory, const json_t *rows, struct error *err)
-{
-    enum status status = versions_load(parts, directory, rows, "employee_event.avsc", &parts->versions,
-                                       &parts->version_count, &parts->event, &parts->schema.event_schema_id, err);
-    if (status == STATUS_OK && !parts->event)
-        return error_set(err, STATUS_INVALID, "ids.json: \"event\" has no row for employee_event.avsc");
-    return status;
-}
-
-static enum status predictions_load(struct schema_parts *parts, const char *directory, const json_t *rows,
-                                    struct error *err)
-{
-    enum status status =
-        versions_load(parts, directory, rows, "prediction.avsc", &parts->predictions, &parts->prediction_count,
-                      &parts->prediction, &parts->schema.prediction_schema_id, err);
-    if (status == STATUS_OK && !parts->prediction)
-        return error_set(err, STATUS_INVALID, "ids.json: \"prediction\" has no row for prediction.avsc");
-    return status;
-}
-
-/* Keeps the JSON's texts: file names are copied into the arena before it is freed. */
-static void names_keep(struct schema_parts *parts)
-{
-    for (size_t v = 0; v < parts->version_count; v++)
-        parts->versions[v].file = arena_text(&parts->arena, parts->versions[v].file, strlen(parts->versions[v].file));
-    for (size_t v = 0; v < parts->prediction_count; v++)
-        parts->predictions[v].file =
-            arena_text(&parts->arena, parts->predictions[v].file, strlen(parts->predictions[v].file));
+    return *ours ? STATUS_OK : error_set(err, STATUS_INVALID, "ids.json: \"%s\" has no row for %s", kind, our_file);
 }
 
 static enum status ids_load(struct schema_parts *parts, const char *directory, struct error *err)
@@ -131,10 +100,11 @@ static enum status ids_load(struct schema_parts *parts, const char *directory, s
     if (!ids)
         return where.line > 0 ? error_set(err, STATUS_INVALID, "ids.json: line %d: %s", where.line, where.text)
                               : error_set(err, STATUS_NOT_FOUND, "%s", where.text);
-    status = events_load(parts, directory, json_object_get(ids, "event"), err);
+    status = versions_load(parts, directory, ids, "event", "employee_event.avsc", &parts->events, &parts->event,
+                           &parts->schema.event_schema_id, err);
     if (status == STATUS_OK)
-        status = predictions_load(parts, directory, json_object_get(ids, "prediction"), err);
-    names_keep(parts);
+        status = versions_load(parts, directory, ids, "prediction", "prediction.avsc", &parts->predictions,
+                               &parts->prediction, &parts->schema.prediction_schema_id, err);
     json_decref(ids);
     return status;
 }

@@ -10,11 +10,15 @@
 #include "events/event.h"
 #include "events/schema.h"
 
-/* A schema under which events may be written: a row of ids.json. */
+/* Schemas under which records may be written: the rows of ids.json. */
 struct schema_version {
     uint32_t id;
     const char *file;
     struct avro_schema *schema; /* owned */
+};
+struct schema_versions {
+    struct schema_version *items;
+    size_t count;
 };
 
 /* What a present value of a column must satisfy, so that one comparison clears the usual number: NaN and infinities lie
@@ -27,17 +31,14 @@ struct column_check {
 struct schema_parts {
     struct schema schema;
     struct arena arena;
-    struct avro_schema *event, *prediction; /* borrowed from `versions` and `predictions` */
-    struct schema_version *versions;
-    size_t version_count;
-    struct schema_version *predictions; /* the same for predictions; the current one's schema is `prediction` */
-    size_t prediction_count;
-    struct column_reader *readers;      /* one per column, in schema order: the reader's own encoding */
-    struct categories *categories;      /* one per column; slots only where nominal */
-    struct column_check *checks;        /* one per column */
-    bool imputes;                       /* any of them does */
-    struct span *encoded_names;         /* one per column: its name with its Avro length before it */
-    const struct avro_type *attributes; /* the event's attributes record */
+    struct schema_versions events, predictions;
+    struct avro_schema *event, *prediction; /* our own, borrowed from those */
+    struct column_reader *readers;          /* one per column, in schema order: the reader's own encoding */
+    struct categories *categories;          /* one per column; slots only where nominal */
+    struct column_check *checks;            /* one per column */
+    bool imputes;                           /* any of them does */
+    struct span *encoded_names;             /* one per column: its name with its Avro length before it */
+    const struct avro_type *attributes;     /* the event's attributes record */
 };
 
 static inline const struct schema_parts *schema_parts(const struct schema *schema)

@@ -569,10 +569,10 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
             return STATUS_OK;
         }
         if (denials(reason, sizeof reason) != denied_before || kafka_status(code) == STATUS_DENIED)
-            return error_set(err, STATUS_DENIED,
-                             "%s: the broker refused us (%s); check KAFKA_SECURITY_PROTOCOL, "
-                             "KAFKA_SASL_* and KAFKA_SSL_*",
-                             where, reason);
+            return error_set(
+                err, STATUS_DENIED,
+                "%s: the broker refused us (%s); check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_*", where,
+                reason);
         if ((stop && *stop) || (deadline_us && clock_steady_us(&clock_system) >= deadline_us))
             return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, reason);
         suspect_brokers();
@@ -596,8 +596,8 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
         *partitions = metadata->topics[0].partition_cnt;
     else if (kafka_status(code) == STATUS_NOT_FOUND)
         status = error_set(err, STATUS_NOT_FOUND,
-                           "topic %s does not exist; make it with kafka-topics --create --topic %s, "
-                           "or output topics with scorer check --create-topics",
+                           "topic %s does not exist; make it with kafka-topics --create --topic %s, or output topics "
+                           "with scorer check --create-topics",
                            name, name);
     else
         status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s", name,

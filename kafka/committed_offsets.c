@@ -52,8 +52,8 @@ static enum status report_lost(const rd_kafka_topic_partition_t *wanted, const r
 {
     return error_set(err, STATUS_CONFLICT,
                      "%s: the brokers acknowledged a commit and have not kept it: the group is at offset %" PRId64
-                     " of %s [%" PRId32 "], not at %" PRId64 ". This process ends; started again, it does that work "
-                     "again from there",
+                     " of %s [%" PRId32 "], not at %" PRId64
+                     ". This process ends; started again, it does that work again from there",
                      where, found->offset, wanted->topic, wanted->partition, wanted->offset);
 }
 

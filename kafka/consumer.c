@@ -56,11 +56,11 @@ enum status kafka_consumer_fatal(rd_kafka_t *consumer, const rd_kafka_message_t 
     char fatal[256];
     if (!rd_kafka_fatal_error(consumer, fatal, sizeof fatal))
         snprintf(fatal, sizeof fatal, "%s", rd_kafka_message_errstr(message));
-    return error_set(err, STATUS_CONFLICT,
-                     "fenced: group %s has ended this process's membership (%s): another process has joined as "
-                     "instance %s, or no broker answered for session.timeout.ms; a restart goes on from the committed "
-                     "offsets",
-                     group, fatal, instance);
+    return error_set(
+        err, STATUS_CONFLICT,
+        "fenced: group %s has ended this process's membership (%s): another process has joined as instance %s, or no "
+        "broker answered for session.timeout.ms; a restart goes on from the committed offsets",
+        group, fatal, instance);
 }
 
 void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
@@ -24,8 +23,9 @@
 
 enum { CALL_MS = 10000, LOOKUP_MS = 2000, LOOK_FIRST_US = 500, LOOK_LAST_US = 32000 };
 
-/* Markers are written within milliseconds. Those that brokers, answering, do not show for so long were skipped. */
-enum { SKIPPED_US = 1000000 };
+/* Markers are written within milliseconds. Those that so many answers in a row do not show were skipped: two seconds at
+ * least, longer where brokers are slow. To take late ones for skipped costs a control record and nothing else. */
+enum { SKIPPED_LOOKS = 70 };
 
 /* --- where records are --- */
 
@@ -178,20 +178,18 @@ static rd_kafka_resp_err_t look_once(const struct markers_client *client, rd_kaf
 static int await_markers(const struct markers_client *client, rd_kafka_topic_partition_list_t *open)
 {
     const struct transaction_setup *setup = client->setup;
-    int64_t began = clock_steady_us(&clock_system);
     bool logged = false;
-    int ours = 0;
+    int ours = 0, looks = 0;
     for (useconds_t pause = LOOK_FIRST_US; open->cnt; pause = pause < LOOK_LAST_US ? 2 * pause : pause) {
         rd_kafka_resp_err_t code = look_once(client, open, &ours);
-        int64_t now = clock_steady_us(&clock_system);
         if (code && *setup->stop)
             return 0;
         if (code && !logged)
             log_warn(setup->where, "cannot look yet whether the last commit has reached its partitions: %s; waiting",
                      rd_kafka_err2str(code));
         logged = logged || code;
-        began = code ? now : began;
-        if (!code && (!ours || now - began > SKIPPED_US))
+        looks = code ? 0 : looks + 1;
+        if (!code && (!ours || looks == SKIPPED_LOOKS))
             break;
         usleep(pause);
     }

@@ -290,9 +290,9 @@ static enum status node_run(struct compiler *compiler, const struct onnx_node *n
                                   .err = compiler->err};
     expr_pool_enter(compiler->pool, node->op, node->name);
     enum status status = row->compile(&operation);
-    if (!status && compiler->pool->overflow)
+    if (status == STATUS_OK && compiler->pool->overflow)
         status = error_set(compiler->err, STATUS_LIMIT, "the graph is too large or too deep to compile");
-    for (size_t o = 0; o < node->output_count && !status; o++)
+    for (size_t o = 0; o < node->output_count && status == STATUS_OK; o++)
         if (node->outputs[o].bytes)
             compiler->values[name_find(&compiler->names, node->outputs[o])] = outputs[o];
     return status;
@@ -307,26 +307,27 @@ static enum status node_compile(struct compiler *compiler, const struct onnx_nod
                          *node->domain ? "." : "", node->op, node->name);
     const struct value **inputs = mem_zeroed(node->input_count, sizeof *inputs);
     enum status status = node_check(compiler, node, row);
-    if (!status)
+    if (status == STATUS_OK)
         status = node_inputs(compiler, node, row, inputs);
-    if (!status)
+    if (status == STATUS_OK)
         status = node_run(compiler, node, row, inputs);
     free(inputs);
-    return status ? error_prefix(compiler->err, "operator %s (node '%.60s')", node->op, node->name) : STATUS_OK;
+    return status != STATUS_OK ? error_prefix(compiler->err, "operator %s (node '%.60s')", node->op, node->name)
+                               : STATUS_OK;
 }
 
 static enum status compiler_walk(struct compiler *compiler)
 {
     const struct onnx_graph *graph = compiler->graph;
     enum status status = inputs_present(compiler);
-    for (size_t i = 0; i < graph->input_count && !status; i++)
+    for (size_t i = 0; i < graph->input_count && status == STATUS_OK; i++)
         status = input_bind(compiler, &graph->inputs[i]);
-    for (size_t i = 0; i < graph->initializer_count && !status; i++)
+    for (size_t i = 0; i < graph->initializer_count && status == STATUS_OK; i++)
         if (compiler->needed[name_find(&compiler->names, graph->initializers[i].name)])
             initializer_bind(compiler, &graph->initializers[i]);
-    if (!status && compiler->pool->overflow)
+    if (status == STATUS_OK && compiler->pool->overflow)
         return error_set(compiler->err, STATUS_LIMIT, "the model holds more than %d constants", EXPR_MAX);
-    for (size_t n = 0; n < graph->node_count && !status; n++)
+    for (size_t n = 0; n < graph->node_count && status == STATUS_OK; n++)
         if (node_needed(compiler, &graph->nodes[n]))
             status = node_compile(compiler, &graph->nodes[n]);
     return status;
@@ -374,15 +375,15 @@ enum status compile_graph(const struct onnx_graph *graph, size_t column_count, s
     struct compiler compiler = {.graph = graph, .column_count = column_count, .pool = pool, .err = err};
     const struct onnx_value *label = NULL, *probabilities = NULL;
     enum status status = compiler_init(&compiler);
-    if (!status)
+    if (status == STATUS_OK)
         status = outputs_find(&compiler, &label, &probabilities);
-    if (!status) {
+    if (status == STATUS_OK) {
         name_need(&compiler, label->name);
         name_need(&compiler, probabilities->name);
         nodes_need(&compiler);
         status = compiler_walk(&compiler);
     }
-    if (!status)
+    if (status == STATUS_OK)
         status = compiler_result(&compiler, label, probabilities, out);
     compiler_clear(&compiler);
     return status;

@@ -113,7 +113,7 @@ static enum status nodes_read(struct reading *reading)
     reading->modes = modes->texts;
     reading->count = modes->count;
     enum status status = numbers_read(reading, "nodes_values", "nodes_values_as_tensor", &reading->thresholds);
-    if (!status && reading->thresholds.count != reading->count)
+    if (status == STATUS_OK && reading->thresholds.count != reading->count)
         status = invalid(reading, "nodes_values of another length than nodes_modes");
     const struct {
         const char *name;
@@ -121,7 +121,7 @@ static enum status nodes_read(struct reading *reading)
     } LISTS[] = {{"nodes_treeids", &reading->trees},       {"nodes_nodeids", &reading->ids},
                  {"nodes_featureids", &reading->features}, {"nodes_truenodeids", &reading->trues},
                  {"nodes_falsenodeids", &reading->falses}, {"nodes_missing_value_tracks_true", &reading->missing}};
-    for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS && !status; l++) {
+    for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS && status == STATUS_OK; l++) {
         const struct onnx_attribute *given = onnx_attribute_find(reading->operation->node, LISTS[l].name);
         bool optional = LISTS[l].list == &reading->missing && (!given || given->count == 0);
         if (!optional)
@@ -158,13 +158,13 @@ static enum status weights_read(struct reading *reading)
 {
     struct ensemble *ensemble = reading->ensemble;
     enum status status = numbers_read(reading, "class_weights", "class_weights_as_tensor", &reading->weights);
-    if (!status)
+    if (status == STATUS_OK)
         status = ints_read(reading, "class_treeids", reading->weights.count, &reading->weight_trees);
-    if (!status)
+    if (status == STATUS_OK)
         status = ints_read(reading, "class_nodeids", reading->weights.count, &reading->weight_ids);
-    if (!status)
+    if (status == STATUS_OK)
         status = ints_read(reading, "class_ids", reading->weights.count, &reading->weight_classes);
-    for (size_t w = 0; w < reading->weights.count && !status; w++)
+    for (size_t w = 0; w < reading->weights.count && status == STATUS_OK; w++)
         status = weight_place(reading, w);
     uint8_t seen = 0, common = 3;
     for (size_t n = 0; n < reading->count; n++) {
@@ -172,9 +172,9 @@ static enum status weights_read(struct reading *reading)
         common &= is_leaf(reading, n) ? reading->weighted[n] : 3;
     }
     ensemble->binary = seen == 1;
-    if (!status && (seen & 1) == 0)
+    if (status == STATUS_OK && (seen & 1) == 0)
         status = operation_unsupported(reading->operation, "weights for the second class alone, or none");
-    if (!status && common != seen)
+    if (status == STATUS_OK && common != seen)
         status = operation_unsupported(reading->operation, "leaves with weights for some classes only");
     return status;
 }
@@ -186,7 +186,7 @@ static enum status link_read(struct reading *reading)
     const struct onnx_attribute *transform = onnx_attribute_find(reading->operation->node, "post_transform");
     struct number_list base;
     enum status status = numbers_read(reading, "base_values", "base_values_as_tensor", &base);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct span name = transform && transform->type == ATTRIBUTE_TEXT ? transform->texts[0] : SPAN_LITERAL("NONE");
     ensemble->logistic = span_equal(name, SPAN_LITERAL("LOGISTIC"));
@@ -300,9 +300,9 @@ static enum status tree_place(struct reading *reading, size_t root, size_t limit
         }
         bool swapped = false;
         enum status status = branch_convert(reading, n, &nodes[i], &swapped);
-        if (!status)
+        if (status == STATUS_OK)
             status = children_place(reading, n, count, limit, swapped);
-        if (status)
+        if (status != STATUS_OK)
             return status;
         nodes[i].left = (uint32_t)count;
         count += 2;
@@ -328,9 +328,9 @@ static enum status trees_place(struct reading *reading, struct tree_node *nodes,
                              ENSEMBLE_MAX_TREES, TREE_MAX_NODES);
         starts[tree] = (uint32_t)root;
         enum status status = tree_place(reading, root, end - root, nodes + root, &depths[tree]);
-        if (!status)
+        if (status == STATUS_OK)
             status = tree_unique(reading, end - root, root, seen);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     starts[tree] = (uint32_t)reading->count;
@@ -353,24 +353,25 @@ static enum status reading_run(struct reading *reading)
     ensemble->depths = depths;
     ensemble->node_count = reading->count;
     enum status status = keys_sort(reading);
-    if (!status)
+    if (status == STATUS_OK)
         status = weights_read(reading);
-    if (!status)
+    if (status == STATUS_OK)
         status = link_read(reading);
-    if (!status)
+    if (status == STATUS_OK)
         status = trees_place(reading, nodes, starts, depths, seen);
     free(seen);
     return status;
 }
 
-enum status ensemble_read(struct operation *operation, const struct ensemble **out)
+/* Reads and checks the node's attributes; bounded by their lengths. Lives in operation->pool. */
+static enum status ensemble_read(struct operation *operation, const struct ensemble **out)
 {
     const struct value *input = operation->inputs[0];
     struct ensemble *ensemble = expr_pool_take(operation->pool, 1, sizeof *ensemble);
     *ensemble = (struct ensemble){.dtype = input->dtype, .inputs = input->cells, .input_count = input->count};
     struct reading reading = {.operation = operation, .ensemble = ensemble};
     enum status status = nodes_read(&reading);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     reading.keys = mem_zeroed(reading.count, sizeof *reading.keys);
     reading.values = mem_zeroed(reading.count, sizeof *reading.values);
@@ -381,7 +382,7 @@ enum status ensemble_read(struct operation *operation, const struct ensemble **o
     free(reading.values);
     free(reading.weighted);
     free(reading.order);
-    if (!status)
+    if (status == STATUS_OK)
         *out = ensemble;
     return status;
 }
@@ -393,17 +394,17 @@ enum status compile_tree_ensemble(struct operation *operation)
     const struct class_labels *labels = NULL;
     const struct ensemble *ensemble = NULL;
     enum status status = operation_floats(operation, operation->inputs[0], &numbers);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     operation->inputs = inputs;
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
         return operation_unsupported(operation, "other than rows of numbers");
     status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
-    if (!status && !labels)
+    if (status == STATUS_OK && !labels)
         status = operation_unsupported(operation, "no class labels");
-    if (!status)
+    if (status == STATUS_OK)
         status = ensemble_read(operation, &ensemble);
-    if (status || operation->pool->overflow)
+    if (status != STATUS_OK || operation->pool->overflow)
         return status;
     uint32_t *probabilities = expr_pool_take(operation->pool, CLASS_COUNT, sizeof *probabilities);
     for (uint32_t k = 0; k < CLASS_COUNT; k++)

@@ -28,6 +28,3 @@ struct ensemble {
     const uint32_t *inputs; /* the expressions that it reads, by feature */
     size_t input_count;
 };
-
-/* Reads and checks the node's attributes; bounded by their lengths. Lives in operation->pool. */
-MUST_USE enum status ensemble_read(struct operation *operation, const struct ensemble **out);

@@ -20,11 +20,8 @@ void expr_pool_free(struct expr_pool *pool)
 
 void *expr_pool_take(struct expr_pool *pool, size_t count, size_t size)
 {
-    size_t bytes = count * size;
-    void *block = arena_take(&pool->arena, bytes);
-    memset(block, 0, bytes);
-    pool->arena_bytes += bytes;
-    return block;
+    pool->arena_bytes += count * size;
+    return arena_zeroed(&pool->arena, count, size);
 }
 
 bool expr_pool_room(struct expr_pool *pool, size_t count, size_t size)

@@ -34,6 +34,20 @@ bool formula_match(const struct expr_pool *pool, uint32_t id, struct formula *ou
     return expr->op == EXPR_INPUT && expr->dtype == out->dtype && expr->dtype != DTYPE_TEXT;
 }
 
+int texts_order(const void *a, const void *b)
+{
+    const struct span *left = a, *right = b;
+    size_t shorter = left->bytes < right->bytes ? left->bytes : right->bytes;
+    int order = shorter ? memcmp(left->data, right->data, shorter) : 0;
+    return order ? order : (left->bytes > right->bytes) - (left->bytes < right->bytes);
+}
+
+int numbers_order(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
 void text_keys_init(struct text_keys *keys, const struct expr_pool *pool)
 {
     *keys = (struct text_keys){.seen = mem_zeroed(pool->count, sizeof *keys->seen)};
@@ -91,18 +105,13 @@ bool text_keys_fit(const struct text_keys *keys, size_t more, size_t per_row)
            work <= TEXT_KEYS_MAX_WORK;
 }
 
-static int keys_order(const void *a, const void *b)
-{
-    return text_order(*(const struct span *)a, *(const struct span *)b);
-}
-
 void text_keys_sort(struct text_keys *keys)
 {
     keys_add(keys, SPAN_LITERAL(""));
-    qsort(keys->texts, keys->count, sizeof *keys->texts, keys_order);
+    qsort(keys->texts, keys->count, sizeof *keys->texts, texts_order);
     size_t kept = 1;
     for (size_t k = 1; k < keys->count; k++)
-        if (text_order(keys->texts[k], keys->texts[kept - 1]) != 0)
+        if (texts_order(&keys->texts[k], &keys->texts[kept - 1]) != 0)
             keys->texts[kept++] = keys->texts[k];
     keys->count = kept;
 }

@@ -1,5 +1,5 @@
 /* What folding a graph into a program looks for in expressions: numbers that are one formula of a column, and the texts
- * that a column is compared with. Shared by the linear and the tree programs, at load only (text_order also later). */
+ * that a column is compared with. Shared by the linear and the tree programs, at load only (texts_order also later). */
 #pragma once
 
 #include "pipeline/expr.h"
@@ -36,9 +36,6 @@ void text_keys_sort(struct text_keys *keys);
 /* Whether tabulating these and `more` texts, with per_row steps for each besides the expressions, stays in bounds. */
 bool text_keys_fit(const struct text_keys *keys, size_t more, size_t per_row);
 
-static inline int text_order(struct span a, struct span b)
-{
-    size_t shorter = a.bytes < b.bytes ? a.bytes : b.bytes;
-    int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
-    return order ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
-}
+/* For qsort and bsearch, over items that begin with a struct span or a double. */
+int texts_order(const void *a, const void *b);
+int numbers_order(const void *a, const void *b);

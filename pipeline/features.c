@@ -39,7 +39,7 @@ struct text_value {
 struct text_features {
     uint32_t column, first_slot, count;
     const float *rows;              /* [(code + 2) × count]: unknown text, missing, then the schema's values */
-    const struct text_value *known; /* sorted by text_order: what CELL_OTHER may still be */
+    const struct text_value *known; /* sorted by texts_order: what CELL_OTHER may still be */
     size_t known_count;
 };
 
@@ -71,11 +71,8 @@ struct feature_fold {
 
 static void *features_take(struct features *features, size_t count, size_t size)
 {
-    size_t bytes = count * size;
-    void *block = arena_take(&features->arena, bytes);
-    memset(block, 0, bytes);
-    features->bytes += bytes;
-    return block;
+    features->bytes += count * size;
+    return arena_zeroed(&features->arena, count, size);
 }
 
 static float round_up(double number)
@@ -112,12 +109,6 @@ float features_threshold(const struct features *features, uint32_t feature, doub
     return feature_rank_of(&features->list[feature], threshold);
 }
 
-static int double_order(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 static void ranks_gather(struct features *features)
 {
     const struct ensemble *ensemble = features->ensemble;
@@ -137,7 +128,7 @@ static void ranks_gather(struct features *features)
         struct feature *feature = &features->list[f];
         size_t kept = 0;
         if (feature->rank_count)
-            qsort(feature->ranks, feature->rank_count, sizeof *feature->ranks, double_order);
+            qsort(feature->ranks, feature->rank_count, sizeof *feature->ranks, numbers_order);
         for (size_t r = 0; r < feature->rank_count; r++)
             if (kept == 0 || feature->ranks[r] > feature->ranks[kept - 1])
                 feature->ranks[kept++] = feature->ranks[r];
@@ -278,15 +269,15 @@ static enum status fold_column(struct feature_fold *fold, int32_t column)
     bool text = column >= 0 && features->pool->columns[column].kind == COLUMN_NOMINAL;
     uint32_t first = (uint32_t)features->slot_count;
     enum status status = STATUS_OK;
-    for (uint32_t f = 0; f < features->ensemble->input_count && !status; f++) {
+    for (uint32_t f = 0; f < features->ensemble->input_count && status == STATUS_OK; f++) {
         if (!feature_read(features, f) || expr_at(features->pool, features->ensemble->inputs[f])->column != column)
             continue;
         status = slots_number(fold, f);
-        if (!status && !text)
+        if (status == STATUS_OK && !text)
             status = fold_number_feature(fold, f);
     }
     uint32_t count = (uint32_t)features->slot_count - first;
-    if (status || !text || count == 0)
+    if (status != STATUS_OK || !text || count == 0)
         return status;
     struct text_features *into = &features->texts[features->text_count++];
     *into = (struct text_features){.column = (uint32_t)column, .first_slot = first, .count = count};
@@ -305,14 +296,14 @@ static enum status fold_all(struct feature_fold *fold)
     slots_mark(features);
     bool *columns = mem_zeroed(features->column_count + 1, sizeof *columns); /* [column + 1] */
     enum status status = STATUS_OK;
-    for (uint32_t f = 0; f < inputs && !status; f++) {
+    for (uint32_t f = 0; f < inputs && status == STATUS_OK; f++) {
         int32_t column = expr_at(features->pool, features->ensemble->inputs[f])->column;
         if (column == EXPR_MANY_COLUMNS && feature_read(features, f))
             status = expr_refuse_mixing(features->pool, features->ensemble->inputs[f], "the trees", f, fold->err);
         else if (column != EXPR_MANY_COLUMNS)
             columns[column + 1] = true;
     }
-    for (size_t c = 0; c <= features->column_count && !status; c++)
+    for (size_t c = 0; c <= features->column_count && status == STATUS_OK; c++)
         if (columns[c])
             status = fold_column(fold, (int32_t)c - 1);
     free(columns);
@@ -338,7 +329,7 @@ enum status features_compile(const struct expr_pool *pool, const struct ensemble
     expr_memo_clear(&fold.memo);
     text_keys_free(&fold.keys);
     free(fold.cells);
-    if (status)
+    if (status != STATUS_OK)
         features_free(features);
     else
         *out = features;
@@ -412,22 +403,13 @@ static void numbers_write(const struct features *features, const struct cell *ce
 }
 
 /* A text that the schema does not list: the model may know it all the same. */
-static __attribute__((noinline, cold)) const float *text_other(const struct text_features *column,
-                                                               const struct cell *cell)
+static __attribute__((noinline, cold, pure)) const float *text_other(const struct text_features *column,
+                                                                     const struct cell *cell)
 {
     struct span text = {cell->text, cell->text_bytes};
-    size_t low = 0, high = column->known_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = text_order(column->known[middle].text, text);
-        if (order == 0)
-            return column->known[middle].row;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return column->rows;
+    const struct text_value *known =
+        bsearch(&text, column->known, column->known_count, sizeof *column->known, texts_order);
+    return known ? known->row : column->rows;
 }
 
 void features_write(const struct features *features, const struct cell *cells, float *x)

@@ -74,21 +74,11 @@ static double formula_term_value(const struct formula_term *term, const struct c
 }
 
 /* A text that the schema does not list: the model may know it all the same. */
-static __attribute__((noinline, cold)) double table_other(const struct table_term *term, const struct cell *cell)
+static __attribute__((noinline, cold, pure)) double table_other(const struct table_term *term, const struct cell *cell)
 {
     struct span text = {cell->text, cell->text_bytes};
-    size_t low = 0, high = term->known_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = text_order(term->known[middle].text, text);
-        if (order == 0)
-            return term->known[middle].value;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return term->values[0];
+    const struct known_text *known = bsearch(&text, term->known, term->known_count, sizeof *term->known, texts_order);
+    return known ? known->value : term->values[0];
 }
 
 static __attribute__((noinline)) double mixed_value(const struct linear *linear, const struct mixed_term *term,
@@ -149,13 +139,13 @@ static uint32_t reasons_select(const struct linear *linear, const double *terms,
 }
 
 void linear_score(const struct linear *linear, const struct cell *cells, size_t row_count, uint32_t top_reasons,
-                  struct score *scores, struct reason *reasons)
+                  double least, struct score *scores, struct reason *reasons)
 {
     _Alignas(16) double terms[LINEAR_MAX_TERMS];
     for (size_t r = 0; r < row_count; r++) {
         double margin = linear_terms(linear, cells + r * linear->column_count, terms);
         scores[r] = (struct score){link_value(linear, margin), margin, linear->base, 0};
-        if (top_reasons && linear->reference)
+        if (top_reasons && linear->reference && !(scores[r].probability < least))
             scores[r].reason_count = reasons_select(linear, terms, top_reasons, reasons + r * top_reasons);
     }
 }

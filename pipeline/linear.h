@@ -23,8 +23,8 @@ double linear_terms(const struct linear *linear, const struct cell *cells, doubl
 /* Makes reasons possible: the reference row's terms. Copies them. At load only. */
 void linear_set_reference(struct linear *linear, const double *terms);
 
-/* pipeline_score's contract. */
+/* pipeline_score_from's contract. */
 void linear_score(const struct linear *linear, const struct cell *cells, size_t row_count, uint32_t top_reasons,
-                  struct score *scores, struct reason *reasons);
+                  double least, struct score *scores, struct reason *reasons);
 bool linear_has_reference(const struct linear *linear);
 size_t linear_bytes(const struct linear *linear);

@@ -27,11 +27,8 @@ struct fold {
 
 static void *linear_take(struct linear *linear, size_t count, size_t size)
 {
-    size_t bytes = count * size;
-    void *block = arena_take(&linear->arena, bytes);
-    memset(block, 0, bytes);
-    linear->bytes += bytes;
-    return block;
+    linear->bytes += count * size;
+    return arena_zeroed(&linear->arena, count, size);
 }
 
 /* The raw score behind a probability; *normalised if it is divided by the sum of both. NULL: another form. */
@@ -217,7 +214,7 @@ static enum status parts_gather(struct fold *fold, const struct expr *score, str
     fold->linear->intercept = score->number;
     if (!isfinite(score->number))
         status = error_set(fold->err, STATUS_INVALID, "the model's intercept is not finite: train again");
-    for (size_t t = 0; t < score->terms->count && !status; t++) {
+    for (size_t t = 0; t < score->terms->count && status == STATUS_OK; t++) {
         const struct expr *feature = expr_at(fold->pool, score->terms->terms[t].expr);
         if (!isfinite(score->terms->terms[t].weight))
             status = error_set(fold->err, STATUS_INVALID, "weight %zu of the model is not finite: train again", t);
@@ -228,7 +225,7 @@ static enum status parts_gather(struct fold *fold, const struct expr *score, str
         else
             fold->linear->intercept += score->terms->terms[t].weight * feature->number;
     }
-    for (size_t t = 0; t < score->terms->count && !status; t++) {
+    for (size_t t = 0; t < score->terms->count && status == STATUS_OK; t++) {
         int32_t column = expr_at(fold->pool, score->terms->terms[t].expr)->column;
         if (column < 0)
             continue;
@@ -318,7 +315,7 @@ static enum status fold_columns(struct fold *fold, const struct column_parts *co
     for (size_t c = 0; c < count; c++) {
         bool text = fold->pool->columns[columns[c].column].kind == COLUMN_NOMINAL;
         enum status status = (text ? fold_table : fold_number)(fold, &columns[c]);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     positions_assign(linear);
@@ -336,7 +333,7 @@ static enum status fold_run(struct fold *fold, const struct compiled *compiled, 
     struct column_parts *columns = mem_zeroed(fold->linear->column_count, sizeof *columns);
     size_t count = 0;
     enum status status = parts_gather(fold, score, columns, &count);
-    if (!status)
+    if (status == STATUS_OK)
         status = fold_columns(fold, columns, count);
     free(columns);
     return status;
@@ -359,7 +356,7 @@ enum status linear_compile(const struct expr_pool *pool, const struct compiled *
     expr_memo_clear(&fold.memo);
     free(fold.cells);
     text_keys_free(&fold.keys);
-    if (status)
+    if (status != STATUS_OK)
         linear_free(linear);
     else
         *out = linear;

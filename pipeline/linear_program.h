@@ -31,7 +31,7 @@ struct known_text {
 struct table_term {
     uint32_t column, position;
     const double *values;           /* [code + 2]: unknown text, missing, then the schema's values */
-    const struct known_text *known; /* sorted by text_order: what CELL_OTHER may still be */
+    const struct known_text *known; /* sorted by texts_order: what CELL_OTHER may still be */
     size_t known_count;
 };
 

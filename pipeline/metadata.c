@@ -101,7 +101,7 @@ static enum status reference_terms(const json_t *root, const struct column *colu
     for (size_t c = 0; c < column_count; c++)
         cells[c] = cell_missing(&columns[c]);
     enum status status = STATUS_OK;
-    for (size_t t = 0; t < linear_term_count(linear) && !status; t++) {
+    for (size_t t = 0; t < linear_term_count(linear) && status == STATUS_OK; t++) {
         const struct column *column = &columns[linear_term_column(linear, t)];
         status =
             reference_term(linear, column, json_object_get(given, column->name), cells, t, scratch, &terms[t], err);
@@ -117,11 +117,11 @@ enum status metadata_reference(const char *json, const struct column *columns, s
 {
     json_t *root = NULL;
     enum status status = metadata_parse(json, "attrition.reference", &root, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     double *terms = mem_zeroed(linear_term_count(linear), sizeof *terms);
     status = reference_terms(root, columns, column_count, linear, terms, err);
-    if (!status)
+    if (status == STATUS_OK)
         linear_set_reference(linear, terms);
     free(terms);
     json_decref(root);
@@ -154,11 +154,11 @@ enum status metadata_covers(const char *json, struct trees *trees, struct error 
 {
     json_t *root = NULL;
     enum status status = metadata_parse(json, "attrition.reference", &root, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     double *covers = mem_zeroed(trees_leaf_count(trees), sizeof *covers);
     status = covers_read(root, trees, covers, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = trees_set_covers(trees, covers, err);
     free(covers);
     json_decref(root);
@@ -195,17 +195,16 @@ static enum status golden_row(const json_t *golden, size_t row, const struct col
         return error_set(err, STATUS_INVALID, "attrition.golden: row %zu has no attributes or probability: train again",
                          row);
     enum status status = golden_cells(attributes, row, columns, column_count, cells, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct score score;
     pipeline_score(pipeline, cells, 1, 0, &score, NULL);
     double difference = fabs(score.probability - metadata_number_of(expected));
     if (!(difference <= tolerance))
-        return error_set(
-            err, STATUS_INVALID,
-            "golden row %zu: the model gives %.17g here, %.17g where it was made (difference %.3g, allowed %.3g): "
-            "the file was changed, or this program scores it wrongly: train again",
-            row, score.probability, metadata_number_of(expected), difference, tolerance);
+        return error_set(err, STATUS_INVALID,
+                         "golden row %zu: the model gives %.17g here, %.17g where it was made (difference %.3g, "
+                         "allowed %.3g): the file was changed, or this program scores it wrongly: train again",
+                         row, score.probability, metadata_number_of(expected), difference, tolerance);
     found->rows = row + 1;
     found->worst = fmax(found->worst, difference);
     return STATUS_OK;
@@ -216,7 +215,7 @@ enum status metadata_golden(const char *json, const struct column *columns, size
 {
     json_t *root = NULL;
     enum status status = metadata_parse(json, "attrition.golden", &root, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     const json_t *rows = json_object_get(root, "rows");
     double tolerance = metadata_number_of(json_object_get(root, "tolerance"));
@@ -227,9 +226,9 @@ enum status metadata_golden(const char *json, const struct column *columns, size
                            METADATA_GOLDEN_MAX_ROWS);
     struct cell *cells = mem_zeroed(column_count, sizeof *cells);
     struct pipeline_golden found = {.tolerance = tolerance};
-    for (size_t r = 0; !status && r < json_array_size(rows); r++)
+    for (size_t r = 0; status == STATUS_OK && r < json_array_size(rows); r++)
         status = golden_row(json_array_get(rows, r), r, columns, column_count, pipeline, cells, &found, err);
-    if (!status)
+    if (status == STATUS_OK)
         *out = found;
     free(cells);
     json_decref(root);

@@ -68,9 +68,9 @@ enum status compile_arithmetic(struct operation *operation)
     const struct value *a = operation->inputs[0], *b = operation->inputs[1];
     struct value shape = {0};
     enum status status = same_real(operation, a, b);
-    if (!status)
+    if (status == STATUS_OK)
         status = broadcast_shape(operation, 2, &shape);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     enum expr_op op = EXPR_ADD;
     for (size_t o = 0; o < 4; o++)
@@ -88,7 +88,7 @@ enum status compile_where(struct operation *operation)
     const struct value *condition = operation->inputs[0], *then = operation->inputs[1], *other = operation->inputs[2];
     struct value shape = {0};
     enum status status = broadcast_shape(operation, 3, &shape);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (condition->dtype != DTYPE_BOOL || then->dtype != other->dtype)
         return operation_invalid(operation, "operands of different types");
@@ -138,7 +138,7 @@ enum status compile_cast(struct operation *operation)
     const struct value *input = operation->inputs[0];
     int64_t to = 0;
     enum status status = operation_int(operation, "to", 0, &to);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     enum dtype dtype = (enum dtype)to;
     bool known = dtype_is_real(dtype) || dtype_is_whole(dtype) || dtype == DTYPE_BOOL || dtype == DTYPE_TEXT;
@@ -185,7 +185,7 @@ enum status compile_clip(struct operation *operation)
         if (bound->count != 1 || bound->dtype != input->dtype)
             return operation_unsupported(operation, "bounds other than one number");
         enum status status = operation_constants(operation, bound, "bounds that are not constant");
-        if (status)
+        if (status != STATUS_OK)
             return status;
         for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++)
             cells[c] = expr_arithmetic(operation->pool, i == 1 ? EXPR_AT_LEAST : EXPR_AT_MOST, input->dtype, cells[c],
@@ -204,7 +204,7 @@ static enum status reduce_axis(struct operation *operation, size_t rank, size_t 
         axis = attribute->ints[0];
     } else if (input && input->count == 1 && dtype_is_whole(input->dtype)) {
         enum status status = operation_constants(operation, input, "axes that are not constant");
-        if (status)
+        if (status != STATUS_OK)
             return status;
         axis = (int64_t)operation_constant(operation, input, 0);
     } else {
@@ -219,9 +219,9 @@ enum status compile_reduce_sum(struct operation *operation)
     size_t axis = 0;
     int64_t keep = 1;
     enum status status = reduce_axis(operation, input->rank, &axis);
-    if (!status)
+    if (status == STATUS_OK)
         status = operation_int(operation, "keepdims", 1, &keep);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || axis != 1 || !dtype_is_real(input->dtype) ||
         input->count == 0)
@@ -242,9 +242,9 @@ enum status compile_matmul(struct operation *operation)
     if (rows->kind != VALUE_TENSOR || !rows->rows || rows->rank != 2 || weights->rank != 2)
         return operation_unsupported(operation, "other than rows times a constant matrix");
     enum status status = operation_constants(operation, weights, "other than rows times a constant matrix");
-    if (!status)
+    if (status == STATUS_OK)
         status = same_real(operation, rows, weights);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     size_t features = rows->dims[1], targets = weights->dims[1];
     if (weights->dims[0] != features)

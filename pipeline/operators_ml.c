@@ -32,17 +32,6 @@ static const struct onnx_attribute *list_attribute(struct operation *operation, 
     return attribute && attribute->type == type && attribute->count ? attribute : NULL;
 }
 
-static int texts_order(const void *a, const void *b)
-{
-    return text_order(*(const struct span *)a, *(const struct span *)b);
-}
-
-static int numbers_order(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 /* Runtimes differ in which of two equal keys counts. One of the lists is NULL. */
 static enum status keys_unique(struct operation *operation, const struct span *texts, const double *numbers,
                                size_t count)
@@ -108,9 +97,9 @@ enum status compile_label_encoder(struct operation *operation)
     struct expr_map *map = expr_pool_take(operation->pool, 1, sizeof *map);
     enum dtype dtype = DTYPE_NONE;
     enum status status = encoder_keys(operation, input, map);
-    if (!status)
+    if (status == STATUS_OK)
         status = encoder_values(operation, map, &dtype);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     uint32_t *cells = operation_output(operation, dtype, input->rows, input->rank, input->dims);
     for (size_t c = 0; c < input->count && !operation->pool->overflow; c++)
@@ -126,7 +115,7 @@ enum status compile_one_hot_encoder(struct operation *operation)
     const struct onnx_attribute *ints = list_attribute(operation, "cats_int64s", ATTRIBUTE_INTS);
     int64_t zeros = 1;
     enum status status = operation_int(operation, "zeros", 1, &zeros);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (zeros != 1)
         return operation_unsupported(operation, "zeros other than 1 (unknown categories would be an error)");
@@ -140,7 +129,7 @@ enum status compile_one_hot_encoder(struct operation *operation)
     const struct span *keys = texts ? pool_texts(operation, texts) : NULL;
     const double *numbers = texts ? NULL : pool_numbers(operation, ints);
     status = keys_unique(operation, keys, numbers, categories->count);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     size_t dims[TENSOR_MAX_RANK] = {0};
     for (size_t d = 0; d < input->rank; d++)
@@ -174,7 +163,7 @@ enum status compile_imputer(struct operation *operation)
     const struct onnx_attribute *fill = NULL;
     const struct onnx_attribute *replaced = onnx_attribute_find(operation->node, "replaced_value_float");
     enum status status = column_floats(operation, "imputed_value_floats", input, &fill);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (!replaced || replaced->type != ATTRIBUTE_FLOAT || !isnan(replaced->floats[0]))
         return operation_unsupported(operation, "imputing of other than NaN");
@@ -211,11 +200,11 @@ enum status compile_scaler(struct operation *operation)
     const struct value *input = &numbers;
     const struct onnx_attribute *offset = NULL, *scale = NULL;
     enum status status = operation_floats(operation, operation->inputs[0], &numbers);
-    if (!status)
+    if (status == STATUS_OK)
         status = column_floats(operation, "offset", input, &offset);
-    if (!status)
+    if (status == STATUS_OK)
         status = column_floats(operation, "scale", input, &scale);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (input->dtype != DTYPE_FLOAT)
         return operation_unsupported(operation, dtype_name(input->dtype));
@@ -337,11 +326,11 @@ enum status compile_linear_classifier(struct operation *operation)
     struct linear_classes linear;
     const struct class_labels *labels = NULL;
     enum status status = operation_floats(operation, operation->inputs[0], &input);
-    if (!status)
+    if (status == STATUS_OK)
         status = linear_classes_read(operation, &input, &linear);
-    if (!status)
+    if (status == STATUS_OK)
         status = operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (!labels)
         return operation_unsupported(operation, "no class labels");
@@ -361,7 +350,7 @@ enum status compile_array_feature_extractor(struct operation *operation)
     if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2 || positions->dtype != DTYPE_INT64)
         return operation_unsupported(operation, "other than columns of rows");
     enum status status = operation_constants(operation, positions, "positions that are not constant");
-    if (status)
+    if (status != STATUS_OK)
         return status;
     uint32_t *cells = operation_output(operation, data->dtype, true, 2, (size_t[]){1, positions->count});
     for (size_t c = 0; c < operation->outputs[0].count; c++) {
@@ -378,7 +367,7 @@ enum status compile_zip_map(struct operation *operation)
     const struct value *input = operation->inputs[0];
     const struct class_labels *labels = input->labels;
     enum status status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (input->kind != VALUE_TENSOR || !input->rows || input->count != CLASS_COUNT || !labels)
         return operation_unsupported(operation, "other than two probabilities with class labels");

@@ -45,10 +45,16 @@ static __attribute__((noinline, cold)) void rows_refuse(const struct pipeline *p
 void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                     struct score *scores, struct reason *reasons)
 {
+    pipeline_score_from(pipeline, cells, row_count, top_reasons, -INFINITY, scores, reasons);
+}
+
+void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
+                         uint32_t top_reasons, double least, struct score *scores, struct reason *reasons)
+{
     if (pipeline->trees)
-        trees_score(pipeline->trees, cells, row_count, top_reasons, scores, reasons);
+        trees_score(pipeline->trees, cells, row_count, top_reasons, least, scores, reasons);
     else
-        linear_score(pipeline->linear, cells, row_count, top_reasons, scores, reasons);
+        linear_score(pipeline->linear, cells, row_count, top_reasons, least, scores, reasons);
     if (pipeline->whole_count)
         rows_refuse(pipeline, cells, row_count, scores);
 }

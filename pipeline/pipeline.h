@@ -31,6 +31,9 @@ void pipeline_free(struct pipeline *pipeline);
  * No allocation; at most half a MiB of stack. */
 void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                     struct score *scores, struct reason *reasons);
+/* The same, but a row whose probability is below `least` gets no reasons: its reason_count is 0. */
+void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
+                         uint32_t top_reasons, double least, struct score *scores, struct reason *reasons);
 
 double pipeline_threshold(const struct pipeline *pipeline);
 const char *pipeline_positive_label(const struct pipeline *pipeline); /* never NULL */

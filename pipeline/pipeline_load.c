@@ -75,11 +75,11 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
     enum status status = STATUS_OK;
     if (threshold.data)
         status = metadata_threshold(threshold.data, &pipeline->threshold, err);
-    if (!status && reference.data && pipeline->linear)
+    if (status == STATUS_OK && reference.data && pipeline->linear)
         status = metadata_reference(reference.data, columns, column_count, pipeline->linear, err);
-    if (!status && reference.data && pipeline->trees)
+    if (status == STATUS_OK && reference.data && pipeline->trees)
         status = metadata_covers(reference.data, pipeline->trees, err);
-    if (!status && golden.data)
+    if (status == STATUS_OK && golden.data)
         status = metadata_golden(golden.data, columns, column_count, pipeline, &pipeline->golden, err);
     return status;
 }
@@ -124,11 +124,11 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     struct compiled compiled;
     size_t positive = 0;
     enum status status = properties_copy(pipeline, graph, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = compile_graph(graph, column_count, &pipeline->pool, &compiled, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = positive_find(pipeline, &compiled.labels, options, &positive, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     pipeline->positive_label = compiled.labels.texts[positive];
     whole_gather(pipeline);
@@ -136,7 +136,7 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
         status = trees_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
     else
         status = linear_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     inputs_note(pipeline, graph);
     return metadata_apply(pipeline, columns, column_count, err);
@@ -147,7 +147,7 @@ enum status pipeline_load(struct span file, const struct column *columns, size_t
 {
     struct onnx_file *onnx = NULL;
     enum status status = onnx_open(file, &onnx, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct pipeline *pipeline = mem_zeroed(1, sizeof *pipeline);
     pipeline->pool.columns = columns;
@@ -155,7 +155,7 @@ enum status pipeline_load(struct span file, const struct column *columns, size_t
     status = pipeline_compile(pipeline, onnx_file_graph(onnx), columns, column_count, options, err);
     expr_pool_forget(&pipeline->pool);
     onnx_close(onnx);
-    if (status)
+    if (status != STATUS_OK)
         pipeline_free(pipeline);
     else
         *out = pipeline;

@@ -23,12 +23,15 @@ struct builder {
     const struct packed_node *packed;
     const double *sums;          /* rows that came to each node of the tree */
     const uint32_t *places;      /* in shap->columns, by column */
+    double *means;               /* the value that each node of the tree has for a row of which nothing is known */
     double *passed;              /* of each repeated node of the tree: r of the edge above */
     uint32_t passed_count, most; /* repeated nodes; different features on a path */
     size_t node_capacity;
     struct {
         uint32_t feature;
-        double passed;          /* the shares of all edges with this feature down to here, multiplied */
+        double passed; /* the shares of all edges with this feature down to here, multiplied */
+        uint16_t side;
+        bool again;             /* an edge further down has the feature, too */
     } path[SHAP_MAX_DEPTH + 1]; /* by depth of the edge */
 };
 
@@ -39,29 +42,31 @@ static size_t chunk_points(size_t points)
     return chunk < SHAP_CHUNK_LEAST ? SHAP_CHUNK_LEAST : chunk;
 }
 
-/* Points and weights for polynomials on 0 … 1, by Newton's method on Legendre's polynomial. */
+/* Radau's points and weights on 0 … 1 besides the point 0, exact up to degree 2 × count: roots of P(n − 1) + P(n), n =
+ * count + 1, by Newton's method on Legendre's polynomials. */
 static void points_find(struct shap_points *points, size_t count)
 {
     size_t chunk = chunk_points(count);
+    double n = (double)count + 1;
     for (size_t i = 0; i < SHAP_CHUNKS * SHAP_CHUNK; i++)
         points[i / SHAP_CHUNK].at[i % SHAP_CHUNK] = 0.5;
     for (size_t i = 0; i < count; i++) {
-        double x = cos(PI * ((double)i + 0.75) / ((double)count + 0.5)), slope = 1;
+        double x = -cos(2 * PI * (double)(i + 1) / (2 * n - 1)), low = 1, value = x;
         for (int step = 0; step < 50; step++) {
-            double low = 1, value = x;
-            for (size_t k = 2; k <= count; k++) {
+            low = 1;
+            value = x;
+            for (size_t k = 2; k <= count + 1; k++) {
                 double next = ((2 * (double)k - 1) * x * value - ((double)k - 1) * low) / (double)k;
                 low = value;
                 value = next;
             }
-            slope = (double)count * (x * value - low) / (x * x - 1);
-            double change = value / slope;
+            double change = (1 - x) / n * (low + value) / (low - value);
             x -= change;
             if (fabs(change) < 1e-16)
                 break;
         }
-        points[i / chunk].at[i % chunk] = (1 - x) / 2;
-        points[i / chunk].weight[i % chunk] = 1 / ((1 - x * x) * slope * slope);
+        points[i / chunk].at[i % chunk] = (1 + x) / 2;
+        points[i / chunk].weight[i % chunk] = (1 - x) / (2 * n * n * low * low);
     }
 }
 
@@ -100,6 +105,23 @@ static uint32_t feature_above(const struct builder *builder, uint32_t feature, u
     return depth;
 }
 
+/* The share of the training rows that go down the path to here, the conditions on this feature left out. */
+static double others_share(const struct builder *builder, uint32_t feature, uint32_t depth)
+{
+    double share = 1;
+    for (uint32_t edge = 1; edge <= depth; edge++)
+        if (!builder->path[edge].again && builder->path[edge].feature != feature)
+            share *= builder->path[edge].passed;
+    return share;
+}
+
+/* Of the rows that come to a branch, those that go left; either way where nobody came by. */
+static double left_share(const struct builder *builder, uint32_t n)
+{
+    double rows = builder->sums[n];
+    return rows > 0 ? builder->sums[builder->nodes[n].left] / rows : 0.5;
+}
+
 /* The branch n, whose edge has this depth, and all below it. `different`: features on the path so far. Recursion is
  * bounded by SHAP_MAX_DEPTH, which trees_make has checked. Returns its place. */
 static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different)
@@ -107,23 +129,27 @@ static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, u
     const struct tree_node *from = &builder->nodes[n];
     int32_t column = features_column(builder->trees->features, from->feature);
     uint32_t place = node_new(builder), above = feature_above(builder, from->feature, depth);
-    double rows = builder->sums[n], passed = above ? builder->path[above].passed : 1;
-    struct shap_node node = {.share =
-                                 rows > 0 ? builder->sums[from->left] / rows : 0.5, /* nobody came by: either way */
+    double passed = above ? builder->path[above].passed : 1;
+    struct shap_node node = {.share = left_share(builder, n),
+                             .known = others_share(builder, from->feature, depth) *
+                                      (builder->means[from->left] - builder->means[from->left + 1]),
                              .threshold = builder->packed[n].threshold,
                              .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
-                             .above = (uint16_t)above,
+                             .above = above ? (uint16_t)shap_edge(above, builder->path[above].side) : 0,
                              .depth = (uint16_t)depth};
     node.column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column];
     if (above) {
         node.again = builder->passed_count;
         builder->passed[builder->passed_count++] = passed;
     }
+    builder->path[above].again = true;
     different += above == 0;
     builder->most = builder->most > different ? builder->most : different;
     for (uint32_t side = 0; side < 2; side++) {
         uint32_t child = from->left + side;
         builder->path[depth + 1].feature = from->feature;
+        builder->path[depth + 1].side = (uint16_t)side;
+        builder->path[depth + 1].again = false;
         builder->path[depth + 1].passed = passed * (side ? 1 - node.share : node.share);
         if (builder->nodes[child].left)
             node.child[side] =
@@ -131,17 +157,20 @@ static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, u
         else
             node.leaf[side] = builder->nodes[child].value[builder->trees->class];
     }
+    builder->path[above].again = false;
+    node.inner[0] = node.child[0] ? UINT8_MAX : 0;
+    node.inner[1] = node.child[1] ? UINT8_MAX : 0;
     node.last = !node.child[0] && !node.child[1];
     builder->shap->nodes[place] = node;
     return place;
 }
 
-/* The lists of the tree's repeated nodes, one for each chunk of points. */
+/* The lists of the tree's repeated nodes, one for each chunk of points; before them what all others use. */
 static void again_fill(struct builder *builder, struct shap_tree *tree)
 {
     struct shap *shap = builder->shap;
     size_t chunk = chunk_points(tree->points), count = builder->passed_count;
-    tree->chunks = (tree->points + chunk - 1) / chunk;
+    tree->chunks = tree->points ? (tree->points + chunk - 1) / chunk : tree->count > 0;
     tree->chunk = chunk;
     tree->again = shap->again_count;
     tree->again_count = builder->passed_count;
@@ -158,13 +187,21 @@ static void again_fill(struct builder *builder, struct shap_tree *tree)
     }
 }
 
-static double tree_mean(const struct builder *builder, size_t count)
+static void means_fill(struct builder *builder, size_t count)
 {
-    double mean = 0;
-    for (size_t n = 0; n < count; n++)
-        if (!builder->nodes[n].left)
-            mean += builder->sums[n] / builder->sums[0] * builder->nodes[n].value[builder->trees->class];
-    return mean;
+    for (size_t n = count; n-- > 0;) {
+        const double *below = &builder->means[builder->nodes[n].left];
+        builder->means[n] = builder->nodes[n].left ? below[1] + left_share(builder, (uint32_t)n) * (below[0] - below[1])
+                                                   : builder->nodes[n].value[builder->trees->class];
+    }
+}
+
+/* Each chunk of points adds its part of what the point 0 does. */
+static void known_weigh(struct shap *shap, const struct shap_tree *tree)
+{
+    double points = (double)tree->points + 1, weight = 1 / (points * points * (double)tree->chunks);
+    for (size_t n = tree->first; n < shap->node_count; n++)
+        shap->nodes[n].known *= weight;
 }
 
 /* STATUS_LIMIT: too deep, or all are too large. */
@@ -178,7 +215,9 @@ static enum status tree_make(struct builder *builder, size_t t, const double *su
     builder->nodes = ensemble->nodes + start;
     builder->packed = builder->trees->nodes + start;
     builder->sums = sums + start;
-    builder->passed_count = builder->most = 0;
+    builder->passed_count = 1;
+    builder->most = 0;
+    means_fill(builder, ensemble->starts[t + 1] - start);
     if (ensemble->depths[t] > SHAP_MAX_DEPTH || shap->node_count > SHAP_MAX_NODES)
         return STATUS_LIMIT;
     if (builder->nodes[0].left)
@@ -186,10 +225,11 @@ static enum status tree_make(struct builder *builder, size_t t, const double *su
     if (builder->most > SHAP_MAX_PATH)
         return STATUS_LIMIT;
     tree->count = (uint32_t)shap->node_count - tree->first;
-    tree->points = (builder->most + 1) / 2;
+    tree->points = builder->most / 2;
     shap->all_small &= tree->count <= SHAP_SINGLE_NODES;
     again_fill(builder, tree);
-    shap->base += tree_mean(builder, ensemble->starts[t + 1] - start);
+    known_weigh(shap, tree);
+    shap->base += builder->means[0];
     shap->tree_count++;
     return STATUS_OK;
 }
@@ -198,11 +238,11 @@ static enum status trees_make(struct builder *builder, const double *sums, struc
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
     for (size_t t = 0; t < ensemble->tree_count; t++)
-        if (tree_make(builder, t, sums))
-            return error_set(err, STATUS_LIMIT,
-                             "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all "
-                             "are too large",
-                             t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
+        if (tree_make(builder, t, sums) != STATUS_OK)
+            return error_set(
+                err, STATUS_LIMIT,
+                "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all are too large",
+                t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
     return STATUS_OK;
 }
 
@@ -233,22 +273,27 @@ enum status shap_make(const struct trees *trees, const double *covers, struct sh
     struct builder *builder = mem_zeroed(1, sizeof *builder);
     uint32_t *places = mem_zeroed(trees->column_count, sizeof *places);
     double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
+    const struct shap_walk *const *walks;
+    size_t walk_count = shap_walks(&walks);
     shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
-    shap->walk = shap_walk_choose();
+    shap->walk = walks[walk_count - 1];
     shap->all_small = true;
     for (size_t count = 0; count <= SHAP_MAX_PATH / 2; count++)
         points_find(shap->points[count], count);
     columns_list(shap, trees, places);
     *builder = (struct builder){.shap = shap, .trees = trees, .places = places};
-    builder->passed = mem_zeroed(ensemble->node_count, sizeof *builder->passed);
+    builder->passed = mem_zeroed(ensemble->node_count + 1, sizeof *builder->passed);
+    builder->passed[0] = 1; /* for t itself */
+    builder->means = mem_zeroed(ensemble->node_count, sizeof *builder->means);
     enum status status = covers_sum(ensemble, covers, sums, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = trees_make(builder, sums, err);
     free(builder->passed);
+    free(builder->means);
     free(builder);
     free(places);
     free(sums);
-    if (status)
+    if (status != STATUS_OK)
         shap_free(shap);
     else
         *out = shap;

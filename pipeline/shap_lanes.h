@@ -1,167 +1,154 @@
-/* The walk of shap_walk.c, for WIDTH rows and POINTS points at once, as instructions of TARGET; functions are called
- * NAME(…). No guard: it is included once for each. */
-typedef double NAME(lanes) __attribute__((vector_size(WIDTH * sizeof(double))));
-typedef int64_t NAME(masks) __attribute__((vector_size(WIDTH * sizeof(int64_t))));
-typedef float NAME(floats) __attribute__((vector_size(WIDTH * sizeof(float))));
+/* The walk of shap_walk.c for WIDTH rows, the lanes of shap_vector.h, and POINTS points at once, as instructions of
+ * TARGET; functions are called NAME(…). No guard: it is included once for each. */
 #define lanes NAME(lanes)
-#define masks NAME(masks)
-#define floats NAME(floats)
-#define shap_walk NAME(walk_state)
-#define shap_frame NAME(frame)
+#define rows NAME(rows)
+#define fused NAME(fused)
+#define shap_walk JOIN(NAME(walk_state), POINTS)
+#define shap_branch JOIN(NAME(branch), POINTS)
+#define PARTS SHAP_PARTS(POINTS)
+#define ALL (POINTS * PARTS)
+#define EACH_POINT _Pragma("GCC unroll 16") for (size_t i = 0; i < ALL; i++)
+#define EACH_PART _Pragma("GCC unroll 2") for (size_t h = 0; h < PARTS; h++)
 
 struct shap_walk {
     const struct shap_node *nodes;
     const struct shap_again *again;
-    const double *at;
-    const float *x;
+    const float *x[PARTS];
     lanes *contributions;
-    masks passed[SHAP_MAX_DEPTH + 1]; /* by depth of the edge: the rows that pass all its feature's conditions so far */
+    rows passed[SHAP_EDGES][PARTS]; /* by shap_edge: those that pass all its feature's conditions so far */
 };
 
-/* A branch at work. */
-struct shap_frame {
-    lanes mean[2][POINTS]; /* of the children */
-    lanes product[POINTS]; /* P of the child that is next */
-    lanes left[POINTS];    /* h */
-    lanes pull;            /* e */
-    masks passing;         /* the rows that pass on along the left edge */
+/* A node at work. */
+struct shap_branch {
+    const struct shap_node *node;
+    const double *at, *gain;
+    lanes pull[PARTS], share; /* e */
 };
 
-TARGET static inline void NAME(fill)(lanes *to, double value)
-{
-    for (size_t l = 0; l < WIDTH; l++)
-        (*to)[l] = value;
-}
-
-/* e into *pull; and who passes on along either edge: right into walk->passed. */
 INLINE(TARGET)
-void NAME(node_pull)(struct shap_walk *walk, const struct shap_node *node, size_t depth, lanes *pull, masks *passing)
+void JOIN(NAME(enter), POINTS)(struct shap_walk *walk, const struct shap_node *node, struct shap_branch *branch)
 {
-    floats value;
-    lanes one;
-    memcpy(&value, walk->x + (size_t)node->slot * SHAP_LANES, sizeof value);
-    masks left = __builtin_convertvector(value <= node->threshold, masks);
-    NAME(fill)(&one, 1);
-    *pull = (lanes)((masks)one & left) - node->share;
-    masks right = ~left;
-    if (node->above) {
-        masks before = walk->passed[node->above];
-        *pull = (lanes)((masks)*pull & before);
-        left &= before;
-        right &= before;
+    branch->node = node;
+    branch->at = walk->again[node->again].pull;
+    branch->gain = node->above ? walk->again[node->again].gain : NULL;
+    branch->share = NAME(fill)(node->share);
+    EACH_PART
+    {
+        rows left = NAME(rows_left)(walk->x[h] + (size_t)node->slot * SHAP_LANES, node->threshold);
+        rows passed = walk->passed[node->above][h];
+        branch->pull[h] = NAME(pull)(left, passed, node->share);
+        walk->passed[shap_edge((size_t)node->depth + 1, 0)][h] = passed & left;
+        walk->passed[shap_edge((size_t)node->depth + 1, 1)][h] = passed & ~left;
     }
-    *passing = left;
-    walk->passed[depth + 1] = right;
 }
 
-/* In pairs: the order in which shap_single.h adds the lanes of its vector. */
 INLINE(TARGET)
-void NAME(points_add)(lanes *terms, lanes *sum)
+lanes JOIN(NAME(left_share), POINTS)(const struct shap_branch *branch, size_t i)
 {
-    for (size_t count = POINTS; count > 1; count = (count + 1) / 2)
-        for (size_t q = 0; q < count / 2 || (q == count / 2 && count % 2); q++)
-            terms[q] = 2 * q + 1 < count ? terms[2 * q] + terms[2 * q + 1] : terms[2 * q];
-    *sum = terms[0];
+    return fused(NAME(fill)(branch->at[i / PARTS]), branch->pull[i % PARTS], branch->share);
 }
 
-/* Both children are leaves: mean and contribution at once. */
+/* A child's P, which becomes its mean. */
 INLINE(TARGET)
-void NAME(last_walk)(struct shap_walk *walk, const struct shap_node *node, size_t depth, const lanes *product,
-                     lanes *mean)
+void JOIN(NAME(descend), POINTS)(const struct shap_branch *branch, size_t side, const lanes *product, lanes *child)
 {
-    masks passing;
-    lanes pull, sum, terms[POINTS];
-    const double step = node->leaf[0] - node->leaf[1];
-    const double *at = node->above ? walk->again[node->again].pull : walk->at;
-    NAME(node_pull)(walk, node, depth, &pull, &passing);
-    for (size_t q = 0; q < POINTS; q++) {
-        double gained = node->above ? step * walk->again[node->again].gain[q] : step;
-        mean[q] = node->leaf[1] + (node->share + at[q] * pull) * step;
-        terms[q] = product[q] * gained;
+    EACH_POINT
+    {
+        lanes share = JOIN(NAME(left_share), POINTS)(branch, i);
+        child[i] = side ? fused(-product[i], share, product[i]) : product[i] * share;
     }
-    NAME(points_add)(terms, &sum);
-    walk->contributions[node->column] += sum * pull;
 }
 
+/* The means of the children, left and right (NULL: leaves), to that of the node, in place of its P; its contribution.
+ * Points are added as shap_single.h adds them: four sums, and those in pairs. */
 INLINE(TARGET)
-void NAME(node_enter)(struct shap_walk *walk, const struct shap_node *node, size_t depth, const lanes *product,
-                      struct shap_frame *frame)
+void JOIN(NAME(leave), POINTS)(struct shap_walk *walk, const struct shap_branch *branch, const lanes *left,
+                               const lanes *right, lanes *product)
 {
-    const double *at = node->above ? walk->again[node->again].pull : walk->at;
-    NAME(node_pull)(walk, node, depth, &frame->pull, &frame->passing);
-    for (size_t q = 0; q < POINTS; q++) {
-        frame->left[q] = node->share + at[q] * frame->pull;
-        frame->product[q] = product[q] - product[q] * frame->left[q];
+    const struct shap_node *node = branch->node;
+    const double leaf[2] = {node->leaf[0], node->leaf[1]}, known = node->known;
+    lanes *contribution = &walk->contributions[(size_t)node->column * 2];
+    lanes step[ALL], mean[ALL], sum[4 * PARTS] = {{0}};
+    EACH_POINT
+    {
+        lanes low = right ? right[i] : NAME(fill)(leaf[1]);
+        step[i] = (left ? left[i] : NAME(fill)(leaf[0])) - low;
+        mean[i] = fused(JOIN(NAME(left_share), POINTS)(branch, i), step[i], low);
     }
-    for (size_t side = 0; side < 2; side++)
-        for (size_t q = 0; q < POINTS && !node->child[side]; q++)
-            NAME(fill)(&frame->mean[side][q], node->leaf[side]);
-}
-
-/* From the right child, which goes first, to the left: children add in the order of shap_single.h. */
-INLINE(TARGET)
-void NAME(node_turn)(struct shap_walk *walk, size_t depth, const lanes *product, struct shap_frame *frame)
-{
-    walk->passed[depth + 1] = frame->passing;
-    for (size_t q = 0; q < POINTS; q++)
-        frame->product[q] = product[q] * frame->left[q];
-}
-
-INLINE(TARGET)
-void NAME(node_leave)(struct shap_walk *walk, const struct shap_node *node, const lanes *product,
-                      const struct shap_frame *frame, lanes *mean)
-{
-    lanes sum, terms[POINTS];
-    for (size_t q = 0; q < POINTS; q++) {
-        lanes step = frame->mean[0][q] - frame->mean[1][q];
-        mean[q] = frame->mean[1][q] + frame->left[q] * step;
-        if (node->above)
-            step *= walk->again[node->again].gain[q];
-        terms[q] = product[q] * step;
+    if (branch->gain)
+        EACH_POINT step[i] *= branch->gain[i / PARTS];
+    EACH_POINT
+    {
+        sum[i % (4 * PARTS)] = i < 4 * PARTS ? product[i] * step[i] : fused(product[i], step[i], sum[i % (4 * PARTS)]);
+        product[i] = mean[i];
     }
-    NAME(points_add)(terms, &sum);
-    walk->contributions[node->column] += sum * frame->pull;
+    EACH_PART contribution[h] = fused((sum[h] + sum[2 * PARTS + h]) + (sum[PARTS + h] + sum[3 * PARTS + h]) + known,
+                                      branch->pull[h], contribution[h]);
 }
 
-/* Recursion is bounded by SHAP_MAX_DEPTH. */
-TARGET static void NAME(visit)(struct shap_walk *walk, const struct shap_node *node, size_t depth, const lanes *product,
-                               lanes *mean)
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product);
+
+INLINE(TARGET)
+void JOIN(NAME(child), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product)
 {
-    if (node->last) {
-        NAME(last_walk)(walk, node, depth, product, mean);
+    if (!node->last) {
+        JOIN(NAME(visit), POINTS)(walk, node, product);
         return;
     }
-    struct shap_frame frame;
-    NAME(node_enter)(walk, node, depth, product, &frame);
-    if (node->child[1])
-        NAME(visit)(walk, walk->nodes + node->child[1], depth + 1, frame.product, frame.mean[1]);
-    NAME(node_turn)(walk, depth, product, &frame);
-    if (node->child[0])
-        NAME(visit)(walk, walk->nodes + node->child[0], depth + 1, frame.product, frame.mean[0]);
-    NAME(node_leave)(walk, node, product, &frame, mean);
+    struct shap_branch branch;
+    JOIN(NAME(enter), POINTS)(walk, node, &branch);
+    JOIN(NAME(leave), POINTS)(walk, &branch, NULL, NULL, product);
+}
+
+/* P becomes the mean. Recursion is bounded by SHAP_MAX_DEPTH. The right child goes first: children add in the order of
+ * shap_single.h. */
+TARGET static void JOIN(NAME(visit), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *product)
+{
+    lanes left[ALL], right[ALL];
+    struct shap_branch branch;
+    JOIN(NAME(enter), POINTS)(walk, node, &branch);
+    const struct shap_node *left_child = walk->nodes + node->child[0], *right_child = walk->nodes + node->child[1];
+    if (!node->child[0]) {
+        JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
+        JOIN(NAME(child), POINTS)(walk, right_child, right);
+        JOIN(NAME(leave), POINTS)(walk, &branch, NULL, right, product);
+    } else if (!node->child[1]) {
+        JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
+        JOIN(NAME(child), POINTS)(walk, left_child, left);
+        JOIN(NAME(leave), POINTS)(walk, &branch, left, NULL, product);
+    } else {
+        JOIN(NAME(descend), POINTS)(&branch, 1, product, right);
+        JOIN(NAME(descend), POINTS)(&branch, 0, product, left);
+        JOIN(NAME(child), POINTS)(walk, right_child, right);
+        JOIN(NAME(child), POINTS)(walk, left_child, left);
+        JOIN(NAME(leave), POINTS)(walk, &branch, left, right, product);
+    }
 }
 
 /* Adds one tree's contributions, at the points of one chunk, for the rows at x. */
-TARGET static void NAME(tree)(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                              double *contributions)
+TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struct shap_tree *tree, size_t chunk,
+                                            const float *x, const float *last, double *contributions)
 {
     struct shap_walk walk;
     const struct shap_points *points = &shap->points[tree->points][chunk];
-    lanes weight[POINTS], mean[POINTS];
-    for (size_t q = 0; q < POINTS; q++)
-        NAME(fill)(&weight[q], points->weight[q]);
-    walk.x = x;
-    walk.at = points->at;
+    lanes weight[ALL];
+    EACH_POINT weight[i] = NAME(fill)(points->weight[i / PARTS]);
+    walk.x[0] = x;
+    walk.x[PARTS - 1] = last;
     walk.nodes = shap->nodes + tree->first;
     walk.again = shap->again + tree->again + chunk * tree->again_count;
     walk.contributions = (lanes *)contributions;
-    NAME(visit)(&walk, walk.nodes, 0, weight, mean);
+    memset(&walk.passed[0], 0xff, sizeof walk.passed[0]);
+    JOIN(NAME(child), POINTS)(&walk, walk.nodes, weight);
 }
 
 #undef lanes
-#undef masks
-#undef floats
+#undef rows
+#undef fused
 #undef shap_walk
-#undef shap_frame
+#undef shap_branch
+#undef EACH_POINT
+#undef EACH_PART
 #undef POINTS
-#undef NAME
+#undef PARTS
+#undef ALL

@@ -10,118 +10,78 @@
  * and e = 0 for rows that broke a condition on it there. */
 #include "pipeline/shap_program.h"
 
+#include <math.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 /* Vectors are passed by pointer, or between inlined functions of one target: no calling convention is involved. */
 #pragma GCC diagnostic ignored "-Wpsabi"
+#define JOIN(name, points) JOIN_TEXTS(name, points)
+#define JOIN_TEXTS(name, points) name##_##points
 #define INLINE(target) target static inline __attribute__((always_inline))
 
 /* Each row's contributions stand WIDTH apart while a walk of that width adds to them. */
 #define TARGET
 #define WIDTH 2
 #define NAME(name) plain_##name
-#include "pipeline/shap_single.h"
-#undef NAME
-#define POINTS 4
-#define NAME(name) plain_four_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 5
-#define NAME(name) plain_five_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 6
-#define NAME(name) plain_six_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 7
-#define NAME(name) plain_seven_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 8
-#define NAME(name) plain_eight_##name
-#include "pipeline/shap_lanes.h"
-#undef WIDTH
-#undef TARGET
+#include "pipeline/shap_walks.h"
 
 #ifdef __x86_64__
-#define TARGET __attribute__((target("avx2")))
+#define TARGET __attribute__((target("avx2,fma")))
 #define WIDTH 4
 #define NAME(name) avx2_##name
-#include "pipeline/shap_single.h"
-#undef NAME
-#define POINTS 4
-#define NAME(name) avx2_four_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 5
-#define NAME(name) avx2_five_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 6
-#define NAME(name) avx2_six_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 7
-#define NAME(name) avx2_seven_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 8
-#define NAME(name) avx2_eight_##name
-#include "pipeline/shap_lanes.h"
-#undef WIDTH
-#undef TARGET
+#include "pipeline/shap_walks.h"
 
-#define TARGET __attribute__((target("avx512f,avx512dq,avx512vl")))
+#define TARGET __attribute__((target("fma,avx512f,avx512dq,avx512vl")))
 #define WIDTH 8
 #define NAME(name) avx512_##name
-#include "pipeline/shap_single.h"
-#undef NAME
-#define POINTS 4
-#define NAME(name) avx512_four_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 5
-#define NAME(name) avx512_five_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 6
-#define NAME(name) avx512_six_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 7
-#define NAME(name) avx512_seven_##name
-#include "pipeline/shap_lanes.h"
-#define POINTS 8
-#define NAME(name) avx512_eight_##name
-#include "pipeline/shap_lanes.h"
-#undef WIDTH
-#undef TARGET
+#include "pipeline/shap_walks.h"
 #endif
 
-static const struct shap_walk PLAIN = {
-    2, plain_single, {plain_four_tree, plain_five_tree, plain_six_tree, plain_seven_tree, plain_eight_tree}};
-#ifdef __x86_64__
-static const struct shap_walk AVX2 = {
-    4, avx2_single, {avx2_four_tree, avx2_five_tree, avx2_six_tree, avx2_seven_tree, avx2_eight_tree}};
-static const struct shap_walk AVX512 = {
-    8, avx512_single, {avx512_four_tree, avx512_five_tree, avx512_six_tree, avx512_seven_tree, avx512_eight_tree}};
-#endif
-
-const struct shap_walk *shap_walk_choose(void)
+size_t shap_walks(const struct shap_walk *const **out)
 {
+    static const struct shap_walk *const WALKS[] = {
+        &plain_walk,
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return &AVX512;
-    if (__builtin_cpu_supports("avx2"))
-        return &AVX2;
+        &avx2_walk,
+        &avx512_walk,
 #endif
-    return &PLAIN;
+    };
+    *out = WALKS;
+#ifdef __x86_64__
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return avx2 && avx512 ? 3 : avx2 ? 2 : 1;
+#else
+    return 1;
+#endif
 }
 
 size_t shap_rows_most(const struct shap *shap)
 {
-    return SHAP_SUMS / (shap->column_count + 1) / SHAP_LANES * SHAP_LANES;
+    return SHAP_SUMS / 2 / (shap->column_count + 1) / SHAP_LANES * SHAP_LANES;
 }
 
-/* Rows are in parts of `width`; a part's sums are those of column c and row r of it at c × width + r. */
+/* Rows are in groups of `width`: the sum of row r and column c is at c × width from here. */
+static double *sums_of(const struct shap *shap, double *sums, size_t r)
+{
+    size_t width = shap->walk->width;
+    return sums + r / width * width * (shap->column_count + 1) + r % width;
+}
+
 static void tree_walk(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
                       size_t stride, size_t count, double *sums)
 {
-    const struct shap_walk *walk = shap->walk;
-    for (size_t first = 0; first < count; first += walk->width)
-        walk->trees[tree->chunk - SHAP_CHUNK_LEAST](shap, tree, chunk,
-                                                    x + first / SHAP_LANES * stride + first % SHAP_LANES,
-                                                    sums + first * (shap->column_count + 1));
+    size_t vector = shap->walk->width / 2, parts = SHAP_PARTS(tree->chunk);
+    shap_tree_walk *walk = shap->walk->trees[tree->chunk - SHAP_CHUNK_LEAST];
+    for (size_t first = 0; first < count; first += vector * parts) {
+        size_t last = parts > 1 && first + vector < count ? first + vector : first;
+        walk(shap, tree, chunk, x + first / SHAP_LANES * stride + first % SHAP_LANES,
+             x + last / SHAP_LANES * stride + last % SHAP_LANES, sums_of(shap, sums, first));
+    }
 }
 
 /* Trees outside, rows inside: a tree stays in the cache, and its shape in the branch predictor, while the block
@@ -137,14 +97,7 @@ static void row_walk(const struct shap *shap, const float *x, double *sums)
 {
     for (size_t t = 0; t < shap->tree_count; t++)
         for (size_t chunk = 0; chunk < shap->trees[t].chunks; chunk++)
-            shap->walk->single(shap, &shap->trees[t], chunk, x, sums);
-}
-
-/* Sums of row r and column c: where tree_walk puts them. */
-static const double *sums_of(const struct shap *shap, const double *sums, size_t r)
-{
-    size_t width = shap->walk->width;
-    return sums + r / width * width * (shap->column_count + 1) + r % width;
+            shap->walk->single(shap, &shap->trees[t], chunk, x, NULL, sums);
 }
 
 void shap_rows(const struct shap *shap, const float *x, size_t stride, size_t count, double *contributions)
@@ -154,7 +107,7 @@ void shap_rows(const struct shap *shap, const float *x, size_t stride, size_t co
     memset(sums, 0, (count + width - 1) / width * width * (columns + 1) * sizeof *sums);
     if (count <= SHAP_FEW_ROWS && shap->all_small)
         for (size_t r = 0; r < count; r++)
-            row_walk(shap, x + r, (double *)sums_of(shap, sums, r));
+            row_walk(shap, x + r, sums_of(shap, sums, r));
     else
         trees_walk(shap, x, stride, count, sums);
     for (size_t r = 0; r < count; r++)

@@ -9,8 +9,6 @@
 #include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 
-#include <math.h>
-
 #include "pipeline/reasons.h"
 
 enum { EXPLAINED_NUMBERS = (SHAP_MAX_COLUMNS + 1) * FEATURE_LANES };
@@ -103,17 +101,34 @@ static struct score score_of(const struct trees *trees, const struct sums *sums,
     return score;
 }
 
-/* Reasons of the block's rows, largest first. */
-static void rows_explain(const struct trees *trees, const float *x, size_t count, uint32_t top_reasons,
-                         struct score *scores, struct reason *reasons)
+/* Brings the rows that are to be explained to the front of x, their numbers to `kept`. Returns how many. */
+static size_t rows_keep(const struct trees *trees, const struct score *scores, size_t count, double least, float *x,
+                        uint8_t *kept)
+{
+    size_t slots = features_slot_count(trees->features), n = 0;
+    for (size_t r = 0; r < count; r++) {
+        const float *from = x + r / LANES * slots * LANES + r % LANES;
+        float *to = x + n / LANES * slots * LANES + n % LANES;
+        if (scores[r].probability < least)
+            continue;
+        for (size_t s = 0; s < slots && n < r; s++)
+            to[s * LANES] = from[s * LANES];
+        kept[n++] = (uint8_t)r;
+    }
+    return n;
+}
+
+/* Reasons of the block's `kept` rows, largest first. */
+static void rows_explain(const struct trees *trees, const float *x, const uint8_t *kept, size_t count,
+                         uint32_t top_reasons, struct score *scores, struct reason *reasons)
 {
     double contributions[EXPLAINED_NUMBERS];
     const uint32_t *columns = NULL;
     size_t column_count = shap_columns(trees->shap, &columns);
     shap_rows(trees->shap, x, features_slot_count(trees->features) * LANES, count, contributions);
-    for (size_t r = 0; r < count; r++)
-        for (size_t c = 0; c < column_count; c++) {
-            double contribution = contributions[r * column_count + c];
+    for (size_t i = 0; i < count; i++)
+        for (size_t c = 0, r = kept[i]; c < column_count; c++) {
+            double contribution = contributions[i * column_count + c];
             scores[r].reason_count =
                 reason_place(reasons + r * top_reasons, scores[r].reason_count, top_reasons,
                              (struct reason){columns[c], trees->opposite ? -contribution : contribution});
@@ -149,8 +164,9 @@ static void single_score(const struct trees *trees, const struct cell *cells, bo
 }
 
 void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
-                 struct score *scores, struct reason *reasons)
+                 double least, struct score *scores, struct reason *reasons)
 {
+    uint8_t kept[BLOCK_MAX_ROWS];
     _Alignas(64) float x[BLOCK_FLOATS];
     size_t slots = features_slot_count(trees->features), most = BLOCK_FLOATS / slots / LANES * LANES;
     bool explained = top_reasons > 0 && trees->shap;
@@ -163,9 +179,10 @@ void trees_score(const struct trees *trees, const struct cell *cells, size_t row
         } else {
             block_score(trees, cells + r * trees->column_count, count, x, &scores[r]);
         }
-        for (size_t i = 0, rows; i < count && explained; i += rows) {
-            rows = shap_rows_most(trees->shap) < count - i ? shap_rows_most(trees->shap) : count - i;
-            rows_explain(trees, x + i * slots, rows, top_reasons, &scores[r + i], reasons + (r + i) * top_reasons);
+        size_t chosen = explained ? rows_keep(trees, &scores[r], count, least, x, kept) : 0;
+        for (size_t i = 0, rows; i < chosen; i += rows) {
+            rows = shap_rows_most(trees->shap) < chosen - i ? shap_rows_most(trees->shap) : chosen - i;
+            rows_explain(trees, x + i * slots, kept + i, rows, top_reasons, &scores[r], reasons + r * top_reasons);
         }
     }
 }

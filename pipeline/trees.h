@@ -13,9 +13,9 @@ MUST_USE enum status trees_compile(const struct expr_pool *pool, const struct co
 void trees_free(struct trees *trees);
 bool trees_match(const struct expr_pool *pool, const struct compiled *compiled);
 
-/* pipeline_score's contract. */
+/* pipeline_score_from's contract. */
 void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
-                 struct score *scores, struct reason *reasons);
+                 double least, struct score *scores, struct reason *reasons);
 bool trees_has_reasons(const struct trees *trees);
 
 /* Reasons need to know how many training rows came to each leaf. Leaves in the order of the file, tree after tree. */

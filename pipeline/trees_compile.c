@@ -86,9 +86,9 @@ enum status trees_compile(const struct expr_pool *pool, const struct compiled *c
     trees->class = trees->ensemble->binary ? 0 : positive;
     trees->opposite = trees->ensemble->binary && positive == 0;
     enum status status = trees->ensemble->logistic ? STATUS_OK : shares_check(trees, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = features_compile(pool, trees->ensemble, column_count, &trees->features, err);
-    if (status) {
+    if (status != STATUS_OK) {
         trees_free(trees);
         return status;
     }
@@ -141,7 +141,7 @@ enum status trees_set_covers(struct trees *trees, const double *covers, struct e
     enum status status = shap_make(trees, by_source, &shap, err);
     free(places);
     free(by_source);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     shap_free(trees->shap);
     trees->shap = shap;

@@ -64,10 +64,10 @@ static enum status check_paths(const struct options *options, struct rejects_tak
     }
     enum status status = STATUS_OK;
     if (clash)
-        status = error_set(err, STATUS_INVALID,
-                           "rejects would overwrite the input %s: name another file with --rejects-file, or feed that "
-                           "input by itself",
-                           path.data);
+        status = error_set(
+            err, STATUS_INVALID,
+            "rejects would overwrite the input %s: name another file with --rejects-file, or feed that input by itself",
+            path.data);
     buffer_free(&path);
     return status;
 }

@@ -167,14 +167,6 @@ void dlq_reader_free(struct dlq_reader *reader)
     free(reader);
 }
 
-uint64_t dlq_reader_total(const struct dlq_reader *reader)
-{
-    uint64_t total = 0;
-    for (size_t p = 0; p < reader->count; p++)
-        total += reader->parts[p].done ? 0 : (uint64_t)(reader->parts[p].end - reader->parts[p].start);
-    return total;
-}
-
 static void part_end(struct dlq_reader *reader, int32_t partition)
 {
     struct part *part = &reader->parts[partition];
@@ -232,7 +224,7 @@ static enum status reader_take(struct dlq_reader *reader, bool *is_letter, struc
                              rd_kafka_message_errstr(message));
     } else {
         const struct part *part = &reader->parts[message->partition];
-        *is_letter = !part->done && message->offset < part->end;
+        *is_letter = !part->done && message->offset < part->end && !kafka_message_is_control(message);
         if (message->offset + 1 >= part->end)
             part_end(reader, message->partition);
     }

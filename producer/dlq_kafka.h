@@ -33,7 +33,6 @@ void dlq_reader_free(struct dlq_reader *reader);
 /* The next letter; *more false: the ends are reached, or *stop came. */
 MUST_USE enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter, bool *more,
                                      struct error *err);
-uint64_t dlq_reader_total(const struct dlq_reader *reader); /* offsets from start to end: at most so many letters */
 
 /* SPAN_NULL: it has none. */
 struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_header header);

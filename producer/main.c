@@ -2,11 +2,12 @@
 #include "producer/commands.h"
 
 static const struct subcommand subcommands[] = {
-    {"backfill", "FILE…", "send the rows of CSV or JSON Lines files (- is standard input) as events", cmd_backfill},
-    {"generate", "", "make synthetic employees: send them, or write a labelled CSV (--out)", cmd_generate},
+    {"backfill", "FILE…", "send the rows of CSV or JSON Lines files (- is standard input) as events",
+     .run = cmd_backfill},
+    {"generate", "", "make synthetic employees: send them, or write a labelled CSV (--out)", .run = cmd_generate},
     {"dlq", "list|show PLACE…|replay", "dead letters: by code and field; one in full; sent to the input topic again",
-     cmd_dlq},
-    {NULL, NULL, NULL, NULL},
+     .run = cmd_dlq},
+    {0},
 };
 
 int main(int argc, char **argv)

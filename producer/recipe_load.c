@@ -401,8 +401,7 @@ static enum status check_rules(struct loading *loading)
 static enum status read_columns(struct loading *loading, json_t *list)
 {
     const struct schema *schema = loading->schema;
-    loading->recipe->draws = arena_take(&loading->recipe->arena, schema->column_count * sizeof(struct draw) + 1);
-    memset(loading->recipe->draws, 0, schema->column_count * sizeof(struct draw));
+    loading->recipe->draws = arena_zeroed(&loading->recipe->arena, schema->column_count, sizeof(struct draw));
     size_t count = json_array_size(list);
     for (size_t i = 0; i < count; i++) {
         if (i == schema->column_count)
@@ -422,8 +421,7 @@ static enum status read_weights(struct loading *loading, const struct column *co
 {
     if (!json_is_object(weights))
         return recipe_refuse(loading, "needs \"weights\", a number for each category that counts");
-    double *of = arena_take(&loading->recipe->arena, column->value_count * sizeof *of + 1);
-    memset(of, 0, column->value_count * sizeof *of);
+    double *of = arena_zeroed(&loading->recipe->arena, column->value_count, sizeof *of);
     const char *key;
     json_t *weight;
     json_object_foreach (weights, key, weight) {
@@ -471,8 +469,7 @@ static enum status read_target(struct loading *loading, json_t *target)
         recipe_read_number(loading, target, "intercept", &recipe->intercept) != STATUS_OK)
         return loading->err->status;
     recipe->term_count = json_array_size(terms);
-    recipe->terms = arena_take(&recipe->arena, recipe->term_count * sizeof *recipe->terms + 1);
-    memset(recipe->terms, 0, recipe->term_count * sizeof *recipe->terms);
+    recipe->terms = arena_zeroed(&recipe->arena, recipe->term_count, sizeof *recipe->terms);
     for (size_t t = 0; t < recipe->term_count; t++)
         if (read_term(loading, t, json_array_get(terms, t), &recipe->terms[t]) != STATUS_OK)
             return loading->err->status;
@@ -504,19 +501,17 @@ static enum status parse_text(const char *path, json_t **out, struct error *err)
 
 enum status recipe_load(const char *path, const struct schema *schema, struct recipe **out, struct error *err)
 {
-    struct error scratch;
-    struct error *text = err ? err : &scratch;
     json_t *root = NULL;
-    if (parse_text(path, &root, text) != STATUS_OK)
-        return error_prefix(text, "recipe %s", path);
+    if (parse_text(path, &root, err) != STATUS_OK)
+        return error_prefix(err, "recipe %s", path);
     struct recipe *recipe = mem_zeroed(1, sizeof *recipe);
     recipe->schema = schema;
-    struct loading loading = {.schema = schema, .recipe = recipe, .err = text};
+    struct loading loading = {.schema = schema, .recipe = recipe, .err = err};
     enum status status = read_recipe(&loading, root);
     json_decref(root);
     if (status != STATUS_OK) {
         recipe_free(recipe);
-        return error_prefix(text, "recipe %s", path);
+        return error_prefix(err, "recipe %s", path);
     }
     *out = recipe;
     return STATUS_OK;

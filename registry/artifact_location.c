@@ -73,17 +73,16 @@ static bool holds_model(const char *folder)
     return holds;
 }
 
-/* ROOT/EXPERIMENT/RUN/artifacts/REST of "runs:/RUN/REST", whatever the experiment; NULL if there is none. */
-static char *locate_run(const struct registry *registry, const char *rest)
+/* ROOT/EXPERIMENT/FOLDER/ID/artifacts/REST, whatever the experiment; NULL if there is none. */
+static char *locate_in_experiments(const struct registry *registry, const char *folder, struct span id,
+                                   const char *rest)
 {
     struct text_list experiments;
     char *found = NULL;
-    const char *slash = strchr(rest, '/');
-    if (!slash)
-        return NULL;
     store_entries(registry->root, &experiments);
     for (size_t e = 0; e < experiments.count && !found; e++) {
-        found = store_path(registry, "%s/%.*s/artifacts%s", experiments.items[e], (int)(slash - rest), rest, slash);
+        found =
+            store_path(registry, "%s%s/%.*s/artifacts%s", experiments.items[e], folder, (int)id.bytes, id.data, rest);
         if (!holds_model(found)) {
             free(found);
             found = NULL;
@@ -93,21 +92,11 @@ static char *locate_run(const struct registry *registry, const char *rest)
     return found;
 }
 
-/* ROOT/EXPERIMENT/models/ID/artifacts of "models:/ID" (MLflow 3's logged models); NULL if there is none. */
-static char *locate_logged_model(const struct registry *registry, const char *id)
+/* Of "runs:/RUN/REST". */
+static char *locate_run(const struct registry *registry, const char *run)
 {
-    struct text_list experiments;
-    char *found = NULL;
-    store_entries(registry->root, &experiments);
-    for (size_t e = 0; e < experiments.count && !found; e++) {
-        found = store_path(registry, "%s/models/%s/artifacts", experiments.items[e], id);
-        if (!holds_model(found)) {
-            free(found);
-            found = NULL;
-        }
-    }
-    text_list_clear(&experiments);
-    return found;
+    const char *slash = strchr(run, '/');
+    return slash ? locate_in_experiments(registry, "", (struct span){run, (size_t)(slash - run)}, slash) : NULL;
 }
 
 /* Below this root if it is there, else where the path says. NULL: neither. Takes the path. */
@@ -133,7 +122,7 @@ static char *locate_uri(const struct registry *registry, const char *uri, bool *
     if (strncmp(uri, "runs:/", 6) == 0)
         return locate_run(registry, uri + 6);
     if (strncmp(uri, "models:/m-", 10) == 0 && !strchr(uri + 8, '/'))
-        return locate_logged_model(registry, uri + 8);
+        return locate_in_experiments(registry, "/models", span_of(uri + 8), ""); /* MLflow 3's logged models */
     char *path = store_path_of_uri(uri);
     *foreign = !path;
     return path ? locate_path(registry, path) : NULL;

@@ -16,12 +16,6 @@ static int command_fail(const struct error *err)
     return err->status == STATUS_INVALID ? 2 : 1;
 }
 
-static int usage(const char *text)
-{
-    log_error("registry", "%s", text);
-    return 2;
-}
-
 static void command_time_text(int64_t ms, char *out, size_t bytes)
 {
     time_t seconds = (time_t)(ms / 1000);
@@ -72,8 +66,6 @@ int command_list(const struct options *options)
     struct registry *registry;
     struct text_list names;
     int result = 0;
-    if (options_argument_count(options) > 0)
-        return usage("list takes no arguments");
     if (registry_open_options(options, &registry, &err) != STATUS_OK)
         return command_fail(&err);
     if (registry_models(registry, &names, &err) != STATUS_OK) {
@@ -82,8 +74,7 @@ int command_list(const struct options *options)
     }
     if (names.count == 0)
         log_info("registry",
-                 "no registered models in %s: make one with `trainer train DATA --model "
-                 "logistic-regression-l2`",
+                 "no registered models in %s: make one with `trainer train DATA --model logistic-regression-l2`",
                  registry_root(registry));
     else
         printf("%-24s %7s  %-20s %-20s  %s\n", "NAME", "VERSION", "ALIASES", "CREATED", "RUN");
@@ -167,21 +158,19 @@ static void print_history(const struct registry *registry, const char *name, con
     alias_history_clear(&history);
 }
 
-int command_show(const struct options *options)
+enum status command_show(const struct options *options, struct error *err)
 {
-    struct error err;
     struct registry *registry;
     struct version_details details;
-    size_t count = options_argument_count(options);
-    if (count < 1 || count > 2)
-        return usage("show takes a model's name, and perhaps a version: registry show NAME [VERSION]");
-    if (registry_open_options(options, &registry, &err) != STATUS_OK)
-        return command_fail(&err);
+    enum status status = registry_open_options(options, &registry, err);
+    if (status != STATUS_OK)
+        return status;
     const char *name = options_argument(options, 0), *alias = options_text(options, OPTION_ALIAS);
-    char *version = count == 2 ? mem_text(options_argument(options, 1)) : NULL;
-    enum status status = version ? STATUS_OK : registry_alias(registry, name, alias, &version, &err);
+    char *version = options_argument_count(options) == 2 ? mem_text(options_argument(options, 1)) : NULL;
+    if (!version)
+        status = registry_alias(registry, name, alias, &version, err);
     if (status == STATUS_OK)
-        status = registry_describe(registry, name, version, &details, &err);
+        status = registry_describe(registry, name, version, &details, err);
     if (status == STATUS_OK) {
         print_details(&details);
         print_run(registry, details.version.run_id);
@@ -190,5 +179,5 @@ int command_show(const struct options *options)
     }
     free(version);
     registry_close(registry);
-    return status == STATUS_OK ? 0 : command_fail(&err);
+    return status;
 }

@@ -1,8 +1,15 @@
-/* Was the version registered for what the schema says today? */
+/* A model file under the schema of today: loading it, and whether its version was registered for that. */
 #pragma once
 
+#include "events/schema.h"
 #include "pipeline/contract.h"
+#include "pipeline/pipeline.h"
 #include "registry/registry.h"
+
+/* Compiles the file, applies its metadata and replays its golden rows. label: NULL, or overrules the file's; where
+ * neither has one, the schema's last target value is the positive class. */
+MUST_USE enum status contract_load(const struct schema *schema, struct span file, const char *label,
+                                   struct pipeline **out, struct error *err);
 
 /* Compares the model's feature contract with the one in the version's tags. *noted (may be NULL): there was one; a bare
  * file's and older versions' are not compared. STATUS_INVALID: it changed; else what registry_describe says. */

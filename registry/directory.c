@@ -29,7 +29,7 @@ static void read_pairs(const char *folder, const char *name, struct text_list *k
         char *file = NULL;
         if (asprintf(&file, "%s/%s", path, keys->items[k]) < 0)
             abort();
-        text_list_add(values, store_read(file, &text, NULL) == STATUS_OK ? text.data : "");
+        text_list_add(values, store_read(file, &text, ERROR_IGNORED) == STATUS_OK ? text.data : "");
         free(file);
     }
     buffer_free(&text);
@@ -58,7 +58,7 @@ static void directory_read_series(const char *folder, const char *key, struct me
     *out = (struct metric_series){0};
     if (asprintf(&path, "%s/metrics/%s", folder, key) < 0)
         abort();
-    if (store_read(path, &text, NULL) == STATUS_OK)
+    if (store_read(path, &text, ERROR_IGNORED) == STATUS_OK)
         parse_series(text.data, out);
     buffer_free(&text);
     free(path);
@@ -119,7 +119,7 @@ static bool directory_read_run(const char *folder, const char *run_id, struct ru
     char *path = NULL;
     if (asprintf(&path, "%s/meta.yaml", folder) < 0)
         abort();
-    bool found = store_read(path, &text, NULL) == STATUS_OK;
+    bool found = store_read(path, &text, ERROR_IGNORED) == STATUS_OK;
     free(path);
     char *stage = found ? meta_text(buffer_span(&text), "lifecycle_stage") : NULL;
     found = found && strcmp(stage, "deleted") != 0;
@@ -223,7 +223,7 @@ static enum status directory_version_of_run(struct registry *registry, const cha
         return status;
     char *found = NULL;
     for (size_t v = 0; v < versions.count && !found; v++) {
-        if (store_describe(registry, name, versions.items[v], &details, NULL) != STATUS_OK)
+        if (store_describe(registry, name, versions.items[v], &details, ERROR_IGNORED) != STATUS_OK)
             continue;
         if (details.version.run_id && strcmp(details.version.run_id, run_id) == 0)
             found = mem_text(versions.items[v]);

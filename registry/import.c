@@ -15,10 +15,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/sha256.h"
-#include "pipeline/contract.h"
 #include "pipeline/onnx/onnx_guard.h"
 #include "pipeline/onnx/onnx_metadata.h"
 #include "registry/commands.h"
+#include "registry/contract.h"
 #include "registry/registry.h"
 
 enum { PROPERTY_MOST = 3, TAG_MOST = 16 };
@@ -31,17 +31,6 @@ struct import {
     size_t golden_rows, background_rows;
     int64_t started_ms;
 };
-
-enum status import_load(const struct schema *schema, struct span file, const char *label, struct pipeline **out,
-                        struct error *err)
-{
-    struct span last = schema->target_count ? schema->target_values[schema->target_count - 1] : SPAN_NULL;
-    char *positive = last.data ? mem_text_n(last.data, last.bytes) : NULL;
-    const struct pipeline_options options = {.positive_label = label, .default_positive = positive};
-    enum status status = pipeline_load(file, schema->columns, schema->column_count, &options, out, err);
-    free(positive);
-    return status;
-}
 
 static int64_t import_now_ms(void)
 {
@@ -98,15 +87,15 @@ static enum status import_prepare(struct import *import, const struct options *o
         status = file_read(import->path, ONNX_MAX_BYTES, &import->source, err);
     if (status != STATUS_OK)
         return status;
-    status = import_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
-                         &pipeline, err);
+    status = contract_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
+                           &pipeline, err);
     if (status != STATUS_OK)
         return error_prefix(err, "%.200s", import->path);
     status = metadata_add(import, options, pipeline, err);
     pipeline_free(pipeline);
     if (status != STATUS_OK)
         return status;
-    status = import_load(import->schema, buffer_span(&import->file), NULL, &import->pipeline, err);
+    status = contract_load(import->schema, buffer_span(&import->file), NULL, &import->pipeline, err);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s with what is added to it", import->path);
 }
 
@@ -234,10 +223,6 @@ int command_import(const struct options *options)
     struct error err;
     char *version = NULL;
     struct import import = {.started_ms = import_now_ms()};
-    if (options_argument_count(options) != 1) {
-        log_error("registry", "import takes one model file: registry import FILE.onnx --name NAME");
-        return 2;
-    }
     import.path = options_argument(options, 0);
     if (registry_check_names(options_text(options, OPTION_EXPERIMENT), options_text(options, OPTION_MODEL_NAME),
                              options_text(options, OPTION_ALIAS), &err) != STATUS_OK) {

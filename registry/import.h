@@ -8,10 +8,6 @@
 
 enum { IMPORT_MAX_ROWS_BYTES = 256 << 20 }; /* of a file with background or golden rows */
 
-/* As the scorer loads: compiles, applies the metadata, replays the golden rows. label: NULL, or overrules the file. */
-MUST_USE enum status import_load(const struct schema *schema, struct span file, const char *label,
-                                 struct pipeline **out, struct error *err);
-
 /* Rows that a model's reference is taken from; free(cells). */
 struct import_rows {
     struct cell *cells; /* texts are the schema's */

@@ -8,7 +8,6 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "events/fault.h"
 #include "events/json_row.h"
 #include "events/validate.h"
 #include "registry/import.h"

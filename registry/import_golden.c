@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/json_writer.h"
 #include "base/memory.h"
-#include "events/fault.h"
 #include "events/json_row.h"
 #include "pipeline/metadata.h"
 #include "registry/import.h"

@@ -141,10 +141,9 @@ static void write_conda(struct buffer *out)
 
 static void write_python(struct buffer *out)
 {
-    buffer_printf(out,
-                  "python: %s\nbuild_dependencies:\n- pip\n- setuptools\n- wheel\ndependencies:\n- -r "
-                  "requirements.txt\n",
-                  python_version);
+    buffer_printf(
+        out, "python: %s\nbuild_dependencies:\n- pip\n- setuptools\n- wheel\ndependencies:\n- -r requirements.txt\n",
+        python_version);
 }
 
 /* Another artifact, unless the run brings one of that path itself. */
@@ -198,7 +197,7 @@ void mlmodel_files_make(const struct run *run, const char *run_id, struct mlmode
     }
     if (!model)
         return;
-    if (onnx_open(model->bytes, &file, NULL) != STATUS_OK)
+    if (onnx_open(model->bytes, &file, ERROR_IGNORED) != STATUS_OK)
         file = NULL; /* no signature, then */
     const struct onnx_graph *graph = file ? onnx_file_graph(file) : NULL;
     add_packages(out, run);

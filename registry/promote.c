@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
-#include "registry/import.h"
 
 /* Loads the version as the scorer would; says how its golden rows fared. */
 static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
@@ -30,7 +29,8 @@ static enum status check_serves(struct registry *registry, const struct options 
     if (status == STATUS_OK)
         status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status == STATUS_OK)
-        status = import_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
+        status =
+            contract_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
     if (status == STATUS_OK)
         status = registry_check_contract(registry, &version, pipeline, &noted, err);
     if (status == STATUS_OK)
@@ -49,9 +49,10 @@ static enum status check_serves(struct registry *registry, const struct options 
 static bool promote_read_run(struct registry *registry, const char *name, const char *version, struct run_details *out)
 {
     struct version_details details;
-    if (!version || registry_describe(registry, name, version, &details, NULL) != STATUS_OK)
+    if (!version || registry_describe(registry, name, version, &details, ERROR_IGNORED) != STATUS_OK)
         return false;
-    bool read = details.version.run_id && registry_run(registry, details.version.run_id, out, NULL) == STATUS_OK;
+    bool read =
+        details.version.run_id && registry_run(registry, details.version.run_id, out, ERROR_IGNORED) == STATUS_OK;
     version_details_clear(&details);
     return read;
 }
@@ -149,11 +150,10 @@ static enum status rollback(struct registry *registry, const struct options *opt
         status = registry_history(registry, name, alias, &history, err);
     const char *before = status == STATUS_OK ? alias_history_before(&history, current) : NULL;
     if (status == STATUS_OK && !before)
-        status =
-            error_set(err, STATUS_NOT_FOUND,
-                      "nothing is known of where %.100s@%.100s pointed before version %s: `registry promote %.100s "
-                      "VERSION --alias %.100s` moves it",
-                      name, alias, current, name, alias);
+        status = error_set(err, STATUS_NOT_FOUND,
+                           "nothing is known of where %.100s@%.100s pointed before version %s: `registry promote "
+                           "%.100s VERSION --alias %.100s` moves it",
+                           name, alias, current, name, alias);
     if (status == STATUS_OK)
         status =
             check_and_move(registry, options,
@@ -165,31 +165,23 @@ static enum status rollback(struct registry *registry, const struct options *opt
     return status;
 }
 
-static int promote_run(const struct options *options, size_t arguments, const char *usage,
-                       enum status (*work)(struct registry *, const struct options *, struct error *))
+static enum status with_registry(const struct options *options, struct error *err,
+                                 enum status (*work)(struct registry *, const struct options *, struct error *))
 {
-    struct error err;
     struct registry *registry = NULL;
-    if (options_argument_count(options) != arguments) {
-        log_error("registry", "%s", usage);
-        return 2;
-    }
-    enum status status = registry_open_options(options, &registry, &err);
+    enum status status = registry_open_options(options, &registry, err);
     if (status == STATUS_OK)
-        status = work(registry, options, &err);
-    if (status != STATUS_OK)
-        log_error("registry", "%s", err.text);
+        status = work(registry, options, err);
     registry_close(registry);
-    return status == STATUS_OK ? 0 : status == STATUS_INVALID ? 2 : 1;
+    return status;
 }
 
-int command_promote(const struct options *options)
+enum status command_promote(const struct options *options, struct error *err)
 {
-    return promote_run(
-        options, 2, "promote takes a model's name and a version: registry promote NAME VERSION --alias ALIAS", promote);
+    return with_registry(options, err, promote);
 }
 
-int command_rollback(const struct options *options)
+enum status command_rollback(const struct options *options, struct error *err)
 {
-    return promote_run(options, 1, "rollback takes a model's name: registry rollback NAME --alias ALIAS", rollback);
+    return with_registry(options, err, rollback);
 }

@@ -22,8 +22,8 @@ static enum status open_directory(const char *uri, struct registry *registry, st
     char *root = store_path_of_uri(uri);
     if (!root)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "MLFLOW_TRACKING_URI has a scheme that is neither a directory nor http(s): give a path or "
-                         "the address of an MLflow server");
+                         "MLFLOW_TRACKING_URI has a scheme that is neither a directory nor http(s): give a path or the "
+                         "address of an MLflow server");
     size_t bytes = strlen(root);
     while (bytes > 1 && root[bytes - 1] == '/')
         root[--bytes] = '\0';

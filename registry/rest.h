@@ -48,9 +48,6 @@ MUST_USE enum status rest_upload(const struct registry *registry, const char *fo
 /* Replaces out's content. STATUS_NOT_FOUND: no such file. */
 MUST_USE enum status rest_download(const struct registry *registry, const char *folder, const char *name,
                                    size_t max_bytes, struct buffer *out, struct error *err);
-/* The files directly in a folder. */
-MUST_USE enum status rest_list(const struct registry *registry, const char *folder, struct text_list *files,
-                               struct error *err);
 /* That FOLDER holds an MLmodel and the file it names; *file, yours to free, is that one's name. */
 MUST_USE enum status rest_model_file(const struct registry *registry, const char *folder, char **file,
                                      struct error *err);

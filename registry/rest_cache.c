@@ -95,10 +95,10 @@ static enum status check_digest(const json_t *version, const char *digest, struc
     rest_pairs(json_object_get(version, "tags"), &keys, &values);
     for (size_t t = 0; t < keys.count; t++)
         if (strcmp(keys.items[t], "model.sha256") == 0 && strcmp(values.items[t], digest) != 0)
-            status = error_set(err, STATUS_INVALID,
-                               "the file is not the one that was registered: its SHA-256 is %s, the version's tag "
-                               "says %.64s",
-                               digest, values.items[t]);
+            status = error_set(
+                err, STATUS_INVALID,
+                "the file is not the one that was registered: its SHA-256 is %s, the version's tag says %.64s", digest,
+                values.items[t]);
     text_list_clear(&keys);
     text_list_clear(&values);
     return status;
@@ -169,8 +169,8 @@ static void remember(const struct registry *registry, const char *name, const ch
     json_t *memory = json_pack("{s:s, s:s, s:s, s:s}", "name", found->name, "version", found->version, "path",
                                found->path, "run_id", found->run_id ? found->run_id : "");
     char *text = memory ? json_dumps(memory, JSON_COMPACT) : NULL;
-    if (text && (store_read(path, &before, NULL) != STATUS_OK || strcmp(before.data, text) != 0))
-        (void)!file_write_atomic(path, span_of(text), NULL);
+    if (text && (store_read(path, &before, ERROR_IGNORED) != STATUS_OK || strcmp(before.data, text) != 0))
+        (void)!file_write_atomic(path, span_of(text), ERROR_IGNORED);
     free(text);
     json_decref(memory);
     buffer_free(&before);
@@ -216,7 +216,8 @@ enum status rest_recall(struct registry *registry, const char *name, const char 
 {
     struct buffer text = {0};
     char *path = memory_path(registry, name, alias, version);
-    json_t *memory = store_read(path, &text, NULL) == STATUS_OK ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
+    json_t *memory =
+        store_read(path, &text, ERROR_IGNORED) == STATUS_OK ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
     const char *file = rest_text(memory, "path");
     enum status status = STATUS_OK;
     if (!store_is_version(rest_text(memory, "version")) || !store_is_file(file))
@@ -238,7 +239,7 @@ static bool is_whole(const char *path, struct span bytes)
     if (asprintf(&beside, "%.*s/sha256", slash ? (int)(slash - path) : 1, slash ? path : ".") < 0)
         abort();
     sha256_hex(bytes, digest);
-    bool whole = store_read(beside, &kept, NULL) == STATUS_OK && strcmp(kept.data, digest) == 0;
+    bool whole = store_read(beside, &kept, ERROR_IGNORED) == STATUS_OK && strcmp(kept.data, digest) == 0;
     if (!whole)
         unlink(beside); /* the next look fetches it again */
     buffer_free(&kept);

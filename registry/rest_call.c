@@ -108,7 +108,7 @@ static enum status refusal_error(const struct registry *registry, const char *pa
         (void)error_set(err, status, "%.150s answered %ld%s%.60s%s%.160s%s", registry->root, response->status,
                         *code ? " " : "", code, *said ? ": " : "", said, hint_of(status, response->status));
     json_decref(body);
-    return err ? err->status : status;
+    return err->status;
 }
 
 static enum status rest_read_answer(const struct registry *registry, const char *path, json_t **out, struct error *err)
@@ -133,7 +133,6 @@ static enum status rest_read_answer(const struct registry *registry, const char 
 enum status rest_call(const struct registry *registry, enum http_method method, const char *path, json_t *body,
                       bool repeatable, json_t **out, struct error *err)
 {
-    struct error local;
     struct buffer full = {0};
     if (method != HTTP_GET && !body)
         return error_set(err, STATUS_INVALID, "a text for %.60s is no UTF-8: choose another name", path);
@@ -145,7 +144,6 @@ enum status rest_call(const struct registry *registry, enum http_method method, 
     json_decref(body);
     const struct http_request request = {
         .method = method, .path = full.data, .body = text ? span_of(text) : SPAN_NULL, .repeatable = repeatable};
-    err = err ? err : &local;
     enum status status = http_client_send(registry->rest->http, &request, &registry->rest->response, err);
     if (status == STATUS_OK)
         status = rest_read_answer(registry, path, out, err);

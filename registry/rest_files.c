@@ -168,7 +168,9 @@ enum status rest_download(const struct registry *registry, const char *folder, c
     return STATUS_OK;
 }
 
-enum status rest_list(const struct registry *registry, const char *folder, struct text_list *files, struct error *err)
+/* The files directly in a folder. */
+static enum status rest_list(const struct registry *registry, const char *folder, struct text_list *files,
+                             struct error *err)
 {
     char *path = rest_query("/api/2.0/mlflow-artifacts/artifacts", "path", folder, (char *)NULL);
     enum status status = transfer(registry, &(struct http_request){.path = path}, folder, err);

@@ -89,10 +89,10 @@ static enum status get_model(const struct registry *registry, const char *name, 
     enum status status = rest_call(registry, HTTP_GET, path, NULL, true, out, err);
     free(path);
     if (status == STATUS_NOT_FOUND)
-        return error_set(err, status,
-                         "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model "
-                         "logistic-regression-l2`",
-                         name, registry->root);
+        return error_set(
+            err, status,
+            "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model logistic-regression-l2`",
+            name, registry->root);
     return status;
 }
 

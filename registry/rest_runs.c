@@ -216,7 +216,7 @@ enum status rest_log_run(struct registry *registry, const struct run *run, char 
     if (status == STATUS_OK && !begun.finished)
         status = run_fill(registry, &begun, run, err);
     if (status != STATUS_OK && begun.run_id && status != STATUS_UNAVAILABLE)
-        (void)!run_end(registry, begun.run_id, "FAILED", store_now_ms(), NULL); /* what failed is reported already */
+        (void)!run_end(registry, begun.run_id, "FAILED", store_now_ms(), ERROR_IGNORED); /* the failure is in err */
     if (status == STATUS_OK)
         *run_id = mem_text(begun.run_id);
     begun_clear(&begun);

@@ -16,7 +16,7 @@ bool store_experiment_name(const struct registry *registry, const char *id, stru
 {
     struct buffer text = {0};
     char *path = store_path(registry, "%s/meta.yaml", id);
-    bool named = strcmp(id, "models") != 0 && store_read(path, &text, NULL) == STATUS_OK &&
+    bool named = strcmp(id, "models") != 0 && store_read(path, &text, ERROR_IGNORED) == STATUS_OK &&
                  yaml_scalar(buffer_span(&text), "name", name);
     buffer_free(&text);
     free(path);

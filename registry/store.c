@@ -146,8 +146,7 @@ enum status store_check_name(const char *what, const char *name, struct error *e
     if (bad)
         return error_set(
             err, STATUS_INVALID,
-            "the %s is not usable: it must not start with a dot or a space, nor hold / : %% @ \\ or control "
-            "characters",
+            "the %s is not usable: it must not start with a dot or a space, nor hold / : %% @ \\ or control characters",
             what);
     return STATUS_OK;
 }
@@ -222,7 +221,7 @@ enum status store_list(const char *path, struct text_list *out, struct error *er
 
 void store_entries(const char *path, struct text_list *out)
 {
-    if (store_list(path, out, NULL) != STATUS_OK)
+    if (store_list(path, out, ERROR_IGNORED) != STATUS_OK)
         *out = (struct text_list){0};
 }
 

@@ -231,7 +231,7 @@ static void kept_list_clear(struct kept_list *list)
 static void take_experiment(const struct registry *store, const char *id, const char *name, struct kept_list *list)
 {
     struct run_list runs;
-    if (registry_runs(store, name, &runs, NULL) != STATUS_OK)
+    if (registry_runs(store, name, &runs, ERROR_IGNORED) != STATUS_OK)
         return;
     list->items = mem_resize(list->items, list->count + runs.count + 1, sizeof *list->items);
     for (size_t r = 0; r < runs.count; r++) {
@@ -302,24 +302,17 @@ static void print_sent(const struct run_sent *sent, void *context)
            sent->name, sent->version, sent->alias, sent->alias_holder);
 }
 
-int command_sync(const struct options *options)
+enum status command_sync(const struct options *options, struct error *err)
 {
-    struct error err;
     struct registry *registry = NULL;
     size_t sent = 0;
-    if (options_argument_count(options) > 1) {
-        log_error("registry", "sync takes at most one directory: registry sync [DIR]");
-        return 2;
-    }
     const char *directory =
         options_argument_count(options) ? options_argument(options, 0) : options_text(options, OPTION_KEEP_DIR);
-    enum status status = registry_open_options(options, &registry, &err);
+    enum status status = registry_open_options(options, &registry, err);
     if (status == STATUS_OK)
-        status = registry_sync(registry, directory, print_sent, &sent, &err);
-    if (status != STATUS_OK)
-        log_error("registry", "%s", err.text);
+        status = registry_sync(registry, directory, print_sent, &sent, err);
     if (status == STATUS_OK && sent == 0)
         printf("no kept runs in %s\n", directory);
     registry_close(registry);
-    return status == STATUS_OK ? 0 : 1;
+    return status;
 }

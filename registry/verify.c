@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
-#include "registry/import.h"
 
 struct verified {
     struct model_version version;
@@ -30,8 +29,8 @@ static enum status verify(struct verified *verified, struct registry *registry, 
     if (status != STATUS_OK)
         return status;
     int64_t before = clock_steady_us(&clock_system);
-    status = import_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
-                         &verified->pipeline, err);
+    status = contract_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
+                           &verified->pipeline, err);
     verified->load_us = clock_steady_us(&clock_system) - before;
     if (status == STATUS_OK)
         status =
@@ -80,26 +79,19 @@ static void print_verified(const struct verified *verified)
            pipeline_bytes(pipeline));
 }
 
-int command_verify(const struct options *options)
+enum status command_verify(const struct options *options, struct error *err)
 {
-    struct error err;
     struct registry *registry = NULL;
     struct verified verified = {0};
-    if (options_argument_count(options) != 1) {
-        log_error("registry", "verify takes one model: registry verify FILE.onnx, or models:/NAME@ALIAS");
-        return 2;
-    }
-    enum status status = registry_open_options(options, &registry, &err);
+    enum status status = registry_open_options(options, &registry, err);
     if (status == STATUS_OK)
-        status = verify(&verified, registry, options, &err);
+        status = verify(&verified, registry, options, err);
     if (status == STATUS_OK)
         print_verified(&verified);
-    else
-        log_error("registry", "%s", err.text);
     pipeline_free(verified.pipeline);
     schema_free(verified.schema);
     buffer_free(&verified.file);
     model_version_clear(&verified.version);
     registry_close(registry);
-    return status == STATUS_OK ? 0 : 1;
+    return status;
 }

@@ -38,10 +38,10 @@ static enum status model_check(const struct registry *registry, const char *name
     if (status != STATUS_OK)
         return status;
     text_list_clear(&entries);
-    return error_set(err, STATUS_NOT_FOUND,
-                     "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model "
-                     "logistic-regression-l2`",
-                     name, registry->root);
+    return error_set(
+        err, STATUS_NOT_FOUND,
+        "no registered model \"%s\" in %.200s: make it with `trainer train DATA --model logistic-regression-l2`", name,
+        registry->root);
 }
 
 enum status store_models(const struct registry *registry, struct text_list *names, struct error *err)
@@ -111,7 +111,7 @@ enum status store_versions(const struct registry *registry, const char *name, st
         return status;
     version_numbers(registry, name, &all);
     for (size_t v = 0; v < all.count; v++)
-        if (version_read(registry, name, all.items[v], &meta, NULL) != STATUS_NOT_FOUND)
+        if (version_read(registry, name, all.items[v], &meta, ERROR_IGNORED) != STATUS_NOT_FOUND)
             text_list_add(&live, all.items[v]);
     text_list_clear(&all);
     buffer_free(&meta);
@@ -135,8 +135,8 @@ static enum status alias_read(const struct registry *registry, const char *name,
             alias, registry->root, name, alias);
     else if (status == STATUS_LIMIT || (status == STATUS_OK && !store_is_version(text.data)))
         status = error_set(err, STATUS_UNAVAILABLE,
-                           "%.250s holds no version: it is being written, or damaged; set it again with "
-                           "`registry promote %s VERSION --alias %s`",
+                           "%.250s holds no version: it is being written, or damaged; set it again with `registry "
+                           "promote %s VERSION --alias %s`",
                            path, name, alias);
     if (status == STATUS_OK)
         *version = mem_text(text.data);
@@ -164,7 +164,7 @@ static char *model_file(const char *folder)
     char *path = NULL, *file = NULL;
     if (asprintf(&path, "%s/MLmodel", folder) < 0)
         abort();
-    if (store_read(path, &text, NULL) == STATUS_OK && mlmodel_file(buffer_span(&text), &data) &&
+    if (store_read(path, &text, ERROR_IGNORED) == STATUS_OK && mlmodel_file(buffer_span(&text), &data) &&
         asprintf(&file, "%s/%s", folder, data.data) < 0)
         abort();
     if (file && !store_is_file(file)) {
@@ -189,7 +189,7 @@ static void describe_tags(const char *directory, struct version_details *out)
         char *file = NULL;
         if (asprintf(&file, "%s/%s", path, out->tag_keys.items[t]) < 0)
             abort();
-        bool read = store_read(file, &text, NULL) == STATUS_OK;
+        bool read = store_read(file, &text, ERROR_IGNORED) == STATUS_OK;
         out->tag_values.items[out->tag_values.count++] = mem_text_n(read ? text.data : "", read ? text.bytes : 0);
         free(file);
     }
@@ -205,7 +205,8 @@ static void describe_aliases(const struct registry *registry, const char *name, 
     store_entries(path, &all);
     for (size_t a = 0; a < all.count; a++) {
         char *target = NULL;
-        if (alias_read(registry, name, all.items[a], &target, NULL) == STATUS_OK && strcmp(target, version) == 0)
+        if (alias_read(registry, name, all.items[a], &target, ERROR_IGNORED) == STATUS_OK &&
+            strcmp(target, version) == 0)
             text_list_add(out, all.items[a]);
         free(target);
     }
@@ -221,7 +222,7 @@ static void describe_meta(struct registry *registry, struct span meta, struct ve
     out->source = yaml_text_or_null(meta, "source", &scratch);
     if (yaml_scalar(meta, "creation_timestamp", &scratch))
         out->created_ms = strtoll(scratch.data, NULL, 10);
-    if (store_locate(registry, out->source, storage, &folder, NULL) == STATUS_OK)
+    if (store_locate(registry, out->source, storage, &folder, ERROR_IGNORED) == STATUS_OK)
         out->version.path = model_file(folder);
     out->gone = !out->version.path;
     free(folder);
@@ -424,7 +425,7 @@ static enum status versions_write_history(const struct registry *registry, const
     char *place = store_path(registry, "models/%s/tags/%s", move->name, key);
     struct buffer text = {0};
     enum status status = file_make_directories(folder, err);
-    if (status == STATUS_OK && store_read(place, &text, NULL) != STATUS_OK)
+    if (status == STATUS_OK && store_read(place, &text, ERROR_IGNORED) != STATUS_OK)
         buffer_clear(&text);
     if (status == STATUS_OK) {
         history_add(&text, move, from);

@@ -210,7 +210,7 @@ static enum status score_stream(struct session *session, int input, const char *
     size_t searched = 0;
     bool first = true;
     enum status status = STATUS_OK;
-    for (ssize_t got = 1; got != 0 && !status;) {
+    for (ssize_t got = 1; got != 0 && status == STATUS_OK;) {
         got = read(input, buffer_reserve(&in, READ_BYTES), READ_BYTES);
         if (got < 0 && errno == EINTR)
             continue;
@@ -231,36 +231,35 @@ static enum status score_stream(struct session *session, int input, const char *
     return status;
 }
 
-static enum status model_read(const struct options *options, struct buffer *file, struct error *err)
+/* A registered version's file, or one on disk. */
+static enum status model_read(struct registry *registry, const char *uri, struct model_version *version,
+                              struct buffer *file, struct error *err)
 {
-    const char *uri = options_text(options, OPTION_MODEL_URI);
-    if (strncmp(uri, "models:/", 8) != 0)
+    if (!registry)
         return file_read(uri, MODEL_MAX_BYTES, file, err);
-    struct registry *registry = NULL;
-    struct model_version version = {0};
-    enum status status = registry_open_options(options, &registry, err);
-    if (!status)
-        status = registry_resolve(registry, uri, &version, err);
-    if (!status)
-        status = registry_read(registry, &version, file, err);
-    model_version_clear(&version);
-    registry_close(registry);
-    return status;
+    enum status status = registry_resolve(registry, uri, version, err);
+    return status == STATUS_OK ? registry_read(registry, version, file, err) : status;
 }
 
-/* Of a registered version: is it still the contract it was registered with? */
-static enum status check_contract(const struct options *options, const struct pipeline *pipeline, struct error *err)
+/* A registered version must still be the contract it was registered with. */
+static enum status model_open(struct session *session, const struct options *options, struct error *err)
 {
     const char *uri = options_text(options, OPTION_MODEL_URI);
     struct registry *registry = NULL;
     struct model_version version = {0};
-    if (strncmp(uri, "models:/", 8) != 0)
-        return STATUS_OK;
-    enum status status = registry_open_options(options, &registry, err);
-    if (!status)
-        status = registry_resolve(registry, uri, &version, err);
-    if (!status)
-        status = registry_check_contract(registry, &version, pipeline, NULL, err);
+    struct buffer file = {0};
+    enum status status = strncmp(uri, "models:/", 8) ? STATUS_OK : registry_open_options(options, &registry, err);
+    if (status == STATUS_OK)
+        status = model_read(registry, uri, &version, &file, err);
+    if (status == STATUS_OK) {
+        status = contract_load(session->schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL),
+                               &session->pipeline, err);
+        if (status == STATUS_OK && registry)
+            status = registry_check_contract(registry, &version, session->pipeline, NULL, err);
+        if (status != STATUS_OK)
+            error_prefix(err, "model %.200s", uri);
+    }
+    buffer_free(&file);
     model_version_clear(&version);
     registry_close(registry);
     return status;
@@ -269,24 +268,11 @@ static enum status check_contract(const struct options *options, const struct pi
 static enum status session_open(struct session *session, const struct options *options, struct error *err)
 {
     enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &session->schema, err);
-    struct buffer file = {0};
-    if (!status)
-        status = model_read(options, &file, err);
-    if (status) {
-        buffer_free(&file);
+    if (status == STATUS_OK)
+        status = model_open(session, options, err);
+    if (status != STATUS_OK)
         return status;
-    }
     const struct schema *schema = session->schema;
-    struct span last = schema->target_values[schema->target_count - 1];
-    char *positive = mem_text_n(last.data, last.bytes);
-    const struct pipeline_options given = {options_text(options, OPTION_POSITIVE_LABEL), positive};
-    status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &given, &session->pipeline, err);
-    free(positive);
-    buffer_free(&file);
-    if (!status)
-        status = check_contract(options, session->pipeline, err);
-    if (status)
-        return error_prefix(err, "model %.200s", options_text(options, OPTION_MODEL_URI));
     int64_t reasons = options_integer(options, OPTION_REASONS);
     session->top_reasons =
         (uint32_t)(reasons < (int64_t)schema->column_count ? reasons : (int64_t)schema->column_count);
@@ -330,10 +316,10 @@ int cmd_score(const struct options *options)
         return 2;
     }
     enum status status = session_open(&session, options, &err);
-    if (!status)
+    if (status == STATUS_OK)
         status = score_argument(&session, options, &err);
-    if (status)
+    if (status != STATUS_OK)
         log_error("score", "%s", err.text);
     session_close(&session);
-    return status ? 1 : 0;
+    return status != STATUS_OK ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-/* The scorer's subcommands, one file each (cmd_*.c, daemon.c, check.c); main.c holds the table. Each returns the exit
+/* The scorer's subcommands, one file each; main.c holds the table. Each returns the exit
  * status: 0 done, 1 failed, 2 usage; on failure it has said why in one log line. */
 #pragma once
 

@@ -2,14 +2,14 @@
 #include "scorer/commands.h"
 
 static const struct subcommand subcommands[] = {
-    {"run", "", "score events, write them to PostgreSQL, answer over HTTP: by --roles", cmd_run},
+    {"run", "", "score events, write them to PostgreSQL, answer over HTTP: by --roles", .run = cmd_run},
     {"check", "", "look at configuration, model, schemas, topics and servers; say what is wrong and how to fix it",
-     cmd_check},
+     .run = cmd_check},
     {"audit", "", "prove that every event has one end, in order, and every output record its row; status 1: not so",
-     cmd_audit},
-    {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", cmd_score},
-    {"decode", "[FILE]", "decode hexadecimal Avro from FILE or standard input; no server needed", cmd_decode},
-    {NULL, NULL, NULL, NULL},
+     .run = cmd_audit},
+    {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", .run = cmd_score},
+    {"decode", "[FILE]", "decode hexadecimal Avro from FILE or standard input; no server needed", .run = cmd_decode},
+    {0},
 };
 
 int main(int argc, char **argv)

@@ -28,6 +28,7 @@
     COUNTER(EVENTS_OUTCOME, "attrition_events_outcome_total", "events.outcome", "Terminations forwarded to the outcome topic.") \
     COUNTER(EVENTS_RETURNED, "attrition_events_returned_total", "events.returned", "Messages rolled back by aborted transactions and revoked partitions; they are received again.") \
     COUNTER(VALUES_IMPUTED, "attrition_values_imputed_total", "", "Values of streamed events taken for missing by their column's policy, when validated; what is received again counts again.") \
+    COUNTER(EVENTS_UNEXPLAINED, "attrition_events_unexplained_total", "", "Predictions of the stream that --reasons-for leaves without reasons, when scored; what is received again counts again.") \
     COUNTER(TRANSACTIONS_COMMITTED, "attrition_transactions_committed_total", "", "Kafka transactions (or offset commits) that succeeded.") \
     COUNTER(TRANSACTIONS_ABORTED, "attrition_transactions_aborted_total", "", "Kafka transactions that were aborted.") \
     COUNTER(OUTPUT_BYTES, "attrition_output_bytes_total", "", "Bytes of values produced.") \

@@ -5,9 +5,9 @@
  * own. */
 #include "scorer/settings.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +45,24 @@ static enum status check_topics(const struct settings *settings, struct error *e
                                  flags[j], flags[i], names[i]);
     }
     return STATUS_OK;
+}
+
+/* all, flagged or near:D. */
+static enum status read_reasons_for(const char *text, double *near, struct error *err)
+{
+    static const char prefix[] = "near:";
+    const char *number = strncmp(text, prefix, sizeof prefix - 1) ? "" : text + sizeof prefix - 1;
+    char *end = NULL;
+    if (!strcmp(text, "all") || !strcmp(text, "flagged")) {
+        *near = *text == 'a' ? INFINITY : 0;
+        return STATUS_OK;
+    }
+    *near = strtod(number, &end);
+    if (end != number && !*end && *near >= 0 && *near <= 1)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "--reasons-for must be all, flagged or near:D with D from 0 to 1 (such as near:0.1), not '%s'",
+                     text);
 }
 
 /* An open, locked file, or -1 with errno. Another user's file counts as taken. */
@@ -175,6 +193,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
     enum status status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
+    if (status == STATUS_OK)
+        status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings.reasons_near, err);
     if (status == STATUS_OK)
         status = check_name("group-id", settings.group_id, err);
     if (status == STATUS_OK)

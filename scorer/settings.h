@@ -26,6 +26,7 @@ struct settings {
     bool exit_at_end;
     unsigned workers;
     uint32_t reasons;
+    double reasons_near; /* how far below the threshold a probability is still explained; infinite: all are */
     int64_t commit_interval_us;
     int64_t commit_events;
     int64_t drain_deadline_us;

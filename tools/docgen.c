@@ -32,14 +32,13 @@ static void write_headers(void)
         DEAD_LETTER_HEADER_TABLE(HEADER_ROW)
 #undef HEADER_ROW
     };
-    printf(
-        "\n## Dead letters\n\n"
-        "A dead letter is the event's own key, value and headers on the same partition of the dead-letter topic, and "
-        "these\n"
-        "headers, all of them text. Where the record was too large even for that, the value or everything is left out, "
-        "and the\n"
-        "message says so.\n\n"
-        "| header | meaning |\n|---|---|\n");
+    printf("\n## Dead letters\n\n"
+           "A dead letter is the event's own key, value and headers on the same partition of the dead-letter topic, "
+           "and these\n"
+           "headers, all of them text. Where the record was too large even for that, the value or everything is left "
+           "out, and the\n"
+           "message says so.\n\n"
+           "| header | meaning |\n|---|---|\n");
     for (size_t h = 0; h < sizeof headers / sizeof *headers; h++)
         printf("| `%s` | %s |\n", headers[h].name, headers[h].meaning);
     printf(

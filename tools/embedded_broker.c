@@ -67,7 +67,7 @@ static enum status arguments_parse(int argc, char **argv, struct arguments *out,
         case 't':
             if (out->topic_count == MAX_TOPICS)
                 return error_set(err, STATUS_LIMIT, "--topic: at most %d topics", MAX_TOPICS);
-            if (topic_parse(optarg, &out->topics[out->topic_count], err))
+            if (topic_parse(optarg, &out->topics[out->topic_count], err) != STATUS_OK)
                 return err->status;
             out->topic_count++;
             break;
@@ -147,7 +147,7 @@ int main(int argc, char **argv)
     pid_t parent = getppid();
     struct arguments arguments = {0};
     struct error err = {0};
-    if (arguments_parse(argc, argv, &arguments, &err)) {
+    if (arguments_parse(argc, argv, &arguments, &err) != STATUS_OK) {
         log_error("embedded-broker", "%s", err.text);
         return 2;
     }
@@ -164,9 +164,9 @@ int main(int argc, char **argv)
     rd_kafka_t *client = NULL;
     rd_kafka_mock_cluster_t *cluster = NULL;
     enum status status = cluster_new(&arguments, &client, &cluster, &err);
-    if (!status)
+    if (status == STATUS_OK)
         status = address_write(arguments.address_file, rd_kafka_mock_cluster_bootstraps(cluster), &err);
-    if (!status)
+    if (status == STATUS_OK)
         wait_for_end(&signals, parent);
     else
         log_error("embedded-broker", "%s", err.text);
@@ -175,5 +175,5 @@ int main(int argc, char **argv)
         rd_kafka_mock_cluster_destroy(cluster);
         rd_kafka_destroy(client);
     }
-    return status ? 1 : 0;
+    return status != STATUS_OK ? 1 : 0;
 }

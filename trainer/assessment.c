@@ -95,7 +95,7 @@ static void calibrate_line(const struct ranked *rows, size_t count, struct calib
     }
     const struct logistic_problem problem = {odds, labels, weights, count, 1, INFINITY, 100};
     out->slope = out->intercept = NAN;
-    if (logistic_fit(&problem, &fit, NULL) == STATUS_OK) {
+    if (logistic_fit(&problem, &fit, ERROR_IGNORED) == STATUS_OK) {
         if (fit.converged && !fit.unbounded) {
             out->slope = fit.coefficients[0];
             out->intercept = fit.intercept;

@@ -205,7 +205,7 @@ static enum status read_lines(const struct registry *registry, const struct run_
     return status;
 }
 
-static enum status compare_runs(const struct options *options, struct error *err)
+enum status command_compare(const struct options *options, struct error *err)
 {
     struct registry *registry;
     struct run_list runs = {0};
@@ -234,17 +234,4 @@ static enum status compare_runs(const struct options *options, struct error *err
     run_list_clear(&runs);
     registry_close(registry);
     return status;
-}
-
-int command_compare(const struct options *options)
-{
-    struct error err;
-    if (options_argument_count(options) != 0) {
-        log_error("trainer", "compare takes no arguments: trainer compare --experiment NAME --sort METRIC");
-        return 2;
-    }
-    if (compare_runs(options, &err) == STATUS_OK)
-        return 0;
-    log_error("trainer", "%s", err.text);
-    return 1;
 }

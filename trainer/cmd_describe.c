@@ -16,7 +16,7 @@ static enum status write_page(const struct description *description, const char 
     return status;
 }
 
-static enum status describe_table(const struct options *options, struct error *err)
+enum status command_describe(const struct options *options, struct error *err)
 {
     struct schema *schema;
     struct description description;
@@ -33,17 +33,4 @@ static enum status describe_table(const struct options *options, struct error *e
     }
     schema_free(schema);
     return status;
-}
-
-int command_describe(const struct options *options)
-{
-    struct error err;
-    if (options_argument_count(options) != 1) {
-        log_error("trainer", "describe takes one CSV file: trainer describe DATA [--out report.html]");
-        return 2;
-    }
-    if (describe_table(options, &err) == STATUS_OK)
-        return 0;
-    log_error("trainer", "%s", err.text);
-    return 1;
 }

@@ -6,8 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "pipeline/pipeline.h"
-#include "registry/registry.h"
+#include "registry/contract.h"
 #include "trainer/commands.h"
 #include "trainer/evaluation_json.h"
 #include "trainer/print.h"
@@ -53,12 +52,9 @@ static void warn_if_known(const struct pipeline *pipeline, const struct table *t
 static enum status evaluate_table(const struct options *options, struct span file, const struct table *table,
                                   struct error *err)
 {
-    const struct schema *schema = table->schema;
-    const struct span positive = schema->target_values[schema->target_count - 1];
-    const struct pipeline_options loading = {NULL, positive.data};
     struct pipeline *pipeline;
-    struct evaluation evaluation = {.schema = schema};
-    enum status status = pipeline_load(file, schema->columns, schema->column_count, &loading, &pipeline, err);
+    struct evaluation evaluation = {.schema = table->schema};
+    enum status status = contract_load(table->schema, file, NULL, &pipeline, err);
     if (status != STATUS_OK)
         return status;
     status = read_threshold(options, pipeline, &evaluation, err);
@@ -104,7 +100,7 @@ static enum status evaluate_read_model(const struct options *options, struct buf
     return status;
 }
 
-static enum status evaluate(const struct options *options, struct error *err)
+enum status command_evaluate(const struct options *options, struct error *err)
 {
     struct schema *schema;
     struct table table;
@@ -123,18 +119,4 @@ static enum status evaluate(const struct options *options, struct error *err)
     buffer_free(&file);
     schema_free(schema);
     return status;
-}
-
-int command_evaluate(const struct options *options)
-{
-    struct error err;
-    if (options_argument_count(options) != 2) {
-        log_error("trainer",
-                  "evaluate takes a model and a labelled CSV file: trainer evaluate models:/NAME@ALIAS DATA");
-        return 2;
-    }
-    if (evaluate(options, &err) == STATUS_OK)
-        return 0;
-    log_error("trainer", "%s", err.text);
-    return 1;
 }

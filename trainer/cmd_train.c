@@ -215,10 +215,6 @@ int command_train(const struct options *options)
 {
     struct train_settings settings;
     struct error err;
-    if (options_argument_count(options) != 1) {
-        log_error("trainer", "train takes one labelled CSV file: trainer train DATA --model logistic-regression-l2");
-        return 2;
-    }
     if (train_settings_read(options, &settings, &err) != STATUS_OK) {
         log_error("trainer", "%s", err.text);
         return 2;

@@ -1,9 +1,9 @@
-/* Inside of trainer/: the program's subcommands. Each returns the exit status: 0 done, 1 failed, 2 usage. */
+/* Inside of trainer/: the program's subcommands (base/options.h: struct subcommand). */
 #pragma once
 
 #include "base/options.h"
 
-int command_describe(const struct options *options);
+enum status command_describe(const struct options *options, struct error *err);
 int command_train(const struct options *options);
-int command_evaluate(const struct options *options);
-int command_compare(const struct options *options);
+enum status command_evaluate(const struct options *options, struct error *err);
+enum status command_compare(const struct options *options, struct error *err);

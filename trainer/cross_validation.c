@@ -1,7 +1,6 @@
 /* Cross-validation: see evaluation_cross_validate in evaluation.h. Called once per training, on its only thread; the
  * fits run on several. It must never let a model, or a threshold, see the rows it is assessed by; and no figure may
  * depend on the number of threads. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/file.h"

@@ -2,7 +2,6 @@
  * scorer's own pipeline does not score as the trainer does. */
 #include "trainer/export.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/json_writer.h"

@@ -5,11 +5,16 @@
 
 static const struct subcommand subcommands[] = {
     {"describe", "DATA", "what a CSV file holds against the schema, column by column; --out: as a page",
-     command_describe},
+     .work = command_describe, .least = 1, .most = 1,
+     .takes = "describe takes one CSV file: trainer describe DATA [--out report.html]"},
     {"train", "DATA", "fit a model to a labelled CSV file, log the run, register a version (or write --out)",
-     command_train},
-    {"evaluate", "MODEL DATA", "evaluate a model (FILE.onnx or models:/…) by a labelled CSV file", command_evaluate},
-    {"compare", "", "an experiment's runs side by side, with differences to the best", command_compare},
+     .run = command_train, .least = 1, .most = 1,
+     .takes = "train takes one labelled CSV file: trainer train DATA --model logistic-regression-l2"},
+    {"evaluate", "MODEL DATA", "evaluate a model (FILE.onnx or models:/…) by a labelled CSV file",
+     .work = command_evaluate, .least = 2, .most = 2,
+     .takes = "evaluate takes a model and a labelled CSV file: trainer evaluate models:/NAME@ALIAS DATA"},
+    {"compare", "", "an experiment's runs side by side, with differences to the best", .work = command_compare,
+     .takes = "compare takes no arguments: trainer compare --experiment NAME --sort METRIC"},
     {0},
 };
 

@@ -167,7 +167,7 @@ static enum status register_log_run(struct registry *registry, const struct trai
     add_params(training, &params);
     add_identity(training, &tags);
     add_run_tags(training, &tags);
-    if (kept && add_contract(training, &tags, NULL) != STATUS_OK)
+    if (kept && add_contract(training, &tags, ERROR_IGNORED) != STATUS_OK)
         kept = NULL; /* the file was loaded before: this cannot be */
     struct buffer evaluation = {0};
     evaluation_write_json(training->evaluation, &evaluation);

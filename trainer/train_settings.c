@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "trainer/kinds/kinds.h"
-#include "trainer/kinds/param.h"
 
 static enum status refuse_param(const char *name, const struct train_settings *settings, struct error *err)
 {

@@ -144,7 +144,7 @@ static enum status guard_message(struct guard *guard, const ProtobufCMessageDesc
     uint64_t seen = 0;
     while (cursor_left(&cursor)) {
         enum status status = guard_field(guard, type, &cursor, &seen, depth);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     return STATUS_OK;

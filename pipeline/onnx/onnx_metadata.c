@@ -91,7 +91,7 @@ enum status onnx_set_metadata(struct span file, const struct model_property *pro
                               struct buffer *out, struct error *err)
 {
     enum status status = onnx_guard(file, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct cursor cursor = cursor_of(file);
     while (cursor_left(&cursor)) {

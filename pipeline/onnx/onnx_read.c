@@ -46,17 +46,9 @@ static struct span span_of_bytes(const ProtobufCBinaryData *data)
     return (struct span){data->len ? (const char *)data->data : "", data->len};
 }
 
-static void *file_take(struct onnx_file *file, size_t count, size_t size)
-{
-    size_t bytes = count * size; /* counts come from what the file holds, sizes are small: no overflow */
-    void *block = arena_take(&file->arena, bytes);
-    memset(block, 0, bytes);
-    return block;
-}
-
 static const struct span *file_texts(struct onnx_file *file, const ProtobufCBinaryData *data, size_t count)
 {
-    struct span *texts = file_take(file, count, sizeof *texts);
+    struct span *texts = arena_zeroed(&file->arena, count, sizeof *texts);
     for (size_t t = 0; t < count; t++)
         texts[t] = span_of_bytes(&data[t]);
     return texts;
@@ -175,7 +167,7 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
         return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': element type %d", onnx_text_of(from->name),
                          from->data_type);
     enum status status = tensor_shape(from, tensor, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     if (tensor->dtype == DTYPE_TEXT) {
         if (from->n_string_data != tensor->count)
@@ -192,7 +184,7 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
     file->elements += tensor->count;
     if (file->elements > FILE_MAX_ELEMENTS)
         return error_set(err, STATUS_LIMIT, "the file's tensors hold more than %d numbers", FILE_MAX_ELEMENTS);
-    double *numbers = file_take(file, tensor->count, sizeof *numbers);
+    double *numbers = arena_zeroed(&file->arena, tensor->count, sizeof *numbers);
     tensor->numbers = numbers;
     return from->has_raw_data ? tensor_raw(from, tensor, numbers, err) : tensor_typed(from, tensor, numbers, err);
 }
@@ -233,14 +225,14 @@ static enum status attribute_read(struct onnx_file *file, const Onnx__AttributeP
     }
     if (!from->t)
         return error_set(err, STATUS_INVALID, "attribute '%s' has no tensor", onnx_text_of(from->name));
-    struct onnx_tensor *tensor = file_take(file, 1, sizeof *tensor);
+    struct onnx_tensor *tensor = arena_zeroed(&file->arena, 1, sizeof *tensor);
     attribute->tensor = tensor;
     return tensor_read(file, from->t, tensor, err);
 }
 
 static const struct span *names_read(struct onnx_file *file, char **from, size_t count)
 {
-    struct span *names = file_take(file, count, sizeof *names);
+    struct span *names = arena_zeroed(&file->arena, count, sizeof *names);
     for (size_t n = 0; n < count; n++)
         names[n] = span_of(from[n]);
     return names;
@@ -257,12 +249,12 @@ static enum status node_read(struct onnx_file *file, const Onnx__NodeProto *from
     node->input_count = from->n_input;
     node->outputs = names_read(file, from->output, from->n_output);
     node->output_count = from->n_output;
-    struct onnx_attribute *attributes = file_take(file, from->n_attribute, sizeof *attributes);
+    struct onnx_attribute *attributes = arena_zeroed(&file->arena, from->n_attribute, sizeof *attributes);
     node->attributes = attributes;
     node->attribute_count = from->n_attribute;
     for (size_t a = 0; a < from->n_attribute; a++) {
         enum status status = attribute_read(file, from->attribute[a], &attributes[a], err);
-        if (status)
+        if (status != STATUS_OK)
             return error_prefix(err, "operator %s (node '%s')", node->op, node->name);
     }
     return STATUS_OK;
@@ -313,17 +305,17 @@ static enum status values_read(struct onnx_file *file, const Onnx__GraphProto *f
         from->n_initializer > GRAPH_MAX_TENSORS)
         return error_set(err, STATUS_LIMIT, "the graph has more than %d inputs or outputs, or %d tensors",
                          GRAPH_MAX_VALUES, GRAPH_MAX_TENSORS);
-    struct onnx_value *inputs = file_take(file, from->n_input, sizeof *inputs);
-    struct onnx_value *outputs = file_take(file, from->n_output, sizeof *outputs);
+    struct onnx_value *inputs = arena_zeroed(&file->arena, from->n_input, sizeof *inputs);
+    struct onnx_value *outputs = arena_zeroed(&file->arena, from->n_output, sizeof *outputs);
     const char **initializers = initializer_names(from);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < from->n_input && !status; i++) {
+    for (size_t i = 0; i < from->n_input && status == STATUS_OK; i++) {
         const char *name = onnx_text_of(from->input[i]->name);
         if (!bsearch(&name, initializers, from->n_initializer, sizeof name, names_order))
             status = onnx_read_value(from->input[i], &inputs[file->graph.input_count++], err);
     }
     free(initializers);
-    for (size_t o = 0; o < from->n_output && !status; o++)
+    for (size_t o = 0; o < from->n_output && status == STATUS_OK; o++)
         status = onnx_read_value(from->output[o], &outputs[file->graph.output_count++], err);
     file->graph.inputs = inputs;
     file->graph.outputs = outputs;
@@ -334,18 +326,18 @@ static enum status graph_read(struct onnx_file *file, const Onnx__GraphProto *fr
 {
     if (from->n_sparse_initializer)
         return error_set(err, STATUS_UNSUPPORTED, "the ONNX file holds sparse tensors");
-    struct onnx_node *nodes = file_take(file, from->n_node, sizeof *nodes);
-    struct onnx_tensor *initializers = file_take(file, from->n_initializer, sizeof *initializers);
+    struct onnx_node *nodes = arena_zeroed(&file->arena, from->n_node, sizeof *nodes);
+    struct onnx_tensor *initializers = arena_zeroed(&file->arena, from->n_initializer, sizeof *initializers);
     enum status status = STATUS_OK;
-    for (size_t n = 0; n < from->n_node && !status; n++)
+    for (size_t n = 0; n < from->n_node && status == STATUS_OK; n++)
         status = node_read(file, from->node[n], &nodes[n], err);
-    for (size_t i = 0; i < from->n_initializer && !status; i++)
+    for (size_t i = 0; i < from->n_initializer && status == STATUS_OK; i++)
         status = tensor_read(file, from->initializer[i], &initializers[i], err);
     file->graph.nodes = nodes;
     file->graph.node_count = from->n_node;
     file->graph.initializers = initializers;
     file->graph.initializer_count = from->n_initializer;
-    return status ? status : values_read(file, from, err);
+    return status != STATUS_OK ? status : values_read(file, from, err);
 }
 
 static enum status opset_read(struct onnx_graph *graph, const Onnx__OperatorSetIdProto *from, struct error *err)
@@ -376,10 +368,10 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
         return error_set(err, STATUS_UNSUPPORTED, "the ONNX file holds model-local functions or training graphs");
     for (size_t o = 0; o < model->n_opset_import; o++) {
         enum status status = opset_read(&file->graph, model->opset_import[o], err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
-    struct onnx_property *properties = file_take(file, model->n_metadata_props, sizeof *properties);
+    struct onnx_property *properties = arena_zeroed(&file->arena, model->n_metadata_props, sizeof *properties);
     for (size_t p = 0; p < model->n_metadata_props; p++)
         properties[p] = (struct onnx_property){onnx_text_of(model->metadata_props[p]->key),
                                                onnx_text_of(model->metadata_props[p]->value)};
@@ -391,7 +383,7 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
 enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *err)
 {
     enum status status = onnx_guard(bytes, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct onnx_file *file = mem_zeroed(1, sizeof *file);
     file->model = onnx__model_proto__unpack(NULL, bytes.bytes, (const uint8_t *)bytes.data);
@@ -400,7 +392,7 @@ enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *e
             error_set(err, STATUS_INVALID, "not a sound ONNX file: protobuf cannot unpack it: export or copy it again");
     else
         status = onnx_read_model(file, err);
-    if (status) {
+    if (status != STATUS_OK) {
         onnx_close(file);
         return status;
     }

@@ -21,7 +21,7 @@ enum { IR_VERSION = 8, OPSET = 15, OPSET_ML = 2 }; /* the newest that both Debia
 #define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
 #define TEXT ONNX__TENSOR_PROTO__DATA_TYPE__STRING
 
-struct writer_schema {
+struct onnx_writer {
     const struct linear_model *model;
     const struct written_node *nodes; /* of a forest; NULL: linear */
     size_t node_count;
@@ -30,54 +30,46 @@ struct writer_schema {
     size_t number_count, feature_count; /* numeric columns; columns of the design matrix */
 };
 
-static void *writer_take(struct writer_schema *writer, size_t count, size_t size)
-{
-    size_t bytes = count * size;
-    void *block = arena_take(&writer->arena, bytes);
-    memset(block, 0, bytes);
-    return block;
-}
-
-static char *writer_text(struct writer_schema *writer, const char *text)
+static char *writer_text(struct onnx_writer *writer, const char *text)
 {
     return arena_text(&writer->arena, text, strlen(text));
 }
 
-static ProtobufCBinaryData writer_bytes(struct writer_schema *writer, struct span span)
+static ProtobufCBinaryData writer_bytes(struct onnx_writer *writer, struct span span)
 {
     return (ProtobufCBinaryData){span.bytes, (uint8_t *)arena_text(&writer->arena, span.data, span.bytes)};
 }
 
 /* An initializer of a graph; its data arrays are the caller's to fill. */
-static Onnx__TensorProto *writer_tensor(struct writer_schema *writer, const char *name, int32_t type,
-                                        const int64_t *dims, size_t rank)
+static Onnx__TensorProto *writer_tensor(struct onnx_writer *writer, const char *name, int32_t type, const int64_t *dims,
+                                        size_t rank)
 {
-    Onnx__TensorProto *tensor = writer_take(writer, 1, sizeof *tensor);
+    Onnx__TensorProto *tensor = arena_zeroed(&writer->arena, 1, sizeof *tensor);
     onnx__tensor_proto__init(tensor);
     tensor->name = writer_text(writer, name);
     tensor->has_data_type = 1;
     tensor->data_type = type;
     tensor->n_dims = rank;
-    tensor->dims = writer_take(writer, rank, sizeof *tensor->dims);
+    tensor->dims = arena_zeroed(&writer->arena, rank, sizeof *tensor->dims);
     memcpy(tensor->dims, dims, rank * sizeof *dims);
     writer->graph.initializer[writer->graph.n_initializer++] = tensor;
     return tensor;
 }
 
-static double *writer_doubles(struct writer_schema *writer, const char *name, int64_t rows, int64_t columns)
+static double *writer_doubles(struct onnx_writer *writer, const char *name, int64_t rows, int64_t columns)
 {
     int64_t dims[2] = {rows, columns};
     Onnx__TensorProto *tensor = writer_tensor(writer, name, FLOAT64, dims, 2);
     tensor->n_double_data = (size_t)(rows * columns);
-    tensor->double_data = writer_take(writer, tensor->n_double_data, sizeof(double));
+    tensor->double_data = arena_zeroed(&writer->arena, tensor->n_double_data, sizeof(double));
     return tensor->double_data;
 }
 
 /* A node with up to `count` inputs from a list, one output, named after its output. */
-static Onnx__NodeProto *writer_node_list(struct writer_schema *writer, const char *op, const char *domain,
-                                         char **inputs, size_t count, const char *output)
+static Onnx__NodeProto *writer_node_list(struct onnx_writer *writer, const char *op, const char *domain, char **inputs,
+                                         size_t count, const char *output)
 {
-    Onnx__NodeProto *node = writer_take(writer, 1, sizeof *node);
+    Onnx__NodeProto *node = arena_zeroed(&writer->arena, 1, sizeof *node);
     onnx__node_proto__init(node);
     node->op_type = writer_text(writer, op);
     node->domain = domain ? writer_text(writer, domain) : NULL;
@@ -85,19 +77,19 @@ static Onnx__NodeProto *writer_node_list(struct writer_schema *writer, const cha
     node->n_input = count;
     node->input = inputs;
     node->n_output = 1;
-    node->output = writer_take(writer, 1, sizeof *node->output);
+    node->output = arena_zeroed(&writer->arena, 1, sizeof *node->output);
     node->output[0] = node->name;
-    node->attribute = writer_take(writer, NODE_ATTRIBUTES, sizeof *node->attribute);
+    node->attribute = arena_zeroed(&writer->arena, NODE_ATTRIBUTES, sizeof *node->attribute);
     writer->graph.node[writer->graph.n_node++] = node;
     return node;
 }
 
 /* b and c may be NULL. */
-static Onnx__NodeProto *writer_node(struct writer_schema *writer, const char *op, const char *domain, const char *a,
+static Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, const char *domain, const char *a,
                                     const char *b, const char *c, const char *output)
 {
     const char *given[3] = {a, b, c};
-    char **inputs = writer_take(writer, 3, sizeof *inputs);
+    char **inputs = arena_zeroed(&writer->arena, 3, sizeof *inputs);
     size_t count = 0;
     while (count < 3 && given[count]) {
         inputs[count] = writer_text(writer, given[count]);
@@ -106,10 +98,10 @@ static Onnx__NodeProto *writer_node(struct writer_schema *writer, const char *op
     return writer_node_list(writer, op, domain, inputs, count, output);
 }
 
-static Onnx__AttributeProto *node_attribute(struct writer_schema *writer, Onnx__NodeProto *node, const char *name,
+static Onnx__AttributeProto *node_attribute(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name,
                                             Onnx__AttributeProto__AttributeType type)
 {
-    Onnx__AttributeProto *attribute = writer_take(writer, 1, sizeof *attribute);
+    Onnx__AttributeProto *attribute = arena_zeroed(&writer->arena, 1, sizeof *attribute);
     onnx__attribute_proto__init(attribute);
     attribute->name = writer_text(writer, name);
     attribute->has_type = 1;
@@ -118,30 +110,30 @@ static Onnx__AttributeProto *node_attribute(struct writer_schema *writer, Onnx__
     return attribute;
 }
 
-static void node_int(struct writer_schema *writer, Onnx__NodeProto *node, const char *name, int64_t value)
+static void node_int(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, int64_t value)
 {
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
     attribute->has_i = 1;
     attribute->i = value;
 }
 
-static int64_t *node_ints(struct writer_schema *writer, Onnx__NodeProto *node, const char *name, size_t count)
+static int64_t *node_ints(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
 {
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
     attribute->n_ints = count;
-    attribute->ints = writer_take(writer, count, sizeof *attribute->ints);
+    attribute->ints = arena_zeroed(&writer->arena, count, sizeof *attribute->ints);
     return attribute->ints;
 }
 
-static Onnx__ValueInfoProto *writer_value(struct writer_schema *writer, const char *name, int32_t type, int64_t width)
+static Onnx__ValueInfoProto *writer_value(struct onnx_writer *writer, const char *name, int32_t type, int64_t width)
 {
     size_t rank = width > 0 ? 2 : 1;
-    Onnx__TensorShapeProto *shape = writer_take(writer, 1, sizeof *shape);
+    Onnx__TensorShapeProto *shape = arena_zeroed(&writer->arena, 1, sizeof *shape);
     onnx__tensor_shape_proto__init(shape);
     shape->n_dim = rank;
-    shape->dim = writer_take(writer, rank, sizeof *shape->dim);
+    shape->dim = arena_zeroed(&writer->arena, rank, sizeof *shape->dim);
     for (size_t d = 0; d < rank; d++) {
-        Onnx__TensorShapeProto__Dimension *dim = shape->dim[d] = writer_take(writer, 1, sizeof *dim);
+        Onnx__TensorShapeProto__Dimension *dim = shape->dim[d] = arena_zeroed(&writer->arena, 1, sizeof *dim);
         onnx__tensor_shape_proto__dimension__init(dim);
         dim->value_case = d == 0 ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
                                  : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
@@ -150,26 +142,26 @@ static Onnx__ValueInfoProto *writer_value(struct writer_schema *writer, const ch
         else
             dim->dim_value = width;
     }
-    Onnx__TypeProto__Tensor *tensor = writer_take(writer, 1, sizeof *tensor);
+    Onnx__TypeProto__Tensor *tensor = arena_zeroed(&writer->arena, 1, sizeof *tensor);
     onnx__type_proto__tensor__init(tensor);
     tensor->has_elem_type = 1;
     tensor->elem_type = type;
     tensor->shape = shape;
-    Onnx__ValueInfoProto *value = writer_take(writer, 1, sizeof *value);
+    Onnx__ValueInfoProto *value = arena_zeroed(&writer->arena, 1, sizeof *value);
     onnx__value_info_proto__init(value);
     value->name = writer_text(writer, name);
-    value->type = writer_take(writer, 1, sizeof *value->type);
+    value->type = arena_zeroed(&writer->arena, 1, sizeof *value->type);
     onnx__type_proto__init(value->type);
     value->type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     value->type->tensor_type = tensor;
     return value;
 }
 
-static void write_inputs(struct writer_schema *writer)
+static void write_inputs(struct onnx_writer *writer)
 {
     const struct linear_model *model = writer->model;
     writer->graph.n_input = model->column_count;
-    writer->graph.input = writer_take(writer, model->column_count, sizeof *writer->graph.input);
+    writer->graph.input = arena_zeroed(&writer->arena, model->column_count, sizeof *writer->graph.input);
     for (size_t c = 0; c < model->column_count; c++) {
         const struct column *column = model->columns[c].column;
         int32_t type = column->kind == COLUMN_NOMINAL ? TEXT : FLOAT64;
@@ -178,10 +170,10 @@ static void write_inputs(struct writer_schema *writer)
 }
 
 /* numbers: Concat, NaN → median, (x − mean) / scale */
-static void write_numbers(struct writer_schema *writer)
+static void write_numbers(struct onnx_writer *writer)
 {
     size_t count = writer->number_count;
-    char **names = writer_take(writer, count, sizeof *names);
+    char **names = arena_zeroed(&writer->arena, count, sizeof *names);
     double *median = writer_doubles(writer, "number.median", 1, (int64_t)count);
     double *mean = writer_doubles(writer, "number.mean", 1, (int64_t)count);
     double *scale = writer_doubles(writer, "number.scale", 1, (int64_t)count);
@@ -201,7 +193,7 @@ static void write_numbers(struct writer_schema *writer)
 }
 
 /* One nominal column: text → index of its category ('' → the mode's, unknown → −1) → one-hot, [N, 1, categories]. */
-static char *write_category(struct writer_schema *writer, const struct fitted_column *fitted)
+static char *write_category(struct onnx_writer *writer, const struct fitted_column *fitted)
 {
     size_t count = fitted->category_count;
     struct buffer name = {0};
@@ -217,7 +209,7 @@ static char *write_category(struct writer_schema *writer, const struct fitted_co
     Onnx__AttributeProto *keys =
         node_attribute(writer, encode, "keys_strings", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
     keys->n_strings = count + 1;
-    keys->strings = writer_take(writer, count + 1, sizeof *keys->strings);
+    keys->strings = arena_zeroed(&writer->arena, count + 1, sizeof *keys->strings);
     int64_t *values = node_ints(writer, encode, "values_int64s", count + 1);
     keys->strings[0] = writer_bytes(writer, SPAN_LITERAL(""));
     values[0] = (int64_t)fitted->mode;
@@ -236,10 +228,10 @@ static char *write_category(struct writer_schema *writer, const struct fitted_co
 }
 
 /* texts: each one-hot, side by side as [N, indicators] of doubles */
-static void write_texts(struct writer_schema *writer)
+static void write_texts(struct onnx_writer *writer)
 {
     size_t count = writer->model->column_count - writer->number_count;
-    char **names = writer_take(writer, count, sizeof *names);
+    char **names = arena_zeroed(&writer->arena, count, sizeof *names);
     for (size_t c = 0; c < count; c++)
         names[c] = write_category(writer, &writer->model->columns[writer->number_count + c]);
     Onnx__NodeProto *concat = writer_node_list(writer, "Concat", NULL, names, count, "text.onehot");
@@ -247,7 +239,7 @@ static void write_texts(struct writer_schema *writer)
     int64_t rank = 2;
     Onnx__TensorProto *shape = writer_tensor(writer, "text.shape", INT64, &rank, 1);
     shape->n_int64_data = 2;
-    shape->int64_data = writer_take(writer, 2, sizeof(int64_t));
+    shape->int64_data = arena_zeroed(&writer->arena, 2, sizeof(int64_t));
     shape->int64_data[0] = -1;
     shape->int64_data[1] = (int64_t)(writer->feature_count - writer->number_count);
     writer_node(writer, "Reshape", NULL, "text.onehot", "text.shape", NULL, "text.flat");
@@ -255,7 +247,7 @@ static void write_texts(struct writer_schema *writer)
     node_int(writer, cast, "to", FLOAT64);
 }
 
-static const char *write_features(struct writer_schema *writer)
+static const char *write_features(struct onnx_writer *writer)
 {
     bool numbers = writer->number_count > 0, texts = writer->number_count < writer->model->column_count;
     if (numbers)
@@ -271,7 +263,7 @@ static const char *write_features(struct writer_schema *writer)
 }
 
 /* raw scores [N, 2]: column 0 is the negated column 1, so that the two probabilities add up to one */
-static void write_classifier(struct writer_schema *writer, const char *features)
+static void write_classifier(struct onnx_writer *writer, const char *features)
 {
     const struct linear_model *model = writer->model;
     double *weights = writer_doubles(writer, "model.weights", (int64_t)writer->feature_count, 2);
@@ -293,7 +285,7 @@ static void write_classifier(struct writer_schema *writer, const char *features)
 }
 
 /* the label: the class of the larger score, as scikit-learn's predict; the threshold is metadata */
-static void write_label(struct writer_schema *writer)
+static void write_label(struct onnx_writer *writer)
 {
     Onnx__NodeProto *argmax = writer_node(writer, "ArgMax", NULL, "model.scores", NULL, NULL, "model.class");
     node_int(writer, argmax, "axis", 1);
@@ -301,38 +293,38 @@ static void write_label(struct writer_schema *writer)
     int64_t count = 2;
     Onnx__TensorProto *labels = writer_tensor(writer, "model.labels", TEXT, &count, 1);
     labels->n_string_data = 2;
-    labels->string_data = writer_take(writer, 2, sizeof *labels->string_data);
+    labels->string_data = arena_zeroed(&writer->arena, 2, sizeof *labels->string_data);
     for (size_t l = 0; l < 2; l++)
         labels->string_data[l] = writer_bytes(writer, writer->model->labels[l]);
     Onnx__NodeProto *gather = writer_node(writer, "Gather", NULL, "model.labels", "model.class", NULL, "label");
     node_int(writer, gather, "axis", 0);
     writer->graph.n_output = 2;
-    writer->graph.output = writer_take(writer, 2, sizeof *writer->graph.output);
+    writer->graph.output = arena_zeroed(&writer->arena, 2, sizeof *writer->graph.output);
     writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
     writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT64, 2);
 }
 
 /* --- forests --- */
 
-static float *node_floats(struct writer_schema *writer, Onnx__NodeProto *node, const char *name, size_t count)
+static float *node_floats(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
 {
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
     attribute->n_floats = count;
-    attribute->floats = writer_take(writer, count, sizeof *attribute->floats);
+    attribute->floats = arena_zeroed(&writer->arena, count, sizeof *attribute->floats);
     return attribute->floats;
 }
 
-static ProtobufCBinaryData *node_texts(struct writer_schema *writer, Onnx__NodeProto *node, const char *name,
+static ProtobufCBinaryData *node_texts(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name,
                                        size_t count)
 {
     Onnx__AttributeProto *attribute =
         node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
     attribute->n_strings = count;
-    attribute->strings = writer_take(writer, count, sizeof *attribute->strings);
+    attribute->strings = arena_zeroed(&writer->arena, count, sizeof *attribute->strings);
     return attribute->strings;
 }
 
-static void write_branches(struct writer_schema *writer, Onnx__NodeProto *ensemble)
+static void write_branches(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
 {
     size_t count = writer->node_count;
     static char branch[] = "BRANCH_LEQ", leaf[] = "LEAF"; /* shared by all nodes: only packed, never freed */
@@ -357,7 +349,7 @@ static void write_branches(struct writer_schema *writer, Onnx__NodeProto *ensemb
 }
 
 /* One weight a leaf, under class 0: with two labels it is the second one's probability. */
-static void write_leaves(struct writer_schema *writer, Onnx__NodeProto *ensemble)
+static void write_leaves(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
 {
     size_t leaves = 0, at = 0;
     for (size_t n = 0; n < writer->node_count; n++)
@@ -376,14 +368,14 @@ static void write_leaves(struct writer_schema *writer, Onnx__NodeProto *ensemble
 }
 
 /* features as floats → TreeEnsembleClassifier = label, probabilities */
-static void onnx_write_forest_node(struct writer_schema *writer, const char *features)
+static void onnx_write_forest_node(struct onnx_writer *writer, const char *features)
 {
     Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
     node_int(writer, cast, "to", FLOAT32);
     Onnx__NodeProto *ensemble =
         writer_node(writer, "TreeEnsembleClassifier", "ai.onnx.ml", "model.floats", NULL, NULL, "label");
     ensemble->n_output = 2;
-    ensemble->output = writer_take(writer, 2, sizeof *ensemble->output);
+    ensemble->output = arena_zeroed(&writer->arena, 2, sizeof *ensemble->output);
     ensemble->output[0] = ensemble->name;
     ensemble->output[1] = writer_text(writer, "probabilities");
     write_branches(writer, ensemble);
@@ -396,17 +388,17 @@ static void onnx_write_forest_node(struct writer_schema *writer, const char *fea
     transform->has_s = 1;
     transform->s = writer_bytes(writer, SPAN_LITERAL("NONE"));
     writer->graph.n_output = 2;
-    writer->graph.output = writer_take(writer, 2, sizeof *writer->graph.output);
+    writer->graph.output = arena_zeroed(&writer->arena, 2, sizeof *writer->graph.output);
     writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
     writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT32, 2);
 }
 
-static void write_graph(struct writer_schema *writer)
+static void write_graph(struct onnx_writer *writer)
 {
     onnx__graph_proto__init(&writer->graph);
     writer->graph.name = writer_text(writer, "attrition");
-    writer->graph.node = writer_take(writer, 2 * writer->model->column_count + 16, sizeof *writer->graph.node);
-    writer->graph.initializer = writer_take(writer, 8, sizeof *writer->graph.initializer);
+    writer->graph.node = arena_zeroed(&writer->arena, 2 * writer->model->column_count + 16, sizeof *writer->graph.node);
+    writer->graph.initializer = arena_zeroed(&writer->arena, 8, sizeof *writer->graph.initializer);
     write_inputs(writer);
     const char *features = write_features(writer);
     if (writer->nodes) {
@@ -417,9 +409,9 @@ static void write_graph(struct writer_schema *writer)
     write_label(writer);
 }
 
-static Onnx__OperatorSetIdProto *writer_opset(struct writer_schema *writer, const char *domain, int64_t version)
+static Onnx__OperatorSetIdProto *writer_opset(struct onnx_writer *writer, const char *domain, int64_t version)
 {
-    Onnx__OperatorSetIdProto *opset = writer_take(writer, 1, sizeof *opset);
+    Onnx__OperatorSetIdProto *opset = arena_zeroed(&writer->arena, 1, sizeof *opset);
     onnx__operator_set_id_proto__init(opset);
     opset->domain = writer_text(writer, domain);
     opset->has_version = 1;
@@ -427,7 +419,7 @@ static Onnx__OperatorSetIdProto *writer_opset(struct writer_schema *writer, cons
     return opset;
 }
 
-static void onnx_write_proto(struct writer_schema *writer, Onnx__ModelProto *file)
+static void onnx_write_proto(struct onnx_writer *writer, Onnx__ModelProto *file)
 {
     const struct linear_model *model = writer->model;
     onnx__model_proto__init(file);
@@ -436,14 +428,14 @@ static void onnx_write_proto(struct writer_schema *writer, Onnx__ModelProto *fil
     file->producer_name = writer_text(writer, "attrition-trainer");
     file->producer_version = writer_text(writer, model->producer_version ? model->producer_version : "");
     file->n_opset_import = 2;
-    file->opset_import = writer_take(writer, 2, sizeof *file->opset_import);
+    file->opset_import = arena_zeroed(&writer->arena, 2, sizeof *file->opset_import);
     file->opset_import[0] = writer_opset(writer, "", OPSET);
     file->opset_import[1] = writer_opset(writer, "ai.onnx.ml", OPSET_ML);
     file->graph = &writer->graph;
     file->n_metadata_props = model->property_count;
-    file->metadata_props = writer_take(writer, model->property_count, sizeof *file->metadata_props);
+    file->metadata_props = arena_zeroed(&writer->arena, model->property_count, sizeof *file->metadata_props);
     for (size_t p = 0; p < model->property_count; p++) {
-        Onnx__StringStringEntryProto *entry = file->metadata_props[p] = writer_take(writer, 1, sizeof *entry);
+        Onnx__StringStringEntryProto *entry = file->metadata_props[p] = arena_zeroed(&writer->arena, 1, sizeof *entry);
         onnx__string_string_entry_proto__init(entry);
         entry->key = writer_text(writer, model->properties[p].key);
         entry->value = arena_text(&writer->arena, model->properties[p].value.data, model->properties[p].value.bytes);
@@ -476,14 +468,14 @@ static enum status check_categories(const struct fitted_column *fitted, struct e
 }
 
 /* Also counts what the graph needs. */
-static enum status check_columns(struct writer_schema *writer, struct error *err)
+static enum status check_columns(struct onnx_writer *writer, struct error *err)
 {
     const struct linear_model *model = writer->model;
     for (size_t c = 0; c < model->column_count; c++) {
         const struct fitted_column *fitted = &model->columns[c];
         bool nominal = fitted->column->kind == COLUMN_NOMINAL;
         enum status status = nominal ? check_categories(fitted, err) : onnx_check_number(fitted, err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
         if (!nominal && writer->number_count < c)
             return error_set(err, STATUS_INVALID, "column %s: numbers must stand before nominals",
@@ -498,7 +490,7 @@ static enum status check_columns(struct writer_schema *writer, struct error *err
     return STATUS_OK;
 }
 
-static enum status onnx_check_model(struct writer_schema *writer, struct error *err)
+static enum status onnx_check_model(struct onnx_writer *writer, struct error *err)
 {
     const struct linear_model *model = writer->model;
     if (model->column_count == 0)
@@ -519,10 +511,10 @@ static enum status onnx_check_model(struct writer_schema *writer, struct error *
     return check_columns(writer, err);
 }
 
-static enum status write(struct writer_schema *writer, struct buffer *out, struct error *err)
+static enum status write(struct onnx_writer *writer, struct buffer *out, struct error *err)
 {
     enum status status = onnx_check_model(writer, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     Onnx__ModelProto file;
     write_graph(writer);
@@ -535,14 +527,14 @@ static enum status write(struct writer_schema *writer, struct buffer *out, struc
 
 enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err)
 {
-    struct writer_schema writer = {.model = model};
+    struct onnx_writer writer = {.model = model};
     return write(&writer, out, err);
 }
 
 enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes, size_t node_count,
                               struct buffer *out, struct error *err)
 {
-    struct writer_schema writer = {.model = model, .nodes = nodes, .node_count = node_count};
+    struct onnx_writer writer = {.model = model, .nodes = nodes, .node_count = node_count};
     if (node_count == 0)
         return error_set(err, STATUS_INVALID, "a forest needs at least one node");
     return write(&writer, out, err);

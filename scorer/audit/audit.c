@@ -220,7 +220,7 @@ static enum status find_outputs(struct audit *audit, struct error *err)
 {
     for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
         const char *name = audit->names.topics[t];
-        if (audit_kafka_parts(audit->kafka, name, &audit->outputs[t], &audit->output_counts[t], err))
+        if (audit_kafka_parts(audit->kafka, name, &audit->outputs[t], &audit->output_counts[t], err) != STATUS_OK)
             return err->status;
         if (audit->output_counts[t] > STORED_MOST)
             return error_set(err, STATUS_LIMIT, "%s has more than %d partitions", name, STORED_MOST);
@@ -424,9 +424,9 @@ int cmd_audit(const struct options *options)
         log_error("audit", "%s", err.text);
         return 1;
     }
-    if (read_time(options, OPTION_AUDIT_FROM, "--from", &audit.from_ms, &err) ||
-        read_time(options, OPTION_AUDIT_TO, "--to", &audit.to_ms, &err) ||
-        settings_resolve(options, audit.schema, &audit.settings, &err)) {
+    if (read_time(options, OPTION_AUDIT_FROM, "--from", &audit.from_ms, &err) != STATUS_OK ||
+        read_time(options, OPTION_AUDIT_TO, "--to", &audit.to_ms, &err) != STATUS_OK ||
+        settings_resolve(options, audit.schema, &audit.settings, &err) != STATUS_OK) {
         log_error("audit", "%s", err.text);
     } else {
         exit_status = audit_answer(&audit);

@@ -38,14 +38,16 @@ static enum status begin(struct audit_database *database, struct error *err)
 {
     PGresult *result = NULL;
     /* The first query takes the snapshot, not BEGIN. */
-    if (query(database, "beginning to read", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &result, err))
-        return err->status;
-    PQclear(result);
-    if (query(database, "reading sink_offsets (run sql/migrate on the database?)",
-              "SELECT count(*) FROM attrition.sink_offsets", &result, err))
-        return err->status;
-    PQclear(result);
-    return STATUS_OK;
+    enum status status =
+        query(database, "beginning to read", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &result, err);
+    if (status == STATUS_OK) {
+        PQclear(result);
+        status = query(database, "reading sink_offsets (run sql/migrate on the database?)",
+                       "SELECT count(*) FROM attrition.sink_offsets", &result, err);
+    }
+    if (status == STATUS_OK)
+        PQclear(result);
+    return status;
 }
 
 static enum status connect(struct audit_database *database, const char *conninfo, struct error *err)
@@ -196,7 +198,7 @@ enum status audit_database_rows(struct audit_database *database, const struct au
     const char *columns = strchr(table->target, '(');
     int name_bytes = (int)strcspn(table->target, " (");
     bool topics = false;
-    if (has_column(database, table->target, name_bytes, table->topic_column, &topics, err))
+    if (has_column(database, table->target, name_bytes, table->topic_column, &topics, err) != STATUS_OK)
         return err->status;
     buffer_printf(&select, "SELECT %s, %s, %s, %.*s FROM attrition.%.*s WHERE cluster_id = %s", table->partition,
                   table->offset, table->source, (int)strcspn(columns + 1, ")"), columns + 1, name_bytes, table->target,
@@ -212,10 +214,10 @@ enum status audit_database_refused(struct audit_database *database, audit_copy_t
                                    struct error *err)
 {
     struct buffer select = {0};
-    buffer_printf(&select,
-                  "SELECT topic, partition, \"offset\" FROM attrition.dead_letters WHERE stage = 'sink' AND cluster_id "
-                  "= %s",
-                  database->cluster);
+    buffer_printf(
+        &select,
+        "SELECT topic, partition, \"offset\" FROM attrition.dead_letters WHERE stage = 'sink' AND cluster_id = %s",
+        database->cluster);
     return copy_select(database, "reading refused records", &select, take, context, err);
 }
 

@@ -13,13 +13,13 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
+#include "scorer/sink/sink_input.h"
 
 enum { CALL_MS = 10000, POLL_MS = 200, TELL_US = 10000000 };
 
 struct audit_kafka {
     rd_kafka_t *consumer;
-    struct sink_header *headers; /* of the record at hand */
-    size_t header_capacity;
+    struct sink_headers headers; /* of the record at hand */
 };
 
 /* --- life --- */
@@ -50,7 +50,7 @@ void audit_kafka_free(struct audit_kafka *kafka)
         return;
     if (kafka->consumer)
         rd_kafka_destroy(kafka->consumer);
-    free(kafka->headers);
+    free(kafka->headers.items);
     free(kafka);
 }
 
@@ -61,6 +61,16 @@ enum status audit_kafka_cluster(struct audit_kafka *kafka, char **out, struct er
 
 /* --- positions --- */
 
+static enum status find_ends(struct audit_kafka *kafka, const char *topic, size_t partition, int64_t *low,
+                             int64_t *high, struct error *err)
+{
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(kafka->consumer, topic, (int32_t)partition, low, high, CALL_MS);
+    return code ? error_set(err, kafka_status(code), "looking up the ends of %s [%zu]: %s", topic, partition,
+                            rd_kafka_err2str(code))
+                : STATUS_OK;
+}
+
 enum status audit_kafka_parts(struct audit_kafka *kafka, const char *topic, struct audit_part **out, size_t *count,
                               struct error *err)
 {
@@ -69,16 +79,14 @@ enum status audit_kafka_parts(struct audit_kafka *kafka, const char *topic, stru
     if (status != STATUS_OK)
         return status;
     struct audit_part *parts = mem_zeroed((size_t)found, sizeof *parts);
-    for (int p = 0; p < found; p++) {
-        rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(kafka->consumer, topic, p, &parts[p].low, &parts[p].high, CALL_MS);
-        if (code) {
-            free(parts);
-            return error_set(err, kafka_status(code), "looking up the ends of %s [%d]: %s", topic, p,
-                             rd_kafka_err2str(code));
-        }
+    for (size_t p = 0; p < (size_t)found && status == STATUS_OK; p++) {
+        status = find_ends(kafka, topic, p, &parts[p].low, &parts[p].high, err);
         parts[p].start = parts[p].low;
         parts[p].end = parts[p].high;
+    }
+    if (status != STATUS_OK) {
+        free(parts);
+        return status;
     }
     *out = parts;
     *count = (size_t)found;
@@ -193,27 +201,6 @@ static enum status assign(struct reading *reading, struct error *err)
                 : STATUS_OK;
 }
 
-static size_t read_headers(struct audit_kafka *kafka, const rd_kafka_message_t *message)
-{
-    rd_kafka_headers_t *headers;
-    if (rd_kafka_message_headers(message, &headers))
-        return 0;
-    size_t count = rd_kafka_header_cnt(headers);
-    kafka->headers = mem_grow(kafka->headers, &kafka->header_capacity, count, sizeof *kafka->headers);
-    for (size_t h = 0; h < count; h++) {
-        const void *value = NULL;
-        struct sink_header *header = &kafka->headers[h];
-        rd_kafka_header_get_all(headers, h, &header->name, &value, &header->value.bytes);
-        header->value.data = value;
-    }
-    return count;
-}
-
-static struct span span_or_null(const void *data, size_t bytes)
-{
-    return data ? (struct span){data, bytes} : SPAN_NULL;
-}
-
 static void come_to(struct reading *reading, int32_t partition, int64_t next)
 {
     reading->next[partition] = next;
@@ -236,15 +223,8 @@ static enum status take_message(struct reading *reading, const rd_kafka_message_
     if (message->err)
         return error_set(err, kafka_status(message->err), "reading %s: %s", reading->topic,
                          rd_kafka_message_errstr(message));
-    struct sink_record record = {
-        .topic_name = reading->topic,
-        .partition = message->partition,
-        .offset = message->offset,
-        .key = span_or_null(message->key, message->key_len),
-        .value = span_or_null(message->payload, message->len),
-        .header_count = read_headers(reading->kafka, message),
-    };
-    record.headers = reading->kafka->headers;
+    struct sink_record record = sink_input_record(message, &reading->kafka->headers);
+    record.topic_name = reading->topic;
     enum status status = STATUS_OK;
     if (message->offset < reading->parts[message->partition].end && !kafka_message_is_control(message))
         status = take(context, &record, err);
@@ -289,15 +269,12 @@ static enum status check_low(struct reading *reading, struct error *err)
 {
     for (size_t p = 0; p < reading->count; p++) {
         int64_t low, high;
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(reading->kafka->consumer, reading->topic,
-                                                                    (int32_t)p, &low, &high, CALL_MS);
-        if (code)
-            return error_set(err, kafka_status(code), "looking up the ends of %s [%zu]: %s", reading->topic, p,
-                             rd_kafka_err2str(code));
+        if (find_ends(reading->kafka, reading->topic, p, &low, &high, err) != STATUS_OK)
+            return err->status;
         if (low > reading->parts[p].start && reading->parts[p].start < reading->parts[p].end)
             return error_set(err, STATUS_CONFLICT,
-                             "%s [%zu]: Kafka deleted records up to %" PRId64 " while they were read; run the audit "
-                             "again",
+                             "%s [%zu]: Kafka deleted records up to %" PRId64
+                             " while they were read; run the audit again",
                              reading->topic, p, low);
     }
     return STATUS_OK;

@@ -145,12 +145,23 @@ static void add_faults(struct json_writer *json, const uint64_t *faults)
     json_end_object(json);
 }
 
+struct member {
+    const char *name;
+    int64_t number;
+};
+
+static void add_partition(struct json_writer *json, const struct member *members, size_t count, const uint64_t *faults)
+{
+    json_begin_object(json, NULL);
+    for (size_t m = 0; m < count; m++)
+        json_write_int(json, members[m].name, members[m].number);
+    add_faults(json, faults);
+    json_end_object(json);
+}
+
 static void add_input(struct json_writer *json, size_t partition, const struct audit_input *input)
 {
-    const struct {
-        const char *name;
-        int64_t number;
-    } members[] = {
+    const struct member members[] = {
         {"partition", (int64_t)partition},
         {"log_start", input->low},
         {"log_end", input->high},
@@ -170,19 +181,12 @@ static void add_input(struct json_writer *json, size_t partition, const struct a
         {"deleted", (int64_t)input->deleted},
         {"compacted", (int64_t)input->compacted},
     };
-    json_begin_object(json, NULL);
-    for (size_t m = 0; m < sizeof members / sizeof *members; m++)
-        json_write_int(json, members[m].name, members[m].number);
-    add_faults(json, input->faults);
-    json_end_object(json);
+    add_partition(json, members, sizeof members / sizeof *members, input->faults);
 }
 
 static void add_log(struct json_writer *json, size_t partition, const struct audit_log *log)
 {
-    const struct {
-        const char *name;
-        int64_t number;
-    } members[] = {
+    const struct member members[] = {
         {"partition", (int64_t)partition},
         {"log_start", log->low},
         {"log_end", log->end},
@@ -196,11 +200,7 @@ static void add_log(struct json_writer *json, size_t partition, const struct aud
         {"rows_older", (int64_t)log->rows_older},
         {"waiting", (int64_t)log->waiting},
     };
-    json_begin_object(json, NULL);
-    for (size_t m = 0; m < sizeof members / sizeof *members; m++)
-        json_write_int(json, members[m].name, members[m].number);
-    add_faults(json, log->faults);
-    json_end_object(json);
+    add_partition(json, members, sizeof members / sizeof *members, log->faults);
 }
 
 static void add_topics(struct json_writer *json, const struct audit_ledger *ledger, const struct audit_names *names)

@@ -10,10 +10,8 @@
 #include <stdlib.h>
 
 #include "events/dead_letter.h"
-
-/* Where a record's source stands besides its own fields. */
-static const char *const source_headers[] = {"attrition.source.topic", "attrition.source.partition",
-                                             "attrition.source.offset"};
+#include "events/source_position.h"
+#include "scorer/sink/sink_headers.h"
 
 struct audit_rows {
     struct sink_rows *rows;
@@ -114,39 +112,23 @@ bool audit_digest(struct cursor *fields, size_t count, uint64_t *out)
 
 /* --- sources --- */
 
-static struct span last_header(const struct sink_record *record, const char *name)
+static enum audit_source source_of(const struct audit_rows *rows, struct span topic)
 {
-    for (size_t h = record->header_count; h-- > 0;)
-        if (!strcmp(record->headers[h].name, name))
-            return record->headers[h].value;
-    return SPAN_NULL;
+    return span_equal(topic, span_of(rows->input_topic)) ? AUDIT_SOURCE_KNOWN : AUDIT_SOURCE_OTHER;
 }
 
-/* Fills the source from three texts; false where one of them is missing. */
-static bool named_source(const struct audit_rows *rows, struct span topic, struct span partition, struct span offset,
-                         struct audit_record *out)
+/* Fills the source from three headers; false where one of them is missing. */
+static bool by_headers(const struct audit_rows *rows, const struct sink_record *record, const char *topic_name,
+                       const char *partition_name, const char *offset_name, struct audit_record *out)
 {
-    int64_t number = dead_letter_number(partition, -1);
-    out->source_offset = dead_letter_number(offset, -1);
-    if (!topic.data || number < 0 || number > INT32_MAX || out->source_offset < 0)
+    struct span topic = sink_header_last(record, topic_name);
+    int64_t partition = dead_letter_number(sink_header_last(record, partition_name), -1);
+    out->source_offset = dead_letter_number(sink_header_last(record, offset_name), -1);
+    if (!topic.data || partition < 0 || partition > INT32_MAX || out->source_offset < 0)
         return false;
-    out->source_partition = (int32_t)number;
-    out->source = span_equal(topic, span_of(rows->input_topic)) ? AUDIT_SOURCE_KNOWN : AUDIT_SOURCE_OTHER;
+    out->source_partition = (int32_t)partition;
+    out->source = source_of(rows, topic);
     return true;
-}
-
-static bool by_headers(const struct audit_rows *rows, const struct sink_record *record, struct audit_record *out)
-{
-    return named_source(rows, last_header(record, source_headers[0]), last_header(record, source_headers[1]),
-                        last_header(record, source_headers[2]), out);
-}
-
-static bool by_dead_letter_headers(const struct audit_rows *rows, const struct sink_record *record,
-                                   struct audit_record *out)
-{
-    return named_source(rows, last_header(record, dead_letter_header_name(DEAD_LETTER_TOPIC)),
-                        last_header(record, dead_letter_header_name(DEAD_LETTER_PARTITION)),
-                        last_header(record, dead_letter_header_name(DEAD_LETTER_OFFSET)), out);
 }
 
 /* From the prediction's own columns. */
@@ -171,7 +153,7 @@ static void by_columns(const struct audit_rows *rows, struct cursor fields, stru
     }
     if (!topic.data || out->source == AUDIT_SOURCE_HTTP)
         return;
-    out->source = span_equal(topic, span_of(rows->input_topic)) ? AUDIT_SOURCE_KNOWN : AUDIT_SOURCE_OTHER;
+    out->source = source_of(rows, topic);
     out->source_partition = (int32_t)partition;
 }
 
@@ -196,7 +178,9 @@ static void find_source(const struct audit_rows *rows, const struct sink_record 
     out->employee = hash_or_nobody(record->key);
     switch (out->end) {
     case AUDIT_DEAD_LETTER:
-        (void)by_dead_letter_headers(rows, record, out);
+        (void)by_headers(rows, record, dead_letter_header_name(DEAD_LETTER_TOPIC),
+                         dead_letter_header_name(DEAD_LETTER_PARTITION), dead_letter_header_name(DEAD_LETTER_OFFSET),
+                         out);
         return;
     case AUDIT_PREDICTION:
         by_columns(rows, fields, out);
@@ -207,7 +191,7 @@ static void find_source(const struct audit_rows *rows, const struct sink_record 
     default:
         out->match = hash_or_nobody(record->key);
     }
-    if (!by_headers(rows, record, out))
+    if (!by_headers(rows, record, SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER, out))
         out->source = AUDIT_SOURCE_UNKNOWN;
 }
 
@@ -284,7 +268,7 @@ enum status audit_rows_new(const struct schema *schema, const char *cluster_id, 
                            struct registry_client *registry, struct audit_rows **out, struct error *err)
 {
     struct sink_rows *made;
-    if (sink_rows_new(schema, cluster_id, &made, err))
+    if (sink_rows_new(schema, cluster_id, &made, err) != STATUS_OK)
         return err->status;
     sink_rows_use_registry(made, registry);
     struct audit_rows *rows = mem_zeroed(1, sizeof *rows);

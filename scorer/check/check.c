@@ -197,7 +197,8 @@ static void check_newest(struct check *check)
     char codes[320];
     struct error err;
     struct check_sample sample;
-    if (check_sample_take(&check->settings, check->schema, check->input_partitions, SAMPLE, &sample, &err)) {
+    const struct settings *settings = &check->settings;
+    if (check_sample_take(settings, check->schema, check->input_partitions, SAMPLE, &sample, &err) != STATUS_OK) {
         report_wrong(check, "events", err.text);
         return;
     }

@@ -66,6 +66,12 @@ void faults_clear(struct faults *faults)
     *faults = (struct faults){0};
 }
 
+void answer_unavailable(struct answer *answer, const char *text)
+{
+    answer_detail(answer, 503, "%s", text);
+    answer->retry_after_s = 5;
+}
+
 void answer_detail(struct answer *answer, unsigned status, const char *format, ...)
 {
     char text[512];

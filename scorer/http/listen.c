@@ -61,8 +61,8 @@ enum status listen_open(const struct settings *settings, int *out, struct error 
     int on = 1, server = -1;
     if (!is_loopback(address->ai_addr) && !settings->http_token) {
         status = error_set(err, STATUS_DENIED,
-                           "--http-listen: %s can be reached from other hosts: set HTTP_TOKEN (or "
-                           "HTTP_TOKEN_FILE), or listen at 127.0.0.1",
+                           "--http-listen: %s can be reached from other hosts: set HTTP_TOKEN (or HTTP_TOKEN_FILE), or "
+                           "listen at 127.0.0.1",
                            settings->http_listen);
         goto done;
     }

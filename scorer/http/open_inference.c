@@ -2,9 +2,6 @@
  * it. See docs/HTTP.md. On the server's threads; waits for nothing. */
 #include "scorer/http/open_inference.h"
 
-#include "kafka/client.h"
-#include "scorer/http/health.h"
-
 const struct inference_output_form inference_outputs[INFERENCE_OUTPUTS] = {
     [INFERENCE_PROBABILITY] = {"probability", "FP64"},
     [INFERENCE_PREDICTION] = {"prediction", "BYTES"},

@@ -35,3 +35,5 @@ struct answer {
 
 /* {"detail": "…"}: one sentence for people. Replaces what is there. */
 void answer_detail(struct answer *answer, unsigned status, const char *format, ...) PRINTF_LIKE(3, 4);
+/* 503 with it, and a Retry-After of a few seconds. */
+void answer_unavailable(struct answer *answer, const char *text);

@@ -25,8 +25,7 @@ enum status rows_new(const struct service *service, size_t count, uint32_t top, 
     const struct schema *schema = service->view.settings->schema;
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
     if (!model) {
-        answer_detail(answer, 503, "there is no model yet: see /health");
-        answer->retry_after_s = 5;
+        answer_unavailable(answer, "there is no model yet: see /health");
         return STATUS_UNAVAILABLE;
     }
     if (top > schema->column_count)
@@ -175,14 +174,10 @@ void rows_score(struct rows *rows, const struct request *request,
 
 /* --- writing --- */
 
-bool rows_is_positive(const struct rows *rows, size_t row)
-{
-    return rows->scores[row].probability >= rows->model->threshold;
-}
-
 static uint32_t label_index(const struct rows *rows, size_t row)
 {
-    return rows_is_positive(rows, row) ? rows->model->labels.positive : rows->model->labels.negative;
+    bool positive = rows->scores[row].probability >= rows->model->threshold;
+    return positive ? rows->model->labels.positive : rows->model->labels.negative;
 }
 
 struct span rows_label(const struct rows *rows, size_t row)

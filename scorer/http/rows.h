@@ -55,7 +55,6 @@ void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct s
 void rows_score(struct rows *rows, const struct request *request,
                 struct loc (*place_of)(size_t row, const void *context), const void *context, struct faults *faults);
 
-bool rows_is_positive(const struct rows *rows, size_t row);
 struct span rows_label(const struct rows *rows, size_t row);
 void rows_write_reasons(const struct rows *rows, size_t row, struct json_writer *json);
 /* /predict's object. */

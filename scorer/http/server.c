@@ -219,21 +219,8 @@ static enum MHD_Result keep_parameter(void *context, enum MHD_ValueKind kind, co
 
 static void answer_unlogged(struct answer *answer)
 {
-    answer_detail(
-        answer, 503,
-        "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it again with the same "
-        "event_id, or with ?log=false");
-    answer->retry_after_s = 5;
-}
-
-/* The registry gives the id that a logged prediction starts with. */
-static void answer_nameless(struct answer *answer)
-{
-    answer_detail(
-        answer, 503,
-        "the schema registry has not returned the id of our prediction schema yet, so the prediction cannot be "
-        "logged: send it again later, or with ?log=false");
-    answer->retry_after_s = 5;
+    answer_unavailable(answer, "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it "
+                               "again with the same event_id, or with ?log=false");
 }
 
 static void on_logged(void *context, bool acknowledged)
@@ -271,7 +258,8 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
     request->complete_us = clock_steady_us(&clock_system);
     request->body = buffer_span(&exchange->body);
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
-    /* Asked before the records are made: once it is given, it stays. */
+    /* The registry gives the id that a logged prediction starts with. Asked before the records are made: once it is
+     * given, it stays. */
     const struct schema *schema = exchange->http->service.view.settings->schema;
     bool nameless = schema && !schema->prediction_schema_id;
     exchange->route->answer(&exchange->http->service, request, answer);
@@ -279,7 +267,8 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
         return send_answer(exchange);
     if (!nameless)
         return log_first(exchange);
-    answer_nameless(answer);
+    answer_unavailable(answer, "the schema registry has not returned the id of our prediction schema yet, so the "
+                               "prediction cannot be logged: send it again later, or with ?log=false");
     return send_answer(exchange);
 }
 

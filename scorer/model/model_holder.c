@@ -130,19 +130,10 @@ static enum status load(struct model_holder *holder, const struct source *source
     const struct schema *schema = holder->settings->schema;
     struct buffer file = {0};
     struct pipeline *pipeline;
-    char positive[256] = "";
-    if (schema->target_count && schema->target_values[schema->target_count - 1].bytes < sizeof positive) {
-        const struct span last = schema->target_values[schema->target_count - 1];
-        memcpy(positive, last.data, last.bytes);
-        positive[last.bytes] = '\0';
-    }
-    const struct pipeline_options options = {
-        .positive_label = options_text(holder->settings->options, OPTION_POSITIVE_LABEL),
-        .default_positive = positive[0] ? positive : NULL,
-    };
+    const char *label = options_text(holder->settings->options, OPTION_POSITIVE_LABEL);
     enum status status = registry_read(holder->registry, &source->version, &file, err);
     if (status == STATUS_OK)
-        status = pipeline_load(buffer_span(&file), schema->columns, schema->column_count, &options, &pipeline, err);
+        status = contract_load(schema, buffer_span(&file), label, &pipeline, err);
     buffer_free(&file);
     if (status == STATUS_OK && !kept) {
         status = registry_check_contract(holder->registry, &source->version, pipeline, NULL, err);
@@ -352,8 +343,14 @@ static enum status open_registry(struct model_holder *holder, struct error *err)
     return registry_open_with(&settings, &holder->registry, err);
 }
 
-static enum status holder_new(struct model_holder *holder, bool required, struct model_holder **out, struct error *err)
+static enum status holder_new(const struct settings *settings, const char *uri, const char *area,
+                              struct counters *counters, bool required, struct model_holder **out, struct error *err)
 {
+    struct model_holder *holder = mem_zeroed(1, sizeof *holder);
+    holder->settings = settings;
+    holder->uri = uri;
+    holder->area = area;
+    holder->counters = counters;
     init_sync(holder);
     enum status status = open_registry(holder, err);
     if (status == STATUS_OK)
@@ -376,23 +373,14 @@ static enum status holder_new(struct model_holder *holder, bool required, struct
 enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out,
                              struct error *err)
 {
-    struct model_holder *holder = mem_zeroed(1, sizeof *holder);
-    holder->settings = settings;
-    holder->uri = settings->model_uri;
-    holder->area = "model";
-    holder->counters = counters;
-    return holder_new(holder, settings->role_score || !settings->role_http, out, err);
+    return holder_new(settings, settings->model_uri, "model", counters, settings->role_score || !settings->role_http,
+                      out, err);
 }
 
 enum status model_holder_new_challenger(const struct settings *settings, const char *uri, struct counters *counters,
                                         struct model_holder **out, struct error *err)
 {
-    struct model_holder *holder = mem_zeroed(1, sizeof *holder);
-    holder->settings = settings;
-    holder->uri = uri;
-    holder->area = "challenger";
-    holder->counters = counters;
-    return holder_new(holder, false, out, err);
+    return holder_new(settings, uri, "challenger", counters, false, out, err);
 }
 
 void model_holder_free(struct model_holder *holder)

@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "avro/registry_client.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "scorer/sink/sink_batch.h"
@@ -133,7 +134,7 @@ static enum status sink_assign(struct sink *sink, struct error *err)
     if (rd_kafka_assignment_lost(sink->consumer))
         return error_set(err, STATUS_UNAVAILABLE, "Kafka: the group has revoked the partitions");
     for (size_t p = 0; p < count; p++)
-        if (sink_input_check_start(sink->consumer, &partitions[p], sink->cluster_id, err))
+        if (sink_input_check_start(sink->consumer, &partitions[p], sink->cluster_id, err) != STATUS_OK)
             return err->status;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t p = 0; p < count; p++)
@@ -183,7 +184,7 @@ static void lost(struct sink *sink)
     if (!rd_kafka_assignment_lost(sink->consumer) && !sink->waiting && something_to_store(sink)) {
         sink_store_limit(sink->store, LEAVE_LIMIT_US);
         progress_step(&sink->progress, "stores before its partitions leave", WAITS_FOR_POSTGRESQL);
-        if (sink_batch_write(sink->batch, &err))
+        if (sink_batch_write(sink->batch, &err) != STATUS_OK)
             log_info("sink", "partitions leave before their last records are stored: %s; they are read again",
                      err.text);
         sink_store_limit(sink->store, STORE_LIMIT_US);
@@ -226,21 +227,26 @@ static void release_message(void *origin)
     rd_kafka_message_destroy(origin);
 }
 
+/* NULL: it is not assigned any more, or the message is of no partition. */
+static struct sink_partition *partition_of(struct sink *sink, const rd_kafka_message_t *message)
+{
+    int topic = message->rkt ? message_topic(sink, message) : -1;
+    return topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+}
+
 /* Takes the message over, unless it fails. */
 static enum status take_record(struct sink *sink, rd_kafka_message_t *message, struct error *err)
 {
-    int topic = message_topic(sink, message);
-    struct sink_partition *partition =
-        topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    struct sink_partition *partition = partition_of(sink, message);
     if (!partition || sink->unassigned) { /* of an assignment that has ended: it is read again */
         rd_kafka_message_destroy(message);
         return STATUS_OK;
     }
     struct sink_record record = sink_input_record(message, &sink->headers);
-    record.topic = (enum sink_topic)topic;
-    record.topic_name = sink->topics[topic];
+    record.topic = partition->topic;
+    record.topic_name = partition->topic_name;
     bool verifies = partition->verify != SINK_NO_OFFSET;
-    if (verifies && sink_input_verify(partition, &record, sink->cluster_id, err))
+    if (verifies && sink_input_verify(partition, &record, sink->cluster_id, err) != STATUS_OK)
         return err->status;
     if (verifies && record.offset < partition->next) {
         rd_kafka_message_destroy(message);
@@ -254,10 +260,7 @@ static enum status take_record(struct sink *sink, rd_kafka_message_t *message, s
 
 static void take_end(struct sink *sink, const rd_kafka_message_t *message)
 {
-    int topic = message_topic(sink, message);
-    struct sink_partition *partition =
-        topic < 0 || sink->unassigned ? NULL
-                                      : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    struct sink_partition *partition = sink->unassigned ? NULL : partition_of(sink, message);
     if (partition && partition->next < message->offset)
         partition->next = message->offset;
 }
@@ -267,9 +270,7 @@ static void take_end(struct sink *sink, const rd_kafka_message_t *message)
  * verified there. */
 static bool give_up_verifying(struct sink *sink, const rd_kafka_message_t *message)
 {
-    int topic = message->rkt ? message_topic(sink, message) : -1;
-    struct sink_partition *partition =
-        topic < 0 ? NULL : sink_batch_partition(sink->batch, (enum sink_topic)topic, message->partition);
+    struct sink_partition *partition = partition_of(sink, message);
     if (!partition || (partition->verify == SINK_NO_OFFSET && !sink->unassigned))
         return false;
     partition->verify = SINK_NO_OFFSET;
@@ -293,10 +294,11 @@ static enum status take_other(struct sink *sink, const rd_kafka_message_t *messa
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
         if (give_up_verifying(sink, message))
             return STATUS_OK;
-        return error_set(err, STATUS_CONFLICT,
-                         "%s [%" PRId32 "]: the position of the sink is not in the log any more (%s); start it again "
-                         "to read what is gone",
-                         topic, message->partition, rd_kafka_message_errstr(message));
+        return error_set(
+            err, STATUS_CONFLICT,
+            "%s [%" PRId32
+            "]: the position of the sink is not in the log any more (%s); start it again to read what is gone",
+            topic, message->partition, rd_kafka_message_errstr(message));
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         return error_set(err, STATUS_DENIED,
@@ -344,9 +346,9 @@ static enum status take(struct sink *sink, struct error *err)
             return STATUS_OK;
         bool is_record = !message->err && !kafka_message_is_control(message);
         enum status status = is_record ? take_record(sink, message, err) : take_other(sink, message, err);
-        if (!is_record || status)
+        if (!is_record || status != STATUS_OK)
             rd_kafka_message_destroy(message);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     return STATUS_OK;
@@ -428,7 +430,7 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
         return STATUS_OK;
     sink->asked_us = now_us();
     progress_step(&sink->progress, "asks", WAITS_FOR_POSTGRESQL);
-    if (sink_store_ping(sink->store, &problem) || sink_batch_sync(sink->batch, &problem)) {
+    if (sink_store_ping(sink->store, &problem) != STATUS_OK || sink_batch_sync(sink->batch, &problem) != STATUS_OK) {
         sink_unassign(sink);
         postgresql_failed(sink, &problem);
     } else if (sink_batch_take_rewound(sink->batch))
@@ -445,10 +447,10 @@ static enum status work(struct sink *sink, struct error *err)
         return look_when_idle(sink, err);
     struct error problem;
     progress_step(&sink->progress, "stores", WAITS_FOR_POSTGRESQL);
-    if (sink_input_check_cluster(sink->consumer, sink->cluster_id, err))
+    if (sink_input_check_cluster(sink->consumer, sink->cluster_id, err) != STATUS_OK)
         return err->status;
     sink->asked_us = sink->stored_us = now_us();
-    if (sink_batch_write(sink->batch, &problem)) {
+    if (sink_batch_write(sink->batch, &problem) != STATUS_OK) {
         sink_unassign(sink);
         postgresql_failed(sink, &problem);
         return STATUS_OK;
@@ -458,7 +460,7 @@ static enum status work(struct sink *sink, struct error *err)
     sink->lag_stale = true;
     if (sink_batch_take_rewound(sink->batch))
         sink_unassign(sink);
-    if (sink->joined && sink->unassigned && sink_assign(sink, err)) {
+    if (sink->joined && sink->unassigned && sink_assign(sink, err) != STATUS_OK) {
         if (err->status != STATUS_UNAVAILABLE)
             return err->status;
         log_warn("sink", "%s; trying again", err->text);
@@ -492,14 +494,15 @@ static enum status loop(struct sink *sink, struct error *err)
 {
     while (!sink->stop) {
         note_turn(sink);
-        if (take(sink, err) || sink_topics_failure(&sink->group, err) || work(sink, err))
+        if (take(sink, err) != STATUS_OK || sink_topics_failure(&sink->group, err) != STATUS_OK ||
+            work(sink, err) != STATUS_OK)
             return err->status;
         commit_to_kafka(sink);
-        if (look_at_topics(sink, err))
+        if (look_at_topics(sink, err) != STATUS_OK)
             return err->status;
         if (!sink->finish || !sink->joined || sink->unassigned)
             continue;
-        if (look_up_ends(sink, err))
+        if (look_up_ends(sink, err) != STATUS_OK)
             return err->status;
         if (ends_reached(sink) && !sink_batch_count(sink->batch))
             return STATUS_OK;
@@ -523,12 +526,12 @@ static enum status make_consumer(struct sink *sink, struct error *err)
         {NULL, NULL},
     };
     rd_kafka_conf_t *conf;
-    if (kafka_conf(sink->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err))
+    if (kafka_conf(sink->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err) != STATUS_OK)
         return err->status;
     rd_kafka_conf_set_opaque(conf, sink);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
-    if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sink->consumer, err))
+    if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sink->consumer, err) != STATUS_OK)
         return err->status;
     rd_kafka_poll_set_consumer(sink->consumer);
     sink_topics_start(&sink->group, sink->consumer, sink->group_id, sink->settings->instance_id, sink->topics);
@@ -541,7 +544,7 @@ static enum status wait_for_postgresql(struct sink *sink, struct error *err)
     progress_step(&sink->progress, "starts", WAITS_FOR_POSTGRESQL);
     while (!sink->stop) {
         enum status status = sink_store_open(sink->store, err);
-        if (!status) {
+        if (status == STATUS_OK) {
             postgresql_worked(sink);
             return STATUS_OK;
         }
@@ -563,9 +566,9 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
         free(sink->cluster_id);
         sink->cluster_id = NULL;
         status = kafka_wait_for_broker(sink->consumer, "sink", 0, &sink->stop, err);
-        if (!status)
+        if (status == STATUS_OK)
             status = kafka_cluster_id(sink->consumer, &sink->cluster_id, err);
-        if (!status)
+        if (status == STATUS_OK)
             status = sink_topics_check(&sink->group, err);
     } while (status == STATUS_UNAVAILABLE && !sink->stop);
     return status;
@@ -573,14 +576,14 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
 
 static enum status sink_start(struct sink *sink, struct error *err)
 {
-    if (make_consumer(sink, err) || meet_kafka(sink, err) ||
-        sink_rows_new(sink->settings->schema, sink->cluster_id, &sink->rows, err))
+    if (make_consumer(sink, err) != STATUS_OK || meet_kafka(sink, err) != STATUS_OK ||
+        sink_rows_new(sink->settings->schema, sink->cluster_id, &sink->rows, err) != STATUS_OK)
         return err->status;
     sink_rows_use_registry(sink->rows, sink->settings->registry);
     sink_store_cluster(sink->store, sink->cluster_id);
     sink->batch = sink_batch_new(sink->store, sink->rows, sink->counters, release_message);
     sink_batch_erase_by(sink->batch, options_text(sink->settings->options, OPTION_ERASURE));
-    if (wait_for_postgresql(sink, err))
+    if (wait_for_postgresql(sink, err) != STATUS_OK)
         return err->status;
     return sink->stop ? STATUS_OK : sink_topics_join(&sink->group, err);
 }
@@ -593,7 +596,7 @@ static void flush_last(struct sink *sink)
     if (!sink->batch || !something_to_store(sink))
         return;
     sink_store_limit(sink->store, LEAVE_LIMIT_US);
-    if (!sink->waiting && !sink_batch_write(sink->batch, &err))
+    if (!sink->waiting && sink_batch_write(sink->batch, &err) == STATUS_OK)
         return;
     log_warn("sink", "%s; %zu records are not stored and will be read again at the next start", err.text,
              sink_batch_count(sink->batch));
@@ -616,10 +619,10 @@ enum status sink_run(struct sink *sink, struct error *err)
 {
     progress_start(&sink->progress, now_us());
     enum status status = sink_start(sink, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = loop(sink, err);
     progress_step(&sink->progress, "ends", WAITS_FOR_POSTGRESQL);
-    if (!status)
+    if (status == STATUS_OK)
         flush_last(sink);
     else if (sink->batch)
         sink_batch_clear(sink->batch); /* what was read may not be what its positions are of */
@@ -636,7 +639,7 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
     buffer_printf(&group, "%s-sink", settings->group_id);
     char *group_id = mem_text_n(group.data, group.bytes);
     buffer_free(&group);
-    if (sink_store_new(settings->database_url, group_id, &store, err)) {
+    if (sink_store_new(settings->database_url, group_id, &store, err) != STATUS_OK) {
         free(group_id);
         return err->status;
     }
@@ -685,11 +688,11 @@ void sink_finish(struct sink *sink)
 enum status sink_check(const struct settings *settings, struct error *err)
 {
     struct sink_store *store;
-    if (sink_store_new(settings->database_url, "", &store, err))
+    if (sink_store_new(settings->database_url, "", &store, err) != STATUS_OK)
         return err->status;
     sink_store_limit(store, LEAVE_LIMIT_US);
     enum status status = sink_store_open(store, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = sink_store_check(store, err);
     sink_store_free(store);
     return status;

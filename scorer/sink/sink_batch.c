@@ -9,7 +9,6 @@
  * that nobody has foreseen while others land. Must never count a record before its transaction has committed. */
 #include "scorer/sink/sink_batch.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,10 +272,6 @@ static void adopt_offsets(struct sink_batch *batch)
             log_rewound(partition, now);
             batch->rewound = true;
         }
-        if (partition->known && now != partition->stored) { /* what was to be checked is of another position */
-            partition->verify = SINK_NO_OFFSET;
-            partition->checked = false;
-        }
         partition->known = true;
         if (partition->stored != now) { /* where reading starts and what is verified there hung on it */
             partition->checked = false;
@@ -306,7 +301,7 @@ bool sink_batch_take_rewound(struct sink_batch *batch)
 
 enum status sink_batch_sync(struct sink_batch *batch, struct error *err)
 {
-    if (sink_store_open(batch->store, err))
+    if (sink_store_open(batch->store, err) != STATUS_OK)
         return err->status;
     batch->stale |= batch->session != sink_store_sessions(batch->store);
     batch->session = sink_store_sessions(batch->store);
@@ -316,7 +311,8 @@ enum status sink_batch_sync(struct sink_batch *batch, struct error *err)
     for (size_t p = 0; p < batch->partition_count; p++)
         batch->offsets[p] =
             (struct sink_offset){.topic = batch->partitions[p].topic_name, .partition = batch->partitions[p].id};
-    if (batch->partition_count && sink_store_read(batch->store, batch->offsets, batch->partition_count, err))
+    if (batch->partition_count &&
+        sink_store_read(batch->store, batch->offsets, batch->partition_count, err) != STATUS_OK)
         return err->status;
     resolve_doubt(batch);
     adopt_offsets(batch);
@@ -399,7 +395,7 @@ static enum status stream(struct sink_batch *batch, size_t *sent, bool *started,
     if (!ready || (!last && ready < PIECE_BYTES))
         return STATUS_OK;
     const char *target = sink_rows_target(batch->rows, SINK_TABLE_PREDICTIONS);
-    if (!*started && sink_store_copy_start(batch->store, target, err))
+    if (!*started && sink_store_copy_start(batch->store, target, err) != STATUS_OK)
         return err->status;
     *started = true;
     *sent = rows.bytes;
@@ -430,7 +426,7 @@ static enum status copy_records(struct sink_batch *batch, size_t end, const stru
                 return report_waiting(&batch->items[i].record, err);
             batch->tally[how]++;
         }
-        if (stream(batch, &sent, &started, i + 1 == end, err))
+        if (stream(batch, &sent, &started, i + 1 == end, err) != STATUS_OK)
             return err->status;
     }
     FAULT_POINT("sink.copied");
@@ -442,8 +438,9 @@ static enum status copy_table(struct sink_batch *batch, enum sink_table table, s
     struct span rows = sink_rows_table(batch->rows, table);
     if (!rows.bytes)
         return STATUS_OK;
-    if (sink_store_copy_start(batch->store, sink_rows_target(batch->rows, table), err) ||
-        sink_store_copy_rows(batch->store, rows, err) || sink_store_copy_end(batch->store, err))
+    if (sink_store_copy_start(batch->store, sink_rows_target(batch->rows, table), err) != STATUS_OK ||
+        sink_store_copy_rows(batch->store, rows, err) != STATUS_OK ||
+        sink_store_copy_end(batch->store, err) != STATUS_OK)
         return err->status;
     return STATUS_OK;
 }
@@ -451,12 +448,12 @@ static enum status copy_table(struct sink_batch *batch, enum sink_table table, s
 static enum status copy_all(struct sink_batch *batch, size_t end, const struct sink_refusal *refusal, struct error *err)
 {
     sink_rows_clear(batch->rows);
-    if (copy_records(batch, end, refusal, err))
+    if (copy_records(batch, end, refusal, err) != STATUS_OK)
         return err->status;
     /* Erasures first: their lock is taken before the shared one of what they may reach. */
     static const enum sink_table others[] = {SINK_TABLE_ERASURES, SINK_TABLE_DEAD_LETTERS, SINK_TABLE_OUTCOMES};
     for (size_t t = 0; t < sizeof others / sizeof *others; t++)
-        if (copy_table(batch, others[t], err))
+        if (copy_table(batch, others[t], err) != STATUS_OK)
             return err->status;
     if (sink_rows_table(batch->rows, SINK_TABLE_ERASURES).bytes)
         return sink_store_erase(batch->store, batch->erasure, err);
@@ -469,16 +466,16 @@ static enum status write_once(struct sink_batch *batch, size_t end, const struct
 {
     size_t moves = aim(batch, end);
     memset(batch->tally, 0, sizeof batch->tally);
-    if (sink_store_begin(batch->store, batch->offsets, moves, err))
+    if (sink_store_begin(batch->store, batch->offsets, moves, err) != STATUS_OK)
         return err->status;
     FAULT_POINT("sink.begun");
-    if (copy_all(batch, end, refusal, err)) {
+    if (copy_all(batch, end, refusal, err) != STATUS_OK) {
         sink_store_rollback(batch->store);
         return err->status;
     }
     FAULT_POINT("sink.commit");
     struct span latest = sink_rows_latest(batch->rows, sink_store_row_type(batch->store));
-    if (sink_store_commit(batch->store, sink_rows_upsert(batch->rows), latest, &batch->in_doubt, err)) {
+    if (sink_store_commit(batch->store, sink_rows_upsert(batch->rows), latest, &batch->in_doubt, err) != STATUS_OK) {
         batch->doubt_end = end;
         return err->status;
     }
@@ -543,16 +540,15 @@ static bool suspect(struct sink_batch *batch)
 /* Whether item i alone could be stored: everything but the COMMIT. */
 static bool would_land(struct sink_batch *batch, size_t i)
 {
-    struct error ignored;
-    if (sink_store_begin(batch->store, NULL, 0, &ignored))
+    if (sink_store_begin(batch->store, NULL, 0, ERROR_IGNORED) != STATUS_OK)
         return false;
     sink_rows_clear(batch->rows);
     bool lands = sink_rows_add(batch->rows, &batch->items[i].record) < SINK_RESULT_REFUSED;
     for (enum sink_table table = 0; table < SINK_TABLE_COUNT && lands; table++)
-        lands = !copy_table(batch, table, &ignored);
+        lands = copy_table(batch, table, ERROR_IGNORED) == STATUS_OK;
     struct span latest = sink_rows_latest(batch->rows, sink_store_row_type(batch->store));
     if (lands && latest.data)
-        lands = !sink_store_upsert(batch->store, sink_rows_upsert(batch->rows), latest, &ignored);
+        lands = sink_store_upsert(batch->store, sink_rows_upsert(batch->rows), latest, ERROR_IGNORED) == STATUS_OK;
     sink_store_rollback(batch->store);
     return lands;
 }
@@ -592,27 +588,27 @@ static enum status write_range(struct sink_batch *batch, size_t end, struct erro
 {
     size_t left = end - batch->first;
     enum status status = write_once(batch, end, NULL, err);
-    if (!status)
+    if (status == STATUS_OK)
         batch->suspicion.landed |= left > 0;
-    if (!left || (status != STATUS_INVALID && (!status || status == STATUS_CONFLICT || !suspect(batch))))
+    if (!left || (status != STATUS_INVALID && (status == STATUS_OK || status == STATUS_CONFLICT || !suspect(batch))))
         return status;
     if (left == 1)
         return status == STATUS_INVALID ? write_refused(batch, sink_store_sqlstate(batch->store), err)
                                         : write_suspected(batch, status, err);
     status = write_range(batch, batch->first + left / 2, err);
-    return status ? status : write_range(batch, end, err);
+    return status != STATUS_OK ? status : write_range(batch, end, err);
 }
 
 static void search_end(struct sink_batch *batch, enum status status)
 {
-    if (!status || batch->suspicion.searching)
+    if (status == STATUS_OK || batch->suspicion.searching)
         batch->suspicion = (struct suspicion){0};
 }
 
 enum status sink_batch_write(struct sink_batch *batch, struct error *err)
 {
     for (int tries = 0; tries < CONFLICT_TRIES; tries++) {
-        if (sink_batch_sync(batch, err))
+        if (sink_batch_sync(batch, err) != STATUS_OK)
             return err->status;
         if (!sink_batch_count(batch) && !sink_batch_is_ahead(batch))
             return STATUS_OK;

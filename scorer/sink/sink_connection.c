@@ -221,7 +221,7 @@ static enum status flush_connection(struct sink_connection *connection, const ch
 /* The next result; *out is NULL where libpq says that the statement has no more. */
 static enum status next_result(struct sink_connection *connection, const char *doing, PGresult **out, struct error *err)
 {
-    if (flush_connection(connection, doing, err))
+    if (flush_connection(connection, doing, err) != STATUS_OK)
         return err->status;
     while (PQisBusy(connection->handle)) {
         if (!wait_socket(connection, POLLIN))
@@ -248,7 +248,7 @@ enum status sink_connection_drain(struct sink_connection *connection, const char
             break;
         ExecStatusType got = PQresultStatus(result);
         bool ends = got == PGRES_COPY_IN;
-        if (got != wanted && !status)
+        if (got != wanted && status == STATUS_OK)
             status = fail_result(connection, result, doing, err);
         if (got == wanted && keep && !*keep)
             *keep = result;
@@ -257,7 +257,7 @@ enum status sink_connection_drain(struct sink_connection *connection, const char
         if (ends || !connection->handle)
             break;
     }
-    if (status && keep) {
+    if (status != STATUS_OK && keep) {
         PQclear(*keep);
         *keep = NULL;
     }
@@ -271,7 +271,7 @@ enum status sink_connection_query(struct sink_connection *connection, const char
         return sink_connection_fail_send(connection, err);
     PGresult *result = NULL;
     enum status status = sink_connection_drain(connection, doing, PGRES_TUPLES_OK, &result, err);
-    if (!status)
+    if (status == STATUS_OK)
         *out = result;
     return status;
 }
@@ -294,33 +294,32 @@ enum status sink_connection_pipeline_result(struct sink_connection *connection, 
                                             ExecStatusType wanted, PGresult **keep, struct error *err)
 {
     PGresult *result, *end;
-    if (next_result(connection, doing, &result, err))
+    if (next_result(connection, doing, &result, err) != STATUS_OK)
         return err->status;
     if (!result)
         return fail_connection(connection, "", "the server's answers do not match what was asked", err);
     enum status status = STATUS_OK;
     if (PQresultStatus(result) != wanted)
         status = fail_result(connection, result, doing, err);
-    if (!status && keep)
+    if (status == STATUS_OK && keep)
         *keep = result;
     else
         PQclear(result);
     if (!connection->handle || wanted == PGRES_PIPELINE_SYNC)
         return status;
     struct error ended;
-    if (next_result(connection, doing, &end, &ended))
-        return status ? status : error_set(err, ended.status, "%s", ended.text);
+    if (next_result(connection, doing, &end, &ended) != STATUS_OK)
+        return status != STATUS_OK ? status : error_set(err, ended.status, "%s", ended.text);
     PQclear(end);
     return status;
 }
 
 void sink_connection_pipeline_leave(struct sink_connection *connection)
 {
-    struct error ignored;
     PGresult *result;
     int nulls = 0;
     while (connection->handle && nulls < 8) {
-        if (next_result(connection, "leaving a pipeline", &result, &ignored))
+        if (next_result(connection, "leaving a pipeline", &result, ERROR_IGNORED) != STATUS_OK)
             return;
         nulls = result ? 0 : nulls + 1;
         bool sync = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
@@ -341,10 +340,9 @@ void sink_connection_rollback(struct sink_connection *connection)
         return;
     char sqlstate[sizeof connection->sqlstate];
     memcpy(sqlstate, connection->sqlstate, sizeof sqlstate);
-    struct error ignored;
     sink_connection_start(connection, SINK_EXCHANGE_WORK);
     if ((state != PQTRANS_INTRANS && state != PQTRANS_INERROR) || !PQsendQuery(connection->handle, "ROLLBACK") ||
-        sink_connection_drain(connection, "rolling back", PGRES_COMMAND_OK, NULL, &ignored))
+        sink_connection_drain(connection, "rolling back", PGRES_COMMAND_OK, NULL, ERROR_IGNORED) != STATUS_OK)
         sink_connection_close(connection);
     memcpy(connection->sqlstate, sqlstate, sizeof sqlstate);
 }
@@ -391,7 +389,7 @@ static enum status connect_start(struct sink_connection *connection, struct erro
     PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
     if (PQstatus(connection->handle) == CONNECTION_BAD)
         return fail_connect(connection, err);
-    if (connect_poll(connection, err))
+    if (connect_poll(connection, err) != STATUS_OK)
         return err->status;
     return PQsetnonblocking(connection->handle, 1) ? sink_connection_fail_send(connection, err) : STATUS_OK;
 }
@@ -408,7 +406,7 @@ static enum status set_limits(struct sink_connection *connection, struct error *
             connection, "setting limits",
             "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false), "
             "set_config('idle_in_transaction_session_timeout', $1, false), set_config('work_mem', '64MB', false)",
-            1, values, &result, err))
+            1, values, &result, err) != STATUS_OK)
         return err->status;
     PQclear(result);
     return STATUS_OK;
@@ -418,7 +416,7 @@ enum status sink_connection_open(struct sink_connection *connection, enum sink_e
 {
     sink_connection_close(connection);
     sink_connection_start(connection, exchange);
-    if (connect_start(connection, err) || set_limits(connection, err)) {
+    if (connect_start(connection, err) != STATUS_OK || set_limits(connection, err) != STATUS_OK) {
         sink_connection_close(connection);
         return err->status;
     }

@@ -117,8 +117,8 @@ enum status sink_input_verify(struct sink_partition *partition, const struct sin
     }
     if (record->offset >= partition->stored)
         log_warn("sink",
-                 "%s [%" PRId32 "]: the record at offset %" PRId64 " is not there any more, so whether the topic was "
-                 "recreated is not known; going on from %" PRId64,
+                 "%s [%" PRId32 "]: the record at offset %" PRId64
+                 " is not there any more, so whether the topic was recreated is not known; going on from %" PRId64,
                  partition->topic_name, partition->id, wanted, partition->stored);
     partition->verify = SINK_NO_OFFSET;
     return STATUS_OK;
@@ -153,8 +153,8 @@ enum status sink_input_find_ends(const struct options *options, struct sink_part
     static const struct kafka_property fixed[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     rd_kafka_conf_t *conf;
     rd_kafka_t *client;
-    if (kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err) ||
-        kafka_client_new(RD_KAFKA_CONSUMER, &conf, &client, err))
+    if (kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err) != STATUS_OK ||
+        kafka_client_new(RD_KAFKA_CONSUMER, &conf, &client, err) != STATUS_OK)
         return err->status;
     for (size_t p = 0; p < count; p++) {
         int64_t low, high;

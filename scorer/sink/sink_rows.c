@@ -15,7 +15,6 @@
 #include "events/dead_letter.h"
 #include "events/decoder.h"
 #include "events/prediction_versions.h"
-#include "events/source_position.h"
 #include "scorer/sink/copy_fields.h"
 #include "scorer/sink/sink_columns.h"
 #include "scorer/sink/sink_headers.h"
@@ -582,7 +581,7 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
                           struct error *err)
 {
     struct decoder *decoder;
-    if (decoder_new(schema, &decoder, err))
+    if (decoder_new(schema, &decoder, err) != STATUS_OK)
         return err->status;
     struct sink_rows *rows = mem_zeroed(1, sizeof *rows);
     rows->schema = schema;

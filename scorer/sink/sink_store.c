@@ -29,7 +29,7 @@ struct sink_store {
 enum status sink_store_new(const char *conninfo, const char *group_id, struct sink_store **out, struct error *err)
 {
     struct sink_connection *connection;
-    if (sink_connection_new(conninfo, &connection, err))
+    if (sink_connection_new(conninfo, &connection, err) != STATUS_OK)
         return err->status;
     struct sink_store *store = mem_zeroed(1, sizeof *store);
     store->connection = connection;
@@ -111,7 +111,7 @@ static enum status check_database(struct sink_store *store, struct error *err)
             store->connection, "reading the migrations",
             "SELECT (SELECT max(version) FROM attrition.migrations), 'attrition.predictions'::regtype::oid, "
             "'attrition.predictions[]'::regtype::oid, current_setting('server_encoding')",
-            0, NULL, &result, err))
+            0, NULL, &result, err) != STATUS_OK)
         return err->status;
     int version = atoi(PQgetvalue(result, 0, 0));
     store->row_type = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
@@ -134,9 +134,9 @@ static enum status open_within(struct sink_store *store, enum sink_exchange exch
 {
     if (sink_connection_is_usable(store->connection))
         return STATUS_OK;
-    if (sink_connection_open(store->connection, exchange, err))
+    if (sink_connection_open(store->connection, exchange, err) != STATUS_OK)
         return err->status;
-    if (check_database(store, err)) {
+    if (check_database(store, err) != STATUS_OK) {
         sink_store_close(store);
         return err->status;
     }
@@ -154,7 +154,7 @@ enum status sink_store_ping(struct sink_store *store, struct error *err)
     PGresult *result = NULL;
     enum status status = open_within(store, SINK_EXCHANGE_PING, err);
     sink_connection_start(store->connection, SINK_EXCHANGE_PING);
-    if (!status)
+    if (status == STATUS_OK)
         status =
             sink_connection_query(store->connection, "asking whether it is there", "SELECT 1", 0, NULL, &result, err);
     PQclear(result);
@@ -186,13 +186,12 @@ enum status sink_store_read(struct sink_store *store, struct sink_offset *offset
     offsets_literals(store, offsets, count);
     const char *const values[] = {store->cluster_id, store->arrays[0].data, store->arrays[1].data};
     PGresult *result;
-    if (sink_connection_query(
-            store->connection, "reading sink_offsets",
-            "SELECT coalesce(s.next_offset, -1), coalesce(s.last_offset, -1), coalesce(s.last_digest, 0) "
-            "FROM unnest($2::text[], $3::integer[]) WITH ORDINALITY AS w (topic, partition, place) "
-            "LEFT JOIN attrition.sink_offsets s ON s.cluster_id = $1 AND s.topic = w.topic "
-            "AND s.partition = w.partition ORDER BY w.place",
-            3, values, &result, err))
+    if (sink_connection_query(store->connection, "reading sink_offsets",
+                              "SELECT coalesce(s.next_offset, -1), coalesce(s.last_offset, -1), "
+                              "coalesce(s.last_digest, 0) FROM unnest($2::text[], $3::integer[]) WITH ORDINALITY AS w "
+                              "(topic, partition, place) LEFT JOIN attrition.sink_offsets s ON s.cluster_id = $1 AND "
+                              "s.topic = w.topic AND s.partition = w.partition ORDER BY w.place",
+                              3, values, &result, err) != STATUS_OK)
         return err->status;
     for (size_t i = 0; i < count; i++) {
         offsets[i].stored = strtoll(PQgetvalue(result, (int)i, 0), NULL, 10);
@@ -207,20 +206,16 @@ enum status sink_store_read(struct sink_store *store, struct sink_offset *offset
  * waited sees the row as the other left it, and finds it moved. */
 static const char advance_sql[] =
     "WITH w AS (SELECT * FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], "
-    "$8::bigint[]) AS w (topic, partition, stored, next, last_offset, last_digest)), "
-    "held AS MATERIALIZED (SELECT s.topic, s.partition FROM attrition.sink_offsets s JOIN w ON s.topic = w.topic "
-    "AND s.partition = w.partition WHERE s.cluster_id = $1 AND s.next_offset = w.stored "
-    "ORDER BY s.topic, s.partition FOR UPDATE OF s), "
-    "moved AS (UPDATE attrition.sink_offsets s SET next_offset = w.next, group_id = $2, updated_at = now(), "
-    "last_offset = coalesce(nullif(w.last_offset, -1), s.last_offset), "
-    "last_digest = CASE w.last_offset WHEN -1 THEN s.last_digest ELSE w.last_digest END "
-    "FROM held JOIN w ON w.topic = held.topic AND w.partition = held.partition "
-    "WHERE s.cluster_id = $1 AND s.topic = held.topic AND s.partition = held.partition RETURNING 1), "
-    "made AS (INSERT INTO attrition.sink_offsets "
-    "(cluster_id, group_id, topic, partition, next_offset, last_offset, last_digest) "
-    "SELECT $1, $2, topic, partition, next, nullif(last_offset, -1), last_digest FROM w WHERE stored = -1 "
-    "ORDER BY topic, partition ON CONFLICT DO NOTHING RETURNING 1) "
-    "SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM made)";
+    "$8::bigint[]) AS w (topic, partition, stored, next, last_offset, last_digest)), held AS MATERIALIZED (SELECT "
+    "s.topic, s.partition FROM attrition.sink_offsets s JOIN w ON s.topic = w.topic AND s.partition = w.partition "
+    "WHERE s.cluster_id = $1 AND s.next_offset = w.stored ORDER BY s.topic, s.partition FOR UPDATE OF s), moved AS "
+    "(UPDATE attrition.sink_offsets s SET next_offset = w.next, group_id = $2, updated_at = now(), last_offset = "
+    "coalesce(nullif(w.last_offset, -1), s.last_offset), last_digest = CASE w.last_offset WHEN -1 THEN s.last_digest "
+    "ELSE w.last_digest END FROM held JOIN w ON w.topic = held.topic AND w.partition = held.partition WHERE "
+    "s.cluster_id = $1 AND s.topic = held.topic AND s.partition = held.partition RETURNING 1), made AS (INSERT INTO "
+    "attrition.sink_offsets (cluster_id, group_id, topic, partition, next_offset, last_offset, last_digest) SELECT $1, "
+    "$2, topic, partition, next, nullif(last_offset, -1), last_digest FROM w WHERE stored = -1 ORDER BY topic, "
+    "partition ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM made)";
 
 static enum status begin_send(struct sink_store *store, struct error *err)
 {
@@ -242,21 +237,21 @@ enum status sink_store_begin(struct sink_store *store, const struct sink_offset 
 {
     exchange_start(store);
     offsets_literals(store, offsets, count);
-    if (begin_send(store, err))
+    if (begin_send(store, err) != STATUS_OK)
         return err->status;
     PGresult *moved = NULL;
     enum status status =
         sink_connection_pipeline_result(store->connection, "beginning a transaction", PGRES_COMMAND_OK, NULL, err);
-    if (!status)
+    if (status == STATUS_OK)
         status =
             sink_connection_pipeline_result(store->connection, "moving sink_offsets", PGRES_TUPLES_OK, &moved, err);
-    if (!status && strtoull(PQgetvalue(moved, 0, 0), NULL, 10) != count)
+    if (status == STATUS_OK && strtoull(PQgetvalue(moved, 0, 0), NULL, 10) != count)
         status = error_set(err, STATUS_CONFLICT, "another sink moved the stored positions");
     PQclear(moved);
     sink_connection_pipeline_leave(store->connection);
-    if (!status && !sink_connection_is_open(store->connection))
+    if (status == STATUS_OK && !sink_connection_is_open(store->connection))
         status = error_set(err, STATUS_UNAVAILABLE, "PostgreSQL: the connection ended while beginning a transaction");
-    if (status)
+    if (status != STATUS_OK)
         sink_store_rollback(store);
     return status;
 }
@@ -274,7 +269,7 @@ enum status sink_store_copy_start(struct sink_store *store, const char *target, 
     if (!PQsendQuery(sink_connection_handle(store->connection), sql))
         return sink_connection_fail_send(store->connection, err);
     enum status status = sink_connection_drain(store->connection, "COPY", PGRES_COPY_IN, NULL, err);
-    return status ? status : sink_connection_copy(store->connection, header, sizeof header, err);
+    return status != STATUS_OK ? status : sink_connection_copy(store->connection, header, sizeof header, err);
 }
 
 enum status sink_store_copy_rows(struct sink_store *store, struct span rows, struct error *err)
@@ -283,7 +278,7 @@ enum status sink_store_copy_rows(struct sink_store *store, struct span rows, str
     exchange_start(store);
     for (size_t at = 0; at < rows.bytes; at += PIECE) {
         size_t bytes = rows.bytes - at < PIECE ? rows.bytes - at : PIECE;
-        if (sink_connection_copy(store->connection, rows.data + at, bytes, err))
+        if (sink_connection_copy(store->connection, rows.data + at, bytes, err) != STATUS_OK)
             return err->status;
     }
     return STATUS_OK;
@@ -293,7 +288,7 @@ enum status sink_store_copy_end(struct sink_store *store, struct error *err)
 {
     static const char trailer[2] = "\377\377";
     exchange_start(store);
-    if (sink_connection_copy(store->connection, trailer, sizeof trailer, err))
+    if (sink_connection_copy(store->connection, trailer, sizeof trailer, err) != STATUS_OK)
         return err->status;
     if (PQputCopyEnd(sink_connection_handle(store->connection), NULL) <= 0)
         return sink_connection_fail_send(store->connection, err);
@@ -306,7 +301,7 @@ enum status sink_store_erase(struct sink_store *store, const char *method, struc
     PGresult *result;
     exchange_start(store);
     if (sink_connection_query(store->connection, "erasing", "SELECT attrition.erase_requested($1)", 1, values, &result,
-                              err))
+                              err) != STATUS_OK)
         return err->status;
     PQclear(result);
     return STATUS_OK;
@@ -355,14 +350,14 @@ enum status sink_store_commit(struct sink_store *store, const char *upsert, stru
     if (rows.data)
         status = sink_connection_pipeline_result(store->connection, "updating latest_predictions", PGRES_COMMAND_OK,
                                                  NULL, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = sink_connection_pipeline_result(store->connection, "COMMIT", PGRES_COMMAND_OK, &committed, err);
     if (committed && strcmp(PQcmdStatus(committed), "COMMIT"))
         status = error_set(err, STATUS_UNAVAILABLE, "PostgreSQL: COMMIT was answered with %s", PQcmdStatus(committed));
     PQclear(committed);
-    *in_doubt = status && !sink_connection_is_open(store->connection);
+    *in_doubt = status != STATUS_OK && !sink_connection_is_open(store->connection);
     sink_connection_pipeline_leave(store->connection);
-    if (status)
+    if (status != STATUS_OK)
         sink_store_rollback(store);
     else
         sink_connection_reset_backoff(store->connection);
@@ -377,14 +372,13 @@ enum status sink_store_check(struct sink_store *store, struct error *err)
     exchange_start(store);
     if (sink_connection_query(
             store->connection, "looking up rights",
-            "SELECT current_user, string_agg(lacks, ', ') FROM (SELECT p || ' on ' || t FROM (VALUES "
-            "('predictions', 'INSERT'), "
-            "('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', 'INSERT'), "
+            "SELECT current_user, string_agg(lacks, ', ') FROM (SELECT p || ' on ' || t FROM (VALUES ('predictions', "
+            "'INSERT'), ('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', 'INSERT'), "
             "('latest_predictions', 'SELECT'), ('latest_predictions', 'INSERT'), ('latest_predictions', 'UPDATE'), "
-            "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) "
-            "WHERE NOT has_table_privilege('attrition.' || t, p) UNION ALL SELECT 'EXECUTE on erase_requested' "
-            "WHERE NOT has_function_privilege('attrition.erase_requested(text)', 'EXECUTE')) AS r (lacks)",
-            0, NULL, &result, err))
+            "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) WHERE NOT "
+            "has_table_privilege('attrition.' || t, p) UNION ALL SELECT 'EXECUTE on erase_requested' WHERE NOT "
+            "has_function_privilege('attrition.erase_requested(text)', 'EXECUTE')) AS r (lacks)",
+            0, NULL, &result, err) != STATUS_OK)
         return err->status;
     enum status status = STATUS_OK;
     if (!PQgetisnull(result, 0, 1))

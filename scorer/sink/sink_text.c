@@ -2,7 +2,8 @@
  */
 #include "scorer/sink/sink_text.h"
 
-size_t sink_text_length(const unsigned char *at, size_t left)
+/* Bytes of the valid UTF-8 character at `at` (never NUL, which PostgreSQL's text has no place for), or 0. */
+static size_t sink_text_length(const unsigned char *at, size_t left)
 {
     static const struct {
         unsigned char low, high, second_low, second_high, bytes;

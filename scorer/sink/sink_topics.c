@@ -27,7 +27,8 @@ enum status sink_topics_check(const struct sink_topics *topics, struct error *er
 {
     for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
         int partitions;
-        if (kafka_topic_partitions(topics->sources[t].consumer, topics->sources[t].topic, &partitions, err))
+        const struct start_offsets *source = &topics->sources[t];
+        if (kafka_topic_partitions(source->consumer, source->topic, &partitions, err) != STATUS_OK)
             return err->status;
     }
     return STATUS_OK;
@@ -70,7 +71,7 @@ bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)
         !rd_kafka_assignment_lost(source->consumer))
         return true;
     if (kafka_member_replaced(source->consumer, source->group, topics->instance, topics->member,
-                              &(struct member_wait){stop, "sink"}, &replaced, &err))
+                              &(struct member_wait){stop, "sink"}, &replaced, &err) != STATUS_OK)
         log_warn("sink", "partitions are lost; %s", err.text);
     if (replaced)
         error_set(&topics->failure, STATUS_CONFLICT,

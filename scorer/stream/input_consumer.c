@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault_point.h"
@@ -232,7 +231,7 @@ static void on_revoke(struct input_consumer *input)
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     if (lost && input->failure == STATUS_OK && !*input->stop &&
-        static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err))
+        static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) != STATUS_OK)
         input_consumer_fail(input, err.status, err.text); /* gives nothing up, and so does not join again */
     else
         rd_kafka_assign(input->consumer, NULL);

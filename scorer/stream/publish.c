@@ -99,8 +99,8 @@ static enum status check_topics(struct publish *publish, int input_partitions, s
             return status;
         if (i == TOPIC_DEAD && count < input_partitions)
             return error_set(err, STATUS_INVALID,
-                             "topic %s has %d partitions and %s has %d, but a dead letter keeps its "
-                             "partition's number: kafka-topics --alter --topic %s --partitions %d",
+                             "topic %s has %d partitions and %s has %d, but a dead letter keeps its partition's "
+                             "number: kafka-topics --alter --topic %s --partitions %d",
                              name, count, publish->settings->input_topic, input_partitions, name, input_partitions);
     }
     if (publish->input_partitions < input_partitions)
@@ -338,8 +338,8 @@ void publish_dead_letter(struct publish *publish, const struct input_message *so
             return;
     if (publish->failure.status == STATUS_OK)
         error_set(&publish->failure, STATUS_LIMIT,
-                  "score: topic %s does not take even a dead letter without value, key and headers of its source "
-                  "(%s [%d] at %" PRId64 "): raise its max.message.bytes and -X message.max.bytes",
+                  "score: topic %s does not take even a dead letter without value, key and headers of its source (%s "
+                  "[%d] at %" PRId64 "): raise its max.message.bytes and -X message.max.bytes",
                   publish->settings->dlq_topic, publish->settings->input_topic, source->partition, source->offset);
 }
 

@@ -113,13 +113,14 @@ static void log_round(const struct refused_records *refused, rd_kafka_resp_err_t
                   refused->records, topic, rd_kafka_err2str(code));
     else if (transaction_remedy(code) == REMEDY_UNTIMED)
         log_warn("score",
-                 "%s: topic %s refuses the timestamp of one of %" PRIu64 " records; doing this work again to find it: "
-                 "it goes with the present time",
+                 "%s: topic %s refuses the timestamp of one of %" PRIu64
+                 " records; doing this work again to find it: it goes with the present time",
                  refused->name, topic, refused->records);
     else
         log_warn("score",
-                 "%s: topic %s refuses a batch of %" PRIu64 " records, or one of them, as too large; doing this work "
-                 "again to find it. If this repeats, set -X batch.size below the topic's max.message.bytes",
+                 "%s: topic %s refuses a batch of %" PRIu64
+                 " records, or one of them, as too large; doing this work again to find it. If this repeats, set -X "
+                 "batch.size below the topic's max.message.bytes",
                  refused->name, topic, refused->records);
 }
 

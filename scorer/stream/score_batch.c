@@ -37,6 +37,7 @@ struct score_batch {
     struct key_reader *keys;
     int64_t real_us, steady_us; /* both clocks when the batch was made: see latest_ms */
     uint32_t reasons_per_row;
+    double explained_from; /* the least probability whose prediction gets reasons */
     struct input_message messages[BATCH];
     uint8_t results[BATCH];
     size_t count, waiting;
@@ -205,6 +206,7 @@ static bool publish_scored(struct score_batch *batch, size_t i, struct predictio
     prediction->source_offset = batch->messages[i].offset;
     prediction->cells = event->cells;
     prediction->attributes = event->attributes;
+    counter_add(batch->counters, COUNTER_EVENTS_UNEXPLAINED, score->probability < batch->explained_from);
     buffer_clear(&batch->value);
     prediction_encode(schema, prediction, &batch->value);
     counter_add(batch->counters, COUNTER_OUTPUT_BYTES, batch->value.bytes);
@@ -251,6 +253,13 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
         dead_letter_plain(batch, message, EVENT_TOO_LARGE);
 }
 
+/* The probability from which on --reasons-for wants reasons. */
+static double explained_from(const struct score_batch *batch, const struct model *model)
+{
+    bool explains = batch->reasons_per_row > 0 && pipeline_has_reasons(model->pipeline);
+    return explains ? model->threshold - batch->settings->reasons_near : -INFINITY;
+}
+
 size_t score_batch_handle(struct score_batch *batch, struct input_consumer *input, struct publish *publish,
                           struct result_counts *counts)
 {
@@ -260,8 +269,9 @@ size_t score_batch_handle(struct score_batch *batch, struct input_consumer *inpu
     batch->counts = counts;
     decode_batch(batch);
     const struct model *model = model_acquire(batch->models);
-    pipeline_score(model->pipeline, batch->cells, batch->row_count, batch->reasons_per_row, batch->scores,
-                   batch->reasons);
+    batch->explained_from = explained_from(batch, model);
+    pipeline_score_from(model->pipeline, batch->cells, batch->row_count, batch->reasons_per_row, batch->explained_from,
+                        batch->scores, batch->reasons);
     challenger_rows_score(batch->challengers, batch->cells, batch->row_count, model, batch->scores);
     batch->labels = model->labels;
     fill_prediction(batch, model, &prediction);

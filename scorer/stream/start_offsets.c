@@ -263,9 +263,9 @@ static enum status decide_start(const struct start_offsets *start, rd_kafka_topi
     if (count_without_offset(all) < all->cnt)
         return start_new_partitions(start, assigned, err);
     if (!rd_kafka_topic_partition_list_find(assigned, start->topic, 0))
-        return error_set(err, STATUS_UNAVAILABLE,
-                         "the group is new to the topic, and the member that has partition 0 has not said yet where "
-                         "it starts");
+        return error_set(
+            err, STATUS_UNAVAILABLE,
+            "the group is new to the topic, and the member that has partition 0 has not said yet where it starts");
     enum status status = start_group(start, assigned, all, err);
     if (status == STATUS_OK)
         copy_offsets(start, all, assigned);

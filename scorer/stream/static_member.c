@@ -57,7 +57,7 @@ enum status static_member_check(const struct static_member *member, rd_kafka_t *
     if (!member->id[0])
         return STATUS_OK;
     if (kafka_member_replaced(consumer, group, member->instance, member->id, &(struct member_wait){stop, "score"},
-                              &replaced, &problem))
+                              &replaced, &problem) != STATUS_OK)
         log_warn("score", "partitions are lost; %s", problem.text);
     if (!replaced)
         return STATUS_OK;

@@ -219,7 +219,7 @@ static int no_run(const struct options *options)
 
 static void resolve(const char *reset, struct settings *out)
 {
-    static const struct subcommand subcommands[] = {{"run", "", "", no_run}, {NULL, NULL, NULL, NULL}};
+    static const struct subcommand subcommands[] = {{"run", "", "", .run = no_run}, {0}};
     const char *delivery = getenv("SIM_DELIVERY");
     const char *argv[] = {"scorer",     "run", "--instance-id", "i",          "--database-url",
                           "dbname=sim", "-X",  reset,           "--delivery", delivery ? delivery : "exactly-once",

@@ -18,10 +18,16 @@ void model_release(const struct model *model)
     (void)model;
 }
 
-void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
-                    struct score *scores, struct reason *reasons)
+bool pipeline_has_reasons(const struct pipeline *pipeline)
 {
-    (void)pipeline, (void)cells, (void)top_reasons, (void)reasons;
+    (void)pipeline;
+    return false;
+}
+
+void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
+                         uint32_t top_reasons, double least, struct score *scores, struct reason *reasons)
+{
+    (void)pipeline, (void)cells, (void)top_reasons, (void)least, (void)reasons;
     for (size_t i = 0; i < row_count; i++)
         scores[i] = (struct score){.probability = 0.25, .margin = -1.1, .base = -1.1};
 }

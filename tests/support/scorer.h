@@ -25,7 +25,7 @@ static int scorer_no_run(const struct options *options)
     return 0;
 }
 
-static const struct subcommand scorer_subcommands[] = {{"run", "", "", scorer_no_run}, {NULL, NULL, NULL, NULL}};
+static const struct subcommand scorer_subcommands[] = {{"run", "", "", .run = scorer_no_run}, {0}};
 
 /* NULL-terminated words after the program's name. */
 static inline struct options *scorer_options(const char *const *words)

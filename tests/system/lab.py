@@ -305,8 +305,9 @@ class Lab:
 
     def consume(self, address, topic, isolation="read_committed", seconds=60):
         """Every record up to the topic's end as its readers see it, at least as it is now, since where records keep coming a partition
-        may never be read empty: a list of messages."""
+        may never be read empty: a list of messages. Control records (docs/EXACTLY_ONCE.md) are passed over."""
         from confluent_kafka import Consumer, TopicPartition, KafkaError
+        is_control = lambda message: "attrition.control" in dict(message.headers() or ())
         consumer = Consumer({"bootstrap.servers": address, "group.id": f"lab-{random.random()}", "isolation.level": isolation,
                              "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True})
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
@@ -316,7 +317,7 @@ class Lab:
         while open_partitions and time.monotonic() < deadline:
             for message in consumer.consume(10000, 0.5):
                 if message.error() is None:
-                    messages.append(message)
+                    messages += [] if is_control(message) else [message]
                 elif message.error().code() != KafkaError._PARTITION_EOF:
                     raise RuntimeError(f"{topic}: {message.error()}")
                 if message.error() or message.offset() + 1 >= ends[message.partition()]:

@@ -138,9 +138,10 @@ static enum status check_linear(const struct model *model, const struct train_se
                          "the columns separate the classes without error, so without a penalty there is no best model: "
                          "look for a column that gives the label away, or choose --model logistic-regression-l2");
     if (fit->unbounded)
-        log_warn("trainer", "some categories or combinations hold rows of one class only: without a penalty their "
-                            "coefficients have no limit; they stand where no probability changes any more "
-                            "(logistic-regression-l2 has no such directions)");
+        log_warn(
+            "trainer",
+            "some categories or combinations hold rows of one class only: without a penalty their coefficients have no "
+            "limit; they stand where no probability changes any more (logistic-regression-l2 has no such directions)");
     if (fit->converged)
         return STATUS_OK;
     return error_set(err, STATUS_LIMIT, "no optimum found within %u iterations: %s", fit->iterations,
@@ -205,8 +206,8 @@ static enum status write_linear(const struct model *model, const struct linear_m
 }
 
 static const char linear_reasons[] =
-    "Reasons are weight times (value minus reference); the reference is the training mean of a number and the "
-    "training frequency of a category. Base plus all reasons is the raw score, in log-odds.";
+    "Reasons are weight times (value minus reference); the reference is the training mean of a number and the training "
+    "frequency of a category. Base plus all reasons is the raw score, in log-odds.";
 
 #define LINEAR_KIND \
     .reasons = linear_reasons, .golden_tolerance = 1e-12, .fit = fit_linear, .clear = clear_linear, \

@@ -99,11 +99,10 @@ static enum status describe_read_header(struct reading *reading, struct csv *csv
         status = place_field(reading, f, record.fields[f], err);
     }
     if (status == STATUS_OK && known == 0)
-        return error_set(
-            err, STATUS_INVALID,
-            "%s:1: none of the schema's %zu features stands in the header: is this the table's header line, "
-            "with commas between the names?",
-            out->path, out->schema->column_count);
+        return error_set(err, STATUS_INVALID,
+                         "%s:1: none of the schema's %zu features stands in the header: is this the table's header "
+                         "line, with commas between the names?",
+                         out->path, out->schema->column_count);
     return status;
 }
 

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-double round_step(double span, unsigned most)
+/* 1, 2, 2.5 or 5 times a power of ten: a width by which `span` has at most `most` steps. */
+static double round_step(double span, unsigned most)
 {
     static const double steps[] = {1, 2, 2.5, 5, 10};
     double power = pow(10, floor(log10(span / most)));

@@ -29,6 +29,3 @@ static inline size_t bar_count(const struct bar *bar)
     return bar->counts[VALUE_NEGATIVE] + bar->counts[VALUE_POSITIVE] + bar->counts[VALUE_UNLABELLED];
 }
 size_t histogram_highest(const struct histogram *histogram); /* the largest bar_count */
-
-/* 1, 2, 2.5 or 5 times a power of ten: a width by which `span` has at most `most` steps. */
-double round_step(double span, unsigned most);

@@ -6,13 +6,11 @@
 #include "trainer/kinds/kinds.h"
 
 const char report_use[] = "Ranks records of the schema by the probability of the positive label and gives reasons for "
-                          "each, as one of several "
-                          "grounds for a person's decision.";
-const char report_limits[] = "It says what went together in the training table, not what causes what. It is not made "
-                             "to decide about a person by "
-                             "itself. Its figures hold for data like the training table: where the live data drift "
-                             "from the reference below, evaluate "
-                             "it again. Look at the groups before use: equal figures in all are not promised.";
+                          "each, as one of several grounds for a person's decision.";
+const char report_limits[] =
+    "It says what went together in the training table, not what causes what. It is not made to decide about a person "
+    "by itself. Its figures hold for data like the training table: where the live data drift from the reference below, "
+    "evaluate it again. Look at the groups before use: equal figures in all are not promised.";
 
 const char *report_reasons(const struct training *training)
 {

@@ -9,21 +9,18 @@
 
 const char svg_style[] =
     ":root{--paper:#ffffff;--ink:#1c2430;--soft:#5b6675;--grid:#d9dee5;--first:#2563a8;--second:#c2571a;--third:#"
-    "3a7d44;"
-    "--panel:#f5f7fa}"
-    "@media(prefers-color-scheme:dark){:root{--paper:#14181e;--ink:#e6eaf0;--soft:#a3adba;--grid:#343c47;"
-    "--first:#6aa9ee;--second:#f0965a;--third:#7cc48a;--panel:#1c222a}}"
-    "svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg text.soft{fill:var(--soft)}"
-    "svg text.title{font-size:15px;font-weight:600}svg text.inside{fill:var(--paper);font-size:20px;font-weight:600}"
-    "svg line,svg path{fill:none;stroke-width:1;stroke:var(--ink)}"
-    "svg .grid{stroke:var(--grid)}svg .axis{stroke:var(--soft)}svg path{stroke-width:2;stroke-linejoin:round}"
-    "svg .soft:not(text){stroke:var(--soft);stroke-dasharray:4 4}"
-    "svg .first:not(text){stroke:var(--first)}svg .second:not(text){stroke:var(--second)}"
-    "svg .third:not(text){stroke:var(--third)}svg .mark{stroke:var(--ink);stroke-dasharray:2 3}"
-    "svg line.first,svg line.second,svg line.third{stroke-width:2}"
-    "svg rect.first,svg circle.first{fill:var(--first);stroke:none}"
-    "svg rect.second,svg circle.second{fill:var(--second);stroke:none}svg rect.third{fill:var(--third);stroke:none}"
-    "svg rect.paper{fill:var(--paper)}";
+    "3a7d44;--panel:#f5f7fa}@media(prefers-color-scheme:dark){:root{--paper:#14181e;--ink:#e6eaf0;--soft:#a3adba;--"
+    "grid:#343c47;--first:#6aa9ee;--second:#f0965a;--third:#7cc48a;--panel:#1c222a}}svg text{font:12px "
+    "system-ui,sans-serif;fill:var(--ink)}svg text.soft{fill:var(--soft)}svg "
+    "text.title{font-size:15px;font-weight:600}svg text.inside{fill:var(--paper);font-size:20px;font-weight:600}svg "
+    "line,svg path{fill:none;stroke-width:1;stroke:var(--ink)}svg .grid{stroke:var(--grid)}svg "
+    ".axis{stroke:var(--soft)}svg path{stroke-width:2;stroke-linejoin:round}svg "
+    ".soft:not(text){stroke:var(--soft);stroke-dasharray:4 4}svg .first:not(text){stroke:var(--first)}svg "
+    ".second:not(text){stroke:var(--second)}svg .third:not(text){stroke:var(--third)}svg "
+    ".mark{stroke:var(--ink);stroke-dasharray:2 3}svg line.first,svg line.second,svg line.third{stroke-width:2}svg "
+    "rect.first,svg circle.first{fill:var(--first);stroke:none}svg rect.second,svg "
+    "circle.second{fill:var(--second);stroke:none}svg rect.third{fill:var(--third);stroke:none}svg "
+    "rect.paper{fill:var(--paper)}";
 
 /* Flattened first, so that what follows is valid UTF-8 without control characters. */
 void markup_text(struct buffer *out, const char *text)
@@ -52,14 +49,6 @@ static void markup_vprintf(struct buffer *out, const char *format, va_list args)
         abort();
     markup_text(out, text);
     free(text);
-}
-
-void markup_printf(struct buffer *out, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    markup_vprintf(out, format, args);
-    va_end(args);
 }
 
 void svg_begin(struct buffer *out, double width, double height, const char *title, bool alone)

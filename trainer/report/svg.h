@@ -12,7 +12,6 @@ extern const char svg_style[];
 
 /* Text with what XML reserves escaped; control characters become blanks, foreign bytes question marks. */
 void markup_text(struct buffer *out, const char *text);
-void markup_printf(struct buffer *out, const char *format, ...) PRINTF_LIKE(2, 3); /* escapes the whole */
 
 /* alone: a file of its own, which brings its style. The title is for those who cannot see the picture. */
 void svg_begin(struct buffer *out, double width, double height, const char *title, bool alone);

@@ -19,9 +19,9 @@
 enum { ARGUMENTS_MAX = 16, PARTITIONS = 4, TICKS = 3000, TICK_US = 10000 };
 
 static const struct subcommand subcommands[] = {
-    {"backfill", "FILE…", "", cmd_backfill},
-    {"generate", "", "", cmd_generate},
-    {NULL, NULL, NULL, NULL},
+    {"backfill", "FILE…", "", .run = cmd_backfill},
+    {"generate", "", "", .run = cmd_generate},
+    {0},
 };
 
 struct fixture {

@@ -62,11 +62,12 @@ static void a_changed_file_and_a_newer_database_are_refused(void **state)
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "0003_functions.sql was changed after it had been applied");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/0010_*", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && rm '%s'/%04d_*", copy, copy, SINK_MIGRATION);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_says(out, "newer than these files");
-    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/0011_wrong.sql'", copy, copy);
+    snprintf(command, sizeof command, "cp sql/*.sql '%s' && echo 'SELECT 1/0;' >'%s/%04d_wrong.sql'", copy, copy,
+             SINK_MIGRATION + 1);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(migrate(copy, "attrition", "postgres", out, sizeof out), 0);
     assert_int_equal(number("SELECT max(version) FROM attrition.migrations"), SINK_MIGRATION);
@@ -179,8 +180,8 @@ static void positions_of_groups_become_one(void **state)
     char out[4096], old[96], command[800];
     snprintf(old, sizeof old, "%s.sql.7", postgres.directory);
     snprintf(command, sizeof command,
-             "cp -r sql '%s' && rm '%s'/000[89]_* '%s'/0010_* && psql -qX '%s' -c 'CREATE DATABASE upgrade'", old, old,
-             old, postgres.url);
+             "mkdir '%s' && cp sql/migrate sql/000[1-7]_* '%s' && psql -qX '%s' -c 'CREATE DATABASE upgrade'", old, old,
+             postgres.url);
     assert_int_equal(system(command), 0);
     assert_int_equal(migrate(old, "upgrade", "postgres", out, sizeof out), 0);
     struct postgres upgrade = postgres;

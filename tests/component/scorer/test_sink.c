@@ -65,7 +65,7 @@ static void *runner_thread(void *arg)
 
 static void runner_start_group(struct runner *runner, const struct lab *kafka, const char *group)
 {
-    static const struct subcommand commands[] = {{"run", "", "", no_command}, {0}};
+    static const struct subcommand commands[] = {{"run", "", "", .run = no_command}, {0}};
     const char *const arguments[] = {"scorer",
                                      "--bootstrap-servers",
                                      kafka->servers,

@@ -27,8 +27,8 @@ static void read_all(struct csv *csv, struct buffer *out)
                 buffer_printf(out, "<%.*s>", (int)record.fields[f].bytes, record.fields[f].data);
             buffer_add_u8(out, '\n');
         } else {
-            buffer_printf(out, "%zu!%s[%.*s]\n", record.line, status_name(status), (int)record.raw.bytes,
-                          record.raw.data);
+            const char *why = status == STATUS_LIMIT ? "limit" : status == STATUS_INVALID ? "invalid" : "?";
+            buffer_printf(out, "%zu!%s[%.*s]\n", record.line, why, (int)record.raw.bytes, record.raw.data);
         }
     }
 }

@@ -18,10 +18,12 @@ static int run(const struct options *options)
     return ran++, 1;
 }
 
-static const struct subcommand daemon_rows[] = {
-    {"run", "", "run the daemon", run}, {"check", "", "check", run}, {"score", "[FILE]", "score", run}, {0}};
+static const struct subcommand daemon_rows[] = {{"run", "", "run the daemon", .run = run},
+                                                {"check", "", "check", .run = run},
+                                                {"score", "[FILE]", "score", .run = run},
+                                                {0}};
 static const struct subcommand tool_rows[] = {
-    {"train", "DATA", "train a model", run}, {"generate", "", "generate", run}, {0}};
+    {"train", "DATA", "train a model", .run = run}, {"generate", "", "generate", .run = run}, {0}};
 
 static struct options *options;
 static struct error err;

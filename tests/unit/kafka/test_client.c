@@ -17,7 +17,7 @@ static int no_run(const struct options *options)
     return 0;
 }
 
-static const struct subcommand subcommands[] = {{"run", "", "", no_run}, {NULL, NULL, NULL, NULL}};
+static const struct subcommand subcommands[] = {{"run", "", "", .run = no_run}, {0}};
 
 static struct options *options_of(const char *const *environment, int argc, const char *const *argv)
 {

@@ -110,7 +110,7 @@ static void test_metrics_stand_once(void **state)
     bool found = false;
     for (size_t e = 0; e < experiments.count; e++) {
         snprintf(pattern, sizeof pattern, "%s/%s/%s/metrics/fold", uri, experiments.items[e], run_id);
-        if (file_read(pattern, 1000, &text, NULL) == STATUS_OK) {
+        if (file_read(pattern, 1000, &text, ERROR_IGNORED) == STATUS_OK) {
             assert_string_equal(text.data, "2000 0.5 0\n2000 0.25 1\n");
             found = true;
         }

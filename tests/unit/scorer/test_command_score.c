@@ -20,7 +20,7 @@
 static char directory[] = "/tmp/test_cmd_score.XXXXXX";
 static char model_path[64], input_path[64], output_path[64];
 
-static const struct subcommand SUBCOMMANDS[] = {{"score", "[FILE]", "", cmd_score}, {NULL, NULL, NULL, NULL}};
+static const struct subcommand SUBCOMMANDS[] = {{"score", "[FILE]", "", .run = cmd_score}, {0}};
 
 /* One number, one nominal: margin = (Age − 40) / 10 ± 1 for overtime. */
 static int make_model(void **state)

@@ -1,6 +1,8 @@
 /* scorer/settings.c: what is accepted, what is refused in words, and the identity of a process. */
 #include "tests/support/scorer.h"
 
+#include <math.h>
+
 static enum status resolve(const char *const *words, struct settings *out, struct error *err)
 {
     static struct options *options; /* settings borrow them: kept until the next call */
@@ -20,6 +22,7 @@ static void the_defaults_are_those_of_the_contract(void **state)
     assert_string_equal(settings.input_topic, "employee-events");
     assert_string_equal(settings.group_id, "attrition-scorer");
     assert_int_equal(settings.reasons, 3);
+    assert_true(isinf(settings.reasons_near));
     assert_int_equal(settings.commit_interval_us, 100000);
     assert_null(settings.http_token);
     settings_release(&settings);
@@ -35,6 +38,11 @@ static void what_makes_no_sense_is_refused(void **state)
         {"--dlq-topic=employee-events", "each needs a topic of its own"},
         {"--group-id=", "--group-id"},
         {"--instance-id=a/b", "--instance-id"},
+        {"--reasons-for=some", "--reasons-for must be all, flagged or near:D"},
+        {"--reasons-for=near:", "not 'near:'"},
+        {"--reasons-for=near:1.5", "D from 0 to 1"},
+        {"--reasons-for=near:0.1x", "not 'near:0.1x'"},
+        {"--reasons-for=near:nan", "not 'near:nan'"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct settings settings;
@@ -42,6 +50,22 @@ static void what_makes_no_sense_is_refused(void **state)
         assert_int_equal(resolve((const char *const[]){rows[i].word, NULL}, &settings, &err), STATUS_INVALID);
         if (!strstr(err.text, rows[i].text))
             fail_msg("%s: \"%s\"", rows[i].word, err.text);
+    }
+}
+
+static void reasons_are_for_all_for_those_flagged_or_for_those_near(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word;
+        double near;
+    } rows[] = {{"--reasons-for=flagged", 0}, {"--reasons-for=near:0.1", 0.1}, {"--reasons-for=near:0", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct settings settings;
+        struct error err;
+        const char *const words[] = {rows[i].word, "--instance-id=x", NULL};
+        assert_int_equal(resolve(words, &settings, &err), STATUS_OK);
+        assert_true(settings.reasons_near == rows[i].near);
     }
 }
 
@@ -98,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_those_of_the_contract),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(reasons_are_for_all_for_those_flagged_or_for_those_near),
         cmocka_unit_test(roles_are_a_list),
         cmocka_unit_test(two_alike_take_different_slots_and_a_restart_its_own),
         cmocka_unit_test(no_place_for_slots_is_said),

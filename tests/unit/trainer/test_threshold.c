@@ -15,7 +15,7 @@ static const double probabilities[] = {0.1, 0.2, 0.3, 0.35, 0.6, 0.9};
 static double choose(const char *text)
 {
     struct threshold_rule rule;
-    assert_int_equal(threshold_parse(text, &rule, NULL), STATUS_OK);
+    assert_int_equal(threshold_parse(text, &rule, ERROR_IGNORED), STATUS_OK);
     return threshold_choose(&rule, labels, probabilities, 6);
 }
 
@@ -72,9 +72,9 @@ static void test_texts(void **state)
     struct threshold_rule rule;
     char text[THRESHOLD_TEXT_BYTES];
     for (size_t b = 0; b < sizeof bad / sizeof *bad; b++)
-        assert_int_equal(threshold_parse(bad[b], &rule, NULL), STATUS_INVALID);
+        assert_int_equal(threshold_parse(bad[b], &rule, ERROR_IGNORED), STATUS_INVALID);
     for (size_t g = 0; g < sizeof good / sizeof *good; g++) {
-        assert_int_equal(threshold_parse(good[g], &rule, NULL), STATUS_OK);
+        assert_int_equal(threshold_parse(good[g], &rule, ERROR_IGNORED), STATUS_OK);
         threshold_describe(&rule, text);
         assert_string_equal(text, good[g]);
     }

@@ -1,0 +1,280 @@
+/* pipeline/shap*.c: trees from one branch to paths of twenty features, against Shapley's sums written out leaf by leaf;
+ * the same bits from every instruction set that this processor has, alone and in any company. */
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "pipeline/pipeline_program.h"
+#include "pipeline/shap_program.h"
+#include "pipeline/trees_program.h"
+#include "tests/support/graph.h"
+#include "tests/unit/pipeline/fixture.h"
+
+enum { WIDE = 40, NODES = 1 << 14, TREES = 14, ROWS = 75, DEEPEST = 26 };
+
+static struct {
+    size_t count, leaf_count;
+    int64_t trees[NODES], ids[NODES], features[NODES], trues[NODES], falses[NODES];
+    const char *modes[NODES];
+    float values[NODES];
+    int64_t leaf_trees[NODES], leaf_ids[NODES], classes[NODES];
+    float weights[NODES];
+    double covers[NODES];
+} forest;
+static struct column columns[WIDE];
+static struct cell cells[ROWS * WIDE];
+static uint64_t seed;
+
+static uint32_t draw(uint32_t below)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33) % below;
+}
+
+/* Returns the rows that come to the node. Some leaves have none. */
+static double grow(int64_t tree, int64_t *next, unsigned depth, bool bushy)
+{
+    assert_true(forest.count < NODES);
+    size_t n = forest.count++;
+    forest.trees[n] = tree;
+    forest.ids[n] = (*next)++;
+    if (depth == 0) {
+        size_t w = forest.leaf_count++;
+        forest.modes[n] = "LEAF";
+        forest.leaf_trees[w] = tree;
+        forest.leaf_ids[w] = forest.ids[n];
+        forest.weights[w] = ((float)draw(2000) - 1000) / 997;
+        return forest.covers[n] = n && draw(9) == 0 ? 0 : 1 + draw(50);
+    }
+    bool left_goes_on = bushy || draw(2);
+    forest.modes[n] = "BRANCH_LEQ";
+    forest.features[n] = draw(WIDE);
+    forest.values[n] = (float)draw(20);
+    forest.trues[n] = *next;
+    forest.covers[n] = grow(tree, next, left_goes_on || draw(6) == 0 ? depth - 1 : 0, bushy);
+    forest.falses[n] = *next;
+    return forest.covers[n] += grow(tree, next, !left_goes_on || bushy || draw(6) == 0 ? depth - 1 : 0, bushy);
+}
+
+static void forest_write(struct graph *g, struct buffer *covers)
+{
+    static char names[WIDE][8];
+    static Onnx__StringStringEntryProto entry, *list[] = {&entry};
+    struct buffer inputs = {0};
+    graph_init(g, 15, 3);
+    for (size_t c = 0; c < WIDE; c++) {
+        snprintf(names[c], sizeof names[c], "c%zu", c);
+        columns[c] = (struct column){.name = names[c], .kind = COLUMN_NUMERIC, .type = COLUMN_INT};
+        graph_input(g, names[c], DTYPE_FLOAT);
+        buffer_printf(&inputs, "%s%s", c ? "," : "", names[c]);
+    }
+    graph_int(g, graph_node(g, "Concat", inputs.data, "rows"), "axis", 1);
+    buffer_free(&inputs);
+    Onnx__NodeProto *node = graph_node(g, "ml.TreeEnsembleClassifier", "rows", "label,probabilities");
+    Onnx__AttributeProto *modes = graph_attribute(g, node, "nodes_modes", 8);
+    modes->n_strings = forest.count;
+    modes->strings = arena_take(&g->arena, forest.count * sizeof *modes->strings);
+    for (size_t n = 0; n < forest.count; n++)
+        modes->strings[n] = (ProtobufCBinaryData){strlen(forest.modes[n]), (uint8_t *)forest.modes[n]};
+    graph_ints(g, node, "nodes_treeids", forest.trees, forest.count);
+    graph_ints(g, node, "nodes_nodeids", forest.ids, forest.count);
+    graph_ints(g, node, "nodes_featureids", forest.features, forest.count);
+    graph_ints(g, node, "nodes_truenodeids", forest.trues, forest.count);
+    graph_ints(g, node, "nodes_falsenodeids", forest.falses, forest.count);
+    graph_floats(g, node, "nodes_values", forest.values, forest.count);
+    graph_ints(g, node, "class_treeids", forest.leaf_trees, forest.leaf_count);
+    graph_ints(g, node, "class_nodeids", forest.leaf_ids, forest.leaf_count);
+    graph_ints(g, node, "class_ids", forest.classes, forest.leaf_count);
+    graph_floats(g, node, "class_weights", forest.weights, forest.leaf_count);
+    graph_text(g, node, "post_transform", "LOGISTIC");
+    graph_texts(g, node, "classlabels_strings", "No,Yes");
+    graph_output(g, "label", DTYPE_TEXT);
+    graph_output(g, "probabilities", DTYPE_FLOAT);
+    buffer_add_text(covers, "{\"kind\":\"tree\",\"covers\":[[");
+    for (size_t n = 0, first = 1; n < forest.count; n++) {
+        if (n && forest.trees[n] != forest.trees[n - 1])
+            buffer_add_text(covers, "],["), first = 1;
+        if (*forest.modes[n] == 'L')
+            buffer_printf(covers, "%s%.17g", first ? "" : ",", forest.covers[n]), first = 0;
+    }
+    buffer_add_text(covers, "]]}");
+    buffer_add_u8(covers, 0);
+    onnx__string_string_entry_proto__init(&entry);
+    entry.key = (char *)"attrition.reference";
+    entry.value = (char *)covers->data;
+    g->model.n_metadata_props = 1;
+    g->model.metadata_props = list;
+}
+
+static struct pipeline *forest_load(unsigned largest_bush)
+{
+    static struct graph g;
+    struct buffer covers = {0}, file = {0};
+    struct pipeline *pipeline = NULL;
+    struct error err;
+    const struct pipeline_options options = {.positive_label = "Yes"};
+    seed = 11;
+    memset(&forest, 0, sizeof forest);
+    for (int64_t tree = 0, next = 0; tree < TREES; tree++, next = 0)
+        grow(tree, &next,
+             tree < TREES / 2    ? (unsigned)tree + 1
+             : tree == TREES - 1 ? largest_bush
+                                 : DEEPEST,
+             tree < TREES / 2 || tree == TREES - 1);
+    forest_write(&g, &covers);
+    graph_pack(&g, &file);
+    if (pipeline_load(buffer_span(&file), columns, WIDE, &options, &pipeline, &err))
+        fail_msg("%s", err.text);
+    buffer_free(&covers);
+    buffer_free(&file);
+    for (size_t i = 0; i < ROWS * WIDE; i++)
+        cells[i] = cell_number(draw(22));
+    return pipeline;
+}
+
+/* What is known of a path's feature: the share of the rows that pass all its conditions, and whether the row does. */
+struct factor {
+    int64_t feature;
+    double share, passes;
+};
+
+/* A leaf's part of every contribution: the polynomial of the other features' factors, each with its own weight. */
+static void leaf_add(double value, const struct factor *path, size_t count, double *contributions)
+{
+    for (size_t j = 0; j < count; j++) {
+        double by_known[DEEPEST + 1] = {1}, sum = 0, weight = 1.0 / (double)count; /* k! (count − 1 − k)! / count! */
+        for (size_t i = 0, degree = 0; i < count; i++) {
+            if (i == j)
+                continue;
+            degree++;
+            for (size_t k = degree + 1; k-- > 0;)
+                by_known[k] = by_known[k] * path[i].share + (k ? by_known[k - 1] * path[i].passes : 0);
+        }
+        for (size_t k = 0; k < count; k++) {
+            sum += weight * by_known[k];
+            weight *= (double)(k + 1) / (double)(count - 1 - k);
+        }
+        contributions[path[j].feature] += value * sum * (path[j].passes - path[j].share);
+    }
+}
+
+/* The nodes of a tree are in preorder. Returns the node after n's subtree. */
+static size_t reference_walk(size_t n, size_t *leaf, const struct cell *row, const struct factor *path, size_t count,
+                             double *contributions)
+{
+    if (*forest.modes[n] == 'L') {
+        leaf_add(forest.weights[(*leaf)++], path, count, contributions);
+        return n + 1;
+    }
+    size_t next = n + 1;
+    double share = 0.5, rows = forest.covers[n];
+    for (int side = 0; side < 2; side++) {
+        struct factor below[DEEPEST + 1];
+        size_t at = 0;
+        bool passes = (row[forest.features[n]].number <= forest.values[n]) == !side;
+        share = side ? 1 - share : rows > 0 ? forest.covers[next] / rows : 0.5;
+        memcpy(below, path, count * sizeof *path);
+        while (at < count && path[at].feature != forest.features[n])
+            at++;
+        if (at == count)
+            below[at] = (struct factor){forest.features[n], 1, 1};
+        below[at].share *= share;
+        below[at].passes *= passes;
+        next = reference_walk(next, leaf, row, below, count + (at == count), contributions);
+    }
+    return next;
+}
+
+static void contributions_of(const struct score *score, const struct reason *reasons, double *out)
+{
+    memset(out, 0, WIDE * sizeof *out);
+    for (uint32_t k = 0; k < score->reason_count; k++)
+        out[reasons[k].column] = reasons[k].contribution;
+}
+
+static void check_against_the_sums(const struct score *scores, const struct reason *reasons)
+{
+    const struct factor none = {0};
+    for (size_t r = 0; r < ROWS; r++) {
+        double wanted[WIDE] = {0}, found[WIDE], sum = scores[r].base;
+        contributions_of(&scores[r], reasons + r * WIDE, found);
+        for (size_t n = 0, leaf = 0; n < forest.count;)
+            n = reference_walk(n, &leaf, cells + r * WIDE, &none, 0, wanted);
+        for (size_t c = 0; c < WIDE; c++) {
+            assert_true(fabs(found[c] - wanted[c]) < 1e-12);
+            sum += found[c];
+        }
+        assert_true(fabs(sum - scores[r].margin) < 1e-12);
+    }
+}
+
+/* Every instruction set, every size of a batch: the bits of the first. */
+static void check_bits(const struct pipeline *pipeline, const struct score *scores, const struct reason *reasons)
+{
+    static const size_t SIZES[] = {1, 2, 4, 5, 8, 9, 16, 17, 33, ROWS};
+    static struct score again[ROWS];
+    static struct reason reasons_again[ROWS * WIDE];
+    const struct shap_walk *const *walks;
+    size_t walk_count = shap_walks(&walks);
+    for (size_t w = 0; w < walk_count; w++)
+        for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
+            pipeline->trees->shap->walk = walks[w];
+            for (size_t r = 0, size; r < ROWS; r += size) {
+                size = SIZES[s] < ROWS - r ? SIZES[s] : ROWS - r;
+                pipeline_score(pipeline, cells + r * WIDE, size, WIDE, again + r, reasons_again + r * WIDE);
+            }
+            for (size_t r = 0; r < ROWS; r++) {
+                double first[WIDE], now[WIDE];
+                contributions_of(&scores[r], reasons + r * WIDE, first);
+                contributions_of(&again[r], reasons_again + r * WIDE, now);
+                assert_memory_equal(first, now, sizeof now);
+            }
+        }
+}
+
+static void contributions_are_shapleys_and_their_bits_do_not_depend_on_the_machine(void **state)
+{
+    (void)state;
+    static struct score scores[ROWS];
+    static struct reason reasons[ROWS * WIDE];
+    for (unsigned bush = 9; bush <= 11; bush += 2) { /* the larger one is too large for the way of one row alone */
+        struct pipeline *pipeline = forest_load(bush);
+        assert_true(pipeline->trees->shap->all_small == (bush == 9));
+        assert_true(pipeline->trees->shap->trees[0].points == 0 && pipeline->trees->shap->trees[TREES - 2].chunks > 1);
+        pipeline_score(pipeline, cells, ROWS, WIDE, scores, reasons);
+        check_against_the_sums(scores, reasons);
+        check_bits(pipeline, scores, reasons);
+        pipeline_free(pipeline);
+    }
+}
+
+static void rows_below_a_probability_are_left_out(void **state)
+{
+    (void)state;
+    static struct score scores[ROWS], some[ROWS];
+    static struct reason reasons[ROWS * 3], some_reasons[ROWS * 3];
+    struct pipeline *pipeline = forest_load(9);
+    pipeline_score(pipeline, cells, ROWS, 3, scores, reasons);
+    for (size_t chosen = 0; chosen < ROWS; chosen += 7) {
+        double least = scores[chosen].probability;
+        pipeline_score_from(pipeline, cells, ROWS, 3, least, some, some_reasons);
+        for (size_t r = 0; r < ROWS; r++) {
+            bool explained = scores[r].probability >= least;
+            assert_true(some[r].probability == scores[r].probability && some[r].margin == scores[r].margin);
+            assert_int_equal(some[r].reason_count, explained ? 3 : 0);
+            for (uint32_t k = 0; k < some[r].reason_count; k++) {
+                assert_int_equal(some_reasons[r * 3 + k].column, reasons[r * 3 + k].column);
+                assert_true(some_reasons[r * 3 + k].contribution == reasons[r * 3 + k].contribution);
+            }
+        }
+    }
+    pipeline_free(pipeline);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(contributions_are_shapleys_and_their_bits_do_not_depend_on_the_machine),
+        cmocka_unit_test(rows_below_a_probability_are_left_out),
+    };
+    return cmocka_run_group_tests_name("pipeline/shap", tests, NULL, NULL);
+}
