@@ -7,7 +7,7 @@
 #include "events/event_encoder.h"
 #include "producer/stop.h"
 
-enum { TURN_ROWS = 64, FAILURES_SHOWN = 20, RATE_STEP_US = 50000 };
+enum { TURN_ROWS = 64, FAILURES_SHOWN = 20, RATE_STEP_US = 50000, STALL_US = 5000000 };
 
 static void on_failed(void *context, uintptr_t tag, const char *reason)
 {
@@ -31,6 +31,49 @@ static void begin_progress(struct delivery *delivery, uint64_t total)
     progress_begin(&delivery->progress, stderr, &clock_system, delivery->group ? "rows" : "events", total);
 }
 
+static struct sender_counts delivery_counts(const struct delivery *delivery)
+{
+    if (delivery->sender)
+        return sender_counts(delivery->sender);
+    return (struct sender_counts){delivery->sent, delivery->dry_run ? delivery->sent : 0, 0};
+}
+
+/* Brokers that are unavailable are waited for, and that is said. */
+static void note_stall(struct delivery *delivery, struct sender_counts counts)
+{
+    int64_t now_us = clock_steady_us(&clock_system);
+    uint64_t done = counts.acknowledged + counts.failed, in_flight = counts.sent - done;
+    if (done == delivery->done_seen && in_flight && delivery->done_us) {
+        if (delivery->stalled || now_us - delivery->done_us < STALL_US)
+            return;
+        progress_hide(&delivery->progress);
+        log_warn(delivery->where,
+                 "nothing was acknowledged for %d s, %llu events are in flight: waiting for the brokers",
+                 STALL_US / 1000000, (unsigned long long)in_flight);
+        delivery->stalled = true;
+        return;
+    }
+    if (delivery->stalled) {
+        progress_hide(&delivery->progress);
+        log_info(delivery->where, "the brokers acknowledge again");
+    }
+    delivery->stalled = false;
+    delivery->done_seen = done;
+    delivery->done_us = now_us;
+}
+
+static void show(void *context)
+{
+    struct delivery *delivery = context;
+    struct sender_counts counts = delivery_counts(delivery);
+    note_stall(delivery, counts);
+    delivery->progress.passed = delivery->sent_before;
+    delivery->progress.rejected = delivery->rejected.rows;
+    delivery->progress.in_flight = counts.sent - counts.acknowledged - counts.failed;
+    progress_update(&delivery->progress,
+                    delivery->sent_before + counts.acknowledged + counts.failed + delivery->rejected.rows);
+}
+
 static enum status open_sender(struct delivery *delivery, struct error *err)
 {
     const struct sender_settings settings = {.options = delivery->options,
@@ -40,6 +83,7 @@ static enum status open_sender(struct delivery *delivery, struct error *err)
                                              .stop = &stop_requested,
                                              .on_placed = delivery->follow ? on_placed : NULL,
                                              .on_failed = on_failed,
+                                             .on_wait = show,
                                              .context = delivery};
     return sender_new(&settings, &delivery->sender, err);
 }
@@ -55,24 +99,6 @@ enum status delivery_open(struct delivery *delivery, uint64_t total, struct erro
         status = open_sender(delivery, err);
     begin_progress(delivery, total); /* the wait for a broker is no part of the rate */
     return status;
-}
-
-static struct sender_counts delivery_counts(const struct delivery *delivery)
-{
-    if (delivery->sender)
-        return sender_counts(delivery->sender);
-    return (struct sender_counts){delivery->sent, delivery->dry_run ? delivery->sent : 0, 0};
-}
-
-static void show(void *context)
-{
-    struct delivery *delivery = context;
-    struct sender_counts counts = delivery_counts(delivery);
-    delivery->progress.passed = delivery->sent_before;
-    delivery->progress.rejected = delivery->rejected.rows;
-    delivery->progress.in_flight = counts.sent - counts.acknowledged - counts.failed;
-    progress_update(&delivery->progress,
-                    delivery->sent_before + counts.acknowledged + counts.failed + delivery->rejected.rows);
 }
 
 static void delivery_turn(struct delivery *delivery)
@@ -212,8 +238,7 @@ static void delivery_print_summary(const struct delivery *delivery, struct sende
 static void finish_sending(struct delivery *delivery, bool complete)
 {
     struct error err;
-    if (!delivery->sender ||
-        sender_finish(delivery->sender, complete ? &delivery->position : NULL, show, delivery, &err) == STATUS_OK)
+    if (!delivery->sender || sender_finish(delivery->sender, complete ? &delivery->position : NULL, &err) == STATUS_OK)
         return;
     progress_hide(&delivery->progress);
     if (!delivery->broken && !stop_requested)

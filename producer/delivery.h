@@ -34,7 +34,10 @@ struct delivery {
     struct reject_totals rejected;
     struct buffer value;
     uint64_t failures_shown;
-    bool broken; /* said why: nothing more can be sent */
+    uint64_t done_seen; /* acknowledged or failed … */
+    int64_t done_us;    /* … and since when, by the steady clock */
+    bool stalled;       /* said that nothing is acknowledged */
+    bool broken;        /* said why: nothing more can be sent */
 };
 
 /* Waits for the broker and begins the progress line; total 0: unknown. */

@@ -193,7 +193,7 @@ static enum status take_message(struct dlq_erasures *erasures, struct scan *scan
         struct scan_part *part = &scan->parts[message->partition];
         int64_t time_ms = rd_kafka_message_timestamp(message, &kind);
         part->first_ms = part->first_ms == INT64_MAX ? time_ms : part->first_ms;
-        if (!message->payload)
+        if (!message->payload && !kafka_message_is_control(message))
             take_request(erasures, message, time_ms);
         if (message->offset + 1 >= part->end)
             part_end(scan, message->partition);

@@ -224,7 +224,7 @@ static enum status reader_take(struct dlq_reader *reader, bool *is_letter, struc
                              rd_kafka_message_errstr(message));
     } else {
         const struct part *part = &reader->parts[message->partition];
-        *is_letter = !part->done && message->offset < part->end;
+        *is_letter = !part->done && message->offset < part->end && !kafka_message_is_control(message);
         if (message->offset + 1 >= part->end)
             part_end(reader, message->partition);
     }

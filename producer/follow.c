@@ -238,9 +238,9 @@ static enum status poll_once(struct follow *follow, struct error *err)
 {
     rd_kafka_message_t *message = rd_kafka_consumer_poll(follow->consumer, POLL_MS);
     enum status status = STATUS_OK;
-    if (message && !message->err)
+    if (message && !message->err && !kafka_message_is_control(message))
         take_message(follow, message);
-    else if (message && kafka_status(message->err) != STATUS_UNAVAILABLE)
+    else if (message && message->err && kafka_status(message->err) != STATUS_UNAVAILABLE)
         status = error_set(err, kafka_status(message->err), "--wait: reading the scorer's topics: %s",
                            rd_kafka_message_errstr(message));
     if (message)

@@ -113,6 +113,17 @@ static void *sender_run(void *context)
 
 /* --- the caller's thread --- */
 
+/* Under the mutex, but for what the caller does meanwhile. */
+static void wait_as_caller(struct sender *sender)
+{
+    wait_ms(sender, WAIT_MS);
+    if (!sender->settings.on_wait)
+        return;
+    pthread_mutex_unlock(&sender->mutex);
+    sender->settings.on_wait(sender->settings.context);
+    pthread_mutex_lock(&sender->mutex);
+}
+
 static enum status report_over(const struct sender *sender, struct error *err)
 {
     return sender->error.status == STATUS_OK ? STATUS_OK
@@ -199,7 +210,7 @@ enum status sender_send(struct sender *sender, struct span key, struct span valu
     pthread_mutex_lock(&sender->mutex);
     while (outbox_is_full(&sender->filling) && !sender->over && status == STATUS_OK) {
         pthread_cond_broadcast(&sender->changed);
-        wait_ms(sender, WAIT_MS);
+        wait_as_caller(sender);
         if (*sender->settings.stop && outbox_is_full(&sender->filling))
             status = error_set(err, STATUS_UNAVAILABLE, "stopped while the brokers were waited for");
     }
@@ -233,8 +244,7 @@ void sender_poll(struct sender *sender)
     free(failures);
 }
 
-enum status sender_finish(struct sender *sender, const struct position *end, void (*on_wait)(void *context),
-                          void *context, struct error *err)
+enum status sender_finish(struct sender *sender, const struct position *end, struct error *err)
 {
     int64_t deadline_us = 0;
     pthread_mutex_lock(&sender->mutex);
@@ -246,16 +256,12 @@ enum status sender_finish(struct sender *sender, const struct position *end, voi
     sender->ending = true;
     pthread_cond_broadcast(&sender->changed);
     while (!sender->over) {
-        wait_ms(sender, WAIT_MS);
+        wait_as_caller(sender);
         int64_t now_us = clock_steady_us(&clock_system);
         if (*sender->settings.stop && !deadline_us)
             deadline_us = now_us + STOP_WAIT_US;
         if (deadline_us && now_us >= deadline_us)
             sender->give_up = true;
-        pthread_mutex_unlock(&sender->mutex);
-        if (on_wait)
-            on_wait(context);
-        pthread_mutex_lock(&sender->mutex);
     }
     enum status status = report_over(sender, err);
     pthread_mutex_unlock(&sender->mutex);

@@ -23,7 +23,7 @@ void sender_free(struct sender *sender);
 bool sender_is_exactly_once(const struct sender *sender);
 struct position sender_position(const struct sender *sender);
 
-/* Copies key and value; waits while both outboxes are full, `on_wait` being called now and then (NULL: not). What is
+/* Copies key and value; waits while both outboxes are full. What is
  * refused (too large) counts as sent and failed. `after`: the position once it counts. STATUS_UNAVAILABLE: *stop came
  * while waiting, nothing was taken. Another: nothing can be delivered any more. */
 MUST_USE enum status sender_send(struct sender *sender, struct span key, struct span value, uintptr_t tag,
@@ -34,9 +34,8 @@ void sender_pass(struct sender *sender, const struct position *after);
 /* Reports what failed since the last call. */
 void sender_poll(struct sender *sender);
 
-/* Waits until every event is acknowledged or failed, `on_wait` being called now and then; after *stop 10 s and a call
- * under way at most. `end`: where the input has come to its end; NULL: it has not. */
-MUST_USE enum status sender_finish(struct sender *sender, const struct position *end, void (*on_wait)(void *context),
-                                   void *context, struct error *err);
+/* Waits until every event is acknowledged or failed; after *stop 10 s and a call under way at most. `end`: where the
+ * input has come to its end; NULL: it has not. */
+MUST_USE enum status sender_finish(struct sender *sender, const struct position *end, struct error *err);
 
 struct sender_counts sender_counts(const struct sender *sender);

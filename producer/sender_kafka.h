@@ -20,6 +20,8 @@ struct sender_settings {
     void (*on_placed)(void *context, int32_t partition, int64_t offset);
     /* An event that was not delivered and never will be. On the caller's thread, within sender_poll and the like. */
     void (*on_failed)(void *context, uintptr_t tag, const char *reason);
+    /* Now and then while the caller waits. NULL: not. */
+    void (*on_wait)(void *context);
     void *context;
 };
 
