@@ -17,6 +17,7 @@
 #include "events/fault.h"
 #include "events/key.h"
 #include "events/validate.h"
+#include "kafka/message.h"
 #include "scorer/model/challengers.h"
 #include "scorer/record_about.h"
 
@@ -122,7 +123,7 @@ static enum result read_erasure(struct score_batch *batch, size_t i)
     const struct input_message *message = &batch->messages[i];
     struct fault fault;
     bool waits;
-    if (batch->settings->null_ignored)
+    if (batch->settings->null_ignored || kafka_message_is_control(message->origin))
         return RESULT_IGNORE;
     if (!message->key.data)
         return dead_letter_plain(batch, message, EVENT_NULL_KEY);

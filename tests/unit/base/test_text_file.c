@@ -42,8 +42,12 @@ static void read_text(struct byte_reader *reader, const char *encoding, struct b
             buffer_add_u8(out, (uint8_t)c);
         err.status = byte_reader_status(reader, &err);
     }
-    if (err.status)
-        buffer_printf(out, "!%s: %s", status_name(err.status), err.text);
+    if (err.status != STATUS_OK)
+        buffer_printf(out, "!%s: %s",
+                      err.status == STATUS_INVALID ? "invalid"
+                      : err.status == STATUS_IO    ? "input/output error"
+                                                   : "unsupported",
+                      err.text);
     byte_reader_free(reader);
     buffer_add_u8(out, '\0');
 }
