@@ -410,7 +410,7 @@ bool transaction_is_open(const struct transaction *transaction)
 
 bool transaction_is_stale(const struct transaction *transaction)
 {
-    return transaction->stale ||
+    return transaction->stale || leftovers_are_due(&transaction->leftovers) ||
            (transaction->setup.identity && !in_flight_requests_all_answered(&transaction->in_flight));
 }
 

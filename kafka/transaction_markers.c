@@ -68,12 +68,13 @@ static rd_kafka_resp_err_t on_acknowledged(rd_kafka_t *client, rd_kafka_message_
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     struct place *place = &chunk_of(markers, topic, message->partition)[message->partition % PLACE_CHUNK];
     uint32_t transaction = atomic_load_explicit(&markers->transaction, memory_order_relaxed);
-    if (place->oldest && place->transaction == transaction)
+    size_t count = atomic_load_explicit(&place->count, memory_order_relaxed);
+    if (count && place->transaction == transaction)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
-    place->first = message->offset + 1;
+    size_t at = count < PLACE_FIRSTS ? count : PLACE_FIRSTS - 1;
+    place->firsts[at] = message->offset;
     place->transaction = transaction;
-    if (!place->oldest)
-        place->oldest = message->offset + 1;
+    place->count = at + 1;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -144,17 +145,25 @@ static struct place *place_at(const struct markers *markers, size_t topic, int32
 {
     struct place *chunk =
         topic < markers->topic_count && partition < PLACES ? markers->chunks[topic][partition / PLACE_CHUNK] : NULL;
-    return chunk && chunk[partition % PLACE_CHUNK].oldest ? &chunk[partition % PLACE_CHUNK] : NULL;
+    return chunk && chunk[partition % PLACE_CHUNK].count ? &chunk[partition % PLACE_CHUNK] : NULL;
 }
 
-bool markers_place(const struct markers *markers, const char *topic, int32_t partition, int64_t *oldest, int64_t *first)
+/* One marker decides all that a producer has open in a partition. */
+static enum place_state look_at(struct place *place, int64_t stable)
 {
-    const struct place *place = place_at(markers, topic_index(markers, topic), partition);
-    if (!place)
-        return false;
-    *oldest = place->oldest - 1;
-    *first = place->first - 1;
-    return true;
+    size_t over = 0;
+    while (over < place->count && place->firsts[over] < stable)
+        over++;
+    for (size_t i = over; i < place->count; i++)
+        place->firsts[i - over] = place->firsts[i];
+    place->count -= over;
+    return !place->count ? PLACE_NONE : place->firsts[0] == stable ? PLACE_OURS : PLACE_HIDDEN;
+}
+
+enum place_state markers_look(const struct markers *markers, const char *topic, int32_t partition, int64_t stable)
+{
+    struct place *place = place_at(markers, topic_index(markers, topic), partition);
+    return place ? look_at(place, stable) : PLACE_NONE;
 }
 
 /* --- whether markers are there --- */
@@ -174,24 +183,11 @@ static rd_kafka_topic_partition_list_t *list_open(const struct markers *markers)
     return list;
 }
 
-/* One marker decides all that a producer has open in a partition. */
-static bool is_over(const rd_kafka_topic_partition_t *end)
-{
-    const struct place *place = end->opaque;
-    return end->offset >= place->first;
-}
-
-/* Our own record is the first that is open there; else another's transaction is, and nobody can tell yet. */
+/* Our own record is the first that is open there, as last looked up. */
 static bool is_ours(const rd_kafka_topic_partition_t *end)
 {
     const struct place *place = end->opaque;
-    return end->offset == place->oldest - 1 || end->offset == place->first - 1;
-}
-
-static void forget(rd_kafka_topic_partition_list_t *open, int index)
-{
-    *(struct place *)open->elems[index].opaque = (struct place){0};
-    rd_kafka_topic_partition_list_del_by_idx(open, index);
+    return end->offset == place->firsts[0];
 }
 
 /* Look-ups of a producer are read_committed as well, librdkafka's default, so the end of a partition is its last stable
@@ -217,14 +213,10 @@ static rd_kafka_resp_err_t look_once(const struct markers_client *client, rd_kaf
     rd_kafka_resp_err_t code = look_up_ends(client, open);
     *ours = 0;
     for (int i = open->cnt - 1; i >= 0 && !code; i--) {
-        struct place *place = open->elems[i].opaque;
-        if (is_over(&open->elems[i])) {
-            forget(open, i);
-            continue;
-        }
-        *ours += is_ours(&open->elems[i]);
-        if (open->elems[i].offset == place->first - 1)
-            place->oldest = place->first; /* what is before is over */
+        enum place_state state = look_at(open->elems[i].opaque, open->elems[i].offset);
+        *ours += state == PLACE_OURS;
+        if (state == PLACE_NONE)
+            rd_kafka_topic_partition_list_del_by_idx(open, i);
     }
     return code;
 }
@@ -495,7 +487,7 @@ void markers_report(const struct markers *markers, const struct transaction_setu
         log_warn(setup->where,
                  "%s [%" PRId32 "]: it was not seen that a commit of %s has reached its results from offset %" PRId64
                  "; look with scorer audit",
-                 open->elems[i].topic, open->elems[i].partition, setup->identity, place->oldest - 1);
+                 open->elems[i].topic, open->elems[i].partition, setup->identity, place->firsts[0]);
     }
     rd_kafka_topic_partition_list_destroy(open);
 }

@@ -17,13 +17,13 @@
 #include "kafka/call_watchdog.h"
 #include "kafka/transaction_setup.h"
 
-enum { PLACE_CHUNK = 64, PLACE_CHUNKS = 1024 }; /* partitions: the product */
+enum { PLACE_CHUNK = 64, PLACE_CHUNKS = 1024, PLACE_FIRSTS = 6 }; /* partitions: the product of the first two */
 
-/* Of one partition, one past the offset; 0: none. */
+/* Of one partition: the first offsets of transactions whose end has not been seen there, in their order. */
 struct place {
-    _Atomic int64_t oldest;       /* first record whose end has not been seen */
-    _Atomic int64_t first;        /* first record of the latest transaction that wrote to it */
-    _Atomic uint32_t transaction; /* that one's number */
+    _Atomic int64_t firsts[PLACE_FIRSTS];
+    _Atomic size_t count;
+    _Atomic uint32_t transaction; /* the number of the latest */
 };
 
 /* A commit whose markers are waited for. */
@@ -58,10 +58,13 @@ struct markers_client {
 MUST_USE enum status markers_add(struct markers *markers, rd_kafka_conf_t *conf, struct error *err);
 void markers_free(struct markers *markers);
 
-/* Offsets of the partition's first records: of all that are waited for, and of the latest transaction that
- * wrote to it. False: none. */
-bool markers_place(const struct markers *markers, const char *topic, int32_t partition, int64_t *oldest,
-                   int64_t *first);
+enum place_state {
+    PLACE_NONE,   /* nothing is waited for: the ends have been seen, or nothing was written */
+    PLACE_OURS,   /* our own record is the first that is open there */
+    PLACE_HIDDEN, /* another's transaction is, before ours: nobody can tell yet */
+};
+/* What the partition's last stable offset says. Forgets what has ended. */
+enum place_state markers_look(const struct markers *markers, const char *topic, int32_t partition, int64_t stable);
 void markers_clear(struct markers *markers); /* no record's end is waited for */
 void markers_begin(struct markers *markers); /* what is acknowledged from here on is of another transaction */
 /* A commit is asked for, of these offsets (NULL: none); it has been acknowledged, or has never left. */
