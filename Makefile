@@ -34,7 +34,7 @@ NOTE     = @$(if $(V),:,printf '  %-8s %s\n')
 # -ffp-contract=off: a past score is reproduced bit for bit, whatever the compiler fuses elsewhere.
 CFLAGS  ?= -g
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -ffp-contract=off $(WARN) $(WERROR) $(FLAGS_$(FLAVOUR)) $(CFLAGS) -I. -I$(GEN) -MMD -MP
-LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lcurl -lprotobuf-c -lcrypto -lpthread -lm
+LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lcurl -lprotobuf-c -lcrypto -lz -lzstd -lpthread -lm
 ALL_LDFLAGS := $(FLAGS_$(FLAVOUR)) $(LDFLAGS)
 PG_INCLUDE := -I/usr/include/postgresql
 

@@ -51,7 +51,7 @@ static bool bytes_run(struct machine *machine, const struct op *op, struct buffe
     if (op->code == OP_VALUE_FIXED ? !machine_raw(machine, op->b, &raw) : !machine_bytes(machine, &raw))
         return false;
     if (op->code == OP_KEY || op->to == AVRO_KIND_STRING) {
-        if (!avro_text_is_valid(raw))
+        if (!utf8_is_valid(raw))
             return machine_malformed(machine, "a string is not UTF-8");
         json_add_text(out, raw);
     } else {

@@ -6,9 +6,7 @@
 #pragma once
 
 #include "base/bytes.h"
-
-/* Well-formed UTF-8: no surrogates, no overlong forms, nothing above U+10FFFF; U+0000 is fine. */
-bool utf8_is_valid(const char *data, size_t bytes);
+#include "base/utf8.h"
 
 enum { AVRO_INT_BYTES = 5, AVRO_LONG_BYTES = 10 };
 
@@ -95,26 +93,7 @@ static inline bool avro_read_bytes(struct cursor *in, struct span *out, bool *pa
     return avro_read_long(in, &bytes, padded) && bytes >= 0 && cursor_span(in, (size_t)bytes, out);
 }
 
-/* UTF-8, ASCII by words of eight; the last word overlaps the one before. */
-static inline bool avro_text_is_valid(struct span text)
-{
-    uint64_t word, high = 0;
-    const char *at = text.data, *end = text.data + text.bytes;
-    if (text.bytes >= 8) {
-        for (; end - at > 8; at += 8) {
-            memcpy(&word, at, 8);
-            high |= word;
-        }
-        memcpy(&word, end - 8, 8);
-        high |= word;
-    } else {
-        for (; at < end; at++)
-            high |= (uint8_t)*at;
-    }
-    return !(high & 0x8080808080808080u) || utf8_is_valid(text.data, text.bytes);
-}
-
 static inline bool avro_read_text(struct cursor *in, struct span *out, bool *padded)
 {
-    return avro_read_bytes(in, out, padded) && avro_text_is_valid(*out);
+    return avro_read_bytes(in, out, padded) && utf8_is_valid(*out);
 }

@@ -65,13 +65,18 @@ static enum registry_result answer_read_body(const json_t *body, struct buffer *
         error_set(err, STATUS_UNAVAILABLE, "its answer has no text \"schema\"");
         return REGISTRY_NO_ANSWER;
     }
+    *id = number > 0 && number <= REGISTRY_ID_MAX ? (uint32_t)number : 0;
+    if (json_is_string(type) && strcmp(json_string_value(type), "JSON") == 0) {
+        buffer_clear(text);
+        buffer_add_text(text, REGISTRY_JSON);
+        return REGISTRY_SCHEMA;
+    }
     if (type && !json_is_null(type) && (!json_is_string(type) || strcmp(json_string_value(type), "AVRO") != 0))
         return unusable(err, "it is not Avro but %.40s", json_is_string(type) ? json_string_value(type) : "unnamed");
     if (json_array_size(references)) {
         const char *name = json_string_value(json_object_get(json_array_get(references, 0), "name"));
         return unusable(err, "it refers to another subject's schema (%.100s): register it whole", name ? name : "?");
     }
-    *id = number > 0 && number <= REGISTRY_ID_MAX ? (uint32_t)number : 0;
     return check_text((struct span){json_string_value(schema), json_string_length(schema)}, text, err);
 }
 

@@ -8,11 +8,14 @@
 #include "base/status.h"
 
 enum registry_result {
-    REGISTRY_SCHEMA,   /* an Avro schema: its text */
+    REGISTRY_SCHEMA,   /* an Avro schema: its text; of type JSON: REGISTRY_JSON */
     REGISTRY_UNKNOWN,  /* the registry says that it has none under this name */
     REGISTRY_UNUSABLE, /* it has one that no event can be read with: another language, references, not Avro */
     REGISTRY_NO_ANSWER /* unavailable, refusing, or answering nonsense: wait and ask again */
 };
+
+/* The text of every schema of type JSON: what such a schema says is not looked at. No Avro schema is written so. */
+#define REGISTRY_JSON "\"JSON\""
 
 enum { REGISTRY_BODY_BYTES_MAX = 12 * 1024 * 1024, REGISTRY_ID_MAX = INT32_MAX };
 

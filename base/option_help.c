@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-enum { WIDTH_COLUMNS = 100, INDENT_COLUMNS = 34 };
+enum { WIDTH_COLUMNS = 80, INDENT_COLUMNS = 30 };
 
 /* Columns that UTF-8 text takes: its characters, as all of ours are one column wide. */
 static size_t text_columns(const char *text, size_t bytes)
@@ -48,31 +48,15 @@ static void write_entry(FILE *out, const char *left, const char *right)
     write_wrapped(out, right, 2 + text_columns(left, strlen(left)));
 }
 
-/* Whether the help text has a part for that subcommand: "train: set the alias", also after "; ". */
-static bool is_for(const struct option_row *row, const char *subcommand)
-{
-    size_t bytes = strlen(subcommand);
-    for (const char *part = row->help; part; part = strstr(part, "; ")) {
-        part += part == row->help ? 0 : 2;
-        if (strncmp(part, subcommand, bytes) == 0 && strncmp(part + bytes, ": ", 2) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_for_one(const struct option_row *row, const struct subcommand *subcommands)
-{
-    for (; subcommands->name; subcommands++)
-        if (is_for(row, subcommands->name))
-            return true;
-    return false;
-}
-
-static void write_option(FILE *out, const struct option_row *row)
+/* `subcommand` NULL: for the help of the whole program. */
+static void write_option(FILE *out, const struct option_row *row, const char *subcommand)
 {
     struct buffer left = {0}, right = {0};
     buffer_printf(&left, "--%s%s%s", row->flag, row->metavar ? " " : "", row->metavar ? row->metavar : "");
-    buffer_printf(&right, "%s", row->help);
+    if (subcommand)
+        option_help_for(row, subcommand, &right);
+    else
+        buffer_printf(&right, "%s", row->help);
     bool limited = option_allowed_write(row, " (", &right);
     if (row->fallback)
         buffer_printf(&right, "%sdefault: %s", limited ? "; " : " (", row->fallback);
@@ -86,18 +70,38 @@ static void write_option(FILE *out, const struct option_row *row)
     buffer_free(&right);
 }
 
-/* The options that are for `subcommand` alone, under a heading; with NULL those that are for none in particular. */
-static void write_group(FILE *out, enum program program, const struct subcommand *subcommands, const char *subcommand)
+static void write_heading(FILE *out, const char *subcommand, bool *headed)
+{
+    if (!*headed)
+        fprintf(out, "\nOptions%s%s:\n", subcommand ? " of " : "", subcommand ? subcommand : "");
+    *headed = true;
+}
+
+/* The options whose help is for this subcommand. `one`: in its own help, which leaves out what is for others. */
+static void write_own(FILE *out, enum program program, const char *subcommand, bool one)
+{
+    bool headed = false;
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        if (!option_is_of(&option_rows[id], program) || !option_help_names(&option_rows[id], subcommand))
+            continue;
+        write_heading(out, subcommand, &headed);
+        write_option(out, &option_rows[id], one ? subcommand : NULL);
+    }
+}
+
+/* The others; with a subcommand those that it takes. */
+static void write_common(FILE *out, enum program program, const struct subcommand *subcommands, const char *subcommand)
 {
     bool headed = false;
     for (int id = 0; id < OPTION_COUNT_; id++) {
         const struct option_row *row = &option_rows[id];
-        if (!option_is_of(row, program) || !(subcommand ? is_for(row, subcommand) : !is_for_one(row, subcommands)))
+        bool is_own = false;
+        for (const struct subcommand *other = subcommands; other->name && !is_own; other++)
+            is_own = option_help_names(row, other->name);
+        if (!option_is_of(row, program) || is_own || (subcommand && !option_is_for(row, subcommands, subcommand)))
             continue;
-        if (!headed)
-            fprintf(out, "\nOptions%s%s:\n", subcommand ? " of " : "", subcommand ? subcommand : "");
-        headed = true;
-        write_option(out, row);
+        write_heading(out, NULL, &headed);
+        write_option(out, row, NULL);
     }
 }
 
@@ -109,6 +113,8 @@ static void write_standard(FILE *out, enum program program)
         write_entry(out, "-X NAME=VALUE", "a property for librdkafka; repeatable [KAFKA_<PROPERTY>]");
     write_entry(out, "-h, --help", "this text; with a subcommand: its options");
     write_entry(out, "--version", "the version");
+    write_entry(out, "--completion SHELL", "a completion script for bash or zsh");
+    write_entry(out, "--man", "the manual page, for man(1)");
 }
 
 static void write_subcommands(FILE *out, const struct subcommand *subcommands)
@@ -130,7 +136,7 @@ void option_help_write(FILE *out, const struct options *options, const struct su
     if (subcommand) {
         fprintf(out, "usage: %s %s [OPTION]… %s\n\n%s\n", name, subcommand->name, subcommand->arguments,
                 subcommand->help);
-        write_group(out, program, subcommands, subcommand->name);
+        write_own(out, program, subcommand->name, true);
     } else {
         bool needs_one = *subcommands->arguments != '\0';
         fprintf(out,
@@ -141,13 +147,13 @@ void option_help_write(FILE *out, const struct options *options, const struct su
             fprintf(out, "Without a subcommand: %s.\n", subcommands->name);
         write_subcommands(out, subcommands);
         for (const struct subcommand *row = subcommands; row->name; row++)
-            write_group(out, program, subcommands, row->name);
+            write_own(out, program, row->name, false);
     }
-    write_group(out, program, subcommands, NULL);
+    write_common(out, program, subcommands, subcommand ? subcommand->name : NULL);
     write_standard(out, program);
     fprintf(out,
-            "\nAn option may also be given in the environment [in brackets] or as `flag = value` in a --config file;\n"
-            "the command line wins over the environment, that over the file.\n");
+            "\nAn option may also be given in the environment [in brackets] or as\n`flag = value` in a --config file; "
+            "the command line wins over the environment,\nthat over the file.\n");
 }
 
 static const char *type_text(enum option_type type)

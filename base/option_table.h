@@ -4,7 +4,8 @@
  *
  * OPTION(ID, .field = value, …) is a struct option_row (options_private.h says what the fields mean; one that is not
  * named is none, and the type is text) and makes OPTION_ID, by which programs ask for the value. The config-file key is
- * the flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand alone. Names
+ * the flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand
+ * alone, as is a row with .only = "train": its flag is refused by the others. Names
  * that a table elsewhere knows (kinds of model, error codes, metrics) are texts here: that table checks them. Programs:
  * S scorer, P producer, T trainer, R registry. */
 /* clang-format off */
@@ -43,15 +44,25 @@
            .help = "never register a schema: only look its id up") \
     OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
-    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", \
+    OPTION(INPUT_FORMAT, .flag = "input-format", .environment = "INPUT_FORMAT", .type = OPTION_WORD, .words = {"auto", "avro", "json"}, .fallback = "auto", .programs = S, .metavar = "FORMAT", \
+           .help = "what values without a schema header are: avro, json, or auto: JSON where they begin with a brace; with --unframed, JSON needs json") \
+    OPTION(INPUT_MAP, .flag = "map", .environment = "INPUT_MAP", .programs = S | P, .metavar = "FILE", .only = "backfill", \
+           .help = "where the fields of an event stand in other JSON: a file of JSON pointers (docs/EVENTS_AS_JSON.md)") \
+    OPTION(NULL_VALUE, .flag = "null-value", .environment = "NULL_VALUE", .type = OPTION_WORD, \
+           .words = {[NULL_VALUE_ERASE] = "erase", [NULL_VALUE_IGNORE] = "ignore"}, .fallback = "erase", .programs = S, .metavar = "WHAT", \
+           .help = "what a null value means: erase the key's employee, or ignore it (tombstones of Debezium and of compacted topics)") \
+    OPTION(CDC_DELETE, .flag = "cdc-delete", .environment = "CDC_DELETE", .type = OPTION_WORD, \
+           .words = {[CDC_DELETE_TERMINATED] = "terminated", [CDC_DELETE_DEAD_LETTER] = "dead-letter"}, .fallback = "terminated", .programs = S, .metavar = "WHAT", \
+           .help = "what a row that Debezium reports as deleted becomes: a termination, or a dead letter") \
+    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", .only = "backfill dlq", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
-    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", \
+    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill", \
            .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
-    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S, .metavar = "TOPIC", \
+    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
            .help = "topic of predictions") \
-    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", \
+    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
            .help = "topic of dead letters") \
-    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S, .metavar = "TOPIC", \
+    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
     OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .fallback = "none", .programs = S, .metavar = "TOPIC", \
            .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters") \
@@ -67,8 +78,8 @@
     OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
            .help = "score loops, each with its own consumer and producer") \
     OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .type = OPTION_WORD, \
-           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", \
-           .help = "guarantee for each event; in the producer for dlq replay alone") \
+           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", .only = "backfill dlq", \
+           .help = "guarantee for each event; in the producer for backfill and dlq replay") \
     OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .programs = S, .metavar = "TIME", \
            .help = "commit a transaction at the latest after TIME") \
     OPTION(COMMIT_EVENTS, .flag = "commit-events", .environment = "COMMIT_EVENTS", .type = OPTION_INTEGER, .fallback = "50000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
@@ -84,7 +95,9 @@
     OPTION(EXIT_AT_END, .flag = "exit-at-end", .environment = "EXIT_AT_END", .type = OPTION_FLAG, .programs = S, \
            .help = "stop once everything up to the end offsets seen at the start is handled") \
     OPTION(CREATE_TOPICS, .flag = "create-topics", .environment = "CREATE_TOPICS", .type = OPTION_FLAG, .programs = S, \
-           .help = "check: make missing output topics with the input's partition count") \
+           .help = "check: make missing topics: the input topic, and the output topics with the input's partition count") \
+    OPTION(PARTITIONS, .flag = "partitions", .environment = "PARTITIONS", .type = OPTION_INTEGER, .fallback = "4", .minimum = "1", .maximum = "100000", .programs = S, .metavar = "N", \
+           .help = "check: with --create-topics: partitions of an input topic that is made; no more workers than these can share the work") \
     OPTION(REASONS, .flag = "reasons", .environment = "REASONS", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .maximum = "1000", .programs = S, .metavar = "K", \
            .help = "reason codes per prediction; 0 turns them off") \
     OPTION(REASONS_FOR, .flag = "reasons-for", .environment = "REASONS_FOR", .fallback = "all", .programs = S, .metavar = "all|flagged|near:D", \
@@ -158,19 +171,31 @@
     OPTION(REJECTS_FILE, .flag = "rejects-file", .environment = "REJECTS_FILE", .programs = P, .metavar = "FILE", \
            .help = "backfill: where rejected rows go; default: <input>.rejects beside the input") \
     OPTION(TRAIN_MAX_REJECTS, .flag = "max-rejects", .type = OPTION_INTEGER, .fallback = "0", .programs = T, .metavar = "N", \
-           .help = "train: leave out up to N rows that have faults, and say which; -1: any number") \
+           .help = "train, evaluate: leave out up to N rows that have faults, and say which; -1: any number") \
     OPTION(NO_VALIDATE, .flag = "no-validate", .type = OPTION_FLAG, .programs = P, \
            .help = "backfill: send rows that validation would refuse (where they can be encoded)") \
-    OPTION(EVENT_TYPE, .flag = "event-type", .fallback = "SNAPSHOT", .programs = P, .metavar = "TYPE", \
+    OPTION(EVENT_TYPE, .flag = "event-type", .fallback = "SNAPSHOT", .programs = P, .metavar = "TYPE", .only = "backfill generate", \
            .help = "event type of the events sent") \
     OPTION(COUNT, .flag = "count", .type = OPTION_INTEGER, .fallback = "1000", .minimum = "1", .programs = P, .metavar = "N", \
            .help = "generate: how many employees") \
-    OPTION(SEED, .flag = "seed", .type = OPTION_INTEGER, .fallback = "0", .programs = P | T, .metavar = "N", \
+    OPTION(SEED, .flag = "seed", .type = OPTION_INTEGER, .fallback = "0", .programs = P | T, .metavar = "N", .only = "generate", \
            .help = "seed of every random choice") \
     OPTION(RECIPE, .flag = "recipe", .fallback = "producer/recipe.json", .programs = P, .shipped = true, .metavar = "FILE", \
            .help = "generate: the tables to draw from") \
-    OPTION(FORMAT, .flag = "format", .programs = P, .metavar = "FORMAT", \
-           .help = "input or output form: csv or jsonl; default: by the file's name") \
+    OPTION(FORMAT, .flag = "format", .programs = P, .metavar = "FORMAT", .only = "backfill generate", \
+           .help = "input or output form: csv, jsonl or avro; default: by the file's content and name") \
+    OPTION(FROM_QUERY, .flag = "from-query", .programs = P, .metavar = "SQL", \
+           .help = "backfill: the rows of this query on SOURCE_DATABASE_URL instead of files; columns are found by their names") \
+    OPTION(SOURCE_DATABASE_URL, .flag = "source-database-url", .environment = "SOURCE_DATABASE_URL", .programs = P, .secret = true, .metavar = "CONNINFO", \
+           .help = "backfill: libpq connection string of the database that --from-query reads, in a read-only transaction") \
+    OPTION(DELIMITER, .flag = "delimiter", .environment = "DELIMITER", .programs = P, .metavar = "CHARACTER", \
+           .help = "backfill: what separates the fields of a CSV, or the word tab; default: found (comma, semicolon, tab or |)") \
+    OPTION(ENCODING, .flag = "encoding", .environment = "ENCODING", .programs = P, .metavar = "NAME", \
+           .help = "backfill: encoding of text files, such as windows-1252; default: UTF-8, or UTF-16 where it is found") \
+    OPTION(DECIMAL_COMMA, .flag = "decimal-comma", .environment = "DECIMAL_COMMA", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: numbers of a CSV have a decimal comma (1,5); not where the comma is the delimiter") \
+    OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", .only = "backfill train describe evaluate", \
+           .help = "texts of a table that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
            .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
     OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \
@@ -188,7 +213,15 @@
     OPTION(MAX_REPLAYS, .flag = "max-replays", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .programs = P, .metavar = "N", \
            .help = "dlq: replay nothing that was replayed N times already") \
     OPTION(DRY_RUN, .flag = "dry-run", .type = OPTION_FLAG, .programs = P, \
-           .help = "dlq: say what would be replayed, send nothing") \
+           .help = "backfill: validate every row, write the rejects, send nothing; dlq: say what would be replayed, send nothing") \
+    OPTION(RESUME, .flag = "resume", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: go on where an earlier run of the same inputs stopped; nothing known of it: from the first row") \
+    OPTION(WAIT, .flag = "wait", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill, generate: follow every event to its prediction, dead letter or outcome, and sum up; status 1 if one is missing") \
+    OPTION(WAIT_TIMEOUT, .flag = "wait-timeout", .environment = "WAIT_TIMEOUT", .type = OPTION_DURATION, .fallback = "10m", .minimum = "1s", .maximum = "30d", .programs = P, .metavar = "TIME", \
+           .help = "backfill, generate: with --wait: give up when no further event has come to its end for TIME") \
+    OPTION(RATE, .flag = "rate", .environment = "RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "100000000", .programs = P, .metavar = "N", \
+           .help = "backfill, generate: send at most N events a second; 0: as fast as the brokers take them") \
     OPTION(AGAIN, .flag = "again", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: replay also what was replayed before") \
     OPTION(REPLAY_GROUP, .flag = "replay-group", .environment = "REPLAY_GROUP", .fallback = "attrition-dlq-replay", .programs = P, .metavar = "GROUP", \

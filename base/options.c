@@ -18,7 +18,8 @@ extern char **environ;
 struct parse {
     struct options *options;
     const struct subcommand *subcommands;
-    char **at, **end; /* the arguments that are left */
+    char **at, **end;  /* the arguments that are left */
+    const char *shell; /* --completion's shell, or "man"; NULL: not asked for */
     bool help, version, flags_over;
 };
 
@@ -35,14 +36,16 @@ static const char *take_value(struct parse *parse, const char *given, const char
 
 static enum status refuse_flag(const struct parse *parse, const char *named, struct error *err)
 {
-    const char *known[OPTION_COUNT_ + 3] = {0};
+    const char *known[OPTION_COUNT_ + 5] = {0};
     enum program program = parse->options->program;
     for (int id = 0; id < OPTION_COUNT_; id++)
         known[id] = option_is_of(&option_rows[id], program) ? option_rows[id].flag : NULL;
     known[OPTION_COUNT_] = "help";
     known[OPTION_COUNT_ + 1] = "version";
     known[OPTION_COUNT_ + 2] = option_program_has_params(program) ? "param" : NULL;
-    const char *nearest = option_nearest(named + strspn(named, "-"), known, OPTION_COUNT_ + 3);
+    known[OPTION_COUNT_ + 3] = "completion";
+    known[OPTION_COUNT_ + 4] = "man";
+    const char *nearest = option_nearest(named + strspn(named, "-"), known, OPTION_COUNT_ + 5);
     if (nearest)
         return error_set(err, STATUS_INVALID, "unknown flag %s: did you mean --%s?", named, nearest);
     return error_set(err, STATUS_INVALID, "unknown flag %s", named);
@@ -53,6 +56,17 @@ static enum status parse_pair(struct parse *parse, struct option_pairs *pairs, c
 {
     const char *assignment = take_value(parse, given, named, err);
     return assignment ? option_add_pair(parse->options, pairs, assignment, named, err) : STATUS_INVALID;
+}
+
+static enum status parse_completion(struct parse *parse, const char *given, const char *named, struct error *err)
+{
+    const char *shell = take_value(parse, given, named, err);
+    if (!shell)
+        return STATUS_INVALID;
+    if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0)
+        return error_set(err, STATUS_INVALID, "%s %s: bash or zsh", named, shell);
+    parse->shell = shell;
+    return STATUS_OK;
 }
 
 /* `named` is the flag as written, without its value: "--workers". */
@@ -67,6 +81,14 @@ static enum status parse_named_flag(struct parse *parse, const char *named, cons
         *standard = true;
         return STATUS_OK;
     }
+    if (strcmp(flag, "man") == 0 && given)
+        return error_set(err, STATUS_INVALID, "%s takes no value", named);
+    if (strcmp(flag, "man") == 0) {
+        parse->shell = flag;
+        return STATUS_OK;
+    }
+    if (strcmp(flag, "completion") == 0)
+        return parse_completion(parse, given, named, err);
     if (strcmp(flag, "param") == 0 && option_program_has_params(options->program))
         return parse_pair(parse, &options->params, given, named, err);
     int id = option_find(options->program, flag, strlen(flag));
@@ -191,10 +213,27 @@ static enum status choose_default(struct parse *parse, struct error *err)
     return STATUS_OK;
 }
 
+/* A flag that another subcommand would take: ignored, it would leave the user in the belief that it counts. The same in
+ * the environment or a file is for all runs of the program. */
+static enum status refuse_other_flags(const struct parse *parse, struct error *err)
+{
+    const struct options *options = parse->options;
+    const char *own = options->subcommand->name;
+    for (int id = 0; id < OPTION_COUNT_; id++) {
+        const struct option_row *row = &option_rows[id];
+        if (options->values[id].source == OPTION_FROM_FLAG && !option_is_for(row, parse->subcommands, own))
+            return error_set(err, STATUS_INVALID, "%s has no --%s: did you mean `%s %s --%s`?", own, row->flag,
+                             options->invoked, option_subcommand_of(row, parse->subcommands), row->flag);
+    }
+    return STATUS_OK;
+}
+
 static enum status parse_rest(struct parse *parse, char **environment, struct error *err)
 {
     struct options *options = parse->options;
     enum status status = choose_default(parse, err);
+    if (status == STATUS_OK)
+        status = refuse_other_flags(parse, err);
     if (status == STATUS_OK)
         status = option_read_environment(options, environment, err);
     const char *config = options->values[OPTION_CONFIG].text;
@@ -209,6 +248,8 @@ static void answer(const struct parse *parse)
 {
     if (parse->version)
         printf("attrition-%s " VERSION "\n", option_program_names[parse->options->program]);
+    else if (parse->shell && !parse->help)
+        option_shell_write(stdout, parse->options, parse->subcommands, parse->shell);
     else
         option_help_write(stdout, parse->options, parse->subcommands);
 }
@@ -225,12 +266,14 @@ enum status options_parse(enum program program, const struct subcommand *subcomm
 {
     struct options *options = mem_zeroed(1, sizeof *options);
     options->program = program;
+    const char *path = argc > 0 ? argv[0] : option_program_names[program];
+    options->path = arena_text(&options->arena, path, strlen(path));
     options->invoked = name_of(program, argc, argv);
     struct parse parse = {.options = options, .subcommands = subcommands, .at = argv + (argc > 0), .end = argv + argc};
     enum status status = STATUS_OK;
     while (status == STATUS_OK && parse.at < parse.end)
         status = parse_argument(&parse, *parse.at++, err);
-    bool standard = status == STATUS_OK && (parse.help || parse.version);
+    bool standard = status == STATUS_OK && (parse.help || parse.version || parse.shell);
     if (standard)
         answer(&parse);
     if (standard && !options->subcommand)

@@ -13,8 +13,10 @@
 #include "base/option_table.h"
 #include "base/status.h"
 
-/* Words that programs decide by: their places in the rows of --delivery and --roles. */
+/* Words that programs decide by: their places in the rows of --delivery, --null-value, --cdc-delete and --roles. */
 enum delivery_mode { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
+enum null_value { NULL_VALUE_ERASE, NULL_VALUE_IGNORE };
+enum cdc_delete { CDC_DELETE_TERMINATED, CDC_DELETE_DEAD_LETTER };
 enum scorer_role { ROLE_SCORE, ROLE_SINK, ROLE_HTTP };
 
 enum program { PROGRAM_SCORER, PROGRAM_PRODUCER, PROGRAM_TRAINER, PROGRAM_REGISTRY };
@@ -77,6 +79,11 @@ size_t options_params(const struct options *options, const struct option_pair **
 /* Every KAFKA_* variable but KAFKA_BOOTSTRAP_SERVERS, under its own name; the file of a credential (KAFKA_X_FILE) has
  * been read and stands as KAFKA_X. */
 size_t options_environment(const struct options *options, const struct option_pair **out);
+
+/* Appends the command line as it was given, quoted for a shell, with --`flag` among its flags; values of secrets as
+ * "…". NUL-terminated. */
+struct buffer;
+void options_write_command(const struct options *options, const char *flag, struct buffer *out);
 
 /* Writes docs/CONFIGURATION.md. */
 void options_write_reference(FILE *out);

@@ -29,6 +29,7 @@ struct option_row {
     bool secret;                   /* accepted as ENVIRONMENT_FILE too; never printed */
     bool shipped;                  /* the default names a file that is also looked for where `make install` puts it */
     const char *metavar;           /* NULL for flags */
+    const char *only; /* subcommands that it is for, as "backfill generate"; NULL: help says (option_scope.c) */
     const char *help;
 };
 
@@ -57,6 +58,7 @@ struct option_pairs {
 
 struct options {
     enum program program;
+    const char *path;    /* argv[0] */
     const char *invoked; /* the name the program was called by, for messages: attrition-scorer where it is installed */
     const struct subcommand *subcommand;
     struct arena arena; /* every text that was given */
@@ -99,6 +101,17 @@ bool option_allowed_write(const struct option_row *row, const char *open, struct
 
 /* Of `names` (count of them, NULLs passed over) the one that `given` most likely meant, or NULL. */
 const char *option_nearest(const char *given, const char *const *names, size_t count);
+
+/* option_scope.c: whether a subcommand takes the option; the first that is named for it, or NULL; whether its help has
+ * a part for that one; and what its help says to the users of that one (appended). */
+bool option_is_for(const struct option_row *row, const struct subcommand *subcommands, const char *subcommand);
+const char *option_subcommand_of(const struct option_row *row, const struct subcommand *subcommands);
+bool option_help_names(const struct option_row *row, const char *subcommand);
+void option_help_for(const struct option_row *row, const char *subcommand, struct buffer *out);
+
+/* "bash" or "zsh": a completion script; "man": the manual page, as troff. */
+void option_shell_write(FILE *out, const struct options *options, const struct subcommand *subcommands,
+                        const char *what);
 
 /* --help of the program (options->subcommand NULL) or of the subcommand. */
 void option_help_write(FILE *out, const struct options *options, const struct subcommand *subcommands);

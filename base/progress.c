@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 
-enum { TERMINAL_STEP_US = 100000, PLAIN_STEP_US = 5000000, COLUMNS_FALLBACK = 80, BAR_LEAST = 10, BAR_MOST = 40 };
+enum { TERMINAL_STEP_US = 100000, PLAIN_STEP_US = 10000000, COLUMNS_FALLBACK = 80, BAR_LEAST = 10, BAR_MOST = 40 };
 
 void progress_begin(struct progress *progress, FILE *out, const struct clock_source *clock, const char *label,
                     uint64_t total)
@@ -29,8 +29,7 @@ static unsigned progress_columns(const struct progress *progress)
     return size.ws_col;
 }
 
-/* 1234567 → "1,234,567" */
-static void add_count(struct buffer *line, uint64_t count)
+void progress_add_count(struct buffer *line, uint64_t count)
 {
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
@@ -52,15 +51,25 @@ static void add_seconds(struct buffer *line, double seconds)
         buffer_printf(line, "%llu h %llu min", whole / 3600, whole / 60 % 60);
 }
 
-/* "1,000 of 5,000 events, 250/s, 16 s left"; `over`: "5,000 events in 20 s, 250/s". */
+/* ", 12 rejected": where there are any. */
+static void add_some(struct buffer *line, uint64_t count, const char *name)
+{
+    if (!count)
+        return;
+    buffer_add_text(line, ", ");
+    progress_add_count(line, count);
+    buffer_add_text(line, name);
+}
+
+/* "1,000 of 5,000 rows, 250/s, 2 rejected, 300 in flight, 16 s left"; `over`: "5,000 rows in 20 s, 250/s". */
 static void add_figures(struct buffer *line, const struct progress *progress, int64_t now_us, bool over)
 {
     double elapsed_s = (double)(now_us - progress->started_us) / 1e6;
-    double rate = elapsed_s > 0 ? (double)progress->done / elapsed_s : 0;
-    add_count(line, progress->done);
+    double rate = elapsed_s > 0 ? (double)(progress->done - progress->passed) / elapsed_s : 0;
+    progress_add_count(line, progress->done);
     if (progress->total && !(over && progress->done >= progress->total)) {
         buffer_add_text(line, " of ");
-        add_count(line, progress->total);
+        progress_add_count(line, progress->total);
     }
     buffer_printf(line, " %s", progress->label);
     if (over) {
@@ -68,8 +77,10 @@ static void add_figures(struct buffer *line, const struct progress *progress, in
         add_seconds(line, elapsed_s);
     }
     buffer_add_text(line, ", ");
-    add_count(line, (uint64_t)rate);
+    progress_add_count(line, (uint64_t)rate);
     buffer_add_text(line, "/s");
+    add_some(line, progress->rejected, " rejected");
+    add_some(line, progress->in_flight, over ? " not known" : " in flight");
     if (!over && progress->total > progress->done && rate > 0) {
         buffer_add_text(line, ", ");
         add_seconds(line, (double)(progress->total - progress->done) / rate);
@@ -77,16 +88,20 @@ static void add_figures(struct buffer *line, const struct progress *progress, in
     }
 }
 
-/* "[#####.....]  50 %  ", as wide as the figures leave room for; nothing where that is too little. */
+/* "[#####.....]  50 %  ", as wide as the figures leave room for; the share alone where that is too little, or nothing.
+ */
 static void progress_add_bar(struct buffer *line, const struct progress *progress, size_t figures_bytes)
 {
     size_t frame_bytes = sizeof "[] 100 %  ", columns = progress_columns(progress);
-    if (progress->total == 0 || columns < figures_bytes + frame_bytes + BAR_LEAST)
+    double share = progress->total ? (double)progress->done / (double)progress->total : 0;
+    share = share < 1 ? share : 1;
+    bool has_room = progress->total && columns >= figures_bytes + frame_bytes + BAR_LEAST;
+    if (progress->total && !has_room && columns >= figures_bytes + sizeof "100 %  ")
+        buffer_printf(line, "%3d %%  ", (int)(share * 100));
+    if (!has_room)
         return;
     size_t width = columns - figures_bytes - frame_bytes;
     width = width < BAR_MOST ? width : BAR_MOST;
-    double share = (double)progress->done / (double)progress->total;
-    share = share < 1 ? share : 1;
     size_t full = (size_t)(share * (double)width);
     buffer_add_u8(line, '[');
     memset(buffer_reserve(line, width), '.', width);

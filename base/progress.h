@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 struct progress {
@@ -16,6 +17,8 @@ struct progress {
     const char *label; /* "events": what is counted; borrowed */
     uint64_t total;    /* 0: unknown */
     uint64_t done;
+    uint64_t passed;              /* of them those that took no work: no part of the rate */
+    uint64_t rejected, in_flight; /* shown where they are not 0 */
     int64_t started_us, shown_us; /* steady clock */
     bool terminal;
     unsigned columns; /* of the terminal; 0: asked again at every draw */
@@ -26,7 +29,7 @@ void progress_begin(struct progress *progress, FILE *out, const struct clock_sou
                     uint64_t total);
 
 /* done: so far, from 0 to total. Cheap when called often: draws at most ten times a second on a terminal, and every
- * five seconds elsewhere. */
+ * ten seconds elsewhere. */
 void progress_update(struct progress *progress, uint64_t done);
 
 /* Clears the terminal's line, so that another line can be printed; the next update draws it again. */
@@ -34,3 +37,6 @@ void progress_hide(struct progress *progress);
 
 /* Draws the last state and ends the line. */
 void progress_end(struct progress *progress);
+
+/* Appends 1234567 as "1,234,567". */
+void progress_add_count(struct buffer *line, uint64_t count);

@@ -12,7 +12,7 @@ bin=${BIN:-build/bin}
 synthetic_employees=5000
 stall_limit_s=${STALL_LIMIT:-60}
 events_per_partition=6000 # what the embedded broker's 5 MiB a partition hold of predictions, with room to spare
-work='' scorer='' broker='' postgres=''
+work='' scorer='' broker='' postgres='' ONCE=${ONCE:-}
 
 say() { echo "$*"; }
 die() { echo "run: $*" >&2; exit 1; }
@@ -74,24 +74,36 @@ wait_for() { # SECONDS PID WHAT LOG COMMAND…: until the command succeeds
 
 # --- data and model ---
 
-schema_id() { sed -n 's/.*"id": *{ *"name": *"\([^"]*\)".*/\1/p' "${SCHEMAS_DIR:-schemas}/employee_event.avsc"; }
 schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' "${SCHEMAS_DIR:-schemas}/employee_event.avsc"; }
 first_line() { head -n 1 "$1" | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'; }
 # The trainer learns from CSV whose header has the schema's target.
 is_labelled() { first_line "$1" | tr ',' '\n' | tr -d '"' | grep -qxF "$(schema_target)"; }
 sha256_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
-find_data() { # sets `data` (empty: synthetic)
-    data=${DATA:-}
+find_data() { # sets `data` (empty: synthetic) and `rows`, at most that many events
+    data=${DATA:-} rows=$synthetic_employees
     [ -n "$data" ] || return 0
     case $data in /*) ;; *) data=${CALLED_FROM:-$root}/$data ;; esac
     [ -e "$data" ] || die "DATA=$DATA: there is no such file${CALLED_FROM:+ (looked from $CALLED_FROM)}"
     if ! [ -f "$data" ] || ! [ -r "$data" ]; then die "DATA=$DATA: not a file that can be read"; fi
     [ -s "$data" ] || die "DATA=$DATA: the file is empty"
-    case $(first_line "$data") in
-    '{'* | *,*) ;;
-    *) die "DATA=$DATA: neither CSV with a header of comma-separated column names nor JSON Lines" ;;
-    esac
+    # What could not be sent is said before anything is started.
+    rows=$("$bin/producer" backfill --dry-run --rejects-file "$work/rejects" "$data" 2>"$work/dry.log" | sed -n 's/.*would be sent \([0-9]*\).*/\1/p') || true
+    [ "${rows:-0}" -gt 0 ] && return 0
+    grep -v ' info \|rows were rejected: they are' "$work/dry.log" >&2
+    die "DATA=$DATA: no row of it could be sent as an event (see above)"
+}
+
+# What was given and does not answer is named in seconds, before anything is trained or started.
+check_given() {
+    local found
+    if [ -n "${DATABASE_URL:-}" ]; then
+        found=$(PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} psql -Xqtc 'select 1' "$DATABASE_URL" 2>&1 >/dev/null) ||
+            die "the PostgreSQL of DATABASE_URL cannot be used: $(tr '\n' ' ' <<<"$found"); start it, or unset DATABASE_URL for a private one"
+    fi
+    [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ] || return 0
+    found=$("$bin/scorer" check 2>/dev/null | sed -n 's/^wrong  kafka *//p' || true)
+    [ -z "$found" ] || die "KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS cannot be used: $found; start it, or unset the variable for the embedded broker"
 }
 
 generate() { # SEED FILE
@@ -107,24 +119,36 @@ train() { # FILE WORDS [--promote]
     say
 }
 
-# A model is trained only for an alias: a version or a file that was named is taken as it is.
+# A model is trained only for an alias, and only in a registry of our own is the alias moved: what MODEL_URI or
+# MLFLOW_TRACKING_URI name belongs to somebody. An alias that nobody has is set (trainer train does that by itself).
 prepare_model() {
-    local uri=${MODEL_URI:-models:/attrition@production} known trained_on
+    local uri=${MODEL_URI:-models:/attrition@production} known trained_on labelled=
     case $uri in models:/*@*) ;; *) return 0 ;; esac
-    local name=${uri#models:/}
+    local name=${uri#models:/} given=${MODEL_URI:+MODEL_URI}
     local alias=${name##*@}
     name=${name%@*}
+    given=${given:-${MLFLOW_TRACKING_URI:+MLFLOW_TRACKING_URI}}
     export MODEL_NAME=$name MODEL_ALIAS=$alias
+    if [ -n "$data" ] && is_labelled "$data"; then labelled=1; fi
     if known=$("$bin/registry" show "$name" --alias "$alias" 2>"$work/registry.log"); then
         trained_on=$(sed -n 's/^tag\.data\.sha256: //p' <<<"$known")
-        if [ -z "$data" ] || ! is_labelled "$data"; then return 0; fi
-        [ "$trained_on" != "$(sha256_of "$data")" ] || return 0
-        train "$data" "$uri was trained on other data than $DATA: training on that and promoting the new version" --promote
-    elif [ -n "$data" ] && is_labelled "$data"; then
-        train "$data" "No model is registered as $uri: training one on $DATA" --promote
+        if [ -z "$labelled" ] || [ "$trained_on" = "$(sha256_of "$data")" ]; then return 0; fi
+        if [ -n "$given" ]; then
+            say "Model:       $uri as it is; it was trained on other data than $DATA, and with $given given nothing is trained over it"
+            return 0
+        fi
+        train "$data" "$uri was trained on other data than $DATA: training on that and promoting the new version (in ./mlruns, which is make run's own)" --promote
+        return 0
+    fi
+    if ! grep -q 'no registered model\|has no alias\|no alias' "$work/registry.log" || [ "$given" = MODEL_URI ]; then
+        cat "$work/registry.log" >&2
+        die "$uri cannot be used (see above): train or promote a model there, or unset ${given:-MODEL_URI} for one of make run's own"
+    fi
+    if [ -n "$labelled" ]; then
+        train "$data" "No model is registered as $uri: training one on $DATA"
     else
         generate 1 "$work/train.csv"
-        train "$work/train.csv" "No model is registered as $uri: training one on $synthetic_employees synthetic employees${data:+ (DATA=$DATA has no column $(schema_target) to learn from; for real risks train on real employees)}" --promote
+        train "$work/train.csv" "No model is registered as $uri: training one on $synthetic_employees synthetic employees${data:+ (DATA=$DATA has no column $(schema_target) to learn from; for real risks train on real employees)}"
     fi
 }
 
@@ -152,12 +176,11 @@ start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with 
     say "             delivery is at-least-once there (its transactions do nothing); a real Kafka gets exactly-once"
 }
 
-# A broker that makes topics by itself makes the input topic when a producer asks for it; another one is left alone.
+# Makes the topics that are missing; nothing else is changed.
 check_topics() {
-    if "$bin/scorer" check --create-topics >"$work/check.log" 2>&1; then return; fi
-    printf '%s\n' "$(schema_id)" >"$work/none.csv"
-    "$bin/producer" backfill "$work/none.csv" >/dev/null 2>&1 || sleep 1
-    "$bin/scorer" check --create-topics || die "the check of Kafka, model and database failed (see above)"
+    "$bin/scorer" check --create-topics >"$work/check.log" 2>&1 && return
+    cat "$work/check.log" >&2
+    die "the check of Kafka, model and database failed (see above)"
 }
 
 start_postgres() { # sets DATABASE_URL
@@ -201,7 +224,7 @@ metrics() { curl -fs --max-time 5 "http://$HTTP_LISTEN/metrics"; }
 total_of() { # NAME…: the sum of these counters in the text on standard input
     awk -v names=" $* " '{ name = $1; sub(/\{.*/, "", name) } index(names, " " name " ") { sum += $2 } END { printf "%d\n", sum }'
 }
-ends=(attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total)
+ends=(attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total attrition_events_ignored_total)
 rows_stored=(attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total)
 risen() { # METRICS NAME…: by how much these counters rose since the sending began
     local text=$1
@@ -267,13 +290,14 @@ await_ends() { # until every event sent has an end and a row, or nothing moves f
 summary() {
     local ended=$EPOCHREALTIME text unaccounted seconds
     text=$(metrics)
-    local scored dead erased outcome rows_made
+    local scored dead erased outcome ignored rows_made
     scored=$(risen "$text" attrition_events_scored_total)
     dead=$(risen "$text" attrition_events_dead_lettered_total)
     erased=$(risen "$text" attrition_events_erased_total)
     outcome=$(risen "$text" attrition_events_outcome_total)
+    ignored=$(risen "$text" attrition_events_ignored_total)
     rows_made=$(rows_since)
-    unaccounted=$((sent - scored - dead - erased - outcome))
+    unaccounted=$((sent - scored - dead - erased - outcome - ignored))
     [ "$rows_made" -ge "$scored" ] || unaccounted=$((unaccounted + scored - rows_made))
     [ "$unaccounted" -ge 0 ] || unaccounted=0 # others send to a Kafka that was given, too
     seconds=$(awk -v a="$started" -v b="$ended" 'BEGIN { printf "%.2f", b - a }')
@@ -291,12 +315,19 @@ summary() {
     [ "$unaccounted" -eq 0 ]
 }
 
-further() { # how to go on from here; a given DATABASE_URL may hold a password
-    local shown=$DATABASE_URL
-    [ -n "$private" ] || shown="\$DATABASE_URL"
+# How to go on from here, with what is still there: ONCE ends the scorer and a private PostgreSQL. A given DATABASE_URL may
+# hold a password.
+further() {
+    local shown="\$DATABASE_URL"
+    if [ -n "$ONCE" ] && [ -n "$private" ]; then
+        say "Scorer, database and all that was started end now; without ONCE=1 they stay up to look further."
+        return
+    fi
+    [ -z "$private" ] || shown=$DATABASE_URL
     say "To look further:"
     say "  psql \"$shown\" -c 'select * from attrition.risk_by_department'"
     say "  psql \"$shown\" -c 'select employee_id, probability, reasons from attrition.latest_predictions order by probability desc limit 20'"
+    [ -z "$ONCE" ] || return 0
     if curl -fs -o /dev/null "http://$HTTP_LISTEN/"; then say "Page:     http://$HTTP_LISTEN/"; fi
     say "Health:   http://$HTTP_LISTEN/health    Counters: http://$HTTP_LISTEN/metrics"
 }
@@ -304,9 +335,9 @@ further() { # how to go on from here; a given DATABASE_URL may hold a password
 work=$(mktemp -d /tmp/attrition-run.XXXXXX)
 chmod 711 "$work"
 find_data
+check_given
 prepare_model
 [ -n "$data" ] || generate 2 "$work/employees.csv"
-rows=$(grep -c '' "${data:-$work/employees.csv}") # lines: at most that many events
 start_postgres
 start_broker
 start_scorer
@@ -317,7 +348,7 @@ complete=1
 await_ends || complete=
 summary || complete=
 [ -n "$complete" ] || die "not every event is accounted for"
-[ -z "${ONCE:-}" ] || exit 0
+[ -z "$ONCE" ] || exit 0
 say
 say "Running until Ctrl-C. Send more with: KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS $bin/producer backfill FILE.csv"
 while is_alive "$scorer"; do sleep 1; done

@@ -17,7 +17,7 @@ FROM jsonb_array_elements(jsonb_path_query_first(:'document'::jsonb, '$.fields[*
 CREATE FUNCTION pg_temp.reason(reason jsonb, input jsonb) RETURNS text STABLE LANGUAGE sql AS $$
     SELECT format('%s: %s%s (%s)', w.label, coalesce(v.value, 'not given'),
         CASE WHEN w.value_labels IS NOT NULL THEN coalesce(', ' || (w.value_labels ->> (v.value::double precision::integer - w.lowest)), '') END,
-        to_char((reason ->> 'contribution')::double precision, 'SG0.00'))
+        to_char((reason ->> 'contribution')::double precision, 'FMSG999999990.00'))
     FROM wording AS w
     CROSS JOIN (SELECT input ->> (reason ->> 'feature') AS value) AS v
     WHERE w.feature = reason ->> 'feature'

@@ -111,7 +111,7 @@ static inline const uint8_t *text_read_short(const struct categories *categories
     const char *data = (const char *)at + 1;
     struct span text = {data, bytes};
     int32_t code = categories_find_words(categories, text_words_of(text), text);
-    if (code < 0 && !avro_text_is_valid(text))
+    if (code < 0 && !utf8_is_valid(text))
         return NULL;
     *cell = (struct cell){.text = data, .text_bytes = (uint32_t)bytes, .code = code};
     return at + 1 + bytes;

@@ -35,7 +35,7 @@ static inline bool cell_is_exact_long(int64_t value)
 static inline bool cell_of_text(const struct categories *categories, struct span text, struct cell *out)
 {
     int32_t code = categories_find(categories, text);
-    if (code < 0 && !avro_text_is_valid(text))
+    if (code < 0 && !utf8_is_valid(text))
         return false;
     *out = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = code};
     return true;

@@ -14,6 +14,8 @@ struct decoder {
     struct writer_schemas *writers;
     bool unframed;
     struct schema_key unframed_key;
+    enum input_format format;
+    struct json_events *json; /* NULL: JSON is not taken */
 };
 
 enum status decoder_new(const struct schema *schema, struct decoder **out, struct error *err)
@@ -47,6 +49,7 @@ void decoder_free(struct decoder *decoder)
     writer_schemas_free(decoder->writers);
     machine_free(decoder->machine);
     free(decoder->changed.columns);
+    json_events_free(decoder->json);
     free(decoder);
 }
 
@@ -84,12 +87,48 @@ enum status decoder_take_unframed(struct decoder *decoder, const char *id_or_fil
     return STATUS_OK;
 }
 
-enum event_code decoder_read(struct decoder *decoder, struct span value, struct span header, struct event *out,
-                             struct fault *fault, bool *waits)
+void decoder_take_json(struct decoder *decoder, enum input_format format, const struct json_settings *settings)
+{
+    json_events_free(decoder->json);
+    decoder->format = format;
+    decoder->json = json_events_new(&decoder->parts->schema, settings);
+    writer_schemas_take_json(decoder->writers);
+}
+
+void decoder_reset(struct decoder *decoder)
+{
+    if (decoder->json)
+        json_events_reset(decoder->json);
+}
+
+static enum event_code json_read(struct decoder *decoder, struct span value, const struct record_about *about,
+                                 struct event *out, struct fault *fault)
+{
+    struct json_faults faults = {.list = fault, .capacity = 1};
+    out->type = EVENT_TYPE_SNAPSHOT;
+    return json_events_read(decoder->json, value, about, out, &faults);
+}
+
+/* Neither in a frame, nor with a schema in a header. */
+static bool is_json(const struct decoder *decoder, struct span value, struct span header)
+{
+    if (!decoder->json || decoder->format == INPUT_FORMAT_AVRO || header.data || value.bytes == 0 ||
+        (uint8_t)value.data[0] <= 1)
+        return false;
+    return decoder->format == INPUT_FORMAT_JSON || (!decoder->unframed && json_events_recognize(value));
+}
+
+enum event_code decoder_read_record(struct decoder *decoder, struct span value, struct span header,
+                                    const struct record_about *about, struct event *out, struct fault *fault,
+                                    bool *waits)
 {
     struct frame frame = {.key = decoder->unframed_key, .datum = value};
     const struct writer_schema *writer;
-    *waits = false;
+    *waits = out->partial = false;
+    if (is_json(decoder, value, header))
+        return json_read(decoder, value, about, out, fault);
+    out->form = EVENT_FORM_AVRO;
+    out->ignored = out->without_attributes = false;
     if (!decoder->unframed || header.data || value.bytes == 0) {
         enum event_code code = frame_read(value, header, &frame, fault);
         if (code != EVENT_OK)
@@ -98,7 +137,16 @@ enum event_code decoder_read(struct decoder *decoder, struct span value, struct 
     enum event_code code = writer_schemas_find(decoder->writers, &frame.key, &writer, fault, waits);
     if (code != EVENT_OK)
         return code;
+    if (writer->json)
+        return json_read(decoder, frame.datum, about, out, fault);
     return row_plan_run(writer->plan, decoder->machine, decoder->time_unit, &decoder->changed, frame.datum, out, fault);
+}
+
+enum event_code decoder_read(struct decoder *decoder, struct span value, struct span header, struct event *out,
+                             struct fault *fault, bool *waits)
+{
+    const struct record_about about = {.timestamp_ms = -1};
+    return decoder_read_record(decoder, value, header, &about, out, fault, waits);
 }
 
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault)

@@ -1,4 +1,5 @@
-/* Message bytes → event: frame, schema id, compiled plan. One decoder per thread; it caches a plan per writer schema.
+/* Message bytes → event: frame, schema id, compiled plan; or JSON (json_event.h). One decoder per thread; it caches a
+ * plan per writer schema.
  *
  * The plan is a flat program compiled from writer schema × reader schema (events/row_plan.h); decoding allocates
  * nothing, does bounded work per byte and is strict (docs/ERRORS.md). Nominal cells get their category's code here.
@@ -8,6 +9,7 @@
 #include "events/error_codes.h"
 #include "events/event.h"
 #include "events/frame.h"
+#include "events/json_event.h"
 #include "avro/registry_client.h"
 #include "events/schema.h"
 #include "events/time_unit.h"
@@ -27,6 +29,18 @@ MUST_USE enum status decoder_take_unframed(struct decoder *decoder, const char *
 
 /* What a writer's number without a logical type counts as occurred_at. */
 void decoder_use_time_unit(struct decoder *decoder, enum time_unit unit);
+
+/* From now on values that no frame or header gives a schema may be JSON: with INPUT_FORMAT_AUTO those that look so,
+ * unless unframed Avro is taken; with INPUT_FORMAT_JSON all. */
+void decoder_take_json(struct decoder *decoder, enum input_format format, const struct json_settings *settings);
+
+/* Before each batch: texts of the events before may be gone. */
+void decoder_reset(struct decoder *decoder);
+
+/* As decoder_read below, of a record of which more is known than its value. */
+enum event_code decoder_read_record(struct decoder *decoder, struct span value, struct span header,
+                                    const struct record_about *about, struct event *out, struct fault *fault,
+                                    bool *waits);
 
 /* Decodes one message into out (out->cells points at column_count cells of the caller's). `header`: its FRAME_HEADER,
  * or SPAN_NULL. On anything but EVENT_OK, fault says why and out is undefined; with *waits true nothing is known yet:

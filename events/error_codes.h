@@ -9,10 +9,10 @@
 
 /* clang-format off */
 #define EVENT_CODE_TABLE(CODE) \
-    CODE(BAD_FRAME, "bad_frame", "the value does not start with a known schema-id frame, or is empty", "send Confluent's wire format: byte 0, 4-byte schema id, Avro binary") \
+    CODE(BAD_FRAME, "bad_frame", "the value does not start with a known schema-id frame, or is empty", "send Confluent's wire format: byte 0, 4-byte schema id, Avro binary; or JSON: see docs/EVENTS_AS_JSON.md") \
     CODE(UNKNOWN_SCHEMA_ID, "unknown_schema_id", "no schema is known under the frame's id", "register the writer's schema, or use an id of schemas/ids.json") \
     CODE(UNRESOLVABLE_SCHEMA, "unresolvable_schema", "the writer's schema can never be read as the event schema", "make the writer's schema compatible: see docs/ERRORS.md") \
-    CODE(MALFORMED, "malformed", "the bytes are not a datum of the writer's schema, or bytes are left over", "fix the serializer") \
+    CODE(MALFORMED, "malformed", "the bytes are not a datum of the writer's schema, or no JSON, or bytes are left over", "fix the serializer") \
     CODE(UNRESOLVABLE, "unresolvable", "this datum takes a branch or symbol that the event schema has no place for", "extend the event schema, or stop sending it") \
     CODE(LIMIT, "limit", "nested deeper or larger than the decoder's limits", "send smaller data") \
     CODE(WRONG_TYPE, "wrong_type", "a value is of another type than its column", "send the column's type") \
@@ -60,6 +60,7 @@ struct fault {
     char text[160]; /* one line for people; never a payload value */
     uint8_t named;  /* bytes of the text that are the field's name and ": ", with which it begins */
 };
+enum { FAULT_NAME_END = 2 }; /* the ": " */
 
 const char *event_code_name(enum event_code code); /* "out_of_range" */
 const char *event_code_meaning(enum event_code code);

@@ -29,6 +29,9 @@ enum event_type {
     PART(attributes)
 /* clang-format on */
 
+/* How it came. */
+enum event_form { EVENT_FORM_AVRO, EVENT_FORM_PLAIN, EVENT_FORM_CLOUD, EVENT_FORM_CHANGE, EVENT_FORM_MAPPED };
+
 struct event {
     struct span event_id;
     struct span employee_id;
@@ -39,4 +42,7 @@ struct event {
                                so that they can be copied into the prediction; else SPAN_NULL */
     bool partial;           /* it lists what has changed: the other columns' cells are CELL_UNLISTED */
     uint32_t imputed;       /* values that validate_event took for missing */
+    enum event_form form;
+    bool ignored;            /* it reports no change of a record: nothing else is set */
+    bool without_attributes; /* of JSON, with TERMINATED alone: all cells are missing */
 };

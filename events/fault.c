@@ -1,10 +1,7 @@
 /* See fault.h. Pure; any thread. */
 #include "events/fault.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-
-#include "base/bytes.h"
 
 enum { NAME_BYTES_MAX = 64 };
 
@@ -30,14 +27,21 @@ enum event_code fault_set(struct fault *fault, enum event_code code, int32_t col
     return code;
 }
 
+void fault_set_named(struct fault *fault, enum event_code code, int32_t column, struct span name, const char *format,
+                     va_list args)
+{
+    int bytes = name.bytes < NAME_BYTES_MAX ? (int)name.bytes : NAME_BYTES_MAX;
+    fault->named = (uint8_t)snprintf(fault->text, sizeof fault->text, "%.*s: ", bytes, name.data);
+    (void)fault_write(fault, code, column, format, args);
+}
+
 enum event_code fault_set_field(struct fault *fault, enum event_code code, int32_t column, const char *name,
                                 const char *format, ...)
 {
     if (fault) {
         va_list args;
-        fault->named = (uint8_t)snprintf(fault->text, sizeof fault->text, "%.*s: ", NAME_BYTES_MAX, name);
         va_start(args, format);
-        (void)fault_write(fault, code, column, format, args);
+        fault_set_named(fault, code, column, span_of(name), format, args);
         va_end(args);
     }
     return code;

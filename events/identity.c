@@ -40,7 +40,7 @@ const char *id_flaw_slow(struct span text)
         return "is empty";
     if (text.bytes > ID_BYTES_MAX)
         return "is longer than 256 characters";
-    if (!avro_text_is_valid(text))
+    if (!utf8_is_valid(text))
         return "is not UTF-8";
     for (size_t at = 0, bytes; at < text.bytes; at += bytes, points++) {
         uint32_t point = code_point((const uint8_t *)text.data + at, &bytes);

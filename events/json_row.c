@@ -1,82 +1,174 @@
-/* A JSON object into cells: `scorer score`, the producer's JSON Lines, HTTP. Any thread; allocates nothing. */
+/* A JSON object into cells: see json_row.h. The score loops' hot path for JSON events; HTTP, `scorer score` and the
+ * producer too. Any thread; allocates nothing. */
 #include "events/json_row.h"
 
+#include <stdarg.h>
+
 #include "events/fault.h"
+#include "events/schema_private.h"
 
-/* Where faults go; those beyond capacity are dropped. */
-struct faults {
-    struct fault *list;
-    size_t count, capacity;
-};
-
-static void fault_add(struct faults *faults, enum event_code code, int32_t index, const char *name, const char *what)
+void json_fault_add(struct json_faults *faults, enum event_code code, int32_t column, struct span name,
+                    const char *format, ...)
 {
-    if (faults->count < faults->capacity)
-        (void)fault_set_field(&faults->list[faults->count++], code, index, name, "%.80s", what);
+    if (faults->count == faults->capacity)
+        return;
+    va_list args;
+    va_start(args, format);
+    fault_set_named(&faults->list[faults->count++], code, column, name, format, args);
+    va_end(args);
 }
 
-static bool text_names_no_number(const char *text)
+static bool text_names_no_number(struct span text)
 {
-    return strcmp(text, "NaN") == 0 || strcmp(text, "Infinity") == 0 || strcmp(text, "-Infinity") == 0;
+    return span_equal(text, SPAN_LITERAL("NaN")) || span_equal(text, SPAN_LITERAL("Infinity")) ||
+           span_equal(text, SPAN_LITERAL("-Infinity"));
 }
 
-static void json_row_read_number(const struct column *column, const json_t *value, bool checked, int32_t index,
-                                 struct cell *cell, struct faults *faults)
+static void refuse_number(const struct column *column, int32_t index, const struct json_value *value,
+                          struct json_faults *faults)
 {
-    if (json_is_string(value) && text_names_no_number(json_string_value(value))) {
-        fault_add(faults, EVENT_NOT_FINITE, index, column->name, "not a finite number");
-    } else if (!json_is_number(value)) {
-        fault_add(faults, EVENT_WRONG_TYPE, index, column->name, "not a number");
-    } else if (!isfinite(json_number_value(value))) {
-        fault_add(faults, EVENT_NOT_FINITE, index, column->name, "not a finite number");
-    } else {
-        double number = json_number_value(value);
-        if (checked && (column->type == COLUMN_INT || column->type == COLUMN_LONG) && number != floor(number))
-            fault_add(faults, EVENT_WRONG_TYPE, index, column->name, "not an integer");
-        else
-            *cell = cell_number(number);
-    }
+    bool not_finite =
+        value->kind == JSON_KIND_NOT_FINITE || (value->kind == JSON_KIND_TEXT && text_names_no_number(value->text));
+    json_fault_add(faults, not_finite ? EVENT_NOT_FINITE : EVENT_WRONG_TYPE, index, span_of(column->name),
+                   not_finite ? "not a finite number" : "not a number");
 }
 
-static void read_text(const struct column *column, const json_t *value, bool checked, int32_t index, struct cell *cell,
-                      struct faults *faults)
+static inline bool is_whole(const struct json_value *value)
 {
-    struct span text = {json_string_value(value), json_string_length(value)};
-    if (!text.data || text.bytes > UINT32_MAX)
-        fault_add(faults, EVENT_WRONG_TYPE, index, column->name, "not a text");
+    return value->whole || value->number == floor(value->number);
+}
+
+static inline void read_number(const struct column *column, int32_t index, const struct json_value *value, bool checked,
+                               struct cell *cell, struct json_faults *faults)
+{
+    if (value->kind != JSON_KIND_NUMBER)
+        refuse_number(column, index, value, faults);
+    else if (checked && column_is_whole(column) && !is_whole(value))
+        json_fault_add(faults, EVENT_WRONG_TYPE, index, span_of(column->name), "not an integer");
+    else
+        *cell = (struct cell){.number = value->number};
+}
+
+static inline void read_nominal(const struct schema *schema, int32_t index, const struct json_value *value,
+                                bool checked, struct cell *cell, struct json_faults *faults)
+{
+    const struct column *column = &schema->columns[index];
+    const struct span text = value->text;
+    if (value->kind != JSON_KIND_TEXT || text.bytes > UINT32_MAX)
+        json_fault_add(faults, EVENT_WRONG_TYPE, index, span_of(column->name), "not a text");
     else if (text.bytes > 0 || checked)
-        *cell = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = column_code(column, text)};
+        *cell = (struct cell){.text = text.data,
+                              .text_bytes = (uint32_t)text.bytes,
+                              .code = categories_find(&schema_parts(schema)->categories[index], text)};
 }
 
-static void json_row_refuse_unknown(const struct schema *schema, const json_t *attributes, struct faults *faults)
+void json_cell_read(struct json_reader *reader, const struct schema *schema, int32_t column,
+                    const struct json_value *value, bool checked, struct cell *cell, struct json_faults *faults)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)attributes, key, value)
-        if (schema_column(schema, span_of(key)) < 0)
-            fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, key, "the schema has no such field");
+    if (value->kind == JSON_KIND_NULL || value->kind == JSON_KIND_NONE)
+        return;
+    if (schema->columns[column].kind == COLUMN_NOMINAL)
+        read_nominal(schema, column, value, checked, cell, faults);
+    else
+        read_number(&schema->columns[column], column, value, checked, cell, faults);
+    json_skip_rest(reader, value);
 }
 
-size_t json_row_read(const struct schema *schema, const json_t *attributes, bool checked, struct cell *cells,
-                     struct fault *list, size_t capacity)
+void json_row_clear(const struct schema *schema, struct cell *cells)
 {
-    struct faults faults = {.list = list, .capacity = capacity};
-    size_t known = 0;
-    if (!json_is_object(attributes))
-        fault_add(&faults, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, "attributes", "not an object");
-    for (size_t c = 0; c < schema->column_count; c++) {
-        const struct column *column = &schema->columns[c];
-        const json_t *value = json_object_get(attributes, column->name);
-        cells[c] = cell_missing(column);
-        known += value != NULL;
-        if (!value || json_is_null(value))
-            continue;
-        if (column->kind == COLUMN_NOMINAL)
-            read_text(column, value, checked, (int32_t)c, &cells[c], &faults);
-        else
-            json_row_read_number(column, value, checked, (int32_t)c, &cells[c], &faults);
+    for (size_t c = 0; c < schema->column_count; c++)
+        cells[c] = cell_missing(&schema->columns[c]);
+}
+
+static bool is_duplicate(uint64_t *seen, int32_t column)
+{
+    uint64_t bit = UINT64_C(1) << (column & 63), before = seen[column / 64];
+    seen[column / 64] |= bit;
+    return before & bit;
+}
+
+/* The next member's column, −1 for a name that is none. Publishers mostly keep the schema's order. False: no more. */
+static inline bool next_column(struct json_reader *reader, const struct schema *schema, bool *first, int32_t *column,
+                               struct span *name)
+{
+    int32_t expected = *column + 1;
+    if ((size_t)expected < schema->column_count &&
+        json_take_name(reader, first, schema_parts(schema)->quoted_names[expected])) {
+        *column = expected;
+        return true;
     }
-    if (checked && known < json_object_size(attributes))
-        json_row_refuse_unknown(schema, attributes, &faults);
+    if (!json_next_name(reader, first, name))
+        return false;
+    *column = schema_column(schema, *name);
+    return true;
+}
+
+static void read_members(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
+                         struct json_faults *faults)
+{
+    uint64_t seen[SCHEMA_COLUMNS_MAX / 64], object = json_object_begin(reader);
+    struct json_value value;
+    struct span name;
+    int32_t column = -1;
+    memset(seen, 0, (schema->column_count + 63) / 64 * sizeof *seen);
+    for (bool first = true; next_column(reader, schema, &first, &column, &name);) {
+        if (column >= 0 ? is_duplicate(seen, column) : !json_name_is_new(reader, object, name))
+            json_refuse(reader, JSON_FLAW_DUPLICATE);
+        if (column >= 0 && schema->columns[column].kind != COLUMN_NOMINAL &&
+            json_take_digits(reader, &cells[column].number)) {
+            cells[column].code = 0;
+            continue;
+        }
+        if (!json_read_value(reader, &value))
+            return;
+        if (column >= 0) {
+            json_cell_read(reader, schema, column, &value, checked, &cells[column], faults);
+            continue;
+        }
+        if (checked)
+            json_fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name, "the schema has no such field");
+        json_skip_rest(reader, &value);
+    }
+}
+
+void json_row_read(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
+                   struct json_faults *faults)
+{
+    struct json_value value;
+    json_row_clear(schema, cells);
+    if (!json_read_value(reader, &value))
+        return;
+    if (value.kind == JSON_KIND_OBJECT) {
+        read_members(reader, schema, checked, cells, faults);
+        return;
+    }
+    json_fault_add(faults, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, SPAN_LITERAL("attributes"), "not an object");
+    json_skip_rest(reader, &value);
+}
+
+enum event_code json_refuse_flaw(const struct json_reader *reader, struct json_faults *faults)
+{
+    size_t line, column;
+    struct fault fault;
+    char place[64];
+    json_reader_place(reader, &line, &column);
+    int skipped = line > 1 ? snprintf(place, sizeof place, "line %zu, ", line) : 0;
+    snprintf(place + skipped, sizeof place - (size_t)skipped, "column %zu", column);
+    (void)fault_set(&fault, reader->flaw == JSON_FLAW_DEPTH ? EVENT_LIMIT : EVENT_MALFORMED, FAULT_NO_COLUMN, "%s (%s)",
+                    json_flaw_text(reader->flaw), place);
+    faults->count = faults->capacity > 0;
+    if (faults->count)
+        faults->list[0] = fault;
+    return fault.code;
+}
+
+size_t json_row_read_text(struct json_reader *reader, struct span text, const struct schema *schema, bool checked,
+                          struct cell *cells, struct fault *list, size_t capacity)
+{
+    struct json_faults faults = {.list = list, .capacity = capacity};
+    json_reader_start(reader, text);
+    json_row_read(reader, schema, checked, cells, &faults);
+    if (json_reader_end(reader) != JSON_FLAW_NONE)
+        (void)json_refuse_flaw(reader, &faults);
     return faults.count;
 }

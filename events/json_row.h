@@ -1,15 +1,37 @@
-/* A JSON attributes object → row. Used by `scorer score`, the producer's JSON Lines and (later) HTTP. */
+/* A JSON object into cells: every door that takes JSON reads attributes so. */
 #pragma once
 
-#include <jansson.h>
-
+#include "base/json_reader.h"
+#include "base/status.h"
 #include "events/error_codes.h"
 #include "events/schema.h"
 
-/* Fills cells from a JSON object (null or absent = missing). checked: unknown keys, fractions in int columns are
- * faults; unchecked: unknown keys are ignored, any finite number and any text pass, the empty text is missing. Both:
- * text for a number (or a number for text, booleans, arrays, objects) is wrong_type; the strings "NaN", "Infinity",
- * "-Infinity" for a number, and bare ones that jansson cannot read, are not_finite.
- * Returns the number of faults written (at most capacity). Cells borrow texts from the object. */
-size_t json_row_read(const struct schema *schema, const json_t *attributes, bool checked, struct cell *cells,
-                     struct fault *faults, size_t capacity);
+/* Where faults go, in the order of the document; those beyond capacity are dropped. */
+struct json_faults {
+    struct fault *list;
+    size_t count, capacity;
+};
+
+/* `name` is a name of the document or the schema; the text begins with it. */
+void json_fault_add(struct json_faults *faults, enum event_code code, int32_t column, struct span name,
+                    const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* A value as a column's cell; null is a missing one. checked: fractions in int columns are faults; unchecked: any
+ * finite number and any text pass, and the empty text is missing. Both: a text for a number (or a number for a text,
+ * booleans, arrays, objects) is wrong_type; NaN, Infinity, -Infinity, as texts too, and what is beyond a double are
+ * not_finite. The rest of an array or object is skipped. The cell borrows as the value does. */
+void json_cell_read(struct json_reader *reader, const struct schema *schema, int32_t column,
+                    const struct json_value *value, bool checked, struct cell *cell, struct json_faults *faults);
+
+/* The next value, which should be an object of columns. Cells that it does not name are missing. checked: other names
+ * are unknown_field; unchecked: they are skipped. What is no JSON is the reader's to say, by its flaw. */
+void json_row_read(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
+                   struct json_faults *faults);
+
+/* The same of a document that is nothing else. A flaw is its only fault, malformed or limit. Starts the reader. */
+size_t json_row_read_text(struct json_reader *reader, struct span text, const struct schema *schema, bool checked,
+                          struct cell *cells, struct fault *faults, size_t capacity);
+/* The code of a reader's flaw, with its text and place as the only fault. */
+enum event_code json_refuse_flaw(const struct json_reader *reader, struct json_faults *faults);
+
+void json_row_clear(const struct schema *schema, struct cell *cells);

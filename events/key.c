@@ -25,6 +25,8 @@ struct key_reader {
     struct key_schema schemas[SCHEMAS_MAX];
     size_t count, next; /* next: which makes room for a new one */
     struct buffer text;
+    struct json_reader json;
+    const struct map_node *pointer; /* NULL: none */
 };
 
 struct key_reader *key_reader_new(struct registry_client *registry)
@@ -41,7 +43,13 @@ void key_reader_free(struct key_reader *reader)
     for (size_t s = 0; s < reader->count; s++)
         avro_schema_free(reader->schemas[s].schema);
     buffer_free(&reader->text);
+    json_reader_free(&reader->json);
     free(reader);
+}
+
+void key_reader_use_map(struct key_reader *reader, const struct map_node *pointer)
+{
+    reader->pointer = pointer;
 }
 
 static enum event_code key_refuse(struct fault *fault, const char *why)
@@ -120,13 +128,21 @@ static bool string_read(struct span datum, struct span *id)
     return datum.bytes > 2 && avro_read_bytes(&in, id, &padded) && cursor_left(&in) == 0 && !padded;
 }
 
+static enum event_code json_key_read(struct key_reader *reader, struct span text, char storage[static ID_BYTES_MAX],
+                                     struct span *id, struct fault *fault)
+{
+    if (key_json_read(&reader->json, text, reader->pointer, storage, id))
+        return EVENT_OK;
+    return key_refuse(fault, reader->pointer ? "is no JSON object with one field, and has none at the mapping's \"key\""
+                                             : "is no JSON object with one field");
+}
+
 static enum event_code framed_read(struct key_reader *reader, const struct frame *frame,
                                    char storage[static ID_BYTES_MAX], struct span *id, struct fault *fault, bool *waits)
 {
     struct cursor in = cursor_of(frame->datum);
     if (key_json_begins(frame->datum))
-        return key_json_read(frame->datum, storage, id) ? EVENT_OK
-                                                        : key_refuse(fault, "is no JSON object with one field");
+        return json_key_read(reader, frame->datum, storage, id, fault);
     if (!reader->registry)
         return string_read(frame->datum, id) ? EVENT_OK
                                              : key_refuse(fault, "is framed, and there is no schema registry");
@@ -150,7 +166,7 @@ static enum event_code extract(struct key_reader *reader, struct span key, char 
         return framed_read(reader, &frame, storage, id, fault, waits);
     }
     if (key_json_begins(key))
-        return key_json_read(key, storage, id) ? EVENT_OK : key_refuse(fault, "is no JSON object with one field");
+        return json_key_read(reader, key, storage, id, fault);
     *id = key;
     return EVENT_OK;
 }

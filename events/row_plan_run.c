@@ -54,7 +54,7 @@ static void changed_open(struct row_changed *changed, const struct schema_parts 
 
 static void changed_add(struct row_changed *changed, const struct schema_parts *parts, struct span name)
 {
-    int32_t column = categories_find(&parts->names, name);
+    int32_t column = categories_find(&parts->column_names, name);
     if (column < 0) {
         changed_fail(changed, FAULT_CHANGED);
         return;
@@ -89,7 +89,7 @@ static enum event_code changed_explain(const struct row_changed *changed, const 
 static bool put_text(struct machine *machine, const struct op *op, struct span text, const struct schema_parts *parts,
                      struct row_changed *changed, struct event *out)
 {
-    if (op->slot == SLOT_CHANGED && avro_text_is_valid(text)) {
+    if (op->slot == SLOT_CHANGED && utf8_is_valid(text)) {
         changed_add(changed, parts, text);
         return true;
     }
@@ -100,7 +100,7 @@ static bool put_text(struct machine *machine, const struct op *op, struct span t
         return cell_of_text(parts->readers[column].categories, text, &out->cells[column]) ||
                machine_malformed(machine, "a string is not UTF-8");
     }
-    if (!avro_text_is_valid(text))
+    if (!utf8_is_valid(text))
         return machine_malformed(machine, "a string is not UTF-8");
     *(struct span *)envelope_member(out, op->slot) = text;
     return true;

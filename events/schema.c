@@ -10,7 +10,7 @@ void schema_free(struct schema *schema)
     struct schema_parts *parts = (struct schema_parts *)schema;
     for (size_t c = 0; c < schema->column_count; c++)
         categories_fini(&parts->categories[c]);
-    categories_fini(&parts->names);
+    categories_fini(&parts->column_names);
     for (size_t v = 0; v < parts->events.count; v++)
         avro_schema_free(parts->events.items[v].schema);
     for (size_t v = 0; v < parts->predictions.count; v++)
@@ -23,8 +23,6 @@ void schema_free(struct schema *schema)
 
 int32_t schema_column(const struct schema *schema, struct span name)
 {
-    for (size_t c = 0; c < schema->column_count; c++)
-        if (span_equal(span_of(schema->columns[c].name), name))
-            return (int32_t)c;
-    return -1;
+    int32_t column = categories_find(&schema_parts(schema)->column_names, name);
+    return column >= 0 ? column : -1;
 }

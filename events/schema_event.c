@@ -333,15 +333,15 @@ static struct column_check check_make(const struct column *column)
                                  .whole = is_int || is_long};
 }
 
-/* The columns' names as the categories of one column. */
+/* A table of names is made as one of categories. */
 static void names_index(struct schema_parts *parts)
 {
-    const struct schema *schema = &parts->schema;
-    struct span *names = arena_zeroed(&parts->arena, schema->column_count, sizeof *names);
-    for (size_t c = 0; c < schema->column_count; c++)
-        names[c] = span_of(schema->columns[c].name);
-    const struct column column = {.values = names, .value_count = schema->column_count};
-    categories_init(&parts->names, &column);
+    size_t count = parts->schema.column_count;
+    struct span *names = arena_zeroed(&parts->arena, count, sizeof *names);
+    for (size_t c = 0; c < count; c++)
+        names[c] = span_of(parts->schema.columns[c].name);
+    const struct column all = {.values = names, .value_count = count};
+    categories_init(&parts->column_names, &all);
 }
 
 static void tables_make(struct schema_parts *parts)

@@ -132,6 +132,20 @@ static void names_encode(struct schema_parts *parts)
     }
 }
 
+static void names_quote(struct schema_parts *parts)
+{
+    size_t count = parts->schema.column_count;
+    parts->quoted_names = arena_take(&parts->arena, count * sizeof *parts->quoted_names);
+    for (size_t c = 0; c < count; c++) {
+        size_t bytes = strlen(parts->schema.columns[c].name);
+        char *at = arena_take(&parts->arena, bytes + 2 + sizeof(uint64_t));
+        memset(at, 0, bytes + 2 + sizeof(uint64_t));
+        at[0] = at[bytes + 1] = '"';
+        memcpy(at + 1, parts->schema.columns[c].name, bytes);
+        parts->quoted_names[c] = (struct span){at, bytes + 2};
+    }
+}
+
 /* Names, types, kinds and values: each text with its length before it, so that no two schemas write the same. */
 static void digest_make(struct schema *schema)
 {
@@ -167,6 +181,7 @@ enum status schema_load(const char *directory, struct schema **out, struct error
     parts->schema.prediction = avro_schema_type(parts->prediction);
     parts->schema.state = parts->state ? avro_schema_type(parts->state) : NULL;
     names_encode(parts);
+    names_quote(parts);
     digest_make(&parts->schema);
     *out = &parts->schema;
     return STATUS_OK;

@@ -35,10 +35,11 @@ struct schema_parts {
     struct avro_schema *event, *prediction, *state; /* our own, borrowed from those; state: NULL where there is none */
     struct column_reader *readers;                  /* one per column, in schema order: the reader's own encoding */
     struct categories *categories;                  /* one per column; slots only where nominal */
+    struct categories column_names;                 /* their codes are the columns */
     struct column_check *checks;                    /* one per column */
     bool imputes;                                   /* any of them does */
+    struct span *quoted_names;                      /* one per column: its name in quotes, with eight bytes behind it */
     struct span *encoded_names;                     /* one per column: its name with its Avro length before it */
-    struct categories names;                        /* name → column */
     bool has_changed;                   /* events may be partial: the event's record has the field `changed` */
     const struct avro_type *attributes; /* the event's attributes record */
 };

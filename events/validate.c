@@ -11,7 +11,7 @@
 #include "events/identity.h"
 #include "events/schema_private.h"
 
-enum { NUMBER_TEXT_MAX = 1024 };
+enum { SHORT_DIGITS = 15, NUMBER_TEXT_MAX = 1024 };
 
 /* --- rows --- */
 
@@ -156,6 +156,8 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
         return code;
     if (key_id.data && !span_equal(key_id, event->employee_id))
         return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
+    if (event->without_attributes)
+        return EVENT_OK;
     event->imputed = (uint32_t)validate_impute(schema, event->cells);
     if (event->imputed)
         event->attributes = SPAN_NULL;
@@ -203,10 +205,32 @@ static bool number_is_named(const char *text) /* nan, inf, infinity, in any case
     return strcasecmp(text, "nan") == 0 || strcasecmp(text, "inf") == 0 || strcasecmp(text, "infinity") == 0;
 }
 
+/* Most numbers of tables: up to 15 digits, which a double holds exactly; strtod would say the same. */
+static bool number_is_short(struct span text, double *out)
+{
+    int64_t value = 0;
+    bool negative = text.data[0] == '-';
+    if (text.bytes - negative - 1 >= SHORT_DIGITS)
+        return false;
+    for (size_t at = negative; at < text.bytes; at++) {
+        unsigned digit = (unsigned char)text.data[at] - '0';
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = negative ? -(double)value : (double)value;
+    return true;
+}
+
 static enum event_code number_from_text(const struct column *column, struct span text, bool checked, struct cell *out,
                                         struct fault *fault, int32_t index)
 {
     char copy[NUMBER_TEXT_MAX + 1];
+    double short_number;
+    if (number_is_short(text, &short_number)) {
+        *out = cell_number(short_number);
+        return EVENT_OK;
+    }
     bool fits = text.bytes <= NUMBER_TEXT_MAX && !memchr(text.data, '\0', text.bytes);
     if (fits) {
         memcpy(copy, text.data, text.bytes);
@@ -234,7 +258,7 @@ enum event_code validate_text_cell(const struct column *column, struct span text
     }
     if (column->kind != COLUMN_NOMINAL)
         return number_from_text(column, text, checked, out, fault, index);
-    if (text.bytes > UINT32_MAX || !avro_text_is_valid(text))
+    if (text.bytes > UINT32_MAX || !utf8_is_valid(text))
         return fault_set_field(fault, EVENT_WRONG_TYPE, index, column->name, "not UTF-8");
     *out = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = column_code(column, text)};
     return EVENT_OK;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "avro/registry_answer.h"
 #include "events/fault.h"
 
 enum { REGISTRY_PLANS_MAX = 256 };
@@ -12,6 +13,7 @@ struct writer_schemas {
     const struct avro_type *reader;
     const struct schema_parts *target;
     struct registry_client *registry;
+    bool takes_json;
     struct writer_schema **list; /* each by itself: pointers stay valid */
     size_t count, from_registry;
     const struct writer_schema *last; /* most messages are of one schema */
@@ -48,6 +50,11 @@ void writer_schemas_free(struct writer_schemas *writers)
 void writer_schemas_use_registry(struct writer_schemas *writers, struct registry_client *registry)
 {
     writers->registry = registry;
+}
+
+void writer_schemas_take_json(struct writer_schemas *writers)
+{
+    writers->takes_json = true;
 }
 
 static struct writer_schema *writer_add(struct writer_schemas *writers, const struct schema_key *key,
@@ -105,6 +112,8 @@ static struct writer_schema *add_found(struct writer_schemas *writers, const str
     if (!schema)
         writer->why = err;
     writer->schema = schema;
+    writer->json = why->status == STATUS_OK && writers->takes_json &&
+                   span_equal(buffer_span(&writers->text), SPAN_LITERAL(REGISTRY_JSON));
     writers->from_registry++;
     return writer;
 }
@@ -147,7 +156,7 @@ enum event_code writer_schemas_find(struct writer_schemas *writers, const struct
         writers->last = writer;
     }
     *out = writers->last;
-    if (writers->last->plan)
+    if (writers->last->plan || writers->last->json)
         return EVENT_OK;
     char name[SCHEMA_KEY_TEXT_BYTES];
     schema_key_text(key, name);

@@ -14,6 +14,7 @@ struct writer_schema {
     struct avro_schema *schema; /* owned where it came from a registry or a file, else NULL */
     bool stays;
     bool same; /* it is the reader itself */
+    bool json; /* of type JSON: its data are documents, and there is no plan */
     uint64_t used;
     struct error why;
 };
@@ -24,6 +25,9 @@ struct writer_schemas;
 struct writer_schemas *writer_schemas_new(const struct avro_type *reader, const struct schema_parts *target);
 void writer_schemas_free(struct writer_schemas *writers);
 void writer_schemas_use_registry(struct writer_schemas *writers, struct registry_client *registry);
+
+/* From now on writers of type JSON are found too. */
+void writer_schemas_take_json(struct writer_schemas *writers);
 
 /* A schema that stays; borrowed, or taken over where `taken` is not NULL. */
 const struct writer_schema *writer_schemas_add(struct writer_schemas *writers, const struct schema_key *key,

@@ -77,3 +77,12 @@ void committed_offsets_free(struct committed_offsets *committed)
         rd_kafka_topic_partition_list_destroy(committed->offsets);
     *committed = (struct committed_offsets){0};
 }
+
+bool committed_offsets_equal(const rd_kafka_topic_partition_list_t *wanted,
+                             const rd_kafka_topic_partition_list_t *found)
+{
+    for (int i = 0; i < wanted->cnt; i++)
+        if (found->elems[i].offset != wanted->elems[i].offset)
+            return false;
+    return true;
+}

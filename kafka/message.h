@@ -28,5 +28,5 @@ static inline struct span kafka_message_header(const rd_kafka_message_t *message
 /* Whether it is a record of no event, by which a scorer committed a partition once more (transaction_markers.h). */
 static inline bool kafka_message_is_control(const rd_kafka_message_t *message)
 {
-    return kafka_message_header(message, KAFKA_CONTROL_HEADER).data;
+    return !message->payload && kafka_message_header(message, KAFKA_CONTROL_HEADER).data;
 }

@@ -49,8 +49,6 @@ struct transaction {
     struct call_watchdog watchdog;
     bool open; /* begun, neither committed nor rolled back */
     struct markers markers;
-    bool unconfirmed, acknowledged; /* markers of the last commit have not been seen; it is one for certain */
-    struct markers_offsets ending;  /* its offsets, within the call that commits */
     struct leftovers leftovers;
     bool repeated; /* a call ran out of time and was made again: see retire_repeated */
     bool stale;    /* must not begin again: a fresh producer shall */
@@ -89,6 +87,8 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
 {
     (void)producer;
     struct transaction *transaction = opaque;
+    if (transaction->markers.commits)
+        return;
     if (transaction->leftovers.sending) {
         leftovers_report(&transaction->leftovers, message);
         return;
@@ -163,7 +163,7 @@ static enum status make_producer(struct transaction *transaction, struct error *
     rd_kafka_conf_set_opaque(conf, transaction);
     status = in_flight_requests_add(&transaction->in_flight, conf, err);
     if (status == STATUS_OK)
-        status = markers_add(&transaction->markers, conf, err);
+        status = setup->identity ? markers_add(&transaction->markers, conf, err) : STATUS_OK;
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -220,17 +220,12 @@ static struct markers_client client_of(const struct transaction *transaction)
                                    (struct call_watchdog *)&transaction->watchdog};
 }
 
-/* Before anything else is sent: see transaction_markers.h. */
-static enum status confirm(struct transaction *transaction, struct error *err)
+static enum status confirmed(struct transaction *transaction, enum markers_result result, const struct error *err)
 {
-    const struct markers_client client = client_of(transaction);
-    if (!transaction->unconfirmed)
-        return STATUS_OK;
-    enum status status = markers_confirm(&transaction->markers, &client, &transaction->ending,
-                                         transaction->acknowledged, &transaction->unconfirmed, err);
-    transaction->ending = (struct markers_offsets){0};
     retire_repeated(transaction);
-    return status;
+    if (result == MARKERS_RENEW)
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "results of the last commit were not committed once more");
+    return result == MARKERS_FAILED ? err->status : STATUS_OK;
 }
 
 /* Delivery reports come within it, and are no work's. */
@@ -240,12 +235,13 @@ enum status transaction_start(struct transaction *transaction, struct error *err
     if (!transaction->setup.identity)
         return STATUS_OK;
     enum status status = transaction_identity_take(&transaction->setup, transaction->producer, &code, err);
+    const struct markers_client client = client_of(transaction);
     if (status == STATUS_OK)
-        status = confirm(transaction, err);
+        status = confirmed(transaction, markers_confirm_last(&transaction->markers, &client, err), err);
+    if (status == STATUS_OK && transaction->stale)
+        return STATUS_OK;
     if (status == STATUS_OK) {
-        const struct markers_client client = client_of(transaction);
         status = leftovers_end(&transaction->leftovers, &transaction->markers, &client, err);
-        transaction->unconfirmed = false;
         code = transaction->leftovers.report;
         retire_repeated(transaction);
     }
@@ -262,6 +258,8 @@ void transaction_free(struct transaction *transaction)
     if (!transaction)
         return;
     transaction_abort(transaction);
+    if (transaction->markers.unconfirmed)
+        markers_report(&transaction->markers, &transaction->setup);
     close_producer(transaction);
     leftovers_free(&transaction->leftovers);
     markers_free(&transaction->markers);
@@ -375,18 +373,24 @@ enum status transaction_begin(struct transaction *transaction, struct error *err
         if (transaction->stale)
             transaction_pause(transaction);
     } while (transaction->stale);
-    transaction->unconfirmed = false; /* what is left is committed with the next work */
+    markers_begin(&transaction->markers);
     transaction->open = true;
     transaction->broken = RD_KAFKA_RESP_ERR_NO_ERROR;
     transaction->broken_topic[0] = '\0';
     return STATUS_OK;
 }
 
+bool transaction_is_confirmed(const struct transaction *transaction)
+{
+    return transaction->open || transaction->stale || !transaction->markers.unconfirmed;
+}
+
 enum status transaction_confirm(struct transaction *transaction, struct error *err)
 {
-    if (transaction->open || transaction->stale || transaction->failure.status != STATUS_OK)
+    if (transaction_is_confirmed(transaction) || transaction->failure.status != STATUS_OK)
         return STATUS_OK;
-    if (confirm(transaction, err) != STATUS_OK)
+    const struct markers_client client = client_of(transaction);
+    if (confirmed(transaction, markers_confirm(&transaction->markers, &client, true, err), err) != STATUS_OK)
         transaction->failure = *err;
     return transaction->failure.status;
 }
@@ -406,7 +410,7 @@ bool transaction_is_open(const struct transaction *transaction)
 
 bool transaction_is_stale(const struct transaction *transaction)
 {
-    return transaction->stale ||
+    return transaction->stale || leftovers_are_due(&transaction->leftovers) ||
            (transaction->setup.identity && !in_flight_requests_all_answered(&transaction->in_flight));
 }
 
@@ -548,14 +552,6 @@ static enum transaction_result roll_back_open(struct transaction *transaction, r
     return transaction_remedy(reason) == REMEDY_END ? TRANSACTION_FAILED : TRANSACTION_ROLLED_BACK;
 }
 
-static bool are_committed(const rd_kafka_topic_partition_list_t *wanted, const rd_kafka_topic_partition_list_t *found)
-{
-    for (int i = 0; i < wanted->cnt; i++)
-        if (found->elems[i].offset != wanted->elems[i].offset)
-            return false;
-    return true;
-}
-
 static enum status read_offsets(struct transaction *transaction, rd_kafka_t *consumer,
                                 rd_kafka_topic_partition_list_t *list, struct error *err)
 {
@@ -579,7 +575,7 @@ static enum transaction_result learn_result(struct transaction *transaction, rd_
         offsets ? rd_kafka_topic_partition_list_copy(offsets) : rd_kafka_topic_partition_list_new(0);
     transaction->open = false;
     enum status status = read_offsets(transaction, consumer, list, err);
-    bool known = status == STATUS_OK && list->cnt, committed = known && are_committed(offsets, list);
+    bool known = status == STATUS_OK && list->cnt, committed = known && committed_offsets_equal(offsets, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (status != STATUS_OK)
         return TRANSACTION_FAILED;
@@ -608,20 +604,22 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
     rd_kafka_error_t *error = send_offsets(transaction, consumer, offsets);
     if (error)
         return roll_back_open(transaction, explain(transaction, error, "send the offsets", err));
-    transaction->unconfirmed = true;
-    transaction->acknowledged = false;
-    transaction->ending = (struct markers_offsets){consumer, offsets};
+    markers_commit_asked(&transaction->markers, consumer, offsets);
     error = commit_transaction(transaction);
     if (!error) {
         transaction->open = false;
         retire_repeated(transaction);
         committed_offsets_note(&transaction->last, consumer, offsets);
-        transaction->acknowledged = true;
-        return confirm(transaction, err) == STATUS_OK ? TRANSACTION_COMMITTED : TRANSACTION_FAILED;
+        markers_commit_acknowledged(&transaction->markers);
+        if (needs_fresh(transaction)) /* it will look, before it aborts anything */
+            return TRANSACTION_COMMITTED;
+        const struct markers_client client = client_of(transaction);
+        enum markers_result result = markers_confirm(&transaction->markers, &client, false, err);
+        return confirmed(transaction, result, err) == STATUS_OK ? TRANSACTION_COMMITTED : TRANSACTION_FAILED;
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);
     if (transaction->broken || is_of_records(code)) { /* and so the commit never left */
-        transaction->unconfirmed = false;
+        markers_commit_dropped(&transaction->markers);
         return roll_back_open(transaction, code);
     }
     make_stale(transaction, code, err->text);

@@ -41,8 +41,9 @@ MUST_USE enum status transaction_begin(struct transaction *transaction, struct e
 /* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
  * left open in the group. Nothing while a transaction is open. */
 MUST_USE enum status transaction_end_leftovers(struct transaction *transaction, struct error *err);
-/* While nothing is open, and there is no work: whether the last commit has reached its partitions, where that is not
- * known yet (transaction_markers.h). Failure is for good. */
+/* While nothing is open and there is no work: false where it has not been seen that the last commit has reached its
+ * partitions (transaction_markers.h); confirm looks once more. Failure is for good. */
+bool transaction_is_confirmed(const struct transaction *transaction);
 MUST_USE enum status transaction_confirm(struct transaction *transaction, struct error *err);
 bool transaction_is_open(const struct transaction *transaction);
 /* What it did last may be left open until a fresh producer comes, or a request without an answer may still open

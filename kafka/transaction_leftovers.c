@@ -21,11 +21,11 @@ enum { CALL_MS = 10000, LOOKUP_MS = 2000, BACKOFF_US = 100000, LOOK_FIRST_US = 2
 
 /* How long markers may be late before records are sent again: our own are written within milliseconds; other processes
  * commit every five seconds at the most seldom. And all in all. */
-enum { OWN_US = 500000, OTHERS_US = 6000000, MOST_US = 30000000 };
+enum { OWN_US = 500000, OTHERS_US = 6000000, MOST_US = 30000000, AGAIN_US = 60000000 };
 
 struct round {
     struct leftovers *leftovers;
-    const struct markers *markers;
+    struct markers *markers;
     const struct markers_client *client;
     const struct transaction_setup *setup; /* the client's */
 };
@@ -143,6 +143,7 @@ static rd_kafka_error_t *abort_one(const struct round *round)
 {
     struct leftovers *leftovers = round->leftovers;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(round->client->producer);
+    markers_begin(round->markers);
     leftovers->report = RD_KAFKA_RESP_ERR_NO_ERROR;
     leftovers->refused = false;
     if (error)
@@ -237,14 +238,14 @@ static struct open_places look_once(const struct round *round)
         const rd_kafka_topic_partition_t *end = &ends->elems[i];
         rd_kafka_topic_partition_t *place =
             rd_kafka_topic_partition_list_find(round->leftovers->sent, end->topic, end->partition);
-        int64_t first, last;
-        bool known = markers_range(round->markers, end->topic, end->partition, &first, &last);
-        if (!end->err && known && end->offset > last) {
+        enum place_state state =
+            end->err ? PLACE_HIDDEN : markers_look(round->markers, end->topic, end->partition, end->offset);
+        if (state == PLACE_NONE) {
             place->opaque = NULL;
             continue;
         }
         open.first = open.first ? open.first : place;
-        open.own += !known || end->offset >= first;
+        open.own += end->err || state == PLACE_OURS;
         open.count++;
     }
     rd_kafka_topic_partition_list_destroy(ends);
@@ -291,12 +292,17 @@ static void log_open(const struct round *round, const struct open_places *open, 
              round->setup->identity, open->count ? "its topics" : "its group", open->count, place, action);
 }
 
+bool leftovers_are_due(const struct leftovers *leftovers)
+{
+    return leftovers->again_us && clock_steady_us(&clock_system) > leftovers->again_us;
+}
+
 enum status leftovers_end(struct leftovers *leftovers, struct markers *markers, const struct markers_client *client,
                           struct error *err)
 {
     const struct round round = {leftovers, markers, client, client->setup};
     struct open_places open = {0};
-    int64_t answered_us = 0, most_us = client->setup->member ? MOST_US : 0;
+    int64_t answered_us = 0, most_us = client->setup->member && !leftovers->again_us ? MOST_US : 0;
     bool ended = false, logged = false;
     leftovers_free(leftovers);
     markers_clear(markers);
@@ -315,5 +321,7 @@ enum status leftovers_end(struct leftovers *leftovers, struct markers *markers, 
         ended = ended || last;
     } while (status == STATUS_OK && !ended);
     atomic_store(&leftovers->sending, false);
+    leftovers->again_us = open.count ? clock_steady_us(&clock_system) + AGAIN_US : 0;
+    markers_clear(markers);
     return status;
 }

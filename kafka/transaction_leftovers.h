@@ -25,6 +25,7 @@ struct leftovers {
     rd_kafka_resp_err_t report;            /* the first error of one that says why */
     bool refused;                          /* one was, for good: its topic is left out from then on */
     rd_kafka_topic_partition_list_t *sent; /* where they are, each the opaque of its record */
+    int64_t again_us;                      /* steady clock: what was hidden is to be ended again then; 0: nothing */
     bool repeated;                         /* a call ran out of time and was made again: a fresh producer must follow */
 };
 
@@ -32,6 +33,8 @@ void leftovers_free(struct leftovers *leftovers);
 /* By the owner's delivery callback, while `sending`. */
 void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *message);
 
+/* Whether a fresh producer shall look again, when there is no work. */
+bool leftovers_are_due(const struct leftovers *leftovers);
 /* Waits for brokers; for markers half a minute at most, since it may be another process's transaction that blocks the
  * offsets, and a broker that answers for so long skips none. Where it fails, `report` is the reason, if it is one of
  * the records. Without a member the group is not asked, and markers are looked for once. Clears the places of records.

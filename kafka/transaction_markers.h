@@ -17,18 +17,32 @@
 #include "kafka/call_watchdog.h"
 #include "kafka/transaction_setup.h"
 
-enum { PLACE_CHUNK = 64, PLACE_CHUNKS = 1024 }; /* partitions: the product */
+enum { PLACE_CHUNK = 64, PLACE_CHUNKS = 1024, PLACE_FIRSTS = 6 }; /* partitions: the product of the first two */
 
-/* Of one partition, one past the offset; 0: none yet. */
+/* Of one partition: the first offsets of transactions whose end has not been seen there, in their order. */
 struct place {
-    _Atomic int64_t first, last;
+    _Atomic int64_t firsts[PLACE_FIRSTS];
+    _Atomic size_t count;
+    _Atomic uint32_t transaction; /* the number of the latest */
 };
 
-/* Plain data, embedded; must outlive the client. Broker threads write to it. */
+/* A commit whose markers are waited for. */
+struct markers_commit {
+    rd_kafka_t *consumer;                  /* NULL: it was of records alone */
+    rd_kafka_topic_partition_list_t *list; /* the offsets that it was to commit; ours */
+    bool acknowledged;                     /* else the group's offsets decide whether it was one */
+};
+
+/* Plain data, embedded; must outlive the client. Broker threads write to the places. */
 struct markers {
     const char *const *topics;
     size_t topic_count;
-    bool repeated; /* a call ran out of time and was made again: a fresh producer must follow */
+    bool unconfirmed;             /* the last commit's have not been seen */
+    bool carried;                 /* … nor those of one before the open work: its end is theirs too */
+    bool repeated;                /* a call ran out of time and was made again: a fresh producer must follow */
+    _Atomic bool commits;         /* what is reported now are control records */
+    _Atomic uint32_t transaction; /* the number of the latest */
+    struct markers_commit ending;
     struct place *_Atomic chunks[TRANSACTION_TOPICS_MAX][PLACE_CHUNKS];
 };
 
@@ -40,25 +54,37 @@ struct markers_client {
     struct call_watchdog *watchdog;
 };
 
-/* What a transaction was to commit, besides its records. Borrowed; NULL: no offsets. */
-struct markers_offsets {
-    rd_kafka_t *consumer;
-    const rd_kafka_topic_partition_list_t *list;
-};
-
 /* For the one client that is made of this configuration. */
 MUST_USE enum status markers_add(struct markers *markers, rd_kafka_conf_t *conf, struct error *err);
 void markers_free(struct markers *markers);
 
-void markers_clear(struct markers *markers); /* nothing is acknowledged yet */
-/* Offsets of the records acknowledged since then. False: none. */
-bool markers_range(const struct markers *markers, const char *topic, int32_t partition, int64_t *first, int64_t *last);
+enum place_state {
+    PLACE_NONE,   /* nothing is waited for: the ends have been seen, or nothing was written */
+    PLACE_OURS,   /* our own record is the first that is open there */
+    PLACE_HIDDEN, /* another's transaction is, before ours: nobody can tell yet */
+};
+/* What the partition's last stable offset says. Forgets what has ended. */
+enum place_state markers_look(const struct markers *markers, const char *topic, int32_t partition, int64_t stable);
+void markers_clear(struct markers *markers); /* no record's end is waited for */
+void markers_begin(struct markers *markers); /* what is acknowledged from here on is of another transaction */
+/* A commit is asked for, of these offsets (NULL: none); it has been acknowledged, or has never left. */
+void markers_commit_asked(struct markers *markers, rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list);
+void markers_commit_acknowledged(struct markers *markers);
+void markers_commit_dropped(struct markers *markers);
 
-/* After a commit, before anything else of this identity is sent: waits until its markers are there, for brokers until
- * *stop. `acknowledged`: the coordinator has said that it is committed; else the group's offsets decide, and what they
- * do not know as committed stays as it is. *left: some partitions are, since another's transaction is open before our
- * records there; their places stay noted, for the next time. Failure is for good: records are open, the text says
- * where. */
-MUST_USE enum status markers_confirm(struct markers *markers, const struct markers_client *client,
-                                     const struct markers_offsets *offsets, bool acknowledged, bool *left,
-                                     struct error *err);
+enum markers_result {
+    MARKERS_SEEN,   /* or there is nothing to wait for */
+    MARKERS_HIDDEN, /* another's transaction is open before our records somewhere: look again later */
+    MARKERS_RENEW,  /* a fresh producer must look again, before it aborts anything */
+    MARKERS_FAILED, /* for good; err says why */
+};
+/* After a commit, before anything else of this identity is sent. Waits for brokers, unless `once`. Of a commit without
+ * an answer, what the group's offsets do not know as committed is left for the one who aborts. */
+MUST_USE enum markers_result markers_confirm(struct markers *markers, const struct markers_client *client, bool once,
+                                             struct error *err);
+/* The same before all that is open is aborted: what has not been seen may be lost then, so another's transaction that
+ * hides it is waited for, half a minute at most, and what is still hidden is logged. */
+MUST_USE enum markers_result markers_confirm_last(struct markers *markers, const struct markers_client *client,
+                                                  struct error *err);
+/* Logs what is still waited for when nobody will look any more. */
+void markers_report(const struct markers *markers, const struct transaction_setup *setup);

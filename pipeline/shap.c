@@ -4,7 +4,8 @@
  * of the training rows (the path-dependent game of Lundberg et al., 2020). If each feature is known with probability t,
  * independently, the expected score is a polynomial E(t1, …, tm), and Shapley's value of feature j is the integral of
  * ∂E / ∂tj over 0 … 1 with all t equal (Owen's multilinear extension, 1972). No leaf's path has more than m different
- * features, so the integrand's degree is at most m − 1, for which ⌈m / 2⌉ points of Gauss and Legendre are exact. At
+ * features, so the integrand's degree is at most m − 1, for which Radau's rule is exact with ⌊m / 2⌋ points besides
+ * t = 0. At t = 0 nothing is known, so that what it adds is the same for all rows and costs none of them. At
  * one point, all derivatives come of one walk down and up the tree: linear in nodes × depth, no division, nothing that
  * cancels. (Polynomials carried over trees for TreeSHAP: Yu et al., Linear TreeShap, 2022.) */
 #include "pipeline/shap_program.h"

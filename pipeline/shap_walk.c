@@ -1,6 +1,6 @@
 /* TreeSHAP over several rows at once, or over one: the hot part of reasons, called by trees.c on any thread. Must never
  * allocate, and must give a row the same bits in any company and on any processor: several rows are the lanes of a
- * vector, for one row the points are, every number is reckoned in one order, and nothing is fused.
+ * vector, for one row the points are, every number is computed in one order, and what is fused is fused everywhere.
  *
  * For one t, each feature is known with probability t (shap.c says why). Where a node's feature is known, the row
  * itself goes on; else its training rows do, in their shares. So the node's mean is s = h × left + (1 − h) × right with
@@ -22,7 +22,7 @@
 #define JOIN_TEXTS(name, points) name##_##points
 #define INLINE(target) target static inline __attribute__((always_inline))
 
-/* Each row's contributions stand WIDTH apart while a walk of that width adds to them. */
+/* Each row's contributions are 2 × WIDTH apart while a walk of that width adds to them. */
 #define TARGET
 #define WIDTH 2
 #define NAME(name) plain_##name

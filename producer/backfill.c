@@ -1,6 +1,10 @@
 /* `producer backfill FILE…`: rows of files become events; what would be refused later is refused here, with line and
  * column. Runs on the main thread from start to end; waits only for the broker. Must never let a row end as anything
- * but sent, rejected or, after a stop, not read. */
+ * but sent, rejected or, after a stop, not read.
+ *
+ * The position in the input is committed with the rows it covers (position.h). A run that resumes reads the input from
+ * its start all the same, whatever its form, and sends nothing up to that position; there the digest of what it has
+ * read shows whether the input is still the same. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +17,7 @@
 #include "producer/delivery.h"
 #include "producer/event_type.h"
 #include "producer/input.h"
-#include "producer/input_form.h"
+#include "producer/input_options.h"
 #include "producer/registration.h"
 #include "producer/stop.h"
 
@@ -27,15 +31,19 @@ struct backfill {
     struct delivery delivery;
     struct input_row row; /* large: kept out of the stack */
     struct rejects_taken taken;
+    char group[POSITION_GROUP_BYTES];
     size_t file_index;
-    bool failed; /* a file was refused, could not be read to its end, or its rejects could not be written */
-    bool over;   /* nothing more can be sent */
+    bool failed;  /* a file was refused, could not be read to its end, or its rejects could not be written */
+    bool over;    /* nothing more can be sent */
+    bool differs; /* the input is not the one that an earlier run has sent */
 };
 
 static void backfill_name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
 {
     const struct backfill *backfill = context;
-    snprintf(out, capacity, "%s:%llu", options_argument(backfill->options, (size_t)(tag >> TAG_LINE_BITS)),
+    snprintf(out, capacity, "%s:%llu",
+             backfill->settings.query ? INPUT_QUERY
+                                      : options_argument(backfill->options, (size_t)(tag >> TAG_LINE_BITS)),
              (unsigned long long)(tag & (((uintptr_t)1 << TAG_LINE_BITS) - 1)));
 }
 
@@ -69,15 +77,20 @@ static enum status check_paths(const struct options *options, struct rejects_tak
 static enum status backfill_check_usage(const struct options *options, const struct schema *schema,
                                         struct input_settings *settings, struct rejects_taken *taken, struct error *err)
 {
-    const char *format = options_text(options, OPTION_FORMAT);
     size_t count = options_argument_count(options);
-    if (!count)
-        return error_set(err, STATUS_INVALID, "backfill needs at least one FILE (- is standard input)");
+    bool query = options_text(options, OPTION_FROM_QUERY) != NULL;
+    if (!count && !query)
+        return error_set(err, STATUS_INVALID,
+                         "backfill needs at least one FILE (- is standard input), or --from-query");
+    if (count && query)
+        return error_set(err, STATUS_INVALID, "give files or --from-query, not both");
     if (count > 1 && options_text(options, OPTION_REJECTS_FILE))
         return error_set(err, STATUS_INVALID, "--rejects-file takes one input file: %zu were given", count);
-    if (format && input_form_check(format, err) != STATUS_OK)
+    if (input_options_read(options, settings, err) != STATUS_OK)
         return err->status;
-    settings->time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT));
+    const char *map = options_text(options, OPTION_INPUT_MAP);
+    if (map && *map && input_map_load(map, schema, &settings->map, err) != STATUS_OK)
+        return error_prefix(err, "--map");
     if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);
@@ -94,28 +107,55 @@ static enum status check_readable(const struct options *options, struct error *e
     return STATUS_OK;
 }
 
-static void send_row(struct backfill *backfill, struct rejects *rejects)
-{
-    struct input_row *row = &backfill->row;
-    struct error err;
-    if (row->fault_count) {
-        rejects_add(rejects, row);
-        delivery_turn(&backfill->delivery);
-        return;
-    }
-    uintptr_t tag = (uintptr_t)backfill->file_index << TAG_LINE_BITS | row->line;
-    if (delivery_send(&backfill->delivery, &row->event, tag, &err) != STATUS_OK) {
-        progress_hide(&backfill->delivery.progress);
-        log_error(where, "%s", err.text);
-        backfill->over = true;
-    }
-}
-
 static void backfill_fail(struct backfill *backfill, const struct error *err)
 {
     progress_hide(&backfill->delivery.progress);
     log_error(where, "%s", err->text);
     backfill->failed = true;
+}
+
+/* Nothing more shall be sent, for this reason. */
+static void backfill_end(struct backfill *backfill, const struct error *err)
+{
+    backfill_fail(backfill, err);
+    backfill->over = backfill->delivery.broken = true;
+}
+
+/* At the row up to which an earlier run has sent. */
+static void check_resumed(struct backfill *backfill)
+{
+    const struct delivery *delivery = &backfill->delivery;
+    struct error err;
+    if (delivery->position.rows != delivery->resumed_at.rows ||
+        delivery->position.digest == delivery->resumed_at.digest)
+        return;
+    error_set(&err, STATUS_CONFLICT,
+              "the first %llu rows are not those that an earlier run has sent: the input has changed since, or what "
+              "decides which of its rows are valid; nothing was sent. Put the input back, or send it from its start "
+              "without --resume (rows that did not change keep their event ids)",
+              (unsigned long long)delivery->resumed_at.rows);
+    backfill->differs = true;
+    backfill_end(backfill, &err);
+}
+
+static void send_row(struct backfill *backfill, struct rejects *rejects)
+{
+    struct input_row *row = &backfill->row;
+    struct delivery *delivery = &backfill->delivery;
+    struct error err;
+    if (row->fault_count)
+        rejects_add(rejects, row);
+    if (row->fault_count || delivery_has_sent(delivery)) {
+        delivery_pass(delivery, row->raw, !row->fault_count);
+        check_resumed(backfill);
+        return;
+    }
+    uintptr_t tag = (uintptr_t)backfill->file_index << TAG_LINE_BITS | row->line;
+    if (delivery_send(delivery, &row->event, row->raw, tag, &err) == STATUS_OK)
+        return;
+    if (!stop_requested)
+        backfill_end(backfill, &err);
+    backfill->over = true;
 }
 
 static void send_file(struct backfill *backfill, const char *path)
@@ -158,17 +198,108 @@ static uint64_t count_rows(const struct options *options)
     return total;
 }
 
-static int exit_status(const struct backfill *backfill, bool all_accounted)
+/* Before the first row: what holds for this run, and where it goes on. */
+static void backfill_begin(struct backfill *backfill)
 {
+    struct delivery *delivery = &backfill->delivery;
+    bool resumes = options_flag(backfill->options, OPTION_RESUME);
+    struct position known = sender_position(delivery->sender);
+    static const char once[] = "rows are delivered at least once";
+    if (sender_is_exactly_once(delivery->sender))
+        log_info(where, "rows go to %s in transactions; how far they are is kept as group %s",
+                 options_text(backfill->options, OPTION_INPUT_TOPIC), backfill->group);
+    else if (options_word(backfill->options, OPTION_DELIVERY) == DELIVERY_AT_LEAST_ONCE)
+        log_info(where, "%s (DELIVERY=at-least-once)", once);
+    else
+        log_warn(where,
+                 "%s: the embedded broker has no transactions; a run that is killed and resumed may send some "
+                 "again, with the same event ids",
+                 once);
+    if (resumes && known.rows)
+        log_info(where, "an earlier run has sent the input up to row %llu: going on after it",
+                 (unsigned long long)known.rows);
+    else if (resumes)
+        log_info(where, "nothing is known of an earlier run of this input (brokers forget it after "
+                        "offsets.retention.minutes, 7 days by default): beginning at the first row");
+    else if (known.rows && !known.complete)
+        log_warn(where,
+                 "an earlier run of this input has sent %llu rows and stopped: --resume would go on from there; "
+                 "without it all rows are sent again",
+                 (unsigned long long)known.rows);
+    if (resumes)
+        delivery->resumed_at = known;
+}
+
+static void send_files(struct backfill *backfill)
+{
+    struct delivery *delivery = &backfill->delivery;
+    struct error err;
+    if (backfill->settings.query)
+        send_file(backfill, INPUT_QUERY);
+    for (size_t i = 0; i < options_argument_count(backfill->options) && !backfill->over && !stop_requested; i++) {
+        backfill->file_index = i;
+        send_file(backfill, options_argument(backfill->options, i));
+    }
+    if (backfill->over || backfill->failed || stop_requested || !delivery_has_sent(delivery))
+        return;
+    error_set(&err, STATUS_CONFLICT,
+              "the input has %llu rows, and an earlier run has sent %llu: it has become shorter; put it back, or send "
+              "it from its start without --resume",
+              (unsigned long long)delivery->position.rows, (unsigned long long)delivery->resumed_at.rows);
+    backfill->differs = true;
+    backfill_end(backfill, &err);
+}
+
+/* What the user may do about a run that did not come to its end. */
+static void print_how_to_go_on(const struct backfill *backfill)
+{
+    struct buffer command = {0};
+    options_write_command(backfill->options, "resume", &command);
+    fprintf(stderr, "go on with: %s\n", command.data);
+    buffer_free(&command);
+}
+
+/* Says what is wrong with the rows of this run and those before it. */
+static bool rows_are_as_allowed(const struct backfill *backfill)
+{
+    const struct delivery *delivery = &backfill->delivery;
+    uint64_t rejected = delivery->rejected.rows, failed_before = delivery->resumed_at.failed;
     int64_t most = options_integer(backfill->options, OPTION_MAX_REJECTS);
+    bool all_rejected = rejected && rejected == delivery->read, too_many = most >= 0 && rejected > (uint64_t)most;
+    if (failed_before)
+        log_error(where, "%llu rows of earlier runs were not delivered", (unsigned long long)failed_before);
+    if (all_rejected)
+        log_error(where, "all %llu rows were rejected", (unsigned long long)rejected);
+    else if (too_many)
+        log_error(where, "%llu rows were rejected, --max-rejects allows %lld", (unsigned long long)rejected,
+                  (long long)most);
+    return !failed_before && !all_rejected && !too_many;
+}
+
+static int exit_status(const struct backfill *backfill, bool complete, bool all_accounted)
+{
     if (stop_requested)
         log_error(where, "stopped before the end");
-    if (most >= 0 && backfill->delivery.rejected.rows > (uint64_t)most) {
-        log_error(where, "%llu rows were rejected, --max-rejects allows %lld",
-                  (unsigned long long)backfill->delivery.rejected.rows, (long long)most);
+    if (!complete && !backfill->differs && !backfill->delivery.dry_run)
+        print_how_to_go_on(backfill);
+    return rows_are_as_allowed(backfill) && complete && all_accounted ? 0 : 1;
+}
+
+static int backfill_send(struct backfill *backfill)
+{
+    struct delivery *delivery = &backfill->delivery;
+    struct error err;
+    if (delivery_open(delivery, count_rows(backfill->options), &err) != STATUS_OK) {
+        log_error(where, "%s", err.text);
+        (void)delivery_close(delivery, false, stdout);
         return 1;
     }
-    return all_accounted && !backfill->failed && !backfill->over && !stop_requested ? 0 : 1;
+    if (delivery->sender)
+        backfill_begin(backfill);
+    send_files(backfill);
+    bool complete = !backfill->failed && !backfill->over && !stop_requested;
+    bool all_accounted = delivery_close(delivery, complete, stdout);
+    return exit_status(backfill, complete, all_accounted);
 }
 
 static int backfill_run(const struct options *options, const struct schema *schema)
@@ -178,27 +309,27 @@ static int backfill_run(const struct options *options, const struct schema *sche
     backfill->options = options;
     backfill->settings = (struct input_settings){.schema = schema,
                                                  .clock = &clock_system,
-                                                 .format = options_text(options, OPTION_FORMAT),
                                                  .max_future_us = options_duration_us(options, OPTION_MAX_FUTURE),
                                                  .validate = !options_flag(options, OPTION_NO_VALIDATE)};
-    backfill->delivery = (struct delivery){.schema = schema, .name_tag = backfill_name_tag, .context = backfill};
+    backfill->delivery = (struct delivery){.options = options,
+                                           .schema = schema,
+                                           .where = where,
+                                           .group = backfill->group,
+                                           .dry_run = options_flag(options, OPTION_DRY_RUN),
+                                           .name_tag = backfill_name_tag,
+                                           .context = backfill};
+    position_group(options, backfill->group);
     int result = 1;
     if (backfill_check_usage(options, schema, &backfill->settings, &backfill->taken, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         result = 2;
     } else if (check_readable(options, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
-    } else if (delivery_open(&backfill->delivery, options, count_rows(options), &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
-        (void)delivery_close(&backfill->delivery, stdout);
     } else {
-        for (size_t i = 0; i < options_argument_count(options) && !backfill->over && !stop_requested; i++) {
-            backfill->file_index = i;
-            send_file(backfill, options_argument(options, i));
-        }
-        result = exit_status(backfill, delivery_close(&backfill->delivery, stdout));
+        result = backfill_send(backfill);
     }
     rejects_taken_free(&backfill->taken);
+    input_map_free(backfill->settings.map);
     free(backfill);
     return result;
 }
@@ -212,7 +343,7 @@ int cmd_backfill(const struct options *options)
         log_error(where, "%s", err.text);
         return 1;
     }
-    if (registration_do(options, schema, &err) != STATUS_OK) {
+    if (!options_flag(options, OPTION_DRY_RUN) && registration_do(options, schema, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         schema_free(schema);
         return 1;

@@ -1,4 +1,4 @@
-/* `producer dlq list|replay`: hands over to the one or the other. Main thread. */
+/* `producer dlq list|show|replay`: hands over to one of them. Main thread. */
 #include "producer/dlq.h"
 
 #include "base/log.h"
@@ -9,11 +9,14 @@ int cmd_dlq(const struct options *options)
 {
     struct dlq_filter filter;
     struct error err;
-    const char *action = options_argument_count(options) == 1 ? options_argument(options, 0) : "";
-    bool lists = strcmp(action, "list") == 0;
+    size_t count = options_argument_count(options);
+    const char *action = count ? options_argument(options, 0) : "";
+    bool lists = strcmp(action, "list") == 0, replays = strcmp(action, "replay") == 0;
     stop_catch_signals();
-    if (!lists && strcmp(action, "replay") != 0) {
-        log_error("dlq", "dlq takes one word: list or replay");
+    if (strcmp(action, "show") == 0)
+        return dlq_show(options);
+    if ((!lists && !replays) || count > 1) {
+        log_error("dlq", "dlq takes one word: list or replay; or show PARTITION:OFFSET");
         return 2;
     }
     if (dlq_filter_read(options, &filter, &err) != STATUS_OK) {

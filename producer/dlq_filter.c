@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "events/error_codes.h"
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 /* A point in time, or how long ago: "24h". */
 static bool since_parse(const char *text, int64_t *out_ms)

@@ -10,9 +10,11 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "events/frame.h"
 #include "kafka/client.h"
+#include "kafka/message.h"
 #include "kafka/transaction.h"
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 enum { CALL_MS = 10000, POLL_MS = 100 };
 
@@ -183,6 +185,11 @@ struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_
     return (struct span){data, bytes};
 }
 
+struct span dlq_letter_frame_header(const struct dlq_letter *letter)
+{
+    return kafka_message_header(letter->origin, FRAME_HEADER);
+}
+
 static void letter_fill(struct dlq_reader *reader, struct dlq_letter *letter)
 {
     const rd_kafka_message_t *message = reader->message;
@@ -217,7 +224,7 @@ static enum status reader_take(struct dlq_reader *reader, bool *is_letter, struc
                              rd_kafka_message_errstr(message));
     } else {
         const struct part *part = &reader->parts[message->partition];
-        *is_letter = !part->done && message->offset < part->end;
+        *is_letter = !part->done && message->offset < part->end && !kafka_message_is_control(message);
         if (message->offset + 1 >= part->end)
             part_end(reader, message->partition);
     }

@@ -36,6 +36,7 @@ MUST_USE enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_lette
 
 /* SPAN_NULL: it has none. */
 struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_header header);
+struct span dlq_letter_frame_header(const struct dlq_letter *letter); /* the value's schema, where a header names it */
 
 /* acknowledged counts letters whose record the brokers have; in a transaction they count when it commits. Plain data.
  */

@@ -2,27 +2,32 @@
  *
  * Bounded by the ends the topic had at the start, so that letters which fail again are not met again; a count in their
  * headers ends rounds that never succeed. What was replayed is kept in the metadata of the replay group's offset,
- * in the same transaction. Must never send a letter whose value was left out: a null value would erase the employee. */
+ * in the same transaction. Must never send a letter whose value was left out: a null value would erase the employee;
+ * and never one of an employee who has been erased since (dlq_erasures.h). */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "events/schema.h"
 #include "producer/dlq.h"
+#include "producer/dlq_erasures.h"
 #include "producer/stop.h"
 
 enum { COMMIT_LETTERS = 1000, REPORTED_MAX = 20 };
 
-/* read = before + other + exhausted + no_value + unmarked + replayed. Plain data. */
+/* read = before + other + exhausted + no_value + erased + unmarked + replayed. Plain data. */
 struct replay {
     const struct options *options;
     const struct dlq_filter *filter;
     struct dlq_reader *reader;
     struct dlq_writer *writer; /* NULL: a dry run */
+    struct letter_reader *letters;
+    struct dlq_erasures *erasures;
     int64_t max_replays;
     bool again;
-    uint64_t read, before, other, exhausted, no_value, unmarked, replayed, open;
+    uint64_t read, before, other, exhausted, no_value, erased, unmarked, replayed, open;
 };
 
 static void replay_report(const struct dlq_letter *letter, uint64_t count, const char *why)
@@ -48,28 +53,79 @@ static enum status replay_send(struct replay *replay, const struct dlq_letter *l
     return dlq_writer_commit(replay->writer, replay->reader, err);
 }
 
-static enum status replay_handle(struct replay *replay, const struct dlq_letter *letter, struct error *err)
+/* Why the letter stays where it is, and whose count that is; NULL: it goes. */
+static const char *replay_refuse(struct replay *replay, const struct dlq_letter *letter, int64_t rounds,
+                                 uint64_t **count)
 {
-    char why[96];
-    int64_t rounds = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_REPLAY_COUNT), 0);
-    replay->read++;
-    if (!replay->again && dlq_replayed_have(letter->replayed, letter->offset)) {
-        replay->before++;
-    } else if (!dlq_filter_passes(replay->filter, letter)) {
-        replay->other++;
-    } else if (!letter->value.data) {
-        replay->no_value++;
-        replay_report(letter, replay->no_value, "it has no value, and a null value would erase the employee");
-    } else if (rounds >= replay->max_replays) {
-        replay->exhausted++;
+    static const char *const erased[] = {
+        [DLQ_ERASED] = "the employee has been erased since",
+        [DLQ_ERASED_PERHAPS] = "whose it is cannot be read, and somebody has been erased since",
+        [DLQ_ERASED_UNKNOWN] =
+            "the topics no longer reach back to it: whether the employee has been erased since is not "
+            "known",
+    };
+    static char why[96];
+    if (!letter->value.data) {
+        *count = &replay->no_value;
+        return "it has no value, and a null value would erase the employee";
+    }
+    if (rounds >= replay->max_replays) {
+        *count = &replay->exhausted;
         snprintf(why, sizeof why, "it was replayed %" PRId64 " times (--max-replays %" PRId64 ")", rounds,
                  replay->max_replays);
-        replay_report(letter, replay->exhausted, why);
-    } else if (replay_send(replay, letter, rounds, err) != STATUS_OK) {
-        return err->status;
+        return why;
     }
+    *count = &replay->erased;
+    return replay->erasures ? erased[dlq_erasures_check(replay->erasures, letter)] : NULL;
+}
+
+static enum status replay_handle(struct replay *replay, const struct dlq_letter *letter, struct error *err)
+{
+    int64_t rounds = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_REPLAY_COUNT), 0);
+    uint64_t *count = NULL;
+    const char *why = NULL;
+    replay->read++;
+    if (!replay->again && dlq_replayed_have(letter->replayed, letter->offset))
+        replay->before++;
+    else if (!dlq_filter_passes(replay->filter, letter))
+        replay->other++;
+    else if ((why = replay_refuse(replay, letter, rounds, &count)))
+        replay_report(letter, ++*count, why);
+    else if (replay_send(replay, letter, rounds, err) != STATUS_OK)
+        return err->status;
     dlq_replayed_pass(letter->replayed, letter->offset);
     return STATUS_OK;
+}
+
+/* A first reading of the letters, for the oldest of those that may be sent: requests are looked for from there on. */
+static enum status expect_letters(struct replay *replay, struct dlq_reader *reader, struct error *err)
+{
+    struct dlq_letter letter;
+    bool more = true;
+    for (;;) {
+        enum status status = dlq_reader_next(reader, &letter, &more, err);
+        if (status != STATUS_OK || !more)
+            return status;
+        if (letter.value.data && dlq_filter_passes(replay->filter, &letter) &&
+            (replay->again || !dlq_replayed_have(letter.replayed, letter.offset)))
+            dlq_erasures_expect(replay->erasures, &letter);
+    }
+}
+
+static enum status find_erasures(struct replay *replay, const struct schema *schema, enum dlq_start start,
+                                 struct error *err)
+{
+    const struct options *options = replay->options;
+    struct dlq_reader *reader = NULL;
+    enum status status = letter_reader_new(options, schema, &replay->letters, err);
+    if (status == STATUS_OK)
+        status = dlq_erasures_new(options, replay->letters, &stop_requested, &replay->erasures, err);
+    if (status == STATUS_OK)
+        status = dlq_reader_new(options, replay->filter->partition, start, &stop_requested, &reader, err);
+    if (status == STATUS_OK)
+        status = expect_letters(replay, reader, err);
+    dlq_reader_free(reader);
+    return status == STATUS_OK ? dlq_erasures_read(replay->erasures, err) : status;
 }
 
 static enum status replay_all(struct replay *replay, struct error *err)
@@ -114,6 +170,7 @@ static void replay_print_summary(const struct replay *replay, double seconds, FI
         {"left by the filters", "filtered", replay->other},
         {"went round too often", "max_replays", replay->exhausted},
         {"without a value", "no_value", replay->no_value},
+        {"of employees erased since", "erased", replay->erased},
         {"too scattered to remember", "unmarked", replay->unmarked}};
     const size_t count = sizeof rows / sizeof *rows;
     if (options_flag(replay->options, OPTION_JSON)) {
@@ -140,6 +197,20 @@ static int replay_finish(const struct replay *replay, enum status status, const 
     return status == STATUS_OK && !stop_requested && !replay->unmarked ? 0 : 1;
 }
 
+/* The writer first: it ends what an earlier replay left open, and only then are the replayed offsets final. The letters
+ * are those there are by then: erasures are looked for after that. */
+static enum status replay_open(struct replay *replay, const struct schema *schema, struct error *err)
+{
+    const struct options *options = replay->options;
+    enum dlq_start start = replay->again ? DLQ_AGAIN : DLQ_AFTER_REPLAYED;
+    enum status status = STATUS_OK;
+    if (!options_flag(options, OPTION_DRY_RUN))
+        status = dlq_writer_new(options, &stop_requested, &replay->writer, err);
+    if (status == STATUS_OK)
+        status = dlq_reader_new(options, replay->filter->partition, start, &stop_requested, &replay->reader, err);
+    return status == STATUS_OK ? find_erasures(replay, schema, start, err) : status;
+}
+
 int dlq_replay(const struct options *options, const struct dlq_filter *filter)
 {
     struct replay replay = {.options = options,
@@ -147,14 +218,11 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
                             .max_replays = options_integer(options, OPTION_MAX_REPLAYS),
                             .again = options_flag(options, OPTION_AGAIN)};
     struct error err = {0};
+    struct schema *schema = NULL;
     int64_t began_us = clock_steady_us(&clock_system);
-    enum status status = STATUS_OK;
-    /* The writer first: it ends what an earlier replay left open, and only then are the replayed offsets final. */
-    if (!options_flag(options, OPTION_DRY_RUN))
-        status = dlq_writer_new(options, &stop_requested, &replay.writer, &err);
+    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err);
     if (status == STATUS_OK)
-        status = dlq_reader_new(options, filter->partition, replay.again ? DLQ_AGAIN : DLQ_AFTER_REPLAYED,
-                                &stop_requested, &replay.reader, &err);
+        status = replay_open(&replay, schema, &err);
     if (status == STATUS_OK) {
         status = replay_all(&replay, &err);
         replay_print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);
@@ -163,5 +231,8 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
     if (replay.writer)
         dlq_writer_free(replay.writer);
     dlq_reader_free(replay.reader);
+    dlq_erasures_free(replay.erasures);
+    letter_reader_free(replay.letters);
+    schema_free(schema);
     return result;
 }

@@ -112,14 +112,18 @@ static enum status generate_send(struct generate *generate, struct delivery *del
                           .occurred_at_ms = clock_real_us(&clock_system) / 1000,
                           .type = generate->event_type,
                           .cells = generate->cells};
-    return delivery_send(delivery, &event, (uintptr_t)index, err);
+    return delivery_send(delivery, &event, SPAN_NULL, (uintptr_t)index, err);
 }
 
 static int send_events(struct generate *generate)
 {
-    struct delivery delivery = {.schema = generate->schema, .poison = &generate->poison, .name_tag = generate_name_tag};
+    struct delivery delivery = {.options = generate->options,
+                                .schema = generate->schema,
+                                .poison = &generate->poison,
+                                .where = where,
+                                .name_tag = generate_name_tag};
     struct error err;
-    enum status status = delivery_open(&delivery, generate->options, generate->count, &err);
+    enum status status = delivery_open(&delivery, generate->count, &err);
     for (uint64_t i = 0; i < generate->count && status == STATUS_OK && !stop_requested; i++)
         status = generate_send(generate, &delivery, i, &err);
     if (status != STATUS_OK) {
@@ -128,7 +132,7 @@ static int send_events(struct generate *generate)
     }
     if (status == STATUS_OK && stop_requested)
         log_error(where, "stopped before the end");
-    bool all = delivery_close(&delivery, stdout);
+    bool all = delivery_close(&delivery, status == STATUS_OK && !stop_requested, stdout);
     return all && status == STATUS_OK && delivery.read == generate->count ? 0 : 1;
 }
 

@@ -10,14 +10,17 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text_file.h"
 #include "events/fault.h"
 #include "producer/event_id.h"
 #include "producer/input_form.h"
 
+enum { HEAD_BYTES = 4 };
+
 struct input {
     struct input_source source;
     const char *path;
-    bool owns_file;
+    int descriptor; /* -1: none of its own */
     const struct input_form *form;
     void *reader;
     struct cell *cells;            /* of the current row */
@@ -31,11 +34,14 @@ struct input {
  * however often it is sent. */
 static void make_event_id(struct input *input, const struct input_row *row)
 {
-    char line[24];
+    char line[48];
     const char *slash = strrchr(input->path, '/');
     buffer_clear(&input->identity);
     buffer_add_text(&input->identity, slash ? slash + 1 : input->path);
-    buffer_add(&input->identity, line, (size_t)snprintf(line, sizeof line, "\n%zu\n", row->line));
+    buffer_add(&input->identity, line, (size_t)snprintf(line, sizeof line, "\n%zu", row->line));
+    if (row->element) /* several may have one line */
+        buffer_add(&input->identity, line, (size_t)snprintf(line, sizeof line, ".%zu", row->element));
+    buffer_add_u8(&input->identity, '\n');
     buffer_add(&input->identity, row->raw.data, row->raw.bytes);
     event_id_of_text(input->sha256, buffer_span(&input->identity), input->event_id);
 }
@@ -50,7 +56,7 @@ static void row_complete(struct input *input, struct input_row *row)
     if (event->occurred_at_ms == INT64_MIN)
         event->occurred_at_ms = clock_real_us(row->settings->clock) / 1000;
     if (!event->employee_id.data) {
-        snprintf(input->employee_id, sizeof input->employee_id, "row-%zu", row->line);
+        snprintf(input->employee_id, sizeof input->employee_id, "row-%zu", row->element ? row->element : row->line);
         event->employee_id = span_of(input->employee_id);
     }
     if (!event->event_id.data) {
@@ -73,6 +79,8 @@ void input_fault_describe(const struct input *input, const struct input_row *row
 {
     size_t start = out->bytes;
     buffer_printf(out, "%s:%zu: ", input->source.name, row->line);
+    if (row->element)
+        buffer_printf(out, "element %zu: ", row->element);
     const char *name = input->form->field_name(input->reader, fault->column);
     if (name) {
         input->form->field_write(input->reader, fault->column, name, out);
@@ -93,6 +101,19 @@ const char *input_name(const struct input *input)
     return input->source.name;
 }
 
+/* Compressed, an array or a container: its line ends are not its rows'. */
+static bool lines_are_rows(struct span head)
+{
+    static const struct span others[] = {SPAN_LITERAL("\x1f\x8b"), SPAN_LITERAL("\x28\xb5\x2f\xfd"),
+                                         SPAN_LITERAL("Obj\x01"), SPAN_LITERAL("[")};
+    while (head.bytes && memchr(" \t\r\n\xEF\xBB\xBF", head.data[0], 7))
+        head = (struct span){head.data + 1, head.bytes - 1};
+    for (size_t o = 0; o < sizeof others / sizeof *others; o++)
+        if (head.bytes >= others[o].bytes && memcmp(head.data, others[o].data, others[o].bytes) == 0)
+            return false;
+    return true;
+}
+
 static uint64_t file_count_lines(int file)
 {
     static char block[1 << 16];
@@ -100,6 +121,8 @@ static uint64_t file_count_lines(int file)
     off_t at = 0;
     char last = '\n';
     for (ssize_t got; (got = pread(file, block, sizeof block, at)) > 0; at += got) {
+        if (at == 0 && !lines_are_rows((struct span){block, (size_t)got}))
+            return 0;
         for (const char *p = block, *end = block + got; (p = memchr(p, '\n', (size_t)(end - p))); p++)
             lines++;
         last = block[got - 1];
@@ -121,21 +144,45 @@ uint64_t input_count_lines(const char *path)
     return lines;
 }
 
-static enum status open_file(struct input *input, struct error *err)
+static enum status open_descriptor(struct input *input, int *descriptor, struct error *err)
 {
-    struct input_source *source = &input->source;
     struct stat stat;
     if (strcmp(input->path, "-") == 0) {
-        source->file = stdin;
-        source->name = "stdin";
+        input->source.name = "stdin";
+        *descriptor = STDIN_FILENO;
         return STATUS_OK;
     }
-    source->file = fopen(input->path, "re");
-    if (!source->file)
+    *descriptor = input->descriptor = open(input->path, O_RDONLY | O_CLOEXEC);
+    if (input->descriptor < 0)
         return file_error(err, errno, "open", input->path);
-    input->owns_file = true;
-    if (fstat(fileno(source->file), &stat) == 0 && S_ISDIR(stat.st_mode))
+    if (fstat(input->descriptor, &stat) == 0 && S_ISDIR(stat.st_mode))
         return file_error(err, EISDIR, "read", input->path);
+    return STATUS_OK;
+}
+
+/* Decompressed, decoded, and the form that the bytes are of. */
+static enum status open_bytes(struct input *input, struct error *err)
+{
+    struct input_source *source = &input->source;
+    const struct input_settings *settings = source->settings;
+    struct text_found found = {0};
+    struct span head;
+    int descriptor;
+    if (open_descriptor(input, &descriptor, err) != STATUS_OK)
+        return err->status;
+    source->bytes = byte_reader_of_descriptor(descriptor, source->name);
+    if (text_file_unpack(&source->bytes, source->name, &found, err) != STATUS_OK ||
+        byte_reader_peek(source->bytes, HEAD_BYTES, &head, err) != STATUS_OK)
+        return err->status;
+    input->form = input_form_binary(settings->format, head);
+    if (!input->form) {
+        if (text_file_decode(&source->bytes, source->name, settings->encoding, &found, err) != STATUS_OK ||
+            byte_reader_peek(source->bytes, 1, &head, err) != STATUS_OK)
+            return err->status;
+        input->form = input_form_text(settings->format, input->path, head);
+    }
+    source->recoded = found.encoding != NULL;
+    text_found_log(&found, "backfill", source->name);
     return STATUS_OK;
 }
 
@@ -146,11 +193,14 @@ enum status input_open(const char *path, const struct input_settings *settings, 
     input->source = (struct input_source){.name = path, .settings = settings};
     input->cells = mem_zeroed(settings->schema->column_count, sizeof *input->cells);
     input->sha256 = sha256_new();
-    enum status status = open_file(input, err);
-    if (status == STATUS_OK) {
-        input->form = input_form_choose(settings->format, path, input->source.file);
+    enum status status = STATUS_OK;
+    input->descriptor = -1;
+    if (settings->query)
+        input->form = &input_query;
+    else
+        status = open_bytes(input, err);
+    if (status == STATUS_OK)
         status = input->form->open(&input->source, &input->reader, err);
-    }
     if (status != STATUS_OK) {
         input_free(input);
         return status;
@@ -165,8 +215,9 @@ void input_free(struct input *input)
         return;
     if (input->reader)
         input->form->close(input->reader);
-    if (input->owns_file)
-        fclose(input->source.file);
+    byte_reader_free(input->source.bytes);
+    if (input->descriptor >= 0)
+        close(input->descriptor);
     sha256_free(input->sha256);
     buffer_free(&input->identity);
     free(input->cells);

@@ -7,9 +7,11 @@
 
 struct input;
 
-/* `path` "-" is standard input. Opens the file and logs what is to be said of it once: columns the schema does not
- * know, columns that are not there. STATUS_INVALID: not a table of this schema (no known column, or a duplicate one).
- * Borrows path and settings. Free with input_free. */
+#define INPUT_QUERY "query"
+
+/* `path` "-" is standard input, INPUT_QUERY, if settings->query is set, its rows. Opens the file and logs what is to be
+ * said of it once: columns the schema does not know, columns that are not there. STATUS_INVALID: not a table of this
+ * schema (no known column, or a duplicate one). Borrows path and settings. Free with input_free. */
 MUST_USE enum status input_open(const char *path, const struct input_settings *settings, struct input **out,
                                 struct error *err);
 void input_free(struct input *input);
@@ -23,7 +25,9 @@ struct span input_header(const struct input *input);
 /* "people.csv", "stdin": for messages. */
 const char *input_name(const struct input *input);
 
-/* Lines of a file, for a progress bar: every row has one, a CSV's header too. 0 where that cannot be known (a pipe). */
+/* Lines of a file, for a progress bar: every row has one, a CSV's header too. 0 where that cannot be known (a pipe, a
+ * compressed file, an array).
+ */
 uint64_t input_count_lines(const char *path);
 
 /* Appends `people.csv:17: column Salary (1): out_of_range: …`, without a line end. */

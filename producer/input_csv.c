@@ -1,93 +1,28 @@
 /* Rows of a CSV: columns are found by the header's names. Called by input.c through the table of forms, on one thread.
- * Must never drop a column silently: what the schema does not know, or the file does not have, is logged once. */
+ * Must never drop a line silently: titles above the header and headers of joined files are logged. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/csv.h"
+#include "base/csv_dialect.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "events/validate.h"
-#include "producer/input_form.h"
+#include "producer/input_columns.h"
 
-enum { POSITION_NONE = -1 };
+enum { TITLE_RECORDS_MAX = 20, SHOWN = 20 };
 
 static const char where[] = "backfill";
 
 struct csv_reader {
     const struct input_source *source;
-    const struct schema *schema;
     struct csv *csv;
-    struct buffer header;
-    size_t header_fields;
-    int32_t *positions; /* field of each column of the schema, or POSITION_NONE */
-    int32_t id_position;
-    int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
+    struct buffer header; /* of the rejects file */
+    size_t header_at;     /* where in it the header's own line begins */
+    struct input_columns columns;
+    uint64_t headers_passed;
 };
 
-/* The slot that a header name fills, or NULL. */
-static int32_t *position_of(struct csv_reader *reader, struct span name)
-{
-    const struct schema *schema = reader->schema;
-    int32_t column = schema_column(schema, name);
-    if (column >= 0)
-        return &reader->positions[column];
-    if (schema->id_name && span_equal(name, span_of(schema->id_name)))
-        return &reader->id_position;
-    for (size_t f = 0; f < ENVELOPE_FIELD_COUNT; f++)
-        if (span_equal(name, span_of(envelope_name(f))))
-            return &reader->envelope_positions[f];
-    return NULL;
-}
-
-static enum status place_columns(struct csv_reader *reader, const struct csv_record *header, struct error *err)
-{
-    const struct schema *schema = reader->schema;
-    size_t known = 0;
-    for (size_t i = 0; i < header->field_count; i++) {
-        struct span name = header->fields[i];
-        int32_t *position = position_of(reader, name);
-        if (position && *position != POSITION_NONE)
-            return error_set(err, STATUS_INVALID, "%s:%zu: duplicate column %.*s in the header (%d and %zu)",
-                             reader->source->name, header->line, (int)name.bytes, name.data, *position + 1, i + 1);
-        if (position)
-            *position = (int32_t)i;
-        known += position && position >= reader->positions && position < reader->positions + schema->column_count;
-    }
-    if (!known)
-        return error_set(err, STATUS_INVALID,
-                         "%s:%zu: none of the columns is known to the schema: the first line must name the columns",
-                         reader->source->name, header->line);
-    return STATUS_OK;
-}
-
-static void csv_report_unknown(struct csv_reader *reader, const struct csv_record *header)
-{
-    for (size_t i = 0; i < header->field_count; i++) {
-        struct span name = header->fields[i];
-        if (!position_of(reader, name) && !input_name_ignored(reader->schema, name))
-            log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
-                     reader->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
-    }
-}
-
-/* One line for all columns that are not there. */
-static void report_missing(const struct csv_reader *reader)
-{
-    const struct schema *schema = reader->schema;
-    struct buffer names = {0};
-    for (size_t c = 0; c < schema->column_count; c++)
-        if (reader->positions[c] == POSITION_NONE)
-            buffer_printf(&names, "%s%s%s", names.bytes ? ", " : "", schema->columns[c].name,
-                          schema->columns[c].required ? " (required)" : "");
-    if (names.bytes)
-        log_warn(where, "%s: columns that are not in the file, their values are missing: %.*s", reader->source->name,
-                 (int)names.bytes, names.data);
-    buffer_free(&names);
-    if (reader->id_position == POSITION_NONE && reader->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE)
-        log_warn(where, "%s: no column %s: employees are called row-<line>", reader->source->name,
-                 schema->id_name ? schema->id_name : envelope_name(ENVELOPE_EMPLOYEE_ID));
-}
-
-/* A table whose lines end in CR alone is one line to the reader, and would end as a header without rows. */
+/* A table whose lines end in CR here and in LF there would lose its place. */
 static enum status check_line_ends(const struct csv_reader *reader, const struct csv_record *header, struct error *err)
 {
     const char *cr = memchr(header->raw.data, '\r', header->raw.bytes), *end = header->raw.data + header->raw.bytes;
@@ -96,35 +31,116 @@ static enum status check_line_ends(const struct csv_reader *reader, const struct
     if (!cr)
         return STATUS_OK;
     return error_set(err, STATUS_INVALID,
-                     "%s:%zu: a carriage return inside the header: lines must end in LF or CRLF; where CR alone ends "
-                     "them, convert the file with tr '\\r' '\\n'",
+                     "%s:%zu: a carriage return inside the header: lines must all end in LF, all in CRLF or all in CR; "
+                     "where CR alone ends some, convert the file with tr '\\r' '\\n'",
                      reader->source->name, header->line);
+}
+
+/* Appends the first fields of a line that names no column: the reader sees what was taken for the header. */
+static void name_fields(const struct csv_record *record, struct buffer *out)
+{
+    for (size_t i = 0; i < record->field_count && i < 3; i++)
+        buffer_printf(out, "%s\"%.*s\"", i ? ", " : "",
+                      record->fields[i].bytes < 40 ? (int)record->fields[i].bytes : 40, record->fields[i].data);
+    if (record->field_count > 3)
+        buffer_printf(out, ", …");
+}
+
+static size_t filled_fields(const struct csv_record *record)
+{
+    size_t filled = 0;
+    for (size_t i = 0; i < record->field_count; i++)
+        filled += record->fields[i].bytes > 0;
+    return filled;
+}
+
+static enum status no_header(const struct csv_reader *reader, size_t line, const struct buffer *seen, struct error *err)
+{
+    const char delimiter = csv_delimiter(reader->csv);
+    if (!line)
+        return error_set(err, STATUS_INVALID, "%s: the file is empty: the first line must name the columns",
+                         reader->source->name);
+    return error_set(err, STATUS_INVALID,
+                     "%s:%zu: none of the columns is known to the schema: the first line must name the columns. Read "
+                     "with the delimiter %s%c%s it begins with %.*s; another one is set with --delimiter, another "
+                     "encoding with --encoding",
+                     reader->source->name, line, delimiter == '\t' ? "tab" : "\"", delimiter == '\t' ? ' ' : delimiter,
+                     delimiter == '\t' ? "" : "\"", (int)seen->bytes, buffer_span(seen).data);
+}
+
+/* The first record that names columns of the schema; titles may stand above it. */
+static enum status find_header(struct csv_reader *reader, struct csv_record *header, struct error *err)
+{
+    struct buffer seen = {0};
+    struct error first_error = {0};
+    size_t first_line = 0, known = 0;
+    enum status status = STATUS_OK;
+    for (int record = 0; record < TITLE_RECORDS_MAX && status == STATUS_OK && !known; record++) {
+        bool more = true;
+        status = csv_next(reader->csv, header, &more, err);
+        if (status == STATUS_INVALID || status == STATUS_LIMIT) {
+            if (!first_line)
+                first_error = *err;
+        } else if (status != STATUS_OK || !more) {
+            break;
+        } else if (header->field_count == 1 || filled_fields(header) > 1) {
+            status = input_columns_place(&reader->columns, header, &known, err);
+            if (status != STATUS_OK)
+                break;
+        }
+        status = STATUS_OK;
+        if (!first_line && !first_error.status)
+            name_fields(header, &seen);
+        first_line = first_line ? first_line : header->line;
+    }
+    if (status == STATUS_OK && !known)
+        status = first_error.status ? error_set(err, first_error.status, "%s", first_error.text)
+                                    : no_header(reader, first_line, &seen, err);
+    if (status == STATUS_OK && header->line > first_line)
+        log_warn(where,
+                 "%s: the header is line %zu: what is above it, from line %zu on, names no column and is not sent",
+                 reader->source->name, header->line, first_line);
+    buffer_free(&seen);
+    return status;
+}
+
+/* What makes the rejects file one that is read the same way. */
+static void keep_header(struct csv_reader *reader, const struct csv_record *header)
+{
+    const char delimiter = csv_delimiter(reader->csv);
+    if (reader->source->recoded)
+        buffer_add_text(&reader->header, "\xEF\xBB\xBF");
+    if (!strchr(CSV_DELIMITERS, delimiter))
+        buffer_printf(&reader->header, "sep=%c\n", delimiter);
+    reader->header_at = reader->header.bytes;
+    buffer_add(&reader->header, header->raw.data, header->raw.bytes);
 }
 
 static enum status csv_read_header(struct csv_reader *reader, struct error *err)
 {
     struct csv_record header;
-    bool more = false;
-    if (csv_next(reader->csv, &header, &more, err) != STATUS_OK)
+    const struct input_settings *settings = reader->source->settings;
+    if (find_header(reader, &header, err) != STATUS_OK || check_line_ends(reader, &header, err) != STATUS_OK)
         return err->status;
-    if (!more)
-        return error_set(err, STATUS_INVALID, "%s: the file is empty: the first line must name the columns",
+    if (settings->decimal_comma && csv_delimiter(reader->csv) == ',')
+        return error_set(err, STATUS_INVALID,
+                         "%s: --decimal-comma: the comma is this file's delimiter, so it cannot be in its numbers too",
                          reader->source->name);
-    buffer_add(&reader->header, header.raw.data, header.raw.bytes);
-    reader->header_fields = header.field_count;
-    if (check_line_ends(reader, &header, err) != STATUS_OK || place_columns(reader, &header, err) != STATUS_OK)
-        return err->status;
-    csv_report_unknown(reader, &header);
-    report_missing(reader);
+    csv_log_dialect(reader->csv, where);
+    keep_header(reader, &header);
+    input_columns_begin(&reader->columns, &header);
     return STATUS_OK;
 }
 
 static void csv_reader_close(void *opaque)
 {
     struct csv_reader *reader = opaque;
+    if (reader->headers_passed > SHOWN)
+        log_info(where, "%s: the header was repeated %llu times", reader->source->name,
+                 (unsigned long long)reader->headers_passed);
     csv_free(reader->csv);
     buffer_free(&reader->header);
-    free(reader->positions);
+    input_columns_free(&reader->columns);
     free(reader);
 }
 
@@ -132,50 +148,15 @@ static enum status csv_reader_open(const struct input_source *source, void **out
 {
     struct csv_reader *reader = mem_zeroed(1, sizeof *reader);
     reader->source = source;
-    reader->schema = source->settings->schema;
-    reader->csv = csv_new(source->file, source->name);
-    reader->positions = mem_zeroed(reader->schema->column_count + 1, sizeof *reader->positions);
-    for (size_t c = 0; c < reader->schema->column_count; c++)
-        reader->positions[c] = POSITION_NONE;
-    for (size_t f = 0; f < ENVELOPE_FIELD_COUNT; f++)
-        reader->envelope_positions[f] = POSITION_NONE;
-    reader->id_position = POSITION_NONE;
+    reader->csv = csv_new(source->bytes, source->name, source->settings->delimiter);
+    input_columns_init(&reader->columns, source);
+    reader->columns.decimal_comma = source->settings->decimal_comma;
     enum status status = csv_read_header(reader, err);
     if (status == STATUS_OK)
         *out = reader;
     else
         csv_reader_close(reader);
     return status;
-}
-
-static void csv_read_cells(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
-{
-    const struct schema *schema = reader->schema;
-    bool checked = row->settings->validate;
-    for (size_t c = 0; c < schema->column_count; c++) {
-        int32_t position = reader->positions[c];
-        if (position == POSITION_NONE)
-            continue;
-        struct fault fault;
-        struct cell cell;
-        if (validate_text_cell(&schema->columns[c], record->fields[position], checked, &cell, &fault, (int32_t)c) ==
-            EVENT_OK)
-            row->event.cells[c] = cell;
-        else if (row->fault_count < INPUT_FAULTS_MAX)
-            row->faults[row->fault_count++] = fault;
-    }
-}
-
-static void csv_read_envelope(const struct csv_reader *reader, const struct csv_record *record, struct input_row *row)
-{
-    int32_t id = reader->envelope_positions[ENVELOPE_EMPLOYEE_ID];
-    if (id == POSITION_NONE)
-        id = reader->id_position;
-    if (id != POSITION_NONE)
-        input_row_set_envelope(row, ENVELOPE_EMPLOYEE_ID, record->fields[id]);
-    for (size_t f = ENVELOPE_EMPLOYEE_ID + 1; f < ENVELOPE_FIELD_COUNT; f++)
-        if (reader->envelope_positions[f] != POSITION_NONE)
-            input_row_set_envelope(row, f, record->fields[reader->envelope_positions[f]]);
 }
 
 /* The reader's text begins with the place, which our report says itself. */
@@ -186,25 +167,57 @@ static const char *without_place(const struct csv_reader *reader, const struct c
     return bytes > 0 && strncmp(text, place, (size_t)bytes) == 0 ? text + bytes : text;
 }
 
-/* The first feature that a row cut short does not reach, in the file's order; FAULT_NO_COLUMN if it reaches them all.
- */
-static int32_t first_unreached(const struct csv_reader *reader, size_t field_count)
+/* Files that were joined bring their header along. */
+static bool is_header_again(struct csv_reader *reader, const struct csv_record *record)
 {
-    int32_t first = FAULT_NO_COLUMN;
-    for (size_t c = 0; c < reader->schema->column_count; c++) {
-        int32_t at = reader->positions[c];
-        if (at != POSITION_NONE && (size_t)at >= field_count &&
-            (first == FAULT_NO_COLUMN || at < reader->positions[first]))
-            first = (int32_t)c;
-    }
-    return first;
+    struct span header = {reader->header.data + reader->header_at, reader->header.bytes - reader->header_at};
+    if (!span_equal(record->raw, header))
+        return false;
+    if (reader->headers_passed++ < SHOWN)
+        log_info(where, "%s:%zu: the header again (joined files): passed over", reader->source->name, record->line);
+    return true;
+}
+
+static enum status next_record(struct csv_reader *reader, struct csv_record *record, bool *more, struct error *err)
+{
+    enum status status;
+    do
+        status = csv_next(reader->csv, record, more, err);
+    while (status == STATUS_OK && *more && is_header_again(reader, record));
+    return status;
+}
+
+/* Called for rows with faults: does another table, with other columns, begin here? */
+static bool is_another_header(struct csv_reader *reader, const struct csv_record *record)
+{
+    size_t names = input_columns_count_names(&reader->columns, record);
+    return names >= 2 && names * 2 >= record->field_count;
+}
+
+static enum status refuse_another_header(struct csv_reader *reader, const struct csv_record *record, struct error *err)
+{
+    return error_set(
+        err, STATUS_INVALID,
+        "%s:%zu: another header, with other columns than the first: two tables were joined. The rows above "
+        "it were read; make a file of its own of what begins here (tail -n +%zu)",
+        reader->source->name, record->line, record->line);
+}
+
+static void refuse_record(const struct csv_reader *reader, const struct csv_record *record, enum status status,
+                          const struct error *why, struct input_row *row)
+{
+    bool limit = status == STATUS_LIMIT;
+    input_row_refuse(row, limit ? EVENT_LIMIT : EVENT_MALFORMED, FAULT_NO_COLUMN, "%.100s%s",
+                     without_place(reader, record, why->text),
+                     limit ? " The rejects file may have its beginning only" : "");
+    row->event.cells = NULL;
 }
 
 static enum status csv_reader_next(void *opaque, struct input_row *row, bool *more, struct error *err)
 {
     struct csv_reader *reader = opaque;
     struct csv_record record;
-    enum status status = csv_next(reader->csv, &record, more, err);
+    enum status status = next_record(reader, &record, more, err);
     if (status != STATUS_OK && status != STATUS_INVALID && status != STATUS_LIMIT)
         return status;
     if (status == STATUS_OK && !*more)
@@ -213,49 +226,31 @@ static enum status csv_reader_next(void *opaque, struct input_row *row, bool *mo
     row->line = record.line;
     row->raw = record.raw;
     if (status != STATUS_OK) {
-        const char *text = without_place(reader, &record, err->text);
-        bool limit = status == STATUS_LIMIT;
-        input_row_refuse(row, limit ? EVENT_LIMIT : EVENT_MALFORMED, FAULT_NO_COLUMN, "%.100s%s", text,
-                         limit ? " The rejects file may have its beginning only" : "");
-        row->event.cells = NULL;
-    } else if (record.field_count != reader->header_fields) {
-        input_row_refuse(row, EVENT_MALFORMED, first_unreached(reader, record.field_count),
-                         "the row has %zu fields, the header %zu", record.field_count, reader->header_fields);
-        row->event.cells = NULL;
-    } else {
-        csv_read_cells(reader, &record, row);
-        csv_read_envelope(reader, &record, row);
+        refuse_record(reader, &record, status, err, row);
+        return STATUS_OK;
     }
+    if (record.field_count == reader->columns.field_count) {
+        input_columns_read(&reader->columns, &record, row);
+    } else {
+        input_row_refuse(row, EVENT_MALFORMED, input_columns_first_unreached(&reader->columns, record.field_count),
+                         "the row has %zu fields, the header %zu", record.field_count, reader->columns.field_count);
+        row->event.cells = NULL;
+    }
+    if (row->fault_count && is_another_header(reader, &record))
+        return refuse_another_header(reader, &record, err);
     return STATUS_OK;
 }
 
 static const char *csv_field_name(const void *opaque, int32_t column)
 {
     const struct csv_reader *reader = opaque;
-    bool by_id = column == FAULT_EMPLOYEE_ID && reader->id_position != POSITION_NONE &&
-                 reader->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE;
-    return by_id ? reader->schema->id_name : input_field_name(reader->schema, column);
-}
-
-/* Where the file has the field, or POSITION_NONE. */
-static int32_t csv_field_position(const struct csv_reader *reader, int32_t column)
-{
-    if (column >= 0)
-        return reader->positions[column];
-    enum envelope_field field = ENVELOPE_EMPLOYEE_ID;
-    while (envelope_fault_column(field) != column)
-        field++;
-    int32_t position = reader->envelope_positions[field];
-    return position == POSITION_NONE && field == ENVELOPE_EMPLOYEE_ID ? reader->id_position : position;
+    return input_columns_field_name(&reader->columns, column);
 }
 
 static void csv_field_write(const void *opaque, int32_t column, const char *name, struct buffer *out)
 {
-    int32_t position = csv_field_position(opaque, column);
-    if (position == POSITION_NONE)
-        buffer_printf(out, "column %s (not in the file)", name);
-    else
-        buffer_printf(out, "column %s (%d)", name, position + 1);
+    const struct csv_reader *reader = opaque;
+    input_columns_field_write(&reader->columns, column, name, out);
 }
 
 static struct span csv_header(const void *opaque)
@@ -264,7 +259,7 @@ static struct span csv_header(const void *opaque)
     return buffer_span(&reader->header);
 }
 
-static const char *const endings[] = {".csv", NULL};
+static const char *const endings[] = {".csv", ".tsv", NULL};
 
 const struct input_form input_csv = {
     .name = "csv",

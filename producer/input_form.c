@@ -39,36 +39,47 @@ static bool name_ends(struct span name, const char *ending)
     return name.bytes >= bytes && strncasecmp(name.data + name.bytes - bytes, ending, bytes) == 0;
 }
 
-/* Rejects of a file keep its form: people.jsonl.rejects is JSON Lines. */
+/* Rejects of a file keep its form, and so does a compressed one: people.jsonl.gz.rejects is JSON Lines. */
+static struct span name_without(struct span name)
+{
+    static const char *const added[] = {".rejects", ".gz", ".gzip", ".zst", ".zstd"};
+    for (size_t a = 0; a < sizeof added / sizeof *added; a++)
+        if (name_ends(name, added[a])) {
+            name.bytes -= strlen(added[a]);
+            a = (size_t)-1;
+        }
+    return name;
+}
+
 static const struct input_form *form_by_name(struct span name)
 {
-    while (name_ends(name, ".rejects"))
-        name.bytes -= sizeof ".rejects" - 1;
+    name = name_without(name);
     for (size_t f = 0; f < FORM_COUNT; f++)
-        for (const char *const *ending = forms[f]->endings; *ending; ending++)
+        for (const char *const *ending = forms[f]->endings; *ending && !forms[f]->binary; ending++)
             if (name_ends(name, *ending))
                 return forms[f];
     return NULL;
 }
 
-static const struct input_form *form_by_content(FILE *file)
+static const struct input_form *form_by_content(struct span head, bool binary)
 {
-    int first = getc(file);
-    if (first == EOF)
-        return NULL;
-    ungetc(first, file);
-    const char head = (char)first;
-    for (size_t f = 0; f < FORM_COUNT; f++)
-        if (forms[f]->recognize && forms[f]->recognize((struct span){&head, 1}))
+    for (size_t f = 0; f < FORM_COUNT && head.bytes; f++)
+        if (forms[f]->binary == binary && forms[f]->recognize && forms[f]->recognize(head))
             return forms[f];
     return NULL;
 }
 
-const struct input_form *input_form_choose(const char *format, const char *path, FILE *file)
+const struct input_form *input_form_binary(const char *format, struct span head)
+{
+    const struct input_form *form = format ? form_find(format) : form_by_content(head, true);
+    assert(form || !format);
+    return form && form->binary ? form : NULL;
+}
+
+const struct input_form *input_form_text(const char *format, const char *path, struct span head)
 {
     const struct input_form *form = format ? form_find(format) : form_by_name(span_of(path));
-    assert(form || !format);
     if (!form)
-        form = form_by_content(file);
+        form = form_by_content(head, false);
     return form ? form : forms[0];
 }

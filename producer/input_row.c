@@ -9,7 +9,7 @@
 #include "events/event_encoder.h"
 #include "events/identity.h"
 #include "events/validate.h"
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 int32_t envelope_fault_column(enum envelope_field field)
 {
@@ -31,7 +31,7 @@ void input_row_begin(struct input_row *row, const struct input_settings *setting
 {
     const struct schema *schema = settings->schema;
     row->settings = settings;
-    row->line = 0;
+    row->line = row->element = 0;
     row->raw = SPAN_NULL;
     row->latest_ms = (clock_real_us(settings->clock) + settings->max_future_us) / 1000;
     row->fault_count = 0;
@@ -78,6 +78,39 @@ static void set_event_type(struct input_row *row, struct span text)
     input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_EVENT_TYPE, "not a symbol of the event schema");
 }
 
+static size_t digits_from(struct span text, size_t at)
+{
+    while (at < text.bytes && text.data[at] >= '0' && text.data[at] <= '9')
+        at++;
+    return at;
+}
+
+/* 1.23457E+11: the digits that are gone may have been another employee's. */
+static bool is_shortened_number(struct span text)
+{
+    size_t at = digits_from(text, 0);
+    if (at && at < text.bytes && (text.data[at] == '.' || text.data[at] == ','))
+        at = digits_from(text, at + 1);
+    if (!at || at + 2 >= text.bytes || (text.data[at] | 0x20) != 'e' || !strchr("+-", text.data[at + 1]))
+        return false;
+    return digits_from(text, at + 2) == text.bytes;
+}
+
+static bool is_spreadsheet_error(struct span text)
+{
+    static const char *const errors[] = {"#REF!",   "#N/A",   "#NAME?",  "#VALUE!", "#NUM!",
+                                         "#DIV/0!", "#NULL!", "#SPILL!", "#CALC!",  "#GETTING_DATA"};
+    size_t hashes = 0;
+    if (text.data[0] != '#')
+        return false;
+    while (hashes < text.bytes && text.data[hashes] == '#')
+        hashes++;
+    for (size_t e = 0; e < sizeof errors / sizeof *errors; e++)
+        if (span_equal(text, span_of(errors[e])))
+            return true;
+    return hashes == text.bytes;
+}
+
 /* What keeps a text from being an id in a file: besides what no id may be, the byte-order mark with which files begin,
  * and what spreadsheets make of ids. */
 static const char *file_id_flaw(struct span text)
@@ -85,6 +118,10 @@ static const char *file_id_flaw(struct span text)
     static const char mark[] = "\xef\xbb\xbf";
     if (text.bytes >= 3 && memcmp(text.data, mark, 3) == 0)
         return "begins with a byte-order mark: two files were joined";
+    if (text.bytes && is_shortened_number(text))
+        return "is a number that a spreadsheet has shortened (1.23E+11): export the column as text";
+    if (text.bytes && is_spreadsheet_error(text))
+        return "is a spreadsheet's error (#REF!, #N/A, ####): correct the formula, widen the column, and export again";
     return id_flaw(text);
 }
 
@@ -97,21 +134,21 @@ static void set_id(struct input_row *row, int32_t column, struct span text, stru
         *out = text;
 }
 
-static void set_occurred_at(struct input_row *row, struct span text)
+void input_row_set_time(struct input_row *row, struct span text, enum time_unit unit)
 {
     const struct input_settings *settings = row->settings;
     int64_t *out = &row->event.occurred_at_ms;
     struct fault *fault = &row->faults[row->fault_count];
     if (row->fault_count == INPUT_FAULTS_MAX)
         return;
-    if (timestamp_is_number(text) && !settings->time_unit)
+    if (timestamp_is_number(text) && !unit)
         input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
                          "a bare number has no unit: write ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z), or give "
                          "--time-unit (" TIME_UNIT_NAMES ") or TIME_UNIT");
-    else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, settings->time_unit, out))
+    else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, unit, out))
         input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
                          "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
-                         settings->time_unit ? ", nor an integer" : "");
+                         unit ? ", nor an integer" : "");
     else if (settings->validate)
         row->fault_count += occurred_at_check(*out, row->latest_ms, fault) != EVENT_OK;
 }
@@ -125,13 +162,25 @@ void input_row_set_envelope(struct input_row *row, enum envelope_field field, st
         return;
     else if (field == ENVELOPE_EVENT_ID)
         set_id(row, FAULT_EVENT_ID, text, &event->event_id);
-    else if (!avro_text_is_valid(text))
+    else if (!utf8_is_valid(text))
         input_row_refuse(row, field == ENVELOPE_OCCURRED_AT ? EVENT_WRONG_TYPE : EVENT_MALFORMED,
                          envelope_fault_column(field), "not UTF-8");
     else if (field == ENVELOPE_EVENT_TYPE)
         set_event_type(row, text);
     else
-        set_occurred_at(row, text);
+        input_row_set_time(row, text, row->settings->time_unit);
+}
+
+void input_row_check_envelope(struct input_row *row)
+{
+    struct event *event = &row->event;
+    if (event->employee_id.data)
+        set_id(row, FAULT_EMPLOYEE_ID, event->employee_id, &event->employee_id);
+    if (event->event_id.data)
+        set_id(row, FAULT_EVENT_ID, event->event_id, &event->event_id);
+    if (event->occurred_at_ms != INT64_MIN && row->settings->validate && row->fault_count < INPUT_FAULTS_MAX)
+        row->fault_count +=
+            occurred_at_check(event->occurred_at_ms, row->latest_ms, &row->faults[row->fault_count]) != EVENT_OK;
 }
 
 /* What does not fit into Avro's int and long is refused whether the row is validated or not. */

@@ -4,9 +4,8 @@
 static const struct subcommand subcommands[] = {
     {"backfill", "FILE…", "send the rows of CSV or JSON Lines files (- is standard input) as events",
      .run = cmd_backfill},
-    {"generate", "", "make synthetic employees from a recipe: send them, or write a labelled CSV with --out",
-     .run = cmd_generate},
-    {"dlq", "list|replay", "list: dead letters by code and field; replay: send them to the input topic again",
+    {"generate", "", "make synthetic employees: send them, or write a labelled CSV (--out)", .run = cmd_generate},
+    {"dlq", "list|show PLACE…|replay", "dead letters: by code and field; one in full; sent to the input topic again",
      .run = cmd_dlq},
     {0},
 };

@@ -9,7 +9,9 @@ enum { WAIT_MAX_US = 30000000 };
 enum status registration_do(const struct options *options, struct schema *schema, struct error *err)
 {
     const struct registry_settings wanted = registry_settings_read(options);
-    const struct schema_topics topics = {.events = options_text(options, OPTION_INPUT_TOPIC)};
+    const struct schema_topics topics = {
+        .events = options_text(options, OPTION_INPUT_TOPIC),
+        .output = options_flag(options, OPTION_WAIT) ? options_text(options, OPTION_OUTPUT_TOPIC) : NULL};
     struct registry_client *client;
     if (!wanted.urls)
         return STATUS_OK;

@@ -96,22 +96,36 @@ static void rejects_fail(struct rejects *rejects, const char *action)
     rejects->failed = true;
 }
 
+static void refuse_file(struct rejects *rejects, const char *path, const char *why)
+{
+    error_set(&rejects->error, STATUS_CONFLICT, "%s %s", path, why);
+    rejects->failed = true;
+}
+
+/* For its owner alone: rows are people's data. A symbolic link is not followed, as somebody else may have put it there;
+ * /dev/stdout and its like are links too. */
+static int open_private(const char *path)
+{
+    bool is_device = strncmp(path, "/dev/", strlen("/dev/")) == 0;
+    return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (is_device ? 0 : O_NOFOLLOW), 0600);
+}
+
 /* The file, empty; NULL with errno set, or with the failure noted where the file is somebody else's. */
 static FILE *open_empty(struct rejects *rejects, const char *path)
 {
     struct stat found;
-    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    int file = open_private(path);
+    if (file < 0 && errno == ELOOP)
+        refuse_file(rejects, path,
+                    "is a symbolic link, and rejects do not follow one: name the file itself with --rejects-file");
     if (file < 0 || fstat(file, &found) != 0)
         return NULL;
     bool regular = S_ISREG(found.st_mode), refused = regular && taken_has(rejects->taken, &found);
-    if (refused) {
-        error_set(&rejects->error, STATUS_CONFLICT,
-                  "%s is an input of this run or has another input's rejects: name another with --rejects-file, or "
-                  "feed the files one by one",
-                  path);
-        rejects->failed = true;
-    }
-    if (refused || (regular && ftruncate(file, 0) != 0)) {
+    if (refused)
+        refuse_file(rejects, path,
+                    "is an input of this run or has another input's rejects: name another with --rejects-file, or feed "
+                    "the files one by one");
+    if (refused || (regular && (fchmod(file, 0600) != 0 || ftruncate(file, 0) != 0))) {
         close(file);
         return NULL;
     }

@@ -1,8 +1,8 @@
 /* Rows that are not sent: reported on standard error, kept in a file that can be fixed and fed again.
  *
  * The rejects file has the CSV's header and the rows as they were; FILE.txt next to it says what is wrong with each.
- * Both are made at the first reject. The report on standard error is cut after REJECTS_SHOWN lines of each code; the
- * files never are. */
+ * Both are made at the first reject, readable by their owner alone. The report on standard error is cut after
+ * REJECTS_SHOWN lines of each code; the files never are. */
 #pragma once
 
 #include <stdio.h>

@@ -1,83 +1,170 @@
-/* The producer's Kafka client: see sender.h. Called by backfill and generate through delivery.c, on one thread.
- * Must never take a message as delivered without its report. */
+/* The thread that sends, and the hand-over to it: see sender.h. Used by backfill and generate through delivery.c.
+ * The caller fills one outbox under the mutex, the thread takes it by exchanging it for the empty one. Must never lose
+ * an event between them, and never keep the caller from noticing *stop. */
 #include "producer/sender.h"
 
-#include <librdkafka/rdkafka.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "kafka/client.h"
 
-enum { WAIT_MS = 100, STOP_WAIT_US = 10 * 1000 * 1000 };
+enum { LINGER_MS = 50, WAIT_MS = 100, STOP_WAIT_US = 10 * 1000 * 1000 };
 
-struct sender {
-    rd_kafka_t *client;
-    rd_kafka_topic_t *topic;
-    const _Atomic bool *stop;
-    sender_failed_fn *on_failed;
-    void *context;
-    struct sender_counts counts;
+struct failure {
+    uintptr_t tag;
+    const char *reason;
 };
 
-static void count_failed(struct sender *sender, uintptr_t tag, rd_kafka_resp_err_t code)
+struct sender {
+    struct sender_settings settings;
+    struct sender_kafka *kafka;
+    struct sender_kafka_counts counts;
+    _Atomic bool give_up; /* the thread waits for brokers no longer */
+    uint64_t sent;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    bool opened, ending, over; /* over: the thread will send nothing more */
+    struct outbox filling, sending;
+    struct failure *failures; /* not yet reported */
+    size_t failure_count, failure_capacity;
+    struct error error; /* why it is over; status STATUS_OK: it was asked to end */
+};
+
+static void wait_ms(struct sender *sender, int ms)
 {
-    sender->counts.failed++;
-    if (sender->on_failed)
-        sender->on_failed(sender->context, tag, rd_kafka_err2str(code));
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&sender->changed, &sender->mutex, &until);
 }
 
-static void sender_on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
-{
-    (void)client;
-    struct sender *sender = opaque;
-    if (message->err)
-        count_failed(sender, (uintptr_t)message->_private, message->err);
-    else
-        sender->counts.acknowledged++;
-}
+/* --- the sender's thread; the mutex is held but while it sends --- */
 
-static enum status make_client(const struct options *options, struct sender *sender, struct error *err)
+static void note_failures(struct sender *sender)
 {
-    static const struct kafka_property fixed[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
-    rd_kafka_conf_t *conf = NULL;
-    if (kafka_conf(options, RD_KAFKA_PRODUCER, fixed, &conf, err) != STATUS_OK)
-        return err->status;
-    rd_kafka_conf_set_opaque(conf, sender);
-    rd_kafka_conf_set_dr_msg_cb(conf, sender_on_delivery);
-    return kafka_client_new(RD_KAFKA_PRODUCER, &conf, &sender->client, err);
-}
-
-/* A broker may become unavailable while it is asked for the topic: that is waited for as at the start. */
-static enum status find_topic(struct sender *sender, const char *topic, struct error *err)
-{
-    int partitions = 0;
-    for (;;) {
-        enum status status = kafka_wait_for_broker(sender->client, "producer", 0, sender->stop, err);
-        if (status == STATUS_OK)
-            status = kafka_topic_partitions(sender->client, topic, &partitions, err);
-        if (status != STATUS_UNAVAILABLE || *sender->stop)
-            return status;
-        rd_kafka_poll(sender->client, WAIT_MS);
+    for (size_t i = 0; i < sender->sending.count; i++) {
+        const struct outbox_event *event = &sender->sending.events[i];
+        if (!event->refused)
+            continue;
+        sender->failures =
+            mem_grow(sender->failures, &sender->failure_capacity, sender->failure_count + 1, sizeof *sender->failures);
+        sender->failures[sender->failure_count++] = (struct failure){event->tag, event->refused};
     }
 }
 
-enum status sender_new(const struct options *options, const char *topic, const _Atomic bool *stop,
-                       sender_failed_fn *on_failed, void *context, struct sender **out, struct error *err)
+static void send_filled(struct sender *sender)
+{
+    struct outbox filled = sender->filling;
+    struct error err = {0};
+    sender->filling = sender->sending;
+    sender->sending = filled;
+    outbox_clear(&sender->filling);
+    sender->filling.after = filled.after;
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->mutex);
+    enum status status = sender_kafka_send(sender->kafka, &sender->sending, &sender->counts, &err);
+    pthread_mutex_lock(&sender->mutex);
+    note_failures(sender);
+    if (status != STATUS_OK) {
+        sender->error = err;
+        sender->error.status = status;
+        sender->over = true;
+    }
+    pthread_cond_broadcast(&sender->changed);
+}
+
+static void send_all(struct sender *sender)
+{
+    while (!sender->over) {
+        bool moved = sender->filling.moved;
+        if (moved && !sender->ending && !outbox_is_full(&sender->filling))
+            wait_ms(sender, LINGER_MS); /* more may come: a transaction has its price, however small */
+        if (moved)
+            send_filled(sender);
+        else if (sender->ending)
+            sender->over = true;
+        else
+            wait_ms(sender, WAIT_MS);
+    }
+}
+
+static void *sender_run(void *context)
+{
+    struct sender *sender = context;
+    struct error err = {0};
+    enum status status = sender_kafka_new(&sender->settings, &sender->give_up, &sender->kafka, &err);
+    pthread_mutex_lock(&sender->mutex);
+    sender->opened = true;
+    sender->over = status != STATUS_OK;
+    sender->error = err;
+    sender->error.status = status;
+    pthread_cond_broadcast(&sender->changed);
+    send_all(sender);
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->mutex);
+    return NULL;
+}
+
+/* --- the caller's thread --- */
+
+/* Under the mutex, but for what the caller does meanwhile. */
+static void wait_as_caller(struct sender *sender)
+{
+    wait_ms(sender, WAIT_MS);
+    if (!sender->settings.on_wait)
+        return;
+    pthread_mutex_unlock(&sender->mutex);
+    sender->settings.on_wait(sender->settings.context);
+    pthread_mutex_lock(&sender->mutex);
+}
+
+static enum status report_over(const struct sender *sender, struct error *err)
+{
+    return sender->error.status == STATUS_OK ? STATUS_OK
+                                             : error_set(err, sender->error.status, "%s", sender->error.text);
+}
+
+static void init_mutex(struct sender *sender)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&sender->mutex, NULL);
+    pthread_cond_init(&sender->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+static enum status await_open(struct sender *sender, struct error *err)
+{
+    pthread_mutex_lock(&sender->mutex);
+    while (!sender->opened) {
+        wait_ms(sender, WAIT_MS);
+        if (*sender->settings.stop)
+            sender->give_up = true;
+    }
+    enum status status = report_over(sender, err);
+    pthread_mutex_unlock(&sender->mutex);
+    return status;
+}
+
+enum status sender_new(const struct sender_settings *settings, struct sender **out, struct error *err)
 {
     struct sender *sender = mem_zeroed(1, sizeof *sender);
-    sender->stop = stop;
-    sender->on_failed = on_failed;
-    sender->context = context;
-    enum status status = make_client(options, sender, err);
-    if (status == STATUS_OK)
-        status = find_topic(sender, topic, err);
-    if (status == STATUS_OK) {
-        sender->topic = rd_kafka_topic_new(sender->client, topic, NULL);
-        if (!sender->topic)
-            status = error_set(err, STATUS_INVALID, "cannot use topic %s: %s", topic,
-                               rd_kafka_err2str(rd_kafka_last_error()));
+    sender->settings = *settings;
+    init_mutex(sender);
+    int code = pthread_create(&sender->thread, NULL, sender_run, sender);
+    if (code) {
+        sender->thread = 0;
+        sender_free(sender);
+        return error_set(err, STATUS_LIMIT, "cannot start a thread: %s", strerror(code));
     }
+    enum status status = await_open(sender, err);
     if (status != STATUS_OK) {
         sender_free(sender);
         return status;
@@ -90,70 +177,99 @@ void sender_free(struct sender *sender)
 {
     if (!sender)
         return;
-    if (sender->topic)
-        rd_kafka_topic_destroy(sender->topic);
-    if (sender->client) {
-        rd_kafka_purge(sender->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        sender->on_failed = NULL; /* what is purged was already counted as in flight */
-        rd_kafka_flush(sender->client, 1000);
-        rd_kafka_destroy(sender->client);
-    }
+    pthread_mutex_lock(&sender->mutex);
+    sender->ending = sender->give_up = true;
+    outbox_clear(&sender->filling);
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->mutex);
+    if (sender->thread)
+        pthread_join(sender->thread, NULL);
+    sender_kafka_free(sender->kafka);
+    pthread_cond_destroy(&sender->changed);
+    pthread_mutex_destroy(&sender->mutex);
+    outbox_free(&sender->filling);
+    outbox_free(&sender->sending);
+    free(sender->failures);
     free(sender);
 }
 
-static enum status fatal_status(struct sender *sender, struct error *err)
+bool sender_is_exactly_once(const struct sender *sender)
 {
-    char text[256];
-    rd_kafka_resp_err_t code = rd_kafka_fatal_error(sender->client, text, sizeof text);
-    enum status status = kafka_status(code);
-    return error_set(err, status == STATUS_OK || status == STATUS_UNAVAILABLE ? STATUS_CONFLICT : status,
-                     "the Kafka client cannot go on: %s: %s; start again: event ids are the same",
-                     rd_kafka_err2name(code), text);
+    return sender_kafka_is_exactly_once(sender->kafka);
 }
 
-enum status sender_send(struct sender *sender, struct span key, struct span value, uintptr_t tag, struct error *err)
+struct position sender_position(const struct sender *sender)
 {
-    for (;;) {
-        if (rd_kafka_produce(sender->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value.data,
-                             value.bytes, key.data, key.bytes, (void *)tag) == 0) {
-            sender->counts.sent++;
-            return STATUS_OK;
-        }
-        rd_kafka_resp_err_t code = rd_kafka_last_error();
-        if (code == RD_KAFKA_RESP_ERR__FATAL)
-            return fatal_status(sender, err);
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            sender->counts.sent++;
-            count_failed(sender, tag, code);
-            return STATUS_OK;
-        }
-        if (*sender->stop)
-            return error_set(err, STATUS_UNAVAILABLE, "stopped while the client's queue was full");
-        rd_kafka_poll(sender->client, WAIT_MS);
+    return sender_kafka_position(sender->kafka);
+}
+
+enum status sender_send(struct sender *sender, struct span key, struct span value, uintptr_t tag,
+                        const struct position *after, struct error *err)
+{
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&sender->mutex);
+    while (outbox_is_full(&sender->filling) && !sender->over && status == STATUS_OK) {
+        pthread_cond_broadcast(&sender->changed);
+        wait_as_caller(sender);
+        if (*sender->settings.stop && outbox_is_full(&sender->filling))
+            status = error_set(err, STATUS_UNAVAILABLE, "stopped while the brokers were waited for");
     }
+    if (status == STATUS_OK)
+        status = report_over(sender, err);
+    if (status == STATUS_OK) {
+        outbox_add(&sender->filling, key, value, tag, after);
+        sender->sent++;
+    }
+    pthread_mutex_unlock(&sender->mutex);
+    return status;
+}
+
+void sender_pass(struct sender *sender, const struct position *after)
+{
+    pthread_mutex_lock(&sender->mutex);
+    outbox_pass(&sender->filling, after);
+    pthread_mutex_unlock(&sender->mutex);
 }
 
 void sender_poll(struct sender *sender)
 {
-    rd_kafka_poll(sender->client, 0);
+    pthread_mutex_lock(&sender->mutex);
+    size_t count = sender->failure_count;
+    struct failure *failures = sender->failures;
+    sender->failures = NULL;
+    sender->failure_count = sender->failure_capacity = 0;
+    pthread_mutex_unlock(&sender->mutex);
+    for (size_t i = 0; i < count && sender->settings.on_failed; i++)
+        sender->settings.on_failed(sender->settings.context, failures[i].tag, failures[i].reason);
+    free(failures);
 }
 
-void sender_finish(struct sender *sender, void (*on_wait)(void *context), void *context)
+enum status sender_finish(struct sender *sender, const struct position *end, struct error *err)
 {
     int64_t deadline_us = 0;
-    while (sender->counts.acknowledged + sender->counts.failed < sender->counts.sent) {
+    pthread_mutex_lock(&sender->mutex);
+    if (end) {
+        sender->filling.after = *end;
+        sender->filling.after.complete = true;
+        sender->filling.moved = true;
+    }
+    sender->ending = true;
+    pthread_cond_broadcast(&sender->changed);
+    while (!sender->over) {
+        wait_as_caller(sender);
         int64_t now_us = clock_steady_us(&clock_system);
-        if (*sender->stop && !deadline_us)
+        if (*sender->settings.stop && !deadline_us)
             deadline_us = now_us + STOP_WAIT_US;
         if (deadline_us && now_us >= deadline_us)
-            break;
-        rd_kafka_flush(sender->client, WAIT_MS);
-        if (on_wait)
-            on_wait(context);
+            sender->give_up = true;
     }
+    enum status status = report_over(sender, err);
+    pthread_mutex_unlock(&sender->mutex);
+    sender_poll(sender);
+    return status;
 }
 
 struct sender_counts sender_counts(const struct sender *sender)
 {
-    return sender->counts;
+    return (struct sender_counts){sender->sent, sender->counts.acknowledged, sender->counts.failed};
 }

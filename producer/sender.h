@@ -1,13 +1,11 @@
-/* Messages to the input topic: idempotent, every delivery report counted. The only file of the producer that knows
- * librdkafka. One thread: reports arrive inside sender_send, sender_poll and sender_finish. */
+/* Events to the input topic: a thread of its own sends them, in order, while the caller reads on.
+ *
+ * The caller's calls come from one thread, and on_failed is called within them. Two outboxes take turns: one is filled,
+ * the other is sent; a caller that is ahead waits. What lies in the outbox is sent when it is full, or a moment after
+ * its first event, whatever the caller does meanwhile. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/bytes.h"
-#include "base/options.h"
-#include "base/status.h"
+#include "producer/sender_kafka.h"
 
 struct sender;
 
@@ -16,25 +14,28 @@ struct sender_counts {
     uint64_t sent, acknowledged, failed;
 };
 
-/* Called for each message that was not delivered. `tag` is what sender_send was given; it fits in a pointer. */
-typedef void sender_failed_fn(void *context, uintptr_t tag, const char *reason);
-
-/* Waits for a broker until *stop (said in the log), then for the topic. STATUS_NOT_FOUND: there is no such topic. */
-MUST_USE enum status sender_new(const struct options *options, const char *topic, const _Atomic bool *stop,
-                                sender_failed_fn *on_failed, void *context, struct sender **out, struct error *err);
+/* Waits for a broker until *stop (said in the log), then for the topic. STATUS_NOT_FOUND: there is no such topic.
+ * Copies the settings. */
+MUST_USE enum status sender_new(const struct sender_settings *settings, struct sender **out, struct error *err);
 void sender_free(struct sender *sender);
 
-/* Copies key and value into the client's queue; waits while the queue is full. What the client refuses by itself (too
- * large) counts as sent and failed. STATUS_UNAVAILABLE: *stop came while waiting, nothing was sent. STATUS_CONFLICT or
- * another: the client can never deliver again. */
-MUST_USE enum status sender_send(struct sender *sender, struct span key, struct span value, uintptr_t tag,
-                                 struct error *err);
+/* Known once it is open. */
+bool sender_is_exactly_once(const struct sender *sender);
+struct position sender_position(const struct sender *sender);
 
-/* Serves delivery reports that are there. */
+/* Copies key and value; waits while both outboxes are full. What is
+ * refused (too large) counts as sent and failed. `after`: the position once it counts. STATUS_UNAVAILABLE: *stop came
+ * while waiting, nothing was taken. Another: nothing can be delivered any more. */
+MUST_USE enum status sender_send(struct sender *sender, struct span key, struct span value, uintptr_t tag,
+                                 const struct position *after, struct error *err);
+/* A row that is not sent: the position goes past it. */
+void sender_pass(struct sender *sender, const struct position *after);
+
+/* Reports what failed since the last call. */
 void sender_poll(struct sender *sender);
 
-/* Waits until every message has its report, `on_wait` being called now and then (NULL: not); after *stop 10 s at most.
- */
-void sender_finish(struct sender *sender, void (*on_wait)(void *context), void *context);
+/* Waits until every event is acknowledged or failed; after *stop 10 s and a call under way at most. `end`: where the
+ * input has come to its end; NULL: it has not. */
+MUST_USE enum status sender_finish(struct sender *sender, const struct position *end, struct error *err);
 
 struct sender_counts sender_counts(const struct sender *sender);

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 
-static void table_add_field(struct buffer *out, struct span text)
+void table_add_field(struct buffer *out, struct span text)
 {
     bool quote = false;
     for (size_t i = 0; i < text.bytes; i++)

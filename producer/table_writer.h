@@ -6,3 +6,6 @@
 void table_write_header(const struct schema *schema, struct buffer *out);
 void table_write_row(const struct schema *schema, struct span id, const struct cell *cells, uint32_t label,
                      struct buffer *out);
+
+/* A field of CSV, quoted where it must be. */
+void table_add_field(struct buffer *out, struct span text);

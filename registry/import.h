@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "events/schema.h"
+#include "events/json_row.h"
 #include "pipeline/pipeline.h"
 
 enum { IMPORT_MAX_ROWS_BYTES = 256 << 20 }; /* of a file with background or golden rows */
@@ -29,6 +29,16 @@ MUST_USE enum status import_golden(const char *path, const struct schema *schema
 /* One line of JSON Lines → its attributes, borrowed from *root, which the caller gives back with json_decref. */
 MUST_USE enum status import_line(struct span line, const char *path, size_t number, json_t **root, json_t **attributes,
                                  struct error *err);
+
+/* A row of attributes; its cells borrow from here until the next one. Zeroed is ready. */
+struct import_text {
+    struct json_reader reader;
+    char *text;
+};
+/* False: `fault` says why. */
+bool import_row_read(struct import_text *text, const struct schema *schema, const json_t *attributes, bool checked,
+                     struct cell *cells, struct fault *fault);
+void import_text_free(struct import_text *text);
 
 /* Takes the next line off *rest (without its end); false at the end. */
 bool import_next_line(struct span *rest, struct span *line);

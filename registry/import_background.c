@@ -1,13 +1,12 @@
 /* Background rows of `registry import --background`: see import.h. Called once by import.c, on the program's only
  * thread. One faulty row refuses the whole file: means over half of a table would look like means of all of it. */
-#include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text_file.h"
 #include "events/json_row.h"
 #include "events/validate.h"
 #include "registry/import.h"
@@ -18,6 +17,7 @@ struct background_reader {
     const char *path;
     const struct schema *schema;
     struct import_rows rows;
+    struct import_text text;
     int32_t *fields; /* CSV: column of each field */
     size_t field_count;
     struct error *err;
@@ -108,20 +108,20 @@ static enum status record_read(struct background_reader *reader, const struct cs
 
 static enum status csv_read(struct background_reader *reader, struct span bytes)
 {
-    FILE *file = fmemopen((char *)bytes.data, bytes.bytes, "r");
-    if (!file)
-        return file_error(reader->err, errno, "read", reader->path);
-    struct csv *csv = csv_new(file, reader->path);
+    struct byte_reader *text = byte_reader_of_memory(bytes);
+    struct csv *csv = NULL;
     struct csv_record record;
     bool more = true;
-    enum status status = STATUS_OK;
+    enum status status = text_file_open(&text, "registry", reader->path, NULL, reader->err);
+    if (status == STATUS_OK)
+        csv = csv_new(text, reader->path, 0);
     while (status == STATUS_OK && more) {
         status = csv_next(csv, &record, &more, reader->err);
         if (status == STATUS_OK && more)
             status = record_read(reader, &record);
     }
     csv_free(csv);
-    fclose(file);
+    byte_reader_free(text);
     free(reader->fields);
     return status;
 }
@@ -142,7 +142,7 @@ static enum status object_read(struct background_reader *reader, json_t *attribu
     struct fault fault;
     struct cell *cells = background_begin_row(reader);
     drop_passed_over(reader->schema, attributes);
-    if (json_row_read(reader->schema, attributes, true, cells, &fault, 1))
+    if (!import_row_read(&reader->text, reader->schema, attributes, true, cells, &fault))
         return line_fault(reader, line, fault.text);
     return row_end(reader, cells, line);
 }
@@ -176,6 +176,7 @@ enum status import_background(const char *path, const struct schema *schema, str
     if (status == STATUS_OK && blank < bytes.bytes)
         status = bytes.data[blank] == '{' ? background_read_lines(&reader, bytes) : csv_read(&reader, bytes);
     buffer_free(&file);
+    import_text_free(&reader.text);
     if (status == STATUS_OK && reader.rows.count == 0)
         status = error_set(err, STATUS_INVALID, "%.300s has no rows: give a table of employees", path);
     if (status == STATUS_OK)

@@ -16,6 +16,7 @@ struct golden_reader {
     const struct schema *schema;
     const struct pipeline *pipeline;
     struct cell *cells;
+    struct import_text text;
     struct json_writer json;
     size_t line, rows;
     struct error *err;
@@ -48,6 +49,22 @@ enum status import_line(struct span line, const char *path, size_t number, json_
     *root = read;
     *attributes = inner ? inner : read;
     return STATUS_OK;
+}
+
+void import_text_free(struct import_text *text)
+{
+    json_reader_free(&text->reader);
+    free(text->text);
+}
+
+bool import_row_read(struct import_text *text, const struct schema *schema, const json_t *attributes, bool checked,
+                     struct cell *cells, struct fault *fault)
+{
+    free(text->text);
+    text->text = json_dumps(attributes, JSON_COMPACT);
+    json_reader_reset(&text->reader);
+    return json_row_read_text(&text->reader, span_of(text->text ? text->text : ""), schema, checked, cells, fault, 1) ==
+           0;
 }
 
 static enum status names_check(struct golden_reader *reader, const json_t *attributes)
@@ -87,7 +104,7 @@ static enum status golden_add_row(struct golden_reader *reader, const json_t *ro
     enum status status = names_check(reader, attributes);
     if (status != STATUS_OK)
         return status;
-    if (json_row_read(reader->schema, attributes, false, reader->cells, &fault, 1))
+    if (!import_row_read(&reader->text, reader->schema, attributes, false, reader->cells, &fault))
         return error_set(reader->err, STATUS_INVALID, "%.200s line %zu: %s", reader->path, reader->line, fault.text);
     status = probability_settle(reader, root == attributes ? NULL : json_object_get(root, "probability"), &probability);
     if (status != STATUS_OK)
@@ -141,6 +158,7 @@ enum status import_golden(const char *path, const struct schema *schema, const s
     }
     *count = reader.rows;
     free(reader.cells);
+    import_text_free(&reader.text);
     buffer_free(&file);
     return status;
 }

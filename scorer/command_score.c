@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,7 +21,6 @@
 #include "pipeline/pipeline.h"
 #include "registry/contract.h"
 #include "scorer/counterfactual_json.h"
-#include "scorer/json_line.h"
 #include "scorer/model/labels.h"
 
 enum { READ_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 << 20, MODEL_MAX_BYTES = 1 << 30 };
@@ -35,8 +33,8 @@ struct session {
     struct labels labels;
     struct cell *cells;
     struct reason *reasons;
-    struct buffer prepared; /* the line at work */
-    bool too_long;          /* the line at work has lost its start */
+    struct json_reader reader; /* of the line at work */
+    bool too_long;             /* the line at work has lost its start */
     struct buffer out;
 };
 
@@ -94,18 +92,17 @@ static void answer_score(struct session *session, struct span id, const struct s
     json_end_document(&json);
 }
 
-static void score_attributes(struct session *session, struct span id, const json_t *attributes)
+/* The answer to a row without faults in its JSON. */
+static void score_row(struct session *session, struct span id)
 {
     struct fault fault;
     struct score score;
-    bool faulty = json_row_read(session->schema, attributes, session->checked, session->cells, &fault, 1);
-    if (!faulty && session->checked) {
+    if (session->checked) {
         validate_impute(session->schema, session->cells);
-        faulty = validate_row(session->schema, session->cells, &fault) != EVENT_OK;
-    }
-    if (faulty) {
-        answer_fault(session, id, &fault);
-        return;
+        if (validate_row(session->schema, session->cells, &fault) != EVENT_OK) {
+            answer_fault(session, id, &fault);
+            return;
+        }
     }
     pipeline_score(session->pipeline, session->cells, 1, session->top_reasons, &score, session->reasons);
     if (!isfinite(score.probability) || !isfinite(score.margin))
@@ -114,46 +111,79 @@ static void score_attributes(struct session *session, struct span id, const json
         answer_score(session, id, &score);
 }
 
-static void parse_fault_text(const json_error_t *where, char *text, size_t bytes)
+static void score_attributes(struct session *session, struct span id, struct span attributes)
 {
-    bool twice = json_error_code(where) == json_error_duplicate_key;
-    snprintf(text, bytes, "%s, at byte %d", twice ? "duplicate key" : "not JSON", where->position);
+    struct fault fault;
+    struct json_faults faults = {.list = &fault, .capacity = 1};
+    session->reader.at = (const uint8_t *)attributes.data;
+    json_row_read(&session->reader, session->schema, session->checked, session->cells, &faults);
+    if (faults.count)
+        answer_fault(session, id, &fault);
+    else
+        score_row(session, id);
 }
 
-/* {"id": …, "attributes": {…}}, or the attributes themselves. */
-static void score_object(struct session *session, const json_t *root, struct span raw_id)
+/* The members that count, as their bytes: {"id": …, "attributes": {…}}, or the attributes themselves. False: no JSON
+ * object, which is answered. */
+static bool find_members(struct session *session, struct span line, struct span *id, struct span *attributes)
 {
-    const struct span none = SPAN_LITERAL("null");
-    const json_t *attributes = json_object_get(root, "attributes"), *id = json_object_get(root, "id");
-    if (!attributes) {
-        score_attributes(session, none, root);
-    } else if (json_is_object(id) || json_is_array(id)) {
-        answer_malformed(session, none, EVENT_WRONG_TYPE, "id: neither a text, a number, a boolean nor null");
-    } else {
-        score_attributes(session, id && raw_id.data ? raw_id : none, attributes);
+    struct json_reader *reader = &session->reader;
+    struct json_value root;
+    struct span name, part;
+    struct fault fault;
+    struct json_faults faults = {.list = &fault, .capacity = 1};
+    json_reader_start(reader, line);
+    if (json_read_value(reader, &root) && root.kind != JSON_KIND_OBJECT)
+        json_refuse(reader, JSON_FLAW_NO_OBJECT);
+    uint64_t object = json_object_begin(reader);
+    for (bool first = true; json_next_name(reader, &first, &name);) {
+        if (!json_name_is_new(reader, object, name))
+            json_refuse(reader, JSON_FLAW_DUPLICATE);
+        json_skip_value(reader, &part);
+        if (span_equal(name, SPAN_LITERAL("id")))
+            *id = part;
+        else if (span_equal(name, SPAN_LITERAL("attributes")))
+            *attributes = part;
     }
+    if (json_reader_end(reader) == JSON_FLAW_NONE)
+        return true;
+    (void)json_refuse_flaw(reader, &faults);
+    answer_fault(session, SPAN_LITERAL("null"), &fault);
+    return false;
+}
+
+/* An id is answered as it stands, or, where that is no JSON (NaN, 1e999), as a text. */
+static struct span id_answered(struct session *session, struct span id)
+{
+    struct json_value value = json_read_part(&session->reader, id);
+    if (value.kind == JSON_KIND_NONE)
+        return SPAN_LITERAL("null");
+    if (value.kind != JSON_KIND_NOT_FINITE)
+        return id;
+    char *quoted = arena_take(&session->reader.texts, id.bytes + 2);
+    quoted[0] = quoted[id.bytes + 1] = '"';
+    memcpy(quoted + 1, id.data, id.bytes);
+    return (struct span){quoted, id.bytes + 2};
 }
 
 static void score_line(struct session *session, struct span line)
 {
-    struct span none = SPAN_LITERAL("null"), raw_id;
+    const struct span none = SPAN_LITERAL("null");
+    struct span id = SPAN_NULL, attributes = SPAN_NULL;
     if (session->too_long || line.bytes > LINE_MAX_BYTES) {
         session->too_long = false;
         answer_malformed(session, none, EVENT_LIMIT, "a line of more than 16 MiB");
         return;
     }
-    json_error_t where;
-    json_line_prepare(line, &session->prepared, &raw_id);
-    json_t *root = json_loadb(buffer_span(&session->prepared).data, session->prepared.bytes,
-                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &where);
-    char text[128] = "not a JSON object";
-    if (!root)
-        parse_fault_text(&where, text, sizeof text);
-    if (json_is_object(root))
-        score_object(session, root, raw_id);
+    json_reader_reset(&session->reader);
+    if (!find_members(session, line, &id, &attributes))
+        return;
+    if (!attributes.data)
+        score_attributes(session, none, line);
+    else if (id.data && (*id.data == '{' || *id.data == '['))
+        answer_malformed(session, none, EVENT_WRONG_TYPE, "id: neither a text, a number, a boolean nor null");
     else
-        answer_malformed(session, none, EVENT_MALFORMED, text);
-    json_decref(root);
+        score_attributes(session, id_answered(session, id), attributes);
 }
 
 /* Scores the complete lines of `in` and keeps the rest. `final`: the rest is a line too. */
@@ -286,7 +316,7 @@ static enum status session_open(struct session *session, const struct options *o
 
 static void session_close(struct session *session)
 {
-    buffer_free(&session->prepared);
+    json_reader_free(&session->reader);
     buffer_free(&session->out);
     free(session->cells);
     free(session->reasons);

@@ -331,14 +331,17 @@ static uint64_t total(const struct daemon *daemon, enum counter_id id)
 static void log_totals(const struct daemon *daemon)
 {
     if (daemon->loop_count)
-        log_info("run",
-                 "events: %llu received, %llu scored, %llu dead letters, %llu erased, %llu outcomes, %llu returned",
-                 (unsigned long long)total(daemon, COUNTER_EVENTS_RECEIVED),
-                 (unsigned long long)total(daemon, COUNTER_EVENTS_SCORED),
-                 (unsigned long long)total(daemon, COUNTER_EVENTS_DEAD_LETTERED),
-                 (unsigned long long)total(daemon, COUNTER_EVENTS_ERASED),
-                 (unsigned long long)total(daemon, COUNTER_EVENTS_OUTCOME),
-                 (unsigned long long)total(daemon, COUNTER_EVENTS_RETURNED));
+        log_info(
+            "run",
+            "events: %llu received, %llu scored, %llu dead letters, %llu erased, %llu outcomes, %llu ignored, %llu "
+            "returned",
+            (unsigned long long)total(daemon, COUNTER_EVENTS_RECEIVED),
+            (unsigned long long)total(daemon, COUNTER_EVENTS_SCORED),
+            (unsigned long long)total(daemon, COUNTER_EVENTS_DEAD_LETTERED),
+            (unsigned long long)total(daemon, COUNTER_EVENTS_ERASED),
+            (unsigned long long)total(daemon, COUNTER_EVENTS_OUTCOME),
+            (unsigned long long)total(daemon, COUNTER_EVENTS_IGNORED),
+            (unsigned long long)total(daemon, COUNTER_EVENTS_RETURNED));
     if (daemon->sink)
         log_info("run",
                  "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu refused",

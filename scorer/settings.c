@@ -164,6 +164,18 @@ static enum status check_state(const struct settings *settings, struct error *er
         "the shipped one and give its attributes the event's fields, or set --state-topic none");
 }
 
+static enum status load_map(struct settings *settings, struct error *err)
+{
+    const char *path = options_text(settings->options, OPTION_INPUT_MAP);
+    if (!path || !*path)
+        return STATUS_OK;
+    enum status status = input_map_load(path, settings->schema, &settings->input_map, err);
+    if (status != STATUS_OK)
+        return error_prefix(err, "--map");
+    settings->json.map = settings->input_map;
+    return STATUS_OK;
+}
+
 enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
                              struct error *err)
 {
@@ -192,6 +204,9 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .watchdog_us = options_duration_us(options, OPTION_WATCHDOG),
         .memory_limit = options_size(options, OPTION_MEMORY_LIMIT),
         .max_future_us = options_duration_us(options, OPTION_MAX_FUTURE),
+        .input_format = (enum input_format)options_word(options, OPTION_INPUT_FORMAT),
+        .null_ignored = options_word(options, OPTION_NULL_VALUE) == NULL_VALUE_IGNORE,
+        .null_given = options_given(options, OPTION_NULL_VALUE),
         .time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT)),
         .model_uri = options_text(options, OPTION_MODEL_URI),
         .model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL),
@@ -209,6 +224,10 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .http_access_log = options_flag(options, OPTION_HTTP_ACCESS_LOG),
         .slot_lock = -1,
     };
+    settings.json = (struct json_settings){
+        .time_unit = settings.time_unit,
+        .refuse_deletes = options_word(options, OPTION_CDC_DELETE) == CDC_DELETE_DEAD_LETTER,
+    };
     settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
     enum status status = split_memory(&settings, err);
     if (status == STATUS_OK)
@@ -219,6 +238,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings.reasons_near, err);
     if (status == STATUS_OK)
         status = check_name("group-id", settings.group_id, err);
+    if (status == STATUS_OK)
+        status = load_map(&settings, err);
     if (status == STATUS_OK)
         status = take_identity(options, &settings, err);
     if (status == STATUS_OK)
@@ -231,4 +252,7 @@ void settings_release(struct settings *settings)
     if (settings->slot_lock >= 0)
         close(settings->slot_lock);
     settings->slot_lock = -1;
+    input_map_free(settings->input_map);
+    settings->input_map = NULL;
+    settings->json.map = NULL;
 }

@@ -5,8 +5,7 @@
 #include <stdint.h>
 
 #include "base/options.h"
-#include "events/schema.h"
-#include "events/time_unit.h"
+#include "events/json_event.h"
 #include "scorer/memory_limit.h"
 
 struct registry_client;
@@ -40,6 +39,11 @@ struct settings {
     int64_t model_poll_us;
     int64_t max_future_us;    /* how far after now an event may have occurred */
     enum time_unit time_unit; /* of numbers whose writer names none; TIME_UNIT_NONE: not given */
+    enum input_format input_format;
+    struct json_settings json;
+    struct input_map *input_map; /* owned; NULL: none */
+    bool null_ignored;           /* null values are no erasures … */
+    bool null_given;             /* … which somebody decided, rather than the default */
     const char *model_uri, *tracking_uri;
     const char *database_url; /* "" : libpq's own PG* variables */
     int64_t sink_rows;

@@ -9,6 +9,10 @@ BENCH_SH  := $(wildcard tests/bench/*.sh)
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(call libs_of,scorer)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# What reads files is the producer's.
+$(OUT)/tests/bench/input_probe: $(OUT)/tests/bench/input_probe.o $(call libs_of,producer)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 bench: build $(BENCH_BIN) ## print the speed figures, as ratios within one run
 	@set -e; for b in $(filter-out $(OUT)/tests/bench/%_bound $(OUT)/tests/bench/%_probe,$(BENCH_BIN)); do echo "# $$(basename $$b)"; $$b; done
 	@set -e; for s in $(BENCH_SH); do echo "# $$(basename $$s)"; BIN=$(BIN) BENCH_BIN=$(OUT)/tests/bench $$s; done

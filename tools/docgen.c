@@ -41,10 +41,19 @@ static void write_headers(void)
            "| header | meaning |\n|---|---|\n");
     for (size_t h = 0; h < sizeof headers / sizeof *headers; h++)
         printf("| `%s` | %s |\n", headers[h].name, headers[h].meaning);
-    printf("\n`producer dlq list` groups them; `producer dlq replay` sends events back to the input topic, in their "
-           "order and to\n"
-           "their partition, without the headers of the failure but with its history, and counts each round in\n"
-           "`attrition.replay.count`.\n");
+    printf(
+        "\n`producer dlq list` groups them; `producer dlq show PARTITION:OFFSET` prints one in full, decoded as far as "
+        "it "
+        "goes, with its\nfaults marked; `producer dlq replay` sends events back to the input topic, in their "
+        "order and to\n"
+        "their partition, without the headers of the failure but with its history, and counts each round in\n"
+        "`attrition.replay.count`.\n\n"
+        "A replay never brings back somebody who has been erased since: before the first letter goes, null values are "
+        "looked for in the\ninput topic from the oldest letter's place on (those that the scorer has not handled yet "
+        "count too), and where the input topic no\nlonger reaches back to a letter, in the output topic. A letter with "
+        "a later null value under the employee id of its key or of its\nvalue stays; so does one of which neither id "
+        "can be read, where anybody has been erased since, and one to which neither topic\nreaches back. `--again` "
+        "changes nothing about it. A request that arrives while a replay runs is one to send again after it.\n");
 }
 
 static void write_errors(void)

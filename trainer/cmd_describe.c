@@ -24,7 +24,8 @@ enum status command_describe(const struct options *options, struct error *err)
     enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status != STATUS_OK)
         return status;
-    status = describe_read(options_argument(options, 0), schema, &description, err);
+    status = describe_read(options_argument(options, 0), schema, options_text(options, OPTION_NULL_VALUES),
+                           &description, err);
     if (status == STATUS_OK) {
         describe_print(&description);
         if (path)

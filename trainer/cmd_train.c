@@ -202,7 +202,8 @@ static enum status train(const struct options *options, const struct train_setti
         status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status != STATUS_OK)
         return status;
-    status = table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS), &table, err);
+    status = table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
+                        options_text(options, OPTION_NULL_VALUES), &table, err);
     if (status == STATUS_OK) {
         status = train_table(options, settings, path, &table, started_ms, err);
         table_free(&table);

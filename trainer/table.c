@@ -2,16 +2,15 @@
  * silently, nor take a value that the scorer would refuse. */
 #include "trainer/table.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/null_values.h"
+#include "base/text_file.h"
 #include "events/validate.h"
 
 enum { SHOWN_FAULTS = 20, ROW_FAULTS = 64, NAMES_SHOWN_BYTES = 200 };
@@ -28,6 +27,7 @@ struct reader {
     struct table *table;
     size_t cell_capacity, label_capacity; /* rows there is room for */
     size_t faults;
+    struct null_values null_values;
 };
 
 static bool is_ignored(const struct schema *schema, struct span name)
@@ -114,6 +114,7 @@ static enum status table_read_header(struct reader *reader, struct csv *csv, str
     for (size_t f = 0; f < record.field_count; f++)
         reader->fields[f] = field_of(reader->schema, record.fields[f]);
     status = header_check(reader, err);
+    csv_log_dialect(csv, "trainer");
     if (status == STATUS_OK)
         name_unknown(reader, &record);
     return status;
@@ -140,9 +141,11 @@ static void label_read(struct reader *reader, struct span text, size_t line, uin
         *label = (uint8_t)v;
         return;
     }
-    fault_report(reader, line, schema->target_name,
-                 text.bytes ? "the label is none of the schema's"
-                            : "the label is missing: every row needs one to train");
+    char reason[160];
+    snprintf(reason, sizeof reason, "the label is %s: it must be %.*s or %.*s",
+             text.bytes ? "none of the schema's" : "missing", (int)schema->target_values[0].bytes,
+             schema->target_values[0].data, (int)schema->target_values[1].bytes, schema->target_values[1].data);
+    fault_report(reader, line, schema->target_name, reason);
 }
 
 /* A category's text as the schema holds it: the record's own bytes are gone with the next line. */
@@ -165,7 +168,10 @@ static void cells_read(struct reader *reader, const struct csv_record *record, s
         if (c < 0)
             continue;
         const struct column *column = &reader->schema->columns[c];
-        if (validate_text_cell(column, record->fields[f], true, &cells[c], &fault, c) == EVENT_OK) {
+        struct span text = record->fields[f];
+        if (null_values_have(&reader->null_values, text))
+            text.bytes = 0;
+        if (validate_text_cell(column, text, true, &cells[c], &fault, c) == EVENT_OK) {
             cell_settle(column, &cells[c]);
             continue;
         }
@@ -271,45 +277,33 @@ static enum status table_check(const struct table *table, const char *path, stru
     return STATUS_OK;
 }
 
-/* The bytes that were hashed are the bytes that are read: a file of the memory's own that csv_new can take. */
-static FILE *memory_file(struct span bytes)
-{
-    int fd = memfd_create("table", MFD_CLOEXEC);
-    for (size_t done = 0; fd >= 0 && done < bytes.bytes;) {
-        ssize_t written = write(fd, bytes.data + done, bytes.bytes - done);
-        if (written < 0 && errno != EINTR) {
-            close(fd);
-            return NULL;
-        }
-        done += written > 0 ? (size_t)written : 0;
-    }
-    FILE *file = fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "r") : NULL;
-    if (!file && fd >= 0)
-        close(fd);
-    return file;
-}
-
+/* The bytes that were hashed are the bytes that are read. */
 static enum status reader_run(struct reader *reader, struct span bytes, int64_t most_left_out, struct error *err)
 {
-    FILE *file = memory_file(bytes);
-    if (!file)
-        return file_error(err, errno, "read", reader->path);
-    struct csv *csv = csv_new(file, reader->path);
-    enum status status = table_read_header(reader, csv, err);
+    struct byte_reader *text = byte_reader_of_memory(bytes);
+    struct csv *csv = NULL;
+    enum status status = text_file_open(&text, "trainer", reader->path, NULL, err);
+    if (status == STATUS_OK) {
+        csv = csv_new(text, reader->path, 0);
+        status = table_read_header(reader, csv, err);
+    }
     if (status == STATUS_OK)
         status = rows_read(reader, csv, most_left_out, err);
     if (status == STATUS_OK)
         status = table_check(reader->table, reader->path, err);
     csv_free(csv);
-    fclose(file);
+    byte_reader_free(text);
     free(reader->fields);
     return status;
 }
 
-enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out, struct table *out,
-                       struct error *err)
+enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out, const char *null_values,
+                       struct table *out, struct error *err)
 {
     struct buffer file = {0};
+    struct reader reader = {.path = path, .schema = schema};
+    if (!null_values_parse(null_values, &reader.null_values))
+        return error_set(err, STATUS_INVALID, "--null-values has more than %d texts", NULL_VALUES_MAX);
     if (schema->target_count != 2 || !schema->target_name)
         return error_set(err, STATUS_UNSUPPORTED, "the schema's target has %zu values: training needs exactly two",
                          schema->target_count);
@@ -319,7 +313,7 @@ enum status table_read(const char *path, const struct schema *schema, int64_t mo
         return status;
     }
     struct table table = {.schema = schema};
-    struct reader reader = {.path = path, .schema = schema, .table = &table};
+    reader.table = &table;
     sha256_hex(buffer_span(&file), table.sha256);
     status = reader_run(&reader, buffer_span(&file), most_left_out, err);
     buffer_free(&file);

@@ -16,14 +16,15 @@ struct table {
     char sha256[SHA256_HEX_BYTES]; /* of the file's bytes */
 };
 
-/* Reads a CSV file as published: byte-order mark, CRLF, any order of columns, empty = missing. Columns are found by the
+/* Reads a CSV file as published: any delimiter, encoding and order of columns, empty = missing, and so are the texts of
+ * `null_values` (NULL: none; "NA,NULL"). Columns are found by the
  * header's names; the id, ignored columns and (with a notice) unknown ones are passed over. A row that the scorer would
  * refuse is a fault here too: the first 20 faults are logged by line and column, and more than most_left_out faulty
  * rows (-1: any number) refuse the table, since a trainer that drops rows unasked trains another model than it says.
  * Refused as well: a header without the target or one of the features, no rows, one class only, a feature without any
  * value. Free with table_free. */
-MUST_USE enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out, struct table *out,
-                                struct error *err);
+MUST_USE enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out,
+                                const char *null_values, struct table *out, struct error *err);
 void table_free(struct table *table);
 
 static inline const struct cell *table_row(const struct table *table, size_t row)

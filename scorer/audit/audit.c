@@ -37,6 +37,8 @@ struct audit {
     struct audit_kafka *kafka;
     struct audit_database *database; /* NULL: left out */
     struct audit_rows *rows;
+    struct json_events *json;
+    struct cell *cells; /* for one event */
     struct audit_ledger *ledger;
     struct audit_part *input, *outputs[SINK_TOPIC_COUNT];
     size_t input_count, output_counts[SINK_TOPIC_COUNT];
@@ -125,7 +127,11 @@ static enum status open_all(struct audit *audit, struct error *err)
                                         {[SINK_TOPIC_OUTPUT] = settings->output_topic,
                                          [SINK_TOPIC_DLQ] = settings->dlq_topic,
                                          [SINK_TOPIC_OUTCOME] = settings->outcome_topic}};
-    audit->rules = (struct audit_rules){.exactly_once = settings->exactly_once, .database = settings->role_sink};
+    audit->rules = (struct audit_rules){.exactly_once = settings->exactly_once,
+                                        .database = settings->role_sink,
+                                        .null_value_ignored = settings->null_ignored};
+    audit->json = json_events_new(audit->schema, &settings->json);
+    audit->cells = mem_zeroed(audit->schema->column_count, sizeof *audit->cells);
     enum status status = open_registry(audit, err);
     if (status == STATUS_OK)
         status = audit_kafka_new(audit->options, settings->group_id, &audit->kafka, err);
@@ -263,6 +269,8 @@ static enum status take_source(void *context, struct sink_record *record, struct
 {
     (void)err;
     struct audit *audit = context;
+    if (record->value.data && json_events_ignores(audit->json, record->value, audit->cells))
+        audit_ledger_ignored(audit->ledger, record->partition, record->offset);
     audit_ledger_source(audit->ledger, record->partition, record->offset, record->key, record->value);
     return STATUS_OK;
 }
@@ -392,6 +400,8 @@ static void audit_release(struct audit *audit)
     free(audit->input);
     audit_ledger_free(audit->ledger);
     audit_rows_free(audit->rows);
+    json_events_free(audit->json);
+    free(audit->cells);
     audit_database_free(audit->database);
     audit_kafka_free(audit->kafka);
     registry_client_free(audit->registry);

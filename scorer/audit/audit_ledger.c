@@ -25,7 +25,7 @@ const char *const audit_fault_names[AUDIT_FAULT_COUNT] = {
 const char *const audit_end_names[AUDIT_END_COUNT] = {"prediction", "dead letter", "erasure", "outcome"};
 
 /* Of an input offset: flags, and the first end's kind above them. */
-enum { INPUT_SEEN = 1, INPUT_NULL = 2, INPUT_ENDED = 4, INPUT_ERASED = 8, INPUT_END_SHIFT = 4 };
+enum { INPUT_SEEN = 1, INPUT_NULL = 2, INPUT_ENDED = 4, INPUT_ERASED = 8, INPUT_END_SHIFT = 4, INPUT_IGNORED = 64 };
 /* Of an output offset; the digest is in the bits above. */
 enum { SLOT_RECORD = 1, SLOT_ROW = 2, SLOT_REFUSED = 4, SLOT_ERASABLE = 8, SLOT_ERASED = 16, SLOT_DIGEST_SHIFT = 8 };
 
@@ -264,6 +264,13 @@ void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t
         audit_pairs_add_source(ledger->pairs, partition, offset, key, value);
 }
 
+void audit_ledger_ignored(struct audit_ledger *ledger, int32_t partition, int64_t offset)
+{
+    uint8_t *byte = byte_of(ledger, partition, offset);
+    if (byte)
+        *byte |= INPUT_IGNORED;
+}
+
 /* --- what `match` finds --- */
 
 static void on_pair(void *context, const struct audit_record *record)
@@ -449,7 +456,7 @@ static void close_offset(struct audit_ledger *ledger, struct input *input, int32
         note_fault(ledger, AUDIT_FAULT_UNEXPLAINED, ledger->names.input, partition, offset,
                    "it has a %s, but no reader of committed records sees a record there",
                    audit_end_names[byte >> INPUT_END_SHIFT & 3]);
-    } else if (byte & INPUT_NULL && ledger->rules.null_value_ignored) {
+    } else if (byte & INPUT_IGNORED || (byte & INPUT_NULL && ledger->rules.null_value_ignored)) {
         input->report.ignored++;
     } else if (offset < horizon && (erased || ledger->deleted < most)) {
         input->report.deleted++;

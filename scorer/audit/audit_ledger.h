@@ -69,7 +69,7 @@ struct audit_input {
     uint64_t by_key;                /* of these: matched by key or value, for want of a source position */
     uint64_t by_row;                /* of these: only the database holds it, the record was deleted */
     uint64_t repeats;               /* second ends under at-least-once */
-    uint64_t ignored;               /* null values without an end, by the rules */
+    uint64_t ignored;               /* null values by the rules, and what reports no change: without an end */
     uint64_t deleted;               /* without an end that is left: retention or compaction took it */
     uint64_t compacted;             /* ends of input records that compaction removed */
     uint64_t faults[AUDIT_FAULT_COUNT];
@@ -104,6 +104,9 @@ void audit_ledger_add_log(struct audit_ledger *ledger, enum sink_topic topic, co
 void audit_ledger_erased(struct audit_ledger *ledger, uint64_t employee, int32_t partition, int64_t offset);
 
 void audit_ledger_record(struct audit_ledger *ledger, const struct audit_record *record);
+
+/* An input record, maybe reported before or after this, that reports no change of an employee: it needs no end. */
+void audit_ledger_ignored(struct audit_ledger *ledger, int32_t partition, int64_t offset);
 
 /* An input record within its partition's window. */
 void audit_ledger_source(struct audit_ledger *ledger, int32_t partition, int64_t offset, struct span key,

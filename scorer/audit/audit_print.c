@@ -91,7 +91,9 @@ static void print_notes(const struct audit_ledger *ledger)
     print_note(all.by_row, "ends known from the database alone: their records were deleted by Kafka");
     print_note(all.deleted, "events without an end that is left: Kafka deleted records that may have been theirs");
     print_note(all.compacted, "ends of input records that compaction removed");
-    print_note(all.ignored, "null values ignored (NULL_VALUE=ignore)");
+    print_note(
+        all.ignored,
+        "records ignored (null values with NULL_VALUE=ignore, and what Debezium reports beside changes of rows)");
     print_note(all.repeats, "repeats (DELIVERY=at-least-once)");
     print_note(other.http, "predictions made over HTTP");
     print_note(other.other_input, "records of other input topics");

@@ -1,5 +1,5 @@
 /* `scorer check`: everything the daemon needs, looked at once, one line each: what is fine, what is wrong and how to
- * fix it. Changes nothing, except that --create-topics makes missing output topics. Main thread; ends within about a
+ * fix it. Changes nothing, except that --create-topics makes missing topics. Main thread; ends within about a
  * minute whatever is unavailable. */
 #include "scorer/commands.h"
 
@@ -118,19 +118,33 @@ static void check_topic_keeps(struct check *check, const char *topic, enum check
     }
 }
 
+/* Its partitions; where it is missing and shall be, it is made with `wanted` of them. */
+static enum status find_or_make(struct check *check, const char *topic, enum check_topic_use use, int wanted,
+                                int *partitions, bool *made, struct error *err)
+{
+    enum status status = kafka_topic_partitions(check->client, topic, partitions, err);
+    *made = false;
+    if (status != STATUS_NOT_FOUND || !options_flag(check->options, OPTION_CREATE_TOPICS) || !wanted)
+        return status;
+    status = check_topic_make(check->client, topic, wanted, use, err);
+    if (status == STATUS_OK)
+        status = kafka_topic_partitions(check->client, topic, partitions, err);
+    *made = status == STATUS_OK;
+    return status;
+}
+
+static void report_topic(struct check *check, const char *topic, enum check_topic_use use, int partitions, bool made)
+{
+    report_ok(check, "topic", "%s, %d partitions%s", topic, partitions, made ? ", made just now" : "");
+    check_topic_keeps(check, topic, use);
+}
+
 static void check_output_topic(struct check *check, const char *topic, enum check_topic_use use)
 {
     struct error err;
     int partitions = 0;
-    bool made = false;
-    enum status status = kafka_topic_partitions(check->client, topic, &partitions, &err);
-    if (status == STATUS_NOT_FOUND && options_flag(check->options, OPTION_CREATE_TOPICS) && check->input_partitions) {
-        status = check_topic_make(check->client, topic, check->input_partitions, use, &err);
-        if (status == STATUS_OK)
-            status = kafka_topic_partitions(check->client, topic, &partitions, &err);
-        made = status == STATUS_OK;
-    }
-    if (status != STATUS_OK) {
+    bool made;
+    if (find_or_make(check, topic, use, check->input_partitions, &partitions, &made, &err) != STATUS_OK) {
         report_wrong(check, "topic", err.text);
     } else if (partitions != check->input_partitions && check->input_partitions) {
         if (use == CHECK_TOPIC_STATE)
@@ -144,24 +158,23 @@ static void check_output_topic(struct check *check, const char *topic, enum chec
                       "%s has %d partitions and the input has %d: kafka-topics --alter --topic %s --partitions %d",
                       topic, partitions, check->input_partitions, topic, check->input_partitions);
         report_wrong(check, "topic", err.text);
-    } else {
-        report_ok(check, "topic", "%s, %d partitions%s", topic, partitions, made ? ", made just now" : "");
-    }
-    if (partitions)
         check_topic_keeps(check, topic, use);
+    } else {
+        report_topic(check, topic, use, partitions, made);
+    }
 }
 
 static void check_topics(struct check *check)
 {
     struct error err;
     const struct settings *settings = &check->settings;
-    if (kafka_topic_partitions(check->client, settings->input_topic, &check->input_partitions, &err) == STATUS_OK) {
-        report_ok(check, "topic", "%s, %d partitions", settings->input_topic, check->input_partitions);
-        check_topic_keeps(check, settings->input_topic,
-                          settings->state_topic ? CHECK_TOPIC_CHANGES : CHECK_TOPIC_INPUT);
-    } else {
+    enum check_topic_use input = settings->state_topic ? CHECK_TOPIC_CHANGES : CHECK_TOPIC_INPUT;
+    bool made;
+    if (find_or_make(check, settings->input_topic, input, (int)options_integer(check->options, OPTION_PARTITIONS),
+                     &check->input_partitions, &made, &err) == STATUS_OK)
+        report_topic(check, settings->input_topic, input, check->input_partitions, made);
+    else
         report_wrong(check, "topic", err.text);
-    }
     check_output_topic(check, settings->output_topic, CHECK_TOPIC_OUTPUT);
     check_output_topic(check, settings->dlq_topic, CHECK_TOPIC_PAST);
     check_output_topic(check, settings->outcome_topic, CHECK_TOPIC_PAST);

@@ -12,7 +12,7 @@
 #include "avro/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
-#include "kafka/message.h"
+#include "scorer/record_about.h"
 
 enum { LIMIT_US = 10000000, END_MS = 2000, POLL_MS = 100, WAIT_US = 20000 };
 
@@ -47,6 +47,9 @@ static enum status make_decoder(struct sampler *sampler, struct error *err)
         return status;
     decoder_use_registry(sampler->decoder, sampler->registry);
     sampler->keys = key_reader_new(sampler->registry);
+    if (sampler->settings->input_map)
+        key_reader_use_map(sampler->keys, input_map_key(sampler->settings->input_map));
+    decoder_take_json(sampler->decoder, sampler->settings->input_format, &sampler->settings->json);
     return unframed && *unframed ? decoder_take_unframed(sampler->decoder, unframed, err) : STATUS_OK;
 }
 
@@ -95,14 +98,20 @@ static enum event_code check_once(struct sampler *sampler, const rd_kafka_messag
     char storage[ID_BYTES_MAX];
     struct event event = {.cells = sampler->cells};
     struct span key_id = SPAN_NULL;
+    const struct record_about about = record_about_of(message, sampler->settings->input_topic);
     struct fault fault;
     enum event_code code = EVENT_OK;
     *waits = false;
+    decoder_reset(sampler->decoder);
+    if (!value.data && sampler->settings->null_ignored)
+        return EVENT_OK;
     if (!value.data && !key.data)
         return EVENT_NULL_KEY;
     if (value.data)
-        code =
-            decoder_read(sampler->decoder, value, kafka_message_header(message, FRAME_HEADER), &event, &fault, waits);
+        code = decoder_read_record(sampler->decoder, value, kafka_message_header(message, FRAME_HEADER), &about, &event,
+                                   &fault, waits);
+    if (code == EVENT_OK && event.ignored)
+        return EVENT_OK;
     if (code == EVENT_OK && !*waits && key.data)
         code = key_read(sampler->keys, key, storage, &key_id, &fault, waits);
     if (code == EVENT_OK && !*waits && value.data)

@@ -1,58 +1,96 @@
-/* Parsing bodies: see body.h. On the server's threads; memory is bounded by the body's limit. */
+/* Reading bodies: see body.h. On the server's threads; memory is bounded by the body's limit. */
 #include "scorer/http/body.h"
-
-#include "scorer/json_line.h"
-
-enum { FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY };
-
-static const char *what(enum json_error_code code)
-{
-    switch (code) {
-    case json_error_duplicate_key:
-        return "duplicate key";
-    case json_error_stack_overflow:
-        return "nested too deeply";
-    case json_error_invalid_utf8:
-        return "not UTF-8";
-    default:
-        return "not JSON";
-    }
-}
 
 bool body_read(const struct request *request, struct body *out, struct answer *answer)
 {
-    json_error_t where;
-    struct span id;
-    *out = (struct body){
-        .root = json_loadb(request->body.data ? request->body.data : "", request->body.bytes, FLAGS, &where)};
-    if (out->root)
+    size_t line, column;
+    struct span all;
+    *out = (struct body){.text = {request->body.data ? request->body.data : "", request->body.bytes}};
+    json_reader_start(&out->reader, out->text);
+    json_skip_value(&out->reader, &all);
+    if (json_reader_end(&out->reader) == JSON_FLAW_NONE)
         return true;
-    enum json_error_code code = json_error_code(&where);
-    if (code == json_error_numeric_overflow || code == json_error_invalid_syntax) {
-        json_line_prepare(request->body, &out->rewritten, &id);
-        struct span text = buffer_span(&out->rewritten);
-        out->has_stand_ins = true;
-        out->root = json_loadb(text.data, text.bytes, FLAGS, code == json_error_numeric_overflow ? &where : NULL);
-    }
-    if (out->root)
-        return true;
-    answer_detail(answer, 400, "the body is %s (line %d, column %d)", what(json_error_code(&where)), where.line,
-                  where.column);
-    body_free(out);
+    json_reader_place(&out->reader, &line, &column);
+    answer_detail(answer, 400, "the body is %s (line %zu, column %zu)", json_flaw_text(out->reader.flaw), line, column);
     return false;
+}
+
+static json_t *tree_of(struct json_reader *reader, const struct json_value *value);
+
+static json_t *list_of(struct json_reader *reader)
+{
+    json_t *list = json_array();
+    struct json_value value;
+    for (bool first = true; json_next_item(reader, &first);)
+        if (json_read_value(reader, &value))
+            json_array_append_new(list, tree_of(reader, &value));
+    return list;
+}
+
+static json_t *object_of(struct json_reader *reader)
+{
+    json_t *object = json_object();
+    struct json_value value;
+    struct span name;
+    for (bool first = true; json_next_name(reader, &first, &name);) {
+        const char *key = arena_text(&reader->texts, name.data, name.bytes);
+        if (json_read_value(reader, &value))
+            json_object_set_new(object, key, tree_of(reader, &value));
+    }
+    return object;
+}
+
+static json_t *number_of(const struct json_value *value)
+{
+    bool exact = value->whole && value->number >= -0x1p53 && value->number <= 0x1p53;
+    return exact ? json_integer((json_int_t)value->number) : json_real(value->number);
+}
+
+static json_t *tree_of(struct json_reader *reader, const struct json_value *value)
+{
+    switch (value->kind) {
+    case JSON_KIND_OBJECT:
+        return object_of(reader);
+    case JSON_KIND_ARRAY:
+        return list_of(reader);
+    case JSON_KIND_NUMBER:
+        return number_of(value);
+    case JSON_KIND_TEXT:
+        return json_stringn(value->text.data, value->text.bytes);
+    case JSON_KIND_NOT_FINITE:
+        return json_string("NaN");
+    case JSON_KIND_FALSE:
+        return json_false();
+    case JSON_KIND_TRUE:
+        return json_true();
+    default:
+        return json_null();
+    }
+}
+
+const json_t *body_tree(struct body *body)
+{
+    const struct json_value root = json_read_part(&body->reader, body->text);
+    if (!body->tree)
+        body->tree = tree_of(&body->reader, &root);
+    return body->tree;
 }
 
 void body_free(struct body *body)
 {
-    json_decref(body->root);
-    buffer_free(&body->rewritten);
+    json_decref(body->tree);
+    json_reader_free(&body->reader);
     *body = (struct body){0};
 }
 
 bool body_is_list(struct span text)
 {
-    json_t *root = json_loadb(text.data, text.bytes, JSON_REJECT_DUPLICATES, NULL);
-    bool is_list = json_is_array(root);
-    json_decref(root);
-    return is_list;
+    struct json_reader reader = {0};
+    struct json_value value;
+    json_reader_start(&reader, text);
+    bool list = json_read_value(&reader, &value) && value.kind == JSON_KIND_ARRAY;
+    json_skip_rest(&reader, &value);
+    list &= json_reader_end(&reader) == JSON_FLAW_NONE;
+    json_reader_free(&reader);
+    return list;
 }

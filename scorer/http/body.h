@@ -3,17 +3,19 @@
 
 #include <jansson.h>
 
+#include "base/json_reader.h"
 #include "scorer/http/request.h"
 
 struct body {
-    json_t *root; /* owned; body_free */
-    struct buffer rewritten;
-    bool has_stand_ins; /* texts may stand for what JSON has no number for: NaN, 1e999 */
+    struct json_reader reader;
+    struct span text; /* sound JSON: its parts can be read again */
+    json_t *tree;     /* owned; NULL: not asked for */
 };
 
-/* false: not JSON, and the answer says where (400). Numbers that a double cannot hold become texts that
- * events/json_row.h takes for what they are. */
+/* false: not JSON, and the answer says where (400). body_free either way. */
 MUST_USE bool body_read(const struct request *request, struct body *out, struct answer *answer);
+/* The whole as a tree, for who wants to look here and there. What JSON has no number for (NaN, 1e999) is a text. */
+const json_t *body_tree(struct body *body);
 void body_free(struct body *body);
 
 /* Whether a text is a sound JSON list. */

@@ -14,8 +14,8 @@ struct infer {
     const struct request *request;
     struct answer *answer;
     const json_t *root, *inputs;
-    bool has_stand_ins;
-    size_t count; /* rows */
+    struct json_reader *reader; /* of single rows */
+    size_t count;               /* rows */
     enum inference_output wanted[INFERENCE_OUTPUTS];
     size_t wanted_count;
     struct rows rows;
@@ -186,21 +186,41 @@ static struct loc row_loc(size_t row, const void *context)
     return loc_index(inputs_loc(), row);
 }
 
-static void read_row(struct infer *infer, size_t row)
+/* An employee id of a tree, as the rows want it. */
+static struct json_value id_of(const json_t *id)
 {
-    const json_t *employees = json_object_get(json_object_get(infer->root, "parameters"), "employee_id");
-    const struct row_place place = {.before = inputs_loc(), .has_index = true, .index = row};
-    struct loc loc = loc_name(loc_name(loc_name((struct loc){0}, "body"), "parameters"), "employee_id");
+    if (!id || json_is_null(id))
+        return (struct json_value){.kind = JSON_KIND_NULL};
+    if (!json_is_string(id))
+        return (struct json_value){.kind = JSON_KIND_NUMBER};
+    return (struct json_value){.kind = JSON_KIND_TEXT, .text = {json_string_value(id), json_string_length(id)}};
+}
+
+/* A row's values as an object of attributes, in the reader's memory. */
+static struct span attributes_of(struct infer *infer, size_t row)
+{
     json_t *attributes = json_object();
     for (size_t i = 0; i < json_array_size(infer->inputs); i++) {
         const json_t *input = json_array_get(infer->inputs, i);
         json_object_set(attributes, json_string_value(json_object_get(input, "name")), (json_t *)element(input, row));
     }
-    rows_read_attributes(&infer->rows, row, attributes, &place, &infer->faults);
-    rows_read_id(json_is_array(employees) ? json_array_get(employees, row) : employees, infer->has_stand_ins,
-                 json_is_array(employees) ? loc_index(loc, row) : loc, &infer->rows.ids[row].employee_id,
+    size_t bytes = json_dumpb(attributes, NULL, 0, JSON_COMPACT);
+    char *text = arena_take(&infer->reader->texts, bytes + 1);
+    (void)json_dumpb(attributes, text, bytes, JSON_COMPACT);
+    json_decref(attributes);
+    return (struct span){text, bytes};
+}
+
+static void read_row(struct infer *infer, size_t row)
+{
+    const json_t *employees = json_object_get(json_object_get(infer->root, "parameters"), "employee_id");
+    const struct row_place place = {.before = inputs_loc(), .has_index = true, .index = row};
+    struct loc loc = loc_name(loc_name(loc_name((struct loc){0}, "body"), "parameters"), "employee_id");
+    const struct json_value id = id_of(json_is_array(employees) ? json_array_get(employees, row) : employees);
+    json_reader_start(infer->reader, attributes_of(infer, row));
+    rows_read_attributes(&infer->rows, row, infer->reader, &place, &infer->faults);
+    rows_read_id(&id, json_is_array(employees) ? loc_index(loc, row) : loc, &infer->rows.ids[row].employee_id,
                  &infer->faults);
-    json_decref(attributes); /* the values live on in the body */
 }
 
 static void write_value(struct infer *infer, enum inference_output output, size_t row, struct buffer *scratch,
@@ -279,10 +299,12 @@ void infer_answer(const struct service *service, const struct request *request, 
     if (!model)
         return;
     model_release(model);
-    if (!body_read(request, &body, answer))
+    if (!body_read(request, &body, answer)) {
+        body_free(&body);
         return;
-    infer.root = body.root;
-    infer.has_stand_ins = body.has_stand_ins;
+    }
+    infer.root = body_tree(&body);
+    infer.reader = &body.reader;
     if (check_inputs(&infer) && check_outputs(&infer) && check_parameters(&infer) &&
         rows_new(service, infer.count, service->view.settings->reasons, &infer.rows, answer) == STATUS_OK) {
         if (inference_is_model(infer.rows.model, request))

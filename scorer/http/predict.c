@@ -3,8 +3,8 @@
 #include "scorer/http/rows.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/memory.h"
 #include "scorer/http/body.h"
 #include "scorer/http/parameters.h"
 
@@ -15,8 +15,10 @@ struct ask {
     const struct request *request;
     bool log, counterfactual;
     uint32_t reasons;
-    const json_t *root, *list; /* list NULL: the root is the one employee */
-    bool has_stand_ins;
+    struct body body;
+    bool is_list, has_instances; /* neither: the body is the one employee */
+    struct span *parts;          /* the employees, as parts of the body */
+    size_t count;
     struct faults faults;
 };
 
@@ -36,9 +38,9 @@ static struct loc body_loc(void)
 
 static struct loc instance_loc(const struct ask *ask, size_t row)
 {
-    if (!ask->list)
+    if (!ask->is_list)
         return body_loc();
-    return loc_index(ask->list == ask->root ? body_loc() : loc_name(body_loc(), "instances"), row);
+    return loc_index(ask->has_instances ? loc_name(body_loc(), "instances") : body_loc(), row);
 }
 
 static struct loc attributes_loc(size_t row, const void *context)
@@ -46,61 +48,115 @@ static struct loc attributes_loc(size_t row, const void *context)
     return loc_name(instance_loc(context, row), "attributes");
 }
 
-/* A fault for each member that is none of these. */
-static void check_members(const json_t *object, const char *const *known, struct loc loc, struct faults *faults)
+static void refuse_member(struct ask *ask, struct loc loc, struct span name)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)object, name, value) {
-        size_t k = 0;
-        while (known[k] && strcmp(known[k], name))
-            k++;
-        if (!known[k])
-            faults_add(faults, loc_name(loc, name), EVENT_UNKNOWN_FIELD, "no such field");
-    }
+    loc.parts[loc.count++].name = name;
+    faults_add(&ask->faults, loc, EVENT_UNKNOWN_FIELD, "no such field");
 }
 
-static void read_instance(struct ask *ask, struct rows *rows, size_t row, const json_t *instance)
+static void read_member(struct ask *ask, struct rows *rows, size_t row, struct span name)
 {
-    static const char *const known[] = {"event_id", "employee_id", "attributes", NULL};
-    struct loc loc = instance_loc(ask, row);
+    struct json_reader *reader = &ask->body.reader;
     struct row_ids *ids = &rows->ids[row];
-    if (!json_is_object(instance)) {
+    struct loc loc = instance_loc(ask, row);
+    const struct row_place place = {.before = loc_name(loc, "attributes")};
+    bool is_event = span_equal(name, SPAN_LITERAL("event_id")),
+         is_employee = span_equal(name, SPAN_LITERAL("employee_id"));
+    struct json_value value;
+    if (span_equal(name, SPAN_LITERAL("attributes"))) {
+        rows_read_attributes(rows, row, reader, &place, &ask->faults);
+        return;
+    }
+    (void)json_read_value(reader, &value);
+    if (is_event || is_employee)
+        rows_read_id(&value, loc_name(loc, is_event ? "event_id" : "employee_id"),
+                     is_event ? &ids->event_id : &ids->employee_id, &ask->faults);
+    else
+        refuse_member(ask, loc, name);
+    json_skip_rest(reader, &value);
+}
+
+static void read_instance(struct ask *ask, struct rows *rows, size_t row)
+{
+    struct json_reader *reader = &ask->body.reader;
+    struct loc loc = instance_loc(ask, row);
+    struct span name;
+    bool has_attributes = false;
+    if (json_read_part(reader, ask->parts[row]).kind != JSON_KIND_OBJECT) {
         faults_add(&ask->faults, loc, EVENT_WRONG_TYPE, "not an object");
         return;
     }
-    const struct row_place place = {.before = loc_name(loc, "attributes")};
-    check_members(instance, known, loc, &ask->faults);
-    rows_read_id(json_object_get(instance, "event_id"), ask->has_stand_ins, loc_name(loc, "event_id"), &ids->event_id,
-                 &ask->faults);
-    rows_read_id(json_object_get(instance, "employee_id"), ask->has_stand_ins, loc_name(loc, "employee_id"),
-                 &ids->employee_id, &ask->faults);
-    rows_read_attributes(rows, row, json_object_get(instance, "attributes"), &place, &ask->faults);
+    for (bool first = true; json_next_name(reader, &first, &name);) {
+        has_attributes |= span_equal(name, SPAN_LITERAL("attributes"));
+        read_member(ask, rows, row, name);
+    }
+    if (!has_attributes)
+        faults_add(&ask->faults, loc_name(loc, "attributes"), EVENT_MISSING_REQUIRED, "required, but missing");
 }
 
-/* Finds out whether the body is a list; *count: how many employees. */
-static void find_list(struct ask *ask, size_t *count)
+/* The items of the list that was just opened: more than are taken are counted and not kept. */
+static void find_items(struct ask *ask)
 {
-    static const char *const known[] = {"instances", NULL};
-    const json_t *instances = json_object_get(ask->root, "instances");
-    struct loc loc = body_loc();
-    *count = 1;
-    if (json_is_array(ask->root)) {
-        ask->list = ask->root;
-    } else if (instances) {
-        check_members(ask->root, known, loc, &ask->faults);
-        loc = loc_name(loc, "instances");
-        ask->list = instances;
-        if (!json_is_array(instances))
-            faults_add(&ask->faults, loc, EVENT_WRONG_TYPE, "not a list");
+    struct span part;
+    ask->is_list = true;
+    for (bool first = true; json_next_item(&ask->body.reader, &first); ask->count++) {
+        json_skip_value(&ask->body.reader, &part);
+        if (ask->count < ROWS_MAX)
+            ask->parts[ask->count] = part;
     }
-    if (ask->list)
-        *count = json_array_size(ask->list);
-    if (!*count && json_is_array(ask->list))
+}
+
+/* {"instances": […]} */
+static void find_instances(struct ask *ask, struct span instances)
+{
+    struct json_reader *reader = &ask->body.reader;
+    struct span name;
+    ask->has_instances = ask->is_list = true;
+    (void)json_read_part(reader, ask->body.text);
+    for (bool first = true; json_next_name(reader, &first, &name);) {
+        struct span part;
+        json_skip_value(reader, &part);
+        if (!span_equal(name, SPAN_LITERAL("instances")))
+            refuse_member(ask, body_loc(), name);
+    }
+    if (json_read_part(reader, instances).kind == JSON_KIND_ARRAY)
+        find_items(ask);
+    else
+        faults_add(&ask->faults, loc_name(body_loc(), "instances"), EVENT_WRONG_TYPE, "not a list");
+}
+
+static struct span instances_of(struct ask *ask)
+{
+    struct json_reader *reader = &ask->body.reader;
+    struct span name, part, found = SPAN_NULL;
+    for (bool first = true; json_next_name(reader, &first, &name);) {
+        json_skip_value(reader, &part);
+        if (span_equal(name, SPAN_LITERAL("instances")))
+            found = part;
+    }
+    return found;
+}
+
+/* Where the employees are. */
+static void find_list(struct ask *ask)
+{
+    const struct json_value root = json_read_part(&ask->body.reader, ask->body.text);
+    struct span instances = root.kind == JSON_KIND_OBJECT ? instances_of(ask) : SPAN_NULL;
+    size_t faults = ask->faults.count;
+    if (root.kind == JSON_KIND_ARRAY)
+        find_items(ask);
+    else if (instances.data)
+        find_instances(ask, instances);
+    if (!ask->is_list) {
+        ask->parts[0] = ask->body.text;
+        ask->count = 1;
+    }
+    struct loc loc = ask->has_instances ? loc_name(body_loc(), "instances") : body_loc();
+    if (!ask->count && ask->faults.count == faults)
         faults_add(&ask->faults, loc, EVENT_MISSING_REQUIRED, "an empty list");
-    if (*count > ROWS_MAX) {
+    if (ask->count > ROWS_MAX) {
         faults_add(&ask->faults, loc, EVENT_LIMIT, "more than 1000 employees");
-        *count = 0;
+        ask->count = 0;
     }
 }
 
@@ -108,7 +164,7 @@ static void write_answer(const struct ask *ask, struct rows *rows, struct answer
 {
     struct json_writer json = json_writer_of(&answer->body);
     answer->status = 200;
-    if (ask->list) {
+    if (ask->is_list) {
         json_begin_object(&json, NULL);
         json_begin_array(&json, "predictions");
     }
@@ -117,7 +173,7 @@ static void write_answer(const struct ask *ask, struct rows *rows, struct answer
         if (ask->log)
             rows_log(rows, row, &answer->log);
     }
-    if (ask->list) {
+    if (ask->is_list) {
         json_end_array(&json);
         json_end_object(&json);
     }
@@ -127,7 +183,7 @@ static void write_answer(const struct ask *ask, struct rows *rows, struct answer
 static void score(struct ask *ask, struct rows *rows, struct answer *answer)
 {
     for (size_t row = 0; row < rows->count; row++)
-        read_instance(ask, rows, row, ask->list ? json_array_get(ask->list, row) : ask->root);
+        read_instance(ask, rows, row);
     if (!ask->faults.count)
         rows_score(rows, ask->request, attributes_loc, ask, &ask->faults);
     if (!faults_answer(&ask->faults, answer))
@@ -137,18 +193,18 @@ static void score(struct ask *ask, struct rows *rows, struct answer *answer)
 void predict_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     struct ask ask = {.service = service, .request = request, .log = true, .reasons = service->view.settings->reasons};
-    struct body body;
     struct rows rows = {0};
-    size_t count;
-    if (!body_read(request, &body, answer))
+    if (!body_read(request, &ask.body, answer)) {
+        body_free(&ask.body);
         return;
-    ask.root = body.root;
-    ask.has_stand_ins = body.has_stand_ins;
+    }
+    ask.parts = mem_zeroed(ROWS_MAX, sizeof *ask.parts);
     read_parameters(&ask);
-    find_list(&ask, &count);
-    if (rows_new(service, count, ask.reasons, &rows, answer) == STATUS_OK)
+    find_list(&ask);
+    if (rows_new(service, ask.count, ask.reasons, &rows, answer) == STATUS_OK)
         score(&ask, &rows, answer);
     faults_clear(&ask.faults);
     rows_free(&rows);
-    body_free(&body);
+    free(ask.parts);
+    body_free(&ask.body);
 }

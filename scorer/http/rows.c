@@ -17,7 +17,7 @@
 
 static size_t faults_most(const struct schema *schema)
 {
-    return schema->column_count + schema->rule_count + 1;
+    return schema->column_count + schema->rule_count + FAULTS_REPORTED;
 }
 
 enum status rows_new(const struct service *service, size_t count, uint32_t top, struct rows *out, struct answer *answer)
@@ -74,71 +74,65 @@ static bool is_reported(const struct fault *found, size_t count, int32_t column)
     return false;
 }
 
+/* Of the name that a fault's text begins with. */
+static struct loc place_named(const struct row_place *place, const struct fault *fault, char *name)
+{
+    memcpy(name, fault->text, fault->named);
+    name[fault->named - FAULT_NAME_END] = '\0';
+    return place_at(place, name);
+}
+
 static void report_fault(const struct rows *rows, const struct fault *fault, const struct row_place *place,
                          struct faults *faults)
 {
-    if (fault->column == FAULT_NO_COLUMN)
-        return; /* unknown names are reported by report_unknown, in full */
-    const char *name = rows->schema->columns[fault->column].name;
-    faults_add(faults, place_at(place, name), fault->code, fault_reason(fault));
+    char name[sizeof fault->text];
+    struct loc loc = fault->column != FAULT_NO_COLUMN     ? place_at(place, rows->schema->columns[fault->column].name)
+                     : fault->code == EVENT_UNKNOWN_FIELD ? place_named(place, fault, name)
+                                                          : place->before;
+    faults_add(faults, loc, fault->code, fault_reason(fault));
 }
 
-static void report_unknown(const struct rows *rows, const json_t *attributes, const struct row_place *place,
-                           struct faults *faults)
+static void validate_attributes(struct rows *rows, struct cell *cells, const struct json_faults *known,
+                                const struct row_place *place, struct faults *faults)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)attributes, name, value)
-        if (schema_column(rows->schema, span_of(name)) < 0)
-            faults_add(faults, place_at(place, name), EVENT_UNKNOWN_FIELD, "the schema has no such field");
+    size_t most = faults_most(rows->schema);
+    struct fault *values = mem_zeroed(most, sizeof *values);
+    validate_impute(rows->schema, cells);
+    size_t count = validate_row_all(rows->schema, cells, values, most);
+    for (size_t i = 0; i < count; i++)
+        if (values[i].column == FAULT_NO_COLUMN && !known->count)
+            faults_add(faults, place->has_index ? loc_index(place->before, place->index) : place->before,
+                       values[i].code, values[i].text);
+        else if (!is_reported(known->list, known->count, values[i].column))
+            report_fault(rows, &values[i], place, faults);
+    free(values);
 }
 
-void rows_read_attributes(struct rows *rows, size_t row, const json_t *attributes, const struct row_place *place,
+void rows_read_attributes(struct rows *rows, size_t row, struct json_reader *reader, const struct row_place *place,
                           struct faults *faults)
 {
     const struct schema *schema = rows->schema;
     struct cell *cells = rows->cells + row * schema->column_count;
-    size_t most = faults_most(schema);
-    if (!json_is_object(attributes)) {
-        faults_add(faults, place->before, attributes ? EVENT_WRONG_TYPE : EVENT_MISSING_REQUIRED,
-                   attributes ? "not an object" : "required, but missing");
-        return;
-    }
-    size_t of_types = json_row_read(schema, attributes, true, cells, rows->found, most);
-    for (size_t i = 0; i < of_types; i++)
-        report_fault(rows, &rows->found[i], place, faults);
-    size_t known = of_types;
-    struct fault *values = mem_zeroed(most, sizeof *values);
-    validate_impute(schema, cells);
-    size_t of_values = validate_row_all(schema, cells, values, most);
-    for (size_t i = 0; i < of_values; i++)
-        if (values[i].column == FAULT_NO_COLUMN && !known)
-            faults_add(faults, place->has_index ? loc_index(place->before, place->index) : place->before,
-                       values[i].code, values[i].text);
-        else if (!is_reported(rows->found, known, values[i].column))
-            report_fault(rows, &values[i], place, faults);
-    free(values);
-    report_unknown(rows, attributes, place, faults);
+    struct json_faults found = {.list = rows->found, .capacity = faults_most(schema)};
+    json_row_read(reader, schema, true, cells, &found);
+    for (size_t i = 0; i < found.count; i++)
+        report_fault(rows, &found.list[i], place, faults);
+    if (!found.count || found.list[0].code != EVENT_WRONG_TYPE || found.list[0].column != FAULT_NO_COLUMN)
+        validate_attributes(rows, cells, &found, place, faults);
 }
 
-static bool is_stand_in(const char *text)
+void rows_read_id(const struct json_value *id, struct loc loc, struct span *out, struct faults *faults)
 {
-    return !strcmp(text, "NaN") || !strcmp(text, "Infinity") || !strcmp(text, "-Infinity");
-}
-
-void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct span *out, struct faults *faults)
-{
-    struct span text = {json_string_value(id), json_string_length(id)};
     *out = SPAN_NULL;
-    if (!id || json_is_null(id))
+    if (id->kind == JSON_KIND_NULL || id->kind == JSON_KIND_NONE)
         return;
-    const char *flaw = text.data ? id_flaw(text) : NULL;
-    if (!text.data || (has_stand_ins && is_stand_in(text.data)))
+    const char *flaw = id->kind == JSON_KIND_TEXT ? id_flaw(id->text) : NULL;
+    if (id->kind != JSON_KIND_TEXT)
         faults_add(faults, loc, EVENT_WRONG_TYPE, "not a text");
     else if (flaw)
         faults_add(faults, loc, EVENT_BAD_ID, flaw);
     else
-        *out = text;
+        *out = id->text;
 }
 
 /* --- scoring --- */

@@ -4,8 +4,7 @@
  */
 #pragma once
 
-#include <jansson.h>
-
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "scorer/model/challengers.h"
 #include "scorer/http/faults.h"
@@ -46,11 +45,11 @@ MUST_USE enum status rows_new(const struct service *service, size_t count, uint3
                               struct answer *answer);
 void rows_free(struct rows *rows);
 
-/* Cells of one row; they borrow texts from the JSON. */
-void rows_read_attributes(struct rows *rows, size_t row, const json_t *attributes, const struct row_place *place,
+/* Cells of one row, from the next value; they borrow texts as it does. */
+void rows_read_attributes(struct rows *rows, size_t row, struct json_reader *reader, const struct row_place *place,
                           struct faults *faults);
-/* An optional id: null, absent, or a text that is one (events/identity.h). */
-void rows_read_id(const json_t *id, bool has_stand_ins, struct loc loc, struct span *out, struct faults *faults);
+/* An optional id: null, or a text that is one (events/identity.h). */
+void rows_read_id(const struct json_value *id, struct loc loc, struct span *out, struct faults *faults);
 /* Event ids are made where none was given. place_of(row) is where a fault of the whole row stands. */
 void rows_score(struct rows *rows, const struct request *request,
                 struct loc (*place_of)(size_t row, const void *context), const void *context, struct faults *faults);

@@ -42,7 +42,8 @@ void stream_rates_free(struct stream_rates *rates)
 static uint64_t ended(const struct http_view *view)
 {
     return metrics_sum(view, COUNTER_EVENTS_SCORED) + metrics_sum(view, COUNTER_EVENTS_DEAD_LETTERED) +
-           metrics_sum(view, COUNTER_EVENTS_ERASED) + metrics_sum(view, COUNTER_EVENTS_OUTCOME);
+           metrics_sum(view, COUNTER_EVENTS_ERASED) + metrics_sum(view, COUNTER_EVENTS_OUTCOME) +
+           metrics_sum(view, COUNTER_EVENTS_IGNORED);
 }
 
 void stream_rates_look(struct stream_rates *rates, const struct http_view *view, int64_t now_us)

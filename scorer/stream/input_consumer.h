@@ -22,7 +22,7 @@ struct input_message {
     struct span schema_header; /* of the last header FRAME_HEADER (events/frame.h); SPAN_NULL: none */
     int32_t partition;
     int64_t offset;
-    const rd_kafka_message_t *origin; /* for publish alone: headers and timestamp */
+    const rd_kafka_message_t *origin; /* its headers and timestamp */
 };
 
 /* Called within input_consumer_poll and input_consumer_free before assigned partitions leave. After it, nothing of what

@@ -330,12 +330,14 @@ bool publish_erasure(struct publish *publish, const struct input_message *source
                         publish_headers_erasure(publish->settings->input_topic, source));
 }
 
-bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key)
+bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key, struct span value)
 {
     if (is_oversize(publish, source))
         return false;
-    return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, source->value,
-                        timestamp_of(publish, source), publish_headers_outcome(publish->settings->input_topic, source));
+    bool as_it_came = value.data == source->value.data;
+    return produce_full(publish, TOPIC_OUTCOME, RD_KAFKA_PARTITION_UA, source, key, value,
+                        timestamp_of(publish, source),
+                        publish_headers_outcome(publish->settings->input_topic, source, as_it_came));
 }
 
 /* Nothing less can stand for it. */
@@ -383,6 +385,12 @@ void publish_dead_letter(struct publish *publish, const struct input_message *so
                   "score: topic %s does not take even a dead letter without value, key and headers of its source (%s "
                   "[%d] at %" PRId64 "): raise its max.message.bytes and -X message.max.bytes",
                   publish->settings->dlq_topic, publish->settings->input_topic, source->partition, source->offset);
+}
+
+void publish_refuse(struct publish *publish, const struct error *why)
+{
+    if (publish->failure.status == STATUS_OK)
+        publish->failure = *why;
 }
 
 /* --- committing --- */
@@ -537,6 +545,11 @@ enum publish_result publish_commit_finish(struct publish *publish, struct input_
         rd_kafka_topic_partition_list_destroy(publish->offsets);
     publish->offsets = NULL;
     return publish->result;
+}
+
+bool publish_is_confirmed(const struct publish *publish)
+{
+    return transaction_is_confirmed(publish->transaction);
 }
 
 enum status publish_confirm(struct publish *publish, struct error *err)

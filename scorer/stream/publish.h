@@ -28,7 +28,9 @@ void publish_free(struct publish *publish); /* aborts what is open */
 MUST_USE bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key,
                                  struct span value);
 MUST_USE bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id);
-MUST_USE bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key);
+/* value: the source's, or what it becomes where that is no Avro. */
+MUST_USE bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key,
+                              struct span value);
 /* The current record of an employee after this source; SPAN_NULL: there is none any more. */
 void publish_state(struct publish *publish, const struct input_message *source, struct span employee_id,
                    struct span value);
@@ -36,6 +38,9 @@ void publish_state(struct publish *publish, const struct input_message *source, 
  * and if need be without key and the source's headers. */
 void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                          const char *field, const char *text);
+
+/* For good: nothing of the open work is committed any more, and its commit fails with this text. */
+void publish_refuse(struct publish *publish, const struct error *why);
 
 /* The last work was rolled back because of refused records, which are being found. */
 bool publish_is_bisecting(const struct publish *publish);
@@ -59,6 +64,8 @@ MUST_USE enum publish_result publish_commit_finish(struct publish *publish, stru
 void publish_abort(struct publish *publish);
 
 /* The group does not return its offsets: ends what an earlier producer of ours may have left open in it. */
-MUST_USE enum status publish_confirm(struct publish *publish, struct error *err); /* transaction_confirm */
 MUST_USE enum status publish_end_leftovers(struct publish *publish, struct error *err);
+/* The last commit's markers: transaction_is_confirmed, transaction_confirm. */
+bool publish_is_confirmed(const struct publish *publish);
+MUST_USE enum status publish_confirm(struct publish *publish, struct error *err);
 bool publish_has_leftovers(const struct publish *publish); /* its last transaction may have left something open */

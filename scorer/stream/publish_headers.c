@@ -8,8 +8,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "kafka/message.h"
 #include "events/dead_letter.h"
+#include "events/frame.h"
 #include "events/source_position.h"
+#include "kafka/message.h"
 
 static const char trace_header[] = "traceparent";
 enum { TRACE_BYTES_MAX = 256 };
@@ -31,9 +34,11 @@ rd_kafka_headers_t *publish_headers_trace(const struct input_message *source)
 static rd_kafka_headers_t *headers_of(const struct input_message *source, size_t more)
 {
     rd_kafka_headers_t *headers;
-    if (!rd_kafka_message_headers(source->origin, &headers))
-        return rd_kafka_headers_copy(headers);
-    return rd_kafka_headers_new(more);
+    if (rd_kafka_message_headers(source->origin, &headers))
+        return rd_kafka_headers_new(more);
+    headers = rd_kafka_headers_copy(headers);
+    rd_kafka_header_remove(headers, KAFKA_CONTROL_HEADER); /* what carries it is passed over by readers */
+    return headers;
 }
 
 /* Which record it is from. One of each name: what is sent again may carry those of its last time. */
@@ -57,9 +62,12 @@ rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct inpu
     return put_source(topic, rd_kafka_headers_new(3), source);
 }
 
-rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source)
+rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source, bool as_it_came)
 {
-    return put_source(topic, headers_of(source, 4), source);
+    rd_kafka_headers_t *headers = headers_of(source, 4);
+    if (!as_it_came)
+        rd_kafka_header_remove(headers, FRAME_HEADER);
+    return put_source(topic, headers, source);
 }
 
 /* One of each name: an event that somebody sent again may carry those of its last failure. */

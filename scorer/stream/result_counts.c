@@ -21,13 +21,14 @@ static void add_relaxed(_Atomic uint64_t *counter, uint64_t n)
 
 void result_counts_commit(const struct result_counts *counts, struct counters *counters)
 {
-    assert(counts->received ==
-           counts->scored + counts->dead_lettered + counts->erased + counts->outcome + counts->repeated);
+    assert(counts->received == counts->scored + counts->dead_lettered + counts->erased + counts->outcome +
+                                   counts->ignored + counts->repeated);
     counter_add(counters, COUNTER_EVENTS_SCORED, counts->scored);
     counter_add(counters, COUNTER_EVENTS_DEAD_LETTERED, counts->dead_lettered);
     counter_add(counters, COUNTER_EVENTS_ERASED, counts->erased);
     counter_add(counters, COUNTER_EVENTS_OUTCOME, counts->outcome);
     counter_add(counters, COUNTER_EVENTS_REPEATED, counts->repeated);
+    counter_add(counters, COUNTER_EVENTS_IGNORED, counts->ignored);
     counter_add(counters, COUNTER_TRANSACTIONS_COMMITTED, 1);
     for (size_t i = 0; i < EVENT_CODE_COUNT; i++)
         add_relaxed(&counters->dead_letters[i], counts->dead_letters[i]);

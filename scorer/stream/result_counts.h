@@ -1,5 +1,5 @@
 /* The results of a run of work, kept apart until it commits: received = scored + dead-lettered + erased + outcome +
- * repeated.
+ * ignored + repeated.
  *
  * Plain data, embedded in a score loop; zeroed is empty. */
 #pragma once
@@ -8,7 +8,7 @@
 #include "scorer/counters.h"
 
 struct result_counts {
-    uint64_t received, scored, erased, outcome, repeated, dead_lettered;
+    uint64_t received, scored, erased, outcome, ignored, repeated, dead_lettered;
     uint64_t dead_letters[EVENT_CODE_COUNT];
     uint64_t latency_buckets[LATENCY_BUCKETS], latency_sum_us;
     uint64_t risk[RISK_BINS];

@@ -5,6 +5,7 @@
 #include "scorer/stream/score_batch.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -12,10 +13,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/decoder.h"
+#include "events/event_encoder.h"
 #include "events/fault.h"
 #include "events/key.h"
 #include "events/validate.h"
+#include "kafka/message.h"
 #include "scorer/model/challengers.h"
+#include "scorer/record_about.h"
 #include "scorer/stream/record_changes.h"
 
 enum { BATCH = 512 };
@@ -25,7 +29,15 @@ static const char no_number[] = "the model gives no number for these values";
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
  * schema that the registry has not answered yet (RESULT_WAIT), and all after it in its partition, has no result now:
  * it will be handed out again. What an earlier process has done already (RESULT_REPEATED) is passed over. */
-enum result { RESULT_SCORE, RESULT_DEAD_LETTER, RESULT_ERASE, RESULT_OUTCOME, RESULT_REPEATED, RESULT_WAIT };
+enum result {
+    RESULT_SCORE,
+    RESULT_DEAD_LETTER,
+    RESULT_ERASE,
+    RESULT_OUTCOME,
+    RESULT_IGNORE,
+    RESULT_REPEATED,
+    RESULT_WAIT
+};
 
 struct score_batch {
     const struct settings *settings;
@@ -70,7 +82,13 @@ static const char *field_name(const struct score_batch *batch, int32_t column)
 static enum result dead_letter(struct score_batch *batch, const struct input_message *message,
                                const struct fault *fault)
 {
-    publish_dead_letter(batch->publish, message, fault->code, field_name(batch, fault->column), fault->text);
+    const char *field = field_name(batch, fault->column);
+    char name[sizeof fault->text];
+    if (!field && fault->named) { /* one that the schema does not have */
+        snprintf(name, sizeof name, "%.*s", fault->named - FAULT_NAME_END, fault->text);
+        field = name;
+    }
+    publish_dead_letter(batch->publish, message, fault->code, field, fault->text);
     batch->counts->dead_lettered++;
     batch->counts->dead_letters[fault->code]++;
     return RESULT_DEAD_LETTER;
@@ -116,6 +134,8 @@ static enum result read_erasure(struct score_batch *batch, size_t i)
     const struct input_message *message = &batch->messages[i];
     struct fault fault;
     bool waits;
+    if (batch->settings->null_ignored || kafka_message_is_control(message->origin))
+        return RESULT_IGNORE;
     if (!message->key.data)
         return dead_letter_plain(batch, message, EVENT_NULL_KEY);
     enum event_code code = read_key(batch, i, &batch->events[i].employee_id, &fault, &waits);
@@ -148,6 +168,30 @@ static enum event_code merge(struct score_batch *batch, size_t i, struct span ke
     return change == STATE_CHANGE_REFUSED ? fault->code : EVENT_OK;
 }
 
+/* Debezium sends a null value after each deleted row: taken for an erasure, it would remove the person's history. */
+static void check_null_value(struct score_batch *batch, const struct event *event)
+{
+    struct error err;
+    if (event->form != EVENT_FORM_CHANGE || batch->settings->null_given)
+        return;
+    error_set(&err, STATUS_INVALID,
+              "score: %s has change events of Debezium, whose connector sends a null value after each deleted row: set "
+              "NULL_VALUE=ignore, so that these are ignored, or NULL_VALUE=erase, so that each erases the employee (or "
+              "tombstones.on.delete=false in the connector, and NULL_VALUE=erase)",
+              batch->settings->input_topic);
+    publish_refuse(batch->publish, &err);
+}
+
+/* Written as Avro, whatever it came as; a schema whose columns cannot all be null has no place for it. */
+static enum event_code check_outcome(const struct score_batch *batch, const struct event *event, struct fault *fault)
+{
+    if (event->type != EVENT_TYPE_TERMINATED || event->form == EVENT_FORM_AVRO ||
+        event_is_encodable(batch->settings->schema, event->cells))
+        return EVENT_OK;
+    return fault_set(fault, EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN,
+                     "attributes: the schema has columns that cannot be null, so the event must have them");
+}
+
 /* Decodes the message's event into the next free row and validates it. */
 static enum result decode_and_validate(struct score_batch *batch, size_t i)
 {
@@ -165,13 +209,20 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     if (!message->value.data)
         return read_erasure(batch, i);
     event->cells = batch->cells + batch->row_count * schema->column_count;
-    enum event_code code = decoder_read(batch->decoder, message->value, message->schema_header, event, &fault, &waits);
+    const struct record_about about = record_about_of(message->origin, batch->settings->input_topic);
+    enum event_code code =
+        decoder_read_record(batch->decoder, message->value, message->schema_header, &about, event, &fault, &waits);
+    check_null_value(batch, event);
+    if (code == EVENT_OK && event->ignored)
+        return RESULT_IGNORE;
     if (code == EVENT_OK)
         code = read_key(batch, i, &key_id, &fault, &waits);
     if (waits)
         return wait_for_schema(batch, message, &fault);
     if (code == EVENT_OK)
         code = validate_event(schema, event, key_id, batch->latest_ms, &fault);
+    if (code == EVENT_OK)
+        code = check_outcome(batch, event, &fault);
     if (code == EVENT_OK)
         code = merge(batch, i, key_id, &fault);
     if (code == EVENT_OK && event->imputed)
@@ -198,6 +249,7 @@ static void decode_batch(struct score_batch *batch)
 {
     batch->row_count = batch->waiting = 0;
     batch->latest_ms = latest_ms(batch);
+    decoder_reset(batch->decoder);
     for (size_t i = 0; i < batch->count; i++) {
         enum result result = decode_and_validate(batch, i);
         batch->results[i] = (uint8_t)result;
@@ -245,6 +297,17 @@ static bool publish_scored(struct score_batch *batch, size_t i, struct predictio
     prediction_encode(schema, prediction, &batch->value);
     counter_add(batch->counters, COUNTER_OUTPUT_BYTES, batch->value.bytes);
     return publish_prediction(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
+}
+
+/* As it came, or, where that was JSON, in a frame of our schema. */
+static bool publish_terminated(struct score_batch *batch, size_t i)
+{
+    const struct event *event = &batch->events[i];
+    if (event->form == EVENT_FORM_AVRO)
+        return publish_outcome(batch->publish, &batch->messages[i], event->employee_id, batch->messages[i].value);
+    buffer_clear(&batch->value);
+    event_encode(batch->settings->schema, event, &batch->value);
+    return publish_outcome(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
 }
 
 /* False where the model fills in no missing values and this event has some. */
@@ -297,8 +360,10 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
                              &batch->counts->erased);
         break;
     case RESULT_OUTCOME:
-        count_or_dead_letter(batch, i, publish_outcome(batch->publish, message, event->employee_id),
-                             &batch->counts->outcome);
+        count_or_dead_letter(batch, i, publish_terminated(batch, i), &batch->counts->outcome);
+        break;
+    case RESULT_IGNORE:
+        batch->counts->ignored++;
         break;
     }
     if (batch->changes[i] != STATE_CHANGE_NONE)
@@ -363,6 +428,7 @@ static enum status make_decoder(const struct settings *settings, struct decoder 
         return status;
     decoder_use_registry(*out, settings->registry);
     decoder_use_time_unit(*out, settings->time_unit);
+    decoder_take_json(*out, settings->input_format, &settings->json);
     if (unframed && *unframed)
         status = decoder_take_unframed(*out, unframed, err);
     if (status != STATUS_OK)
@@ -384,6 +450,8 @@ enum status score_batch_new(const struct settings *settings, struct model_holder
     batch->counters = counters;
     batch->decoder = decoder;
     batch->keys = key_reader_new(settings->registry);
+    if (settings->input_map)
+        key_reader_use_map(batch->keys, input_map_key(settings->input_map));
     batch->real_us = clock_real_us(&clock_system);
     batch->steady_us = clock_steady_us(&clock_system);
     batch->reasons_per_row = settings->reasons < columns ? settings->reasons : (uint32_t)columns;

@@ -71,7 +71,7 @@ struct score_loop {
     size_t lag_count;
 };
 
-/* --- counting: received = scored + dead-lettered + erased + outcome + repeated + returned + in flight --- */
+/* --- counting: received = scored + dead-lettered + erased + outcome + ignored + repeated + returned + in flight --- */
 
 static void count_in_flight(struct score_loop *loop)
 {
@@ -398,15 +398,19 @@ static enum status unblock_starts(struct score_loop *loop, struct error *err)
     return publish_end_leftovers(loop->publish, err);
 }
 
-/* What an aborted transaction may have left open blocks readers: it is not left until there is work again. */
+/* What the last transaction may have left open blocks readers: it is not left until there is work again. */
 static enum status end_leftovers(struct score_loop *loop, struct error *err)
 {
     if (has_work(loop) || !kafka_up())
         return STATUS_OK;
-    if (!publish_has_leftovers(loop->publish) || !input_consumer_assigned(loop->input))
-        return publish_confirm(loop->publish, err);
-    progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
-    return publish_end_leftovers(loop->publish, err);
+    if (publish_has_leftovers(loop->publish) && input_consumer_assigned(loop->input)) {
+        progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
+        return publish_end_leftovers(loop->publish, err);
+    }
+    if (publish_is_confirmed(loop->publish))
+        return STATUS_OK;
+    progress_step(&loop->progress, "looks whether its last commit has reached all partitions", WAITS_FOR_KAFKA);
+    return publish_confirm(loop->publish, err);
 }
 
 static enum status turn(struct score_loop *loop, struct error *err)

@@ -28,7 +28,7 @@ const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
 function tiles({ events, events_per_s: rate, lag, latency_us: latency, kafka_up, postgresql_up }) {
   const waiting = lag.reduce((sum, { events: left }) => sum + left, 0);
   return [tile("events a second", number(rate.now, 1)), tile("scored", number(events.scored)), tile("dead letters", number(events.dead_lettered)),
-    tile("outcomes", number(events.outcome)), tile("erased", number(events.erased)), tile("waiting", number(waiting)),
+    tile("outcomes", number(events.outcome)), tile("erased", number(events.erased)), tile("ignored", number(events.ignored)), tile("waiting", number(waiting)),
     tile("latency p50 / p99", latency.p50 === null ? "–" : `${number(latency.p50)} / ${number(latency.p99)} µs`), tile("Kafka / PostgreSQL", `${up(kafka_up)} / ${up(postgresql_up)}`)];
 }
 

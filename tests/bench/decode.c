@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/csv.h"
+#include "base/json.h"
 #include "avro/type.h"
 #include "avro/write.h"
 #include "events/decoder.h"
@@ -82,10 +83,13 @@ static void read_cells(const struct schema *schema, FILE *file, struct csv **csv
     struct error err;
     struct fault fault;
     bool more = false;
+    static struct byte_reader *reader;
     while (!*csv || csv_next(*csv, &record, &more, &err) != STATUS_OK || !more) {
         csv_free(*csv);
+        byte_reader_free(reader);
         rewind(file);
-        *csv = csv_new(file, "DATA");
+        reader = byte_reader_of_descriptor(fileno(file), "DATA");
+        *csv = csv_new(reader, "DATA", 0);
         if (csv_next(*csv, &record, &more, &err) != STATUS_OK || record.field_count > COLUMNS_MAX)
             abort();
         for (size_t f = 0; f < record.field_count; f++)
@@ -159,6 +163,30 @@ static void fixture_make(struct fixture *fixture)
     csv_free(csv);
     if (file)
         fclose(file);
+    fixture_cut(fixture, ends);
+}
+
+/* The same events as JSON. */
+static void fixture_make_json(struct fixture *fixture, struct fixture *same)
+{
+    static const struct json_settings settings = {.time_unit = TIME_UNIT_NONE};
+    size_t ends[EVENTS];
+    fixture_load(fixture, schemas_directory());
+    decoder_take_json(fixture->decoder, INPUT_FORMAT_AUTO, &settings);
+    for (size_t e = 0; e < EVENTS; e++) {
+        struct event event = {.cells = fixture->cells};
+        struct fault fault;
+        if (decoder_decode(same->decoder, same->values[e], &event, &fault) != EVENT_OK)
+            abort();
+        buffer_printf(&fixture->bytes,
+                      "{\"event_id\":\"%.*s\",\"event_type\":\"SNAPSHOT\",\"employee_id\":\"%.*s\",\"occurred_at\":"
+                      "\"2023-11-14T22:13:20.%03zuZ\",\"attributes\":",
+                      (int)event.event_id.bytes, event.event_id.data, (int)event.employee_id.bytes,
+                      event.employee_id.data, e % 1000);
+        json_add_row(&fixture->bytes, fixture->schema->columns, fixture->schema->column_count, fixture->cells);
+        buffer_add_u8(&fixture->bytes, '}');
+        ends[e] = fixture->bytes.bytes;
+    }
     fixture_cut(fixture, ends);
 }
 
@@ -502,6 +530,20 @@ static bool run_validated(struct fixture *fixture, size_t e)
            (validate_event(fixture->schema, &event, event.employee_id, INT64_MAX, &fault) | true);
 }
 
+/* jansson's tree of the same bytes, of which nothing is read yet. */
+static bool run_tree(struct fixture *fixture, size_t e)
+{
+    json_t *tree = json_loadb(fixture->values[e].data, fixture->values[e].bytes, JSON_REJECT_DUPLICATES, NULL);
+    json_decref(tree);
+    return tree != NULL;
+}
+
+static bool run_json(struct fixture *fixture, size_t e)
+{
+    decoder_reset(fixture->decoder);
+    return run_decode(fixture, e);
+}
+
 static void encode(struct fixture *fixture, struct span attributes)
 {
     static struct buffer out;
@@ -640,6 +682,16 @@ static void print_rival(const struct directory *directory, double flat)
     print_line("fastavro, older schema", older, flat);
 }
 
+static void print_json(struct fixture *same, double flat)
+{
+    static struct fixture json;
+    fixture_make_json(&json, same);
+    printf("the same as JSON: %.0f bytes on average\n", (double)json.bytes.bytes / EVENTS);
+    print_line("decode JSON (aim: 600 ns)", measure(&json, run_json), flat);
+    print_line("jansson's tree of the same bytes", measure_repeats(&json, run_tree, REPEATS_SLOW), flat);
+    fixture_free(&json);
+}
+
 static void print_decoding(struct fixture *same, struct fixture *older, const struct directory *directory)
 {
     double flat = measure(same, run_flat);
@@ -648,6 +700,7 @@ static void print_decoding(struct fixture *same, struct fixture *older, const st
     print_line("decode, older schema (aim: 200 ns)", measure(older, run_decode), flat);
     print_line("decode and validate, same schema", measure(same, run_validated), flat);
     print_line("avro-c, same schema, its fields not yet read", measure_generic(same), flat);
+    print_json(same, flat);
     put_values(directory, "same.bin", same);
     put_values(directory, "older.bin", older);
     fflush(stdout);

@@ -1,7 +1,6 @@
 /* bench: one model over rows as JSON Lines: `models_bound MODEL.onnx LABEL ROWS.jsonl SCHEMAS` prints one JSON object:
  * ns per row, 1 and 1,000 rows at a time, with 0, 3 and all reasons; ms to load; bytes held. The best of many short
  * runs on one thread. For tests/bench/models.py, which measures others beside it. */
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,8 @@ static struct pipeline *pipeline;
 static struct cell *cells;
 static struct score scores[ROWS];
 static struct reason *reasons;
-static json_t *texts[ROWS]; /* the cells borrow from them */
+static struct buffer rows_text; /* the cells borrow from it, and from the reader */
+static struct json_reader reader;
 
 static void need(enum status status, const struct error *err)
 {
@@ -40,21 +40,19 @@ static double now_ns(void)
 
 static void rows_read(const char *path)
 {
-    struct buffer file = {0};
     struct error err;
-    need(file_read(path, FILE_MAX_BYTES, &file, &err), &err);
-    const char *at = file.data;
+    need(file_read(path, FILE_MAX_BYTES, &rows_text, &err), &err);
+    const char *at = rows_text.data;
     for (size_t r = 0; r < ROWS; r++) {
-        const char *end = memchr(at, '\n', (size_t)(file.data + file.bytes - at));
+        const char *end = memchr(at, '\n', (size_t)(rows_text.data + rows_text.bytes - at));
+        const struct span line = {at, end ? (size_t)(end - at) : 0};
         struct fault fault;
-        texts[r] = end ? json_loadb(at, (size_t)(end - at), 0, NULL) : NULL;
-        if (!texts[r] || json_row_read(schema, texts[r], false, cells + r * schema->column_count, &fault, 1)) {
+        if (!end || json_row_read_text(&reader, line, schema, false, cells + r * schema->column_count, &fault, 1)) {
             fprintf(stderr, "%s: line %zu is no row of the schema, or is missing (%d are needed)\n", path, r + 1, ROWS);
             exit(1);
         }
         at = end + 1;
     }
-    buffer_free(&file);
 }
 
 static double load_ms(const char *path, const char *label)
@@ -112,8 +110,8 @@ int main(int count, char **arguments)
         printf(",\"single_%s\":%.2f,\"batch_%s\":%.2f", NAMES[t], measure(1, tops[t]), NAMES[t],
                measure(ROWS, tops[t]));
     printf("}\n");
-    for (size_t r = 0; r < ROWS; r++)
-        json_decref(texts[r]);
+    json_reader_free(&reader);
+    buffer_free(&rows_text);
     pipeline_free(pipeline);
     schema_free(schema);
     free(cells);

@@ -117,7 +117,8 @@ static void decide_left(const struct coordinator *coordinator, struct txn *txn)
             if (txn->commit && !left->commit)
                 audit_visible(record);
             if (!txn->commit && left->commit)
-                audit_undone(record, left->incarnation == txn->incarnation && !txn->timed_out, left->offset_count > 0);
+                audit_undone(record, left->incarnation == txn->incarnation && !txn->by_others && !left->hidden,
+                             left->offset_count > 0);
         }
         for (int i = 0; txn->offset_count && txn->commit && left->commit && i < left->offset_count; i++)
             set_committed(&groups[0], INPUT, left->offsets[i].partition, left->offsets[i].offset,
@@ -127,6 +128,21 @@ static void decide_left(const struct coordinator *coordinator, struct txn *txn)
     }
 }
 
+/* Whether another's transaction is open before the first record of one of its partitions. */
+static bool is_hidden(const struct txn *txn)
+{
+    for (int i = 0; i < txn->part_count; i++)
+        for (int64_t r = 0; r < txn->record_count; r++) {
+            const struct record *record = txn->records[r];
+            if (record->topic != txn->parts[i].topic || record->partition != txn->parts[i].partition)
+                continue;
+            if (log_stable_end(&topics[record->topic].logs[record->partition]) < record->offset)
+                return true;
+            break;
+        }
+    return false;
+}
+
 /* As brokers do (KAFKA-20734): partitions without a leader are taken for deleted ones. */
 static void skip_markers(struct coordinator *coordinator)
 {
@@ -134,6 +150,7 @@ static void skip_markers(struct coordinator *coordinator)
     if (coordinator->left_count == (int)(sizeof coordinator->left / sizeof *coordinator->left))
         unmodelled("so many skipped transactions");
     txn->state = TXN_SKIPPED;
+    txn->hidden = is_hidden(txn);
     coordinator->left[coordinator->left_count++] = txn;
     trace("broker: the markers of transaction %lld of %s are skipped", (long long)txn->number, coordinator->id);
 }
@@ -161,6 +178,7 @@ static void skip_some(struct coordinator *coordinator)
             txn->records[i]->txn = rest;
             rest->records[rest->record_count++] = txn->records[i];
         }
+    rest->hidden = is_hidden(rest);
     trace("broker: of transaction %lld of %s, the markers of %d partitions are skipped", (long long)txn->number,
           coordinator->id, rest->part_count);
     if (coordinator->left_count == (int)(sizeof coordinator->left / sizeof *coordinator->left))
@@ -225,7 +243,7 @@ static void time_out(void *context, int64_t number)
         return;
     trace("broker: transaction %lld of %s is too old", (long long)number, coordinator->id);
     coordinator->epoch++;
-    coordinator->current->timed_out = true;
+    coordinator->current->by_others = true;
     prepare(coordinator, false);
 }
 
@@ -250,6 +268,7 @@ rd_kafka_resp_err_t broker_init(struct coordinator *coordinator, int *epoch, int
     if (coordinator->current) {
         if (coordinator->current->state == TXN_OPEN) {
             coordinator->epoch++;
+            coordinator->current->by_others = proc_current() != coordinator->newest;
             prepare(coordinator, false);
         }
         return RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS;
@@ -286,6 +305,17 @@ rd_kafka_resp_err_t broker_refuses(enum topic_id topic, const struct record *rec
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+static bool is_left(const struct coordinator *coordinator, enum topic_id topic, int32_t partition)
+{
+    for (int l = 0; l < coordinator->left_count; l++)
+        for (int64_t i = 0; i < coordinator->left[l]->record_count; i++) {
+            const struct record *record = coordinator->left[l]->records[i];
+            if (record->txn == coordinator->left[l] && record->topic == topic && record->partition == partition)
+                return true;
+        }
+    return false;
+}
+
 rd_kafka_resp_err_t broker_produce(struct coordinator *coordinator, int epoch, enum topic_id topic, int32_t partition,
                                    struct record *record)
 {
@@ -296,6 +326,9 @@ rd_kafka_resp_err_t broker_produce(struct coordinator *coordinator, int epoch, e
         if (!txn || txn->state != TXN_OPEN || !has_part(txn, topic, partition))
             return RD_KAFKA_RESP_ERR_INVALID_TXN_STATE;
     }
+    if (coordinator && audit_is_control(record) && !is_left(coordinator, topic, partition))
+        violation("control for nothing", "%s: no marker of it was skipped in %s [%d]", coordinator->id,
+                  topics[topic].name, partition);
     broker_append(coordinator ? coordinator->current : NULL, topic, partition, record);
     if (!coordinator) {
         struct txn alone = {.records = &record, .record_count = 1};

@@ -460,6 +460,17 @@ static rd_kafka_error_t *fatal_error(rd_kafka_t *client, const char *text)
     return error_make(client->fatal, client->fatal_text, true, false, false);
 }
 
+rd_kafka_error_t *rd_kafka_error_new(rd_kafka_resp_err_t code, const char *format, ...)
+{
+    rd_kafka_error_t *error = mem_zeroed(1, sizeof *error);
+    va_list arguments;
+    error->code = code;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
 static rd_kafka_error_t *time_out_error(const char *text)
 {
     return error_make(RD_KAFKA_RESP_ERR__TIMED_OUT, text, false, true, false);

@@ -135,7 +135,9 @@ struct txn_offset {
 };
 struct txn {
     enum txn_state state;
-    bool commit, timed_out;
+    bool commit;
+    bool by_others;  /* its end was not asked for by its own process */
+    bool hidden;     /* its markers are skipped, and another's transaction is open before its records */
     int incarnation; /* of its process */
     int64_t started_us, number;
     struct txn_part parts[TOPICS * PARTITIONS_MOST];
@@ -231,6 +233,7 @@ struct plan {
     int skip_one_in;           /* an abort's markers are skipped where the broker is unavailable */
     int skip_some_one_in;      /* … or of some partitions, whose leaders are */
     bool skip_commits;         /* those of commits as well */
+    bool says_unstable;        /* look-ups of offsets that wait for a marker end with that, not with a time-out */
     int late_one_in;           /* … and the lost request arrives later, once more */
     int refuse_one_in;         /* a produced record is refused for a passing reason */
     int database_cut_one_in;   /* a statement's connection is lost */

@@ -78,6 +78,7 @@ static void draw_faults(void)
     plan.skip_one_in = (int)perhaps(2, 1, 2);
     plan.skip_some_one_in = (int)perhaps(3, 4, 20);
     plan.skip_commits = chance_one_in(2);
+    plan.says_unstable = chance_one_in(2);
     plan.late_one_in = (int)perhaps(2, 1, 3);
     plan.refuse_one_in = (int)perhaps(3, 50, 800);
     plan.database_cut_one_in = (int)perhaps(3, 10, 200);

@@ -3,12 +3,14 @@
 Its own registry and its own build directory's programs; everything it started is gone afterwards."""
 import csv
 import re
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from lab import BIN, ROOT, Lab, ibm_table
 
-SUMMARY = ("Events:", "Dead letters by code:", "Events per second:", "Latency per event:", "most at risk", "psql", "http://127.0.0.1:")
+SUMMARY = ("Events:", "Dead letters by code:", "Events per second:", "Latency per event:", "most at risk", "http://127.0.0.1:")
 
 # physical line, column, new text, code expected
 PLANTED = (
@@ -45,6 +47,42 @@ def left_behind():
         if any(b"/tmp/attrition-run." in word for word in words):
             found.append(b" ".join(words).decode())
     return found
+
+
+def registry_alias(lab):
+    out = lab.must(BIN / "registry", "show", "attrition", "--alias", "production")
+    return re.search(r"version:? (\d+)", out)[1]
+
+
+def check_own_registry(lab, table):
+    """In ./mlruns, and there alone, the alias moves to a model of the data; not tried where somebody has one."""
+    if (ROOT / "mlruns").exists():
+        print(f"# {ROOT}/mlruns exists: not touched, and the model of make run's own is not tried")
+        return
+    given = lab.env.pop("MLFLOW_TRACKING_URI")
+    try:
+        lab.must(BIN / "trainer", "train", lab.employees(1000), "--model", "logistic-regression-l2")
+        status, out = make_run(lab, DATA=table)
+        lab.equal("make run's own registry: exit status", status, 0)
+        lab.one_line("… it says that another model is trained", out, "trained on other data", "promoting", "./mlruns")
+        lab.equal("… the alias has moved", registry_alias(lab), "2")
+    finally:
+        shutil.rmtree(ROOT / "mlruns", ignore_errors=True)
+        lab.env["MLFLOW_TRACKING_URI"] = given
+
+
+def check_refusals(lab):
+    """What was given and cannot be used: one clear message, in seconds, and nothing is started or trained."""
+    for what, env, *patterns in (
+            ("a broker that is not there", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "no broker answers", "127.0.0.1:1", "embedded broker"),
+            ("a database that is not there", {"DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "DATABASE_URL", "refused"),
+            ("a model that is not there", {"MODEL_URI": "models:/sk@champion"}, "models:/sk@champion cannot be used"),
+    ):
+        began = time.monotonic()
+        status, out = make_run(lab, **env)
+        lab.check(f"{what}: it fails", status != 0, f"status {status} after {time.monotonic() - began:.1f} s")
+        lab.one_line(f"{what}: one clear line", out, *patterns)
+        lab.check(f"{what}: nothing is trained or started", "training" not in out and "Scorer:" not in out)
 
 
 def check_run(lab, what, status, out, scored, **rest):
@@ -88,8 +126,13 @@ with Lab() as lab:
     table = ibm_table()
     employees = len(list(csv.reader(table.open(encoding="utf-8-sig")))) - 1
     status, out = make_run(lab, DATA=table)
+    check_run(lab, "real table, a registry that was given", status, out, employees)
+    lab.one_line("… it says that nothing is trained over its model", out, "trained on other data", "MLFLOW_TRACKING_URI given")
+    lab.equal("… its alias stays", registry_alias(lab), "1")
+    lab.env["MLFLOW_TRACKING_URI"] = str(lab.dir / "for the table")
+    status, out = make_run(lab, DATA=table)
     ten = check_run(lab, "real table", status, out, employees)
-    lab.one_line("real table: it says that another model is trained", out, "trained on other data", "promoting")
+    lab.one_line("real table: it says that a model is trained on it", out, "No model is registered", "training one on", table.name)
     print("\n".join("# " + line for line in ten[:3]))
 
     planted = lab.dir / "planted.csv"
@@ -102,7 +145,7 @@ with Lab() as lab:
 
     (lab.dir / "empty.csv").touch()
     (lab.dir / "words.txt").write_text("hello\nworld\n")
-    kafka = lab.kafka()
+    kafka = lab.kafka(topics=("somebody-elses",))  # those of make run are missing: it makes them
     for what in ("a Kafka that was given", "… again, its topics full of the first run"):
         status, out = make_run(lab, KAFKA_BOOTSTRAP_SERVERS=kafka)
         check_run(lab, what, status, out, 5000)
@@ -112,12 +155,14 @@ with Lab() as lab:
             ("a file that does not exist", lab.dir / "none.csv", "no such file"),
             ("a directory", lab.dir, "not a file"),
             ("an empty file", lab.dir / "empty.csv", "empty"),
-            ("a file that is no table", lab.dir / "words.txt", "neither CSV"),
+            ("a file that is no table", lab.dir / "words.txt", "no row of it could be sent"),
     ):
         status, out = make_run(lab, DATA=data)
         lab.check(f"{what}: it fails", status != 0, status)
         lab.one_line(f"{what}: one clear line", out, "DATA=", pattern)
 
+    check_refusals(lab)
+    check_own_registry(lab, table)
     lab.env["MLFLOW_TRACKING_URI"] = str(lab.dir / "no-models")
     unlabelled = lab.dir / "unlabelled.csv"
     rows = list(csv.reader(table.open(encoding="utf-8-sig")))

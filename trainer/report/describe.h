@@ -48,8 +48,8 @@ struct description {
 
 /* STATUS_INVALID: not a CSV table of this schema at all: empty, header only, no feature in the header, no readable row.
  * STATUS_NOT_FOUND, STATUS_IO. describe_free. */
-MUST_USE enum status describe_read(const char *path, const struct schema *schema, struct description *out,
-                                   struct error *err);
+MUST_USE enum status describe_read(const char *path, const struct schema *schema, const char *null_values,
+                                   struct description *out, struct error *err);
 void describe_free(struct description *description);
 
 /* How the models take such a column in, in a few words. */

@@ -1,11 +1,14 @@
 /* CSV → description: see describe.h. Called once by `trainer describe`, on its only thread. One pass, row by row: what
  * is kept grows with the distinct values, not with the rows. It must never stop at a bad cell or line. */
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/null_values.h"
+#include "base/text_file.h"
 #include "events/validate.h"
 #include "trainer/report/describe_facts.h"
 
@@ -16,6 +19,7 @@ struct reading {
     size_t *places; /* per field of the file: index of its facts */
     size_t field_count;
     struct cell *cells; /* the row at hand, in schema order */
+    struct null_values null_values;
 };
 
 static void offend(struct offence *offence, size_t line)
@@ -101,8 +105,8 @@ static enum status describe_read_header(struct reading *reading, struct csv *csv
     if (status == STATUS_OK && known == 0)
         return error_set(err, STATUS_INVALID,
                          "%s:1: none of the schema's %zu features stands in the header: is this the table's header "
-                         "line, with commas between the names?",
-                         out->path, out->schema->column_count);
+                         "line? (read with the delimiter \"%c\")",
+                         out->path, out->schema->column_count, csv_delimiter(csv));
     return status;
 }
 
@@ -159,6 +163,8 @@ static bool describe_read_cells(struct reading *reading, const struct csv_record
     for (size_t f = 0; f < reading->field_count; f++) {
         struct column_facts *facts = &out->columns[reading->places[f]];
         struct span text = record->fields[f];
+        if (null_values_have(&reading->null_values, text))
+            text.bytes = 0;
         if (facts->role != ROLE_FEATURE) {
             describe_read_other(facts, text, class);
             continue;
@@ -232,22 +238,31 @@ static enum status describe_read_rows(struct reading *reading, struct csv *csv, 
 /* Streams: pipes and files of any size. */
 static enum status read_file(const char *path, struct reading *reading, struct error *err)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file)
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
         return file_error(err, errno, "read", path);
-    struct csv *csv = csv_new(file, path);
-    enum status status = describe_read_header(reading, csv, err);
+    struct byte_reader *text = byte_reader_of_descriptor(file, path);
+    struct csv *csv = NULL;
+    enum status status = text_file_open(&text, "trainer", path, NULL, err);
+    if (status == STATUS_OK) {
+        csv = csv_new(text, path, 0);
+        status = describe_read_header(reading, csv, err);
+    }
     if (status == STATUS_OK)
         status = describe_read_rows(reading, csv, err);
     csv_free(csv);
-    fclose(file);
+    byte_reader_free(text);
+    close(file);
     return status;
 }
 
-enum status describe_read(const char *path, const struct schema *schema, struct description *out, struct error *err)
+enum status describe_read(const char *path, const struct schema *schema, const char *null_values,
+                          struct description *out, struct error *err)
 {
     struct description made = {.schema = schema, .path = mem_text(path)};
     struct reading reading = {.out = &made};
+    if (!null_values_parse(null_values, &reading.null_values))
+        return error_set(err, STATUS_INVALID, "--null-values has more than %d texts", NULL_VALUES_MAX);
     enum status status = read_file(path, &reading, err);
     free(reading.places);
     free(reading.cells);

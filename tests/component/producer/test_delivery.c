@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
@@ -108,6 +110,41 @@ static void test_rejects_and_their_limit(void **state)
     assert_int_equal(messages_stored(f), 10);
 }
 
+/* Rejects are people's data: nobody else reads them, and a link that somebody has put there leads nowhere. */
+static void test_rejects_are_private(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], victim[128];
+    struct stat found;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n");
+    write_file(f, "a.csv.rejects", "of an earlier run\n");
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 0);
+    static const char *const names[] = {"a.csv.rejects", "a.csv.rejects.txt"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
+        assert_int_equal(stat(path, &found), 0);
+        assert_int_equal(found.st_mode & 0777, 0600);
+    }
+    snprintf(path, sizeof path, "%s/a.csv.rejects", f->directory);
+    snprintf(victim, sizeof victim, "%s/victim", f->directory);
+    write_file(f, "victim", "precious\n");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(victim, path), 0);
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 1);
+    assert_int_equal(stat(victim, &found), 0);
+    assert_int_equal(found.st_size, strlen("precious\n"));
+}
+
+/* What was rejected can be fed again as it is. */
+static void test_rejects_can_be_fed_again(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n3,310\n");
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 0);
+    assert_int_equal(run(f, "backfill --no-validate %1$s/a.csv.rejects"), 0);
+    assert_int_equal(messages_stored(f), 3);
+}
+
 static void test_usage(void **state)
 {
     struct fixture *f = *state;
@@ -174,13 +211,56 @@ static void test_interrupted_while_waiting(void **state)
     assert_true(f->was_unavailable);
 }
 
-/* A refusal that is final costs the batch it hit and no other; the run fails. */
-static void test_delivery_failure(void **state)
+/* A batch that is refused is sent again in halves: what is refused alone is found, and nothing else is lost. */
+static void test_refused_batch(void **state)
 {
     struct fixture *f = *state;
     rd_kafka_mock_push_request_errors(f->kafka.cluster, LAB_API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-    assert_int_equal(run(f, "generate --count 100"), 1);
-    assert_in_range(messages_stored(f), 0, 99);
+    assert_int_equal(run(f, "generate --count 100"), 0);
+    assert_true(messages_stored(f) >= 100);
+}
+
+static void test_dry_run_sends_nothing(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n3,42\n");
+    write_file(f, "bad.csv", "EmployeeNumber,Age\n1,410\n2,210\n");
+    assert_int_equal(run(f, "backfill --dry-run %1$s/a.csv"), 0);
+    assert_int_equal(run(f, "backfill --dry-run --max-rejects 0 %1$s/a.csv"), 1);
+    assert_int_equal(run(f, "backfill --dry-run %1$s/bad.csv"), 1);
+    assert_int_equal(messages_stored(f), 0);
+    assert_int_equal(run(f, "backfill %1$s/bad.csv"), 1); /* all rows rejected */
+    assert_int_equal(messages_stored(f), 0);
+}
+
+/* At least once here: the mock cluster keeps a group's offsets, and has no transactions. */
+static void test_resume(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n3,42\n");
+    assert_int_equal(run(f, "backfill --resume %1$s/a.csv"), 0);
+    assert_int_equal(messages_stored(f), 2);
+    assert_int_equal(run(f, "backfill --resume %1$s/a.csv"), 0);
+    assert_int_equal(messages_stored(f), 2);
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,210\n3,42\n4,43\n");
+    assert_int_equal(run(f, "backfill --resume %1$s/a.csv"), 0);
+    assert_int_equal(messages_stored(f), 3);
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,21\n3,42\n4,43\n"); /* one that was rejected is valid now */
+    assert_int_equal(run(f, "backfill --resume %1$s/a.csv"), 1);
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n");
+    assert_int_equal(run(f, "backfill --resume %1$s/a.csv"), 1);
+    assert_int_equal(messages_stored(f), 3);
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 0);
+    assert_int_equal(messages_stored(f), 4);
+}
+
+static void test_rate(void **state)
+{
+    struct fixture *f = *state;
+    int64_t began_us = clock_steady_us(&clock_system);
+    assert_int_equal(run(f, "generate --count 50 --rate 250"), 0);
+    assert_true(clock_steady_us(&clock_system) - began_us >= 196000); /* the last is due after 49 / 250 s */
+    assert_int_equal(messages_stored(f), 50);
 }
 
 static void test_passing_errors_are_retried(void **state)
@@ -211,10 +291,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rejects_and_their_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rejects_are_private, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rejects_can_be_fed_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_usage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broker_unavailable_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted_while_waiting, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_delivery_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dry_run_sends_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_passing_errors_are_retried, setup, teardown),
         cmocka_unit_test_setup_teardown(test_message_too_large_for_the_client, setup, teardown),
     };

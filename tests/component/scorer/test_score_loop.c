@@ -179,8 +179,8 @@ static void assert_identity(const struct fixture *f)
     assert_int_equal(count(f, COUNTER_EVENTS_RECEIVED),
                      count(f, COUNTER_EVENTS_SCORED) + count(f, COUNTER_EVENTS_DEAD_LETTERED) +
                          count(f, COUNTER_EVENTS_ERASED) + count(f, COUNTER_EVENTS_OUTCOME) +
-                         count(f, COUNTER_EVENTS_REPEATED) + count(f, COUNTER_EVENTS_RETURNED) +
-                         count(f, COUNTER_EVENTS_IN_FLIGHT));
+                         count(f, COUNTER_EVENTS_IGNORED) + count(f, COUNTER_EVENTS_REPEATED) +
+                         count(f, COUNTER_EVENTS_RETURNED) + count(f, COUNTER_EVENTS_IN_FLIGHT));
 }
 
 static void *run(void *argument)
@@ -300,6 +300,89 @@ static void an_erasure_names_whom_its_key_names(void **state)
     assert_int_equal(read_topic(&f, topics[1], look_for_erasures), 5);
     assert_int_equal(erased_of_e7, 5);
     assert_int_equal(read_topic(&f, topics[2], look_for_bad_ids), 8);
+    tear_down(&f);
+}
+
+/* --- events as JSON --- */
+
+static int json_outcomes;
+
+/* As Avro of the shipped schema, whatever it came as. */
+static void look_for_avro(const rd_kafka_message_t *message)
+{
+    static const uint8_t frame[] = {0};
+    assert_true(message->len > 5 && memcmp(message->payload, frame, 1) == 0);
+    json_outcomes += message->key_len == 2 && memcmp(message->key, "J3", 2) == 0;
+}
+
+static void set_up_json(struct fixture *f, const char *null_value)
+{
+    struct error err;
+    set_up(f, "--exit-at-end");
+    score_loop_free(f->loop);
+    model_holder_free(f->models);
+    settings_release(&f->settings);
+    options_free(f->options);
+    f->options = scorer_options((const char *const[]){f->model, f->servers, "--instance-id=t",
+                                                      "--delivery=at-least-once", "--exit-at-end", null_value, NULL});
+    if (settings_resolve(f->options, f->schema, &f->settings, &err) != STATUS_OK ||
+        model_holder_new(&f->settings, &f->model_counters, &f->models, &err) != STATUS_OK ||
+        score_loop_new(&f->settings, f->models, &f->counters, 0, &f->loop, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+}
+
+static void json_has_the_same_results(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[512];
+    set_up_json(&f, "--null-value=ignore");
+    const struct column *column = f.schema->columns;
+    while (column->kind == COLUMN_NOMINAL)
+        column++;
+    for (int i = 0; i < 1000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "J%d", i);
+        snprintf(text, sizeof text, "{\"employee_id\":\"\\u004a%d\",\"attributes\":{\"%s\":%g}}", i, column->name,
+                 column->low);
+        send_raw(&f, i % PARTITIONS, key, span_of(text));
+    }
+    send_raw(&f, 0, "J3", SPAN_LITERAL("{\"employee_id\":\"J3\",\"event_type\":\"TERMINATED\"}"));
+    send_raw(&f, 0, "7", SPAN_LITERAL("{\"op\":\"t\",\"source\":{\"ts_ms\":1700000000000}}"));
+    send_raw(&f, 0, "7", SPAN_NULL);
+    send_raw(&f, 0, NULL, SPAN_NULL);
+    send_raw(&f, 1, "J1", SPAN_LITERAL("{\"employee_id\":\"J2\",\"attributes\":{}}"));
+    send_raw(&f, 1, "J1", SPAN_LITERAL("{\"employee_id\":\"J1\",\"attributes\":{"));
+    lab_flush(&f.kafka);
+    start(&f);
+    join(&f);
+    assert_identity(&f);
+    assert_int_equal(count(&f, COUNTER_EVENTS_SCORED), 1000);
+    assert_int_equal(count(&f, COUNTER_EVENTS_IGNORED), 3);
+    assert_int_equal(count(&f, COUNTER_EVENTS_OUTCOME), 1);
+    assert_int_equal(f.counters.dead_letters[EVENT_KEY_MISMATCH], 1);
+    assert_int_equal(f.counters.dead_letters[EVENT_MALFORMED], 1);
+    assert_int_equal(count_topic(&f, topics[1]), 1000);
+    assert_int_equal(read_topic(&f, topics[3], look_for_avro), 1);
+    assert_int_equal(json_outcomes, 1);
+    tear_down(&f);
+}
+
+/* Nobody may be erased by a tombstone because nobody was asked. */
+static void debezium_stops_until_null_values_are_decided(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up_json(&f, NULL);
+    send_raw(&f, 0, "7", SPAN_LITERAL("{\"op\":\"d\",\"before\":{\"EmployeeNumber\":7},\"after\":null}"));
+    send_raw(&f, 0, "7", SPAN_NULL);
+    lab_flush(&f.kafka);
+    start(&f);
+    pthread_join(f.thread, NULL);
+    assert_int_equal(f.status, STATUS_INVALID);
+    assert_non_null(strstr(f.err.text, "set NULL_VALUE=ignore"));
+    assert_int_equal(count(&f, COUNTER_EVENTS_ERASED), 0);
+    assert_int_equal(count_topic(&f, topics[1]), 0);
     tear_down(&f);
 }
 
@@ -611,6 +694,8 @@ int main(void)
         cmocka_unit_test(a_score_that_is_no_number_is_a_dead_letter),
         cmocka_unit_test(a_new_group_at_the_end_is_done_at_once),
         cmocka_unit_test(a_refused_batch_is_done_again),
+        cmocka_unit_test(json_has_the_same_results),
+        cmocka_unit_test(debezium_stops_until_null_values_are_decided),
         cmocka_unit_test(an_unavailable_broker_is_waited_for),
         cmocka_unit_test(partial_events_meet_the_records_of_the_process_before),
         cmocka_unit_test(what_the_records_hold_is_not_done_again),

@@ -88,6 +88,7 @@ static void deep_and_huge_are_no_answers(void **state)
 static void reports_what_is_of_no_use(void **state)
 {
     (void)state;
+    assert_int_equal(schema_of(200, "{\"id\":7,\"schemaType\":\"JSON\",\"schema\":\"{}\"}"), REGISTRY_SCHEMA);
     assert_int_equal(schema_of(200, "{\"schemaType\":\"PROTOBUF\",\"schema\":\"syntax\"}"), REGISTRY_UNUSABLE);
     assert_non_null(strstr(err.text, "PROTOBUF"));
     assert_int_equal(schema_of(200, "{\"schemaType\":7,\"schema\":\"\\\"int\\\"\"}"), REGISTRY_UNUSABLE);

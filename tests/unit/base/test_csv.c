@@ -11,6 +11,20 @@
 
 #include "base/csv.h"
 
+static struct byte_reader *reader; /* under the csv at hand */
+
+static struct csv *csv_of(FILE *file, const char *name)
+{
+    reader = byte_reader_of_descriptor(fileno(file), name);
+    return csv_new(reader, name, 0);
+}
+
+static void csv_close(struct csv *csv)
+{
+    csv_free(csv);
+    byte_reader_free(reader);
+}
+
 /* Everything a reader says about a file, as text: `line:<field><field>` or `line!STATUS[raw]`. */
 static void read_all(struct csv *csv, struct buffer *out)
 {
@@ -35,15 +49,13 @@ static void read_all(struct csv *csv, struct buffer *out)
 
 static void assert_reads(struct span text, const char *expected)
 {
-    FILE *file = text.bytes ? fmemopen((void *)(uintptr_t)text.data, text.bytes, "r") : fopen("/dev/null", "r");
-    assert_non_null(file);
-    struct csv *csv = csv_new(file, "test.csv");
+    reader = byte_reader_of_memory(text);
+    struct csv *csv = csv_new(reader, "test.csv", 0);
     struct buffer out = {0};
     read_all(csv, &out);
     buffer_add_u8(&out, '\0');
     assert_string_equal(out.data, expected);
-    csv_free(csv);
-    fclose(file);
+    csv_close(csv);
     buffer_free(&out);
 }
 
@@ -56,7 +68,6 @@ static void rows_are_split(void **state)
     assert_reads(SPAN_LITERAL("a,"), "1:<a><>\n");
     assert_reads(SPAN_LITERAL("a\r"), "1:<a>\n");
     assert_reads(SPAN_LITERAL("a\rb,c\n"), "1:<a\rb><c>\n");
-    assert_reads(SPAN_LITERAL(" a , b \n"), "1:< a >< b >\n");
 }
 
 static void nothing_gives_nothing(void **state)
@@ -68,11 +79,14 @@ static void nothing_gives_nothing(void **state)
     assert_reads(SPAN_LITERAL("\xEF\xBB"), "1:<\xEF\xBB>\n");
 }
 
-static void the_byte_order_mark_is_passed(void **state)
+static void byte_order_marks_are_passed(void **state)
 {
     (void)state;
     assert_reads(SPAN_LITERAL("\xEF\xBB\xBF\"a\",b\n"), "1:<a><b>\n");
-    assert_reads(SPAN_LITERAL("a\n\xEF\xBB\xBFz\n"), "1:<a>\n2:<\xEF\xBB\xBFz>\n");
+    assert_reads(SPAN_LITERAL("a\n\xEF\xBB\xBFz\n"), "1:<a>\n2:<z>\n");
+    assert_reads(SPAN_LITERAL("\xEF\xBB\xBF\xEF\xBB\xBF"
+                              "a\n\xEF\xBB\xBF\n\xEF\xBB\xBF\"z\"\n"),
+                 "1:<a>\n3:<z>\n");
 }
 
 static void quotes_hold_anything(void **state)
@@ -107,8 +121,8 @@ static void errors_name_file_and_line(void **state)
 {
     (void)state;
     char text[] = "fine\n\"bad\"x\n";
-    FILE *file = fmemopen(text, strlen(text), "r");
-    struct csv *csv = csv_new(file, "staff.csv");
+    reader = byte_reader_of_memory(span_of(text));
+    struct csv *csv = csv_new(reader, "staff.csv", 0);
     struct csv_record record;
     struct error err = {0};
     bool more = false;
@@ -116,8 +130,7 @@ static void errors_name_file_and_line(void **state)
     assert_true(span_equal(record.raw, SPAN_LITERAL("fine")));
     assert_int_equal(csv_next(csv, &record, &more, &err), STATUS_INVALID);
     assert_string_equal(err.text, "staff.csv:2: text follows a closing quote: double the quotes inside a quoted field");
-    csv_free(csv);
-    fclose(file);
+    csv_close(csv);
 }
 
 /* Feeds a pipe in two parts, the second only once the reader has taken the first. */
@@ -126,7 +139,7 @@ static void assert_reads_in_parts(struct span text, size_t first, const char *ex
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     FILE *file = fdopen(ends[0], "r");
-    struct csv *csv = csv_new(file, "pipe");
+    struct csv *csv = csv_of(file, "pipe");
     struct buffer out = {0};
     assert_int_equal(write(ends[1], text.data, first), first);
     pid_t writer = fork();
@@ -141,7 +154,7 @@ static void assert_reads_in_parts(struct span text, size_t first, const char *ex
     buffer_add_u8(&out, '\0');
     assert_string_equal(out.data, expected);
     assert_int_equal(waitpid(writer, NULL, 0), writer);
-    csv_free(csv);
+    csv_close(csv);
     fclose(file);
     buffer_free(&out);
 }
@@ -178,7 +191,7 @@ static void many_rows_come_through(void **state)
         buffer_printf(&content, "%d,\"%.*s\"\"\",x\r\n", row, row % 61,
                       "-------------------------------------------------------------");
     FILE *file = file_of(&content);
-    struct csv *csv = csv_new(file, "many");
+    struct csv *csv = csv_of(file, "many");
     struct csv_record record;
     struct error err = {0};
     bool more = true;
@@ -193,7 +206,7 @@ static void many_rows_come_through(void **state)
     }
     assert_int_equal(csv_next(csv, &record, &more, &err), STATUS_OK);
     assert_false(more);
-    csv_free(csv);
+    csv_close(csv);
     fclose(file);
     buffer_free(&content);
 }
@@ -208,7 +221,7 @@ static void add_repeated(struct buffer *out, char c, size_t count)
 static void assert_one_too_long(struct buffer *content, size_t last_line)
 {
     FILE *file = file_of(content);
-    struct csv *csv = csv_new(file, "long");
+    struct csv *csv = csv_of(file, "long");
     struct csv_record record;
     struct error err = {0};
     bool more = true;
@@ -220,7 +233,7 @@ static void assert_one_too_long(struct buffer *content, size_t last_line)
     assert_true(span_equal(record.raw, SPAN_LITERAL("end,x")));
     assert_int_equal(csv_next(csv, &record, &more, &err), STATUS_OK);
     assert_false(more);
-    csv_free(csv);
+    csv_close(csv);
     fclose(file);
     buffer_free(content);
 }
@@ -238,20 +251,65 @@ static void records_over_the_limit_are_passed(void **state)
     }
 }
 
-static void a_byte_that_was_peeked_at_is_not_lost(void **state)
+static void bytes_that_were_peeked_at_are_not_lost(void **state)
 {
     (void)state;
-    struct buffer content = {0}, out = {0};
-    buffer_add_text(&content, "a,b\n1,2\n");
-    FILE *file = file_of(&content);
-    assert_int_equal(ungetc(getc(file), file), 'a');
-    struct csv *csv = csv_new(file, "peeked");
+    struct buffer out = {0};
+    struct span head;
+    struct error err;
+    reader = byte_reader_of_memory(SPAN_LITERAL("a,b\n1,2\n"));
+    assert_int_equal(byte_reader_peek(reader, 4, &head, &err), STATUS_OK);
+    struct csv *csv = csv_new(reader, "peeked", 0);
     read_all(csv, &out);
     assert_true(span_equal(buffer_span(&out), SPAN_LITERAL("1:<a><b>\n2:<1><2>\n")));
-    csv_free(csv);
-    fclose(file);
-    buffer_free(&content);
+    csv_close(csv);
     buffer_free(&out);
+}
+
+static void padding_is_no_part_of_a_field(void **state)
+{
+    (void)state;
+    assert_reads(SPAN_LITERAL(" a , b \n"), "1:<a><b>\n");
+    assert_reads(SPAN_LITERAL(" \"a,b\" ,\"c\" \r\n  \" d \"\"\"\n"), "1:<a,b><c>\n2:<d \">\n");
+    assert_reads(SPAN_LITERAL("a,\xC2\xA0 1\xC2\xA0,\tb\n   ,  ,\n"), "1:<a><1><b>\n2:<><><>\n");
+    assert_reads(SPAN_LITERAL("a, \"b\" c,d\n"), "1:<a><\"b\" c><d>\n");
+    assert_reads(SPAN_LITERAL("a, \"b\"\"c\" d, \"e\n"), "1:<a><\"b\"\"c\" d><\"e>\n");
+    assert_reads(SPAN_LITERAL("a\xC2\xA1,\xC3\xA0\n"), "1:<a\xC2\xA1><\xC3\xA0>\n");
+}
+
+static void the_delimiter_is_found(void **state)
+{
+    (void)state;
+    assert_reads(SPAN_LITERAL("a;b;c\n1,5;2,5;3,5\n"), "1:<a><b><c>\n2:<1,5><2,5><3,5>\n");
+    assert_reads(SPAN_LITERAL("a\tb\n1, x\t2\n"), "1:<a><b>\n2:<1, x><2>\n");
+    assert_reads(SPAN_LITERAL("a|b\n\"1|1\"|2\n"), "1:<a><b>\n2:<1|1><2>\n");
+    assert_reads(SPAN_LITERAL("Staff, of May\n\na;b;c\n1;2;3\n4;5;6\n"),
+                 "1:<Staff, of May>\n3:<a><b><c>\n4:<1><2><3>\n5:<4><5><6>\n");
+    assert_reads(SPAN_LITERAL("a,b\n\"x;y;z\",1\n\"x;y;z\",2\n"), "1:<a><b>\n2:<x;y;z><1>\n3:<x;y;z><2>\n");
+    assert_reads(SPAN_LITERAL("sep=;\r\na;b,c,d,e\r\n"), "2:<a><b,c,d,e>\n");
+    assert_reads(SPAN_LITERAL("\xEF\xBB\xBF\"sep=^\"\na^b\n"), "2:<a><b>\n");
+    assert_reads(SPAN_LITERAL("sep=,,,,\na,b;c;d\n"), "2:<a><b;c;d>\n");
+    assert_reads(SPAN_LITERAL("separate\n1\n"), "1:<separate>\n2:<1>\n");
+}
+
+static void the_delimiter_is_given(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    reader = byte_reader_of_memory(SPAN_LITERAL("a,b:c\n1,2:3\n"));
+    struct csv *csv = csv_new(reader, "given", ':');
+    read_all(csv, &out);
+    assert_true(span_equal(buffer_span(&out), SPAN_LITERAL("1:<a,b><c>\n2:<1,2><3>\n")));
+    assert_int_equal(csv_delimiter(csv), ':');
+    csv_close(csv);
+    buffer_free(&out);
+}
+
+static void lines_may_end_in_cr(void **state)
+{
+    (void)state;
+    assert_reads(SPAN_LITERAL("a,b\r1,\"x\ry\"\r3,4"), "1:<a><b>\n2:<1><x\ry>\n4:<3><4>\n");
+    assert_reads(SPAN_LITERAL("a,b\r\r\"1\"x,2\r3,4\r"), "1:<a><b>\n3!invalid[\"1\"x,2]\n4:<3><4>\n");
 }
 
 /* A quoted field of many short lines that never ends: parsing it again must not cost the square of its size. */
@@ -266,11 +324,11 @@ static void many_lines_in_one_quote_stay_cheap(void **state)
     add_repeated(&content, '\n', 1000000);
     buffer_add_text(&content, "\",x\n");
     FILE *file = file_of(&content);
-    struct csv *csv = csv_new(file, "lines");
+    struct csv *csv = csv_of(file, "lines");
     assert_int_equal(csv_next(csv, &record, &more, &err), STATUS_OK);
     assert_int_equal(record.field_count, 2);
     assert_int_equal(record.fields[0].bytes, 1000000);
-    csv_free(csv);
+    csv_close(csv);
     fclose(file);
     buffer_free(&content);
 }
@@ -285,10 +343,10 @@ static void the_longest_record_is_read(void **state)
     add_repeated(&content, 'x', 1024 * 1024);
     buffer_add_text(&content, "\nb\n");
     FILE *file = file_of(&content);
-    struct csv *csv = csv_new(file, "longest");
+    struct csv *csv = csv_of(file, "longest");
     assert_int_equal(csv_next(csv, &record, &more, &err), STATUS_OK);
     assert_int_equal(record.fields[0].bytes, 1024 * 1024);
-    csv_free(csv);
+    csv_close(csv);
     fclose(file);
     buffer_free(&content);
 }
@@ -302,7 +360,7 @@ static void an_unclosed_quote_in_a_large_file_costs_one_line(void **state)
     for (int row = 0; row < 300000; row++)
         buffer_add_text(&content, "c,d,e,f\n");
     FILE *file = file_of(&content);
-    struct csv *csv = csv_new(file, "quote");
+    struct csv *csv = csv_of(file, "quote");
     read_all(csv, &out);
     static const char start[] = "1!limit[a,\"b]\n2:<c><d><e><f>\n";
     assert_memory_equal(out.data, start, strlen(start));
@@ -310,7 +368,7 @@ static void an_unclosed_quote_in_a_large_file_costs_one_line(void **state)
     for (size_t i = 0; i < out.bytes; i++)
         lines += out.data[i] == '\n';
     assert_int_equal(lines, 300001);
-    csv_free(csv);
+    csv_close(csv);
     fclose(file);
     buffer_free(&content);
     buffer_free(&out);
@@ -321,7 +379,7 @@ static void a_failed_read_is_final(void **state)
     (void)state;
     FILE *file = fopen("/", "r");
     assert_non_null(file);
-    struct csv *csv = csv_new(file, "/");
+    struct csv *csv = csv_of(file, "/");
     struct csv_record record;
     struct error err = {0};
     bool more = true;
@@ -329,7 +387,7 @@ static void a_failed_read_is_final(void **state)
         assert_int_equal(csv_next(csv, &record, &more, &err), STATUS_IO);
         assert_non_null(strstr(err.text, "Is a directory"));
     }
-    csv_free(csv);
+    csv_close(csv);
     fclose(file);
 }
 
@@ -338,7 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_split),
         cmocka_unit_test(nothing_gives_nothing),
-        cmocka_unit_test(the_byte_order_mark_is_passed),
+        cmocka_unit_test(byte_order_marks_are_passed),
         cmocka_unit_test(quotes_hold_anything),
         cmocka_unit_test(blank_lines_count),
         cmocka_unit_test(bad_records_cost_one_line),
@@ -346,7 +404,11 @@ int main(void)
         cmocka_unit_test(rows_do_not_depend_on_where_reads_end),
         cmocka_unit_test(many_rows_come_through),
         cmocka_unit_test(records_over_the_limit_are_passed),
-        cmocka_unit_test(a_byte_that_was_peeked_at_is_not_lost),
+        cmocka_unit_test(bytes_that_were_peeked_at_are_not_lost),
+        cmocka_unit_test(padding_is_no_part_of_a_field),
+        cmocka_unit_test(the_delimiter_is_found),
+        cmocka_unit_test(the_delimiter_is_given),
+        cmocka_unit_test(lines_may_end_in_cr),
         cmocka_unit_test(many_lines_in_one_quote_stay_cheap),
         cmocka_unit_test(the_longest_record_is_read),
         cmocka_unit_test(an_unclosed_quote_in_a_large_file_costs_one_line),

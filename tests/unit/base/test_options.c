@@ -248,7 +248,9 @@ static void what_a_row_does_not_allow_is_refused(void **state)
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         char text[256];
-        const char *command = rows[r].program == PROGRAM_SCORER ? "check" : "train";
+        const char *command = rows[r].program == PROGRAM_SCORER     ? "check"
+                              : rows[r].program == PROGRAM_PRODUCER ? "generate"
+                                                                    : "train";
         int name_bytes = (int)strcspn(rows[r].bad, "=");
         snprintf(text, sizeof text, "%.*s must be %s", name_bytes, rows[r].bad, rows[r].text);
         assert_parses(rows[r].program, LIST(command, rows[r].good), NONE);
@@ -265,7 +267,7 @@ static void words_and_shares_are_read(void **state)
     assert_true(options_has_word(options, OPTION_ROLES, ROLE_SINK));
     assert_true(options_has_word(options, OPTION_ROLES, ROLE_HTTP));
     assert_null(options_text(options, OPTION_TIME_UNIT));
-    assert_parses(PROGRAM_PRODUCER, LIST("train", "--poison=0.25", "--delivery=at-least-once"), NONE);
+    assert_parses(PROGRAM_PRODUCER, LIST("generate", "--poison=0.25"), LIST("DELIVERY=at-least-once"));
     assert_true(options_share(options, OPTION_POISON) == 0.25);
     assert_int_equal(options_word(options, OPTION_DELIVERY), DELIVERY_AT_LEAST_ONCE);
 }
@@ -406,13 +408,13 @@ static void help_lists_and_is_aligned(void **state)
 {
     (void)state;
     const char *text = written(PROGRAM_SCORER, LIST("--help"));
-    assert_non_null(strstr(text, "  score [FILE]                    score\n"));
-    assert_non_null(strstr(text, "  --workers N                     score loops, each with its own"));
+    assert_non_null(strstr(text, "  score [FILE]                score\n"));
+    assert_non_null(strstr(text, "  --workers N                 score loops, each with its own"));
     assert_non_null(strstr(text, "[DATABASE_URL or"));
     assert_non_null(strstr(text, "\nOptions of score:\n  --unchecked "));
     assert_null(strstr(text, "--max-rejects"));
     for (const char *line = text; *line; line = strchr(line, '\n') + 1)
-        assert_true(strcspn(line, "\n") <= 104); /* bytes; 100 columns */
+        assert_true(strcspn(line, "\n") <= 84); /* bytes; 80 columns */
 }
 
 static void help_of_a_subcommand_leaves_out_the_others_options(void **state)
@@ -425,6 +427,48 @@ static void help_of_a_subcommand_leaves_out_the_others_options(void **state)
     text = strstr(written(PROGRAM_TRAINER, LIST("train", "-h")), "\nOptions of train:\n");
     assert_non_null(text);
     assert_non_null(strstr(text, "\n  --out FILE"));
+}
+
+/* Each to its own: what another subcommand takes is a mistake to be named, not ignored. */
+static void a_flag_of_another_subcommand_is_refused(void **state)
+{
+    (void)state;
+    assert_refuses(PROGRAM_TRAINER, LIST("generate", "--folds", "5"), NONE,
+                   "generate has no --folds: did you mean `program train --folds`?");
+    assert_refuses(PROGRAM_SCORER, LIST("--create-topics"), NONE,
+                   "run has no --create-topics: did you mean `program check --create-topics`?");
+    assert_refuses(PROGRAM_PRODUCER, LIST("--count", "3", "train"), NONE,
+                   "train has no --count: did you mean `program generate --count`?");
+    assert_parses(PROGRAM_SCORER, LIST("check", "--create-topics"), NONE);
+    assert_parses(PROGRAM_SCORER, LIST("run"), LIST("CREATE_TOPICS=true")); /* for every run of the program */
+    assert_parses(PROGRAM_SCORER, LIST("run", "--dlq-topic", "x"), NONE);   /* for one only in the producer */
+}
+
+static void help_of_a_subcommand_says_what_is_for_it(void **state)
+{
+    (void)state;
+    assert_non_null(
+        strstr(written(PROGRAM_PRODUCER, LIST("generate", "-h")), "\n  --out FILE                  write CSV to"));
+    assert_null(strstr(written(PROGRAM_PRODUCER, LIST("generate", "-h")), "describe"));
+}
+
+static void shells_and_man_get_what_is_offered(void **state)
+{
+    (void)state;
+    const char *text = written(PROGRAM_PRODUCER, LIST("--completion", "bash"));
+    const char *flags = strstr(text, "    generate) flags='");
+    assert_non_null(flags);
+    assert_non_null(strstr(flags, "--count "));
+    assert_null(strstr(text, "--folds"));
+    assert_non_null(strstr(text, "--log-level) COMPREPLY=($(compgen -W 'error warn info debug'"));
+    assert_non_null(strstr(text, "complete -o filenames -F _attrition_producer producer attrition-producer\n"));
+    text = written(PROGRAM_TRAINER, LIST("--completion=zsh"));
+    assert_non_null(strstr(text, "'--folds[folds of the cross-validation]:N: '"));
+    text = written(PROGRAM_SCORER, LIST("--man"));
+    assert_non_null(strstr(text, ".TH ATTRITION\\-scorer 1"));
+    assert_non_null(strstr(text, ".B \\-\\-database\\-url \\fICONNINFO\\fR\n"));
+    assert_refuses(PROGRAM_SCORER, LIST("--completion", "fish"), NONE, "--completion fish: bash or zsh");
+    assert_refuses(PROGRAM_SCORER, LIST("--man=1"), NONE, "--man takes no value");
 }
 
 static void version_names_the_program(void **state)
@@ -479,9 +523,25 @@ static void main_fails_when_its_output_is_lost(void **state)
     assert_int_equal(WEXITSTATUS(ended), 1);
 }
 
+/* What a person may paste into a shell; nothing of a secret. */
+static void the_command_again(void **state)
+{
+    (void)state;
+    struct buffer command = {0};
+    assert_parses(PROGRAM_PRODUCER,
+                  LIST("generate", "--rate=5", "--schema-registry-token", "abc", "--no-validate", "-X",
+                       "sasl.password=xyz", "-Xacks=all", "it's a file", "--", "-x"),
+                  LIST("INPUT_TOPIC=other"));
+    options_write_command(options, "resume", &command);
+    assert_string_equal(command.data, "program generate --resume --schema-registry-token … --no-validate --rate 5 "
+                                      "-X 'sasl.password=…' -X acks=all 'it'\\''s a file' ./-x");
+    buffer_free(&command);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(the_command_again, teardown),
         cmocka_unit_test_teardown(defaults_hold_where_nothing_is_given, teardown),
         cmocka_unit_test_teardown(flag_wins_over_environment_over_file_over_default, remove_file),
         cmocka_unit_test_teardown(flags_stand_anywhere, teardown),
@@ -502,6 +562,9 @@ int main(void)
         cmocka_unit_test_teardown(config_files_have_comments_and_quotes, remove_file),
         cmocka_unit_test_teardown(config_files_are_refused_by_line, remove_file),
         cmocka_unit_test_teardown(help_lists_and_is_aligned, teardown),
+        cmocka_unit_test_teardown(shells_and_man_get_what_is_offered, teardown),
+        cmocka_unit_test_teardown(a_flag_of_another_subcommand_is_refused, teardown),
+        cmocka_unit_test_teardown(help_of_a_subcommand_says_what_is_for_it, teardown),
         cmocka_unit_test_teardown(help_of_a_subcommand_leaves_out_the_others_options, teardown),
         cmocka_unit_test_teardown(version_names_the_program, teardown),
         cmocka_unit_test_teardown(the_reference_has_every_option, teardown),

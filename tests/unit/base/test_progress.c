@@ -73,7 +73,7 @@ static void a_narrow_terminal_gets_no_bar_and_no_wrap(void **state)
     assert_string_equal(drawn, "\r\033[K500,000 of 1,000,00");
 }
 
-static void files_get_a_line_every_five_seconds(void **state)
+static void files_get_a_line_every_ten_seconds(void **state)
 {
     (void)state;
     struct progress progress;
@@ -84,7 +84,7 @@ static void files_get_a_line_every_five_seconds(void **state)
         progress_update(&progress, done * 1000);
     }
     progress_hide(&progress);
-    assert_string_equal(drawn, "5,000 rows, 1,000/s\n10,000 rows, 1,000/s\n");
+    assert_string_equal(drawn, "10,000 rows, 1,000/s\n");
     progress_end(&progress);
     assert_non_null(strstr(drawn, "12,000 rows in 12 s, 1,000/s\n"));
 }
@@ -101,6 +101,24 @@ static void a_hidden_line_comes_back_at_once(void **state)
     progress_hide(&progress);
     progress_update(&progress, 2);
     assert_string_equal(drawn, "\r\033[K1 rows, 10/s\r\033[K\r\033[K2 rows, 20/s");
+}
+
+static void rejects_and_what_is_in_flight_are_shown(void **state)
+{
+    (void)state;
+    struct progress progress;
+    progress_begin(&progress, out, &clock_test, "rows", 200000);
+    progress.terminal = true;
+    progress.columns = 90; /* too few for a bar */
+    progress.rejected = 12;
+    progress.in_flight = 3456;
+    progress.passed = 50000; /* sent by an earlier run: no part of the rate */
+    now_us += 1000000;
+    progress_update(&progress, 100000);
+    assert_string_equal(drawn,
+                        "\r\033[K 50 %  100,000 of 200,000 rows, 50,000/s, 12 rejected, 3,456 in flight, 2 s left");
+    progress_end(&progress);
+    assert_non_null(strstr(drawn, "100,000 of 200,000 rows in 1 s, 50,000/s, 12 rejected, 3,456 not known\n"));
 }
 
 static void an_end_at_once_divides_by_nothing(void **state)
@@ -129,8 +147,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(terminals_are_redrawn_ten_times_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(a_narrow_terminal_gets_no_bar_and_no_wrap, setup, teardown),
-        cmocka_unit_test_setup_teardown(files_get_a_line_every_five_seconds, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_get_a_line_every_ten_seconds, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hidden_line_comes_back_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(rejects_and_what_is_in_flight_are_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(an_end_at_once_divides_by_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(long_times_are_in_minutes_and_hours, setup, teardown),
     };

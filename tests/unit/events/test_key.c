@@ -79,6 +79,33 @@ static void test_json(void **state)
     NAMES("{\"", NULL);
 }
 
+/* A JSON key of more fields: what the mapping's pointer leads to, or the same within Kafka Connect's "payload". */
+static void test_json_of_more_fields(void **state)
+{
+    (void)state;
+    struct key_reader *reader = key_reader_new(NULL);
+    char storage[ID_BYTES_MAX];
+    struct span id;
+    struct fault fault;
+    bool waits;
+    struct map_node last = {.name = SPAN_LITERAL("n")},
+                    step = {.name = SPAN_LITERAL("emp"), .below = &last, .below_count = 1};
+    const struct map_node root = {.below = &step, .below_count = 1};
+    const struct span deep = SPAN_LITERAL("{\"a\":1,\"emp\":{\"n\":\"E\\u0037\",\"m\":2}}");
+    assert_int_equal(key_read(reader, deep, storage, &id, &fault, &waits), EVENT_BAD_ID);
+    key_reader_use_map(reader, &root);
+    assert_int_equal(key_read(reader, deep, storage, &id, &fault, &waits), EVENT_OK);
+    assert_true(span_equal(id, SPAN_LITERAL("E7")));
+    assert_int_equal(key_read(reader, SPAN_LITERAL("{\"a\":1,\"b\":2}"), storage, &id, &fault, &waits), EVENT_BAD_ID);
+    assert_non_null(strstr(fault.text, "the mapping's \"key\""));
+    assert_int_equal(key_read(reader, SPAN_LITERAL("{\"schema\":{\"type\":\"struct\"},\"payload\":{\"id\":7}}"),
+                              storage, &id, &fault, &waits),
+                     EVENT_OK);
+    assert_true(span_equal(id, SPAN_LITERAL("7")));
+    assert_int_equal(key_read(reader, SPAN_LITERAL("{\"a\":1,\"a\":1}"), storage, &id, &fault, &waits), EVENT_BAD_ID);
+    key_reader_free(reader);
+}
+
 static void test_frames(void **state)
 {
     (void)state;
@@ -117,10 +144,8 @@ static void test_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_texts),  cmocka_unit_test(test_json), cmocka_unit_test(test_json_of_more_fields),
+        cmocka_unit_test(test_frames), cmocka_unit_test(test_long),
     };
     return cmocka_run_group_tests_name("events/key", tests, NULL, NULL);
 }

@@ -229,6 +229,12 @@ static void test_numbers_from_text(void **state)
         {"١", EVENT_WRONG_TYPE, 0},
         {"nan(1)", EVENT_WRONG_TYPE, 0},
         {"1e+2", EVENT_OK, 100},
+        {"-0", EVENT_OK, 0},
+        {"007", EVENT_OK, 7},
+        {"-123456789012345", EVENT_OK, -123456789012345},
+        {"1234567890123456", EVENT_OK, 1234567890123456},
+        {"12345678901234567890", EVENT_OK, 12345678901234567890.0},
+        {"12345678901234x", EVENT_WRONG_TYPE, 0},
     };
     const struct column *column = &fixture->schema->columns[UNIT_SCORE];
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -267,27 +273,25 @@ static void test_other_cells_from_text(void **state)
                      EVENT_WRONG_TYPE);
 }
 
+static struct json_reader reader;
+
 /* Reads a JSON object; returns the number of faults. */
-static size_t read_json(struct fixture *fixture, const char *text, bool checked, struct fault *faults, json_t **object)
+static size_t read_json(struct fixture *fixture, const char *text, bool checked, struct fault *faults)
 {
-    *object = json_loads(text, JSON_DECODE_ANY, NULL);
-    assert_non_null(*object);
-    return json_row_read(fixture->schema, *object, checked, fixture->cells, faults, 8);
+    return json_row_read_text(&reader, span_of(text), fixture->schema, checked, fixture->cells, faults, 8);
 }
 
 static void test_json_rows(void **state)
 {
     struct fixture *fixture = *state;
     struct fault faults[8];
-    json_t *object;
-    assert_int_equal(
-        read_json(fixture, "{\"count\":41,\"grade\":\"yy\",\"score\":-2.5,\"share\":null}", true, faults, &object), 0);
+    assert_int_equal(read_json(fixture, "{\"count\":41,\"grade\":\"yy\",\"score\":-2.5,\"share\":null}", true, faults),
+                     0);
     assert_true(fixture->cells[UNIT_COUNT].number == 41);
     assert_int_equal(fixture->cells[UNIT_GRADE].code, 1);
     assert_true(fixture->cells[UNIT_SCORE].number == -2.5);
     assert_int_equal(fixture->cells[UNIT_SHARE].code, CELL_MISSING);
     assert_int_equal(fixture->cells[UNIT_LEVEL].code, CELL_MISSING);
-    json_decref(object);
 }
 
 static void test_json_faults(void **state)
@@ -315,13 +319,11 @@ static void test_json_faults(void **state)
         for (int checked = 0; checked < 2; checked++) {
             enum event_code code = checked ? cases[c].checked : cases[c].unchecked;
             struct fault faults[8];
-            json_t *object;
-            assert_int_equal(read_json(fixture, cases[c].text, checked, faults, &object), code != EVENT_OK);
+            assert_int_equal(read_json(fixture, cases[c].text, checked, faults), code != EVENT_OK);
             if (code != EVENT_OK) {
                 assert_int_equal(faults[0].code, code);
                 assert_int_equal(faults[0].column, cases[c].column);
             }
-            json_decref(object);
         }
     }
 }
@@ -330,40 +332,55 @@ static void test_json_empty_text(void **state)
 {
     struct fixture *fixture = *state;
     struct fault faults[8];
-    json_t *object;
-    assert_int_equal(read_json(fixture, "{\"grade\":\"\"}", true, faults, &object), 0);
+    assert_int_equal(read_json(fixture, "{\"grade\":\"\"}", true, faults), 0);
     assert_int_equal(fixture->cells[UNIT_GRADE].code, CELL_OTHER); /* validate_row's to refuse */
-    json_decref(object);
-    assert_int_equal(read_json(fixture, "{\"grade\":\"\"}", false, faults, &object), 0);
+    assert_int_equal(read_json(fixture, "{\"grade\":\"\"}", false, faults), 0);
     assert_int_equal(fixture->cells[UNIT_GRADE].code, CELL_MISSING);
-    json_decref(object);
 }
 
 static void test_capacity_is_kept(void **state)
 {
     struct fixture *fixture = *state;
     struct fault faults[1];
-    json_t *object = json_loads("{\"a\":1,\"b\":2,\"count\":\"x\"}", 0, NULL);
-    assert_int_equal(json_row_read(fixture->schema, object, true, fixture->cells, faults, 1), 1);
-    assert_int_equal(faults[0].column, UNIT_COUNT);
-    assert_int_equal(json_row_read(fixture->schema, object, true, fixture->cells, faults, 0), 0);
-    json_decref(object);
+    const struct span text = SPAN_LITERAL("{\"a\":1,\"b\":2,\"count\":\"x\"}");
+    assert_int_equal(json_row_read_text(&reader, text, fixture->schema, true, fixture->cells, faults, 1), 1);
+    assert_int_equal(faults[0].code, EVENT_UNKNOWN_FIELD);
+    assert_int_equal(json_row_read_text(&reader, text, fixture->schema, true, fixture->cells, faults, 0), 0);
 }
 
 static void test_names_of_strangers_make_one_line(void **state)
 {
     struct fixture *fixture = *state;
-    struct fault fault;
-    char key[80];
-    memset(key, 'a', 63);
-    strcpy(key + 63, "\xc3\xab"); /* the cut falls into a character */
-    key[1] = '\n';
-    json_t *object = json_object();
-    json_object_set_new(object, key, json_null());
-    assert_int_equal(json_row_read(fixture->schema, object, true, fixture->cells, &fault, 1), 1);
-    assert_int_equal(fault.text[1], ' ');
-    assert_int_equal(fault.text[63], '?');
-    json_decref(object);
+    struct fault faults[8];
+    struct buffer text = {0};
+    buffer_add_text(&text, "{\"a\\n");
+    for (int i = 0; i < 61; i++)
+        buffer_add_u8(&text, 'a');
+    buffer_add_text(&text, "\xc3\xab\":null}"); /* the cut falls into a character */
+    buffer_add_u8(&text, 0);
+    assert_int_equal(read_json(fixture, text.data, true, faults), 1);
+    assert_int_equal(faults[0].text[1], ' ');
+    assert_int_equal(faults[0].text[63], '?');
+    buffer_free(&text);
+}
+
+/* What is no JSON has this one fault, whatever else was found before. */
+static void what_is_no_json_is_malformed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fault faults[8];
+    static const char *const texts[] = {"",
+                                        "{\"count\":\"x\"",
+                                        "{\"count\":1,\"count\":2}",
+                                        "{\"x\":1,\"x\":2}",
+                                        "{\"count\":01}",
+                                        "{\"grade\":\"\xff\"}",
+                                        "{} {}"};
+    for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+        assert_int_equal(read_json(fixture, texts[t], true, faults), 1);
+        assert_int_equal(faults[0].code, EVENT_MALFORMED);
+        assert_int_equal(faults[0].column, FAULT_NO_COLUMN);
+    }
 }
 
 static void test_code_names(void **state)
@@ -406,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_json_empty_text, make, unmake),
         cmocka_unit_test_setup_teardown(test_capacity_is_kept, make, unmake),
         cmocka_unit_test_setup_teardown(test_names_of_strangers_make_one_line, make, unmake),
+        cmocka_unit_test_setup_teardown(what_is_no_json_is_malformed, make, unmake),
         cmocka_unit_test(test_code_names),
         cmocka_unit_test(a_fault_has_its_reason_without_the_name),
     };

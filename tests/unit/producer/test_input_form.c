@@ -5,12 +5,7 @@
 
 static const char *form_of(const char *format, const char *path, const char *text)
 {
-    FILE *file = fopen(unit_file("content", text), "r");
-    assert_non_null(file);
-    const char *name = input_form_choose(format, path, file)->name;
-    assert_int_equal(getc(file), text[0] ? text[0] : EOF);
-    fclose(file);
-    return name;
+    return input_form_text(format, path, span_of(text))->name;
 }
 
 static void test_name_before_content(void **state)
@@ -19,6 +14,8 @@ static void test_name_before_content(void **state)
     assert_string_equal(form_of(NULL, "people.CSV", "{"), "csv");
     assert_string_equal(form_of(NULL, "people.json", "a"), "jsonl");
     assert_string_equal(form_of(NULL, "people.ndjson.rejects.rejects", "a"), "jsonl");
+    assert_string_equal(form_of(NULL, "people.jsonl.gz.rejects", "a"), "jsonl");
+    assert_string_equal(form_of(NULL, "people.json.ZST", "a"), "jsonl");
     assert_string_equal(form_of("csv", "people.jsonl", "{"), "csv");
 }
 
@@ -26,6 +23,7 @@ static void test_content_where_the_name_says_nothing(void **state)
 {
     (void)state;
     assert_string_equal(form_of(NULL, "-", "{}"), "jsonl");
+    assert_string_equal(form_of(NULL, "people", "[{}]"), "jsonl");
     assert_string_equal(form_of(NULL, "people.txt", "a,b"), "csv");
     assert_string_equal(form_of(NULL, "csv", ""), "csv");
 }
@@ -36,7 +34,7 @@ static void test_unknown_format(void **state)
     struct error err;
     assert_int_equal(input_form_check("jsonl", &err), STATUS_OK);
     assert_int_equal(input_form_check("xml", &err), STATUS_INVALID);
-    assert_string_equal(err.text, "--format xml: csv or jsonl");
+    assert_string_equal(err.text, "--format xml: csv, jsonl or avro");
 }
 
 int main(void)

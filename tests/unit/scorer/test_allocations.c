@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "base/json.h"
 #include "events/decoder.h"
 #include "events/validate.h"
 #include "pipeline/pipeline.h"
@@ -142,10 +143,18 @@ static void make_message(struct path *path, int number, struct buffer *out)
     snprintf(id, sizeof id, "employee-%d", number);
     const struct event event = {
         .event_id = span_of(id), .employee_id = span_of(id), .type = EVENT_TYPE_SNAPSHOT, .cells = path->cells};
-    event_encode(path->schema, &event, out);
+    if (number % 5 != 1) {
+        event_encode(path->schema, &event, out);
+        return;
+    }
+    buffer_printf(out, "{\"employee_id\":\"\\u0065mployee-%d\",\"event_id\":\"e\",\"occurred_at\":\"2026-01-01\",",
+                  number);
+    buffer_add_text(out, "\"attributes\":");
+    json_add_row(out, path->schema->columns, path->schema->column_count, path->cells);
+    buffer_add_u8(out, '}');
 }
 
-/* Every tenth is cut short. */
+/* Every tenth is cut short; every fifth is JSON, with an escape. */
 static void make_messages(struct path *path)
 {
     for (int i = 0; i < EVENTS; i++) {
@@ -159,6 +168,7 @@ static void make_messages(struct path *path)
 static size_t decode(struct path *path, size_t first, size_t count)
 {
     size_t rows = 0;
+    decoder_reset(path->decoder);
     for (size_t i = first; i < first + count; i++) {
         struct fault fault;
         struct event *event = &path->events[rows];
@@ -217,6 +227,7 @@ static void events_take_no_memory(void **state)
     path.schema = scorer_schema();
     path.pipeline = all_columns(path.schema);
     assert_int_equal(decoder_new(path.schema, &path.decoder, &err), STATUS_OK);
+    decoder_take_json(path.decoder, INPUT_FORMAT_AUTO, &(const struct json_settings){0});
     path.cells = mem_zeroed((BATCH + 1) * path.schema->column_count, sizeof *path.cells);
     counting = true;
     make_messages(&path);

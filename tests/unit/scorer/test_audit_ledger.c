@@ -218,6 +218,22 @@ static void null_values_may_be_ignored(void **state)
     }
 }
 
+/* What reports no change of an employee, be that known before or after the record is seen. */
+static void other_records_may_be_ignored(void **state)
+{
+    (void)state;
+    for (int ignored = 0; ignored < 3; ignored++) {
+        struct audit_ledger *ledger = ledger_of((struct audit_rules){.exactly_once = true}, 0);
+        if (ignored == 1)
+            audit_ledger_ignored(ledger, 0, 4);
+        audit_ledger_source(ledger, 0, 4, SPAN_NULL, SPAN_LITERAL("{\"op\":\"t\"}"));
+        if (ignored == 2)
+            audit_ledger_ignored(ledger, 0, 4);
+        audit_ledger_match(ledger);
+        expect(ledger, AUDIT_FAULT_MISSING, "in", ignored ? -1 : 4);
+    }
+}
+
 static void every_record_has_one_row_unaltered(void **state)
 {
     (void)state;
@@ -369,6 +385,7 @@ int main(void)
         cmocka_unit_test(a_record_that_names_nothing_is_unexplained),
         cmocka_unit_test(records_without_a_source_are_matched),
         cmocka_unit_test(null_values_may_be_ignored),
+        cmocka_unit_test(other_records_may_be_ignored),
         cmocka_unit_test(every_record_has_one_row_unaltered),
         cmocka_unit_test(a_row_at_no_record_is_unexplained),
         cmocka_unit_test(a_refused_record_has_its_row_elsewhere),

@@ -120,13 +120,16 @@ static void test_every_line_is_answered_in_order(void **state)
     expect(
         "\n{\"id\":\"a\",\"attributes\":{\"Age\":NaN}}\nno\n{\"id\":2,\"attributes\":{\"Age\":1e999}}\n"
         "{\"id\":3,\"attributes\":{\"Age\":\"50\"}}\n[]\n{\"id\":4,\"attributes\":{\"Age\":17}}\n",
-        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not JSON, at byte 0\"}}\n"
+        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not JSON: it ends too early "
+        "(column "
+        "1)\"}}\n"
         "{\"id\":\"a\",\"error\":{\"code\":\"not_finite\",\"field\":\"Age\",\"message\":\"Age: not a finite "
         "number\"}}\n"
-        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not JSON, at byte 2\"}}\n"
+        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not JSON (column 1)\"}}\n"
         "{\"id\":2,\"error\":{\"code\":\"not_finite\",\"field\":\"Age\",\"message\":\"Age: not a finite number\"}}\n"
         "{\"id\":3,\"error\":{\"code\":\"wrong_type\",\"field\":\"Age\",\"message\":\"Age: not a number\"}}\n"
-        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not a JSON object\"}}\n"
+        "{\"id\":null,\"error\":{\"code\":\"malformed\",\"field\":null,\"message\":\"not a JSON object (column "
+        "2)\"}}\n"
         "{\"id\":4,\"error\":{\"code\":\"out_of_range\",\"field\":\"Age\",\"message\":\"Age: outside 18 to 100\"}}\n",
         false);
 }

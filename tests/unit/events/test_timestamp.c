@@ -1,7 +1,7 @@
-/* producer/timestamp.h: points in time, and what is none. */
+/* events/timestamp.h: points in time, and what is none. */
 #include "tests/unit/producer/unit.h"
 
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 static void test_accepted(void **state)
 {
@@ -90,5 +90,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused),
                                        cmocka_unit_test(test_numbers)};
-    return cmocka_run_group_tests_name("producer/timestamp", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("events/timestamp", tests, NULL, NULL);
 }

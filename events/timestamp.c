@@ -1,5 +1,5 @@
 /* Reading timestamps: see timestamp.h. Called for each row that brings its own time; any thread. */
-#include "producer/timestamp.h"
+#include "events/timestamp.h"
 
 /* Leaves the position where it is if there are fewer digits. */
 static bool take_digits(struct cursor *at, size_t count, int *out)

@@ -1,0 +1,293 @@
+/* Fields out of members: see json_fields.h. The score loops' hot path for JSON events; any thread; allocates nothing.
+ * Texts of faults name fields and never repeat a value. */
+#include "events/json_fields.h"
+
+#include "events/schema_private.h"
+#include "events/timestamp.h"
+
+enum { INDEX_DIGITS = 24 };
+
+static unsigned bit_of(int32_t field)
+{
+    return 1u << (FAULT_NO_COLUMN - 1 - field);
+}
+
+bool json_field_given(const struct json_reading *reading, int32_t field)
+{
+    return reading->given & bit_of(field);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+refuse_field(struct json_reading *reading, enum event_code code, int32_t field, const char *format, ...)
+{
+    char why[160];
+    va_list args;
+    va_start(args, format);
+    text_vprint(why, sizeof why, format, args);
+    va_end(args);
+    json_fault_add(reading->faults, code, field, span_of(envelope_field_name(field)), "%s", why);
+}
+
+/* --- the envelope --- */
+
+/* A text, or an integer as it stands: ids are numbers in many systems. */
+static void read_id(struct json_reading *reading, int32_t field, const struct json_value *value, struct span *out)
+{
+    if (value->kind == JSON_KIND_TEXT || (value->kind == JSON_KIND_NUMBER && value->whole))
+        *out = value->text;
+    else
+        refuse_field(reading, EVENT_WRONG_TYPE, field, "neither a text nor an integer");
+}
+
+static void read_type(struct json_reading *reading, const struct json_value *value)
+{
+    const struct schema *schema = reading->schema;
+    if (value->kind != JSON_KIND_TEXT) {
+        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_EVENT_TYPE, "not a text");
+        return;
+    }
+    for (size_t t = 0; t < schema->event_type_count; t++)
+        if (span_equal(value->text, span_of(schema->event_types[t]))) {
+            reading->out->type = (int32_t)t;
+            return;
+        }
+    refuse_field(reading, EVENT_UNKNOWN_CATEGORY, FAULT_EVENT_TYPE, "not a symbol of the event schema");
+}
+
+/* A number may stand in quotes. */
+static void read_time(struct json_reading *reading, const struct json_value *value, enum time_unit unit)
+{
+    int64_t *out = &reading->out->occurred_at_ms;
+    if (value->kind != JSON_KIND_TEXT && !(value->kind == JSON_KIND_NUMBER && value->whole))
+        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT, "neither a text in ISO 8601 nor an integer");
+    else if (timestamp_is_number(value->text) && unit == TIME_UNIT_NONE)
+        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
+                     "a bare number has no unit: write ISO 8601, or set TIME_UNIT (--time-unit) or the mapping's unit");
+    else if (!timestamp_parse(value->text, out) && !timestamp_parse_number(value->text, unit, out))
+        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
+                     "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
+                     unit == TIME_UNIT_NONE ? "" : ", nor an integer");
+}
+
+void json_field_read(struct json_reading *reading, int32_t field, const struct json_value *value, enum time_unit unit)
+{
+    bool is_null = value->kind == JSON_KIND_NULL || value->kind == JSON_KIND_NONE;
+    if (is_null && field != FAULT_EMPLOYEE_ID)
+        return;
+    reading->given |= bit_of(field);
+    if (is_null)
+        refuse_field(reading, EVENT_MISSING_REQUIRED, field, "required, but null");
+    else if (field == FAULT_EVENT_ID)
+        read_id(reading, field, value, &reading->out->event_id);
+    else if (field == FAULT_EMPLOYEE_ID)
+        read_id(reading, field, value, &reading->out->employee_id);
+    else if (field == FAULT_EVENT_TYPE)
+        read_type(reading, value);
+    else
+        read_time(reading, value, unit);
+    json_skip_rest(reading->reader, value);
+}
+
+/* FAULT_EVENT_ID, …; FAULT_NO_COLUMN: none. */
+static int32_t field_of(struct span name)
+{
+    static const struct span names[] = {
+#define FIELD_NAME(codec, id, name, ...) [FAULT_POSITION_##id] = SPAN_LITERAL(name),
+        EVENT_ENVELOPE(FIELD_NAME)
+#undef FIELD_NAME
+    };
+    for (int32_t f = 0; f < (int32_t)(sizeof names / sizeof *names); f++)
+        if (span_equal(name, names[f]))
+            return FAULT_NO_COLUMN - 1 - f;
+    return FAULT_NO_COLUMN;
+}
+
+/* --- by the schema's names --- */
+
+static bool is_ignored(const struct schema *schema, struct span name)
+{
+    if (span_equal(name, span_of(schema->target_name)))
+        return true;
+    for (size_t i = 0; i < schema->ignored_count; i++)
+        if (span_equal(name, span_of(schema->ignored[i])))
+            return true;
+    return false;
+}
+
+static bool is_id(const struct json_reading *reading, struct span name)
+{
+    return reading->schema->id_name && span_equal(name, span_of(reading->schema->id_name));
+}
+
+static void check_placeholder(struct json_reading *reading, int32_t column, struct json_value *value)
+{
+    if (reading->out->form != EVENT_FORM_CHANGE || value->kind != JSON_KIND_TEXT ||
+        !span_equal(value->text, SPAN_LITERAL(DEBEZIUM_UNAVAILABLE)))
+        return;
+    json_fault_add(reading->faults, EVENT_MISSING_REQUIRED, column, span_of(reading->schema->columns[column].name),
+                   "the connector sent a placeholder for an unchanged value: ALTER TABLE … REPLICA IDENTITY FULL");
+    value->kind = JSON_KIND_NULL;
+}
+
+static void read_cell(struct json_reading *reading, int32_t column, struct json_value *value)
+{
+    reading->has_attributes = true;
+    check_placeholder(reading, column, value);
+    json_cell_read(reading->reader, reading->schema, column, value, !reading->settings->unchecked,
+                   &reading->out->cells[column], reading->faults);
+}
+
+static void refuse_name(struct json_reading *reading, struct span name, const struct json_value *value, bool in_row)
+{
+    bool is_column = schema_column(reading->schema, name) >= 0;
+    if (!reading->settings->unchecked)
+        json_fault_add(reading->faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name,
+                       in_row      ? "the schema has no such field"
+                       : is_column ? "no field of an event: attributes belong into \"attributes\""
+                                   : "no field of an event");
+    json_skip_rest(reading->reader, value);
+}
+
+/* A member of a row: of the attributes, and what stands among them. */
+static void read_row_member(struct json_reading *reading, struct span name, struct json_value *value)
+{
+    int32_t column = schema_column(reading->schema, name);
+    int32_t field = column < 0 ? field_of(name) : FAULT_NO_COLUMN;
+    if (column >= 0)
+        read_cell(reading, column, value);
+    else if (field != FAULT_NO_COLUMN)
+        json_field_read(reading, field, value, reading->settings->time_unit);
+    else if (is_id(reading, name))
+        json_field_read(reading, FAULT_EMPLOYEE_ID, value, TIME_UNIT_NONE);
+    else if (is_ignored(reading->schema, name))
+        json_skip_rest(reading->reader, value);
+    else
+        refuse_name(reading, name, value, true);
+}
+
+void json_read_row(struct json_reading *reading)
+{
+    uint64_t object = json_object_begin(reading->reader);
+    struct json_value value;
+    struct span name;
+    for (bool first = true; json_next_name(reading->reader, &first, &name);) {
+        if (!reading->sound && !json_name_is_new(reading->reader, object, name))
+            json_refuse(reading->reader, JSON_FLAW_DUPLICATE);
+        if (json_read_value(reading->reader, &value))
+            read_row_member(reading, name, &value);
+    }
+}
+
+static void read_attributes(struct json_reading *reading)
+{
+    struct json_reader *reader = reading->reader;
+    const uint8_t *start = reader->at;
+    struct json_value value;
+    reading->has_attributes = true;
+    if (reading->settings->rows && json_read_value(reader, &value)) {
+        if (value.kind == JSON_KIND_OBJECT) {
+            json_read_row(reading);
+            return;
+        }
+        reader->depth -= value.kind == JSON_KIND_ARRAY;
+        reader->at = start;
+    }
+    json_row_read(reader, reading->schema, !reading->settings->unchecked, reading->out->cells, reading->faults);
+}
+
+/* A member of an event. False: it is none. */
+static bool read_event_member(struct json_reading *reading, struct span name, int32_t field)
+{
+    struct json_value value;
+    if (field == FAULT_NO_COLUMN && reading->settings->rows &&
+        (span_equal(name, SPAN_LITERAL("id")) || is_id(reading, name)))
+        field = FAULT_EMPLOYEE_ID;
+    if (field == FAULT_NO_COLUMN)
+        return false;
+    if (json_read_value(reading->reader, &value))
+        json_field_read(reading, field, &value, reading->settings->time_unit);
+    return true;
+}
+
+void json_read_event(struct json_reading *reading, bool tentative)
+{
+    unsigned seen = 0, attributes_bit = 1u << 31;
+    struct json_value value;
+    struct span name;
+    for (bool first = true; json_next_name(reading->reader, &first, &name);) {
+        int32_t field = field_of(name);
+        bool is_attributes = field == FAULT_NO_COLUMN && span_equal(name, SPAN_LITERAL("attributes"));
+        unsigned bit = field != FAULT_NO_COLUMN ? bit_of(field) : is_attributes ? attributes_bit : 0;
+        if (seen & bit)
+            json_refuse(reading->reader, JSON_FLAW_DUPLICATE);
+        seen |= bit;
+        if (is_attributes) {
+            read_attributes(reading);
+        } else if (!read_event_member(reading, name, field)) {
+            reading->strange = true;
+            if (tentative)
+                return;
+            if (json_read_value(reading->reader, &value))
+                refuse_name(reading, name, &value, false);
+        }
+    }
+}
+
+/* --- through a mapping --- */
+
+static void read_target(struct json_reading *reading, const struct map_target *target, struct json_value *value)
+{
+    map_target_translate(target, value);
+    if (target->column >= 0)
+        read_cell(reading, target->column, value);
+    else
+        json_field_read(reading, target->column, value, target->unit ? target->unit : reading->settings->time_unit);
+}
+
+static void read_mapped_items(struct json_reading *reading, const struct map_node *node);
+
+/* A value at a node; `name` is its own, for messages. */
+static void read_node(struct json_reading *reading, const struct map_node *node, struct span name)
+{
+    struct json_value value;
+    if (!json_read_value(reading->reader, &value))
+        return;
+    if (node && node->target) {
+        read_target(reading, node->target, &value);
+    } else if (node && node->below_count && value.kind == JSON_KIND_OBJECT) {
+        json_read_mapped(reading, node);
+    } else if (node && node->below_count && value.kind == JSON_KIND_ARRAY) {
+        read_mapped_items(reading, node);
+    } else {
+        if (!node)
+            json_fault_add(reading->faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name,
+                           "the mapping has no such path: add it, or to \"ignore\"");
+        else if (!node->ignored && value.kind != JSON_KIND_NULL)
+            json_fault_add(reading->faults, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, name,
+                           "neither an object nor an array, though the mapping has paths into it");
+        json_skip_rest(reading->reader, &value);
+    }
+}
+
+static void read_mapped_items(struct json_reading *reading, const struct map_node *node)
+{
+    char digits[INDEX_DIGITS];
+    size_t index = 0;
+    for (bool first = true; json_next_item(reading->reader, &first); index++) {
+        const size_t bytes = (size_t)snprintf(digits, sizeof digits, "%zu", index);
+        const struct span name = {digits, bytes};
+        struct span rest;
+        const struct map_node *below = map_node_find(node, name);
+        if (below)
+            read_node(reading, below, name);
+        else
+            json_skip_value(reading->reader, &rest);
+    }
+}
+
+void json_read_mapped(struct json_reading *reading, const struct map_node *node)
+{
+    struct span name;
+    for (bool first = true; json_next_name(reading->reader, &first, &name);)
+        read_node(reading, map_node_find(node, name), name);
+}

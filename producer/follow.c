@@ -1,0 +1,343 @@
+/* Following events to their ends: see follow.h. Main thread, but for follow_sent; may block in new and run until
+ * brokers answer or *stop comes. Takes partitions by hand and commits nothing. Must never call an end what readers of
+ * committed records do not see, and never wait for good: --wait-timeout without a further end is the end. */
+#include "producer/follow.h"
+
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "events/dead_letter.h"
+#include "events/frame.h"
+#include "events/prediction_versions.h"
+#include "events/source_position.h"
+#include "kafka/client.h"
+#include "kafka/message.h"
+#include "producer/ends.h"
+
+enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64 };
+enum followed_topic { FOLLOW_OUTPUT, FOLLOW_DEAD, FOLLOW_OUTCOME, FOLLOW_TOPICS };
+
+struct follow {
+    const struct options *options;
+    const char *where;
+    const char *input_topic;
+    const char *topics[FOLLOW_TOPICS];
+    const _Atomic bool *stop;
+    rd_kafka_t *consumer;
+    struct prediction_versions *versions;
+    struct arena arena;
+    pthread_mutex_t mutex; /* guards ends while events are being sent */
+    struct ends ends;
+    uint64_t unreadable;           /* predictions */
+    uint64_t positive;             /* predictions above their threshold */
+    uint64_t latencies[LATENCIES]; /* by quarters of a power of two, in microseconds */
+    double threshold;
+    char model[128];
+};
+
+/* --- opening --- */
+
+static enum status look_up_end(struct follow *follow, const char *topic, int32_t partition, int64_t *end,
+                               struct error *err)
+{
+    int64_t low;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(follow->consumer, topic, partition, &low, end, CALL_MS);
+    return code ? error_set(err, kafka_status(code), "looking up the end of %s [%" PRId32 "]: %s", topic, partition,
+                            rd_kafka_err2str(code))
+                : STATUS_OK;
+}
+
+/* From its end on. */
+static enum status add_topic(struct follow *follow, const char *topic, rd_kafka_topic_partition_list_t *list,
+                             struct error *err)
+{
+    int count = 0;
+    int64_t end;
+    enum status status = kafka_topic_partitions(follow->consumer, topic, &count, err);
+    for (int32_t p = 0; p < count && status == STATUS_OK; p++) {
+        status = look_up_end(follow, topic, p, &end, err);
+        if (status == STATUS_OK)
+            rd_kafka_topic_partition_list_add(list, topic, p)->offset = end;
+    }
+    return status;
+}
+
+static enum status set_bases(struct follow *follow, struct error *err)
+{
+    int count = 0;
+    int64_t end;
+    enum status status = kafka_topic_partitions(follow->consumer, follow->input_topic, &count, err);
+    if (status == STATUS_OK)
+        ends_init(&follow->ends, (size_t)count);
+    for (int32_t p = 0; p < count && status == STATUS_OK; p++) {
+        status = look_up_end(follow, follow->input_topic, p, &end, err);
+        if (status == STATUS_OK)
+            ends_set_base(&follow->ends, p, end);
+    }
+    return status;
+}
+
+static enum status follow_open(struct follow *follow, struct error *err)
+{
+    const struct kafka_property fixed[] = {{"group.id", "attrition-follow"}, /* never joined, nothing committed */
+                                           {"isolation.level", "read_committed"},
+                                           {"auto.offset.reset", "earliest"},
+                                           {NULL, NULL}};
+    rd_kafka_conf_t *conf = NULL;
+    enum status status = kafka_conf(follow->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
+    if (status == STATUS_OK)
+        status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &follow->consumer, err);
+    if (status == STATUS_OK)
+        status = kafka_wait_for_broker(follow->consumer, follow->where, 0, follow->stop, err);
+    if (status == STATUS_OK)
+        status = set_bases(follow, err);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    for (size_t t = 0; t < FOLLOW_TOPICS && status == STATUS_OK; t++)
+        status = add_topic(follow, follow->topics[t], list, err);
+    rd_kafka_resp_err_t code = status == STATUS_OK ? rd_kafka_assign(follow->consumer, list) : 0;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code)
+        status = error_set(err, kafka_status(code), "reading the scorer's topics: %s", rd_kafka_err2str(code));
+    return status == STATUS_OK ? STATUS_OK : error_prefix(err, "--wait");
+}
+
+enum status follow_new(const struct options *options, const struct schema *schema, const char *where,
+                       const _Atomic bool *stop, struct follow **out, struct error *err)
+{
+    struct follow *follow = mem_zeroed(1, sizeof *follow);
+    follow->options = options;
+    follow->where = where;
+    follow->stop = stop;
+    follow->input_topic = options_text(options, OPTION_INPUT_TOPIC);
+    follow->topics[FOLLOW_OUTPUT] = options_text(options, OPTION_OUTPUT_TOPIC);
+    follow->topics[FOLLOW_DEAD] = options_text(options, OPTION_DLQ_TOPIC);
+    follow->topics[FOLLOW_OUTCOME] = options_text(options, OPTION_OUTCOME_TOPIC);
+    follow->versions = prediction_versions_new(schema);
+    pthread_mutex_init(&follow->mutex, NULL);
+    enum status status = follow_open(follow, err);
+    if (status != STATUS_OK) {
+        follow_free(follow);
+        return status;
+    }
+    *out = follow;
+    return STATUS_OK;
+}
+
+void follow_free(struct follow *follow)
+{
+    if (!follow)
+        return;
+    if (follow->consumer)
+        rd_kafka_destroy(follow->consumer);
+    prediction_versions_free(follow->versions);
+    arena_free(&follow->arena);
+    ends_free(&follow->ends);
+    pthread_mutex_destroy(&follow->mutex);
+    free(follow);
+}
+
+void follow_sent(void *context, int32_t partition, int64_t offset)
+{
+    struct follow *follow = context;
+    pthread_mutex_lock(&follow->mutex);
+    ends_sent(&follow->ends, partition, offset);
+    pthread_mutex_unlock(&follow->mutex);
+}
+
+/* --- reading --- */
+
+static void follow_add_end(struct follow *follow, struct span topic, int64_t partition, int64_t offset,
+                           enum end_kind kind)
+{
+    if (topic.data && span_equal(topic, span_of(follow->input_topic)) && partition >= 0 && partition <= INT32_MAX &&
+        offset >= 0)
+        ends_found(&follow->ends, (int32_t)partition, offset, kind);
+}
+
+static void take_headers(struct follow *follow, const rd_kafka_message_t *message, const char *const names[3],
+                         enum end_kind kind)
+{
+    follow_add_end(follow, kafka_message_header(message, names[0]),
+                   dead_letter_number(kafka_message_header(message, names[1]), -1),
+                   dead_letter_number(kafka_message_header(message, names[2]), -1), kind);
+}
+
+static void take_dead_letter(struct follow *follow, const rd_kafka_message_t *message)
+{
+    const char *const names[] = {dead_letter_header_name(DEAD_LETTER_TOPIC),
+                                 dead_letter_header_name(DEAD_LETTER_PARTITION),
+                                 dead_letter_header_name(DEAD_LETTER_OFFSET)};
+    struct span name = kafka_message_header(message, dead_letter_header_name(DEAD_LETTER_CODE));
+    enum event_code code = 0;
+    for (enum event_code c = 1; c < EVENT_CODE_COUNT && name.data; c++)
+        if (span_equal(name, span_of(event_code_name(c))))
+            code = c;
+    take_headers(follow, message, names, (enum end_kind)(END_DEAD_LETTER + (int)code));
+}
+
+/* Four buckets to a power of two: 19 % wide at most. */
+static size_t latency_bucket(int64_t us)
+{
+    uint64_t value = us < 4 ? 4 : (uint64_t)us;
+    unsigned power = 63 - (unsigned)__builtin_clzll(value);
+    size_t bucket = (power - 2) * 4 + (value >> (power - 2) & 3);
+    return bucket < LATENCIES ? bucket : LATENCIES - 1;
+}
+
+static double bucket_end_ms(size_t bucket)
+{
+    return (double)((bucket % 4 + 5) * (UINT64_C(1) << bucket / 4)) / 1e3;
+}
+
+static void take_prediction(struct follow *follow, const rd_kafka_message_t *message)
+{
+    struct prediction prediction;
+    struct fault fault;
+    bool waits = false;
+    arena_reset(&follow->arena);
+    enum event_code code = prediction_versions_read(follow->versions, kafka_payload(message->payload, message->len),
+                                                    kafka_message_header(message, FRAME_HEADER), &follow->arena,
+                                                    &prediction, &fault, &waits);
+    if (code || waits) {
+        follow->unreadable++;
+        return;
+    }
+    uint64_t before = follow->ends.ended;
+    follow_add_end(follow, prediction.source_topic, prediction.source_partition, prediction.source_offset, END_SCORED);
+    if (follow->ends.ended == before)
+        return;
+    follow->positive += prediction.probability >= prediction.threshold;
+    follow->threshold = prediction.threshold;
+    follow->latencies[latency_bucket(prediction.latency_us)]++;
+    snprintf(follow->model, sizeof follow->model, "%.*s version %.*s", (int)prediction.model.name.bytes,
+             prediction.model.name.data, (int)prediction.model.version.bytes, prediction.model.version.data);
+}
+
+static void take_message(struct follow *follow, const rd_kafka_message_t *message)
+{
+    static const char *const source[] = {SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER};
+    const char *topic = rd_kafka_topic_name(message->rkt);
+    if (!strcmp(topic, follow->topics[FOLLOW_DEAD]))
+        take_dead_letter(follow, message);
+    else if (!strcmp(topic, follow->topics[FOLLOW_OUTCOME]))
+        take_headers(follow, message, source, END_OUTCOME);
+    else if (!message->payload)
+        take_headers(follow, message, source, END_ERASED);
+    else
+        take_prediction(follow, message);
+}
+
+static enum status poll_once(struct follow *follow, struct error *err)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(follow->consumer, POLL_MS);
+    enum status status = STATUS_OK;
+    if (message && !message->err && !kafka_message_is_control(message))
+        take_message(follow, message);
+    else if (message && message->err && kafka_status(message->err) != STATUS_UNAVAILABLE)
+        status = error_set(err, kafka_status(message->err), "--wait: reading the scorer's topics: %s",
+                           rd_kafka_message_errstr(message));
+    if (message)
+        rd_kafka_message_destroy(message);
+    return status;
+}
+
+static enum status report_missing(const struct follow *follow, const char *why, struct error *err)
+{
+    const struct ends *ends = &follow->ends;
+    int32_t partition = 0;
+    int64_t offset = 0;
+    for (int shown = 0; shown < MISSING_SHOWN && ends_missing(ends, &partition, &offset); shown++, offset++)
+        fprintf(stderr, "%s [%" PRId32 "] offset %" PRId64 ": no prediction, dead letter or outcome\n",
+                follow->input_topic, partition, offset);
+    return error_set(err, STATUS_UNAVAILABLE,
+                     "%s: %" PRIu64 " of %" PRIu64 " events have no end yet (the first are above)%s", why,
+                     ends->sent - ends->ended, ends->sent,
+                     follow->unreadable ? "; some predictions could not be read: set SCHEMA_REGISTRY_URL as the "
+                                          "scorer has it"
+                                        : ". Is a scorer running, and does it keep up?");
+}
+
+enum status follow_run(struct follow *follow, struct error *err)
+{
+    struct progress progress;
+    struct ends *ends = &follow->ends;
+    int64_t limit_us = options_duration_us(follow->options, OPTION_WAIT_TIMEOUT);
+    int64_t moved_us = clock_steady_us(&clock_system);
+    enum status status = STATUS_OK;
+    char why[96];
+    progress_begin(&progress, stderr, &clock_system, "events followed to their end", ends->sent);
+    while (status == STATUS_OK && ends->ended < ends->sent && !*follow->stop) {
+        uint64_t before = ends->ended;
+        status = poll_once(follow, err);
+        int64_t now_us = clock_steady_us(&clock_system);
+        if (ends->ended > before)
+            moved_us = now_us;
+        if (status != STATUS_OK || now_us - moved_us >= limit_us)
+            break;
+        progress_update(&progress, ends->ended);
+    }
+    progress_update(&progress, ends->ended);
+    progress_end(&progress);
+    if (status != STATUS_OK || ends->ended == ends->sent)
+        return status;
+    snprintf(why, sizeof why, "no further end for %.0f s (--wait-timeout)", (double)limit_us / 1e6);
+    return report_missing(follow, *follow->stop ? "stopped" : why, err);
+}
+
+/* --- the summary --- */
+
+static double latency_at(const struct follow *follow, double share)
+{
+    uint64_t total = follow->ends.by_kind[END_SCORED], seen = 0;
+    for (size_t b = 0; b < LATENCIES; b++)
+        if ((double)(seen += follow->latencies[b]) >= share * (double)total)
+            return bucket_end_ms(b);
+    return bucket_end_ms(LATENCIES - 1);
+}
+
+static void print_codes(const struct ends *ends, FILE *out)
+{
+    const char *between = "";
+    fprintf(out, "Dead letters by code:   ");
+    for (int c = 0; c < EVENT_CODE_COUNT; c++)
+        if (ends->by_kind[END_DEAD_LETTER + c]) {
+            fprintf(out, "%s%s %" PRIu64, between, c ? event_code_name((enum event_code)c) : "of another version",
+                    ends->by_kind[END_DEAD_LETTER + c]);
+            between = ", ";
+        }
+    fprintf(out, "%s\n", *between ? "" : "none");
+}
+
+void follow_print_summary(const struct follow *follow, uint64_t read, uint64_t rejected, int64_t started_us, FILE *out)
+{
+    const struct ends *ends = &follow->ends;
+    double seconds = (double)(clock_steady_us(&clock_system) - started_us) / 1e6;
+    uint64_t dead = 0;
+    for (int c = 0; c < EVENT_CODE_COUNT; c++)
+        dead += ends->by_kind[END_DEAD_LETTER + c];
+    fprintf(out, "\nSummary\n");
+    fprintf(out, "Rows read:              %" PRIu64 ", of which %" PRIu64 " rejected before sending\n", read, rejected);
+    fprintf(out,
+            "Events:                 %" PRIu64 " sent, %" PRIu64 " scored, %" PRIu64 " dead letters, %" PRIu64
+            " erased, %" PRIu64 " outcomes, %" PRIu64 " unaccounted for\n",
+            ends->sent, ends->by_kind[END_SCORED], dead, ends->by_kind[END_ERASED], ends->by_kind[END_OUTCOME],
+            ends->sent - ends->ended);
+    print_codes(ends, out);
+    fprintf(out, "Events per second:      %.0f (from the first row read to the last end, %.2f s)\n",
+            seconds > 0 ? (double)ends->ended / seconds : 0, seconds);
+    if (ends->by_kind[END_SCORED]) {
+        fprintf(out, "Latency per event:      p50 %.1f ms, p99 %.1f ms (from leaving Kafka's client to being scored)\n",
+                latency_at(follow, 0.5), latency_at(follow, 0.99));
+        fprintf(out,
+                "At risk (prediction Yes): %" PRIu64 " of %" PRIu64 " events, at a threshold of %.3f, by model %s\n",
+                follow->positive, ends->by_kind[END_SCORED], follow->threshold, follow->model);
+    }
+    fflush(out);
+}

@@ -1,0 +1,335 @@
+/* Columns of tables by their names: see input_columns.h. Called by the readers of CSV and queries, on one thread.
+ * Must never drop a column silently: what the schema does not know, or the table does not have, is logged once. */
+#include "producer/input_columns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "events/validate.h"
+#include "producer/table_writer.h"
+
+enum { SHOWN = 20, NUMBER_BYTES_MAX = 64 };
+
+static const char where[] = "backfill";
+
+void input_columns_init(struct input_columns *columns, const struct input_source *source)
+{
+    columns->source = source;
+    columns->schema = source->settings->schema;
+    columns->positions = mem_zeroed(columns->schema->column_count + 1, sizeof *columns->positions);
+}
+
+void input_columns_free(struct input_columns *columns)
+{
+    free(columns->positions);
+    free(columns->targets);
+}
+
+static const struct map_node *node_of(const struct input_columns *columns, struct span name)
+{
+    const struct input_map *map = columns->source->settings->map;
+    return map ? map_node_find(input_map_root(map), name) : NULL;
+}
+
+static int32_t *mapped_position(struct input_columns *columns, const struct map_node *node)
+{
+    if (!node || !node->target)
+        return NULL;
+    if (node->target->column >= 0)
+        return &columns->positions[node->target->column];
+    enum envelope_field field = ENVELOPE_EMPLOYEE_ID;
+    while (envelope_fault_column(field) != node->target->column)
+        field++;
+    return &columns->envelope_positions[field];
+}
+
+/* The slot that a header name fills, or NULL. */
+static int32_t *position_of(struct input_columns *columns, struct span name)
+{
+    const struct schema *schema = columns->schema;
+    if (columns->source->settings->map)
+        return mapped_position(columns, node_of(columns, name));
+    int32_t column = schema_column(schema, name);
+    if (column >= 0)
+        return &columns->positions[column];
+    if (schema->id_name && span_equal(name, span_of(schema->id_name)))
+        return &columns->id_position;
+    for (size_t f = 0; f < ENVELOPE_FIELD_COUNT; f++)
+        if (span_equal(name, span_of(envelope_name(f))))
+            return &columns->envelope_positions[f];
+    return NULL;
+}
+
+static void forget_positions(struct input_columns *columns)
+{
+    for (size_t c = 0; c < columns->schema->column_count; c++)
+        columns->positions[c] = POSITION_NONE;
+    for (size_t f = 0; f < ENVELOPE_FIELD_COUNT; f++)
+        columns->envelope_positions[f] = POSITION_NONE;
+    columns->id_position = POSITION_NONE;
+}
+
+enum status input_columns_place(struct input_columns *columns, const struct csv_record *header, size_t *known,
+                                struct error *err)
+{
+    *known = 0;
+    columns->field_count = header->field_count;
+    forget_positions(columns);
+    for (size_t i = 0; i < header->field_count; i++) {
+        struct span name = header->fields[i];
+        int32_t *position = position_of(columns, name);
+        if (!position)
+            continue;
+        if (*position != POSITION_NONE)
+            return error_set(err, STATUS_INVALID, "%s:%zu: duplicate column %.*s in the header (%d and %zu)",
+                             columns->source->name, header->line, (int)name.bytes, name.data, *position + 1, i + 1);
+        *position = (int32_t)i;
+        *known += position >= columns->positions && position < columns->positions + columns->schema->column_count;
+    }
+    return STATUS_OK;
+}
+
+size_t input_columns_count_names(struct input_columns *columns, const struct csv_record *record)
+{
+    size_t names = 0;
+    for (size_t i = 0; i < record->field_count; i++)
+        names += position_of(columns, record->fields[i]) != NULL;
+    return names;
+}
+
+static void report_unknown(struct input_columns *columns, const struct csv_record *header)
+{
+    for (size_t i = 0; i < header->field_count; i++) {
+        struct span name = header->fields[i];
+        const struct map_node *node = node_of(columns, name);
+        if (!position_of(columns, name) && !(node ? node->ignored : input_name_ignored(columns->schema, name)))
+            log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
+                     columns->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
+    }
+}
+
+/* One line for all columns that are not there. */
+static void report_missing(const struct input_columns *columns)
+{
+    const struct schema *schema = columns->schema;
+    struct buffer names = {0};
+    for (size_t c = 0; c < schema->column_count; c++)
+        if (columns->positions[c] == POSITION_NONE)
+            buffer_printf(&names, "%s%s%s", names.bytes ? ", " : "", schema->columns[c].name,
+                          schema->columns[c].required ? " (required)" : "");
+    if (names.bytes)
+        log_warn(where, "%s: columns that are not there, their values are missing: %.*s", columns->source->name,
+                 (int)names.bytes, names.data);
+    buffer_free(&names);
+    if (columns->id_position == POSITION_NONE && columns->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE)
+        log_warn(where, "%s: no column %s: employees are called row-<line>", columns->source->name,
+                 schema->id_name ? schema->id_name : envelope_name(ENVELOPE_EMPLOYEE_ID));
+}
+
+static void find_targets(struct input_columns *columns, const struct csv_record *header)
+{
+    columns->targets = mem_resize(columns->targets, header->field_count + 1, sizeof(const struct map_target *));
+    for (size_t i = 0; i < header->field_count; i++) {
+        const struct map_node *node = node_of(columns, header->fields[i]);
+        columns->targets[i] = node ? node->target : NULL;
+    }
+}
+
+void input_columns_begin(struct input_columns *columns, const struct csv_record *header)
+{
+    find_targets(columns, header);
+    report_unknown(columns, header);
+    report_missing(columns);
+}
+
+static bool is_number_with_comma(struct span text)
+{
+    size_t commas = 0;
+    for (size_t i = 0; i < text.bytes; i++) {
+        commas += text.data[i] == ',';
+        if (!strchr("+-.,0123456789", text.data[i]))
+            return false;
+    }
+    return commas > 0;
+}
+
+static void refuse_cell(struct input_row *row, const struct fault *fault, struct span text)
+{
+    if (fault->code == EVENT_WRONG_TYPE && !row->settings->decimal_comma && is_number_with_comma(text))
+        input_row_refuse(row, EVENT_WRONG_TYPE, fault->column,
+                         "a number with a comma: thousands are never guessed; a decimal comma needs --decimal-comma");
+    else if (row->fault_count < INPUT_FAULTS_MAX)
+        row->faults[row->fault_count++] = *fault;
+}
+
+/* Where the comma is the decimal one, a point can only be one of thousands, which are never guessed. */
+static bool passes_decimal_comma(struct input_row *row, int32_t c, struct span *text, char copy[NUMBER_BYTES_MAX])
+{
+    if (text->bytes > NUMBER_BYTES_MAX)
+        return true;
+    if (memchr(text->data, '.', text->bytes)) {
+        input_row_refuse(row, EVENT_WRONG_TYPE, c,
+                         "a number with a point, which --decimal-comma does not take: thousands are never guessed");
+        return false;
+    }
+    memcpy(copy, text->data, text->bytes);
+    char *comma = memchr(copy, ',', text->bytes);
+    if (comma)
+        *comma = '.';
+    text->data = copy;
+    return true;
+}
+
+/* A field's text, or what the mapping makes of it: a number is written out again. */
+static struct span field_text(const struct input_columns *columns, const struct csv_record *record, int32_t position,
+                              char number[static NUMBER_BYTES_MAX])
+{
+    struct json_value value = {.kind = JSON_KIND_TEXT, .text = record->fields[position]};
+    if (null_values_have(&columns->source->settings->null_values, value.text))
+        return SPAN_LITERAL("");
+    if (columns->targets[position])
+        map_target_translate(columns->targets[position], &value);
+    if (value.kind == JSON_KIND_NULL)
+        return SPAN_LITERAL("");
+    if (value.kind == JSON_KIND_NUMBER)
+        return (struct span){number, (size_t)snprintf(number, NUMBER_BYTES_MAX, "%.17g", value.number)};
+    return value.text;
+}
+
+static void read_cell(const struct input_columns *columns, int32_t c, struct span text, struct input_row *row)
+{
+    const struct column *column = &columns->schema->columns[c];
+    char copy[NUMBER_BYTES_MAX];
+    struct fault fault;
+    struct cell cell;
+    if (!text.bytes)
+        return;
+    bool comma = columns->decimal_comma && column->kind != COLUMN_NOMINAL;
+    if (comma && !passes_decimal_comma(row, c, &text, copy))
+        return;
+    if (validate_text_cell(column, text, row->settings->validate, &cell, &fault, c) == EVENT_OK)
+        row->event.cells[c] = cell;
+    else
+        refuse_cell(row, &fault, text);
+}
+
+/* What spreadsheet users write to keep an id's zeros, ="0000123" and '0000123, is the id inside. */
+static struct span id_inside(struct span text)
+{
+    size_t digits = 1;
+    if (text.bytes > 3 && memcmp(text.data, "=\"", 2) == 0 && text.data[text.bytes - 1] == '"')
+        return (struct span){text.data + 2, text.bytes - 3};
+    while (digits < text.bytes && text.data[digits] >= '0' && text.data[digits] <= '9')
+        digits++;
+    return text.bytes > 1 && text.data[0] == '\'' && digits == text.bytes ? (struct span){text.data + 1, text.bytes - 1}
+                                                                          : text;
+}
+
+static void read_id(struct input_columns *columns, struct span text, struct input_row *row)
+{
+    struct span id = id_inside(text);
+    if (id.bytes != text.bytes && columns->ids_fixed++ < SHOWN)
+        log_warn(where, "%s:%zu: the id is written as a spreadsheet's text (=\"…\" or '…): the id inside is taken%s",
+                 columns->source->name, row->line,
+                 columns->ids_fixed == SHOWN ? "; further lines of this kind are not named" : "");
+    if (null_values_have(&row->settings->null_values, id))
+        id.bytes = 0;
+    input_row_set_envelope(row, ENVELOPE_EMPLOYEE_ID, id);
+}
+
+static void read_envelope(struct input_columns *columns, const struct csv_record *record, struct input_row *row)
+{
+    int32_t id = columns->envelope_positions[ENVELOPE_EMPLOYEE_ID];
+    if (id == POSITION_NONE)
+        id = columns->id_position;
+    if (id != POSITION_NONE)
+        read_id(columns, record->fields[id], row);
+    char number[NUMBER_BYTES_MAX];
+    for (enum envelope_field f = ENVELOPE_EMPLOYEE_ID + 1; f < ENVELOPE_FIELD_COUNT; f++) {
+        int32_t position = columns->envelope_positions[f];
+        if (position == POSITION_NONE)
+            continue;
+        const struct map_target *target = columns->targets[position];
+        const struct span text = field_text(columns, record, position, number);
+        if (f == ENVELOPE_OCCURRED_AT && target && target->unit && text.bytes)
+            input_row_set_time(row, text, target->unit);
+        else
+            input_row_set_envelope(row, f, text);
+    }
+}
+
+/* A refused row that is no UTF-8 is most often one of another encoding: said once a file. */
+static void hint_at_encoding(struct input_columns *columns, const struct csv_record *record)
+{
+    if (columns->encoding_hints || utf8_is_valid(record->raw))
+        return;
+    columns->encoding_hints++;
+    log_warn(where,
+             "%s:%zu: the row is not UTF-8: if the file is in Windows-1252, as spreadsheet programs write it, "
+             "give --encoding windows-1252",
+             columns->source->name, record->line);
+}
+
+void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row)
+{
+    char number[NUMBER_BYTES_MAX];
+    for (size_t c = 0; c < columns->schema->column_count; c++)
+        if (columns->positions[c] != POSITION_NONE)
+            read_cell(columns, (int32_t)c, field_text(columns, record, columns->positions[c], number), row);
+    read_envelope(columns, record, row);
+    if (row->fault_count)
+        hint_at_encoding(columns, record);
+}
+
+void input_columns_write_line(const struct csv_record *record, struct buffer *out)
+{
+    for (size_t f = 0; f < record->field_count; f++) {
+        if (f)
+            buffer_add_u8(out, ',');
+        table_add_field(out, record->fields[f]);
+    }
+}
+
+int32_t input_columns_first_unreached(const struct input_columns *columns, size_t field_count)
+{
+    int32_t first = FAULT_NO_COLUMN;
+    for (size_t c = 0; c < columns->schema->column_count; c++) {
+        int32_t at = columns->positions[c];
+        if (at != POSITION_NONE && (size_t)at >= field_count &&
+            (first == FAULT_NO_COLUMN || at < columns->positions[first]))
+            first = (int32_t)c;
+    }
+    return first;
+}
+
+const char *input_columns_field_name(const struct input_columns *columns, int32_t column)
+{
+    bool by_id = column == FAULT_EMPLOYEE_ID && columns->id_position != POSITION_NONE &&
+                 columns->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE;
+    return by_id ? columns->schema->id_name : input_field_name(columns->schema, column);
+}
+
+/* Where the file has the field, or POSITION_NONE. */
+static int32_t field_position(const struct input_columns *columns, int32_t column)
+{
+    if (column >= 0)
+        return columns->positions[column];
+    enum envelope_field field = ENVELOPE_EMPLOYEE_ID;
+    while (envelope_fault_column(field) != column)
+        field++;
+    int32_t position = columns->envelope_positions[field];
+    return position == POSITION_NONE && field == ENVELOPE_EMPLOYEE_ID ? columns->id_position : position;
+}
+
+void input_columns_field_write(const struct input_columns *columns, int32_t column, const char *name,
+                               struct buffer *out)
+{
+    int32_t position = field_position(columns, column);
+    if (position == POSITION_NONE)
+        buffer_printf(out, "column %s (not there)", name);
+    else
+        buffer_printf(out, "column %s (%d)", name, position + 1);
+}

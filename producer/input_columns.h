@@ -1,0 +1,46 @@
+/* A table's columns by their names: which field of a row is which column of the schema. What CSV and queries share. */
+#pragma once
+
+#include "base/csv.h"
+#include "producer/input_form.h"
+
+enum { POSITION_NONE = -1 };
+
+/* Plain data, embedded by readers; zero-initialise, then input_columns_init. */
+struct input_columns {
+    const struct input_source *source;
+    const struct schema *schema;
+    size_t field_count;                /* of the header */
+    const struct map_target **targets; /* of each field, where a mapping (--map) has one for it */
+    bool decimal_comma;                /* its numbers are written 1,5; false but where the reader sets it */
+    int32_t *positions;                /* field of each column of the schema, or POSITION_NONE */
+    int32_t id_position;
+    int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
+    uint64_t ids_fixed, encoding_hints; /* said so far */
+};
+
+void input_columns_init(struct input_columns *columns, const struct input_source *source);
+void input_columns_free(struct input_columns *columns);
+
+/* Finds the columns in a header; *known is how many of its names the schema and the event have. STATUS_INVALID: a
+ * duplicate column. */
+MUST_USE enum status input_columns_place(struct input_columns *columns, const struct csv_record *header, size_t *known,
+                                         struct error *err);
+/* How many fields are names of columns. */
+size_t input_columns_count_names(struct input_columns *columns, const struct csv_record *record);
+/* Takes the header that was placed: finds what the mapping does with each field, logs what is unknown and what is
+ * missing. */
+void input_columns_begin(struct input_columns *columns, const struct csv_record *header);
+
+/* Fills the row's cells and envelope from as many fields as the header has. */
+void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row);
+/* Appends the fields as a line of CSV, without its end: a reject of an input that has no lines. */
+void input_columns_write_line(const struct csv_record *record, struct buffer *out);
+/* The first feature that a row cut short does not reach, in the table's order; FAULT_NO_COLUMN if it reaches them all.
+ */
+int32_t input_columns_first_unreached(const struct input_columns *columns, size_t field_count);
+
+/* For struct input_form. */
+const char *input_columns_field_name(const struct input_columns *columns, int32_t column);
+void input_columns_field_write(const struct input_columns *columns, int32_t column, const char *name,
+                               struct buffer *out);

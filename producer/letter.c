@@ -1,0 +1,118 @@
+/* Reading letters: see letter.h. Called by `producer dlq show` and by the replay's look at erasures, on the main
+ * thread. Must never guess: what cannot be read is nobody's. */
+#include "producer/letter.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "events/fault.h"
+#include "events/schema_registry.h"
+#include "events/validate.h"
+
+enum { WAITS_MOST = 100, WAIT_US = 100000 };
+
+struct letter_reader {
+    const struct schema *schema;
+    struct registry_client *registry; /* NULL: none */
+    struct decoder *decoder;
+    struct key_reader *keys;
+    struct cell *cells;
+    int64_t max_future_us;
+    char key_text[ID_BYTES_MAX];
+};
+
+enum status letter_reader_new(const struct options *options, const struct schema *schema, struct letter_reader **out,
+                              struct error *err)
+{
+    struct letter_reader *reader = mem_zeroed(1, sizeof *reader);
+    const struct registry_settings wanted = registry_settings_read(options);
+    reader->schema = schema;
+    reader->max_future_us = options_duration_us(options, OPTION_MAX_FUTURE);
+    enum status status = decoder_new(schema, &reader->decoder, err);
+    if (status == STATUS_OK && wanted.urls)
+        status = registry_client_new(&wanted, NULL, &reader->registry, err);
+    if (status != STATUS_OK) {
+        letter_reader_free(reader);
+        return status;
+    }
+    decoder_use_registry(reader->decoder, reader->registry);
+    reader->keys = key_reader_new(reader->registry);
+    reader->cells = mem_zeroed(schema->column_count, sizeof *reader->cells);
+    *out = reader;
+    return STATUS_OK;
+}
+
+void letter_reader_free(struct letter_reader *reader)
+{
+    if (!reader)
+        return;
+    key_reader_free(reader->keys);
+    decoder_free(reader->decoder);
+    registry_client_free(reader->registry);
+    free(reader->cells);
+    free(reader);
+}
+
+static struct span read_key_id(struct letter_reader *reader, struct span key)
+{
+    struct fault fault;
+    struct span id;
+    bool waits = true;
+    for (int i = 0; key.data && waits && i < WAITS_MOST; i++) {
+        enum event_code code = key_read(reader->keys, key, reader->key_text, &id, &fault, &waits);
+        if (!waits)
+            return code == EVENT_OK ? id : SPAN_NULL;
+        usleep(WAIT_US);
+    }
+    return SPAN_NULL;
+}
+
+static enum event_code read_value(struct letter_reader *reader, struct span value, struct span header,
+                                  struct letter *out)
+{
+    enum event_code code = EVENT_MALFORMED;
+    bool waits = true;
+    for (int i = 0; waits && i < WAITS_MOST; i++) {
+        code = decoder_read(reader->decoder, value, header, &out->event, &out->value_fault, &waits);
+        if (waits)
+            usleep(WAIT_US);
+    }
+    return waits ? EVENT_UNKNOWN_SCHEMA_ID : code;
+}
+
+static void letter_add_fault(struct letter *letter, enum event_code code)
+{
+    letter->faults[letter->fault_count++].code = code;
+}
+
+static void check_event(struct letter_reader *reader, struct letter *letter)
+{
+    int64_t latest_ms = (clock_real_us(&clock_system) + reader->max_future_us) / 1000;
+    const struct event *event = &letter->event;
+    enum event_code code = identity_check(event, latest_ms, &letter->faults[0]);
+    if (code != EVENT_OK)
+        letter_add_fault(letter, code);
+    if (letter->key_id.data && !span_equal(letter->key_id, event->employee_id)) {
+        (void)fault_set(&letter->faults[letter->fault_count], EVENT_KEY_MISMATCH, FAULT_EMPLOYEE_ID,
+                        "the message key names somebody else");
+        letter_add_fault(letter, EVENT_KEY_MISMATCH);
+    }
+    letter->fault_count += validate_row_all(reader->schema, event->cells, letter->faults + letter->fault_count,
+                                            LETTER_FAULTS_MAX - letter->fault_count);
+}
+
+void letter_read(struct letter_reader *reader, struct span key, struct span value, struct span frame_header,
+                 struct letter *out)
+{
+    out->event = (struct event){.cells = reader->cells};
+    out->fault_count = 0;
+    out->key_id = read_key_id(reader, key);
+    out->value_code = EVENT_BAD_FRAME;
+    (void)fault_set(&out->value_fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN, "there is no value");
+    if (value.data)
+        out->value_code = read_value(reader, value, frame_header, out);
+    if (out->value_code == EVENT_OK)
+        check_event(reader, out);
+}

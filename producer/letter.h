@@ -1,0 +1,30 @@
+/* What the bytes of a dead letter (or of an event) say: whom it is of, and the event as far as it can be decoded. One
+ * thread. */
+#pragma once
+
+#include "base/options.h"
+#include "events/decoder.h"
+#include "events/key.h"
+
+struct letter_reader;
+
+/* Values' schemas: ids.json's, and the schema registry's where one is set. Borrows the schema. */
+MUST_USE enum status letter_reader_new(const struct options *options, const struct schema *schema,
+                                       struct letter_reader **out, struct error *err);
+void letter_reader_free(struct letter_reader *reader);
+
+enum { LETTER_FAULTS_MAX = 64 };
+
+/* Plain data; spans borrow from the bytes given and from the reader, until its next call. */
+struct letter {
+    struct span key_id;         /* whom the key names; SPAN_NULL: nobody that can be read */
+    enum event_code value_code; /* EVENT_OK: `event` was decoded; else value_fault says why not */
+    struct fault value_fault;
+    struct event event;
+    size_t fault_count; /* of the event, by the schema as it is today */
+    struct fault faults[LETTER_FAULTS_MAX];
+};
+
+/* Waits some seconds for a schema that the registry is asked for. */
+void letter_read(struct letter_reader *reader, struct span key, struct span value, struct span frame_header,
+                 struct letter *out);

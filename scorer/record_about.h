@@ -1,0 +1,24 @@
+/* What a message says besides its value, for events that come as JSON. */
+#pragma once
+
+#include "events/json_event.h"
+#include "kafka/message.h"
+
+/* Borrows from both. Costs next to nothing where a message has no headers. */
+static inline struct record_about record_about_of(const rd_kafka_message_t *message, const char *topic)
+{
+    rd_kafka_headers_t *headers;
+    struct record_about about = {
+        .topic = span_of(topic),
+        .partition = message->partition,
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
+    };
+    if (rd_kafka_message_headers(message, &headers))
+        return about;
+    about.ce_specversion = kafka_message_header(message, "ce_specversion");
+    about.ce_id = kafka_message_header(message, "ce_id");
+    about.ce_time = kafka_message_header(message, "ce_time");
+    about.ce_subject = kafka_message_header(message, "ce_subject");
+    return about;
+}

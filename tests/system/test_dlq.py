@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""`producer dlq` against a real Kafka: one letter in full, and a replay that never brings a person back who has been erased since the
+event became a dead letter, whether or not the scorer has handled the request yet."""
+import json
+import struct
+
+from confluent_kafka import Producer
+
+from lab import BIN, Lab, encode_event, schema
+
+ATTRIBUTES = {field["name"]: None for field in next(
+    field for field in schema("employee_event.avsc")["fields"] if field["name"] == "attributes")["type"]["fields"]}
+UNKNOWN = struct.pack(">bI", 0, 99)  # a schema id that nobody knows: such a value says nothing of whose it is
+
+
+def event(employee, number, age=41):
+    return encode_event({"event_id": f"{employee}-{number}", "event_type": "SNAPSHOT", "employee_id": employee,
+                         "occurred_at": 1_700_000_000_000 + number, "attributes": {**ATTRIBUTES, "Age": age}})
+
+
+def send(kafka, records):
+    """Order within a partition is theirs."""
+    producer, failures = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random", "enable.idempotence": True}), []
+    for key, value in records:
+        producer.produce("employee-events", key=key, value=value, on_delivery=lambda error, _: error and failures.append(error))
+    assert producer.flush(30) == 0 and not failures, failures
+
+
+def dlq(lab, *words):
+    status, out, err = lab.run(BIN / "producer", "dlq", *words)
+    return status, out, err
+
+
+def replay(lab, *words):
+    status, out, err = dlq(lab, "replay", "--json", *words)
+    return status, json.loads(out.splitlines()[-1]) if out else {}, err
+
+
+def ended(scorer, count):
+    return lambda: scorer.counter("events_received_total") >= count and not scorer.counter("events_in_flight")
+
+
+with Lab() as lab:
+    kafka = lab.kafka()
+    lab.env["KAFKA_BOOTSTRAP_SERVERS"] = kafka
+    lab.model()
+    scorer = lab.scorer(ROLES="score,http")
+    lab.ready(scorer)
+
+    # kept: replayed; gone: erased since, handled by the scorer; late: erased since, not handled yet; back: erased, then hired again,
+    # and that event is the letter; blind: an unreadable value under the key of one who was erased.
+    records = [("kept", event("kept", 1, 400)), ("gone", event("gone", 1, 400)), ("late", event("late", 1, 400)), ("blind", UNKNOWN + b"x"),
+               ("back", None), ("back", event("back", 2, 400)), ("wrong-key", event("gone", 3)), ("gone", None), ("blind", None)]
+    send(kafka, records)
+    lab.need("every event has its end", ended(scorer, len(records)), 60, scorer)
+    lab.equal("dead letters", scorer.counter("events_dead_lettered_total"), 6)
+    lab.equal("the scorer ends", scorer.end(), 0)
+    send(kafka, [("late", None)])
+
+    letters = {m.key().decode(): m for m in lab.consume(kafka, "employee-events-dlq")}
+    place = {key: f"{m.partition()}:{m.offset()}" for key, m in letters.items()}
+    status, out, err = dlq(lab, "show", place["kept"])
+    lab.equal("show: exit status", status, 0)
+    lab.one_line("show: where it came from", out, "^  topic +employee-events$")
+    lab.one_line("show: the fault is marked", out, "^  Age +400 +<-- out_of_range: outside 18 to 100")
+    lab.one_line("show: whose it is", out, "^  employee_id +kept$")
+    print("\n".join("# " + line for line in out.splitlines()[:20]))
+    status, out, err = dlq(lab, "show", "--json", place["blind"], place["wrong-key"])
+    found = [json.loads(line) for line in out.splitlines()]
+    lab.equal("show --json: faults", [[fault["code"] for fault in letter["faults"]] for letter in found], [["unknown_schema_id"], ["key_mismatch"]])
+    lab.equal("show --json: the value's bytes", bytes.fromhex(found[0]["value_hex"]), UNKNOWN + b"x")
+    status, out, err = dlq(lab, "show", place["blind"])
+    lab.one_line("show: what cannot be decoded is shown in hexadecimal", out, "000000 +00 00 00 00 63 78 +....cx")
+    for words in ((), ("12",), ("x:1",)):
+        lab.equal(f"show {' '.join(words)}: usage", dlq(lab, "show", *words)[0], 2)
+    status, out, err = dlq(lab, "show", "0:999999")
+    lab.equal("show of no letter: exit status", status, 1)
+    lab.one_line("show of no letter: one line", err, "holds no letter 0:999999", "dlq list")
+
+    wanted = (2, 4)  # kept and back; gone, late, blind and wrong-key stay
+    status, found, err = replay(lab, "--dry-run")
+    lab.equal("a dry run: replayed, erased", (found.get("replayed"), found.get("erased")), wanted)
+    before = len(lab.consume(kafka, "employee-events"))
+    status, found, err = replay(lab)
+    lab.equal("replay: exit status, replayed, erased", (status, found.get("replayed"), found.get("erased")), (0, *wanted))
+    lab.one_line("replay says why", err, "not replayed: the employee has been erased since")
+    sent = [m.key().decode() for m in lab.consume(kafka, "employee-events")]
+    lab.equal("what is in the input topic again", sorted(sent.count(key) for key in ("kept", "back", "gone", "late", "blind", "wrong-key")),
+              sorted((2, 3, 2, 2, 2, 1)))
+    lab.equal("records added", len(sent) - before, 2)
+    status, found, err = replay(lab, "--again")
+    lab.equal("--again does not bring them back either", (status, found.get("replayed"), found.get("erased")), (0, *wanted))
+
+    scorer = lab.scorer("second", ROLES="score,http")
+    lab.ready(scorer)
+    lab.wait("the request that was late is handled", ended(scorer, 5), 60, scorer)
+    people = {m.key().decode() for m in lab.consume(kafka, "attrition-predictions") if m.value() is not None}
+    lab.equal("nobody of the erased is scored", sorted(people & {"gone", "late", "blind"}), [])
+    status, found, err = replay(lab, "--again", "--code", "out_of_range", "--max-replays", "0")
+    lab.equal("nothing to replay: exit status", (status, found.get("replayed")), (0, 0))

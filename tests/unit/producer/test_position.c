@@ -1,0 +1,64 @@
+/* producer/position.h: what the brokers keep of an input, and whether it is still the same. */
+#include "producer/position.h"
+#include "tests/unit/producer/unit.h"
+
+static struct position after(const char *const *rows)
+{
+    struct position position = {0};
+    for (; *rows; rows++)
+        position_add_row(&position, span_of(*rows), true);
+    return position;
+}
+
+static void test_written_and_read(void **state)
+{
+    (void)state;
+    char text[POSITION_TEXT_BYTES];
+    struct position found = {0}, written = after((const char *const[]){"1,41", "2,42", NULL});
+    written.failed = 3;
+    written.complete = true;
+    position_write(&written, text);
+    assert_true(position_read(&found, 2, span_of(text)));
+    assert_memory_equal(&found, &written, sizeof found);
+}
+
+static void test_what_is_not_ours(void **state)
+{
+    (void)state;
+    struct position found = {.rows = 7};
+    static const char *const texts[] = {
+        "", "2+5", "1 00 0", "2 0000000000000000 0 0", "1 0000000000000000 0 0 x", "1 zz 0 0"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_false(position_read(&found, 1, span_of(texts[i])));
+    assert_false(position_read(&found, 1, SPAN_NULL));
+    assert_false(position_read(&found, -1001, span_of("1 0000000000000000 0 0")));
+    assert_int_equal(found.rows, 7);
+}
+
+static void test_any_change_shows(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"1,41,Sales,Yes", "2,42", "", NULL};
+    static const char *const others[][4] = {{"1,41,Sales,No", "2,42", "", NULL},
+                                            {"2,42", "1,41,Sales,Yes", "", NULL},
+                                            {"1,41,Sales,Yes2", ",42", "", NULL},
+                                            {"1,41,Sales,Yes", "2,42\x01", "", NULL},
+                                            {"1,41,Sales,Yes", "", "2,42", NULL}};
+    struct position position = after(rows), rejected = after((const char *const[]){rows[0], rows[1], NULL});
+    assert_int_equal(position.rows, 3);
+    assert_int_equal(position.digest, after(rows).digest);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_not_equal(position.digest, after(others[i]).digest);
+    position_add_row(&rejected, span_of(""), false);
+    assert_int_not_equal(position.digest, rejected.digest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_written_and_read),
+        cmocka_unit_test(test_what_is_not_ours),
+        cmocka_unit_test(test_any_change_shows),
+    };
+    return cmocka_run_group_tests_name("producer/position", tests, NULL, NULL);
+}
