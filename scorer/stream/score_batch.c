@@ -57,7 +57,7 @@ struct score_batch {
     size_t count, waiting;
     int64_t left_us;            /* steady clock when it left the client library's queue */
     struct event events[BATCH]; /* by message */
-    uint32_t rows[BATCH];       /* by message: its row, where it is scored */
+    uint32_t rows[BATCH];       /* by message: its row, where it is scored; its place in `outcomes` */
     size_t row_count;
     int64_t latest_ms;               /* beyond it, occurred_at lies in the future */
     char (*key_texts)[ID_BYTES_MAX]; /* by message: the id that its key names, where that is no part of the key */
@@ -67,7 +67,7 @@ struct score_batch {
     struct reason *reasons;
     struct challenger_rows *challengers; /* NULL: none */
     struct record_changes *records;      /* NULL: no current records are kept */
-    struct buffer value;
+    struct buffer value, outcomes;
 };
 
 /* --- decoding and validating --- */
@@ -245,15 +245,30 @@ static int64_t latest_ms(const struct score_batch *batch)
     return (clock_us > passed_us ? clock_us : passed_us) / 1000 + batch->settings->max_future_us / 1000;
 }
 
+/* An outcome that came as JSON goes on in a frame of our schema. It is encoded now, since the next event is decoded
+ * into its cells. Returns where it is: its length, and its bytes. */
+static size_t keep_outcome(struct score_batch *batch, size_t i)
+{
+    size_t at = batch->outcomes.bytes;
+    buffer_clear(&batch->value);
+    event_encode(batch->settings->schema, &batch->events[i], &batch->value);
+    buffer_add(&batch->outcomes, &batch->value.bytes, sizeof batch->value.bytes);
+    buffer_add(&batch->outcomes, batch->value.data, batch->value.bytes);
+    return at;
+}
+
 static void decode_batch(struct score_batch *batch)
 {
     batch->row_count = batch->waiting = 0;
+    buffer_clear(&batch->outcomes);
     batch->latest_ms = latest_ms(batch);
     decoder_reset(batch->decoder);
     for (size_t i = 0; i < batch->count; i++) {
         enum result result = decode_and_validate(batch, i);
         batch->results[i] = (uint8_t)result;
         batch->rows[i] = (uint32_t)batch->row_count;
+        if (result == RESULT_OUTCOME && batch->events[i].form != EVENT_FORM_AVRO)
+            batch->rows[i] = (uint32_t)keep_outcome(batch, i);
         batch->row_count += result == RESULT_SCORE;
         batch->waiting += result == RESULT_WAIT;
     }
@@ -299,15 +314,18 @@ static bool publish_scored(struct score_batch *batch, size_t i, struct predictio
     return publish_prediction(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
 }
 
-/* As it came, or, where that was JSON, in a frame of our schema. */
+/* As it came, or, where that was JSON, as keep_outcome has encoded it. */
 static bool publish_terminated(struct score_batch *batch, size_t i)
 {
     const struct event *event = &batch->events[i];
-    if (event->form == EVENT_FORM_AVRO)
-        return publish_outcome(batch->publish, &batch->messages[i], event->employee_id, batch->messages[i].value);
-    buffer_clear(&batch->value);
-    event_encode(batch->settings->schema, event, &batch->value);
-    return publish_outcome(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
+    struct span value = batch->messages[i].value;
+    if (event->form != EVENT_FORM_AVRO) {
+        const char *kept = batch->outcomes.data + batch->rows[i];
+        size_t bytes;
+        memcpy(&bytes, kept, sizeof bytes);
+        value = (struct span){kept + sizeof bytes, bytes};
+    }
+    return publish_outcome(batch->publish, &batch->messages[i], event->employee_id, value);
 }
 
 /* False where the model fills in no missing values and this event has some. */
@@ -475,6 +493,7 @@ void score_batch_free(struct score_batch *batch)
     decoder_free(batch->decoder);
     key_reader_free(batch->keys);
     buffer_free(&batch->value);
+    buffer_free(&batch->outcomes);
     free(batch->key_texts);
     free(batch->cells);
     free(batch->reasons);

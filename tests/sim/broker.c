@@ -256,7 +256,7 @@ static rd_kafka_resp_err_t open_transaction(struct coordinator *coordinator, int
                                                        : RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS;
     struct txn *txn = mem_zeroed(1, sizeof *txn);
     txn->started_us = sim_now();
-    txn->incarnation = coordinator->newest->incarnation;
+    txn->incarnation = coordinator->newest ? coordinator->newest->incarnation : 0; /* none in traces */
     txn->number = ++txn_numbers;
     coordinator->current = txn;
     sim_at(sim_now() + coordinator->timeout_us, time_out, coordinator, txn->number);

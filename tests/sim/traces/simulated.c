@@ -48,6 +48,17 @@ void audit_committed(struct txn *txn)
     (void)txn;
 }
 
+bool audit_is_control(const struct record *record)
+{
+    (void)record;
+    return false;
+}
+
+void audit_undone(const struct record *record, bool by_itself, bool with_offsets)
+{
+    (void)record, (void)by_itself, (void)with_offsets;
+}
+
 void audit_visible(const struct record *record)
 {
     (void)record;
