@@ -7,7 +7,7 @@
 
 #include "base/utf8.h"
 
-enum { EXACT_POWER_MAX = 22, MANTISSA_DIGITS = 19, EXPONENT_CLAMP = 100000, NAMES_FIRST = 64, NAMES_KEPT = 8192 };
+enum { EXACT_POWER_MAX = 22, MANTISSA_DIGITS = 19, EXPONENT_CLAMP = 100000, NAMES_FIRST = 64, NAMES_KEPT = 1024 };
 
 /* Which object has this name. */
 struct json_name {
@@ -17,8 +17,18 @@ struct json_name {
 
 /* --- start and end --- */
 
+static void names_forget(struct json_reader *reader)
+{
+    free(reader->names);
+    reader->names = NULL;
+    reader->name_count = reader->name_capacity = 0;
+}
+
+/* A table that one document made large is not cleared for each that follows. */
 static void names_clear(struct json_reader *reader)
 {
+    if (reader->name_capacity > NAMES_KEPT)
+        names_forget(reader);
     if (reader->name_count)
         memset(reader->names, 0, reader->name_capacity * sizeof *reader->names);
     reader->name_count = 0;
@@ -33,13 +43,6 @@ void json_reader_start(struct json_reader *reader, struct span document)
     reader->flaw = JSON_FLAW_NONE;
     reader->depth = 0;
     names_clear(reader);
-}
-
-static void names_forget(struct json_reader *reader)
-{
-    free(reader->names);
-    reader->names = NULL;
-    reader->name_count = reader->name_capacity = 0;
 }
 
 void json_reader_reset(struct json_reader *reader)

@@ -215,6 +215,30 @@ static void many_names_differ(void **state)
     buffer_free(&text);
 }
 
+/* The next documents do not pay for one with many names. */
+static void a_large_table_of_names_is_not_kept(void **state)
+{
+    (void)state;
+    struct json_reader reader = {0};
+    struct buffer text = {0};
+    struct span all;
+    for (int i = 0; i < 3000; i++)
+        buffer_printf(&text, "%c\"n%d\":1", i ? ',' : '{', i);
+    buffer_add_u8(&text, '}');
+    for (int round = 0; round < 2; round++) {
+        json_reader_start(&reader, buffer_span(&text));
+        json_skip_value(&reader, &all);
+        assert_int_equal(json_reader_end(&reader), JSON_FLAW_NONE);
+        assert_int_equal(reader.name_count, 3000);
+        json_reader_start(&reader, SPAN_LITERAL("{\"n1\":{\"n1\":2}}"));
+        assert_true(reader.name_capacity <= 1024);
+        json_skip_value(&reader, &all);
+        assert_int_equal(json_reader_end(&reader), JSON_FLAW_NONE);
+    }
+    json_reader_free(&reader);
+    buffer_free(&text);
+}
+
 static void members_and_places_are_known(void **state)
 {
     (void)state;
@@ -247,6 +271,7 @@ int main(void)
         cmocka_unit_test(texts_are_decoded),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(many_names_differ),
+        cmocka_unit_test(a_large_table_of_names_is_not_kept),
         cmocka_unit_test(members_and_places_are_known),
     };
     return cmocka_run_group_tests_name("base/json_reader", tests, NULL, NULL);
