@@ -55,7 +55,8 @@ static bool take_id(struct json_reader *reader, struct span part, char storage[s
     return true;
 }
 
-static bool read_object(struct json_reader *reader, struct span part, const struct map_node *pointer,
+/* may_wrap: the id may lie within "payload"; one level, for each is read again from its start. */
+static bool read_object(struct json_reader *reader, struct span part, const struct map_node *pointer, bool may_wrap,
                         char storage[static ID_BYTES_MAX], struct span *out)
 {
     struct members members;
@@ -64,12 +65,12 @@ static bool read_object(struct json_reader *reader, struct span part, const stru
     members_read(reader, pointer, &members);
     if (pointer && members.pointed.data) {
         const struct map_node *step = &pointer->below[0];
-        return step->below_count ? read_object(reader, members.pointed, step, storage, out)
+        return step->below_count ? read_object(reader, members.pointed, step, false, storage, out)
                                  : take_id(reader, members.pointed, storage, out);
     }
     if (members.count == 1 && take_id(reader, members.first, storage, out))
         return true;
-    return members.payload.data && read_object(reader, members.payload, NULL, storage, out);
+    return may_wrap && members.payload.data && read_object(reader, members.payload, pointer, false, storage, out);
 }
 
 bool key_json_read(struct json_reader *reader, struct span text, const struct map_node *pointer,
@@ -81,5 +82,5 @@ bool key_json_read(struct json_reader *reader, struct span text, const struct ma
     json_skip_value(reader, &all);
     if (json_reader_end(reader) != JSON_FLAW_NONE)
         return false;
-    return read_object(reader, all, pointer, storage, out);
+    return read_object(reader, all, pointer, true, storage, out);
 }

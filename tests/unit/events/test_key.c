@@ -2,6 +2,7 @@
 #include "tests/unit/events/unit.h"
 
 #include "events/key.h"
+#include "events/key_json.h"
 
 /* NULL: nobody. */
 static void assert_names(struct span key, const char *who)
@@ -102,8 +103,35 @@ static void test_json_of_more_fields(void **state)
                               storage, &id, &fault, &waits),
                      EVENT_OK);
     assert_true(span_equal(id, SPAN_LITERAL("7")));
+    assert_int_equal(key_read(reader,
+                              SPAN_LITERAL("{\"schema\":{},\"payload\":{\"at\":1,\"emp\":{\"n\":\"E8\",\"m\":2}}}"),
+                              storage, &id, &fault, &waits),
+                     EVENT_OK);
+    assert_true(span_equal(id, SPAN_LITERAL("E8")));
     assert_int_equal(key_read(reader, SPAN_LITERAL("{\"a\":1,\"a\":1}"), storage, &id, &fault, &waits), EVENT_BAD_ID);
     key_reader_free(reader);
+}
+
+/* One level of "payload" is looked into: each further one would be read again from its start. */
+static void test_payloads_within_each_other(void **state)
+{
+    (void)state;
+    enum { LEVELS = 1000 };
+    struct json_reader reader = {0};
+    struct buffer key = {0};
+    char storage[ID_BYTES_MAX];
+    struct span id;
+    NAMES("{\"payload\":{\"id\":7}}", "7");
+    NAMES("{\"payload\":{\"payload\":{\"id\":7}}}", NULL);
+    for (int level = 0; level < LEVELS; level++)
+        buffer_add_text(&key, "{\"payload\":");
+    buffer_add_text(&key, "{}");
+    for (int level = 0; level < LEVELS; level++)
+        buffer_add_u8(&key, '}');
+    assert_false(key_json_read(&reader, buffer_span(&key), NULL, storage, &id));
+    assert_true(reader.name_count <= 3 * LEVELS);
+    json_reader_free(&reader);
+    buffer_free(&key);
 }
 
 static void test_frames(void **state)
@@ -144,8 +172,12 @@ static void test_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),  cmocka_unit_test(test_json), cmocka_unit_test(test_json_of_more_fields),
-        cmocka_unit_test(test_frames), cmocka_unit_test(test_long),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_of_more_fields),
+        cmocka_unit_test(test_payloads_within_each_other),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_long),
     };
     return cmocka_run_group_tests_name("events/key", tests, NULL, NULL);
 }
