@@ -154,7 +154,7 @@ static void read_change_time(struct json_reading *reading, const struct shape *s
     field_at(reading, FAULT_OCCURRED_AT, source.ts_ms.data ? source.ts_ms : shape->ts_ms, TIME_UNIT_MS);
 }
 
-/* Whose row it was; nothing else of it is needed. */
+/* Whose row it was; nothing else of it is needed: its event_id and occurred_at are those of its last change. */
 static void read_deleted(struct json_reading *reading, const struct shape *shape)
 {
     size_t before = reading->faults->count;
@@ -165,10 +165,14 @@ static void read_deleted(struct json_reading *reading, const struct shape *shape
     if (is_object(shape->before))
         read_columns(reading, shape->before);
     reading->faults->count = before;
+    json_field_forget(reading, FAULT_EVENT_ID);
+    json_field_forget(reading, FAULT_OCCURRED_AT);
+    reading->out->event_id = SPAN_NULL;
+    reading->out->occurred_at_ms = INT64_MIN;
     json_row_clear(reading->schema, reading->out->cells);
     reading->has_attributes = false;
     reading->out->type = EVENT_TYPE_TERMINATED;
-    if (!json_field_given(reading, FAULT_EMPLOYEE_ID))
+    if (!reading->out->employee_id.data)
         refuse_absent(reading, FAULT_EMPLOYEE_ID,
                       "the deleted row's \"before\" does not have it: set REPLICA IDENTITY");
 }

@@ -17,6 +17,11 @@ bool json_field_given(const struct json_reading *reading, int32_t field)
     return reading->given & bit_of(field);
 }
 
+void json_field_forget(struct json_reading *reading, int32_t field)
+{
+    reading->given &= ~bit_of(field);
+}
+
 static void __attribute__((format(printf, 4, 5)))
 refuse_field(struct json_reading *reading, enum event_code code, int32_t field, const char *format, ...)
 {

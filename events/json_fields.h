@@ -24,6 +24,8 @@ struct json_reading {
 
 /* Whether a field of the envelope (FAULT_EVENT_ID, …) was given. */
 bool json_field_given(const struct json_reading *reading, int32_t field);
+/* As if it had not been given; its value is the caller's to clear. */
+void json_field_forget(struct json_reading *reading, int32_t field);
 /* A value for a field of the envelope; null is as good as absent. unit: of a bare integer as occurred_at. */
 void json_field_read(struct json_reading *reading, int32_t field, const struct json_value *value, enum time_unit unit);
 

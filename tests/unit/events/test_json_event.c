@@ -279,6 +279,14 @@ static void deleted_rows_are_terminations(void **state)
     assert_int_equal(fixture->cells[UNIT_COUNT].code, CELL_MISSING);
     assert_refused(fixture, "{\"before\":null,\"after\":null," SOURCE ",\"op\":\"d\"}", EVENT_MISSING_REQUIRED,
                    "employee_id: the deleted row's");
+    /* when and by which event the row was changed last is not what deleted it */
+    assert_read(fixture, "{\"before\":{\"number\":7,\"event_id\":\"last\",\"occurred_at\":\"1970-01-01T00:00:01Z\"},"
+                         "\"after\":null," SOURCE ",\"op\":\"d\"}");
+    assert_event(fixture, "events/3/42", "7", 5000, EVENT_TYPE_TERMINATED);
+    assert_read(fixture, "{\"before\":{\"number\":7,\"occurred_at\":\"1970-01-01T00:00:01Z\"},\"op\":\"d\"}");
+    assert_event(fixture, "events/3/42", "7", 1700000000000, EVENT_TYPE_TERMINATED);
+    assert_refused(fixture, "{\"before\":{\"number\":7.5},\"op\":\"d\"}", EVENT_MISSING_REQUIRED,
+                   "employee_id: the deleted row's");
     fixture->settings.refuse_deletes = true;
     settle(fixture);
     assert_refused(fixture, "{\"before\":{\"number\":7},\"after\":null," SOURCE ",\"op\":\"d\"}", EVENT_UNRESOLVABLE,
