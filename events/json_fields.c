@@ -183,20 +183,21 @@ void json_read_row(struct json_reading *reading)
     }
 }
 
+/* Null is as good as absent. */
 static void read_attributes(struct json_reading *reading)
 {
     struct json_reader *reader = reading->reader;
     const uint8_t *start = reader->at;
     struct json_value value;
+    if (!json_read_value(reader, &value) || value.kind == JSON_KIND_NULL)
+        return;
     reading->has_attributes = true;
-    if (reading->settings->rows && json_read_value(reader, &value)) {
-        if (value.kind == JSON_KIND_OBJECT) {
-            json_read_row(reading);
-            return;
-        }
-        reader->depth -= value.kind == JSON_KIND_ARRAY;
-        reader->at = start;
+    if (reading->settings->rows && value.kind == JSON_KIND_OBJECT) {
+        json_read_row(reading);
+        return;
     }
+    reader->depth -= value.kind == JSON_KIND_OBJECT || value.kind == JSON_KIND_ARRAY;
+    reader->at = start;
     json_row_read(reader, reading->schema, !reading->settings->unchecked, reading->out->cells, reading->faults);
 }
 

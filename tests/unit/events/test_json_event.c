@@ -118,6 +118,8 @@ static void what_is_absent_comes_from_the_record(void **state)
     assert_read(fixture, "{\"employee_id\":\"E\",\"event_type\":\"TERMINATED\"}");
     assert_true(fixture->out.without_attributes);
     assert_int_equal(fixture->cells[UNIT_COUNT].code, CELL_MISSING);
+    assert_read(fixture, "{\"employee_id\":\"E\",\"event_type\":\"TERMINATED\",\"attributes\":null}");
+    assert_true(fixture->out.without_attributes);
     char topic[250];
     memset(topic, 't', sizeof topic);
     fixture->about.topic = (struct span){topic, 249};
@@ -151,7 +153,9 @@ static void every_fault_has_its_code_and_field(void **state)
         {"{\"employee_id\":null,\"attributes\":{}}", EVENT_MISSING_REQUIRED, "employee_id: required, but null"},
         {"{\"attributes\":{}}", EVENT_MISSING_REQUIRED, "employee_id: "},
         {"{\"employee_id\":\"E\"}", EVENT_MISSING_REQUIRED, "attributes: required, unless"},
-        {"{\"employee_id\":\"E\",\"attributes\":null}", EVENT_WRONG_TYPE, "attributes: not an object"},
+        {"{\"employee_id\":\"E\",\"attributes\":null}", EVENT_MISSING_REQUIRED, "attributes: required, unless"},
+        {"{\"employee_id\":\"E\",\"attributes\":[1]}", EVENT_WRONG_TYPE, "attributes: not an object"},
+        {"{\"employee_id\":\"E\",\"attributes\":nul}", EVENT_MALFORMED, "not JSON"},
         {"{\"employee_id\":1.5,\"attributes\":{}}", EVENT_WRONG_TYPE, "employee_id: neither"},
         {"{\"employee_id\":{\"a\":1},\"attributes\":{}}", EVENT_WRONG_TYPE, "employee_id: neither"},
         {"{\"employee_id\":\"E\",\"event_id\":true,\"attributes\":{}}", EVENT_WRONG_TYPE, "event_id: neither"},
