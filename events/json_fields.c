@@ -201,18 +201,13 @@ static void read_attributes(struct json_reading *reading)
     json_row_read(reader, reading->schema, !reading->settings->unchecked, reading->out->cells, reading->faults);
 }
 
-/* A member of an event. False: it is none. */
-static bool read_event_member(struct json_reading *reading, struct span name, int32_t field)
+/* The field of a member of an event: rows have other names for the id. */
+static int32_t event_field_of(const struct json_reading *reading, struct span name)
 {
-    struct json_value value;
-    if (field == FAULT_NO_COLUMN && reading->settings->rows &&
-        (span_equal(name, SPAN_LITERAL("id")) || is_id(reading, name)))
-        field = FAULT_EMPLOYEE_ID;
-    if (field == FAULT_NO_COLUMN)
-        return false;
-    if (json_read_value(reading->reader, &value))
-        json_field_read(reading, field, &value, reading->settings->time_unit);
-    return true;
+    int32_t field = field_of(name);
+    bool is_alias = field == FAULT_NO_COLUMN && reading->settings->rows &&
+                    (span_equal(name, SPAN_LITERAL("id")) || is_id(reading, name));
+    return is_alias ? FAULT_EMPLOYEE_ID : field;
 }
 
 void json_read_event(struct json_reading *reading, bool tentative)
@@ -221,7 +216,7 @@ void json_read_event(struct json_reading *reading, bool tentative)
     struct json_value value;
     struct span name;
     for (bool first = true; json_next_name(reading->reader, &first, &name);) {
-        int32_t field = field_of(name);
+        int32_t field = event_field_of(reading, name);
         bool is_attributes = field == FAULT_NO_COLUMN && span_equal(name, SPAN_LITERAL("attributes"));
         unsigned bit = field != FAULT_NO_COLUMN ? bit_of(field) : is_attributes ? attributes_bit : 0;
         if (seen & bit)
@@ -229,7 +224,10 @@ void json_read_event(struct json_reading *reading, bool tentative)
         seen |= bit;
         if (is_attributes) {
             read_attributes(reading);
-        } else if (!read_event_member(reading, name, field)) {
+        } else if (field != FAULT_NO_COLUMN) {
+            if (json_read_value(reading->reader, &value))
+                json_field_read(reading, field, &value, reading->settings->time_unit);
+        } else {
             reading->strange = true;
             if (tentative)
                 return;

@@ -339,6 +339,12 @@ static void rows_of_files_may_be_bare(void **state)
     assert_read(fixture, "{\"count\":1}");
     assert_null(fixture->out.employee_id.data);
     assert_refused(fixture, "{\"count\":1,\"count\":1}", EVENT_MALFORMED, "JSON with a duplicate key");
+    assert_refused(fixture, "{\"id\":\"a\",\"id\":\"b\",\"attributes\":{}}", EVENT_MALFORMED,
+                   "JSON with a duplicate key");
+    assert_refused(fixture, "{\"id\":\"a\",\"attributes\":{},\"employee_id\":\"b\"}", EVENT_MALFORMED,
+                   "JSON with a duplicate key");
+    assert_refused(fixture, "{\"number\":7,\"attributes\":{},\"id\":\"b\"}", EVENT_MALFORMED,
+                   "JSON with a duplicate key");
 }
 
 /* --- mappings --- */
