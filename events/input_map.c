@@ -11,6 +11,8 @@
 #include "base/memory.h"
 #include "events/error_codes.h"
 
+enum { NUMBER_BYTES = 40 };
+
 struct input_map {
     struct arena arena;
     struct map_node root, key;
@@ -111,21 +113,56 @@ static enum status pointer_add(struct compiling *compiling, const char *key, con
 
 /* --- targets --- */
 
-static enum status value_read(struct compiling *compiling, const char *key, const char *theirs, const json_t *ours,
-                              struct map_value *out)
+/* As the reader would have it; JSON_KIND_NONE: no scalar that may stand there. */
+static struct json_value value_of(struct input_map *map, const json_t *ours)
 {
-    struct input_map *map = compiling->map;
-    *out = (struct map_value){.theirs = span_keep(map, theirs, strlen(theirs))};
+    char number[NUMBER_BYTES];
     if (json_is_string(ours))
-        out->ours = (struct json_value){.kind = JSON_KIND_TEXT,
-                                        .text = span_keep(map, json_string_value(ours), json_string_length(ours))};
-    else if (json_is_number(ours))
-        out->ours = (struct json_value){.kind = JSON_KIND_NUMBER, .number = json_number_value(ours)};
-    else if (json_is_null(ours))
-        out->ours = (struct json_value){.kind = JSON_KIND_NULL};
-    else
-        return refuse(compiling, key, "the value for \"%.60s\" is neither a text, a number nor null", theirs);
-    return STATUS_OK;
+        return (struct json_value){.kind = JSON_KIND_TEXT,
+                                   .text = span_keep(map, json_string_value(ours), json_string_length(ours))};
+    if (!json_is_number(ours))
+        return (struct json_value){.kind = json_is_null(ours) ? JSON_KIND_NULL : JSON_KIND_NONE};
+    bool whole = json_is_integer(ours);
+    int bytes = whole ? snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(ours))
+                      : snprintf(number, sizeof number, "%.17g", json_real_value(ours));
+    return (struct json_value){.kind = JSON_KIND_NUMBER,
+                               .whole = whole,
+                               .number = json_number_value(ours),
+                               .text = span_keep(map, number, (size_t)bytes)};
+}
+
+static bool is_event_type(const struct schema *schema, struct span text)
+{
+    for (size_t t = 0; t < schema->event_type_count; t++)
+        if (span_equal(text, span_of(schema->event_types[t])))
+            return true;
+    return false;
+}
+
+/* Why a value can never be one of the column or field; NULL: it can. */
+static const char *value_flaw(const struct schema *schema, int32_t column, const struct json_value *value)
+{
+    if (value->kind == JSON_KIND_NONE)
+        return "neither a text, a number nor null";
+    if (value->kind == JSON_KIND_NULL)
+        return NULL;
+    if (column == FAULT_EVENT_TYPE)
+        return value->kind == JSON_KIND_TEXT && is_event_type(schema, value->text) ? NULL
+                                                                                   : "no symbol of the event schema";
+    if (value->kind != JSON_KIND_NUMBER)
+        return NULL;
+    if (column < 0)
+        return value->whole ? NULL : "no integer";
+    return schema->columns[column].kind == COLUMN_NOMINAL ? "a number, and the column takes texts" : NULL;
+}
+
+static enum status value_read(struct compiling *compiling, const char *key, int32_t column, const char *theirs,
+                              const json_t *ours, struct map_value *out)
+{
+    out->theirs = span_keep(compiling->map, theirs, strlen(theirs));
+    out->ours = value_of(compiling->map, ours);
+    const char *flaw = value_flaw(compiling->schema, column, &out->ours);
+    return flaw ? refuse(compiling, key, "the value for \"%.60s\" is %s", theirs, flaw) : STATUS_OK;
 }
 
 static enum status values_read(struct compiling *compiling, const char *key, const json_t *values,
@@ -138,7 +175,7 @@ static enum status values_read(struct compiling *compiling, const char *key, con
     struct map_value *list =
         arena_take(&compiling->map->arena, (json_object_size(values) + 1) * sizeof *target->values);
     json_object_foreach ((json_t *)values, theirs, ours)
-        if (value_read(compiling, key, theirs, ours, &list[target->value_count++]) != STATUS_OK)
+        if (value_read(compiling, key, target->column, theirs, ours, &list[target->value_count++]) != STATUS_OK)
             return compiling->err->status;
     target->values = list;
     return STATUS_OK;

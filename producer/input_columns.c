@@ -183,20 +183,15 @@ static bool passes_decimal_comma(struct input_row *row, int32_t c, struct span *
     return true;
 }
 
-/* A field's text, or what the mapping makes of it: a number is written out again. */
-static struct span field_text(const struct input_columns *columns, const struct csv_record *record, int32_t position,
-                              char number[static NUMBER_BYTES_MAX])
+/* A field's text, or what the mapping makes of it. */
+static struct span field_text(const struct input_columns *columns, const struct csv_record *record, int32_t position)
 {
     struct json_value value = {.kind = JSON_KIND_TEXT, .text = record->fields[position]};
     if (null_values_have(&columns->source->settings->null_values, value.text))
         return SPAN_LITERAL("");
     if (columns->targets[position])
         map_target_translate(columns->targets[position], &value);
-    if (value.kind == JSON_KIND_NULL)
-        return SPAN_LITERAL("");
-    if (value.kind == JSON_KIND_NUMBER)
-        return (struct span){number, (size_t)snprintf(number, NUMBER_BYTES_MAX, "%.17g", value.number)};
-    return value.text;
+    return value.kind == JSON_KIND_NULL ? SPAN_LITERAL("") : value.text;
 }
 
 static void read_cell(const struct input_columns *columns, int32_t c, struct span text, struct input_row *row)
@@ -246,14 +241,13 @@ static void read_envelope(struct input_columns *columns, const struct csv_record
     if (id == POSITION_NONE)
         id = columns->id_position;
     if (id != POSITION_NONE)
-        read_id(columns, record->fields[id], row);
-    char number[NUMBER_BYTES_MAX];
+        read_id(columns, field_text(columns, record, id), row);
     for (enum envelope_field f = ENVELOPE_EMPLOYEE_ID + 1; f < ENVELOPE_FIELD_COUNT; f++) {
         int32_t position = columns->envelope_positions[f];
         if (position == POSITION_NONE)
             continue;
         const struct map_target *target = columns->targets[position];
-        const struct span text = field_text(columns, record, position, number);
+        const struct span text = field_text(columns, record, position);
         if (f == ENVELOPE_OCCURRED_AT && target && target->unit && text.bytes)
             input_row_set_time(row, text, target->unit);
         else
@@ -275,10 +269,9 @@ static void hint_at_encoding(struct input_columns *columns, const struct csv_rec
 
 void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row)
 {
-    char number[NUMBER_BYTES_MAX];
     for (size_t c = 0; c < columns->schema->column_count; c++)
         if (columns->positions[c] != POSITION_NONE)
-            read_cell(columns, (int32_t)c, field_text(columns, record, columns->positions[c], number), row);
+            read_cell(columns, (int32_t)c, field_text(columns, record, columns->positions[c]), row);
     read_envelope(columns, record, row);
     if (row->fault_count)
         hint_at_encoding(columns, record);

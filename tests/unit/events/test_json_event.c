@@ -421,6 +421,14 @@ static void a_mapping_with_mistakes_is_refused(void **state)
         {"{\"employee_id\":\"/a\",\"occurred_at\":{\"path\":\"/b\",\"unit\":\"weeks\"}}", "\"occurred_at\": \"unit\""},
         {"{\"employee_id\":{\"path\":\"/b\",\"unit\":\"s\"}}", "\"employee_id\": \"unit\" is none of path, values"},
         {"{\"employee_id\":{\"path\":\"/b\",\"values\":{\"a\":[]}}}", "\"employee_id\": the value for \"a\""},
+        {"{\"employee_id\":{\"path\":\"/b\",\"values\":{\"a\":7.5}}}",
+         "\"employee_id\": the value for \"a\" is no integer"},
+        {"{\"employee_id\":\"/a\",\"attributes\":{\"grade\":{\"path\":\"/b\",\"values\":{\"a\":1}}}}",
+         "\"grade\": the value for \"a\" is a number"},
+        {"{\"employee_id\":\"/a\",\"event_type\":{\"path\":\"/b\",\"values\":{\"a\":\"HIRE\"}}}",
+         "\"event_type\": the value for \"a\" is no symbol"},
+        {"{\"employee_id\":\"/a\",\"event_type\":{\"path\":\"/b\",\"values\":{\"a\":1}}}",
+         "\"event_type\": the value for \"a\" is no symbol"},
         {"{\"employee_id\":\"/a\",\"salary\":\"/b\"}", "\"salary\": no field of an event"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
