@@ -17,6 +17,8 @@ static inline struct record_about record_about_of(const rd_kafka_message_t *mess
     if (rd_kafka_message_headers(message, &headers))
         return about;
     about.ce_specversion = kafka_message_header(message, "ce_specversion");
+    if (!about.ce_specversion.data) /* headers of something else: one search is enough */
+        return about;
     about.ce_id = kafka_message_header(message, "ce_id");
     about.ce_time = kafka_message_header(message, "ce_time");
     about.ce_subject = kafka_message_header(message, "ce_subject");
