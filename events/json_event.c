@@ -133,6 +133,16 @@ static void read_columns(struct json_reading *reading, struct span part)
         json_read_row(reading);
 }
 
+/* Has `attributes`; with a mapping that leads into a member of that name, also an id that the mapping does not read. */
+static bool is_plain(const struct json_reading *reading, const struct shape *shape)
+{
+    const struct map_node *root = reading->settings->map ? input_map_root(reading->settings->map) : NULL;
+    if (!shape->attributes.data)
+        return false;
+    return !root || !map_node_find(root, SPAN_LITERAL("attributes")) ||
+           (shape->employee_id.data && !map_node_find(root, SPAN_LITERAL("employee_id")));
+}
+
 static void read_plain(struct json_reading *reading, struct span part)
 {
     reading->out->form = EVENT_FORM_PLAIN;
@@ -247,7 +257,7 @@ static void read_inner(struct json_reading *reading, struct span part, const str
 {
     if (is_change(shape)) {
         read_change(reading, shape);
-    } else if (shape->attributes.data) {
+    } else if (is_plain(reading, shape)) {
         read_plain(reading, part);
         reading->out->form = EVENT_FORM_CLOUD;
     } else {
@@ -276,7 +286,7 @@ static void read_form(struct json_reading *reading, struct span document, const 
         read_cloud_binary(reading, document, shape, about);
     } else if (wraps || is_change(shape)) {
         read_change(reading, wraps ? &payload : shape);
-    } else if (shape->attributes.data ||
+    } else if (is_plain(reading, shape) ||
                (shape->employee_id.data && !reading->settings->map && !reading->settings->rows)) {
         read_plain(reading, document);
     } else if (reading->settings->map || reading->settings->rows) {
@@ -303,10 +313,17 @@ static struct span make_event_id(struct json_reading *reading, const struct reco
     return (struct span){arena_text(&reading->reader->texts, id, (size_t)bytes), (size_t)bytes};
 }
 
+/* A bare row of a file is called by its number where it has no id. */
+static bool needs_id(const struct json_reading *reading, const struct record_about *about)
+{
+    enum event_form form = reading->out->form;
+    return about->topic.data || reading->settings->map || (form != EVENT_FORM_PLAIN && form != EVENT_FORM_MAPPED);
+}
+
 static void fill_absent(struct json_reading *reading, const struct record_about *about)
 {
     struct event *out = reading->out;
-    if (!json_field_given(reading, FAULT_EMPLOYEE_ID) && about->topic.data)
+    if (!json_field_given(reading, FAULT_EMPLOYEE_ID) && needs_id(reading, about))
         refuse_absent(reading, FAULT_EMPLOYEE_ID, out->form == EVENT_FORM_PLAIN ? none_text : "required, but missing");
     if (!json_field_given(reading, FAULT_EVENT_ID) && about->topic.data)
         out->event_id = make_event_id(reading, about);

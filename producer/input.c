@@ -55,6 +55,11 @@ static void row_complete(struct input *input, struct input_row *row)
         return;
     if (event->occurred_at_ms == INT64_MIN)
         event->occurred_at_ms = clock_real_us(row->settings->clock) / 1000;
+    if (!event->employee_id.data && row->settings->map) {
+        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_EMPLOYEE_ID,
+                         "the mapping reads it from a column that is not there");
+        return;
+    }
     if (!event->employee_id.data) {
         snprintf(input->employee_id, sizeof input->employee_id, "row-%zu", row->element ? row->element : row->line);
         event->employee_id = span_of(input->employee_id);

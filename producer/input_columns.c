@@ -115,6 +115,7 @@ static void report_unknown(struct input_columns *columns, const struct csv_recor
 static void report_missing(const struct input_columns *columns)
 {
     const struct schema *schema = columns->schema;
+    bool map = columns->source->settings->map;
     struct buffer names = {0};
     for (size_t c = 0; c < schema->column_count; c++)
         if (columns->positions[c] == POSITION_NONE)
@@ -125,8 +126,10 @@ static void report_missing(const struct input_columns *columns)
                  (int)names.bytes, names.data);
     buffer_free(&names);
     if (columns->id_position == POSITION_NONE && columns->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE)
-        log_warn(where, "%s: no column %s: employees are called row-<line>", columns->source->name,
-                 schema->id_name ? schema->id_name : envelope_name(ENVELOPE_EMPLOYEE_ID));
+        log_warn(where, "%s: no column %s: %s", columns->source->name,
+                 schema->id_name && !map ? schema->id_name : envelope_name(ENVELOPE_EMPLOYEE_ID),
+                 map ? "the mapping reads it from one that is not there, so that every row is refused"
+                     : "employees are called row-<line>");
 }
 
 static void find_targets(struct input_columns *columns, const struct csv_record *header)

@@ -48,6 +48,19 @@ static void settle(struct fixture *fixture)
     fixture->events = json_events_new(fixture->schema, &fixture->settings);
 }
 
+static enum status load_map(struct fixture *fixture, const char *text, struct error *err)
+{
+    char path[] = "/tmp/test-map-XXXXXX";
+    int file = mkstemp(path);
+    struct input_map *map = NULL;
+    assert_true(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text));
+    close(file);
+    enum status status = input_map_load(path, fixture->schema, &map, err);
+    unlink(path);
+    fixture->settings.map = map;
+    return status;
+}
+
 /* Reads a copy that ends where its memory ends. */
 static enum event_code read_event(struct fixture *fixture, const char *text)
 {
@@ -347,20 +360,26 @@ static void rows_of_files_may_be_bare(void **state)
                    "JSON with a duplicate key");
 }
 
-/* --- mappings --- */
-
-static enum status load_map(struct fixture *fixture, const char *text, struct error *err)
+/* A row of a file is called by its number where it has no id, but not what comes from a system that has ids. */
+static void whose_row_it_is_must_be_said(void **state)
 {
-    char path[] = "/tmp/test-map-XXXXXX";
-    int file = mkstemp(path);
-    struct input_map *map = NULL;
-    assert_true(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text));
-    close(file);
-    enum status status = input_map_load(path, fixture->schema, &map, err);
-    unlink(path);
-    fixture->settings.map = map;
-    return status;
+    struct fixture *fixture = *state;
+    struct error err;
+    fixture->settings.rows = true;
+    fixture->about = (struct record_about){.timestamp_ms = -1};
+    settle(fixture);
+    assert_refused(fixture, "{\"op\":\"c\",\"after\":{\"count\":1}}", EVENT_MISSING_REQUIRED, "employee_id: required");
+    assert_refused(fixture, "{\"specversion\":\"1.0\",\"data\":{\"count\":1}}", EVENT_MISSING_REQUIRED,
+                   "employee_id: required");
+    assert_int_equal(load_map(fixture, "{\"employee_id\":\"/emp\",\"attributes\":{\"count\":\"/n\"}}", &err),
+                     STATUS_OK);
+    settle(fixture);
+    assert_read(fixture, "{\"emp\":7,\"n\":1}");
+    assert_refused(fixture, "{\"n\":1}", EVENT_MISSING_REQUIRED, "employee_id: required");
+    assert_refused(fixture, "{\"attributes\":{\"count\":1}}", EVENT_MISSING_REQUIRED, "employee_id: ");
 }
+
+/* --- mappings --- */
 
 static const char shipped_map[] =
     "{\"key\":\"/emp\",\"employee_id\":\"/emp\",\"occurred_at\":{\"path\":\"/at\",\"unit\":\"s\"},"
@@ -398,6 +417,51 @@ static void a_mapping_reads_any_object(void **state)
     assert_event(fixture, "c", "7", 1700000000000, EVENT_TYPE_SNAPSHOT);
     assert_read(fixture, "{\"employee_id\":\"E\",\"attributes\":" ATTRIBUTES "}");
     assert_cells(fixture);
+}
+
+static void a_mapping_may_lead_into_attributes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err;
+    assert_int_equal(load_map(fixture, "{\"employee_id\":\"/emp\",\"attributes\":{\"count\":\"/attributes/n\"}}", &err),
+                     STATUS_OK);
+    settle(fixture);
+    assert_read(fixture, "{\"emp\":7,\"attributes\":{\"n\":41}}");
+    assert_event(fixture, "events/3/42", "7", 1700000000000, EVENT_TYPE_SNAPSHOT);
+    assert_int_equal(fixture->out.form, EVENT_FORM_MAPPED);
+    assert_true(fixture->cells[UNIT_COUNT].number == 41);
+    assert_read(fixture,
+                "{\"specversion\":\"1.0\",\"id\":\"c\",\"subject\":\"E\",\"data\":{\"attributes\":{\"n\":42}}}");
+    assert_event(fixture, "c", "E", 1700000000000, EVENT_TYPE_SNAPSHOT);
+    assert_true(fixture->cells[UNIT_COUNT].number == 42);
+    /* an event of ours, by an id that this mapping does not read */
+    assert_read(fixture, "{\"employee_id\":\"E\",\"attributes\":" ATTRIBUTES "}");
+    assert_cells(fixture);
+    input_map_free((struct input_map *)fixture->settings.map);
+    assert_int_equal(
+        load_map(fixture, "{\"employee_id\":\"/employee_id\",\"attributes\":{\"count\":\"/attributes/n\"}}", &err),
+        STATUS_OK);
+    settle(fixture);
+    assert_read(fixture, "{\"employee_id\":\"E\",\"attributes\":{\"n\":43}}");
+    assert_true(fixture->cells[UNIT_COUNT].number == 43);
+}
+
+/* A number stands for an id or a time as one in the document does. */
+static void a_mapping_may_give_numbers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err;
+    assert_int_equal(load_map(fixture,
+                              "{\"employee_id\":{\"path\":\"/emp\",\"values\":{\"old\":9007199254740993}},"
+                              "\"occurred_at\":{\"path\":\"/at\",\"unit\":\"s\",\"values\":{\"first\":-5}},"
+                              "\"event_type\":{\"path\":\"/what\",\"values\":{\"x\":null}},"
+                              "\"attributes\":{\"score\":{\"path\":\"/s\",\"values\":{\"low\":0.5}}}}",
+                              &err),
+                     STATUS_OK);
+    settle(fixture);
+    assert_read(fixture, "{\"emp\":\"old\",\"at\":\"first\",\"what\":\"x\",\"s\":\"low\"}");
+    assert_event(fixture, "events/3/42", "9007199254740993", -5000, EVENT_TYPE_SNAPSHOT);
+    assert_true(fixture->cells[UNIT_SCORE].number == 0.5);
 }
 
 static void a_mapping_with_mistakes_is_refused(void **state)
@@ -493,6 +557,9 @@ int main(void)
         WITH(what_is_wrong_with_a_change_is_named),
         WITH(rows_of_files_may_be_bare),
         WITH(a_mapping_reads_any_object),
+        WITH(whose_row_it_is_must_be_said),
+        WITH(a_mapping_may_lead_into_attributes),
+        WITH(a_mapping_may_give_numbers),
         WITH(a_mapping_with_mistakes_is_refused),
         WITH(a_brace_is_json_where_it_may_be),
     };

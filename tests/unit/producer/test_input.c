@@ -344,6 +344,18 @@ static void test_mapped(void **state)
     assert_string_equal(outcome.sent.data, "1 a 1 86400000 41\n2 7 0 172800000 60\n");
     assert_says(&outcome, "mapped.jsonl:3: unknown_field: Age: the mapping has no such path");
     outcome_free(&outcome);
+    path = unit_file("ids.json", "{\"employee_id\": {\"path\": \"emp\", \"values\": {\"chief\": 1}}, "
+                                 "\"attributes\": {\"Age\": {\"path\": \"years\", \"values\": {\"old\": 60}}}}");
+    input_map_free(test_map);
+    if (input_map_load(path, test_schema, &test_map, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    outcome = run("ids.csv", "emp,years\nchief,old\n2,41\n", true);
+    assert_string_equal(outcome.sent.data, "2 1 0 1795428000123 60\n3 2 0 1795428000123 41\n");
+    outcome_free(&outcome);
+    outcome = run("nobody.csv", "years,on\n41,1\n", true);
+    assert_string_equal(outcome.sent.data, "");
+    assert_says(&outcome, "nobody.csv:2: column employee_id (not there): missing_required: the mapping reads it");
+    outcome_free(&outcome);
     input_map_free(test_map);
     test_map = NULL;
 }
