@@ -140,7 +140,7 @@ prepare_model() {
         train "$data" "$uri was trained on other data than $DATA: training on that and promoting the new version (in ./mlruns, which is make run's own)" --promote
         return 0
     fi
-    if ! grep -q 'no registered model\|has no alias\|no alias' "$work/registry.log" || [ "$given" = MODEL_URI ]; then
+    if ! grep -q 'no registered model\|has no alias\|no alias' "$work/registry.log" || [ "$given" = MODEL_URI ] || [[ ${MLFLOW_TRACKING_URI:-} == http* ]]; then
         cat "$work/registry.log" >&2
         die "$uri cannot be used (see above): train or promote a model there, or unset ${given:-MODEL_URI} for one of make run's own"
     fi

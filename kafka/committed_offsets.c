@@ -4,6 +4,7 @@
 #include "kafka/committed_offsets.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -78,11 +79,17 @@ void committed_offsets_free(struct committed_offsets *committed)
     *committed = (struct committed_offsets){0};
 }
 
+static bool is_equal(const rd_kafka_topic_partition_t *wanted, const rd_kafka_topic_partition_t *found)
+{
+    return found->offset == wanted->offset && found->metadata_size == wanted->metadata_size &&
+           (!wanted->metadata_size || !memcmp(found->metadata, wanted->metadata, wanted->metadata_size));
+}
+
 bool committed_offsets_equal(const rd_kafka_topic_partition_list_t *wanted,
                              const rd_kafka_topic_partition_list_t *found)
 {
     for (int i = 0; i < wanted->cnt; i++)
-        if (found->elems[i].offset != wanted->elems[i].offset)
+        if (!is_equal(&wanted->elems[i], &found->elems[i]))
             return false;
     return true;
 }

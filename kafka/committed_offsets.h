@@ -23,6 +23,6 @@ void committed_offsets_note(struct committed_offsets *committed, rd_kafka_t *con
 MUST_USE enum status committed_offsets_check(const struct committed_offsets *committed, const char *where,
                                              const _Atomic bool *stop, struct error *err);
 void committed_offsets_free(struct committed_offsets *committed);
-/* Lists of the same partitions in the same order. */
+/* Offsets and their metadata; lists of the same partitions in the same order. */
 bool committed_offsets_equal(const rd_kafka_topic_partition_list_t *wanted,
                              const rd_kafka_topic_partition_list_t *found);

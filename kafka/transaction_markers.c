@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/committed_offsets.h"
 #include "kafka/member.h"
 #include "kafka/message.h"
 #include "kafka/transaction_record.h"
@@ -267,13 +268,10 @@ enum group_state { GROUP_COMMITTED, GROUP_OPEN, GROUP_OTHER };
 static enum group_state compare_offsets(const struct markers_commit *ending,
                                         const rd_kafka_topic_partition_list_t *found)
 {
-    enum group_state state = GROUP_COMMITTED;
     for (int i = 0; i < found->cnt; i++)
         if (found->elems[i].err)
             return GROUP_OPEN;
-        else if (found->elems[i].offset != ending->list->elems[i].offset)
-            state = GROUP_OTHER;
-    return state;
+    return committed_offsets_equal(ending->list, found) ? GROUP_COMMITTED : GROUP_OTHER;
 }
 
 /* What the group says of these offsets. Some versions of librdkafka return no answer for offsets that wait for a

@@ -114,6 +114,13 @@ static void backfill_fail(struct backfill *backfill, const struct error *err)
     backfill->failed = true;
 }
 
+/* Nothing of the files after it is sent, or the position would count their rows as this one's. */
+static void fail_reading(struct backfill *backfill, const struct error *err)
+{
+    backfill_fail(backfill, err);
+    backfill->over = !backfill->delivery.dry_run;
+}
+
 /* Nothing more shall be sent, for this reason. */
 static void backfill_end(struct backfill *backfill, const struct error *err)
 {
@@ -165,7 +172,7 @@ static void send_file(struct backfill *backfill, const char *path)
     bool more = true;
     if (input_open(path, &backfill->settings, &input, &err) != STATUS_OK) {
         if (!stop_requested) /* a signal ends a read, too */
-            backfill_fail(backfill, &err);
+            fail_reading(backfill, &err);
         return;
     }
     struct delivery *delivery = &backfill->delivery;
@@ -174,7 +181,7 @@ static void send_file(struct backfill *backfill, const char *path)
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
             if (!stop_requested)
-                backfill_fail(backfill, &err);
+                fail_reading(backfill, &err);
             break;
         }
         if (more)
@@ -299,6 +306,7 @@ static int backfill_send(struct backfill *backfill)
     send_files(backfill);
     bool complete = !backfill->failed && !backfill->over && !stop_requested;
     bool all_accounted = delivery_close(delivery, complete, stdout);
+    complete = complete && !delivery->broken;
     return exit_status(backfill, complete, all_accounted);
 }
 

@@ -243,6 +243,7 @@ static void finish_sending(struct delivery *delivery, bool complete)
     progress_hide(&delivery->progress);
     if (!delivery->broken && !stop_requested)
         log_error(delivery->where, "%s", err.text);
+    delivery->broken = true;
 }
 
 /* True without --wait. */

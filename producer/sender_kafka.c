@@ -218,7 +218,7 @@ static enum transaction_result commit(struct sender_kafka *kafka, struct positio
     if (!kafka->consumer)
         return transaction_commit(kafka->transaction, NULL, NULL, err);
     rd_kafka_topic_partition_list_t *list = list_of_position(kafka);
-    after.failed = kafka->position.failed + failed;
+    after.failed = (options_flag(kafka->settings->options, OPTION_RESUME) ? kafka->position.failed : 0) + failed;
     position_write(&after, text);
     list->elems[0].offset = (int64_t)after.rows;
     list->elems[0].metadata_size = strlen(text);
