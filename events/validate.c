@@ -147,8 +147,7 @@ static enum event_code validate_listed(const struct schema *schema, const struct
     return EVENT_OK;
 }
 
-/* A termination of which no attribute has a value, in whatever form it came. */
-static bool is_without_attributes(const struct schema *schema, const struct event *event)
+bool validate_is_without_attributes(const struct schema *schema, const struct event *event)
 {
     if (event->without_attributes || event->type != EVENT_TYPE_TERMINATED || event->partial)
         return event->without_attributes;
@@ -167,7 +166,7 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
         return code;
     if (key_id.data && !span_equal(key_id, event->employee_id))
         return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
-    if (is_without_attributes(schema, event))
+    if (validate_is_without_attributes(schema, event))
         return EVENT_OK;
     event->imputed = (uint32_t)validate_impute(schema, event->cells);
     if (event->imputed)

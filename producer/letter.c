@@ -119,7 +119,7 @@ static void check_event(struct letter_reader *reader, struct letter *letter)
                         "the message key names somebody else");
         letter_add_fault(letter, EVENT_KEY_MISMATCH);
     }
-    if (!event->without_attributes)
+    if (!validate_is_without_attributes(reader->schema, event))
         letter->fault_count += validate_row_all(reader->schema, event->cells, letter->faults + letter->fault_count,
                                                 LETTER_FAULTS_MAX - letter->fault_count);
 }

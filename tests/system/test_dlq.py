@@ -14,8 +14,8 @@ MAP = {"key": "/emp/no", "employee_id": "/emp/no", "attributes": {"Age": "/age"}
 UNKNOWN = struct.pack(">bI", 0, 99)  # a schema id that nobody knows: such a value says nothing of whose it is
 
 
-def event(employee, number, age=41):
-    return encode_event({"event_id": f"{employee}-{number}", "event_type": "SNAPSHOT", "employee_id": employee,
+def event(employee, number, age=41, kind="SNAPSHOT"):
+    return encode_event({"event_id": f"{employee}-{number}", "event_type": kind, "employee_id": employee,
                          "occurred_at": 1_700_000_000_000 + number, "attributes": {**ATTRIBUTES, "Age": age}})
 
 
@@ -63,7 +63,7 @@ with Lab() as lab:
     # and that event is the letter; blind: an unreadable value under the key of one who was erased. map-kept,
     # map-gone: JSON that only the mapping reads, key and value; json-key: JSON with a fault, and its value names one who was erased.
     records = [("kept", event("kept", 1, 400)), ("gone", event("gone", 1, 400)), ("late", event("late", 1, 400)), ("blind", UNKNOWN + b"x"),
-               ("back", None), ("back", event("back", 2, 400)), ("wrong-key", event("gone", 3)), ("gone", None), ("blind", None),
+               ("back", None), ("back", event("back", 2, 400)), ("wrong-key", event("gone", 3, None, "TERMINATED")), ("gone", None), ("blind", None),
                (mapped_key("map-kept"), mapped("map-kept")), (mapped_key("map-gone"), mapped("map-gone")), (mapped_key("map-gone"), None),
                ("json-key", '{"employee_id":"json-gone","attributes":{"Age":"41"}}', 0), ("json-gone", None, 0)]
     send(kafka, records)
