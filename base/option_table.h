@@ -46,7 +46,7 @@
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
     OPTION(INPUT_FORMAT, .flag = "input-format", .environment = "INPUT_FORMAT", .type = OPTION_WORD, .words = {"auto", "avro", "json"}, .fallback = "auto", .programs = S, .metavar = "FORMAT", \
            .help = "what values without a schema header are: avro, json, or auto: JSON where they begin with a brace; with --unframed, JSON needs json") \
-    OPTION(INPUT_MAP, .flag = "map", .environment = "INPUT_MAP", .programs = S | P, .metavar = "FILE", .only = "backfill", \
+    OPTION(INPUT_MAP, .flag = "map", .environment = "INPUT_MAP", .programs = S | P, .metavar = "FILE", .only = "backfill dlq", \
            .help = "where the fields of an event stand in other JSON: a file of JSON pointers (docs/EVENTS_AS_JSON.md)") \
     OPTION(NULL_VALUE, .flag = "null-value", .environment = "NULL_VALUE", .type = OPTION_WORD, \
            .words = {[NULL_VALUE_ERASE] = "erase", [NULL_VALUE_IGNORE] = "ignore"}, .fallback = "erase", .programs = S, .metavar = "WHAT", \
@@ -56,7 +56,7 @@
            .help = "what a row that Debezium reports as deleted becomes: a termination, or a dead letter") \
     OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", .only = "backfill dlq", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
-    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill", \
+    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill dlq", \
            .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
     OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
            .help = "topic of predictions") \

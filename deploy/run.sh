@@ -304,7 +304,7 @@ summary() {
     say
     say "Summary"
     say "Rows read:              $read, of which $rejected rejected before sending"
-    say "Events:                 $sent sent, $scored scored, $dead dead letters, $erased erased, $outcome outcomes, $unaccounted unaccounted for"
+    say "Events:                 $sent sent, $scored scored, $dead dead letters, $erased erased, $outcome outcomes, $ignored ignored, $unaccounted unaccounted for"
     say "Rows in predictions:    $rows_made"
     say "Events per second:      $(awk -v n="$sent" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }') (from the first row read to the last row in PostgreSQL, $seconds s)"
     SCHEMA_FILE=${SCHEMAS_DIR:-schemas}/employee_event.avsc psql -Xq -v since="$since" -f deploy/summary.sql "$DATABASE_URL" ||

@@ -147,6 +147,16 @@ static enum event_code validate_listed(const struct schema *schema, const struct
     return EVENT_OK;
 }
 
+bool validate_is_without_attributes(const struct schema *schema, const struct event *event)
+{
+    if (event->without_attributes || event->type != EVENT_TYPE_TERMINATED || event->partial)
+        return event->without_attributes;
+    for (size_t c = 0; c < schema->column_count; c++)
+        if (event->cells[c].code != CELL_MISSING)
+            return false;
+    return true;
+}
+
 enum event_code validate_event(const struct schema *schema, struct event *event, struct span key_id, int64_t latest_ms,
                                struct fault *fault)
 {
@@ -156,7 +166,7 @@ enum event_code validate_event(const struct schema *schema, struct event *event,
         return code;
     if (key_id.data && !span_equal(key_id, event->employee_id))
         return fault_set(fault, EVENT_KEY_MISMATCH, FAULT_NO_COLUMN, "the message key differs from the employee id");
-    if (event->without_attributes)
+    if (validate_is_without_attributes(schema, event))
         return EVENT_OK;
     event->imputed = (uint32_t)validate_impute(schema, event->cells);
     if (event->imputed)

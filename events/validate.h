@@ -19,6 +19,9 @@ enum event_code validate_row(const struct schema *schema, const struct cell *cel
 /* All faults, at most `capacity`; returns how many were written. For people: HTTP, producer. */
 size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity);
 
+/* A termination of which no attribute has a value, in whatever form it came: there is nothing to check. */
+bool validate_is_without_attributes(const struct schema *schema, const struct event *event);
+
 /* identity_check, the key against the employee id, then the row (of a partial event: what it lists), after
  * validate_impute: event->imputed is how many values went, and its attributes are then no longer the record's bytes.
  * key_id: whom the message key names (key.h); SPAN_NULL, a null key, passes. latest_ms: now and what may lie ahead of

@@ -174,7 +174,7 @@ static void take_request(struct dlq_erasures *erasures, const rd_kafka_message_t
         place.partition = ours ? (int32_t)partition : -1;
         place.offset = dead_letter_number(kafka_message_header(message, SOURCE_OFFSET_HEADER), -1);
     }
-    letter_read(erasures->letters, key, SPAN_NULL, SPAN_NULL, &letter);
+    letter_read(erasures->letters, key, SPAN_NULL, SPAN_NULL, NULL, &letter);
     if (letter.key_id.data) /* else it names nobody, and erases nobody */
         erasures_add(&erasures->erasures, letter.key_id, place);
 }
@@ -252,8 +252,9 @@ enum dlq_erased dlq_erasures_check(struct dlq_erasures *erasures, const struct d
 {
     struct letter read;
     struct erasure_place place = place_of(erasures, letter);
-    letter_read(erasures->letters, letter->key, letter->value, dlq_letter_frame_header(letter), &read);
-    struct span value_id = read.value_code == EVENT_OK ? read.event.employee_id : SPAN_NULL;
+    const struct record_about about = dlq_letter_about(letter);
+    letter_read(erasures->letters, letter->key, letter->value, dlq_letter_frame_header(letter), &about, &read);
+    struct span value_id = letter_value_id(&read);
     if (!read.key_id.data && !value_id.data) {
         if (erasures_follow(&erasures->erasures, SPAN_NULL, place))
             return DLQ_ERASED_PERHAPS;

@@ -7,6 +7,7 @@
 
 #include "base/options.h"
 #include "events/dead_letter.h"
+#include "events/json_settings.h"
 #include "producer/dlq_replayed.h"
 
 struct dlq_reader;
@@ -37,6 +38,8 @@ MUST_USE enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_lette
 /* SPAN_NULL: it has none. */
 struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_header header);
 struct span dlq_letter_frame_header(const struct dlq_letter *letter); /* the value's schema, where a header names it */
+/* The event's record, as far as the letter says; else the letter's own. */
+struct record_about dlq_letter_about(const struct dlq_letter *letter);
 
 /* acknowledged counts letters whose record the brokers have; in a transaction they count when it commits. Plain data.
  */

@@ -214,8 +214,9 @@ static void show_print_json(struct show *show)
 
 static void show_print(struct show *show, const struct dlq_letter *letter)
 {
+    const struct record_about about = dlq_letter_about(letter);
     show->letter = letter;
-    letter_read(show->letters, letter->key, letter->value, dlq_letter_frame_header(letter), &show->read);
+    letter_read(show->letters, letter->key, letter->value, dlq_letter_frame_header(letter), &about, &show->read);
     buffer_clear(&show->out);
     (options_flag(show->options, OPTION_JSON) ? show_print_json : show_print_text)(show);
     fwrite(show->out.data, 1, show->out.bytes, stdout);

@@ -49,8 +49,13 @@ static void make_event_id(struct input *input, const struct input_row *row)
 static void row_complete(struct input *input, struct input_row *row)
 {
     struct event *event = &row->event;
-    if (event->cells)
+    if (event->ignored)
+        input_row_refuse(row, EVENT_UNRESOLVABLE, FAULT_NO_COLUMN,
+                         "op: it reports no change of a row, there is nothing to send");
+    else if (event->cells)
         input_row_validate(row);
+    if (event->without_attributes && !event->employee_id.data && !row->fault_count)
+        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_EMPLOYEE_ID, "it is not said who has left");
     if (row->fault_count)
         return;
     if (event->occurred_at_ms == INT64_MIN)

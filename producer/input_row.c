@@ -206,8 +206,8 @@ void input_row_validate(struct input_row *row)
     const struct input_settings *settings = row->settings;
     struct fault found[INPUT_FAULTS_MAX];
     size_t read_faults = row->fault_count;
-    size_t count =
-        settings->validate ? validate_row_all(settings->schema, row->event.cells, found, INPUT_FAULTS_MAX) : 0;
+    bool checked = settings->validate && !row->event.without_attributes;
+    size_t count = checked ? validate_row_all(settings->schema, row->event.cells, found, INPUT_FAULTS_MAX) : 0;
     for (size_t f = 0; f < count && row->fault_count < INPUT_FAULTS_MAX; f++) {
         size_t r = 0;
         while (r < read_faults && found[f].column >= 0 && row->faults[r].column != found[f].column)

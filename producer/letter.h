@@ -8,7 +8,8 @@
 
 struct letter_reader;
 
-/* Values' schemas: ids.json's, and the schema registry's where one is set. Borrows the schema. */
+/* Values' schemas: ids.json's, and the schema registry's where one is set; JSON, and the mapping where one is set.
+ * Borrows the schema. */
 MUST_USE enum status letter_reader_new(const struct options *options, const struct schema *schema,
                                        struct letter_reader **out, struct error *err);
 void letter_reader_free(struct letter_reader *reader);
@@ -25,6 +26,10 @@ struct letter {
     struct fault faults[LETTER_FAULTS_MAX];
 };
 
-/* Waits some seconds for a schema that the registry is asked for. */
+/* Waits some seconds for a schema that the registry is asked for. `about`: of the event's record; NULL where
+ * there is no value. */
 void letter_read(struct letter_reader *reader, struct span key, struct span value, struct span frame_header,
-                 struct letter *out);
+                 const struct record_about *about, struct letter *out);
+
+/* Whom the value names, as far as that could be read; SPAN_NULL: nobody. */
+struct span letter_value_id(const struct letter *letter);

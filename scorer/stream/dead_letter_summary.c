@@ -9,13 +9,13 @@ const char *dead_letter_cause(enum event_code code, bool has_registry)
                               "producers use?"
                             : "SCHEMA_REGISTRY_URL is not set here: set it to the registry that the producers use";
     case EVENT_BAD_FRAME:
-        return "the values have no schema id in front: the producers must send Confluent's wire format, or UNFRAMED "
-               "must name their schema";
+        return "the values have no schema id in front: the producers must send Confluent's wire format or JSON "
+               "objects, or UNFRAMED must name their schema";
     case EVENT_UNRESOLVABLE_SCHEMA:
         return "the producers' schema does not fit the event schema (docs/ERRORS.md)";
     case EVENT_MALFORMED:
-        return "the values are not what their schema id says: is SCHEMA_REGISTRY_URL the registry that the producers "
-               "use?";
+        return "the values are no JSON, or not what their schema id says: see the dead letters' messages; with "
+               "UNFRAMED, JSON needs INPUT_FORMAT=json";
     case EVENT_KEY_MISMATCH:
         return "the producers' message keys are not the employee ids";
     default:

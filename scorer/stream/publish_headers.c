@@ -64,9 +64,10 @@ rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct inpu
 
 rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source, bool as_it_came)
 {
+    static const char *const of_the_value[] = {FRAME_HEADER, "content-type", "ce_specversion", "ce_datacontenttype"};
     rd_kafka_headers_t *headers = headers_of(source, 4);
-    if (!as_it_came)
-        rd_kafka_header_remove(headers, FRAME_HEADER);
+    for (size_t h = 0; h < sizeof of_the_value / sizeof *of_the_value && !as_it_came; h++)
+        rd_kafka_header_remove(headers, of_the_value[h]);
     return put_source(topic, headers, source);
 }
 

@@ -48,6 +48,10 @@ with Lab() as lab:
 
     status, out, err = lab.run(BIN / "producer", "backfill", "--wait", "--event-type", "TERMINATED", people)
     lab.equal("outcomes: exit status, outcomes", (status, summary(out).get("outcomes")), (0, 2999))
+    leavers = lab.dir / "leavers.jsonl"
+    leavers.write_text('{"employee_id":"1","event_type":"TERMINATED"}\n{"op":"d","before":{"EmployeeNumber":2},"source":{"ts_ms":1700000000000}}\n')
+    status, out, err = lab.run(BIN / "producer", "backfill", "--wait", leavers)
+    lab.equal("leavers without attributes: exit status, outcomes, dead letters", (status, summary(out).get("outcomes"), summary(out).get("dead letters")), (0, 2, 0))
 
     scorer.end()
     producer = subprocess.Popen([BIN / "producer", "backfill", "--wait", people], env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

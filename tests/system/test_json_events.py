@@ -142,6 +142,8 @@ def check_ignored(lab, kafka, scorer):
     outcomes = lab.consume(kafka, TOPICS[3])
     lab.equal("outcomes: a deleted row, and TERMINATED without attributes", sorted(message.key().decode() for message in outcomes), ["7", "8"])
     lab.check("outcomes are framed Avro", all(message.value()[:1] == b"\0" for message in outcomes), [message.value()[:5].hex() for message in outcomes])
+    lab.equal("outcomes: headers that would call them JSON are gone, the others stay",
+              [name for message in outcomes for name, _ in message.headers() or [] if name.startswith(("ce_", "content"))], ["ce_id"])
     report = audit(lab, kafka, scorer)
     lab.equal("ignored: two tombstones, a truncation and a message, explained by the audit",
               sum(partition.get("ignored", 0) for partition in report["input"]["partitions"]), 4)
@@ -306,7 +308,8 @@ with Lab() as lab:
     records = [record[1:] for row in rows for record in forms(row["EmployeeNumber"], attributes_of(row))]
     records += [(None, value, []) for value, _, _ in FAULTY]
     records += [("7", json.dumps(change("d", None, {"EmployeeNumber": 7})), []), ("7", None, []), (None, None, []),
-                ("8", '{"employee_id":"8","event_type":"TERMINATED"}', []),
+                ("8", '{"employee_id":"8","event_type":"TERMINATED"}',
+                 [("content-type", b"application/json"), ("ce_specversion", b"1.0"), ("ce_id", b"c-8"), ("ce_datacontenttype", b"application/json")]),
                 (None, json.dumps({"op": "t", "source": source(), "ts_ms": AT}), []),
                 (None, json.dumps({"op": "m", "source": source("no table"), "ts_ms": AT, "message": {"prefix": "p", "content": "eA=="}}), [])]
     send(kafka, "employee-events", records)

@@ -47,6 +47,10 @@ with Lab() as lab:
         status, out, err = lab.run(promtool, *words)
         lab.check(f"promtool accepts {what}", status == 0, (out + err).strip().splitlines()[-1])
 
+    ends = dashboard_queries()
+    lab.equal("the panel of ends has each end", [name for name in ("scored", "dead letters", "erased", "outcomes", "ignored", "returned")
+                                                if f"Events a second: {name}" not in ends], [])
+
     kafka, database = lab.embedded_broker(), lab.postgres()
     lab.model()
     scorer = lab.scorer("scorer", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", DATABASE_URL=database, KAFKA_FETCH_WAIT_MAX_MS="10")

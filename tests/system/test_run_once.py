@@ -92,6 +92,7 @@ def check_run(lab, what, status, out, scored, **rest):
     lab.equal(f"{what}: events scored", found.get("scored"), scored)
     lab.equal(f"{what}: events unaccounted for", found.get("unaccounted for"), 0)
     lab.equal(f"{what}: dead letters", found.get("dead letters"), 0)
+    lab.equal(f"{what}: ignored", found.get("ignored"), 0)
     lab.check(f"{what}: rows in predictions", re.search(rf"Rows in predictions:\s+{scored}$", out, re.M), scored)
     lab.equal(f"{what}: what the summary lacks", [part for part in SUMMARY if part not in out], [])
     ten = [line for line in out.splitlines() if re.match(r"\s*\d+  employee ", line)]

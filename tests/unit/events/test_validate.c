@@ -184,6 +184,25 @@ static void test_scarcity(void **state)
     schema_free(schema);
 }
 
+/* Who left is all that a termination needs to say, in whatever form it came; a value that it has is checked. */
+static void test_termination_without_attributes(void **state)
+{
+    (void)state;
+    struct schema *schema = unit_schema_of(UNIT_EVENT("\"min_present\":3," UNIT_RECORD, UNIT_FIELDS));
+    struct cell cells[UNIT_COLUMNS];
+    struct event event = {.event_id = SPAN_LITERAL("e"), .employee_id = SPAN_LITERAL("1"), .cells = cells};
+    struct fault fault;
+    for (size_t c = 0; c < UNIT_COLUMNS; c++)
+        cells[c] = cell_missing(&schema->columns[c]);
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, INT64_MAX, &fault), EVENT_MISSING_REQUIRED);
+    event.type = EVENT_TYPE_TERMINATED;
+    assert_int_equal(validate_event(schema, &event, SPAN_NULL, INT64_MAX, &fault), EVENT_OK);
+    cells[UNIT_GRADE].number = 9;
+    cells[UNIT_GRADE].code = 0;
+    assert_int_not_equal(validate_event(schema, &event, SPAN_NULL, INT64_MAX, &fault), EVENT_OK);
+    schema_free(schema);
+}
+
 static void test_keys(void **state)
 {
     struct fixture *fixture = *state;
@@ -415,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_all_faults_at_once, make, unmake),
         cmocka_unit_test(test_imputing),
         cmocka_unit_test(test_scarcity),
+        cmocka_unit_test(test_termination_without_attributes),
         cmocka_unit_test_setup_teardown(test_keys, make, unmake),
         cmocka_unit_test_setup_teardown(test_numbers_from_text, make, unmake),
         cmocka_unit_test_setup_teardown(test_other_cells_from_text, make, unmake),

@@ -272,6 +272,29 @@ static void test_ids(void **state)
     outcome_free(&outcome);
 }
 
+/* As the scorer takes them: who left is all that a leaver's row needs to say. */
+static void test_leavers(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"employee_id\":\"1\",\"event_type\":\"TERMINATED\"}\n"
+        "{\"op\":\"d\",\"before\":{\"EmployeeNumber\":2},\"after\":null,\"source\":{\"ts_ms\":1700000000000}}\n"
+        "{\"event_type\":\"TERMINATED\"}\n"
+        "{\"employee_id\":\"4\",\"event_type\":\"TERMINATED\",\"attributes\":{\"Age\":410}}\n"
+        "{\"op\":\"t\",\"source\":{\"ts_ms\":1700000000000}}\n";
+    static const bool validated[] = {true, false};
+    for (size_t v = 0; v < 2; v++) {
+        struct outcome outcome = run("leavers.jsonl", text, validated[v]);
+        assert_string_equal(outcome.sent.data, validated[v] ? "1 1 3 1795428000123 nan\n2 2 3 1700000000000 nan\n"
+                                                            : "1 1 3 1795428000123 nan\n2 2 3 1700000000000 nan\n"
+                                                              "4 4 3 1795428000123 410\n");
+        assert_says(&outcome, "leavers.jsonl:3: field employee_id: missing_required: ");
+        assert_says(&outcome, "leavers.jsonl:5: unresolvable: op: it reports no change of a row");
+        assert_int_equal(outcome.totals.rows, validated[v] ? 3 : 2);
+        outcome_free(&outcome);
+    }
+}
+
 static void test_json_lines(void **state)
 {
     (void)state;
@@ -494,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_leavers),
         cmocka_unit_test(test_json_lines),
         cmocka_unit_test(test_json_words_in_texts_stay),
         cmocka_unit_test(test_mapped),

@@ -34,6 +34,14 @@ static void a_run_is_said_once_with_the_likely_cause(void **state)
     buffer_free(&text);
 }
 
+static void causes_name_json_too(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(dead_letter_cause(EVENT_BAD_FRAME, false), "Confluent's wire format or JSON objects"));
+    assert_non_null(strstr(dead_letter_cause(EVENT_MALFORMED, true), "no JSON"));
+    assert_non_null(strstr(dead_letter_cause(EVENT_MALFORMED, true), "INPUT_FORMAT=json"));
+}
+
 static void a_row_is_seen_behind_good_events_and_a_share_among_few(void **state)
 {
     (void)state;
@@ -84,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_said_once_with_the_likely_cause),
+        cmocka_unit_test(causes_name_json_too),
         cmocka_unit_test(a_row_is_seen_behind_good_events_and_a_share_among_few),
         cmocka_unit_test(few_dead_letters_are_no_run),
         cmocka_unit_test(the_sum_comes_once_a_minute_and_a_run_may_be_said_again_later),
