@@ -133,6 +133,14 @@ static void test_rejects_are_private(void **state)
     assert_int_equal(run(f, "backfill %1$s/a.csv"), 1);
     assert_int_equal(stat(victim, &found), 0);
     assert_int_equal(found.st_size, strlen("precious\n"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(link(victim, path), 0); /* a second name of a file */
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 1);
+    assert_int_equal(stat(victim, &found), 0);
+    assert_int_equal(found.st_size, strlen("precious\n"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0); /* that nobody reads: no wait */
+    assert_int_equal(run(f, "backfill --rejects-file %1$s/a.csv.rejects %1$s/a.csv"), 1);
 }
 
 /* What was rejected can be fed again as it is. */
