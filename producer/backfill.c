@@ -130,8 +130,9 @@ static void check_resumed(struct backfill *backfill)
         delivery->position.digest == delivery->resumed_at.digest)
         return;
     error_set(&err, STATUS_CONFLICT,
-              "the first %llu rows are not those that an earlier run has sent: the input or its header has changed "
-              "since, or the options, the mapping or the version that read it; nothing was sent. Put them back, or "
+              "the first %llu rows are not those that an earlier run has sent: the input has changed since (its "
+              "header counts too), or the options, the mapping or the version that read it; nothing was sent. Put them "
+              "back, or "
               "send it from its start without --resume (rows that did not change keep their event ids)",
               (unsigned long long)delivery->resumed_at.rows);
     backfill->differs = true;
