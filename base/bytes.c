@@ -54,6 +54,21 @@ static size_t character_bytes(const unsigned char *text)
     return bytes;
 }
 
+/* What a terminal obeys: a control of C1 (U+0080 to U+009F). */
+static bool is_c1_control(const unsigned char *character)
+{
+    return character[0] == 0xC2 && character[1] < 0xA0;
+}
+
+/* What shows a text in another order: U+202A to U+202E, U+2066 to U+2069. */
+static bool is_bidirectional_control(const unsigned char *character)
+{
+    if (character[0] != 0xE2)
+        return false;
+    return (character[1] == 0x80 && character[2] >= 0xAA && character[2] <= 0xAE) ||
+           (character[1] == 0x81 && character[2] >= 0xA6 && character[2] <= 0xA9);
+}
+
 void text_flatten(char *text)
 {
     char *end = text;
@@ -63,6 +78,10 @@ void text_flatten(char *text)
             *at = '?';
         else if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = ' ';
+        else if (is_c1_control((unsigned char *)at))
+            memset(at, ' ', bytes);
+        else if (is_bidirectional_control((unsigned char *)at))
+            memset(at, '?', bytes);
         if (*at != ' ')
             end = at + (bytes ? bytes : 1);
         at += bytes ? bytes : 1;

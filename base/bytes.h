@@ -120,7 +120,8 @@ static inline struct span buffer_span(const struct buffer *buffer)
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Makes a text one line of UTF-8, in place: control characters become blanks, those at its end go, and a byte that
- * belongs to no character (a foreign text, or one that was cut) becomes a question mark. */
+ * belongs to no character (a foreign text, or one that was cut) or to one that reorders a text becomes a question
+ * mark. */
 void text_flatten(char *text);
 /* vsnprintf, then text_flatten: what messages are made with. */
 void text_vprint(char *text, size_t bytes, const char *format, va_list args) __attribute__((format(printf, 3, 0)));

@@ -133,6 +133,8 @@ static enum status read_map(struct avro_file *file, struct buffer *text, struct 
     do {
         if (take_long(file, &count, err) != STATUS_OK)
             return err->status;
+        if (count == INT64_MIN)
+            return file_fault(file, "the header is damaged", err);
         if (count < 0 && take_long(file, &bytes, err) != STATUS_OK)
             return err->status;
         for (int64_t left = count < 0 ? -count : count; left > 0; left--)
@@ -190,7 +192,11 @@ static enum status next_block(struct avro_file *file, struct error *err)
         return err->status;
     if (memcmp(sync, file->sync, SYNC_BYTES) != 0 || file->left < 0)
         return file_fault(file, "the file is damaged: a block does not end with the file's marker", err);
-    return unpack_block(file, err);
+    if (unpack_block(file, err) != STATUS_OK)
+        return err->status;
+    if ((uint64_t)file->left > cursor_left(&file->in))
+        return file_fault(file, "the file is damaged: a block claims more records than it has bytes", err);
+    return STATUS_OK;
 }
 
 enum status avro_file_next(struct avro_file *file, struct cursor **in, struct error *err)

@@ -137,9 +137,10 @@ static void check_resumed(struct backfill *backfill)
         delivery->position.digest == delivery->resumed_at.digest)
         return;
     error_set(&err, STATUS_CONFLICT,
-              "the first %llu rows are not those that an earlier run has sent: the input has changed since, or what "
-              "decides which of its rows are valid; nothing was sent. Put the input back, or send it from its start "
-              "without --resume (rows that did not change keep their event ids)",
+              "the first %llu rows are not those that an earlier run has sent: the input has changed since (its "
+              "header counts too), or the options, the mapping or the version that read it; nothing was sent. Put them "
+              "back, or "
+              "send it from its start without --resume (rows that did not change keep their event ids)",
               (unsigned long long)delivery->resumed_at.rows);
     backfill->differs = true;
     backfill_end(backfill, &err);
@@ -178,6 +179,7 @@ static void send_file(struct backfill *backfill, const char *path)
     struct delivery *delivery = &backfill->delivery;
     struct rejects *rejects = rejects_new(input, options_text(backfill->options, OPTION_REJECTS_FILE), stderr,
                                           &delivery->progress, &delivery->rejected, &backfill->taken);
+    position_begin_input(&delivery->position, backfill->options, input_header(input));
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
             if (!stop_requested)
@@ -222,6 +224,9 @@ static void backfill_begin(struct backfill *backfill)
                  "%s: the embedded broker has no transactions; a run that is killed and resumed may send some "
                  "again, with the same event ids",
                  once);
+    if (position_is_shared(backfill->options))
+        log_info(where, "a pipe has no name: all standard inputs of topic %s share one position, which --resume checks",
+                 options_text(backfill->options, OPTION_INPUT_TOPIC));
     if (resumes && known.rows)
         log_info(where, "an earlier run has sent the input up to row %llu: going on after it",
                  (unsigned long long)known.rows);

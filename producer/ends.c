@@ -6,7 +6,10 @@
 
 #include "base/memory.h"
 
-enum { MARK_SENT = 0x80 };
+enum {
+    MARK_SENT = 0x80,
+    AHEAD_MAX = 16 * 1024 * 1024, /* an end may come that many offsets before the reports of what was sent */
+};
 
 void ends_init(struct ends *ends, size_t partition_count)
 {
@@ -55,13 +58,28 @@ void ends_sent(struct ends *ends, int32_t partition, int64_t offset)
     uint8_t *mark = mark_at(ends, partition, offset);
     if (!mark || *mark & MARK_SENT)
         return;
+    struct ends_partition *found = &ends->partitions[partition];
     *mark |= MARK_SENT;
+    if (offset > found->sent_last)
+        found->sent_last = offset;
     ends->sent++;
     count_end(ends, *mark);
 }
 
+/* A message may name any offset: marks do not grow to one that nothing of ours can have. */
+static bool is_far_ahead(const struct ends *ends, int32_t p, int64_t offset)
+{
+    const struct ends_partition *partition = p >= 0 && (size_t)p < ends->partition_count ? &ends->partitions[p] : NULL;
+    if (!partition || offset < partition->base)
+        return false;
+    int64_t from = partition->sent_last > partition->base ? partition->sent_last : partition->base;
+    return offset - from > AHEAD_MAX;
+}
+
 void ends_found(struct ends *ends, int32_t partition, int64_t offset, enum end_kind kind)
 {
+    if (is_far_ahead(ends, partition, offset))
+        return;
     uint8_t *mark = mark_at(ends, partition, offset);
     if (!mark || *mark & ~MARK_SENT)
         return;

@@ -15,7 +15,8 @@ enum { END_KIND_COUNT = END_DEAD_LETTER + EVENT_CODE_COUNT };
 /* Plain data; zero-initialise, set the count of partitions with ends_init. */
 struct ends {
     struct ends_partition {
-        int64_t base; /* nothing before it counts */
+        int64_t base;      /* nothing before it counts */
+        int64_t sent_last; /* the highest offset of ours */
         uint8_t *marks;
         size_t count, capacity;
     } * partitions;
@@ -29,7 +30,8 @@ void ends_free(struct ends *ends);
 void ends_set_base(struct ends *ends, int32_t partition, int64_t base);
 
 void ends_sent(struct ends *ends, int32_t partition, int64_t offset);
-/* Of anybody's event: it counts if it was or will be one of ours; only the first end of each does. */
+/* Of anybody's event: it counts if it was or will be one of ours; only the first end of each does, and
+ * none that is far beyond what was sent. */
 void ends_found(struct ends *ends, int32_t partition, int64_t offset, enum end_kind kind);
 
 /* The next event without an end, from *partition, *offset on (0, 0: the first). False: there is none. */

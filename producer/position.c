@@ -7,8 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/sha256.h"
+
+enum { MAP_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* Eight bytes at a time, a multiplication each, high bits folded down: no defence against forgery, none is needed. */
 static uint64_t digest_mix(uint64_t digest, uint64_t word)
@@ -17,24 +21,58 @@ static uint64_t digest_mix(uint64_t digest, uint64_t word)
     return digest ^ digest >> 29;
 }
 
-void position_add_row(struct position *position, struct span raw, bool sent)
+static uint64_t digest_text(uint64_t digest, struct span text)
 {
-    uint64_t digest = digest_mix(position->digest, (uint64_t)raw.bytes << 1 | sent), word;
+    uint64_t word;
     size_t at = 0;
-    for (; at + sizeof word <= raw.bytes; at += sizeof word) {
-        memcpy(&word, raw.data + at, sizeof word);
+    for (; at + sizeof word <= text.bytes; at += sizeof word) {
+        memcpy(&word, text.data + at, sizeof word);
         digest = digest_mix(digest, word);
     }
     word = 0;
-    if (at < raw.bytes)
-        memcpy(&word, raw.data + at, raw.bytes - at);
-    position->digest = digest_mix(digest, word);
+    if (at < text.bytes)
+        memcpy(&word, text.data + at, text.bytes - at);
+    return digest_mix(digest, word);
+}
+
+void position_add_row(struct position *position, struct span raw, bool sent)
+{
+    uint64_t digest = digest_mix(position->digest ^ position->shape, (uint64_t)raw.bytes << 1 | sent);
+    position->digest = digest_text(digest, raw);
     position->rows++;
+}
+
+/* Absent and empty differ. */
+static void shape_add(struct position *position, struct span text)
+{
+    position->shape = digest_text(digest_mix(position->shape, (uint64_t)text.bytes << 1 | (text.data != NULL)), text);
+}
+
+/* What the mapping says, not where it lies; one that cannot be read was refused before. */
+static void shape_add_map(struct position *position, const char *path)
+{
+    struct buffer map = {0};
+    struct error err;
+    bool known = path && *path && file_read(path, MAP_BYTES_MAX, &map, &err) == STATUS_OK;
+    shape_add(position, known ? buffer_span(&map) : SPAN_NULL);
+    buffer_free(&map);
+}
+
+void position_begin_input(struct position *position, const struct options *options, struct span header)
+{
+    static const enum option_id texts[] = {OPTION_TIME_UNIT, OPTION_EVENT_TYPE, OPTION_DELIMITER, OPTION_NULL_VALUES};
+    position->shape = options_flag(options, OPTION_DECIMAL_COMMA);
+    shape_add(position, header);
+    shape_add_map(position, options_text(options, OPTION_INPUT_MAP));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *text = options_text(options, texts[i]);
+        shape_add(position, text ? span_of(text) : SPAN_NULL);
+    }
 }
 
 void position_write(const struct position *position, char out[static POSITION_TEXT_BYTES])
 {
-    snprintf(out, POSITION_TEXT_BYTES, "1 %016" PRIx64 " %" PRIu64 " %d", position->digest, position->failed,
+    snprintf(out, POSITION_TEXT_BYTES, "2 %016" PRIx64 " %" PRIu64 " %d", position->digest, position->failed,
              position->complete);
 }
 
@@ -48,11 +86,30 @@ bool position_read(struct position *position, int64_t offset, struct span metada
     memcpy(text, metadata.data, metadata.bytes);
     if (sscanf(text, "%d %16" SCNx64 " %" SCNu64 " %d%n", &version, &found.digest, &found.failed, &complete, &end) !=
             4 ||
-        version != 1 || text[end] != '\0')
+        version < 1 || version > 2 || text[end] != '\0')
         return false;
     found.complete = complete;
     *position = found;
     return true;
+}
+
+/* The path of an input, NULL where it has none; `< file` has that of the file. */
+static const char *real_path(const char *given, char out[static PATH_MAX])
+{
+    struct stat found;
+    if (strcmp(given, "-") != 0)
+        return realpath(given, out);
+    const char *real = realpath("/proc/self/fd/0", out);
+    return real && stat(real, &found) == 0 && S_ISREG(found.st_mode) ? real : NULL;
+}
+
+bool position_is_shared(const struct options *options)
+{
+    char path[PATH_MAX];
+    for (size_t i = 0; i < options_argument_count(options); i++)
+        if (strcmp(options_argument(options, i), "-") == 0 && !real_path("-", path))
+            return true;
+    return false;
 }
 
 void position_group(const struct options *options, char out[static POSITION_GROUP_BYTES])
@@ -65,7 +122,7 @@ void position_group(const struct options *options, char out[static POSITION_GROU
         buffer_printf(&names, "query %s\n", query);
     for (size_t i = 0; i < options_argument_count(options); i++) {
         const char *given = options_argument(options, i);
-        const char *real = strcmp(given, "-") ? realpath(given, path) : NULL;
+        const char *real = real_path(given, path);
         buffer_printf(&names, "%s\n", real ? real : given);
     }
     sha256_hex(buffer_span(&names), hex);

@@ -102,12 +102,39 @@ static void refuse_file(struct rejects *rejects, const char *path, const char *w
     rejects->failed = true;
 }
 
-/* For its owner alone: rows are people's data. A symbolic link is not followed, as somebody else may have put it there;
- * /dev/stdout and its like are links too. */
+static bool is_own_output(const char *path)
+{
+    static const char *const paths[] = {"/dev/stdout", "/dev/stderr", "/dev/null", "/dev/tty"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strcmp(path, paths[i]) == 0)
+            return true;
+    return strncmp(path, "/dev/fd/", strlen("/dev/fd/")) == 0;
+}
+
+/* For its owner alone: rows are people's data. A symbolic link is not followed, as somebody else may have put it there,
+ * but for /dev/stdout and its like, which are links too. A FIFO that nobody reads is an error, and no wait. */
 static int open_private(const char *path)
 {
-    bool is_device = strncmp(path, "/dev/", strlen("/dev/")) == 0;
-    return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (is_device ? 0 : O_NOFOLLOW), 0600);
+    if (is_own_output(path))
+        return open(path, O_WRONLY | O_CLOEXEC);
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600), flags;
+    if (file >= 0 && ((flags = fcntl(file, F_GETFL)) < 0 || fcntl(file, F_SETFL, flags & ~O_NONBLOCK) != 0)) {
+        close(file);
+        return -1;
+    }
+    return file;
+}
+
+/* Why rejects may not go to a regular file, or NULL. */
+static const char *file_flaw(const struct rejects *rejects, const struct stat *found, bool own_output)
+{
+    if (taken_has(rejects->taken, found))
+        return "is an input of this run or has another input's rejects: name another with --rejects-file, or feed "
+               "the files one by one";
+    if (!own_output && (found->st_uid != geteuid() || found->st_nlink != 1))
+        return "belongs to another user or has several names (hard links), and rejects are for their owner alone: "
+               "remove it, or name another with --rejects-file";
+    return NULL;
 }
 
 /* The file, empty; NULL with errno set, or with the failure noted where the file is somebody else's. */
@@ -120,12 +147,11 @@ static FILE *open_empty(struct rejects *rejects, const char *path)
                     "is a symbolic link, and rejects do not follow one: name the file itself with --rejects-file");
     if (file < 0 || fstat(file, &found) != 0)
         return NULL;
-    bool regular = S_ISREG(found.st_mode), refused = regular && taken_has(rejects->taken, &found);
-    if (refused)
-        refuse_file(rejects, path,
-                    "is an input of this run or has another input's rejects: name another with --rejects-file, or feed "
-                    "the files one by one");
-    if (refused || (regular && (fchmod(file, 0600) != 0 || ftruncate(file, 0) != 0))) {
+    bool regular = S_ISREG(found.st_mode);
+    const char *flaw = regular ? file_flaw(rejects, &found, is_own_output(path)) : NULL;
+    if (flaw)
+        refuse_file(rejects, path, flaw);
+    if (flaw || (regular && (fchmod(file, 0600) != 0 || ftruncate(file, 0) != 0))) {
         close(file);
         return NULL;
     }
@@ -137,7 +163,7 @@ static FILE *open_empty(struct rejects *rejects, const char *path)
 static FILE *open_rows(struct rejects *rejects)
 {
     FILE *file = open_empty(rejects, rejects->path.data);
-    if (file || !rejects->fallback || rejects->failed)
+    if (file || !rejects->fallback || rejects->failed || errno == EINTR)
         return file;
     log_warn("backfill", "cannot write %s (%s): rejects go to ./%s.rejects", rejects->path.data, strerror(errno),
              rejects->fallback);

@@ -1,5 +1,6 @@
 /* backfill and generate against librdkafka's mock cluster: every row ends as acknowledged, rejected or failed, whatever
  * the broker does. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -133,6 +134,53 @@ static void test_rejects_are_private(void **state)
     assert_int_equal(run(f, "backfill %1$s/a.csv"), 1);
     assert_int_equal(stat(victim, &found), 0);
     assert_int_equal(found.st_size, strlen("precious\n"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(link(victim, path), 0); /* a second name of a file */
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 1);
+    assert_int_equal(stat(victim, &found), 0);
+    assert_int_equal(found.st_size, strlen("precious\n"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0); /* that nobody reads: no wait */
+    assert_int_equal(run(f, "backfill --rejects-file %1$s/a.csv.rejects %1$s/a.csv"), 1);
+}
+
+/* The same rows under another header, or read in another way, are not what was sent. */
+static void test_resume_notices_what_shapes_rows(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "a.csv", "EmployeeNumber,Age,TotalWorkingYears\n1,41,20\n2,42,20\n");
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 0);
+    assert_int_equal(run(f, "backfill --resume %1$s/a.csv"), 0);
+    static const char *const others[] = {"--null-values NA", "--event-type HIRED", "--delimiter ,", "--time-unit ms"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char command[128];
+        snprintf(command, sizeof command, "backfill --resume %s %%1$s/a.csv", others[i]);
+        assert_int_equal(run(f, command), 1);
+    }
+    write_file(f, "a.csv", "EmployeeNumber,TotalWorkingYears,Age\n1,41,20\n2,42,20\n");
+    assert_int_equal(run(f, "backfill --resume %1$s/a.csv"), 1);
+    assert_int_equal(messages_stored(f), 2);
+}
+
+/* `- < file` has the position of the file; another file has another. */
+static void test_standard_input_is_its_file(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    write_file(f, "a.csv", "EmployeeNumber,Age\n1,41\n2,42\n");
+    write_file(f, "b.csv", "EmployeeNumber,Age\n3,43\n");
+    assert_int_equal(run(f, "backfill %1$s/a.csv"), 0);
+    int before = dup(STDIN_FILENO);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->directory, i ? "b.csv" : "a.csv");
+        int file = open(path, O_RDONLY);
+        assert_true(file >= 0 && dup2(file, STDIN_FILENO) == STDIN_FILENO);
+        assert_int_equal(close(file), 0);
+        assert_int_equal(run(f, "backfill --resume -"), 0);
+        assert_int_equal(messages_stored(f), 2 + i);
+    }
+    assert_true(before < 0 || dup2(before, STDIN_FILENO) == STDIN_FILENO);
+    assert_true(before < 0 || close(before) == 0);
 }
 
 /* What was rejected can be fed again as it is. */
@@ -298,6 +346,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interrupted_while_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dry_run_sends_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resume_notices_what_shapes_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_standard_input_is_its_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_passing_errors_are_retried, setup, teardown),

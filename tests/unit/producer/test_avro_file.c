@@ -141,6 +141,23 @@ static void damage_is_no_crash(void **state)
     buffer_free(&out);
 }
 
+/* A count is bounded by what is there: endless rejects of a small file otherwise. */
+static void counts_beyond_the_bytes(void **state)
+{
+    (void)state;
+    char bytes[4096];
+    struct buffer out = {0};
+    size_t whole = make_file(bytes, "null");
+    char *end = put_block(bytes + whole, INT64_MAX, SPAN_LITERAL("\x02"));
+    read_rows((struct span){bytes, (size_t)(end - bytes)}, &out);
+    assert_memory_equal(out.data, rows, strlen(rows));
+    assert_non_null(strstr(out.data, "a block claims more records than it has bytes"));
+    end = avro_put_long(avro_put_raw(bytes, SPAN_LITERAL("Obj\x01")), INT64_MIN);
+    read_rows((struct span){bytes, (size_t)(end - bytes)}, &out);
+    assert_non_null(strstr(out.data, "the header is damaged"));
+    buffer_free(&out);
+}
+
 static void other_codecs(void **state)
 {
     (void)state;
@@ -159,9 +176,8 @@ static void other_codecs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records_become_texts),
-        cmocka_unit_test(a_cut_is_noticed),
-        cmocka_unit_test(damage_is_no_crash),
+        cmocka_unit_test(records_become_texts), cmocka_unit_test(a_cut_is_noticed),
+        cmocka_unit_test(damage_is_no_crash),   cmocka_unit_test(counts_beyond_the_bytes),
         cmocka_unit_test(other_codecs),
     };
     return cmocka_run_group_tests_name("producer/avro_file", tests, unit_setup, unit_teardown);

@@ -41,6 +41,20 @@ static void test_others_and_repeats_do_not_count(void **state)
     ends_free(&ends);
 }
 
+static void test_an_offset_far_beyond_takes_no_memory(void **state)
+{
+    (void)state;
+    struct ends ends = {0};
+    ends_init(&ends, 1);
+    ends_set_base(&ends, 0, 10);
+    ends_found(&ends, 0, INT64_MAX, END_SCORED);
+    assert_int_equal(ends.partitions[0].count, 0);
+    ends_sent(&ends, 0, 10);
+    ends_found(&ends, 0, INT64_C(9000000000000000000), END_SCORED);
+    assert_int_equal(ends.partitions[0].count, 1);
+    ends_free(&ends);
+}
+
 static void test_what_is_missing_is_named(void **state)
 {
     (void)state;
@@ -72,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_either_order),
         cmocka_unit_test(test_others_and_repeats_do_not_count),
+        cmocka_unit_test(test_an_offset_far_beyond_takes_no_memory),
         cmocka_unit_test(test_what_is_missing_is_named),
     };
     return cmocka_run_group_tests_name("producer/ends", tests, NULL, NULL);
