@@ -83,7 +83,7 @@ def check_refusals(lab, folder, env, space):
 def check_contract(lab, folder, env):
     schemas = folder / "schemas"
     shutil.copytree(ROOT / "schemas", schemas)
-    for name in ("employee_event.avsc", "prediction.avsc"):
+    for name in ("employee_event.avsc", "employee_state.avsc", "prediction.avsc"):
         text = (schemas / name).read_text()
         at = text.index('"int"', text.index('"DailyRate"'))
         (schemas / name).write_text(text[:at] + '"double"' + text[at + 5:])

@@ -216,7 +216,7 @@ def check_refusals(lab, kafka, env):
     """What is not this group's state, or not of this moment, ends the scorer with one message."""
     def refused(what, *patterns, **more):
         scorer = lab.scorer(f"refused-{what.replace(' ', '-')}", **{**env, **more})
-        lab.wait(f"{what}: it ends", lambda: not scorer.alive(), 40)
+        lab.wait(f"{what}: it ends", lambda: not scorer.alive(), 120)
         lab.one_line(f"{what}: and says why", scorer.text(), *patterns)
         scorer.kill()
     refused("another group", "group attrition-scorer", "STATE_TOPIC", GROUP_ID="another")
