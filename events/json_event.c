@@ -1,5 +1,5 @@
 /* JSON into an event: see json_event.h. Called by decoders on the score loops' threads, and by tools. The plain form is
- * read in one pass; where a name is met that is not its own, the outermost members are looked through to tell the form,
+ * read in one pass; where a name is met that is not its own, the outermost members are read to find the form,
  * and then the part that counts is read. Allocates nothing once it is warm. */
 #include "events/json_event.h"
 

@@ -61,7 +61,7 @@ void markers_free(struct markers *markers);
 enum place_state {
     PLACE_NONE,   /* nothing is waited for: the ends have been seen, or nothing was written */
     PLACE_OURS,   /* our own record is the first that is open there */
-    PLACE_HIDDEN, /* another's transaction is, before ours: nobody can tell yet */
+    PLACE_HIDDEN, /* another's transaction is open before ours: not known until that has ended */
 };
 /* What the partition's last stable offset says. Forgets what has ended. */
 enum place_state markers_look(const struct markers *markers, const char *topic, int32_t partition, int64_t stable);

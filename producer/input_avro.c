@@ -92,12 +92,7 @@ static enum status avro_reader_next(void *opaque, struct input_row *row, bool *m
             reader->source->name, reader->number + 1);
     avro_file_taken(reader->file);
     reader->number++;
-    struct csv_record record = record_of(reader, fields);
-    buffer_clear(&reader->line);
-    input_columns_write_line(&record, &reader->line);
-    record.raw = row->raw = buffer_span(&reader->line);
-    row->line = reader->number;
-    input_columns_read(&reader->columns, &record, row);
+    input_columns_read_written(&reader->columns, record_of(reader, fields), &reader->line, row);
     return STATUS_OK;
 }
 

@@ -329,3 +329,13 @@ void input_columns_field_write(const struct input_columns *columns, int32_t colu
     else
         buffer_printf(out, "column %s (%d)", name, position + 1);
 }
+
+void input_columns_read_written(struct input_columns *columns, struct csv_record record, struct buffer *line,
+                                struct input_row *row)
+{
+    buffer_clear(line);
+    input_columns_write_line(&record, line);
+    record.raw = row->raw = buffer_span(line);
+    row->line = record.line;
+    input_columns_read(columns, &record, row);
+}

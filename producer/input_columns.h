@@ -36,6 +36,9 @@ void input_columns_begin(struct input_columns *columns, const struct csv_record 
 void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row);
 /* Appends the fields as a line of CSV, without its end: a reject of an input that has no lines. */
 void input_columns_write_line(const struct csv_record *record, struct buffer *out);
+/* For records that have no text of their own: it is written into `line`, which the row borrows, and then read. */
+void input_columns_read_written(struct input_columns *columns, struct csv_record record, struct buffer *line,
+                                struct input_row *row);
 /* The first feature that a row cut short does not reach, in the table's order; FAULT_NO_COLUMN if it reaches them all.
  */
 int32_t input_columns_first_unreached(const struct input_columns *columns, size_t field_count);

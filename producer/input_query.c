@@ -151,12 +151,7 @@ static enum status query_reader_next(void *opaque, struct input_row *row, bool *
         reader->fields[f] =
             (struct span){PQgetvalue(reader->result, 0, (int)f), (size_t)PQgetlength(reader->result, 0, (int)f)};
     reader->number++;
-    struct csv_record record = record_of(reader);
-    buffer_clear(&reader->line);
-    input_columns_write_line(&record, &reader->line);
-    record.raw = row->raw = buffer_span(&reader->line);
-    row->line = reader->number;
-    input_columns_read(&reader->columns, &record, row);
+    input_columns_read_written(&reader->columns, record_of(reader), &reader->line, row);
     return STATUS_OK;
 }
 
