@@ -193,8 +193,8 @@ static void lost(struct sink *sink)
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, 0);
     sink->joined = sink->unassigned = false;
     progress_step(&sink->progress, "asks who has its place in the group", WAITS_FOR_KAFKA);
-    if (sink->stop || sink_topics_may_join(&sink->group, &sink->stop))
-        rd_kafka_assign(sink->consumer, NULL);
+    if (sink_topics_may_join(&sink->group, &sink->stop))
+        rd_kafka_assign(sink->consumer, NULL); /* else it would join again */
 }
 
 /* Within a poll, on the sink's thread. */
@@ -612,6 +612,7 @@ static void leave(struct sink *sink)
         commit_to_kafka(sink);
         sink_batch_clear(sink->batch); /* its messages are the consumer's */
     }
+    sink->group.leaving = true;
     kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, on_rebalance, sink);
 }
 
