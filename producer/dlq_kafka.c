@@ -127,8 +127,9 @@ static enum status reader_open(struct dlq_reader *reader, const struct options *
         return status;
     reader->count = (size_t)count;
     reader->parts = mem_zeroed(reader->count, sizeof *reader->parts);
-    status = find_parts(reader, only, start, err);
-    return status == STATUS_OK ? reader_assign(reader, err) : status;
+    if (find_parts(reader, only, start, err) != STATUS_OK)
+        return err->status;
+    return reader_assign(reader, err);
 }
 
 enum status dlq_reader_new(const struct options *options, int64_t partition, enum dlq_start start,
@@ -256,9 +257,8 @@ enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter
     while (reader->left && !*reader->stop) {
         bool is_letter;
         reader->message = rd_kafka_consumer_poll(reader->consumer, POLL_MS);
-        enum status status = reader_take(reader, &is_letter, err);
-        if (status != STATUS_OK)
-            return status;
+        if (reader_take(reader, &is_letter, err) != STATUS_OK)
+            return err->status;
         if (is_letter) {
             letter_fill(reader, letter);
             *more = true;

@@ -218,9 +218,8 @@ static enum status directory_version_of_run(struct registry *registry, const cha
 {
     struct text_list versions;
     struct version_details details;
-    enum status status = store_versions(registry, name, &versions, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_versions(registry, name, &versions, err) != STATUS_OK)
+        return err->status;
     char *found = NULL;
     for (size_t v = 0; v < versions.count && !found; v++) {
         if (store_describe(registry, name, versions.items[v], &details, ERROR_IGNORED) != STATUS_OK)

@@ -112,13 +112,10 @@ enum status registry_history(const struct registry *registry, const char *name, 
                              struct alias_history *out, struct error *err)
 {
     char *text = NULL;
-    enum status status = store_check_name("model name", name, err);
-    if (status == STATUS_OK)
-        status = store_check_alias(alias, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_check_name("model name", name, err) != STATUS_OK || store_check_alias(alias, err) != STATUS_OK)
+        return err->status;
     char *key = history_key(alias);
-    status = registry->backend->model_tag(registry, name, key, &text, err);
+    enum status status = registry->backend->model_tag(registry, name, key, &text, err);
     free(key);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
         read_events(text ? text : "", out);

@@ -155,9 +155,8 @@ static enum status background_read_lines(struct background_reader *reader, struc
         json_t *root, *attributes;
         if (line.bytes == 0)
             continue;
-        status = import_line(line, reader->path, number, &root, &attributes, reader->err);
-        if (status != STATUS_OK)
-            return status;
+        if (import_line(line, reader->path, number, &root, &attributes, reader->err) != STATUS_OK)
+            return reader->err->status;
         status = object_read(reader, attributes, number);
         json_decref(root);
     }

@@ -47,10 +47,9 @@ enum status rest_run_artifacts(const struct registry *registry, const char *run_
 {
     json_t *answer;
     const char *id, *artifacts;
-    enum status status = rest_get_run(registry, run_id, &answer, err);
-    if (status != STATUS_OK)
-        return status;
-    status = rest_run_place(registry, json_object_get(answer, "run"), &id, &artifacts, err);
+    if (rest_get_run(registry, run_id, &answer, err) != STATUS_OK)
+        return err->status;
+    enum status status = rest_run_place(registry, json_object_get(answer, "run"), &id, &artifacts, err);
     if (status == STATUS_OK)
         *uri = mem_text(artifacts);
     json_decref(answer);
@@ -123,10 +122,9 @@ static enum status transfer(const struct registry *registry, const struct http_r
                             struct error *err)
 {
     const struct http_response *response = &registry->rest->response;
-    enum status status = http_client_send(registry->rest->http, request, &registry->rest->response, err);
-    if (status != STATUS_OK)
-        return status;
-    status = http_status_of(response->status);
+    if (http_client_send(registry->rest->http, request, &registry->rest->response, err) != STATUS_OK)
+        return err->status;
+    enum status status = http_status_of(response->status);
     if (status == STATUS_OK)
         return STATUS_OK;
     json_t *body = json_loadb(response->body.data, response->body.bytes, 0, NULL);
@@ -195,9 +193,8 @@ static enum status check_listed(const struct registry *registry, const char *fol
                                 struct error *err)
 {
     struct text_list files;
-    enum status status = rest_list(registry, folder, &files, err);
-    if (status != STATUS_OK)
-        return status;
+    if (rest_list(registry, folder, &files, err) != STATUS_OK)
+        return err->status;
     bool listed = false;
     for (size_t f = 0; f < files.count; f++)
         listed |= strcmp(files.items[f], name) == 0;

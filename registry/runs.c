@@ -211,14 +211,12 @@ static enum status write_run(const char *built, const char *place, const struct 
 enum status store_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char id[33], *experiment = NULL;
-    enum status status = store_prepare(registry, err);
-    if (status == STATUS_OK)
-        status = directory_experiment_ensure(registry, run->experiment, &experiment, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_prepare(registry, err) != STATUS_OK ||
+        directory_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
+        return err->status;
     random_hex(id, 32);
     char *built = store_new_path(registry), *place = store_path(registry, "%s/%s", experiment, id);
-    status = write_run(built, place, run, experiment, id, err);
+    enum status status = write_run(built, place, run, experiment, id, err);
     if (status == STATUS_OK)
         *run_id = mem_text(id);
     else

@@ -256,9 +256,8 @@ static enum status take_all(const struct registry *store, struct kept_list *list
 {
     struct text_list experiments;
     struct buffer name = {0};
-    enum status status = store_list(store->root, &experiments, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_list(store->root, &experiments, err) != STATUS_OK)
+        return err->status;
     for (size_t e = 0; e < experiments.count; e++)
         if (store_experiment_name(store, experiments.items[e], &name))
             take_experiment(store, experiments.items[e], name.data, list);

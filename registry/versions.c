@@ -106,9 +106,8 @@ enum status store_versions(const struct registry *registry, const char *name, st
 {
     struct text_list all, live = {0};
     struct buffer meta = {0};
-    enum status status = model_check(registry, name, err);
-    if (status != STATUS_OK)
-        return status;
+    if (model_check(registry, name, err) != STATUS_OK)
+        return err->status;
     version_numbers(registry, name, &all);
     for (size_t v = 0; v < all.count; v++)
         if (version_read(registry, name, all.items[v], &meta, ERROR_IGNORED) != STATUS_NOT_FOUND)
@@ -148,8 +147,9 @@ static enum status alias_read(const struct registry *registry, const char *name,
 enum status store_alias(const struct registry *registry, const char *name, const char *alias, char **version,
                         struct error *err)
 {
-    enum status status = model_check(registry, name, err);
-    return status == STATUS_OK ? alias_read(registry, name, alias, version, err) : status;
+    if (model_check(registry, name, err) != STATUS_OK)
+        return err->status;
+    return alias_read(registry, name, alias, version, err);
 }
 
 static char *yaml_text_or_null(struct span text, const char *key, struct buffer *scratch)
@@ -362,12 +362,11 @@ enum status store_create_version(struct registry *registry, const char *name, co
 {
     int lock;
     char *folder = NULL, *source = NULL, *number = NULL;
-    enum status status = store_prepare(registry, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_prepare(registry, err) != STATUS_OK)
+        return err->status;
     if (asprintf(&source, "runs:/%s/model", run_id) < 0)
         abort();
-    status = store_locate(registry, source, NULL, &folder, err);
+    enum status status = store_locate(registry, source, NULL, &folder, err);
     free(source);
     if (status != STATUS_OK)
         return status;
@@ -465,15 +464,11 @@ static enum status move_locked(const struct registry *registry, const struct ali
 enum status store_move_alias(struct registry *registry, const struct alias_move *move, char **holder, struct error *err)
 {
     int lock;
-    enum status status = versions_check_target(registry, move->name, move->version, err);
-    if (status == STATUS_OK)
-        status = store_prepare(registry, err);
-    if (status == STATUS_OK)
-        status = model_lock(registry, move->name, &lock, err);
-    if (status != STATUS_OK)
-        return status;
+    if (versions_check_target(registry, move->name, move->version, err) != STATUS_OK ||
+        store_prepare(registry, err) != STATUS_OK || model_lock(registry, move->name, &lock, err) != STATUS_OK)
+        return err->status;
     *holder = NULL;
-    status = move_locked(registry, move, holder, err);
+    enum status status = move_locked(registry, move, holder, err);
     store_unlock(lock);
     return status;
 }

@@ -103,9 +103,8 @@ static enum status table_read_header(struct reader *reader, struct csv *csv, str
 {
     struct csv_record record;
     bool more;
-    enum status status = csv_next(csv, &record, &more, err);
-    if (status != STATUS_OK)
-        return status;
+    if (csv_next(csv, &record, &more, err) != STATUS_OK)
+        return err->status;
     if (!more)
         return error_set(err, STATUS_INVALID, "%s: the file is empty: give a CSV file with a header and labelled rows",
                          reader->path);
@@ -113,7 +112,7 @@ static enum status table_read_header(struct reader *reader, struct csv *csv, str
     reader->field_count = record.field_count;
     for (size_t f = 0; f < record.field_count; f++)
         reader->fields[f] = field_of(reader->schema, record.fields[f]);
-    status = header_check(reader, err);
+    enum status status = header_check(reader, err);
     csv_log_dialect(csv, "trainer");
     if (status == STATUS_OK)
         name_unknown(reader, &record);

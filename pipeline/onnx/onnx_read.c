@@ -166,9 +166,8 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
     if (from->segment || !strcmp(dtype_name(tensor->dtype), "another type"))
         return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': element type %d", onnx_text_of(from->name),
                          from->data_type);
-    enum status status = tensor_shape(from, tensor, err);
-    if (status != STATUS_OK)
-        return status;
+    if (tensor_shape(from, tensor, err) != STATUS_OK)
+        return err->status;
     if (tensor->dtype == DTYPE_TEXT) {
         if (from->n_string_data != tensor->count)
             return error_set(err, STATUS_INVALID, "tensor '%s': %zu texts where its shape needs %zu",
@@ -367,9 +366,8 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
     if (model->n_functions || model->n_training_info)
         return error_set(err, STATUS_UNSUPPORTED, "the ONNX file holds model-local functions or training graphs");
     for (size_t o = 0; o < model->n_opset_import; o++) {
-        enum status status = opset_read(&file->graph, model->opset_import[o], err);
-        if (status != STATUS_OK)
-            return status;
+        if (opset_read(&file->graph, model->opset_import[o], err) != STATUS_OK)
+            return err->status;
     }
     struct onnx_property *properties = arena_zeroed(&file->arena, model->n_metadata_props, sizeof *properties);
     for (size_t p = 0; p < model->n_metadata_props; p++)

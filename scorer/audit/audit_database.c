@@ -183,9 +183,8 @@ static enum status has_column(struct audit_database *database, const char *table
     snprintf(sql, sizeof sql,
              "SELECT count(*) FROM pg_attribute WHERE attrelid = 'attrition.%.*s'::regclass AND attname = '%s'",
              table_bytes, table, column);
-    enum status status = query(database, "looking up columns", sql, &result, err);
-    if (status != STATUS_OK)
-        return status;
+    if (query(database, "looking up columns", sql, &result, err) != STATUS_OK)
+        return err->status;
     *out = strcmp(PQgetvalue(result, 0, 0), "0") != 0;
     PQclear(result);
     return STATUS_OK;

@@ -80,9 +80,8 @@ static void note_file(struct source *source)
 static enum status find_source(struct model_holder *holder, struct source *out, struct error *err)
 {
     struct source source = {0};
-    enum status status = registry_resolve(holder->registry, holder->uri, &source.version, err);
-    if (status != STATUS_OK)
-        return status;
+    if (registry_resolve(holder->registry, holder->uri, &source.version, err) != STATUS_OK)
+        return err->status;
     note_file(&source);
     *out = source;
     return STATUS_OK;
