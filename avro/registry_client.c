@@ -5,9 +5,7 @@
  * bounded: what was used longest ago goes first and is asked for again when it is wanted again. */
 #include "avro/registry_client.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>

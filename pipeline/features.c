@@ -9,7 +9,6 @@
  * of the feature's thresholds below x, against the position of the threshold. All three decide as the doubles would. */
 #include "pipeline/features.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 

@@ -2,8 +2,6 @@
  * watcher, the trainer and the tools; never while scoring. */
 #include "pipeline/pipeline_program.h"
 
-#include <stdlib.h>
-
 #include "pipeline/background.h"
 #include "pipeline/contract.h"
 #include "pipeline/metadata.h"

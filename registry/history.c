@@ -1,11 +1,9 @@
 /* Who moved an alias when: a JSON array in a tag of the registered model, so that it is where the model is, in a
  * directory as on a server, and MLflow shows it. Called by the backends when an alias moves. It keeps the last moves
  * only: a tag has a limit. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"

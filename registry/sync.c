@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "registry/registry.h"
 #include "registry/commands.h"

@@ -1,10 +1,8 @@
 /* registry verify: would the scorer load it, and what would it have? Called by main on its only thread; writes nothing
  * but its `key: value` lines. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
 

@@ -6,7 +6,6 @@
  */
 #include "scorer/commands.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/json_writer.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "registry/registry.h"
 #include "trainer/commands.h"

@@ -1,7 +1,6 @@
 /* trainer describe: what a table holds, against the schema, before anything is trained. Called by main, on its only
  * thread. It refuses nothing that can be read at all, and writes nothing but the page that was asked for. */
 #include "base/file.h"
-#include "base/log.h"
 #include "trainer/commands.h"
 #include "trainer/report/describe.h"
 

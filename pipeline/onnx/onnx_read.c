@@ -4,8 +4,6 @@
  * a graph may hold but no tabular pipeline needs (functions, sparse or external tensors) is refused here, by name. */
 #include "pipeline/onnx/onnx_read.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"

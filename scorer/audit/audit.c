@@ -9,7 +9,6 @@
 #include "scorer/commands.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
