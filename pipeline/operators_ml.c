@@ -1,5 +1,6 @@
 /* The operators of ai.onnx.ml that prepare features and classify, as onnxruntime computes them. Called during the walk
  * (compile.c), at load only. Their attributes are floats; what onnxruntime rounds to float is rounded here. */
+#include "base/order.h"
 #include "pipeline/operators.h"
 
 #include <math.h>
@@ -40,9 +41,9 @@ static enum status keys_unique(struct operation *operation, const struct span *t
     char *sorted = mem_zeroed(count, size);
     bool twice = false;
     memcpy(sorted, texts ? (const void *)texts : (const void *)numbers, count * size);
-    qsort(sorted, count, size, texts ? texts_order : numbers_order);
+    qsort(sorted, count, size, texts ? texts_order : order_doubles);
     for (size_t k = 1; k < count; k++)
-        twice |= (texts ? texts_order : numbers_order)(sorted + (k - 1) * size, sorted + k * size) == 0;
+        twice |= (texts ? texts_order : order_doubles)(sorted + (k - 1) * size, sorted + k * size) == 0;
     free(sorted);
     return twice ? operation_unsupported(operation, "a duplicate key or category") : STATUS_OK;
 }

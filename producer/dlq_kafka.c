@@ -139,12 +139,11 @@ enum status dlq_reader_new(const struct options *options, int64_t partition, enu
     reader->stop = stop;
     reader->topic = options_text(options, OPTION_DLQ_TOPIC);
     enum status status = reader_open(reader, options, partition, start, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = reader;
+    else
         dlq_reader_free(reader);
-        return status;
-    }
-    *out = reader;
-    return STATUS_OK;
+    return status;
 }
 
 static void forget_letter(struct dlq_reader *reader)
@@ -311,12 +310,11 @@ enum status dlq_writer_new(const struct options *options, const _Atomic bool *st
     writer->stop = stop;
     writer->topic = options_text(options, OPTION_INPUT_TOPIC);
     enum status status = writer_open(writer, options, exactly_once, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = writer;
+    else
         dlq_writer_free(writer);
-        return status;
-    }
-    *out = writer;
-    return STATUS_OK;
+    return status;
 }
 
 void dlq_writer_free(struct dlq_writer *writer)

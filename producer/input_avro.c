@@ -102,13 +102,6 @@ static const char *avro_field_name(const void *opaque, int32_t column)
     return input_columns_field_name(&reader->columns, column);
 }
 
-static void avro_field_write(const void *opaque, int32_t column, const char *name, struct buffer *out)
-{
-    (void)opaque;
-    (void)column;
-    buffer_printf(out, "field %s", name);
-}
-
 static struct span avro_header(const void *opaque)
 {
     const struct avro_reader *reader = opaque;
@@ -126,6 +119,5 @@ const struct input_form input_avro = {
     .next = avro_reader_next,
     .close = avro_reader_close,
     .field_name = avro_field_name,
-    .field_write = avro_field_write,
     .header = avro_header,
 };

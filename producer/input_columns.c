@@ -105,7 +105,7 @@ static void report_unknown(struct input_columns *columns, const struct csv_recor
     for (size_t i = 0; i < header->field_count; i++) {
         struct span name = header->fields[i];
         const struct map_node *node = node_of(columns, name);
-        if (!position_of(columns, name) && !(node ? node->ignored : input_name_ignored(columns->schema, name)))
+        if (!position_of(columns, name) && !(node ? node->ignored : schema_ignores(columns->schema, name)))
             log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
                      columns->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "registry/registry.h"
 #include "registry/store.h"
@@ -71,7 +72,7 @@ void history_add(struct buffer *text, const struct alias_move *move, const char 
     json_object_set_new(event, "version", json_string(move->version));
     if (from)
         json_object_set_new(event, "from", json_string(from));
-    json_object_set_new(event, "at", json_integer(store_now_ms()));
+    json_object_set_new(event, "at", json_integer(clock_real_ms(&clock_system)));
     json_object_set_new(event, "by", json_string(by));
     if (move->rollback)
         json_object_set_new(event, "rollback", json_true());

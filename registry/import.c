@@ -32,11 +32,6 @@ struct import {
     int64_t started_ms;
 };
 
-static int64_t import_now_ms(void)
-{
-    return clock_real_us(&clock_system) / 1000;
-}
-
 static enum status reference_make(struct import *import, const char *path, const struct pipeline *pipeline,
                                   struct buffer *out, struct error *err)
 {
@@ -153,7 +148,7 @@ static enum status import_log_run(const struct import *import, struct registry *
     const struct run run = {.experiment = experiment,
                             .run_name = "imported",
                             .started_ms = import->started_ms,
-                            .ended_ms = import_now_ms(),
+                            .ended_ms = clock_real_ms(&clock_system),
                             .tags = tags.items,
                             .tag_count = tags.count,
                             .artifacts = &artifact,
@@ -219,7 +214,7 @@ int command_import(const struct options *options)
 {
     struct error err;
     char *version = NULL;
-    struct import import = {.started_ms = import_now_ms()};
+    struct import import = {.started_ms = clock_real_ms(&clock_system)};
     import.path = options_argument(options, 0);
     if (registry_check_names(options_text(options, OPTION_EXPERIMENT), options_text(options, OPTION_MODEL_NAME),
                              options_text(options, OPTION_ALIAS), &err) != STATUS_OK) {

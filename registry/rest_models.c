@@ -51,34 +51,16 @@ static void take_name(const json_t *item, void *context)
     text_list_add(context, rest_text(item, "name"));
 }
 
-static int rest_compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int rest_compare_numbers(const void *a, const void *b)
-{
-    long left = atol(*(char *const *)a), right = atol(*(char *const *)b);
-    return (left > right) - (left < right);
-}
-
-static void finish_list(struct text_list *list, int (*compare)(const void *, const void *), enum status status,
-                        struct text_list *out)
-{
-    if (status != STATUS_OK) {
-        text_list_clear(list);
-        return;
-    }
-    if (list->count)
-        qsort(list->items, list->count, sizeof *list->items, compare);
-    *out = *list;
-}
-
 enum status rest_models(const struct registry *registry, struct text_list *names, struct error *err)
 {
     struct text_list list = {0};
     enum status status = search(registry, "registered-models/search", NULL, "registered_models", take_name, &list, err);
-    finish_list(&list, rest_compare_texts, status, names);
+    if (status == STATUS_OK) {
+        text_list_sort(&list);
+        *names = list;
+    } else {
+        text_list_clear(&list);
+    }
     return status;
 }
 
@@ -122,7 +104,12 @@ enum status rest_versions(const struct registry *registry, const char *name, str
         return err->status;
     json_decref(model);
     enum status status = search_versions(registry, name, take_version, &list, err);
-    finish_list(&list, rest_compare_numbers, status, versions);
+    if (status == STATUS_OK) {
+        text_list_sort_versions(&list);
+        *versions = list;
+    } else {
+        text_list_clear(&list);
+    }
     return status;
 }
 
@@ -177,8 +164,7 @@ enum status rest_describe(struct registry *registry, const char *name, const cha
                                     .created_ms = rest_number(found, "creation_timestamp")};
     for (size_t a = 0; a < json_array_size(aliases); a++)
         text_list_add(&out->aliases, json_string_value(json_array_get(aliases, a)) ?: "");
-    if (out->aliases.count)
-        qsort(out->aliases.items, out->aliases.count, sizeof *out->aliases.items, rest_compare_texts);
+    text_list_sort(&out->aliases);
     rest_pairs(json_object_get(found, "tags"), &out->tag_keys, &out->tag_values);
     json_decref(found);
     return STATUS_OK;

@@ -1,6 +1,7 @@
 /* Experiments and runs on an MLflow server: see rest.h. Called by the trainer, `registry sync` and `registry show`. A
  * run is made RUNNING and becomes FINISHED when everything of it is there, MLmodel last of its files; whoever registers
  * it comes after. With a key, a run that was begun and broken off goes on: every step may be done twice. */
+#include "base/clock.h"
 #include "registry/rest.h"
 
 #include <math.h>
@@ -210,7 +211,8 @@ enum status rest_log_run(struct registry *registry, const struct run *run, char 
     if (status == STATUS_OK && !begun.finished)
         status = run_fill(registry, &begun, run, err);
     if (status != STATUS_OK && begun.run_id && status != STATUS_UNAVAILABLE)
-        (void)!run_end(registry, begun.run_id, "FAILED", store_now_ms(), ERROR_IGNORED); /* the failure is in err */
+        (void)!run_end(registry, begun.run_id, "FAILED", clock_real_ms(&clock_system),
+                       ERROR_IGNORED); /* the failure is in err */
     if (status == STATUS_OK)
         *run_id = mem_text(begun.run_id);
     begun_clear(&begun);

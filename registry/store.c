@@ -33,11 +33,6 @@ char *store_path(const struct registry *registry, const char *format, ...)
     return path;
 }
 
-int64_t store_now_ms(void)
-{
-    return clock_real_us(&clock_system) / 1000;
-}
-
 char *store_new_path(const struct registry *registry)
 {
     char hex[33];
@@ -196,11 +191,6 @@ enum status store_write_pairs(const char *directory, const char *folder, const s
     return status;
 }
 
-static int store_compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 enum status store_list(const char *path, struct text_list *out, struct error *err)
 {
     struct dirent *entry;
@@ -213,8 +203,7 @@ enum status store_list(const char *path, struct text_list *out, struct error *er
             text_list_add(&list, entry->d_name);
     if (directory)
         closedir(directory);
-    if (list.count)
-        qsort(list.items, list.count, sizeof *list.items, store_compare_texts);
+    text_list_sort(&list);
     *out = list;
     return STATUS_OK;
 }
@@ -259,9 +248,9 @@ enum status store_make_experiment(const struct registry *registry, const char *i
     char *place = store_path(registry, "%s", id);
     struct buffer meta = {0};
     yaml_add_text(&meta, 0, "artifact_location", place);
-    yaml_add_int(&meta, 0, "creation_time", store_now_ms());
+    yaml_add_int(&meta, 0, "creation_time", clock_real_ms(&clock_system));
     yaml_add_text(&meta, 0, "experiment_id", id);
-    yaml_add_int(&meta, 0, "last_update_time", store_now_ms());
+    yaml_add_int(&meta, 0, "last_update_time", clock_real_ms(&clock_system));
     yaml_add_text(&meta, 0, "lifecycle_stage", "active");
     yaml_add_text(&meta, 0, "name", name);
     enum status status = store_make(registry, place, buffer_span(&meta), NULL, 0, err);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "registry/store.h"
@@ -60,12 +61,6 @@ enum status store_models(const struct registry *registry, struct text_list *name
     return STATUS_OK;
 }
 
-static int compare_versions(const void *a, const void *b)
-{
-    long left = atol(*(char *const *)a), right = atol(*(char *const *)b);
-    return (left > right) - (left < right);
-}
-
 /* A version's meta.yaml. STATUS_NOT_FOUND: there is none, or it says that the version was deleted. */
 static enum status version_read(const struct registry *registry, const char *name, const char *version,
                                 struct buffer *meta, struct error *err)
@@ -95,8 +90,7 @@ static void version_numbers(const struct registry *registry, const char *name, s
             continue;
         text_list_add(out, entries.items[e] + 8);
     }
-    if (out->count)
-        qsort(out->items, out->count, sizeof *out->items, compare_versions);
+    text_list_sort_versions(out);
     text_list_clear(&entries);
     free(path);
 }
@@ -251,9 +245,9 @@ enum status store_describe(struct registry *registry, const char *name, const ch
 
 static void model_meta(struct buffer *out, const char *name)
 {
-    yaml_add_int(out, 0, "creation_timestamp", store_now_ms());
+    yaml_add_int(out, 0, "creation_timestamp", clock_real_ms(&clock_system));
     yaml_add_text(out, 0, "description", NULL);
-    yaml_add_int(out, 0, "last_updated_timestamp", store_now_ms());
+    yaml_add_int(out, 0, "last_updated_timestamp", clock_real_ms(&clock_system));
     yaml_add_text(out, 0, "name", name);
 }
 
@@ -271,7 +265,7 @@ static enum status versions_write_model(const struct registry *registry, const c
 static void version_meta(struct buffer *out, const char *name, const char *version, const char *run_id,
                          const char *source)
 {
-    int64_t now = store_now_ms();
+    int64_t now = clock_real_ms(&clock_system);
     yaml_add_int(out, 0, "creation_timestamp", now);
     yaml_add_text(out, 0, "current_stage", "None");
     yaml_add_text(out, 0, "description", NULL);
@@ -298,7 +292,7 @@ static enum status touch_model(const struct registry *registry, const char *name
     char *line = status == STATUS_OK ? strstr(text.data, key) : NULL;
     if (line && (line == text.data || line[-1] == '\n')) {
         buffer_add(&changed, text.data, (size_t)(line - text.data));
-        yaml_add_int(&changed, 0, "last_updated_timestamp", store_now_ms());
+        yaml_add_int(&changed, 0, "last_updated_timestamp", clock_real_ms(&clock_system));
         line += strcspn(line, "\n");
         buffer_add_text(&changed, *line ? line + 1 : line);
     } else if (status == STATUS_NOT_FOUND) {

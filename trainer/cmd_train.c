@@ -20,11 +20,6 @@
 #include "trainer/random.h"
 #include "trainer/register.h"
 
-static int64_t train_now_ms(void)
-{
-    return clock_real_us(&clock_system) / 1000;
-}
-
 static void print_registered(const struct registry *registry, const struct destination *destination,
                              const struct registered *registered)
 {
@@ -139,7 +134,7 @@ static enum status train_table(const struct options *options, const struct train
     else
         status = fit(&training, &state, err);
     training.file = buffer_span(&state.file);
-    training.ended_ms = train_now_ms();
+    training.ended_ms = clock_real_ms(&clock_system);
     if (status == STATUS_OK) {
         print_training(&training);
         status = deliver(options, &training, err);
@@ -191,7 +186,7 @@ static enum status check_destination(const struct options *options, struct error
 
 static enum status train(const struct options *options, const struct train_settings *settings, struct error *err)
 {
-    int64_t started_ms = train_now_ms();
+    int64_t started_ms = clock_real_ms(&clock_system);
     struct schema *schema;
     struct table table;
     const char *path = options_argument(options, 0);

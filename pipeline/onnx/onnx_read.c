@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "onnx/onnx.pb-c.h"
 #include "pipeline/onnx/onnx_guard.h"
 
@@ -280,11 +281,6 @@ static enum status onnx_read_value(const Onnx__ValueInfoProto *from, struct onnx
     return STATUS_OK;
 }
 
-static int names_order(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Old files list initializers among the inputs too. Sorted names of them; free. */
 static const char **initializer_names(const Onnx__GraphProto *graph)
 {
@@ -292,7 +288,7 @@ static const char **initializer_names(const Onnx__GraphProto *graph)
     for (size_t i = 0; i < graph->n_initializer; i++)
         names[i] = onnx_text_of(graph->initializer[i]->name);
     if (graph->n_initializer)
-        qsort(names, graph->n_initializer, sizeof *names, names_order);
+        qsort(names, graph->n_initializer, sizeof *names, order_texts);
     return names;
 }
 
@@ -308,7 +304,7 @@ static enum status values_read(struct onnx_file *file, const Onnx__GraphProto *f
     enum status status = STATUS_OK;
     for (size_t i = 0; i < from->n_input && status == STATUS_OK; i++) {
         const char *name = onnx_text_of(from->input[i]->name);
-        if (!bsearch(&name, initializers, from->n_initializer, sizeof name, names_order))
+        if (!bsearch(&name, initializers, from->n_initializer, sizeof name, order_texts))
             status = onnx_read_value(from->input[i], &inputs[file->graph.input_count++], err);
     }
     free(initializers);
@@ -388,12 +384,11 @@ enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *e
             error_set(err, STATUS_INVALID, "not a sound ONNX file: protobuf cannot unpack it: export or copy it again");
     else
         status = onnx_read_model(file, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = file;
+    else
         onnx_close(file);
-        return status;
-    }
-    *out = file;
-    return STATUS_OK;
+    return status;
 }
 
 void onnx_close(struct onnx_file *file)

@@ -73,7 +73,7 @@ static bool read_age(const char *text, int64_t *out)
     const char *unit = end > text && *end && !end[1] ? strchr(units, *end) : NULL;
     if (!unit || number < 0 || number > 1000000)
         return false;
-    *out = clock_real_us(&clock_system) / 1000 - number * seconds[unit - units] * 1000;
+    *out = clock_real_ms(&clock_system) - number * seconds[unit - units] * 1000;
     return true;
 }
 

@@ -77,12 +77,11 @@ enum status audit_database_new(const char *conninfo, const char *cluster_id, str
         if (!database->cluster)
             status = fail(database, "quoting the cluster's id", err);
     }
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = database;
+    else
         audit_database_free(database);
-        return status;
-    }
-    *out = database;
-    return STATUS_OK;
+    return status;
 }
 
 void audit_database_free(struct audit_database *database)
