@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/text_print.h"
 
 enum { CONNECT_MS = 5000, TOTAL_MS = 30000, PAUSE_FIRST_MS = 250, PAUSE_MOST_MS = 5000 };
 static const size_t body_most = (size_t)16 << 20;
@@ -195,9 +196,7 @@ enum status http_client_new(const struct http_settings *settings, struct http_cl
     if (status == STATUS_OK) {
         set_rest(client);
         set_credentials(client->curl, settings, user, password);
-        if (asprintf(&client->accept_header, "Accept: %s", settings->accept ? settings->accept : "application/json") <
-            0)
-            abort();
+        client->accept_header = text_print("Accept: %s", settings->accept ? settings->accept : "application/json");
         *out = client;
     } else {
         http_client_free(client);

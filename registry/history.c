@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/registry.h"
 #include "registry/store.h"
 
@@ -15,10 +16,7 @@ enum { HISTORY_MOST = 50, HISTORY_BYTES = 4800 }; /* MLflow's databases of older
 
 char *history_key(const char *alias)
 {
-    char *key = NULL;
-    if (asprintf(&key, "attrition.history.%s", alias) < 0)
-        abort();
-    return key;
+    return text_print("attrition.history.%s", alias);
 }
 
 /* "ann@host"; what is not UTF-8 or too long is made so. */

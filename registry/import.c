@@ -79,11 +79,10 @@ static enum status import_prepare(struct import *import, const struct options *o
     if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &import->schema, err) != STATUS_OK ||
         file_read(import->path, ONNX_MAX_BYTES, &import->source, err) != STATUS_OK)
         return err->status;
-    enum status status = contract_load(import->schema, buffer_span(&import->source),
-                                       options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
-    if (status != STATUS_OK)
+    if (contract_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
+                      &pipeline, err) != STATUS_OK)
         return error_prefix(err, "%.200s", import->path);
-    status = metadata_add(import, options, pipeline, err);
+    enum status status = metadata_add(import, options, pipeline, err);
     pipeline_free(pipeline);
     if (status != STATUS_OK)
         return status;

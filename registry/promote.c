@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text_print.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
 
@@ -12,14 +13,12 @@
 static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
                                 const char *number, struct error *err)
 {
-    char *uri = NULL;
     bool noted = false;
     struct model_version version;
     struct buffer file = {0};
     struct schema *schema = NULL;
     struct pipeline *pipeline = NULL;
-    if (asprintf(&uri, "models:/%s/%s", name, number) < 0)
-        abort();
+    char *uri = text_print("models:/%s/%s", name, number);
     enum status status = registry_resolve(registry, uri, &version, err);
     free(uri);
     if (status != STATUS_OK)

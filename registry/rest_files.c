@@ -1,9 +1,9 @@
 /* Artifacts of an MLflow server that passes them on (mlflow server --serve-artifacts): put, get, list. Called by the
  * other rest_*.c. Credentials go to the tracking server alone, never to an address that an answer names. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/rest.h"
 #include "registry/store.h"
 
@@ -70,8 +70,7 @@ static enum status run_path(const struct registry *registry, const char *rest, c
         free(artifacts);
         return error_set(err, STATUS_INVALID, "%.150s says that a run's artifacts are at another run", registry->root);
     }
-    if (asprintf(&uri, "%s%s", artifacts, rest + bytes) < 0)
-        abort();
+    uri = text_print("%s%s", artifacts, rest + bytes);
     status = rest_artifact_path(registry, uri, path, err);
     free(uri);
     free(artifacts);

@@ -2,9 +2,9 @@
  * points there": the alias is looked at before and after, and whoever was overtaken gets an error. */
 #include "registry/rest.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text_print.h"
 #include "base/memory.h"
 #include "registry/store.h"
 
@@ -13,12 +13,10 @@ enum { PAGES_MOST = 50 };
 /* {"name":'…'} for MLflow's filter; a name with both quotes cannot be asked for. NULL then; else yours to free. */
 static char *name_filter(const char *key, const char *value)
 {
-    char *filter = NULL, quote = strchr(value, '\'') ? '"' : '\'';
+    char quote = strchr(value, '\'') ? '"' : '\'';
     if (quote == '"' && strchr(value, '"'))
         return NULL;
-    if (asprintf(&filter, "%s = %c%s%c", key, quote, value, quote) < 0)
-        abort();
-    return filter;
+    return text_print("%s = %c%s%c", key, quote, value, quote);
 }
 
 /* Every page of a search, its items handed to `take`. */
@@ -220,8 +218,7 @@ enum status rest_create_version(struct registry *registry, const char *name, con
     char *artifacts, *uri = NULL, *folder = NULL, *file = NULL;
     if (rest_run_artifacts(registry, run_id, &artifacts, err) != STATUS_OK)
         return err->status;
-    if (asprintf(&uri, "%s/model", artifacts) < 0)
-        abort();
+    uri = text_print("%s/model", artifacts);
     enum status status = rest_artifact_path(registry, uri, &folder, err);
     if (status == STATUS_OK)
         status = rest_model_file(registry, folder, &file, err);

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random_hex.h"
+#include "base/text_print.h"
 #include "registry/yaml.h"
 
 enum { NAME_MAX_BYTES = 200 };
@@ -23,12 +24,13 @@ static const char writable_hint[] = "set MLFLOW_TRACKING_URI to a directory you 
 
 char *store_path(const struct registry *registry, const char *format, ...)
 {
-    char *tail = NULL, *path = NULL;
+    char *tail, *path;
     va_list args;
     va_start(args, format);
-    if (vasprintf(&tail, format, args) < 0 || asprintf(&path, "%s/%s", registry->root, tail) < 0)
+    if (vasprintf(&tail, format, args) < 0)
         abort();
     va_end(args);
+    path = text_print("%s/%s", registry->root, tail);
     free(tail);
     return path;
 }
@@ -42,9 +44,7 @@ char *store_new_path(const struct registry *registry)
 
 enum status store_write(const char *directory, const char *name, struct span bytes, struct error *err)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", directory, name) < 0)
-        abort();
+    char *path = text_print("%s/%s", directory, name);
     enum status status = file_write_atomic(path, bytes, err);
     free(path);
     return status;
@@ -178,9 +178,7 @@ enum status store_check_alias(const char *alias, struct error *err)
 enum status store_write_pairs(const char *directory, const char *folder, const struct run_pair *pairs, size_t count,
                               struct error *err)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", directory, folder) < 0)
-        abort();
+    char *path = text_print("%s/%s", directory, folder);
     enum status status = file_make_directories(path, err);
     for (size_t p = 0; p < count && status == STATUS_OK; p++) {
         status = store_check_key(folder, pairs[p].key, err);
@@ -264,9 +262,7 @@ static void clear_folder(const char *path)
     struct text_list left;
     store_entries(path, &left);
     for (size_t e = 0; e < left.count; e++) {
-        char *entry = NULL;
-        if (asprintf(&entry, "%s/%s", path, left.items[e]) < 0)
-            abort();
+        char *entry = text_print("%s/%s", path, left.items[e]);
         store_discard(entry);
         free(entry);
     }

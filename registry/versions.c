@@ -1,11 +1,11 @@
 /* Registered models: versions and aliases. Writers hold the model's lock; a version's directory is built aside and
  * renamed, and an alias is written last, so that it never names a version that is not whole. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 
@@ -155,12 +155,9 @@ static char *yaml_text_or_null(struct span text, const char *key, struct buffer 
 static char *model_file(const char *folder)
 {
     struct buffer text = {0}, data = {0};
-    char *path = NULL, *file = NULL;
-    if (asprintf(&path, "%s/MLmodel", folder) < 0)
-        abort();
-    if (store_read(path, &text, ERROR_IGNORED) == STATUS_OK && mlmodel_file(buffer_span(&text), &data) &&
-        asprintf(&file, "%s/%s", folder, data.data) < 0)
-        abort();
+    char *path = text_print("%s/MLmodel", folder), *file = NULL;
+    if (store_read(path, &text, ERROR_IGNORED) == STATUS_OK && mlmodel_file(buffer_span(&text), &data))
+        file = text_print("%s/%s", folder, data.data);
     if (file && !store_is_file(file)) {
         free(file);
         file = NULL;
@@ -173,16 +170,12 @@ static char *model_file(const char *folder)
 
 static void describe_tags(const char *directory, struct version_details *out)
 {
-    char *path = NULL;
     struct buffer text = {0};
-    if (asprintf(&path, "%s/tags", directory) < 0)
-        abort();
+    char *path = text_print("%s/tags", directory);
     store_entries(path, &out->tag_keys);
     out->tag_values.items = mem_zeroed(out->tag_keys.count + 1, sizeof *out->tag_values.items);
     for (size_t t = 0; t < out->tag_keys.count; t++) {
-        char *file = NULL;
-        if (asprintf(&file, "%s/%s", path, out->tag_keys.items[t]) < 0)
-            abort();
+        char *file = text_print("%s/%s", path, out->tag_keys.items[t]);
         bool read = store_read(file, &text, ERROR_IGNORED) == STATUS_OK;
         out->tag_values.items[out->tag_values.count++] = mem_text_n(read ? text.data : "", read ? text.bytes : 0);
         free(file);
@@ -324,10 +317,8 @@ static enum status write_version(const struct registry *registry, const char *na
 static char *next_version(const struct registry *registry, const char *name)
 {
     struct text_list numbers;
-    char *next = NULL;
     version_numbers(registry, name, &numbers);
-    if (asprintf(&next, "%ld", numbers.count ? atol(numbers.items[numbers.count - 1]) + 1 : 1L) < 0)
-        abort();
+    char *next = text_print("%ld", numbers.count ? atol(numbers.items[numbers.count - 1]) + 1 : 1L);
     text_list_clear(&numbers);
     return next;
 }
@@ -358,8 +349,7 @@ enum status store_create_version(struct registry *registry, const char *name, co
     char *folder = NULL, *source = NULL, *number = NULL;
     if (store_prepare(registry, err) != STATUS_OK)
         return err->status;
-    if (asprintf(&source, "runs:/%s/model", run_id) < 0)
-        abort();
+    source = text_print("runs:/%s/model", run_id);
     enum status status = store_locate(registry, source, NULL, &folder, err);
     free(source);
     if (status != STATUS_OK)

@@ -30,16 +30,6 @@ struct reader {
     struct null_values null_values;
 };
 
-static bool is_ignored(const struct schema *schema, struct span name)
-{
-    if (schema->id_name && span_equal(name, span_of(schema->id_name)))
-        return true;
-    for (size_t i = 0; i < schema->ignored_count; i++)
-        if (span_equal(name, span_of(schema->ignored[i])))
-            return true;
-    return false;
-}
-
 static int32_t field_of(const struct schema *schema, struct span name)
 {
     int32_t column = schema_column(schema, name);
@@ -47,7 +37,8 @@ static int32_t field_of(const struct schema *schema, struct span name)
         return column;
     if (span_equal(name, span_of(schema->target_name)))
         return FIELD_TARGET;
-    return is_ignored(schema, name) ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
+    bool ignored = span_equal(name, span_of(schema->id_name)) || schema_ignores(schema, name);
+    return ignored ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
 }
 
 static size_t field_uses(const struct reader *reader, int32_t what)

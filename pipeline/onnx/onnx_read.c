@@ -251,8 +251,7 @@ static enum status node_read(struct onnx_file *file, const Onnx__NodeProto *from
     node->attributes = attributes;
     node->attribute_count = from->n_attribute;
     for (size_t a = 0; a < from->n_attribute; a++) {
-        enum status status = attribute_read(file, from->attribute[a], &attributes[a], err);
-        if (status != STATUS_OK)
+        if (attribute_read(file, from->attribute[a], &attributes[a], err) != STATUS_OK)
             return error_prefix(err, "operator %s (node '%s')", node->op, node->name);
     }
     return STATUS_OK;
