@@ -194,7 +194,7 @@ static void lost(struct sink *sink)
     sink->joined = sink->unassigned = false;
     progress_step(&sink->progress, "asks who has its place in the group", WAITS_FOR_KAFKA);
     if (sink_topics_may_join(&sink->group, &sink->stop))
-        rd_kafka_assign(sink->consumer, NULL); /* else it would join again */
+        rd_kafka_assign(sink->consumer, NULL);
 }
 
 /* Within a poll, on the sink's thread. */
@@ -203,10 +203,7 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
 {
     struct sink *sink = opaque;
     (void)consumer;
-    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-        gained(sink, list);
-    else
-        lost(sink);
+    code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? gained(sink, list) : lost(sink);
 }
 
 /* --- records --- */

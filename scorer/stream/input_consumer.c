@@ -187,25 +187,16 @@ static void take_pending(struct input_consumer *input)
              input->settings->input_topic);
 }
 
-/* What cannot be, such as records newer than the group's offsets, may be the work of a process that has taken our
- * place. */
-static void fail_start(struct input_consumer *input, const struct error *why)
-{
-    struct error replaced;
-    if (static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &replaced))
-        why = &replaced;
-    input_consumer_fail(input, why->status, why->text);
-}
-
 static void resolve_pending(struct input_consumer *input)
 {
     struct error err;
     bool ready;
     if (rd_kafka_assignment_lost(input->consumer))
         return; /* another member may say by now where they start */
-    if (pending_partitions_step(&input->pending, &input->start, &input->owner.prepare, &ready, &err) != STATUS_OK)
-        fail_start(input, &err);
-    else if (ready)
+    if (pending_partitions_step(&input->pending, &input->start, &input->owner.prepare, &ready, &err) != STATUS_OK) {
+        static_member_explain(&input->member, input->consumer, input->settings->group_id, input->stop, &err);
+        input_consumer_fail(input, err.status, err.text);
+    } else if (ready)
         take_pending(input);
 }
 
