@@ -294,12 +294,12 @@ static enum status begin(struct state_restore *restore, const struct state_start
     restore->left = restore->part_count;
     restore->records = 0;
     restore->started_us = clock_steady_us(&clock_system);
-    restore->runs = true;
-    if (!restore->left)
-        return STATUS_OK;
-    if (!restore->consumer && make_consumer(restore, err) != STATUS_OK)
+    if (restore->left && !restore->consumer && make_consumer(restore, err) != STATUS_OK)
         return err->status;
-    return assign(restore, err);
+    if (restore->left && assign(restore, err) != STATUS_OK)
+        return err->status;
+    restore->runs = true;
+    return STATUS_OK;
 }
 
 /* At least once, records are written before offsets are committed. */

@@ -277,7 +277,7 @@ void state_table_set_score(struct state_table *table, struct span employee_id, c
     size_t at = slot_find(table, employee_id, hash_of(employee_id));
     assert(table->slots[at].place);
     struct block *block = block_at(table, table->slots[at].place - 1);
-    block->flags |= FLAG_SCORED;
+    block->flags = (uint8_t)((block->flags & ~FLAG_SCORED) | (scored->scored ? FLAG_SCORED : 0));
     block->label = scored->label;
     block->model = scored->model;
     block->probability = scored->probability;

@@ -33,7 +33,7 @@ void state_table_free(struct state_table *table);
 bool state_table_find(const struct state_table *table, struct span employee_id, struct state_record *out);
 /* Adds it, or replaces the one of this employee. It must not borrow from the table. */
 void state_table_put(struct state_table *table, const struct state_record *record);
-/* Of a record that is there. */
+/* Of a record that is there: its prediction, or that it has none. */
 void state_table_set_score(struct state_table *table, struct span employee_id, const struct state_record *scored);
 /* False: there was none. */
 bool state_table_remove(struct state_table *table, struct span employee_id);

@@ -50,6 +50,17 @@ enum state_change record_changes_erase(struct record_changes *changes, const str
     return state_remove(changes->state, message->partition, employee_id) ? STATE_CHANGE_REMOVED : STATE_CHANGE_NONE;
 }
 
+/* With this event a record begins or ends, and the batch may hold later ones of the same employee, which the record in
+ * memory is of already: the prediction of an event before this one, just kept with it, is none of its own. */
+static void forget_score(struct record_changes *changes, const struct input_message *message, struct span employee_id)
+{
+    struct state_record record;
+    if (!state_find(changes->state, message->partition, employee_id, &record))
+        return;
+    record.scored = false;
+    state_set_score(changes->state, message->partition, employee_id, &record);
+}
+
 /* The prediction of this event, kept with the record; or the one that was kept. */
 static void fill_score(struct record_changes *changes, const struct input_message *message,
                        const struct prediction *scored, struct employee_state *out)
@@ -85,6 +96,10 @@ void record_changes_publish(struct record_changes *changes, struct publish *publ
                             const struct input_message *message, enum state_change change, const struct event *event,
                             const struct prediction *scored)
 {
+    if (change == STATE_CHANGE_NONE)
+        return;
+    if (change != STATE_CHANGE_RECORD || event->type == EVENT_TYPE_HIRED)
+        forget_score(changes, message, event->employee_id);
     if (change == STATE_CHANGE_REMOVED)
         publish_state(publish, message, event->employee_id, SPAN_NULL);
     if (change != STATE_CHANGE_RECORD && change != STATE_CHANGE_MARKER)

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "events/employee_state.h"
 #include "events/event_encoder.h"
 #include "kafka/client.h"
 #include "scorer/state/state_position.h"
@@ -589,6 +590,46 @@ static void what_the_records_hold_is_not_done_again(void **state)
     tear_down(&f);
 }
 
+static void look_for_no_prediction(const rd_kafka_message_t *message)
+{
+    struct employee_state record;
+    struct fault fault;
+    if (message->key_len != 2 || memcmp(message->key, "E1", 2))
+        return;
+    struct schema *schema = scorer_schema();
+    struct employee_state_reader *reader = employee_state_reader_new(schema);
+    assert_int_equal(employee_state_read(reader, (struct span){message->payload, message->len}, &record, &fault),
+                     EVENT_OK);
+    if (record.source_offset == 1)
+        assert_false(record.scored);
+    employee_state_reader_free(reader);
+    schema_free(schema);
+}
+
+/* Two records of one batch, and only the first one's event has a number: it is none of the second, which begins anew.
+ */
+static void a_record_that_begins_anew_has_no_prediction_of_before(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error err;
+    set_up_with_records(&f);
+    write_bare_model(f.schema, f.path);
+    model_holder_free(f.models);
+    score_loop_free(f.loop);
+    if (model_holder_new(&f.settings, &f.model_counters, &f.models, &err) != STATUS_OK ||
+        score_loop_new(&f.settings, f.models, &f.counters, 0, &f.loop, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    send_filled(&f, 1, EVENT_TYPE_SNAPSHOT, true);
+    send_filled(&f, 1, EVENT_TYPE_HIRED, false);
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
+    stop_and_renew(&f);
+    assert_int_equal(read_topic(&f, state_topic, look_for_no_prediction), 3); /* and a position */
+    tear_down(&f);
+}
+
 static void without_a_state_topic_a_partial_event_is_a_dead_letter(void **state)
 {
     (void)state;
@@ -699,6 +740,7 @@ int main(void)
         cmocka_unit_test(an_unavailable_broker_is_waited_for),
         cmocka_unit_test(partial_events_meet_the_records_of_the_process_before),
         cmocka_unit_test(what_the_records_hold_is_not_done_again),
+        cmocka_unit_test(a_record_that_begins_anew_has_no_prediction_of_before),
         cmocka_unit_test(without_a_state_topic_a_partial_event_is_a_dead_letter),
         cmocka_unit_test(asked_to_stop_it_commits_what_it_has),
         cmocka_unit_test(asked_to_stop_while_no_broker_answers_it_ends),
