@@ -64,8 +64,8 @@
            .help = "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .fallback = "none", .programs = S, .metavar = "TOPIC", \
-           .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters") \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S, .metavar = "TOPIC", \
+           .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters; default: $GROUP_ID-state, which the scorer makes where it is missing") \
     OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S, .metavar = "GROUP", \
            .help = "consumer group of the score role; the sink's is GROUP-sink") \
     OPTION(INSTANCE_ID, .flag = "instance-id", .environment = "INSTANCE_ID", .programs = S, .metavar = "ID", \

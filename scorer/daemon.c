@@ -209,6 +209,10 @@ static void make_counters(struct daemon *daemon)
 static enum status daemon_start(struct daemon *daemon, struct error *err)
 {
     enum status status = STATUS_OK;
+    const struct settings *settings = &daemon->settings;
+    if (settings->role_score && !settings->state_topic && !settings->state_given)
+        log_warn("run", "these schemas have no employee_state.avsc: no current records are kept, and partial events "
+                        "become dead letters (STATE_TOPIC=none says that it shall be so)");
     make_counters(daemon);
     if (daemon->settings.role_score || daemon->settings.role_http)
         status = model_holder_new(&daemon->settings, &daemon->counters[0], &daemon->models, err);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "kafka/client.h"
 
 enum { SLOTS = 1024, SINK_BATCH_BYTES = 8 * 1024 * 1024, STAGED_BYTES = 16 * 1024 * 1024 };
@@ -148,15 +149,24 @@ static enum status split_memory(struct settings *settings, struct error *err)
     return STATUS_OK;
 }
 
-static const char *state_topic(const struct options *options)
+/* Schemas without that of current records have nothing to keep, unless somebody wants it. */
+static void choose_state_topic(struct settings *settings)
 {
-    const char *topic = options_text(options, OPTION_STATE_TOPIC);
-    return strcmp(topic, "none") ? topic : NULL;
+    const char *given = options_text(settings->options, OPTION_STATE_TOPIC);
+    settings->state_given = given && *given;
+    if (settings->state_given) {
+        settings->state_topic = strcmp(given, "none") ? given : NULL;
+    } else if (settings->schema && settings->schema->state) {
+        struct buffer name = {0};
+        buffer_printf(&name, "%s-state", settings->group_id);
+        settings->state_topic = settings->state_topic_name = mem_text(name.data);
+        buffer_free(&name);
+    }
 }
 
 static enum status check_state(const struct settings *settings, struct error *err)
 {
-    if (!settings->state_topic || settings->schema->state)
+    if (!settings->state_topic || !settings->schema || settings->schema->state)
         return STATUS_OK;
     return error_set(
         err, STATUS_INVALID,
@@ -188,7 +198,6 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .output_topic = options_text(options, OPTION_OUTPUT_TOPIC),
         .dlq_topic = options_text(options, OPTION_DLQ_TOPIC),
         .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
-        .state_topic = state_topic(options),
         .group_id = options_text(options, OPTION_GROUP_ID),
         .role_score = options_has_word(options, OPTION_ROLES, ROLE_SCORE),
         .role_sink = options_has_word(options, OPTION_ROLES, ROLE_SINK),
@@ -229,6 +238,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .refuse_deletes = options_word(options, OPTION_CDC_DELETE) == CDC_DELETE_DEAD_LETTER,
     };
     settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
+    choose_state_topic(&settings);
     enum status status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
@@ -244,6 +254,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         status = take_identity(options, &settings, err);
     if (status == STATUS_OK)
         *out = settings;
+    else
+        free(settings.state_topic_name);
     return status;
 }
 
@@ -252,6 +264,8 @@ void settings_release(struct settings *settings)
     if (settings->slot_lock >= 0)
         close(settings->slot_lock);
     settings->slot_lock = -1;
+    free(settings->state_topic_name);
+    settings->state_topic_name = NULL;
     input_map_free(settings->input_map);
     settings->input_map = NULL;
     settings->json.map = NULL;

@@ -18,6 +18,8 @@ struct settings {
     struct challengers *challengers;  /* NULL: none */
     const char *input_topic, *output_topic, *dlq_topic, *outcome_topic;
     const char *state_topic; /* NULL: no current records are kept */
+    char *state_topic_name;  /* owned: the default, of the group; NULL: it is given, or none */
+    bool state_given;
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */
     bool role_score, role_sink, role_http;

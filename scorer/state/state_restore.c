@@ -26,6 +26,7 @@ struct part {
     int64_t next;                /* the offset to read next */
     int64_t due;                 /* records that there were at the position */
     int64_t newest;              /* the largest source offset of a record */
+    bool expected;               /* the group has committed some: there must be a position */
     uint64_t records;
     bool done;
     struct state_table *table;
@@ -288,6 +289,7 @@ static enum status begin(struct state_restore *restore, const struct state_start
             restore->parts[restore->part_count++] =
                 (struct part){.partition = starts[i].partition,
                               .committed = starts[i].committed,
+                              .expected = starts[i].with_records,
                               .position = -1,
                               .newest = -1,
                               .table = state_open(restore->state, starts[i].partition)};
@@ -309,8 +311,14 @@ static enum status check_position(const struct state_restore *restore, const str
     bool ahead = part->position > part->committed;
     if (part->position == part->committed || (part->position > part->committed && !settings->exactly_once))
         return STATUS_OK;
-    if (part->position < 0 && !part->records)
+    if (part->position < 0 && !part->records && !part->expected)
         return STATUS_OK; /* it begins here */
+    if (part->position < 0 && !part->records)
+        return error_set(err, STATUS_CONFLICT,
+                         "score: %s [%" PRId32 "] is empty, and group %s has committed current records there: the "
+                         "topic was deleted since, or STATE_TOPIC is another one. To fill it with what PostgreSQL has "
+                         "of each employee: scorer state seed. To begin without records: scorer state seed --empty",
+                         settings->state_topic, part->partition, settings->group_id);
     if (part->position < 0)
         return error_set(err, STATUS_CONFLICT,
                          "score: %s [%" PRId32
@@ -324,7 +332,7 @@ static enum status check_position(const struct state_restore *restore, const str
                      " (its offsets were reset, have expired, or events were handled with STATE_TOPIC=none). To %s: "
                      "kafka-consumer-groups --reset-offsets --to-offset %" PRId64 " --group %s --topic %s:%" PRId32
                      " --execute. To begin "
-                     "without records: delete %s and have it made again (scorer check --create-topics)",
+                     "again: delete %s and have it made (scorer check --create-topics), then scorer state seed",
                      settings->state_topic, part->partition, part->position, settings->input_topic, settings->group_id,
                      part->committed, ahead ? "go on where the records are" : "handle the events since then again",
                      part->position, settings->group_id, settings->input_topic, part->partition, settings->state_topic);
@@ -339,9 +347,23 @@ static enum status check_count(const struct state_restore *restore, const struct
     return error_set(
         err, STATUS_CONFLICT,
         "score: %s [%" PRId32 "] has %" PRId64 " current records, and there were %" PRId64
-        ": some were deleted (by retention, or the topic was recreated). Set STATE_TOPIC to a new name, have it "
-        "made (scorer check --create-topics), and send every employee's whole record",
+        ": some were deleted (by retention, or the topic was recreated). Delete the topic, have it made again "
+        "(scorer check --create-topics), then scorer state seed",
         restore->settings->state_topic, part->partition, found, part->due);
+}
+
+/* The group has handled events, and never with current records: an upgrade, or STATE_TOPIC=none until now. */
+static void log_begin(const struct state_restore *restore)
+{
+    size_t begin = 0;
+    for (size_t i = 0; i < restore->part_count; i++)
+        begin += restore->parts[i].position < 0 && restore->parts[i].committed > 0;
+    if (begin)
+        log_warn("score",
+                 "%s: %zu partitions have no current records yet, and group %s has handled events of them before: a "
+                 "partial event becomes a dead letter until its employee's next whole record. To fill them from "
+                 "PostgreSQL: stop the scorers of the group, scorer state seed, start them again",
+                 restore->settings->state_topic, begin, restore->settings->group_id);
 }
 
 static enum status finish(struct state_restore *restore, struct error *err)
@@ -353,6 +375,7 @@ static enum status finish(struct state_restore *restore, struct error *err)
         state_set_position(restore->state, part->partition,
                            part->position > part->committed ? part->position : part->committed);
     }
+    log_begin(restore);
     log_info("score", "%s: %zu current records of employees in %.1f MiB; %" PRIu64 " records read in %.1f s",
              restore->settings->state_topic, state_count(restore->state), (double)state_bytes(restore->state) / MIB,
              restore->records, (double)(clock_steady_us(&clock_system) - restore->started_us) / 1e6);

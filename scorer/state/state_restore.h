@@ -22,6 +22,7 @@ void state_restore_free(struct state_restore *restore);
 struct state_start {
     int32_t partition;
     int64_t committed;
+    bool with_records; /* current records were committed with it */
 };
 
 /* Goes on for a fraction of a second; *done: all are there, and what is of other partitions is not kept.

@@ -516,10 +516,10 @@ void input_consumer_accept(struct input_consumer *input)
 /* --- positions --- */
 
 /* With a note of the last record: a start that finds another one there knows that the log was exchanged. */
-static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position)
+static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position, bool records)
 {
     char note[POSITION_NOTE_BYTES];
-    position_write_note(position, note);
+    position_write_note(position, records, note);
     element->offset = position->next;
     element->metadata_size = strlen(note);
     element->metadata = element->metadata_size ? mem_text(note) : NULL; /* the list frees it */
@@ -534,7 +534,8 @@ rd_kafka_topic_partition_list_t *input_consumer_offsets(const struct input_consu
             continue;
         if (!list)
             list = rd_kafka_topic_partition_list_new(input->position_count);
-        add_offset(rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p), position);
+        add_offset(rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p), position,
+                   input->settings->state_topic != NULL);
     }
     return list;
 }

@@ -24,6 +24,7 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
+#include "scorer/state/state_topic.h"
 #include "scorer/stream/publish_headers.h"
 #include "scorer/stream/refused_records.h"
 #include "scorer/stream/staged_records.h"
@@ -99,8 +100,7 @@ static enum status explain_state_count(const struct publish *publish, int count,
     return error_set(
         err, STATUS_INVALID,
         "topic %s has %d partitions and %s has %d, but current records are kept by the input's partitions: "
-        "set STATE_TOPIC to a new name, have it made (scorer check --create-topics), and send every "
-        "employee's whole record",
+        "stop the scorers of the group, scorer state repartition, start them again",
         publish->settings->state_topic, count, publish->settings->input_topic, input_partitions);
 }
 
@@ -180,7 +180,9 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     publish->settings = settings;
     publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
     refused_records_init(&publish->refused, settings, publish->name);
-    enum status status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
+    enum status status = state_topic_make(input_consumer_client(input), settings, input_partitions, err);
+    if (status == STATUS_OK)
+        status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)

@@ -606,9 +606,9 @@ static void look_for_no_prediction(const rd_kafka_message_t *message)
     schema_free(schema);
 }
 
-/* Two records of one batch, and only the first one's event has a number: it is none of the second, which begins anew.
+/* Two records of one batch, and only the first one's event has a number: it is none of the second, which begins again.
  */
-static void a_record_that_begins_anew_has_no_prediction_of_before(void **state)
+static void a_record_that_begins_again_has_no_prediction_of_before(void **state)
 {
     (void)state;
     struct fixture f;
@@ -634,14 +634,61 @@ static void without_a_state_topic_a_partial_event_is_a_dead_letter(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f, "--exit-at-end");
+    set_up(&f, "--state-topic=none");
     send_events(&f, 1);
     send_partial(&f, 0);
     lab_flush(&f.kafka);
     start(&f);
-    join(&f);
+    wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
     assert_int_equal(f.counters.dead_letters[EVENT_PARTIAL], 1);
     assert_int_equal(count(&f, COUNTER_EVENTS_SCORED), 1);
+    score_loop_stop(f.loop);
+    join(&f);
+    tear_down(&f);
+}
+
+/* A group that has committed offsets and never any records: an upgrade. */
+static void a_group_without_records_begins_with_none(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "--state-topic=none");
+    send_events(&f, 20);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 20);
+    f.settings.state_topic = state_topic;
+    lab_create_topic(&f.kafka, state_topic, PARTITIONS);
+    stop_and_renew(&f);
+    send_partial(&f, 0);
+    send_event(&f, 1, EVENT_TYPE_SNAPSHOT);
+    send_partial(&f, 1);
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 2);
+    wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
+    assert_int_equal(f.counters.dead_letters[EVENT_PARTIAL], 1);
+    score_loop_stop(f.loop);
+    join(&f);
+    tear_down(&f);
+}
+
+static void a_topic_without_the_records_that_were_committed_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up_with_records(&f);
+    send_events(&f, 20);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 20);
+    f.settings.state_topic = "emptied-state";
+    lab_create_topic(&f.kafka, "emptied-state", PARTITIONS);
+    stop_and_renew(&f);
+    send_events(&f, 20);
+    start(&f);
+    pthread_join(f.thread, NULL);
+    assert_int_equal(f.status, STATUS_CONFLICT);
+    assert_non_null(strstr(f.err.text, "scorer state seed --empty"));
+    assert_int_equal(count(&f, COUNTER_EVENTS_RECEIVED), 0);
     tear_down(&f);
 }
 
@@ -740,8 +787,10 @@ int main(void)
         cmocka_unit_test(an_unavailable_broker_is_waited_for),
         cmocka_unit_test(partial_events_meet_the_records_of_the_process_before),
         cmocka_unit_test(what_the_records_hold_is_not_done_again),
-        cmocka_unit_test(a_record_that_begins_anew_has_no_prediction_of_before),
+        cmocka_unit_test(a_record_that_begins_again_has_no_prediction_of_before),
         cmocka_unit_test(without_a_state_topic_a_partial_event_is_a_dead_letter),
+        cmocka_unit_test(a_group_without_records_begins_with_none),
+        cmocka_unit_test(a_topic_without_the_records_that_were_committed_is_refused),
         cmocka_unit_test(asked_to_stop_it_commits_what_it_has),
         cmocka_unit_test(asked_to_stop_while_no_broker_answers_it_ends),
         cmocka_unit_test(an_offset_that_is_gone_stops_with_a_message),

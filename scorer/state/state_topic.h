@@ -1,0 +1,12 @@
+/* The state topic, where nobody has named one: a scorer makes it, as many partitions as the input has, so that an
+ * upgrade from a version without current records needs no step. A topic that was named and is missing is a mistake. */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include "scorer/settings.h"
+
+/* Makes the topic where STATE_TOPIC is not given and it is missing. `client`: a consumer, whose questions never make
+ * one. Failure says what to do. */
+MUST_USE enum status state_topic_make(rd_kafka_t *client, const struct settings *settings, int input_partitions,
+                                      struct error *err);
