@@ -160,6 +160,8 @@
            .help = "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, .flag = "reader-schema", .programs = S, .metavar = "FILE", \
            .help = "decode: the schema to see them through; default: the event schema") \
+    OPTION(SEED_EMPTY, .flag = "empty", .type = OPTION_FLAG, .programs = S, .only = "state", \
+           .help = "seed: no records; the group begins without any") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
            .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \

@@ -150,9 +150,11 @@ static void check_output_topic(struct check *check, const char *topic, enum chec
         if (use == CHECK_TOPIC_STATE)
             error_set(
                 &err, STATUS_INVALID,
-                "%s has %d partitions and the input has %d: current records are kept by the input's partitions. Set "
-                "STATE_TOPIC to a new name, have it made, and send every employee's whole record",
-                topic, partitions, check->input_partitions);
+                "%s has %d partitions and the input has %d: current records are kept by the input's partitions. %s",
+                topic, partitions, check->input_partitions,
+                partitions < check->input_partitions
+                    ? "Stop the scorers of the group, then scorer state repartition; new partitions wait until then"
+                    : "Delete it, have it made again, then scorer state seed");
         else
             error_set(&err, STATUS_INVALID,
                       "%s has %d partitions and the input has %d: kafka-topics --alter --topic %s --partitions %d",

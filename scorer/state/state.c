@@ -129,6 +129,11 @@ bool state_find(const struct state *state, int32_t partition, struct span employ
     return state_table_find(table_of(state, partition), employee_id, out);
 }
 
+bool state_next(const struct state *state, int32_t partition, size_t *at, struct state_record *out)
+{
+    return state_has(state, partition) && state_table_next(table_of(state, partition), at, out);
+}
+
 void state_put(struct state *state, int32_t partition, const struct state_record *record)
 {
     log_change(state, partition, record->employee_id);

@@ -34,6 +34,8 @@ void state_set_position(struct state *state, int32_t partition, int64_t position
 /* --- records; the partition is open --- */
 
 bool state_find(const struct state *state, int32_t partition, struct span employee_id, struct state_record *out);
+/* As state_table_next; false where the partition is not open. */
+bool state_next(const struct state *state, int32_t partition, size_t *at, struct state_record *out);
 void state_put(struct state *state, int32_t partition, const struct state_record *record);
 bool state_remove(struct state *state, int32_t partition, struct span employee_id);
 /* The prediction of a record that the open work has put: goes back with it. */

@@ -41,8 +41,11 @@ struct state_restore {
     rd_kafka_queue_t *queue;
     struct part *parts;
     size_t part_count, left; /* left: not done */
+    int partitions;          /* of the topic */
+    int32_t *spread;         /* where any is taken: how many there were at a position */
     bool runs;
-    bool full; /* no more fits into memory, and it was logged */
+    bool beyond; /* some partitions wait, and it was logged */
+    bool full;   /* no more fits into memory, and it was logged */
     int64_t started_us;
     uint64_t records;
     struct buffer row;
@@ -143,6 +146,15 @@ static enum status take_position(struct state_restore *restore, struct part *par
     struct error why;
     if (state_position_read(kafka_payload(message->payload, message->len), &position, &why) != STATUS_OK)
         return refuse(restore, message, why.text, err);
+    if (restore->spread && position.partitions)
+        *restore->spread = position.partitions;
+    else if (position.partitions && position.partitions != restore->partitions)
+        return error_set(
+            err, STATUS_CONFLICT,
+            "score: the current records in %s are spread over %" PRId32
+            " partitions, and it has %d now (it was altered by hand, or moving them was interrupted): stop "
+            "the scorers of the group, then scorer state repartition",
+            restore->settings->state_topic, position.partitions, restore->partitions);
     part->position = position.offset;
     part->due = position.records;
     return STATUS_OK;
@@ -278,14 +290,47 @@ static void close_others(struct state_restore *restore, const struct state_start
             state_close(restore->state, p);
 }
 
+static bool all_kept(const struct state_restore *restore, const struct state_start *starts, size_t count)
+{
+    bool kept = true;
+    for (size_t i = 0; i < count && kept; i++)
+        kept = is_kept(restore, &starts[i]);
+    return kept;
+}
+
+static enum status find_partitions(struct state_restore *restore, struct error *err)
+{
+    if (!restore->consumer && make_consumer(restore, err) != STATUS_OK)
+        return err->status;
+    return kafka_topic_partitions(restore->consumer, restore->settings->state_topic, &restore->partitions, err);
+}
+
+static void log_beyond(struct state_restore *restore, size_t count)
+{
+    if (count && !restore->beyond)
+        log_error(
+            "score",
+            "%zu partitions of %s wait: %s has %d partitions, so employees whose events come there now have their "
+            "records elsewhere. To move them: stop the scorers of group %s, scorer state repartition, start them "
+            "again",
+            count, restore->settings->input_topic, restore->settings->state_topic, restore->partitions,
+            restore->settings->group_id);
+    restore->beyond = count > 0;
+}
+
 static enum status begin(struct state_restore *restore, const struct state_start *starts, size_t count,
                          struct error *err)
 {
+    size_t beyond = 0;
     close_others(restore, starts, count);
+    if (!all_kept(restore, starts, count) && find_partitions(restore, err) != STATUS_OK)
+        return err->status;
     restore->parts = mem_resize(restore->parts, count, sizeof *restore->parts);
     restore->part_count = 0;
     for (size_t i = 0; i < count; i++)
-        if (!is_kept(restore, &starts[i]))
+        if (!is_kept(restore, &starts[i]) && starts[i].partition >= restore->partitions)
+            beyond++;
+        else if (!is_kept(restore, &starts[i]))
             restore->parts[restore->part_count++] =
                 (struct part){.partition = starts[i].partition,
                               .committed = starts[i].committed,
@@ -293,11 +338,10 @@ static enum status begin(struct state_restore *restore, const struct state_start
                               .position = -1,
                               .newest = -1,
                               .table = state_open(restore->state, starts[i].partition)};
+    log_beyond(restore, beyond);
     restore->left = restore->part_count;
     restore->records = 0;
     restore->started_us = clock_steady_us(&clock_system);
-    if (restore->left && !restore->consumer && make_consumer(restore, err) != STATUS_OK)
-        return err->status;
     if (restore->left && assign(restore, err) != STATUS_OK)
         return err->status;
     restore->runs = true;
@@ -429,6 +473,16 @@ enum status state_restore_step(struct state_restore *restore, const struct state
     state_restore_stop(restore);
     *done = status == STATUS_OK;
     return status;
+}
+
+void state_restore_any_spread(struct state_restore *restore, int32_t *partitions)
+{
+    restore->spread = partitions;
+}
+
+bool state_restore_is_short(const struct state_restore *restore)
+{
+    return restore->beyond;
 }
 
 void state_restore_stop(struct state_restore *restore)

@@ -235,6 +235,19 @@ bool state_table_find(const struct state_table *table, struct span employee_id, 
     return block != NULL;
 }
 
+bool state_table_next(const struct state_table *table, size_t *at, struct state_record *out)
+{
+    while (*at < table->used) {
+        const struct block *block = block_at(table, *at);
+        *at += block->units;
+        if (!block->id_bytes)
+            continue;
+        block_read(block, out);
+        return true;
+    }
+    return false;
+}
+
 static void remove_at(struct state_table *table, size_t slot)
 {
     struct block *block = block_at(table, table->slots[slot].place - 1);

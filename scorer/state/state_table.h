@@ -31,6 +31,8 @@ void state_table_free(struct state_table *table);
 
 /* False: there is none. */
 bool state_table_find(const struct state_table *table, struct span employee_id, struct state_record *out);
+/* Each record once, in no order, while nothing is changed; *at begins at 0. False: that was all. */
+bool state_table_next(const struct state_table *table, size_t *at, struct state_record *out);
 /* Adds it, or replaces the one of this employee. It must not borrow from the table. */
 void state_table_put(struct state_table *table, const struct state_record *record);
 /* Of a record that is there: its prediction, or that it has none. */

@@ -93,14 +93,15 @@ static void on_report(void *context, const rd_kafka_message_t *message)
 
 /* --- start and end --- */
 
-/* An employee's events and record are in partitions of one number, which depends on how many there are. */
+/* An employee's events and record are in partitions of one number, which depends on how many there are. Too few are
+ * what an input that has grown leaves behind: its new partitions wait (state_restore.h). */
 static enum status explain_state_count(const struct publish *publish, int count, int input_partitions,
                                        struct error *err)
 {
     return error_set(
         err, STATUS_INVALID,
         "topic %s has %d partitions and %s has %d, but current records are kept by the input's partitions: "
-        "stop the scorers of the group, scorer state repartition, start them again",
+        "delete it, have it made again with as many (scorer check --create-topics), then scorer state seed",
         publish->settings->state_topic, count, publish->settings->input_topic, input_partitions);
 }
 
@@ -117,8 +118,10 @@ static enum status check_topics(struct publish *publish, int input_partitions, s
                              "topic %s has %d partitions and %s has %d, but a dead letter keeps its partition's "
                              "number: kafka-topics --alter --topic %s --partitions %d",
                              name, count, publish->settings->input_topic, input_partitions, name, input_partitions);
-        if (i == TOPIC_STATE && count != input_partitions)
+        if (i == TOPIC_STATE && count > input_partitions)
             return explain_state_count(publish, count, input_partitions, err);
+        if (i == TOPIC_STATE)
+            publish->state.partitions = count;
     }
     if (publish->input_partitions < input_partitions)
         publish->input_partitions = input_partitions;

@@ -32,6 +32,11 @@ void record_changes_free(struct record_changes *changes)
     free(changes);
 }
 
+bool record_changes_has(const struct record_changes *changes, int32_t partition)
+{
+    return state_has(changes->state, partition);
+}
+
 bool record_changes_is_repeated(const struct record_changes *changes, const struct input_message *message)
 {
     return message->offset < state_position(changes->state, message->partition);

@@ -15,6 +15,8 @@ struct record_changes;
 struct record_changes *record_changes_new(const struct settings *settings, struct state *state);
 void record_changes_free(struct record_changes *changes);
 
+/* False: its partition has no records, because the input has grown (scorer state repartition): it waits. */
+bool record_changes_has(const struct record_changes *changes, int32_t partition);
 /* At least once: whether it was done by an earlier process, as the position beside the records says. */
 bool record_changes_is_repeated(const struct record_changes *changes, const struct input_message *message);
 /* `keyed`: its key names the employee. As state_merge_event. */

@@ -203,6 +203,10 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     bool waits;
     if (input_consumer_any_waiting(batch->input) && input_consumer_is_waiting(batch->input, message->partition))
         return RESULT_WAIT;
+    if (batch->records && !record_changes_has(batch->records, message->partition)) {
+        input_consumer_set_waiting(batch->input, message);
+        return RESULT_WAIT;
+    }
     batch->changes[i] = STATE_CHANGE_NONE;
     if (batch->records && record_changes_is_repeated(batch->records, message))
         return repeated(batch);

@@ -562,7 +562,11 @@ static void partial_events_meet_the_records_of_the_process_before(void **state)
 static void send_position(struct fixture *f, int32_t partition, int offset, int records)
 {
     struct buffer value = {0};
-    const struct state_position position = {f->settings.group_id, topics[0], partition, offset, records};
+    const struct state_position position = {.group = f->settings.group_id,
+                                            .topic = topics[0],
+                                            .partition = partition,
+                                            .offset = offset,
+                                            .records = records};
     state_position_write(&position, &value);
     lab_produce(&f->kafka, state_topic, partition, STATE_POSITION_KEY, buffer_span(&value), NULL);
     buffer_free(&value);
