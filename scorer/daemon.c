@@ -181,6 +181,7 @@ static enum status make_registry(struct daemon *daemon, struct error *err)
     const struct schema_topics topics = {
         .input = settings->role_score ? settings->input_topic : NULL,
         .output = settings->role_score || settings->role_http ? settings->output_topic : NULL,
+        .alerts = settings->role_score ? settings->alert_topic : NULL,
     };
     if (!wanted.urls)
         return STATUS_OK;

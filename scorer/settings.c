@@ -32,16 +32,16 @@ static enum status check_name(const char *flag, const char *text, struct error *
 
 static enum status check_topics(const struct settings *settings, struct error *err)
 {
-    const char *const flags[] = {"input-topic", "output-topic", "dlq-topic", "outcome-topic", "state-topic"};
-    const char *const names[] = {settings->input_topic, settings->output_topic, settings->dlq_topic,
-                                 settings->outcome_topic, settings->state_topic};
-    size_t count = sizeof names / sizeof *names - !settings->state_topic;
-    for (size_t i = 0; i < count; i++) {
-        enum status status = check_name(flags[i], names[i], err);
+    const char *const flags[] = {"input-topic",   "output-topic", "dlq-topic",
+                                 "outcome-topic", "state-topic",  "alert-topic"};
+    const char *const names[] = {settings->input_topic,   settings->output_topic, settings->dlq_topic,
+                                 settings->outcome_topic, settings->state_topic,  settings->alert_topic};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        enum status status = names[i] ? check_name(flags[i], names[i], err) : STATUS_OK;
         if (status != STATUS_OK)
             return status;
-        for (size_t j = 0; j < i; j++)
-            if (!strcmp(names[i], names[j]))
+        for (size_t j = 0; j < i && names[i]; j++)
+            if (names[j] && !strcmp(names[i], names[j]))
                 return error_set(err, STATUS_INVALID, "--%s and --%s are both \"%s\": each needs a topic of its own",
                                  flags[j], flags[i], names[i]);
     }
@@ -154,6 +154,29 @@ static const char *state_topic(const struct options *options)
     return strcmp(topic, "none") ? topic : NULL;
 }
 
+/* Without current records there are none, but a sink alone may read what others write. */
+static const char *alert_topic(const struct options *options)
+{
+    const char *topic = options_text(options, OPTION_ALERT_TOPIC);
+    bool wanted = state_topic(options) || options_given(options, OPTION_ALERT_TOPIC);
+    return wanted && strcmp(topic, "none") ? topic : NULL;
+}
+
+static enum status check_alerts(const struct settings *settings, struct error *err)
+{
+    if (!settings->alert_topic)
+        return STATUS_OK;
+    if (!settings->schema->alert)
+        return error_set(err, STATUS_INVALID,
+                         "--alert-topic: these schemas have no alert.avsc with its row \"alert\" in ids.json; copy the "
+                         "shipped one, or set --alert-topic none");
+    if (settings->role_score && !settings->state_topic)
+        return error_set(err, STATUS_INVALID,
+                         "--alert-topic: an alert compares a prediction with the one before, which needs current "
+                         "records: set --state-topic too, or --alert-topic none");
+    return STATUS_OK;
+}
+
 static enum status check_state(const struct settings *settings, struct error *err)
 {
     if (!settings->state_topic || settings->schema->state)
@@ -189,6 +212,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .dlq_topic = options_text(options, OPTION_DLQ_TOPIC),
         .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
         .state_topic = state_topic(options),
+        .alert_topic = alert_topic(options),
+        .alert_rules = {options_share(options, OPTION_ALERT_HYSTERESIS), options_share(options, OPTION_ALERT_DELTA)},
         .group_id = options_text(options, OPTION_GROUP_ID),
         .role_score = options_has_word(options, OPTION_ROLES, ROLE_SCORE),
         .role_sink = options_has_word(options, OPTION_ROLES, ROLE_SINK),
@@ -234,6 +259,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         status = check_topics(&settings, err);
     if (status == STATUS_OK)
         status = check_state(&settings, err);
+    if (status == STATUS_OK)
+        status = check_alerts(&settings, err);
     if (status == STATUS_OK)
         status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings.reasons_near, err);
     if (status == STATUS_OK)
