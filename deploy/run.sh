@@ -225,7 +225,7 @@ total_of() { # NAME…: the sum of these counters in the text on standard input
     awk -v names=" $* " '{ name = $1; sub(/\{.*/, "", name) } index(names, " " name " ") { sum += $2 } END { printf "%d\n", sum }'
 }
 ends=(attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total attrition_events_ignored_total)
-rows_stored=(attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total)
+rows_stored=(attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_alerts_total attrition_sink_refused_total)
 risen() { # METRICS NAME…: by how much these counters rose since the sending began
     local text=$1
     shift

@@ -347,12 +347,14 @@ static void log_totals(const struct daemon *daemon)
             (unsigned long long)total(daemon, COUNTER_EVENTS_RETURNED));
     if (daemon->sink)
         log_info("run",
-                 "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu refused",
+                 "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu alerts, "
+                 "%llu refused",
                  (unsigned long long)total(daemon, COUNTER_SINK_RECORDS),
                  (unsigned long long)total(daemon, COUNTER_SINK_PREDICTIONS),
                  (unsigned long long)total(daemon, COUNTER_SINK_DEAD_LETTERS),
                  (unsigned long long)total(daemon, COUNTER_SINK_ERASURES),
                  (unsigned long long)total(daemon, COUNTER_SINK_OUTCOMES),
+                 (unsigned long long)total(daemon, COUNTER_SINK_ALERTS),
                  (unsigned long long)total(daemon, COUNTER_SINK_REFUSED));
 }
 

@@ -151,7 +151,7 @@ static enum status sink_assign(struct sink *sink, struct error *err)
 static int topic_of(const struct sink *sink, const char *name)
 {
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
-        if (!strcmp(sink->topics[t], name))
+        if (sink->topics[t] && !strcmp(sink->topics[t], name))
             return t;
     return -1;
 }
@@ -651,6 +651,7 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
     sink->topics[SINK_TOPIC_OUTPUT] = settings->output_topic;
     sink->topics[SINK_TOPIC_DLQ] = settings->dlq_topic;
     sink->topics[SINK_TOPIC_OUTCOME] = settings->outcome_topic;
+    sink->topics[SINK_TOPIC_ALERT] = settings->alert_topic;
     sink_store_limit(store, STORE_LIMIT_US);
     *out = sink;
     return STATUS_OK;
