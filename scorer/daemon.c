@@ -181,6 +181,7 @@ static enum status make_registry(struct daemon *daemon, struct error *err)
     const struct schema_topics topics = {
         .input = settings->role_score ? settings->input_topic : NULL,
         .output = settings->role_score || settings->role_http ? settings->output_topic : NULL,
+        .alerts = settings->role_score ? settings->alert_topic : NULL,
     };
     if (!wanted.urls)
         return STATUS_OK;
@@ -350,12 +351,14 @@ static void log_totals(const struct daemon *daemon)
             (unsigned long long)total(daemon, COUNTER_EVENTS_RETURNED));
     if (daemon->sink)
         log_info("run",
-                 "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu refused",
+                 "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu alerts, "
+                 "%llu refused",
                  (unsigned long long)total(daemon, COUNTER_SINK_RECORDS),
                  (unsigned long long)total(daemon, COUNTER_SINK_PREDICTIONS),
                  (unsigned long long)total(daemon, COUNTER_SINK_DEAD_LETTERS),
                  (unsigned long long)total(daemon, COUNTER_SINK_ERASURES),
                  (unsigned long long)total(daemon, COUNTER_SINK_OUTCOMES),
+                 (unsigned long long)total(daemon, COUNTER_SINK_ALERTS),
                  (unsigned long long)total(daemon, COUNTER_SINK_REFUSED));
 }
 

@@ -33,16 +33,16 @@ static enum status check_name(const char *flag, const char *text, struct error *
 
 static enum status check_topics(const struct settings *settings, struct error *err)
 {
-    const char *const flags[] = {"input-topic", "output-topic", "dlq-topic", "outcome-topic", "state-topic"};
-    const char *const names[] = {settings->input_topic, settings->output_topic, settings->dlq_topic,
-                                 settings->outcome_topic, settings->state_topic};
-    size_t count = sizeof names / sizeof *names - !settings->state_topic;
-    for (size_t i = 0; i < count; i++) {
-        enum status status = check_name(flags[i], names[i], err);
+    const char *const flags[] = {"input-topic",   "output-topic", "dlq-topic",
+                                 "outcome-topic", "state-topic",  "alert-topic"};
+    const char *const names[] = {settings->input_topic,   settings->output_topic, settings->dlq_topic,
+                                 settings->outcome_topic, settings->state_topic,  settings->alert_topic};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        enum status status = names[i] ? check_name(flags[i], names[i], err) : STATUS_OK;
         if (status != STATUS_OK)
             return status;
-        for (size_t j = 0; j < i; j++)
-            if (!strcmp(names[i], names[j]))
+        for (size_t j = 0; j < i && names[i]; j++)
+            if (names[j] && !strcmp(names[i], names[j]))
                 return error_set(err, STATUS_INVALID, "--%s and --%s are both \"%s\": each needs a topic of its own",
                                  flags[j], flags[i], names[i]);
     }
@@ -164,6 +164,31 @@ static void choose_state_topic(struct settings *settings)
     }
 }
 
+/* Without current records, or schemas without that of alerts, there are none unless somebody wants them: a sink alone
+ * may read what others write. */
+static void choose_alert_topic(struct settings *settings)
+{
+    const char *topic = options_text(settings->options, OPTION_ALERT_TOPIC);
+    settings->alert_given = options_given(settings->options, OPTION_ALERT_TOPIC);
+    bool wanted = settings->alert_given || (settings->state_topic && settings->schema && settings->schema->alert);
+    settings->alert_topic = wanted && strcmp(topic, "none") ? topic : NULL;
+}
+
+static enum status check_alerts(const struct settings *settings, struct error *err)
+{
+    if (!settings->alert_topic)
+        return STATUS_OK;
+    if (!settings->schema->alert)
+        return error_set(err, STATUS_INVALID,
+                         "--alert-topic: these schemas have no alert.avsc with its row \"alert\" in ids.json; copy the "
+                         "shipped one, or set --alert-topic none");
+    if (settings->role_score && !settings->state_topic)
+        return error_set(err, STATUS_INVALID,
+                         "--alert-topic: an alert compares a prediction with the one before, which needs current "
+                         "records: set --state-topic too, or --alert-topic none");
+    return STATUS_OK;
+}
+
 static enum status check_state(const struct settings *settings, struct error *err)
 {
     if (!settings->state_topic || !settings->schema || settings->schema->state)
@@ -198,6 +223,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .output_topic = options_text(options, OPTION_OUTPUT_TOPIC),
         .dlq_topic = options_text(options, OPTION_DLQ_TOPIC),
         .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
+        .alert_rules = {options_share(options, OPTION_ALERT_HYSTERESIS), options_share(options, OPTION_ALERT_DELTA)},
         .group_id = options_text(options, OPTION_GROUP_ID),
         .role_score = options_has_word(options, OPTION_ROLES, ROLE_SCORE),
         .role_sink = options_has_word(options, OPTION_ROLES, ROLE_SINK),
@@ -239,11 +265,14 @@ enum status settings_resolve(const struct options *options, const struct schema 
     };
     settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
     choose_state_topic(&settings);
+    choose_alert_topic(&settings);
     enum status status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)
         status = check_state(&settings, err);
+    if (status == STATUS_OK)
+        status = check_alerts(&settings, err);
     if (status == STATUS_OK)
         status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings.reasons_near, err);
     if (status == STATUS_OK)

@@ -182,6 +182,8 @@ static void check_topics(struct check *check)
     check_output_topic(check, settings->outcome_topic, CHECK_TOPIC_PAST);
     if (settings->state_topic)
         check_output_topic(check, settings->state_topic, CHECK_TOPIC_STATE);
+    if (settings->alert_topic)
+        check_output_topic(check, settings->alert_topic, CHECK_TOPIC_OUTPUT);
 }
 
 /* " 90 unknown_schema_id, 3 rule" */
@@ -257,7 +259,9 @@ static void check_registry(struct check *check)
 {
     struct error err, finding;
     const struct registry_settings wanted = registry_settings_read(check->options);
-    const struct schema_topics topics = {.input = check->settings.input_topic, .output = check->settings.output_topic};
+    const struct schema_topics topics = {.input = check->settings.input_topic,
+                                         .output = check->settings.output_topic,
+                                         .alerts = check->settings.alert_topic};
     if (!wanted.urls)
         return;
     if (schema_registry_check(&wanted, check->schema, &topics, &finding, &err) == STATUS_OK)

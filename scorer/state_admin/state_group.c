@@ -8,7 +8,10 @@
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "events/employee_state.h"
 #include "kafka/client.h"
@@ -20,7 +23,7 @@
 #include "scorer/state/state_restore.h"
 #include "scorer/state/state_row.h"
 
-enum { ADMIN_MS = 15000, LOOKUP_MS = 10000 };
+enum { ADMIN_MS = 15000, LOOKUP_MS = 10000, STEP_US = 200000, SESSION_US = 15000000 };
 
 /* As long as brokers allow as they come: all is one transaction. */
 static const char TRANSACTION_MS[] = "600000";
@@ -66,9 +69,24 @@ static enum status check_stopped(struct state_group *group, struct error *err)
     if (status != STATUS_OK || !members)
         return status;
     return error_set(err, STATUS_CONFLICT,
-                     "group %s has %zu members: stop its scorers first (one that was killed is a member for "
+                     "group %s has %zu members: stop its scorers first (one that was stopped is a member for "
                      "session.timeout.ms more)",
                      group->settings->group_id, members);
+}
+
+/* Static members stay in their group until their session ends, also when their scorer was stopped. */
+static enum status wait_until_stopped(struct state_group *group, struct error *err)
+{
+    int64_t until_us = clock_steady_us(&clock_system) + SESSION_US;
+    enum status status = check_stopped(group, err);
+    if (status == STATUS_CONFLICT)
+        log_info(where, "group %s has members; waiting %d s for sessions of stopped scorers to end",
+                 group->settings->group_id, SESSION_US / 1000000);
+    while (status == STATUS_CONFLICT && clock_steady_us(&clock_system) < until_us) {
+        usleep(STEP_US);
+        status = check_stopped(group, err);
+    }
+    return status;
 }
 
 static enum status find_topics(struct state_group *group, struct error *err)
@@ -125,7 +143,7 @@ enum status state_group_new(const struct settings *settings, struct state_group 
     group->cells = mem_zeroed(settings->schema->column_count, sizeof *group->cells);
     enum status status = open_consumer(group, err);
     if (status == STATUS_OK)
-        status = check_stopped(group, err);
+        status = wait_until_stopped(group, err);
     if (status == STATUS_OK)
         status = find_topics(group, err);
     if (status == STATUS_OK)

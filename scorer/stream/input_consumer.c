@@ -18,6 +18,7 @@
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"
+#include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
 #include "scorer/stream/position.h"
 #include "scorer/stream/partition_queue.h"
@@ -304,6 +305,10 @@ enum status input_consumer_new(const struct settings *settings, unsigned worker,
         status = kafka_topic_partitions(input->consumer, settings->input_topic, &count, err);
     if (status == STATUS_OK && settings->exit_at_end)
         status = look_up_ends(input, count, err);
+    if (status == STATUS_OK)
+        status = state_topic_make(input->consumer, settings, err); /* a member that asks for other topics joins again */
+    if (status == STATUS_OK)
+        status = alert_topic_make(input->consumer, settings, err);
     if (status == STATUS_OK) {
         rd_kafka_poll_set_consumer(input->consumer);
         input->queue = rd_kafka_queue_get_consumer(input->consumer);

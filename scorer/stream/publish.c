@@ -24,13 +24,12 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
-#include "scorer/state/state_topic.h"
 #include "scorer/stream/publish_headers.h"
 #include "scorer/stream/refused_records.h"
 #include "scorer/stream/staged_records.h"
 #include "scorer/stream/state_output.h"
 
-enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_STATE, TOPICS_MOST };
+enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_STATE, TOPIC_ALERT, TOPICS_MOST };
 
 /* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
 enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
@@ -39,7 +38,8 @@ struct publish {
     const struct settings *settings;
     char name[32], identity[640];
     const char *topics[TOPICS_MOST];
-    size_t topic_count; /* without TOPIC_STATE where no current records are kept */
+    size_t topic_count; /* without TOPIC_STATE where no current records are kept, without TOPIC_ALERT where no alerts
+                           are */
     struct transaction *transaction;
     int input_partitions;           /* as the dead letters' topic was last compared with */
     uint64_t published;             /* records since the work was opened */
@@ -156,7 +156,8 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
     publish->topics[TOPIC_DEAD] = settings->dlq_topic;
     publish->topics[TOPIC_OUTCOME] = settings->outcome_topic;
     publish->topics[TOPIC_STATE] = settings->state_topic;
-    publish->topic_count = publish->state.state ? TOPICS_MOST : TOPIC_STATE;
+    publish->topics[TOPIC_ALERT] = settings->alert_topic;
+    publish->topic_count = !publish->state.state ? TOPIC_STATE : settings->alert_topic ? TOPICS_MOST : TOPIC_ALERT;
     const struct transaction_setup setup = {
         .options = settings->options,
         .where = "score",
@@ -183,9 +184,7 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     publish->settings = settings;
     publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
     refused_records_init(&publish->refused, settings, publish->name);
-    enum status status = state_topic_make(input_consumer_client(input), settings, input_partitions, err);
-    if (status == STATUS_OK)
-        status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
+    enum status status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)
@@ -359,6 +358,19 @@ void publish_state(struct publish *publish, const struct input_message *source, 
                   "score: a current record of %zu bytes is more than -X message.max.bytes allows: raise it, and "
                   "max.message.bytes of topic %s",
                   value.bytes, publish->settings->state_topic);
+}
+
+/* Nor for it: an event has its alert with its prediction, or comes again. */
+void publish_alert(struct publish *publish, const struct input_message *source, struct span employee_id,
+                   struct span value)
+{
+    if (!produce_full(publish, TOPIC_ALERT, RD_KAFKA_PARTITION_UA, source, employee_id, value, 0,
+                      publish_headers_alert(publish->settings->input_topic, source)) &&
+        publish->failure.status == STATUS_OK)
+        error_set(&publish->failure, STATUS_LIMIT,
+                  "score: an alert of %zu bytes is more than -X message.max.bytes allows: raise it, and "
+                  "max.message.bytes of topic %s",
+                  value.bytes, publish->settings->alert_topic);
 }
 
 static bool produce_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
