@@ -13,7 +13,7 @@
 
 struct registry_client;
 
-enum { REGISTRY_OURS = 2 };
+enum { REGISTRY_OURS = 3 };
 
 /* A schema of ours, registered as "TOPIC-value". */
 struct registry_subject {

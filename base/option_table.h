@@ -64,8 +64,14 @@
            .help = "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .fallback = "none", .programs = S, .metavar = "TOPIC", \
-           .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters") \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S, .metavar = "TOPIC", \
+           .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters; default: $GROUP_ID-state, which the scorer makes where it is missing") \
+    OPTION(ALERT_TOPIC, .flag = "alert-topic", .environment = "ALERT_TOPIC", .fallback = "attrition-alerts", .programs = S, .metavar = "TOPIC", \
+           .help = "topic of alerts: whose risk has changed, and why; needs --state-topic; none: there are none") \
+    OPTION(ALERT_HYSTERESIS, .flag = "alert-hysteresis", .environment = "ALERT_HYSTERESIS", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = S, .metavar = "H", \
+           .help = "an alert that the decision has changed needs a probability H beyond the threshold") \
+    OPTION(ALERT_DELTA, .flag = "alert-delta", .environment = "ALERT_DELTA", .type = OPTION_SHARE, .fallback = "0.10", .minimum = "0", .maximum = "1", .programs = S, .metavar = "D", \
+           .help = "an alert that the risk has moved needs a probability that differs by D from that of the last alert") \
     OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S, .metavar = "GROUP", \
            .help = "consumer group of the score role; the sink's is GROUP-sink") \
     OPTION(INSTANCE_ID, .flag = "instance-id", .environment = "INSTANCE_ID", .programs = S, .metavar = "ID", \
@@ -160,6 +166,8 @@
            .help = "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, .flag = "reader-schema", .programs = S, .metavar = "FILE", \
            .help = "decode: the schema to see them through; default: the event schema") \
+    OPTION(SEED_EMPTY, .flag = "empty", .type = OPTION_FLAG, .programs = S, .only = "state", \
+           .help = "seed: no records; the group begins without any") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
            .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \

@@ -154,6 +154,8 @@ prepare_model() {
 
 # --- servers ---
 
+state_topic() { echo "${STATE_TOPIC:-${GROUP_ID:-attrition-scorer}-state}"; }
+
 start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with it
     if [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
         say "Kafka:       $KAFKA_BOOTSTRAP_SERVERS (given), delivery ${DELIVERY:-exactly-once}"
@@ -164,7 +166,8 @@ start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with 
     partitions=$(((rows + events_per_partition - 1) / events_per_partition))
     [ "$partitions" -ge 4 ] || partitions=4
     [ "$partitions" -le 128 ] || die "$rows rows are more than the embedded broker can hold ($((128 * events_per_partition))); start a real Kafka (make kafka) and set KAFKA_BOOTSTRAP_SERVERS"
-    for topic in "${INPUT_TOPIC:-employee-events}" "${OUTPUT_TOPIC:-attrition-predictions}" "${DLQ_TOPIC:-employee-events-dlq}" "${OUTCOME_TOPIC:-attrition-outcomes}"; do
+    for topic in "${INPUT_TOPIC:-employee-events}" "${OUTPUT_TOPIC:-attrition-predictions}" "${DLQ_TOPIC:-employee-events-dlq}" "${OUTCOME_TOPIC:-attrition-outcomes}" "$(state_topic)" "${ALERT_TOPIC:-attrition-alerts}"; do
+        [ "$topic" != none ] || continue
         topics+=(--topic "$topic:$partitions")
     done
     start broker TERM "$work/broker.log" "$bin/embedded-broker" --address-file "$work/broker.address" "${topics[@]}"
@@ -225,7 +228,7 @@ total_of() { # NAME…: the sum of these counters in the text on standard input
     awk -v names=" $* " '{ name = $1; sub(/\{.*/, "", name) } index(names, " " name " ") { sum += $2 } END { printf "%d\n", sum }'
 }
 ends=(attrition_events_scored_total attrition_events_dead_lettered_total attrition_events_erased_total attrition_events_outcome_total attrition_events_ignored_total)
-rows_stored=(attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_refused_total)
+rows_stored=(attrition_sink_predictions_total attrition_sink_dead_letters_total attrition_sink_erasures_total attrition_sink_outcomes_total attrition_sink_alerts_total attrition_sink_refused_total)
 risen() { # METRICS NAME…: by how much these counters rose since the sending began
     local text=$1
     shift

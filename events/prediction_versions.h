@@ -1,7 +1,4 @@
-/* Predictions of any version: what a scorer of another day wrote, read as today's prediction. One per thread.
- *
- * Today's own layout goes the short way (prediction_decode_datum); other versions of ids.json, and of the registry
- * where there is one, are resolved against it as the Avro specification says. */
+/* Predictions of any version: what a scorer of another day wrote, read as today's prediction. One per thread. */
 #pragma once
 
 #include "events/prediction.h"

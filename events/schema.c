@@ -17,6 +17,8 @@ void schema_free(struct schema *schema)
         avro_schema_free(parts->predictions.items[v].schema);
     for (size_t v = 0; v < parts->states.count; v++)
         avro_schema_free(parts->states.items[v].schema);
+    for (size_t v = 0; v < parts->alerts.count; v++)
+        avro_schema_free(parts->alerts.items[v].schema);
     arena_free(&parts->arena);
     free(parts);
 }

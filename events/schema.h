@@ -1,9 +1,9 @@
 /* The schema directory, read once at start: the one description of the data.
  *
  * DIR/employee_event.avsc, DIR/prediction.avsc, DIR/ids.json and, where current records are kept,
- * DIR/employee_state.avsc. Column attributes (kind, range, values, …) are extra JSON attributes of the fields of the
- * event's `attributes` record; target, id, ignored columns and rules are attributes of that record. docs/SCHEMAS.md
- * lists them. Everything here is read-only after schema_load and safe to share. */
+ * DIR/employee_state.avsc and, for alerts, DIR/alert.avsc. Column attributes (kind, range, values, …) are extra JSON
+ * attributes of the fields of the event's `attributes` record; target, id, ignored columns and rules are attributes of
+ * that record. docs/SCHEMAS.md lists them. Everything here is read-only after schema_load and safe to share. */
 #pragma once
 
 #include "base/row.h"
@@ -28,10 +28,11 @@ struct schema {
     _Atomic uint32_t event_schema_id; /* the wire ids of our schemas: of ids.json, or as a schema registry gave them */
     _Atomic uint32_t prediction_schema_id; /* 0: not given yet */
     _Atomic uint32_t state_schema_id;      /* always of ids.json; 0: these schemas have no employee_state.avsc */
+    _Atomic uint32_t alert_schema_id;      /* as that of predictions, where these schemas have an alert.avsc */
     char digest[65]; /* SHA-256 (hex) of the columns' names, types, kinds and values: the feature contract */
     const struct avro_type *event; /* reader schema of events */
     const struct avro_type *prediction;
-    const struct avro_type *state; /* NULL: there is none */
+    const struct avro_type *state, *alert; /* NULL: there is none */
 };
 
 /* Refuses what is not valid Avro, not shaped as docs/SCHEMAS.md says, or where prediction.avsc's attributes differ from

@@ -57,8 +57,8 @@ static bool id_is_taken(const struct schema_versions *versions, uint32_t id)
     return false;
 }
 
-/* The rows of "event", "prediction" or "state" into `out`; *ours and *our_id: of the file that the daemon reads and
- * writes itself. */
+/* The rows of "event", "prediction", "state" or "alert" into `out`; *ours and *our_id: of the file that the daemon
+ * reads and writes itself. */
 static enum status versions_load(struct schema_parts *parts, const char *directory, const json_t *ids, const char *kind,
                                  const char *our_file, struct schema_versions *out, struct avro_schema **ours,
                                  _Atomic uint32_t *our_id, struct error *err)
@@ -71,7 +71,7 @@ static enum status versions_load(struct schema_parts *parts, const char *directo
         enum status status = id_read(json_array_get(rows, r), &version->id, &file, err);
         if (status == STATUS_OK &&
             (id_is_taken(&parts->events, version->id) || id_is_taken(&parts->predictions, version->id) ||
-             id_is_taken(&parts->states, version->id)))
+             id_is_taken(&parts->states, version->id) || id_is_taken(&parts->alerts, version->id)))
             status =
                 error_set(err, STATUS_INVALID, "ids.json: id %u is a duplicate; ids are never reused", version->id);
         if (status == STATUS_OK)
@@ -106,6 +106,9 @@ static enum status ids_load(struct schema_parts *parts, const char *directory, s
     if (status == STATUS_OK && json_object_get(ids, "state")) /* schemas without current records have no such row */
         status = versions_load(parts, directory, ids, "state", "employee_state.avsc", &parts->states, &parts->state,
                                &parts->schema.state_schema_id, err);
+    if (status == STATUS_OK && json_object_get(ids, "alert"))
+        status = versions_load(parts, directory, ids, "alert", "alert.avsc", &parts->alerts, &parts->alert,
+                               &parts->schema.alert_schema_id, err);
     json_decref(ids);
     return status;
 }
@@ -170,6 +173,8 @@ enum status schema_load(const char *directory, struct schema **out, struct error
         status = schema_check_prediction(parts, &why);
     if (status == STATUS_OK && parts->state)
         status = schema_check_state(parts, &why);
+    if (status == STATUS_OK && parts->alert)
+        status = schema_check_alert(parts, &why);
     if (status != STATUS_OK) {
         schema_free(&parts->schema);
         return error_set(err, status, "schemas in %.150s: %s", directory, why.text);
@@ -177,6 +182,7 @@ enum status schema_load(const char *directory, struct schema **out, struct error
     parts->schema.event = avro_schema_type(parts->event);
     parts->schema.prediction = avro_schema_type(parts->prediction);
     parts->schema.state = parts->state ? avro_schema_type(parts->state) : NULL;
+    parts->schema.alert = parts->alert ? avro_schema_type(parts->alert) : NULL;
     names_encode(parts);
     names_quote(parts);
     digest_make(&parts->schema);

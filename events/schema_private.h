@@ -31,17 +31,19 @@ struct column_check {
 struct schema_parts {
     struct schema schema;
     struct arena arena;
-    struct schema_versions events, predictions, states; /* states: of current records; none where they are not kept */
-    struct avro_schema *event, *prediction, *state; /* our own, borrowed from those; state: NULL where there is none */
-    struct column_reader *readers;                  /* one per column, in schema order: the reader's own encoding */
-    struct categories *categories;                  /* one per column; slots only where nominal */
-    struct categories column_names;                 /* their codes are the columns */
-    struct column_check *checks;                    /* one per column */
-    bool imputes;                                   /* any of them does */
-    struct span *quoted_names;                      /* one per column: its name in quotes, with eight bytes behind it */
-    struct span *encoded_names;                     /* one per column: its name with its Avro length before it */
-    bool has_changed;                   /* events may be partial: the event's record has the field `changed` */
-    const struct avro_type *attributes; /* the event's attributes record */
+    struct schema_versions events, predictions;
+    struct schema_versions states, alerts;  /* none where the schemas have no current records or no alerts */
+    struct avro_schema *event, *prediction; /* our own, borrowed from those */
+    struct avro_schema *state, *alert;      /* NULL: there is none */
+    struct column_reader *readers;          /* one per column, in schema order: the reader's own encoding */
+    struct categories *categories;          /* one per column; slots only where nominal */
+    struct categories column_names;         /* their codes are the columns */
+    struct column_check *checks;            /* one per column */
+    bool imputes;                           /* any of them does */
+    struct span *quoted_names;              /* one per column: its name in quotes, with eight bytes behind it */
+    struct span *encoded_names;             /* one per column: its name with its Avro length before it */
+    bool has_changed;                       /* events may be partial: the event's record has the field `changed` */
+    const struct avro_type *attributes;     /* the event's attributes record */
 };
 
 static inline const struct schema_parts *schema_parts(const struct schema *schema)
@@ -71,3 +73,5 @@ MUST_USE enum status schema_check_symbols(const struct avro_type *type, const st
                                           const char *file, const char *field, const char *source, struct error *err);
 /* schema_state.c: the same for the current record (employee_state.h), where there is one. */
 MUST_USE enum status schema_check_state(const struct schema_parts *parts, struct error *err);
+/* schema_alert.c: the same for the alert (alert.h). */
+MUST_USE enum status schema_check_alert(const struct schema_parts *parts, struct error *err);

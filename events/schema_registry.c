@@ -20,7 +20,8 @@ static struct registry_duties duties_of(struct schema *schema, const struct sche
         .reads = reads_as_event,
         .context = parts,
         .ours = {{topics->output, parts->prediction, &schema->prediction_schema_id, "the prediction schema"},
-                 {topics->events, parts->event, &schema->event_schema_id, "the event schema"}},
+                 {topics->events, parts->event, &schema->event_schema_id, "the event schema"},
+                 {topics->alerts, parts->alert, &schema->alert_schema_id, "the alert schema"}},
     };
 }
 

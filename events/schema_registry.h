@@ -8,10 +8,11 @@
 struct schema_topics {
     const char *input;  /* its latest schema must be readable as our event schema */
     const char *output; /* our prediction schema is registered there, and its id becomes the schema's */
+    const char *alerts; /* … and our alert schema */
     const char *events; /* our event schema is registered there, and its id becomes the schema's (producers) */
 };
 
-/* registry_client_new, whose thread sets schema->event_schema_id and prediction_schema_id. Borrows the schema. */
+/* registry_client_new, whose thread sets the ids of those schemas. Borrows the schema. */
 MUST_USE enum status schema_registry_start(const struct registry_settings *settings, struct schema *schema,
                                            const struct schema_topics *topics, struct registry_client **out,
                                            struct error *err);

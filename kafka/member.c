@@ -23,6 +23,7 @@ enum {
 struct sighting {
     const char *id, *instance;
     bool self, other;
+    size_t count;
 };
 
 static void note_member(const rd_kafka_MemberDescription_t *listed, struct sighting *sighting)
@@ -55,8 +56,8 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
     if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return member_unknown(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
-    size_t members = error ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
-    for (size_t i = 0; i < members; i++)
+    sighting->count = error ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+    for (size_t i = 0; i < sighting->count; i++)
         note_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i), sighting);
     return STATUS_OK;
 }
@@ -141,5 +142,14 @@ enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const
     struct sighting sighting = {.id = id, .instance = instance};
     enum status status = look_for(consumer, group, wait, &sighting, err);
     *replaced = status == STATUS_OK && sighting.other;
+    return status;
+}
+
+enum status kafka_member_count(rd_kafka_t *consumer, const char *group, const struct member_wait *wait, size_t *count,
+                               struct error *err)
+{
+    struct sighting sighting = {.id = "", .instance = ""};
+    enum status status = look_for(consumer, group, wait, &sighting, err);
+    *count = sighting.count;
     return status;
 }

@@ -23,6 +23,10 @@ struct member_wait {
 MUST_USE enum status kafka_member_check(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
                                         bool *ours, struct error *err);
 
+/* How many members the group has. As above. */
+MUST_USE enum status kafka_member_count(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
+                                        size_t *count, struct error *err);
+
 /* Whether another process has joined as this group.instance.id since we were the member `id`. As above. */
 MUST_USE enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const char *instance,
                                            const char *id, const struct member_wait *wait, bool *replaced,

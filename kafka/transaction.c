@@ -153,6 +153,7 @@ static enum status make_producer(struct transaction *transaction, struct error *
         {"enable.idempotence", "true"},
         {"delivery.report.only.error", setup->all_reports ? "false" : "true"},
         {setup->identity ? "transactional.id" : NULL, setup->identity},
+        {setup->timeout_ms ? "transaction.timeout.ms" : NULL, setup->timeout_ms},
         {NULL, NULL},
     };
     rd_kafka_conf_t *conf;

@@ -14,6 +14,7 @@ struct transaction_setup {
     const char *where;         /* the caller, in logs: "score" */
     const char *name;          /* which of them: "worker 0" */
     const char *identity;      /* transactional.id; NULL: no transactions, at least once */
+    const char *timeout_ms;    /* transaction.timeout.ms; NULL: the options' */
     const char *instance;      /* group.instance.id's owner, for the message to a fenced process */
     const char *group;         /* consumer group of the offsets */
     const char *offsets_topic; /* the topic they are of */

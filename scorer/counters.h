@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "events/alert.h"
 #include "events/error_codes.h"
 #include "scorer/metrics.h"
 
@@ -37,6 +38,7 @@ struct counters {
     _Atomic uint64_t latency_buckets[LATENCY_BUCKETS];
     _Atomic uint64_t latency_sum_us;
     _Atomic uint64_t risk[RISK_BINS];
+    _Atomic uint64_t alerts[ALERT_KIND_COUNT];
 };
 
 static inline void counter_add(struct counters *counters, enum counter_id id, uint64_t n)

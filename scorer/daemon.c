@@ -179,6 +179,7 @@ static enum status make_registry(struct daemon *daemon, struct error *err)
     const struct schema_topics topics = {
         .input = settings->role_score ? settings->input_topic : NULL,
         .output = settings->role_score || settings->role_http ? settings->output_topic : NULL,
+        .alerts = settings->role_score ? settings->alert_topic : NULL,
     };
     if (!wanted.urls)
         return STATUS_OK;
@@ -207,6 +208,10 @@ static void make_counters(struct daemon *daemon)
 static enum status daemon_start(struct daemon *daemon, struct error *err)
 {
     enum status status = STATUS_OK;
+    const struct settings *settings = &daemon->settings;
+    if (settings->role_score && !settings->state_topic && !settings->state_given)
+        log_warn("run", "these schemas have no employee_state.avsc: no current records are kept, and partial events "
+                        "become dead letters (STATE_TOPIC=none says that it shall be so)");
     make_counters(daemon);
     if (daemon->settings.role_score || daemon->settings.role_http)
         status = model_holder_new(&daemon->settings, &daemon->counters[0], &daemon->models, err);
@@ -344,12 +349,14 @@ static void log_totals(const struct daemon *daemon)
             (unsigned long long)total(daemon, COUNTER_EVENTS_RETURNED));
     if (daemon->sink)
         log_info("run",
-                 "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu refused",
+                 "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu alerts, "
+                 "%llu refused",
                  (unsigned long long)total(daemon, COUNTER_SINK_RECORDS),
                  (unsigned long long)total(daemon, COUNTER_SINK_PREDICTIONS),
                  (unsigned long long)total(daemon, COUNTER_SINK_DEAD_LETTERS),
                  (unsigned long long)total(daemon, COUNTER_SINK_ERASURES),
                  (unsigned long long)total(daemon, COUNTER_SINK_OUTCOMES),
+                 (unsigned long long)total(daemon, COUNTER_SINK_ALERTS),
                  (unsigned long long)total(daemon, COUNTER_SINK_REFUSED));
 }
 

@@ -7,6 +7,8 @@ static const struct subcommand subcommands[] = {
      .run = cmd_check},
     {"audit", "", "prove that every event has one end, in order, and every output record its row; status 1: not so",
      .run = cmd_audit},
+    {"state", "seed|repartition", "fill the state topic from PostgreSQL; move records after the input has grown",
+     .run = cmd_state},
     {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", .run = cmd_score},
     {"decode", "[FILE]", "decode hexadecimal Avro from FILE or standard input; no server needed", .run = cmd_decode},
     {0},

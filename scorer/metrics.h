@@ -11,7 +11,7 @@
  *                     + events_ignored + events_repeated + events_returned + in flight
  *
  *   sink_records = sink_predictions + sink_dead_letters + sink_erasures + sink_outcomes
- *                  + sink_refused + sink_skipped + in flight
+ *                  + sink_alerts + sink_refused + sink_skipped + in flight
  *
  * An end (scored, dead-lettered, erased, outcome, ignored, repeated) is counted when its transaction has committed;
  * work of an aborted transaction and of revoked partitions is `returned`: it will be received again. */
@@ -41,6 +41,7 @@
     COUNTER(SINK_DEAD_LETTERS, "attrition_sink_dead_letters_total", "sink.dead_letters", "Rows committed to dead_letters from the dead-letter topic.") \
     COUNTER(SINK_ERASURES, "attrition_sink_erasures_total", "sink.erasures", "Rows committed to erasures.") \
     COUNTER(SINK_OUTCOMES, "attrition_sink_outcomes_total", "sink.outcomes", "Rows committed to outcomes.") \
+    COUNTER(SINK_ALERTS, "attrition_sink_alerts_total", "sink.alerts", "Rows committed to alerts.") \
     COUNTER(SINK_REFUSED, "attrition_sink_refused_total", "sink.refused", "Records that could not become their row (unreadable, or refused by PostgreSQL): kept in dead_letters with stage sink.") \
     COUNTER(SINK_SKIPPED, "attrition_sink_skipped_total", "sink.skipped", "Records handled before (below the stored offset) or rolled back on revocation.") \
     COUNTER(SINK_TRANSACTIONS, "attrition_sink_transactions_total", "", "PostgreSQL transactions committed.") \
@@ -60,6 +61,7 @@
     GAUGE(KAFKA_UP, "attrition_kafka_up", "", "1 when a broker answered lately.") \
     GAUGE(RESIDENT_BYTES, "attrition_resident_memory_bytes", "", "Memory of the process that is resident, in bytes; --memory-limit bounds it.") \
     COMPUTED(DEAD_LETTERS, "attrition_dead_letters_total", "counter", "code", "Committed dead letters by code.", "The codes: ERRORS.md.") \
+    COMPUTED(ALERTS, "attrition_alerts_total", "counter", "kind", "Committed alerts by kind.", "FIRST, CROSSED_UP, CROSSED_DOWN, MOVED: ALERTS.md.") \
     COMPUTED(LATENCY, "attrition_latency_seconds", "histogram", "", "From leaving the Kafka client's queue to being scored.", "") \
     COMPUTED(BUILD_INFO, "attrition_build_info", "gauge", "version", "This program.", "Always 1.") \
     COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql or schema-registry.") \

@@ -13,7 +13,8 @@
     WAIT(NOTHING, "nothing") \
     WAIT(KAFKA, "kafka") \
     WAIT(POSTGRESQL, "postgresql") \
-    WAIT(REGISTRY, "schema-registry")
+    WAIT(REGISTRY, "schema-registry") \
+    WAIT(REPARTITION, "state-repartition")
 
 enum loop_wait {
 #define LOOP_WAIT_ID(id, name) WAITS_FOR_##id,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "kafka/client.h"
 
 enum { SLOTS = 1024, SINK_BATCH_BYTES = 8 * 1024 * 1024, STAGED_BYTES = 16 * 1024 * 1024 };
@@ -32,15 +33,15 @@ static enum status check_name(const char *flag, const char *text, struct error *
 
 static enum status check_topics(const struct settings *settings, struct error *err)
 {
-    const char *const flags[] = {"input-topic", "output-topic", "dlq-topic", "outcome-topic", "state-topic"};
-    const char *const names[] = {settings->input_topic, settings->output_topic, settings->dlq_topic,
-                                 settings->outcome_topic, settings->state_topic};
-    size_t count = sizeof names / sizeof *names - !settings->state_topic;
-    for (size_t i = 0; i < count; i++) {
-        if (check_name(flags[i], names[i], err) != STATUS_OK)
+    const char *const flags[] = {"input-topic",   "output-topic", "dlq-topic",
+                                 "outcome-topic", "state-topic",  "alert-topic"};
+    const char *const names[] = {settings->input_topic,   settings->output_topic, settings->dlq_topic,
+                                 settings->outcome_topic, settings->state_topic,  settings->alert_topic};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i] && check_name(flags[i], names[i], err) != STATUS_OK)
             return err->status;
-        for (size_t j = 0; j < i; j++)
-            if (!strcmp(names[i], names[j]))
+        for (size_t j = 0; j < i && names[i]; j++)
+            if (names[j] && !strcmp(names[i], names[j]))
                 return error_set(err, STATUS_INVALID, "--%s and --%s are both \"%s\": each needs a topic of its own",
                                  flags[j], flags[i], names[i]);
     }
@@ -146,15 +147,49 @@ static enum status split_memory(struct settings *settings, struct error *err)
     return STATUS_OK;
 }
 
-static const char *state_topic(const struct options *options)
+/* Schemas without that of current records have nothing to keep, unless somebody wants it. */
+static void choose_state_topic(struct settings *settings)
 {
-    const char *topic = options_text(options, OPTION_STATE_TOPIC);
-    return strcmp(topic, "none") ? topic : NULL;
+    const char *given = options_text(settings->options, OPTION_STATE_TOPIC);
+    settings->state_given = given && *given;
+    if (settings->state_given) {
+        settings->state_topic = strcmp(given, "none") ? given : NULL;
+    } else if (settings->schema && settings->schema->state) {
+        struct buffer name = {0};
+        buffer_printf(&name, "%s-state", settings->group_id);
+        settings->state_topic = settings->state_topic_name = mem_text(name.data);
+        buffer_free(&name);
+    }
+}
+
+/* Without current records, or schemas without that of alerts, there are none unless somebody wants them: a sink alone
+ * may read what others write. */
+static void choose_alert_topic(struct settings *settings)
+{
+    const char *topic = options_text(settings->options, OPTION_ALERT_TOPIC);
+    settings->alert_given = options_given(settings->options, OPTION_ALERT_TOPIC);
+    bool wanted = settings->alert_given || (settings->state_topic && settings->schema && settings->schema->alert);
+    settings->alert_topic = wanted && strcmp(topic, "none") ? topic : NULL;
+}
+
+static enum status check_alerts(const struct settings *settings, struct error *err)
+{
+    if (!settings->alert_topic)
+        return STATUS_OK;
+    if (!settings->schema->alert)
+        return error_set(err, STATUS_INVALID,
+                         "--alert-topic: these schemas have no alert.avsc with its row \"alert\" in ids.json; copy the "
+                         "shipped one, or set --alert-topic none");
+    if (settings->role_score && !settings->state_topic)
+        return error_set(err, STATUS_INVALID,
+                         "--alert-topic: an alert compares a prediction with the one before, which needs current "
+                         "records: set --state-topic too, or --alert-topic none");
+    return STATUS_OK;
 }
 
 static enum status check_state(const struct settings *settings, struct error *err)
 {
-    if (!settings->state_topic || settings->schema->state)
+    if (!settings->state_topic || !settings->schema || settings->schema->state)
         return STATUS_OK;
     return error_set(
         err, STATUS_INVALID,
@@ -186,7 +221,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .output_topic = options_text(options, OPTION_OUTPUT_TOPIC),
         .dlq_topic = options_text(options, OPTION_DLQ_TOPIC),
         .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
-        .state_topic = state_topic(options),
+        .alert_rules = {options_share(options, OPTION_ALERT_HYSTERESIS), options_share(options, OPTION_ALERT_DELTA)},
         .group_id = options_text(options, OPTION_GROUP_ID),
         .role_score = options_has_word(options, OPTION_ROLES, ROLE_SCORE),
         .role_sink = options_has_word(options, OPTION_ROLES, ROLE_SINK),
@@ -227,11 +262,15 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .refuse_deletes = options_word(options, OPTION_CDC_DELETE) == CDC_DELETE_DEAD_LETTER,
     };
     settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
+    choose_state_topic(&settings);
+    choose_alert_topic(&settings);
     enum status status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)
         status = check_state(&settings, err);
+    if (status == STATUS_OK)
+        status = check_alerts(&settings, err);
     if (status == STATUS_OK)
         status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings.reasons_near, err);
     if (status == STATUS_OK)
@@ -242,6 +281,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         status = take_identity(options, &settings, err);
     if (status == STATUS_OK)
         *out = settings;
+    else
+        free(settings.state_topic_name);
     return status;
 }
 
@@ -250,6 +291,8 @@ void settings_release(struct settings *settings)
     if (settings->slot_lock >= 0)
         close(settings->slot_lock);
     settings->slot_lock = -1;
+    free(settings->state_topic_name);
+    settings->state_topic_name = NULL;
     input_map_free(settings->input_map);
     settings->input_map = NULL;
     settings->json.map = NULL;

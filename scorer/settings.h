@@ -11,6 +11,11 @@
 struct registry_client;
 struct challengers;
 
+/* When an alert is due (scorer/stream/alerts.h). */
+struct alert_rules {
+    double hysteresis, delta;
+};
+
 struct settings {
     const struct options *options;
     const struct schema *schema;
@@ -18,6 +23,11 @@ struct settings {
     struct challengers *challengers;  /* NULL: none */
     const char *input_topic, *output_topic, *dlq_topic, *outcome_topic;
     const char *state_topic; /* NULL: no current records are kept */
+    char *state_topic_name;  /* owned: the default, of the group; NULL: it is given, or none */
+    bool state_given;
+    const char *alert_topic; /* NULL: there are no alerts */
+    bool alert_given;
+    struct alert_rules alert_rules;
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */
     bool role_score, role_sink, role_http;

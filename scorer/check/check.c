@@ -149,9 +149,11 @@ static void check_output_topic(struct check *check, const char *topic, enum chec
         if (use == CHECK_TOPIC_STATE)
             error_set(
                 &err, STATUS_INVALID,
-                "%s has %d partitions and the input has %d: current records are kept by the input's partitions. Set "
-                "STATE_TOPIC to a new name, have it made, and send every employee's whole record",
-                topic, partitions, check->input_partitions);
+                "%s has %d partitions and the input has %d: current records are kept by the input's partitions. %s",
+                topic, partitions, check->input_partitions,
+                partitions < check->input_partitions
+                    ? "Stop the scorers of the group, then scorer state repartition; new partitions wait until then"
+                    : "Delete it, have it made again, then scorer state seed");
         else
             error_set(&err, STATUS_INVALID,
                       "%s has %d partitions and the input has %d: kafka-topics --alter --topic %s --partitions %d",
@@ -179,6 +181,8 @@ static void check_topics(struct check *check)
     check_output_topic(check, settings->outcome_topic, CHECK_TOPIC_PAST);
     if (settings->state_topic)
         check_output_topic(check, settings->state_topic, CHECK_TOPIC_STATE);
+    if (settings->alert_topic)
+        check_output_topic(check, settings->alert_topic, CHECK_TOPIC_OUTPUT);
 }
 
 /* " 90 unknown_schema_id, 3 rule" */
@@ -254,7 +258,9 @@ static void check_registry(struct check *check)
 {
     struct error err, finding;
     const struct registry_settings wanted = registry_settings_read(check->options);
-    const struct schema_topics topics = {.input = check->settings.input_topic, .output = check->settings.output_topic};
+    const struct schema_topics topics = {.input = check->settings.input_topic,
+                                         .output = check->settings.output_topic,
+                                         .alerts = check->settings.alert_topic};
     if (!wanted.urls)
         return;
     if (schema_registry_check(&wanted, check->schema, &topics, &finding, &err) == STATUS_OK)

@@ -77,6 +77,19 @@ static void write_dead_letters(const struct scrape *scrape, enum metric_id id)
     }
 }
 
+static void write_alerts(const struct scrape *scrape, enum metric_id id)
+{
+    const struct http_view *view = scrape->view;
+    metric_write_head(scrape->out, id);
+    for (size_t kind = 0; kind < ALERT_KIND_COUNT; kind++) {
+        const struct span labels[] = {alert_kind_name((enum alert_kind)kind)};
+        uint64_t sum = 0;
+        for (size_t i = 0; i < view->counters_count; i++)
+            sum += atomic_load_explicit(&view->counters[i]->alerts[kind], memory_order_relaxed);
+        metric_write_uint(scrape->out, id, labels, sum);
+    }
+}
+
 static void write_latency(const struct scrape *scrape, enum metric_id id)
 {
     const struct http_view *view = scrape->view;
@@ -185,6 +198,7 @@ static void write_http(const struct scrape *scrape, enum metric_id id)
 /* A row without an entry is a counter or gauge of the loops. */
 static void (*const writers[METRIC_COUNT])(const struct scrape *, enum metric_id) = {
     [METRIC_DEAD_LETTERS] = write_dead_letters,
+    [METRIC_ALERTS] = write_alerts,
     [METRIC_LATENCY] = write_latency,
     [METRIC_BUILD_INFO] = write_build_info,
     [METRIC_LOOP_WAITING] = write_loop_waiting,

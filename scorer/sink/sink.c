@@ -28,6 +28,7 @@
 #include "scorer/sink/sink_batch.h"
 #include "scorer/sink/sink_input.h"
 #include "scorer/sink/sink_topics.h"
+#include "scorer/state/state_topic.h"
 
 enum {
     POLL_MS = 100,
@@ -151,7 +152,7 @@ static enum status sink_assign(struct sink *sink, struct error *err)
 static int topic_of(const struct sink *sink, const char *name)
 {
     for (int t = 0; t < SINK_TOPIC_COUNT; t++)
-        if (!strcmp(sink->topics[t], name))
+        if (sink->topics[t] && !strcmp(sink->topics[t], name))
             return t;
     return -1;
 }
@@ -566,6 +567,8 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
         if (status == STATUS_OK)
             status = kafka_cluster_id(sink->consumer, &sink->cluster_id, err);
         if (status == STATUS_OK)
+            status = alert_topic_make(sink->consumer, sink->settings, err);
+        if (status == STATUS_OK)
             status = sink_topics_check(&sink->group, err);
     } while (status == STATUS_UNAVAILABLE && !sink->stop);
     return status;
@@ -649,6 +652,7 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
     sink->topics[SINK_TOPIC_OUTPUT] = settings->output_topic;
     sink->topics[SINK_TOPIC_DLQ] = settings->dlq_topic;
     sink->topics[SINK_TOPIC_OUTCOME] = settings->outcome_topic;
+    sink->topics[SINK_TOPIC_ALERT] = settings->alert_topic;
     sink_store_limit(store, STORE_LIMIT_US);
     *out = sink;
     return STATUS_OK;

@@ -219,7 +219,7 @@ static void count_committed(struct sink_batch *batch)
     static const enum counter_id counters[SINK_RESULT_COUNT] = {
         [SINK_RESULT_PREDICTION] = COUNTER_SINK_PREDICTIONS, [SINK_RESULT_DEAD_LETTER] = COUNTER_SINK_DEAD_LETTERS,
         [SINK_RESULT_ERASURE] = COUNTER_SINK_ERASURES,       [SINK_RESULT_OUTCOME] = COUNTER_SINK_OUTCOMES,
-        [SINK_RESULT_REFUSED] = COUNTER_SINK_REFUSED,
+        [SINK_RESULT_ALERT] = COUNTER_SINK_ALERTS,           [SINK_RESULT_REFUSED] = COUNTER_SINK_REFUSED,
     };
     for (size_t e = 0; e < SINK_RESULT_COUNT; e++)
         counter_add(batch->counters, counters[e], batch->tally[e]);
@@ -451,7 +451,8 @@ static enum status copy_all(struct sink_batch *batch, size_t end, const struct s
     if (copy_records(batch, end, refusal, err) != STATUS_OK)
         return err->status;
     /* Erasures first: their lock is taken before the shared one of what they may reach. */
-    static const enum sink_table others[] = {SINK_TABLE_ERASURES, SINK_TABLE_DEAD_LETTERS, SINK_TABLE_OUTCOMES};
+    static const enum sink_table others[] = {SINK_TABLE_ERASURES, SINK_TABLE_DEAD_LETTERS, SINK_TABLE_OUTCOMES,
+                                             SINK_TABLE_ALERTS};
     for (size_t t = 0; t < sizeof others / sizeof *others; t++)
         if (copy_table(batch, others[t], err) != STATUS_OK)
             return err->status;

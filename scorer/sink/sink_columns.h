@@ -1,10 +1,12 @@
 /* The columns that the sink writes, table by table, in the order of their rows: the statements and COPY's rows follow.
  *
- * COLUMN(name, what writes it) is expanded where `out` is the table's buffer and `record`, `prediction`, `letter` or
- * `event` the row's source (sink_rows.c). Columns of the prediction's record are its FIELDs (events/prediction.h):
- * name, type and what writes them follow from the codec; SOURCE is FIELD, null where the prediction has no source. */
+ * COLUMN(name, what writes it) is expanded where `out` is the table's buffer and `record`, `prediction`, `letter`,
+ * `event` or `alert` the row's source (sink_rows.c). Columns of the prediction's record are its FIELDs
+ * (events/prediction.h): name, type and what writes them follow from the codec; SOURCE is FIELD, null where the
+ * prediction has no source. */
 #pragma once
 
+#include "events/alert.h"
 #include "events/prediction.h"
 #include "events/source_position.h"
 
@@ -23,7 +25,7 @@
     COLUMN(output_offset, INT8, field_int8(out, record->offset)) \
     COLUMN(input, JSONB, field_input(rows, out, prediction->cells)) \
     COLUMN(reasons, JSONB, field_reasons(rows, out, prediction)) \
-    COLUMN(challengers, JSONB, field_challengers(out, prediction)) \
+    COLUMN(challengers, JSONB, sink_json_challengers(out, prediction)) \
     COLUMN(traceparent, TEXT, field_bytes(out, valid_text(rows, traceparent_of(record)))) \
     COLUMN(output_topic, TEXT, field_text(out, record->topic_name)) \
     PREDICTION_ADDED(FIELD)
@@ -68,4 +70,19 @@
     COLUMN("\"offset\"", field_int8(out, record->offset)) \
     COLUMN("input", field_input(rows, out, event->cells)) \
     SOURCE_HEADER_COLUMNS(COLUMN)
+
+/* BEFORE and AFTER are FIELDs of the prediction before, null where there was none, and of the present one. */
+#define ALERT_COLUMNS(FIELD, BEFORE, AFTER, COLUMN) \
+    ALERT_EVENT(FIELD) \
+    ALERT_SCORE(BEFORE) \
+    ALERT_MODEL(BEFORE) \
+    ALERT_SCORE(AFTER) \
+    ALERT_MODEL(AFTER) \
+    COLUMN("drivers", sink_json_drivers(out, alert)) \
+    ALERT_CHANGE(FIELD) \
+    SOURCE_HEADER_COLUMNS(COLUMN) \
+    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
+    COLUMN("topic", field_text(out, record->topic_name)) \
+    COLUMN("partition", field_int4(out, record->partition)) \
+    COLUMN("\"offset\"", field_int8(out, record->offset))
 /* clang-format on */

@@ -1,10 +1,10 @@
-/* A record of the output, dead-letter or outcome topic, as the sink takes it. */
+/* A record of the output, dead-letter, outcome or alert topic, as the sink takes it. */
 #pragma once
 
 #include "base/bytes.h"
 
-/* Which topic a record is from. */
-enum sink_topic { SINK_TOPIC_OUTPUT, SINK_TOPIC_DLQ, SINK_TOPIC_OUTCOME, SINK_TOPIC_COUNT };
+/* Which topic a record is from. The last one may be left out. */
+enum sink_topic { SINK_TOPIC_OUTPUT, SINK_TOPIC_DLQ, SINK_TOPIC_OUTCOME, SINK_TOPIC_ALERT, SINK_TOPIC_COUNT };
 
 struct sink_header {
     const char *name;

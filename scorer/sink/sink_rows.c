@@ -18,6 +18,7 @@
 #include "scorer/sink/copy_fields.h"
 #include "scorer/sink/sink_columns.h"
 #include "scorer/sink/sink_headers.h"
+#include "scorer/sink/sink_json.h"
 #include "scorer/sink/sink_text.h"
 
 enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000, TRACE_BYTES_MAX = 256 };
@@ -32,13 +33,20 @@ struct column_name {
 #define FIELD_COLUMN(codec, id, ...) {#id, OID_OF_##codec},
 #define OWN_COLUMN(name, type, put) {#name, OID_##type},
 #define NAMED_COLUMN(name, put) {name, 0},
+#define ALERT_FIELD(codec, id, ...) {#id, 0},
+#define BEFORE_FIELD(codec, id, ...) {"before_" #id, 0},
+#define AFTER_FIELD(codec, id, ...) {"after_" #id, 0},
 static const struct column_name prediction_columns[] = {PREDICTION_COLUMNS(FIELD_COLUMN, FIELD_COLUMN, OWN_COLUMN)},
                                 dead_letter_columns[] = {DEAD_LETTER_COLUMNS(NAMED_COLUMN)},
                                 erasure_columns[] = {ERASURE_COLUMNS(NAMED_COLUMN)},
-                                outcome_columns[] = {OUTCOME_COLUMNS(NAMED_COLUMN)};
+                                outcome_columns[] = {OUTCOME_COLUMNS(NAMED_COLUMN)},
+                                alert_columns[] = {ALERT_COLUMNS(ALERT_FIELD, BEFORE_FIELD, AFTER_FIELD, NAMED_COLUMN)};
 #undef FIELD_COLUMN
 #undef OWN_COLUMN
 #undef NAMED_COLUMN
+#undef ALERT_FIELD
+#undef BEFORE_FIELD
+#undef AFTER_FIELD
 
 enum prediction_column {
 #define COLUMN_ID(codec, id, ...) COLUMN_##id,
@@ -60,6 +68,7 @@ static const struct {
     [SINK_TABLE_DEAD_LETTERS] = {"dead_letters", dead_letter_columns, COUNT(dead_letter_columns)},
     [SINK_TABLE_ERASURES] = {"erasures", erasure_columns, COUNT(erasure_columns)},
     [SINK_TABLE_OUTCOMES] = {"outcomes", outcome_columns, COUNT(outcome_columns)},
+    [SINK_TABLE_ALERTS] = {"alerts", alert_columns, COUNT(alert_columns)},
 };
 
 /* Where in the predictions' buffer the newest row of an employee stands. */
@@ -74,6 +83,7 @@ struct sink_rows {
     const struct schema *schema;
     struct decoder *decoder;
     struct prediction_versions *versions;
+    struct alert_reader *alerts;      /* NULL: the schemas have none */
     struct registry_client *registry; /* NULL: none */
     struct cell *cells;
     char *cluster_id;
@@ -224,21 +234,6 @@ static void field_reasons(struct sink_rows *rows, struct buffer *out, const stru
         buffer_add(out, name.data, name.bytes - 1);
         buffer_add_text(out, ",\"contribution\":");
         json_add_double(out, reason->contribution);
-        buffer_add_u8(out, '}');
-    }
-    buffer_add_u8(out, ']');
-    jsonb_end(out, at);
-}
-
-static void field_challengers(struct buffer *out, const struct prediction *prediction)
-{
-    size_t at = jsonb_start(out);
-    buffer_add_u8(out, '[');
-    for (size_t c = 0; c < prediction->challenger_count; c++) {
-        buffer_add_text(out, c ? ",{\"model\":" : "{\"model\":");
-        json_add_text(out, prediction->challengers[c].model);
-        buffer_add_text(out, ",\"probability\":");
-        json_add_double(out, prediction->challengers[c].probability);
         buffer_add_u8(out, '}');
     }
     buffer_add_u8(out, ']');
@@ -492,6 +487,43 @@ static enum sink_result add_outcome(struct sink_rows *rows, const struct sink_re
     return SINK_RESULT_OUTCOME;
 }
 
+#define field_of_kind(out, kind) field_bytes(out, alert_kind_name(kind))
+#define field_of_cause(out, cause) field_bytes(out, alert_cause_name(cause))
+#define PUT_ALERT(codec, id, name, member) field_of_##codec(out, alert->member);
+#define PUT_BEFORE(codec, id, name, member) \
+    if (alert->has_before) \
+        field_of_##codec(out, alert->before.member); \
+    else \
+        field_null(out);
+#define PUT_AFTER(codec, id, name, member) field_of_##codec(out, alert->after.member);
+
+static void add_alert_row(struct sink_rows *rows, const struct sink_record *record, const struct alert *alert)
+{
+    struct buffer *out = begin_row(rows, SINK_TABLE_ALERTS);
+    ALERT_COLUMNS(PUT_ALERT, PUT_BEFORE, PUT_AFTER, PUT_COLUMN)
+}
+
+static enum sink_result add_alert(struct sink_rows *rows, const struct sink_record *record)
+{
+    if (!record->value.data)
+        return refuse_record(rows, record, EVENT_BAD_FRAME, "a null value on the alert topic");
+    struct alert alert;
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    int64_t since_us = clock_steady_us(&clock_system);
+    enum event_code code;
+    bool waits;
+    do
+        code = alert_read(rows->alerts, record->value, sink_header_last(record, FRAME_HEADER), &rows->arena, &alert,
+                          &fault, &waits);
+    while (waits && is_patient(rows, since_us));
+    if (waits)
+        return SINK_RESULT_WAIT;
+    if (code)
+        return refuse_fault(rows, record, &fault);
+    add_alert_row(rows, record, &alert);
+    return SINK_RESULT_ALERT;
+}
+
 enum sink_result sink_rows_add(struct sink_rows *rows, const struct sink_record *record)
 {
     arena_reset(&rows->arena);
@@ -500,6 +532,8 @@ enum sink_result sink_rows_add(struct sink_rows *rows, const struct sink_record 
         return add_dead_letter(rows, record);
     case SINK_TOPIC_OUTCOME:
         return add_outcome(rows, record);
+    case SINK_TOPIC_ALERT:
+        return add_alert(rows, record);
     default:
         return record->value.data ? add_prediction(rows, record) : add_erasure(rows, record);
     }
@@ -587,6 +621,7 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
     rows->schema = schema;
     rows->decoder = decoder;
     rows->versions = prediction_versions_new(schema);
+    rows->alerts = schema->alert ? alert_reader_new(schema) : NULL;
     rows->cells = mem_zeroed(schema->column_count + 1, sizeof *rows->cells);
     rows->cluster_id = mem_text(cluster_id);
     make_statements(rows);
@@ -601,6 +636,8 @@ void sink_rows_use_registry(struct sink_rows *rows, struct registry_client *regi
     rows->registry = registry;
     decoder_use_registry(rows->decoder, registry);
     prediction_versions_use_registry(rows->versions, registry);
+    if (rows->alerts)
+        alert_reader_use_registry(rows->alerts, registry);
 }
 
 void sink_rows_free(struct sink_rows *rows)
@@ -615,6 +652,7 @@ void sink_rows_free(struct sink_rows *rows)
         free((void *)rows->names[c].data);
     decoder_free(rows->decoder);
     prediction_versions_free(rows->versions);
+    alert_reader_free(rows->alerts);
     buffer_free(&rows->array);
     buffer_free(&rows->text);
     arena_free(&rows->arena);

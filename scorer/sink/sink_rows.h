@@ -1,5 +1,5 @@
-/* Records of the output, dead-letter and outcome topics → rows in PostgreSQL's COPY BINARY form. No server is known
- * here. */
+/* Records of the output, dead-letter, outcome and alert topics → rows in PostgreSQL's COPY BINARY form. No server is
+ * known here. */
 #pragma once
 
 #include "base/memory.h"
@@ -11,6 +11,7 @@ enum sink_table {
     SINK_TABLE_DEAD_LETTERS,
     SINK_TABLE_ERASURES,
     SINK_TABLE_OUTCOMES,
+    SINK_TABLE_ALERTS,
     SINK_TABLE_COUNT
 };
 
@@ -20,6 +21,7 @@ enum sink_result {
     SINK_RESULT_DEAD_LETTER,
     SINK_RESULT_ERASURE,
     SINK_RESULT_OUTCOME,
+    SINK_RESULT_ALERT,
     SINK_RESULT_REFUSED,
     SINK_RESULT_COUNT,
     SINK_RESULT_WAIT, /* none yet: the schema registry has not returned its schema */

@@ -18,14 +18,15 @@ void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const c
                        const char *const names[SINK_TOPIC_COUNT])
 {
     *topics = (struct sink_topics){.instance = instance};
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+    topics->count = names[SINK_TOPIC_ALERT] ? SINK_TOPIC_COUNT : SINK_TOPIC_ALERT;
+    for (int t = 0; t < topics->count; t++)
         topics->sources[t] =
             (struct start_offsets){.consumer = consumer, .topic = names[t], .group = group_id, .loop = "sink"};
 }
 
 enum status sink_topics_check(const struct sink_topics *topics, struct error *err)
 {
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
+    for (int t = 0; t < topics->count; t++) {
         int partitions;
         const struct start_offsets *source = &topics->sources[t];
         if (kafka_topic_partitions(source->consumer, source->topic, &partitions, err) != STATUS_OK)
@@ -36,8 +37,8 @@ enum status sink_topics_check(const struct sink_topics *topics, struct error *er
 
 enum status sink_topics_join(const struct sink_topics *topics, struct error *err)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(SINK_TOPIC_COUNT);
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(topics->count);
+    for (int t = 0; t < topics->count; t++)
         rd_kafka_topic_partition_list_add(list, topics->sources[t].topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(topics->sources[0].consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -55,7 +56,7 @@ void sink_topics_assigned(struct sink_topics *topics)
         snprintf(topics->member, sizeof topics->member, "%s", id);
     if (id)
         rd_kafka_mem_free(consumer, id);
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+    for (int t = 0; t < topics->count; t++)
         topics->untaken[t] = (struct untaken_partitions){
             .known = topics->untaken[t].known,
             .look_us = clock_steady_us(&clock_system) + FIRST_LOOK_US,
@@ -92,7 +93,7 @@ enum status sink_topics_failure(const struct sink_topics *topics, struct error *
 enum status sink_topics_watch(struct sink_topics *topics, struct error *err)
 {
     bool overdue = false;
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++) {
+    for (int t = 0; t < topics->count; t++) {
         untaken_partitions_look(&topics->untaken[t], &topics->sources[t]);
         if (!untaken_partitions_overdue(&topics->untaken[t]))
             continue;
@@ -124,7 +125,7 @@ void sink_topics_count_lag(struct sink_topics *topics, const struct sink_batch *
     topics->lag_us = now;
     for (size_t p = 0; p < count; p++)
         lag += partition_lag(topics, &partitions[p]);
-    for (int t = 0; t < SINK_TOPIC_COUNT; t++)
+    for (int t = 0; t < topics->count; t++)
         lag += untaken_partitions_messages(&topics->untaken[t]);
     counter_set(counters, COUNTER_SINK_LAG, lag);
 }

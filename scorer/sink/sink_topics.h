@@ -8,6 +8,7 @@
 /* Plain data; borrows all. */
 struct sink_topics {
     struct start_offsets sources[SINK_TOPIC_COUNT]; /* consumer, topic and group */
+    int count;                                      /* of the topics that are read */
     struct untaken_partitions untaken[SINK_TOPIC_COUNT];
     int64_t lag_us;       /* steady clock: when the lag was last added up */
     const char *instance; /* group.instance.id; empty: none */
@@ -16,6 +17,7 @@ struct sink_topics {
     bool leaving;         /* the group is left for good */
 };
 
+/* names[SINK_TOPIC_ALERT] may be NULL: not read. */
 void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
                        const char *const names[SINK_TOPIC_COUNT]);
 

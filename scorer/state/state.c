@@ -129,6 +129,11 @@ bool state_find(const struct state *state, int32_t partition, struct span employ
     return state_table_find(table_of(state, partition), employee_id, out);
 }
 
+bool state_next(const struct state *state, int32_t partition, size_t *at, struct state_record *out)
+{
+    return state_has(state, partition) && state_table_next(table_of(state, partition), at, out);
+}
+
 void state_put(struct state *state, int32_t partition, const struct state_record *record)
 {
     log_change(state, partition, record->employee_id);
@@ -143,9 +148,40 @@ bool state_remove(struct state *state, int32_t partition, struct span employee_i
     return state_table_remove(table_of(state, partition), employee_id);
 }
 
-void state_set_score(struct state *state, int32_t partition, struct span employee_id, const struct state_record *scored)
+size_t state_last_change(const struct state *state)
 {
-    state_table_set_score(table_of(state, partition), employee_id, scored);
+    assert(state->log.bytes);
+    return state->log.bytes - state->last;
+}
+
+static struct undo undo_at(const struct state *state, size_t change)
+{
+    struct undo undo;
+    assert(change < state->log.bytes);
+    memcpy(&undo, state->log.data + change, sizeof undo);
+    return undo;
+}
+
+bool state_replaced(const struct state *state, size_t change, struct state_record *out)
+{
+    const struct undo undo = undo_at(state, change);
+    if (undo.had)
+        state_block_read((struct span){state->log.data + change + sizeof undo, undo.bytes}, out);
+    return undo.had;
+}
+
+/* An event whose employee has a later one in the same batch: that is not far behind. */
+void state_set_score(struct state *state, int32_t partition, size_t change, const struct state_record *scored)
+{
+    if (state_table_set_score(table_of(state, partition), scored))
+        return;
+    for (size_t at = change, next; at < state->log.bytes; at = next) {
+        const struct undo undo = undo_at(state, at);
+        next = at + sizeof undo + undo.bytes;
+        if (at > change && undo.had && undo.partition == partition &&
+            state_block_set_score(state->log.data + at + sizeof undo, scored))
+            return;
+    }
 }
 
 /* --- work --- */

@@ -34,11 +34,19 @@ void state_set_position(struct state *state, int32_t partition, int64_t position
 /* --- records; the partition is open --- */
 
 bool state_find(const struct state *state, int32_t partition, struct span employee_id, struct state_record *out);
+/* As state_table_next; false where the partition is not open. */
+bool state_next(const struct state *state, int32_t partition, size_t *at, struct state_record *out);
 void state_put(struct state *state, int32_t partition, const struct state_record *record);
 bool state_remove(struct state *state, int32_t partition, struct span employee_id);
-/* The prediction of a record that the open work has put: goes back with it. */
-void state_set_score(struct state *state, int32_t partition, struct span employee_id,
-                     const struct state_record *scored);
+
+/* The place of the last change in the log of the open work, until a commit or rollback has a result. */
+size_t state_last_change(const struct state *state);
+/* The record that this change has replaced, with all that has been said of it since; false: there was none. Borrows
+ * until the next change. */
+bool state_replaced(const struct state *state, size_t change, struct state_record *out);
+/* The prediction and the alert of the record that this change has put, whose employee and source offset `scored` names:
+ * goes back with it. It may have been replaced since, and then is what a later change has replaced. */
+void state_set_score(struct state *state, int32_t partition, size_t change, const struct state_record *scored);
 
 /* --- work --- */
 

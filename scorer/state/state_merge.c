@@ -13,6 +13,7 @@ struct state_merge {
     struct state *state;
     struct cell *cells; /* of the record that is there */
     struct buffer row;
+    bool begins; /* the last record that was put: nothing counts of what there was */
 };
 
 struct state_merge *state_merge_new(const struct schema *schema, struct state *state)
@@ -38,6 +39,7 @@ static void put_record(struct state_merge *merge, const struct state_source *sou
                        const struct state_record *before)
 {
     struct state_record record = before ? *before : (struct state_record){0};
+    merge->begins = !before;
     buffer_clear(&merge->row);
     char *row = buffer_reserve(&merge->row, state_row_bound(merge->schema, event->cells));
     record.employee_id = event->employee_id;
@@ -116,6 +118,11 @@ static enum state_change merge_termination(struct state_merge *merge, const stru
         return STATE_CHANGE_NONE;
     put_marker(merge, source, event);
     return STATE_CHANGE_MARKER;
+}
+
+bool state_merge_begins(const struct state_merge *merge)
+{
+    return merge->begins;
 }
 
 enum state_change state_merge_event(struct state_merge *merge, const struct state_source *source, struct event *event,

@@ -34,3 +34,5 @@ enum state_change {
 /* A partial event's cells are completed in place; it is none any more where it is not refused. */
 enum state_change state_merge_event(struct state_merge *merge, const struct state_source *source, struct event *event,
                                     struct fault *fault);
+/* After STATE_CHANGE_RECORD: whether the record is the employee's first one, or begins again. */
+bool state_merge_begins(const struct state_merge *merge);

@@ -13,6 +13,7 @@ void state_position_write(const struct state_position *position, struct buffer *
     json_write_string(&json, "group", position->group);
     json_write_string(&json, "topic", position->topic);
     json_write_int(&json, "partition", position->partition);
+    json_write_int(&json, "partitions", position->partitions);
     json_write_int(&json, "offset", position->offset);
     json_write_int(&json, "records", position->records);
     json_end_object(&json);
@@ -47,6 +48,8 @@ enum status state_position_read(struct span value, struct state_position *positi
                            position->topic, position->partition);
     else
         *position = found;
+    if (status == STATUS_OK)
+        position->partitions = (int32_t)json_integer_value(json_object_get(json, "partitions"));
     json_decref(json);
     return status;
 }

@@ -12,11 +12,12 @@
 struct state_position {
     const char *group, *topic; /* the input topic */
     int32_t partition;
-    int64_t offset;  /* one past the last event that has a result */
-    int64_t records; /* how many there are then: fewer in the topic show that some were deleted */
+    int32_t partitions; /* of the state topic, then */
+    int64_t offset;     /* one past the last event that has a result */
+    int64_t records;    /* how many there are then: fewer in the topic show that some were deleted */
 };
 
 void state_position_write(const struct state_position *position, struct buffer *out);
-/* Sets offset and number of records, where the value is of the group, topic and partition that are there; else err says
- * why not. */
+/* Sets partitions (0: it does not say), offset and number of records, where the value is of the group, topic and
+ * partition that are there; else err says why not. */
 MUST_USE enum status state_position_read(struct span value, struct state_position *position, struct error *err);

@@ -26,6 +26,7 @@ struct part {
     int64_t next;                /* the offset to read next */
     int64_t due;                 /* records that there were at the position */
     int64_t newest;              /* the largest source offset of a record */
+    bool expected;               /* the group has committed some: there must be a position */
     uint64_t records;
     bool done;
     struct state_table *table;
@@ -40,8 +41,11 @@ struct state_restore {
     rd_kafka_queue_t *queue;
     struct part *parts;
     size_t part_count, left; /* left: not done */
+    int partitions;          /* of the topic */
+    int32_t *spread;         /* where any is taken: how many there were at a position */
     bool runs;
-    bool full; /* no more fits into memory, and it was logged */
+    bool beyond; /* some partitions wait, and it was logged */
+    bool full;   /* no more fits into memory, and it was logged */
     int64_t started_us;
     uint64_t records;
     struct buffer row;
@@ -142,6 +146,15 @@ static enum status take_position(struct state_restore *restore, struct part *par
     struct error why;
     if (state_position_read(kafka_payload(message->payload, message->len), &position, &why) != STATUS_OK)
         return refuse(restore, message, why.text, err);
+    if (restore->spread && position.partitions)
+        *restore->spread = position.partitions;
+    else if (position.partitions && position.partitions != restore->partitions)
+        return error_set(
+            err, STATUS_CONFLICT,
+            "score: the current records in %s are spread over %" PRId32
+            " partitions, and it has %d now (it was altered by hand, or moving them was interrupted): stop "
+            "the scorers of the group, then scorer state repartition",
+            restore->settings->state_topic, position.partitions, restore->partitions);
     part->position = position.offset;
     part->due = position.records;
     return STATUS_OK;
@@ -277,29 +290,62 @@ static void close_others(struct state_restore *restore, const struct state_start
             state_close(restore->state, p);
 }
 
+static bool all_kept(const struct state_restore *restore, const struct state_start *starts, size_t count)
+{
+    bool kept = true;
+    for (size_t i = 0; i < count && kept; i++)
+        kept = is_kept(restore, &starts[i]);
+    return kept;
+}
+
+static enum status find_partitions(struct state_restore *restore, struct error *err)
+{
+    if (!restore->consumer && make_consumer(restore, err) != STATUS_OK)
+        return err->status;
+    return kafka_topic_partitions(restore->consumer, restore->settings->state_topic, &restore->partitions, err);
+}
+
+static void log_beyond(struct state_restore *restore, size_t count)
+{
+    if (count && !restore->beyond)
+        log_error(
+            "score",
+            "%zu partitions of %s wait: %s has %d partitions, so employees whose events come there now have their "
+            "records elsewhere. To move them: stop the scorers of group %s, scorer state repartition, start them "
+            "again",
+            count, restore->settings->input_topic, restore->settings->state_topic, restore->partitions,
+            restore->settings->group_id);
+    restore->beyond = count > 0;
+}
+
 static enum status begin(struct state_restore *restore, const struct state_start *starts, size_t count,
                          struct error *err)
 {
+    size_t beyond = 0;
     close_others(restore, starts, count);
+    if (!all_kept(restore, starts, count) && find_partitions(restore, err) != STATUS_OK)
+        return err->status;
     restore->parts = mem_resize(restore->parts, count, sizeof *restore->parts);
     restore->part_count = 0;
     for (size_t i = 0; i < count; i++)
-        if (!is_kept(restore, &starts[i]))
+        if (!is_kept(restore, &starts[i]) && starts[i].partition >= restore->partitions)
+            beyond++;
+        else if (!is_kept(restore, &starts[i]))
             restore->parts[restore->part_count++] =
                 (struct part){.partition = starts[i].partition,
                               .committed = starts[i].committed,
+                              .expected = starts[i].with_records,
                               .position = -1,
                               .newest = -1,
                               .table = state_open(restore->state, starts[i].partition)};
+    log_beyond(restore, beyond);
     restore->left = restore->part_count;
     restore->records = 0;
     restore->started_us = clock_steady_us(&clock_system);
-    restore->runs = true;
-    if (!restore->left)
-        return STATUS_OK;
-    if (!restore->consumer && make_consumer(restore, err) != STATUS_OK)
+    if (restore->left && assign(restore, err) != STATUS_OK)
         return err->status;
-    return assign(restore, err);
+    restore->runs = true;
+    return STATUS_OK;
 }
 
 /* At least once, records are written before offsets are committed. */
@@ -309,8 +355,14 @@ static enum status check_position(const struct state_restore *restore, const str
     bool ahead = part->position > part->committed;
     if (part->position == part->committed || (part->position > part->committed && !settings->exactly_once))
         return STATUS_OK;
-    if (part->position < 0 && !part->records)
+    if (part->position < 0 && !part->records && !part->expected)
         return STATUS_OK; /* it begins here */
+    if (part->position < 0 && !part->records)
+        return error_set(err, STATUS_CONFLICT,
+                         "score: %s [%" PRId32 "] is empty, and group %s has committed current records there: the "
+                         "topic was deleted since, or STATE_TOPIC is another one. To fill it with what PostgreSQL has "
+                         "of each employee: scorer state seed. To begin without records: scorer state seed --empty",
+                         settings->state_topic, part->partition, settings->group_id);
     if (part->position < 0)
         return error_set(err, STATUS_CONFLICT,
                          "score: %s [%" PRId32
@@ -324,7 +376,7 @@ static enum status check_position(const struct state_restore *restore, const str
                      " (its offsets were reset, have expired, or events were handled with STATE_TOPIC=none). To %s: "
                      "kafka-consumer-groups --reset-offsets --to-offset %" PRId64 " --group %s --topic %s:%" PRId32
                      " --execute. To begin "
-                     "without records: delete %s and have it made again (scorer check --create-topics)",
+                     "again: delete %s and have it made (scorer check --create-topics), then scorer state seed",
                      settings->state_topic, part->partition, part->position, settings->input_topic, settings->group_id,
                      part->committed, ahead ? "go on where the records are" : "handle the events since then again",
                      part->position, settings->group_id, settings->input_topic, part->partition, settings->state_topic);
@@ -339,9 +391,23 @@ static enum status check_count(const struct state_restore *restore, const struct
     return error_set(
         err, STATUS_CONFLICT,
         "score: %s [%" PRId32 "] has %" PRId64 " current records, and there were %" PRId64
-        ": some were deleted (by retention, or the topic was recreated). Set STATE_TOPIC to a new name, have it "
-        "made (scorer check --create-topics), and send every employee's whole record",
+        ": some were deleted (by retention, or the topic was recreated). Delete the topic, have it made again "
+        "(scorer check --create-topics), then scorer state seed",
         restore->settings->state_topic, part->partition, found, part->due);
+}
+
+/* The group has handled events, and never with current records: an upgrade, or STATE_TOPIC=none until now. */
+static void log_begin(const struct state_restore *restore)
+{
+    size_t begin = 0;
+    for (size_t i = 0; i < restore->part_count; i++)
+        begin += restore->parts[i].position < 0 && restore->parts[i].committed > 0;
+    if (begin)
+        log_warn("score",
+                 "%s: %zu partitions have no current records yet, and group %s has handled events of them before: a "
+                 "partial event becomes a dead letter until its employee's next whole record. To fill them from "
+                 "PostgreSQL: stop the scorers of the group, scorer state seed, start them again",
+                 restore->settings->state_topic, begin, restore->settings->group_id);
 }
 
 static enum status finish(struct state_restore *restore, struct error *err)
@@ -353,6 +419,7 @@ static enum status finish(struct state_restore *restore, struct error *err)
         state_set_position(restore->state, part->partition,
                            part->position > part->committed ? part->position : part->committed);
     }
+    log_begin(restore);
     log_info("score", "%s: %zu current records of employees in %.1f MiB; %" PRIu64 " records read in %.1f s",
              restore->settings->state_topic, state_count(restore->state), (double)state_bytes(restore->state) / MIB,
              restore->records, (double)(clock_steady_us(&clock_system) - restore->started_us) / 1e6);
@@ -406,6 +473,16 @@ enum status state_restore_step(struct state_restore *restore, const struct state
     state_restore_stop(restore);
     *done = status == STATUS_OK;
     return status;
+}
+
+void state_restore_any_spread(struct state_restore *restore, int32_t *partitions)
+{
+    restore->spread = partitions;
+}
+
+bool state_restore_is_short(const struct state_restore *restore)
+{
+    return restore->beyond;
 }
 
 void state_restore_stop(struct state_restore *restore)

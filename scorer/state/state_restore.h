@@ -4,7 +4,10 @@
  * so the records of what is committed may not be readable yet: everything below the high watermark, as it is after that
  * look-up, is waited for. Then the position beside the records must be the committed offset. What this process still
  * has of a partition counts where its position is that offset: nobody has handled anything since. One thread, the score
- * loop's. */
+ * loop's.
+ *
+ * Where the input has grown and the state topic not yet (scorer state repartition), partitions beyond it have no
+ * records: they are left out, and wait. */
 #pragma once
 
 #include "scorer/counters.h"
@@ -22,11 +25,16 @@ void state_restore_free(struct state_restore *restore);
 struct state_start {
     int32_t partition;
     int64_t committed;
+    bool with_records; /* current records were committed with it */
 };
 
 /* Goes on for a fraction of a second; *done: all are there, and what is of other partitions is not kept.
  * STATUS_UNAVAILABLE: ask again later, err says what it waits for; any other failure is for good. */
 MUST_USE enum status state_restore_step(struct state_restore *restore, const struct state_start *starts, size_t count,
                                         bool *done, struct error *err);
+/* Some of the partitions wait because the topic has none of their number. */
+bool state_restore_is_short(const struct state_restore *restore);
+/* For `scorer state` alone: positions of when the topic had fewer partitions are taken, and *partitions is how many. */
+void state_restore_any_spread(struct state_restore *restore, int32_t *partitions);
 /* The partitions are not to be restored any more. */
 void state_restore_stop(struct state_restore *restore);

@@ -81,6 +81,11 @@ static void block_read(const struct block *block, struct state_record *out)
     };
 }
 
+static uint8_t flags_of(const struct state_record *record)
+{
+    return (uint8_t)((record->scored ? FLAG_SCORED : 0) | (record->alerted ? FLAG_ALERTED : 0));
+}
+
 static void block_write(struct block *block, size_t units, const struct state_record *record)
 {
     *block = (struct block){
@@ -88,8 +93,7 @@ static void block_write(struct block *block, size_t units, const struct state_re
         .row_bytes = (uint32_t)record->row.bytes,
         .id_bytes = (uint16_t)record->employee_id.bytes,
         .model = record->model,
-        .flags = (uint8_t)((record->left ? FLAG_LEFT : 0) | (record->scored ? FLAG_SCORED : 0) |
-                           (record->alerted ? FLAG_ALERTED : 0)),
+        .flags = (uint8_t)((record->left ? FLAG_LEFT : 0) | flags_of(record)),
         .label = record->label,
         .alerted_label = record->alerted_label,
         .occurred_at_ms = record->occurred_at_ms,
@@ -235,6 +239,19 @@ bool state_table_find(const struct state_table *table, struct span employee_id, 
     return block != NULL;
 }
 
+bool state_table_next(const struct state_table *table, size_t *at, struct state_record *out)
+{
+    while (*at < table->used) {
+        const struct block *block = block_at(table, *at);
+        *at += block->units;
+        if (!block->id_bytes)
+            continue;
+        block_read(block, out);
+        return true;
+    }
+    return false;
+}
+
 static void remove_at(struct state_table *table, size_t slot)
 {
     struct block *block = block_at(table, table->slots[slot].place - 1);
@@ -272,16 +289,27 @@ void state_table_put(struct state_table *table, const struct state_record *recor
     add_block(table, record, hash, units);
 }
 
-void state_table_set_score(struct state_table *table, struct span employee_id, const struct state_record *scored)
+static void block_set_score(struct block *block, const struct state_record *scored)
 {
-    size_t at = slot_find(table, employee_id, hash_of(employee_id));
-    assert(table->slots[at].place);
-    struct block *block = block_at(table, table->slots[at].place - 1);
-    block->flags |= FLAG_SCORED;
+    block->flags = (uint8_t)((block->flags & FLAG_LEFT) | flags_of(scored));
     block->label = scored->label;
+    block->alerted_label = scored->alerted_label;
     block->model = scored->model;
     block->probability = scored->probability;
     block->margin = scored->margin;
+    block->alerted_probability = scored->alerted_probability;
+}
+
+bool state_table_set_score(struct state_table *table, const struct state_record *scored)
+{
+    size_t at = slot_find(table, scored->employee_id, hash_of(scored->employee_id));
+    if (!table->slots[at].place)
+        return false;
+    struct block *block = block_at(table, table->slots[at].place - 1);
+    if (block->source_offset != scored->source_offset)
+        return false;
+    block_set_score(block, scored);
+    return true;
 }
 
 bool state_table_remove(struct state_table *table, struct span employee_id)
@@ -299,14 +327,30 @@ struct span state_table_block(const struct state_table *table, struct span emplo
     return block ? (struct span){(const char *)block, block_needs(block) * UNIT} : SPAN_NULL;
 }
 
+void state_block_read(struct span block, struct state_record *out)
+{
+    struct block head;
+    memcpy(&head, block.data, sizeof head);
+    block_read(&head, out);
+    out->employee_id = (struct span){block.data + sizeof head, head.id_bytes};
+    out->row = (struct span){block.data + sizeof head + head.id_bytes, head.row_bytes};
+}
+
+bool state_block_set_score(char *block, const struct state_record *scored)
+{
+    struct block head;
+    memcpy(&head, block, sizeof head);
+    if (head.source_offset != scored->source_offset)
+        return false;
+    block_set_score(&head, scored);
+    memcpy(block, &head, sizeof head);
+    return true;
+}
+
 void state_table_put_block(struct state_table *table, struct span block)
 {
     struct state_record record;
-    struct block head;
-    memcpy(&head, block.data, sizeof head);
-    block_read(&head, &record);
-    record.employee_id = (struct span){block.data + sizeof head, head.id_bytes};
-    record.row = (struct span){block.data + sizeof head + head.id_bytes, head.row_bytes};
+    state_block_read(block, &record);
     state_table_put(table, &record);
 }
 

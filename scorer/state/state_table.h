@@ -31,10 +31,13 @@ void state_table_free(struct state_table *table);
 
 /* False: there is none. */
 bool state_table_find(const struct state_table *table, struct span employee_id, struct state_record *out);
+/* Each record once, in no order, while nothing is changed; *at begins at 0. False: that was all. */
+bool state_table_next(const struct state_table *table, size_t *at, struct state_record *out);
 /* Adds it, or replaces the one of this employee. It must not borrow from the table. */
 void state_table_put(struct state_table *table, const struct state_record *record);
-/* Of a record that is there. */
-void state_table_set_score(struct state_table *table, struct span employee_id, const struct state_record *scored);
+/* The prediction and the alert of the record that `scored` names by employee and source offset; false: it is not there
+ * any more. */
+bool state_table_set_score(struct state_table *table, const struct state_record *scored);
 /* False: there was none. */
 bool state_table_remove(struct state_table *table, struct span employee_id);
 
@@ -42,6 +45,9 @@ bool state_table_remove(struct state_table *table, struct span employee_id);
 struct span state_table_block(const struct state_table *table, struct span employee_id);
 void state_table_put_block(struct state_table *table, struct span block);
 struct span state_block_employee(struct span block);
+void state_block_read(struct span block, struct state_record *out); /* borrows from it */
+/* As state_table_set_score, of a block that was kept. */
+bool state_block_set_score(char *block, const struct state_record *scored);
 
 size_t state_table_count(const struct state_table *table); /* records, markers among them */
 size_t state_table_bytes(const struct state_table *table); /* of memory */

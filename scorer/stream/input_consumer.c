@@ -18,6 +18,7 @@
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"
+#include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
 #include "scorer/stream/position.h"
 #include "scorer/stream/partition_queue.h"
@@ -317,6 +318,10 @@ enum status input_consumer_new(const struct settings *settings, unsigned worker,
         status = kafka_topic_partitions(input->consumer, settings->input_topic, &count, err);
     if (status == STATUS_OK && settings->exit_at_end)
         status = look_up_ends(input, count, err);
+    if (status == STATUS_OK)
+        status = state_topic_make(input->consumer, settings, err); /* a member that asks for other topics joins again */
+    if (status == STATUS_OK)
+        status = alert_topic_make(input->consumer, settings, err);
     if (status == STATUS_OK) {
         rd_kafka_poll_set_consumer(input->consumer);
         input->queue = rd_kafka_queue_get_consumer(input->consumer);
@@ -530,10 +535,10 @@ void input_consumer_accept(struct input_consumer *input)
 /* --- positions --- */
 
 /* With a note of the last record: a start that finds another one there knows that the log was exchanged. */
-static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position)
+static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position, bool records)
 {
     char note[POSITION_NOTE_BYTES];
-    position_write_note(position, note);
+    position_write_note(position, records, note);
     element->offset = position->next;
     element->metadata_size = strlen(note);
     element->metadata = element->metadata_size ? mem_text(note) : NULL; /* the list frees it */
@@ -548,7 +553,8 @@ rd_kafka_topic_partition_list_t *input_consumer_offsets(const struct input_consu
             continue;
         if (!list)
             list = rd_kafka_topic_partition_list_new(input->position_count);
-        add_offset(rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p), position);
+        add_offset(rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p), position,
+                   input->settings->state_topic != NULL);
     }
     return list;
 }

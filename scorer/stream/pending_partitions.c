@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "scorer/stream/position.h"
 
 enum { BACKOFF_US = 200000 };
 
@@ -31,8 +32,11 @@ static enum status prepare_all(const struct pending_partitions *pending, const s
     if (!prepare->step)
         return STATUS_OK;
     struct state_start *starts = mem_zeroed(count, sizeof *starts);
-    for (size_t i = 0; i < count; i++)
-        starts[i] = (struct state_start){pending->list->elems[i].partition, pending->list->elems[i].offset};
+    for (size_t i = 0; i < count; i++) {
+        const rd_kafka_topic_partition_t *element = &pending->list->elems[i];
+        starts[i] = (struct state_start){element->partition, element->offset,
+                                         position_note_has_records(element->metadata, element->metadata_size)};
+    }
     enum status status = prepare->step(prepare->context, starts, count, done, err);
     free(starts);
     return status;

@@ -25,12 +25,25 @@ static struct position_record read_note(int64_t committed, const char *note, siz
     return (struct position_record){.offset = POSITION_NO_RECORD};
 }
 
-void position_write_note(const struct position *position, char out[POSITION_NOTE_BYTES])
+static const char WITH_RECORDS[] = "state";
+
+/* Versions without current records read the note as before. */
+void position_write_note(const struct position *position, bool records, char out[POSITION_NOTE_BYTES])
 {
-    out[0] = '\0';
+    const char *with = records ? WITH_RECORDS : "";
     if (position->last.offset != POSITION_NO_RECORD && position->last.offset < position->next)
-        snprintf(out, POSITION_NOTE_BYTES, "next=%" PRId64 " last=%" PRId64 " ms=%" PRId64, position->next,
-                 position->last.offset, position->last.timestamp_ms);
+        snprintf(out, POSITION_NOTE_BYTES, "next=%" PRId64 " last=%" PRId64 " ms=%" PRId64 "%s%s", position->next,
+                 position->last.offset, position->last.timestamp_ms, records ? " " : "", with);
+    else
+        snprintf(out, POSITION_NOTE_BYTES, "%s", with);
+}
+
+bool position_note_has_records(const char *note, size_t bytes)
+{
+    const size_t with = sizeof WITH_RECORDS - 1;
+    if (!note || bytes < with || memcmp(note + bytes - with, WITH_RECORDS, with) != 0)
+        return false;
+    return bytes == with || note[bytes - with - 1] == ' ';
 }
 
 void position_start(struct position *position, int64_t offset, const char *note, size_t note_bytes)

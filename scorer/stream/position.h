@@ -65,5 +65,8 @@ void position_read_again(struct position *position);
 void position_give_up_check(struct position *position);
 bool position_moved(const struct position *position);
 
-/* To be committed with `next`: the last record handled. Empty where none is known. */
-void position_write_note(const struct position *position, char out[POSITION_NOTE_BYTES]);
+/* To be committed with `next`: the last record handled, and whether current records are committed with it. Empty where
+ * there is neither. */
+void position_write_note(const struct position *position, bool records, char out[POSITION_NOTE_BYTES]);
+/* Whether current records were committed with what has this note. NULL: no. */
+bool position_note_has_records(const char *note, size_t bytes);

@@ -29,7 +29,7 @@
 #include "scorer/stream/staged_records.h"
 #include "scorer/stream/state_output.h"
 
-enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_STATE, TOPICS_MOST };
+enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_STATE, TOPIC_ALERT, TOPICS_MOST };
 
 /* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
 enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
@@ -38,7 +38,8 @@ struct publish {
     const struct settings *settings;
     char name[32], identity[640];
     const char *topics[TOPICS_MOST];
-    size_t topic_count; /* without TOPIC_STATE where no current records are kept */
+    size_t topic_count; /* without TOPIC_STATE where no current records are kept, without TOPIC_ALERT where no alerts
+                           are */
     struct transaction *transaction;
     int input_partitions;           /* as the dead letters' topic was last compared with */
     uint64_t published;             /* records since the work was opened */
@@ -92,15 +93,15 @@ static void on_report(void *context, const rd_kafka_message_t *message)
 
 /* --- start and end --- */
 
-/* An employee's events and record are in partitions of one number, which depends on how many there are. */
+/* An employee's events and record are in partitions of one number, which depends on how many there are. Too few are
+ * what an input that has grown leaves behind: its new partitions wait (state_restore.h). */
 static enum status explain_state_count(const struct publish *publish, int count, int input_partitions,
                                        struct error *err)
 {
     return error_set(
         err, STATUS_INVALID,
         "topic %s has %d partitions and %s has %d, but current records are kept by the input's partitions: "
-        "set STATE_TOPIC to a new name, have it made (scorer check --create-topics), and send every "
-        "employee's whole record",
+        "delete it, have it made again with as many (scorer check --create-topics), then scorer state seed",
         publish->settings->state_topic, count, publish->settings->input_topic, input_partitions);
 }
 
@@ -117,8 +118,10 @@ static enum status check_topics(struct publish *publish, int input_partitions, s
                              "topic %s has %d partitions and %s has %d, but a dead letter keeps its partition's "
                              "number: kafka-topics --alter --topic %s --partitions %d",
                              name, count, publish->settings->input_topic, input_partitions, name, input_partitions);
-        if (i == TOPIC_STATE && count != input_partitions)
+        if (i == TOPIC_STATE && count > input_partitions)
             return explain_state_count(publish, count, input_partitions, err);
+        if (i == TOPIC_STATE)
+            publish->state.partitions = count;
     }
     if (publish->input_partitions < input_partitions)
         publish->input_partitions = input_partitions;
@@ -153,7 +156,8 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
     publish->topics[TOPIC_DEAD] = settings->dlq_topic;
     publish->topics[TOPIC_OUTCOME] = settings->outcome_topic;
     publish->topics[TOPIC_STATE] = settings->state_topic;
-    publish->topic_count = publish->state.state ? TOPICS_MOST : TOPIC_STATE;
+    publish->topics[TOPIC_ALERT] = settings->alert_topic;
+    publish->topic_count = !publish->state.state ? TOPIC_STATE : settings->alert_topic ? TOPICS_MOST : TOPIC_ALERT;
     const struct transaction_setup setup = {
         .options = settings->options,
         .where = "score",
@@ -354,6 +358,19 @@ void publish_state(struct publish *publish, const struct input_message *source, 
                   "score: a current record of %zu bytes is more than -X message.max.bytes allows: raise it, and "
                   "max.message.bytes of topic %s",
                   value.bytes, publish->settings->state_topic);
+}
+
+/* Nor for it: an event has its alert with its prediction, or comes again. */
+void publish_alert(struct publish *publish, const struct input_message *source, struct span employee_id,
+                   struct span value)
+{
+    if (!produce_full(publish, TOPIC_ALERT, RD_KAFKA_PARTITION_UA, source, employee_id, value, 0,
+                      publish_headers_alert(publish->settings->input_topic, source)) &&
+        publish->failure.status == STATUS_OK)
+        error_set(&publish->failure, STATUS_LIMIT,
+                  "score: an alert of %zu bytes is more than -X message.max.bytes allows: raise it, and "
+                  "max.message.bytes of topic %s",
+                  value.bytes, publish->settings->alert_topic);
 }
 
 static bool produce_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,

@@ -1,4 +1,5 @@
-/* What a score loop writes: predictions, dead letters, erasures, outcomes, and the offsets one past them.
+/* What a score loop writes: predictions, dead letters, erasures, outcomes, current records, alerts, and the offsets one
+ * past them.
  *
  * Wraps one producer. Exactly once: everything between two commits is one Kafka transaction, offsets
  * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the
@@ -33,6 +34,9 @@ MUST_USE bool publish_outcome(struct publish *publish, const struct input_messag
                               struct span value);
 /* The current record of an employee after this source; SPAN_NULL: there is none any more. */
 void publish_state(struct publish *publish, const struct input_message *source, struct span employee_id,
+                   struct span value);
+/* An alert that this source has raised. */
+void publish_alert(struct publish *publish, const struct input_message *source, struct span employee_id,
                    struct span value);
 /* field: the column's name, or NULL. A dead letter too large even for that goes without its value,
  * and if need be without key and the source's headers. */

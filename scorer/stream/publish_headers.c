@@ -62,6 +62,12 @@ rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct inpu
     return put_source(topic, rd_kafka_headers_new(3), source);
 }
 
+rd_kafka_headers_t *publish_headers_alert(const char *topic, const struct input_message *source)
+{
+    rd_kafka_headers_t *trace = publish_headers_trace(source);
+    return put_source(topic, trace ? trace : rd_kafka_headers_new(3), source);
+}
+
 rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source, bool as_it_came)
 {
     static const char *const of_the_value[] = {FRAME_HEADER, "content-type", "ce_specversion", "ce_datacontenttype"};

@@ -11,8 +11,10 @@
 rd_kafka_headers_t *publish_headers_trace(const struct input_message *source);
 /* Which record it is from. */
 rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct input_message *source);
-/* The same, added to the source's own; without those that say what the value is (schema, JSON, CloudEvent) where it is
- * another one than came. */
+/* The same, and the event's trace. */
+rd_kafka_headers_t *publish_headers_alert(const char *topic, const struct input_message *source);
+/* Which record it is from, added to the source's own; without those that say what the value is (schema, JSON,
+ * CloudEvent) where it is another one than came. */
 rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source, bool as_it_came);
 /* Kafka Connect's names, and ours (events/dead_letter.h), added to the source's own unless bare. Never a payload value.
  * field: NULL: none. */

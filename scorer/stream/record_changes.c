@@ -11,6 +11,7 @@ struct record_changes {
     const struct settings *settings;
     struct state *state;
     struct state_merge *merge;
+    struct alerts *alerts; /* NULL: there are none */
     struct buffer value;
 };
 
@@ -20,6 +21,8 @@ struct record_changes *record_changes_new(const struct settings *settings, struc
     changes->settings = settings;
     changes->state = state;
     changes->merge = state_merge_new(settings->schema, state);
+    if (settings->alert_topic)
+        changes->alerts = alerts_new(settings->schema, &settings->alert_rules);
     return changes;
 }
 
@@ -28,8 +31,14 @@ void record_changes_free(struct record_changes *changes)
     if (!changes)
         return;
     state_merge_free(changes->merge);
+    alerts_free(changes->alerts);
     buffer_free(&changes->value);
     free(changes);
+}
+
+bool record_changes_has(const struct record_changes *changes, int32_t partition)
+{
+    return state_has(changes->state, partition);
 }
 
 bool record_changes_is_repeated(const struct record_changes *changes, const struct input_message *message)
@@ -37,58 +46,118 @@ bool record_changes_is_repeated(const struct record_changes *changes, const stru
     return message->offset < state_position(changes->state, message->partition);
 }
 
-enum state_change record_changes_merge(struct record_changes *changes, const struct input_message *message, bool keyed,
-                                       struct event *event, struct fault *fault)
+/* Where the change is in the log of the open work, so that what it has replaced is found when it is scored. */
+static struct record_change note_change(const struct record_changes *changes, enum state_change how)
+{
+    struct record_change change = {.how = how};
+    if (how != STATE_CHANGE_RECORD)
+        return change;
+    change.begins = state_merge_begins(changes->merge);
+    change.place = state_last_change(changes->state);
+    return change;
+}
+
+struct record_change record_changes_merge(struct record_changes *changes, const struct input_message *message,
+                                          bool keyed, struct event *event, struct fault *fault)
 {
     const struct state_source source = {message->partition, message->offset, keyed};
-    return state_merge_event(changes->merge, &source, event, fault);
+    return note_change(changes, state_merge_event(changes->merge, &source, event, fault));
 }
 
-enum state_change record_changes_erase(struct record_changes *changes, const struct input_message *message,
-                                       struct span employee_id)
+struct record_change record_changes_erase(struct record_changes *changes, const struct input_message *message,
+                                          struct span employee_id)
 {
-    return state_remove(changes->state, message->partition, employee_id) ? STATE_CHANGE_REMOVED : STATE_CHANGE_NONE;
+    bool removed = state_remove(changes->state, message->partition, employee_id);
+    return (struct record_change){.how = removed ? STATE_CHANGE_REMOVED : STATE_CHANGE_NONE};
 }
 
-/* The prediction of this event, kept with the record; or the one that was kept. */
-static void fill_score(struct record_changes *changes, const struct input_message *message,
-                       const struct prediction *scored, struct employee_state *out)
+/* What has been said of the employee before this event; false: nothing that counts. */
+static bool find_before(const struct record_changes *changes, const struct record_change *change,
+                        struct state_record *out)
 {
-    struct state_record record;
-    if (!state_find(changes->state, message->partition, out->employee_id, &record) || record.left)
-        return; /* a later event of the batch has ended it */
-    if (scored) {
-        const struct state_model model = {scored->model.name, scored->model.version, scored->threshold};
-        record.label = (uint8_t)scored->label;
-        record.model = state_model_number(changes->state, &model);
-        record.probability = scored->probability;
-        record.margin = scored->margin;
-        record.scored = true;
-        state_set_score(changes->state, message->partition, out->employee_id, &record);
-    }
-    out->alerted = record.alerted;
-    out->alerted_label = record.alerted_label;
-    out->alerted_probability = record.alerted_probability;
-    if (!record.scored)
+    return change->how == STATE_CHANGE_RECORD && !change->begins &&
+           state_replaced(changes->state, change->place, out) && out->scored;
+}
+
+static void take_prediction(struct record_changes *changes, const struct prediction *scored,
+                            struct state_record *record)
+{
+    const struct state_model model = {scored->model.name, scored->model.version, scored->threshold};
+    record->label = (uint8_t)scored->label;
+    record->model = state_model_number(changes->state, &model);
+    record->probability = scored->probability;
+    record->margin = scored->margin;
+    record->scored = true;
+}
+
+/* The alert of this event, where one is due. */
+static enum alert_kind publish_alert_of(struct record_changes *changes, struct publish *publish,
+                                        const struct record_result *result, const struct state_record *before,
+                                        struct state_record *record)
+{
+    const struct alert_subject subject = {
+        .event = result->event,
+        .scored = result->scored,
+        .model = result->model,
+        .before = before,
+        .model_before = before ? state_model_at(changes->state, before->model) : NULL,
+    };
+    struct span value;
+    enum alert_kind kind = alerts_check(changes->alerts, &subject, record, &value);
+    if (kind != ALERT_KIND_COUNT)
+        publish_alert(publish, result->message, result->event->employee_id, value);
+    return kind;
+}
+
+static void fill_score(const struct record_changes *changes, const struct state_record *record,
+                       struct employee_state *out)
+{
+    out->alerted = record->alerted;
+    out->alerted_label = record->alerted_label;
+    out->alerted_probability = record->alerted_probability;
+    if (!record->scored)
         return;
-    const struct state_model *model = state_model_at(changes->state, record.model);
+    const struct state_model *model = state_model_at(changes->state, record->model);
     out->scored = true;
-    out->label = record.label;
-    out->probability = record.probability;
-    out->margin = record.margin;
+    out->label = record->label;
+    out->probability = record->probability;
+    out->margin = record->margin;
     out->threshold = model->threshold;
     out->model_name = model->name;
     out->model_version = model->version;
 }
 
-void record_changes_publish(struct record_changes *changes, struct publish *publish,
-                            const struct input_message *message, enum state_change change, const struct event *event,
-                            const struct prediction *scored)
+/* What is said of the record now: by this event's prediction, or else what was said of the one before. */
+static enum alert_kind score_record(struct record_changes *changes, struct publish *publish,
+                                    const struct record_change *change, const struct record_result *result,
+                                    struct employee_state *out)
 {
-    if (change == STATE_CHANGE_REMOVED)
+    enum alert_kind kind = ALERT_KIND_COUNT;
+    struct state_record before, record = {0};
+    bool has_before = find_before(changes, change, &before);
+    if (has_before)
+        record = before;
+    record.employee_id = out->employee_id;
+    record.source_offset = out->source_offset;
+    if (result->scored && changes->alerts)
+        kind = publish_alert_of(changes, publish, result, has_before ? &before : NULL, &record);
+    if (result->scored)
+        take_prediction(changes, result->scored, &record);
+    state_set_score(changes->state, out->source_partition, change->place, &record);
+    fill_score(changes, &record, out);
+    return kind;
+}
+
+enum alert_kind record_changes_publish(struct record_changes *changes, struct publish *publish,
+                                       const struct record_change *change, const struct record_result *result)
+{
+    const struct input_message *message = result->message;
+    const struct event *event = result->event;
+    enum alert_kind kind = ALERT_KIND_COUNT;
+    if (change->how == STATE_CHANGE_REMOVED)
         publish_state(publish, message, event->employee_id, SPAN_NULL);
-    if (change != STATE_CHANGE_RECORD && change != STATE_CHANGE_MARKER)
-        return;
+    if (change->how != STATE_CHANGE_RECORD && change->how != STATE_CHANGE_MARKER)
+        return kind;
     struct employee_state record = {
         .employee_id = event->employee_id,
         .occurred_at_ms = event->occurred_at_ms,
@@ -96,11 +165,12 @@ void record_changes_publish(struct record_changes *changes, struct publish *publ
         .source_partition = message->partition,
         .source_offset = message->offset,
     };
-    if (change == STATE_CHANGE_RECORD) {
+    if (change->how == STATE_CHANGE_RECORD) {
         record.cells = event->cells;
-        fill_score(changes, message, scored, &record);
+        kind = score_record(changes, publish, change, result, &record);
     }
     buffer_clear(&changes->value);
     employee_state_encode(changes->settings->schema, &record, &changes->value);
     publish_state(publish, message, event->employee_id, buffer_span(&changes->value));
+    return kind;
 }

@@ -71,24 +71,36 @@ void refused_records_redo(struct refused_records *refused, uint64_t records)
         refused->redo_left = records;
 }
 
-static bool is_state(const struct refused_records *refused, const char *topic)
+static bool is_topic(const char *name, const char *topic)
 {
-    return refused->settings->state_topic && !strcmp(topic, refused->settings->state_topic);
+    return name && !strcmp(topic, name);
 }
 
-/* Nothing less can stand for a current record. */
-static enum status found_state(const char *topic, struct error *err)
+/* What goes with the present time as it is. */
+static bool is_untimed(const struct settings *settings, const char *topic)
 {
-    return error_set(err, STATUS_LIMIT,
-                     "score: topic %s refuses a current record, or its position, as too large: raise its "
-                     "max.message.bytes",
-                     topic);
+    return is_topic(settings->output_topic, topic) || is_topic(settings->state_topic, topic) ||
+           is_topic(settings->alert_topic, topic);
+}
+
+/* Nothing less can stand for a current record or an alert. NULL: something can. */
+static const char *whole_record(const struct settings *settings, const char *topic)
+{
+    return is_topic(settings->state_topic, topic)   ? "a current record, or its position,"
+           : is_topic(settings->alert_topic, topic) ? "an alert"
+                                                    : NULL;
+}
+
+static enum status found_whole(const char *what, const char *topic, struct error *err)
+{
+    return error_set(err, STATUS_LIMIT, "score: topic %s refuses %s as too large: raise its max.message.bytes", topic,
+                     what);
 }
 
 static enum status found_untimed(const struct refused_records *refused, struct refused_suspect *suspect,
                                  const char *topic, struct error *err)
 {
-    bool was_untimed = suspect->untimed || !strcmp(topic, refused->settings->output_topic) || is_state(refused, topic);
+    bool was_untimed = suspect->untimed || is_untimed(refused->settings, topic);
     suspect->untimed = true;
     if (!was_untimed)
         return STATUS_OK;
@@ -110,12 +122,13 @@ static enum status found_record(struct refused_records *refused, rd_kafka_resp_e
                                 struct error *err)
 {
     enum status status = STATUS_OK;
+    const char *whole = whole_record(refused->settings, topic);
     for (size_t i = 0; i < refused->suspect_count; i++) {
         struct refused_suspect *suspect = &refused->suspects[i];
         if (suspect->suspected == refused->round && transaction_remedy(code) == REMEDY_UNTIMED)
             status = found_untimed(refused, suspect, topic, err);
-        else if (suspect->suspected == refused->round && is_state(refused, topic))
-            status = found_state(topic, err);
+        else if (suspect->suspected == refused->round && whole)
+            status = found_whole(whole, topic, err);
         else if (suspect->suspected == refused->round)
             found_oversize(refused, suspect, topic);
     }

@@ -36,5 +36,7 @@ void result_counts_commit(const struct result_counts *counts, struct counters *c
         add_relaxed(&counters->latency_buckets[i], counts->latency_buckets[i]);
     for (size_t i = 0; i < RISK_BINS; i++)
         add_relaxed(&counters->risk[i], counts->risk[i]);
+    for (size_t i = 0; i < ALERT_KIND_COUNT; i++)
+        add_relaxed(&counters->alerts[i], counts->alerts[i]);
     add_relaxed(&counters->latency_sum_us, counts->latency_sum_us);
 }

@@ -12,6 +12,7 @@ struct result_counts {
     uint64_t dead_letters[EVENT_CODE_COUNT];
     uint64_t latency_buckets[LATENCY_BUCKETS], latency_sum_us;
     uint64_t risk[RISK_BINS];
+    uint64_t alerts[ALERT_KIND_COUNT];
 };
 
 /* So many rows were scored so long after they had come. */

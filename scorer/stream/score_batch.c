@@ -53,7 +53,7 @@ struct score_batch {
     double explained_from; /* the least probability whose prediction gets reasons */
     struct input_message messages[BATCH];
     uint8_t results[BATCH];
-    uint8_t changes[BATCH]; /* enum state_change, of the current records */
+    struct record_change changes[BATCH]; /* of the current records */
     size_t count, waiting;
     int64_t left_us;            /* steady clock when it left the client library's queue */
     struct event events[BATCH]; /* by message */
@@ -144,7 +144,7 @@ static enum result read_erasure(struct score_batch *batch, size_t i)
     if (code != EVENT_OK)
         return dead_letter(batch, message, &fault);
     if (batch->records)
-        batch->changes[i] = (uint8_t)record_changes_erase(batch->records, message, batch->events[i].employee_id);
+        batch->changes[i] = record_changes_erase(batch->records, message, batch->events[i].employee_id);
     return RESULT_ERASE;
 }
 
@@ -162,10 +162,8 @@ static enum event_code merge(struct score_batch *batch, size_t i, struct span ke
         return !event->partial ? EVENT_OK
                                : fault_set(fault, EVENT_PARTIAL, FAULT_NO_COLUMN,
                                            "a partial event, and no current records are kept (STATE_TOPIC)");
-    enum state_change change =
-        record_changes_merge(batch->records, &batch->messages[i], key_id.data != NULL, event, fault);
-    batch->changes[i] = (uint8_t)change;
-    return change == STATE_CHANGE_REFUSED ? fault->code : EVENT_OK;
+    batch->changes[i] = record_changes_merge(batch->records, &batch->messages[i], key_id.data != NULL, event, fault);
+    return batch->changes[i].how == STATE_CHANGE_REFUSED ? fault->code : EVENT_OK;
 }
 
 /* Debezium sends a null value after each deleted row: taken for an erasure, it would remove the person's history. */
@@ -203,7 +201,11 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     bool waits;
     if (input_consumer_any_waiting(batch->input) && input_consumer_is_waiting(batch->input, message->partition))
         return RESULT_WAIT;
-    batch->changes[i] = STATE_CHANGE_NONE;
+    if (batch->records && !record_changes_has(batch->records, message->partition)) {
+        input_consumer_set_waiting(batch->input, message);
+        return RESULT_WAIT;
+    }
+    batch->changes[i] = (struct record_change){.how = STATE_CHANGE_NONE};
     if (batch->records && record_changes_is_repeated(batch->records, message))
         return repeated(batch);
     if (!message->value.data)
@@ -231,7 +233,7 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
         fault.code = code;
         return dead_letter(batch, message, &fault);
     }
-    if (batch->changes[i] == STATE_CHANGE_REPEATED)
+    if (batch->changes[i].how == STATE_CHANGE_REPEATED)
         return repeated(batch);
     return event->type == EVENT_TYPE_TERMINATED ? RESULT_OUTCOME : RESULT_SCORE;
 }
@@ -360,7 +362,19 @@ static void count_or_dead_letter(struct score_batch *batch, size_t i, bool fits,
         dead_letter_plain(batch, &batch->messages[i], EVENT_TOO_LARGE);
 }
 
-static void publish_one(struct score_batch *batch, size_t i, struct prediction *prediction)
+/* What it has changed in the current records, and the alert that is due. */
+static void publish_change(struct score_batch *batch, size_t i, const struct prediction *scored,
+                           const struct model *model)
+{
+    const struct record_result result = {&batch->messages[i], &batch->events[i], scored, model};
+    if (batch->changes[i].how == STATE_CHANGE_NONE)
+        return;
+    enum alert_kind kind = record_changes_publish(batch->records, batch->publish, &batch->changes[i], &result);
+    if (kind != ALERT_KIND_COUNT)
+        batch->counts->alerts[kind]++;
+}
+
+static void publish_one(struct score_batch *batch, size_t i, const struct model *model, struct prediction *prediction)
 {
     const struct input_message *message = &batch->messages[i];
     const struct event *event = &batch->events[i];
@@ -384,9 +398,7 @@ static void publish_one(struct score_batch *batch, size_t i, struct prediction *
         batch->counts->ignored++;
         break;
     }
-    if (batch->changes[i] != STATE_CHANGE_NONE)
-        record_changes_publish(batch->records, batch->publish, message, (enum state_change)batch->changes[i], event,
-                               scored ? prediction : NULL);
+    publish_change(batch, i, scored ? prediction : NULL, model);
 }
 
 /* The probability from which on --reasons-for wants reasons. */
@@ -412,7 +424,7 @@ size_t score_batch_handle(struct score_batch *batch, struct input_consumer *inpu
     batch->labels = model->labels;
     fill_prediction(batch, model, &prediction);
     for (size_t i = 0; i < batch->count; i++)
-        publish_one(batch, i, &prediction);
+        publish_one(batch, i, model, &prediction);
     model_release(model);
     FAULT_POINT("score.batch");
     if (batch->row_count)

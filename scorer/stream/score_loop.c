@@ -297,8 +297,9 @@ static void note_progress(struct score_loop *loop, int64_t now)
     bool works = has_work(loop) || input_consumer_behind(loop->input);
     bool waiting = !works && input_consumer_any_waiting(loop->input);
     bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
+    bool is_short = loop->restore && state_restore_is_short(loop->restore);
     progress_turn(&loop->progress, works,
-                  waiting               ? WAITS_FOR_REGISTRY
+                  waiting               ? (is_short ? WAITS_FOR_REPARTITION : WAITS_FOR_REGISTRY)
                   : kafka_up() && !slow ? WAITS_FOR_NOTHING
                                         : WAITS_FOR_KAFKA,
                   now);
@@ -358,10 +359,11 @@ static void log_waiting(struct score_loop *loop)
              (unsigned long long)counter_get(loop->counters, COUNTER_PARTITIONS_WAITING), loop->settings->input_topic);
 }
 
-/* Partitions that wait look again when the schema registry has answered something. */
+/* Partitions that wait look again when the schema registry has answered something. Those that wait for their records to
+ * be moved go on with the next process. */
 static enum status go_on(struct score_loop *loop, struct error *err)
 {
-    if (!input_consumer_any_waiting(loop->input))
+    if (!input_consumer_any_waiting(loop->input) || !loop->settings->registry)
         return STATUS_OK;
     uint64_t answers = registry_client_answers(loop->settings->registry);
     if (answers == loop->answers) {

@@ -56,8 +56,12 @@ static void send_late(struct state_output *output, struct transaction *transacti
 static void send_position(struct state_output *output, struct transaction *transaction,
                           const rd_kafka_topic_partition_t *next, int64_t records)
 {
-    const struct state_position position = {output->settings->group_id, output->settings->input_topic, next->partition,
-                                            next->offset, records};
+    const struct state_position position = {.group = output->settings->group_id,
+                                            .topic = output->settings->input_topic,
+                                            .partition = next->partition,
+                                            .partitions = output->partitions,
+                                            .offset = next->offset,
+                                            .records = records};
     buffer_clear(&output->position);
     state_position_write(&position, &output->position);
     const struct transaction_record record = {.topic = output->topic,
@@ -71,8 +75,11 @@ void state_output_begin(struct state_output *output, const rd_kafka_topic_partit
 {
     size_t count = offsets ? (size_t)offsets->cnt : 0;
     output->counts = mem_grow(output->counts, &output->count_capacity, count, sizeof *output->counts);
-    for (size_t i = 0; i < count; i++)
-        output->counts[i] = (int64_t)state_count_of(output->state, offsets->elems[i].partition);
+    for (size_t i = 0; i < count; i++) {
+        int32_t partition = offsets->elems[i].partition;
+        output->counts[i] =
+            state_has(output->state, partition) ? (int64_t)state_count_of(output->state, partition) : -1;
+    }
 }
 
 void state_output_write(struct state_output *output, struct transaction *transaction,
@@ -86,7 +93,8 @@ void state_output_write(struct state_output *output, struct transaction *transac
     if (alone)
         transaction_flush(transaction);
     for (int i = 0; i < offsets->cnt && !transaction_broken(transaction); i++)
-        send_position(output, transaction, &offsets->elems[i], output->counts[i]);
+        if (output->counts[i] >= 0)
+            send_position(output, transaction, &offsets->elems[i], output->counts[i]);
 }
 
 void state_output_committed(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)

@@ -16,9 +16,10 @@ struct state_output {
     const struct settings *settings;
     struct state *state; /* NULL: no current records are kept, and nothing here is called */
     size_t topic;        /* the transaction's number of it */
+    int partitions;      /* … and how many it has */
     struct staged_records late;
     struct buffer position;
-    int64_t *counts; /* of the offsets' partitions: their records when the commit began */
+    int64_t *counts; /* of the offsets' partitions: their records when the commit began; -1: none are kept of it */
     size_t count_capacity;
 };
 

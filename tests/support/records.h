@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "events/alert.h"
 #include "events/event_encoder.h"
 #include "events/prediction.h"
 
@@ -73,6 +74,33 @@ static inline void record_prediction(const struct schema *schema, const struct r
 }
 
 /* Appends a framed event of type TERMINATED. */
+/* `before`: NULL: it is the employee's first prediction. */
+static inline void record_alert(const struct schema *schema, int64_t number, const struct alert_assessment *before,
+                                struct buffer *out)
+{
+    char event_id[40], employee_id[40];
+    static const struct alert_driver drivers[] = {
+        {SPAN_LITERAL("Age"), SPAN_LITERAL("41"), SPAN_LITERAL("29"), -0.25, 0.5},
+        {SPAN_LITERAL("OverTime"), SPAN_LITERAL("null"), SPAN_LITERAL("\"Yes\""), 0, 0.125}};
+    snprintf(event_id, sizeof event_id, "event-%lld", (long long)number);
+    snprintf(employee_id, sizeof employee_id, "employee-%lld", (long long)number);
+    struct alert alert = {
+        .event_id = span_of(event_id),
+        .employee_id = span_of(employee_id),
+        .occurred_at_ms = INT64_C(1790000000000),
+        .kind = before ? ALERT_CROSSED_UP : ALERT_FIRST,
+        .has_before = before != NULL,
+        .after = {1, 0.75, 1.25, 0.5, SPAN_LITERAL("attrition"), SPAN_LITERAL("4")},
+        .has_drivers = before != NULL,
+        .drivers = drivers,
+        .driver_count = 2,
+        .cause = ALERT_CAUSE_RECORD,
+    };
+    if (before)
+        alert.before = *before;
+    alert_encode(schema, &alert, out);
+}
+
 static inline void record_outcome(const struct schema *schema, int64_t number, struct buffer *out)
 {
     char event_id[40], employee_id[40];

@@ -11,8 +11,8 @@ static struct schema *schema;
 static unsigned released;
 
 static const char topic_output[] = "attrition-predictions", topic_dlq[] = "employee-events-dlq",
-                  topic_outcome[] = "attrition-outcomes";
-static const char *const topic_names[] = {topic_output, topic_dlq, topic_outcome};
+                  topic_outcome[] = "attrition-outcomes", topic_alert[] = "attrition-alerts";
+static const char *const topic_names[] = {topic_output, topic_dlq, topic_outcome, topic_alert};
 
 struct fixture {
     struct sink_store *store;
@@ -111,8 +111,8 @@ static inline void assert_identity(const struct fixture *f)
     assert_int_equal(counted(f, COUNTER_SINK_RECORDS),
                      counted(f, COUNTER_SINK_PREDICTIONS) + counted(f, COUNTER_SINK_DEAD_LETTERS) +
                          counted(f, COUNTER_SINK_ERASURES) + counted(f, COUNTER_SINK_OUTCOMES) +
-                         counted(f, COUNTER_SINK_REFUSED) + counted(f, COUNTER_SINK_SKIPPED) +
-                         counted(f, COUNTER_SINK_IN_FLIGHT));
+                         counted(f, COUNTER_SINK_ALERTS) + counted(f, COUNTER_SINK_REFUSED) +
+                         counted(f, COUNTER_SINK_SKIPPED) + counted(f, COUNTER_SINK_IN_FLIGHT));
 }
 
 static inline long long number(const char *sql)
@@ -130,8 +130,10 @@ static inline void assert_text(const char *sql, const char *expected)
 static inline int empty_tables(void **state)
 {
     (void)state;
-    postgres_run(&postgres, "TRUNCATE attrition.predictions, attrition.latest_predictions, attrition.dead_letters, "
-                            "attrition.erasures, attrition.outcomes, attrition.sink_offsets");
+    postgres_run(
+        &postgres,
+        "TRUNCATE attrition.alerts, attrition.predictions, attrition.latest_predictions, attrition.dead_letters, "
+        "attrition.erasures, attrition.outcomes, attrition.sink_offsets");
     released = 0;
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "events/employee_state.h"
 #include "events/event_encoder.h"
 #include "kafka/client.h"
 #include "scorer/state/state_position.h"
@@ -487,12 +488,13 @@ static void an_unavailable_broker_is_waited_for(void **state)
 
 /* --- current records --- */
 
-static const char state_topic[] = "attrition-state";
+static const char state_topic[] = "attrition-state", alert_topic[] = "attrition-alerts";
 
 static void set_up_with_records(struct fixture *f)
 {
     set_up(f, "--state-topic=attrition-state");
     lab_create_topic(&f->kafka, state_topic, PARTITIONS);
+    lab_create_topic(&f->kafka, alert_topic, PARTITIONS);
 }
 
 /* The same again, as another process would begin. */
@@ -561,7 +563,11 @@ static void partial_events_meet_the_records_of_the_process_before(void **state)
 static void send_position(struct fixture *f, int32_t partition, int offset, int records)
 {
     struct buffer value = {0};
-    const struct state_position position = {f->settings.group_id, topics[0], partition, offset, records};
+    const struct state_position position = {.group = f->settings.group_id,
+                                            .topic = topics[0],
+                                            .partition = partition,
+                                            .offset = offset,
+                                            .records = records};
     state_position_write(&position, &value);
     lab_produce(&f->kafka, state_topic, partition, STATE_POSITION_KEY, buffer_span(&value), NULL);
     buffer_free(&value);
@@ -589,18 +595,197 @@ static void what_the_records_hold_is_not_done_again(void **state)
     tear_down(&f);
 }
 
+static void look_for_no_prediction(const rd_kafka_message_t *message)
+{
+    struct employee_state record;
+    struct fault fault;
+    if (message->key_len != 2 || memcmp(message->key, "E1", 2))
+        return;
+    struct schema *schema = scorer_schema();
+    struct employee_state_reader *reader = employee_state_reader_new(schema);
+    assert_int_equal(employee_state_read(reader, (struct span){message->payload, message->len}, &record, &fault),
+                     EVENT_OK);
+    if (record.source_offset == 1)
+        assert_false(record.scored);
+    employee_state_reader_free(reader);
+    schema_free(schema);
+}
+
+/* Two records of one batch, and only the first one's event has a number: it is none of the second, which begins again.
+ */
+static void a_record_that_begins_again_has_no_prediction_of_before(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error err;
+    set_up_with_records(&f);
+    write_bare_model(f.schema, f.path);
+    model_holder_free(f.models);
+    score_loop_free(f.loop);
+    if (model_holder_new(&f.settings, &f.model_counters, &f.models, &err) != STATUS_OK ||
+        score_loop_new(&f.settings, f.models, &f.counters, 0, &f.loop, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    send_filled(&f, 1, EVENT_TYPE_SNAPSHOT, true);
+    send_filled(&f, 1, EVENT_TYPE_HIRED, false);
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
+    stop_and_renew(&f);
+    assert_int_equal(read_topic(&f, state_topic, look_for_no_prediction), 3); /* and a position */
+    tear_down(&f);
+}
+
 static void without_a_state_topic_a_partial_event_is_a_dead_letter(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f, "--exit-at-end");
+    set_up(&f, "--state-topic=none");
     send_events(&f, 1);
     send_partial(&f, 0);
     lab_flush(&f.kafka);
     start(&f);
-    join(&f);
+    wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
     assert_int_equal(f.counters.dead_letters[EVENT_PARTIAL], 1);
     assert_int_equal(count(&f, COUNTER_EVENTS_SCORED), 1);
+    score_loop_stop(f.loop);
+    join(&f);
+    tear_down(&f);
+}
+
+/* A group that has committed offsets and never any records: an upgrade. */
+static void a_group_without_records_begins_with_none(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "--state-topic=none");
+    send_events(&f, 20);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 20);
+    f.settings.state_topic = state_topic;
+    lab_create_topic(&f.kafka, state_topic, PARTITIONS);
+    stop_and_renew(&f);
+    send_partial(&f, 0);
+    send_event(&f, 1, EVENT_TYPE_SNAPSHOT);
+    send_partial(&f, 1);
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 2);
+    wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
+    assert_int_equal(f.counters.dead_letters[EVENT_PARTIAL], 1);
+    score_loop_stop(f.loop);
+    join(&f);
+    tear_down(&f);
+}
+
+static void a_topic_without_the_records_that_were_committed_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up_with_records(&f);
+    send_events(&f, 20);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 20);
+    f.settings.state_topic = "emptied-state";
+    lab_create_topic(&f.kafka, "emptied-state", PARTITIONS);
+    stop_and_renew(&f);
+    send_events(&f, 20);
+    start(&f);
+    pthread_join(f.thread, NULL);
+    assert_int_equal(f.status, STATUS_CONFLICT);
+    assert_non_null(strstr(f.err.text, "scorer state seed --empty"));
+    assert_int_equal(count(&f, COUNTER_EVENTS_RECEIVED), 0);
+    tear_down(&f);
+}
+
+/* --- alerts --- */
+
+/* The employee's first number, in a whole record, as a partial event, or as TERMINATED says. */
+static void send_number(struct fixture *f, const char *id, enum event_type type, double number, bool partial)
+{
+    struct cell cells[256];
+    struct buffer value = {0};
+    bool numbered = false, named = false;
+    for (size_t c = 0; c < f->schema->column_count; c++) {
+        const struct column *column = &f->schema->columns[c];
+        bool nominal = column->kind == COLUMN_NOMINAL;
+        cells[c] = cell_missing(column);
+        if (partial)
+            cells[c].code = CELL_UNLISTED;
+        if (!nominal && !numbered)
+            cells[c] = cell_number(number);
+        else if (nominal && !named && !partial)
+            cells[c] = (struct cell){.text = column->values[0].data, .text_bytes = (uint32_t)column->values[0].bytes};
+        numbered |= !nominal;
+        named |= nominal;
+    }
+    const struct event event = {
+        .event_id = span_of(id), .employee_id = SPAN_LITERAL("E7"), .type = type, .cells = cells, .partial = partial};
+    event_encode(f->schema, &event, &value);
+    send_raw(f, 1, "E7", buffer_span(&value));
+    buffer_free(&value);
+}
+
+static struct alert_reader *alert_reader;
+static struct buffer alerts_seen; /* "event kind before→after drivers offset", a line each */
+
+static void look_at_alert(const rd_kafka_message_t *message)
+{
+    struct arena arena = {0};
+    struct alert alert;
+    struct fault fault;
+    rd_kafka_headers_t *headers;
+    const void *offset = NULL;
+    size_t bytes = 0;
+    bool waits;
+    const struct span value = {message->payload, message->len};
+    assert_int_equal(alert_read(alert_reader, value, SPAN_NULL, &arena, &alert, &fault, &waits), EVENT_OK);
+    assert_true(span_equal((struct span){message->key, message->key_len}, alert.employee_id));
+    assert_int_equal(rd_kafka_message_headers(message, &headers), 0);
+    assert_int_equal(rd_kafka_header_get_last(headers, "attrition.source.offset", &offset, &bytes), 0);
+    const struct span kind = alert_kind_name(alert.kind);
+    buffer_printf(&alerts_seen, "%.*s %.*s ", (int)alert.event_id.bytes, alert.event_id.data, (int)kind.bytes,
+                  kind.data);
+    if (alert.has_before)
+        buffer_printf(&alerts_seen, "%.2f", alert.before.probability);
+    buffer_printf(&alerts_seen, "→%.2f %.*s\n", alert.after.probability, (int)bytes, (const char *)offset);
+    arena_free(&arena);
+}
+
+/* The margin is (number - 18) / 10. One batch, with a rehire in it: each event is compared with what was so just
+ * before it, though all are merged before the first one is scored. */
+static void alerts_follow_the_events_of_one_employee(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up_with_records(&f);
+    send_number(&f, "a", EVENT_TYPE_SNAPSHOT, 18, false); /* 0.50 */
+    send_number(&f, "b", EVENT_TYPE_CHANGED, 20, true);   /* 0.55 */
+    send_number(&f, "c", EVENT_TYPE_CHANGED, 23, true);   /* 0.62: 0.12 more than said last */
+    send_number(&f, "d", EVENT_TYPE_CHANGED, 25, true);   /* 0.67 */
+    send_number(&f, "e", EVENT_TYPE_TERMINATED, 25, false);
+    send_number(&f, "f", EVENT_TYPE_HIRED, 28, false);  /* 0.73 */
+    send_number(&f, "g", EVENT_TYPE_CHANGED, 17, true); /* refused: below the range */
+    send_number(&f, "h", EVENT_TYPE_CHANGED, 40, true); /* 0.90 */
+    send_number(&f, "i", EVENT_TYPE_HIRED, 40, false);  /* begins again */
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 7);
+    wait_for(&f, COUNTER_EVENTS_OUTCOME, 1);
+    stop_and_renew(&f);
+    send_number(&f, "j", EVENT_TYPE_CHANGED, 20, true); /* after a restart: what was said last is in the record */
+    send_raw(&f, 1, "E7", SPAN_NULL);
+    send_number(&f, "k", EVENT_TYPE_SNAPSHOT, 20, false); /* erased in between */
+    lab_flush(&f.kafka);
+    start(&f);
+    wait_for(&f, COUNTER_EVENTS_SCORED, 2);
+    stop_and_renew(&f);
+    alert_reader = alert_reader_new(f.schema);
+    assert_int_equal(read_topic(&f, alert_topic, look_at_alert), 7);
+    buffer_add_u8(&alerts_seen, '\0');
+    assert_string_equal(alerts_seen.data, "a FIRST →0.50 0\nc MOVED 0.55→0.62 2\nf FIRST →0.73 5\nh MOVED 0.73→0.90 7\n"
+                                          "i FIRST →0.90 8\nj MOVED 0.90→0.55 9\nk FIRST →0.55 11\n");
+    alert_reader_free(alert_reader);
+    buffer_free(&alerts_seen);
     tear_down(&f);
 }
 
@@ -699,7 +884,11 @@ int main(void)
         cmocka_unit_test(an_unavailable_broker_is_waited_for),
         cmocka_unit_test(partial_events_meet_the_records_of_the_process_before),
         cmocka_unit_test(what_the_records_hold_is_not_done_again),
+        cmocka_unit_test(a_record_that_begins_again_has_no_prediction_of_before),
         cmocka_unit_test(without_a_state_topic_a_partial_event_is_a_dead_letter),
+        cmocka_unit_test(a_group_without_records_begins_with_none),
+        cmocka_unit_test(a_topic_without_the_records_that_were_committed_is_refused),
+        cmocka_unit_test(alerts_follow_the_events_of_one_employee),
         cmocka_unit_test(asked_to_stop_it_commits_what_it_has),
         cmocka_unit_test(asked_to_stop_while_no_broker_answers_it_ends),
         cmocka_unit_test(an_offset_that_is_gone_stops_with_a_message),

@@ -122,7 +122,8 @@ static enum status runner_join(struct runner *runner)
                  (size_t)counted(runner, COUNTER_SINK_IN_FLIGHT));
     uint64_t ends = counted(runner, COUNTER_SINK_PREDICTIONS) + counted(runner, COUNTER_SINK_DEAD_LETTERS) +
                     counted(runner, COUNTER_SINK_ERASURES) + counted(runner, COUNTER_SINK_OUTCOMES) +
-                    counted(runner, COUNTER_SINK_REFUSED) + counted(runner, COUNTER_SINK_SKIPPED);
+                    counted(runner, COUNTER_SINK_ALERTS) + counted(runner, COUNTER_SINK_REFUSED) +
+                    counted(runner, COUNTER_SINK_SKIPPED);
     assert_int_equal(counted(runner, COUNTER_SINK_RECORDS), ends);
     assert_int_equal(counted(runner, COUNTER_SINK_IN_FLIGHT), 0);
     sink_free(runner->sink);
@@ -168,8 +169,10 @@ static void assert_stored_once(long long records)
 static int empty_tables(void **state)
 {
     (void)state;
-    postgres_run(&postgres, "TRUNCATE attrition.predictions, attrition.latest_predictions, attrition.dead_letters, "
-                            "attrition.erasures, attrition.outcomes, attrition.sink_offsets");
+    postgres_run(
+        &postgres,
+        "TRUNCATE attrition.alerts, attrition.predictions, attrition.latest_predictions, attrition.dead_letters, "
+        "attrition.erasures, attrition.outcomes, attrition.sink_offsets");
     return 0;
 }
 

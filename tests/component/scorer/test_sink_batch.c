@@ -30,10 +30,17 @@ static void every_kind_of_record_becomes_its_row(void **state)
     struct buffer value = {0};
     record_outcome(schema, 1, &value);
     add(&f, SINK_TOPIC_OUTCOME, 0, 6, SPAN_LITERAL("employee-1"), buffer_span(&value), NULL, 0);
+    buffer_clear(&value);
+    const struct alert_assessment before = {0, 0.25, -0.5, 0.5, SPAN_LITERAL("attrition"), SPAN_LITERAL("3")};
+    record_alert(schema, 1, &before, &value);
+    add(&f, SINK_TOPIC_ALERT, 0, 7, SPAN_LITERAL("employee-1"), buffer_span(&value), NULL, 0);
+    buffer_clear(&value);
+    record_alert(schema, 2, NULL, &value);
+    add(&f, SINK_TOPIC_ALERT, 0, 8, SPAN_LITERAL("employee-2"), buffer_span(&value), NULL, 0);
     buffer_free(&value);
     write_now(&f);
     assert_identity(&f);
-    assert_int_equal(released, 4);
+    assert_int_equal(released, 6);
     assert_text(
         "SELECT concat_ws('|', event_id, employee_id, occurred_at AT TIME ZONE 'UTC', prediction, probability, "
         "margin, base, model_name, model_version, model_alias, run_id, channel, source_topic, source_partition, "
@@ -53,10 +60,25 @@ static void every_kind_of_record_becomes_its_row(void **state)
                 "{\"key\": \"trace\", \"value\": {\"hex\": \"ff00\"}}|{\"key\": \"none\", \"value\": null}");
     assert_text("SELECT concat_ws('|', event_id, employee_id, event_type, topic, \"offset\") FROM attrition.outcomes",
                 "outcome-1|employee-1|TERMINATED|attrition-outcomes|6");
+    assert_text("SELECT string_agg(concat_ws(' ', topic, partition, next_offset), ', ' ORDER BY topic, partition) "
+                "FROM attrition.sink_offsets",
+                "attrition-alerts 0 9, attrition-outcomes 0 7, attrition-predictions 0 11, attrition-predictions 1 5, "
+                "employee-events-dlq 0 6");
     assert_text(
-        "SELECT string_agg(concat_ws(' ', topic, partition, next_offset), ', ' ORDER BY topic, partition) "
-        "FROM attrition.sink_offsets",
-        "attrition-outcomes 0 7, attrition-predictions 0 11, attrition-predictions 1 5, employee-events-dlq 0 6");
+        "SELECT concat_ws('|', event_id, employee_id, occurred_at AT TIME ZONE 'UTC', kind, before_prediction, "
+        "before_probability, before_margin, before_threshold, before_model_name, before_model_version, "
+        "after_prediction, after_probability, after_margin, after_threshold, after_model_name, after_model_version, "
+        "model_change, cause, cluster_id, topic, partition, \"offset\") FROM attrition.alerts WHERE \"offset\" = 7",
+        "event-1|employee-1|2026-09-21 "
+        "14:13:20|CROSSED_UP|No|0.25|-0.5|0.5|attrition|3|Yes|0.75|1.25|0.5|attrition|4|0|"
+        "RECORD|cluster-a|attrition-alerts|0|7");
+    assert_text("SELECT drivers -> 0 FROM attrition.alerts WHERE \"offset\" = 7",
+                "{\"after\": 29, \"before\": 41, \"feature\": \"Age\", \"contribution_after\": 0.5, "
+                "\"contribution_before\": -0.25}");
+    assert_text("SELECT drivers -> 1 ->> 'after' FROM attrition.alerts WHERE \"offset\" = 7", "Yes");
+    assert_int_equal(number("SELECT count(*) FROM attrition.alerts WHERE \"offset\" = 8 AND kind = 'FIRST' AND "
+                            "coalesce(before_prediction, before_model_name, drivers::text) IS NULL"),
+                     1);
     fixture_close(&f);
 }
 
@@ -250,8 +272,9 @@ static void erasures_follow_the_source(void **state)
 {
     (void)state;
     struct fixture f;
-    struct buffer value = {0};
+    struct buffer value = {0}, alert = {0};
     record_outcome(schema, 9, &value); /* of employee-9 */
+    record_alert(schema, 9, NULL, &alert);
     for (int late = 0; late < 2; late++) {
         (void)empty_tables(NULL);
         fixture_open(&f, postgres.url, "cluster-a");
@@ -266,6 +289,7 @@ static void erasures_follow_the_source(void **state)
                                                          {"__connect.errors.partition", SPAN_LITERAL("3")},
                                                          {"__connect.errors.offset", span_of(after ? "79" : "75")}};
                     add(&f, SINK_TOPIC_OUTCOME, 0, after, SPAN_LITERAL("employee-9"), buffer_span(&value), outcome, 3);
+                    add(&f, SINK_TOPIC_ALERT, 0, after, SPAN_LITERAL("employee-9"), buffer_span(&alert), outcome, 3);
                     add(&f, SINK_TOPIC_DLQ, 0, after, SPAN_LITERAL("employee-9"), SPAN_LITERAL("v"), letter, 3);
                     add(&f, SINK_TOPIC_DLQ, 1, after, SPAN_LITERAL("\xff"), SPAN_LITERAL("v"), letter, 3);
                 }
@@ -279,12 +303,42 @@ static void erasures_follow_the_source(void **state)
         }
         assert_text("SELECT string_agg(source_offset::text, ' ') FROM attrition.outcomes", "78");
         assert_text("SELECT string_agg(\"offset\"::text, ' ') FROM attrition.dead_letters WHERE key <> '\\xff'", "79");
+        assert_text("SELECT string_agg(source_offset::text, ' ') FROM attrition.alerts", "78");
         assert_text("SELECT concat_ws(' ', output_topic, source_topic, source_partition, source_offset, outcomes, "
-                    "dead_letters) FROM attrition.erasures WHERE erased_at IS NOT NULL",
-                    "attrition-predictions employee-events 3 77 1 1");
+                    "dead_letters, alerts) FROM attrition.erasures WHERE erased_at IS NOT NULL",
+                    "attrition-predictions employee-events 3 77 1 1 1");
         assert_identity(&f);
         fixture_close(&f);
     }
+    buffer_free(&value);
+    buffer_free(&alert);
+}
+
+/* A repeat of at-least-once delivery is a row, and one of alerts_once. */
+static void a_repeated_alert_is_one_of_alerts_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct buffer value = {0};
+    const struct sink_header source[] = {{"attrition.source.topic", SPAN_LITERAL("employee-events")},
+                                         {"attrition.source.partition", SPAN_LITERAL("3")},
+                                         {"attrition.source.offset", SPAN_LITERAL("76")}};
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    record_alert(schema, 9, NULL, &value);
+    for (int64_t offset = 0; offset < 3; offset++)
+        add(&f, SINK_TOPIC_ALERT, 0, offset, SPAN_LITERAL("employee-9"), buffer_span(&value), source, 3);
+    add(&f, SINK_TOPIC_ALERT, 0, 3, SPAN_LITERAL("employee-9"), SPAN_LITERAL("no alert"), source, 3);
+    add(&f, SINK_TOPIC_ALERT, 0, 4, SPAN_LITERAL("employee-9"), SPAN_NULL, NULL, 0);
+    write_now(&f);
+    assert_identity(&f);
+    assert_int_equal(counted(&f, COUNTER_SINK_ALERTS), 3);
+    assert_int_equal(counted(&f, COUNTER_SINK_REFUSED), 2);
+    assert_int_equal(number("SELECT count(*) FROM attrition.alerts"), 3);
+    assert_text("SELECT string_agg(\"offset\"::text, ' ') FROM attrition.alerts_once", "0");
+    assert_text("SELECT string_agg(code || ' ' || \"offset\", ', ' ORDER BY \"offset\") FROM attrition.dead_letters",
+                "bad_frame 3, bad_frame 4");
+    fixture_close(&f);
     buffer_free(&value);
 }
 
@@ -598,6 +652,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_kind_of_record_becomes_its_row, empty_tables),
+        cmocka_unit_test_setup(a_repeated_alert_is_one_of_alerts_once, empty_tables),
         cmocka_unit_test_setup(latest_is_the_newest_and_never_goes_back, empty_tables),
         cmocka_unit_test_setup(latest_of_one_time_is_what_was_scored_last_where_the_topic_has_grown, empty_tables),
         cmocka_unit_test_setup(refused_rows_are_set_aside_and_the_rest_land, empty_tables),

@@ -118,7 +118,7 @@ static struct position started_again(int64_t next, char note[POSITION_NOTE_BYTES
     position_handle(&before, 7, 70);
     position_reach_end(&before, next);
     position_move_to_end(&before);
-    position_write_note(&before, note);
+    position_write_note(&before, false, note);
     position_start(&position, next, note, strlen(note));
     return position;
 }
@@ -167,7 +167,7 @@ static void a_note_of_another_offset_is_not_believed(void **state)
         char note[POSITION_NOTE_BYTES];
         position_start(&position, 9, notes[i], strlen(notes[i]));
         assert_int_equal(position_first_read(&position), 9);
-        position_write_note(&position, note);
+        position_write_note(&position, false, note);
         assert_string_equal(note, "");
     }
 }
@@ -180,8 +180,29 @@ static void a_note_goes_on_where_nothing_was_handled(void **state)
     assert_int_equal(position_decide(&position, 7, 70), POSITION_SKIP);
     position_reach_end(&position, 11);
     position_move_to_end(&position);
-    position_write_note(&position, again);
+    position_write_note(&position, false, again);
     assert_string_equal(again, "next=11 last=7 ms=70");
+}
+
+static void a_note_says_whether_current_records_were_committed_with_it(void **state)
+{
+    static const char *const without[] = {"", "next=9 last=7 ms=70", "unclaimed", "restate",
+                                          "next=9 last=7 ms=70state"};
+    char note[POSITION_NOTE_BYTES];
+    (void)state;
+    struct position position = started_again(9, note);
+    position_write_note(&position, true, note);
+    assert_string_equal(note, "next=9 last=7 ms=70 state");
+    assert_true(position_note_has_records(note, strlen(note)));
+    position_start(&position, 9, note, strlen(note));
+    assert_int_equal(position_first_read(&position), 7);
+    position = started(3);
+    position_write_note(&position, true, note);
+    assert_string_equal(note, "state");
+    assert_true(position_note_has_records(note, strlen(note)));
+    assert_false(position_note_has_records(NULL, 0));
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        assert_false(position_note_has_records(without[i], strlen(without[i])));
 }
 
 /* Another partition's record to be checked is gone, or a transaction was rolled back: all are read again. */
@@ -209,6 +230,7 @@ int main(void)
         cmocka_unit_test(the_last_record_is_recognised_and_not_handed_out_again),
         cmocka_unit_test(another_record_in_its_place_is_another_log),
         cmocka_unit_test(a_last_record_that_is_gone_proves_nothing),
+        cmocka_unit_test(a_note_says_whether_current_records_were_committed_with_it),
         cmocka_unit_test(a_check_that_is_not_done_outlives_reading_again),
         cmocka_unit_test(a_note_of_another_offset_is_not_believed),
         cmocka_unit_test(a_note_goes_on_where_nothing_was_handled),

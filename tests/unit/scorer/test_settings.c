@@ -28,6 +28,31 @@ static void the_defaults_are_those_of_the_contract(void **state)
     settings_release(&settings);
 }
 
+static void the_state_topic_is_the_groups(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *topic;
+    } rows[] = {{"--group-id=g", "g-state"},
+                {"--state-topic=", "attrition-scorer-state"},
+                {"--state-topic=none", NULL},
+                {"--state-topic=other", "other"}};
+    struct schema *schema = scorer_schema();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct settings settings;
+        struct error err;
+        struct options *options = scorer_options((const char *const[]){rows[i].word, "--instance-id=x", NULL});
+        assert_int_equal(settings_resolve(options, schema, &settings, &err), STATUS_OK);
+        if (rows[i].topic)
+            assert_string_equal(settings.state_topic, rows[i].topic);
+        else
+            assert_null(settings.state_topic);
+        settings_release(&settings);
+        options_free(options);
+    }
+    schema_free(schema);
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
     (void)state;
@@ -122,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_those_of_the_contract),
+        cmocka_unit_test(the_state_topic_is_the_groups),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(reasons_are_for_all_for_those_flagged_or_for_those_near),
         cmocka_unit_test(roles_are_a_list),

@@ -181,6 +181,55 @@ static void works_are_committed_or_never_were(void **unused)
     free(committed);
 }
 
+static size_t put_at(struct state *state, int64_t offset)
+{
+    const struct state_record record = {
+        .employee_id = SPAN_LITERAL("a longer id: 7"), .source_offset = offset, .row = SPAN_LITERAL("row")};
+    state_put(state, 1, &record);
+    return state_last_change(state);
+}
+
+static void set_score_at(struct state *state, size_t change, int64_t offset, double margin)
+{
+    const struct state_record scored = {.employee_id = SPAN_LITERAL("a longer id: 7"),
+                                        .source_offset = offset,
+                                        .scored = true,
+                                        .alerted = true,
+                                        .alerted_label = 1,
+                                        .margin = margin};
+    state_set_score(state, 1, change, &scored);
+}
+
+/* Events of one employee in one batch: all are merged before the first one is scored. */
+static void a_score_belongs_to_its_own_record(void **unused)
+{
+    struct state *state = state_new();
+    struct state_record record;
+    size_t changes[3];
+    (void)unused;
+    (void)state_open(state, 1);
+    for (int64_t n = 0; n < 3; n++)
+        changes[n] = put_at(state, n);
+    assert_false(state_replaced(state, changes[0], &record));
+    assert_true(state_replaced(state, changes[1], &record) && !record.scored && record.source_offset == 0);
+    for (int64_t n = 0; n < 2; n++)
+        set_score_at(state, changes[n], n, 10 + (double)n);
+    for (int64_t n = 1; n < 3; n++) {
+        assert_true(state_replaced(state, changes[n], &record) && record.scored && record.alerted);
+        assert_true(record.margin == 10 + (double)(n - 1) && record.alerted_label == 1);
+        assert_true(span_equal(record.row, SPAN_LITERAL("row")));
+    }
+    assert_true(state_find(state, 1, SPAN_LITERAL("a longer id: 7"), &record) && !record.scored);
+    set_score_at(state, changes[2], 2, 12);
+    assert_true(state_find(state, 1, SPAN_LITERAL("a longer id: 7"), &record) && record.margin == 12);
+    assert_true(state_remove(state, 1, SPAN_LITERAL("a longer id: 7")));
+    set_score_at(state, changes[2], 2, 13);
+    assert_true(state_replaced(state, state_last_change(state), &record) && record.margin == 13);
+    state_roll_back(state);
+    assert_int_equal(state_count(state), 0);
+    state_free(state);
+}
+
 /* --- memory --- */
 
 static size_t fill(struct state_table *table, size_t count, size_t row_bytes)
@@ -245,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back_as_they_were),
         cmocka_unit_test(works_are_committed_or_never_were),
+        cmocka_unit_test(a_score_belongs_to_its_own_record),
         cmocka_unit_test(an_employee_takes_at_most_250_bytes),
         cmocka_unit_test(growing_records_do_not_fill_the_memory),
         cmocka_unit_test(models_have_numbers),

@@ -196,12 +196,18 @@ static void predictions_stay_until_a_record_begins_again(void **state)
 {
     struct fixture *fixture = *state;
     struct state_record record;
-    const struct state_record scored = {.label = 1, .probability = 0.7, .margin = 0.9};
     assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 10, 30), STATE_CHANGE_RECORD);
-    state_set_score(fixture->state, 0, SPAN_LITERAL("7"), &scored);
+    assert_true(state_merge_begins(fixture->merge));
+    assert_true(find(fixture, &record) && !record.scored);
+    record.scored = true;
+    record.label = 1;
+    record.margin = 0.9;
+    state_set_score(fixture->state, 0, state_last_change(fixture->state), &record);
     assert_int_equal(send_partial(fixture, 11, AGE, 31), STATE_CHANGE_RECORD);
+    assert_false(state_merge_begins(fixture->merge));
     assert_true(find(fixture, &record) && record.scored && record.margin == 0.9 && record.label == 1);
     assert_int_equal(send_whole(fixture, EVENT_TYPE_HIRED, 12, 30), STATE_CHANGE_RECORD);
+    assert_true(state_merge_begins(fixture->merge));
     assert_true(find(fixture, &record) && !record.scored);
 }
 

@@ -1,0 +1,46 @@
+/* Making topics: see state_topic.h. Called once by each score loop, and by the sink for its part, when they connect;
+ * takes some 15 s at most. */
+#include "scorer/state/state_topic.h"
+
+#include "base/log.h"
+#include "kafka/client.h"
+#include "scorer/check/check_topic.h"
+
+static enum status make(rd_kafka_t *client, const char *topic, enum check_topic_use use, int partitions,
+                        struct error *err)
+{
+    struct error why;
+    if (check_topic_make(client, topic, partitions, use, &why) == STATUS_OK) {
+        log_info("kafka", "topic %s was missing and is made, with %d partitions", topic, partitions);
+        return STATUS_OK;
+    }
+    return error_set(err, why.status,
+                     "%s; scorer check --create-topics makes it for whoever may, and with STATE_TOPIC=none there are "
+                     "neither current records nor alerts",
+                     why.text);
+}
+
+/* What else is wrong is found, and said, when the topics are used. */
+static enum status make_missing(rd_kafka_t *client, const struct settings *settings, const char *topic,
+                                enum check_topic_use use, struct error *err)
+{
+    int found, partitions;
+    if (kafka_topic_partitions(client, topic, &found, ERROR_IGNORED) != STATUS_NOT_FOUND ||
+        kafka_topic_partitions(client, settings->input_topic, &partitions, ERROR_IGNORED) != STATUS_OK)
+        return STATUS_OK;
+    return make(client, topic, use, partitions, err);
+}
+
+enum status state_topic_make(rd_kafka_t *client, const struct settings *settings, struct error *err)
+{
+    if (!settings->state_topic || settings->state_given)
+        return STATUS_OK;
+    return make_missing(client, settings, settings->state_topic, CHECK_TOPIC_STATE, err);
+}
+
+enum status alert_topic_make(rd_kafka_t *client, const struct settings *settings, struct error *err)
+{
+    if (!settings->alert_topic || settings->alert_given)
+        return STATUS_OK;
+    return make_missing(client, settings, settings->alert_topic, CHECK_TOPIC_OUTPUT, err);
+}
