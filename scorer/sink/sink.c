@@ -440,8 +440,7 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
     return sink_input_ask_cluster(sink->consumer, sink->cluster_id, err);
 }
 
-/* Stores what is due and assigns what is not assigned. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
- * returned is for good. */
+/* Stores what is due and assigns what is not. PostgreSQL's failures end in a wait, Kafka's in a retry, others here. */
 static enum status work(struct sink *sink, struct error *err)
 {
     if (blocked(sink) ? now_us() < sink->retry_us : !flush_due(sink))
@@ -569,9 +568,7 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
         status = kafka_wait_for_broker(sink->consumer, "sink", 0, &sink->stop, err);
         if (status == STATUS_OK)
             status = kafka_cluster_id(sink->consumer, &sink->cluster_id, err);
-        if (status == STATUS_OK)
-            status = alert_topic_make(sink->consumer, sink->settings, err);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK && (status = alert_topic_make(sink->consumer, sink->settings, err)) == STATUS_OK)
             status = sink_topics_check(&sink->group, err);
     } while (status == STATUS_UNAVAILABLE && !sink->stop);
     return status;
@@ -591,8 +588,7 @@ static enum status sink_start(struct sink *sink, struct error *err)
     return sink->stop ? STATUS_OK : sink_topics_join(&sink->group, err);
 }
 
-/* Stores what was read, once and in bounded time: what does not make it is read again. Not at all while it waits for
- * PostgreSQL anyway. */
+/* Stores what was read, once and in bounded time, unless PostgreSQL is waited for: the rest is read again. */
 static void flush_last(struct sink *sink)
 {
     struct error err = {.text = "PostgreSQL is waited for"};
