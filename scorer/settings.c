@@ -213,6 +213,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .outcome_topic = options_text(options, OPTION_OUTCOME_TOPIC),
         .state_topic = state_topic(options),
         .alert_topic = alert_topic(options),
+        .alert_given = options_given(options, OPTION_ALERT_TOPIC),
         .alert_rules = {options_share(options, OPTION_ALERT_HYSTERESIS), options_share(options, OPTION_ALERT_DELTA)},
         .group_id = options_text(options, OPTION_GROUP_ID),
         .role_score = options_has_word(options, OPTION_ROLES, ROLE_SCORE),

@@ -24,6 +24,7 @@ struct settings {
     const char *input_topic, *output_topic, *dlq_topic, *outcome_topic;
     const char *state_topic; /* NULL: no current records are kept */
     const char *alert_topic; /* NULL: there are no alerts */
+    bool alert_given;        /* somebody has named it, rather than the default */
     struct alert_rules alert_rules;
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */
