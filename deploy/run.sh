@@ -164,7 +164,8 @@ start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with 
     partitions=$(((rows + events_per_partition - 1) / events_per_partition))
     [ "$partitions" -ge 4 ] || partitions=4
     [ "$partitions" -le 128 ] || die "$rows rows are more than the embedded broker can hold ($((128 * events_per_partition))); start a real Kafka (make kafka) and set KAFKA_BOOTSTRAP_SERVERS"
-    for topic in "${INPUT_TOPIC:-employee-events}" "${OUTPUT_TOPIC:-attrition-predictions}" "${DLQ_TOPIC:-employee-events-dlq}" "${OUTCOME_TOPIC:-attrition-outcomes}"; do
+    for topic in "${INPUT_TOPIC:-employee-events}" "${OUTPUT_TOPIC:-attrition-predictions}" "${DLQ_TOPIC:-employee-events-dlq}" "${OUTCOME_TOPIC:-attrition-outcomes}" "${ALERT_TOPIC:-attrition-alerts}"; do
+        [ "$topic" != none ] || continue
         topics+=(--topic "$topic:$partitions")
     done
     start broker TERM "$work/broker.log" "$bin/embedded-broker" --address-file "$work/broker.address" "${topics[@]}"
