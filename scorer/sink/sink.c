@@ -28,7 +28,6 @@
 #include "scorer/sink/sink_batch.h"
 #include "scorer/sink/sink_input.h"
 #include "scorer/sink/sink_topics.h"
-#include "scorer/state/state_topic.h"
 
 enum {
     POLL_MS = 100,
@@ -568,8 +567,8 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
         status = kafka_wait_for_broker(sink->consumer, "sink", 0, &sink->stop, err);
         if (status == STATUS_OK)
             status = kafka_cluster_id(sink->consumer, &sink->cluster_id, err);
-        if (status == STATUS_OK && (status = alert_topic_make(sink->consumer, sink->settings, err)) == STATUS_OK)
-            status = sink_topics_check(&sink->group, err);
+        if (status == STATUS_OK)
+            status = sink_topics_check(&sink->group, sink->settings, err);
     } while (status == STATUS_UNAVAILABLE && !sink->stop);
     return status;
 }
@@ -647,10 +646,9 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
     sink->counters = counters;
     sink->group_id = group_id;
     sink->store = store;
-    sink->topics[SINK_TOPIC_OUTPUT] = settings->output_topic;
-    sink->topics[SINK_TOPIC_DLQ] = settings->dlq_topic;
-    sink->topics[SINK_TOPIC_OUTCOME] = settings->outcome_topic;
-    sink->topics[SINK_TOPIC_ALERT] = settings->alert_topic;
+    const char *const topics[] = {settings->output_topic, settings->dlq_topic, settings->outcome_topic,
+                                  settings->alert_topic};
+    memcpy(sink->topics, topics, sizeof sink->topics);
     sink_store_limit(store, STORE_LIMIT_US);
     *out = sink;
     return STATUS_OK;
