@@ -56,7 +56,7 @@
     GAUGE(SINK_IN_FLIGHT, "attrition_sink_in_flight", "sink.in_flight", "Records read and not yet committed to PostgreSQL.") \
     GAUGE(PARTITIONS_ASSIGNED, "attrition_partitions_assigned", "", "Input partitions assigned to this process.") \
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "", "Partitions assigned to this process's sink.") \
-    GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "", "Input partitions that wait for the schema registry.") \
+    GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "", "Input partitions that wait for the schema registry, or, after the input has grown, for their current records to be moved.") \
     GAUGE(POSTGRESQL_UP, "attrition_postgresql_up", "", "1 when the sink's last exchange with PostgreSQL succeeded.") \
     GAUGE(KAFKA_UP, "attrition_kafka_up", "", "1 when a broker answered lately.") \
     GAUGE(RESIDENT_BYTES, "attrition_resident_memory_bytes", "", "Memory of the process that is resident, in bytes; --memory-limit bounds it.") \
@@ -64,7 +64,7 @@
     COMPUTED(ALERTS, "attrition_alerts_total", "counter", "kind", "Committed alerts by kind.", "FIRST, CROSSED_UP, CROSSED_DOWN, MOVED: ALERTS.md.") \
     COMPUTED(LATENCY, "attrition_latency_seconds", "histogram", "", "From leaving the Kafka client's queue to being scored.", "") \
     COMPUTED(BUILD_INFO, "attrition_build_info", "gauge", "version", "This program.", "Always 1.") \
-    COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql or schema-registry.") \
+    COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql, schema-registry or state-repartition.") \
     COMPUTED(LOOP_STALLED, "attrition_loop_stalled_seconds", "gauge", "loop", "How long it has had work and committed nothing.", "0 while it waits for PostgreSQL or the schema registry.") \
     COMPUTED(MODEL_INFO, "attrition_model_info", "gauge", "name,version,alias", "The model in use.", "Always 1.") \
     COMPUTED(MODEL_LOADED, "attrition_model_loaded_timestamp_seconds", "gauge", "", "When the model in use was loaded.", "") \

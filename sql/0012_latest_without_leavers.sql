@@ -59,7 +59,7 @@ COMMENT ON FUNCTION attrition.keep_leavers_out IS 'Of a trigger: no row for who 
 COMMENT ON TABLE attrition.latest_predictions IS 'The newest prediction of each employee, without those who have left; stream only.';
 
 -- Those of before: who has left, and what an erasure that is done should have reached.
-CREATE FUNCTION attrition.mend_leavers() RETURNS bigint
+CREATE FUNCTION attrition.remove_leavers() RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     left_over bigint;
@@ -77,6 +77,6 @@ BEGIN
     RETURN left_over + erased;
 END
 $$;
-REVOKE ALL ON FUNCTION attrition.mend_leavers() FROM PUBLIC;
-COMMENT ON FUNCTION attrition.mend_leavers IS 'Takes out of latest_predictions who has left or been erased; returns how many.';
-SELECT attrition.mend_leavers();
+REVOKE ALL ON FUNCTION attrition.remove_leavers() FROM PUBLIC;
+COMMENT ON FUNCTION attrition.remove_leavers IS 'Takes out of latest_predictions who has left or been erased; returns how many.';
+SELECT attrition.remove_leavers();

@@ -5,7 +5,7 @@
  * What makes it so is the order of looking: first the database's snapshot with its stored offsets, then the group's
  * committed offsets, then the ends of the output topics. Whatever lies below the earlier ones lies below the later.
  * Parts: audit_kafka.c and audit_database.c read, audit_rows.c says what a record is, audit_ledger.c decides,
- * audit_print.c answers. The topics of state and alerts belong into `names` and the ledger's topics. */
+ * audit_print.c answers. The topic of current records belongs into `names` and the ledger's topics. */
 #include "scorer/commands.h"
 
 #include <inttypes.h>
@@ -43,6 +43,7 @@ struct audit {
     size_t input_count, output_counts[SINK_TOPIC_COUNT];
     int64_t *stored[SINK_TOPIC_COUNT];
     enum sink_topic reading;
+    size_t topic_count; /* without that of alerts where there are none */
 };
 
 /* What of a table is reported, by the end that its records are. */
@@ -59,6 +60,8 @@ static const struct {
                        "NULL::integer, NULL::bigint", "output_topic", NULL},
     [AUDIT_OUTCOME] = {SINK_TOPIC_OUTCOME, SINK_TABLE_OUTCOMES, "partition", "\"offset\"",
                        "NULL::integer, NULL::bigint", "topic", NULL},
+    [AUDIT_ALERT] = {SINK_TOPIC_ALERT, SINK_TABLE_ALERTS, "partition", "\"offset\"", "source_partition, source_offset",
+                     "topic", NULL},
 };
 
 /* --- times --- */
@@ -125,7 +128,9 @@ static enum status open_all(struct audit *audit, struct error *err)
     audit->names = (struct audit_names){settings->input_topic,
                                         {[SINK_TOPIC_OUTPUT] = settings->output_topic,
                                          [SINK_TOPIC_DLQ] = settings->dlq_topic,
-                                         [SINK_TOPIC_OUTCOME] = settings->outcome_topic}};
+                                         [SINK_TOPIC_OUTCOME] = settings->outcome_topic,
+                                         [SINK_TOPIC_ALERT] = settings->alert_topic}};
+    audit->topic_count = settings->alert_topic ? SINK_TOPIC_COUNT : SINK_TOPIC_ALERT;
     audit->rules = (struct audit_rules){.exactly_once = settings->exactly_once,
                                         .database = settings->role_sink,
                                         .null_value_ignored = settings->null_ignored};
@@ -210,7 +215,7 @@ enum { STORED_MOST = 4096 };
 static enum status find_stored(struct audit *audit, struct error *err)
 {
     enum status status = STATUS_OK;
-    for (size_t t = 0; t < SINK_TOPIC_COUNT && status == STATUS_OK; t++) {
+    for (size_t t = 0; t < audit->topic_count && status == STATUS_OK; t++) {
         audit->stored[t] = mem_zeroed(STORED_MOST, sizeof *audit->stored[t]);
         for (size_t p = 0; p < STORED_MOST; p++)
             audit->stored[t][p] = -1;
@@ -222,7 +227,7 @@ static enum status find_stored(struct audit *audit, struct error *err)
 
 static enum status find_outputs(struct audit *audit, struct error *err)
 {
-    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
+    for (size_t t = 0; t < audit->topic_count; t++) {
         const char *name = audit->names.topics[t];
         if (audit_kafka_parts(audit->kafka, name, &audit->outputs[t], &audit->output_counts[t], err) != STATUS_OK)
             return err->status;
@@ -276,7 +281,7 @@ static enum status take_source(void *context, struct sink_record *record, struct
 static enum status read_topics(struct audit *audit, struct error *err)
 {
     enum status status = STATUS_OK;
-    for (size_t t = 0; t < SINK_TOPIC_COUNT && status == STATUS_OK; t++) {
+    for (size_t t = 0; t < audit->topic_count && status == STATUS_OK; t++) {
         audit->reading = (enum sink_topic)t;
         status = audit_kafka_read(audit->kafka, audit->names.topics[t], audit->outputs[t], audit->output_counts[t],
                                   take_record, audit, err);
@@ -336,7 +341,7 @@ static enum status take_refused(void *context, struct cursor fields, struct erro
         !audit_field_integer(&fields, &row.offset))
         return error_set(err, STATUS_INVALID, "PostgreSQL: a row of dead_letters is malformed");
     row.partition = (int32_t)partition;
-    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
+    for (size_t t = 0; t < audit->topic_count; t++) {
         row.topic = (enum sink_topic)t;
         if (span_equal(topic, span_of(audit->names.topics[t])))
             audit_ledger_row(audit->ledger, &row);
@@ -348,6 +353,8 @@ static enum status read_rows(struct audit *audit, struct error *err)
 {
     enum status status = STATUS_OK;
     for (enum audit_end end = 0; end < AUDIT_END_COUNT && status == STATUS_OK; end++) {
+        if (!audit->names.topics[tables[end].topic])
+            continue;
         const struct audit_table table = {
             .target = audit_rows_target(audit->rows, tables[end].table),
             .partition = tables[end].partition,

@@ -21,10 +21,18 @@ const char *const audit_fault_names[AUDIT_FAULT_COUNT] = {
     AUDIT_FAULT_TABLE(FAULT_NAME)
 #undef FAULT_NAME
 };
-const char *const audit_end_names[AUDIT_END_COUNT] = {"prediction", "dead letter", "erasure", "outcome"};
+const char *const audit_end_names[AUDIT_END_COUNT] = {"prediction", "dead letter", "erasure", "outcome", "alert"};
 
 /* Of an input offset: flags, and the first end's kind above them. */
-enum { INPUT_SEEN = 1, INPUT_NULL = 2, INPUT_ENDED = 4, INPUT_ERASED = 8, INPUT_END_SHIFT = 4, INPUT_IGNORED = 64 };
+enum {
+    INPUT_SEEN = 1,
+    INPUT_NULL = 2,
+    INPUT_ENDED = 4,
+    INPUT_ERASED = 8,
+    INPUT_END_SHIFT = 4, /* two bits: alerts are no ends */
+    INPUT_IGNORED = 64,
+    INPUT_ALERTED = 128
+};
 /* Of an output offset; the digest is in the bits above. */
 enum { SLOT_RECORD = 1, SLOT_ROW = 2, SLOT_REFUSED = 4, SLOT_ERASABLE = 8, SLOT_ERASED = 16, SLOT_DIGEST_SHIFT = 8 };
 
@@ -214,12 +222,43 @@ static void unexplained(struct audit_ledger *ledger, struct log *log, const stru
                "a %s %s", audit_end_names[record->end], why);
 }
 
+/* Whether the predictions of some events may have been deleted. */
+static bool lacks_outputs(const struct audit_ledger *ledger)
+{
+    for (size_t p = 0; p < ledger->log_counts[SINK_TOPIC_OUTPUT]; p++)
+        if (ledger->logs[SINK_TOPIC_OUTPUT][p].report.low > 0 || ledger->logs[SINK_TOPIC_OUTPUT][p].compacted)
+            return true;
+    return false;
+}
+
+/* The output topic has been read before: an alert is beside its event's prediction. */
+static void count_alert(struct audit_ledger *ledger, struct log *log, const struct audit_record *record)
+{
+    uint8_t *byte = byte_of(ledger, record->source_partition, record->source_offset);
+    if (!byte)
+        return;
+    struct input *input = &ledger->inputs[record->source_partition];
+    bool predicted = *byte & INPUT_ENDED && (*byte >> INPUT_END_SHIFT & 3) == AUDIT_PREDICTION;
+    bool deleted = !(*byte & INPUT_ENDED) && lacks_outputs(ledger);
+    if (*byte & INPUT_ALERTED) {
+        second_end(ledger, input, *byte, record);
+        return;
+    }
+    if (!predicted && !deleted)
+        unexplained(ledger, log, record, "of an event that has no prediction");
+    *byte |= INPUT_ALERTED;
+    input->report.ends[AUDIT_ALERT]++;
+    check_order(ledger, log, record);
+}
+
 static void take_source(struct audit_ledger *ledger, struct log *log, const struct audit_record *record)
 {
     switch (record->source) {
     case AUDIT_SOURCE_KNOWN:
         if (record->source_partition < 0 || (size_t)record->source_partition >= ledger->input_count)
             unexplained(ledger, log, record, "of a partition that the input topic does not have");
+        else if (record->end == AUDIT_ALERT)
+            count_alert(ledger, log, record);
         else
             count_end(ledger, log, record);
         break;
@@ -347,7 +386,7 @@ static void take_older_row(struct audit_ledger *ledger, struct log *log, const s
     log->report.rows_older++;
     uint8_t *byte = byte_of(ledger, row->source_partition, row->source_offset);
     log->unsourced += row->source_partition < 0 && row->end == AUDIT_OUTCOME;
-    if (!byte || *byte & INPUT_ENDED)
+    if (!byte || *byte & INPUT_ENDED || row->end == AUDIT_ALERT)
         return;
     struct input *input = &ledger->inputs[row->source_partition];
     set_end(input, byte, row->end);
@@ -423,7 +462,7 @@ static void close_log(struct audit_ledger *ledger, enum sink_topic topic, int32_
 static int64_t horizon_of(const struct audit_ledger *ledger, size_t input, uint64_t *most)
 {
     int64_t horizon = 0;
-    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
+    for (size_t t = 0; t < SINK_TOPIC_ALERT; t++) {
         for (size_t p = 0; p < ledger->log_counts[t]; p++) {
             const struct log *log = &ledger->logs[t][p];
             if (log->compacted) {

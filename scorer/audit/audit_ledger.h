@@ -17,7 +17,7 @@
 /* clang-format off */
 #define AUDIT_FAULT_TABLE(AUDIT_FAULT) \
     AUDIT_FAULT(MISSING, "missing", "an input offset without an end") \
-    AUDIT_FAULT(DUPLICATE, "duplicate", "an input offset with a second end") \
+    AUDIT_FAULT(DUPLICATE, "duplicate", "an input offset with a second end or alert") \
     AUDIT_FAULT(DISORDER, "out_of_order", "a record after a later one of the same input partition") \
     AUDIT_FAULT(UNEXPLAINED, "unexplained", "a record that stands for no input record") \
     AUDIT_FAULT(ROW_MISSING, "row_missing", "an output record without its row") \
@@ -56,7 +56,7 @@ struct audit_rules {
 
 /* Names of the topics, for places; borrowed. */
 struct audit_names {
-    const char *input, *topics[SINK_TOPIC_COUNT];
+    const char *input, *topics[SINK_TOPIC_COUNT]; /* that of alerts: NULL: there are none */
 };
 
 /* One input partition: what is asked and what was found. Plain data. */
@@ -65,7 +65,7 @@ struct audit_input {
     int64_t committed;  /* of the group; -1: none */
     int64_t start, end; /* what is audited: [start, end) */
     uint64_t records, nulls;
-    uint64_t ends[AUDIT_END_COUNT]; /* offsets by their first end; those of rows alone too */
+    uint64_t ends[AUDIT_END_COUNT]; /* offsets by their first end; those of rows alone too; those with an alert */
     uint64_t by_key;                /* of these: matched by key or value, for want of a source position */
     uint64_t by_row;                /* of these: only the database holds it, the record was deleted */
     uint64_t repeats;               /* second ends under at-least-once */

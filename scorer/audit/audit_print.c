@@ -20,17 +20,17 @@ static void print_inputs(const struct audit_ledger *ledger, const struct audit_n
 {
     const struct audit_input *inputs;
     size_t count = audit_ledger_inputs(ledger, &inputs);
-    printf("%s\n  %9s %23s %11s %11s %11s %9s %9s %9s %8s\n", names->input, "partition", "offsets", "records",
-           "predictions", "dead letter", "erasures", "outcomes", "explained", "faults");
+    printf("%s\n  %9s %23s %11s %11s %11s %9s %9s %9s %9s %8s\n", names->input, "partition", "offsets", "records",
+           "predictions", "dead letter", "erasures", "outcomes", "alerts", "explained", "faults");
     for (size_t p = 0; p < count; p++) {
         const struct audit_input *input = &inputs[p];
         char offsets[48] = "none committed";
         if (input->committed >= 0)
             snprintf(offsets, sizeof offsets, "%" PRId64 " to %" PRId64, input->start, input->end);
-        printf("  %9zu %23s %11" PRIu64 " %11" PRIu64 " %11" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %8" PRIu64
-               "\n",
+        printf("  %9zu %23s %11" PRIu64 " %11" PRIu64 " %11" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64
+               " %8" PRIu64 "\n",
                p, offsets, input->records, input->ends[AUDIT_PREDICTION], input->ends[AUDIT_DEAD_LETTER],
-               input->ends[AUDIT_ERASURE], input->ends[AUDIT_OUTCOME],
+               input->ends[AUDIT_ERASURE], input->ends[AUDIT_OUTCOME], input->ends[AUDIT_ALERT],
                input->ignored + input->deleted + input->compacted + input->repeats,
                sum(input->faults, AUDIT_FAULT_COUNT));
     }
@@ -123,7 +123,7 @@ void audit_print_table(const struct audit_ledger *ledger, const struct audit_nam
 {
     uint64_t faults = 0;
     print_inputs(ledger, names);
-    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++)
+    for (size_t t = 0; t < SINK_TOPIC_COUNT && names->topics[t]; t++)
         print_logs(ledger, (enum sink_topic)t, names->topics[t]);
     print_notes(ledger);
     print_faults(ledger);
@@ -176,6 +176,7 @@ static void add_input(struct json_writer *json, size_t partition, const struct a
         {"dead_letters", (int64_t)input->ends[AUDIT_DEAD_LETTER]},
         {"erasures", (int64_t)input->ends[AUDIT_ERASURE]},
         {"outcomes", (int64_t)input->ends[AUDIT_OUTCOME]},
+        {"alerts", (int64_t)input->ends[AUDIT_ALERT]},
         {"matched_by_key", (int64_t)input->by_key},
         {"known_by_row", (int64_t)input->by_row},
         {"repeats", (int64_t)input->repeats},
@@ -218,7 +219,7 @@ static void add_topics(struct json_writer *json, const struct audit_ledger *ledg
     json_end_array(json);
     json_end_object(json);
     json_begin_array(json, "outputs");
-    for (size_t t = 0; t < SINK_TOPIC_COUNT; t++) {
+    for (size_t t = 0; t < SINK_TOPIC_COUNT && names->topics[t]; t++) {
         json_begin_object(json, NULL);
         json_write_string(json, "topic", names->topics[t]);
         json_begin_array(json, "partitions");

@@ -7,7 +7,14 @@
 
 #include "scorer/sink/sink_record.h"
 
-enum audit_end { AUDIT_PREDICTION, AUDIT_DEAD_LETTER, AUDIT_ERASURE, AUDIT_OUTCOME, AUDIT_END_COUNT };
+enum audit_end {
+    AUDIT_PREDICTION,
+    AUDIT_DEAD_LETTER,
+    AUDIT_ERASURE,
+    AUDIT_OUTCOME,
+    AUDIT_ALERT, /* no end of its event, but beside that event's prediction */
+    AUDIT_END_COUNT
+};
 
 enum audit_source {
     AUDIT_SOURCE_KNOWN,

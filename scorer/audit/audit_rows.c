@@ -185,6 +185,9 @@ static void find_source(const struct audit_rows *rows, const struct sink_record 
     case AUDIT_PREDICTION:
         by_columns(rows, fields, out);
         return;
+    case AUDIT_ALERT:
+        (void)by_headers(rows, record, SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER, out);
+        return;
     case AUDIT_OUTCOME:
         find_outcome(record, fields, out);
         break;
@@ -203,14 +206,15 @@ static enum audit_end end_of(const struct sink_record *record)
         return AUDIT_DEAD_LETTER;
     if (record->topic == SINK_TOPIC_OUTCOME)
         return AUDIT_OUTCOME;
+    if (record->topic == SINK_TOPIC_ALERT)
+        return AUDIT_ALERT;
     return record->value.data ? AUDIT_PREDICTION : AUDIT_ERASURE;
 }
 
 static const enum sink_table table_of[AUDIT_END_COUNT] = {
-    [AUDIT_PREDICTION] = SINK_TABLE_PREDICTIONS,
-    [AUDIT_DEAD_LETTER] = SINK_TABLE_DEAD_LETTERS,
-    [AUDIT_ERASURE] = SINK_TABLE_ERASURES,
-    [AUDIT_OUTCOME] = SINK_TABLE_OUTCOMES,
+    [AUDIT_PREDICTION] = SINK_TABLE_PREDICTIONS, [AUDIT_DEAD_LETTER] = SINK_TABLE_DEAD_LETTERS,
+    [AUDIT_ERASURE] = SINK_TABLE_ERASURES,       [AUDIT_OUTCOME] = SINK_TABLE_OUTCOMES,
+    [AUDIT_ALERT] = SINK_TABLE_ALERTS,
 };
 
 enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *record, struct audit_record *out,

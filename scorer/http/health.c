@@ -181,7 +181,8 @@ static bool has_needed_model(const struct http_view *view)
 static bool waits_for_servers(const struct http_view *view)
 {
     int64_t now_us = clock_steady_us(&clock_system);
-    bool waits = postgresql_down(view) || registry_down(view) || metrics_sum(view, COUNTER_PARTITIONS_WAITING);
+    bool waits = postgresql_down(view) || registry_down(view) || metrics_sum(view, COUNTER_PARTITIONS_WAITING) ||
+                 metrics_sum(view, COUNTER_STATE_RESTORING);
     for (size_t i = 0; i < view->progress_count && !waits; i++)
         waits = progress_waits_for(view->progress[i].progress, now_us) != WAITS_FOR_NOTHING;
     return waits;
@@ -226,6 +227,21 @@ static void add_servers(const struct http_view *view, struct json_writer *json)
     }
 }
 
+/* Current records; null: none are kept. */
+static void add_state(const struct http_view *view, struct json_writer *json)
+{
+    if (!view->settings->role_score || !view->settings->state_topic) {
+        json_write_null(json, "state");
+        return;
+    }
+    json_begin_object(json, "state");
+    json_write_string(json, "topic", view->settings->state_topic);
+    json_write_uint(json, "employees", metrics_sum(view, COUNTER_STATE_EMPLOYEES));
+    json_write_uint(json, "memory_bytes", metrics_sum(view, COUNTER_STATE_BYTES));
+    json_write_uint(json, "partitions_restoring", metrics_sum(view, COUNTER_STATE_RESTORING));
+    json_end_object(json);
+}
+
 unsigned health_write(const struct http_view *view, struct buffer *out)
 {
     bool works = kafka_up() && has_needed_model(view), degraded = waits_for_servers(view);
@@ -235,6 +251,7 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
     health_write_model(view, &json);
     health_write_challengers(view, &json);
     add_servers(view, &json);
+    add_state(view, &json);
     add_loops(view, &json);
     health_write_events(view, &json);
     health_write_dead_letters(view, &json);

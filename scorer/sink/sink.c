@@ -28,7 +28,6 @@
 #include "scorer/sink/sink_batch.h"
 #include "scorer/sink/sink_input.h"
 #include "scorer/sink/sink_topics.h"
-#include "scorer/state/state_topic.h"
 
 enum {
     POLL_MS = 100,
@@ -437,8 +436,7 @@ static enum status look_when_idle(struct sink *sink, struct error *err)
     return sink_input_ask_cluster(sink->consumer, sink->cluster_id, err);
 }
 
-/* Stores what is due and assigns what is not assigned. PostgreSQL's failures end in a wait, Kafka's in a retry; what is
- * returned is for good. */
+/* Stores what is due and assigns what is not. PostgreSQL's failures end in a wait, Kafka's in a retry, others here. */
 static enum status work(struct sink *sink, struct error *err)
 {
     if (blocked(sink) ? now_us() < sink->retry_us : !flush_due(sink))
@@ -567,9 +565,7 @@ static enum status meet_kafka(struct sink *sink, struct error *err)
         if (status == STATUS_OK)
             status = kafka_cluster_id(sink->consumer, &sink->cluster_id, err);
         if (status == STATUS_OK)
-            status = alert_topic_make(sink->consumer, sink->settings, err);
-        if (status == STATUS_OK)
-            status = sink_topics_check(&sink->group, err);
+            status = sink_topics_check(&sink->group, sink->settings, err);
     } while (status == STATUS_UNAVAILABLE && !sink->stop);
     return status;
 }
@@ -588,8 +584,7 @@ static enum status sink_start(struct sink *sink, struct error *err)
     return sink->stop ? STATUS_OK : sink_topics_join(&sink->group, err);
 }
 
-/* Stores what was read, once and in bounded time: what does not make it is read again. Not at all while it waits for
- * PostgreSQL anyway. */
+/* Stores what was read, once and in bounded time, unless PostgreSQL is waited for: the rest is read again. */
 static void flush_last(struct sink *sink)
 {
     struct error err = {.text = "PostgreSQL is waited for"};
@@ -649,10 +644,9 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
     sink->counters = counters;
     sink->group_id = group_id;
     sink->store = store;
-    sink->topics[SINK_TOPIC_OUTPUT] = settings->output_topic;
-    sink->topics[SINK_TOPIC_DLQ] = settings->dlq_topic;
-    sink->topics[SINK_TOPIC_OUTCOME] = settings->outcome_topic;
-    sink->topics[SINK_TOPIC_ALERT] = settings->alert_topic;
+    const char *const topics[] = {settings->output_topic, settings->dlq_topic, settings->outcome_topic,
+                                  settings->alert_topic};
+    memcpy(sink->topics, topics, sizeof sink->topics);
     sink_store_limit(store, STORE_LIMIT_US);
     *out = sink;
     return STATUS_OK;

@@ -1,25 +1,36 @@
 /* Lists of records → jsonb fields: see sink_json.h. Called by sink_rows.c on the sink's thread. */
 #include "scorer/sink/sink_json.h"
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "scorer/sink/copy_fields.h"
 
 void sink_json_challengers(struct buffer *out, const struct prediction *prediction)
 {
     size_t at = jsonb_start(out);
-    buffer_add_u8(out, '[');
+    struct json_writer json = json_writer_of(out);
+    json_begin_array(&json, NULL);
     for (size_t c = 0; c < prediction->challenger_count; c++) {
-        buffer_add_text(out, c ? ",{\"model\":" : "{\"model\":");
-        json_add_text(out, prediction->challengers[c].model);
-        buffer_add_text(out, ",\"probability\":");
-        json_add_double(out, prediction->challengers[c].probability);
-        buffer_add_u8(out, '}');
+        json_begin_object(&json, NULL);
+        json_write_text(&json, "model", prediction->challengers[c].model);
+        json_write_double(&json, "probability", prediction->challengers[c].probability);
+        json_end_object(&json);
     }
-    buffer_add_u8(out, ']');
+    json_end_array(&json);
     jsonb_end(out, at);
 }
 
-/* The values are JSON already; whether they are is PostgreSQL's to check. */
+/* Its values are JSON already; whether they are is PostgreSQL's to check. */
+static void write_driver(struct json_writer *json, const struct alert_driver *driver)
+{
+    json_begin_object(json, NULL);
+    json_write_text(json, "feature", driver->feature);
+    buffer_add(json_write_raw(json, "before"), driver->before.data, driver->before.bytes);
+    buffer_add(json_write_raw(json, "after"), driver->after.data, driver->after.bytes);
+    json_write_double(json, "contribution_before", driver->contribution_before);
+    json_write_double(json, "contribution_after", driver->contribution_after);
+    json_end_object(json);
+}
+
 void sink_json_drivers(struct buffer *out, const struct alert *alert)
 {
     if (!alert->has_drivers) {
@@ -27,21 +38,10 @@ void sink_json_drivers(struct buffer *out, const struct alert *alert)
         return;
     }
     size_t at = jsonb_start(out);
-    buffer_add_u8(out, '[');
-    for (size_t d = 0; d < alert->driver_count; d++) {
-        const struct alert_driver *driver = &alert->drivers[d];
-        buffer_add_text(out, d ? ",{\"feature\":" : "{\"feature\":");
-        json_add_text(out, driver->feature);
-        buffer_add_text(out, ",\"before\":");
-        buffer_add(out, driver->before.data, driver->before.bytes);
-        buffer_add_text(out, ",\"after\":");
-        buffer_add(out, driver->after.data, driver->after.bytes);
-        buffer_add_text(out, ",\"contribution_before\":");
-        json_add_double(out, driver->contribution_before);
-        buffer_add_text(out, ",\"contribution_after\":");
-        json_add_double(out, driver->contribution_after);
-        buffer_add_u8(out, '}');
-    }
-    buffer_add_u8(out, ']');
+    struct json_writer json = json_writer_of(out);
+    json_begin_array(&json, NULL);
+    for (size_t d = 0; d < alert->driver_count; d++)
+        write_driver(&json, &alert->drivers[d]);
+    json_end_array(&json);
     jsonb_end(out, at);
 }

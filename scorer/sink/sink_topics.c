@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/member.h"
+#include "scorer/stream/alert_topic.h"
 
 enum { FIRST_LOOK_US = 10000000, LAG_EVERY_US = 1000000 };
 
@@ -24,8 +25,10 @@ void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const c
             (struct start_offsets){.consumer = consumer, .topic = names[t], .group = group_id, .loop = "sink"};
 }
 
-enum status sink_topics_check(const struct sink_topics *topics, struct error *err)
+enum status sink_topics_check(const struct sink_topics *topics, const struct settings *settings, struct error *err)
 {
+    if (alert_topic_make(topics->sources[0].consumer, settings, err) != STATUS_OK)
+        return err->status;
     for (int t = 0; t < topics->count; t++) {
         int partitions;
         const struct start_offsets *source = &topics->sources[t];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "scorer/stream/start_offsets.h"
+#include "scorer/settings.h"
 #include "scorer/sink/sink_batch.h"
 
 /* Plain data; borrows all. */
@@ -21,7 +22,9 @@ struct sink_topics {
 void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
                        const char *const names[SINK_TOPIC_COUNT]);
 
-MUST_USE enum status sink_topics_check(const struct sink_topics *topics, struct error *err); /* they exist */
+/* They exist; that of alerts is made where nobody has named it. */
+MUST_USE enum status sink_topics_check(const struct sink_topics *topics, const struct settings *settings,
+                                       struct error *err);
 
 /* Joins the group, or once more: then all partitions are assigned again. */
 MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct error *err);

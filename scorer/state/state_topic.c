@@ -1,5 +1,4 @@
-/* Making topics: see state_topic.h. Called once by each score loop, and by the sink for its part, when they connect;
- * takes some 15 s at most. */
+/* Making topics: see state_topic.h. Called once by each score loop when it connects; takes some 15 s at most. */
 #include "scorer/state/state_topic.h"
 
 #include "base/log.h"
@@ -36,11 +35,4 @@ enum status state_topic_make(rd_kafka_t *client, const struct settings *settings
     if (!settings->state_topic || settings->state_given)
         return STATUS_OK;
     return make_missing(client, settings, settings->state_topic, CHECK_TOPIC_STATE, err);
-}
-
-enum status alert_topic_make(rd_kafka_t *client, const struct settings *settings, struct error *err)
-{
-    if (!settings->alert_topic || settings->alert_given)
-        return STATUS_OK;
-    return make_missing(client, settings, settings->alert_topic, CHECK_TOPIC_OUTPUT, err);
 }

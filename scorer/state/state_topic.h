@@ -1,6 +1,6 @@
-/* The topics of current records and of alerts, where nobody has named them: whoever needs one makes it, with as many
- * partitions as the input has, so that an upgrade from a version without current records needs no step. A topic that
- * was named and is missing is a mistake, as it is for all others. */
+/* The topic of current records, where nobody has named it: whoever needs it makes it, with as many partitions as the
+ * input has, so that an upgrade from a version without current records needs no step. A topic that was named and is
+ * missing is a mistake, as it is for all others. */
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -10,5 +10,3 @@
 /* Makes the topic where STATE_TOPIC is not given and it is missing. `client`: a consumer, whose questions never make
  * one. Failure says what to do. */
 MUST_USE enum status state_topic_make(rd_kafka_t *client, const struct settings *settings, struct error *err);
-/* The same of ALERT_TOPIC. */
-MUST_USE enum status alert_topic_make(rd_kafka_t *client, const struct settings *settings, struct error *err);

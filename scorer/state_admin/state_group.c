@@ -23,7 +23,7 @@
 #include "scorer/state/state_restore.h"
 #include "scorer/state/state_row.h"
 
-enum { ADMIN_MS = 15000, LOOKUP_MS = 10000, STEP_US = 200000, SESSION_US = 15000000 };
+enum { ADMIN_MS = 15000, LOOKUP_MS = 10000, STEP_US = 200000, SESSION_US = 15000000, VISIBLE_US = 20000000 };
 
 /* As long as brokers allow as they come: all is one transaction. */
 static const char TRANSACTION_MS[] = "600000";
@@ -242,6 +242,25 @@ static enum status widened(rd_kafka_event_t *event, const char *topic, struct er
                 : STATUS_OK;
 }
 
+/* The producer has to know of them before it can write there. */
+static enum status see_partitions(struct state_group *group, struct error *err)
+{
+    int found = 0;
+    int64_t until_us = clock_steady_us(&clock_system) + VISIBLE_US;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && found < group->inputs && clock_steady_us(&clock_system) < until_us) {
+        status =
+            kafka_topic_partitions(transaction_client(group->transaction), group->settings->state_topic, &found, err);
+        if (status == STATUS_OK && found < group->inputs)
+            usleep(STEP_US);
+    }
+    if (status == STATUS_OK && found < group->inputs)
+        return error_set(err, STATUS_UNAVAILABLE, "%s: its new partitions are not there yet; run it again",
+                         group->settings->state_topic);
+    group->parts = group->inputs;
+    return status;
+}
+
 enum status state_group_widen(struct state_group *group, struct error *err)
 {
     char text[256];
@@ -257,9 +276,7 @@ enum status state_group_widen(struct state_group *group, struct error *err)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewPartitions_destroy(wanted);
-    if (status == STATUS_OK)
-        group->parts = group->inputs;
-    return status;
+    return status == STATUS_OK ? see_partitions(group, err) : status;
 }
 
 /* --- reading --- */

@@ -320,8 +320,6 @@ enum status input_consumer_new(const struct settings *settings, unsigned worker,
         status = look_up_ends(input, count, err);
     if (status == STATUS_OK)
         status = state_topic_make(input->consumer, settings, err); /* a member that asks for other topics joins again */
-    if (status == STATUS_OK)
-        status = alert_topic_make(input->consumer, settings, err);
     if (status == STATUS_OK) {
         rd_kafka_poll_set_consumer(input->consumer);
         input->queue = rd_kafka_queue_get_consumer(input->consumer);

@@ -24,6 +24,7 @@
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
+#include "scorer/stream/alert_topic.h"
 #include "scorer/stream/publish_headers.h"
 #include "scorer/stream/refused_records.h"
 #include "scorer/stream/staged_records.h"
@@ -184,7 +185,9 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     publish->settings = settings;
     publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
     refused_records_init(&publish->refused, settings, publish->name);
-    enum status status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
+    enum status status = alert_topic_make(input_consumer_client(input), settings, err);
+    if (status == STATUS_OK)
+        status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
     if (status == STATUS_OK)
         status = check_topics(publish, input_partitions, err);
     if (status == STATUS_OK)

@@ -81,7 +81,9 @@ void audit_visible(const struct record *record)
     if (input < 0)
         violation("committed filler", "%s [%d] offset %lld is a record of no event", topics[record->topic].name,
                   record->partition, (long long)record->offset);
-    if (++inputs[input].ends > 1)
+    if (record->topic == ALERT && ++inputs[input].alerts > 1)
+        violation("doubled", "event %lld has a second alert", (long long)input);
+    else if (record->topic != ALERT && ++inputs[input].ends > 1)
         violation("doubled", "event %lld (partition %d, offset %lld) has a second end, in %s", (long long)input,
                   inputs[input].partition, (long long)inputs[input].offset, topics[record->topic].name);
 }
@@ -96,6 +98,10 @@ void audit_undone(const struct record *record, bool by_itself, bool with_offsets
         violation("lost", "event %lld (partition %d, offset %lld): its acknowledged end in %s is aborted",
                   (long long)record->input, inputs[record->input].partition, (long long)inputs[record->input].offset,
                   topics[record->topic].name);
+    if (record->topic == ALERT) {
+        inputs[record->input].alerts--;
+        return;
+    }
     inputs[record->input].ends--;
     inputs[record->input].optional |= !with_offsets;
 }

@@ -1,12 +1,14 @@
 /* Current records: draws whole and partial events, and works out once more, plainly, what each must have been scored
- * with and what the state topic must hold in the end. */
+ * with, what the state topic must hold in the end, and which alerts are due. */
 #include "tests/sim/changes.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "events/alert.h"
 #include "events/employee_state.h"
 #include "events/prediction.h"
 
@@ -18,8 +20,11 @@ struct change {
     int64_t occurred_at_ms;
     double values[KEPT];
     bool listed[KEPT];
-    bool refused;        /* by the model of it: must be a dead letter */
-    double scored[KEPT]; /* … or scored with these */
+    bool refused;         /* by the model of it: must be a dead letter */
+    double scored[KEPT];  /* … or scored with these */
+    bool predicted;       /* its prediction is there: it was not too large */
+    bool alerts, alerted; /* an alert is due; is there */
+    enum alert_kind kind_due;
 };
 
 /* An employee's record by that model. */
@@ -27,6 +32,8 @@ struct known {
     bool there, left;
     int64_t occurred_at_ms, source;
     double values[KEPT];
+    bool said; /* a prediction counts; what was said of it last */
+    double probability;
 };
 
 static struct change *changes;
@@ -49,6 +56,11 @@ void changes_begin(const struct schema *given, int64_t events)
     for (size_t c = 0; c < schema->column_count && found < KEPT; c++)
         if (schema->columns[c].kind == COLUMN_NUMERIC && !in_rule(c) && schema->columns[c].high >= 1000)
             columns[found++] = c;
+}
+
+double changes_probability(const struct cell *cells, size_t row)
+{
+    return plan.state ? cells[row * schema->column_count + columns[0]].number / 1000 : 0.25;
 }
 
 /* --- sending --- */
@@ -80,11 +92,31 @@ void changes_draw(int64_t number, struct event *event, struct cell *cells)
 
 /* --- the model of it --- */
 
+/* The threshold is 0.5, a move 0.1. */
+static void take_prediction(struct known *known, struct change *change)
+{
+    double now = change->scored[0] / 1000, last = known->probability;
+    bool said = known->said, crosses = said && (now >= 0.5) != (last >= 0.5);
+    change->alerts = crosses || (said ? fabs(now - last) >= 0.1 : now >= 0.5);
+    change->kind_due = !said        ? ALERT_FIRST
+                       : !crosses   ? ALERT_MOVED
+                       : now >= 0.5 ? ALERT_CROSSED_UP
+                                    : ALERT_CROSSED_DOWN;
+    known->said = true;
+    known->probability = change->alerts || !said ? now : last;
+}
+
 static void take_record(struct known *known, struct change *change, int64_t offset)
 {
-    for (size_t k = 0; k < KEPT; k++)
-        known->values[k] = change->scored[k];
-    *known = (struct known){true, false, change->occurred_at_ms, offset, {known->values[0], known->values[1]}};
+    bool counts = known->there && !known->left;
+    *known = (struct known){.there = true,
+                            .occurred_at_ms = change->occurred_at_ms,
+                            .source = offset,
+                            .said = counts && known->said,
+                            .probability = known->probability};
+    memcpy(known->values, change->scored, sizeof known->values);
+    if (change->predicted)
+        take_prediction(known, change);
 }
 
 static void take_partial(struct known *known, struct change *change, int64_t offset)
@@ -137,14 +169,47 @@ static void check_prediction(const struct record *record, struct arena *arena)
                       prediction.cells[columns[k]].number, change->scored[k]);
 }
 
-static void check_predictions(void)
+static void note_prediction(const struct record *record, struct arena *arena)
+{
+    (void)arena;
+    changes[record->input].predicted |= record->value != NULL;
+}
+
+static struct alert_reader *alert_reader;
+
+static void check_alert(const struct record *record, struct arena *arena)
+{
+    struct change *change = &changes[record->input];
+    struct alert alert;
+    struct fault fault;
+    bool waits;
+    const struct span value = {record->value, record->value_bytes};
+    if (alert_read(alert_reader, value, SPAN_NULL, arena, &alert, &fault, &waits) != EVENT_OK)
+        violation("unreadable", "an alert of event %lld: %s", (long long)record->input, fault.text);
+    if (!change->alerts || alert.kind != change->kind_due || alert.after.probability != change->scored[0] / 1000)
+        violation("alert", "event %lld has one of kind %d; %s is due, of kind %d", (long long)record->input,
+                  (int)alert.kind, change->alerts ? "one" : "none", (int)change->kind_due);
+    change->alerted = true;
+}
+
+static void check_topic(enum topic_id topic, void (*check)(const struct record *record, struct arena *arena))
 {
     struct arena arena = {0};
-    for (int p = 0; p < topics[OUTPUT].partitions; p++)
-        for (int64_t at = 0; at < topics[OUTPUT].logs[p].end; at++)
-            if (audit_counts(topics[OUTPUT].logs[p].records[at]))
-                check_prediction(topics[OUTPUT].logs[p].records[at], &arena);
+    for (int p = 0; p < topics[topic].partitions; p++)
+        for (int64_t at = 0; at < topics[topic].logs[p].end; at++)
+            if (audit_counts(topics[topic].logs[p].records[at]))
+                check(topics[topic].logs[p].records[at], &arena);
     arena_free(&arena);
+}
+
+static void check_alerts(void)
+{
+    alert_reader = alert_reader_new(schema);
+    check_topic(ALERT, check_alert);
+    for (int64_t i = 0; i < input_count; i++)
+        if (changes[i].alerts && !changes[i].alerted)
+            violation("alert", "event %lld has none, and one is due", (long long)i);
+    alert_reader_free(alert_reader);
 }
 
 /* The last record of this key that readers see; NULL: there is none. */
@@ -198,8 +263,10 @@ static void check_partition(struct employee_state_reader *reader, int32_t partit
 void changes_check(void)
 {
     struct employee_state_reader *reader = employee_state_reader_new(schema);
+    check_topic(OUTPUT, note_prediction);
     for (int p = 0; p < topics[INPUT].partitions; p++)
         check_partition(reader, p);
-    check_predictions();
+    check_topic(OUTPUT, check_prediction);
+    check_alerts();
     employee_state_reader_free(reader);
 }

@@ -8,5 +8,7 @@
 void changes_begin(const struct schema *given, int64_t events);
 /* What the event of this number is; its cells are those of a whole record before. */
 void changes_draw(int64_t number, struct event *event, struct cell *cells);
+/* The model's: that of this row. */
+double changes_probability(const struct cell *cells, size_t row);
 /* After the run. */
 void changes_check(void);

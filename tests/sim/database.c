@@ -317,6 +317,9 @@ static void identify(const char *target, const struct field *fields, struct row 
     if (!strcmp(row->table, "outcomes")) {
         row->topic = OUTCOME;
         partition = "partition", offset = "offset";
+    } else if (!strcmp(row->table, "alerts")) {
+        row->topic = ALERT;
+        partition = "partition", offset = "offset";
     } else if (!strcmp(row->table, "dead_letters")) {
         const struct field *stage = &fields[column_of(target, "stage")], *topic = &fields[column_of(target, "topic")];
         bool sink = stage->bytes == 4;

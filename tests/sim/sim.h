@@ -74,8 +74,8 @@ void proc_frozen(struct proc *proc, int64_t us); /* of world.c */
 
 /* --- broker --- */
 
-enum { PARTITIONS_MOST = 8, TOPICS = 5, NOTE_BYTES = 100 };
-enum topic_id { INPUT, OUTPUT, DEAD, OUTCOME, STATE };
+enum { PARTITIONS_MOST = 8, TOPICS = 6, NOTE_BYTES = 100 };
+enum topic_id { INPUT, OUTPUT, DEAD, OUTCOME, ALERT, STATE };
 enum { SUNK = STATE };                 /* the sink reads from OUTPUT on, up to here */
 enum { NO_EVENT = -1, OF_STATE = -2 }; /* a record's `input`: of no event; a current record or a position */
 
@@ -117,6 +117,7 @@ struct input_event {
     int64_t offset;
     int employee;  /* -1: none */
     int ends;      /* committed ends */
+    int alerts;    /* committed alerts: beside its end */
     int large;     /* too large for the output topic (1), for the dead letters' too with its value (2) */
     bool old;      /* its time is too long ago for the topics that keep it */
     bool optional; /* from before a group that starts at the end began: may have no end */

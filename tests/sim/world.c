@@ -242,6 +242,7 @@ static void start(struct slot *slot)
     struct instance *instance = mem_zeroed(1, sizeof *instance);
     instance->settings = *(plan.latest && !slot->sink ? &world->latest : &world->earliest);
     instance->settings.state_topic = plan.state ? topics[STATE].name : NULL;
+    instance->settings.alert_topic = plan.state ? topics[ALERT].name : NULL;
     snprintf(instance->settings.instance_id, sizeof instance->settings.instance_id, "i%d", (int)(slot - slots));
     instance->proc =
         (struct proc){.slot = (int)(slot - slots), .incarnation = ++slot->incarnations, .sink = slot->sink};
@@ -543,6 +544,7 @@ static void prepare(void)
 {
     group_find("attrition-scorer"); /* the first: the one that transactions commit for */
     make_topics();
+    topics[ALERT] = (struct topic){.name = "attrition-alerts", .partitions = plan.state ? plan.output_partitions : 0};
     topics[STATE] = (struct topic){.name = "attrition-state", .partitions = plan.state ? plan.partitions : 0};
     changes_begin(world->schema, plan.events);
     inputs = mem_zeroed((size_t)plan.events, sizeof *inputs);

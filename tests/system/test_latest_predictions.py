@@ -66,5 +66,5 @@ with Lab() as lab:
     lab.sql(url, "ALTER TABLE attrition.outcomes DISABLE TRIGGER USER")
     run(OUTCOME.format("y", "2026-02-01"), "ALTER TABLE attrition.outcomes ENABLE TRIGGER USER")
     lab.check("who left before is there", "y" in there())
-    lab.check("and mended", lab.number(url, "SELECT attrition.mend_leavers()") >= 1)
+    lab.check("and removed", lab.number(url, "SELECT attrition.remove_leavers()") >= 1)
     lab.equal("without those who left before", there(), list("ab"))

@@ -18,6 +18,8 @@ enum { PARTITIONS = 4 };
 static const char *const topics[] = {"employee-events", "attrition-predictions", "employee-events-dlq",
                                      "attrition-outcomes"};
 
+static const char alert_topic[] = "attrition-alerts";
+
 struct fixture {
     struct lab kafka;
     char directory[64], path[128], model[160], servers[160];
@@ -72,6 +74,7 @@ static void set_up(struct fixture *f, const char *flag)
     lab_start(&f->kafka, 1);
     for (size_t i = 0; i < 4; i++)
         lab_create_topic(&f->kafka, topics[i], PARTITIONS);
+    lab_create_topic(&f->kafka, alert_topic, PARTITIONS);
     snprintf(f->servers, sizeof f->servers, "--bootstrap-servers=%s", f->kafka.servers);
     f->schema = scorer_schema();
     scorer_write_model(f->schema, f->path, 0);
@@ -488,13 +491,12 @@ static void an_unavailable_broker_is_waited_for(void **state)
 
 /* --- current records --- */
 
-static const char state_topic[] = "attrition-state", alert_topic[] = "attrition-alerts";
+static const char state_topic[] = "attrition-state";
 
 static void set_up_with_records(struct fixture *f)
 {
     set_up(f, "--state-topic=attrition-state");
     lab_create_topic(&f->kafka, state_topic, PARTITIONS);
-    lab_create_topic(&f->kafka, alert_topic, PARTITIONS);
 }
 
 /* The same again, as another process would begin. */

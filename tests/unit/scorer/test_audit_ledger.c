@@ -6,7 +6,7 @@
 
 #include "scorer/audit/audit_ledger.h"
 
-static const struct audit_names names = {"in", {"out", "dead", "left"}};
+static const struct audit_names names = {"in", {"out", "dead", "left", "alerts"}};
 
 /* A ledger of two input partitions and two of each output topic, ten offsets each. */
 static struct audit_ledger *ledger_of(struct audit_rules rules, int64_t output_low)
@@ -374,9 +374,99 @@ static void places_are_bounded_and_all_are_counted(void **state)
     audit_ledger_free(ledger);
 }
 
+static struct audit_record alert(int64_t offset, int64_t source_offset)
+{
+    struct audit_record record = prediction(0, offset, 0, source_offset);
+    record.topic = SINK_TOPIC_ALERT;
+    record.end = AUDIT_ALERT;
+    return record;
+}
+
+/* Ten events with predictions, and an alert of the third. */
+static struct audit_ledger *alerted_ledger(struct audit_rules rules, int64_t source_offset)
+{
+    struct audit_ledger *ledger = ledger_of(rules, 0);
+    const struct audit_record of_it = alert(4, source_offset);
+    for (int64_t o = 0; o < 10; o++)
+        end_with(ledger, o, o);
+    audit_ledger_record(ledger, &of_it);
+    sources(ledger, 10);
+    for (int64_t o = 0; o < 10; o++)
+        audit_ledger_source(ledger, 1, o, SPAN_LITERAL("k"), SPAN_LITERAL("v"));
+    for (int64_t o = 0; o < 10; o++) {
+        const struct audit_record other = prediction(1, o, 1, o);
+        audit_ledger_record(ledger, &other);
+    }
+    return ledger;
+}
+
+static void an_alert_is_beside_its_prediction(void **state)
+{
+    (void)state;
+    struct audit_ledger *ledger = alerted_ledger(strict, 3);
+    const struct audit_input *inputs;
+    audit_ledger_match(ledger);
+    expect_clean(ledger);
+    ledger = alerted_ledger(strict, 3);
+    const struct audit_record again = alert(5, 3);
+    audit_ledger_record(ledger, &again);
+    audit_ledger_match(ledger);
+    expect(ledger, AUDIT_FAULT_DUPLICATE, "in", 3);
+    ledger = alerted_ledger((struct audit_rules){0}, 3);
+    audit_ledger_record(ledger, &again);
+    audit_ledger_match(ledger);
+    audit_ledger_close(ledger);
+    assert_true(audit_ledger_is_clean(ledger));
+    assert_int_equal(audit_ledger_inputs(ledger, &inputs), 2);
+    assert_true(inputs[0].repeats == 1 && inputs[0].ends[AUDIT_ALERT] == 1 && inputs[0].ends[AUDIT_PREDICTION] == 10);
+    audit_ledger_free(ledger);
+}
+
+static void an_alert_needs_a_prediction(void **state)
+{
+    (void)state;
+    struct audit_ledger *ledger = ledger_of(strict, 0);
+    const struct audit_record letter = {.topic = SINK_TOPIC_DLQ,
+                                        .end = AUDIT_DEAD_LETTER,
+                                        .source = AUDIT_SOURCE_KNOWN,
+                                        .source_offset = 0},
+                              of_it = alert(4, 0);
+    audit_ledger_record(ledger, &letter);
+    audit_ledger_record(ledger, &of_it);
+    sources(ledger, 1);
+    struct audit_record nowhere = alert(6, 0);
+    nowhere.source = AUDIT_SOURCE_NONE;
+    audit_ledger_record(ledger, &nowhere);
+    audit_ledger_match(ledger);
+    audit_ledger_close(ledger);
+    const struct audit_fault *places;
+    assert_int_equal(audit_ledger_faults(ledger, AUDIT_FAULT_UNEXPLAINED), 2);
+    assert_int_equal(audit_ledger_places(ledger, &places), 2);
+    assert_string_equal(places[0].topic, "alerts");
+    assert_true(places[0].offset == 4 && places[1].offset == 6);
+    audit_ledger_free(ledger);
+}
+
+static void an_alert_has_its_row(void **state)
+{
+    (void)state;
+    struct audit_ledger *ledger = alerted_ledger(stored, 3);
+    audit_ledger_match(ledger);
+    for (int64_t o = 0; o < 10; o++)
+        for (int32_t p = 0; p < 2; p++) {
+            struct audit_row row = row_of(o);
+            row.partition = p;
+            audit_ledger_row(ledger, &row);
+        }
+    expect(ledger, AUDIT_FAULT_ROW_MISSING, "alerts", 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_alert_is_beside_its_prediction),
+        cmocka_unit_test(an_alert_needs_a_prediction),
+        cmocka_unit_test(an_alert_has_its_row),
         cmocka_unit_test(one_end_for_each_is_clean),
         cmocka_unit_test(an_offset_without_an_end_is_missing),
         cmocka_unit_test(a_second_end_is_a_duplicate_or_a_repeat),

@@ -91,8 +91,13 @@ static void numbers_are_the_sums_of_all_loops(void **state)
         counter_add(&lab.counters[i], COUNTER_EVENTS_RETURNED, 2);
         lab.counters[i].dead_letters[EVENT_RULE] = 1;
         lab.counters[i].latency_buckets[2] = 7;
+        counter_set(&lab.counters[i], COUNTER_STATE_EMPLOYEES, 5);
+        counter_set(&lab.counters[i], COUNTER_STATE_RESTORING, 3);
     }
+    lab.settings.role_score = true;
+    lab.settings.state_topic = "attrition-scorer-state";
     ask(&lab, "GET", "/health", "", &body);
+    lab.settings.role_score = false;
     json_t *health = json_loads(body, 0, NULL);
     assert_non_null(health);
     json_t *events = json_object_get(health, "events");
@@ -100,6 +105,10 @@ static void numbers_are_the_sums_of_all_loops(void **state)
     assert_int_equal(json_integer_value(json_object_get(events, "scored")), 14);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(health, "dead_letters"), "rule")), 2);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(health, "latency_us"), "p99")), 250);
+    const json_t *records = json_object_get(health, "state");
+    assert_string_equal(json_string_value(json_object_get(records, "topic")), "attrition-scorer-state");
+    assert_int_equal(json_integer_value(json_object_get(records, "employees")), 10);
+    assert_int_equal(json_integer_value(json_object_get(records, "partitions_restoring")), 6);
     json_decref(health);
     counter_set(&lab.counters[1], COUNTER_KAFKA_UP,
                 1); /* what a loop once saw: no client of this process sees one now */
