@@ -2,7 +2,8 @@
  *
  * Threads: one per score loop, one for the sink, libmicrohttpd's, the model watcher's. Signals are blocked in all of
  * them and taken here: TERM and INT drain (a second one, or the deadline, ends at once with status 1), HUP looks the
- * model up. A task that fails for good ends the process with status 1 after the others have drained, to be restarted.
+ * model up and reads the HTTP service's tokens again. A task that fails for good ends the process with status 1 after
+ * the others have drained, to be restarted.
  */
 #include "scorer/commands.h"
 
@@ -254,6 +255,7 @@ static void handle_signal(struct daemon *daemon, int number)
         if (daemon->models)
             model_holder_refresh(daemon->models);
         challengers_refresh(daemon->challengers);
+        http_reload(daemon->http);
     } else if (number) {
         if (daemon->draining)
             end_now("second signal");

@@ -171,6 +171,7 @@ static void add_failures(struct json_writer *json, const struct route *route, co
         const char *status, *meaning;
     } meanings[] = {{"400", "Not JSON, or not what this path takes"},
                     {"401", "A bearer token is needed"},
+                    {"403", "The token lacks the scope"},
                     {"404", "No such model or version"},
                     {"413", "A body of more than 1 MiB"},
                     {"415", "The body is not application/json"},
@@ -180,7 +181,9 @@ static void add_failures(struct json_writer *json, const struct route *route, co
     bool v2 = !strncmp(operation->path, "/v2/models", 10);
     for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);
-        bool always = !strcmp(status, "401") ? route->needs_token : !strcmp(status, "429") && !route->quiet;
+        bool always = (!strcmp(status, "401") && route->scope >= SCOPE_ANY) ||
+                      (!strcmp(status, "403") && route->scope > SCOPE_ANY) ||
+                      (!strcmp(status, "429") && (!route->quiet || route->scope >= SCOPE_ANY));
         if (at && at[3] == 'h') /* a state of health, in the form of the answer */
             add_response(json, status, meanings[m].meaning, operation->answer);
         else if (at || always)
@@ -240,19 +243,30 @@ static void end_operation(struct json_writer *json)
     json_end_object(json);
 }
 
-static void add_no_security(struct json_writer *json)
+/* A bearer's scopes are named as roles, as OpenAPI 3.1 has it. Without tokens all is open. */
+static void add_security(struct json_writer *json, const struct settings *settings, enum token_scope scope)
 {
+    if (!settings->http_token && !settings->http_tokens_file)
+        scope = SCOPE_OPEN;
     json_begin_array(json, "security");
+    if (scope != SCOPE_OPEN) {
+        json_begin_object(json, NULL);
+        json_begin_array(json, "bearer");
+        if (scope != SCOPE_ANY)
+            json_write_string(json, NULL, token_scope_name(scope));
+        json_end_array(json);
+        json_end_object(json);
+    }
     json_end_array(json);
 }
 
-static void add_operation(struct json_writer *json, const struct route *route, const struct operation *operation)
+static void add_operation(struct json_writer *json, const struct settings *settings, const struct route *route,
+                          const struct operation *operation)
 {
     begin_operation(json, operation->path, strcmp(route->method, "GET") ? "post" : "get", operation->id,
                     operation->summary);
     add_parameters(json, operation);
-    if (!route->needs_token)
-        add_no_security(json);
+    add_security(json, settings, route->scope);
     if (operation->request) {
         json_begin_object(json, "requestBody");
         json_write_bool(json, "required", true);
@@ -268,13 +282,14 @@ static void add_operation(struct json_writer *json, const struct route *route, c
 
 static void add_paths(const struct service *service, struct json_writer *json)
 {
+    const struct settings *settings = service->view.settings;
     json_begin_object(json, "paths");
     for (size_t o = 0; o < sizeof operations / sizeof *operations; o++)
         for (size_t r = 0; r < service->route_count; r++)
             if (!strcmp(service->routes[r].path, operations[o].path))
-                add_operation(json, &service->routes[r], &operations[o]);
+                add_operation(json, settings, &service->routes[r], &operations[o]);
     begin_operation(json, "/metrics", "get", "metrics", "Counters for Prometheus");
-    add_no_security(json);
+    add_security(json, settings, settings->metrics_token ? SCOPE_OPERATE : SCOPE_OPEN);
     add_schema(json, "responses",
                "{\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":" STRING "}}}}");
     end_operation(json);
@@ -326,10 +341,6 @@ void openapi_answer(const struct service *service, const struct request *request
     struct json_writer json = json_begin_document(&answer->body);
     add_info(&json);
     json_break(&json);
-    if (settings->http_token) {
-        add_schema(&json, "security", "[{\"bearer\":[]}]");
-        json_break(&json);
-    }
     add_paths(service, &json);
     json_break(&json);
     add_components(&json, settings->schema);

@@ -21,6 +21,9 @@ struct request {
     struct span body;
     struct span name, version; /* what {name} and {version} of the route's path stand for; SPAN_NULL: not in it */
     int64_t complete_us;       /* steady clock when the last byte had come */
+    /* Why long work is not worth going on with, or NULL; NULL itself: it always is. Asked through request_given_up. */
+    const char *(*given_up)(const void *context);
+    const void *context;
 };
 
 struct answer {
@@ -37,3 +40,12 @@ struct answer {
 void answer_detail(struct answer *answer, unsigned status, const char *format, ...) PRINTF_LIKE(3, 4);
 /* 503 with it, and a Retry-After of a few seconds. */
 void answer_unavailable(struct answer *answer, const char *text);
+
+/* Between pieces of long work. True: the answer says why, and nothing more is to be done. */
+static inline bool request_given_up(const struct request *request, struct answer *answer)
+{
+    const char *reason = request->given_up ? request->given_up(request->context) : NULL;
+    if (reason)
+        answer_unavailable(answer, reason);
+    return reason != NULL;
+}

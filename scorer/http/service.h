@@ -22,8 +22,12 @@ struct service {
     struct buffer samples;        /* JSON list of sample employees */
 };
 
-/* The routes. Each fills the answer; none waits for anything. */
+/* The routes. Each fills the answer; none waits for anything. Those of POST may compute: on the work pool's threads,
+ * and with request_given_up between pieces. */
 typedef void route_answer(const struct service *service, const struct request *request, struct answer *answer);
+
+/* samples.json of the schema directory, or nothing: schema.c. A bad file is logged. */
+void schema_read_samples(const struct settings *settings, struct buffer *out);
 
 route_answer predict_answer;      /* predict.c */
 route_answer schema_answer;       /* schema.c */
