@@ -416,20 +416,6 @@ static int run_daemon(struct daemon *daemon)
     return daemon->failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Whether librdkafka takes the properties given: found here, a mistake is a usage error, not a failed thread. */
-static enum status try_properties(const struct options *options, struct error *err)
-{
-    static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
-    for (size_t i = 0; i < 2; i++) {
-        rd_kafka_conf_t *conf;
-        enum status status = kafka_conf(options, types[i], NULL, &conf, err);
-        if (status != STATUS_OK)
-            return status;
-        rd_kafka_conf_destroy(conf);
-    }
-    return STATUS_OK;
-}
-
 int cmd_run(const struct options *options)
 {
     struct daemon daemon = {0};
@@ -444,9 +430,7 @@ int cmd_run(const struct options *options)
         return EXIT_FAILED;
     }
     int code = EXIT_FAILED;
-    status = try_properties(options, &err);
-    if (status == STATUS_OK)
-        status = settings_resolve(options, daemon.schema, &daemon.settings, &err);
+    status = settings_resolve(options, daemon.schema, &daemon.settings, &err);
     if (status == STATUS_OK) {
         code = run_daemon(&daemon);
         settings_release(&daemon.settings);

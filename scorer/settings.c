@@ -176,6 +176,20 @@ static enum status load_map(struct settings *settings, struct error *err)
     return STATUS_OK;
 }
 
+/* Whether librdkafka takes the properties given: found here, a mistake is a usage error, not a failed thread. */
+static enum status check_properties(const struct options *options, struct error *err)
+{
+    static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
+    for (size_t i = 0; i < 2; i++) {
+        rd_kafka_conf_t *conf;
+        enum status status = kafka_conf(options, types[i], NULL, &conf, err);
+        if (status != STATUS_OK)
+            return status;
+        rd_kafka_conf_destroy(conf);
+    }
+    return STATUS_OK;
+}
+
 static const char *text_or_null(const struct options *options, enum option_id id)
 {
     const char *text = options_text(options, id);
@@ -250,7 +264,9 @@ enum status settings_resolve(const struct options *options, const struct schema 
         settings.http_listen = settings.http_probes_listen;
         settings.http_probes_listen = NULL;
     }
-    enum status status = split_memory(&settings, err);
+    enum status status = check_properties(options, err);
+    if (status == STATUS_OK)
+        status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)

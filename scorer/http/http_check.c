@@ -4,6 +4,7 @@
 
 #include "scorer/http/http.h"
 #include "scorer/http/listen.h"
+#include "scorer/http/stream_remote.h"
 #include "scorer/http/tokens.h"
 
 enum status http_check(const struct settings *settings, struct error *err)
@@ -15,6 +16,8 @@ enum status http_check(const struct settings *settings, struct error *err)
         status = listen_open(settings, "http-listen", settings->http_listen, &main, err);
     if (status == STATUS_OK && settings->http_probes_listen)
         status = listen_open(settings, "http-probes-listen", settings->http_probes_listen, &probes, err);
+    if (status == STATUS_OK)
+        status = stream_remote_check(settings, err);
     if (main >= 0)
         close(main);
     if (probes >= 0)

@@ -646,7 +646,7 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
         status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
     if (status == STATUS_OK && view->models && !settings->probes_only)
         status = prediction_log_new(settings, &http->service.prediction_log, err);
-    if (status == STATUS_OK && !settings->role_score)
+    if (status == STATUS_OK)
         status = stream_remote_new(settings, &http->service.remote, err);
     if (status == STATUS_OK)
         status = open_ports(http, err);
