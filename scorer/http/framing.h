@@ -16,5 +16,5 @@ void framing_add(struct framing *framing, const char *name, const char *value);
 const char *framing_flaw(const struct framing *framing);
 
 /* The lines themselves, from the end of the request line's last word to the end of the head, as libmicrohttpd before
- * 0.9.77 leaves them: CR, LF and each name's colon are NULs. What is wrong, or NULL. */
+ * 1.0 leaves them: CR, LF and each name's colon are NULs. What is wrong, or NULL. */
 const char *framing_lines_flaw(struct span lines);

@@ -8,7 +8,7 @@
 #include "scorer/http/body.h"
 #include "scorer/http/parameters.h"
 
-enum { REASONS_MOST = 1000, COUNTERFACTUALS_MOST = 50 };
+enum { REASONS_MOST = 1000, COUNTERFACTUALS_MOST = 20 };
 
 struct ask {
     const struct service *service;
@@ -160,7 +160,7 @@ static void find_list(struct ask *ask)
     }
     if (ask->counterfactual && ask->count > COUNTERFACTUALS_MOST)
         faults_add(&ask->faults, loc_name(loc_name((struct loc){0}, "query"), "counterfactual"), EVENT_LIMIT,
-                   "of more than 50 employees at once");
+                   "of more than 20 employees at once");
 }
 
 static void write_answer(const struct ask *ask, struct rows *rows, struct answer *answer)

@@ -30,13 +30,13 @@
 #include "scorer/http/tokens.h"
 #include "scorer/http/work_pool.h"
 
-/* Releases from this one on refuse by themselves what check_lines looks for. */
-enum { LIBRARY_IS_STRICT = MHD_VERSION >= 0x00097700 };
+/* From 1.0 on it refuses by itself what lines_flaw looks for. */
+enum { LIBRARY_IS_STRICT = MHD_VERSION >= 0x01000000 };
 
 enum {
     IDLE_S = 10,           /* nothing is heard of a client */
     REQUEST_US = 30000000, /* from the first byte of a request to the last of its answer */
-    COMPUTE_US = 10000000, /* of one request, from when its turn comes */
+    COMPUTE_US = 10000000, /* from a complete request to its scores; waiting for its turn is part of it */
     QUEUE_MOST = 256,      /* requests that wait for their turn */
     GUESSES = 10,          /* unknown tokens a second of one address that are answered with 401 */
     HEADERS_BYTES = 32 << 10,
@@ -85,7 +85,7 @@ struct exchange {
     bool closes;         /* the connection ends with the answer */
     bool denied, hidden; /* for the access log: always shown, hardly ever */
     bool ready;          /* computed and logged: to be sent */
-    int64_t started_us, computing_us;
+    int64_t started_us;
     char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES], address[ADDRESS_TEXT_BYTES];
     char token_name[TOKEN_NAME_BYTES];
 };
@@ -368,8 +368,8 @@ static const char *given_up(const void *context)
     const struct exchange *exchange = context;
     if (exchange->http->closing || *exchange->http->service.view.draining)
         return "the service is shutting down: send the request again";
-    if (clock_steady_us(&clock_system) - exchange->computing_us > COMPUTE_US)
-        return "this request takes longer than 10 s: ask for fewer employees at once";
+    if (clock_steady_us(&clock_system) - exchange->request.complete_us > COMPUTE_US)
+        return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
     return connection_left(exchange->client) ? "the client has left" : NULL;
 }
 
@@ -382,7 +382,6 @@ static void answer_now(struct exchange *exchange)
      * given, it stays. */
     const struct schema *schema = settings_of(exchange)->schema;
     bool nameless = schema && !schema->prediction_schema_id;
-    exchange->computing_us = clock_steady_us(&clock_system);
     exchange->route->answer(&exchange->http->service, request, answer);
     if (!answer->log.count || !nameless)
         return;
@@ -394,7 +393,6 @@ static void answer_now(struct exchange *exchange)
 static void compute(void *job)
 {
     struct exchange *exchange = job;
-    exchange->computing_us = clock_steady_us(&clock_system);
     const char *reason = given_up(exchange);
     if (reason)
         answer_unavailable(&exchange->answer, reason);

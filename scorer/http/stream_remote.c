@@ -61,7 +61,9 @@ static enum status make_client(const struct settings *settings, struct http_clie
                                        .max_body_bytes = BODY_MAX};
     *out = NULL;
     bool wanted = settings->stream_url && *settings->stream_url && !settings->role_score;
-    return wanted ? http_client_new(&with, out, err) : STATUS_OK;
+    if (!wanted || http_client_new(&with, out, err) == STATUS_OK)
+        return STATUS_OK;
+    return error_prefix(err, "--stream-url");
 }
 
 enum status stream_remote_check(const struct settings *settings, struct error *err)

@@ -78,13 +78,13 @@ static unsigned predict(struct lab *lab, size_t count, bool counterfactual, unsi
     return answer.status;
 }
 
-static void counterfactuals_are_for_fifty_at_once(void **state)
+static void counterfactuals_are_for_twenty_at_once(void **state)
 {
     const char *text;
-    if (predict(*state, 50, true, 1000, &text) != 200)
+    if (predict(*state, 20, true, 1000, &text) != 200)
         fail_msg("%.300s", text);
     assert_non_null(strstr(text, "\"counterfactual\":"));
-    assert_int_equal(predict(*state, 51, true, 1000, &text), 422);
+    assert_int_equal(predict(*state, 21, true, 1000, &text), 422);
     assert_non_null(strstr(text, "{\"loc\":[\"query\",\"counterfactual\"]"));
     assert_non_null(strstr(text, "\"type\":\"limit\""));
     assert_int_equal(predict(*state, 1000, false, 1000, &text), 200);
@@ -98,16 +98,16 @@ static void work_ends_soon_after_nobody_waits(void **state)
     assert_non_null(strstr(text, "nobody waits"));
     assert_null(strstr(text, "probability"));
     assert_int_equal(lab->asked, 4); /* not once more */
-    assert_int_equal(predict(lab, 50, true, 20, &text), 503);
+    assert_int_equal(predict(lab, 20, true, 10, &text), 503);
     assert_null(strstr(text, "probability"));
-    assert_int_equal(lab->asked, 21);
+    assert_int_equal(lab->asked, 11);
     assert_int_equal(predict(lab, 1, false, 0, &text), 503);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counterfactuals_are_for_fifty_at_once),
+        cmocka_unit_test(counterfactuals_are_for_twenty_at_once),
         cmocka_unit_test(work_ends_soon_after_nobody_waits),
     };
     return cmocka_run_group_tests_name("scorer/http/predict", tests, set_up, tear_down);
