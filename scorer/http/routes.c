@@ -44,6 +44,7 @@ const struct route route_table[] = {
     {"GET", "/health/ready", ready_answer, false, true},
     {"GET", "/metrics", metrics_answer, false, true},
     {"POST", "/predict", predict_answer, true, false},
+    {"POST", "/events", events_answer, true, false},
     {"GET", "/schema", schema_answer, true, false},
     {"GET", "/stream", stream_answer, true, true},
     {"GET", "/openapi.json", openapi_answer, true, false},

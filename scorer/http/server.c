@@ -22,8 +22,11 @@
 #include "base/memory.h"
 #include "scorer/http/access_log.h"
 #include "scorer/http/body.h"
+#include "scorer/http/event_sender.h"
+#include "scorer/http/events.h"
 #include "scorer/http/access_control.h"
 #include "scorer/http/listen.h"
+#include "scorer/http/media_type.h"
 #include "scorer/http/stream_remote.h"
 #include "scorer/http/routes.h"
 #include "scorer/http/stream_rates.h"
@@ -72,7 +75,7 @@ struct exchange {
     struct buffer body;
     uint64_t body_bytes; /* that came, kept or not */
     bool declared, preflight, sent, logged;
-    atomic_bool lost;
+    _Atomic enum event_sent kept; /* what Kafka said of the records */
     int64_t started_us;
     char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES];
 };
@@ -91,24 +94,10 @@ static bool is_preflight(const struct exchange *exchange)
            access_control_origin_allowed(settings->http_cors_origins, header(exchange, "Origin"));
 }
 
-static bool is_json(const char *type)
-{
-    static const char json[] = "application/json", utf8[] = "utf-8";
-    if (!type || strncasecmp(type, json, sizeof json - 1))
-        return false;
-    const char *rest = type + sizeof json - 1;
-    const char *charset = strcasestr(rest, "charset=");
-    if (*rest && *rest != ';' && *rest != ' ')
-        return false;
-    if (!charset)
-        return true;
-    charset += strlen("charset=");
-    return !strncasecmp(charset + (*charset == '"'), utf8, sizeof utf8 - 1);
-}
-
 static void check_body(struct exchange *exchange)
 {
-    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding");
+    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding"),
+               *takes = media_types_of(exchange->request.path);
     exchange->declared = length != NULL;
     if (length && strtoull(length, NULL, 10) > BODY_MAX)
         answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
@@ -116,8 +105,8 @@ static void check_body(struct exchange *exchange)
         return;
     else if (header(exchange, "Inference-Header-Content-Length"))
         answer_detail(&exchange->answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
-    else if (!is_json(header(exchange, "Content-Type")))
-        answer_detail(&exchange->answer, 415, "the body must be application/json in UTF-8 (Content-Type)");
+    else if (!media_type_is_one(header(exchange, "Content-Type"), takes))
+        answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)", takes);
     else if (coding && strcasecmp(coding, "identity"))
         answer_detail(&exchange->answer, 415, "compressed bodies are not supported");
 }
@@ -223,16 +212,45 @@ static void answer_unlogged(struct answer *answer)
                                "again with the same event_id, or with ?log=false");
 }
 
-static void on_logged(void *context, bool acknowledged)
+/* From Kafka's threads: `handle` is called again. */
+static void on_sent(void *context, enum event_sent result)
 {
     struct exchange *exchange = context;
     struct http *http = exchange->http;
-    exchange->lost = !acknowledged;
+    exchange->kept = result;
     MHD_resume_connection(exchange->connection); /* from here on the exchange may be gone */
     http->waiting--;
 }
 
-/* Hands the records over; `handle` is called again when Kafka has answered. */
+static void on_logged(void *context, bool acknowledged)
+{
+    on_sent(context, acknowledged ? EVENTS_COMMITTED : EVENTS_UNKNOWN);
+}
+
+static void answer_unkept(struct answer *answer, enum event_sent result)
+{
+    if (answer->to_input)
+        events_answer_unkept(answer, result);
+    else
+        answer_unlogged(answer);
+}
+
+/* Hands the records over. False: nothing will be reported, and the answer is made. */
+static bool send_records(struct exchange *exchange)
+{
+    const struct service *service = &exchange->http->service;
+    struct answer *answer = &exchange->answer;
+    const char *reason = NULL;
+    if (!answer->to_input) {
+        if (!prediction_log_send(service->prediction_log, &answer->log, on_logged, exchange))
+            on_logged(exchange, false);
+    } else if ((reason = event_sender_send(service->event_sender, &answer->log, on_sent, exchange))) {
+        events_answer_refused(answer, reason);
+    }
+    return !reason;
+}
+
+/* `handle` is called again when Kafka has answered. */
 static enum MHD_Result log_first(struct exchange *exchange)
 {
     struct http *http = exchange->http;
@@ -242,12 +260,12 @@ static enum MHD_Result log_first(struct exchange *exchange)
     http->waiting++; /* before looking at `closing`: http_free looks the other way round */
     if (!http->closing && http->service.prediction_log) {
         MHD_suspend_connection(exchange->connection);
-        if (!prediction_log_send(http->service.prediction_log, records, on_logged, exchange))
-            on_logged(exchange, false);
+        if (!send_records(exchange))
+            on_sent(exchange, EVENTS_COMMITTED); /* the answer stays as it is */
         return MHD_YES;
     }
     http->waiting--;
-    answer_unlogged(&exchange->answer);
+    answer_unkept(&exchange->answer, EVENTS_UNWRITTEN);
     return send_answer(exchange);
 }
 
@@ -257,6 +275,13 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
     struct answer *answer = &exchange->answer;
     request->complete_us = clock_steady_us(&clock_system);
     request->body = buffer_span(&exchange->body);
+    request->headers = (struct request_headers){
+        .content_type = header(exchange, "Content-Type"),
+        .ce_specversion = header(exchange, "ce-specversion"),
+        .ce_id = header(exchange, "ce-id"),
+        .ce_time = header(exchange, "ce-time"),
+        .ce_subject = header(exchange, "ce-subject"),
+    };
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
     /* The registry gives the id that a logged prediction starts with. Asked before the records are made: once it is
      * given, it stays. */
@@ -265,7 +290,7 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
     exchange->route->answer(&exchange->http->service, request, answer);
     if (!answer->log.count)
         return send_answer(exchange);
-    if (!nameless)
+    if (!nameless || answer->to_input)
         return log_first(exchange);
     answer_unavailable(answer, "the schema registry has not returned the id of our prediction schema yet, so the "
                                "prediction cannot be logged: send it again later, or with ?log=false");
@@ -324,8 +349,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return more ? MHD_YES : MHD_NO; /* no: closes the connection */
     }
     if (exchange->logged) {
-        if (exchange->lost)
-            answer_unlogged(&exchange->answer);
+        if (exchange->kept != EVENTS_COMMITTED)
+            answer_unkept(&exchange->answer, exchange->kept);
         return send_answer(exchange);
     }
     return exchange->answer.status ? send_answer(exchange) : answer_complete(exchange);
@@ -450,6 +475,7 @@ static enum status start_daemon(struct http *http, int server, struct error *err
 static void release(struct http *http)
 {
     prediction_log_free(http->service.prediction_log);
+    event_sender_free(http->service.event_sender);
     stream_remote_free(http->service.remote);
     rate_limit_free(http->rate);
     access_log_free(http->service.access);
@@ -475,6 +501,16 @@ static struct http *make(const struct http_view *view, int server)
     return http;
 }
 
+static enum status make_producers(struct http *http, struct error *err)
+{
+    struct service *service = &http->service;
+    enum status status = prediction_log_new(service->view.settings, &service->prediction_log, err);
+    if (status == STATUS_OK)
+        status = event_sender_new(service->view.settings, &service->event_sender, err);
+    service->view.event_sender = service->event_sender;
+    return status;
+}
+
 enum status http_new(const struct http_view *view, struct http **out, struct error *err)
 {
     int server = -1;
@@ -483,7 +519,7 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
         return status;
     struct http *http = make(view, server);
     if (view->models && !view->settings->probes_only)
-        status = prediction_log_new(view->settings, &http->service.prediction_log, err);
+        status = make_producers(http, err);
     if (status == STATUS_OK && !view->settings->role_score)
         status = stream_remote_new(view->settings, &http->service.remote, err);
     if (status != STATUS_OK)
