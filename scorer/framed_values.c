@@ -48,8 +48,7 @@ static enum status read_row(struct framed_values *values, const char *directory,
     json_int_t id = json_integer_value(json_object_get(row, "id"));
     const char *file = json_string_value(json_object_get(row, "file"));
     if (id <= 0 || id > UINT32_MAX || !file)
-        return error_set(err, STATUS_INVALID, "%s/ids.json: each row needs an id and a file",
-                         directory);
+        return error_set(err, STATUS_INVALID, "%s/ids.json: each row needs an id and a file", directory);
     snprintf(path, sizeof path, "%s/%s", directory, file);
     enum status status = avro_schema_read(path, &schema, err);
     const struct schema_key key = schema_key_of_id((uint32_t)id);

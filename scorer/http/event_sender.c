@@ -186,14 +186,16 @@ static void write_post(struct event_sender *sender, const struct post *post)
     }
 }
 
+/* Nothing of a transaction that was refused has been committed, and nothing of the next will be. */
 static enum status commit(struct event_sender *sender, struct error *err)
 {
     enum transaction_result result = transaction_commit(sender->transaction, NULL, NULL, err);
-    bool left = !sender->settings->exactly_once || !transaction_broken(sender->transaction);
+    bool denied = result == TRANSACTION_ROLLED_BACK && err->status == STATUS_DENIED;
+    bool left = !sender->settings->exactly_once || (!denied && !transaction_broken(sender->transaction));
     sender->result = result == TRANSACTION_COMMITTED ? EVENTS_COMMITTED : left ? EVENTS_UNKNOWN : EVENTS_UNWRITTEN;
     if (result == TRANSACTION_ROLLED_BACK)
         (void)transaction_pause(sender->transaction);
-    return result == TRANSACTION_FAILED ? err->status : STATUS_OK;
+    return result == TRANSACTION_FAILED || denied ? err->status : STATUS_OK;
 }
 
 /* Failure is for good: of this producer. */
