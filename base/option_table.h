@@ -147,7 +147,7 @@
     OPTION(METRICS_TOKEN, .flag = "metrics-token", .environment = "METRICS_TOKEN", .type = OPTION_FLAG, .programs = S, \
            .help = "/metrics needs a token with the scope operate") \
     OPTION(HTTP_LOG_TIMEOUT, .flag = "http-log-timeout", .environment = "HTTP_LOG_TIMEOUT", .type = OPTION_DURATION, .fallback = "3s", .minimum = "10ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
-           .help = "how long /predict waits for Kafka to acknowledge what it logs, before it answers 503") \
+           .help = "how long /predict and /events wait for Kafka to acknowledge what they write, before they answer 503") \
     OPTION(HTTP_RATE, .flag = "http-rate", .environment = "HTTP_RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000", .programs = S, .metavar = "N", \
            .help = "requests a second that one address may send (429 beyond; probes are free); 0: any number") \
     OPTION(HTTP_CORS_ORIGINS, .flag = "http-cors-origins", .environment = "HTTP_CORS_ORIGINS", .programs = S, .metavar = "ORIGIN,…", \
@@ -168,6 +168,10 @@
            .help = "decode: the schema the bytes were written with") \
     OPTION(READER_SCHEMA, .flag = "reader-schema", .programs = S, .metavar = "FILE", \
            .help = "decode: the schema to see them through; default: the event schema") \
+    OPTION(FRAMED, .flag = "framed", .type = OPTION_FLAG, .programs = S, \
+           .help = "decode: values as they lie in a topic: frames of any known schema, or JSON") \
+    OPTION(RAW, .flag = "raw", .type = OPTION_FLAG, .programs = S, \
+           .help = "decode: with --framed, each value after its length as 4 bytes, as kcat -C -f '%R%s' writes them; else hexadecimal lines") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
            .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \

@@ -8,7 +8,8 @@ static const struct subcommand subcommands[] = {
     {"audit", "", "prove that every event has one end, in order, and every output record its row; status 1: not so",
      .run = cmd_audit},
     {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", .run = cmd_score},
-    {"decode", "[FILE]", "decode hexadecimal Avro from FILE or standard input; no server needed", .run = cmd_decode},
+    {"decode", "[FILE]", "show Avro from FILE or standard input as JSON: hexadecimal, or values as they lie in a topic",
+     .run = cmd_decode},
     {0},
 };
 

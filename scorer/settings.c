@@ -128,7 +128,7 @@ struct memory_needs settings_memory_needs(const struct settings *settings)
     return (struct memory_needs){
         .limit = settings->memory_limit,
         .consumers = workers + settings->role_sink,
-        .producers = workers + settings->role_http,
+        .producers = workers + 2 * settings->role_http, /* what is predicted, and posted events */
         .sink = settings->role_sink,
         .states = settings->state_topic ? workers : 0,
     };

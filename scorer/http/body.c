@@ -1,9 +1,6 @@
 /* Reading bodies: see body.h. On the server's threads; memory is bounded by the body's limit. */
 #include "scorer/http/body.h"
 
-#include <string.h>
-#include <strings.h>
-
 bool body_read(const struct request *request, struct body *out, struct answer *answer)
 {
     size_t line, column;
@@ -84,21 +81,6 @@ void body_free(struct body *body)
     json_decref(body->tree);
     json_reader_free(&body->reader);
     *body = (struct body){0};
-}
-
-bool body_is_json(const char *type)
-{
-    static const char json[] = "application/json", utf8[] = "utf-8";
-    if (!type || strncasecmp(type, json, sizeof json - 1))
-        return false;
-    const char *rest = type + sizeof json - 1;
-    const char *charset = strcasestr(rest, "charset=");
-    if (*rest && *rest != ';' && *rest != ' ')
-        return false;
-    if (!charset)
-        return true;
-    charset += strlen("charset=");
-    return !strncasecmp(charset + (*charset == '"'), utf8, sizeof utf8 - 1);
 }
 
 bool body_is_list(struct span text)

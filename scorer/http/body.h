@@ -18,7 +18,5 @@ MUST_USE bool body_read(const struct request *request, struct body *out, struct 
 const json_t *body_tree(struct body *body);
 void body_free(struct body *body);
 
-/* Whether a Content-Type (NULL: none) says JSON, in UTF-8 or without saying. */
-bool body_is_json(const char *type);
 /* Whether a text is a sound JSON list. */
 bool body_is_list(struct span text);

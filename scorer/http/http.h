@@ -7,7 +7,8 @@
 #include "scorer/settings.h"
 #include "scorer/sink/sink.h"
 
-struct access_log; /* counts of requests: scorer/http/access_log.h */
+struct access_log;   /* counts of requests: scorer/http/access_log.h */
+struct event_sender; /* … and of posted events: scorer/http/event_sender.h */
 
 /* Borrowed, read-only, from any thread; outlives the server. */
 struct http_view {
@@ -22,7 +23,8 @@ struct http_view {
     size_t progress_count;
     const _Atomic bool *draining;
     int64_t started_us;              /* real clock */
-    const struct access_log *access; /* http_new sets it */
+    const struct access_log *access; /* http_new sets it, and */
+    const struct event_sender *event_sender;
 };
 
 struct http;

@@ -6,6 +6,7 @@
 
 #include "scorer/http/embed.h"
 #include "scorer/http/rows.h"
+#include "scorer/http/media_type.h"
 #include "scorer/http/route.h"
 
 /* What the description says of a route beyond its row in the table. `request` and `answer` are names of components. */
@@ -19,6 +20,8 @@ static const struct operation {
     {"/health/ready", "ready", "Readiness", NULL, "Status", false, "503h"},
     {"/predict", "predict", "Scores one employee or a list", "PredictRequest", "PredictAnswer", true,
      "400 413 415 422 503"},
+    {"/events", "events", "Writes one event, a list or lines to the input topic", "PostedEvents", "EventsAccepted",
+     false, "400 413 415 422 503"},
     {"/schema", "schema", "The fields of an employee, for forms", NULL, "FormSchema", false, ""},
     {"/stream", "stream", "The stream at a glance", NULL, "Stream", false, ""},
     {"/openapi.json", "openapi", "This description", NULL, "Anything", false, ""},
@@ -146,14 +149,24 @@ static void add_prediction(struct json_writer *json, const struct schema *schema
     json_end_object(json);
 }
 
-static void add_content(struct json_writer *json, const char *component)
+/* types: with ", " between them. Lines are no one JSON document, and so a text. */
+static void add_content(struct json_writer *json, const char *types, const char *component)
 {
+    size_t bytes;
     json_begin_object(json, "content");
-    json_begin_object(json, "application/json");
-    json_begin_object(json, "schema");
-    buffer_printf(json_write_raw(json, "$ref"), "\"#/components/schemas/%s\"", component);
-    json_end_object(json);
-    json_end_object(json);
+    for (; *types; types += bytes + strspn(types + bytes, ", ")) {
+        bytes = strcspn(types, ",");
+        const struct span type = {types, bytes};
+        json_key_span(json, type);
+        json_begin_object(json, NULL);
+        json_begin_object(json, "schema");
+        if (span_equal(type, SPAN_LITERAL("application/x-ndjson")))
+            json_write_string(json, "type", "string");
+        else
+            buffer_printf(json_write_raw(json, "$ref"), "\"#/components/schemas/%s\"", component);
+        json_end_object(json);
+        json_end_object(json);
+    }
     json_end_object(json);
 }
 
@@ -161,7 +174,7 @@ static void add_response(struct json_writer *json, const char *status, const cha
 {
     json_begin_object(json, status);
     json_write_string(json, "description", meaning);
-    add_content(json, component);
+    add_content(json, "application/json", component);
     json_end_object(json);
 }
 
@@ -174,7 +187,7 @@ static void add_failures(struct json_writer *json, const struct route *route, co
                     {"403", "The token lacks the scope"},
                     {"404", "No such model or version"},
                     {"413", "A body of more than 1 MiB"},
-                    {"415", "The body is not application/json"},
+                    {"415", "The body is of another type"},
                     {"422", "Every fault of the values"},
                     {"429", "Too many requests from this address"},
                     {"503", "No model, or Kafka is unavailable"}};
@@ -270,11 +283,12 @@ static void add_operation(struct json_writer *json, const struct settings *setti
     if (operation->request) {
         json_begin_object(json, "requestBody");
         json_write_bool(json, "required", true);
-        add_content(json, operation->request);
+        add_content(json, media_types_of(operation->path), operation->request);
         json_end_object(json);
     }
     json_begin_object(json, "responses");
-    add_response(json, "200", "OK", operation->answer);
+    bool accepts = !strcmp(operation->answer, "EventsAccepted");
+    add_response(json, accepts ? "202" : "200", accepts ? "Written, in one transaction" : "OK", operation->answer);
     add_failures(json, route, operation);
     json_end_object(json);
     end_operation(json);

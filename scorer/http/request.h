@@ -14,8 +14,14 @@ struct parameter {
     const char *name, *value;
 };
 
+/* NULL: not there. ce_…: CloudEvents in binary mode. */
+struct request_headers {
+    const char *content_type, *ce_specversion, *ce_id, *ce_time, *ce_subject;
+};
+
 struct request {
     const char *method, *path;
+    struct request_headers headers;
     struct parameter parameters[PARAMETERS_MAX];
     size_t parameter_count; /* may be larger than PARAMETERS_MAX: the rest is not kept */
     struct span body;
@@ -34,6 +40,7 @@ struct answer {
     struct buffer body;                /* where NULL, `fixed` */
     struct span fixed;                 /* lives as long as the program */
     struct prediction_log_records log; /* to be acknowledged by Kafka before the answer goes out */
+    bool to_input;                     /* … as events of the input topic */
 };
 
 /* {"detail": "…"}: one sentence for people. Replaces what is there. */

@@ -44,6 +44,7 @@ const struct route route_table[] = {
     {"GET", "/health/ready", ready_answer, SCOPE_OPEN, true},
     {"GET", "/metrics", metrics_answer, SCOPE_OPEN, true},
     {"POST", "/predict", predict_answer, SCOPE_SCORE, false},
+    {"POST", "/events", events_answer, SCOPE_INGEST, false},
     {"GET", "/schema", schema_answer, SCOPE_ANY, false},
     {"GET", "/stream", stream_answer, SCOPE_OPERATE, true},
     {"GET", "/openapi.json", openapi_answer, SCOPE_ANY, false},

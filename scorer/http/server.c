@@ -19,11 +19,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "scorer/http/access_log.h"
-#include "scorer/http/body.h"
+#include "scorer/http/event_sender.h"
 #include "scorer/http/access_control.h"
 #include "scorer/http/connections.h"
+#include "scorer/http/delivery.h"
 #include "scorer/http/framing.h"
 #include "scorer/http/listen.h"
+#include "scorer/http/media_type.h"
 #include "scorer/http/stream_remote.h"
 #include "scorer/http/routes.h"
 #include "scorer/http/stream_rates.h"
@@ -37,6 +39,7 @@ enum {
     IDLE_S = 10,           /* nothing is heard of a client */
     REQUEST_US = 30000000, /* from the first byte of a request to the last of its answer */
     COMPUTE_US = 10000000, /* from a complete request to its scores; waiting for its turn is part of it */
+    LAST_US = 1000000,     /* the same, once the service ends */
     QUEUE_MOST = 256,      /* requests that wait for their turn */
     GUESSES = 10,          /* unknown tokens a second of one address that are answered with 401 */
     HEADERS_BYTES = 32 << 10,
@@ -45,7 +48,8 @@ enum {
                                  client sees the answer */
     DROPPED_MAX = 16 << 20,   /* of a body whose length is not declared */
     TURN_US = 250000,
-    CLOSE_TURNS = 50, /* of 10 ms, for answers to go out */
+    WAITING_TURNS = 1000, /* of 1 ms at least, for Kafka to take posted events */
+    CLOSE_TURNS = 50,     /* of 10 ms, for answers to go out */
 };
 
 /* Where clients come in. */
@@ -79,6 +83,7 @@ struct exchange {
     const struct route *route;
     struct request request;
     struct answer answer;
+    struct delivery delivery;
     struct buffer body;
     uint64_t body_bytes; /* that came, kept or not */
     bool declared, preflight, sent;
@@ -217,7 +222,8 @@ static bool is_preflight(const struct exchange *exchange)
 
 static void check_body(struct exchange *exchange)
 {
-    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding");
+    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding"),
+               *takes = media_types_of(exchange->request.path);
     exchange->declared = length != NULL;
     if (length && strtoull(length, NULL, 10) > BODY_MAX)
         answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
@@ -225,8 +231,8 @@ static void check_body(struct exchange *exchange)
         return;
     else if (header(exchange, "Inference-Header-Content-Length"))
         answer_detail(&exchange->answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
-    else if (!body_is_json(header(exchange, "Content-Type")))
-        answer_detail(&exchange->answer, 415, "the body must be application/json in UTF-8 (Content-Type)");
+    else if (!media_type_is_one(header(exchange, "Content-Type"), takes))
+        answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)", takes);
     else if (coding && strcasecmp(coding, "identity"))
         answer_detail(&exchange->answer, 415, "compressed bodies are not supported");
 }
@@ -330,45 +336,24 @@ static enum MHD_Result keep_parameter(void *context, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-static void answer_unlogged(struct answer *answer)
-{
-    answer_unavailable(answer, "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it "
-                               "again with the same event_id, or with ?log=false");
-}
-
 /* The last word on a suspended request: `handle` is called again. */
-static void resume(struct exchange *exchange)
+static void resume(void *context)
 {
+    struct exchange *exchange = context;
     struct http *http = exchange->http;
     exchange->ready = true;
     MHD_resume_connection(exchange->connection); /* from here on the exchange may be gone */
     http->waiting--;
 }
 
-static void on_logged(void *context, bool acknowledged)
-{
-    struct exchange *exchange = context;
-    if (!acknowledged)
-        answer_unlogged(&exchange->answer);
-    resume(exchange);
-}
-
-static void log_first(struct exchange *exchange)
-{
-    struct prediction_log_records *records = &exchange->answer.log;
-    memcpy(records->traceparent, exchange->traceparent, sizeof exchange->traceparent);
-    struct prediction_log *log = exchange->http->service.prediction_log;
-    if (!log || exchange->http->closing || !prediction_log_send(log, records, on_logged, exchange))
-        on_logged(exchange, false);
-}
-
 /* Why nobody waits for the answer any more, or it took too long; NULL: somebody does. */
 static const char *given_up(const void *context)
 {
     const struct exchange *exchange = context;
-    if (exchange->http->closing || *exchange->http->service.view.draining)
+    int64_t age_us = clock_steady_us(&clock_system) - exchange->request.complete_us;
+    if (age_us > LAST_US && (exchange->http->closing || *exchange->http->service.view.draining))
         return "the service is shutting down: send the request again";
-    if (clock_steady_us(&clock_system) - exchange->request.complete_us > COMPUTE_US)
+    if (age_us > COMPUTE_US)
         return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
     return connection_left(exchange->client) ? "the client has left" : NULL;
 }
@@ -383,7 +368,7 @@ static void answer_now(struct exchange *exchange)
     const struct schema *schema = settings_of(exchange)->schema;
     bool nameless = schema && !schema->prediction_schema_id;
     exchange->route->answer(&exchange->http->service, request, answer);
-    if (!answer->log.count || !nameless)
+    if (!answer->log.count || answer->to_input || !nameless)
         return;
     prediction_log_records_clear(&answer->log);
     answer_unavailable(answer, "the schema registry has not returned the id of our prediction schema yet, so the "
@@ -398,8 +383,9 @@ static void compute(void *job)
         answer_unavailable(&exchange->answer, reason);
     else
         answer_now(exchange);
+    memcpy(exchange->answer.log.traceparent, exchange->traceparent, sizeof exchange->traceparent);
     if (exchange->answer.log.count)
-        log_first(exchange);
+        delivery_start(&exchange->delivery, exchange->http->closing);
     else
         resume(exchange);
 }
@@ -430,6 +416,14 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
     request->body = buffer_span(&exchange->body);
     request->given_up = given_up;
     request->context = exchange;
+    exchange->delivery = (struct delivery){&exchange->http->service, &exchange->answer, resume, exchange};
+    request->headers = (struct request_headers){
+        .content_type = header(exchange, "Content-Type"),
+        .ce_specversion = header(exchange, "ce-specversion"),
+        .ce_id = header(exchange, "ce-id"),
+        .ce_time = header(exchange, "ce-time"),
+        .ce_subject = header(exchange, "ce-subject"),
+    };
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
     if (!strcmp(exchange->route->method, "POST"))
         return compute_apart(exchange);
@@ -608,6 +602,7 @@ static void release(struct http *http)
     port_close(&http->probes);
     work_pool_free(http->pool);
     prediction_log_free(http->service.prediction_log);
+    event_sender_free(http->service.event_sender);
     stream_remote_free(http->service.remote);
     rate_limit_free(http->rate);
     rate_limit_free(http->guesses);
@@ -635,6 +630,16 @@ static struct http *make(const struct http_view *view)
     return http;
 }
 
+static enum status make_producers(struct http *http, struct error *err)
+{
+    struct service *service = &http->service;
+    enum status status = prediction_log_new(service->view.settings, &service->prediction_log, err);
+    if (status == STATUS_OK)
+        status = event_sender_new(service->view.settings, &service->event_sender, err);
+    service->view.event_sender = service->event_sender;
+    return status;
+}
+
 enum status http_new(const struct http_view *view, struct http **out, struct error *err)
 {
     const struct settings *settings = view->settings;
@@ -643,7 +648,7 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     if (status == STATUS_OK)
         status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
     if (status == STATUS_OK && view->models && !settings->probes_only)
-        status = prediction_log_new(settings, &http->service.prediction_log, err);
+        status = make_producers(http, err);
     if (status == STATUS_OK)
         status = stream_remote_new(settings, &http->service.remote, err);
     if (status == STATUS_OK)
@@ -667,8 +672,11 @@ void http_free(struct http *http)
     http->closing = true;
     pthread_join(http->keeper, NULL);
     prediction_log_stop(http->service.prediction_log);
-    while (http->waiting)
+    for (int turn = 0; http->waiting; turn++) {
+        if (turn == WAITING_TURNS)
+            event_sender_stop(http->service.event_sender);
         usleep(1000);
+    }
     for (int turn = 0; turn < CLOSE_TURNS && access_log_in_flight(http->service.access); turn++)
         usleep(10000);
     release(http);
