@@ -7,7 +7,6 @@
  */
 #include "scorer/commands.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -147,9 +146,8 @@ static enum status make_sink(struct daemon *daemon, struct error *err)
 {
     if (!daemon->settings.role_sink)
         return STATUS_OK;
-    enum status status = sink_new(&daemon->settings, &daemon->counters[1], &daemon->sink, err);
-    if (status != STATUS_OK)
-        return status;
+    if (sink_new(&daemon->settings, &daemon->counters[1], &daemon->sink, err) != STATUS_OK)
+        return err->status;
     daemon->tasks[daemon->task_count++] = (struct task){.name = "sink", .subject = daemon->sink, .body = run_sink};
     add_progress(daemon, sink_progress(daemon->sink), "sink");
     return STATUS_OK;
