@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/hex_digit.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "avro/type.h"
@@ -30,14 +31,6 @@ struct decoding {
     size_t searched;  /* bytes of `line` known to hold no line's end */
     uint64_t records; /* taken so far */
 };
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool hex_read(struct span text, struct buffer *out)
 {

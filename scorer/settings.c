@@ -127,7 +127,7 @@ struct memory_needs settings_memory_needs(const struct settings *settings)
     return (struct memory_needs){
         .limit = settings->memory_limit,
         .consumers = workers + settings->role_sink,
-        .producers = workers + 2 * settings->role_http, /* what is predicted, and posted events */
+        .producers = workers + settings->role_http,
         .sink = settings->role_sink,
         .states = settings->state_topic ? workers : 0,
     };

@@ -27,7 +27,7 @@
 enum {
     TURN_US = 20000, /* while posts wait or a call runs */
     IDLE_US = 1000000,
-    WAITING_BYTES_MAX = 16 << 20,
+    WAITING_BYTES_MAX = 4 << 20, /* and so of a transaction: within what --memory-limit reserves */
     WAITING_POSTS_MAX = 1000,
     PAUSE_FIRST_US = 1000000,
     PAUSE_LAST_US = 60000000,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex_digit.h"
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "events/event_encoder.h"
@@ -110,14 +111,6 @@ static void check_count(struct posting *posting)
 }
 
 /* --- what the request says besides its body --- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Percent-encoded, as CloudEvents' HTTP binding says; a % that begins nothing of the kind stays. */
 static struct span decode_header(const char *header, struct buffer *out)

@@ -236,6 +236,14 @@ def check_frozen(lab, broker, scorer):
     check_outcome(lab, "frozen", outcome, {name: records for name, records in written(lab, broker).items()})
 
 
+def check_token(lab, environment):
+    guarded = lab.scorer("guarded", **{**environment, "ROLES": "http", "INSTANCE_ID": "three", "HTTP_TOKEN": "s3cret"})
+    lab.need("a service with a token answers", lambda: guarded.get("/health/live")[0] == 200, 20, guarded)
+    lab.equal("401 without it", post(guarded, event("t", 1))[0], 401)
+    lab.wait("202 with it", lambda: post(guarded, event("t", 1), {**JSON, "Authorization": "Bearer s3cret"})[0] == 202, 20, guarded)
+    lab.equal("the guarded one ends in time", guarded.end(), 0)
+
+
 def check_denied(lab, broker, scorer):
     from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
     admin = AdminClient({"bootstrap.servers": broker})
@@ -271,6 +279,7 @@ with Lab() as lab:
     lab.equal("it ends in time", scorer.end(), 0)
     scorer = check_kills(lab, broker, environment)
     lab.equal("the last ends in time", scorer.end(), 0)
+    check_token(lab, environment)
     service = lab.scorer("service", **{**environment, "ROLES": "http", "INSTANCE_ID": "two"})
     lab.ready(service)
     check_frozen(lab, broker, service)
