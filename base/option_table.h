@@ -143,9 +143,17 @@
     OPTION(HTTP_LISTEN, .flag = "http-listen", .environment = "HTTP_LISTEN", .fallback = "127.0.0.1:8080", .programs = S, .metavar = "ADDRESS:PORT", \
            .help = "where the HTTP service answers; port 0 takes a free one") \
     OPTION(HTTP_TOKEN, .flag = "http-token", .environment = "HTTP_TOKEN", .programs = S, .secret = true, .metavar = "TOKEN", \
-           .help = "bearer token; needed to listen beyond loopback") \
+           .help = "bearer token; needed to listen beyond loopback, with at least 16 characters") \
+    OPTION(HTTP_TOKENS_FILE, .flag = "http-tokens-file", .environment = "HTTP_TOKENS_FILE", .programs = S, .metavar = "FILE", \
+           .help = "bearer tokens with scopes, one `SCOPE[,SCOPE…] SHA256-OF-TOKEN [NAME]` a line; read again on SIGHUP") \
+    OPTION(HTTP_HOSTS, .flag = "http-hosts", .environment = "HTTP_HOSTS", .programs = S, .metavar = "HOST,…", \
+           .help = "without a token: names that a request's Host may have besides the listening address and localhost") \
+    OPTION(HTTP_PROBES_LISTEN, .flag = "http-probes-listen", .environment = "HTTP_PROBES_LISTEN", .programs = S, .metavar = "ADDRESS:PORT", \
+           .help = "where health and metrics answer too, on a thread of their own; default: at --http-listen alone") \
+    OPTION(METRICS_TOKEN, .flag = "metrics-token", .environment = "METRICS_TOKEN", .type = OPTION_FLAG, .programs = S, \
+           .help = "/metrics needs a token with the scope operate") \
     OPTION(HTTP_LOG_TIMEOUT, .flag = "http-log-timeout", .environment = "HTTP_LOG_TIMEOUT", .type = OPTION_DURATION, .fallback = "3s", .minimum = "10ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
-           .help = "how long /predict waits for Kafka to acknowledge what it logs, before it answers 503") \
+           .help = "how long /predict and /events wait for Kafka to acknowledge what they write, before they answer 503") \
     OPTION(HTTP_RATE, .flag = "http-rate", .environment = "HTTP_RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000", .programs = S, .metavar = "N", \
            .help = "requests a second that one address may send (429 beyond; probes are free); 0: any number") \
     OPTION(HTTP_CORS_ORIGINS, .flag = "http-cors-origins", .environment = "HTTP_CORS_ORIGINS", .programs = S, .metavar = "ORIGIN,…", \
@@ -168,6 +176,10 @@
            .help = "decode: the schema to see them through; default: the event schema") \
     OPTION(SEED_EMPTY, .flag = "empty", .type = OPTION_FLAG, .programs = S, .only = "state", \
            .help = "seed: no records; the group begins without any") \
+    OPTION(FRAMED, .flag = "framed", .type = OPTION_FLAG, .programs = S, .only = "decode", \
+           .help = "decode: values as they lie in a topic: frames of any known schema, or JSON") \
+    OPTION(RAW, .flag = "raw", .type = OPTION_FLAG, .programs = S, .only = "decode", \
+           .help = "decode: with --framed, each value after its length as 4 bytes, as kcat -C -f '%R%s' writes them; else hexadecimal lines") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
            .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \
