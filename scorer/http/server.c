@@ -217,8 +217,9 @@ static void on_sent(void *context, enum event_sent result)
 {
     struct exchange *exchange = context;
     struct http *http = exchange->http;
-    exchange->kept = result;
-    MHD_resume_connection(exchange->connection); /* from here on the exchange may be gone */
+    struct MHD_Connection *connection = exchange->connection;
+    exchange->kept = result; /* what `handle` reads first; from here on the exchange may be gone */
+    MHD_resume_connection(connection);
     http->waiting--;
 }
 
