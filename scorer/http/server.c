@@ -341,8 +341,9 @@ static void resume(void *context)
 {
     struct exchange *exchange = context;
     struct http *http = exchange->http;
-    exchange->ready = true;
-    MHD_resume_connection(exchange->connection); /* from here on the exchange may be gone */
+    struct MHD_Connection *connection = exchange->connection;
+    exchange->ready = true; /* what `handle` reads first; from here on the exchange may be gone */
+    MHD_resume_connection(connection);
     http->waiting--;
 }
 
