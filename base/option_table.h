@@ -64,7 +64,7 @@
            .help = "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .fallback = "none", .programs = S, .metavar = "TOPIC", \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .fallback = "none", .programs = S | P, .metavar = "TOPIC", .only = "dlq", \
            .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters") \
     OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S, .metavar = "GROUP", \
            .help = "consumer group of the score role; the sink's is GROUP-sink") \
@@ -224,6 +224,8 @@
            .help = "backfill, generate: send at most N events a second; 0: as fast as the brokers take them") \
     OPTION(AGAIN, .flag = "again", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: replay also what was replayed before") \
+    OPTION(FORCE, .flag = "force", .type = OPTION_FLAG, .programs = P, \
+           .help = "dlq: replay also events that are older than their employee's current record in --state-topic") \
     OPTION(REPLAY_GROUP, .flag = "replay-group", .environment = "REPLAY_GROUP", .fallback = "attrition-dlq-replay", .programs = P, .metavar = "GROUP", \
            .help = "dlq: consumer group whose offsets remember what was replayed") \
     OPTION(MODEL_KIND, .flag = "model", .programs = T, .metavar = "KIND", \

@@ -34,10 +34,12 @@ struct delivery {
     struct reject_totals rejected;
     struct buffer value;
     uint64_t failures_shown;
-    uint64_t done_seen; /* acknowledged or failed … */
-    int64_t done_us;    /* … and since when, by the steady clock */
-    bool stalled;       /* said that nothing is acknowledged */
-    bool broken;        /* said why: nothing more can be sent */
+    int64_t rate_origin_us; /* steady clock: with --rate, the time from which … */
+    double rate_us;         /* … the next event is due */
+    uint64_t done_seen;     /* acknowledged or failed … */
+    int64_t done_us;        /* … and since when, by the steady clock */
+    bool stalled;           /* said that nothing is acknowledged */
+    bool broken;            /* said why: nothing more can be sent */
 };
 
 /* Waits for the broker and begins the progress line; total 0: unknown. */
