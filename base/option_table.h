@@ -197,7 +197,21 @@
     OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", .only = "backfill train describe evaluate", \
            .help = "texts of a table that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
-           .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
+           .help = "generate: write to FILE instead of sending: .csv, .jsonl, .json or .avro, also with .gz or .zst; train: only write the model file; describe: write the HTML report") \
+    OPTION(LIFE, .flag = "life", .type = OPTION_DURATION, .fallback = "0s", .maximum = "36600d", .or_zero = true, .programs = P, .metavar = "TIME", \
+           .help = "generate: the events of a staff of --count over TIME (such as 730d): hires, changes, exits by the planted risk; 0: one event an employee") \
+    OPTION(START, .flag = "start", .programs = P, .metavar = "TIME", \
+           .help = "generate: when --life begins, or what a file's events occur at; default: --life before 2026-01-01") \
+    OPTION(CHANGES, .flag = "changes", .type = OPTION_WORD, .words = {"whole", "partial"}, .fallback = "whole", .programs = P, .metavar = "FORM", \
+           .help = "generate: with --life: changes as whole records, or as partial events that list what has changed") \
+    OPTION(ARRIVAL, .flag = "arrival", .type = OPTION_WORD, .words = {"steady", "bursts", "daily"}, .fallback = "steady", .programs = P, .metavar = "SHAPE", \
+           .help = "generate: how events come: steady; in bursts (each week's in its first tenth, with --rate ten seconds'); or daily, from 8 to 18 o'clock") \
+    OPTION(DRIFT, .flag = "drift", .programs = P, .metavar = "FEATURE=SHIFT@TIME,…", \
+           .help = "generate: shift what is drawn from TIME on (without @TIME: always): a number to add, or CATEGORY:SHARE that becomes CATEGORY") \
+    OPTION(BIAS, .flag = "bias", .programs = P, .metavar = "FEATURE=CATEGORY:LOGIT,…", \
+           .help = "generate: add LOGIT to the planted risk of everybody in CATEGORY: a group that leaves more often than its attributes say") \
+    OPTION(POISON_CODES, .flag = "poison-codes", .programs = P, .metavar = "CODE,…", \
+           .help = "generate: with --poison: only what is refused under these codes; default: all kinds in turn") \
     OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \
            .help = "generate: share of events made unreadable or invalid on purpose, for tests") \
     OPTION(CODE, .flag = "code", .programs = P, .metavar = "CODE", \

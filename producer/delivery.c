@@ -7,7 +7,16 @@
 #include "events/event_encoder.h"
 #include "producer/stop.h"
 
-enum { TURN_ROWS = 64, FAILURES_SHOWN = 20, RATE_STEP_US = 50000, RATE_SLACK_US = 100000, STALL_US = 5000000 };
+enum {
+    TURN_ROWS = 64,
+    FAILURES_SHOWN = 20,
+    RATE_STEP_US = 50000,
+    RATE_SLACK_US = 100000,
+    BURSTS_US = 10000000,
+    STALL_US = 5000000
+};
+
+#define DAY_US 86.4e9
 
 static void on_failed(void *context, uintptr_t tag, const char *reason)
 {
@@ -132,7 +141,8 @@ static void wait_for_rate(struct delivery *delivery)
     int64_t rate = options_integer(delivery->options, OPTION_RATE), now_us = clock_steady_us(&clock_system);
     if (!rate)
         return;
-    int64_t due_us = delivery->rate_origin_us + (int64_t)delivery->rate_us;
+    int64_t due_us =
+        delivery->rate_origin_us + (int64_t)arrival_at(delivery->arrival, delivery->rate_us, BURSTS_US, DAY_US);
     if (now_us - due_us > RATE_SLACK_US) {
         delivery->rate_origin_us += now_us - due_us;
         due_us = now_us;

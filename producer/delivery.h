@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "events/event.h"
 #include "events/schema.h"
+#include "producer/arrival.h"
 #include "producer/follow.h"
 #include "producer/poison.h"
 #include "producer/rejects.h"
@@ -20,6 +21,7 @@ struct delivery {
     const char *where;     /* the command, in logs */
     const char *group;     /* keeps the position of the input; NULL: there is none */
     bool dry_run;          /* everything but sending */
+    enum arrival arrival;  /* the shape of --rate */
     /* Names a message for people by its tag: "people.csv:17". */
     void (*name_tag)(void *context, uintptr_t tag, char *out, size_t capacity);
     void *context;
