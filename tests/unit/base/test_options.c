@@ -448,7 +448,7 @@ static void help_of_a_subcommand_says_what_is_for_it(void **state)
 {
     (void)state;
     assert_non_null(
-        strstr(written(PROGRAM_PRODUCER, LIST("generate", "-h")), "\n  --out FILE                  write CSV to"));
+        strstr(written(PROGRAM_PRODUCER, LIST("generate", "-h")), "\n  --out FILE                  write to FILE"));
     assert_null(strstr(written(PROGRAM_PRODUCER, LIST("generate", "-h")), "describe"));
 }
 
