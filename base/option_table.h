@@ -205,7 +205,7 @@
     OPTION(CHANGES, .flag = "changes", .type = OPTION_WORD, .words = {"whole", "partial"}, .fallback = "whole", .programs = P, .metavar = "FORM", \
            .help = "generate: with --life: changes as whole records, or as partial events that list what has changed") \
     OPTION(ARRIVAL, .flag = "arrival", .type = OPTION_WORD, .words = {"steady", "bursts", "daily"}, .fallback = "steady", .programs = P, .metavar = "SHAPE", \
-           .help = "generate: how events come: steady; in bursts (each week's in its first tenth, with --rate ten seconds'); or daily, from 8 to 18 o'clock") \
+           .help = "generate: how events come: steady; in bursts (each week's in its first tenth, with --rate ten seconds'); or daily, within ten hours (from 8 to 18 o'clock)") \
     OPTION(DRIFT, .flag = "drift", .programs = P, .metavar = "FEATURE=SHIFT@TIME,…", \
            .help = "generate: shift what is drawn from TIME on (without @TIME: always): a number to add, or CATEGORY:SHARE that becomes CATEGORY") \
     OPTION(BIAS, .flag = "bias", .programs = P, .metavar = "FEATURE=CATEGORY:LOGIT,…", \

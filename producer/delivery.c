@@ -135,14 +135,20 @@ void delivery_pass(struct delivery *delivery, struct span raw, bool valid)
     delivery_turn(delivery);
 }
 
+/* Since the first event was due. */
+static double due_after_us(const struct delivery *delivery)
+{
+    return arrival_at(delivery->arrival, delivery->rate_us, BURSTS_US, DAY_US) -
+           arrival_at(delivery->arrival, 0, BURSTS_US, DAY_US);
+}
+
 /* Until the next event is due by --rate, or a stop. What a stall has missed is not made up for: it would be a burst. */
 static void wait_for_rate(struct delivery *delivery)
 {
     int64_t rate = options_integer(delivery->options, OPTION_RATE), now_us = clock_steady_us(&clock_system);
     if (!rate)
         return;
-    int64_t due_us =
-        delivery->rate_origin_us + (int64_t)arrival_at(delivery->arrival, delivery->rate_us, BURSTS_US, DAY_US);
+    int64_t due_us = delivery->rate_origin_us + (int64_t)due_after_us(delivery);
     if (now_us - due_us > RATE_SLACK_US) {
         delivery->rate_origin_us += now_us - due_us;
         due_us = now_us;

@@ -426,5 +426,5 @@ enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *read
 
 struct dlq_counts dlq_writer_counts(const struct dlq_writer *writer)
 {
-    return writer->counts;
+    return writer->exactly_once ? writer->committed : writer->counts;
 }

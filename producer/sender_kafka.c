@@ -285,9 +285,9 @@ static int64_t longest_open_ms(const struct sender_kafka *kafka)
 /* Who ended it, and the way out: nothing that was acknowledged is lost. */
 static enum status explain_fence(const struct sender_kafka *kafka, int64_t began_us, struct error *err)
 {
-    int64_t open_ms = (clock_steady_us(&clock_system) - began_us) / 1000, longest_ms = longest_open_ms(kafka);
-    if (err->status != STATUS_CONFLICT)
+    if (err->status != STATUS_CONFLICT || !strstr(err->text, "fenced")) /* transaction_identity.c's word */
         return err->status == STATUS_OK ? STATUS_UNAVAILABLE : err->status;
+    int64_t open_ms = (clock_steady_us(&clock_system) - began_us) / 1000, longest_ms = longest_open_ms(kafka);
     if (open_ms < longest_ms)
         return error_set(err, STATUS_CONFLICT,
                          "fenced: another process sends this input (%s) and goes on, this one ends; what was "
