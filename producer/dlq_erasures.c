@@ -73,9 +73,8 @@ static enum status find_end(rd_kafka_t *consumer, const char *topic, size_t p, s
 static enum status scan_open(struct dlq_erasures *erasures, struct scan *scan, const char *topic, struct error *err)
 {
     int count = 0;
-    enum status status = kafka_topic_partitions(erasures->consumer, topic, &count, err);
-    if (status != STATUS_OK)
-        return status;
+    if (kafka_topic_partitions(erasures->consumer, topic, &count, err) != STATUS_OK)
+        return err->status;
     scan->topic = topic;
     scan->consumer = erasures->consumer;
     scan->into = &erasures->erasures;
@@ -83,9 +82,8 @@ static enum status scan_open(struct dlq_erasures *erasures, struct scan *scan, c
     scan->parts = mem_zeroed(scan->count, sizeof *scan->parts);
     for (size_t p = 0; p < scan->count; p++) {
         struct scan_part *part = &scan->parts[p];
-        status = find_end(erasures->consumer, topic, p, part, err);
-        if (status != STATUS_OK)
-            return status;
+        if (find_end(erasures->consumer, topic, p, part, err) != STATUS_OK)
+            return err->status;
         part->first_ms = INT64_MAX;
         part->start = part->low;
     }
