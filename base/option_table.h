@@ -64,7 +64,7 @@
            .help = "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S, .metavar = "TOPIC", \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S | P, .only = "dlq", .metavar = "TOPIC", \
            .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters; default: $GROUP_ID-state, which the scorer makes where it is missing") \
     OPTION(ALERT_TOPIC, .flag = "alert-topic", .environment = "ALERT_TOPIC", .fallback = "attrition-alerts", .programs = S, .metavar = "TOPIC", \
            .help = "topic of alerts: whose risk has changed, and why; needs --state-topic; none: there are none") \
@@ -217,7 +217,21 @@
     OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", .only = "backfill train describe evaluate", \
            .help = "texts of a table that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
-           .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
+           .help = "generate: write to FILE instead of sending: .csv, .jsonl, .json or .avro, also with .gz or .zst; train: only write the model file; describe: write the HTML report") \
+    OPTION(LIFE, .flag = "life", .type = OPTION_DURATION, .fallback = "0s", .maximum = "36600d", .or_zero = true, .programs = P, .metavar = "TIME", \
+           .help = "generate: the events of a staff of --count over TIME (such as 730d): hires, changes, exits by the planted risk; 0: one event an employee") \
+    OPTION(START, .flag = "start", .programs = P, .metavar = "TIME", \
+           .help = "generate: when --life begins, or what a file's events occur at; default: --life before 2026-01-01") \
+    OPTION(CHANGES, .flag = "changes", .type = OPTION_WORD, .words = {"whole", "partial"}, .fallback = "whole", .programs = P, .metavar = "FORM", \
+           .help = "generate: with --life: changes as whole records, or as partial events that list what has changed") \
+    OPTION(ARRIVAL, .flag = "arrival", .type = OPTION_WORD, .words = {"steady", "bursts", "daily"}, .fallback = "steady", .programs = P, .metavar = "SHAPE", \
+           .help = "generate: how events come: steady; in bursts (each week's in its first tenth, with --rate ten seconds'); or daily, within ten hours (from 8 to 18 o'clock)") \
+    OPTION(DRIFT, .flag = "drift", .programs = P, .metavar = "FEATURE=SHIFT@TIME,…", \
+           .help = "generate: shift what is drawn from TIME on (without @TIME: always): a number to add, or CATEGORY:SHARE that becomes CATEGORY") \
+    OPTION(BIAS, .flag = "bias", .programs = P, .metavar = "FEATURE=CATEGORY:LOGIT,…", \
+           .help = "generate: add LOGIT to the planted risk of everybody in CATEGORY: a group that leaves more often than its attributes say") \
+    OPTION(POISON_CODES, .flag = "poison-codes", .programs = P, .metavar = "CODE,…", \
+           .help = "generate: with --poison: only what is refused under these codes; default: all kinds in turn") \
     OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \
            .help = "generate: share of events made unreadable or invalid on purpose, for tests") \
     OPTION(CODE, .flag = "code", .programs = P, .metavar = "CODE", \
@@ -244,6 +258,8 @@
            .help = "backfill, generate: send at most N events a second; 0: as fast as the brokers take them") \
     OPTION(AGAIN, .flag = "again", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: replay also what was replayed before") \
+    OPTION(FORCE, .flag = "force", .type = OPTION_FLAG, .programs = P, \
+           .help = "dlq: replay also events that are older than their employee's current record in --state-topic") \
     OPTION(REPLAY_GROUP, .flag = "replay-group", .environment = "REPLAY_GROUP", .fallback = "attrition-dlq-replay", .programs = P, .metavar = "GROUP", \
            .help = "dlq: consumer group whose offsets remember what was replayed") \
     OPTION(MODEL_KIND, .flag = "model", .programs = T, .metavar = "KIND", \

@@ -66,7 +66,7 @@ FAULTS_FLAVOUR        ?= faults
 FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 
 faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) # sanitizers want to be the first library
-	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer,\
+	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer $(BUILD)/faults/bin/producer,\
 	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAULT_POINTS' $(FAULTS_BIN)/scorer)
 
 ifeq ($(FLAVOUR),tsan)
