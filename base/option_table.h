@@ -64,9 +64,9 @@
            .help = "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .fallback = "none", .programs = S, .metavar = "TOPIC", \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .fallback = "none", .programs = S | P, .metavar = "TOPIC", .only = "backfill rescore", \
            .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters") \
-    OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S, .metavar = "GROUP", \
+    OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S | P, .metavar = "GROUP", .only = "backfill rescore", \
            .help = "consumer group of the score role; the sink's is GROUP-sink") \
     OPTION(INSTANCE_ID, .flag = "instance-id", .environment = "INSTANCE_ID", .programs = S, .metavar = "ID", \
            .help = "stable identity of this process; default: host name and a locked slot number") \
@@ -174,6 +174,10 @@
            .help = "train, evaluate: leave out up to N rows that have faults, and say which; -1: any number") \
     OPTION(NO_VALIDATE, .flag = "no-validate", .type = OPTION_FLAG, .programs = P, \
            .help = "backfill: send rows that validation would refuse (where they can be encoded)") \
+    OPTION(PARTIAL, .flag = "partial", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: rows are CHANGED events of the columns that the table has; all others stay as the current records have them") \
+    OPTION(NO_IDS, .flag = "no-ids", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: send rows without an employee id, as employees row-LINE, although current records are kept (--state-topic)") \
     OPTION(EVENT_TYPE, .flag = "event-type", .fallback = "SNAPSHOT", .programs = P, .metavar = "TYPE", .only = "backfill generate", \
            .help = "event type of the events sent") \
     OPTION(COUNT, .flag = "count", .type = OPTION_INTEGER, .fallback = "1000", .minimum = "1", .programs = P, .metavar = "N", \
