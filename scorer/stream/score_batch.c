@@ -244,6 +244,8 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     }
     if (batch->changes[i] == STATE_CHANGE_REPEATED)
         return repeated(batch);
+    if (batch->changes[i] == STATE_CHANGE_GONE)
+        return RESULT_IGNORE;
     return event->type == EVENT_TYPE_TERMINATED ? RESULT_OUTCOME : RESULT_SCORE;
 }
 
