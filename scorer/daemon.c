@@ -296,6 +296,8 @@ static void look_at_progress(struct daemon *daemon)
     kafka_look();
     if (call_watchdog_longest_us(clock_steady_us(&clock_system)) > CALL_WATCHDOG_END_US)
         end_now("a call to Kafka does not return although brokers answer");
+    if (watchdog_slow(&daemon->watchdog, kafka_up(), clock_steady_us(&clock_system), &daemon->problem))
+        log_warn("run", "%s", daemon->problem.data);
     if (!watchdog_look(&daemon->watchdog, kafka_up(), clock_steady_us(&clock_system), &daemon->problem))
         return;
     log_error("run", "watchdog: no turn for longer than %lld s: %s",
