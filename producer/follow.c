@@ -108,8 +108,8 @@ static enum status follow_open(struct follow *follow, struct error *err)
         status = add_topic(follow, follow->topics[t], list, err);
     rd_kafka_resp_err_t code = status == STATUS_OK ? rd_kafka_assign(follow->consumer, list) : 0;
     if (follow->may_be_ignored && status == STATUS_OK)
-        follow->ignored = follow_ignored_new(follow->consumer, follow->where, follow->input_topic,
-                                             follow->ends.partition_count, list, follow->stop);
+        status = follow_ignored_new(follow->options, follow->consumer, follow->where, follow->ends.partition_count,
+                                    list, follow->stop, &follow->ignored, err);
     rd_kafka_topic_partition_list_destroy(list);
     if (code)
         status = error_set(err, kafka_status(code), "reading the scorer's topics: %s", rd_kafka_err2str(code));
@@ -251,10 +251,12 @@ static enum status poll_once(struct follow *follow, struct error *err)
     if (message && !message->err && !kafka_message_is_control(message))
         take_message(follow, message);
     else if (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && follow->ignored)
-        follow_ignored_note_end(follow->ignored, message);
+        follow_ignored_note_read(follow->ignored, message, message->offset);
     else if (message && message->err && kafka_status(message->err) != STATUS_UNAVAILABLE)
         status = error_set(err, kafka_status(message->err), "--wait: reading the scorer's topics: %s",
                            rd_kafka_message_errstr(message));
+    if (message && !message->err && follow->ignored)
+        follow_ignored_note_read(follow->ignored, message, message->offset + 1);
     if (message)
         rd_kafka_message_destroy(message);
     return status;

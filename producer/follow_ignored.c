@@ -8,11 +8,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/committed_offsets.h"
+#include "producer/high_watermark.h"
 
-enum { CALL_MS = 10000, EVERY_US = 1000000 };
+enum { EVERY_US = 1000000 };
 
 struct follow_ignored {
-    rd_kafka_t *consumer;
+    rd_kafka_t *consumer, *client; /* the latter, its own, asks for ends */
     const char *where;
     const _Atomic bool *stop;
     rd_kafka_topic_partition_list_t *input; /* the group's offsets, of when they were asked for last */
@@ -22,20 +23,25 @@ struct follow_ignored {
     int64_t asked_us;
 };
 
-struct follow_ignored *follow_ignored_new(rd_kafka_t *consumer, const char *where, const char *input_topic,
-                                          size_t input_partitions, const rd_kafka_topic_partition_list_t *list,
-                                          const _Atomic bool *stop)
+enum status follow_ignored_new(const struct options *options, rd_kafka_t *consumer, const char *where,
+                               size_t input_partitions, const rd_kafka_topic_partition_list_t *list,
+                               const _Atomic bool *stop, struct follow_ignored **out, struct error *err)
 {
+    rd_kafka_t *client;
+    if (high_watermark_client(options, &client, err) != STATUS_OK)
+        return err->status;
     struct follow_ignored *ignored = mem_zeroed(1, sizeof *ignored);
     ignored->consumer = consumer;
+    ignored->client = client;
     ignored->where = where;
     ignored->stop = stop;
     ignored->input = rd_kafka_topic_partition_list_new((int)input_partitions);
     for (size_t p = 0; p < input_partitions; p++)
-        rd_kafka_topic_partition_list_add(ignored->input, input_topic, (int32_t)p);
+        rd_kafka_topic_partition_list_add(ignored->input, options_text(options, OPTION_INPUT_TOPIC), (int32_t)p);
     ignored->read = rd_kafka_topic_partition_list_copy(list);
     ignored->due = mem_zeroed((size_t)list->cnt + 1, sizeof *ignored->due);
-    return ignored;
+    *out = ignored;
+    return STATUS_OK;
 }
 
 void follow_ignored_free(struct follow_ignored *ignored)
@@ -44,19 +50,22 @@ void follow_ignored_free(struct follow_ignored *ignored)
         return;
     rd_kafka_topic_partition_list_destroy(ignored->input);
     rd_kafka_topic_partition_list_destroy(ignored->read);
+    if (ignored->client)
+        rd_kafka_destroy(ignored->client);
     free(ignored->due);
     free(ignored);
 }
 
-void follow_ignored_note_end(struct follow_ignored *ignored, const rd_kafka_message_t *report)
+void follow_ignored_note_read(struct follow_ignored *ignored, const rd_kafka_message_t *message, int64_t offset)
 {
     rd_kafka_topic_partition_t *read =
-        rd_kafka_topic_partition_list_find(ignored->read, rd_kafka_topic_name(report->rkt), report->partition);
-    if (read)
-        read->offset = report->offset;
+        rd_kafka_topic_partition_list_find(ignored->read, rd_kafka_topic_name(message->rkt), message->partition);
+    if (read && offset > read->offset)
+        read->offset = offset;
 }
 
-/* The group's offsets first, then the outputs' ends: what was passed has its end before these. */
+/* The group's offsets first, then the outputs' ends: what was passed has its end before these, though maybe behind a
+ * commit's marker that is under way. */
 static bool ask(struct follow_ignored *ignored)
 {
     struct error err;
@@ -69,9 +78,11 @@ static bool ask(struct follow_ignored *ignored)
     for (int i = 0; i < ignored->read->cnt; i++) {
         const rd_kafka_topic_partition_t *output = &ignored->read->elems[i];
         int64_t low;
-        if (rd_kafka_query_watermark_offsets(ignored->consumer, output->topic, output->partition, &low,
-                                             &ignored->due[i], CALL_MS))
+        if (high_watermark_ask(ignored->client, output->topic, output->partition, &low, &ignored->due[i], &err) !=
+            STATUS_OK) {
+            log_debug(ignored->where, "--wait: %s", err.text);
             return false;
+        }
     }
     return true;
 }

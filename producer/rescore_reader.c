@@ -10,8 +10,9 @@
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
+#include "producer/high_watermark.h"
 
-enum { CALL_MS = 10000, POLL_MS = 100, PATIENCE_US = 5000000 };
+enum { POLL_MS = 100, PATIENCE_US = 5000000 };
 
 static const char where[] = "rescore";
 
@@ -28,23 +29,25 @@ struct reading {
     bool stalled; /* said that an open transaction is waited for */
 };
 
-static enum status find_ends(struct reading *reading, rd_kafka_topic_partition_list_t *list, struct error *err)
+static enum status find_ends(struct reading *reading, const struct options *options,
+                             rd_kafka_topic_partition_list_t *list, struct error *err)
 {
-    for (size_t p = 0; p < reading->count; p++) {
-        int64_t low, high;
-        rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(reading->consumer, reading->topic, (int32_t)p, &low, &high, CALL_MS);
-        if (code)
-            return error_set(err, kafka_status(code), "looking up the end of %s [%zu]: %s", reading->topic, p,
-                             rd_kafka_err2str(code));
+    rd_kafka_t *client = NULL;
+    enum status status = high_watermark_client(options, &client, err);
+    for (size_t p = 0; p < reading->count && status == STATUS_OK; p++) {
+        int64_t low = 0, high = 0;
+        status = high_watermark_ask(client, reading->topic, (int32_t)p, &low, &high, err);
         reading->ends[p] = high > low ? high : -1;
         reading->left += high > low;
         if (high > low)
             rd_kafka_topic_partition_list_add(list, reading->topic, (int32_t)p)->offset = low;
     }
-    rd_kafka_resp_err_t code = list->cnt ? rd_kafka_assign(reading->consumer, list) : 0;
-    return code ? error_set(err, kafka_status(code), "reading %s: %s", reading->topic, rd_kafka_err2str(code))
-                : STATUS_OK;
+    if (client)
+        rd_kafka_destroy(client);
+    rd_kafka_resp_err_t code = status == STATUS_OK && list->cnt ? rd_kafka_assign(reading->consumer, list) : 0;
+    return status != STATUS_OK ? status
+           : code ? error_set(err, kafka_status(code), "reading %s: %s", reading->topic, rd_kafka_err2str(code))
+                  : STATUS_OK;
 }
 
 static enum status begin(struct reading *reading, const struct options *options, const _Atomic bool *stop,
@@ -74,7 +77,7 @@ static enum status begin(struct reading *reading, const struct options *options,
     reading->count = (size_t)count;
     reading->ends = mem_zeroed(reading->count, sizeof *reading->ends);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
-    status = find_ends(reading, list, err);
+    status = find_ends(reading, options, list, err);
     rd_kafka_topic_partition_list_destroy(list);
     return status;
 }
