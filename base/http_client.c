@@ -260,6 +260,8 @@ static void set_request(struct http_client *client, const struct http_request *r
     buffer_free(&url);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE,
+                     (curl_off_t)answer->most); /* refused before a byte of it is read */
     if (request->body.data) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.bytes);
@@ -290,7 +292,7 @@ static enum status transfer_failure(const struct http_client *client, const stru
     const char *method = method_names[request->method];
     int path_bytes = (int)strcspn(request->path, "?");
     const char *reason = client->reason[0] ? client->reason : curl_easy_strerror(code);
-    if (answer->too_long)
+    if (answer->too_long || code == CURLE_FILESIZE_EXCEEDED)
         return error_set(err, STATUS_LIMIT, "%s %.200s%.*s: the answer is longer than %zu bytes", method, client->url,
                          path_bytes, request->path, answer->most);
     enum status status = STATUS_UNAVAILABLE;
@@ -316,6 +318,8 @@ static enum status send_once(struct http_client *client, const struct http_reque
     CURLcode code = curl_easy_perform(client->curl);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
+    if (code != CURLE_OK)
+        buffer_free(&response->body); /* what was refused may be large */
     http_note_answer(client->curl, response);
     return code == CURLE_OK ? STATUS_OK : transfer_failure(client, request, code, &answer, err);
 }

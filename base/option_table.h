@@ -123,7 +123,7 @@
     OPTION(TRACKING_TIMEOUT, .flag = "tracking-timeout", .environment = "TRACKING_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .programs = S | T | R, .metavar = "TIME", \
            .help = "MLflow server: how long a request may take; a file twenty times as long") \
     OPTION(MODEL_CACHE_DIR, .flag = "model-cache-dir", .environment = "MODEL_CACHE_DIR", .programs = S | T | R, .metavar = "DIR", \
-           .help = "where models from an MLflow server are kept; default: attrition in $XDG_CACHE_HOME, ~/.cache or /tmp") \
+           .help = "where models from an MLflow server are kept; this user's alone; default: attrition in $XDG_CACHE_HOME or ~/.cache") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
     OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "registry/digest.h"
 #include "registry/store.h"
 
 enum { PAGES_MOST = 50 };
@@ -182,6 +183,7 @@ enum status rest_describe(struct registry *registry, const char *name, const cha
     if (out->aliases.count)
         qsort(out->aliases.items, out->aliases.count, sizeof *out->aliases.items, rest_compare_texts);
     rest_pairs(json_object_get(found, "tags"), &out->tag_keys, &out->tag_values);
+    out->version.sha256 = digest_of_tags(&out->tag_keys, &out->tag_values);
     json_decref(found);
     return STATUS_OK;
 }

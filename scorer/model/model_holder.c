@@ -101,6 +101,7 @@ static struct model_version copy_version(const struct model_version *version)
         .alias = version->alias ? mem_text(version->alias) : NULL,
         .run_id = version->run_id ? mem_text(version->run_id) : NULL,
         .path = version->path ? mem_text(version->path) : NULL,
+        .sha256 = version->sha256 ? mem_text(version->sha256) : NULL,
     };
 }
 

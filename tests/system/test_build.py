@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is built, and what a machine without the tools is told: the programs are hardened, and a program that is not fails
+"""What is built, and what is said on a machine without the tools: the programs are hardened, and a program that is not fails
 the check; a build without headers names the command that installs them; packages wait for another apt."""
 import subprocess
 
