@@ -45,7 +45,7 @@ NOTE     = @$(if $(V),:,printf '  %-8s %s\n')
 # -ffp-contract=off: a past score is reproduced bit for bit, whatever the compiler fuses elsewhere.
 CFLAGS  ?= -g
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -ffp-contract=off $(WARN) $(WERROR) $(FLAGS_$(FLAVOUR)) $(HARDEN_$(FLAVOUR)) $(CFLAGS) -I. -I$(GEN) -MMD -MP
-LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lcurl -lprotobuf-c -lcrypto -lz -lzstd -lpthread -lm
+LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lcurl -lprotobuf-c -lssl -lcrypto -lz -lzstd -lpthread -lm
 ALL_LDFLAGS := $(FLAGS_$(FLAVOUR)) $(if $(HARDEN_$(FLAVOUR)),$(HARDEN_LINK)) $(LDFLAGS)
 PG_INCLUDE := -I/usr/include/postgresql
 
@@ -70,6 +70,16 @@ libs_of = $(foreach r,$(needs_$(1)),$(call LIB,$(r)))
 .SECONDARY:
 
 include $(wildcard deploy/*.mk tests/*.mk)
+
+# Before anything is compiled, a machine without the tools gets the command that installs them, not a compiler's error about a header.
+ifeq ($(wildcard $(OUT))$(filter help clean run test lint lint-% data kafka kafka-stop,$(MAKECMDGOALS)),)
+BARE := $(shell printf '%s\n' '\#include <librdkafka/rdkafka.h>' '\#include <libpq-fe.h>' '\#include <avro.h>' '\#include <jansson.h>' '\#include <curl/curl.h>' \
+          '\#include <microhttpd.h>' '\#include <openssl/sha.h>' '\#include <protobuf-c/protobuf-c.h>' '\#include <zlib.h>' '\#include <zstd.h>' | \
+          $(CC) -E -I/usr/include/postgresql -o /dev/null - >/dev/null 2>&1 && command -v protoc-c >/dev/null && test -f /usr/include/onnx/onnx.proto || echo yes)
+ifneq ($(BARE),)
+$(error packages that the build needs are missing; install them with: deploy/bootstrap build)
+endif
+endif
 
 build: $(addprefix $(BIN)/,$(PROGRAMS) embedded-broker) ## compile everything into build/bin
 
