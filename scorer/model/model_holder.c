@@ -258,7 +258,8 @@ static enum status renew(struct model_holder *holder, struct error *err)
 static void note_outcome(struct model_holder *holder, enum status status, const struct error *err)
 {
     pthread_mutex_lock(&holder->mutex);
-    bool news = status != STATUS_OK && (!holder->has_problem || strcmp(holder->problem.text, err->text));
+    bool news = status != STATUS_OK && !holder->stopping && /* then it was we who gave up */
+                (!holder->has_problem || strcmp(holder->problem.text, err->text));
     bool healed = status == STATUS_OK && holder->has_problem;
     holder->has_problem = status != STATUS_OK;
     if (status != STATUS_OK)
