@@ -18,6 +18,8 @@
     OPTION(LOG_FORMAT, .flag = "log-format", .environment = "LOG_FORMAT", .type = OPTION_WORD, \
            .words = {[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json"}, .fallback = "text", .programs = S | P | T | R, .metavar = "FORMAT", \
            .help = "form of the log lines") \
+    OPTION(CORE_DUMPS, .flag = "core-dumps", .environment = "CORE_DUMPS", .type = OPTION_FLAG, .programs = S | P | T | R, \
+           .help = "allow core dumps and debuggers; they see secrets and people's data") \
     OPTION(SCHEMAS_DIR, .flag = "schemas-dir", .environment = "SCHEMAS_DIR", .fallback = "schemas", .programs = S | P | T | R, .shipped = true, .metavar = "DIR", \
            .help = "directory of employee_event.avsc, prediction.avsc and ids.json") \
     OPTION(BOOTSTRAP_SERVERS, .flag = "bootstrap-servers", .environment = "KAFKA_BOOTSTRAP_SERVERS", .fallback = "localhost:9092", .programs = S | P, .metavar = "HOST:PORT,…", \

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Secrets stay where they belong: no password in the arguments of a process, whatever form the connection has."""
 import os
+import signal
+import subprocess
+import time
 
-from lab import ROOT, Lab
+from lab import BIN, ROOT, Lab
 
 # Stands in for psql: what everybody sees, and what only its user does.
 PSQL = """#!/bin/sh
@@ -52,6 +55,27 @@ def migrate(lab):
     lab.check("a password in the argument is warned of", status == 0 and "DATABASE_URL_FILE" in err and "correct-horse" not in out + err, err.strip())
 
 
+def dumps_core(lab, env, *command):
+    """Whether the kernel wrote its memory down when it ended as by a fault of its own."""
+    directory = lab.dir / "cores"
+    directory.mkdir(exist_ok=True)
+    child = subprocess.Popen(["bash", "-c", 'ulimit -c unlimited; exec "$@"', "bash", *map(str, command)], cwd=directory, env={**lab.env, **env}, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    lab.need(f"{command[0]} runs", lambda: os.readlink(f"/proc/{child.pid}/exe").endswith(os.path.basename(command[0])), 20)
+    time.sleep(1)
+    child.send_signal(signal.SIGSEGV)
+    return os.WCOREDUMP(os.waitpid(child.pid, 0)[1])
+
+
+def core_dumps(lab):
+    scorer = (BIN / "scorer", "score", "--model", lab.dir / "fifo")  # waits there for its model
+    os.mkfifo(lab.dir / "fifo")
+    lab.equal("a scorer that crashes leaves no core", dumps_core(lab, {}, *scorer), False)
+    if dumps_core(lab, {}, "/bin/sleep", "9"):  # where this machine writes any
+        lab.equal("… unless it is asked to", dumps_core(lab, {"CORE_DUMPS": "true"}, *scorer), True)
+
+
 with Lab() as lab:
     psql_arguments(lab)
+    core_dumps(lab)
     migrate(lab)
