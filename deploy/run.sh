@@ -13,6 +13,9 @@ synthetic_employees=5000
 stall_limit_s=${STALL_LIMIT:-60}
 events_per_partition=6000 # what the embedded broker's 5 MiB a partition hold of predictions, with room to spare
 work='' scorer='' broker='' postgres='' ONCE=${ONCE:-}
+# What is written here is people's data, for this user alone; only models are as the user's other files.
+user_umask=$(umask)
+umask 077
 
 say() { echo "$*"; }
 die() { echo "run: $*" >&2; exit 1; }
@@ -117,7 +120,7 @@ train() { # FILE WORDS [--promote]
     local file=$1
     say "$2"
     shift 2
-    "$bin/trainer" train "$file" --model logistic-regression-l2 --max-rejects -1 "$@" || die "training failed (see above)"
+    (umask "$user_umask" && exec "$bin/trainer" train "$file" --model logistic-regression-l2 --max-rejects -1 "$@") || die "training failed (see above)"
     say
 }
 
