@@ -232,9 +232,8 @@ static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t t
             return error_set(err, STATUS_INVALID, "%s cannot be set: %s", pair->name, reason);
         if (!applies(name, type))
             return STATUS_OK;
-        enum status status = set_property(conf, pair->name, name, pair->value, &unknown, err);
-        if (status != STATUS_OK)
-            return status;
+        if (set_property(conf, pair->name, name, pair->value, &unknown, err) != STATUS_OK)
+            return err->status;
     }
     if (unknown)
         notice_ignored(pair->name);
@@ -388,6 +387,8 @@ static int note_brokers(char *reason, size_t capacity)
     if (available_now(now)) {
         change = state.down_logged;
         state.down_logged = false;
+    } else if (state.waiters && refusal_is_denial(state.reason)) {
+        change = 0; /* its error is about to say so */
     } else if (kafka_availability.answered_us || state.suspect_since_us) {
         change = state.down_logged ? 0 : -1;
         state.down_logged = true;

@@ -82,6 +82,11 @@ static const char *meaning_of(const char *reason)
     return NULL;
 }
 
+bool refusal_is_denial(const char *reason)
+{
+    return strstr(reason, "SSL handshake failed") || strstr(reason, "SASL authentication error");
+}
+
 bool refusal_explain(const char *reason, char *out, size_t capacity)
 {
     const char *meaning = meaning_of(reason), *end = strstr(reason, ": ");

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/sha256.h"
+#include "base/text_print.h"
 #include "pipeline/onnx/onnx_guard.h"
 #include "registry/digest.h"
 #include "registry/rest.h"
@@ -23,27 +24,21 @@ static const char denied_hint[] = "remove it, or set MODEL_CACHE_DIR to a direct
 /* "" where this user has no place of its own: never one that all users share. */
 char *rest_cache_default(void)
 {
-    char *path = NULL;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     const struct passwd *user = home && *home ? NULL : getpwuid(geteuid());
     if (user)
         home = user->pw_dir;
-    int made = cache && *cache                      ? asprintf(&path, "%s/attrition", cache)
-               : home && *home && strcmp(home, "/") ? asprintf(&path, "%s/.cache/attrition", home)
-                                                    : asprintf(&path, "%s", "");
-    if (made < 0)
-        abort();
-    return path;
+    return cache && *cache                      ? text_print("%s/attrition", cache)
+           : home && *home && strcmp(home, "/") ? text_print("%s/.cache/attrition", home)
+                                                : mem_text("");
 }
 
 /* CACHE/DIGEST of the texts, then SUFFIX; yours to free. */
 static char *cache_path(const struct registry *registry, const struct buffer *identity, const char *suffix)
 {
-    char digest[SHA256_HEX_BYTES], *path = NULL;
+    char digest[SHA256_HEX_BYTES];
     sha256_hex(buffer_span(identity), digest);
-    if (asprintf(&path, "%s/%s%s", registry->rest->cache, digest, suffix) < 0)
-        abort();
-    return path;
+    return text_print("%s/%s%s", registry->rest->cache, digest, suffix);
 }
 
 /* What is denied, and then what to do. */
@@ -90,9 +85,7 @@ static void cache_prune(const struct registry *registry)
         store_entries(registry->rest->cache, &entries);
         for (size_t e = 0; e < entries.count; e++) {
             struct stat found;
-            char *path = NULL;
-            if (asprintf(&path, "%s/%s", registry->rest->cache, entries.items[e]) < 0)
-                abort();
+            char *path = text_print("%s/%s", registry->rest->cache, entries.items[e]);
             bool version =
                 strlen(entries.items[e]) == SHA256_HEX_BYTES - 1 && stat(path, &found) == 0 && S_ISDIR(found.st_mode);
             folders += version;
@@ -116,10 +109,7 @@ static void cache_prune(const struct registry *registry)
 /* FOLDER/sha256, yours to free. */
 static char *digest_path(const char *folder)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/sha256", folder) < 0)
-        abort();
-    return path;
+    return text_print("%s/sha256", folder);
 }
 
 /* Fetches the version's file into FOLDER/model.onnx, which is `wanted`'s path, its digest last: without it the file
@@ -227,14 +217,11 @@ enum status rest_locate(struct registry *registry, const char *name, const char 
 {
     json_t *found;
     struct model_version located;
-    char *file = NULL;
     enum status status = rest_version(registry, name, alias, version, &found, err);
     if (status != STATUS_OK)
         return status;
     char *folder = version_folder(registry, name, found);
-    if (asprintf(&file, "%s/model.onnx", folder) < 0)
-        abort();
-    rest_version_fill(&located, name, found, alias, file);
+    rest_version_fill(&located, name, found, alias, text_print("%s/model.onnx", folder));
     located.sha256 = tagged_digest(found);
     if (!folder_is_whole(folder))
         status = fetch(registry, name, found, &located, folder, err);
@@ -272,10 +259,8 @@ enum status rest_recall(struct registry *registry, const char *name, const char 
 /* The digest that was kept beside the file; false: it does not fit. */
 static bool is_whole(const struct registry *registry, const char *path, struct span bytes)
 {
-    char digest[SHA256_HEX_BYTES], *beside = NULL;
+    char digest[SHA256_HEX_BYTES], *beside = text_print("%.*s/sha256", (int)(strrchr(path, '/') - path), path);
     struct buffer kept = {0};
-    if (asprintf(&beside, "%.*s/sha256", (int)(strrchr(path, '/') - path), path) < 0)
-        abort();
     sha256_hex(bytes, digest);
     bool whole = cache_read(registry, beside, sizeof digest, &kept, ERROR_IGNORED) == STATUS_OK &&
                  strcmp(kept.data, digest) == 0;

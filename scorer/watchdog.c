@@ -3,7 +3,10 @@
 
 #include <assert.h>
 
-enum { FROZEN_US = 5000000 }; /* looks come every 50 ms */
+enum {
+    FROZEN_US = 5000000, /* looks come every 50 ms */
+    SLOW_US = 10000000,
+};
 
 static bool excused(const struct loop_progress *progress, bool kafka_up, int64_t now_us)
 {
@@ -47,4 +50,35 @@ bool watchdog_look(struct watchdog *watchdog, bool kafka_up, int64_t now_us, str
     for (size_t i = 0; i < watchdog->count; i++)
         describe_loop(&watchdog->loops[i], now_us, text);
     return true;
+}
+
+/* Says it at most once for each doubling of the time. */
+static bool is_to_be_reported(struct watchdog *watchdog, size_t i, bool kafka_up, int64_t now_us)
+{
+    const struct loop_progress *progress = watchdog->loops[i].progress;
+    enum loop_wait wait = progress_waits_for(progress, now_us);
+    bool logged = !kafka_up || wait == WAITS_FOR_POSTGRESQL || wait == WAITS_FOR_REGISTRY; /* by those who wait */
+    bool moves = progress->assigned && progress_stalled_us(progress, now_us) <= LOOP_CALL_US;
+    if (!watchdog->moved_us[i] || !progress_runs(progress) || logged || moves)
+        watchdog->moved_us[i] = now_us;
+    int64_t still_us = now_us - watchdog->moved_us[i];
+    if (still_us < SLOW_US)
+        watchdog->reported_us[i] = 0;
+    if (still_us < SLOW_US || still_us < 2 * watchdog->reported_us[i])
+        return false;
+    watchdog->reported_us[i] = still_us;
+    return true;
+}
+
+bool watchdog_slow(struct watchdog *watchdog, bool kafka_up, int64_t now_us, struct buffer *text)
+{
+    buffer_clear(text);
+    for (size_t i = 0; i < watchdog->count; i++) {
+        if (!is_to_be_reported(watchdog, i, kafka_up, now_us))
+            continue;
+        describe_loop(&watchdog->loops[i], now_us, text);
+        buffer_printf(text, ": no progress for %lld s%s", (long long)(watchdog->reported_us[i] / 1000000),
+                      watchdog->loops[i].progress->assigned ? "" : ", and no partitions from its group");
+    }
+    return text->bytes > 0;
 }

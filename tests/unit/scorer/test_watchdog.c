@@ -110,6 +110,44 @@ static void a_process_that_was_frozen_counts_again(void **state)
     buffer_free(&text);
 }
 
+/* Looks every 50 ms for so long; how often something was to be logged. */
+static int count_reports(struct watchdog *watchdog, int64_t *now, int64_t span_us, struct buffer *text)
+{
+    int count = 0;
+    struct buffer latest = {0};
+    for (int64_t end = *now + span_us; *now < end; *now += 50000)
+        if (watchdog_slow(watchdog, true, *now, &latest)) {
+            buffer_clear(text);
+            buffer_printf(text, "%s", latest.data);
+            count++;
+        }
+    buffer_free(&latest);
+    return count;
+}
+
+static void what_makes_no_progress_is_logged_at_growing_intervals(void **state)
+{
+    (void)state;
+    struct loop_progress score = {0};
+    struct named_progress loops[] = {{"score-0", &score}};
+    struct watchdog watchdog = {.loops = loops, .count = 1};
+    struct buffer text = {0};
+    int64_t now = 1000 * (int64_t)SECOND;
+    progress_start(&score, now);
+    progress_step(&score, "starts transactions", WAITS_FOR_KAFKA);
+    assert_int_equal(count_reports(&watchdog, &now, 9LL * SECOND, &text), 0);
+    assert_int_equal(count_reports(&watchdog, &now, 36LL * SECOND, &text), 3); /* after 10, 20 and 40 s */
+    assert_non_null(strstr(text.data, "score-0 starts transactions (waits for kafka"));
+    assert_non_null(strstr(text.data, "no progress for 40 s, and no partitions from its group"));
+    score.assigned = true;
+    progress_turn(&score, false, WAITS_FOR_NOTHING, now);
+    assert_int_equal(count_reports(&watchdog, &now, SECOND / 2, &text), 0);
+    progress_turn(&score, true, WAITS_FOR_POSTGRESQL, now); /* logged by the loop */
+    progress_step(&score, "stores", WAITS_FOR_POSTGRESQL);
+    assert_int_equal(count_reports(&watchdog, &now, 60LL * SECOND, &text), 0);
+    buffer_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +156,7 @@ int main(void)
         cmocka_unit_test(a_loop_that_stands_still_ends_the_process),
         cmocka_unit_test(kafka_excuses_only_while_no_broker_answers),
         cmocka_unit_test(a_process_that_was_frozen_counts_again),
+        cmocka_unit_test(what_makes_no_progress_is_logged_at_growing_intervals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
