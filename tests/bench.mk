@@ -26,8 +26,8 @@ bench-http: build $(BUILD)/venv/.bench ## POST /predict beside FastAPI and sciki
 	@deploy/bootstrap bench
 	@$(TEST_ENV) python3 tests/bench/predict.py
 
-$(BUILD)/venv/.bench: tests/bench/requirements.txt $(BUILD)/venv/.made
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+$(BUILD)/venv/.bench: tests/bench/requirements.txt tests/bench/requirements.lock $(BUILD)/venv/.made
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(call pip_from,tests/bench/requirements)
 	@touch $@
 
 .PHONY: bench bench-models bench-http

@@ -100,6 +100,7 @@ static struct model_version copy_version(const struct model_version *version)
         .alias = version->alias ? mem_text(version->alias) : NULL,
         .run_id = version->run_id ? mem_text(version->run_id) : NULL,
         .path = version->path ? mem_text(version->path) : NULL,
+        .sha256 = version->sha256 ? mem_text(version->sha256) : NULL,
     };
 }
 
@@ -256,7 +257,8 @@ static enum status renew(struct model_holder *holder, struct error *err)
 static void note_outcome(struct model_holder *holder, enum status status, const struct error *err)
 {
     pthread_mutex_lock(&holder->mutex);
-    bool news = status != STATUS_OK && (!holder->has_problem || strcmp(holder->problem.text, err->text));
+    bool news = status != STATUS_OK && !holder->stopping && /* then it was we who gave up */
+                (!holder->has_problem || strcmp(holder->problem.text, err->text));
     bool healed = status == STATUS_OK && holder->has_problem;
     holder->has_problem = status != STATUS_OK;
     if (status != STATUS_OK)
