@@ -77,12 +77,15 @@ static void write_heading(FILE *out, const char *subcommand, bool *headed)
     *headed = true;
 }
 
-/* The options whose help is for this subcommand. `one`: in its own help, which leaves out what is for others. */
+/* The options whose help is for this subcommand. `one`: in its own help, which leaves out what is for others, and has
+ * what it shares with some of them. */
 static void write_own(FILE *out, enum program program, const char *subcommand, bool one)
 {
     bool headed = false;
     for (int id = 0; id < OPTION_COUNT_; id++) {
-        if (!option_is_of(&option_rows[id], program) || !option_help_names(&option_rows[id], subcommand))
+        const struct option_row *row = &option_rows[id];
+        if (!option_is_of(row, program) ||
+            !(one ? option_row_names(row, subcommand) : option_help_names(row, subcommand)))
             continue;
         write_heading(out, subcommand, &headed);
         write_option(out, &option_rows[id], one ? subcommand : NULL);
@@ -95,7 +98,7 @@ static void write_common(FILE *out, enum program program, const struct subcomman
     bool headed = false;
     for (int id = 0; id < OPTION_COUNT_; id++) {
         const struct option_row *row = &option_rows[id];
-        bool is_own = false;
+        bool is_own = subcommand && option_row_names(row, subcommand);
         for (const struct subcommand *other = subcommands; other->name && !is_own; other++)
             is_own = option_help_names(row, other->name);
         if (!option_is_of(row, program) || is_own || (subcommand && !option_is_for(row, subcommands, subcommand)))

@@ -49,7 +49,7 @@ bool option_help_names(const struct option_row *row, const char *name)
     return false;
 }
 
-static bool row_names(const struct option_row *row, const char *name)
+bool option_row_names(const struct option_row *row, const char *name)
 {
     return (row->only && is_named(row->only, strlen(row->only), name)) || option_help_names(row, name);
 }
@@ -57,14 +57,14 @@ static bool row_names(const struct option_row *row, const char *name)
 static bool is_limited(const struct option_row *row, const struct subcommand *subcommands)
 {
     for (; subcommands->name; subcommands++)
-        if (row_names(row, subcommands->name))
+        if (option_row_names(row, subcommands->name))
             return true;
     return false;
 }
 
 bool option_is_for(const struct option_row *row, const struct subcommand *subcommands, const char *subcommand)
 {
-    return row_names(row, subcommand) || !is_limited(row, subcommands);
+    return option_row_names(row, subcommand) || !is_limited(row, subcommands);
 }
 
 void option_help_for(const struct option_row *row, const char *subcommand, struct buffer *out)
@@ -80,7 +80,7 @@ void option_help_for(const struct option_row *row, const char *subcommand, struc
 const char *option_subcommand_of(const struct option_row *row, const struct subcommand *subcommands)
 {
     for (; subcommands->name; subcommands++)
-        if (row_names(row, subcommands->name))
+        if (option_row_names(row, subcommands->name))
             return subcommands->name;
     return NULL;
 }

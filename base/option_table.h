@@ -64,7 +64,7 @@
            .help = "topic of dead letters") \
     OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S, .metavar = "TOPIC", \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S | P, .only = "dlq", .metavar = "TOPIC", \
            .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters; default: $GROUP_ID-state, which the scorer makes where it is missing") \
     OPTION(ALERT_TOPIC, .flag = "alert-topic", .environment = "ALERT_TOPIC", .fallback = "attrition-alerts", .programs = S, .metavar = "TOPIC", \
            .help = "topic of alerts: whose risk has changed, and why; needs --state-topic; none: there are none") \
@@ -143,9 +143,17 @@
     OPTION(HTTP_LISTEN, .flag = "http-listen", .environment = "HTTP_LISTEN", .fallback = "127.0.0.1:8080", .programs = S, .metavar = "ADDRESS:PORT", \
            .help = "where the HTTP service answers; port 0 takes a free one") \
     OPTION(HTTP_TOKEN, .flag = "http-token", .environment = "HTTP_TOKEN", .programs = S, .secret = true, .metavar = "TOKEN", \
-           .help = "bearer token; needed to listen beyond loopback") \
+           .help = "bearer token; needed to listen beyond loopback, with at least 16 characters") \
+    OPTION(HTTP_TOKENS_FILE, .flag = "http-tokens-file", .environment = "HTTP_TOKENS_FILE", .programs = S, .metavar = "FILE", \
+           .help = "bearer tokens with scopes, one `SCOPE[,SCOPE…] SHA256-OF-TOKEN [NAME]` a line; read again on SIGHUP") \
+    OPTION(HTTP_HOSTS, .flag = "http-hosts", .environment = "HTTP_HOSTS", .programs = S, .metavar = "HOST,…", \
+           .help = "without a token: names that a request's Host may have besides the listening address and localhost") \
+    OPTION(HTTP_PROBES_LISTEN, .flag = "http-probes-listen", .environment = "HTTP_PROBES_LISTEN", .programs = S, .metavar = "ADDRESS:PORT", \
+           .help = "where health and metrics answer too, on a thread of their own; default: at --http-listen alone") \
+    OPTION(METRICS_TOKEN, .flag = "metrics-token", .environment = "METRICS_TOKEN", .type = OPTION_FLAG, .programs = S, \
+           .help = "/metrics needs a token with the scope operate") \
     OPTION(HTTP_LOG_TIMEOUT, .flag = "http-log-timeout", .environment = "HTTP_LOG_TIMEOUT", .type = OPTION_DURATION, .fallback = "3s", .minimum = "10ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
-           .help = "how long /predict waits for Kafka to acknowledge what it logs, before it answers 503") \
+           .help = "how long /predict and /events wait for Kafka to acknowledge what they write, before they answer 503") \
     OPTION(HTTP_RATE, .flag = "http-rate", .environment = "HTTP_RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000", .programs = S, .metavar = "N", \
            .help = "requests a second that one address may send (429 beyond; probes are free); 0: any number") \
     OPTION(HTTP_CORS_ORIGINS, .flag = "http-cors-origins", .environment = "HTTP_CORS_ORIGINS", .programs = S, .metavar = "ORIGIN,…", \
@@ -168,6 +176,10 @@
            .help = "decode: the schema to see them through; default: the event schema") \
     OPTION(SEED_EMPTY, .flag = "empty", .type = OPTION_FLAG, .programs = S, .only = "state", \
            .help = "seed: no records; the group begins without any") \
+    OPTION(FRAMED, .flag = "framed", .type = OPTION_FLAG, .programs = S, .only = "decode", \
+           .help = "decode: values as they lie in a topic: frames of any known schema, or JSON") \
+    OPTION(RAW, .flag = "raw", .type = OPTION_FLAG, .programs = S, .only = "decode", \
+           .help = "decode: with --framed, each value after its length as 4 bytes, as kcat -C -f '%R%s' writes them; else hexadecimal lines") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
            .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \
@@ -205,7 +217,21 @@
     OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", .only = "backfill train describe evaluate", \
            .help = "texts of a table that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
-           .help = "generate: write CSV to FILE instead of sending; train: only write the model file; describe: write the HTML report") \
+           .help = "generate: write to FILE instead of sending: .csv, .jsonl, .json or .avro, also with .gz or .zst; train: only write the model file; describe: write the HTML report") \
+    OPTION(LIFE, .flag = "life", .type = OPTION_DURATION, .fallback = "0s", .maximum = "36600d", .or_zero = true, .programs = P, .metavar = "TIME", \
+           .help = "generate: the events of a staff of --count over TIME (such as 730d): hires, changes, exits by the planted risk; 0: one event an employee") \
+    OPTION(START, .flag = "start", .programs = P, .metavar = "TIME", \
+           .help = "generate: when --life begins, or what a file's events occur at; default: --life before 2026-01-01") \
+    OPTION(CHANGES, .flag = "changes", .type = OPTION_WORD, .words = {"whole", "partial"}, .fallback = "whole", .programs = P, .metavar = "FORM", \
+           .help = "generate: with --life: changes as whole records, or as partial events that list what has changed") \
+    OPTION(ARRIVAL, .flag = "arrival", .type = OPTION_WORD, .words = {"steady", "bursts", "daily"}, .fallback = "steady", .programs = P, .metavar = "SHAPE", \
+           .help = "generate: how events come: steady; in bursts (each week's in its first tenth, with --rate ten seconds'); or daily, within ten hours (from 8 to 18 o'clock)") \
+    OPTION(DRIFT, .flag = "drift", .programs = P, .metavar = "FEATURE=SHIFT@TIME,…", \
+           .help = "generate: shift what is drawn from TIME on (without @TIME: always): a number to add, or CATEGORY:SHARE that becomes CATEGORY") \
+    OPTION(BIAS, .flag = "bias", .programs = P, .metavar = "FEATURE=CATEGORY:LOGIT,…", \
+           .help = "generate: add LOGIT to the planted risk of everybody in CATEGORY: a group that leaves more often than its attributes say") \
+    OPTION(POISON_CODES, .flag = "poison-codes", .programs = P, .metavar = "CODE,…", \
+           .help = "generate: with --poison: only what is refused under these codes; default: all kinds in turn") \
     OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \
            .help = "generate: share of events made unreadable or invalid on purpose, for tests") \
     OPTION(CODE, .flag = "code", .programs = P, .metavar = "CODE", \
@@ -232,6 +258,8 @@
            .help = "backfill, generate: send at most N events a second; 0: as fast as the brokers take them") \
     OPTION(AGAIN, .flag = "again", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: replay also what was replayed before") \
+    OPTION(FORCE, .flag = "force", .type = OPTION_FLAG, .programs = P, \
+           .help = "dlq: replay also events that are older than their employee's current record in --state-topic") \
     OPTION(REPLAY_GROUP, .flag = "replay-group", .environment = "REPLAY_GROUP", .fallback = "attrition-dlq-replay", .programs = P, .metavar = "GROUP", \
            .help = "dlq: consumer group whose offsets remember what was replayed") \
     OPTION(MODEL_KIND, .flag = "model", .programs = T, .metavar = "KIND", \

@@ -359,6 +359,11 @@ bool options_given(const struct options *options, enum option_id id)
     return value_of(options, id)->source != OPTION_FROM_DEFAULT;
 }
 
+bool options_on_command_line(const struct options *options, enum option_id id)
+{
+    return value_of(options, id)->source == OPTION_FROM_FLAG;
+}
+
 const struct subcommand *options_subcommand(const struct options *options)
 {
     return options->subcommand;

@@ -64,6 +64,7 @@ int options_word(const struct options *options, enum option_id id); /* its place
 bool options_has_word(const struct options *options, enum option_id id, int word); /* of a list such as --roles */
 bool options_flag(const struct options *options, enum option_id id);  /* env: 1/true/yes/on, 0/false/no/off/empty */
 bool options_given(const struct options *options, enum option_id id); /* by anything but the default */
+bool options_on_command_line(const struct options *options, enum option_id id);
 
 /* Never NULL. Without one on the command line: the table's first row if it needs no arguments. */
 const struct subcommand *options_subcommand(const struct options *options);
@@ -80,10 +81,10 @@ size_t options_params(const struct options *options, const struct option_pair **
  * been read and stands as KAFKA_X. */
 size_t options_environment(const struct options *options, const struct option_pair **out);
 
-/* Appends the command line as it was given, quoted for a shell, with --`flag` among its flags; values of secrets as
- * "…". NUL-terminated. */
+/* Appends the command line as it was given, quoted for a shell, with --`flag` among its flags but without secrets; and
+ * the names of those, "--http-token, -X sasl.password". Both NUL-terminated. */
 struct buffer;
-void options_write_command(const struct options *options, const char *flag, struct buffer *out);
+void options_write_command(const struct options *options, const char *flag, struct buffer *out, struct buffer *secrets);
 
 /* Writes docs/CONFIGURATION.md. */
 void options_write_reference(FILE *out);

@@ -107,6 +107,7 @@ const char *option_nearest(const char *given, const char *const *names, size_t c
 bool option_is_for(const struct option_row *row, const struct subcommand *subcommands, const char *subcommand);
 const char *option_subcommand_of(const struct option_row *row, const struct subcommand *subcommands);
 bool option_help_names(const struct option_row *row, const char *subcommand);
+bool option_row_names(const struct option_row *row, const char *subcommand); /* its help, or .only */
 void option_help_for(const struct option_row *row, const char *subcommand, struct buffer *out);
 
 /* "bash" or "zsh": a completion script; "man": the manual page, as troff. */

@@ -12,6 +12,8 @@ bin=${BIN:-build/bin}
 synthetic_employees=5000
 stall_limit_s=${STALL_LIMIT:-60}
 events_per_partition=6000 # what the embedded broker's 5 MiB a partition hold of predictions, with room to spare
+umask_of_caller=$(umask)
+umask 077 # logs, employees and the database in the work directory are nobody else's
 work='' scorer='' broker='' postgres='' ONCE=${ONCE:-}
 
 say() { echo "$*"; }
@@ -115,7 +117,7 @@ train() { # FILE WORDS [--promote]
     local file=$1
     say "$2"
     shift 2
-    "$bin/trainer" train "$file" --model logistic-regression-l2 --max-rejects -1 "$@" || die "training failed (see above)"
+    (umask "$umask_of_caller" && exec "$bin/trainer" train "$file" --model logistic-regression-l2 --max-rejects -1 "$@") || die "training failed (see above)"
     say
 }
 

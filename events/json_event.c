@@ -308,8 +308,10 @@ static struct span make_event_id(struct json_reading *reading, const struct reco
     struct span topic = about->topic;
     if (topic.bytes > TOPIC_BYTES_KEPT)
         topic = (struct span){topic.data + topic.bytes - TOPIC_BYTES_KEPT, TOPIC_BYTES_KEPT};
-    int bytes = snprintf(id, sizeof id, "%.*s/%" PRId32 "/%" PRId64, (int)topic.bytes, topic.data, about->partition,
-                         about->offset);
+    int bytes = about->partition < 0
+                    ? snprintf(id, sizeof id, "%.*s/%" PRId64, (int)topic.bytes, topic.data, about->offset)
+                    : snprintf(id, sizeof id, "%.*s/%" PRId32 "/%" PRId64, (int)topic.bytes, topic.data,
+                               about->partition, about->offset);
     return (struct span){arena_text(&reading->reader->texts, id, (size_t)bytes), (size_t)bytes};
 }
 

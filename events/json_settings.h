@@ -7,8 +7,8 @@
 
 /* What a record says besides its value; SPAN_NULL: nothing. */
 struct record_about {
-    struct span topic;
-    int32_t partition;
+    struct span topic;                                      /* what an event_id is made of, with the next two */
+    int32_t partition;                                      /* < 0: none */
     int64_t offset, timestamp_ms;                           /* timestamp_ms < 0: none */
     struct span ce_specversion, ce_id, ce_time, ce_subject; /* headers of CloudEvents in binary mode */
 };

@@ -199,7 +199,7 @@ static uint64_t count_rows(const struct options *options)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < options_argument_count(options); i++) {
-        uint64_t lines = input_count_lines(options_argument(options, i));
+        uint64_t lines = input_count_lines(options_argument(options, i), &stop_requested);
         if (!lines)
             return 0;
         total += lines;
@@ -265,10 +265,13 @@ static void send_files(struct backfill *backfill)
 /* What the user may do about a run that did not come to its end. */
 static void print_how_to_go_on(const struct backfill *backfill)
 {
-    struct buffer command = {0};
-    options_write_command(backfill->options, "resume", &command);
+    struct buffer command = {0}, secrets = {0};
+    options_write_command(backfill->options, "resume", &command, &secrets);
     fprintf(stderr, "go on with: %s\n", command.data);
+    if (secrets.bytes)
+        fprintf(stderr, "and as before with %s, which are secret and not printed\n", secrets.data);
     buffer_free(&command);
+    buffer_free(&secrets);
 }
 
 /* Says what is wrong with the rows of this run and those before it. */

@@ -7,7 +7,16 @@
 #include "events/event_encoder.h"
 #include "producer/stop.h"
 
-enum { TURN_ROWS = 64, FAILURES_SHOWN = 20, RATE_STEP_US = 50000, STALL_US = 5000000 };
+enum {
+    TURN_ROWS = 64,
+    FAILURES_SHOWN = 20,
+    RATE_STEP_US = 50000,
+    RATE_SLACK_US = 100000,
+    BURSTS_US = 10000000,
+    STALL_US = 5000000
+};
+
+#define DAY_US 86.4e9
 
 static void on_failed(void *context, uintptr_t tag, const char *reason)
 {
@@ -80,6 +89,7 @@ static enum status open_sender(struct delivery *delivery, struct error *err)
                                              .topic = options_text(delivery->options, OPTION_INPUT_TOPIC),
                                              .where = delivery->where,
                                              .group = delivery->group,
+                                             .rate = options_integer(delivery->options, OPTION_RATE),
                                              .stop = &stop_requested,
                                              .on_placed = delivery->follow ? on_placed : NULL,
                                              .on_failed = on_failed,
@@ -125,15 +135,27 @@ void delivery_pass(struct delivery *delivery, struct span raw, bool valid)
     delivery_turn(delivery);
 }
 
-/* Until the next event is due by --rate, or a stop. */
+/* Since the first event was due. */
+static double due_after_us(const struct delivery *delivery)
+{
+    return arrival_at(delivery->arrival, delivery->rate_us, BURSTS_US, DAY_US) -
+           arrival_at(delivery->arrival, 0, BURSTS_US, DAY_US);
+}
+
+/* Until the next event is due by --rate, or a stop. What a stall has missed is not made up for: it would be a burst. */
 static void wait_for_rate(struct delivery *delivery)
 {
-    int64_t rate = options_integer(delivery->options, OPTION_RATE);
+    int64_t rate = options_integer(delivery->options, OPTION_RATE), now_us = clock_steady_us(&clock_system);
     if (!rate)
         return;
-    int64_t due_us = delivery->progress.started_us + (int64_t)((double)delivery->sent * 1e6 / (double)rate);
+    int64_t due_us = delivery->rate_origin_us + (int64_t)due_after_us(delivery);
+    if (now_us - due_us > RATE_SLACK_US) {
+        delivery->rate_origin_us += now_us - due_us;
+        due_us = now_us;
+    }
     for (int64_t left; !stop_requested && (left = due_us - clock_steady_us(&clock_system)) > 0; show(delivery))
         usleep((useconds_t)(left < RATE_STEP_US ? left : RATE_STEP_US));
+    delivery->rate_us += 1e6 / (double)rate;
 }
 
 enum status delivery_send(struct delivery *delivery, struct event *event, struct span raw, uintptr_t tag,

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "events/event.h"
 #include "events/schema.h"
+#include "producer/arrival.h"
 #include "producer/follow.h"
 #include "producer/poison.h"
 #include "producer/rejects.h"
@@ -20,6 +21,7 @@ struct delivery {
     const char *where;     /* the command, in logs */
     const char *group;     /* keeps the position of the input; NULL: there is none */
     bool dry_run;          /* everything but sending */
+    enum arrival arrival;  /* the shape of --rate */
     /* Names a message for people by its tag: "people.csv:17". */
     void (*name_tag)(void *context, uintptr_t tag, char *out, size_t capacity);
     void *context;
@@ -34,10 +36,12 @@ struct delivery {
     struct reject_totals rejected;
     struct buffer value;
     uint64_t failures_shown;
-    uint64_t done_seen; /* acknowledged or failed … */
-    int64_t done_us;    /* … and since when, by the steady clock */
-    bool stalled;       /* said that nothing is acknowledged */
-    bool broken;        /* said why: nothing more can be sent */
+    int64_t rate_origin_us; /* steady clock: with --rate, the time from which … */
+    double rate_us;         /* … the next event is due */
+    uint64_t done_seen;     /* acknowledged or failed … */
+    int64_t done_us;        /* … and since when, by the steady clock */
+    bool stalled;           /* said that nothing is acknowledged */
+    bool broken;            /* said why: nothing more can be sent */
 };
 
 /* Waits for the broker and begins the progress line; total 0: unknown. */

@@ -39,7 +39,8 @@ struct dlq_writer {
     const char *topic;
     struct transaction *transaction;
     int partitions;
-    struct dlq_counts counts;
+    bool exactly_once;
+    struct dlq_counts counts, committed;
 };
 
 /* --- reading --- */
@@ -151,6 +152,16 @@ static void forget_letter(struct dlq_reader *reader)
     if (reader->message)
         rd_kafka_message_destroy(reader->message);
     reader->message = NULL;
+}
+
+void dlq_reader_keep(struct dlq_reader *reader)
+{
+    reader->message = NULL;
+}
+
+void dlq_letter_drop(const struct dlq_letter *letter)
+{
+    rd_kafka_message_destroy((rd_kafka_message_t *)letter->origin);
 }
 
 void dlq_reader_free(struct dlq_reader *reader)
@@ -276,15 +287,14 @@ static void writer_on_report(void *context, const rd_kafka_message_t *message)
     writer->counts.acknowledged += !message->err;
 }
 
-static enum status writer_open(struct dlq_writer *writer, const struct options *options, bool transactions,
-                               struct error *err)
+static enum status writer_open(struct dlq_writer *writer, const struct options *options, struct error *err)
 {
     const char *group = options_text(options, OPTION_REPLAY_GROUP);
     const struct transaction_setup setup = {
         .options = options,
         .where = "dlq",
         .name = "replay",
-        .identity = transactions ? group : NULL,
+        .identity = writer->exactly_once ? group : NULL,
         .group = group,
         .offsets_topic = options_text(options, OPTION_DLQ_TOPIC),
         .topics = &writer->topic,
@@ -305,11 +315,11 @@ static enum status writer_open(struct dlq_writer *writer, const struct options *
 enum status dlq_writer_new(const struct options *options, const _Atomic bool *stop, struct dlq_writer **out,
                            struct error *err)
 {
-    bool exactly_once = options_word(options, OPTION_DELIVERY) == DELIVERY_EXACTLY_ONCE;
     struct dlq_writer *writer = mem_zeroed(1, sizeof *writer);
+    writer->exactly_once = options_word(options, OPTION_DELIVERY) == DELIVERY_EXACTLY_ONCE;
     writer->stop = stop;
     writer->topic = options_text(options, OPTION_INPUT_TOPIC);
-    enum status status = writer_open(writer, options, exactly_once, err);
+    enum status status = writer_open(writer, options, err);
     if (status == STATUS_OK)
         *out = writer;
     else
@@ -363,6 +373,22 @@ enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *
     return STATUS_OK;
 }
 
+bool dlq_writer_is_exactly_once(const struct dlq_writer *writer)
+{
+    return writer->exactly_once;
+}
+
+void dlq_writer_flush(struct dlq_writer *writer)
+{
+    transaction_flush(writer->transaction);
+}
+
+void dlq_writer_abort(struct dlq_writer *writer)
+{
+    transaction_abort(writer->transaction);
+    writer->counts = writer->committed;
+}
+
 /* Every changed partition's replayed offsets. */
 static rd_kafka_topic_partition_list_t *replayed_list(struct dlq_reader *reader)
 {
@@ -390,6 +416,7 @@ enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *read
     rd_kafka_topic_partition_list_destroy(list);
     if (result != TRANSACTION_COMMITTED)
         return error_prefix(err, "letters were sent, and do not count");
+    writer->committed = writer->counts;
     for (size_t p = 0; p < reader->count; p++)
         reader->parts[p].replayed.changed = false;
     return STATUS_OK;
@@ -397,5 +424,5 @@ enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *read
 
 struct dlq_counts dlq_writer_counts(const struct dlq_writer *writer)
 {
-    return writer->counts;
+    return writer->exactly_once ? writer->committed : writer->counts;
 }

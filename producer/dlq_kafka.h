@@ -35,6 +35,10 @@ void dlq_reader_free(struct dlq_reader *reader);
 MUST_USE enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter, bool *more,
                                      struct error *err);
 
+/* The reader's letter, to be kept beyond the next one; drop it before the reader is freed. */
+void dlq_reader_keep(struct dlq_reader *reader);
+void dlq_letter_drop(const struct dlq_letter *letter);
+
 /* SPAN_NULL: it has none. */
 struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_header header);
 struct span dlq_letter_frame_header(const struct dlq_letter *letter); /* the value's schema, where a header names it */
@@ -53,6 +57,10 @@ void dlq_writer_free(struct dlq_writer *writer); /* aborts what was not committe
 /* Sends the letter as the event it was: key, value, headers without those of the failure, to its own partition. */
 MUST_USE enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *letter, int64_t replay_count,
                                      struct error *err);
+bool dlq_writer_is_exactly_once(const struct dlq_writer *writer);
+/* Waits until everything sent lies in the input topic: what is written there after that comes after it. */
+void dlq_writer_flush(struct dlq_writer *writer);
+void dlq_writer_abort(struct dlq_writer *writer); /* what was not committed was never sent; needs exactly-once */
 /* Commits everything sent so far, and the replayed offsets with it. */
 MUST_USE enum status dlq_writer_commit(struct dlq_writer *writer, struct dlq_reader *reader, struct error *err);
 struct dlq_counts dlq_writer_counts(const struct dlq_writer *writer);

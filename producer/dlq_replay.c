@@ -3,21 +3,33 @@
  * Bounded by the ends the topic had at the start, so that letters which fail again are not met again; a count in their
  * headers ends rounds that never succeed. What was replayed is kept in the metadata of the replay group's offset,
  * in the same transaction. Must never send a letter whose value was left out: a null value would erase the employee;
- * and never one of an employee who has been erased since (dlq_erasures.h). */
+ * and never one of an employee who has been erased since, be it while the letters are on their way (dlq_erasures.h);
+ * nor, without --force, one that is older than its employee's current record (dlq_records.h). */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/fault_point.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "events/schema.h"
 #include "producer/dlq.h"
 #include "producer/dlq_erasures.h"
+#include "producer/dlq_records.h"
 #include "producer/stop.h"
 
-enum { COMMIT_LETTERS = 1000, REPORTED_MAX = 20 };
+enum { BATCH_LETTERS = 1000, BATCH_BYTES = 16 << 20, REPORTED_MAX = 20 };
 
-/* read = before + other + exhausted + no_value + erased + unmarked + replayed. Plain data. */
+/* Letters of one transaction, kept until it is committed. */
+struct batch {
+    struct kept {
+        struct dlq_letter letter;
+        int64_t rounds;
+    } letters[BATCH_LETTERS];
+    size_t count, bytes;
+};
+
+/* read = before + other + exhausted + no_value + erased + older + unmarked + replayed. Plain data. */
 struct replay {
     const struct options *options;
     const struct dlq_filter *filter;
@@ -25,9 +37,11 @@ struct replay {
     struct dlq_writer *writer; /* NULL: a dry run */
     struct letter_reader *letters;
     struct dlq_erasures *erasures;
+    struct dlq_records *records; /* NULL: older events go, too */
     int64_t max_replays;
     bool again;
-    uint64_t read, before, other, exhausted, no_value, erased, unmarked, replayed, open;
+    uint64_t read, before, other, exhausted, no_value, erased, older, unmarked, replayed;
+    struct batch batch;
 };
 
 static void replay_report(const struct dlq_letter *letter, uint64_t count, const char *why)
@@ -36,34 +50,132 @@ static void replay_report(const struct dlq_letter *letter, uint64_t count, const
         fprintf(stderr, "%" PRId32 ":%" PRId64 ": not replayed: %s\n", letter->partition, letter->offset, why);
 }
 
-static enum status replay_send(struct replay *replay, const struct dlq_letter *letter, int64_t rounds,
+static const char *const why_erased[] = {
+    [DLQ_ERASED] = "the employee has been erased since",
+    [DLQ_ERASED_PERHAPS] = "whose it is cannot be read, and somebody has been erased since",
+    [DLQ_ERASED_UNKNOWN] = "the topics no longer reach back to it: whether the employee has been erased since is not "
+                           "known",
+};
+
+static const char *const why_older[] = {
+    [DLQ_AGE_OLDER] = "it is older than the employee's current record (--force sends it)",
+    [DLQ_AGE_UNKNOWN] = "it cannot be decoded: whether it is older than the employee's current record is not known "
+                        "(--force sends it)",
+};
+
+/* --- sending --- */
+
+static void batch_clear(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        dlq_letter_drop(&batch->letters[i].letter);
+    batch->count = batch->bytes = 0;
+}
+
+static enum status batch_send(const struct replay *replay, struct error *err)
+{
+    const struct batch *batch = &replay->batch;
+    FAULT_POINT("dlq.send");
+    for (size_t i = 0; i < batch->count; i++)
+        if (dlq_writer_send(replay->writer, &batch->letters[i].letter, batch->letters[i].rounds + 1, err) != STATUS_OK)
+            return err->status;
+    return STATUS_OK;
+}
+
+/* Lets go of those whose employees have been erased meanwhile; they count as replayed for later runs, which would
+ * refuse them too. */
+static void batch_drop_erased(struct replay *replay)
+{
+    struct batch *batch = &replay->batch;
+    size_t left = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const char *why = why_erased[dlq_erasures_check(replay->erasures, &batch->letters[i].letter)];
+        if (!why) {
+            batch->letters[left++] = batch->letters[i];
+            continue;
+        }
+        replay_report(&batch->letters[i].letter, ++replay->erased, why);
+        replay->replayed--;
+        dlq_letter_drop(&batch->letters[i].letter);
+    }
+    batch->count = left;
+}
+
+/* Whether the letters, which lie in the input topic by now, come after a request that nobody knew of. */
+static enum status find_suspects(struct replay *replay, bool *found, struct error *err)
+{
+    *found = false;
+    dlq_writer_flush(replay->writer);
+    if (dlq_erasures_look(replay->erasures, err) != STATUS_OK)
+        return err->status;
+    for (size_t i = 0; i < replay->batch.count && !*found; i++)
+        *found = dlq_erasures_suspect(replay->erasures, &replay->batch.letters[i].letter);
+    return STATUS_OK;
+}
+
+static enum status learn_erasures(struct replay *replay, struct error *err)
+{
+    if (dlq_erasures_settle(replay->erasures, err) != STATUS_OK)
+        return err->status;
+    batch_drop_erased(replay);
+    return STATUS_OK;
+}
+
+/* Sent and, with transactions, seen to come before every request to erase that could be of them. */
+static enum status batch_send_safely(struct replay *replay, struct error *err)
+{
+    bool suspects = true;
+    if (!dlq_writer_is_exactly_once(replay->writer)) { /* what is sent stays: a last look before that */
+        if (dlq_erasures_look(replay->erasures, err) != STATUS_OK || learn_erasures(replay, err) != STATUS_OK)
+            return err->status;
+        return batch_send(replay, err);
+    }
+    while (replay->batch.count) {
+        if (batch_send(replay, err) != STATUS_OK || find_suspects(replay, &suspects, err) != STATUS_OK)
+            return err->status;
+        if (!suspects)
+            return STATUS_OK;
+        dlq_writer_abort(replay->writer);
+        if (learn_erasures(replay, err) != STATUS_OK)
+            return err->status;
+    }
+    return STATUS_OK;
+}
+
+static enum status replay_commit(struct replay *replay, struct error *err)
+{
+    enum status status = STATUS_OK;
+    if (replay->batch.count)
+        status = batch_send_safely(replay, err);
+    if (status == STATUS_OK)
+        status = dlq_writer_commit(replay->writer, replay->reader, err);
+    batch_clear(&replay->batch);
+    return status;
+}
+
+static enum status replay_take(struct replay *replay, const struct dlq_letter *letter, int64_t rounds,
                                struct error *err)
 {
+    struct batch *batch = &replay->batch;
     if (!dlq_replayed_add(letter->replayed, letter->offset)) {
         replay->unmarked++;
         return STATUS_OK;
     }
-    if (replay->writer && dlq_writer_send(replay->writer, letter, rounds + 1, err) != STATUS_OK)
-        return err->status;
     replay->replayed++;
-    replay->open++;
-    if (replay->open < COMMIT_LETTERS || !replay->writer)
+    if (!replay->writer)
         return STATUS_OK;
-    replay->open = 0;
-    return dlq_writer_commit(replay->writer, replay->reader, err);
+    batch->letters[batch->count++] = (struct kept){*letter, rounds};
+    batch->bytes += letter->key.bytes + letter->value.bytes;
+    dlq_reader_keep(replay->reader);
+    return batch->count < BATCH_LETTERS && batch->bytes < BATCH_BYTES ? STATUS_OK : replay_commit(replay, err);
 }
+
+/* --- letters --- */
 
 /* Why the letter stays where it is, and whose count that is; NULL: it goes. */
 static const char *replay_refuse(struct replay *replay, const struct dlq_letter *letter, int64_t rounds,
                                  uint64_t **count)
 {
-    static const char *const erased[] = {
-        [DLQ_ERASED] = "the employee has been erased since",
-        [DLQ_ERASED_PERHAPS] = "whose it is cannot be read, and somebody has been erased since",
-        [DLQ_ERASED_UNKNOWN] =
-            "the topics no longer reach back to it: whether the employee has been erased since is not "
-            "known",
-    };
     static char why[96];
     if (!letter->value.data) {
         *count = &replay->no_value;
@@ -76,7 +188,11 @@ static const char *replay_refuse(struct replay *replay, const struct dlq_letter 
         return why;
     }
     *count = &replay->erased;
-    return replay->erasures ? erased[dlq_erasures_check(replay->erasures, letter)] : NULL;
+    const char *erased = why_erased[dlq_erasures_check(replay->erasures, letter)];
+    if (erased || !replay->records)
+        return erased;
+    *count = &replay->older;
+    return why_older[dlq_records_check(replay->records, letter)];
 }
 
 static enum status replay_handle(struct replay *replay, const struct dlq_letter *letter, struct error *err)
@@ -84,6 +200,7 @@ static enum status replay_handle(struct replay *replay, const struct dlq_letter 
     int64_t rounds = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_REPLAY_COUNT), 0);
     uint64_t *count = NULL;
     const char *why = NULL;
+    enum status status = STATUS_OK;
     replay->read++;
     if (!replay->again && dlq_replayed_have(letter->replayed, letter->offset))
         replay->before++;
@@ -91,10 +208,10 @@ static enum status replay_handle(struct replay *replay, const struct dlq_letter 
         replay->other++;
     else if ((why = replay_refuse(replay, letter, rounds, &count)))
         replay_report(letter, ++*count, why);
-    else if (replay_send(replay, letter, rounds, err) != STATUS_OK)
-        return err->status;
+    else
+        status = replay_take(replay, letter, rounds, err);
     dlq_replayed_pass(letter->replayed, letter->offset);
-    return STATUS_OK;
+    return status;
 }
 
 /* A first reading of the letters, for the oldest of those that may be sent: requests are looked for from there on. */
@@ -107,13 +224,27 @@ static enum status expect_letters(struct replay *replay, struct dlq_reader *read
         if (status != STATUS_OK || !more)
             return status;
         if (letter.value.data && dlq_filter_passes(replay->filter, &letter) &&
-            (replay->again || !dlq_replayed_have(letter.replayed, letter.offset)))
+            (replay->again || !dlq_replayed_have(letter.replayed, letter.offset))) {
             dlq_erasures_expect(replay->erasures, &letter);
+            if (replay->records)
+                dlq_records_expect(replay->records, &letter);
+        }
     }
 }
 
-static enum status find_erasures(struct replay *replay, const struct schema *schema, enum dlq_start start,
-                                 struct error *err)
+static enum status open_records(struct replay *replay, const struct schema *schema, struct error *err)
+{
+    if (options_flag(replay->options, OPTION_FORCE))
+        return STATUS_OK;
+    if (dlq_records_are_kept(replay->options))
+        return dlq_records_new(replay->options, schema, replay->letters, &stop_requested, &replay->records, err);
+    log_info("dlq", "without a state topic (STATE_TOPIC, as the scorer has it) letters are not compared with current "
+                    "records: older events are replayed too");
+    return STATUS_OK;
+}
+
+static enum status find_obstacles(struct replay *replay, const struct schema *schema, enum dlq_start start,
+                                  struct error *err)
 {
     const struct options *options = replay->options;
     struct dlq_reader *reader = NULL;
@@ -121,10 +252,14 @@ static enum status find_erasures(struct replay *replay, const struct schema *sch
     if (status == STATUS_OK)
         status = dlq_erasures_new(options, replay->letters, &stop_requested, &replay->erasures, err);
     if (status == STATUS_OK)
+        status = open_records(replay, schema, err);
+    if (status == STATUS_OK)
         status = dlq_reader_new(options, replay->filter->partition, start, &stop_requested, &reader, err);
     if (status == STATUS_OK)
         status = expect_letters(replay, reader, err);
     dlq_reader_free(reader);
+    if (status == STATUS_OK && replay->records)
+        status = dlq_records_read(replay->records, err);
     return status == STATUS_OK ? dlq_erasures_read(replay->erasures, err) : status;
 }
 
@@ -139,7 +274,7 @@ static enum status replay_all(struct replay *replay, struct error *err)
             status = replay_handle(replay, &letter, err);
     }
     if (status == STATUS_OK && replay->writer)
-        status = dlq_writer_commit(replay->writer, replay->reader, err);
+        status = replay_commit(replay, err);
     return status;
 }
 
@@ -171,6 +306,7 @@ static void replay_print_summary(const struct replay *replay, double seconds, FI
         {"went round too often", "max_replays", replay->exhausted},
         {"without a value", "no_value", replay->no_value},
         {"of employees erased since", "erased", replay->erased},
+        {"older than the current record", "older", replay->older},
         {"too scattered to remember", "unmarked", replay->unmarked}};
     const size_t count = sizeof rows / sizeof *rows;
     if (options_flag(replay->options, OPTION_JSON)) {
@@ -208,15 +344,16 @@ static enum status replay_open(struct replay *replay, const struct schema *schem
         status = dlq_writer_new(options, &stop_requested, &replay->writer, err);
     if (status == STATUS_OK)
         status = dlq_reader_new(options, replay->filter->partition, start, &stop_requested, &replay->reader, err);
-    return status == STATUS_OK ? find_erasures(replay, schema, start, err) : status;
+    return status == STATUS_OK ? find_obstacles(replay, schema, start, err) : status;
 }
 
 int dlq_replay(const struct options *options, const struct dlq_filter *filter)
 {
-    struct replay replay = {.options = options,
-                            .filter = filter,
-                            .max_replays = options_integer(options, OPTION_MAX_REPLAYS),
-                            .again = options_flag(options, OPTION_AGAIN)};
+    static struct replay replay; /* large */
+    replay = (struct replay){.options = options,
+                             .filter = filter,
+                             .max_replays = options_integer(options, OPTION_MAX_REPLAYS),
+                             .again = options_flag(options, OPTION_AGAIN)};
     struct error err = {0};
     struct schema *schema = NULL;
     int64_t began_us = clock_steady_us(&clock_system);
@@ -228,10 +365,11 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
         replay_print_summary(&replay, (double)(clock_steady_us(&clock_system) - began_us) / 1e6, stdout);
     }
     int result = replay_finish(&replay, status, &err);
-    if (replay.writer)
-        dlq_writer_free(replay.writer);
+    batch_clear(&replay.batch);
+    dlq_writer_free(replay.writer);
     dlq_reader_free(replay.reader);
     dlq_erasures_free(replay.erasures);
+    dlq_records_free(replay.records);
     letter_reader_free(replay.letters);
     schema_free(schema);
     return result;

@@ -1,23 +1,26 @@
-/* `producer generate`: synthetic employees from a recipe, as events or as a labelled CSV. Runs on the main thread. The
- * same seed gives the same employees, event ids and poison on every machine; employee n does not depend on --count. */
-#include <errno.h>
+/* `producer generate`: synthetic employees from a recipe, one event each or with --life their changes over time; sent,
+ * or written to a file. Runs on the main thread. The same seed gives the same employees, event ids and poison on every
+ * machine; without --life employee n does not depend on --count. */
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/schema.h"
+#include "events/timestamp.h"
 #include "producer/commands.h"
 #include "producer/delivery.h"
+#include "producer/event_file.h"
 #include "producer/event_id.h"
 #include "producer/event_type.h"
+#include "producer/life.h"
 #include "producer/poison.h"
 #include "producer/recipe.h"
 #include "producer/registration.h"
 #include "producer/stop.h"
 #include "producer/table_writer.h"
 
-enum { STREAM_ROWS = 0, STREAM_IDS = 1, WRITE_BYTES = 1 << 16, ID_BYTES = 24 };
+enum { STREAM_ROWS = 0, STREAM_IDS = 1, STREAM_DRIFT = 3, WRITE_BYTES = 1 << 16, ID_BYTES = 24 };
+#define END_MS INT64_C(1767225600000) /* 2026-01-01: where a life ends by default, so that it is the same every day */
 
 static const char where[] = "generate";
 
@@ -25,11 +28,22 @@ struct generate {
     const struct options *options;
     const struct schema *schema;
     struct recipe *recipe;
-    uint64_t count, seed;
+    uint64_t count, seed, written;
+    int64_t life_ms, start_ms;
     double poison_share;
     int32_t event_type;
     struct cell *cells;
     struct poison poison;
+    struct planted planted;
+    struct lives *lives;           /* NULL: without --life */
+    enum event_file_form out_form; /* with --out */
+};
+
+/* An event with the texts it borrows. */
+struct made {
+    struct event event;
+    uint64_t employee;
+    char id[ID_BYTES], event_id[EVENT_ID_BYTES];
 };
 
 static size_t employee_name(uint64_t index, char out[ID_BYTES])
@@ -37,22 +51,71 @@ static size_t employee_name(uint64_t index, char out[ID_BYTES])
     return (size_t)snprintf(out, ID_BYTES, "E%07llu", (unsigned long long)index + 1);
 }
 
-static void generate_draw(struct generate *generate, uint64_t index, uint32_t *label)
+/* --- one event an employee --- */
+
+static void generate_draw(struct generate *generate, uint64_t index, int64_t time_ms, uint32_t *label)
+{
+    const struct planted *planted = &generate->planted;
+    struct random random, drift;
+    random_seed(&random, generate->seed, STREAM_ROWS, index);
+    random_seed(&drift, generate->seed, STREAM_DRIFT, index);
+    recipe_draw_row(generate->recipe, &random, generate->cells);
+    planted_shift(planted, -1, time_ms, &drift, generate->cells);
+    recipe_limit(generate->recipe, generate->cells);
+    double margin = recipe_margin(generate->recipe, generate->cells) + planted_margin(planted, generate->cells);
+    *label = recipe_draw_label(generate->recipe, margin, &random);
+}
+
+/* Event `number` of an employee; for number 0 the ids are those of ever. */
+static void make_ids(const struct generate *generate, uint32_t number, struct made *made)
 {
     struct random random;
-    random_seed(&random, generate->seed, STREAM_ROWS, index);
-    recipe_draw(generate->recipe, &random, generate->cells, label);
+    random_seed(&random, generate->seed, STREAM_IDS + ((uint64_t)number << 8), made->employee);
+    uint64_t high = random_bits(&random);
+    event_id_of_bits(high, random_bits(&random), made->event_id);
+    made->event.event_id = (struct span){made->event_id, EVENT_ID_BYTES - 1};
+    made->event.employee_id = (struct span){made->id, employee_name(made->employee, made->id)};
 }
 
-static enum status table_flush(FILE *file, const char *path, struct buffer *text, struct error *err)
+static void make_single(struct generate *generate, int64_t time_ms, struct made *made)
 {
-    if (fwrite(text->data, 1, text->bytes, file) != text->bytes || fflush(file) != 0)
-        return file_error(err, errno, "write", path);
-    buffer_clear(text);
-    return STATUS_OK;
+    uint32_t label;
+    made->employee = generate->written;
+    generate_draw(generate, made->employee, time_ms, &label);
+    made->event = (struct event){.occurred_at_ms = time_ms, .type = generate->event_type, .cells = generate->cells};
+    make_ids(generate, 0, made);
 }
 
-static enum status write_rows(struct generate *generate, FILE *file, const char *path, struct error *err)
+/* The next event; false: there are no more. time_ms: when it occurs, unless it has a time of its own. */
+static bool generate_next(struct generate *generate, int64_t time_ms, struct made *made)
+{
+    struct life_event next;
+    if (!generate->lives) {
+        if (generate->written == generate->count)
+            return false;
+        make_single(generate, time_ms, made);
+    } else {
+        if (!lives_next(generate->lives, &next))
+            return false;
+        made->employee = next.index;
+        made->event = (struct event){
+            .occurred_at_ms = next.time_ms, .type = (int32_t)next.type, .partial = next.partial, .cells = next.cells};
+        make_ids(generate, next.number, made);
+    }
+    generate->written++;
+    return true;
+}
+
+/* --- to a file --- */
+
+static enum status table_flush(struct output_file *file, struct buffer *text, struct error *err)
+{
+    enum status status = output_file_write(file, buffer_span(text), err);
+    buffer_clear(text);
+    return status;
+}
+
+static enum status write_rows(struct generate *generate, struct output_file *file, const char *path, struct error *err)
 {
     struct buffer text = {0};
     char id[ID_BYTES];
@@ -60,34 +123,71 @@ static enum status write_rows(struct generate *generate, FILE *file, const char 
     enum status status = STATUS_OK;
     table_write_header(generate->schema, &text);
     for (uint64_t i = 0; i < generate->count && status == STATUS_OK; i++) {
-        generate_draw(generate, i, &label);
+        generate_draw(generate, i, generate->start_ms, &label);
         size_t bytes = employee_name(i, id);
         table_write_row(generate->schema, (struct span){id, bytes}, generate->cells, label, &text);
+        generate->written++;
         if (stop_requested)
             status = error_set(err, STATUS_UNAVAILABLE, "stopped: %s is incomplete", path);
         else if (text.bytes >= WRITE_BYTES)
-            status = table_flush(file, path, &text, err);
+            status = table_flush(file, &text, err);
     }
     if (status == STATUS_OK)
-        status = table_flush(file, path, &text, err);
+        status = table_flush(file, &text, err);
     buffer_free(&text);
     return status;
 }
 
-static int write_table(struct generate *generate, const char *path)
+static enum status write_events(struct generate *generate, struct event_file *file, const char *path, struct error *err)
+{
+    struct made made;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && generate_next(generate, generate->start_ms, &made)) {
+        status = event_file_add(file, &made.event, err);
+        if (status == STATUS_OK && stop_requested)
+            status = error_set(err, STATUS_UNAVAILABLE, "stopped: %s is incomplete", path);
+    }
+    return status;
+}
+
+/* A CSV of employees is a table to train from; everything else holds events. */
+static enum status write_file(struct generate *generate, const char *path, struct error *err)
+{
+    struct output_file *table = NULL;
+    struct event_file *events = NULL;
+    struct error closing;
+    enum status status;
+    if (generate->out_form == EVENT_FILE_CSV && !generate->lives) {
+        if (output_file_open(path, &table, err) != STATUS_OK)
+            return err->status;
+        status = write_rows(generate, table, path, err);
+        if (output_file_close(table, &closing) == STATUS_OK || status != STATUS_OK)
+            return status;
+    } else {
+        if (event_file_open(path, generate->out_form, generate->schema,
+                            options_text(generate->options, OPTION_SCHEMAS_DIR), &events, err) != STATUS_OK)
+            return err->status;
+        status = write_events(generate, events, path, err);
+        if (event_file_close(events, &closing) == STATUS_OK || status != STATUS_OK)
+            return status;
+    }
+    *err = closing;
+    return closing.status;
+}
+
+static int write_out(struct generate *generate, const char *path)
 {
     struct error err;
-    bool to_stdout = strcmp(path, "-") == 0;
-    FILE *file = to_stdout ? stdout : fopen(path, "we");
-    enum status status = file ? write_rows(generate, file, path, &err) : file_error(&err, errno, "write", path);
-    if (file && !to_stdout && fclose(file) != 0 && status == STATUS_OK)
-        status = file_error(&err, errno, "write", path);
+    enum status status = write_file(generate, path, &err);
     if (status != STATUS_OK)
         log_error(where, "%s", err.text);
-    else if (!to_stdout)
-        fprintf(stderr, "wrote %llu employees to %s\n", (unsigned long long)generate->count, path);
+    else if (strcmp(path, "-") != 0)
+        fprintf(stderr, "wrote %llu %s to %s\n", (unsigned long long)generate->written,
+                generate->lives ? "events" : "employees", path);
     return status == STATUS_OK ? 0 : 1;
 }
+
+/* --- to the brokers --- */
 
 static void generate_name_tag(void *context, uintptr_t tag, char *out, size_t capacity)
 {
@@ -97,65 +197,116 @@ static void generate_name_tag(void *context, uintptr_t tag, char *out, size_t ca
     snprintf(out, capacity, "employee %s", id);
 }
 
-static enum status generate_send(struct generate *generate, struct delivery *delivery, uint64_t index,
-                                 struct error *err)
-{
-    char id[ID_BYTES], event_id[EVENT_ID_BYTES];
-    struct random random;
-    uint32_t label;
-    generate_draw(generate, index, &label);
-    random_seed(&random, generate->seed, STREAM_IDS, index);
-    uint64_t high = random_bits(&random);
-    event_id_of_bits(high, random_bits(&random), event_id);
-    struct event event = {.event_id = {event_id, EVENT_ID_BYTES - 1},
-                          .employee_id = {id, employee_name(index, id)},
-                          .occurred_at_ms = clock_real_us(&clock_system) / 1000,
-                          .type = generate->event_type,
-                          .cells = generate->cells};
-    return delivery_send(delivery, &event, SPAN_NULL, (uintptr_t)index, err);
-}
-
 static int send_events(struct generate *generate)
 {
     struct delivery delivery = {.options = generate->options,
                                 .schema = generate->schema,
                                 .poison = &generate->poison,
                                 .where = where,
+                                .arrival = (enum arrival)options_word(generate->options, OPTION_ARRIVAL),
                                 .name_tag = generate_name_tag};
     struct error err;
-    enum status status = delivery_open(&delivery, generate->count, &err);
-    for (uint64_t i = 0; i < generate->count && status == STATUS_OK && !stop_requested; i++)
-        status = generate_send(generate, &delivery, i, &err);
+    struct made made;
+    bool more = true;
+    enum status status = delivery_open(&delivery, generate->lives ? 0 : generate->count, &err);
+    while (status == STATUS_OK && !stop_requested) {
+        more = generate_next(generate, clock_real_us(&clock_system) / 1000, &made);
+        if (!more)
+            break;
+        status = delivery_send(&delivery, &made.event, SPAN_NULL, (uintptr_t)made.employee, &err);
+    }
     if (status != STATUS_OK) {
         progress_hide(&delivery.progress);
         log_error(where, "%s", err.text);
     }
-    if (status == STATUS_OK && stop_requested)
+    if (status == STATUS_OK && more)
         log_error(where, "stopped before the end");
-    bool all = delivery_close(&delivery, status == STATUS_OK && !stop_requested, stdout);
-    return all && status == STATUS_OK && delivery.read == generate->count ? 0 : 1;
+    bool all = delivery_close(&delivery, status == STATUS_OK && !more, stdout);
+    return all && status == STATUS_OK && !more ? 0 : 1;
+}
+
+/* --- the command --- */
+
+static enum status check_times(struct generate *generate, struct error *err)
+{
+    const char *start = options_text(generate->options, OPTION_START);
+    generate->life_ms = options_duration_us(generate->options, OPTION_LIFE) / 1000;
+    generate->start_ms = END_MS - generate->life_ms;
+    if (start && !timestamp_parse(span_of(start), &generate->start_ms))
+        return error_set(err, STATUS_INVALID, "--start %s: no time such as 2024-01-01T00:00:00Z", start);
+    if (generate->start_ms + generate->life_ms > clock_real_us(&clock_system) / 1000)
+        return error_set(err, STATUS_INVALID,
+                         "--start and --life end in the future, and such events are refused (out_of_range)");
+    if (!generate->life_ms && options_on_command_line(generate->options, OPTION_CHANGES))
+        return error_set(err, STATUS_INVALID, "--changes needs --life");
+    return STATUS_OK;
+}
+
+static enum status check_output(struct generate *generate, const char *path, struct error *err)
+{
+    const struct options *options = generate->options;
+    const char *format = options_text(options, OPTION_FORMAT);
+    if (!path)
+        return format ? error_set(err, STATUS_INVALID, "--format is of a file: name it with --out") : STATUS_OK;
+    if (generate->poison_share > 0)
+        return error_set(err, STATUS_INVALID, "--poison is for events that are sent: it cannot be written (--out)");
+    if (event_file_form_of(format, path, &generate->out_form, err) != STATUS_OK)
+        return err->status;
+    if ((generate->out_form == EVENT_FILE_CSV || generate->out_form == EVENT_FILE_AVRO) &&
+        options_word(options, OPTION_CHANGES))
+        return error_set(err, STATUS_INVALID,
+                         "--changes partial: backfill reads what has changed from .jsonl and .json alone");
+    return STATUS_OK;
 }
 
 static enum status generate_check_usage(struct generate *generate, struct error *err)
 {
     const struct options *options = generate->options;
-    const char *format = options_text(options, OPTION_FORMAT);
+    const char *codes = options_text(options, OPTION_POISON_CODES);
     if (options_argument_count(options))
         return error_set(err, STATUS_INVALID, "generate takes no FILE (%s): name the table with --out",
                          options_argument(options, 0));
-    if (format && strcmp(format, "csv"))
-        return error_set(err, STATUS_INVALID, "--format %s: generate writes csv", format);
     if (event_type_resolve(options, generate->schema, &generate->event_type, err) != STATUS_OK)
         return err->status;
     generate->poison_share = options_share(options, OPTION_POISON);
-    if (generate->poison_share > 0 && options_text(options, OPTION_OUTPUT))
-        return error_set(err, STATUS_INVALID, "--poison is for events: it cannot be written to a table (--out)");
     generate->count = (uint64_t)options_integer(options, OPTION_COUNT);
     generate->seed = (uint64_t)options_integer(options, OPTION_SEED);
+    poison_init(&generate->poison, generate->schema, generate->poison_share, generate->seed);
+    if (codes && poison_choose(&generate->poison, codes, err) != STATUS_OK)
+        return err->status;
+    if (check_times(generate, err) != STATUS_OK ||
+        planted_read_drift(&generate->planted, generate->schema, options_text(options, OPTION_DRIFT), err) !=
+            STATUS_OK ||
+        planted_read_bias(&generate->planted, generate->schema, options_text(options, OPTION_BIAS), err) != STATUS_OK)
+        return err->status;
+    return check_output(generate, options_text(options, OPTION_OUTPUT), err);
+}
+
+static enum status open_recipe(struct generate *generate, struct error *err)
+{
+    const struct options *options = generate->options;
+    const char *path = options_text(options, OPTION_RECIPE);
+    if (recipe_load(path, generate->schema, &generate->recipe, err) != STATUS_OK)
+        return err->status;
+    if (!generate->life_ms)
+        return STATUS_OK;
+    if (!recipe_has_life(generate->recipe))
+        return error_set(err, STATUS_INVALID, "recipe %s has no \"life\", which --life needs: see docs/GENERATOR.md",
+                         path);
+    const struct life_settings settings = {.recipe = generate->recipe,
+                                           .schema = generate->schema,
+                                           .planted = &generate->planted,
+                                           .staff = generate->count,
+                                           .seed = generate->seed,
+                                           .start_ms = generate->start_ms,
+                                           .end_ms = generate->start_ms + generate->life_ms,
+                                           .arrival = (enum arrival)options_word(options, OPTION_ARRIVAL),
+                                           .partial = options_word(options, OPTION_CHANGES) != 0};
+    generate->lives = lives_new(&settings);
     return STATUS_OK;
 }
 
-static int generate_run(struct generate *generate)
+static int generate_run(struct generate *generate, struct schema *schema)
 {
     const char *path = options_text(generate->options, OPTION_OUTPUT);
     struct error err;
@@ -163,15 +314,18 @@ static int generate_run(struct generate *generate)
         log_error(where, "%s", err.text);
         return 2;
     }
-    if (recipe_load(options_text(generate->options, OPTION_RECIPE), generate->schema, &generate->recipe, &err) !=
-        STATUS_OK) {
+    if (!path && registration_do(generate->options, schema, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         return 1;
     }
+    int result = 1;
     generate->cells = mem_zeroed(generate->schema->column_count, sizeof *generate->cells);
-    poison_init(&generate->poison, generate->schema, generate->poison_share, generate->seed);
-    int result = path ? write_table(generate, path) : send_events(generate);
+    if (open_recipe(generate, &err) != STATUS_OK)
+        log_error(where, "%s", err.text);
+    else
+        result = path ? write_out(generate, path) : send_events(generate);
     free(generate->cells);
+    lives_free(generate->lives);
     recipe_free(generate->recipe);
     return result;
 }
@@ -186,13 +340,8 @@ int cmd_generate(const struct options *options)
         log_error(where, "%s", err.text);
         return 1;
     }
-    if (!options_text(options, OPTION_OUTPUT) && registration_do(options, schema, &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
-        schema_free(schema);
-        return 1;
-    }
     generate.schema = schema;
-    int result = generate_run(&generate);
+    int result = generate_run(&generate, schema);
     schema_free(schema);
     return result;
 }

@@ -126,7 +126,7 @@ static bool lines_are_rows(struct span head)
     return true;
 }
 
-static uint64_t file_count_lines(int file)
+static uint64_t file_count_lines(int file, const _Atomic bool *stop)
 {
     static char block[1 << 16];
     uint64_t lines = 0;
@@ -138,11 +138,13 @@ static uint64_t file_count_lines(int file)
         for (const char *p = block, *end = block + got; (p = memchr(p, '\n', (size_t)(end - p))); p++)
             lines++;
         last = block[got - 1];
+        if (*stop)
+            return 0;
     }
     return lines + (last != '\n');
 }
 
-uint64_t input_count_lines(const char *path)
+uint64_t input_count_lines(const char *path, const _Atomic bool *stop)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     struct stat found;
@@ -150,7 +152,7 @@ uint64_t input_count_lines(const char *path)
     if ((is_stdin ? fstat(STDIN_FILENO, &found) : stat(path, &found)) != 0 || !S_ISREG(found.st_mode))
         return 0;
     int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    uint64_t lines = file < 0 ? 0 : file_count_lines(file);
+    uint64_t lines = file < 0 ? 0 : file_count_lines(file, stop);
     if (file > STDIN_FILENO)
         close(file);
     return lines;

@@ -28,7 +28,7 @@ const char *input_name(const struct input *input);
 /* Lines of a file, for a progress bar: every row has one, a CSV's header too. 0 where that cannot be known (a pipe, a
  * compressed file, an array).
  */
-uint64_t input_count_lines(const char *path);
+uint64_t input_count_lines(const char *path, const _Atomic bool *stop);
 
 /* Appends `people.csv:17: column Salary (1): out_of_range: …`, without a line end. */
 void input_fault_describe(const struct input *input, const struct input_row *row, const struct fault *fault,

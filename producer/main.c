@@ -2,7 +2,7 @@
 #include "producer/commands.h"
 
 static const struct subcommand subcommands[] = {
-    {"backfill", "FILE…", "send the rows of CSV or JSON Lines files (- is standard input) as events",
+    {"backfill", "FILE…", "send the rows of CSV, JSON or Avro files (- is standard input), or of a query, as events",
      .run = cmd_backfill},
     {"generate", "", "make synthetic employees: send them, or write a labelled CSV (--out)", .run = cmd_generate},
     {"dlq", "list|show PLACE…|replay", "dead letters: by code and field; one in full; sent to the input topic again",

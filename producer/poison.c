@@ -2,6 +2,8 @@
  * valid, or refused under another code than its kind's. */
 #include "producer/poison.h"
 
+#include <string.h>
+
 enum { STREAM_POISON = 2, FRAME_BYTES = 5 };
 
 static const struct {
@@ -15,7 +17,35 @@ static const struct {
 
 void poison_init(struct poison *poison, const struct schema *schema, double share, uint64_t seed)
 {
-    *poison = (struct poison){.schema = schema, .share = share, .seed = seed};
+    *poison = (struct poison){.schema = schema, .share = share, .seed = seed, .kind_count = POISON_KIND_COUNT};
+    for (enum poison_kind kind = 0; kind < POISON_KIND_COUNT; kind++)
+        poison->kinds[kind] = kind;
+}
+
+static enum status choose_code(struct poison *poison, struct span code, struct error *err)
+{
+    unsigned before = poison->kind_count;
+    for (enum poison_kind kind = 0; kind < POISON_KIND_COUNT; kind++)
+        if (span_equal(code, span_of(event_code_name(kinds[kind].code))) && poison->kind_count < POISON_KIND_COUNT)
+            poison->kinds[poison->kind_count++] = kind;
+    if (poison->kind_count > before)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "--poison-codes %.*s: no poison is refused under it, or it was named before; there are malformed, "
+                     "bad_frame, unknown_schema_id, out_of_range, unknown_category, key_mismatch",
+                     (int)code.bytes, code.data);
+}
+
+enum status poison_choose(struct poison *poison, const char *codes, struct error *err)
+{
+    poison->kind_count = 0;
+    for (const char *at = codes, *end;; at = end + 1) {
+        end = at + strcspn(at, ",");
+        if (choose_code(poison, (struct span){at, (size_t)(end - at)}, err) != STATUS_OK)
+            return err->status;
+        if (!*end)
+            return STATUS_OK;
+    }
 }
 
 static bool spoils_number(const struct column *column)
@@ -61,7 +91,7 @@ enum poison_kind poison_event(struct poison *poison, uint64_t index, struct even
     random_seed(&poison->random, poison->seed, STREAM_POISON, index);
     if (random_uniform(&poison->random) >= poison->share)
         return POISON_NONE;
-    enum poison_kind kind = poison->next++ % POISON_KIND_COUNT;
+    enum poison_kind kind = poison->kinds[poison->next++ % poison->kind_count];
     bool in_cell = kind == POISON_RANGE || kind == POISON_CATEGORY || kind == POISON_BAD_UTF8;
     if (in_cell && !spoil_cell(poison, kind, event))
         kind = POISON_TRUNCATED;

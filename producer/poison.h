@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/status.h"
 #include "events/error_codes.h"
 #include "events/event.h"
 #include "events/schema.h"
@@ -34,13 +35,16 @@ struct poison {
     const struct schema *schema;
     double share;
     uint64_t seed;
-    unsigned next; /* kinds are taken in turn */
+    enum poison_kind kinds[POISON_KIND_COUNT]; /* taken in turn */
+    unsigned kind_count, next;
     uint64_t counts[POISON_KIND_COUNT];
     struct random random; /* of the current event */
 };
 
-/* share: 0 to 1. Borrows the schema. */
+/* share: 0 to 1. Borrows the schema. All kinds are taken. */
 void poison_init(struct poison *poison, const struct schema *schema, double share, uint64_t seed);
+/* Only kinds that are refused under one of these codes, "malformed,out_of_range". STATUS_INVALID: there is none. */
+MUST_USE enum status poison_choose(struct poison *poison, const char *codes, struct error *err);
 
 /* Decides about event `index` and spoils what is spoilt before encoding: a cell, the key. */
 enum poison_kind poison_event(struct poison *poison, uint64_t index, struct event *event, struct span *key);

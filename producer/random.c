@@ -75,6 +75,25 @@ double random_exponential(struct random *random)
     }
 }
 
+static double log_of(double x) /* x >= 1: halved until it is small, then Newton's (Halley's) method for e^y = x */
+{
+    static const double ln2 = 0x1.62e42fefa39efp-1;
+    double whole = 0;
+    for (; x > 2; whole += ln2)
+        x /= 2;
+    double y = x - 1;
+    for (int i = 0; i < 5; i++) {
+        double e = random_exp(y);
+        y += 2 * (x - e) / (x + e);
+    }
+    return whole + y;
+}
+
+double random_softplus(double x)
+{
+    return log_of(1 + random_exp(x));
+}
+
 double random_exp(double x)
 {
     enum { HALVINGS = 9, TERMS = 8 };

@@ -22,3 +22,5 @@ size_t random_index(struct random *random, size_t count);
 
 /* e^x within 1e-11 (relative); x is clamped to ±50. Bit for bit the same everywhere. */
 double random_exp(double x);
+/* ln(1 + e^x) within 1e-9, bit for bit the same everywhere. */
+double random_softplus(double x);

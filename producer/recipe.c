@@ -44,22 +44,44 @@ static double draw_from_law(const struct draw_case *from, bool whole, struct ran
     return number < from->low ? from->low : number > from->high ? from->high : number;
 }
 
+/* A number within its column, and not above the columns that bound it. */
+static void draw_limit(const struct recipe *recipe, const struct draw *draw, struct cell *cells)
+{
+    const struct column *column = &recipe->schema->columns[draw->column];
+    double number = cells[draw->column].number;
+    if (column->kind == COLUMN_NOMINAL)
+        return;
+    number = column_is_whole(column) ? floor(number + 0.5) : number;
+    number = fmin(fmax(number, fmax(column->low, -column_most(column))), fmin(column->high, column_most(column)));
+    for (size_t b = 0; b < draw->bound_count; b++) {
+        double most = cells[draw->bounds[b]].number;
+        number = fmin(number, column_is_whole(column) ? floor(most) : most);
+    }
+    cells[draw->column].number = number;
+}
+
 static void recipe_draw_cell(const struct recipe *recipe, const struct draw *draw, struct random *random,
                              struct cell *cells)
 {
     const struct column *column = &recipe->schema->columns[draw->column];
     const struct draw_case *from = draw_choose(recipe, draw, cells);
     bool whole = column_is_whole(column);
-    struct cell cell =
+    cells[draw->column] =
         from->law == LAW_TABLE ? draw_from_table(from, random) : cell_number(draw_from_law(from, whole, random));
-    for (size_t b = 0; b < draw->bound_count; b++) {
-        double most = cells[draw->bounds[b]].number;
-        if (whole)
-            most = floor(most);
-        if (cell.number > most)
-            cell.number = most;
-    }
-    cells[draw->column] = cell;
+    draw_limit(recipe, draw, cells);
+}
+
+void recipe_limit(const struct recipe *recipe, struct cell *cells)
+{
+    for (size_t d = 0; d < recipe->schema->column_count; d++)
+        draw_limit(recipe, &recipe->draws[d], cells);
+}
+
+void recipe_redraw(const struct recipe *recipe, uint32_t column, struct random *random, struct cell *cells)
+{
+    for (size_t d = 0; d < recipe->schema->column_count; d++)
+        if (recipe->draws[d].column == column)
+            recipe_draw_cell(recipe, &recipe->draws[d], random, cells);
 }
 
 static double term_value(const struct term *term, const struct cell *cell)
@@ -69,15 +91,35 @@ static double term_value(const struct term *term, const struct cell *cell)
     return term->per_sd * (cell->number - term->mean) / term->sd;
 }
 
-void recipe_draw(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label)
+void recipe_draw_row(const struct recipe *recipe, struct random *random, struct cell *cells)
 {
     for (size_t d = 0; d < recipe->schema->column_count; d++)
         recipe_draw_cell(recipe, &recipe->draws[d], random, cells);
+}
+
+double recipe_margin(const struct recipe *recipe, const struct cell *cells)
+{
     double margin = recipe->intercept;
     for (size_t t = 0; t < recipe->term_count; t++)
         margin += term_value(&recipe->terms[t], &cells[recipe->terms[t].column]);
+    return margin;
+}
+
+uint32_t recipe_draw_label(const struct recipe *recipe, double margin, struct random *random)
+{
     bool positive = random_uniform(random) < 1 / (1 + random_exp(-margin));
-    *label = (uint32_t)(positive ? recipe->schema->target_count - 1 : 0);
+    return (uint32_t)(positive ? recipe->schema->target_count - 1 : 0);
+}
+
+void recipe_draw(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label)
+{
+    recipe_draw_row(recipe, random, cells);
+    *label = recipe_draw_label(recipe, recipe_margin(recipe, cells), random);
+}
+
+bool recipe_has_life(const struct recipe *recipe)
+{
+    return recipe->life != NULL;
 }
 
 void recipe_free(struct recipe *recipe)

@@ -17,3 +17,15 @@ void recipe_free(struct recipe *recipe);
 /* Draws one row into cells (one per column of the schema) and its label, an index into schema->target_values. Texts are
  * the schema's own. Allocates nothing. */
 void recipe_draw(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label);
+
+/* The same in parts: a row, the planted margin of any row, a label by its logistic function. */
+void recipe_draw_row(const struct recipe *recipe, struct random *random, struct cell *cells);
+double recipe_margin(const struct recipe *recipe, const struct cell *cells);
+uint32_t recipe_draw_label(const struct recipe *recipe, double margin, struct random *random);
+
+/* One column again, given the others; and, once all changes of a row are made, what keeps the schema's ranges and
+ * rules. */
+void recipe_redraw(const struct recipe *recipe, uint32_t column, struct random *random, struct cell *cells);
+void recipe_limit(const struct recipe *recipe, struct cell *cells);
+
+bool recipe_has_life(const struct recipe *recipe); /* what life.h needs */

@@ -4,71 +4,13 @@
  * every value of the column they are about, and every rule of the schema is kept by a bound. */
 #include "producer/recipe.h"
 
-#include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "producer/recipe_parts.h"
+#include "producer/recipe_loading.h"
 
 enum { RECIPE_BYTES_MAX = 1 << 20, CATEGORIES_MAX = 64 };
-
-/* A load under way. `place` says which entry is being read, for messages. */
-struct loading {
-    const struct schema *schema;
-    struct recipe *recipe;
-    size_t draw_count; /* columns read so far */
-    char place[128];
-    struct error *err;
-};
-
-static enum status recipe_refuse(struct loading *loading, const char *format, ...) PRINTF_LIKE(2, 3);
-static enum status recipe_refuse(struct loading *loading, const char *format, ...)
-{
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return error_set(loading->err, STATUS_INVALID, "%s: %s", loading->place, text);
-}
-
-static enum status recipe_refuse_unknown_keys(struct loading *loading, json_t *object, const char *const *known)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach (object, key, value) {
-        const char *const *at = known;
-        while (*at && strcmp(*at, key))
-            at++;
-        if (!*at)
-            return recipe_refuse(loading, "unknown key \"%s\": see docs/GENERATOR.md", key);
-    }
-    return STATUS_OK;
-}
-
-static enum status recipe_read_number(struct loading *loading, json_t *object, const char *key, double *out)
-{
-    json_t *value = json_object_get(object, key);
-    if (!json_is_number(value) || !isfinite(json_number_value(value)))
-        return recipe_refuse(loading, "\"%s\" must be a number", key);
-    *out = json_number_value(value);
-    return STATUS_OK;
-}
-
-/* The schema's column that `name` names, or a refusal. */
-static enum status read_column(struct loading *loading, json_t *name, const char *key, uint32_t *out)
-{
-    if (!json_is_string(name))
-        return recipe_refuse(loading, "\"%s\" must name a column", key);
-    struct span text = {json_string_value(name), json_string_length(name)};
-    int32_t index = schema_column(loading->schema, text);
-    if (index < 0)
-        return recipe_refuse(loading, "\"%s\": the schema has no column \"%s\"", key, text.data);
-    *out = (uint32_t)index;
-    return STATUS_OK;
-}
 
 static const struct draw *find_draw(const struct loading *loading, uint32_t column)
 {
@@ -81,49 +23,12 @@ static const struct draw *find_draw(const struct loading *loading, uint32_t colu
 static enum status read_earlier_column(struct loading *loading, json_t *name, const char *key, uint32_t *out)
 {
     uint32_t column;
-    if (read_column(loading, name, key, &column) != STATUS_OK)
+    if (recipe_read_column(loading, name, key, &column) != STATUS_OK)
         return loading->err->status;
     if (!find_draw(loading, column))
         return recipe_refuse(loading, "\"%s\": %s must come earlier in the list", key, json_string_value(name));
     *out = column;
     return STATUS_OK;
-}
-
-/* The schema's range, and what fits into the column's type. */
-static void number_limits(const struct column *column, double *low, double *high)
-{
-    *low = fmax(column->low, -column_most(column));
-    *high = fmin(column->high, column_most(column));
-}
-
-static enum status recipe_check_number(struct loading *loading, const struct column *column, double number)
-{
-    if (column_is_whole(column) && number != floor(number))
-        return recipe_refuse(loading, "%.17g: the column takes integers", number);
-    double low, high;
-    number_limits(column, &low, &high);
-    if (!(number >= low && number <= high))
-        return recipe_refuse(loading, "%.17g is outside the column's range in the schema", number);
-    return STATUS_OK;
-}
-
-static enum status read_table_value(struct loading *loading, const struct column *column, const char *key,
-                                    struct cell *out)
-{
-    if (column->kind == COLUMN_NOMINAL) {
-        int32_t code = column_code(column, span_of(key));
-        if (code < 0)
-            return recipe_refuse(loading, "\"%s\" is not one of the column's categories in the schema", key);
-        const struct span *text = &column->values[code];
-        *out = (struct cell){.text = text->data, .text_bytes = (uint32_t)text->bytes, .code = code};
-        return STATUS_OK;
-    }
-    char *end;
-    double number = strtod(key, &end);
-    if (end == key || *end || !isfinite(number))
-        return recipe_refuse(loading, "\"%s\" is not a number", key);
-    *out = cell_number(number);
-    return recipe_check_number(loading, column, number);
 }
 
 static enum status read_table(struct loading *loading, const struct column *column, json_t *table,
@@ -137,7 +42,7 @@ static enum status read_table(struct loading *loading, const struct column *colu
     json_object_foreach (table, key, weight) {
         if (!json_is_number(weight) || !(json_number_value(weight) >= 0) || !isfinite(json_number_value(weight)))
             return recipe_refuse(loading, "weight of \"%s\" must be a number from 0 on", key);
-        if (read_table_value(loading, column, key, &values[out->value_count]) != STATUS_OK)
+        if (recipe_read_value(loading, column, key, &values[out->value_count]) != STATUS_OK)
             return loading->err->status;
         cumulative[out->value_count++] = total += json_number_value(weight);
     }
@@ -152,7 +57,7 @@ static enum status read_table(struct loading *loading, const struct column *colu
 static enum status read_limits(struct loading *loading, const struct column *column, json_t *from,
                                struct draw_case *out)
 {
-    number_limits(column, &out->low, &out->high);
+    recipe_number_limits(column, &out->low, &out->high);
     if (json_object_get(from, "low") && (recipe_read_number(loading, from, "low", &out->low) != STATUS_OK ||
                                          recipe_check_number(loading, column, out->low) != STATUS_OK))
         return loading->err->status;
@@ -364,7 +269,7 @@ static enum status read_entry(struct loading *loading, size_t index, json_t *ent
     snprintf(loading->place, sizeof loading->place, "column %zu", index + 1);
     if (!json_is_object(entry))
         return recipe_refuse(loading, "must be an object");
-    if (read_column(loading, json_object_get(entry, "column"), "column", &draw->column) != STATUS_OK)
+    if (recipe_read_column(loading, json_object_get(entry, "column"), "column", &draw->column) != STATUS_OK)
         return loading->err->status;
     const struct column *column = &loading->schema->columns[draw->column];
     snprintf(loading->place, sizeof loading->place, "column %zu (%.64s)", index + 1, column->name);
@@ -442,7 +347,7 @@ static enum status read_term(struct loading *loading, size_t index, json_t *from
     snprintf(loading->place, sizeof loading->place, "target: term %zu", index + 1);
     if (!json_is_object(from))
         return recipe_refuse(loading, "must be an object");
-    if (read_column(loading, json_object_get(from, "column"), "column", &out->column) != STATUS_OK)
+    if (recipe_read_column(loading, json_object_get(from, "column"), "column", &out->column) != STATUS_OK)
         return loading->err->status;
     const struct column *column = &loading->schema->columns[out->column];
     bool nominal = column->kind == COLUMN_NOMINAL;
@@ -478,14 +383,17 @@ static enum status read_target(struct loading *loading, json_t *target)
 
 static enum status read_recipe(struct loading *loading, json_t *root)
 {
-    static const char *const known[] = {"doc", "columns", "target", NULL};
+    static const char *const known[] = {"doc", "columns", "target", "life", NULL};
     snprintf(loading->place, sizeof loading->place, "top level");
     json_t *columns = json_object_get(root, "columns");
     if (!json_is_object(root) || !json_is_array(columns))
         return recipe_refuse(loading, "must be an object with \"columns\", a list");
     if (recipe_refuse_unknown_keys(loading, root, known) != STATUS_OK || read_columns(loading, columns) != STATUS_OK)
         return loading->err->status;
-    return read_target(loading, json_object_get(root, "target"));
+    if (read_target(loading, json_object_get(root, "target")) != STATUS_OK)
+        return loading->err->status;
+    json_t *life = json_object_get(root, "life");
+    return life ? recipe_read_life(loading, life) : STATUS_OK;
 }
 
 static enum status parse_text(const char *path, json_t **out, struct error *err)

@@ -35,11 +35,39 @@ struct term {
     double mean, sd, per_sd;
 };
 
+/* What a change of an employee's life does to one column. */
+struct life_effect {
+    enum {
+        EFFECT_DRAW,
+        EFFECT_SET,
+        EFFECT_ADD,
+        EFFECT_SCALE
+    } kind; /* drawn again; to a value; by, or times a number … */
+    uint32_t column;
+    struct cell value;
+    double least, greatest; /* … between these */
+};
+
+struct life_change {
+    double per_year; /* INFINITY: on the day of each year on which the employee came */
+    const struct life_effect *effects;
+    size_t effect_count;
+};
+
+struct life {
+    const struct life_change *changes;
+    size_t change_count;
+    struct life_change hired; /* what is so for a new employee */
+    double vacant_days;       /* until somebody else comes in the place of one who has left; the mean */
+    double total_per_year;    /* of all changes that may come at any time */
+};
+
 struct recipe {
     const struct schema *schema;
     struct draw *draws; /* in drawing order; column_count of the schema */
     struct term *terms;
     size_t term_count;
     double intercept;
-    struct arena arena; /* everything above lives here */
+    const struct life *life; /* NULL: the recipe has none */
+    struct arena arena;      /* everything above lives here */
 };

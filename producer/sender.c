@@ -113,6 +113,13 @@ static void *sender_run(void *context)
 
 /* --- the caller's thread --- */
 
+/* With a rate an outbox holds one second of it: more would be a burst when brokers have been waited for. */
+static bool filling_is_full(const struct sender *sender)
+{
+    const struct outbox *filling = &sender->filling;
+    return outbox_is_full(filling) || (sender->settings.rate && filling->count >= (uint64_t)sender->settings.rate);
+}
+
 /* Under the mutex, but for what the caller does meanwhile. */
 static void wait_as_caller(struct sender *sender)
 {
@@ -208,10 +215,10 @@ enum status sender_send(struct sender *sender, struct span key, struct span valu
 {
     enum status status = STATUS_OK;
     pthread_mutex_lock(&sender->mutex);
-    while (outbox_is_full(&sender->filling) && !sender->over && status == STATUS_OK) {
+    while (filling_is_full(sender) && !sender->over && status == STATUS_OK) {
         pthread_cond_broadcast(&sender->changed);
         wait_as_caller(sender);
-        if (*sender->settings.stop && outbox_is_full(&sender->filling))
+        if (*sender->settings.stop && filling_is_full(sender))
             status = error_set(err, STATUS_UNAVAILABLE, "stopped while the brokers were waited for");
     }
     if (status == STATUS_OK)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
@@ -272,13 +273,41 @@ static enum status send_halves(struct sender_kafka *kafka, size_t first, size_t 
     return status == STATUS_OK ? send_range(kafka, middle, last, after, counts, err) : status;
 }
 
+/* Brokers end a transaction that is open for longer, and fence its producer as a successor would. */
+static int64_t longest_open_ms(const struct sender_kafka *kafka)
+{
+    char text[32] = "";
+    size_t bytes = sizeof text;
+    const rd_kafka_conf_t *conf = rd_kafka_conf(transaction_client(kafka->transaction));
+    return rd_kafka_conf_get(conf, "transaction.timeout.ms", text, &bytes) == RD_KAFKA_CONF_OK ? atoll(text) : 0;
+}
+
+/* Who ended it, and the way out: nothing that was acknowledged is lost. */
+static enum status explain_fence(const struct sender_kafka *kafka, int64_t began_us, struct error *err)
+{
+    if (err->status != STATUS_CONFLICT || !strstr(err->text, "fenced")) /* transaction_identity.c's word */
+        return err->status == STATUS_OK ? STATUS_UNAVAILABLE : err->status;
+    int64_t open_ms = (clock_steady_us(&clock_system) - began_us) / 1000, longest_ms = longest_open_ms(kafka);
+    if (open_ms < longest_ms)
+        return error_set(err, STATUS_CONFLICT,
+                         "fenced: another process sends this input (%s) and goes on, this one ends; what was "
+                         "acknowledged counts",
+                         kafka->settings->group);
+    return error_set(err, STATUS_CONFLICT,
+                     "fenced: this process or its connection stood still for %.1f s, and the brokers end a transaction "
+                     "that is open for longer than transaction.timeout.ms (%.1f s); what was acknowledged counts, and "
+                     "--resume goes on after it",
+                     (double)open_ms / 1e3, (double)longest_ms / 1e3);
+}
+
 static enum status send_range(struct sender_kafka *kafka, size_t first, size_t last, const struct position *after,
                               struct sender_kafka_counts *counts, struct error *err)
 {
+    int64_t began_us = clock_steady_us(&clock_system);
     for (;;) {
         enum status status = transaction_begin(kafka->transaction, err);
         if (status != STATUS_OK)
-            return status;
+            return explain_fence(kafka, began_us, err);
         send_events(kafka, first, last);
         uint64_t failed = counts->failed + count_refused(kafka->outbox, first, last);
         enum transaction_result result = commit(kafka, *after, failed, err);
@@ -287,7 +316,7 @@ static enum status send_range(struct sender_kafka *kafka, size_t first, size_t l
             return STATUS_OK;
         }
         if (result == TRANSACTION_FAILED)
-            return err->status == STATUS_OK ? STATUS_UNAVAILABLE : err->status;
+            return explain_fence(kafka, began_us, err);
         if (is_of_record(transaction_broken(kafka->transaction)))
             return send_halves(kafka, first, last, after, counts, err);
         status = check_rolled_back(kafka, err);

@@ -15,6 +15,7 @@ struct sender_settings {
     const char *topic;
     const char *where;        /* the command, for messages */
     const char *group;        /* keeps the position; NULL: nobody does, and records go without transactions */
+    int64_t rate;             /* events a second at most; 0: any number */
     const _Atomic bool *stop; /* the user wants to end */
     /* Each record that the brokers have for good: its place. On the sender's thread. NULL: not asked for. */
     void (*on_placed)(void *context, int32_t partition, int64_t offset);

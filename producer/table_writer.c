@@ -2,6 +2,7 @@
 #include "producer/table_writer.h"
 
 #include "base/json.h"
+#include "events/dead_letter.h"
 
 void table_add_field(struct buffer *out, struct span text)
 {
@@ -39,10 +40,8 @@ void table_write_header(const struct schema *schema, struct buffer *out)
     buffer_add_u8(out, '\n');
 }
 
-void table_write_row(const struct schema *schema, struct span id, const struct cell *cells, uint32_t label,
-                     struct buffer *out)
+static void write_cells(const struct schema *schema, const struct cell *cells, struct buffer *out)
 {
-    table_add_field(out, id);
     for (size_t c = 0; c < schema->column_count; c++) {
         buffer_add_u8(out, ',');
         if (cells[c].code == CELL_MISSING)
@@ -52,7 +51,37 @@ void table_write_row(const struct schema *schema, struct span id, const struct c
         else
             json_add_double(out, cells[c].number);
     }
+}
+
+void table_write_row(const struct schema *schema, struct span id, const struct cell *cells, uint32_t label,
+                     struct buffer *out)
+{
+    table_add_field(out, id);
+    write_cells(schema, cells, out);
     buffer_add_u8(out, ',');
     table_add_field(out, schema->target_values[label]);
+    buffer_add_u8(out, '\n');
+}
+
+void table_write_event_header(const struct schema *schema, struct buffer *out)
+{
+    table_add_field(out, id_name(schema));
+    buffer_add_text(out, ",event_id,event_type,occurred_at");
+    for (size_t c = 0; c < schema->column_count; c++) {
+        buffer_add_u8(out, ',');
+        table_add_field(out, span_of(schema->columns[c].name));
+    }
+    buffer_add_u8(out, '\n');
+}
+
+void table_write_event(const struct schema *schema, const struct event *event, struct buffer *out)
+{
+    char time[DEAD_LETTER_TIME_BYTES];
+    dead_letter_time(event->occurred_at_ms * 1000, time);
+    table_add_field(out, event->employee_id);
+    buffer_add_u8(out, ',');
+    table_add_field(out, event->event_id);
+    buffer_printf(out, ",%s,%s", schema->event_types[event->type], time);
+    write_cells(schema, event->cells, out);
     buffer_add_u8(out, '\n');
 }

@@ -1,26 +1,19 @@
 /* Where a version's files are: see store_locate. MLflow writes absolute paths into a version's meta.yaml; a store that
  * was moved or copied is still read, because what stands below this root wins over what the path says. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/hex_digit.h"
 #include "base/memory.h"
 #include "base/text_print.h"
 #include "registry/store.h"
-
-static int uri_hex_digit(char byte)
-{
-    if (!isxdigit((unsigned char)byte))
-        return -1;
-    return isdigit((unsigned char)byte) ? byte - '0' : tolower(byte) - 'a' + 10;
-}
 
 /* %41 → A, in place. */
 static void percent_decode(char *text)
 {
     char *out = text;
     for (; *text; text++) {
-        int high = text[0] == '%' ? uri_hex_digit(text[1]) : -1, low = high >= 0 ? uri_hex_digit(text[2]) : -1;
+        int high = text[0] == '%' ? hex_digit(text[1]) : -1, low = high >= 0 ? hex_digit(text[2]) : -1;
         *out++ = low >= 0 ? (char)(high * 16 + low) : *text;
         text += low >= 0 ? 2 : 0;
     }

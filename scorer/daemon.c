@@ -2,7 +2,8 @@
  *
  * Threads: one per score loop, one for the sink, libmicrohttpd's, the model watcher's. Signals are blocked in all of
  * them and taken here: TERM and INT drain (a second one, or the deadline, ends at once with status 1), HUP looks the
- * model up. A task that fails for good ends the process with status 1 after the others have drained, to be restarted.
+ * model up and reads the HTTP service's tokens again. A task that fails for good ends the process with status 1 after
+ * the others have drained, to be restarted.
  */
 #include "scorer/commands.h"
 
@@ -257,6 +258,7 @@ static void handle_signal(struct daemon *daemon, int number)
         if (daemon->models)
             model_holder_refresh(daemon->models);
         challengers_refresh(daemon->challengers);
+        http_reload(daemon->http);
     } else if (number) {
         if (daemon->draining)
             end_now("second signal");
@@ -421,19 +423,6 @@ static int run_daemon(struct daemon *daemon)
     return daemon->failed ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Whether librdkafka takes the properties given: found here, a mistake is a usage error, not a failed thread. */
-static enum status try_properties(const struct options *options, struct error *err)
-{
-    static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
-    for (size_t i = 0; i < 2; i++) {
-        rd_kafka_conf_t *conf;
-        if (kafka_conf(options, types[i], NULL, &conf, err) != STATUS_OK)
-            return err->status;
-        rd_kafka_conf_destroy(conf);
-    }
-    return STATUS_OK;
-}
-
 int cmd_run(const struct options *options)
 {
     struct daemon daemon = {0};
@@ -448,9 +437,7 @@ int cmd_run(const struct options *options)
         return EXIT_FAILED;
     }
     int code = EXIT_FAILED;
-    status = try_properties(options, &err);
-    if (status == STATUS_OK)
-        status = settings_resolve(options, daemon.schema, &daemon.settings, &err);
+    status = settings_resolve(options, daemon.schema, &daemon.settings, &err);
     if (status == STATUS_OK) {
         code = run_daemon(&daemon);
         settings_release(&daemon.settings);

@@ -10,7 +10,8 @@ static const struct subcommand subcommands[] = {
     {"state", "seed|repartition", "fill the state topic from PostgreSQL; move records after the input has grown",
      .run = cmd_state},
     {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", .run = cmd_score},
-    {"decode", "[FILE]", "decode hexadecimal Avro from FILE or standard input; no server needed", .run = cmd_decode},
+    {"decode", "[FILE]", "show Avro from FILE or standard input as JSON: hexadecimal, or values as they lie in a topic",
+     .run = cmd_decode},
     {0},
 };
 

@@ -76,7 +76,8 @@
     COMPUTED(CHALLENGER_MAGNITUDE, "attrition_challenger_absolute_difference_sum", "counter", "uri,model", "Sum of the differences' magnitudes.", "") \
     COMPUTED(HTTP_REQUESTS, "attrition_http_requests_total", "counter", "route,status", "Requests by route and status; status 0: the client went away.", "") \
     COMPUTED(HTTP_DURATION, "attrition_http_request_seconds", "histogram", "", "From a request's headers to its answer being sent.", "") \
-    COMPUTED(HTTP_IN_FLIGHT, "attrition_http_in_flight", "gauge", "", "Requests being read, answered or waiting for Kafka.", "")
+    COMPUTED(HTTP_IN_FLIGHT, "attrition_http_in_flight", "gauge", "", "Requests being read, answered or waiting for Kafka.", "") \
+    COMPUTED(HTTP_EVENTS, "attrition_http_events_total", "counter", "result", "Valid events of POST /events by what became of them.", "Results: committed (202), unwritten and unknown (503).")
 /* clang-format on */
 
 enum metric_id {

@@ -209,11 +209,37 @@ static enum status load_map(struct settings *settings, struct error *err)
     return STATUS_OK;
 }
 
+/* Whether librdkafka takes the properties given: found here, a mistake is a usage error, not a failed thread. */
+static enum status check_properties(const struct options *options, struct error *err)
+{
+    static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
+    for (size_t i = 0; i < 2; i++) {
+        rd_kafka_conf_t *conf;
+        enum status status = kafka_conf(options, types[i], NULL, &conf, err);
+        if (status != STATUS_OK)
+            return status;
+        rd_kafka_conf_destroy(conf);
+    }
+    return STATUS_OK;
+}
+
+static const char *text_or_null(const struct options *options, enum option_id id)
+{
+    const char *text = options_text(options, id);
+    return text && *text ? text : NULL;
+}
+
+static enum status check_metrics_token(const struct settings *settings, struct error *err)
+{
+    if (!settings->metrics_token || settings->http_token || settings->http_tokens_file)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "--metrics-token needs a token: set HTTP_TOKEN or HTTP_TOKENS_FILE too");
+}
+
 enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
                              struct error *err)
 {
-    const char *database = options_text(options, OPTION_DATABASE_URL),
-               *token = options_text(options, OPTION_HTTP_TOKEN);
+    const char *database = options_text(options, OPTION_DATABASE_URL);
     struct settings settings = {
         .options = options,
         .schema = schema,
@@ -248,7 +274,11 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .sink_rows = options_integer(options, OPTION_SINK_ROWS),
         .sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL),
         .http_listen = options_text(options, OPTION_HTTP_LISTEN),
-        .http_token = token && *token ? token : NULL,
+        .http_token = text_or_null(options, OPTION_HTTP_TOKEN),
+        .http_tokens_file = text_or_null(options, OPTION_HTTP_TOKENS_FILE),
+        .http_hosts = text_or_null(options, OPTION_HTTP_HOSTS),
+        .http_probes_listen = text_or_null(options, OPTION_HTTP_PROBES_LISTEN),
+        .metrics_token = options_flag(options, OPTION_METRICS_TOKEN),
         .stream_url = options_text(options, OPTION_STREAM_URL),
         .http_cors_origins = options_text(options, OPTION_HTTP_CORS_ORIGINS),
         .http_rate = options_integer(options, OPTION_HTTP_RATE),
@@ -261,10 +291,17 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .time_unit = settings.time_unit,
         .refuse_deletes = options_word(options, OPTION_CDC_DELETE) == CDC_DELETE_DEAD_LETTER,
     };
-    settings.probes_only = !settings.role_http && options_given(options, OPTION_HTTP_LISTEN);
+    settings.probes_only =
+        !settings.role_http && (options_given(options, OPTION_HTTP_LISTEN) || settings.http_probes_listen);
+    if (settings.probes_only && !options_given(options, OPTION_HTTP_LISTEN)) {
+        settings.http_listen = settings.http_probes_listen;
+        settings.http_probes_listen = NULL;
+    }
     choose_state_topic(&settings);
     choose_alert_topic(&settings);
-    enum status status = split_memory(&settings, err);
+    enum status status = check_properties(options, err);
+    if (status == STATUS_OK)
+        status = split_memory(&settings, err);
     if (status == STATUS_OK)
         status = check_topics(&settings, err);
     if (status == STATUS_OK)
@@ -275,6 +312,8 @@ enum status settings_resolve(const struct options *options, const struct schema 
         status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings.reasons_near, err);
     if (status == STATUS_OK)
         status = check_name("group-id", settings.group_id, err);
+    if (status == STATUS_OK)
+        status = check_metrics_token(&settings, err);
     if (status == STATUS_OK)
         status = load_map(&settings, err);
     if (status == STATUS_OK)

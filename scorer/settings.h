@@ -59,9 +59,13 @@ struct settings {
     int64_t sink_rows;
     int64_t sink_interval_us;
     const char *http_listen, *http_token; /* http_token is NULL where none is set */
-    int64_t http_rate;                    /* requests a second of one address; 0: any number */
-    const char *stream_url;               /* NULL or empty: this process's own stream */
-    const char *http_cors_origins;        /* NULL: none */
+    const char *http_tokens_file;         /* NULL: none */
+    const char *http_hosts;               /* NULL: none */
+    const char *http_probes_listen;       /* NULL: no port of their own */
+    bool metrics_token;
+    int64_t http_rate;             /* requests a second of one address; 0: any number */
+    const char *stream_url;        /* NULL or empty: this process's own stream */
+    const char *http_cors_origins; /* NULL: none */
     int64_t http_log_timeout_us;
     unsigned http_threads;
     bool http_access_log;

@@ -7,8 +7,8 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/fuzz/%,$(FUZZ_SRC))
 FUZZ_CC  ?= clang-14
 SECONDS  ?= 60
 
-# A program sees what its name's module may see: fuzz_onnx and fuzz_graph the pipeline, the others events.
-fuzz_libs = $(call libs_of,$(if $(filter %fuzz_onnx %fuzz_graph,$(1)),pipeline,events))
+# A program sees what its name's module may see: fuzz_onnx and fuzz_graph the pipeline, fuzz_framing the scorer, the others events.
+fuzz_libs = $(call libs_of,$(if $(filter %fuzz_framing,$(1)),scorer,$(if $(filter %fuzz_onnx %fuzz_graph,$(1)),pipeline,events)))
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/replay_%,$(FUZZ_SRC))
 define replay_rule
 $(1): $(OUT)/tests/fuzz/fuzz_$(2).o $(OUT)/tests/fuzz/replay.o $(call fuzz_libs,fuzz_$(2))
@@ -66,7 +66,7 @@ FAULTS_FLAVOUR        ?= faults
 FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 
 faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) # sanitizers want to be the first library
-	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer,\
+	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer $(BUILD)/faults/bin/producer,\
 	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAULT_POINTS' $(FAULTS_BIN)/scorer)
 
 ifeq ($(FLAVOUR),tsan)

@@ -53,7 +53,13 @@ static void write_headers(void)
         "count too), and where the input topic no\nlonger reaches back to a letter, in the output topic. A letter with "
         "a later null value under the employee id of its key or of its\nvalue stays; so does one of which neither id "
         "can be read, where anybody has been erased since, and one to which neither topic\nreaches back. `--again` "
-        "changes nothing about it. A request that arrives while a replay runs is one to send again after it.\n");
+        "changes nothing about it. A request that arrives while a replay runs is respected too: what lies before the "
+        "letters in the\ninput topic, committed or not, is looked at before their transaction is committed, and where "
+        "somebody of them was erased there it is\naborted and the others are sent once more. With "
+        "`DELIVERY=at-least-once` the last look is before each thousand letters are sent.\n\n"
+        "With `STATE_TOPIC` as the scorer has it, a letter that is older than its employee's current record "
+        "(docs/STATE.md) stays, and so does one\nthat cannot be decoded and whose employee has a record; `--force` "
+        "sends them. Without a state topic nothing is compared, and the log\nsays so.\n");
 }
 
 static void write_errors(void)

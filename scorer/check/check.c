@@ -15,9 +15,12 @@
 #include "scorer/check/check_sample.h"
 #include "scorer/check/check_topic.h"
 #include "scorer/stream/dead_letter_summary.h"
+#include "scorer/http/http.h"
+#include "scorer/model/challengers.h"
 #include "scorer/model/model_holder.h"
 #include "scorer/settings.h"
 #include "scorer/sink/sink.h"
+#include "scorer/stream/score_loop.h"
 
 enum { BROKER_WAIT_US = 5000000, SAMPLE = 100 };
 
@@ -55,6 +58,21 @@ static void report_warning(const char *item, const char *text)
     printf("warn   %-10s %s\n", item, text);
 }
 
+/* What `run` makes of the settings before it connects to anything. */
+static void check_start(struct check *check, struct model_holder *models, struct counters *counters)
+{
+    struct error err;
+    struct score_loop *loop = NULL;
+    struct challengers *challengers = NULL;
+    enum status status = challengers_new(&check->settings, &challengers, &err);
+    if (status == STATUS_OK && check->settings.role_score)
+        status = score_loop_new(&check->settings, models, counters, 0, &loop, &err);
+    if (status != STATUS_OK)
+        report_wrong(check, "settings", err.text);
+    score_loop_free(loop);
+    challengers_free(challengers);
+}
+
 static void check_model(struct check *check)
 {
     struct error err;
@@ -70,6 +88,7 @@ static void check_model(struct check *check)
                   model->stamp.version.data, model->threshold, pipeline_positive_label(model->pipeline),
                   pipeline_has_reasons(model->pipeline) ? "" : ", no reference: reasons stay empty");
         model_release(model);
+        check_start(check, models, counters);
         model_holder_free(models);
     } else {
         report_wrong(check, "model", err.text);
@@ -254,6 +273,19 @@ static void check_postgresql(struct check *check)
         report_wrong(check, "postgresql", err.text);
 }
 
+/* Its port must be free, so this is for a scorer that does not run yet. */
+static void check_http(struct check *check)
+{
+    struct error err;
+    const struct settings *settings = &check->settings;
+    if (!settings->role_http && !settings->probes_only)
+        return;
+    if (http_check(settings, &err) == STATUS_OK)
+        report_ok(check, "http", "%s is free", settings->http_listen);
+    else
+        report_wrong(check, "http", err.text);
+}
+
 static void check_registry(struct check *check)
 {
     struct error err, finding;
@@ -287,6 +319,7 @@ int cmd_check(const struct options *options)
         check_registry(&check);
         check_kafka(&check);
         check_postgresql(&check);
+        check_http(&check);
         settings_release(&check.settings);
     } else {
         report_wrong(&check, "settings", err.text);

@@ -11,7 +11,7 @@
 #include "scorer/counters.h"
 
 /* The statuses this service gives; others are counted as 0. */
-static const unsigned statuses[] = {0, 200, 204, 400, 401, 404, 405, 413, 415, 422, 429, 500, 503};
+static const unsigned statuses[] = {0, 200, 204, 400, 401, 403, 404, 405, 413, 415, 421, 422, 429, 500, 503};
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 
 static const int64_t bounds[] = {LATENCY_BOUNDS_US};
@@ -64,6 +64,12 @@ static void count(struct access_log *access, const struct access_log_entry *entr
     atomic_fetch_add_explicit(&access->sum_us, (uint64_t)entry->duration_us, memory_order_relaxed);
 }
 
+static enum log_level level_of(const struct access_log_entry *entry)
+{
+    bool quiet = entry->hidden || (entry->route && entry->route->quiet && !entry->denied);
+    return quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
 void access_log_end(struct access_log *access, const struct access_log_entry *entry)
 {
     count(access, entry);
@@ -76,12 +82,13 @@ void access_log_end(struct access_log *access, const struct access_log_entry *en
         {.name = "bytes_in", .number = (int64_t)entry->bytes_in},
         {.name = "bytes_out", .number = (int64_t)entry->bytes_out},
         {.name = "duration_us", .number = entry->duration_us},
+        {.name = "address", .text = entry->address},
+        {.name = "token", .text = *entry->token_name ? entry->token_name : "none"},
         {.name = "request_id", .text = entry->request_id},
         {.name = "traceparent", .text = entry->traceparent},
     };
     size_t field_count = sizeof fields / sizeof *fields - !*entry->traceparent;
-    log_fields(entry->route && entry->route->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "http", "request", fields,
-               field_count);
+    log_fields(level_of(entry), "http", "request", fields, field_count);
 }
 
 uint64_t access_log_requests(const struct access_log *access)

@@ -21,6 +21,9 @@ struct access_log_entry {
     uint64_t bytes_in, bytes_out;
     int64_t duration_us;
     const char *request_id, *traceparent; /* traceparent "": none */
+    const char *address, *token_name;     /* "": not known, none given */
+    bool denied;                          /* for its head or its token: at level info, whatever the route */
+    bool hidden;                          /* at level debug, whatever the route: one of a flood */
 };
 
 void access_log_begin(struct access_log *access); /* one more in flight */

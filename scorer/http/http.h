@@ -7,7 +7,8 @@
 #include "scorer/settings.h"
 #include "scorer/sink/sink.h"
 
-struct access_log; /* counts of requests: scorer/http/access_log.h */
+struct access_log;   /* counts of requests: scorer/http/access_log.h */
+struct event_sender; /* … and of posted events: scorer/http/event_sender.h */
 
 /* Borrowed, read-only, from any thread; outlives the server. */
 struct http_view {
@@ -22,13 +23,19 @@ struct http_view {
     size_t progress_count;
     const _Atomic bool *draining;
     int64_t started_us;              /* real clock */
-    const struct access_log *access; /* http_new sets it */
+    const struct access_log *access; /* http_new sets it, and */
+    const struct event_sender *event_sender;
 };
 
 struct http;
 
-/* Listens at settings->http_listen. STATUS_DENIED: another address than loopback without a token. STATUS_INVALID: not
- * an address. STATUS_UNAVAILABLE: taken. Port 0 takes a free one, named in the log. */
+/* Listens at settings->http_listen, and at http_probes_listen where it is set. STATUS_DENIED: another address than
+ * loopback without a token, or with a short one. STATUS_INVALID: not an address, or a bad file of tokens.
+ * STATUS_UNAVAILABLE: taken. Port 0 takes a free one, named in the log. */
 MUST_USE enum status http_new(const struct http_view *view, struct http **out, struct error *err);
-void http_free(struct http *http); /* answers what is under way, then closes */
+/* Answers what is under way, or gives it up where it takes longer than a moment, then closes. */
+void http_free(struct http *http);
+void http_reload(struct http *http); /* the file of tokens (SIGHUP); NULL is fine */
 unsigned http_port(const struct http *http);
+/* What http_new would refuse, for `scorer check`: the ports are opened and closed again. */
+MUST_USE enum status http_check(const struct settings *settings, struct error *err);

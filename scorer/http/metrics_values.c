@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "kafka/client.h"
 #include "scorer/http/access_log.h"
+#include "scorer/http/event_sender.h"
 #include "scorer/model/challengers.h"
 
 /* As the kernel counts it; 0 where it does not say. */
@@ -195,6 +196,13 @@ static void write_http(const struct scrape *scrape, enum metric_id id)
         access_log_write_metric(scrape->view->access, id, scrape->out);
 }
 
+static void write_http_events(const struct scrape *scrape, enum metric_id id)
+{
+    (void)id;
+    if (scrape->view->event_sender)
+        event_sender_write_metric(scrape->view->event_sender, scrape->out);
+}
+
 /* A row without an entry is a counter or gauge of the loops. */
 static void (*const writers[METRIC_COUNT])(const struct scrape *, enum metric_id) = {
     [METRIC_DEAD_LETTERS] = write_dead_letters,
@@ -214,6 +222,7 @@ static void (*const writers[METRIC_COUNT])(const struct scrape *, enum metric_id
     [METRIC_HTTP_REQUESTS] = write_http,
     [METRIC_HTTP_DURATION] = write_http,
     [METRIC_HTTP_IN_FLIGHT] = write_http,
+    [METRIC_HTTP_EVENTS] = write_http_events,
 };
 
 unsigned metrics_write(const struct http_view *view, struct buffer *out)

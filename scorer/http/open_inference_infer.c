@@ -284,8 +284,9 @@ static void score(struct infer *infer)
 {
     for (size_t row = 0; row < infer->count; row++)
         read_row(infer, row);
-    if (!infer->faults.count)
-        rows_score(&infer->rows, infer->request, row_loc, infer, &infer->faults);
+    if (!infer->faults.count &&
+        !rows_score(&infer->rows, infer->request, row_loc, infer, &infer->faults, infer->answer))
+        return;
     if (!faults_answer(&infer->faults, infer->answer))
         write_answer(infer);
 }

@@ -6,6 +6,7 @@
 
 #include "scorer/http/embed.h"
 #include "scorer/http/rows.h"
+#include "scorer/http/media_type.h"
 #include "scorer/http/route.h"
 
 /* What the description says of a route beyond its row in the table. `request` and `answer` are names of components. */
@@ -19,6 +20,8 @@ static const struct operation {
     {"/health/ready", "ready", "Readiness", NULL, "Status", false, "503h"},
     {"/predict", "predict", "Scores one employee or a list", "PredictRequest", "PredictAnswer", true,
      "400 413 415 422 503"},
+    {"/events", "events", "Writes one event, a list or lines to the input topic", "PostedEvents", "EventsAccepted",
+     false, "400 413 415 422 503"},
     {"/schema", "schema", "The fields of an employee, for forms", NULL, "FormSchema", false, ""},
     {"/stream", "stream", "The stream at a glance", NULL, "Stream", false, ""},
     {"/openapi.json", "openapi", "This description", NULL, "Anything", false, ""},
@@ -146,14 +149,24 @@ static void add_prediction(struct json_writer *json, const struct schema *schema
     json_end_object(json);
 }
 
-static void add_content(struct json_writer *json, const char *component)
+/* types: with ", " between them. Lines are no one JSON document, and so a text. */
+static void add_content(struct json_writer *json, const char *types, const char *component)
 {
+    size_t bytes;
     json_begin_object(json, "content");
-    json_begin_object(json, "application/json");
-    json_begin_object(json, "schema");
-    buffer_printf(json_write_raw(json, "$ref"), "\"#/components/schemas/%s\"", component);
-    json_end_object(json);
-    json_end_object(json);
+    for (; *types; types += bytes + strspn(types + bytes, ", ")) {
+        bytes = strcspn(types, ",");
+        const struct span type = {types, bytes};
+        json_key_span(json, type);
+        json_begin_object(json, NULL);
+        json_begin_object(json, "schema");
+        if (span_equal(type, SPAN_LITERAL("application/x-ndjson")))
+            json_write_string(json, "type", "string");
+        else
+            buffer_printf(json_write_raw(json, "$ref"), "\"#/components/schemas/%s\"", component);
+        json_end_object(json);
+        json_end_object(json);
+    }
     json_end_object(json);
 }
 
@@ -161,7 +174,7 @@ static void add_response(struct json_writer *json, const char *status, const cha
 {
     json_begin_object(json, status);
     json_write_string(json, "description", meaning);
-    add_content(json, component);
+    add_content(json, "application/json", component);
     json_end_object(json);
 }
 
@@ -171,16 +184,19 @@ static void add_failures(struct json_writer *json, const struct route *route, co
         const char *status, *meaning;
     } meanings[] = {{"400", "Not JSON, or not what this path takes"},
                     {"401", "A bearer token is needed"},
+                    {"403", "The token lacks the scope"},
                     {"404", "No such model or version"},
                     {"413", "A body of more than 1 MiB"},
-                    {"415", "The body is not application/json"},
+                    {"415", "The body is of another type"},
                     {"422", "Every fault of the values"},
                     {"429", "Too many requests from this address"},
                     {"503", "No model, or Kafka is unavailable"}};
     bool v2 = !strncmp(operation->path, "/v2/models", 10);
     for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);
-        bool always = !strcmp(status, "401") ? route->needs_token : !strcmp(status, "429") && !route->quiet;
+        bool always = (!strcmp(status, "401") && route->scope >= SCOPE_ANY) ||
+                      (!strcmp(status, "403") && route->scope > SCOPE_ANY) ||
+                      (!strcmp(status, "429") && (!route->quiet || route->scope >= SCOPE_ANY));
         if (at && at[3] == 'h') /* a state of health, in the form of the answer */
             add_response(json, status, meanings[m].meaning, operation->answer);
         else if (at || always)
@@ -240,27 +256,39 @@ static void end_operation(struct json_writer *json)
     json_end_object(json);
 }
 
-static void add_no_security(struct json_writer *json)
+/* A bearer's scopes are named as roles, as OpenAPI 3.1 has it. Without tokens all is open. */
+static void add_security(struct json_writer *json, const struct settings *settings, enum token_scope scope)
 {
+    if (!settings->http_token && !settings->http_tokens_file)
+        scope = SCOPE_OPEN;
     json_begin_array(json, "security");
+    if (scope != SCOPE_OPEN) {
+        json_begin_object(json, NULL);
+        json_begin_array(json, "bearer");
+        if (scope != SCOPE_ANY)
+            json_write_string(json, NULL, token_scope_name(scope));
+        json_end_array(json);
+        json_end_object(json);
+    }
     json_end_array(json);
 }
 
-static void add_operation(struct json_writer *json, const struct route *route, const struct operation *operation)
+static void add_operation(struct json_writer *json, const struct settings *settings, const struct route *route,
+                          const struct operation *operation)
 {
     begin_operation(json, operation->path, strcmp(route->method, "GET") ? "post" : "get", operation->id,
                     operation->summary);
     add_parameters(json, operation);
-    if (!route->needs_token)
-        add_no_security(json);
+    add_security(json, settings, route->scope);
     if (operation->request) {
         json_begin_object(json, "requestBody");
         json_write_bool(json, "required", true);
-        add_content(json, operation->request);
+        add_content(json, media_types_of(operation->path), operation->request);
         json_end_object(json);
     }
     json_begin_object(json, "responses");
-    add_response(json, "200", "OK", operation->answer);
+    bool accepts = !strcmp(operation->answer, "EventsAccepted");
+    add_response(json, accepts ? "202" : "200", accepts ? "Written, in one transaction" : "OK", operation->answer);
     add_failures(json, route, operation);
     json_end_object(json);
     end_operation(json);
@@ -268,13 +296,14 @@ static void add_operation(struct json_writer *json, const struct route *route, c
 
 static void add_paths(const struct service *service, struct json_writer *json)
 {
+    const struct settings *settings = service->view.settings;
     json_begin_object(json, "paths");
     for (size_t o = 0; o < sizeof operations / sizeof *operations; o++)
         for (size_t r = 0; r < service->route_count; r++)
             if (!strcmp(service->routes[r].path, operations[o].path))
-                add_operation(json, &service->routes[r], &operations[o]);
+                add_operation(json, settings, &service->routes[r], &operations[o]);
     begin_operation(json, "/metrics", "get", "metrics", "Counters for Prometheus");
-    add_no_security(json);
+    add_security(json, settings, settings->metrics_token ? SCOPE_OPERATE : SCOPE_OPEN);
     add_schema(json, "responses",
                "{\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":" STRING "}}}}");
     end_operation(json);
@@ -326,10 +355,6 @@ void openapi_answer(const struct service *service, const struct request *request
     struct json_writer json = json_begin_document(&answer->body);
     add_info(&json);
     json_break(&json);
-    if (settings->http_token) {
-        add_schema(&json, "security", "[{\"bearer\":[]}]");
-        json_break(&json);
-    }
     add_paths(service, &json);
     json_break(&json);
     add_components(&json, settings->schema);

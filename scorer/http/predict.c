@@ -8,7 +8,7 @@
 #include "scorer/http/body.h"
 #include "scorer/http/parameters.h"
 
-enum { REASONS_MOST = 1000 };
+enum { REASONS_MOST = 1000, COUNTERFACTUALS_MOST = 20 };
 
 struct ask {
     const struct service *service;
@@ -158,6 +158,9 @@ static void find_list(struct ask *ask)
         faults_add(&ask->faults, loc, EVENT_LIMIT, "more than 1000 employees");
         ask->count = 0;
     }
+    if (ask->counterfactual && ask->count > COUNTERFACTUALS_MOST)
+        faults_add(&ask->faults, loc_name(loc_name((struct loc){0}, "query"), "counterfactual"), EVENT_LIMIT,
+                   "of more than 20 employees at once");
 }
 
 static void write_answer(const struct ask *ask, struct rows *rows, struct answer *answer)
@@ -169,6 +172,10 @@ static void write_answer(const struct ask *ask, struct rows *rows, struct answer
         json_begin_array(&json, "predictions");
     }
     for (size_t row = 0; row < rows->count; row++) {
+        if (ask->counterfactual && request_given_up(ask->request, answer)) {
+            prediction_log_records_clear(&answer->log);
+            return;
+        }
         rows_write_prediction(rows, row, ask->counterfactual, &json);
         if (ask->log)
             rows_log(rows, row, &answer->log);
@@ -184,8 +191,8 @@ static void score(struct ask *ask, struct rows *rows, struct answer *answer)
 {
     for (size_t row = 0; row < rows->count; row++)
         read_instance(ask, rows, row);
-    if (!ask->faults.count)
-        rows_score(rows, ask->request, attributes_loc, ask, &ask->faults);
+    if (!ask->faults.count && !rows_score(rows, ask->request, attributes_loc, ask, &ask->faults, answer))
+        return;
     if (!faults_answer(&ask->faults, answer))
         write_answer(ask, rows, answer);
 }

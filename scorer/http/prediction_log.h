@@ -34,8 +34,9 @@ typedef void prediction_log_done(void *context, bool acknowledged);
 /* Connects in the background. Borrows settings. */
 MUST_USE enum status prediction_log_new(const struct settings *settings, struct prediction_log **out,
                                         struct error *err);
-void prediction_log_free(
-    struct prediction_log *prediction_log); /* reports what is under way, at the latest when its time is over */
+/* Takes nothing more. What is under way has a second to be acknowledged, then it is reported as not. NULL is fine. */
+void prediction_log_stop(struct prediction_log *prediction_log);
+void prediction_log_free(struct prediction_log *prediction_log); /* stops it and waits; NULL is fine */
 
 /* Copies the records. false: the queue is full or the producer is gone; nothing will be reported. */
 MUST_USE bool prediction_log_send(struct prediction_log *prediction_log, const struct prediction_log_records *records,

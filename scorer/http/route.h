@@ -2,14 +2,16 @@
 #pragma once
 
 #include "scorer/http/service.h"
+#include "scorer/http/tokens.h"
 
 /* METHOD is GET (HEAD goes with it) or POST. {name} and {version} in a path stand for one segment. Probes (QUIET) are
- * logged at level debug in the access log and are free of the rate limit.
+ * logged at level debug in the access log and are free of the rate limit, unless they are refused for their token.
  */
 struct route {
     const char *method, *path;
     route_answer *answer;
-    bool needs_token, quiet;
+    enum token_scope scope; /* see route_scope */
+    bool quiet;
 };
 
 enum { ROUTES_MOST = 32 };

@@ -39,36 +39,44 @@ static void metrics_answer(const struct service *service, const struct request *
 
 /* clang-format off */
 const struct route route_table[] = {
-    {"GET", "/health", health_answer, false, true},
-    {"GET", "/health/live", live_answer, false, true},
-    {"GET", "/health/ready", ready_answer, false, true},
-    {"GET", "/metrics", metrics_answer, false, true},
-    {"POST", "/predict", predict_answer, true, false},
-    {"GET", "/schema", schema_answer, true, false},
-    {"GET", "/stream", stream_answer, true, true},
-    {"GET", "/openapi.json", openapi_answer, true, false},
-    {"GET", "/v2", inference_server_answer, true, false},
-    {"GET", "/v2/health/live", inference_live_answer, false, true},
-    {"GET", "/v2/health/ready", inference_ready_answer, false, true},
-    {"GET", "/v2/models/{name}", inference_model_answer, true, false},
-    {"GET", "/v2/models/{name}/ready", inference_model_ready_answer, true, false},
-    {"POST", "/v2/models/{name}/infer", infer_answer, true, false},
-    {"GET", "/v2/models/{name}/versions/{version}", inference_model_answer, true, false},
-    {"GET", "/v2/models/{name}/versions/{version}/ready", inference_model_ready_answer, true, false},
-    {"POST", "/v2/models/{name}/versions/{version}/infer", infer_answer, true, false},
-    {"GET", "/", static_files_answer, false, true},
-    {"GET", "/page.css", static_files_answer, false, true},
-    {"GET", "/icon.svg", static_files_answer, false, true},
-    {"GET", "/page.js", static_files_answer, false, true},
-    {"GET", "/api.js", static_files_answer, false, true},
-    {"GET", "/dom.js", static_files_answer, false, true},
-    {"GET", "/form.js", static_files_answer, false, true},
-    {"GET", "/result.js", static_files_answer, false, true},
-    {"GET", "/stream.js", static_files_answer, false, true},
+    {"GET", "/health", health_answer, SCOPE_OPEN, true},
+    {"GET", "/health/live", live_answer, SCOPE_OPEN, true},
+    {"GET", "/health/ready", ready_answer, SCOPE_OPEN, true},
+    {"GET", "/metrics", metrics_answer, SCOPE_OPEN, true},
+    {"POST", "/predict", predict_answer, SCOPE_SCORE, false},
+    {"POST", "/events", events_answer, SCOPE_INGEST, false},
+    {"GET", "/schema", schema_answer, SCOPE_ANY, false},
+    {"GET", "/stream", stream_answer, SCOPE_OPERATE, true},
+    {"GET", "/openapi.json", openapi_answer, SCOPE_ANY, false},
+    {"GET", "/v2", inference_server_answer, SCOPE_SCORE, false},
+    {"GET", "/v2/health/live", inference_live_answer, SCOPE_OPEN, true},
+    {"GET", "/v2/health/ready", inference_ready_answer, SCOPE_OPEN, true},
+    {"GET", "/v2/models/{name}", inference_model_answer, SCOPE_SCORE, false},
+    {"GET", "/v2/models/{name}/ready", inference_model_ready_answer, SCOPE_SCORE, false},
+    {"POST", "/v2/models/{name}/infer", infer_answer, SCOPE_SCORE, false},
+    {"GET", "/v2/models/{name}/versions/{version}", inference_model_answer, SCOPE_SCORE, false},
+    {"GET", "/v2/models/{name}/versions/{version}/ready", inference_model_ready_answer, SCOPE_SCORE, false},
+    {"POST", "/v2/models/{name}/versions/{version}/infer", infer_answer, SCOPE_SCORE, false},
+    {"GET", "/", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/page.css", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/icon.svg", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/page.js", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/api.js", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/dom.js", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/form.js", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/result.js", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/stream.js", static_files_answer, SCOPE_OPEN, true},
 };
 /* clang-format on */
 const size_t route_table_count = sizeof route_table / sizeof *route_table;
 _Static_assert(sizeof route_table / sizeof *route_table <= ROUTES_MOST, "raise ROUTES_MOST");
+
+enum token_scope route_scope(const struct route *route, const struct settings *settings)
+{
+    if (!route)
+        return SCOPE_ANY;
+    return route->answer == metrics_answer && settings->metrics_token ? SCOPE_OPERATE : route->scope;
+}
 
 bool route_is_probe(const struct route *route)
 {

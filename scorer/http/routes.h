@@ -11,5 +11,9 @@ extern const size_t route_table_count;
 const struct route *route_find(const char *method, const char *path, struct span *name, struct span *version,
                                const char **allow);
 
+/* What it needs of a token: its row's scope, and for /metrics what METRICS_TOKEN says. A path that nothing answers
+ * (NULL) is not shown without a token either. */
+enum token_scope route_scope(const struct route *route, const struct settings *settings);
+
 /* Health, metrics and the stream: what a process without the role http answers too, where it is given an address. */
 bool route_is_probe(const struct route *route);

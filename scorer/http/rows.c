@@ -15,6 +15,8 @@
 #include "events/validate.h"
 #include "scorer/counterfactual_json.h"
 
+enum { PIECE = 64 }; /* rows */
+
 static size_t faults_most(const struct schema *schema)
 {
     return schema->column_count + schema->rule_count + FAULTS_REPORTED;
@@ -151,10 +153,25 @@ static struct span make_id(char out[EVENT_ID_BYTES])
     return (struct span){out, EVENT_ID_BYTES - 1};
 }
 
-void rows_score(struct rows *rows, const struct request *request,
-                struct loc (*place_of)(size_t row, const void *context), const void *context, struct faults *faults)
+/* In pieces, between which the work may be given up. */
+static bool score_pieces(struct rows *rows, const struct request *request, struct answer *answer)
 {
-    pipeline_score(rows->model->pipeline, rows->cells, rows->count, rows->top, rows->scores, rows->reasons);
+    for (size_t at = 0; at < rows->count; at += PIECE) {
+        size_t count = rows->count - at < PIECE ? rows->count - at : PIECE;
+        if (request_given_up(request, answer))
+            return false;
+        pipeline_score(rows->model->pipeline, rows->cells + at * rows->schema->column_count, count, rows->top,
+                       rows->scores + at, rows->reasons + at * rows->top);
+    }
+    return true;
+}
+
+bool rows_score(struct rows *rows, const struct request *request,
+                struct loc (*place_of)(size_t row, const void *context), const void *context, struct faults *faults,
+                struct answer *answer)
+{
+    if (!score_pieces(rows, request, answer))
+        return false;
     rows->latency_us = clock_steady_us(&clock_system) - request->complete_us;
     rows->scored_at_us = clock_real_us(&clock_system);
     for (size_t row = 0; row < rows->count; row++) {
@@ -164,6 +181,7 @@ void rows_score(struct rows *rows, const struct request *request,
         if (!isfinite(rows->scores[row].probability) || !isfinite(rows->scores[row].margin))
             faults_add(faults, place_of(row, context), EVENT_NOT_FINITE, "the model gives no number for these values");
     }
+    return true;
 }
 
 /* --- writing --- */

@@ -50,9 +50,11 @@ void rows_read_attributes(struct rows *rows, size_t row, struct json_reader *rea
                           struct faults *faults);
 /* An optional id: null, or a text that is one (events/identity.h). */
 void rows_read_id(const struct json_value *id, struct loc loc, struct span *out, struct faults *faults);
-/* Event ids are made where none was given. place_of(row) is where a fault of the whole row stands. */
-void rows_score(struct rows *rows, const struct request *request,
-                struct loc (*place_of)(size_t row, const void *context), const void *context, struct faults *faults);
+/* Event ids are made where none was given. place_of(row) is where a fault of the whole row stands. False: given up, as
+ * the answer says. */
+MUST_USE bool rows_score(struct rows *rows, const struct request *request,
+                         struct loc (*place_of)(size_t row, const void *context), const void *context,
+                         struct faults *faults, struct answer *answer);
 
 struct span rows_label(const struct rows *rows, size_t row);
 void rows_write_reasons(const struct rows *rows, size_t row, struct json_writer *json);

@@ -5,7 +5,26 @@
 #include <string.h>
 
 #include "avro/type.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "scorer/http/body.h"
 #include "scorer/http/rows.h"
+
+enum { SAMPLES_MAX = 1 << 20 };
+
+void schema_read_samples(const struct settings *settings, struct buffer *out)
+{
+    char path[4096];
+    struct error err;
+    snprintf(path, sizeof path, "%s/samples.json", options_text(settings->options, OPTION_SCHEMAS_DIR));
+    enum status status = file_read(path, SAMPLES_MAX, out, &err);
+    if (status == STATUS_OK && !body_is_list(buffer_span(out)))
+        status = error_set(&err, STATUS_INVALID, "%s is no JSON list", path);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        return;
+    buffer_clear(out);
+    log_warn("http", "%s: the page has no sample employees", err.text);
+}
 
 /* The event's field of attributes is the last of its envelope. */
 static const struct avro_type *attributes_type(const struct schema *schema)

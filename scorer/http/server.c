@@ -1,10 +1,10 @@
 /* The HTTP server: requests from libmicrohttpd to the routes, answers back. See scorer/http/http.h.
  *
- * libmicrohttpd's threads call `handle` several times for each request: once with its headers, once for each piece of
- * its body, once when it is complete, and once more when Kafka has acknowledged what the answer wanted logged (until
- * then the connection is suspended, and its thread serves others). This is the only file that knows the library.
- * daemon.c makes and frees the server. A thread must never wait for anything: probes come while everything else is
- * unavailable.
+ * One thread of libmicrohttpd talks to all clients of a port. It calls `handle` several times for each request: once
+ * with its headers, once for each piece of its body, and once when it is complete. What takes time is then computed by
+ * the work pool's threads, and logged to Kafka, while the connection is suspended; `handle` is called a last time when
+ * the answer is ready. So this thread never waits and never computes: probes come while everything else is unavailable
+ * or busy. This is the only file that knows the library. daemon.c makes and frees the server.
  */
 #include "scorer/http/http.h"
 
@@ -13,68 +13,86 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "scorer/http/access_log.h"
-#include "scorer/http/body.h"
+#include "scorer/http/event_sender.h"
 #include "scorer/http/access_control.h"
+#include "scorer/http/connections.h"
+#include "scorer/http/delivery.h"
+#include "scorer/http/framing.h"
 #include "scorer/http/listen.h"
+#include "scorer/http/media_type.h"
 #include "scorer/http/stream_remote.h"
 #include "scorer/http/routes.h"
 #include "scorer/http/stream_rates.h"
+#include "scorer/http/tokens.h"
+#include "scorer/http/work_pool.h"
+
+/* From 1.0 on it refuses by itself what lines_flaw looks for. */
+enum { LIBRARY_IS_STRICT = MHD_VERSION >= 0x01000000 };
 
 enum {
     IDLE_S = 10,           /* nothing is heard of a client */
     REQUEST_US = 30000000, /* from the first byte of a request to the last of its answer */
-    CONNECTIONS = 512,
-    CONNECTIONS_EACH = 256, /* of one address, so that it cannot keep the others' probes out */
+    COMPUTE_US = 10000000, /* from a complete request to its scores; waiting for its turn is part of it */
+    LAST_US = 1000000,     /* the same, once the service ends */
+    QUEUE_MOST = 256,      /* requests that wait for their turn */
+    GUESSES = 10,          /* unknown tokens a second of one address that are answered with 401 */
     HEADERS_BYTES = 32 << 10,
     BODY_MAX = 1 << 20,
     DECLARED_MAX = 128 << 20, /* a longer body is refused unread; a shorter one is read and dropped, so that the
                                  client sees the answer */
     DROPPED_MAX = 16 << 20,   /* of a body whose length is not declared */
-    SAMPLES_MAX = 1 << 20,
     TURN_US = 250000,
-    CLOSE_TURNS = 50, /* of 10 ms, for answers to go out */
+    WAITING_TURNS = 1000, /* of 1 ms at least, for Kafka to take posted events */
+    CLOSE_TURNS = 50,     /* of 10 ms, for answers to go out */
 };
 
-/* A client's connection, in the list of the server that watches for slow ones. */
-struct line {
-    struct line *next, **before;
-    int64_t since_us; /* steady clock: its start, or its last complete request */
-    int socket;
+/* Where clients come in. */
+struct port {
+    struct http *http;
+    struct MHD_Daemon *daemon; /* NULL: not open */
+    struct connections *connections;
+    char names[LISTEN_NAME_BYTES]; /* that a Host header may have */
+    unsigned number;
+    bool probes_only;
 };
 
 struct http {
     struct service service;
-    struct MHD_Daemon *daemon;
+    struct port main, probes;
+    struct tokens *tokens;
     struct rate_limit *rate; /* NULL: no limit */
-    unsigned port;
+    struct rate_limit *guesses;
+    struct work_pool *pool;
     atomic_bool closing;
-    atomic_size_t waiting; /* requests suspended until Kafka has answered */
-    pthread_mutex_t mutex; /* guards the lines */
-    struct line *lines;
+    atomic_size_t waiting; /* requests suspended until they are computed, or Kafka has answered */
     pthread_t keeper;
 };
 
 /* One request under way. */
 struct exchange {
     struct http *http;
+    struct port *port;
+    struct connection *client;
     struct MHD_Connection *connection;
     const struct route *route;
     struct request request;
     struct answer answer;
+    struct delivery delivery;
     struct buffer body;
     uint64_t body_bytes; /* that came, kept or not */
-    bool declared, preflight, sent, logged;
-    atomic_bool lost;
+    bool declared, preflight, sent;
+    bool closes;         /* the connection ends with the answer */
+    bool denied, hidden; /* for the access log: always shown, hardly ever */
+    bool ready;          /* computed and logged: to be sent */
     int64_t started_us;
-    char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES];
+    char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES], address[ADDRESS_TEXT_BYTES];
+    char token_name[TOKEN_NAME_BYTES];
 };
 
 static const char *header(const struct exchange *exchange, const char *name)
@@ -82,33 +100,130 @@ static const char *header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
-/* --- checking a request by its headers --- */
+static const struct settings *settings_of(const struct exchange *exchange)
+{
+    return exchange->http->service.view.settings;
+}
+
+/* NULL: not known. */
+static const struct sockaddr *address_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
+}
+
+static struct connection *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* --- checking a request by its headers: each check answers where it refuses --- */
+
+static void refuse(struct exchange *exchange, unsigned status, const char *text)
+{
+    exchange->denied = true;
+    answer_detail(&exchange->answer, status, "%s", text);
+}
+
+static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    framing_add(context, name, value ? value : "");
+    return MHD_YES;
+}
+
+/* `version` points into the head as it was read, between the request line's target and its end. */
+static const char *lines_flaw(struct exchange *exchange, const char *method, const char *version)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (LIBRARY_IS_STRICT || !info)
+        return NULL;
+    const char *from = version + strlen(version), *end = method + info->header_size;
+    return from < end ? framing_lines_flaw((struct span){from, (size_t)(end - from)}) : NULL;
+}
+
+static void check_framing(struct exchange *exchange, const char *method, const char *version)
+{
+    struct framing framing = {0};
+    const char *flaw = lines_flaw(exchange, method, version);
+    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_field, &framing);
+    if (!flaw)
+        flaw = framing_flaw(&framing);
+    /* Line ends between chunks are the library's, which is lenient: nothing may follow them. */
+    exchange->closes = flaw || framing.codings;
+    if (flaw) {
+        exchange->denied = true;
+        answer_detail(&exchange->answer, 400, "not a request of HTTP/1.1: %s", flaw);
+    }
+}
+
+/* Without a token a page from elsewhere could ask through the browser of somebody here, under a name that leads here.
+ */
+static void check_host(struct exchange *exchange, const char *version)
+{
+    const char *host = header(exchange, "Host");
+    if (tokens_any(exchange->http->tokens) || (!host && !strcmp(version, "HTTP/1.0")) ||
+        access_control_host_allowed(exchange->port->names, host) ||
+        access_control_host_allowed(settings_of(exchange)->http_hosts, host))
+        return;
+    refuse(exchange, 421,
+           "this service has no such host: ask for localhost or the address that it listens at, or name the host in "
+           "HTTP_HOSTS");
+}
+
+static void check_rate(struct exchange *exchange)
+{
+    const struct sockaddr *address = address_of(exchange->connection);
+    if (!exchange->http->rate || !address || (exchange->route && exchange->route->quiet) ||
+        rate_limit_take(exchange->http->rate, address, exchange->started_us))
+        return;
+    answer_detail(&exchange->answer, 429, "too many requests from this address");
+    exchange->answer.retry_after_s = 1;
+}
+
+static void refuse_guess(struct exchange *exchange)
+{
+    const struct sockaddr *address = address_of(exchange->connection);
+    if (!address || rate_limit_take(exchange->http->guesses, address, exchange->started_us)) {
+        refuse(exchange, 401, "no such bearer token");
+        return;
+    }
+    exchange->hidden = true;
+    answer_detail(&exchange->answer, 429, "too many unknown tokens from this address");
+    exchange->answer.retry_after_s = 1;
+}
+
+static void check_token(struct exchange *exchange)
+{
+    enum token_scope scope = route_scope(exchange->route, settings_of(exchange));
+    switch (tokens_check(exchange->http->tokens, scope, header(exchange, "Authorization"), exchange->token_name)) {
+    case TOKEN_PASSES:
+        return;
+    case TOKEN_MISSING:
+        refuse(exchange, 401, "a bearer token is needed");
+        return;
+    case TOKEN_UNKNOWN:
+        refuse_guess(exchange);
+        return;
+    case TOKEN_WRONG_SCOPE:
+        exchange->denied = true;
+        answer_detail(&exchange->answer, 403, "this token lacks the scope %s", token_scope_name(scope));
+        return;
+    }
+}
 
 static bool is_preflight(const struct exchange *exchange)
 {
-    const struct settings *settings = exchange->http->service.view.settings;
     return !strcmp(exchange->method, "OPTIONS") && header(exchange, "Access-Control-Request-Method") &&
-           access_control_origin_allowed(settings->http_cors_origins, header(exchange, "Origin"));
-}
-
-static bool is_json(const char *type)
-{
-    static const char json[] = "application/json", utf8[] = "utf-8";
-    if (!type || strncasecmp(type, json, sizeof json - 1))
-        return false;
-    const char *rest = type + sizeof json - 1;
-    const char *charset = strcasestr(rest, "charset=");
-    if (*rest && *rest != ';' && *rest != ' ')
-        return false;
-    if (!charset)
-        return true;
-    charset += strlen("charset=");
-    return !strncasecmp(charset + (*charset == '"'), utf8, sizeof utf8 - 1);
+           access_control_origin_allowed(settings_of(exchange)->http_cors_origins, header(exchange, "Origin"));
 }
 
 static void check_body(struct exchange *exchange)
 {
-    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding");
+    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding"),
+               *takes = media_types_of(exchange->request.path);
     exchange->declared = length != NULL;
     if (length && strtoull(length, NULL, 10) > BODY_MAX)
         answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
@@ -116,42 +231,44 @@ static void check_body(struct exchange *exchange)
         return;
     else if (header(exchange, "Inference-Header-Content-Length"))
         answer_detail(&exchange->answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
-    else if (!is_json(header(exchange, "Content-Type")))
-        answer_detail(&exchange->answer, 415, "the body must be application/json in UTF-8 (Content-Type)");
+    else if (!media_type_is_one(header(exchange, "Content-Type"), takes))
+        answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)", takes);
     else if (coding && strcasecmp(coding, "identity"))
         answer_detail(&exchange->answer, 415, "compressed bodies are not supported");
 }
 
-static bool within_rate(const struct exchange *exchange)
+static void check_route(struct exchange *exchange, const char *allow)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return !exchange->http->rate || !info || !info->client_addr || (exchange->route && exchange->route->quiet) ||
-           rate_limit_take(exchange->http->rate, info->client_addr, exchange->started_us);
+    if (exchange->route) {
+        check_body(exchange);
+        return;
+    }
+    answer_detail(&exchange->answer, allow ? 405 : 404, allow ? "Method Not Allowed" : "Not Found");
+    exchange->answer.allow = allow;
 }
 
-static void check_headers(struct exchange *exchange)
+static void check_headers(struct exchange *exchange, const char *method, const char *version)
 {
-    const char *token = exchange->http->service.view.settings->http_token, *allow;
+    const char *allow;
     struct request *request = &exchange->request;
+    const struct answer *answer = &exchange->answer;
+    bool probes_only = settings_of(exchange)->probes_only || exchange->port->probes_only;
     exchange->route = route_find(exchange->method, request->path, &request->name, &request->version, &allow);
-    if (exchange->route && exchange->http->service.view.settings->probes_only && !route_is_probe(exchange->route))
+    if (exchange->route && probes_only && !route_is_probe(exchange->route))
         exchange->route = NULL;
-    if (!within_rate(exchange)) {
-        answer_detail(&exchange->answer, 429, "too many requests from this address");
-        exchange->answer.retry_after_s = 1;
-    } else if (is_preflight(exchange)) {
+    check_framing(exchange, method, version);
+    if (!answer->status)
+        check_host(exchange, version);
+    if (!answer->status)
+        check_rate(exchange);
+    if (!answer->status && is_preflight(exchange)) {
         exchange->preflight = true;
         exchange->answer.status = 204;
-    } else if (token && (!exchange->route || exchange->route->needs_token) &&
-               !access_control_token_matches(token, header(exchange, "Authorization"))) {
-        answer_detail(&exchange->answer, 401, "a bearer token is needed");
-    } else if (!exchange->route) {
-        answer_detail(&exchange->answer, allow ? 405 : 404, allow ? "Method Not Allowed" : "Not Found");
-        exchange->answer.allow = allow;
-    } else {
-        check_body(exchange);
     }
+    if (!answer->status)
+        check_token(exchange);
+    if (!answer->status)
+        check_route(exchange, allow);
 }
 
 /* --- sending --- */
@@ -171,6 +288,8 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "Content-Security-Policy", page_policy);
     MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
+    if (exchange->closes)
+        MHD_add_response_header(response, "Connection", "close");
     if (answer->status == 401)
         MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     if (answer->allow)
@@ -179,7 +298,7 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
         snprintf(seconds, sizeof seconds, "%u", answer->retry_after_s);
         MHD_add_response_header(response, "Retry-After", seconds);
     }
-    if (access_control_origin_allowed(exchange->http->service.view.settings->http_cors_origins, origin)) {
+    if (access_control_origin_allowed(settings_of(exchange)->http_cors_origins, origin)) {
         MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
         MHD_add_response_header(response, "Vary", "Origin");
     }
@@ -217,65 +336,109 @@ static enum MHD_Result keep_parameter(void *context, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-static void answer_unlogged(struct answer *answer)
-{
-    answer_unavailable(answer, "Kafka has not acknowledged the prediction in time, so it may be unlogged: send it "
-                               "again with the same event_id, or with ?log=false");
-}
-
-static void on_logged(void *context, bool acknowledged)
+/* The last word on a suspended request: `handle` is called again. */
+static void resume(void *context)
 {
     struct exchange *exchange = context;
     struct http *http = exchange->http;
-    exchange->lost = !acknowledged;
-    MHD_resume_connection(exchange->connection); /* from here on the exchange may be gone */
+    struct MHD_Connection *connection = exchange->connection;
+    exchange->ready = true; /* what `handle` reads first; from here on the exchange may be gone */
+    MHD_resume_connection(connection);
     http->waiting--;
 }
 
-/* Hands the records over; `handle` is called again when Kafka has answered. */
-static enum MHD_Result log_first(struct exchange *exchange)
+/* Why nobody waits for the answer any more, or it took too long; NULL: somebody does. */
+static const char *given_up(const void *context)
+{
+    const struct exchange *exchange = context;
+    int64_t age_us = clock_steady_us(&clock_system) - exchange->request.complete_us;
+    if (age_us > LAST_US && (exchange->http->closing || *exchange->http->service.view.draining))
+        return "the service is shutting down: send the request again";
+    if (age_us > COMPUTE_US)
+        return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
+    return connection_left(exchange->client) ? "the client has left" : NULL;
+}
+
+/* On a thread of the work pool, or for what takes no time on the library's. */
+static void answer_now(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+    struct answer *answer = &exchange->answer;
+    /* The registry gives the id that a logged prediction starts with. Asked before the records are made: once it is
+     * given, it stays. */
+    const struct schema *schema = settings_of(exchange)->schema;
+    bool nameless = schema && !schema->prediction_schema_id;
+    exchange->route->answer(&exchange->http->service, request, answer);
+    if (!answer->log.count || answer->to_input || !nameless)
+        return;
+    prediction_log_records_clear(&answer->log);
+    answer_unavailable(answer, "the schema registry has not returned the id of our prediction schema yet, so the "
+                               "prediction cannot be logged: send it again later, or with ?log=false");
+}
+
+static void compute(void *job)
+{
+    struct exchange *exchange = job;
+    const char *reason = given_up(exchange);
+    if (reason)
+        answer_unavailable(&exchange->answer, reason);
+    else
+        answer_now(exchange);
+    memcpy(exchange->answer.log.traceparent, exchange->traceparent, sizeof exchange->traceparent);
+    if (exchange->answer.log.count)
+        delivery_start(&exchange->delivery, exchange->http->closing);
+    else
+        resume(exchange);
+}
+
+/* Suspended while it is computed. */
+static enum MHD_Result compute_apart(struct exchange *exchange)
 {
     struct http *http = exchange->http;
-    struct prediction_log_records *records = &exchange->answer.log;
-    memcpy(records->traceparent, exchange->traceparent, sizeof exchange->traceparent);
-    exchange->logged = true;
     http->waiting++; /* before looking at `closing`: http_free looks the other way round */
-    if (!http->closing && http->service.prediction_log) {
+    if (!http->closing) {
+        connection_work(exchange->client);
         MHD_suspend_connection(exchange->connection);
-        if (!prediction_log_send(http->service.prediction_log, records, on_logged, exchange))
-            on_logged(exchange, false);
+        if (!work_pool_add(http->pool, compute, exchange)) {
+            answer_unavailable(&exchange->answer, "too many requests are waiting for their turn");
+            resume(exchange);
+        }
         return MHD_YES;
     }
     http->waiting--;
-    answer_unlogged(&exchange->answer);
+    answer_unavailable(&exchange->answer, "the service is shutting down: send the request again");
     return send_answer(exchange);
 }
 
 static enum MHD_Result answer_complete(struct exchange *exchange)
 {
     struct request *request = &exchange->request;
-    struct answer *answer = &exchange->answer;
     request->complete_us = clock_steady_us(&clock_system);
     request->body = buffer_span(&exchange->body);
+    request->given_up = given_up;
+    request->context = exchange;
+    exchange->delivery = (struct delivery){&exchange->http->service, &exchange->answer, resume, exchange};
+    request->headers = (struct request_headers){
+        .content_type = header(exchange, "Content-Type"),
+        .ce_specversion = header(exchange, "ce-specversion"),
+        .ce_id = header(exchange, "ce-id"),
+        .ce_time = header(exchange, "ce-time"),
+        .ce_subject = header(exchange, "ce-subject"),
+    };
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
-    /* The registry gives the id that a logged prediction starts with. Asked before the records are made: once it is
-     * given, it stays. */
-    const struct schema *schema = exchange->http->service.view.settings->schema;
-    bool nameless = schema && !schema->prediction_schema_id;
-    exchange->route->answer(&exchange->http->service, request, answer);
-    if (!answer->log.count)
-        return send_answer(exchange);
-    if (!nameless)
-        return log_first(exchange);
-    answer_unavailable(answer, "the schema registry has not returned the id of our prediction schema yet, so the "
-                               "prediction cannot be logged: send it again later, or with ?log=false");
+    if (!strcmp(exchange->route->method, "POST"))
+        return compute_apart(exchange);
+    answer_now(exchange);
     return send_answer(exchange);
 }
 
-static struct exchange *begin(struct http *http, struct MHD_Connection *connection, const char *url, const char *method)
+static struct exchange *begin(struct port *port, struct MHD_Connection *connection, const char *url, const char *method)
 {
     struct exchange *exchange = mem_zeroed(1, sizeof *exchange);
-    exchange->http = http;
+    const struct sockaddr *address = address_of(connection);
+    exchange->http = port->http;
+    exchange->port = port;
+    exchange->client = client_of(connection);
     exchange->connection = connection;
     exchange->started_us = clock_steady_us(&clock_system);
     exchange->request.path = url;
@@ -283,7 +446,9 @@ static struct exchange *begin(struct http *http, struct MHD_Connection *connecti
     exchange->request.method = exchange->method;
     request_id_choose(header(exchange, "X-Request-Id"), exchange->request_id);
     traceparent_continue(header(exchange, "Traceparent"), exchange->traceparent);
-    access_log_begin(http->service.access);
+    if (address)
+        access_control_address_text(address, exchange->address);
+    access_log_begin(port->http->service.access);
     return exchange;
 }
 
@@ -299,34 +464,28 @@ static bool take_piece(struct exchange *exchange, const char *data, size_t bytes
 }
 
 /* Headers alone: most refusals wait until the body has been read, so that the client reads them. */
-static enum MHD_Result start(struct http *http, struct MHD_Connection *connection, const char *url, const char *method,
-                             void **state)
+static enum MHD_Result start(struct port *port, struct MHD_Connection *connection, const char *url, const char *method,
+                             const char *version, void **state)
 {
-    struct exchange *exchange = begin(http, connection, url, method);
+    struct exchange *exchange = begin(port, connection, url, method);
     *state = exchange;
-    check_headers(exchange);
+    check_headers(exchange, method, version);
     const char *length = header(exchange, "Content-Length");
-    bool unread = exchange->answer.status &&
-                  (header(exchange, "Expect") || (length && strtoull(length, NULL, 10) > DECLARED_MAX));
+    bool unread = exchange->answer.status && (exchange->answer.status == 400 || header(exchange, "Expect") ||
+                                              (length && strtoull(length, NULL, 10) > DECLARED_MAX));
     return unread ? send_answer(exchange) : MHD_YES;
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                               const char *version, const char *upload, size_t *upload_bytes, void **state)
 {
-    (void)version;
     struct exchange *exchange = *state;
     if (!exchange)
-        return start(context, connection, url, method, state);
+        return start(context, connection, url, method, version, state);
     if (*upload_bytes) {
         bool more = take_piece(exchange, upload, *upload_bytes);
         *upload_bytes = 0;
         return more ? MHD_YES : MHD_NO; /* no: closes the connection */
-    }
-    if (exchange->logged) {
-        if (exchange->lost)
-            answer_unlogged(&exchange->answer);
-        return send_answer(exchange);
     }
     return exchange->answer.status ? send_answer(exchange) : answer_complete(exchange);
 }
@@ -335,13 +494,12 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 static void on_completed(void *context, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code)
 {
-    struct http *http = context;
+    struct port *port = context;
     struct exchange *exchange = *state;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct line *line = info ? info->socket_context : NULL;
+    struct connection *client = client_of(connection);
     int64_t now = clock_steady_us(&clock_system);
-    if (line)
-        __atomic_store_n(&line->since_us, now, __ATOMIC_RELAXED);
+    if (client)
+        connection_rest(client, now);
     if (!exchange)
         return;
     const struct answer *answer = &exchange->answer;
@@ -355,8 +513,12 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         .duration_us = now - exchange->started_us,
         .request_id = exchange->request_id,
         .traceparent = exchange->traceparent,
+        .address = exchange->address,
+        .token_name = exchange->token_name,
+        .denied = exchange->denied,
+        .hidden = exchange->hidden,
     };
-    access_log_end(http->service.access, &entry);
+    access_log_end(port->http->service.access, &entry);
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
     prediction_log_records_clear(&exchange->answer.log);
@@ -369,46 +531,25 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct http *http = context;
-    struct line *line = *state;
-    pthread_mutex_lock(&http->mutex);
+    struct port *port = context;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        line = mem_zeroed(1, sizeof *line);
-        line->since_us = clock_steady_us(&clock_system);
-        line->socket = info ? info->connect_fd : -1;
-        line->next = http->lines;
-        line->before = &http->lines;
-        if (line->next)
-            line->next->before = &line->next;
-        http->lines = line;
-        *state = line;
-    } else if (line) {
-        *line->before = line->next;
-        if (line->next)
-            line->next->before = line->before;
-        free(line);
+        *state = connections_add(port->connections, info->connect_fd, address_of(connection),
+                                 clock_steady_us(&clock_system));
+    } else if (*state) {
+        connections_remove(port->connections, *state);
         *state = NULL;
     }
-    pthread_mutex_unlock(&http->mutex);
-}
-
-static void end_slow(struct http *http)
-{
-    int64_t now = clock_steady_us(&clock_system);
-    pthread_mutex_lock(&http->mutex);
-    for (struct line *line = http->lines; line; line = line->next)
-        if (now - __atomic_load_n(&line->since_us, __ATOMIC_RELAXED) > REQUEST_US && line->socket >= 0)
-            shutdown(line->socket, SHUT_RDWR);
-    pthread_mutex_unlock(&http->mutex);
 }
 
 static void *keep(void *argument)
 {
     struct http *http = argument;
     while (!http->closing) {
-        end_slow(http);
-        stream_rates_look(http->service.rates, &http->service.view, clock_steady_us(&clock_system));
+        int64_t now = clock_steady_us(&clock_system);
+        connections_end_slow(http->main.connections, now, REQUEST_US);
+        connections_end_slow(http->probes.connections, now, REQUEST_US);
+        stream_rates_look(http->service.rates, &http->service.view, now);
         usleep(TURN_US);
     }
     return NULL;
@@ -416,110 +557,139 @@ static void *keep(void *argument)
 
 /* --- start and end --- */
 
-static void read_samples(struct http *http)
+static enum status port_open(struct port *port, const char *flag, const char *listen_at, struct error *err)
 {
-    char path[4096];
-    struct error err;
-    const char *directory = options_text(http->service.view.settings->options, OPTION_SCHEMAS_DIR);
-    snprintf(path, sizeof path, "%s/samples.json", directory);
-    enum status status = file_read(path, SAMPLES_MAX, &http->service.samples, &err);
-    if (status == STATUS_OK && !body_is_list(buffer_span(&http->service.samples)))
-        status = error_set(&err, STATUS_INVALID, "%s is no JSON list", path);
-    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-        return;
-    buffer_clear(&http->service.samples);
-    log_warn("http", "%s: the page has no sample employees", err.text);
+    int server = -1;
+    const struct settings *settings = port->http->service.view.settings;
+    enum status status = listen_open(settings, flag, listen_at, &server, err);
+    if (status != STATUS_OK)
+        return status;
+    port->number = listen_port(server);
+    listen_names(server, listen_at, port->names);
+    port->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, port, MHD_OPTION_LISTEN_SOCKET,
+        server, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(CONNECTIONS_MOST + CONNECTIONS_SPARE), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, port, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, port, MHD_OPTION_END);
+    if (!port->daemon) {
+        close(server);
+        return error_set(err, STATUS_UNAVAILABLE, "cannot start the HTTP server at %s", listen_at);
+    }
+    log_info("http", "listening at http://%.*s:%u%s", (int)(strrchr(listen_at, ':') - listen_at), listen_at,
+             port->number, port->probes_only ? " for probes" : "");
+    return STATUS_OK;
 }
 
-static enum status start_daemon(struct http *http, int server, struct error *err)
+static enum status open_ports(struct http *http, struct error *err)
 {
     const struct settings *settings = http->service.view.settings;
-    http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, http, MHD_OPTION_LISTEN_SOCKET,
-        server, MHD_OPTION_THREAD_POOL_SIZE, settings->http_threads > 1 ? settings->http_threads : 0,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_EACH, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEADERS_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
-    if (http->daemon)
-        return STATUS_OK;
-    close(server);
-    return error_set(err, STATUS_UNAVAILABLE, "cannot start the HTTP server at %s", settings->http_listen);
+    enum status status = STATUS_OK;
+    if (settings->http_probes_listen)
+        status = port_open(&http->probes, "http-probes-listen", settings->http_probes_listen, err);
+    return status == STATUS_OK ? port_open(&http->main, "http-listen", settings->http_listen, err) : status;
+}
+
+static void port_close(struct port *port)
+{
+    if (port->daemon)
+        MHD_stop_daemon(port->daemon);
+    connections_free(port->connections);
 }
 
 static void release(struct http *http)
 {
+    port_close(&http->main);
+    port_close(&http->probes);
+    work_pool_free(http->pool);
     prediction_log_free(http->service.prediction_log);
+    event_sender_free(http->service.event_sender);
     stream_remote_free(http->service.remote);
     rate_limit_free(http->rate);
+    rate_limit_free(http->guesses);
+    tokens_free(http->tokens);
     access_log_free(http->service.access);
     stream_rates_free(http->service.rates);
     buffer_free(&http->service.samples);
-    pthread_mutex_destroy(&http->mutex);
     free(http);
 }
 
-static struct http *make(const struct http_view *view, int server)
+static struct http *make(const struct http_view *view)
 {
     struct http *http = mem_zeroed(1, sizeof *http);
-    pthread_mutex_init(&http->mutex, NULL);
     http->service.view = *view;
     http->service.routes = route_table;
     http->service.route_count = route_table_count;
     http->service.access = access_log_new(route_table, route_table_count, view->settings->http_access_log);
     http->service.view.access = http->service.access;
     http->service.rates = stream_rates_new();
+    http->main = (struct port){.http = http, .connections = connections_new()};
+    http->probes = (struct port){.http = http, .connections = connections_new(), .probes_only = true};
     http->rate = view->settings->http_rate ? rate_limit_new(view->settings->http_rate) : NULL;
-    http->port = listen_port(server);
-    read_samples(http);
+    http->guesses = rate_limit_new(GUESSES);
+    schema_read_samples(view->settings, &http->service.samples);
     return http;
+}
+
+static enum status make_producers(struct http *http, struct error *err)
+{
+    struct service *service = &http->service;
+    enum status status = prediction_log_new(service->view.settings, &service->prediction_log, err);
+    if (status == STATUS_OK)
+        status = event_sender_new(service->view.settings, &service->event_sender, err);
+    service->view.event_sender = service->event_sender;
+    return status;
 }
 
 enum status http_new(const struct http_view *view, struct http **out, struct error *err)
 {
-    int server = -1;
-    enum status status = listen_open(view->settings, &server, err);
-    if (status != STATUS_OK)
-        return status;
-    struct http *http = make(view, server);
-    if (view->models && !view->settings->probes_only)
-        status = prediction_log_new(view->settings, &http->service.prediction_log, err);
-    if (status == STATUS_OK && !view->settings->role_score)
-        status = stream_remote_new(view->settings, &http->service.remote, err);
-    if (status != STATUS_OK)
-        close(server);
-    else
-        status = start_daemon(http, server, err);
-    if (status == STATUS_OK && pthread_create(&http->keeper, NULL, keep, http)) {
-        MHD_stop_daemon(http->daemon);
+    const struct settings *settings = view->settings;
+    struct http *http = make(view);
+    enum status status = tokens_new(settings, &http->tokens, err);
+    if (status == STATUS_OK)
+        status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
+    if (status == STATUS_OK && view->models && !settings->probes_only)
+        status = make_producers(http, err);
+    if (status == STATUS_OK)
+        status = stream_remote_new(settings, &http->service.remote, err);
+    if (status == STATUS_OK)
+        status = open_ports(http, err);
+    if (status == STATUS_OK && pthread_create(&http->keeper, NULL, keep, http))
         status = error_set(err, STATUS_UNAVAILABLE, "http: cannot start a thread; raise the limit of threads");
-    }
     if (status != STATUS_OK) {
         release(http);
         return status;
     }
-    const char *listen_at = view->settings->http_listen;
-    log_info("http", "listening at http://%.*s:%u", (int)(strrchr(listen_at, ':') - listen_at), listen_at, http->port);
     *out = http;
     return STATUS_OK;
 }
 
-/* Suspended requests must have been resumed before the library may stop; each is within HTTP_LOG_TIMEOUT. */
+/* Suspended requests must have been resumed before the library may stop: computing is given up, and what Kafka has not
+ * acknowledged soon is reported as unlogged. */
 void http_free(struct http *http)
 {
     if (!http)
         return;
     http->closing = true;
     pthread_join(http->keeper, NULL);
-    while (http->waiting)
+    prediction_log_stop(http->service.prediction_log);
+    for (int turn = 0; http->waiting; turn++) {
+        if (turn == WAITING_TURNS)
+            event_sender_stop(http->service.event_sender);
         usleep(1000);
+    }
     for (int turn = 0; turn < CLOSE_TURNS && access_log_in_flight(http->service.access); turn++)
         usleep(10000);
-    MHD_stop_daemon(http->daemon);
     release(http);
+}
+
+void http_reload(struct http *http)
+{
+    if (http)
+        tokens_reload(http->tokens);
 }
 
 unsigned http_port(const struct http *http)
 {
-    return http->port;
+    return http->main.number;
 }

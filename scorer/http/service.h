@@ -6,6 +6,7 @@
 #include "scorer/http/request.h"
 
 struct access_log;
+struct event_sender;
 struct route;
 struct stream_rates;
 struct stream_remote;
@@ -14,6 +15,7 @@ struct stream_remote;
 struct service {
     struct http_view view;
     struct prediction_log *prediction_log; /* NULL: predictions cannot be logged (a test without Kafka) */
+    struct event_sender *event_sender;     /* likewise of posted events */
     const struct route *routes;            /* all of them */
     size_t route_count;
     struct access_log *access;    /* counts of requests */
@@ -22,10 +24,15 @@ struct service {
     struct buffer samples;        /* JSON list of sample employees */
 };
 
-/* The routes. Each fills the answer; none waits for anything. */
+/* The routes. Each fills the answer; none waits for anything. Those of POST may compute: on the work pool's threads,
+ * and with request_given_up between pieces. */
 typedef void route_answer(const struct service *service, const struct request *request, struct answer *answer);
 
+/* samples.json of the schema directory, or nothing: schema.c. A bad file is logged. */
+void schema_read_samples(const struct settings *settings, struct buffer *out);
+
 route_answer predict_answer;      /* predict.c */
+route_answer events_answer;       /* events.c */
 route_answer schema_answer;       /* schema.c */
 route_answer openapi_answer;      /* openapi.c */
 route_answer stream_answer;       /* stream_rates.c */

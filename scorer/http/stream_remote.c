@@ -51,7 +51,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-enum status stream_remote_new(const struct settings *settings, struct stream_remote **out, struct error *err)
+/* NULL: not wanted. */
+static enum status make_client(const struct settings *settings, struct http_client **out, struct error *err)
 {
     const struct http_settings with = {.base_url = settings->stream_url,
                                        .token = settings->http_token,
@@ -59,11 +60,27 @@ enum status stream_remote_new(const struct settings *settings, struct stream_rem
                                        .timeout_ms = TIMEOUT_MS,
                                        .max_body_bytes = BODY_MAX};
     *out = NULL;
-    if (!settings->stream_url || !*settings->stream_url)
+    bool wanted = settings->stream_url && *settings->stream_url && !settings->role_score;
+    if (!wanted || http_client_new(&with, out, err) == STATUS_OK)
         return STATUS_OK;
+    return error_prefix(err, "--stream-url");
+}
+
+enum status stream_remote_check(const struct settings *settings, struct error *err)
+{
     struct http_client *client;
-    enum status status = http_client_new(&with, &client, err);
-    if (status != STATUS_OK)
+    enum status status = make_client(settings, &client, err);
+    if (status == STATUS_OK)
+        http_client_free(client);
+    return status;
+}
+
+enum status stream_remote_new(const struct settings *settings, struct stream_remote **out, struct error *err)
+{
+    struct http_client *client;
+    enum status status = make_client(settings, &client, err);
+    *out = NULL;
+    if (status != STATUS_OK || !client)
         return status;
     struct stream_remote *remote = mem_zeroed(1, sizeof *remote);
     remote->client = client;

@@ -91,6 +91,10 @@ with Lab() as lab:
     lab.one_line("show: a mapped event's fault is marked", out, "^  Age +400 +<-- out_of_range: outside 18 to 100")
     for words in ((), ("12",), ("x:1",)):
         lab.equal(f"show {' '.join(words)}: usage", dlq(lab, "show", *words)[0], 2)
+    for words in (("show", "--code", "malformed", "0:1"), ("show", "--partition", "0", "0:1"), ("list", "--again"), ("list", "--max-replays", "1")):
+        status, out, err = dlq(lab, *words)
+        lab.equal(f"{' '.join(words)}: usage", status, 2)
+        lab.one_line(f"{' '.join(words)}: why", err, f"dlq {words[0]}: {words[1]} is for")
     status, out, err = dlq(lab, "show", "0:999999")
     lab.equal("show of no letter: exit status", status, 1)
     lab.one_line("show of no letter: one line", err, "holds no letter 0:999999", "dlq list")

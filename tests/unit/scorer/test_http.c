@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "scorer/http/connections.h"
 #include "scorer/http/http.h"
 
 struct lab {
@@ -18,9 +19,12 @@ struct lab {
     struct http *http;
 };
 
-static enum status start(struct lab *lab, const char *listen_at, const char *token, struct error *err)
+/* Up to four more words. */
+static enum status start_with(struct lab *lab, const char *const *more, struct error *err)
 {
-    const char *words[] = {"--roles=sink,http", "--instance-id=x", listen_at, token, NULL};
+    const char *words[8] = {"--roles=sink,http", "--instance-id=x"};
+    for (size_t w = 0; w < 4 && more[w]; w++)
+        words[2 + w] = more[w];
     *lab = (struct lab){.options = scorer_options(words)};
     assert_int_equal(settings_resolve(lab->options, NULL, &lab->settings, err), STATUS_OK);
     for (size_t i = 0; i < 2; i++)
@@ -30,32 +34,59 @@ static enum status start(struct lab *lab, const char *listen_at, const char *tok
     return http_new(&view, &lab->http, err);
 }
 
+static enum status start(struct lab *lab, const char *listen_at, const char *token, struct error *err)
+{
+    return start_with(lab, (const char *[]){listen_at, token, NULL}, err);
+}
+
 static void stop(struct lab *lab)
 {
     http_free(lab->http);
     options_free(lab->options);
 }
 
+static int connect_to(const struct lab *lab)
+{
+    const struct timeval wait = {.tv_sec = 2};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(lab->http))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(client >= 0);
+    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    return client;
+}
+
+/* Bytes as they are; everything that comes back until the server closes (static). */
+static const char *ask_raw(const struct lab *lab, const char *request)
+{
+    static char answer[65536];
+    size_t length = strlen(request), bytes = 0;
+    int client = connect_to(lab);
+    bool sent = send(client, request, length, MSG_NOSIGNAL) == (ssize_t)length;
+    for (ssize_t got; sent && (got = read(client, answer + bytes, sizeof answer - 1 - bytes)) > 0;)
+        bytes += (size_t)got;
+    close(client);
+    answer[bytes] = '\0';
+    return answer;
+}
+
+static int status_of(const char *answer)
+{
+    return strlen(answer) > strlen("HTTP/1.1 ") ? atoi(answer + strlen("HTTP/1.1 ")) : 0;
+}
+
 /* One request; returns the status code and the body (static). */
 static int ask(const struct lab *lab, const char *method, const char *path, const char *header, const char **body)
 {
-    static char answer[65536];
     char request[512];
-    size_t bytes = 0;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(lab->http))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int server = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(server, (struct sockaddr *)&address, sizeof address), 0);
-    int length = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", method,
-                          path, header);
-    bool sent = send(server, request, (size_t)length, MSG_NOSIGNAL) == length;
-    for (ssize_t got; sent && (got = read(server, answer + bytes, sizeof answer - 1 - bytes)) > 0;)
-        bytes += (size_t)got;
-    close(server);
-    answer[bytes] = '\0';
+    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", method, path,
+             header);
+    const char *answer = ask_raw(lab, request);
     *body = strstr(answer, "\r\n\r\n");
     *body = *body ? *body + 4 : "";
-    return bytes > strlen("HTTP/1.1 ") ? atoi(answer + strlen("HTTP/1.1 ")) : 0;
+    return status_of(answer);
 }
 
 static void routes_answer_with_their_status(void **state)
@@ -128,27 +159,15 @@ static void probes_need_no_token_and_the_rest_does(void **state)
     struct lab lab;
     struct error err;
     const char *body;
-    assert_int_equal(start(&lab, "--http-listen=0.0.0.0:0", "--http-token=s3cret", &err), STATUS_OK);
+    assert_int_equal(start(&lab, "--http-listen=0.0.0.0:0", "--http-token=0123456789abcdef", &err), STATUS_OK);
     assert_int_equal(ask(&lab, "GET", "/health/live", "", &body), 200);
     assert_int_equal(ask(&lab, "GET", "/metrics", "", &body), 200);
     assert_int_equal(ask(&lab, "GET", "/predict", "", &body), 401);
-    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3cre\r\n", &body), 401);
-    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3crets3cret\r\n", &body), 401);
-    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer s3cret\r\n", &body), 405);
+    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer 0123456789abcde\r\n", &body), 401);
+    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n", &body),
+                     401);
+    assert_int_equal(ask(&lab, "GET", "/predict", "Authorization: Bearer 0123456789abcdef\r\n", &body), 405);
     stop(&lab);
-}
-
-static int connect_to(const struct lab *lab)
-{
-    const struct timeval wait = {.tv_sec = 2};
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(lab->http))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(client >= 0);
-    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
-    return client;
 }
 
 /* Sends `head` and then `piece` again and again until the server has had enough; returns the bytes it took. */
@@ -177,13 +196,13 @@ static void abuse_is_cut_off(void **state)
     memcpy(chunk, "10000\r\n", 7);
     memcpy(chunk + sizeof chunk - 2, "\r\n", 2);
     memset(letters, 'a', sizeof letters);
-    assert_true(pour(&lab, "GET /health HTTP/1.1\r\nHost: x\r\nX: ", letters, sizeof letters, MANY) < MANY);
+    assert_true(pour(&lab, "GET /health HTTP/1.1\r\nHost: localhost\r\nX: ", letters, sizeof letters, MANY) < MANY);
     assert_true(pour(&lab, "GET /", letters, sizeof letters, MANY) < MANY);
     assert_true(pour(&lab, "\r\n\1\2 \377\376\r\n", letters, sizeof letters, MANY) < MANY);
     const char *methods[] = {"GET", "POST"};
     for (size_t m = 0; m < 2; m++) {
         char head[96];
-        snprintf(head, sizeof head, "%s /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        snprintf(head, sizeof head, "%s /metrics HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
                  methods[m]);
         assert_true(pour(&lab, head, chunk, sizeof chunk, MANY) < MANY);
     }
@@ -216,6 +235,170 @@ static void a_thousand_silent_clients_leave_it_working(void **state)
     stop(&lab);
 }
 
+/* Each has two requests in it: the second must not be answered. */
+static void ambiguous_heads_are_refused_and_end_the_connection(void **state)
+{
+    (void)state;
+    static const char next[] = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char *const heads[] = {
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n{}\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\ncontent-length: 3\r\n\r\n{}\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: +3\r\n\r\n{}\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3, 3\r\n\r\n{}\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\n\r\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+        "identity\r\n\r\n0\r\n\r\n",
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        "GET /health/live HTTP/1.1\nHost: localhost\n\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\n",
+        "GET /health/live HTTP/1.1\nHost: localhost\r\n\r\n",
+        "GET /health/live?a=b%20c&d HTTP/1.1\r\nHost: localhost\r\nX: y\nZ: w\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: a\r\n\tContent-Length: 5\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost : localhost\r\nHost: localhost\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nX\t: a\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: a\rContent-Length: 5\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\n: nameless\r\n\r\n",
+        "GET /health live HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /health/live HTTP/1.1 \r\nHost: localhost\r\n\r\n",
+    };
+    struct lab lab;
+    struct error err;
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", NULL, &err), STATUS_OK);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        char request[1024];
+        snprintf(request, sizeof request, "%s%s", heads[i], next);
+        const char *answer = ask_raw(&lab, request);
+        if (status_of(answer) != 400 && answer[0])
+            fail_msg("%s was answered with %s", heads[i], answer);
+        if (strstr(answer, "HTTP/1.1 2"))
+            fail_msg("after %s the connection went on: %s", heads[i], answer);
+    }
+    stop(&lab);
+}
+
+static void sound_heads_pass(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET /health/live?a=1&b=%26%3d&c HTTP/1.1\r\nhost:localhost:8080\r\nConnection: close\r\nEmpty:\r\nX:  a b "
+        "\r\n\r\n",
+        "\r\nGET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET /health/live HTTP/1.0\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; c=d\r\nConnection: close\r\n\r\n",
+        /* a chunked request is the last of its connection */
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    };
+    struct lab lab;
+    struct error err;
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", NULL, &err), STATUS_OK);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (status_of(ask_raw(&lab, heads[i])) != 200)
+            fail_msg("%s was answered with %s", heads[i], ask_raw(&lab, heads[i]));
+    /* two at once, and a head that comes byte by byte */
+    const char *answer = ask_raw(&lab, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                                       "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert_non_null(strstr(answer + 1, "HTTP/1.1 200"));
+    int client = connect_to(&lab);
+    char got[16] = "";
+    for (const char *at = heads[1]; *at; at++)
+        assert_int_equal(send(client, at, 1, MSG_NOSIGNAL), 1);
+    assert_true(read(client, got, sizeof got - 1) > 12);
+    assert_int_equal(status_of(got), 200);
+    close(client);
+    stop(&lab);
+}
+
+/* A page from elsewhere, whose name leads here, asks under that name. */
+static void without_a_token_only_known_hosts_are_served(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        int status;
+    } rows[] = {
+        {"localhost", 200},         {"LocalHost:1", 200},  {"127.0.0.1", 200},    {"127.0.0.1:8080", 200},
+        {"hr.example", 200},        {"hr.example:9", 200}, {"evil.example", 421}, {"localhost.evil.example", 421},
+        {"127.0.0.1.example", 421}, {"[::1]", 421},        {"10.0.0.1", 421},     {"", 421},
+        {"xhr.example", 421},
+    };
+    static const char *const paths[] = {"/health/live", "/metrics", "/", "/stream"};
+    struct lab lab;
+    struct error err;
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", "--http-hosts=hr.example, b.example", &err), STATUS_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t p = 0; p < 4; p++) {
+            char request[256];
+            snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", paths[p],
+                     rows[i].host);
+            int status = status_of(ask_raw(&lab, request));
+            if (status != rows[i].status)
+                fail_msg("%s under the host \"%s\" is answered with %d", paths[p], rows[i].host, status);
+        }
+    stop(&lab);
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", "--http-token=s", &err), STATUS_OK);
+    assert_int_equal(status_of(ask_raw(&lab, "GET /health/live HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n")),
+                     200);
+    stop(&lab);
+}
+
+static void unknown_tokens_are_limited_on_every_route(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/stream", "/schema", "/nowhere", "/metrics"};
+    struct lab lab;
+    struct error err;
+    const char *body;
+    for (size_t p = 0; p < sizeof paths / sizeof *paths; p++) {
+        int counts[2] = {0};
+        assert_int_equal(
+            start_with(&lab,
+                       (const char *[]){"--http-listen=127.0.0.1:0", "--http-token=right", "--metrics-token", NULL},
+                       &err),
+            STATUS_OK);
+        for (int i = 0; i < 40; i++) {
+            int status = ask(&lab, "GET", paths[p], "Authorization: Bearer wrong\r\n", &body);
+            assert_true(status == 401 || status == 429);
+            counts[status == 429]++;
+        }
+        assert_true(counts[0] >= 10 && counts[1] > 0);
+        assert_int_equal(ask(&lab, "GET", "/metrics", "Authorization: Bearer right\r\n", &body), 200);
+        stop(&lab);
+    }
+}
+
+/* 512 and more that send nothing, or byte by byte, and all from the prober's own address. */
+static void slow_clients_make_room_for_probes(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 2 * CONNECTIONS_EACH };
+    static int clients[CLIENTS];
+    struct lab lab;
+    struct error err;
+    const char *body;
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", NULL, &err), STATUS_OK);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_to(&lab);
+        send(clients[i], "GET /heal", 9, MSG_NOSIGNAL);
+        if (i % 64 == 0) /* at once, while all of them are open */
+            assert_int_equal(ask(&lab, "GET", "/health/live", "", &body), 200);
+    }
+    for (size_t i = 0; i < 20; i++)
+        assert_int_equal(ask(&lab, "GET", "/health/live", "", &body), 200);
+    for (size_t i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    stop(&lab);
+}
+
 static void addresses_are_checked(void **state)
 {
     (void)state;
@@ -227,6 +410,12 @@ static void addresses_are_checked(void **state)
         {"--http-listen=127.0.0.1", STATUS_INVALID},   {"--http-listen=127.0.0.1:x", STATUS_INVALID},
         {"--http-listen=1.2.3:99999", STATUS_INVALID},
     };
+    struct lab short_token;
+    struct error refusal = {0};
+    assert_int_equal(start(&short_token, "--http-listen=0.0.0.0:0", "--http-token=0123456789abcde", &refusal),
+                     STATUS_DENIED);
+    assert_non_null(strstr(refusal.text, "16 characters"));
+    options_free(short_token.options);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct lab lab;
         struct error err = {0};
@@ -258,6 +447,11 @@ int main(void)
         cmocka_unit_test(probes_need_no_token_and_the_rest_does),
         cmocka_unit_test(abuse_is_cut_off),
         cmocka_unit_test(a_thousand_silent_clients_leave_it_working),
+        cmocka_unit_test(ambiguous_heads_are_refused_and_end_the_connection),
+        cmocka_unit_test(sound_heads_pass),
+        cmocka_unit_test(without_a_token_only_known_hosts_are_served),
+        cmocka_unit_test(unknown_tokens_are_limited_on_every_route),
+        cmocka_unit_test(slow_clients_make_room_for_probes),
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(a_taken_port_is_said),
     };

@@ -3,20 +3,126 @@
 
 #include <arpa/inet.h>
 
+#include <sys/stat.h>
+
 #include "scorer/http/access_log.h"
 #include "scorer/http/access_control.h"
 #include "scorer/http/parameters.h"
+#include "scorer/http/tokens.h"
+
+/* sha256 of "ingest-only", "operator" and "both" */
+#define DIGEST_INGEST "6570623b894370c5838b53021e50699a99de7c4da4d46d9468d57c026753dc7b"
+#define DIGEST_OPERATE "06e55b633481f7bb072957eabcf110c972e86691c3cfedabe088024bffe42f23"
+#define DIGEST_BOTH "ff7772053abf7d817d6eec229a09e14f0d1552f1cb0aeedb2ac73784ac2d2e39"
+
+static void write_text(const char *path, const char *text)
+{
+    struct error err;
+    assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
+}
+
+static enum token_result check(struct tokens *tokens, enum token_scope scope, const char *header)
+{
+    char name[TOKEN_NAME_BYTES] = "";
+    return tokens_check(tokens, scope, header, name);
+}
 
 static void a_token_matches_whole_and_with_its_scheme(void **state)
 {
     (void)state;
-    assert_true(access_control_token_matches("s3cret", "Bearer s3cret"));
-    assert_false(access_control_token_matches("s3cret", NULL));
-    assert_false(access_control_token_matches("s3cret", ""));
-    assert_false(access_control_token_matches("s3cret", "s3cret"));
-    assert_false(access_control_token_matches("s3cret", "Bearer s3cre"));
-    assert_false(access_control_token_matches("s3cret", "Bearer s3crets"));
-    assert_false(access_control_token_matches("s3cret", "Basic s3cret"));
+    struct error err;
+    const struct settings one = {.http_token = "s3cret"}, none = {0};
+    struct tokens *tokens;
+    assert_int_equal(tokens_new(&one, &tokens, &err), STATUS_OK);
+    assert_int_equal(check(tokens, SCOPE_PEOPLE, "Bearer s3cret"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_OPEN, NULL), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_ANY, NULL), TOKEN_MISSING);
+    assert_int_equal(check(tokens, SCOPE_ANY, ""), TOKEN_UNKNOWN);
+    assert_int_equal(check(tokens, SCOPE_ANY, "s3cret"), TOKEN_UNKNOWN);
+    assert_int_equal(check(tokens, SCOPE_ANY, "Bearer s3cre"), TOKEN_UNKNOWN);
+    assert_int_equal(check(tokens, SCOPE_ANY, "Bearer s3crets"), TOKEN_UNKNOWN);
+    assert_int_equal(check(tokens, SCOPE_ANY, "Basic s3cret"), TOKEN_UNKNOWN);
+    tokens_free(tokens);
+    assert_int_equal(tokens_new(&none, &tokens, &err), STATUS_OK);
+    assert_false(tokens_any(tokens));
+    assert_int_equal(check(tokens, SCOPE_OPERATE, NULL), TOKEN_PASSES);
+    tokens_free(tokens);
+}
+
+static void tokens_of_the_file_have_their_scopes(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/tokens-XXXXXX", name[TOKEN_NAME_BYTES];
+    const struct settings settings = {.http_tokens_file = path, .http_token = "everything"};
+    struct tokens *tokens;
+    struct error err;
+    close(mkstemp(path));
+    write_text(path, "# SCOPES DIGEST NAME\n\ningest " DIGEST_INGEST " hris\r\n  operate\t" DIGEST_OPERATE
+                     "\nscore,people " DIGEST_BOTH " desk");
+    assert_int_equal(tokens_new(&settings, &tokens, &err), STATUS_OK);
+    assert_int_equal(check(tokens, SCOPE_INGEST, "Bearer ingest-only"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_ANY, "bearer ingest-only"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer ingest-only"), TOKEN_WRONG_SCOPE);
+    assert_int_equal(check(tokens, SCOPE_OPERATE, "Bearer operator"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_PEOPLE, "Bearer both"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer both"), TOKEN_WRONG_SCOPE);
+    assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer everything"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_INGEST, "Bearer " DIGEST_INGEST), TOKEN_UNKNOWN);
+    assert_int_equal(tokens_check(tokens, SCOPE_SCORE, "Bearer both", name), TOKEN_PASSES);
+    assert_string_equal(name, "desk");
+
+    write_text(path, "groups " DIGEST_INGEST " hris\n"); /* a new right, and two that are withdrawn */
+    tokens_reload(tokens);
+    assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer ingest-only"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_INGEST, "Bearer ingest-only"), TOKEN_WRONG_SCOPE);
+    assert_int_equal(check(tokens, SCOPE_PEOPLE, "Bearer both"), TOKEN_UNKNOWN);
+    assert_int_equal(check(tokens, SCOPE_PEOPLE, "Bearer everything"), TOKEN_PASSES);
+
+    write_text(path, "groups hris\n"); /* a bad file changes nothing */
+    tokens_reload(tokens);
+    assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer ingest-only"), TOKEN_PASSES);
+    assert_int_equal(unlink(path), 0);
+    tokens_reload(tokens);
+    assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer ingest-only"), TOKEN_PASSES);
+    tokens_free(tokens);
+}
+
+static void bad_files_of_tokens_are_refused_by_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *flaw;
+    } rows[] = {
+        {"", "holds no token"},
+        {"# nothing\n", "holds no token"},
+        {"score " DIGEST_BOTH "\nadmin " DIGEST_INGEST "\n", "line 2: its scopes"},
+        {"score, " DIGEST_BOTH "\n", "line 1: its scopes"},
+        {"score abc\n", "line 1: its second word"},
+        {"score " DIGEST_BOTH "00\n", "line 1: its second word"},
+        {"score\n", "line 1: its second word"},
+        {"score " DIGEST_BOTH " a b\n", "more than three"},
+        {"score " DIGEST_BOTH " a\001\n", "its name"},
+        {"score " DIGEST_BOTH "\ningest " DIGEST_BOTH "\n", "line 2: its token stands"},
+    };
+    char path[] = "/tmp/tokens-XXXXXX";
+    const struct settings settings = {.http_tokens_file = path};
+    struct tokens *tokens;
+    close(mkstemp(path));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error err = {0};
+        write_text(path, rows[i].text);
+        assert_int_equal(tokens_new(&settings, &tokens, &err), STATUS_INVALID);
+        if (!strstr(err.text, rows[i].flaw) || !strstr(err.text, path))
+            fail_msg("\"%s\" was refused with \"%s\"", rows[i].text, err.text);
+        assert_null(strstr(err.text, DIGEST_BOTH));
+    }
+    struct error err = {0};
+    write_text(path, "score " DIGEST_BOTH "\n");
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_int_equal(tokens_new(&settings, &tokens, &err), STATUS_DENIED);
+    assert_non_null(strstr(err.text, "chmod o-w"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(tokens_new(&settings, &tokens, &err), STATUS_NOT_FOUND);
 }
 
 static void origins_are_whole_items_of_the_list(void **state)
@@ -61,6 +167,25 @@ static void ipv6_counts_by_its_network(void **state)
     assert_true(rate_limit_take(rate, (struct sockaddr *)&one, 1000000));
     assert_false(rate_limit_take(rate, (struct sockaddr *)&near, 1000000));
     assert_true(rate_limit_take(rate, (struct sockaddr *)&far, 1000000));
+    rate_limit_free(rate);
+}
+
+/* On [::] the clients of IPv4 come as ::ffff:a.b.c.d: all of them in one /64. */
+static void mapped_ipv4_counts_by_its_own_address(void **state)
+{
+    (void)state;
+    char text[ADDRESS_TEXT_BYTES];
+    struct rate_limit *rate = rate_limit_new(1);
+    struct sockaddr_in plain = {.sin_family = AF_INET};
+    struct sockaddr_in6 one = {.sin6_family = AF_INET6}, other = one;
+    inet_pton(AF_INET6, "::ffff:192.0.2.1", &one.sin6_addr);
+    inet_pton(AF_INET6, "::ffff:192.0.2.2", &other.sin6_addr);
+    inet_pton(AF_INET, "192.0.2.1", &plain.sin_addr);
+    assert_true(rate_limit_take(rate, (struct sockaddr *)&one, 1000000));
+    assert_true(rate_limit_take(rate, (struct sockaddr *)&other, 1000000));
+    assert_false(rate_limit_take(rate, (struct sockaddr *)&plain, 1000000));
+    access_control_address_text((struct sockaddr *)&one, text);
+    assert_string_equal(text, "192.0.2.1");
     rate_limit_free(rate);
 }
 
@@ -149,6 +274,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_matches_whole_and_with_its_scheme),
+        cmocka_unit_test(tokens_of_the_file_have_their_scopes),
+        cmocka_unit_test(bad_files_of_tokens_are_refused_by_line),
+        cmocka_unit_test(mapped_ipv4_counts_by_its_own_address),
         cmocka_unit_test(origins_are_whole_items_of_the_list),
         cmocka_unit_test(each_address_has_its_rate),
         cmocka_unit_test(ipv6_counts_by_its_network),

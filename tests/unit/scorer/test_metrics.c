@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "scorer/http/access_log.h"
+#include "scorer/http/event_sender.h"
 #include "scorer/http/health.h"
 #include "scorer/http/metrics_values.h"
 #include "scorer/http/routes.h"
@@ -23,6 +24,7 @@ struct lab {
     _Atomic bool draining;
     struct model_holder *models;
     struct access_log *access;
+    struct event_sender *event_sender;
     struct http_view view;
     struct buffer text;
 };
@@ -65,8 +67,8 @@ static void set_up_models(struct lab *lab)
     snprintf(lab->flags[0], sizeof *lab->flags, "--model=%s", lab->used);
     snprintf(lab->flags[1], sizeof *lab->flags, "--challengers=%s, %s/quoted\"\\name.onnx", lab->used, lab->directory);
     lab->schema = scorer_schema();
-    lab->options = scorer_options(
-        (const char *const[]){lab->flags[0], lab->flags[1], "--instance-id=x", "--model-poll-interval=1h", NULL});
+    lab->options = scorer_options((const char *const[]){lab->flags[0], lab->flags[1], "--instance-id=x",
+                                                        "--model-poll-interval=1h", "--delivery=at-least-once", NULL});
     assert_int_equal(settings_resolve(lab->options, lab->schema, &lab->settings, &err), STATUS_OK);
     scorer_write_model(lab->schema, lab->used, 0);
     assert_int_equal(model_holder_new(&lab->settings, &lab->counters[0], &lab->models, &err), STATUS_OK);
@@ -75,11 +77,13 @@ static void set_up_models(struct lab *lab)
 
 static void set_up(struct lab *lab)
 {
+    struct error err;
     memset(lab, 0, sizeof *lab);
     set_up_models(lab);
     fill_counters(lab);
     lab->access = access_log_new(route_table, route_table_count, false);
     answer_requests(lab->access);
+    assert_int_equal(event_sender_new(&lab->settings, &lab->event_sender, &err), STATUS_OK);
     strcpy(lab->progress[0].name, "score-0");
     lab->progress[0].progress = &lab->loop;
     lab->view = (struct http_view){.settings = &lab->settings,
@@ -89,7 +93,8 @@ static void set_up(struct lab *lab)
                                    .progress = lab->progress,
                                    .progress_count = 1,
                                    .draining = &lab->draining,
-                                   .access = lab->access};
+                                   .access = lab->access,
+                                   .event_sender = lab->event_sender};
     assert_int_equal(metrics_write(&lab->view, &lab->text), 200);
     buffer_add_u8(&lab->text, '\0');
 }
@@ -98,6 +103,7 @@ static void tear_down(struct lab *lab)
 {
     buffer_free(&lab->text);
     access_log_free(lab->access);
+    event_sender_free(lab->event_sender);
     challengers_free(lab->settings.challengers);
     model_holder_free(lab->models);
     unlink(lab->used);
@@ -171,6 +177,7 @@ static void a_label_is_escaped_and_numbers_are_sums(void **state)
     assert_non_null(strstr(lab.text.data, "\nattrition_http_requests_total{route=\"none\",status=\"0\"} 1\n"));
     assert_non_null(strstr(lab.text.data, "\nattrition_http_request_seconds_bucket{le=\"0.001\"} 1\n"));
     assert_non_null(strstr(lab.text.data, "\nattrition_http_in_flight 1\n"));
+    assert_non_null(strstr(lab.text.data, "\nattrition_http_events_total{result=\"unknown\"} 0\n"));
     tear_down(&lab);
 }
 

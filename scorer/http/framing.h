@@ -1,0 +1,20 @@
+/* Whether a request's head is one that every server on its way reads alike: else two of them may disagree about where
+ * it ends, and the rest of it becomes somebody else's request. No library of HTTP here. */
+#pragma once
+
+#include "base/bytes.h"
+
+/* The fields seen so far; zero-initialised is empty. */
+struct framing {
+    unsigned hosts, lengths, codings;
+    const char *flaw; /* the first one found, as a sentence; NULL: none */
+};
+
+/* One field, as it came: name and value, without the blanks around the value. */
+void framing_add(struct framing *framing, const char *name, const char *value);
+/* After the last one: what is wrong, or NULL. */
+const char *framing_flaw(const struct framing *framing);
+
+/* The lines themselves, from the end of the request line's last word to the end of the head, as libmicrohttpd before
+ * 1.0 leaves them: CR, LF and each name's colon are NULs. What is wrong, or NULL. */
+const char *framing_lines_flaw(struct span lines);

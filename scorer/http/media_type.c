@@ -1,0 +1,42 @@
+/* Content-Type: see media_type.h. On the server's threads. */
+#include "scorer/http/media_type.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+bool media_type_is(const char *header, const char *type)
+{
+    static const char utf8[] = "utf-8";
+    size_t bytes = strlen(type);
+    if (!header || strncasecmp(header, type, bytes) != 0)
+        return false;
+    const char *rest = header + bytes;
+    const char *charset = strcasestr(rest, "charset=");
+    if (*rest && *rest != ';' && *rest != ' ')
+        return false;
+    if (!charset)
+        return true;
+    charset += strlen("charset=");
+    return !strncasecmp(charset + (*charset == '"'), utf8, sizeof utf8 - 1);
+}
+
+const char *media_types_of(const char *path)
+{
+    return strcmp(path, "/events") != 0 ? "application/json"
+                                        : "application/json, application/x-ndjson, application/cloudevents+json, "
+                                          "application/cloudevents-batch+json";
+}
+
+bool media_type_is_one(const char *header, const char *types)
+{
+    char type[64];
+    size_t bytes;
+    for (; *types; types += bytes + strspn(types + bytes, ", ")) {
+        bytes = strcspn(types, ",");
+        snprintf(type, sizeof type, "%.*s", (int)bytes, types);
+        if (media_type_is(header, type))
+            return true;
+    }
+    return false;
+}

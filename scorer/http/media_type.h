@@ -1,0 +1,11 @@
+/* What a request says its body is, and what may be. */
+#pragma once
+
+#include <stdbool.h>
+
+/* Whether a Content-Type (NULL: none) is this type in UTF-8, whatever parameters it has else. */
+bool media_type_is(const char *header, const char *type);
+/* The types of bodies that a path takes, with ", " between them. */
+const char *media_types_of(const char *path);
+/* Whether a Content-Type (NULL: none) is one of those. */
+bool media_type_is_one(const char *header, const char *types);

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""A backfill that stands still, on a real Kafka: frozen in the middle of a transaction until the brokers end it (the point
+score.commit of the build FLAVOUR=faults), it says so and how to go on; a standard input that pauses for longer than any transaction
+may last does no harm, and --rate does not make up for the pause with a burst."""
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from lab import BIN, Lab
+
+FAULTS_BIN = Path(os.environ.get("FAULTS_BIN") or BIN.parent / "faults/bin")
+ROWS, RATE, LATE = 5000, 200, 400
+HEADER = "EmployeeNumber,event_id,occurred_at,Age\n"
+
+
+def row(number):
+    return f"{number % 50},e-{number},2026-01-01T00:00:00Z,41\n"
+
+
+def numbers(messages):
+    return sorted(int(re.search(rb"e-(\d+)", message.value())[1]) for message in messages)
+
+
+def committed(lab, kafka, topic):
+    """How many; a new topic's leader may not know that it is one."""
+    try:
+        return len(lab.consume(kafka, topic))
+    except KafkaException:
+        return 0
+
+
+def ends(kafka, topic):
+    """Of all partitions, together: records and markers."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "ends", "isolation.level": "read_uncommitted"})
+    total = sum(consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in range(4))
+    consumer.close()
+    return total
+
+
+def state_of(process):
+    return Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+with Lab() as lab:
+    kafka = lab.kafka(topics=("employee-events", "paused"))
+    lab.env.update(KAFKA_BOOTSTRAP_SERVERS=kafka, KAFKA_TRANSACTION_TIMEOUT_MS="2000")
+
+    paused = subprocess.Popen([BIN / "producer", "backfill", "-", "--input-topic", "paused", "--rate", str(RATE)], env=lab.env,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lab.endings.append(lambda: paused.poll() is None and paused.kill())
+    paused.stdin.write(HEADER + "".join(map(row, range(100))))
+    paused.stdin.flush()
+    lab.need("the first rows of standard input are committed", lambda: committed(lab, kafka, "paused") > 50)
+
+    people = lab.dir / "people.csv"
+    people.write_text(HEADER + "".join(map(row, range(ROWS))))
+    frozen = subprocess.Popen([FAULTS_BIN / "producer", "backfill", people], env={**lab.env, "FAULT_POINT": "score.commit:1:stop"},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lab.endings.append(lambda: frozen.poll() is None and frozen.kill())
+    lab.need("a backfill stands still within a transaction", lambda: state_of(frozen) == "T")
+    before = ends(kafka, "employee-events")
+    lab.need("the brokers end its transaction", lambda: ends(kafka, "employee-events") > before, 60)
+    frozen.send_signal(signal.SIGCONT)
+    out, err = frozen.communicate(timeout=60)
+    lab.equal("it ends: exit status", frozen.returncode, 1)
+    lab.one_line("it says why, and the way out", err, "stood still for", r"transaction.timeout.ms \(2.0 s\)", "--resume goes on")
+    command = re.search(r"go on with: (.*)", err)
+    lab.check("it prints the command", command and "--resume" in command[1], command and command[1])
+    status, out, err = lab.run("sh", "-c", command[1].replace(str(FAULTS_BIN), str(BIN)))
+    lab.equal("that command: exit status", status, 0)
+    lab.check("that command: each row once", numbers(lab.consume(kafka, "employee-events")) == list(range(ROWS)))
+
+    began = time.monotonic()
+    paused.stdin.write("".join(map(row, range(100, 100 + LATE))))
+    out, err = paused.communicate(timeout=60)
+    seconds = time.monotonic() - began
+    lab.equal("the paused input: exit status", paused.returncode, 0)
+    lab.check("the paused input: each row once", numbers(lab.consume(kafka, "paused")) == list(range(100 + LATE)))
+    lab.check("what comes after the pause comes no faster than --rate", seconds > 0.8 * LATE / RATE, f"{seconds:.1f} s")

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Clients that mean no good: heavy requests, slow, silent, pipelining and lying ones, guessed tokens, foreign hosts; and that `scorer
+check` refuses what `scorer run` refuses. Without Kafka and PostgreSQL: what-ifs need neither."""
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+
+from lab import BIN, Lab, free_port
+
+JSON = {"Content-Type": "application/json"}
+HEAVY = json.dumps([{"attributes": {"Age": 18 + i, "DailyRate": 500 + i, "MonthlyIncome": 5000 + i}} for i in range(10)])
+NOBODY = "127.0.0.1:1"
+
+
+def ask(address, method, path, body=None, headers=JSON, seconds=60):
+    """(status, headers, text); status 0: closed without an answer."""
+    client = http.client.HTTPConnection(address, timeout=seconds)
+    try:
+        client.request(method, path, body=body, headers=headers)
+        answer = client.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    except (OSError, http.client.HTTPException) as failure:
+        return 0, {}, str(failure)
+    finally:
+        client.close()
+
+
+def connect(address, data=b""):
+    host, port = address.split(":")
+    client = socket.create_connection((host, int(port)), timeout=20)
+    client.sendall(data)
+    return client
+
+
+def bearer(token):
+    return {**JSON, "Authorization": f"Bearer {token}"}
+
+
+class Heavy:
+    """Requests side by side that keep every thread of the service computing."""
+
+    def __init__(self, address, count):
+        self.answers = []
+        self.threads = [threading.Thread(target=lambda: self.answers.append(ask(address, "POST", "/predict?log=false&counterfactual=true", HEAVY)))
+                        for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+        return sorted(answer[0] for answer in self.answers)
+
+
+def start(lab, name, **env):
+    scorer = lab.scorer(name, "--roles=http", KAFKA_BOOTSTRAP_SERVERS=NOBODY, **env)
+    lab.need(f"{name} answers", lambda: scorer.get("/health/live")[0] == 200, 60, scorer)
+    return scorer
+
+
+def in_flight(scorer):
+    return scorer.counter("http_in_flight")
+
+
+def heavy_work(lab):
+    scorer = start(lab, "heavy", HTTP_PROBES_LISTEN=f"127.0.0.1:{(port := free_port())}")
+    probes = f"127.0.0.1:{port}"
+    heavy = Heavy(scorer.http, 16)
+    lab.wait("probes are answered while 16 heavy requests are under way", lambda: in_flight(scorer) >= 9, 20, scorer)
+    lab.equal("at the port of their own too", ask(probes, "GET", "/health/live")[0], 200)
+    lab.equal("which answers nothing else", ask(probes, "POST", "/predict", HEAVY)[0], 404)
+    statuses = heavy.join()
+    lab.check("all of them are answered, or refused for being too much at once", set(statuses) <= {200, 503} and 200 in statuses, statuses)
+    lab.equal("more than 20 counterfactuals are refused", ask(scorer.http, "POST", "/predict?log=false&counterfactual=true", json.dumps(json.loads(HEAVY) * 3))[0], 422)
+    request = f"POST /predict?log=false&counterfactual=true HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(HEAVY)}\r\n\r\n{HEAVY}"
+    clients = [connect(scorer.http, request.encode()) for _ in range(16)]
+    lab.wait("16 more are under way", lambda: in_flight(scorer) >= 9, 20, scorer)
+    for client in clients:
+        client.close()
+    lab.wait("they are given up when their clients leave", lambda: in_flight(scorer) == 1, 20, scorer)
+    gone = re.findall(r"route=/predict status=0 ", scorer.text())
+    lab.check("and logged so", len(gone) >= 8, len(gone))
+    heavy = Heavy(scorer.http, 16)
+    lab.wait("16 more", lambda: in_flight(scorer) >= 9, 20, scorer)
+    began = time.monotonic()
+    lab.equal("TERM ends it", scorer.end(20), 0)
+    took = time.monotonic() - began
+    statuses = heavy.join()
+    lab.check("soon", took < 8, f"{took:.1f} s")
+    lab.check("those under way hear why", 503 in statuses and any("shutting down" in answer[2] for answer in heavy.answers), statuses)
+
+
+def slow_clients(lab):
+    scorer = start(lab, "slow")
+    clients = []
+    for i in range(700):
+        clients.append(connect(scorer.http, (b"", b"POST /pre", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: ")[i % 3]))
+        if i % 100 == 99:
+            lab.equal(f"with {i + 1} slow connections a probe is answered", scorer.get("/health/live")[0], 200)
+    lab.equal("and a prediction", ask(scorer.http, "POST", "/predict?log=false", '{"attributes":{"Age":41}}')[0], 200)
+    for client in clients:
+        client.close()
+    half_open = connect(scorer.http, b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    half_open.shutdown(socket.SHUT_WR)
+    lab.equal("a body that stops short is cut off", half_open.recv(100), b"")
+    pipeline = b"".join(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n" for _ in range(50)) + b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    client, got = connect(scorer.http, pipeline), b""
+    while piece := client.recv(65536):
+        got += piece
+    lab.equal("pipelined requests are answered in order", re.findall(rb"HTTP/1.1 (\d+)", got), [b"200"] * 50 + [b"404"])
+    smuggled = b"5\n{}   \n0\n\nGET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    client, got = connect(scorer.http, b"POST /predict?log=false HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + smuggled), b""
+    while piece := client.recv(65536):
+        got += piece
+    lab.equal("nothing is answered behind a chunked body", len(re.findall(rb"HTTP/1.1 \d", got)), 1)
+    lab.equal("it ends in time", scorer.end(20), 0)
+
+
+def tokens(lab):
+    path = lab.dir / "tokens"
+    line = lambda scopes, token, name: f"{scopes} {hashlib.sha256(token.encode()).hexdigest()} {name}\n"
+    path.write_text("# who may do what\n" + line("score", "scores", "desk") + line("operate", "operates", "ops"))
+    scorer = start(lab, "tokens", HTTP_TOKENS_FILE=path, HTTP_TOKEN="everything", METRICS_TOKEN="true")
+    rows = (("none", None, 401, 401, 401), ("unknown", "guess", 401, 401, 401), ("scores", "scores", 200, 403, 200),
+            ("operates", "operates", 403, 200, 200), ("HTTP_TOKEN", "everything", 200, 200, 200))
+    body = '{"attributes":{"Age":41}}'
+    for name, token, predict, metrics, schema in rows:
+        headers = bearer(token) if token else JSON
+        found = (ask(scorer.http, "POST", "/predict?log=false", body, headers)[0], ask(scorer.http, "GET", "/metrics", None, headers)[0],
+                 ask(scorer.http, "GET", "/schema", None, headers)[0])
+        lab.equal(f"token {name}: predict, metrics, schema", found, (predict, metrics, schema))
+    lab.equal("probes need none", scorer.get("/health/live")[0], 200)
+    lab.check("the log has who and from where", re.search(r"route=/predict status=200 .*address=127\.0\.0\.1 token=desk", scorer.text()))
+    lab.check("refusals on quiet routes are logged", re.search(r"route=/metrics status=403 .*token=desk", scorer.text()) and "route=/metrics status=401" in scorer.text())
+    codes = [ask(scorer.http, "GET", "/stream", None, bearer(f"guess-{i}"))[0] for i in range(60)]
+    lab.check("guesses are limited", set(codes) == {401, 429}, {code: codes.count(code) for code in set(codes)})
+    lab.equal("who has a token is not locked out", ask(scorer.http, "GET", "/stream", None, bearer("operates"))[0], 200)
+    path.write_text(line("score", "fresh", "desk"))
+    os.kill(scorer.popen.pid, signal.SIGHUP)
+    lab.wait("SIGHUP: a new token works", lambda: ask(scorer.http, "GET", "/schema", None, bearer("fresh"))[0] == 200, 10, scorer)
+    time.sleep(1.1)
+    lab.equal("an old one does not", ask(scorer.http, "GET", "/schema", None, bearer("scores"))[0], 401)
+    path.write_text("nonsense\n")
+    os.kill(scorer.popen.pid, signal.SIGHUP)
+    lab.wait("a bad file is reported", lambda: "the tokens read before stay in use" in scorer.text(), 10, scorer)
+    lab.equal("and changes nothing", ask(scorer.http, "GET", "/schema", None, bearer("fresh"))[0], 200)
+    lab.check("no token in the log", not re.search("guess-|everything|operates|fresh", scorer.text()))
+    lab.equal("it ends in time", scorer.end(20), 0)
+
+
+def hosts(lab):
+    scorer = start(lab, "hosts", HTTP_HOSTS="hr.example")
+    for host, code in (("localhost", 200), (scorer.http, 200), ("hr.example:80", 200), ("evil.example", 421), ("127.0.0.1.evil.example", 421)):
+        for path in ("/health", "/metrics", "/schema", "/"):
+            status = ask(scorer.http, "GET", path, None, {"Host": host})[0]
+            lab.check(f"{path} under {host}", status == code or (path == "/health" and code == 200 and status == 503), status)
+    lab.equal("it ends in time", scorer.end(20), 0)
+
+
+def check_is_run(lab):
+    """Each of these ends `run`; `check` must say so too, in the same words."""
+    taken = socket.create_server(("127.0.0.1", 0))
+    bad = lab.dir / "bad-tokens"
+    bad.write_text("score abc\n")
+    rows = (
+        ("an address without a token", "HTTP_TOKEN", {"HTTP_LISTEN": f"0.0.0.0:{free_port()}"}),
+        ("a short token", "16 characters", {"HTTP_LISTEN": f"0.0.0.0:{free_port()}", "HTTP_TOKEN": "short"}),
+        ("a taken port", "cannot listen at", {"HTTP_LISTEN": f"127.0.0.1:{taken.getsockname()[1]}"}),
+        ("a taken port for probes", "--http-probes-listen", {"HTTP_PROBES_LISTEN": f"127.0.0.1:{taken.getsockname()[1]}"}),
+        ("no address", "ADDRESS:PORT", {"HTTP_LISTEN": "here"}),
+        ("a bad file of tokens", "line 1", {"HTTP_TOKENS_FILE": bad}),
+        ("no such file", "no-such-file", {"HTTP_TOKENS_FILE": lab.dir / "no-such-file"}),
+        ("metrics with a token, without any", "--metrics-token", {"METRICS_TOKEN": "true"}),
+        ("a bad STREAM_URL", "--stream-url", {"STREAM_URL": "ftp://x"}),
+        ("a property that Kafka's client lacks", "no.such", {}, "-X", "no.such=1"),
+    )
+    for what, text, env, *arguments in rows:
+        env = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}", "KAFKA_BOOTSTRAP_SERVERS": NOBODY, **{key: str(value) for key, value in env.items()}}
+        run = lab.run(BIN / "scorer", "run", "--roles=http", *arguments, env=env, seconds=30)
+        checked = lab.run(BIN / "scorer", "check", "--roles=http", *arguments, env=env, seconds=60)
+        message = next((line.split(" run: ", 1)[-1] for line in run[2].splitlines() if text in line), None)
+        lab.check(f"{what}: run refuses", run[0] in (1, 2) and message, message or run[2][-200:])
+        lab.check(f"{what}: check does, with the same words", checked[0] == 1 and message and message in checked[1], message or checked[1][-300:])
+    taken.close()
+
+
+with Lab() as lab:
+    data = lab.dir / "train.csv"
+    lab.must(BIN / "producer", "generate", "--count", 2000, "--seed", 1, "--out", data)
+    lab.must(BIN / "trainer", "train", data, "--model", "random-forest", "--promote")
+    heavy_work(lab)
+    slow_clients(lab)
+    tokens(lab)
+    hosts(lab)
+    check_is_run(lab)
