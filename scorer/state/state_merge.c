@@ -120,6 +120,13 @@ static enum state_change merge_termination(struct state_merge *merge, const stru
     return STATE_CHANGE_MARKER;
 }
 
+/* A partial event adds nobody. */
+static bool has_room(const struct state_merge *merge, const struct state_source *source, const struct event *event)
+{
+    size_t row = event->type == EVENT_TYPE_TERMINATED ? 0 : state_row_bound(merge->schema, event->cells);
+    return event->partial || state_fits(merge->state, source->partition, event->employee_id.bytes, row);
+}
+
 bool state_merge_begins(const struct state_merge *merge)
 {
     return merge->begins;
@@ -139,6 +146,8 @@ enum state_change state_merge_event(struct state_merge *merge, const struct stat
         record = NULL;
     if (record && source->offset <= record->source_offset)
         return STATE_CHANGE_REPEATED;
+    if (!record && !has_room(merge, source, event))
+        return STATE_CHANGE_FULL;
     if (event->partial)
         return merge_partial(merge, source, record, event, fault);
     return event->type == EVENT_TYPE_TERMINATED ? merge_termination(merge, source, record, event)
