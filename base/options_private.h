@@ -27,6 +27,7 @@ struct option_row {
     bool or_zero;                  /* an integer or a time may be 0 too, below the minimum */
     unsigned programs;             /* bit 1 << enum program */
     bool secret;                   /* accepted as ENVIRONMENT_FILE too; never printed */
+    bool repeats;                  /* a text that may be given several times: all of them, OPTION_SEPARATOR between */
     bool shipped;                  /* the default names a file that is also looked for where `make install` puts it */
     const char *metavar;           /* NULL for flags */
     const char *only; /* subcommands that it is for, as "backfill generate"; NULL: help says (option_scope.c) */

@@ -26,7 +26,7 @@
     COUNTER(EVENTS_DEAD_LETTERED, "attrition_events_dead_lettered_total", "events.dead_lettered", "Events whose dead letter is committed.") \
     COUNTER(EVENTS_ERASED, "attrition_events_erased_total", "events.erased", "Null values forwarded to the output topic.") \
     COUNTER(EVENTS_OUTCOME, "attrition_events_outcome_total", "events.outcome", "Terminations forwarded to the outcome topic.") \
-    COUNTER(EVENTS_IGNORED, "attrition_events_ignored_total", "events.ignored", "Records that report no change of an employee: null values with NULL_VALUE=ignore, and truncations and messages of Debezium.") \
+    COUNTER(EVENTS_IGNORED, "attrition_events_ignored_total", "events.ignored", "Records that report no change of an employee: null values with NULL_VALUE=ignore, truncations and messages of Debezium, and rescores of whoever is gone.") \
     COUNTER(EVENTS_RETURNED, "attrition_events_returned_total", "events.returned", "Messages rolled back by aborted transactions and revoked partitions; they are received again.") \
     COUNTER(EVENTS_REPEATED, "attrition_events_repeated_total", "events.repeated", "Events whose result an earlier process has written already (at least once, with current records): passed over.") \
     COUNTER(VALUES_IMPUTED, "attrition_values_imputed_total", "", "Values of streamed events taken for missing by their column's policy, when validated; what is received again counts again.") \

@@ -164,14 +164,25 @@ static enum result repeated(struct score_batch *batch)
     return RESULT_REPEATED;
 }
 
+static enum event_code refuse_partial(const struct schema *schema, const struct event *event, struct fault *fault)
+{
+    size_t c = 0;
+    if (event->form != EVENT_FORM_CHANGE)
+        return fault_set(fault, EVENT_PARTIAL, FAULT_NO_COLUMN,
+                         "a partial event, and no current records are kept: set STATE_TOPIC, or send whole records "
+                         "(in JSON of another type than CHANGED)");
+    while (event->cells[c].code != CELL_UNLISTED)
+        c++;
+    return fault_set_field(fault, EVENT_PARTIAL, (int32_t)c, schema->columns[c].name,
+                           "the connector did not send it: set STATE_TOPIC, or ALTER TABLE … REPLICA IDENTITY FULL");
+}
+
 /* The event's part in the current records, and so the rest of its validation. */
 static enum event_code merge(struct score_batch *batch, size_t i, struct span key_id, struct fault *fault)
 {
     struct event *event = &batch->events[i];
     if (!batch->records)
-        return !event->partial ? EVENT_OK
-                               : fault_set(fault, EVENT_PARTIAL, FAULT_NO_COLUMN,
-                                           "a partial event, and no current records are kept (STATE_TOPIC)");
+        return event->partial ? refuse_partial(batch->settings->schema, event, fault) : EVENT_OK;
     batch->changes[i] = record_changes_merge(batch->records, &batch->messages[i], key_id.data != NULL, event, fault);
     return batch->changes[i].how == STATE_CHANGE_REFUSED ? fault->code : EVENT_OK;
 }
@@ -247,6 +258,8 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     }
     if (batch->changes[i].how == STATE_CHANGE_REPEATED)
         return repeated(batch);
+    if (batch->changes[i].how == STATE_CHANGE_GONE)
+        return RESULT_IGNORE;
     return event->type == EVENT_TYPE_TERMINATED ? RESULT_OUTCOME : RESULT_SCORE;
 }
 

@@ -22,8 +22,10 @@ static const struct subcommand daemon_rows[] = {{"run", "", "run the daemon", .r
                                                 {"check", "", "check", .run = run},
                                                 {"score", "[FILE]", "score", .run = run},
                                                 {0}};
-static const struct subcommand tool_rows[] = {
-    {"train", "DATA", "train a model", .run = run}, {"generate", "", "generate", .run = run}, {0}};
+static const struct subcommand tool_rows[] = {{"train", "DATA", "train a model", .run = run},
+                                              {"generate", "", "generate", .run = run},
+                                              {"rescore", "", "rescore", .run = run},
+                                              {0}};
 
 static struct options *options;
 static struct error err;
@@ -164,6 +166,15 @@ static void pairs_are_kept_in_order(void **state)
     assert_refuses(PROGRAM_SCORER, LIST("-X"), NONE, "-X needs a value");
     assert_refuses(PROGRAM_TRAINER, LIST("-Xa=b"), NONE, "unknown flag -Xa");
     assert_refuses(PROGRAM_TRAINER, LIST("--param", "=1"), NONE, "--param needs NAME=VALUE");
+}
+
+static void an_option_that_repeats_keeps_all(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_PRODUCER, LIST("rescore", "--where", "Age=41", "--where=OverTime=Yes"), NONE);
+    assert_string_equal(options_text(options, OPTION_WHERE), "Age=41\nOverTime=Yes");
+    assert_parses(PROGRAM_PRODUCER, LIST("rescore"), NONE);
+    assert_null(options_text(options, OPTION_WHERE));
 }
 
 static void what_is_unknown_is_refused_with_a_guess(void **state)
@@ -551,6 +562,7 @@ int main(void)
         cmocka_unit_test_teardown(values_may_begin_with_a_dash_or_be_empty, teardown),
         cmocka_unit_test_teardown(one_flag_may_mean_another_option_in_another_program, teardown),
         cmocka_unit_test_teardown(pairs_are_kept_in_order, teardown),
+        cmocka_unit_test_teardown(an_option_that_repeats_keeps_all, teardown),
         cmocka_unit_test_teardown(what_is_unknown_is_refused_with_a_guess, teardown),
         cmocka_unit_test_teardown(numbers_are_checked_where_they_come_from, remove_file),
         cmocka_unit_test_teardown(durations_have_units, teardown),

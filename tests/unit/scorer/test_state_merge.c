@@ -118,6 +118,36 @@ static void an_empty_list_is_the_record_again(void **state)
     assert_true(fixture->cells[AGE].number == 30);
 }
 
+static enum state_change send_rescore(struct fixture *fixture, int64_t time)
+{
+    begin(fixture, EVENT_TYPE_CHANGED, time, true);
+    fixture->event.event_id = SPAN_LITERAL("rescore/run/0-4711");
+    return merge_keyed(fixture, true);
+}
+
+/* Scored as it is by then, at its own time; whoever is gone does not come back. */
+static void a_rescore_is_of_the_record_there_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct state_record record;
+    assert_int_equal(send_rescore(fixture, 10), STATE_CHANGE_GONE);
+    assert_false(find(fixture, &record));
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 20, 30), STATE_CHANGE_RECORD);
+    assert_int_equal(send_rescore(fixture, 10), STATE_CHANGE_RECORD);
+    assert_true(fixture->cells[AGE].number == 30);
+    assert_int_equal(fixture->event.occurred_at_ms, 20);
+    assert_true(find(fixture, &record) && record.occurred_at_ms == 20);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_TERMINATED, 20, 30), STATE_CHANGE_MARKER);
+    assert_int_equal(send_rescore(fixture, 20), STATE_CHANGE_GONE);
+    assert_true(find(fixture, &record) && record.left);
+    /* only what lists nothing is one */
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_HIRED, 20, 30), STATE_CHANGE_RECORD);
+    begin(fixture, EVENT_TYPE_CHANGED, 10, true);
+    fixture->event.event_id = SPAN_LITERAL("rescore/run/0-4711");
+    fixture->cells[AGE] = cell_number(31);
+    assert_refused(fixture, merge_keyed(fixture, true), EVENT_STALE);
+}
+
 static void a_patch_for_nobody_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -257,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_patch_changes_what_it_lists, make, unmake),
         cmocka_unit_test_setup_teardown(an_empty_list_is_the_record_again, make, unmake),
+        cmocka_unit_test_setup_teardown(a_rescore_is_of_the_record_there_is, make, unmake),
         cmocka_unit_test_setup_teardown(a_patch_for_nobody_is_refused, make, unmake),
         cmocka_unit_test_setup_teardown(an_older_patch_is_stale, make, unmake),
         cmocka_unit_test_setup_teardown(an_older_whole_record_changes_nothing, make, unmake),
