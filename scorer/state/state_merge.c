@@ -137,6 +137,13 @@ static enum state_change merge_termination(struct state_merge *merge, const stru
     return STATE_CHANGE_MARKER;
 }
 
+/* For a new employee's record or marker; a partial event adds nobody. */
+static bool has_room(const struct state_merge *merge, const struct state_source *source, const struct event *event)
+{
+    size_t row = event->type == EVENT_TYPE_TERMINATED ? 0 : state_row_bound(merge->schema, event->cells);
+    return state_fits(merge->state, source->partition, event->employee_id.bytes, row);
+}
+
 bool state_merge_begins(const struct state_merge *merge)
 {
     return merge->begins;
@@ -158,6 +165,8 @@ enum state_change state_merge_event(struct state_merge *merge, const struct stat
         return STATE_CHANGE_REPEATED;
     if (rescore_is_event(merge->schema, event))
         return merge_rescore(merge, source, record, event, fault);
+    if (!record && !event->partial && !has_room(merge, source, event))
+        return STATE_CHANGE_FULL;
     if (event->partial)
         return merge_partial(merge, source, record, event, fault);
     return event->type == EVENT_TYPE_TERMINATED ? merge_termination(merge, source, record, event)

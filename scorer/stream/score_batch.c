@@ -27,8 +27,9 @@ enum { BATCH = 512 };
 static const char no_number[] = "the model gives no number for these values";
 
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
- * schema that the registry has not answered yet (RESULT_WAIT), and all after it in its partition, has no result now:
- * it will be handed out again. What an earlier process has done already (RESULT_REPEATED) is passed over. */
+ * schema that the registry has not answered yet, or memory that is not there (RESULT_WAIT), and all after it in its
+ * partition, has no result now: it will be handed out again. What an earlier process has done already (RESULT_REPEATED)
+ * is passed over. */
 enum result {
     RESULT_SCORE,
     RESULT_DEAD_LETTER,
@@ -127,6 +128,15 @@ static enum event_code read_key(struct score_batch *batch, size_t i, struct span
     if (!message->key.data || (message->value.data && span_equal(message->key, batch->events[i].employee_id)))
         return EVENT_OK;
     return key_read(batch->keys, message->key, batch->key_texts[i], id, fault, waits);
+}
+
+/* A new employee's, and the records take all the memory that is theirs. */
+static enum result wait_for_memory(struct score_batch *batch, const struct input_message *message)
+{
+    input_consumer_set_waiting(batch->input, message);
+    log_debug("score", "%s [%d] waits at offset %lld: the current record of a new employee has no room",
+              batch->settings->input_topic, message->partition, (long long)message->offset);
+    return RESULT_WAIT;
 }
 
 static enum result read_erasure(struct score_batch *batch, size_t i)
@@ -238,6 +248,8 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
         code = check_outcome(batch, event, &fault);
     if (code == EVENT_OK)
         code = merge(batch, i, key_id, &fault);
+    if (batch->changes[i].how == STATE_CHANGE_FULL)
+        return wait_for_memory(batch, message);
     if (code == EVENT_OK && event->imputed)
         counter_add(batch->counters, COUNTER_VALUES_IMPUTED, event->imputed);
     if (code != EVENT_OK) {

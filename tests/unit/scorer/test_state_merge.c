@@ -265,6 +265,23 @@ static void an_event_that_the_record_holds_is_a_repeat(void **state)
     assert_int_equal(send_partial(fixture, 12, AGE, 33), STATE_CHANGE_RECORD);
 }
 
+/* Known employees go on. */
+static void a_new_employee_without_room_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct state_record record;
+    state_limit_bytes(fixture->state, 1);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 10, 30), STATE_CHANGE_FULL);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_TERMINATED, 10, 30), STATE_CHANGE_FULL);
+    assert_refused(fixture, send_partial(fixture, 10, AGE, 31), EVENT_PARTIAL);
+    assert_false(find(fixture, &record));
+    state_limit_bytes(fixture->state, 0);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 10, 30), STATE_CHANGE_RECORD);
+    state_limit_bytes(fixture->state, 1);
+    assert_int_equal(send_partial(fixture, 11, AGE, 31), STATE_CHANGE_RECORD);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 12, 32), STATE_CHANGE_RECORD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(predictions_stay_until_a_record_begins_again, make, unmake),
         cmocka_unit_test_setup_teardown(without_a_key_there_is_no_part_in_it, make, unmake),
         cmocka_unit_test_setup_teardown(an_event_that_the_record_holds_is_a_repeat, make, unmake),
+        cmocka_unit_test_setup_teardown(a_new_employee_without_room_waits, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
