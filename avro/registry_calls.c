@@ -3,7 +3,6 @@
 #include "avro/registry_calls.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/http_client.h"

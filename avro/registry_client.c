@@ -5,9 +5,7 @@
  * bounded: what was used longest ago goes first and is asked for again when it is wanted again. */
 #include "avro/registry_client.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -425,12 +423,11 @@ static enum status client_make(const struct registry_settings *settings, const s
     enum status status = registry_calls_new(settings, &client->stop, &client->calls, err);
     if (status == STATUS_OK && settings->cache_dir && *settings->cache_dir)
         status = registry_disk_new(settings->cache_dir, registry_calls_url(client->calls), &client->disk, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = client;
+    else
         registry_client_free(client);
-        return status;
-    }
-    *out = client;
-    return STATUS_OK;
+    return status;
 }
 
 enum status registry_client_new(const struct registry_settings *settings, const struct registry_duties *duties,

@@ -29,12 +29,11 @@ enum status registry_disk_new(const char *directory, const char *url, struct reg
     enum status status = wrote < (int)sizeof disk->directory
                              ? file_make_directories(disk->directory, err)
                              : error_set(err, STATUS_LIMIT, "%.200s: the path is too long", directory);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = disk;
+    else
         free(disk);
-        return status;
-    }
-    *out = disk;
-    return STATUS_OK;
+    return status;
 }
 
 void registry_disk_free(struct registry_disk *disk)

@@ -119,19 +119,13 @@ void resolve_symbols(const struct avro_type *writer, const struct avro_type *rea
     free(sorted);
 }
 
-static const char *short_name(const char *full)
-{
-    const char *dot = strrchr(full, '.');
-    return dot ? dot + 1 : full;
-}
-
 /* By short name, or one of the reader's aliases, whatever the namespaces. */
 static bool names_match(const struct avro_type *writer, const struct avro_type *reader)
 {
     if (strcmp(writer->short_name, reader->short_name) == 0)
         return true;
     for (size_t a = 0; a < reader->alias_count; a++)
-        if (strcmp(short_name(reader->aliases[a]), writer->short_name) == 0)
+        if (strcmp(avro_short_name(reader->aliases[a]), writer->short_name) == 0)
             return true;
     return false;
 }

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "avro/read.h"
+#include "base/order.h"
 
 struct avro_schema {
     struct arena arena;
@@ -129,7 +130,7 @@ static const char *space_of(struct parser *parser, const char *full)
     return dot ? arena_text(&parser->schema->arena, full, (size_t)(dot - full)) : "";
 }
 
-static const char *short_of(const char *full)
+const char *avro_short_name(const char *full)
 {
     const char *dot = strrchr(full, '.');
     return dot ? dot + 1 : full;
@@ -223,17 +224,12 @@ static enum status parser_read_texts(struct parser *parser, const json_t *json, 
     return STATUS_OK;
 }
 
-static int text_pointers_order(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static const char *text_twice(const char *const *texts, size_t count) /* a duplicate, or NULL */
 {
     const char **sorted = mem_zeroed(count, sizeof *sorted), *twice = NULL;
     for (size_t i = 0; i < count; i++)
         sorted[i] = texts[i];
-    qsort(sorted, count, sizeof *sorted, text_pointers_order);
+    qsort(sorted, count, sizeof *sorted, order_texts);
     for (size_t i = 1; i < count && !twice; i++)
         if (strcmp(sorted[i - 1], sorted[i]) == 0)
             twice = sorted[i];
@@ -333,7 +329,7 @@ static enum status name_read(struct parser *parser, const json_t *json, const ch
             return parser_refuse(parser, STATUS_INVALID, "\"namespace\" must be names joined by dots");
     }
     type->name = name_in_space(parser, name, space);
-    type->short_name = short_of(type->name);
+    type->short_name = avro_short_name(type->name);
     return STATUS_OK;
 }
 

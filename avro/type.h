@@ -67,6 +67,7 @@ struct avro_type {
     int64_t scale;       /* of a decimal */
     const json_t *json;  /* the type's object; NULL where it was written as a bare name or a union */
 };
+const char *avro_short_name(const char *full_name); /* what follows its last dot */
 
 struct avro_schema;
 

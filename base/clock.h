@@ -21,3 +21,9 @@ static inline int64_t clock_steady_us(const struct clock_source *clock)
 {
     return clock->steady_us(clock->context);
 }
+
+/* Milliseconds since 1970-01-01 UTC, as events and MLflow count. */
+static inline int64_t clock_real_ms(const struct clock_source *clock)
+{
+    return clock_real_us(clock) / 1000;
+}

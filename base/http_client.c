@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/text_print.h"
 
 enum { CONNECT_MS = 5000, TOTAL_MS = 30000, PAUSE_FIRST_MS = 250, PAUSE_MOST_MS = 5000 };
 static const size_t body_most = (size_t)16 << 20;
@@ -182,23 +183,20 @@ enum status http_client_new(const struct http_settings *settings, struct http_cl
     pthread_once(&once, init_curl);
     if (!curl_ready)
         return error_set(err, STATUS_UNAVAILABLE, "libcurl cannot be started: check its installation");
-    enum status status = check_settings(settings, err);
-    if (status != STATUS_OK)
-        return status;
+    if (check_settings(settings, err) != STATUS_OK)
+        return err->status;
     struct http_client *client = mem_zeroed(1, sizeof *client);
     client->settings = keep_numbers(settings);
     client->curl = curl_easy_init();
     if (!client->curl)
         abort(); /* only when there is no memory */
-    status = split_url(client, settings->base_url, &user, &password, err);
+    enum status status = split_url(client, settings->base_url, &user, &password, err);
     if (status == STATUS_OK)
         status = set_trust(client->curl, settings, err);
     if (status == STATUS_OK) {
         set_rest(client);
         set_credentials(client->curl, settings, user, password);
-        if (asprintf(&client->accept_header, "Accept: %s", settings->accept ? settings->accept : "application/json") <
-            0)
-            abort();
+        client->accept_header = text_print("Accept: %s", settings->accept ? settings->accept : "application/json");
         *out = client;
     } else {
         http_client_free(client);

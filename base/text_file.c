@@ -100,10 +100,9 @@ enum status text_file_open(struct byte_reader **reader, const char *where, const
                            struct error *err)
 {
     struct text_found found = {0};
-    enum status status = text_file_unpack(reader, name, &found, err);
-    if (status == STATUS_OK)
-        status = text_file_decode(reader, name, encoding, &found, err);
-    if (status == STATUS_OK)
-        text_found_log(&found, where, name);
-    return status;
+    if (text_file_unpack(reader, name, &found, err) != STATUS_OK ||
+        text_file_decode(reader, name, encoding, &found, err) != STATUS_OK)
+        return err->status;
+    text_found_log(&found, where, name);
+    return STATUS_OK;
 }

@@ -2,7 +2,6 @@
  * allocated. */
 #include "events/input_map.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>

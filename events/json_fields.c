@@ -109,16 +109,6 @@ static int32_t field_of(struct span name)
 
 /* --- by the schema's names --- */
 
-static bool is_ignored(const struct schema *schema, struct span name)
-{
-    if (span_equal(name, span_of(schema->target_name)))
-        return true;
-    for (size_t i = 0; i < schema->ignored_count; i++)
-        if (span_equal(name, span_of(schema->ignored[i])))
-            return true;
-    return false;
-}
-
 static bool is_id(const struct json_reading *reading, struct span name)
 {
     return reading->schema->id_name && span_equal(name, span_of(reading->schema->id_name));
@@ -164,7 +154,7 @@ static void read_row_member(struct json_reading *reading, struct span name, stru
         json_field_read(reading, field, value, reading->settings->time_unit);
     else if (is_id(reading, name))
         json_field_read(reading, FAULT_EMPLOYEE_ID, value, TIME_UNIT_NONE);
-    else if (is_ignored(reading->schema, name))
+    else if (schema_ignores(reading->schema, name))
         json_skip_rest(reading->reader, value);
     else
         refuse_name(reading, name, value, true);

@@ -99,9 +99,8 @@ enum status record_check(const struct avro_type *record, const struct record_fie
     for (size_t f = 0; f < count; f++) {
         if (f == record->field_count)
             return error_set(err, STATUS_INVALID, "%s: field \"%s\" is missing", what, fields[f].name);
-        enum status status = record_check_field(&record->fields[f], &fields[f], what, err);
-        if (status != STATUS_OK)
-            return status;
+        if (record_check_field(&record->fields[f], &fields[f], what, err) != STATUS_OK)
+            return err->status;
     }
     if (record->field_count > count)
         return error_set(err, STATUS_INVALID, "%s: field \"%s\" is one too many", what, record->fields[count].name);

@@ -26,3 +26,13 @@ int32_t schema_column(const struct schema *schema, struct span name)
     int32_t column = categories_find(&schema_parts(schema)->column_names, name);
     return column >= 0 ? column : -1;
 }
+
+bool schema_ignores(const struct schema *schema, struct span name)
+{
+    if (span_equal(name, span_of(schema->target_name)))
+        return true;
+    for (size_t i = 0; i < schema->ignored_count; i++)
+        if (span_equal(name, span_of(schema->ignored[i])))
+            return true;
+    return false;
+}

@@ -41,3 +41,6 @@ void schema_free(struct schema *schema);
 
 /* Index of the column of that name, or -1. */
 int32_t schema_column(const struct schema *schema, struct span name);
+
+/* Whether the name is the target or one of the ignored columns: known, and not sent. */
+bool schema_ignores(const struct schema *schema, struct span name);

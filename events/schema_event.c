@@ -131,9 +131,8 @@ static enum status column_read_values(struct schema_parts *parts, const json_t *
     if (!nominal && column->kind != COLUMN_ORDINAL)
         return column_refuse(column, "only an ordinal column has \"value_labels\"", err);
     snprintf(what, sizeof what, "column \"%.80s\": %s", column->name, nominal ? "\"values\"" : "\"value_labels\"");
-    enum status status = parts_read_texts(parts, nominal ? values : labels, what, &texts, &column->value_count, err);
-    if (status != STATUS_OK)
-        return status;
+    if (parts_read_texts(parts, nominal ? values : labels, what, &texts, &column->value_count, err) != STATUS_OK)
+        return err->status;
     if (nominal)
         column->values = texts;
     else if (column->high - column->low + 1 != (double)column->value_count || column->low != floor(column->low))
@@ -238,9 +237,8 @@ static enum status rules_read(struct schema_parts *parts, const json_t *json, st
     parts->schema.rules = arena_zeroed(&parts->arena, count, sizeof *parts->schema.rules);
     parts->schema.rule_count = count;
     for (size_t r = 0; r < count; r++) {
-        enum status status = rule_read(parts, json_array_get(rules, r), &parts->schema.rules[r], err);
-        if (status != STATUS_OK)
-            return status;
+        if (rule_read(parts, json_array_get(rules, r), &parts->schema.rules[r], err) != STATUS_OK)
+            return err->status;
     }
     return STATUS_OK;
 }
@@ -369,9 +367,8 @@ static enum status columns_make(struct schema_parts *parts, const struct avro_ty
     parts->categories = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->categories);
     parts->checks = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->checks);
     for (size_t c = 0; c < record->field_count; c++) {
-        enum status status = column_read(parts, &record->fields[c], (uint32_t)c, err);
-        if (status != STATUS_OK)
-            return status;
+        if (column_read(parts, &record->fields[c], (uint32_t)c, err) != STATUS_OK)
+            return err->status;
     }
     schema->column_count = record->field_count;
     parts->attributes = record;
@@ -392,20 +389,13 @@ static enum status envelope_check(struct schema_parts *parts, const struct avro_
 enum status schema_read_event(struct schema_parts *parts, struct error *err)
 {
     const struct avro_type *type = avro_schema_type(parts->event);
-    enum status status = envelope_check(parts, type, err);
-    if (status == STATUS_OK)
-        status = event_types_read(parts, type->fields[ENVELOPE_EVENT_TYPE].type, err);
-    if (status == STATUS_OK)
-        status = columns_make(parts, type->fields[type->field_count - 1].type, err);
-    if (status != STATUS_OK)
-        return status;
+    if (envelope_check(parts, type, err) != STATUS_OK ||
+        event_types_read(parts, type->fields[ENVELOPE_EVENT_TYPE].type, err) != STATUS_OK ||
+        columns_make(parts, type->fields[type->field_count - 1].type, err) != STATUS_OK)
+        return err->status;
     const json_t *json = parts->attributes->json;
-    status = target_read(parts, json, err);
-    if (status == STATUS_OK)
-        status = check_names(&parts->schema, err);
-    if (status == STATUS_OK)
-        status = rules_read(parts, json, err);
-    if (status == STATUS_OK)
-        status = min_present_read(parts, json, err);
-    return status;
+    if (target_read(parts, json, err) != STATUS_OK || check_names(&parts->schema, err) != STATUS_OK ||
+        rules_read(parts, json, err) != STATUS_OK)
+        return err->status;
+    return min_present_read(parts, json, err);
 }

@@ -30,12 +30,10 @@ static enum status check_with_avro_c(const struct avro_schema *schema, const cha
 static enum status file_load(const char *directory, const char *file, struct avro_schema **out, struct error *err)
 {
     char path[4096];
-    enum status status = path_make(directory, file, path, sizeof path, err);
-    if (status == STATUS_OK)
-        status = avro_schema_read(path, out, err);
-    if (status == STATUS_OK)
-        status = check_with_avro_c(*out, path, err);
-    return status;
+    if (path_make(directory, file, path, sizeof path, err) != STATUS_OK ||
+        avro_schema_read(path, out, err) != STATUS_OK)
+        return err->status;
+    return check_with_avro_c(*out, path, err);
 }
 
 /* --- ids.json --- */
@@ -93,16 +91,15 @@ static enum status versions_load(struct schema_parts *parts, const char *directo
 static enum status ids_load(struct schema_parts *parts, const char *directory, struct error *err)
 {
     char path[4096];
-    enum status status = path_make(directory, "ids.json", path, sizeof path, err);
-    if (status != STATUS_OK)
-        return status;
+    if (path_make(directory, "ids.json", path, sizeof path, err) != STATUS_OK)
+        return err->status;
     json_error_t where;
     json_t *ids = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
     if (!ids)
         return where.line > 0 ? error_set(err, STATUS_INVALID, "ids.json: line %d: %s", where.line, where.text)
                               : error_set(err, STATUS_NOT_FOUND, "%s", where.text);
-    status = versions_load(parts, directory, ids, "event", "employee_event.avsc", &parts->events, &parts->event,
-                           &parts->schema.event_schema_id, err);
+    enum status status = versions_load(parts, directory, ids, "event", "employee_event.avsc", &parts->events,
+                                       &parts->event, &parts->schema.event_schema_id, err);
     if (status == STATUS_OK)
         status = versions_load(parts, directory, ids, "prediction", "prediction.avsc", &parts->predictions,
                                &parts->prediction, &parts->schema.prediction_schema_id, err);

@@ -29,13 +29,10 @@ static enum status check_label(const struct schema_parts *parts, const struct av
 enum status schema_check_state(const struct schema_parts *parts, struct error *err)
 {
     const struct avro_type *type = avro_schema_type(parts->state);
-    enum status status = record_check(type, fields, FORM_COUNT(fields), file, err);
-    if (status == STATUS_OK)
-        status = check_label(parts, type->fields[FIELD_PREDICTION].type, err);
-    if (status == STATUS_OK)
-        status = check_label(parts, type->fields[FIELD_ALERTED].type, err);
-    if (status != STATUS_OK)
-        return status;
+    if (record_check(type, fields, FORM_COUNT(fields), file, err) != STATUS_OK ||
+        check_label(parts, type->fields[FIELD_PREDICTION].type, err) != STATUS_OK ||
+        check_label(parts, type->fields[FIELD_ALERTED].type, err) != STATUS_OK)
+        return err->status;
     const struct avro_type *attributes = type->fields[FIELD_ATTRIBUTES].type;
     if (attributes->kind != AVRO_KIND_UNION || attributes->branch_count != 2 ||
         attributes->branches[0]->kind != AVRO_KIND_NULL)

@@ -230,9 +230,8 @@ static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t t
             return error_set(err, STATUS_INVALID, "%s cannot be set: %s", pair->name, reason);
         if (!applies(name, type))
             return STATUS_OK;
-        enum status status = set_property(conf, pair->name, name, pair->value, &unknown, err);
-        if (status != STATUS_OK)
-            return status;
+        if (set_property(conf, pair->name, name, pair->value, &unknown, err) != STATUS_OK)
+            return err->status;
     }
     if (unknown)
         notice_ignored(pair->name);

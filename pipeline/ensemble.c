@@ -393,13 +393,12 @@ enum status compile_tree_ensemble(struct operation *operation)
     const struct value *input = &numbers, *const inputs[] = {&numbers};
     const struct class_labels *labels = NULL;
     const struct ensemble *ensemble = NULL;
-    enum status status = operation_floats(operation, operation->inputs[0], &numbers);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_floats(operation, operation->inputs[0], &numbers) != STATUS_OK)
+        return operation->err->status;
     operation->inputs = inputs;
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
         return operation_unsupported(operation, "other than rows of numbers");
-    status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
+    enum status status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
     if (status == STATUS_OK && !labels)
         status = operation_unsupported(operation, "no class labels");
     if (status == STATUS_OK)

@@ -42,12 +42,6 @@ int texts_order(const void *a, const void *b)
     return order ? order : (left->bytes > right->bytes) - (left->bytes < right->bytes);
 }
 
-int numbers_order(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 void text_keys_init(struct text_keys *keys, const struct expr_pool *pool)
 {
     *keys = (struct text_keys){.seen = mem_zeroed(pool->count, sizeof *keys->seen)};

@@ -36,6 +36,5 @@ void text_keys_sort(struct text_keys *keys);
 /* Whether tabulating these and `more` texts, with per_row steps for each besides the expressions, stays in bounds. */
 bool text_keys_fit(const struct text_keys *keys, size_t more, size_t per_row);
 
-/* For qsort and bsearch, over items that begin with a struct span or a double. */
+/* For qsort and bsearch, over items that begin with a struct span. */
 int texts_order(const void *a, const void *b);
-int numbers_order(const void *a, const void *b);

@@ -9,10 +9,10 @@
  * of the feature's thresholds below x, against the position of the threshold. All three decide as the doubles would. */
 #include "pipeline/features.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/order.h"
 #include "pipeline/expr_shapes.h"
 
 enum conversion { CONVERT_FLOAT, CONVERT_UP, CONVERT_RANK };
@@ -128,7 +128,7 @@ static void ranks_gather(struct features *features)
         struct feature *feature = &features->list[f];
         size_t kept = 0;
         if (feature->rank_count)
-            qsort(feature->ranks, feature->rank_count, sizeof *feature->ranks, numbers_order);
+            qsort(feature->ranks, feature->rank_count, sizeof *feature->ranks, order_doubles);
         for (size_t r = 0; r < feature->rank_count; r++)
             if (kept == 0 || feature->ranks[r] > feature->ranks[kept - 1])
                 feature->ranks[kept++] = feature->ranks[r];

@@ -116,11 +116,10 @@ enum status metadata_reference(const char *json, const struct column *columns, s
                                struct linear *linear, struct error *err)
 {
     json_t *root = NULL;
-    enum status status = metadata_parse(json, "attrition.reference", &root, err);
-    if (status != STATUS_OK)
-        return status;
+    if (metadata_parse(json, "attrition.reference", &root, err) != STATUS_OK)
+        return err->status;
     double *terms = mem_zeroed(linear_term_count(linear), sizeof *terms);
-    status = reference_terms(root, columns, column_count, linear, terms, err);
+    enum status status = reference_terms(root, columns, column_count, linear, terms, err);
     if (status == STATUS_OK)
         linear_set_reference(linear, terms);
     free(terms);
@@ -153,11 +152,10 @@ static enum status covers_read(const json_t *root, const struct trees *trees, do
 enum status metadata_covers(const char *json, struct trees *trees, struct error *err)
 {
     json_t *root = NULL;
-    enum status status = metadata_parse(json, "attrition.reference", &root, err);
-    if (status != STATUS_OK)
-        return status;
+    if (metadata_parse(json, "attrition.reference", &root, err) != STATUS_OK)
+        return err->status;
     double *covers = mem_zeroed(trees_leaf_count(trees), sizeof *covers);
-    status = covers_read(root, trees, covers, err);
+    enum status status = covers_read(root, trees, covers, err);
     if (status == STATUS_OK)
         status = trees_set_covers(trees, covers, err);
     free(covers);
@@ -194,9 +192,8 @@ static enum status golden_row(const json_t *golden, size_t row, const struct col
     if (!json_is_object(attributes) || !json_is_number(expected))
         return error_set(err, STATUS_INVALID, "attrition.golden: row %zu has no attributes or probability: train again",
                          row);
-    enum status status = golden_cells(attributes, row, columns, column_count, cells, err);
-    if (status != STATUS_OK)
-        return status;
+    if (golden_cells(attributes, row, columns, column_count, cells, err) != STATUS_OK)
+        return err->status;
     struct score score;
     pipeline_score(pipeline, cells, 1, 0, &score, NULL);
     double difference = fabs(score.probability - metadata_number_of(expected));

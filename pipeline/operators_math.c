@@ -67,11 +67,8 @@ enum status compile_arithmetic(struct operation *operation)
     } OPS[] = {{"Add", EXPR_ADD}, {"Sub", EXPR_SUB}, {"Mul", EXPR_MUL}, {"Div", EXPR_DIV}};
     const struct value *a = operation->inputs[0], *b = operation->inputs[1];
     struct value shape = {0};
-    enum status status = same_real(operation, a, b);
-    if (status == STATUS_OK)
-        status = broadcast_shape(operation, 2, &shape);
-    if (status != STATUS_OK)
-        return status;
+    if (same_real(operation, a, b) != STATUS_OK || broadcast_shape(operation, 2, &shape) != STATUS_OK)
+        return operation->err->status;
     enum expr_op op = EXPR_ADD;
     for (size_t o = 0; o < 4; o++)
         if (!strcmp(OPS[o].name, operation->node->op))
@@ -87,9 +84,8 @@ enum status compile_where(struct operation *operation)
 {
     const struct value *condition = operation->inputs[0], *then = operation->inputs[1], *other = operation->inputs[2];
     struct value shape = {0};
-    enum status status = broadcast_shape(operation, 3, &shape);
-    if (status != STATUS_OK)
-        return status;
+    if (broadcast_shape(operation, 3, &shape) != STATUS_OK)
+        return operation->err->status;
     if (condition->dtype != DTYPE_BOOL || then->dtype != other->dtype)
         return operation_invalid(operation, "operands of different types");
     uint32_t *cells = operation_output(operation, then->dtype, shape.rows, shape.rank, shape.dims);
@@ -137,9 +133,8 @@ enum status compile_cast(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
     int64_t to = 0;
-    enum status status = operation_int(operation, "to", 0, &to);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_int(operation, "to", 0, &to) != STATUS_OK)
+        return operation->err->status;
     enum dtype dtype = (enum dtype)to;
     bool known = dtype_is_real(dtype) || dtype_is_whole(dtype) || dtype == DTYPE_BOOL || dtype == DTYPE_TEXT;
     bool same = input->dtype == dtype;
@@ -184,9 +179,8 @@ enum status compile_clip(struct operation *operation)
             continue;
         if (bound->count != 1 || bound->dtype != input->dtype)
             return operation_unsupported(operation, "bounds other than one number");
-        enum status status = operation_constants(operation, bound, "bounds that are not constant");
-        if (status != STATUS_OK)
-            return status;
+        if (operation_constants(operation, bound, "bounds that are not constant") != STATUS_OK)
+            return operation->err->status;
         for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++)
             cells[c] = expr_arithmetic(operation->pool, i == 1 ? EXPR_AT_LEAST : EXPR_AT_MOST, input->dtype, cells[c],
                                        bound->cells[0]);
@@ -203,9 +197,8 @@ static enum status reduce_axis(struct operation *operation, size_t rank, size_t 
     if (attribute && attribute->type == ATTRIBUTE_INTS && attribute->count == 1 && !input) {
         axis = attribute->ints[0];
     } else if (input && input->count == 1 && dtype_is_whole(input->dtype)) {
-        enum status status = operation_constants(operation, input, "axes that are not constant");
-        if (status != STATUS_OK)
-            return status;
+        if (operation_constants(operation, input, "axes that are not constant") != STATUS_OK)
+            return operation->err->status;
         axis = (int64_t)operation_constant(operation, input, 0);
     } else {
         return operation_unsupported(operation, "a reduction over other than one axis");
@@ -218,11 +211,9 @@ enum status compile_reduce_sum(struct operation *operation)
     const struct value *input = operation->inputs[0];
     size_t axis = 0;
     int64_t keep = 1;
-    enum status status = reduce_axis(operation, input->rank, &axis);
-    if (status == STATUS_OK)
-        status = operation_int(operation, "keepdims", 1, &keep);
-    if (status != STATUS_OK)
-        return status;
+    if (reduce_axis(operation, input->rank, &axis) != STATUS_OK ||
+        operation_int(operation, "keepdims", 1, &keep) != STATUS_OK)
+        return operation->err->status;
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || axis != 1 || !dtype_is_real(input->dtype) ||
         input->count == 0)
         return operation_unsupported(operation, "a sum over other than a row");
@@ -241,11 +232,9 @@ enum status compile_matmul(struct operation *operation)
     const struct value *rows = operation->inputs[0], *weights = operation->inputs[1];
     if (rows->kind != VALUE_TENSOR || !rows->rows || rows->rank != 2 || weights->rank != 2)
         return operation_unsupported(operation, "other than rows times a constant matrix");
-    enum status status = operation_constants(operation, weights, "other than rows times a constant matrix");
-    if (status == STATUS_OK)
-        status = same_real(operation, rows, weights);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_constants(operation, weights, "other than rows times a constant matrix") != STATUS_OK ||
+        same_real(operation, rows, weights) != STATUS_OK)
+        return operation->err->status;
     size_t features = rows->dims[1], targets = weights->dims[1];
     if (weights->dims[0] != features)
         return operation_invalid(operation, "operands whose shapes do not fit");

@@ -1,5 +1,6 @@
 /* The operators of ai.onnx.ml that prepare features and classify, as onnxruntime computes them. Called during the walk
  * (compile.c), at load only. Their attributes are floats; what onnxruntime rounds to float is rounded here. */
+#include "base/order.h"
 #include "pipeline/operators.h"
 
 #include <math.h>
@@ -40,9 +41,9 @@ static enum status keys_unique(struct operation *operation, const struct span *t
     char *sorted = mem_zeroed(count, size);
     bool twice = false;
     memcpy(sorted, texts ? (const void *)texts : (const void *)numbers, count * size);
-    qsort(sorted, count, size, texts ? texts_order : numbers_order);
+    qsort(sorted, count, size, texts ? texts_order : order_doubles);
     for (size_t k = 1; k < count; k++)
-        twice |= (texts ? texts_order : numbers_order)(sorted + (k - 1) * size, sorted + k * size) == 0;
+        twice |= (texts ? texts_order : order_doubles)(sorted + (k - 1) * size, sorted + k * size) == 0;
     free(sorted);
     return twice ? operation_unsupported(operation, "a duplicate key or category") : STATUS_OK;
 }
@@ -96,11 +97,8 @@ enum status compile_label_encoder(struct operation *operation)
         return operation_unsupported(operation, "recoding of class labels");
     struct expr_map *map = expr_pool_take(operation->pool, 1, sizeof *map);
     enum dtype dtype = DTYPE_NONE;
-    enum status status = encoder_keys(operation, input, map);
-    if (status == STATUS_OK)
-        status = encoder_values(operation, map, &dtype);
-    if (status != STATUS_OK)
-        return status;
+    if (encoder_keys(operation, input, map) != STATUS_OK || encoder_values(operation, map, &dtype) != STATUS_OK)
+        return operation->err->status;
     uint32_t *cells = operation_output(operation, dtype, input->rows, input->rank, input->dims);
     for (size_t c = 0; c < input->count && !operation->pool->overflow; c++)
         cells[c] = expr_encode(operation->pool, dtype, input->cells[c], map);
@@ -114,9 +112,8 @@ enum status compile_one_hot_encoder(struct operation *operation)
     const struct onnx_attribute *texts = list_attribute(operation, "cats_strings", ATTRIBUTE_TEXTS);
     const struct onnx_attribute *ints = list_attribute(operation, "cats_int64s", ATTRIBUTE_INTS);
     int64_t zeros = 1;
-    enum status status = operation_int(operation, "zeros", 1, &zeros);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_int(operation, "zeros", 1, &zeros) != STATUS_OK)
+        return operation->err->status;
     if (zeros != 1)
         return operation_unsupported(operation, "zeros other than 1 (unknown categories would be an error)");
     if ((texts && ints) || (!texts && !ints) || input->rank == TENSOR_MAX_RANK || input->kind != VALUE_TENSOR)
@@ -128,9 +125,8 @@ enum status compile_one_hot_encoder(struct operation *operation)
         return error_set(operation->err, STATUS_LIMIT, "more than %d categories", EXPR_MAX_KEYS);
     const struct span *keys = texts ? pool_texts(operation, texts) : NULL;
     const double *numbers = texts ? NULL : pool_numbers(operation, ints);
-    status = keys_unique(operation, keys, numbers, categories->count);
-    if (status != STATUS_OK)
-        return status;
+    if (keys_unique(operation, keys, numbers, categories->count) != STATUS_OK)
+        return operation->err->status;
     size_t dims[TENSOR_MAX_RANK] = {0};
     for (size_t d = 0; d < input->rank; d++)
         dims[d] = input->dims[d];
@@ -162,9 +158,8 @@ enum status compile_imputer(struct operation *operation)
     const struct value *input = operation->inputs[0];
     const struct onnx_attribute *fill = NULL;
     const struct onnx_attribute *replaced = onnx_attribute_find(operation->node, "replaced_value_float");
-    enum status status = column_floats(operation, "imputed_value_floats", input, &fill);
-    if (status != STATUS_OK)
-        return status;
+    if (column_floats(operation, "imputed_value_floats", input, &fill) != STATUS_OK)
+        return operation->err->status;
     if (!replaced || replaced->type != ATTRIBUTE_FLOAT || !isnan(replaced->floats[0]))
         return operation_unsupported(operation, "imputing of other than NaN");
     struct expr_pool *pool = operation->pool;
@@ -199,13 +194,10 @@ enum status compile_scaler(struct operation *operation)
     struct value numbers;
     const struct value *input = &numbers;
     const struct onnx_attribute *offset = NULL, *scale = NULL;
-    enum status status = operation_floats(operation, operation->inputs[0], &numbers);
-    if (status == STATUS_OK)
-        status = column_floats(operation, "offset", input, &offset);
-    if (status == STATUS_OK)
-        status = column_floats(operation, "scale", input, &scale);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_floats(operation, operation->inputs[0], &numbers) != STATUS_OK ||
+        column_floats(operation, "offset", input, &offset) != STATUS_OK ||
+        column_floats(operation, "scale", input, &scale) != STATUS_OK)
+        return operation->err->status;
     if (input->dtype != DTYPE_FLOAT)
         return operation_unsupported(operation, dtype_name(input->dtype));
     struct expr_pool *pool = operation->pool;
@@ -325,13 +317,10 @@ enum status compile_linear_classifier(struct operation *operation)
     struct value input;
     struct linear_classes linear;
     const struct class_labels *labels = NULL;
-    enum status status = operation_floats(operation, operation->inputs[0], &input);
-    if (status == STATUS_OK)
-        status = linear_classes_read(operation, &input, &linear);
-    if (status == STATUS_OK)
-        status = operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_floats(operation, operation->inputs[0], &input) != STATUS_OK ||
+        linear_classes_read(operation, &input, &linear) != STATUS_OK ||
+        operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels) != STATUS_OK)
+        return operation->err->status;
     if (!labels)
         return operation_unsupported(operation, "no class labels");
     uint32_t *probabilities = expr_pool_take(operation->pool, CLASS_COUNT, sizeof *probabilities);
@@ -349,9 +338,8 @@ enum status compile_array_feature_extractor(struct operation *operation)
         return compile_class_label(operation, data, positions);
     if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2 || positions->dtype != DTYPE_INT64)
         return operation_unsupported(operation, "other than columns of rows");
-    enum status status = operation_constants(operation, positions, "positions that are not constant");
-    if (status != STATUS_OK)
-        return status;
+    if (operation_constants(operation, positions, "positions that are not constant") != STATUS_OK)
+        return operation->err->status;
     uint32_t *cells = operation_output(operation, data->dtype, true, 2, (size_t[]){1, positions->count});
     for (size_t c = 0; c < operation->outputs[0].count; c++) {
         double at = operation_constant(operation, positions, c);
@@ -366,9 +354,8 @@ enum status compile_zip_map(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
     const struct class_labels *labels = input->labels;
-    enum status status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels) != STATUS_OK)
+        return operation->err->status;
     if (input->kind != VALUE_TENSOR || !input->rows || input->count != CLASS_COUNT || !labels)
         return operation_unsupported(operation, "other than two probabilities with class labels");
     operation->outputs[0] = *input;

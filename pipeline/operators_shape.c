@@ -33,13 +33,10 @@ enum status compile_concat(struct operation *operation)
     const struct value *first = operation->inputs[0];
     int64_t given = 0;
     size_t axis = 0, along = 0;
-    enum status status = operation_int(operation, "axis", INT64_MAX, &given);
-    if (status == STATUS_OK)
-        status = operation_axis(operation, given, first->rank, &axis);
-    if (status == STATUS_OK)
-        status = concat_check(operation, axis, &along);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_int(operation, "axis", INT64_MAX, &given) != STATUS_OK ||
+        operation_axis(operation, given, first->rank, &axis) != STATUS_OK ||
+        concat_check(operation, axis, &along) != STATUS_OK)
+        return operation->err->status;
     size_t dims[TENSOR_MAX_RANK], outer = 1, inner = 1, at = 0;
     for (size_t d = 0; d < first->rank; d++) {
         dims[d] = d == axis ? along : first->dims[d];
@@ -117,16 +114,14 @@ enum status compile_gather(struct operation *operation)
     const struct value *data = operation->inputs[0], *indices = operation->inputs[1];
     int64_t given = 0;
     size_t axis = 0;
-    enum status status = operation_int(operation, "axis", 0, &given);
-    if (status == STATUS_OK)
-        status = operation_axis(operation, given, data->rank, &axis);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_int(operation, "axis", 0, &given) != STATUS_OK ||
+        operation_axis(operation, given, data->rank, &axis) != STATUS_OK)
+        return operation->err->status;
     if (indices->kind == VALUE_CLASS && axis == 0 && data->rank == 1)
         return compile_class_label(operation, data, indices);
     if (data->kind != VALUE_TENSOR || (data->rows && axis == 0) || !dtype_is_whole(indices->dtype))
         return operation_unsupported(operation, "picking rows of a batch");
-    status = operation_constants(operation, indices, "indices that are not constant");
+    enum status status = operation_constants(operation, indices, "indices that are not constant");
     return status != STATUS_OK ? status : gather_cells(operation, data, indices, axis);
 }
 
@@ -163,22 +158,19 @@ static enum status reshape_dims(struct operation *operation, const struct value 
 enum status compile_reshape(struct operation *operation)
 {
     const struct value *data = operation->inputs[0], *shape = operation->inputs[1];
-    enum status status = operation_constants(operation, shape, "a shape that is not constant");
-    if (status != STATUS_OK)
-        return status;
+    if (operation_constants(operation, shape, "a shape that is not constant") != STATUS_OK)
+        return operation->err->status;
     int64_t allow_zero = 0;
-    status = operation_int(operation, "allowzero", 0, &allow_zero);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_int(operation, "allowzero", 0, &allow_zero) != STATUS_OK)
+        return operation->err->status;
     if (data->kind == VALUE_CLASS)
         return compile_identity(operation);
     size_t dims[TENSOR_MAX_RANK];
     if (data->kind != VALUE_TENSOR || shape->dtype != DTYPE_INT64 || shape->rank != 1 ||
         shape->count > TENSOR_MAX_RANK || allow_zero || (data->rows && shape->count == 0))
         return operation_unsupported(operation, "a shape");
-    status = reshape_dims(operation, data, shape, dims);
-    if (status != STATUS_OK)
-        return status;
+    if (reshape_dims(operation, data, shape, dims) != STATUS_OK)
+        return operation->err->status;
     uint32_t *cells = operation_output(operation, data->dtype, data->rows, shape->count, dims);
     for (size_t c = 0; c < operation->outputs[0].count; c++)
         cells[c] = data->cells[c];
@@ -193,13 +185,10 @@ enum status compile_arg_max(struct operation *operation)
     const struct value *scores = operation->inputs[0];
     int64_t axis = 0, last = 0;
     size_t along = 0;
-    enum status status = operation_int(operation, "axis", 0, &axis);
-    if (status == STATUS_OK)
-        status = operation_int(operation, "select_last_index", 0, &last);
-    if (status == STATUS_OK)
-        status = operation_axis(operation, axis, scores->rank, &along);
-    if (status != STATUS_OK)
-        return status;
+    if (operation_int(operation, "axis", 0, &axis) != STATUS_OK ||
+        operation_int(operation, "select_last_index", 0, &last) != STATUS_OK ||
+        operation_axis(operation, axis, scores->rank, &along) != STATUS_OK)
+        return operation->err->status;
     if (scores->kind != VALUE_TENSOR || !scores->rows || scores->rank != 2 || along != 1 || last)
         return operation_unsupported(operation, "other than the largest score of a row");
     if (scores->count != CLASS_COUNT)

@@ -2,8 +2,6 @@
  * watcher, the trainer and the tools; never while scoring. */
 #include "pipeline/pipeline_program.h"
 
-#include <stdlib.h>
-
 #include "pipeline/background.h"
 #include "pipeline/contract.h"
 #include "pipeline/metadata.h"
@@ -146,13 +144,12 @@ enum status pipeline_load(struct span file, const struct column *columns, size_t
                           const struct pipeline_options *options, struct pipeline **out, struct error *err)
 {
     struct onnx_file *onnx = NULL;
-    enum status status = onnx_open(file, &onnx, err);
-    if (status != STATUS_OK)
-        return status;
+    if (onnx_open(file, &onnx, err) != STATUS_OK)
+        return err->status;
     struct pipeline *pipeline = mem_zeroed(1, sizeof *pipeline);
     pipeline->pool.columns = columns;
     pipeline->column_count = column_count;
-    status = pipeline_compile(pipeline, onnx_file_graph(onnx), columns, column_count, options, err);
+    enum status status = pipeline_compile(pipeline, onnx_file_graph(onnx), columns, column_count, options, err);
     expr_pool_forget(&pipeline->pool);
     onnx_close(onnx);
     if (status != STATUS_OK)

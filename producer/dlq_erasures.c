@@ -43,9 +43,8 @@ struct dlq_erasures {
 static enum status scan_open(struct dlq_erasures *erasures, struct scan *scan, const char *topic, struct error *err)
 {
     int count = 0;
-    enum status status = kafka_topic_partitions(erasures->consumer, topic, &count, err);
-    if (status != STATUS_OK)
-        return status;
+    if (kafka_topic_partitions(erasures->consumer, topic, &count, err) != STATUS_OK)
+        return err->status;
     scan->topic = topic;
     scan->count = (size_t)count;
     scan->parts = mem_zeroed(scan->count, sizeof *scan->parts);

@@ -16,7 +16,7 @@ static bool since_parse(const char *text, int64_t *out_ms)
     for (size_t u = 0; bytes > 1 && u < sizeof units / sizeof *units; u++) {
         int64_t number = dead_letter_number((struct span){text, bytes - 1}, -1);
         if (text[bytes - 1] == units[u].unit && number >= 0 && !__builtin_mul_overflow(number, units[u].ms, &number)) {
-            *out_ms = clock_real_us(&clock_system) / 1000 - number;
+            *out_ms = clock_real_ms(&clock_system) - number;
             return true;
         }
     }

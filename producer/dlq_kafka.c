@@ -127,8 +127,9 @@ static enum status reader_open(struct dlq_reader *reader, const struct options *
         return status;
     reader->count = (size_t)count;
     reader->parts = mem_zeroed(reader->count, sizeof *reader->parts);
-    status = find_parts(reader, only, start, err);
-    return status == STATUS_OK ? reader_assign(reader, err) : status;
+    if (find_parts(reader, only, start, err) != STATUS_OK)
+        return err->status;
+    return reader_assign(reader, err);
 }
 
 enum status dlq_reader_new(const struct options *options, int64_t partition, enum dlq_start start,
@@ -138,12 +139,11 @@ enum status dlq_reader_new(const struct options *options, int64_t partition, enu
     reader->stop = stop;
     reader->topic = options_text(options, OPTION_DLQ_TOPIC);
     enum status status = reader_open(reader, options, partition, start, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = reader;
+    else
         dlq_reader_free(reader);
-        return status;
-    }
-    *out = reader;
-    return STATUS_OK;
+    return status;
 }
 
 static void forget_letter(struct dlq_reader *reader)
@@ -256,9 +256,8 @@ enum status dlq_reader_next(struct dlq_reader *reader, struct dlq_letter *letter
     while (reader->left && !*reader->stop) {
         bool is_letter;
         reader->message = rd_kafka_consumer_poll(reader->consumer, POLL_MS);
-        enum status status = reader_take(reader, &is_letter, err);
-        if (status != STATUS_OK)
-            return status;
+        if (reader_take(reader, &is_letter, err) != STATUS_OK)
+            return err->status;
         if (is_letter) {
             letter_fill(reader, letter);
             *more = true;
@@ -311,12 +310,11 @@ enum status dlq_writer_new(const struct options *options, const _Atomic bool *st
     writer->stop = stop;
     writer->topic = options_text(options, OPTION_INPUT_TOPIC);
     enum status status = writer_open(writer, options, exactly_once, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = writer;
+    else
         dlq_writer_free(writer);
-        return status;
-    }
-    *out = writer;
-    return STATUS_OK;
+    return status;
 }
 
 void dlq_writer_free(struct dlq_writer *writer)

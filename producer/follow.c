@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "events/dead_letter.h"
@@ -122,12 +121,11 @@ enum status follow_new(const struct options *options, const struct schema *schem
     follow->versions = prediction_versions_new(schema);
     pthread_mutex_init(&follow->mutex, NULL);
     enum status status = follow_open(follow, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = follow;
+    else
         follow_free(follow);
-        return status;
-    }
-    *out = follow;
-    return STATUS_OK;
+    return status;
 }
 
 void follow_free(struct follow *follow)

@@ -92,10 +92,12 @@ void input_fault_describe(const struct input *input, const struct input_row *row
     if (row->element)
         buffer_printf(out, "element %zu: ", row->element);
     const char *name = input->form->field_name(input->reader, fault->column);
-    if (name) {
+    if (name && input->form->field_write)
         input->form->field_write(input->reader, fault->column, name, out);
+    else if (name)
+        buffer_printf(out, "field %s", name);
+    if (name)
         buffer_add_text(out, ": ");
-    }
     buffer_printf(out, "%s: %s", event_code_name(fault->code), name ? fault_reason(fault) : fault->text);
     text_flatten(out->data + start); /* names come from the file */
     out->bytes = start + strlen(out->data + start);
@@ -211,12 +213,11 @@ enum status input_open(const char *path, const struct input_settings *settings, 
         status = open_bytes(input, err);
     if (status == STATUS_OK)
         status = input->form->open(&input->source, &input->reader, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = input;
+    else
         input_free(input);
-        return status;
-    }
-    *out = input;
-    return STATUS_OK;
+    return status;
 }
 
 void input_free(struct input *input)

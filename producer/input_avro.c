@@ -10,12 +10,12 @@
 #include "producer/input_columns.h"
 
 struct avro_reader {
+    struct input_columns columns; /* first: input_columns_… are the form's functions */
     const struct input_source *source;
     struct avro_file *file;
     struct avro_row *record;
-    struct input_columns columns;
     size_t number; /* of records read */
-    struct buffer header, line;
+    struct buffer line;
 };
 
 static bool avro_recognize(struct span head)
@@ -30,7 +30,6 @@ static void avro_reader_close(void *opaque)
     avro_row_free(reader->record);
     avro_file_free(reader->file);
     input_columns_free(&reader->columns);
-    buffer_free(&reader->header);
     buffer_free(&reader->line);
     free(reader);
 }
@@ -58,7 +57,7 @@ static enum status read_schema(struct avro_reader *reader, struct error *err)
         return error_set(err, STATUS_INVALID, "%s: no field of its Avro schema (%.60s) is a column of the event schema",
                          source->name, writer->name);
     input_columns_begin(&reader->columns, &header);
-    input_columns_write_line(&header, &reader->header);
+    input_columns_write_line(&header, &reader->columns.header);
     return STATUS_OK;
 }
 
@@ -96,25 +95,6 @@ static enum status avro_reader_next(void *opaque, struct input_row *row, bool *m
     return STATUS_OK;
 }
 
-static const char *avro_field_name(const void *opaque, int32_t column)
-{
-    const struct avro_reader *reader = opaque;
-    return input_columns_field_name(&reader->columns, column);
-}
-
-static void avro_field_write(const void *opaque, int32_t column, const char *name, struct buffer *out)
-{
-    (void)opaque;
-    (void)column;
-    buffer_printf(out, "field %s", name);
-}
-
-static struct span avro_header(const void *opaque)
-{
-    const struct avro_reader *reader = opaque;
-    return buffer_span(&reader->header);
-}
-
 static const char *const endings[] = {".avro", NULL};
 
 const struct input_form input_avro = {
@@ -125,7 +105,6 @@ const struct input_form input_avro = {
     .open = avro_reader_open,
     .next = avro_reader_next,
     .close = avro_reader_close,
-    .field_name = avro_field_name,
-    .field_write = avro_field_write,
-    .header = avro_header,
+    .field_name = input_columns_field_name,
+    .header = input_columns_header,
 };

@@ -26,6 +26,7 @@ void input_columns_free(struct input_columns *columns)
 {
     free(columns->positions);
     free(columns->targets);
+    buffer_free(&columns->header);
 }
 
 static const struct map_node *node_of(const struct input_columns *columns, struct span name)
@@ -105,7 +106,7 @@ static void report_unknown(struct input_columns *columns, const struct csv_recor
     for (size_t i = 0; i < header->field_count; i++) {
         struct span name = header->fields[i];
         const struct map_node *node = node_of(columns, name);
-        if (!position_of(columns, name) && !(node ? node->ignored : input_name_ignored(columns->schema, name)))
+        if (!position_of(columns, name) && !(node ? node->ignored : schema_ignores(columns->schema, name)))
             log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
                      columns->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
     }
@@ -301,8 +302,9 @@ int32_t input_columns_first_unreached(const struct input_columns *columns, size_
     return first;
 }
 
-const char *input_columns_field_name(const struct input_columns *columns, int32_t column)
+const char *input_columns_field_name(const void *reader, int32_t column)
 {
+    const struct input_columns *columns = reader;
     bool by_id = column == FAULT_EMPLOYEE_ID && columns->id_position != POSITION_NONE &&
                  columns->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE;
     return by_id ? columns->schema->id_name : input_field_name(columns->schema, column);
@@ -320,14 +322,18 @@ static int32_t field_position(const struct input_columns *columns, int32_t colum
     return position == POSITION_NONE && field == ENVELOPE_EMPLOYEE_ID ? columns->id_position : position;
 }
 
-void input_columns_field_write(const struct input_columns *columns, int32_t column, const char *name,
-                               struct buffer *out)
+void input_columns_field_write(const void *reader, int32_t column, const char *name, struct buffer *out)
 {
-    int32_t position = field_position(columns, column);
+    int32_t position = field_position(reader, column);
     if (position == POSITION_NONE)
         buffer_printf(out, "column %s (not there)", name);
     else
         buffer_printf(out, "column %s (%d)", name, position + 1);
+}
+
+struct span input_columns_header(const void *reader)
+{
+    return buffer_span(&((const struct input_columns *)reader)->header);
 }
 
 void input_columns_read_written(struct input_columns *columns, struct csv_record record, struct buffer *line,

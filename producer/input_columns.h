@@ -17,6 +17,7 @@ struct input_columns {
     int32_t id_position;
     int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
     uint64_t ids_fixed, encoding_hints; /* said so far */
+    struct buffer header;               /* what the reader begins the file of rejects with */
 };
 
 void input_columns_init(struct input_columns *columns, const struct input_source *source);
@@ -43,7 +44,7 @@ void input_columns_read_written(struct input_columns *columns, struct csv_record
  */
 int32_t input_columns_first_unreached(const struct input_columns *columns, size_t field_count);
 
-/* For struct input_form. */
-const char *input_columns_field_name(const struct input_columns *columns, int32_t column);
-void input_columns_field_write(const struct input_columns *columns, int32_t column, const char *name,
-                               struct buffer *out);
+/* For struct input_form, of readers that begin with their struct input_columns. */
+const char *input_columns_field_name(const void *reader, int32_t column);
+void input_columns_field_write(const void *reader, int32_t column, const char *name, struct buffer *out);
+struct span input_columns_header(const void *reader);

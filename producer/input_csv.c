@@ -14,11 +14,10 @@ enum { TITLE_RECORDS_MAX = 20, SHOWN = 20 };
 static const char where[] = "backfill";
 
 struct csv_reader {
+    struct input_columns columns; /* first: input_columns_… are the form's functions */
     const struct input_source *source;
     struct csv *csv;
-    struct buffer header; /* of the rejects file */
-    size_t header_at;     /* where in it the header's own line begins */
-    struct input_columns columns;
+    size_t header_at; /* where in columns.header the header's own line begins */
     uint64_t headers_passed;
 };
 
@@ -109,11 +108,11 @@ static void keep_header(struct csv_reader *reader, const struct csv_record *head
 {
     const char delimiter = csv_delimiter(reader->csv);
     if (reader->source->recoded)
-        buffer_add_text(&reader->header, "\xEF\xBB\xBF");
+        buffer_add_text(&reader->columns.header, "\xEF\xBB\xBF");
     if (!strchr(CSV_DELIMITERS, delimiter))
-        buffer_printf(&reader->header, "sep=%c\n", delimiter);
-    reader->header_at = reader->header.bytes;
-    buffer_add(&reader->header, header->raw.data, header->raw.bytes);
+        buffer_printf(&reader->columns.header, "sep=%c\n", delimiter);
+    reader->header_at = reader->columns.header.bytes;
+    buffer_add(&reader->columns.header, header->raw.data, header->raw.bytes);
 }
 
 static enum status csv_read_header(struct csv_reader *reader, struct error *err)
@@ -139,7 +138,6 @@ static void csv_reader_close(void *opaque)
         log_info(where, "%s: the header was repeated %llu times", reader->source->name,
                  (unsigned long long)reader->headers_passed);
     csv_free(reader->csv);
-    buffer_free(&reader->header);
     input_columns_free(&reader->columns);
     free(reader);
 }
@@ -170,7 +168,8 @@ static const char *without_place(const struct csv_reader *reader, const struct c
 /* Files that were joined bring their header along. */
 static bool is_header_again(struct csv_reader *reader, const struct csv_record *record)
 {
-    struct span header = {reader->header.data + reader->header_at, reader->header.bytes - reader->header_at};
+    struct span header = {reader->columns.header.data + reader->header_at,
+                          reader->columns.header.bytes - reader->header_at};
     if (!span_equal(record->raw, header))
         return false;
     if (reader->headers_passed++ < SHOWN)
@@ -241,24 +240,6 @@ static enum status csv_reader_next(void *opaque, struct input_row *row, bool *mo
     return STATUS_OK;
 }
 
-static const char *csv_field_name(const void *opaque, int32_t column)
-{
-    const struct csv_reader *reader = opaque;
-    return input_columns_field_name(&reader->columns, column);
-}
-
-static void csv_field_write(const void *opaque, int32_t column, const char *name, struct buffer *out)
-{
-    const struct csv_reader *reader = opaque;
-    input_columns_field_write(&reader->columns, column, name, out);
-}
-
-static struct span csv_header(const void *opaque)
-{
-    const struct csv_reader *reader = opaque;
-    return buffer_span(&reader->header);
-}
-
 static const char *const endings[] = {".csv", ".tsv", NULL};
 
 const struct input_form input_csv = {
@@ -267,7 +248,7 @@ const struct input_form input_csv = {
     .open = csv_reader_open,
     .next = csv_reader_next,
     .close = csv_reader_close,
-    .field_name = csv_field_name,
-    .field_write = csv_field_write,
-    .header = csv_header,
+    .field_name = input_columns_field_name,
+    .field_write = input_columns_field_write,
+    .header = input_columns_header,
 };

@@ -33,7 +33,7 @@ struct input_form {
 
     /* For messages: what the input calls a column (a FAULT_… one is of the envelope); NULL: it is of none. */
     const char *(*field_name)(const void *reader, int32_t column);
-    /* Appends where the input has it, by its name: "column Salary (3)". */
+    /* Appends where the input has it, by its name: "column Salary (3)". NULL: "field NAME". */
     void (*field_write)(const void *reader, int32_t column, const char *name, struct buffer *out);
     /* What a file of rejects begins with. NULL: nothing. */
     struct span (*header)(const void *reader);

@@ -116,13 +116,6 @@ static const char *jsonl_field_name(const void *opaque, int32_t column)
     return input_field_name(reader->source->settings->schema, column);
 }
 
-static void jsonl_field_write(const void *opaque, int32_t column, const char *name, struct buffer *out)
-{
-    (void)opaque;
-    (void)column;
-    buffer_printf(out, "field %s", name);
-}
-
 static bool jsonl_recognize(struct span head)
 {
     return head.data[0] == '{' || head.data[0] == '[';
@@ -138,5 +131,4 @@ const struct input_form input_jsonl = {
     .next = jsonl_reader_next,
     .close = jsonl_reader_close,
     .field_name = jsonl_field_name,
-    .field_write = jsonl_field_write,
 };

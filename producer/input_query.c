@@ -13,14 +13,14 @@
 enum { WAIT_MS = 1000, TEXT_RESULTS = 0 };
 
 struct query_reader {
+    struct input_columns columns; /* first: input_columns_… are the form's functions */
     const struct input_source *source;
     PGconn *connection;
     PGresult *result; /* the row at hand, or the one that is next */
     bool held;        /* `result` is still to be handed out */
-    struct input_columns columns;
     struct span *fields;
     size_t number; /* of rows read */
-    struct buffer header, line;
+    struct buffer line;
 };
 
 static void query_reader_close(void *opaque)
@@ -29,7 +29,6 @@ static void query_reader_close(void *opaque)
     PQclear(reader->result);
     PQfinish(reader->connection);
     input_columns_free(&reader->columns);
-    buffer_free(&reader->header);
     buffer_free(&reader->line);
     free(reader->fields);
     free(reader);
@@ -106,7 +105,7 @@ static enum status read_names(struct query_reader *reader, struct error *err)
                          "%s: none of its columns is known to the schema: name them so: SELECT emp_age AS \"…\", …",
                          reader->source->name);
     input_columns_begin(&reader->columns, &header);
-    input_columns_write_line(&header, &reader->header);
+    input_columns_write_line(&header, &reader->columns.header);
     return STATUS_OK;
 }
 
@@ -155,30 +154,12 @@ static enum status query_reader_next(void *opaque, struct input_row *row, bool *
     return STATUS_OK;
 }
 
-static const char *query_field_name(const void *opaque, int32_t column)
-{
-    const struct query_reader *reader = opaque;
-    return input_columns_field_name(&reader->columns, column);
-}
-
-static void query_field_write(const void *opaque, int32_t column, const char *name, struct buffer *out)
-{
-    const struct query_reader *reader = opaque;
-    input_columns_field_write(&reader->columns, column, name, out);
-}
-
-static struct span query_header(const void *opaque)
-{
-    const struct query_reader *reader = opaque;
-    return buffer_span(&reader->header);
-}
-
 const struct input_form input_query = {
     .name = "query",
     .open = query_reader_open,
     .next = query_reader_next,
     .close = query_reader_close,
-    .field_name = query_field_name,
-    .field_write = query_field_write,
-    .header = query_header,
+    .field_name = input_columns_field_name,
+    .field_write = input_columns_field_write,
+    .header = input_columns_header,
 };

@@ -57,16 +57,6 @@ const char *input_field_name(const struct schema *schema, int32_t column)
     return column >= 0 ? schema->columns[column].name : envelope_field_name(column);
 }
 
-bool input_name_ignored(const struct schema *schema, struct span name)
-{
-    if (span_equal(name, span_of(schema->target_name)))
-        return true;
-    for (size_t i = 0; i < schema->ignored_count; i++)
-        if (span_equal(name, span_of(schema->ignored[i])))
-            return true;
-    return false;
-}
-
 static void set_event_type(struct input_row *row, struct span text)
 {
     const struct schema *schema = row->settings->schema;

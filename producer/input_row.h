@@ -74,6 +74,3 @@ void input_row_validate(struct input_row *row);
 
 /* Of a column, or (FAULT_…) of the envelope, as the schemas have it; NULL: of neither. */
 const char *input_field_name(const struct schema *schema, int32_t column);
-
-/* Is the name the target or one of the ignored columns? Known, and not sent. */
-bool input_name_ignored(const struct schema *schema, struct span name);

@@ -15,10 +15,9 @@ enum status registration_do(const struct options *options, struct schema *schema
     struct registry_client *client;
     if (!wanted.urls)
         return STATUS_OK;
-    enum status status = schema_registry_start(&wanted, schema, &topics, &client, err);
-    if (status != STATUS_OK)
-        return status;
-    status = registry_client_wait(client, clock_steady_us(&clock_system) + WAIT_MAX_US, NULL, err);
+    if (schema_registry_start(&wanted, schema, &topics, &client, err) != STATUS_OK)
+        return err->status;
+    enum status status = registry_client_wait(client, clock_steady_us(&clock_system) + WAIT_MAX_US, NULL, err);
     registry_client_free(client);
     return status;
 }

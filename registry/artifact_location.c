@@ -1,11 +1,11 @@
 /* Where a version's files are: see store_locate. MLflow writes absolute paths into a version's meta.yaml; a store that
  * was moved or copied is still read, because what stands below this root wins over what the path says. */
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/store.h"
 
 static int uri_hex_digit(char byte)
@@ -65,9 +65,7 @@ static const char *store_part(const char *path)
 
 static bool holds_model(const char *folder)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/MLmodel", folder) < 0)
-        abort();
+    char *path = text_print("%s/MLmodel", folder);
     bool holds = access(path, F_OK) == 0;
     free(path);
     return holds;

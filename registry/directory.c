@@ -1,11 +1,11 @@
 /* The directory as a backend: reading runs and tags back, and the table that registry.c calls through. What writes is
  * in runs.c and versions.c. Reading takes no lock: what writers place, they place whole. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 
@@ -20,15 +20,11 @@ static void directory_close(struct registry *registry)
 /* The files of FOLDER/NAME as keys and values, sorted by key. */
 static void read_pairs(const char *folder, const char *name, struct text_list *keys, struct text_list *values)
 {
-    char *path = NULL;
     struct buffer text = {0};
-    if (asprintf(&path, "%s/%s", folder, name) < 0)
-        abort();
+    char *path = text_print("%s/%s", folder, name);
     store_entries(path, keys);
     for (size_t k = 0; k < keys->count; k++) {
-        char *file = NULL;
-        if (asprintf(&file, "%s/%s", path, keys->items[k]) < 0)
-            abort();
+        char *file = text_print("%s/%s", path, keys->items[k]);
         text_list_add(values, store_read(file, &text, ERROR_IGNORED) == STATUS_OK ? text.data : "");
         free(file);
     }
@@ -54,10 +50,8 @@ static void parse_series(char *text, struct metric_series *out)
 static void directory_read_series(const char *folder, const char *key, struct metric_series *out)
 {
     struct buffer text = {0};
-    char *path = NULL;
     *out = (struct metric_series){0};
-    if (asprintf(&path, "%s/metrics/%s", folder, key) < 0)
-        abort();
+    char *path = text_print("%s/metrics/%s", folder, key);
     if (store_read(path, &text, ERROR_IGNORED) == STATUS_OK)
         parse_series(text.data, out);
     buffer_free(&text);
@@ -76,9 +70,7 @@ static double latest(const struct metric_series *series)
 
 static void read_metrics(const char *folder, struct run_details *out)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/metrics", folder) < 0)
-        abort();
+    char *path = text_print("%s/metrics", folder);
     store_entries(path, &out->metric_keys);
     out->metric_values = mem_zeroed(out->metric_keys.count + 1, sizeof *out->metric_values);
     for (size_t m = 0; m < out->metric_keys.count; m++) {
@@ -116,9 +108,7 @@ static const char *status_text(int64_t number)
 static bool directory_read_run(const char *folder, const char *run_id, struct run_details *out)
 {
     struct buffer text = {0};
-    char *path = NULL;
-    if (asprintf(&path, "%s/meta.yaml", folder) < 0)
-        abort();
+    char *path = text_print("%s/meta.yaml", folder);
     bool found = store_read(path, &text, ERROR_IGNORED) == STATUS_OK;
     free(path);
     char *stage = found ? meta_text(buffer_span(&text), "lifecycle_stage") : NULL;
@@ -218,9 +208,8 @@ static enum status directory_version_of_run(struct registry *registry, const cha
 {
     struct text_list versions;
     struct version_details details;
-    enum status status = store_versions(registry, name, &versions, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_versions(registry, name, &versions, err) != STATUS_OK)
+        return err->status;
     char *found = NULL;
     for (size_t v = 0; v < versions.count && !found; v++) {
         if (store_describe(registry, name, versions.items[v], &details, ERROR_IGNORED) != STATUS_OK)

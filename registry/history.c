@@ -1,14 +1,14 @@
 /* Who moved an alias when: a JSON array in a tag of the registered model, so that it is where the model is, in a
  * directory as on a server, and MLflow shows it. Called by the backends when an alias moves. It keeps the last moves
  * only: a tag has a limit. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/registry.h"
 #include "registry/store.h"
 
@@ -16,10 +16,7 @@ enum { HISTORY_MOST = 50, HISTORY_BYTES = 4800 }; /* MLflow's databases of older
 
 char *history_key(const char *alias)
 {
-    char *key = NULL;
-    if (asprintf(&key, "attrition.history.%s", alias) < 0)
-        abort();
-    return key;
+    return text_print("attrition.history.%s", alias);
 }
 
 /* "ann@host"; what is not UTF-8 or too long is made so. */
@@ -73,7 +70,7 @@ void history_add(struct buffer *text, const struct alias_move *move, const char 
     json_object_set_new(event, "version", json_string(move->version));
     if (from)
         json_object_set_new(event, "from", json_string(from));
-    json_object_set_new(event, "at", json_integer(store_now_ms()));
+    json_object_set_new(event, "at", json_integer(clock_real_ms(&clock_system)));
     json_object_set_new(event, "by", json_string(by));
     if (move->rollback)
         json_object_set_new(event, "rollback", json_true());
@@ -112,13 +109,10 @@ enum status registry_history(const struct registry *registry, const char *name, 
                              struct alias_history *out, struct error *err)
 {
     char *text = NULL;
-    enum status status = store_check_name("model name", name, err);
-    if (status == STATUS_OK)
-        status = store_check_alias(alias, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_check_name("model name", name, err) != STATUS_OK || store_check_alias(alias, err) != STATUS_OK)
+        return err->status;
     char *key = history_key(alias);
-    status = registry->backend->model_tag(registry, name, key, &text, err);
+    enum status status = registry->backend->model_tag(registry, name, key, &text, err);
     free(key);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
         read_events(text ? text : "", out);

@@ -32,20 +32,14 @@ struct import {
     int64_t started_ms;
 };
 
-static int64_t import_now_ms(void)
-{
-    return clock_real_us(&clock_system) / 1000;
-}
-
 static enum status reference_make(struct import *import, const char *path, const struct pipeline *pipeline,
                                   struct buffer *out, struct error *err)
 {
     struct import_rows rows = {0};
-    enum status status = import_background(path, import->schema, &rows, err);
-    if (status != STATUS_OK)
-        return status;
+    if (import_background(path, import->schema, &rows, err) != STATUS_OK)
+        return err->status;
     import->background_rows = rows.count;
-    status = pipeline_reference(pipeline, rows.cells, rows.count, out, err);
+    enum status status = pipeline_reference(pipeline, rows.cells, rows.count, out, err);
     free(rows.cells);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s", path);
 }
@@ -82,16 +76,13 @@ static enum status metadata_add(struct import *import, const struct options *opt
 static enum status import_prepare(struct import *import, const struct options *options, struct error *err)
 {
     struct pipeline *pipeline;
-    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &import->schema, err);
-    if (status == STATUS_OK)
-        status = file_read(import->path, ONNX_MAX_BYTES, &import->source, err);
-    if (status != STATUS_OK)
-        return status;
-    status = contract_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
-                           &pipeline, err);
-    if (status != STATUS_OK)
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &import->schema, err) != STATUS_OK ||
+        file_read(import->path, ONNX_MAX_BYTES, &import->source, err) != STATUS_OK)
+        return err->status;
+    if (contract_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
+                      &pipeline, err) != STATUS_OK)
         return error_prefix(err, "%.200s", import->path);
-    status = metadata_add(import, options, pipeline, err);
+    enum status status = metadata_add(import, options, pipeline, err);
     pipeline_free(pipeline);
     if (status != STATUS_OK)
         return status;
@@ -156,7 +147,7 @@ static enum status import_log_run(const struct import *import, struct registry *
     const struct run run = {.experiment = experiment,
                             .run_name = "imported",
                             .started_ms = import->started_ms,
-                            .ended_ms = import_now_ms(),
+                            .ended_ms = clock_real_ms(&clock_system),
                             .tags = tags.items,
                             .tag_count = tags.count,
                             .artifacts = &artifact,
@@ -187,11 +178,11 @@ static enum status register_import(const struct import *import, const struct opt
     struct registry *registry;
     struct tags tags = {0};
     char *run_id = NULL;
-    enum status status = registry_open_options(options, &registry, err);
-    if (status != STATUS_OK)
-        return status;
+    if (registry_open_options(options, &registry, err) != STATUS_OK)
+        return err->status;
     tags_identity(import, &tags);
-    status = import_log_run(import, registry, options_text(options, OPTION_EXPERIMENT), &tags, &run_id, err);
+    enum status status =
+        import_log_run(import, registry, options_text(options, OPTION_EXPERIMENT), &tags, &run_id, err);
     if (status == STATUS_OK)
         status = registry_create_version(registry, options_text(options, OPTION_MODEL_NAME), run_id, tags.items,
                                          tags.count, version, err);
@@ -222,7 +213,7 @@ int command_import(const struct options *options)
 {
     struct error err;
     char *version = NULL;
-    struct import import = {.started_ms = import_now_ms()};
+    struct import import = {.started_ms = clock_real_ms(&clock_system)};
     import.path = options_argument(options, 0);
     if (registry_check_names(options_text(options, OPTION_EXPERIMENT), options_text(options, OPTION_MODEL_NAME),
                              options_text(options, OPTION_ALIAS), &err) != STATUS_OK) {

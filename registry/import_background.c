@@ -25,11 +25,7 @@ struct background_reader {
 
 static bool passed_over(const struct schema *schema, struct span name)
 {
-    bool found = (schema->target_name && span_equal(span_of(schema->target_name), name)) ||
-                 (schema->id_name && span_equal(span_of(schema->id_name), name));
-    for (size_t i = 0; i < schema->ignored_count && !found; i++)
-        found = span_equal(span_of(schema->ignored[i]), name);
-    return found;
+    return span_equal(span_of(schema->id_name), name) || schema_ignores(schema, name);
 }
 
 static enum status line_fault(struct background_reader *reader, size_t line, const char *text)
@@ -155,9 +151,8 @@ static enum status background_read_lines(struct background_reader *reader, struc
         json_t *root, *attributes;
         if (line.bytes == 0)
             continue;
-        status = import_line(line, reader->path, number, &root, &attributes, reader->err);
-        if (status != STATUS_OK)
-            return status;
+        if (import_line(line, reader->path, number, &root, &attributes, reader->err) != STATUS_OK)
+            return reader->err->status;
         status = object_read(reader, attributes, number);
         json_decref(root);
     }

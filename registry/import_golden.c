@@ -127,9 +127,8 @@ static enum status golden_read_lines(struct golden_reader *reader, struct span r
         reader->line++;
         if (line.bytes == 0)
             continue;
-        status = import_line(line, reader->path, reader->line, &root, &attributes, reader->err);
-        if (status != STATUS_OK)
-            return status;
+        if (import_line(line, reader->path, reader->line, &root, &attributes, reader->err) != STATUS_OK)
+            return reader->err->status;
         status = golden_add_row(reader, root, attributes);
         json_decref(root);
     }

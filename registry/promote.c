@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
+#include "base/text_print.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
 
@@ -13,14 +13,12 @@
 static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
                                 const char *number, struct error *err)
 {
-    char *uri = NULL;
     bool noted = false;
     struct model_version version;
     struct buffer file = {0};
     struct schema *schema = NULL;
     struct pipeline *pipeline = NULL;
-    if (asprintf(&uri, "models:/%s/%s", name, number) < 0)
-        abort();
+    char *uri = text_print("models:/%s/%s", name, number);
     enum status status = registry_resolve(registry, uri, &version, err);
     free(uri);
     if (status != STATUS_OK)
@@ -110,11 +108,10 @@ static enum status read_current(const struct registry *registry, const char *nam
 static enum status check_and_move(struct registry *registry, const struct options *options,
                                   const struct alias_move *wanted, const char *current, struct error *err)
 {
-    enum status status = check_serves(registry, options, wanted->name, wanted->version, err);
-    if (status != STATUS_OK)
-        return status;
+    if (check_serves(registry, options, wanted->name, wanted->version, err) != STATUS_OK)
+        return err->status;
     promote_compare(registry, wanted->name, wanted->version, current);
-    status = registry_move_alias(registry, wanted, NULL, err);
+    enum status status = registry_move_alias(registry, wanted, NULL, err);
     if (status == STATUS_OK)
         printf("%s@%s is version %s now%s%s\n", wanted->name, wanted->alias, wanted->version,
                current ? "; before: version " : "", current ? current : "");
@@ -127,11 +124,10 @@ static enum status promote(struct registry *registry, const struct options *opti
     const char *name = options_argument(options, 0), *version = options_argument(options, 1);
     const char *alias = options_text(options, OPTION_ALIAS);
     struct version_details details;
-    enum status status = registry_describe(registry, name, version, &details, err);
-    if (status != STATUS_OK)
-        return status;
+    if (registry_describe(registry, name, version, &details, err) != STATUS_OK)
+        return err->status;
     version_details_clear(&details);
-    status = read_current(registry, name, alias, &current, err);
+    enum status status = read_current(registry, name, alias, &current, err);
     const struct alias_move wanted = {
         .name = name, .alias = alias, .version = version, .expected = current ? current : ""};
     if (status == STATUS_OK)

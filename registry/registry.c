@@ -182,31 +182,33 @@ enum status registry_read(struct registry *registry, const struct model_version 
 
 enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
-    enum status status = store_check_name("experiment name", run->experiment, err);
-    return status == STATUS_OK ? registry->backend->log_run(registry, run, run_id, err) : status;
+    if (store_check_name("experiment name", run->experiment, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->log_run(registry, run, run_id, err);
 }
 
 enum status registry_run(const struct registry *registry, const char *run_id, struct run_details *out,
                          struct error *err)
 {
-    enum status status = store_check_name("run id", run_id, err);
-    return status == STATUS_OK ? registry->backend->run(registry, run_id, out, err) : status;
+    if (store_check_name("run id", run_id, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->run(registry, run_id, out, err);
 }
 
 enum status registry_runs(const struct registry *registry, const char *experiment, struct run_list *out,
                           struct error *err)
 {
-    enum status status = store_check_name("experiment name", experiment, err);
-    return status == STATUS_OK ? registry->backend->runs(registry, experiment, out, err) : status;
+    if (store_check_name("experiment name", experiment, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->runs(registry, experiment, out, err);
 }
 
 enum status registry_metric(const struct registry *registry, const char *run_id, const char *key,
                             struct metric_series *out, struct error *err)
 {
-    enum status status = store_check_name("run id", run_id, err);
-    if (status == STATUS_OK)
-        status = store_check_key("metric", key, err);
-    return status == STATUS_OK ? registry->backend->metric(registry, run_id, key, out, err) : status;
+    if (store_check_name("run id", run_id, err) != STATUS_OK || store_check_key("metric", key, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->metric(registry, run_id, key, out, err);
 }
 
 enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
@@ -238,8 +240,9 @@ enum status registry_models(const struct registry *registry, struct text_list *n
 enum status registry_versions(const struct registry *registry, const char *name, struct text_list *versions,
                               struct error *err)
 {
-    enum status status = store_check_name("model name", name, err);
-    return status == STATUS_OK ? registry->backend->versions(registry, name, versions, err) : status;
+    if (store_check_name("model name", name, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->versions(registry, name, versions, err);
 }
 
 enum status registry_describe(struct registry *registry, const char *name, const char *version,
@@ -254,10 +257,9 @@ enum status registry_describe(struct registry *registry, const char *name, const
 enum status registry_alias(const struct registry *registry, const char *name, const char *alias, char **version,
                            struct error *err)
 {
-    enum status status = store_check_name("model name", name, err);
-    if (status == STATUS_OK)
-        status = store_check_alias(alias, err);
-    return status == STATUS_OK ? registry->backend->alias(registry, name, alias, version, err) : status;
+    if (store_check_name("model name", name, err) != STATUS_OK || store_check_alias(alias, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->alias(registry, name, alias, version, err);
 }
 
 enum status registry_move_alias(struct registry *registry, const struct alias_move *move, char **holder,
@@ -302,8 +304,8 @@ enum status registry_offer_alias(struct registry *registry, const char *name, co
 
 enum status registry_check_names(const char *experiment, const char *name, const char *alias, struct error *err)
 {
-    enum status status = store_check_name("experiment name", experiment, err);
-    if (status == STATUS_OK)
-        status = store_check_name("model name", name, err);
-    return status == STATUS_OK ? store_check_alias(alias, err) : status;
+    if (store_check_name("experiment name", experiment, err) != STATUS_OK ||
+        store_check_name("model name", name, err) != STATUS_OK)
+        return err->status;
+    return store_check_alias(alias, err);
 }

@@ -33,8 +33,7 @@ enum status rest_open(const struct registry_settings *settings, struct rest **ou
         .cancelled = settings->cancelled,
         .context = settings->context,
     };
-    enum status status = http_client_new(&http_settings, &http, err);
-    if (status != STATUS_OK)
+    if (http_client_new(&http_settings, &http, err) != STATUS_OK)
         return error_prefix(err, "MLFLOW_TRACKING_URI");
     struct rest *rest = mem_zeroed(1, sizeof *rest);
     rest->http = http;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/sha256.h"
+#include "base/text_print.h"
 #include "registry/rest.h"
 #include "registry/store.h"
 
@@ -18,24 +19,18 @@ static const size_t model_most = (size_t)1 << 30;
 
 char *rest_cache_default(void)
 {
-    char *path = NULL;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int made = cache && *cache ? asprintf(&path, "%s/attrition", cache)
-               : home && *home ? asprintf(&path, "%s/.cache/attrition", home)
-                               : asprintf(&path, "/tmp/attrition-cache-%u", (unsigned)geteuid());
-    if (made < 0)
-        abort();
-    return path;
+    return cache && *cache ? text_print("%s/attrition", cache)
+           : home && *home ? text_print("%s/.cache/attrition", home)
+                           : text_print("/tmp/attrition-cache-%u", (unsigned)geteuid());
 }
 
 /* CACHE/DIGEST of the texts, then SUFFIX; yours to free. */
 static char *cache_path(const struct registry *registry, const struct buffer *identity, const char *suffix)
 {
-    char digest[SHA256_HEX_BYTES], *path = NULL;
+    char digest[SHA256_HEX_BYTES];
     sha256_hex(buffer_span(identity), digest);
-    if (asprintf(&path, "%s/%s%s", registry->rest->cache, digest, suffix) < 0)
-        abort();
-    return path;
+    return text_print("%s/%s%s", registry->rest->cache, digest, suffix);
 }
 
 /* A directory that another user could fill with models of his own is not used. */
@@ -64,9 +59,7 @@ static void cache_prune(const struct registry *registry)
         store_entries(registry->rest->cache, &entries);
         for (size_t e = 0; e < entries.count; e++) {
             struct stat found;
-            char *path = NULL;
-            if (asprintf(&path, "%s/%s", registry->rest->cache, entries.items[e]) < 0)
-                abort();
+            char *path = text_print("%s/%s", registry->rest->cache, entries.items[e]);
             bool version =
                 strlen(entries.items[e]) == SHA256_HEX_BYTES - 1 && stat(path, &found) == 0 && S_ISDIR(found.st_mode);
             folders += version;
@@ -138,13 +131,11 @@ static enum status fetch(const struct registry *registry, const char *name, cons
 static char *version_folder(const struct registry *registry, const char *name, const json_t *version, bool *there)
 {
     struct buffer identity = {0};
-    char *digest = NULL;
     buffer_printf(&identity, "%s\n%s\n%s\n%s\n%s\n%lld", registry->root, name, rest_text(version, "version"),
                   rest_text(version, "source"), rest_text(version, "run_id"),
                   (long long)rest_number(version, "creation_timestamp"));
     char *folder = cache_path(registry, &identity, "");
-    if (asprintf(&digest, "%s/sha256", folder) < 0)
-        abort();
+    char *digest = text_print("%s/sha256", folder);
     *there = store_is_file(digest);
     free(digest);
     buffer_free(&identity);
@@ -201,8 +192,7 @@ enum status rest_locate(struct registry *registry, const char *name, const char 
     if (!there)
         status = fetch(registry, name, found, folder, err);
     if (status == STATUS_OK) {
-        if (asprintf(&file, "%s/model.onnx", folder) < 0)
-            abort();
+        file = text_print("%s/model.onnx", folder);
         rest_version_fill(out, name, found, alias, file);
         remember(registry, name, alias, version, out);
     }
@@ -236,8 +226,7 @@ static bool is_whole(const char *path, struct span bytes)
     char digest[SHA256_HEX_BYTES], *beside = NULL;
     struct buffer kept = {0};
     const char *slash = strrchr(path, '/');
-    if (asprintf(&beside, "%.*s/sha256", slash ? (int)(slash - path) : 1, slash ? path : ".") < 0)
-        abort();
+    beside = text_print("%.*s/sha256", slash ? (int)(slash - path) : 1, slash ? path : ".");
     sha256_hex(bytes, digest);
     bool whole = store_read(beside, &kept, ERROR_IGNORED) == STATUS_OK && strcmp(kept.data, digest) == 0;
     if (!whole)

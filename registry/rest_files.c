@@ -1,9 +1,9 @@
 /* Artifacts of an MLflow server that passes them on (mlflow server --serve-artifacts): put, get, list. Called by the
  * other rest_*.c. Credentials go to the tracking server alone, never to an address that an answer names. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/rest.h"
 #include "registry/store.h"
 
@@ -47,10 +47,9 @@ enum status rest_run_artifacts(const struct registry *registry, const char *run_
 {
     json_t *answer;
     const char *id, *artifacts;
-    enum status status = rest_get_run(registry, run_id, &answer, err);
-    if (status != STATUS_OK)
-        return status;
-    status = rest_run_place(registry, json_object_get(answer, "run"), &id, &artifacts, err);
+    if (rest_get_run(registry, run_id, &answer, err) != STATUS_OK)
+        return err->status;
+    enum status status = rest_run_place(registry, json_object_get(answer, "run"), &id, &artifacts, err);
     if (status == STATUS_OK)
         *uri = mem_text(artifacts);
     json_decref(answer);
@@ -71,8 +70,7 @@ static enum status run_path(const struct registry *registry, const char *rest, c
         free(artifacts);
         return error_set(err, STATUS_INVALID, "%.150s says that a run's artifacts are at another run", registry->root);
     }
-    if (asprintf(&uri, "%s%s", artifacts, rest + bytes) < 0)
-        abort();
+    uri = text_print("%s%s", artifacts, rest + bytes);
     status = rest_artifact_path(registry, uri, path, err);
     free(uri);
     free(artifacts);
@@ -123,10 +121,9 @@ static enum status transfer(const struct registry *registry, const struct http_r
                             struct error *err)
 {
     const struct http_response *response = &registry->rest->response;
-    enum status status = http_client_send(registry->rest->http, request, &registry->rest->response, err);
-    if (status != STATUS_OK)
-        return status;
-    status = http_status_of(response->status);
+    if (http_client_send(registry->rest->http, request, &registry->rest->response, err) != STATUS_OK)
+        return err->status;
+    enum status status = http_status_of(response->status);
     if (status == STATUS_OK)
         return STATUS_OK;
     json_t *body = json_loadb(response->body.data, response->body.bytes, 0, NULL);
@@ -195,9 +192,8 @@ static enum status check_listed(const struct registry *registry, const char *fol
                                 struct error *err)
 {
     struct text_list files;
-    enum status status = rest_list(registry, folder, &files, err);
-    if (status != STATUS_OK)
-        return status;
+    if (rest_list(registry, folder, &files, err) != STATUS_OK)
+        return err->status;
     bool listed = false;
     for (size_t f = 0; f < files.count; f++)
         listed |= strcmp(files.items[f], name) == 0;

@@ -2,9 +2,9 @@
  * points there": the alias is looked at before and after, and whoever was overtaken gets an error. */
 #include "registry/rest.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text_print.h"
 #include "base/memory.h"
 #include "registry/store.h"
 
@@ -13,12 +13,10 @@ enum { PAGES_MOST = 50 };
 /* {"name":'…'} for MLflow's filter; a name with both quotes cannot be asked for. NULL then; else yours to free. */
 static char *name_filter(const char *key, const char *value)
 {
-    char *filter = NULL, quote = strchr(value, '\'') ? '"' : '\'';
+    char quote = strchr(value, '\'') ? '"' : '\'';
     if (quote == '"' && strchr(value, '"'))
         return NULL;
-    if (asprintf(&filter, "%s = %c%s%c", key, quote, value, quote) < 0)
-        abort();
-    return filter;
+    return text_print("%s = %c%s%c", key, quote, value, quote);
 }
 
 /* Every page of a search, its items handed to `take`. */
@@ -51,34 +49,16 @@ static void take_name(const json_t *item, void *context)
     text_list_add(context, rest_text(item, "name"));
 }
 
-static int rest_compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int rest_compare_numbers(const void *a, const void *b)
-{
-    long left = atol(*(char *const *)a), right = atol(*(char *const *)b);
-    return (left > right) - (left < right);
-}
-
-static void finish_list(struct text_list *list, int (*compare)(const void *, const void *), enum status status,
-                        struct text_list *out)
-{
-    if (status != STATUS_OK) {
-        text_list_clear(list);
-        return;
-    }
-    if (list->count)
-        qsort(list->items, list->count, sizeof *list->items, compare);
-    *out = *list;
-}
-
 enum status rest_models(const struct registry *registry, struct text_list *names, struct error *err)
 {
     struct text_list list = {0};
     enum status status = search(registry, "registered-models/search", NULL, "registered_models", take_name, &list, err);
-    finish_list(&list, rest_compare_texts, status, names);
+    if (status == STATUS_OK) {
+        text_list_sort(&list);
+        *names = list;
+    } else {
+        text_list_clear(&list);
+    }
     return status;
 }
 
@@ -118,12 +98,16 @@ enum status rest_versions(const struct registry *registry, const char *name, str
 {
     json_t *model;
     struct text_list list = {0};
-    enum status status = get_model(registry, name, &model, err);
-    if (status != STATUS_OK)
-        return status;
+    if (get_model(registry, name, &model, err) != STATUS_OK)
+        return err->status;
     json_decref(model);
-    status = search_versions(registry, name, take_version, &list, err);
-    finish_list(&list, rest_compare_numbers, status, versions);
+    enum status status = search_versions(registry, name, take_version, &list, err);
+    if (status == STATUS_OK) {
+        text_list_sort_versions(&list);
+        *versions = list;
+    } else {
+        text_list_clear(&list);
+    }
     return status;
 }
 
@@ -168,9 +152,8 @@ enum status rest_describe(struct registry *registry, const char *name, const cha
                           struct error *err)
 {
     json_t *found;
-    enum status status = rest_version(registry, name, NULL, version, &found, err);
-    if (status != STATUS_OK)
-        return status;
+    if (rest_version(registry, name, NULL, version, &found, err) != STATUS_OK)
+        return err->status;
     const json_t *aliases = json_object_get(found, "aliases");
     *out = (struct version_details){.version = {.name = mem_text(name),
                                                 .version = mem_text(rest_text(found, "version")),
@@ -179,8 +162,7 @@ enum status rest_describe(struct registry *registry, const char *name, const cha
                                     .created_ms = rest_number(found, "creation_timestamp")};
     for (size_t a = 0; a < json_array_size(aliases); a++)
         text_list_add(&out->aliases, json_string_value(json_array_get(aliases, a)) ?: "");
-    if (out->aliases.count)
-        qsort(out->aliases.items, out->aliases.count, sizeof *out->aliases.items, rest_compare_texts);
+    text_list_sort(&out->aliases);
     rest_pairs(json_object_get(found, "tags"), &out->tag_keys, &out->tag_values);
     json_decref(found);
     return STATUS_OK;
@@ -190,9 +172,8 @@ enum status rest_alias(const struct registry *registry, const char *name, const 
                        struct error *err)
 {
     json_t *found;
-    enum status status = rest_version(registry, name, alias, NULL, &found, err);
-    if (status != STATUS_OK)
-        return status;
+    if (rest_version(registry, name, alias, NULL, &found, err) != STATUS_OK)
+        return err->status;
     *version = mem_text(rest_text(found, "version"));
     json_decref(found);
     return STATUS_OK;
@@ -235,12 +216,10 @@ enum status rest_create_version(struct registry *registry, const char *name, con
                                 const struct run_pair *tags, size_t tag_count, char **version, struct error *err)
 {
     char *artifacts, *uri = NULL, *folder = NULL, *file = NULL;
-    enum status status = rest_run_artifacts(registry, run_id, &artifacts, err);
-    if (status != STATUS_OK)
-        return status;
-    if (asprintf(&uri, "%s/model", artifacts) < 0)
-        abort();
-    status = rest_artifact_path(registry, uri, &folder, err);
+    if (rest_run_artifacts(registry, run_id, &artifacts, err) != STATUS_OK)
+        return err->status;
+    uri = text_print("%s/model", artifacts);
+    enum status status = rest_artifact_path(registry, uri, &folder, err);
     if (status == STATUS_OK)
         status = rest_model_file(registry, folder, &file, err);
     if (status == STATUS_OK)
@@ -309,15 +288,14 @@ enum status rest_model_tag(const struct registry *registry, const char *name, co
                            struct error *err)
 {
     json_t *answer;
-    enum status status = get_model(registry, name, &answer, err);
-    if (status != STATUS_OK)
-        return status;
+    if (get_model(registry, name, &answer, err) != STATUS_OK)
+        return err->status;
     const json_t *tags = json_object_get(json_object_get(answer, "registered_model"), "tags");
     const char *found = NULL;
     for (size_t t = 0; t < json_array_size(tags) && !found; t++)
         if (strcmp(rest_text(json_array_get(tags, t), "key"), key) == 0)
             found = rest_text(json_array_get(tags, t), "value");
-    status = found ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "model \"%s\" has no tag %s", name, key);
+    enum status status = found ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "model \"%s\" has no tag %s", name, key);
     if (found)
         *value = mem_text(found);
     json_decref(answer);
@@ -356,12 +334,11 @@ static enum status post_alias(const struct registry *registry, const struct alia
                               struct error *err)
 {
     json_t *body = json_pack("{s:s, s:s, s:s}", "name", move->name, "alias", move->alias, "version", move->version);
-    enum status status = rest_call(registry, HTTP_POST, "registered-models/alias", body, true, NULL, err);
-    if (status != STATUS_OK)
-        return status;
+    if (rest_call(registry, HTTP_POST, "registered-models/alias", body, true, NULL, err) != STATUS_OK)
+        return err->status;
     free(*holder);
     *holder = NULL;
-    status = rest_alias(registry, move->name, move->alias, holder, err);
+    enum status status = rest_alias(registry, move->name, move->alias, holder, err);
     if (status == STATUS_OK && strcmp(*holder, move->version) != 0)
         status = conflict(move, *holder, err);
     return status;
@@ -370,10 +347,9 @@ static enum status post_alias(const struct registry *registry, const struct alia
 enum status rest_move_alias(struct registry *registry, const struct alias_move *move, char **holder, struct error *err)
 {
     char *from = NULL;
-    enum status status = rest_check_target(registry, move->name, move->version, err);
-    if (status != STATUS_OK)
-        return status;
-    status = rest_alias(registry, move->name, move->alias, &from, err);
+    if (rest_check_target(registry, move->name, move->version, err) != STATUS_OK)
+        return err->status;
+    enum status status = rest_alias(registry, move->name, move->alias, &from, err);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
     *holder = from;

@@ -1,6 +1,7 @@
 /* Experiments and runs on an MLflow server: see rest.h. Called by the trainer, `registry sync` and `registry show`. A
  * run is made RUNNING and becomes FINISHED when everything of it is there, MLmodel last of its files; whoever registers
  * it comes after. With a key, a run that was begun and broken off goes on: every step may be done twice. */
+#include "base/clock.h"
 #include "registry/rest.h"
 
 #include <math.h>
@@ -100,10 +101,9 @@ static enum status run_create(const struct registry *registry, const char *exper
         json_array_append_new(tags, json_pack("{s:s, s:s}", "key", RUN_KEY_TAG, "value", run->key));
     json_t *body = json_pack("{s:s, s:s, s:I, s:o}", "experiment_id", experiment, "run_name", run->run_name,
                              "start_time", (json_int_t)run->started_ms, "tags", tags);
-    enum status status = rest_call(registry, HTTP_POST, "runs/create", body, false, &answer, err);
-    if (status != STATUS_OK)
-        return status;
-    status = read_begun(registry, json_object_get(answer, "run"), out, err);
+    if (rest_call(registry, HTTP_POST, "runs/create", body, false, &answer, err) != STATUS_OK)
+        return err->status;
+    enum status status = read_begun(registry, json_object_get(answer, "run"), out, err);
     json_decref(answer);
     return status;
 }
@@ -192,31 +192,27 @@ static enum status run_end(const struct registry *registry, const char *run_id, 
 static enum status run_fill(const struct registry *registry, const struct begun *begun, const struct run *run,
                             struct error *err)
 {
-    enum status status = log_pairs(registry, begun->run_id, "tags", run->tags, run->tag_count, err);
-    if (status == STATUS_OK)
-        status = log_pairs(registry, begun->run_id, "params", run->params, run->param_count, err);
-    if (status == STATUS_OK)
-        status = log_metrics(registry, begun->run_id, run, err);
-    if (status == STATUS_OK)
-        status = upload_all(registry, begun, run, err);
-    if (status == STATUS_OK)
-        status = run_end(registry, begun->run_id, "FINISHED", run->ended_ms, err);
-    return status;
+    if (log_pairs(registry, begun->run_id, "tags", run->tags, run->tag_count, err) != STATUS_OK ||
+        log_pairs(registry, begun->run_id, "params", run->params, run->param_count, err) != STATUS_OK ||
+        log_metrics(registry, begun->run_id, run, err) != STATUS_OK ||
+        upload_all(registry, begun, run, err) != STATUS_OK)
+        return err->status;
+    return run_end(registry, begun->run_id, "FINISHED", run->ended_ms, err);
 }
 
 enum status rest_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char *experiment;
     struct begun begun = {0};
-    enum status status = rest_experiment_ensure(registry, run->experiment, &experiment, err);
-    if (status != STATUS_OK)
-        return status;
-    status = run_begin(registry, experiment, run, &begun, err);
+    if (rest_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
+        return err->status;
+    enum status status = run_begin(registry, experiment, run, &begun, err);
     free(experiment);
     if (status == STATUS_OK && !begun.finished)
         status = run_fill(registry, &begun, run, err);
     if (status != STATUS_OK && begun.run_id && status != STATUS_UNAVAILABLE)
-        (void)!run_end(registry, begun.run_id, "FAILED", store_now_ms(), ERROR_IGNORED); /* the failure is in err */
+        (void)!run_end(registry, begun.run_id, "FAILED", clock_real_ms(&clock_system),
+                       ERROR_IGNORED); /* the failure is in err */
     if (status == STATUS_OK)
         *run_id = mem_text(begun.run_id);
     begun_clear(&begun);
@@ -246,9 +242,8 @@ static void rest_read_run(const json_t *run, struct run_details *out)
 enum status rest_run(const struct registry *registry, const char *run_id, struct run_details *out, struct error *err)
 {
     json_t *answer;
-    enum status status = rest_get_run(registry, run_id, &answer, err);
-    if (status != STATUS_OK)
-        return status;
+    if (rest_get_run(registry, run_id, &answer, err) != STATUS_OK)
+        return err->status;
     rest_read_run(json_object_get(answer, "run"), out);
     json_decref(answer);
     return STATUS_OK;
@@ -265,9 +260,8 @@ static enum status add_page(const struct registry *registry, const char *experim
         json_object_set_new(body, "page_token", json_string(*token));
     free(*token);
     *token = NULL;
-    enum status status = rest_call(registry, HTTP_POST, "runs/search", body, true, &answer, err);
-    if (status != STATUS_OK)
-        return status;
+    if (rest_call(registry, HTTP_POST, "runs/search", body, true, &answer, err) != STATUS_OK)
+        return err->status;
     const json_t *runs = json_object_get(answer, "runs");
     list->items = mem_resize(list->items, list->count + json_array_size(runs) + 1, sizeof *list->items);
     for (size_t r = 0; r < json_array_size(runs); r++)

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random_hex.h"
+#include "base/text_print.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 
@@ -108,10 +109,8 @@ static void metric_lines(const struct run *run, size_t first, struct buffer *out
 
 static enum status write_metrics(const char *directory, const struct run *run, struct error *err)
 {
-    char *path = NULL;
     struct buffer lines = {0};
-    if (asprintf(&path, "%s/metrics", directory) < 0)
-        abort();
+    char *path = text_print("%s/metrics", directory);
     enum status status = file_make_directories(path, err);
     for (size_t m = 0; m < run->metric_count && status == STATUS_OK; m++) {
         bool written = false;
@@ -135,8 +134,7 @@ static enum status write_artifact(const char *directory, const struct run_artifa
     char *path = NULL;
     if (artifact->path[0] == '/' || strstr(artifact->path, ".."))
         return error_set(err, STATUS_INVALID, "artifact %.200s: the path must stay below the run", artifact->path);
-    if (asprintf(&path, "%s/artifacts/%s", directory, artifact->path) < 0)
-        abort();
+    path = text_print("%s/artifacts/%s", directory, artifact->path);
     char *slash = strrchr(path, '/');
     *slash = '\0';
     enum status status = file_make_directories(path, err);
@@ -184,9 +182,7 @@ static enum status write_run(const char *built, const char *place, const struct 
                              const char *run_id, struct error *err)
 {
     struct buffer meta = {0};
-    char *artifacts = NULL;
-    if (asprintf(&artifacts, "%s/artifacts", built) < 0)
-        abort();
+    char *artifacts = text_print("%s/artifacts", built);
     run_meta(&meta, run, experiment, run_id, place);
     enum status status = file_make_directories(artifacts, err);
     if (status == STATUS_OK)
@@ -211,14 +207,12 @@ static enum status write_run(const char *built, const char *place, const struct 
 enum status store_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char id[33], *experiment = NULL;
-    enum status status = store_prepare(registry, err);
-    if (status == STATUS_OK)
-        status = directory_experiment_ensure(registry, run->experiment, &experiment, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_prepare(registry, err) != STATUS_OK ||
+        directory_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
+        return err->status;
     random_hex(id, 32);
     char *built = store_new_path(registry), *place = store_path(registry, "%s/%s", experiment, id);
-    status = write_run(built, place, run, experiment, id, err);
+    enum status status = write_run(built, place, run, experiment, id, err);
     if (status == STATUS_OK)
         *run_id = mem_text(id);
     else

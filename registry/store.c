@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random_hex.h"
+#include "base/text_print.h"
 #include "registry/yaml.h"
 
 enum { NAME_MAX_BYTES = 200 };
@@ -23,19 +24,15 @@ static const char writable_hint[] = "set MLFLOW_TRACKING_URI to a directory you 
 
 char *store_path(const struct registry *registry, const char *format, ...)
 {
-    char *tail = NULL, *path = NULL;
+    char *tail, *path;
     va_list args;
     va_start(args, format);
-    if (vasprintf(&tail, format, args) < 0 || asprintf(&path, "%s/%s", registry->root, tail) < 0)
+    if (vasprintf(&tail, format, args) < 0)
         abort();
     va_end(args);
+    path = text_print("%s/%s", registry->root, tail);
     free(tail);
     return path;
-}
-
-int64_t store_now_ms(void)
-{
-    return clock_real_us(&clock_system) / 1000;
 }
 
 char *store_new_path(const struct registry *registry)
@@ -47,9 +44,7 @@ char *store_new_path(const struct registry *registry)
 
 enum status store_write(const char *directory, const char *name, struct span bytes, struct error *err)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", directory, name) < 0)
-        abort();
+    char *path = text_print("%s/%s", directory, name);
     enum status status = file_write_atomic(path, bytes, err);
     free(path);
     return status;
@@ -183,9 +178,7 @@ enum status store_check_alias(const char *alias, struct error *err)
 enum status store_write_pairs(const char *directory, const char *folder, const struct run_pair *pairs, size_t count,
                               struct error *err)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", directory, folder) < 0)
-        abort();
+    char *path = text_print("%s/%s", directory, folder);
     enum status status = file_make_directories(path, err);
     for (size_t p = 0; p < count && status == STATUS_OK; p++) {
         status = store_check_key(folder, pairs[p].key, err);
@@ -194,11 +187,6 @@ enum status store_write_pairs(const char *directory, const char *folder, const s
     }
     free(path);
     return status;
-}
-
-static int store_compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 enum status store_list(const char *path, struct text_list *out, struct error *err)
@@ -213,8 +201,7 @@ enum status store_list(const char *path, struct text_list *out, struct error *er
             text_list_add(&list, entry->d_name);
     if (directory)
         closedir(directory);
-    if (list.count)
-        qsort(list.items, list.count, sizeof *list.items, store_compare_texts);
+    text_list_sort(&list);
     *out = list;
     return STATUS_OK;
 }
@@ -259,9 +246,9 @@ enum status store_make_experiment(const struct registry *registry, const char *i
     char *place = store_path(registry, "%s", id);
     struct buffer meta = {0};
     yaml_add_text(&meta, 0, "artifact_location", place);
-    yaml_add_int(&meta, 0, "creation_time", store_now_ms());
+    yaml_add_int(&meta, 0, "creation_time", clock_real_ms(&clock_system));
     yaml_add_text(&meta, 0, "experiment_id", id);
-    yaml_add_int(&meta, 0, "last_update_time", store_now_ms());
+    yaml_add_int(&meta, 0, "last_update_time", clock_real_ms(&clock_system));
     yaml_add_text(&meta, 0, "lifecycle_stage", "active");
     yaml_add_text(&meta, 0, "name", name);
     enum status status = store_make(registry, place, buffer_span(&meta), NULL, 0, err);
@@ -275,9 +262,7 @@ static void clear_folder(const char *path)
     struct text_list left;
     store_entries(path, &left);
     for (size_t e = 0; e < left.count; e++) {
-        char *entry = NULL;
-        if (asprintf(&entry, "%s/%s", path, left.items[e]) < 0)
-            abort();
+        char *entry = text_print("%s/%s", path, left.items[e]);
         store_discard(entry);
         free(entry);
     }

@@ -63,8 +63,6 @@ bool store_is_version(const char *text); /* decimal, from 1 */
 bool store_is_directory(const char *path);
 bool store_is_file(const char *path);
 
-int64_t store_now_ms(void);
-
 /* DIRECTORY/tags/KEY for each pair. */
 MUST_USE enum status store_write_pairs(const char *directory, const char *folder, const struct run_pair *pairs,
                                        size_t count, struct error *err);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/registry.h"
 #include "registry/commands.h"
 #include "registry/store.h"
@@ -68,16 +68,12 @@ static enum status pack_metrics(const struct registry *kept, const struct run_de
 static void list_files(const char *folder, const char *prefix, int depth, struct text_list *out)
 {
     struct text_list entries;
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", folder, prefix) < 0)
-        abort();
+    char *path = text_print("%s/%s", folder, prefix);
     store_entries(path, &entries);
     free(path);
     for (size_t e = 0; e < entries.count; e++) {
-        char *name = NULL, *full = NULL;
-        if (asprintf(&name, "%s%s%s", prefix, *prefix ? "/" : "", entries.items[e]) < 0 ||
-            asprintf(&full, "%s/%s", folder, name) < 0)
-            abort();
+        char *name = text_print("%s%s%s", prefix, *prefix ? "/" : "", entries.items[e]);
+        char *full = text_print("%s/%s", folder, name);
         if (store_is_file(full) && strcmp(name, "model/MLmodel") != 0)
             text_list_add(out, name);
         else if (store_is_directory(full) && depth < 16)
@@ -95,9 +91,7 @@ static enum status pack_files(const char *folder, struct parcel *parcel, struct 
     parcel->files = mem_zeroed(parcel->paths.count + 1, sizeof *parcel->files);
     parcel->artifacts = mem_zeroed(parcel->paths.count + 1, sizeof *parcel->artifacts);
     for (size_t f = 0; f < parcel->paths.count && status == STATUS_OK; f++) {
-        char *path = NULL;
-        if (asprintf(&path, "%s/%s", folder, parcel->paths.items[f]) < 0)
-            abort();
+        char *path = text_print("%s/%s", folder, parcel->paths.items[f]);
         status = file_read(path, artifact_most, &parcel->files[f], err);
         parcel->artifacts[f] = (struct run_artifact){parcel->paths.items[f], buffer_span(&parcel->files[f])};
         free(path);
@@ -142,9 +136,7 @@ static enum status sync_version_and_alias(struct registry *registry, const struc
 static enum status mark(const char *folder, const struct registry *registry, const char *run_id, struct error *err)
 {
     struct buffer text = {0};
-    char *path = NULL;
-    if (asprintf(&path, "%s/tags/" KEPT_SENT_TAG, folder) < 0)
-        abort();
+    char *path = text_print("%s/tags/" KEPT_SENT_TAG, folder);
     buffer_printf(&text, "%s run %s", registry->root, run_id);
     enum status status = file_write_atomic(path, buffer_span(&text), err);
     buffer_free(&text);
@@ -188,8 +180,7 @@ static enum status sync_send_run(struct registry *registry, const struct registr
     struct run_sent sent = {.kept_run_id = kept->run.run_id,
                             .name = tag_or(&kept->run, KEPT_NAME_TAG, "attrition"),
                             .alias = tag_or(&kept->run, KEPT_ALIAS_TAG, "production")};
-    if (asprintf(&artifacts, "%s/artifacts", kept->folder) < 0)
-        abort();
+    artifacts = text_print("%s/artifacts", kept->folder);
     parcel.params = sync_pairs_of(&kept->run.param_keys, &kept->run.param_values, &parcel.param_count);
     parcel.tags = sync_pairs_of(&kept->run.tag_keys, &kept->run.tag_values, &parcel.tag_count);
     enum status status = pack_metrics(store, &kept->run, &parcel, err);
@@ -256,9 +247,8 @@ static enum status take_all(const struct registry *store, struct kept_list *list
 {
     struct text_list experiments;
     struct buffer name = {0};
-    enum status status = store_list(store->root, &experiments, err);
-    if (status != STATUS_OK)
-        return status;
+    if (store_list(store->root, &experiments, err) != STATUS_OK)
+        return err->status;
     for (size_t e = 0; e < experiments.count; e++)
         if (store_experiment_name(store, experiments.items[e], &name))
             take_experiment(store, experiments.items[e], name.data, list);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "base/random_hex.h"
 #include "registry/types.h"
 
@@ -18,6 +19,24 @@ void text_list_clear(struct text_list *list)
         free(list->items[i]);
     free(list->items);
     *list = (struct text_list){0};
+}
+
+static int order_versions(const void *a, const void *b)
+{
+    long left = atol(*(char *const *)a), right = atol(*(char *const *)b);
+    return (left > right) - (left < right);
+}
+
+void text_list_sort(struct text_list *list)
+{
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, order_texts);
+}
+
+void text_list_sort_versions(struct text_list *list)
+{
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, order_versions);
 }
 
 void model_version_clear(struct model_version *version)

@@ -92,6 +92,8 @@ struct text_list {
 };
 void text_list_add(struct text_list *list, const char *text); /* a copy */
 void text_list_clear(struct text_list *list);
+void text_list_sort(struct text_list *list);          /* by its bytes */
+void text_list_sort_versions(struct text_list *list); /* by their numbers */
 
 struct version_details {
     struct model_version version; /* path: a regular file, NULL when it is gone, or on a server; alias: NULL */

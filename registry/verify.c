@@ -1,10 +1,8 @@
 /* registry verify: would the scorer load it, and what would it have? Called by main on its only thread; writes nothing
  * but its `key: value` lines. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "registry/commands.h"
 #include "registry/contract.h"
 
@@ -21,16 +19,13 @@ static enum status verify(struct verified *verified, struct registry *registry, 
                           struct error *err)
 {
     const char *uri = options_argument(options, 0);
-    enum status status = registry_resolve(registry, uri, &verified->version, err);
-    if (status == STATUS_OK)
-        status = registry_read(registry, &verified->version, &verified->file, err);
-    if (status == STATUS_OK)
-        status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &verified->schema, err);
-    if (status != STATUS_OK)
-        return status;
+    if (registry_resolve(registry, uri, &verified->version, err) != STATUS_OK ||
+        registry_read(registry, &verified->version, &verified->file, err) != STATUS_OK ||
+        schema_load(options_text(options, OPTION_SCHEMAS_DIR), &verified->schema, err) != STATUS_OK)
+        return err->status;
     int64_t before = clock_steady_us(&clock_system);
-    status = contract_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
-                           &verified->pipeline, err);
+    enum status status = contract_load(verified->schema, buffer_span(&verified->file),
+                                       options_text(options, OPTION_POSITIVE_LABEL), &verified->pipeline, err);
     verified->load_us = clock_steady_us(&clock_system) - before;
     if (status == STATUS_OK)
         status =

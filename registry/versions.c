@@ -1,10 +1,11 @@
 /* Registered models: versions and aliases. Writers hold the model's lock; a version's directory is built aside and
  * renamed, and an alias is written last, so that it never names a version that is not whole. */
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text_print.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 
@@ -60,12 +61,6 @@ enum status store_models(const struct registry *registry, struct text_list *name
     return STATUS_OK;
 }
 
-static int compare_versions(const void *a, const void *b)
-{
-    long left = atol(*(char *const *)a), right = atol(*(char *const *)b);
-    return (left > right) - (left < right);
-}
-
 /* A version's meta.yaml. STATUS_NOT_FOUND: there is none, or it says that the version was deleted. */
 static enum status version_read(const struct registry *registry, const char *name, const char *version,
                                 struct buffer *meta, struct error *err)
@@ -95,8 +90,7 @@ static void version_numbers(const struct registry *registry, const char *name, s
             continue;
         text_list_add(out, entries.items[e] + 8);
     }
-    if (out->count)
-        qsort(out->items, out->count, sizeof *out->items, compare_versions);
+    text_list_sort_versions(out);
     text_list_clear(&entries);
     free(path);
 }
@@ -106,9 +100,8 @@ enum status store_versions(const struct registry *registry, const char *name, st
 {
     struct text_list all, live = {0};
     struct buffer meta = {0};
-    enum status status = model_check(registry, name, err);
-    if (status != STATUS_OK)
-        return status;
+    if (model_check(registry, name, err) != STATUS_OK)
+        return err->status;
     version_numbers(registry, name, &all);
     for (size_t v = 0; v < all.count; v++)
         if (version_read(registry, name, all.items[v], &meta, ERROR_IGNORED) != STATUS_NOT_FOUND)
@@ -148,8 +141,9 @@ static enum status alias_read(const struct registry *registry, const char *name,
 enum status store_alias(const struct registry *registry, const char *name, const char *alias, char **version,
                         struct error *err)
 {
-    enum status status = model_check(registry, name, err);
-    return status == STATUS_OK ? alias_read(registry, name, alias, version, err) : status;
+    if (model_check(registry, name, err) != STATUS_OK)
+        return err->status;
+    return alias_read(registry, name, alias, version, err);
 }
 
 static char *yaml_text_or_null(struct span text, const char *key, struct buffer *scratch)
@@ -161,12 +155,9 @@ static char *yaml_text_or_null(struct span text, const char *key, struct buffer 
 static char *model_file(const char *folder)
 {
     struct buffer text = {0}, data = {0};
-    char *path = NULL, *file = NULL;
-    if (asprintf(&path, "%s/MLmodel", folder) < 0)
-        abort();
-    if (store_read(path, &text, ERROR_IGNORED) == STATUS_OK && mlmodel_file(buffer_span(&text), &data) &&
-        asprintf(&file, "%s/%s", folder, data.data) < 0)
-        abort();
+    char *path = text_print("%s/MLmodel", folder), *file = NULL;
+    if (store_read(path, &text, ERROR_IGNORED) == STATUS_OK && mlmodel_file(buffer_span(&text), &data))
+        file = text_print("%s/%s", folder, data.data);
     if (file && !store_is_file(file)) {
         free(file);
         file = NULL;
@@ -179,16 +170,12 @@ static char *model_file(const char *folder)
 
 static void describe_tags(const char *directory, struct version_details *out)
 {
-    char *path = NULL;
     struct buffer text = {0};
-    if (asprintf(&path, "%s/tags", directory) < 0)
-        abort();
+    char *path = text_print("%s/tags", directory);
     store_entries(path, &out->tag_keys);
     out->tag_values.items = mem_zeroed(out->tag_keys.count + 1, sizeof *out->tag_values.items);
     for (size_t t = 0; t < out->tag_keys.count; t++) {
-        char *file = NULL;
-        if (asprintf(&file, "%s/%s", path, out->tag_keys.items[t]) < 0)
-            abort();
+        char *file = text_print("%s/%s", path, out->tag_keys.items[t]);
         bool read = store_read(file, &text, ERROR_IGNORED) == STATUS_OK;
         out->tag_values.items[out->tag_values.count++] = mem_text_n(read ? text.data : "", read ? text.bytes : 0);
         free(file);
@@ -251,9 +238,9 @@ enum status store_describe(struct registry *registry, const char *name, const ch
 
 static void model_meta(struct buffer *out, const char *name)
 {
-    yaml_add_int(out, 0, "creation_timestamp", store_now_ms());
+    yaml_add_int(out, 0, "creation_timestamp", clock_real_ms(&clock_system));
     yaml_add_text(out, 0, "description", NULL);
-    yaml_add_int(out, 0, "last_updated_timestamp", store_now_ms());
+    yaml_add_int(out, 0, "last_updated_timestamp", clock_real_ms(&clock_system));
     yaml_add_text(out, 0, "name", name);
 }
 
@@ -271,7 +258,7 @@ static enum status versions_write_model(const struct registry *registry, const c
 static void version_meta(struct buffer *out, const char *name, const char *version, const char *run_id,
                          const char *source)
 {
-    int64_t now = store_now_ms();
+    int64_t now = clock_real_ms(&clock_system);
     yaml_add_int(out, 0, "creation_timestamp", now);
     yaml_add_text(out, 0, "current_stage", "None");
     yaml_add_text(out, 0, "description", NULL);
@@ -298,7 +285,7 @@ static enum status touch_model(const struct registry *registry, const char *name
     char *line = status == STATUS_OK ? strstr(text.data, key) : NULL;
     if (line && (line == text.data || line[-1] == '\n')) {
         buffer_add(&changed, text.data, (size_t)(line - text.data));
-        yaml_add_int(&changed, 0, "last_updated_timestamp", store_now_ms());
+        yaml_add_int(&changed, 0, "last_updated_timestamp", clock_real_ms(&clock_system));
         line += strcspn(line, "\n");
         buffer_add_text(&changed, *line ? line + 1 : line);
     } else if (status == STATUS_NOT_FOUND) {
@@ -330,10 +317,8 @@ static enum status write_version(const struct registry *registry, const char *na
 static char *next_version(const struct registry *registry, const char *name)
 {
     struct text_list numbers;
-    char *next = NULL;
     version_numbers(registry, name, &numbers);
-    if (asprintf(&next, "%ld", numbers.count ? atol(numbers.items[numbers.count - 1]) + 1 : 1L) < 0)
-        abort();
+    char *next = text_print("%ld", numbers.count ? atol(numbers.items[numbers.count - 1]) + 1 : 1L);
     text_list_clear(&numbers);
     return next;
 }
@@ -362,12 +347,10 @@ enum status store_create_version(struct registry *registry, const char *name, co
 {
     int lock;
     char *folder = NULL, *source = NULL, *number = NULL;
-    enum status status = store_prepare(registry, err);
-    if (status != STATUS_OK)
-        return status;
-    if (asprintf(&source, "runs:/%s/model", run_id) < 0)
-        abort();
-    status = store_locate(registry, source, NULL, &folder, err);
+    if (store_prepare(registry, err) != STATUS_OK)
+        return err->status;
+    source = text_print("runs:/%s/model", run_id);
+    enum status status = store_locate(registry, source, NULL, &folder, err);
     free(source);
     if (status != STATUS_OK)
         return status;
@@ -465,15 +448,11 @@ static enum status move_locked(const struct registry *registry, const struct ali
 enum status store_move_alias(struct registry *registry, const struct alias_move *move, char **holder, struct error *err)
 {
     int lock;
-    enum status status = versions_check_target(registry, move->name, move->version, err);
-    if (status == STATUS_OK)
-        status = store_prepare(registry, err);
-    if (status == STATUS_OK)
-        status = model_lock(registry, move->name, &lock, err);
-    if (status != STATUS_OK)
-        return status;
+    if (versions_check_target(registry, move->name, move->version, err) != STATUS_OK ||
+        store_prepare(registry, err) != STATUS_OK || model_lock(registry, move->name, &lock, err) != STATUS_OK)
+        return err->status;
     *holder = NULL;
-    status = move_locked(registry, move, holder, err);
+    enum status status = move_locked(registry, move, holder, err);
     store_unlock(lock);
     return status;
 }

@@ -267,8 +267,9 @@ static enum status model_read(struct registry *registry, const char *uri, struct
 {
     if (!registry)
         return file_read(uri, MODEL_MAX_BYTES, file, err);
-    enum status status = registry_resolve(registry, uri, version, err);
-    return status == STATUS_OK ? registry_read(registry, version, file, err) : status;
+    if (registry_resolve(registry, uri, version, err) != STATUS_OK)
+        return err->status;
+    return registry_read(registry, version, file, err);
 }
 
 /* A registered version must still be the contract it was registered with. */
@@ -297,11 +298,9 @@ static enum status model_open(struct session *session, const struct options *opt
 
 static enum status session_open(struct session *session, const struct options *options, struct error *err)
 {
-    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &session->schema, err);
-    if (status == STATUS_OK)
-        status = model_open(session, options, err);
-    if (status != STATUS_OK)
-        return status;
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &session->schema, err) != STATUS_OK ||
+        model_open(session, options, err) != STATUS_OK)
+        return err->status;
     const struct schema *schema = session->schema;
     int64_t reasons = options_integer(options, OPTION_REASONS);
     session->top_reasons =

@@ -6,7 +6,6 @@
  */
 #include "scorer/commands.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -146,9 +145,8 @@ static enum status make_sink(struct daemon *daemon, struct error *err)
 {
     if (!daemon->settings.role_sink)
         return STATUS_OK;
-    enum status status = sink_new(&daemon->settings, &daemon->counters[1], &daemon->sink, err);
-    if (status != STATUS_OK)
-        return status;
+    if (sink_new(&daemon->settings, &daemon->counters[1], &daemon->sink, err) != STATUS_OK)
+        return err->status;
     daemon->tasks[daemon->task_count++] = (struct task){.name = "sink", .subject = daemon->sink, .body = run_sink};
     add_progress(daemon, sink_progress(daemon->sink), "sink");
     return STATUS_OK;
@@ -422,9 +420,8 @@ static enum status try_properties(const struct options *options, struct error *e
     static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
     for (size_t i = 0; i < 2; i++) {
         rd_kafka_conf_t *conf;
-        enum status status = kafka_conf(options, types[i], NULL, &conf, err);
-        if (status != STATUS_OK)
-            return status;
+        if (kafka_conf(options, types[i], NULL, &conf, err) != STATUS_OK)
+            return err->status;
         rd_kafka_conf_destroy(conf);
     }
     return STATUS_OK;

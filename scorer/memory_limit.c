@@ -6,7 +6,6 @@
  * results staged for it. A share is never more than librdkafka's usual size, so a large limit changes nothing. */
 #include "scorer/memory_limit.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {

@@ -37,9 +37,8 @@ static enum status check_topics(const struct settings *settings, struct error *e
                                  settings->outcome_topic, settings->state_topic};
     size_t count = sizeof names / sizeof *names - !settings->state_topic;
     for (size_t i = 0; i < count; i++) {
-        enum status status = check_name(flags[i], names[i], err);
-        if (status != STATUS_OK)
-            return status;
+        if (check_name(flags[i], names[i], err) != STATUS_OK)
+            return err->status;
         for (size_t j = 0; j < i; j++)
             if (!strcmp(names[i], names[j]))
                 return error_set(err, STATUS_INVALID, "--%s and --%s are both \"%s\": each needs a topic of its own",
@@ -138,9 +137,8 @@ static enum status split_memory(struct settings *settings, struct error *err)
 {
     struct memory_shares shares;
     const struct memory_needs needs = settings_memory_needs(settings);
-    enum status status = memory_split(settings->options, &needs, &shares, err);
-    if (status != STATUS_OK)
-        return status;
+    if (memory_split(settings->options, &needs, &shares, err) != STATUS_OK)
+        return err->status;
     kafka_limit_memory(shares.consumer, shares.producer);
     settings->staged_bytes = shares.staged ? shares.staged : STAGED_BYTES;
     settings->state_bytes = shares.state;

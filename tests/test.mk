@@ -1,4 +1,5 @@
 # make test: every test, those against real servers included. Logs of each program are in build/test-logs.
+# Component and system tests run TEST_JOBS (2) at a time: most of their time is waiting for servers.
 # SKIP=NAME,… leaves programs or whole suites (unit, component, sim, system) out by name, and says so.
 
 # Named here too: prerequisites are expanded where they stand, and the Makefile's own lists come after its includes.
@@ -6,6 +7,7 @@ UNIT_BINS      := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/test_*.
 COMPONENT_BINS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/component/*/test_*.c)))
 SYSTEM_SRC     := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.sh))
 VENV       := $(BUILD)/venv
+TEST_JOBS  ?= 2
 # Beside the checkout: the real table and the golden files (see README.md).
 SHARED     ?= $(abspath ../shared)
 TEST_ENV   := SHARED='$(SHARED)' BIN='$(abspath $(BIN))' VENV='$(abspath $(VENV))' BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' REGISTRY_JARS='$(abspath $(BUILD)/registry)' \
@@ -26,10 +28,10 @@ test-unit: $(UNIT_BINS) ## run the unit tests alone
 	@$(TEST_ENV) tests/run-suite unit 120 $^
 
 test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedded broker, private PostgreSQL)
-	@$(TEST_ENV) tests/run-suite component 180 $(COMPONENT_BINS)
+	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite component 180 $(COMPONENT_BINS)
 
 test-system: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
-	@$(TEST_ENV) tests/run-suite system 600 $(SYSTEM_SRC)
+	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite system 600 $(SYSTEM_SRC)
 
 $(VENV)/.made: tests/system/requirements.txt
 	@echo 'Making a Python environment for the system tests in $(VENV)'

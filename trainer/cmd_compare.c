@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/json_writer.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "registry/registry.h"
 #include "trainer/commands.h"
@@ -210,10 +209,9 @@ enum status command_compare(const struct options *options, struct error *err)
     struct registry *registry;
     struct run_list runs = {0};
     const char *metric = options_text(options, OPTION_SORT);
-    enum status status = registry_open_options(options, &registry, err);
-    if (status != STATUS_OK)
-        return status;
-    status = registry_runs(registry, options_text(options, OPTION_EXPERIMENT), &runs, err);
+    if (registry_open_options(options, &registry, err) != STATUS_OK)
+        return err->status;
+    enum status status = registry_runs(registry, options_text(options, OPTION_EXPERIMENT), &runs, err);
     if (status == STATUS_OK && runs.count == 0)
         status = error_set(err, STATUS_NOT_FOUND, "experiment %.100s has no runs: `trainer train` logs one",
                            options_text(options, OPTION_EXPERIMENT));

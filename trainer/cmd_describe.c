@@ -1,7 +1,6 @@
 /* trainer describe: what a table holds, against the schema, before anything is trained. Called by main, on its only
  * thread. It refuses nothing that can be read at all, and writes nothing but the page that was asked for. */
 #include "base/file.h"
-#include "base/log.h"
 #include "trainer/commands.h"
 #include "trainer/report/describe.h"
 
@@ -21,11 +20,10 @@ enum status command_describe(const struct options *options, struct error *err)
     struct schema *schema;
     struct description description;
     const char *path = options_text(options, OPTION_OUTPUT);
-    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
-    if (status != STATUS_OK)
-        return status;
-    status = describe_read(options_argument(options, 0), schema, options_text(options, OPTION_NULL_VALUES),
-                           &description, err);
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err) != STATUS_OK)
+        return err->status;
+    enum status status = describe_read(options_argument(options, 0), schema, options_text(options, OPTION_NULL_VALUES),
+                                       &description, err);
     if (status == STATUS_OK) {
         describe_print(&description);
         if (path)

@@ -29,9 +29,8 @@ static enum status read_threshold(const struct options *options, const struct pi
 {
     out->rule = (struct threshold_rule){THRESHOLD_GIVEN, pipeline_threshold(pipeline)};
     if (options_given(options, OPTION_THRESHOLD)) {
-        enum status status = threshold_parse(options_text(options, OPTION_THRESHOLD), &out->rule, err);
-        if (status != STATUS_OK)
-            return status;
+        if (threshold_parse(options_text(options, OPTION_THRESHOLD), &out->rule, err) != STATUS_OK)
+            return err->status;
         if (out->rule.kind != THRESHOLD_GIVEN)
             return error_set(err, STATUS_INVALID,
                              "--threshold: evaluate takes a number; a threshold chosen on the rows that it is assessed "
@@ -54,10 +53,9 @@ static enum status evaluate_table(const struct options *options, struct span fil
 {
     struct pipeline *pipeline;
     struct evaluation evaluation = {.schema = table->schema};
-    enum status status = contract_load(table->schema, file, NULL, &pipeline, err);
-    if (status != STATUS_OK)
-        return status;
-    status = read_threshold(options, pipeline, &evaluation, err);
+    if (contract_load(table->schema, file, NULL, &pipeline, err) != STATUS_OK)
+        return err->status;
+    enum status status = read_threshold(options, pipeline, &evaluation, err);
     if (status == STATUS_OK) {
         double *probabilities = mem_zeroed(table->row_count, sizeof *probabilities);
         uint32_t *rows = mem_zeroed(table->row_count, sizeof *rows);
@@ -88,10 +86,9 @@ static enum status evaluate_read_model(const struct options *options, struct buf
 {
     struct registry *registry;
     struct model_version version;
-    enum status status = registry_open_options(options, &registry, err);
-    if (status != STATUS_OK)
-        return status;
-    status = registry_resolve(registry, options_argument(options, 0), &version, err);
+    if (registry_open_options(options, &registry, err) != STATUS_OK)
+        return err->status;
+    enum status status = registry_resolve(registry, options_argument(options, 0), &version, err);
     if (status == STATUS_OK) {
         status = registry_read(registry, &version, file, err);
         model_version_clear(&version);
@@ -105,10 +102,9 @@ enum status command_evaluate(const struct options *options, struct error *err)
     struct schema *schema;
     struct table table;
     struct buffer file = {0};
-    enum status status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
-    if (status != STATUS_OK)
-        return status;
-    status = evaluate_read_model(options, &file, err);
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err) != STATUS_OK)
+        return err->status;
+    enum status status = evaluate_read_model(options, &file, err);
     if (status == STATUS_OK)
         status = table_read(options_argument(options, 1), schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
                             options_text(options, OPTION_NULL_VALUES), &table, err);

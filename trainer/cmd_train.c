@@ -20,11 +20,6 @@
 #include "trainer/random.h"
 #include "trainer/register.h"
 
-static int64_t train_now_ms(void)
-{
-    return clock_real_us(&clock_system) / 1000;
-}
-
 static void print_registered(const struct registry *registry, const struct destination *destination,
                              const struct registered *registered)
 {
@@ -53,10 +48,9 @@ static enum status deliver(const struct options *options, const struct training 
             printf("wrote %s\n", path);
         return written;
     }
-    enum status status = registry_open_options(options, &registry, err);
-    if (status != STATUS_OK)
-        return status;
-    status = register_training(registry, training, &destination, &registered, err);
+    if (registry_open_options(options, &registry, err) != STATUS_OK)
+        return err->status;
+    enum status status = register_training(registry, training, &destination, &registered, err);
     if (status == STATUS_OK) {
         print_registered(registry, &destination, &registered);
         registered_clear(&registered);
@@ -119,10 +113,9 @@ static enum status fit(const struct training *training, struct run_state *state,
     if (status != STATUS_OK)
         return status;
     assess_held_out(training, state);
-    status = export_model(&state->model, training->table, rows, count, &state->evaluation, &state->file, err);
-    if (status == STATUS_OK)
-        status = evaluation_explain(buffer_span(&state->file), training->table, rows, count, &state->evaluation, err);
-    return status;
+    if (export_model(&state->model, training->table, rows, count, &state->evaluation, &state->file, err) != STATUS_OK)
+        return err->status;
+    return evaluation_explain(buffer_span(&state->file), training->table, rows, count, &state->evaluation, err);
 }
 
 static enum status train_table(const struct options *options, const struct train_settings *settings, const char *path,
@@ -141,7 +134,7 @@ static enum status train_table(const struct options *options, const struct train
     else
         status = fit(&training, &state, err);
     training.file = buffer_span(&state.file);
-    training.ended_ms = train_now_ms();
+    training.ended_ms = clock_real_ms(&clock_system);
     if (status == STATUS_OK) {
         print_training(&training);
         status = deliver(options, &training, err);
@@ -193,17 +186,15 @@ static enum status check_destination(const struct options *options, struct error
 
 static enum status train(const struct options *options, const struct train_settings *settings, struct error *err)
 {
-    int64_t started_ms = train_now_ms();
+    int64_t started_ms = clock_real_ms(&clock_system);
     struct schema *schema;
     struct table table;
     const char *path = options_argument(options, 0);
-    enum status status = check_destination(options, err);
-    if (status == STATUS_OK)
-        status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
-    if (status != STATUS_OK)
-        return status;
-    status = table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
-                        options_text(options, OPTION_NULL_VALUES), &table, err);
+    if (check_destination(options, err) != STATUS_OK ||
+        schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err) != STATUS_OK)
+        return err->status;
+    enum status status = table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
+                                    options_text(options, OPTION_NULL_VALUES), &table, err);
     if (status == STATUS_OK) {
         status = train_table(options, settings, path, &table, started_ms, err);
         table_free(&table);

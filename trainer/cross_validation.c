@@ -183,9 +183,8 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
     if (threads > 1)
         work->settings.threads = work->settings.forest.threads = 1;
     parallel_run(threads, work->fold_count * work->repeat_count, predict_fold, work);
-    status = check_fits(work, out, err);
-    if (status != STATUS_OK)
-        return status;
+    if (check_fits(work, out, err) != STATUS_OK)
+        return err->status;
     assess_folds(work, out);
     assess_all(work, out);
     return STATUS_OK;
@@ -214,9 +213,8 @@ enum status evaluation_cross_validate(const struct table *table, const uint32_t 
                                       struct evaluation *out, struct error *err)
 {
     struct work work = {.table = table, .rows = rows, .row_count = row_count, .repeat_count = settings->repeat_count};
-    enum status status = count_folds(table, rows, row_count, settings, &work.fold_count, err);
-    if (status != STATUS_OK)
-        return status;
+    if (count_folds(table, rows, row_count, settings, &work.fold_count, err) != STATUS_OK)
+        return err->status;
     size_t count = row_count * work.repeat_count;
     out->schema = table->schema;
     out->rule = settings->threshold;
@@ -229,7 +227,7 @@ enum status evaluation_cross_validate(const struct table *table, const uint32_t 
     work.probabilities = mem_zeroed(count + 1, sizeof *work.probabilities);
     work.assessed_rows = mem_zeroed(count + 1, sizeof *work.assessed_rows);
     work.outcomes = mem_zeroed(work.fold_count * work.repeat_count + 1, sizeof *work.outcomes);
-    status = validate_folds(&work, folds_path, out, err);
+    enum status status = validate_folds(&work, folds_path, out, err);
     free(work.folds);
     free(work.labels);
     free(work.calls);

@@ -86,8 +86,7 @@ enum status evaluation_explain(struct span model_file, const struct table *table
     const struct schema *schema = table->schema;
     const struct pipeline_options options = {NULL, NULL};
     struct pipeline *pipeline;
-    enum status status = pipeline_load(model_file, schema->columns, schema->column_count, &options, &pipeline, err);
-    if (status != STATUS_OK)
+    if (pipeline_load(model_file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
         return error_prefix(err, "the trained model does not load back");
     if (pipeline_has_reasons(pipeline) && row_count)
         evaluation_explain_rows(pipeline, table, rows, row_count, out);

@@ -89,8 +89,7 @@ static enum status load_back(const struct schema *schema, struct span file, stru
 {
     struct pipeline *pipeline;
     const struct pipeline_options options = {NULL, NULL};
-    enum status status = pipeline_load(file, schema->columns, schema->column_count, &options, &pipeline, err);
-    if (status != STATUS_OK)
+    if (pipeline_load(file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
         return error_prefix(err, "the trained model does not load back");
     pipeline_free(pipeline);
     return STATUS_OK;

@@ -2,10 +2,10 @@
 #include "trainer/groups.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/text_print.h"
 
 /* Groups of a column: its categories, bands or ordinal values, and the rows without a value. */
 static size_t group_places(const struct column *column)
@@ -31,19 +31,13 @@ static size_t groups_group_of(const struct column *column, const struct cell *ce
 
 static char *band_name(const struct column *column, size_t band)
 {
-    char *name = NULL;
     bool whole = column_is_whole(column);
     const double *bands = column->bands;
-    int written;
     if (band == 0)
-        written = asprintf(&name, "under %g", bands[0]);
-    else if (band == column->band_count)
-        written = asprintf(&name, "%g and over", bands[band - 1]);
-    else
-        written = asprintf(&name, whole ? "%g to %g" : "%g to under %g", bands[band - 1], bands[band] - whole);
-    if (written < 0)
-        abort();
-    return name;
+        return text_print("under %g", bands[0]);
+    if (band == column->band_count)
+        return text_print("%g and over", bands[band - 1]);
+    return text_print(whole ? "%g to %g" : "%g to under %g", bands[band - 1], bands[band] - whole);
 }
 
 static char *group_name(const struct column *column, size_t place)
@@ -56,10 +50,7 @@ static char *group_name(const struct column *column, size_t place)
         return band_name(column, place);
     if (column->value_labels && place < column->value_count)
         return mem_text(column->value_labels[place]);
-    char *name = NULL;
-    if (asprintf(&name, "%g", column->low + (double)place) < 0)
-        abort();
-    return name;
+    return text_print("%g", column->low + (double)place);
 }
 
 /* A group's rows side by side. */

@@ -5,16 +5,11 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "trainer/random.h"
 
 enum { DRAWS_MOST = 1000, DRAWS_LEAST = 100 };
 static const size_t drawn_rows = 50000000; /* over all draws: bounds the time on large tables */
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
 
 /* Each class drawn by itself, so that both occur as often as they do. */
 static void draw_again(const struct predictions *given, const uint32_t *by_label, size_t negatives, uint64_t *random,
@@ -59,7 +54,7 @@ void intervals_bootstrap(const struct predictions *given, uint64_t seed, struct 
     }
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         double *of_metric = values + m * draws;
-        qsort(of_metric, draws, sizeof *of_metric, compare_doubles);
+        qsort(of_metric, draws, sizeof *of_metric, order_doubles);
         intervals[m] = (struct interval){of_metric[draws / 40], of_metric[draws - 1 - draws / 40]};
     }
     free(by_label);

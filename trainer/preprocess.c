@@ -6,19 +6,14 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-
-static int preprocess_compare_numbers(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
+#include "base/order.h"
 
 /* The middle one, or the mean of the two in the middle. */
 static double median_of(double *numbers, size_t count)
 {
     if (count == 0)
         return 0;
-    qsort(numbers, count, sizeof *numbers, preprocess_compare_numbers);
+    qsort(numbers, count, sizeof *numbers, order_doubles);
     size_t half = count / 2;
     return count % 2 ? numbers[half] : (numbers[half - 1] + numbers[half]) / 2;
 }

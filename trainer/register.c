@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -77,9 +76,8 @@ static enum status add_contract(const struct training *training, struct pairs *o
     struct pipeline *pipeline;
     const struct schema *schema = training->table->schema;
     const struct pipeline_options options = {NULL, NULL};
-    enum status status = pipeline_load(training->file, schema->columns, schema->column_count, &options, &pipeline, err);
-    if (status != STATUS_OK)
-        return status;
+    if (pipeline_load(training->file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
+        return err->status;
     const char *columns = pipeline_contract_columns(pipeline);
     assert(out->count + 2 <= PAIR_MOST);
     pairs_add(out, CONTRACT_TAG, "%s", pipeline_contract(pipeline));

@@ -30,16 +30,6 @@ struct reader {
     struct null_values null_values;
 };
 
-static bool is_ignored(const struct schema *schema, struct span name)
-{
-    if (schema->id_name && span_equal(name, span_of(schema->id_name)))
-        return true;
-    for (size_t i = 0; i < schema->ignored_count; i++)
-        if (span_equal(name, span_of(schema->ignored[i])))
-            return true;
-    return false;
-}
-
 static int32_t field_of(const struct schema *schema, struct span name)
 {
     int32_t column = schema_column(schema, name);
@@ -47,7 +37,8 @@ static int32_t field_of(const struct schema *schema, struct span name)
         return column;
     if (span_equal(name, span_of(schema->target_name)))
         return FIELD_TARGET;
-    return is_ignored(schema, name) ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
+    bool ignored = span_equal(name, span_of(schema->id_name)) || schema_ignores(schema, name);
+    return ignored ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
 }
 
 static size_t field_uses(const struct reader *reader, int32_t what)
@@ -103,9 +94,8 @@ static enum status table_read_header(struct reader *reader, struct csv *csv, str
 {
     struct csv_record record;
     bool more;
-    enum status status = csv_next(csv, &record, &more, err);
-    if (status != STATUS_OK)
-        return status;
+    if (csv_next(csv, &record, &more, err) != STATUS_OK)
+        return err->status;
     if (!more)
         return error_set(err, STATUS_INVALID, "%s: the file is empty: give a CSV file with a header and labelled rows",
                          reader->path);
@@ -113,7 +103,7 @@ static enum status table_read_header(struct reader *reader, struct csv *csv, str
     reader->field_count = record.field_count;
     for (size_t f = 0; f < record.field_count; f++)
         reader->fields[f] = field_of(reader->schema, record.fields[f]);
-    status = header_check(reader, err);
+    enum status status = header_check(reader, err);
     csv_log_dialect(csv, "trainer");
     if (status == STATUS_OK)
         name_unknown(reader, &record);

@@ -51,10 +51,10 @@ size_t train_settings_params(const struct train_settings *settings, double chose
 
 static enum status read_kind(const char *name, struct train_settings *out, struct error *err)
 {
-    enum status status = model_kind_find(name, &out->kind, err);
-    if (status == STATUS_OK)
-        out->kind->set_defaults(out);
-    return status;
+    if (model_kind_find(name, &out->kind, err) != STATUS_OK)
+        return err->status;
+    out->kind->set_defaults(out);
+    return STATUS_OK;
 }
 
 static void read_counts(const struct options *options, struct train_settings *out)

@@ -90,9 +90,8 @@ static void add_entry(struct buffer *out, const struct model_property *property)
 enum status onnx_set_metadata(struct span file, const struct model_property *properties, size_t count,
                               struct buffer *out, struct error *err)
 {
-    enum status status = onnx_guard(file, err);
-    if (status != STATUS_OK)
-        return status;
+    if (onnx_guard(file, err) != STATUS_OK)
+        return err->status;
     struct cursor cursor = cursor_of(file);
     while (cursor_left(&cursor)) {
         struct span entry;

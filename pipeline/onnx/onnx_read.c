@@ -4,11 +4,10 @@
  * a graph may hold but no tabular pipeline needs (functions, sparse or external tensors) is refused here, by name. */
 #include "pipeline/onnx/onnx_read.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "onnx/onnx.pb-c.h"
 #include "pipeline/onnx/onnx_guard.h"
 
@@ -166,9 +165,8 @@ static enum status tensor_read(struct onnx_file *file, const Onnx__TensorProto *
     if (from->segment || !strcmp(dtype_name(tensor->dtype), "another type"))
         return error_set(err, STATUS_UNSUPPORTED, "tensor '%s': element type %d", onnx_text_of(from->name),
                          from->data_type);
-    enum status status = tensor_shape(from, tensor, err);
-    if (status != STATUS_OK)
-        return status;
+    if (tensor_shape(from, tensor, err) != STATUS_OK)
+        return err->status;
     if (tensor->dtype == DTYPE_TEXT) {
         if (from->n_string_data != tensor->count)
             return error_set(err, STATUS_INVALID, "tensor '%s': %zu texts where its shape needs %zu",
@@ -253,8 +251,7 @@ static enum status node_read(struct onnx_file *file, const Onnx__NodeProto *from
     node->attributes = attributes;
     node->attribute_count = from->n_attribute;
     for (size_t a = 0; a < from->n_attribute; a++) {
-        enum status status = attribute_read(file, from->attribute[a], &attributes[a], err);
-        if (status != STATUS_OK)
+        if (attribute_read(file, from->attribute[a], &attributes[a], err) != STATUS_OK)
             return error_prefix(err, "operator %s (node '%s')", node->op, node->name);
     }
     return STATUS_OK;
@@ -283,11 +280,6 @@ static enum status onnx_read_value(const Onnx__ValueInfoProto *from, struct onnx
     return STATUS_OK;
 }
 
-static int names_order(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Old files list initializers among the inputs too. Sorted names of them; free. */
 static const char **initializer_names(const Onnx__GraphProto *graph)
 {
@@ -295,7 +287,7 @@ static const char **initializer_names(const Onnx__GraphProto *graph)
     for (size_t i = 0; i < graph->n_initializer; i++)
         names[i] = onnx_text_of(graph->initializer[i]->name);
     if (graph->n_initializer)
-        qsort(names, graph->n_initializer, sizeof *names, names_order);
+        qsort(names, graph->n_initializer, sizeof *names, order_texts);
     return names;
 }
 
@@ -311,7 +303,7 @@ static enum status values_read(struct onnx_file *file, const Onnx__GraphProto *f
     enum status status = STATUS_OK;
     for (size_t i = 0; i < from->n_input && status == STATUS_OK; i++) {
         const char *name = onnx_text_of(from->input[i]->name);
-        if (!bsearch(&name, initializers, from->n_initializer, sizeof name, names_order))
+        if (!bsearch(&name, initializers, from->n_initializer, sizeof name, order_texts))
             status = onnx_read_value(from->input[i], &inputs[file->graph.input_count++], err);
     }
     free(initializers);
@@ -367,9 +359,8 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
     if (model->n_functions || model->n_training_info)
         return error_set(err, STATUS_UNSUPPORTED, "the ONNX file holds model-local functions or training graphs");
     for (size_t o = 0; o < model->n_opset_import; o++) {
-        enum status status = opset_read(&file->graph, model->opset_import[o], err);
-        if (status != STATUS_OK)
-            return status;
+        if (opset_read(&file->graph, model->opset_import[o], err) != STATUS_OK)
+            return err->status;
     }
     struct onnx_property *properties = arena_zeroed(&file->arena, model->n_metadata_props, sizeof *properties);
     for (size_t p = 0; p < model->n_metadata_props; p++)
@@ -392,12 +383,11 @@ enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *e
             error_set(err, STATUS_INVALID, "not a sound ONNX file: protobuf cannot unpack it: export or copy it again");
     else
         status = onnx_read_model(file, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = file;
+    else
         onnx_close(file);
-        return status;
-    }
-    *out = file;
-    return STATUS_OK;
+    return status;
 }
 
 void onnx_close(struct onnx_file *file)

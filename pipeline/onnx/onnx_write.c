@@ -513,9 +513,8 @@ static enum status onnx_check_model(struct onnx_writer *writer, struct error *er
 
 static enum status write(struct onnx_writer *writer, struct buffer *out, struct error *err)
 {
-    enum status status = onnx_check_model(writer, err);
-    if (status != STATUS_OK)
-        return status;
+    if (onnx_check_model(writer, err) != STATUS_OK)
+        return err->status;
     Onnx__ModelProto file;
     write_graph(writer);
     onnx_write_proto(writer, &file);

@@ -9,7 +9,6 @@
 #include "scorer/commands.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -74,7 +73,7 @@ static bool read_age(const char *text, int64_t *out)
     const char *unit = end > text && *end && !end[1] ? strchr(units, *end) : NULL;
     if (!unit || number < 0 || number > 1000000)
         return false;
-    *out = clock_real_us(&clock_system) / 1000 - number * seconds[unit - units] * 1000;
+    *out = clock_real_ms(&clock_system) - number * seconds[unit - units] * 1000;
     return true;
 }
 
@@ -190,12 +189,11 @@ static enum status add_input(struct audit *audit, size_t p, int64_t committed, b
 
 static enum status find_input(struct audit *audit, struct error *err)
 {
-    enum status status = audit_kafka_parts(audit->kafka, audit->names.input, &audit->input, &audit->input_count, err);
-    if (status != STATUS_OK)
-        return status;
+    if (audit_kafka_parts(audit->kafka, audit->names.input, &audit->input, &audit->input_count, err) != STATUS_OK)
+        return err->status;
     int64_t *committed = mem_zeroed(audit->input_count + 1, sizeof *committed);
     bool compacted = audit_kafka_is_compacted(audit->kafka, audit->names.input);
-    status = audit_kafka_committed(audit->kafka, audit->names.input, committed, audit->input_count, err);
+    enum status status = audit_kafka_committed(audit->kafka, audit->names.input, committed, audit->input_count, err);
     if (status == STATUS_OK)
         status = limit_by_time(audit, audit->from_ms, false, err);
     if (status == STATUS_OK)
@@ -259,10 +257,10 @@ static enum status take_record(void *context, struct sink_record *record, struct
     struct audit *audit = context;
     struct audit_record found;
     record->topic = audit->reading;
-    enum status status = audit_rows_read(audit->rows, record, &found, err);
-    if (status == STATUS_OK)
-        audit_ledger_record(audit->ledger, &found);
-    return status;
+    if (audit_rows_read(audit->rows, record, &found, err) != STATUS_OK)
+        return err->status;
+    audit_ledger_record(audit->ledger, &found);
+    return STATUS_OK;
 }
 
 static enum status take_source(void *context, struct sink_record *record, struct error *err)

@@ -77,12 +77,11 @@ enum status audit_database_new(const char *conninfo, const char *cluster_id, str
         if (!database->cluster)
             status = fail(database, "quoting the cluster's id", err);
     }
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = database;
+    else
         audit_database_free(database);
-        return status;
-    }
-    *out = database;
-    return STATUS_OK;
+    return status;
 }
 
 void audit_database_free(struct audit_database *database)
@@ -183,9 +182,8 @@ static enum status has_column(struct audit_database *database, const char *table
     snprintf(sql, sizeof sql,
              "SELECT count(*) FROM pg_attribute WHERE attrelid = 'attrition.%.*s'::regclass AND attname = '%s'",
              table_bytes, table, column);
-    enum status status = query(database, "looking up columns", sql, &result, err);
-    if (status != STATUS_OK)
-        return status;
+    if (query(database, "looking up columns", sql, &result, err) != STATUS_OK)
+        return err->status;
     *out = strcmp(PQgetvalue(result, 0, 0), "0") != 0;
     PQclear(result);
     return STATUS_OK;

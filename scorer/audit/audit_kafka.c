@@ -36,12 +36,11 @@ enum status audit_kafka_new(const struct options *options, const char *group_id,
         status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &kafka->consumer, err);
     if (status == STATUS_OK)
         status = kafka_wait_for_broker(kafka->consumer, "audit", 0, NULL, err);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = kafka;
+    else
         audit_kafka_free(kafka);
-        return status;
-    }
-    *out = kafka;
-    return STATUS_OK;
+    return status;
 }
 
 void audit_kafka_free(struct audit_kafka *kafka)

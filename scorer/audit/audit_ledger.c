@@ -7,7 +7,6 @@
  * guess: what retention may have removed is counted as deleted only up to the number of records that were. */
 #include "scorer/audit/audit_ledger.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

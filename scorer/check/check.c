@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "events/schema_registry.h"
 #include "events/schema.h"
 #include "kafka/client.h"

@@ -60,13 +60,12 @@ static enum status make_consumer(struct sampler *sampler, struct error *err)
                                            {"isolation.level", "read_committed"},
                                            {NULL, NULL}};
     rd_kafka_conf_t *conf;
-    enum status status = kafka_conf(sampler->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
-    if (status != STATUS_OK)
-        return status;
-    status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sampler->consumer, err);
-    if (status == STATUS_OK)
-        rd_kafka_poll_set_consumer(sampler->consumer);
-    return status;
+    if (kafka_conf(sampler->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err) != STATUS_OK)
+        return err->status;
+    if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sampler->consumer, err) != STATUS_OK)
+        return err->status;
+    rd_kafka_poll_set_consumer(sampler->consumer);
+    return STATUS_OK;
 }
 
 static enum status assign(struct sampler *sampler, int partitions, uint64_t wanted, struct error *err)

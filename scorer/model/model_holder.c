@@ -80,9 +80,8 @@ static void note_file(struct source *source)
 static enum status find_source(struct model_holder *holder, struct source *out, struct error *err)
 {
     struct source source = {0};
-    enum status status = registry_resolve(holder->registry, holder->uri, &source.version, err);
-    if (status != STATUS_OK)
-        return status;
+    if (registry_resolve(holder->registry, holder->uri, &source.version, err) != STATUS_OK)
+        return err->status;
     note_file(&source);
     *out = source;
     return STATUS_OK;
@@ -362,12 +361,11 @@ static enum status holder_new(const struct settings *settings, const char *uri, 
     if (status == STATUS_OK && pthread_create(&holder->watcher, NULL, watch, holder))
         status =
             error_set(err, STATUS_UNAVAILABLE, "model: cannot start the watcher thread; raise the limit of threads");
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = holder;
+    else
         holder_destroy(holder);
-        return status;
-    }
-    *out = holder;
-    return STATUS_OK;
+    return status;
 }
 
 enum status model_holder_new(const struct settings *settings, struct counters *counters, struct model_holder **out,

@@ -193,7 +193,7 @@ static void lost(struct sink *sink)
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, 0);
     sink->joined = sink->unassigned = false;
     progress_step(&sink->progress, "asks who has its place in the group", WAITS_FOR_KAFKA);
-    if (sink->stop || sink_topics_may_join(&sink->group, &sink->stop))
+    if (sink_topics_may_join(&sink->group, &sink->stop))
         rd_kafka_assign(sink->consumer, NULL);
 }
 
@@ -203,10 +203,7 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
 {
     struct sink *sink = opaque;
     (void)consumer;
-    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-        gained(sink, list);
-    else
-        lost(sink);
+    code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? gained(sink, list) : lost(sink);
 }
 
 /* --- records --- */
@@ -612,6 +609,7 @@ static void leave(struct sink *sink)
         commit_to_kafka(sink);
         sink_batch_clear(sink->batch); /* its messages are the consumer's */
     }
+    sink->group.leaving = true;
     kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, on_rebalance, sink);
 }
 

@@ -270,10 +270,10 @@ enum status sink_connection_query(struct sink_connection *connection, const char
     if (!PQsendQueryParams(connection->handle, sql, count, NULL, values, NULL, NULL, SINK_TEXT_FORMAT))
         return sink_connection_fail_send(connection, err);
     PGresult *result = NULL;
-    enum status status = sink_connection_drain(connection, doing, PGRES_TUPLES_OK, &result, err);
-    if (status == STATUS_OK)
-        *out = result;
-    return status;
+    if (sink_connection_drain(connection, doing, PGRES_TUPLES_OK, &result, err) != STATUS_OK)
+        return err->status;
+    *out = result;
+    return STATUS_OK;
 }
 
 enum status sink_connection_copy(struct sink_connection *connection, const char *data, size_t bytes, struct error *err)

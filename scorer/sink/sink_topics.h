@@ -13,6 +13,7 @@ struct sink_topics {
     const char *instance; /* group.instance.id; empty: none */
     char member[300];     /* under which partitions were last assigned; empty: not yet */
     struct error failure; /* for good; status STATUS_OK: none */
+    bool leaving;         /* the group is left for good */
 };
 
 void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
@@ -29,7 +30,8 @@ MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct e
 void sink_topics_assigned(struct sink_topics *topics);
 
 /* Before lost partitions are given up, upon which the client joins again: a process that stood still would throw out
- * the one that has taken its place. False: it has been taken, which is the failure. Waits for brokers, until *stop. */
+ * the one that has taken its place. False: it has been taken, which is the failure, or this process is about to end.
+ * Waits for brokers, until *stop. */
 bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop);
 MUST_USE enum status sink_topics_failure(const struct sink_topics *topics, struct error *err);
 

@@ -39,6 +39,7 @@ struct input_consumer {
     struct position *positions;
     int32_t position_count;
     bool assigned;
+    bool leaving;     /* for good */
     bool reached_end; /* some position's eof is news */
     bool reassign;    /* all are to be assigned again, from their positions */
     size_t waiting_count;
@@ -192,15 +193,30 @@ static void resolve_pending(struct input_consumer *input)
     bool ready;
     if (rd_kafka_assignment_lost(input->consumer))
         return; /* another member may say by now where they start */
-    if (pending_partitions_step(&input->pending, &input->start, &input->owner.prepare, &ready, &err) != STATUS_OK)
+    if (pending_partitions_step(&input->pending, &input->start, &input->owner.prepare, &ready, &err) != STATUS_OK) {
+        static_member_explain(&input->member, input->consumer, input->settings->group_id, input->stop, &err);
         input_consumer_fail(input, err.status, err.text);
-    else if (ready)
+    } else if (ready)
         take_pending(input);
+}
+
+/* Partitions that are given up are followed by joining again, which throws out a process that has joined as this
+ * instance meanwhile. Whoever has lost them asks before; whoever is about to end has no reason to join at all. */
+static bool may_join_again(struct input_consumer *input, bool lost)
+{
+    struct error err;
+    if (!lost || input->leaving)
+        return true;
+    if (input->failure != STATUS_OK || *input->stop)
+        return false;
+    if (static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) == STATUS_OK)
+        return true;
+    input_consumer_fail(input, err.status, err.text);
+    return false;
 }
 
 static void on_revoke(struct input_consumer *input)
 {
-    struct error err;
     bool lost = rd_kafka_assignment_lost(input->consumer);
     input->owner.leaving(input->owner.context, lost);
     release_all(input);
@@ -211,10 +227,7 @@ static void on_revoke(struct input_consumer *input)
     pending_partitions_drop(&input->pending);
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
-    if (lost && input->failure == STATUS_OK && !*input->stop &&
-        static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) != STATUS_OK)
-        input_consumer_fail(input, err.status, err.text); /* gives nothing up, and so does not join again */
-    else
+    if (may_join_again(input, lost))
         rd_kafka_assign(input->consumer, NULL);
 }
 
@@ -325,6 +338,7 @@ void input_consumer_free(struct input_consumer *input)
     drop_batch(input);
     if (input->queue)
         rd_kafka_queue_destroy(input->queue);
+    input->leaving = true;
     if (input->consumer)
         kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, on_rebalance, input);
     pending_partitions_drop(&input->pending);

@@ -66,3 +66,11 @@ enum status static_member_check(const struct static_member *member, rd_kafka_t *
                      "on, this one ends",
                      group, member->instance);
 }
+
+void static_member_explain(const struct static_member *member, rd_kafka_t *consumer, const char *group,
+                           const _Atomic bool *stop, struct error *err)
+{
+    struct error replaced;
+    if (static_member_check(member, consumer, group, stop, &replaced) != STATUS_OK)
+        *err = replaced;
+}

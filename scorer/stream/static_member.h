@@ -25,3 +25,7 @@ void static_member_note(struct static_member *member, rd_kafka_t *consumer);
  * has taken its place: asked before. STATUS_CONFLICT: it has been taken. Waits for brokers, until *stop. */
 MUST_USE enum status static_member_check(const struct static_member *member, rd_kafka_t *consumer, const char *group,
                                          const _Atomic bool *stop, struct error *err);
+/* After a failure of what has just been assigned: what cannot be, such as records newer than the group's offsets, may
+ * be the work of a process that has taken our place. Then that is the failure. */
+void static_member_explain(const struct static_member *member, rd_kafka_t *consumer, const char *group,
+                           const _Atomic bool *stop, struct error *err);

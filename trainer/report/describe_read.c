@@ -37,10 +37,7 @@ static enum column_role role_of(const struct schema *schema, struct span name)
         return ROLE_TARGET;
     if (schema->id_name && span_equal(name, span_of(schema->id_name)))
         return ROLE_ID;
-    for (size_t i = 0; i < schema->ignored_count; i++)
-        if (span_equal(name, span_of(schema->ignored[i])))
-            return ROLE_IGNORED;
-    return ROLE_UNKNOWN;
+    return schema_ignores(schema, name) ? ROLE_IGNORED : ROLE_UNKNOWN;
 }
 
 static char *flat_name(struct span name)
