@@ -41,10 +41,14 @@ static void need(bool fine)
 /* --- events and records of the shipped schema --- */
 
 static struct decoder *decoder;
-static struct buffer values, records, out;
+static struct buffer values, records, out, stamp_encoded;
 static size_t value_ends[ROWS + 1], record_ends[ROWS + 1];
 static struct cell cells[ROWS * COLUMNS_MAX];
 static struct sink_rows *sink;
+static struct model_stamp stamp = {.name = {"attrition", 9},
+                                   .version = {"7", 1},
+                                   .alias = {"production", 10},
+                                   .run_id = {"0123456789abcdef0123456789abcdef", 32}};
 
 /* Lowers what a rule holds to be at most another, until all rules are kept. */
 static void keep_rules(struct cell *row)
@@ -75,6 +79,8 @@ static void records_make(void)
     need(schema_load("schemas", &schema, &err) == STATUS_OK && schema->column_count <= COLUMNS_MAX);
     need(decoder_new(schema, &decoder, &err) == STATUS_OK);
     need(sink_rows_new(schema, "MkU3OEVBNTcwNTJENDM2Qk", &sink, &err) == STATUS_OK);
+    model_stamp_encode(&stamp, &stamp_encoded);
+    stamp.encoded = buffer_span(&stamp_encoded);
     for (int64_t r = 0; r < ROWS; r++) {
         const struct record_plan plan = {.number = r, .employee = r, .channel = CHANNEL_STREAM};
         event_make(r, cells + (size_t)r * schema->column_count);
@@ -122,8 +128,7 @@ static void encode(bool copied)
         .base = -2,
         .reasons = reasons,
         .reason_count = TOP,
-        .model = {SPAN_LITERAL("attrition"), SPAN_LITERAL("7"), SPAN_LITERAL("production"),
-                  SPAN_LITERAL("0123456789abcdef0123456789abcdef")},
+        .model = stamp,
         .scored_at_us = 1700000000000000,
         .latency_us = 1500,
         .source_topic = SPAN_LITERAL("employee-events"),
