@@ -1,7 +1,7 @@
 #!/bin/sh
 # bench: instructions of the hot paths, a unit (event, row, record) each, beside the kept figures of instructions.txt.
 # Counted by callgrind, which knows AVX2 at most: the same on a busy machine as on an idle one, but not beside another compiler or C library.
-# A report, no gate. `instructions.sh NAME…` counts only these; `instructions.sh keep` writes the kept figures anew.
+# A report, no gate. `instructions.sh NAME…` counts only these; `instructions.sh keep` replaces the kept figures.
 set -eu
 BENCH_BIN=${BENCH_BIN:-build/release/tests/bench}
 kept=tests/bench/instructions.txt
