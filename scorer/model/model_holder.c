@@ -28,6 +28,7 @@ struct source {
 struct held_model {
     struct model model; /* first: model_release casts back */
     struct model_version version;
+    struct buffer stamp; /* the encoded one */
     atomic_uint references;
 };
 
@@ -119,6 +120,8 @@ static struct held_model *wrap(const struct schema *schema, struct pipeline *pip
         .labels = labels_of(schema, pipeline),
         .loaded_at_us = clock_real_us(&clock_system),
     };
+    model_stamp_encode(&held->model.stamp, &held->stamp);
+    held->model.stamp.encoded = buffer_span(&held->stamp);
     atomic_init(&held->references, 1);
     return held;
 }
@@ -150,6 +153,7 @@ static void free_held(struct held_model *held)
 {
     pipeline_free(held->model.pipeline);
     model_version_clear(&held->version);
+    buffer_free(&held->stamp);
     free(held);
 }
 
