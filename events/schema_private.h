@@ -45,8 +45,8 @@ struct schema_parts {
     struct span **encoded_values;           /* one list per column, by code, of the same; NULL: it has no values */
     uint32_t *text_columns;
     size_t text_column_count;
-    bool has_changed;                       /* events may be partial: the event's record has the field `changed` */
-    const struct avro_type *attributes;     /* the event's attributes record */
+    bool has_changed;                   /* events may be partial: the event's record has the field `changed` */
+    const struct avro_type *attributes; /* the event's attributes record */
 };
 
 static inline const struct schema_parts *schema_parts(const struct schema *schema)
