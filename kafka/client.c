@@ -515,6 +515,8 @@ enum status kafka_status(rd_kafka_resp_err_t code)
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
         return STATUS_OK;
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+        return STATUS_UNSUPPORTED;
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:

@@ -70,8 +70,6 @@ void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,
 {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(*consumer);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(*consumer, queue);
-    if (!error)
-        rd_kafka_assign(*consumer, NULL); /* what a callback did not give up, so as not to join again */
     int64_t deadline_us = clock_steady_us(&clock_system) + limit_us;
     while (!error && !rd_kafka_consumer_closed(*consumer) && clock_steady_us(&clock_system) < deadline_us) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, LEAVE_STEP_MS);

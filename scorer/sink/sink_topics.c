@@ -73,8 +73,10 @@ bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)
     const struct start_offsets *source = &topics->sources[0];
     if (topics->leaving || !topics->instance[0] || !topics->member[0] || !rd_kafka_assignment_lost(source->consumer))
         return true;
-    if (*stop || topics->failure.status != STATUS_OK)
+    if (topics->failure.status != STATUS_OK)
         return false;
+    if (*stop)
+        return true; /* it leaves at once */
     if (kafka_member_replaced(source->consumer, source->group, topics->instance, topics->member,
                               &(struct member_wait){stop, "sink"}, &replaced, &err) != STATUS_OK)
         log_warn("sink", "partitions are lost; %s", err.text);

@@ -35,7 +35,7 @@ MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct e
 void sink_topics_assigned(struct sink_topics *topics);
 
 /* Before lost partitions are given up, upon which the client joins again: a process that stood still would throw out
- * the one that has taken its place. False: it has been taken, which is the failure, or this process is about to end.
+ * the one that has taken its place. False: it has been taken, which is the failure, or this process has failed.
  * Waits for brokers, until *stop. */
 bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop);
 MUST_USE enum status sink_topics_failure(const struct sink_topics *topics, struct error *err);

@@ -202,14 +202,16 @@ static void resolve_pending(struct input_consumer *input)
 }
 
 /* Partitions that are given up are followed by joining again, which throws out a process that has joined as this
- * instance meanwhile. Whoever has lost them asks before; whoever is about to end has no reason to join at all. */
+ * instance meanwhile. Whoever has lost them asks before; whoever has failed has no reason to join at all. */
 static bool may_join_again(struct input_consumer *input, bool lost)
 {
     struct error err;
     if (!lost || input->leaving)
         return true;
-    if (input->failure != STATUS_OK || *input->stop)
+    if (input->failure != STATUS_OK)
         return false;
+    if (*input->stop)
+        return true; /* it leaves at once */
     if (static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) == STATUS_OK)
         return true;
     input_consumer_fail(input, err.status, err.text);

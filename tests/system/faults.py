@@ -39,9 +39,11 @@ class Run:
         self.group = f"faults-{seed}"
         self.names = [f"{self.group}-{topic}" for topic in ("events", "predictions", "dlq", "outcomes")]
         servers.brokers.create_topics(self.names, 4)
-        if os.environ.get("STATE_TOPIC"): # with current records, whose topic is the run's own
-            self.env["STATE_TOPIC"] = f"{self.group}-state"
-            servers.brokers.create_topics([self.env["STATE_TOPIC"]], 4)
+        self.has_records = os.environ.get("STATE_TOPIC", "none") != "none" # current records, whose topic is the run's own
+        self.env["STATE_TOPIC"] = f"{self.group}-state" if self.has_records else "none"
+        if self.has_records:
+            self.env["ALERT_TOPIC"] = f"{self.group}-alerts"
+            servers.brokers.create_topics([self.env["STATE_TOPIC"], self.env["ALERT_TOPIC"]], 4)
         self.database = servers.new_database(f"faults_{seed}")
         self.scorers, self.ended, self.problems, self.done, self.guests = {}, Counter(), [], Counter(), 0
         self.missed, self.grown = Counter(), False
