@@ -22,6 +22,7 @@ struct entry {
     int32_t partition;
     bool gone, left, scored; /* gone: the topic has no record */
     bool seen, matched;      /* the output of its own event; one that says what it says */
+    bool stale;              /* and that has been said */
     int64_t occurred_at_ms, source_offset, offset;
     uint64_t said; /* digest of the last prediction */
 };
@@ -141,6 +142,16 @@ static void PRINTF_LIKE(4, 5)
     audit_ledger_state_fault(state->ledger, kind, state->of.topic, entry->partition, entry->offset, detail);
 }
 
+/* Once for each record. */
+static void note_stale(struct audit_state *state, struct entry *entry, enum audit_end end, int32_t partition,
+                       int64_t source_offset)
+{
+    if (!entry->stale)
+        note(state, AUDIT_FAULT_STATE_STALE, entry, "the %s of [%" PRId32 "] %" PRId64 " is newer",
+             audit_end_names[end], partition, source_offset);
+    entry->stale = true;
+}
+
 /* --- records --- */
 
 static void count_pending(struct audit_state *state, struct part *part)
@@ -250,8 +261,7 @@ void audit_state_output(struct audit_state *state, const struct audit_record *re
         entry->matched = record->source_offset == entry->source_offset ? same : entry->matched || same;
         entry->seen |= record->source_offset == entry->source_offset;
     } else if (record->end == AUDIT_ERASURE && later) {
-        note(state, AUDIT_FAULT_STATE_STALE, entry, "its employee was erased by [%" PRId32 "] %" PRId64, partition,
-             record->source_offset);
+        note_stale(state, entry, record->end, partition, record->source_offset);
     } else if (later && (record->end == AUDIT_PREDICTION || record->end == AUDIT_OUTCOME)) {
         add_later(state, record, entry);
     }
@@ -276,8 +286,7 @@ void audit_state_source(struct audit_state *state, int32_t partition, int64_t of
     const struct later *found =
         bsearch(&wanted, state->laters, state->later_count, sizeof *state->laters, compare_laters);
     if (found)
-        note(state, AUDIT_FAULT_STATE_STALE, &state->entries[found->entry],
-             "the %s of [%" PRId32 "] %" PRId64 " is newer", audit_end_names[found->end], partition, offset);
+        note_stale(state, &state->entries[found->entry], found->end, partition, offset);
 }
 
 /* --- closing --- */
