@@ -18,6 +18,8 @@
     OPTION(LOG_FORMAT, .flag = "log-format", .environment = "LOG_FORMAT", .type = OPTION_WORD, \
            .words = {[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json"}, .fallback = "text", .programs = S | P | T | R, .metavar = "FORMAT", \
            .help = "form of the log lines") \
+    OPTION(CORE_DUMPS, .flag = "core-dumps", .environment = "CORE_DUMPS", .type = OPTION_FLAG, .programs = S | P | T | R, \
+           .help = "allow core dumps and debuggers; they see secrets and people's data") \
     OPTION(SCHEMAS_DIR, .flag = "schemas-dir", .environment = "SCHEMAS_DIR", .fallback = "schemas", .programs = S | P | T | R, .shipped = true, .metavar = "DIR", \
            .help = "directory of employee_event.avsc, prediction.avsc and ids.json") \
     OPTION(BOOTSTRAP_SERVERS, .flag = "bootstrap-servers", .environment = "KAFKA_BOOTSTRAP_SERVERS", .fallback = "localhost:9092", .programs = S | P, .metavar = "HOST:PORT,…", \
@@ -129,7 +131,7 @@
     OPTION(TRACKING_TIMEOUT, .flag = "tracking-timeout", .environment = "TRACKING_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .programs = S | T | R, .metavar = "TIME", \
            .help = "MLflow server: how long a request may take; a file twenty times as long") \
     OPTION(MODEL_CACHE_DIR, .flag = "model-cache-dir", .environment = "MODEL_CACHE_DIR", .programs = S | T | R, .metavar = "DIR", \
-           .help = "where models from an MLflow server are kept; default: attrition in $XDG_CACHE_HOME, ~/.cache or /tmp") \
+           .help = "where models from an MLflow server are kept; this user's alone; default: attrition in $XDG_CACHE_HOME or ~/.cache") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
     OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
