@@ -5,7 +5,7 @@
  * What makes it so is the order of looking: first the database's snapshot with its stored offsets, then the group's
  * committed offsets, then the ends of the output topics. Whatever lies below the earlier ones lies below the later.
  * Parts: audit_kafka.c and audit_database.c read, audit_rows.c says what a record is, audit_ledger.c decides,
- * audit_print.c answers. The topic of current records belongs into `names` and the ledger's topics. */
+ * audit_state.c compares the current records, audit_print.c answers. */
 #include "scorer/commands.h"
 
 #include <inttypes.h>
@@ -23,6 +23,7 @@
 #include "scorer/audit/audit_kafka.h"
 #include "scorer/audit/audit_print.h"
 #include "scorer/audit/audit_rows.h"
+#include "scorer/audit/audit_state.h"
 #include "scorer/settings.h"
 
 struct audit {
@@ -40,6 +41,10 @@ struct audit {
     struct json_events *json;
     struct cell *cells; /* for one event */
     struct audit_ledger *ledger;
+    struct audit_state *state; /* NULL: no current records are kept */
+    struct audit_part *state_parts;
+    size_t state_part_count;
+    int64_t *committed; /* of the group, by input partition */
     struct audit_part *input, *outputs[SINK_TOPIC_COUNT];
     size_t input_count, output_counts[SINK_TOPIC_COUNT];
     int64_t *stored[SINK_TOPIC_COUNT];
@@ -148,6 +153,11 @@ static enum status open_all(struct audit *audit, struct error *err)
         status =
             audit_rows_new(audit->schema, audit->cluster, settings->input_topic, audit->registry, &audit->rows, err);
     audit->ledger = audit_ledger_new(&audit->rules, &audit->names);
+    if (settings->state_topic)
+        audit->state = audit_state_new(audit->schema,
+                                       &(const struct audit_state_of){settings->group_id, settings->input_topic,
+                                                                      settings->state_topic, settings->exactly_once},
+                                       audit->ledger);
     return status;
 }
 
@@ -197,7 +207,7 @@ static enum status find_input(struct audit *audit, struct error *err)
 {
     if (audit_kafka_parts(audit->kafka, audit->names.input, &audit->input, &audit->input_count, err) != STATUS_OK)
         return err->status;
-    int64_t *committed = mem_zeroed(audit->input_count + 1, sizeof *committed);
+    int64_t *committed = audit->committed = mem_zeroed(audit->input_count + 1, sizeof *committed);
     bool compacted = audit_kafka_is_compacted(audit->kafka, audit->names.input);
     enum status status = audit_kafka_committed(audit->kafka, audit->names.input, committed, audit->input_count, err);
     if (status == STATUS_OK)
@@ -206,7 +216,6 @@ static enum status find_input(struct audit *audit, struct error *err)
         status = limit_by_time(audit, audit->to_ms, true, err);
     for (size_t p = 0; p < audit->input_count && status == STATUS_OK; p++)
         status = add_input(audit, p, committed[p], compacted, err);
-    free(committed);
     return status;
 }
 
@@ -244,7 +253,51 @@ static enum status find_outputs(struct audit *audit, struct error *err)
     return STATUS_OK;
 }
 
+/* After the group's committed offsets: what these cover is there. */
+static enum status find_state(struct audit *audit, struct error *err)
+{
+    const char *topic = audit->settings.state_topic;
+    if (!audit->state)
+        return STATUS_OK;
+    if (audit_kafka_parts(audit->kafka, topic, &audit->state_parts, &audit->state_part_count, err) != STATUS_OK)
+        return err->status;
+    for (size_t p = 0; p < audit->state_part_count; p++)
+        audit_state_add_part(audit->state, audit->state_parts[p].low, audit->state_parts[p].high,
+                             p < audit->input_count ? audit->committed[p] : -1);
+    return STATUS_OK;
+}
+
 /* --- reading --- */
+
+static enum status take_state(void *context, struct sink_record *record, struct error *err)
+{
+    (void)err;
+    struct audit *audit = context;
+    audit_state_record(audit->state, record->partition, record->offset, record->key, record->value);
+    return STATUS_OK;
+}
+
+/* Up to the ends, and then what completes a transaction that these have cut. */
+static enum status read_state(struct audit *audit, struct error *err)
+{
+    const char *topic = audit->settings.state_topic;
+    struct audit_part *parts;
+    size_t count;
+    enum status status =
+        audit_kafka_read(audit->kafka, topic, audit->state_parts, audit->state_part_count, take_state, audit, err);
+    if (status == STATUS_OK)
+        status = audit_kafka_parts(audit->kafka, topic, &parts, &count, err);
+    if (status != STATUS_OK)
+        return status;
+    audit_state_extend(audit->state);
+    for (size_t p = 0; p < count && p < audit->state_part_count; p++)
+        parts[p].start = audit->state_parts[p].high;
+    if (count == audit->state_part_count)
+        status = audit_kafka_read(audit->kafka, topic, parts, count, take_state, audit, err);
+    free(parts);
+    audit_state_read(audit->state);
+    return status;
+}
 
 static enum status take_erasure(void *context, struct cursor fields, struct error *err)
 {
@@ -266,6 +319,8 @@ static enum status take_record(void *context, struct sink_record *record, struct
     if (audit_rows_read(audit->rows, record, &found, err) != STATUS_OK)
         return err->status;
     audit_ledger_record(audit->ledger, &found);
+    if (audit->state)
+        audit_state_output(audit->state, &found);
     return STATUS_OK;
 }
 
@@ -277,12 +332,14 @@ static enum status take_source(void *context, struct sink_record *record, struct
         (json_events_ignores(audit->json, record->value, audit->cells) || rescore_is_value(record->value)))
         audit_ledger_ignored(audit->ledger, record->partition, record->offset);
     audit_ledger_source(audit->ledger, record->partition, record->offset, record->key, record->value);
+    if (audit->state)
+        audit_state_source(audit->state, record->partition, record->offset, record->key);
     return STATUS_OK;
 }
 
 static enum status read_topics(struct audit *audit, struct error *err)
 {
-    enum status status = STATUS_OK;
+    enum status status = audit->state ? read_state(audit, err) : STATUS_OK;
     for (size_t t = 0; t < audit->topic_count && status == STATUS_OK; t++) {
         audit->reading = (enum sink_topic)t;
         status = audit_kafka_read(audit->kafka, audit->names.topics[t], audit->outputs[t], audit->output_counts[t],
@@ -384,6 +441,8 @@ static enum status audit_run(struct audit *audit, struct error *err)
     if (status == STATUS_OK)
         status = find_input(audit, err);
     if (status == STATUS_OK)
+        status = find_state(audit, err);
+    if (status == STATUS_OK)
         status = find_outputs(audit, err);
     if (status == STATUS_OK && audit->database)
         status = audit_database_erasures(audit->database, take_erasure, audit, err);
@@ -395,6 +454,8 @@ static enum status audit_run(struct audit *audit, struct error *err)
         status = read_rows(audit, err);
     if (status == STATUS_OK)
         audit_ledger_close(audit->ledger);
+    if (status == STATUS_OK && audit->state)
+        audit_state_close(audit->state, !audit_ledger_lacks_outputs(audit->ledger));
     return status;
 }
 
@@ -405,6 +466,9 @@ static void audit_release(struct audit *audit)
         free(audit->stored[t]);
     }
     free(audit->input);
+    free(audit->committed);
+    free(audit->state_parts);
+    audit_state_free(audit->state);
     audit_ledger_free(audit->ledger);
     audit_rows_free(audit->rows);
     json_events_free(audit->json);
@@ -423,9 +487,9 @@ static int audit_answer(struct audit *audit)
         log_error("audit", "%s", err.text);
     } else {
         if (options_flag(audit->options, OPTION_AUDIT_JSON))
-            audit_print_json(audit->ledger, &audit->names, &audit->rules);
+            audit_print_json(audit->ledger, audit->state, &audit->names, &audit->rules);
         else
-            audit_print_table(audit->ledger, &audit->names, &audit->rules);
+            audit_print_table(audit->ledger, audit->state, &audit->names, &audit->rules);
         exit_status = audit_ledger_is_clean(audit->ledger) ? 0 : 1;
     }
     audit_release(audit);

@@ -141,6 +141,12 @@ static void PRINTF_LIKE(6, 7) note_fault(struct audit_ledger *ledger, enum audit
     va_end(args);
 }
 
+void audit_ledger_state_fault(struct audit_ledger *ledger, enum audit_fault_kind kind, const char *topic,
+                              int32_t partition, int64_t offset, const char *detail)
+{
+    note_fault(ledger, kind, topic, partition, offset, "%s", detail);
+}
+
 /* --- finding places --- */
 
 static uint64_t *slot_of(struct audit_ledger *ledger, enum sink_topic topic, int32_t partition, int64_t offset,
@@ -222,8 +228,7 @@ static void unexplained(struct audit_ledger *ledger, struct log *log, const stru
                "a %s %s", audit_end_names[record->end], why);
 }
 
-/* Whether the predictions of some events may have been deleted. */
-static bool lacks_outputs(const struct audit_ledger *ledger)
+bool audit_ledger_lacks_outputs(const struct audit_ledger *ledger)
 {
     for (size_t p = 0; p < ledger->log_counts[SINK_TOPIC_OUTPUT]; p++)
         if (ledger->logs[SINK_TOPIC_OUTPUT][p].report.low > 0 || ledger->logs[SINK_TOPIC_OUTPUT][p].compacted)
@@ -239,7 +244,7 @@ static void count_alert(struct audit_ledger *ledger, struct log *log, const stru
         return;
     struct input *input = &ledger->inputs[record->source_partition];
     bool predicted = *byte & INPUT_ENDED && (*byte >> INPUT_END_SHIFT & 3) == AUDIT_PREDICTION;
-    bool deleted = !(*byte & INPUT_ENDED) && lacks_outputs(ledger);
+    bool deleted = !(*byte & INPUT_ENDED) && audit_ledger_lacks_outputs(ledger);
     if (*byte & INPUT_ALERTED) {
         second_end(ledger, input, *byte, record);
         return;

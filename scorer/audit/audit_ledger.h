@@ -23,7 +23,10 @@
     AUDIT_FAULT(ROW_MISSING, "row_missing", "an output record without its row") \
     AUDIT_FAULT(ROW_DUPLICATE, "row_duplicate", "an output record with a second row") \
     AUDIT_FAULT(ROW_ALTERED, "row_altered", "a row that differs from its record") \
-    AUDIT_FAULT(ROW_UNEXPLAINED, "row_unexplained", "a row without a record")
+    AUDIT_FAULT(ROW_UNEXPLAINED, "row_unexplained", "a row without a record") \
+    AUDIT_FAULT(STATE_POSITION, "state_position", "a current record that is none, or not of its position") \
+    AUDIT_FAULT(STATE_PREDICTION, "state_prediction", "a current record whose last prediction is not the output's") \
+    AUDIT_FAULT(STATE_STALE, "state_stale", "a current record of who was erased or has left, or older than an output")
 /* clang-format on */
 
 enum audit_fault_kind {
@@ -127,6 +130,13 @@ struct audit_row {
     bool anonymous; /* without an employee */
 };
 void audit_ledger_row(struct audit_ledger *ledger, const struct audit_row *row);
+
+/* A fault that audit_state.h has found; `topic` is borrowed. */
+void audit_ledger_state_fault(struct audit_ledger *ledger, enum audit_fault_kind kind, const char *topic,
+                              int32_t partition, int64_t offset, const char *detail);
+
+/* Some output may have been deleted by Kafka. */
+bool audit_ledger_lacks_outputs(const struct audit_ledger *ledger);
 
 /* Finds what is missing. Afterwards the results below stand. */
 void audit_ledger_close(struct audit_ledger *ledger);

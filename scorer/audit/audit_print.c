@@ -54,6 +54,23 @@ static void print_logs(const struct audit_ledger *ledger, enum sink_topic topic,
     }
 }
 
+static void print_state(const struct audit_state *state, const char *name)
+{
+    const struct audit_state_part *parts;
+    size_t count = audit_state_parts(state, &parts);
+    printf("%s\n  %9s %23s %11s %11s %9s %9s %9s %9s %8s\n", name, "partition", "offsets", "good for", "records",
+           "left", "proven", "unproven", "ahead", "faults");
+    for (size_t p = 0; p < count; p++) {
+        const struct audit_state_part *part = &parts[p];
+        char offsets[48];
+        snprintf(offsets, sizeof offsets, "%" PRId64 " to %" PRId64, part->low, part->end);
+        printf("  %9zu %23s %11" PRId64 " %11" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %8" PRIu64
+               "\n",
+               p, offsets, part->position, part->records, part->left, part->proven, part->unproven, part->ahead,
+               part->faults);
+    }
+}
+
 static void print_note(uint64_t count, const char *what)
 {
     if (count)
@@ -118,13 +135,15 @@ static void print_faults(const struct audit_ledger *ledger)
     }
 }
 
-void audit_print_table(const struct audit_ledger *ledger, const struct audit_names *names,
-                       const struct audit_rules *rules)
+void audit_print_table(const struct audit_ledger *ledger, const struct audit_state *state,
+                       const struct audit_names *names, const struct audit_rules *rules)
 {
     uint64_t faults = 0;
     print_inputs(ledger, names);
     for (size_t t = 0; t < SINK_TOPIC_COUNT && names->topics[t]; t++)
         print_logs(ledger, (enum sink_topic)t, names->topics[t]);
+    if (state)
+        print_state(state, audit_state_topic(state));
     print_notes(ledger);
     print_faults(ledger);
     for (size_t k = 0; k < AUDIT_FAULT_COUNT; k++)
@@ -232,6 +251,31 @@ static void add_topics(struct json_writer *json, const struct audit_ledger *ledg
     json_end_array(json);
 }
 
+static void add_state(struct json_writer *json, const struct audit_state *state)
+{
+    const struct audit_state_part *parts;
+    size_t count = audit_state_parts(state, &parts);
+    json_begin_object(json, "state");
+    json_write_string(json, "topic", audit_state_topic(state));
+    json_begin_array(json, "partitions");
+    for (size_t p = 0; p < count; p++) {
+        json_begin_object(json, NULL);
+        json_write_int(json, "partition", (int64_t)p);
+        json_write_int(json, "log_start", parts[p].low);
+        json_write_int(json, "log_end", parts[p].end);
+        json_write_int(json, "position", parts[p].position);
+        json_write_uint(json, "records", parts[p].records);
+        json_write_uint(json, "left", parts[p].left);
+        json_write_uint(json, "proven", parts[p].proven);
+        json_write_uint(json, "unproven", parts[p].unproven);
+        json_write_uint(json, "ahead", parts[p].ahead);
+        json_write_uint(json, "faults", parts[p].faults);
+        json_end_object(json);
+    }
+    json_end_array(json);
+    json_end_object(json);
+}
+
 static void add_places(struct json_writer *json, const struct audit_ledger *ledger)
 {
     const struct audit_fault *places;
@@ -249,8 +293,8 @@ static void add_places(struct json_writer *json, const struct audit_ledger *ledg
     json_end_array(json);
 }
 
-void audit_print_json(const struct audit_ledger *ledger, const struct audit_names *names,
-                      const struct audit_rules *rules)
+void audit_print_json(const struct audit_ledger *ledger, const struct audit_state *state,
+                      const struct audit_names *names, const struct audit_rules *rules)
 {
     struct buffer out = {0};
     uint64_t faults[AUDIT_FAULT_COUNT];
@@ -261,6 +305,8 @@ void audit_print_json(const struct audit_ledger *ledger, const struct audit_name
     json_write_bool(&json, "exactly_once", rules->exactly_once);
     json_write_bool(&json, "database", rules->database);
     add_topics(&json, ledger, names);
+    if (state)
+        add_state(&json, state);
     add_faults(&json, faults);
     add_places(&json, ledger);
     json_end_document(&json);

@@ -1,9 +1,10 @@
-/* The audit's answer on standard output: tables for people, or one JSON object. */
+/* The audit's answer on standard output: tables for people, or one JSON object. `state`
+ * NULL: no current records are kept. */
 #pragma once
 
-#include "scorer/audit/audit_ledger.h"
+#include "scorer/audit/audit_state.h"
 
-void audit_print_table(const struct audit_ledger *ledger, const struct audit_names *names,
-                       const struct audit_rules *rules);
-void audit_print_json(const struct audit_ledger *ledger, const struct audit_names *names,
-                      const struct audit_rules *rules);
+void audit_print_table(const struct audit_ledger *ledger, const struct audit_state *state,
+                       const struct audit_names *names, const struct audit_rules *rules);
+void audit_print_json(const struct audit_ledger *ledger, const struct audit_state *state,
+                      const struct audit_names *names, const struct audit_rules *rules);

@@ -9,3 +9,9 @@ uint64_t audit_hash(uint64_t seed, struct span bytes)
     value ^= value >> 29;
     return value ? value : 1;
 }
+
+uint64_t audit_said(double probability, double margin, double threshold, struct span model_version)
+{
+    const double numbers[] = {probability, margin, threshold};
+    return audit_hash(audit_hash(0, (struct span){(const char *)numbers, sizeof numbers}), model_version);
+}

@@ -33,11 +33,15 @@ struct audit_record {
     enum audit_source source;
     int32_t source_partition; /* where it is known */
     int64_t source_offset;
-    uint64_t match;    /* hash of the key (erasure) or value (outcome), where the source is unknown */
-    uint64_t employee; /* hash; 0: nobody */
-    uint64_t digest;   /* of the row it should have; unused where refused */
-    bool refused;      /* it becomes no row, but a dead letter of stage sink */
+    uint64_t match;         /* hash of the key (erasure) or value (outcome), where the source is unknown */
+    uint64_t employee;      /* hash; 0: nobody */
+    uint64_t digest;        /* of the row it should have; unused where refused */
+    bool refused;           /* it becomes no row, but a dead letter of stage sink */
+    int64_t occurred_at_ms; /* of predictions and outcomes */
+    uint64_t said;          /* of predictions: audit_said */
 };
 
 /* FNV-1a with its high bits mixed; never 0. Goes on from `seed` (0: a new one). */
 uint64_t audit_hash(uint64_t seed, struct span bytes);
+/* What a prediction says. */
+uint64_t audit_said(double probability, double margin, double threshold, struct span model_version);

@@ -17,6 +17,7 @@ struct audit_rows {
     struct sink_rows *rows;
     const char *input_topic;
     int employee, channel, topic, partition, offset; /* columns of predictions */
+    int occurred_at, probability, margin, threshold, version, outcome_occurred_at;
 };
 
 /* --- digests --- */
@@ -131,6 +132,44 @@ static bool by_headers(const struct audit_rows *rows, const struct sink_record *
     return true;
 }
 
+static struct span field_at(struct cursor fields, int column)
+{
+    struct span field = SPAN_NULL;
+    for (int c = 0; c <= column; c++)
+        if (!audit_field(&fields, &field))
+            return SPAN_NULL;
+    return field;
+}
+
+static int64_t integer_of(struct span field)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < field.bytes && i < sizeof value; i++)
+        value = value << 8 | (unsigned char)field.data[i];
+    return (int64_t)value;
+}
+
+static double number_of(struct span field)
+{
+    int64_t bits = integer_of(field);
+    double number;
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+/* PostgreSQL counts microseconds from 2000 on. */
+static int64_t time_ms_of(struct span field)
+{
+    return integer_of(field) / 1000 + INT64_C(946684800000);
+}
+
+static void find_said(const struct audit_rows *rows, struct cursor fields, struct audit_record *out)
+{
+    out->occurred_at_ms = time_ms_of(field_at(fields, rows->occurred_at));
+    out->said = audit_said(number_of(field_at(fields, rows->probability)), number_of(field_at(fields, rows->margin)),
+                           number_of(field_at(fields, rows->threshold)), field_at(fields, rows->version));
+}
+
 /* From the prediction's own columns. */
 static void by_columns(const struct audit_rows *rows, struct cursor fields, struct audit_record *out)
 {
@@ -184,12 +223,14 @@ static void find_source(const struct audit_rows *rows, const struct sink_record 
         return;
     case AUDIT_PREDICTION:
         by_columns(rows, fields, out);
+        find_said(rows, fields, out);
         return;
     case AUDIT_ALERT:
         (void)by_headers(rows, record, SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER, out);
         return;
     case AUDIT_OUTCOME:
         find_outcome(record, fields, out);
+        out->occurred_at_ms = time_ms_of(field_at(fields, rows->outcome_occurred_at));
         break;
     default:
         out->match = hash_or_nobody(record->key);
@@ -285,6 +326,12 @@ enum status audit_rows_new(const struct schema *schema, const char *cluster_id, 
         .topic = column_of(target, "source_topic"),
         .partition = column_of(target, "source_partition"),
         .offset = column_of(target, "source_offset"),
+        .occurred_at = column_of(target, "occurred_at"),
+        .probability = column_of(target, "probability"),
+        .margin = column_of(target, "margin"),
+        .threshold = column_of(target, "threshold"),
+        .version = column_of(target, "model_version"),
+        .outcome_occurred_at = column_of(sink_rows_target(made, SINK_TABLE_OUTCOMES), "occurred_at"),
     };
     *out = rows;
     return STATUS_OK;

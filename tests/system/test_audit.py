@@ -16,6 +16,7 @@ EMPLOYEES, ROUNDS = 60, 20
 INPUT, OUTPUT, DLQ, OUTCOMES = TOPICS
 OTHERS = tuple(f"kept-{topic}" for topic in TOPICS)
 GROUP = "attrition-scorer"
+STATE = GROUP + "-state"
 
 
 def event(employee, number, kind="SNAPSHOT"):
@@ -148,6 +149,45 @@ def plant(lab, topics, database):
     return {fault: sorted(found) for fault, found in planted.items()}
 
 
+def plant_state(lab, topics, scorer):
+    """Wrong current records: another prediction, one of who was erased, one from past its partition's position."""
+    import fastavro
+    record = schema("employee_state.avsc")
+    before = lab.audit(scorer)["state"]["partitions"]
+    lab.check("current records: each prediction is proven", sum(p["proven"] for p in before) == sum(p["records"] - p["left"] for p in before) > 40, before)
+    last = {message.key().decode(): message for message in lab.consume(topics.kafka, STATE)}
+    alive = [who for who, message in last.items() if message.value() and who.startswith("e") and
+             fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), record, None)["attributes"]]
+
+    def send(who, source=None, change=lambda found: None, of=None):
+        of = of or last[who]
+        found = fastavro.schemaless_reader(io.BytesIO(of.value()[5:]), record, None)
+        change(found)
+        out = io.BytesIO(of.value()[:5])
+        out.seek(0, io.SEEK_END)
+        fastavro.schemaless_writer(out, record, found)
+        return (STATE, *topics.send(STATE, who, out.getvalue(), of.partition()))
+
+    partitions = sorted({last[who].partition() for who in alive})
+    first = {p: next(who for who in alive if last[who].partition() == p) for p in partitions}
+    planted = {"state_prediction": [send(first[partitions[0]], change=lambda found: found["prediction"].update(margin=found["prediction"]["margin"] + 1e-9))],
+               "state_position": [send(first[partitions[1]], change=lambda found: found["source"].update(offset=before[partitions[1]]["position"]))]}
+    history = {}
+    for message in lab.consume(topics.kafka, STATE):
+        history.setdefault(message.key().decode(), []).append(message)
+    erased = next(who for who, messages in history.items() if who.startswith("e") and messages[0].partition() not in partitions[:2] and
+                  any(later.value() is None for later in messages))
+    old = next(message for n, message in enumerate(history[erased]) if message.value() and any(later.value() is None for later in history[erased][n:]))
+    planted["state_stale"] = [send(erased, of=old)]
+    status, found, _ = lab.audit_of(scorer)
+    lab.equal("planted current records: exit status", status, 1)
+    for fault, wanted in planted.items():
+        lab.check(f"planted current records: {fault} at its place", set(wanted) <= set(places_of(found).get(fault, [])), (wanted, places_of(found)))
+    lab.equal("planted current records: nothing but of them", {fault for fault, count in found["faults"].items() if count}, set(planted))
+    text = lab.run(BIN / "scorer", "audit", env=scorer.env)[1]
+    lab.one_line("planted current records: the table names a place", text, "state_prediction: ", STATE, "its last prediction is not what the output says")
+
+
 def places_of(found):
     places = {}
     for place in found.get("places", []):
@@ -237,6 +277,8 @@ with Lab() as lab:
               [ROUNDS * EMPLOYEES, ROUNDS, 2 * ROUNDS // 5, ROUNDS // 5])
     lab.equal("predictions over HTTP are distinguished", total(found, "http"), 3)
     lab.equal("nothing waits to be stored", total(found, "waiting"), 0)
+    plant_state(lab, topics, scorer)
+    scorer.env["STATE_TOPIC"] = "none"  # what is planted below is of the other topics
     lab.planting = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))
     time.sleep(2)
     check_faults(lab, scorer, plant(lab, topics, database))
