@@ -265,9 +265,9 @@ WITH groups AS (
 sized AS (
     SELECT
         g.*,
-        attrition.minimum_group() AS least,
-        count(*) FILTER (WHERE employees < attrition.minimum_group()) OVER (PARTITION BY attribute) AS small,
-        sum(employees) FILTER (WHERE employees < attrition.minimum_group()) OVER (PARTITION BY attribute) AS in_small,
+        (SELECT attrition.minimum_group()) AS least,
+        count(*) FILTER (WHERE employees < (SELECT attrition.minimum_group())) OVER (PARTITION BY attribute) AS small,
+        sum(employees) FILTER (WHERE employees < (SELECT attrition.minimum_group())) OVER (PARTITION BY attribute) AS in_small,
         row_number() OVER (PARTITION BY attribute ORDER BY employees, member) AS place
     FROM groups AS g
 )
@@ -316,9 +316,9 @@ rates AS (
 sized AS (
     SELECT
         r.*,
-        attrition.minimum_group() AS least,
-        count(*) FILTER (WHERE employees < attrition.minimum_group()) OVER (PARTITION BY attribute) AS small,
-        sum(employees) FILTER (WHERE employees < attrition.minimum_group()) OVER (PARTITION BY attribute) AS in_small,
+        (SELECT attrition.minimum_group()) AS least,
+        count(*) FILTER (WHERE employees < (SELECT attrition.minimum_group())) OVER (PARTITION BY attribute) AS small,
+        sum(employees) FILTER (WHERE employees < (SELECT attrition.minimum_group())) OVER (PARTITION BY attribute) AS in_small,
         row_number() OVER (PARTITION BY attribute ORDER BY employees, member) AS place
     FROM rates AS r
 ),

@@ -207,9 +207,9 @@ held AS (
         s.threshold,
         s.probability >= s.threshold AS flagged,
         s.input,
-        (SELECT min(x.at) FROM unnest(e.at) AS x (at) WHERE x.at > s.scored_at) AS exited_at,
-        s.scored_at + attrition.horizon() AS horizon_end,
-        EXISTS (SELECT FROM unnest(e.at) AS x (at) WHERE x.at >= s.occurred_at AND x.at <= s.scored_at) AS had_left
+        o.exited_at,
+        s.scored_at + (SELECT attrition.horizon()) AS horizon_end,
+        o.had_left
     FROM attrition.scored_months AS m
     CROSS JOIN LATERAL (
         SELECT DISTINCT ON (p.employee_id)
@@ -219,6 +219,12 @@ held AS (
         ORDER BY p.employee_id, p.occurred_at DESC, p.source_offset DESC, p.scored_at
     ) AS s
     LEFT JOIN exits AS e ON e.employee_id = s.employee_id
+    CROSS JOIN LATERAL (
+        SELECT
+            min(x.at) FILTER (WHERE x.at > s.scored_at) AS exited_at,
+            coalesce(bool_or(x.at >= s.occurred_at AND x.at <= s.scored_at), false) AS had_left
+        FROM unnest(e.at) AS x (at)
+    ) AS o
 )
 
 SELECT
@@ -312,7 +318,7 @@ counted AS (
         avg((risk - has_left::integer) ^ 2) AS brier_score
     FROM ranked
     GROUP BY 1, 2, 3, 4, 5
-    HAVING count(*) >= attrition.minimum_group()
+    HAVING count(*) >= (SELECT attrition.minimum_group())
 ),
 
 measured AS (
