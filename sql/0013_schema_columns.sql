@@ -35,10 +35,12 @@ CREATE TABLE attrition.schema_columns (
     band_names text[]
 );
 
--- Views that describe_schema makes, as it made them. Those by one unit were released as migration 4.
+-- Views that describe_schema makes, as it made them. That of migration 4 is one of them, known by its comment.
 CREATE TABLE attrition.schema_views (name text PRIMARY KEY, definition text NOT NULL);
 INSERT INTO attrition.schema_views (name, definition)
-SELECT viewname, '' FROM pg_catalog.pg_views WHERE schemaname = 'attrition' AND viewname LIKE 'risk\_by\_%';
+SELECT c.relname, '' FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = 'attrition'::regnamespace AND c.relname LIKE 'risk\_by\_%'
+    AND obj_description(c.oid, 'pg_class') LIKE 'Employees, those at risk and mean probability by %';
 
 -- "under 30", "30 to 39", "40 and over", as the trainer's reports name them.
 CREATE FUNCTION attrition.band_names(bands double precision[], whole boolean) RETURNS text[]
