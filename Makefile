@@ -25,6 +25,17 @@ FLAGS_cover   := -O0 --coverage
 FLAGS_faults  := -O2 -DFAULT_POINTS
 FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
+# What Debian hardens its packages with (dpkg-buildflags, hardening=+all), and control-flow protection where the processor has it.
+# `make lint` looks for each of them in the programs (deploy/lint-hardening).
+HARDEN         := -fPIE -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security
+HARDEN_LINK    := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+HARDEN         += -fcf-protection
+HARDEN_LINK    += -Wl,-z,ibt -Wl,-z,shstk# Debian 12's startup files lack the mark, which would unmark the programs
+endif
+HARDEN_release := $(HARDEN) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN_faults  := $(HARDEN_release)
+
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Wwrite-strings
 WERROR  ?= -Werror
 # One short line per file; V=1 shows the commands.
@@ -33,9 +44,9 @@ Q       := $(if $(V),,@)
 NOTE     = @$(if $(V),:,printf '  %-8s %s\n')
 # -ffp-contract=off: a past score is reproduced bit for bit, whatever the compiler fuses elsewhere.
 CFLAGS  ?= -g
-ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -ffp-contract=off $(WARN) $(WERROR) $(FLAGS_$(FLAVOUR)) $(CFLAGS) -I. -I$(GEN) -MMD -MP
-LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lcurl -lprotobuf-c -lcrypto -lz -lzstd -lpthread -lm
-ALL_LDFLAGS := $(FLAGS_$(FLAVOUR)) $(LDFLAGS)
+ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -ffp-contract=off $(WARN) $(WERROR) $(FLAGS_$(FLAVOUR)) $(HARDEN_$(FLAVOUR)) $(CFLAGS) -I. -I$(GEN) -MMD -MP
+LIBS    := -lrdkafka -lmicrohttpd -lpq -lavro -ljansson -lcurl -lprotobuf-c -lssl -lcrypto -lz -lzstd -lpthread -lm
+ALL_LDFLAGS := $(FLAGS_$(FLAVOUR)) $(if $(HARDEN_$(FLAVOUR)),$(HARDEN_LINK)) $(LDFLAGS)
 PG_INCLUDE := -I/usr/include/postgresql
 
 # A module's library holds everything but the file with its main.
@@ -59,6 +70,16 @@ libs_of = $(foreach r,$(needs_$(1)),$(call LIB,$(r)))
 .SECONDARY:
 
 include $(wildcard deploy/*.mk tests/*.mk)
+
+# Before anything is compiled, a machine without the tools gets the command that installs them, not a compiler's error about a header.
+ifeq ($(wildcard $(OUT))$(filter help clean run test lint lint-% data kafka kafka-stop,$(MAKECMDGOALS)),)
+BARE := $(shell printf '%s\n' '\#include <librdkafka/rdkafka.h>' '\#include <libpq-fe.h>' '\#include <avro.h>' '\#include <jansson.h>' '\#include <curl/curl.h>' \
+          '\#include <microhttpd.h>' '\#include <openssl/sha.h>' '\#include <protobuf-c/protobuf-c.h>' '\#include <zlib.h>' '\#include <zstd.h>' | \
+          $(CC) -E -I/usr/include/postgresql -o /dev/null - >/dev/null 2>&1 && command -v protoc-c >/dev/null && test -f /usr/include/onnx/onnx.proto || echo yes)
+ifneq ($(BARE),)
+$(error packages that the build needs are missing; install them with: deploy/bootstrap build)
+endif
+endif
 
 build: $(addprefix $(BIN)/,$(PROGRAMS) embedded-broker) ## compile everything into build/bin
 

@@ -26,6 +26,8 @@ static enum status answer_set_error(const struct registry_answer *answer, const 
                                     struct error *err)
 {
     const char *message = json_string_value(json_object_get(body, "message"));
+    if (answer->status == 401)
+        return error_set(err, status, "it answered 401: check SCHEMA_REGISTRY_USERNAME and _PASSWORD, or _TOKEN");
     return error_set(err, status, "it answered %ld%s%.200s", answer->status, message ? ": " : "",
                      message ? message
                      : body  ? ""

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json_writer.h"
@@ -20,6 +21,17 @@ struct registry_disk {
     bool warned; /* that writing failed */
 };
 
+/* For us alone: whoever else could write there would say how events are read. */
+static enum status disk_prepare(const char *directory, struct error *err)
+{
+    mode_t before = umask(077);
+    enum status status = file_make_directories(directory, err);
+    umask(before);
+    if (status == STATUS_OK)
+        status = file_check_private(directory, err);
+    return status == STATUS_OK ? STATUS_OK : error_prefix(err, "SCHEMA_REGISTRY_CACHE_DIR cannot be used");
+}
+
 enum status registry_disk_new(const char *directory, const char *url, struct registry_disk **out, struct error *err)
 {
     char hex[65];
@@ -27,7 +39,7 @@ enum status registry_disk_new(const char *directory, const char *url, struct reg
     sha256_hex(span_of(url), hex);
     int wrote = snprintf(disk->directory, sizeof disk->directory, "%s/%.*s", directory, NAME_HEX, hex);
     enum status status = wrote < (int)sizeof disk->directory
-                             ? file_make_directories(disk->directory, err)
+                             ? disk_prepare(disk->directory, err)
                              : error_set(err, STATUS_LIMIT, "%.200s: the path is too long", directory);
     if (status == STATUS_OK)
         *out = disk;
@@ -59,10 +71,10 @@ static void id_path(const struct registry_disk *disk, const char *subject, struc
     snprintf(path, PATH_BYTES, "%s/id-%.*s.json", disk->directory, NAME_HEX, hex);
 }
 
-static bool disk_read_answer(const char *path, struct buffer *body)
+static bool disk_read_answer(const struct registry_disk *disk, const char *path, struct buffer *body)
 {
     struct error err;
-    return file_read(path, REGISTRY_BODY_BYTES_MAX, body, &err) == STATUS_OK;
+    return file_read_private(disk->directory, path, REGISTRY_BODY_BYTES_MAX, body, &err) == STATUS_OK;
 }
 
 /* As the registry answers: {"id":7,"schema":"…"}, or the id alone. */
@@ -75,7 +87,7 @@ static void disk_write_answer(struct registry_disk *disk, const char *path, uint
     if (schema.data)
         json_write_text(&json, "schema", schema);
     json_end_document(&json);
-    if (file_write_atomic(path, buffer_span(&body), &err) != STATUS_OK && !disk->warned) {
+    if (file_write_private(path, buffer_span(&body), &err) != STATUS_OK && !disk->warned) {
         disk->warned = true;
         log_warn("registry", "schemas are not kept on disk: %s", err.text);
     }
@@ -91,7 +103,7 @@ bool registry_disk_get_schema(const struct registry_disk *disk, const struct sch
     if (!disk)
         return false;
     schema_path(disk, key, path);
-    bool found = disk_read_answer(path, &body);
+    bool found = disk_read_answer(disk, path, &body);
     const struct registry_answer answer = {200, buffer_span(&body)};
     found =
         found && registry_answer_schema(&answer, text, &id, &err) == REGISTRY_SCHEMA && (key->is_guid || id == key->id);
@@ -116,7 +128,7 @@ bool registry_disk_get_id(const struct registry_disk *disk, const char *subject,
     if (!disk)
         return false;
     id_path(disk, subject, text, path);
-    bool found = disk_read_answer(path, &body);
+    bool found = disk_read_answer(disk, path, &body);
     const struct registry_answer answer = {200, buffer_span(&body)};
     found = found && registry_answer_id(&answer, id, &err) == STATUS_OK;
     buffer_free(&body);

@@ -1,4 +1,5 @@
-/* Avro's primitives written through a pointer into room that was reserved before: each returns the position after. */
+/* Avro's primitives written through a pointer into room that was reserved before: each returns the position after.
+ * A varint may write anything into all of its AVRO_VARINT_MAX bytes, however few it takes. */
 #pragma once
 
 #include "base/bytes.h"
@@ -6,15 +7,21 @@
 /* Bytes they take: a varint at most; an array of one block its count and its end. */
 enum { AVRO_FRAME_BYTES = 5, AVRO_VARINT_MAX = 10, AVRO_BRANCH_BYTES = 1, AVRO_ARRAY_BYTES = AVRO_VARINT_MAX + 1 };
 
+char *avro_put_varint_wide(char *at, uint64_t raw);
+
 static inline char *avro_put_long(char *at, int64_t value)
 {
     uint64_t raw = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
-    while (raw >= 0x80) {
-        *at++ = (char)(raw | 0x80);
-        raw >>= 7;
+    if (raw < 0x80) {
+        *at = (char)raw;
+        return at + 1;
     }
-    *at++ = (char)raw;
-    return at;
+    if (raw < 0x4000) {
+        uint16_t both = (uint16_t)(raw + (raw & 0x3f80)) | 0x80; /* the upper seven bits one place up */
+        memcpy(at, &both, sizeof both);
+        return at + sizeof both;
+    }
+    return avro_put_varint_wide(at, raw);
 }
 
 static inline char *avro_put_float(char *at, float value)

@@ -69,6 +69,13 @@ static bool is_bidirectional_control(const unsigned char *character)
            (character[1] == 0x81 && character[2] >= 0xA6 && character[2] <= 0xA9);
 }
 
+char *text_flat(const char *text)
+{
+    char *copy = mem_text(text);
+    text_flatten(copy);
+    return copy;
+}
+
 void text_flatten(char *text)
 {
     char *end = text;

@@ -123,5 +123,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__
  * belongs to no character (a foreign text, or one that was cut) or to one that reorders a text becomes a question
  * mark. */
 void text_flatten(char *text);
+/* A copy of that, for a terminal; yours to free. */
+char *text_flat(const char *text);
 /* vsnprintf, then text_flatten: what messages are made with. */
 void text_vprint(char *text, size_t bytes, const char *format, va_list args) __attribute__((format(printf, 3, 0)));

@@ -38,12 +38,9 @@ static bool read_up_to(int fd, size_t limit, struct buffer *out)
     return true;
 }
 
-enum status file_read(const char *path, size_t max_bytes, struct buffer *out, struct error *err)
+/* All that is open there. Closes it. */
+static enum status read_and_close(int fd, const char *path, size_t max_bytes, struct buffer *out, struct error *err)
 {
-    buffer_clear(out);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return file_error(err, errno, "read", path);
     enum status status = STATUS_OK;
     if (!read_up_to(fd, max_bytes, out))
         status = file_error(err, errno, "read", path);
@@ -54,6 +51,76 @@ enum status file_read(const char *path, size_t max_bytes, struct buffer *out, st
         buffer_clear(out);
     *buffer_reserve(out, 1) = '\0';
     return status;
+}
+
+enum status file_read(const char *path, size_t max_bytes, struct buffer *out, struct error *err)
+{
+    buffer_clear(out);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? file_error(err, errno, "read", path) : read_and_close(fd, path, max_bytes, out, err);
+}
+
+/* Opens NAME in the directory FROM, which it closes, if it is of that type and for us alone. -1 with err set. */
+static int open_private_at(int from, const char *name, mode_t type, const char *shown, struct error *err)
+{
+    struct stat found;
+    int fd = openat(from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), failed = fd < 0 ? errno : 0;
+    const char *flaw = failed == ELOOP ? "is a symbolic link" : NULL;
+    if (from != AT_FDCWD)
+        close(from);
+    if (!failed && fstat(fd, &found) != 0)
+        failed = errno;
+    if (!failed && (found.st_mode & S_IFMT) != type)
+        flaw = type == S_IFDIR ? "is no directory" : "is no regular file";
+    else if (!failed && found.st_uid != geteuid() && found.st_uid != 0)
+        flaw = "belongs to another user";
+    else if (!failed && found.st_mode & (S_IWGRP | S_IWOTH))
+        flaw = "may be written by others";
+    if (!failed && !flaw)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    if (flaw)
+        (void)error_set(err, STATUS_DENIED, "%.300s %s, so what it holds is not used", shown, flaw);
+    else
+        (void)file_error(err, failed, "read", shown);
+    return -1;
+}
+
+enum status file_check_private(const char *root, struct error *err)
+{
+    int fd = open_private_at(AT_FDCWD, root, S_IFDIR, root, err);
+    if (fd < 0)
+        return err->status;
+    close(fd);
+    return STATUS_OK;
+}
+
+/* Down from ROOT, one name at a time. -1 with err set. */
+static int open_private(const char *root, const char *path, struct error *err)
+{
+    char *shown = mem_text(path), *name = shown + strlen(root);
+    int fd = open_private_at(AT_FDCWD, root, S_IFDIR, root, err);
+    while (fd >= 0 && *name == '/') {
+        char *end = name + 1 + strcspn(name + 1, "/"), kept = *end;
+        *end = '\0';
+        fd = open_private_at(fd, name + 1, kept ? S_IFDIR : S_IFREG, shown, err);
+        *end = kept;
+        name = end;
+    }
+    free(shown);
+    return fd;
+}
+
+enum status file_read_private(const char *root, const char *path, size_t max_bytes, struct buffer *out,
+                              struct error *err)
+{
+    size_t bytes = strlen(root);
+    buffer_clear(out);
+    if (strncmp(path, root, bytes) != 0 || path[bytes] != '/' || strstr(path + bytes, "/.."))
+        return error_set(err, STATUS_DENIED, "%.300s is not in %.300s, so what it holds is not used", path, root);
+    int fd = open_private(root, path, err);
+    return fd < 0 ? err->status : read_and_close(fd, path, max_bytes, out, err);
 }
 
 /* 0 or an errno. */
@@ -86,13 +153,13 @@ static int sync_directory_of(const char *path)
 }
 
 /* Creates PATH.<process>.<number>.tmp, which nobody else has; its name goes into `name`. -1 with errno set. */
-static int open_temporary(const char *path, struct buffer *name)
+static int open_temporary(const char *path, mode_t mode, struct buffer *name)
 {
     static _Atomic unsigned last;
     for (int attempt = 0; attempt < 1000; attempt++) {
         buffer_clear(name);
         buffer_printf(name, "%s.%ld.%u.tmp", path, (long)getpid(), atomic_fetch_add(&last, 1));
-        int fd = open(name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        int fd = open(name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }
@@ -115,10 +182,10 @@ static bool is_device(const char *path)
 }
 
 /* 0 or an errno. */
-static int replace(const char *path, struct span bytes)
+static int replace(const char *path, mode_t mode, struct span bytes)
 {
     struct buffer temporary = {0};
-    int fd = open_temporary(path, &temporary), failed = write_and_close(fd, bytes);
+    int fd = open_temporary(path, mode, &temporary), failed = write_and_close(fd, bytes);
     if (!failed && rename(temporary.data, path) != 0)
         failed = errno;
     if (failed && fd >= 0)
@@ -134,8 +201,14 @@ enum status file_write_atomic(const char *path, struct span bytes, struct error 
     char *real = realpath(path, NULL); /* a link stays one; NULL where there is nothing yet */
     const char *target = real ? real : path;
     int failed =
-        is_device(target) ? write_and_close(open(target, O_WRONLY | O_CLOEXEC), bytes) : replace(target, bytes);
+        is_device(target) ? write_and_close(open(target, O_WRONLY | O_CLOEXEC), bytes) : replace(target, 0666, bytes);
     free(real);
+    return failed ? file_error(err, failed, "write", path) : STATUS_OK;
+}
+
+enum status file_write_private(const char *path, struct span bytes, struct error *err)
+{
+    int failed = replace(path, 0600, bytes);
     return failed ? file_error(err, failed, "write", path) : STATUS_OK;
 }
 

@@ -8,10 +8,21 @@
  * STATUS_LIMIT above max_bytes, STATUS_IO. On failure out is empty. */
 MUST_USE enum status file_read(const char *path, size_t max_bytes, struct buffer *out, struct error *err);
 
+/* The same for a file below ROOT (PATH begins with it) in a place that is for us alone, such as a cache. STATUS_DENIED:
+ * it, ROOT or a directory between them is a link, another user's (but for root's), or may be written by others, so that
+ * what it holds may be theirs. */
+MUST_USE enum status file_read_private(const char *root, const char *path, size_t max_bytes, struct buffer *out,
+                                       struct error *err);
+/* That ROOT itself is such a directory. */
+MUST_USE enum status file_check_private(const char *root, struct error *err);
+
 /* A reader sees the file before or the file after, never half of it; after STATUS_OK it survives a power cut. The new
  * file stands in the same directory until it is complete, and is removed on failure. A link is followed; a device or
  * pipe is written to as it is. */
 MUST_USE enum status file_write_atomic(const char *path, struct span bytes, struct error *err);
+
+/* The same for its owner alone (mode 0600); a link is replaced, not followed. */
+MUST_USE enum status file_write_private(const char *path, struct span bytes, struct error *err);
 
 /* mkdir -p. STATUS_OK if it is there already. */
 MUST_USE enum status file_make_directories(const char *path, struct error *err);

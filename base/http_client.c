@@ -258,6 +258,8 @@ static void set_request(struct http_client *client, const struct http_request *r
     buffer_free(&url);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE,
+                     (curl_off_t)answer->most); /* refused before a byte of it is read */
     if (request->body.data) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.bytes);
@@ -281,14 +283,44 @@ static void http_note_answer(CURL *curl, struct http_response *response)
     response->body.bytes--;
 }
 
+/* OpenSSL's numbers (X509_V_ERR_…), as curl reports them. */
+enum { CERTIFICATE_NOT_YET_VALID = 9, CERTIFICATE_EXPIRED = 10 };
+
+static const char *certificate_meaning(const struct http_client *client)
+{
+    long verified = 0;
+    curl_easy_getinfo(client->curl, CURLINFO_SSL_VERIFYRESULT, &verified);
+    if (strstr(client->reason, "target host name")) /* curl itself compares the names */
+        return "its certificate is for another host; name the server as its certificate does";
+    if (verified == CERTIFICATE_EXPIRED)
+        return "its certificate has expired; renew it on the server, or correct this host's clock";
+    if (verified == CERTIFICATE_NOT_YET_VALID)
+        return "its certificate is not valid yet; correct the clock of this host or of the one that made it";
+    return "its certificate is signed by nobody this host trusts; give its authority's as the CA file";
+}
+
+/* In words with what to do; NULL: curl's own say it. */
+static const char *transfer_meaning(const struct http_client *client, CURLcode code)
+{
+    bool with_tls = strncmp(client->url, "https:", 6) == 0;
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return certificate_meaning(client);
+    if (with_tls && code == CURLE_SSL_CONNECT_ERROR && strstr(client->reason, "wrong version number"))
+        return "no TLS is spoken there; write http://, or name its TLS port";
+    if (!with_tls && (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR))
+        return "it ends the connection without an answer; if it speaks TLS, write https://";
+    return NULL;
+}
+
 /* What a failed transfer means; no word about credentials is ever in curl's reasons. */
 static enum status transfer_failure(const struct http_client *client, const struct http_request *request, CURLcode code,
                                     const struct answer *answer, struct error *err)
 {
     const char *method = method_names[request->method];
     int path_bytes = (int)strcspn(request->path, "?");
-    const char *reason = client->reason[0] ? client->reason : curl_easy_strerror(code);
-    if (answer->too_long)
+    const char *meaning = transfer_meaning(client, code);
+    const char *reason = meaning ? meaning : client->reason[0] ? client->reason : curl_easy_strerror(code);
+    if (answer->too_long || code == CURLE_FILESIZE_EXCEEDED)
         return error_set(err, STATUS_LIMIT, "%s %.200s%.*s: the answer is longer than %zu bytes", method, client->url,
                          path_bytes, request->path, answer->most);
     enum status status = STATUS_UNAVAILABLE;
@@ -314,6 +346,8 @@ static enum status send_once(struct http_client *client, const struct http_reque
     CURLcode code = curl_easy_perform(client->curl);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
+    if (code != CURLE_OK)
+        buffer_free(&response->body); /* what was refused may be large */
     http_note_answer(client->curl, response);
     return code == CURLE_OK ? STATUS_OK : transfer_failure(client, request, code, &answer, err);
 }

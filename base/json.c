@@ -62,10 +62,11 @@ void json_add_double(struct buffer *out, double number)
 
 void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells)
 {
-    buffer_add_u8(out, '{');
+    size_t start = out->bytes;
     for (size_t c = 0; c < column_count; c++) {
-        if (c)
-            buffer_add_u8(out, ',');
+        if (cells[c].code == CELL_UNLISTED)
+            continue;
+        buffer_add_u8(out, out->bytes > start ? ',' : '{');
         json_add_text(out, span_of(columns[c].name));
         buffer_add_u8(out, ':');
         if (cells[c].code == CELL_MISSING)
@@ -75,5 +76,5 @@ void json_add_row(struct buffer *out, const struct column *columns, size_t colum
         else
             json_add_double(out, cells[c].number);
     }
-    buffer_add_u8(out, '}');
+    buffer_add_text(out, out->bytes > start ? "}" : "{}");
 }

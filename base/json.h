@@ -14,5 +14,6 @@ void json_add_double(struct buffer *out, double number);
 void json_add_int(struct buffer *out, int64_t number);
 void json_add_uint(struct buffer *out, uint64_t number);
 
-/* {"COLUMN":41,"ANOTHER":null,…}: one row under its columns' names, null where missing. */
+/* {"COLUMN":41,"ANOTHER":null,…}: one row under its columns' names, null where missing; without what a
+ * partial event does not list. */
 void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells);

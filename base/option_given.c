@@ -12,6 +12,18 @@ int option_find(enum program program, const char *flag, size_t flag_bytes)
     return -1;
 }
 
+/* `before`: what the same source has given of an option that repeats, or NULL. */
+static const char *join_texts(struct options *options, const char *before, const char *value)
+{
+    struct buffer joined = {0};
+    if (!before)
+        return arena_text(&options->arena, value, strlen(value));
+    buffer_printf(&joined, "%s%c%s", before, OPTION_SEPARATOR, value);
+    const char *kept = arena_text(&options->arena, joined.data, strlen(joined.data));
+    buffer_free(&joined);
+    return kept;
+}
+
 enum status option_give(struct options *options, enum option_id id, const char *value, enum option_source source,
                         const char *named, struct error *err)
 {
@@ -19,9 +31,10 @@ enum status option_give(struct options *options, enum option_id id, const char *
     struct option_value read = {.source = source};
     enum status status = option_value_read(&option_rows[id], value, named, &read, err);
     if (status == STATUS_OK && source >= slot->source) {
-        *slot = read;
+        const char *before = option_rows[id].repeats && source == slot->source ? slot->text : NULL;
         bool none = option_rows[id].type == OPTION_WORD && *value == '\0';
-        slot->text = none ? NULL : arena_text(&options->arena, value, strlen(value));
+        *slot = read;
+        slot->text = none ? NULL : join_texts(options, before, value);
     }
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 
@@ -17,6 +18,37 @@ static const char *environment_value(char **environment, const char *name)
         if (strncmp(*at, name, bytes) == 0 && (*at)[bytes] == '=')
             return (*at)[bytes + 1] ? *at + bytes + 1 : NULL;
     return NULL;
+}
+
+/* Places that containers have to themselves, where orchestrators put secrets for all to read. */
+static bool is_container_secret(const char *path)
+{
+    return strncmp(path, "/run/secrets/", 13) == 0 || strncmp(path, "/var/run/secrets/", 17) == 0;
+}
+
+static bool all_may(const char *path, mode_t right)
+{
+    struct stat found;
+    return stat(path, &found) == 0 && found.st_mode & right;
+}
+
+/* Every directory on the way, and then the file. */
+static bool all_may_read(const char *path)
+{
+    char part[4096];
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(part, sizeof part, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+        if (!all_may(part, S_IXOTH))
+            return false;
+    }
+    return all_may(path, S_IROTH);
+}
+
+static void note_open_secret(struct options *options, const char *variable, const char *path)
+{
+    if (!is_container_secret(path) && all_may_read(path))
+        buffer_printf(&options->open_secrets, "%s: every user of this host may read %s; run: chmod 600 %s\n", variable,
+                      path, path);
 }
 
 /* The content of the file that NAME_FILE names, without the line ends after it. */
@@ -33,6 +65,8 @@ static enum status secret_read(struct options *options, const char *variable, co
         status = error_set(err, STATUS_INVALID, "environment variable %s: %s is empty or not a text", variable, path);
     else
         *out = arena_text(&options->arena, content.data, content.bytes);
+    if (status == STATUS_OK)
+        note_open_secret(options, variable, path);
     if (content.data)
         explicit_bzero(content.data, content.capacity);
     buffer_free(&content);

@@ -18,6 +18,8 @@
     OPTION(LOG_FORMAT, .flag = "log-format", .environment = "LOG_FORMAT", .type = OPTION_WORD, \
            .words = {[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json"}, .fallback = "text", .programs = S | P | T | R, .metavar = "FORMAT", \
            .help = "form of the log lines") \
+    OPTION(CORE_DUMPS, .flag = "core-dumps", .environment = "CORE_DUMPS", .type = OPTION_FLAG, .programs = S | P | T | R, \
+           .help = "allow core dumps and debuggers; they see secrets and people's data") \
     OPTION(SCHEMAS_DIR, .flag = "schemas-dir", .environment = "SCHEMAS_DIR", .fallback = "schemas", .programs = S | P | T | R, .shipped = true, .metavar = "DIR", \
            .help = "directory of employee_event.avsc, prediction.avsc and ids.json") \
     OPTION(BOOTSTRAP_SERVERS, .flag = "bootstrap-servers", .environment = "KAFKA_BOOTSTRAP_SERVERS", .fallback = "localhost:9092", .programs = S | P, .metavar = "HOST:PORT,…", \
@@ -58,13 +60,13 @@
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
     OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill dlq", \
            .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
-    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
+    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq rescore", \
            .help = "topic of predictions") \
-    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq", \
+    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq rescore", \
            .help = "topic of dead letters") \
-    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate", \
+    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate rescore", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S | P, .only = "dlq", .metavar = "TOPIC", \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S | P, .only = "backfill dlq rescore", .metavar = "TOPIC", \
            .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters; default: $GROUP_ID-state, which the scorer makes where it is missing") \
     OPTION(ALERT_TOPIC, .flag = "alert-topic", .environment = "ALERT_TOPIC", .fallback = "attrition-alerts", .programs = S, .metavar = "TOPIC", \
            .help = "topic of alerts: whose risk has changed, and why; needs --state-topic; none: there are none") \
@@ -72,7 +74,7 @@
            .help = "an alert that the decision has changed needs a probability H beyond the threshold") \
     OPTION(ALERT_DELTA, .flag = "alert-delta", .environment = "ALERT_DELTA", .type = OPTION_SHARE, .fallback = "0.10", .minimum = "0", .maximum = "1", .programs = S, .metavar = "D", \
            .help = "an alert that the risk has moved needs a probability that differs by D from that of the last alert") \
-    OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S, .metavar = "GROUP", \
+    OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S | P, .metavar = "GROUP", .only = "backfill dlq rescore", \
            .help = "consumer group of the score role; the sink's is GROUP-sink") \
     OPTION(INSTANCE_ID, .flag = "instance-id", .environment = "INSTANCE_ID", .programs = S, .metavar = "ID", \
            .help = "stable identity of this process; default: host name and a locked slot number") \
@@ -84,7 +86,7 @@
     OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
            .help = "score loops, each with its own consumer and producer") \
     OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .type = OPTION_WORD, \
-           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", .only = "backfill dlq", \
+           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", .only = "backfill dlq rescore", \
            .help = "guarantee for each event; in the producer for backfill and dlq replay") \
     OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .programs = S, .metavar = "TIME", \
            .help = "commit a transaction at the latest after TIME") \
@@ -129,7 +131,7 @@
     OPTION(TRACKING_TIMEOUT, .flag = "tracking-timeout", .environment = "TRACKING_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .programs = S | T | R, .metavar = "TIME", \
            .help = "MLflow server: how long a request may take; a file twenty times as long") \
     OPTION(MODEL_CACHE_DIR, .flag = "model-cache-dir", .environment = "MODEL_CACHE_DIR", .programs = S | T | R, .metavar = "DIR", \
-           .help = "where models from an MLflow server are kept; default: attrition in $XDG_CACHE_HOME, ~/.cache or /tmp") \
+           .help = "where models from an MLflow server are kept; this user's alone; default: attrition in $XDG_CACHE_HOME or ~/.cache") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
     OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
@@ -194,6 +196,14 @@
            .help = "train, evaluate: leave out up to N rows that have faults, and say which; -1: any number") \
     OPTION(NO_VALIDATE, .flag = "no-validate", .type = OPTION_FLAG, .programs = P, \
            .help = "backfill: send rows that validation would refuse (where they can be encoded)") \
+    OPTION(PARTIAL, .flag = "partial", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: rows are CHANGED events of the columns that the table has; all others stay as the current records have them") \
+    OPTION(NO_IDS, .flag = "no-ids", .type = OPTION_FLAG, .programs = P, \
+           .help = "backfill: send rows without an employee id, as employees row-LINE, although current records are kept (--state-topic)") \
+    OPTION(SCORED_BEFORE, .flag = "scored-before", .programs = P, .metavar = "TIME", \
+           .help = "rescore: only whoever was scored last before TIME, or never: 2026-11-27T10:00:00Z, or an age such as 24h") \
+    OPTION(WHERE, .flag = "where", .programs = P, .repeats = true, .metavar = "FIELD=VALUE", \
+           .help = "rescore: only whose current record has VALUE in FIELD, or no value there (FIELD=). Repeatable: of one field any value will do, of several fields all must") \
     OPTION(EVENT_TYPE, .flag = "event-type", .fallback = "SNAPSHOT", .programs = P, .metavar = "TYPE", .only = "backfill generate", \
            .help = "event type of the events sent") \
     OPTION(COUNT, .flag = "count", .type = OPTION_INTEGER, .fallback = "1000", .minimum = "1", .programs = P, .metavar = "N", \
@@ -247,15 +257,15 @@
     OPTION(MAX_REPLAYS, .flag = "max-replays", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .programs = P, .metavar = "N", \
            .help = "dlq: replay nothing that was replayed N times already") \
     OPTION(DRY_RUN, .flag = "dry-run", .type = OPTION_FLAG, .programs = P, \
-           .help = "backfill: validate every row, write the rejects, send nothing; dlq: say what would be replayed, send nothing") \
+           .help = "backfill: validate every row, write the rejects, send nothing; dlq: say what would be replayed, send nothing; rescore: say how many would be scored again, send nothing") \
     OPTION(RESUME, .flag = "resume", .type = OPTION_FLAG, .programs = P, \
            .help = "backfill: go on where an earlier run of the same inputs stopped; nothing known of it: from the first row") \
     OPTION(WAIT, .flag = "wait", .type = OPTION_FLAG, .programs = P, \
-           .help = "backfill, generate: follow every event to its prediction, dead letter or outcome, and sum up; status 1 if one is missing") \
+           .help = "backfill, generate, rescore: follow every event to its prediction, dead letter or outcome, and sum up; status 1 if one is missing") \
     OPTION(WAIT_TIMEOUT, .flag = "wait-timeout", .environment = "WAIT_TIMEOUT", .type = OPTION_DURATION, .fallback = "10m", .minimum = "1s", .maximum = "30d", .programs = P, .metavar = "TIME", \
-           .help = "backfill, generate: with --wait: give up when no further event has come to its end for TIME") \
+           .help = "backfill, generate, rescore: with --wait: give up when no further event has come to its end for TIME") \
     OPTION(RATE, .flag = "rate", .environment = "RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "100000000", .programs = P, .metavar = "N", \
-           .help = "backfill, generate: send at most N events a second; 0: as fast as the brokers take them") \
+           .help = "backfill, generate, rescore: send at most N events a second; 0: as fast as the brokers take them") \
     OPTION(AGAIN, .flag = "again", .type = OPTION_FLAG, .programs = P, \
            .help = "dlq: replay also what was replayed before") \
     OPTION(FORCE, .flag = "force", .type = OPTION_FLAG, .programs = P, \

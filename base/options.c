@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -298,6 +299,7 @@ void options_free(struct options *options)
     free(options->environment.items);
     free(options->arguments);
     arena_free(&options->arena);
+    buffer_free(&options->open_secrets);
     free(options);
 }
 
@@ -418,6 +420,29 @@ static int subcommand_run(const struct subcommand *subcommand, const char *where
     return status == STATUS_INVALID && subcommand->invalid_is_usage ? 2 : 1;
 }
 
+/* What is in memory stays there: no core file, also where a program collects them, and no debugger of the same user. */
+static void close_memory(const struct options *options)
+{
+#ifndef __SANITIZE_ADDRESS__ /* whose check for leaks is a debugger itself */
+    if (!options_flag(options, OPTION_CORE_DUMPS) && prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) != 0)
+        log_warn("options", "core dumps cannot be kept off (%s): what is in memory may be written to one",
+                 strerror(errno));
+#else
+    (void)options;
+#endif
+}
+
+static void log_warnings(const struct options *options)
+{
+    struct buffer lines = {0};
+    char *rest = NULL;
+    option_warnings(options, &lines);
+    buffer_add_u8(&lines, '\0');
+    for (char *line = strtok_r(lines.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        log_warn("options", "%s", line);
+    buffer_free(&lines);
+}
+
 int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv)
 {
     const char *name = name_of(program, argc, argv);
@@ -433,6 +458,8 @@ int options_main(enum program program, const struct subcommand *subcommands, int
         log_setup((enum log_level)options_word(options, OPTION_LOG_LEVEL),
                   (enum log_format)options_word(options, OPTION_LOG_FORMAT));
         const struct subcommand *subcommand = options_subcommand(options);
+        close_memory(options);
+        log_warnings(options);
         bool is_tool = program == PROGRAM_TRAINER || program == PROGRAM_REGISTRY;
         exit_status = subcommand_run(subcommand, is_tool ? option_program_names[program] : subcommand->name, options);
     }

@@ -54,6 +54,9 @@ MUST_USE enum status options_parse(enum program program, const struct subcommand
                                    char **environment, struct options **out, bool *exit_now, struct error *err);
 void options_free(struct options *options);
 
+/* Between the values of an option that may be given several times. */
+enum { OPTION_SEPARATOR = '\n' };
+
 /* NULL where neither given nor defaulted. All values were checked against their rows when they were parsed. */
 const char *options_text(const struct options *options, enum option_id id);
 int64_t options_integer(const struct options *options, enum option_id id);

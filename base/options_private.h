@@ -27,6 +27,7 @@ struct option_row {
     bool or_zero;                  /* an integer or a time may be 0 too, below the minimum */
     unsigned programs;             /* bit 1 << enum program */
     bool secret;                   /* accepted as ENVIRONMENT_FILE too; never printed */
+    bool repeats;                  /* a text that may be given several times: all of them, OPTION_SEPARATOR between */
     bool shipped;                  /* the default names a file that is also looked for where `make install` puts it */
     const char *metavar;           /* NULL for flags */
     const char *only; /* subcommands that it is for, as "backfill generate"; NULL: help says (option_scope.c) */
@@ -66,6 +67,7 @@ struct options {
     struct option_pairs properties, params, environment;
     const char **arguments;
     size_t argument_count;
+    struct buffer open_secrets; /* files with a secret that all users may read, a line each */
 };
 
 /* Keeps the value unless a higher source has given one; the same source again replaces it. Copies the text. */
@@ -83,6 +85,9 @@ int option_find(enum program program, const char *flag, size_t flag_bytes);
 /* option_sources.c: what the environment and the config file give. */
 MUST_USE enum status option_read_environment(struct options *options, char **environment, struct error *err);
 MUST_USE enum status option_read_file(struct options *options, const char *path, struct error *err);
+
+/* option_warnings.c: what about the values is unsafe, a line each, with what to do. Never a secret. */
+void option_warnings(const struct options *options, struct buffer *out);
 
 /* -X goes to Kafka clients, --param to models. */
 bool option_program_has_properties(enum program program);

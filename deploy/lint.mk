@@ -7,11 +7,14 @@ DOCGEN      := $(OUT)/tools/docgen
 DOCUMENTS   := configuration errors metrics
 document_of  = docs/$(shell echo $(1) | tr a-z A-Z).md
 
-lint: lint-tools build lint-format lint-sources lint-cppcheck lint-scripts lint-patches lint-docs schemas-check ## check form, rules, scripts and generated documents
+lint: lint-tools build lint-hardening lint-format lint-sources lint-cppcheck lint-scripts lint-patches lint-docs schemas-check ## check form, rules, scripts and generated documents
 	@echo 'lint: no fault found'
 
 lint-tools:
 	@deploy/bootstrap build test lint
+
+lint-hardening: build
+	@deploy/lint-hardening $(addprefix $(BIN)/,$(PROGRAMS) embedded-broker)
 
 lint-format:
 	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
@@ -85,4 +88,4 @@ install: build ## install programs, manual pages, completions, schemas, migratio
 	install -m 755 $(filter-out %.sql,$(wildcard sql/*)) $(SHARE)/sql
 	install -m 644 producer/recipe.json $(SHARE)/producer
 
-.PHONY: schemas-check lint lint-tools lint-format lint-sources lint-cppcheck lint-scripts lint-docs docs fmt asan tsan cover install
+.PHONY: schemas-check lint lint-tools lint-hardening lint-format lint-sources lint-cppcheck lint-scripts lint-docs docs fmt asan tsan cover install

@@ -7,7 +7,7 @@ CALLED_FROM := $(if $(wildcard $(DATA)),$(CURDIR),$(or $(PWD),$(CURDIR)))
 
 # The server packages only where no server was named.
 run: ## employees in, attrition risks out: everything from nothing (DATA=file.csv, ONCE=1)
-	@deploy/bootstrap build run $(if $(DATABASE_URL),,database)
+	@deploy/bootstrap build run $(if $(DATABASE_URL)$(DATABASE_URL_FILE),,database)
 	@$(MAKE) --no-print-directory -s build
 	@CALLED_FROM='$(CALLED_FROM)' BIN='$(BIN)' DATA='$(DATA)' ONCE='$(ONCE)' deploy/run.sh
 

@@ -12,9 +12,10 @@ bin=${BIN:-build/bin}
 synthetic_employees=5000
 stall_limit_s=${STALL_LIMIT:-60}
 events_per_partition=6000 # what the embedded broker's 5 MiB a partition hold of predictions, with room to spare
-umask_of_caller=$(umask)
-umask 077 # logs, employees and the database in the work directory are nobody else's
 work='' scorer='' broker='' postgres='' ONCE=${ONCE:-}
+# What is written here is people's data, for this user alone; only models are as the user's other files.
+user_umask=$(umask)
+umask 077
 
 say() { echo "$*"; }
 die() { echo "run: $*" >&2; exit 1; }
@@ -96,11 +97,13 @@ find_data() { # sets `data` (empty: synthetic) and `rows`, at most that many eve
     die "DATA=$DATA: no row of it could be sent as an event (see above)"
 }
 
+is_database_given() { [ -n "${DATABASE_URL:-}${DATABASE_URL_FILE:-}" ]; }
+
 # What was given and does not answer is named in seconds, before anything is trained or started.
 check_given() {
     local found
-    if [ -n "${DATABASE_URL:-}" ]; then
-        found=$(PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} psql -Xqtc 'select 1' "$DATABASE_URL" 2>&1 >/dev/null) ||
+    if is_database_given; then
+        found=$(PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} sql/psql -Xqtc 'select 1' 2>&1 >/dev/null) ||
             die "the PostgreSQL of DATABASE_URL cannot be used: $(tr '\n' ' ' <<<"$found"); start it, or unset DATABASE_URL for a private one"
     fi
     [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ] || return 0
@@ -117,7 +120,7 @@ train() { # FILE WORDS [--promote]
     local file=$1
     say "$2"
     shift 2
-    (umask "$umask_of_caller" && exec "$bin/trainer" train "$file" --model logistic-regression-l2 --max-rejects -1 "$@") || die "training failed (see above)"
+    (umask "$user_umask" && exec "$bin/trainer" train "$file" --model logistic-regression-l2 --max-rejects -1 "$@") || die "training failed (see above)"
     say
 }
 
@@ -188,8 +191,8 @@ check_topics() {
     die "the check of Kafka, model and database failed (see above)"
 }
 
-start_postgres() { # sets DATABASE_URL
-    if [ -n "${DATABASE_URL:-}" ]; then
+start_postgres() { # sets DATABASE_URL where none was given
+    if is_database_given; then
         private=
         say "PostgreSQL:  the one of DATABASE_URL"
     else
@@ -200,7 +203,7 @@ start_postgres() { # sets DATABASE_URL
         export DATABASE_URL
         say "PostgreSQL:  private, new for this run, in $work/pg"
     fi
-    sql/migrate "$DATABASE_URL" >"$work/migrate.log" 2>&1 || { tail -n 5 "$work/migrate.log" >&2; die "could not bring the database up to date (see above)"; }
+    sql/migrate >"$work/migrate.log" 2>&1 || { tail -n 5 "$work/migrate.log" >&2; die "could not bring the database up to date (see above)"; }
 }
 sql_ready() { psql -Xqtc 'select 1' "$(deploy/private-postgres url "$work/pg")"; }
 
@@ -236,7 +239,7 @@ risen() { # METRICS NAME…: by how much these counters rose since the sending b
     shift
     echo $(($(total_of "$@" <<<"$text") - $(total_of "$@" <<<"$before")))
 }
-rows_since() { psql -XqtAc "select count(*) from attrition.predictions where scored_at >= '$since'" "$DATABASE_URL"; }
+rows_since() { sql/psql -XqtAc "select count(*) from attrition.predictions where scored_at >= '$since'"; }
 
 # A Kafka that was given may hold earlier events and predictions: they are no part of this run, so they are let through first.
 settle() {
@@ -312,7 +315,7 @@ summary() {
     say "Events:                 $sent sent, $scored scored, $dead dead letters, $erased erased, $outcome outcomes, $ignored ignored, $unaccounted unaccounted for"
     say "Rows in predictions:    $rows_made"
     say "Events per second:      $(awk -v n="$sent" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }') (from the first row read to the last row in PostgreSQL, $seconds s)"
-    SCHEMA_FILE=${SCHEMAS_DIR:-schemas}/employee_event.avsc psql -Xq -v since="$since" -f deploy/summary.sql "$DATABASE_URL" ||
+    SCHEMA_FILE=${SCHEMAS_DIR:-schemas}/employee_event.avsc sql/psql -Xq -v since="$since" -f deploy/summary.sql ||
         die "the summary could not be read from the database (see above)"
     [ "$rejected" -eq 0 ] || { say; say "Rejected rows: $rejects, why: $rejects.txt"; }
     say
@@ -321,17 +324,17 @@ summary() {
 }
 
 # How to go on from here, with what is still there: ONCE ends the scorer and a private PostgreSQL. A given DATABASE_URL may
-# hold a password.
+# hold a password, so it stays in its variable.
 further() {
-    local shown="\$DATABASE_URL"
+    local shown="sql/psql"
     if [ -n "$ONCE" ] && [ -n "$private" ]; then
         say "Scorer, database and all that was started end now; without ONCE=1 they stay up to look further."
         return
     fi
-    [ -z "$private" ] || shown=$DATABASE_URL
+    [ -z "$private" ] || shown="psql \"$DATABASE_URL\""
     say "To look further:"
-    say "  psql \"$shown\" -c 'select * from attrition.risk_by_department'"
-    say "  psql \"$shown\" -c 'select employee_id, probability, reasons from attrition.latest_predictions order by probability desc limit 20'"
+    say "  $shown -c 'select * from attrition.risk_by_department'"
+    say "  $shown -c 'select employee_id, probability, reasons from attrition.latest_predictions order by probability desc limit 20'"
     [ -z "$ONCE" ] || return 0
     if curl -fs -o /dev/null "http://$HTTP_LISTEN/"; then say "Page:     http://$HTTP_LISTEN/"; fi
     say "Health:   http://$HTTP_LISTEN/health    Counters: http://$HTTP_LISTEN/metrics"

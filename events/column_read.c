@@ -121,14 +121,11 @@ static inline const uint8_t *text_read_short(const struct categories *categories
 static inline const uint8_t *field_read_short(const struct column_reader *reader, const uint8_t *at, const uint8_t *end,
                                               struct cell *cell)
 {
-    if (reader->null_branch != NULL_BRANCH_NONE) {
-        uint32_t null_byte = (uint32_t)reader->null_branch << 1, byte = *at++;
-        if (byte == null_byte) {
-            *cell = missing_cell(reader);
-            return at;
-        }
-        if ((byte ^ 2) != null_byte)
+    if (reader->branch_bytes && *at++ != reader->value_branch) {
+        if (at[-1] != (reader->value_branch ^ 2))
             return NULL;
+        *cell = missing_cell(reader);
+        return at;
     }
     if (reader->type == COLUMN_INT)
         return int_read_short(at, end, cell);

@@ -12,9 +12,17 @@ enum { NULL_BRANCH_NONE = 2 }; /* the field is no union: never null */
 struct column_reader {
     uint8_t type;                        /* enum column_type */
     uint8_t null_branch;                 /* 0 or 1: the union's null; the other one is the value's */
+    uint8_t value_branch, branch_bytes;  /* that other one as its byte on the wire; 1, or 0 where there is no union */
     uint32_t column;                     /* which cell */
     const struct categories *categories; /* of a text column */
 };
+
+static inline void column_reader_set_null(struct column_reader *reader, uint8_t null_branch)
+{
+    reader->null_branch = null_branch;
+    reader->value_branch = (uint8_t)((null_branch ^ 1) << 1);
+    reader->branch_bytes = null_branch != NULL_BRANCH_NONE;
+}
 
 /* Reads `count` fields one after the other. False: the bytes are not such fields. `padded` becomes true when some
  * varint was longer than needed, or a number does not survive the cell (a long beyond 2^53). */

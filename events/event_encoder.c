@@ -36,11 +36,18 @@ bool event_is_encodable(const struct schema *schema, const struct cell *cells)
 
 size_t attributes_bound(const struct schema_parts *parts, const struct cell *cells)
 {
-    size_t count = parts->schema.column_count, bytes = count * (1 + AVRO_VARINT_MAX);
-    for (size_t c = 0; c < count; c++)
-        if (parts->readers[c].type == COLUMN_TEXT && cells[c].code != CELL_MISSING && cells[c].code != CELL_UNLISTED)
-            bytes += cells[c].text_bytes;
+    size_t bytes = parts->schema.column_count * (1 + AVRO_VARINT_MAX) + parts->text_column_count * ENCODED_ROOM;
+    for (size_t t = 0; t < parts->text_column_count; t++) {
+        const struct cell *cell = &cells[parts->text_columns[t]];
+        if (cell->code != CELL_MISSING && cell->code != CELL_UNLISTED)
+            bytes += cell->text_bytes;
+    }
     return bytes;
+}
+
+static inline bool is_long(double number)
+{
+    return fabs(number) < 0x1p63 || number == -0x1p63;
 }
 
 static inline char *number_put(const struct column_reader *reader, double number, char *at)
@@ -48,7 +55,7 @@ static inline char *number_put(const struct column_reader *reader, double number
     switch ((enum column_type)reader->type) {
     case COLUMN_INT:
     case COLUMN_LONG:
-        assert(number >= -0x1p63 && number < 0x1p63);
+        assert(is_long(number));
         return avro_put_long(at, (int64_t)number);
     case COLUMN_FLOAT:
         return avro_put_float(at, (float)number);
@@ -67,23 +74,36 @@ static char *unlisted_put(const struct column_reader *reader, char *at)
     return reader->type == COLUMN_TEXT ? avro_put_text(at, SPAN_LITERAL("")) : number_put(reader, 0, at);
 }
 
+static inline char *value_branch_put(const struct column_reader *reader, char *at)
+{
+    *at = (char)reader->value_branch; /* overwritten where there is no union */
+    return at + reader->branch_bytes;
+}
+
+/* No value, or a text that the schema does not list. */
+static __attribute__((noinline)) char *odd_cell_put(const struct column_reader *reader, const struct cell *cell,
+                                                    char *at)
+{
+    if (cell->code == CELL_UNLISTED)
+        return unlisted_put(reader, at);
+    if (cell->code != CELL_MISSING)
+        return avro_put_text(value_branch_put(reader, at), (struct span){cell->text, cell->text_bytes});
+    assert(reader->null_branch != NULL_BRANCH_NONE);
+    *at = (char)(reader->null_branch << 1);
+    return at + AVRO_BRANCH_BYTES;
+}
+
 char *attributes_put(const struct schema_parts *parts, const struct cell *cells, char *at)
 {
     const struct column_reader *reader = parts->readers, *last = reader + parts->schema.column_count;
     for (const struct cell *cell = cells; reader < last; reader++, cell++) {
-        if (cell->code == CELL_UNLISTED) {
-            at = unlisted_put(reader, at);
+        if (cell->code < 0) {
+            at = odd_cell_put(reader, cell, at);
             continue;
         }
-        if (cell->code == CELL_MISSING) {
-            assert(reader->null_branch != NULL_BRANCH_NONE);
-            *at++ = (char)(reader->null_branch << 1);
-            continue;
-        }
-        if (reader->null_branch != NULL_BRANCH_NONE)
-            *at++ = (char)((reader->null_branch ^ 1) << 1);
+        at = value_branch_put(reader, at);
         if (reader->type == COLUMN_TEXT)
-            at = avro_put_text(at, (struct span){cell->text, cell->text_bytes});
+            at = put_encoded(at, parts->encoded_values[reader->column][cell->code]);
         else
             at = number_put(reader, cell->number, at);
     }
@@ -129,7 +149,7 @@ static char *put_changed(const struct schema_parts *parts, const struct event *r
         at = avro_put_long(at, (int64_t)count);
     for (size_t c = 0; c < parts->schema.column_count; c++)
         if (record->cells[c].code != CELL_UNLISTED)
-            at = avro_put_raw(at, parts->encoded_names[c]);
+            at = put_encoded(at, parts->encoded_names[c]);
     *at++ = 0;
     return at;
 }
@@ -138,7 +158,7 @@ static size_t bytes_changed(const struct schema_parts *parts, const struct event
 {
     size_t bytes = AVRO_BRANCH_BYTES + AVRO_ARRAY_BYTES;
     for (size_t c = 0; c < parts->schema.column_count && record->partial; c++)
-        bytes += parts->encoded_names[c].bytes;
+        bytes += parts->encoded_names[c].bytes + ENCODED_ROOM;
     return bytes;
 }
 

@@ -3,5 +3,17 @@
 
 #include "events/schema_private.h"
 
+/* A text that was encoded at load: so many bytes may be read of it, so that most are copied without a call. */
+enum { ENCODED_ROOM = 32 };
+
+/* Takes its own bytes and, for a while, ENCODED_ROOM. */
+static inline char *put_encoded(char *at, struct span encoded)
+{
+    memcpy(at, encoded.data, ENCODED_ROOM);
+    if (encoded.bytes > ENCODED_ROOM)
+        memcpy(at, encoded.data, encoded.bytes);
+    return at + encoded.bytes;
+}
+
 size_t attributes_bound(const struct schema_parts *parts, const struct cell *cells); /* bytes it takes at most */
 char *attributes_put(const struct schema_parts *parts, const struct cell *cells, char *at);

@@ -32,6 +32,7 @@ struct json_events {
     const struct schema *schema;
     struct json_settings settings;
     struct json_reader reader;
+    uint64_t *named, *changed; /* of the document at hand: see json_fields.h */
 };
 
 struct json_events *json_events_new(const struct schema *schema, const struct json_settings *settings)
@@ -39,6 +40,8 @@ struct json_events *json_events_new(const struct schema *schema, const struct js
     struct json_events *events = mem_zeroed(1, sizeof *events);
     events->schema = schema;
     events->settings = *settings;
+    events->named = mem_zeroed(column_bits_words(schema), sizeof *events->named);
+    events->changed = mem_zeroed(column_bits_words(schema), sizeof *events->changed);
     return events;
 }
 
@@ -47,6 +50,8 @@ void json_events_free(struct json_events *events)
     if (!events)
         return;
     json_reader_free(&events->reader);
+    free(events->named);
+    free(events->changed);
     free(events);
 }
 
@@ -180,7 +185,7 @@ static void read_deleted(struct json_reading *reading, const struct shape *shape
     reading->out->event_id = SPAN_NULL;
     reading->out->occurred_at_ms = INT64_MIN;
     json_row_clear(reading->schema, reading->out->cells);
-    reading->has_attributes = false;
+    reading->has_attributes = reading->unavailable = false;
     reading->out->type = EVENT_TYPE_TERMINATED;
     if (!reading->out->employee_id.data)
         refuse_absent(reading, FAULT_EMPLOYEE_ID,
@@ -335,9 +340,11 @@ static void fill_absent(struct json_reading *reading, const struct record_about 
         else if (about->topic.data)
             refuse_absent(reading, FAULT_OCCURRED_AT, "missing, and the record has no timestamp");
     }
-    out->without_attributes = !reading->has_attributes;
-    if (out->without_attributes && out->type != EVENT_TYPE_TERMINATED)
-        refuse(reading, EVENT_MISSING_REQUIRED, "attributes", "required, unless the event_type is TERMINATED");
+    json_fields_leave(reading);
+    out->without_attributes = !reading->has_attributes && !out->partial;
+    if (!reading->has_attributes && out->type != EVENT_TYPE_TERMINATED && (!reading->listed || reading->changed_count))
+        refuse(reading, EVENT_MISSING_REQUIRED, "attributes",
+               "required, unless the event_type is TERMINATED, or changed an empty list");
 }
 
 static void event_clear(struct json_reading *reading, int32_t type)
@@ -345,9 +352,13 @@ static void event_clear(struct json_reading *reading, int32_t type)
     struct event *out = reading->out;
     *out = (struct event){.cells = out->cells, .type = type, .form = EVENT_FORM_PLAIN, .occurred_at_ms = INT64_MIN};
     reading->given = 0;
-    reading->has_attributes = reading->strange = false;
+    reading->has_attributes = reading->strange = reading->changed_given = reading->listed = reading->unavailable =
+        false;
+    reading->changed_count = 0;
     reading->faults->count = 0;
     json_row_clear(reading->schema, out->cells);
+    column_bits_clear(reading->schema, reading->named);
+    column_bits_clear(reading->schema, reading->changed);
 }
 
 /* The usual case, in one pass. False: it has names of its own, so that it may be of another form. */
@@ -390,7 +401,9 @@ enum event_code json_events_read(struct json_events *events, struct span documen
                                    .settings = &events->settings,
                                    .reader = &events->reader,
                                    .out = out,
-                                   .faults = faults};
+                                   .faults = faults,
+                                   .named = events->named,
+                                   .changed = events->changed};
     const int32_t type = out->type;
     event_clear(&reading, type);
     if (document_open(reading.reader, document) && !read_at_once(&reading, about)) {

@@ -35,10 +35,21 @@ refuse_field(struct json_reading *reading, enum event_code code, int32_t field, 
 
 /* --- the envelope --- */
 
+static const char unavailable_text[] =
+    "the connector sent a placeholder for an unchanged value: ALTER TABLE … REPLICA IDENTITY FULL";
+
+static bool is_unavailable(const struct json_reading *reading, const struct json_value *value)
+{
+    return reading->out->form == EVENT_FORM_CHANGE && value->kind == JSON_KIND_TEXT &&
+           span_equal(value->text, SPAN_LITERAL(DEBEZIUM_UNAVAILABLE));
+}
+
 /* A text, or an integer as it stands: ids are numbers in many systems. */
 static void read_id(struct json_reading *reading, int32_t field, const struct json_value *value, struct span *out)
 {
-    if (value->kind == JSON_KIND_TEXT || (value->kind == JSON_KIND_NUMBER && value->whole))
+    if (is_unavailable(reading, value))
+        refuse_field(reading, EVENT_MISSING_REQUIRED, field, "%s", unavailable_text);
+    else if (value->kind == JSON_KIND_TEXT || (value->kind == JSON_KIND_NUMBER && value->whole))
         *out = value->text;
     else
         refuse_field(reading, EVENT_WRONG_TYPE, field, "neither a text nor an integer");
@@ -93,6 +104,74 @@ void json_field_read(struct json_reading *reading, int32_t field, const struct j
     json_skip_rest(reading->reader, value);
 }
 
+/* --- what has changed --- */
+
+/* A column of that name in somebody's table is his own. */
+static bool is_changed(const struct json_reading *reading, struct span name)
+{
+    return span_equal(name, SPAN_LITERAL("changed")) && schema_parts(reading->schema)->has_changed &&
+           reading->out->form != EVENT_FORM_CHANGE;
+}
+
+static void list_name(struct json_reading *reading, const struct json_value *item)
+{
+    int32_t column = item->kind == JSON_KIND_TEXT ? schema_column(reading->schema, item->text) : -1;
+    if (item->kind != JSON_KIND_TEXT)
+        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_CHANGED, "an item is not a text");
+    else if (column < 0)
+        refuse_field(reading, EVENT_UNKNOWN_FIELD, FAULT_CHANGED, "names no attribute of the schema");
+    else if (column_bits_set(reading->changed, (size_t)column))
+        json_fault_add(reading->faults, EVENT_UNKNOWN_FIELD, column, item->text, "a duplicate in changed");
+    reading->changed_count++;
+}
+
+/* null, unlike an absent one: the record is whole. */
+static void read_changed(struct json_reading *reading, const struct json_value *value)
+{
+    struct json_value item;
+    reading->changed_given = true;
+    if (value->kind == JSON_KIND_ARRAY) {
+        reading->listed = true;
+        for (bool first = true; json_next_item(reading->reader, &first);)
+            if (json_read_value(reading->reader, &item)) {
+                list_name(reading, &item);
+                json_skip_rest(reading->reader, &item);
+            }
+        return;
+    }
+    if (value->kind != JSON_KIND_NULL)
+        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_CHANGED, "not a list of attributes' names");
+    json_skip_rest(reading->reader, value);
+}
+
+/* A change of a row holds all of it but what the connector did not send. */
+static void leave_unavailable(struct json_reading *reading)
+{
+    struct event *out = reading->out;
+    out->partial = out->type != EVENT_TYPE_TERMINATED;
+    if (out->type == EVENT_TYPE_SNAPSHOT)
+        out->type = EVENT_TYPE_CHANGED;
+    for (size_t c = 0; c < reading->schema->column_count && !out->partial; c++)
+        if (out->cells[c].code == CELL_UNLISTED)
+            out->cells[c] = cell_missing(&reading->schema->columns[c]);
+}
+
+void json_fields_leave(struct json_reading *reading)
+{
+    struct event *out = reading->out;
+    bool by_names = out->type == EVENT_TYPE_CHANGED && out->form != EVENT_FORM_CHANGE && !reading->changed_given &&
+                    schema_parts(reading->schema)->has_changed;
+    const uint64_t *kept = reading->listed ? reading->changed : reading->named;
+    if (reading->unavailable)
+        leave_unavailable(reading);
+    if (!reading->listed && !by_names)
+        return;
+    out->partial = true;
+    for (size_t c = 0; c < reading->schema->column_count; c++)
+        if (!column_bits_have(kept, c))
+            out->cells[c] = (struct cell){.code = CELL_UNLISTED};
+}
+
 /* FAULT_EVENT_ID, …; FAULT_NO_COLUMN: none. */
 static int32_t field_of(struct span name)
 {
@@ -114,22 +193,25 @@ static bool is_id(const struct json_reading *reading, struct span name)
     return reading->schema->id_name && span_equal(name, span_of(reading->schema->id_name));
 }
 
-static void check_placeholder(struct json_reading *reading, int32_t column, struct json_value *value)
+/* The value is what the employee's current record has; a schema without partial events has no place for that. */
+static void leave_cell(struct json_reading *reading, int32_t column)
 {
-    if (reading->out->form != EVENT_FORM_CHANGE || value->kind != JSON_KIND_TEXT ||
-        !span_equal(value->text, SPAN_LITERAL(DEBEZIUM_UNAVAILABLE)))
-        return;
-    json_fault_add(reading->faults, EVENT_MISSING_REQUIRED, column, span_of(reading->schema->columns[column].name),
-                   "the connector sent a placeholder for an unchanged value: ALTER TABLE … REPLICA IDENTITY FULL");
-    value->kind = JSON_KIND_NULL;
+    reading->unavailable = true;
+    reading->out->cells[column] = (struct cell){.code = CELL_UNLISTED};
+    if (!schema_parts(reading->schema)->has_changed)
+        json_fault_add(reading->faults, EVENT_MISSING_REQUIRED, column, span_of(reading->schema->columns[column].name),
+                       "%s", unavailable_text);
 }
 
-static void read_cell(struct json_reading *reading, int32_t column, struct json_value *value)
+static void read_cell(struct json_reading *reading, int32_t column, const struct json_value *value)
 {
     reading->has_attributes = true;
-    check_placeholder(reading, column, value);
-    json_cell_read(reading->reader, reading->schema, column, value, !reading->settings->unchecked,
-                   &reading->out->cells[column], reading->faults);
+    (void)column_bits_set(reading->named, (size_t)column);
+    if (is_unavailable(reading, value))
+        leave_cell(reading, column);
+    else
+        json_cell_read(reading->reader, reading->schema, column, value, !reading->settings->unchecked,
+                       &reading->out->cells[column], reading->faults);
 }
 
 static void refuse_name(struct json_reading *reading, struct span name, const struct json_value *value, bool in_row)
@@ -154,6 +236,8 @@ static void read_row_member(struct json_reading *reading, struct span name, stru
         json_field_read(reading, field, value, reading->settings->time_unit);
     else if (is_id(reading, name))
         json_field_read(reading, FAULT_EMPLOYEE_ID, value, TIME_UNIT_NONE);
+    else if (is_changed(reading, name))
+        read_changed(reading, value);
     else if (schema_ignores(reading->schema, name))
         json_skip_rest(reading->reader, value);
     else
@@ -188,7 +272,8 @@ static void read_attributes(struct json_reading *reading)
     }
     reader->depth -= value.kind == JSON_KIND_OBJECT || value.kind == JSON_KIND_ARRAY;
     reader->at = start;
-    json_row_read(reader, reading->schema, !reading->settings->unchecked, reading->out->cells, reading->faults);
+    json_row_read_named(reader, reading->schema, !reading->settings->unchecked, reading->out->cells, reading->named,
+                        reading->faults);
 }
 
 /* The field of a member of an event: rows have other names for the id. */
@@ -202,18 +287,25 @@ static int32_t event_field_of(const struct json_reading *reading, struct span na
 
 void json_read_event(struct json_reading *reading, bool tentative)
 {
-    unsigned seen = 0, attributes_bit = 1u << 31;
+    unsigned seen = 0, attributes_bit = 1u << 31, changed_bit = 1u << 30;
     struct json_value value;
     struct span name;
     for (bool first = true; json_next_name(reading->reader, &first, &name);) {
         int32_t field = event_field_of(reading, name);
         bool is_attributes = field == FAULT_NO_COLUMN && span_equal(name, SPAN_LITERAL("attributes"));
-        unsigned bit = field != FAULT_NO_COLUMN ? bit_of(field) : is_attributes ? attributes_bit : 0;
+        bool lists = field == FAULT_NO_COLUMN && !is_attributes && is_changed(reading, name);
+        unsigned bit = field != FAULT_NO_COLUMN ? bit_of(field)
+                       : is_attributes          ? attributes_bit
+                       : lists                  ? changed_bit
+                                                : 0;
         if (seen & bit)
             json_refuse(reading->reader, JSON_FLAW_DUPLICATE);
         seen |= bit;
         if (is_attributes) {
             read_attributes(reading);
+        } else if (lists) {
+            if (json_read_value(reading->reader, &value))
+                read_changed(reading, &value);
         } else if (field != FAULT_NO_COLUMN) {
             if (json_read_value(reading->reader, &value))
                 json_field_read(reading, field, &value, reading->settings->time_unit);

@@ -18,8 +18,13 @@ struct json_reading {
     struct json_faults *faults;
     unsigned given; /* bit FAULT_POSITION_…: fields of the envelope that the document has, be they faulty */
     bool has_attributes;
-    bool strange; /* a name that is none of the event's: maybe another form */
-    bool sound;   /* the document was read to its end before: it is JSON, without a duplicate */
+    uint64_t *named, *changed; /* bits of columns: those that have a value or null, those that `changed` lists */
+    size_t changed_count;
+    bool changed_given; /* `changed` is there, be it null */
+    bool listed;        /* and is a list */
+    bool unavailable;   /* cells that the connector did not send are CELL_UNLISTED already */
+    bool strange;       /* a name that is none of the event's: maybe another form */
+    bool sound;         /* the document was read to its end before: it is JSON, without a duplicate */
 };
 
 /* Whether a field of the envelope (FAULT_EVENT_ID, …) was given. */
@@ -35,5 +40,7 @@ void json_field_read(struct json_reading *reading, int32_t field, const struct j
 void json_read_event(struct json_reading *reading, bool tentative);
 /* Its attributes, with the envelope's fields, the id column and the columns that are known and not used among them. */
 void json_read_row(struct json_reading *reading);
+/* Once all is read: whether the event is partial, and which cells it leaves to the employee's current record. */
+void json_fields_leave(struct json_reading *reading);
 /* Any object, through a mapping's node. */
 void json_read_mapped(struct json_reading *reading, const struct map_node *node);

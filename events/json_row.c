@@ -80,13 +80,6 @@ void json_row_clear(const struct schema *schema, struct cell *cells)
         cells[c] = cell_missing(&schema->columns[c]);
 }
 
-static bool is_duplicate(uint64_t *seen, int32_t column)
-{
-    uint64_t bit = UINT64_C(1) << (column & 63), before = seen[column / 64];
-    seen[column / 64] |= bit;
-    return before & bit;
-}
-
 /* The next member's column, −1 for a name that is none. Publishers mostly keep the schema's order. False: no more. */
 static inline bool next_column(struct json_reader *reader, const struct schema *schema, bool *first, int32_t *column,
                                struct span *name)
@@ -104,15 +97,14 @@ static inline bool next_column(struct json_reader *reader, const struct schema *
 }
 
 static void read_members(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
-                         struct json_faults *faults)
+                         uint64_t *seen, struct json_faults *faults)
 {
-    uint64_t seen[SCHEMA_COLUMNS_MAX / 64], object = json_object_begin(reader);
+    uint64_t object = json_object_begin(reader);
     struct json_value value;
     struct span name;
     int32_t column = -1;
-    memset(seen, 0, (schema->column_count + 63) / 64 * sizeof *seen);
     for (bool first = true; next_column(reader, schema, &first, &column, &name);) {
-        if (column >= 0 ? is_duplicate(seen, column) : !json_name_is_new(reader, object, name))
+        if (column >= 0 ? column_bits_set(seen, (size_t)column) : !json_name_is_new(reader, object, name))
             json_refuse(reader, JSON_FLAW_DUPLICATE);
         if (column >= 0 && schema->columns[column].kind != COLUMN_NOMINAL &&
             json_take_digits(reader, &cells[column].number)) {
@@ -131,19 +123,27 @@ static void read_members(struct json_reader *reader, const struct schema *schema
     }
 }
 
-void json_row_read(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
-                   struct json_faults *faults)
+void json_row_read_named(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
+                         uint64_t *named, struct json_faults *faults)
 {
     struct json_value value;
     json_row_clear(schema, cells);
+    column_bits_clear(schema, named);
     if (!json_read_value(reader, &value))
         return;
     if (value.kind == JSON_KIND_OBJECT) {
-        read_members(reader, schema, checked, cells, faults);
+        read_members(reader, schema, checked, cells, named, faults);
         return;
     }
     json_fault_add(faults, EVENT_WRONG_TYPE, FAULT_NO_COLUMN, SPAN_LITERAL("attributes"), "not an object");
     json_skip_rest(reader, &value);
+}
+
+void json_row_read(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
+                   struct json_faults *faults)
+{
+    uint64_t named[SCHEMA_COLUMNS_MAX / 64];
+    json_row_read_named(reader, schema, checked, cells, named, faults);
 }
 
 enum event_code json_refuse_flaw(const struct json_reader *reader, struct json_faults *faults)

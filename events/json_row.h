@@ -28,6 +28,11 @@ void json_cell_read(struct json_reader *reader, const struct schema *schema, int
 void json_row_read(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
                    struct json_faults *faults);
 
+/* The same, and `named` gets the bits of the columns that it names, null among them: column_bits_words of them, which
+ * are cleared here. */
+void json_row_read_named(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
+                         uint64_t *named, struct json_faults *faults);
+
 /* The same of a document that is nothing else. A flaw is its only fault, malformed or limit. Starts the reader. */
 size_t json_row_read_text(struct json_reader *reader, struct span text, const struct schema *schema, bool checked,
                           struct cell *cells, struct fault *faults, size_t capacity);
@@ -35,3 +40,27 @@ size_t json_row_read_text(struct json_reader *reader, struct span text, const st
 enum event_code json_refuse_flaw(const struct json_reader *reader, struct json_faults *faults);
 
 void json_row_clear(const struct schema *schema, struct cell *cells);
+
+/* A bit for each column. */
+static inline size_t column_bits_words(const struct schema *schema)
+{
+    return (schema->column_count + 63) / 64;
+}
+
+static inline void column_bits_clear(const struct schema *schema, uint64_t *bits)
+{
+    memset(bits, 0, column_bits_words(schema) * sizeof *bits);
+}
+
+static inline bool column_bits_have(const uint64_t *bits, size_t column)
+{
+    return bits[column / 64] >> (column & 63) & 1;
+}
+
+/* Whether it was set before. */
+static inline bool column_bits_set(uint64_t *bits, size_t column)
+{
+    bool before = column_bits_have(bits, column);
+    bits[column / 64] |= UINT64_C(1) << (column & 63);
+    return before;
+}

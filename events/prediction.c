@@ -26,12 +26,12 @@ struct span channel_name(enum channel channel)
 
 static inline char *put_feature(const struct schema_parts *parts, const struct reason *reason, char *at)
 {
-    return avro_put_raw(at, parts->encoded_names[reason->column]);
+    return put_encoded(at, parts->encoded_names[reason->column]);
 }
 
 static inline size_t bytes_feature(const struct schema_parts *parts, const struct reason *reason)
 {
-    return parts->encoded_names[reason->column].bytes;
+    return parts->encoded_names[reason->column].bytes + ENCODED_ROOM;
 }
 
 /* An array is one block and an end; an empty one only the end. */
@@ -85,6 +85,8 @@ static size_t bytes_challengers(const struct schema_parts *parts, const struct p
 static char *put_model(const struct schema_parts *parts, const struct prediction *record, char *at)
 {
     (void)parts;
+    if (record->model.encoded.data)
+        return avro_put_raw(at, record->model.encoded);
     PREDICTION_MODEL(RECORD_PUT)
     return at;
 }
@@ -92,7 +94,15 @@ static char *put_model(const struct schema_parts *parts, const struct prediction
 static size_t bytes_model(const struct schema_parts *parts, const struct prediction *record)
 {
     (void)parts;
-    return 0 PREDICTION_MODEL(RECORD_BYTES);
+    return record->model.encoded.data ? record->model.encoded.bytes : 0 PREDICTION_MODEL(RECORD_BYTES);
+}
+
+void model_stamp_encode(const struct model_stamp *stamp, struct buffer *out)
+{
+    const struct prediction record = {.model = *stamp};
+    char *at = buffer_reserve(out, bytes_model(NULL, &record));
+    out->bytes = (size_t)(put_model(NULL, &record, at) - out->data);
+    assert(out->bytes <= out->capacity);
 }
 
 static char *put_source(const struct schema_parts *parts, const struct prediction *record, char *at)

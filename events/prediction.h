@@ -29,6 +29,7 @@ struct span channel_name(enum channel channel);
 /* Which model said it. Texts are borrowed; alias and run_id may be SPAN_NULL. */
 struct model_stamp {
     struct span name, version, alias, run_id;
+    struct span encoded; /* these as the record has them, to copy (model_stamp_encode); SPAN_NULL: encode them */
 };
 
 struct challenger_score {
@@ -114,6 +115,9 @@ struct prediction {
 
 /* Frame and Avro binary, appended to out. No allocation once out has grown. */
 void prediction_encode(const struct schema *schema, const struct prediction *prediction, struct buffer *out);
+
+/* The stamp's part of the record, appended to out: made once for a model, for its `encoded`. */
+void model_stamp_encode(const struct model_stamp *stamp, struct buffer *out);
 
 /* Of our own layout, without its frame. Strict. Everything decoded lives in `datum` or in the arena. Feature names in
  * reasons that the schema lacks are EVENT_UNRESOLVABLE. */

@@ -64,11 +64,11 @@ static bool reader_fits(const struct schema_parts *target, const struct avro_typ
 {
     const struct column_reader *own = &target->readers[column];
     *out = *own;
-    out->null_branch = NULL_BRANCH_NONE;
+    column_reader_set_null(out, NULL_BRANCH_NONE);
     if (writer->kind == AVRO_KIND_UNION) {
         if (writer->branch_count != 2 || own->null_branch == NULL_BRANCH_NONE)
             return false;
-        out->null_branch = writer->branches[1]->kind == AVRO_KIND_NULL;
+        column_reader_set_null(out, writer->branches[1]->kind == AVRO_KIND_NULL);
         if (writer->branches[out->null_branch]->kind != AVRO_KIND_NULL)
             return false;
         writer = writer->branches[out->null_branch ^ 1];

@@ -23,6 +23,11 @@ void schema_free(struct schema *schema)
     free(parts);
 }
 
+bool schema_has_changed(const struct schema *schema)
+{
+    return schema_parts(schema)->has_changed;
+}
+
 int32_t schema_column(const struct schema *schema, struct span name)
 {
     int32_t column = categories_find(&schema_parts(schema)->column_names, name);

@@ -40,6 +40,9 @@ struct schema {
 MUST_USE enum status schema_load(const char *directory, struct schema **out, struct error *err);
 void schema_free(struct schema *schema);
 
+/* Whether events may be partial: they have the field `changed`. */
+bool schema_has_changed(const struct schema *schema);
+
 /* Index of the column of that name, or -1. */
 int32_t schema_column(const struct schema *schema, struct span name);
 

@@ -64,12 +64,12 @@ static enum status column_read_type(const struct avro_type *type, struct column 
                                 [AVRO_KIND_FLOAT] = COLUMN_FLOAT,
                                 [AVRO_KIND_DOUBLE] = COLUMN_DOUBLE,
                                 [AVRO_KIND_STRING] = COLUMN_TEXT};
-    reader->null_branch = NULL_BRANCH_NONE;
+    column_reader_set_null(reader, NULL_BRANCH_NONE);
     if (type->kind == AVRO_KIND_UNION) {
         if (type->branch_count != 2 ||
             (type->branches[0]->kind == AVRO_KIND_NULL) == (type->branches[1]->kind == AVRO_KIND_NULL))
             return column_refuse(column, "a union must be of null and one other type", err);
-        reader->null_branch = type->branches[1]->kind == AVRO_KIND_NULL;
+        column_reader_set_null(reader, type->branches[1]->kind == AVRO_KIND_NULL);
         type = type->branches[reader->null_branch ^ 1];
     }
     if (type->kind < AVRO_KIND_INT || type->kind > AVRO_KIND_STRING || type->kind == AVRO_KIND_BYTES)

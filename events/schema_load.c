@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/sha256.h"
+#include "avro/write.h"
+#include "events/event_encoder_private.h"
 
 static enum status path_make(const char *directory, const char *file, char *path, size_t bytes, struct error *err)
 {
@@ -115,20 +117,29 @@ static enum status ids_load(struct schema_parts *parts, const char *directory, s
 
 /* --- tables that need every column --- */
 
-static void names_encode(struct schema_parts *parts)
+static struct span text_encode(struct schema_parts *parts, struct span text)
+{
+    char *start = arena_zeroed(&parts->arena, 1, AVRO_VARINT_MAX + text.bytes + ENCODED_ROOM);
+    return (struct span){start, (size_t)(avro_put_text(start, text) - start)};
+}
+
+/* What event_encoder.c copies: names, and values of texts. */
+static void texts_encode(struct schema_parts *parts)
 {
     size_t count = parts->schema.column_count;
     parts->encoded_names = arena_take(&parts->arena, count * sizeof *parts->encoded_names);
+    parts->encoded_values = arena_zeroed(&parts->arena, count, sizeof *parts->encoded_values);
+    parts->text_columns = arena_take(&parts->arena, count * sizeof *parts->text_columns);
     for (size_t c = 0; c < count; c++) {
-        size_t bytes = strlen(parts->schema.columns[c].name);
-        char *at = arena_take(&parts->arena, bytes + 10), *start = at;
-        for (uint64_t raw = (uint64_t)bytes << 1;; raw >>= 7) {
-            *at++ = (char)(raw < 0x80 ? raw : (raw & 0x7f) | 0x80);
-            if (raw < 0x80)
-                break;
-        }
-        memcpy(at, parts->schema.columns[c].name, bytes);
-        parts->encoded_names[c] = (struct span){start, (size_t)(at - start) + bytes};
+        const struct column *column = &parts->schema.columns[c];
+        parts->encoded_names[c] = text_encode(parts, span_of(column->name));
+        if (column->type != COLUMN_TEXT)
+            continue;
+        parts->text_columns[parts->text_column_count++] = (uint32_t)c;
+        struct span *values = parts->encoded_values[c] =
+            arena_zeroed(&parts->arena, column->value_count, sizeof *values);
+        for (size_t v = 0; v < column->value_count; v++)
+            values[v] = text_encode(parts, column->values[v]);
     }
 }
 
@@ -183,7 +194,7 @@ enum status schema_load(const char *directory, struct schema **out, struct error
     parts->schema.prediction = avro_schema_type(parts->prediction);
     parts->schema.state = parts->state ? avro_schema_type(parts->state) : NULL;
     parts->schema.alert = parts->alert ? avro_schema_type(parts->alert) : NULL;
-    names_encode(parts);
+    texts_encode(parts);
     names_quote(parts);
     digest_make(&parts->schema);
     *out = &parts->schema;

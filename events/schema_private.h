@@ -41,9 +41,12 @@ struct schema_parts {
     struct column_check *checks;            /* one per column */
     bool imputes;                           /* any of them does */
     struct span *quoted_names;              /* one per column: its name in quotes, with eight bytes behind it */
-    struct span *encoded_names;             /* one per column: its name with its Avro length before it */
-    bool has_changed;                       /* events may be partial: the event's record has the field `changed` */
-    const struct avro_type *attributes;     /* the event's attributes record */
+    struct span *encoded_names;             /* one per column: its name as Avro's text, made for put_encoded */
+    struct span **encoded_values;           /* one list per column, by code, of the same; NULL: it has no values */
+    uint32_t *text_columns;
+    size_t text_column_count;
+    bool has_changed;                   /* events may be partial: the event's record has the field `changed` */
+    const struct avro_type *attributes; /* the event's attributes record */
 };
 
 static inline const struct schema_parts *schema_parts(const struct schema *schema)

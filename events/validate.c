@@ -134,17 +134,43 @@ size_t validate_row_all(const struct schema *schema, const struct cell *cells, s
     return count;
 }
 
+static inline bool listed_passes(const struct column_check *check, const struct cell *cell)
+{
+    return cell->code == CELL_UNLISTED || cell->code == CELL_MISSING || cell_passes(check, cell);
+}
+
+static enum event_code list_explain(struct fault *fault)
+{
+    return fault_set_field(fault, EVENT_RULE, FAULT_CHANGED, "changed", "only an event of type CHANGED has a list");
+}
+
 /* What a partial event lists; whether that is required, enough and free of contradictions shows when it is merged. */
 static enum event_code validate_listed(const struct schema *schema, const struct event *event, struct fault *fault)
 {
     const struct column_check *checks = schema_parts(schema)->checks;
     if (event->type != EVENT_TYPE_CHANGED)
-        return fault_set_field(fault, EVENT_RULE, FAULT_CHANGED, "changed", "only an event of type CHANGED has a list");
+        return list_explain(fault);
     for (size_t c = 0; c < schema->column_count; c++)
-        if (event->cells[c].code != CELL_UNLISTED && event->cells[c].code != CELL_MISSING &&
-            !cell_passes(&checks[c], &event->cells[c]))
+        if (!listed_passes(&checks[c], &event->cells[c]))
             return cell_explain(schema, c, &event->cells[c], fault);
     return EVENT_OK;
+}
+
+size_t validate_attributes_all(const struct schema *schema, const struct event *event, struct fault *faults,
+                               size_t capacity)
+{
+    const struct column_check *checks = schema_parts(schema)->checks;
+    size_t count = 0;
+    if (validate_is_without_attributes(schema, event))
+        return 0;
+    if (!event->partial)
+        return validate_row_all(schema, event->cells, faults, capacity);
+    if (event->type != EVENT_TYPE_CHANGED && capacity)
+        (void)list_explain(&faults[count++]);
+    for (size_t c = 0; c < schema->column_count && count < capacity; c++)
+        if (!listed_passes(&checks[c], &event->cells[c]))
+            (void)cell_explain(schema, c, &event->cells[c], &faults[count++]);
+    return count;
 }
 
 bool validate_is_without_attributes(const struct schema *schema, const struct event *event)

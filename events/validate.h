@@ -19,6 +19,10 @@ enum event_code validate_row(const struct schema *schema, const struct cell *cel
 /* All faults, at most `capacity`; returns how many were written. For people: HTTP, producer. */
 size_t validate_row_all(const struct schema *schema, const struct cell *cells, struct fault *faults, size_t capacity);
 
+/* The same of an event's: of a partial one, what it lists; of one without attributes, none. */
+size_t validate_attributes_all(const struct schema *schema, const struct event *event, struct fault *faults,
+                               size_t capacity);
+
 /* A termination of which no attribute has a value, in whatever form it came: there is nothing to check. */
 bool validate_is_without_attributes(const struct schema *schema, const struct event *event);
 

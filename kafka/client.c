@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "kafka/availability.h"
 #include "kafka/call_watchdog.h"
+#include "kafka/refusal.h"
 
 enum {
     SCOPE_CONSUMER = 1,
@@ -62,7 +63,7 @@ static const struct kafka_property defaults[] = {
     {"fetch.wait.max.ms", "100"},
     {"socket.keepalive.enable", "true"},
     {"reconnect.backoff.max.ms", "2000"},
-    {"log.connection.close", "false"},
+    {"log.connection.close", "true"}, /* never logged as such, but the reason of the line that no broker answers */
     {"topic.metadata.refresh.interval.ms", "10000"}, /* an idle producer learns by it that no broker answers; and
                                                         new partitions are noticed */
     {"statistics.interval.ms", "1000"},              /* feeds stats_cb: a change is logged */
@@ -99,7 +100,8 @@ static struct {
     bool down_logged;
     int64_t suspect_since_us; /* steady clock; since then no client has a connection; 0: one has */
     uint64_t denials;
-    char reason[256];
+    unsigned waiters; /* in kafka_wait_for_broker, whose error says it */
+    char reason[512];
     struct {
         char facility[24];
         int64_t logged_us;
@@ -296,7 +298,8 @@ static void kafka_log_limited(enum log_level level, const char *facility, const 
 /* What our own lines say better, or nobody needs: connections that fail, transactions that are tried again. */
 static bool is_ours_to_log(const char *facility)
 {
-    static const char *const quiet[] = {"FAIL", "ERROR", "GETPID", "TXNERR", "ADDOFFSETS", "REQTMOUT", "FATAL"};
+    static const char *const quiet[] = {"FAIL",       "ERROR",    "GETPID", "TXNERR",
+                                        "ADDOFFSETS", "REQTMOUT", "FATAL",  "SSLCERTVRFY"};
     for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
         if (!strcmp(quiet[i], facility))
             return true;
@@ -327,11 +330,16 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
 
 static void note_denied(const char *reason)
 {
+    char text[sizeof state.reason];
+    refusal_explain(reason, text, sizeof text);
     pthread_mutex_lock(&state.mutex);
     state.denials++;
+    state.down_logged = true; /* as this, once */
     snprintf(state.reason, sizeof state.reason, "%s", reason);
+    bool reported = state.waiters > 0;
     pthread_mutex_unlock(&state.mutex);
-    kafka_log_limited(LOG_LEVEL_ERROR, "denied", reason);
+    if (!reported)
+        kafka_log_limited(LOG_LEVEL_ERROR, "denied", text);
 }
 
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
@@ -379,12 +387,16 @@ static int note_brokers(char *reason, size_t capacity)
     if (available_now(now)) {
         change = state.down_logged;
         state.down_logged = false;
+    } else if (state.waiters && refusal_is_denial(state.reason)) {
+        change = 0; /* its error is about to say so */
     } else if (kafka_availability.answered_us || state.suspect_since_us) {
         change = state.down_logged ? 0 : -1;
         state.down_logged = true;
     }
     if (state.suspect_since_us && state.reason[0])
-        snprintf(reason, capacity, "%s", state.reason);
+        refusal_explain(state.reason, reason, capacity);
+    else if (!kafka_availability.answered_us)
+        snprintf(reason, capacity, "none has answered yet");
     else
         snprintf(reason, capacity, "connected, but no answer to a request for %d s", ANSWER_LIMIT_US / 1000000);
     pthread_mutex_unlock(&state.mutex);
@@ -401,7 +413,7 @@ static void log_change(int change, const char *reason)
 
 void kafka_look(void)
 {
-    char reason[256];
+    char reason[sizeof state.reason];
     log_change(note_brokers(reason, sizeof reason), reason);
     call_watchdog_check(kafka_up(), clock_steady_us(&clock_system));
 }
@@ -476,6 +488,7 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
         rd_kafka_conf_destroy(conf);
         return status;
     }
+    refusal_watch(conf);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_stats_cb(conf, on_stats);
@@ -553,12 +566,34 @@ static void suspect_brokers(void)
     pthread_mutex_unlock(&state.mutex);
 }
 
-enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t deadline_us, const _Atomic bool *stop,
-                                  struct error *err)
+static enum status refused_error(const char *where, const char *reason, struct error *err)
 {
-    char reason[256];
+    char text[sizeof state.reason];
+    bool explained = refusal_explain(reason, text, sizeof text);
+    return error_set(err, STATUS_DENIED, "%s: the broker refused us (%s)%s", where, text,
+                     explained ? "" : "; check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_*");
+}
+
+static enum status unanswered_error(const char *where, const char *reason, struct error *err)
+{
+    char text[sizeof state.reason];
+    refusal_explain(reason, text, sizeof text);
+    return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, text);
+}
+
+static void note_waiter(int change)
+{
+    pthread_mutex_lock(&state.mutex);
+    state.waiters += (unsigned)change;
+    pthread_mutex_unlock(&state.mutex);
+}
+
+static enum status wait_for_broker(rd_kafka_t *client, const char *where, int64_t deadline_us, const _Atomic bool *stop,
+                                   struct error *err)
+{
+    char reason[sizeof state.reason];
     uint64_t denied_before = denials(reason, sizeof reason);
-    for (;;) {
+    for (int step = 0;; step++) {
         const struct rd_kafka_metadata *metadata;
         rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, WAIT_STEP_MS);
         rd_kafka_poll(client, 0);
@@ -568,17 +603,27 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
             return STATUS_OK;
         }
         if (denials(reason, sizeof reason) != denied_before || kafka_status(code) == STATUS_DENIED)
-            return error_set(
-                err, STATUS_DENIED,
-                "%s: the broker refused us (%s); check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_*", where,
-                reason);
+            return refused_error(where, reason, err);
         if ((stop && *stop) || (deadline_us && clock_steady_us(&clock_system) >= deadline_us))
-            return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, reason);
-        suspect_brokers();
-        kafka_look();
+            return unanswered_error(where, reason, err);
+        if (step > 0) { /* a handshake takes its time */
+            suspect_brokers();
+            kafka_look();
+        }
         usleep(100000);
     }
 }
+
+enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t deadline_us, const _Atomic bool *stop,
+                                  struct error *err)
+{
+    note_waiter(1);
+    enum status status = wait_for_broker(client, where, deadline_us, stop, err);
+    note_waiter(-1);
+    return status;
+}
+
+static const char acl_hint[] = "; give this user the access control list (ACL) that SECURITY.md has for the program";
 
 /* One look-up; STATUS_UNAVAILABLE also while a topic that was just made has no leader. */
 static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int *partitions, struct error *err)
@@ -587,7 +632,8 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
     const char *name = rd_kafka_topic_name(topic);
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, CALL_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return error_set(err, kafka_status(code), "cannot look topic %s up: %s", name, rd_kafka_err2str(code));
+        return error_set(err, kafka_status(code), "cannot look topic %s up: %s%s", name, rd_kafka_err2str(code),
+                         kafka_status(code) == STATUS_DENIED ? acl_hint : "");
     enum status status = STATUS_OK;
     assert(metadata->topic_cnt == 1);
     code = metadata->topics[0].err;
@@ -599,8 +645,9 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
                            "with scorer check --create-topics",
                            name, name);
     else
-        status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s", name,
-                           code ? rd_kafka_err2str(code) : "no partitions yet");
+        status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s%s", name,
+                           code ? rd_kafka_err2str(code) : "no partitions yet",
+                           kafka_status(code) == STATUS_DENIED ? acl_hint : "");
     rd_kafka_metadata_destroy(metadata);
     return status;
 }

@@ -130,10 +130,14 @@ static double link_value(const struct linear *linear, double margin)
 static uint32_t reasons_select(const struct linear *linear, const double *terms, uint32_t most, struct reason *reasons)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < linear->term_count; i++) {
-        uint32_t position = linear->by_spread[i].position;
-        struct reason reason = {linear->by_spread[i].column, terms[position] - linear->reference[position]};
-        count = reason_place(reasons, count, most, reason);
+    double least = 0; /* what has to be reached */
+    const struct column_position *end = linear->by_spread + linear->term_count;
+    for (const struct column_position *at = linear->by_spread; at < end; at++) {
+        double contribution = terms[at->position] - linear->reference[at->position];
+        if (fabs(contribution) < least)
+            continue;
+        count = reason_place(reasons, count, most, (struct reason){at->column, contribution});
+        least = count == most ? fabs(reasons[most - 1].contribution) : 0;
     }
     return count;
 }

@@ -356,3 +356,8 @@ const struct span *avro_row_read(struct avro_row *row, struct cursor *in)
     row->empty_items = 0;
     return read_fields(row, row->writer, in, &at) ? row->texts : NULL;
 }
+
+bool avro_row_is_complex(struct span text)
+{
+    return text.data == complex_text.data;
+}

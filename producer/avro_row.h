@@ -19,3 +19,5 @@ const struct span *avro_row_names(const struct avro_row *row);
 /* Moves *in past a record. The texts live until the next call; null is the empty text, a point in time ISO 8601, an
  * array, map or record what no column takes. NULL: these are no bytes of such a record. */
 const struct span *avro_row_read(struct avro_row *row, struct cursor *in);
+/* Whether a text is that of an array, map or record. */
+bool avro_row_is_complex(struct span text);

@@ -19,6 +19,7 @@
 #include "producer/input.h"
 #include "producer/input_options.h"
 #include "producer/registration.h"
+#include "producer/state_topic.h"
 #include "producer/stop.h"
 
 enum { TAG_LINE_BITS = 44 };
@@ -74,6 +75,28 @@ static enum status check_paths(const struct options *options, struct rejects_tak
     return status;
 }
 
+/* --partial, and whether rows need ids. */
+static enum status read_partial(const struct options *options, const struct schema *schema,
+                                struct input_settings *settings, struct error *err)
+{
+    struct buffer topic = {0};
+    bool no_ids = options_flag(options, OPTION_NO_IDS);
+    settings->partial = options_flag(options, OPTION_PARTIAL);
+    settings->ids_needed = settings->partial || (state_topic_find(options, schema, &topic) && !no_ids);
+    buffer_free(&topic);
+    if (!settings->partial)
+        return STATUS_OK;
+    if (no_ids)
+        return error_set(err, STATUS_INVALID, "--partial needs employees' ids: --no-ids does not go with it");
+    if (!schema_has_changed(schema))
+        return error_set(err, STATUS_INVALID, "--partial: events of --schemas-dir have no field \"changed\"");
+    if (options_given(options, OPTION_EVENT_TYPE) && settings->event_type != EVENT_TYPE_CHANGED)
+        return error_set(err, STATUS_INVALID, "--partial sends CHANGED events: --event-type %s does not go with it",
+                         options_text(options, OPTION_EVENT_TYPE));
+    settings->event_type = EVENT_TYPE_CHANGED;
+    return STATUS_OK;
+}
+
 static enum status backfill_check_usage(const struct options *options, const struct schema *schema,
                                         struct input_settings *settings, struct rejects_taken *taken, struct error *err)
 {
@@ -91,7 +114,8 @@ static enum status backfill_check_usage(const struct options *options, const str
     const char *map = options_text(options, OPTION_INPUT_MAP);
     if (map && *map && input_map_load(map, schema, &settings->map, err) != STATUS_OK)
         return error_prefix(err, "--map");
-    if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK)
+    if (event_type_resolve(options, schema, &settings->event_type, err) != STATUS_OK ||
+        read_partial(options, schema, settings, err) != STATUS_OK)
         return err->status;
     return check_paths(options, taken, err);
 }

@@ -5,4 +5,5 @@
 
 int cmd_backfill(const struct options *options);
 int cmd_generate(const struct options *options);
+int cmd_rescore(const struct options *options);
 int cmd_dlq(const struct options *options);

@@ -103,8 +103,8 @@ enum status delivery_open(struct delivery *delivery, uint64_t total, struct erro
     begin_progress(delivery, total);
     enum status status = STATUS_OK;
     if (!delivery->dry_run && options_flag(delivery->options, OPTION_WAIT))
-        status =
-            follow_new(delivery->options, delivery->schema, delivery->where, &stop_requested, &delivery->follow, err);
+        status = follow_new(delivery->options, delivery->schema, delivery->where, delivery->may_be_ignored,
+                            &stop_requested, &delivery->follow, err);
     if (!delivery->dry_run && status == STATUS_OK)
         status = open_sender(delivery, err);
     begin_progress(delivery, total); /* the wait for a broker is no part of the rate */
@@ -161,6 +161,12 @@ static void wait_for_rate(struct delivery *delivery)
 enum status delivery_send(struct delivery *delivery, struct event *event, struct span raw, uintptr_t tag,
                           struct error *err)
 {
+    return delivery_send_to(delivery, event, -1, raw, tag, err);
+}
+
+enum status delivery_send_to(struct delivery *delivery, struct event *event, int32_t partition, struct span raw,
+                             uintptr_t tag, struct error *err)
+{
     struct span key = event->employee_id;
     enum poison_kind kind = POISON_NONE;
     if (delivery->poison)
@@ -174,7 +180,7 @@ enum status delivery_send(struct delivery *delivery, struct event *event, struct
     struct position after = delivery->position;
     position_add_row(&after, raw, true);
     if (delivery->sender &&
-        sender_send(delivery->sender, key, buffer_span(&delivery->value), tag, &after, err) != STATUS_OK)
+        sender_send(delivery->sender, key, buffer_span(&delivery->value), partition, tag, &after, err) != STATUS_OK)
         return err->status;
     delivery->position = after;
     delivery->sent++;

@@ -22,6 +22,7 @@ struct delivery {
     const char *group;     /* keeps the position of the input; NULL: there is none */
     bool dry_run;          /* everything but sending */
     enum arrival arrival;  /* the shape of --rate */
+    bool may_be_ignored;   /* with --wait: the scorer ignores some, which is an end too */
     /* Names a message for people by its tag: "people.csv:17". */
     void (*name_tag)(void *context, uintptr_t tag, char *out, size_t capacity);
     void *context;
@@ -57,6 +58,10 @@ void delivery_pass(struct delivery *delivery, struct span raw, bool valid);
 /* Sends one event and counts it as read. `tag` comes back through name_tag if it is not delivered. */
 MUST_USE enum status delivery_send(struct delivery *delivery, struct event *event, struct span raw, uintptr_t tag,
                                    struct error *err);
+
+/* The same to a partition of the input topic. */
+MUST_USE enum status delivery_send_to(struct delivery *delivery, struct event *event, int32_t partition,
+                                      struct span raw, uintptr_t tag, struct error *err);
 
 /* Waits for what is under way, prints the summary to `out`, releases everything. `complete`: the input came to its end.
  * True when every row read was rejected or acknowledged, and with --wait every event came to its end. */

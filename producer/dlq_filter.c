@@ -1,27 +1,8 @@
 /* Which letters `producer dlq` is asked for: see dlq_filter.h. Main thread. */
 #include "producer/dlq_filter.h"
 
-#include "base/clock.h"
 #include "events/error_codes.h"
-#include "events/timestamp.h"
-
-/* A point in time, or how long ago: "24h". */
-static bool since_parse(const char *text, int64_t *out_ms)
-{
-    static const struct {
-        char unit;
-        int64_t ms;
-    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
-    size_t bytes = strlen(text);
-    for (size_t u = 0; bytes > 1 && u < sizeof units / sizeof *units; u++) {
-        int64_t number = dead_letter_number((struct span){text, bytes - 1}, -1);
-        if (text[bytes - 1] == units[u].unit && number >= 0 && !__builtin_mul_overflow(number, units[u].ms, &number)) {
-            *out_ms = clock_real_ms(&clock_system) - number;
-            return true;
-        }
-    }
-    return timestamp_parse(span_of(text), out_ms);
-}
+#include "producer/moment.h"
 
 static bool code_is_known(const char *name)
 {
@@ -40,9 +21,8 @@ enum status dlq_filter_read(const struct options *options, struct dlq_filter *fi
                                   .partition = options_integer(options, OPTION_PARTITION)};
     if (filter->code && !code_is_known(filter->code))
         return error_set(err, STATUS_INVALID, "--code %s: no such code; docs/ERRORS.md lists them", filter->code);
-    if (since && !since_parse(since, &filter->since_ms))
-        return error_set(err, STATUS_INVALID, "--since %s: a time such as 2026-11-23T10:00:00Z, or an age such as 24h",
-                         since);
+    if (since && !moment_parse(since, &filter->since_ms))
+        return error_set(err, STATUS_INVALID, "--since %s: " MOMENT_FORMS, since);
     return STATUS_OK;
 }
 

@@ -34,12 +34,6 @@ struct dlq_records {
     size_t person_count, person_capacity;
 };
 
-bool dlq_records_are_kept(const struct options *options)
-{
-    const char *topic = options_text(options, OPTION_STATE_TOPIC);
-    return topic && *topic && strcmp(topic, "none") != 0;
-}
-
 static enum status records_open(struct dlq_records *records, const struct options *options, struct error *err)
 {
     const struct kafka_property fixed[] = {{"group.id", options_text(options, OPTION_REPLAY_GROUP)}, /* not joined */
@@ -62,11 +56,12 @@ static enum status records_open(struct dlq_records *records, const struct option
                                : error_prefix(err, "current records (--state-topic none replays without them)");
 }
 
-enum status dlq_records_new(const struct options *options, const struct schema *schema, struct letter_reader *letters,
-                            const _Atomic bool *stop, struct dlq_records **out, struct error *err)
+enum status dlq_records_new(const struct options *options, const char *topic, const struct schema *schema,
+                            struct letter_reader *letters, const _Atomic bool *stop, struct dlq_records **out,
+                            struct error *err)
 {
     struct dlq_records *records = mem_zeroed(1, sizeof *records);
-    records->topic = options_text(options, OPTION_STATE_TOPIC);
+    records->topic = topic;
     records->stop = stop;
     records->letters = letters;
     records->reader = employee_state_reader_new(schema);

@@ -8,11 +8,8 @@
 
 struct dlq_records;
 
-/* Whether a state topic is configured: without one nothing is known of current records. */
-bool dlq_records_are_kept(const struct options *options);
-
-/* Borrows all. *stop ends waiting for a broker. */
-MUST_USE enum status dlq_records_new(const struct options *options, const struct schema *schema,
+/* Borrows all. *stop ends waiting for a broker. STATUS_NOT_FOUND: there is no such topic. */
+MUST_USE enum status dlq_records_new(const struct options *options, const char *topic, const struct schema *schema,
                                      struct letter_reader *letters, const _Atomic bool *stop, struct dlq_records **out,
                                      struct error *err);
 void dlq_records_free(struct dlq_records *records);

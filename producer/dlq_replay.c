@@ -16,6 +16,7 @@
 #include "producer/dlq.h"
 #include "producer/dlq_erasures.h"
 #include "producer/dlq_records.h"
+#include "producer/state_topic.h"
 #include "producer/stop.h"
 
 enum { BATCH_LETTERS = 1000, BATCH_BYTES = 16 << 20, REPORTED_MAX = 20 };
@@ -38,6 +39,7 @@ struct replay {
     struct letter_reader *letters;
     struct dlq_erasures *erasures;
     struct dlq_records *records; /* NULL: older events go, too */
+    struct buffer state_topic;
     int64_t max_replays;
     bool again;
     uint64_t read, before, other, exhausted, no_value, erased, older, unmarked, replayed;
@@ -236,8 +238,12 @@ static enum status open_records(struct replay *replay, const struct schema *sche
 {
     if (options_flag(replay->options, OPTION_FORCE))
         return STATUS_OK;
-    if (dlq_records_are_kept(replay->options))
-        return dlq_records_new(replay->options, schema, replay->letters, &stop_requested, &replay->records, err);
+    if (state_topic_find(replay->options, schema, &replay->state_topic)) {
+        enum status status = dlq_records_new(replay->options, replay->state_topic.data, schema, replay->letters,
+                                             &stop_requested, &replay->records, err);
+        if (status != STATUS_NOT_FOUND || options_given(replay->options, OPTION_STATE_TOPIC))
+            return status;
+    }
     log_info("dlq", "without a state topic (STATE_TOPIC, as the scorer has it) letters are not compared with current "
                     "records: older events are replayed too");
     return STATUS_OK;
@@ -370,6 +376,7 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
     dlq_reader_free(replay.reader);
     dlq_erasures_free(replay.erasures);
     dlq_records_free(replay.records);
+    buffer_free(&replay.state_topic);
     letter_reader_free(replay.letters);
     schema_free(schema);
     return result;

@@ -86,12 +86,16 @@ static void show_add_event(struct show *show)
     buffer_printf(&show->out, "  %-26s ", "employee_id");
     show_add_text(show, event->employee_id);
     show_mark_faults(show, FAULT_EMPLOYEE_ID);
-    show_add_row(show, "event_type", span_of(schema->event_types[event->type]));
+    buffer_printf(&show->out, "  %-26s %s%s", "event_type", schema->event_types[event->type],
+                  event->partial ? ", with what has changed alone" : "");
+    show_mark_faults(show, FAULT_CHANGED);
     dead_letter_time(event->occurred_at_ms * 1000, time);
     buffer_printf(&show->out, "  %-26s %s", "occurred_at", time);
     show_mark_faults(show, FAULT_OCCURRED_AT);
     for (size_t c = 0; c < schema->column_count; c++) {
         const char *name = schema->columns[c].name;
+        if (event->cells[c].code == CELL_UNLISTED)
+            continue;
         buffer_clear(&cell);
         json_add_row(&cell, &schema->columns[c], 1, &event->cells[c]); /* {"NAME":41} */
         size_t before = strlen(name) + strlen("{\"\":");

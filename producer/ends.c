@@ -87,6 +87,18 @@ void ends_found(struct ends *ends, int32_t partition, int64_t offset, enum end_k
     count_end(ends, *mark);
 }
 
+void ends_passed(struct ends *ends, int32_t partition, int64_t offset, enum end_kind kind)
+{
+    if (partition < 0 || (size_t)partition >= ends->partition_count)
+        return;
+    struct ends_partition *found = &ends->partitions[partition];
+    for (size_t at = 0; at < found->count && found->base + (int64_t)at < offset; at++)
+        if (found->marks[at] == MARK_SENT) {
+            found->marks[at] |= (uint8_t)kind;
+            count_end(ends, found->marks[at]);
+        }
+}
+
 bool ends_missing(const struct ends *ends, int32_t *partition, int64_t *offset)
 {
     for (int32_t p = *partition; (size_t)p < ends->partition_count; p++, *offset = 0) {

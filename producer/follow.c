@@ -19,6 +19,7 @@
 #include "kafka/client.h"
 #include "kafka/message.h"
 #include "producer/ends.h"
+#include "producer/follow_ignored.h"
 
 enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64 };
 enum followed_topic { FOLLOW_OUTPUT, FOLLOW_DEAD, FOLLOW_OUTCOME, FOLLOW_TOPICS };
@@ -32,7 +33,9 @@ struct follow {
     rd_kafka_t *consumer;
     struct prediction_versions *versions;
     struct arena arena;
-    pthread_mutex_t mutex; /* guards ends while events are being sent */
+    bool may_be_ignored;
+    struct follow_ignored *ignored; /* NULL: nothing is */
+    pthread_mutex_t mutex;          /* guards ends while events are being sent */
     struct ends ends;
     uint64_t unreadable;           /* predictions */
     uint64_t positive;             /* predictions above their threshold */
@@ -85,8 +88,10 @@ static enum status set_bases(struct follow *follow, struct error *err)
 
 static enum status follow_open(struct follow *follow, struct error *err)
 {
-    const struct kafka_property fixed[] = {{"group.id", "attrition-follow"}, /* never joined, nothing committed */
+    const char *group = follow->may_be_ignored ? options_text(follow->options, OPTION_GROUP_ID) : "attrition-follow";
+    const struct kafka_property fixed[] = {{"group.id", group}, /* never joined, nothing committed */
                                            {"isolation.level", "read_committed"},
+                                           {"enable.partition.eof", follow->may_be_ignored ? "true" : "false"},
                                            {"auto.offset.reset", "earliest"},
                                            {NULL, NULL}};
     rd_kafka_conf_t *conf = NULL;
@@ -101,6 +106,9 @@ static enum status follow_open(struct follow *follow, struct error *err)
     for (size_t t = 0; t < FOLLOW_TOPICS && status == STATUS_OK; t++)
         status = add_topic(follow, follow->topics[t], list, err);
     rd_kafka_resp_err_t code = status == STATUS_OK ? rd_kafka_assign(follow->consumer, list) : 0;
+    if (follow->may_be_ignored && status == STATUS_OK)
+        status = follow_ignored_new(follow->options, follow->consumer, follow->where, follow->ends.partition_count,
+                                    list, follow->stop, &follow->ignored, err);
     rd_kafka_topic_partition_list_destroy(list);
     if (code)
         status = error_set(err, kafka_status(code), "reading the scorer's topics: %s", rd_kafka_err2str(code));
@@ -108,9 +116,10 @@ static enum status follow_open(struct follow *follow, struct error *err)
 }
 
 enum status follow_new(const struct options *options, const struct schema *schema, const char *where,
-                       const _Atomic bool *stop, struct follow **out, struct error *err)
+                       bool may_be_ignored, const _Atomic bool *stop, struct follow **out, struct error *err)
 {
     struct follow *follow = mem_zeroed(1, sizeof *follow);
+    follow->may_be_ignored = may_be_ignored;
     follow->options = options;
     follow->where = where;
     follow->stop = stop;
@@ -132,6 +141,7 @@ void follow_free(struct follow *follow)
 {
     if (!follow)
         return;
+    follow_ignored_free(follow->ignored);
     if (follow->consumer)
         rd_kafka_destroy(follow->consumer);
     prediction_versions_free(follow->versions);
@@ -238,9 +248,13 @@ static enum status poll_once(struct follow *follow, struct error *err)
     enum status status = STATUS_OK;
     if (message && !message->err && !kafka_message_is_control(message))
         take_message(follow, message);
+    else if (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && follow->ignored)
+        follow_ignored_note_read(follow->ignored, message, message->offset);
     else if (message && message->err && kafka_status(message->err) != STATUS_UNAVAILABLE)
         status = error_set(err, kafka_status(message->err), "--wait: reading the scorer's topics: %s",
                            rd_kafka_message_errstr(message));
+    if (message && !message->err && follow->ignored)
+        follow_ignored_note_read(follow->ignored, message, message->offset + 1);
     if (message)
         rd_kafka_message_destroy(message);
     return status;
@@ -274,6 +288,8 @@ enum status follow_run(struct follow *follow, struct error *err)
     while (status == STATUS_OK && ends->ended < ends->sent && !*follow->stop) {
         uint64_t before = ends->ended;
         status = poll_once(follow, err);
+        if (follow->ignored && ends->ended == before)
+            follow_ignored_turn(follow->ignored, ends);
         int64_t now_us = clock_steady_us(&clock_system);
         if (ends->ended > before)
             moved_us = now_us;
@@ -324,9 +340,11 @@ void follow_print_summary(const struct follow *follow, uint64_t read, uint64_t r
     fprintf(out, "Rows read:              %" PRIu64 ", of which %" PRIu64 " rejected before sending\n", read, rejected);
     fprintf(out,
             "Events:                 %" PRIu64 " sent, %" PRIu64 " scored, %" PRIu64 " dead letters, %" PRIu64
-            " erased, %" PRIu64 " outcomes, %" PRIu64 " unaccounted for\n",
-            ends->sent, ends->by_kind[END_SCORED], dead, ends->by_kind[END_ERASED], ends->by_kind[END_OUTCOME],
-            ends->sent - ends->ended);
+            " erased, %" PRIu64 " outcomes, ",
+            ends->sent, ends->by_kind[END_SCORED], dead, ends->by_kind[END_ERASED], ends->by_kind[END_OUTCOME]);
+    if (follow->ignored)
+        fprintf(out, "%" PRIu64 " ignored, ", ends->by_kind[END_IGNORED]);
+    fprintf(out, "%" PRIu64 " unaccounted for\n", ends->sent - ends->ended);
     print_codes(ends, out);
     fprintf(out, "Events per second:      %.0f (from the first row read to the last end, %.2f s)\n",
             seconds > 0 ? (double)ends->ended / seconds : 0, seconds);

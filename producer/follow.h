@@ -9,9 +9,10 @@
 
 struct follow;
 
-/* Looks up where the topics end now. Borrows options and schema; `where`: the command, for messages. */
+/* Looks up where the topics end now. Borrows options and schema; `where`: the command, for messages.
+ * may_be_ignored: the scorer may ignore some (follow_ignored.h); --group-id is its group. */
 MUST_USE enum status follow_new(const struct options *options, const struct schema *schema, const char *where,
-                                const _Atomic bool *stop, struct follow **out, struct error *err);
+                                bool may_be_ignored, const _Atomic bool *stop, struct follow **out, struct error *err);
 void follow_free(struct follow *follow);
 
 /* An event that the brokers have, at this place of the input topic. Any thread. */

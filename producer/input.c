@@ -46,6 +46,27 @@ static void make_event_id(struct input *input, const struct input_row *row)
     event_id_of_text(input->sha256, buffer_span(&input->identity), input->event_id);
 }
 
+/* Where a row is all there is, its number may stand for whose it is; not where that would make people of rows. */
+static void check_id(struct input_row *row)
+{
+    const struct event *event = &row->event;
+    const struct input_settings *settings = row->settings;
+    const char *flaw = NULL;
+    if (row->fault_count || event->employee_id.data)
+        return;
+    if (event->without_attributes)
+        flaw = "it is not said who has left";
+    else if (settings->map)
+        flaw = "the mapping reads it from a column that is not there";
+    else if (event->partial)
+        flaw = "it is not said whose record has changed";
+    else if (settings->ids_needed)
+        flaw = "rows without an id would become employees of their own among the current records: give the table its "
+               "ids, or --no-ids";
+    if (flaw)
+        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_EMPLOYEE_ID, "%s", flaw);
+}
+
 static void row_complete(struct input *input, struct input_row *row)
 {
     struct event *event = &row->event;
@@ -54,17 +75,11 @@ static void row_complete(struct input *input, struct input_row *row)
                          "op: it reports no change of a row, there is nothing to send");
     else if (event->cells)
         input_row_validate(row);
-    if (event->without_attributes && !event->employee_id.data && !row->fault_count)
-        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_EMPLOYEE_ID, "it is not said who has left");
+    check_id(row);
     if (row->fault_count)
         return;
     if (event->occurred_at_ms == INT64_MIN)
         event->occurred_at_ms = clock_real_us(row->settings->clock) / 1000;
-    if (!event->employee_id.data && row->settings->map) {
-        input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_EMPLOYEE_ID,
-                         "the mapping reads it from a column that is not there");
-        return;
-    }
     if (!event->employee_id.data) {
         snprintf(input->employee_id, sizeof input->employee_id, "row-%zu", row->element ? row->element : row->line);
         event->employee_id = span_of(input->employee_id);

@@ -123,14 +123,15 @@ static void report_missing(const struct input_columns *columns)
             buffer_printf(&names, "%s%s%s", names.bytes ? ", " : "", schema->columns[c].name,
                           schema->columns[c].required ? " (required)" : "");
     if (names.bytes)
-        log_warn(where, "%s: columns that are not there, their values are missing: %.*s", columns->source->name,
-                 (int)names.bytes, names.data);
+        log_warn(where, "%s: columns that are not there, their values are %s: %.*s", columns->source->name,
+                 columns->source->settings->partial ? "left as they are" : "missing", (int)names.bytes, names.data);
     buffer_free(&names);
     if (columns->id_position == POSITION_NONE && columns->envelope_positions[ENVELOPE_EMPLOYEE_ID] == POSITION_NONE)
         log_warn(where, "%s: no column %s: %s", columns->source->name,
                  schema->id_name && !map ? schema->id_name : envelope_name(ENVELOPE_EMPLOYEE_ID),
                  map ? "the mapping reads it from one that is not there, so that every row is refused"
-                     : "employees are called row-<line>");
+                 : columns->source->settings->ids_needed ? "every row is refused"
+                                                         : "employees are called row-<line>");
 }
 
 static void find_targets(struct input_columns *columns, const struct csv_record *header)
@@ -271,12 +272,23 @@ static void hint_at_encoding(struct input_columns *columns, const struct csv_rec
              columns->source->name, record->line);
 }
 
+/* What the table has no column for has not changed. */
+static void leave_others(const struct input_columns *columns, struct event *event)
+{
+    event->partial = true;
+    for (size_t c = 0; c < columns->schema->column_count; c++)
+        if (columns->positions[c] == POSITION_NONE)
+            event->cells[c] = (struct cell){.code = CELL_UNLISTED};
+}
+
 void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row)
 {
     for (size_t c = 0; c < columns->schema->column_count; c++)
         if (columns->positions[c] != POSITION_NONE)
             read_cell(columns, (int32_t)c, field_text(columns, record, columns->positions[c]), row);
     read_envelope(columns, record, row);
+    if (row->settings->partial && row->event.type != EVENT_TYPE_TERMINATED)
+        leave_others(columns, &row->event);
     if (row->fault_count)
         hint_at_encoding(columns, record);
 }
@@ -315,6 +327,8 @@ static int32_t field_position(const struct input_columns *columns, int32_t colum
 {
     if (column >= 0)
         return columns->positions[column];
+    if (column == FAULT_CHANGED)
+        return POSITION_NONE;
     enum envelope_field field = ENVELOPE_EMPLOYEE_ID;
     while (envelope_fault_column(field) != column)
         field++;

@@ -178,7 +178,8 @@ static void check_encodable(const struct schema *schema, struct input_row *row)
 {
     for (size_t c = 0; c < schema->column_count; c++) {
         const struct column *column = &schema->columns[c];
-        if (!column_is_whole(column) || row->event.cells[c].code == CELL_MISSING)
+        if (!column_is_whole(column) || row->event.cells[c].code == CELL_MISSING ||
+            row->event.cells[c].code == CELL_UNLISTED)
             continue;
         double number = row->event.cells[c].number, most = column_most(column);
         if (!(number >= -most && number <= most))
@@ -196,8 +197,8 @@ void input_row_validate(struct input_row *row)
     const struct input_settings *settings = row->settings;
     struct fault found[INPUT_FAULTS_MAX];
     size_t read_faults = row->fault_count;
-    bool checked = settings->validate && !row->event.without_attributes;
-    size_t count = checked ? validate_row_all(settings->schema, row->event.cells, found, INPUT_FAULTS_MAX) : 0;
+    size_t count =
+        settings->validate ? validate_attributes_all(settings->schema, &row->event, found, INPUT_FAULTS_MAX) : 0;
     for (size_t f = 0; f < count && row->fault_count < INPUT_FAULTS_MAX; f++) {
         size_t r = 0;
         while (r < read_faults && found[f].column >= 0 && row->faults[r].column != found[f].column)

@@ -23,6 +23,8 @@ struct input_settings {
     int64_t max_future_us;            /* how far after now occurred_at may lie */
     const char *query;                /* of an input without a path */
     const char *database_url;         /* where the query runs */
+    bool partial;                     /* a table's rows say what has changed, by the columns that it has */
+    bool ids_needed;                  /* a row without an employee id is a fault */
     bool validate;                    /* false: only what cannot be encoded is a fault */
     char delimiter;                   /* of a CSV; 0: found */
     bool decimal_comma;               /* a CSV's numbers are written 1,5 */

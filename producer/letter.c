@@ -119,9 +119,8 @@ static void check_event(struct letter_reader *reader, struct letter *letter)
                         "the message key names somebody else");
         letter_add_fault(letter, EVENT_KEY_MISMATCH);
     }
-    if (!validate_is_without_attributes(reader->schema, event))
-        letter->fault_count += validate_row_all(reader->schema, event->cells, letter->faults + letter->fault_count,
-                                                LETTER_FAULTS_MAX - letter->fault_count);
+    letter->fault_count += validate_attributes_all(reader->schema, event, letter->faults + letter->fault_count,
+                                                   LETTER_FAULTS_MAX - letter->fault_count);
 }
 
 void letter_read(struct letter_reader *reader, struct span key, struct span value, struct span frame_header,

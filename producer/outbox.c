@@ -5,7 +5,8 @@
 
 #include "base/memory.h"
 
-void outbox_add(struct outbox *outbox, struct span key, struct span value, uintptr_t tag, const struct position *after)
+void outbox_add(struct outbox *outbox, struct span key, struct span value, int32_t partition, uintptr_t tag,
+                const struct position *after)
 {
     outbox->events = mem_grow(outbox->events, &outbox->capacity, outbox->count + 1, sizeof *outbox->events);
     struct outbox_event *event = &outbox->events[outbox->count++];
@@ -16,7 +17,8 @@ void outbox_add(struct outbox *outbox, struct span key, struct span value, uintp
                                    .has_key = key.data != NULL,
                                    .tag = tag,
                                    .after = *after,
-                                   .offset = -1};
+                                   .offset = -1,
+                                   .wanted = partition};
     buffer_add(&outbox->bytes, key.data, key.bytes);
     buffer_add(&outbox->bytes, value.data, value.bytes);
     outbox_pass(outbox, after);

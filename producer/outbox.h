@@ -20,6 +20,7 @@ struct outbox_event {
     const char *refused; /* why it never can be delivered; NULL: it can */
     int64_t offset;      /* where it came to lie, if reports of success are asked for */
     int32_t partition;
+    int32_t wanted; /* the partition it is to go to; -1: its key's */
 };
 
 struct outbox {
@@ -35,8 +36,9 @@ static inline bool outbox_is_full(const struct outbox *outbox)
     return outbox->count >= OUTBOX_EVENTS || outbox->bytes.bytes >= OUTBOX_BYTES;
 }
 
-/* `after`: the position once this event counts. */
-void outbox_add(struct outbox *outbox, struct span key, struct span value, uintptr_t tag, const struct position *after);
+/* `partition` −1: the key's. `after`: the position once this event counts. */
+void outbox_add(struct outbox *outbox, struct span key, struct span value, int32_t partition, uintptr_t tag,
+                const struct position *after);
 void outbox_pass(struct outbox *outbox, const struct position *after); /* a row without an event */
 void outbox_clear(struct outbox *outbox);                              /* keeps its memory, and the position */
 void outbox_free(struct outbox *outbox);

@@ -61,7 +61,8 @@ static void shape_add_map(struct position *position, const char *path)
 void position_begin_input(struct position *position, const struct options *options, struct span header)
 {
     static const enum option_id texts[] = {OPTION_TIME_UNIT, OPTION_EVENT_TYPE, OPTION_DELIMITER, OPTION_NULL_VALUES};
-    position->shape = options_flag(options, OPTION_DECIMAL_COMMA);
+    position->shape =
+        (unsigned)options_flag(options, OPTION_DECIMAL_COMMA) | (unsigned)options_flag(options, OPTION_PARTIAL) << 1;
     shape_add(position, header);
     shape_add_map(position, options_text(options, OPTION_INPUT_MAP));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

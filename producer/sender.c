@@ -210,7 +210,7 @@ struct position sender_position(const struct sender *sender)
     return sender_kafka_position(sender->kafka);
 }
 
-enum status sender_send(struct sender *sender, struct span key, struct span value, uintptr_t tag,
+enum status sender_send(struct sender *sender, struct span key, struct span value, int32_t partition, uintptr_t tag,
                         const struct position *after, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -224,7 +224,7 @@ enum status sender_send(struct sender *sender, struct span key, struct span valu
     if (status == STATUS_OK)
         status = report_over(sender, err);
     if (status == STATUS_OK) {
-        outbox_add(&sender->filling, key, value, tag, after);
+        outbox_add(&sender->filling, key, value, partition, tag, after);
         sender->sent++;
     }
     pthread_mutex_unlock(&sender->mutex);

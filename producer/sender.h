@@ -23,11 +23,11 @@ void sender_free(struct sender *sender);
 bool sender_is_exactly_once(const struct sender *sender);
 struct position sender_position(const struct sender *sender);
 
-/* Copies key and value; waits while both outboxes are full. What is
- * refused (too large) counts as sent and failed. `after`: the position once it counts. STATUS_UNAVAILABLE: *stop came
- * while waiting, nothing was taken. Another: nothing can be delivered any more. */
-MUST_USE enum status sender_send(struct sender *sender, struct span key, struct span value, uintptr_t tag,
-                                 const struct position *after, struct error *err);
+/* Copies key and value; waits while both outboxes are full. `partition` −1: the key's. What is refused (too large)
+ * counts as sent and failed. `after`: the position once it counts. STATUS_UNAVAILABLE: *stop came while waiting,
+ * nothing was taken. Another: nothing can be delivered any more. */
+MUST_USE enum status sender_send(struct sender *sender, struct span key, struct span value, int32_t partition,
+                                 uintptr_t tag, const struct position *after, struct error *err);
 /* A row that is not sent: the position goes past it. */
 void sender_pass(struct sender *sender, const struct position *after);
 

@@ -192,7 +192,7 @@ static void send_events(struct sender_kafka *kafka, size_t first, size_t last)
 {
     for (size_t i = first; i < last; i++) {
         struct outbox_event *event = &kafka->outbox->events[i];
-        const struct transaction_record record = {.partition = RD_KAFKA_PARTITION_UA,
+        const struct transaction_record record = {.partition = event->wanted,
                                                   .key = outbox_key(kafka->outbox, event),
                                                   .value = outbox_value(kafka->outbox, event),
                                                   .opaque = event};

@@ -51,8 +51,12 @@ static int list_versions(struct registry *registry, const char *name, struct err
         }
         join(&details.aliases, "-", &aliases);
         command_time_text(details.created_ms, created, sizeof created);
-        printf("%-24s %7s  %-20s %-20s  %-32s%s\n", name, versions.items[v], aliases.data, created,
-               details.version.run_id ? details.version.run_id : "-", details.gone ? "  (files are gone)" : "");
+        text_flatten(aliases.data);
+        char *flat_name = text_flat(name), *run_id = text_flat(details.version.run_id ? details.version.run_id : "-");
+        printf("%-24s %7s  %-20s %-20s  %-32s%s\n", flat_name, versions.items[v], aliases.data, created, run_id,
+               details.gone ? "  (files are gone)" : "");
+        free(flat_name);
+        free(run_id);
         version_details_clear(&details);
     }
     buffer_free(&aliases);
@@ -88,10 +92,17 @@ int command_list(const struct options *options)
 /* A value on one line, without what a terminal would act on. */
 static void print_line(const char *prefix, const char *key, const char *value)
 {
-    printf("%s%s: ", prefix, key);
-    for (; value && *value; value++)
-        putchar((unsigned char)*value < 0x20 || *value == 0x7F ? ' ' : *value);
-    putchar('\n');
+    char *flat_key = text_flat(key), *flat_value = text_flat(value ? value : "");
+    printf("%s%s: %s\n", prefix, flat_key, flat_value);
+    free(flat_key);
+    free(flat_value);
+}
+
+static void print_number(const char *prefix, const char *key, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.15g", value);
+    print_line(prefix, key, text);
 }
 
 static void print_details(const struct version_details *details)
@@ -131,7 +142,7 @@ static void print_run(const struct registry *registry, const char *run_id)
         print_line("param.", run.param_keys.items[p], run.param_values.items[p]);
     for (size_t m = 0; m < run.metric_keys.count; m++)
         if (strncmp(run.metric_keys.items[m], "fold_", 5) != 0)
-            printf("metric.%s: %.15g\n", run.metric_keys.items[m], run.metric_values[m]);
+            print_number("metric.", run.metric_keys.items[m], run.metric_values[m]);
     run_details_clear(&run);
 }
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text_print.h"
+#include "pipeline/onnx/onnx_guard.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 
@@ -267,12 +268,7 @@ static enum status directory_read(struct registry *registry, const struct model_
                                   struct error *err)
 {
     (void)registry; /* the path says it all */
-    struct buffer file = {0};
-    enum status status = file_read(version->path, (size_t)1 << 30, &file, err);
-    if (status == STATUS_OK)
-        buffer_add(out, file.data, file.bytes);
-    buffer_free(&file);
-    return status;
+    return file_read(version->path, ONNX_MAX_BYTES, out, err);
 }
 
 const struct backend store_backend = {

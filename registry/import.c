@@ -121,7 +121,7 @@ static void tags_identity(const struct import *import, struct tags *out)
     sha256_hex(buffer_span(&import->source), sha256);
     tags_add(out, "source.sha256", sha256);
     sha256_hex(buffer_span(&import->file), sha256);
-    tags_add(out, "model.sha256", sha256);
+    tags_add(out, MODEL_SHA256_TAG, sha256);
     tags_add(out, "model.kind", pipeline_tree_count(import->pipeline) ? "imported trees" : "imported linear");
     tags_add(out, "schema.digest", import->schema->digest);
     snprintf(threshold, sizeof threshold, "%.15g", pipeline_threshold(import->pipeline));

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "pipeline/onnx/onnx_guard.h"
+#include "registry/digest.h"
 #include "registry/store.h"
 
 static const char model_scheme[] = "models:/";
@@ -177,7 +180,13 @@ enum status registry_recall(struct registry *registry, const char *model_uri, st
 enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out,
                           struct error *err)
 {
-    return registry->backend->read(registry, version, out, err);
+    enum status status = store_is_version(version->version) ? registry->backend->read(registry, version, out, err)
+                                                            : file_read(version->path, ONNX_MAX_BYTES, out, err);
+    if (status == STATUS_OK)
+        status = digest_check(version, buffer_span(out), err);
+    if (status != STATUS_OK)
+        buffer_clear(out);
+    return status;
 }
 
 enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)

@@ -31,8 +31,10 @@ MUST_USE enum status registry_resolve(struct registry *registry, const char *mod
 MUST_USE enum status registry_recall(struct registry *registry, const char *model_uri, struct model_version *out,
                                      struct error *err);
 
-/* Appends the model file's bytes to out. STATUS_LIMIT above 1 GiB. A cached file that was damaged: STATUS_NOT_FOUND,
- * and the next registry_resolve gets it again. */
+/* Replaces out's content by the model file's bytes. STATUS_LIMIT above what can be loaded (ONNX_MAX_BYTES).
+ * STATUS_INVALID: not the file that was registered, by the version's tag MODEL_SHA256_TAG. A cached file that was
+ * damaged: STATUS_NOT_FOUND, and the next registry_resolve gets it again; one that another user may have put there:
+ * STATUS_DENIED. */
 MUST_USE enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out,
                                    struct error *err);
 

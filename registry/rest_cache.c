@@ -1,7 +1,9 @@
 /* Models of an MLflow server on this host: see rest.h. Called by the scorer's model holder, from its own thread, and by
  * tools. A version never changes, so its file is fetched once, under a name made of all that identifies it, and
  * its digest stands beside it: a file that was damaged is fetched again, never used. What a model's URI was resolved to
- * is remembered, for a start while the server is unavailable. Several processes may share the directory. */
+ * is remembered, for a start while the server is unavailable. Several processes of one user may share the directory;
+ * what another user may have written is never read, and nothing outside the directory is. */
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,18 +13,24 @@
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "base/text_print.h"
+#include "pipeline/onnx/onnx_guard.h"
+#include "registry/digest.h"
 #include "registry/rest.h"
 #include "registry/store.h"
 
 enum { KEPT_VERSIONS = 16 };
-static const size_t model_most = (size_t)1 << 30;
+static const char denied_hint[] = "remove it, or set MODEL_CACHE_DIR to a directory of this user alone";
 
+/* "" where this user has no place of its own: never one that all users share. */
 char *rest_cache_default(void)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    return cache && *cache ? text_print("%s/attrition", cache)
-           : home && *home ? text_print("%s/.cache/attrition", home)
-                           : text_print("/tmp/attrition-cache-%u", (unsigned)geteuid());
+    const struct passwd *user = home && *home ? NULL : getpwuid(geteuid());
+    if (user)
+        home = user->pw_dir;
+    return cache && *cache                      ? text_print("%s/attrition", cache)
+           : home && *home && strcmp(home, "/") ? text_print("%s/.cache/attrition", home)
+                                                : mem_text("");
 }
 
 /* CACHE/DIGEST of the texts, then SUFFIX; yours to free. */
@@ -33,19 +41,37 @@ static char *cache_path(const struct registry *registry, const struct buffer *id
     return text_print("%s/%s%s", registry->rest->cache, digest, suffix);
 }
 
-/* A directory that another user could fill with models of his own is not used. */
+/* What is denied, and then what to do. */
+static enum status cache_denied(struct error *err)
+{
+    struct error denied = *err;
+    return error_set(err, STATUS_DENIED, "%s; %s", denied.text, denied_hint);
+}
+
 static enum status cache_prepare(const struct registry *registry, const char *folder, struct error *err)
 {
-    struct stat found;
-    const char *cache = registry->rest->cache;
+    if (!*registry->rest->cache)
+        return error_set(err, STATUS_NOT_FOUND,
+                         "models of a server are kept on this host, and this user has no home directory: set "
+                         "MODEL_CACHE_DIR to a directory of this user alone");
     mode_t before = umask(077);
     enum status status = file_make_directories(folder, err);
     umask(before);
-    if (status == STATUS_OK && stat(cache, &found) == 0 && found.st_uid != geteuid() && found.st_uid != 0)
-        status = error_set(err, STATUS_DENIED, "%.300s belongs to another user: set MODEL_CACHE_DIR", cache);
-    return status == STATUS_OK
-               ? STATUS_OK
-               : error_prefix(err, "models cannot be kept; set MODEL_CACHE_DIR to a directory you may write");
+    if (status == STATUS_OK)
+        status = file_check_private(registry->rest->cache, err);
+    if (status == STATUS_OK)
+        status = file_check_private(folder, err);
+    if (status == STATUS_DENIED)
+        status = cache_denied(err);
+    return status == STATUS_OK ? STATUS_OK : error_prefix(err, "models cannot be kept");
+}
+
+/* A file of the cache; STATUS_DENIED has what to do. */
+static enum status cache_read(const struct registry *registry, const char *path, size_t most, struct buffer *out,
+                              struct error *err)
+{
+    enum status status = file_read_private(registry->rest->cache, path, most, out, err);
+    return status == STATUS_DENIED ? cache_denied(err) : status;
 }
 
 /* The oldest versions beyond the number kept. */
@@ -80,66 +106,61 @@ static void cache_prune(const struct registry *registry)
     }
 }
 
-/* The file against what its version's tag says, where our trainer wrote one. */
-static enum status check_digest(const json_t *version, const char *digest, struct error *err)
+/* FOLDER/sha256, yours to free. */
+static char *digest_path(const char *folder)
 {
-    struct text_list keys = {0}, values = {0};
-    enum status status = STATUS_OK;
-    rest_pairs(json_object_get(version, "tags"), &keys, &values);
-    for (size_t t = 0; t < keys.count; t++)
-        if (strcmp(keys.items[t], "model.sha256") == 0 && strcmp(values.items[t], digest) != 0)
-            status = error_set(
-                err, STATUS_INVALID,
-                "the file is not the one that was registered: its SHA-256 is %s, the version's tag says %.64s", digest,
-                values.items[t]);
-    text_list_clear(&keys);
-    text_list_clear(&values);
-    return status;
+    return text_print("%s/sha256", folder);
 }
 
-/* Fetches the version's file into FOLDER/model.onnx, its digest last: without it the file does not count. */
-static enum status fetch(const struct registry *registry, const char *name, const json_t *version, const char *folder,
-                         struct error *err)
+/* Fetches the version's file into FOLDER/model.onnx, which is `wanted`'s path, its digest last: without it the file
+ * does not count. */
+static enum status fetch(const struct registry *registry, const char *name, const json_t *version,
+                         const struct model_version *wanted, const char *folder, struct error *err)
 {
-    char *remote = NULL, *file = NULL, digest[SHA256_HEX_BYTES];
+    char *remote = NULL, *file = NULL, *beside = digest_path(folder), digest[SHA256_HEX_BYTES];
     struct buffer bytes = {0};
     enum status status = rest_version_folder(registry, name, rest_text(version, "version"), &remote, err);
     if (status == STATUS_OK)
         status = rest_model_file(registry, remote, &file, err);
     if (status == STATUS_OK)
-        status = rest_download(registry, remote, file, model_most, &bytes, err);
-    if (status == STATUS_OK) {
-        sha256_hex(buffer_span(&bytes), digest);
-        status = check_digest(version, digest, err);
-    }
+        status = rest_download(registry, remote, file, ONNX_MAX_BYTES, &bytes, err);
+    if (status == STATUS_OK)
+        status = digest_check(wanted, buffer_span(&bytes), err);
+    sha256_hex(buffer_span(&bytes), digest);
     if (status == STATUS_OK)
         status = cache_prepare(registry, folder, err);
     if (status == STATUS_OK)
-        status = store_write(folder, "model.onnx", buffer_span(&bytes), err);
+        status = file_write_private(wanted->path, buffer_span(&bytes), err);
     if (status == STATUS_OK)
-        status = store_write(folder, "sha256", span_of(digest), err);
+        status = file_write_private(beside, span_of(digest), err);
     if (status == STATUS_OK)
         cache_prune(registry);
     buffer_free(&bytes);
     free(remote);
     free(file);
+    free(beside);
     return status == STATUS_OK ? STATUS_OK
                                : error_prefix(err, "model \"%.100s\" version %s", name, rest_text(version, "version"));
 }
 
-/* CACHE/… of that version, and whether it is there. */
-static char *version_folder(const struct registry *registry, const char *name, const json_t *version, bool *there)
+/* CACHE/… of that version. */
+static char *version_folder(const struct registry *registry, const char *name, const json_t *version)
 {
     struct buffer identity = {0};
     buffer_printf(&identity, "%s\n%s\n%s\n%s\n%s\n%lld", registry->root, name, rest_text(version, "version"),
                   rest_text(version, "source"), rest_text(version, "run_id"),
                   (long long)rest_number(version, "creation_timestamp"));
     char *folder = cache_path(registry, &identity, "");
-    char *digest = text_print("%s/sha256", folder);
-    *there = store_is_file(digest);
-    free(digest);
     buffer_free(&identity);
     return folder;
+}
+
+static bool folder_is_whole(const char *folder)
+{
+    char *digest = digest_path(folder);
+    bool whole = store_is_file(digest);
+    free(digest);
+    return whole;
 }
 
 static char *memory_path(const struct registry *registry, const char *name, const char *alias, const char *version)
@@ -157,11 +178,13 @@ static void remember(const struct registry *registry, const char *name, const ch
 {
     char *path = memory_path(registry, name, alias, version);
     struct buffer before = {0};
-    json_t *memory = json_pack("{s:s, s:s, s:s, s:s}", "name", found->name, "version", found->version, "path",
-                               found->path, "run_id", found->run_id ? found->run_id : "");
+    json_t *memory =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", found->name, "version", found->version, "path", found->path,
+                  "run_id", found->run_id ? found->run_id : "", "sha256", found->sha256 ? found->sha256 : "");
     char *text = memory ? json_dumps(memory, JSON_COMPACT) : NULL;
-    if (text && (store_read(path, &before, ERROR_IGNORED) != STATUS_OK || strcmp(before.data, text) != 0))
-        (void)!file_write_atomic(path, span_of(text), ERROR_IGNORED);
+    if (text && (cache_read(registry, path, STORE_TEXT_MAX, &before, ERROR_IGNORED) != STATUS_OK ||
+                 strcmp(before.data, text) != 0))
+        (void)!file_write_private(path, span_of(text), ERROR_IGNORED);
     free(text);
     json_decref(memory);
     buffer_free(&before);
@@ -179,22 +202,34 @@ static void rest_version_fill(struct model_version *out, const char *name, const
                                   .path = path};
 }
 
+static char *tagged_digest(const json_t *version)
+{
+    struct text_list keys = {0}, values = {0};
+    rest_pairs(json_object_get(version, "tags"), &keys, &values);
+    char *digest = digest_of_tags(&keys, &values);
+    text_list_clear(&keys);
+    text_list_clear(&values);
+    return digest;
+}
+
 enum status rest_locate(struct registry *registry, const char *name, const char *alias, const char *version,
                         struct model_version *out, struct error *err)
 {
     json_t *found;
-    bool there;
-    char *file = NULL;
+    struct model_version located;
     enum status status = rest_version(registry, name, alias, version, &found, err);
     if (status != STATUS_OK)
         return status;
-    char *folder = version_folder(registry, name, found, &there);
-    if (!there)
-        status = fetch(registry, name, found, folder, err);
+    char *folder = version_folder(registry, name, found);
+    rest_version_fill(&located, name, found, alias, text_print("%s/model.onnx", folder));
+    located.sha256 = tagged_digest(found);
+    if (!folder_is_whole(folder))
+        status = fetch(registry, name, found, &located, folder, err);
     if (status == STATUS_OK) {
-        file = text_print("%s/model.onnx", folder);
-        rest_version_fill(out, name, found, alias, file);
-        remember(registry, name, alias, version, out);
+        remember(registry, name, alias, version, &located);
+        *out = located;
+    } else {
+        model_version_clear(&located);
     }
     free(folder);
     json_decref(found);
@@ -206,14 +241,15 @@ enum status rest_recall(struct registry *registry, const char *name, const char 
 {
     struct buffer text = {0};
     char *path = memory_path(registry, name, alias, version);
-    json_t *memory =
-        store_read(path, &text, ERROR_IGNORED) == STATUS_OK ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
-    const char *file = rest_text(memory, "path");
-    enum status status = STATUS_OK;
-    if (!store_is_version(rest_text(memory, "version")) || !store_is_file(file))
+    enum status status = cache_read(registry, path, STORE_TEXT_MAX, &text, err);
+    json_t *memory = status == STATUS_OK ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
+    const char *file = rest_text(memory, "path"), *digest = rest_text(memory, "sha256");
+    if (status != STATUS_DENIED && (!store_is_version(rest_text(memory, "version")) || !store_is_file(file)))
         status = error_set(err, STATUS_NOT_FOUND, "%.300s keeps no copy of it", registry->rest->cache);
-    else
+    if (status == STATUS_OK) {
         rest_version_fill(out, name, memory, alias, mem_text(file));
+        out->sha256 = *digest ? mem_text(digest) : NULL;
+    }
     json_decref(memory);
     buffer_free(&text);
     free(path);
@@ -221,14 +257,13 @@ enum status rest_recall(struct registry *registry, const char *name, const char 
 }
 
 /* The digest that was kept beside the file; false: it does not fit. */
-static bool is_whole(const char *path, struct span bytes)
+static bool is_whole(const struct registry *registry, const char *path, struct span bytes)
 {
-    char digest[SHA256_HEX_BYTES], *beside = NULL;
+    char digest[SHA256_HEX_BYTES], *beside = text_print("%.*s/sha256", (int)(strrchr(path, '/') - path), path);
     struct buffer kept = {0};
-    const char *slash = strrchr(path, '/');
-    beside = text_print("%.*s/sha256", slash ? (int)(slash - path) : 1, slash ? path : ".");
     sha256_hex(bytes, digest);
-    bool whole = store_read(beside, &kept, ERROR_IGNORED) == STATUS_OK && strcmp(kept.data, digest) == 0;
+    bool whole = cache_read(registry, beside, sizeof digest, &kept, ERROR_IGNORED) == STATUS_OK &&
+                 strcmp(kept.data, digest) == 0;
     if (!whole)
         unlink(beside); /* the next look fetches it again */
     buffer_free(&kept);
@@ -236,22 +271,12 @@ static bool is_whole(const char *path, struct span bytes)
     return whole;
 }
 
-static bool is_cached(const struct registry *registry, const char *path)
-{
-    size_t bytes = strlen(registry->rest->cache);
-    return strncmp(path, registry->rest->cache, bytes) == 0 && path[bytes] == '/';
-}
-
 enum status rest_read(struct registry *registry, const struct model_version *version, struct buffer *out,
                       struct error *err)
 {
-    struct buffer file = {0};
-    enum status status = file_read(version->path, model_most, &file, err);
-    if (status == STATUS_OK && is_cached(registry, version->path) && !is_whole(version->path, buffer_span(&file)))
+    enum status status = cache_read(registry, version->path, ONNX_MAX_BYTES, out, err);
+    if (status == STATUS_OK && !is_whole(registry, version->path, buffer_span(out)))
         status =
             error_set(err, STATUS_NOT_FOUND, "%.300s was damaged: it is fetched again at the next look", version->path);
-    if (status == STATUS_OK)
-        buffer_add(out, file.data, file.bytes);
-    buffer_free(&file);
     return status;
 }

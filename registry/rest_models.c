@@ -6,6 +6,7 @@
 
 #include "base/text_print.h"
 #include "base/memory.h"
+#include "registry/digest.h"
 #include "registry/store.h"
 
 enum { PAGES_MOST = 50 };
@@ -164,6 +165,7 @@ enum status rest_describe(struct registry *registry, const char *name, const cha
         text_list_add(&out->aliases, json_string_value(json_array_get(aliases, a)) ?: "");
     text_list_sort(&out->aliases);
     rest_pairs(json_object_get(found, "tags"), &out->tag_keys, &out->tag_values);
+    out->version.sha256 = digest_of_tags(&out->tag_keys, &out->tag_values);
     json_decref(found);
     return STATUS_OK;
 }

@@ -46,6 +46,7 @@ void model_version_clear(struct model_version *version)
     free(version->alias);
     free(version->run_id);
     free(version->path);
+    free(version->sha256);
     *version = (struct model_version){0};
 }
 

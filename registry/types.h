@@ -20,6 +20,8 @@ struct registry_settings {
     void *context;
 };
 
+#define MODEL_SHA256_TAG "model.sha256"
+
 /* A version, resolved. All texts are the struct's own; free with model_version_clear. */
 struct model_version {
     char *name;
@@ -27,6 +29,7 @@ struct model_version {
     char *alias;   /* NULL for a pinned version or a bare file */
     char *run_id;  /* NULL if none */
     char *path;    /* the model file */
+    char *sha256;  /* of that file, as the version's tag MODEL_SHA256_TAG has it; NULL: it has none */
 };
 void model_version_clear(struct model_version *version);
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text_print.h"
+#include "registry/digest.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
 
@@ -229,6 +230,7 @@ enum status store_describe(struct registry *registry, const char *name, const ch
         *out = (struct version_details){.version = {.name = mem_text(name), .version = mem_text(version)}};
         describe_meta(registry, buffer_span(&meta), out);
         describe_tags(directory, out);
+        out->version.sha256 = digest_of_tags(&out->tag_keys, &out->tag_values);
         describe_aliases(registry, name, version, &out->aliases);
         free(directory);
     }

@@ -19,11 +19,12 @@
 #include "events/json_row.h"
 #include "events/validate.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/onnx/onnx_guard.h"
 #include "registry/contract.h"
 #include "scorer/counterfactual_json.h"
 #include "scorer/model/labels.h"
 
-enum { READ_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 << 20, MODEL_MAX_BYTES = 1 << 30 };
+enum { READ_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 << 20 };
 
 struct session {
     struct schema *schema;
@@ -266,7 +267,7 @@ static enum status model_read(struct registry *registry, const char *uri, struct
                               struct buffer *file, struct error *err)
 {
     if (!registry)
-        return file_read(uri, MODEL_MAX_BYTES, file, err);
+        return file_read(uri, ONNX_MAX_BYTES, file, err);
     if (registry_resolve(registry, uri, version, err) != STATUS_OK)
         return err->status;
     return registry_read(registry, version, file, err);

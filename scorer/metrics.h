@@ -26,7 +26,7 @@
     COUNTER(EVENTS_DEAD_LETTERED, "attrition_events_dead_lettered_total", "events.dead_lettered", "Events whose dead letter is committed.") \
     COUNTER(EVENTS_ERASED, "attrition_events_erased_total", "events.erased", "Null values forwarded to the output topic.") \
     COUNTER(EVENTS_OUTCOME, "attrition_events_outcome_total", "events.outcome", "Terminations forwarded to the outcome topic.") \
-    COUNTER(EVENTS_IGNORED, "attrition_events_ignored_total", "events.ignored", "Records that report no change of an employee: null values with NULL_VALUE=ignore, and truncations and messages of Debezium.") \
+    COUNTER(EVENTS_IGNORED, "attrition_events_ignored_total", "events.ignored", "Records that report no change of an employee: null values with NULL_VALUE=ignore, truncations and messages of Debezium, and rescores of whoever is gone.") \
     COUNTER(EVENTS_RETURNED, "attrition_events_returned_total", "events.returned", "Messages rolled back by aborted transactions and revoked partitions; they are received again.") \
     COUNTER(EVENTS_REPEATED, "attrition_events_repeated_total", "events.repeated", "Events whose result an earlier process has written already (at least once, with current records): passed over.") \
     COUNTER(VALUES_IMPUTED, "attrition_values_imputed_total", "", "Values of streamed events taken for missing by their column's policy, when validated; what is received again counts again.") \
@@ -64,7 +64,7 @@
     COMPUTED(ALERTS, "attrition_alerts_total", "counter", "kind", "Committed alerts by kind.", "FIRST, CROSSED_UP, CROSSED_DOWN, MOVED: ALERTS.md.") \
     COMPUTED(LATENCY, "attrition_latency_seconds", "histogram", "", "From leaving the Kafka client's queue to being scored.", "") \
     COMPUTED(BUILD_INFO, "attrition_build_info", "gauge", "version", "This program.", "Always 1.") \
-    COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql, schema-registry or state-repartition.") \
+    COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql, schema-registry, state-repartition or memory.") \
     COMPUTED(LOOP_STALLED, "attrition_loop_stalled_seconds", "gauge", "loop", "How long it has had work and committed nothing.", "0 while it waits for PostgreSQL or the schema registry.") \
     COMPUTED(MODEL_INFO, "attrition_model_info", "gauge", "name,version,alias", "The model in use.", "Always 1.") \
     COMPUTED(MODEL_LOADED, "attrition_model_loaded_timestamp_seconds", "gauge", "", "When the model in use was loaded.", "") \

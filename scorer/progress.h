@@ -14,7 +14,8 @@
     WAIT(KAFKA, "kafka") \
     WAIT(POSTGRESQL, "postgresql") \
     WAIT(REGISTRY, "schema-registry") \
-    WAIT(REPARTITION, "state-repartition")
+    WAIT(REPARTITION, "state-repartition") \
+    WAIT(MEMORY, "memory")
 
 enum loop_wait {
 #define LOOP_WAIT_ID(id, name) WAITS_FOR_##id,

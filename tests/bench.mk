@@ -18,6 +18,9 @@ bench: build $(BENCH_BIN) ## print the speed figures, as ratios within one run
 	@set -e; for s in $(BENCH_SH); do echo "# $$(basename $$s)"; BIN=$(BIN) BENCH_BIN=$(OUT)/tests/bench $$s; done
 	@if [ -e $(VENV)/.made ]; then $(MAKE) --no-print-directory bench-models; else echo '# models: make bench-models measures them beside others (it makes a Python environment first)'; fi
 
+bench-instructions: $(OUT)/tests/bench/instructions_probe ## instructions of the hot paths beside the kept figures (callgrind)
+	@BENCH_BIN=$(OUT)/tests/bench tests/bench/instructions.sh
+
 # Needs a Python environment, and SHARED for the golden models.
 bench-models: $(OUT)/tests/bench/models_bound $(BUILD)/venv/.bench ## models beside onnxruntime, tl2cgen, shap and XGBoost, in one table
 	@$(TEST_ENV) BENCH_BIN=$(OUT)/tests/bench python3 tests/bench/models.py
@@ -26,8 +29,8 @@ bench-http: build $(BUILD)/venv/.bench ## POST /predict beside FastAPI and sciki
 	@deploy/bootstrap bench
 	@$(TEST_ENV) python3 tests/bench/predict.py
 
-$(BUILD)/venv/.bench: tests/bench/requirements.txt $(BUILD)/venv/.made
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+$(BUILD)/venv/.bench: tests/bench/requirements.txt tests/bench/requirements.lock $(BUILD)/venv/.made
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(call pip_from,tests/bench/requirements)
 	@touch $@
 
-.PHONY: bench bench-models bench-http
+.PHONY: bench bench-instructions bench-models bench-http

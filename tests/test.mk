@@ -33,11 +33,15 @@ test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedd
 test-system: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
 	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite system 600 $(SYSTEM_SRC)
 
-$(VENV)/.made: tests/system/requirements.txt
+# Held to hashes where there are some: pip's files differ by processor and Python.
+HASHED := $(shell python3 -c 'import platform, sys; print("yes" if (platform.machine(), *sys.version_info[:2]) == ("x86_64", 3, 11) else "")' 2>/dev/null)
+pip_from = $(if $(HASHED),--require-hashes --no-deps -r $(1).lock,-r $(1).txt)
+
+$(VENV)/.made: tests/system/requirements.txt tests/system/requirements.lock
 	@echo 'Making a Python environment for the system tests in $(VENV)'
 	@rm -rf $(VENV)
 	@python3 -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(call pip_from,tests/system/requirements)
 	@touch $@
 
 $(BUILD)/kafka/jars/.pom: deploy/kafka/pom.xml

@@ -110,7 +110,10 @@ static void print_params(const struct line *lines, size_t count, const struct ru
         const char *key = run->param_keys.items[p];
         if (strcmp(key, "model") == 0 || strcmp(key, "threshold") == 0 || !differs(lines, count, run, key))
             continue;
-        printf(" %s=%s", key, run->param_values.items[p]);
+        char *flat_key = text_flat(key), *flat_value = text_flat(run->param_values.items[p]);
+        printf(" %s=%s", flat_key, flat_value);
+        free(flat_key);
+        free(flat_value);
     }
     putchar('\n');
 }
@@ -145,7 +148,9 @@ static void print_lines(const struct line *lines, size_t count, const char *metr
     for (size_t l = 0; l < count; l++) {
         const struct run_details *run = lines[l].run;
         const char *kind = param_of(run, "model");
-        printf("%-8.*s  %-22.22s", SHORT_ID, run->run_id, *kind ? kind : run->name);
+        char *shown = text_flat(*kind ? kind : run->name);
+        printf("%-8.*s  %-22.22s", SHORT_ID, run->run_id, shown);
+        free(shown);
         print_figure(lines[l].value, " %9.4f");
         print_interval((struct interval){metric_of(run, low), metric_of(run, high)}, "%.3f to %.3f");
         print_figure(l ? lines[l].difference : NAN, " %+9.4f");

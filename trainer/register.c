@@ -64,7 +64,7 @@ static void add_identity(const struct training *training, struct pairs *out)
     pairs_add(out, "data.sha256", "%s", training->table->sha256);
     pairs_add(out, "data.rows", "%zu", training->table->row_count);
     pairs_add(out, "model.kind", "%s", training->settings->kind->name);
-    pairs_add(out, "model.sha256", "%s", sha256);
+    pairs_add(out, MODEL_SHA256_TAG, "%s", sha256);
     pairs_add(out, "schema.digest", "%s", training->table->schema->digest);
     pairs_add(out, "threshold", "%.15g", training->evaluation->threshold);
     pairs_add(out, "trainer.version", "%s", VERSION);

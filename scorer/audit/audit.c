@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "avro/registry_client.h"
+#include "events/rescore.h"
 #include "events/schema.h"
 #include "scorer/audit/audit_database.h"
 #include "scorer/audit/audit_kafka.h"
@@ -272,7 +273,8 @@ static enum status take_source(void *context, struct sink_record *record, struct
 {
     (void)err;
     struct audit *audit = context;
-    if (record->value.data && json_events_ignores(audit->json, record->value, audit->cells))
+    if (record->value.data &&
+        (json_events_ignores(audit->json, record->value, audit->cells) || rescore_is_value(record->value)))
         audit_ledger_ignored(audit->ledger, record->partition, record->offset);
     audit_ledger_source(audit->ledger, record->partition, record->offset, record->key, record->value);
     return STATUS_OK;

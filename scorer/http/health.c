@@ -321,6 +321,9 @@ static const char *not_ready(const struct http_view *view, char *text, size_t ca
     for (size_t i = 0; i < view->loop_count; i++)
         if (!score_loop_progress(view->loops[i])->assigned)
             return "a score loop has not been given its partitions yet, or reads their current records";
+    for (size_t i = 0; i < view->loop_count; i++)
+        if (progress_waits_for(score_loop_progress(view->loops[i]), now) == WAITS_FOR_MEMORY)
+            return "partitions wait: current records take all the memory that --memory-limit leaves for them";
     return find_stalled(view, now, text, capacity) ? text : sink_not_ready(view, now);
 }
 

@@ -61,7 +61,8 @@ static void read_member(struct ask *ask, struct rows *rows, size_t row, struct s
     struct loc loc = instance_loc(ask, row);
     const struct row_place place = {.before = loc_name(loc, "attributes")};
     bool is_event = span_equal(name, SPAN_LITERAL("event_id")),
-         is_employee = span_equal(name, SPAN_LITERAL("employee_id"));
+         is_employee = span_equal(name, SPAN_LITERAL("employee_id")),
+         is_changed = span_equal(name, SPAN_LITERAL("changed"));
     struct json_value value;
     if (span_equal(name, SPAN_LITERAL("attributes"))) {
         rows_read_attributes(rows, row, reader, &place, &ask->faults);
@@ -71,8 +72,11 @@ static void read_member(struct ask *ask, struct rows *rows, size_t row, struct s
     if (is_event || is_employee)
         rows_read_id(&value, loc_name(loc, is_event ? "event_id" : "employee_id"),
                      is_event ? &ids->event_id : &ids->employee_id, &ask->faults);
-    else
+    else if (!is_changed)
         refuse_member(ask, loc, name);
+    else if (value.kind != JSON_KIND_NULL)
+        faults_add(&ask->faults, loc_name(loc, "changed"), EVENT_PARTIAL,
+                   "a partial event has no score of its own: send the whole record here, or the event to the stream");
     json_skip_rest(reader, &value);
 }
 

@@ -28,6 +28,7 @@ struct source {
 struct held_model {
     struct model model; /* first: model_release casts back */
     struct model_version version;
+    struct buffer stamp; /* the encoded one */
     atomic_uint references;
 };
 
@@ -100,6 +101,7 @@ static struct model_version copy_version(const struct model_version *version)
         .alias = version->alias ? mem_text(version->alias) : NULL,
         .run_id = version->run_id ? mem_text(version->run_id) : NULL,
         .path = version->path ? mem_text(version->path) : NULL,
+        .sha256 = version->sha256 ? mem_text(version->sha256) : NULL,
     };
 }
 
@@ -118,6 +120,8 @@ static struct held_model *wrap(const struct schema *schema, struct pipeline *pip
         .labels = labels_of(schema, pipeline),
         .loaded_at_us = clock_real_us(&clock_system),
     };
+    model_stamp_encode(&held->model.stamp, &held->stamp);
+    held->model.stamp.encoded = buffer_span(&held->stamp);
     atomic_init(&held->references, 1);
     return held;
 }
@@ -149,6 +153,7 @@ static void free_held(struct held_model *held)
 {
     pipeline_free(held->model.pipeline);
     model_version_clear(&held->version);
+    buffer_free(&held->stamp);
     free(held);
 }
 
@@ -256,7 +261,8 @@ static enum status renew(struct model_holder *holder, struct error *err)
 static void note_outcome(struct model_holder *holder, enum status status, const struct error *err)
 {
     pthread_mutex_lock(&holder->mutex);
-    bool news = status != STATUS_OK && (!holder->has_problem || strcmp(holder->problem.text, err->text));
+    bool news = status != STATUS_OK && !holder->stopping && /* then it was we who gave up */
+                (!holder->has_problem || strcmp(holder->problem.text, err->text));
     bool healed = status == STATUS_OK && holder->has_problem;
     holder->has_problem = status != STATUS_OK;
     if (status != STATUS_OK)

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "scorer/sink/sink_certificate.h"
 #include "scorer/sink/sink_sqlstate.h"
 
 static const char SQLSTATE_QUERY_CANCELED[] = "57014";
@@ -357,6 +358,8 @@ static enum status fail_connect(struct sink_connection *connection, struct error
     char *location = strstr(text, "\nLOCATION:");
     if (location)
         *location = 0;
+    if (strstr(text, "certificate verify failed"))
+        snprintf(text, sizeof text, "%s", sink_certificate_flaw(connection->conninfo));
     return fail_connection(connection, code, text, err);
 }
 

@@ -30,6 +30,8 @@ struct state {
     struct state_model *models;
     size_t model_count, model_capacity;
     struct arena texts; /* of models */
+    size_t bytes_most;  /* 0: no limit */
+    size_t full_count;  /* records when one did not fit, with that one; 0: all have */
 };
 
 enum { MODELS_MOST = UINT16_MAX };
@@ -275,4 +277,31 @@ size_t state_bytes(const struct state *state)
     for (size_t p = 0; p < state->part_count; p++)
         bytes += state->parts[p].table ? state_table_bytes(state->parts[p].table) : 0;
     return bytes;
+}
+
+void state_limit_bytes(struct state *state, size_t most)
+{
+    state->bytes_most = most;
+}
+
+/* The log doubles where it is full. */
+static size_t bytes_with(const struct state *state, int32_t partition, size_t id_bytes, size_t row_bytes)
+{
+    const struct state_table *table = table_of(state, partition);
+    size_t left = state->log.capacity - state->log.bytes;
+    return state_bytes(state) - state_table_bytes(table) + state_table_bytes_with(table, id_bytes, row_bytes) +
+           (left < sizeof(struct undo) + id_bytes ? state->log.capacity : 0);
+}
+
+bool state_fits(struct state *state, int32_t partition, size_t id_bytes, size_t row_bytes)
+{
+    if (!state->bytes_most || bytes_with(state, partition, id_bytes, row_bytes) <= state->bytes_most)
+        return true;
+    state->full_count = state_count(state) + 1;
+    return false;
+}
+
+bool state_is_full(const struct state *state)
+{
+    return state->full_count && state_count(state) + 1 >= state->full_count;
 }

@@ -60,5 +60,12 @@ void state_roll_back(struct state *state); /* neither it nor what followed count
 uint16_t state_model_number(struct state *state, const struct state_model *model);
 const struct state_model *state_model_at(const struct state *state, uint16_t number);
 
-size_t state_count(const struct state *state); /* records of all partitions */
-size_t state_bytes(const struct state *state); /* memory of all */
+/* --- memory --- */
+
+size_t state_count(const struct state *state);            /* records of all partitions */
+size_t state_bytes(const struct state *state);            /* memory of all */
+void state_limit_bytes(struct state *state, size_t most); /* 0: no limit */
+/* Whether a new employee's record of this size stays under the limit. */
+bool state_fits(struct state *state, int32_t partition, size_t id_bytes, size_t row_bytes);
+/* One did not fit, and since then no record has gone. */
+bool state_is_full(const struct state *state);

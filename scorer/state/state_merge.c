@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "events/fault.h"
+#include "events/rescore.h"
 #include "events/validate.h"
 #include "scorer/state/state_row.h"
 
@@ -72,6 +73,28 @@ static void complete_cells(struct state_merge *merge, const struct state_record 
 }
 
 /* A text that is no category borrows from the record, which may move: it is refused here in any case. */
+static enum state_change merge_listed(struct state_merge *merge, const struct state_source *source,
+                                      const struct state_record *record, struct event *event, struct fault *fault)
+{
+    complete_cells(merge, record, event);
+    event->imputed +=
+        (uint32_t)validate_impute(merge->schema, event->cells); /* the policy may be newer than the record */
+    if (validate_row(merge->schema, event->cells, fault) != EVENT_OK)
+        return STATE_CHANGE_REFUSED;
+    put_record(merge, source, event, record);
+    return STATE_CHANGE_RECORD;
+}
+
+/* As it is now, whatever has become of it since the event was sent. */
+static enum state_change merge_rescore(struct state_merge *merge, const struct state_source *source,
+                                       const struct state_record *record, struct event *event, struct fault *fault)
+{
+    if (!record || record->left)
+        return STATE_CHANGE_GONE;
+    event->occurred_at_ms = record->occurred_at_ms;
+    return merge_listed(merge, source, record, event, fault);
+}
+
 static enum state_change merge_partial(struct state_merge *merge, const struct state_source *source,
                                        const struct state_record *record, struct event *event, struct fault *fault)
 {
@@ -84,13 +107,7 @@ static enum state_change merge_partial(struct state_merge *merge, const struct s
                   record ? "who has left" : "without a current record");
         return STATE_CHANGE_REFUSED;
     }
-    complete_cells(merge, record, event);
-    event->imputed +=
-        (uint32_t)validate_impute(merge->schema, event->cells); /* the policy may be newer than the record */
-    if (validate_row(merge->schema, event->cells, fault) != EVENT_OK)
-        return STATE_CHANGE_REFUSED;
-    put_record(merge, source, event, record);
-    return STATE_CHANGE_RECORD;
+    return merge_listed(merge, source, record, event, fault);
 }
 
 /* An older event changes nothing, and who has left comes back by HIRED, or by what occurred after. */
@@ -120,6 +137,13 @@ static enum state_change merge_termination(struct state_merge *merge, const stru
     return STATE_CHANGE_MARKER;
 }
 
+/* For a new employee's record or marker; a partial event adds nobody. */
+static bool has_room(const struct state_merge *merge, const struct state_source *source, const struct event *event)
+{
+    size_t row = event->type == EVENT_TYPE_TERMINATED ? 0 : state_row_bound(merge->schema, event->cells);
+    return state_fits(merge->state, source->partition, event->employee_id.bytes, row);
+}
+
 bool state_merge_begins(const struct state_merge *merge)
 {
     return merge->begins;
@@ -139,6 +163,10 @@ enum state_change state_merge_event(struct state_merge *merge, const struct stat
         record = NULL;
     if (record && source->offset <= record->source_offset)
         return STATE_CHANGE_REPEATED;
+    if (rescore_is_event(merge->schema, event))
+        return merge_rescore(merge, source, record, event, fault);
+    if (!record && !event->partial && !has_room(merge, source, event))
+        return STATE_CHANGE_FULL;
     if (event->partial)
         return merge_partial(merge, source, record, event, fault);
     return event->type == EVENT_TYPE_TERMINATED ? merge_termination(merge, source, record, event)

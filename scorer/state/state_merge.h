@@ -28,7 +28,9 @@ enum state_change {
     STATE_CHANGE_MARKER,   /* the employee has left */
     STATE_CHANGE_REMOVED,  /* nothing is known of the employee any more: a null value alone does that */
     STATE_CHANGE_REFUSED,  /* nothing is changed: a dead letter, fault says why */
+    STATE_CHANGE_GONE,     /* nothing is changed: it was to be scored again, and there is no record any more */
     STATE_CHANGE_REPEATED, /* the record holds it already: it was done before, and has its result */
+    STATE_CHANGE_FULL,     /* nothing is changed: a new employee's record has no room in memory; the event waits */
 };
 
 /* A partial event's cells are completed in place; it is none any more where it is not refused. */

@@ -23,6 +23,7 @@ enum { BATCH = 1000, POLL_MS = 50, STEP_US = 300000, MIB = 1024 * 1024 };
 struct part {
     int32_t partition;
     int64_t committed, position; /* position -1: no record of it yet */
+    int32_t partitions;          /* of the topic at the position; 0: it does not say */
     int64_t next;                /* the offset to read next */
     int64_t due;                 /* records that there were at the position */
     int64_t newest;              /* the largest source offset of a record */
@@ -146,15 +147,7 @@ static enum status take_position(struct state_restore *restore, struct part *par
     struct error why;
     if (state_position_read(kafka_payload(message->payload, message->len), &position, &why) != STATUS_OK)
         return refuse(restore, message, why.text, err);
-    if (restore->spread && position.partitions)
-        *restore->spread = position.partitions;
-    else if (position.partitions && position.partitions != restore->partitions)
-        return error_set(
-            err, STATUS_CONFLICT,
-            "score: the current records in %s are spread over %" PRId32
-            " partitions, and it has %d now (it was altered by hand, or moving them was interrupted): stop "
-            "the scorers of the group, then scorer state repartition",
-            restore->settings->state_topic, position.partitions, restore->partitions);
+    part->partitions = position.partitions;
     part->position = position.offset;
     part->due = position.records;
     return STATUS_OK;
@@ -410,11 +403,29 @@ static void log_begin(const struct state_restore *restore)
                  restore->settings->state_topic, begin, restore->settings->group_id);
 }
 
+/* As the newest position says. */
+static enum status check_spread(const struct state_restore *restore, const struct part *part, struct error *err)
+{
+    if (!part->partitions || part->partitions == restore->partitions)
+        return STATUS_OK;
+    if (restore->spread) {
+        *restore->spread = part->partitions;
+        return STATUS_OK;
+    }
+    return error_set(
+        err, STATUS_CONFLICT,
+        "score: the current records in %s are spread over %" PRId32
+        " partitions, and it has %d now (it was altered by hand, or moving them was interrupted): stop the "
+        "scorers of the group, then scorer state repartition",
+        restore->settings->state_topic, part->partitions, restore->partitions);
+}
+
 static enum status finish(struct state_restore *restore, struct error *err)
 {
     for (size_t i = 0; i < restore->part_count; i++) {
         const struct part *part = &restore->parts[i];
-        if (check_position(restore, part, err) != STATUS_OK || check_count(restore, part, err) != STATUS_OK)
+        if (check_spread(restore, part, err) != STATUS_OK || check_position(restore, part, err) != STATUS_OK ||
+            check_count(restore, part, err) != STATUS_OK)
             return err->status;
         state_set_position(restore->state, part->partition,
                            part->position > part->committed ? part->position : part->committed);

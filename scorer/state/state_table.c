@@ -190,13 +190,27 @@ static void compact(struct state_table *table)
     assert(table->used == table->live);
 }
 
+static bool is_to_be_compacted(const struct state_table *table, size_t units)
+{
+    return table->used + units > table->room && table->used - table->live > table->used / DEAD_PART;
+}
+
+static size_t room_for(const struct state_table *table, size_t units)
+{
+    return units > table->room ? units + units / GROWTH_PART : table->room;
+}
+
+static bool slots_are_full(const struct state_table *table)
+{
+    return (table->count + 1) * 4 > table->slot_count * 3;
+}
+
 static size_t arena_take_units(struct state_table *table, size_t units)
 {
-    if (table->used + units > table->room && table->used - table->live > table->used / DEAD_PART)
+    if (is_to_be_compacted(table, units))
         compact(table);
     if (table->used + units > table->room) {
-        size_t room = table->used + units;
-        table->room = room + room / GROWTH_PART;
+        table->room = room_for(table, table->used + units);
         table->arena = mem_resize(table->arena, table->room, UNIT);
     }
     assert(table->used + units < UINT32_MAX);
@@ -263,7 +277,7 @@ static void remove_at(struct state_table *table, size_t slot)
 
 static void add_block(struct state_table *table, const struct state_record *record, uint32_t hash, size_t units)
 {
-    if ((table->count + 1) * 4 > table->slot_count * 3)
+    if (slots_are_full(table))
         slots_grow(table);
     size_t place = arena_take_units(table, units);
     table->slots[slot_find(table, record->employee_id, hash)] = (struct slot){hash, (uint32_t)place + 1};
@@ -369,4 +383,12 @@ size_t state_table_count(const struct state_table *table)
 size_t state_table_bytes(const struct state_table *table)
 {
     return sizeof *table + table->slot_count * sizeof *table->slots + table->room * UNIT;
+}
+
+size_t state_table_bytes_with(const struct state_table *table, size_t id_bytes, size_t row_bytes)
+{
+    size_t units = units_needed(id_bytes, row_bytes);
+    size_t used = is_to_be_compacted(table, units) ? table->live : table->used;
+    size_t slots = slots_are_full(table) ? 2 * table->slot_count : table->slot_count;
+    return sizeof *table + slots * sizeof *table->slots + room_for(table, used + units) * UNIT;
 }

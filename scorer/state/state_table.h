@@ -51,3 +51,5 @@ bool state_block_set_score(char *block, const struct state_record *scored);
 
 size_t state_table_count(const struct state_table *table); /* records, markers among them */
 size_t state_table_bytes(const struct state_table *table); /* of memory */
+/* The same once a new record of this id and row is put. */
+size_t state_table_bytes_with(const struct state_table *table, size_t id_bytes, size_t row_bytes);

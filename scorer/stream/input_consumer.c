@@ -339,6 +339,7 @@ void input_consumer_free(struct input_consumer *input)
     if (!input)
         return;
     drop_batch(input);
+    release_all(input); /* while there is a queue */
     if (input->queue)
         rd_kafka_queue_destroy(input->queue);
     input->leaving = true;

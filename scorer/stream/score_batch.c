@@ -27,8 +27,9 @@ enum { BATCH = 512 };
 static const char no_number[] = "the model gives no number for these values";
 
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
- * schema that the registry has not answered yet (RESULT_WAIT), and all after it in its partition, has no result now:
- * it will be handed out again. What an earlier process has done already (RESULT_REPEATED) is passed over. */
+ * schema that the registry has not answered yet, or memory that is not there (RESULT_WAIT), and all after it in its
+ * partition, has no result now: it will be handed out again. What an earlier process has done already (RESULT_REPEATED)
+ * is passed over. */
 enum result {
     RESULT_SCORE,
     RESULT_DEAD_LETTER,
@@ -129,6 +130,15 @@ static enum event_code read_key(struct score_batch *batch, size_t i, struct span
     return key_read(batch->keys, message->key, batch->key_texts[i], id, fault, waits);
 }
 
+/* A new employee's, and the records take all the memory that is theirs. */
+static enum result wait_for_memory(struct score_batch *batch, const struct input_message *message)
+{
+    input_consumer_set_waiting(batch->input, message);
+    log_debug("score", "%s [%d] waits at offset %lld: the current record of a new employee has no room",
+              batch->settings->input_topic, message->partition, (long long)message->offset);
+    return RESULT_WAIT;
+}
+
 static enum result read_erasure(struct score_batch *batch, size_t i)
 {
     const struct input_message *message = &batch->messages[i];
@@ -154,14 +164,25 @@ static enum result repeated(struct score_batch *batch)
     return RESULT_REPEATED;
 }
 
+static enum event_code refuse_partial(const struct schema *schema, const struct event *event, struct fault *fault)
+{
+    size_t c = 0;
+    if (event->form != EVENT_FORM_CHANGE)
+        return fault_set(fault, EVENT_PARTIAL, FAULT_NO_COLUMN,
+                         "a partial event, and no current records are kept: set STATE_TOPIC, or send whole records "
+                         "(in JSON of another type than CHANGED)");
+    while (event->cells[c].code != CELL_UNLISTED)
+        c++;
+    return fault_set_field(fault, EVENT_PARTIAL, (int32_t)c, schema->columns[c].name,
+                           "the connector did not send it: set STATE_TOPIC, or ALTER TABLE … REPLICA IDENTITY FULL");
+}
+
 /* The event's part in the current records, and so the rest of its validation. */
 static enum event_code merge(struct score_batch *batch, size_t i, struct span key_id, struct fault *fault)
 {
     struct event *event = &batch->events[i];
     if (!batch->records)
-        return !event->partial ? EVENT_OK
-                               : fault_set(fault, EVENT_PARTIAL, FAULT_NO_COLUMN,
-                                           "a partial event, and no current records are kept (STATE_TOPIC)");
+        return event->partial ? refuse_partial(batch->settings->schema, event, fault) : EVENT_OK;
     batch->changes[i] = record_changes_merge(batch->records, &batch->messages[i], key_id.data != NULL, event, fault);
     return batch->changes[i].how == STATE_CHANGE_REFUSED ? fault->code : EVENT_OK;
 }
@@ -227,6 +248,8 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
         code = check_outcome(batch, event, &fault);
     if (code == EVENT_OK)
         code = merge(batch, i, key_id, &fault);
+    if (batch->changes[i].how == STATE_CHANGE_FULL)
+        return wait_for_memory(batch, message);
     if (code == EVENT_OK && event->imputed)
         counter_add(batch->counters, COUNTER_VALUES_IMPUTED, event->imputed);
     if (code != EVENT_OK) {
@@ -235,6 +258,8 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     }
     if (batch->changes[i].how == STATE_CHANGE_REPEATED)
         return repeated(batch);
+    if (batch->changes[i].how == STATE_CHANGE_GONE)
+        return RESULT_IGNORE;
     return event->type == EVENT_TYPE_TERMINATED ? RESULT_OUTCOME : RESULT_SCORE;
 }
 

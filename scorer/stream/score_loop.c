@@ -31,6 +31,7 @@ enum {
     END_INTERVAL_US = 100000,
     UNBLOCK_AFTER_US = 8000000,
     LAGS_KEPT = 256,
+    MIB = 1024 * 1024,
     LIMIT_CUT = 4,
     LIMIT_GROWTH = 32
 };
@@ -47,7 +48,7 @@ struct score_loop {
     struct publish *publish;
     struct state *state; /* current records, and how they are read back; NULL: none are kept */
     struct state_restore *restore;
-    bool state_full;  /* more records than --memory-limit leaves room for */
+    bool state_full;  /* partitions wait: --memory-limit leaves no room for new employees */
     uint64_t answers; /* of the schema registry, before the first partition waited */
     bool waiting_logged;
     bool publishes;                 /* since it has joined the group */
@@ -299,32 +300,44 @@ static void note_progress(struct score_loop *loop, int64_t now)
     bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
     bool is_short = loop->restore && state_restore_is_short(loop->restore);
     progress_turn(&loop->progress, works,
-                  waiting               ? (is_short ? WAITS_FOR_REPARTITION : WAITS_FOR_REGISTRY)
+                  loop->state_full      ? WAITS_FOR_MEMORY
+                  : waiting             ? (is_short ? WAITS_FOR_REPARTITION : WAITS_FOR_REGISTRY)
                   : kafka_up() && !slow ? WAITS_FOR_NOTHING
                                         : WAITS_FOR_KAFKA,
                   now);
 }
 
-/* New employees are not turned away; the limit counts again when records are read back. */
 static void note_state(struct score_loop *loop)
 {
     size_t bytes = state_bytes(loop->state), count = state_count(loop->state);
-    int64_t most = loop->settings->state_bytes;
-    bool full = most && (int64_t)bytes > most;
     counter_set(loop->counters, COUNTER_STATE_EMPLOYEES, count);
     counter_set(loop->counters, COUNTER_STATE_BYTES, bytes);
-    if (full && !loop->state_full)
-        log_error(
-            "score",
-            "worker %u: %zu current records of employees take %zu MiB, and --memory-limit leaves %lld MiB for them: "
-            "raise it, or start more scorers; after a restart the partitions would wait",
-            loop->worker, count, bytes >> 20, (long long)(most >> 20));
-    loop->state_full = full;
+}
+
+/* New employees have no room in memory. */
+static bool is_full(const struct score_loop *loop)
+{
+    return loop->state && state_is_full(loop->state) && input_consumer_any_waiting(loop->input);
+}
+
+/* Said at once, and again when it has been over. */
+static void note_full(struct score_loop *loop)
+{
+    if (!is_full(loop) || loop->state_full)
+        return;
+    size_t bytes = state_bytes(loop->state), count = state_count(loop->state);
+    log_error("score",
+              "worker %u: %zu current records of employees take %.1f MiB, %zu bytes each, and --memory-limit leaves "
+              "%.1f MiB for them: partitions with events of new employees wait; raise it, or start more scorers",
+              loop->worker, count, (double)bytes / MIB, count ? bytes / count : 0,
+              (double)loop->settings->state_bytes / MIB);
+    loop->state_full = true;
 }
 
 static void note_turn(struct score_loop *loop)
 {
     int64_t now = clock_steady_us(&clock_system);
+    note_full(loop);
     note_progress(loop, now);
     loop->progress.assigned = input_consumer_assigned(loop->input);
     if (now - loop->lag_us < LAG_INTERVAL_US)
@@ -359,10 +372,14 @@ static void log_waiting(struct score_loop *loop)
              (unsigned long long)counter_get(loop->counters, COUNTER_PARTITIONS_WAITING), loop->settings->input_topic);
 }
 
-/* Partitions that wait look again when the schema registry has answered something. Those that wait for their records to
- * be moved go on with the next process. */
+/* Partitions that wait look again when the schema registry has answered something, or when records have gone that left
+ * no room. Those that wait for their records to be moved go on with the next process. */
 static enum status go_on(struct score_loop *loop, struct error *err)
 {
+    if (loop->state_full && !is_full(loop)) {
+        loop->state_full = false;
+        return input_consumer_go_on(loop->input, err);
+    }
     if (!input_consumer_any_waiting(loop->input) || !loop->settings->registry)
         return STATUS_OK;
     uint64_t answers = registry_client_answers(loop->settings->registry);
@@ -511,6 +528,7 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     loop->batch = batch;
     if (settings->state_topic) {
         loop->state = state_new();
+        state_limit_bytes(loop->state, (size_t)settings->state_bytes);
         loop->restore = state_restore_new(settings, loop->state, counters);
         score_batch_keep_state(batch, loop->state);
     }

@@ -334,6 +334,7 @@ static void directory_make(struct directory *directory)
     json_t *older = older_of(reader);
     json_array_insert_new(json_object_get(ids, "event"), 0,
                           json_pack("{s:i, s:s}", "id", OLDER_ID, "file", "older.avsc"));
+    json_object_del(ids, "state"); /* not kept here */
     grow_prediction(directory, reader);
     put_json(directory, "employee_event.avsc", reader);
     put_json(directory, "older.avsc", older);
@@ -546,7 +547,7 @@ static bool run_json(struct fixture *fixture, size_t e)
 
 static void encode(struct fixture *fixture, struct span attributes)
 {
-    static struct buffer out;
+    static struct buffer out, stamp;
     static const struct reason reasons[] = {{0, 0.5}, {3, -0.25}, {18, 0.125}};
     struct prediction prediction = {
         .event_id = SPAN_LITERAL("00000000-0000-4000-8000-000000000000"),
@@ -569,6 +570,9 @@ static void encode(struct fixture *fixture, struct span attributes)
         .cells = fixture->cells,
         .attributes = attributes,
     };
+    if (!stamp.bytes) /* once for a model */
+        model_stamp_encode(&prediction.model, &stamp);
+    prediction.model.encoded = buffer_span(&stamp);
     buffer_clear(&out);
     prediction_encode(fixture->schema, &prediction, &out);
 }

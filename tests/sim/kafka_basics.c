@@ -71,6 +71,14 @@ void rd_kafka_conf_set_log_cb(rd_kafka_conf_t *conf, void (*call)(const rd_kafka
     (void)conf, (void)call;
 }
 
+rd_kafka_conf_res_t rd_kafka_conf_set_ssl_cert_verify_cb(rd_kafka_conf_t *conf,
+                                                         int (*call)(rd_kafka_t *, const char *, int32_t, int *, int,
+                                                                     const char *, size_t, char *, size_t, void *))
+{
+    (void)conf, (void)call;
+    return RD_KAFKA_CONF_OK;
+}
+
 void rd_kafka_conf_set_stats_cb(rd_kafka_conf_t *conf, int (*call)(rd_kafka_t *, char *, size_t, void *))
 {
     (void)conf, (void)call;

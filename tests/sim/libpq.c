@@ -71,6 +71,18 @@ void PQfinish(PGconn *connection)
     connection->finished = true; /* kept: what was sent before may still be run */
 }
 
+int PQsslInUse(PGconn *connection)
+{
+    (void)connection;
+    return 0;
+}
+
+void *PQsslStruct(PGconn *connection, const char *name)
+{
+    (void)connection, (void)name;
+    return NULL;
+}
+
 ConnStatusType PQstatus(const PGconn *connection)
 {
     return !connection || connection->bad ? CONNECTION_BAD : connection->connected ? CONNECTION_OK : CONNECTION_STARTED;

@@ -11,8 +11,6 @@ from lab import BIN, ROOT, Lab, free_port
 import yaml  # after lab, which goes on in the tests' own environment
 from mlflow_server import start_server
 
-TOKEN = "a token of this test"
-
 
 class Topology:
     def __init__(self, lab):
@@ -20,9 +18,19 @@ class Topology:
         self.services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
         self.tree = lab.dir / "image"
         lab.must("make", "--no-print-directory", f"BUILD={BIN.parent}", f"DESTDIR={self.tree}", "PREFIX=/usr", "install")
-        database = lab.postgres()
-        self.addresses = {"kafka:9092": lab.kafka(), "http://mlflow:5000": start_server(lab),
-                          "postgresql://postgres:${POSTGRES_PASSWORD}@postgres/attrition": database}
+        self.secrets = lab.dir / "secrets"
+        lab.must(ROOT / "deploy/compose-secrets", self.secrets)
+        self.token = (self.secrets / "http_token").read_text().strip()
+        self.database = lab.postgres()
+        self.set_address("owner_url", self.database)
+        self.set_address("scorer_url", self.database.replace("user=postgres", "user=scorer"))
+        self.addresses = {"kafka:9092": lab.kafka(), "http://mlflow:5000": start_server(lab), "/run/secrets": str(self.secrets)}
+
+    def set_address(self, name, address):
+        """The file as it was drawn, but for the host."""
+        lines = (self.secrets / name).read_text().splitlines()
+        self.lab.check(f"{name}: a user and a password of its own", len(lines) == 1 and re.fullmatch(r"postgresql://\w+:[0-9a-f]{32}@postgres/attrition", lines[0]))
+        (self.secrets / name).write_text(address + "\n")
 
     def environment(self, name):
         ports = self.__dict__.setdefault("ports", {"scorer": free_port(), "page": free_port()})
@@ -30,14 +38,17 @@ class Topology:
         for key, value in self.services[name].get("environment", {}).items():
             for wanted, address in self.addresses.items():
                 value = value.replace(wanted, address)
-            value = value.replace("0.0.0.0:8080", f"127.0.0.1:{ports.get(name)}").replace("scorer:8080", f"127.0.0.1:{ports['scorer']}").replace("${HTTP_TOKEN:?set HTTP_TOKEN to a secret of your own}", TOKEN)
+            value = value.replace("0.0.0.0:8080", f"127.0.0.1:{ports.get(name)}").replace("scorer:8080", f"127.0.0.1:{ports['scorer']}")
             env[key] = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
         return env
 
     def command(self, name):
         service = self.services[name]
         words = [word.replace("$$", "$") for word in service.get("entrypoint", ["attrition-scorer", "run"]) + service.get("command", [])]
-        return [word.replace("/usr/share", f"{self.tree}/usr/share") for word in words]
+        own = {"/usr/share": f"{self.tree}/usr/share", "/run/secrets": str(self.secrets), "/tmp/employees.csv": str(self.lab.dir / "employees.csv")}
+        for path, here in own.items():
+            words = [word.replace(path, here) for word in words]
+        return words
 
     def once(self, name):
         directory = self.lab.dir / name
@@ -48,15 +59,29 @@ class Topology:
         return self.lab.start(name, self.command(name), self.environment(name))
 
 
-def ask(service, path, body, token=TOKEN):
+def ask(service, path, body, token):
     request = urllib.request.Request(f"http://{service.http}{path}", json.dumps(body).encode(),
                                      {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
 
+def confined(lab, services):
+    """What a service that is taken over can do; the exceptions are named."""
+    for name, service in services.items():
+        lab.check(f"{name}: no capabilities, no new ones, bounded", service.get("cap_drop") == ["ALL"] and service.get("security_opt") == ["no-new-privileges:true"]
+                  and service.get("pids_limit") and service.get("mem_limit"))
+    # Apache's image of Kafka writes its configuration when it starts.
+    lab.equal("all but Kafka's image are read-only", [name for name, service in services.items() if not service.get("read_only")], ["kafka", "topics"])
+    lab.equal("capabilities back", [name for name, service in services.items() if "cap_add" in service], ["postgres"])
+    text = (ROOT / "docker-compose.yml").read_text()
+    lab.equal("no secret in an environment or a default", re.findall(r"(?im)^ *(?!secrets:)\w*(?:password|token|secret)\w*: (?!/run/secrets/|\{file:).*$", text), [])
+    lab.equal("ports are this host's alone", [p for s in services.values() for p in s.get("ports", []) if not p.startswith("127.0.0.1:")], [])
+
+
 with Lab() as lab:
     topology = Topology(lab)
+    confined(lab, topology.services)
     for name in ("migrate", "model"):
         status, out, err = topology.once(name)
         lab.check(f"{name} ends well", status == 0, (out + err).strip().splitlines()[-1][:200] if status else "")
@@ -69,18 +94,20 @@ with Lab() as lab:
     lab.equal("the scorer without the role http serves metrics and no page", (scorer.get("/metrics")[0], scorer.get("/")[0]), (200, 401))
     lab.equal("the page is served", page.get("/")[0], 200)
 
-    answer = ask(page, "/predict", {"employee_id": "one", "attributes": {"Age": 41, "OverTime": "Yes"}})
+    answer = ask(page, "/predict", {"employee_id": "one", "attributes": {"Age": 41, "OverTime": "Yes"}}, topology.token)
     lab.check("the page's service predicts and logs", 0 < answer["probability"] < 1, answer["probability"])
     lab.must(BIN / "producer", "backfill", lab.employees(300), env={"KAFKA_BOOTSTRAP_SERVERS": topology.addresses["kafka:9092"]})
-    database = list(topology.addresses.values())[2]
+    database = topology.database
     count = "SELECT count(*) FROM attrition.predictions WHERE channel = "
     lab.wait("300 employees are scored into PostgreSQL", lambda: lab.number(database, f"{count}'STREAM'") == 300, 40, scorer)
     lab.wait("and so is the one over HTTP", lambda: lab.number(database, f"{count}'HTTP'") == 1, 20, scorer)
     def stream():
-        request = urllib.request.Request(f"http://{page.http}/stream", headers={"Authorization": f"Bearer {TOKEN}"})
+        request = urllib.request.Request(f"http://{page.http}/stream", headers={"Authorization": f"Bearer {topology.token}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)["events"]["scored"]
 
     lab.wait("the page's service shows the scorer's stream", lambda: stream() == 300, 20, page)
+    lab.equal("the scorer's user is a writer, and no administrator", lab.sql(database, "SELECT DISTINCT usename, rolsuper, pg_has_role(usename, 'attrition_owner', 'MEMBER') "
+              "FROM pg_stat_activity JOIN pg_roles ON rolname = usename WHERE application_name = 'attrition-sink'"), [["scorer", "f", "f"]])
     for process in (page, scorer):
         lab.equal(f"{process.name} ends in order", process.end(), 0)

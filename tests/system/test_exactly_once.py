@@ -71,7 +71,7 @@ with Lab() as lab:
         ends = sum(get(f"events_{end}_total") for end in ("scored", "dead_lettered", "erased", "outcome", "returned"))
         lab.equal(f"{scorer.name}: received = scored + dead-lettered + erased + outcome + returned + in flight",
                   ends + get("events_in_flight"), get("events_received_total"))
-        sunk = sum(get(f"sink_{end}_total") for end in ("predictions", "dead_letters", "erasures", "outcomes", "refused", "skipped"))
+        sunk = sum(get(f"sink_{end}_total") for end in ("predictions", "dead_letters", "erasures", "outcomes", "alerts", "refused", "skipped"))
         lab.equal(f"{scorer.name}: records read by the sink are accounted for", sunk + get("sink_in_flight"), get("sink_records_total"))
         lab.equal(f"{scorer.name} drains and ends with status 0", scorer.end(), 0)
 

@@ -92,6 +92,7 @@ def faults(lab, scorer):
             ("attributes of another kind", '{"attributes":[]}', at, "wrong_type"),
             ("a body that is no object", "3", ("body",), "wrong_type"),
             ("an empty list", '{"instances":[]}', ("body", "instances"), "missing_required"),
+            ("a partial event", '{"changed":["Age"],"attributes":{"Age":41}}', ("body", "changed"), "partial"),
             ("a fault in a list", '[{"attributes":{"Age":41}},{"attributes":{"Age":1}}]', ("body", 1, "attributes", "Age"), "out_of_range"),
             ("a long list", json.dumps([{"attributes": {"Age": 41}}] * 1001), ("body",), "limit")):
         answer = ask(scorer, "POST", "/predict?log=false", body)

@@ -80,7 +80,12 @@ FAULTY = [  # (value, code, field)
     ('{"Age":41}', "missing_required", "employee_id"),
     ('{"specversion":"1.0","id":"c","source":"s","type":"t","subject":"E","data_base64":"eA=="}', "wrong_type", "data"),
     ('["employee_id"]', "bad_frame", None),
-    (json.dumps(change("u", {"EmployeeNumber": 7, "Age": 41, "JobRole": UNAVAILABLE})), "missing_required", "JobRole"),
+    (json.dumps(change("u", {"EmployeeNumber": 7, "Age": 41, "JobRole": UNAVAILABLE})), "partial", "JobRole"), # STATE_TOPIC is none
+    (json.dumps({"employee_id": "7", "event_type": "CHANGED", "attributes": {"Age": 41}}), "partial", None),
+    (json.dumps({"employee_id": "7", "changed": ["Age"], "attributes": {"Age": 41}}), "rule", "changed"),
+    (json.dumps({"employee_id": "7", "event_type": "CHANGED", "changed": ["age"], "attributes": {}}), "unknown_field", "changed"),
+    (json.dumps({"employee_id": "7", "event_type": "CHANGED", "changed": ["Age", "Age"], "attributes": {}}), "unknown_field", "Age"),
+    (json.dumps({"employee_id": "7", "event_type": "CHANGED", "attributes": {"EmployeeNumber": 8}}), "unknown_field", "EmployeeNumber"),
     (json.dumps(change("u", {"EmployeeNumber": 7, "Age": 41, "salary": 3})), "unknown_field", "salary"),
     (json.dumps(change("d", None, {"Age": 41})), "missing_required", "employee_id"),
     (" " * 1000 + '{"employee_id":"E","x":"' + "y" * 900_000 + '","attributes":{"Age":41}}', "unknown_field", "x"),
@@ -190,11 +195,11 @@ def check_readme(lab, kafka, database):
              if line.startswith("echo '{") and "kcat" in line]
     lab.check("the documents have events to send", len(lines) >= 5, len(lines))
     topics = [f"readme-{topic}" for topic in TOPICS]
-    lab.create_topics(kafka, topics, 1)
+    settings = dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC", "STATE_TOPIC"), [*topics, "readme-state"]))
+    lab.run(BIN / "scorer", "check", "--create-topics", "--partitions", "1", env={**settings, "KAFKA_BOOTSTRAP_SERVERS": kafka, "GROUP_ID": "readme"})
     for line in lines:
         lab.must("bash", "-euo", "pipefail", "-c", line.replace("-t employee-events", f"-t {topics[0]}"), env={**lab.env, "KAFKA_BOOTSTRAP_SERVERS": kafka})
-    scorer = to_the_end(lab, "readme", KAFKA_BOOTSTRAP_SERVERS=kafka, GROUP_ID="readme", ROLES="score", NULL_VALUE="ignore",
-                        **dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC"), topics)))
+    scorer = to_the_end(lab, "readme", KAFKA_BOOTSTRAP_SERVERS=kafka, GROUP_ID="readme", ROLES="score", NULL_VALUE="ignore", **settings)
     lab.equal("each is scored or an outcome", (len(lab.consume(kafka, topics[1])) + len(lab.consume(kafka, topics[3])),
                                                [dict(m.headers()) for m in lab.consume(kafka, topics[2])]), (len(lines), []))
     audit(lab, kafka, scorer)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Current records on a real Kafka: random partial events, merged here once more in plain Python, with scorers killed while they
-score and while they restore; then what must not be taken for this group's state."""
+"""Current records on a real Kafka: random partial events in Avro, JSON, CloudEvents and as Debezium's changes of rows, merged here once more
+in plain Python, with scorers killed while they score and while they restore; then what must not be taken for this group's state."""
 import io
 import json
 import os
 import random
 import struct
 import time
+from datetime import datetime, timezone
 
 import fastavro
 from lab import BIN, TOPICS, Lab, decode_prediction, frame_id, schema
@@ -115,18 +116,90 @@ def encode(event):
     return HEAD + out.getvalue()
 
 
-def send(lab, kafka, model, stream):
+# --- the forms that events come in: (value, headers), and what the model is to take them for ---
+
+UNAVAILABLE = "__debezium_unavailable_value"
+TEXTS = [field["name"] for field in FIELDS if "values" in field]
+
+
+def iso(ms):
+    return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_json(rng, event):
+    """The event by the schema's names; a list may be left out where the names say as much."""
+    attributes, changed = dict(event["attributes"]), event["changed"]
+    plain = {"event_id": event["event_id"], "event_type": event["event_type"], "employee_id": event["employee_id"], "occurred_at": iso(event["occurred_at"])}
+    if changed is not None and rng.random() < 0.5:
+        attributes = {name: attributes[name] for name in changed}
+    elif changed is not None or event["event_type"] == "CHANGED":
+        plain["changed"] = changed
+        attributes = {name: value for name, value in attributes.items() if value is not None or rng.random() < 0.5} # absent or null: missing
+    plain["attributes"] = attributes
+    members = list(plain.items())
+    rng.shuffle(members)
+    return dict(members)
+
+
+def cloud(event, data):
+    return {"specversion": "1.0", "type": "hr.employee", "source": "/hr", "id": event["event_id"], "time": iso(event["occurred_at"]),
+            "subject": event["employee_id"], "data": data}
+
+
+def in_cloud(rng, event):
+    """Structured or binary, around an event or around its attributes with what they are."""
+    data = as_json(rng, event)
+    if (data["attributes"] or "changed" in data) and rng.random() < 0.5:
+        data = {**data.pop("attributes"), **{name: data[name] for name in ("event_type", "changed") if name in data}}
+    whole = cloud(event, data)
+    if rng.random() < 0.5:
+        return json.dumps(whole).encode(), []
+    return json.dumps(data).encode(), [(f"ce_{name}", whole[name].encode()) for name in ("specversion", "type", "source", "id", "time", "subject")]
+
+
+def as_change(rng, event):
+    """A row of a table that changed, of which the connector may have left out texts that did not; the event that it is."""
+    row = {"EmployeeNumber": event["employee_id"], **event["attributes"]}
+    changed, source = None, {"connector": "postgresql", "ts_ms": event["occurred_at"]}
+    if event["event_type"] == "TERMINATED":
+        return json.dumps({"op": "d", "before": {"EmployeeNumber": event["employee_id"]}, "after": None, "source": source}).encode(), event
+    if rng.random() < 0.5:
+        left = rng.sample(TEXTS, rng.randint(1, 3))
+        row.update({name: UNAVAILABLE for name in left})
+        changed = [name for name in NAMES if name not in left]
+    value = {"op": rng.choice("cru"), "before": None, "after": row, "source": source}
+    return json.dumps({"payload": value} if rng.random() < 0.3 else value).encode(), {**event, "event_type": "CHANGED" if changed else "SNAPSHOT", "changed": changed}
+
+
+def in_some_form(rng, event):
+    """(value, headers, the event as it is to be taken; its event_id is None where its place makes it)"""
+    kind = rng.random()
+    if kind < 0.4:
+        return encode(event), [], event
+    if kind < 0.7:
+        return json.dumps(as_json(rng, event)).encode(), [], event
+    if kind < 0.85 or event["changed"] is not None or event["event_type"] == "HIRED":
+        return *in_cloud(rng, event), event
+    value, taken = as_change(rng, event)
+    return value, [], {**taken, "event_id": None}
+
+
+def send(lab, kafka, model, rng, stream):
     """Sends it, and lets the model take it as it came to lie in the partitions."""
     producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 5})
     placed, failed = {}, []
     for key, event in stream:
-        def report(error, message, key=key, event=event):
+        value, headers, taken = (None, [], None) if event is None else in_some_form(rng, event)
+
+        def report(error, message, key=key, event=taken):
             failed.append(error) if error else placed.setdefault((message.partition(), message.offset()), (key, event))
-        producer.produce("employee-events", key=key, value=None if event is None else encode(event), callback=report)
+        producer.produce("employee-events", key=key, value=value, headers=headers, callback=report)
         producer.poll(0)
     producer.flush(60)
     lab.equal("events sent", (len(placed), failed), (EVENTS, []))
-    for (partition, _), (key, event) in sorted(placed.items(), key=lambda item: item[0]):
+    for (partition, offset), (key, event) in sorted(placed.items(), key=lambda item: item[0]):
+        if event is not None and event["event_id"] is None:
+            event["event_id"] = f"employee-events/{partition}/{offset}"
         model.take(partition, key, event)
 
 
@@ -259,13 +332,13 @@ with Lab() as lab:
     lab.model()
     kafka = lab.kafka()
     env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "STATE_TOPIC": STATE,
-           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "COMMIT_EVENTS": "500",
+           "KAFKA_AUTO_OFFSET_RESET": "earliest", "NULL_VALUE": "erase", "INSTANCE_ID": "one", "COMMIT_EVENTS": "500",
            "KAFKA_SESSION_TIMEOUT_MS": "6000"}
     status, out, err = lab.run(BIN / "scorer", "check", "--create-topics", env=env)
     lab.one_line("check makes the state topic", out + err, STATE, "made just now")
     status, out, err = lab.run(BIN / "scorer", "check", env=env)
     lab.equal("and finds nothing wrong with it", [line for line in (out + err).splitlines() if STATE in line and "ok" not in line], [])
-    send(lab, kafka, model, random_stream(rng))
+    send(lab, kafka, model, rng, random_stream(rng))
     score_with_kills(lab, kafka, rng, **env)
     predictions = check_results(lab, kafka, model, "after kills")
     check_state(lab, kafka, model, predictions, "after kills")

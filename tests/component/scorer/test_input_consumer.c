@@ -140,6 +140,18 @@ static void partitions_that_waited_are_read_after_a_rebalance(void **state)
     tear_down(&f);
 }
 
+/* What is given back last must find its queue: this crashed. */
+static void partitions_may_wait_at_the_end(void **state)
+{
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct input_consumer *input = join(&f);
+    make_one_wait(&f, input);
+    input_consumer_free(input);
+    tear_down(&f);
+}
+
 static void partitions_that_wait_are_read_after_a_rebalance(void **state)
 {
     struct fixture f;
@@ -295,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partitions_that_waited_are_read_after_a_rebalance),
+        cmocka_unit_test(partitions_may_wait_at_the_end),
         cmocka_unit_test(partitions_that_wait_are_read_after_a_rebalance),
         cmocka_unit_test(a_partition_that_waits_is_not_fetched),
         cmocka_unit_test(a_partition_that_waits_is_read_after_a_rewind),

@@ -179,8 +179,8 @@ static void positions_of_groups_become_one(void **state)
     char out[4096], old[96], command[800];
     snprintf(old, sizeof old, "%s.sql.7", postgres.directory);
     snprintf(command, sizeof command,
-             "mkdir '%s' && cp sql/migrate sql/000[1-7]_* '%s' && psql -qX '%s' -c 'CREATE DATABASE upgrade'", old, old,
-             postgres.url);
+             "mkdir '%s' && cp sql/migrate sql/psql sql/000[1-7]_* '%s' && psql -qX '%s' -c 'CREATE DATABASE upgrade'",
+             old, old, postgres.url);
     assert_int_equal(system(command), 0);
     assert_int_equal(migrate(old, "upgrade", "postgres", out, sizeof out), 0);
     struct postgres upgrade = postgres;

@@ -86,6 +86,21 @@ static void damaged_files_are_none(void **state)
     assert_true(registry_disk_get_schema(disk, &seven, &text));
 }
 
+static void what_others_may_have_written_is_not_read(void **state)
+{
+    (void)state;
+    struct registry_disk *other;
+    struct error err;
+    const struct schema_key seven = schema_key_of_id(7);
+    registry_disk_put_schema(disk, &seven, SPAN_LITERAL("\"int\""));
+    assert_int_equal(chmod(directory, 0777), 0);
+    assert_false(registry_disk_get_schema(disk, &seven, &text));
+    assert_int_equal(registry_disk_new(root, url, &other, &err), STATUS_DENIED);
+    assert_non_null(strstr(err.text, "SCHEMA_REGISTRY_CACHE_DIR"));
+    assert_int_equal(chmod(directory, 0700), 0);
+    assert_true(registry_disk_get_schema(disk, &seven, &text));
+}
+
 /* Where the directory has become a file, for this must hold for root too. */
 static void goes_on_without_a_directory(void **state)
 {
@@ -114,6 +129,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_schemas_and_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_registry_has_other_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_files_are_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_others_may_have_written_is_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(goes_on_without_a_directory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* base/bytes.h: a cursor never passes the end, a buffer keeps what it was given. */
 #include "tests/unit/base/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -71,6 +72,9 @@ static void assert_flattens(const char *given, const char *expected)
     strcpy(text, given);
     text_flatten(text);
     assert_string_equal(text, expected);
+    char *copy = text_flat(given);
+    assert_string_equal(copy, expected);
+    free(copy);
 }
 
 static void texts_become_one_line_of_utf8(void **state)

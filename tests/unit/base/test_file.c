@@ -160,6 +160,53 @@ static void directories_are_made_with_their_parents(void **state)
     assert_int_equal(file_make_directories("", &err), STATUS_NOT_FOUND);
 }
 
+/* Whoever else may have written the file, or could swap it, is not believed. */
+static void private_files_are_our_own(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct stat found;
+    struct buffer content = {0};
+    char root[300], inner[300];
+    snprintf(root, sizeof root, "%s", path_of("root"));
+    snprintf(inner, sizeof inner, "%s", path_of("root/a/file"));
+    assert_int_equal(mkdir(root, 0700), 0);
+    assert_int_equal(mkdir(path_of("root/a"), 0755), 0);
+    assert_int_equal(file_write_private(inner, SPAN_LITERAL("x"), &err), STATUS_OK);
+    assert_int_equal(stat(inner, &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0600);
+    assert_int_equal(file_read_private(root, inner, 10, &content, &err), STATUS_OK);
+    assert_string_equal(content.data, "x");
+    assert_int_equal(file_read_private(root, path_of("root/a/none"), 10, &content, &err), STATUS_NOT_FOUND);
+    assert_int_equal(file_check_private(root, &err), STATUS_OK);
+
+    assert_int_equal(file_write_atomic(path_of("outside"), SPAN_LITERAL("y"), &err), STATUS_OK);
+    assert_int_equal(file_read_private(root, path_of("outside"), 10, &content, &err), STATUS_DENIED);
+    assert_int_equal(file_read_private(root, path_of("root/../outside"), 10, &content, &err), STATUS_DENIED);
+    assert_int_equal(symlink("../../outside", path_of("root/a/link")), 0);
+    assert_int_equal(file_read_private(root, path_of("root/a/link"), 10, &content, &err), STATUS_DENIED);
+    assert_non_null(strstr(err.text, "symbolic link"));
+    assert_int_equal(symlink("a", path_of("root/b")), 0);
+    assert_int_equal(file_read_private(root, path_of("root/b/file"), 10, &content, &err), STATUS_DENIED);
+
+    const char *const loose[] = {inner, "a", root};
+    for (size_t i = 0; i < 3; i++) {
+        const char *path = i == 1 ? path_of("root/a") : loose[i];
+        mode_t mode = i ? 0770 : 0620;
+        assert_int_equal(chmod(path, mode), 0);
+        assert_int_equal(file_read_private(root, inner, 10, &content, &err), STATUS_DENIED);
+        assert_non_null(strstr(err.text, "may be written by others"));
+        assert_int_equal(chmod(i == 1 ? path_of("root/a") : loose[i], i ? 0700 : 0600), 0);
+    }
+    if (geteuid() == 0) { /* only root can make a file another user's */
+        assert_int_equal(chown(inner, 65534, 65534), 0);
+        assert_int_equal(file_read_private(root, inner, 10, &content, &err), STATUS_DENIED);
+        assert_non_null(strstr(err.text, "belongs to another user"));
+    }
+    assert_int_equal(content.bytes, 0);
+    buffer_free(&content);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(failed_writes_leave_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(permissions_follow_the_umask, setup, teardown),
         cmocka_unit_test_setup_teardown(links_and_devices_stay_what_they_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(private_files_are_our_own, setup, teardown),
         cmocka_unit_test_setup_teardown(directories_are_made_with_their_parents, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

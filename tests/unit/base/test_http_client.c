@@ -147,6 +147,7 @@ static void bounds_answers(void **state)
     const struct http_settings small = {.max_body_bytes = 4};
     assert_failure("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345", small, STATUS_LIMIT);
     assert_failure("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n12345", small, STATUS_LIMIT);
+    assert_failure("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n1", small, STATUS_LIMIT); /* not waited for */
 }
 
 static void reports_nonsense(void **state)

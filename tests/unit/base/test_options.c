@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,8 +23,10 @@ static const struct subcommand daemon_rows[] = {{"run", "", "run the daemon", .r
                                                 {"check", "", "check", .run = run},
                                                 {"score", "[FILE]", "score", .run = run},
                                                 {0}};
-static const struct subcommand tool_rows[] = {
-    {"train", "DATA", "train a model", .run = run}, {"generate", "", "generate", .run = run}, {0}};
+static const struct subcommand tool_rows[] = {{"train", "DATA", "train a model", .run = run},
+                                              {"generate", "", "generate", .run = run},
+                                              {"rescore", "", "rescore", .run = run},
+                                              {0}};
 
 static struct options *options;
 static struct error err;
@@ -164,6 +167,15 @@ static void pairs_are_kept_in_order(void **state)
     assert_refuses(PROGRAM_SCORER, LIST("-X"), NONE, "-X needs a value");
     assert_refuses(PROGRAM_TRAINER, LIST("-Xa=b"), NONE, "unknown flag -Xa");
     assert_refuses(PROGRAM_TRAINER, LIST("--param", "=1"), NONE, "--param needs NAME=VALUE");
+}
+
+static void an_option_that_repeats_keeps_all(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_PRODUCER, LIST("rescore", "--where", "Age=41", "--where=OverTime=Yes"), NONE);
+    assert_string_equal(options_text(options, OPTION_WHERE), "Age=41\nOverTime=Yes");
+    assert_parses(PROGRAM_PRODUCER, LIST("rescore"), NONE);
+    assert_null(options_text(options, OPTION_WHERE));
 }
 
 static void what_is_unknown_is_refused_with_a_guess(void **state)
@@ -329,6 +341,51 @@ static void secrets_come_from_files(void **state)
     assert_refuses(PROGRAM_SCORER, NONE, LIST("DATABASE_URL_FILE=/none"),
                    "environment variable DATABASE_URL_FILE: cannot read /none: No such file or directory");
     assert_parses(PROGRAM_SCORER, NONE, LIST("WORKERS_FILE=/none", "DATABASE_URL_FILE="));
+}
+
+/* The warnings of these arguments and variables hold each of the parts, one a line, and nothing of the secret. */
+static void assert_warns(char **arguments, char **environment, size_t count, const char *part)
+{
+    struct buffer lines = {0};
+    assert_parses(PROGRAM_SCORER, arguments, environment);
+    option_warnings(options, &lines);
+    buffer_add_u8(&lines, '\0');
+    size_t found = 0;
+    for (const char *at = lines.data; *at; at++)
+        found += *at == '\n';
+    assert_int_equal(found, count);
+    if (count)
+        assert_non_null(strstr(lines.data, part));
+    assert_null(strstr(lines.data, "hush"));
+    buffer_free(&lines);
+}
+
+static void unsafe_settings_are_warned_of(void **state)
+{
+    (void)state;
+    char variable[128];
+    assert_warns(NONE, NONE, 0, "");
+    assert_warns(LIST("run", "--http-token", "hush"), NONE, 1, "HTTP_TOKEN_FILE");
+    assert_warns(LIST("run", "--database-url", "postgresql://me:hush@h/d"), NONE, 1, "DATABASE_URL_FILE");
+    assert_warns(LIST("run", "--database-url", "postgresql://me@h/d", "--tracking-username", "me"), NONE, 0, "");
+    assert_warns(LIST("run", "-X", "sasl.password=hush"), NONE, 1, "sasl.password");
+    assert_warns(NONE, LIST("HTTP_TOKEN=hush", "DATABASE_URL=postgresql://me:hush@h/d", "KAFKA_SASL_PASSWORD=hush"), 0,
+                 "");
+    assert_warns(NONE, LIST("MLFLOW_TRACKING_URI=http://ml:5000", "MLFLOW_TRACKING_TOKEN=hush"), 1, "https://");
+    assert_warns(NONE, LIST("MLFLOW_TRACKING_URI=https://ml:5000", "MLFLOW_TRACKING_TOKEN=hush"), 0, "");
+    assert_warns(NONE, LIST("MLFLOW_TRACKING_URI=http://127.0.0.1:5000", "MLFLOW_TRACKING_TOKEN=hush"), 0, "");
+    assert_warns(NONE, LIST("SCHEMA_REGISTRY_URL=http://me:hush@sr:8081"), 1, "SCHEMA_REGISTRY_URL");
+    assert_warns(NONE, LIST("STREAM_URL=http://scorer:8080", "HTTP_TOKEN=hush"), 1, "STREAM_URL");
+    assert_warns(NONE, LIST("MLFLOW_TRACKING_INSECURE_TLS=true"), 1, "any server can pass for MLflow");
+    assert_warns(NONE, LIST("KAFKA_ENABLE_SSL_CERTIFICATE_VERIFICATION=false"), 1, "KAFKA_SSL_CA_LOCATION");
+    assert_warns(LIST("run", "-X", "ssl.endpoint.identification.algorithm=none"), NONE, 1, "same authority");
+    assert_warns(NONE, LIST("KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT", "KAFKA_BOOTSTRAP_SERVERS=b:1"), 1, "SASL_SSL");
+    const char *path = file_with("hush");
+    snprintf(variable, sizeof variable, "HTTP_TOKEN_FILE=%s", path);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_warns(NONE, LIST(variable), 1, "chmod 600");
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_warns(NONE, LIST(variable), 0, "");
 }
 
 static void kafka_variables_are_collected(void **state)
@@ -551,6 +608,7 @@ int main(void)
         cmocka_unit_test_teardown(values_may_begin_with_a_dash_or_be_empty, teardown),
         cmocka_unit_test_teardown(one_flag_may_mean_another_option_in_another_program, teardown),
         cmocka_unit_test_teardown(pairs_are_kept_in_order, teardown),
+        cmocka_unit_test_teardown(an_option_that_repeats_keeps_all, teardown),
         cmocka_unit_test_teardown(what_is_unknown_is_refused_with_a_guess, teardown),
         cmocka_unit_test_teardown(numbers_are_checked_where_they_come_from, remove_file),
         cmocka_unit_test_teardown(durations_have_units, teardown),
@@ -561,6 +619,7 @@ int main(void)
         cmocka_unit_test_teardown(an_empty_variable_counts_as_not_given, teardown),
         cmocka_unit_test_teardown(secrets_come_from_files, remove_file),
         cmocka_unit_test_teardown(kafka_variables_are_collected, remove_file),
+        cmocka_unit_test_teardown(unsafe_settings_are_warned_of, remove_file),
         cmocka_unit_test_teardown(config_files_have_comments_and_quotes, remove_file),
         cmocka_unit_test_teardown(config_files_are_refused_by_line, remove_file),
         cmocka_unit_test_teardown(help_lists_and_is_aligned, teardown),

@@ -4,6 +4,7 @@
 #include "avro/write.h"
 #include "events/decoder.h"
 #include "events/event_encoder.h"
+#include "events/json_event.h"
 #include "events/validate.h"
 
 enum { COLUMNS = 30, AGE = 0, TRAVEL = 1, INCOME = 15, TOTAL_YEARS = 23, COMPANY_YEARS = 26 };
@@ -208,6 +209,202 @@ static void test_rules_wait_for_the_merge(void **state)
     assert_int_equal(validate(fixture), EVENT_OK);
 }
 
+/* --- as JSON --- */
+
+static enum event_code read_json(struct fixture *fixture, const char *text, const struct json_settings *settings)
+{
+    struct json_events *events = json_events_new(fixture->schema, settings);
+    const struct record_about about = {.topic = SPAN_LITERAL("t"), .timestamp_ms = 1};
+    struct json_faults faults = {.list = &fixture->fault, .capacity = 1};
+    struct span copy = unit_copy(span_of(text));
+    fixture->out = (struct event){.cells = fixture->out_cells, .type = EVENT_TYPE_SNAPSHOT};
+    enum event_code code = json_events_read(events, copy, &about, &fixture->out, &faults);
+    if (code == EVENT_OK) /* while the texts are there */
+        code = validate(fixture);
+    free((char *)copy.data);
+    json_events_free(events);
+    return code;
+}
+
+#define CHANGED(MEMBERS) "{\"employee_id\":\"7\",\"event_type\":\"CHANGED\"," MEMBERS "}"
+
+static void assert_partial(struct fixture *fixture, const char *text, size_t count)
+{
+    const struct json_settings stream = {0}, files = {.rows = true};
+    const struct json_settings *doors[] = {&stream, &files};
+    for (size_t d = 0; d < 2; d++) {
+        enum event_code code = read_json(fixture, text, doors[d]);
+        if (code != EVENT_OK || !fixture->out.partial || listed(fixture) != count)
+            fail_msg("%s: %s, %d, %zu", text, event_code_name(code), fixture->out.partial, listed(fixture));
+    }
+    assert_int_equal(fixture->out.type, EVENT_TYPE_CHANGED);
+}
+
+/* The names that there are, null among them; absent is not null. */
+static void test_json_lists_what_it_names(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_partial(fixture, CHANGED("\"attributes\":{\"Age\":40,\"MonthlyIncome\":null}"), 2);
+    assert_true(fixture->out_cells[AGE].number == 40);
+    assert_int_equal(fixture->out_cells[INCOME].code, CELL_MISSING);
+    assert_int_equal(fixture->out_cells[TRAVEL].code, CELL_UNLISTED);
+    assert_partial(fixture,
+                   "{\"attributes\":{\"BusinessTravel\":\"Non-Travel\"},\"event_type\":\"CHANGED\","
+                   "\"employee_id\":7}",
+                   1);
+    assert_partial(fixture, CHANGED("\"attributes\":{}"), 0);
+    assert_partial(fixture,
+                   "{\"specversion\":\"1.0\",\"id\":\"c\",\"subject\":\"7\",\"data\":{\"event_type\":\"CHANGED\","
+                   "\"Age\":40}}",
+                   1);
+    assert_partial(fixture,
+                   "{\"specversion\":\"1.0\",\"id\":\"c\",\"data\":" CHANGED("\"attributes\":{\"Age\":40}") "}", 1);
+    assert_int_equal(fixture->out.form, EVENT_FORM_CLOUD);
+}
+
+static void test_json_has_a_list(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_partial(fixture,
+                   CHANGED("\"changed\":[\"Age\",\"MonthlyIncome\"],\"attributes\":{\"Age\":40,\"OverTime\":\"Yes\"}"),
+                   2);
+    assert_true(fixture->out_cells[AGE].number == 40);
+    assert_int_equal(fixture->out_cells[INCOME].code, CELL_MISSING);
+    assert_partial(fixture, CHANGED("\"attributes\":{\"Age\":40},\"changed\":[]"), 0);
+    assert_partial(fixture, CHANGED("\"changed\":[]"), 0);
+    assert_partial(fixture,
+                   "{\"specversion\":\"1.0\",\"id\":\"c\",\"subject\":\"7\",\"data\":{\"event_type\":\"CHANGED\","
+                   "\"changed\":[\"Age\"],\"Age\":40,\"OverTime\":\"Yes\"}}",
+                   1);
+}
+
+/* And so is each of any other type. */
+static void test_json_with_null_as_list_is_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct json_settings stream = {0};
+    static const char *const whole[] = {CHANGED("\"changed\":null,\"attributes\":{\"Age\":40}"),
+                                        "{\"employee_id\":\"7\",\"attributes\":{\"Age\":40}}",
+                                        "{\"employee_id\":\"7\",\"event_type\":\"HIRED\",\"attributes\":{\"Age\":40}}"};
+    for (size_t w = 0; w < sizeof whole / sizeof *whole; w++) {
+        assert_int_equal(read_json(fixture, whole[w], &stream), EVENT_OK);
+        assert_false(fixture->out.partial);
+        assert_int_equal(listed(fixture), COLUMNS);
+    }
+}
+
+static void test_lists_of_json_are_checked(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *text;
+        enum event_code code;
+        int32_t column;
+    } cases[] = {
+        {CHANGED("\"changed\":[\"Age\",\"age\"],\"attributes\":{}"), EVENT_UNKNOWN_FIELD, FAULT_CHANGED},
+        {CHANGED("\"changed\":[\"Age\",\"OverTime\",\"Age\"],\"attributes\":{}"), EVENT_UNKNOWN_FIELD, AGE},
+        {CHANGED("\"changed\":[\"EmployeeNumber\"],\"attributes\":{}"), EVENT_UNKNOWN_FIELD, FAULT_CHANGED},
+        {CHANGED("\"changed\":[\"employee_id\"],\"attributes\":{}"), EVENT_UNKNOWN_FIELD, FAULT_CHANGED},
+        {CHANGED("\"changed\":[[\"Age\"]],\"attributes\":{}"), EVENT_WRONG_TYPE, FAULT_CHANGED},
+        {CHANGED("\"changed\":\"Age\",\"attributes\":{}"), EVENT_WRONG_TYPE, FAULT_CHANGED},
+        {CHANGED("\"changed\":{\"Age\":1},\"attributes\":{}"), EVENT_WRONG_TYPE, FAULT_CHANGED},
+        {CHANGED("\"changed\":[\"Age\"]"), EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN},
+        {CHANGED("\"changed\":[\"Age\"],\"changed\":[\"Age\"],\"attributes\":{}"), EVENT_MALFORMED, FAULT_NO_COLUMN},
+        {CHANGED("\"attributes\":{\"age\":40}"), EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN},
+        {CHANGED("\"attributes\":{\"Age\":17}"), EVENT_OUT_OF_RANGE, AGE},
+        {CHANGED("\"attributes\":{\"Age\":\"40\"}"), EVENT_WRONG_TYPE, AGE},
+        {"{\"employee_id\":\"7\"}", EVENT_MISSING_REQUIRED, FAULT_NO_COLUMN},
+        {"{\"employee_id\":\"7\",\"changed\":[\"Age\"],\"attributes\":{\"Age\":40}}", EVENT_RULE, FAULT_CHANGED},
+        {"{\"employee_id\":\"7\",\"event_type\":\"HIRED\",\"changed\":[],\"attributes\":{}}", EVENT_RULE,
+         FAULT_CHANGED},
+        {"{\"employee_id\":\"7\",\"event_type\":\"TERMINATED\",\"changed\":[]}", EVENT_RULE, FAULT_CHANGED},
+    };
+    const struct json_settings stream = {0};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        enum event_code code = read_json(fixture, cases[c].text, &stream);
+        if (code != cases[c].code || fixture->fault.column != cases[c].column)
+            fail_msg("%s: %s, %d: %s", cases[c].text, event_code_name(code), fixture->fault.column,
+                     fixture->fault.text);
+    }
+}
+
+/* --- as a change of a row --- */
+
+#define UNAVAILABLE \
+    "\"" \
+    "__debezium_unavailable_value" \
+    "\""
+
+static void test_changes_of_rows_are_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const ops[] = {"c", "r", "u"};
+    const struct json_settings stream = {0};
+    for (size_t o = 0; o < 3; o++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{\"op\":\"%s\",\"before\":{\"EmployeeNumber\":7,\"Age\":39},\"after\":{\"EmployeeNumber\":7,"
+                 "\"Age\":40,\"MonthlyIncome\":null}}",
+                 ops[o]);
+        assert_int_equal(read_json(fixture, text, &stream), EVENT_OK);
+        assert_false(fixture->out.partial);
+        assert_int_equal(fixture->out.type, EVENT_TYPE_SNAPSHOT);
+        assert_int_equal(listed(fixture), COLUMNS);
+    }
+}
+
+static void test_unavailable_values_are_left(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct json_settings stream = {0};
+    static const char *const rows[] = {
+        "{\"op\":\"u\",\"after\":{\"EmployeeNumber\":7,\"BusinessTravel\":" UNAVAILABLE ",\"Age\":40}}",
+        "{\"specversion\":\"1.0\",\"id\":\"c\",\"data\":{\"op\":\"u\",\"after\":{\"EmployeeNumber\":7,\"Age\":40,"
+        "\"BusinessTravel\":" UNAVAILABLE "}}}"};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        assert_int_equal(read_json(fixture, rows[r], &stream), EVENT_OK);
+        assert_true(fixture->out.partial);
+        assert_int_equal(fixture->out.type, EVENT_TYPE_CHANGED);
+        assert_int_equal(listed(fixture), COLUMNS - 1);
+        assert_int_equal(fixture->out_cells[TRAVEL].code, CELL_UNLISTED);
+        assert_int_equal(fixture->out_cells[INCOME].code, CELL_MISSING);
+        assert_true(fixture->out_cells[AGE].number == 40);
+    }
+    assert_int_equal(
+        read_json(fixture, "{\"op\":\"u\",\"after\":{\"EmployeeNumber\":" UNAVAILABLE ",\"Age\":40}}", &stream),
+        EVENT_MISSING_REQUIRED);
+    assert_int_equal(fixture->fault.column, FAULT_EMPLOYEE_ID);
+    /* what the deleted row had does not count, and neither does it where the row says that somebody has left */
+    assert_int_equal(read_json(fixture,
+                               "{\"op\":\"d\",\"before\":{\"EmployeeNumber\":7,\"BusinessTravel\":" UNAVAILABLE "}}",
+                               &stream),
+                     EVENT_OK);
+    assert_false(fixture->out.partial);
+    assert_int_equal(read_json(fixture,
+                               "{\"op\":\"u\",\"after\":{\"EmployeeNumber\":7,\"event_type\":\"TERMINATED\",\"Age\":40,"
+                               "\"BusinessTravel\":" UNAVAILABLE "}}",
+                               &stream),
+                     EVENT_OK);
+    assert_false(fixture->out.partial);
+    assert_int_equal(fixture->out_cells[TRAVEL].code, CELL_MISSING);
+    assert_int_equal(read_json(fixture, CHANGED("\"attributes\":{\"BusinessTravel\":" UNAVAILABLE "}"), &stream),
+                     EVENT_UNKNOWN_CATEGORY);
+}
+
+static void test_all_faults_of_what_is_listed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fault faults[4];
+    fixture->cells[AGE] = cell_number(17);
+    fixture->cells[TRAVEL] = unit_text(fixture->schema, TRAVEL, "by foot");
+    fixture->event.type = EVENT_TYPE_HIRED;
+    assert_int_equal(validate_attributes_all(fixture->schema, &fixture->event, faults, 4), 3);
+    assert_int_equal(faults[0].code, EVENT_RULE);
+    assert_int_equal(faults[1].column, AGE);
+    assert_int_equal(faults[2].code, EVENT_UNKNOWN_CATEGORY);
+    assert_int_equal(validate_attributes_all(fixture->schema, &fixture->event, faults, 2), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +416,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_only_changes_have_a_list, make, unmake),
         cmocka_unit_test_setup_teardown(test_listed_values_are_checked_at_once, make, unmake),
         cmocka_unit_test_setup_teardown(test_rules_wait_for_the_merge, make, unmake),
+        cmocka_unit_test_setup_teardown(test_json_lists_what_it_names, make, unmake),
+        cmocka_unit_test_setup_teardown(test_json_has_a_list, make, unmake),
+        cmocka_unit_test_setup_teardown(test_json_with_null_as_list_is_whole, make, unmake),
+        cmocka_unit_test_setup_teardown(test_lists_of_json_are_checked, make, unmake),
+        cmocka_unit_test_setup_teardown(test_changes_of_rows_are_whole, make, unmake),
+        cmocka_unit_test_setup_teardown(test_unavailable_values_are_left, make, unmake),
+        cmocka_unit_test_setup_teardown(test_all_faults_of_what_is_listed, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -336,6 +336,42 @@ static void what_is_wrong_with_a_change_is_named(void **state)
     assert_refused(fixture, "{\"op\":\"c\",\"after\":{\"count\":1}}", EVENT_MISSING_REQUIRED, "employee_id: required");
 }
 
+/* A column more is refused until the schema has it, or ignores it; one less is missing; another type is named. */
+static void tables_may_change(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_refused(fixture, "{\"op\":\"u\",\"after\":{\"number\":7,\"count\":1,\"wing\":\"B\"}}", EVENT_UNKNOWN_FIELD,
+                   "wing: ");
+    assert_read(fixture, "{\"op\":\"u\",\"after\":{\"number\":7,\"count\":1,\"other\":\"B\"}}");
+    assert_read(fixture, "{\"op\":\"u\",\"before\":{\"number\":7,\"gone\":1},\"after\":{\"number\":7,\"count\":1}}");
+    assert_int_equal(fixture->cells[UNIT_SCORE].code, CELL_MISSING);
+    assert_false(fixture->out.partial);
+    assert_refused(fixture, "{\"op\":\"u\",\"after\":{\"number\":7,\"count\":\"1\"}}", EVENT_WRONG_TYPE,
+                   "count: not a number");
+    assert_refused(fixture, "{\"op\":\"u\",\"after\":{\"number\":7,\"count\":1.5}}", EVENT_WRONG_TYPE,
+                   "count: not an integer");
+    assert_refused(fixture, "{\"op\":\"u\",\"after\":{\"emp_no\":7,\"count\":1}}", EVENT_UNKNOWN_FIELD, "emp_no: ");
+}
+
+static void a_mebibyte_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { MEBIBYTE = 1 << 20 };
+    struct buffer text = {0};
+    buffer_add_text(&text, "{\"employee_id\":\"E\",\"attributes\":{\"count\":41,\"grade\":\"");
+    while (text.bytes < MEBIBYTE - 3)
+        buffer_add_u8(&text, 'y');
+    buffer_add_text(&text, "\"}}");
+    buffer_add_u8(&text, 0);
+    assert_read(fixture, text.data); /* a text that is no category: validation's to refuse */
+    assert_int_equal(fixture->cells[UNIT_GRADE].code, CELL_OTHER);
+    assert_int_equal(fixture->cells[UNIT_GRADE].text_bytes,
+                     MEBIBYTE - 3 - strlen("{\"employee_id\":\"E\",\"attributes\":{\"count\":41,\"grade\":\""));
+    text.data[text.bytes - 2] = ' '; /* the last brace */
+    assert_refused(fixture, text.data, EVENT_MALFORMED, "not JSON: it ends too early");
+    buffer_free(&text);
+}
+
 /* --- lines of files --- */
 
 static void rows_of_files_may_be_bare(void **state)
@@ -555,6 +591,8 @@ int main(void)
         WITH(deleted_rows_are_terminations),
         WITH(what_is_no_change_of_a_row_is_ignored),
         WITH(what_is_wrong_with_a_change_is_named),
+        WITH(tables_may_change),
+        WITH(a_mebibyte_is_read),
         WITH(rows_of_files_may_be_bare),
         WITH(a_mapping_reads_any_object),
         WITH(whose_row_it_is_must_be_said),

@@ -120,6 +120,37 @@ static void test_round_trip(void **state)
     assert_round_trip(fixture);
 }
 
+static void test_an_encoded_stamp_is_the_same_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buffer stamp = {0}, copied = {0};
+    prediction_encode(fixture->schema, &fixture->in, &fixture->bytes);
+    model_stamp_encode(&fixture->in.model, &stamp);
+    fixture->in.model = (struct model_stamp){.encoded = buffer_span(&stamp)};
+    prediction_encode(fixture->schema, &fixture->in, &copied);
+    assert_true(span_equal(buffer_span(&fixture->bytes), buffer_span(&copied)));
+    buffer_free(&stamp);
+    buffer_free(&copied);
+}
+
+static void test_texts_listed_or_not_are_their_own_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct column *column = &fixture->schema->columns[UNIT_GRADE];
+    for (size_t v = 0; v < column->value_count; v++) {
+        struct cell listed = {
+            .text = column->values[v].data, .text_bytes = (uint32_t)column->values[v].bytes, .code = (int32_t)v};
+        struct buffer one = {0}, other = {0};
+        fixture->cells[UNIT_GRADE] = listed;
+        attributes_encode(fixture->schema, fixture->cells, &one);
+        fixture->cells[UNIT_GRADE].code = CELL_OTHER;
+        attributes_encode(fixture->schema, fixture->cells, &other);
+        assert_true(span_equal(buffer_span(&one), buffer_span(&other)));
+        buffer_free(&one);
+        buffer_free(&other);
+    }
+}
+
 static void test_copied_attributes_are_the_same_bytes(void **state)
 {
     struct fixture *fixture = *state;
@@ -205,6 +236,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, make, unmake),
+        cmocka_unit_test_setup_teardown(test_an_encoded_stamp_is_the_same_bytes, make, unmake),
+        cmocka_unit_test_setup_teardown(test_texts_listed_or_not_are_their_own_bytes, make, unmake),
         cmocka_unit_test_setup_teardown(test_copied_attributes_are_the_same_bytes, make, unmake),
         cmocka_unit_test_setup_teardown(test_cut_or_changed_bytes, make, unmake),
         cmocka_unit_test_setup_teardown(test_foreign_reasons_are_unresolvable, make, unmake),

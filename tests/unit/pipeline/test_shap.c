@@ -6,20 +6,12 @@
 #include "pipeline/pipeline_program.h"
 #include "pipeline/shap_program.h"
 #include "pipeline/trees_program.h"
-#include "tests/support/graph.h"
+#include "tests/support/forest.h"
 #include "tests/unit/pipeline/fixture.h"
 
-enum { WIDE = 40, NODES = 1 << 14, TREES = 14, ROWS = 75, DEEPEST = 26 };
+enum { WIDE = 40, TREES = 14, ROWS = 75, DEEPEST = 26 };
 
-static struct {
-    size_t count, leaf_count;
-    int64_t trees[NODES], ids[NODES], features[NODES], trues[NODES], falses[NODES];
-    const char *modes[NODES];
-    float values[NODES];
-    int64_t leaf_trees[NODES], leaf_ids[NODES], classes[NODES];
-    float weights[NODES];
-    double covers[NODES];
-} forest;
+static struct forest forest;
 static struct column columns[WIDE];
 static struct cell cells[ROWS * WIDE];
 static uint64_t seed;
@@ -33,85 +25,24 @@ static uint32_t draw(uint32_t below)
 /* Returns the rows that come to the node. Some leaves have none. */
 static double grow(int64_t tree, int64_t *next, unsigned depth, bool bushy)
 {
-    assert_true(forest.count < NODES);
-    size_t n = forest.count++;
-    forest.trees[n] = tree;
-    forest.ids[n] = (*next)++;
+    size_t n = forest_node(&forest, tree, next);
     if (depth == 0) {
-        size_t w = forest.leaf_count++;
-        forest.modes[n] = "LEAF";
-        forest.leaf_trees[w] = tree;
-        forest.leaf_ids[w] = forest.ids[n];
-        forest.weights[w] = ((float)draw(2000) - 1000) / 997;
-        return forest.covers[n] = n && draw(9) == 0 ? 0 : 1 + draw(50);
+        float weight = ((float)draw(2000) - 1000) / 997;
+        return forest_leaf(&forest, n, weight, n && draw(9) == 0 ? 0 : 1 + draw(50));
     }
     bool left_goes_on = bushy || draw(2);
-    forest.modes[n] = "BRANCH_LEQ";
-    forest.features[n] = draw(WIDE);
-    forest.values[n] = (float)draw(20);
-    forest.trues[n] = *next;
+    uint32_t feature = draw(WIDE);
+    forest_branch(&forest, n, feature, (float)draw(20));
     forest.covers[n] = grow(tree, next, left_goes_on || draw(6) == 0 ? depth - 1 : 0, bushy);
     forest.falses[n] = *next;
     return forest.covers[n] += grow(tree, next, !left_goes_on || bushy || draw(6) == 0 ? depth - 1 : 0, bushy);
 }
 
-static void forest_write(struct graph *g, struct buffer *covers)
-{
-    static char names[WIDE][8];
-    static Onnx__StringStringEntryProto entry, *list[] = {&entry};
-    struct buffer inputs = {0};
-    graph_init(g, 15, 3);
-    for (size_t c = 0; c < WIDE; c++) {
-        snprintf(names[c], sizeof names[c], "c%zu", c);
-        columns[c] = (struct column){.name = names[c], .kind = COLUMN_NUMERIC, .type = COLUMN_INT};
-        graph_input(g, names[c], DTYPE_FLOAT);
-        buffer_printf(&inputs, "%s%s", c ? "," : "", names[c]);
-    }
-    graph_int(g, graph_node(g, "Concat", inputs.data, "rows"), "axis", 1);
-    buffer_free(&inputs);
-    Onnx__NodeProto *node = graph_node(g, "ml.TreeEnsembleClassifier", "rows", "label,probabilities");
-    Onnx__AttributeProto *modes = graph_attribute(g, node, "nodes_modes", 8);
-    modes->n_strings = forest.count;
-    modes->strings = arena_take(&g->arena, forest.count * sizeof *modes->strings);
-    for (size_t n = 0; n < forest.count; n++)
-        modes->strings[n] = (ProtobufCBinaryData){strlen(forest.modes[n]), (uint8_t *)forest.modes[n]};
-    graph_ints(g, node, "nodes_treeids", forest.trees, forest.count);
-    graph_ints(g, node, "nodes_nodeids", forest.ids, forest.count);
-    graph_ints(g, node, "nodes_featureids", forest.features, forest.count);
-    graph_ints(g, node, "nodes_truenodeids", forest.trues, forest.count);
-    graph_ints(g, node, "nodes_falsenodeids", forest.falses, forest.count);
-    graph_floats(g, node, "nodes_values", forest.values, forest.count);
-    graph_ints(g, node, "class_treeids", forest.leaf_trees, forest.leaf_count);
-    graph_ints(g, node, "class_nodeids", forest.leaf_ids, forest.leaf_count);
-    graph_ints(g, node, "class_ids", forest.classes, forest.leaf_count);
-    graph_floats(g, node, "class_weights", forest.weights, forest.leaf_count);
-    graph_text(g, node, "post_transform", "LOGISTIC");
-    graph_texts(g, node, "classlabels_strings", "No,Yes");
-    graph_output(g, "label", DTYPE_TEXT);
-    graph_output(g, "probabilities", DTYPE_FLOAT);
-    buffer_add_text(covers, "{\"kind\":\"tree\",\"covers\":[[");
-    for (size_t n = 0, first = 1; n < forest.count; n++) {
-        if (n && forest.trees[n] != forest.trees[n - 1])
-            buffer_add_text(covers, "],["), first = 1;
-        if (*forest.modes[n] == 'L')
-            buffer_printf(covers, "%s%.17g", first ? "" : ",", forest.covers[n]), first = 0;
-    }
-    buffer_add_text(covers, "]]}");
-    buffer_add_u8(covers, 0);
-    onnx__string_string_entry_proto__init(&entry);
-    entry.key = (char *)"attrition.reference";
-    entry.value = (char *)covers->data;
-    g->model.n_metadata_props = 1;
-    g->model.metadata_props = list;
-}
-
-static struct pipeline *forest_load(unsigned largest_bush)
+static struct pipeline *forest_make(unsigned largest_bush)
 {
     static struct graph g;
-    struct buffer covers = {0}, file = {0};
     struct pipeline *pipeline = NULL;
     struct error err;
-    const struct pipeline_options options = {.positive_label = "Yes"};
     seed = 11;
     memset(&forest, 0, sizeof forest);
     for (int64_t tree = 0, next = 0; tree < TREES; tree++, next = 0)
@@ -120,12 +51,8 @@ static struct pipeline *forest_load(unsigned largest_bush)
              : tree == TREES - 1 ? largest_bush
                                  : DEEPEST,
              tree < TREES / 2 || tree == TREES - 1);
-    forest_write(&g, &covers);
-    graph_pack(&g, &file);
-    if (pipeline_load(buffer_span(&file), columns, WIDE, &options, &pipeline, &err))
+    if (forest_load(&g, &forest, columns, WIDE, &pipeline, &err))
         fail_msg("%s", err.text);
-    buffer_free(&covers);
-    buffer_free(&file);
     for (size_t i = 0; i < ROWS * WIDE; i++)
         cells[i] = cell_number(draw(22));
     return pipeline;
@@ -237,7 +164,7 @@ static void contributions_are_shapleys_and_their_bits_do_not_depend_on_the_machi
     static struct score scores[ROWS];
     static struct reason reasons[ROWS * WIDE];
     for (unsigned bush = 9; bush <= 11; bush += 2) { /* the larger one is too large for the way of one row alone */
-        struct pipeline *pipeline = forest_load(bush);
+        struct pipeline *pipeline = forest_make(bush);
         assert_true(pipeline->trees->shap->all_small == (bush == 9));
         assert_true(pipeline->trees->shap->trees[0].points == 0 && pipeline->trees->shap->trees[TREES - 2].chunks > 1);
         pipeline_score(pipeline, cells, ROWS, WIDE, scores, reasons);
@@ -252,7 +179,7 @@ static void rows_below_a_probability_are_left_out(void **state)
     (void)state;
     static struct score scores[ROWS], some[ROWS];
     static struct reason reasons[ROWS * 3], some_reasons[ROWS * 3];
-    struct pipeline *pipeline = forest_load(9);
+    struct pipeline *pipeline = forest_make(9);
     pipeline_score(pipeline, cells, ROWS, 3, scores, reasons);
     for (size_t chosen = 0; chosen < ROWS; chosen += 7) {
         double least = scores[chosen].probability;

@@ -81,6 +81,30 @@ static void test_what_is_missing_is_named(void **state)
     ends_free(&ends);
 }
 
+/* What the scorer ignores leaves no record; its group's offsets pass it. */
+static void test_what_was_passed_has_an_end(void **state)
+{
+    (void)state;
+    struct ends ends = {0};
+    ends_init(&ends, 2);
+    ends_set_base(&ends, 0, 10);
+    ends_sent(&ends, 0, 10);
+    ends_sent(&ends, 0, 11);
+    ends_sent(&ends, 0, 13);
+    ends_found(&ends, 0, 10, END_SCORED);
+    ends_found(&ends, 0, 12, END_SCORED); /* somebody else's */
+    ends_passed(&ends, 0, 13, END_IGNORED);
+    assert_int_equal(ends.by_kind[END_SCORED], 1);
+    assert_int_equal(ends.by_kind[END_IGNORED], 1);
+    assert_int_equal(ends.ended, 2);
+    ends_passed(&ends, 0, -1001, END_IGNORED); /* no offset is known */
+    ends_passed(&ends, 7, 13, END_IGNORED);
+    assert_int_equal(ends.ended, 2);
+    ends_passed(&ends, 0, INT64_MAX, END_IGNORED);
+    assert_int_equal(ends.by_kind[END_IGNORED], 2);
+    ends_free(&ends);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +112,7 @@ int main(void)
         cmocka_unit_test(test_others_and_repeats_do_not_count),
         cmocka_unit_test(test_an_offset_far_beyond_takes_no_memory),
         cmocka_unit_test(test_what_is_missing_is_named),
+        cmocka_unit_test(test_what_was_passed_has_an_end),
     };
     return cmocka_run_group_tests_name("producer/ends", tests, NULL, NULL);
 }

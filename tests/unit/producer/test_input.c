@@ -31,6 +31,7 @@ struct outcome {
 };
 
 static struct input_map *test_map; /* of the test at work */
+static bool test_partial, test_ids_needed;
 
 static void outcome_free(struct outcome *outcome)
 {
@@ -43,8 +44,12 @@ static void note_row(struct outcome *outcome, const struct input_row *row)
 {
     const struct event *event = &row->event;
     int32_t age = schema_column(test_schema, SPAN_LITERAL("Age"));
-    buffer_printf(&outcome->sent, "%zu %.*s %d %lld %g\n", row->line, (int)event->employee_id.bytes,
-                  event->employee_id.data, event->type, (long long)event->occurred_at_ms, event->cells[age].number);
+    buffer_printf(&outcome->sent, "%zu %.*s %d %lld ", row->line, (int)event->employee_id.bytes,
+                  event->employee_id.data, event->type, (long long)event->occurred_at_ms);
+    if (event->cells[age].code == CELL_UNLISTED)
+        buffer_add_text(&outcome->sent, "as it was\n");
+    else
+        buffer_printf(&outcome->sent, "%g\n", event->cells[age].number);
     snprintf(outcome->event_id, sizeof outcome->event_id, "%.*s", (int)event->event_id.bytes, event->event_id.data);
 }
 
@@ -56,6 +61,9 @@ static struct outcome run_in_unit(const char *name, const char *text, bool valid
                                       .validate = validate,
                                       .time_unit = unit,
                                       .map = test_map,
+                                      .partial = test_partial,
+                                      .event_type = test_partial ? EVENT_TYPE_CHANGED : EVENT_TYPE_SNAPSHOT,
+                                      .ids_needed = test_ids_needed,
                                       .max_future_us = 24 * 3600 * INT64_C(1000000)};
     const char *path = unit_file(name, text);
     struct input *input = NULL;
@@ -297,6 +305,54 @@ static void test_leavers(void **state)
     }
 }
 
+/* The columns that there are have changed, to null too; the others stay. */
+static void test_partial_rows(void **state)
+{
+    (void)state;
+    test_partial = true;
+    struct outcome outcome = run("partial.csv",
+                                 "EmployeeNumber,Department,event_type\n1,Sales,\n2,Shoes,\n3,,CHANGED\n"
+                                 "4,Sales,SNAPSHOT\n5,,TERMINATED\n6,Sales,HIRED\n",
+                                 true);
+    assert_string_equal(outcome.sent.data, "2 1 2 1795428000123 as it was\n4 3 2 1795428000123 as it was\n"
+                                           "6 5 3 1795428000123 nan\n");
+    assert_says(&outcome, "partial.csv:3: column Department (2): unknown_category: ");
+    assert_says(&outcome, "partial.csv:5: column changed (not there): rule: only an event of type CHANGED has a list");
+    assert_int_equal(outcome.totals.rows, 3);
+    outcome_free(&outcome);
+    /* rules are of the whole record, which is not known here */
+    outcome = run("rules.csv", "EmployeeNumber,Age,TotalWorkingYears,YearsAtCompany\n1,41,3,9\n2,,,\n", true);
+    assert_string_equal(outcome.sent.data, "2 1 2 1795428000123 41\n3 2 2 1795428000123 nan\n");
+    outcome_free(&outcome);
+    outcome = run("nobody.csv", "Age\n41\n", true);
+    assert_says(&outcome, "nobody.csv:2: column employee_id (not there): missing_required: it is not said whose "
+                          "record");
+    outcome_free(&outcome);
+    outcome = run("partial.jsonl",
+                  "{\"employee_id\":\"1\",\"Age\":41}\n{\"employee_id\":\"2\",\"OverTime\":\"Yes\"}\n"
+                  "{\"OverTime\":\"Yes\"}\n",
+                  true);
+    assert_string_equal(outcome.sent.data, "1 1 2 1795428000123 41\n2 2 2 1795428000123 as it was\n");
+    assert_says(&outcome, "partial.jsonl:3: field employee_id: missing_required: it is not said whose record");
+    outcome_free(&outcome);
+    test_partial = false;
+}
+
+static void test_rows_that_need_ids(void **state)
+{
+    (void)state;
+    test_ids_needed = true;
+    struct outcome outcome = run("no_ids.csv", "Age\n41\n", true);
+    assert_string_equal(outcome.sent.data, "");
+    assert_says(&outcome, "no_ids.csv:2: column employee_id (not there): missing_required: rows without an id would");
+    outcome_free(&outcome);
+    outcome = run("no_ids.jsonl", "{\"Age\":41}\n{\"employee_id\":\"a\",\"Age\":41}\n", true);
+    assert_string_equal(outcome.sent.data, "2 a 0 1795428000123 41\n");
+    assert_says(&outcome, "no_ids.jsonl:1: field employee_id: missing_required: rows without an id would");
+    outcome_free(&outcome);
+    test_ids_needed = false;
+}
+
 static void test_json_lines(void **state)
 {
     (void)state;
@@ -317,7 +373,7 @@ static void test_json_lines(void **state)
             "{\"id\": [], \"attributes\": {}}\n"
             "{\"Age\": 43}",
             true);
-    assert_string_equal(outcome.sent.data, "1 a 0 1795428000123 41\n2 7 0 1795428000123 42\n3 b 2 5 nan\n"
+    assert_string_equal(outcome.sent.data, "1 a 0 1795428000123 41\n2 7 0 1795428000123 42\n3 b 2 5 as it was\n"
                                            "12 row-12 0 1795428000123 43\n");
     assert_says(&outcome, "rows.jsonl:4: malformed: not JSON");
     assert_says(&outcome, "rows.jsonl:5: malformed: not JSON");
@@ -521,6 +577,8 @@ int main(void)
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_leavers),
         cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_partial_rows),
+        cmocka_unit_test(test_rows_that_need_ids),
         cmocka_unit_test(test_json_words_in_texts_stay),
         cmocka_unit_test(test_mapped),
         cmocka_unit_test(test_long_json_line),

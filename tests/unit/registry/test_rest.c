@@ -8,7 +8,10 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
+#include "base/sha256.h"
 #include "registry/registry.h"
 #include "registry/rest.h"
 #include "registry/store.h"
@@ -269,6 +272,78 @@ static void test_a_file_that_is_another_is_refused(void **state)
     fake_http_free(&server);
 }
 
+/* Where another user could have written, what the cache holds is not used: neither the file nor what is remembered. */
+static void test_what_others_may_have_kept_is_refused(void **state)
+{
+    (void)state;
+    struct one_model model = {.sha256 = bytes_digest};
+    struct fake_http server = {.answer = answer_model, .context = &model};
+    struct model_version found, recalled;
+    struct buffer file = {0};
+    fake_http_start(&server);
+    struct registry *registry = opened(server.url, NULL, NULL);
+    assert_int_equal(registry_resolve(registry, "models:/m@production", &found, &err), STATUS_OK);
+    assert_int_equal(chmod(cache, 0777), 0);
+    assert_int_equal(registry_read(registry, &found, &file, &err), STATUS_DENIED);
+    assert_non_null(strstr(err.text, "MODEL_CACHE_DIR"));
+    assert_int_equal(registry_recall(registry, "models:/m@production", &recalled, &err), STATUS_DENIED);
+    assert_int_equal(chmod(cache, 0700), 0);
+    assert_int_equal(registry_recall(registry, "models:/m@production", &recalled, &err), STATUS_OK);
+    free(recalled.path);
+    recalled.path = strdup("/etc/hostname"); /* as a file of memories might say */
+    assert_int_equal(registry_read(registry, &recalled, &file, &err), STATUS_DENIED);
+    assert_int_equal(file.bytes, 0);
+    buffer_free(&file);
+    model_version_clear(&recalled);
+    model_version_clear(&found);
+    registry_close(registry);
+    fake_http_stop(&server);
+    fake_http_free(&server);
+}
+
+/* Its digest beside it too: the version's tag, which is remembered as well, says that it is another. */
+static void test_a_swapped_file_is_refused_without_the_server(void **state)
+{
+    (void)state;
+    struct one_model model = {.sha256 = bytes_digest};
+    struct fake_http server = {.answer = answer_model, .context = &model};
+    struct model_version found, recalled;
+    struct buffer file = {0};
+    char digest[SHA256_HEX_BYTES], beside[256];
+    fake_http_start(&server);
+    struct registry *registry = opened(server.url, NULL, NULL);
+    assert_int_equal(registry_resolve(registry, "models:/m@production", &found, &err), STATUS_OK);
+    sha256_hex(SPAN_LITERAL("other"), digest);
+    snprintf(beside, sizeof beside, "%.*s/sha256", (int)(strrchr(found.path, '/') - found.path), found.path);
+    assert_int_equal(file_write_private(found.path, SPAN_LITERAL("other"), &err), STATUS_OK);
+    assert_int_equal(file_write_private(beside, span_of(digest), &err), STATUS_OK);
+    assert_int_equal(registry_read(registry, &found, &file, &err), STATUS_INVALID);
+    assert_int_equal(registry_recall(registry, "models:/m@production", &recalled, &err), STATUS_OK);
+    assert_int_equal(registry_read(registry, &recalled, &file, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "not the file that was registered"));
+    buffer_free(&file);
+    model_version_clear(&recalled);
+    model_version_clear(&found);
+    registry_close(registry);
+    fake_http_stop(&server);
+    fake_http_free(&server);
+}
+
+/* No home: never a directory that all users share. */
+static void test_no_place_that_all_users_share(void **state)
+{
+    (void)state;
+    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HOME");
+    char *place = rest_cache_default();
+    assert_null(strstr(place, "/tmp"));
+    free(place);
+    if (home)
+        setenv("HOME", home, 1);
+    free(home);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +355,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_places_that_are_not_passed_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_is_kept_and_recalled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_another_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_others_may_have_kept_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_swapped_file_is_refused_without_the_server, setup, teardown),
+        cmocka_unit_test(test_no_place_that_all_users_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,30 @@ static void test_what_is_registered_resolves(void **state)
     registry_close(registry);
 }
 
+/* The tag of the version says which file was registered; whoever swaps it is found at every load. */
+static void test_a_swapped_file_is_refused(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct model_version version;
+    struct buffer file = {0};
+    char *run_id = log_run(registry, "bytes"), *number;
+    const struct run_pair tags[] = {
+        {MODEL_SHA256_TAG, "277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9"}};
+    assert_int_equal(registry_create_version(registry, "attrition", run_id, tags, 1, &number, &err), STATUS_OK);
+    assert_int_equal(registry_resolve(registry, "models:/attrition/1", &version, &err), STATUS_OK);
+    assert_int_equal(registry_read(registry, &version, &file, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(version.path, SPAN_LITERAL("other"), &err), STATUS_OK);
+    assert_int_equal(registry_read(registry, &version, &file, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "not the file that was registered"));
+    assert_int_equal(file.bytes, 0);
+    buffer_free(&file);
+    model_version_clear(&version);
+    free(number);
+    free(run_id);
+    registry_close(registry);
+}
+
 static void test_metrics_stand_once(void **state)
 {
     (void)state;
@@ -494,6 +518,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_registered_resolves, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_swapped_file_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_metrics_stand_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_names_say_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_names_are_refused, setup, teardown),

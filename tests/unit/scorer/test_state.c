@@ -276,6 +276,38 @@ static void growing_records_do_not_fill_the_memory(void **state)
     state_table_free(table);
 }
 
+static void put_new(struct state *state, size_t who)
+{
+    char id[16];
+    state_put(state, 0,
+              &(const struct state_record){.employee_id = {id, (size_t)snprintf(id, sizeof id, "%zu", 100000 + who)},
+                                           .row = {id, 6}});
+}
+
+/* What has been said to fit keeps the limit; what has gone makes room. */
+static void records_stay_under_the_limit(void **unused)
+{
+    struct state *state = state_new();
+    size_t most = 500000, count = 0;
+    (void)unused;
+    state_open(state, 0);
+    state_limit_bytes(state, most);
+    for (; state_fits(state, 0, 6, 6); count++) {
+        put_new(state, count);
+        state_mark(state);
+        state_committed(state);
+        assert_true(state_bytes(state) <= most);
+        assert_false(state_is_full(state));
+    }
+    assert_true(count > most / 250 && state_count(state) == count);
+    assert_true(state_is_full(state));
+    assert_true(state_remove(state, 0, SPAN_LITERAL("100000")));
+    assert_false(state_is_full(state));
+    state_limit_bytes(state, 0);
+    assert_true(state_fits(state, 0, 6, 6));
+    state_free(state);
+}
+
 static void models_have_numbers(void **unused)
 {
     struct state *state = state_new();
@@ -297,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_score_belongs_to_its_own_record),
         cmocka_unit_test(an_employee_takes_at_most_250_bytes),
         cmocka_unit_test(growing_records_do_not_fill_the_memory),
+        cmocka_unit_test(records_stay_under_the_limit),
         cmocka_unit_test(models_have_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

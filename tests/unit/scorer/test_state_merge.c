@@ -118,6 +118,36 @@ static void an_empty_list_is_the_record_again(void **state)
     assert_true(fixture->cells[AGE].number == 30);
 }
 
+static enum state_change send_rescore(struct fixture *fixture, int64_t time)
+{
+    begin(fixture, EVENT_TYPE_CHANGED, time, true);
+    fixture->event.event_id = SPAN_LITERAL("rescore/run/0-4711");
+    return merge_keyed(fixture, true);
+}
+
+/* Scored as it is by then, at its own time; whoever is gone does not come back. */
+static void a_rescore_is_of_the_record_there_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct state_record record;
+    assert_int_equal(send_rescore(fixture, 10), STATE_CHANGE_GONE);
+    assert_false(find(fixture, &record));
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 20, 30), STATE_CHANGE_RECORD);
+    assert_int_equal(send_rescore(fixture, 10), STATE_CHANGE_RECORD);
+    assert_true(fixture->cells[AGE].number == 30);
+    assert_int_equal(fixture->event.occurred_at_ms, 20);
+    assert_true(find(fixture, &record) && record.occurred_at_ms == 20);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_TERMINATED, 20, 30), STATE_CHANGE_MARKER);
+    assert_int_equal(send_rescore(fixture, 20), STATE_CHANGE_GONE);
+    assert_true(find(fixture, &record) && record.left);
+    /* only what lists nothing is one */
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_HIRED, 20, 30), STATE_CHANGE_RECORD);
+    begin(fixture, EVENT_TYPE_CHANGED, 10, true);
+    fixture->event.event_id = SPAN_LITERAL("rescore/run/0-4711");
+    fixture->cells[AGE] = cell_number(31);
+    assert_refused(fixture, merge_keyed(fixture, true), EVENT_STALE);
+}
+
 static void a_patch_for_nobody_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -235,11 +265,29 @@ static void an_event_that_the_record_holds_is_a_repeat(void **state)
     assert_int_equal(send_partial(fixture, 12, AGE, 33), STATE_CHANGE_RECORD);
 }
 
+/* Known employees go on. */
+static void a_new_employee_without_room_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct state_record record;
+    state_limit_bytes(fixture->state, 1);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 10, 30), STATE_CHANGE_FULL);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_TERMINATED, 10, 30), STATE_CHANGE_FULL);
+    assert_refused(fixture, send_partial(fixture, 10, AGE, 31), EVENT_PARTIAL);
+    assert_false(find(fixture, &record));
+    state_limit_bytes(fixture->state, 0);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 10, 30), STATE_CHANGE_RECORD);
+    state_limit_bytes(fixture->state, 1);
+    assert_int_equal(send_partial(fixture, 11, AGE, 31), STATE_CHANGE_RECORD);
+    assert_int_equal(send_whole(fixture, EVENT_TYPE_SNAPSHOT, 12, 32), STATE_CHANGE_RECORD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_patch_changes_what_it_lists, make, unmake),
         cmocka_unit_test_setup_teardown(an_empty_list_is_the_record_again, make, unmake),
+        cmocka_unit_test_setup_teardown(a_rescore_is_of_the_record_there_is, make, unmake),
         cmocka_unit_test_setup_teardown(a_patch_for_nobody_is_refused, make, unmake),
         cmocka_unit_test_setup_teardown(an_older_patch_is_stale, make, unmake),
         cmocka_unit_test_setup_teardown(an_older_whole_record_changes_nothing, make, unmake),
@@ -250,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(predictions_stay_until_a_record_begins_again, make, unmake),
         cmocka_unit_test_setup_teardown(without_a_key_there_is_no_part_in_it, make, unmake),
         cmocka_unit_test_setup_teardown(an_event_that_the_record_holds_is_a_repeat, make, unmake),
+        cmocka_unit_test_setup_teardown(a_new_employee_without_room_waits, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

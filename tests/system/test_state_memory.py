@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Current records and --memory-limit on a real Kafka: while the scorer runs, new employees who have no room wait with their partitions,
+named and not ready; with more memory they go on, and nothing is lost."""
+import re
+
+from lab import TOPICS, Lab, decode_prediction, encode_event, schema
+from confluent_kafka import Producer
+
+NAMES = [field["name"] for field in schema("employee_event.avsc")["fields"][-1]["type"]["fields"]]
+PEOPLE = 8000
+
+
+def event(number):
+    attributes = {**{name: None for name in NAMES}, "Age": 30 + number % 20, "OverTime": "Yes"}
+    return encode_event({"event_id": f"e{number}", "event_type": "SNAPSHOT", "employee_id": f"person-{number:06}",
+                         "occurred_at": 1_700_000_000_000 + number, "changed": None, "attributes": attributes})
+
+
+def predicted(lab, kafka):
+    return [decode_prediction(message.value())["event_id"] for message in lab.consume(kafka, TOPICS[1])]
+
+
+with Lab() as lab:
+    lab.model()
+    kafka = lab.kafka()
+    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
+    for i in range(PEOPLE):
+        producer.produce("employee-events", key=f"person-{i:06}", value=event(i))
+    producer.flush(60)
+    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "KAFKA_AUTO_OFFSET_RESET": "earliest",
+           "INSTANCE_ID": "one", "KAFKA_SESSION_TIMEOUT_MS": "6000"}
+    refused = lab.scorer("refused", MEMORY_LIMIT="1MiB", **env)
+    lab.need("a limit that holds nothing is refused", lambda: not refused.alive(), 60)
+    least = int(re.search(r"at least (\d+) MiB", refused.text()).group(1))
+
+    full = lab.scorer("full", MEMORY_LIMIT=f"{least + 2}MiB", **env)
+    lab.need("it says that partitions wait", lambda: "partitions with events of new employees wait" in full.text(), 90, full)
+    lab.one_line("with the sum", full.text(), r"\d+ current records of employees take [\d.]+ MiB, \d+ bytes each", r"leaves 1\.0 MiB")
+    status, answer = full.get("/health/ready")[:2]
+    lab.check("it is not ready", status == 503 and "memory-limit" in answer, answer)
+    kept = full.counter("state_memory_bytes")
+    lab.check("records stay under the limit", 0 < kept <= 1 << 20, kept)
+    lab.wait("what came before is scored", lambda: 0 < full.counter("events_scored_total") < PEOPLE, 60, full)
+    lab.equal("it ends as ever", full.end(), 0)
+    some = predicted(lab, kafka)
+
+    roomy = lab.scorer("roomy", "--exit-at-end", MEMORY_LIMIT=f"{least + 64}MiB", **env)
+    lab.need("with more memory it comes to the end", lambda: not roomy.alive(), 90)
+    every = predicted(lab, kafka)
+    lab.equal("every event has one prediction", sorted(every), sorted(f"e{i}" for i in range(PEOPLE)))
+    lab.check("those that waited among them", len(some) < len(every), len(some))
