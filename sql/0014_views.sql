@@ -212,11 +212,11 @@ held AS (
         o.had_left
     FROM attrition.scored_months AS m
     CROSS JOIN LATERAL (
-        SELECT DISTINCT ON (p.employee_id)
-            p.employee_id, p.event_id, p.occurred_at, p.scored_at, p.model_name, p.model_version, p.probability, p.threshold, p.input
-        FROM attrition.predictions AS p
-        WHERE p.scored_at >= m.month AND p.scored_at < m.month_end AND p.channel = 'STREAM' AND p.employee_id IS NOT NULL
-        ORDER BY p.employee_id, p.occurred_at DESC, p.source_offset DESC, p.scored_at
+        SELECT DISTINCT ON (r.employee_id)
+            r.employee_id, r.event_id, r.occurred_at, r.scored_at, r.model_name, r.model_version, r.probability, r.threshold, r.input
+        FROM attrition.predictions AS r
+        WHERE r.scored_at >= m.month AND r.scored_at < m.month_end AND r.channel = 'STREAM' AND r.employee_id IS NOT NULL
+        ORDER BY r.employee_id, r.occurred_at DESC, r.source_offset DESC, r.scored_at
     ) AS s
     LEFT JOIN exits AS e ON e.employee_id = s.employee_id
     CROSS JOIN LATERAL (

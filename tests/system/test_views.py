@@ -118,12 +118,14 @@ def bias(lab, url):
 
 
 def pruned(lab, url):
-    def touched(query):
+    def touched(query, alias="p"):
         plan = lab.must("psql", "-XqtA", "-c", "SET plan_cache_mode = auto", "-c", f"EXPLAIN (ANALYZE, COSTS OFF) {query}", url)
-        lines = [line for line in plan.splitlines() if re.search(r" on predictions_(\d{4}_\d{2}|default) (p|p_\d+) ", line)]
+        lines = [line for line in plan.splitlines() if re.search(rf" on predictions_(\d{{4}}_\d{{2}}|default) {alias}(_\d+)? ", line)]
         return sorted({re.search(r"predictions_(\w+)", line)[1] for line in lines if "never executed" not in line})
     month = lab.sql(url, "SELECT to_char(date_trunc('month', now() - interval '10 months', 'UTC') AT TIME ZONE 'UTC', 'YYYY_MM')")[0][0]
     lab.equal("data_quality reads its days' months", touched(f"SELECT * FROM attrition.data_quality WHERE day = {COHORT}"), [month])
+    for view in ("predicted_against_actual", "realised_performance"):
+        lab.equal(f"{view} reads its cohort's month", touched(f"SELECT * FROM attrition.{view} WHERE cohort = date_trunc('month', {COHORT}, 'UTC')", "r"), [month])
     for view in ("movers", "crossings", "employee_history"):
         lab.equal(f"{view} reads its months", touched(f"SELECT * FROM attrition.{view} WHERE scored_at >= {COHORT} AND scored_at < {COHORT} + interval '1 day'"), [month])
 
