@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # bench: instructions of the hot paths, a unit (event, row, record) each, beside the kept figures of instructions.txt.
 # Counted by callgrind, which knows AVX2 at most: the same on a busy machine as on an idle one, but not beside another compiler or C library.
 # A report, no gate. `instructions.sh NAME…` counts only these; `instructions.sh keep` replaces the kept figures.
@@ -8,7 +8,10 @@ kept=tests/bench/instructions.txt
 command -v valgrind >/dev/null || { echo "instructions: not counted, there is no valgrind (apt-get install valgrind)"; exit 0; }
 keep=
 [ "${1:-}" != keep ] || { keep=1; shift; }
-[ $# -gt 0 ] || set -- $("$BENCH_BIN/instructions_probe")
+if [ $# -eq 0 ]; then
+    mapfile -t rows < <("$BENCH_BIN/instructions_probe")
+    set -- "${rows[@]}"
+fi
 work=$(mktemp -d /tmp/attrition-bench-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
