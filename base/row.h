@@ -39,6 +39,7 @@ struct column {
     const char *const *value_labels; /* ordinal: label of low, low + 1, …, high; NULL where the schema has none */
     size_t value_count;              /* number of `values` (nominal) or `value_labels` (ordinal) */
     bool group;                      /* groups of people by this column are compared when a model is evaluated */
+    bool unit;                       /* a part of the organisation: risk is shown by it */
     const double *bands;             /* numbers: where the second and each further group begins, ascending */
     size_t band_count;
 };

@@ -142,6 +142,19 @@ static enum status column_read_values(struct schema_parts *parts, const json_t *
     return STATUS_OK;
 }
 
+/* "unit": true, for what has few values. */
+static enum status column_read_unit(const json_t *json, struct column *column, struct error *err)
+{
+    const json_t *unit = json_object_get(json, "unit");
+    if (unit && !json_is_boolean(unit))
+        return column_refuse(column, "\"unit\" must be true or false", err);
+    column->unit = json_is_true(unit);
+    if (column->unit && column->kind == COLUMN_NUMERIC)
+        return column_refuse(column, "a \"unit\" is nominal or ordinal; a numeric column has \"group\" and \"bands\"",
+                             err);
+    return STATUS_OK;
+}
+
 /* "group": true, and for numbers "bands": [30, 40]: where each further group begins. */
 static enum status column_read_group(struct schema_parts *parts, const json_t *json, struct column *column,
                                      struct error *err)
@@ -204,6 +217,8 @@ static enum status column_read(struct schema_parts *parts, const struct avro_fie
         status = column_read_values(parts, field->json, column, err);
     if (status == STATUS_OK)
         status = column_read_group(parts, field->json, column, err);
+    if (status == STATUS_OK)
+        status = column_read_unit(field->json, column, err);
     return status;
 }
 

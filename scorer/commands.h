@@ -10,3 +10,6 @@ int cmd_audit(const struct options *options);  /* audit.c: every offset one end,
 int cmd_state(const struct options *options);  /* state_admin/: the state topic, while no scorer runs */
 int cmd_score(const struct options *options);  /* cmd_score.c: JSON Lines in, probabilities and reasons out */
 int cmd_decode(const struct options *options); /* cmd_decode.c: hexadecimal Avro in, JSON out */
+
+/* command_views.c: the SQL that describes the schemas to a database. */
+MUST_USE enum status command_views(const struct options *options, struct error *err);

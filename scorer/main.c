@@ -12,6 +12,8 @@ static const struct subcommand subcommands[] = {
     {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", .run = cmd_score},
     {"decode", "[FILE]", "show Avro from FILE or standard input as JSON: hexadecimal, or values as they lie in a topic",
      .run = cmd_decode},
+    {"views", "", "print the SQL that gives a database the schemas' columns and views; sql/migrate runs it",
+     .work = command_views, .takes = "views takes no arguments"},
     {0},
 };
 

@@ -129,7 +129,6 @@ static void views_answer_and_show_repeats_once(void **state)
     assert_int_equal(number("SELECT employees FROM attrition.risk_by_department WHERE department = 'Sales'"), 5);
     assert_int_equal(number("SELECT count(*) FROM attrition.drift_by_day WHERE feature IN ('Age', 'probability')"), 2);
     assert_int_equal(number("SELECT round(mean * 10) FROM attrition.drift_by_day WHERE feature = 'Age'"), 405);
-    assert_int_equal(number("SELECT count(*) FROM attrition.impact_ratio WHERE attribute = 'Gender'"), 2);
     char *why = postgres_text(&postgres, "SELECT attrition.why(reasons, input) FROM attrition.latest_predictions "
                                          "WHERE input ->> 'Department' = 'Sales' ORDER BY employee_id LIMIT 1");
     assert_string_equal(why, "Age=35 (+0.91)");

@@ -81,6 +81,8 @@ static void test_faulty_columns_are_refused(void **state)
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"required\":1"), "\"required\" must be true or false"},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"policy\":\"drop\""), "\"policy\" must be \"reject\""},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"policy\":1"), "\"policy\" must be \"reject\""},
+        {FIELD("\"type\":\"int\",\"kind\":\"ordinal\",\"unit\":1"), "\"unit\" must be true or false"},
+        {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"unit\":true"), "a \"unit\" is nominal or ordinal"},
         {FIELD("\"type\":\"int\",\"kind\":\"numeric\",\"policy\":\"impute\""), "is required, so its \"policy\""},
         {FIELD("\"type\":\"int\",\"kind\":\"ordinal\",\"range\":[1,3],\"value_labels\":[\"a\",\"b\"]"), "each integer"},
         {FIELD("\"type\":\"int\",\"kind\":\"ordinal\",\"value_labels\":[\"a\",\"b\"]"), "each integer"},
