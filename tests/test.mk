@@ -28,7 +28,7 @@ test-unit: $(UNIT_BINS) ## run the unit tests alone
 	@$(TEST_ENV) tests/run-suite unit 120 $^
 
 test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedded broker, private PostgreSQL)
-	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite component 180 $(COMPONENT_BINS)
+	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite component 300 $(COMPONENT_BINS)
 
 test-system: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
 	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite system 600 $(SYSTEM_SRC)
