@@ -62,12 +62,14 @@ def old_letter(lab, kafka, admin, env):
 
 def named(lab, admin, env):
     """Topics made by hand that lose records are named, with the way out."""
-    prefix = dict(env, INPUT_TOPIC="in", OUTPUT_TOPIC="out", DLQ_TOPIC="dead", OUTCOME_TOPIC="gone")
+    prefix = dict(env, INPUT_TOPIC="in", OUTPUT_TOPIC="out", DLQ_TOPIC="dead", OUTCOME_TOPIC="gone", STATE_TOPIC="none")
     topics(admin, ("in", {"cleanup.policy": "compact"}), ("out", {"cleanup.policy": "compact,delete"}), ("dead", {}), ("gone", {"retention.ms": "-1"}))
     status, out, err = lab.run(BIN / "scorer", "check", env=prefix)
     lab.equal("a compacted output topic: check's exit status", status, 1)
     lab.one_line("… is named", out, "^wrong", "out is compacted", "not stored", "cleanup.policy=delete")
     lab.one_line("a compacted input is warned of", out, "^warn", "in is compacted")
+    refused = lab.run(BIN / "scorer", "check", env=dict(prefix, STATE_TOPIC="in-state"))[1]
+    lab.one_line("… and refused while current records are kept", refused, "^wrong", "in is compacted")
     lab.one_line("a letter's old timestamp is warned of", out, "^warn", "dead", "older than 168 h", "message.timestamp.type=LogAppendTime")
     lab.check("a topic without retention is not", not [line for line in out.splitlines() if line.startswith("warn") and "gone" in line], out)
 
