@@ -294,7 +294,7 @@ def check_refusals(lab, kafka, env):
         scorer.kill()
     refused("another group", "group attrition-scorer", "STATE_TOPIC", GROUP_ID="another")
     lab.create_topics(kafka, ["narrow-state"], 3)
-    refused("another partition count", "narrow-state has 3 partitions and employee-events has 4", STATE_TOPIC="narrow-state")
+    refused("another topic, of fewer partitions", "narrow-state", "is empty", "STATE_TOPIC is another one", STATE_TOPIC="narrow-state")
     refused("a topic that is missing", "missing-state", "create", STATE_TOPIC="missing-state")
     lab.create_topics(kafka, ["foreign-state"], 4)
     Producer({"bootstrap.servers": kafka}).produce("foreign-state", key="p1", value="{}", partition=0)

@@ -48,7 +48,7 @@ class Servers:
         directory, broker = lab.dir / "kafka", ROOT / "deploy/kafka/broker"
         lab.endings.append(lambda: lab.run(broker, "stop", directory, *lab.wipe()))
         lab.must(broker, "start", directory, self.plain, *properties)
-        lab.create_topics(f"127.0.0.1:{self.plain}", TOPICS)
+        lab.create_topics(f"127.0.0.1:{self.plain}", (*TOPICS, "attrition-scorer-state", "attrition-alerts"))
         self.grant()
 
     def grant(self):
@@ -61,7 +61,7 @@ class Servers:
             pattern = ResourcePatternType.LITERAL
             if resource.startswith("transactional"):
                 kind, pattern = ResourceType.TRANSACTIONAL_ID, ResourcePatternType.PREFIXED
-            for name in re.findall("`([^`]+)`(?! of)", resource.split(" (with")[0]) or ["kafka-cluster"]:
+            for name in re.findall("`([^`]+)`(?! of)", resource.split(" (not with")[0]) or ["kafka-cluster"]:
                 for operation in operations.split(", "):
                     wanted[kind, name, user, operation] = AclBinding(kind, name, pattern, f"User:{user}", "*", AclOperation[operation], AclPermissionType.ALLOW)
         self.lab.check("SECURITY.md lists rights for the scorer and the producer", len(wanted) > 20, len(wanted))

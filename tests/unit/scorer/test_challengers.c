@@ -52,6 +52,7 @@ static void tear_down(struct lab *lab)
     unlink(lab->used);
     unlink(lab->challenger);
     rmdir(lab->directory);
+    settings_release(&lab->settings);
     options_free(lab->options);
     schema_free(lab->schema);
 }

@@ -108,6 +108,7 @@ static void tear_down(struct lab *lab)
     model_holder_free(lab->models);
     unlink(lab->used);
     rmdir(lab->directory);
+    settings_release(&lab->settings);
     options_free(lab->options);
     schema_free(lab->schema);
 }

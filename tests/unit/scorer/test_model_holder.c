@@ -28,6 +28,7 @@ static void tear_down(struct lab *lab)
 {
     unlink(lab->path);
     rmdir(lab->directory);
+    settings_release(&lab->settings);
     options_free(lab->options);
     schema_free(lab->schema);
 }

@@ -46,6 +46,7 @@ static int tear_down(void **state)
     free(lab->counters);
     unlink(lab->model);
     rmdir(lab->directory);
+    settings_release(&lab->settings);
     options_free(lab->options);
     schema_free(lab->schema);
     return 0;
