@@ -116,6 +116,10 @@ class Process:
 
 
 class Lab:
+    def __init__(self, **env):
+        """`env`: of all that is started, such as STATE_TOPIC="none" where current records are not the subject."""
+        self.given = env
+
     def __enter__(self):
         self.began = time.monotonic()
         self.dir = Path(tempfile.mkdtemp(prefix="attrition-test.", dir=os.environ.get("LAB_DIR", "/tmp")))
@@ -123,7 +127,7 @@ class Lab:
         self.processes, self.endings, self.failures = [], [], 0
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(("KAFKA_", "PG", "MAKE", "MFLAGS", "DATABASE_URL", "MODEL_URI", "SCHEMA_REGISTRY"))}
-        self.env.update(MLFLOW_TRACKING_URI=str(self.dir / "mlruns"), STATE_DIR=str(self.dir), LC_ALL="C.UTF-8")
+        self.env.update(MLFLOW_TRACKING_URI=str(self.dir / "mlruns"), STATE_DIR=str(self.dir), LC_ALL="C.UTF-8", **self.given)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("not ok - ended from outside (too slow?)"))
         return self
 

@@ -36,7 +36,7 @@ def kill_and_restart(lab, scorer, make, other, scored_by_other):
     return counters, make()
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     kafka, database = lab.kafka(), lab.postgres()
     lab.model()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, COMMIT_EVENTS=250, COMMIT_INTERVAL="20ms", SINK_ROWS=1000)

@@ -191,7 +191,7 @@ def compacted(lab, kafka, settings):
     lab.check("all that was left was scored, once", kept <= set(places) <= left and len(places) == len(set(places)), len(places))
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     lab.model()
     kafka, database = lab.kafka("kafka", "log.cleaner.backoff.ms=200"), lab.postgres()
     strict, wide = schemas(lab.dir / "strict", True, 1_000_000), schemas(lab.dir / "wide", False, 3_000_000)

@@ -93,7 +93,7 @@ def lag(kafka):
         group.close()
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     lab.env["JAVA_TOOL_OPTIONS"] = "-Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction=info"
     kafka, relayed, gate = relayed_kafka(lab, Gate, "kafka", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500")
     make_inner_topics(kafka)

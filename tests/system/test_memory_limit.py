@@ -13,7 +13,7 @@ def peak_mib(process):
         return int(re.search(r"VmHWM:\s*(\d+) kB", status.read())[1]) // 1024
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     kafka, database = lab.kafka(), lab.postgres()
     lab.model()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database)

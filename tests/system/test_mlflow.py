@@ -231,7 +231,7 @@ def file_layout(lab, data):
 
 
 def main():
-    with Lab() as lab:
+    with Lab(STATE_TOPIC="none") as lab:
         lab.env.update(XDG_CACHE_HOME=str(lab.dir / "cache"), KEEP_DIR=str(lab.dir / "kept"))
         data = lab.employees(600)
         lines = data.read_text().splitlines()

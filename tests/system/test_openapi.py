@@ -8,7 +8,7 @@ from lab import VENV, Lab
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,negative_data_rejection"
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     lab.model()
     broker = lab.embedded_broker()
     scorer = lab.scorer("scorer", "--roles=score,http", KAFKA_BOOTSTRAP_SERVERS=broker, DELIVERY="at-least-once", HTTP_ACCESS_LOG="false")

@@ -128,7 +128,7 @@ def restart_all(lab, load, reader, watch, scorers, start):
         lab.check(f"… no event waits for longer than {LONGEST_MS} ms", max(restarting.counts) <= LONGEST_MS, restarting)
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     kafka, database = lab.kafka(partitions=PARTITIONS), lab.postgres()
     lab.model()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, READY_TIMEOUT=f"{READY_TIMEOUT}s", MEMORY_LIMIT=f"{LIMIT_MIB}MiB",

@@ -129,7 +129,7 @@ def stream(lab, visit, kafka, employees):
     picture(page, "stream")
 
 
-with Lab() as lab, sync_playwright() as playwright:
+with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
     columns = [field["name"] for field in json.loads((BIN.parents[1] / "schemas/employee_event.avsc").read_text())["fields"][-1]["type"]["fields"]]
     kafka = lab.embedded_broker()
     lab.model()

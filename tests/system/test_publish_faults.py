@@ -167,7 +167,7 @@ def deleted_output(lab, kafka, scorer):
     lab.check("output topic deleted: no storm", aborts <= 10, f"{aborts} times rolled back")
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     kafka = lab.kafka()
     lab.model()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score", COMMIT_INTERVAL="50ms")

@@ -109,7 +109,7 @@ def ends(lab, kafka, settings):
     lab.audit(scorer)
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     if not (FAULTS_BIN / "scorer").exists():
         raise RuntimeError(f"no {FAULTS_BIN}/scorer: make faults")
     kafka = lab.kafka("kafka", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500")

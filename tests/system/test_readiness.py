@@ -96,7 +96,7 @@ def check_long_freeze(lab, broker, make):
     lab.equal("ends with status 0", scorer.end(), 0)
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     kafka, database = lab.kafka(), lab.postgres()
     lab.model()
     broker = int((lab.dir / "kafka/pid").read_text())

@@ -29,7 +29,7 @@ def check_mode(lab, kafka, mode, near, everyone):
     lab.check(f"{mode}: nothing else differs", all(found[name][field] == p[field] for name, p in everyone.items() for field in same))
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     kafka = lab.kafka()
     lab.model()
     lab.must(BIN / "producer", "generate", "--count", EVENTS, "--seed", 5, env={"KAFKA_BOOTSTRAP_SERVERS": kafka})

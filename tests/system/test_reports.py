@@ -147,7 +147,7 @@ def in_browser(lab, pages):
         browser.close()
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     described = describe_real(lab)
     describe_bad(lab)
     artifacts, metrics = trained(lab)

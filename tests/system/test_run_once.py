@@ -114,7 +114,7 @@ def plant(table, path):
     path.write_bytes(b"\r\n".join(lines))
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     before = left_behind()
     status, out = make_run(lab)
     check_run(lab, "from nothing", status, out, 5000)

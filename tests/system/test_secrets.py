@@ -75,7 +75,7 @@ def core_dumps(lab):
         lab.equal("… unless it is asked to", dumps_core(lab, {"CORE_DUMPS": "true"}, *scorer), True)
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     psql_arguments(lab)
     core_dumps(lab)
     migrate(lab)

@@ -115,7 +115,7 @@ def without_registry(lab, kafka, event):
     lab.equal("no registry: records on the output topic", len(lab.consume(kafka, PREDICTIONS)), 0)
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     kafka, registry = lab.kafka(), lab.registry()
     lab.model()
     client = SchemaRegistryClient({"url": registry})

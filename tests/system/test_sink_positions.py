@@ -58,8 +58,7 @@ def fix(lab, database, text):
     lab.sql(database, statement)
 
 
-with Lab() as lab:
-    lab.env["STATE_TOPIC"] = "none" # topics and partitions are counted here, without those of alerts
+with Lab(STATE_TOPIC="none") as lab: # topics and partitions are counted here, without those of alerts
     lab.model()
     kafka, database = lab.kafka(), lab.postgres()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, SINK_INTERVAL="20ms", COMMIT_INTERVAL="20ms", INSTANCE_ID="positions",

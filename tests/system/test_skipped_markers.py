@@ -141,7 +141,7 @@ def commit_then_abort(stage):
     stage.gate.cut_all()
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     lab.env["JAVA_TOOL_OPTIONS"] = "-Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction=info"
     stage = Stage(lab)
     lab.ready(stage.scorer)
