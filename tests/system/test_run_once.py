@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`make run ONCE=1` as a user calls it: from nothing, again, with the real table, with bad rows planted, with bad input.
 Its own registry and its own build directory's programs; everything it started is gone afterwards."""
+# Runs alone: `make run` listens where users expect it, and must leave no directory behind.
 import csv
 import re
 import shutil
