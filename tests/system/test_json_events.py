@@ -301,7 +301,7 @@ def compare_with_python(lab, rows):
     lab.check("JSON is what Python's parser takes for JSON", not wrong, f"{len(lines)} lines, {answers.count('malformed')} malformed; {wrong[:3]}")
 
 
-with Lab() as lab:
+with Lab(STATE_TOPIC="none") as lab:
     lab.model()
     kafka, database = lab.kafka(partitions=1), lab.postgres()
     with open(lab.employees(60)) as file:
