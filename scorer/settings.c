@@ -236,6 +236,32 @@ static enum status check_metrics_token(const struct settings *settings, struct e
     return error_set(err, STATUS_INVALID, "--metrics-token needs a token: set HTTP_TOKEN or HTTP_TOKENS_FILE too");
 }
 
+/* What follows from the options, and whether they go together. */
+static enum status settings_complete(struct settings *settings, struct error *err)
+{
+    const struct options *options = settings->options;
+    enum status status = check_properties(options, err);
+    if (status == STATUS_OK)
+        status = split_memory(settings, err);
+    if (status == STATUS_OK)
+        status = check_topics(settings, err);
+    if (status == STATUS_OK)
+        status = check_state(settings, err);
+    if (status == STATUS_OK)
+        status = check_alerts(settings, err);
+    if (status == STATUS_OK)
+        status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings->reasons_near, err);
+    if (status == STATUS_OK)
+        status = check_name("group-id", settings->group_id, err);
+    if (status == STATUS_OK)
+        status = check_metrics_token(settings, err);
+    if (status == STATUS_OK)
+        status = load_map(settings, err);
+    if (status == STATUS_OK)
+        status = take_identity(options, settings, err);
+    return status;
+}
+
 enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
                              struct error *err)
 {
@@ -299,29 +325,11 @@ enum status settings_resolve(const struct options *options, const struct schema 
     }
     choose_state_topic(&settings);
     choose_alert_topic(&settings);
-    enum status status = check_properties(options, err);
-    if (status == STATUS_OK)
-        status = split_memory(&settings, err);
-    if (status == STATUS_OK)
-        status = check_topics(&settings, err);
-    if (status == STATUS_OK)
-        status = check_state(&settings, err);
-    if (status == STATUS_OK)
-        status = check_alerts(&settings, err);
-    if (status == STATUS_OK)
-        status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings.reasons_near, err);
-    if (status == STATUS_OK)
-        status = check_name("group-id", settings.group_id, err);
-    if (status == STATUS_OK)
-        status = check_metrics_token(&settings, err);
-    if (status == STATUS_OK)
-        status = load_map(&settings, err);
-    if (status == STATUS_OK)
-        status = take_identity(options, &settings, err);
+    enum status status = settings_complete(&settings, err);
     if (status == STATUS_OK)
         *out = settings;
     else
-        free(settings.state_topic_name);
+        settings_release(&settings);
     return status;
 }
 
