@@ -254,6 +254,13 @@ def double_of(value):
     return float({"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}.get(value, value))
 
 
+def half_way(single, double):
+    """Is the double in the middle between this float and the next one? fastavro promotes a long by way of a double: one that lies
+    just beside the middle is rounded onto it first, and from there to the wrong side."""
+    near, = struct.unpack("<f", struct.pack("<f", double))
+    return near != double and abs(near - double) == abs(single - double)
+
+
 class Reference:
     def __init__(self, writer, reader):
         self.named = {}
@@ -299,7 +306,7 @@ class Reference:
         if word in ("float", "double"):
             a, b = double_of(ours), double_of(theirs)
             code = "<f" if word == "float" else "<d"
-            return a != a and b != b or struct.pack(code, a) == struct.pack(code, b)
+            return a != a and b != b or struct.pack(code, a) == struct.pack(code, b) or word == "float" and half_way(a, b)
         theirs = theirs.decode("latin-1") if isinstance(theirs, bytes) else theirs
         return type(ours) is type(theirs) and ours == theirs
 
