@@ -182,15 +182,20 @@ def check_contributions(lab, alerts, due, version):
 
 # --- scorers ---
 
-def score(lab, name, kills, rng, **env):
+def send_and_score(lab, name, stream, kills, rng, **env):
+    """Sends the stream in parts; each has a scorer that is killed among it, and the last is scored to its end. → as send()."""
+    part, placed = len(stream) // (kills + 1), {}
     for kill in range(kills):
         victim = lab.scorer(f"{name}-victim-{kill}", **env)
+        placed.update(send(lab, env["KAFKA_BOOTSTRAP_SERVERS"], stream[kill * part:(kill + 1) * part]))
         lab.wait(f"{name}: scores before it is killed", lambda: victim.counter("events_scored_total") > 0 or not victim.alive(), 30)
         time.sleep(rng.random() * 0.2)
         victim.kill()
+    placed.update(send(lab, env["KAFKA_BOOTSTRAP_SERVERS"], stream[kills * part:]))
     last = lab.scorer(name, "--exit-at-end", **env)
     lab.need(f"{name}: comes to the end", lambda: not last.alive(), 120)
     lab.equal(f"{name}: exit status", last.popen.returncode, 0)
+    return placed
 
 
 def planted(threshold, rows, scores):
@@ -246,8 +251,7 @@ with Lab() as lab:
 
     # One model; scorers are killed.
     steps, wanted = planted(threshold, rows, scores)
-    placed = send(lab, kafka, [*random_stream(rng, rows, 0), *steps])
-    score(lab, "first", 3, rng, **env)
+    placed = send_and_score(lab, "first", [*random_stream(rng, rows, 0), *steps], 3, rng, **env)
     model, predictions = Model(), read_predictions(lab, kafka)
     for place, (key, one) in sorted(placed.items()):
         model.take(place, key, one, predictions.get(place))
@@ -261,8 +265,7 @@ with Lab() as lab:
     # Another model: everybody is scored again, some with a change.
     lab.must(BIN / "trainer", "train", lab.dir / "train.csv", "--model", "random-forest", "--promote")
     again = [(key, event(2 * 10**6 + n, key, "CHANGED", 2 * 10**6 + n, {}, [])) for n, key in enumerate(f"p{e}" for e in range(EMPLOYEES))]
-    placed.update(send(lab, kafka, [*again, *random_stream(rng, rows, 3 * 10**6)]))
-    score(lab, "second", 2, rng, **env)
+    placed.update(send_and_score(lab, "second", [*again, *random_stream(rng, rows, 3 * 10**6)], 2, rng, **env))
     model, predictions = Model(), read_predictions(lab, kafka)
     for place, (key, one) in sorted(placed.items()):
         model.take(place, key, one, predictions.get(place))
