@@ -1,6 +1,6 @@
 # Builds, tests and runs the attrition scorer. `make help` lists what there is.
 # Flavours have object folders of their own: FLAVOUR=release (default), asan (address + undefined), tsan (threads), cover,
-# faults (dies at named points when asked to: base/fault_point.h).
+# faults (dies at named points when asked to: base/failpoint.h).
 
 BUILD   ?= build
 FLAVOUR ?= release

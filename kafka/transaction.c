@@ -20,14 +20,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/committed_offsets.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/transaction_identity.h"
-#include "kafka/transaction_leftovers.h"
+#include "kafka/hanging_transactions.h"
 #include "kafka/in_flight_requests.h"
 
 enum {

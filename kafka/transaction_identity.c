@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/member.h"

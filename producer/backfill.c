@@ -2,9 +2,9 @@
  * column. Runs on the main thread from start to end; waits only for the broker. Must never let a row end as anything
  * but sent, rejected or, after a stop, not read.
  *
- * The position in the input is committed with the rows it covers (position.h). A run that resumes reads the input from
- * its start all the same, whatever its form, and sends nothing up to that position; there the digest of what it has
- * read shows whether the input is still the same. */
+ * The position in the input is committed with the rows it covers (resume_position.h). A run that resumes reads the
+ * input from its start all the same, whatever its form, and sends nothing up to that position; there the digest of what
+ * it has read shows whether the input is still the same. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

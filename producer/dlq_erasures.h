@@ -13,7 +13,7 @@
 #pragma once
 
 #include "producer/dlq_kafka.h"
-#include "producer/letter.h"
+#include "producer/dlq_content.h"
 
 struct dlq_erasures;
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "events/schema.h"

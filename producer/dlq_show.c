@@ -9,7 +9,7 @@
 #include "events/fault.h"
 #include "events/schema.h"
 #include "producer/dlq.h"
-#include "producer/letter.h"
+#include "producer/dlq_content.h"
 #include "producer/stop.h"
 
 enum { HEX_ROW = 16, HEX_BYTES_MAX = 512, TEXT_BYTES_MAX = 1024 };

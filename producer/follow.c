@@ -18,7 +18,7 @@
 #include "events/source_position.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
-#include "producer/ends.h"
+#include "producer/event_results.h"
 #include "producer/follow_ignored.h"
 
 enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64 };

@@ -7,7 +7,7 @@
 
 #include "base/options.h"
 #include "base/status.h"
-#include "producer/ends.h"
+#include "producer/event_results.h"
 
 struct follow_ignored;
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "producer/position.h"
+#include "producer/resume_position.h"
 
 enum { OUTBOX_EVENTS = 20000, OUTBOX_BYTES = 8 << 20 };
 

@@ -2,8 +2,8 @@
  * brokers answer or *give_up. Must never count an event whose record is not there for good, and never commit a position
  * without the events before it.
  *
- * The position is the offset of partition 0 of the input topic in a group of the input's own (position.h): brokers take
- * offsets of existing partitions only, and nobody else reads under that group. */
+ * The position is the offset of partition 0 of the input topic in a group of the input's own (resume_position.h):
+ * brokers take offsets of existing partitions only, and nobody else reads under that group. */
 #include "producer/sender_kafka.h"
 
 #include <librdkafka/rdkafka.h>

@@ -61,7 +61,7 @@ CAMPAIGN_RATE         ?= 300
 CAMPAIGN_ROUNDS       ?= 1
 CAMPAIGN_FUZZ_SECONDS ?=
 CAMPAIGN_TESTS        := tests/system/test_exactly_once.py $(wildcard tests/system/test_*kill*.py)
-# The build that dies at named points (base/fault_point.h); campaign-asan and campaign-tsan have the sanitizers look on.
+# The build that dies at named points (base/failpoint.h); campaign-asan and campaign-tsan have the sanitizers look on.
 FAULTS_FLAVOUR        ?= faults
 FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 

@@ -33,6 +33,6 @@ sim-traces: $(SIM_TRACES)/real $(BUILD)/kafka/jars/.pom ## hold a real Kafka aga
 	@BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' SIM_REAL='$(SIM_TRACES)/real' tests/sim/traces/record.sh
 
 sim-faults: ## put each known fault back in, and see how soon the simulation finds it
-	@CC='$(CC)' tests/sim/faults.sh $(FAULTS)
+	@CC='$(CC)' tests/sim/bugs.sh $(FAULTS)
 
 .PHONY: sim test-sim sim-faults sim-traces

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "trainer/dense.h"
+#include "trainer/dense_matrix.h"
 
 /* Newton's method doubles the digits at each step once it is near, so a step that changes nothing by more than `done`
  * leaves an error of rounding's size. Within `near` the loss is too flat to steer a line search by. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "trainer/design.h"
+#include "trainer/design_matrix.h"
 #include "trainer/fold.h"
 #include "trainer/metrics.h"
 #include "trainer/random.h"

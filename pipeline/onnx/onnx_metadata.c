@@ -3,7 +3,7 @@
  * passed the guard before its fields are walked. */
 #include "pipeline/onnx/onnx_metadata.h"
 
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 
 #include "onnx/onnx.pb-c.h"
 

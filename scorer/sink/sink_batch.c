@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "scorer/sink/sink_headers.h"
 #include "scorer/sink/sink_sqlstate.h"

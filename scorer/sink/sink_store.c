@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/memory.h"
 #include "scorer/sink/sink_connection.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/frame.h"
@@ -20,7 +20,7 @@
 #include "kafka/message.h"
 #include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
-#include "scorer/stream/position.h"
+#include "scorer/stream/input_position.h"
 #include "scorer/stream/partition_queue.h"
 #include "scorer/stream/start_offsets.h"
 

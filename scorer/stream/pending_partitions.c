@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "scorer/stream/position.h"
+#include "scorer/stream/input_position.h"
 
 enum { BACKOFF_US = 200000 };
 

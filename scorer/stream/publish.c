@@ -2,7 +2,7 @@
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
- * broker refuses is found by scorer/stream/refused_records.h; here is what it becomes: an oversize record a dead
+ * broker refuses is found by scorer/stream/rejected_records.h; here is what it becomes: an oversize record a dead
  * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
  * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
  * message.
@@ -26,7 +26,7 @@
 #include "kafka/transaction.h"
 #include "scorer/stream/alert_topic.h"
 #include "scorer/stream/publish_headers.h"
-#include "scorer/stream/refused_records.h"
+#include "scorer/stream/rejected_records.h"
 #include "scorer/stream/staged_records.h"
 #include "scorer/stream/state_output.h"
 

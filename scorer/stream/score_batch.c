@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/decoder.h"
@@ -19,7 +19,7 @@
 #include "events/validate.h"
 #include "kafka/message.h"
 #include "scorer/model/challengers.h"
-#include "scorer/record_about.h"
+#include "scorer/record_context.h"
 #include "scorer/stream/record_changes.h"
 
 enum { BATCH = 512 };

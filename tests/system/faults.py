@@ -7,7 +7,7 @@ PATIENCE while the servers (servers.py) serve others. At the end everything is l
 ends.py compares.
 
 The same seed and servers give the same injections with the same parameters; what they hit is a matter of the machine's timing. Points
-in the C code (base/fault_point.h) need the build FLAVOUR=faults: FAULTS_BIN, else faults/bin beside BIN; so does the clock that jumps."""
+in the C code (base/failpoint.h) need the build FLAVOUR=faults: FAULTS_BIN, else faults/bin beside BIN; so does the clock that jumps."""
 import os
 import random
 import shutil

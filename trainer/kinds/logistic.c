@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "pipeline/onnx/onnx_write.h"
-#include "trainer/design.h"
+#include "trainer/design_matrix.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/kinds/param.h"
 #include "trainer/model.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "trainer/dense.h"
+#include "trainer/dense_matrix.h"
 #include "trainer/logistic.h"
 
 static struct error err;

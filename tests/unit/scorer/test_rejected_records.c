@@ -1,8 +1,8 @@
-/* scorer/stream/refused_records.h: bisecting ends with the record that the broker means in a bounded number of rounds,
+/* scorer/stream/rejected_records.h: bisecting ends with the record that the broker means in a bounded number of rounds,
  * and with each record that it refuses in turn; what is refused even with the present time is an error. */
 #include "tests/support/scorer.h"
 
-#include "scorer/stream/refused_records.h"
+#include "scorer/stream/rejected_records.h"
 
 enum { RECORDS = 512, BATCH_MAX = 100, ROUNDS_MAX = 64 };
 

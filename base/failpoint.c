@@ -1,5 +1,5 @@
-/* Dying on request. See fault_point.h. Called on any thread; empty but in the test build. */
-#include "base/fault_point.h"
+/* Dying on request. See failpoint.h. Called on any thread; empty but in the test build. */
+#include "base/failpoint.h"
 
 #ifdef FAULT_POINTS
 

@@ -1,6 +1,6 @@
-/* Positions of inputs: see position.h. Called by backfill for each row, and by the sender's thread for each
+/* Positions of inputs: see resume_position.h. Called by backfill for each row, and by the sender's thread for each
  * transaction. Pure but for the inputs' real paths. */
-#include "producer/position.h"
+#include "producer/resume_position.h"
 
 #include <inttypes.h>
 #include <limits.h>

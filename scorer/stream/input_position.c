@@ -1,7 +1,8 @@
-/* Positions of partitions: see position.h. Called by input_consumer.c on the score loop's thread; never blocks. The
- * assertions hold what the caller must have done: offsets from a broker are validated before, and refused by a status.
+/* Positions of partitions: see input_position.h. Called by input_consumer.c on the score loop's thread; never blocks.
+ * The assertions hold what the caller must have done: offsets from a broker are validated before, and refused by a
+ * status.
  */
-#include "scorer/stream/position.h"
+#include "scorer/stream/input_position.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "scorer/stream/position.h"
+#include "scorer/stream/input_position.h"
 
 static struct position started(int64_t offset)
 {

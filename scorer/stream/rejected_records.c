@@ -1,9 +1,9 @@
-/* Bisecting refused batches. See refused_records.h.
+/* Bisecting refused batches. See rejected_records.h.
  *
  * Called by publish.c alone. Never blocks, and ends: groups only get smaller until a commit, and suspects stay
  * suspects, so each round ends nearer to single records, however many batches are refused. What is found is never tried
  * again as it was; what would be refused the same for ever is a failure for good, with a message. */
-#include "scorer/stream/refused_records.h"
+#include "scorer/stream/rejected_records.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

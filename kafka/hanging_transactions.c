@@ -1,4 +1,4 @@
-/* Aborting what was left open: see transaction_leftovers.h.
+/* Aborting what was left open: see hanging_transactions.h.
  *
  * Called by kafka/transaction.c when a producer starts, on the thread of its owner. Waits for brokers as long as it
  * takes, unless the process is stopping. Must never commit anything. What it uses of librdkafka: begin_transaction,
@@ -6,7 +6,7 @@
  * consumer_group_metadata_destroy, topic_partition_list_new, topic_partition_list_add, topic_partition_list_destroy,
  * topic_partition_list_find, committed, offsets_for_times, last_error, error_code, error_string, error_is_retriable,
  * error_is_fatal, error_txn_requires_abort, error_destroy, err2str. */
-#include "kafka/transaction_leftovers.h"
+#include "kafka/hanging_transactions.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Small dense matrices: see dense.h. Pure. Sizes are a model's features (tens to some hundreds), so that plain loops
- * do. */
-#include "trainer/dense.h"
+/* Small dense matrices: see dense_matrix.h. Pure. Sizes are a model's features (tens to some hundreds), so that plain
+ * loops do. */
+#include "trainer/dense_matrix.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
-/* Table → matrix: see design.h. Pure. */
-#include "trainer/design.h"
+/* Table → matrix: see design_matrix.h. Pure. */
+#include "trainer/design_matrix.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts each fault that was once found back in, and counts how many seeds of the simulation it takes to find it again.
-# A fault is a patch: those of tests/sim/faults, of issue 11 by their number there, and those of tests/sabotage. Each is applied
+# A fault is a patch: those of tests/sim/bugs, of issue 11 by their number there, and those of tests/sabotage. Each is applied
 # to a copy of the tree in build/sim-faults; the unpatched copy must pass as many seconds of seeds as it is given below.
 # A patch that does not apply any more has to be written again. From the project's root: make sim-faults [FAULTS='NAME…']
 # Environment: SIM_SECONDS (most for each fault, 600), SIM_JOBS, CLEAN_SECONDS (for the unpatched copy, 20), CC.
@@ -13,7 +13,7 @@ most=${SIM_SECONDS:-600}
 export GIT_CEILING_DIRECTORIES=$logs # git apply takes the copy for no part of this repository
 
 patch_of() { # NAME
-    find "$root/tests/sim/faults" "$root/tests/sabotage" -name "$1.patch"
+    find "$root/tests/sim/bugs" "$root/tests/sabotage" -name "$1.patch"
 }
 
 build() { # LOG
@@ -64,7 +64,7 @@ put_back() { # NAME
 
 names=("$@")
 if [ $# -eq 0 ]; then
-    mapfile -t names < <(find "$root/tests/sim/faults" "$root/tests/sabotage" -name '*.patch' -exec basename -s .patch {} + | sort -V)
+    mapfile -t names < <(find "$root/tests/sim/bugs" "$root/tests/sabotage" -name '*.patch' -exec basename -s .patch {} + | sort -V)
     names+=(no-transaction)
 fi
 rm -rf "$tree"

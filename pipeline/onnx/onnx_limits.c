@@ -4,7 +4,7 @@
  *
  * The walk follows protobuf-c's own message descriptors, so it knows which fields are messages. It refuses groups, a
  * duplicate singular message or text (the unpacker would merge or replace them), and texts with NUL bytes. */
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 
 #include "onnx/onnx.pb-c.h"
 

@@ -1,5 +1,5 @@
-/* Ends of events: see ends.h. Pure; one thread at a time. */
-#include "producer/ends.h"
+/* Ends of events: see event_results.h. Pure; one thread at a time. */
+#include "producer/event_results.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* producer/ends.h: sent and ended in either order, others' events, what is missing. */
-#include "producer/ends.h"
+/* producer/event_results.h: sent and ended in either order, others' events, what is missing. */
+#include "producer/event_results.h"
 #include "tests/unit/producer/unit.h"
 
 static void test_either_order(void **state)

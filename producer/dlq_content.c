@@ -1,6 +1,6 @@
-/* Reading letters: see letter.h. Called by `producer dlq show` and by the replay's look at erasures, on the main
+/* Reading letters: see dlq_content.h. Called by `producer dlq show` and by the replay's look at erasures, on the main
  * thread. Must never guess: what cannot be read is nobody's. */
-#include "producer/letter.h"
+#include "producer/dlq_content.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* producer/position.h: what the brokers keep of an input, and whether it is still the same. */
-#include "producer/position.h"
+/* producer/resume_position.h: what the brokers keep of an input, and whether it is still the same. */
+#include "producer/resume_position.h"
 #include "tests/unit/producer/unit.h"
 
 static struct position after(const char *const *rows)
