@@ -22,7 +22,7 @@ FLAGS_release := -O2
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_cover   := -O0 --coverage
-FLAGS_faults  := -O2 -DFAULT_POINTS
+FLAGS_faults  := -O2 -DFAILPOINTS
 FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # What Debian hardens its packages with (dpkg-buildflags, hardening=+all), and control-flow protection where the processor has it.

@@ -1,7 +1,7 @@
 /* Dying on request. See failpoint.h. Called on any thread; empty but in the test build. */
 #include "base/failpoint.h"
 
-#ifdef FAULT_POINTS
+#ifdef FAILPOINTS
 
 #include <pthread.h>
 #include <signal.h>
@@ -22,14 +22,14 @@ static pthread_once_t wanted_once = PTHREAD_ONCE_INIT;
 
 static void read_wanted(void)
 {
-    const char *text = getenv("FAULT_POINT");
+    const char *text = getenv("FAILPOINT");
     if (!text || !*text)
         return;
     int fields = sscanf(text, "%63[^:]:%u:%7[a-z]:%u", wanted.name, &wanted.count, wanted.action, &wanted.delay_us);
     if (fields == 2)
         strcpy(wanted.action, "kill");
     if (fields < 2 || !wanted.count || (strcmp(wanted.action, "kill") && strcmp(wanted.action, "stop"))) {
-        fprintf(stderr, "FAULT_POINT=%s: it is NAME:COUNT[:kill|stop[:MICROSECONDS]]\n", text);
+        fprintf(stderr, "FAILPOINT=%s: it is NAME:COUNT[:kill|stop[:MICROSECONDS]]\n", text);
         _exit(2);
     }
 }
@@ -47,7 +47,7 @@ static void *strike_later(void *unused)
     return NULL;
 }
 
-void fault_point(const char *name)
+void failpoint(const char *name)
 {
     pthread_t thread;
     pthread_once(&wanted_once, read_wanted);

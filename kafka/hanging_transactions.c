@@ -24,17 +24,17 @@ enum { CALL_MS = 10000, LOOKUP_MS = 2000, BACKOFF_US = 100000, LOOK_FIRST_US = 2
 enum { OWN_US = 500000, OTHERS_US = 6000000, MOST_US = 30000000, AGAIN_US = 60000000 };
 
 struct round {
-    struct leftovers *leftovers;
+    struct hanging_transactions *hanging;
     struct markers *markers;
     const struct markers_client *client;
     const struct transaction_setup *setup; /* the client's */
 };
 
-void leftovers_free(struct leftovers *leftovers)
+void hanging_transactions_free(struct hanging_transactions *hanging)
 {
-    if (leftovers->sent)
-        rd_kafka_topic_partition_list_destroy(leftovers->sent);
-    leftovers->sent = NULL;
+    if (hanging->sent)
+        rd_kafka_topic_partition_list_destroy(hanging->sent);
+    hanging->sent = NULL;
 }
 
 static bool is_purged(rd_kafka_resp_err_t code)
@@ -51,19 +51,19 @@ static bool is_refused(rd_kafka_resp_err_t code)
 }
 
 /* In a topic that refuses records nothing can be left. What is purged follows from another failure. */
-void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *message)
+void hanging_transactions_report(struct hanging_transactions *hanging, const rd_kafka_message_t *message)
 {
     const rd_kafka_topic_partition_t *refused = message->_private;
     if (!message->err)
         return;
-    if (!leftovers->report || is_purged(leftovers->report))
-        leftovers->report = message->err;
+    if (!hanging->report || is_purged(hanging->report))
+        hanging->report = message->err;
     if (!is_refused(message->err))
         return;
-    leftovers->refused = true;
-    for (int i = 0; i < leftovers->sent->cnt; i++)
-        if (!strcmp(leftovers->sent->elems[i].topic, refused->topic))
-            leftovers->sent->elems[i].opaque = NULL;
+    hanging->refused = true;
+    for (int i = 0; i < hanging->sent->cnt; i++)
+        if (!strcmp(hanging->sent->elems[i].topic, refused->topic))
+            hanging->sent->elems[i].opaque = NULL;
 }
 
 /* Takes the second where there is a first. */
@@ -83,7 +83,7 @@ static rd_kafka_error_t *abort_until_done(const struct round *round)
         call_watchdog_end(round->client->watchdog);
         if (!error || !rd_kafka_error_is_retriable(error) || *round->setup->stop)
             return error;
-        round->leftovers->repeated = true;
+        round->hanging->repeated = true;
         rd_kafka_error_destroy(error);
     }
 }
@@ -105,20 +105,20 @@ static rd_kafka_error_t *send_an_offset(const struct round *round)
  * reached it, or the topic refuses records. */
 static rd_kafka_resp_err_t list_places(const struct round *round)
 {
-    round->leftovers->sent = rd_kafka_topic_partition_list_new(1);
+    round->hanging->sent = rd_kafka_topic_partition_list_new(1);
     for (size_t t = 0; t < round->setup->topic_count; t++) {
         struct error err;
         int count = 0;
         const char *topic = round->setup->topics[t];
         enum status status = kafka_topic_partitions(round->client->producer, topic, &count, &err);
         if (status == STATUS_UNAVAILABLE) {
-            leftovers_free(round->leftovers);
+            hanging_transactions_free(round->hanging);
             return RD_KAFKA_RESP_ERR__TRANSPORT;
         }
         if (status != STATUS_OK) /* its owner says so when it writes there */
             log_debug(round->setup->where, "%s", err.text);
         for (int32_t p = 0; p < count; p++)
-            rd_kafka_topic_partition_list_add(round->leftovers->sent, topic, p)->opaque = round->client->topics[t];
+            rd_kafka_topic_partition_list_add(round->hanging->sent, topic, p)->opaque = round->client->topics[t];
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -127,9 +127,9 @@ static rd_kafka_resp_err_t list_places(const struct round *round)
 static rd_kafka_resp_err_t send_records(const struct round *round)
 {
     const char *key = round->setup->identity;
-    rd_kafka_resp_err_t code = round->leftovers->sent ? RD_KAFKA_RESP_ERR_NO_ERROR : list_places(round);
-    for (int i = 0; !code && i < round->leftovers->sent->cnt; i++) {
-        rd_kafka_topic_partition_t *place = &round->leftovers->sent->elems[i];
+    rd_kafka_resp_err_t code = round->hanging->sent ? RD_KAFKA_RESP_ERR_NO_ERROR : list_places(round);
+    for (int i = 0; !code && i < round->hanging->sent->cnt; i++) {
+        rd_kafka_topic_partition_t *place = &round->hanging->sent->elems[i];
         if (place->opaque &&
             rd_kafka_produce(place->opaque, place->partition, RD_KAFKA_MSG_F_COPY, NULL, 0, key, strlen(key), place))
             code = rd_kafka_last_error();
@@ -141,16 +141,16 @@ static rd_kafka_resp_err_t send_records(const struct round *round)
  * call after them says why. */
 static rd_kafka_error_t *abort_one(const struct round *round)
 {
-    struct leftovers *leftovers = round->leftovers;
+    struct hanging_transactions *hanging = round->hanging;
     rd_kafka_error_t *error = rd_kafka_begin_transaction(round->client->producer);
     markers_begin(round->markers);
-    leftovers->report = RD_KAFKA_RESP_ERR_NO_ERROR;
-    leftovers->refused = false;
+    hanging->report = RD_KAFKA_RESP_ERR_NO_ERROR;
+    hanging->refused = false;
     if (error)
         return error;
     rd_kafka_resp_err_t code = send_records(round), flushed = rd_kafka_flush(round->client->producer, CALL_MS);
-    if (!leftovers->report)
-        leftovers->report = code ? code : flushed;
+    if (!hanging->report)
+        hanging->report = code ? code : flushed;
     if (round->setup->offsets_topic)
         error = send_an_offset(round);
     return first_error(error, abort_until_done(round));
@@ -159,9 +159,9 @@ static rd_kafka_error_t *abort_one(const struct round *round)
 /* Takes the error. True: once more. */
 static bool is_worth_another(const struct round *round, rd_kafka_error_t *error, struct error *err)
 {
-    rd_kafka_resp_err_t *report = &round->leftovers->report;
+    rd_kafka_resp_err_t *report = &round->hanging->report;
     rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : *report;
-    bool denied = error && !round->leftovers->refused && transaction_remedy(code) == REMEDY_END;
+    bool denied = error && !round->hanging->refused && transaction_remedy(code) == REMEDY_END;
     bool again = !error || rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error);
     again = again && !denied && !(error && rd_kafka_error_is_fatal(error)) && !*round->setup->stop;
     error_set(
@@ -181,13 +181,13 @@ static enum status abort_all(const struct round *round, struct error *err)
 {
     for (bool logged = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = abort_one(round);
-        if (!error && !round->leftovers->report)
+        if (!error && !round->hanging->report)
             return STATUS_OK;
         if (!is_worth_another(round, error, err))
             return err->status;
-        if (!logged && !round->leftovers->refused)
+        if (!logged && !round->hanging->refused)
             log_warn(round->setup->where, "%s; trying again", err->text);
-        logged = logged || !round->leftovers->refused;
+        logged = logged || !round->hanging->refused;
     }
 }
 
@@ -229,7 +229,7 @@ static rd_kafka_topic_partition_list_t *list_open(const rd_kafka_topic_partition
 static struct open_places look_once(const struct round *round)
 {
     struct open_places open = {0};
-    rd_kafka_topic_partition_list_t *ends = list_open(round->leftovers->sent);
+    rd_kafka_topic_partition_list_t *ends = list_open(round->hanging->sent);
     rd_kafka_resp_err_t code =
         ends->cnt ? rd_kafka_offsets_for_times(round->client->producer, ends, LOOKUP_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code)
@@ -237,7 +237,7 @@ static struct open_places look_once(const struct round *round)
     for (int i = 0; i < ends->cnt; i++) {
         const rd_kafka_topic_partition_t *end = &ends->elems[i];
         rd_kafka_topic_partition_t *place =
-            rd_kafka_topic_partition_list_find(round->leftovers->sent, end->topic, end->partition);
+            rd_kafka_topic_partition_list_find(round->hanging->sent, end->topic, end->partition);
         enum place_state state =
             end->err ? PLACE_HIDDEN : markers_look(round->markers, end->topic, end->partition, end->offset);
         if (state == PLACE_NONE) {
@@ -292,21 +292,21 @@ static void log_open(const struct round *round, const struct open_places *open, 
              round->setup->identity, open->count ? "its topics" : "its group", open->count, place, action);
 }
 
-bool leftovers_are_due(const struct leftovers *leftovers)
+bool hanging_transactions_are_due(const struct hanging_transactions *hanging)
 {
-    return leftovers->again_us && clock_steady_us(&clock_system) > leftovers->again_us;
+    return hanging->again_us && clock_steady_us(&clock_system) > hanging->again_us;
 }
 
-enum status leftovers_end(struct leftovers *leftovers, struct markers *markers, const struct markers_client *client,
-                          struct error *err)
+enum status hanging_transactions_end(struct hanging_transactions *hanging, struct markers *markers,
+                                     const struct markers_client *client, struct error *err)
 {
-    const struct round round = {leftovers, markers, client, client->setup};
+    const struct round round = {hanging, markers, client, client->setup};
     struct open_places open = {0};
-    int64_t answered_us = 0, most_us = client->setup->member && !leftovers->again_us ? MOST_US : 0;
+    int64_t answered_us = 0, most_us = client->setup->member && !hanging->again_us ? MOST_US : 0;
     bool ended = false, logged = false;
-    leftovers_free(leftovers);
+    hanging_transactions_free(hanging);
     markers_clear(markers);
-    atomic_store(&leftovers->sending, true);
+    atomic_store(&hanging->sending, true);
     enum status status;
     do {
         int64_t started = clock_steady_us(&clock_system);
@@ -320,8 +320,8 @@ enum status leftovers_end(struct leftovers *leftovers, struct markers *markers, 
         logged = !ended;
         ended = ended || last;
     } while (status == STATUS_OK && !ended);
-    atomic_store(&leftovers->sending, false);
-    leftovers->again_us = open.count ? clock_steady_us(&clock_system) + AGAIN_US : 0;
+    atomic_store(&hanging->sending, false);
+    hanging->again_us = open.count ? clock_steady_us(&clock_system) + AGAIN_US : 0;
     markers_clear(markers);
     return status;
 }

@@ -20,8 +20,8 @@
 #include "kafka/transaction_markers.h"
 
 /* Plain data, embedded; must outlive the client. */
-struct leftovers {
-    _Atomic bool sending;                  /* what is acknowledged are records of leftovers_end */
+struct hanging_transactions {
+    _Atomic bool sending;                  /* what is acknowledged are records of hanging_transactions_end */
     rd_kafka_resp_err_t report;            /* the first error of one that says why */
     bool refused;                          /* one was, for good: its topic is left out from then on */
     rd_kafka_topic_partition_list_t *sent; /* where they are, each the opaque of its record */
@@ -29,15 +29,15 @@ struct leftovers {
     bool repeated;                         /* a call ran out of time and was made again: a fresh producer must follow */
 };
 
-void leftovers_free(struct leftovers *leftovers);
+void hanging_transactions_free(struct hanging_transactions *hanging);
 /* By the owner's delivery callback, while `sending`. */
-void leftovers_report(struct leftovers *leftovers, const rd_kafka_message_t *message);
+void hanging_transactions_report(struct hanging_transactions *hanging, const rd_kafka_message_t *message);
 
 /* Whether a fresh producer shall look again, when there is no work. */
-bool leftovers_are_due(const struct leftovers *leftovers);
+bool hanging_transactions_are_due(const struct hanging_transactions *hanging);
 /* Waits for brokers; for markers half a minute at most, since it may be another process's transaction that blocks the
  * offsets, and a broker that answers for so long skips none. Where it fails, `report` is the reason, if it is one of
  * the records. Without a member the group is not asked, and markers are looked for once. Clears the places of records.
  */
-MUST_USE enum status leftovers_end(struct leftovers *leftovers, struct markers *markers,
-                                   const struct markers_client *client, struct error *err);
+MUST_USE enum status hanging_transactions_end(struct hanging_transactions *hanging, struct markers *markers,
+                                              const struct markers_client *client, struct error *err);

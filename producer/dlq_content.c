@@ -13,7 +13,7 @@
 
 enum { WAITS_MOST = 100, WAIT_US = 100000 };
 
-struct letter_reader {
+struct dlq_content_reader {
     const struct schema *schema;
     struct registry_client *registry; /* NULL: none */
     struct decoder *decoder;
@@ -25,7 +25,7 @@ struct letter_reader {
 };
 
 /* What the scorer was given to read JSON by. */
-static enum status use_json(struct letter_reader *reader, const struct options *options, struct error *err)
+static enum status use_json(struct dlq_content_reader *reader, const struct options *options, struct error *err)
 {
     const char *path = options_text(options, OPTION_INPUT_MAP);
     struct json_settings settings = {.time_unit = time_unit_find(options_text(options, OPTION_TIME_UNIT))};
@@ -37,10 +37,10 @@ static enum status use_json(struct letter_reader *reader, const struct options *
     return STATUS_OK;
 }
 
-enum status letter_reader_new(const struct options *options, const struct schema *schema, struct letter_reader **out,
-                              struct error *err)
+enum status dlq_content_reader_new(const struct options *options, const struct schema *schema,
+                                   struct dlq_content_reader **out, struct error *err)
 {
-    struct letter_reader *reader = mem_zeroed(1, sizeof *reader);
+    struct dlq_content_reader *reader = mem_zeroed(1, sizeof *reader);
     const struct registry_settings wanted = registry_settings_read(options);
     reader->schema = schema;
     reader->max_future_us = options_duration_us(options, OPTION_MAX_FUTURE);
@@ -50,7 +50,7 @@ enum status letter_reader_new(const struct options *options, const struct schema
     if (status == STATUS_OK && wanted.urls)
         status = registry_client_new(&wanted, NULL, &reader->registry, err);
     if (status != STATUS_OK) {
-        letter_reader_free(reader);
+        dlq_content_reader_free(reader);
         return status;
     }
     decoder_use_registry(reader->decoder, reader->registry);
@@ -62,7 +62,7 @@ enum status letter_reader_new(const struct options *options, const struct schema
     return STATUS_OK;
 }
 
-void letter_reader_free(struct letter_reader *reader)
+void dlq_content_reader_free(struct dlq_content_reader *reader)
 {
     if (!reader)
         return;
@@ -74,7 +74,7 @@ void letter_reader_free(struct letter_reader *reader)
     free(reader);
 }
 
-static struct span read_key_id(struct letter_reader *reader, struct span key)
+static struct span read_key_id(struct dlq_content_reader *reader, struct span key)
 {
     struct fault fault;
     struct span id;
@@ -88,43 +88,43 @@ static struct span read_key_id(struct letter_reader *reader, struct span key)
     return SPAN_NULL;
 }
 
-static enum event_code read_value(struct letter_reader *reader, struct span value, struct span header,
-                                  const struct record_about *about, struct letter *out)
+static enum event_code read_value(struct dlq_content_reader *reader, struct span value, struct span header,
+                                  const struct record_context *context, struct dlq_content *out)
 {
     enum event_code code = EVENT_MALFORMED;
     bool waits = true;
     decoder_reset(reader->decoder);
     for (int i = 0; waits && i < WAITS_MOST; i++) {
-        code = decoder_read_record(reader->decoder, value, header, about, &out->event, &out->value_fault, &waits);
+        code = decoder_read_record(reader->decoder, value, header, context, &out->event, &out->value_fault, &waits);
         if (waits)
             usleep(WAIT_US);
     }
     return waits ? EVENT_UNKNOWN_SCHEMA_ID : code;
 }
 
-static void letter_add_fault(struct letter *letter, enum event_code code)
+static void add_fault(struct dlq_content *content, enum event_code code)
 {
-    letter->faults[letter->fault_count++].code = code;
+    content->faults[content->fault_count++].code = code;
 }
 
-static void check_event(struct letter_reader *reader, struct letter *letter)
+static void check_event(struct dlq_content_reader *reader, struct dlq_content *content)
 {
     int64_t latest_ms = (clock_real_us(&clock_system) + reader->max_future_us) / 1000;
-    const struct event *event = &letter->event;
-    enum event_code code = identity_check(event, latest_ms, &letter->faults[0]);
+    const struct event *event = &content->event;
+    enum event_code code = identity_check(event, latest_ms, &content->faults[0]);
     if (code != EVENT_OK)
-        letter_add_fault(letter, code);
-    if (letter->key_id.data && !span_equal(letter->key_id, event->employee_id)) {
-        (void)fault_set(&letter->faults[letter->fault_count], EVENT_KEY_MISMATCH, FAULT_EMPLOYEE_ID,
+        add_fault(content, code);
+    if (content->key_id.data && !span_equal(content->key_id, event->employee_id)) {
+        (void)fault_set(&content->faults[content->fault_count], EVENT_KEY_MISMATCH, FAULT_EMPLOYEE_ID,
                         "the message key names somebody else");
-        letter_add_fault(letter, EVENT_KEY_MISMATCH);
+        add_fault(content, EVENT_KEY_MISMATCH);
     }
-    letter->fault_count += validate_attributes_all(reader->schema, event, letter->faults + letter->fault_count,
-                                                   LETTER_FAULTS_MAX - letter->fault_count);
+    content->fault_count += validate_attributes_all(reader->schema, event, content->faults + content->fault_count,
+                                                    DLQ_CONTENT_FAULTS_MAX - content->fault_count);
 }
 
-void letter_read(struct letter_reader *reader, struct span key, struct span value, struct span frame_header,
-                 const struct record_about *about, struct letter *out)
+void dlq_content_read(struct dlq_content_reader *reader, struct span key, struct span value, struct span frame_header,
+                      const struct record_context *context, struct dlq_content *out)
 {
     out->event = (struct event){.cells = reader->cells};
     out->fault_count = 0;
@@ -132,7 +132,7 @@ void letter_read(struct letter_reader *reader, struct span key, struct span valu
     out->value_code = EVENT_BAD_FRAME;
     (void)fault_set(&out->value_fault, EVENT_BAD_FRAME, FAULT_NO_COLUMN, "there is no value");
     if (value.data)
-        out->value_code = read_value(reader, value, frame_header, about, out);
+        out->value_code = read_value(reader, value, frame_header, context, out);
     if (out->value_code == EVENT_OK && out->event.ignored)
         out->value_code = fault_set(&out->value_fault, EVENT_UNRESOLVABLE, FAULT_NO_COLUMN,
                                     "op: it reports no change of a row; replayed, it is ignored");
@@ -141,8 +141,8 @@ void letter_read(struct letter_reader *reader, struct span key, struct span valu
 }
 
 /* A JSON event has its id also where a fault was found elsewhere in it; Avro's is then undefined. */
-struct span letter_value_id(const struct letter *letter)
+struct span dlq_content_value_id(const struct dlq_content *content)
 {
-    bool known = letter->value_code == EVENT_OK || letter->event.form != EVENT_FORM_AVRO;
-    return known ? letter->event.employee_id : SPAN_NULL;
+    bool known = content->value_code == EVENT_OK || content->event.form != EVENT_FORM_AVRO;
+    return known ? content->event.employee_id : SPAN_NULL;
 }

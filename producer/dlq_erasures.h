@@ -18,7 +18,7 @@
 struct dlq_erasures;
 
 /* Borrows the reader. *stop ends waiting for a broker. */
-MUST_USE enum status dlq_erasures_new(const struct options *options, struct letter_reader *letters,
+MUST_USE enum status dlq_erasures_new(const struct options *options, struct dlq_content_reader *contents,
                                       const _Atomic bool *stop, struct dlq_erasures **out, struct error *err);
 void dlq_erasures_free(struct dlq_erasures *erasures);
 

@@ -11,29 +11,30 @@ enum {
     AHEAD_MAX = 16 * 1024 * 1024, /* an end may come that many offsets before the reports of what was sent */
 };
 
-void ends_init(struct ends *ends, size_t partition_count)
+void event_results_init(struct event_results *results, size_t partition_count)
 {
-    ends->partitions = mem_zeroed(partition_count, sizeof *ends->partitions);
-    ends->partition_count = partition_count;
+    results->partitions = mem_zeroed(partition_count, sizeof *results->partitions);
+    results->partition_count = partition_count;
 }
 
-void ends_free(struct ends *ends)
+void event_results_free(struct event_results *results)
 {
-    for (size_t p = 0; p < ends->partition_count; p++)
-        free(ends->partitions[p].marks);
-    free(ends->partitions);
-    *ends = (struct ends){0};
+    for (size_t p = 0; p < results->partition_count; p++)
+        free(results->partitions[p].marks);
+    free(results->partitions);
+    *results = (struct event_results){0};
 }
 
-void ends_set_base(struct ends *ends, int32_t partition, int64_t base)
+void event_results_set_base(struct event_results *results, int32_t partition, int64_t base)
 {
-    ends->partitions[partition].base = base;
+    results->partitions[partition].base = base;
 }
 
 /* NULL: before the base, or in no partition of ours. */
-static uint8_t *mark_at(struct ends *ends, int32_t p, int64_t offset)
+static uint8_t *mark_at(struct event_results *results, int32_t p, int64_t offset)
 {
-    struct ends_partition *partition = p >= 0 && (size_t)p < ends->partition_count ? &ends->partitions[p] : NULL;
+    struct event_results_partition *partition =
+        p >= 0 && (size_t)p < results->partition_count ? &results->partitions[p] : NULL;
     if (!partition || offset < partition->base)
         return NULL;
     size_t at = (size_t)(offset - partition->base);
@@ -45,64 +46,65 @@ static uint8_t *mark_at(struct ends *ends, int32_t p, int64_t offset)
     return &partition->marks[at];
 }
 
-static void count_end(struct ends *ends, uint8_t mark)
+static void count_end(struct event_results *results, uint8_t mark)
 {
     if (!(mark & MARK_SENT) || mark == MARK_SENT)
         return;
-    ends->ended++;
-    ends->by_kind[mark & ~MARK_SENT]++;
+    results->ended++;
+    results->by_result[mark & ~MARK_SENT]++;
 }
 
-void ends_sent(struct ends *ends, int32_t partition, int64_t offset)
+void event_results_sent(struct event_results *results, int32_t partition, int64_t offset)
 {
-    uint8_t *mark = mark_at(ends, partition, offset);
+    uint8_t *mark = mark_at(results, partition, offset);
     if (!mark || *mark & MARK_SENT)
         return;
-    struct ends_partition *found = &ends->partitions[partition];
+    struct event_results_partition *found = &results->partitions[partition];
     *mark |= MARK_SENT;
     if (offset > found->sent_last)
         found->sent_last = offset;
-    ends->sent++;
-    count_end(ends, *mark);
+    results->sent++;
+    count_end(results, *mark);
 }
 
 /* A message may name any offset: marks do not grow to one that nothing of ours can have. */
-static bool is_far_ahead(const struct ends *ends, int32_t p, int64_t offset)
+static bool is_far_ahead(const struct event_results *results, int32_t p, int64_t offset)
 {
-    const struct ends_partition *partition = p >= 0 && (size_t)p < ends->partition_count ? &ends->partitions[p] : NULL;
+    const struct event_results_partition *partition =
+        p >= 0 && (size_t)p < results->partition_count ? &results->partitions[p] : NULL;
     if (!partition || offset < partition->base)
         return false;
     int64_t from = partition->sent_last > partition->base ? partition->sent_last : partition->base;
     return offset - from > AHEAD_MAX;
 }
 
-void ends_found(struct ends *ends, int32_t partition, int64_t offset, enum end_kind kind)
+void event_results_found(struct event_results *results, int32_t partition, int64_t offset, enum event_result kind)
 {
-    if (is_far_ahead(ends, partition, offset))
+    if (is_far_ahead(results, partition, offset))
         return;
-    uint8_t *mark = mark_at(ends, partition, offset);
+    uint8_t *mark = mark_at(results, partition, offset);
     if (!mark || *mark & ~MARK_SENT)
         return;
     *mark |= (uint8_t)kind;
-    count_end(ends, *mark);
+    count_end(results, *mark);
 }
 
-void ends_passed(struct ends *ends, int32_t partition, int64_t offset, enum end_kind kind)
+void event_results_passed(struct event_results *results, int32_t partition, int64_t offset, enum event_result kind)
 {
-    if (partition < 0 || (size_t)partition >= ends->partition_count)
+    if (partition < 0 || (size_t)partition >= results->partition_count)
         return;
-    struct ends_partition *found = &ends->partitions[partition];
+    struct event_results_partition *found = &results->partitions[partition];
     for (size_t at = 0; at < found->count && found->base + (int64_t)at < offset; at++)
         if (found->marks[at] == MARK_SENT) {
             found->marks[at] |= (uint8_t)kind;
-            count_end(ends, found->marks[at]);
+            count_end(results, found->marks[at]);
         }
 }
 
-bool ends_missing(const struct ends *ends, int32_t *partition, int64_t *offset)
+bool event_results_missing(const struct event_results *results, int32_t *partition, int64_t *offset)
 {
-    for (int32_t p = *partition; (size_t)p < ends->partition_count; p++, *offset = 0) {
-        const struct ends_partition *found = &ends->partitions[p];
+    for (int32_t p = *partition; (size_t)p < results->partition_count; p++, *offset = 0) {
+        const struct event_results_partition *found = &results->partitions[p];
         size_t first = *offset > found->base ? (size_t)(*offset - found->base) : 0;
         for (size_t at = first; at < found->count; at++)
             if (found->marks[at] == MARK_SENT) {

@@ -8,13 +8,20 @@
 
 #include "events/error_codes.h"
 
-/* What an event ends as; a dead letter of code c is END_DEAD_LETTER + c. */
-enum end_kind { END_NONE, END_SCORED, END_ERASED, END_OUTCOME, END_IGNORED, END_DEAD_LETTER };
-enum { END_KIND_COUNT = END_DEAD_LETTER + EVENT_CODE_COUNT };
+/* What an event ends as; a dead letter of code c is EVENT_RESULT_DEAD_LETTER + c. */
+enum event_result {
+    EVENT_RESULT_NONE,
+    EVENT_RESULT_SCORED,
+    EVENT_RESULT_ERASED,
+    EVENT_RESULT_OUTCOME,
+    EVENT_RESULT_IGNORED,
+    EVENT_RESULT_DEAD_LETTER
+};
+enum { EVENT_RESULT_COUNT = EVENT_RESULT_DEAD_LETTER + EVENT_CODE_COUNT };
 
-/* Plain data; zero-initialise, set the count of partitions with ends_init. */
-struct ends {
-    struct ends_partition {
+/* Plain data; zero-initialise, set the count of partitions with event_results_init. */
+struct event_results {
+    struct event_results_partition {
         int64_t base;      /* nothing before it counts */
         int64_t sent_last; /* the highest offset of ours */
         uint8_t *marks;
@@ -22,20 +29,20 @@ struct ends {
     } * partitions;
     size_t partition_count;
     uint64_t sent, ended;
-    uint64_t by_kind[END_KIND_COUNT]; /* of those sent: ended = Σ by_kind */
+    uint64_t by_result[EVENT_RESULT_COUNT]; /* of those sent: ended = Σ by_result */
 };
 
-void ends_init(struct ends *ends, size_t partition_count);
-void ends_free(struct ends *ends);
-void ends_set_base(struct ends *ends, int32_t partition, int64_t base);
+void event_results_init(struct event_results *results, size_t partition_count);
+void event_results_free(struct event_results *results);
+void event_results_set_base(struct event_results *results, int32_t partition, int64_t base);
 
-void ends_sent(struct ends *ends, int32_t partition, int64_t offset);
+void event_results_sent(struct event_results *results, int32_t partition, int64_t offset);
 /* Of anybody's event: it counts if it was or will be one of ours; only the first end of each does, and
  * none that is far beyond what was sent. */
-void ends_found(struct ends *ends, int32_t partition, int64_t offset, enum end_kind kind);
+void event_results_found(struct event_results *results, int32_t partition, int64_t offset, enum event_result kind);
 
 /* All of ours before the offset that have no end so far have this one. */
-void ends_passed(struct ends *ends, int32_t partition, int64_t offset, enum end_kind kind);
+void event_results_passed(struct event_results *results, int32_t partition, int64_t offset, enum event_result kind);
 
 /* The next event without an end, from *partition, *offset on (0, 0: the first). False: there is none. */
-bool ends_missing(const struct ends *ends, int32_t *partition, int64_t *offset);
+bool event_results_missing(const struct event_results *results, int32_t *partition, int64_t *offset);

@@ -21,4 +21,4 @@ void follow_ignored_free(struct follow_ignored *ignored);
 /* A partition has been read before this offset: one past a record, or that of a report of its end. */
 void follow_ignored_note_read(struct follow_ignored *ignored, const rd_kafka_message_t *message, int64_t offset);
 /* Now and then while events have no end: asks the brokers at most once a second, and notes whatever was ignored. */
-void follow_ignored_turn(struct follow_ignored *ignored, struct ends *ends);
+void follow_ignored_turn(struct follow_ignored *ignored, struct event_results *results);

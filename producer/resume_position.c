@@ -35,7 +35,7 @@ static uint64_t digest_text(uint64_t digest, struct span text)
     return digest_mix(digest, word);
 }
 
-void position_add_row(struct position *position, struct span raw, bool sent)
+void resume_position_add_row(struct resume_position *position, struct span raw, bool sent)
 {
     uint64_t digest = digest_mix(position->digest ^ position->shape, (uint64_t)raw.bytes << 1 | sent);
     position->digest = digest_text(digest, raw);
@@ -43,13 +43,13 @@ void position_add_row(struct position *position, struct span raw, bool sent)
 }
 
 /* Absent and empty differ. */
-static void shape_add(struct position *position, struct span text)
+static void shape_add(struct resume_position *position, struct span text)
 {
     position->shape = digest_text(digest_mix(position->shape, (uint64_t)text.bytes << 1 | (text.data != NULL)), text);
 }
 
 /* What the mapping says, not where it lies; one that cannot be read was refused before. */
-static void shape_add_map(struct position *position, const char *path)
+static void shape_add_map(struct resume_position *position, const char *path)
 {
     struct buffer map = {0};
     struct error err;
@@ -58,7 +58,7 @@ static void shape_add_map(struct position *position, const char *path)
     buffer_free(&map);
 }
 
-void position_begin_input(struct position *position, const struct options *options, struct span header)
+void resume_position_begin_input(struct resume_position *position, const struct options *options, struct span header)
 {
     static const enum option_id texts[] = {OPTION_TIME_UNIT, OPTION_EVENT_TYPE, OPTION_DELIMITER, OPTION_NULL_VALUES};
     position->shape =
@@ -71,17 +71,17 @@ void position_begin_input(struct position *position, const struct options *optio
     }
 }
 
-void position_write(const struct position *position, char out[static POSITION_TEXT_BYTES])
+void resume_position_write(const struct resume_position *position, char out[static RESUME_POSITION_TEXT_BYTES])
 {
-    snprintf(out, POSITION_TEXT_BYTES, "2 %016" PRIx64 " %" PRIu64 " %d", position->digest, position->failed,
+    snprintf(out, RESUME_POSITION_TEXT_BYTES, "2 %016" PRIx64 " %" PRIu64 " %d", position->digest, position->failed,
              position->complete);
 }
 
-bool position_read(struct position *position, int64_t offset, struct span metadata)
+bool resume_position_read(struct resume_position *position, int64_t offset, struct span metadata)
 {
-    char text[POSITION_TEXT_BYTES] = "";
+    char text[RESUME_POSITION_TEXT_BYTES] = "";
     int version, complete, end = 0;
-    struct position found = {.rows = (uint64_t)offset};
+    struct resume_position found = {.rows = (uint64_t)offset};
     if (offset < 0 || !metadata.data || metadata.bytes >= sizeof text)
         return false;
     memcpy(text, metadata.data, metadata.bytes);
@@ -104,7 +104,7 @@ static const char *real_path(const char *given, char out[static PATH_MAX])
     return real && stat(real, &found) == 0 && S_ISREG(found.st_mode) ? real : NULL;
 }
 
-bool position_is_shared(const struct options *options)
+bool resume_position_is_shared(const struct options *options)
 {
     char path[PATH_MAX];
     for (size_t i = 0; i < options_argument_count(options); i++)
@@ -113,7 +113,7 @@ bool position_is_shared(const struct options *options)
     return false;
 }
 
-void position_group(const struct options *options, char out[static POSITION_GROUP_BYTES])
+void resume_position_group(const struct options *options, char out[static RESUME_POSITION_GROUP_BYTES])
 {
     struct buffer names = {0};
     char hex[SHA256_HEX_BYTES], path[PATH_MAX];
@@ -127,6 +127,6 @@ void position_group(const struct options *options, char out[static POSITION_GROU
         buffer_printf(&names, "%s\n", real ? real : given);
     }
     sha256_hex(buffer_span(&names), hex);
-    snprintf(out, POSITION_GROUP_BYTES, "backfill-%.16s", hex);
+    snprintf(out, RESUME_POSITION_GROUP_BYTES, "backfill-%.16s", hex);
     buffer_free(&names);
 }

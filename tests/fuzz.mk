@@ -67,7 +67,7 @@ FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults
 
 faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) # sanitizers want to be the first library
 	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer $(BUILD)/faults/bin/producer,\
-	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAULT_POINTS' $(FAULTS_BIN)/scorer)
+	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAILPOINTS' $(FAULTS_BIN)/scorer)
 
 ifeq ($(FLAVOUR),tsan)
 $(BIN)/scorer: $(OUT)/tests/tsan_threads.o

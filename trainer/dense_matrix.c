@@ -7,7 +7,7 @@
 static const double least_pivot = 1e-15; /* relative to the diagonal entry */
 enum { MAX_SWEEPS = 60 };
 
-bool dense_cholesky(double *matrix, size_t n)
+bool dense_matrix_cholesky(double *matrix, size_t n)
 {
     for (size_t j = 0; j < n; j++) {
         double *row = matrix + j * n, diagonal = row[j], pivot = diagonal;
@@ -26,7 +26,7 @@ bool dense_cholesky(double *matrix, size_t n)
     return true;
 }
 
-void dense_cholesky_solve(const double *factor, size_t n, double *b)
+void dense_matrix_cholesky_solve(const double *factor, size_t n, double *b)
 {
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < i; k++)
@@ -63,7 +63,7 @@ static void rotate(double *matrix, size_t n, size_t p, size_t q, double *vectors
     }
 }
 
-void dense_eigen(double *matrix, size_t n, double *values, double *vectors)
+void dense_matrix_eigen(double *matrix, size_t n, double *values, double *vectors)
 {
     double largest = 0;
     for (size_t i = 0; i < n * n; i++) {

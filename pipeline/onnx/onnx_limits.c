@@ -150,7 +150,7 @@ static enum status guard_message(struct guard *guard, const ProtobufCMessageDesc
     return STATUS_OK;
 }
 
-enum status onnx_guard(struct span file, struct error *err)
+enum status onnx_limits_check(struct span file, struct error *err)
 {
     if (file.bytes == 0)
         return error_set(err, STATUS_INVALID, "the model file is empty: export or copy it again");

@@ -14,4 +14,4 @@ enum {
 };
 
 /* STATUS_INVALID: not wire format of a ModelProto (the text gives the byte); STATUS_LIMIT: beyond a bound above. */
-MUST_USE enum status onnx_guard(struct span file, struct error *err);
+MUST_USE enum status onnx_limits_check(struct span file, struct error *err);

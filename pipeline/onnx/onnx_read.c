@@ -373,7 +373,7 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
 
 enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *err)
 {
-    enum status status = onnx_guard(bytes, err);
+    enum status status = onnx_limits_check(bytes, err);
     if (status != STATUS_OK)
         return status;
     struct onnx_file *file = mem_zeroed(1, sizeof *file);

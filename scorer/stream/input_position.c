@@ -10,11 +10,11 @@
 #include <string.h>
 
 /* Believed only if it was written for this very offset: tools that move or copy offsets may leave it as it was. */
-static struct position_record read_note(int64_t committed, const char *note, size_t bytes)
+static struct input_position_record read_note(int64_t committed, const char *note, size_t bytes)
 {
-    struct position_record record;
+    struct input_position_record record;
     int64_t next;
-    char text[POSITION_NOTE_BYTES];
+    char text[INPUT_POSITION_NOTE_BYTES];
     if (note && bytes < sizeof text) {
         memcpy(text, note, bytes);
         text[bytes] = '\0';
@@ -23,23 +23,23 @@ static struct position_record read_note(int64_t committed, const char *note, siz
             next == committed && record.offset >= 0 && record.offset < committed)
             return record;
     }
-    return (struct position_record){.offset = POSITION_NO_RECORD};
+    return (struct input_position_record){.offset = INPUT_POSITION_NO_RECORD};
 }
 
 static const char WITH_RECORDS[] = "state";
 
 /* Versions without current records read the note as before. */
-void position_write_note(const struct position *position, bool records, char out[POSITION_NOTE_BYTES])
+void input_position_write_note(const struct input_position *position, bool records, char out[INPUT_POSITION_NOTE_BYTES])
 {
     const char *with = records ? WITH_RECORDS : "";
-    if (position->last.offset != POSITION_NO_RECORD && position->last.offset < position->next)
-        snprintf(out, POSITION_NOTE_BYTES, "next=%" PRId64 " last=%" PRId64 " ms=%" PRId64 "%s%s", position->next,
+    if (position->last.offset != INPUT_POSITION_NO_RECORD && position->last.offset < position->next)
+        snprintf(out, INPUT_POSITION_NOTE_BYTES, "next=%" PRId64 " last=%" PRId64 " ms=%" PRId64 "%s%s", position->next,
                  position->last.offset, position->last.timestamp_ms, records ? " " : "", with);
     else
-        snprintf(out, POSITION_NOTE_BYTES, "%s", with);
+        snprintf(out, INPUT_POSITION_NOTE_BYTES, "%s", with);
 }
 
-bool position_note_has_records(const char *note, size_t bytes)
+bool input_position_note_has_records(const char *note, size_t bytes)
 {
     const size_t with = sizeof WITH_RECORDS - 1;
     if (!note || bytes < with || memcmp(note + bytes - with, WITH_RECORDS, with) != 0)
@@ -47,62 +47,62 @@ bool position_note_has_records(const char *note, size_t bytes)
     return bytes == with || note[bytes - with - 1] == ' ';
 }
 
-void position_start(struct position *position, int64_t offset, const char *note, size_t note_bytes)
+void input_position_start(struct input_position *position, int64_t offset, const char *note, size_t note_bytes)
 {
     assert(offset >= 0);
     position->last = read_note(offset, note, note_bytes);
-    position->checking = position->last.offset != POSITION_NO_RECORD;
+    position->checking = position->last.offset != INPUT_POSITION_NO_RECORD;
     position->assigned = true;
-    position->eof = POSITION_NO_END;
+    position->eof = INPUT_POSITION_NO_END;
     position->taken = position->next = position->committed = offset;
 }
 
-int64_t position_first_read(const struct position *position)
+int64_t input_position_first_read(const struct input_position *position)
 {
     return position->checking ? position->last.offset : position->next;
 }
 
 /* The first message of a partition that was read before. Where the record is gone (by compaction, say) its successor
  * comes, which says nothing. */
-static enum position_result check_last(struct position *position, int64_t offset, int64_t timestamp_ms)
+static enum input_position_result check_last(struct input_position *position, int64_t offset, int64_t timestamp_ms)
 {
     position->checking = false;
     if (offset != position->last.offset || timestamp_ms != position->last.timestamp_ms)
-        return POSITION_CHANGED;
-    return POSITION_SKIP;
+        return INPUT_POSITION_CHANGED;
+    return INPUT_POSITION_SKIP;
 }
 
-enum position_result position_decide(struct position *position, int64_t offset, int64_t timestamp_ms)
+enum input_position_result input_position_decide(struct input_position *position, int64_t offset, int64_t timestamp_ms)
 {
     assert(position->assigned && position->taken >= position->next);
     if (position->checking && offset < position->next)
         return check_last(position, offset, timestamp_ms);
     position->checking = false;
     if (offset < position->taken)
-        return POSITION_CHANGED;
+        return INPUT_POSITION_CHANGED;
     position->taken = offset + 1;
-    return POSITION_TAKE;
+    return INPUT_POSITION_TAKE;
 }
 
-void position_handle(struct position *position, int64_t offset, int64_t timestamp_ms)
+void input_position_handle(struct input_position *position, int64_t offset, int64_t timestamp_ms)
 {
     if (position->waiting && offset >= position->waiting_at)
         return;
     assert(offset >= position->next && offset < position->taken);
     position->next = offset + 1;
     position->last_ms = timestamp_ms;
-    position->last = (struct position_record){offset, timestamp_ms};
+    position->last = (struct input_position_record){offset, timestamp_ms};
 }
 
-void position_reach_end(struct position *position, int64_t eof)
+void input_position_reach_end(struct input_position *position, int64_t eof)
 {
     if (position->assigned && eof >= 0)
         position->eof = eof;
 }
 
-void position_move_to_end(struct position *position)
+void input_position_move_to_end(struct input_position *position)
 {
-    if (!position->assigned || position->waiting || position->eof == POSITION_NO_END)
+    if (!position->assigned || position->waiting || position->eof == INPUT_POSITION_NO_END)
         return;
     assert(position->next >= 0);
     if (position->eof > position->next)
@@ -111,26 +111,26 @@ void position_move_to_end(struct position *position)
         position->taken = position->next;
 }
 
-void position_rewind(struct position *position)
+void input_position_rewind(struct input_position *position)
 {
     assert(position->committed >= 0);
     position->next = position->committed;
-    position_read_again(position);
+    input_position_read_again(position);
 }
 
-void position_read_again(struct position *position)
+void input_position_read_again(struct input_position *position)
 {
-    position->eof = POSITION_NO_END;
+    position->eof = INPUT_POSITION_NO_END;
     position->taken = position->next;
 }
 
-void position_give_up_check(struct position *position)
+void input_position_give_up_check(struct input_position *position)
 {
     position->checking = false;
-    position_read_again(position);
+    input_position_read_again(position);
 }
 
-bool position_moved(const struct position *position)
+bool input_position_moved(const struct input_position *position)
 {
     return position->assigned && position->next != position->committed;
 }

@@ -35,7 +35,7 @@ static enum status prepare_all(const struct pending_partitions *pending, const s
     for (size_t i = 0; i < count; i++) {
         const rd_kafka_topic_partition_t *element = &pending->list->elems[i];
         starts[i] = (struct state_start){element->partition, element->offset,
-                                         position_note_has_records(element->metadata, element->metadata_size)};
+                                         input_position_note_has_records(element->metadata, element->metadata_size)};
     }
     enum status status = prepare->step(prepare->context, starts, count, done, err);
     free(starts);

@@ -1,8 +1,8 @@
 /* Bisecting refused batches. See rejected_records.h.
  *
  * Called by publish.c alone. Never blocks, and ends: groups only get smaller until a commit, and suspects stay
- * suspects, so each round ends nearer to single records, however many batches are refused. What is found is never tried
- * again as it was; what would be refused the same for ever is a failure for good, with a message. */
+ * suspects, so each round ends nearer to single records, however many batches are rejected. What is found is never
+ * tried again as it was; what would be refused the same for ever is a failure for good, with a message. */
 #include "scorer/stream/rejected_records.h"
 
 #include <inttypes.h>
@@ -12,63 +12,63 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-void refused_records_init(struct refused_records *refused, const struct settings *settings, const char *name)
+void rejected_records_init(struct rejected_records *rejected, const struct settings *settings, const char *name)
 {
-    *refused = (struct refused_records){.settings = settings, .name = name};
+    *rejected = (struct rejected_records){.settings = settings, .name = name};
 }
 
-void refused_records_free(struct refused_records *refused)
+void rejected_records_free(struct rejected_records *rejected)
 {
-    free(refused->suspects);
-    *refused = (struct refused_records){0};
+    free(rejected->suspects);
+    *rejected = (struct rejected_records){0};
 }
 
-void refused_records_begin(struct refused_records *refused)
+void rejected_records_begin(struct rejected_records *rejected)
 {
-    refused->records = refused->in_group = 0;
+    rejected->records = rejected->in_group = 0;
 }
 
-const struct refused_suspect *refused_records_find(const struct refused_records *refused, const void *source)
+const struct rejected_suspect *rejected_records_find(const struct rejected_records *rejected, const void *source)
 {
-    for (size_t i = 0; i < refused->suspect_count; i++)
-        if (refused->suspects[i].source == source)
-            return &refused->suspects[i];
+    for (size_t i = 0; i < rejected->suspect_count; i++)
+        if (rejected->suspects[i].source == source)
+            return &rejected->suspects[i];
     return NULL;
 }
 
-static struct refused_suspect *find_or_add(struct refused_records *refused, const void *source)
+static struct rejected_suspect *find_or_add(struct rejected_records *rejected, const void *source)
 {
-    const struct refused_suspect *known = refused_records_find(refused, source);
+    const struct rejected_suspect *known = rejected_records_find(rejected, source);
     if (known)
-        return &refused->suspects[known - refused->suspects];
-    refused->suspects =
-        mem_grow(refused->suspects, &refused->suspect_capacity, refused->suspect_count + 1, sizeof *refused->suspects);
-    struct refused_suspect *suspect = &refused->suspects[refused->suspect_count++];
-    *suspect = (struct refused_suspect){.source = source};
+        return &rejected->suspects[known - rejected->suspects];
+    rejected->suspects = mem_grow(rejected->suspects, &rejected->suspect_capacity, rejected->suspect_count + 1,
+                                  sizeof *rejected->suspects);
+    struct rejected_suspect *suspect = &rejected->suspects[rejected->suspect_count++];
+    *suspect = (struct rejected_suspect){.source = source};
     return suspect;
 }
 
-void refused_records_add(struct refused_records *refused, const void *source)
+void rejected_records_add(struct rejected_records *rejected, const void *source)
 {
-    find_or_add(refused, source)->suspected = refused->round + 1;
-    refused->records++;
+    find_or_add(rejected, source)->suspected = rejected->round + 1;
+    rejected->records++;
 }
 
-bool refused_records_isolate(struct refused_records *refused, const void *source)
+bool rejected_records_isolate(struct rejected_records *rejected, const void *source)
 {
-    if (!refused->redo_left)
+    if (!rejected->redo_left)
         return false;
-    refused->redo_left--;
-    bool suspect = refused_records_find(refused, source);
-    bool flush = suspect ? refused->in_group % refused->group == 0 : refused->in_group > 0;
-    refused->in_group = suspect ? refused->in_group % refused->group + 1 : 0;
+    rejected->redo_left--;
+    bool suspect = rejected_records_find(rejected, source);
+    bool flush = suspect ? rejected->in_group % rejected->group == 0 : rejected->in_group > 0;
+    rejected->in_group = suspect ? rejected->in_group % rejected->group + 1 : 0;
     return flush;
 }
 
-void refused_records_redo(struct refused_records *refused, uint64_t records)
+void rejected_records_redo(struct rejected_records *rejected, uint64_t records)
 {
-    if ((refused->records || refused->suspect_count) && refused->redo_left < records)
-        refused->redo_left = records;
+    if ((rejected->records || rejected->suspect_count) && rejected->redo_left < records)
+        rejected->redo_left = records;
 }
 
 static bool is_topic(const char *name, const char *topic)
@@ -97,10 +97,10 @@ static enum status found_whole(const char *what, const char *topic, struct error
                      what);
 }
 
-static enum status found_untimed(const struct refused_records *refused, struct refused_suspect *suspect,
+static enum status found_untimed(const struct rejected_records *rejected, struct rejected_suspect *suspect,
                                  const char *topic, struct error *err)
 {
-    bool was_untimed = suspect->untimed || is_untimed(refused->settings, topic);
+    bool was_untimed = suspect->untimed || is_untimed(rejected->settings, topic);
     suspect->untimed = true;
     if (!was_untimed)
         return STATUS_OK;
@@ -110,73 +110,73 @@ static enum status found_untimed(const struct refused_records *refused, struct r
                      topic);
 }
 
-static void found_oversize(const struct refused_records *refused, struct refused_suspect *suspect, const char *topic)
+static void found_oversize(const struct rejected_records *rejected, struct rejected_suspect *suspect, const char *topic)
 {
     suspect->oversize = true;
-    if (!strcmp(topic, refused->settings->dlq_topic) && suspect->dead_letter < DETAIL_BARE)
+    if (!strcmp(topic, rejected->settings->dlq_topic) && suspect->dead_letter < DETAIL_BARE)
         suspect->dead_letter++;
 }
 
 /* The only record of a refused batch. */
-static enum status found_record(struct refused_records *refused, rd_kafka_resp_err_t code, const char *topic,
+static enum status found_record(struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic,
                                 struct error *err)
 {
     enum status status = STATUS_OK;
-    const char *whole = whole_record(refused->settings, topic);
-    for (size_t i = 0; i < refused->suspect_count; i++) {
-        struct refused_suspect *suspect = &refused->suspects[i];
-        if (suspect->suspected == refused->round && transaction_remedy(code) == REMEDY_UNTIMED)
-            status = found_untimed(refused, suspect, topic, err);
-        else if (suspect->suspected == refused->round && whole)
+    const char *whole = whole_record(rejected->settings, topic);
+    for (size_t i = 0; i < rejected->suspect_count; i++) {
+        struct rejected_suspect *suspect = &rejected->suspects[i];
+        if (suspect->suspected == rejected->round && transaction_remedy(code) == REMEDY_UNTIMED)
+            status = found_untimed(rejected, suspect, topic, err);
+        else if (suspect->suspected == rejected->round && whole)
             status = found_whole(whole, topic, err);
-        else if (suspect->suspected == refused->round)
-            found_oversize(refused, suspect, topic);
+        else if (suspect->suspected == rejected->round)
+            found_oversize(rejected, suspect, topic);
     }
     return status;
 }
 
-static void log_round(const struct refused_records *refused, rd_kafka_resp_err_t code, const char *topic)
+static void log_round(const struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic)
 {
-    if (refused->round > 1 || refused->records == 1)
-        log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", refused->name,
-                  refused->records, topic, rd_kafka_err2str(code));
+    if (rejected->round > 1 || rejected->records == 1)
+        log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", rejected->name,
+                  rejected->records, topic, rd_kafka_err2str(code));
     else if (transaction_remedy(code) == REMEDY_UNTIMED)
         log_warn("score",
                  "%s: topic %s refuses the timestamp of one of %" PRIu64
                  " records; doing this work again to find it: it goes with the present time",
-                 refused->name, topic, refused->records);
+                 rejected->name, topic, rejected->records);
     else
         log_warn("score",
                  "%s: topic %s refuses a batch of %" PRIu64
                  " records, or one of them, as too large; doing this work again to find it. If this repeats, set -X "
                  "batch.size below the topic's max.message.bytes",
-                 refused->name, topic, refused->records);
+                 rejected->name, topic, rejected->records);
 }
 
-enum status refused_records_bisect(struct refused_records *refused, rd_kafka_resp_err_t code, const char *topic,
-                                   struct error *err)
+enum status rejected_records_bisect(struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic,
+                                    struct error *err)
 {
-    uint64_t half = refused->records > 1 ? refused->records / 2 : 1;
-    refused->group = refused->round && refused->group < half ? refused->group : half;
-    refused->round++;
-    enum status status = refused->records == 1 ? found_record(refused, code, topic, err) : STATUS_OK;
-    log_round(refused, code, topic);
+    uint64_t half = rejected->records > 1 ? rejected->records / 2 : 1;
+    rejected->group = rejected->round && rejected->group < half ? rejected->group : half;
+    rejected->round++;
+    enum status status = rejected->records == 1 ? found_record(rejected, code, topic, err) : STATUS_OK;
+    log_round(rejected, code, topic);
     return status;
 }
 
-void refused_records_committed(struct refused_records *refused)
+void rejected_records_committed(struct rejected_records *rejected)
 {
-    if (!refused->redo_left)
-        refused->suspect_count = refused->round = 0;
+    if (!rejected->redo_left)
+        rejected->suspect_count = rejected->round = 0;
 }
 
-void refused_records_forget(struct refused_records *refused)
+void rejected_records_forget(struct rejected_records *rejected)
 {
-    refused->suspect_count = refused->round = 0;
-    refused->redo_left = 0;
+    rejected->suspect_count = rejected->round = 0;
+    rejected->redo_left = 0;
 }
 
-bool refused_records_is_bisecting(const struct refused_records *refused)
+bool rejected_records_is_bisecting(const struct rejected_records *rejected)
 {
-    return refused->redo_left || refused->suspect_count || refused->round;
+    return rejected->redo_left || rejected->suspect_count || rejected->round;
 }

@@ -18,7 +18,7 @@
 /* How much of its source a dead letter carries: less where that was found oversize. */
 enum dead_letter_detail { DETAIL_WHOLE, DETAIL_NO_VALUE, DETAIL_BARE };
 
-struct refused_suspect {
+struct rejected_suspect {
     const void *source;                  /* its record's opaque pointer */
     unsigned suspected;                  /* the last round in which its batch was refused */
     bool oversize;                       /* found: goes as a dead letter */
@@ -26,10 +26,10 @@ struct refused_suspect {
     enum dead_letter_detail dead_letter; /* what is left to try */
 };
 
-struct refused_records {
+struct rejected_records {
     const struct settings *settings; /* for the topics' names */
     const char *name;                /* the worker's, in messages */
-    struct refused_suspect *suspects;
+    struct rejected_suspect *suspects;
     size_t suspect_count, suspect_capacity;
     uint64_t records;   /* of the open work that were in refused batches */
     uint64_t redo_left; /* so many records are work that came back because of a refused batch */
@@ -39,28 +39,28 @@ struct refused_records {
 };
 
 /* Borrows both. */
-void refused_records_init(struct refused_records *refused, const struct settings *settings, const char *name);
-void refused_records_free(struct refused_records *refused);
+void rejected_records_init(struct rejected_records *rejected, const struct settings *settings, const char *name);
+void rejected_records_free(struct rejected_records *rejected);
 
 /* New work is open, or that which came back once more. */
-void refused_records_begin(struct refused_records *refused);
+void rejected_records_begin(struct rejected_records *rejected);
 /* A record of this source was in a refused batch. */
-void refused_records_add(struct refused_records *refused, const void *source);
-/* NULL: no suspect. Valid until the next refused_records_add. */
-const struct refused_suspect *refused_records_find(const struct refused_records *refused, const void *source);
+void rejected_records_add(struct rejected_records *rejected, const void *source);
+/* NULL: no suspect. Valid until the next rejected_records_add. */
+const struct rejected_suspect *rejected_records_find(const struct rejected_records *rejected, const void *source);
 /* Before a record of this source is sent. True: flush first, so that suspects share a batch with no other record, and
  * with few of their kind. */
-MUST_USE bool refused_records_isolate(struct refused_records *refused, const void *source);
+MUST_USE bool rejected_records_isolate(struct rejected_records *rejected, const void *source);
 
 /* The work has come back with so many records: they are isolated, where there are suspects. */
-void refused_records_redo(struct refused_records *refused, uint64_t records);
+void rejected_records_redo(struct rejected_records *rejected, uint64_t records);
 /* After that, where `records` were refused, with this code and by this topic: the next round. Logs what is going on.
  * Failure is for good. */
-MUST_USE enum status refused_records_bisect(struct refused_records *refused, rd_kafka_resp_err_t code,
-                                            const char *topic, struct error *err);
+MUST_USE enum status rejected_records_bisect(struct rejected_records *rejected, rd_kafka_resp_err_t code,
+                                             const char *topic, struct error *err);
 /* Ends with the last of the work that came back. */
-void refused_records_committed(struct refused_records *refused);
+void rejected_records_committed(struct rejected_records *rejected);
 /* The work is somebody else's, or comes back as it came. */
-void refused_records_forget(struct refused_records *refused);
+void rejected_records_forget(struct rejected_records *rejected);
 /* The open work is done again, or may hold a suspect. */
-bool refused_records_is_bisecting(const struct refused_records *refused);
+bool rejected_records_is_bisecting(const struct rejected_records *rejected);

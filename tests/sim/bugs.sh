@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Puts each fault that was once found back in, and counts how many seeds of the simulation it takes to find it again.
-# A fault is a patch: those of tests/sim/bugs, of issue 11 by their number there, and those of tests/sabotage. Each is applied
-# to a copy of the tree in build/sim-faults; the unpatched copy must pass as many seconds of seeds as it is given below.
-# A patch that does not apply any more has to be written again. From the project's root: make sim-faults [FAULTS='NAME…']
-# Environment: SIM_SECONDS (most for each fault, 600), SIM_JOBS, CLEAN_SECONDS (for the unpatched copy, 20), CC.
+# Puts each bug that was once found back in, and counts how many seeds of the simulation it takes to find it again.
+# A bug is a patch: those of tests/sim/bugs, of issue 11 by their number there, and those of tests/sabotage. Each is applied
+# to a copy of the tree in build/sim-bugs; the unpatched copy must pass as many seconds of seeds as it is given below.
+# A patch that does not apply any more has to be written again. From the project's root: make sim-bugs [BUGS='NAME…']
+# Environment: SIM_SECONDS (most for each bug, 600), SIM_JOBS, CLEAN_SECONDS (for the unpatched copy, 20), CC.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-tree=$root/build/sim-faults/tree
-logs=$root/build/sim-faults
+tree=$root/build/sim-bugs/tree
+logs=$root/build/sim-bugs
 most=${SIM_SECONDS:-600}
 export GIT_CEILING_DIRECTORIES=$logs # git apply takes the copy for no part of this repository
 
@@ -72,11 +72,11 @@ mkdir -p "$tree"
 tar -C "$root" --exclude='./build*' --exclude=./.git -c . | tar -C "$tree" -x
 build "$logs/build.log" || { echo "not ok - the copy does not build, see $logs/build.log"; exit 1; }
 rm -f "$logs/none.log"
-simulate "$logs/none.log" SIM_SECONDS="${CLEAN_SECONDS:-20}" || { echo "not ok - without a fault there is a violation, see $logs/none.log"; exit 1; }
+simulate "$logs/none.log" SIM_SECONDS="${CLEAN_SECONDS:-20}" || { echo "not ok - without a bug there is a violation, see $logs/none.log"; exit 1; }
 
 missed=0
-row '' fault seeds seconds 'what the first seed that found it says'
+row '' bug seeds seconds 'what the first seed that found it says'
 row '' none "$(sed -nE 's/^([0-9]+) seeds in .*/\1/p' "$logs/none.log")" "${CLEAN_SECONDS:-20}" 'no violation'
 for name in "${names[@]}"; do put_back "$name" || missed=$((missed + 1)); done
-echo "$([ "$missed" -eq 0 ] && echo ok || echo 'not ok') - ${#names[@]} faults put back, $missed not found"
+echo "$([ "$missed" -eq 0 ] && echo ok || echo 'not ok') - ${#names[@]} bugs put back, $missed not found"
 [ "$missed" -eq 0 ]

@@ -86,7 +86,7 @@ def end_at(lab, kafka, point, number, settings):
     """Frozen at the point, so that TERM is there when it goes on."""
     send(lab, kafka, POINT_EVENTS, 50 + number)
     large_bad_event(kafka)
-    env = {key: str(value) for key, value in settings.items()} | {"FAULT_POINT": f"score.{point}:stop", "COMMIT_INTERVAL": "50ms"}
+    env = {key: str(value) for key, value in settings.items()} | {"FAILPOINT": f"score.{point}:stop", "COMMIT_INTERVAL": "50ms"}
     scorer = lab.start(f"at-{point}", [FAULTS_BIN / "scorer", "run"], env)
     lab.wait(f"at {point}", lambda: state_of(scorer.popen.pid) == "T", 30, scorer)
     scorer.popen.send_signal(signal.SIGTERM)

@@ -10,56 +10,56 @@
 
 #include "scorer/stream/input_position.h"
 
-static struct position started(int64_t offset)
+static struct input_position started(int64_t offset)
 {
-    struct position position = {0};
-    position_start(&position, offset, NULL, 0);
+    struct input_position position = {0};
+    input_position_start(&position, offset, NULL, 0);
     return position;
 }
 
-static void handle(struct position *position, int64_t offset)
+static void handle(struct input_position *position, int64_t offset)
 {
-    assert_int_equal(position_decide(position, offset, 1), POSITION_TAKE);
-    position_handle(position, offset, 1);
+    assert_int_equal(input_position_decide(position, offset, 1), INPUT_POSITION_TAKE);
+    input_position_handle(position, offset, 1);
 }
 
 /* Another partition came to its end: this one has not, and stays where it is. */
 static void an_end_that_was_not_reached_moves_nothing(void **state)
 {
     (void)state;
-    struct position position = started(0);
-    position_move_to_end(&position);
+    struct input_position position = started(0);
+    input_position_move_to_end(&position);
     assert_int_equal(position.next, 0);
-    assert_false(position_moved(&position));
+    assert_false(input_position_moved(&position));
     handle(&position, 0);
-    position_move_to_end(&position);
+    input_position_move_to_end(&position);
     assert_int_equal(position.next, 1);
 }
 
 static void an_end_behind_control_records_is_moved_to(void **state)
 {
     (void)state;
-    struct position position = started(3);
+    struct input_position position = started(3);
     handle(&position, 3);
-    position_reach_end(&position, 6);
-    position_move_to_end(&position);
+    input_position_reach_end(&position, 6);
+    input_position_move_to_end(&position);
     assert_int_equal(position.next, 6);
     assert_int_equal(position.taken, 6);
     handle(&position, 7);
-    position_move_to_end(&position); /* the end of before lies behind */
+    input_position_move_to_end(&position); /* the end of before lies behind */
     assert_int_equal(position.next, 8);
 }
 
 static void a_rewind_forgets_the_end(void **state)
 {
     (void)state;
-    struct position position = started(5);
+    struct input_position position = started(5);
     handle(&position, 5);
-    position_reach_end(&position, 9);
-    position_move_to_end(&position);
-    assert_true(position_moved(&position));
-    position_rewind(&position);
-    position_move_to_end(&position);
+    input_position_reach_end(&position, 9);
+    input_position_move_to_end(&position);
+    assert_true(input_position_moved(&position));
+    input_position_rewind(&position);
+    input_position_move_to_end(&position);
     assert_int_equal(position.next, 5);
     handle(&position, 5);
     assert_int_equal(position.next, 6);
@@ -68,33 +68,33 @@ static void a_rewind_forgets_the_end(void **state)
 static void messages_below_those_handed_out_are_reported(void **state)
 {
     (void)state;
-    struct position position = started(10);
-    assert_int_equal(position_decide(&position, 9, 1), POSITION_CHANGED);
-    assert_int_equal(position_decide(&position, 10, 1), POSITION_TAKE);
-    assert_int_equal(position_decide(&position, 10, 1), POSITION_CHANGED);
-    assert_int_equal(position_decide(&position, 20, 1), POSITION_TAKE); /* compacted, or control records */
-    position_handle(&position, 10, 1);
-    assert_int_equal(position_decide(&position, 11, 1), POSITION_CHANGED);
-    position_handle(&position, 20, 1);
+    struct input_position position = started(10);
+    assert_int_equal(input_position_decide(&position, 9, 1), INPUT_POSITION_CHANGED);
+    assert_int_equal(input_position_decide(&position, 10, 1), INPUT_POSITION_TAKE);
+    assert_int_equal(input_position_decide(&position, 10, 1), INPUT_POSITION_CHANGED);
+    assert_int_equal(input_position_decide(&position, 20, 1), INPUT_POSITION_TAKE); /* compacted, or control records */
+    input_position_handle(&position, 10, 1);
+    assert_int_equal(input_position_decide(&position, 11, 1), INPUT_POSITION_CHANGED);
+    input_position_handle(&position, 20, 1);
     assert_int_equal(position.next, 21);
 }
 
 static void a_waiting_partition_stays_before_what_it_waits_for(void **state)
 {
     (void)state;
-    struct position position = started(0);
+    struct input_position position = started(0);
     for (int64_t offset = 0; offset < 4; offset++)
-        assert_int_equal(position_decide(&position, offset, 1), POSITION_TAKE);
+        assert_int_equal(input_position_decide(&position, offset, 1), INPUT_POSITION_TAKE);
     position.waiting = true;
     position.waiting_at = 2;
     for (int64_t offset = 0; offset < 4; offset++)
-        position_handle(&position, offset, 1);
-    position_reach_end(&position, 4);
-    position_move_to_end(&position);
+        input_position_handle(&position, offset, 1);
+    input_position_reach_end(&position, 4);
+    input_position_move_to_end(&position);
     assert_int_equal(position.next, 2);
     position.waiting = false;
-    position_read_again(&position);
-    position_move_to_end(&position); /* reached before: what lies before it was dropped */
+    input_position_read_again(&position);
+    input_position_move_to_end(&position); /* reached before: what lies before it was dropped */
     assert_int_equal(position.next, 2);
     handle(&position, 2);
     assert_int_equal(position.next, 3);
@@ -103,57 +103,57 @@ static void a_waiting_partition_stays_before_what_it_waits_for(void **state)
 static void what_is_not_assigned_reaches_no_end(void **state)
 {
     (void)state;
-    struct position position = {0};
-    position_reach_end(&position, 4);
-    position_move_to_end(&position);
+    struct input_position position = {0};
+    input_position_reach_end(&position, 4);
+    input_position_move_to_end(&position);
     assert_int_equal(position.next, 0);
-    assert_false(position_moved(&position));
+    assert_false(input_position_moved(&position));
 }
 
 /* Handled up to `next`, the last record being 7 of time 70; started again. */
-static struct position started_again(int64_t next, char note[POSITION_NOTE_BYTES])
+static struct input_position started_again(int64_t next, char note[INPUT_POSITION_NOTE_BYTES])
 {
-    struct position before = started(7), position = {0};
-    assert_int_equal(position_decide(&before, 7, 70), POSITION_TAKE);
-    position_handle(&before, 7, 70);
-    position_reach_end(&before, next);
-    position_move_to_end(&before);
-    position_write_note(&before, false, note);
-    position_start(&position, next, note, strlen(note));
+    struct input_position before = started(7), position = {0};
+    assert_int_equal(input_position_decide(&before, 7, 70), INPUT_POSITION_TAKE);
+    input_position_handle(&before, 7, 70);
+    input_position_reach_end(&before, next);
+    input_position_move_to_end(&before);
+    input_position_write_note(&before, false, note);
+    input_position_start(&position, next, note, strlen(note));
     return position;
 }
 
 static void the_last_record_is_recognised_and_not_handed_out_again(void **state)
 {
-    char note[POSITION_NOTE_BYTES];
+    char note[INPUT_POSITION_NOTE_BYTES];
     (void)state;
-    struct position position = started_again(9, note);
+    struct input_position position = started_again(9, note);
     assert_string_equal(note, "next=9 last=7 ms=70");
-    assert_int_equal(position_first_read(&position), 7);
-    assert_int_equal(position_decide(&position, 7, 70), POSITION_SKIP);
+    assert_int_equal(input_position_first_read(&position), 7);
+    assert_int_equal(input_position_decide(&position, 7, 70), INPUT_POSITION_SKIP);
     handle(&position, 9);
     assert_int_equal(position.next, 10);
 }
 
 static void another_record_in_its_place_is_another_log(void **state)
 {
-    char note[POSITION_NOTE_BYTES];
+    char note[INPUT_POSITION_NOTE_BYTES];
     (void)state;
-    struct position position = started_again(9, note);
-    assert_int_equal(position_decide(&position, 7, 71), POSITION_CHANGED);
+    struct input_position position = started_again(9, note);
+    assert_int_equal(input_position_decide(&position, 7, 71), INPUT_POSITION_CHANGED);
     position = started_again(9, note);
-    assert_int_equal(position_decide(&position, 8, 70), POSITION_CHANGED);
+    assert_int_equal(input_position_decide(&position, 8, 70), INPUT_POSITION_CHANGED);
 }
 
 static void a_last_record_that_is_gone_proves_nothing(void **state)
 {
-    char note[POSITION_NOTE_BYTES];
+    char note[INPUT_POSITION_NOTE_BYTES];
     (void)state;
-    struct position position = started_again(9, note);
+    struct input_position position = started_again(9, note);
     handle(&position, 9);
     position = started_again(9, note);
-    position_give_up_check(&position); /* the log starts after it */
-    assert_int_equal(position_first_read(&position), 9);
+    input_position_give_up_check(&position); /* the log starts after it */
+    assert_int_equal(input_position_first_read(&position), 9);
     handle(&position, 9);
 }
 
@@ -163,24 +163,24 @@ static void a_note_of_another_offset_is_not_believed(void **state)
         "next=8 last=7 ms=70", "next=9 last=9 ms=70", "next=9 last=-1 ms=0", "next=9 last=", "", "somebody else's"};
     (void)state;
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
-        struct position position = {0};
-        char note[POSITION_NOTE_BYTES];
-        position_start(&position, 9, notes[i], strlen(notes[i]));
-        assert_int_equal(position_first_read(&position), 9);
-        position_write_note(&position, false, note);
+        struct input_position position = {0};
+        char note[INPUT_POSITION_NOTE_BYTES];
+        input_position_start(&position, 9, notes[i], strlen(notes[i]));
+        assert_int_equal(input_position_first_read(&position), 9);
+        input_position_write_note(&position, false, note);
         assert_string_equal(note, "");
     }
 }
 
 static void a_note_goes_on_where_nothing_was_handled(void **state)
 {
-    char note[POSITION_NOTE_BYTES], again[POSITION_NOTE_BYTES];
+    char note[INPUT_POSITION_NOTE_BYTES], again[INPUT_POSITION_NOTE_BYTES];
     (void)state;
-    struct position position = started_again(8, note);
-    assert_int_equal(position_decide(&position, 7, 70), POSITION_SKIP);
-    position_reach_end(&position, 11);
-    position_move_to_end(&position);
-    position_write_note(&position, false, again);
+    struct input_position position = started_again(8, note);
+    assert_int_equal(input_position_decide(&position, 7, 70), INPUT_POSITION_SKIP);
+    input_position_reach_end(&position, 11);
+    input_position_move_to_end(&position);
+    input_position_write_note(&position, false, again);
     assert_string_equal(again, "next=11 last=7 ms=70");
 }
 
@@ -188,34 +188,34 @@ static void a_note_says_whether_current_records_were_committed_with_it(void **st
 {
     static const char *const without[] = {"", "next=9 last=7 ms=70", "unclaimed", "restate",
                                           "next=9 last=7 ms=70state"};
-    char note[POSITION_NOTE_BYTES];
+    char note[INPUT_POSITION_NOTE_BYTES];
     (void)state;
-    struct position position = started_again(9, note);
-    position_write_note(&position, true, note);
+    struct input_position position = started_again(9, note);
+    input_position_write_note(&position, true, note);
     assert_string_equal(note, "next=9 last=7 ms=70 state");
-    assert_true(position_note_has_records(note, strlen(note)));
-    position_start(&position, 9, note, strlen(note));
-    assert_int_equal(position_first_read(&position), 7);
+    assert_true(input_position_note_has_records(note, strlen(note)));
+    input_position_start(&position, 9, note, strlen(note));
+    assert_int_equal(input_position_first_read(&position), 7);
     position = started(3);
-    position_write_note(&position, true, note);
+    input_position_write_note(&position, true, note);
     assert_string_equal(note, "state");
-    assert_true(position_note_has_records(note, strlen(note)));
-    assert_false(position_note_has_records(NULL, 0));
+    assert_true(input_position_note_has_records(note, strlen(note)));
+    assert_false(input_position_note_has_records(NULL, 0));
     for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-        assert_false(position_note_has_records(without[i], strlen(without[i])));
+        assert_false(input_position_note_has_records(without[i], strlen(without[i])));
 }
 
 /* Another partition's record to be checked is gone, or a transaction was rolled back: all are read again. */
 static void a_check_that_is_not_done_outlives_reading_again(void **state)
 {
-    char note[POSITION_NOTE_BYTES];
+    char note[INPUT_POSITION_NOTE_BYTES];
     (void)state;
-    struct position position = started_again(9, note);
-    position_read_again(&position);
-    assert_int_equal(position_first_read(&position), 7);
-    position_rewind(&position);
-    assert_int_equal(position_first_read(&position), 7);
-    assert_int_equal(position_decide(&position, 7, 71), POSITION_CHANGED);
+    struct input_position position = started_again(9, note);
+    input_position_read_again(&position);
+    assert_int_equal(input_position_first_read(&position), 7);
+    input_position_rewind(&position);
+    assert_int_equal(input_position_first_read(&position), 7);
+    assert_int_equal(input_position_decide(&position, 7, 71), INPUT_POSITION_CHANGED);
 }
 
 int main(void)
