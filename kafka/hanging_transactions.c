@@ -1,4 +1,4 @@
-/* Aborting what was left open: see hanging_transactions.h.
+/* Aborting what hangs: see hanging_transactions.h.
  *
  * Called by kafka/transaction.c when a producer starts, on the thread of its owner. Waits for brokers as long as it
  * takes, unless the process is stopping. Must never commit anything. What it uses of librdkafka: begin_transaction,

@@ -1,5 +1,5 @@
-/* What earlier transactions of an identity may have left open in the group and in the topics, although the coordinator
- * calls them ended: it is aborted here, before anything is sent under a new epoch.
+/* Hanging transactions of an identity: what earlier ones may have left open in the group and in the topics, although
+ * the coordinator calls them ended. It is aborted here, before anything is sent under a new epoch.
  *
  * A TxnOffsetCommit of an earlier epoch may arrive late, and then waits in the group for a marker that nobody sends: no
  * look-up of stable offsets gets past it. And a coordinator may skip markers: those of Kafka 4.1 to 4.4 and later

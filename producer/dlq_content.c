@@ -1,5 +1,5 @@
-/* Reading letters: see dlq_content.h. Called by `producer dlq show` and by the replay's look at erasures, on the main
- * thread. Must never guess: what cannot be read is nobody's. */
+/* Reading dead letters: see dlq_content.h. Called by `producer dlq show` and by the replay's look at erasures, on the
+ * main thread. Must never guess: what cannot be read is nobody's. */
 #include "producer/dlq_content.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Ends of events: see event_results.h. Pure; one thread at a time. */
+/* Results of events: see event_results.h. Pure; one thread at a time. */
 #include "producer/event_results.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 enum {
     MARK_SENT = 0x80,
-    AHEAD_MAX = 16 * 1024 * 1024, /* an end may come that many offsets before the reports of what was sent */
+    AHEAD_MAX = 16 * 1024 * 1024, /* a result may come that many offsets before the reports of what was sent */
 };
 
 void event_results_init(struct event_results *results, size_t partition_count)
@@ -46,7 +46,7 @@ static uint8_t *mark_at(struct event_results *results, int32_t p, int64_t offset
     return &partition->marks[at];
 }
 
-static void count_end(struct event_results *results, uint8_t mark)
+static void count_result(struct event_results *results, uint8_t mark)
 {
     if (!(mark & MARK_SENT) || mark == MARK_SENT)
         return;
@@ -64,7 +64,7 @@ void event_results_sent(struct event_results *results, int32_t partition, int64_
     if (offset > found->sent_last)
         found->sent_last = offset;
     results->sent++;
-    count_end(results, *mark);
+    count_result(results, *mark);
 }
 
 /* A message may name any offset: marks do not grow to one that nothing of ours can have. */
@@ -86,7 +86,7 @@ void event_results_found(struct event_results *results, int32_t partition, int64
     if (!mark || *mark & ~MARK_SENT)
         return;
     *mark |= (uint8_t)kind;
-    count_end(results, *mark);
+    count_result(results, *mark);
 }
 
 void event_results_passed(struct event_results *results, int32_t partition, int64_t offset, enum event_result kind)
@@ -97,7 +97,7 @@ void event_results_passed(struct event_results *results, int32_t partition, int6
     for (size_t at = 0; at < found->count && found->base + (int64_t)at < offset; at++)
         if (found->marks[at] == MARK_SENT) {
             found->marks[at] |= (uint8_t)kind;
-            count_end(results, found->marks[at]);
+            count_result(results, found->marks[at]);
         }
 }
 

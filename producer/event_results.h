@@ -1,5 +1,5 @@
-/* Which of the events that were sent have come to their end, by their places in the input topic: a byte for each
- * offset, so that millions are followed in bounded memory. Sent and ended may be noted in either order. */
+/* Which of the events that were sent have a result, by their places in the input topic: a byte for each
+ * offset, so that millions are followed in bounded memory. Sent and result may be noted in either order. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,12 +37,12 @@ void event_results_free(struct event_results *results);
 void event_results_set_base(struct event_results *results, int32_t partition, int64_t base);
 
 void event_results_sent(struct event_results *results, int32_t partition, int64_t offset);
-/* Of anybody's event: it counts if it was or will be one of ours; only the first end of each does, and
+/* Of anybody's event: it counts if it was or will be one of ours; only the first result of each does, and
  * none that is far beyond what was sent. */
 void event_results_found(struct event_results *results, int32_t partition, int64_t offset, enum event_result kind);
 
-/* All of ours before the offset that have no end so far have this one. */
+/* All of ours before the offset that have no result so far have this one. */
 void event_results_passed(struct event_results *results, int32_t partition, int64_t offset, enum event_result kind);
 
-/* The next event without an end, from *partition, *offset on (0, 0: the first). False: there is none. */
+/* The next event without a result, from *partition, *offset on (0, 0: the first). False: there is none. */
 bool event_results_missing(const struct event_results *results, int32_t *partition, int64_t *offset);

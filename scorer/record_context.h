@@ -1,4 +1,4 @@
-/* What a message says besides its value, for events that come as JSON. */
+/* A message's context (topic, partition, offset, time, CloudEvents headers), for events that come as JSON. */
 #pragma once
 
 #include "events/json_event.h"

@@ -1,6 +1,6 @@
-/* The guard before protobuf-c: its unpacker recurses as deep as the file says, so a small file of nested types would
- * run it out of stack. Called by onnx_read on the bytes as they came, on any thread; allocates nothing; must never read
- * past the file and never accept what the unpacker could trip over.
+/* Limits on a file before protobuf-c sees it: its unpacker recurses as deep as the file says, so a small file
+ * of nested types would run it out of stack. Called by onnx_read on the bytes as they came, on any thread; allocates
+ * nothing; must never read past the file and never accept what the unpacker could trip over.
  *
  * The walk follows protobuf-c's own message descriptors, so it knows which fields are messages. It refuses groups, a
  * duplicate singular message or text (the unpacker would merge or replace them), and texts with NUL bytes. */

@@ -538,11 +538,11 @@ void input_consumer_accept(struct input_consumer *input)
 
 static void add_offset(rd_kafka_topic_partition_t *element, const struct input_position *position, bool records)
 {
-    char note[INPUT_POSITION_NOTE_BYTES];
-    input_position_write_note(position, records, note);
+    char metadata[OFFSET_METADATA_BYTES];
+    offset_metadata_write(position->next, &position->last, records, metadata);
     element->offset = position->next;
-    element->metadata_size = strlen(note);
-    element->metadata = element->metadata_size ? mem_text(note) : NULL; /* the list frees it */
+    element->metadata_size = strlen(metadata);
+    element->metadata = element->metadata_size ? mem_text(metadata) : NULL; /* the list frees it */
 }
 
 rd_kafka_topic_partition_list_t *input_consumer_offsets(const struct input_consumer *input)

@@ -1,57 +1,15 @@
 /* Positions of partitions: see input_position.h. Called by input_consumer.c on the score loop's thread; never blocks.
  * The assertions hold what the caller must have done: offsets from a broker are validated before, and refused by a
- * status.
- */
+ * status. */
 #include "scorer/stream/input_position.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
-/* Believed only if it was written for this very offset: tools that move or copy offsets may leave it as it was. */
-static struct input_position_record read_note(int64_t committed, const char *note, size_t bytes)
-{
-    struct input_position_record record;
-    int64_t next;
-    char text[INPUT_POSITION_NOTE_BYTES];
-    if (note && bytes < sizeof text) {
-        memcpy(text, note, bytes);
-        text[bytes] = '\0';
-        if (sscanf(text, "next=%" SCNd64 " last=%" SCNd64 " ms=%" SCNd64, &next, &record.offset,
-                   &record.timestamp_ms) == 3 &&
-            next == committed && record.offset >= 0 && record.offset < committed)
-            return record;
-    }
-    return (struct input_position_record){.offset = INPUT_POSITION_NO_RECORD};
-}
-
-static const char WITH_RECORDS[] = "state";
-
-/* Versions without current records read the note as before. */
-void input_position_write_note(const struct input_position *position, bool records, char out[INPUT_POSITION_NOTE_BYTES])
-{
-    const char *with = records ? WITH_RECORDS : "";
-    if (position->last.offset != INPUT_POSITION_NO_RECORD && position->last.offset < position->next)
-        snprintf(out, INPUT_POSITION_NOTE_BYTES, "next=%" PRId64 " last=%" PRId64 " ms=%" PRId64 "%s%s", position->next,
-                 position->last.offset, position->last.timestamp_ms, records ? " " : "", with);
-    else
-        snprintf(out, INPUT_POSITION_NOTE_BYTES, "%s", with);
-}
-
-bool input_position_note_has_records(const char *note, size_t bytes)
-{
-    const size_t with = sizeof WITH_RECORDS - 1;
-    if (!note || bytes < with || memcmp(note + bytes - with, WITH_RECORDS, with) != 0)
-        return false;
-    return bytes == with || note[bytes - with - 1] == ' ';
-}
-
-void input_position_start(struct input_position *position, int64_t offset, const char *note, size_t note_bytes)
+void input_position_start(struct input_position *position, int64_t offset, const char *metadata, size_t metadata_bytes)
 {
     assert(offset >= 0);
-    position->last = read_note(offset, note, note_bytes);
-    position->checking = position->last.offset != INPUT_POSITION_NO_RECORD;
+    position->last = offset_metadata_last(offset, metadata, metadata_bytes);
+    position->checking = position->last.offset != NO_RECORD;
     position->assigned = true;
     position->eof = INPUT_POSITION_NO_END;
     position->taken = position->next = position->committed = offset;
@@ -91,7 +49,7 @@ void input_position_handle(struct input_position *position, int64_t offset, int6
     assert(offset >= position->next && offset < position->taken);
     position->next = offset + 1;
     position->last_ms = timestamp_ms;
-    position->last = (struct input_position_record){offset, timestamp_ms};
+    position->last = (struct handled_record){offset, timestamp_ms};
 }
 
 void input_position_reach_end(struct input_position *position, int64_t eof)

@@ -8,14 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { INPUT_POSITION_NO_END = -1, INPUT_POSITION_NO_RECORD = -1, INPUT_POSITION_NOTE_BYTES = 96 };
+#include "scorer/stream/offset_metadata.h"
 
-/* A record that was handled, as it can be recognised: a log that has another one there is not the same log. Plain data.
- */
-struct input_position_record {
-    int64_t offset; /* INPUT_POSITION_NO_RECORD: none known */
-    int64_t timestamp_ms;
-};
+enum { INPUT_POSITION_NO_END = -1 };
 
 /* Plain data; zeroed: not assigned. next <= taken, and committed <= next but for what was committed on another's word.
  */
@@ -30,14 +25,14 @@ struct input_position {
     int64_t waiting_at; /* the message it waits before */
     bool
         forwarded; /* has waited before: librdkafka leaves its queue to us ever since, and undoes what we did on stop */
-    int64_t last_ms;                   /* timestamp of the last message handled; 0: none yet */
-    struct input_position_record last; /* the last one handled, by whoever had the partition */
-    bool checking;                     /* reading starts at `last`, to see whether it is still that record */
+    int64_t last_ms;            /* timestamp of the last message handled; 0: none yet */
+    struct handled_record last; /* the last one handled, by whoever had the partition */
+    bool checking;              /* reading starts at `last`, to see whether it is still that record */
 };
 
-/* Assigned, and to be handled from `offset` on, which is the group's committed offset. `note`: what was committed with
- * it (input_position_write_note); anything else, and NULL, says nothing. */
-void input_position_start(struct input_position *position, int64_t offset, const char *note, size_t note_bytes);
+/* Assigned, and to be handled from `offset` on, which is the group's committed offset. `metadata`: what was
+ * committed with it (offset_metadata.h). */
+void input_position_start(struct input_position *position, int64_t offset, const char *metadata, size_t metadata_bytes);
 
 /* Where the reader starts: at the committed offset, or at the last record before it, which is checked and not handed
  * out again. */
@@ -64,10 +59,3 @@ void input_position_read_again(struct input_position *position);
 /* The record to be checked is not there any more (deleted by retention since): the reader starts at `next`. */
 void input_position_give_up_check(struct input_position *position);
 bool input_position_moved(const struct input_position *position);
-
-/* To be committed with `next`: the last record handled, and whether current records are committed with it. Empty where
- * there is neither. */
-void input_position_write_note(const struct input_position *position, bool records,
-                               char out[INPUT_POSITION_NOTE_BYTES]);
-/* Whether current records were committed with what has this note. NULL: no. */
-bool input_position_note_has_records(const char *note, size_t bytes);

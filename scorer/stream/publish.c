@@ -2,7 +2,7 @@
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
- * broker refuses is found by scorer/stream/rejected_records.h; here is what it becomes: an oversize record a dead
+ * broker rejects is found by scorer/stream/rejected_records.h; here is what it becomes: an oversize record a dead
  * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
  * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
  * message.
@@ -10,7 +10,7 @@
  * A commit is one call in the background (base/background_call.h), since librdkafka blocks in each of its steps: while
  * it is under way nothing here touches the transaction, the suspects or what is counted with them, and records of the
  * next work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is
- * not. Work that is done again to find a refused record is never staged. */
+ * not. Work that is done again to find a rejected record is never staged. */
 #include "scorer/stream/publish.h"
 
 #include <assert.h>
@@ -263,7 +263,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
     return true;
 }
 
-/* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
+/* Its source has gone, so it cannot become a dead letter here: as if the broker had rejected it. */
 static void refuse_staged(struct publish *publish, const struct transaction_record *record)
 {
     rejected_records_add(&publish->rejected, record->opaque);

@@ -1,8 +1,8 @@
-/* Bisecting refused batches. See rejected_records.h.
+/* Bisecting rejected batches. See rejected_records.h.
  *
  * Called by publish.c alone. Never blocks, and ends: groups only get smaller until a commit, and suspects stay
  * suspects, so each round ends nearer to single records, however many batches are rejected. What is found is never
- * tried again as it was; what would be refused the same for ever is a failure for good, with a message. */
+ * tried again as it was; what would be rejected the same for ever is a failure for good, with a message. */
 #include "scorer/stream/rejected_records.h"
 
 #include <inttypes.h>
@@ -117,7 +117,7 @@ static void found_oversize(const struct rejected_records *rejected, struct rejec
         suspect->dead_letter++;
 }
 
-/* The only record of a refused batch. */
+/* The only record of a rejected batch. */
 static enum status found_record(struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic,
                                 struct error *err)
 {

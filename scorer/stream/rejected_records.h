@@ -1,9 +1,9 @@
-/* Records that the broker refuses, found by bisecting the work: oversize records, and timestamps that a topic does not
+/* Records that the broker rejects, found by bisecting the work: oversize records, and timestamps that a topic does not
  * take.
  *
- * A broker refuses a whole batch and does not say which of its records it means. All of them are suspects; the work
+ * A broker rejects a whole batch and does not say which of its records it means. All of them are suspects; the work
  * comes back and is done again with suspects in batches of their own, half as many in each, until one is alone and
- * refused: that is the record. It goes as less (an oversize record becomes a dead letter, a dead letter a smaller one)
+ * rejected: that is the record. It goes as less (an oversize record becomes a dead letter, a dead letter a smaller one)
  * or with the present time, the others go as they are, and the suspects are forgotten when all of the work is
  * committed.
  *
@@ -20,7 +20,7 @@ enum dead_letter_detail { DETAIL_WHOLE, DETAIL_NO_VALUE, DETAIL_BARE };
 
 struct rejected_suspect {
     const void *source;                  /* its record's opaque pointer */
-    unsigned suspected;                  /* the last round in which its batch was refused */
+    unsigned suspected;                  /* the last round in which its batch was rejected */
     bool oversize;                       /* found: goes as a dead letter */
     bool untimed;                        /* found: goes with the present time instead of its source's */
     enum dead_letter_detail dead_letter; /* what is left to try */
@@ -31,8 +31,8 @@ struct rejected_records {
     const char *name;                /* the worker's, in messages */
     struct rejected_suspect *suspects;
     size_t suspect_count, suspect_capacity;
-    uint64_t records;   /* of the open work that were in refused batches */
-    uint64_t redo_left; /* so many records are work that came back because of a refused batch */
+    uint64_t records;   /* of the open work that were in rejected batches */
+    uint64_t redo_left; /* so many records are work that came back because of a rejected batch */
     unsigned round;     /* of bisecting; 0: none */
     uint64_t group;     /* most suspects in a batch */
     uint64_t in_group;  /* suspects sent since the last flush */
@@ -44,7 +44,7 @@ void rejected_records_free(struct rejected_records *rejected);
 
 /* New work is open, or that which came back once more. */
 void rejected_records_begin(struct rejected_records *rejected);
-/* A record of this source was in a refused batch. */
+/* A record of this source was in a rejected batch. */
 void rejected_records_add(struct rejected_records *rejected, const void *source);
 /* NULL: no suspect. Valid until the next rejected_records_add. */
 const struct rejected_suspect *rejected_records_find(const struct rejected_records *rejected, const void *source);
@@ -54,7 +54,7 @@ MUST_USE bool rejected_records_isolate(struct rejected_records *rejected, const 
 
 /* The work has come back with so many records: they are isolated, where there are suspects. */
 void rejected_records_redo(struct rejected_records *rejected, uint64_t records);
-/* After that, where `records` were refused, with this code and by this topic: the next round. Logs what is going on.
+/* After that, where `records` were rejected, with this code and by this topic: the next round. Logs what is going on.
  * Failure is for good. */
 MUST_USE enum status rejected_records_bisect(struct rejected_records *rejected, rd_kafka_resp_err_t code,
                                              const char *topic, struct error *err);

@@ -111,24 +111,24 @@ static void what_is_not_assigned_reaches_no_end(void **state)
 }
 
 /* Handled up to `next`, the last record being 7 of time 70; started again. */
-static struct input_position started_again(int64_t next, char note[INPUT_POSITION_NOTE_BYTES])
+static struct input_position started_again(int64_t next, char metadata[OFFSET_METADATA_BYTES])
 {
     struct input_position before = started(7), position = {0};
     assert_int_equal(input_position_decide(&before, 7, 70), INPUT_POSITION_TAKE);
     input_position_handle(&before, 7, 70);
     input_position_reach_end(&before, next);
     input_position_move_to_end(&before);
-    input_position_write_note(&before, false, note);
-    input_position_start(&position, next, note, strlen(note));
+    offset_metadata_write(before.next, &before.last, false, metadata);
+    input_position_start(&position, next, metadata, strlen(metadata));
     return position;
 }
 
 static void the_last_record_is_recognised_and_not_handed_out_again(void **state)
 {
-    char note[INPUT_POSITION_NOTE_BYTES];
+    char metadata[OFFSET_METADATA_BYTES];
     (void)state;
-    struct input_position position = started_again(9, note);
-    assert_string_equal(note, "next=9 last=7 ms=70");
+    struct input_position position = started_again(9, metadata);
+    assert_string_equal(metadata, "next=9 last=7 ms=70");
     assert_int_equal(input_position_first_read(&position), 7);
     assert_int_equal(input_position_decide(&position, 7, 70), INPUT_POSITION_SKIP);
     handle(&position, 9);
@@ -137,80 +137,44 @@ static void the_last_record_is_recognised_and_not_handed_out_again(void **state)
 
 static void another_record_in_its_place_is_another_log(void **state)
 {
-    char note[INPUT_POSITION_NOTE_BYTES];
+    char metadata[OFFSET_METADATA_BYTES];
     (void)state;
-    struct input_position position = started_again(9, note);
+    struct input_position position = started_again(9, metadata);
     assert_int_equal(input_position_decide(&position, 7, 71), INPUT_POSITION_CHANGED);
-    position = started_again(9, note);
+    position = started_again(9, metadata);
     assert_int_equal(input_position_decide(&position, 8, 70), INPUT_POSITION_CHANGED);
 }
 
 static void a_last_record_that_is_gone_proves_nothing(void **state)
 {
-    char note[INPUT_POSITION_NOTE_BYTES];
+    char metadata[OFFSET_METADATA_BYTES];
     (void)state;
-    struct input_position position = started_again(9, note);
+    struct input_position position = started_again(9, metadata);
     handle(&position, 9);
-    position = started_again(9, note);
+    position = started_again(9, metadata);
     input_position_give_up_check(&position); /* the log starts after it */
     assert_int_equal(input_position_first_read(&position), 9);
     handle(&position, 9);
 }
 
-static void a_note_of_another_offset_is_not_believed(void **state)
+static void the_last_record_stays_where_nothing_was_handled(void **state)
 {
-    static const char *const notes[] = {
-        "next=8 last=7 ms=70", "next=9 last=9 ms=70", "next=9 last=-1 ms=0", "next=9 last=", "", "somebody else's"};
+    char metadata[OFFSET_METADATA_BYTES], again[OFFSET_METADATA_BYTES];
     (void)state;
-    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
-        struct input_position position = {0};
-        char note[INPUT_POSITION_NOTE_BYTES];
-        input_position_start(&position, 9, notes[i], strlen(notes[i]));
-        assert_int_equal(input_position_first_read(&position), 9);
-        input_position_write_note(&position, false, note);
-        assert_string_equal(note, "");
-    }
-}
-
-static void a_note_goes_on_where_nothing_was_handled(void **state)
-{
-    char note[INPUT_POSITION_NOTE_BYTES], again[INPUT_POSITION_NOTE_BYTES];
-    (void)state;
-    struct input_position position = started_again(8, note);
+    struct input_position position = started_again(8, metadata);
     assert_int_equal(input_position_decide(&position, 7, 70), INPUT_POSITION_SKIP);
     input_position_reach_end(&position, 11);
     input_position_move_to_end(&position);
-    input_position_write_note(&position, false, again);
+    offset_metadata_write(position.next, &position.last, false, again);
     assert_string_equal(again, "next=11 last=7 ms=70");
-}
-
-static void a_note_says_whether_current_records_were_committed_with_it(void **state)
-{
-    static const char *const without[] = {"", "next=9 last=7 ms=70", "unclaimed", "restate",
-                                          "next=9 last=7 ms=70state"};
-    char note[INPUT_POSITION_NOTE_BYTES];
-    (void)state;
-    struct input_position position = started_again(9, note);
-    input_position_write_note(&position, true, note);
-    assert_string_equal(note, "next=9 last=7 ms=70 state");
-    assert_true(input_position_note_has_records(note, strlen(note)));
-    input_position_start(&position, 9, note, strlen(note));
-    assert_int_equal(input_position_first_read(&position), 7);
-    position = started(3);
-    input_position_write_note(&position, true, note);
-    assert_string_equal(note, "state");
-    assert_true(input_position_note_has_records(note, strlen(note)));
-    assert_false(input_position_note_has_records(NULL, 0));
-    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-        assert_false(input_position_note_has_records(without[i], strlen(without[i])));
 }
 
 /* Another partition's record to be checked is gone, or a transaction was rolled back: all are read again. */
 static void a_check_that_is_not_done_outlives_reading_again(void **state)
 {
-    char note[INPUT_POSITION_NOTE_BYTES];
+    char metadata[OFFSET_METADATA_BYTES];
     (void)state;
-    struct input_position position = started_again(9, note);
+    struct input_position position = started_again(9, metadata);
     input_position_read_again(&position);
     assert_int_equal(input_position_first_read(&position), 7);
     input_position_rewind(&position);
@@ -230,10 +194,8 @@ int main(void)
         cmocka_unit_test(the_last_record_is_recognised_and_not_handed_out_again),
         cmocka_unit_test(another_record_in_its_place_is_another_log),
         cmocka_unit_test(a_last_record_that_is_gone_proves_nothing),
-        cmocka_unit_test(a_note_says_whether_current_records_were_committed_with_it),
         cmocka_unit_test(a_check_that_is_not_done_outlives_reading_again),
-        cmocka_unit_test(a_note_of_another_offset_is_not_believed),
-        cmocka_unit_test(a_note_goes_on_where_nothing_was_handled),
+        cmocka_unit_test(the_last_record_stays_where_nothing_was_handled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
