@@ -152,7 +152,8 @@ static inline void directory_make(struct directory *directory)
     json_t *older = older_of(reader);
     json_array_insert_new(json_object_get(ids, "event"), 0,
                           json_pack("{s:i, s:s}", "id", OLDER_ID, "file", "older.avsc"));
-    json_object_del(ids, "state"); /* not kept here */
+    json_object_del(ids, "state"); /* neither is kept here */
+    json_object_del(ids, "alert");
     grow_prediction(directory, reader);
     put_json(directory, "employee_event.avsc", reader);
     put_json(directory, "older.avsc", older);
