@@ -228,13 +228,13 @@ static enum status poll_until_it_fails(struct input_consumer *input, struct erro
     return status;
 }
 
-static void commit_with_note(struct input_consumer *input, int32_t partition, int64_t offset, const char *note)
+static void commit_with_metadata(struct input_consumer *input, int32_t partition, int64_t offset, const char *metadata)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list, topic, partition);
     element->offset = offset;
-    element->metadata = mem_text(note);
-    element->metadata_size = strlen(note);
+    element->metadata = mem_text(metadata);
+    element->metadata_size = strlen(metadata);
     assert_int_equal(rd_kafka_commit(input_consumer_client(input), list, 0), 0);
     rd_kafka_topic_partition_list_destroy(list);
 }
@@ -253,7 +253,7 @@ static void fill_until_the_first_is_deleted(struct fixture *f)
     send_to(f, 1);
 }
 
-/* The record noted for one partition was deleted; the other's is not the one that was noted, and comes later. */
+/* The last record that one partition's metadata names was deleted; the other's is another one, and comes later. */
 static void a_deleted_record_leaves_the_check_of_other_partitions(void **state)
 {
     struct fixture f;
@@ -263,8 +263,8 @@ static void a_deleted_record_leaves_the_check_of_other_partitions(void **state)
     fill_until_the_first_is_deleted(&f);
     struct input_consumer *input = join(&f);
     wait_for_share(&f, input, PARTITIONS);
-    commit_with_note(input, 0, 5, "next=5 last=0 ms=1");
-    commit_with_note(input, 1, 2, "next=2 last=1 ms=1");
+    commit_with_metadata(input, 0, 5, "next=5 last=0 ms=1");
+    commit_with_metadata(input, 1, 2, "next=2 last=1 ms=1");
     input_consumer_free(input);
     memset(&f.counters, 0, sizeof f.counters);
     assert_int_equal(rd_kafka_mock_partition_set_leader(f.kafka.cluster, topic, 1, 2), 0);
