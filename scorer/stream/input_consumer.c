@@ -40,6 +40,7 @@ struct input_consumer {
     struct input_position *positions;
     int32_t position_count;
     bool assigned;
+    bool unanswered;  /* the last rebalance was not followed by an assignment */
     bool leaving;     /* for good */
     bool reached_end; /* some position's eof is news */
     bool reassign;    /* all are to be assigned again, from their positions */
@@ -230,18 +231,21 @@ static void on_revoke(struct input_consumer *input)
     pending_partitions_drop(&input->pending);
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
-    if (may_join_again(input, lost))
+    input->unanswered = !may_join_again(input, lost);
+    if (!input->unanswered && !input->leaving)
         rd_kafka_assign(input->consumer, NULL);
 }
 
-/* Within rd_kafka_consume_batch_queue and rd_kafka_consumer_close, on the loop's thread. */
+/* Within rd_kafka_consume_batch_queue, and while the consumer is closed, on the loop's thread. Whoever is leaving wants
+ * no partitions, and leaves the answer to kafka_consumer_leave. */
 static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
                          void *opaque)
 {
     struct input_consumer *input = opaque;
     input->disturbed = true;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        on_assign(input, list);
+        if (!input->leaving)
+            on_assign(input, list);
         return;
     }
     if (code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
@@ -346,7 +350,7 @@ void input_consumer_free(struct input_consumer *input)
         rd_kafka_queue_destroy(input->queue);
     input->leaving = true;
     if (input->consumer)
-        kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, on_rebalance, input);
+        kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, input->unanswered, on_rebalance, input);
     pending_partitions_drop(&input->pending);
     free(input->batch);
     free(input->positions);
