@@ -174,15 +174,10 @@ static void gained(struct sink *sink, const rd_kafka_topic_partition_list_t *lis
     sink_unassign(sink); /* the loop assigns them once it has read where to start */
 }
 
-static bool something_to_store(const struct sink *sink)
-{
-    return sink_batch_count(sink->batch) || sink_batch_is_ahead(sink->batch);
-}
-
 static void lost(struct sink *sink)
 {
     struct error err;
-    if (!rd_kafka_assignment_lost(sink->consumer) && !sink->waiting && something_to_store(sink)) {
+    if (!rd_kafka_assignment_lost(sink->consumer) && !sink->waiting && sink_batch_is_unstored(sink->batch)) {
         sink_store_limit(sink->store, LEAVE_LIMIT_US);
         progress_step(&sink->progress, "stores before its partitions leave", WAITS_FOR_POSTGRESQL);
         if (sink_batch_write(sink->batch, &err) != STATUS_OK)
@@ -483,7 +478,7 @@ static enum status look_at_topics(struct sink *sink, struct error *err)
 /* An unavailable server is named; a batch that PostgreSQL refuses is not a wait, and must end in a commit. */
 static void note_turn(struct sink *sink)
 {
-    bool works = something_to_store(sink) || (sink->joined && sink->unassigned);
+    bool works = sink_batch_is_unstored(sink->batch) || (sink->joined && sink->unassigned);
     enum loop_wait wait = kafka_up() ? WAITS_FOR_NOTHING : WAITS_FOR_KAFKA;
     if (sink->waiting && (sink->wants_schema || sink->why == STATUS_UNAVAILABLE))
         wait = sink->wants_schema ? WAITS_FOR_REGISTRY : WAITS_FOR_POSTGRESQL;
@@ -593,7 +588,7 @@ static enum status sink_start(struct sink *sink, struct error *err)
 static void flush_last(struct sink *sink)
 {
     struct error err = {.text = "PostgreSQL is waited for"};
-    if (!sink->batch || !something_to_store(sink))
+    if (!sink->batch || !sink_batch_is_unstored(sink->batch))
         return;
     sink_store_limit(sink->store, LEAVE_LIMIT_US);
     if (!sink->waiting && sink_batch_write(sink->batch, &err) == STATUS_OK)

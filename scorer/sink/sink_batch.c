@@ -347,6 +347,11 @@ bool sink_batch_is_ahead(const struct sink_batch *batch)
     return false;
 }
 
+bool sink_batch_is_unstored(const struct sink_batch *batch)
+{
+    return sink_batch_count(batch) || sink_batch_is_ahead(batch);
+}
+
 /* Sets every partition's target to one past its last item before `end` or, when those are all, to where it was read. */
 static void aim_partitions(struct sink_batch *batch, size_t end)
 {
@@ -611,7 +616,7 @@ enum status sink_batch_write(struct sink_batch *batch, struct error *err)
     for (int tries = 0; tries < CONFLICT_TRIES; tries++) {
         if (sink_batch_sync(batch, err) != STATUS_OK)
             return err->status;
-        if (!sink_batch_count(batch) && !sink_batch_is_ahead(batch))
+        if (!sink_batch_is_unstored(batch))
             return STATUS_OK;
         enum status status = write_range(batch, batch->count, err);
         search_end(batch, status);

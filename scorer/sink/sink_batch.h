@@ -51,6 +51,7 @@ size_t sink_batch_bytes(const struct sink_batch *batch);
 MUST_USE enum status sink_batch_sync(struct sink_batch *batch, struct error *err);
 /* Whether a position is to be stored without records: the end of a log lies past the last one. */
 bool sink_batch_is_ahead(const struct sink_batch *batch);
+bool sink_batch_is_unstored(const struct sink_batch *batch); /* has records, or is ahead */
 /* By which a record is known again: its key, value and timestamp. */
 int64_t sink_batch_digest(const struct sink_record *record);
 /* Stores everything, positions at the end of logs included. On failure what was not stored is kept, to be tried again.

@@ -677,17 +677,12 @@ size_t input_consumer_lags(const struct input_consumer *input, struct partition_
     return count;
 }
 
-static uint64_t messages_of(struct partition_lag lag)
-{
-    return lag.end > lag.next ? (uint64_t)(lag.end - lag.next) : 0;
-}
-
 uint64_t input_consumer_lag(const struct input_consumer *input)
 {
     uint64_t messages = 0;
     for (int32_t p = 0; p < input->position_count; p++)
         if (input->positions[p].assigned)
-            messages += messages_of(lag_of(input, p));
+            messages += partition_lag_messages(lag_of(input, p));
     return untaken_count(input) ? messages + untaken_partitions_messages(&input->untaken) : messages;
 }
 
@@ -696,7 +691,7 @@ bool input_consumer_behind(const struct input_consumer *input)
     for (int32_t p = 0; p < input->position_count; p++) {
         const struct input_position *position = &input->positions[p];
         if (position->assigned && !position->waiting && position->eof != position->next &&
-            messages_of(lag_of(input, p)))
+            partition_lag_messages(lag_of(input, p)))
             return true;
     }
     return false;

@@ -390,7 +390,7 @@ uint64_t untaken_partitions_messages(const struct untaken_partitions *untaken)
 {
     uint64_t messages = 0;
     for (size_t i = 0; i < untaken->count; i++)
-        messages += (uint64_t)(untaken->lags[i].end - untaken->lags[i].next);
+        messages += partition_lag_messages(untaken->lags[i]);
     return messages;
 }
 
