@@ -11,6 +11,7 @@
 #include "events/employee_state.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
+#include "producer/state_topic.h"
 
 enum { CALL_MS = 10000, POLL_MS = 100 };
 
@@ -36,20 +37,9 @@ struct dlq_records {
 
 static enum status records_open(struct dlq_records *records, const struct options *options, struct error *err)
 {
-    const struct kafka_property fixed[] = {{"group.id", options_text(options, OPTION_REPLAY_GROUP)}, /* not joined */
-                                           {"isolation.level", "read_committed"},
-                                           {"enable.partition.eof", "true"},
-                                           {"auto.offset.reset", "earliest"},
-                                           {NULL, NULL}};
-    rd_kafka_conf_t *conf = NULL;
     int count = 0;
-    enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
-    if (status == STATUS_OK)
-        status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &records->consumer, err);
-    if (status == STATUS_OK)
-        status = kafka_wait_for_broker(records->consumer, "dlq", 0, records->stop, err);
-    if (status == STATUS_OK)
-        status = kafka_topic_partitions(records->consumer, records->topic, &count, err);
+    enum status status = state_topic_open(options, "dlq", records->topic, options_text(options, OPTION_REPLAY_GROUP),
+                                          records->stop, &records->consumer, &count, err);
     records->count = (size_t)count;
     records->ends = mem_zeroed(records->count + 1, sizeof *records->ends);
     return status == STATUS_OK ? STATUS_OK

@@ -11,6 +11,7 @@
 #include "kafka/client.h"
 #include "kafka/message.h"
 #include "producer/high_watermark.h"
+#include "producer/state_topic.h"
 
 enum { POLL_MS = 100, PATIENCE_US = 5000000 };
 
@@ -53,20 +54,9 @@ static enum status find_ends(struct reading *reading, const struct options *opti
 static enum status begin(struct reading *reading, const struct options *options, const _Atomic bool *stop,
                          struct error *err)
 {
-    const struct kafka_property fixed[] = {{"group.id", "attrition-rescore"}, /* never joined, nothing committed */
-                                           {"isolation.level", "read_committed"},
-                                           {"enable.partition.eof", "true"},
-                                           {"auto.offset.reset", "earliest"},
-                                           {NULL, NULL}};
-    rd_kafka_conf_t *conf = NULL;
     int count = 0;
-    enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
-    if (status == STATUS_OK)
-        status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &reading->consumer, err);
-    if (status == STATUS_OK)
-        status = kafka_wait_for_broker(reading->consumer, where, 0, stop, err);
-    if (status == STATUS_OK)
-        status = kafka_topic_partitions(reading->consumer, reading->topic, &count, err);
+    enum status status =
+        state_topic_open(options, where, reading->topic, "attrition-rescore", stop, &reading->consumer, &count, err);
     if (status == STATUS_NOT_FOUND)
         return error_set(err, status,
                          "there is no topic %s of current records: give --state-topic and --group-id as the scorer "
