@@ -225,7 +225,7 @@ def health(lab, scorer, broker_port):
     lab.wait("Kafka is back: logged again", lambda: ask(scorer, "POST", "/predict", {"attributes": {"Age": 41}})[0] == 200, 60, scorer)
 
 
-with Lab(STATE_TOPIC="none") as lab:
+with Lab() as lab:
     lab.model()
     broker, database = lab.kafka(), lab.postgres()
     scorer = lab.scorer(KAFKA_BOOTSTRAP_SERVERS=broker, DATABASE_URL=database, MODEL_POLL_INTERVAL="200ms", HTTP_LOG_TIMEOUT="2s")

@@ -39,7 +39,7 @@ def ask(prometheus, query):
         return json.load(answer)["data"]["result"]
 
 
-with Lab(STATE_TOPIC="none") as lab:
+with Lab() as lab:
     promtool = tool("promtool")
     for what, *words in (("the configuration", "check", "config", "--syntax-only", DEPLOY / "prometheus/prometheus.yml"),
                          ("the alerts", "check", "rules", DEPLOY / "prometheus/alerts.yml"),
