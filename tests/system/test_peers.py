@@ -105,7 +105,7 @@ def check_onnxruntime(lab, cases, streamed):
     lab.check("… and so does the stream", worst <= 1e-12, f"{len(streamed)} events, largest difference {worst:.2g}")
 
 
-with Lab(STATE_TOPIC="none") as lab:
+with Lab() as lab:
     kafka, database = lab.kafka(), lab.postgres()
     lab.model(golden("train.csv"))
     cases = cases_with_attributes()
