@@ -228,7 +228,7 @@ def usage(lab):
         lab.one_line(f"{arguments[0]}: says why", err, pattern)
 
 
-with Lab(STATE_TOPIC="none") as lab:
+with Lab() as lab:
     lab.kafka_address = lab.embedded_broker()
     lab.env["KAFKA_BOOTSTRAP_SERVERS"] = lab.kafka_address
     usage(lab)

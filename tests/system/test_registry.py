@@ -192,7 +192,7 @@ def restart_without_registry(lab, kafka, scorer, sender, settings):
     lab.audit(again)
 
 
-with Lab(STATE_TOPIC="none") as lab:
+with Lab() as lab:
     kafka = lab.kafka()
     lab.model()
     registry = lab.registry()

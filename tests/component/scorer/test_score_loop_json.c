@@ -66,11 +66,51 @@ static void debezium_stops_until_null_values_are_decided(void **state)
     loop_tear_down(&f);
 }
 
+static const char *unsent; /* the column that the connector left out */
+
+static void look_for_unsent(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t bytes;
+    assert_int_equal(rd_kafka_message_headers(message, &headers), 0);
+    assert_int_equal(rd_kafka_header_get_last(headers, "attrition.error.code", &value, &bytes), 0);
+    assert_string_equal(value, "partial");
+    assert_int_equal(rd_kafka_header_get_last(headers, "attrition.error.field", &value, &bytes), 0);
+    assert_string_equal(value, unsent);
+}
+
+static void without_current_records_a_dead_letter_names_what_debezium_did_not_send(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[512];
+    loop_set_up_with(&f, "--null-value=ignore", "--state-topic=none");
+    const struct column *column = f.schema->columns;
+    while (column->kind != COLUMN_NOMINAL)
+        column++;
+    unsent = column->name;
+    snprintf(text, sizeof text,
+             "{\"op\":\"u\",\"before\":null,\"after\":{\"EmployeeNumber\":7,\"%s\":\"__debezium_unavailable_value\"},"
+             "\"source\":{\"ts_ms\":1700000000000}}",
+             unsent);
+    loop_send_raw(&f, 0, "7", span_of(text));
+    lab_flush(&f.kafka);
+    loop_start(&f);
+    loop_wait_for(&f, COUNTER_EVENTS_DEAD_LETTERED, 1);
+    score_loop_stop(f.loop);
+    loop_join(&f);
+    assert_int_equal(f.counters.dead_letters[EVENT_PARTIAL], 1);
+    assert_int_equal(loop_read_topic(&f, topics[2], look_for_unsent), 1);
+    loop_tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_the_same_results),
         cmocka_unit_test(debezium_stops_until_null_values_are_decided),
+        cmocka_unit_test(without_current_records_a_dead_letter_names_what_debezium_did_not_send),
     };
     return cmocka_run_group_tests_name("scorer/score_loop_json", tests, NULL, NULL);
 }
