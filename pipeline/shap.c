@@ -133,8 +133,7 @@ static struct shap_node node_plain(const struct builder *builder, uint32_t n, ui
     double step = builder->means[from->left] - builder->means[from->left + 1];
     return (struct shap_node){.share = share,
                               .pull = {first_is_left ? 1 - share : -share, first_is_left ? -share : 1 - share},
-                              .known =
-                                  others_share(builder, from->feature, depth) * (first_is_left ? step : -step),
+                              .known = others_share(builder, from->feature, depth) * (first_is_left ? step : -step),
                               .threshold = builder->packed[n].threshold,
                               .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
                               .column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column],
@@ -299,8 +298,7 @@ static void tree_begin(struct builder *builder, size_t t, const double *sums)
     shap->nodes = mem_resize(shap->nodes, shap->node_count + 1, sizeof *shap->nodes);
     shap->singles = mem_resize(shap->singles, shap->node_count + 1, sizeof *shap->singles);
     shap->ends = mem_resize(shap->ends, shap->node_count + 1, sizeof *shap->ends);
-    shap->repeats =
-        mem_resize(shap->repeats, shap->repeat_count + builder->tree->count + 1, sizeof *shap->repeats);
+    shap->repeats = mem_resize(shap->repeats, shap->repeat_count + builder->tree->count + 1, sizeof *shap->repeats);
 }
 
 /* STATUS_LIMIT: too deep, or all are too large. */
@@ -424,5 +422,6 @@ size_t shap_bytes(const struct shap *shap)
 {
     return sizeof *shap + shap->tree_count * sizeof *shap->trees +
            shap->node_count * (sizeof *shap->nodes + sizeof *shap->singles + sizeof *shap->ends) +
-           shap->again_count * sizeof *shap->again + shap->repeat_count * sizeof *shap->repeats + shap->column_count * sizeof *shap->columns;
+           shap->again_count * sizeof *shap->again + shap->repeat_count * sizeof *shap->repeats +
+           shap->column_count * sizeof *shap->columns;
 }

@@ -60,9 +60,8 @@ void JOIN(NAME(contribute), POINTS)(const struct shap_walk *walk, const struct s
     }
     EACH_POINT sum[i % (4 * PARTS)] =
         i < 4 * PARTS ? product[i] * step[i] : fused(product[i], step[i], sum[i % (4 * PARTS)]);
-    EACH_PART contribution[h] =
-        fused((sum[h] + sum[PARTS + h]) + (sum[2 * PARTS + h] + sum[3 * PARTS + h]) + node->known, pull[h],
-              contribution[h]);
+    EACH_PART contribution[h] = fused(
+        (sum[h] + sum[PARTS + h]) + (sum[2 * PARTS + h] + sum[3 * PARTS + h]) + node->known, pull[h], contribution[h]);
 }
 
 /* A node over two leaves: P becomes its mean. */

@@ -9,8 +9,8 @@
 /* By node; one past the last stands for all leaves. */
 enum { NAME(SINGLE_PLACES) = SHAP_SINGLE_NODES + 32 };
 struct NAME(single_state) {
-    lanes product[NAME(SINGLE_PLACES)][PARTS], share[NAME(SINGLE_PLACES)][PARTS];
-    lanes mean[NAME(SINGLE_PLACES)][PARTS], step[NAME(SINGLE_PLACES)][PARTS];
+    lanes product[NAME(SINGLE_PLACES)][PARTS], mean[NAME(SINGLE_PLACES)][PARTS];
+    lanes share[NAME(SINGLE_PLACES)][PARTS]; /* on the way up: what the node adds, but for P and e */
     double pull[NAME(SINGLE_PLACES)], sum[NAME(SINGLE_PLACES)];
     bool left[NAME(SINGLE_PLACES)];
     bool passed[NAME(SINGLE_PLACES)]; /* by shap_again: whether the row passes all conditions on the feature above */
@@ -40,7 +40,8 @@ void NAME(single_pulls)(struct NAME(single_state) * state, const struct shap_sin
 
 /* h of a node. */
 INLINE(TARGET)
-NAME(lanes) NAME(single_share)(const struct NAME(single_state) * state, const struct shap_single *node, size_t n, size_t i)
+NAME(lanes)
+NAME(single_share)(const struct NAME(single_state) * state, const struct shap_single *node, size_t n, size_t i)
 {
     const double *at = state->again[node->again].pull;
     return NAME(fused)(NAME(load)(at + i * WIDTH), NAME(fill)(state->pull[n]), NAME(fill)(node->share));
@@ -66,7 +67,7 @@ void NAME(single_turn)(struct NAME(single_state) * state, const struct shap_sing
     {
         lanes leaf = NAME(fill)(node->leaf);
         state->mean[n][i] = NAME(fused)(NAME(single_share)(state, node, n, i), leaf, NAME(fill)(node->rest));
-        state->step[n][i] = leaf * NAME(load)(gain + i * WIDTH);
+        state->share[n][i] = leaf * NAME(load)(gain + i * WIDTH);
     }
 }
 
@@ -79,7 +80,7 @@ void NAME(single_up)(struct NAME(single_state) * state, const struct shap_single
     {
         lanes second = state->mean[node->child[1]][i], step = state->mean[node->child[0]][i] - second;
         state->mean[n][i] = NAME(fused)(state->share[n][i], step, second + node->rest);
-        state->step[n][i] = step * NAME(load)(gain + i * WIDTH);
+        state->share[n][i] = step * NAME(load)(gain + i * WIDTH);
     }
 }
 
@@ -100,12 +101,12 @@ TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree 
     for (size_t n = tree->inner; n < count; n++)
         NAME(single_turn)(state, &nodes[n], n);
     memset(state->product + count, 0, 4 * sizeof *state->product);
-    memset(state->step + count, 0, 4 * sizeof *state->step);
+    memset(state->share + count, 0, 4 * sizeof *state->share);
     memset(state->mean + count, 0, sizeof *state->mean);
     for (size_t n = tree->inner; n-- > 0;)
         NAME(single_up)(state, &nodes[n], n);
     for (size_t n = 0; n < count; n += 4)
-        NAME(points_add)((const double *)state->product[n], (const double *)state->step[n], &state->sum[n]);
+        NAME(points_add)((const double *)state->product[n], (const double *)state->share[n], &state->sum[n]);
     for (const struct shap_end *end = ends; end < ends + count; end++) {
         double *contribution = &contributions[(size_t)end->column * 2 * WIDTH];
         *contribution = fma(state->sum[end->node] + end->known, state->pull[end->node], *contribution);
