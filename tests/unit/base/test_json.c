@@ -132,10 +132,13 @@ static void rows_stand_under_their_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_escaped),           cmocka_unit_test(any_ascii_text_reads_back),
-        cmocka_unit_test(doubles_have_one_form),       cmocka_unit_test(doubles_are_printed_as_printf_does),
+        cmocka_unit_test(texts_are_escaped),
+        cmocka_unit_test(any_ascii_text_reads_back),
+        cmocka_unit_test(doubles_have_one_form),
+        cmocka_unit_test(doubles_are_printed_as_printf_does),
         cmocka_unit_test(doubles_read_back_bit_for_bit),
-        cmocka_unit_test(integers_reach_their_limits), cmocka_unit_test(rows_stand_under_their_names),
+        cmocka_unit_test(integers_reach_their_limits),
+        cmocka_unit_test(rows_stand_under_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
