@@ -69,7 +69,7 @@ static const uint64_t FIVES[] = {/* powers of 5 */
                                  95367431640625u,
                                  476837158203125u};
 
-/* mantissa × 2^two × 10^(16 − exponent), rounded to a whole number, half to even: exactly, since 128 bits hold it. */
+/* mantissa × 2^two × 10^(16 − exponent), rounded to an integer, half to even: exactly, since 128 bits hold it. */
 static uint64_t digits_scale(uint64_t mantissa, int two, int exponent)
 {
     int fives = DIGITS - 1 - exponent, shift = -two - fives;
@@ -81,7 +81,7 @@ static uint64_t digits_scale(uint64_t mantissa, int two, int exponent)
     return digits + (rest > half || (rest == half && (digits & 1)));
 }
 
-/* As printf's %.17g writes it, in a fifth of the time. 1e-4 ≤ number < 2^53, and no whole number. */
+/* As printf's %.17g writes it, in a fifth of the time. 1e-4 ≤ number < 2^53, and no integer. */
 static size_t digits_write(double number, char *at)
 {
     char text[DIGITS], *start = at;

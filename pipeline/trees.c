@@ -80,17 +80,18 @@ static void groups_add(const struct trees *trees, const float *x, size_t stride,
         }
 }
 
-/* One row, as many trees at a time as there are walks (fewer at the end: the last one again, not added). */
-static void trees_add_row_vector(const struct trees *trees, const float *x, struct sums *sums)
+/* One row, as many trees at a time as there are walks, as long as most of them have one. Returns how many trees. */
+static size_t trees_add_row_vector(const struct trees *trees, const float *x, struct sums *sums)
 {
     static const uint32_t FROM[WALKS] = {0};
     const struct ensemble *ensemble = trees->ensemble;
-    for (size_t first = 0; first < ensemble->tree_count; first += WALKS) {
+    size_t first = 0;
+    for (size_t count; ensemble->tree_count - first > WALKS / 2; first += count) {
         uint32_t at[WALKS];
         float reached[WALKS];
         unsigned depth = 0;
-        size_t count = ensemble->tree_count - first < WALKS ? ensemble->tree_count - first : WALKS;
-        for (size_t w = 0; w < WALKS; w++) {
+        count = ensemble->tree_count - first < WALKS ? ensemble->tree_count - first : WALKS;
+        for (size_t w = 0; w < WALKS; w++) { /* the last tree again, not added, where there are fewer */
             size_t tree = first + (w < count ? w : count - 1);
             at[w] = ensemble->starts[tree];
             depth = depth > ensemble->depths[tree] ? depth : ensemble->depths[tree];
@@ -99,13 +100,14 @@ static void trees_add_row_vector(const struct trees *trees, const float *x, stru
         for (size_t w = 0; w < count; w++)
             leaf_add(trees, trees->nodes + at[w], sums, 0);
     }
+    return first;
 }
 
-/* The same, eight trees at a time. */
-static void trees_add_row(const struct trees *trees, const float *x, struct sums *sums)
+/* One row, eight trees at a time (fewer at the end: the last one again, not added), from this tree on. */
+static void trees_add_row(const struct trees *trees, const float *x, size_t first, struct sums *sums)
 {
     const struct ensemble *ensemble = trees->ensemble;
-    for (size_t first = 0; first < ensemble->tree_count; first += LANES) {
+    for (; first < ensemble->tree_count; first += LANES) {
         const struct packed_node *at[LANES];
         unsigned depth = 0;
         size_t count = ensemble->tree_count - first < LANES ? ensemble->tree_count - first : LANES;
@@ -201,7 +203,7 @@ static void single_score(const struct trees *trees, const struct cell *cells, bo
 {
     struct sums sums = {0};
     features_write(trees->features, cells, x);
-    (trees->vector ? trees_add_row_vector : trees_add_row)(trees, x, &sums);
+    trees_add_row(trees, x, trees->vector ? trees_add_row_vector(trees, x, &sums) : 0, &sums);
     *score = score_of(trees, &sums, 0);
     for (size_t i = 0; filled && i < features_slot_count(trees->features) * LANES; i++)
         x[i] = x[i / LANES * LANES];
