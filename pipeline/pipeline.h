@@ -28,7 +28,7 @@ void pipeline_free(struct pipeline *pipeline);
 
 /* Scores row_count rows (row-major cells). top_reasons > 0: writes up to top_reasons reasons per row, largest magnitude
  * first, ties in schema order, to reasons[row * top_reasons …] and their number to scores[row].reason_count.
- * No allocation; at most half a MiB of stack. */
+ * No allocation; at most 600 KB of stack. */
 void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                     struct score *scores, struct reason *reasons);
 /* The same, but a row whose probability is below `least` gets no reasons: its reason_count is 0. */

@@ -25,14 +25,17 @@ struct builder {
     const double *sums;          /* rows that came to each node of the tree */
     const uint32_t *places;      /* in shap->columns, by column */
     double *means;               /* the value that each node of the tree has for a row of which nothing is known */
+    uint32_t *branches;          /* a branch's place among the tree's; of a leaf: one past the last */
+    struct shap_tree *tree;      /* being made */
     double *passed;              /* of each repeated node of the tree: r of the edge above */
     uint32_t passed_count, most; /* repeated nodes; different features on a path */
-    size_t node_capacity;
+    uint32_t begun, ended;       /* nodes of the tree */
     struct {
-        uint32_t feature;
+        uint32_t feature, node;
         double passed; /* the shares of all edges with this feature down to here, multiplied */
         uint16_t side;
         bool again;             /* an edge further down has the feature, too */
+        bool repeated;          /* or one down the other side */
     } path[SHAP_MAX_DEPTH + 1]; /* by depth of the edge */
 };
 
@@ -89,14 +92,6 @@ static enum status covers_sum(const struct ensemble *ensemble, const double *cov
     return STATUS_OK;
 }
 
-static uint32_t node_new(struct builder *builder)
-{
-    struct shap *shap = builder->shap;
-    shap->nodes = mem_grow(shap->nodes, &builder->node_capacity, shap->node_count + 1, sizeof *shap->nodes);
-    memset(&shap->nodes[shap->node_count], 0, sizeof *shap->nodes);
-    return (uint32_t)shap->node_count++;
-}
-
 /* Depth of the lowest edge above with this feature; 0: none. */
 static uint32_t feature_above(const struct builder *builder, uint32_t feature, uint32_t depth)
 {
@@ -123,47 +118,124 @@ static double left_share(const struct builder *builder, uint32_t n)
     return rows > 0 ? builder->sums[builder->nodes[n].left] / rows : 0.5;
 }
 
-/* The branch n, whose edge has this depth, and all below it. `different`: features on the path so far. Recursion is
- * bounded by SHAP_MAX_DEPTH, which trees_make has checked. Returns its place. */
-static uint32_t node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different)
+static double value_of(const struct builder *builder, uint32_t n)
+{
+    return builder->nodes[n].value[builder->trees->class];
+}
+
+/* All but what is known of the children. */
+static struct shap_node node_plain(const struct builder *builder, uint32_t n, uint32_t depth, uint32_t above,
+                                   bool first_is_left)
 {
     const struct tree_node *from = &builder->nodes[n];
     int32_t column = features_column(builder->trees->features, from->feature);
-    uint32_t place = node_new(builder), above = feature_above(builder, from->feature, depth);
-    double passed = above ? builder->path[above].passed : 1;
-    struct shap_node node = {.share = left_share(builder, n),
-                             .known = others_share(builder, from->feature, depth) *
-                                      (builder->means[from->left] - builder->means[from->left + 1]),
-                             .threshold = builder->packed[n].threshold,
-                             .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
-                             .above = above ? (uint16_t)shap_edge(above, builder->path[above].side) : 0,
-                             .depth = (uint16_t)depth};
-    node.column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column];
-    if (above) {
-        node.again = builder->passed_count;
-        builder->passed[builder->passed_count++] = passed;
+    double left = left_share(builder, n), share = first_is_left ? left : 1 - left;
+    double step = builder->means[from->left] - builder->means[from->left + 1];
+    return (struct shap_node){.share = share,
+                              .pull = {first_is_left ? 1 - share : -share, first_is_left ? -share : 1 - share},
+                              .known = others_share(builder, from->feature, depth) * (first_is_left ? step : -step),
+                              .threshold = builder->packed[n].threshold,
+                              .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
+                              .column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column],
+                              .above = above ? (uint16_t)shap_edge(above, builder->path[above].side) : 0,
+                              .depth = (uint16_t)depth};
+}
+
+static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different, double zero);
+
+/* The sides of the branch n, first and second, into its node. */
+static void sides_make(struct builder *builder, uint32_t n, uint32_t different, double zero, double passed,
+                       bool first_is_left, struct shap_node *node)
+{
+    const struct tree_node *from = &builder->nodes[n];
+    uint32_t edge = node->depth + 1u, children[2] = {from->left + !first_is_left, from->left + first_is_left};
+    bool inner[2] = {builder->nodes[children[0]].left != 0, builder->nodes[children[1]].left != 0};
+    node->last = !inner[0];
+    node->both = inner[1];
+    if (!inner[1]) {
+        node->rest = value_of(builder, children[1]) - zero;
+        zero = value_of(builder, children[1]);
     }
-    builder->path[above].again = true;
+    if (!inner[0])
+        node->leaf = value_of(builder, children[0]) - zero;
+    builder->path[edge].feature = from->feature;
+    builder->path[edge].node = builder->branches[n];
+    builder->path[edge].repeated = false;
+    for (uint32_t k = 0; k < 2; k++) {
+        builder->path[edge].side = (uint16_t)(first_is_left ? k : !k);
+        builder->path[edge].again = false;
+        builder->path[edge].passed = passed * (k ? 1 - node->share : node->share);
+        if (inner[k])
+            node_make(builder, children[k], edge, different, zero);
+    }
+    node->repeated = builder->path[edge].repeated;
+}
+
+static void repeat_add(struct builder *builder, uint32_t node, uint32_t above, double passed)
+{
+    struct shap_repeat *repeat = &builder->shap->repeats[builder->tree->repeat + builder->passed_count];
+    *repeat = (struct shap_repeat){node, builder->path[above].node, builder->path[above].side == 0};
+    builder->passed[builder->passed_count++] = passed;
+}
+
+/* The branch n once more, as one row alone reads it. */
+static void single_make(struct builder *builder, uint32_t n, const struct shap_node *node, bool first_is_left)
+{
+    uint32_t place = builder->branches[n], left = builder->nodes[n].left;
+    builder->shap->singles[builder->tree->first + place] =
+        (struct shap_single){.share = node->share,
+                             .leaf = node->leaf,
+                             .rest = node->rest,
+                             .threshold = node->threshold,
+                             .slot = (uint16_t)node->slot,
+                             .again = (uint16_t)node->again,
+                             .child = {(uint16_t)builder->branches[left + !first_is_left],
+                                       (uint16_t)builder->branches[left + first_is_left]},
+                             .first_is_left = first_is_left};
+    builder->shap->ends[builder->tree->first + builder->ended++] = (struct shap_end){node->known, node->column, place};
+}
+
+/* The branch n, whose edge has this depth, and all below it. `different`: features on the path so far; zero: what
+ * values are relative to. Recursion is bounded by SHAP_MAX_DEPTH, which trees_make has checked. */
+static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different, double zero)
+{
+    const struct tree_node *from = &builder->nodes[n];
+    uint32_t above = feature_above(builder, from->feature, depth);
+    struct shap_node *nodes = builder->shap->nodes + builder->tree->first, *node = &nodes[builder->begun++];
+    double passed = above ? builder->path[above].passed : 1;
+    bool first_is_left = builder->nodes[from->left].left || !builder->nodes[from->left + 1].left;
+    *node = node_plain(builder, n, depth, above, first_is_left);
+    node->second = depth > 0 && node[-1].depth + 1u != depth;
+    if (above) {
+        node->again = builder->passed_count;
+        repeat_add(builder, builder->branches[n], above, passed);
+    }
+    builder->path[above].again = builder->path[above].repeated = true;
     different += above == 0;
     builder->most = builder->most > different ? builder->most : different;
-    for (uint32_t side = 0; side < 2; side++) {
-        uint32_t child = from->left + side;
-        builder->path[depth + 1].feature = from->feature;
-        builder->path[depth + 1].side = (uint16_t)side;
-        builder->path[depth + 1].again = false;
-        builder->path[depth + 1].passed = passed * (side ? 1 - node.share : node.share);
-        if (builder->nodes[child].left)
-            node.child[side] =
-                node_make(builder, child, depth + 1, different) - builder->shap->trees[builder->shap->tree_count].first;
-        else
-            node.leaf[side] = builder->nodes[child].value[builder->trees->class];
-    }
+    sides_make(builder, n, different, zero, passed, first_is_left, node);
     builder->path[above].again = false;
-    node.inner[0] = node.child[0] ? UINT8_MAX : 0;
-    node.inner[1] = node.child[1] ? UINT8_MAX : 0;
-    node.last = !node.child[0] && !node.child[1];
-    builder->shap->nodes[place] = node;
-    return place;
+    single_make(builder, n, node, first_is_left);
+    if (!node->last)
+        nodes[builder->begun - 1].ends++;
+}
+
+/* Places of the tree's branches, from its nodes, which stand level by level. */
+static void branches_place(struct builder *builder, size_t count)
+{
+    const struct tree_node *nodes = builder->nodes;
+    struct shap_tree *tree = builder->tree;
+    tree->count = (uint32_t)count / 2;
+    for (size_t pass = 0, place = 0; pass < 2; pass++) {
+        for (size_t n = 0; n < count; n++) {
+            bool leaf = !nodes[n].left, last = !leaf && !nodes[nodes[n].left].left && !nodes[nodes[n].left + 1].left;
+            if (leaf)
+                builder->branches[n] = tree->count;
+            else if (last == pass)
+                builder->branches[n] = (uint32_t)place++;
+        }
+        tree->inner = pass ? tree->inner : (uint32_t)place;
+    }
 }
 
 /* The lists of the tree's repeated nodes, one for each chunk of points; before them what all others use. */
@@ -201,8 +273,32 @@ static void means_fill(struct builder *builder, size_t count)
 static void known_weigh(struct shap *shap, const struct shap_tree *tree)
 {
     double points = (double)tree->points + 1, weight = 1 / (points * points * (double)tree->chunks);
-    for (size_t n = tree->first; n < shap->node_count; n++)
+    for (size_t n = tree->first; n < shap->node_count; n++) {
         shap->nodes[n].known *= weight;
+        shap->ends[n].known *= weight;
+    }
+}
+
+/* Room for the tree's nodes. */
+static void tree_begin(struct builder *builder, size_t t, const double *sums)
+{
+    const struct ensemble *ensemble = builder->trees->ensemble;
+    struct shap *shap = builder->shap;
+    uint32_t start = ensemble->starts[t];
+    builder->tree = &shap->trees[t];
+    builder->nodes = ensemble->nodes + start;
+    builder->packed = builder->trees->nodes + start;
+    builder->sums = sums + start;
+    builder->passed_count = 1;
+    builder->most = builder->begun = builder->ended = 0;
+    branches_place(builder, ensemble->starts[t + 1] - start);
+    builder->tree->first = (uint32_t)shap->node_count;
+    builder->tree->repeat = (uint32_t)shap->repeat_count;
+    shap->node_count += builder->tree->count;
+    shap->nodes = mem_resize(shap->nodes, shap->node_count + 1, sizeof *shap->nodes);
+    shap->singles = mem_resize(shap->singles, shap->node_count + 1, sizeof *shap->singles);
+    shap->ends = mem_resize(shap->ends, shap->node_count + 1, sizeof *shap->ends);
+    shap->repeats = mem_resize(shap->repeats, shap->repeat_count + builder->tree->count + 1, sizeof *shap->repeats);
 }
 
 /* STATUS_LIMIT: too deep, or all are too large. */
@@ -210,24 +306,18 @@ static enum status tree_make(struct builder *builder, size_t t, const double *su
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
     struct shap *shap = builder->shap;
-    struct shap_tree *tree = &shap->trees[t];
-    uint32_t start = ensemble->starts[t];
-    tree->first = (uint32_t)shap->node_count;
-    builder->nodes = ensemble->nodes + start;
-    builder->packed = builder->trees->nodes + start;
-    builder->sums = sums + start;
-    builder->passed_count = 1;
-    builder->most = 0;
-    means_fill(builder, ensemble->starts[t + 1] - start);
     if (ensemble->depths[t] > SHAP_MAX_DEPTH || shap->node_count > SHAP_MAX_NODES)
         return STATUS_LIMIT;
+    tree_begin(builder, t, sums);
+    struct shap_tree *tree = builder->tree;
+    means_fill(builder, ensemble->starts[t + 1] - ensemble->starts[t]);
     if (builder->nodes[0].left)
-        node_make(builder, 0, 0, 0);
+        node_make(builder, 0, 0, 0, 0);
     if (builder->most > SHAP_MAX_PATH)
         return STATUS_LIMIT;
-    tree->count = (uint32_t)shap->node_count - tree->first;
     tree->points = builder->most / 2;
     shap->all_small &= tree->count <= SHAP_SINGLE_NODES;
+    shap->repeat_count += builder->passed_count;
     again_fill(builder, tree);
     known_weigh(shap, tree);
     shap->base += builder->means[0];
@@ -286,11 +376,13 @@ enum status shap_make(const struct trees *trees, const double *covers, struct sh
     builder->passed = mem_zeroed(ensemble->node_count + 1, sizeof *builder->passed);
     builder->passed[0] = 1; /* for t itself */
     builder->means = mem_zeroed(ensemble->node_count, sizeof *builder->means);
+    builder->branches = mem_zeroed(ensemble->node_count, sizeof *builder->branches);
     enum status status = covers_sum(ensemble, covers, sums, err);
     if (status == STATUS_OK)
         status = trees_make(builder, sums, err);
     free(builder->passed);
     free(builder->means);
+    free(builder->branches);
     free(builder);
     free(places);
     free(sums);
@@ -306,7 +398,10 @@ void shap_free(struct shap *shap)
     if (!shap)
         return;
     free(shap->nodes);
+    free(shap->singles);
+    free(shap->ends);
     free(shap->again);
+    free(shap->repeats);
     free(shap->trees);
     free(shap->columns);
     free(shap);
@@ -325,6 +420,8 @@ size_t shap_columns(const struct shap *shap, const uint32_t **out)
 
 size_t shap_bytes(const struct shap *shap)
 {
-    return sizeof *shap + shap->tree_count * sizeof *shap->trees + shap->node_count * sizeof *shap->nodes +
-           shap->again_count * sizeof *shap->again + shap->column_count * sizeof *shap->columns;
+    return sizeof *shap + shap->tree_count * sizeof *shap->trees +
+           shap->node_count * (sizeof *shap->nodes + sizeof *shap->singles + sizeof *shap->ends) +
+           shap->again_count * sizeof *shap->again + shap->repeat_count * sizeof *shap->repeats +
+           shap->column_count * sizeof *shap->columns;
 }

@@ -10,21 +10,47 @@ enum { SHAP_EDGES = 2 * (SHAP_MAX_DEPTH + 1) };
 enum { SHAP_LANES = FEATURE_LANES, SHAP_SUMS = (SHAP_MAX_COLUMNS + 1) * 2 * SHAP_LANES };
 /* So few rows go one by one, without recursion, where no tree has more branches than these. */
 enum { SHAP_FEW_ROWS = 4, SHAP_SINGLE_NODES = 1024 };
+enum { SHAP_ROOM = 288 << 10 }; /* bytes that a walk keeps its state in */
 
-/* A branch. Preorder: a left child that is no leaf stands right after its parent. */
+/* A branch. Its first child is the left one if that is a branch, else the right one if that is, else the left leaf.
+ * Values are relative: below a branch with one leaf, to that leaf's; only differences count. Preorder, first children
+ * before second ones. */
 struct shap_node {
-    double known;      /* what the point t = 0 adds to each row's sum: P (left − right) there, weighed */
-    double share;      /* of the rows that come here: those that go left */
-    double leaf[2];    /* left, right: value, where that child is a leaf */
-    uint32_t child[2]; /* the node, from the tree's first; 0: a leaf */
+    double known;      /* what the point t = 0 adds to each row's sum: P (first − second) there, weighed */
+    double share;      /* of the rows that come here: those that go to the first child */
+    double pull[2];    /* e of a row that goes left, right: 1 − share if to the first child, else −share */
+    double leaf, rest; /* of leaves: the first, less the second; the second. 0: a branch */
     float threshold;   /* x ≤ threshold goes left */
     uint32_t slot;     /* of x */
     uint32_t column;   /* of the feature: place in shap->columns; one past the last: of none */
     uint32_t again;    /* place in the tree's list of shap_again; 0: not repeated */
     uint16_t above;    /* place (shap_edge) of the next edge above with the same feature; 0: none */
     uint16_t depth;    /* of the edge above; 0: the root */
-    uint8_t inner[2];  /* 255: that child is a branch; 0: a leaf */
+    uint16_t ends;     /* nodes above that end with this one */
     bool last;         /* both children are leaves */
+    bool both;         /* both are branches */
+    bool second;       /* it is its parent's second child, and the first is a branch */
+    bool repeated;     /* its feature comes again below */
+};
+
+/* The same for one row alone: level by level, those over two leaves behind all others. */
+struct shap_single {
+    double share, leaf, rest;
+    float threshold;
+    uint16_t slot, again, child[2]; /* first, second: its place in the tree; one past the last: a leaf */
+    bool first_is_left;
+};
+
+/* A node of shap_single in the order in which nodes end: children before their parent. */
+struct shap_end {
+    double known;
+    uint32_t column, node;
+};
+
+/* A node of shap_single whose feature stands on its path already, and the edge where it does. By `again`. */
+struct shap_repeat {
+    uint32_t node, above;
+    bool left;
 };
 
 /* An edge's place among those that a node's path may use: by its depth, left and right side by side. */
@@ -47,6 +73,8 @@ struct shap_points {
 
 struct shap_tree {
     uint32_t first, count; /* nodes; count 0: a leaf alone */
+    uint32_t inner;        /* nodes of shap_single that are not over two leaves */
+    uint32_t repeat;       /* first; of again_count */
     uint32_t points;       /* how many make the sums exact */
     uint32_t again_count;
     size_t again; /* first; a list of again_count for each chunk */
@@ -55,7 +83,7 @@ struct shap_tree {
 };
 
 typedef void shap_tree_walk(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                            const float *last, double *contributions);
+                            const float *last, double *contributions, void *room);
 
 /* Walks for one instruction set. All give the same bits. */
 struct shap_walk {
@@ -66,9 +94,12 @@ struct shap_walk {
 
 struct shap {
     struct shap_node *nodes;
+    struct shap_single *singles; /* by tree like the nodes */
+    struct shap_end *ends;       /* likewise */
     struct shap_again *again;
+    struct shap_repeat *repeats;
     struct shap_tree *trees;
-    size_t tree_count, node_count, again_count;
+    size_t tree_count, node_count, again_count, repeat_count;
     uint32_t *columns;
     size_t column_count;
     double base;

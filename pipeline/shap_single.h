@@ -1,75 +1,116 @@
 /* One row through one tree, the points as lanes of a vector, as instructions of TARGET: see shap_walk.c. Without
- * recursion or branches on the tree's shape, which a row alone would pay for at every node. The same operations in the
- * same order as shap_lanes.h, for the same bits. No guard: it is included once for each instruction set. */
+ * recursion or branches on the tree's shape, which a row alone would pay for at every node; level by level, so that a
+ * node does not wait for the one before. The same operations as shap_lanes.h, and what they give is added in the same
+ * order, for the same bits. No guard: it is included once for each instruction set. */
 #define lanes NAME(lanes)
 #define PARTS (SHAP_CHUNK / WIDTH)
 #define EACH_PART _Pragma("GCC unroll 4") for (size_t i = 0; i < PARTS; i++)
 
+/* By node; one past the last stands for all leaves. */
+enum { NAME(SINGLE_PLACES) = SHAP_SINGLE_NODES + 32 };
 struct NAME(single_state) {
+    lanes product[NAME(SINGLE_PLACES)][PARTS], mean[NAME(SINGLE_PLACES)][PARTS];
+    lanes share[NAME(SINGLE_PLACES)][PARTS]; /* on the way up: what the node adds, but for P and e */
+    double pull[NAME(SINGLE_PLACES)], sum[NAME(SINGLE_PLACES)];
+    bool left[NAME(SINGLE_PLACES)];
+    bool passed[NAME(SINGLE_PLACES)]; /* by shap_again: whether the row passes all conditions on the feature above */
     const struct shap_again *again;
-    const float *x;
-    double *contributions;
-    lanes product[SHAP_SINGLE_NODES][PARTS], mean[SHAP_SINGLE_NODES][PARTS], left[SHAP_SINGLE_NODES][PARTS];
-    double pull[SHAP_SINGLE_NODES];
-    double passed[SHAP_EDGES]; /* by shap_edge: 1 where the row passes all its feature's conditions so far, else 0 */
 };
+_Static_assert(sizeof(struct NAME(single_state)) <= SHAP_ROOM, "a walk fits its room");
 
-/* A leaf's place is 0, the root's, which nothing reads after the root but the end. */
+/* e of every node. */
 INLINE(TARGET)
-void NAME(single_down)(struct NAME(single_state) * state, const struct shap_node *node, size_t n)
+void NAME(single_pulls)(struct NAME(single_state) * state, const struct shap_single *nodes, const float *x,
+                        const struct shap_tree *tree, const struct shap_repeat *repeats)
 {
-    static const double ONE_OR_NONE[] = {0, 1}; /* a look-up, since a branch on the row's values is guessed wrong */
-    const double *at = state->again[node->again].pull, share = node->share, before = state->passed[node->above];
-    double *edges = &state->passed[shap_edge((size_t)node->depth + 1, 0)];
-    double left = ONE_OR_NONE[state->x[(size_t)node->slot * SHAP_LANES] <= node->threshold];
-    double pull = (left - share) * before;
-    state->pull[n] = pull;
-    edges[0] = before * left;
-    edges[1] = before - before * left;
+    static const double NONE_OR_ONE[] = {0, 1}; /* a look-up, since a branch on the row's values is guessed wrong */
+    for (size_t n = 0; n < tree->count; n++) {
+        bool left = x[(size_t)nodes[n].slot * SHAP_LANES] <= nodes[n].threshold;
+        state->left[n] = left;
+        state->pull[n] = NONE_OR_ONE[left == nodes[n].first_is_left] - nodes[n].share;
+    }
+    state->passed[0] = true;
+    for (size_t a = 1; a < tree->again_count; a++) {
+        const struct shap_repeat *repeat = &repeats[a];
+        bool passed = state->passed[nodes[repeat->above].again] & (state->left[repeat->above] == repeat->left);
+        state->passed[a] = passed;
+        state->pull[repeat->node] *= NONE_OR_ONE[passed];
+    }
+}
+
+/* h of a node. */
+INLINE(TARGET)
+NAME(lanes)
+NAME(single_share)(const struct NAME(single_state) * state, const struct shap_single *node, size_t n, size_t i)
+{
+    const double *at = state->again[node->again].pull;
+    return NAME(fused)(NAME(load)(at + i * WIDTH), NAME(fill)(state->pull[n]), NAME(fill)(node->share));
+}
+
+INLINE(TARGET)
+void NAME(single_down)(struct NAME(single_state) * state, const struct shap_single *node, size_t n)
+{
     EACH_PART
     {
-        lanes h = NAME(fused)(NAME(load)(at + i * WIDTH), NAME(fill)(pull), NAME(fill)(share)),
-              product = state->product[n][i];
-        state->left[n][i] = h;
-        state->product[node->child[0]][i] = product * h;
-        state->product[node->child[1]][i] = NAME(fused)(-product, h, product);
+        lanes product = state->product[n][i], share = NAME(single_share)(state, node, n, i);
+        state->share[n][i] = share;
+        state->product[node->child[0]][i] = product * share;
+        state->product[node->child[1]][i] = NAME(fused)(-product, share, product);
     }
 }
 
 INLINE(TARGET)
-void NAME(single_up)(struct NAME(single_state) * state, const struct shap_node *node, size_t n)
+void NAME(single_turn)(struct NAME(single_state) * state, const struct shap_single *node, size_t n)
 {
     const double *gain = state->again[node->again].gain;
-    double *contribution = &state->contributions[(size_t)node->column * 2 * WIDTH];
-    lanes step[PARTS];
     EACH_PART
     {
-        lanes left = NAME(choose)(node->inner[0], state->mean[node->child[0]][i], NAME(fill)(node->leaf[0]));
-        lanes right = NAME(choose)(node->inner[1], state->mean[node->child[1]][i], NAME(fill)(node->leaf[1]));
-        step[i] = left - right;
-        state->mean[n][i] = NAME(fused)(state->left[n][i], step[i], right);
-        step[i] *= NAME(load)(gain + i * WIDTH);
+        lanes leaf = NAME(fill)(node->leaf);
+        state->mean[n][i] = NAME(fused)(NAME(single_share)(state, node, n, i), leaf, NAME(fill)(node->rest));
+        state->share[n][i] = leaf * NAME(load)(gain + i * WIDTH);
     }
-    *contribution = fma(NAME(points_add)(state->product[n], step) + node->known, state->pull[n], *contribution);
+}
+
+/* A leaf's mean is 0: what it is stands in its parent's `rest`, which is 0 where there is none. */
+INLINE(TARGET)
+void NAME(single_up)(struct NAME(single_state) * state, const struct shap_single *node, size_t n)
+{
+    const double *gain = state->again[node->again].gain;
+    EACH_PART
+    {
+        lanes second = state->mean[node->child[1]][i], step = state->mean[node->child[0]][i] - second;
+        state->mean[n][i] = NAME(fused)(state->share[n][i], step, second + node->rest);
+        state->share[n][i] = step * NAME(load)(gain + i * WIDTH);
+    }
 }
 
 TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                                const float *last, double *contributions)
+                                const float *last, double *contributions, void *room)
 {
     (void)last;
     const double *weight = shap->points[tree->points][chunk].weight;
-    const struct shap_node *nodes = shap->nodes + tree->first;
-    struct NAME(single_state) state;
-    state.again = shap->again + tree->again + chunk * tree->again_count;
-    state.x = x;
-    state.contributions = contributions;
-    state.passed[0] = 1;
-    EACH_PART state.product[0][i] = state.mean[0][i] = NAME(load)(weight + i * WIDTH); /* a leaf's mean is left out */
-    for (size_t n = 0; n < tree->count; n++)
-        NAME(single_down)(&state, &nodes[n], n);
-    EACH_PART state.product[0][i] = NAME(load)(weight + i * WIDTH);
-    for (size_t n = tree->count; n-- > 0;)
-        NAME(single_up)(&state, &nodes[n], n);
+    const struct shap_single *nodes = shap->singles + tree->first;
+    const struct shap_end *ends = shap->ends + tree->first;
+    struct NAME(single_state) *state = room;
+    size_t count = tree->count;
+    state->again = shap->again + tree->again + chunk * tree->again_count;
+    NAME(single_pulls)(state, nodes, x, tree, shap->repeats + tree->repeat);
+    EACH_PART state->product[0][i] = NAME(load)(weight + i * WIDTH);
+    for (size_t n = 0; n < tree->inner; n++)
+        NAME(single_down)(state, &nodes[n], n);
+    for (size_t n = tree->inner; n < count; n++)
+        NAME(single_turn)(state, &nodes[n], n);
+    memset(state->product + count, 0, 4 * sizeof *state->product);
+    memset(state->share + count, 0, 4 * sizeof *state->share);
+    memset(state->mean + count, 0, sizeof *state->mean);
+    for (size_t n = tree->inner; n-- > 0;)
+        NAME(single_up)(state, &nodes[n], n);
+    for (size_t n = 0; n < count; n += 4)
+        NAME(points_add)((const double *)state->product[n], (const double *)state->share[n], &state->sum[n]);
+    for (const struct shap_end *end = ends; end < ends + count; end++) {
+        double *contribution = &contributions[(size_t)end->column * 2 * WIDTH];
+        *contribution = fma(state->sum[end->node] + end->known, state->pull[end->node], *contribution);
+    }
 }
 
 #undef lanes

@@ -30,29 +30,18 @@ NAME(lanes) NAME(load)(const double *from)
     return (NAME(lanes))_mm512_loadu_pd(from);
 }
 
-/* a where all_ones is 255, b where it is 0. */
+/* Of the rows a, of others b. */
 INLINE(TARGET)
-NAME(lanes) NAME(choose)(uint8_t all_ones, NAME(lanes) a, NAME(lanes) b)
+NAME(lanes) NAME(choose)(NAME(rows) of, NAME(lanes) a, NAME(lanes) b)
 {
-    return (NAME(lanes))_mm512_mask_mov_pd((__m512d)b, all_ones, (__m512d)a);
+    return (NAME(lanes))_mm512_mask_mov_pd((__m512d)b, of, (__m512d)a);
 }
 
-/* The products of eight points added as shap_lanes.h adds them. */
+/* Other rows get 0. */
 INLINE(TARGET)
-double NAME(points_add)(const NAME(lanes) * a, const NAME(lanes) * b)
+NAME(lanes) NAME(keep)(NAME(rows) of, NAME(lanes) a)
 {
-    __m256d low = _mm512_castpd512_pd256((__m512d)*a) * _mm512_castpd512_pd256((__m512d)*b);
-    __m256d four = _mm256_fmadd_pd(_mm512_extractf64x4_pd((__m512d)*a, 1), _mm512_extractf64x4_pd((__m512d)*b, 1), low);
-    __m128d two = _mm256_castpd256_pd128(four) + _mm256_extractf128_pd(four, 1);
-    return two[0] + two[1];
-}
-
-/* e of shap_walk.c. */
-INLINE(TARGET)
-NAME(lanes) NAME(pull)(NAME(rows) left, NAME(rows) passed, double share)
-{
-    __m512d one = _mm512_maskz_mov_pd(left, _mm512_set1_pd(1));
-    return (NAME(lanes))_mm512_maskz_sub_pd(passed, one, _mm512_set1_pd(share));
+    return (NAME(lanes))_mm512_maskz_mov_pd(of, (__m512d)a);
 }
 #else
 typedef int64_t NAME(rows) __attribute__((vector_size(WIDTH * sizeof(int64_t))));
@@ -86,28 +75,43 @@ NAME(lanes) NAME(load)(const double *from)
 }
 
 INLINE(TARGET)
-NAME(lanes) NAME(choose)(uint8_t all_ones, NAME(lanes) a, NAME(lanes) b)
+NAME(lanes) NAME(choose)(NAME(rows) of, NAME(lanes) a, NAME(lanes) b)
 {
-    NAME(rows) mask = (NAME(rows)){0} - (all_ones & 1);
-    return (NAME(lanes))(((NAME(rows))a & mask) | ((NAME(rows))b & ~mask));
+    return (NAME(lanes))(((NAME(rows))a & of) | ((NAME(rows))b & ~of));
 }
 
 INLINE(TARGET)
-double NAME(points_add)(const NAME(lanes) * a, const NAME(lanes) * b)
+NAME(lanes) NAME(keep)(NAME(rows) of, NAME(lanes) a)
 {
-#if WIDTH == 4
-    NAME(lanes) four = NAME(fused)(a[1], b[1], a[0] * b[0]);
-    __m128d two = _mm256_castpd256_pd128((__m256d)four) + _mm256_extractf128_pd((__m256d)four, 1);
-#else
-    NAME(lanes) two = NAME(fused)(a[2], b[2], a[0] * b[0]) + NAME(fused)(a[3], b[3], a[1] * b[1]);
+    return (NAME(lanes))((NAME(rows))a & of);
+}
 #endif
-    return two[0] + two[1];
+
+/* The products of eight points of four nodes, one after another, each node's added as shap_lanes.h adds them. */
+#if WIDTH == 2
+INLINE(TARGET)
+void NAME(points_add)(const double *a, const double *b, double *sums)
+{
+    for (size_t n = 0; n < 4; n++, a += SHAP_CHUNK, b += SHAP_CHUNK) {
+        double four[4];
+        for (size_t i = 0; i < 4; i++)
+            four[i] = fma(a[4 + i], b[4 + i], a[i] * b[i]);
+        sums[n] = (four[0] + four[1]) + (four[2] + four[3]);
+    }
+}
+#else
+INLINE(TARGET)
+__m256d NAME(four_sums)(const double *a, const double *b)
+{
+    return _mm256_fmadd_pd(_mm256_loadu_pd(a + 4), _mm256_loadu_pd(b + 4), _mm256_loadu_pd(a) * _mm256_loadu_pd(b));
 }
 
 INLINE(TARGET)
-NAME(lanes) NAME(pull)(NAME(rows) left, NAME(rows) passed, double share)
+void NAME(points_add)(const double *a, const double *b, double *sums)
 {
-    NAME(lanes) one = (NAME(lanes))((NAME(rows))NAME(fill)(1) & left);
-    return (NAME(lanes))((NAME(rows))(one - share) & passed);
+    __m256d low = _mm256_hadd_pd(NAME(four_sums)(a, b), NAME(four_sums)(a + SHAP_CHUNK, b + SHAP_CHUNK));
+    __m256d high = _mm256_hadd_pd(NAME(four_sums)(a + 2 * SHAP_CHUNK, b + 2 * SHAP_CHUNK),
+                                  NAME(four_sums)(a + 3 * SHAP_CHUNK, b + 3 * SHAP_CHUNK));
+    _mm256_storeu_pd(sums, _mm256_blend_pd(low, high, 12) + _mm256_permute2f128_pd(low, high, 33));
 }
 #endif

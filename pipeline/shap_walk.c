@@ -73,43 +73,44 @@ static double *sums_of(const struct shap *shap, double *sums, size_t r)
 }
 
 static void tree_walk(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                      size_t stride, size_t count, double *sums)
+                      size_t stride, size_t count, double *sums, void *room)
 {
     size_t vector = shap->walk->width / 2, parts = SHAP_PARTS(tree->chunk);
     shap_tree_walk *walk = shap->walk->trees[tree->chunk - SHAP_CHUNK_LEAST];
     for (size_t first = 0; first < count; first += vector * parts) {
         size_t last = parts > 1 && first + vector < count ? first + vector : first;
         walk(shap, tree, chunk, x + first / SHAP_LANES * stride + first % SHAP_LANES,
-             x + last / SHAP_LANES * stride + last % SHAP_LANES, sums_of(shap, sums, first));
+             x + last / SHAP_LANES * stride + last % SHAP_LANES, sums_of(shap, sums, first), room);
     }
 }
 
 /* Trees outside, rows inside: a tree stays in the cache, and its shape in the branch predictor, while the block
  * passes. */
-static void trees_walk(const struct shap *shap, const float *x, size_t stride, size_t count, double *sums)
+static void trees_walk(const struct shap *shap, const float *x, size_t stride, size_t count, double *sums, void *room)
 {
     for (size_t t = 0; t < shap->tree_count; t++)
         for (size_t chunk = 0; chunk < shap->trees[t].chunks; chunk++)
-            tree_walk(shap, &shap->trees[t], chunk, x, stride, count, sums);
+            tree_walk(shap, &shap->trees[t], chunk, x, stride, count, sums, room);
 }
 
-static void row_walk(const struct shap *shap, const float *x, double *sums)
+static void row_walk(const struct shap *shap, const float *x, double *sums, void *room)
 {
     for (size_t t = 0; t < shap->tree_count; t++)
         for (size_t chunk = 0; chunk < shap->trees[t].chunks; chunk++)
-            shap->walk->single(shap, &shap->trees[t], chunk, x, NULL, sums);
+            shap->walk->single(shap, &shap->trees[t], chunk, x, NULL, sums, room);
 }
 
 void shap_rows(const struct shap *shap, const float *x, size_t stride, size_t count, double *contributions)
 {
     _Alignas(64) double sums[SHAP_SUMS];
+    _Alignas(64) char room[SHAP_ROOM];
     size_t columns = shap->column_count, width = shap->walk->width;
     memset(sums, 0, (count + width - 1) / width * width * (columns + 1) * sizeof *sums);
     if (count <= SHAP_FEW_ROWS && shap->all_small)
         for (size_t r = 0; r < count; r++)
-            row_walk(shap, x + r, sums_of(shap, sums, r));
+            row_walk(shap, x + r, sums_of(shap, sums, r), room);
     else
-        trees_walk(shap, x, stride, count, sums);
+        trees_walk(shap, x, stride, count, sums, room);
     for (size_t r = 0; r < count; r++)
         for (size_t c = 0; c < columns; c++)
             contributions[r * columns + c] = sums_of(shap, sums, r)[c * width];

@@ -4,14 +4,16 @@
  *
  * Eight walks go at once, level by level without branches: eight rows through one tree in a batch (the tree stays in
  * the cache while all rows of the block pass), eight trees for one row alone. One walk is a chain of loads, each
- * waiting for the one before; eight of them fill the waiting. */
+ * waiting for the one before; eight of them fill the waiting. With AVX-512 it is 64 walks (trees_vector.h). */
 #include "pipeline/shap.h"
 #include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
+#include "pipeline/trees_vector.h"
 
 #include "pipeline/reasons.h"
 
 enum { EXPLAINED_NUMBERS = (SHAP_MAX_COLUMNS + 1) * FEATURE_LANES };
+enum { WALKS = TREES_VECTOR_WALKS, WALK_GROUPS = WALKS / FEATURE_LANES };
 enum { LANES = FEATURE_LANES, BLOCK_FLOATS = 16384, BLOCK_MAX_ROWS = 128 };
 
 /* The two sums of a row: as onnxruntime adds (floats for float graphs), and in double for the margin. */
@@ -61,11 +63,51 @@ static void rows_add(const struct trees *trees, const float *x, size_t tree, str
         leaf_add(trees, at[l], sums, l);
 }
 
-/* One row, eight trees at a time (fewer at the end: the last one again, not added). */
-static void trees_add_row(const struct trees *trees, const float *x, struct sums *sums)
+/* As many groups of rows at once as there are walks. */
+static void groups_add(const struct trees *trees, const float *x, size_t stride, size_t tree, struct sums *sums)
+{
+    uint32_t at[WALKS], from[WALKS];
+    float reached[WALKS];
+    for (size_t w = 0; w < WALKS; w++) {
+        at[w] = trees->ensemble->starts[tree];
+        from[w] = (uint32_t)(w / LANES * stride + w % LANES);
+    }
+    trees_vector_walk(trees->nodes, trees->ensemble->depths[tree], x, from, at, reached);
+    for (size_t w = 0; w < WALKS; w += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            sums[w / LANES].rounded[l] += reached[w + l];
+            sums[w / LANES].exact[l] += trees->values ? trees->values[at[w + l]] : (double)reached[w + l];
+        }
+}
+
+/* One row, as many trees at a time as there are walks, as long as most of them have one. Returns how many trees. */
+static size_t trees_add_row_vector(const struct trees *trees, const float *x, struct sums *sums)
+{
+    static const uint32_t FROM[WALKS] = {0};
+    const struct ensemble *ensemble = trees->ensemble;
+    size_t first = 0;
+    for (size_t count; ensemble->tree_count - first > WALKS / 2; first += count) {
+        uint32_t at[WALKS];
+        float reached[WALKS];
+        unsigned depth = 0;
+        count = ensemble->tree_count - first < WALKS ? ensemble->tree_count - first : WALKS;
+        for (size_t w = 0; w < WALKS; w++) { /* the last tree again, not added, where there are fewer */
+            size_t tree = first + (w < count ? w : count - 1);
+            at[w] = ensemble->starts[tree];
+            depth = depth > ensemble->depths[tree] ? depth : ensemble->depths[tree];
+        }
+        trees_vector_walk(trees->nodes, depth, x, FROM, at, reached);
+        for (size_t w = 0; w < count; w++)
+            leaf_add(trees, trees->nodes + at[w], sums, 0);
+    }
+    return first;
+}
+
+/* One row, eight trees at a time (fewer at the end: the last one again, not added), from this tree on. */
+static void trees_add_row(const struct trees *trees, const float *x, size_t first, struct sums *sums)
 {
     const struct ensemble *ensemble = trees->ensemble;
-    for (size_t first = 0; first < ensemble->tree_count; first += LANES) {
+    for (; first < ensemble->tree_count; first += LANES) {
         const struct packed_node *at[LANES];
         unsigned depth = 0;
         size_t count = ensemble->tree_count - first < LANES ? ensemble->tree_count - first : LANES;
@@ -144,9 +186,13 @@ static void block_score(const struct trees *trees, const struct cell *cells, siz
     for (size_t r = 0; r < groups * LANES; r++) /* the last row fills its group */
         features_write(trees->features, cells + (r < count ? r : count - 1) * trees->column_count,
                        x + r / LANES * stride + r % LANES);
-    for (size_t t = 0; t < trees->ensemble->tree_count; t++)
-        for (size_t g = 0; g < groups; g++)
+    for (size_t t = 0; t < trees->ensemble->tree_count; t++) {
+        size_t g = 0;
+        for (; trees->vector && g + WALK_GROUPS <= groups; g += WALK_GROUPS)
+            groups_add(trees, x + g * stride, stride, t, &sums[g]);
+        for (; g < groups; g++)
             rows_add(trees, x + g * stride, t, &sums[g]);
+    }
     for (size_t r = 0; r < count; r++)
         scores[r] = score_of(trees, &sums[r / LANES], r % LANES);
 }
@@ -157,7 +203,7 @@ static void single_score(const struct trees *trees, const struct cell *cells, bo
 {
     struct sums sums = {0};
     features_write(trees->features, cells, x);
-    trees_add_row(trees, x, &sums);
+    trees_add_row(trees, x, trees->vector ? trees_add_row_vector(trees, x, &sums) : 0, &sums);
     *score = score_of(trees, &sums, 0);
     for (size_t i = 0; filled && i < features_slot_count(trees->features) * LANES; i++)
         x[i] = x[i / LANES * LANES];

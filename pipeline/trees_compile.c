@@ -2,6 +2,7 @@
 #include "pipeline/shap.h"
 #include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
+#include "pipeline/trees_vector.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ enum status trees_compile(const struct expr_pool *pool, const struct compiled *c
     struct trees *trees = mem_zeroed(1, sizeof *trees);
     trees->ensemble = trees_expr(pool, compiled, positive)->trees;
     trees->column_count = column_count;
+    trees->vector = trees_vector_runs();
     trees->class = trees->ensemble->binary ? 0 : positive;
     trees->opposite = trees->ensemble->binary && positive == 0;
     enum status status = trees->ensemble->logistic ? STATUS_OK : shares_check(trees, err);

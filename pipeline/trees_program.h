@@ -23,5 +23,6 @@ struct trees {
     size_t column_count, class;
     struct shap *shap; /* NULL: no reasons */
     double base;       /* margin of the mean training row; 0 without reasons */
+    bool vector;       /* walk by trees_vector.h */
     bool opposite;     /* the score is the other class's: probability = 1 − it, or the sigmoid of −it */
 };

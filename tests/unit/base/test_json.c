@@ -62,6 +62,32 @@ static void doubles_have_one_form(void **state)
     assert_double(-INFINITY, "\"-Infinity\"");
 }
 
+/* Numbers of every size, just beside powers of ten, and halfway between two last digits. */
+static void doubles_are_printed_as_printf_does(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    uint64_t seed = 1;
+    for (int i = 0; i < 200000; i++) {
+        char expected[32];
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        int kind = i % 4, size = (int)(seed >> 33) % 70;
+        double ten = pow(10, size % 21 - 5), share = (double)(seed >> 11) / 0x1p53;
+        double number = kind == 0   ? ldexp(1 + share, size - 18)
+                        : kind == 1 ? (double)(seed >> 40) / 1000
+                        : kind == 2 ? nextafter(ten, seed >> 63 ? 0 : INFINITY)
+                                    : (double)(seed >> 14) / (double)(UINT64_C(1) << size % 60);
+        if (number == floor(number))
+            continue; /* whole: no matter of digits */
+        number = i & 8 ? -number : number;
+        buffer_clear(&out);
+        json_add_double(&out, number);
+        snprintf(expected, sizeof expected, "%.17g", number);
+        assert_string_equal(text_of(&out), expected);
+    }
+    buffer_free(&out);
+}
+
 static void doubles_read_back_bit_for_bit(void **state)
 {
     (void)state;
@@ -106,9 +132,13 @@ static void rows_stand_under_their_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_escaped),           cmocka_unit_test(any_ascii_text_reads_back),
-        cmocka_unit_test(doubles_have_one_form),       cmocka_unit_test(doubles_read_back_bit_for_bit),
-        cmocka_unit_test(integers_reach_their_limits), cmocka_unit_test(rows_stand_under_their_names),
+        cmocka_unit_test(texts_are_escaped),
+        cmocka_unit_test(any_ascii_text_reads_back),
+        cmocka_unit_test(doubles_have_one_form),
+        cmocka_unit_test(doubles_are_printed_as_printf_does),
+        cmocka_unit_test(doubles_read_back_bit_for_bit),
+        cmocka_unit_test(integers_reach_their_limits),
+        cmocka_unit_test(rows_stand_under_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
