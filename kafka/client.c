@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "kafka/availability.h"
 #include "kafka/call_watchdog.h"
+#include "kafka/credentials.h"
 #include "kafka/refusal.h"
 
 enum {
@@ -232,7 +233,7 @@ static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t t
             return error_set(err, STATUS_INVALID, "%s cannot be set: %s", pair->name, reason);
         if (!applies(name, type))
             return STATUS_OK;
-        if (set_property(conf, pair->name, name, pair->value, &unknown, err) != STATUS_OK)
+        if (set_property(conf, pair->name, name, option_pair_value(pair), &unknown, err) != STATUS_OK)
             return err->status;
     }
     if (unknown)
@@ -484,6 +485,8 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
         status = apply_limits(type, conf, err);
     if (status == STATUS_OK)
         status = availability_watch(conf, err);
+    if (status == STATUS_OK)
+        status = credentials_watch(conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;

@@ -60,6 +60,7 @@ struct port {
     char names[LISTEN_NAME_BYTES]; /* that a Host header may have */
     unsigned number;
     bool probes_only;
+    bool reachable; /* from other hosts */
 };
 
 struct http {
@@ -565,6 +566,7 @@ static enum status port_open(struct port *port, const char *flag, const char *li
     if (status != STATUS_OK)
         return status;
     port->number = listen_port(server);
+    port->reachable = listen_is_reachable(server);
     listen_names(server, listen_at, port->names);
     port->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, port, MHD_OPTION_LISTEN_SOCKET,
@@ -686,7 +688,7 @@ void http_free(struct http *http)
 void http_reload(struct http *http)
 {
     if (http)
-        tokens_reload(http->tokens);
+        tokens_reload(http->tokens, http->main.reachable || http->probes.reachable ? TOKEN_LEAST : 0);
 }
 
 unsigned http_port(const struct http *http)
