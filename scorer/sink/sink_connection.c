@@ -370,6 +370,9 @@ static enum status fail_connect(struct sink_connection *connection, struct error
         *location = 0;
     if (strstr(text, "certificate verify failed"))
         snprintf(text, sizeof text, "%s", sink_certificate_flaw(secret_text(connection->conninfo)));
+    else if (strstr(text, "alert unknown ca") || strstr(text, "alert certificate"))
+        snprintf(text, sizeof text, "the server does not trust our certificate, sslcert of DATABASE_URL: %s",
+                 strstr(text, "expired") ? "it has expired" : "it is signed by nobody whom the server trusts");
     return fail_connection(connection, code, text, err);
 }
 
