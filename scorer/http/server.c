@@ -561,8 +561,7 @@ static void *keep(void *argument)
 static enum status port_open(struct port *port, const char *flag, const char *listen_at, struct error *err)
 {
     int server = -1;
-    const struct settings *settings = port->http->service.view.settings;
-    enum status status = listen_open(settings, flag, listen_at, &server, err);
+    enum status status = listen_open(port->http->service.view.settings, flag, listen_at, &server, err);
     if (status != STATUS_OK)
         return status;
     port->number = listen_port(server);
@@ -573,7 +572,7 @@ static enum status port_open(struct port *port, const char *flag, const char *li
         server, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(CONNECTIONS_MOST + CONNECTIONS_SPARE), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_BYTES,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, port, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, port, MHD_OPTION_END);
+        on_connection, port, MHD_OPTION_UNESCAPE_CALLBACK, framing_unescape, NULL, MHD_OPTION_END);
     if (!port->daemon) {
         close(server);
         return error_set(err, STATUS_UNAVAILABLE, "cannot start the HTTP server at %s", listen_at);

@@ -96,9 +96,9 @@ class Servers:
         self.lab.sql(self.socket, "select pg_reload_conf()")
         time.sleep(0.3)
 
-    def behind_tls(self, upstream):
+    def behind_tls(self, upstream, password=PASSWORD):
         ports = {name: free_port() for name in self.certificates}
-        return ports, {name: proxy(port, self.certificates[name], upstream, "owner", PASSWORD) for name, port in ports.items()}
+        return ports, {name: proxy(port, self.certificates[name], upstream, "owner", password) for name, port in ports.items()}
 
     # --- settings ---
 
