@@ -24,6 +24,7 @@
 #include "kafka/client.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/credentials.h"
+#include "scorer/end_asked.h"
 #include "scorer/http/http.h"
 #include "scorer/model/challengers.h"
 #include "scorer/sink/sink.h"
@@ -412,7 +413,10 @@ static int run_daemon(struct daemon *daemon)
     struct error err;
     block_signals(&signals);
     enum status status = daemon_start(daemon, &err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && is_end_asked()) { /* it gave up for that */
+        log_info("run", "asked to end before it had started: %s", err.text);
+        drain(daemon);
+    } else if (status != STATUS_OK) {
         log_error("run", "%s", err.text);
         daemon->failed = true;
         drain(daemon);

@@ -77,6 +77,18 @@ MODES = {
 }
 
 
+def silent_at_start(lab, role):
+    """With the default time-out: said within 10 s, and TERM is heard meanwhile."""
+    hostile = Hostile(MODES["silence"])
+    scorer = lab.scorer(f"silent {role}", f"--roles={role}", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", MODEL_CACHE_DIR=lab.dir / "no-models", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{hostile.port}")
+    lab.wait(f"{role}, silence at the start: it says so", lambda: f"http://127.0.0.1:{hostile.port} takes longer than 5 s" in scorer.text(), 10, scorer)
+    began = time.monotonic()
+    lab.equal(f"{role}, silence at the start: TERM ends it", scorer.end(20), 0)
+    lab.check(f"{role}, silence at the start: soon", time.monotonic() - began < 8, f"{time.monotonic() - began:.1f} s")
+    lab.equal(f"{role}, silence at the start: one line of worry", len(re.findall(" (?:warn|error) (?!kafka)", scorer.text())), 1 if role == "score" else 2)
+    hostile.server.close()
+
+
 def resident(scorer):
     return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{scorer.popen.pid}/status").read())[1]) // 1024
 
@@ -86,14 +98,14 @@ def meet(lab, server, what, answer):
     hostile = Hostile(answer, elsewhere.port)
     settings = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}", "MODEL_CACHE_DIR": lab.dir / "no-models", "MODEL_POLL_INTERVAL": "1s"}
     if server == "MLflow":
-        settings |= {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{hostile.port}", "MLFLOW_TRACKING_TOKEN": TOKEN, "MLFLOW_TRACKING_TIMEOUT": "3s"}
+        settings |= {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{hostile.port}", "MLFLOW_TRACKING_TOKEN": TOKEN, "TRACKING_TIMEOUT": "3s"}
     else:
         settings |= {"SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{hostile.port}", "SCHEMA_REGISTRY_TOKEN": TOKEN, "SCHEMA_REGISTRY_TIMEOUT": "3s"}
     scorer = lab.scorer(re.sub(r"\W+", "-", f"{server} {what}"), "--roles=http", **settings)
     name = f"{server}, {what}"
     worried = lambda: [line for line in scorer.text().splitlines() if re.search(r" (warn|error) (?!kafka)", line) and str(hostile.port) in line]
     lab.wait(f"{name}: it says so", worried, 30, scorer)
-    time.sleep(3)
+    time.sleep(2)
     lines = worried()
     lab.check(f"{name}: one line", 1 <= len(lines) <= 2, "".join(f"\n#   {line[25:330]}" for line in lines[:4]))
     lab.check(f"{name}: no storm of requests", hostile.asked <= 30, hostile.asked)
@@ -110,6 +122,8 @@ def meet(lab, server, what, answer):
 
 with Lab() as lab:
     lab.model()
+    silent_at_start(lab, "score")
+    silent_at_start(lab, "http")
     for what, answer in MODES.items():
         meet(lab, "MLflow", what, answer)
         meet(lab, "registry", what, answer)

@@ -105,7 +105,7 @@ with Lab() as lab:
     lab.env.update({key: str(value) for key, value in servers.to_mlflow().items()})
     lab.model()
     settings = {**servers.to_kafka(user="scorer"), **servers.to_postgres(), **servers.to_mlflow(), "HTTP_TOKEN_FILE": servers.secret("token", TOKENS[0]),
-                "KAFKA_SESSION_TIMEOUT_MS": 60000}  # a member that is refused for longer than that ends, to be restarted
+                "KAFKA_SESSION_TIMEOUT_MS": 240000}  # a member that is refused for longer than that ends, to be restarted
     scorer = lab.scorer("rotation", **settings)
     lab.ready(scorer, 90)
     send(lab, servers, "password", 4)
