@@ -6,9 +6,9 @@ struct registry_settings registry_settings_read(const struct options *options)
     const char *urls = options_text(options, OPTION_REGISTRY_URL);
     return (struct registry_settings){
         .urls = urls && *urls ? urls : NULL,
-        .username = options_text(options, OPTION_REGISTRY_USERNAME),
-        .password = options_text(options, OPTION_REGISTRY_PASSWORD),
-        .token = options_text(options, OPTION_REGISTRY_TOKEN),
+        .username = options_secret(options, OPTION_REGISTRY_USERNAME),
+        .password = options_secret(options, OPTION_REGISTRY_PASSWORD),
+        .token = options_secret(options, OPTION_REGISTRY_TOKEN),
         .ca_file = options_text(options, OPTION_REGISTRY_CA),
         .cache_dir = options_text(options, OPTION_REGISTRY_CACHE_DIR),
         .timeout_us = options_duration_us(options, OPTION_REGISTRY_TIMEOUT),

@@ -6,7 +6,8 @@
 /* Texts are borrowed by registry_client_new and registry_calls_new alone; NULL or empty: not given. */
 struct registry_settings {
     const char *urls; /* comma-separated; tried in turn */
-    const char *username, *password, *token, *ca_file;
+    struct secret username, password, token;
+    const char *ca_file;
     const char *cache_dir;
     int64_t timeout_us;     /* of one request */
     int64_t unknown_us;     /* how long an unknown id is believed to be unknown */

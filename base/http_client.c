@@ -22,7 +22,8 @@ static const char *const method_names[] = {
 
 struct http_client {
     CURL *curl;
-    struct http_settings settings; /* numbers and the callback; its texts are NULL */
+    struct http_settings settings; /* numbers, the callback and secrets; its other texts are NULL */
+    char *user, *password;         /* of the address; NULL: none */
     char *url;                     /* no slash at the end, no credentials */
     char *accept_header;
     char reason[CURL_ERROR_SIZE];
@@ -69,6 +70,24 @@ static bool has_control(const char *text)
     return false;
 }
 
+static size_t line_bytes(const char *text)
+{
+    return text ? strcspn(text, "\n") : 0;
+}
+
+static enum status check_credentials(const struct http_settings *settings, struct error *err)
+{
+    const char *username = secret_text(settings->username), *token = secret_text(settings->token);
+    for (size_t i = 0; i < line_bytes(token); i++)
+        if ((unsigned char)token[i] < 0x20 || token[i] == 0x7F)
+            return error_set(err, STATUS_INVALID, "a token holds control characters");
+    if (has_control(username) || has_control(secret_text(settings->password)))
+        return error_set(err, STATUS_INVALID, "a credential holds control characters, such as a line break");
+    if (username && strchr(username, ':'))
+        return error_set(err, STATUS_INVALID, "a user's name must not hold a colon");
+    return STATUS_OK;
+}
+
 static enum status check_settings(const struct http_settings *settings, struct error *err)
 {
     const char *url = settings->base_url;
@@ -78,11 +97,7 @@ static enum status check_settings(const struct http_settings *settings, struct e
         return error_set(err, STATUS_INVALID, "the address holds blanks or control characters");
     if (strpbrk(url, "?#"))
         return error_set(err, STATUS_INVALID, "the address must end with its path: no ? and no #");
-    if (has_control(settings->token) || has_control(settings->username) || has_control(settings->password))
-        return error_set(err, STATUS_INVALID, "a credential holds control characters, such as a line break");
-    if (settings->username && strchr(settings->username, ':'))
-        return error_set(err, STATUS_INVALID, "a user's name must not hold a colon");
-    return STATUS_OK;
+    return check_credentials(settings, err);
 }
 
 static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
@@ -96,16 +111,15 @@ static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
 }
 
 /* Takes user and password out of the URL. */
-static enum status split_url(struct http_client *client, const char *text, char **user, char **password,
-                             struct error *err)
+static enum status split_url(struct http_client *client, const char *text, struct error *err)
 {
     CURLU *url = curl_url();
     if (!url)
         abort();
     CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
     if (code == CURLUE_OK) {
-        *user = url_part(url, CURLUPART_USER, CURLU_URLDECODE);
-        *password = url_part(url, CURLUPART_PASSWORD, CURLU_URLDECODE);
+        client->user = url_part(url, CURLUPART_USER, CURLU_URLDECODE);
+        client->password = url_part(url, CURLUPART_PASSWORD, CURLU_URLDECODE);
         (void)curl_url_set(url, CURLUPART_USER, NULL, 0);
         (void)curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
         client->url = url_part(url, CURLUPART_URL, 0);
@@ -119,19 +133,30 @@ static enum status split_url(struct http_client *client, const char *text, char 
     return STATUS_OK;
 }
 
-static void set_credentials(CURL *curl, const struct http_settings *settings, const char *user, const char *password)
+static void set_token(CURL *curl, const char *token)
 {
-    if (settings->token && *settings->token) {
-        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, settings->token);
+    char *line = mem_text_n(token, line_bytes(token));
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, line); /* copied */
+    explicit_bzero(line, strlen(line));
+    free(line);
+}
+
+/* At each request, since they may have changed. */
+static void set_credentials(struct http_client *client)
+{
+    CURL *curl = client->curl;
+    const char *token = secret_text(client->settings.token), *username = secret_text(client->settings.username);
+    if (token && *token) {
+        set_token(curl, token);
         return;
     }
-    bool given = settings->username && *settings->username;
-    if (!given && !user)
+    bool given = username && *username;
+    if (!given && !client->user)
         return;
     curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-    curl_easy_setopt(curl, CURLOPT_USERNAME, given ? settings->username : user);
-    const char *secret = given ? settings->password : password;
+    curl_easy_setopt(curl, CURLOPT_USERNAME, given ? username : client->user);
+    const char *secret = given ? secret_text(client->settings.password) : client->password;
     curl_easy_setopt(curl, CURLOPT_PASSWORD, secret ? secret : "");
 }
 
@@ -163,8 +188,20 @@ static void set_rest(struct http_client *client)
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "attrition-scorer/" VERSION);
 }
 
-/* The numbers with their defaults; texts are not kept. */
-static struct http_settings keep_numbers(const struct http_settings *from)
+static struct secret keep_secret(struct secret from)
+{
+    return (struct secret){.text = from.text && !from.file ? mem_text(from.text) : NULL, .file = from.file};
+}
+
+static void clear_secret(struct secret *kept)
+{
+    if (kept->text)
+        explicit_bzero((char *)kept->text, strlen(kept->text));
+    free((char *)kept->text);
+}
+
+/* The numbers with their defaults, and secrets; other texts are not kept. */
+static struct http_settings keep_settings(const struct http_settings *from)
 {
     return (struct http_settings){
         .connect_timeout_ms = from->connect_timeout_ms ? from->connect_timeout_ms : CONNECT_MS,
@@ -173,36 +210,35 @@ static struct http_settings keep_numbers(const struct http_settings *from)
         .attempts = from->attempts ? from->attempts : 1,
         .cancelled = from->cancelled,
         .context = from->context,
+        .username = keep_secret(from->username),
+        .password = keep_secret(from->password),
+        .token = keep_secret(from->token),
     };
 }
 
 enum status http_client_new(const struct http_settings *settings, struct http_client **out, struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    char *user = NULL, *password = NULL;
     pthread_once(&once, init_curl);
     if (!curl_ready)
         return error_set(err, STATUS_UNAVAILABLE, "libcurl cannot be started: check its installation");
     if (check_settings(settings, err) != STATUS_OK)
         return err->status;
     struct http_client *client = mem_zeroed(1, sizeof *client);
-    client->settings = keep_numbers(settings);
+    client->settings = keep_settings(settings);
     client->curl = curl_easy_init();
     if (!client->curl)
         abort(); /* only when there is no memory */
-    enum status status = split_url(client, settings->base_url, &user, &password, err);
+    enum status status = split_url(client, settings->base_url, err);
     if (status == STATUS_OK)
         status = set_trust(client->curl, settings, err);
     if (status == STATUS_OK) {
         set_rest(client);
-        set_credentials(client->curl, settings, user, password);
         client->accept_header = text_print("Accept: %s", settings->accept ? settings->accept : "application/json");
         *out = client;
     } else {
         http_client_free(client);
     }
-    free(user);
-    free(password);
     return status;
 }
 
@@ -211,6 +247,11 @@ void http_client_free(struct http_client *client)
     if (!client)
         return;
     curl_easy_cleanup(client->curl);
+    clear_secret(&client->settings.username);
+    clear_secret(&client->settings.password);
+    clear_secret(&client->settings.token);
+    free(client->user);
+    free(client->password);
     free(client->url);
     free(client->accept_header);
     free(client);
@@ -337,6 +378,9 @@ static enum status send_once(struct http_client *client, const struct http_reque
     struct answer answer = {.body = &response->body,
                             .most =
                                 request->max_body_bytes ? request->max_body_bytes : client->settings.max_body_bytes};
+    if (check_credentials(&client->settings, err) != STATUS_OK) /* of a file that was read again */
+        return err->status;
+    set_credentials(client);
     struct curl_slist *headers = request_headers(client, request);
     buffer_clear(&response->body);
     response->status = 0;

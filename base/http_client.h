@@ -7,22 +7,23 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
+#include "base/secret.h"
 #include "base/status.h"
 
 struct http_client;
 
-/* All texts are copied; NULL where there is none. */
+/* All texts are copied; NULL where there is none. Secrets in files are asked for at each request. */
 struct http_settings {
-    const char *base_url;            /* http(s)://[user:password@]host[:port][/path]; slashes at its end do not count */
-    const char *username, *password; /* Basic; wins over a user in base_url */
-    const char *token;               /* Bearer; wins over Basic */
-    const char *ca_file;             /* PEM file, or a directory of certificates as OpenSSL hashes them */
-    bool insecure_tls;               /* any certificate will do */
-    const char *accept;              /* default: application/json */
-    int64_t connect_timeout_ms;      /* 0: 5 s */
-    int64_t timeout_ms;              /* of a whole request; 0: 30 s */
-    size_t max_body_bytes;           /* of an answer; 0: 16 MiB */
-    unsigned attempts;               /* for repeatable requests; 0: 1. Between them 0.25 s, 0.5 s, …, at most 5 s */
+    const char *base_url; /* http(s)://[user:password@]host[:port][/path]; slashes at its end do not count */
+    struct secret username, password; /* Basic; wins over a user in base_url */
+    struct secret token;              /* Bearer; wins over Basic. Of several lines the first is sent */
+    const char *ca_file;              /* PEM file, or a directory of certificates as OpenSSL hashes them */
+    bool insecure_tls;                /* any certificate will do */
+    const char *accept;               /* default: application/json */
+    int64_t connect_timeout_ms;       /* 0: 5 s */
+    int64_t timeout_ms;               /* of a whole request; 0: 30 s */
+    size_t max_body_bytes;            /* of an answer; 0: 16 MiB */
+    unsigned attempts;                /* for repeatable requests; 0: 1. Between them 0.25 s, 0.5 s, …, at most 5 s */
     bool (*cancelled)(void *context); /* asked about once a second: true gives the request up. NULL: never */
     void *context;
 };

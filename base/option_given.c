@@ -42,8 +42,8 @@ enum status option_give(struct options *options, enum option_id id, const char *
 void option_add_named_pair(struct options *options, struct option_pairs *pairs, const char *name, const char *value)
 {
     pairs->items = mem_resize(pairs->items, pairs->count + 1, sizeof *pairs->items);
-    pairs->items[pairs->count++] = (struct option_pair){arena_text(&options->arena, name, strlen(name)),
-                                                        arena_text(&options->arena, value, strlen(value))};
+    pairs->items[pairs->count++] = (struct option_pair){.name = arena_text(&options->arena, name, strlen(name)),
+                                                        .value = arena_text(&options->arena, value, strlen(value))};
 }
 
 enum status option_add_pair(struct options *options, struct option_pairs *pairs, const char *assignment,

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 
-enum { SECRET_LIMIT_BYTES = 64 * 1024, FILE_LIMIT_BYTES = 1024 * 1024 };
+enum { FILE_LIMIT_BYTES = 1024 * 1024 };
 
 /* The variable's value; NULL where it is not set or empty, which counts as not given. */
 static const char *environment_value(char **environment, const char *name)
@@ -51,40 +51,35 @@ static void note_open_secret(struct options *options, const char *variable, cons
                       path, path);
 }
 
-/* The content of the file that NAME_FILE names, without the line ends after it. */
-static enum status secret_read(struct options *options, const char *variable, const char *path, const char **out,
-                               struct error *err)
+/* The file that NAME_FILE names, which is the options' from now on. */
+static enum status secret_read(struct options *options, const char *variable, const char *path,
+                               const struct secret_file **out, struct error *err)
 {
-    struct buffer content = {0};
-    enum status status = file_read(path, SECRET_LIMIT_BYTES, &content, err);
-    while (content.bytes && (content.data[content.bytes - 1] == '\n' || content.data[content.bytes - 1] == '\r'))
-        content.bytes--;
-    if (status != STATUS_OK)
-        error_prefix(err, "environment variable %s", variable);
-    else if (content.bytes == 0 || memchr(content.data, '\0', content.bytes))
-        status = error_set(err, STATUS_INVALID, "environment variable %s: %s is empty or not a text", variable, path);
-    else
-        *out = arena_text(&options->arena, content.data, content.bytes);
-    if (status == STATUS_OK)
-        note_open_secret(options, variable, path);
-    if (content.data)
-        explicit_bzero(content.data, content.capacity);
-    buffer_free(&content);
-    return status == STATUS_OK ? STATUS_OK : STATUS_INVALID;
+    struct secret_file *file;
+    variable = arena_text(&options->arena, variable, strlen(variable));
+    path = arena_text(&options->arena, path, strlen(path));
+    if (secret_file_new(variable, path, &file, err) != STATUS_OK)
+        return err->status;
+    size_t count = options->secret_file_count++;
+    options->secret_files = mem_resize(options->secret_files, count + 1, sizeof *options->secret_files);
+    options->secret_files[count] = file;
+    note_open_secret(options, variable, path);
+    *out = file;
+    return STATUS_OK;
 }
 
-/* NAME, or what the file named by NAME_FILE holds. *out stays NULL where neither is set. */
-static enum status secret_value(struct options *options, char **environment, const char *name, const char **out,
+/* NAME, or the file named by NAME_FILE. *out stays without either where neither is set. */
+static enum status secret_value(struct options *options, char **environment, const char *name, struct secret *out,
                                 struct error *err)
 {
     char variable[128];
     snprintf(variable, sizeof variable, "%s_FILE", name);
     const char *path = environment_value(environment, variable);
-    *out = environment_value(environment, name);
-    if (*out && path)
+    *out = (struct secret){.text = environment_value(environment, name)};
+    if (out->text && path)
         return error_set(err, STATUS_INVALID, "environment variables %s and %s are both set: unset one", name,
                          variable);
-    return path ? secret_read(options, variable, path, out, err) : STATUS_OK;
+    return path ? secret_read(options, variable, path, &out->file, err) : STATUS_OK;
 }
 
 /* Whether the variable names a file with a credential: KAFKA_SASL_PASSWORD_FILE. Other names that end in _FILE are
@@ -107,7 +102,7 @@ static enum status add_kafka_variable(struct options *options, char **environmen
         return STATUS_OK;
     size_t bytes = (size_t)(equals - assignment);
     char *name = arena_text(&options->arena, assignment, bytes);
-    const char *value = equals + 1;
+    struct secret value = {.text = equals + 1};
     enum status status = STATUS_OK;
     if (strcmp(name, option_rows[OPTION_BOOTSTRAP_SERVERS].environment) == 0)
         return STATUS_OK;
@@ -115,15 +110,17 @@ static enum status add_kafka_variable(struct options *options, char **environmen
         name[bytes - strlen("_FILE")] = '\0';
         status = secret_value(options, environment, name, &value, err);
     }
-    if (status == STATUS_OK)
-        option_add_named_pair(options, &options->environment, name, value);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    option_add_named_pair(options, &options->environment, name, secret_text(value));
+    options->environment.items[options->environment.count - 1].file = value.file;
+    return STATUS_OK;
 }
 
 static enum status read_variable(struct options *options, char **environment, enum option_id id, struct error *err)
 {
     const struct option_row *row = &option_rows[id];
-    const char *value = NULL;
+    struct secret value = {0};
     char named[128];
     enum status status = STATUS_OK;
     if (!row->environment || !option_is_of(row, options->program))
@@ -131,11 +128,14 @@ static enum status read_variable(struct options *options, char **environment, en
     if (row->secret)
         status = secret_value(options, environment, row->environment, &value, err);
     else
-        value = environment_value(environment, row->environment);
-    if (status != STATUS_OK || !value)
+        value.text = environment_value(environment, row->environment);
+    if (status != STATUS_OK || !secret_text(value))
         return status;
     snprintf(named, sizeof named, "environment variable %s", row->environment);
-    return option_give(options, id, value, OPTION_FROM_ENVIRONMENT, named, err);
+    status = option_give(options, id, secret_text(value), OPTION_FROM_ENVIRONMENT, named, err);
+    if (options->values[id].source == OPTION_FROM_ENVIRONMENT)
+        options->values[id].file = value.file;
+    return status;
 }
 
 enum status option_read_environment(struct options *options, char **environment, struct error *err)

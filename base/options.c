@@ -298,6 +298,9 @@ void options_free(struct options *options)
     free(options->params.items);
     free(options->environment.items);
     free(options->arguments);
+    for (size_t f = 0; f < options->secret_file_count; f++)
+        secret_file_free(options->secret_files[f]);
+    free(options->secret_files);
     arena_free(&options->arena);
     buffer_free(&options->open_secrets);
     free(options);
@@ -312,6 +315,12 @@ static const struct option_value *value_of(const struct options *options, enum o
 const char *options_text(const struct options *options, enum option_id id)
 {
     return value_of(options, id)->text;
+}
+
+struct secret options_secret(const struct options *options, enum option_id id)
+{
+    assert(option_rows[id].type == OPTION_TEXT);
+    return (struct secret){.text = value_of(options, id)->text, .file = value_of(options, id)->file};
 }
 
 int64_t options_integer(const struct options *options, enum option_id id)
@@ -388,6 +397,11 @@ static size_t pairs_of(const struct option_pairs *pairs, const struct option_pai
     return pairs->count;
 }
 
+const char *option_pair_value(const struct option_pair *pair)
+{
+    return secret_text((struct secret){.text = pair->value, .file = pair->file});
+}
+
 size_t options_properties(const struct options *options, const struct option_pair **out)
 {
     return pairs_of(&options->properties, out);
@@ -401,6 +415,23 @@ size_t options_params(const struct options *options, const struct option_pair **
 size_t options_environment(const struct options *options, const struct option_pair **out)
 {
     return pairs_of(&options->environment, out);
+}
+
+void options_reread_secrets(const struct options *options)
+{
+    struct error err;
+    struct buffer changed = {0};
+    for (size_t f = 0; f < options->secret_file_count; f++) {
+        bool differs = false;
+        struct secret_file *file = options->secret_files[f];
+        if (secret_file_reread(file, &differs, &err) != STATUS_OK)
+            log_error("options", "%s; the secret read before stays in use", err.text);
+        if (differs)
+            buffer_printf(&changed, "%s%s", changed.bytes ? ", " : "", secret_file_variable(file));
+    }
+    if (changed.bytes)
+        log_info("options", "read again, and changed: %s; used from the next connection on", changed.data);
+    buffer_free(&changed);
 }
 
 static int subcommand_run(const struct subcommand *subcommand, const char *where, const struct options *options)

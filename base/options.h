@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/option_table.h"
+#include "base/secret.h"
 #include "base/status.h"
 
 /* Words that programs decide by: their places in the rows of --delivery, --null-value, --cdc-delete and --roles. */
@@ -59,6 +60,8 @@ enum { OPTION_SEPARATOR = '\n' };
 
 /* NULL where neither given nor defaulted. All values were checked against their rows when they were parsed. */
 const char *options_text(const struct options *options, enum option_id id);
+/* For a use beyond the start: follows its file, where it is in one. */
+struct secret options_secret(const struct options *options, enum option_id id);
 int64_t options_integer(const struct options *options, enum option_id id);
 int64_t options_duration_us(const struct options *options, enum option_id id); /* "250us", "100ms", "25s", "5m", "1h" */
 int64_t options_size(const struct options *options, enum option_id id);        /* bytes: "512MiB", "2GiB", "1048576" */
@@ -77,12 +80,19 @@ const char *options_argument(const struct options *options, size_t index);
 /* Repeatable NAME=VALUE pairs. */
 struct option_pair {
     const char *name, *value;
+    const struct secret_file *file; /* which had the value at the start, and has it now; NULL: none */
 };
+/* Now: of its file, where it is in one. */
+const char *option_pair_value(const struct option_pair *pair);
 size_t options_properties(const struct options *options, const struct option_pair **out); /* -X */
 size_t options_params(const struct options *options, const struct option_pair **out);     /* --param */
 /* Every KAFKA_* variable but KAFKA_BOOTSTRAP_SERVERS, under its own name; the file of a credential (KAFKA_X_FILE) has
  * been read and stands as KAFKA_X. */
 size_t options_environment(const struct options *options, const struct option_pair **out);
+
+/* Reads all files of secrets again (SIGHUP): which have changed is logged, and one that cannot be read, whose secret
+ * stays as it was. Whoever keeps a struct secret follows. One thread at a time. */
+void options_reread_secrets(const struct options *options);
 
 /* Appends the command line as it was given, quoted for a shell, with --`flag` among its flags but without secrets; and
  * the names of those, "--http-token, -X sasl.password". Both NUL-terminated. */

@@ -46,9 +46,10 @@ static inline bool option_is_of(const struct option_row *row, enum program progr
 enum option_source { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_ENVIRONMENT, OPTION_FROM_FLAG };
 
 struct option_value {
-    const char *text; /* in the arena or the table; NULL: none */
-    int64_t number;   /* see option_value_read */
-    double share;     /* of OPTION_SHARE, whose number is 0 */
+    const char *text;               /* in the arena or the table; NULL: none */
+    const struct secret_file *file; /* which has the text; NULL: none */
+    int64_t number;                 /* see option_value_read */
+    double share;                   /* of OPTION_SHARE, whose number is 0 */
     enum option_source source;
 };
 
@@ -67,6 +68,8 @@ struct options {
     struct option_pairs properties, params, environment;
     const char **arguments;
     size_t argument_count;
+    struct secret_file **secret_files;
+    size_t secret_file_count;
     struct buffer open_secrets; /* files with a secret that all users may read, a line each */
 };
 

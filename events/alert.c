@@ -91,8 +91,8 @@ static char *put_drivers(const struct schema_parts *parts, const struct alert *a
         return at;
     if (alert->driver_count)
         at = avro_put_long(at, (int64_t)alert->driver_count);
-    const struct alert_driver *end = alert->drivers + alert->driver_count;
-    for (const struct alert_driver *record = alert->drivers; record < end; record++) {
+    for (size_t i = 0; i < alert->driver_count; i++) {
+        const struct alert_driver *record = &alert->drivers[i];
         ALERT_DRIVER(RECORD_PUT)
     }
     *at++ = 0;
@@ -103,9 +103,10 @@ static size_t bytes_drivers(const struct schema_parts *parts, const struct alert
 {
     (void)parts;
     size_t bytes = AVRO_BRANCH_BYTES + AVRO_ARRAY_BYTES;
-    const struct alert_driver *end = alert->drivers + alert->driver_count;
-    for (const struct alert_driver *record = alert->drivers; record < end; record++)
+    for (size_t i = 0; i < alert->driver_count; i++) {
+        const struct alert_driver *record = &alert->drivers[i];
         bytes += 0 ALERT_DRIVER(RECORD_BYTES);
+    }
     return bytes;
 }
 

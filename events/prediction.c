@@ -43,8 +43,8 @@ static inline char *put_block(size_t count, char *at)
 static char *put_reasons(const struct schema_parts *parts, const struct prediction *prediction, char *at)
 {
     at = put_block(prediction->reason_count, at);
-    const struct reason *end = prediction->reasons + prediction->reason_count;
-    for (const struct reason *record = prediction->reasons; record < end; record++) {
+    for (size_t i = 0; i < prediction->reason_count; i++) {
+        const struct reason *record = &prediction->reasons[i];
         PREDICTION_REASON(RECORD_PUT, RECORD_PUT_PART)
     }
     *at++ = 0;
@@ -54,9 +54,10 @@ static char *put_reasons(const struct schema_parts *parts, const struct predicti
 static size_t bytes_reasons(const struct schema_parts *parts, const struct prediction *prediction)
 {
     size_t bytes = AVRO_ARRAY_BYTES;
-    const struct reason *end = prediction->reasons + prediction->reason_count;
-    for (const struct reason *record = prediction->reasons; record < end; record++)
+    for (size_t i = 0; i < prediction->reason_count; i++) {
+        const struct reason *record = &prediction->reasons[i];
         bytes += 0 PREDICTION_REASON(RECORD_BYTES, RECORD_BYTES_PART);
+    }
     return bytes;
 }
 
@@ -64,8 +65,8 @@ static char *put_challengers(const struct schema_parts *parts, const struct pred
 {
     (void)parts;
     at = put_block(prediction->challenger_count, at);
-    const struct challenger_score *end = prediction->challengers + prediction->challenger_count;
-    for (const struct challenger_score *record = prediction->challengers; record < end; record++) {
+    for (size_t i = 0; i < prediction->challenger_count; i++) {
+        const struct challenger_score *record = &prediction->challengers[i];
         PREDICTION_CHALLENGER(RECORD_PUT)
     }
     *at++ = 0;
@@ -76,9 +77,10 @@ static size_t bytes_challengers(const struct schema_parts *parts, const struct p
 {
     (void)parts;
     size_t bytes = AVRO_ARRAY_BYTES;
-    const struct challenger_score *end = prediction->challengers + prediction->challenger_count;
-    for (const struct challenger_score *record = prediction->challengers; record < end; record++)
+    for (size_t i = 0; i < prediction->challenger_count; i++) {
+        const struct challenger_score *record = &prediction->challengers[i];
         bytes += 0 PREDICTION_CHALLENGER(RECORD_BYTES);
+    }
     return bytes;
 }
 

@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "kafka/availability.h"
 #include "kafka/call_watchdog.h"
+#include "kafka/credentials.h"
 #include "kafka/refusal.h"
 
 enum {
@@ -232,7 +233,7 @@ static enum status set_from_environment(rd_kafka_conf_t *conf, rd_kafka_type_t t
             return error_set(err, STATUS_INVALID, "%s cannot be set: %s", pair->name, reason);
         if (!applies(name, type))
             return STATUS_OK;
-        if (set_property(conf, pair->name, name, pair->value, &unknown, err) != STATUS_OK)
+        if (set_property(conf, pair->name, name, option_pair_value(pair), &unknown, err) != STATUS_OK)
             return err->status;
     }
     if (unknown)
@@ -484,6 +485,8 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
         status = apply_limits(type, conf, err);
     if (status == STATUS_OK)
         status = availability_watch(conf, err);
+    if (status == STATUS_OK)
+        status = credentials_watch(conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
@@ -496,14 +499,18 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
     return STATUS_OK;
 }
 
+static const char ssl_hint[] = "; each KAFKA_SSL_…_LOCATION must be a PEM file that this user may read, and the key "
+                               "the certificate's";
+
 enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out, struct error *err)
 {
     char text[256];
     rd_kafka_t *client = rd_kafka_new(type, *conf, text, sizeof text);
-    if (!client) {
-        rd_kafka_conf_destroy(*conf);
+    if (!client) { /* the conf is left: what interceptors have added to the client's copy of it is freed, and would be
+                      freed again */
         *conf = NULL;
-        return error_set(err, STATUS_INVALID, "librdkafka refused the configuration: %s", text);
+        return error_set(err, STATUS_INVALID, "librdkafka refused the configuration: %s%s", text,
+                         strstr(text, "ssl.") ? ssl_hint : "");
     }
     *conf = NULL;
     *out = client;
@@ -549,6 +556,13 @@ enum status kafka_status(rd_kafka_resp_err_t code)
     default:
         return STATUS_UNAVAILABLE;
     }
+}
+
+const char *kafka_denied_hint(enum status status)
+{
+    return status == STATUS_DENIED
+               ? "; give this user the access control list (ACL) that SECURITY.md has for the program"
+               : "";
 }
 
 static uint64_t denials(char *reason, size_t capacity)
@@ -625,8 +639,6 @@ enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t
     return status;
 }
 
-static const char acl_hint[] = "; give this user the access control list (ACL) that SECURITY.md has for the program";
-
 /* One look-up; STATUS_UNAVAILABLE also while a topic that was just made has no leader. */
 static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int *partitions, struct error *err)
 {
@@ -635,7 +647,7 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, CALL_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return error_set(err, kafka_status(code), "cannot look topic %s up: %s%s", name, rd_kafka_err2str(code),
-                         kafka_status(code) == STATUS_DENIED ? acl_hint : "");
+                         kafka_denied_hint(kafka_status(code)));
     enum status status = STATUS_OK;
     assert(metadata->topic_cnt == 1);
     code = metadata->topics[0].err;
@@ -648,8 +660,7 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
                            name, name);
     else
         status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s%s", name,
-                           code ? rd_kafka_err2str(code) : "no partitions yet",
-                           kafka_status(code) == STATUS_DENIED ? acl_hint : "");
+                           code ? rd_kafka_err2str(code) : "no partitions yet", kafka_denied_hint(kafka_status(code)));
     rd_kafka_metadata_destroy(metadata);
     return status;
 }

@@ -28,6 +28,12 @@ void refusal_watch(rd_kafka_conf_t *conf)
     (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate); /* fails only in a librdkafka without TLS */
 }
 
+/* Brokers say no more, whichever it is. */
+#define NOT_TRUSTED \
+    "it does not trust our certificate (KAFKA_SSL_CERTIFICATE_LOCATION), which has expired or is signed by nobody " \
+    "whom " \
+    "the broker trusts"
+
 static const char *certificate_meaning(void)
 {
     switch (atomic_load_explicit(&certificate_error, memory_order_relaxed)) {
@@ -59,6 +65,13 @@ static const char *meaning_of(const char *reason)
     static const struct {
         const char *part, *meaning;
     } rows[] = {
+        {"alert certificate unknown", NOT_TRUSTED},
+        {"alert unknown ca", NOT_TRUSTED},
+        {"alert certificate expired", NOT_TRUSTED},
+        {"alert bad certificate", "it asks for a certificate of ours, or cannot read it; check "
+                                  "KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION"},
+        {"certificate required", "it asks for a certificate of ours; set KAFKA_SSL_CERTIFICATE_LOCATION and "
+                                 "KAFKA_SSL_KEY_LOCATION"},
         {"Unsupported SASL mechanism", "it does not take that KAFKA_SASL_MECHANISM; set one that it has"},
         {"unexpected eof",
          "no TLS is spoken there; set KAFKA_SECURITY_PROTOCOL to the listener's, or name its TLS port"},
@@ -69,8 +82,6 @@ static const char *meaning_of(const char *reason)
          "(TLS, SASL); set KAFKA_SECURITY_PROTOCOL to the listener's"},
         {"APIVERSION_QUERY", "it ends the connection at the first request, as a port does that speaks another protocol "
                              "(TLS, SASL); set KAFKA_SECURITY_PROTOCOL to the listener's"},
-        {"certificate required", "it asks for a certificate of ours; set KAFKA_SSL_CERTIFICATE_LOCATION and "
-                                 "KAFKA_SSL_KEY_LOCATION"},
     };
     if (strstr(reason, "certificate verify failed"))
         return certificate_meaning();

@@ -246,7 +246,8 @@ enum status transaction_start(struct transaction *transaction, struct error *err
         code = transaction->hanging.report;
         retire_repeated(transaction);
     }
-    code = code_of(transaction, code);
+    if (transaction_remedy(code) != REMEDY_END) /* a right that was withdrawn: aborting without it is fatal too */
+        code = code_of(transaction, code);
     enum remedy remedy = transaction_remedy(code);
     if (status == STATUS_OK || (remedy != REMEDY_FENCED && remedy != REMEDY_RENEW))
         return status;
@@ -593,8 +594,8 @@ static rd_kafka_resp_err_t explain(const struct transaction *transaction, rd_kaf
                                    struct error *err)
 {
     rd_kafka_resp_err_t code = code_of(transaction, rd_kafka_error_code(error));
-    error_set(err, kafka_status(code), "%s: cannot %s: %s", transaction->setup.where, action,
-              rd_kafka_error_string(error));
+    error_set(err, kafka_status(code), "%s: cannot %s: %s%s", transaction->setup.where, action,
+              rd_kafka_error_string(error), kafka_denied_hint(kafka_status(code)));
     rd_kafka_error_destroy(error);
     return code;
 }
@@ -667,10 +668,13 @@ static enum transaction_result commit_open(struct transaction *transaction, rd_k
                                            const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
     enum transaction_result result;
+    rd_kafka_resp_err_t code = transaction->broken ? code_of(transaction, transaction->broken) : 0;
+    if (code != transaction->broken) /* fatal is the producer, not a topic of it */
+        transaction->broken_topic[0] = '\0';
     if (transaction->broken && transaction->setup.identity) {
-        error_set(err, kafka_status(transaction->broken), "%s: %s%s%s", transaction->setup.where,
-                  transaction->broken_topic, transaction->broken_topic[0] ? ": " : "",
-                  rd_kafka_err2str(transaction->broken));
+        error_set(err, kafka_status(code), "%s: %s%s%s%s", transaction->setup.where, transaction->broken_topic,
+                  transaction->broken_topic[0] ? ": " : "", rd_kafka_err2str(code),
+                  kafka_denied_hint(kafka_status(code)));
         return roll_back_open(transaction, transaction->broken);
     }
     result = transaction->setup.identity ? commit_exactly_once(transaction, consumer, offsets, err)

@@ -60,9 +60,9 @@ struct registry_settings registry_settings_of(const struct options *options)
 {
     return (struct registry_settings){
         .tracking_uri = options_text(options, OPTION_TRACKING_URI),
-        .username = options_text(options, OPTION_TRACKING_USERNAME),
-        .password = options_text(options, OPTION_TRACKING_PASSWORD),
-        .token = options_text(options, OPTION_TRACKING_TOKEN),
+        .username = options_secret(options, OPTION_TRACKING_USERNAME),
+        .password = options_secret(options, OPTION_TRACKING_PASSWORD),
+        .token = options_secret(options, OPTION_TRACKING_TOKEN),
         .ca_file = options_text(options, OPTION_TRACKING_CA),
         .insecure_tls = options_flag(options, OPTION_TRACKING_INSECURE),
         .timeout_ms = options_duration_us(options, OPTION_TRACKING_TIMEOUT) / 1000,

@@ -6,12 +6,13 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/secret.h"
 
 /* Texts are borrowed for the call; NULL or 0: none, or the default. */
 struct registry_settings {
     const char *tracking_uri;         /* a path, file:// URI, or http(s) URL */
-    const char *username, *password;  /* server: Basic */
-    const char *token;                /* server: Bearer */
+    struct secret username, password; /* server: Basic */
+    struct secret token;              /* server: Bearer */
     const char *ca_file;              /* server: a PEM file or a directory of certificates */
     bool insecure_tls;                /* server: any certificate will do */
     int64_t timeout_ms;               /* server: of one request; files get twenty times as long */

@@ -1,9 +1,9 @@
 /* The daemon: starts what the roles ask for, watches it, ends it. Runs on the main thread and does no work of its own.
  *
  * Threads: one per score loop, one for the sink, libmicrohttpd's, the model watcher's. Signals are blocked in all of
- * them and taken here: TERM and INT drain (a second one, or the deadline, ends at once with status 1), HUP looks the
- * model up and reads the HTTP service's tokens again. A task that fails for good ends the process with status 1 after
- * the others have drained, to be restarted.
+ * them and taken here: TERM and INT drain (a second one, or the deadline, ends at once with status 1), HUP reads
+ * the files of secrets and the HTTP service's tokens again and looks the model up. A task that fails for good ends the
+ * process with status 1 after the others have drained, to be restarted.
  */
 #include "scorer/commands.h"
 
@@ -23,6 +23,8 @@
 #include "events/schema.h"
 #include "kafka/client.h"
 #include "kafka/call_watchdog.h"
+#include "kafka/credentials.h"
+#include "scorer/end_asked.h"
 #include "scorer/http/http.h"
 #include "scorer/model/challengers.h"
 #include "scorer/sink/sink.h"
@@ -255,6 +257,8 @@ static _Noreturn void end_now(const char *reason)
 static void handle_signal(struct daemon *daemon, int number)
 {
     if (number == SIGHUP) {
+        options_reread_secrets(daemon->settings.options);
+        kafka_renew_credentials(daemon->settings.options);
         if (daemon->models)
             model_holder_refresh(daemon->models);
         challengers_refresh(daemon->challengers);
@@ -409,7 +413,10 @@ static int run_daemon(struct daemon *daemon)
     struct error err;
     block_signals(&signals);
     enum status status = daemon_start(daemon, &err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && is_end_asked()) { /* it gave up for that */
+        log_info("run", "asked to end before it had started: %s", err.text);
+        drain(daemon);
+    } else if (status != STATUS_OK) {
         log_error("run", "%s", err.text);
         daemon->failed = true;
         drain(daemon);

@@ -231,7 +231,7 @@ static const char *text_or_null(const struct options *options, enum option_id id
 
 static enum status check_metrics_token(const struct settings *settings, struct error *err)
 {
-    if (!settings->metrics_token || settings->http_token || settings->http_tokens_file)
+    if (!settings->metrics_token || secret_text(settings->http_token) || settings->http_tokens_file)
         return STATUS_OK;
     return error_set(err, STATUS_INVALID, "--metrics-token needs a token: set HTTP_TOKEN or HTTP_TOKENS_FILE too");
 }
@@ -265,7 +265,7 @@ static enum status settings_complete(struct settings *settings, struct error *er
 enum status settings_resolve(const struct options *options, const struct schema *schema, struct settings *out,
                              struct error *err)
 {
-    const char *database = options_text(options, OPTION_DATABASE_URL);
+    struct secret database = options_secret(options, OPTION_DATABASE_URL);
     struct settings settings = {
         .options = options,
         .schema = schema,
@@ -296,11 +296,11 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .model_uri = options_text(options, OPTION_MODEL_URI),
         .model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL),
         .tracking_uri = options_text(options, OPTION_TRACKING_URI),
-        .database_url = database ? database : "",
+        .database_url = secret_text(database) ? database : (struct secret){.text = ""},
         .sink_rows = options_integer(options, OPTION_SINK_ROWS),
         .sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL),
         .http_listen = options_text(options, OPTION_HTTP_LISTEN),
-        .http_token = text_or_null(options, OPTION_HTTP_TOKEN),
+        .http_token = options_secret(options, OPTION_HTTP_TOKEN),
         .http_tokens_file = text_or_null(options, OPTION_HTTP_TOKENS_FILE),
         .http_hosts = text_or_null(options, OPTION_HTTP_HOSTS),
         .http_probes_listen = text_or_null(options, OPTION_HTTP_PROBES_LISTEN),

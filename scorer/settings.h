@@ -55,13 +55,14 @@ struct settings {
     bool null_ignored;           /* null values are no erasures … */
     bool null_given;             /* … which somebody decided, rather than the default */
     const char *model_uri, *tracking_uri;
-    const char *database_url; /* "" : libpq's own PG* variables */
+    struct secret database_url; /* "" : libpq's own PG* variables */
     int64_t sink_rows;
     int64_t sink_interval_us;
-    const char *http_listen, *http_token; /* http_token is NULL where none is set */
-    const char *http_tokens_file;         /* NULL: none */
-    const char *http_hosts;               /* NULL: none */
-    const char *http_probes_listen;       /* NULL: no port of their own */
+    const char *http_listen;
+    struct secret http_token;       /* one a line; NULL where none is set */
+    const char *http_tokens_file;   /* NULL: none */
+    const char *http_hosts;         /* NULL: none */
+    const char *http_probes_listen; /* NULL: no port of their own */
     bool metrics_token;
     int64_t http_rate;             /* requests a second of one address; 0: any number */
     const char *stream_url;        /* NULL or empty: this process's own stream */

@@ -125,7 +125,7 @@ static enum status open_database(struct audit *audit, struct error *err)
 {
     if (!audit->settings.role_sink)
         return STATUS_OK;
-    return audit_database_new(audit->settings.database_url, audit->cluster, &audit->database, err);
+    return audit_database_new(secret_text(audit->settings.database_url), audit->cluster, &audit->database, err);
 }
 
 static enum status open_all(struct audit *audit, struct error *err)

@@ -2,6 +2,7 @@
  * request. Texts of faults name fields and never repeat a value. */
 #include "scorer/http/event_reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct event_reader {
     const struct schema *schema;
     struct json_events *json;
     struct json_reader names;     /* of a document in which a fault was found */
+    bool *members;                /* as many as found: whether the fault's name is a member of the document itself */
     struct cell *cells, *checked; /* column_count each: as they are sent, and as the scorer will see them */
     struct json_faults found;     /* of the document */
     struct fault *values;         /* of its values; as many */
@@ -34,6 +36,7 @@ struct event_reader *event_reader_new(const struct settings *settings, int64_t n
     reader->found.capacity = schema->column_count + schema->rule_count + FAULTS_REPORTED;
     reader->found.list = mem_zeroed(reader->found.capacity, sizeof *reader->found.list);
     reader->values = mem_zeroed(reader->found.capacity, sizeof *reader->values);
+    reader->members = mem_zeroed(reader->found.capacity, sizeof *reader->members);
     reader->latest_ms = now_us / 1000 + settings->max_future_us / 1000;
     return reader;
 }
@@ -46,39 +49,55 @@ void event_reader_free(struct event_reader *reader)
     free(reader->checked);
     free(reader->found.list);
     free(reader->values);
+    free(reader->members);
     free(reader);
 }
 
 /* --- where a fault stands --- */
 
-static bool is_member(struct event_reader *reader, struct span document, struct span wanted)
+/* The field that the fault names, of the schema or not; empty: none. */
+static struct span name_of(const struct event_reader *reader, const struct fault *fault)
+{
+    if (fault->column >= 0)
+        return span_of(reader->schema->columns[fault->column].name);
+    return (struct span){fault->text, fault->named ? fault->named - FAULT_NAME_END : 0};
+}
+
+static size_t found_count(const struct event_reader *reader)
+{
+    return reader->found.count < reader->found.capacity ? reader->found.count : reader->found.capacity;
+}
+
+static void note_member(struct event_reader *reader, struct span name)
+{
+    for (size_t i = 0; i < found_count(reader); i++)
+        reader->members[i] |= span_equal(name, name_of(reader, &reader->found.list[i]));
+}
+
+/* The document is read once more, for all its faults together: it may be as large as a body. */
+static void find_members(struct event_reader *reader, struct span document)
 {
     struct json_value root;
     struct span name, part;
-    bool found = false;
+    memset(reader->members, 0, found_count(reader) * sizeof *reader->members);
     json_reader_start(&reader->names, document);
     if (!json_read_value(&reader->names, &root) || root.kind != JSON_KIND_OBJECT)
-        return false;
+        return;
     for (bool first = true; json_next_name(&reader->names, &first, &name);) {
-        found |= span_equal(name, wanted);
+        note_member(reader, name);
         json_skip_value(&reader->names, &part);
     }
     json_reader_reset(&reader->names);
-    return found;
 }
 
 /* As if the event were written in full, whatever form it has. */
-static void report(struct event_reader *reader, struct span document, struct loc loc, const struct fault *fault,
-                   struct faults *faults)
+static void report(struct event_reader *reader, size_t i, struct loc loc, struct faults *faults)
 {
-    char text[sizeof fault->text];
-    size_t bytes = fault->named ? fault->named - FAULT_NAME_END : 0;
-    memcpy(text, fault->text, bytes);
-    text[bytes] = '\0';
-    const char *name = fault->column >= 0 ? reader->schema->columns[fault->column].name : text;
-    bool is_attribute = fault->column >= 0 || (fault->code == EVENT_UNKNOWN_FIELD &&
-                                               !is_member(reader, document, (struct span){text, bytes}));
-    if (is_attribute)
+    const struct fault *fault = &reader->found.list[i];
+    char name[sizeof fault->text];
+    struct span named = name_of(reader, fault);
+    snprintf(name, sizeof name, "%.*s", (int)named.bytes, named.data);
+    if (fault->column >= 0 || (fault->code == EVENT_UNKNOWN_FIELD && !reader->members[i]))
         loc = loc_name(loc, "attributes");
     faults_add(faults, *name ? loc_name(loc, name) : loc, fault->code, fault_reason(fault));
 }
@@ -87,7 +106,7 @@ static void report(struct event_reader *reader, struct span document, struct loc
 
 static bool is_reported(const struct event_reader *reader, int32_t column)
 {
-    for (size_t i = 0; i < reader->found.count && i < reader->found.capacity; i++)
+    for (size_t i = 0; i < found_count(reader); i++)
         if (reader->found.list[i].column == column)
             return true;
     return false;
@@ -188,7 +207,9 @@ bool event_reader_read(struct event_reader *reader, struct span document, const 
     bool is_document = code != EVENT_MALFORMED && code != EVENT_LIMIT;
     if (is_document)
         check_event(reader, event);
-    for (size_t i = 0; i < reader->found.count && i < reader->found.capacity; i++)
-        report(reader, document, loc, &reader->found.list[i], faults);
+    if (reader->found.count)
+        find_members(reader, document);
+    for (size_t i = 0; i < found_count(reader); i++)
+        report(reader, i, loc, faults);
     return reader->found.count == 0;
 }

@@ -46,11 +46,16 @@ static void keep_part(struct posting *posting, struct span part)
 
 /* --- finding the events --- */
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
 static struct span trim(struct span line)
 {
-    while (line.bytes && strchr(" \t\r", line.data[line.bytes - 1]))
+    while (line.bytes && is_blank(line.data[line.bytes - 1]))
         line.bytes--;
-    for (; line.bytes && strchr(" \t\r", *line.data); line.bytes--)
+    for (; line.bytes && is_blank(*line.data); line.bytes--)
         line.data++;
     return line;
 }

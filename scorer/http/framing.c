@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex_digit.h"
+
 static bool is_name(const char *name)
 {
     static const char letters[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -47,6 +49,20 @@ const char *framing_flaw(const struct framing *framing)
     if (!framing->flaw && framing->lengths && framing->codings)
         return "both Content-Length and Transfer-Encoding";
     return framing->flaw;
+}
+
+size_t framing_unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context, (void)connection;
+    char *to = text;
+    for (const char *at = text; *at; at++) {
+        int high = *at == '%' ? hex_digit(at[1]) : -1, low = high >= 0 ? hex_digit(at[2]) : -1;
+        bool is_encoded = low >= 0 && (high || low);
+        *to++ = is_encoded ? (char)(high << 4 | low) : *at;
+        at += is_encoded ? 2 : 0;
+    }
+    *to = '\0';
+    return (size_t)(to - text);
 }
 
 /* Moves past a text and its NUL. */

@@ -35,7 +35,7 @@ struct http;
 MUST_USE enum status http_new(const struct http_view *view, struct http **out, struct error *err);
 /* Answers what is under way, or gives it up where it takes longer than a moment, then closes. */
 void http_free(struct http *http);
-void http_reload(struct http *http); /* the file of tokens (SIGHUP); NULL is fine */
+void http_reload(struct http *http); /* the tokens in files (SIGHUP); NULL is fine */
 unsigned http_port(const struct http *http);
 /* What http_new would refuse, for `scorer check`: the ports are opened and closed again. */
 MUST_USE enum status http_check(const struct settings *settings, struct error *err);

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 512, TOKEN_LEAST = 16, HOST_BYTES = 256 };
+#include "scorer/http/tokens.h"
+
+enum { BACKLOG = 512, HOST_BYTES = 256 };
 
 /* "127.0.0.1:8080", "[::1]:8080", "localhost:0" or ":8080" (every address). */
 static enum status split_address(const char *flag, const char *text, char host[HOST_BYTES], const char **port,
@@ -59,13 +61,13 @@ static enum status resolve(const char *flag, const char *listen_at, struct addri
 static enum status check_token(const struct settings *settings, const char *flag, const char *listen_at,
                                struct error *err)
 {
-    const char *token = settings->http_token;
+    const char *token = secret_text(settings->http_token);
     if (!token && !settings->http_tokens_file)
         return error_set(err, STATUS_DENIED,
                          "--%s: %s can be reached from other hosts: set HTTP_TOKEN (or HTTP_TOKEN_FILE, or "
                          "HTTP_TOKENS_FILE), or listen at 127.0.0.1",
                          flag, listen_at);
-    if (token && strlen(token) < TOKEN_LEAST)
+    if (token && tokens_shortest(token) < TOKEN_LEAST)
         return error_set(err, STATUS_DENIED,
                          "--%s: %s can be reached from other hosts, where a token of fewer than %d characters can be "
                          "guessed: set HTTP_TOKEN to a longer one (openssl rand -hex 16)",
@@ -103,6 +105,13 @@ enum status listen_open(const struct settings *settings, const char *flag, const
         status = bind_to(address, flag, listen_at, out, err);
     freeaddrinfo(address);
     return status;
+}
+
+bool listen_is_reachable(int server)
+{
+    struct sockaddr_storage address;
+    socklen_t bytes = sizeof address;
+    return getsockname(server, (struct sockaddr *)&address, &bytes) || !is_loopback((struct sockaddr *)&address);
 }
 
 void listen_names(int server, const char *listen_at, char out[LISTEN_NAME_BYTES])

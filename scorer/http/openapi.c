@@ -259,7 +259,7 @@ static void end_operation(struct json_writer *json)
 /* A bearer's scopes are named as roles, as OpenAPI 3.1 has it. Without tokens all is open. */
 static void add_security(struct json_writer *json, const struct settings *settings, enum token_scope scope)
 {
-    if (!settings->http_token && !settings->http_tokens_file)
+    if (!secret_text(settings->http_token) && !settings->http_tokens_file)
         scope = SCOPE_OPEN;
     json_begin_array(json, "security");
     if (scope != SCOPE_OPEN) {

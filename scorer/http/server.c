@@ -60,6 +60,7 @@ struct port {
     char names[LISTEN_NAME_BYTES]; /* that a Host header may have */
     unsigned number;
     bool probes_only;
+    bool reachable; /* from other hosts */
 };
 
 struct http {
@@ -560,18 +561,18 @@ static void *keep(void *argument)
 static enum status port_open(struct port *port, const char *flag, const char *listen_at, struct error *err)
 {
     int server = -1;
-    const struct settings *settings = port->http->service.view.settings;
-    enum status status = listen_open(settings, flag, listen_at, &server, err);
+    enum status status = listen_open(port->http->service.view.settings, flag, listen_at, &server, err);
     if (status != STATUS_OK)
         return status;
     port->number = listen_port(server);
+    port->reachable = listen_is_reachable(server);
     listen_names(server, listen_at, port->names);
     port->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, port, MHD_OPTION_LISTEN_SOCKET,
         server, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(CONNECTIONS_MOST + CONNECTIONS_SPARE), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_BYTES,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, port, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, port, MHD_OPTION_END);
+        on_connection, port, MHD_OPTION_UNESCAPE_CALLBACK, framing_unescape, NULL, MHD_OPTION_END);
     if (!port->daemon) {
         close(server);
         return error_set(err, STATUS_UNAVAILABLE, "cannot start the HTTP server at %s", listen_at);
@@ -686,7 +687,7 @@ void http_free(struct http *http)
 void http_reload(struct http *http)
 {
     if (http)
-        tokens_reload(http->tokens);
+        tokens_reload(http->tokens, http->main.reachable || http->probes.reachable ? TOKEN_LEAST : 0);
 }
 
 unsigned http_port(const struct http *http)

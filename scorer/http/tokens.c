@@ -33,8 +33,8 @@ struct token_list {
 };
 
 struct tokens {
-    const char *path; /* NULL: no file */
-    const char *one;  /* HTTP_TOKEN; NULL: not set */
+    const char *path;  /* NULL: no file */
+    struct secret all; /* HTTP_TOKEN; NULL: not set */
     pthread_mutex_t mutex;
     struct token_list list; /* HTTP_TOKEN first */
 };
@@ -179,24 +179,52 @@ static enum status read_file(const char *path, struct token_list *list, struct e
     return status;
 }
 
-/* Everything that is set now. */
-static enum status read_all(const struct tokens *tokens, struct token_list *list, struct error *err)
+/* --- HTTP_TOKEN --- */
+
+/* The next line that holds something; empty: there is none. */
+static struct span next_token(const char **at)
 {
-    struct token one = {.scopes = (unsigned)SCOPES_ALL, .name = "HTTP_TOKEN"};
-    if (tokens->one) {
-        sha256_hex(span_of(tokens->one), one.digest);
-        list_add(list, &one);
+    *at += strspn(*at, "\r\n");
+    struct span line = {*at, strcspn(*at, "\r\n")};
+    *at += line.bytes;
+    return line;
+}
+
+size_t tokens_shortest(const char *lines)
+{
+    size_t least = SIZE_MAX;
+    for (struct span line = next_token(&lines); line.bytes; line = next_token(&lines))
+        least = line.bytes < least ? line.bytes : least;
+    return least;
+}
+
+static enum status read_tokens(const char *lines, size_t least, struct token_list *list, struct error *err)
+{
+    struct token token = {.scopes = (unsigned)SCOPES_ALL, .name = "HTTP_TOKEN"};
+    if (tokens_shortest(lines) < least)
+        return error_set(err, STATUS_DENIED, "HTTP_TOKEN: a token of fewer than %zu characters can be guessed", least);
+    for (struct span line = next_token(&lines); line.bytes; line = next_token(&lines)) {
+        sha256_hex(line, token.digest);
+        list_add(list, &token);
     }
-    return tokens->path ? read_file(tokens->path, list, err) : STATUS_OK;
+    return STATUS_OK;
+}
+
+/* Everything that is set now. */
+static enum status read_all(const struct tokens *tokens, size_t least, struct token_list *list, struct error *err)
+{
+    const char *lines = secret_text(tokens->all);
+    enum status status = lines ? read_tokens(lines, least, list, err) : STATUS_OK;
+    return status == STATUS_OK && tokens->path ? read_file(tokens->path, list, err) : status;
 }
 
 enum status tokens_new(const struct settings *settings, struct tokens **out, struct error *err)
 {
     struct tokens *tokens = mem_zeroed(1, sizeof *tokens);
     tokens->path = settings->http_tokens_file;
-    tokens->one = settings->http_token;
+    tokens->all = settings->http_token;
     pthread_mutex_init(&tokens->mutex, NULL);
-    enum status status = read_all(tokens, &tokens->list, err);
+    enum status status = read_all(tokens, 0, &tokens->list, err);
     if (status != STATUS_OK) {
         tokens_free(tokens);
         return status;
@@ -214,13 +242,13 @@ void tokens_free(struct tokens *tokens)
     free(tokens);
 }
 
-void tokens_reload(struct tokens *tokens)
+void tokens_reload(struct tokens *tokens, size_t least)
 {
     struct error err;
     struct token_list fresh = {0};
-    if (!tokens->path)
+    if (!tokens->path && !tokens->all.file)
         return;
-    if (read_all(tokens, &fresh, &err) != STATUS_OK) {
+    if (read_all(tokens, least, &fresh, &err) != STATUS_OK) {
         log_error("http", "%s; the tokens read before stay in use", err.text);
         free(fresh.items);
         return;
@@ -230,12 +258,12 @@ void tokens_reload(struct tokens *tokens)
     tokens->list = fresh;
     pthread_mutex_unlock(&tokens->mutex);
     free(old.items);
-    log_info("http", "%zu tokens are in use, read again from %s", fresh.count, tokens->path);
+    log_info("http", "%zu tokens are in use, read again", fresh.count);
 }
 
 bool tokens_any(const struct tokens *tokens)
 {
-    return tokens->one || tokens->path;
+    return secret_text(tokens->all) || tokens->path;
 }
 
 /* --- asking --- */

@@ -1,4 +1,5 @@
-/* Bearer tokens and what each may ask for: HTTP_TOKEN, which may ask for everything, and the lines of HTTP_TOKENS_FILE.
+/* Bearer tokens and what each may ask for: HTTP_TOKEN, each line of which may ask for everything (two lines while one
+ * replaces the other), and the lines of HTTP_TOKENS_FILE.
  *
  * A line is `SCOPE[,SCOPE…] SHA256-OF-TOKEN [NAME]`; blank lines and those that start with # are skipped. Any thread.
  */
@@ -36,8 +37,10 @@ struct tokens;
 /* Reads the file, where one is set. STATUS_INVALID: a bad line, or no token in it. Borrows settings. */
 MUST_USE enum status tokens_new(const struct settings *settings, struct tokens **out, struct error *err);
 void tokens_free(struct tokens *tokens);
-/* Reads the file again; a bad one is logged and changes nothing. */
-void tokens_reload(struct tokens *tokens);
+/* Reads again what is in files; a bad one, or a line of HTTP_TOKEN with fewer than `least` characters, is logged and
+ * changes nothing. */
+void tokens_reload(struct tokens *tokens, size_t least);
+size_t tokens_shortest(const char *lines);    /* characters of HTTP_TOKEN's shortest; SIZE_MAX: no token in it */
 bool tokens_any(const struct tokens *tokens); /* false: none is set, and everybody may ask for everything */
 
 /* `authorization`: the header or NULL. Takes as long whatever is given. The name of a known token goes to `name`. */

@@ -17,6 +17,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "registry/contract.h"
+#include "scorer/end_asked.h"
+
+enum { SLOW_AFTER_US = 5000000 }; /* without a model, a look-up that takes so long is worth a line */
 
 /* What a loaded model was loaded from: the same identity means the same model. */
 struct source {
@@ -39,6 +42,8 @@ struct model_holder {
     struct counters *counters; /* written by the watcher alone once it runs */
     struct registry *registry;
     struct source current; /* watcher only */
+    int64_t look_began_us; /* steady clock; this and the next are whose thread looks */
+    bool slow_logged;
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t wake;
@@ -237,6 +242,7 @@ static enum status renew(struct model_holder *holder, struct error *err)
 {
     struct source found = {0};
     struct held_model *held = NULL;
+    holder->look_began_us = clock_steady_us(&clock_system);
     enum status status = find_source(holder, &found, err);
     if (status == STATUS_UNAVAILABLE && !holder->held)
         return start_from_cache(holder, err);
@@ -330,13 +336,19 @@ static void holder_destroy(struct model_holder *holder)
     free(holder);
 }
 
+/* Asked about once a second while a request runs. */
 static bool is_stopping(void *context)
 {
     struct model_holder *holder = context;
     pthread_mutex_lock(&holder->mutex);
-    bool stopping = holder->stopping;
+    bool stopping = holder->stopping, waits = !holder->held;
     pthread_mutex_unlock(&holder->mutex);
-    return stopping;
+    if (waits && !holder->slow_logged && clock_steady_us(&clock_system) - holder->look_began_us > SLOW_AFTER_US) {
+        holder->slow_logged = true;
+        log_warn(holder->area, "the look-up of %s at %s takes longer than %d s; waiting (TRACKING_TIMEOUT)",
+                 holder->uri, registry_root(holder->registry), SLOW_AFTER_US / 1000000);
+    }
+    return stopping || is_end_asked();
 }
 
 static enum status open_registry(struct model_holder *holder, struct error *err)

@@ -23,8 +23,8 @@ static const char SQLSTATE_QUERY_CANCELED[] = "57014";
 enum { DEFAULT_LIMIT_US = 20 * 1000 * 1000, DOUBLINGS_MOST = 3, PING_LIMIT_US = 5 * 1000 * 1000, GLANCE_MS = 50 };
 
 struct sink_connection {
-    char *conninfo;
-    PGconn *handle; /* NULL: closed */
+    struct secret conninfo; /* a text without file is ours */
+    PGconn *handle;         /* NULL: closed */
     int64_t limit_us;
     unsigned doublings;          /* backoff: exchanges that ran out of time since the last commit; pings do not count */
     enum sink_exchange exchange; /* the one under way */
@@ -33,17 +33,26 @@ struct sink_connection {
     char sqlstate[6];
 };
 
-enum status sink_connection_new(const char *conninfo, struct sink_connection **out, struct error *err)
+/* libpq's own words may quote the string, password and all. */
+static enum status check_conninfo(const char *conninfo, struct error *err)
 {
-    /* libpq's own words may quote the string, password and all. */
     PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
     if (!parsed)
         return error_set(err, STATUS_INVALID,
                          "DATABASE_URL is no connection string: write postgresql://user@host:5432/database or host=… "
                          "dbname=…, and escape special characters in a password as %%XX");
     PQconninfoFree(parsed);
+    return STATUS_OK;
+}
+
+enum status sink_connection_new(struct secret conninfo, struct sink_connection **out, struct error *err)
+{
+    if (check_conninfo(secret_text(conninfo), err) != STATUS_OK)
+        return err->status;
     struct sink_connection *connection = mem_zeroed(1, sizeof *connection);
-    connection->conninfo = mem_text(conninfo);
+    connection->conninfo = conninfo;
+    if (!conninfo.file)
+        connection->conninfo.text = mem_text(conninfo.text);
     connection->limit_us = DEFAULT_LIMIT_US;
     *out = connection;
     return STATUS_OK;
@@ -54,7 +63,8 @@ void sink_connection_free(struct sink_connection *connection)
     if (!connection)
         return;
     sink_connection_close(connection);
-    free(connection->conninfo);
+    if (!connection->conninfo.file)
+        free((char *)connection->conninfo.text);
     free(connection);
 }
 
@@ -359,7 +369,10 @@ static enum status fail_connect(struct sink_connection *connection, struct error
     if (location)
         *location = 0;
     if (strstr(text, "certificate verify failed"))
-        snprintf(text, sizeof text, "%s", sink_certificate_flaw(connection->conninfo));
+        snprintf(text, sizeof text, "%s", sink_certificate_flaw(secret_text(connection->conninfo)));
+    else if (strstr(text, "alert unknown ca") || strstr(text, "alert certificate"))
+        snprintf(text, sizeof text, "the server does not trust our certificate, sslcert of DATABASE_URL: %s",
+                 strstr(text, "expired") ? "it has expired" : "it is signed by nobody whom the server trusts");
     return fail_connection(connection, code, text, err);
 }
 
@@ -383,8 +396,11 @@ static void ignore_notice(void *context, const PGresult *result)
 
 static enum status connect_start(struct sink_connection *connection, struct error *err)
 {
+    const char *conninfo = secret_text(connection->conninfo);
+    if (check_conninfo(conninfo, err) != STATUS_OK) /* of a file that was read again */
+        return err->status = STATUS_DENIED;
     const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
-    const char *const values[] = {"attrition-sink", connection->conninfo, "UTF8", NULL};
+    const char *const values[] = {"attrition-sink", conninfo, "UTF8", NULL};
     connection->handle = PQconnectStartParams(keywords, values, 1);
     if (!connection->handle)
         return error_set(err, STATUS_UNAVAILABLE, "PostgreSQL: no memory for a connection");

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/secret.h"
 #include "base/status.h"
 
 enum { SINK_TEXT_FORMAT = 0, SINK_BINARY_FORMAT = 1 };
@@ -27,8 +28,8 @@ enum sink_exchange {
 
 struct sink_connection;
 
-/* Connects nothing. STATUS_INVALID: `conninfo` is no connection string. */
-MUST_USE enum status sink_connection_new(const char *conninfo, struct sink_connection **out, struct error *err);
+/* Connects nothing. STATUS_INVALID: `conninfo` is no connection string. One in a file is asked for at each session. */
+MUST_USE enum status sink_connection_new(struct secret conninfo, struct sink_connection **out, struct error *err);
 void sink_connection_free(struct sink_connection *connection);
 
 /* Every exchange ends within limit_us. Forgets the backoff. */

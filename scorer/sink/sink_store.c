@@ -26,7 +26,7 @@ struct sink_store {
         arrays[ARRAYS]; /* array literals, reused: topics, partitions, stored, next, last_offset, last_digest */
 };
 
-enum status sink_store_new(const char *conninfo, const char *group_id, struct sink_store **out, struct error *err)
+enum status sink_store_new(struct secret conninfo, const char *group_id, struct sink_store **out, struct error *err)
 {
     struct sink_connection *connection;
     if (sink_connection_new(conninfo, &connection, err) != STATUS_OK)

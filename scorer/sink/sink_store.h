@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/secret.h"
 #include "base/status.h"
 #include "sql/migration.h" /* SINK_MIGRATION, what the database must be at: the Makefile counts the files of sql/ */
 
@@ -35,7 +36,7 @@ struct sink_store;
 
 /* Connects nothing. `conninfo` "" leaves everything to libpq's own variables. STATUS_INVALID: it is no connection
  * string. */
-MUST_USE enum status sink_store_new(const char *conninfo, const char *group_id, struct sink_store **out,
+MUST_USE enum status sink_store_new(struct secret conninfo, const char *group_id, struct sink_store **out,
                                     struct error *err);
 void sink_store_free(struct sink_store *store);
 

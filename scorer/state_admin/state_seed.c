@@ -207,7 +207,7 @@ static enum status read_database(struct seed *seed, struct error *err)
     };
     struct audit_database *database;
     enum status status =
-        audit_database_new(seed->settings->database_url, state_group_cluster(seed->group), &database, err);
+        audit_database_new(secret_text(seed->settings->database_url), state_group_cluster(seed->group), &database, err);
     if (status != STATUS_OK)
         return status;
     status = audit_database_rows(database, &latest, take_latest, seed, err);

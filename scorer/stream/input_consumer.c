@@ -399,7 +399,8 @@ static void handle_error(struct input_consumer *input, const rd_kafka_message_t 
         break;
     }
     enum status status = kafka_status(message->err);
-    snprintf(text, sizeof text, "%s: %s", input->settings->input_topic, rd_kafka_message_errstr(message));
+    snprintf(text, sizeof text, "%s: %s%s", input->settings->input_topic, rd_kafka_message_errstr(message),
+             kafka_denied_hint(status));
     if (status == STATUS_NOT_FOUND || status == STATUS_DENIED)
         input_consumer_fail(input, status, text);
     else

@@ -197,7 +197,7 @@ static double time_sink(struct bench *bench, int kind)
     struct sink_store *store;
     struct sink_rows *rows = NULL;
     static struct counters counters;
-    if (sink_store_new(bench->url, "bench-sink", &store, &err) ||
+    if (sink_store_new((struct secret){.text = bench->url}, "bench-sink", &store, &err) ||
         sink_rows_new(bench->schema, "MkU3OEVBNTcwNTJENDM2Qk", &rows, &err))
         die(err.text);
     struct sink_batch *batch = sink_batch_new(store, rows, &counters, keep);

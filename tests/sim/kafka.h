@@ -131,6 +131,8 @@ struct rd_kafka_s {
         void *opaque;
     } on_acked[INTERCEPTORS_MOST];
     int on_sent_count, on_answered_count, on_acked_count;
+    rd_kafka_interceptor_f_on_destroy_t *on_destroy; /* NULL: none */
+    void *on_destroy_opaque;
     int64_t requests_sent;
     /* producer */
     struct coordinator *coordinator; /* NULL: not transactional */

@@ -176,6 +176,22 @@ rd_kafka_resp_err_t rd_kafka_interceptor_add_on_acknowledgement(rd_kafka_t *clie
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+rd_kafka_resp_err_t rd_kafka_interceptor_add_on_destroy(rd_kafka_t *client, const char *name,
+                                                        rd_kafka_interceptor_f_on_destroy_t *call, void *opaque)
+{
+    (void)name;
+    client->on_destroy = call;
+    client->on_destroy_opaque = opaque;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Nobody sends a signal here. */
+rd_kafka_error_t *rd_kafka_sasl_set_credentials(rd_kafka_t *client, const char *username, const char *password)
+{
+    (void)client, (void)username, (void)password;
+    unmodelled("new credentials");
+}
+
 void request_sent(rd_kafka_t *client, int16_t api)
 {
     client->requests_sent++;
@@ -228,6 +244,8 @@ void rd_kafka_destroy(rd_kafka_t *client)
 {
     if (client->member && !client->closed)
         group_leave(client->member, false);
+    if (client->on_destroy && !client->destroyed)
+        client->on_destroy(client, client->on_destroy_opaque);
     client->destroyed = true; /* kept: late events look at it */
 }
 

@@ -31,7 +31,8 @@ static inline void fixture_open_group(struct fixture *f, const char *url, const 
 {
     struct error err;
     memset(f, 0, sizeof *f);
-    if (sink_store_new(url, group, &f->store, &err) || sink_rows_new(schema, cluster, &f->rows, &err))
+    if (sink_store_new((struct secret){.text = url}, group, &f->store, &err) ||
+        sink_rows_new(schema, cluster, &f->rows, &err))
         fail_msg("%s", err.text);
     sink_store_cluster(f->store, cluster);
     f->batch = sink_batch_new(f->store, f->rows, &f->counters, release);

@@ -121,6 +121,21 @@ def slow_clients(lab):
     lab.equal("it ends in time", scorer.end(20), 0)
 
 
+def bodies(lab):
+    """What was found by a second attack."""
+    scorer = start(lab, "bodies")
+    names = json.dumps({"employee_id": "1", "attributes": {f"a{i}": 1 for i in range(60000)}})
+    began = time.monotonic()
+    lab.equal("60,000 unknown fields are refused", ask(scorer.http, "POST", "/events", names)[0], 422)
+    lab.check("without reading the body once for each", time.monotonic() - began < 5, f"{time.monotonic() - began:.1f} s")
+    status, _, text = ask(scorer.http, "POST", "/events", '{"employee_id":"1","attributes":{"Age":41}}\0\n', {"Content-Type": "application/x-ndjson"})
+    lab.equal("a NUL is no blank", (status, "malformed" in text), (422, True))
+    for path, code in (("/health/live%00", 404), ("/%00", 404), ("/health%2flive", 200), ("/schema%", 404)):
+        lab.equal(f"GET {path}", ask(scorer.http, "GET", path)[0], code)
+    lab.equal("a NUL in a parameter", ask(scorer.http, "POST", "/predict?log=false%00", '{"attributes":{"Age":41}}')[0], 422)
+    lab.equal("it ends in time", scorer.end(20), 0)
+
+
 def tokens(lab):
     path = lab.dir / "tokens"
     line = lambda scopes, token, name: f"{scopes} {hashlib.sha256(token.encode()).hexdigest()} {name}\n"
@@ -195,6 +210,7 @@ with Lab() as lab:
     lab.must(BIN / "trainer", "train", data, "--model", "random-forest", "--promote")
     heavy_work(lab)
     slow_clients(lab)
+    bodies(lab)
     tokens(lab)
     hosts(lab)
     check_is_run(lab)

@@ -54,8 +54,9 @@ class Authority:
 
 def proxy(port, certificate, upstream, user, password):
     """Listens with TLS in front of the HTTP server at `upstream` (HOST:PORT); asks for Basic credentials. Ends with the test. The list
-    grows by the path of each request."""
-    wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    grows by the path of each request. `password` may be a list of those that are good, which the test changes."""
+    passwords = [password] if isinstance(password, str) else password
+    basic = lambda good: "Basic " + base64.b64encode(f"{user}:{good}".encode()).decode()
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,7 +68,7 @@ def proxy(port, certificate, upstream, user, password):
         def forward(self):
             seen.append(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers.get("Authorization") != wanted:
+            if self.headers.get("Authorization") not in map(basic, passwords):
                 self.answer(401, "text/plain", b"who are you?")
                 return
             kept = {name: value for name, value in self.headers.items() if name.lower() in ("accept", "content-type")}

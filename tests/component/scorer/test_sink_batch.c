@@ -607,7 +607,7 @@ static void trouble_says_what_to_do(void **state)
         struct error err;
         struct sink_store *store;
         snprintf(url, sizeof url, cases[c].url, postgres.directory); /* NOLINT */
-        assert_int_equal(sink_store_new(url, "group", &store, &err), STATUS_OK);
+        assert_int_equal(sink_store_new((struct secret){.text = url}, "group", &store, &err), STATUS_OK);
         assert_int_equal(sink_store_open(store, &err), cases[c].status);
         if (!strstr(err.text, cases[c].says) || strchr(err.text, '\n'))
             fail_msg("%s", err.text);
@@ -615,7 +615,8 @@ static void trouble_says_what_to_do(void **state)
     }
     struct sink_store *store;
     struct error err;
-    assert_int_equal(sink_store_new("postgresql://a:secret@[::", "group", &store, &err), STATUS_INVALID);
+    assert_int_equal(sink_store_new((struct secret){.text = "postgresql://a:secret@[::"}, "group", &store, &err),
+                     STATUS_INVALID);
     assert_null(strstr(err.text, "secret"));
 }
 
@@ -628,7 +629,7 @@ static void rights_are_checked_by_name(void **state)
     postgres_run(&postgres,
                  "DROP ROLE IF EXISTS scorer_login; CREATE ROLE scorer_login LOGIN IN ROLE attrition_analyst");
     snprintf(url, sizeof url, "postgresql:///attrition?host=%s/socket&user=scorer_login", postgres.directory);
-    assert_int_equal(sink_store_new(url, "group", &store, &err), STATUS_OK);
+    assert_int_equal(sink_store_new((struct secret){.text = url}, "group", &store, &err), STATUS_OK);
     assert_int_equal(sink_store_open(store, &err), STATUS_OK);
     assert_int_equal(sink_store_check(store, &err), STATUS_DENIED);
     assert_non_null(strstr(err.text, "GRANT attrition_writer TO scorer_login"));

@@ -170,10 +170,10 @@ static void sends_credentials(void **state)
 {
     (void)state;
     struct registry_settings settings = settings_of(NULL);
-    settings.username = "ann";
-    settings.password = "secret";
+    settings.username.text = "ann";
+    settings.password.text = "secret";
     assert_credentials(settings, "\r\nAuthorization: Basic YW5uOnNlY3JldA==\r\n");
-    settings.token = "abc";
+    settings.token.text = "abc";
     assert_credentials(settings, "\r\nAuthorization: Bearer abc\r\n");
 }
 

@@ -1,6 +1,7 @@
 /* The HTTP client against a server that says what the test set. */
 #include "tests/support/test.h"
 
+#include "base/file.h"
 #include "base/http_client.h"
 #include "base/memory.h"
 #include "tests/support/fake_http.h"
@@ -66,10 +67,47 @@ static void assert_header(struct http_settings settings, const char *wanted)
 static void sends_credentials(void **state)
 {
     (void)state;
-    assert_header((struct http_settings){.username = "ann", .password = "secret"},
+    assert_header((struct http_settings){.username.text = "ann", .password.text = "secret"},
                   "\r\nAuthorization: Basic YW5uOnNlY3JldA==\r\n");
-    assert_header((struct http_settings){.username = "ann", .password = "secret", .token = "abc"},
+    assert_header((struct http_settings){.username.text = "ann", .password.text = "secret", .token.text = "abc"},
                   "\r\nAuthorization: Bearer abc\r\n");
+}
+
+/* A server's token is replaced by writing its file, the new one above the old. */
+static void follows_a_secret_whose_file_is_read_again(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/http-secret-XXXXXX";
+    const char *answers[] = {fine};
+    struct fake_http server = {.answers = answers, .answer_count = 1};
+    struct http_response response = {0};
+    struct secret_file *file;
+    struct http_client *client;
+    struct error err = {0};
+    bool changed = false;
+    close(mkstemp(path));
+    assert_int_equal(file_write_atomic(path, SPAN_LITERAL("old\n"), &err), STATUS_OK);
+    assert_int_equal(secret_file_new("TOKEN_FILE", path, &file, &err), STATUS_OK);
+    fake_http_start(&server);
+    const struct http_settings settings = {.base_url = server.url, .token.file = file};
+    const struct http_request request = {.path = "/"};
+    assert_int_equal(http_client_new(&settings, &client, &err), STATUS_OK);
+    assert_int_equal(http_client_send(client, &request, &response, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(path, SPAN_LITERAL("new\nold\n"), &err), STATUS_OK);
+    assert_int_equal(secret_file_reread(file, &changed, &err), STATUS_OK);
+    assert_true(changed);
+    assert_int_equal(http_client_send(client, &request, &response, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(path, SPAN_LITERAL("a\001b"), &err), STATUS_OK);
+    assert_int_equal(secret_file_reread(file, &changed, &err), STATUS_OK);
+    assert_int_equal(http_client_send(client, &request, &response, &err), STATUS_INVALID);
+    http_client_free(client);
+    fake_http_stop(&server);
+    assert_non_null(strstr(server.requests[0], "\r\nAuthorization: Bearer old\r\n"));
+    assert_non_null(strstr(server.requests[1], "\r\nAuthorization: Bearer new\r\n"));
+    secret_file_free(file);
+    http_response_clear(&response);
+    fake_http_free(&server);
+    unlink(path);
 }
 
 static void takes_credentials_out_of_the_address(void **state)
@@ -189,8 +227,8 @@ static void refuses_bad_settings(void **state)
         {{.base_url = "http://ho st"}, STATUS_INVALID},
         {{.base_url = "http://host:99999"}, STATUS_INVALID},
         {{.base_url = "http://host/?a=b"}, STATUS_INVALID},
-        {{.base_url = "http://host", .token = "a\r\nX: y"}, STATUS_INVALID},
-        {{.base_url = "http://host", .username = "a:b"}, STATUS_INVALID},
+        {{.base_url = "http://host", .token.text = "a\r\nX: y"}, STATUS_INVALID},
+        {{.base_url = "http://host", .username.text = "a:b"}, STATUS_INVALID},
         {{.base_url = "https://host", .ca_file = "/nowhere/ca.pem"}, STATUS_NOT_FOUND},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -229,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sends_method_path_headers_and_body),
         cmocka_unit_test(sends_credentials),
+        cmocka_unit_test(follows_a_secret_whose_file_is_read_again),
         cmocka_unit_test(takes_credentials_out_of_the_address),
         cmocka_unit_test(tries_again_what_may_be_repeated),
         cmocka_unit_test(bounds_answers),

@@ -343,6 +343,36 @@ static void secrets_come_from_files(void **state)
     assert_parses(PROGRAM_SCORER, NONE, LIST("WORKERS_FILE=/none", "DATABASE_URL_FILE="));
 }
 
+static void files_of_secrets_are_read_again(void **state)
+{
+    (void)state;
+    const struct option_pair *pairs = NULL;
+    char database[128], kafka[128];
+    char *path = file_with("host=before");
+    snprintf(database, sizeof database, "DATABASE_URL_FILE=%s", path);
+    snprintf(kafka, sizeof kafka, "KAFKA_SASL_PASSWORD_FILE=%s", path);
+    assert_parses(PROGRAM_SCORER, NONE, LIST(database, kafka, "HTTP_TOKEN=stays"));
+    struct secret url = options_secret(options, OPTION_DATABASE_URL);
+    const char *before = secret_text(url);
+    assert_string_equal(before, "host=before");
+    file_with("host=after\n");
+    options_reread_secrets(options);
+    assert_string_equal(secret_text(url), "host=after");
+    assert_string_equal(before, "host=before"); /* whoever still uses it */
+    assert_int_equal(options_environment(options, &pairs), 1);
+    assert_string_equal(option_pair_value(&pairs[0]), "host=after");
+    assert_string_equal(secret_text(options_secret(options, OPTION_HTTP_TOKEN)), "stays");
+    file_with("\n"); /* one that is empty changes nothing */
+    options_reread_secrets(options);
+    assert_string_equal(secret_text(url), "host=after");
+    assert_int_equal(unlink(path), 0);
+    options_reread_secrets(options);
+    assert_string_equal(secret_text(url), "host=after");
+    file_with("host=before");
+    assert_parses(PROGRAM_SCORER, LIST("--database-url", "host=flag"), LIST(database));
+    assert_string_equal(secret_text(options_secret(options, OPTION_DATABASE_URL)), "host=flag");
+}
+
 /* The warnings of these arguments and variables hold each of the parts, one a line, and nothing of the secret. */
 static void assert_warns(char **arguments, char **environment, size_t count, const char *part)
 {
@@ -617,7 +647,9 @@ int main(void)
         cmocka_unit_test(the_rows_agree_with_themselves),
         cmocka_unit_test_teardown(switches_take_many_words, teardown),
         cmocka_unit_test_teardown(an_empty_variable_counts_as_not_given, teardown),
+        cmocka_unit_test_teardown(files_of_secrets_are_read_again, remove_file),
         cmocka_unit_test_teardown(secrets_come_from_files, remove_file),
+        cmocka_unit_test_teardown(files_of_secrets_are_read_again, remove_file),
         cmocka_unit_test_teardown(kafka_variables_are_collected, remove_file),
         cmocka_unit_test_teardown(unsafe_settings_are_warned_of, remove_file),
         cmocka_unit_test_teardown(config_files_have_comments_and_quotes, remove_file),

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kafka/client.h"
+#include "kafka/credentials.h"
 
 static int no_run(const struct options *options)
 {
@@ -190,6 +191,23 @@ static void nobody_there_is_unavailable_at_the_deadline(void **state)
     options_free(options);
 }
 
+/* librdkafka 2.0 fails after interceptors were called, and frees theirs. */
+static void a_certificate_that_is_missing_is_an_error(void **state)
+{
+    (void)state;
+    const char *environment[] = {"KAFKA_SECURITY_PROTOCOL=SSL", "KAFKA_SSL_CA_LOCATION=/none", NULL};
+    struct options *options = with_environment(environment);
+    struct error err = {0};
+    rd_kafka_conf_t *conf;
+    rd_kafka_t *client;
+    assert_int_equal(kafka_conf(options, RD_KAFKA_PRODUCER, NULL, &conf, &err), STATUS_OK);
+    assert_int_equal(kafka_client_new(RD_KAFKA_PRODUCER, &conf, &client, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "ssl.ca.location"));
+    assert_null(conf);
+    kafka_renew_credentials(options); /* of those that are running: it is not among them */
+    options_free(options);
+}
+
 static void errors_have_a_status(void **state)
 {
     (void)state;
@@ -236,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(environment_reaches_the_client_that_knows_it),
+        cmocka_unit_test(a_certificate_that_is_missing_is_an_error),
         cmocka_unit_test(defaults_are_ours),
         cmocka_unit_test(the_flag_goes_before_the_environment),
         cmocka_unit_test(what_the_guarantee_rests_on_is_refused),

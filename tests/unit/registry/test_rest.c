@@ -39,9 +39,9 @@ static struct registry *opened(const char *url, const char *user, const char *to
 {
     struct registry *registry;
     const struct registry_settings settings = {.tracking_uri = url,
-                                               .username = user,
-                                               .password = user,
-                                               .token = token,
+                                               .username.text = user,
+                                               .password.text = user,
+                                               .token.text = token,
                                                .timeout_ms = 3000,
                                                .cache_dir = cache};
     assert_int_equal(registry_open_with(&settings, &registry, &err), STATUS_OK);

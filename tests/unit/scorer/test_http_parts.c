@@ -31,7 +31,7 @@ static void a_token_matches_whole_and_with_its_scheme(void **state)
 {
     (void)state;
     struct error err;
-    const struct settings one = {.http_token = "s3cret"}, none = {0};
+    const struct settings one = {.http_token.text = "s3cret"}, none = {0};
     struct tokens *tokens;
     assert_int_equal(tokens_new(&one, &tokens, &err), STATUS_OK);
     assert_int_equal(check(tokens, SCOPE_PEOPLE, "Bearer s3cret"), TOKEN_PASSES);
@@ -53,7 +53,7 @@ static void tokens_of_the_file_have_their_scopes(void **state)
 {
     (void)state;
     char path[] = "/tmp/tokens-XXXXXX", name[TOKEN_NAME_BYTES];
-    const struct settings settings = {.http_tokens_file = path, .http_token = "everything"};
+    const struct settings settings = {.http_tokens_file = path, .http_token.text = "everything"};
     struct tokens *tokens;
     struct error err;
     close(mkstemp(path));
@@ -72,19 +72,55 @@ static void tokens_of_the_file_have_their_scopes(void **state)
     assert_string_equal(name, "desk");
 
     write_text(path, "groups " DIGEST_INGEST " hris\n"); /* a new right, and two that are withdrawn */
-    tokens_reload(tokens);
+    tokens_reload(tokens, 0);
     assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer ingest-only"), TOKEN_PASSES);
     assert_int_equal(check(tokens, SCOPE_INGEST, "Bearer ingest-only"), TOKEN_WRONG_SCOPE);
     assert_int_equal(check(tokens, SCOPE_PEOPLE, "Bearer both"), TOKEN_UNKNOWN);
     assert_int_equal(check(tokens, SCOPE_PEOPLE, "Bearer everything"), TOKEN_PASSES);
 
     write_text(path, "groups hris\n"); /* a bad file changes nothing */
-    tokens_reload(tokens);
+    tokens_reload(tokens, 0);
     assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer ingest-only"), TOKEN_PASSES);
     assert_int_equal(unlink(path), 0);
-    tokens_reload(tokens);
+    tokens_reload(tokens, 0);
     assert_int_equal(check(tokens, SCOPE_GROUPS, "Bearer ingest-only"), TOKEN_PASSES);
     tokens_free(tokens);
+}
+
+static void two_tokens_are_good_while_one_replaces_the_other(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/tokens-XXXXXX";
+    struct secret_file *file;
+    struct tokens *tokens;
+    struct error err;
+    bool changed;
+    close(mkstemp(path));
+    write_text(path, "the-old-token-of-all\n");
+    assert_int_equal(secret_file_new("HTTP_TOKEN_FILE", path, &file, &err), STATUS_OK);
+    const struct settings settings = {.http_token.file = file};
+    assert_int_equal(tokens_new(&settings, &tokens, &err), STATUS_OK);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer the-old-token-of-all"), TOKEN_PASSES);
+    write_text(path, "the-new-token-of-all\r\n\nthe-old-token-of-all\n");
+    assert_int_equal(secret_file_reread(file, &changed, &err), STATUS_OK);
+    tokens_reload(tokens, 16);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer the-old-token-of-all"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer the-new-token-of-all"), TOKEN_PASSES);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer "), TOKEN_UNKNOWN);
+    write_text(path, "the-new-token-of-all\nguess-me\n"); /* too short where other hosts can reach it */
+    assert_int_equal(secret_file_reread(file, &changed, &err), STATUS_OK);
+    assert_int_equal(tokens_shortest(secret_file_text(file)), 8);
+    tokens_reload(tokens, 16);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer guess-me"), TOKEN_UNKNOWN);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer the-old-token-of-all"), TOKEN_PASSES);
+    write_text(path, "the-new-token-of-all\n");
+    assert_int_equal(secret_file_reread(file, &changed, &err), STATUS_OK);
+    tokens_reload(tokens, 16);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer the-old-token-of-all"), TOKEN_UNKNOWN);
+    assert_int_equal(check(tokens, SCOPE_SCORE, "Bearer the-new-token-of-all"), TOKEN_PASSES);
+    tokens_free(tokens);
+    secret_file_free(file);
+    unlink(path);
 }
 
 static void bad_files_of_tokens_are_refused_by_line(void **state)
@@ -275,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_matches_whole_and_with_its_scheme),
         cmocka_unit_test(tokens_of_the_file_have_their_scopes),
+        cmocka_unit_test(two_tokens_are_good_while_one_replaces_the_other),
         cmocka_unit_test(bad_files_of_tokens_are_refused_by_line),
         cmocka_unit_test(mapped_ipv4_counts_by_its_own_address),
         cmocka_unit_test(origins_are_whole_items_of_the_list),
