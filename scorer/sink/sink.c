@@ -203,7 +203,10 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafk
 {
     struct sink *sink = opaque;
     (void)consumer;
-    code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? gained(sink, list) : lost(sink);
+    if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+        lost(sink);
+    else if (!sink->group.leaving) /* or kafka_consumer_leave gives them back */
+        gained(sink, list);
 }
 
 /* --- records --- */
@@ -608,7 +611,7 @@ static void leave(struct sink *sink)
         sink_batch_clear(sink->batch); /* its messages are the consumer's */
     }
     sink->group.leaving = true;
-    kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, on_rebalance, sink);
+    kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, sink->group.unanswered, on_rebalance, sink);
 }
 
 enum status sink_run(struct sink *sink, struct error *err)
