@@ -220,6 +220,17 @@ static bool read_records(struct span blocks, const struct schema *schema, const 
     return true;
 }
 
+/* 0 where they are damaged. */
+static size_t count_blocks(struct span blocks)
+{
+    struct cursor cursor = cursor_of(blocks);
+    struct span block;
+    size_t count = 0;
+    while (state_block_take(&cursor, &block))
+        count++;
+    return cursor_left(&cursor) ? 0 : count;
+}
+
 static enum status read_body(struct cursor cursor, const struct schema *schema, struct state *state,
                              struct state_table *table, struct snapshot_point *point, struct error *err)
 {
@@ -229,7 +240,7 @@ static enum status read_body(struct cursor cursor, const struct schema *schema, 
     bool whole = take(&cursor, &found, sizeof found) && found.origin_offset >= 0 && found.begun_us > 0 &&
                  cursor_span(&cursor, found.records_bytes, &blocks) && read_models(cursor, state, &models);
     if (whole) {
-        state_table_reserve(table, blocks.bytes);
+        state_table_reserve(table, count_blocks(blocks), blocks.bytes);
         whole = read_records(blocks, schema, &models, table);
     }
     free(models.numbers);

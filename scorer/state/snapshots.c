@@ -26,7 +26,7 @@
 #define FUTURE_US (60 * SECOND_US)
 #define BYTES_MOST ((size_t)1 << 40)
 
-enum { SLICE_BYTES = 2 << 20, PREFIX_DIGITS = 16, NOBODY = -1 };
+enum { SLICE_BYTES = 1 << 20, PREFIX_DIGITS = 16, NOBODY = -1 };
 
 /* What is known of a partition's file. Plain data; zeroed: nothing, as of one that was never written. */
 struct snapshot {
@@ -205,7 +205,6 @@ bool snapshots_load(struct snapshots *snapshots, int32_t partition, struct state
 static void drop_copy(struct snapshots *snapshots)
 {
     buffer_free(&snapshots->bytes);
-    snapshots->bytes = (struct buffer){0};
     snapshots->partition = NOBODY;
 }
 
@@ -252,6 +251,7 @@ static void write_file(void *context)
     const char *path = path_of(snapshots, snapshots->partition);
     snapshot_file_seal(&snapshots->bytes);
     snapshots->result = file_write_private(path, buffer_span(&snapshots->bytes), &snapshots->failure);
+    buffer_free(&snapshots->bytes); /* here, since it takes the loop's time too */
     if (snapshots->result == STATUS_OK && set_time(snapshots, path) && lstat(path, &found) == 0)
         snapshots->made.inode = found.st_ino;
 }

@@ -425,8 +425,10 @@ size_t state_block_head_bytes(void)
     return sizeof(struct block);
 }
 
-void state_table_reserve(struct state_table *table, size_t bytes)
+void state_table_reserve(struct state_table *table, size_t count, size_t bytes)
 {
+    while ((table->count + count) * 4 > table->slot_count * 3)
+        slots_grow(table);
     if (table->used + bytes / UNIT <= table->room)
         return;
     table->room = table->used + bytes / UNIT;

@@ -61,8 +61,8 @@ uint32_t state_table_moves(const struct state_table *table); /* how often all re
 /* Takes the next block of foreign bytes, whose sizes are checked and nothing else. */
 bool state_block_take(struct cursor *cursor, struct span *block);
 size_t state_block_head_bytes(void);
-/* Makes room for blocks of so many bytes in all. */
-void state_table_reserve(struct state_table *table, size_t bytes);
+/* Makes room for so many blocks of so many bytes in all. */
+void state_table_reserve(struct state_table *table, size_t count, size_t bytes);
 
 size_t state_table_count(const struct state_table *table); /* records, markers among them */
 size_t state_table_bytes(const struct state_table *table); /* of memory */
