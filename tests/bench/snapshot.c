@@ -1,8 +1,8 @@
 /* bench: memory of a million current records, how long a score loop copies them for a snapshot, and how long a restart
  * takes with it. */
 /* Copying is measured a turn of the loop at a time: the longest is what events wait. Loading is set beside reading the
- * same file and checking its CRC-32 alone, the least that it can cost. CPU seconds of the thread, and wall. Aims: at most 250 bytes an
- * employee, loaded within 1 s. What a restart reads from the topic: state.sh. */
+ * same file and checking its CRC-32 alone, the least that it can cost. CPU seconds of the thread, and wall. Aims: at
+ * most 250 bytes an employee, loaded within 1 s. What a restart reads from the topic: state.sh. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -153,11 +153,8 @@ int main(void)
     static struct counters counters;
     if (schema_load("schemas", &schema, &err) != STATUS_OK || !mkdtemp(directory))
         die("no schema, or no directory");
-    const struct settings settings = {.schema = schema,
-                                      .group_id = "group",
-                                      .input_topic = "in",
-                                      .state_topic = "state",
-                                      .snapshot_dir = directory};
+    const struct settings settings = {
+        .schema = schema, .group_id = "group", .input_topic = "in", .state_topic = "state", .snapshot_dir = directory};
     struct state *state = state_new();
     struct times began = times_now();
     fill(state, schema);
