@@ -27,5 +27,9 @@ MUST_USE enum status file_write_private(const char *path, struct span bytes, str
 /* mkdir -p. STATUS_OK if it is there already. */
 MUST_USE enum status file_make_directories(const char *path, struct error *err);
 
+/* A directory of this user, mode 0700, for what nobody else may see: made where it is missing (not what is above it).
+ * STATUS_DENIED where it is there and is something else. */
+MUST_USE enum status file_make_private(const char *path, struct error *err);
+
 /* Sets the status that errno means, with the text "cannot ACTION PATH: reason". */
 enum status file_error(struct error *err, int error_number, const char *action, const char *path);

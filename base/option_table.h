@@ -80,6 +80,8 @@
            .help = "stable identity of this process; default: host name and a locked slot number") \
     OPTION(STATE_DIR, .flag = "state-dir", .environment = "STATE_DIR", .programs = S, .metavar = "DIR", \
            .help = "where slot locks live; default: $XDG_RUNTIME_DIR or /tmp") \
+    OPTION(STATE_SNAPSHOT_DIR, .flag = "state-snapshot-dir", .environment = "STATE_SNAPSHOT_DIR", .programs = S, .metavar = "DIR", \
+           .help = "local snapshots of current records (--state-topic), so that a restart reads only what is newer from the topic; made with mode 0700 where it is missing, and refused where it is a link, another user's, or open to others; default: none are kept") \
     OPTION(ROLES, .flag = "roles", .environment = "ROLES", .type = OPTION_WORDS, \
            .words = {[ROLE_SCORE] = "score", [ROLE_SINK] = "sink", [ROLE_HTTP] = "http"}, .fallback = "score,sink,http", .programs = S, .metavar = "ROLE,…", \
            .help = "what this process does") \

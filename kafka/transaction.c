@@ -165,6 +165,8 @@ static enum status make_producer(struct transaction *transaction, struct error *
     status = in_flight_requests_add(&transaction->in_flight, conf, err);
     if (status == STATUS_OK)
         status = setup->identity ? markers_add(&transaction->markers, conf, err) : STATUS_OK;
+    if (status == STATUS_OK && setup->last)
+        status = last_offsets_watch(setup->last, conf, err);
     if (status != STATUS_OK) {
         rd_kafka_conf_destroy(conf);
         return status;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/options.h"
+#include "kafka/last_offsets.h"
 
 enum { TRANSACTION_TOPICS_MAX = 8 };
 
@@ -21,9 +22,10 @@ struct transaction_setup {
     rd_kafka_t *member;        /* its consumer, where the identity belongs to a static member; NULL: never checked */
     const char *const *topics; /* names; their index is the topic's number in every call */
     size_t topic_count;
-    bool all_reports;         /* report acknowledged records too, not failed ones alone */
-    const _Atomic bool *stop; /* ends waiting for brokers to answer at all */
-    bool stop_at_once;        /* … and a full queue and calls under way: nobody else will */
+    struct last_offsets *last; /* notes the acknowledged records of its topic; NULL: nobody wants that */
+    bool all_reports;          /* report acknowledged records too, not failed ones alone */
+    const _Atomic bool *stop;  /* ends waiting for brokers to answer at all */
+    bool stop_at_once;         /* … and a full queue and calls under way: nobody else will */
     /* A record's end: within send, commit and abort. Not called for records of an aborted transaction. */
     void (*report)(void *context, const rd_kafka_message_t *message);
     void *context;

@@ -47,6 +47,10 @@
     COUNTER(SINK_TRANSACTIONS, "attrition_sink_transactions_total", "", "PostgreSQL transactions committed.") \
     COUNTER(SINK_RETRIES, "attrition_sink_retries_total", "", "Times the sink waited for PostgreSQL and tried again.") \
     COUNTER(STATE_RESTORED, "attrition_state_restore_records_total", "", "Records read from the state topic when partitions were assigned.") \
+    COUNTER(SNAPSHOT_RECORDS, "attrition_state_snapshot_records_total", "", "Current records taken from local snapshots when partitions were assigned.") \
+    COUNTER(SNAPSHOTS_WRITTEN, "attrition_state_snapshots_written_total", "", "Local snapshots of a partition's current records that were written.") \
+    COUNTER(SNAPSHOTS_FAILED, "attrition_state_snapshots_failed_total", "", "Local snapshots that could not be written; the log says why.") \
+    COUNTER(SNAPSHOTS_DISCARDED, "attrition_state_snapshots_discarded_total", "", "Local snapshots that were not used; the log says why. Their partitions were read from the state topic.") \
     GAUGE(STATE_RESTORING, "attrition_state_restore_partitions", "", "Input partitions that wait until their current records are read.") \
     GAUGE(STATE_EMPLOYEES, "attrition_state_employees", "", "Current records in memory, of employees who have left too.") \
     GAUGE(STATE_BYTES, "attrition_state_memory_bytes", "", "Memory that they take.") \

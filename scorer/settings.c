@@ -187,6 +187,17 @@ static enum status check_alerts(const struct settings *settings, struct error *e
     return STATUS_OK;
 }
 
+/* It holds personal data. */
+static enum status check_snapshots(const struct settings *settings, struct error *err)
+{
+    struct error why;
+    if (!settings->snapshot_dir || !settings->state_topic || !settings->role_score)
+        return STATUS_OK;
+    if (file_make_private(settings->snapshot_dir, &why) == STATUS_OK)
+        return STATUS_OK;
+    return error_set(err, why.status, "--state-snapshot-dir: %s", why.text);
+}
+
 static enum status check_state(const struct settings *settings, struct error *err)
 {
     if (!settings->state_topic || !settings->schema || settings->schema->state)
@@ -248,6 +259,8 @@ static enum status settings_complete(struct settings *settings, struct error *er
     if (status == STATUS_OK)
         status = check_state(settings, err);
     if (status == STATUS_OK)
+        status = check_snapshots(settings, err);
+    if (status == STATUS_OK)
         status = check_alerts(settings, err);
     if (status == STATUS_OK)
         status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings->reasons_near, err);
@@ -299,6 +312,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .database_url = secret_text(database) ? database : (struct secret){.text = ""},
         .sink_rows = options_integer(options, OPTION_SINK_ROWS),
         .sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL),
+        .snapshot_dir = text_or_null(options, OPTION_STATE_SNAPSHOT_DIR),
         .http_listen = options_text(options, OPTION_HTTP_LISTEN),
         .http_token = options_secret(options, OPTION_HTTP_TOKEN),
         .http_tokens_file = text_or_null(options, OPTION_HTTP_TOKENS_FILE),

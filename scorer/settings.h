@@ -25,8 +25,9 @@ struct settings {
     const char *state_topic; /* NULL: no current records are kept */
     char *state_topic_name;  /* owned: the default, of the group; NULL: it is given, or none */
     bool state_given;
-    const char *alert_topic; /* NULL: there are no alerts */
-    bool alert_given;        /* somebody has named it, rather than the default */
+    const char *snapshot_dir; /* of local snapshots of current records; NULL: there are none */
+    const char *alert_topic;  /* NULL: there are no alerts */
+    bool alert_given;         /* somebody has named it, rather than the default */
     struct alert_rules alert_rules;
     const char *group_id;
     char instance_id[256]; /* given, or host name + slot */

@@ -110,6 +110,8 @@ static void take_setting(const char *name, const char *value, struct check_topic
         out->append_time = !strcmp(value, "LogAppendTime");
     } else if (!strcmp(name, "retention.ms")) {
         out->retention_ms = strtoll(value, NULL, 10);
+    } else if (!strcmp(name, "delete.retention.ms")) {
+        out->tombstones_ms = strtoll(value, NULL, 10);
     }
 }
 
@@ -140,7 +142,7 @@ static enum status read_settings(rd_kafka_event_t *event, const char *topic, str
         return cannot_read(topic, rd_kafka_ConfigResource_error(resources[0]),
                            rd_kafka_ConfigResource_error_string(resources[0]), err);
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resources[0], &count);
-    *out = (struct check_topic_settings){.retention_ms = -1};
+    *out = (struct check_topic_settings){.retention_ms = -1, .tombstones_ms = -1};
     for (size_t e = 0; e < count; e++)
         if (rd_kafka_ConfigEntry_value(entries[e]))
             take_setting(rd_kafka_ConfigEntry_name(entries[e]), rd_kafka_ConfigEntry_value(entries[e]), out);

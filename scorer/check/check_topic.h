@@ -20,6 +20,7 @@ struct check_topic_settings {
     bool compacts, deletes; /* cleanup.policy */
     bool append_time;       /* message.timestamp.type=LogAppendTime */
     int64_t retention_ms;   /* -1: for ever */
+    int64_t tombstones_ms;  /* delete.retention.ms: how long a null value stays after compaction; -1: not known */
 };
 
 /* Makes the topic, with cleanup.policy=delete and, for records of the past, message.timestamp.type=LogAppendTime, or

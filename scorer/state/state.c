@@ -11,6 +11,8 @@
 struct part {
     struct state_table *table; /* NULL: not open */
     int64_t position;
+    struct state_origin origin;
+    uint64_t removals, removals_marked, removals_committed; /* so far; before the last mark; of committed work */
 };
 
 /* Followed by the block that was there, or by the id where there was none. */
@@ -27,6 +29,7 @@ struct state {
     struct buffer log;
     size_t last;       /* bytes of the last entry, all in all */
     size_t committing; /* the log up to here is of the work whose commit is under way */
+    uint32_t upsets;   /* works rolled back and partitions opened, so far */
     struct state_model *models;
     size_t model_count, model_capacity;
     struct arena texts; /* of models */
@@ -78,7 +81,8 @@ struct state_table *state_open(struct state *state, int32_t partition)
     }
     struct part *part = part_of(state, partition);
     state_table_free(part->table);
-    *part = (struct part){state_table_new(), -1};
+    *part = (struct part){.table = state_table_new(), .position = -1, .origin = {.offset = -1}};
+    state->upsets++;
     return part->table;
 }
 
@@ -114,6 +118,18 @@ void state_set_position(struct state *state, int32_t partition, int64_t position
     state->parts[partition].position = position;
 }
 
+struct state_origin state_origin(const struct state *state, int32_t partition)
+{
+    assert(state_has(state, partition));
+    return state->parts[partition].origin;
+}
+
+void state_set_origin(struct state *state, int32_t partition, struct state_origin origin)
+{
+    assert(state_has(state, partition));
+    state->parts[partition].origin = origin;
+}
+
 /* --- records --- */
 
 static void log_change(struct state *state, int32_t partition, struct span employee_id)
@@ -147,6 +163,7 @@ bool state_remove(struct state *state, int32_t partition, struct span employee_i
     if (!state_table_block(table_of(state, partition), employee_id).data)
         return false;
     log_change(state, partition, employee_id);
+    part_of(state, partition)->removals++;
     return state_table_remove(table_of(state, partition), employee_id);
 }
 
@@ -192,6 +209,8 @@ void state_mark(struct state *state)
 {
     assert(!state->committing);
     state->committing = state->log.bytes;
+    for (size_t p = 0; p < state->part_count; p++)
+        state->parts[p].removals_marked = state->parts[p].removals;
 }
 
 void state_committed(struct state *state)
@@ -201,6 +220,8 @@ void state_committed(struct state *state)
         memmove(state->log.data, state->log.data + state->committing, rest);
     state->log.bytes = rest;
     state->committing = 0;
+    for (size_t p = 0; p < state->part_count; p++)
+        state->parts[p].removals_committed = state->parts[p].removals_marked;
 }
 
 static void undo_last(struct state *state)
@@ -224,6 +245,40 @@ void state_roll_back(struct state *state)
     while (state->log.bytes)
         undo_last(state);
     state->committing = 0;
+    state->upsets++;
+}
+
+/* --- copies --- */
+
+/* What is not committed comes from events at or after the position. */
+bool state_copy(const struct state *state, int32_t partition, size_t *at, size_t most, struct buffer *out)
+{
+    return state_table_copy(table_of(state, partition), state_position(state, partition), at, most, out);
+}
+
+void state_copy_replaced(const struct state *state, int32_t partition, struct buffer *out)
+{
+    struct state_record record;
+    for (size_t at = 0; at < state->log.bytes;) {
+        const struct undo undo = undo_at(state, at);
+        const struct span block = {state->log.data + at + sizeof undo, undo.bytes};
+        at += sizeof undo + undo.bytes;
+        if (undo.partition != partition || !undo.had)
+            continue;
+        state_block_read(block, &record);
+        if (record.source_offset < state_position(state, partition))
+            state_block_copy(block, out);
+    }
+}
+
+uint64_t state_generation(const struct state *state, int32_t partition)
+{
+    return (uint64_t)state->upsets << 32 | state_table_moves(table_of(state, partition));
+}
+
+uint64_t state_removals(const struct state *state, int32_t partition)
+{
+    return part_of(state, partition)->removals_committed;
 }
 
 /* --- models --- */
@@ -254,6 +309,11 @@ const struct state_model *state_model_at(const struct state *state, uint16_t num
 {
     assert(number < state->model_count);
     return &state->models[number];
+}
+
+uint16_t state_model_count(const struct state *state)
+{
+    return (uint16_t)state->model_count;
 }
 
 /* --- sums --- */

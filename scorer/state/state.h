@@ -31,6 +31,15 @@ size_t state_count_of(const struct state *state, int32_t partition); /* its reco
 int64_t state_position(const struct state *state, int32_t partition);
 void state_set_position(struct state *state, int32_t partition, int64_t position);
 
+/* Where the state topic has the last position record that counts, and since when its records have been written one
+ * after the other: what is written after the topic was recreated began later. Plain data. */
+struct state_origin {
+    int64_t offset;   /* -1: not known */
+    int64_t begun_us; /* since 1970; 0: an earlier version did not say */
+};
+struct state_origin state_origin(const struct state *state, int32_t partition); /* it is open */
+void state_set_origin(struct state *state, int32_t partition, struct state_origin origin);
+
 /* --- records; the partition is open --- */
 
 bool state_find(const struct state *state, int32_t partition, struct span employee_id, struct state_record *out);
@@ -54,11 +63,24 @@ void state_mark(struct state *state);      /* a commit begins of all changes so 
 void state_committed(struct state *state); /* … and has succeeded */
 void state_roll_back(struct state *state); /* neither it nor what followed counts */
 
+/* --- copies, for files: the committed records, without the changes of the open work --- */
+
+/* As state_table_copy. A change while it goes on is not in it, or is; whoever reads the copy reads what the state topic
+ * has after the origin of before too. */
+bool state_copy(const struct state *state, int32_t partition, size_t *at, size_t most, struct buffer *out);
+/* Then the committed records that the open work has replaced. */
+void state_copy_replaced(const struct state *state, int32_t partition, struct buffer *out);
+/* While it stays the same, nothing has come between the parts of a copy. */
+uint64_t state_generation(const struct state *state, int32_t partition);
+/* How many records were removed by work that is committed. */
+uint64_t state_removals(const struct state *state, int32_t partition);
+
 /* --- models --- */
 
 /* The number of a model, added where it is new. */
 uint16_t state_model_number(struct state *state, const struct state_model *model);
 const struct state_model *state_model_at(const struct state *state, uint16_t number);
+uint16_t state_model_count(const struct state *state);
 
 /* --- memory --- */
 

@@ -16,6 +16,7 @@ void state_position_write(const struct state_position *position, struct buffer *
     json_write_int(&json, "partitions", position->partitions);
     json_write_int(&json, "offset", position->offset);
     json_write_int(&json, "records", position->records);
+    json_write_int(&json, "begun_us", position->begun_us);
     json_end_object(&json);
 }
 
@@ -48,8 +49,10 @@ enum status state_position_read(struct span value, struct state_position *positi
                            position->topic, position->partition);
     else
         *position = found;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         position->partitions = (int32_t)json_integer_value(json_object_get(json, "partitions"));
+        position->begun_us = json_integer_value(json_object_get(json, "begun_us"));
+    }
     json_decref(json);
     return status;
 }

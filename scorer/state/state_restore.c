@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -16,6 +17,7 @@
 #include "kafka/message.h"
 #include "scorer/state/state_position.h"
 #include "scorer/state/state_row.h"
+#include "scorer/state/state_topic.h"
 
 enum { BATCH = 1000, POLL_MS = 50, STEP_US = 300000, MIB = 1024 * 1024 };
 
@@ -29,6 +31,10 @@ struct part {
     int64_t newest;              /* the largest source offset of a record */
     bool expected;               /* the group has committed some: there must be a position */
     uint64_t records;
+    struct state_origin origin; /* of the newest position */
+    bool loaded;                /* from this snapshot, and read from its origin on */
+    struct snapshot_point snapshot;
+    const char *misfit; /* why the snapshot is not the topic's: all is to be read again; NULL: nothing */
     bool done;
     struct state_table *table;
 };
@@ -36,6 +42,7 @@ struct part {
 struct state_restore {
     const struct settings *settings;
     struct state *state;
+    struct snapshots *snapshots; /* NULL: there are none */
     struct counters *counters;
     struct employee_state_reader *reader;
     rd_kafka_t *consumer;
@@ -48,16 +55,18 @@ struct state_restore {
     bool beyond; /* some partitions wait, and it was logged */
     bool full;   /* no more fits into memory, and it was logged */
     int64_t started_us;
-    uint64_t records;
+    uint64_t records, loaded; /* read from the topic; taken from snapshots */
     struct buffer row;
     rd_kafka_message_t *batch[BATCH];
 };
 
-struct state_restore *state_restore_new(const struct settings *settings, struct state *state, struct counters *counters)
+struct state_restore *state_restore_new(const struct settings *settings, struct state *state,
+                                        struct snapshots *snapshots, struct counters *counters)
 {
     struct state_restore *restore = mem_zeroed(1, sizeof *restore);
     restore->settings = settings;
     restore->state = state;
+    restore->snapshots = snapshots;
     restore->counters = counters;
     restore->reader = employee_state_reader_new(settings->schema);
     return restore;
@@ -150,6 +159,7 @@ static enum status take_position(struct state_restore *restore, struct part *par
     part->partitions = position.partitions;
     part->position = position.offset;
     part->due = position.records;
+    part->origin = (struct state_origin){message->offset, position.begun_us};
     return STATUS_OK;
 }
 
@@ -211,6 +221,59 @@ static enum status take_record(struct state_restore *restore, struct part *part,
     return STATUS_OK;
 }
 
+/* --- snapshots --- */
+
+/* What a reading of the whole topic would have found otherwise; NULL: nothing. */
+static const char *find_misfit(const struct part *part)
+{
+    if (part->position < 0)
+        return "the topic has no position record from there on: it was recreated, or records were deleted";
+    if (part->origin.begun_us != part->snapshot.origin.begun_us)
+        return "the topic's records were begun at another time: it was recreated, or filled again";
+    if (part->newest < part->position && (int64_t)state_table_count(part->table) != part->due)
+        return "with what the topic has after it, it has not as many records as there were";
+    return NULL;
+}
+
+static void load_snapshot(struct state_restore *restore, struct part *part)
+{
+    if (!restore->snapshots)
+        return;
+    part->loaded = snapshots_load(restore->snapshots, part->partition, part->table, &part->snapshot);
+    if (!part->loaded) {
+        part->table = state_open(restore->state, part->partition);
+        return;
+    }
+    size_t count = state_table_count(part->table);
+    part->next = part->snapshot.origin.offset;
+    restore->loaded += count;
+    counter_add(restore->counters, COUNTER_SNAPSHOT_RECORDS, count);
+}
+
+/* As if there had been none. */
+static void read_again(struct state_restore *restore, struct part *part)
+{
+    snapshots_discard(restore->snapshots, part->partition, part->misfit);
+    restore->loaded = 0;
+    *part = (struct part){.partition = part->partition,
+                          .committed = part->committed,
+                          .expected = part->expected,
+                          .position = -1,
+                          .newest = -1,
+                          .table = state_open(restore->state, part->partition)};
+}
+
+static enum status read_misfits_again(struct state_restore *restore, struct error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < restore->part_count; i++)
+        if (restore->parts[i].misfit) {
+            read_again(restore, &restore->parts[i]);
+            any = true;
+        }
+    return any ? assign(restore, err) : STATUS_OK;
+}
+
 /* --- ends --- */
 
 /* At the last offset that can be read now: whether that is past everything that may be committed. */
@@ -227,6 +290,8 @@ static enum status reach_end(struct state_restore *restore, struct part *part, i
                          "%s [%" PRId32 "] can be read up to offset %" PRId64 " of %" PRId64 ": a transaction is open "
                          "there",
                          topic, part->partition, end, high);
+    if (part->loaded && (part->misfit = find_misfit(part)))
+        return STATUS_OK;
     part->done = true;
     restore->left--;
     return STATUS_OK;
@@ -236,7 +301,13 @@ static enum status take_event(struct state_restore *restore, const rd_kafka_mess
 {
     struct part *part = part_of(restore, message->partition);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && part)
-        return reach_end(restore, part, message->offset, err);
+        return part->misfit ? STATUS_OK : reach_end(restore, part, message->offset, err);
+    if (part && part->loaded &&
+        (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+         message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)) {
+        part->misfit = "the topic has no record at its offset: it was recreated, or records were deleted";
+        return STATUS_OK;
+    }
     enum status status = kafka_status(message->err);
     if (status == STATUS_UNAVAILABLE)
         return STATUS_OK; /* librdkafka goes on by itself */
@@ -249,7 +320,7 @@ static enum status take_message(struct state_restore *restore, const rd_kafka_me
     if (message->err)
         return take_event(restore, message, err);
     struct part *part = part_of(restore, message->partition);
-    if (!part || part->done)
+    if (!part || part->done || part->misfit)
         return STATUS_OK; /* of an assignment before, or after what is to be read */
     part->next = message->offset + 1;
     if (kafka_message_is_control(message))
@@ -311,12 +382,34 @@ static void log_beyond(struct state_restore *restore, size_t count)
     restore->beyond = count > 0;
 }
 
+/* Which cluster it is on, and how long it keeps null values: what snapshots are worth depends on both. */
+static enum status find_topic(struct state_restore *restore, struct error *err)
+{
+    char *cluster;
+    int64_t tombstones_ms;
+    struct error why;
+    if (!restore->snapshots)
+        return STATUS_OK;
+    if (kafka_cluster_id(restore->consumer, &cluster, err) != STATUS_OK)
+        return err->status;
+    if (state_topic_tombstones(restore->consumer, restore->settings->state_topic, &tombstones_ms, &why) != STATUS_OK) {
+        log_warn("score", "snapshots of current records are neither used nor written: %s", why.text);
+        tombstones_ms = -1;
+    }
+    snapshots_set_topic(restore->snapshots, cluster, restore->partitions, tombstones_ms);
+    free(cluster);
+    return STATUS_OK;
+}
+
 static enum status begin(struct state_restore *restore, const struct state_start *starts, size_t count,
                          struct error *err)
 {
     size_t beyond = 0;
+    if (restore->snapshots)
+        snapshots_stop(restore->snapshots);
     close_others(restore, starts, count);
-    if (!all_kept(restore, starts, count) && find_partitions(restore, err) != STATUS_OK)
+    if (!all_kept(restore, starts, count) &&
+        (find_partitions(restore, err) != STATUS_OK || find_topic(restore, err) != STATUS_OK))
         return err->status;
     restore->parts = mem_resize(restore->parts, count, sizeof *restore->parts);
     restore->part_count = 0;
@@ -333,8 +426,10 @@ static enum status begin(struct state_restore *restore, const struct state_start
                               .table = state_open(restore->state, starts[i].partition)};
     log_beyond(restore, beyond);
     restore->left = restore->part_count;
-    restore->records = 0;
+    restore->records = restore->loaded = 0;
     restore->started_us = clock_steady_us(&clock_system);
+    for (size_t i = 0; i < restore->part_count; i++)
+        load_snapshot(restore, &restore->parts[i]);
     if (restore->left && assign(restore, err) != STATUS_OK)
         return err->status;
     restore->runs = true;
@@ -420,6 +515,25 @@ static enum status check_spread(const struct state_restore *restore, const struc
         restore->settings->state_topic, part->partitions, restore->partitions);
 }
 
+/* Records that nobody has begun yet begin now. */
+static struct state_origin origin_of(const struct part *part)
+{
+    if (part->position < 0)
+        return (struct state_origin){-1, clock_real_us(&clock_system)};
+    return (struct state_origin){part->origin.offset,
+                                 part->origin.begun_us > 0 ? part->origin.begun_us : clock_real_us(&clock_system)};
+}
+
+static void log_restored(const struct state_restore *restore)
+{
+    char from[64] = "";
+    if (restore->snapshots)
+        snprintf(from, sizeof from, " %" PRIu64 " taken from snapshots,", restore->loaded);
+    log_info("score", "%s: %zu current records of employees in %.1f MiB;%s %" PRIu64 " records read in %.1f s",
+             restore->settings->state_topic, state_count(restore->state), (double)state_bytes(restore->state) / MIB,
+             from, restore->records, (double)(clock_steady_us(&clock_system) - restore->started_us) / 1e6);
+}
+
 static enum status finish(struct state_restore *restore, struct error *err)
 {
     for (size_t i = 0; i < restore->part_count; i++) {
@@ -429,11 +543,10 @@ static enum status finish(struct state_restore *restore, struct error *err)
             return err->status;
         state_set_position(restore->state, part->partition,
                            part->position > part->committed ? part->position : part->committed);
+        state_set_origin(restore->state, part->partition, origin_of(part));
     }
     log_begin(restore);
-    log_info("score", "%s: %zu current records of employees in %.1f MiB; %" PRIu64 " records read in %.1f s",
-             restore->settings->state_topic, state_count(restore->state), (double)state_bytes(restore->state) / MIB,
-             restore->records, (double)(clock_steady_us(&clock_system) - restore->started_us) / 1e6);
+    log_restored(restore);
     return STATUS_OK;
 }
 
@@ -466,6 +579,8 @@ static enum status read_some(struct state_restore *restore, struct error *err)
                 *err = failure;
             }
         }
+        if (status == STATUS_OK)
+            status = read_misfits_again(restore, err);
     }
     return status;
 }

@@ -6,19 +6,24 @@
  * has of a partition counts where its position is that offset: nobody has handled anything since. One thread, the score
  * loop's.
  *
+ * Where there is a local snapshot (snapshots.h), only what is newer is read. What is read must begin with, or after,
+ * the position record that the snapshot knows, and end as the topic says; else the snapshot is discarded and all is
+ * read.
+ *
  * Where the input has grown and the state topic not yet (scorer state repartition), partitions beyond it have no
  * records: they are left out, and wait. */
 #pragma once
 
 #include "scorer/counters.h"
 #include "scorer/settings.h"
+#include "scorer/state/snapshots.h"
 #include "scorer/state/state.h"
 
 struct state_restore;
 
-/* Borrows all. Makes no client yet. */
+/* Borrows all. Makes no client yet. snapshots NULL: there are none. */
 struct state_restore *state_restore_new(const struct settings *settings, struct state *state,
-                                        struct counters *counters);
+                                        struct snapshots *snapshots, struct counters *counters);
 void state_restore_free(struct state_restore *restore);
 
 /* A partition of the input and the group's committed offset. Plain data. */

@@ -116,3 +116,43 @@ void state_row_unpack(const struct schema *schema, const char *row, struct cell 
         else
             cells[c] = cell_missing(&schema->columns[c]);
 }
+
+/* --- rows that another process has packed --- */
+
+static bool varint_check(struct cursor *cursor, uint32_t *out)
+{
+    uint32_t value = 0;
+    uint8_t byte;
+    for (unsigned shift = 0; shift < 7 * VARINT_BYTES; shift += 7) {
+        if (!cursor_u8(cursor, &byte))
+            return false;
+        value |= (uint32_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *out = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool value_check(const struct column *column, struct cursor *cursor)
+{
+    uint32_t code, bytes;
+    struct span rest;
+    if (column->kind != COLUMN_NOMINAL)
+        return column->type == COLUMN_INT ? varint_check(cursor, &code) : cursor_span(cursor, sizeof(double), &rest);
+    if (!varint_check(cursor, &code))
+        return false;
+    return code < column->value_count || (varint_check(cursor, &bytes) && cursor_span(cursor, bytes, &rest));
+}
+
+bool state_row_is_sound(const struct schema *schema, struct span row)
+{
+    struct cursor cursor = cursor_of(row);
+    struct span bitmap;
+    bool sound = cursor_span(&cursor, bitmap_bytes(schema), &bitmap);
+    for (size_t c = 0; c < schema->column_count && sound; c++)
+        if ((uint8_t)bitmap.data[c >> 3] >> (c & 7) & 1)
+            sound = value_check(&schema->columns[c], &cursor);
+    return sound && !cursor_left(&cursor);
+}

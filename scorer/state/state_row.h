@@ -10,3 +10,5 @@ size_t state_row_bound(const struct schema *schema, const struct cell *cells); /
 size_t state_row_pack(const struct schema *schema, const struct cell *cells, char *out);
 /* What state_row_pack wrote under the same schema. Texts borrow from the schema, or from `row`. */
 void state_row_unpack(const struct schema *schema, const char *row, struct cell *cells);
+/* Whether foreign bytes are such a row, so that unpacking them stays within them. */
+bool state_row_is_sound(const struct schema *schema, struct span row);

@@ -33,6 +33,7 @@ struct state_table {
     uint64_t *arena;
     size_t used, room; /* units */
     size_t live;       /* units that the records need */
+    uint32_t moves;    /* compactions so far */
 };
 
 /* --- blocks --- */
@@ -187,6 +188,7 @@ static void compact(struct state_table *table)
         to += needs;
     }
     table->used = to;
+    table->moves++;
     assert(table->used == table->live);
 }
 
@@ -373,6 +375,64 @@ struct span state_block_employee(struct span block)
     struct block head;
     memcpy(&head, block.data, sizeof head);
     return (struct span){block.data + sizeof head, head.id_bytes};
+}
+
+/* --- copies --- */
+
+/* What a larger record has left behind it stays out. */
+void state_block_copy(struct span block, struct buffer *out)
+{
+    static const char zeros[UNIT];
+    struct block head;
+    memcpy(&head, block.data, sizeof head);
+    head.units = (uint32_t)block_needs(&head);
+    size_t bytes = sizeof head + head.id_bytes + head.row_bytes;
+    buffer_add(out, &head, sizeof head);
+    buffer_add(out, block.data + sizeof head, bytes - sizeof head);
+    buffer_add(out, zeros, head.units * (size_t)UNIT - bytes);
+}
+
+bool state_table_copy(const struct state_table *table, int64_t below, size_t *at, size_t most, struct buffer *out)
+{
+    size_t full = out->bytes + most;
+    while (*at < table->used && out->bytes < full) {
+        const struct block *block = block_at(table, *at);
+        *at += block->units;
+        if (block->id_bytes && block->source_offset < below)
+            state_block_copy((struct span){(const char *)block, block_needs(block) * UNIT}, out);
+    }
+    return *at < table->used;
+}
+
+uint32_t state_table_moves(const struct state_table *table)
+{
+    return table->moves;
+}
+
+bool state_block_take(struct cursor *cursor, struct span *block)
+{
+    struct block head;
+    if (cursor_left(cursor) < sizeof head)
+        return false;
+    memcpy(&head, cursor->at, sizeof head);
+    return head.id_bytes && head.units == block_needs(&head) &&
+           head.flags <= (FLAG_LEFT | FLAG_SCORED | FLAG_ALERTED) &&
+           cursor_span(cursor, head.units * (size_t)UNIT, block);
+}
+
+size_t state_block_head_bytes(void)
+{
+    return sizeof(struct block);
+}
+
+void state_table_reserve(struct state_table *table, size_t count, size_t bytes)
+{
+    while ((table->count + count) * 4 > table->slot_count * 3)
+        slots_grow(table);
+    if (table->used + bytes / UNIT <= table->room)
+        return;
+    table->room = table->used + bytes / UNIT;
+    table->arena = mem_resize(table->arena, table->room, UNIT);
 }
 
 size_t state_table_count(const struct state_table *table)

@@ -49,6 +49,21 @@ void state_block_read(struct span block, struct state_record *out); /* borrows f
 /* As state_table_set_score, of a block that was kept. */
 bool state_block_set_score(char *block, const struct state_record *scored);
 
+/* --- copies of many blocks, for files --- */
+
+/* Appends the blocks of records whose source offset is below `below`, from *at on (it begins at 0), until out has
+ * `most` more bytes or a little above. False: that was all. In the meantime records may be changed: each that is not is
+ * copied once, as long as state_table_moves stays what it was. */
+bool state_table_copy(const struct state_table *table, int64_t below, size_t *at, size_t most, struct buffer *out);
+/* The same of a block that was kept. */
+void state_block_copy(struct span block, struct buffer *out);
+uint32_t state_table_moves(const struct state_table *table); /* how often all records have moved */
+/* Takes the next block of foreign bytes, whose sizes are checked and nothing else. */
+bool state_block_take(struct cursor *cursor, struct span *block);
+size_t state_block_head_bytes(void);
+/* Makes room for so many blocks of so many bytes in all. */
+void state_table_reserve(struct state_table *table, size_t count, size_t bytes);
+
 size_t state_table_count(const struct state_table *table); /* records, markers among them */
 size_t state_table_bytes(const struct state_table *table); /* of memory */
 /* The same once a new record of this id and row is put. */

@@ -36,3 +36,14 @@ enum status state_topic_make(rd_kafka_t *client, const struct settings *settings
         return STATUS_OK;
     return make_missing(client, settings, settings->state_topic, CHECK_TOPIC_STATE, err);
 }
+
+enum status state_topic_tombstones(rd_kafka_t *client, const char *topic, int64_t *out_ms, struct error *err)
+{
+    struct check_topic_settings found;
+    if (check_topic_read(client, topic, &found, err) != STATUS_OK)
+        return err->status;
+    if (found.tombstones_ms < 0)
+        return error_set(err, STATUS_UNSUPPORTED, "%s: the broker does not say its delete.retention.ms", topic);
+    *out_ms = found.tombstones_ms;
+    return STATUS_OK;
+}

@@ -138,7 +138,7 @@ enum status state_group_new(const struct settings *settings, struct state_group 
         abort();
     memset(group->counters, 0, sizeof *group->counters);
     group->state = state_new();
-    group->restore = state_restore_new(settings, group->state, group->counters);
+    group->restore = state_restore_new(settings, group->state, NULL, group->counters);
     state_restore_any_spread(group->restore, &group->spread);
     group->cells = mem_zeroed(settings->schema->column_count, sizeof *group->cells);
     enum status status = open_consumer(group, err);
@@ -384,6 +384,7 @@ static enum status write_position(struct state_group *group, int32_t partition, 
         .partitions = group->parts,
         .offset = known > committed ? known : committed,
         .records = count,
+        .begun_us = clock_real_us(&clock_system),
     };
     buffer_clear(&group->value);
     state_position_write(&position, &group->value);

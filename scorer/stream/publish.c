@@ -170,6 +170,7 @@ static enum status open_transaction(struct publish *publish, unsigned worker, rd
         .member = member,
         .topics = publish->topics,
         .topic_count = publish->topic_count,
+        .last = publish->state.last,
         .stop = stop,
         .report = on_report,
         .context = publish,
@@ -184,6 +185,8 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     struct publish *publish = mem_zeroed(1, sizeof *publish);
     publish->settings = settings;
     publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
+    if (state && settings->snapshot_dir)
+        publish->state.last = last_offsets_new(settings->state_topic);
     rejected_records_init(&publish->rejected, settings, publish->name);
     enum status status = alert_topic_make(input_consumer_client(input), settings, err);
     if (status == STATUS_OK)
@@ -481,6 +484,8 @@ static void run_commit(void *context)
                            rejected_records_is_bisecting(&publish->rejected));
     publish->transaction_result =
         transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
+    if (publish->state.state)
+        state_output_wrote(&publish->state, publish->offsets);
 }
 
 static enum publish_result apply_commit_result(struct publish *publish)

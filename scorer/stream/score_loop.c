@@ -48,8 +48,10 @@ struct score_loop {
     struct publish *publish;
     struct state *state; /* current records, and how they are read back; NULL: none are kept */
     struct state_restore *restore;
-    bool state_full;  /* partitions wait: --memory-limit leaves no room for new employees */
-    uint64_t answers; /* of the schema registry, before the first partition waited */
+    struct snapshots *snapshots; /* NULL: no local ones are kept */
+    bool copies;                 /* a snapshot is being made, a piece a turn */
+    bool state_full;             /* partitions wait: --memory-limit leaves no room for new employees */
+    uint64_t answers;            /* of the schema registry, before the first partition waited */
     bool waiting_logged;
     bool publishes;                 /* since it has joined the group */
     struct result_counts counts;    /* of the open work, staged or not */
@@ -240,6 +242,8 @@ static enum status on_prepare(void *context, const struct state_start *starts, s
     progress_step(&loop->progress, "reads current records", WAITS_FOR_KAFKA);
     enum status status = state_restore_step(loop->restore, starts, count, done, err);
     progress_step(&loop->progress, "polls", WAITS_FOR_KAFKA);
+    if (loop->snapshots && status == STATUS_OK && *done)
+        snapshots_start(loop->snapshots);
     return status;
 }
 
@@ -248,6 +252,8 @@ static void on_leaving(void *context, bool lost)
 {
     struct score_loop *loop = context;
     struct error err = {0};
+    if (loop->snapshots)
+        snapshots_stop(loop->snapshots);
     if (loop->restore)
         state_restore_stop(loop->restore);
     if (!loop->publish || !loop->input || !has_work(loop))
@@ -282,7 +288,7 @@ static bool commit_due(const struct score_loop *loop)
 
 static int poll_ms(const struct score_loop *loop)
 {
-    if (loop->commits)
+    if (loop->commits || loop->copies)
         return COMMIT_POLL_MS;
     if (!loop->counts.received)
         return input_consumer_any_waiting(loop->input) ? WAITING_POLL_MS : IDLE_POLL_MS;
@@ -455,6 +461,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
         handle_batch(loop);
     if (status == STATUS_OK && commit_due(loop))
         status = commit_open_work(loop, err);
+    loop->copies = loop->snapshots && snapshots_turn(loop->snapshots);
     note_turn(loop);
     return status;
 }
@@ -493,6 +500,10 @@ enum status score_loop_run(struct score_loop *loop, struct error *err)
     publish_free(loop->publish);
     loop->input = NULL;
     loop->publish = NULL;
+    if (loop->snapshots && status == STATUS_OK) {
+        progress_step(&loop->progress, "writes its snapshots", WAITS_FOR_NOTHING);
+        snapshots_write_all(loop->snapshots);
+    }
     counter_set(loop->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     progress_end(&loop->progress);
     return status;
@@ -529,13 +540,18 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
     if (settings->state_topic) {
         loop->state = state_new();
         state_limit_bytes(loop->state, (size_t)settings->state_bytes);
-        loop->restore = state_restore_new(settings, loop->state, counters);
+        if (settings->snapshot_dir)
+            status = snapshots_new(settings, loop->state, counters, &clock_system, &loop->snapshots, err);
+        loop->restore = state_restore_new(settings, loop->state, loop->snapshots, counters);
         score_batch_keep_state(batch, loop->state);
     }
     loop->dead_letter_summary =
         (struct dead_letter_summary){.topic = settings->input_topic, .has_registry = settings->registry != NULL};
-    *out = loop;
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        *out = loop;
+    else
+        score_loop_free(loop);
+    return status;
 }
 
 void score_loop_free(struct score_loop *loop)
@@ -545,6 +561,7 @@ void score_loop_free(struct score_loop *loop)
     pthread_mutex_destroy(&loop->lags_mutex);
     score_batch_free(loop->batch);
     state_restore_free(loop->restore);
+    snapshots_free(loop->snapshots);
     state_free(loop->state);
     buffer_free(&loop->dead_letter_text);
     free(loop);

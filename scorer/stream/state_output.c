@@ -13,7 +13,8 @@ void state_output_free(struct state_output *output)
 {
     staged_records_free(&output->late);
     buffer_free(&output->position);
-    free(output->counts);
+    free(output->parts);
+    last_offsets_free(output->last);
 }
 
 void state_output_add_late(struct state_output *output, const struct transaction_record *record)
@@ -54,14 +55,15 @@ static void send_late(struct state_output *output, struct transaction *transacti
 
 /* Named by the offset that comes next, of which there is no other record yet. */
 static void send_position(struct state_output *output, struct transaction *transaction,
-                          const rd_kafka_topic_partition_t *next, int64_t records)
+                          const rd_kafka_topic_partition_t *next, const struct state_output_part *part)
 {
     const struct state_position position = {.group = output->settings->group_id,
                                             .topic = output->settings->input_topic,
                                             .partition = next->partition,
                                             .partitions = output->partitions,
                                             .offset = next->offset,
-                                            .records = records};
+                                            .records = part->records,
+                                            .begun_us = part->origin.begun_us};
     buffer_clear(&output->position);
     state_position_write(&position, &output->position);
     const struct transaction_record record = {.topic = output->topic,
@@ -74,11 +76,12 @@ static void send_position(struct state_output *output, struct transaction *trans
 void state_output_begin(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)
 {
     size_t count = offsets ? (size_t)offsets->cnt : 0;
-    output->counts = mem_grow(output->counts, &output->count_capacity, count, sizeof *output->counts);
+    output->parts = mem_grow(output->parts, &output->part_capacity, count, sizeof *output->parts);
     for (size_t i = 0; i < count; i++) {
         int32_t partition = offsets->elems[i].partition;
-        output->counts[i] =
-            state_has(output->state, partition) ? (int64_t)state_count_of(output->state, partition) : -1;
+        bool kept = state_has(output->state, partition);
+        output->parts[i].records = kept ? (int64_t)state_count_of(output->state, partition) : -1;
+        output->parts[i].origin = kept ? state_origin(output->state, partition) : (struct state_origin){.offset = -1};
     }
 }
 
@@ -93,13 +96,24 @@ void state_output_write(struct state_output *output, struct transaction *transac
     if (alone)
         transaction_flush(transaction);
     for (int i = 0; i < offsets->cnt && !transaction_broken(transaction); i++)
-        if (output->counts[i] >= 0)
-            send_position(output, transaction, &offsets->elems[i], output->counts[i]);
+        if (output->parts[i].records >= 0)
+            send_position(output, transaction, &offsets->elems[i], &output->parts[i]);
+}
+
+/* Positions are the last records of their work. */
+void state_output_wrote(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)
+{
+    for (int i = 0; offsets && i < offsets->cnt; i++)
+        output->parts[i].origin.offset = output->last ? last_offsets_of(output->last, offsets->elems[i].partition) : -1;
 }
 
 void state_output_committed(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)
 {
-    for (int i = 0; offsets && i < offsets->cnt; i++)
-        if (state_has(output->state, offsets->elems[i].partition))
-            state_set_position(output->state, offsets->elems[i].partition, offsets->elems[i].offset);
+    for (int i = 0; offsets && i < offsets->cnt; i++) {
+        int32_t partition = offsets->elems[i].partition;
+        if (!state_has(output->state, partition))
+            continue;
+        state_set_position(output->state, partition, offsets->elems[i].offset);
+        state_set_origin(output->state, partition, output->parts[i].origin);
+    }
 }

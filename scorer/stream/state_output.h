@@ -6,10 +6,17 @@
  * its result. Embedded in publish.c; calls come from the score loop's thread, or from the commit under way. */
 #pragma once
 
+#include "kafka/last_offsets.h"
 #include "kafka/transaction.h"
 #include "scorer/settings.h"
 #include "scorer/state/state.h"
 #include "scorer/stream/staged_records.h"
+
+/* A partition in the commit under way. Plain data. */
+struct state_output_part {
+    int64_t records;            /* when it began; -1: none are kept of it */
+    struct state_origin origin; /* since when its records are; then, where its position lies */
+};
 
 /* Plain data. */
 struct state_output {
@@ -19,8 +26,9 @@ struct state_output {
     int partitions;      /* … and how many it has */
     struct staged_records late;
     struct buffer position;
-    int64_t *counts; /* of the offsets' partitions: their records when the commit began; -1: none are kept of it */
-    size_t count_capacity;
+    struct state_output_part *parts; /* of the offsets' partitions */
+    size_t part_capacity;
+    struct last_offsets *last; /* of the state topic; NULL: nobody needs the places of position records */
 };
 
 void state_output_free(struct state_output *output);
@@ -35,5 +43,7 @@ void state_output_begin(struct state_output *output, const rd_kafka_topic_partit
  * refused record are not shared with others. What fails breaks the transaction. */
 void state_output_write(struct state_output *output, struct transaction *transaction,
                         const rd_kafka_topic_partition_list_t *offsets, bool alone);
+/* Within the commit, when it has a result. */
+void state_output_wrote(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets);
 /* These are committed. */
 void state_output_committed(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets);

@@ -6,11 +6,14 @@
  * - sim --twice SEED…: each twice; the trace's hash must be the same.
  *
  * Ends with status 1 when a seed broke something; prints what. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,6 +63,35 @@ void run_end(struct run_result *result)
     _exit(0);
 }
 
+/* Of the run's own: where its scorers keep files. */
+static void directory_of(pid_t process, char out[static 64])
+{
+    snprintf(out, 64, "%s/attrition-sim.%d", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (int)process);
+}
+
+static void enter_directory(void)
+{
+    char directory[64];
+    directory_of(getpid(), directory);
+    if (mkdir(directory, 0700) || chdir(directory)) {
+        perror(directory);
+        _exit(2);
+    }
+}
+
+static void remove_directory(pid_t process)
+{
+    char directory[64];
+    directory_of(process, directory);
+    DIR *files = opendir(directory);
+    for (struct dirent *file; files && (file = readdir(files));)
+        if (*file->d_name != '.')
+            unlinkat(dirfd(files), file->d_name, 0);
+    if (files)
+        closedir(files);
+    rmdir(directory);
+}
+
 static struct job start(uint64_t seed, bool verbose)
 {
     int ends[2];
@@ -76,6 +108,7 @@ static struct job start(uint64_t seed, bool verbose)
         close(ends[0]);
         result_pipe = ends[1];
         alarm(HANGS_S);
+        enter_directory();
         world_run(&world, seed, verbose);
     }
     close(ends[1]);
@@ -89,6 +122,7 @@ static void finish(const struct job *job, struct run_result *out)
     close(job->pipe);
     while (waitpid(job->process, &status, 0) < 0 && errno == EINTR)
         ;
+    remove_directory(job->process);
     if (got == (ssize_t)sizeof *out)
         return;
     *out = (struct run_result){.violated = true};

@@ -227,6 +227,7 @@ struct plan {
     int partitions, output_partitions, scorers, sinks, events, employees;
     bool latest, registry;
     bool state;        /* current records are kept */
+    bool snapshots;    /* … and local snapshots of them */
     int64_t length_us; /* of the troubled part */
     int64_t kill_every_us, freeze_every_us, broker_every_us, database_every_us, grow_every_us, trim_every_us,
         rollback_every_us;

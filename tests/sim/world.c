@@ -105,6 +105,7 @@ static void draw_plan(uint64_t seed)
         plan.grow_every_us = 0;
         plan.skip_commits = false;
     }
+    plan.snapshots = seed % 4 == 3;
     plan.bad_one_in = (int)perhaps(2, 3, 30);
     plan.erase_one_in = (int)perhaps(3, 5, 50);
     plan.outcome_one_in = (int)perhaps(3, 3, 30);
@@ -118,7 +119,9 @@ static void draw_plan(uint64_t seed)
     plan.transaction_us = perhaps(5, 1 * SECOND, 8 * SECOND);
     trace("plan: %d partitions, %d scorers, %d sinks, %d events in %.1f s%s%s", plan.partitions, plan.scorers,
           plan.sinks, plan.events, (double)plan.length_us / 1e6, plan.latest ? ", from the end" : "",
-          plan.state ? ", current records" : "");
+          !plan.state      ? ""
+          : plan.snapshots ? ", current records with snapshots"
+                           : ", current records");
 }
 
 /* --- the input --- */
@@ -242,6 +245,7 @@ static void start(struct slot *slot)
     struct instance *instance = mem_zeroed(1, sizeof *instance);
     instance->settings = *(plan.latest && !slot->sink ? &world->latest : &world->earliest);
     instance->settings.state_topic = plan.state ? topics[STATE].name : NULL;
+    instance->settings.snapshot_dir = plan.snapshots ? "." : NULL; /* the run's own: see sim.c */
     instance->settings.alert_topic = plan.state ? topics[ALERT].name : NULL;
     snprintf(instance->settings.instance_id, sizeof instance->settings.instance_id, "i%d", (int)(slot - slots));
     instance->proc =

@@ -69,7 +69,7 @@ static void record(struct fixture *fixture, int64_t source_offset, double margin
 static void position(struct fixture *fixture, int64_t offset, int64_t records)
 {
     struct buffer value = {0};
-    const struct state_position found = {"group", "in", 0, 1, offset, records};
+    const struct state_position found = {"group", "in", 0, 1, offset, records, 0};
     state_position_write(&found, &value);
     audit_state_record(fixture->state, 0, fixture->offset++, STATE_POSITION_KEY, buffer_span(&value));
     buffer_free(&value);
