@@ -9,6 +9,7 @@
 #include "scorer/commands.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,8 @@
 #include "scorer/settings.h"
 #include "scorer/time_option.h"
 
+enum { AUDIT_TARGET_MAX = 512 };
+
 struct audit {
     const struct options *options;
     struct settings settings;
@@ -37,6 +40,7 @@ struct audit {
     char *cluster;
     struct audit_kafka *kafka;
     struct audit_database *database; /* NULL: left out */
+    struct audit_receipts *receipts; /* NULL: no database */
     struct audit_rows *rows;
     struct json_events *json;
     struct cell *cells; /* for one event */
@@ -59,7 +63,7 @@ static const struct {
     const char *partition, *offset, *source, *topic_column, *where;
 } tables[AUDIT_END_COUNT] = {
     [AUDIT_PREDICTION] = {SINK_TOPIC_OUTPUT, SINK_TABLE_PREDICTIONS, "output_partition", "output_offset",
-                          "source_partition, source_offset", "output_topic", NULL},
+                          "source_partition, source_offset", "output_topic", "output_offset IS NOT NULL"},
     [AUDIT_DEAD_LETTER] = {SINK_TOPIC_DLQ, SINK_TABLE_DEAD_LETTERS, "dlq_partition", "dlq_offset",
                            "partition, \"offset\"", "dlq_topic", "stage = 'score'"},
     [AUDIT_ERASURE] = {SINK_TOPIC_OUTPUT, SINK_TABLE_ERASURES, "output_partition", "output_offset",
@@ -83,7 +87,9 @@ static enum status open_database(struct audit *audit, struct error *err)
 {
     if (!audit->settings.role_sink)
         return STATUS_OK;
-    return audit_database_new(audit->settings.database_url, audit->cluster, &audit->database, err);
+    if (audit_database_new(audit->settings.database_url, audit->cluster, &audit->database, err) != STATUS_OK)
+        return err->status;
+    return audit_database_receipts(audit->database, &audit->receipts, err);
 }
 
 static enum status open_all(struct audit *audit, struct error *err)
@@ -110,11 +116,15 @@ static enum status open_all(struct audit *audit, struct error *err)
     if (status == STATUS_OK)
         status =
             audit_rows_new(audit->schema, audit->cluster, settings->input_topic, audit->registry, &audit->rows, err);
+    if (status == STATUS_OK)
+        audit_rows_use_receipts(audit->rows, audit->receipts);
     audit->ledger = audit_ledger_new(&audit->rules, &audit->names);
+    audit_ledger_use_receipts(audit->ledger, audit->receipts);
     if (settings->state_topic)
         audit->state = audit_state_new(audit->schema,
                                        &(const struct audit_state_of){settings->group_id, settings->input_topic,
-                                                                      settings->state_topic, settings->exactly_once},
+                                                                      settings->state_topic, settings->exactly_once,
+                                                                      audit->receipts},
                                        audit->ledger);
     return status;
 }
@@ -265,7 +275,7 @@ static enum status take_erasure(void *context, struct cursor fields, struct erro
     if (!audit_field(&fields, &employee) || !audit_field_integer(&fields, &partition) ||
         !audit_field_integer(&fields, &offset))
         return error_set(err, STATUS_INVALID, "PostgreSQL: a row of erasures is malformed");
-    audit_ledger_erased(audit->ledger, audit_hash(0, employee), (int32_t)partition, offset);
+    audit_ledger_erased(audit->ledger, audit_hash(0, employee), (int32_t)partition, offset); /* by its receipt */
     return STATUS_OK;
 }
 
@@ -366,14 +376,25 @@ static enum status take_refused(void *context, struct cursor fields, struct erro
     return STATUS_OK;
 }
 
+/* Requests to erase name their employee by the receipt: another column in the first one's place. */
+static const char *target_of(const struct audit *audit, enum audit_end end, char out[AUDIT_TARGET_MAX])
+{
+    const char *target = audit_rows_target(audit->rows, tables[end].table);
+    if (end != AUDIT_ERASURE)
+        return target;
+    snprintf(out, AUDIT_TARGET_MAX, "erasures (receipt%s", strchr(target, ','));
+    return out;
+}
+
 static enum status read_rows(struct audit *audit, struct error *err)
 {
+    char text[AUDIT_TARGET_MAX];
     enum status status = STATUS_OK;
     for (enum audit_end end = 0; end < AUDIT_END_COUNT && status == STATUS_OK; end++) {
         if (!audit->names.topics[tables[end].topic])
             continue;
         const struct audit_table table = {
-            .target = audit_rows_target(audit->rows, tables[end].table),
+            .target = target_of(audit, end, text),
             .partition = tables[end].partition,
             .offset = tables[end].offset,
             .source = tables[end].source,
@@ -431,6 +452,7 @@ static void audit_release(struct audit *audit)
     audit_rows_free(audit->rows);
     json_events_free(audit->json);
     free(audit->cells);
+    audit_receipts_free(audit->receipts);
     audit_database_free(audit->database);
     audit_kafka_free(audit->kafka);
     registry_client_free(audit->registry);

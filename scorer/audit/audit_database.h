@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "scorer/audit/audit_receipts.h"
 
 struct audit_database;
 
@@ -36,6 +37,9 @@ MUST_USE enum status audit_database_rows(struct audit_database *database, const 
 /* Refused records: topic, partition, offset of each row of dead_letters with stage sink. */
 MUST_USE enum status audit_database_refused(struct audit_database *database, audit_copy_take *take, void *context,
                                             struct error *err);
-/* Erasures that are done: employee, output partition, output offset. */
+/* What the database names its receipts with; yours to free with audit_receipts_free. */
+MUST_USE enum status audit_database_receipts(struct audit_database *database, struct audit_receipts **out,
+                                             struct error *err);
+/* Erasures that are done: receipt, output partition, output offset. */
 MUST_USE enum status audit_database_erasures(struct audit_database *database, audit_copy_take *take, void *context,
                                              struct error *err);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scorer/audit/audit_receipts.h"
 #include "scorer/audit/audit_record.h"
 
 /* AUDIT_FAULT(id, "name", "what it means") */
@@ -96,6 +97,8 @@ struct audit_log {
 struct audit_ledger;
 
 struct audit_ledger *audit_ledger_new(const struct audit_rules *rules, const struct audit_names *names);
+/* Borrowed, and before anything is added. */
+void audit_ledger_use_receipts(struct audit_ledger *ledger, struct audit_receipts *receipts);
 void audit_ledger_free(struct audit_ledger *ledger);
 
 /* Partitions are added in the order of their numbers, from 0. `compacted`: the topic's cleanup.policy has compact. */
