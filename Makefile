@@ -1,6 +1,6 @@
 # Builds, tests and runs the attrition scorer. `make help` lists what there is.
 # Flavours have object folders of their own: FLAVOUR=release (default), asan (address + undefined), tsan (threads), cover,
-# faults (dies at named points when asked to: base/fault_point.h).
+# faults (dies at named points when asked to: base/failpoint.h).
 
 BUILD   ?= build
 FLAVOUR ?= release
@@ -22,7 +22,7 @@ FLAGS_release := -O2
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_cover   := -O0 --coverage
-FLAGS_faults  := -O2 -DFAULT_POINTS
+FLAGS_faults  := -O2 -DFAILPOINTS
 FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # What Debian hardens its packages with (dpkg-buildflags, hardening=+all), and control-flow protection where the processor has it.

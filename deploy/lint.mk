@@ -32,9 +32,9 @@ lint-cppcheck:
 lint-scripts:
 	@shellcheck --severity=warning $(SCRIPTS)
 
-# Faults that are put back in to see whether a test finds them.
+# Bugs that are put back in to see whether a test finds them.
 lint-patches:
-	@for p in tests/sim/faults/*.patch tests/sabotage/*.patch; do \
+	@for p in tests/sim/bugs/*.patch tests/sabotage/*.patch; do \
 	  git apply --check -C1 --recount $$p || { echo "lint: $$p does not apply any more: write it again" >&2; exit 1; }; done
 
 lint-docs: $(DOCGEN)

@@ -101,12 +101,12 @@ void decoder_reset(struct decoder *decoder)
         json_events_reset(decoder->json);
 }
 
-static enum event_code json_read(struct decoder *decoder, struct span value, const struct record_about *about,
+static enum event_code json_read(struct decoder *decoder, struct span value, const struct record_context *context,
                                  struct event *out, struct fault *fault)
 {
     struct json_faults faults = {.list = fault, .capacity = 1};
     out->type = EVENT_TYPE_SNAPSHOT;
-    return json_events_read(decoder->json, value, about, out, &faults);
+    return json_events_read(decoder->json, value, context, out, &faults);
 }
 
 /* Neither in a frame, nor with a schema in a header. */
@@ -119,14 +119,14 @@ static bool is_json(const struct decoder *decoder, struct span value, struct spa
 }
 
 enum event_code decoder_read_record(struct decoder *decoder, struct span value, struct span header,
-                                    const struct record_about *about, struct event *out, struct fault *fault,
+                                    const struct record_context *context, struct event *out, struct fault *fault,
                                     bool *waits)
 {
     struct frame frame = {.key = decoder->unframed_key, .datum = value};
     const struct writer_schema *writer;
     *waits = out->partial = false;
     if (is_json(decoder, value, header))
-        return json_read(decoder, value, about, out, fault);
+        return json_read(decoder, value, context, out, fault);
     out->form = EVENT_FORM_AVRO;
     out->ignored = out->without_attributes = false;
     if (!decoder->unframed || header.data || value.bytes == 0) {
@@ -138,15 +138,15 @@ enum event_code decoder_read_record(struct decoder *decoder, struct span value, 
     if (code != EVENT_OK)
         return code;
     if (writer->json)
-        return json_read(decoder, frame.datum, about, out, fault);
+        return json_read(decoder, frame.datum, context, out, fault);
     return row_plan_run(writer->plan, decoder->machine, decoder->time_unit, &decoder->changed, frame.datum, out, fault);
 }
 
 enum event_code decoder_read(struct decoder *decoder, struct span value, struct span header, struct event *out,
                              struct fault *fault, bool *waits)
 {
-    const struct record_about about = {.timestamp_ms = -1};
-    return decoder_read_record(decoder, value, header, &about, out, fault, waits);
+    const struct record_context context = {.timestamp_ms = -1};
+    return decoder_read_record(decoder, value, header, &context, out, fault, waits);
 }
 
 enum event_code decoder_decode(struct decoder *decoder, struct span value, struct event *out, struct fault *fault)

@@ -39,7 +39,7 @@ void decoder_reset(struct decoder *decoder);
 
 /* As decoder_read below, of a record of which more is known than its value. */
 enum event_code decoder_read_record(struct decoder *decoder, struct span value, struct span header,
-                                    const struct record_about *about, struct event *out, struct fault *fault,
+                                    const struct record_context *context, struct event *out, struct fault *fault,
                                     bool *waits);
 
 /* Decodes one message into out (out->cells points at column_count cells of the caller's). `header`: its FRAME_HEADER,

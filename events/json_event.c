@@ -244,17 +244,17 @@ static void header_read(struct json_reading *reading, int32_t field, struct span
 }
 
 static void read_cloud_binary(struct json_reading *reading, struct span document, const struct shape *shape,
-                              const struct record_about *about)
+                              const struct record_context *context)
 {
     reading->out->form = EVENT_FORM_CLOUD;
-    if (!span_equal(about->ce_specversion, SPAN_LITERAL("1.0"))) {
+    if (!span_equal(context->ce_specversion, SPAN_LITERAL("1.0"))) {
         refuse(reading, EVENT_UNRESOLVABLE, "ce_specversion", "not 1.0");
         return;
     }
     read_inner(reading, document, shape);
-    header_read(reading, FAULT_EVENT_ID, about->ce_id);
-    header_read(reading, FAULT_OCCURRED_AT, about->ce_time);
-    header_read(reading, FAULT_EMPLOYEE_ID, about->ce_subject);
+    header_read(reading, FAULT_EVENT_ID, context->ce_id);
+    header_read(reading, FAULT_OCCURRED_AT, context->ce_time);
+    header_read(reading, FAULT_EMPLOYEE_ID, context->ce_subject);
 }
 
 /* What is within a CloudEvent: a change event, a plain event, or its attributes. */
@@ -277,7 +277,7 @@ static const char none_text[] =
     "other objects set INPUT_MAP";
 
 static void read_form(struct json_reading *reading, struct span document, const struct shape *shape,
-                      const struct record_about *about)
+                      const struct record_context *context)
 {
     struct shape payload;
     bool wraps = false;
@@ -287,8 +287,8 @@ static void read_form(struct json_reading *reading, struct span document, const 
     }
     if (shape->specversion.data) {
         read_cloud(reading, shape);
-    } else if (about->ce_specversion.data) {
-        read_cloud_binary(reading, document, shape, about);
+    } else if (context->ce_specversion.data) {
+        read_cloud_binary(reading, document, shape, context);
     } else if (wraps || is_change(shape)) {
         read_change(reading, wraps ? &payload : shape);
     } else if (is_plain(reading, shape) ||
@@ -307,37 +307,37 @@ static void read_form(struct json_reading *reading, struct span document, const 
 enum { TOPIC_BYTES_KEPT = 200, MADE_ID_BYTES = 256 };
 
 /* The same each time the record is read. */
-static struct span make_event_id(struct json_reading *reading, const struct record_about *about)
+static struct span make_event_id(struct json_reading *reading, const struct record_context *context)
 {
     char id[MADE_ID_BYTES];
-    struct span topic = about->topic;
+    struct span topic = context->topic;
     if (topic.bytes > TOPIC_BYTES_KEPT)
         topic = (struct span){topic.data + topic.bytes - TOPIC_BYTES_KEPT, TOPIC_BYTES_KEPT};
-    int bytes = about->partition < 0
-                    ? snprintf(id, sizeof id, "%.*s/%" PRId64, (int)topic.bytes, topic.data, about->offset)
+    int bytes = context->partition < 0
+                    ? snprintf(id, sizeof id, "%.*s/%" PRId64, (int)topic.bytes, topic.data, context->offset)
                     : snprintf(id, sizeof id, "%.*s/%" PRId32 "/%" PRId64, (int)topic.bytes, topic.data,
-                               about->partition, about->offset);
+                               context->partition, context->offset);
     return (struct span){arena_text(&reading->reader->texts, id, (size_t)bytes), (size_t)bytes};
 }
 
 /* A bare row of a file is called by its number where it has no id. */
-static bool needs_id(const struct json_reading *reading, const struct record_about *about)
+static bool needs_id(const struct json_reading *reading, const struct record_context *context)
 {
     enum event_form form = reading->out->form;
-    return about->topic.data || reading->settings->map || (form != EVENT_FORM_PLAIN && form != EVENT_FORM_MAPPED);
+    return context->topic.data || reading->settings->map || (form != EVENT_FORM_PLAIN && form != EVENT_FORM_MAPPED);
 }
 
-static void fill_absent(struct json_reading *reading, const struct record_about *about)
+static void fill_absent(struct json_reading *reading, const struct record_context *context)
 {
     struct event *out = reading->out;
-    if (!json_field_given(reading, FAULT_EMPLOYEE_ID) && needs_id(reading, about))
+    if (!json_field_given(reading, FAULT_EMPLOYEE_ID) && needs_id(reading, context))
         refuse_absent(reading, FAULT_EMPLOYEE_ID, out->form == EVENT_FORM_PLAIN ? none_text : "required, but missing");
-    if (!json_field_given(reading, FAULT_EVENT_ID) && about->topic.data)
-        out->event_id = make_event_id(reading, about);
+    if (!json_field_given(reading, FAULT_EVENT_ID) && context->topic.data)
+        out->event_id = make_event_id(reading, context);
     if (!json_field_given(reading, FAULT_OCCURRED_AT)) {
-        if (about->timestamp_ms >= 0)
-            out->occurred_at_ms = about->timestamp_ms;
-        else if (about->topic.data)
+        if (context->timestamp_ms >= 0)
+            out->occurred_at_ms = context->timestamp_ms;
+        else if (context->topic.data)
             refuse_absent(reading, FAULT_OCCURRED_AT, "missing, and the record has no timestamp");
     }
     json_fields_leave(reading);
@@ -362,9 +362,9 @@ static void event_clear(struct json_reading *reading, int32_t type)
 }
 
 /* The usual case, in one pass. False: it has names of its own, so that it may be of another form. */
-static bool read_at_once(struct json_reading *reading, const struct record_about *about)
+static bool read_at_once(struct json_reading *reading, const struct record_context *context)
 {
-    if (reading->settings->map || about->ce_specversion.data)
+    if (reading->settings->map || context->ce_specversion.data)
         return false;
     json_read_event(reading, true);
     return !reading->strange && (!reading->settings->rows || reading->has_attributes);
@@ -379,7 +379,7 @@ static bool document_open(struct json_reader *reader, struct span document)
     return reader->flaw == JSON_FLAW_NONE;
 }
 
-static void read_by_shape(struct json_reading *reading, struct span document, const struct record_about *about)
+static void read_by_shape(struct json_reading *reading, struct span document, const struct record_context *context)
 {
     struct json_reader *reader = reading->reader;
     struct shape shape;
@@ -390,11 +390,11 @@ static void read_by_shape(struct json_reading *reading, struct span document, co
         return;
     reading->sound = true;
     reader->at = reader->start;
-    read_form(reading, document, &shape, about);
+    read_form(reading, document, &shape, context);
     reader->at = reader->end;
 }
 
-enum event_code json_events_read(struct json_events *events, struct span document, const struct record_about *about,
+enum event_code json_events_read(struct json_events *events, struct span document, const struct record_context *context,
                                  struct event *out, struct json_faults *faults)
 {
     struct json_reading reading = {.schema = events->schema,
@@ -406,20 +406,20 @@ enum event_code json_events_read(struct json_events *events, struct span documen
                                    .changed = events->changed};
     const int32_t type = out->type;
     event_clear(&reading, type);
-    if (document_open(reading.reader, document) && !read_at_once(&reading, about)) {
+    if (document_open(reading.reader, document) && !read_at_once(&reading, context)) {
         event_clear(&reading, type);
-        read_by_shape(&reading, document, about);
+        read_by_shape(&reading, document, context);
     }
     if (json_reader_end(reading.reader) != JSON_FLAW_NONE)
         return json_refuse_flaw(reading.reader, faults);
     if (!faults->count && !out->ignored)
-        fill_absent(&reading, about);
+        fill_absent(&reading, context);
     return faults->count ? faults->list[0].code : EVENT_OK;
 }
 
 bool json_events_ignores(struct json_events *events, struct span value, struct cell *cells)
 {
-    const struct record_about about = {.timestamp_ms = -1};
+    const struct record_context context = {.timestamp_ms = -1};
     struct json_faults faults = {0};
     struct event event = {.cells = cells};
     struct frame frame = {.datum = value};
@@ -428,5 +428,5 @@ bool json_events_ignores(struct json_events *events, struct span value, struct c
     if (!json_events_recognize(frame.datum))
         return false;
     json_events_reset(events);
-    return json_events_read(events, frame.datum, &about, &event, &faults) == EVENT_OK && event.ignored;
+    return json_events_read(events, frame.datum, &context, &event, &faults) == EVENT_OK && event.ignored;
 }

@@ -21,7 +21,7 @@ void json_events_reset(struct json_events *events);
 /* Reads one document. out->cells are the caller's; out->type is that of an event that names none (SNAPSHOT, in
  * general). Returns whether there are no faults: EVENT_OK, or the first one's code. Ids, ranges, categories and rules
  * are not checked here. out->form says which form it was, also where it has faults. */
-enum event_code json_events_read(struct json_events *events, struct span document, const struct record_about *about,
+enum event_code json_events_read(struct json_events *events, struct span document, const struct record_context *context,
                                  struct event *out, struct json_faults *faults);
 
 /* Whether a value, in a frame or not, is JSON that reports no change of an employee. `cells`: room for one row. */

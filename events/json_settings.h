@@ -6,7 +6,7 @@
 #include "events/time_unit.h"
 
 /* What a record says besides its value; SPAN_NULL: nothing. */
-struct record_about {
+struct record_context {
     struct span topic;                                      /* what an event_id is made of, with the next two */
     int32_t partition;                                      /* < 0: none */
     int64_t offset, timestamp_ms;                           /* timestamp_ms < 0: none */

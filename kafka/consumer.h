@@ -2,6 +2,7 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -13,9 +14,11 @@ MUST_USE enum status kafka_consumer_fatal(rd_kafka_t *consumer, const rd_kafka_m
 
 /* Leaves the group and takes *consumer (NULL afterwards), after limit_us at the latest, and ends the client, for which
  * it gets as long again: librdkafka 2.0 may block for good in either. A client that does not end is left behind.
- * `rebalance` is called here, as by a poll, for the partitions that go; what it does itself is not limited. Queues of
+ * `rebalance` is called here, as by a poll, for partitions that come or go; what it does itself is not limited. It must
+ * not call rd_kafka_assign, which is done here after it: librdkafka 2.0 may end the group meanwhile and drop the call
+ * without an answer. `unanswered`: the last rebalance before was not followed by rd_kafka_assign; it is now. Queues of
  * the consumer must have been destroyed. */
-void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us,
+void kafka_consumer_leave(rd_kafka_t **consumer, int64_t limit_us, bool unanswered,
                           void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
                                             void *),
                           void *context);

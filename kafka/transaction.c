@@ -20,14 +20,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
 #include "kafka/committed_offsets.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/transaction_identity.h"
-#include "kafka/transaction_leftovers.h"
+#include "kafka/hanging_transactions.h"
 #include "kafka/in_flight_requests.h"
 
 enum {
@@ -49,7 +49,7 @@ struct transaction {
     struct call_watchdog watchdog;
     bool open; /* begun, neither committed nor rolled back */
     struct markers markers;
-    struct leftovers leftovers;
+    struct hanging_transactions hanging;
     bool repeated; /* a call ran out of time and was made again: see retire_repeated */
     bool stale;    /* must not begin again: a fresh producer shall */
     bool fenced;   /* … because its epoch is an old one */
@@ -89,8 +89,8 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     struct transaction *transaction = opaque;
     if (transaction->markers.commits)
         return;
-    if (transaction->leftovers.sending) {
-        leftovers_report(&transaction->leftovers, message);
+    if (transaction->hanging.sending) {
+        hanging_transactions_report(&transaction->hanging, message);
         return;
     }
     if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
@@ -115,9 +115,9 @@ static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code
  * fails an assertion of librdkafka then. */
 static void retire_repeated(struct transaction *transaction)
 {
-    if (transaction->repeated || transaction->leftovers.repeated || transaction->markers.repeated)
+    if (transaction->repeated || transaction->hanging.repeated || transaction->markers.repeated)
         make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "a call that ends a transaction had to be made again");
-    transaction->repeated = transaction->leftovers.repeated = transaction->markers.repeated = false;
+    transaction->repeated = transaction->hanging.repeated = transaction->markers.repeated = false;
 }
 
 /* The code behind "fatal". */
@@ -242,8 +242,8 @@ enum status transaction_start(struct transaction *transaction, struct error *err
     if (status == STATUS_OK && transaction->stale)
         return STATUS_OK;
     if (status == STATUS_OK) {
-        status = leftovers_end(&transaction->leftovers, &transaction->markers, &client, err);
-        code = transaction->leftovers.report;
+        status = hanging_transactions_end(&transaction->hanging, &transaction->markers, &client, err);
+        code = transaction->hanging.report;
         retire_repeated(transaction);
     }
     code = code_of(transaction, code);
@@ -262,7 +262,7 @@ void transaction_free(struct transaction *transaction)
     if (transaction->markers.unconfirmed)
         markers_report(&transaction->markers, &transaction->setup);
     close_producer(transaction);
-    leftovers_free(&transaction->leftovers);
+    hanging_transactions_free(&transaction->hanging);
     markers_free(&transaction->markers);
     committed_offsets_free(&transaction->last);
     free(transaction);
@@ -411,7 +411,7 @@ bool transaction_is_open(const struct transaction *transaction)
 
 bool transaction_is_stale(const struct transaction *transaction)
 {
-    return transaction->stale || leftovers_are_due(&transaction->leftovers) ||
+    return transaction->stale || hanging_transactions_are_due(&transaction->hanging) ||
            (transaction->setup.identity && !in_flight_requests_all_answered(&transaction->in_flight));
 }
 
@@ -426,7 +426,7 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
 {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__STATE;
     assert(transaction->open && record->topic < transaction->setup.topic_count);
-    FAULT_POINT("score.produce");
+    FAILPOINT("score.produce");
     while (!transaction->broken) {
         code = transaction_record_produce(transaction->producer, transaction->topics[record->topic], record);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || must_stop(transaction))
@@ -434,7 +434,7 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
         rd_kafka_poll(transaction->producer,
                       FULL_WAIT_MS); /* slows the input down while brokers are slow or unavailable */
     }
-    FAULT_POINT("score.produced");
+    FAILPOINT("score.produced");
     if (code && record->headers)
         rd_kafka_headers_destroy(record->headers);
     if (code && transaction_remedy(code) != REMEDY_SMALLER && transaction_remedy(code) != REMEDY_UNTIMED)
@@ -471,7 +471,7 @@ static rd_kafka_error_t *send_offsets(struct transaction *transaction, rd_kafka_
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error = NULL;
-    FAULT_POINT("score.offsets");
+    FAILPOINT("score.offsets");
     for (bool logged = false; offsets && offsets->cnt;) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
         call_watchdog_begin(&transaction->watchdog, "the call that sends offsets");
@@ -503,7 +503,7 @@ static rd_kafka_error_t *commit_transaction(struct transaction *transaction)
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error;
     bool logged = false;
-    FAULT_POINT("score.commit");
+    FAILPOINT("score.commit");
     flush_gently(transaction);
     do {
         call_watchdog_begin(&transaction->watchdog, "the call that commits");
@@ -518,7 +518,7 @@ void transaction_abort(struct transaction *transaction)
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error = NULL;
     bool logged = false, aborts = transaction->open && transaction->setup.identity && !transaction->stale;
-    FAULT_POINT("score.abort");
+    FAILPOINT("score.abort");
     if (aborts)
         do {
             call_watchdog_begin(&transaction->watchdog, "the call that aborts");

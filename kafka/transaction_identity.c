@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/member.h"
@@ -14,7 +14,7 @@ enum { CALL_MS = 10000, BACKOFF_US = 100000 };
 enum status transaction_identity_take(const struct transaction_setup *setup, rd_kafka_t *producer,
                                       rd_kafka_resp_err_t *code, struct error *err)
 {
-    FAULT_POINT("score.init");
+    FAILPOINT("score.init");
     for (bool logged = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(producer, CALL_MS);
         *code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -1,4 +1,4 @@
-/* What a transactional producer is made of; read by transaction.c and transaction_leftovers.c. */
+/* What a transactional producer is made of; read by transaction.c and hanging_transactions.c. */
 #pragma once
 
 #include <librdkafka/rdkafka.h>

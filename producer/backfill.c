@@ -2,9 +2,9 @@
  * column. Runs on the main thread from start to end; waits only for the broker. Must never let a row end as anything
  * but sent, rejected or, after a stop, not read.
  *
- * The position in the input is committed with the rows it covers (position.h). A run that resumes reads the input from
- * its start all the same, whatever its form, and sends nothing up to that position; there the digest of what it has
- * read shows whether the input is still the same. */
+ * The position in the input is committed with the rows it covers (resume_position.h). A run that resumes reads the
+ * input from its start all the same, whatever its form, and sends nothing up to that position; there the digest of what
+ * it has read shows whether the input is still the same. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ struct backfill {
     struct delivery delivery;
     struct input_row row; /* large: kept out of the stack */
     struct rejects_taken taken;
-    char group[POSITION_GROUP_BYTES];
+    char group[RESUME_POSITION_GROUP_BYTES];
     size_t file_index;
     bool failed;  /* a file was refused, could not be read to its end, or its rejects could not be written */
     bool over;    /* nothing more can be sent */
@@ -203,7 +203,7 @@ static void send_file(struct backfill *backfill, const char *path)
     struct delivery *delivery = &backfill->delivery;
     struct rejects *rejects = rejects_new(input, options_text(backfill->options, OPTION_REJECTS_FILE), stderr,
                                           &delivery->progress, &delivery->rejected, &backfill->taken);
-    position_begin_input(&delivery->position, backfill->options, input_header(input));
+    resume_position_begin_input(&delivery->position, backfill->options, input_header(input));
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
             if (!stop_requested)
@@ -236,7 +236,7 @@ static void backfill_begin(struct backfill *backfill)
 {
     struct delivery *delivery = &backfill->delivery;
     bool resumes = options_flag(backfill->options, OPTION_RESUME);
-    struct position known = sender_position(delivery->sender);
+    struct resume_position known = sender_position(delivery->sender);
     static const char once[] = "rows are delivered at least once";
     if (sender_is_exactly_once(delivery->sender))
         log_info(where, "rows go to %s in transactions; how far they are is kept as group %s",
@@ -248,7 +248,7 @@ static void backfill_begin(struct backfill *backfill)
                  "%s: the embedded broker has no transactions; a run that is killed and resumed may send some "
                  "again, with the same event ids",
                  once);
-    if (position_is_shared(backfill->options))
+    if (resume_position_is_shared(backfill->options))
         log_info(where, "a pipe has no name: all standard inputs of topic %s share one position, which --resume checks",
                  options_text(backfill->options, OPTION_INPUT_TOPIC));
     if (resumes && known.rows)
@@ -358,7 +358,7 @@ static int backfill_run(const struct options *options, const struct schema *sche
                                            .dry_run = options_flag(options, OPTION_DRY_RUN),
                                            .name_tag = backfill_name_tag,
                                            .context = backfill};
-    position_group(options, backfill->group);
+    resume_position_group(options, backfill->group);
     int result = 1;
     if (backfill_check_usage(options, schema, &backfill->settings, &backfill->taken, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);

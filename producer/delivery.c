@@ -128,7 +128,7 @@ bool delivery_has_sent(const struct delivery *delivery)
 void delivery_pass(struct delivery *delivery, struct span raw, bool valid)
 {
     bool before = delivery_has_sent(delivery);
-    position_add_row(&delivery->position, raw, valid);
+    resume_position_add_row(&delivery->position, raw, valid);
     delivery->sent_before += valid;
     if (delivery->sender && !before)
         sender_pass(delivery->sender, &delivery->position);
@@ -177,8 +177,8 @@ enum status delivery_send_to(struct delivery *delivery, struct event *event, int
         poison_bytes(delivery->poison, kind, &delivery->value);
     if (!delivery->dry_run)
         wait_for_rate(delivery);
-    struct position after = delivery->position;
-    position_add_row(&after, raw, true);
+    struct resume_position after = delivery->position;
+    resume_position_add_row(&after, raw, true);
     if (delivery->sender &&
         sender_send(delivery->sender, key, buffer_span(&delivery->value), partition, tag, &after, err) != STATUS_OK)
         return err->status;

@@ -30,10 +30,10 @@ struct delivery {
     struct sender *sender; /* NULL: a dry run, or not open */
     struct follow *follow; /* NULL: without --wait */
     struct progress progress;
-    uint64_t read, sent;        /* sent: by this run, or in a dry run what would be */
-    uint64_t sent_before;       /* by earlier runs of the same input */
-    struct position position;   /* of what was read */
-    struct position resumed_at; /* rows up to there are not sent again */
+    uint64_t read, sent;               /* sent: by this run, or in a dry run what would be */
+    uint64_t sent_before;              /* by earlier runs of the same input */
+    struct resume_position position;   /* of what was read */
+    struct resume_position resumed_at; /* rows up to there are not sent again */
     struct reject_totals rejected;
     struct buffer value;
     uint64_t failures_shown;

@@ -36,7 +36,7 @@ struct scan {
 struct dlq_erasures {
     const struct options *options;
     const _Atomic bool *stop;
-    struct letter_reader *letters;
+    struct dlq_content_reader *contents;
     rd_kafka_t *consumer, *looker;    /* of committed records; of all, made when it is needed */
     struct scan input, output, ahead; /* ahead: of the input topic, what was looked at and may not be committed */
     int64_t *wanted;                  /* by input partition: the lowest place of a letter; INT64_MAX: none */
@@ -90,11 +90,11 @@ static enum status scan_open(struct dlq_erasures *erasures, struct scan *scan, c
     return STATUS_OK;
 }
 
-enum status dlq_erasures_new(const struct options *options, struct letter_reader *letters, const _Atomic bool *stop,
-                             struct dlq_erasures **out, struct error *err)
+enum status dlq_erasures_new(const struct options *options, struct dlq_content_reader *contents,
+                             const _Atomic bool *stop, struct dlq_erasures **out, struct error *err)
 {
     struct dlq_erasures *erasures = mem_zeroed(1, sizeof *erasures);
-    *erasures = (struct dlq_erasures){.options = options, .stop = stop, .letters = letters};
+    *erasures = (struct dlq_erasures){.options = options, .stop = stop, .contents = contents};
     enum status status = open_consumer(erasures, "read_committed", &erasures->consumer, err);
     if (status == STATUS_OK)
         status = kafka_wait_for_broker(erasures->consumer, "dlq", 0, stop, err);
@@ -190,7 +190,7 @@ static void part_end(struct scan *scan, int32_t partition)
 static void take_request(struct dlq_erasures *erasures, const rd_kafka_message_t *message, int64_t time_ms,
                          struct erasures *into)
 {
-    struct letter letter;
+    struct dlq_content content;
     struct span key = kafka_payload(message->key, message->key_len);
     struct erasure_place place = {message->partition, message->offset, time_ms};
     if (strcmp(rd_kafka_topic_name(message->rkt), erasures->input.topic) != 0) {
@@ -200,9 +200,9 @@ static void take_request(struct dlq_erasures *erasures, const rd_kafka_message_t
         place.partition = ours ? (int32_t)partition : -1;
         place.offset = dead_letter_number(kafka_message_header(message, SOURCE_OFFSET_HEADER), -1);
     }
-    letter_read(erasures->letters, key, SPAN_NULL, SPAN_NULL, NULL, &letter);
-    if (letter.key_id.data) /* else it names nobody, and erases nobody */
-        erasures_add(into, letter.key_id, place);
+    dlq_content_read(erasures->contents, key, SPAN_NULL, SPAN_NULL, NULL, &content);
+    if (content.key_id.data) /* else it names nobody, and erases nobody */
+        erasures_add(into, content.key_id, place);
 }
 
 static enum status take_message(struct dlq_erasures *erasures, struct scan *scan, const rd_kafka_message_t *message,
@@ -328,10 +328,10 @@ static bool is_covered(const struct dlq_erasures *erasures, struct erasure_place
 static bool set_follows(struct dlq_erasures *erasures, const struct erasures *set, const struct dlq_letter *letter,
                         struct erasure_place place, bool *named)
 {
-    struct letter read;
-    const struct record_about about = dlq_letter_about(letter);
-    letter_read(erasures->letters, letter->key, letter->value, dlq_letter_frame_header(letter), &about, &read);
-    struct span value_id = letter_value_id(&read);
+    struct dlq_content read;
+    const struct record_context context = dlq_letter_context(letter);
+    dlq_content_read(erasures->contents, letter->key, letter->value, dlq_letter_frame_header(letter), &context, &read);
+    struct span value_id = dlq_content_value_id(&read);
     *named = read.key_id.data || value_id.data;
     if (!*named)
         return erasures_follow(set, SPAN_NULL, place);

@@ -13,12 +13,12 @@
 #pragma once
 
 #include "producer/dlq_kafka.h"
-#include "producer/letter.h"
+#include "producer/dlq_content.h"
 
 struct dlq_erasures;
 
 /* Borrows the reader. *stop ends waiting for a broker. */
-MUST_USE enum status dlq_erasures_new(const struct options *options, struct letter_reader *letters,
+MUST_USE enum status dlq_erasures_new(const struct options *options, struct dlq_content_reader *contents,
                                       const _Atomic bool *stop, struct dlq_erasures **out, struct error *err);
 void dlq_erasures_free(struct dlq_erasures *erasures);
 

@@ -201,13 +201,13 @@ struct span dlq_letter_frame_header(const struct dlq_letter *letter)
     return kafka_message_header(letter->origin, FRAME_HEADER);
 }
 
-struct record_about dlq_letter_about(const struct dlq_letter *letter)
+struct record_context dlq_letter_context(const struct dlq_letter *letter)
 {
     const rd_kafka_message_t *message = letter->origin;
     struct span topic = dlq_letter_header(letter, DEAD_LETTER_TOPIC);
     int64_t partition = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_PARTITION), letter->partition);
     struct span own = span_of(rd_kafka_topic_name(message->rkt));
-    return (struct record_about){
+    return (struct record_context){
         .topic = topic.data ? topic : own,
         .partition = partition <= INT32_MAX ? (int32_t)partition : letter->partition,
         .offset = dead_letter_number(dlq_letter_header(letter, DEAD_LETTER_OFFSET), letter->offset),

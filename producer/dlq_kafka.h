@@ -43,7 +43,7 @@ void dlq_letter_drop(const struct dlq_letter *letter);
 struct span dlq_letter_header(const struct dlq_letter *letter, enum dead_letter_header header);
 struct span dlq_letter_frame_header(const struct dlq_letter *letter); /* the value's schema, where a header names it */
 /* The event's record, as far as the letter says; else the letter's own. */
-struct record_about dlq_letter_about(const struct dlq_letter *letter);
+struct record_context dlq_letter_context(const struct dlq_letter *letter);
 
 /* acknowledged counts letters whose record the brokers have; in a transaction they count when it commits. Plain data.
  */

@@ -24,7 +24,7 @@ struct person {
 struct dlq_records {
     const char *topic;
     const _Atomic bool *stop;
-    struct letter_reader *letters;
+    struct dlq_content_reader *contents;
     struct employee_state_reader *reader;
     rd_kafka_t *consumer;
     int64_t *ends; /* by partition; INT64_MIN: read to its end */
@@ -57,13 +57,13 @@ static enum status records_open(struct dlq_records *records, const struct option
 }
 
 enum status dlq_records_new(const struct options *options, const char *topic, const struct schema *schema,
-                            struct letter_reader *letters, const _Atomic bool *stop, struct dlq_records **out,
+                            struct dlq_content_reader *contents, const _Atomic bool *stop, struct dlq_records **out,
                             struct error *err)
 {
     struct dlq_records *records = mem_zeroed(1, sizeof *records);
     records->topic = topic;
     records->stop = stop;
-    records->letters = letters;
+    records->contents = contents;
     records->reader = employee_state_reader_new(schema);
     if (records_open(records, options, err) != STATUS_OK) {
         dlq_records_free(records);
@@ -88,10 +88,10 @@ void dlq_records_free(struct dlq_records *records)
 
 /* --- people --- */
 
-static void letter_decode(const struct dlq_records *records, const struct dlq_letter *letter, struct letter *out)
+static void letter_decode(const struct dlq_records *records, const struct dlq_letter *letter, struct dlq_content *out)
 {
-    const struct record_about about = dlq_letter_about(letter);
-    letter_read(records->letters, letter->key, letter->value, dlq_letter_frame_header(letter), &about, out);
+    const struct record_context context = dlq_letter_context(letter);
+    dlq_content_read(records->contents, letter->key, letter->value, dlq_letter_frame_header(letter), &context, out);
 }
 
 static void records_add(struct dlq_records *records, struct span id)
@@ -107,10 +107,10 @@ static void records_add(struct dlq_records *records, struct span id)
 
 void dlq_records_expect(struct dlq_records *records, const struct dlq_letter *letter)
 {
-    struct letter read;
+    struct dlq_content read;
     letter_decode(records, letter, &read);
     records_add(records, read.key_id);
-    records_add(records, letter_value_id(&read));
+    records_add(records, dlq_content_value_id(&read));
 }
 
 static int span_order(struct span left, struct span right)
@@ -234,9 +234,9 @@ enum status dlq_records_read(struct dlq_records *records, struct error *err)
 
 enum dlq_age dlq_records_check(struct dlq_records *records, const struct dlq_letter *letter)
 {
-    struct letter read;
+    struct dlq_content read;
     letter_decode(records, letter, &read);
-    struct span id = letter_value_id(&read);
+    struct span id = dlq_content_value_id(&read);
     const struct person *person = find_person(records, id.data ? id : read.key_id);
     bool has_record = person && person->occurred_at_ms != INT64_MIN, is_named = id.data || read.key_id.data;
     if (read.value_code != EVENT_OK)

@@ -4,14 +4,14 @@
 #pragma once
 
 #include "producer/dlq_kafka.h"
-#include "producer/letter.h"
+#include "producer/dlq_content.h"
 
 struct dlq_records;
 
 /* Borrows all. *stop ends waiting for a broker. STATUS_NOT_FOUND: there is no such topic. */
 MUST_USE enum status dlq_records_new(const struct options *options, const char *topic, const struct schema *schema,
-                                     struct letter_reader *letters, const _Atomic bool *stop, struct dlq_records **out,
-                                     struct error *err);
+                                     struct dlq_content_reader *contents, const _Atomic bool *stop,
+                                     struct dlq_records **out, struct error *err);
 void dlq_records_free(struct dlq_records *records);
 
 /* A letter that may be replayed. Before dlq_records_read. */

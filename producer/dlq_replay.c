@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "events/schema.h"
@@ -36,7 +36,7 @@ struct replay {
     const struct dlq_filter *filter;
     struct dlq_reader *reader;
     struct dlq_writer *writer; /* NULL: a dry run */
-    struct letter_reader *letters;
+    struct dlq_content_reader *contents;
     struct dlq_erasures *erasures;
     struct dlq_records *records; /* NULL: older events go, too */
     struct buffer state_topic;
@@ -77,7 +77,7 @@ static void batch_clear(struct batch *batch)
 static enum status batch_send(const struct replay *replay, struct error *err)
 {
     const struct batch *batch = &replay->batch;
-    FAULT_POINT("dlq.send");
+    FAILPOINT("dlq.send");
     for (size_t i = 0; i < batch->count; i++)
         if (dlq_writer_send(replay->writer, &batch->letters[i].letter, batch->letters[i].rounds + 1, err) != STATUS_OK)
             return err->status;
@@ -239,7 +239,7 @@ static enum status open_records(struct replay *replay, const struct schema *sche
     if (options_flag(replay->options, OPTION_FORCE))
         return STATUS_OK;
     if (state_topic_find(replay->options, schema, &replay->state_topic)) {
-        enum status status = dlq_records_new(replay->options, replay->state_topic.data, schema, replay->letters,
+        enum status status = dlq_records_new(replay->options, replay->state_topic.data, schema, replay->contents,
                                              &stop_requested, &replay->records, err);
         if (status != STATUS_NOT_FOUND || options_given(replay->options, OPTION_STATE_TOPIC))
             return status;
@@ -254,9 +254,9 @@ static enum status find_obstacles(struct replay *replay, const struct schema *sc
 {
     const struct options *options = replay->options;
     struct dlq_reader *reader = NULL;
-    enum status status = letter_reader_new(options, schema, &replay->letters, err);
+    enum status status = dlq_content_reader_new(options, schema, &replay->contents, err);
     if (status == STATUS_OK)
-        status = dlq_erasures_new(options, replay->letters, &stop_requested, &replay->erasures, err);
+        status = dlq_erasures_new(options, replay->contents, &stop_requested, &replay->erasures, err);
     if (status == STATUS_OK)
         status = open_records(replay, schema, err);
     if (status == STATUS_OK)
@@ -377,7 +377,7 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
     dlq_erasures_free(replay.erasures);
     dlq_records_free(replay.records);
     buffer_free(&replay.state_topic);
-    letter_reader_free(replay.letters);
+    dlq_content_reader_free(replay.contents);
     schema_free(schema);
     return result;
 }

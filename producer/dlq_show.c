@@ -9,7 +9,7 @@
 #include "events/fault.h"
 #include "events/schema.h"
 #include "producer/dlq.h"
-#include "producer/letter.h"
+#include "producer/dlq_content.h"
 #include "producer/stop.h"
 
 enum { HEX_ROW = 16, HEX_BYTES_MAX = 512, TEXT_BYTES_MAX = 1024 };
@@ -17,9 +17,9 @@ enum { HEX_ROW = 16, HEX_BYTES_MAX = 512, TEXT_BYTES_MAX = 1024 };
 struct show {
     const struct options *options;
     const struct schema *schema;
-    struct letter_reader *letters;
+    struct dlq_content_reader *contents;
     const struct dlq_letter *letter;
-    struct letter read; /* of the letter */
+    struct dlq_content read; /* of the letter */
     struct buffer out;
 };
 
@@ -122,7 +122,7 @@ static void show_add_headers(struct show *show)
 static void show_print_text(struct show *show)
 {
     const struct dlq_letter *letter = show->letter;
-    const struct letter *read = &show->read;
+    const struct dlq_content *read = &show->read;
     buffer_printf(&show->out, "letter %" PRId32 ":%" PRId64 " of %s\n", letter->partition, letter->offset,
                   options_text(show->options, OPTION_DLQ_TOPIC));
     show_add_headers(show);
@@ -191,7 +191,7 @@ static void show_write_event(struct json_writer *json, const struct show *show)
 
 static void show_print_json(struct show *show)
 {
-    const struct letter *read = &show->read;
+    const struct dlq_content *read = &show->read;
     struct json_writer json = json_begin_document(&show->out);
     json_write_int(&json, "partition", show->letter->partition);
     json_write_int(&json, "offset", show->letter->offset);
@@ -217,9 +217,10 @@ static void show_print_json(struct show *show)
 
 static void show_print(struct show *show, const struct dlq_letter *letter)
 {
-    const struct record_about about = dlq_letter_about(letter);
+    const struct record_context context = dlq_letter_context(letter);
     show->letter = letter;
-    letter_read(show->letters, letter->key, letter->value, dlq_letter_frame_header(letter), &about, &show->read);
+    dlq_content_read(show->contents, letter->key, letter->value, dlq_letter_frame_header(letter), &context,
+                     &show->read);
     buffer_clear(&show->out);
     (options_flag(show->options, OPTION_JSON) ? show_print_json : show_print_text)(show);
     fwrite(show->out.data, 1, show->out.bytes, stdout);
@@ -259,7 +260,7 @@ static bool place_parse(const char *text, int64_t *partition, int64_t *offset)
 static enum status show_all(struct show *show, struct error *err)
 {
     int64_t partition, offset;
-    enum status status = letter_reader_new(show->options, show->schema, &show->letters, err);
+    enum status status = dlq_content_reader_new(show->options, show->schema, &show->contents, err);
     for (size_t a = 1; a < options_argument_count(show->options) && status == STATUS_OK; a++)
         if (place_parse(options_argument(show->options, a), &partition, &offset))
             status = show_one(show, partition, offset, err);
@@ -284,7 +285,7 @@ int dlq_show(const struct options *options)
         status = show_all(&show, &err);
     if (status != STATUS_OK)
         log_error("dlq", "%s", err.text);
-    letter_reader_free(show.letters);
+    dlq_content_reader_free(show.contents);
     schema_free(schema);
     buffer_free(&show.out);
     return status == STATUS_OK ? 0 : 1;

@@ -18,7 +18,7 @@
 #include "events/source_position.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
-#include "producer/ends.h"
+#include "producer/event_results.h"
 #include "producer/follow_ignored.h"
 
 enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64 };
@@ -36,7 +36,7 @@ struct follow {
     bool may_be_ignored;
     struct follow_ignored *ignored; /* NULL: nothing is */
     pthread_mutex_t mutex;          /* guards ends while events are being sent */
-    struct ends ends;
+    struct event_results results;
     uint64_t unreadable;           /* predictions */
     uint64_t positive;             /* predictions above their threshold */
     uint64_t latencies[LATENCIES]; /* by quarters of a power of two, in microseconds */
@@ -77,11 +77,11 @@ static enum status set_bases(struct follow *follow, struct error *err)
     int64_t end;
     enum status status = kafka_topic_partitions(follow->consumer, follow->input_topic, &count, err);
     if (status == STATUS_OK)
-        ends_init(&follow->ends, (size_t)count);
+        event_results_init(&follow->results, (size_t)count);
     for (int32_t p = 0; p < count && status == STATUS_OK; p++) {
         status = look_up_end(follow, follow->input_topic, p, &end, err);
         if (status == STATUS_OK)
-            ends_set_base(&follow->ends, p, end);
+            event_results_set_base(&follow->results, p, end);
     }
     return status;
 }
@@ -107,7 +107,7 @@ static enum status follow_open(struct follow *follow, struct error *err)
         status = add_topic(follow, follow->topics[t], list, err);
     rd_kafka_resp_err_t code = status == STATUS_OK ? rd_kafka_assign(follow->consumer, list) : 0;
     if (follow->may_be_ignored && status == STATUS_OK)
-        status = follow_ignored_new(follow->options, follow->consumer, follow->where, follow->ends.partition_count,
+        status = follow_ignored_new(follow->options, follow->consumer, follow->where, follow->results.partition_count,
                                     list, follow->stop, &follow->ignored, err);
     rd_kafka_topic_partition_list_destroy(list);
     if (code)
@@ -146,7 +146,7 @@ void follow_free(struct follow *follow)
         rd_kafka_destroy(follow->consumer);
     prediction_versions_free(follow->versions);
     arena_free(&follow->arena);
-    ends_free(&follow->ends);
+    event_results_free(&follow->results);
     pthread_mutex_destroy(&follow->mutex);
     free(follow);
 }
@@ -155,22 +155,22 @@ void follow_sent(void *context, int32_t partition, int64_t offset)
 {
     struct follow *follow = context;
     pthread_mutex_lock(&follow->mutex);
-    ends_sent(&follow->ends, partition, offset);
+    event_results_sent(&follow->results, partition, offset);
     pthread_mutex_unlock(&follow->mutex);
 }
 
 /* --- reading --- */
 
 static void follow_add_end(struct follow *follow, struct span topic, int64_t partition, int64_t offset,
-                           enum end_kind kind)
+                           enum event_result kind)
 {
     if (topic.data && span_equal(topic, span_of(follow->input_topic)) && partition >= 0 && partition <= INT32_MAX &&
         offset >= 0)
-        ends_found(&follow->ends, (int32_t)partition, offset, kind);
+        event_results_found(&follow->results, (int32_t)partition, offset, kind);
 }
 
 static void take_headers(struct follow *follow, const rd_kafka_message_t *message, const char *const names[3],
-                         enum end_kind kind)
+                         enum event_result kind)
 {
     follow_add_end(follow, kafka_message_header(message, names[0]),
                    dead_letter_number(kafka_message_header(message, names[1]), -1),
@@ -187,7 +187,7 @@ static void take_dead_letter(struct follow *follow, const rd_kafka_message_t *me
     for (enum event_code c = 1; c < EVENT_CODE_COUNT && name.data; c++)
         if (span_equal(name, span_of(event_code_name(c))))
             code = c;
-    take_headers(follow, message, names, (enum end_kind)(END_DEAD_LETTER + (int)code));
+    take_headers(follow, message, names, (enum event_result)(EVENT_RESULT_DEAD_LETTER + (int)code));
 }
 
 /* Four buckets to a power of two: 19 % wide at most. */
@@ -217,9 +217,10 @@ static void take_prediction(struct follow *follow, const rd_kafka_message_t *mes
         follow->unreadable++;
         return;
     }
-    uint64_t before = follow->ends.ended;
-    follow_add_end(follow, prediction.source_topic, prediction.source_partition, prediction.source_offset, END_SCORED);
-    if (follow->ends.ended == before)
+    uint64_t before = follow->results.ended;
+    follow_add_end(follow, prediction.source_topic, prediction.source_partition, prediction.source_offset,
+                   EVENT_RESULT_SCORED);
+    if (follow->results.ended == before)
         return;
     follow->positive += prediction.probability >= prediction.threshold;
     follow->threshold = prediction.threshold;
@@ -235,9 +236,9 @@ static void take_message(struct follow *follow, const rd_kafka_message_t *messag
     if (!strcmp(topic, follow->topics[FOLLOW_DEAD]))
         take_dead_letter(follow, message);
     else if (!strcmp(topic, follow->topics[FOLLOW_OUTCOME]))
-        take_headers(follow, message, source, END_OUTCOME);
+        take_headers(follow, message, source, EVENT_RESULT_OUTCOME);
     else if (!message->payload)
-        take_headers(follow, message, source, END_ERASED);
+        take_headers(follow, message, source, EVENT_RESULT_ERASED);
     else
         take_prediction(follow, message);
 }
@@ -262,15 +263,15 @@ static enum status poll_once(struct follow *follow, struct error *err)
 
 static enum status report_missing(const struct follow *follow, const char *why, struct error *err)
 {
-    const struct ends *ends = &follow->ends;
+    const struct event_results *results = &follow->results;
     int32_t partition = 0;
     int64_t offset = 0;
-    for (int shown = 0; shown < MISSING_SHOWN && ends_missing(ends, &partition, &offset); shown++, offset++)
+    for (int shown = 0; shown < MISSING_SHOWN && event_results_missing(results, &partition, &offset); shown++, offset++)
         fprintf(stderr, "%s [%" PRId32 "] offset %" PRId64 ": no prediction, dead letter or outcome\n",
                 follow->input_topic, partition, offset);
     return error_set(err, STATUS_UNAVAILABLE,
                      "%s: %" PRIu64 " of %" PRIu64 " events have no end yet (the first are above)%s", why,
-                     ends->sent - ends->ended, ends->sent,
+                     results->sent - results->ended, results->sent,
                      follow->unreadable ? "; some predictions could not be read: set SCHEMA_REGISTRY_URL as the "
                                           "scorer has it"
                                         : ". Is a scorer running, and does it keep up?");
@@ -279,27 +280,27 @@ static enum status report_missing(const struct follow *follow, const char *why, 
 enum status follow_run(struct follow *follow, struct error *err)
 {
     struct progress progress;
-    struct ends *ends = &follow->ends;
+    struct event_results *results = &follow->results;
     int64_t limit_us = options_duration_us(follow->options, OPTION_WAIT_TIMEOUT);
     int64_t moved_us = clock_steady_us(&clock_system);
     enum status status = STATUS_OK;
     char why[96];
-    progress_begin(&progress, stderr, &clock_system, "events followed to their end", ends->sent);
-    while (status == STATUS_OK && ends->ended < ends->sent && !*follow->stop) {
-        uint64_t before = ends->ended;
+    progress_begin(&progress, stderr, &clock_system, "events followed to their end", results->sent);
+    while (status == STATUS_OK && results->ended < results->sent && !*follow->stop) {
+        uint64_t before = results->ended;
         status = poll_once(follow, err);
-        if (follow->ignored && ends->ended == before)
-            follow_ignored_turn(follow->ignored, ends);
+        if (follow->ignored && results->ended == before)
+            follow_ignored_turn(follow->ignored, results);
         int64_t now_us = clock_steady_us(&clock_system);
-        if (ends->ended > before)
+        if (results->ended > before)
             moved_us = now_us;
         if (status != STATUS_OK || now_us - moved_us >= limit_us)
             break;
-        progress_update(&progress, ends->ended);
+        progress_update(&progress, results->ended);
     }
-    progress_update(&progress, ends->ended);
+    progress_update(&progress, results->ended);
     progress_end(&progress);
-    if (status != STATUS_OK || ends->ended == ends->sent)
+    if (status != STATUS_OK || results->ended == results->sent)
         return status;
     snprintf(why, sizeof why, "no further end for %.0f s (--wait-timeout)", (double)limit_us / 1e6);
     return report_missing(follow, *follow->stop ? "stopped" : why, err);
@@ -309,21 +310,21 @@ enum status follow_run(struct follow *follow, struct error *err)
 
 static double latency_at(const struct follow *follow, double share)
 {
-    uint64_t total = follow->ends.by_kind[END_SCORED], seen = 0;
+    uint64_t total = follow->results.by_result[EVENT_RESULT_SCORED], seen = 0;
     for (size_t b = 0; b < LATENCIES; b++)
         if ((double)(seen += follow->latencies[b]) >= share * (double)total)
             return bucket_end_ms(b);
     return bucket_end_ms(LATENCIES - 1);
 }
 
-static void print_codes(const struct ends *ends, FILE *out)
+static void print_codes(const struct event_results *results, FILE *out)
 {
     const char *between = "";
     fprintf(out, "Dead letters by code:   ");
     for (int c = 0; c < EVENT_CODE_COUNT; c++)
-        if (ends->by_kind[END_DEAD_LETTER + c]) {
+        if (results->by_result[EVENT_RESULT_DEAD_LETTER + c]) {
             fprintf(out, "%s%s %" PRIu64, between, c ? event_code_name((enum event_code)c) : "of another version",
-                    ends->by_kind[END_DEAD_LETTER + c]);
+                    results->by_result[EVENT_RESULT_DEAD_LETTER + c]);
             between = ", ";
         }
     fprintf(out, "%s\n", *between ? "" : "none");
@@ -331,29 +332,30 @@ static void print_codes(const struct ends *ends, FILE *out)
 
 void follow_print_summary(const struct follow *follow, uint64_t read, uint64_t rejected, int64_t started_us, FILE *out)
 {
-    const struct ends *ends = &follow->ends;
+    const struct event_results *results = &follow->results;
     double seconds = (double)(clock_steady_us(&clock_system) - started_us) / 1e6;
     uint64_t dead = 0;
     for (int c = 0; c < EVENT_CODE_COUNT; c++)
-        dead += ends->by_kind[END_DEAD_LETTER + c];
+        dead += results->by_result[EVENT_RESULT_DEAD_LETTER + c];
     fprintf(out, "\nSummary\n");
     fprintf(out, "Rows read:              %" PRIu64 ", of which %" PRIu64 " rejected before sending\n", read, rejected);
     fprintf(out,
             "Events:                 %" PRIu64 " sent, %" PRIu64 " scored, %" PRIu64 " dead letters, %" PRIu64
             " erased, %" PRIu64 " outcomes, ",
-            ends->sent, ends->by_kind[END_SCORED], dead, ends->by_kind[END_ERASED], ends->by_kind[END_OUTCOME]);
+            results->sent, results->by_result[EVENT_RESULT_SCORED], dead, results->by_result[EVENT_RESULT_ERASED],
+            results->by_result[EVENT_RESULT_OUTCOME]);
     if (follow->ignored)
-        fprintf(out, "%" PRIu64 " ignored, ", ends->by_kind[END_IGNORED]);
-    fprintf(out, "%" PRIu64 " unaccounted for\n", ends->sent - ends->ended);
-    print_codes(ends, out);
+        fprintf(out, "%" PRIu64 " ignored, ", results->by_result[EVENT_RESULT_IGNORED]);
+    fprintf(out, "%" PRIu64 " unaccounted for\n", results->sent - results->ended);
+    print_codes(results, out);
     fprintf(out, "Events per second:      %.0f (from the first row read to the last end, %.2f s)\n",
-            seconds > 0 ? (double)ends->ended / seconds : 0, seconds);
-    if (ends->by_kind[END_SCORED]) {
+            seconds > 0 ? (double)results->ended / seconds : 0, seconds);
+    if (results->by_result[EVENT_RESULT_SCORED]) {
         fprintf(out, "Latency per event:      p50 %.1f ms, p99 %.1f ms (from leaving Kafka's client to being scored)\n",
                 latency_at(follow, 0.5), latency_at(follow, 0.99));
         fprintf(out,
                 "At risk (prediction Yes): %" PRIu64 " of %" PRIu64 " events, at a threshold of %.3f, by model %s\n",
-                follow->positive, ends->by_kind[END_SCORED], follow->threshold, follow->model);
+                follow->positive, results->by_result[EVENT_RESULT_SCORED], follow->threshold, follow->model);
     }
     fflush(out);
 }

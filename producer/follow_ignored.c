@@ -95,7 +95,7 @@ static bool is_read(const struct follow_ignored *ignored)
     return true;
 }
 
-void follow_ignored_turn(struct follow_ignored *ignored, struct ends *ends)
+void follow_ignored_turn(struct follow_ignored *ignored, struct event_results *results)
 {
     int64_t now_us = clock_steady_us(&clock_system);
     if (!ignored->waits && now_us - ignored->asked_us >= EVERY_US) {
@@ -106,5 +106,6 @@ void follow_ignored_turn(struct follow_ignored *ignored, struct ends *ends)
         return;
     ignored->waits = false;
     for (int i = 0; i < ignored->input->cnt; i++)
-        ends_passed(ends, ignored->input->elems[i].partition, ignored->input->elems[i].offset, END_IGNORED);
+        event_results_passed(results, ignored->input->elems[i].partition, ignored->input->elems[i].offset,
+                             EVENT_RESULT_IGNORED);
 }

@@ -1,5 +1,5 @@
-/* Ends that leave nothing in the scorer's topics: what it ignores. Its group's offsets pass them; once the topics are
- * read up to where they ended after that, whatever was passed and has no end was ignored. Part of follow.c; one
+/* Results that leave nothing in the scorer's topics: what it ignores. Its group's offsets pass them; once the topics
+ * are read up to where they ended after that, whatever was passed and has no result was ignored. Part of follow.c; one
  * thread. */
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include "base/options.h"
 #include "base/status.h"
-#include "producer/ends.h"
+#include "producer/event_results.h"
 
 struct follow_ignored;
 
@@ -20,5 +20,5 @@ void follow_ignored_free(struct follow_ignored *ignored);
 
 /* A partition has been read before this offset: one past a record, or that of a report of its end. */
 void follow_ignored_note_read(struct follow_ignored *ignored, const rd_kafka_message_t *message, int64_t offset);
-/* Now and then while events have no end: asks the brokers at most once a second, and notes whatever was ignored. */
-void follow_ignored_turn(struct follow_ignored *ignored, struct ends *ends);
+/* Now and then while events have no result: asks the brokers at most once a second, and notes whatever was ignored. */
+void follow_ignored_turn(struct follow_ignored *ignored, struct event_results *results);

@@ -46,10 +46,10 @@ static void refuse_line(struct input_row *row, enum event_code code, const char 
 /* Faults of fields leave the row a row; of a line that is no JSON there is nothing to look at. */
 static void read_line(struct jsonl_reader *reader, struct input_row *row, struct span line)
 {
-    const struct record_about about = {.timestamp_ms = -1};
+    const struct record_context context = {.timestamp_ms = -1};
     struct json_faults faults = {.list = row->faults, .capacity = INPUT_FAULTS_MAX};
     json_events_reset(reader->events);
-    (void)json_events_read(reader->events, line, &about, &row->event, &faults);
+    (void)json_events_read(reader->events, line, &context, &row->event, &faults);
     row->fault_count = faults.count;
     bool is_no_row = faults.count == 1 && faults.list[0].column == FAULT_NO_COLUMN &&
                      (faults.list[0].code == EVENT_MALFORMED || faults.list[0].code == EVENT_LIMIT);

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 
 void outbox_add(struct outbox *outbox, struct span key, struct span value, int32_t partition, uintptr_t tag,
-                const struct position *after)
+                const struct resume_position *after)
 {
     outbox->events = mem_grow(outbox->events, &outbox->capacity, outbox->count + 1, sizeof *outbox->events);
     struct outbox_event *event = &outbox->events[outbox->count++];
@@ -24,7 +24,7 @@ void outbox_add(struct outbox *outbox, struct span key, struct span value, int32
     outbox_pass(outbox, after);
 }
 
-void outbox_pass(struct outbox *outbox, const struct position *after)
+void outbox_pass(struct outbox *outbox, const struct resume_position *after)
 {
     outbox->after = *after;
     outbox->moved = true;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "producer/position.h"
+#include "producer/resume_position.h"
 
 enum { OUTBOX_EVENTS = 20000, OUTBOX_BYTES = 8 << 20 };
 
@@ -16,7 +16,7 @@ struct outbox_event {
     uint32_t key_bytes, value_bytes;
     bool has_key;
     uintptr_t tag;
-    struct position after;
+    struct resume_position after;
     const char *refused; /* why it never can be delivered; NULL: it can */
     int64_t offset;      /* where it came to lie, if reports of success are asked for */
     int32_t partition;
@@ -27,8 +27,8 @@ struct outbox {
     struct buffer bytes;
     struct outbox_event *events;
     size_t count, capacity;
-    struct position after; /* of all rows so far: rejected ones may follow the last event */
-    bool moved;            /* after has not been committed */
+    struct resume_position after; /* of all rows so far: rejected ones may follow the last event */
+    bool moved;                   /* after has not been committed */
 };
 
 static inline bool outbox_is_full(const struct outbox *outbox)
@@ -38,9 +38,9 @@ static inline bool outbox_is_full(const struct outbox *outbox)
 
 /* `partition` −1: the key's. `after`: the position once this event counts. */
 void outbox_add(struct outbox *outbox, struct span key, struct span value, int32_t partition, uintptr_t tag,
-                const struct position *after);
-void outbox_pass(struct outbox *outbox, const struct position *after); /* a row without an event */
-void outbox_clear(struct outbox *outbox);                              /* keeps its memory, and the position */
+                const struct resume_position *after);
+void outbox_pass(struct outbox *outbox, const struct resume_position *after); /* a row without an event */
+void outbox_clear(struct outbox *outbox);                                     /* keeps its memory, and the position */
 void outbox_free(struct outbox *outbox);
 
 static inline struct span outbox_key(const struct outbox *outbox, const struct outbox_event *event)

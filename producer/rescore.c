@@ -30,7 +30,7 @@ struct rescore {
     struct buffer topic;
     struct cell *cells; /* of an event that lists nothing */
     char run[32], began[DEAD_LETTER_TIME_BYTES];
-    char group[POSITION_GROUP_BYTES];
+    char group[RESUME_POSITION_GROUP_BYTES];
     struct delivery delivery;
     bool over; /* nothing more can be sent */
 };
@@ -88,7 +88,7 @@ static void log_people(const struct rescore *rescore)
 
 static void log_run_before(const struct rescore *rescore)
 {
-    struct position known = sender_position(rescore->delivery.sender);
+    struct resume_position known = sender_position(rescore->delivery.sender);
     if (known.rows && !known.complete)
         log_warn(where,
                  "a rescore before this one was stopped after %llu events: those employees are scored once more now; "

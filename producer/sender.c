@@ -205,13 +205,13 @@ bool sender_is_exactly_once(const struct sender *sender)
     return sender_kafka_is_exactly_once(sender->kafka);
 }
 
-struct position sender_position(const struct sender *sender)
+struct resume_position sender_position(const struct sender *sender)
 {
     return sender_kafka_position(sender->kafka);
 }
 
 enum status sender_send(struct sender *sender, struct span key, struct span value, int32_t partition, uintptr_t tag,
-                        const struct position *after, struct error *err)
+                        const struct resume_position *after, struct error *err)
 {
     enum status status = STATUS_OK;
     pthread_mutex_lock(&sender->mutex);
@@ -231,7 +231,7 @@ enum status sender_send(struct sender *sender, struct span key, struct span valu
     return status;
 }
 
-void sender_pass(struct sender *sender, const struct position *after)
+void sender_pass(struct sender *sender, const struct resume_position *after)
 {
     pthread_mutex_lock(&sender->mutex);
     outbox_pass(&sender->filling, after);
@@ -251,7 +251,7 @@ void sender_poll(struct sender *sender)
     free(failures);
 }
 
-enum status sender_finish(struct sender *sender, const struct position *end, struct error *err)
+enum status sender_finish(struct sender *sender, const struct resume_position *end, struct error *err)
 {
     int64_t deadline_us = 0;
     pthread_mutex_lock(&sender->mutex);

@@ -21,21 +21,21 @@ void sender_free(struct sender *sender);
 
 /* Known once it is open. */
 bool sender_is_exactly_once(const struct sender *sender);
-struct position sender_position(const struct sender *sender);
+struct resume_position sender_position(const struct sender *sender);
 
 /* Copies key and value; waits while both outboxes are full. `partition` −1: the key's. What is refused (too large)
  * counts as sent and failed. `after`: the position once it counts. STATUS_UNAVAILABLE: *stop came while waiting,
  * nothing was taken. Another: nothing can be delivered any more. */
 MUST_USE enum status sender_send(struct sender *sender, struct span key, struct span value, int32_t partition,
-                                 uintptr_t tag, const struct position *after, struct error *err);
+                                 uintptr_t tag, const struct resume_position *after, struct error *err);
 /* A row that is not sent: the position goes past it. */
-void sender_pass(struct sender *sender, const struct position *after);
+void sender_pass(struct sender *sender, const struct resume_position *after);
 
 /* Reports what failed since the last call. */
 void sender_poll(struct sender *sender);
 
 /* Waits until every event is acknowledged or failed; after *stop 10 s and a call under way at most. `end`: where the
  * input has come to its end; NULL: it has not. */
-MUST_USE enum status sender_finish(struct sender *sender, const struct position *end, struct error *err);
+MUST_USE enum status sender_finish(struct sender *sender, const struct resume_position *end, struct error *err);
 
 struct sender_counts sender_counts(const struct sender *sender);

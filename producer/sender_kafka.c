@@ -2,8 +2,8 @@
  * brokers answer or *give_up. Must never count an event whose record is not there for good, and never commit a position
  * without the events before it.
  *
- * The position is the offset of partition 0 of the input topic in a group of the input's own (position.h): brokers take
- * offsets of existing partitions only, and nobody else reads under that group. */
+ * The position is the offset of partition 0 of the input topic in a group of the input's own (resume_position.h):
+ * brokers take offsets of existing partitions only, and nobody else reads under that group. */
 #include "producer/sender_kafka.h"
 
 #include <librdkafka/rdkafka.h>
@@ -25,8 +25,8 @@ struct sender_kafka {
     const _Atomic bool *give_up;
     rd_kafka_t *consumer; /* of the group; never subscribes */
     struct transaction *transaction;
-    struct position position; /* that an earlier run committed */
-    struct outbox *outbox;    /* being sent */
+    struct resume_position position; /* that an earlier run committed */
+    struct outbox *outbox;           /* being sent */
     bool exactly_once;
 };
 
@@ -131,7 +131,7 @@ static enum status read_position(struct sender_kafka *kafka, struct error *err)
     while (status == STATUS_UNAVAILABLE && !*kafka->give_up);
     const rd_kafka_topic_partition_t *found = &list->elems[0];
     if (status == STATUS_OK && found->offset >= 0 &&
-        !position_read(&kafka->position, found->offset, kafka_payload(found->metadata, found->metadata_size)))
+        !resume_position_read(&kafka->position, found->offset, kafka_payload(found->metadata, found->metadata_size)))
         status = error_set(err, STATUS_CONFLICT,
                            "the offset of group %s is no position that this version knows; delete the group "
                            "(kafka-consumer-groups --delete --group %s) and send the input from its start",
@@ -174,7 +174,7 @@ bool sender_kafka_is_exactly_once(const struct sender_kafka *kafka)
     return kafka->exactly_once;
 }
 
-struct position sender_kafka_position(const struct sender_kafka *kafka)
+struct resume_position sender_kafka_position(const struct sender_kafka *kafka)
 {
     return kafka->position;
 }
@@ -212,15 +212,15 @@ static uint64_t count_refused(const struct outbox *outbox, size_t first, size_t 
     return count;
 }
 
-static enum transaction_result commit(struct sender_kafka *kafka, struct position after, uint64_t failed,
+static enum transaction_result commit(struct sender_kafka *kafka, struct resume_position after, uint64_t failed,
                                       struct error *err)
 {
-    char text[POSITION_TEXT_BYTES];
+    char text[RESUME_POSITION_TEXT_BYTES];
     if (!kafka->consumer)
         return transaction_commit(kafka->transaction, NULL, NULL, err);
     rd_kafka_topic_partition_list_t *list = list_of_position(kafka);
     after.failed = (options_flag(kafka->settings->options, OPTION_RESUME) ? kafka->position.failed : 0) + failed;
-    position_write(&after, text);
+    resume_position_write(&after, text);
     list->elems[0].offset = (int64_t)after.rows;
     list->elems[0].metadata_size = strlen(text);
     list->elems[0].metadata = mem_zeroed(sizeof text, 1); /* freed with the list */
@@ -256,12 +256,14 @@ static enum status check_rolled_back(struct sender_kafka *kafka, struct error *e
     return STATUS_OK;
 }
 
-static enum status send_range(struct sender_kafka *kafka, size_t first, size_t last, const struct position *after,
-                              struct sender_kafka_counts *counts, struct error *err);
+static enum status send_range(struct sender_kafka *kafka, size_t first, size_t last,
+                              const struct resume_position *after, struct sender_kafka_counts *counts,
+                              struct error *err);
 
 /* One of these events is refused by its topic: alone it is found, and left out. */
-static enum status send_halves(struct sender_kafka *kafka, size_t first, size_t last, const struct position *after,
-                               struct sender_kafka_counts *counts, struct error *err)
+static enum status send_halves(struct sender_kafka *kafka, size_t first, size_t last,
+                               const struct resume_position *after, struct sender_kafka_counts *counts,
+                               struct error *err)
 {
     struct outbox_event *events = kafka->outbox->events;
     size_t middle = first + (last - first) / 2;
@@ -300,8 +302,9 @@ static enum status explain_fence(const struct sender_kafka *kafka, int64_t began
                      (double)open_ms / 1e3, (double)longest_ms / 1e3);
 }
 
-static enum status send_range(struct sender_kafka *kafka, size_t first, size_t last, const struct position *after,
-                              struct sender_kafka_counts *counts, struct error *err)
+static enum status send_range(struct sender_kafka *kafka, size_t first, size_t last,
+                              const struct resume_position *after, struct sender_kafka_counts *counts,
+                              struct error *err)
 {
     int64_t began_us = clock_steady_us(&clock_system);
     for (;;) {

@@ -39,7 +39,7 @@ MUST_USE enum status sender_kafka_new(const struct sender_settings *settings, co
 void sender_kafka_free(struct sender_kafka *kafka);
 
 bool sender_kafka_is_exactly_once(const struct sender_kafka *kafka);
-struct position sender_kafka_position(const struct sender_kafka *kafka); /* zero: none was committed */
+struct resume_position sender_kafka_position(const struct sender_kafka *kafka); /* zero: none was committed */
 
 /* Sends the outbox and commits its position. Events that never can be delivered are marked refused and counted. Waits
  * for brokers. Failure is for good, or STATUS_UNAVAILABLE after *give_up: what was not acknowledged does not count. */

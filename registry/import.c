@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/sha256.h"
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 #include "pipeline/onnx/onnx_metadata.h"
 #include "registry/commands.h"
 #include "registry/contract.h"

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 #include "registry/digest.h"
 #include "registry/store.h"
 

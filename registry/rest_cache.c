@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "base/text_print.h"
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 #include "registry/digest.h"
 #include "registry/rest.h"
 #include "registry/store.h"

@@ -19,7 +19,7 @@
 #include "events/json_row.h"
 #include "events/validate.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 #include "registry/contract.h"
 #include "scorer/counterfactual_json.h"
 #include "scorer/model/labels.h"

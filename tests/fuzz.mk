@@ -61,13 +61,13 @@ CAMPAIGN_RATE         ?= 300
 CAMPAIGN_ROUNDS       ?= 1
 CAMPAIGN_FUZZ_SECONDS ?=
 CAMPAIGN_TESTS        := tests/system/test_exactly_once.py $(wildcard tests/system/test_*kill*.py)
-# The build that dies at named points (base/fault_point.h); campaign-asan and campaign-tsan have the sanitizers look on.
+# The build that dies at named points (base/failpoint.h); campaign-asan and campaign-tsan have the sanitizers look on.
 FAULTS_FLAVOUR        ?= faults
 FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 
 faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) # sanitizers want to be the first library
 	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer $(BUILD)/faults/bin/producer,\
-	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAULT_POINTS' $(FAULTS_BIN)/scorer)
+	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAILPOINTS' $(FAULTS_BIN)/scorer)
 
 ifeq ($(FLAVOUR),tsan)
 $(BIN)/scorer: $(OUT)/tests/tsan_threads.o

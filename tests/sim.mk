@@ -1,6 +1,6 @@
 # Deterministic simulation: the score and sink loops on a simulated broker and database (tests/sim/README.md).
 #   make sim [SIM_SECONDS=15 | SIM_SEEDS=N] [SIM_FIRST=1] [SIM_JOBS=2]
-#   make sim-faults [FAULTS='NAME…'] [SIM_SECONDS=600]
+#   make sim-bugs [BUGS='NAME…'] [SIM_SECONDS=600]
 #   make sim-traces [RECORD=1]
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 SIM_BIN := $(OUT)/tests/sim/sim
@@ -32,7 +32,7 @@ test-sim: $(SIM_BIN) $(SIM_TRACES)/simulated ## the same as a suite of make test
 sim-traces: $(SIM_TRACES)/real $(BUILD)/kafka/jars/.pom ## hold a real Kafka against the conversations kept for the simulation (RECORD=1 keeps new ones)
 	@BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' SIM_REAL='$(SIM_TRACES)/real' tests/sim/traces/record.sh
 
-sim-faults: ## put each known fault back in, and see how soon the simulation finds it
-	@CC='$(CC)' tests/sim/faults.sh $(FAULTS)
+sim-bugs: ## put each known bug back in, and see how soon the simulation finds it
+	@CC='$(CC)' tests/sim/bugs.sh $(BUGS)
 
-.PHONY: sim test-sim sim-faults sim-traces
+.PHONY: sim test-sim sim-bugs sim-traces

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "trainer/dense.h"
+#include "trainer/dense_matrix.h"
 
 /* Newton's method doubles the digits at each step once it is near, so a step that changes nothing by more than `done`
  * leaves an error of rounding's size. Within `near` the loss is too flat to steer a line search by. */
@@ -100,10 +100,10 @@ static bool newton_solve(struct newton *newton)
         memcpy(newton->factor, newton->hessian, n * n * sizeof *newton->factor);
         for (size_t i = 0; i < n; i++)
             newton->factor[i * n + i] += shift;
-        if (dense_cholesky(newton->factor, n)) {
+        if (dense_matrix_cholesky(newton->factor, n)) {
             for (size_t i = 0; i < n; i++)
                 newton->step[i] = -newton->gradient[i];
-            dense_cholesky_solve(newton->factor, n, newton->step);
+            dense_matrix_cholesky_solve(newton->factor, n, newton->step);
             return true;
         }
         shift = shift > 0 ? shift * 10 : largest * 1e-15 * (double)n;
@@ -228,7 +228,7 @@ static size_t row_space(const struct logistic_problem *problem, double **basis)
                 gram[i * n + j] += left * (j < d ? row[j] : 1);
         }
     }
-    dense_eigen(gram, n, values, vectors);
+    dense_matrix_eigen(gram, n, values, vectors);
     for (size_t i = 0; i < n; i++)
         largest = fmax(largest, values[i]);
     *basis = gram; /* spoilt by now, and large enough */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "trainer/design.h"
+#include "trainer/design_matrix.h"
 #include "trainer/fold.h"
 #include "trainer/metrics.h"
 #include "trainer/random.h"
@@ -19,7 +19,8 @@ static double grid_value(size_t index)
 }
 
 /* Larger is better. */
-static double score_fit(const struct logistic_fit *fit, const struct design *assessed, enum penalty_choice choice)
+static double score_fit(const struct logistic_fit *fit, const struct design_matrix *assessed,
+                        enum penalty_choice choice)
 {
     double *probabilities = mem_zeroed(assessed->row_count + 1, sizeof *probabilities);
     for (size_t r = 0; r < assessed->row_count; r++)
@@ -35,22 +36,22 @@ static enum status score_fold(const struct table *table, const struct train_sett
                               const struct fold_rows *part, double *scores, struct error *err)
 {
     struct preprocessor preprocessor;
-    struct design design, assessed;
+    struct design_matrix design, assessed;
     enum status status = STATUS_OK;
     preprocess_fit(table, part->training, part->training_count, &preprocessor);
-    design_make(&preprocessor, table, part->training, part->training_count, settings->balanced, &design);
-    design_make(&preprocessor, table, part->assessed, part->assessed_count, false, &assessed);
+    design_matrix_make(&preprocessor, table, part->training, part->training_count, settings->balanced, &design);
+    design_matrix_make(&preprocessor, table, part->assessed, part->assessed_count, false, &assessed);
     for (size_t g = 0; g < GRID && status == STATUS_OK; g++) {
         struct logistic_fit fit;
-        struct logistic_problem problem = design_problem(&design, grid_value(g), settings->max_iterations);
+        struct logistic_problem problem = design_matrix_problem(&design, grid_value(g), settings->max_iterations);
         status = logistic_fit(&problem, &fit, err);
         if (status != STATUS_OK)
             break;
         scores[g] += score_fit(&fit, &assessed, settings->choice);
         logistic_fit_clear(&fit);
     }
-    design_clear(&design);
-    design_clear(&assessed);
+    design_matrix_clear(&design);
+    design_matrix_clear(&assessed);
     preprocess_free(&preprocessor);
     return status;
 }

@@ -3,7 +3,7 @@
  * passed the guard before its fields are walked. */
 #include "pipeline/onnx/onnx_metadata.h"
 
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 
 #include "onnx/onnx.pb-c.h"
 
@@ -90,7 +90,7 @@ static void add_entry(struct buffer *out, const struct model_property *property)
 enum status onnx_set_metadata(struct span file, const struct model_property *properties, size_t count,
                               struct buffer *out, struct error *err)
 {
-    if (onnx_guard(file, err) != STATUS_OK)
+    if (onnx_limits_check(file, err) != STATUS_OK)
         return err->status;
     struct cursor cursor = cursor_of(file);
     while (cursor_left(&cursor)) {

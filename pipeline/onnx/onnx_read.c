@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "onnx/onnx.pb-c.h"
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 
 enum { OPSET_MIN = 9, OPSET_MAX = 28, OPSET_ML_MIN = 1, OPSET_ML_MAX = 3 };
 enum { GRAPH_MAX_VALUES = 4096, GRAPH_MAX_TENSORS = 65536, FILE_MAX_ELEMENTS = 1 << 25 };
@@ -373,7 +373,7 @@ static enum status onnx_read_model(struct onnx_file *file, struct error *err)
 
 enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *err)
 {
-    enum status status = onnx_guard(bytes, err);
+    enum status status = onnx_limits_check(bytes, err);
     if (status != STATUS_OK)
         return status;
     struct onnx_file *file = mem_zeroed(1, sizeof *file);

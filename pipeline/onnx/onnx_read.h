@@ -98,7 +98,7 @@ struct onnx_graph {
 
 struct onnx_file;
 
-/* Guarded (onnx_guard.h), unpacked, converted. Free with onnx_close. STATUS_INVALID, STATUS_LIMIT, STATUS_UNSUPPORTED.
+/* Guarded (onnx_limits.h), unpacked, converted. Free with onnx_close. STATUS_INVALID, STATUS_LIMIT, STATUS_UNSUPPORTED.
  */
 MUST_USE enum status onnx_open(struct span bytes, struct onnx_file **out, struct error *err);
 void onnx_close(struct onnx_file *file);

@@ -12,7 +12,7 @@
 #include "avro/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
-#include "scorer/record_about.h"
+#include "scorer/record_context.h"
 
 enum { LIMIT_US = 10000000, END_MS = 2000, POLL_MS = 100, WAIT_US = 20000 };
 
@@ -97,7 +97,7 @@ static enum event_code check_once(struct sampler *sampler, const rd_kafka_messag
     char storage[ID_BYTES_MAX];
     struct event event = {.cells = sampler->cells};
     struct span key_id = SPAN_NULL;
-    const struct record_about about = record_about_of(message, sampler->settings->input_topic);
+    const struct record_context context = record_context_of(message, sampler->settings->input_topic);
     struct fault fault;
     enum event_code code = EVENT_OK;
     *waits = false;
@@ -107,8 +107,8 @@ static enum event_code check_once(struct sampler *sampler, const rd_kafka_messag
     if (!value.data && !key.data)
         return EVENT_NULL_KEY;
     if (value.data)
-        code = decoder_read_record(sampler->decoder, value, kafka_message_header(message, FRAME_HEADER), &about, &event,
-                                   &fault, waits);
+        code = decoder_read_record(sampler->decoder, value, kafka_message_header(message, FRAME_HEADER), &context,
+                                   &event, &fault, waits);
     if (code == EVENT_OK && event.ignored)
         return EVENT_OK;
     if (code == EVENT_OK && !*waits && key.data)

@@ -178,13 +178,13 @@ static void check_event(struct event_reader *reader, struct event *event)
         check_encodable(reader, event);
 }
 
-bool event_reader_read(struct event_reader *reader, struct span document, const struct record_about *about,
+bool event_reader_read(struct event_reader *reader, struct span document, const struct record_context *context,
                        struct loc loc, struct event *event, struct faults *faults)
 {
     *event = (struct event){.cells = reader->cells, .type = EVENT_TYPE_SNAPSHOT};
     reader->found.count = 0;
     json_events_reset(reader->json);
-    enum event_code code = json_events_read(reader->json, document, about, event, &reader->found);
+    enum event_code code = json_events_read(reader->json, document, context, event, &reader->found);
     bool is_document = code != EVENT_MALFORMED && code != EVENT_LIMIT;
     if (is_document)
         check_event(reader, event);

@@ -14,7 +14,7 @@ struct event_reader;
 struct event_reader *event_reader_new(const struct settings *settings, int64_t now_us);
 void event_reader_free(struct event_reader *reader);
 
-/* `about`: what stands where the document says nothing. loc: the document's place. True: there are no faults; *event
+/* `context`: what stands where the document says nothing. loc: the document's place. True: there are no faults; *event
  * (borrowed from the document and the reader, until the next one) can be encoded. */
-MUST_USE bool event_reader_read(struct event_reader *reader, struct span document, const struct record_about *about,
+MUST_USE bool event_reader_read(struct event_reader *reader, struct span document, const struct record_context *context,
                                 struct loc loc, struct event *event, struct faults *faults);

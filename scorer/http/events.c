@@ -26,8 +26,8 @@ struct posting {
     struct span parts[EVENTS_MAX]; /* the events' documents */
     size_t count;                  /* may be larger: the rest is not kept */
     bool is_list;
-    struct record_about about; /* what stands where a document says nothing */
-    char source[SOURCE_BYTES]; /* what event ids are made of */
+    struct record_context context; /* what stands where a document says nothing */
+    char source[SOURCE_BYTES];     /* what event ids are made of */
     struct buffer ce[CE_HEADERS];
     struct faults faults;
 };
@@ -105,7 +105,7 @@ static void check_count(struct posting *posting)
         faults_add(&posting->faults, body_loc(), EVENT_MISSING_REQUIRED, "no event");
     else if (posting->count > EVENTS_MAX)
         faults_add(&posting->faults, body_loc(), EVENT_LIMIT, "more than 1000 events");
-    else if (posting->is_list && posting->about.ce_specversion.data)
+    else if (posting->is_list && posting->context.ce_specversion.data)
         faults_add(&posting->faults, loc_name(loc_name((struct loc){0}, "header"), "ce-specversion"), EVENT_MALFORMED,
                    "CloudEvents in binary mode carry one event, not a list");
 }
@@ -132,7 +132,7 @@ static void describe(struct posting *posting, int64_t now_us)
     char digest[SHA256_HEX_BYTES];
     sha256_hex(posting->request->body, digest);
     int bytes = snprintf(posting->source, sizeof posting->source, "http/%.*s", DIGEST_DIGITS, digest);
-    posting->about = (struct record_about){
+    posting->context = (struct record_context){
         .topic = {posting->source, (size_t)bytes},
         .partition = -1,
         .timestamp_ms = now_us / 1000,
@@ -164,8 +164,8 @@ static void take_events(struct posting *posting, int64_t now_us, struct answer *
     json_begin_array(&json, "event_ids");
     for (size_t i = 0; i < posting->count; i++) {
         struct loc loc = posting->is_list ? loc_index(body_loc(), i) : body_loc();
-        posting->about.offset = (int64_t)i;
-        if (event_reader_read(reader, posting->parts[i], &posting->about, loc, &event, &posting->faults))
+        posting->context.offset = (int64_t)i;
+        if (event_reader_read(reader, posting->parts[i], &posting->context, loc, &event, &posting->faults))
             take_event(posting, &event, &json, &answer->log);
     }
     json_end_array(&json);

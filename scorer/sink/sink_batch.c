@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "scorer/sink/sink_headers.h"
 #include "scorer/sink/sink_sqlstate.h"
@@ -307,7 +307,7 @@ enum status sink_batch_sync(struct sink_batch *batch, struct error *err)
     batch->session = sink_store_sessions(batch->store);
     if (!batch->stale)
         return STATUS_OK;
-    FAULT_POINT("sink.sync");
+    FAILPOINT("sink.sync");
     for (size_t p = 0; p < batch->partition_count; p++)
         batch->offsets[p] =
             (struct sink_offset){.topic = batch->partitions[p].topic_name, .partition = batch->partitions[p].id};
@@ -399,7 +399,7 @@ static enum status stream(struct sink_batch *batch, size_t *sent, bool *started,
         return err->status;
     *started = true;
     *sent = rows.bytes;
-    FAULT_POINT("sink.copy");
+    FAILPOINT("sink.copy");
     return sink_store_copy_rows(batch->store, (struct span){rows.data + rows.bytes - ready, ready}, err);
 }
 
@@ -429,7 +429,7 @@ static enum status copy_records(struct sink_batch *batch, size_t end, const stru
         if (stream(batch, &sent, &started, i + 1 == end, err) != STATUS_OK)
             return err->status;
     }
-    FAULT_POINT("sink.copied");
+    FAILPOINT("sink.copied");
     return started ? sink_store_copy_end(batch->store, err) : STATUS_OK;
 }
 
@@ -469,18 +469,18 @@ static enum status write_once(struct sink_batch *batch, size_t end, const struct
     memset(batch->tally, 0, sizeof batch->tally);
     if (sink_store_begin(batch->store, batch->offsets, moves, err) != STATUS_OK)
         return err->status;
-    FAULT_POINT("sink.begun");
+    FAILPOINT("sink.begun");
     if (copy_all(batch, end, refusal, err) != STATUS_OK) {
         sink_store_rollback(batch->store);
         return err->status;
     }
-    FAULT_POINT("sink.commit");
+    FAILPOINT("sink.commit");
     struct span latest = sink_rows_latest(batch->rows, sink_store_row_type(batch->store));
     if (sink_store_commit(batch->store, sink_rows_upsert(batch->rows), latest, &batch->in_doubt, err) != STATUS_OK) {
         batch->doubt_end = end;
         return err->status;
     }
-    FAULT_POINT("sink.committed");
+    FAILPOINT("sink.committed");
     committed(batch, end);
     return STATUS_OK;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/memory.h"
 #include "scorer/sink/sink_connection.h"
 
@@ -344,7 +344,7 @@ enum status sink_store_commit(struct sink_store *store, const char *upsert, stru
         *in_doubt = true; /* part of it may have gone out */
         return sink_connection_fail_send(store->connection, err);
     }
-    FAULT_POINT("sink.commit_sent");
+    FAILPOINT("sink.commit_sent");
     enum status status = STATUS_OK;
     PGresult *committed = NULL;
     if (rows.data)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/frame.h"
@@ -20,7 +20,7 @@
 #include "kafka/message.h"
 #include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
-#include "scorer/stream/position.h"
+#include "scorer/stream/input_position.h"
 #include "scorer/stream/partition_queue.h"
 #include "scorer/stream/start_offsets.h"
 
@@ -37,9 +37,10 @@ struct input_consumer {
     struct start_offsets start;
     struct pending_partitions pending;
     struct untaken_partitions untaken; /* new partitions; counted as lag by whoever has partition 0 */
-    struct position *positions;
+    struct input_position *positions;
     int32_t position_count;
     bool assigned;
+    bool unanswered;  /* the last rebalance was not followed by an assignment */
     bool leaving;     /* for good */
     bool reached_end; /* some position's eof is news */
     bool reassign;    /* all are to be assigned again, from their positions */
@@ -59,7 +60,7 @@ static enum status input_consumer_fail(struct input_consumer *input, enum status
     return input->failure;
 }
 
-static struct position *position_at(struct input_consumer *input, int32_t partition)
+static struct input_position *position_at(struct input_consumer *input, int32_t partition)
 {
     if (partition >= input->position_count) {
         int32_t count = partition + 1;
@@ -87,7 +88,7 @@ static void forward_queue(struct input_consumer *input, int32_t partition, bool 
 
 static void set_waiting(struct input_consumer *input, int32_t partition, bool waiting)
 {
-    struct position *position = &input->positions[partition];
+    struct input_position *position = &input->positions[partition];
     if (position->waiting == waiting)
         return;
     position->waiting = waiting;
@@ -163,9 +164,9 @@ static void on_assign(struct input_consumer *input, const rd_kafka_topic_partiti
 
 static void take_partition(struct input_consumer *input, rd_kafka_topic_partition_t *element)
 {
-    struct position *position = position_at(input, element->partition);
-    position_start(position, element->offset, element->metadata, element->metadata_size);
-    element->offset = position_first_read(position);
+    struct input_position *position = position_at(input, element->partition);
+    input_position_start(position, element->offset, element->metadata, element->metadata_size);
+    element->offset = input_position_first_read(position);
     set_waiting(input, element->partition, false);
 }
 
@@ -176,7 +177,7 @@ static void take_pending(struct input_consumer *input)
     int count = list->cnt;
     for (int i = 0; i < count; i++)
         take_partition(input, &list->elems[i]);
-    FAULT_POINT("score.assign");
+    FAILPOINT("score.assign");
     rd_kafka_resp_err_t code = input_consumer_assign(input, list);
     if (code)
         input_consumer_fail(input, kafka_status(code), rd_kafka_err2str(code));
@@ -225,23 +226,26 @@ static void on_revoke(struct input_consumer *input)
     release_all(input);
     for (int32_t p = 0; p < input->position_count; p++)
         input->positions[p].assigned = false;
-    FAULT_POINT("score.revoke");
+    FAILPOINT("score.revoke");
     input->assigned = input->reassign = false;
     pending_partitions_drop(&input->pending);
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
-    if (may_join_again(input, lost))
+    input->unanswered = !may_join_again(input, lost);
+    if (!input->unanswered && !input->leaving)
         rd_kafka_assign(input->consumer, NULL);
 }
 
-/* Within rd_kafka_consume_batch_queue and rd_kafka_consumer_close, on the loop's thread. */
+/* Within rd_kafka_consume_batch_queue, and while the consumer is closed, on the loop's thread. Whoever is leaving wants
+ * no partitions, and leaves the answer to kafka_consumer_leave. */
 static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
                          void *opaque)
 {
     struct input_consumer *input = opaque;
     input->disturbed = true;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        on_assign(input, list);
+        if (!input->leaving)
+            on_assign(input, list);
         return;
     }
     if (code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
@@ -254,12 +258,12 @@ static rd_kafka_topic_partition_list_t *positions_to_read(struct input_consumer 
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(input->position_count);
     for (int32_t p = 0; p < input->position_count; p++) {
-        struct position *position = &input->positions[p];
+        struct input_position *position = &input->positions[p];
         if (!position->assigned || (waiting_alone && !position->waiting))
             continue;
-        position_read_again(position);
+        input_position_read_again(position);
         rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p)->offset =
-            position_first_read(position);
+            input_position_first_read(position);
     }
     return list;
 }
@@ -346,7 +350,7 @@ void input_consumer_free(struct input_consumer *input)
         rd_kafka_queue_destroy(input->queue);
     input->leaving = true;
     if (input->consumer)
-        kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, on_rebalance, input);
+        kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, input->unanswered, on_rebalance, input);
     pending_partitions_drop(&input->pending);
     free(input->batch);
     free(input->positions);
@@ -363,7 +367,7 @@ static void report_gone(struct input_consumer *input, const rd_kafka_message_t *
     if (p < 0 || p >= input->position_count || !input->positions[p].assigned)
         return;                         /* somebody else's */
     if (input->positions[p].checking) { /* deleted by retention since; what follows it need not be */
-        position_give_up_check(&input->positions[p]);
+        input_position_give_up_check(&input->positions[p]);
         input->reassign = true;
         return;
     }
@@ -380,7 +384,7 @@ static void handle_error(struct input_consumer *input, const rd_kafka_message_t 
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (message->partition >= 0 && message->partition < input->position_count)
-            position_reach_end(&input->positions[message->partition], message->offset);
+            input_position_reach_end(&input->positions[message->partition], message->offset);
         input->reached_end = true;
         return;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -422,13 +426,14 @@ static bool is_wanted(struct input_consumer *input, const rd_kafka_message_t *me
                  input->settings->input_topic, p);
         return false;
     }
-    struct position *position = &input->positions[p];
+    struct input_position *position = &input->positions[p];
     if (position->waiting) /* from before it waited */
         return false;
-    enum position_result result = position_decide(position, message->offset, rd_kafka_message_timestamp(message, NULL));
-    if (result == POSITION_CHANGED)
+    enum input_position_result result =
+        input_position_decide(position, message->offset, rd_kafka_message_timestamp(message, NULL));
+    if (result == INPUT_POSITION_CHANGED)
         input_consumer_fail(input, start_offsets_report_changed(&input->start, p, message->offset, &err), err.text);
-    return result == POSITION_TAKE;
+    return result == INPUT_POSITION_TAKE;
 }
 
 static void hand_out(struct input_consumer *input, struct input_message *messages, size_t *count)
@@ -457,7 +462,7 @@ static void hand_out(struct input_consumer *input, struct input_message *message
 static void move_to_ends(struct input_consumer *input)
 {
     for (int32_t p = 0; p < input->position_count; p++)
-        position_move_to_end(&input->positions[p]);
+        input_position_move_to_end(&input->positions[p]);
     input->reached_end = false;
 }
 
@@ -525,8 +530,8 @@ void input_consumer_accept(struct input_consumer *input)
 {
     for (size_t i = 0; i < input->batch_count; i++) {
         const rd_kafka_message_t *message = input->batch[i];
-        position_handle(&input->positions[message->partition], message->offset,
-                        rd_kafka_message_timestamp(message, NULL));
+        input_position_handle(&input->positions[message->partition], message->offset,
+                              rd_kafka_message_timestamp(message, NULL));
     }
     drop_batch(input);
     if (input->reached_end)
@@ -535,22 +540,21 @@ void input_consumer_accept(struct input_consumer *input)
 
 /* --- positions --- */
 
-/* With a note of the last record: a start that finds another one there knows that the log was exchanged. */
-static void add_offset(rd_kafka_topic_partition_t *element, const struct position *position, bool records)
+static void add_offset(rd_kafka_topic_partition_t *element, const struct input_position *position, bool records)
 {
-    char note[POSITION_NOTE_BYTES];
-    position_write_note(position, records, note);
+    char metadata[OFFSET_METADATA_BYTES];
+    offset_metadata_write(position->next, &position->last, records, metadata);
     element->offset = position->next;
-    element->metadata_size = strlen(note);
-    element->metadata = element->metadata_size ? mem_text(note) : NULL; /* the list frees it */
+    element->metadata_size = strlen(metadata);
+    element->metadata = element->metadata_size ? mem_text(metadata) : NULL; /* the list frees it */
 }
 
 rd_kafka_topic_partition_list_t *input_consumer_offsets(const struct input_consumer *input)
 {
     rd_kafka_topic_partition_list_t *list = NULL;
     for (int32_t p = 0; p < input->position_count; p++) {
-        const struct position *position = &input->positions[p];
-        if (!position_moved(position))
+        const struct input_position *position = &input->positions[p];
+        if (!input_position_moved(position))
             continue;
         if (!list)
             list = rd_kafka_topic_partition_list_new(input->position_count);
@@ -581,12 +585,12 @@ static enum status report_stuck(const struct input_consumer *input, const char *
 /* Where a seek is not possible (the partition is only just starting) all are assigned again. */
 enum status input_consumer_rewind(struct input_consumer *input, struct error *err)
 {
-    FAULT_POINT("score.rewind");
+    FAILPOINT("score.rewind");
     drop_batch(input);
     release_all(input);
     for (int32_t p = 0; p < input->position_count; p++)
         if (input->positions[p].assigned)
-            position_rewind(&input->positions[p]);
+            input_position_rewind(&input->positions[p]);
     rd_kafka_topic_partition_list_t *list = positions_to_read(input, false);
     rd_kafka_resp_err_t code = list->cnt ? partition_queue_seek(input->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(list);
@@ -628,7 +632,7 @@ bool input_consumer_moved(const struct input_consumer *input)
 {
     bool moved = false;
     for (int32_t p = 0; p < input->position_count && !moved; p++)
-        moved = position_moved(&input->positions[p]);
+        moved = input_position_moved(&input->positions[p]);
     return moved;
 }
 
@@ -648,7 +652,7 @@ bool input_consumer_at_end(struct input_consumer *input)
 
 static struct partition_lag lag_of(const struct input_consumer *input, int32_t partition)
 {
-    const struct position *position = &input->positions[partition];
+    const struct input_position *position = &input->positions[partition];
     int64_t low, high;
     if (rd_kafka_get_watermark_offsets(input->consumer, input->settings->input_topic, partition, &low, &high) ||
         high < 0)
@@ -690,7 +694,7 @@ uint64_t input_consumer_lag(const struct input_consumer *input)
 bool input_consumer_behind(const struct input_consumer *input)
 {
     for (int32_t p = 0; p < input->position_count; p++) {
-        const struct position *position = &input->positions[p];
+        const struct input_position *position = &input->positions[p];
         if (position->assigned && !position->waiting && position->eof != position->next &&
             messages_of(lag_of(input, p)))
             return true;

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "scorer/stream/position.h"
+#include "scorer/stream/offset_metadata.h"
 
 enum { BACKOFF_US = 200000 };
 
@@ -34,8 +34,9 @@ static enum status prepare_all(const struct pending_partitions *pending, const s
     struct state_start *starts = mem_zeroed(count, sizeof *starts);
     for (size_t i = 0; i < count; i++) {
         const rd_kafka_topic_partition_t *element = &pending->list->elems[i];
-        starts[i] = (struct state_start){element->partition, element->offset,
-                                         position_note_has_records(element->metadata, element->metadata_size)};
+        starts[i] =
+            (struct state_start){element->partition, element->offset,
+                                 offset_metadata_has_current_records(element->metadata, element->metadata_size)};
     }
     enum status status = prepare->step(prepare->context, starts, count, done, err);
     free(starts);

@@ -2,7 +2,7 @@
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
- * broker refuses is found by scorer/stream/refused_records.h; here is what it becomes: an oversize record a dead
+ * broker rejects is found by scorer/stream/rejected_records.h; here is what it becomes: an oversize record a dead
  * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
  * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
  * message.
@@ -10,7 +10,7 @@
  * A commit is one call in the background (base/background_call.h), since librdkafka blocks in each of its steps: while
  * it is under way nothing here touches the transaction, the suspects or what is counted with them, and records of the
  * next work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is
- * not. Work that is done again to find a refused record is never staged. */
+ * not. Work that is done again to find a rejected record is never staged. */
 #include "scorer/stream/publish.h"
 
 #include <assert.h>
@@ -26,7 +26,7 @@
 #include "kafka/transaction.h"
 #include "scorer/stream/alert_topic.h"
 #include "scorer/stream/publish_headers.h"
-#include "scorer/stream/refused_records.h"
+#include "scorer/stream/rejected_records.h"
 #include "scorer/stream/staged_records.h"
 #include "scorer/stream/state_output.h"
 
@@ -42,10 +42,10 @@ struct publish {
     size_t topic_count; /* without TOPIC_STATE where no current records are kept, without TOPIC_ALERT where no alerts
                            are */
     struct transaction *transaction;
-    int input_partitions;           /* as the dead letters' topic was last compared with */
-    uint64_t published;             /* records since the work was opened */
-    struct refused_records refused; /* of the open work, and of that to be done again */
-    struct error failure;           /* for good; status STATUS_OK: none */
+    int input_partitions;             /* as the dead letters' topic was last compared with */
+    uint64_t published;               /* records since the work was opened */
+    struct rejected_records rejected; /* of the open work, and of that to be done again */
+    struct error failure;             /* for good; status STATUS_OK: none */
     enum commit_state commit;
     struct background_call *background;         /* makes it */
     rd_kafka_t *consumer;                       /* of its offsets */
@@ -72,14 +72,14 @@ static int32_t partition_of(const void *opaque)
 }
 
 /* None is one while a commit is under way, which then belongs to work without suspects. */
-static const struct refused_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
+static const struct rejected_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
 {
-    return publish->commit != COMMIT_UNDER_WAY ? refused_records_find(&publish->refused, opaque_of(source)) : NULL;
+    return publish->commit != COMMIT_UNDER_WAY ? rejected_records_find(&publish->rejected, opaque_of(source)) : NULL;
 }
 
 static bool is_oversize(const struct publish *publish, const struct input_message *source)
 {
-    const struct refused_suspect *suspect = suspect_of(publish, source);
+    const struct rejected_suspect *suspect = suspect_of(publish, source);
     return suspect && suspect->oversize;
 }
 
@@ -89,7 +89,7 @@ static void on_report(void *context, const rd_kafka_message_t *message)
     struct publish *publish = context;
     enum remedy remedy = transaction_remedy(message->err);
     if (remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED)
-        refused_records_add(&publish->refused, message->_private);
+        rejected_records_add(&publish->rejected, message->_private);
 }
 
 /* --- start and end --- */
@@ -184,7 +184,7 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     struct publish *publish = mem_zeroed(1, sizeof *publish);
     publish->settings = settings;
     publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
-    refused_records_init(&publish->refused, settings, publish->name);
+    rejected_records_init(&publish->rejected, settings, publish->name);
     enum status status = alert_topic_make(input_consumer_client(input), settings, err);
     if (status == STATUS_OK)
         status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
@@ -215,7 +215,7 @@ void publish_free(struct publish *publish)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
     staged_records_free(&publish->staged);
     state_output_free(&publish->state);
-    refused_records_free(&publish->refused);
+    rejected_records_free(&publish->rejected);
     free(publish);
 }
 
@@ -227,7 +227,7 @@ static bool begin_work(struct publish *publish, const struct transaction_record 
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
         publish->published = 0;
-        refused_records_begin(&publish->refused);
+        rejected_records_begin(&publish->rejected);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* the commit returns it */
     }
@@ -250,7 +250,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 {
     if (!begin_work(publish, record))
         return drop_record(record);
-    if (refused_records_isolate(&publish->refused, record->opaque))
+    if (rejected_records_isolate(&publish->rejected, record->opaque))
         transaction_flush(publish->transaction);
     if (record->topic == TOPIC_STATE && !publish->settings->exactly_once) {
         state_output_add_late(&publish->state, record);
@@ -263,10 +263,10 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
     return true;
 }
 
-/* Its source has gone, so it cannot become a dead letter here: as if the broker had refused it. */
+/* Its source has gone, so it cannot become a dead letter here: as if the broker had rejected it. */
 static void refuse_staged(struct publish *publish, const struct transaction_record *record)
 {
-    refused_records_add(&publish->refused, record->opaque);
+    rejected_records_add(&publish->rejected, record->opaque);
     transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
 }
 
@@ -308,7 +308,7 @@ static bool produce_plain(struct publish *publish, size_t topic, const struct in
 static int64_t timestamp_of(struct publish *publish, const struct input_message *source)
 {
     rd_kafka_timestamp_type_t kind;
-    const struct refused_suspect *suspect = suspect_of(publish, source);
+    const struct rejected_suspect *suspect = suspect_of(publish, source);
     int64_t timestamp = rd_kafka_message_timestamp(source->origin, &kind);
     return timestamp > 0 && !(suspect && suspect->untimed) ? timestamp : 0;
 }
@@ -395,7 +395,7 @@ static bool produce_dead_letter(struct publish *publish, const struct input_mess
 void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                          const char *field, const char *text)
 {
-    const struct refused_suspect *suspect = suspect_of(publish, source);
+    const struct rejected_suspect *suspect = suspect_of(publish, source);
     for (enum dead_letter_detail detail = suspect ? suspect->dead_letter : DETAIL_WHOLE; detail <= DETAIL_BARE;
          detail++)
         if (produce_dead_letter(publish, source, code, field, text, detail))
@@ -427,16 +427,16 @@ static void roll_back_work(struct publish *publish, const char *reason)
 static void bisect_work(struct publish *publish)
 {
     struct error err;
-    if (refused_records_bisect(&publish->refused, transaction_broken(publish->transaction),
-                               transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
+    if (rejected_records_bisect(&publish->rejected, transaction_broken(publish->transaction),
+                                transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
         publish->failure = err;
 }
 
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
-    refused_records_redo(&publish->refused, publish->published);
-    if (publish->refused.records)
+    rejected_records_redo(&publish->rejected, publish->published);
+    if (publish->rejected.records)
         bisect_work(publish);
     else if (publish->failure.status == STATUS_OK)
         roll_back_work(publish, reason);
@@ -450,7 +450,7 @@ void publish_abort(struct publish *publish)
 {
     transaction_abort(publish->transaction);
     state_output_drop_late(&publish->state);
-    refused_records_forget(&publish->refused);
+    rejected_records_forget(&publish->rejected);
 }
 
 static enum publish_result roll_back_lost(struct publish *publish)
@@ -478,7 +478,7 @@ static void run_commit(void *context)
     struct publish *publish = context;
     if (publish->state.state)
         state_output_write(&publish->state, publish->transaction, publish->offsets,
-                           refused_records_is_bisecting(&publish->refused));
+                           rejected_records_is_bisecting(&publish->rejected));
     publish->transaction_result =
         transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
 }
@@ -491,7 +491,7 @@ static enum publish_result apply_commit_result(struct publish *publish)
         const struct error reason = publish->reason;
         return look_into(publish, reason.text, &publish->reason);
     }
-    refused_records_committed(&publish->refused);
+    rejected_records_committed(&publish->rejected);
     return PUBLISH_COMMITTED;
 }
 
@@ -527,7 +527,7 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
     publish->offsets = input_consumer_offsets(input);
     if (publish->state.state)
         state_output_begin(&publish->state, publish->offsets);
-    bool stages = !refused_records_is_bisecting(&publish->refused);
+    bool stages = !rejected_records_is_bisecting(&publish->rejected);
     background_call_start(publish->background, run_commit, publish);
     if (!stages)
         end_commit(publish);
@@ -535,7 +535,7 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
 
 bool publish_is_bisecting(const struct publish *publish)
 {
-    return publish->refused.suspect_count > 0;
+    return publish->rejected.suspect_count > 0;
 }
 
 bool publish_commit_ended(const struct publish *publish)

@@ -46,7 +46,7 @@ void publish_dead_letter(struct publish *publish, const struct input_message *so
 /* For good: nothing of the open work is committed any more, and its commit fails with this text. */
 void publish_refuse(struct publish *publish, const struct error *why);
 
-/* The last work was rolled back because of refused records, which are being found. */
+/* The last work was rolled back because of rejected records, which are being found. */
 bool publish_is_bisecting(const struct publish *publish);
 
 enum publish_result {

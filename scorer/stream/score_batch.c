@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/decoder.h"
@@ -19,7 +19,7 @@
 #include "events/validate.h"
 #include "kafka/message.h"
 #include "scorer/model/challengers.h"
-#include "scorer/record_about.h"
+#include "scorer/record_context.h"
 #include "scorer/stream/record_changes.h"
 
 enum { BATCH = 512 };
@@ -232,9 +232,9 @@ static enum result decode_and_validate(struct score_batch *batch, size_t i)
     if (!message->value.data)
         return read_erasure(batch, i);
     event->cells = batch->cells + batch->row_count * schema->column_count;
-    const struct record_about about = record_about_of(message->origin, batch->settings->input_topic);
+    const struct record_context context = record_context_of(message->origin, batch->settings->input_topic);
     enum event_code code =
-        decoder_read_record(batch->decoder, message->value, message->schema_header, &about, event, &fault, &waits);
+        decoder_read_record(batch->decoder, message->value, message->schema_header, &context, event, &fault, &waits);
     check_null_value(batch, event);
     if (code == EVENT_OK && event->ignored)
         return RESULT_IGNORE;
@@ -451,7 +451,7 @@ size_t score_batch_handle(struct score_batch *batch, struct input_consumer *inpu
     for (size_t i = 0; i < batch->count; i++)
         publish_one(batch, i, model, &prediction);
     model_release(model);
-    FAULT_POINT("score.batch");
+    FAILPOINT("score.batch");
     if (batch->row_count)
         result_counts_add_latency(counts, prediction.latency_us, batch->row_count);
     input_consumer_accept(input);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fault_point.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "avro/registry_client.h"
@@ -179,7 +179,7 @@ static enum publish_result finish_commit(struct score_loop *loop, struct error *
     loop->ended_us = clock_steady_us(&clock_system);
     adapt_limit(loop, result);
     if (result == PUBLISH_COMMITTED) {
-        FAULT_POINT("score.committed");
+        FAILPOINT("score.committed");
         count_committed(loop);
         progress_committed(&loop->progress, loop->ended_us);
     } else {
@@ -253,7 +253,7 @@ static void on_leaving(void *context, bool lost)
     if (!loop->publish || !loop->input || !has_work(loop))
         return;
     progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
-    FAULT_POINT("score.leaving");
+    FAILPOINT("score.leaving");
     if (end_work(loop, lost, &err) == PUBLISH_FAILED && loop->failure == STATUS_OK) {
         loop->failure = err.status;
         loop->failure_text = err;

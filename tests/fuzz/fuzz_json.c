@@ -72,7 +72,7 @@ static void compare(struct span input)
     json_decref(tree);
 }
 
-static void read_twice(struct json_events *events, struct span input, const struct record_about *about)
+static void read_twice(struct json_events *events, struct span input, const struct record_context *context)
 {
     static struct buffer bytes;
     struct cell cells[COLUMNS_MAX], again_cells[COLUMNS_MAX];
@@ -80,9 +80,9 @@ static void read_twice(struct json_events *events, struct span input, const stru
     struct fault list[4];
     struct json_faults faults = {.list = list, .capacity = 4}, none = {0};
     json_events_reset(events);
-    enum event_code code = json_events_read(events, input, about, &event, &faults);
+    enum event_code code = json_events_read(events, input, context, &event, &faults);
     assert((code == EVENT_OK) == (faults.count == 0));
-    (void)json_events_read(events, input, about, &again, &none);
+    (void)json_events_read(events, input, context, &again, &none);
     assert(event.form == again.form);
     if (code != EVENT_OK || event.ignored || validate_event(schema, &event, SPAN_NULL, INT64_MAX, list) != EVENT_OK)
         return;
@@ -94,17 +94,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct json_reader reader;
     const struct span input = {(const char *)data, bytes};
-    struct record_about about = {.topic = SPAN_LITERAL("t"), .timestamp_ms = 1};
+    struct record_context context = {.topic = SPAN_LITERAL("t"), .timestamp_ms = 1};
     char storage[ID_BYTES_MAX];
     struct span id;
     if (!schema)
         load();
     compare(input);
     for (size_t d = 0; d < sizeof doors / sizeof *doors; d++)
-        read_twice(doors[d], input, &about);
-    about.ce_specversion = SPAN_LITERAL("1.0");
-    about.ce_subject = input;
-    read_twice(doors[0], input, &about);
+        read_twice(doors[d], input, &context);
+    context.ce_specversion = SPAN_LITERAL("1.0");
+    context.ce_subject = input;
+    read_twice(doors[0], input, &context);
     if (key_json_read(&reader, input, input_map_root(map), storage, &id))
         (void)id_flaw(id);
     return 0;

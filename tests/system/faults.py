@@ -7,7 +7,7 @@ PATIENCE while the servers (servers.py) serve others. At the end everything is l
 ends.py compares.
 
 The same seed and servers give the same injections with the same parameters; what they hit is a matter of the machine's timing. Points
-in the C code (base/fault_point.h) need the build FLAVOUR=faults: FAULTS_BIN, else faults/bin beside BIN; so does the clock that jumps."""
+in the C code (base/failpoint.h) need the build FLAVOUR=faults: FAULTS_BIN, else faults/bin beside BIN; so does the clock that jumps."""
 import os
 import random
 import shutil
@@ -61,7 +61,7 @@ class Run:
         program = (FAULTS_BIN if self.has_points else BIN) / "scorer"
         env = dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC"), self.names), GROUP_ID=self.group, INSTANCE_ID=slot,
                    KAFKA_BOOTSTRAP_SERVERS=self.servers.kafka_of_scorers, DATABASE_URL=self.database, HTTP_LISTEN=f"127.0.0.1:{free_port()}",
-                   **SETTINGS, **SANITIZERS, **self.clock_of(slot), **self.env, **({"FAULT_POINT": point} if point else {}))
+                   **SETTINGS, **SANITIZERS, **self.clock_of(slot), **self.env, **({"FAILPOINT": point} if point else {}))
         self.scorers[slot] = self.lab.start(f"{self.group}-{slot}", [program, "run"], {key: str(value) for key, value in env.items()})
         return self.scorers[slot]
 

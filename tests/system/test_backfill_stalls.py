@@ -59,7 +59,7 @@ with Lab() as lab:
 
     people = lab.dir / "people.csv"
     people.write_text(HEADER + "".join(map(row, range(ROWS))))
-    frozen = subprocess.Popen([FAULTS_BIN / "producer", "backfill", people], env={**lab.env, "FAULT_POINT": "score.commit:1:stop"},
+    frozen = subprocess.Popen([FAULTS_BIN / "producer", "backfill", people], env={**lab.env, "FAILPOINT": "score.commit:1:stop"},
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lab.endings.append(lambda: frozen.poll() is None and frozen.kill())
     lab.need("a backfill stands still within a transaction", lambda: state_of(frozen) == "T")

@@ -78,7 +78,7 @@ with Lab() as lab:
 
     # 20 are erased while the replay stands before its first record; "undecided" is erased in a transaction that is open for a while,
     # "aborted" in one that never was.
-    running = lab.start("replay", [FAULTS_BIN / "producer", "dlq", "replay", "--json"], {**lab.env, "FAULT_POINT": "dlq.send:1:stop"})
+    running = lab.start("replay", [FAULTS_BIN / "producer", "dlq", "replay", "--json"], {**lab.env, "FAILPOINT": "dlq.send:1:stop"})
     lab.need("the replay stands before it sends", lambda: state_of(running.popen.pid) == "T", 60, running)
     send(kafka, [(person, None) for person in gone])
     transaction(kafka, "aborts", [("aborted", None)]).abort_transaction(30)

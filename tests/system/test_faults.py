@@ -42,7 +42,7 @@ def check(lab, run):
     seen = f"{sum(run.done.values())} injections, {sum(events.values())} events, {time.monotonic() - began:.0f} s"
     lab.equal(f"seed {seed}: lost, doubled, out of order, altered ({seen})", str(faults), "none")
     lab.equal(f"seed {seed}: stalls and crashes", "; ".join(run.problems) or "none", "none")
-    audit = lab.audit(run.scorers["a"], FAULT_POINT="", LD_PRELOAD="")
+    audit = lab.audit(run.scorers["a"], FAILPOINT="", LD_PRELOAD="")
     act, wrong = None, None
     if setting("FAULTS_LAST") != "0" and not lab.failures:
         act, wrong = last_act(run, setting("FAULTS_LAST") if setting("FAULTS_LAST") != "1" else None)

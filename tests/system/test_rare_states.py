@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """States that are rarely met, and easily forgotten. A producer quota below what one interval's output takes: the work is done again in
-smaller transactions, and goes on. TERM at each named point of a transaction (base/fault_point.h; the build FLAVOUR=faults): it ends
+smaller transactions, and goes on. TERM at each named point of a transaction (base/failpoint.h; the build FLAVOUR=faults): it ends
 with status 0 or 1 in time, and every event has one result afterwards. A right that is missing: it ends at the start, with one line that says so."""
 import os
 import signal
@@ -86,7 +86,7 @@ def end_at(lab, kafka, point, number, settings):
     """Frozen at the point, so that TERM is there when it goes on."""
     send(lab, kafka, POINT_EVENTS, 50 + number)
     large_bad_event(kafka)
-    env = {key: str(value) for key, value in settings.items()} | {"FAULT_POINT": f"score.{point}:stop", "COMMIT_INTERVAL": "50ms"}
+    env = {key: str(value) for key, value in settings.items()} | {"FAILPOINT": f"score.{point}:stop", "COMMIT_INTERVAL": "50ms"}
     scorer = lab.start(f"at-{point}", [FAULTS_BIN / "scorer", "run"], env)
     lab.wait(f"at {point}", lambda: state_of(scorer.popen.pid) == "T", 30, scorer)
     scorer.popen.send_signal(signal.SIGTERM)

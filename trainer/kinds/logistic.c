@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "pipeline/onnx/onnx_write.h"
-#include "trainer/design.h"
+#include "trainer/design_matrix.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/kinds/param.h"
 #include "trainer/model.h"
@@ -103,17 +103,17 @@ static void set_defaults_l2(struct train_settings *out)
 static enum status fit_linear(const struct table *table, const uint32_t *rows, size_t row_count,
                               const struct train_settings *settings, struct model *out, struct error *err)
 {
-    struct design design;
+    struct design_matrix design;
     out->inverse_penalty = settings->inverse_penalty;
     if (settings->choice != PENALTY_GIVEN) {
         enum status status = penalty_choose(table, rows, row_count, settings, &out->inverse_penalty, err);
         if (status != STATUS_OK)
             return status;
     }
-    design_make(&out->preprocessor, table, rows, row_count, settings->balanced, &design);
-    struct logistic_problem problem = design_problem(&design, out->inverse_penalty, settings->max_iterations);
+    design_matrix_make(&out->preprocessor, table, rows, row_count, settings->balanced, &design);
+    struct logistic_problem problem = design_matrix_problem(&design, out->inverse_penalty, settings->max_iterations);
     enum status status = logistic_fit(&problem, &out->fit, err);
-    design_clear(&design);
+    design_matrix_clear(&design);
     return status;
 }
 

@@ -214,11 +214,11 @@ static void test_rules_wait_for_the_merge(void **state)
 static enum event_code read_json(struct fixture *fixture, const char *text, const struct json_settings *settings)
 {
     struct json_events *events = json_events_new(fixture->schema, settings);
-    const struct record_about about = {.topic = SPAN_LITERAL("t"), .timestamp_ms = 1};
+    const struct record_context context = {.topic = SPAN_LITERAL("t"), .timestamp_ms = 1};
     struct json_faults faults = {.list = &fixture->fault, .capacity = 1};
     struct span copy = unit_copy(span_of(text));
     fixture->out = (struct event){.cells = fixture->out_cells, .type = EVENT_TYPE_SNAPSHOT};
-    enum event_code code = json_events_read(events, copy, &about, &fixture->out, &faults);
+    enum event_code code = json_events_read(events, copy, &context, &fixture->out, &faults);
     if (code == EVENT_OK) /* while the texts are there */
         code = validate(fixture);
     free((char *)copy.data);

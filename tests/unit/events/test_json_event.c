@@ -12,7 +12,7 @@ struct fixture {
     struct schema *schema;
     struct json_settings settings;
     struct json_events *events;
-    struct record_about about;
+    struct record_context context;
     struct cell cells[UNIT_COLUMNS];
     struct event out;
     struct fault faults[8];
@@ -25,7 +25,7 @@ static int make(void **state)
     struct fixture *fixture = mem_zeroed(1, sizeof *fixture);
     fixture->schema = unit_schema();
     fixture->events = json_events_new(fixture->schema, &fixture->settings);
-    fixture->about = (struct record_about){
+    fixture->context = (struct record_context){
         .topic = SPAN_LITERAL("events"), .partition = 3, .offset = 42, .timestamp_ms = 1700000000000};
     *state = fixture;
     return 0;
@@ -68,8 +68,8 @@ static enum event_code read_event(struct fixture *fixture, const char *text)
     fixture->copy = (char *)unit_copy(span_of(text)).data;
     fixture->out = (struct event){.cells = fixture->cells};
     fixture->found = (struct json_faults){.list = fixture->faults, .capacity = 8};
-    return json_events_read(fixture->events, (struct span){fixture->copy, strlen(text)}, &fixture->about, &fixture->out,
-                            &fixture->found);
+    return json_events_read(fixture->events, (struct span){fixture->copy, strlen(text)}, &fixture->context,
+                            &fixture->out, &fixture->found);
 }
 
 static void assert_read(struct fixture *fixture, const char *text)
@@ -135,10 +135,10 @@ static void what_is_absent_comes_from_the_record(void **state)
     assert_true(fixture->out.without_attributes);
     char topic[250];
     memset(topic, 't', sizeof topic);
-    fixture->about.topic = (struct span){topic, 249};
+    fixture->context.topic = (struct span){topic, 249};
     assert_read(fixture, "{\"employee_id\":\"E\",\"attributes\":{}}");
     assert_int_equal(fixture->out.event_id.bytes, 200 + strlen("/3/42"));
-    fixture->about.timestamp_ms = -1;
+    fixture->context.timestamp_ms = -1;
     assert_refused(fixture, "{\"employee_id\":\"E\",\"attributes\":{}}", EVENT_MISSING_REQUIRED, "occurred_at: ");
 }
 
@@ -233,10 +233,10 @@ static void cloud_events_are_read_in_both_modes(void **state)
                 "\"source\":\"/hr\",\"type\":\"changed\",\"subject\":\"E7\"}");
     assert_event(fixture, "e", "E8", 1000, EVENT_TYPE_HIRED);
     assert_cells(fixture);
-    fixture->about.ce_specversion = SPAN_LITERAL("1.0");
-    fixture->about.ce_id = SPAN_LITERAL("c-2");
-    fixture->about.ce_time = SPAN_LITERAL("1970-01-01T00:00:03Z");
-    fixture->about.ce_subject = SPAN_LITERAL("E9");
+    fixture->context.ce_specversion = SPAN_LITERAL("1.0");
+    fixture->context.ce_id = SPAN_LITERAL("c-2");
+    fixture->context.ce_time = SPAN_LITERAL("1970-01-01T00:00:03Z");
+    fixture->context.ce_subject = SPAN_LITERAL("E9");
     assert_read(fixture, ATTRIBUTES);
     assert_event(fixture, "c-2", "E9", 3000, EVENT_TYPE_SNAPSHOT);
     assert_cells(fixture);
@@ -258,7 +258,7 @@ static void what_is_wrong_with_a_cloud_event_is_named(void **state)
                    "occurred_at: not ISO");
     assert_refused(fixture, CLOUD("\"subject\":\"E\",\"subject\":\"E\",\"data\":{\"count\":1}"), EVENT_MALFORMED,
                    "JSON with a duplicate key");
-    fixture->about.ce_specversion = SPAN_LITERAL("0.3");
+    fixture->context.ce_specversion = SPAN_LITERAL("0.3");
     assert_refused(fixture, ATTRIBUTES, EVENT_UNRESOLVABLE, "ce_specversion: ");
 }
 
@@ -378,7 +378,7 @@ static void rows_of_files_may_be_bare(void **state)
 {
     struct fixture *fixture = *state;
     fixture->settings.rows = true;
-    fixture->about = (struct record_about){.timestamp_ms = -1};
+    fixture->context = (struct record_context){.timestamp_ms = -1};
     settle(fixture);
     assert_read(fixture, "{\"number\":7,\"count\":41,\"grade\":\"yy\",\"score\":-2.5,\"left\":\"No\",\"other\":[1]}");
     assert_event(fixture, "", "7", INT64_MIN, EVENT_TYPE_SNAPSHOT);
@@ -402,7 +402,7 @@ static void whose_row_it_is_must_be_said(void **state)
     struct fixture *fixture = *state;
     struct error err;
     fixture->settings.rows = true;
-    fixture->about = (struct record_about){.timestamp_ms = -1};
+    fixture->context = (struct record_context){.timestamp_ms = -1};
     settle(fixture);
     assert_refused(fixture, "{\"op\":\"c\",\"after\":{\"count\":1}}", EVENT_MISSING_REQUIRED, "employee_id: required");
     assert_refused(fixture, "{\"specversion\":\"1.0\",\"data\":{\"count\":1}}", EVENT_MISSING_REQUIRED,
@@ -546,8 +546,8 @@ static enum event_code decode(struct decoder *decoder, struct span value, struct
     struct event out = {.cells = cells};
     struct fault fault;
     bool waits;
-    const struct record_about about = {.topic = SPAN_LITERAL("t"), .timestamp_ms = 0};
-    return decoder_read_record(decoder, value, header, &about, &out, &fault, &waits);
+    const struct record_context context = {.topic = SPAN_LITERAL("t"), .timestamp_ms = 0};
+    return decoder_read_record(decoder, value, header, &context, &out, &fault, &waits);
 }
 
 static void a_brace_is_json_where_it_may_be(void **state)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "events/error_codes.h"
 #include "events/schema.h"
 
 /* Columns of every kind and type, nulls on either side and not at all. */
@@ -133,4 +134,22 @@ static inline void unit_row(const struct schema *schema, struct cell *cells)
     cells[UNIT_TOTAL] = cell_number(1234567890123);
     cells[UNIT_SHARE] = cell_number(0.25);
     cells[UNIT_LEVEL] = cell_number(3);
+}
+
+/* A record of ours in `bytes`, which `read` reads: cut anywhere, longer, of another schema or without its frame it is
+ * refused. */
+static inline void unit_assert_nothing_else_is_read(struct buffer *bytes, enum event_code (*read)(void *),
+                                                    void *context)
+{
+    size_t whole = bytes->bytes;
+    assert_int_equal(read(context), EVENT_OK);
+    for (bytes->bytes = 0; bytes->bytes < whole; bytes->bytes++)
+        assert_int_not_equal(read(context), EVENT_OK);
+    buffer_add_u8(bytes, 0);
+    assert_int_equal(read(context), EVENT_MALFORMED);
+    bytes->data[4] ^= 1; /* another id */
+    assert_int_equal(read(context), EVENT_UNKNOWN_SCHEMA_ID);
+    buffer_clear(bytes);
+    buffer_add_text(bytes, "{\"a\":1}");
+    assert_int_equal(read(context), EVENT_BAD_FRAME);
 }

@@ -16,7 +16,7 @@ struct fixture {
     struct schema *schema;
     struct settings settings;
     struct event_reader *reader;
-    struct record_about about;
+    struct record_context context;
     struct event event;
     struct faults faults;
     char *copy; /* at its end, so that reading beyond it shows */
@@ -31,7 +31,7 @@ static int make(void **state)
     fixture->schema = scorer_schema();
     assert_int_equal(settings_resolve(fixture->options, fixture->schema, &fixture->settings, &err), STATUS_OK);
     fixture->reader = event_reader_new(&fixture->settings, now_us);
-    fixture->about = (struct record_about){
+    fixture->context = (struct record_context){
         .topic = SPAN_LITERAL("http/abc"), .partition = -1, .offset = 7, .timestamp_ms = now_us / 1000};
     *state = fixture;
     return 0;
@@ -57,7 +57,7 @@ static bool reads(struct fixture *fixture, const char *document)
     free(fixture->copy);
     fixture->copy = mem_zeroed(bytes, 1);
     memcpy(fixture->copy, document, bytes);
-    return event_reader_read(fixture->reader, (struct span){fixture->copy, bytes}, &fixture->about, loc,
+    return event_reader_read(fixture->reader, (struct span){fixture->copy, bytes}, &fixture->context, loc,
                              &fixture->event, &fixture->faults);
 }
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "trainer/dense.h"
+#include "trainer/dense_matrix.h"
 #include "trainer/logistic.h"
 
 static struct error err;
@@ -152,7 +152,7 @@ static void test_eigenvectors_rebuild_the_matrix(void **state)
     double matrix[9], values[3], vectors[9];
     for (int i = 0; i < 9; i++)
         matrix[i] = given[i];
-    dense_eigen(matrix, 3, values, vectors);
+    dense_matrix_eigen(matrix, 3, values, vectors);
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 3; j++) {
             double sum = 0;
@@ -167,11 +167,11 @@ static void test_cholesky_solves_or_refuses(void **state)
 {
     (void)state;
     double good[4] = {4, 0, 2, 3}, b[2] = {10, 8}, flat[4] = {1, 0, 1, 1}, negative[1] = {-1};
-    assert_true(dense_cholesky(good, 2));
-    dense_cholesky_solve(good, 2, b); /* 4x + 2y = 10, 2x + 3y = 8 */
+    assert_true(dense_matrix_cholesky(good, 2));
+    dense_matrix_cholesky_solve(good, 2, b); /* 4x + 2y = 10, 2x + 3y = 8 */
     assert_true(fabs(b[0] - 1.75) < 1e-15 && fabs(b[1] - 1.5) < 1e-15);
-    assert_false(dense_cholesky(flat, 2));
-    assert_false(dense_cholesky(negative, 1));
+    assert_false(dense_matrix_cholesky(flat, 2));
+    assert_false(dense_matrix_cholesky(negative, 1));
 }
 
 int main(void)

@@ -1,0 +1,66 @@
+/* Records that the broker rejects, found by bisecting the work: oversize records, and timestamps that a topic does not
+ * take.
+ *
+ * A broker rejects a whole batch and does not say which of its records it means. All of them are suspects; the work
+ * comes back and is done again with suspects in batches of their own, half as many in each, until one is alone and
+ * rejected: that is the record. It goes as less (an oversize record becomes a dead letter, a dead letter a smaller one)
+ * or with the present time, the others go as they are, and the suspects are forgotten when all of the work is
+ * committed.
+ *
+ * Knows no transaction: publish.c sends, flushes and commits, and says here what came of it. A suspect is a source
+ * message, named by the opaque pointer of its record. Plain data, embedded. Calls come from one thread at a time: the
+ * score loop's, or that of the commit under way, in which reports arrive. */
+#pragma once
+
+#include "kafka/transaction.h"
+#include "scorer/settings.h"
+
+/* How much of its source a dead letter carries: less where that was found oversize. */
+enum dead_letter_detail { DETAIL_WHOLE, DETAIL_NO_VALUE, DETAIL_BARE };
+
+struct rejected_suspect {
+    const void *source;                  /* its record's opaque pointer */
+    unsigned suspected;                  /* the last round in which its batch was rejected */
+    bool oversize;                       /* found: goes as a dead letter */
+    bool untimed;                        /* found: goes with the present time instead of its source's */
+    enum dead_letter_detail dead_letter; /* what is left to try */
+};
+
+struct rejected_records {
+    const struct settings *settings; /* for the topics' names */
+    const char *name;                /* the worker's, in messages */
+    struct rejected_suspect *suspects;
+    size_t suspect_count, suspect_capacity;
+    uint64_t records;   /* of the open work that were in rejected batches */
+    uint64_t redo_left; /* so many records are work that came back because of a rejected batch */
+    unsigned round;     /* of bisecting; 0: none */
+    uint64_t group;     /* most suspects in a batch */
+    uint64_t in_group;  /* suspects sent since the last flush */
+};
+
+/* Borrows both. */
+void rejected_records_init(struct rejected_records *rejected, const struct settings *settings, const char *name);
+void rejected_records_free(struct rejected_records *rejected);
+
+/* New work is open, or that which came back once more. */
+void rejected_records_begin(struct rejected_records *rejected);
+/* A record of this source was in a rejected batch. */
+void rejected_records_add(struct rejected_records *rejected, const void *source);
+/* NULL: no suspect. Valid until the next rejected_records_add. */
+const struct rejected_suspect *rejected_records_find(const struct rejected_records *rejected, const void *source);
+/* Before a record of this source is sent. True: flush first, so that suspects share a batch with no other record, and
+ * with few of their kind. */
+MUST_USE bool rejected_records_isolate(struct rejected_records *rejected, const void *source);
+
+/* The work has come back with so many records: they are isolated, where there are suspects. */
+void rejected_records_redo(struct rejected_records *rejected, uint64_t records);
+/* After that, where `records` were rejected, with this code and by this topic: the next round. Logs what is going on.
+ * Failure is for good. */
+MUST_USE enum status rejected_records_bisect(struct rejected_records *rejected, rd_kafka_resp_err_t code,
+                                             const char *topic, struct error *err);
+/* Ends with the last of the work that came back. */
+void rejected_records_committed(struct rejected_records *rejected);
+/* The work is somebody else's, or comes back as it came. */
+void rejected_records_forget(struct rejected_records *rejected);
+/* The open work is done again, or may hold a suspect. */
+bool rejected_records_is_bisecting(const struct rejected_records *rejected);
