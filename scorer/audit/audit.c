@@ -20,6 +20,7 @@
 #include "events/rescore.h"
 #include "events/schema.h"
 #include "scorer/audit/audit_database.h"
+#include "scorer/audit/audit_evidence.h"
 #include "scorer/audit/audit_kafka.h"
 #include "scorer/audit/audit_print.h"
 #include "scorer/audit/audit_rows.h"
@@ -41,6 +42,8 @@ struct audit {
     struct audit_kafka *kafka;
     struct audit_database *database; /* NULL: left out */
     struct audit_receipts *receipts; /* NULL: no database */
+    struct audit_evidence *evidence; /* likewise */
+    struct audit_evidence_report proof;
     struct audit_rows *rows;
     struct json_events *json;
     struct cell *cells; /* for one event */
@@ -379,9 +382,12 @@ static enum status take_refused(void *context, struct cursor fields, struct erro
 /* Requests to erase name their employee by the receipt: another column in the first one's place. */
 static const char *target_of(const struct audit *audit, enum audit_end end, char out[AUDIT_TARGET_MAX])
 {
-    const char *target = audit_rows_target(audit->rows, tables[end].table);
+    static const char evidence[] = ", evidence_salt, evidence_digest";
+    const char *target = audit_rows_target(audit->rows, tables[end].table), *cut = strstr(target, evidence);
+    if (cut) /* compared with the chain instead */
+        snprintf(out, AUDIT_TARGET_MAX, "%.*s%s", (int)(cut - target), target, cut + strlen(evidence));
     if (end != AUDIT_ERASURE)
-        return target;
+        return cut ? out : target;
     snprintf(out, AUDIT_TARGET_MAX, "erasures (receipt%s", strchr(target, ','));
     return out;
 }
@@ -410,6 +416,60 @@ static enum status read_rows(struct audit *audit, struct error *err)
     return status;
 }
 
+/* --- evidence --- */
+
+static enum status take_block(void *context, struct cursor fields, struct error *err)
+{
+    return audit_evidence_block(context, fields, err);
+}
+
+static enum status take_removed(void *context, struct cursor fields, struct error *err)
+{
+    return audit_evidence_removed(context, fields, err);
+}
+
+static enum status take_evidence(void *context, struct cursor fields, struct error *err)
+{
+    return audit_evidence_row(context, fields, err);
+}
+
+/* What the chain is read with. Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
+static void evidence_selects(const struct audit *audit, struct buffer *blocks, struct buffer *removed,
+                             struct buffer *rows)
+{
+    const char *topic = audit->names.topics[SINK_TOPIC_OUTPUT];
+    buffer_printf(blocks, "SELECT %s FROM attrition.evidence", audit_evidence_block_columns);
+    audit_database_add_cluster(audit->database, blocks);
+    buffer_printf(blocks, " AND topic = '%s' ORDER BY partition, first_number", topic);
+    buffer_printf(removed, "SELECT %s FROM attrition.evidence_removed ORDER BY removed_at",
+                  audit_evidence_removed_columns);
+    buffer_add_text(rows, "SELECT ");
+    audit_evidence_row_columns(audit->evidence, rows);
+    buffer_add_text(rows, " FROM attrition.predictions");
+    audit_database_add_cluster(audit->database, rows);
+    buffer_printf(rows, " AND coalesce(output_topic, '%s') = '%s'", topic, topic);
+}
+
+static enum status read_evidence(struct audit *audit, struct error *err)
+{
+    struct buffer blocks = {0}, removed = {0}, rows = {0};
+    audit->evidence = audit_evidence_new(audit->ledger, audit->cluster, audit->names.topics[SINK_TOPIC_OUTPUT],
+                                         audit_rows_target(audit->rows, SINK_TABLE_PREDICTIONS));
+    evidence_selects(audit, &blocks, &removed, &rows);
+    if (audit_database_select(audit->database, "reading evidence", &blocks, take_block, audit->evidence, err) !=
+            STATUS_OK ||
+        audit_database_select(audit->database, "reading evidence_removed", &removed, take_removed, audit->evidence,
+                              err) != STATUS_OK ||
+        audit_database_select(audit->database, "reading predictions", &rows, take_evidence, audit->evidence, err) !=
+            STATUS_OK) {
+        buffer_free(&removed);
+        buffer_free(&rows);
+        return err->status;
+    }
+    audit_evidence_close(audit->evidence, &audit->proof);
+    return STATUS_OK;
+}
+
 /* --- the whole --- */
 
 static enum status audit_run(struct audit *audit, struct error *err)
@@ -431,6 +491,8 @@ static enum status audit_run(struct audit *audit, struct error *err)
         audit_ledger_match(audit->ledger);
     if (status == STATUS_OK && audit->database)
         status = read_rows(audit, err);
+    if (status == STATUS_OK && audit->database)
+        status = read_evidence(audit, err);
     if (status == STATUS_OK)
         audit_ledger_close(audit->ledger);
     if (status == STATUS_OK && audit->state)
@@ -453,6 +515,7 @@ static void audit_release(struct audit *audit)
     json_events_free(audit->json);
     free(audit->cells);
     audit_receipts_free(audit->receipts);
+    audit_evidence_free(audit->evidence);
     audit_database_free(audit->database);
     audit_kafka_free(audit->kafka);
     registry_client_free(audit->registry);
@@ -467,9 +530,9 @@ static int audit_answer(struct audit *audit)
         log_error("audit", "%s", err.text);
     } else {
         if (options_flag(audit->options, OPTION_AUDIT_JSON))
-            audit_print_json(audit->ledger, audit->state, &audit->names, &audit->rules);
+            audit_print_json(audit->ledger, audit->state, &audit->names, &audit->rules, &audit->proof);
         else
-            audit_print_table(audit->ledger, audit->state, &audit->names, &audit->rules);
+            audit_print_table(audit->ledger, audit->state, &audit->names, &audit->rules, &audit->proof);
         exit_status = audit_ledger_is_clean(audit->ledger) ? 0 : 1;
     }
     audit_release(audit);

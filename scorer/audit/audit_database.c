@@ -208,6 +208,17 @@ enum status audit_database_rows(struct audit_database *database, const struct au
     return copy_select(database, "reading rows", &select, take, context, err);
 }
 
+enum status audit_database_select(struct audit_database *database, const char *doing, struct buffer *select,
+                                  audit_copy_take *take, void *context, struct error *err)
+{
+    return copy_select(database, doing, select, take, context, err);
+}
+
+void audit_database_add_cluster(const struct audit_database *database, struct buffer *select)
+{
+    buffer_printf(select, " WHERE cluster_id = %s", database->cluster);
+}
+
 enum status audit_database_refused(struct audit_database *database, audit_copy_take *take, void *context,
                                    struct error *err)
 {

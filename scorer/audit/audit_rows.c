@@ -14,13 +14,16 @@
 #include "scorer/sink/copy_fields.h"
 #include "scorer/sink/sink_headers.h"
 
+enum { EVIDENCE_COLUMNS_COUNT = 2 };
+
 struct audit_rows {
     struct sink_rows *rows;
     const char *input_topic;
     struct audit_receipts *receipts;                 /* borrowed; NULL: none */
-    struct buffer fields;                            /* of a request to erase, as the database has it */
+    struct buffer fields;                            /* of the record at hand, as they are compared */
     int employee, channel, topic, partition, offset; /* columns of predictions */
     int occurred_at, probability, margin, threshold, version, outcome_occurred_at;
+    int evidence; /* its first column; the second is behind it */
 };
 
 /* --- digests --- */
@@ -262,6 +265,21 @@ static const enum sink_table table_of[AUDIT_END_COUNT] = {
     [AUDIT_ALERT] = SINK_TABLE_ALERTS,
 };
 
+/* A prediction without its evidence, which is drawn for each row and checked against the chain instead. */
+static struct cursor without_evidence(struct audit_rows *rows, struct cursor fields, size_t columns)
+{
+    buffer_clear(&rows->fields);
+    for (size_t c = 0; c < columns; c++) {
+        struct cursor start = fields;
+        struct span field;
+        if (!audit_field(&fields, &field))
+            return fields;
+        if ((int)c != rows->evidence && (int)c != rows->evidence + 1)
+            buffer_add(&rows->fields, start.at, cursor_left(&start) - cursor_left(&fields));
+    }
+    return cursor_of(buffer_span(&rows->fields));
+}
+
 /* The database knows a request by its receipt; the employee is the row's first column. */
 static struct cursor named_by_receipt(struct audit_rows *rows, struct span employee, struct cursor fields)
 {
@@ -300,6 +318,10 @@ enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *r
                              (int)record->partition, (long long)record->offset);
         struct cursor at = out->end == AUDIT_ERASURE ? named_by_receipt(rows, record->key, fields) : fields;
         size_t columns = (size_t)((unsigned char)count.data[0] << 8 | (unsigned char)count.data[1]);
+        if (out->end == AUDIT_PREDICTION) {
+            at = without_evidence(rows, fields, columns);
+            columns -= EVIDENCE_COLUMNS_COUNT;
+        }
         if (!audit_digest(&at, columns, &out->digest))
             return error_set(err, STATUS_INVALID, "%s: a row of the sink's own is malformed", record->topic_name);
     }
@@ -349,6 +371,7 @@ enum status audit_rows_new(const struct schema *schema, const char *cluster_id, 
         .margin = column_of(target, "margin"),
         .threshold = column_of(target, "threshold"),
         .version = column_of(target, "model_version"),
+        .evidence = column_of(target, "evidence_salt"),
         .outcome_occurred_at = column_of(sink_rows_target(made, SINK_TABLE_OUTCOMES), "occurred_at"),
     };
     *out = rows;
