@@ -57,7 +57,6 @@ struct sink {
     struct sink_headers headers;
     struct sink_topics group;
     bool joined;                    /* the group has given us our share, which may be nothing */
-    bool unanswered;                /* the last rebalance was not followed by an assignment */
     bool unassigned;                /* the assignment is empty: partitions must be assigned again from `next` */
     bool waiting;                   /* PostgreSQL is unavailable, until retry_us at least */
     enum status why;                /* of the wait */
@@ -194,8 +193,7 @@ static void lost(struct sink *sink)
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, 0);
     sink->joined = sink->unassigned = false;
     progress_step(&sink->progress, "asks who has its place in the group", WAITS_FOR_KAFKA);
-    sink->unanswered = !sink_topics_may_join(&sink->group, &sink->stop);
-    if (!sink->unanswered && !sink->group.leaving)
+    if (sink_topics_may_join(&sink->group, &sink->stop))
         rd_kafka_assign(sink->consumer, NULL);
 }
 
@@ -613,7 +611,7 @@ static void leave(struct sink *sink)
         sink_batch_clear(sink->batch); /* its messages are the consumer's */
     }
     sink->group.leaving = true;
-    kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, sink->unanswered, on_rebalance, sink);
+    kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, sink->group.unanswered, on_rebalance, sink);
 }
 
 enum status sink_run(struct sink *sink, struct error *err)

@@ -66,12 +66,12 @@ void sink_topics_assigned(struct sink_topics *topics)
         };
 }
 
-bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)
+static bool may_join(struct sink_topics *topics, const _Atomic bool *stop)
 {
     struct error err;
     bool replaced = false;
     const struct start_offsets *source = &topics->sources[0];
-    if (topics->leaving || !topics->instance[0] || !topics->member[0] || !rd_kafka_assignment_lost(source->consumer))
+    if (!topics->instance[0] || !topics->member[0] || !rd_kafka_assignment_lost(source->consumer))
         return true;
     if (topics->failure.status != STATUS_OK)
         return false;
@@ -86,6 +86,12 @@ bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)
                   "this one ends",
                   source->group, topics->instance);
     return !replaced;
+}
+
+bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)
+{
+    topics->unanswered = topics->leaving || !may_join(topics, stop);
+    return !topics->unanswered;
 }
 
 enum status sink_topics_failure(const struct sink_topics *topics, struct error *err)

@@ -16,6 +16,7 @@ struct sink_topics {
     char member[300];     /* under which partitions were last assigned; empty: not yet */
     struct error failure; /* for good; status STATUS_OK: none */
     bool leaving;         /* the group is left for good */
+    bool unanswered;      /* lost partitions have not been given up */
 };
 
 /* names[SINK_TOPIC_ALERT] may be NULL: not read. */
@@ -35,7 +36,8 @@ MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct e
 void sink_topics_assigned(struct sink_topics *topics);
 
 /* Before lost partitions are given up, upon which the client joins again: a process that stood still would throw out
- * the one that has taken its place. False: it has been taken, which is the failure, or this process has failed.
+ * the one that has taken its place. False: it has been taken, which is the failure, or this process has failed or is
+ * leaving.
  * Waits for brokers, until *stop. */
 bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop);
 MUST_USE enum status sink_topics_failure(const struct sink_topics *topics, struct error *err);

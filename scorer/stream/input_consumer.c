@@ -207,16 +207,10 @@ static void resolve_pending(struct input_consumer *input)
 static bool may_join_again(struct input_consumer *input, bool lost)
 {
     struct error err;
-    if (!lost || input->leaving)
-        return true;
-    if (input->failure != STATUS_OK)
-        return false;
-    if (*input->stop)
-        return true; /* it leaves at once */
-    if (static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) == STATUS_OK)
-        return true;
-    input_consumer_fail(input, err.status, err.text);
-    return false;
+    if (lost && input->failure == STATUS_OK &&
+        static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) != STATUS_OK)
+        input_consumer_fail(input, err.status, err.text);
+    return !lost || input->failure == STATUS_OK;
 }
 
 static void on_revoke(struct input_consumer *input)
@@ -231,8 +225,8 @@ static void on_revoke(struct input_consumer *input)
     pending_partitions_drop(&input->pending);
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
-    input->unanswered = !may_join_again(input, lost);
-    if (!input->unanswered && !input->leaving)
+    input->unanswered = input->leaving || !may_join_again(input, lost);
+    if (!input->unanswered)
         rd_kafka_assign(input->consumer, NULL);
 }
 

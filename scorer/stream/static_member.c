@@ -54,7 +54,7 @@ enum status static_member_check(const struct static_member *member, rd_kafka_t *
 {
     struct error problem;
     bool replaced = false;
-    if (!member->id[0])
+    if (!member->id[0] || *stop) /* it leaves at once */
         return STATUS_OK;
     if (kafka_member_replaced(consumer, group, member->instance, member->id, &(struct member_wait){stop, "score"},
                               &replaced, &problem) != STATUS_OK)

@@ -5,6 +5,7 @@ narrow ends the worker with one message that says what to do; a refused timestam
 import os
 import signal
 import struct
+import threading
 import time
 
 from confluent_kafka import Producer
@@ -49,13 +50,20 @@ def ends_with_message(lab, what, scorer, *patterns, seconds=40):
     lab.one_line(f"{what}: one line", scorer.text(), *patterns)
 
 
+def freeze_in_transaction(lab, kafka, scorer, count, seed):
+    """Events are still being sent when it is stopped: a transaction that is open is seen before it is committed."""
+    sender = threading.Thread(target=send, args=(lab, kafka, count, seed))
+    sender.start()
+    lab.wait("a transaction is open", lambda: scorer.counter("events_in_flight") > 0, 30, scorer)
+    os.kill(scorer.popen.pid, signal.SIGSTOP)
+    sender.join()
+
+
 def frozen(lab, settings, kafka):
     """Stopped in the middle of a transaction for longer than it may last; its successor has the same identity."""
     old = lab.scorer("old", *FAST, INSTANCE_ID="same", **{**settings, "COMMIT_INTERVAL": "2s"})
     lab.ready(old)
-    send(lab, kafka, 2000, 21)
-    lab.wait("a transaction is open", lambda: old.counter("events_in_flight") > 0, 30, old)
-    os.kill(old.popen.pid, signal.SIGSTOP)
+    freeze_in_transaction(lab, kafka, old, 2000, 21)
     time.sleep(4)
     successor = lab.scorer("successor", *FAST, INSTANCE_ID="same", **settings)
     lab.ready(successor)
@@ -77,9 +85,7 @@ def outlived(lab, settings, kafka, scorer):
     slow = lab.scorer("slow", "-X", "transaction.timeout.ms=1000", "-X", "session.timeout.ms=30000", INSTANCE_ID="same",
                       **{**settings, "COMMIT_INTERVAL": "3s"})
     lab.ready(slow)
-    send(lab, kafka, 500, 24)
-    lab.wait("a transaction is open", lambda: slow.counter("events_in_flight") > 0, 30, slow)
-    os.kill(slow.popen.pid, signal.SIGSTOP)
+    freeze_in_transaction(lab, kafka, slow, 500, 24)
     time.sleep(14)  # the coordinator looks every ten seconds
     os.kill(slow.popen.pid, signal.SIGCONT)
     has_ends(lab, kafka, slow)
@@ -95,9 +101,7 @@ def alone(lab, settings, kafka):
     admin = AdminClient({"bootstrap.servers": kafka})
     members = lambda: len(admin.describe_consumer_groups(["attrition-scorer"])["attrition-scorer"].result(30).members)
     for interruption in (1, 2):
-        send(lab, kafka, 500, 25 + interruption)
-        lab.wait("a transaction is open", lambda: scorer.counter("events_in_flight") > 0, 30, scorer)
-        os.kill(scorer.popen.pid, signal.SIGSTOP)
+        freeze_in_transaction(lab, kafka, scorer, 500, 25 + interruption)
         time.sleep(14)  # the coordinator looks for old transactions every ten seconds
         lab.wait("the group has removed it", lambda: members() == 0, 30)
         os.kill(scorer.popen.pid, signal.SIGCONT)
