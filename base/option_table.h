@@ -183,11 +183,13 @@
     OPTION(RAW, .flag = "raw", .type = OPTION_FLAG, .programs = S, .only = "decode", \
            .help = "decode: with --framed, each value after its length as 4 bytes, as kcat -C -f '%R%s' writes them; else hexadecimal lines") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
-           .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h") \
+           .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h; explain: decisions of TIME or later") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \
-           .help = "audit: examine input records before TIME") \
+           .help = "audit: examine input records before TIME; explain: decisions before TIME") \
     OPTION(AUDIT_JSON, .flag = "json", .type = OPTION_FLAG, .programs = S, \
-           .help = "audit: answer in JSON") \
+           .help = "audit: answer in JSON; explain: a JSON document a decision, one a line") \
+    OPTION(EXPLAIN_EVENT, .flag = "event-id", .programs = S, .metavar = "ID", .only = "explain", \
+           .help = "explain: the decision on the event of this id") \
     OPTION(MAX_REJECTS, .flag = "max-rejects", .environment = "MAX_REJECTS", .type = OPTION_INTEGER, .fallback = "-1", .minimum = "-1", .programs = P, .metavar = "N", \
            .help = "backfill: exit 1 when more than N rows are rejected; -1: any number") \
     OPTION(REJECTS_FILE, .flag = "rejects-file", .environment = "REJECTS_FILE", .programs = P, .metavar = "FILE", \

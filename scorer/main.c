@@ -7,6 +7,10 @@ static const struct subcommand subcommands[] = {
      .run = cmd_check},
     {"audit", "", "prove that every event has one end, in order, and every output record its row; status 1: not so",
      .run = cmd_audit},
+    {"explain", "",
+     "make past decisions again, each with the model version that made it, and say what differs; status 1: something "
+     "does",
+     .run = cmd_explain},
     {"state", "seed|repartition", "fill the state topic from PostgreSQL; move records after the input has grown",
      .run = cmd_state},
     {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", .run = cmd_score},

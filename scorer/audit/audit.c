@@ -9,9 +9,9 @@
 #include "scorer/commands.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,11 +20,15 @@
 #include "events/rescore.h"
 #include "events/schema.h"
 #include "scorer/audit/audit_database.h"
+#include "scorer/audit/audit_evidence.h"
 #include "scorer/audit/audit_kafka.h"
 #include "scorer/audit/audit_print.h"
 #include "scorer/audit/audit_rows.h"
 #include "scorer/audit/audit_state.h"
 #include "scorer/settings.h"
+#include "scorer/time_option.h"
+
+enum { AUDIT_TARGET_MAX = 512 };
 
 struct audit {
     const struct options *options;
@@ -37,6 +41,9 @@ struct audit {
     char *cluster;
     struct audit_kafka *kafka;
     struct audit_database *database; /* NULL: left out */
+    struct audit_receipts *receipts; /* NULL: no database */
+    struct audit_evidence *evidence; /* likewise */
+    struct audit_evidence_report proof;
     struct audit_rows *rows;
     struct json_events *json;
     struct cell *cells; /* for one event */
@@ -59,7 +66,7 @@ static const struct {
     const char *partition, *offset, *source, *topic_column, *where;
 } tables[AUDIT_END_COUNT] = {
     [AUDIT_PREDICTION] = {SINK_TOPIC_OUTPUT, SINK_TABLE_PREDICTIONS, "output_partition", "output_offset",
-                          "source_partition, source_offset", "output_topic", NULL},
+                          "source_partition, source_offset", "output_topic", "output_offset IS NOT NULL"},
     [AUDIT_DEAD_LETTER] = {SINK_TOPIC_DLQ, SINK_TABLE_DEAD_LETTERS, "dlq_partition", "dlq_offset",
                            "partition, \"offset\"", "dlq_topic", "stage = 'score'"},
     [AUDIT_ERASURE] = {SINK_TOPIC_OUTPUT, SINK_TABLE_ERASURES, "output_partition", "output_offset",
@@ -69,48 +76,6 @@ static const struct {
     [AUDIT_ALERT] = {SINK_TOPIC_ALERT, SINK_TABLE_ALERTS, "partition", "\"offset\"", "source_partition, source_offset",
                      "topic", NULL},
 };
-
-/* --- times --- */
-
-/* An age: 90s, 30m, 24h, 7d. */
-static bool read_age(const char *text, int64_t *out)
-{
-    static const char units[] = "smhd";
-    static const int64_t seconds[] = {1, 60, 3600, 86400};
-    char *end;
-    long long number = strtoll(text, &end, 10);
-    const char *unit = end > text && *end && !end[1] ? strchr(units, *end) : NULL;
-    if (!unit || number < 0 || number > 1000000)
-        return false;
-    *out = clock_real_ms(&clock_system) - number * seconds[unit - units] * 1000;
-    return true;
-}
-
-/* 2026-11-27, 2026-11-27T10:00, 2026-11-27T10:00:00, with or without Z: UTC. */
-static bool read_date(const char *text, int64_t *out)
-{
-    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
-    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-        struct tm time = {0};
-        const char *end = strptime(text, forms[f], &time);
-        if (!end || (*end && strcmp(end, "Z") != 0))
-            continue;
-        *out = (int64_t)timegm(&time) * 1000;
-        return *out >= 0;
-    }
-    return false;
-}
-
-static enum status read_time(const struct options *options, enum option_id id, const char *flag, int64_t *out,
-                             struct error *err)
-{
-    const char *text = options_text(options, id);
-    *out = -1;
-    if (!text || read_age(text, out) || read_date(text, out))
-        return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "%s: write a time such as 2026-11-27T10:00:00Z (UTC), or an age such as 24h",
-                     flag);
-}
 
 /* --- opening --- */
 
@@ -125,7 +90,9 @@ static enum status open_database(struct audit *audit, struct error *err)
 {
     if (!audit->settings.role_sink)
         return STATUS_OK;
-    return audit_database_new(audit->settings.database_url, audit->cluster, &audit->database, err);
+    if (audit_database_new(audit->settings.database_url, audit->cluster, &audit->database, err) != STATUS_OK)
+        return err->status;
+    return audit_database_receipts(audit->database, &audit->receipts, err);
 }
 
 static enum status open_all(struct audit *audit, struct error *err)
@@ -152,11 +119,15 @@ static enum status open_all(struct audit *audit, struct error *err)
     if (status == STATUS_OK)
         status =
             audit_rows_new(audit->schema, audit->cluster, settings->input_topic, audit->registry, &audit->rows, err);
+    if (status == STATUS_OK)
+        audit_rows_use_receipts(audit->rows, audit->receipts);
     audit->ledger = audit_ledger_new(&audit->rules, &audit->names);
+    audit_ledger_use_receipts(audit->ledger, audit->receipts);
     if (settings->state_topic)
         audit->state = audit_state_new(audit->schema,
                                        &(const struct audit_state_of){settings->group_id, settings->input_topic,
-                                                                      settings->state_topic, settings->exactly_once},
+                                                                      settings->state_topic, settings->exactly_once,
+                                                                      audit->receipts},
                                        audit->ledger);
     return status;
 }
@@ -307,7 +278,7 @@ static enum status take_erasure(void *context, struct cursor fields, struct erro
     if (!audit_field(&fields, &employee) || !audit_field_integer(&fields, &partition) ||
         !audit_field_integer(&fields, &offset))
         return error_set(err, STATUS_INVALID, "PostgreSQL: a row of erasures is malformed");
-    audit_ledger_erased(audit->ledger, audit_hash(0, employee), (int32_t)partition, offset);
+    audit_ledger_erased(audit->ledger, audit_hash(0, employee), (int32_t)partition, offset); /* by its receipt */
     return STATUS_OK;
 }
 
@@ -408,14 +379,28 @@ static enum status take_refused(void *context, struct cursor fields, struct erro
     return STATUS_OK;
 }
 
+/* Requests to erase name their employee by the receipt: another column in the first one's place. */
+static const char *target_of(const struct audit *audit, enum audit_end end, char out[AUDIT_TARGET_MAX])
+{
+    static const char evidence[] = ", evidence_salt, evidence_digest";
+    const char *target = audit_rows_target(audit->rows, tables[end].table), *cut = strstr(target, evidence);
+    if (cut) /* compared with the chain instead */
+        snprintf(out, AUDIT_TARGET_MAX, "%.*s%s", (int)(cut - target), target, cut + strlen(evidence));
+    if (end != AUDIT_ERASURE)
+        return cut ? out : target;
+    snprintf(out, AUDIT_TARGET_MAX, "erasures (receipt%s", strchr(target, ','));
+    return out;
+}
+
 static enum status read_rows(struct audit *audit, struct error *err)
 {
+    char text[AUDIT_TARGET_MAX];
     enum status status = STATUS_OK;
     for (enum audit_end end = 0; end < AUDIT_END_COUNT && status == STATUS_OK; end++) {
         if (!audit->names.topics[tables[end].topic])
             continue;
         const struct audit_table table = {
-            .target = audit_rows_target(audit->rows, tables[end].table),
+            .target = target_of(audit, end, text),
             .partition = tables[end].partition,
             .offset = tables[end].offset,
             .source = tables[end].source,
@@ -429,6 +414,60 @@ static enum status read_rows(struct audit *audit, struct error *err)
     if (status == STATUS_OK)
         status = audit_database_refused(audit->database, take_refused, audit, err);
     return status;
+}
+
+/* --- evidence --- */
+
+static enum status take_block(void *context, struct cursor fields, struct error *err)
+{
+    return audit_evidence_block(context, fields, err);
+}
+
+static enum status take_removed(void *context, struct cursor fields, struct error *err)
+{
+    return audit_evidence_removed(context, fields, err);
+}
+
+static enum status take_evidence(void *context, struct cursor fields, struct error *err)
+{
+    return audit_evidence_row(context, fields, err);
+}
+
+/* What the chain is read with. Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
+static void evidence_selects(const struct audit *audit, struct buffer *blocks, struct buffer *removed,
+                             struct buffer *rows)
+{
+    const char *topic = audit->names.topics[SINK_TOPIC_OUTPUT];
+    buffer_printf(blocks, "SELECT %s FROM attrition.evidence", audit_evidence_block_columns);
+    audit_database_add_cluster(audit->database, blocks);
+    buffer_printf(blocks, " AND topic = '%s' ORDER BY partition, first_number", topic);
+    buffer_printf(removed, "SELECT %s FROM attrition.evidence_removed ORDER BY removed_at",
+                  audit_evidence_removed_columns);
+    buffer_add_text(rows, "SELECT ");
+    audit_evidence_row_columns(audit->evidence, rows);
+    buffer_add_text(rows, " FROM attrition.predictions");
+    audit_database_add_cluster(audit->database, rows);
+    buffer_printf(rows, " AND coalesce(output_topic, '%s') = '%s'", topic, topic);
+}
+
+static enum status read_evidence(struct audit *audit, struct error *err)
+{
+    struct buffer blocks = {0}, removed = {0}, rows = {0};
+    audit->evidence = audit_evidence_new(audit->ledger, audit->cluster, audit->names.topics[SINK_TOPIC_OUTPUT],
+                                         audit_rows_target(audit->rows, SINK_TABLE_PREDICTIONS));
+    evidence_selects(audit, &blocks, &removed, &rows);
+    if (audit_database_select(audit->database, "reading evidence", &blocks, take_block, audit->evidence, err) !=
+            STATUS_OK ||
+        audit_database_select(audit->database, "reading evidence_removed", &removed, take_removed, audit->evidence,
+                              err) != STATUS_OK ||
+        audit_database_select(audit->database, "reading predictions", &rows, take_evidence, audit->evidence, err) !=
+            STATUS_OK) {
+        buffer_free(&removed);
+        buffer_free(&rows);
+        return err->status;
+    }
+    audit_evidence_close(audit->evidence, &audit->proof);
+    return STATUS_OK;
 }
 
 /* --- the whole --- */
@@ -452,6 +491,8 @@ static enum status audit_run(struct audit *audit, struct error *err)
         audit_ledger_match(audit->ledger);
     if (status == STATUS_OK && audit->database)
         status = read_rows(audit, err);
+    if (status == STATUS_OK && audit->database)
+        status = read_evidence(audit, err);
     if (status == STATUS_OK)
         audit_ledger_close(audit->ledger);
     if (status == STATUS_OK && audit->state)
@@ -473,6 +514,8 @@ static void audit_release(struct audit *audit)
     audit_rows_free(audit->rows);
     json_events_free(audit->json);
     free(audit->cells);
+    audit_receipts_free(audit->receipts);
+    audit_evidence_free(audit->evidence);
     audit_database_free(audit->database);
     audit_kafka_free(audit->kafka);
     registry_client_free(audit->registry);
@@ -487,9 +530,9 @@ static int audit_answer(struct audit *audit)
         log_error("audit", "%s", err.text);
     } else {
         if (options_flag(audit->options, OPTION_AUDIT_JSON))
-            audit_print_json(audit->ledger, audit->state, &audit->names, &audit->rules);
+            audit_print_json(audit->ledger, audit->state, &audit->names, &audit->rules, &audit->proof);
         else
-            audit_print_table(audit->ledger, audit->state, &audit->names, &audit->rules);
+            audit_print_table(audit->ledger, audit->state, &audit->names, &audit->rules, &audit->proof);
         exit_status = audit_ledger_is_clean(audit->ledger) ? 0 : 1;
     }
     audit_release(audit);
@@ -505,8 +548,8 @@ int cmd_audit(const struct options *options)
         log_error("audit", "%s", err.text);
         return 1;
     }
-    if (read_time(options, OPTION_AUDIT_FROM, "--from", &audit.from_ms, &err) != STATUS_OK ||
-        read_time(options, OPTION_AUDIT_TO, "--to", &audit.to_ms, &err) != STATUS_OK ||
+    if (time_option(options, OPTION_AUDIT_FROM, "--from", &audit.from_ms, &err) != STATUS_OK ||
+        time_option(options, OPTION_AUDIT_TO, "--to", &audit.to_ms, &err) != STATUS_OK ||
         settings_resolve(options, audit.schema, &audit.settings, &err) != STATUS_OK) {
         log_error("audit", "%s", err.text);
     } else {

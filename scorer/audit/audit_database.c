@@ -208,6 +208,17 @@ enum status audit_database_rows(struct audit_database *database, const struct au
     return copy_select(database, "reading rows", &select, take, context, err);
 }
 
+enum status audit_database_select(struct audit_database *database, const char *doing, struct buffer *select,
+                                  audit_copy_take *take, void *context, struct error *err)
+{
+    return copy_select(database, doing, select, take, context, err);
+}
+
+void audit_database_add_cluster(const struct audit_database *database, struct buffer *select)
+{
+    buffer_printf(select, " WHERE cluster_id = %s", database->cluster);
+}
+
 enum status audit_database_refused(struct audit_database *database, audit_copy_take *take, void *context,
                                    struct error *err)
 {
@@ -219,12 +230,29 @@ enum status audit_database_refused(struct audit_database *database, audit_copy_t
     return copy_select(database, "reading refused records", &select, take, context, err);
 }
 
+enum status audit_database_receipts(struct audit_database *database, struct audit_receipts **out, struct error *err)
+{
+    PGresult *result = NULL;
+    size_t bytes;
+    if (query(database, "reading receipt_secret (run sql/migrate on the database?)",
+              "SELECT secret FROM attrition.receipt_secret", &result, err) != STATUS_OK)
+        return err->status;
+    unsigned char *secret =
+        PQntuples(result) ? PQunescapeBytea((const unsigned char *)PQgetvalue(result, 0, 0), &bytes) : NULL;
+    PQclear(result);
+    if (!secret)
+        return error_set(err, STATUS_INVALID, "PostgreSQL: receipt_secret has no row; restore it from a backup");
+    *out = audit_receipts_new((struct span){(const char *)secret, bytes});
+    PQfreemem(secret);
+    return STATUS_OK;
+}
+
 enum status audit_database_erasures(struct audit_database *database, audit_copy_take *take, void *context,
                                     struct error *err)
 {
     struct buffer select = {0};
     buffer_printf(&select,
-                  "SELECT employee_id, output_partition, output_offset FROM attrition.erasures WHERE erased_at IS NOT "
+                  "SELECT receipt, output_partition, output_offset FROM attrition.erasures WHERE erased_at IS NOT "
                   "NULL AND cluster_id = %s",
                   database->cluster);
     return copy_select(database, "reading erasures", &select, take, context, err);

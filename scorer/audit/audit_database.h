@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "scorer/audit/audit_receipts.h"
 
 struct audit_database;
 
@@ -33,9 +34,17 @@ struct audit_table {
 };
 MUST_USE enum status audit_database_rows(struct audit_database *database, const struct audit_table *table,
                                          audit_copy_take *take, void *context, struct error *err);
+/* Rows of any statement, in the order it gives. `select` is used up. */
+MUST_USE enum status audit_database_select(struct audit_database *database, const char *doing, struct buffer *select,
+                                           audit_copy_take *take, void *context, struct error *err);
+/* " WHERE cluster_id = …", appended. */
+void audit_database_add_cluster(const struct audit_database *database, struct buffer *select);
 /* Refused records: topic, partition, offset of each row of dead_letters with stage sink. */
 MUST_USE enum status audit_database_refused(struct audit_database *database, audit_copy_take *take, void *context,
                                             struct error *err);
-/* Erasures that are done: employee, output partition, output offset. */
+/* What the database names its receipts with; yours to free with audit_receipts_free. */
+MUST_USE enum status audit_database_receipts(struct audit_database *database, struct audit_receipts **out,
+                                             struct error *err);
+/* Erasures that are done: receipt, output partition, output offset. */
 MUST_USE enum status audit_database_erasures(struct audit_database *database, audit_copy_take *take, void *context,
                                              struct error *err);

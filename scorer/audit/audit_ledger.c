@@ -83,6 +83,11 @@ struct audit_ledger *audit_ledger_new(const struct audit_rules *rules, const str
     return ledger;
 }
 
+void audit_ledger_use_receipts(struct audit_ledger *ledger, struct audit_receipts *receipts)
+{
+    audit_pairs_use_receipts(ledger->pairs, receipts);
+}
+
 void audit_ledger_free(struct audit_ledger *ledger)
 {
     if (!ledger)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scorer/audit/audit_receipts.h"
 #include "scorer/audit/audit_record.h"
 
 /* AUDIT_FAULT(id, "name", "what it means") */
@@ -24,6 +25,11 @@
     AUDIT_FAULT(ROW_DUPLICATE, "row_duplicate", "an output record with a second row") \
     AUDIT_FAULT(ROW_ALTERED, "row_altered", "a row that differs from its record") \
     AUDIT_FAULT(ROW_UNEXPLAINED, "row_unexplained", "a row without a record") \
+    AUDIT_FAULT(EVIDENCE_CHAIN, "evidence_chain", "links of evidence that do not follow each other") \
+    AUDIT_FAULT(EVIDENCE_MISSING, "evidence_missing", "a link of evidence without its row") \
+    AUDIT_FAULT(EVIDENCE_ALTERED, "evidence_altered", "a row that is not what its link was made of") \
+    AUDIT_FAULT(EVIDENCE_DUPLICATE, "evidence_duplicate", "a second row of a link, or a row of one that was removed") \
+    AUDIT_FAULT(EVIDENCE_UNKNOWN, "evidence_unknown", "a row that is no link of the chain") \
     AUDIT_FAULT(STATE_POSITION, "state_position", "a current record that is none, or not of its position") \
     AUDIT_FAULT(STATE_PREDICTION, "state_prediction", "a current record whose last prediction is not the output's") \
     AUDIT_FAULT(STATE_STALE, "state_stale", "a current record of who was erased or has left, or older than an output")
@@ -96,6 +102,8 @@ struct audit_log {
 struct audit_ledger;
 
 struct audit_ledger *audit_ledger_new(const struct audit_rules *rules, const struct audit_names *names);
+/* Borrowed, and before anything is added. */
+void audit_ledger_use_receipts(struct audit_ledger *ledger, struct audit_receipts *receipts);
 void audit_ledger_free(struct audit_ledger *ledger);
 
 /* Partitions are added in the order of their numbers, from 0. `compacted`: the topic's cleanup.policy has compact. */
@@ -131,7 +139,7 @@ struct audit_row {
 };
 void audit_ledger_row(struct audit_ledger *ledger, const struct audit_row *row);
 
-/* A fault that audit_state.h has found; `topic` is borrowed. */
+/* A fault that audit_state.h or audit_evidence.h has found; `topic` is borrowed. */
 void audit_ledger_state_fault(struct audit_ledger *ledger, enum audit_fault_kind kind, const char *topic,
                               int32_t partition, int64_t offset, const char *detail);
 

@@ -29,12 +29,18 @@ struct audit_pairs {
     struct erasure *erasures;
     size_t record_count, noted_count, source_count, erasure_count;
     size_t record_capacity, noted_capacity, source_capacity, erasure_capacity;
-    bool sorted; /* the erasures */
+    bool sorted;                     /* the erasures */
+    struct audit_receipts *receipts; /* borrowed; NULL: none */
 };
 
 struct audit_pairs *audit_pairs_new(void)
 {
     return mem_zeroed(1, sizeof(struct audit_pairs));
+}
+
+void audit_pairs_use_receipts(struct audit_pairs *pairs, struct audit_receipts *receipts)
+{
+    pairs->receipts = receipts;
 }
 
 void audit_pairs_free(struct audit_pairs *pairs)
@@ -57,7 +63,7 @@ void audit_pairs_add_record(struct audit_pairs *pairs, const struct audit_record
 void audit_pairs_add_source(struct audit_pairs *pairs, int32_t partition, int64_t offset, struct span key,
                             struct span value)
 {
-    uint64_t employee = key.data ? audit_hash(0, key) : 0;
+    uint64_t employee = audit_employee(pairs->receipts, key);
     pairs->sources = mem_grow(pairs->sources, &pairs->source_capacity, pairs->source_count + 1, sizeof *pairs->sources);
     pairs->sources[pairs->source_count++] = (struct source){
         .match = value.data ? audit_hash(0, value) : employee,

@@ -2,11 +2,14 @@
  * records of employees whom an erasure names. Used by audit_ledger.c alone. */
 #pragma once
 
+#include "scorer/audit/audit_receipts.h"
 #include "scorer/audit/audit_record.h"
 
 struct audit_pairs;
 
 struct audit_pairs *audit_pairs_new(void);
+/* Borrowed, and before anything is added: what employees are called by the database. */
+void audit_pairs_use_receipts(struct audit_pairs *pairs, struct audit_receipts *receipts);
 void audit_pairs_free(struct audit_pairs *pairs);
 
 void audit_pairs_add_record(struct audit_pairs *pairs, const struct audit_record *record);

@@ -136,7 +136,8 @@ static void print_faults(const struct audit_ledger *ledger)
 }
 
 void audit_print_table(const struct audit_ledger *ledger, const struct audit_state *state,
-                       const struct audit_names *names, const struct audit_rules *rules)
+                       const struct audit_names *names, const struct audit_rules *rules,
+                       const struct audit_evidence_report *proof)
 {
     uint64_t faults = 0;
     print_inputs(ledger, names);
@@ -144,7 +145,12 @@ void audit_print_table(const struct audit_ledger *ledger, const struct audit_sta
         print_logs(ledger, (enum sink_topic)t, names->topics[t]);
     if (state)
         print_state(state, audit_state_topic(state));
+    if (rules->database)
+        printf("evidence: %" PRIu64 " links, %" PRIu64 " with their rows, %" PRIu64 " erased, %" PRIu64
+               " removed by retention\n",
+               proof->links, proof->rows, proof->erased, proof->retained);
     print_notes(ledger);
+    print_note(proof->older, "rows without evidence: stored before migration 18, or pseudonymised");
     print_faults(ledger);
     for (size_t k = 0; k < AUDIT_FAULT_COUNT; k++)
         faults += audit_ledger_faults(ledger, (enum audit_fault_kind)k);
@@ -276,6 +282,17 @@ static void add_state(struct json_writer *json, const struct audit_state *state)
     json_end_object(json);
 }
 
+static void add_evidence(struct json_writer *json, const struct audit_evidence_report *proof)
+{
+    json_begin_object(json, "evidence");
+    json_write_uint(json, "links", proof->links);
+    json_write_uint(json, "rows", proof->rows);
+    json_write_uint(json, "erased", proof->erased);
+    json_write_uint(json, "retained", proof->retained);
+    json_write_uint(json, "without", proof->older);
+    json_end_object(json);
+}
+
 static void add_places(struct json_writer *json, const struct audit_ledger *ledger)
 {
     const struct audit_fault *places;
@@ -294,7 +311,8 @@ static void add_places(struct json_writer *json, const struct audit_ledger *ledg
 }
 
 void audit_print_json(const struct audit_ledger *ledger, const struct audit_state *state,
-                      const struct audit_names *names, const struct audit_rules *rules)
+                      const struct audit_names *names, const struct audit_rules *rules,
+                      const struct audit_evidence_report *proof)
 {
     struct buffer out = {0};
     uint64_t faults[AUDIT_FAULT_COUNT];
@@ -307,6 +325,8 @@ void audit_print_json(const struct audit_ledger *ledger, const struct audit_stat
     add_topics(&json, ledger, names);
     if (state)
         add_state(&json, state);
+    if (rules->database)
+        add_evidence(&json, proof);
     add_faults(&json, faults);
     add_places(&json, ledger);
     json_end_document(&json);

@@ -11,13 +11,19 @@
 
 #include "events/dead_letter.h"
 #include "events/source_position.h"
+#include "scorer/sink/copy_fields.h"
 #include "scorer/sink/sink_headers.h"
+
+enum { EVIDENCE_COLUMNS_COUNT = 2 };
 
 struct audit_rows {
     struct sink_rows *rows;
     const char *input_topic;
+    struct audit_receipts *receipts;                 /* borrowed; NULL: none */
+    struct buffer fields;                            /* of the record at hand, as they are compared */
     int employee, channel, topic, partition, offset; /* columns of predictions */
     int occurred_at, probability, margin, threshold, version, outcome_occurred_at;
+    int evidence; /* its first column; the second is behind it */
 };
 
 /* --- digests --- */
@@ -180,7 +186,7 @@ static void by_columns(const struct audit_rows *rows, struct cursor fields, stru
         if (!audit_field(&fields, &field))
             return;
         if (c == rows->employee && field.data)
-            out->employee = audit_hash(0, field);
+            out->employee = audit_employee(rows->receipts, field);
         else if (c == rows->channel && span_equal(field, SPAN_LITERAL("HTTP")))
             out->source = AUDIT_SOURCE_HTTP;
         else if (c == rows->topic)
@@ -202,11 +208,12 @@ static uint64_t hash_or_nobody(struct span key)
 }
 
 /* The employee is the second column of outcomes, as of predictions. */
-static void find_outcome(const struct sink_record *record, struct cursor fields, struct audit_record *out)
+static void find_outcome(const struct audit_rows *rows, const struct sink_record *record, struct cursor fields,
+                         struct audit_record *out)
 {
     struct span field;
     if (audit_field(&fields, &field) && audit_field(&fields, &field))
-        out->employee = hash_or_nobody(field);
+        out->employee = audit_employee(rows->receipts, field);
     out->match = hash_or_nobody(record->value);
 }
 
@@ -214,7 +221,7 @@ static void find_source(const struct audit_rows *rows, const struct sink_record 
                         struct audit_record *out)
 {
     out->source = AUDIT_SOURCE_NONE;
-    out->employee = hash_or_nobody(record->key);
+    out->employee = audit_employee(rows->receipts, record->key);
     switch (out->end) {
     case AUDIT_DEAD_LETTER:
         (void)by_headers(rows, record, dead_letter_header_name(DEAD_LETTER_TOPIC),
@@ -229,11 +236,11 @@ static void find_source(const struct audit_rows *rows, const struct sink_record 
         (void)by_headers(rows, record, SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER, out);
         return;
     case AUDIT_OUTCOME:
-        find_outcome(record, fields, out);
+        find_outcome(rows, record, fields, out);
         out->occurred_at_ms = time_ms_of(field_at(fields, rows->outcome_occurred_at));
         break;
     default:
-        out->match = hash_or_nobody(record->key);
+        out->match = out->employee;
     }
     if (!by_headers(rows, record, SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER, out))
         out->source = AUDIT_SOURCE_UNKNOWN;
@@ -258,6 +265,35 @@ static const enum sink_table table_of[AUDIT_END_COUNT] = {
     [AUDIT_ALERT] = SINK_TABLE_ALERTS,
 };
 
+/* A prediction without its evidence, which is drawn for each row and checked against the chain instead. */
+static struct cursor without_evidence(struct audit_rows *rows, struct cursor fields, size_t columns)
+{
+    buffer_clear(&rows->fields);
+    for (size_t c = 0; c < columns; c++) {
+        struct cursor start = fields;
+        struct span field;
+        if (!audit_field(&fields, &field))
+            return fields;
+        if ((int)c != rows->evidence && (int)c != rows->evidence + 1)
+            buffer_add(&rows->fields, start.at, cursor_left(&start) - cursor_left(&fields));
+    }
+    return cursor_of(buffer_span(&rows->fields));
+}
+
+/* The database knows a request by its receipt; the employee is the row's first column. */
+static struct cursor named_by_receipt(struct audit_rows *rows, struct span employee, struct cursor fields)
+{
+    struct span skipped;
+    char receipt[SHA256_HEX_BYTES];
+    if (!rows->receipts || !audit_field(&fields, &skipped))
+        return fields;
+    audit_receipt(rows->receipts, employee, receipt);
+    buffer_clear(&rows->fields);
+    field_text(&rows->fields, receipt);
+    buffer_add(&rows->fields, fields.at, cursor_left(&fields));
+    return cursor_of(buffer_span(&rows->fields));
+}
+
 enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *record, struct audit_record *out,
                             struct error *err)
 {
@@ -280,8 +316,12 @@ enum status audit_rows_read(struct audit_rows *rows, const struct sink_record *r
         if (!cursor_span(&fields, 2, &count))
             return error_set(err, STATUS_INVALID, "%s [%d] %lld: no row was made of it", record->topic_name,
                              (int)record->partition, (long long)record->offset);
-        struct cursor at = fields;
+        struct cursor at = out->end == AUDIT_ERASURE ? named_by_receipt(rows, record->key, fields) : fields;
         size_t columns = (size_t)((unsigned char)count.data[0] << 8 | (unsigned char)count.data[1]);
+        if (out->end == AUDIT_PREDICTION) {
+            at = without_evidence(rows, fields, columns);
+            columns -= EVIDENCE_COLUMNS_COUNT;
+        }
         if (!audit_digest(&at, columns, &out->digest))
             return error_set(err, STATUS_INVALID, "%s: a row of the sink's own is malformed", record->topic_name);
     }
@@ -331,10 +371,16 @@ enum status audit_rows_new(const struct schema *schema, const char *cluster_id, 
         .margin = column_of(target, "margin"),
         .threshold = column_of(target, "threshold"),
         .version = column_of(target, "model_version"),
+        .evidence = column_of(target, "evidence_salt"),
         .outcome_occurred_at = column_of(sink_rows_target(made, SINK_TABLE_OUTCOMES), "occurred_at"),
     };
     *out = rows;
     return STATUS_OK;
+}
+
+void audit_rows_use_receipts(struct audit_rows *rows, struct audit_receipts *receipts)
+{
+    rows->receipts = receipts;
 }
 
 void audit_rows_free(struct audit_rows *rows)
@@ -342,5 +388,6 @@ void audit_rows_free(struct audit_rows *rows)
     if (!rows)
         return;
     sink_rows_free(rows->rows);
+    buffer_free(&rows->fields);
     free(rows);
 }

@@ -11,6 +11,8 @@ struct audit_rows;
 /* Borrows everything. */
 MUST_USE enum status audit_rows_new(const struct schema *schema, const char *cluster_id, const char *input_topic,
                                     struct registry_client *registry, struct audit_rows **out, struct error *err);
+/* Borrowed. */
+void audit_rows_use_receipts(struct audit_rows *rows, struct audit_receipts *receipts);
 void audit_rows_free(struct audit_rows *rows);
 
 /* STATUS_UNAVAILABLE: the schema registry has not returned the record's schema. */

@@ -185,7 +185,7 @@ static void take_value(struct audit_state *state, struct entry *entry, struct sp
 {
     struct employee_state record;
     struct fault fault;
-    entry->employee = audit_hash(0, key);
+    entry->employee = audit_employee(state->of.receipts, key);
     entry->gone = !value.data;
     if (entry->gone)
         return;

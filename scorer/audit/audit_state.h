@@ -10,7 +10,8 @@
 /* Whose state it is. Plain data; borrows everything. */
 struct audit_state_of {
     const char *group, *input, *topic;
-    bool exactly_once; /* else records may be ahead of their position */
+    bool exactly_once;               /* else records may be ahead of their position */
+    struct audit_receipts *receipts; /* borrowed; NULL: no database */
 };
 
 /* One partition of the state topic. Plain data. */

@@ -5,7 +5,15 @@
 #include "base/bytes.h"
 
 /* PostgreSQL's own numbers of its types; they never change. */
-enum { OID_INT8 = 20, OID_INT4 = 23, OID_TEXT = 25, OID_FLOAT8 = 701, OID_TIMESTAMPTZ = 1184, OID_JSONB = 3802 };
+enum {
+    OID_BYTEA = 17,
+    OID_INT8 = 20,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_FLOAT8 = 701,
+    OID_TIMESTAMPTZ = 1184,
+    OID_JSONB = 3802
+};
 
 static inline void add_u32(struct buffer *out, uint32_t value)
 {

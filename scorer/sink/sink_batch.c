@@ -450,9 +450,10 @@ static enum status copy_all(struct sink_batch *batch, size_t end, const struct s
     sink_rows_clear(batch->rows);
     if (copy_records(batch, end, refusal, err) != STATUS_OK)
         return err->status;
+    sink_rows_end(batch->rows);
     /* Erasures first: their lock is taken before the shared one of what they may reach. */
     static const enum sink_table others[] = {SINK_TABLE_ERASURES, SINK_TABLE_DEAD_LETTERS, SINK_TABLE_OUTCOMES,
-                                             SINK_TABLE_ALERTS};
+                                             SINK_TABLE_ALERTS, SINK_TABLE_EVIDENCE};
     for (size_t t = 0; t < sizeof others / sizeof *others; t++)
         if (copy_table(batch, others[t], err) != STATUS_OK)
             return err->status;

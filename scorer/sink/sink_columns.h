@@ -23,11 +23,13 @@
     COLUMN(cluster_id, TEXT, field_text(out, rows->cluster_id)) \
     COLUMN(output_partition, INT4, field_int4(out, record->partition)) \
     COLUMN(output_offset, INT8, field_int8(out, record->offset)) \
-    COLUMN(input, JSONB, field_input(rows, out, prediction->cells)) \
-    COLUMN(reasons, JSONB, field_reasons(rows, out, prediction)) \
+    COLUMN(input, JSONB, sink_json_input(out, rows->schema, rows->names, prediction->cells)) \
+    COLUMN(reasons, JSONB, sink_json_reasons(out, rows->names, prediction)) \
     COLUMN(challengers, JSONB, sink_json_challengers(out, prediction)) \
     COLUMN(traceparent, TEXT, field_bytes(out, valid_text(rows, traceparent_of(record)))) \
     COLUMN(output_topic, TEXT, field_text(out, record->topic_name)) \
+    COLUMN(evidence_salt, BYTEA, field_bytes(out, salt)) \
+    COLUMN(evidence_digest, BYTEA, field_bytes(out, digest)) \
     PREDICTION_ADDED(FIELD)
 
 #define DEAD_LETTER_COLUMNS(COLUMN) \
@@ -44,6 +46,13 @@
     COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
     COLUMN("dlq_partition", field_int4_or_null(out, letter->dlq_partition)) \
     COLUMN("dlq_offset", field_int8_or_null(out, letter->dlq_offset))
+
+/* One row for each partition of a transaction. */
+#define EVIDENCE_COLUMNS(COLUMN) \
+    COLUMN("cluster_id", field_text(out, rows->cluster_id)) \
+    COLUMN("topic", field_text(out, group.topic)) \
+    COLUMN("partition", field_int4(out, group.partition)) \
+    COLUMN("digests", field_bytes(out, group.digests))
 
 /* Null where an older scorer wrote the record. */
 #define SOURCE_HEADER_COLUMNS(COLUMN) \
@@ -68,7 +77,7 @@
     COLUMN("topic", field_text(out, record->topic_name)) \
     COLUMN("partition", field_int4(out, record->partition)) \
     COLUMN("\"offset\"", field_int8(out, record->offset)) \
-    COLUMN("input", field_input(rows, out, event->cells)) \
+    COLUMN("input", sink_json_input(out, rows->schema, rows->names, event->cells)) \
     SOURCE_HEADER_COLUMNS(COLUMN)
 
 /* BEFORE and AFTER are FIELDs of the prediction before, null where there was none, and of the present one. */

@@ -4,6 +4,41 @@
 #include "base/json_writer.h"
 #include "scorer/sink/copy_fields.h"
 
+void sink_json_input(struct buffer *out, const struct schema *schema, const struct span *names,
+                     const struct cell *cells)
+{
+    size_t at = jsonb_start(out);
+    for (size_t c = 0; c < schema->column_count; c++) {
+        buffer_add_u8(out, c ? ',' : '{');
+        buffer_add(out, names[c].data, names[c].bytes);
+        if (cells[c].code == CELL_MISSING)
+            buffer_add(out, "null", 4);
+        else if (schema->columns[c].kind == COLUMN_NOMINAL)
+            json_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
+        else
+            json_add_double(out, cells[c].number);
+    }
+    buffer_add_text(out, schema->column_count ? "}" : "{}");
+    jsonb_end(out, at);
+}
+
+void sink_json_reasons(struct buffer *out, const struct span *names, const struct prediction *prediction)
+{
+    size_t at = jsonb_start(out);
+    buffer_add_u8(out, '[');
+    for (size_t r = 0; r < prediction->reason_count; r++) {
+        const struct reason *reason = &prediction->reasons[r];
+        buffer_add_text(out, r ? ",{\"feature\":" : "{\"feature\":");
+        struct span name = names[reason->column];
+        buffer_add(out, name.data, name.bytes - 1);
+        buffer_add_text(out, ",\"contribution\":");
+        json_add_double(out, reason->contribution);
+        buffer_add_u8(out, '}');
+    }
+    buffer_add_u8(out, ']');
+    jsonb_end(out, at);
+}
+
 void sink_json_challengers(struct buffer *out, const struct prediction *prediction)
 {
     size_t at = jsonb_start(out);

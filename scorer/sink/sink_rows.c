@@ -17,6 +17,7 @@
 #include "events/prediction_versions.h"
 #include "scorer/sink/copy_fields.h"
 #include "scorer/sink/sink_columns.h"
+#include "scorer/sink/sink_evidence.h"
 #include "scorer/sink/sink_headers.h"
 #include "scorer/sink/sink_json.h"
 #include "scorer/sink/sink_text.h"
@@ -40,6 +41,7 @@ static const struct column_name prediction_columns[] = {PREDICTION_COLUMNS(FIELD
                                 dead_letter_columns[] = {DEAD_LETTER_COLUMNS(NAMED_COLUMN)},
                                 erasure_columns[] = {ERASURE_COLUMNS(NAMED_COLUMN)},
                                 outcome_columns[] = {OUTCOME_COLUMNS(NAMED_COLUMN)},
+                                evidence_columns[] = {EVIDENCE_COLUMNS(NAMED_COLUMN)},
                                 alert_columns[] = {ALERT_COLUMNS(ALERT_FIELD, BEFORE_FIELD, AFTER_FIELD, NAMED_COLUMN)};
 #undef FIELD_COLUMN
 #undef OWN_COLUMN
@@ -69,6 +71,7 @@ static const struct {
     [SINK_TABLE_ERASURES] = {"erasures", erasure_columns, COUNT(erasure_columns)},
     [SINK_TABLE_OUTCOMES] = {"outcomes", outcome_columns, COUNT(outcome_columns)},
     [SINK_TABLE_ALERTS] = {"alerts", alert_columns, COUNT(alert_columns)},
+    [SINK_TABLE_EVIDENCE] = {"evidence", evidence_columns, COUNT(evidence_columns)},
 };
 
 /* Where in the predictions' buffer the newest row of an employee stands. */
@@ -83,6 +86,7 @@ struct sink_rows {
     const struct schema *schema;
     struct decoder *decoder;
     struct prediction_versions *versions;
+    struct sink_evidence *evidence;
     struct alert_reader *alerts;      /* NULL: the schemas have none */
     struct registry_client *registry; /* NULL: none */
     struct cell *cells;
@@ -205,41 +209,6 @@ static enum sink_result refuse_record(struct sink_rows *rows, const struct sink_
 
 /* --- predictions --- */
 
-static void field_input(struct sink_rows *rows, struct buffer *out, const struct cell *cells)
-{
-    const struct schema *schema = rows->schema;
-    size_t at = jsonb_start(out);
-    for (size_t c = 0; c < schema->column_count; c++) {
-        buffer_add_u8(out, c ? ',' : '{');
-        buffer_add(out, rows->names[c].data, rows->names[c].bytes);
-        if (cells[c].code == CELL_MISSING)
-            buffer_add(out, "null", 4);
-        else if (schema->columns[c].kind == COLUMN_NOMINAL)
-            json_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
-        else
-            json_add_double(out, cells[c].number);
-    }
-    buffer_add_text(out, schema->column_count ? "}" : "{}");
-    jsonb_end(out, at);
-}
-
-static void field_reasons(struct sink_rows *rows, struct buffer *out, const struct prediction *prediction)
-{
-    size_t at = jsonb_start(out);
-    buffer_add_u8(out, '[');
-    for (size_t r = 0; r < prediction->reason_count; r++) {
-        const struct reason *reason = &prediction->reasons[r];
-        buffer_add_text(out, r ? ",{\"feature\":" : "{\"feature\":");
-        struct span name = rows->names[reason->column];
-        buffer_add(out, name.data, name.bytes - 1);
-        buffer_add_text(out, ",\"contribution\":");
-        json_add_double(out, reason->contribution);
-        buffer_add_u8(out, '}');
-    }
-    buffer_add_u8(out, ']');
-    jsonb_end(out, at);
-}
-
 /* SPAN_NULL: the record has none. */
 static struct span traceparent_of(const struct sink_record *record)
 {
@@ -257,11 +226,43 @@ static struct span traceparent_of(const struct sink_record *record)
         field_null(out);
 #define PUT_OWN(name, type, put) put;
 
+/* Fills in the digest of a row that is complete but for it. */
+static void add_evidence(struct sink_rows *rows, char *row, const struct sink_record *record,
+                         const struct prediction *prediction)
+{
+    struct sink_evidence *evidence = rows->evidence;
+    sink_evidence_begin(evidence, row_field(row, COLUMN_evidence_salt));
+    const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
+    struct cursor at = cursor_of((struct span){row + 2, (size_t)(table->data + table->bytes - row - 2)});
+    for (size_t c = 0; c < PREDICTION_COLUMN_COUNT; c++) {
+        uint32_t bytes = 0;
+        struct span value = SPAN_NULL;
+        bool whole = cursor_u32_be(&at, &bytes) && (bytes == UINT32_MAX || cursor_span(&at, bytes, &value));
+        assert(whole);
+        if (c == COLUMN_input)
+            sink_evidence_add_input(evidence, prediction->cells);
+        else if (c == COLUMN_reasons)
+            sink_evidence_add_reasons(evidence, prediction);
+        else if (c == COLUMN_challengers)
+            sink_evidence_add_challengers(evidence, prediction);
+        else if (c != COLUMN_evidence_salt && c != COLUMN_evidence_digest && value.data)
+            sink_evidence_add(evidence, span_of(prediction_columns[c].name), value);
+    }
+    size_t digest_at = (size_t)(row_field(row, COLUMN_evidence_digest).data - row);
+    sink_evidence_end(evidence, record->topic_name, record->partition, row + digest_at);
+}
+
 static void add_prediction_row(struct sink_rows *rows, const struct sink_record *record,
                                const struct prediction *prediction)
 {
+    static const char no_digest[EVIDENCE_DIGEST_BYTES];
+    char drawn[EVIDENCE_SALT_BYTES];
+    const struct span salt = {drawn, sizeof drawn}, digest = {no_digest, sizeof no_digest};
+    size_t row = rows->tables[SINK_TABLE_PREDICTIONS].bytes;
+    sink_evidence_draw_salt(rows->evidence, drawn);
     struct buffer *out = begin_row(rows, SINK_TABLE_PREDICTIONS);
     PREDICTION_COLUMNS(PUT_FIELD, PUT_SOURCE, PUT_OWN)
+    add_evidence(rows, out->data + row, record, prediction);
 }
 
 /* --- the newest of each employee --- */
@@ -544,6 +545,15 @@ struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table)
     return buffer_span(&rows->tables[table]);
 }
 
+void sink_rows_end(struct sink_rows *rows)
+{
+    for (size_t g = 0; g < sink_evidence_groups(rows->evidence); g++) {
+        const struct sink_link_group group = sink_evidence_group(rows->evidence, g);
+        struct buffer *out = begin_row(rows, SINK_TABLE_EVIDENCE);
+        EVIDENCE_COLUMNS(PUT_COLUMN)
+    }
+}
+
 const char *sink_rows_target(const struct sink_rows *rows, enum sink_table table)
 {
     return rows->targets[table];
@@ -558,6 +568,7 @@ void sink_rows_clear(struct sink_rows *rows)
 {
     for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
         buffer_clear(&rows->tables[t]);
+    sink_evidence_clear(rows->evidence);
     latest_clear(rows);
 }
 
@@ -621,6 +632,7 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
     rows->schema = schema;
     rows->decoder = decoder;
     rows->versions = prediction_versions_new(schema);
+    rows->evidence = sink_evidence_new(schema);
     rows->alerts = schema->alert ? alert_reader_new(schema) : NULL;
     rows->cells = mem_zeroed(schema->column_count + 1, sizeof *rows->cells);
     rows->cluster_id = mem_text(cluster_id);
@@ -652,6 +664,7 @@ void sink_rows_free(struct sink_rows *rows)
         free((void *)rows->names[c].data);
     decoder_free(rows->decoder);
     prediction_versions_free(rows->versions);
+    sink_evidence_free(rows->evidence);
     alert_reader_free(rows->alerts);
     buffer_free(&rows->array);
     buffer_free(&rows->text);

@@ -12,6 +12,7 @@ enum sink_table {
     SINK_TABLE_ERASURES,
     SINK_TABLE_OUTCOMES,
     SINK_TABLE_ALERTS,
+    SINK_TABLE_EVIDENCE, /* made by sink_rows_end */
     SINK_TABLE_COUNT
 };
 
@@ -50,6 +51,9 @@ void sink_rows_clear(struct sink_rows *rows);
  * try again when the schema registry answers. */
 enum sink_result sink_rows_add(struct sink_rows *rows, const struct sink_record *record);
 void sink_rows_refuse(struct sink_rows *rows, const struct sink_record *record, const struct sink_refusal *refusal);
+
+/* The batch's rows are complete: adds those that cover all of it. */
+void sink_rows_end(struct sink_rows *rows);
 
 /* The rows added since sink_rows_clear, without header and trailer. */
 struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table);

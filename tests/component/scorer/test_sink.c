@@ -199,7 +199,8 @@ static void records_of_all_topics_are_stored_and_not_again(void **state)
     runner_finish(&runner);
     assert_stored_once(3000);
     assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions"), 97);
-    assert_int_equal(number("SELECT count(*) FROM attrition.erasures WHERE employee_id = 'employee-500'"), 1);
+    assert_int_equal(
+        number("SELECT count(*) FROM attrition.erasures WHERE receipt = attrition.receipt('employee-500')"), 1);
     assert_int_equal(number("SELECT count(*) FROM attrition.outcomes WHERE event_id = 'outcome-7'"), 1);
     assert_int_equal(number("SELECT count(*) FROM attrition.dead_letters WHERE stage = 'score' AND dlq_partition = 3"),
                      2);

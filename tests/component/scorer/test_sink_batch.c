@@ -52,8 +52,10 @@ static void every_kind_of_record_becomes_its_row(void **state)
         "{\"feature\": \"DailyRate\", \"contribution\": 0.125}]|[]");
     assert_int_equal(number("SELECT count(*) FROM attrition.predictions, jsonb_object_keys(input)"),
                      schema->column_count);
-    assert_text("SELECT concat_ws('|', employee_id, output_partition, output_offset) FROM attrition.erasures",
-                "employee-9|1|4");
+    assert_text("SELECT concat_ws('|', receipt = attrition.receipt('employee-9'), employee_id, output_partition, "
+                "output_offset) "
+                "FROM attrition.erasures",
+                "t|1|4");
     assert_text("SELECT concat_ws('|', stage, code, field, message, topic, partition, \"offset\", value, "
                 "dlq_partition, dlq_offset, headers -> 6, headers -> 7) FROM attrition.dead_letters",
                 "score|out_of_range|Age|too old|employee-events|3|77|\\x00726177|0|5|"

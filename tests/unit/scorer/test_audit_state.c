@@ -10,7 +10,7 @@
 
 static const struct audit_names names = {"in", {"out", "dead", "left", "alerts"}};
 static const struct audit_rules rules = {.exactly_once = true};
-static const struct audit_state_of of = {"group", "in", "state", true};
+static const struct audit_state_of of = {"group", "in", "state", true, NULL};
 
 struct fixture {
     struct schema *schema;
