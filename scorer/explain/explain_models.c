@@ -11,7 +11,7 @@
 #include "base/options.h"
 #include "base/sha256.h"
 #include "base/text_print.h"
-#include "pipeline/onnx/onnx_guard.h"
+#include "pipeline/onnx/onnx_limits.h"
 #include "registry/contract.h"
 
 struct explain_models {
