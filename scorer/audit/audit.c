@@ -90,7 +90,8 @@ static enum status open_database(struct audit *audit, struct error *err)
 {
     if (!audit->settings.role_sink)
         return STATUS_OK;
-    if (audit_database_new(secret_text(audit->settings.database_url), audit->cluster, &audit->database, err) != STATUS_OK)
+    if (audit_database_new(secret_text(audit->settings.database_url), audit->cluster, &audit->database, err) !=
+        STATUS_OK)
         return err->status;
     return audit_database_receipts(audit->database, &audit->receipts, err);
 }
