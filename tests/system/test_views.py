@@ -6,7 +6,7 @@ import shutil
 from lab import BIN, ROOT, Lab
 
 VIEWS = ("current_employees", "risk_by_group", "movers", "crossings", "employee_history", "outcomes_once", "predicted_against_actual",
-         "realised_performance", "expected_performance", "impact_ratio", "data_quality", "dead_letter_summary")
+         "realised_performance", "impact_ratio", "data_quality", "dead_letter_summary")
 ADDED = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
         "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
 # $scored, $risk, $margin, $version, $input of n; offsets grow with `at`.
@@ -96,12 +96,6 @@ def found(lab, url):
     figures = lab.sql(url, """SELECT employees, exits, round(expected_exits), precision, recall, auc, round(calibration::numeric, 6), lift, round(precision_low::numeric, 4), round(precision_high::numeric, 4),
         auc_low < auc AND auc < auc_high AND auc_high - auc_low < 0.05 FROM attrition.realised_performance WHERE attribute = 'all'""")
     lab.equal("realised performance", figures, [["3000", "600", "750", "0.5", "0.5", "0.9375", "0.800000", "5", "0.4601", "0.5399", "t"]])
-    expected = lab.sql(url, f"""SELECT employees, round(expected_exits), flagged, round(expected_hits), round(precision::numeric, 6), round(recall::numeric, 6),
-        round(auc::numeric, 6), round(brier_score::numeric, 6), doubt FROM attrition.expected_performance WHERE day = {COHORT} AND attribute = 'all'""")
-    lab.equal("expected performance", expected, [["3000", "750", "600", "450", "0.750000", "0.600000", "0.806667", "0.121000", ""]])
-    lab.equal("and for whom", [(row[1], row[2]) for row in ask["expected_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
-    doubts = lab.sql(url, """SELECT employees, doubt FROM attrition.expected_performance WHERE day = date_trunc('day', now(), 'UTC') AND model_version = '1' AND attribute = 'all'""")
-    lab.equal("it is doubted where those before left less than was said", doubts, [["2000", "risks have been too high"]])
     lab.equal("by group", [(row[0], row[1]) for row in ask["realised_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("who is there and whose horizon has not passed is censored", lab.sql(url, "SELECT outcome, count(*) FROM attrition.predicted_against_actual WHERE scored_at BETWEEN now() - interval '45 days' AND now() - interval '35 days' GROUP BY 1"), [["censored", "800"]])
     lab.equal("data quality of today", lab.sql(url, """SELECT events - refused > 1000, missing, imputed, refused FROM attrition.data_quality
