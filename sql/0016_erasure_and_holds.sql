@@ -281,11 +281,21 @@ $$;
 -- and goes when the hold is released.
 CREATE FUNCTION attrition.reached_receipt(employee text, cluster text, topic text, partition integer, "offset" bigint)
 RETURNS tid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT e.ctid FROM attrition.erasures AS e
-    WHERE e.receipt = attrition.receipt($1) AND e.erased_at IS NOT NULL AND NOT attrition.is_held($1)
-        AND attrition.is_after($2, $3, $4, $5, e.cluster_id, e.source_topic, e.source_partition, e.source_offset)
-    ORDER BY e.source_offset LIMIT 1
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    name text;
+    place tid;
+BEGIN
+    SELECT encode(sha256(s.secret || convert_to($1, 'UTF8')), 'hex') INTO name FROM attrition.receipt_secret AS s;
+    SELECT e.ctid INTO place FROM attrition.erasures AS e
+    WHERE e.receipt = name AND e.erased_at IS NOT NULL
+        AND e.cluster_id = $2 AND e.source_topic = $3 AND e.source_partition = $4 AND e.source_offset > $5
+    ORDER BY e.source_offset LIMIT 1;
+    IF place IS NOT NULL AND attrition.is_held($1) THEN
+        RETURN NULL;
+    END IF;
+    RETURN place;
+END
 $$;
 REVOKE ALL ON FUNCTION attrition.reached_receipt(text, text, text, integer, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION attrition.reached_receipt IS 'The receipt of the first erasure that reaches this record.';
@@ -295,15 +305,17 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    place tid;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
-    UPDATE attrition.erasures SET outcomes = coalesce(outcomes, 0) + 1
-    WHERE ctid = attrition.reached_receipt(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
+    place := attrition.reached_receipt(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
         new.source_offset);
-    IF FOUND THEN
-        RETURN NULL;
+    IF place IS NULL THEN
+        RETURN new;
     END IF;
-    RETURN new;
+    UPDATE attrition.erasures SET outcomes = coalesce(outcomes, 0) + 1 WHERE ctid = place;
+    RETURN NULL;
 END
 $$;
 
@@ -312,15 +324,17 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    place tid;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
-    UPDATE attrition.erasures SET alerts = coalesce(alerts, 0) + 1
-    WHERE ctid = attrition.reached_receipt(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
+    place := attrition.reached_receipt(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
         new.source_offset);
-    IF FOUND THEN
-        RETURN NULL;
+    IF place IS NULL THEN
+        RETURN new;
     END IF;
-    RETURN new;
+    UPDATE attrition.erasures SET alerts = coalesce(alerts, 0) + 1 WHERE ctid = place;
+    RETURN NULL;
 END
 $$;
 
@@ -331,6 +345,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     employee text;
+    place tid;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
     BEGIN
@@ -338,12 +353,12 @@ BEGIN
     EXCEPTION WHEN character_not_in_repertoire THEN
         RETURN new; -- no text: the id of nobody
     END;
-    UPDATE attrition.erasures SET dead_letters = coalesce(dead_letters, 0) + 1
-    WHERE ctid = attrition.reached_receipt(employee, new.cluster_id, new.topic, new.partition, new."offset");
-    IF FOUND THEN
-        RETURN NULL;
+    place := attrition.reached_receipt(employee, new.cluster_id, new.topic, new.partition, new."offset");
+    IF place IS NULL THEN
+        RETURN new;
     END IF;
-    RETURN new;
+    UPDATE attrition.erasures SET dead_letters = coalesce(dead_letters, 0) + 1 WHERE ctid = place;
+    RETURN NULL;
 END
 $$;
 

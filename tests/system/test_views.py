@@ -6,7 +6,7 @@ import shutil
 from lab import BIN, ROOT, Lab
 
 VIEWS = ("current_employees", "risk_by_group", "movers", "crossings", "employee_history", "outcomes_once", "predicted_against_actual",
-         "realised_performance", "impact_ratio", "data_quality", "dead_letter_summary")
+         "realised_performance", "expected_performance", "impact_ratio", "data_quality", "dead_letter_summary")
 ADDED = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
         "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
 # $scored, $risk, $margin, $version, $input of n; offsets grow with `at`.
@@ -96,6 +96,10 @@ def found(lab, url):
     figures = lab.sql(url, """SELECT employees, exits, round(expected_exits), precision, recall, auc, round(calibration::numeric, 6), lift, round(precision_low::numeric, 4), round(precision_high::numeric, 4),
         auc_low < auc AND auc < auc_high AND auc_high - auc_low < 0.05 FROM attrition.realised_performance WHERE attribute = 'all'""")
     lab.equal("realised performance", figures, [["3000", "600", "750", "0.5", "0.5", "0.9375", "0.800000", "5", "0.4601", "0.5399", "t"]])
+    expected = lab.sql(url, """SELECT employees, round(expected_exits), round(expected_hits), round(precision::numeric, 6), round(recall::numeric, 6), round(auc::numeric, 6), round(lift::numeric, 6),
+        round(precision_high::numeric - precision::numeric, 4), is_enough FROM attrition.expected_performance WHERE attribute = 'all' AND cohort = date_trunc('month', now() - interval '10 months', 'UTC')""")
+    lab.equal("expected performance", expected, [["3000", "750", "450", "0.750000", "0.600000", "0.806667", "3.200000", "0.0344", "t"]])
+    lab.equal("… by group", [(row[0], row[1]) for row in ask["expected_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("by group", [(row[0], row[1]) for row in ask["realised_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("who is there and whose horizon has not passed is censored", lab.sql(url, "SELECT outcome, count(*) FROM attrition.predicted_against_actual WHERE scored_at BETWEEN now() - interval '45 days' AND now() - interval '35 days' GROUP BY 1"), [["censored", "800"]])
     lab.equal("data quality of today", lab.sql(url, """SELECT events - refused > 1000, missing, imputed, refused FROM attrition.data_quality
@@ -124,7 +128,7 @@ def pruned(lab, url):
         return sorted({re.search(r"predictions_(\w+)", line)[1] for line in lines if "never executed" not in line})
     month = lab.sql(url, "SELECT to_char(date_trunc('month', now() - interval '10 months', 'UTC') AT TIME ZONE 'UTC', 'YYYY_MM')")[0][0]
     lab.equal("data_quality reads its days' months", touched(f"SELECT * FROM attrition.data_quality WHERE day = {COHORT}"), [month])
-    for view in ("predicted_against_actual", "realised_performance"):
+    for view in ("predicted_against_actual", "realised_performance", "expected_performance"):
         lab.equal(f"{view} reads its cohort's month", touched(f"SELECT * FROM attrition.{view} WHERE cohort = date_trunc('month', {COHORT}, 'UTC')", "r"), [month])
     for view in ("movers", "crossings", "employee_history"):
         lab.equal(f"{view} reads its months", touched(f"SELECT * FROM attrition.{view} WHERE scored_at >= {COHORT} AND scored_at < {COHORT} + interval '1 day'"), [month])
