@@ -34,6 +34,7 @@ struct part {
     struct state_origin origin; /* of the newest position */
     bool loaded;                /* from this snapshot, and read from its origin on */
     struct snapshot_point snapshot;
+    uint64_t loaded_records;
     const char *misfit; /* why the snapshot is not the topic's: all is to be read again; NULL: nothing */
     bool done;
     struct state_table *table;
@@ -244,17 +245,14 @@ static void load_snapshot(struct state_restore *restore, struct part *part)
         part->table = state_open(restore->state, part->partition);
         return;
     }
-    size_t count = state_table_count(part->table);
     part->next = part->snapshot.origin.offset;
-    restore->loaded += count;
-    counter_add(restore->counters, COUNTER_SNAPSHOT_RECORDS, count);
+    part->loaded_records = state_table_count(part->table);
 }
 
 /* As if there had been none. */
 static void read_again(struct state_restore *restore, struct part *part)
 {
     snapshots_discard(restore->snapshots, part->partition, part->misfit);
-    restore->loaded = 0;
     *part = (struct part){.partition = part->partition,
                           .committed = part->committed,
                           .expected = part->expected,
@@ -544,7 +542,9 @@ static enum status finish(struct state_restore *restore, struct error *err)
         state_set_position(restore->state, part->partition,
                            part->position > part->committed ? part->position : part->committed);
         state_set_origin(restore->state, part->partition, origin_of(part));
+        restore->loaded += part->loaded_records;
     }
+    counter_add(restore->counters, COUNTER_SNAPSHOT_RECORDS, restore->loaded);
     log_begin(restore);
     log_restored(restore);
     return STATUS_OK;
