@@ -212,7 +212,8 @@ void options_write_reference(FILE *out)
         "file that holds the secret.\n\n"
         "`-X NAME=VALUE` (repeatable; scorer and producer) sets a property of librdkafka, as does the variable "
         "`KAFKA_NAME` with the\nproperty's name in capitals and underscores for dots (`KAFKA_SASL_USERNAME`; "
-        "`KAFKA_SASL_PASSWORD_FILE` names a file that\nholds the value). `--param NAME=VALUE` (repeatable; trainer) "
+        "`KAFKA_SASL_PASSWORD_FILE` names a file that\nholds the value). The scorer reads files of secrets again on "
+        "SIGHUP (SECURITY.md). `--param NAME=VALUE` (repeatable; trainer) "
         "sets a parameter of the model.\n\n"
         "Exit status of all programs: 0 done, 1 failed, 2 wrong usage.\n\n"
         "| option | environment | kind | default | allowed | programs | meaning |\n|---|---|---|---|---|---|---|\n");

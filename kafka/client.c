@@ -558,13 +558,6 @@ enum status kafka_status(rd_kafka_resp_err_t code)
     }
 }
 
-const char *kafka_denied_hint(enum status status)
-{
-    return status == STATUS_DENIED
-               ? "; give this user the access control list (ACL) that SECURITY.md has for the program"
-               : "";
-}
-
 static uint64_t denials(char *reason, size_t capacity)
 {
     pthread_mutex_lock(&state.mutex);
@@ -647,7 +640,7 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, CALL_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return error_set(err, kafka_status(code), "cannot look topic %s up: %s%s", name, rd_kafka_err2str(code),
-                         kafka_denied_hint(kafka_status(code)));
+                         refusal_denied_hint(kafka_status(code)));
     enum status status = STATUS_OK;
     assert(metadata->topic_cnt == 1);
     code = metadata->topics[0].err;
@@ -659,8 +652,9 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
                            "with scorer check --create-topics",
                            name, name);
     else
-        status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s%s", name,
-                           code ? rd_kafka_err2str(code) : "no partitions yet", kafka_denied_hint(kafka_status(code)));
+        status =
+            error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s%s", name,
+                      code ? rd_kafka_err2str(code) : "no partitions yet", refusal_denied_hint(kafka_status(code)));
     rd_kafka_metadata_destroy(metadata);
     return status;
 }

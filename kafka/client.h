@@ -33,9 +33,6 @@ MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **co
  * invalid. */
 enum status kafka_status(rd_kafka_resp_err_t code);
 
-/* For the end of a message: what to do about STATUS_DENIED; empty for the others. */
-const char *kafka_denied_hint(enum status status);
-
 /* Waits until a broker answers, with backoff and one log line a change of state; STATUS_UNAVAILABLE when deadline_us
  * (steady clock; 0: none) passes or *stop becomes true. `where` names the caller in logs. */
 MUST_USE enum status kafka_wait_for_broker(rd_kafka_t *client, const char *where, int64_t deadline_us,

@@ -107,3 +107,10 @@ bool refusal_explain(const char *reason, char *out, size_t capacity)
         snprintf(out, capacity, "%s", reason);
     return meaning != NULL;
 }
+
+const char *refusal_denied_hint(enum status status)
+{
+    return status == STATUS_DENIED
+               ? "; give this user the access control list (ACL) that SECURITY.md has for the program"
+               : "";
+}

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/status.h"
+
 /* Notes why a broker's certificate is not trusted, which librdkafka's texts leave out. The conf becomes a client's. */
 void refusal_watch(rd_kafka_conf_t *conf);
 
@@ -15,3 +17,6 @@ bool refusal_is_denial(const char *reason);
 /* librdkafka's reason as "BROKER: what is wrong; what to do". False: not one that is known, and out is the reason as it
  * is. */
 bool refusal_explain(const char *reason, char *out, size_t capacity);
+
+/* For the end of a message: what to do about STATUS_DENIED; empty for the others. */
+const char *refusal_denied_hint(enum status status);

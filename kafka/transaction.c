@@ -29,6 +29,7 @@
 #include "kafka/transaction_identity.h"
 #include "kafka/hanging_transactions.h"
 #include "kafka/in_flight_requests.h"
+#include "kafka/refusal.h"
 
 enum {
     CALL_MS = 10000,
@@ -597,7 +598,7 @@ static rd_kafka_resp_err_t explain(const struct transaction *transaction, rd_kaf
 {
     rd_kafka_resp_err_t code = code_of(transaction, rd_kafka_error_code(error));
     error_set(err, kafka_status(code), "%s: cannot %s: %s%s", transaction->setup.where, action,
-              rd_kafka_error_string(error), kafka_denied_hint(kafka_status(code)));
+              rd_kafka_error_string(error), refusal_denied_hint(kafka_status(code)));
     rd_kafka_error_destroy(error);
     return code;
 }
@@ -676,7 +677,7 @@ static enum transaction_result commit_open(struct transaction *transaction, rd_k
     if (transaction->broken && transaction->setup.identity) {
         error_set(err, kafka_status(code), "%s: %s%s%s%s", transaction->setup.where, transaction->broken_topic,
                   transaction->broken_topic[0] ? ": " : "", rd_kafka_err2str(code),
-                  kafka_denied_hint(kafka_status(code)));
+                  refusal_denied_hint(kafka_status(code)));
         return roll_back_open(transaction, transaction->broken);
     }
     result = transaction->setup.identity ? commit_exactly_once(transaction, consumer, offsets, err)

@@ -18,6 +18,7 @@
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"
+#include "kafka/refusal.h"
 #include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
 #include "scorer/stream/input_position.h"
@@ -400,7 +401,7 @@ static void handle_error(struct input_consumer *input, const rd_kafka_message_t 
     }
     enum status status = kafka_status(message->err);
     snprintf(text, sizeof text, "%s: %s%s", input->settings->input_topic, rd_kafka_message_errstr(message),
-             kafka_denied_hint(status));
+             refusal_denied_hint(status));
     if (status == STATUS_NOT_FOUND || status == STATUS_DENIED)
         input_consumer_fail(input, status, text);
     else

@@ -3,6 +3,7 @@
 schema registry through TLS with Basic, every secret from a file. Then each of them with a certificate of a stranger, of another host and
 of yesterday, a wrong password, a port that speaks otherwise, and without a right: one clear line within 10 s, no storm, no secret."""
 import re
+import time
 
 from lab import BIN, VENV, Lab
 from mlflow_server import start_server
