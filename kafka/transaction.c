@@ -6,11 +6,10 @@
  * either, and never replace the producer of a process that may have a successor.
  *
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
- * topic_name, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error,
- * begin_transaction, send_offsets_to_transaction, commit_transaction, abort_transaction,
- * consumer_group_metadata, consumer_group_metadata_destroy, commit, topic_partition_list_copy,
- * topic_partition_list_destroy, error_code, error_string, error_is_retriable, error_destroy, err2str; and what the
- * other files of kafka/ say of themselves. */
+ * topic_name, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error, begin_transaction,
+ * send_offsets_to_transaction, commit_transaction, abort_transaction, consumer_group_metadata,
+ * consumer_group_metadata_destroy, commit, topic_partition_list_copy, topic_partition_list_destroy, error_code,
+ * error_string, error_is_retriable, error_destroy, err2str; and what the other files of kafka/ say of themselves. */
 #include "kafka/transaction.h"
 
 #include <assert.h>
@@ -670,17 +669,17 @@ static enum transaction_result commit_at_least_once(struct transaction *transact
 static enum transaction_result commit_open(struct transaction *transaction, rd_kafka_t *consumer,
                                            const rd_kafka_topic_partition_list_t *offsets, struct error *err)
 {
-    enum transaction_result result;
     rd_kafka_resp_err_t code = transaction->broken ? code_of(transaction, transaction->broken) : 0;
     if (code != transaction->broken) /* fatal is the producer, not a topic of it */
         transaction->broken_topic[0] = '\0';
+    const char *topic = transaction->broken_topic;
     if (transaction->broken && transaction->setup.identity) {
-        error_set(err, kafka_status(code), "%s: %s%s%s%s", transaction->setup.where, transaction->broken_topic,
-                  transaction->broken_topic[0] ? ": " : "", rd_kafka_err2str(code),
-                  refusal_denied_hint(kafka_status(code)));
+        error_set(err, kafka_status(code), "%s: %s%s%s%s", transaction->setup.where, topic, topic[0] ? ": " : "",
+                  rd_kafka_err2str(code), refusal_denied_hint(kafka_status(code)));
         return roll_back_open(transaction, transaction->broken);
     }
-    result = transaction->setup.identity ? commit_exactly_once(transaction, consumer, offsets, err)
+    enum transaction_result result = transaction->setup.identity
+                                         ? commit_exactly_once(transaction, consumer, offsets, err)
                                          : commit_at_least_once(transaction, consumer, offsets, err);
     if (result == TRANSACTION_COMMITTED)
         transaction->rollbacks = 0;
