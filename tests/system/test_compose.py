@@ -24,7 +24,7 @@ class Topology:
         self.database = lab.postgres()
         self.set_address("owner_url", self.database)
         self.set_address("scorer_url", self.database.replace("user=postgres", "user=scorer"))
-        self.addresses = {"kafka:9092": lab.kafka(), "http://mlflow:5000": start_server(lab), "/run/secrets": str(self.secrets)}
+        self.addresses = {"kafka:9092": lab.kafka(), "http://mlflow:5000": start_server(lab), "/run/secrets": str(self.secrets), "/var/lib/attrition": str(lab.dir)}
 
     def set_address(self, name, address):
         """The file as it was drawn, but for the host."""
