@@ -3,7 +3,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { PROPERTIES_MOST = 64, INTERCEPTORS_MOST = 4 };
+enum { PROPERTIES_MOST = 64, INTERCEPTORS_MOST = 8 };
 
 struct property {
     char name[64], value[256];
