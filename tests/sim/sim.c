@@ -69,16 +69,6 @@ static void directory_of(pid_t process, char out[static 64])
     snprintf(out, 64, "%s/attrition-sim.%d", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (int)process);
 }
 
-static void enter_directory(void)
-{
-    char directory[64];
-    directory_of(getpid(), directory);
-    if (mkdir(directory, 0700) || chdir(directory)) {
-        perror(directory);
-        _exit(2);
-    }
-}
-
 static void remove_directory(pid_t process)
 {
     char directory[64];
@@ -90,6 +80,17 @@ static void remove_directory(pid_t process)
     if (files)
         closedir(files);
     rmdir(directory);
+}
+
+static void enter_directory(void)
+{
+    char directory[64];
+    directory_of(getpid(), directory);
+    remove_directory(getpid()); /* of a run that was ended, with a process of the same number */
+    if (mkdir(directory, 0700) || chdir(directory)) {
+        perror(directory);
+        _exit(2);
+    }
 }
 
 static struct job start(uint64_t seed, bool verbose)
