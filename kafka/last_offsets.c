@@ -1,17 +1,18 @@
-/* Acknowledged records, by librdkafka's interceptors: see last_offsets.h. Its broker threads call on_acknowledged,
- * which may only note a number; delivery reports are no help, since the producer reports failures alone. */
+/* Acknowledged records: see last_offsets.h. librdkafka's broker threads call on_acknowledged, which may only note a
+ * number. */
 #include "kafka/last_offsets.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "kafka/acknowledgements.h"
 
 enum { PARTITIONS_MOST = 65536 };
 
 struct last_offsets {
     const char *topic;
+    struct acknowledgements acknowledgements;
     _Atomic int64_t *ends; /* one past each; 0: none. Pages that no partition needs are never touched */
 };
 
@@ -41,22 +42,10 @@ static rd_kafka_resp_err_t on_acknowledged(rd_kafka_t *client, rd_kafka_message_
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t on_new(rd_kafka_t *client, const rd_kafka_conf_t *conf, void *opaque, char *text,
-                                  size_t capacity)
-{
-    (void)conf;
-    rd_kafka_resp_err_t code = rd_kafka_interceptor_add_on_acknowledgement(client, "last", on_acknowledged, opaque);
-    if (code)
-        snprintf(text, capacity, "cannot see acknowledgements: %s", rd_kafka_err2str(code));
-    return code;
-}
-
 enum status last_offsets_watch(struct last_offsets *last, rd_kafka_conf_t *conf, struct error *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "last", on_new, last);
-    return code ? error_set(err, STATUS_UNSUPPORTED, "this librdkafka does not show acknowledgements: %s",
-                            rd_kafka_err2str(code))
-                : STATUS_OK;
+    last->acknowledgements = (struct acknowledgements){"last", on_acknowledged, last};
+    return acknowledgements_watch(&last->acknowledgements, conf, err);
 }
 
 int64_t last_offsets_of(const struct last_offsets *last, int32_t partition)

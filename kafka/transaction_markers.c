@@ -1,8 +1,8 @@
 /* Markers of the last commit: see transaction_markers.h.
  *
  * Called by kafka/transaction.c on its owner's thread; librdkafka's broker threads call on_acknowledged, which notes a
- * place and may allocate a chunk of places once. What it uses of librdkafka: conf_interceptor_add_on_new,
- * interceptor_add_on_acknowledgement, topic_name, topic_partition_list_new, topic_partition_list_add,
+ * place and may allocate a chunk of places once. What it uses of librdkafka: topic_name, topic_partition_list_new,
+ * topic_partition_list_add,
  * topic_partition_list_del_by_idx, topic_partition_list_copy, topic_partition_list_destroy, offsets_for_times,
  * topic_partition_list_find, assignment, committed, error_new, begin_transaction, headers_new, header_add,
  * headers_destroy, consumer_group_metadata_new, consumer_group_metadata_destroy, send_offsets_to_transaction,
@@ -79,22 +79,10 @@ static rd_kafka_resp_err_t on_acknowledged(rd_kafka_t *client, rd_kafka_message_
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t on_new(rd_kafka_t *client, const rd_kafka_conf_t *conf, void *opaque, char *text,
-                                  size_t capacity)
-{
-    (void)conf;
-    rd_kafka_resp_err_t code = rd_kafka_interceptor_add_on_acknowledgement(client, "markers", on_acknowledged, opaque);
-    if (code)
-        snprintf(text, capacity, "cannot see acknowledgements: %s", rd_kafka_err2str(code));
-    return code;
-}
-
 enum status markers_add(struct markers *markers, rd_kafka_conf_t *conf, struct error *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "markers", on_new, markers);
-    return code ? error_set(err, STATUS_UNSUPPORTED, "this librdkafka does not show acknowledgements: %s",
-                            rd_kafka_err2str(code))
-                : STATUS_OK;
+    markers->acknowledgements = (struct acknowledgements){"markers", on_acknowledged, markers};
+    return acknowledgements_watch(&markers->acknowledgements, conf, err);
 }
 
 void markers_free(struct markers *markers)

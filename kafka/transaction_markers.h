@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/status.h"
+#include "kafka/acknowledgements.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/transaction_setup.h"
 
@@ -43,6 +44,7 @@ struct markers {
     _Atomic bool commits;         /* what is reported now are control records */
     _Atomic uint32_t transaction; /* the number of the latest */
     struct markers_commit ending;
+    struct acknowledgements acknowledgements;
     struct place *_Atomic chunks[TRANSACTION_TOPICS_MAX][PLACE_CHUNKS];
 };
 

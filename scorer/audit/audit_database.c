@@ -2,24 +2,17 @@
  * the server does: a person waits, and can interrupt. Must never write. */
 #include "scorer/audit/audit_database.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "scorer/database_reader.h"
 
 struct audit_database {
     PGconn *connection;
     char *cluster; /* quoted */
 };
-
-static enum status fail(const struct audit_database *database, const char *doing, struct error *err)
-{
-    const char *text = PQerrorMessage(database->connection);
-    enum status status = PQstatus(database->connection) == CONNECTION_OK ? STATUS_INVALID : STATUS_UNAVAILABLE;
-    return error_set(err, status, "PostgreSQL: %s: %.*s", doing, (int)strcspn(text, "\r\n"), text);
-}
 
 static enum status query(struct audit_database *database, const char *doing, const char *sql, PGresult **out,
                          struct error *err)
@@ -31,7 +24,7 @@ static enum status query(struct audit_database *database, const char *doing, con
         return STATUS_OK;
     }
     PQclear(result);
-    return fail(database, doing, err);
+    return database_reader_fail(database->connection, doing, err);
 }
 
 static enum status begin(struct audit_database *database, struct error *err)
@@ -50,32 +43,18 @@ static enum status begin(struct audit_database *database, struct error *err)
     return status;
 }
 
-static enum status connect(struct audit_database *database, const char *conninfo, struct error *err)
-{
-    const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
-    const char *const values[] = {"attrition-audit", conninfo, "UTF8", NULL};
-    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
-    if (!parsed) /* libpq's own words may quote the string, password and all */
-        return error_set(err, STATUS_INVALID,
-                         "DATABASE_URL is no connection string: write postgresql://user@host:5432/database");
-    PQconninfoFree(parsed);
-    database->connection = PQconnectdbParams(keywords, values, 1);
-    if (PQstatus(database->connection) != CONNECTION_OK)
-        return fail(database, "connecting (--roles=score leaves the database out)", err);
-    return STATUS_OK;
-}
-
 enum status audit_database_new(const char *conninfo, const char *cluster_id, struct audit_database **out,
                                struct error *err)
 {
     struct audit_database *database = mem_zeroed(1, sizeof *database);
-    enum status status = connect(database, conninfo, err);
+    enum status status = database_reader_connect(
+        conninfo, "attrition-audit", "connecting (--roles=score leaves the database out)", &database->connection, err);
     if (status == STATUS_OK)
         status = begin(database, err);
     if (status == STATUS_OK) {
         database->cluster = PQescapeLiteral(database->connection, cluster_id, strlen(cluster_id));
         if (!database->cluster)
-            status = fail(database, "quoting the cluster's id", err);
+            status = database_reader_fail(database->connection, "quoting the cluster's id", err);
     }
     if (status == STATUS_OK)
         *out = database;
@@ -153,10 +132,10 @@ static enum status copy(struct audit_database *database, const char *doing, cons
         PQfreemem(message);
     }
     if (bytes == -2)
-        return fail(database, doing, err);
+        return database_reader_fail(database->connection, doing, err);
     while ((result = PQgetResult(database->connection))) {
         if (PQresultStatus(result) != PGRES_COMMAND_OK && status == STATUS_OK)
-            status = fail(database, doing, err);
+            status = database_reader_fail(database->connection, doing, err);
         PQclear(result);
     }
     return status;

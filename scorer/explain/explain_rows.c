@@ -3,12 +3,12 @@
 #include "scorer/explain/explain_rows.h"
 
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "scorer/database_reader.h"
 
 struct explain_rows {
     PGconn *connection;
@@ -38,13 +38,6 @@ static const char declare_sql[] =
     "base, input, reasons, employee_id IS NULL AND starts_with(event_id, 'erased-') FROM attrition.predictions WHERE ";
 static const char order_sql[] = " ORDER BY scored_at, cluster_id, output_topic, output_partition, output_offset";
 
-static enum status fail(const struct explain_rows *rows, const char *doing, struct error *err)
-{
-    const char *text = PQerrorMessage(rows->connection);
-    enum status status = PQstatus(rows->connection) == CONNECTION_OK ? STATUS_INVALID : STATUS_UNAVAILABLE;
-    return error_set(err, status, "PostgreSQL: %s: %.*s", doing, (int)strcspn(text, "\r\n"), text);
-}
-
 static enum status query(struct explain_rows *rows, const char *doing, const char *sql, int count,
                          const char *const *values, PGresult **out, struct error *err)
 {
@@ -55,7 +48,7 @@ static enum status query(struct explain_rows *rows, const char *doing, const cha
         return STATUS_OK;
     }
     PQclear(result);
-    return fail(rows, doing, err);
+    return database_reader_fail(rows->connection, doing, err);
 }
 
 static enum status run(struct explain_rows *rows, const char *doing, const char *sql, int count,
@@ -66,19 +59,6 @@ static enum status run(struct explain_rows *rows, const char *doing, const char 
     if (status == STATUS_OK)
         PQclear(result);
     return status;
-}
-
-static enum status connect(struct explain_rows *rows, const char *conninfo, struct error *err)
-{
-    const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
-    const char *const values[] = {"attrition-explain", conninfo, "UTF8", NULL};
-    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
-    if (!parsed) /* libpq's own words may quote the string, password and all */
-        return error_set(err, STATUS_INVALID,
-                         "DATABASE_URL is no connection string: write postgresql://user@host:5432/database");
-    PQconninfoFree(parsed);
-    rows->connection = PQconnectdbParams(keywords, values, 1);
-    return PQstatus(rows->connection) == CONNECTION_OK ? STATUS_OK : fail(rows, "connecting", err);
 }
 
 /* A limit as the text of a time; NULL: none. */
@@ -105,7 +85,7 @@ enum status explain_rows_open(const char *conninfo, const struct explain_wanted 
                               struct error *err)
 {
     struct explain_rows *rows = mem_zeroed(1, sizeof *rows);
-    enum status status = connect(rows, conninfo, err);
+    enum status status = database_reader_connect(conninfo, "attrition-explain", "connecting", &rows->connection, err);
     if (status == STATUS_OK)
         status = run(rows, "beginning to read", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL, err);
     if (status == STATUS_OK) /* doubles come as the shortest text that reads back as the same */

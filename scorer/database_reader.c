@@ -1,0 +1,26 @@
+/* Connecting, and saying what failed: see database_reader.h. Never prints an address: a password may be in it. */
+#include "scorer/database_reader.h"
+
+#include <string.h>
+
+enum status database_reader_fail(const PGconn *connection, const char *doing, struct error *err)
+{
+    const char *text = PQerrorMessage(connection);
+    enum status status = PQstatus(connection) == CONNECTION_OK ? STATUS_INVALID : STATUS_UNAVAILABLE;
+    return error_set(err, status, "PostgreSQL: %s: %.*s", doing, (int)strcspn(text, "\r\n"), text);
+}
+
+enum status database_reader_connect(const char *conninfo, const char *program, const char *doing, PGconn **out,
+                                    struct error *err)
+{
+    const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
+    const char *const values[] = {program, conninfo, "UTF8", NULL};
+    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+    *out = NULL;
+    if (!parsed) /* libpq's own words may quote the string, password and all */
+        return error_set(err, STATUS_INVALID,
+                         "DATABASE_URL is no connection string: write postgresql://user@host:5432/database");
+    PQconninfoFree(parsed);
+    *out = PQconnectdbParams(keywords, values, 1);
+    return PQstatus(*out) == CONNECTION_OK ? STATUS_OK : database_reader_fail(*out, doing, err);
+}
