@@ -268,7 +268,10 @@ def check_database(lab, faults, database, records):
     predictions, erasures = expected_predictions(records)
     stored = rows("select output_partition, output_offset, event_id, coalesce(source_partition, -1), coalesce(source_offset, -1) from attrition.predictions")
     compare_rows(faults, "predictions", predictions, [(*row[:3], int(row[3]), int(row[4])) for row in stored])
-    compare_rows(faults, "erasures", erasures, rows("select output_partition, output_offset, employee_id from attrition.erasures"))
+    employees = ",".join(sorted({key for key, in erasures.values()}))
+    receipts = dict(lab.sql(database, f"select id, attrition.receipt(id) from unnest('{{{employees}}}'::text[]) as id"))
+    compare_rows(faults, "erasures", {place: (receipts[key],) for place, (key,) in erasures.items()},
+                 rows("select output_partition, output_offset, receipt from attrition.erasures"))
     compare_rows(faults, "outcomes", {row[:2]: (row[3],) for row in records[OUTCOME]},
                  rows('select partition, "offset", event_id from attrition.outcomes'))
     compare_rows(faults, "dead_letters", {row[:2]: tuple(map(str, row[5])) for row in records[DEAD]},

@@ -55,7 +55,7 @@ def check_kcat(lab, kafka, database, scorer, attributes):
     lab.equal("kcat reads the prediction's key", keys[0:1], ["P1"])
     lab.must("kcat", "-b", kafka, "-t", "employee-events", "-P", "-K", ":", "-Z", input="P1:\n")
     lab.need("a null value sent by kcat is an erasure", lambda: lab.number(
-        database, "select count(*) from attrition.erasures where employee_id = 'P1'") == 1, 30, scorer)
+        database, "select count(*) from attrition.erasures where receipt = attrition.receipt('P1')") == 1, 30, scorer)
     lab.must("kcat", "-b", kafka, "-t", "employee-events", "-P", "-k", "P1", input="no frame at all")
     lab.need("text sent by kcat is a dead letter", lambda: lab.number(
         database, "select count(*) from attrition.dead_letters where code = 'bad_frame'") == 1, 30, scorer)
