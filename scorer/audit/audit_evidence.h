@@ -1,4 +1,4 @@
-/* The chain of evidence (sql/0018_evidence.sql) against the rows of predictions: no Kafka is needed, so it holds beyond
+/* The chain of evidence (sql/0016_evidence.sql) against the rows of predictions: no Kafka is needed, so it holds beyond
  * the topic's retention. No server is known here.
  *
  * Calls come in this order: block (by partition and number), removed, row, close. Memory: some 60 bytes a link. */
@@ -11,7 +11,7 @@
 struct audit_evidence_report {
     uint64_t links, rows;      /* of the chain; rows that have one */
     uint64_t erased, retained; /* links whose row an erasure or retention took */
-    uint64_t older;            /* rows without evidence: of before migration 18, or pseudonymised */
+    uint64_t older;            /* rows without evidence: of before migration 16, or pseudonymised */
 };
 
 struct audit_evidence;

@@ -150,7 +150,7 @@ void audit_print_table(const struct audit_ledger *ledger, const struct audit_sta
                " removed by retention\n",
                proof->links, proof->rows, proof->erased, proof->retained);
     print_notes(ledger);
-    print_note(proof->older, "rows without evidence: stored before migration 18, or pseudonymised");
+    print_note(proof->older, "rows without evidence: stored before migration 16, or pseudonymised");
     print_faults(ledger);
     for (size_t k = 0; k < AUDIT_FAULT_COUNT; k++)
         faults += audit_ledger_faults(ledger, (enum audit_fault_kind)k);

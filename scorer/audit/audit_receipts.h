@@ -1,5 +1,5 @@
 /* Who an employee is to the audit: a hash of the id or, beside a database, of what its receipts call the id
- * (attrition.receipt of sql/0016_erasure_and_holds.sql), since these name nobody. */
+ * (attrition.receipt of sql/0017_erasure_and_holds.sql), since these name nobody. */
 #pragma once
 
 #include "base/sha256.h"

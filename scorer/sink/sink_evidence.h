@@ -1,5 +1,5 @@
 /* What the sink adds to each row of predictions so that an alteration shows: salt and digest (evidence.h), and the
- * digests of a transaction by partition, which the database chains (sql/0018_evidence.sql). */
+ * digests of a transaction by partition, which the database chains (sql/0016_evidence.sql). */
 #pragma once
 
 #include "events/prediction.h"

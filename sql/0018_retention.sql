@@ -110,6 +110,9 @@ BEGIN
             EXECUTE format('SELECT EXISTS (SELECT FROM attrition.%I AS p JOIN attrition.legal_holds AS h '
                 'ON h.employee_id = p.employee_id AND h.released_at IS NULL)', partition_name) INTO is_held;
             CONTINUE WHEN is_held;
+            EXECUTE format('INSERT INTO attrition.evidence_removed (reason, digests) SELECT ''retention'', '
+                'string_agg(n.evidence_digest, '''') FROM (SELECT p.evidence_digest, row_number() OVER () / 10000 AS part '
+                'FROM attrition.%I AS p WHERE p.evidence_digest IS NOT NULL) AS n GROUP BY n.part', partition_name);
             EXECUTE format('DROP TABLE attrition.%I', partition_name);
             RETURN NEXT;
         EXCEPTION WHEN lock_not_available THEN

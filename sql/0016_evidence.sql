@@ -5,7 +5,7 @@
 ALTER TABLE attrition.predictions ADD COLUMN evidence_salt bytea, ADD COLUMN evidence_digest bytea;
 ALTER TABLE attrition.latest_predictions ADD COLUMN evidence_salt bytea, ADD COLUMN evidence_digest bytea;
 ALTER TABLE attrition.predictions ALTER COLUMN evidence_salt SET STORAGE PLAIN, ALTER COLUMN evidence_digest SET STORAGE PLAIN;
-COMMENT ON COLUMN attrition.predictions.evidence_salt IS 'Random, of the digest; null in rows of before migration 18 and in pseudonymised ones.';
+COMMENT ON COLUMN attrition.predictions.evidence_salt IS 'Random, of the digest; null in rows of before migration 16 and in pseudonymised ones.';
 COMMENT ON COLUMN attrition.predictions.evidence_digest IS 'SHA-256 of salt and row: a link of attrition.evidence; null likewise.';
 COMMENT ON COLUMN attrition.latest_predictions.evidence_salt IS 'As in predictions.';
 COMMENT ON COLUMN attrition.latest_predictions.evidence_digest IS 'As in predictions.';
@@ -102,7 +102,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION attrition.chain_evidence() FROM PUBLIC;
-COMMENT ON FUNCTION attrition.chain_evidence IS 'Of a trigger: puts new digests behind the last of their chain.';
+COMMENT ON FUNCTION attrition.chain_evidence IS 'Of a trigger: numbers new digests and adds them to the end of their chain.';
 CREATE TRIGGER chain_evidence BEFORE INSERT ON attrition.evidence
 FOR EACH ROW EXECUTE FUNCTION attrition.chain_evidence();
 
@@ -189,105 +189,3 @@ COMMENT ON COLUMN attrition.evidence_heads.partition IS 'Its partition.';
 COMMENT ON COLUMN attrition.evidence_heads.day IS 'The day.';
 COMMENT ON COLUMN attrition.evidence_heads.links IS 'How many digests the chain has by then.';
 COMMENT ON COLUMN attrition.evidence_heads.head IS 'In hexadecimal.';
-
--- As in 0016_erasure_and_holds.sql; salt and digest go too.
-CREATE OR REPLACE FUNCTION attrition.pseudonym(p attrition.predictions) RETURNS attrition.predictions
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    p.employee_id := NULL;
-    p.event_id := 'erased-' || gen_random_uuid();
-    p.source_topic := NULL;
-    p.source_partition := NULL;
-    p.source_offset := NULL;
-    p.traceparent := NULL;
-    p.output_topic := NULL;
-    p.output_partition := NULL;
-    p.output_offset := NULL;
-    p.evidence_salt := NULL;
-    p.evidence_digest := NULL;
-    p.scored_at := date_trunc('day', p.scored_at, 'UTC');
-    p.occurred_at := date_trunc('month', p.occurred_at, 'UTC');
-    p.latency_us := p.latency_us / 100 * 100;
-    p.challengers := attrition.coarse_challengers(p.challengers, p.threshold);
-    p.probability := attrition.coarse_probability(p.probability, p.threshold);
-    p.margin := round(p.margin::numeric, 2)::double precision;
-    IF (SELECT value = 'none' FROM attrition.settings WHERE name = 'pseudonyms_keep') THEN
-        p.input := '{}';
-        p.reasons := '[]';
-    END IF;
-    RETURN p;
-END
-$$;
-
--- As in 0017_retention.sql; links of a month that is dropped say so.
-CREATE OR REPLACE FUNCTION attrition.drop_partitions(OUT partition_name text, OUT removed bigint) RETURNS SETOF record
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'
-SET lock_timeout = '5s'
-AS $$
-DECLARE
-    longest interval;
-    is_held boolean;
-BEGIN
-    SELECT max(r.keep) INTO longest FROM attrition.retention AS r
-    WHERE r.table_name = 'predictions' HAVING bool_or(r.jurisdiction = '*');
-    FOR partition_name IN
-        SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'attrition.predictions'::regclass AND c.relname ~ '^predictions_[0-9]{4}_[0-9]{2}$'
-            AND make_timestamptz(substr(c.relname, 13, 4)::integer, substr(c.relname, 18, 2)::integer, 1, 0, 0, 0, 'UTC')
-                + interval '1 month' <= now() - longest
-        ORDER BY 1
-    LOOP
-        EXECUTE format('SELECT count(*) FROM attrition.%I', partition_name) INTO removed;
-        BEGIN
-            EXECUTE format('LOCK TABLE attrition.predictions, attrition.%I IN ACCESS EXCLUSIVE MODE', partition_name);
-            EXECUTE format('SELECT EXISTS (SELECT FROM attrition.%I AS p JOIN attrition.legal_holds AS h '
-                'ON h.employee_id = p.employee_id AND h.released_at IS NULL)', partition_name) INTO is_held;
-            CONTINUE WHEN is_held;
-            EXECUTE format('INSERT INTO attrition.evidence_removed (reason, digests) SELECT ''retention'', '
-                'string_agg(n.evidence_digest, '''') FROM (SELECT p.evidence_digest, row_number() OVER () / 10000 AS part '
-                'FROM attrition.%I AS p WHERE p.evidence_digest IS NOT NULL) AS n GROUP BY n.part', partition_name);
-            EXECUTE format('DROP TABLE attrition.%I', partition_name);
-            RETURN NEXT;
-        EXCEPTION WHEN lock_not_available THEN
-            RAISE WARNING '% is in use: its rows are deleted instead of dropping it', partition_name;
-        END;
-    END LOOP;
-END
-$$;
-
--- As in 0016_erasure_and_holds.sql, and evidence for the sink.
-CREATE OR REPLACE FUNCTION attrition.grant_roles() RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'attrition_writer') THEN
-        GRANT USAGE ON SCHEMA attrition TO attrition_writer;
-        GRANT SELECT ON attrition.migrations, attrition.receipt_secret TO attrition_writer;
-        GRANT INSERT ON attrition.predictions, attrition.dead_letters, attrition.erasures, attrition.outcomes,
-            attrition.alerts, attrition.evidence TO attrition_writer;
-        GRANT SELECT, INSERT, UPDATE ON attrition.latest_predictions, attrition.sink_offsets TO attrition_writer;
-        GRANT EXECUTE ON FUNCTION attrition.erase_requested(text) TO attrition_writer;
-    END IF;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'attrition_eraser') THEN
-        GRANT USAGE ON SCHEMA attrition TO attrition_eraser;
-        GRANT SELECT ON attrition.erasures, attrition.legal_holds TO attrition_eraser;
-        GRANT EXECUTE ON FUNCTION attrition.erase_employee(text), attrition.erase_requested(text), attrition.receipt(text),
-            attrition.legal_hold(text, text), attrition.legal_release(text), attrition.export_employee(text)
-            TO attrition_eraser;
-    END IF;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'attrition_analyst') THEN
-        GRANT USAGE ON SCHEMA attrition TO attrition_analyst;
-        GRANT SELECT ON ALL TABLES IN SCHEMA attrition TO attrition_analyst;
-        REVOKE SELECT ON attrition.dead_letters, attrition.receipt_secret, attrition.legal_holds FROM attrition_analyst;
-        GRANT SELECT (id, stage, code, field, message, topic, partition, "offset", cluster_id, dlq_partition, dlq_offset,
-            received_at) ON attrition.dead_letters TO attrition_analyst;
-    END IF;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'attrition_owner') THEN
-        GRANT ALL ON SCHEMA attrition TO attrition_owner;
-        GRANT ALL ON ALL TABLES IN SCHEMA attrition TO attrition_owner;
-    END IF;
-END
-$$;

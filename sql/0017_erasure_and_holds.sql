@@ -105,6 +105,8 @@ BEGIN
     p.output_topic := NULL;
     p.output_partition := NULL;
     p.output_offset := NULL;
+    p.evidence_salt := NULL;
+    p.evidence_digest := NULL;
     p.scored_at := date_trunc('day', p.scored_at, 'UTC');
     p.occurred_at := date_trunc('month', p.occurred_at, 'UTC');
     p.latency_us := p.latency_us / 100 * 100;
@@ -277,45 +279,48 @@ BEGIN
 END
 $$;
 
--- What is read only after the request that reaches it: as in migrations 9 and 11, by the receipt. Under hold it is stored,
--- and goes when the hold is released.
-CREATE FUNCTION attrition.reached_receipt(employee text, cluster text, topic text, partition integer, "offset" bigint)
-RETURNS tid
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- What is read only after the request that reaches it, as in migrations 9 and 11: it is counted by the receipt, and not
+-- stored. Under hold it is stored, and goes when the hold is released. The receipt is locked before it is changed: another
+-- sink that counts there moves its row.
+CREATE FUNCTION attrition.erased_late(
+    employee text, cluster text, topic text, partition integer, "offset" bigint, counter text
+) RETURNS boolean
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
     name text;
     place tid;
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
     SELECT encode(sha256(s.secret || convert_to($1, 'UTF8')), 'hex') INTO name FROM attrition.receipt_secret AS s;
     SELECT e.ctid INTO place FROM attrition.erasures AS e
     WHERE e.receipt = name AND e.erased_at IS NOT NULL
         AND e.cluster_id = $2 AND e.source_topic = $3 AND e.source_partition = $4 AND e.source_offset > $5
-    ORDER BY e.source_offset LIMIT 1;
-    IF place IS NOT NULL AND attrition.is_held($1) THEN
-        RETURN NULL;
+    ORDER BY e.source_offset LIMIT 1 FOR UPDATE;
+    IF place IS NULL OR attrition.is_held($1) THEN
+        RETURN false;
     END IF;
-    RETURN place;
+    UPDATE attrition.erasures AS e
+    SET outcomes = CASE counter WHEN 'outcomes' THEN coalesce(e.outcomes, 0) + 1 ELSE e.outcomes END,
+        alerts = CASE counter WHEN 'alerts' THEN coalesce(e.alerts, 0) + 1 ELSE e.alerts END,
+        dead_letters = CASE counter WHEN 'dead_letters' THEN coalesce(e.dead_letters, 0) + 1 ELSE e.dead_letters END
+    WHERE e.ctid = place;
+    RETURN true;
 END
 $$;
-REVOKE ALL ON FUNCTION attrition.reached_receipt(text, text, text, integer, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION attrition.reached_receipt IS 'The receipt of the first erasure that reaches this record.';
+REVOKE ALL ON FUNCTION attrition.erased_late(text, text, text, integer, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION attrition.erased_late IS 'Whether a record comes after the erasure that reaches it, whose receipt then counts it.';
 
 CREATE OR REPLACE FUNCTION attrition.erase_late_outcome() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    place tid;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
-    place := attrition.reached_receipt(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
-        new.source_offset);
-    IF place IS NULL THEN
-        RETURN new;
-    END IF;
-    UPDATE attrition.erasures SET outcomes = coalesce(outcomes, 0) + 1 WHERE ctid = place;
-    RETURN NULL;
+    RETURN CASE WHEN NOT attrition.erased_late(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
+        new.source_offset, 'outcomes') THEN new END;
 END
 $$;
 
@@ -324,17 +329,9 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    place tid;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
-    place := attrition.reached_receipt(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
-        new.source_offset);
-    IF place IS NULL THEN
-        RETURN new;
-    END IF;
-    UPDATE attrition.erasures SET alerts = coalesce(alerts, 0) + 1 WHERE ctid = place;
-    RETURN NULL;
+    RETURN CASE WHEN NOT attrition.erased_late(new.employee_id, new.cluster_id, new.source_topic, new.source_partition,
+        new.source_offset, 'alerts') THEN new END;
 END
 $$;
 
@@ -345,20 +342,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     employee text;
-    place tid;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
     BEGIN
         employee := convert_from(new.key, 'UTF8');
     EXCEPTION WHEN character_not_in_repertoire THEN
         RETURN new; -- no text: the id of nobody
     END;
-    place := attrition.reached_receipt(employee, new.cluster_id, new.topic, new.partition, new."offset");
-    IF place IS NULL THEN
-        RETURN new;
-    END IF;
-    UPDATE attrition.erasures SET dead_letters = coalesce(dead_letters, 0) + 1 WHERE ctid = place;
-    RETURN NULL;
+    RETURN CASE WHEN NOT attrition.erased_late(employee, new.cluster_id, new.topic, new.partition, new."offset", 'dead_letters')
+        THEN new END;
 END
 $$;
 
@@ -489,7 +480,7 @@ BEGIN
         GRANT USAGE ON SCHEMA attrition TO attrition_writer;
         GRANT SELECT ON attrition.migrations, attrition.receipt_secret TO attrition_writer;
         GRANT INSERT ON attrition.predictions, attrition.dead_letters, attrition.erasures, attrition.outcomes,
-            attrition.alerts TO attrition_writer;
+            attrition.alerts, attrition.evidence TO attrition_writer;
         GRANT SELECT, INSERT, UPDATE ON attrition.latest_predictions, attrition.sink_offsets TO attrition_writer;
         GRANT EXECUTE ON FUNCTION attrition.erase_requested(text) TO attrition_writer;
     END IF;
