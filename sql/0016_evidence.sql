@@ -117,7 +117,7 @@ COMMENT ON FUNCTION attrition.refuse_change IS 'Of a trigger: rows are added, an
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON attrition.evidence
 FOR EACH STATEMENT EXECUTE FUNCTION attrition.refuse_change();
 
--- Why links have no row any more: one row for each statement that removed some.
+-- Why links have no row any more: for each statement that removed some a row, and one more for every 10,000.
 CREATE TABLE attrition.evidence_removed (
     removed_at timestamptz NOT NULL DEFAULT now(),
     removed_by text NOT NULL DEFAULT session_user,
@@ -140,8 +140,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO attrition.evidence_removed (reason, digests)
-    SELECT coalesce(nullif(current_setting('attrition.removal', true), ''), 'by hand'), string_agg(g.evidence_digest, '')
-    FROM gone AS g WHERE g.evidence_digest IS NOT NULL HAVING count(*) > 0;
+    SELECT coalesce(nullif(current_setting('attrition.removal', true), ''), 'by hand'), string_agg(n.evidence_digest, '')
+    FROM (SELECT g.evidence_digest, row_number() OVER () / 10000 AS part FROM gone AS g WHERE g.evidence_digest IS NOT NULL) AS n
+    GROUP BY n.part;
     RETURN NULL;
 END
 $$;
@@ -156,11 +157,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO attrition.evidence_removed (reason, digests)
-    SELECT coalesce(nullif(current_setting('attrition.removal', true), ''), 'by hand'), string_agg(g.evidence_digest, '')
-    FROM gone AS g
-    WHERE g.evidence_digest IS NOT NULL
-        AND NOT EXISTS (SELECT FROM kept AS k WHERE k.evidence_digest = g.evidence_digest)
-    HAVING count(*) > 0;
+    SELECT coalesce(nullif(current_setting('attrition.removal', true), ''), 'by hand'), string_agg(n.evidence_digest, '')
+    FROM (
+        SELECT g.evidence_digest, row_number() OVER () / 10000 AS part FROM gone AS g
+        WHERE g.evidence_digest IS NOT NULL
+            AND NOT EXISTS (SELECT FROM kept AS k WHERE k.evidence_digest = g.evidence_digest)
+    ) AS n
+    GROUP BY n.part;
     RETURN NULL;
 END
 $$;

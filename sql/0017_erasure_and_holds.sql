@@ -1,7 +1,7 @@
 -- Erasure that leaves no way back, receipts that name nobody, legal holds, and who may ask for an erasure.
 
--- Receipts are found again by a digest of the id with a secret of this database, which nobody may read but the owner and,
--- for `scorer audit`, the writer: without it, short ids could be tried one by one.
+-- Receipts are found again by a digest of the id with a secret of this database, which nobody may read but the owner and
+-- whoever runs `scorer audit`: without it, short ids could be tried one by one.
 CREATE TABLE attrition.receipt_secret (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), secret bytea NOT NULL);
 INSERT INTO attrition.receipt_secret (secret)
 VALUES (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
@@ -206,6 +206,7 @@ BEGIN
         dead_letters = coalesce(e.dead_letters, 0) + gone_letters,
         alerts = coalesce(e.alerts, 0) + gone_alerts
     WHERE e.ctid = place;
+    UPDATE attrition.legal_holds AS h SET employee_id = NULL WHERE h.employee_id = employee AND h.released_at IS NOT NULL;
 END
 $$;
 REVOKE ALL ON FUNCTION attrition.erase_reached(tid, text, text) FROM PUBLIC;
@@ -269,12 +270,14 @@ BEGIN
     DELETE FROM attrition.alerts WHERE employee_id = employee;
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
-    DELETE FROM attrition.dead_letters WHERE key = convert_to(employee, 'UTF8');
+    DELETE FROM attrition.dead_letters
+    WHERE sha256(key) = sha256(convert_to(employee, 'UTF8')) AND key = convert_to(employee, 'UTF8');
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
     PERFORM set_config('attrition.removal', '', true);
     UPDATE attrition.erasures SET erased_at = now(), employee_id = NULL
     WHERE employee_id = employee AND erased_at IS NULL;
+    UPDATE attrition.legal_holds SET employee_id = NULL WHERE employee_id = employee AND released_at IS NOT NULL;
     RETURN total;
 END
 $$;
@@ -367,6 +370,7 @@ BEGIN
         RAISE EXCEPTION 'legal_hold: give the employee id and the reason';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('attrition.erasures'));
+    PERFORM pg_advisory_xact_lock(hashtext('attrition.legal_holds')); -- retention that is running ends first
     INSERT INTO attrition.legal_holds (employee_id, reason) VALUES (employee, reason) RETURNING id INTO made;
     RETURN made;
 END
@@ -391,16 +395,13 @@ BEGIN
         RAISE EXCEPTION 'legal_release: the employee is not under legal hold';
     END IF;
     FOR request IN
-        SELECT e.ctid AS place, coalesce(e.method, 'delete') AS how FROM attrition.erasures AS e
+        SELECT e.ctid AS place, coalesce(e.method, 'delete') AS how, e.erased_at IS NULL AS is_open FROM attrition.erasures AS e
         WHERE e.receipt = attrition.receipt(employee)
         ORDER BY e.cluster_id, e.output_partition, e.output_offset FOR UPDATE
     LOOP
-        PERFORM attrition.erase_reached(request.place, employee, request.how);
-        done := done + 1;
+        PERFORM attrition.erase_reached(request.place, employee, request.how); -- a receipt too: of rows that came under hold
+        done := done + request.is_open::integer;
     END LOOP;
-    IF done > 0 THEN
-        UPDATE attrition.legal_holds SET employee_id = NULL WHERE employee_id = employee;
-    END IF;
     RETURN done;
 END
 $$;
@@ -410,7 +411,8 @@ COMMENT ON FUNCTION attrition.legal_release IS 'Ends the holds of the employee a
 -- --- who may ask ---
 
 -- The sink stores a request in the transaction that moves the position past its record. Whoever has the writer's rights and
--- not the owner's may do that, and nothing else: a request without its record would contradict the log, and `scorer audit`.
+-- not the owner's can store none by a mere INSERT; one that is made up all the same is found by `scorer audit`, since the log
+-- has no such record. A record that is read again (positions that were deleted, a restored database) is stored again.
 CREATE FUNCTION attrition.check_request() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -424,12 +426,8 @@ BEGIN
         SELECT FROM attrition.sink_offsets AS s
         WHERE s.cluster_id = new.cluster_id AND s.topic = new.output_topic AND s.partition = new.output_partition
             AND s.next_offset > new.output_offset AND s.xmin = pg_current_xact_id()::xid
-    ) OR EXISTS (
-        SELECT FROM attrition.erasures AS e
-        WHERE e.cluster_id = new.cluster_id AND e.output_topic = new.output_topic
-            AND e.output_partition = new.output_partition AND e.output_offset = new.output_offset
     ) THEN
-        RAISE EXCEPTION 'a request to erase is stored by the transaction that moves sink_offsets past its record, once'
+        RAISE EXCEPTION 'a request to erase is stored by the transaction that moves sink_offsets past its record'
             USING ERRCODE = 'insufficient_privilege', HINT = 'attrition.erase_employee is for people.';
     END IF;
     RETURN new;
@@ -440,7 +438,6 @@ COMMENT ON FUNCTION attrition.check_request IS 'Of a trigger: the writer may sto
 CREATE TRIGGER check_request BEFORE INSERT ON attrition.erasures
 FOR EACH ROW WHEN (NOT has_table_privilege('attrition.erasures', 'DELETE'))
 EXECUTE FUNCTION attrition.check_request();
-CREATE INDEX erasures_place ON attrition.erasures (cluster_id, output_partition, output_offset);
 
 -- --- everything of one person ---
 
@@ -478,7 +475,7 @@ AS $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'attrition_writer') THEN
         GRANT USAGE ON SCHEMA attrition TO attrition_writer;
-        GRANT SELECT ON attrition.migrations, attrition.receipt_secret TO attrition_writer;
+        GRANT SELECT ON attrition.migrations TO attrition_writer;
         GRANT INSERT ON attrition.predictions, attrition.dead_letters, attrition.erasures, attrition.outcomes,
             attrition.alerts, attrition.evidence TO attrition_writer;
         GRANT SELECT, INSERT, UPDATE ON attrition.latest_predictions, attrition.sink_offsets TO attrition_writer;

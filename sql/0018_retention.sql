@@ -92,24 +92,24 @@ SET timezone = 'UTC'
 SET lock_timeout = '5s'
 AS $$
 DECLARE
-    longest interval;
+    oldest timestamptz;
     is_held boolean;
 BEGIN
-    SELECT max(r.keep) INTO longest FROM attrition.retention AS r
+    SELECT min(now() - r.keep) INTO oldest FROM attrition.retention AS r
     WHERE r.table_name = 'predictions' HAVING bool_or(r.jurisdiction = '*');
     FOR partition_name IN
         SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'attrition.predictions'::regclass AND c.relname ~ '^predictions_[0-9]{4}_[0-9]{2}$'
             AND make_timestamptz(substr(c.relname, 13, 4)::integer, substr(c.relname, 18, 2)::integer, 1, 0, 0, 0, 'UTC')
-                + interval '1 month' <= now() - longest
+                + interval '1 month' <= oldest
         ORDER BY 1
     LOOP
-        EXECUTE format('SELECT count(*) FROM attrition.%I', partition_name) INTO removed;
+        EXECUTE format('SELECT EXISTS (SELECT FROM attrition.%I AS p JOIN attrition.legal_holds AS h '
+            'ON h.employee_id = p.employee_id AND h.released_at IS NULL)', partition_name) INTO is_held;
+        CONTINUE WHEN is_held; -- nobody comes under hold meanwhile: apply_retention has the lock
         BEGIN
             EXECUTE format('LOCK TABLE attrition.predictions, attrition.%I IN ACCESS EXCLUSIVE MODE', partition_name);
-            EXECUTE format('SELECT EXISTS (SELECT FROM attrition.%I AS p JOIN attrition.legal_holds AS h '
-                'ON h.employee_id = p.employee_id AND h.released_at IS NULL)', partition_name) INTO is_held;
-            CONTINUE WHEN is_held;
+            EXECUTE format('SELECT count(*) FROM attrition.%I', partition_name) INTO removed;
             EXECUTE format('INSERT INTO attrition.evidence_removed (reason, digests) SELECT ''retention'', '
                 'string_agg(n.evidence_digest, '''') FROM (SELECT p.evidence_digest, row_number() OVER () / 10000 AS part '
                 'FROM attrition.%I AS p WHERE p.evidence_digest IS NOT NULL) AS n GROUP BY n.part', partition_name);
@@ -133,16 +133,21 @@ DECLARE
     rule attrition.retention;
     kind attrition.retention_tables;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures')); -- no hold begins meanwhile
+    PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.legal_holds')); -- no hold begins meanwhile
     PERFORM set_config('attrition.removal', 'retention', true);
-    SELECT 'predictions', '*', NULL, coalesce(sum(d.removed), 0), array_agg(d.partition_name)
-    INTO table_name, jurisdiction, keep, removed, partitions
-    FROM attrition.drop_partitions() AS d;
-    IF partitions IS NOT NULL THEN
-        RETURN NEXT;
-    END IF;
-    partitions := NULL;
-    FOR rule IN SELECT r.* FROM attrition.retention AS r ORDER BY r.table_name, r.jurisdiction LOOP
+    -- predictions last: dropping months locks it until all is done
+    FOR rule IN
+        SELECT r.* FROM attrition.retention AS r ORDER BY r.table_name = 'predictions', r.table_name, r.jurisdiction
+    LOOP
+        IF rule.table_name = 'predictions' AND rule.jurisdiction = '*' THEN
+            SELECT 'predictions', '*', NULL, coalesce(sum(d.removed), 0), array_agg(d.partition_name)
+            INTO table_name, jurisdiction, keep, removed, partitions
+            FROM attrition.drop_partitions() AS d;
+            IF partitions IS NOT NULL THEN
+                RETURN NEXT;
+            END IF;
+            partitions := NULL;
+        END IF;
         SELECT t.* INTO kind FROM attrition.retention_tables AS t WHERE t.table_name = rule.table_name;
         EXECUTE format('DELETE FROM attrition.%I AS t WHERE %s', rule.table_name,
             attrition.retention_condition(rule, kind.aged_by, kind.has_input));
