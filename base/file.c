@@ -241,17 +241,17 @@ enum status file_make_directories(const char *path, struct error *err)
     return failed ? file_error(err, failed, "make directory", path) : STATUS_OK;
 }
 
-enum status file_make_private(const char *path, struct error *err)
+enum status file_make_private(const char *path, bool make, struct error *err)
 {
     struct stat found;
     size_t bytes = strlen(path);
     while (bytes > 1 && path[bytes - 1] == '/')
         bytes--;
     char *name = mem_text_n(path, bytes); /* with a slash after it, a link would be followed */
-    int failed = mkdir(name, 0700) != 0 && errno != EEXIST ? errno : lstat(name, &found) != 0 ? errno : 0;
+    int failed = make && mkdir(name, 0700) != 0 && errno != EEXIST ? errno : lstat(name, &found) != 0 ? errno : 0;
     free(name);
     if (failed)
-        return file_error(err, failed, "make", path);
+        return file_error(err, failed, make ? "make" : "find", path);
     const char *flaw = S_ISLNK(found.st_mode)                  ? "is a symbolic link: name the directory itself"
                        : !S_ISDIR(found.st_mode)               ? "is no directory"
                        : found.st_uid != geteuid()             ? "belongs to another user"

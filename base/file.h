@@ -1,6 +1,8 @@
 /* Whole files: read with a limit, replaced atomically, directories made. Error texts name the path and the reason. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "base/status.h"
 
@@ -27,9 +29,9 @@ MUST_USE enum status file_write_private(const char *path, struct span bytes, str
 /* mkdir -p. STATUS_OK if it is there already. */
 MUST_USE enum status file_make_directories(const char *path, struct error *err);
 
-/* A directory of this user, mode 0700, for what nobody else may see: made where it is missing (not what is above it).
- * STATUS_DENIED where it is there and is something else. */
-MUST_USE enum status file_make_private(const char *path, struct error *err);
+/* A directory of this user, mode 0700, for what nobody else may see: where it is missing, made (not what is above it),
+ * or without `make` STATUS_NOT_FOUND. STATUS_DENIED where it is there and is something else. */
+MUST_USE enum status file_make_private(const char *path, bool make, struct error *err);
 
 /* Sets the status that errno means, with the text "cannot ACTION PATH: reason". */
 enum status file_error(struct error *err, int error_number, const char *action, const char *path);

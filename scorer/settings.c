@@ -142,7 +142,7 @@ static enum status split_memory(struct settings *settings, struct error *err)
         return err->status;
     kafka_limit_memory(shares.consumer, shares.producer);
     settings->staged_bytes = shares.staged ? shares.staged : STAGED_BYTES;
-    settings->state_bytes = shares.state;
+    settings->state_bytes = settings->snapshot_dir ? shares.state / 2 : shares.state; /* a snapshot is a copy */
     settings->sink_batch_bytes = shares.sink_batch ? shares.sink_batch : SINK_BATCH_BYTES;
     return STATUS_OK;
 }
@@ -185,17 +185,6 @@ static enum status check_alerts(const struct settings *settings, struct error *e
                          "--alert-topic: an alert compares a prediction with the one before, which needs current "
                          "records: set --state-topic too, or --alert-topic none");
     return STATUS_OK;
-}
-
-/* It holds personal data. */
-static enum status check_snapshots(const struct settings *settings, struct error *err)
-{
-    struct error why;
-    if (!settings->snapshot_dir || !settings->state_topic || !settings->role_score)
-        return STATUS_OK;
-    if (file_make_private(settings->snapshot_dir, &why) == STATUS_OK)
-        return STATUS_OK;
-    return error_set(err, why.status, "--state-snapshot-dir: %s", why.text);
 }
 
 static enum status check_state(const struct settings *settings, struct error *err)
@@ -258,8 +247,6 @@ static enum status settings_complete(struct settings *settings, struct error *er
         status = check_topics(settings, err);
     if (status == STATUS_OK)
         status = check_state(settings, err);
-    if (status == STATUS_OK)
-        status = check_snapshots(settings, err);
     if (status == STATUS_OK)
         status = check_alerts(settings, err);
     if (status == STATUS_OK)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "events/schema_registry.h"
 #include "events/schema.h"
 #include "kafka/client.h"
@@ -301,6 +302,16 @@ static void check_registry(struct check *check)
         report_wrong(check, "registry", err.text);
 }
 
+/* `run` makes it, as its own user. */
+static void check_snapshots(struct check *check)
+{
+    struct error err;
+    const struct settings *settings = &check->settings;
+    if (settings->snapshot_dir && settings->state_topic && settings->role_score &&
+        file_make_private(settings->snapshot_dir, false, &err) == STATUS_DENIED)
+        report_wrong(check, "snapshots", err.text);
+}
+
 int cmd_check(const struct options *options)
 {
     struct check check = {.options = options};
@@ -315,6 +326,7 @@ int cmd_check(const struct options *options)
     if (settings_resolve(options, check.schema, &check.settings, &err) == STATUS_OK) {
         report_ok(&check, "settings", "instance %s, %s", check.settings.instance_id,
                   check.settings.exactly_once ? "exactly-once" : "at-least-once");
+        check_snapshots(&check);
         check_model(&check);
         check_registry(&check);
         check_kafka(&check);

@@ -66,9 +66,11 @@ static enum status read_bare(const struct explain_models *models, struct explain
                              struct error *err)
 {
     const char *uri = options_text(models->options, OPTION_MODEL_URI);
+    model->address = mem_text(model->name);
     if (strncmp(uri, "models:/", 8) == 0 || !is_file_named(uri, model->name))
         return error_set(err, STATUS_NOT_FOUND,
                          "it was a file %.200s, not a registered version: give that file as --model-uri", model->name);
+    free(model->address);
     model->address = mem_text(uri);
     return file_read(uri, ONNX_MAX_BYTES, file, err);
 }

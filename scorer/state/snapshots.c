@@ -26,7 +26,7 @@
 #define FUTURE_US (60 * SECOND_US)
 #define BYTES_MOST ((size_t)1 << 40)
 
-enum { SLICE_BYTES = 1 << 20, PREFIX_DIGITS = 16, NOBODY = -1 };
+enum { SLICE_BYTES = 1 << 20, PREFIX_DIGITS = 16, NOBODY = -1, WRITE_ALL_S = 10 };
 
 /* What is known of a partition's file. Plain data; zeroed: nothing, as of one that was never written. */
 struct snapshot {
@@ -49,6 +49,9 @@ struct snapshots {
     int64_t age_us;                 /* how old a snapshot may be */
     struct snapshot *files;         /* by partition */
     int32_t file_count;
+    int32_t next;      /* the partition that is looked at first: each has its turn */
+    int64_t left_us;   /* steady clock: when the partitions left; 0: they have not */
+    bool lost;         /* they were another's already */
     bool active;       /* the partitions are ours, and complete */
     int64_t active_us; /* steady clock: since then */
     int64_t look_us;   /* steady clock: the next look */
@@ -79,6 +82,10 @@ enum status snapshots_new(const struct settings *settings, struct state *state, 
     snapshots->counters = counters;
     snapshots->clock = clock;
     snapshots->partition = NOBODY;
+    if (file_make_private(settings->snapshot_dir, true, err) != STATUS_OK) {
+        snapshots_free(snapshots);
+        return error_prefix(err, "--state-snapshot-dir");
+    }
     if (background_call_new(&snapshots->background, err) != STATUS_OK) {
         snapshots_free(snapshots);
         return err->status;
@@ -146,9 +153,15 @@ static void remove_file(const char *path)
 void snapshots_set_topic(struct snapshots *snapshots, const char *cluster, int32_t partitions, int64_t tombstones_ms)
 {
     free(snapshots->cluster);
-    snapshots->cluster = tombstones_ms > 0 ? mem_text(cluster) : NULL;
     snapshots->partitions = partitions;
     snapshots->age_us = tombstones_ms > INT64_MAX / 1000 ? INT64_MAX : tombstones_ms * 1000 / 2;
+    bool lasts = snapshots->age_us >= 2 * SNAPSHOTS_INTERVAL_S * SECOND_US;
+    if (tombstones_ms > 0 && !lasts)
+        log_warn("score",
+                 "snapshots of current records are neither used nor written: %s keeps null values for %" PRId64
+                 " ms only; set its delete.retention.ms to a day",
+                 snapshots->settings->state_topic, tombstones_ms);
+    snapshots->cluster = lasts ? mem_text(cluster) : NULL;
 }
 
 void snapshots_discard(struct snapshots *snapshots, int32_t partition, const char *why)
@@ -252,8 +265,12 @@ static void write_file(void *context)
     snapshot_file_seal(&snapshots->bytes);
     snapshots->result = file_write_private(path, buffer_span(&snapshots->bytes), &snapshots->failure);
     buffer_free(&snapshots->bytes); /* here, since it takes the loop's time too */
-    if (snapshots->result == STATUS_OK && set_time(snapshots, path) && lstat(path, &found) == 0)
+    if (snapshots->result != STATUS_OK)
+        return;
+    if (set_time(snapshots, path) && lstat(path, &found) == 0)
         snapshots->made.inode = found.st_ino;
+    else
+        snapshots->result = file_error(&snapshots->failure, errno, "set the time of", path);
 }
 
 static void finish_write(struct snapshots *snapshots)
@@ -333,9 +350,9 @@ static bool is_due(struct snapshots *snapshots, int32_t partition, int64_t now_u
     if (!can_be_written(snapshots, partition))
         return false;
     int64_t age_us = clock_real_us(snapshots->clock) - file->point.written_us;
-    return !file->written || file->overdue_us || !keep_file(snapshots, file, partition) ||
-           age_us >= snapshots->age_us / 2 || age_us < 0 ||
-           (age_us >= SNAPSHOTS_INTERVAL_S * SECOND_US && has_changed(snapshots, file, partition));
+    return !file->written || !keep_file(snapshots, file, partition) ||
+           (file->overdue_us && age_us >= SNAPSHOTS_LOOK_S * SECOND_US) || age_us >= snapshots->age_us / 2 ||
+           age_us < 0 || (age_us >= SNAPSHOTS_INTERVAL_S * SECOND_US && has_changed(snapshots, file, partition));
 }
 
 static bool is_of_group(const struct snapshots *snapshots, const char *name)
@@ -367,14 +384,17 @@ static void look(struct snapshots *snapshots, int64_t now_us)
 {
     int32_t due = NOBODY;
     bool all_written = true;
-    for (int32_t p = 0; p <= state_last(snapshots->state); p++) {
+    int32_t count = state_last(snapshots->state) + 1;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t p = (snapshots->next + i) % count;
         if (is_due(snapshots, p, now_us) && due == NOBODY)
             due = p;
-        all_written &= file_of(snapshots, p)->written || !state_has(snapshots->state, p);
+        all_written &= file_of(snapshots, p)->written || !can_be_written(snapshots, p);
     }
-    if (due != NOBODY)
+    if (due != NOBODY) {
+        snapshots->next = due + 1;
         begin_copy(snapshots, due);
-    else
+    } else
         snapshots->look_us = now_us + (all_written ? SNAPSHOTS_LOOK_S : 1) * SECOND_US;
     if (now_us - snapshots->active_us >= SNAPSHOTS_LEASE_S * SECOND_US)
         sweep(snapshots);
@@ -387,10 +407,15 @@ void snapshots_start(struct snapshots *snapshots)
     if (!snapshots->active)
         snapshots->active_us = snapshots->look_us = clock_steady_us(snapshots->clock);
     snapshots->active = true;
+    snapshots->left_us = 0;
+    snapshots->lost = false;
 }
 
-void snapshots_stop(struct snapshots *snapshots)
+void snapshots_stop(struct snapshots *snapshots, bool lost)
 {
+    if (snapshots->active)
+        snapshots->left_us = clock_steady_us(snapshots->clock);
+    snapshots->lost |= lost;
     snapshots->active = false;
     if (snapshots->writing)
         finish_write(snapshots);
@@ -413,8 +438,11 @@ bool snapshots_turn(struct snapshots *snapshots)
 
 void snapshots_write_all(struct snapshots *snapshots)
 {
-    snapshots_stop(snapshots);
-    for (int32_t p = 0; p <= state_last(snapshots->state); p++) {
+    snapshots_stop(snapshots, false);
+    int64_t now_us = clock_steady_us(snapshots->clock), end_us = now_us + WRITE_ALL_S * SECOND_US;
+    if (snapshots->lost || (snapshots->left_us && now_us - snapshots->left_us >= SNAPSHOTS_LEASE_S * SECOND_US))
+        return; /* others have changed them since */
+    for (int32_t p = 0; p <= state_last(snapshots->state) && clock_steady_us(snapshots->clock) < end_us; p++) {
         if (!can_be_written(snapshots, p) || !has_changed(snapshots, file_of(snapshots, p), p))
             continue;
         begin_copy(snapshots, p);

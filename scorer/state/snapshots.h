@@ -35,9 +35,11 @@ void snapshots_discard(struct snapshots *snapshots, int32_t partition, const cha
 
 /* All records are there: files may be written; nothing of them is known before the next look. */
 void snapshots_start(struct snapshots *snapshots);
-/* Partitions leave, or are read again. Waits for the file that is being written. */
-void snapshots_stop(struct snapshots *snapshots);
+/* Partitions leave, or are read again. `lost`: another may have changed them since. Waits for the file that is being
+ * written. */
+void snapshots_stop(struct snapshots *snapshots, bool lost);
 /* Between batches: a millisecond or so of work. True: there is more. */
 bool snapshots_turn(struct snapshots *snapshots);
-/* Writes what has changed, at the end of the process, when the partitions are already others'. */
+/* Writes what has changed, at the end of the process, when the partitions have just left; stops after ten seconds,
+ * since an end has a deadline. */
 void snapshots_write_all(struct snapshots *snapshots);

@@ -404,7 +404,7 @@ static enum status begin(struct state_restore *restore, const struct state_start
 {
     size_t beyond = 0;
     if (restore->snapshots)
-        snapshots_stop(restore->snapshots);
+        snapshots_stop(restore->snapshots, false);
     close_others(restore, starts, count);
     if (!all_kept(restore, starts, count) &&
         (find_partitions(restore, err) != STATUS_OK || find_topic(restore, err) != STATUS_OK))
@@ -516,10 +516,9 @@ static enum status check_spread(const struct state_restore *restore, const struc
 /* Records that nobody has begun yet begin now. */
 static struct state_origin origin_of(const struct part *part)
 {
-    if (part->position < 0)
+    if (part->position < 0 || part->origin.begun_us <= 0) /* the next position says when they began */
         return (struct state_origin){-1, clock_real_us(&clock_system)};
-    return (struct state_origin){part->origin.offset,
-                                 part->origin.begun_us > 0 ? part->origin.begun_us : clock_real_us(&clock_system)};
+    return part->origin;
 }
 
 static void log_restored(const struct state_restore *restore)

@@ -252,17 +252,19 @@ static void on_leaving(void *context, bool lost)
 {
     struct score_loop *loop = context;
     struct error err = {0};
-    if (loop->snapshots)
-        snapshots_stop(loop->snapshots);
     if (loop->restore)
         state_restore_stop(loop->restore);
-    if (!loop->publish || !loop->input || !has_work(loop))
-        return;
-    progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
-    FAILPOINT("score.leaving");
-    if (end_work(loop, lost, &err) == PUBLISH_FAILED && loop->failure == STATUS_OK) {
-        loop->failure = err.status;
-        loop->failure_text = err;
+    if (loop->publish && loop->input && has_work(loop)) {
+        progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
+        FAILPOINT("score.leaving");
+        if (end_work(loop, lost, &err) == PUBLISH_FAILED && loop->failure == STATUS_OK) {
+            loop->failure = err.status;
+            loop->failure_text = err;
+        }
+    }
+    if (loop->snapshots) { /* last: it may wait for the disk */
+        progress_step(&loop->progress, "ends a snapshot", WAITS_FOR_NOTHING);
+        snapshots_stop(loop->snapshots, lost);
     }
 }
 

@@ -186,7 +186,8 @@ with Lab() as lab:
     settings = ConfigResource(ConfigResource.Type.TOPIC, STATE, set_config={"cleanup.policy": "compact", "delete.retention.ms": "1000"})
     client.alter_configs([settings])[settings].result(30)
     old = start(lab, "old", env)
-    lab.one_line("old ones are refused", old.text(), "is discarded", "half of the topic's delete.retention.ms")
+    lab.one_line("none are used where null values go at once", old.text(), "neither used nor written", "1000 ms", "delete.retention.ms")
+    lab.equal("all is read from the topic", restored(old)[0], 0)
     lab.equal("old: it ends as ever", old.end(), 0)
 
     # The topic is deleted and made again: its records are others', whatever their offsets.

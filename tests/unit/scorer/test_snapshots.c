@@ -199,7 +199,7 @@ static void set_up(struct fixture *f)
                                     .input_topic = "in",
                                     .state_topic = "state",
                                     .snapshot_dir = f->directory};
-    assert_int_equal(file_make_private(f->directory, &err), STATUS_OK);
+    assert_int_equal(file_make_private(f->directory, true, &err), STATUS_OK);
     renew(f, state_of(100));
 }
 
@@ -266,7 +266,7 @@ static void turns_write_it_too(void **unused)
     snapshots_start(f.snapshots);
     WAIT_UNTIL(!snapshots_turn(f.snapshots), "it is never done");
     assert_int_equal(count(&f, COUNTER_SNAPSHOTS_WRITTEN), 1);
-    snapshots_stop(f.snapshots);
+    snapshots_stop(f.snapshots, false);
     find_file(&f);
     tear_down(&f);
 }
@@ -431,14 +431,42 @@ static void an_old_one_is_not_used(void **unused)
     write_again(&f);
     struct state *state = state_new();
     renew(&f, state);
-    snapshots_set_topic(f.snapshots, "cluster", 4, 1); /* kept for a millisecond */
-    WAIT_UNTIL(!snapshots_load(f.snapshots, PARTITION, state_open(state, PARTITION), &point), "it is used");
+    snapshots_set_topic(f.snapshots, "cluster", 4, 20 * 60 * 1000); /* kept for 20 minutes */
+    later_us += 10 * 60 * INT64_C(1000000);
+    assert_false(snapshots_load(f.snapshots, PARTITION, state_open(state, PARTITION), &point));
     assert_int_equal(count(&f, COUNTER_SNAPSHOTS_DISCARDED), 1);
     write_again(&f);
     renew(&f, state_of(100));
-    snapshots_set_topic(f.snapshots, "cluster", 4, -1);
-    snapshots_write_all(f.snapshots);
-    assert_int_equal(count(&f, COUNTER_SNAPSHOTS_WRITTEN), 2); /* not now */
+    for (int64_t kept_ms = -1; kept_ms < 2000; kept_ms += 1001) { /* not known, or for less than writing takes */
+        snapshots_set_topic(f.snapshots, "cluster", 4, kept_ms);
+        snapshots_write_all(f.snapshots);
+        assert_int_equal(count(&f, COUNTER_SNAPSHOTS_WRITTEN), 2); /* not now */
+    }
+    tear_down(&f);
+}
+
+static void leave(struct fixture *f, bool lost, int seconds)
+{
+    snapshots_start(f->snapshots);
+    snapshots_stop(f->snapshots, lost);
+    later_us += seconds * INT64_C(1000000);
+    snapshots_write_all(f->snapshots);
+}
+
+/* Its null values would be missing from a file that looks new. */
+static void what_another_may_have_changed_is_not_written(void **unused)
+{
+    struct fixture f;
+    (void)unused;
+    set_up(&f);
+    renew(&f, state_of(100));
+    leave(&f, true, 0);
+    assert_int_equal(count(&f, COUNTER_SNAPSHOTS_WRITTEN), 0);
+    leave(&f, false, SNAPSHOTS_LEASE_S);
+    assert_int_equal(count(&f, COUNTER_SNAPSHOTS_WRITTEN), 0);
+    leave(&f, false, 1);
+    assert_int_equal(count(&f, COUNTER_SNAPSHOTS_WRITTEN), 1);
+    find_file(&f);
     tear_down(&f);
 }
 
@@ -450,17 +478,17 @@ static void a_directory_is_for_its_owner_alone(void **unused)
     assert_non_null(mkdtemp(directory));
     snprintf(inner, sizeof inner, "%s/inner", directory);
     snprintf(link, sizeof link, "%s/link", directory);
-    assert_int_equal(file_make_private(inner, &err), STATUS_OK);
-    assert_int_equal(file_make_private(inner, &err), STATUS_OK);
+    assert_int_equal(file_make_private(inner, true, &err), STATUS_OK);
+    assert_int_equal(file_make_private(inner, true, &err), STATUS_OK);
     assert_int_equal(symlink(inner, link), 0);
     snprintf(text, sizeof text, "%s/", link);
-    assert_int_equal(file_make_private(text, &err), STATUS_DENIED);
+    assert_int_equal(file_make_private(text, true, &err), STATUS_DENIED);
     assert_non_null(strstr(err.text, "symbolic link"));
     assert_int_equal(chmod(inner, 0750), 0);
-    assert_int_equal(file_make_private(inner, &err), STATUS_DENIED);
+    assert_int_equal(file_make_private(inner, true, &err), STATUS_DENIED);
     assert_non_null(strstr(err.text, "chmod 700"));
     assert_int_equal(rmdir(inner), 0);
-    assert_int_equal(file_make_private("/nowhere/at/all", &err), STATUS_NOT_FOUND);
+    assert_int_equal(file_make_private("/nowhere/at/all", true, &err), STATUS_NOT_FOUND);
     assert_int_equal(unlink(link) + rmdir(directory), 0);
 }
 
@@ -476,6 +504,7 @@ int main(void)
         cmocka_unit_test(another_s_file_in_its_place_is_replaced),
         cmocka_unit_test(what_is_doubtful_is_gone),
         cmocka_unit_test(an_old_one_is_not_used),
+        cmocka_unit_test(what_another_may_have_changed_is_not_written),
         cmocka_unit_test(a_directory_is_for_its_owner_alone),
     };
     return cmocka_run_group_tests(tests, load, unload);
