@@ -202,7 +202,10 @@ static enum status read_tokens(const char *lines, size_t least, struct token_lis
 {
     struct token token = {.scopes = (unsigned)SCOPES_ALL, .name = "HTTP_TOKEN"};
     if (tokens_shortest(lines) < least)
-        return error_set(err, STATUS_DENIED, "HTTP_TOKEN: a token of fewer than %zu characters can be guessed", least);
+        return error_set(
+            err, STATUS_DENIED,
+            "HTTP_TOKEN: a token of fewer than %zu characters can be guessed; set longer ones (openssl rand -hex 16)",
+            least);
     for (struct span line = next_token(&lines); line.bytes; line = next_token(&lines)) {
         sha256_hex(line, token.digest);
         list_add(list, &token);

@@ -372,7 +372,11 @@ static enum status fail_connect(struct sink_connection *connection, struct error
         snprintf(text, sizeof text, "%s", sink_certificate_flaw(secret_text(connection->conninfo)));
     else if (strstr(text, "alert unknown ca") || strstr(text, "alert certificate"))
         snprintf(text, sizeof text, "the server does not trust our certificate, sslcert of DATABASE_URL: %s",
-                 strstr(text, "expired") ? "it has expired" : "it is signed by nobody whom the server trusts");
+                 strstr(text, "expired")   ? "it has expired; renew sslcert and sslkey"
+                 : strstr(text, "revoked") ? "it was revoked; replace sslcert and sslkey"
+                 : strstr(text, "required")
+                     ? "there is none; set sslcert and sslkey"
+                     : "it is signed by nobody whom the server trusts; replace sslcert and sslkey");
     return fail_connection(connection, code, text, err);
 }
 
