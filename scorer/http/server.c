@@ -22,6 +22,7 @@
 #include "scorer/http/event_sender.h"
 #include "scorer/http/access_control.h"
 #include "scorer/http/connections.h"
+#include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
 #include "scorer/http/framing.h"
 #include "scorer/http/listen.h"
@@ -69,7 +70,7 @@ struct http {
     struct tokens *tokens;
     struct rate_limit *rate; /* NULL: no limit */
     struct rate_limit *guesses;
-    struct work_pool *pool;
+    struct work_pool *pool, *readers;
     atomic_bool closing;
     atomic_size_t waiting; /* requests suspended until they are computed, or Kafka has answered */
     pthread_t keeper;
@@ -299,14 +300,17 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
         snprintf(seconds, sizeof seconds, "%u", answer->retry_after_s);
         MHD_add_response_header(response, "Retry-After", seconds);
     }
+    if (answer->next_cursor)
+        MHD_add_response_header(response, "X-Next-Cursor", answer->next_cursor);
     if (access_control_origin_allowed(settings_of(exchange)->http_cors_origins, origin)) {
         MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
         MHD_add_response_header(response, "Vary", "Origin");
+        MHD_add_response_header(response, "Access-Control-Expose-Headers", "X-Next-Cursor, X-Request-Id");
     }
     if (exchange->preflight) {
         MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, HEAD, POST");
         MHD_add_response_header(response, "Access-Control-Allow-Headers",
-                                "Authorization, Content-Type, Traceparent, X-Request-Id");
+                                "Authorization, Content-Type, Traceparent, X-Purpose, X-Request-Id");
     }
 }
 
@@ -355,6 +359,8 @@ static const char *given_up(const void *context)
     int64_t age_us = clock_steady_us(&clock_system) - exchange->request.complete_us;
     if (age_us > LAST_US && (exchange->http->closing || *exchange->http->service.view.draining))
         return "the service is shutting down: send the request again";
+    if (age_us > COMPUTE_US && route_reads_database(exchange->route))
+        return "PostgreSQL has not answered within 10 s: ask for less, or again later";
     if (age_us > COMPUTE_US)
         return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
     return connection_left(exchange->client) ? "the client has left" : NULL;
@@ -400,7 +406,8 @@ static enum MHD_Result compute_apart(struct exchange *exchange)
     if (!http->closing) {
         connection_work(exchange->client);
         MHD_suspend_connection(exchange->connection);
-        if (!work_pool_add(http->pool, compute, exchange)) {
+        struct work_pool *pool = route_reads_database(exchange->route) ? http->readers : http->pool;
+        if (!work_pool_add(pool, compute, exchange)) {
             answer_unavailable(&exchange->answer, "too many requests are waiting for their turn");
             resume(exchange);
         }
@@ -418,16 +425,21 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
     request->body = buffer_span(&exchange->body);
     request->given_up = given_up;
     request->context = exchange;
+    request->token_name = exchange->token_name;
+    request->address = exchange->address;
+    request->request_id = exchange->request_id;
     exchange->delivery = (struct delivery){&exchange->http->service, &exchange->answer, resume, exchange};
     request->headers = (struct request_headers){
         .content_type = header(exchange, "Content-Type"),
+        .accept = header(exchange, "Accept"),
+        .purpose = header(exchange, "X-Purpose"),
         .ce_specversion = header(exchange, "ce-specversion"),
         .ce_id = header(exchange, "ce-id"),
         .ce_time = header(exchange, "ce-time"),
         .ce_subject = header(exchange, "ce-subject"),
     };
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
-    if (!strcmp(exchange->route->method, "POST"))
+    if (!strcmp(exchange->route->method, "POST") || route_reads_database(exchange->route))
         return compute_apart(exchange);
     answer_now(exchange);
     return send_answer(exchange);
@@ -522,6 +534,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     access_log_end(port->http->service.access, &entry);
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
+    free(exchange->answer.next_cursor);
     prediction_log_records_clear(&exchange->answer.log);
     free(exchange);
     *state = NULL;
@@ -603,6 +616,9 @@ static void release(struct http *http)
     port_close(&http->main);
     port_close(&http->probes);
     work_pool_free(http->pool);
+    work_pool_free(http->readers);
+    database_free(http->service.reads);
+    database_free(http->service.writes);
     prediction_log_free(http->service.prediction_log);
     event_sender_free(http->service.event_sender);
     stream_remote_free(http->service.remote);
@@ -642,6 +658,15 @@ static enum status make_producers(struct http *http, struct error *err)
     return status;
 }
 
+static enum status open_databases(struct http *http, struct error *err)
+{
+    const struct settings *settings = http->service.view.settings;
+    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, &http->service.reads, err);
+    if (status == STATUS_OK)
+        status = database_new(settings->database_url, "DATABASE_URL", false, &http->service.writes, err);
+    return status == STATUS_OK ? work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err) : status;
+}
+
 enum status http_new(const struct http_view *view, struct http **out, struct error *err)
 {
     const struct settings *settings = view->settings;
@@ -649,6 +674,8 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     enum status status = tokens_new(settings, &http->tokens, err);
     if (status == STATUS_OK)
         status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
+    if (status == STATUS_OK && !settings->probes_only)
+        status = open_databases(http, err);
     if (status == STATUS_OK && view->models && !settings->probes_only)
         status = make_producers(http, err);
     if (status == STATUS_OK)
