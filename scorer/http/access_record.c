@@ -51,8 +51,9 @@ static void add_array(struct buffer *out, const struct span *ids, size_t count)
 bool access_record(const struct service *service, const struct request *request, const char *path,
                    const struct span *ids, size_t count, struct answer *answer)
 {
-    static const char sql[] = "INSERT INTO attrition.access_log (token, address, request_id, request, employees, purpose) "
-                              "SELECT $1, $2, $3, $4, array_agg(DISTINCT u.id ORDER BY u.id), $6 FROM unnest($5::text[]) AS u (id)";
+    static const char sql[] =
+        "INSERT INTO attrition.access_log (token, address, request_id, request, employees, purpose) "
+        "SELECT $1, $2, $3, $4, array_agg(DISTINCT u.id ORDER BY u.id), $6 FROM unnest($5::text[]) AS u (id)";
     struct buffer array = {0}, purpose = {0};
     struct database_rows *none = NULL;
     if (!count)
@@ -62,12 +63,17 @@ bool access_record(const struct service *service, const struct request *request,
         add_text(&purpose, span_of(request->headers.purpose));
         buffer_add_u8(&purpose, '\0');
     }
-    const char *const values[] = {*request->token_name ? request->token_name : "none", request->address,
-                                  request->request_id, path, array.data, purpose.data};
+    const char *const values[] = {*request->token_name ? request->token_name : "none",
+                                  request->address,
+                                  request->request_id,
+                                  path,
+                                  array.data,
+                                  purpose.data};
     bool written = database_query(service->writes, request, "writing who saw whom", sql, 6, values, &none, answer);
     if (!written && answer->status == 503)
-        answer_unavailable(answer, "it cannot be written to attrition.access_log who asks, so no names are given: see the "
-                                   "log; ask again later");
+        answer_unavailable(answer,
+                           "it cannot be written to attrition.access_log who asks, so no names are given: see the "
+                           "log; ask again later");
     database_rows_free(none);
     buffer_free(&array);
     buffer_free(&purpose);

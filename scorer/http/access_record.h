@@ -3,8 +3,8 @@
 
 #include "scorer/http/service.h"
 
-/* `path`: what was asked for, without ids; the ids of the answer, which may repeat. False: not written, and answered with
- * 503 or, for a bad X-Purpose, 400. Nobody in the answer: nothing is written. */
+/* `path`: what was asked for, without ids; the ids of the answer, which may repeat. False: not written, and answered
+ * with 503 or, for a bad X-Purpose, 400. Nobody in the answer: nothing is written. */
 bool access_record(const struct service *service, const struct request *request, const char *path,
                    const struct span *ids, size_t count, struct answer *answer);
 /* Asked before anything is read. False: answered. */

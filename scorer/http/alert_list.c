@@ -14,7 +14,8 @@
 enum { PLACE_PARTS = 5, ROW_ID = 0, ROW_ALERT, ROW_PLACE, TIME_BYTES = 32 };
 
 static const char alerts_sql[] =
-    "SELECT a.employee_id, attrition.alert_json(a), (extract(epoch FROM a.received_at) * 1000000)::bigint, a.cluster_id, "
+    "SELECT a.employee_id, attrition.alert_json(a), (extract(epoch FROM a.received_at) * 1000000)::bigint, "
+    "a.cluster_id, "
     "a.topic, a.partition, a.\"offset\" FROM attrition.alerts_once AS a WHERE ($1::float8 IS NULL OR a.received_at >= "
     "to_timestamp($1::float8)) AND ($2::bigint IS NULL OR (a.received_at, a.cluster_id, a.topic, a.partition, "
     "a.\"offset\") < (timestamptz 'epoch' + $2::bigint * interval '1 microsecond', $3::text, $4::text, $5::integer, "
@@ -58,9 +59,8 @@ static bool is_count(struct span text, size_t digits)
 static bool read_cursor(struct alert_list *list, struct answer *answer)
 {
     struct span *place = list->place;
-    if (!list->cursor ||
-        (cursor_read(list->cursor, span_of(list->since), place, PLACE_PARTS, &list->texts) && is_count(place[0], 17) &&
-         is_count(place[3], 9) && is_count(place[4], 18)))
+    if (!list->cursor || (cursor_read(list->cursor, span_of(list->since), place, PLACE_PARTS, &list->texts) &&
+                          is_count(place[0], 17) && is_count(place[3], 9) && is_count(place[4], 18)))
         return true;
     answer_detail(answer, 400, "cursor: not one of this question; take `next` of the page before, with the same since");
     return false;
@@ -90,8 +90,8 @@ static bool read_page(struct alert_list *list, struct answer *answer)
     snprintf(limit, sizeof limit, "%u", list->limit + 1);
     for (size_t p = 0; list->cursor && p < PLACE_PARTS; p++)
         place[p] = arena_text(&arena, list->place[p].data, list->place[p].bytes);
-    const char *const values[] = {*list->since ? list->since : NULL, place[0], place[1], place[2], place[3], place[4],
-                                  limit};
+    const char *const values[] = {
+        *list->since ? list->since : NULL, place[0], place[1], place[2], place[3], place[4], limit};
     bool done = database_query(list->service->reads, list->request, "reading alerts", alerts_sql, 7, values,
                                &list->rows, answer);
     arena_free(&arena);

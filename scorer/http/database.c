@@ -52,8 +52,8 @@ enum status database_new(struct secret conninfo, const char *option, bool read_o
 {
     PQconninfoOption *parsed = PQconninfoParse(secret_text(conninfo), NULL);
     if (!parsed) /* libpq's own words may quote the string, password and all */
-        return error_set(err, STATUS_INVALID,
-                         "%s is no connection string: write postgresql://user@host:5432/database", option);
+        return error_set(err, STATUS_INVALID, "%s is no connection string: write postgresql://user@host:5432/database",
+                         option);
     PQconninfoFree(parsed);
     struct database *database = mem_zeroed(1, sizeof *database);
     database->conninfo = conninfo;
@@ -144,10 +144,11 @@ static bool fail_result(const struct asking *asking, const PGresult *result)
     bool setup = !strncmp(state, "42", 2) || !strncmp(state, "3F", 2) || !strcmp(state, "25006");
     log_warn("http", "PostgreSQL (%s): %s: %s (SQLSTATE %s)", asking->database->option, asking->doing,
              text ? text : "no message", state);
-    answer_unavailable(asking->answer,
-                       setup ? "PostgreSQL refuses this service: the log says what; run sql/migrate, and check the rights "
-                               "of its users"
-                             : "PostgreSQL has refused the question; the log says why");
+    answer_unavailable(
+        asking->answer,
+        setup ? "PostgreSQL refuses this service: the log says what; run sql/migrate, and check the rights "
+                "of its users"
+              : "PostgreSQL has refused the question; the log says why");
     return false;
 }
 
@@ -282,8 +283,8 @@ static bool connected(const struct asking *asking)
 bool database_query(struct database *database, const struct request *request, const char *doing, const char *sql,
                     int count, const char *const *values, struct database_rows **out, struct answer *answer)
 {
-    struct asking asking = {database, take_slot(database), request, answer, doing,
-                            clock_steady_us(&clock_system) + QUERY_LIMIT_US};
+    struct asking asking = {
+        database, take_slot(database), request, answer, doing, clock_steady_us(&clock_system) + QUERY_LIMIT_US};
     PGresult *result = NULL;
     if (asking.slot->handle && (!PQconsumeInput(asking.slot->handle) || PQstatus(asking.slot->handle) != CONNECTION_OK))
         close_slot(asking.slot);
@@ -308,6 +309,5 @@ struct span database_rows_text(const struct database_rows *rows, size_t row, siz
     const PGresult *result = result_of(rows);
     if (PQgetisnull(result, (int)row, (int)column))
         return SPAN_NULL;
-    return (struct span){PQgetvalue(result, (int)row, (int)column),
-                         (size_t)PQgetlength(result, (int)row, (int)column)};
+    return (struct span){PQgetvalue(result, (int)row, (int)column), (size_t)PQgetlength(result, (int)row, (int)column)};
 }

@@ -1,9 +1,9 @@
-/* A few connections to PostgreSQL, for the routes that read it and for what they note there. The only file of the folder
- * that knows libpq.
+/* A few connections to PostgreSQL, for the routes that read it and for what they note there. The only file of the
+ * folder that knows libpq.
  *
- * Queries run on the readers' threads (server.c), of which there are as many as connections, and wait in pieces: a query
- * whose client has left, or that takes too long, is given up by closing its connection, which the server notices and
- * ends the query. A connection that was lost while nobody asked is made again, unseen. */
+ * Queries run on the readers' threads (server.c), of which there are as many as connections, and wait in pieces: a
+ * query whose client has left, or that takes too long, is given up by closing its connection, which the server notices
+ * and ends the query. A connection that was lost while nobody asked is made again, unseen. */
 #pragma once
 
 #include "base/secret.h"

@@ -49,7 +49,8 @@ static void add_parameters(struct buffer *out, const json_t *parameters)
     const json_t *parameter;
     if (!json_array_size(parameters))
         return;
-    buffer_add_text(out, "<table><thead><tr><th>parameter</th><th>in</th><th>meaning</th><th>form</th></tr></thead><tbody>");
+    buffer_add_text(out,
+                    "<table><thead><tr><th>parameter</th><th>in</th><th>meaning</th><th>form</th></tr></thead><tbody>");
     json_array_foreach (parameters, p, parameter) {
         buffer_add_text(out, "<tr>");
         add_element(out, "td", text_of(parameter, "name"));

@@ -74,8 +74,9 @@ static bool read_cursor(struct employee_list *list, struct answer *answer)
         sound = end > text && !*end;
     }
     if (!sound) {
-        answer_detail(answer, 400, "cursor: not one of this question; take `next` of the page before, with the same q, "
-                                   "where and sort");
+        answer_detail(answer, 400,
+                      "cursor: not one of this question; take `next` of the page before, with the same q, "
+                      "where and sort");
         return false;
     }
     list->key = parts[0];
@@ -119,10 +120,11 @@ static void build(struct list_sql *sql, const struct employee_list *list)
         list_sql_value(sql, list->after_id, "text");
         buffer_add_text(&sql->text, ")");
     }
-    buffer_printf(&sql->text,
-                  " ORDER BY key %s, l.employee_id COLLATE \"C\" %s LIMIT %u) AS p JOIN attrition.latest_predictions AS l "
-                  "USING (employee_id) ORDER BY p.key %s, l.employee_id COLLATE \"C\" %s",
-                  direction, direction, query->limit + 1, direction, direction);
+    buffer_printf(
+        &sql->text,
+        " ORDER BY key %s, l.employee_id COLLATE \"C\" %s LIMIT %u) AS p JOIN attrition.latest_predictions AS l "
+        "USING (employee_id) ORDER BY p.key %s, l.employee_id COLLATE \"C\" %s",
+        direction, direction, query->limit + 1, direction, direction);
     buffer_add_u8(&sql->text, '\0');
 }
 

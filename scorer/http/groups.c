@@ -1,6 +1,6 @@
-/* GET /groups: expected and realised exits by one or two attributes. See docs/HTTP.md. On the readers' threads. What may
- * be shown is decided by the database (sql/0020_http_service.sql), once a day; through DATABASE_URL, since the first
- * question of a day has it computed. */
+/* GET /groups: expected and realised exits by one or two attributes. See docs/HTTP.md. On the readers' threads. What
+ * may be shown is decided by the database (sql/0020_http_service.sql), once a day; through DATABASE_URL, since the
+ * first question of a day has it computed. */
 #include <string.h>
 
 #include "scorer/http/database.h"

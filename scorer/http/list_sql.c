@@ -1,6 +1,6 @@
 /* Putting the statements of GET /employees together: see list_sql.h. On the readers' threads. Names of attributes and
- * values are parameters, never text of the statement. Sorting and comparing go by one key that is never null, and by the
- * employee id where keys are equal, so that a page ends and begins at a place of its own. */
+ * values are parameters, never text of the statement. Sorting and comparing go by one key that is never null, and by
+ * the employee id where keys are equal, so that a page ends and begins at a place of its own. */
 #include "scorer/http/list_sql.h"
 
 #include <assert.h>
@@ -50,8 +50,7 @@ static void add_attribute_number(struct list_sql *sql, const struct column *colu
 
 bool list_key_is_number(const struct list_query *query)
 {
-    return query->sort == SORT_ATTRIBUTE ? query->sort_column->kind != COLUMN_NOMINAL
-                                         : query->sort != SORT_EMPLOYEE_ID;
+    return query->sort == SORT_ATTRIBUTE ? query->sort_column->kind != COLUMN_NOMINAL : query->sort != SORT_EMPLOYEE_ID;
 }
 
 /* Missing values come last, whatever the direction. */

@@ -6,8 +6,8 @@
 /* A fault for each parameter that is none of these (NULL-terminated), is given twice, or is beyond PARAMETERS_MAX. */
 void parameters_check(const struct request *request, const char *const *known, struct faults *faults);
 
-/* The same for routes that refuse with one sentence (400): false is answered. `repeated` may come several times; NULL: none
- * may. */
+/* The same for routes that refuse with one sentence (400): false is answered. `repeated` may come several times; NULL:
+ * none may. */
 bool parameters_sound(const struct request *request, const char *const *known, const char *repeated,
                       struct answer *answer);
 

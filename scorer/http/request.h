@@ -27,7 +27,7 @@ struct request {
     struct span body;
     struct span name, version; /* what {name} or {id}, and {version}, of the route's path stand for; SPAN_NULL: none */
     const char *token_name, *address, *request_id; /* who asks: "" where it is not known */
-    int64_t complete_us;       /* steady clock when the last byte had come */
+    int64_t complete_us;                           /* steady clock when the last byte had come */
     /* Why long work is not worth going on with, or NULL; NULL itself: it always is. Asked through request_given_up. */
     const char *(*given_up)(const void *context);
     const void *context;

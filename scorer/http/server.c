@@ -661,7 +661,8 @@ static enum status make_producers(struct http *http, struct error *err)
 static enum status open_databases(struct http *http, struct error *err)
 {
     const struct settings *settings = http->service.view.settings;
-    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, &http->service.reads, err);
+    enum status status =
+        database_new(settings->database_read_url, "DATABASE_READ_URL", true, &http->service.reads, err);
     if (status == STATUS_OK)
         status = database_new(settings->database_url, "DATABASE_URL", false, &http->service.writes, err);
     return status == STATUS_OK ? work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err) : status;
