@@ -47,8 +47,8 @@ static PGresult *result_of(const struct database_rows *rows)
 
 /* --- the connections --- */
 
-enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
-                         struct error *err)
+static enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
+                                struct error *err)
 {
     PQconninfoOption *parsed = PQconninfoParse(secret_text(conninfo), NULL);
     if (!parsed) /* libpq's own words may quote the string, password and all */
@@ -62,6 +62,13 @@ enum status database_new(struct secret conninfo, const char *option, bool read_o
     pthread_mutex_init(&database->mutex, NULL);
     *out = database;
     return STATUS_OK;
+}
+
+enum status databases_new(const struct settings *settings, struct database **reads, struct database **writes,
+                          struct error *err)
+{
+    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, reads, err);
+    return status == STATUS_OK ? database_new(settings->database_url, "DATABASE_URL", false, writes, err) : status;
 }
 
 void database_free(struct database *database)

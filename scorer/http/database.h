@@ -6,17 +6,18 @@
  * and ends the query. A connection that was lost while nobody asked is made again, unseen. */
 #pragma once
 
-#include "base/secret.h"
 #include "scorer/http/request.h"
+#include "scorer/settings.h"
 
 enum { DATABASE_CONNECTIONS = 4 };
 
 struct database;
 struct database_rows;
 
-/* Connects when it is first asked. STATUS_INVALID: no connection string. Copies nothing of the secret. */
-MUST_USE enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
-                                  struct error *err);
+/* DATABASE_READ_URL, and DATABASE_URL. Connects when it is first asked. STATUS_INVALID: no connection string. Borrows
+ * the settings; on failure too what was made is the caller's. */
+MUST_USE enum status databases_new(const struct settings *settings, struct database **reads, struct database **writes,
+                                   struct error *err);
 void database_free(struct database *database); /* NULL is fine; nobody may be asking */
 
 /* Texts as parameters. False: the answer says why (503). The rows are the caller's; a statement without rows has none.

@@ -21,6 +21,7 @@
 #include "scorer/http/access_log.h"
 #include "scorer/http/event_sender.h"
 #include "scorer/http/access_control.h"
+#include "scorer/http/answer_headers.h"
 #include "scorer/http/connections.h"
 #include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
@@ -275,43 +276,23 @@ static void check_headers(struct exchange *exchange, const char *method, const c
 
 /* --- sending --- */
 
-/* What the page may do: load its own files and ask this service, nothing else. */
-static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                                  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+static void add_header(void *response, const char *name, const char *value)
+{
+    MHD_add_response_header(response, name, value);
+}
 
 static void add_headers(const struct exchange *exchange, struct MHD_Response *response)
 {
-    const struct answer *answer = &exchange->answer;
     const char *origin = header(exchange, "Origin");
-    char seconds[16];
-    if (answer->status != 204)
-        MHD_add_response_header(response, "Content-Type", answer->type ? answer->type : "application/json");
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Content-Security-Policy", page_policy);
-    MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
-    if (exchange->closes)
-        MHD_add_response_header(response, "Connection", "close");
-    if (answer->status == 401)
-        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-    if (answer->allow)
-        MHD_add_response_header(response, "Allow", answer->allow);
-    if (answer->retry_after_s) {
-        snprintf(seconds, sizeof seconds, "%u", answer->retry_after_s);
-        MHD_add_response_header(response, "Retry-After", seconds);
-    }
-    if (answer->next_cursor)
-        MHD_add_response_header(response, "X-Next-Cursor", answer->next_cursor);
-    if (access_control_origin_allowed(settings_of(exchange)->http_cors_origins, origin)) {
-        MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
-        MHD_add_response_header(response, "Vary", "Origin");
-        MHD_add_response_header(response, "Access-Control-Expose-Headers", "X-Next-Cursor, X-Request-Id");
-    }
-    if (exchange->preflight) {
-        MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, HEAD, POST");
-        MHD_add_response_header(response, "Access-Control-Allow-Headers",
-                                "Authorization, Content-Type, Traceparent, X-Purpose, X-Request-Id");
-    }
+    bool allowed = access_control_origin_allowed(settings_of(exchange)->http_cors_origins, origin);
+    const struct answer_head head = {
+        .answer = &exchange->answer,
+        .request_id = exchange->request_id,
+        .origin = allowed ? origin : NULL,
+        .closes = exchange->closes,
+        .preflight = exchange->preflight,
+    };
+    answer_headers(&head, add_header, response);
 }
 
 static enum MHD_Result send_answer(struct exchange *exchange)
@@ -658,16 +639,6 @@ static enum status make_producers(struct http *http, struct error *err)
     return status;
 }
 
-static enum status open_databases(struct http *http, struct error *err)
-{
-    const struct settings *settings = http->service.view.settings;
-    enum status status =
-        database_new(settings->database_read_url, "DATABASE_READ_URL", true, &http->service.reads, err);
-    if (status == STATUS_OK)
-        status = database_new(settings->database_url, "DATABASE_URL", false, &http->service.writes, err);
-    return status == STATUS_OK ? work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err) : status;
-}
-
 enum status http_new(const struct http_view *view, struct http **out, struct error *err)
 {
     const struct settings *settings = view->settings;
@@ -676,7 +647,9 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     if (status == STATUS_OK)
         status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
     if (status == STATUS_OK && !settings->probes_only)
-        status = open_databases(http, err);
+        status = databases_new(settings, &http->service.reads, &http->service.writes, err);
+    if (status == STATUS_OK && !settings->probes_only)
+        status = work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err);
     if (status == STATUS_OK && view->models && !settings->probes_only)
         status = make_producers(http, err);
     if (status == STATUS_OK)
