@@ -38,6 +38,7 @@ struct asking {
     struct answer *answer;
     const char *doing;
     int64_t end_us; /* steady clock */
+    bool *lost;     /* a connection that was idle turned out to be gone: not answered; NULL: it is fresh */
 };
 
 static PGresult *result_of(const struct database_rows *rows)
@@ -124,6 +125,11 @@ static bool change_state(struct database *database, bool unavailable)
 /* False, for those who return it. */
 static bool fail_unavailable(const struct asking *asking, const char *text)
 {
+    if (asking->lost) {
+        *asking->lost = true;
+        close_slot(asking->slot);
+        return false;
+    }
     answer_unavailable(asking->answer, "PostgreSQL is unavailable: ask again, nothing else has to be done");
     if (change_state(asking->database, true))
         log_warn("http", "PostgreSQL (%s) is unavailable while %s: %.*s; requests that need it get 503",
@@ -281,21 +287,27 @@ static bool set_up(const struct asking *asking)
     return true;
 }
 
-static bool connected(const struct asking *asking)
-{
-    return asking->slot->handle || (connect_slot(asking) && set_up(asking));
-}
-
-/* A connection that was idle may have been lost: then it is tried with a fresh one. */
+/* A connection that was idle may have been lost meanwhile: then it is asked on a fresh one. */
 bool database_query(struct database *database, const struct request *request, const char *doing, const char *sql,
                     int count, const char *const *values, struct database_rows **out, struct answer *answer)
 {
+    bool lost, done = false;
     struct asking asking = {
-        database, take_slot(database), request, answer, doing, clock_steady_us(&clock_system) + QUERY_LIMIT_US};
+        .database = database,
+        .slot = take_slot(database),
+        .request = request,
+        .answer = answer,
+        .doing = doing,
+        .end_us = clock_steady_us(&clock_system) + QUERY_LIMIT_US,
+    };
     PGresult *result = NULL;
-    if (asking.slot->handle && (!PQconsumeInput(asking.slot->handle) || PQstatus(asking.slot->handle) != CONNECTION_OK))
-        close_slot(asking.slot);
-    bool done = connected(&asking) && ask(&asking, sql, count, values, &result);
+    if (asking.slot->handle) {
+        asking.lost = &lost;
+        done = ask(&asking, sql, count, values, &result);
+        asking.lost = NULL;
+    }
+    if (!done && !answer->status)
+        done = connect_slot(&asking) && set_up(&asking) && ask(&asking, sql, count, values, &result);
     give_back(database, asking.slot);
     *out = (struct database_rows *)result;
     return done;

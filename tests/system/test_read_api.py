@@ -200,23 +200,46 @@ def erased(lab, scorer, url):
     lab.equal("nor after a request", (ask(scorer, "/employees/e3")[0], lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE employees @> ARRAY['e3']")), (404, 0))
 
 
+BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'attrition-http' AND state = 'active'"
+
+
+def hold(lab, url):
+    """Somebody else locks the table."""
+    holder = lab.start("holder", ["psql", "-Xq", "-c", "BEGIN", "-c", "LOCK attrition.latest_predictions IN ACCESS EXCLUSIVE MODE", "-c", "SELECT pg_sleep(600)", url])
+    lab.need("somebody holds the table", lambda: lab.number(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'attrition.latest_predictions'::regclass"), 60, holder)
+    return holder
+
+
+def release(lab, url, holder):
+    holder.kill()
+    lab.sql(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()")
+
+
 def leaves(lab, scorer, url):
     """A client that leaves ends its query; a query that waits harms nobody else."""
-    locker = lab.start("locker", ["psql", "-Xq", "-c", "BEGIN", "-c", "LOCK attrition.latest_predictions IN ACCESS EXCLUSIVE MODE", "-c", "SELECT pg_sleep(600)", url])
-    busy = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'attrition-http' AND state = 'active'"
-    lab.need("somebody holds the table", lambda: lab.number(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'attrition.latest_predictions'::regclass"), 60, locker)
+    holder = hold(lab, url)
     host, port = scorer.http.split(":")
     client = socket.create_connection((host, int(port)))
     client.sendall(f"GET /employees HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKENS['people']}\r\n\r\n".encode())
-    lab.need("a reader waits", lambda: lab.number(url, busy), 60)
+    lab.need("a reader waits", lambda: lab.number(url, BUSY), 60)
     lab.equal("probes and predictions do not", (scorer.get("/health/live")[0], predict(scorer)), (200, 200))
     client.close()
-    lab.wait("a client that leaves ends its query", lambda: not lab.number(url, busy), 60)
+    lab.wait("a client that leaves ends its query", lambda: not lab.number(url, BUSY), 60)
     status, _, answer = ask(scorer, "/employees")
     lab.check("a slow PostgreSQL: 503 in time", status == 503 and "PostgreSQL" in answer["detail"], (status, answer))
-    locker.kill()
-    lab.sql(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()")
+    release(lab, url, holder)
     lab.wait("and 200 again", lambda: ask(scorer, "/employees")[0] == 200, 60)
+
+
+def ending(lab, scorer, url):
+    """TERM ends what waits for PostgreSQL."""
+    holder = hold(lab, url)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(ask, scorer, "/employees") for _ in range(6)]
+        lab.need("readers wait, more than there are connections", lambda: lab.number(url, BUSY) == 4, 60)
+        lab.equal("TERM ends it in time", scorer.end(20), 0)
+        lab.equal("and who waited gets 503", {answer.result()[0] for answer in asked}, {503})
+    release(lab, url, holder)
 
 
 def predict(scorer):
@@ -261,5 +284,5 @@ with Lab(STATE_TOPIC="none") as lab:
     erased(lab, scorer, url)
     leaves(lab, scorer, url)
     outage(lab, scorer, lab.dir / "pg")
-    lab.equal("it ends in time", scorer.end(), 0)
+    ending(lab, scorer, url)
     lab.check("no name and no token in the log", "employees/e1" not in scorer.text() and "Gespr" not in scorer.text() and "script>" not in scorer.text() and TOKENS["people"] not in scorer.text())
