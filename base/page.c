@@ -1,5 +1,5 @@
 /* Pages: see page.h. Pure. */
-#include "trainer/report/page.h"
+#include "base/page.h"
 
 #include <stdarg.h>
 #include <stdio.h>
