@@ -194,6 +194,10 @@
            .help = "audit: answer in JSON; explain: a JSON document a decision, one a line") \
     OPTION(EXPLAIN_EVENT, .flag = "event-id", .programs = S, .metavar = "ID", .only = "explain", \
            .help = "explain: the decision on the event of this id") \
+    OPTION(REPORT_MONTH, .flag = "month", .programs = S, .metavar = "YYYY-MM", .only = "report", \
+           .help = "report: the month, such as 2026-11 (UTC)") \
+    OPTION(REPORT_OUTPUT, .flag = "output", .programs = S, .metavar = "FILE", .only = "report", \
+           .help = "report: where the page is written; default: standard output") \
     OPTION(MAX_REJECTS, .flag = "max-rejects", .environment = "MAX_REJECTS", .type = OPTION_INTEGER, .fallback = "-1", .minimum = "-1", .programs = P, .metavar = "N", \
            .help = "backfill: exit 1 when more than N rows are rejected; -1: any number") \
     OPTION(REJECTS_FILE, .flag = "rejects-file", .environment = "REJECTS_FILE", .programs = P, .metavar = "FILE", \

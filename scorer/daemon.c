@@ -150,6 +150,7 @@ static enum status make_sink(struct daemon *daemon, struct error *err)
         return STATUS_OK;
     if (sink_new(&daemon->settings, &daemon->counters[1], &daemon->sink, err) != STATUS_OK)
         return err->status;
+    sink_use_models(daemon->sink, daemon->models);
     daemon->tasks[daemon->task_count++] = (struct task){.name = "sink", .subject = daemon->sink, .body = run_sink};
     add_progress(daemon, sink_progress(daemon->sink), "sink");
     return STATUS_OK;

@@ -11,6 +11,8 @@ static const struct subcommand subcommands[] = {
      "make past decisions again, each with the model version that made it, and say what differs; status 1: something "
      "does",
      .run = cmd_explain},
+    {"report", "", "write one month as an HTML page, from PostgreSQL: volume, quality, drift, performance, fairness",
+     .run = cmd_report, .takes = "report takes no arguments"},
     {"state", "seed|repartition", "fill the state topic from PostgreSQL; move records after the input has grown",
      .run = cmd_state},
     {"score", "[FILE]", "score JSON Lines from FILE or standard input; no server needed", .run = cmd_score},

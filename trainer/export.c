@@ -9,6 +9,7 @@
 #include "pipeline/onnx/onnx_write.h"
 #include "pipeline/pipeline.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/report/drift.h"
 
 enum { GOLDEN_ROWS = 20 };
 
@@ -117,17 +118,19 @@ enum status export_model(const struct model *model, const struct table *table, c
                          const struct evaluation *evaluation, struct buffer *out, struct error *err)
 {
     const struct schema *schema = table->schema;
-    struct buffer reference = {0}, golden = {0}, metrics = {0}, threshold = {0}, file = {0};
+    struct buffer reference = {0}, golden = {0}, metrics = {0}, threshold = {0}, file = {0}, distributions = {0};
     model->kind->write_reference(model, table, rows, row_count, &reference);
     golden_json(model, table, rows, row_count, &golden);
     metrics_json(&evaluation_main(evaluation)->metrics, &metrics);
     json_add_double(&threshold, evaluation->threshold);
+    drift_write_reference(table, evaluation, &distributions);
     const struct model_property properties[] = {
         {"attrition.threshold", buffer_span(&threshold)},
         {"attrition.positive_label", schema->target_values[schema->target_count - 1]},
         {"attrition.reference", buffer_span(&reference)},
         {"attrition.golden", buffer_span(&golden)},
         {"attrition.metrics", buffer_span(&metrics)},
+        {"attrition.distributions", buffer_span(&distributions)},
         {"attrition.schema", span_of(schema->digest)},
         {"attrition.data_sha256", span_of(table->sha256)},
     };
@@ -137,7 +140,7 @@ enum status export_model(const struct model *model, const struct table *table, c
         status = load_back(schema, buffer_span(&file), err);
     if (status == STATUS_OK)
         buffer_add(out, file.data, file.bytes);
-    struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &file};
+    struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &file, &distributions};
     for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
         buffer_free(buffers[b]);
     return status;

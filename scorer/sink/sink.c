@@ -1,14 +1,13 @@
 /* The sink loop: Kafka → batch → PostgreSQL. See sink.h.
  *
- * Started by daemon.c on a thread of its own; ends when stopped, when finished, or for good when the stored offsets and
- * the topics do not belong together. What may block it: Kafka's poll (100 ms), looking up a log's ends (5 s each), one
+ * Started by daemon.c on a thread of its own; ends when stopped, finished, or for good when the stored offsets and the
+ * topics do not belong together. What may block it: Kafka's poll (100 ms), looking up a log's ends (5 s each), one
  * exchange with PostgreSQL (20 s); all far below max.poll.interval.ms, so it stays in the group.
  *
  * While PostgreSQL is unavailable the loop gives its partitions an empty assignment and goes on polling. That keeps the
  * group's membership and serves rebalances, and nothing is fetched. Not pause: librdkafka 2.0 can lose its place there.
- * When PostgreSQL is back, what was read is stored, and the partitions are assigned from one past it, which
- * is how they are assigned in the first place: assign() throws away what was fetched before. It never seeks. It
- * must never store Kafka's own committed offsets as a start: they are commits for lag tools only. */
+ * When PostgreSQL is back, what was read is stored, and the partitions are assigned from one past it, as at first:
+ * assign() throws away what was fetched. It never seeks, nor starts at Kafka's own offsets: they are for lag tools. */
 #include "scorer/sink/sink.h"
 
 #include <inttypes.h>
@@ -22,11 +21,11 @@
 #include "base/memory.h"
 #include "avro/registry_client.h"
 #include "kafka/client.h"
-#include "kafka/message.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "scorer/sink/sink_batch.h"
 #include "scorer/sink/sink_input.h"
+#include "scorer/sink/sink_reference.h"
 #include "scorer/sink/sink_topics.h"
 
 enum {
@@ -56,6 +55,7 @@ struct sink {
     rd_kafka_topic_t *seen_topics[SINK_TOPIC_COUNT]; /* to know a message's topic by its pointer; borrowed */
     struct sink_headers headers;
     struct sink_topics group;
+    struct sink_reference reference;
     bool joined;                    /* the group has given us our share, which may be nothing */
     bool unassigned;                /* the assignment is empty: partitions must be assigned again from `next` */
     bool waiting;                   /* PostgreSQL is unavailable, until retry_us at least */
@@ -450,6 +450,7 @@ static enum status work(struct sink *sink, struct error *err)
         return STATUS_OK;
     }
     postgresql_worked(sink);
+    sink_reference_store(&sink->reference, sink->store);
     progress_committed(&sink->progress, now_us());
     sink->lag_stale = true;
     if (sink_batch_take_rewound(sink->batch))
@@ -648,6 +649,11 @@ enum status sink_new(const struct settings *settings, struct counters *counters,
     sink_store_limit(store, STORE_LIMIT_US);
     *out = sink;
     return STATUS_OK;
+}
+
+void sink_use_models(struct sink *sink, struct model_holder *models)
+{
+    sink->reference.models = models;
 }
 
 void sink_free(struct sink *sink)

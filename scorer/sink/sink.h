@@ -16,6 +16,9 @@ struct sink;
 MUST_USE enum status sink_new(const struct settings *settings, struct counters *counters, struct sink **out,
                               struct error *err);
 void sink_free(struct sink *sink);
+/* Whose training references it stores; before it runs. NULL: none. */
+struct model_holder;
+void sink_use_models(struct sink *sink, struct model_holder *models);
 
 /* The thread's body: runs until stopped, drained, or failed for good (then err says why). Waits for unavailable
  * servers. */

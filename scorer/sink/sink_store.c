@@ -307,6 +307,20 @@ enum status sink_store_erase(struct sink_store *store, const char *method, struc
     return STATUS_OK;
 }
 
+enum status sink_store_reference(struct sink_store *store, const char *name, const char *version, const char *json,
+                                 struct error *err)
+{
+    const char *const values[] = {name, version, json};
+    PGresult *result;
+    exchange_start(store);
+    if (sink_connection_query(store->connection, "storing the training reference",
+                              "SELECT attrition.store_reference($1, $2, $3::jsonb)", 3, values, &result,
+                              err) != STATUS_OK)
+        return err->status;
+    PQclear(result);
+    return STATUS_OK;
+}
+
 /* --- commit --- */
 
 enum status sink_store_upsert(struct sink_store *store, const char *upsert, struct span rows, struct error *err)
@@ -377,9 +391,12 @@ enum status sink_store_check(struct sink_store *store, struct error *err)
             "'INSERT'), ('alerts', "
             "'INSERT'), "
             "('latest_predictions', 'SELECT'), ('latest_predictions', 'INSERT'), ('latest_predictions', 'UPDATE'), "
-            "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE')) AS r (t, p) WHERE NOT "
-            "has_table_privilege('attrition.' || t, p) UNION ALL SELECT 'EXECUTE on erase_requested' WHERE NOT "
-            "has_function_privilege('attrition.erase_requested(text)', 'EXECUTE')) AS r (lacks)",
+            "('sink_offsets', 'SELECT'), ('sink_offsets', 'INSERT'), ('sink_offsets', 'UPDATE'), "
+            "('training_references', 'SELECT'), ('training_references', 'INSERT'), ('training_references', 'UPDATE')) "
+            "AS r (t, p) WHERE NOT "
+            "has_table_privilege('attrition.' || t, p) UNION ALL SELECT 'EXECUTE on ' || f FROM (VALUES "
+            "('erase_requested(text)'), ('store_reference(text,text,jsonb)')) AS r (f) WHERE NOT "
+            "has_function_privilege('attrition.' || f, 'EXECUTE')) AS r (lacks)",
             0, NULL, &result, err) != STATUS_OK)
         return err->status;
     enum status status = STATUS_OK;

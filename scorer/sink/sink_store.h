@@ -85,6 +85,10 @@ MUST_USE enum status sink_store_upsert(struct sink_store *store, const char *ups
 MUST_USE enum status sink_store_erase(struct sink_store *store, const char *method, struct error *err);
 void sink_store_rollback(struct sink_store *store);
 
+/* The training reference of a model version, in a transaction of its own. STATUS_INVALID: PostgreSQL refuses it. */
+MUST_USE enum status sink_store_reference(struct sink_store *store, const char *name, const char *version,
+                                          const char *json, struct error *err);
+
 /* SQLSTATE of the last failure, or "": the connection itself failed, or no answer came. */
 const char *sink_store_sqlstate(const struct sink_store *store);
 uint32_t sink_store_row_type(const struct sink_store *store); /* type of attrition.predictions; known once open */

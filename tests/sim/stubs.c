@@ -28,6 +28,12 @@ bool pipeline_has_reasons(const struct pipeline *pipeline)
     return false;
 }
 
+const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)
+{
+    (void)pipeline, (void)key;
+    return NULL;
+}
+
 void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
                          uint32_t top_reasons, double least, struct score *scores, struct reason *reasons)
 {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "trainer/report/describe.h"
-#include "trainer/report/page.h"
+#include "base/page.h"
 
 enum { TEXT_BYTES = 200, ROW_PIXELS = 18, NAME_PIXELS = 168, BAR_PIXELS = 100, UPRIGHT_PIXELS = 110 };
 

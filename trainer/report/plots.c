@@ -1,7 +1,7 @@
 /* Evaluation → SVG: see plots.h. Pure. Every figure is one of the evaluation's own. */
 #include "trainer/report/plots.h"
 
-#include "trainer/report/svg.h"
+#include "base/svg.h"
 
 enum { WIDTH = 480, HEIGHT = 420, IMPORTANT_MOST = 20, NAME_MOST = 32 };
 

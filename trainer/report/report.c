@@ -1,6 +1,7 @@
 /* The report's list of files: see report.h. Called by register.c, once a run. Pure. */
 #include "trainer/report/report.h"
 
+#include "trainer/report/drift.h"
 #include "trainer/report/plots.h"
 #include "trainer/report/report_parts.h"
 
@@ -16,7 +17,7 @@ void report_make(const struct training *training, struct report *out)
     *out = (struct report){0};
     report_write_card(training, report_add_file(out, "model_card.md"));
     report_write_page(training, report_add_file(out, "report.html"));
-    report_write_drift(training, report_add_file(out, "drift_reference.json"));
+    drift_write_reference(training->table, training->evaluation, report_add_file(out, "drift_reference.json"));
     for (const struct plot_kind *kind = plot_kinds; kind->path; kind++)
         if (plot_is_known(kind, training->evaluation))
             kind->draw(kind, training->evaluation, true, report_add_file(out, kind->path));

@@ -1,7 +1,7 @@
 /* The evaluation as a page: see report.h. Pure. The same figures as the card's, with the pictures. */
 #include <stdio.h>
 
-#include "trainer/report/page.h"
+#include "base/page.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/report/plots.h"
 #include "trainer/report/report_parts.h"

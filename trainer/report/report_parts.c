@@ -32,21 +32,28 @@ void report_describe_assessment(const struct evaluation *evaluation, char *out, 
         snprintf(out, bytes, "The model was not evaluated: neither cross-validation nor held-out rows were asked for");
 }
 
-void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing)
+size_t report_count_values(const struct table *table, size_t column, struct value_counts *out)
 {
     const struct column *about = &table->schema->columns[column];
-    struct value_counts values = {0};
-    *missing = 0;
+    size_t missing = 0;
+    *out = (struct value_counts){0};
     for (size_t r = 0; r < table->row_count; r++) {
         const struct cell *cell = &table_row(table, r)[column];
         if (cell->code == CELL_MISSING)
-            ++*missing;
+            missing++;
         else if (about->kind == COLUMN_NOMINAL)
-            value_counts_add_text(&values, about->values[cell->code], table->labels[r]);
+            value_counts_add_text(out, about->values[cell->code], table->labels[r]);
         else
-            value_counts_add_number(&values, cell->number, table->labels[r]);
+            value_counts_add_number(out, cell->number, table->labels[r]);
     }
-    value_counts_sort(&values);
-    histogram_make(about, &values, out);
+    value_counts_sort(out);
+    return missing;
+}
+
+void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing)
+{
+    struct value_counts values;
+    *missing = report_count_values(table, column, &values);
+    histogram_make(&table->schema->columns[column], &values, out);
     value_counts_free(&values);
 }

@@ -4,10 +4,11 @@
 #include "trainer/report/histogram.h"
 #include "trainer/register.h"
 
-void report_write_card(const struct training *training, struct buffer *out);  /* Markdown */
-void report_write_page(const struct training *training, struct buffer *out);  /* HTML */
-void report_write_drift(const struct training *training, struct buffer *out); /* JSON */
+void report_write_card(const struct training *training, struct buffer *out); /* Markdown */
+void report_write_page(const struct training *training, struct buffer *out); /* HTML */
 
+/* The values of a column of the training table, sorted; returns how many cells have none. value_counts_free. */
+size_t report_count_values(const struct table *table, size_t column, struct value_counts *out);
 /* The training table's column in bars, unlabelled rows none; *missing: cells without a value. histogram_clear. */
 void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing);
 /* "5-fold cross-validation, 2 times, 2940 predictions": how the figures came about. */

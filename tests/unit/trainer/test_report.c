@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "trainer/report/histogram.h"
-#include "trainer/report/svg.h"
+#include "base/svg.h"
 
 static void test_values_are_counted_by_class(void **state)
 {

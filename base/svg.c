@@ -1,5 +1,5 @@
 /* SVG text: see svg.h. Pure. */
-#include "trainer/report/svg.h"
+#include "base/svg.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* A page that stands alone: style within, nothing asked from outside, light and dark. */
 #pragma once
 
-#include "trainer/report/svg.h"
+#include "base/svg.h"
 
 void page_begin(struct buffer *out, const char *title);
 void page_end(struct buffer *out);

@@ -1,5 +1,5 @@
 /* Pages: see page.h. Pure. */
-#include "trainer/report/page.h"
+#include "base/page.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static const char page_style[] =
     ");gap:16px}.card{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:12px 14px}.card "
     "p{font-size:13px;margin:2px "
     "0}.plots{margin-top:24px;display:flex;flex-wrap:wrap;gap:16px}svg{max-width:100%;height:auto}.alarm{color:var(--"
-    "second)}code{overflow-wrap:anywhere}";
+    "second)}.card .figure{font-size:24px;margin:0}.one-line{white-space:nowrap}code{overflow-wrap:anywhere}";
 
 void page_begin(struct buffer *out, const char *title)
 {

@@ -1,0 +1,115 @@
+/* Asking PostgreSQL: see report_query.h. Called by report.c on the main thread. May block as long as the server does: a
+ * person or a schedule waits, and can interrupt. Must never write. */
+#include "scorer/report/report_query.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "scorer/database_reader.h"
+
+enum { TIMESTAMPTZ = 1184 }; /* PostgreSQL's own number of the type */
+
+struct report_database {
+    PGconn *connection;
+    const struct report_month *month;
+};
+
+struct report_rows {
+    PGresult *result;
+};
+
+static enum status ask(struct report_database *database, const char *sql, int parameters, PGresult **out,
+                       struct error *err)
+{
+    static const Oid types[] = {TIMESTAMPTZ, TIMESTAMPTZ};
+    const char *const values[] = {database->month->begin, database->month->end};
+    *out = PQexecParams(database->connection, sql, parameters, types, values, NULL, NULL, 0);
+    ExecStatusType got = PQresultStatus(*out);
+    if (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK)
+        return STATUS_OK;
+    PQclear(*out);
+    *out = NULL;
+    return database_reader_fail(database->connection, "reading the month (run sql/migrate on the database?)", err);
+}
+
+static enum status run(struct report_database *database, const char *sql, struct error *err)
+{
+    PGresult *result;
+    enum status status = ask(database, sql, 0, &result, err);
+    PQclear(result);
+    return status;
+}
+
+/* Compiling takes longer than these statements do. */
+enum status report_database_open(const char *conninfo, const struct report_month *month, struct report_database **out,
+                                 struct error *err)
+{
+    struct report_database *database = mem_zeroed(1, sizeof *database);
+    database->month = month;
+    enum status status =
+        database_reader_connect(conninfo, "attrition-report", "connecting", &database->connection, err);
+    if (status == STATUS_OK)
+        status = run(database, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+    if (status == STATUS_OK)
+        status = run(database, "SET LOCAL timezone = 'UTC'", err);
+    if (status == STATUS_OK)
+        status = run(database, "SET LOCAL jit = off", err);
+    if (status == STATUS_OK)
+        *out = database;
+    else
+        report_database_close(database);
+    return status;
+}
+
+void report_database_close(struct report_database *database)
+{
+    if (!database)
+        return;
+    PQfinish(database->connection);
+    free(database);
+}
+
+enum status report_query(struct report_database *database, const char *sql, struct report_rows **out, struct error *err)
+{
+    PGresult *result;
+    if (ask(database, sql, 2, &result, err) != STATUS_OK)
+        return err->status;
+    *out = mem_zeroed(1, sizeof **out);
+    (*out)->result = result;
+    return STATUS_OK;
+}
+
+void report_rows_free(struct report_rows *rows)
+{
+    if (!rows)
+        return;
+    PQclear(rows->result);
+    free(rows);
+}
+
+size_t report_rows_count(const struct report_rows *rows)
+{
+    return (size_t)PQntuples(rows->result);
+}
+
+size_t report_columns(const struct report_rows *rows)
+{
+    return (size_t)PQnfields(rows->result);
+}
+
+const char *report_column_name(const struct report_rows *rows, size_t column)
+{
+    return PQfname(rows->result, (int)column);
+}
+
+const char *report_text(const struct report_rows *rows, size_t row, size_t column)
+{
+    return PQgetvalue(rows->result, (int)row, (int)column);
+}
+
+double report_number(const struct report_rows *rows, size_t row, size_t column)
+{
+    bool null = PQgetisnull(rows->result, (int)row, (int)column);
+    return null ? NAN : strtod(report_text(rows, row, column), NULL);
+}

@@ -1,0 +1,35 @@
+/* Questions to the database for `scorer report`: one month's, in one snapshot, read only. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* "2026-11" as the times that it lasts from and to (UTC), and in words. Plain data. */
+struct report_month {
+    char text[8], begin[32], end[32];
+    int days;
+    int64_t begin_us, end_us; /* real clock */
+};
+
+struct report_database;
+
+MUST_USE enum status report_database_open(const char *conninfo, const struct report_month *month,
+                                          struct report_database **out, struct error *err);
+void report_database_close(struct report_database *database);
+
+/* An answer: a table of texts. Free with report_rows_free. */
+struct report_rows;
+
+/* $1 and $2 of the statement are the month's begin and end. */
+MUST_USE enum status report_query(struct report_database *database, const char *sql, struct report_rows **out,
+                                  struct error *err);
+void report_rows_free(struct report_rows *rows);
+
+size_t report_rows_count(const struct report_rows *rows);
+size_t report_columns(const struct report_rows *rows);
+const char *report_column_name(const struct report_rows *rows, size_t column);
+const char *report_text(const struct report_rows *rows, size_t row, size_t column); /* null: "" */
+double report_number(const struct report_rows *rows, size_t row, size_t column);    /* null: NaN */
