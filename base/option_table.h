@@ -277,7 +277,7 @@
     OPTION(REPLAY_GROUP, .flag = "replay-group", .environment = "REPLAY_GROUP", .fallback = "attrition-dlq-replay", .programs = P, .metavar = "GROUP", \
            .help = "dlq: consumer group whose offsets remember what was replayed") \
     OPTION(MODEL_KIND, .flag = "model", .programs = T, .metavar = "KIND", \
-           .help = "logistic-regression, logistic-regression-l2 or random-forest") \
+           .help = "logistic-regression, logistic-regression-l2, random-forest or gradient-boosting") \
     OPTION(MODEL_NAME, .flag = "name", .environment = "MODEL_NAME", .fallback = "attrition", .programs = T | R, .metavar = "NAME", \
            .help = "registered model") \
     OPTION(ALIAS, .flag = "alias", .environment = "MODEL_ALIAS", .fallback = "production", .programs = T | R, .metavar = "ALIAS", \

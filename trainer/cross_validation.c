@@ -181,7 +181,7 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
     bool together = work->row_count <= JOB_ROWS_MOST;
     size_t threads = together ? work->settings.threads : 1;
     if (threads > 1)
-        work->settings.threads = work->settings.forest.threads = 1;
+        work->settings.threads = work->settings.forest.threads = work->settings.boost.threads = 1;
     parallel_run(threads, work->fold_count * work->repeat_count, predict_fold, work);
     if (check_fits(work, out, err) != STATUS_OK)
         return err->status;

@@ -11,7 +11,7 @@ enum status model_fit(const struct table *table, const uint32_t *rows, size_t ro
                       const struct train_settings *settings, struct model *out, struct error *err)
 {
     struct model model = {.kind = settings->kind};
-    preprocess_fit(table, rows, row_count, &model.preprocessor);
+    preprocess_fit(table, rows, row_count, !model.kind->takes_cells, &model.preprocessor);
     enum status status = model.kind->fit(table, rows, row_count, settings, &model, err);
     if (status == STATUS_OK)
         *out = model;
@@ -36,12 +36,11 @@ void model_predict(const struct model *model, const struct table *table, const u
                    double *probabilities)
 {
     size_t count = model->preprocessor.feature_count;
-    double *features = mem_zeroed(count + 1, sizeof *features);
-    float *floats = mem_zeroed(count + 1, sizeof *floats);
+    const struct model_scratch scratch = {mem_zeroed(count + 1, sizeof(double)), mem_zeroed(count + 1, sizeof(float))};
     for (size_t r = 0; r < row_count; r++) {
-        preprocess_row(&model->preprocessor, table_row(table, rows[r]), features);
-        probabilities[r] = model->kind->probability(model, features, floats);
+        double score = model->kind->score(model, table_row(table, rows[r]), &scratch);
+        probabilities[r] = model->kind->score_is_share ? score : logistic_probability(score);
     }
-    free(features);
-    free(floats);
+    free(scratch.features);
+    free(scratch.floats);
 }

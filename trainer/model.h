@@ -2,6 +2,7 @@
  * against it. */
 #pragma once
 
+#include "trainer/boosting.h"
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
 #include "trainer/train_settings.h"
@@ -9,9 +10,18 @@
 struct model {
     struct preprocessor preprocessor;
     const struct model_kind *kind;
-    double inverse_penalty;  /* the C in use: that of the settings, or the one that was chosen */
-    struct logistic_fit fit; /* of a linear model */
-    struct forest forest;    /* of a forest */
+    const char *chosen_name;  /* the parameter that the fit itself chose, C or n_estimators; NULL: none */
+    double chosen;            /* its value */
+    struct logistic_fit fit;  /* of a linear model */
+    struct forest forest;     /* of a forest */
+    struct boosting boosting; /* of gradient boosting */
+    struct bins bins;         /* likewise: its columns alone */
+};
+
+/* For one row at a time: as many as the preprocessor has features. */
+struct model_scratch {
+    double *features;
+    float *floats;
 };
 
 /* Fits to the rows listed (indexes into the table). Whether a linear model has an optimum: fit.converged. A C to be

@@ -130,8 +130,8 @@ void print_training(const struct training *training)
     const struct span *labels = training->table->schema->target_values;
     printf("%s on %zu rows, %zu of them %.*s", training->settings->kind->name, training->table->row_count,
            training->table->positive_count, (int)labels[1].bytes, labels[1].data);
-    if (training->settings->choice)
-        printf("; C=%.6g was chosen", training->model->inverse_penalty);
+    if (training->model->chosen_name)
+        printf("; %s=%.6g was chosen", training->model->chosen_name, training->model->chosen);
     putchar('\n');
     print_evaluation(training->evaluation, "rows held out of all fitting and choosing");
 }

@@ -40,7 +40,7 @@ static void add_params(const struct training *training, struct pairs *out)
     const struct evaluation *evaluation = training->evaluation;
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
-    size_t count = train_settings_params(settings, training->model->inverse_penalty, params, texts);
+    size_t count = train_settings_params(settings, training->model->chosen, params, texts);
     pairs_add(out, "model", "%s", settings->kind->name);
     for (size_t p = 0; p < count; p++)
         pairs_add(out, params[p].name, "%s", params[p].value);

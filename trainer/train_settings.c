@@ -31,14 +31,13 @@ static enum status read_param(const struct option_pair *pair, struct train_setti
     return refuse_param(pair->name, out, err);
 }
 
-size_t train_settings_params(const struct train_settings *settings, double chosen_penalty,
-                             struct train_settings_param *out,
+size_t train_settings_params(const struct train_settings *settings, double chosen, struct train_settings_param *out,
                              char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES])
 {
     size_t count = 0;
     for (size_t p = 0; p < settings->kind->param_count; p++) {
         const struct model_param *param = &settings->kind->params[p];
-        param->show(settings, chosen_penalty, texts[count]);
+        param->show(settings, chosen, texts[count]);
         if (!*texts[count])
             continue;
         out[count] = (struct train_settings_param){param->name, texts[count]};
@@ -94,7 +93,7 @@ enum status train_settings_read(const struct options *options, struct train_sett
     size_t count = options_params(options, &pairs);
     for (size_t p = 0; p < count && status == STATUS_OK; p++)
         status = read_param(&pairs[p], &settings, err);
-    settings.forest.threads = settings.threads;
+    settings.forest.threads = settings.boost.threads = settings.threads;
     if (status == STATUS_OK)
         *out = settings;
     return status;

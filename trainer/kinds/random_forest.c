@@ -151,11 +151,12 @@ static bool forest_converged(const struct model *model)
     return true;
 }
 
-static double forest_row_probability(const struct model *model, const double *features, float *floats)
+static double forest_score(const struct model *model, const struct cell *cells, const struct model_scratch *scratch)
 {
+    preprocess_row(&model->preprocessor, cells, scratch->features);
     for (size_t f = 0; f < model->preprocessor.feature_count; f++)
-        floats[f] = (float)features[f];
-    return forest_probability(&model->forest, floats);
+        scratch->floats[f] = (float)scratch->features[f];
+    return forest_probability(&model->forest, scratch->floats);
 }
 
 /* --- file --- */
@@ -209,7 +210,8 @@ static enum status forest_write_onnx(const struct model *model, const struct lin
 {
     size_t count;
     struct written_node *nodes = list_nodes(&model->forest, &count);
-    enum status status = onnx_write_forest(frame, nodes, count, out, err);
+    const struct written_trees trees = {.nodes = nodes, .node_count = count};
+    enum status status = onnx_write_trees(frame, &trees, out, err);
     free(nodes);
     return status;
 }
@@ -231,7 +233,8 @@ const struct model_kind kind_random_forest = {
     .fit = fit_forest,
     .clear = clear_forest,
     .converged = forest_converged,
-    .probability = forest_row_probability,
+    .score = forest_score,
+    .score_is_share = true,
     .write_reference = forest_reference,
     .weights = no_weights,
     .write_onnx = forest_write_onnx,

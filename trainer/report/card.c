@@ -97,7 +97,7 @@ static void card_add_parameters(const struct training *training, struct buffer *
 {
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
-    size_t count = train_settings_params(training->settings, training->model->inverse_penalty, params, texts);
+    size_t count = train_settings_params(training->settings, training->model->chosen, params, texts);
     threshold_describe(&training->settings->threshold, rule);
     buffer_printf(out, "\n## Threshold and parameters\n\n- threshold: %.15g, chosen by `%s`: positive at or above it\n",
                   training->evaluation->threshold, rule);

@@ -218,7 +218,7 @@ static void test_preprocessing_as_scikit_learn(void **state)
     const uint32_t rows[] = {0, 1, 2, 3, 4};
     struct preprocessor preprocessor;
     double features[4];
-    preprocess_fit(&table, rows, 5, &preprocessor);
+    preprocess_fit(&table, rows, 5, true, &preprocessor);
     assert_int_equal(preprocessor.feature_count, 4);
     const struct fitted *age = &preprocessor.columns[0], *level = &preprocessor.columns[1],
                         *role = &preprocessor.columns[2];
@@ -237,7 +237,7 @@ static void test_preprocessing_as_scikit_learn(void **state)
     preprocess_row(&preprocessor, unseen, features);
     assert_true(features[1] == 1 && features[2] == 0 && features[3] == 0);
     preprocess_free(&preprocessor);
-    preprocess_fit(&table, rows + 2, 1, &preprocessor); /* a fold may hold a column without any value */
+    preprocess_fit(&table, rows + 2, 1, true, &preprocessor); /* a fold may hold a column without any value */
     assert_int_equal(preprocessor.feature_count, 2);
     preprocess_row(&preprocessor, table_row(&table, 0), features);
     preprocess_free(&preprocessor);
