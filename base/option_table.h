@@ -292,6 +292,8 @@
            .help = "train: set the alias even if another version has it") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
+    OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train", .metavar = "HOW", \
+           .help = "correct the probabilities by a sigmoid fitted to predictions on folds of the training rows (Platt); isotonic: not yet") \
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \

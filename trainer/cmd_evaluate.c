@@ -63,7 +63,7 @@ static enum status evaluate_table(const struct options *options, struct span fil
             rows[r] = (uint32_t)r;
         warn_if_known(pipeline, table);
         predict(pipeline, table, probabilities);
-        evaluation_hold_out(table, rows, table->row_count, probabilities,
+        evaluation_hold_out(table, rows, table->row_count, probabilities, NULL,
                             (uint64_t)options_integer(options, OPTION_SEED), &evaluation);
         status = evaluation_explain(file, table, rows, table->row_count, &evaluation, err);
         free(probabilities);

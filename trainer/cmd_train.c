@@ -96,10 +96,12 @@ static void assess_held_out(const struct training *training, struct run_state *s
     if (split->assessed_count == 0)
         return;
     double *probabilities = mem_zeroed(split->assessed_count, sizeof *probabilities);
-    model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities);
+    double *uncalibrated = mem_zeroed(split->assessed_count, sizeof *uncalibrated);
+    model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities, uncalibrated);
     evaluation_hold_out(training->table, split->assessed, split->assessed_count, probabilities,
-                        training->settings->seed, &state->evaluation);
+                        state->model.calibrated ? uncalibrated : NULL, training->settings->seed, &state->evaluation);
     free(probabilities);
+    free(uncalibrated);
 }
 
 /* The fit to all training rows, the file, and what the file says of itself. */

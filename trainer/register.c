@@ -44,6 +44,7 @@ static void add_params(const struct training *training, struct pairs *out)
     pairs_add(out, "model", "%s", settings->kind->name);
     for (size_t p = 0; p < count; p++)
         pairs_add(out, params[p].name, "%s", params[p].value);
+    pairs_add(out, "calibrate", "%s", settings->calibrated ? "sigmoid" : "none");
     threshold_describe(&settings->threshold, rule);
     pairs_add(out, "seed", "%llu", (unsigned long long)settings->seed);
     pairs_add(out, "folds", "%zu", evaluation->fold_count);
@@ -139,7 +140,7 @@ static struct metric_list list_metrics(const struct evaluation *evaluation)
 {
     const struct assessment *assessment = evaluation_main(evaluation), *held_out = &evaluation->held_out;
     size_t fits = evaluation->fold_count * evaluation->repeat_count;
-    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 4, sizeof *list.items)};
+    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 5, sizeof *list.items)};
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         metric_list_add(&list, metric_names[m], metric_value(&assessment->metrics, m), 0);
         metric_list_add(&list, low_names[m], assessment->intervals[m].low, 0);
@@ -150,6 +151,8 @@ static struct metric_list list_metrics(const struct evaluation *evaluation)
             metric_list_add(&list, fold_names[m], metric_value(&evaluation->folds[f], m), f);
     }
     metric_list_add(&list, "calibration_error", assessment->calibration.expected_error, 0);
+    if (assessment->uncalibrated.bin_count)
+        metric_list_add(&list, "uncalibrated_error", assessment->uncalibrated.expected_error, 0);
     metric_list_add(&list, "calibration_slope", assessment->calibration.slope, 0);
     metric_list_add(&list, "calibration_intercept", assessment->calibration.intercept, 0);
     return list;

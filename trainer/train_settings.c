@@ -56,6 +56,16 @@ static enum status read_kind(const char *name, struct train_settings *out, struc
     return STATUS_OK;
 }
 
+static enum status read_calibration(const char *how, struct train_settings *out, struct error *err)
+{
+    if (strcmp(how, "isotonic") == 0)
+        return error_set(err, STATUS_INVALID,
+                         "--calibrate isotonic: the steps of an isotonic calibration cannot be written into the model "
+                         "file yet: take --calibrate sigmoid");
+    out->calibrated = strcmp(how, "sigmoid") == 0;
+    return STATUS_OK;
+}
+
 static void read_counts(const struct options *options, struct train_settings *out)
 {
     int64_t folds = options_integer(options, OPTION_FOLDS), repeats = options_integer(options, OPTION_REPEATS);
@@ -90,6 +100,8 @@ enum status train_settings_read(const struct options *options, struct train_sett
     read_counts(options, &settings);
     if (status == STATUS_OK)
         status = check_together(&settings, err);
+    if (status == STATUS_OK)
+        status = read_calibration(options_text(options, OPTION_CALIBRATE), &settings, err);
     size_t count = options_params(options, &pairs);
     for (size_t p = 0; p < count && status == STATUS_OK; p++)
         status = read_param(&pairs[p], &settings, err);

@@ -22,6 +22,7 @@ struct train_settings {
     struct forest_settings forest; /* its seed is `seed` */
     struct boost_settings boost;   /* likewise */
     const char *monotone;          /* of boosting: FIELD:1,FIELD:-1; NULL: none */
+    bool calibrated;               /* by a sigmoid, on folds */
     unsigned threads;              /* at least 1; no result depends on it */
     uint64_t seed;                 /* of every random choice */
     struct threshold_rule threshold;

@@ -353,11 +353,22 @@ static void write_branches(struct onnx_writer *writer, Onnx__NodeProto *ensemble
         missing[n] = writer->trees->nodes[n].missing_left;
 }
 
+/* onnxruntime leaves the sigmoid out where no weight is negative: then each leaf of the first tree gets 1 less, and the
+ * base 1 more. */
+static float base_shift(const struct written_trees *trees)
+{
+    bool negative = !trees->logistic;
+    for (size_t n = 0; n < trees->node_count && !negative; n++)
+        negative = trees->nodes[n].leaf && trees->nodes[n].weight < 0;
+    return negative ? 0 : 1;
+}
+
 /* One weight a leaf, under class 0: with two labels it is the second one's probability. */
 static void write_leaves(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
 {
     size_t leaves = 0, at = 0;
     const struct written_node *nodes = writer->trees->nodes;
+    float shift = base_shift(writer->trees);
     for (size_t n = 0; n < writer->trees->node_count; n++)
         leaves += nodes[n].leaf;
     int64_t *trees = node_ints(writer, ensemble, "class_treeids", leaves);
@@ -369,7 +380,7 @@ static void write_leaves(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
             continue;
         trees[at] = nodes[n].tree;
         ids[at] = nodes[n].id;
-        weights[at++] = nodes[n].weight;
+        weights[at++] = nodes[n].weight - (nodes[n].tree == nodes[0].tree ? shift : 0);
     }
 }
 
@@ -423,7 +434,7 @@ static void write_link(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
     transform->has_s = 1;
     transform->s = writer_bytes(writer, trees->logistic ? SPAN_LITERAL("LOGISTIC") : SPAN_LITERAL("NONE"));
     if (trees->logistic)
-        *node_floats(writer, ensemble, "base_values", 1) = (float)trees->base;
+        *node_floats(writer, ensemble, "base_values", 1) = (float)(trees->base + (double)base_shift(trees));
 }
 
 /* model.floats → TreeEnsembleClassifier = label, probabilities */

@@ -148,6 +148,34 @@ def check_forest_file(folder, frame, nominal):
     check("its reasons add up to the margin", all(a["reasons"] for a in ours) and off <= 1e-12, f"worst {off:.2g}")
 
 
+def check_calibration(folder, frame, nominal):
+    """The calibrated file is the plain one behind a sigmoid of its raw score, in onnxruntime too; the report has both reliabilities."""
+    rows = frame.head(200)
+    feeds = {c: rows[[c]].to_numpy(object if c in nominal else np.float64) for c in frame.columns}
+    for kind, params in (("logistic-regression-l2", ("class_weight=balanced", "C=auto")), ("random-forest", ("n_estimators=60",)), ("gradient-boosting", ("class_weight=balanced",))):
+        args = [x for p in params for x in ("--param", p)]
+        train(folder, kind, *args, "--out", "plain.onnx")
+        train(folder, kind, *args, "--calibrate", "sigmoid", "--experiment", f"calibrated-{kind}")
+        run_folder = next((folder / "mlruns").glob("*/*/artifacts/model/model.onnx")).parents[1]
+        plain, calibrated = score(folder, "plain.onnx", rows), score(folder, run_folder / "model/model.onnx", rows, "--reasons", 100)
+        raw, margin = np.array([a["margin"] for a in plain]), np.array([a["margin"] for a in calibrated])
+        line = np.polyfit(raw, margin, 1)
+        off = np.abs(np.polyval(line, raw) - margin).max()
+        check(f"{kind}: calibrated by a line of the raw score", line[0] > 0.3 and off <= 1e-5, f"{line} off {off:.2g}")
+        session = onnxruntime.InferenceSession(run_folder / "model/model.onnx", providers=["CPUExecutionProvider"])
+        worst = np.abs(session.run(["probabilities"], feeds)[0][:, 1] - [a["probability"] for a in calibrated]).max()
+        off = max(abs(a["base"] + sum(r["contribution"] for r in a["reasons"]) - a["margin"]) for a in calibrated)
+        check(f"{kind}: onnxruntime gives the calibrated probability, and reasons add up to its log-odds", worst <= 1e-6 and off <= 1e-9, f"{worst:.2g} {off:.2g}")
+        found = json.loads((run_folder / "evaluation.json").read_text())["validation"]
+        before, after = found["uncalibrated"], found["calibration"]
+        check(f"{kind}: reliability before and after", after["expected_error"] < before["expected_error"] and 0.8 < after["slope"] < 1.25 and abs(after["intercept"]) < 0.4 and
+              "Before it was calibrated" in (run_folder / "model_card.md").read_text() and "before calibration" in (run_folder / "plots/calibration.svg").read_text(),
+              f"{before['expected_error']:.3f} to {after['expected_error']:.3f}, slope {after['slope']:.2f}")
+        subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
+    done = run(folder, "trainer", "train", TABLE, "--model", "random-forest", "--calibrate", "isotonic")
+    check("isotonic is refused with the way out", done.returncode == 2 and "take --calibrate sigmoid" in done.stderr, done.stderr.strip())
+
+
 def check_commands(folder):
     for kind in ("logistic-regression", "logistic-regression-l2", "random-forest"):
         train(folder, kind, "--experiment", "three", "--threshold", "cost=5:1")
@@ -180,6 +208,8 @@ def main():
         compare_folds(folder, frame, labels, nominal)
         compare_weights(folder, frame, labels, nominal)
         check_forest_file(folder, frame, nominal)
+        subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
+        check_calibration(folder, frame, nominal)
         check_commands(folder)
         compare_forests(folder, frame, labels, nominal)
     sys.exit(failures != 0)

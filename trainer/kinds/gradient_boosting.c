@@ -218,6 +218,11 @@ static void clear_boosting(struct model *model)
     bins_free(&model->bins);
 }
 
+static void settle_count(const struct model *model, struct train_settings *settings)
+{
+    settings->boost.n_estimators = (unsigned)model->chosen;
+}
+
 static bool boosting_converged(const struct model *model)
 {
     (void)model;
@@ -288,20 +293,9 @@ static void list_texts(const struct model *model, const struct boost_set *set, s
             texts[out->text_count++] = fitted->categories[k];
 }
 
-/* onnxruntime leaves the sigmoid out where no weight is negative: then a part of the base moves to the first tree. */
-static double shift_of(const struct boosting *boosting)
-{
-    for (size_t t = 0; t < boosting->tree_count; t++)
-        for (size_t n = 0; n < boosting->trees[t].node_count; n++)
-            if (boosting->trees[t].nodes[n].weight < 0)
-                return 0;
-    return -1;
-}
-
 static struct written_node *list_boosting(const struct model *model, size_t numbers, size_t *count)
 {
     const struct boosting *boosting = &model->boosting;
-    float shift = (float)shift_of(boosting);
     size_t nodes = 0, at = 0;
     for (size_t t = 0; t < boosting->tree_count; t++)
         nodes += boosting->trees[t].node_count;
@@ -317,7 +311,7 @@ static struct written_node *list_boosting(const struct model *model, size_t numb
                                                .left = node->left,
                                                .right = node->right,
                                                .threshold = node->nominal ? 0.5F : node->threshold,
-                                               .weight = node->weight + (t ? 0 : shift)};
+                                               .weight = (float)(model->sigmoid.slope * (double)node->weight)};
         }
     *count = nodes;
     return list;
@@ -336,11 +330,10 @@ static enum status boosting_write_onnx(const struct model *model, const struct l
         list_texts(model, &boosting->sets.items[s], &sets[s]);
     if (numbers + set_count == 0)
         list_texts(model, &unused, &sets[set_count++]);
-    struct written_trees trees = {
-        .as_given = true, .sets = sets, .set_count = set_count, .logistic = true, .base = boosting->base};
+    struct written_trees trees = {.as_given = true, .sets = sets, .set_count = set_count, .logistic = true};
     struct written_node *nodes = list_boosting(model, numbers, &trees.node_count);
     trees.nodes = nodes;
-    trees.base -= shift_of(boosting);
+    trees.base = model->sigmoid.slope * boosting->base + model->sigmoid.intercept;
     enum status status = onnx_write_trees(frame, &trees, out, err);
     for (size_t s = 0; s < set_count; s++)
         free((void *)sets[s].texts);
@@ -365,6 +358,7 @@ const struct model_kind kind_gradient_boosting = {
     .golden_tolerance = 2e-6, /* trees add up to as many floats as there are trees */
     .fit = fit_boosting,
     .clear = clear_boosting,
+    .settle = settle_count,
     .converged = boosting_converged,
     .takes_cells = true,
     .score = boosting_score,

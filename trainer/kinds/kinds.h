@@ -41,6 +41,8 @@ struct model_kind {
                        const struct train_settings *settings, struct model *out, struct error *err);
     void (*clear)(struct model *model);
     bool (*converged)(const struct model *model);
+    /* Takes what the fit chose as if it had been given; NULL: it chooses nothing. */
+    void (*settle)(const struct model *model, struct train_settings *settings);
     /* Whether the fit to all training rows may be used; warns. NULL: always. STATUS_INVALID, STATUS_LIMIT. */
     enum status (*check)(const struct model *model, const struct train_settings *settings, struct error *err);
     /* The raw score of one row: log-odds, or the probability itself where the kind says so. */

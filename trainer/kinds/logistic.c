@@ -124,6 +124,12 @@ static void clear_linear(struct model *model)
     logistic_fit_clear(&model->fit);
 }
 
+static void settle_penalty(const struct model *model, struct train_settings *settings)
+{
+    settings->choice = PENALTY_GIVEN;
+    settings->inverse_penalty = model->chosen;
+}
+
 static bool linear_converged(const struct model *model)
 {
     return model->fit.converged;
@@ -213,8 +219,8 @@ static const char linear_reasons[] =
 
 #define LINEAR_KIND \
     .reasons = linear_reasons, .golden_tolerance = 1e-12, .fit = fit_linear, .clear = clear_linear, \
-    .converged = linear_converged, .check = check_linear, .score = linear_score, .write_reference = linear_reference, \
-    .weights = linear_weights, .write_onnx = write_linear
+    .settle = settle_penalty, .converged = linear_converged, .check = check_linear, .score = linear_score, \
+    .write_reference = linear_reference, .weights = linear_weights, .write_onnx = write_linear
 
 const struct model_kind kind_logistic = {.name = "logistic-regression",
                                          .params = params + OF_PENALTY,

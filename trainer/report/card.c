@@ -44,6 +44,15 @@ static void add_data(const struct training *training, struct buffer *out)
                   100.0 * (double)table->positive_count / (double)table->row_count, table->schema->digest, sha256);
 }
 
+static void card_add_calibration(const char *what, const struct calibration *calibration, struct buffer *out)
+{
+    buffer_printf(out, "%s: %.4f", what, calibration->expected_error);
+    if (isfinite(calibration->slope))
+        buffer_printf(out, "; slope %.4f, intercept %.4f (1 and 0 are perfect)", calibration->slope,
+                      calibration->intercept);
+    buffer_add_text(out, ".\n");
+}
+
 static void card_add_metrics(const struct assessment *assessment, const struct schema *schema, struct buffer *out)
 {
     const struct span negative = schema->target_values[0];
@@ -59,14 +68,11 @@ static void card_add_metrics(const struct assessment *assessment, const struct s
     }
     const struct confusion *c = &assessment->confusion;
     buffer_printf(out,
-                  "\nConfusion: %zu true positives, %zu false positives, %zu false negatives, %zu true negatives.\n"
-                  "Calibration error: %.4f",
-                  c->true_positives, c->false_positives, c->false_negatives, c->true_negatives,
-                  assessment->calibration.expected_error);
-    if (isfinite(assessment->calibration.slope))
-        buffer_printf(out, "; slope %.4f, intercept %.4f (1 and 0 are perfect)", assessment->calibration.slope,
-                      assessment->calibration.intercept);
-    buffer_add_text(out, ".\n");
+                  "\nConfusion: %zu true positives, %zu false positives, %zu false negatives, %zu true negatives.\n",
+                  c->true_positives, c->false_positives, c->false_negatives, c->true_negatives);
+    card_add_calibration("Calibration error", &assessment->calibration, out);
+    if (assessment->uncalibrated.bin_count)
+        card_add_calibration("Before it was calibrated (by a sigmoid, on folds)", &assessment->uncalibrated, out);
 }
 
 static void card_add_groups(const struct assessment *assessment, const struct schema *schema, struct buffer *out)
