@@ -292,6 +292,14 @@
            .help = "train: set the alias even if another version has it") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
+    OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train", .metavar = "FIELD", \
+           .help = "keep this column out of the model; groups are still compared by it; repeatable") \
+    OPTION(RUN_NAME, .flag = "run-name", .programs = T, .only = "train", .metavar = "NAME", \
+           .help = "name of the run; default: the kind of model") \
+    OPTION(DESCRIPTION, .flag = "description", .programs = T, .only = "train", .metavar = "TEXT", \
+           .help = "description of the run, as MLflow shows it") \
+    OPTION(TAG, .flag = "tag", .programs = T, .repeats = true, .only = "train", .metavar = "KEY=VALUE", \
+           .help = "a tag of the run; repeatable") \
     OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train", .metavar = "HOW", \
            .help = "correct the probabilities by a sigmoid fitted to predictions on folds of the training rows (Platt); isotonic: not yet") \
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \

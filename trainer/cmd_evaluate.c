@@ -107,7 +107,7 @@ enum status command_evaluate(const struct options *options, struct error *err)
     enum status status = evaluate_read_model(options, &file, err);
     if (status == STATUS_OK)
         status = table_read(options_argument(options, 1), schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
-                            options_text(options, OPTION_NULL_VALUES), &table, err);
+                            options_text(options, OPTION_NULL_VALUES), NULL, &table, err);
     if (status == STATUS_OK) {
         status = evaluate_table(options, buffer_span(&file), &table, err);
         table_free(&table);

@@ -108,7 +108,7 @@ void preprocess_fit(const struct table *table, const uint32_t *rows, size_t row_
     out->columns = mem_zeroed(schema->column_count + 1, sizeof *out->columns);
     for (int nominal = 0; nominal <= 1; nominal++) {
         for (size_t c = 0; c < schema->column_count; c++) {
-            if ((schema->columns[c].kind == COLUMN_NOMINAL) != nominal)
+            if ((schema->columns[c].kind == COLUMN_NOMINAL) != nominal || (table->excluded && table->excluded[c]))
                 continue;
             struct fitted *fitted = &out->columns[out->column_count++];
             *fitted = (struct fitted){.column = (uint32_t)c, .first = out->feature_count, .scale = 1};

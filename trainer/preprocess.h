@@ -18,7 +18,7 @@ struct fitted {
 
 struct preprocessor {
     const struct schema *schema;
-    struct fitted *columns; /* as many as the schema has, in the model's order */
+    struct fitted *columns; /* all that are not excluded, in the model's order */
     size_t column_count, feature_count;
 };
 

@@ -140,5 +140,10 @@ void print_training(const struct training *training)
     if (training->model->chosen_name)
         printf("; %s=%.6g was chosen", training->model->chosen_name, training->model->chosen);
     putchar('\n');
+    struct buffer excluded = {0};
+    table_name_excluded(training->table, &excluded);
+    if (excluded.bytes)
+        printf("kept out of the model: %s\n", excluded.data);
+    buffer_free(&excluded);
     print_evaluation(training->evaluation, "rows held out of all fitting and choosing");
 }

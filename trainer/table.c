@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/null_values.h"
+#include "base/options.h"
 #include "base/text_file.h"
 #include "events/validate.h"
 
@@ -260,11 +261,30 @@ static enum status table_check(const struct table *table, const char *path, stru
                          path, schema->target_name, (int)only.bytes, only.data);
     }
     for (size_t c = 0; c < schema->column_count; c++)
-        if (!column_has_values(table, c))
+        if (!table->excluded[c] && !column_has_values(table, c))
             return error_set(err, STATUS_INVALID,
-                             "%s: column \"%s\" has no value in any row: fill it, or take it out of the schema", path,
-                             schema->columns[c].name);
+                             "%s: column \"%s\" has no value in any row: fill it, or leave it out with --exclude %s",
+                             path, schema->columns[c].name, schema->columns[c].name);
     return STATUS_OK;
+}
+
+/* Marks the columns of the list; some feature must be left. */
+static enum status table_exclude(struct table *table, const char *list, struct error *err)
+{
+    const struct schema *schema = table->schema;
+    size_t left = schema->column_count;
+    table->excluded = mem_zeroed(schema->column_count + 1, sizeof *table->excluded);
+    for (const char *end; list; list = end) {
+        size_t bytes = strcspn(list, (const char[]){OPTION_SEPARATOR, '\0'});
+        int32_t column = schema_column(schema, (struct span){list, bytes});
+        if (column < 0)
+            return error_set(err, STATUS_INVALID, "--exclude %.*s: the schema has no such feature",
+                             (int)(bytes < 80 ? bytes : 80), list);
+        left -= !table->excluded[column];
+        table->excluded[column] = true;
+        end = list[bytes] ? list + bytes + 1 : NULL;
+    }
+    return left ? STATUS_OK : error_set(err, STATUS_INVALID, "--exclude leaves no feature to learn from: leave one in");
 }
 
 /* The bytes that were hashed are the bytes that are read. */
@@ -288,7 +308,7 @@ static enum status reader_run(struct reader *reader, struct span bytes, int64_t 
 }
 
 enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out, const char *null_values,
-                       struct table *out, struct error *err)
+                       const char *exclude, struct table *out, struct error *err)
 {
     struct buffer file = {0};
     struct reader reader = {.path = path, .schema = schema};
@@ -304,8 +324,10 @@ enum status table_read(const char *path, const struct schema *schema, int64_t mo
     }
     struct table table = {.schema = schema};
     reader.table = &table;
+    status = table_exclude(&table, exclude, err);
     sha256_hex(buffer_span(&file), table.sha256);
-    status = reader_run(&reader, buffer_span(&file), most_left_out, err);
+    if (status == STATUS_OK)
+        status = reader_run(&reader, buffer_span(&file), most_left_out, err);
     buffer_free(&file);
     if (status == STATUS_OK)
         *out = table;
@@ -314,9 +336,17 @@ enum status table_read(const char *path, const struct schema *schema, int64_t mo
     return status;
 }
 
+void table_name_excluded(const struct table *table, struct buffer *out)
+{
+    for (size_t c = 0, named = 0; c < table->schema->column_count; c++)
+        if (table->excluded && table->excluded[c])
+            buffer_printf(out, "%s%s", named++ ? ", " : "", table->schema->columns[c].name);
+}
+
 void table_free(struct table *table)
 {
     free(table->cells);
     free(table->labels);
+    free(table->excluded);
     *table = (struct table){0};
 }

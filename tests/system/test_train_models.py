@@ -176,6 +176,25 @@ def check_calibration(folder, frame, nominal):
     check("isotonic is refused with the way out", done.returncode == 2 and "take --calibrate sigmoid" in done.stderr, done.stderr.strip())
 
 
+def check_run(folder):
+    """A column out of the model and in its groups; a run's name, description and tags."""
+    train(folder, "gradient-boosting", "--param", "n_estimators=20", "--exclude", "Gender", "--exclude", "MaritalStatus", "--run-name", 'first: "try"', "--description", "two\nlines",
+          "--tag", "team=people", "--tag", "ticket no=A=1")
+    place = next((folder / "mlruns").glob("*/*/meta.yaml")).parent
+    tags = {name: (place / "tags" / name).read_text() for name in ("team", "ticket no", "mlflow.note.content", "mlflow.runName")}
+    check("tags, description and name of the run", tags == {"team": "people", "ticket no": "A=1", "mlflow.note.content": "two\nlines", "mlflow.runName": 'first: "try"'}, tags)
+    inputs = {i.name for i in onnxruntime.InferenceSession(place / "artifacts/model/model.onnx", providers=["CPUExecutionProvider"]).get_inputs()}
+    groups = {g["column"] for g in json.loads((place / "artifacts/evaluation.json").read_text())["validation"]["groups"]}
+    check("excluded columns are no inputs, and groups all the same", len(inputs) > 20 and not inputs & {"Gender", "MaritalStatus"} and "Gender" in groups)
+    check("the run and the card say what was excluded", (place / "params/exclude").read_text() == "Gender, MaritalStatus" and
+          "kept out of the model: Gender, MaritalStatus" in (place / "artifacts/model_card.md").read_text())
+    subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
+    for args, status, named in ((("--exclude", "Shoe"), 1, "Shoe"), (("--tag", "x"), 2, "KEY=VALUE"), (("--tag", "../a=1"), 2, "KEY=VALUE"), (("--tag", "mlflow.user=x"), 2, "another key"),
+                                (("--tag", "a=1", "--tag", "a=2"), 2, "twice"), (("--run-name", ""), 2, "--run-name")):
+        done = run(folder, "trainer", "train", TABLE, "--model", "random-forest", *args)
+        check(f"{' '.join(args)}: status {status} and one line", done.returncode == status and named in done.stderr, done.stderr.strip())
+
+
 def check_commands(folder):
     for kind in ("logistic-regression", "logistic-regression-l2", "random-forest"):
         train(folder, kind, "--experiment", "three", "--threshold", "cost=5:1")
@@ -209,6 +228,7 @@ def main():
         compare_weights(folder, frame, labels, nominal)
         check_forest_file(folder, frame, nominal)
         subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
+        check_run(folder)
         check_calibration(folder, frame, nominal)
         check_commands(folder)
         compare_forests(folder, frame, labels, nominal)

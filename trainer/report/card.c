@@ -109,6 +109,14 @@ static void card_add_parameters(const struct training *training, struct buffer *
                   training->evaluation->threshold, rule);
     for (size_t p = 0; p < count; p++)
         buffer_printf(out, "- %s: %s\n", params[p].name, params[p].value);
+    struct buffer excluded = {0};
+    table_name_excluded(training->table, &excluded);
+    if (excluded.bytes) {
+        buffer_add_text(out, "- columns kept out of the model: ");
+        add_plain(out, excluded.data);
+        buffer_add_u8(out, '\n');
+    }
+    buffer_free(&excluded);
     buffer_printf(out, "- seed: %llu\n- trainer version: %s\n", (unsigned long long)training->settings->seed, VERSION);
 }
 

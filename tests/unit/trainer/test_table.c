@@ -89,7 +89,7 @@ static int teardown(void **state)
 static enum status read_text(const char *text, struct table *out)
 {
     assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
-    return table_read(path, schema, 0, NULL, out, &err);
+    return table_read(path, schema, 0, NULL, NULL, out, &err);
 }
 
 static void test_a_table_as_published(void **state)
@@ -117,16 +117,16 @@ static void test_faulty_rows_are_left_out_when_asked(void **state)
     struct table table;
     const char *text = "left,role,age,level\nYes,a,1,1\nNo,a,many,1\nNo,b\nNo,b,2,2\nYes,\"a\"x,1,1\n";
     assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
-    assert_int_equal(table_read(path, schema, 2, NULL, &table, &err), STATUS_INVALID);
+    assert_int_equal(table_read(path, schema, 2, NULL, NULL, &table, &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "--max-rejects 3"));
-    assert_int_equal(table_read(path, schema, 3, NULL, &table, &err), STATUS_OK);
+    assert_int_equal(table_read(path, schema, 3, NULL, NULL, &table, &err), STATUS_OK);
     assert_int_equal(table.row_count, 2);
     assert_int_equal(table.positive_count, 1);
     assert_int_equal(table.left_out, 3);
     assert_int_equal(table_row(&table, 0)[0].code, 1);
     assert_int_equal(table_row(&table, 1)[0].code, 0);
     table_free(&table);
-    assert_int_equal(table_read(path, schema, -1, NULL, &table, &err), STATUS_OK);
+    assert_int_equal(table_read(path, schema, -1, NULL, NULL, &table, &err), STATUS_OK);
     table_free(&table);
 }
 
@@ -157,8 +157,8 @@ static void test_bad_tables_are_refused_whole(void **state)
     refused("left,role,age,level\nYes,a,nan,1\nNo,a,1,1\n", "1 fault");
     refused("left,role,age,level\nYes,a,,1\nNo,a,,1\n", "\"age\" has no value");
     refused("left,role,age,level\nYes,a,1,1\nNo,\"a\"x,1,1\n", "1 fault");
-    assert_int_equal(table_read("/nowhere/x.csv", schema, 0, NULL, &table, &err), STATUS_NOT_FOUND);
-    assert_int_equal(table_read("/tmp", schema, 0, NULL, &table, &err), STATUS_IO);
+    assert_int_equal(table_read("/nowhere/x.csv", schema, 0, NULL, NULL, &table, &err), STATUS_NOT_FOUND);
+    assert_int_equal(table_read("/tmp", schema, 0, NULL, NULL, &table, &err), STATUS_IO);
 }
 
 /* How many lines reading writes to standard error. */
@@ -172,7 +172,7 @@ static size_t count_log_lines(const char *text, int64_t most_left_out, const cha
     assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
     int before = dup(STDERR_FILENO);
     assert_non_null(freopen(log, "w", stderr));
-    enum status status = table_read(path, schema, most_left_out, NULL, &table, &err);
+    enum status status = table_read(path, schema, most_left_out, NULL, NULL, &table, &err);
     fflush(stderr);
     dup2(before, STDERR_FILENO);
     close(before);
