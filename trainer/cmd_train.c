@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "trainer/commands.h"
 #include "trainer/export.h"
+#include "trainer/findings.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/fold.h"
 #include "trainer/print.h"
@@ -202,6 +203,7 @@ static enum status train(const struct options *options, const struct train_setti
         table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
                    options_text(options, OPTION_NULL_VALUES), options_text(options, OPTION_EXCLUDE), &table, err);
     if (status == STATUS_OK) {
+        (void)findings_warn(&table, path);
         status = train_table(options, settings, labels, path, &table, started_ms, err);
         table_free(&table);
     }

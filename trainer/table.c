@@ -13,12 +13,13 @@
 #include "base/options.h"
 #include "base/text_file.h"
 #include "events/validate.h"
+#include "trainer/hash.h"
 
 enum { SHOWN_FAULTS = 20, ROW_FAULTS = 64, NAMES_SHOWN_BYTES = 200 };
 static const size_t max_file_bytes = (size_t)4 << 30;
 
 /* What a column of the file is. */
-enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2, FIELD_UNKNOWN = -3 };
+enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2, FIELD_UNKNOWN = -3, FIELD_ID = -4 };
 
 struct reader {
     const char *path;
@@ -26,7 +27,7 @@ struct reader {
     int32_t *fields; /* per column of the file: index of the feature, or one of the above */
     size_t field_count;
     struct table *table;
-    size_t cell_capacity, label_capacity; /* rows there is room for */
+    size_t cell_capacity, label_capacity, id_capacity, line_capacity; /* rows there is room for */
     size_t faults;
     struct null_values null_values;
 };
@@ -38,8 +39,9 @@ static int32_t field_of(const struct schema *schema, struct span name)
         return column;
     if (span_equal(name, span_of(schema->target_name)))
         return FIELD_TARGET;
-    bool ignored = span_equal(name, span_of(schema->id_name)) || schema_ignores(schema, name);
-    return ignored ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
+    if (span_equal(name, span_of(schema->id_name)))
+        return FIELD_ID;
+    return schema_ignores(schema, name) ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
 }
 
 static size_t field_uses(const struct reader *reader, int32_t what)
@@ -149,6 +151,14 @@ static void cell_settle(const struct column *column, struct cell *cell)
         cell->text = column->values[cell->code].data;
 }
 
+static uint64_t id_hash(const struct reader *reader, const struct csv_record *record)
+{
+    for (size_t f = 0; f < reader->field_count; f++)
+        if (reader->fields[f] == FIELD_ID && record->fields[f].bytes)
+            return hash_bytes(record->fields[f], hash_seed);
+    return 0;
+}
+
 static void cells_read(struct reader *reader, const struct csv_record *record, struct cell *cells, uint8_t *label)
 {
     struct fault fault;
@@ -178,6 +188,8 @@ static void row_read(struct reader *reader, const struct csv_record *record)
     size_t columns = reader->schema->column_count, before = reader->faults;
     table->cells = mem_grow(table->cells, &reader->cell_capacity, table->row_count + 1, columns * sizeof *table->cells);
     table->labels = mem_grow(table->labels, &reader->label_capacity, table->row_count + 1, sizeof *table->labels);
+    table->ids = mem_grow(table->ids, &reader->id_capacity, table->row_count + 1, sizeof *table->ids);
+    table->lines = mem_grow(table->lines, &reader->line_capacity, table->row_count + 1, sizeof *table->lines);
     struct cell *cells = table->cells + table->row_count * columns;
     uint8_t label = 0;
     if (record->field_count != reader->field_count) {
@@ -195,6 +207,8 @@ static void row_read(struct reader *reader, const struct csv_record *record)
         table->left_out++;
         return;
     }
+    table->ids[table->row_count] = id_hash(reader, record);
+    table->lines[table->row_count] = (uint32_t)record->line;
     table->labels[table->row_count++] = label;
     table->positive_count += label;
 }
@@ -287,6 +301,28 @@ static enum status table_exclude(struct table *table, const char *list, struct e
     return left ? STATUS_OK : error_set(err, STATUS_INVALID, "--exclude leaves no feature to learn from: leave one in");
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Ids matter only where one stands in two rows. */
+static void ids_settle(struct table *table)
+{
+    uint64_t *sorted = mem_zeroed(table->row_count + 1, sizeof *sorted);
+    bool repeated = false;
+    memcpy(sorted, table->ids, table->row_count * sizeof *sorted);
+    qsort(sorted, table->row_count, sizeof *sorted, compare_ids);
+    for (size_t r = 1; r < table->row_count && !repeated; r++)
+        repeated = sorted[r] && sorted[r] == sorted[r - 1];
+    free(sorted);
+    if (repeated)
+        return;
+    free(table->ids);
+    table->ids = NULL;
+}
+
 /* The bytes that were hashed are the bytes that are read. */
 static enum status reader_run(struct reader *reader, struct span bytes, int64_t most_left_out, struct error *err)
 {
@@ -329,10 +365,12 @@ enum status table_read(const char *path, const struct schema *schema, int64_t mo
     if (status == STATUS_OK)
         status = reader_run(&reader, buffer_span(&file), most_left_out, err);
     buffer_free(&file);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        ids_settle(&table);
         *out = table;
-    else
+    } else {
         table_free(&table);
+    }
     return status;
 }
 
@@ -347,6 +385,8 @@ void table_free(struct table *table)
 {
     free(table->cells);
     free(table->labels);
+    free(table->ids);
+    free(table->lines);
     free(table->excluded);
     *table = (struct table){0};
 }

@@ -12,8 +12,10 @@ struct table {
     struct cell *cells; /* row-major, column_count cells a row */
     uint8_t *labels;    /* 1: the schema's last target value, the positive class */
     size_t row_count, positive_count;
-    bool *excluded;                /* by column of the schema: no feature of the model */
-    size_t left_out;               /* rows with a fault, which are not among row_count */
+    uint64_t *ids;   /* hashes of the ids, equal where they are; 0: none. NULL: no id stands in two rows */
+    uint32_t *lines; /* where the rows stand in the file */
+    bool *excluded;  /* by column of the schema: no feature of the model */
+    size_t left_out; /* rows with a fault, which are not among row_count */
     char sha256[SHA256_HEX_BYTES]; /* of the file's bytes */
 };
 

@@ -178,11 +178,11 @@ def check_calibration(folder, frame, nominal):
 
 def check_run(folder):
     """A column out of the model and in its groups; a run's name, description and tags."""
-    train(folder, "gradient-boosting", "--param", "n_estimators=20", "--exclude", "Gender", "--exclude", "MaritalStatus", "--run-name", 'first: "try"', "--description", "two\nlines",
+    train(folder, "gradient-boosting", "--param", "n_estimators=20", "--exclude", "Gender", "--exclude", "MaritalStatus", "--run-name", 'first: "try"', "--description", "one line",
           "--tag", "team=people", "--tag", "ticket no=A=1")
     place = next((folder / "mlruns").glob("*/*/meta.yaml")).parent
     tags = {name: (place / "tags" / name).read_text() for name in ("team", "ticket no", "mlflow.note.content", "mlflow.runName")}
-    check("tags, description and name of the run", tags == {"team": "people", "ticket no": "A=1", "mlflow.note.content": "two\nlines", "mlflow.runName": 'first: "try"'}, tags)
+    check("tags, description and name of the run", tags == {"team": "people", "ticket no": "A=1", "mlflow.note.content": "one line", "mlflow.runName": 'first: "try"'}, tags)
     inputs = {i.name for i in onnxruntime.InferenceSession(place / "artifacts/model/model.onnx", providers=["CPUExecutionProvider"]).get_inputs()}
     groups = {g["column"] for g in json.loads((place / "artifacts/evaluation.json").read_text())["validation"]["groups"]}
     check("excluded columns are no inputs, and groups all the same", len(inputs) > 20 and not inputs & {"Gender", "MaritalStatus"} and "Gender" in groups)
@@ -193,6 +193,33 @@ def check_run(folder):
                                 (("--tag", "a=1", "--tag", "a=2"), 2, "twice"), (("--run-name", ""), 2, "--run-name")):
         done = run(folder, "trainer", "train", TABLE, "--model", "random-forest", *args)
         check(f"{' '.join(args)}: status {status} and one line", done.returncode == status and named in done.stderr, done.stderr.strip())
+
+
+def check_findings(folder):
+    """What spoils a model is said before it is fitted; the real table has none of it. Rows of one id stay together in each fold."""
+    clean = train(folder, "logistic-regression-l2", "--out", "clean.onnx")
+    check("the real table: nothing to warn of", " warn " not in clean.stderr, clean.stderr.strip())
+    table = pd.read_csv(TABLE, encoding="utf-8-sig")
+    table["DailyRate"] = np.where(table["Attrition"] == "Yes", 1400, 200) + np.arange(len(table)) % 50
+    table["EducationField"] = np.where(table["Attrition"] == "Yes", "Medical", "Other")
+    table.loc[table["Attrition"] == "No", "DistanceFromHome"] = np.nan
+    table["PerformanceRating"] = 3
+    table["MonthlyRate"] = np.arange(len(table)) + 3000
+    table["EmployeeNumber"] = np.arange(len(table)) // 2
+    twin = table.iloc[[10, 11]].assign(Attrition=["Yes" if a == "No" else "No" for a in table.iloc[[10, 11]]["Attrition"]])
+    pd.concat([table, twin]).to_csv(folder / "bad.csv", index=False)
+    done = train(folder, "logistic-regression-l2", "--folds-out", "bad-folds.csv", "--out", "bad.onnx", data="bad.csv")
+    lines = [line for line in done.stderr.splitlines() if " warn " in line]
+    for what, words in (("a leaking number", "DailyRate alone ranks the label with an AUC of 0.99"), ("a leaking category", "EducationField alone"),
+                        ("a column that leaks by being there", "DistanceFromHome alone"), ("a constant", "PerformanceRating has one value"),
+                        ("an identifier", "MonthlyRate has another value in nearly every row"), ("repeated ids", "735 ids are in several rows (1472 rows)"),
+                        ("contradicting rows", "4 rows have the features of another row with the other label, first in lines 12 and 1472")):
+        check(f"said before training: {what}", sum(words in line for line in lines) == 1, "" if any(words in line for line in lines) else lines)
+    folds = read_folds(folder / "bad-folds.csv", len(table) + 2)[0]
+    ids = np.append(table["EmployeeNumber"], twin["EmployeeNumber"])
+    check("rows of one id are in one fold", all(len(set(folds[ids == i])) == 1 for i in set(ids)) and len(set(folds)) == 5)
+    quiet = train(folder, "logistic-regression-l2", "--exclude", "DailyRate", "--out", "bad.onnx", data="bad.csv")
+    check("an excluded column is not warned of", "DailyRate" not in quiet.stderr)
 
 
 def check_commands(folder):
@@ -229,6 +256,7 @@ def main():
         check_forest_file(folder, frame, nominal)
         subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
         check_run(folder)
+        check_findings(folder)
         check_calibration(folder, frame, nominal)
         check_commands(folder)
         compare_forests(folder, frame, labels, nominal)

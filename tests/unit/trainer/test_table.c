@@ -294,6 +294,29 @@ static void test_held_out_rows_have_both_classes(void **state)
     fold_rows_clear(&part);
 }
 
+/* Rows of one id are dealt together, and count as positive where one of them is. */
+static void test_ids_stay_together(void **state)
+{
+    (void)state;
+    static const uint8_t labels[] = {0, 0, 1, 0, 1, 0, 0, 1, 0, 0};
+    static uint64_t ids[] = {7, 8, 7, 9, 0, 0, 8, 9, 1, 2};
+    static const uint32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    uint8_t folds[10];
+    struct table table = {.labels = (uint8_t *)labels, .ids = ids, .row_count = 10};
+    assert_int_equal(fold_most(&table, rows, 10), 3); /* 7, 9 and the row without an id */
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct fold_rows split;
+        fold_assign(&table, rows, 10, 3, seed, folds);
+        assert_true(folds[0] == folds[2] && folds[1] == folds[6] && folds[3] == folds[7]);
+        assert_true(folds[0] != folds[3] && folds[0] != folds[4] && folds[3] != folds[4]); /* a positive one each */
+        assert_true(fold_hold_out(&table, 0.3, seed, &split));
+        for (size_t r = 0; r < split.assessed_count; r++)
+            for (size_t t = 0; t < split.training_count; t++)
+                assert_true(ids[split.assessed[r]] == 0 || ids[split.assessed[r]] != ids[split.training[t]]);
+        fold_rows_clear(&split);
+    }
+}
+
 static enum status validate(const struct table *table, const struct train_settings *settings, struct evaluation *out)
 {
     static const uint32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7};
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_preprocessing_as_scikit_learn),
         cmocka_unit_test(test_folds_are_stratified_and_repeatable),
         cmocka_unit_test(test_held_out_rows_have_both_classes),
+        cmocka_unit_test(test_ids_stay_together),
         cmocka_unit_test(test_validation_needs_two_of_each),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
