@@ -291,7 +291,7 @@
     OPTION(PROMOTE, .flag = "promote", .type = OPTION_FLAG, .programs = T, \
            .help = "train: set the alias even if another version has it") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
-           .help = "max-f1, recall=0.8, cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
+           .help = "max-f1, recall=0.8, precision=0.6, share=0.1 (of all rows called), cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
     OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train", .metavar = "FIELD", \
            .help = "keep this column out of the model; groups are still compared by it; repeatable") \
     OPTION(RUN_NAME, .flag = "run-name", .programs = T, .only = "train", .metavar = "NAME", \

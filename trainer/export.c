@@ -141,8 +141,13 @@ enum status export_model(const struct model *model, const struct table *table, c
         export_write_model(model, schema, properties, sizeof properties / sizeof *properties, &file, err);
     if (status == STATUS_OK)
         status = load_back(schema, buffer_span(&file), err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && out->bytes == 0) {
+        buffer_free(out); /* a forest's file is large: handed over, not copied */
+        *out = file;
+        file = (struct buffer){0};
+    } else if (status == STATUS_OK) {
         buffer_add(out, file.data, file.bytes);
+    }
     struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &file};
     for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
         buffer_free(buffers[b]);
