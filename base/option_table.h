@@ -283,7 +283,7 @@
     OPTION(REPLAY_GROUP, .flag = "replay-group", .environment = "REPLAY_GROUP", .fallback = "attrition-dlq-replay", .programs = P, .metavar = "GROUP", \
            .help = "dlq: consumer group whose offsets remember what was replayed") \
     OPTION(MODEL_KIND, .flag = "model", .programs = T, .metavar = "KIND", \
-           .help = "logistic-regression, logistic-regression-l2 or random-forest") \
+           .help = "logistic-regression, logistic-regression-l2, random-forest or gradient-boosting") \
     OPTION(MODEL_NAME, .flag = "name", .environment = "MODEL_NAME", .fallback = "attrition", .programs = T | R, .metavar = "NAME", \
            .help = "registered model") \
     OPTION(ALIAS, .flag = "alias", .environment = "MODEL_ALIAS", .fallback = "production", .programs = T | R, .metavar = "ALIAS", \
@@ -297,7 +297,17 @@
     OPTION(PROMOTE, .flag = "promote", .type = OPTION_FLAG, .programs = T, \
            .help = "train: set the alias even if another version has it") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
-           .help = "max-f1, recall=0.8, cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
+           .help = "max-f1, recall=0.8, precision=0.6, share=0.1 (of all rows called), cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
+    OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train", .metavar = "FIELD", \
+           .help = "keep this column out of the model; groups are still compared by it; repeatable") \
+    OPTION(RUN_NAME, .flag = "run-name", .programs = T, .only = "train", .metavar = "NAME", \
+           .help = "name of the run; default: the kind of model") \
+    OPTION(DESCRIPTION, .flag = "description", .programs = T, .only = "train", .metavar = "TEXT", \
+           .help = "description of the run, as MLflow shows it") \
+    OPTION(TAG, .flag = "tag", .programs = T, .repeats = true, .only = "train", .metavar = "KEY=VALUE", \
+           .help = "a tag of the run; repeatable") \
+    OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train", .metavar = "HOW", \
+           .help = "correct the probabilities by a sigmoid fitted to predictions on folds of the training rows (Platt); isotonic: not yet") \
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \

@@ -107,6 +107,14 @@ static void calibrate_line(const struct ranked *rows, size_t count, struct calib
     free(labels);
 }
 
+static void measure_calibration(const struct predictions *given, const double *probabilities, struct calibration *out)
+{
+    struct ranked *rows = metrics_rank(given->labels, probabilities, given->count);
+    calibrate_bins(rows, given->count, out);
+    calibrate_line(rows, given->count, out);
+    free(rows);
+}
+
 void assessment_measure(const struct predictions *given, struct assessment *out)
 {
     *out = (struct assessment){.count = given->count};
@@ -119,9 +127,10 @@ void assessment_measure(const struct predictions *given, struct assessment *out)
     out->confusion = confusion_count(given->labels, given->calls, given->count);
     struct ranked *rows = metrics_rank(given->labels, given->probabilities, given->count);
     draw_curve(rows, out);
-    calibrate_bins(rows, given->count, &out->calibration);
-    calibrate_line(rows, given->count, &out->calibration);
     free(rows);
+    measure_calibration(given, given->probabilities, &out->calibration);
+    if (given->uncalibrated)
+        measure_calibration(given, given->uncalibrated, &out->uncalibrated);
 }
 
 void assessment_clear(struct assessment *assessment)

@@ -57,7 +57,8 @@ struct assessment {
     struct curve_point *points; /* descending thresholds; the first calls none, the last all; up to CURVE_MOST */
     size_t point_count;
     struct calibration calibration;
-    struct group *groups; /* by column, then by value */
+    struct calibration uncalibrated; /* what it was before the model was calibrated; bin_count 0: it is not */
+    struct group *groups;            /* by column, then by value */
     size_t group_count;
 };
 
@@ -68,6 +69,7 @@ struct predictions {
     const uint8_t *labels; /* 0 or 1 */
     const uint8_t *calls;  /* 0 or 1 */
     const double *probabilities;
+    const double *uncalibrated; /* probabilities before calibration; NULL: there was none */
     size_t count;
 };
 

@@ -63,7 +63,7 @@ static enum status evaluate_table(const struct options *options, struct span fil
             rows[r] = (uint32_t)r;
         warn_if_known(pipeline, table);
         predict(pipeline, table, probabilities);
-        evaluation_hold_out(table, rows, table->row_count, probabilities,
+        evaluation_hold_out(table, rows, table->row_count, probabilities, NULL,
                             (uint64_t)options_integer(options, OPTION_SEED), &evaluation);
         status = evaluation_explain(file, table, rows, table->row_count, &evaluation, err);
         free(probabilities);
@@ -107,7 +107,7 @@ enum status command_evaluate(const struct options *options, struct error *err)
     enum status status = evaluate_read_model(options, &file, err);
     if (status == STATUS_OK)
         status = table_read(options_argument(options, 1), schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
-                            options_text(options, OPTION_NULL_VALUES), &table, err);
+                            options_text(options, OPTION_NULL_VALUES), NULL, &table, err);
     if (status == STATUS_OK) {
         status = evaluate_table(options, buffer_span(&file), &table, err);
         table_free(&table);

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "trainer/commands.h"
 #include "trainer/export.h"
+#include "trainer/findings.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/fold.h"
 #include "trainer/print.h"
@@ -96,10 +97,12 @@ static void assess_held_out(const struct training *training, struct run_state *s
     if (split->assessed_count == 0)
         return;
     double *probabilities = mem_zeroed(split->assessed_count, sizeof *probabilities);
-    model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities);
+    double *uncalibrated = mem_zeroed(split->assessed_count, sizeof *uncalibrated);
+    model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities, uncalibrated);
     evaluation_hold_out(training->table, split->assessed, split->assessed_count, probabilities,
-                        training->settings->seed, &state->evaluation);
+                        state->model.calibrated ? uncalibrated : NULL, training->settings->seed, &state->evaluation);
     free(probabilities);
+    free(uncalibrated);
 }
 
 /* The fit to all training rows, the file, and what the file says of itself. */
@@ -118,8 +121,9 @@ static enum status fit(const struct training *training, struct run_state *state,
     return evaluation_explain(buffer_span(&state->file), training->table, rows, count, &state->evaluation, err);
 }
 
-static enum status train_table(const struct options *options, const struct train_settings *settings, const char *path,
-                               const struct table *table, int64_t started_ms, struct error *err)
+static enum status train_table(const struct options *options, const struct train_settings *settings,
+                               const struct run_labels *labels, const char *path, const struct table *table,
+                               int64_t started_ms, struct error *err)
 {
     struct run_state state = {0};
     struct training training = {.data_path = path,
@@ -127,6 +131,7 @@ static enum status train_table(const struct options *options, const struct train
                                 .settings = settings,
                                 .model = &state.model,
                                 .evaluation = &state.evaluation,
+                                .labels = labels,
                                 .started_ms = started_ms};
     enum status status = train_validate(options, &training, &state, err);
     if (status != STATUS_OK)
@@ -184,7 +189,8 @@ static enum status check_destination(const struct options *options, struct error
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status train(const struct options *options, const struct train_settings *settings, struct error *err)
+static enum status train(const struct options *options, const struct train_settings *settings,
+                         const struct run_labels *labels, struct error *err)
 {
     int64_t started_ms = clock_real_ms(&clock_system);
     struct schema *schema;
@@ -193,10 +199,12 @@ static enum status train(const struct options *options, const struct train_setti
     if (check_destination(options, err) != STATUS_OK ||
         schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err) != STATUS_OK)
         return err->status;
-    enum status status = table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
-                                    options_text(options, OPTION_NULL_VALUES), &table, err);
+    enum status status =
+        table_read(path, schema, options_integer(options, OPTION_TRAIN_MAX_REJECTS),
+                   options_text(options, OPTION_NULL_VALUES), options_text(options, OPTION_EXCLUDE), &table, err);
     if (status == STATUS_OK) {
-        status = train_table(options, settings, path, &table, started_ms, err);
+        (void)findings_warn(&table, path);
+        status = train_table(options, settings, labels, path, &table, started_ms, err);
         table_free(&table);
     }
     schema_free(schema);
@@ -206,12 +214,16 @@ static enum status train(const struct options *options, const struct train_setti
 int command_train(const struct options *options)
 {
     struct train_settings settings;
+    struct run_labels labels;
     struct error err;
-    if (train_settings_read(options, &settings, &err) != STATUS_OK) {
+    if (train_settings_read(options, &settings, &err) != STATUS_OK ||
+        run_labels_read(options, &labels, &err) != STATUS_OK) {
         log_error("trainer", "%s", err.text);
         return 2;
     }
-    if (train(options, &settings, &err) == STATUS_OK)
+    enum status status = train(options, &settings, &labels, &err);
+    run_labels_clear(&labels);
+    if (status == STATUS_OK)
         return 0;
     log_error("trainer", "%s", err.text);
     return 1;

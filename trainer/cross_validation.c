@@ -22,7 +22,7 @@ struct work {
     size_t row_count, fold_count, repeat_count;
     struct train_settings settings; /* of one fit */
     uint8_t *folds, *labels, *calls;
-    double *probabilities;
+    double *probabilities, *uncalibrated;
     uint32_t *assessed_rows;
     struct outcome *outcomes; /* one a fit */
 };
@@ -46,10 +46,15 @@ static void predict_fold(void *context, size_t number)
         model_fit(work->table, part.training, part.training_count, &work->settings, &model, &outcome->err);
     if (outcome->status == STATUS_OK) {
         double *probabilities = mem_zeroed(part.assessed_count + 1, sizeof *probabilities);
-        model_predict(&model, work->table, part.assessed, part.assessed_count, probabilities);
-        for (size_t r = 0, assessed = 0; r < work->row_count; r++)
-            if (work->folds[first + r] == fold)
-                work->probabilities[first + r] = probabilities[assessed++];
+        double *uncalibrated = mem_zeroed(part.assessed_count + 1, sizeof *uncalibrated);
+        model_predict(&model, work->table, part.assessed, part.assessed_count, probabilities, uncalibrated);
+        for (size_t r = 0, assessed = 0; r < work->row_count; r++) {
+            if (work->folds[first + r] != fold)
+                continue;
+            work->uncalibrated[first + r] = uncalibrated[assessed];
+            work->probabilities[first + r] = probabilities[assessed++];
+        }
+        free(uncalibrated);
         outcome->converged = model_converged(&model);
         free(probabilities);
         model_clear(&model);
@@ -109,8 +114,9 @@ static void assess_folds(struct work *work, struct evaluation *out)
 static void assess_all(struct work *work, struct evaluation *out)
 {
     size_t count = work->row_count * work->repeat_count, fits = work->fold_count * work->repeat_count;
-    const struct predictions predictions = {work->table, work->assessed_rows, work->labels,
-                                            work->calls, work->probabilities, count};
+    const double *uncalibrated = work->settings.calibrated ? work->uncalibrated : NULL;
+    const struct predictions predictions = {work->table,         work->assessed_rows, work->labels, work->calls,
+                                            work->probabilities, uncalibrated,        count};
     double *values = mem_zeroed(fits + 1, sizeof *values), means[METRIC_COUNT];
     assessment_measure(&predictions, &out->validation);
     groups_assess(&predictions, &out->validation);
@@ -181,7 +187,7 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
     bool together = work->row_count <= JOB_ROWS_MOST;
     size_t threads = together ? work->settings.threads : 1;
     if (threads > 1)
-        work->settings.threads = work->settings.forest.threads = 1;
+        work->settings.threads = work->settings.forest.threads = work->settings.boost.threads = 1;
     parallel_run(threads, work->fold_count * work->repeat_count, predict_fold, work);
     if (check_fits(work, out, err) != STATUS_OK)
         return err->status;
@@ -225,6 +231,7 @@ enum status evaluation_cross_validate(const struct table *table, const uint32_t 
     work.labels = mem_zeroed(count + 1, 1);
     work.calls = mem_zeroed(count + 1, 1);
     work.probabilities = mem_zeroed(count + 1, sizeof *work.probabilities);
+    work.uncalibrated = mem_zeroed(count + 1, sizeof *work.uncalibrated);
     work.assessed_rows = mem_zeroed(count + 1, sizeof *work.assessed_rows);
     work.outcomes = mem_zeroed(work.fold_count * work.repeat_count + 1, sizeof *work.outcomes);
     enum status status = validate_folds(&work, folds_path, out, err);
@@ -232,6 +239,7 @@ enum status evaluation_cross_validate(const struct table *table, const uint32_t 
     free(work.labels);
     free(work.calls);
     free(work.probabilities);
+    free(work.uncalibrated);
     free(work.assessed_rows);
     free(work.outcomes);
     return status;

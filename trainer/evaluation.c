@@ -28,14 +28,14 @@ const struct assessment *evaluation_main(const struct evaluation *evaluation)
 }
 
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,
-                         uint64_t seed, struct evaluation *out)
+                         const double *uncalibrated, uint64_t seed, struct evaluation *out)
 {
     uint8_t *labels = mem_zeroed(row_count + 1, 1), *calls = mem_zeroed(row_count + 1, 1);
     for (size_t r = 0; r < row_count; r++) {
         labels[r] = table->labels[rows[r]];
         calls[r] = probabilities[r] >= out->threshold;
     }
-    const struct predictions predictions = {table, rows, labels, calls, probabilities, row_count};
+    const struct predictions predictions = {table, rows, labels, calls, probabilities, uncalibrated, row_count};
     assessment_measure(&predictions, &out->held_out);
     groups_assess(&predictions, &out->held_out);
     intervals_bootstrap(&predictions, seed, out->held_out.intervals);

@@ -49,7 +49,7 @@ MUST_USE enum status evaluation_cross_validate(const struct table *table, const 
 
 /* Assesses probabilities of rows that the model has never seen, at the evaluation's threshold: fills held_out. */
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,
-                         uint64_t seed, struct evaluation *out);
+                         const double *uncalibrated, uint64_t seed, struct evaluation *out);
 
 /* Fills the importance, by the reasons that the model file gives for up to 200 of the rows listed. */
 MUST_USE enum status evaluation_explain(struct span model_file, const struct table *table, const uint32_t *rows,

@@ -36,9 +36,9 @@ static void add_confusion(struct json_writer *json, const struct confusion *conf
     json_write_uint(json, "true_negatives", confusion->true_negatives);
 }
 
-static void add_calibration(struct json_writer *json, const struct calibration *calibration)
+static void add_calibration(struct json_writer *json, const char *key, const struct calibration *calibration)
 {
-    json_begin_object(json, "calibration");
+    json_begin_object(json, key);
     json_write_uint(json, "bin_count", calibration->bin_count);
     json_write_finite(json, "expected_error", calibration->expected_error);
     json_write_finite(json, "slope", calibration->slope);
@@ -102,7 +102,9 @@ static void add_assessment(struct json_writer *json, const char *key, const stru
     add_interval_list(json, assessment->intervals);
     json_add_metrics(json, "baseline", &assessment->baseline);
     add_confusion(json, &assessment->confusion);
-    add_calibration(json, &assessment->calibration);
+    add_calibration(json, "calibration", &assessment->calibration);
+    if (assessment->uncalibrated.bin_count)
+        add_calibration(json, "uncalibrated", &assessment->uncalibrated);
     json_add_groups(json, assessment, schema);
     add_curve(json, assessment);
     json_end_object(json);

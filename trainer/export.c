@@ -45,7 +45,7 @@ static void golden_json(const struct model *model, const struct table *table, co
     double probabilities[GOLDEN_ROWS];
     size_t count = golden_pick(table, fitted, fitted_count, true, GOLDEN_ROWS / 2, rows);
     count += golden_pick(table, fitted, fitted_count, false, GOLDEN_ROWS - count, rows + count);
-    model_predict(model, table, rows, count, probabilities);
+    model_predict(model, table, rows, count, probabilities, NULL);
     struct json_writer json = json_begin_document(out);
     buffer_printf(json_write_raw(&json, "tolerance"), "%g", model->kind->golden_tolerance);
     json_begin_array(&json, "rows");
@@ -68,10 +68,13 @@ static void metrics_json(const struct metrics *metrics, struct buffer *out)
     json_end_object(&json);
 }
 
-static void describe_columns(const struct model *model, struct fitted_column *out)
+/* `weights`: scratch for as many as there are features; a calibration is a part of them. */
+static void describe_columns(const struct model *model, double *weights, struct fitted_column *out)
 {
     const struct preprocessor *preprocessor = &model->preprocessor;
-    const double *weights = model->kind->weights(model);
+    const double *fitted_weights = model->kind->weights(model);
+    for (size_t f = 0; fitted_weights && f < preprocessor->feature_count; f++)
+        weights[f] = model->sigmoid.slope * fitted_weights[f];
     for (size_t c = 0; c < preprocessor->column_count; c++) {
         const struct fitted *fitted = &preprocessor->columns[c];
         out[c] = (struct fitted_column){.column = &preprocessor->schema->columns[fitted->column],
@@ -81,7 +84,7 @@ static void describe_columns(const struct model *model, struct fitted_column *ou
                                         .categories = fitted->categories,
                                         .category_count = fitted->category_count,
                                         .mode = fitted->mode,
-                                        .weights = weights ? weights + fitted->first : NULL};
+                                        .weights = fitted_weights ? weights + fitted->first : NULL};
     }
 }
 
@@ -101,16 +104,19 @@ static enum status export_write_model(const struct model *model, const struct sc
                                       struct buffer *out, struct error *err)
 {
     struct fitted_column *columns = mem_zeroed(model->preprocessor.column_count + 1, sizeof *columns);
-    describe_columns(model, columns);
+    double *weights = mem_zeroed(model->preprocessor.feature_count + 1, sizeof *weights);
+    describe_columns(model, weights, columns);
     const struct linear_model frame = {.columns = columns,
                                        .column_count = model->preprocessor.column_count,
-                                       .intercept = model->fit.intercept,
+                                       .intercept =
+                                           model->sigmoid.slope * model->fit.intercept + model->sigmoid.intercept,
                                        .labels = schema->target_values,
                                        .properties = properties,
                                        .property_count = property_count,
                                        .producer_version = VERSION};
     enum status status = model->kind->write_onnx(model, &frame, out, err);
     free(columns);
+    free(weights);
     return status;
 }
 
@@ -138,8 +144,13 @@ enum status export_model(const struct model *model, const struct table *table, c
         export_write_model(model, schema, properties, sizeof properties / sizeof *properties, &file, err);
     if (status == STATUS_OK)
         status = load_back(schema, buffer_span(&file), err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && out->bytes == 0) {
+        buffer_free(out); /* a forest's file is large: handed over, not copied */
+        *out = file;
+        file = (struct buffer){0};
+    } else if (status == STATUS_OK) {
         buffer_add(out, file.data, file.bytes);
+    }
     struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &file, &distributions};
     for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
         buffer_free(buffers[b]);

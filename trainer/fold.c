@@ -7,21 +7,78 @@
 #include "base/memory.h"
 #include "trainer/random.h"
 
-size_t fold_most(const struct table *table, const uint32_t *rows, size_t row_count)
+/* Rows of one id stay together: they go where their first row goes, and count as positive where one of them is. */
+struct dealing {
+    uint32_t *leaders; /* by place in `rows`: the place of the id's first row; its own without an id */
+    uint8_t *labels;   /* of the leaders */
+    size_t count;
+};
+
+struct place {
+    uint64_t id;
+    uint32_t place;
+};
+
+static int compare_places(const void *a, const void *b)
 {
-    size_t positives = 0;
-    for (size_t r = 0; r < row_count; r++)
-        positives += table->labels[rows[r]];
-    return positives < row_count - positives ? positives : row_count - positives;
+    const struct place *left = a, *right = b;
+    if (left->id != right->id)
+        return left->id < right->id ? -1 : 1;
+    return (left->place > right->place) - (left->place < right->place);
 }
 
-/* Places (in `rows`) of one class's rows, shuffled; returns how many. */
-static size_t shuffle_class(const struct table *table, const uint32_t *rows, size_t row_count, int label,
-                            uint64_t *random, uint32_t *out)
+static void join_ids(const struct table *table, const uint32_t *rows, struct dealing *dealing)
+{
+    struct place *places = mem_zeroed(dealing->count + 1, sizeof *places);
+    size_t leader = 0;
+    for (size_t r = 0; r < dealing->count; r++)
+        places[r] = (struct place){table->ids[rows[r]], (uint32_t)r};
+    qsort(places, dealing->count, sizeof *places, compare_places);
+    for (size_t p = 1; p < dealing->count; p++) {
+        leader = places[p].id == places[leader].id && places[p].id ? leader : p;
+        uint32_t first = places[leader].place;
+        dealing->leaders[places[p].place] = first;
+        dealing->labels[first] |= dealing->labels[places[p].place];
+    }
+    free(places);
+}
+
+static struct dealing dealing_make(const struct table *table, const uint32_t *rows, size_t row_count)
+{
+    struct dealing dealing = {mem_zeroed(row_count + 1, sizeof *dealing.leaders), mem_zeroed(row_count + 1, 1),
+                              row_count};
+    for (size_t r = 0; r < row_count; r++) {
+        dealing.leaders[r] = (uint32_t)r;
+        dealing.labels[r] = table->labels[rows[r]];
+    }
+    if (table->ids)
+        join_ids(table, rows, &dealing);
+    return dealing;
+}
+
+static void dealing_clear(struct dealing *dealing)
+{
+    free(dealing->leaders);
+    free(dealing->labels);
+}
+
+size_t fold_most(const struct table *table, const uint32_t *rows, size_t row_count)
+{
+    struct dealing dealing = dealing_make(table, rows, row_count);
+    size_t of_class[2] = {0, 0};
+    for (size_t r = 0; r < row_count; r++)
+        if (dealing.leaders[r] == r)
+            of_class[dealing.labels[r]]++;
+    dealing_clear(&dealing);
+    return of_class[0] < of_class[1] ? of_class[0] : of_class[1];
+}
+
+/* Places (in `rows`) of one class's leaders, shuffled; returns how many. */
+static size_t shuffle_class(const struct dealing *dealing, int label, uint64_t *random, uint32_t *out)
 {
     size_t found = 0;
-    for (size_t r = 0; r < row_count; r++)
-        if (table->labels[rows[r]] == label)
+    for (size_t r = 0; r < dealing->count; r++)
+        if (dealing->leaders[r] == r && dealing->labels[r] == label)
             out[found++] = (uint32_t)r;
     for (size_t left = found; left > 1; left--) {
         size_t other = (size_t)random_below(random, left);
@@ -35,14 +92,18 @@ static size_t shuffle_class(const struct table *table, const uint32_t *rows, siz
 void fold_assign(const struct table *table, const uint32_t *rows, size_t row_count, size_t fold_count, uint64_t seed,
                  uint8_t *folds)
 {
+    struct dealing dealing = dealing_make(table, rows, row_count);
     uint32_t *places = mem_zeroed(row_count + 1, sizeof *places);
     size_t dealt = 0;
     for (int label = 0; label <= 1; label++) {
-        size_t found = shuffle_class(table, rows, row_count, label, &seed, places);
+        size_t found = shuffle_class(&dealing, label, &seed, places);
         for (size_t r = 0; r < found; r++)
             folds[places[r]] = (uint8_t)(dealt++ % fold_count);
     }
+    for (size_t r = 0; r < row_count; r++)
+        folds[r] = folds[dealing.leaders[r]];
     free(places);
+    dealing_clear(&dealing);
 }
 
 void fold_split(const uint32_t *rows, const uint8_t *folds, size_t row_count, size_t fold, struct fold_rows *out)
@@ -72,13 +133,17 @@ bool fold_hold_out(const struct table *table, double share, uint64_t seed, struc
     bool good = true;
     for (size_t r = 0; r < count; r++)
         rows[r] = (uint32_t)r;
+    struct dealing dealing = dealing_make(table, rows, count);
     for (int label = 0; label <= 1; label++) {
-        size_t found = shuffle_class(table, rows, count, label, &seed, places);
+        size_t found = shuffle_class(&dealing, label, &seed, places);
         size_t taken = share > 0 ? (size_t)fmax(1, floor(share * (double)found + 0.5)) : 0;
         good = good && taken < found;
         for (size_t r = 0; r < taken && r < found; r++)
             held[places[r]] = 1;
     }
+    for (size_t r = 0; r < count; r++)
+        held[r] = held[dealing.leaders[r]];
+    dealing_clear(&dealing);
     if (good)
         fold_split(rows, held, count, 1, out);
     free(rows);

@@ -1,9 +1,9 @@
-/* Stratified folds: which rows train and which are assessed. */
+/* Stratified folds: which rows train and which are assessed. Rows of one id are never on both sides. */
 #pragma once
 
 #include "trainer/table.h"
 
-/* The most folds that the rows listed allow: rows of the rarer class. */
+/* The most folds that the rows listed allow: rows (or ids of several rows) of the rarer class. */
 size_t fold_most(const struct table *table, const uint32_t *rows, size_t row_count);
 
 /* Deals the rows of each class into folds, by a shuffle from the seed: the same table, rows and seed give the same

@@ -5,18 +5,96 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "trainer/fold.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/random.h"
 
-enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
-                      const struct train_settings *settings, struct model *out, struct error *err)
+enum { CALIBRATION_FOLDS = 5, CALIBRATION_STREAM = 6000011 };
+
+static enum status fit_plain(const struct table *table, const uint32_t *rows, size_t row_count,
+                             const struct train_settings *settings, struct model *out, struct error *err)
 {
-    struct model model = {.kind = settings->kind};
-    preprocess_fit(table, rows, row_count, &model.preprocessor);
+    struct model model = {.kind = settings->kind, .sigmoid = {1, 0}};
+    preprocess_fit(table, rows, row_count, !model.kind->takes_cells, &model.preprocessor);
     enum status status = model.kind->fit(table, rows, row_count, settings, &model, err);
     if (status == STATUS_OK)
         *out = model;
     else
         preprocess_free(&model.preprocessor);
+    return status;
+}
+
+static void score_rows(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
+                       double *scores)
+{
+    size_t count = model->preprocessor.feature_count;
+    const struct model_scratch scratch = {mem_zeroed(count + 1, sizeof(double)), mem_zeroed(count + 1, sizeof(float))};
+    for (size_t r = 0; r < row_count; r++)
+        scores[r] = model->kind->score(model, table_row(table, rows[r]), &scratch);
+    free(scratch.features);
+    free(scratch.floats);
+}
+
+/* Scores of one fold's rows by a fit to the others; their labels beside them. */
+static enum status score_fold(const struct table *table, const struct fold_rows *part,
+                              const struct train_settings *settings, double *scores, uint8_t *labels, struct error *err)
+{
+    struct model model;
+    enum status status = fit_plain(table, part->training, part->training_count, settings, &model, err);
+    if (status != STATUS_OK)
+        return status;
+    score_rows(&model, table, part->assessed, part->assessed_count, scores);
+    for (size_t r = 0; r < part->assessed_count; r++)
+        labels[r] = table->labels[part->assessed[r]];
+    model_clear(&model);
+    return STATUS_OK;
+}
+
+static enum status calibrate(const struct table *table, const uint32_t *rows, size_t row_count,
+                             const struct train_settings *given, struct model *model, struct error *err)
+{
+    struct train_settings settings = *given;
+    size_t most = fold_most(table, rows, row_count), done = 0;
+    size_t fold_count = most < CALIBRATION_FOLDS ? most : CALIBRATION_FOLDS;
+    if (fold_count < 2)
+        return error_set(err, STATUS_INVALID,
+                         "--calibrate: one class has a single row to calibrate by: leave --calibrate out");
+    if (model->chosen_name)
+        model->kind->settle(model, &settings);
+    double *scores = mem_zeroed(row_count + 1, sizeof *scores);
+    uint8_t *labels = mem_zeroed(row_count + 1, 1), *folds = mem_zeroed(row_count + 1, 1);
+    enum status status = STATUS_OK;
+    fold_assign(table, rows, row_count, fold_count, random_stream(settings.seed, CALIBRATION_STREAM), folds);
+    for (size_t fold = 0; fold < fold_count && status == STATUS_OK; fold++) {
+        struct fold_rows part;
+        fold_split(rows, folds, row_count, fold, &part);
+        status = score_fold(table, &part, &settings, scores + done, labels + done, err);
+        done += part.assessed_count;
+        fold_rows_clear(&part);
+    }
+    if (status == STATUS_OK) {
+        model->calibrated = true;
+        model->sigmoid = sigmoid_fit(scores, labels, done);
+    }
+    free(scores);
+    free(labels);
+    free(folds);
+    return status;
+}
+
+enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
+                      const struct train_settings *settings, struct model *out, struct error *err)
+{
+    struct model model;
+    enum status status = fit_plain(table, rows, row_count, settings, &model, err);
+    if (status != STATUS_OK)
+        return status;
+    if (settings->calibrated)
+        status = calibrate(table, rows, row_count, settings, &model, err);
+    if (status == STATUS_OK)
+        *out = model;
+    else
+        model_clear(&model);
     return status;
 }
 
@@ -33,15 +111,14 @@ void model_clear(struct model *model)
 }
 
 void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
-                   double *probabilities)
+                   double *probabilities, double *uncalibrated)
 {
-    size_t count = model->preprocessor.feature_count;
-    double *features = mem_zeroed(count + 1, sizeof *features);
-    float *floats = mem_zeroed(count + 1, sizeof *floats);
+    score_rows(model, table, rows, row_count, probabilities);
     for (size_t r = 0; r < row_count; r++) {
-        preprocess_row(&model->preprocessor, table_row(table, rows[r]), features);
-        probabilities[r] = model->kind->probability(model, features, floats);
+        double score = probabilities[r], plain = model->kind->score_is_share ? score : logistic_probability(score);
+        probabilities[r] =
+            model->calibrated ? logistic_probability(model->sigmoid.slope * score + model->sigmoid.intercept) : plain;
+        if (uncalibrated)
+            uncalibrated[r] = plain;
     }
-    free(features);
-    free(floats);
 }

@@ -2,25 +2,40 @@
  * against it. */
 #pragma once
 
+#include "trainer/boosting.h"
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
+#include "trainer/sigmoid.h"
 #include "trainer/train_settings.h"
 
 struct model {
     struct preprocessor preprocessor;
     const struct model_kind *kind;
-    double inverse_penalty;  /* the C in use: that of the settings, or the one that was chosen */
-    struct logistic_fit fit; /* of a linear model */
-    struct forest forest;    /* of a forest */
+    const char *chosen_name; /* the parameter that the fit itself chose, C or n_estimators; NULL: none */
+    double chosen;           /* its value */
+    bool calibrated;         /* probability = the sigmoid of the raw score; else what the kind says */
+    struct sigmoid sigmoid;
+    struct logistic_fit fit;  /* of a linear model */
+    struct forest forest;     /* of a forest */
+    struct boosting boosting; /* of gradient boosting */
+    struct bins bins;         /* likewise: its columns alone */
+};
+
+/* For one row at a time: as many as the preprocessor has features. */
+struct model_scratch {
+    double *features;
+    float *floats;
 };
 
 /* Fits to the rows listed (indexes into the table). Whether a linear model has an optimum: fit.converged. A C to be
- * chosen is chosen by cross-validation among these rows alone. STATUS_INVALID, STATUS_LIMIT. */
+ * chosen is chosen by cross-validation among these rows alone; a calibration is fitted to predictions for rows that the
+ * fit did not see, fold by fold, with what was chosen on all of them. STATUS_INVALID, STATUS_LIMIT. */
 MUST_USE enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
                                const struct train_settings *settings, struct model *out, struct error *err);
 void model_clear(struct model *model);
 bool model_converged(const struct model *model);
 
-/* Probability of the positive class for each row listed. */
+/* Probability of the positive class for each row listed. `uncalibrated`: also what it would be without calibration;
+ * NULL: not asked for. */
 void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
-                   double *probabilities);
+                   double *probabilities, double *uncalibrated);

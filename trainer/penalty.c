@@ -38,7 +38,7 @@ static enum status score_fold(const struct table *table, const struct train_sett
     struct preprocessor preprocessor;
     struct design_matrix design, assessed;
     enum status status = STATUS_OK;
-    preprocess_fit(table, part->training, part->training_count, &preprocessor);
+    preprocess_fit(table, part->training, part->training_count, true, &preprocessor);
     design_matrix_make(&preprocessor, table, part->training, part->training_count, settings->balanced, &design);
     design_matrix_make(&preprocessor, table, part->assessed, part->assessed_count, false, &assessed);
     for (size_t g = 0; g < GRID && status == STATUS_OK; g++) {

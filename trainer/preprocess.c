@@ -99,26 +99,27 @@ static void fit_nominal(const struct table *table, const uint32_t *rows, size_t 
     free(counts);
 }
 
-void preprocess_fit(const struct table *table, const uint32_t *rows, size_t row_count, struct preprocessor *out)
+void preprocess_fit(const struct table *table, const uint32_t *rows, size_t row_count, bool numbers,
+                    struct preprocessor *out)
 {
     const struct schema *schema = table->schema;
-    double *numbers = mem_zeroed(row_count + 1, sizeof *numbers);
+    double *scratch = mem_zeroed(row_count + 1, sizeof *scratch);
     *out = (struct preprocessor){.schema = schema};
     out->columns = mem_zeroed(schema->column_count + 1, sizeof *out->columns);
     for (int nominal = 0; nominal <= 1; nominal++) {
         for (size_t c = 0; c < schema->column_count; c++) {
-            if ((schema->columns[c].kind == COLUMN_NOMINAL) != nominal)
+            if ((schema->columns[c].kind == COLUMN_NOMINAL) != nominal || (table->excluded && table->excluded[c]))
                 continue;
             struct fitted *fitted = &out->columns[out->column_count++];
-            *fitted = (struct fitted){.column = (uint32_t)c, .first = out->feature_count};
+            *fitted = (struct fitted){.column = (uint32_t)c, .first = out->feature_count, .scale = 1};
             if (nominal)
                 fit_nominal(table, rows, row_count, fitted);
-            else
-                fit_number(table, rows, row_count, numbers, fitted);
+            else if (numbers)
+                fit_number(table, rows, row_count, scratch, fitted);
             out->feature_count += nominal ? fitted->category_count : 1;
         }
     }
-    free(numbers);
+    free(scratch);
 }
 
 void preprocess_free(struct preprocessor *preprocessor)

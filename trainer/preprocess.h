@@ -18,13 +18,15 @@ struct fitted {
 
 struct preprocessor {
     const struct schema *schema;
-    struct fitted *columns; /* as many as the schema has, in the model's order */
+    struct fitted *columns; /* all that are not excluded, in the model's order */
     size_t column_count, feature_count;
 };
 
-/* Fits to the rows listed (indexes into the table). A column without a value there is imputed by 0, or has no features.
+/* Fits to the rows listed (indexes into the table); without `numbers` the categories alone. A column without a value
+ * there is imputed by 0, or has no features.
  */
-void preprocess_fit(const struct table *table, const uint32_t *rows, size_t row_count, struct preprocessor *out);
+void preprocess_fit(const struct table *table, const uint32_t *rows, size_t row_count, bool numbers,
+                    struct preprocessor *out);
 void preprocess_free(struct preprocessor *preprocessor);
 
 /* One row as feature_count numbers. A category that was never seen is all zeros. */

@@ -35,8 +35,11 @@ static void print_confusion(const struct assessment *assessment, const struct sc
     struct span no = schema->target_values[0], yes = schema->target_values[1];
     printf("  confusion: %zu %.*s found, %zu missed; %zu false alarms, %zu %.*s predicted right\n", c->true_positives,
            (int)yes.bytes, yes.data, c->false_negatives, c->false_positives, c->true_negatives, (int)no.bytes, no.data);
-    const struct calibration *calibration = &assessment->calibration;
-    printf("  calibration: error %.3f", calibration->expected_error);
+}
+
+static void print_calibration(const char *what, const struct calibration *calibration)
+{
+    printf("  %s: error %.3f", what, calibration->expected_error);
     if (!isnan(calibration->slope))
         printf(", slope %.2f (1 is perfect), intercept %+.2f", calibration->slope, calibration->intercept);
     putchar('\n');
@@ -104,6 +107,10 @@ static void print_assessment(const struct assessment *assessment, const struct s
 {
     print_metrics(assessment, schema, how);
     print_confusion(assessment, schema);
+    if (assessment->uncalibrated.bin_count)
+        print_calibration("before calibration", &assessment->uncalibrated);
+    print_calibration(assessment->uncalibrated.bin_count ? "after calibration" : "calibration",
+                      &assessment->calibration);
     print_thresholds(assessment);
     print_groups(assessment, schema);
 }
@@ -130,8 +137,13 @@ void print_training(const struct training *training)
     const struct span *labels = training->table->schema->target_values;
     printf("%s on %zu rows, %zu of them %.*s", training->settings->kind->name, training->table->row_count,
            training->table->positive_count, (int)labels[1].bytes, labels[1].data);
-    if (training->settings->choice)
-        printf("; C=%.6g was chosen", training->model->inverse_penalty);
+    if (training->model->chosen_name)
+        printf("; %s=%.6g was chosen", training->model->chosen_name, training->model->chosen);
     putchar('\n');
+    struct buffer excluded = {0};
+    table_name_excluded(training->table, &excluded);
+    if (excluded.bytes)
+        printf("kept out of the model: %s\n", excluded.data);
+    buffer_free(&excluded);
     print_evaluation(training->evaluation, "rows held out of all fitting and choosing");
 }

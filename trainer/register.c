@@ -13,7 +13,7 @@
 #include "pipeline/contract.h"
 #include "trainer/report/report.h"
 
-enum { PAIR_MOST = 32 };
+enum { PAIR_MOST = 32 + RUN_LABELS_TAGS_MOST };
 
 /* Pairs whose values are made here; the keys are literals. */
 struct pairs {
@@ -25,7 +25,7 @@ struct pairs {
 static void pairs_add(struct pairs *pairs, const char *key, const char *format, ...) PRINTF_LIKE(3, 4);
 static void pairs_add(struct pairs *pairs, const char *key, const char *format, ...)
 {
-    char text[1024];
+    char text[RUN_LABELS_TEXT_MOST + 1];
     va_list args;
     va_start(args, format);
     text_vprint(text, sizeof text, format, args);
@@ -34,16 +34,27 @@ static void pairs_add(struct pairs *pairs, const char *key, const char *format, 
     pairs->items[pairs->count++] = (struct run_pair){key, arena_text(&pairs->texts, text, strlen(text))};
 }
 
+static void add_excluded(const struct table *table, struct pairs *out)
+{
+    struct buffer names = {0};
+    table_name_excluded(table, &names);
+    if (names.bytes)
+        pairs_add(out, "exclude", "%.*s", (int)names.bytes, names.data);
+    buffer_free(&names);
+}
+
 static void add_params(const struct training *training, struct pairs *out)
 {
     const struct train_settings *settings = training->settings;
     const struct evaluation *evaluation = training->evaluation;
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
-    size_t count = train_settings_params(settings, training->model->inverse_penalty, params, texts);
+    size_t count = train_settings_params(settings, training->model->chosen, params, texts);
     pairs_add(out, "model", "%s", settings->kind->name);
     for (size_t p = 0; p < count; p++)
         pairs_add(out, params[p].name, "%s", params[p].value);
+    pairs_add(out, "calibrate", "%s", settings->calibrated ? "sigmoid" : "none");
+    add_excluded(training->table, out);
     threshold_describe(&settings->threshold, rule);
     pairs_add(out, "seed", "%llu", (unsigned long long)settings->seed);
     pairs_add(out, "folds", "%zu", evaluation->fold_count);
@@ -88,13 +99,22 @@ static enum status add_contract(const struct training *training, struct pairs *o
     return STATUS_OK;
 }
 
+static const char *run_name(const struct training *training)
+{
+    return training->labels->name ? training->labels->name : training->settings->kind->name;
+}
+
 static void add_run_tags(const struct training *training, struct pairs *out)
 {
     const char *user = getenv("USER"), *slash = strrchr(training->data_path, '/');
     if (training->evaluation->repeat_count)
         pairs_add(out, "folds.sha256", "%s", training->evaluation->folds_sha256);
     pairs_add(out, "data.name", "%s", slash ? slash + 1 : training->data_path);
-    pairs_add(out, "mlflow.runName", "%s", training->settings->kind->name);
+    pairs_add(out, "mlflow.runName", "%s", run_name(training));
+    if (training->labels->description)
+        pairs_add(out, "mlflow.note.content", "%s", training->labels->description);
+    for (size_t t = 0; t < training->labels->tag_count; t++)
+        pairs_add(out, training->labels->tags[t].key, "%s", training->labels->tags[t].value);
     pairs_add(out, "mlflow.source.name", "trainer");
     pairs_add(out, "mlflow.source.type", "LOCAL");
     if (user)
@@ -139,7 +159,7 @@ static struct metric_list list_metrics(const struct evaluation *evaluation)
 {
     const struct assessment *assessment = evaluation_main(evaluation), *held_out = &evaluation->held_out;
     size_t fits = evaluation->fold_count * evaluation->repeat_count;
-    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 4, sizeof *list.items)};
+    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 5, sizeof *list.items)};
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         metric_list_add(&list, metric_names[m], metric_value(&assessment->metrics, m), 0);
         metric_list_add(&list, low_names[m], assessment->intervals[m].low, 0);
@@ -150,6 +170,8 @@ static struct metric_list list_metrics(const struct evaluation *evaluation)
             metric_list_add(&list, fold_names[m], metric_value(&evaluation->folds[f], m), f);
     }
     metric_list_add(&list, "calibration_error", assessment->calibration.expected_error, 0);
+    if (assessment->uncalibrated.bin_count)
+        metric_list_add(&list, "uncalibrated_error", assessment->uncalibrated.expected_error, 0);
     metric_list_add(&list, "calibration_slope", assessment->calibration.slope, 0);
     metric_list_add(&list, "calibration_intercept", assessment->calibration.intercept, 0);
     return list;
@@ -178,7 +200,7 @@ static enum status register_log_run(struct registry *registry, const struct trai
     const struct run run = {.experiment = destination->experiment,
                             .key = key,
                             .kept = kept,
-                            .run_name = training->settings->kind->name,
+                            .run_name = run_name(training),
                             .started_ms = training->started_ms,
                             .ended_ms = training->ended_ms,
                             .params = params.items,

@@ -3,6 +3,7 @@
 
 #include "registry/registry.h"
 #include "trainer/evaluation.h"
+#include "trainer/run_labels.h"
 
 /* What a run says of itself. Borrowed. */
 struct training {
@@ -11,6 +12,7 @@ struct training {
     const struct train_settings *settings;
     const struct model *model;
     const struct evaluation *evaluation;
+    const struct run_labels *labels;
     struct span file; /* the model file's bytes */
     int64_t started_ms, ended_ms;
 };

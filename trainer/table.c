@@ -10,14 +10,16 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/null_values.h"
+#include "base/options.h"
 #include "base/text_file.h"
 #include "events/validate.h"
+#include "trainer/hash.h"
 
 enum { SHOWN_FAULTS = 20, ROW_FAULTS = 64, NAMES_SHOWN_BYTES = 200 };
 static const size_t max_file_bytes = (size_t)4 << 30;
 
 /* What a column of the file is. */
-enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2, FIELD_UNKNOWN = -3 };
+enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2, FIELD_UNKNOWN = -3, FIELD_ID = -4 };
 
 struct reader {
     const char *path;
@@ -25,7 +27,7 @@ struct reader {
     int32_t *fields; /* per column of the file: index of the feature, or one of the above */
     size_t field_count;
     struct table *table;
-    size_t cell_capacity, label_capacity; /* rows there is room for */
+    size_t cell_capacity, label_capacity, id_capacity, line_capacity; /* rows there is room for */
     size_t faults;
     struct null_values null_values;
 };
@@ -37,8 +39,9 @@ static int32_t field_of(const struct schema *schema, struct span name)
         return column;
     if (span_equal(name, span_of(schema->target_name)))
         return FIELD_TARGET;
-    bool ignored = span_equal(name, span_of(schema->id_name)) || schema_ignores(schema, name);
-    return ignored ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
+    if (span_equal(name, span_of(schema->id_name)))
+        return FIELD_ID;
+    return schema_ignores(schema, name) ? FIELD_PASSED_OVER : FIELD_UNKNOWN;
 }
 
 static size_t field_uses(const struct reader *reader, int32_t what)
@@ -148,6 +151,14 @@ static void cell_settle(const struct column *column, struct cell *cell)
         cell->text = column->values[cell->code].data;
 }
 
+static uint64_t id_hash(const struct reader *reader, const struct csv_record *record)
+{
+    for (size_t f = 0; f < reader->field_count; f++)
+        if (reader->fields[f] == FIELD_ID && record->fields[f].bytes)
+            return hash_bytes(record->fields[f], hash_seed);
+    return 0;
+}
+
 static void cells_read(struct reader *reader, const struct csv_record *record, struct cell *cells, uint8_t *label)
 {
     struct fault fault;
@@ -177,6 +188,8 @@ static void row_read(struct reader *reader, const struct csv_record *record)
     size_t columns = reader->schema->column_count, before = reader->faults;
     table->cells = mem_grow(table->cells, &reader->cell_capacity, table->row_count + 1, columns * sizeof *table->cells);
     table->labels = mem_grow(table->labels, &reader->label_capacity, table->row_count + 1, sizeof *table->labels);
+    table->ids = mem_grow(table->ids, &reader->id_capacity, table->row_count + 1, sizeof *table->ids);
+    table->lines = mem_grow(table->lines, &reader->line_capacity, table->row_count + 1, sizeof *table->lines);
     struct cell *cells = table->cells + table->row_count * columns;
     uint8_t label = 0;
     if (record->field_count != reader->field_count) {
@@ -194,6 +207,8 @@ static void row_read(struct reader *reader, const struct csv_record *record)
         table->left_out++;
         return;
     }
+    table->ids[table->row_count] = id_hash(reader, record);
+    table->lines[table->row_count] = (uint32_t)record->line;
     table->labels[table->row_count++] = label;
     table->positive_count += label;
 }
@@ -260,11 +275,52 @@ static enum status table_check(const struct table *table, const char *path, stru
                          path, schema->target_name, (int)only.bytes, only.data);
     }
     for (size_t c = 0; c < schema->column_count; c++)
-        if (!column_has_values(table, c))
+        if (!table->excluded[c] && !column_has_values(table, c))
             return error_set(err, STATUS_INVALID,
-                             "%s: column \"%s\" has no value in any row: fill it, or take it out of the schema", path,
-                             schema->columns[c].name);
+                             "%s: column \"%s\" has no value in any row: fill it, or leave it out with --exclude %s",
+                             path, schema->columns[c].name, schema->columns[c].name);
     return STATUS_OK;
+}
+
+/* Marks the columns of the list; some feature must be left. */
+static enum status table_exclude(struct table *table, const char *list, struct error *err)
+{
+    const struct schema *schema = table->schema;
+    size_t left = schema->column_count;
+    table->excluded = mem_zeroed(schema->column_count + 1, sizeof *table->excluded);
+    for (const char *end; list; list = end) {
+        size_t bytes = strcspn(list, (const char[]){OPTION_SEPARATOR, '\0'});
+        int32_t column = schema_column(schema, (struct span){list, bytes});
+        if (column < 0)
+            return error_set(err, STATUS_INVALID, "--exclude %.*s: the schema has no such feature",
+                             (int)(bytes < 80 ? bytes : 80), list);
+        left -= !table->excluded[column];
+        table->excluded[column] = true;
+        end = list[bytes] ? list + bytes + 1 : NULL;
+    }
+    return left ? STATUS_OK : error_set(err, STATUS_INVALID, "--exclude leaves no feature to learn from: leave one in");
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Ids matter only where one stands in two rows. */
+static void ids_settle(struct table *table)
+{
+    uint64_t *sorted = mem_zeroed(table->row_count + 1, sizeof *sorted);
+    bool repeated = false;
+    memcpy(sorted, table->ids, table->row_count * sizeof *sorted);
+    qsort(sorted, table->row_count, sizeof *sorted, compare_ids);
+    for (size_t r = 1; r < table->row_count && !repeated; r++)
+        repeated = sorted[r] && sorted[r] == sorted[r - 1];
+    free(sorted);
+    if (repeated)
+        return;
+    free(table->ids);
+    table->ids = NULL;
 }
 
 /* The bytes that were hashed are the bytes that are read. */
@@ -288,7 +344,7 @@ static enum status reader_run(struct reader *reader, struct span bytes, int64_t 
 }
 
 enum status table_read(const char *path, const struct schema *schema, int64_t most_left_out, const char *null_values,
-                       struct table *out, struct error *err)
+                       const char *exclude, struct table *out, struct error *err)
 {
     struct buffer file = {0};
     struct reader reader = {.path = path, .schema = schema};
@@ -304,19 +360,33 @@ enum status table_read(const char *path, const struct schema *schema, int64_t mo
     }
     struct table table = {.schema = schema};
     reader.table = &table;
+    status = table_exclude(&table, exclude, err);
     sha256_hex(buffer_span(&file), table.sha256);
-    status = reader_run(&reader, buffer_span(&file), most_left_out, err);
-    buffer_free(&file);
     if (status == STATUS_OK)
+        status = reader_run(&reader, buffer_span(&file), most_left_out, err);
+    buffer_free(&file);
+    if (status == STATUS_OK) {
+        ids_settle(&table);
         *out = table;
-    else
+    } else {
         table_free(&table);
+    }
     return status;
+}
+
+void table_name_excluded(const struct table *table, struct buffer *out)
+{
+    for (size_t c = 0, named = 0; c < table->schema->column_count; c++)
+        if (table->excluded && table->excluded[c])
+            buffer_printf(out, "%s%s", named++ ? ", " : "", table->schema->columns[c].name);
 }
 
 void table_free(struct table *table)
 {
     free(table->cells);
     free(table->labels);
+    free(table->ids);
+    free(table->lines);
+    free(table->excluded);
     *table = (struct table){0};
 }

@@ -31,14 +31,13 @@ static enum status read_param(const struct option_pair *pair, struct train_setti
     return refuse_param(pair->name, out, err);
 }
 
-size_t train_settings_params(const struct train_settings *settings, double chosen_penalty,
-                             struct train_settings_param *out,
+size_t train_settings_params(const struct train_settings *settings, double chosen, struct train_settings_param *out,
                              char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES])
 {
     size_t count = 0;
     for (size_t p = 0; p < settings->kind->param_count; p++) {
         const struct model_param *param = &settings->kind->params[p];
-        param->show(settings, chosen_penalty, texts[count]);
+        param->show(settings, chosen, texts[count]);
         if (!*texts[count])
             continue;
         out[count] = (struct train_settings_param){param->name, texts[count]};
@@ -54,6 +53,16 @@ static enum status read_kind(const char *name, struct train_settings *out, struc
     if (model_kind_find(name, &out->kind, err) != STATUS_OK)
         return err->status;
     out->kind->set_defaults(out);
+    return STATUS_OK;
+}
+
+static enum status read_calibration(const char *how, struct train_settings *out, struct error *err)
+{
+    if (strcmp(how, "isotonic") == 0)
+        return error_set(err, STATUS_INVALID,
+                         "--calibrate isotonic: the steps of an isotonic calibration cannot be written into the model "
+                         "file yet: take --calibrate sigmoid");
+    out->calibrated = strcmp(how, "sigmoid") == 0;
     return STATUS_OK;
 }
 
@@ -91,10 +100,12 @@ enum status train_settings_read(const struct options *options, struct train_sett
     read_counts(options, &settings);
     if (status == STATUS_OK)
         status = check_together(&settings, err);
+    if (status == STATUS_OK)
+        status = read_calibration(options_text(options, OPTION_CALIBRATE), &settings, err);
     size_t count = options_params(options, &pairs);
     for (size_t p = 0; p < count && status == STATUS_OK; p++)
         status = read_param(&pairs[p], &settings, err);
-    settings.forest.threads = settings.threads;
+    settings.forest.threads = settings.boost.threads = settings.threads;
     if (status == STATUS_OK)
         *out = settings;
     return status;

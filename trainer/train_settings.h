@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/options.h"
+#include "trainer/boosting.h"
 #include "trainer/forest.h"
 #include "trainer/threshold.h"
 
@@ -19,6 +20,9 @@ struct train_settings {
     bool balanced;          /* class_weight=balanced: each class weighs the same in sum; linear models */
     unsigned max_iterations;
     struct forest_settings forest; /* its seed is `seed` */
+    struct boost_settings boost;   /* likewise */
+    const char *monotone;          /* of boosting: FIELD:1,FIELD:-1; NULL: none */
+    bool calibrated;               /* by a sigmoid, on folds */
     unsigned threads;              /* at least 1; no result depends on it */
     uint64_t seed;                 /* of every random choice */
     struct threshold_rule threshold;
@@ -31,12 +35,11 @@ struct train_settings {
  * value that is none, with those that are. */
 MUST_USE enum status train_settings_read(const struct options *options, struct train_settings *out, struct error *err);
 
-/* Parameters as they are written to the run: names and values, in the order of the table. For a C that was chosen,
- * `chosen_penalty` is shown. The values are in `texts`. */
+/* Parameters as they are written to the run: names and values, in the order of the table. For the one that was chosen,
+ * `chosen` is shown. The values are in `texts`. */
 struct train_settings_param {
     const char *name, *value;
 };
-enum { TRAIN_SETTINGS_PARAM_MOST = 12, TRAIN_SETTINGS_TEXT_BYTES = 32 };
-size_t train_settings_params(const struct train_settings *settings, double chosen_penalty,
-                             struct train_settings_param *out,
+enum { TRAIN_SETTINGS_PARAM_MOST = 16, TRAIN_SETTINGS_TEXT_BYTES = 256 };
+size_t train_settings_params(const struct train_settings *settings, double chosen, struct train_settings_param *out,
                              char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES]);

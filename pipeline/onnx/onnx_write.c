@@ -1,4 +1,4 @@
-/* A fitted linear model or forest as one ONNX file: see onnx_write.h for the form and docs/MODELS.md for the graph.
+/* A fitted linear model or trees as one ONNX file: see onnx_write.h for the form and docs/MODELS.md for the graph.
  *
  * Called by the trainer, once per model, on its only thread. The same model gives the same bytes: nothing here reads a
  * clock, an address or a hash. Must never write a graph that pipeline_load or onnxruntime would refuse; what cannot be
@@ -23,8 +23,7 @@ enum { IR_VERSION = 8, OPSET = 15, OPSET_ML = 2 }; /* the newest that both Debia
 
 struct onnx_writer {
     const struct linear_model *model;
-    const struct written_node *nodes; /* of a forest; NULL: linear */
-    size_t node_count;
+    const struct written_trees *trees; /* NULL: linear */
     struct arena arena;
     Onnx__GraphProto graph;
     size_t number_count, feature_count; /* numeric columns; columns of the design matrix */
@@ -304,7 +303,7 @@ static void write_label(struct onnx_writer *writer)
     writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT64, 2);
 }
 
-/* --- forests --- */
+/* --- trees --- */
 
 static float *node_floats(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
 {
@@ -326,7 +325,7 @@ static ProtobufCBinaryData *node_texts(struct onnx_writer *writer, Onnx__NodePro
 
 static void write_branches(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
 {
-    size_t count = writer->node_count;
+    size_t count = writer->trees->node_count, tracked = 0;
     static char branch[] = "BRANCH_LEQ", leaf[] = "LEAF"; /* shared by all nodes: only packed, never freed */
     int64_t *trees = node_ints(writer, ensemble, "nodes_treeids", count);
     int64_t *ids = node_ints(writer, ensemble, "nodes_nodeids", count);
@@ -336,7 +335,8 @@ static void write_branches(struct onnx_writer *writer, Onnx__NodeProto *ensemble
     float *values = node_floats(writer, ensemble, "nodes_values", count);
     ProtobufCBinaryData *modes = node_texts(writer, ensemble, "nodes_modes", count);
     for (size_t n = 0; n < count; n++) {
-        const struct written_node *node = &writer->nodes[n];
+        const struct written_node *node = &writer->trees->nodes[n];
+        tracked += node->missing_left;
         trees[n] = node->tree;
         ids[n] = node->id;
         features[n] = node->leaf ? 0 : node->feature;
@@ -346,32 +346,100 @@ static void write_branches(struct onnx_writer *writer, Onnx__NodeProto *ensemble
         modes[n] = node->leaf ? (ProtobufCBinaryData){sizeof leaf - 1, (uint8_t *)leaf}
                               : (ProtobufCBinaryData){sizeof branch - 1, (uint8_t *)branch};
     }
+    if (tracked == 0)
+        return;
+    int64_t *missing = node_ints(writer, ensemble, "nodes_missing_value_tracks_true", count);
+    for (size_t n = 0; n < count; n++)
+        missing[n] = writer->trees->nodes[n].missing_left;
+}
+
+/* onnxruntime leaves the sigmoid out where no weight is negative: then each leaf of the first tree gets 1 less, and the
+ * base 1 more. */
+static float base_shift(const struct written_trees *trees)
+{
+    bool negative = !trees->logistic;
+    for (size_t n = 0; n < trees->node_count && !negative; n++)
+        negative = trees->nodes[n].leaf && trees->nodes[n].weight < 0;
+    return negative ? 0 : 1;
 }
 
 /* One weight a leaf, under class 0: with two labels it is the second one's probability. */
 static void write_leaves(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
 {
     size_t leaves = 0, at = 0;
-    for (size_t n = 0; n < writer->node_count; n++)
-        leaves += writer->nodes[n].leaf;
+    const struct written_node *nodes = writer->trees->nodes;
+    float shift = base_shift(writer->trees);
+    for (size_t n = 0; n < writer->trees->node_count; n++)
+        leaves += nodes[n].leaf;
     int64_t *trees = node_ints(writer, ensemble, "class_treeids", leaves);
     int64_t *ids = node_ints(writer, ensemble, "class_nodeids", leaves);
     float *weights = node_floats(writer, ensemble, "class_weights", leaves);
     node_ints(writer, ensemble, "class_ids", leaves);
-    for (size_t n = 0; n < writer->node_count; n++) {
-        if (!writer->nodes[n].leaf)
+    for (size_t n = 0; n < writer->trees->node_count; n++) {
+        if (!nodes[n].leaf)
             continue;
-        trees[at] = writer->nodes[n].tree;
-        ids[at] = writer->nodes[n].id;
-        weights[at++] = writer->nodes[n].weight;
+        trees[at] = nodes[n].tree;
+        ids[at] = nodes[n].id;
+        weights[at++] = nodes[n].weight - (nodes[n].tree == nodes[0].tree ? shift : 0);
     }
 }
 
-/* features as floats → TreeEnsembleClassifier = label, probabilities */
-static void onnx_write_forest_node(struct onnx_writer *writer, const char *features)
+/* One set of categories as a column of floats. */
+static char *write_set(struct onnx_writer *writer, const struct written_set *set, size_t number)
 {
-    Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
-    node_int(writer, cast, "to", FLOAT32);
+    struct buffer name = {0};
+    buffer_printf(&name, "set.%zu", number);
+    char *output = arena_text(&writer->arena, name.data, name.bytes);
+    buffer_free(&name);
+    Onnx__NodeProto *encode = writer_node(writer, "LabelEncoder", "ai.onnx.ml",
+                                          writer->model->columns[set->column].column->name, NULL, NULL, output);
+    ProtobufCBinaryData *keys = node_texts(writer, encode, "keys_strings", set->text_count);
+    node_floats(writer, encode, "values_floats", set->text_count);
+    for (size_t t = 0; t < set->text_count; t++)
+        keys[t] = writer_bytes(writer, set->texts[t]);
+    Onnx__AttributeProto *other =
+        node_attribute(writer, encode, "default_float", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+    other->has_f = 1;
+    other->f = 1;
+    return output;
+}
+
+/* model.floats: numbers as they are given, then the sets */
+static void write_given(struct onnx_writer *writer)
+{
+    size_t numbers = writer->number_count, sets = writer->trees->set_count;
+    char **names = arena_zeroed(&writer->arena, numbers + 1, sizeof *names);
+    char **parts = arena_zeroed(&writer->arena, sets + 1, sizeof *parts);
+    size_t part_count = 0;
+    if (numbers) {
+        for (size_t c = 0; c < numbers; c++)
+            names[c] = writer_text(writer, writer->model->columns[c].column->name);
+        Onnx__NodeProto *concat = writer_node_list(writer, "Concat", NULL, names, numbers, "number.given");
+        node_int(writer, concat, "axis", 1);
+        Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, "number.given", NULL, NULL, "number.floats");
+        node_int(writer, cast, "to", FLOAT32);
+        parts[part_count++] = writer_text(writer, "number.floats");
+    }
+    for (size_t s = 0; s < sets; s++)
+        parts[part_count++] = write_set(writer, &writer->trees->sets[s], s);
+    Onnx__NodeProto *all = writer_node_list(writer, "Concat", NULL, parts, part_count, "model.floats");
+    node_int(writer, all, "axis", 1);
+}
+
+static void write_link(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
+{
+    const struct written_trees *trees = writer->trees;
+    Onnx__AttributeProto *transform =
+        node_attribute(writer, ensemble, "post_transform", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
+    transform->has_s = 1;
+    transform->s = writer_bytes(writer, trees->logistic ? SPAN_LITERAL("LOGISTIC") : SPAN_LITERAL("NONE"));
+    if (trees->logistic)
+        *node_floats(writer, ensemble, "base_values", 1) = (float)(trees->base + (double)base_shift(trees));
+}
+
+/* model.floats → TreeEnsembleClassifier = label, probabilities */
+static void onnx_write_ensemble(struct onnx_writer *writer)
+{
     Onnx__NodeProto *ensemble =
         writer_node(writer, "TreeEnsembleClassifier", "ai.onnx.ml", "model.floats", NULL, NULL, "label");
     ensemble->n_output = 2;
@@ -383,10 +451,7 @@ static void onnx_write_forest_node(struct onnx_writer *writer, const char *featu
     ProtobufCBinaryData *labels = node_texts(writer, ensemble, "classlabels_strings", 2);
     for (size_t l = 0; l < 2; l++)
         labels[l] = writer_bytes(writer, writer->model->labels[l]);
-    Onnx__AttributeProto *transform =
-        node_attribute(writer, ensemble, "post_transform", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
-    transform->has_s = 1;
-    transform->s = writer_bytes(writer, SPAN_LITERAL("NONE"));
+    write_link(writer, ensemble);
     writer->graph.n_output = 2;
     writer->graph.output = arena_zeroed(&writer->arena, 2, sizeof *writer->graph.output);
     writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
@@ -397,12 +462,20 @@ static void write_graph(struct onnx_writer *writer)
 {
     onnx__graph_proto__init(&writer->graph);
     writer->graph.name = writer_text(writer, "attrition");
-    writer->graph.node = arena_zeroed(&writer->arena, 2 * writer->model->column_count + 16, sizeof *writer->graph.node);
+    size_t nodes = 2 * writer->model->column_count + (writer->trees ? writer->trees->set_count : 0) + 16;
+    writer->graph.node = arena_zeroed(&writer->arena, nodes, sizeof *writer->graph.node);
     writer->graph.initializer = arena_zeroed(&writer->arena, 8, sizeof *writer->graph.initializer);
     write_inputs(writer);
+    if (writer->trees && writer->trees->as_given) {
+        write_given(writer);
+        onnx_write_ensemble(writer);
+        return;
+    }
     const char *features = write_features(writer);
-    if (writer->nodes) {
-        onnx_write_forest_node(writer, features);
+    if (writer->trees) {
+        Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
+        node_int(writer, cast, "to", FLOAT32);
+        onnx_write_ensemble(writer);
         return;
     }
     write_classifier(writer, features);
@@ -481,7 +554,7 @@ static enum status check_columns(struct onnx_writer *writer, struct error *err)
             return error_set(err, STATUS_INVALID, "column %s: numbers must stand before nominals",
                              fitted->column->name);
         size_t count = nominal ? fitted->category_count : 1;
-        for (size_t v = 0; v < count && !writer->nodes; v++)
+        for (size_t v = 0; v < count && !writer->trees; v++)
             if (!isfinite(fitted->weights[v]))
                 return error_set(err, STATUS_INVALID, "column %s: a weight is not finite", fitted->column->name);
         writer->number_count += !nominal;
@@ -495,7 +568,7 @@ static enum status onnx_check_model(struct onnx_writer *writer, struct error *er
     const struct linear_model *model = writer->model;
     if (model->column_count == 0)
         return error_set(err, STATUS_INVALID, "a model needs at least one column");
-    if (!writer->nodes && !isfinite(model->intercept))
+    if (!writer->trees && !isfinite(model->intercept))
         return error_set(err, STATUS_INVALID, "the intercept is not finite");
     for (size_t c = 0; c < model->column_count; c++)
         if (!strcmp(model->columns[c].column->name, "label") ||
@@ -530,11 +603,11 @@ enum status onnx_write_linear(const struct linear_model *model, struct buffer *o
     return write(&writer, out, err);
 }
 
-enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes, size_t node_count,
-                              struct buffer *out, struct error *err)
+enum status onnx_write_trees(const struct linear_model *model, const struct written_trees *trees, struct buffer *out,
+                             struct error *err)
 {
-    struct onnx_writer writer = {.model = model, .nodes = nodes, .node_count = node_count};
-    if (node_count == 0)
+    struct onnx_writer writer = {.model = model, .trees = trees};
+    if (trees->node_count == 0)
         return error_set(err, STATUS_INVALID, "a forest needs at least one node");
     return write(&writer, out, err);
 }

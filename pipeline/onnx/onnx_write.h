@@ -1,7 +1,8 @@
 /* Writing a linear model or a forest as one ONNX file that onnxruntime, mlflow.onnx and pipeline.h read: doubles
  * throughout; numbers by IsNaN + Where, Sub, Div; texts by LabelEncoder ('' as the mode) and OneHotEncoder; MatMul,
- * Add, Sigmoid; outputs `label` and `probabilities` [N, 2]. A forest reads the same features, cast to float, by
- * TreeEnsembleClassifier. docs/MODELS.md shows the graphs. */
+ * Add, Sigmoid; outputs `label` and `probabilities` [N, 2]. Trees read the same features, cast to float, by
+ * TreeEnsembleClassifier, or numbers as they are given (missing: NaN) and sets of categories, each by a LabelEncoder.
+ * docs/MODELS.md shows the graphs. */
 #pragma once
 
 #include "base/bytes.h"
@@ -33,17 +34,35 @@ struct linear_model {
     const char *producer_version;
 };
 
-/* A node of a forest; trees one after the other, each tree's nodes together. */
+/* A node of a tree; trees one after the other, each tree's nodes together. */
 struct written_node {
     uint32_t tree, id; /* id: within its tree */
-    bool leaf;
+    bool leaf, missing_left;
     uint32_t feature, left, right; /* of a branch: value <= threshold goes left; ids in the same tree */
     float threshold;
-    float weight; /* of a leaf: what it adds to the positive class's probability */
+    float weight; /* of a leaf: what it adds to the positive class's probability, or to its log-odds */
+};
+
+/* Texts of a nominal column as a feature: 0 where the row has one of them, 1 where not. The empty text: missing. */
+struct written_set {
+    size_t column; /* of the frame */
+    const struct span *texts;
+    size_t text_count;
+};
+
+/* Borrowed. */
+struct written_trees {
+    const struct written_node *nodes;
+    size_t node_count;
+    bool as_given; /* features: the numbers as they are given, then the sets; else the columns' as of a linear model */
+    const struct written_set *sets;
+    size_t set_count;
+    bool logistic; /* probability = sigmoid(base + leaves); else the leaves' sum itself */
+    double base;
 };
 
 /* Appends the file's bytes to out. */
 MUST_USE enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err);
-/* The same for a forest over these columns' features: the intercept and the columns' weights are not read. */
-MUST_USE enum status onnx_write_forest(const struct linear_model *model, const struct written_node *nodes,
-                                       size_t node_count, struct buffer *out, struct error *err);
+/* The same for trees over these columns: the intercept and the columns' weights are not read. */
+MUST_USE enum status onnx_write_trees(const struct linear_model *model, const struct written_trees *trees,
+                                      struct buffer *out, struct error *err);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Training beside scikit-learn's in one run: the three models with 5 x 5 folds on the real table, then a forest's one fit (depth 16) on
-# generated rows, reading the file included on our side alone. ROWS="100000:100 1000000:10" (rows:trees) changes the sizes.
+# Training beside scikit-learn's in one run: the three models with 5 x 5 folds on the real table, then one fit of a forest (depth 16), and of
+# boosting beside LightGBM, on generated rows, reading the file included on our side alone. ROWS="100000:100 1000000:10" (rows:trees) changes the sizes.
 set -eu
 cd "$(dirname "$0")/../.."
 BIN=$(readlink -f "${BIN:-build/bin}")
@@ -19,7 +19,7 @@ compare() {
         { cat "$work/errors" >&2; exit 1; }
     ours=$(tail -1 "$work/time")
     rival=$("$PYTHON" -W ignore tests/bench/train_rival.py "$table" "$what" "$kind" "$trees")
-    echo "$ours $rival" | awk -v name="$kind" '{ printf "%-24s wall %7.2f s, CPU %7.2f s; scikit-learn wall %7.2f s, CPU %7.2f s; ratio wall %.3f, CPU %.3f\n",
+    echo "$ours $rival" | awk -v name="$kind" '{ printf "%-24s wall %7.2f s, CPU %7.2f s; rival wall %7.2f s, CPU %7.2f s; ratio wall %.3f, CPU %.3f\n",
         name, $1, $2 + $3, $4, $5, $1 / $4, ($2 + $3) / $5 }'
 }
 
@@ -33,4 +33,7 @@ for size in ${ROWS:-100000:100 1000000:10}; do
     "$BIN/producer" generate --count "$rows" --out "$work/rows.csv" >/dev/null
     echo "one forest of $trees trees, $rows generated rows"
     compare forest random-forest "$trees" "$work/rows.csv" --folds 0 --test-size 0.01 --threshold 0.5 --param "n_estimators=$trees" --param max_depth=16
+    echo "boosting, $trees trees of 31 leaves, beside LightGBM"
+    compare boosting gradient-boosting "$trees" "$work/rows.csv" --folds 0 --test-size 0.01 --threshold 0.5 --param "n_estimators=$trees" --param max_leaves=31 \
+        --param max_depth=None --param learning_rate=0.1 --param subsample=1 --param colsample_bytree=1
 done

@@ -148,6 +148,80 @@ def check_forest_file(folder, frame, nominal):
     check("its reasons add up to the margin", all(a["reasons"] for a in ours) and off <= 1e-12, f"worst {off:.2g}")
 
 
+def check_calibration(folder, frame, nominal):
+    """The calibrated file is the plain one behind a sigmoid of its raw score, in onnxruntime too; the report has both reliabilities."""
+    rows = frame.head(200)
+    feeds = {c: rows[[c]].to_numpy(object if c in nominal else np.float64) for c in frame.columns}
+    for kind, params in (("logistic-regression-l2", ("class_weight=balanced", "C=auto")), ("random-forest", ("n_estimators=60",)), ("gradient-boosting", ("class_weight=balanced",))):
+        args = [x for p in params for x in ("--param", p)]
+        train(folder, kind, *args, "--out", "plain.onnx")
+        train(folder, kind, *args, "--calibrate", "sigmoid", "--experiment", f"calibrated-{kind}")
+        run_folder = next((folder / "mlruns").glob("*/*/artifacts/model/model.onnx")).parents[1]
+        plain, calibrated = score(folder, "plain.onnx", rows), score(folder, run_folder / "model/model.onnx", rows, "--reasons", 100)
+        raw, margin = np.array([a["margin"] for a in plain]), np.array([a["margin"] for a in calibrated])
+        line = np.polyfit(raw, margin, 1)
+        off = np.abs(np.polyval(line, raw) - margin).max()
+        check(f"{kind}: calibrated by a line of the raw score", line[0] > 0.3 and off <= 1e-5, f"{line} off {off:.2g}")
+        session = onnxruntime.InferenceSession(run_folder / "model/model.onnx", providers=["CPUExecutionProvider"])
+        worst = np.abs(session.run(["probabilities"], feeds)[0][:, 1] - [a["probability"] for a in calibrated]).max()
+        off = max(abs(a["base"] + sum(r["contribution"] for r in a["reasons"]) - a["margin"]) for a in calibrated)
+        check(f"{kind}: onnxruntime gives the calibrated probability, and reasons add up to its log-odds", worst <= 1e-6 and off <= 1e-9, f"{worst:.2g} {off:.2g}")
+        found = json.loads((run_folder / "evaluation.json").read_text())["validation"]
+        before, after = found["uncalibrated"], found["calibration"]
+        check(f"{kind}: reliability before and after", after["expected_error"] < before["expected_error"] and 0.8 < after["slope"] < 1.25 and abs(after["intercept"]) < 0.4 and
+              "Before it was calibrated" in (run_folder / "model_card.md").read_text() and "before calibration" in (run_folder / "plots/calibration.svg").read_text(),
+              f"{before['expected_error']:.3f} to {after['expected_error']:.3f}, slope {after['slope']:.2f}")
+        subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
+    done = run(folder, "trainer", "train", TABLE, "--model", "random-forest", "--calibrate", "isotonic")
+    check("isotonic is refused with the way out", done.returncode == 2 and "take --calibrate sigmoid" in done.stderr, done.stderr.strip())
+
+
+def check_run(folder):
+    """A column out of the model and in its groups; a run's name, description and tags."""
+    train(folder, "gradient-boosting", "--param", "n_estimators=20", "--exclude", "Gender", "--exclude", "MaritalStatus", "--run-name", 'first: "try"', "--description", "one line",
+          "--tag", "team=people", "--tag", "ticket no=A=1")
+    place = next((folder / "mlruns").glob("*/*/meta.yaml")).parent
+    tags = {name: (place / "tags" / name).read_text() for name in ("team", "ticket no", "mlflow.note.content", "mlflow.runName")}
+    check("tags, description and name of the run", tags == {"team": "people", "ticket no": "A=1", "mlflow.note.content": "one line", "mlflow.runName": 'first: "try"'}, tags)
+    inputs = {i.name for i in onnxruntime.InferenceSession(place / "artifacts/model/model.onnx", providers=["CPUExecutionProvider"]).get_inputs()}
+    groups = {g["column"] for g in json.loads((place / "artifacts/evaluation.json").read_text())["validation"]["groups"]}
+    check("excluded columns are no inputs, and groups all the same", len(inputs) > 20 and not inputs & {"Gender", "MaritalStatus"} and "Gender" in groups)
+    check("the run and the card say what was excluded", (place / "params/exclude").read_text() == "Gender, MaritalStatus" and
+          "kept out of the model: Gender, MaritalStatus" in (place / "artifacts/model_card.md").read_text())
+    subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
+    for args, status, named in ((("--exclude", "Shoe"), 1, "Shoe"), (("--tag", "x"), 2, "KEY=VALUE"), (("--tag", "../a=1"), 2, "KEY=VALUE"), (("--tag", "mlflow.user=x"), 2, "another key"),
+                                (("--tag", "a=1", "--tag", "a=2"), 2, "twice"), (("--run-name", ""), 2, "--run-name")):
+        done = run(folder, "trainer", "train", TABLE, "--model", "random-forest", *args)
+        check(f"{' '.join(args)}: status {status} and one line", done.returncode == status and named in done.stderr, done.stderr.strip())
+
+
+def check_findings(folder):
+    """What spoils a model is said before it is fitted; the real table has none of it. Rows of one id stay together in each fold."""
+    clean = train(folder, "logistic-regression-l2", "--out", "clean.onnx")
+    check("the real table: nothing to warn of", " warn " not in clean.stderr, clean.stderr.strip())
+    table = pd.read_csv(TABLE, encoding="utf-8-sig")
+    table["DailyRate"] = np.where(table["Attrition"] == "Yes", 1400, 200) + np.arange(len(table)) % 50
+    table["EducationField"] = np.where(table["Attrition"] == "Yes", "Medical", "Other")
+    table.loc[table["Attrition"] == "No", "DistanceFromHome"] = np.nan
+    table["PerformanceRating"] = 3
+    table["MonthlyRate"] = np.arange(len(table)) + 3000
+    table["EmployeeNumber"] = np.arange(len(table)) // 2
+    twin = table.iloc[[10, 11]].assign(Attrition=["Yes" if a == "No" else "No" for a in table.iloc[[10, 11]]["Attrition"]])
+    pd.concat([table, twin]).to_csv(folder / "bad.csv", index=False)
+    done = train(folder, "logistic-regression-l2", "--folds-out", "bad-folds.csv", "--out", "bad.onnx", data="bad.csv")
+    lines = [line for line in done.stderr.splitlines() if " warn " in line]
+    for what, words in (("a leaking number", "DailyRate alone ranks the label with an AUC of 0.99"), ("a leaking category", "EducationField alone"),
+                        ("a column that leaks by being there", "DistanceFromHome alone"), ("a constant", "PerformanceRating has one value"),
+                        ("an identifier", "MonthlyRate has another value in nearly every row"), ("repeated ids", "735 ids are in several rows (1472 rows)"),
+                        ("contradicting rows", "4 rows have the features of another row with the other label, first in lines 12 and 1472")):
+        check(f"said before training: {what}", sum(words in line for line in lines) == 1, "" if any(words in line for line in lines) else lines)
+    folds = read_folds(folder / "bad-folds.csv", len(table) + 2)[0]
+    ids = np.append(table["EmployeeNumber"], twin["EmployeeNumber"])
+    check("rows of one id are in one fold", all(len(set(folds[ids == i])) == 1 for i in set(ids)) and len(set(folds)) == 5)
+    quiet = train(folder, "logistic-regression-l2", "--exclude", "DailyRate", "--out", "bad.onnx", data="bad.csv")
+    check("an excluded column is not warned of", "DailyRate" not in quiet.stderr)
+
+
 def check_commands(folder):
     for kind in ("logistic-regression", "logistic-regression-l2", "random-forest"):
         train(folder, kind, "--experiment", "three", "--threshold", "cost=5:1")
@@ -180,6 +254,10 @@ def main():
         compare_folds(folder, frame, labels, nominal)
         compare_weights(folder, frame, labels, nominal)
         check_forest_file(folder, frame, nominal)
+        subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
+        check_run(folder)
+        check_findings(folder)
+        check_calibration(folder, frame, nominal)
         check_commands(folder)
         compare_forests(folder, frame, labels, nominal)
     sys.exit(failures != 0)

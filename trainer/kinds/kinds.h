@@ -12,7 +12,9 @@
 #include "base/status.h"
 
 struct train_settings;
+struct cell;
 struct model;
+struct model_scratch;
 struct table;
 struct linear_model; /* pipeline/onnx/onnx_write.h: the file's frame */
 
@@ -20,9 +22,9 @@ struct linear_model; /* pipeline/onnx/onnx_write.h: the file's frame */
 struct model_param {
     const char *name;
     bool (*read)(const char *value, struct train_settings *out); /* false: not a value of this parameter */
-    /* Its value as text into TRAIN_SETTINGS_TEXT_BYTES; the empty text: not in use. chosen_penalty: the C that was
-     * chosen. */
-    void (*show)(const struct train_settings *settings, double chosen_penalty, char *out);
+    /* Its value as text into TRAIN_SETTINGS_TEXT_BYTES; the empty text: not in use. chosen: the value
+     * that the fit chose, where it chose this one. */
+    void (*show)(const struct train_settings *settings, double chosen, char *out);
     const char *takes; /* "give …" */
 };
 
@@ -39,10 +41,14 @@ struct model_kind {
                        const struct train_settings *settings, struct model *out, struct error *err);
     void (*clear)(struct model *model);
     bool (*converged)(const struct model *model);
+    /* Takes what the fit chose as if it had been given; NULL: it chooses nothing. */
+    void (*settle)(const struct model *model, struct train_settings *settings);
     /* Whether the fit to all training rows may be used; warns. NULL: always. STATUS_INVALID, STATUS_LIMIT. */
     enum status (*check)(const struct model *model, const struct train_settings *settings, struct error *err);
-    /* The positive class's probability of one row of features. `floats`: scratch for as many. */
-    double (*probability)(const struct model *model, const double *features, float *floats);
+    /* The raw score of one row: log-odds, or the probability itself where the kind says so. */
+    double (*score)(const struct model *model, const struct cell *cells, const struct model_scratch *scratch);
+    bool score_is_share;
+    bool takes_cells; /* numbers are taken as they are: none is imputed or scaled */
 
     /* The metadata attrition.reference: what reasons are counted from, by the rows it was fitted to. */
     void (*write_reference)(const struct model *model, const struct table *table, const uint32_t *rows,
@@ -53,7 +59,7 @@ struct model_kind {
 };
 
 /* In the order in which messages name them. */
-#define MODEL_KINDS(KIND) KIND(logistic) KIND(logistic_l2) KIND(random_forest)
+#define MODEL_KINDS(KIND) KIND(logistic) KIND(logistic_l2) KIND(random_forest) KIND(gradient_boosting)
 
 #define MODEL_KIND(name) extern const struct model_kind kind_##name;
 MODEL_KINDS(MODEL_KIND)

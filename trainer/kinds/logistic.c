@@ -104,14 +104,16 @@ static enum status fit_linear(const struct table *table, const uint32_t *rows, s
                               const struct train_settings *settings, struct model *out, struct error *err)
 {
     struct design_matrix design;
-    out->inverse_penalty = settings->inverse_penalty;
+    double penalty = settings->inverse_penalty;
     if (settings->choice != PENALTY_GIVEN) {
-        enum status status = penalty_choose(table, rows, row_count, settings, &out->inverse_penalty, err);
+        enum status status = penalty_choose(table, rows, row_count, settings, &penalty, err);
         if (status != STATUS_OK)
             return status;
+        out->chosen_name = "C";
+        out->chosen = penalty;
     }
     design_matrix_make(&out->preprocessor, table, rows, row_count, settings->balanced, &design);
-    struct logistic_problem problem = design_matrix_problem(&design, out->inverse_penalty, settings->max_iterations);
+    struct logistic_problem problem = design_matrix_problem(&design, penalty, settings->max_iterations);
     enum status status = logistic_fit(&problem, &out->fit, err);
     design_matrix_clear(&design);
     return status;
@@ -120,6 +122,12 @@ static enum status fit_linear(const struct table *table, const uint32_t *rows, s
 static void clear_linear(struct model *model)
 {
     logistic_fit_clear(&model->fit);
+}
+
+static void settle_penalty(const struct model *model, struct train_settings *settings)
+{
+    settings->choice = PENALTY_GIVEN;
+    settings->inverse_penalty = model->chosen;
 }
 
 static bool linear_converged(const struct model *model)
@@ -150,10 +158,10 @@ static enum status check_linear(const struct model *model, const struct train_se
                                                                  : "choose --model logistic-regression-l2");
 }
 
-static double linear_probability(const struct model *model, const double *features, float *floats)
+static double linear_score(const struct model *model, const struct cell *cells, const struct model_scratch *scratch)
 {
-    (void)floats;
-    return logistic_probability(logistic_margin(&model->fit, features, model->preprocessor.feature_count));
+    preprocess_row(&model->preprocessor, cells, scratch->features);
+    return logistic_margin(&model->fit, scratch->features, model->preprocessor.feature_count);
 }
 
 /* --- file --- */
@@ -211,7 +219,7 @@ static const char linear_reasons[] =
 
 #define LINEAR_KIND \
     .reasons = linear_reasons, .golden_tolerance = 1e-12, .fit = fit_linear, .clear = clear_linear, \
-    .converged = linear_converged, .check = check_linear, .probability = linear_probability, \
+    .settle = settle_penalty, .converged = linear_converged, .check = check_linear, .score = linear_score, \
     .write_reference = linear_reference, .weights = linear_weights, .write_onnx = write_linear
 
 const struct model_kind kind_logistic = {.name = "logistic-regression",

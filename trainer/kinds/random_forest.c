@@ -151,11 +151,12 @@ static bool forest_converged(const struct model *model)
     return true;
 }
 
-static double forest_row_probability(const struct model *model, const double *features, float *floats)
+static double forest_score(const struct model *model, const struct cell *cells, const struct model_scratch *scratch)
 {
+    preprocess_row(&model->preprocessor, cells, scratch->features);
     for (size_t f = 0; f < model->preprocessor.feature_count; f++)
-        floats[f] = (float)features[f];
-    return forest_probability(&model->forest, floats);
+        scratch->floats[f] = (float)scratch->features[f];
+    return forest_probability(&model->forest, scratch->floats);
 }
 
 /* --- file --- */
@@ -181,9 +182,12 @@ static void forest_reference(const struct model *model, const struct table *tabl
     json_end_object(&json);
 }
 
-/* The forest's nodes as the file lists them; a leaf adds its part of the mean. Yours to free. */
-static struct written_node *list_nodes(const struct forest *forest, size_t *count)
+/* The forest's nodes as the file lists them; a leaf adds its part of the mean, or of the calibrated score. Yours to
+ * free. */
+static struct written_node *list_nodes(const struct model *model, size_t *count)
 {
+    const struct forest *forest = &model->forest;
+    double part = model->sigmoid.slope / (double)forest->tree_count;
     size_t nodes = 0, at = 0;
     for (size_t t = 0; t < forest->tree_count; t++)
         nodes += forest->trees[t].node_count;
@@ -191,14 +195,15 @@ static struct written_node *list_nodes(const struct forest *forest, size_t *coun
     for (size_t t = 0; t < forest->tree_count; t++)
         for (uint32_t n = 0; n < forest->trees[t].node_count; n++) {
             const struct forest_node *node = &forest->trees[t].nodes[n];
-            list[at++] = (struct written_node){.tree = (uint32_t)t,
-                                               .id = n,
-                                               .leaf = !node->right,
-                                               .feature = node->feature,
-                                               .left = n + 1,
-                                               .right = node->right,
-                                               .threshold = node->threshold,
-                                               .weight = (float)(node->share / (double)forest->tree_count)};
+            list[at++] = (struct written_node){
+                .tree = (uint32_t)t,
+                .id = n,
+                .leaf = !node->right,
+                .feature = node->feature,
+                .left = n + 1,
+                .right = node->right,
+                .threshold = node->threshold,
+                .weight = (float)(model->calibrated ? node->share * part : node->share / (double)forest->tree_count)};
         }
     *count = nodes;
     return list;
@@ -208,8 +213,10 @@ static enum status forest_write_onnx(const struct model *model, const struct lin
                                      struct error *err)
 {
     size_t count;
-    struct written_node *nodes = list_nodes(&model->forest, &count);
-    enum status status = onnx_write_forest(frame, nodes, count, out, err);
+    struct written_node *nodes = list_nodes(model, &count);
+    const struct written_trees trees = {
+        .nodes = nodes, .node_count = count, .logistic = model->calibrated, .base = model->sigmoid.intercept};
+    enum status status = onnx_write_trees(frame, &trees, out, err);
     free(nodes);
     return status;
 }
@@ -231,7 +238,8 @@ const struct model_kind kind_random_forest = {
     .fit = fit_forest,
     .clear = clear_forest,
     .converged = forest_converged,
-    .probability = forest_row_probability,
+    .score = forest_score,
+    .score_is_share = true,
     .write_reference = forest_reference,
     .weights = no_weights,
     .write_onnx = forest_write_onnx,

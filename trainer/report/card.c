@@ -44,6 +44,15 @@ static void add_data(const struct training *training, struct buffer *out)
                   100.0 * (double)table->positive_count / (double)table->row_count, table->schema->digest, sha256);
 }
 
+static void card_add_calibration(const char *what, const struct calibration *calibration, struct buffer *out)
+{
+    buffer_printf(out, "%s: %.4f", what, calibration->expected_error);
+    if (isfinite(calibration->slope))
+        buffer_printf(out, "; slope %.4f, intercept %.4f (1 and 0 are perfect)", calibration->slope,
+                      calibration->intercept);
+    buffer_add_text(out, ".\n");
+}
+
 static void card_add_metrics(const struct assessment *assessment, const struct schema *schema, struct buffer *out)
 {
     const struct span negative = schema->target_values[0];
@@ -59,14 +68,11 @@ static void card_add_metrics(const struct assessment *assessment, const struct s
     }
     const struct confusion *c = &assessment->confusion;
     buffer_printf(out,
-                  "\nConfusion: %zu true positives, %zu false positives, %zu false negatives, %zu true negatives.\n"
-                  "Calibration error: %.4f",
-                  c->true_positives, c->false_positives, c->false_negatives, c->true_negatives,
-                  assessment->calibration.expected_error);
-    if (isfinite(assessment->calibration.slope))
-        buffer_printf(out, "; slope %.4f, intercept %.4f (1 and 0 are perfect)", assessment->calibration.slope,
-                      assessment->calibration.intercept);
-    buffer_add_text(out, ".\n");
+                  "\nConfusion: %zu true positives, %zu false positives, %zu false negatives, %zu true negatives.\n",
+                  c->true_positives, c->false_positives, c->false_negatives, c->true_negatives);
+    card_add_calibration("Calibration error", &assessment->calibration, out);
+    if (assessment->uncalibrated.bin_count)
+        card_add_calibration("Before it was calibrated (by a sigmoid, on folds)", &assessment->uncalibrated, out);
 }
 
 static void card_add_groups(const struct assessment *assessment, const struct schema *schema, struct buffer *out)
@@ -97,12 +103,20 @@ static void card_add_parameters(const struct training *training, struct buffer *
 {
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
-    size_t count = train_settings_params(training->settings, training->model->inverse_penalty, params, texts);
+    size_t count = train_settings_params(training->settings, training->model->chosen, params, texts);
     threshold_describe(&training->settings->threshold, rule);
     buffer_printf(out, "\n## Threshold and parameters\n\n- threshold: %.15g, chosen by `%s`: positive at or above it\n",
                   training->evaluation->threshold, rule);
     for (size_t p = 0; p < count; p++)
         buffer_printf(out, "- %s: %s\n", params[p].name, params[p].value);
+    struct buffer excluded = {0};
+    table_name_excluded(training->table, &excluded);
+    if (excluded.bytes) {
+        buffer_add_text(out, "- columns kept out of the model: ");
+        add_plain(out, excluded.data);
+        buffer_add_u8(out, '\n');
+    }
+    buffer_free(&excluded);
     buffer_printf(out, "- seed: %llu\n- trainer version: %s\n", (unsigned long long)training->settings->seed, VERSION);
 }
 

@@ -58,22 +58,31 @@ static void draw_precision(const struct plot_kind *kind, const struct evaluation
     svg_end(out);
 }
 
+static void draw_reliability(struct plot *plot, const char *class, const struct calibration *calibration)
+{
+    plot_path_begin(plot, class);
+    for (size_t b = 0; b < calibration->bin_count; b++)
+        plot_path_point(plot, calibration->bins[b].mean_probability, calibration->bins[b].positive_share);
+    plot_path_end(plot);
+    for (size_t b = 0; b < calibration->bin_count; b++)
+        svg_dot(plot->out, class, plot_x(plot, calibration->bins[b].mean_probability),
+                plot_y(plot, calibration->bins[b].positive_share));
+}
+
 static void draw_calibration(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone,
                              struct buffer *out)
 {
     const struct calibration *calibration = &evaluation_main(evaluation)->calibration;
+    const struct calibration *before = &evaluation_main(evaluation)->uncalibrated;
     struct plot plot = plot_begin(kind, alone, out);
     plot_axes(&plot, "mean probability given", "share of positives found");
     svg_line(out, "soft", plot_x(&plot, 0), plot_y(&plot, 0), plot_x(&plot, 1), plot_y(&plot, 1));
-    plot_path_begin(&plot, "first");
-    for (size_t b = 0; b < calibration->bin_count; b++)
-        plot_path_point(&plot, calibration->bins[b].mean_probability, calibration->bins[b].positive_share);
-    plot_path_end(&plot);
-    for (size_t b = 0; b < calibration->bin_count; b++)
-        svg_dot(out, "first", plot_x(&plot, calibration->bins[b].mean_probability),
-                plot_y(&plot, calibration->bins[b].positive_share));
+    draw_reliability(&plot, "second", before);
+    draw_reliability(&plot, "first", calibration);
     plot_legend(&plot, 0, "first", "tenths of the rows");
     plot_legend(&plot, 1, "soft", "perfect");
+    if (before->bin_count)
+        plot_legend(&plot, 2, "second", "before calibration");
     svg_text(out, "ink", "end", plot.left + plot.width - 8, plot.top + plot.height - 12, "mean error %.3f",
              calibration->expected_error);
     svg_end(out);

@@ -89,7 +89,7 @@ static int teardown(void **state)
 static enum status read_text(const char *text, struct table *out)
 {
     assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
-    return table_read(path, schema, 0, NULL, out, &err);
+    return table_read(path, schema, 0, NULL, NULL, out, &err);
 }
 
 static void test_a_table_as_published(void **state)
@@ -117,16 +117,16 @@ static void test_faulty_rows_are_left_out_when_asked(void **state)
     struct table table;
     const char *text = "left,role,age,level\nYes,a,1,1\nNo,a,many,1\nNo,b\nNo,b,2,2\nYes,\"a\"x,1,1\n";
     assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
-    assert_int_equal(table_read(path, schema, 2, NULL, &table, &err), STATUS_INVALID);
+    assert_int_equal(table_read(path, schema, 2, NULL, NULL, &table, &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "--max-rejects 3"));
-    assert_int_equal(table_read(path, schema, 3, NULL, &table, &err), STATUS_OK);
+    assert_int_equal(table_read(path, schema, 3, NULL, NULL, &table, &err), STATUS_OK);
     assert_int_equal(table.row_count, 2);
     assert_int_equal(table.positive_count, 1);
     assert_int_equal(table.left_out, 3);
     assert_int_equal(table_row(&table, 0)[0].code, 1);
     assert_int_equal(table_row(&table, 1)[0].code, 0);
     table_free(&table);
-    assert_int_equal(table_read(path, schema, -1, NULL, &table, &err), STATUS_OK);
+    assert_int_equal(table_read(path, schema, -1, NULL, NULL, &table, &err), STATUS_OK);
     table_free(&table);
 }
 
@@ -157,8 +157,8 @@ static void test_bad_tables_are_refused_whole(void **state)
     refused("left,role,age,level\nYes,a,nan,1\nNo,a,1,1\n", "1 fault");
     refused("left,role,age,level\nYes,a,,1\nNo,a,,1\n", "\"age\" has no value");
     refused("left,role,age,level\nYes,a,1,1\nNo,\"a\"x,1,1\n", "1 fault");
-    assert_int_equal(table_read("/nowhere/x.csv", schema, 0, NULL, &table, &err), STATUS_NOT_FOUND);
-    assert_int_equal(table_read("/tmp", schema, 0, NULL, &table, &err), STATUS_IO);
+    assert_int_equal(table_read("/nowhere/x.csv", schema, 0, NULL, NULL, &table, &err), STATUS_NOT_FOUND);
+    assert_int_equal(table_read("/tmp", schema, 0, NULL, NULL, &table, &err), STATUS_IO);
 }
 
 /* How many lines reading writes to standard error. */
@@ -172,7 +172,7 @@ static size_t count_log_lines(const char *text, int64_t most_left_out, const cha
     assert_int_equal(file_write_atomic(path, span_of(text), &err), STATUS_OK);
     int before = dup(STDERR_FILENO);
     assert_non_null(freopen(log, "w", stderr));
-    enum status status = table_read(path, schema, most_left_out, NULL, &table, &err);
+    enum status status = table_read(path, schema, most_left_out, NULL, NULL, &table, &err);
     fflush(stderr);
     dup2(before, STDERR_FILENO);
     close(before);
@@ -218,7 +218,7 @@ static void test_preprocessing_as_scikit_learn(void **state)
     const uint32_t rows[] = {0, 1, 2, 3, 4};
     struct preprocessor preprocessor;
     double features[4];
-    preprocess_fit(&table, rows, 5, &preprocessor);
+    preprocess_fit(&table, rows, 5, true, &preprocessor);
     assert_int_equal(preprocessor.feature_count, 4);
     const struct fitted *age = &preprocessor.columns[0], *level = &preprocessor.columns[1],
                         *role = &preprocessor.columns[2];
@@ -237,7 +237,7 @@ static void test_preprocessing_as_scikit_learn(void **state)
     preprocess_row(&preprocessor, unseen, features);
     assert_true(features[1] == 1 && features[2] == 0 && features[3] == 0);
     preprocess_free(&preprocessor);
-    preprocess_fit(&table, rows + 2, 1, &preprocessor); /* a fold may hold a column without any value */
+    preprocess_fit(&table, rows + 2, 1, true, &preprocessor); /* a fold may hold a column without any value */
     assert_int_equal(preprocessor.feature_count, 2);
     preprocess_row(&preprocessor, table_row(&table, 0), features);
     preprocess_free(&preprocessor);
@@ -294,6 +294,29 @@ static void test_held_out_rows_have_both_classes(void **state)
     fold_rows_clear(&part);
 }
 
+/* Rows of one id are dealt together, and count as positive where one of them is. */
+static void test_ids_stay_together(void **state)
+{
+    (void)state;
+    static const uint8_t labels[] = {0, 0, 1, 0, 1, 0, 0, 1, 0, 0};
+    static uint64_t ids[] = {7, 8, 7, 9, 0, 0, 8, 9, 1, 2};
+    static const uint32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    uint8_t folds[10];
+    struct table table = {.labels = (uint8_t *)labels, .ids = ids, .row_count = 10};
+    assert_int_equal(fold_most(&table, rows, 10), 3); /* 7, 9 and the row without an id */
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct fold_rows split;
+        fold_assign(&table, rows, 10, 3, seed, folds);
+        assert_true(folds[0] == folds[2] && folds[1] == folds[6] && folds[3] == folds[7]);
+        assert_true(folds[0] != folds[3] && folds[0] != folds[4] && folds[3] != folds[4]); /* a positive one each */
+        assert_true(fold_hold_out(&table, 0.3, seed, &split));
+        for (size_t r = 0; r < split.assessed_count; r++)
+            for (size_t t = 0; t < split.training_count; t++)
+                assert_true(ids[split.assessed[r]] == 0 || ids[split.assessed[r]] != ids[split.training[t]]);
+        fold_rows_clear(&split);
+    }
+}
+
 static enum status validate(const struct table *table, const struct train_settings *settings, struct evaluation *out)
 {
     static const uint32_t rows[] = {0, 1, 2, 3, 4, 5, 6, 7};
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_preprocessing_as_scikit_learn),
         cmocka_unit_test(test_folds_are_stratified_and_repeatable),
         cmocka_unit_test(test_held_out_rows_have_both_classes),
+        cmocka_unit_test(test_ids_stay_together),
         cmocka_unit_test(test_validation_needs_two_of_each),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -80,12 +80,52 @@ static void test_texts(void **state)
     }
 }
 
+static void test_precision(void **state)
+{
+    (void)state;
+    assert_true(choose("precision=1") > 0.35 && choose("precision=1") <= 0.6);    /* two called, both right */
+    assert_true(choose("precision=0.7") > 0.2 && choose("precision=0.7") <= 0.3); /* four, three of them right */
+    static const uint8_t worst[] = {0, 0, 1, 0, 1, 0};
+    const struct threshold_rule rule = {THRESHOLD_PRECISION, 0.9};
+    assert_true(threshold_choose(&rule, worst, probabilities, 6) > 0.9); /* not to be had: nobody */
+}
+
+static void test_share(void **state)
+{
+    (void)state;
+    assert_true(choose("share=0.5") > 0.3 && choose("share=0.5") <= 0.35);
+    assert_true(choose("share=0.49") > 0.35 && choose("share=0.49") <= 0.6);
+    assert_true(choose("share=0.1") > 0.9); /* one row is more than a tenth */
+    assert_true(choose("share=1") > 0 && choose("share=1") <= 0.1);
+    for (const char *const *text = (const char *const[]){"share=0", "share=1.1", "precision=x", "share=", NULL}; *text;
+         text++) {
+        struct threshold_rule rule;
+        assert_int_equal(threshold_parse(*text, &rule, ERROR_IGNORED), STATUS_INVALID);
+    }
+}
+
+static void test_rules_read_back(void **state)
+{
+    (void)state;
+    for (const char *const *text =
+             (const char *const[]){"max-f1", "recall=0.8", "cost=5:1", "precision=0.6", "share=0.1", "0.25", NULL};
+         *text; text++) {
+        struct threshold_rule rule;
+        char said[THRESHOLD_TEXT_BYTES];
+        assert_int_equal(threshold_parse(*text, &rule, ERROR_IGNORED), STATUS_OK);
+        threshold_describe(&rule, said);
+        assert_string_equal(said, *text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_largest_f1),   cmocka_unit_test(test_between_near_neighbours),
-        cmocka_unit_test(test_recall_floor), cmocka_unit_test(test_least_cost),
-        cmocka_unit_test(test_given),        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_largest_f1),      cmocka_unit_test(test_between_near_neighbours),
+        cmocka_unit_test(test_recall_floor),    cmocka_unit_test(test_least_cost),
+        cmocka_unit_test(test_given),           cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_precision),       cmocka_unit_test(test_share),
+        cmocka_unit_test(test_rules_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
