@@ -214,6 +214,24 @@ enum status compile_scaler(struct operation *operation)
     return STATUS_OK;
 }
 
+/* The model's classes in words, since its author knows them by name. */
+static enum status labels_refuse(struct operation *operation, const struct onnx_attribute *labels)
+{
+    struct buffer names = {0};
+    for (size_t l = 0; l < labels->count && names.bytes < 200; l++)
+        if (labels->type == ATTRIBUTE_INTS)
+            buffer_printf(&names, "%s%lld", l ? ", " : "", (long long)labels->ints[l]);
+        else
+            buffer_printf(&names, "%s'%.*s'", l ? ", " : "",
+                          labels->texts[l].bytes < 40 ? (int)labels->texts[l].bytes : 40, labels->texts[l].data);
+    enum status status =
+        error_set(operation->err, STATUS_UNSUPPORTED,
+                  "the model tells %zu classes apart (%.*s), and a risk is of two: join them to two before training",
+                  labels->count, (int)names.bytes, names.data);
+    buffer_free(&names);
+    return status;
+}
+
 enum status operation_labels(struct operation *operation, const char *ints_name, const char *texts_name,
                              const struct class_labels **out)
 {
@@ -222,8 +240,10 @@ enum status operation_labels(struct operation *operation, const char *ints_name,
     const struct onnx_attribute *labels = ints ? ints : texts;
     if (!labels)
         return STATUS_OK;
-    if ((ints && texts) || labels->count != CLASS_COUNT)
-        return operation_unsupported(operation, "more or fewer than two classes");
+    if (ints && texts)
+        return operation_unsupported(operation, "class labels of two types");
+    if (labels->count != CLASS_COUNT)
+        return labels_refuse(operation, labels);
     struct class_labels *named = expr_pool_take(operation->pool, 1, sizeof *named);
     named->integers = ints != NULL;
     named->count = CLASS_COUNT;
@@ -317,9 +337,9 @@ enum status compile_linear_classifier(struct operation *operation)
     struct value input;
     struct linear_classes linear;
     const struct class_labels *labels = NULL;
-    if (operation_floats(operation, operation->inputs[0], &input) != STATUS_OK ||
-        linear_classes_read(operation, &input, &linear) != STATUS_OK ||
-        operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels) != STATUS_OK)
+    if (operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels) != STATUS_OK ||
+        operation_floats(operation, operation->inputs[0], &input) != STATUS_OK ||
+        linear_classes_read(operation, &input, &linear) != STATUS_OK)
         return operation->err->status;
     if (!labels)
         return operation_unsupported(operation, "no class labels");

@@ -5,8 +5,9 @@
  * load by operator and node name. Immutable after load: any number of threads may score with one pipeline at once.
  *
  * Metadata keys of a file (ONNX metadata_props), all optional; docs/MODELS.md says what each may hold:
- *   attrition.threshold, attrition.positive_label, attrition.golden, attrition.metrics (for people), and
- *   attrition.reference: of kind "linear" (training means and frequencies) or "tree" (rows that came to each leaf). */
+ *   attrition.threshold, attrition.positive_label, attrition.columns, attrition.golden, attrition.metrics (for people),
+ * and attrition.reference: of kind "linear" (training means and frequencies) or "tree" (rows that came to each leaf).
+ */
 #pragma once
 
 #include "base/status.h"
@@ -17,6 +18,7 @@ struct pipeline;
 struct pipeline_options {
     const char *positive_label;   /* overrides the file's metadata; NULL: metadata, then default_positive */
     const char *default_positive; /* the schema's target value, or NULL */
+    const char *columns;          /* names of a table's columns, "A,B,C"; NULL: the file's own */
 };
 
 /* Compiles for these columns, which must outlive the pipeline. Refusals: STATUS_INVALID (not a sound model file),

@@ -42,7 +42,21 @@ static enum status label_missing(const struct class_labels *labels, const char *
                      wanted, source, labels->texts[0].data, labels->texts[1].data);
 }
 
-/* Option, metadata, the schema's default, else the integer 1. */
+/* Nothing says which class is the risk: of 1 and 2 it may be either. */
+static enum status label_unclear(const struct class_labels *labels, const char *usual, struct error *err)
+{
+    return error_set(err, STATUS_INVALID,
+                     "the model's classes are '%.60s' and '%.60s', neither the schema's ('%.60s') nor the integers 0 "
+                     "and 1: say which of the two is the risk with --positive-label (docs/MODELS.md)",
+                     labels->texts[0].data, labels->texts[1].data, usual ? usual : "no target value");
+}
+
+static bool labels_are_0_and_1(const struct class_labels *labels)
+{
+    return labels->integers && label_find(labels, "0") >= 0 && label_find(labels, "1") >= 0;
+}
+
+/* Option, metadata, the schema's default, else 1 of the integers 0 and 1. */
 static enum status positive_find(const struct pipeline *pipeline, const struct class_labels *labels,
                                  const struct pipeline_options *options, size_t *out, struct error *err)
 {
@@ -55,10 +69,10 @@ static enum status positive_find(const struct pipeline *pipeline, const struct c
     if (found < 0 && wanted)
         return label_missing(labels, wanted, options->positive_label ? "positive-label option" : "the file's metadata",
                              err);
-    if (found < 0 && labels->integers)
+    if (found < 0 && labels_are_0_and_1(labels))
         found = label_find(labels, "1");
     if (found < 0)
-        return label_missing(labels, options->default_positive ? options->default_positive : "1", "default", err);
+        return label_unclear(labels, options->default_positive, err);
     *out = (size_t)found;
     return STATUS_OK;
 }
@@ -82,18 +96,16 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
     return status;
 }
 
-/* The compiler has bound every input of the graph to the column of its name. */
-static void inputs_note(struct pipeline *pipeline, const struct onnx_graph *graph)
+static void inputs_note(struct pipeline *pipeline, const struct compiled *compiled)
 {
     const struct column *columns = pipeline->pool.columns;
     struct buffer text = {0};
-    pipeline->inputs = expr_pool_take(&pipeline->pool, graph->input_count, sizeof *pipeline->inputs);
-    pipeline->input_count = graph->input_count;
-    for (size_t i = 0; i < graph->input_count; i++) {
+    pipeline->inputs = expr_pool_take(&pipeline->pool, compiled->input_count, sizeof *pipeline->inputs);
+    pipeline->input_count = compiled->input_count;
+    for (size_t i = 0; i < compiled->input_count; i++) {
         struct pipeline_input *input = &pipeline->inputs[i];
-        *input = (struct pipeline_input){.type = dtype_name(graph->inputs[i].dtype)};
-        while (!span_equal(span_of(columns[input->column].name), graph->inputs[i].name))
-            input->column++;
+        *input = (struct pipeline_input){.column = compiled->inputs[i].column,
+                                         .type = dtype_name(compiled->inputs[i].dtype)};
         input->used = pipeline->trees ? background_trees_use(pipeline->trees, input->column)
                                       : background_linear_uses(pipeline->linear, input->column);
     }
@@ -115,6 +127,16 @@ static void whole_gather(struct pipeline *pipeline)
     pipeline->whole = whole;
 }
 
+/* Names of a table's columns: the option's, ours, or what others write. */
+static struct span table_columns(const struct pipeline *pipeline, const struct pipeline_options *options)
+{
+    static const char *const KEYS[] = {"attrition.columns", "feature_names", "columns"};
+    struct span names = options->columns ? span_of(options->columns) : SPAN_NULL;
+    for (size_t k = 0; k < sizeof KEYS / sizeof *KEYS && !names.data; k++)
+        names = pipeline_property(pipeline, KEYS[k]);
+    return names;
+}
+
 static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx_graph *graph,
                                     const struct column *columns, size_t column_count,
                                     const struct pipeline_options *options, struct error *err)
@@ -123,7 +145,7 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     size_t positive = 0;
     enum status status = properties_copy(pipeline, graph, err);
     if (status == STATUS_OK)
-        status = compile_graph(graph, column_count, &pipeline->pool, &compiled, err);
+        status = compile_graph(graph, column_count, table_columns(pipeline, options), &pipeline->pool, &compiled, err);
     if (status == STATUS_OK)
         status = positive_find(pipeline, &compiled.labels, options, &positive, err);
     if (status != STATUS_OK)
@@ -136,7 +158,7 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
         status = linear_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
     if (status != STATUS_OK)
         return status;
-    inputs_note(pipeline, graph);
+    inputs_note(pipeline, &compiled);
     return metadata_apply(pipeline, columns, column_count, err);
 }
 

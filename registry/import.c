@@ -21,7 +21,7 @@
 #include "registry/contract.h"
 #include "registry/registry.h"
 
-enum { PROPERTY_MOST = 3, TAG_MOST = 16 };
+enum { PROPERTY_MOST = 4, TAG_MOST = 16 };
 
 struct import {
     const char *path;
@@ -49,7 +49,7 @@ static enum status metadata_add(struct import *import, const struct options *opt
                                 struct error *err)
 {
     const char *golden_path = options_text(options, OPTION_GOLDEN),
-               *label = options_text(options, OPTION_POSITIVE_LABEL);
+               *label = options_text(options, OPTION_POSITIVE_LABEL), *columns = options_text(options, OPTION_COLUMNS);
     const char *background_path = options_text(options, OPTION_BACKGROUND);
     struct model_property properties[PROPERTY_MOST];
     size_t count = 0;
@@ -57,6 +57,8 @@ static enum status metadata_add(struct import *import, const struct options *opt
     enum status status = STATUS_OK;
     if (label)
         properties[count++] = (struct model_property){"attrition.positive_label", span_of(label)};
+    if (columns)
+        properties[count++] = (struct model_property){"attrition.columns", span_of(columns)};
     if (golden_path) {
         status = import_golden(golden_path, import->schema, pipeline, &import->golden_rows, &golden, err);
         properties[count++] = (struct model_property){"attrition.golden", buffer_span(&golden)};
@@ -80,13 +82,13 @@ static enum status import_prepare(struct import *import, const struct options *o
         file_read(import->path, ONNX_MAX_BYTES, &import->source, err) != STATUS_OK)
         return err->status;
     if (contract_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
-                      &pipeline, err) != STATUS_OK)
+                      options_text(options, OPTION_COLUMNS), &pipeline, err) != STATUS_OK)
         return error_prefix(err, "%.200s", import->path);
     enum status status = metadata_add(import, options, pipeline, err);
     pipeline_free(pipeline);
     if (status != STATUS_OK)
         return status;
-    status = contract_load(import->schema, buffer_span(&import->file), NULL, &import->pipeline, err);
+    status = contract_load(import->schema, buffer_span(&import->file), NULL, NULL, &import->pipeline, err);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s with what is added to it", import->path);
 }
 

@@ -24,8 +24,9 @@ static enum status verify(struct verified *verified, struct registry *registry, 
         schema_load(options_text(options, OPTION_SCHEMAS_DIR), &verified->schema, err) != STATUS_OK)
         return err->status;
     int64_t before = clock_steady_us(&clock_system);
-    enum status status = contract_load(verified->schema, buffer_span(&verified->file),
-                                       options_text(options, OPTION_POSITIVE_LABEL), &verified->pipeline, err);
+    enum status status =
+        contract_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
+                      options_text(options, OPTION_COLUMNS), &verified->pipeline, err);
     verified->load_us = clock_steady_us(&clock_system) - before;
     if (status == STATUS_OK)
         status =

@@ -285,7 +285,7 @@ static enum status model_open(struct session *session, const struct options *opt
         status = model_read(registry, uri, &version, &file, err);
     if (status == STATUS_OK) {
         status = contract_load(session->schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL),
-                               &session->pipeline, err);
+                               options_text(options, OPTION_COLUMNS), &session->pipeline, err);
         if (status == STATUS_OK && registry)
             status = registry_check_contract(registry, &version, session->pipeline, NULL, err);
         if (status != STATUS_OK)
