@@ -389,10 +389,45 @@ static enum status node_inputs(struct compiler *compiler, const struct onnx_node
     return STATUS_OK;
 }
 
+/* The number of the larger of two scores, where an operator computes with it: the first of equal ones. */
+static void class_index(struct compiler *compiler, const struct value *chosen, struct value *out)
+{
+    uint32_t *cells = expr_pool_take(compiler->pool, 1, sizeof *cells);
+    uint32_t second = expr_arithmetic(compiler->pool, EXPR_LESS, DTYPE_BOOL, chosen->cells[0], chosen->cells[1]);
+    *out = (struct value){.kind = VALUE_TENSOR,
+                          .dtype = chosen->dtype,
+                          .rows = true,
+                          .rank = chosen->rank,
+                          .dims = {1, 1},
+                          .count = 1,
+                          .cells = cells};
+    if (!compiler->pool->overflow)
+        cells[0] = expr_unary(compiler->pool, EXPR_CAST, chosen->dtype, second);
+}
+
+/* What the operator's body does not take: a class as a number, a batch behind axis 0. */
+static enum status inputs_suit(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
+                               const struct value **inputs)
+{
+    for (size_t i = 0; i < node->input_count; i++) {
+        if (inputs[i] && inputs[i]->rows && inputs[i]->batch && !operator_takes_stack(row))
+            return error_set(compiler->err, STATUS_UNSUPPORTED, "a stack of batches is not supported (docs/MODELS.md)");
+        if (!inputs[i] || inputs[i]->kind != VALUE_CLASS || operator_takes_class(row))
+            continue;
+        if (!inputs[i]->is_index || inputs[i]->count != CLASS_COUNT)
+            return error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "computing with the predicted class is not supported (docs/MODELS.md)");
+        struct value *index = expr_pool_take(compiler->pool, 1, sizeof *index);
+        class_index(compiler, inputs[i], index);
+        inputs[i] = index;
+    }
+    return STATUS_OK;
+}
+
 static enum status node_run(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
                             const struct value **inputs)
 {
-    struct value outputs[2] = {{0}};
+    struct value outputs[OPERATOR_MAX_OUTPUTS] = {{0}};
     struct operation operation = {.pool = compiler->pool,
                                   .node = node,
                                   .inputs = inputs,
@@ -423,6 +458,8 @@ static enum status node_compile(struct compiler *compiler, const struct onnx_nod
     if (status == STATUS_OK)
         status = node_inputs(compiler, node, row, inputs);
     if (status == STATUS_OK)
+        status = inputs_suit(compiler, node, row, inputs);
+    if (status == STATUS_OK)
         status = node_run(compiler, node, row, inputs);
     free(inputs);
     return status != STATUS_OK ? error_prefix(compiler->err, "operator %s (node '%.60s')", node->op, node->name)
@@ -444,15 +481,21 @@ static enum status compiler_walk(struct compiler *compiler)
     return status;
 }
 
-/* The probabilities' columns must be the scores that the label is chosen by, or their sigmoids, class by class. */
-static bool class_agrees(const struct expr_pool *pool, uint32_t score, uint32_t probability)
+/* The probabilities' columns must be the scores that the label is chosen by, class by class, or what rises with them:
+ * their sigmoids, exponentials, quotients, differences from the same number, positive multiples. */
+static bool classes_agree(const struct expr_pool *pool, const uint32_t *scores, uint32_t first, uint32_t second)
 {
-    if (score == probability)
+    const struct expr *a = expr_at(pool, first), *b = expr_at(pool, second);
+    if (scores[0] == first && scores[1] == second)
         return true;
-    const struct expr *expr = expr_at(pool, probability);
-    if (expr->op == EXPR_DIV)
-        return class_agrees(pool, score, expr->a);
-    return expr->op == EXPR_SIGMOID && expr->a == score;
+    if (a->op != b->op)
+        return false;
+    bool shared = expr_is_binary(a) && a->b == b->b;
+    bool scaled =
+        shared && a->op == EXPR_MUL && expr_at(pool, a->b)->op == EXPR_NUMBER && expr_at(pool, a->b)->number > 0;
+    if (a->op == EXPR_SIGMOID || a->op == EXPR_EXP || scaled || (shared && (a->op == EXPR_SUB || a->op == EXPR_DIV)))
+        return classes_agree(pool, scores, a->a, b->a);
+    return false;
 }
 
 static enum status compiler_result(struct compiler *compiler, const struct onnx_value *label,
@@ -471,11 +514,10 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
             return error_set(compiler->err, STATUS_UNSUPPORTED,
                              "output '%.60s' names the classes otherwise than output '%.60s': export the model again",
                              probabilities->name.data, label->name.data);
-        if (!class_agrees(compiler->pool, chosen->cells[k], shares->cells[k]))
-            return error_set(compiler->err, STATUS_UNSUPPORTED,
-                             "the label is not chosen by the probabilities' own scores");
         out->probabilities[k] = shares->cells[k];
     }
+    if (!classes_agree(compiler->pool, chosen->cells, shares->cells[0], shares->cells[1]))
+        return error_set(compiler->err, STATUS_UNSUPPORTED, "the label is not chosen by the probabilities' own scores");
     out->labels = *chosen->labels;
     out->inputs = compiler->inputs;
     out->input_count = compiler->input_count;

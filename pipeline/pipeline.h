@@ -37,6 +37,10 @@ void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, s
 void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
                          uint32_t top_reasons, double least, struct score *scores, struct reason *reasons);
 
+/* Why a row has no score: the model takes no such value of this column (EXPR_MANY_COLUMNS: of several). False: it does.
+ */
+bool pipeline_refuses(const struct pipeline *pipeline, const struct cell *cells, int32_t *column);
+
 double pipeline_threshold(const struct pipeline *pipeline);
 const char *pipeline_positive_label(const struct pipeline *pipeline); /* never NULL */
 bool pipeline_has_reasons(const struct pipeline *pipeline);
@@ -45,10 +49,13 @@ size_t pipeline_bytes(const struct pipeline *pipeline);                         
 
 /* For people and tools: what was loaded. */
 size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_input **out);
-size_t pipeline_tree_count(const struct pipeline *pipeline); /* 0: a linear model */
-double pipeline_tolerance(const struct pipeline *pipeline);  /* largest difference from onnxruntime to expect */
+enum pipeline_kind { PIPELINE_LINEAR, PIPELINE_TREES, PIPELINE_STEPS };
+enum pipeline_kind pipeline_kind(const struct pipeline *pipeline);
+const char *pipeline_kind_name(const struct pipeline *pipeline); /* "linear", "trees", "steps" */
+size_t pipeline_tree_count(const struct pipeline *pipeline);
+double pipeline_tolerance(const struct pipeline *pipeline); /* largest difference from onnxruntime to expect */
 
-/* For counterfactual.c: the columns it was compiled for, and its trees (NULL: a linear model). */
+/* For counterfactual.c: the columns it was compiled for, and its trees (NULL: another kind). */
 struct trees;
 const struct column *pipeline_columns(const struct pipeline *pipeline, size_t *count);
 const struct trees *pipeline_trees(const struct pipeline *pipeline);

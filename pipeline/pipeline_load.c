@@ -2,6 +2,8 @@
  * watcher, the trainer and the tools; never while scoring. */
 #include "pipeline/pipeline_program.h"
 
+#include <stdlib.h>
+
 #include "pipeline/background.h"
 #include "pipeline/contract.h"
 #include "pipeline/metadata.h"
@@ -87,6 +89,10 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
     enum status status = STATUS_OK;
     if (threshold.data)
         status = metadata_threshold(threshold.data, &pipeline->threshold, err);
+    if (status == STATUS_OK && reference.data && pipeline->steps)
+        status =
+            error_set(err, STATUS_UNSUPPORTED,
+                      "attrition.reference: no exact reasons are known for a model of this form: import it without");
     if (status == STATUS_OK && reference.data && pipeline->linear)
         status = metadata_reference(reference.data, columns, column_count, pipeline->linear, err);
     if (status == STATUS_OK && reference.data && pipeline->trees)
@@ -106,8 +112,9 @@ static void inputs_note(struct pipeline *pipeline, const struct compiled *compil
         struct pipeline_input *input = &pipeline->inputs[i];
         *input = (struct pipeline_input){.column = compiled->inputs[i].column,
                                          .type = dtype_name(compiled->inputs[i].dtype)};
-        input->used = pipeline->trees ? background_trees_use(pipeline->trees, input->column)
-                                      : background_linear_uses(pipeline->linear, input->column);
+        input->used = pipeline->trees    ? background_trees_use(pipeline->trees, input->column)
+                      : pipeline->linear ? background_linear_uses(pipeline->linear, input->column)
+                                         : steps_use(pipeline->steps, input->column);
     }
     contract_write(columns, pipeline->inputs, pipeline->input_count, &text);
     pipeline->contract_columns = expr_pool_text(&pipeline->pool, buffer_span(&text)).data;
@@ -125,6 +132,47 @@ static void whole_gather(struct pipeline *pipeline)
         if (pipeline->pool.exprs[e].op == EXPR_INPUT && dtype_is_whole(pipeline->pool.exprs[e].dtype))
             whole[pipeline->whole_count++] = pipeline->pool.exprs[e];
     pipeline->whole = whole;
+}
+
+/* Texts that a demand does not list are compared one by one: only what the schema lists is tabulated. */
+static void demands_gather(struct pipeline *pipeline)
+{
+    struct expr_pool *pool = &pipeline->pool;
+    struct demand *demands = expr_pool_take(pool, pool->demand_count, sizeof *demands);
+    struct cell *cells = mem_zeroed(pipeline->column_count, sizeof *cells);
+    for (size_t d = 0; d < pool->demand_count; d++) {
+        int32_t c = expr_at(pool, pool->demands[d])->column;
+        demands[d] = (struct demand){.expr = pool->demands[d], .column = c};
+        if (c < 0 || pool->columns[c].kind != COLUMN_NOMINAL)
+            continue;
+        uint8_t *met = expr_pool_take(pool, pool->columns[c].value_count + 2, sizeof *met);
+        for (int32_t code = CELL_MISSING; code < (int32_t)pool->columns[c].value_count; code++) {
+            cells[c] = (struct cell){.code = code};
+            met[code + 2] = code != CELL_OTHER && expr_evaluate(pool, demands[d].expr, cells).number != 0;
+        }
+        demands[d].met = met;
+    }
+    pipeline->demands = demands;
+    free(cells);
+}
+
+/* One linear score, one ensemble, or else the steps of the graph. */
+static enum status program_choose(struct pipeline *pipeline, const struct compiled *compiled, size_t positive,
+                                  struct error *err)
+{
+    const struct expr_pool *pool = &pipeline->pool;
+    enum status status = trees_match(pool, compiled)
+                             ? trees_compile(pool, compiled, positive, pipeline->column_count, &pipeline->trees, err)
+                             : linear_compile(pool, compiled, positive, pipeline->column_count, &pipeline->linear, err);
+    if (status != STATUS_UNSUPPORTED)
+        return status;
+    struct error other = {0};
+    status = steps_compile(pool, compiled, positive, pipeline->column_count, &pipeline->steps, &other);
+    if (status == STATUS_OK)
+        status = steps_check(pipeline->steps, pool, compiled, positive, &other);
+    if (status != STATUS_OK)
+        *err = other;
+    return status;
 }
 
 /* Names of a table's columns: the option's, ours, or what others write. */
@@ -152,10 +200,8 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
         return status;
     pipeline->positive_label = compiled.labels.texts[positive];
     whole_gather(pipeline);
-    if (trees_match(&pipeline->pool, &compiled))
-        status = trees_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
-    else
-        status = linear_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
+    demands_gather(pipeline);
+    status = program_choose(pipeline, &compiled, positive, err);
     if (status != STATUS_OK)
         return status;
     inputs_note(pipeline, &compiled);

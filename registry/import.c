@@ -117,14 +117,15 @@ static void tags_add(struct tags *tags, const char *key, const char *value)
 /* What identifies the version. */
 static void tags_identity(const struct import *import, struct tags *out)
 {
-    char sha256[SHA256_HEX_BYTES], threshold[32];
+    char sha256[SHA256_HEX_BYTES], threshold[32], kind[32];
     const char *slash = strrchr(import->path, '/'), *columns = pipeline_contract_columns(import->pipeline);
     tags_add(out, "source.name", slash ? slash + 1 : import->path);
     sha256_hex(buffer_span(&import->source), sha256);
     tags_add(out, "source.sha256", sha256);
     sha256_hex(buffer_span(&import->file), sha256);
     tags_add(out, MODEL_SHA256_TAG, sha256);
-    tags_add(out, "model.kind", pipeline_tree_count(import->pipeline) ? "imported trees" : "imported linear");
+    snprintf(kind, sizeof kind, "imported %s", pipeline_kind_name(import->pipeline));
+    tags_add(out, "model.kind", kind);
     tags_add(out, "schema.digest", import->schema->digest);
     snprintf(threshold, sizeof threshold, "%.15g", pipeline_threshold(import->pipeline));
     tags_add(out, "threshold", threshold);
@@ -202,9 +203,11 @@ static void import_log_summary(const struct import *import, const struct options
     size_t golden = pipeline_golden(import->pipeline).rows;
     log_info("registry", "%s version %s: %zu inputs, %s, positive class %s, %zu golden rows",
              options_text(options, OPTION_MODEL_NAME), version, pipeline_inputs(import->pipeline, &inputs),
-             pipeline_tree_count(import->pipeline) ? "trees" : "linear", pipeline_positive_label(import->pipeline),
-             golden);
-    if (!pipeline_has_reasons(import->pipeline))
+             pipeline_kind_name(import->pipeline), pipeline_positive_label(import->pipeline), golden);
+    if (pipeline_kind(import->pipeline) == PIPELINE_STEPS)
+        log_warn("registry", "its reasons stay empty, and no counterfactuals are looked for: no exact method is known "
+                             "for several models joined, or for features that mix columns");
+    else if (!pipeline_has_reasons(import->pipeline))
         log_warn("registry", "without a reference its reasons stay empty: import it with --background FILE");
     if (golden == 0)
         log_warn("registry",

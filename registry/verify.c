@@ -61,14 +61,15 @@ static void print_verified(const struct verified *verified)
     const struct pipeline *pipeline = verified->pipeline;
     size_t trees = pipeline_tree_count(pipeline);
     printf("name: %s\nversion: %s\nkind: %s\n", verified->version.name, verified->version.version,
-           trees ? "trees" : "linear");
+           pipeline_kind_name(pipeline));
     if (trees)
         printf("trees: %zu\n", trees);
     printf("positive_class: %s\nthreshold: %.15g\nreasons: %s\n", pipeline_positive_label(pipeline),
            pipeline_threshold(pipeline),
-           !pipeline_has_reasons(pipeline) ? "none: import it with --background FILE"
-           : trees                         ? "by covers"
-                                           : "by reference");
+           pipeline_kind(pipeline) == PIPELINE_STEPS ? "none: no exact method is known for this form"
+           : !pipeline_has_reasons(pipeline)         ? "none: import it with --background FILE"
+           : trees                                   ? "by covers"
+                                                     : "by reference");
     print_golden(pipeline);
     print_columns(verified);
     printf("load_ms: %.3f\nfile_bytes: %zu\nmemory_bytes: %zu\n", (double)verified->load_us / 1e3, verified->file.bytes,

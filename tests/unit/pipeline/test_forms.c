@@ -195,7 +195,7 @@ static void test_one_is_the_risk_of_0_and_1_alone(void **state)
     labelled_graph(-1, 1, 0);
     expect_refused(STATUS_INVALID, "--positive-label");
     labelled_graph(4, 5, 6);
-    expect_refused(STATUS_UNSUPPORTED, "tells 3 classes apart (4, 5, 6)");
+    expect_refused(STATUS_UNSUPPORTED, "has 3 classes (4, 5, 6)");
 }
 
 /* share is the sigmoid of 0.5 × age − 0.25; labels in this order. */
@@ -304,7 +304,8 @@ static void test_bounds_as_attributes_or_left_out(void **state)
     }
 }
 
-static void test_features_that_mix_columns_name_who_mixed(void **state)
+/* What mixes columns is computed as the graph says; there are no reasons. */
+static void test_features_that_mix_columns_are_steps(void **state)
 {
     (void)state;
     static const float weights[] = {1, 2, 3, 4};
@@ -318,7 +319,14 @@ static void test_features_that_mix_columns_name_who_mixed(void **state)
     graph_node(&g, "MatMul", "rows,components", "rotated");
     graph_node(&g, "Abs", "rotated", "after");
     classifier("after", OPPOSED, 2, OFFSETS, 2, "LOGISTIC");
-    expect_refused(STATUS_UNSUPPORTED, "operator MatMul (node 'rotated') mixes columns");
+    struct pipeline *pipeline = expect_loaded();
+    assert_int_equal(pipeline_kind(pipeline), PIPELINE_STEPS);
+    assert_false(pipeline_has_reasons(pipeline));
+    struct score score = score_of(pipeline, 3, NULL, -2.5);
+    assert_true(fabs(score.probability - 1 / (1 + exp(-0.75))) < 1e-7);
+    assert_true(score.margin == score.probability && score.reason_count == 0);
+    assert_true(isnan(score_of(pipeline, NAN, NULL, 1).probability));
+    pipeline_free(pipeline);
 }
 
 /* Sums of sums of constants: small in the file, 1000^levels steps if each were computed again. */
@@ -369,7 +377,7 @@ int main(void)
         cmocka_unit_test(test_sums_of_one_column_know_the_models_texts),
         cmocka_unit_test(test_a_duplicate_category_or_attribute),
         cmocka_unit_test(test_bounds_as_attributes_or_left_out),
-        cmocka_unit_test(test_features_that_mix_columns_name_who_mixed),
+        cmocka_unit_test(test_features_that_mix_columns_are_steps),
         cmocka_unit_test(test_constant_sums_are_folded_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
