@@ -57,6 +57,14 @@ void expr_pool_forget(struct expr_pool *pool)
     pool->origin_count = pool->origin_capacity = 0;
 }
 
+const struct expr_origin *expr_origin_of(const struct expr_pool *pool, uint32_t id)
+{
+    size_t at = pool->origin_count;
+    while (at > 0 && pool->origins[at - 1].first > id)
+        at--;
+    return at ? &pool->origins[at - 1] : NULL;
+}
+
 /* The operand that mixes columns already, or `id` itself. */
 static uint32_t mixing_operand(const struct expr_pool *pool, uint32_t id)
 {
@@ -77,10 +85,7 @@ enum status expr_refuse_mixing(const struct expr_pool *pool, uint32_t id, const 
 {
     for (uint32_t below = mixing_operand(pool, id); below != id; below = mixing_operand(pool, id))
         id = below;
-    size_t at = pool->origin_count;
-    while (at > 0 && pool->origins[at - 1].first > id)
-        at--;
-    const struct expr_origin *origin = at ? &pool->origins[at - 1] : NULL;
+    const struct expr_origin *origin = expr_origin_of(pool, id);
     return error_set(err, STATUS_UNSUPPORTED,
                      "operator %s (node '%.60s') mixes columns (feature %zu of %s): each feature must come from one "
                      "column (docs/MODELS.md)",

@@ -120,6 +120,7 @@ struct span expr_pool_text(struct expr_pool *pool, struct span text); /* a copy,
 /* What is made from now on is this node's, until the next call; forgotten before the file closes. */
 void expr_pool_enter(struct expr_pool *pool, const char *op, const char *name);
 void expr_pool_forget(struct expr_pool *pool);
+const struct expr_origin *expr_origin_of(const struct expr_pool *pool, uint32_t id); /* NULL: no node */
 /* STATUS_UNSUPPORTED: `what` in `feature` mixes columns; names the node that first did, looking down from `id`. */
 MUST_USE enum status expr_refuse_mixing(const struct expr_pool *pool, uint32_t id, const char *what, size_t feature,
                                         struct error *err);

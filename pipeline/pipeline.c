@@ -3,6 +3,7 @@
 #include "pipeline/pipeline_program.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/background.h"
@@ -53,6 +54,18 @@ bool pipeline_refuses(const struct pipeline *pipeline, const struct cell *cells,
             return true;
     }
     return false;
+}
+
+const char *pipeline_why_no_score(const struct pipeline *pipeline, const struct cell *cells,
+                                  char text[PIPELINE_WHY_BYTES])
+{
+    int32_t column = EXPR_MANY_COLUMNS;
+    if (!pipeline_refuses(pipeline, cells, &column) || column < 0)
+        return "the model gives no number for these values";
+    snprintf(text, PIPELINE_WHY_BYTES,
+             "the model takes no such value of %.60s: it was not trained with this category, or needs a whole number",
+             pipeline->pool.columns[column].name);
+    return text;
 }
 
 /* A tensor of integers cannot say "missing", an encoder may know no more than its categories: no number is better than

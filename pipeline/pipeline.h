@@ -37,9 +37,12 @@ void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, s
 void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
                          uint32_t top_reasons, double least, struct score *scores, struct reason *reasons);
 
-/* Why a row has no score: the model takes no such value of this column (EXPR_MANY_COLUMNS: of several). False: it does.
- */
+/* Whether a row has no score because the model takes no such value of *column (negative: of several). */
 bool pipeline_refuses(const struct pipeline *pipeline, const struct cell *cells, int32_t *column);
+/* The same for people, of a row without a score. */
+enum { PIPELINE_WHY_BYTES = 160 };
+const char *pipeline_why_no_score(const struct pipeline *pipeline, const struct cell *cells,
+                                  char text[PIPELINE_WHY_BYTES]);
 
 double pipeline_threshold(const struct pipeline *pipeline);
 const char *pipeline_positive_label(const struct pipeline *pipeline); /* never NULL */

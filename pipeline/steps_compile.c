@@ -278,11 +278,13 @@ enum status steps_check(const struct steps *steps, const struct expr_pool *pool,
     free(cells);
     if (outside == 0)
         return STATUS_OK;
+    const struct expr_origin *origin = expr_origin_of(pool, compiled->probabilities[positive]);
     return error_set(err, STATUS_UNSUPPORTED,
-                     "the model's two outputs are no probabilities (they do not add up to 1 in %zu of %d rows within "
+                     "operator %s (node '%.60s'): the model's two outputs are no probabilities (they do not add up to "
+                     "1 in %zu of %d rows within "
                      "the schema's ranges): export a classifier with predict_proba, or calibrate it "
                      "(CalibratedClassifierCV)",
-                     outside, PROBES);
+                     origin ? origin->op : "?", origin ? origin->name : "?", outside, PROBES);
 }
 
 void steps_free(struct steps *steps)

@@ -99,7 +99,8 @@ static void test_isotonic_calibration_takes_the_nearest(void **state)
     static const float identity[] = {-1, 1}, x[] = {-2, 0, 1, 5}, y[] = {0.125f, 0.25f, 0.5f, 0.875f}, one[] = {1};
     static const struct {
         double age, share;
-    } CASES[] = {{-9, 0.125}, {-1.5, 0.125}, {-1, 0.125}, {-0.5, 0.25}, {0.5, 0.25}, {0.625, 0.5}, {3, 0.5}, {3.5, 0.875}, {77, 0.875}};
+    } CASES[] = {{-9, 0.125},  {-1.5, 0.125}, {-1, 0.125},  {-0.5, 0.25}, {0.5, 0.25},
+                 {0.625, 0.5}, {3, 0.5},      {3.5, 0.875}, {77, 0.875}};
     graph_init(&g, 15, 3);
     graph_input(&g, "age", DTYPE_FLOAT);
     floats("x", x, 4);
