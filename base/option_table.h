@@ -172,6 +172,8 @@
            .help = "one log line for each HTTP request (probes at level debug)") \
     OPTION(POSITIVE_LABEL, .flag = "positive-label", .environment = "POSITIVE_LABEL", .programs = S | R, .metavar = "LABEL", \
            .help = "which of the model's classes is the risk; default: the model's metadata, then the schema") \
+    OPTION(COLUMNS, .flag = "columns", .programs = S | R, .only = "score import verify", .metavar = "A,B,C", \
+           .help = "names of the columns of a model's table [N, k], in its order; default: the file's own") \
     OPTION(UNCHECKED, .flag = "unchecked", .type = OPTION_FLAG, .programs = S, \
            .help = "score: leave out ranges and categories") \
     OPTION(COUNTERFACTUAL, .flag = "counterfactual", .type = OPTION_FLAG, .programs = S, \

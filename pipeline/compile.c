@@ -16,6 +16,12 @@ struct name_table {
     size_t count;
 };
 
+/* Names for the columns of tables, taken one after the other. */
+struct table_names {
+    struct span rest;
+    bool known;
+};
+
 struct compiler {
     const struct onnx_graph *graph;
     size_t column_count;
@@ -23,6 +29,9 @@ struct compiler {
     struct name_table names;
     struct value *values; /* by name id */
     bool *needed;
+    struct table_names tables;
+    struct compiled_input *inputs; /* what is bound, in the pool */
+    size_t input_count;
     struct error *err;
 };
 
@@ -97,28 +106,38 @@ static int64_t input_column(const struct compiler *compiler, struct span name)
     return -1;
 }
 
-/* What exporters make of a table without column names. */
-static bool input_is_wide(const struct onnx_value *input)
+/* A table [N, k]: its columns are named from outside, since ONNX has no names for them. */
+static bool input_is_table(const struct compiler *compiler, const struct onnx_value *input)
 {
-    return input->is_tensor && input->has_shape && input->rank == 2 && input->dims[1] != 1 && input->dims[1] != 0;
+    if (!input->is_tensor || !input->has_shape || input->rank != 2 || input->dims[1] == 0)
+        return false;
+    bool single = input->dims[1] == 1 || input->dims[1] == -1;
+    return input_column(compiler, input->name) < 0 && (!single || compiler->tables.known);
+}
+
+static enum status table_unnamed(struct compiler *compiler, const struct onnx_value *input)
+{
+    return error_set(
+        compiler->err, STATUS_UNSUPPORTED,
+        "the model's input '%.60s' is one table of unnamed columns: say which they are, in its order, with "
+        "--columns A,B,C, or export with one input [N, 1] for each column, named as in the schema "
+        "(docs/MODELS.md)",
+        input->name.data);
 }
 
 /* All inputs that the schema lacks, in one message. */
-static enum status inputs_present(const struct compiler *compiler)
+static enum status inputs_present(struct compiler *compiler)
 {
     struct buffer missing = {0};
     for (size_t i = 0; i < compiler->graph->input_count; i++) {
-        struct span name = compiler->graph->inputs[i].name;
-        bool lacks = input_column(compiler, name) < 0;
-        if (lacks && input_is_wide(&compiler->graph->inputs[i])) {
+        const struct onnx_value *input = &compiler->graph->inputs[i];
+        bool table = input_is_table(compiler, input), lacks = !table && input_column(compiler, input->name) < 0;
+        if (table && !compiler->tables.known) {
             buffer_free(&missing);
-            return error_set(compiler->err, STATUS_UNSUPPORTED,
-                             "the model's input '%.60s' is one table of unnamed columns: export with one input [N, 1] "
-                             "for each column, named as in the schema (docs/MODELS.md)",
-                             name.data);
+            return table_unnamed(compiler, input);
         }
         if (lacks && missing.bytes < 300)
-            buffer_printf(&missing, "%s%.60s", missing.bytes ? ", " : "", name.bytes ? name.data : "''");
+            buffer_printf(&missing, "%s%.60s", missing.bytes ? ", " : "", input->name.bytes ? input->name.data : "''");
     }
     if (missing.bytes == 0)
         return STATUS_OK;
@@ -130,36 +149,130 @@ static enum status inputs_present(const struct compiler *compiler)
     return status;
 }
 
-/* One tensor per column: [N, 1] or [N]. */
-static enum status input_bind(struct compiler *compiler, const struct onnx_value *input)
+static enum status column_fits(const struct compiler *compiler, const struct onnx_value *input,
+                               const struct column *column)
 {
-    int64_t index = input_column(compiler, input->name);
-    const struct column *column = &compiler->pool->columns[index];
     bool text = column->kind == COLUMN_NOMINAL;
     bool whole = column_is_whole(column) && dtype_is_whole(input->dtype);
-    if (!input->is_tensor || (text ? input->dtype != DTYPE_TEXT : !dtype_is_real(input->dtype) && !whole))
-        return error_set(compiler->err, STATUS_UNSUPPORTED,
-                         "the model's input %s takes %s, but the column is %s: retrain, or correct the schema",
-                         column->name, input->is_tensor ? dtype_name(input->dtype) : "no tensor",
-                         text                      ? "text"
-                         : column_is_whole(column) ? "an integer (float, double or int64)"
-                                                   : "a number (float or double)");
-    bool flat =
-        !input->has_shape || (input->rank == 2 && (input->dims[1] == 1 || input->dims[1] == -1)) || input->rank == 1;
-    if (!flat || (input->has_shape && input->dims[0] > 1))
-        return error_set(compiler->err, STATUS_UNSUPPORTED,
-                         "the model's input %s is not [N, 1]: export with one input for each column", column->name);
-    uint32_t *cells = expr_pool_take(compiler->pool, 1, sizeof *cells);
-    cells[0] = expr_input(compiler->pool, (uint32_t)index, input->dtype);
-    size_t rank = input->has_shape ? input->rank : 2;
+    if (input->is_tensor && (text ? input->dtype == DTYPE_TEXT : dtype_is_real(input->dtype) || whole))
+        return STATUS_OK;
+    return error_set(compiler->err, STATUS_UNSUPPORTED,
+                     "the model's input %s takes %s, but the column is %s: retrain, or correct the schema",
+                     column->name, input->is_tensor ? dtype_name(input->dtype) : "no tensor",
+                     text                      ? "text"
+                     : column_is_whole(column) ? "an integer (float, double or int64)"
+                                               : "a number (float or double)");
+}
+
+/* Column `index` as element `at` of the input's cells. */
+static enum status column_bind(struct compiler *compiler, const struct onnx_value *input, int64_t index, uint32_t *cell)
+{
+    const struct column *column = &compiler->pool->columns[index];
+    if (column_fits(compiler, input, column) != STATUS_OK)
+        return compiler->err->status;
+    for (size_t i = 0; i < compiler->input_count; i++)
+        if (compiler->inputs[i].column == (uint32_t)index)
+            return error_set(compiler->err, STATUS_INVALID, "column %s is named twice: name each of them once",
+                             column->name);
+    compiler->inputs[compiler->input_count++] = (struct compiled_input){(uint32_t)index, input->dtype};
+    *cell = expr_input(compiler->pool, (uint32_t)index, input->dtype);
+    return STATUS_OK;
+}
+
+static void input_value_set(struct compiler *compiler, const struct onnx_value *input, size_t rank, size_t count,
+                            const uint32_t *cells)
+{
     compiler->values[name_find(&compiler->names, input->name)] = (struct value){.kind = VALUE_TENSOR,
                                                                                 .dtype = input->dtype,
                                                                                 .rows = true,
                                                                                 .rank = rank,
-                                                                                .dims = {1, 1},
-                                                                                .count = 1,
+                                                                                .dims = {1, count},
+                                                                                .count = count,
                                                                                 .cells = cells};
+}
+
+/* "A,B" and ["A","B"] alike. False at the end. */
+static bool table_name_next(struct table_names *tables, struct span *name)
+{
+    static const char AROUND[] = " \t\r\n\"[]";
+    struct span rest = tables->rest;
+    if (rest.bytes == 0)
+        return false;
+    const char *comma = memchr(rest.data, ',', rest.bytes);
+    size_t bytes = comma ? (size_t)(comma - rest.data) : rest.bytes, taken = bytes + (comma != NULL);
+    tables->rest = (struct span){rest.data + taken, rest.bytes - taken};
+    while (bytes && strchr(AROUND, rest.data[bytes - 1]))
+        bytes--;
+    while (bytes && strchr(AROUND, *rest.data))
+        rest.data++, bytes--;
+    *name = (struct span){rest.data, bytes};
+    return true;
+}
+
+static enum status table_bind(struct compiler *compiler, const struct onnx_value *input)
+{
+    size_t width = input->dims[1] < 0 ? compiler->column_count : (size_t)input->dims[1], count = 0;
+    struct span name;
+    if (width > compiler->column_count)
+        return error_set(compiler->err, STATUS_INVALID,
+                         "the model's input '%.60s' has %zu columns, more than the schema: export the pipeline with "
+                         "the steps that make them",
+                         input->name.data, width);
+    uint32_t *cells = expr_pool_take(compiler->pool, width, sizeof *cells);
+    while (count < width && table_name_next(&compiler->tables, &name)) {
+        int64_t index = input_column(compiler, name);
+        if (index < 0)
+            return error_set(compiler->err, STATUS_NOT_FOUND,
+                             "--columns: the schema has no column '%.*s': correct the name",
+                             (int)(name.bytes < 60 ? name.bytes : 60), name.data);
+        if (column_bind(compiler, input, index, &cells[count++]) != STATUS_OK)
+            return compiler->err->status;
+    }
+    if (input->dims[1] >= 0 ? count != width : count == 0)
+        return error_set(compiler->err, STATUS_INVALID,
+                         "--columns names %zu columns for the model's input '%.60s', which has %lld: name each of "
+                         "them, in its order",
+                         count, input->name.data, (long long)input->dims[1]);
+    input_value_set(compiler, input, 2, count, cells);
     return STATUS_OK;
+}
+
+/* One tensor per column: [N, 1] or [N]; or a table. */
+static enum status input_bind(struct compiler *compiler, const struct onnx_value *input)
+{
+    if (input_is_table(compiler, input))
+        return table_bind(compiler, input);
+    int64_t index = input_column(compiler, input->name);
+    const struct column *column = &compiler->pool->columns[index];
+    bool flat =
+        !input->has_shape || (input->rank == 2 && (input->dims[1] == 1 || input->dims[1] == -1)) || input->rank == 1;
+    if (column_fits(compiler, input, column) != STATUS_OK)
+        return compiler->err->status;
+    if (!flat || (input->has_shape && input->dims[0] > 1))
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "the model's input %s is not [N, 1]: export with one input for each column", column->name);
+    uint32_t *cells = expr_pool_take(compiler->pool, 1, sizeof *cells);
+    enum status status = column_bind(compiler, input, index, cells);
+    input_value_set(compiler, input, input->has_shape ? input->rank : 2, 1, cells);
+    return status;
+}
+
+static enum status inputs_bind(struct compiler *compiler)
+{
+    enum status status = inputs_present(compiler);
+    struct span left;
+    compiler->inputs = expr_pool_take(compiler->pool, compiler->column_count, sizeof *compiler->inputs);
+    for (size_t i = 0; i < compiler->graph->input_count && status == STATUS_OK; i++)
+        status = input_bind(compiler, &compiler->graph->inputs[i]);
+    bool tables = false;
+    for (size_t i = 0; i < compiler->graph->input_count; i++)
+        tables |= input_is_table(compiler, &compiler->graph->inputs[i]);
+    if (status == STATUS_OK && tables && table_name_next(&compiler->tables, &left))
+        return error_set(compiler->err, STATUS_INVALID,
+                         "--columns names more columns than the model's inputs have, from '%.*s' on: name each of "
+                         "them once, in its order",
+                         (int)(left.bytes < 60 ? left.bytes : 60), left.data);
+    return status;
 }
 
 static void initializer_bind(struct compiler *compiler, const struct onnx_tensor *tensor)
@@ -276,10 +389,45 @@ static enum status node_inputs(struct compiler *compiler, const struct onnx_node
     return STATUS_OK;
 }
 
+/* The number of the larger of two scores, where an operator computes with it: the first of equal ones. */
+static void class_index(struct compiler *compiler, const struct value *chosen, struct value *out)
+{
+    uint32_t *cells = expr_pool_take(compiler->pool, 1, sizeof *cells);
+    uint32_t second = expr_arithmetic(compiler->pool, EXPR_LESS, DTYPE_BOOL, chosen->cells[0], chosen->cells[1]);
+    *out = (struct value){.kind = VALUE_TENSOR,
+                          .dtype = chosen->dtype,
+                          .rows = true,
+                          .rank = chosen->rank,
+                          .dims = {1, 1},
+                          .count = 1,
+                          .cells = cells};
+    if (!compiler->pool->overflow)
+        cells[0] = expr_unary(compiler->pool, EXPR_CAST, chosen->dtype, second);
+}
+
+/* What the operator's body does not take: a class as a number, a batch behind axis 0. */
+static enum status inputs_suit(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
+                               const struct value **inputs)
+{
+    for (size_t i = 0; i < node->input_count; i++) {
+        if (inputs[i] && inputs[i]->rows && inputs[i]->batch && !operator_takes_stack(row))
+            return error_set(compiler->err, STATUS_UNSUPPORTED, "a stack of batches is not supported (docs/MODELS.md)");
+        if (!inputs[i] || inputs[i]->kind != VALUE_CLASS || operator_takes_class(row))
+            continue;
+        if (!inputs[i]->is_index || inputs[i]->count != CLASS_COUNT)
+            return error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "computing with the predicted class is not supported (docs/MODELS.md)");
+        struct value *index = expr_pool_take(compiler->pool, 1, sizeof *index);
+        class_index(compiler, inputs[i], index);
+        inputs[i] = index;
+    }
+    return STATUS_OK;
+}
+
 static enum status node_run(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
                             const struct value **inputs)
 {
-    struct value outputs[2] = {{0}};
+    struct value outputs[OPERATOR_MAX_OUTPUTS] = {{0}};
     struct operation operation = {.pool = compiler->pool,
                                   .node = node,
                                   .inputs = inputs,
@@ -310,6 +458,8 @@ static enum status node_compile(struct compiler *compiler, const struct onnx_nod
     if (status == STATUS_OK)
         status = node_inputs(compiler, node, row, inputs);
     if (status == STATUS_OK)
+        status = inputs_suit(compiler, node, row, inputs);
+    if (status == STATUS_OK)
         status = node_run(compiler, node, row, inputs);
     free(inputs);
     return status != STATUS_OK ? error_prefix(compiler->err, "operator %s (node '%.60s')", node->op, node->name)
@@ -319,9 +469,7 @@ static enum status node_compile(struct compiler *compiler, const struct onnx_nod
 static enum status compiler_walk(struct compiler *compiler)
 {
     const struct onnx_graph *graph = compiler->graph;
-    enum status status = inputs_present(compiler);
-    for (size_t i = 0; i < graph->input_count && status == STATUS_OK; i++)
-        status = input_bind(compiler, &graph->inputs[i]);
+    enum status status = inputs_bind(compiler);
     for (size_t i = 0; i < graph->initializer_count && status == STATUS_OK; i++)
         if (compiler->needed[name_find(&compiler->names, graph->initializers[i].name)])
             initializer_bind(compiler, &graph->initializers[i]);
@@ -333,15 +481,21 @@ static enum status compiler_walk(struct compiler *compiler)
     return status;
 }
 
-/* The probabilities' columns must be the scores that the label is chosen by, or their sigmoids, class by class. */
-static bool class_agrees(const struct expr_pool *pool, uint32_t score, uint32_t probability)
+/* The probabilities' columns must be the scores that the label is chosen by, class by class, or what rises with them:
+ * their sigmoids, exponentials, quotients, differences from the same number, positive multiples. */
+static bool classes_agree(const struct expr_pool *pool, const uint32_t *scores, uint32_t first, uint32_t second)
 {
-    if (score == probability)
+    const struct expr *a = expr_at(pool, first), *b = expr_at(pool, second);
+    if (scores[0] == first && scores[1] == second)
         return true;
-    const struct expr *expr = expr_at(pool, probability);
-    if (expr->op == EXPR_DIV)
-        return class_agrees(pool, score, expr->a);
-    return expr->op == EXPR_SIGMOID && expr->a == score;
+    if (a->op != b->op)
+        return false;
+    bool shared = expr_is_binary(a) && a->b == b->b;
+    bool scaled =
+        shared && a->op == EXPR_MUL && expr_at(pool, a->b)->op == EXPR_NUMBER && expr_at(pool, a->b)->number > 0;
+    if (a->op == EXPR_SIGMOID || a->op == EXPR_EXP || scaled || (shared && (a->op == EXPR_SUB || a->op == EXPR_DIV)))
+        return classes_agree(pool, scores, a->a, b->a);
+    return false;
 }
 
 static enum status compiler_result(struct compiler *compiler, const struct onnx_value *label,
@@ -360,19 +514,21 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
             return error_set(compiler->err, STATUS_UNSUPPORTED,
                              "output '%.60s' names the classes otherwise than output '%.60s': export the model again",
                              probabilities->name.data, label->name.data);
-        if (!class_agrees(compiler->pool, chosen->cells[k], shares->cells[k]))
-            return error_set(compiler->err, STATUS_UNSUPPORTED,
-                             "the label is not chosen by the probabilities' own scores");
         out->probabilities[k] = shares->cells[k];
     }
+    if (!classes_agree(compiler->pool, chosen->cells, shares->cells[0], shares->cells[1]))
+        return error_set(compiler->err, STATUS_UNSUPPORTED, "the label is not chosen by the probabilities' own scores");
     out->labels = *chosen->labels;
+    out->inputs = compiler->inputs;
+    out->input_count = compiler->input_count;
     return STATUS_OK;
 }
 
-enum status compile_graph(const struct onnx_graph *graph, size_t column_count, struct expr_pool *pool,
-                          struct compiled *out, struct error *err)
+enum status compile_graph(const struct onnx_graph *graph, size_t column_count, struct span names,
+                          struct expr_pool *pool, struct compiled *out, struct error *err)
 {
-    struct compiler compiler = {.graph = graph, .column_count = column_count, .pool = pool, .err = err};
+    struct compiler compiler = {
+        .graph = graph, .column_count = column_count, .pool = pool, .tables = {names, names.data != NULL}, .err = err};
     const struct onnx_value *label = NULL, *probabilities = NULL;
     enum status status = compiler_init(&compiler);
     if (status == STATUS_OK)

@@ -312,8 +312,8 @@ bool pipeline_counterfactual(const struct pipeline *pipeline, const struct rule 
     struct search search = {.pipeline = pipeline, .rules = rules, .rule_count = rule_count, .row = row};
     struct score score;
     pipeline_score(pipeline, row, 1, 0, &score, NULL);
-    if (!isfinite(score.probability) || !isfinite(score.margin))
-        return false;
+    if (!isfinite(score.probability) || !isfinite(score.margin) || pipeline_kind(pipeline) == PIPELINE_STEPS)
+        return false; /* of steps nothing says where they change */
     search.positive = score.probability >= pipeline_threshold(pipeline);
     search.trees = pipeline_trees(pipeline);
     search.columns = pipeline_columns(pipeline, &search.column_count);

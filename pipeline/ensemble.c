@@ -203,7 +203,8 @@ static enum status link_read(struct reading *reading)
     if (ensemble->binary && ensemble->logistic && !negative)
         return operation_unsupported(reading->operation,
                                      "LOGISTIC without a negative weight (onnxruntime leaves it out)");
-    if (!ensemble->logistic && negative)
+    ensemble->raw = !ensemble->logistic && negative;
+    if (ensemble->raw && !ensemble->binary)
         return operation_unsupported(reading->operation, "negative weights without LOGISTIC: no probabilities");
     return STATUS_OK;
 }

@@ -20,6 +20,7 @@ struct ensemble {
     enum dtype dtype; /* of the input and of the sums: float or double */
     bool binary;      /* one score; else one for each class */
     bool logistic;    /* probability = sigmoid(score), else the score itself */
+    bool raw;         /* some weight < 0 without a sigmoid: ± the score, no probabilities; binary alone */
     double base;      /* added to the score at the end */
     size_t tree_count, node_count;
     const uint32_t *starts; /* tree t: nodes[starts[t]] (its root) up to nodes[starts[t + 1]] */

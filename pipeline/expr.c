@@ -14,6 +14,7 @@ void expr_pool_free(struct expr_pool *pool)
 {
     free(pool->exprs);
     free(pool->origins);
+    free(pool->demands);
     arena_free(&pool->arena);
     *pool = (struct expr_pool){0};
 }
@@ -56,6 +57,14 @@ void expr_pool_forget(struct expr_pool *pool)
     pool->origin_count = pool->origin_capacity = 0;
 }
 
+const struct expr_origin *expr_origin_of(const struct expr_pool *pool, uint32_t id)
+{
+    size_t at = pool->origin_count;
+    while (at > 0 && pool->origins[at - 1].first > id)
+        at--;
+    return at ? &pool->origins[at - 1] : NULL;
+}
+
 /* The operand that mixes columns already, or `id` itself. */
 static uint32_t mixing_operand(const struct expr_pool *pool, uint32_t id)
 {
@@ -76,10 +85,7 @@ enum status expr_refuse_mixing(const struct expr_pool *pool, uint32_t id, const 
 {
     for (uint32_t below = mixing_operand(pool, id); below != id; below = mixing_operand(pool, id))
         id = below;
-    size_t at = pool->origin_count;
-    while (at > 0 && pool->origins[at - 1].first > id)
-        at--;
-    const struct expr_origin *origin = at ? &pool->origins[at - 1] : NULL;
+    const struct expr_origin *origin = expr_origin_of(pool, id);
     return error_set(err, STATUS_UNSUPPORTED,
                      "operator %s (node '%.60s') mixes columns (feature %zu of %s): each feature must come from one "
                      "column (docs/MODELS.md)",
@@ -245,6 +251,22 @@ uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32
     return expr_push(pool, &expr);
 }
 
+uint32_t expr_nearest(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map)
+{
+    struct expr expr = expr_leaf(EXPR_NEAREST, dtype);
+    expr.a = a;
+    expr.map = map;
+    expr.cost += (uint32_t)map->count;
+    expr_depend(pool, &expr, a);
+    return expr_finish(pool, &expr);
+}
+
+void expr_demand(struct expr_pool *pool, uint32_t id)
+{
+    pool->demands = mem_grow(pool->demands, &pool->demand_capacity, pool->demand_count + 1, sizeof *pool->demands);
+    pool->demands[pool->demand_count++] = id;
+}
+
 static bool text_same(struct span a, struct span b)
 {
     return a.data != EXPR_UNKNOWN && b.data != EXPR_UNKNOWN && span_equal(a, b);
@@ -286,6 +308,8 @@ static struct scalar map_value(const struct expr_map *map, struct scalar key)
 
 static double cast_value(uint8_t dtype, double number)
 {
+    if (dtype_is_whole((enum dtype)dtype))
+        number = trunc(number);
     if (dtype == DTYPE_INT32 && fabs(number) <= EXPR_WHOLE_MOST)
         return (int32_t)(uint32_t)(int64_t)number; /* as C and onnxruntime do: the lowest 32 bits */
     return dtype == DTYPE_BOOL ? number != 0 : round_to(dtype, number);
@@ -307,9 +331,41 @@ float expr_sigmoid_float(float z)
 static struct scalar operand_value(const struct expr_pool *pool, struct expr_memo *memo, uint32_t id,
                                    const struct cell *cells);
 
+/* Distances are rounded as the graph does: farther keys may be as far, so the first of them is looked for. */
+static double nearest_value(const struct expr *expr, double x)
+{
+    const struct expr_map *map = expr->map;
+    size_t low = 0, high = map->count;
+    if (isnan(x))
+        return NAN;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (map->number_keys[middle] < x)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    size_t at = low < map->count ? low : map->count - 1;
+    double least = fabs(round_to(expr->dtype, x - map->number_keys[at]));
+    while (at > 0 && fabs(round_to(expr->dtype, x - map->number_keys[at - 1])) <= least)
+        least = fabs(round_to(expr->dtype, x - map->number_keys[--at]));
+    return map->number_values[at];
+}
+
+static double pow_value(const struct expr *expr, double a, double b)
+{
+    return expr->dtype == DTYPE_FLOAT ? (double)powf((float)a, (float)b) : pow(a, b);
+}
+
 static double arithmetic_value(const struct expr *expr, double a, double b)
 {
     switch (expr->op) {
+    case EXPR_POW:
+        return pow_value(expr, a, b);
+    case EXPR_LESS:
+        return a < b;
+    case EXPR_EQUAL:
+        return a == b;
     case EXPR_ADD:
         return round_to(expr->dtype, a + b);
     case EXPR_SUB:
@@ -322,6 +378,49 @@ static double arithmetic_value(const struct expr *expr, double a, double b)
         return a > b ? b : a;
     default:
         return round_to(expr->dtype, a / b);
+    }
+}
+
+static double function_value(const struct expr *expr, double a)
+{
+    bool single = expr->dtype == DTYPE_FLOAT;
+    switch (expr->op) {
+    case EXPR_EXP:
+        return single ? (double)expf((float)a) : exp(a);
+    case EXPR_LOG:
+        return single ? (double)logf((float)a) : log(a);
+    case EXPR_SQRT:
+        return round_to(expr->dtype, sqrt(a));
+    case EXPR_TANH:
+        return single ? (double)tanhf((float)a) : tanh(a);
+    default:
+        return single ? (double)expr_sigmoid_float((float)a) : expr_sigmoid(a);
+    }
+}
+
+double expr_apply(const struct expr *expr, double a, double b)
+{
+    switch (expr->op) {
+    case EXPR_IS_NAN:
+        return isnan(a);
+    case EXPR_CAST:
+        return cast_value(expr->dtype, a);
+    case EXPR_ABS:
+        return fabs(a);
+    case EXPR_ENCODE:
+        return map_value(expr->map, (struct scalar){.number = a}).number;
+    case EXPR_INDICATE:
+        return a == expr->number;
+    case EXPR_NEAREST:
+        return nearest_value(expr, a);
+    case EXPR_SIGMOID:
+    case EXPR_EXP:
+    case EXPR_LOG:
+    case EXPR_SQRT:
+    case EXPR_TANH:
+        return function_value(expr, a);
+    default:
+        return arithmetic_value(expr, a, b);
     }
 }
 
@@ -354,28 +453,20 @@ static struct scalar expr_value(const struct expr_pool *pool, struct expr_memo *
     default:
         a = operand_value(pool, memo, expr->a, cells);
     }
+    bool text = expr_at(pool, expr->a)->dtype == DTYPE_TEXT;
     switch (expr->op) {
-    case EXPR_IS_NAN:
-        return (struct scalar){.number = isnan(a.number)};
     case EXPR_WHERE:
         return operand_value(pool, memo, a.number != 0 ? expr->b : expr->c, cells);
     case EXPR_CAST:
         return (struct scalar){.number = cast_value(expr->dtype, a.number), .text = a.text};
-    case EXPR_ABS:
-        return (struct scalar){.number = fabs(a.number)};
     case EXPR_ENCODE:
         return map_value(expr->map, a);
     case EXPR_INDICATE:
-        if (expr_at(pool, expr->a)->dtype == DTYPE_TEXT)
-            return (struct scalar){.number = text_same(a.text, expr->text)};
-        return (struct scalar){.number = a.number == expr->number};
-    case EXPR_SIGMOID:
-        if (expr->dtype == DTYPE_FLOAT)
-            return (struct scalar){.number = expr_sigmoid_float((float)a.number)};
-        return (struct scalar){.number = expr_sigmoid(a.number)};
+        return (struct scalar){.number = text ? text_same(a.text, expr->text) : a.number == expr->number};
     default:
-        return (struct scalar){.number =
-                                   arithmetic_value(expr, a.number, operand_value(pool, memo, expr->b, cells).number)};
+        return (struct scalar){
+            .number = expr_apply(expr, a.number,
+                                 expr_is_binary(expr) ? operand_value(pool, memo, expr->b, cells).number : 0)};
     }
 }
 

@@ -27,13 +27,21 @@ enum expr_op {
     EXPR_DIV,
     EXPR_AT_LEAST, /* the larger of a and b; NaN where a is */
     EXPR_AT_MOST,  /* the smaller */
-    EXPR_CAST,     /* a as dtype */
+    EXPR_POW,
+    EXPR_LESS,  /* bool: a < b */
+    EXPR_EQUAL, /* bool: a = b */
+    EXPR_CAST,  /* a as dtype */
     EXPR_ABS,
     EXPR_ENCODE,   /* map: key → value */
     EXPR_INDICATE, /* 1 where a is the key (`text` or `number`), else 0 */
     EXPR_SIGMOID,
-    EXPR_LINEAR, /* terms */
-    EXPR_TREES,  /* probability of class `b` by `trees`: an end of the graph, never evaluated here */
+    EXPR_EXP,
+    EXPR_LOG,
+    EXPR_SQRT,
+    EXPR_TANH,
+    EXPR_NEAREST, /* map: the value of the number key nearest to a, of equally near ones the first */
+    EXPR_LINEAR,  /* terms */
+    EXPR_TREES,   /* output for class `b` of `trees`: by trees_compile.c and steps.c, never evaluated here */
 };
 
 struct ensemble;
@@ -91,6 +99,8 @@ struct expr_pool {
     size_t origin_count, origin_capacity, work;
     struct arena arena; /* maps, terms, copied texts */
     size_t arena_bytes;
+    uint32_t *demands; /* see expr_demand */
+    size_t demand_count, demand_capacity;
     const struct column *columns;
     enum status overflow; /* STATUS_LIMIT once a bound above was passed: checked after each operator */
 };
@@ -110,6 +120,7 @@ struct span expr_pool_text(struct expr_pool *pool, struct span text); /* a copy,
 /* What is made from now on is this node's, until the next call; forgotten before the file closes. */
 void expr_pool_enter(struct expr_pool *pool, const char *op, const char *name);
 void expr_pool_forget(struct expr_pool *pool);
+const struct expr_origin *expr_origin_of(const struct expr_pool *pool, uint32_t id); /* NULL: no node */
 /* STATUS_UNSUPPORTED: `what` in `feature` mixes columns; names the node that first did, looking down from `id`. */
 MUST_USE enum status expr_refuse_mixing(const struct expr_pool *pool, uint32_t id, const char *what, size_t feature,
                                         struct error *err);
@@ -117,7 +128,7 @@ MUST_USE enum status expr_refuse_mixing(const struct expr_pool *pool, uint32_t i
 /* Whether an expression of this operation has a second operand, b. */
 static inline bool expr_is_binary(const struct expr *expr)
 {
-    return expr->op >= EXPR_ADD && expr->op <= EXPR_AT_MOST;
+    return expr->op >= EXPR_ADD && expr->op <= EXPR_EQUAL;
 }
 
 static inline const struct expr *expr_at(const struct expr_pool *pool, uint32_t id)
@@ -129,16 +140,23 @@ uint32_t expr_number(struct expr_pool *pool, enum dtype dtype, double number);
 uint32_t expr_text(struct expr_pool *pool, struct span text); /* copies */
 uint32_t expr_input(struct expr_pool *pool, uint32_t column, enum dtype dtype);
 uint32_t expr_unary(struct expr_pool *pool, enum expr_op op, enum dtype dtype,
-                    uint32_t a); /* IS_NAN, CAST, ABS, SIGMOID */
+                    uint32_t a); /* IS_NAN, CAST, ABS, SIGMOID, EXP, LOG, SQRT, TANH */
 uint32_t expr_arithmetic(struct expr_pool *pool, enum expr_op op, enum dtype dtype, uint32_t a, uint32_t b);
 uint32_t expr_where(struct expr_pool *pool, uint32_t condition, uint32_t then, uint32_t otherwise);
 uint32_t expr_encode(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map);
+uint32_t expr_nearest(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map);
 uint32_t expr_indicate(struct expr_pool *pool, uint32_t a, struct span text, double number);
 uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr_terms *terms, double bias);
 uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class);
 
+/* Every row must have a number other than 0 here: what the graph would not compute at all otherwise. */
+void expr_demand(struct expr_pool *pool, uint32_t id);
+
 /* A text that no key equals: what an unknown category is, whatever it reads. Cells carry it with CELL_OTHER. */
 extern const char EXPR_UNKNOWN[1];
+
+/* What an operation on numbers alone gives: all but leaves, WHERE, LINEAR, TREES and what compares texts. */
+double expr_apply(const struct expr *expr, double a, double b);
 
 /* The value for one row (cells in schema order). No allocation; recursion is bounded by EXPR_MAX_DEPTH. */
 struct scalar expr_evaluate(const struct expr_pool *pool, uint32_t id, const struct cell *cells);

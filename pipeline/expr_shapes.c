@@ -74,7 +74,9 @@ void text_keys_collect(struct text_keys *keys, const struct expr_pool *pool, uin
     if (keys->seen[id] || expr->op == EXPR_NUMBER || expr->op == EXPR_TEXT || expr->op == EXPR_INPUT)
         return;
     keys->seen[id] = true;
-    keys->work += 1 + (expr->op == EXPR_LINEAR ? expr->terms->count : expr->op == EXPR_ENCODE ? expr->map->count : 0);
+    keys->work += 1 + (expr->op == EXPR_LINEAR                               ? expr->terms->count
+                       : expr->op == EXPR_ENCODE || expr->op == EXPR_NEAREST ? expr->map->count
+                                                                             : 0);
     if (expr->op == EXPR_LINEAR) {
         for (size_t t = 0; t < expr->terms->count; t++)
             text_keys_collect(keys, pool, expr->terms->terms[t].expr);

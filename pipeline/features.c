@@ -58,6 +58,8 @@ struct features {
     struct text_features *texts;
     struct mixed_feature *mixed;
     size_t number_count, text_count, mixed_count;
+    uint32_t *given; /* features that are read, where their values are given */
+    size_t given_count;
 };
 
 struct feature_fold {
@@ -284,6 +286,23 @@ static enum status fold_column(struct feature_fold *fold, int32_t column)
     return fold_text_features(fold, into);
 }
 
+static enum status fold_given(struct feature_fold *fold)
+{
+    struct features *features = fold->features;
+    size_t inputs = features->ensemble->input_count;
+    features->list = features_take(features, inputs, sizeof *features->list);
+    features->given = features_take(features, inputs, sizeof *features->given);
+    conversion_choose(features);
+    slots_mark(features);
+    enum status status = STATUS_OK;
+    for (uint32_t f = 0; f < inputs && status == STATUS_OK; f++)
+        if (feature_read(features, f)) {
+            features->given[features->given_count++] = f;
+            status = slots_number(fold, f);
+        }
+    return status;
+}
+
 static enum status fold_all(struct feature_fold *fold)
 {
     struct features *features = fold->features;
@@ -311,7 +330,7 @@ static enum status fold_all(struct feature_fold *fold)
 }
 
 enum status features_compile(const struct expr_pool *pool, const struct ensemble *ensemble, size_t column_count,
-                             struct features **out, struct error *err)
+                             bool given, struct features **out, struct error *err)
 {
     struct features *features = mem_zeroed(1, sizeof *features);
     features->pool = pool;
@@ -320,6 +339,14 @@ enum status features_compile(const struct expr_pool *pool, const struct ensemble
     features->slot_count = 1;
     features->bytes = sizeof *features;
     struct feature_fold fold = {.features = features, .err = err};
+    if (given) {
+        enum status status = fold_given(&fold);
+        if (status == STATUS_OK)
+            *out = features;
+        else
+            features_free(features);
+        return status;
+    }
     expr_memo_init(&fold.memo, pool);
     text_keys_init(&fold.keys, pool);
     fold.cells = mem_zeroed(column_count, sizeof *fold.cells);
@@ -428,5 +455,14 @@ void features_write(const struct features *features, const struct cell *cells, f
         uint32_t feature = features->mixed[m].feature;
         double value = expr_evaluate(features->pool, features->mixed[m].expr, cells).number;
         slot_write(features, feature, convert(features, feature, value), x);
+    }
+}
+
+void features_write_given(const struct features *features, const double *const *inputs, size_t row, float *x)
+{
+    x[0] = -INFINITY;
+    for (size_t g = 0; g < features->given_count; g++) {
+        uint32_t feature = features->given[g];
+        slot_write(features, feature, convert(features, feature, inputs[feature][row]), x);
     }
 }

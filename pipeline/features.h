@@ -14,10 +14,11 @@ struct feature_slot {
 
 struct features;
 
-/* Compiles what the ensemble's nodes read. Borrows pool and ensemble, which must outlive it. STATUS_UNSUPPORTED: a
- * feature that mixes columns. Free with features_free. */
+/* Compiles what the ensemble's nodes read; `given`: their values come by features_write_given, from whatever columns.
+ * Borrows pool and ensemble, which must outlive it. STATUS_UNSUPPORTED: a feature that mixes columns. Free with
+ * features_free. */
 MUST_USE enum status features_compile(const struct expr_pool *pool, const struct ensemble *ensemble,
-                                      size_t column_count, struct features **out, struct error *err);
+                                      size_t column_count, bool given, struct features **out, struct error *err);
 void features_free(struct features *features);
 
 size_t features_slot_count(const struct features *features);
@@ -32,3 +33,5 @@ size_t features_bytes(const struct features *features);
 
 /* Writes one row: slot s at x[s * FEATURE_LANES]. No allocation. */
 void features_write(const struct features *features, const struct cell *cells, float *x);
+/* The same from inputs[feature][row]. */
+void features_write_given(const struct features *features, const double *const *inputs, size_t row, float *x);

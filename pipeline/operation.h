@@ -28,6 +28,10 @@ MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, s
 /* A tensor output with room for its cells (the product of dims); none, and the pool's overflow set, beyond its bounds.
  */
 uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims);
+/* The shape that the first `count` inputs broadcast to, and which of an input's cells stands at `flat` of it. A batch
+ * axis meets only batch axes and constants' ones. */
+MUST_USE enum status operation_broadcast(struct operation *operation, size_t count, struct value *out);
+uint32_t operation_broadcast_cell(const struct value *operand, const struct value *out, size_t flat);
 /* An integer that is a constant; refused otherwise. */
 MUST_USE enum status operation_constants(struct operation *operation, const struct value *value, const char *what);
 static inline double operation_constant(const struct operation *operation, const struct value *value, size_t cell)

@@ -18,3 +18,16 @@ const struct operator_row *operator_find(const struct onnx_node *node)
             return &OPERATORS[o];
     return NULL;
 }
+
+bool operator_takes_class(const struct operator_row *row)
+{
+    return row->compile == compile_gather || row->compile == compile_array_feature_extractor ||
+           row->compile == compile_cast || row->compile == compile_reshape || row->compile == compile_identity ||
+           row->compile == compile_zip_map || row->compile == compile_label_encoder;
+}
+
+bool operator_takes_stack(const struct operator_row *row)
+{
+    return row->compile == compile_concat || row->compile == compile_identity || row->compile == compile_reduce ||
+           row->compile == compile_reshape;
+}

@@ -10,7 +10,7 @@ static enum status broadcast_fault(struct operation *operation)
 }
 
 /* The shape that `count` operands broadcast to. A batch axis meets only batch axes and constants' ones. */
-static enum status broadcast_shape(struct operation *operation, size_t count, struct value *out)
+enum status operation_broadcast(struct operation *operation, size_t count, struct value *out)
 {
     for (size_t i = 0; i < count; i++) {
         const struct value *operand = operation->inputs[i];
@@ -39,7 +39,7 @@ static enum status broadcast_shape(struct operation *operation, size_t count, st
 }
 
 /* The operand's cell that stands at `flat` of the output. */
-static uint32_t broadcast_cell(const struct value *operand, const struct value *out, size_t flat)
+uint32_t operation_broadcast_cell(const struct value *operand, const struct value *out, size_t flat)
 {
     size_t at = 0, stride = 1, shift = out->rank - operand->rank;
     for (size_t d = out->rank; d-- > shift;) {
@@ -64,19 +64,20 @@ enum status compile_arithmetic(struct operation *operation)
     static const struct {
         const char *name;
         enum expr_op op;
-    } OPS[] = {{"Add", EXPR_ADD}, {"Sub", EXPR_SUB}, {"Mul", EXPR_MUL}, {"Div", EXPR_DIV}};
+    } OPS[] = {{"Add", EXPR_ADD}, {"Sub", EXPR_SUB}, {"Mul", EXPR_MUL}, {"Div", EXPR_DIV}, {"Pow", EXPR_POW}};
     const struct value *a = operation->inputs[0], *b = operation->inputs[1];
     struct value shape = {0};
-    if (same_real(operation, a, b) != STATUS_OK || broadcast_shape(operation, 2, &shape) != STATUS_OK)
+    if (same_real(operation, a, b) != STATUS_OK || operation_broadcast(operation, 2, &shape) != STATUS_OK)
         return operation->err->status;
     enum expr_op op = EXPR_ADD;
-    for (size_t o = 0; o < 4; o++)
+    for (size_t o = 0; o < sizeof OPS / sizeof *OPS; o++)
         if (!strcmp(OPS[o].name, operation->node->op))
             op = OPS[o].op;
     uint32_t *cells = operation_output(operation, a->dtype, shape.rows, shape.rank, shape.dims);
     const struct value *out = &operation->outputs[0];
     for (size_t c = 0; c < out->count && !operation->pool->overflow; c++)
-        cells[c] = expr_arithmetic(operation->pool, op, a->dtype, broadcast_cell(a, out, c), broadcast_cell(b, out, c));
+        cells[c] = expr_arithmetic(operation->pool, op, a->dtype, operation_broadcast_cell(a, out, c),
+                                   operation_broadcast_cell(b, out, c));
     return STATUS_OK;
 }
 
@@ -84,15 +85,15 @@ enum status compile_where(struct operation *operation)
 {
     const struct value *condition = operation->inputs[0], *then = operation->inputs[1], *other = operation->inputs[2];
     struct value shape = {0};
-    if (broadcast_shape(operation, 3, &shape) != STATUS_OK)
+    if (operation_broadcast(operation, 3, &shape) != STATUS_OK)
         return operation->err->status;
     if (condition->dtype != DTYPE_BOOL || then->dtype != other->dtype)
         return operation_invalid(operation, "operands of different types");
     uint32_t *cells = operation_output(operation, then->dtype, shape.rows, shape.rank, shape.dims);
     const struct value *out = &operation->outputs[0];
     for (size_t c = 0; c < out->count && !operation->pool->overflow; c++)
-        cells[c] = expr_where(operation->pool, broadcast_cell(condition, out, c), broadcast_cell(then, out, c),
-                              broadcast_cell(other, out, c));
+        cells[c] = expr_where(operation->pool, operation_broadcast_cell(condition, out, c),
+                              operation_broadcast_cell(then, out, c), operation_broadcast_cell(other, out, c));
     return STATUS_OK;
 }
 
@@ -141,13 +142,12 @@ enum status compile_cast(struct operation *operation)
     if (!known)
         return operation_unsupported(operation, "a cast to another type");
     bool text = input->dtype == DTYPE_TEXT || dtype == DTYPE_TEXT;
-    bool truncates = dtype_is_real(input->dtype) && dtype_is_whole(dtype);
     if (input->kind == VALUE_CLASS && !text && !(dtype == DTYPE_BOOL)) {
         operation->outputs[0] = *input; /* labels that are integers: the same in every type of number */
         operation->outputs[0].dtype = dtype;
         return STATUS_OK;
     }
-    if ((!same && (text || truncates)) || (!same && input->kind != VALUE_TENSOR))
+    if ((!same && text) || (!same && input->kind != VALUE_TENSOR))
         return operation_unsupported(operation, "a cast between these types");
     return input->kind == VALUE_TENSOR ? compile_unary(operation, EXPR_CAST, dtype) : compile_identity(operation);
 }
@@ -185,44 +185,6 @@ enum status compile_clip(struct operation *operation)
             cells[c] = expr_arithmetic(operation->pool, i == 1 ? EXPR_AT_LEAST : EXPR_AT_MOST, input->dtype, cells[c],
                                        bound->cells[0]);
     }
-    return STATUS_OK;
-}
-
-/* The axes of a reduction: an input since version 13, an attribute before. */
-static enum status reduce_axis(struct operation *operation, size_t rank, size_t *out)
-{
-    const struct onnx_attribute *attribute = onnx_attribute_find(operation->node, "axes");
-    const struct value *input = operation->input_count > 1 ? operation->inputs[1] : NULL;
-    int64_t axis = 0;
-    if (attribute && attribute->type == ATTRIBUTE_INTS && attribute->count == 1 && !input) {
-        axis = attribute->ints[0];
-    } else if (input && input->count == 1 && dtype_is_whole(input->dtype)) {
-        if (operation_constants(operation, input, "axes that are not constant") != STATUS_OK)
-            return operation->err->status;
-        axis = (int64_t)operation_constant(operation, input, 0);
-    } else {
-        return operation_unsupported(operation, "a reduction over other than one axis");
-    }
-    return operation_axis(operation, axis, rank, out);
-}
-
-enum status compile_reduce_sum(struct operation *operation)
-{
-    const struct value *input = operation->inputs[0];
-    size_t axis = 0;
-    int64_t keep = 1;
-    if (reduce_axis(operation, input->rank, &axis) != STATUS_OK ||
-        operation_int(operation, "keepdims", 1, &keep) != STATUS_OK)
-        return operation->err->status;
-    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || axis != 1 || !dtype_is_real(input->dtype) ||
-        input->count == 0)
-        return operation_unsupported(operation, "a sum over other than a row");
-    uint32_t *cells = operation_output(operation, input->dtype, true, keep ? 2 : 1, (size_t[]){1, 1});
-    if (operation->pool->overflow)
-        return STATUS_OK; /* reported by the caller */
-    cells[0] = input->cells[0];
-    for (size_t c = 1; c < input->count && !operation->pool->overflow; c++)
-        cells[0] = expr_arithmetic(operation->pool, EXPR_ADD, input->dtype, cells[0], input->cells[c]);
     return STATUS_OK;
 }
 

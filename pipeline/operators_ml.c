@@ -105,6 +105,23 @@ enum status compile_label_encoder(struct operation *operation)
     return STATUS_OK;
 }
 
+/* zeros = 0: an unknown category is an error in other runtimes, and no score here. */
+static void known_demand(struct operation *operation, const struct value *input, const struct span *keys,
+                         const double *numbers, size_t count)
+{
+    struct expr_pool *pool = operation->pool;
+    struct expr_map *map = expr_pool_take(pool, 1, sizeof *map);
+    double *ones = expr_pool_take(pool, count, sizeof *ones);
+    for (size_t k = 0; k < count; k++)
+        ones[k] = 1;
+    *map = (struct expr_map){.count = count, .text_keys = keys, .number_keys = numbers, .number_values = ones};
+    for (size_t c = 0; c < input->count && !pool->overflow; c++) {
+        uint32_t known = expr_encode(pool, DTYPE_FLOAT, input->cells[c], map);
+        if (!pool->overflow)
+            expr_demand(pool, known);
+    }
+}
+
 /* Each element becomes one indicator for each category, on a new last axis. */
 enum status compile_one_hot_encoder(struct operation *operation)
 {
@@ -114,11 +131,9 @@ enum status compile_one_hot_encoder(struct operation *operation)
     int64_t zeros = 1;
     if (operation_int(operation, "zeros", 1, &zeros) != STATUS_OK)
         return operation->err->status;
-    if (zeros != 1)
-        return operation_unsupported(operation, "zeros other than 1 (unknown categories would be an error)");
     if ((texts && ints) || (!texts && !ints) || input->rank == TENSOR_MAX_RANK || input->kind != VALUE_TENSOR)
         return operation_unsupported(operation, "other than one list of categories");
-    if (texts ? input->dtype != DTYPE_TEXT : !dtype_is_whole(input->dtype))
+    if (texts ? input->dtype != DTYPE_TEXT : input->dtype == DTYPE_TEXT || input->dtype == DTYPE_BOOL)
         return operation_unsupported(operation, "categories of another type than the input");
     const struct onnx_attribute *categories = texts ? texts : ints;
     if (categories->count > EXPR_MAX_KEYS)
@@ -127,6 +142,8 @@ enum status compile_one_hot_encoder(struct operation *operation)
     const double *numbers = texts ? NULL : pool_numbers(operation, ints);
     if (keys_unique(operation, keys, numbers, categories->count) != STATUS_OK)
         return operation->err->status;
+    if (zeros != 1)
+        known_demand(operation, input, keys, numbers, categories->count);
     size_t dims[TENSOR_MAX_RANK] = {0};
     for (size_t d = 0; d < input->rank; d++)
         dims[d] = input->dims[d];
@@ -214,6 +231,23 @@ enum status compile_scaler(struct operation *operation)
     return STATUS_OK;
 }
 
+/* The model's classes in words, since its author knows them by name. */
+static enum status labels_refuse(struct operation *operation, const struct onnx_attribute *labels)
+{
+    struct buffer names = {0};
+    for (size_t l = 0; l < labels->count && names.bytes < 200; l++)
+        if (labels->type == ATTRIBUTE_INTS)
+            buffer_printf(&names, "%s%lld", l ? ", " : "", (long long)labels->ints[l]);
+        else
+            buffer_printf(&names, "%s'%.*s'", l ? ", " : "",
+                          labels->texts[l].bytes < 40 ? (int)labels->texts[l].bytes : 40, labels->texts[l].data);
+    enum status status = error_set(operation->err, STATUS_UNSUPPORTED,
+                                   "the model has %zu classes (%.*s) and a risk is one of two: train with two",
+                                   labels->count, (int)names.bytes, names.data);
+    buffer_free(&names);
+    return status;
+}
+
 enum status operation_labels(struct operation *operation, const char *ints_name, const char *texts_name,
                              const struct class_labels **out)
 {
@@ -222,8 +256,10 @@ enum status operation_labels(struct operation *operation, const char *ints_name,
     const struct onnx_attribute *labels = ints ? ints : texts;
     if (!labels)
         return STATUS_OK;
-    if ((ints && texts) || labels->count != CLASS_COUNT)
-        return operation_unsupported(operation, "more or fewer than two classes");
+    if (ints && texts)
+        return operation_unsupported(operation, "class labels of two types");
+    if (labels->count != CLASS_COUNT)
+        return labels_refuse(operation, labels);
     struct class_labels *named = expr_pool_take(operation->pool, 1, sizeof *named);
     named->integers = ints != NULL;
     named->count = CLASS_COUNT;
@@ -259,7 +295,7 @@ void operation_classify(struct operation *operation, uint32_t *probabilities, co
 struct linear_classes {
     const float *weights, *intercepts;
     size_t rows, width; /* of coefficients; one row: the second class's score, and the first class's is its negative */
-    bool softmax;
+    bool softmax, raw;  /* raw: the scores themselves */
 };
 
 static enum status linear_classes_read(struct operation *operation, const struct value *input,
@@ -272,12 +308,15 @@ static enum status linear_classes_read(struct operation *operation, const struct
     bool softmax = span_equal(link, SPAN_LITERAL("SOFTMAX"));
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
         return operation_unsupported(operation, "other than rows of numbers");
-    if (!softmax && !span_equal(link, SPAN_LITERAL("LOGISTIC")))
-        return operation_unsupported(operation, "post_transform other than LOGISTIC and SOFTMAX");
+    bool raw = span_equal(link, SPAN_LITERAL("NONE"));
+    if (!softmax && !raw && !span_equal(link, SPAN_LITERAL("LOGISTIC")))
+        return operation_unsupported(operation, "post_transform other than NONE, LOGISTIC and SOFTMAX");
     if (!coefficients || !intercepts || intercepts->count > CLASS_COUNT ||
-        coefficients->count != intercepts->count * input->count || (softmax && intercepts->count != CLASS_COUNT))
+        coefficients->count != intercepts->count * input->count ||
+        ((softmax || raw) && intercepts->count != CLASS_COUNT))
         return operation_unsupported(operation, "other than a row of coefficients and an intercept for each class");
-    *out = (struct linear_classes){coefficients->floats, intercepts->floats, intercepts->count, input->count, softmax};
+    *out = (struct linear_classes){
+        coefficients->floats, intercepts->floats, intercepts->count, input->count, softmax, raw};
     return STATUS_OK;
 }
 
@@ -293,7 +332,7 @@ static double linear_weight(const struct linear_classes *linear, size_t k, size_
                            : own; /* of two: the sigmoid of the difference */
 }
 
-/* The sigmoid of class k's score. */
+/* The sigmoid of class k's score, or that itself. */
 static uint32_t linear_share(struct operation *operation, const struct value *input,
                              const struct linear_classes *linear, size_t k)
 {
@@ -309,7 +348,7 @@ static uint32_t linear_share(struct operation *operation, const struct value *in
     if (pool->overflow)
         return 0;
     uint32_t score = expr_linear(pool, DTYPE_FLOAT, sum, linear_weight(linear, k, input->count));
-    return pool->overflow ? 0 : expr_unary(pool, EXPR_SIGMOID, DTYPE_FLOAT, score);
+    return pool->overflow || linear->raw ? score : expr_unary(pool, EXPR_SIGMOID, DTYPE_FLOAT, score);
 }
 
 enum status compile_linear_classifier(struct operation *operation)
@@ -317,9 +356,9 @@ enum status compile_linear_classifier(struct operation *operation)
     struct value input;
     struct linear_classes linear;
     const struct class_labels *labels = NULL;
-    if (operation_floats(operation, operation->inputs[0], &input) != STATUS_OK ||
-        linear_classes_read(operation, &input, &linear) != STATUS_OK ||
-        operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels) != STATUS_OK)
+    if (operation_labels(operation, "classlabels_ints", "classlabels_strings", &labels) != STATUS_OK ||
+        operation_floats(operation, operation->inputs[0], &input) != STATUS_OK ||
+        linear_classes_read(operation, &input, &linear) != STATUS_OK)
         return operation->err->status;
     if (!labels)
         return operation_unsupported(operation, "no class labels");
@@ -336,6 +375,8 @@ enum status compile_array_feature_extractor(struct operation *operation)
     const struct value *data = operation->inputs[0], *positions = operation->inputs[1];
     if (positions->kind == VALUE_CLASS && data->rank == 1)
         return compile_class_label(operation, data, positions);
+    if (data->kind == VALUE_TENSOR && !data->rows && positions->kind == VALUE_TENSOR && positions->rows)
+        return operation_pick_nearest(operation, data, positions);
     if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2 || positions->dtype != DTYPE_INT64)
         return operation_unsupported(operation, "other than columns of rows");
     if (operation_constants(operation, positions, "positions that are not constant") != STATUS_OK)

@@ -3,6 +3,7 @@
 #include "pipeline/pipeline_program.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/background.h"
@@ -21,6 +22,7 @@ void pipeline_free(struct pipeline *pipeline)
         return;
     linear_free(pipeline->linear);
     trees_free(pipeline->trees);
+    steps_free(pipeline->steps);
     expr_pool_free(&pipeline->pool);
     free(pipeline);
 }
@@ -31,15 +33,50 @@ static bool fits_whole(const struct expr *input, const struct cell *cell)
     return cell->code != CELL_MISSING && fabs(cell->number) <= most && cell->number == trunc(cell->number);
 }
 
-/* A tensor of integers cannot say "missing": no number is better than a confident one. */
+static bool demand_met(const struct pipeline *pipeline, const struct demand *demand, const struct cell *cells)
+{
+    int32_t code = demand->met ? cells[demand->column].code : CELL_OTHER;
+    if (code >= CELL_MISSING)
+        return demand->met[code + 2];
+    return expr_evaluate(&pipeline->pool, demand->expr, cells).number != 0;
+}
+
+bool pipeline_refuses(const struct pipeline *pipeline, const struct cell *cells, int32_t *column)
+{
+    for (size_t w = 0; w < pipeline->whole_count; w++) {
+        *column = pipeline->whole[w].column;
+        if (!fits_whole(&pipeline->whole[w], &cells[*column]))
+            return true;
+    }
+    for (size_t d = 0; d < pipeline->pool.demand_count; d++) {
+        *column = pipeline->demands[d].column;
+        if (!demand_met(pipeline, &pipeline->demands[d], cells))
+            return true;
+    }
+    return false;
+}
+
+const char *pipeline_why_no_score(const struct pipeline *pipeline, const struct cell *cells,
+                                  char text[PIPELINE_WHY_BYTES])
+{
+    int32_t column = EXPR_MANY_COLUMNS;
+    if (!pipeline_refuses(pipeline, cells, &column) || column < 0)
+        return "the model gives no number for these values";
+    snprintf(text, PIPELINE_WHY_BYTES,
+             "the model takes no such value of %.60s: it was not trained with this category, or needs a whole number",
+             pipeline->pool.columns[column].name);
+    return text;
+}
+
+/* A tensor of integers cannot say "missing", an encoder may know no more than its categories: no number is better than
+ * a confident one. */
 static __attribute__((noinline, cold)) void rows_refuse(const struct pipeline *pipeline, const struct cell *cells,
                                                         size_t row_count, struct score *scores)
 {
+    int32_t column;
     for (size_t r = 0; r < row_count; r++)
-        for (size_t w = 0; w < pipeline->whole_count; w++)
-            if (!fits_whole(&pipeline->whole[w],
-                            &cells[r * pipeline->column_count + (size_t)pipeline->whole[w].column]))
-                scores[r] = (struct score){.probability = NAN, .margin = NAN, .base = scores[r].base};
+        if (pipeline_refuses(pipeline, cells + r * pipeline->column_count, &column))
+            scores[r] = (struct score){.probability = NAN, .margin = NAN, .base = scores[r].base};
 }
 
 void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,
@@ -53,9 +90,11 @@ void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cel
 {
     if (pipeline->trees)
         trees_score(pipeline->trees, cells, row_count, top_reasons, least, scores, reasons);
-    else
+    else if (pipeline->linear)
         linear_score(pipeline->linear, cells, row_count, top_reasons, least, scores, reasons);
-    if (pipeline->whole_count)
+    else
+        steps_score(pipeline->steps, cells, row_count, scores);
+    if (pipeline->whole_count || pipeline->pool.demand_count)
         rows_refuse(pipeline, cells, row_count, scores);
 }
 
@@ -71,7 +110,9 @@ const char *pipeline_positive_label(const struct pipeline *pipeline)
 
 bool pipeline_has_reasons(const struct pipeline *pipeline)
 {
-    return pipeline->trees ? trees_has_reasons(pipeline->trees) : linear_has_reference(pipeline->linear);
+    return pipeline->trees    ? trees_has_reasons(pipeline->trees)
+           : pipeline->linear ? linear_has_reference(pipeline->linear)
+                              : false;
 }
 
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)
@@ -82,7 +123,9 @@ const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)
 size_t pipeline_bytes(const struct pipeline *pipeline)
 {
     return sizeof *pipeline + pipeline->pool.capacity * sizeof *pipeline->pool.exprs + pipeline->pool.arena_bytes +
-           (pipeline->trees ? trees_bytes(pipeline->trees) : linear_bytes(pipeline->linear));
+           (pipeline->trees    ? trees_bytes(pipeline->trees)
+            : pipeline->linear ? linear_bytes(pipeline->linear)
+                               : steps_bytes(pipeline->steps));
 }
 
 size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_input **out)
@@ -104,7 +147,21 @@ const struct trees *pipeline_trees(const struct pipeline *pipeline)
 
 size_t pipeline_tree_count(const struct pipeline *pipeline)
 {
-    return pipeline->trees ? trees_tree_count(pipeline->trees) : 0;
+    return pipeline->trees   ? trees_tree_count(pipeline->trees)
+           : pipeline->steps ? steps_tree_count(pipeline->steps)
+                             : 0;
+}
+
+enum pipeline_kind pipeline_kind(const struct pipeline *pipeline)
+{
+    return pipeline->trees ? PIPELINE_TREES : pipeline->linear ? PIPELINE_LINEAR : PIPELINE_STEPS;
+}
+
+const char *pipeline_kind_name(const struct pipeline *pipeline)
+{
+    static const char *const NAMES[] = {
+        [PIPELINE_LINEAR] = "linear", [PIPELINE_TREES] = "trees", [PIPELINE_STEPS] = "steps"};
+    return NAMES[pipeline_kind(pipeline)];
 }
 
 double pipeline_tolerance(const struct pipeline *pipeline)
@@ -130,6 +187,10 @@ struct pipeline_golden pipeline_golden(const struct pipeline *pipeline)
 enum status pipeline_reference(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
                                struct buffer *out, struct error *err)
 {
+    if (pipeline->steps)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "no exact reasons are known for a model of this form (several models joined, or features that "
+                         "mix columns): import it without --background, its reasons stay empty");
     const struct background background = {pipeline->pool.columns, pipeline->column_count, cells, row_count};
     for (size_t i = 0; i < pipeline->input_count; i++)
         if (pipeline->inputs[i].used && !background_has(&background, pipeline->inputs[i].column))

@@ -5,8 +5,9 @@
  * load by operator and node name. Immutable after load: any number of threads may score with one pipeline at once.
  *
  * Metadata keys of a file (ONNX metadata_props), all optional; docs/MODELS.md says what each may hold:
- *   attrition.threshold, attrition.positive_label, attrition.golden, attrition.metrics (for people), and
- *   attrition.reference: of kind "linear" (training means and frequencies) or "tree" (rows that came to each leaf). */
+ *   attrition.threshold, attrition.positive_label, attrition.columns, attrition.golden, attrition.metrics (for people),
+ * and attrition.reference: of kind "linear" (training means and frequencies) or "tree" (rows that came to each leaf).
+ */
 #pragma once
 
 #include "base/status.h"
@@ -17,6 +18,7 @@ struct pipeline;
 struct pipeline_options {
     const char *positive_label;   /* overrides the file's metadata; NULL: metadata, then default_positive */
     const char *default_positive; /* the schema's target value, or NULL */
+    const char *columns;          /* names of a table's columns, "A,B,C"; NULL: the file's own */
 };
 
 /* Compiles for these columns, which must outlive the pipeline. Refusals: STATUS_INVALID (not a sound model file),
@@ -35,6 +37,13 @@ void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, s
 void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cells, size_t row_count,
                          uint32_t top_reasons, double least, struct score *scores, struct reason *reasons);
 
+/* Whether a row has no score because the model takes no such value of *column (negative: of several). */
+bool pipeline_refuses(const struct pipeline *pipeline, const struct cell *cells, int32_t *column);
+/* The same for people, of a row without a score. */
+enum { PIPELINE_WHY_BYTES = 160 };
+const char *pipeline_why_no_score(const struct pipeline *pipeline, const struct cell *cells,
+                                  char text[PIPELINE_WHY_BYTES]);
+
 double pipeline_threshold(const struct pipeline *pipeline);
 const char *pipeline_positive_label(const struct pipeline *pipeline); /* never NULL */
 bool pipeline_has_reasons(const struct pipeline *pipeline);
@@ -43,10 +52,13 @@ size_t pipeline_bytes(const struct pipeline *pipeline);                         
 
 /* For people and tools: what was loaded. */
 size_t pipeline_inputs(const struct pipeline *pipeline, const struct pipeline_input **out);
-size_t pipeline_tree_count(const struct pipeline *pipeline); /* 0: a linear model */
-double pipeline_tolerance(const struct pipeline *pipeline);  /* largest difference from onnxruntime to expect */
+enum pipeline_kind { PIPELINE_LINEAR, PIPELINE_TREES, PIPELINE_STEPS };
+enum pipeline_kind pipeline_kind(const struct pipeline *pipeline);
+const char *pipeline_kind_name(const struct pipeline *pipeline); /* "linear", "trees", "steps" */
+size_t pipeline_tree_count(const struct pipeline *pipeline);
+double pipeline_tolerance(const struct pipeline *pipeline); /* largest difference from onnxruntime to expect */
 
-/* For counterfactual.c: the columns it was compiled for, and its trees (NULL: a linear model). */
+/* For counterfactual.c: the columns it was compiled for, and its trees (NULL: another kind). */
 struct trees;
 const struct column *pipeline_columns(const struct pipeline *pipeline, size_t *count);
 const struct trees *pipeline_trees(const struct pipeline *pipeline);

@@ -2,6 +2,8 @@
  * watcher, the trainer and the tools; never while scoring. */
 #include "pipeline/pipeline_program.h"
 
+#include <stdlib.h>
+
 #include "pipeline/background.h"
 #include "pipeline/contract.h"
 #include "pipeline/metadata.h"
@@ -42,7 +44,21 @@ static enum status label_missing(const struct class_labels *labels, const char *
                      wanted, source, labels->texts[0].data, labels->texts[1].data);
 }
 
-/* Option, metadata, the schema's default, else the integer 1. */
+/* Nothing says which class is the risk: of 1 and 2 it may be either. */
+static enum status label_unclear(const struct class_labels *labels, const char *usual, struct error *err)
+{
+    return error_set(err, STATUS_INVALID,
+                     "the model's classes are '%.60s' and '%.60s', neither the schema's ('%.60s') nor the integers 0 "
+                     "and 1: say which of the two is the risk with --positive-label (docs/MODELS.md)",
+                     labels->texts[0].data, labels->texts[1].data, usual ? usual : "no target value");
+}
+
+static bool labels_are_0_and_1(const struct class_labels *labels)
+{
+    return labels->integers && label_find(labels, "0") >= 0 && label_find(labels, "1") >= 0;
+}
+
+/* Option, metadata, the schema's default, else 1 of the integers 0 and 1. */
 static enum status positive_find(const struct pipeline *pipeline, const struct class_labels *labels,
                                  const struct pipeline_options *options, size_t *out, struct error *err)
 {
@@ -55,10 +71,10 @@ static enum status positive_find(const struct pipeline *pipeline, const struct c
     if (found < 0 && wanted)
         return label_missing(labels, wanted, options->positive_label ? "positive-label option" : "the file's metadata",
                              err);
-    if (found < 0 && labels->integers)
+    if (found < 0 && labels_are_0_and_1(labels))
         found = label_find(labels, "1");
     if (found < 0)
-        return label_missing(labels, options->default_positive ? options->default_positive : "1", "default", err);
+        return label_unclear(labels, options->default_positive, err);
     *out = (size_t)found;
     return STATUS_OK;
 }
@@ -73,6 +89,10 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
     enum status status = STATUS_OK;
     if (threshold.data)
         status = metadata_threshold(threshold.data, &pipeline->threshold, err);
+    if (status == STATUS_OK && reference.data && pipeline->steps)
+        status =
+            error_set(err, STATUS_UNSUPPORTED,
+                      "attrition.reference: no exact reasons are known for a model of this form: import it without");
     if (status == STATUS_OK && reference.data && pipeline->linear)
         status = metadata_reference(reference.data, columns, column_count, pipeline->linear, err);
     if (status == STATUS_OK && reference.data && pipeline->trees)
@@ -82,20 +102,19 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
     return status;
 }
 
-/* The compiler has bound every input of the graph to the column of its name. */
-static void inputs_note(struct pipeline *pipeline, const struct onnx_graph *graph)
+static void inputs_note(struct pipeline *pipeline, const struct compiled *compiled)
 {
     const struct column *columns = pipeline->pool.columns;
     struct buffer text = {0};
-    pipeline->inputs = expr_pool_take(&pipeline->pool, graph->input_count, sizeof *pipeline->inputs);
-    pipeline->input_count = graph->input_count;
-    for (size_t i = 0; i < graph->input_count; i++) {
+    pipeline->inputs = expr_pool_take(&pipeline->pool, compiled->input_count, sizeof *pipeline->inputs);
+    pipeline->input_count = compiled->input_count;
+    for (size_t i = 0; i < compiled->input_count; i++) {
         struct pipeline_input *input = &pipeline->inputs[i];
-        *input = (struct pipeline_input){.type = dtype_name(graph->inputs[i].dtype)};
-        while (!span_equal(span_of(columns[input->column].name), graph->inputs[i].name))
-            input->column++;
-        input->used = pipeline->trees ? background_trees_use(pipeline->trees, input->column)
-                                      : background_linear_uses(pipeline->linear, input->column);
+        *input = (struct pipeline_input){.column = compiled->inputs[i].column,
+                                         .type = dtype_name(compiled->inputs[i].dtype)};
+        input->used = pipeline->trees    ? background_trees_use(pipeline->trees, input->column)
+                      : pipeline->linear ? background_linear_uses(pipeline->linear, input->column)
+                                         : steps_use(pipeline->steps, input->column);
     }
     contract_write(columns, pipeline->inputs, pipeline->input_count, &text);
     pipeline->contract_columns = expr_pool_text(&pipeline->pool, buffer_span(&text)).data;
@@ -115,6 +134,57 @@ static void whole_gather(struct pipeline *pipeline)
     pipeline->whole = whole;
 }
 
+/* Texts that a demand does not list are compared one by one: only what the schema lists is tabulated. */
+static void demands_gather(struct pipeline *pipeline)
+{
+    struct expr_pool *pool = &pipeline->pool;
+    struct demand *demands = expr_pool_take(pool, pool->demand_count, sizeof *demands);
+    struct cell *cells = mem_zeroed(pipeline->column_count, sizeof *cells);
+    for (size_t d = 0; d < pool->demand_count; d++) {
+        int32_t c = expr_at(pool, pool->demands[d])->column;
+        demands[d] = (struct demand){.expr = pool->demands[d], .column = c};
+        if (c < 0 || pool->columns[c].kind != COLUMN_NOMINAL)
+            continue;
+        uint8_t *met = expr_pool_take(pool, pool->columns[c].value_count + 2, sizeof *met);
+        for (int32_t code = CELL_MISSING; code < (int32_t)pool->columns[c].value_count; code++) {
+            cells[c] = (struct cell){.code = code};
+            met[code + 2] = code != CELL_OTHER && expr_evaluate(pool, demands[d].expr, cells).number != 0;
+        }
+        demands[d].met = met;
+    }
+    pipeline->demands = demands;
+    free(cells);
+}
+
+/* One linear score, one ensemble, or else the steps of the graph. */
+static enum status program_choose(struct pipeline *pipeline, const struct compiled *compiled, size_t positive,
+                                  struct error *err)
+{
+    const struct expr_pool *pool = &pipeline->pool;
+    enum status status = trees_match(pool, compiled)
+                             ? trees_compile(pool, compiled, positive, pipeline->column_count, &pipeline->trees, err)
+                             : linear_compile(pool, compiled, positive, pipeline->column_count, &pipeline->linear, err);
+    if (status != STATUS_UNSUPPORTED)
+        return status;
+    struct error other = {0};
+    status = steps_compile(pool, compiled, positive, pipeline->column_count, &pipeline->steps, &other);
+    if (status == STATUS_OK)
+        status = steps_check(pipeline->steps, pool, compiled, positive, &other);
+    if (status != STATUS_OK)
+        *err = other;
+    return status;
+}
+
+/* Names of a table's columns: the option's, ours, or what others write. */
+static struct span table_columns(const struct pipeline *pipeline, const struct pipeline_options *options)
+{
+    static const char *const KEYS[] = {"attrition.columns", "feature_names", "columns"};
+    struct span names = options->columns ? span_of(options->columns) : SPAN_NULL;
+    for (size_t k = 0; k < sizeof KEYS / sizeof *KEYS && !names.data; k++)
+        names = pipeline_property(pipeline, KEYS[k]);
+    return names;
+}
+
 static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx_graph *graph,
                                     const struct column *columns, size_t column_count,
                                     const struct pipeline_options *options, struct error *err)
@@ -123,20 +193,18 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     size_t positive = 0;
     enum status status = properties_copy(pipeline, graph, err);
     if (status == STATUS_OK)
-        status = compile_graph(graph, column_count, &pipeline->pool, &compiled, err);
+        status = compile_graph(graph, column_count, table_columns(pipeline, options), &pipeline->pool, &compiled, err);
     if (status == STATUS_OK)
         status = positive_find(pipeline, &compiled.labels, options, &positive, err);
     if (status != STATUS_OK)
         return status;
     pipeline->positive_label = compiled.labels.texts[positive];
     whole_gather(pipeline);
-    if (trees_match(&pipeline->pool, &compiled))
-        status = trees_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->trees, err);
-    else
-        status = linear_compile(&pipeline->pool, &compiled, positive, column_count, &pipeline->linear, err);
+    demands_gather(pipeline);
+    status = program_choose(pipeline, &compiled, positive, err);
     if (status != STATUS_OK)
         return status;
-    inputs_note(pipeline, graph);
+    inputs_note(pipeline, &compiled);
     return metadata_apply(pipeline, columns, column_count, err);
 }
 

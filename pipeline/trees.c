@@ -143,6 +143,31 @@ static struct score score_of(const struct trees *trees, const struct sums *sums,
     return score;
 }
 
+/* What onnxruntime's classifier gives for the class, unclamped. */
+static double member_output(const struct trees *trees, const struct sums *sums, size_t lane)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    float raw = ensemble->dtype == DTYPE_FLOAT ? sums->rounded[lane] + (float)ensemble->base
+                                               : (float)(sums->exact[lane] + ensemble->base);
+    if (ensemble->logistic)
+        return expr_sigmoid_float(trees->opposite ? -raw : raw);
+    return !trees->opposite ? raw : ensemble->raw ? -raw : 1 - raw;
+}
+
+void trees_member(const struct trees *trees, const double *const *inputs, size_t count, double *out)
+{
+    _Alignas(64) float x[BLOCK_FLOATS];
+    for (size_t first = 0; first < count; first += LANES) {
+        struct sums sums = {0};
+        for (size_t l = 0; l < LANES; l++) /* the last row fills the group */
+            features_write_given(trees->features, inputs, first + l < count ? first + l : count - 1, x + l);
+        for (size_t t = 0; t < trees->ensemble->tree_count; t++)
+            rows_add(trees, x, t, &sums);
+        for (size_t l = 0; l < LANES && first + l < count; l++)
+            out[first + l] = member_output(trees, &sums, l);
+    }
+}
+
 /* Brings the rows that are to be explained to the front of x, their numbers to `kept`. Returns how many. */
 static size_t rows_keep(const struct trees *trees, const struct score *scores, size_t count, double least, float *x,
                         uint8_t *kept)

@@ -10,6 +10,12 @@ struct trees;
  * columns, which must outlive it. Free with trees_free. */
 MUST_USE enum status trees_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
                                    size_t column_count, struct trees **out, struct error *err);
+/* One of the ensembles that a list of steps reads: of its features' values, not of cells; for trees_member alone. */
+MUST_USE enum status trees_compile_member(const struct expr_pool *pool, const struct ensemble *ensemble, size_t class,
+                                          struct trees **out, struct error *err);
+/* What it gives for `count` ≤ TREES_MEMBER_ROWS rows: input f of row r at inputs[f][r]. No allocation. */
+enum { TREES_MEMBER_ROWS = 64 };
+void trees_member(const struct trees *trees, const double *const *inputs, size_t count, double *out);
 void trees_free(struct trees *trees);
 bool trees_match(const struct expr_pool *pool, const struct compiled *compiled);
 

@@ -27,6 +27,9 @@ static enum status shares_check(const struct trees *trees, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
     double low = ensemble->base, high = ensemble->base;
+    if (ensemble->raw)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "negative weights without LOGISTIC are no probabilities: export a classifier");
     for (size_t t = 0; t < ensemble->tree_count; t++) {
         double least = INFINITY, most = -INFINITY;
         for (size_t n = ensemble->starts[t]; n < ensemble->starts[t + 1]; n++)
@@ -78,18 +81,19 @@ static void nodes_pack(struct trees *trees)
         trees->values[n] = ensemble->nodes[n].value[trees->class];
 }
 
-enum status trees_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
-                          size_t column_count, struct trees **out, struct error *err)
+/* Of an ensemble alone; `given`: its features are computed elsewhere. */
+static enum status trees_make(const struct expr_pool *pool, const struct ensemble *ensemble, size_t class, bool given,
+                              size_t column_count, struct trees **out, struct error *err)
 {
     struct trees *trees = mem_zeroed(1, sizeof *trees);
-    trees->ensemble = trees_expr(pool, compiled, positive)->trees;
+    trees->ensemble = ensemble;
     trees->column_count = column_count;
     trees->vector = trees_vector_runs();
-    trees->class = trees->ensemble->binary ? 0 : positive;
-    trees->opposite = trees->ensemble->binary && positive == 0;
-    enum status status = trees->ensemble->logistic ? STATUS_OK : shares_check(trees, err);
+    trees->class = ensemble->binary ? 0 : class;
+    trees->opposite = ensemble->binary && class == 0;
+    enum status status = given || ensemble->logistic ? STATUS_OK : shares_check(trees, err);
     if (status == STATUS_OK)
-        status = features_compile(pool, trees->ensemble, column_count, &trees->features, err);
+        status = features_compile(pool, ensemble, column_count, given, &trees->features, err);
     if (status != STATUS_OK) {
         trees_free(trees);
         return status;
@@ -97,6 +101,18 @@ enum status trees_compile(const struct expr_pool *pool, const struct compiled *c
     nodes_pack(trees);
     *out = trees;
     return STATUS_OK;
+}
+
+enum status trees_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                          size_t column_count, struct trees **out, struct error *err)
+{
+    return trees_make(pool, trees_expr(pool, compiled, positive)->trees, positive, false, column_count, out, err);
+}
+
+enum status trees_compile_member(const struct expr_pool *pool, const struct ensemble *ensemble, size_t class,
+                                 struct trees **out, struct error *err)
+{
+    return trees_make(pool, ensemble, class, true, 0, out, err);
 }
 
 /* places[node] of every leaf: its place among the leaves in the order of the file: by source, since a tree's nodes

@@ -19,16 +19,19 @@ enum value_kind {
     VALUE_MAP,    /* ZipMap: cells are the probabilities */
 };
 
-/* A tensor during the walk, element by element in row-major order. Where `rows`, axis 0 is the batch: its dimension
- * here is 1, and the cells are those of one row. */
+/* A tensor during the walk, element by element in row-major order. Where `rows`, axis `batch` is the batch: its
+ * dimension here is 1, and the cells are those of one row. */
 struct value {
     enum value_kind kind;
     enum dtype dtype;
     bool rows;
+    size_t
+        batch; /* where `rows`: the axis that is the batch, 0 but where members of an ensemble are stacked before it */
     size_t rank;
     size_t dims[TENSOR_MAX_RANK];
     size_t count;
     const uint32_t *cells;
+    bool is_index; /* of a CLASS: its number, 0 or 1, not a label yet */
     /* Of a CLASS, and of tensors and maps of probabilities whose operator names the classes. */
     const struct class_labels *labels;
 };

@@ -10,11 +10,12 @@ static const char *tag_find(const struct version_details *details, const char *k
     return NULL;
 }
 
-enum status contract_load(const struct schema *schema, struct span file, const char *label, struct pipeline **out,
-                          struct error *err)
+enum status contract_load(const struct schema *schema, struct span file, const char *label, const char *columns,
+                          struct pipeline **out, struct error *err)
 {
     const struct pipeline_options options = {
         .positive_label = label,
+        .columns = columns,
         .default_positive = schema->target_count ? schema->target_values[schema->target_count - 1].data : NULL,
     };
     return pipeline_load(file, schema->columns, schema->column_count, &options, out, err);

@@ -21,7 +21,7 @@
 #include "registry/contract.h"
 #include "registry/registry.h"
 
-enum { PROPERTY_MOST = 3, TAG_MOST = 16 };
+enum { PROPERTY_MOST = 4, TAG_MOST = 16 };
 
 struct import {
     const char *path;
@@ -49,7 +49,7 @@ static enum status metadata_add(struct import *import, const struct options *opt
                                 struct error *err)
 {
     const char *golden_path = options_text(options, OPTION_GOLDEN),
-               *label = options_text(options, OPTION_POSITIVE_LABEL);
+               *label = options_text(options, OPTION_POSITIVE_LABEL), *columns = options_text(options, OPTION_COLUMNS);
     const char *background_path = options_text(options, OPTION_BACKGROUND);
     struct model_property properties[PROPERTY_MOST];
     size_t count = 0;
@@ -57,6 +57,8 @@ static enum status metadata_add(struct import *import, const struct options *opt
     enum status status = STATUS_OK;
     if (label)
         properties[count++] = (struct model_property){"attrition.positive_label", span_of(label)};
+    if (columns)
+        properties[count++] = (struct model_property){"attrition.columns", span_of(columns)};
     if (golden_path) {
         status = import_golden(golden_path, import->schema, pipeline, &import->golden_rows, &golden, err);
         properties[count++] = (struct model_property){"attrition.golden", buffer_span(&golden)};
@@ -80,13 +82,13 @@ static enum status import_prepare(struct import *import, const struct options *o
         file_read(import->path, ONNX_MAX_BYTES, &import->source, err) != STATUS_OK)
         return err->status;
     if (contract_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
-                      &pipeline, err) != STATUS_OK)
+                      options_text(options, OPTION_COLUMNS), &pipeline, err) != STATUS_OK)
         return error_prefix(err, "%.200s", import->path);
     enum status status = metadata_add(import, options, pipeline, err);
     pipeline_free(pipeline);
     if (status != STATUS_OK)
         return status;
-    status = contract_load(import->schema, buffer_span(&import->file), NULL, &import->pipeline, err);
+    status = contract_load(import->schema, buffer_span(&import->file), NULL, NULL, &import->pipeline, err);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s with what is added to it", import->path);
 }
 
@@ -115,14 +117,15 @@ static void tags_add(struct tags *tags, const char *key, const char *value)
 /* What identifies the version. */
 static void tags_identity(const struct import *import, struct tags *out)
 {
-    char sha256[SHA256_HEX_BYTES], threshold[32];
+    char sha256[SHA256_HEX_BYTES], threshold[32], kind[32];
     const char *slash = strrchr(import->path, '/'), *columns = pipeline_contract_columns(import->pipeline);
     tags_add(out, "source.name", slash ? slash + 1 : import->path);
     sha256_hex(buffer_span(&import->source), sha256);
     tags_add(out, "source.sha256", sha256);
     sha256_hex(buffer_span(&import->file), sha256);
     tags_add(out, MODEL_SHA256_TAG, sha256);
-    tags_add(out, "model.kind", pipeline_tree_count(import->pipeline) ? "imported trees" : "imported linear");
+    snprintf(kind, sizeof kind, "imported %s", pipeline_kind_name(import->pipeline));
+    tags_add(out, "model.kind", kind);
     tags_add(out, "schema.digest", import->schema->digest);
     snprintf(threshold, sizeof threshold, "%.15g", pipeline_threshold(import->pipeline));
     tags_add(out, "threshold", threshold);
@@ -200,9 +203,11 @@ static void import_log_summary(const struct import *import, const struct options
     size_t golden = pipeline_golden(import->pipeline).rows;
     log_info("registry", "%s version %s: %zu inputs, %s, positive class %s, %zu golden rows",
              options_text(options, OPTION_MODEL_NAME), version, pipeline_inputs(import->pipeline, &inputs),
-             pipeline_tree_count(import->pipeline) ? "trees" : "linear", pipeline_positive_label(import->pipeline),
-             golden);
-    if (!pipeline_has_reasons(import->pipeline))
+             pipeline_kind_name(import->pipeline), pipeline_positive_label(import->pipeline), golden);
+    if (pipeline_kind(import->pipeline) == PIPELINE_STEPS)
+        log_warn("registry", "its reasons stay empty, and no counterfactuals are looked for: no exact method is known "
+                             "for several models joined, or for features that mix columns");
+    else if (!pipeline_has_reasons(import->pipeline))
         log_warn("registry", "without a reference its reasons stay empty: import it with --background FILE");
     if (golden == 0)
         log_warn("registry",

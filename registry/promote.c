@@ -27,8 +27,8 @@ static enum status check_serves(struct registry *registry, const struct options 
     if (status == STATUS_OK)
         status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status == STATUS_OK)
-        status =
-            contract_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), &pipeline, err);
+        status = contract_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), NULL,
+                               &pipeline, err);
     if (status == STATUS_OK)
         status = registry_check_contract(registry, &version, pipeline, &noted, err);
     if (status == STATUS_OK)

@@ -24,8 +24,9 @@ static enum status verify(struct verified *verified, struct registry *registry, 
         schema_load(options_text(options, OPTION_SCHEMAS_DIR), &verified->schema, err) != STATUS_OK)
         return err->status;
     int64_t before = clock_steady_us(&clock_system);
-    enum status status = contract_load(verified->schema, buffer_span(&verified->file),
-                                       options_text(options, OPTION_POSITIVE_LABEL), &verified->pipeline, err);
+    enum status status =
+        contract_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
+                      options_text(options, OPTION_COLUMNS), &verified->pipeline, err);
     verified->load_us = clock_steady_us(&clock_system) - before;
     if (status == STATUS_OK)
         status =
@@ -60,14 +61,15 @@ static void print_verified(const struct verified *verified)
     const struct pipeline *pipeline = verified->pipeline;
     size_t trees = pipeline_tree_count(pipeline);
     printf("name: %s\nversion: %s\nkind: %s\n", verified->version.name, verified->version.version,
-           trees ? "trees" : "linear");
+           pipeline_kind_name(pipeline));
     if (trees)
         printf("trees: %zu\n", trees);
     printf("positive_class: %s\nthreshold: %.15g\nreasons: %s\n", pipeline_positive_label(pipeline),
            pipeline_threshold(pipeline),
-           !pipeline_has_reasons(pipeline) ? "none: import it with --background FILE"
-           : trees                         ? "by covers"
-                                           : "by reference");
+           pipeline_kind(pipeline) == PIPELINE_STEPS ? "none: no exact method is known for this form"
+           : !pipeline_has_reasons(pipeline)         ? "none: import it with --background FILE"
+           : trees                                   ? "by covers"
+                                                     : "by reference");
     print_golden(pipeline);
     print_columns(verified);
     printf("load_ms: %.3f\nfile_bytes: %zu\nmemory_bytes: %zu\n", (double)verified->load_us / 1e3, verified->file.bytes,

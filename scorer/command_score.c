@@ -98,6 +98,7 @@ static void score_row(struct session *session, struct span id)
 {
     struct fault fault;
     struct score score;
+    char why[PIPELINE_WHY_BYTES];
     if (session->checked) {
         validate_impute(session->schema, session->cells);
         if (validate_row(session->schema, session->cells, &fault) != EVENT_OK) {
@@ -107,7 +108,7 @@ static void score_row(struct session *session, struct span id)
     }
     pipeline_score(session->pipeline, session->cells, 1, session->top_reasons, &score, session->reasons);
     if (!isfinite(score.probability) || !isfinite(score.margin))
-        answer_malformed(session, id, EVENT_NOT_FINITE, "the model gives no number for these values");
+        answer_malformed(session, id, EVENT_NOT_FINITE, pipeline_why_no_score(session->pipeline, session->cells, why));
     else
         answer_score(session, id, &score);
 }
@@ -285,7 +286,7 @@ static enum status model_open(struct session *session, const struct options *opt
         status = model_read(registry, uri, &version, &file, err);
     if (status == STATUS_OK) {
         status = contract_load(session->schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL),
-                               &session->pipeline, err);
+                               options_text(options, OPTION_COLUMNS), &session->pipeline, err);
         if (status == STATUS_OK && registry)
             status = registry_check_contract(registry, &version, session->pipeline, NULL, err);
         if (status != STATUS_OK)

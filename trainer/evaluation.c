@@ -84,7 +84,7 @@ enum status evaluation_explain(struct span model_file, const struct table *table
                                size_t row_count, struct evaluation *out, struct error *err)
 {
     const struct schema *schema = table->schema;
-    const struct pipeline_options options = {NULL, NULL};
+    const struct pipeline_options options = {0};
     struct pipeline *pipeline;
     if (pipeline_load(model_file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
         return error_prefix(err, "the trained model does not load back");

@@ -86,7 +86,7 @@ static enum status add_contract(const struct training *training, struct pairs *o
 {
     struct pipeline *pipeline;
     const struct schema *schema = training->table->schema;
-    const struct pipeline_options options = {NULL, NULL};
+    const struct pipeline_options options = {0};
     if (pipeline_load(training->file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
         return err->status;
     const char *columns = pipeline_contract_columns(pipeline);

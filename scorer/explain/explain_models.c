@@ -97,7 +97,7 @@ static enum status model_load(struct explain_models *models, struct explain_mode
     if (status == STATUS_OK) {
         sha256_hex(buffer_span(&file), model->digest);
         status = contract_load(models->schema, buffer_span(&file), options_text(models->options, OPTION_POSITIVE_LABEL),
-                               &model->pipeline, err);
+                               NULL, &model->pipeline, err);
     }
     if (status == STATUS_OK && !bare)
         status = registry_check_contract(models->registry, &version, model->pipeline, NULL, err);

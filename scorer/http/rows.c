@@ -175,11 +175,14 @@ bool rows_score(struct rows *rows, const struct request *request,
     rows->latency_us = clock_steady_us(&clock_system) - request->complete_us;
     rows->scored_at_us = clock_real_us(&clock_system);
     for (size_t row = 0; row < rows->count; row++) {
+        char why[PIPELINE_WHY_BYTES];
         struct row_ids *ids = &rows->ids[row];
         if (!ids->event_id.data)
             ids->event_id = make_id(ids->made);
         if (!isfinite(rows->scores[row].probability) || !isfinite(rows->scores[row].margin))
-            faults_add(faults, place_of(row, context), EVENT_NOT_FINITE, "the model gives no number for these values");
+            faults_add(
+                faults, place_of(row, context), EVENT_NOT_FINITE,
+                pipeline_why_no_score(rows->model->pipeline, rows->cells + row * rows->schema->column_count, why));
     }
     return true;
 }

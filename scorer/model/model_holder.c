@@ -141,7 +141,7 @@ static enum status load(struct model_holder *holder, const struct source *source
     const char *label = options_text(holder->settings->options, OPTION_POSITIVE_LABEL);
     enum status status = registry_read(holder->registry, &source->version, &file, err);
     if (status == STATUS_OK)
-        status = contract_load(schema, buffer_span(&file), label, &pipeline, err);
+        status = contract_load(schema, buffer_span(&file), label, NULL, &pipeline, err);
     buffer_free(&file);
     if (status == STATUS_OK && !kept) {
         status = registry_check_contract(holder->registry, &source->version, pipeline, NULL, err);

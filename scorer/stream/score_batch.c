@@ -24,8 +24,6 @@
 
 enum { BATCH = 512 };
 
-static const char no_number[] = "the model gives no number for these values";
-
 /* What becomes of a message. Dead letters are published while decoding; the rest wait for the scores. What needs a
  * schema that the registry has not answered yet, or memory that is not there (RESULT_WAIT), and all after it in its
  * partition, has no result now: it will be handed out again. What an earlier process has done already (RESULT_REPEATED)
@@ -363,11 +361,13 @@ static bool has_number(const struct score_batch *batch, size_t i)
 }
 
 /* False: no prediction of it counts. */
-static bool publish_score(struct score_batch *batch, size_t i, struct prediction *prediction)
+static bool publish_score(struct score_batch *batch, size_t i, const struct model *model, struct prediction *prediction)
 {
+    char why[PIPELINE_WHY_BYTES];
     const struct input_message *message = &batch->messages[i];
     if (!has_number(batch, i)) {
-        dead_letter_text(batch, message, EVENT_NOT_FINITE, no_number);
+        dead_letter_text(batch, message, EVENT_NOT_FINITE,
+                         pipeline_why_no_score(model->pipeline, batch->events[i].cells, why));
         return false;
     }
     if (!publish_scored(batch, i, prediction)) {
@@ -410,7 +410,7 @@ static void publish_one(struct score_batch *batch, size_t i, const struct model 
     case RESULT_WAIT:
         return;
     case RESULT_SCORE:
-        scored = publish_score(batch, i, prediction);
+        scored = publish_score(batch, i, model, prediction);
         break;
     case RESULT_ERASE:
         count_or_dead_letter(batch, i, publish_erasure(batch->publish, message, event->employee_id),

@@ -356,18 +356,52 @@ static void step_matmul(struct maker *m)
 
 static void step_unary(struct maker *m)
 {
-    static const char *const OPS[] = {"Identity", "Abs", "Sigmoid", "ReduceSum", "ArgMax", "IsNaN", "Softmax"};
-    size_t op = pick(m, 7);
+    static const char *const OPS[] = {"ReduceSum",     "ReduceMean",
+                                      "ReduceMax",     "ReduceLogSumExp",
+                                      "ArgMax",        "ArgMin",
+                                      "Identity",      "Abs",
+                                      "Sigmoid",       "IsNaN",
+                                      "Softmax",       "Exp",
+                                      "Log",           "Sqrt",
+                                      "Tanh",          "Neg",
+                                      "Not",           "Relu",
+                                      "Reciprocal",    "Flatten",
+                                      "Shape",         "LpNormalization",
+                                      "ml.Normalizer", "ml.Binarizer"};
+    size_t op = pick(m, sizeof OPS / sizeof *OPS);
     const struct live *in = live_find(m, DTYPE_NONE, true);
     if (!in)
         return;
     struct live out = *in;
-    out.width = op == 3 ? 1 : in->width;
+    out.width = op < 4 ? 1 : in->width;
     Onnx__NodeProto *made = node(m, OPS[op], in->name, live_new(m, &out));
-    if (op == 3)
+    if (op < 4)
         graph_ints(&m->g, made, "axes", (const int64_t[]){odd(m) ? 0 : 1}, 1);
-    if (op == 4)
+    if (op == 4 || op == 5)
         int_give(m, made, "axis", 1);
+    if (!strcmp(OPS[op], "ml.Normalizer"))
+        graph_text(&m->g, made, "norm", odd(m) ? "MAX" : pick(m, 2) ? "L1" : "L2");
+}
+
+/* Of two columns, so that what follows mixes them; of comparisons, numbers again. */
+static void step_join(struct maker *m)
+{
+    static const char *const OPS[] = {"Sum", "Max",  "Mean",           "Min",   "Mul", "Add",
+                                      "Pow", "Less", "GreaterOrEqual", "Equal", "And"};
+    size_t op = pick(m, sizeof OPS / sizeof *OPS);
+    const struct live *a = live_find(m, DTYPE_NONE, true), *b = a ? live_find(m, a->dtype, true) : NULL;
+    if (!a || !b)
+        return;
+    struct live out = *a;
+    out.width = a->width > b->width ? a->width : b->width;
+    out.dtype = op < 7 ? a->dtype : DTYPE_BOOL;
+    struct live *made = live_new(m, &out);
+    node(m, OPS[op], join(m, a->name, b->name, NULL), made);
+    if (op < 7 || m->live_count >= LIVE_MAX - 2)
+        return;
+    struct live number = *made;
+    number.dtype = m->real;
+    int_give(m, node(m, "Cast", made->name, live_new(m, &number)), "to", m->real);
 }
 
 static void inputs_make(struct maker *m)
@@ -535,9 +569,9 @@ static void properties_make(struct maker *m, size_t kind)
 
 static void model_make(struct maker *m)
 {
-    static void (*const STEPS[])(struct maker *) = {step_concat, step_impute, step_scale,   step_arithmetic,
-                                                    step_fill,   step_encode, step_one_hot, step_cast,
-                                                    step_gather, step_clip,   step_matmul,  step_unary};
+    static void (*const STEPS[])(struct maker *) = {step_concat, step_impute,  step_scale, step_arithmetic, step_fill,
+                                                    step_encode, step_one_hot, step_cast,  step_gather,     step_clip,
+                                                    step_matmul, step_unary,   step_join,  step_unary,      step_join};
     graph_init(&m->g, odd(m) ? dice(m) : 9 + (int64_t)pick(m, 20), odd(m) ? dice(m) : 1 + (int64_t)pick(m, 3));
     m->real = pick(m, 4) == 3 ? DTYPE_DOUBLE : DTYPE_FLOAT;
     inputs_make(m);

@@ -93,23 +93,109 @@ static void test_whole_numbers_cannot_be_missing(void **state)
     expect_refused(STATUS_UNSUPPORTED, "input pay takes int64, but the column is a number");
 }
 
-static void test_a_table_gets_a_hint_how_to_export_it(void **state)
+static Onnx__TensorShapeProto shape;
+static Onnx__TensorShapeProto__Dimension dims[2], *dim_list[2] = {&dims[0], &dims[1]};
+static Onnx__StringStringEntryProto entry, *entries[] = {&entry};
+
+/* float_input [N, width] → LinearClassifier; names: the file's own, or NULL. */
+static void table_graph(int64_t width, const char *key, const char *names)
 {
-    (void)state;
-    Onnx__TensorShapeProto shape;
-    Onnx__TensorShapeProto__Dimension dims[2], *list[2] = {&dims[0], &dims[1]};
     onnx__tensor_shape_proto__init(&shape);
     for (size_t d = 0; d < 2; d++)
         onnx__tensor_shape_proto__dimension__init(&dims[d]);
     dims[1].value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-    dims[1].dim_value = 51;
+    dims[1].dim_value = width;
     shape.n_dim = 2;
-    shape.dim = list;
+    shape.dim = dim_list;
     graph_init(&g, 15, 3);
     graph_input(&g, "float_input", DTYPE_FLOAT);
     g.tensor_types[0].shape = &shape;
-    classifier("float_input", OPPOSED, 2, OFFSETS, 2, "LOGISTIC");
-    expect_refused(STATUS_UNSUPPORTED, "export with one input [N, 1] for each column");
+    static const float weights[] = {-0.5f, -0.25f, 0.5f, 0.25f};
+    classifier("float_input", weights, 4, OFFSETS, 2, "LOGISTIC");
+    onnx__string_string_entry_proto__init(&entry);
+    entry.key = (char *)key;
+    entry.value = (char *)names;
+    g.model.metadata_props = entries;
+    g.model.n_metadata_props = names != NULL;
+}
+
+static void test_a_table_gets_a_hint_how_to_name_its_columns(void **state)
+{
+    (void)state;
+    table_graph(51, NULL, NULL);
+    expect_refused(STATUS_UNSUPPORTED, "--columns A,B,C, or export with one input [N, 1] for each column");
+}
+
+static void test_a_tables_columns_have_names_in_its_order(void **state)
+{
+    (void)state;
+    static const char *const KEYS[] = {"attrition.columns", "feature_names"}, *const NAMES[] = {" pay , age ",
+                                                                                                "[\"pay\", \"age\"]"};
+    for (int form = 0; form < 2; form++) {
+        const struct pipeline_input *inputs;
+        table_graph(2, KEYS[form], NAMES[form]);
+        struct pipeline *pipeline = expect_loaded();
+        assert_true(score_of(pipeline, 3, NULL, 8).margin == 0.5 * 8 + 0.25 * 3 - 0.25);
+        assert_int_equal(pipeline_inputs(pipeline, &inputs), 2);
+        assert_int_equal(inputs[0].column, PAY);
+        assert_int_equal(inputs[1].column, AGE);
+        assert_string_equal(pipeline_contract_columns(pipeline), "age int numeric float, pay double ordinal float");
+        pipeline_free(pipeline);
+    }
+}
+
+static void test_a_tables_names_must_be_its_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t width;
+        const char *names, *says;
+        enum status status;
+    } CASES[] = {{2, "pay", "names 1 columns for the model's input 'float_input', which has 2", STATUS_INVALID},
+                 {2, "pay,age,city", "more columns than the model's inputs have, from 'city' on", STATUS_INVALID},
+                 {2, "pay,salary", "the schema has no column 'salary'", STATUS_NOT_FOUND},
+                 {2, "pay,pay", "column pay is named twice", STATUS_INVALID},
+                 {2, "pay,city", "input city takes float, but the column is text", STATUS_UNSUPPORTED},
+                 {51, "pay,age", "has 51 columns, more than the schema", STATUS_INVALID},
+                 {2, "", "names 0 columns", STATUS_INVALID}};
+    for (size_t c = 0; c < sizeof CASES / sizeof *CASES; c++) {
+        table_graph(CASES[c].width, "attrition.columns", CASES[c].names);
+        expect_refused(CASES[c].status, CASES[c].says);
+    }
+}
+
+static void labelled_graph(int64_t first, int64_t second, int64_t third)
+{
+    const int64_t labels[] = {first, second, third};
+    graph_init(&g, 15, 3);
+    graph_input(&g, "age", DTYPE_FLOAT);
+    Onnx__NodeProto *node = graph_node(&g, "ml.LinearClassifier", "age", "label,probabilities");
+    graph_floats(&g, node, "coefficients", OPPOSED, 2);
+    graph_floats(&g, node, "intercepts", OFFSETS, 2);
+    graph_text(&g, node, "post_transform", "LOGISTIC");
+    graph_ints(&g, node, "classlabels_ints", labels, third ? 3 : 2);
+    graph_output(&g, "label", DTYPE_INT64);
+    graph_output(&g, "probabilities", DTYPE_FLOAT);
+}
+
+static void test_one_is_the_risk_of_0_and_1_alone(void **state)
+{
+    (void)state;
+    for (int64_t first = 0; first < 2; first++) {
+        labelled_graph(first, 1 - first, 0);
+        struct pipeline *pipeline = expect_loaded();
+        assert_string_equal(pipeline_positive_label(pipeline), "1");
+        assert_true(score_of(pipeline, 3, NULL, 0).margin == (first ? -1.25 : 1.25));
+        pipeline_free(pipeline);
+    }
+    labelled_graph(1, 2, 0);
+    expect_refused(STATUS_INVALID,
+                   "classes are '1' and '2', neither the schema's ('Yes') nor the integers 0 and 1: say "
+                   "which of the two is the risk with --positive-label");
+    labelled_graph(-1, 1, 0);
+    expect_refused(STATUS_INVALID, "--positive-label");
+    labelled_graph(4, 5, 6);
+    expect_refused(STATUS_UNSUPPORTED, "has 3 classes (4, 5, 6)");
 }
 
 /* share is the sigmoid of 0.5 × age − 0.25; labels in this order. */
@@ -218,7 +304,8 @@ static void test_bounds_as_attributes_or_left_out(void **state)
     }
 }
 
-static void test_features_that_mix_columns_name_who_mixed(void **state)
+/* What mixes columns is computed as the graph says; there are no reasons. */
+static void test_features_that_mix_columns_are_steps(void **state)
 {
     (void)state;
     static const float weights[] = {1, 2, 3, 4};
@@ -232,7 +319,14 @@ static void test_features_that_mix_columns_name_who_mixed(void **state)
     graph_node(&g, "MatMul", "rows,components", "rotated");
     graph_node(&g, "Abs", "rotated", "after");
     classifier("after", OPPOSED, 2, OFFSETS, 2, "LOGISTIC");
-    expect_refused(STATUS_UNSUPPORTED, "operator MatMul (node 'rotated') mixes columns");
+    struct pipeline *pipeline = expect_loaded();
+    assert_int_equal(pipeline_kind(pipeline), PIPELINE_STEPS);
+    assert_false(pipeline_has_reasons(pipeline));
+    struct score score = score_of(pipeline, 3, NULL, -2.5);
+    assert_true(fabs(score.probability - 1 / (1 + exp(-0.75))) < 1e-7);
+    assert_true(score.margin == score.probability && score.reason_count == 0);
+    assert_true(isnan(score_of(pipeline, NAN, NULL, 1).probability));
+    pipeline_free(pipeline);
 }
 
 /* Sums of sums of constants: small in the file, 1000^levels steps if each were computed again. */
@@ -274,13 +368,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_row_and_softmax),
         cmocka_unit_test(test_whole_numbers_cannot_be_missing),
-        cmocka_unit_test(test_a_table_gets_a_hint_how_to_export_it),
+        cmocka_unit_test(test_a_table_gets_a_hint_how_to_name_its_columns),
+        cmocka_unit_test(test_a_tables_columns_have_names_in_its_order),
+        cmocka_unit_test(test_a_tables_names_must_be_its_columns),
+        cmocka_unit_test(test_one_is_the_risk_of_0_and_1_alone),
         cmocka_unit_test(test_the_positive_class_may_be_the_rest_of_one),
         cmocka_unit_test(test_maps_must_name_the_classes_as_the_label_does),
         cmocka_unit_test(test_sums_of_one_column_know_the_models_texts),
         cmocka_unit_test(test_a_duplicate_category_or_attribute),
         cmocka_unit_test(test_bounds_as_attributes_or_left_out),
-        cmocka_unit_test(test_features_that_mix_columns_name_who_mixed),
+        cmocka_unit_test(test_features_that_mix_columns_are_steps),
         cmocka_unit_test(test_constant_sums_are_folded_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,7 +226,7 @@ static void test_columns_are_bound_by_name_and_kind(void **state)
 static enum status load_with(const struct buffer *file, const char *option, const char *fallback, struct pipeline **out,
                              struct error *err)
 {
-    const struct pipeline_options options = {option, fallback};
+    const struct pipeline_options options = {.positive_label = option, .default_positive = fallback};
     return pipeline_load(buffer_span(file), SCHEMA, COLUMNS, &options, out, err);
 }
 

@@ -442,7 +442,7 @@ static void test_forms_that_are_not_scored(void **state)
     four_comparisons();
     forest.transform = "NONE";
     forest_graph();
-    forest_refused(STATUS_UNSUPPORTED, "negative weights without LOGISTIC");
+    forest_refused(STATUS_UNSUPPORTED, "no probabilities");
     four_comparisons();
     for (size_t w = 0; w < forest.weight_count; w++)
         forest.weights[w] = fabsf(forest.weights[w]);

@@ -1,0 +1,326 @@
+/* Expressions → struct steps. Called by pipeline_load, at load only.
+ *
+ * What the result needs is found from the end, since operands stand before what reads them; each such expression gets
+ * a place and one step. Functions of one nominal column are tabulated for every text that schema or model knows, as in
+ * linear_compile.c, so that no text is compared while scoring. */
+#include "pipeline/steps_program.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "pipeline/ensemble.h"
+
+struct listing {
+    const struct expr_pool *pool;
+    struct steps *steps;
+    bool *needed;     /* by expression */
+    uint32_t *places; /* likewise */
+    struct expr_memo memo;
+    struct text_keys keys;
+    struct cell *cells; /* one row, all missing but the column at work */
+    size_t work;
+    struct error *err;
+};
+
+static void *steps_take(struct steps *steps, size_t count, size_t size)
+{
+    steps->bytes += count * size;
+    return arena_zeroed(&steps->arena, count, size);
+}
+
+static bool is_tabulated(const struct listing *listing, const struct expr *expr)
+{
+    return expr->column >= 0 && listing->pool->columns[expr->column].kind == COLUMN_NOMINAL;
+}
+
+/* Which inputs some node reads. */
+static void features_need(struct listing *listing, const struct ensemble *ensemble)
+{
+    for (size_t n = 0; n < ensemble->node_count; n++)
+        if (ensemble->nodes[n].left)
+            listing->needed[ensemble->inputs[ensemble->nodes[n].feature]] = true;
+}
+
+static void operands_need(struct listing *listing, const struct expr *expr)
+{
+    if (expr->op == EXPR_NUMBER || expr->op == EXPR_INPUT || is_tabulated(listing, expr))
+        return;
+    if (expr->op == EXPR_TREES) {
+        features_need(listing, expr->trees);
+        return;
+    }
+    if (expr->op == EXPR_LINEAR) {
+        for (size_t t = 0; t < expr->terms->count; t++)
+            listing->needed[expr->terms->terms[t].expr] = true;
+        return;
+    }
+    listing->needed[expr->a] = true;
+    if (expr->op == EXPR_WHERE || expr_is_binary(expr))
+        listing->needed[expr->b] = true;
+    if (expr->op == EXPR_WHERE)
+        listing->needed[expr->c] = true;
+}
+
+/* Marks what the result needs, and checks that it can be computed in places. */
+static enum status steps_need(struct listing *listing, uint32_t result)
+{
+    size_t places = 1;
+    listing->needed[result] = true;
+    for (uint32_t id = result + 1; id-- > 0;) {
+        const struct expr *expr = expr_at(listing->pool, id);
+        if (!listing->needed[id])
+            continue;
+        if (expr->dtype == DTYPE_TEXT)
+            return error_set(listing->err, STATUS_UNSUPPORTED,
+                             "texts that depend on numbers or on several columns are not supported (docs/MODELS.md)");
+        operands_need(listing, expr);
+        listing->work += expr->op == EXPR_LINEAR                                   ? expr->terms->count
+                         : expr->op == EXPR_ENCODE && !is_tabulated(listing, expr) ? expr->map->count
+                                                                                   : 1;
+        places++;
+    }
+    if (places > STEPS_MAX_PLACES || listing->work > STEPS_MAX_WORK)
+        return error_set(listing->err, STATUS_LIMIT,
+                         "the model takes %zu numbers and %zu terms for a row, more than %d or %d: train a smaller one",
+                         places, listing->work, STEPS_MAX_PLACES, STEPS_MAX_WORK);
+    return STATUS_OK;
+}
+
+static void table_row(struct listing *listing, const struct step_texts *texts, const uint32_t *ids, struct span text,
+                      double *row)
+{
+    listing->cells[texts->column] =
+        (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = CELL_OTHER};
+    expr_memo_next_row(&listing->memo);
+    for (uint32_t t = 0; t < texts->count; t++)
+        row[t] = expr_evaluate_memo(listing->pool, &listing->memo, ids[t], listing->cells).number;
+}
+
+static enum status table_make(struct listing *listing, struct step_texts *texts, const uint32_t *ids)
+{
+    const struct column *schema = &listing->pool->columns[texts->column];
+    text_keys_clear(&listing->keys);
+    for (uint32_t t = 0; t < texts->count; t++)
+        text_keys_collect(&listing->keys, listing->pool, ids[t]);
+    text_keys_sort(&listing->keys);
+    size_t fixed = schema->value_count + 2, count = listing->keys.count;
+    if (!text_keys_fit(&listing->keys, fixed, texts->count))
+        return error_set(listing->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name, count);
+    double *rows = steps_take(listing->steps, (fixed + count) * texts->count, sizeof *rows);
+    struct step_text *known = steps_take(listing->steps, count, sizeof *known);
+    table_row(listing, texts, ids, (struct span){EXPR_UNKNOWN, sizeof EXPR_UNKNOWN}, rows);
+    table_row(listing, texts, ids, SPAN_LITERAL(""), rows + texts->count);
+    for (size_t v = 0; v < schema->value_count; v++)
+        table_row(listing, texts, ids, schema->values[v], rows + (v + 2) * texts->count);
+    for (size_t k = 0; k < count; k++) {
+        double *row = rows + (fixed + k) * texts->count;
+        table_row(listing, texts, ids, listing->keys.texts[k], row);
+        known[k] = (struct step_text){listing->keys.texts[k], row};
+    }
+    listing->cells[texts->column] = cell_missing(schema);
+    texts->rows = rows;
+    texts->known = known;
+    texts->known_count = count;
+    return STATUS_OK;
+}
+
+/* Every needed function of one nominal column. */
+static enum status texts_list(struct listing *listing, uint32_t column, uint32_t *ids)
+{
+    struct steps *steps = listing->steps;
+    struct step_texts texts = {.column = column, .first = (uint32_t)steps->place_count};
+    for (uint32_t id = 0; id < listing->pool->count; id++)
+        if (listing->needed[id] && expr_at(listing->pool, id)->column == (int32_t)column) {
+            ids[texts.count++] = id;
+            listing->places[id] = (uint32_t)steps->place_count++;
+        }
+    if (texts.count == 0)
+        return STATUS_OK;
+    enum status status = table_make(listing, &texts, ids);
+    steps->texts[steps->text_count++] = texts;
+    return status;
+}
+
+static enum status trees_list(struct listing *listing, struct step *step)
+{
+    const struct ensemble *ensemble = step->expr->trees;
+    if (ensemble->input_count > STEPS_MAX_INPUTS)
+        return error_set(listing->err, STATUS_LIMIT, "trees of %zu features, more than %d", ensemble->input_count,
+                         STEPS_MAX_INPUTS);
+    uint32_t *from = steps_take(listing->steps, ensemble->input_count, sizeof *from);
+    for (size_t i = 0; i < ensemble->input_count; i++)
+        from[i] = listing->places[ensemble->inputs[i]];
+    step->from = from;
+    listing->steps->tree_count += ensemble->tree_count;
+    return trees_compile_member(listing->pool, ensemble, step->expr->b, &step->members, listing->err);
+}
+
+static enum status step_list(struct listing *listing, uint32_t id)
+{
+    struct steps *steps = listing->steps;
+    const struct expr *expr = expr_at(listing->pool, id);
+    uint32_t to = (uint32_t)steps->place_count++;
+    listing->places[id] = to;
+    if (expr->op == EXPR_NUMBER) {
+        steps->constants[steps->constant_count++] = (struct step_constant){to, expr->number};
+        return STATUS_OK;
+    }
+    struct step *step = &steps->list[steps->count++];
+    *step = (struct step){.expr = expr,
+                          .to = to,
+                          .kind = expr->op == EXPR_INPUT    ? STEP_NUMBER
+                                  : expr->op == EXPR_LINEAR ? STEP_LINEAR
+                                  : expr->op == EXPR_TREES  ? STEP_TREES
+                                  : expr->op == EXPR_WHERE  ? STEP_WHERE
+                                                            : STEP_APPLY};
+    if (step->kind == STEP_TREES)
+        return trees_list(listing, step);
+    if (step->kind == STEP_LINEAR) {
+        uint32_t *from = steps_take(steps, expr->terms->count, sizeof *from);
+        for (size_t t = 0; t < expr->terms->count; t++)
+            from[t] = listing->places[expr->terms->terms[t].expr];
+        step->from = from;
+    } else if (step->kind != STEP_NUMBER) {
+        step->a = listing->places[expr->a];
+        step->b = step->kind == STEP_WHERE || expr_is_binary(expr) ? listing->places[expr->b] : 0;
+        step->c = step->kind == STEP_WHERE ? listing->places[expr->c] : 0;
+    }
+    return STATUS_OK;
+}
+
+static enum status steps_list(struct listing *listing, uint32_t result, uint32_t *ids)
+{
+    struct steps *steps = listing->steps;
+    enum status status = steps_need(listing, result);
+    if (status != STATUS_OK)
+        return status;
+    steps->place_count = 1; /* place 0: read by nobody */
+    steps->list = steps_take(steps, STEPS_MAX_PLACES, sizeof *steps->list);
+    steps->constants = steps_take(steps, STEPS_MAX_PLACES, sizeof *steps->constants);
+    steps->texts = steps_take(steps, steps->column_count, sizeof *steps->texts);
+    for (uint32_t c = 0; c < steps->column_count && status == STATUS_OK; c++)
+        if (listing->pool->columns[c].kind == COLUMN_NOMINAL)
+            status = texts_list(listing, c, ids);
+    for (uint32_t id = 0; id <= result && status == STATUS_OK; id++)
+        if (listing->needed[id] && !is_tabulated(listing, expr_at(listing->pool, id)))
+            status = step_list(listing, id);
+    size_t rows = STEPS_NUMBERS / steps->place_count / 8 * 8;
+    steps->rows = rows < STEPS_MAX_ROWS ? rows : STEPS_MAX_ROWS;
+    steps->result = listing->places[result];
+    return status;
+}
+
+enum status steps_compile(const struct expr_pool *pool, const struct compiled *compiled, size_t positive,
+                          size_t column_count, struct steps **out, struct error *err)
+{
+    struct steps *steps = mem_zeroed(1, sizeof *steps);
+    steps->column_count = column_count;
+    steps->bytes = sizeof *steps;
+    struct listing listing = {.pool = pool, .steps = steps, .err = err};
+    listing.needed = mem_zeroed(pool->count, sizeof *listing.needed);
+    listing.places = mem_zeroed(pool->count, sizeof *listing.places);
+    listing.cells = mem_zeroed(column_count, sizeof *listing.cells);
+    uint32_t *ids = mem_zeroed(pool->count, sizeof *ids);
+    expr_memo_init(&listing.memo, pool);
+    text_keys_init(&listing.keys, pool);
+    for (size_t c = 0; c < column_count; c++)
+        listing.cells[c] = cell_missing(&pool->columns[c]);
+    enum status status = steps_list(&listing, compiled->probabilities[positive], ids);
+    free(listing.needed);
+    free(listing.places);
+    free(listing.cells);
+    free(ids);
+    expr_memo_clear(&listing.memo);
+    text_keys_free(&listing.keys);
+    if (status != STATUS_OK)
+        steps_free(steps);
+    else
+        *out = steps;
+    return status;
+}
+
+/* A row within the schema's ranges, the same at every load. */
+static void probe_row(const struct expr_pool *pool, size_t column_count, uint64_t *state, struct cell *cells)
+{
+    for (size_t c = 0; c < column_count; c++) {
+        const struct column *column = &pool->columns[c];
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        double share = (double)(*state >> 11) / 9007199254740992.0;
+        double low = isfinite(column->low) ? column->low : -10, high = isfinite(column->high) ? column->high : 10;
+        double number = low + share * (high - low);
+        if (column->kind != COLUMN_NOMINAL)
+            cells[c] = cell_number(column_is_whole(column) ? trunc(number) : number);
+        else
+            cells[c] = (struct cell){.code = (int32_t)(share * (double)column->value_count)};
+        if (column->kind == COLUMN_NOMINAL && column->value_count == 0)
+            cells[c] = cell_missing(column);
+    }
+}
+
+enum status steps_check(const struct steps *steps, const struct expr_pool *pool, const struct compiled *compiled,
+                        size_t positive, struct error *err)
+{
+    struct steps *others = NULL;
+    enum { PROBES = 64 };
+    struct score scores[PROBES], rest[PROBES];
+    size_t columns = steps->column_count, outside = 0;
+    if (steps_compile(pool, compiled, 1 - positive, columns, &others, err) != STATUS_OK)
+        return err->status;
+    struct cell *cells = mem_zeroed(PROBES * columns, sizeof *cells);
+    uint64_t state = 1;
+    for (size_t r = 0; r < PROBES; r++)
+        probe_row(pool, columns, &state, cells + r * columns);
+    steps_score(steps, cells, PROBES, scores);
+    steps_score(others, cells, PROBES, rest);
+    for (size_t r = 0; r < PROBES; r++)
+        outside += !(fabs(scores[r].probability + rest[r].probability - 1) <= 1e-4);
+    steps_free(others);
+    free(cells);
+    if (outside == 0)
+        return STATUS_OK;
+    const struct expr_origin *origin = expr_origin_of(pool, compiled->probabilities[positive]);
+    return error_set(err, STATUS_UNSUPPORTED,
+                     "operator %s (node '%.60s'): the model's two outputs are no probabilities (they do not add up to "
+                     "1 in %zu of %d rows within "
+                     "the schema's ranges): export a classifier with predict_proba, or calibrate it "
+                     "(CalibratedClassifierCV)",
+                     origin ? origin->op : "?", origin ? origin->name : "?", outside, PROBES);
+}
+
+void steps_free(struct steps *steps)
+{
+    if (!steps)
+        return;
+    for (size_t s = 0; s < steps->count; s++)
+        trees_free(steps->list[s].members);
+    arena_free(&steps->arena);
+    free(steps);
+}
+
+bool steps_use(const struct steps *steps, uint32_t column)
+{
+    bool used = false;
+    for (size_t t = 0; t < steps->text_count; t++)
+        used |= steps->texts[t].column == column;
+    for (size_t s = 0; s < steps->count; s++)
+        used |= steps->list[s].kind == STEP_NUMBER && steps->list[s].expr->column == (int32_t)column;
+    return used;
+}
+
+size_t steps_count(const struct steps *steps)
+{
+    return steps->count;
+}
+
+size_t steps_tree_count(const struct steps *steps)
+{
+    return steps->tree_count;
+}
+
+size_t steps_bytes(const struct steps *steps)
+{
+    size_t bytes = steps->bytes;
+    for (size_t s = 0; s < steps->count; s++)
+        bytes += steps->list[s].members ? trees_bytes(steps->list[s].members) : 0;
+    return bytes;
+}

@@ -1,0 +1,50 @@
+/* The body of struct steps, shared by who lists them (steps_compile.c) and who runs them (steps.c). Nobody else
+ * includes this. */
+#pragma once
+
+#include "pipeline/expr_shapes.h"
+#include "pipeline/steps.h"
+#include "pipeline/trees.h"
+
+/* Numbers of all rows of a block, on the stack; places (one number a row) that leave room for eight rows; terms and
+ * keys that one row may take. */
+enum { STEPS_NUMBERS = 49152, STEPS_MAX_PLACES = STEPS_NUMBERS / 8, STEPS_MAX_WORK = 1 << 20 };
+enum { STEPS_MAX_ROWS = TREES_MEMBER_ROWS, STEPS_MAX_MEMBERS = 4096, STEPS_MAX_INPUTS = 8192 };
+
+enum step_kind { STEP_NUMBER, STEP_LINEAR, STEP_TREES, STEP_WHERE, STEP_APPLY };
+
+struct step {
+    const struct expr *expr; /* what it computes */
+    enum step_kind kind;
+    uint32_t to, a, b, c;  /* places */
+    const uint32_t *from;  /* LINEAR: its terms; TREES: its inputs, place 0 where no node reads one */
+    struct trees *members; /* TREES */
+};
+
+struct step_text {
+    struct span text;
+    const double *row;
+};
+
+/* All functions of a nominal column, side by side from place `first` on. */
+struct step_texts {
+    uint32_t column, first, count;
+    const double *rows;            /* [(code + 2) × count]: unknown text, missing, then the schema's values */
+    const struct step_text *known; /* sorted by texts_order: what CELL_OTHER may still be */
+    size_t known_count;
+};
+
+struct step_constant {
+    uint32_t to;
+    double number;
+};
+
+struct steps {
+    struct arena arena;
+    size_t bytes, column_count, rows; /* rows: in a block */
+    struct step *list;
+    struct step_texts *texts;
+    struct step_constant *constants;
+    size_t count, text_count, constant_count, place_count, tree_count;
+    uint32_t result;
+};
