@@ -7,6 +7,7 @@
  * it has read shows whether the input is still the same. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -125,8 +126,12 @@ static enum status check_readable(const struct options *options, struct error *e
 {
     for (size_t i = 0; i < options_argument_count(options); i++) {
         const char *path = options_argument(options, i);
-        if (strcmp(path, "-") && access(path, R_OK) != 0)
+        struct stat found;
+        if (strcmp(path, "-") && (access(path, R_OK) != 0 || stat(path, &found) != 0))
             return file_error(err, errno, "read", path);
+        if (strcmp(path, "-") && S_ISDIR(found.st_mode))
+            return error_set(err, STATUS_INVALID, "%s is a directory: name the files in it, such as %s/*.csv", path,
+                             path);
     }
     return STATUS_OK;
 }
