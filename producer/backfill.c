@@ -209,6 +209,8 @@ static void send_file(struct backfill *backfill, const char *path)
     struct rejects *rejects = rejects_new(input, options_text(backfill->options, OPTION_REJECTS_FILE), stderr,
                                           &delivery->progress, &delivery->rejected, &backfill->taken);
     resume_position_begin_input(&delivery->position, backfill->options, input_header(input));
+    if (delivery->progress.total && input_header(input).bytes)
+        delivery->progress.total--; /* a header's line is no row */
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
             if (!stop_requested)
@@ -336,6 +338,8 @@ static int backfill_send(struct backfill *backfill)
     if (delivery_open(delivery, count_rows(backfill->options), &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         (void)delivery_close(delivery, false, stdout);
+        if (stop_requested)
+            print_how_to_go_on(backfill);
         return 1;
     }
     if (delivery->sender)

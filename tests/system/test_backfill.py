@@ -136,6 +136,16 @@ with Lab() as lab:
     lab.one_line("the first of two says why", first.text(), "fenced", "another process")
     check_topic(lab, "two at once", lab.consume(kafka, "third"), range(20000))
 
+    nobody = subprocess.Popen([BIN / "producer", "backfill", "--input-topic", "third", life], env={**lab.env, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "no broker answers" not in said:
+        said = nobody.stderr.readline() or lab.need("a broker that is not there is named", lambda: False, 1)
+    nobody.send_signal(signal.SIGINT)
+    err = nobody.communicate(timeout=60)[1]
+    lab.equal("Ctrl-C before a broker answers: exit status", nobody.returncode, 1)
+    lab.one_line("… and how to go on", err, "go on with: .*--resume")
+
     # Brokers that are unavailable for a while are waited for: nothing twice, nothing lost, without any --resume.
     outage = lab.start("outage", [BIN / "producer", "backfill", "--rate", "3000", "--input-topic", "fifth", life])
     lab.wait("the run before an outage sends", lambda: len(lab.consume(kafka, "fifth")) > 3000)
