@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,6 +475,15 @@ static void log_warnings(const struct options *options)
     buffer_free(&lines);
 }
 
+/* A standard descriptor that is closed must not become a server's connection, which our output would go into: it gets
+ * one that can only fail. */
+static void keep_standard_descriptors(void)
+{
+    for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", descriptor ? O_RDONLY : O_WRONLY) != descriptor)
+            abort();
+}
+
 int options_main(enum program program, const struct subcommand *subcommands, int argc, char **argv)
 {
     const char *name = name_of(program, argc, argv);
@@ -481,6 +491,7 @@ int options_main(enum program program, const struct subcommand *subcommands, int
     struct error err = {0};
     bool exit_now = false;
     int exit_status = 0;
+    keep_standard_descriptors();
     enum status status = options_parse(program, subcommands, argc, argv, environ, &options, &exit_now, &err);
     if (status != STATUS_OK) {
         fprintf(stderr, "%s: %s; try `%s --help`\n", name, err.text, name);

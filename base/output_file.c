@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -24,7 +25,7 @@ struct output_file {
 static bool path_ends(const char *path, const char *end)
 {
     size_t bytes = strlen(path), wanted = strlen(end);
-    return bytes > wanted && strcmp(path + bytes - wanted, end) == 0;
+    return bytes > wanted && strcasecmp(path + bytes - wanted, end) == 0;
 }
 
 enum status output_file_open(const char *path, struct output_file **out, struct error *err)

@@ -41,6 +41,10 @@ static const struct file_kind kinds[] = {
      NULL, "compressed with xz", DECOMPRESS_WITH("xzcat")},
     {SPAN_LITERAL("\x04\x22\x4d\x18"), NULL, "compressed with lz4", DECOMPRESS_WITH("lz4cat")},
     {SPAN_LITERAL("7z\xbc\xaf\x27\x1c"), NULL, "a 7z archive", "unpack it"},
+    {SPAN_LITERAL("$FL"), "SPSS", "an SPSS file (.sav)", "export it as CSV (UTF-8)"},
+    {SPAN_LITERAL("<stata_dta>"), NULL, "a Stata file (.dta)", "export it as CSV (UTF-8)"},
+    {SPAN_LITERAL("\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60"), NULL, "a SAS table (.sas7bdat)",
+     "export it as CSV (UTF-8)"},
     {SPAN_LITERAL("%PDF"), NULL, "a PDF", "export the table as CSV (UTF-8)"},
     {SPAN_LITERAL("{\\rtf"), NULL, "a text of a word processor (RTF)", "save it as plain text in UTF-8"},
     {SPAN_LITERAL("<"), "<html", "a web page (HTML)", "open it in a spreadsheet program, and " SAVE_AS},
@@ -61,6 +65,13 @@ static bool head_is(const struct file_kind *kind, struct span head)
     return false;
 }
 
+/* The one whose first bytes are not its own: they are the first file's name. */
+static bool is_tar(struct span head)
+{
+    enum { MAGIC_AT = 257, MAGIC_BYTES = 5 };
+    return head.bytes >= MAGIC_AT + MAGIC_BYTES && memcmp(head.data + MAGIC_AT, "ustar", MAGIC_BYTES) == 0;
+}
+
 static enum status text_file_check(struct byte_reader *reader, const char *name, struct error *err)
 {
     struct span head;
@@ -70,6 +81,8 @@ static enum status text_file_check(struct byte_reader *reader, const char *name,
         if (head_is(kind, head))
             return error_set(err, STATUS_UNSUPPORTED, "%s is %s, which is not read: %s", name, kind->name,
                              kind->advice);
+    if (is_tar(head))
+        return error_set(err, STATUS_UNSUPPORTED, "%s is a tar archive, which is not read: unpack it (tar -xf)", name);
     return STATUS_OK;
 }
 

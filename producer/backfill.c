@@ -7,6 +7,7 @@
  * it has read shows whether the input is still the same. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -125,8 +126,12 @@ static enum status check_readable(const struct options *options, struct error *e
 {
     for (size_t i = 0; i < options_argument_count(options); i++) {
         const char *path = options_argument(options, i);
-        if (strcmp(path, "-") && access(path, R_OK) != 0)
+        struct stat found;
+        if (strcmp(path, "-") && (access(path, R_OK) != 0 || stat(path, &found) != 0))
             return file_error(err, errno, "read", path);
+        if (strcmp(path, "-") && S_ISDIR(found.st_mode))
+            return error_set(err, STATUS_INVALID, "%s is a directory: name the files in it, such as %s/*.csv", path,
+                             path);
     }
     return STATUS_OK;
 }
@@ -204,6 +209,8 @@ static void send_file(struct backfill *backfill, const char *path)
     struct rejects *rejects = rejects_new(input, options_text(backfill->options, OPTION_REJECTS_FILE), stderr,
                                           &delivery->progress, &delivery->rejected, &backfill->taken);
     resume_position_begin_input(&delivery->position, backfill->options, input_header(input));
+    if (delivery->progress.total && input_header(input).bytes)
+        delivery->progress.total--; /* a header's line is no row */
     while (more && !backfill->over && !stop_requested) {
         if (input_next(input, &backfill->row, &more, &err) != STATUS_OK) {
             if (!stop_requested)
@@ -331,6 +338,8 @@ static int backfill_send(struct backfill *backfill)
     if (delivery_open(delivery, count_rows(backfill->options), &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         (void)delivery_close(delivery, false, stdout);
+        if (stop_requested)
+            print_how_to_go_on(backfill);
         return 1;
     }
     if (delivery->sender)

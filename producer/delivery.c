@@ -95,6 +95,7 @@ static enum status open_sender(struct delivery *delivery, struct error *err)
                                              .on_failed = on_failed,
                                              .on_wait = show,
                                              .context = delivery};
+    stop_outlive_readers();
     return sender_new(&settings, &delivery->sender, err);
 }
 

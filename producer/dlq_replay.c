@@ -346,8 +346,10 @@ static enum status replay_open(struct replay *replay, const struct schema *schem
     const struct options *options = replay->options;
     enum dlq_start start = replay->again ? DLQ_AGAIN : DLQ_AFTER_REPLAYED;
     enum status status = STATUS_OK;
-    if (!options_flag(options, OPTION_DRY_RUN))
+    if (!options_flag(options, OPTION_DRY_RUN)) {
+        stop_outlive_readers();
         status = dlq_writer_new(options, &stop_requested, &replay->writer, err);
+    }
     if (status == STATUS_OK)
         status = dlq_reader_new(options, replay->filter->partition, start, &stop_requested, &replay->reader, err);
     return status == STATUS_OK ? find_obstacles(replay, schema, start, err) : status;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "avro/write.h"
 #include "base/file.h"
@@ -24,6 +25,13 @@ struct event_file {
     uint64_t events;           /* of the array; of the block */
 };
 
+static bool ends_in(struct span name, const char *ending)
+{
+    size_t bytes = strlen(ending);
+    return name.bytes > bytes && name.data[name.bytes - bytes - 1] == '.' &&
+           strncasecmp(name.data + name.bytes - bytes, ending, bytes) == 0;
+}
+
 enum status event_file_form_of(const char *format, const char *path, enum event_file_form *out, struct error *err)
 {
     static const struct {
@@ -34,25 +42,23 @@ enum status event_file_form_of(const char *format, const char *path, enum event_
                  {"ndjson", EVENT_FILE_JSONL},
                  {"json", EVENT_FILE_JSON},
                  {"avro", EVENT_FILE_AVRO}};
-    size_t bytes = strlen(path);
-    for (size_t cut = 0, e = 0; e < 2; e++) {
-        cut = strlen(e ? ".zst" : ".gz");
-        if (bytes > cut && strcmp(path + bytes - cut, e ? ".zst" : ".gz") == 0)
-            bytes -= cut;
-    }
-    *out = EVENT_FILE_CSV;
-    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-        size_t name = strlen(forms[f].name);
-        bool by_path =
-            bytes > name && path[bytes - name - 1] == '.' && !memcmp(path + bytes - name, forms[f].name, name);
-        if (format ? strcmp(format, forms[f].name) == 0 : by_path) {
+    static const char *const others[] = {"parquet", "orc", "xlsx", "xls", "ods", "arrow",
+                                         "feather", "bz2", "xz",   "zip", NULL};
+    struct span name = span_of(path);
+    name.bytes -= ends_in(name, "gz") ? strlen(".gz") : ends_in(name, "zst") ? strlen(".zst") : 0;
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
+        if (format ? strcmp(format, forms[f].name) == 0 : ends_in(name, forms[f].name)) {
             *out = forms[f].form;
             return STATUS_OK;
         }
-    }
-    return format ? error_set(err, STATUS_INVALID, "--format %s: generate writes csv, jsonl, json (an array) and avro",
-                              format)
-                  : STATUS_OK;
+    static const char writes[] = "generate writes csv, jsonl, json (an array) and avro, also with .gz or .zst";
+    if (format)
+        return error_set(err, STATUS_INVALID, "--format %s: %s", format, writes);
+    for (const char *const *other = others; *other; other++)
+        if (ends_in(name, *other))
+            return error_set(err, STATUS_INVALID, "--out %s: %s, and no %s", path, writes, *other);
+    *out = EVENT_FILE_CSV;
+    return STATUS_OK;
 }
 
 /* --- forms --- */

@@ -259,6 +259,28 @@ static enum status check_output(struct generate *generate, const char *path, str
     return STATUS_OK;
 }
 
+/* An option that this run has no use for is a mistake, though a harmless one. */
+static void warn_of_unused(const struct generate *generate, bool file)
+{
+    bool table = file && generate->out_form == EVENT_FILE_CSV && !generate->life_ms;
+    const struct {
+        enum option_id option;
+        bool used;
+        const char *text;
+    } options[] = {
+        {OPTION_RATE, !file, "--rate is for events that are sent"},
+        {OPTION_WAIT, !file, "--wait is for events that are sent"},
+        {OPTION_ARRIVAL, generate->life_ms || (!file && options_integer(generate->options, OPTION_RATE)),
+         "--arrival needs --life, or --rate and events that are sent"},
+        {OPTION_START, generate->life_ms || (file && (!table || generate->planted.drift_count)),
+         "--start needs --life, or a file of events"},
+        {OPTION_EVENT_TYPE, !generate->life_ms && !table, "--event-type is for one event an employee, and no table"},
+    };
+    for (size_t o = 0; o < sizeof options / sizeof *options; o++)
+        if (!options[o].used && options_on_command_line(generate->options, options[o].option))
+            log_warn(where, "%s: it changes nothing here", options[o].text);
+}
+
 static enum status generate_check_usage(struct generate *generate, struct error *err)
 {
     const struct options *options = generate->options;
@@ -272,6 +294,8 @@ static enum status generate_check_usage(struct generate *generate, struct error 
     generate->count = (uint64_t)options_integer(options, OPTION_COUNT);
     generate->seed = (uint64_t)options_integer(options, OPTION_SEED);
     poison_init(&generate->poison, generate->schema, generate->poison_share, generate->seed);
+    if (codes && !generate->poison_share)
+        return error_set(err, STATUS_INVALID, "--poison-codes needs --poison, which says how many");
     if (codes && poison_choose(&generate->poison, codes, err) != STATUS_OK)
         return err->status;
     if (check_times(generate, err) != STATUS_OK ||
@@ -279,7 +303,11 @@ static enum status generate_check_usage(struct generate *generate, struct error 
             STATUS_OK ||
         planted_read_bias(&generate->planted, generate->schema, options_text(options, OPTION_BIAS), err) != STATUS_OK)
         return err->status;
-    return check_output(generate, options_text(options, OPTION_OUTPUT), err);
+    const char *path = options_text(options, OPTION_OUTPUT);
+    if (check_output(generate, path, err) != STATUS_OK)
+        return err->status;
+    warn_of_unused(generate, path != NULL);
+    return STATUS_OK;
 }
 
 static enum status open_recipe(struct generate *generate, struct error *err)

@@ -2,6 +2,7 @@
  * Must never drop a column silently: what the schema does not know, or the table does not have, is logged once. */
 #include "producer/input_columns.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -101,14 +102,41 @@ size_t input_columns_count_names(struct input_columns *columns, const struct csv
     return names;
 }
 
+static bool names_are_alike(struct span name, const char *known)
+{
+    size_t at = 0;
+    for (const char *next = known; *next; next++) {
+        while (at < name.bytes && strchr(" _-", name.data[at]))
+            at++;
+        if (at == name.bytes || tolower((unsigned char)name.data[at]) != tolower((unsigned char)*next))
+            return false;
+        at++;
+    }
+    return at == name.bytes;
+}
+
+const char *input_columns_like(const struct input_columns *columns, struct span name)
+{
+    const struct schema *schema = columns->schema;
+    if (schema->id_name && names_are_alike(name, schema->id_name))
+        return schema->id_name;
+    for (size_t c = 0; c < schema->column_count; c++)
+        if (names_are_alike(name, schema->columns[c].name))
+            return schema->columns[c].name;
+    return NULL;
+}
+
 static void report_unknown(struct input_columns *columns, const struct csv_record *header)
 {
     for (size_t i = 0; i < header->field_count; i++) {
         struct span name = header->fields[i];
         const struct map_node *node = node_of(columns, name);
+        const char *like = input_columns_like(columns, name);
         if (!position_of(columns, name) && !(node ? node->ignored : schema_ignores(columns->schema, name)))
-            log_warn(where, "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column; it is not sent",
-                     columns->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1);
+            log_warn(where,
+                     "%s:%zu: column %.*s (%zu): unknown_field: the schema has no such column%s%s; it is not sent",
+                     columns->source->name, header->line, (int)(name.bytes < 80 ? name.bytes : 80), name.data, i + 1,
+                     like ? ", but " : "", like ? like : "");
     }
 }
 
@@ -220,7 +248,7 @@ static void read_cell(const struct input_columns *columns, int32_t c, struct spa
 static struct span id_inside(struct span text)
 {
     size_t digits = 1;
-    if (text.bytes > 3 && memcmp(text.data, "=\"", 2) == 0 && text.data[text.bytes - 1] == '"')
+    if (text.bytes > 2 && memcmp(text.data, "=\"", 2) == 0 && text.data[text.bytes - 1] == '"')
         return (struct span){text.data + 2, text.bytes - 3};
     while (digits < text.bytes && text.data[digits] >= '0' && text.data[digits] <= '9')
         digits++;
@@ -228,16 +256,39 @@ static struct span id_inside(struct span text)
                                                                           : text;
 }
 
+/* 123.0: an integer that a program took for a number with a fraction, mostly because other rows have none. */
+static bool is_integer_with_fraction(struct span text)
+{
+    size_t digits = 0;
+    while (digits < text.bytes && text.data[digits] >= '0' && text.data[digits] <= '9')
+        digits++;
+    return digits && digits + 2 == text.bytes && memcmp(text.data + digits, ".0", 2) == 0;
+}
+
+static void warn_of_id(const struct input_columns *columns, const struct input_row *row, uint64_t *said,
+                       const char *what)
+{
+    if ((*said)++ < SHOWN)
+        log_warn(where, "%s:%zu: %s%s", columns->source->name, row->line, what,
+                 *said == SHOWN ? "; further lines of this kind are not named" : "");
+}
+
 static void read_id(struct input_columns *columns, struct span text, struct input_row *row)
 {
     struct span id = id_inside(text);
-    if (id.bytes != text.bytes && columns->ids_fixed++ < SHOWN)
-        log_warn(where, "%s:%zu: the id is written as a spreadsheet's text (=\"…\" or '…): the id inside is taken%s",
-                 columns->source->name, row->line,
-                 columns->ids_fixed == SHOWN ? "; further lines of this kind are not named" : "");
+    if (id.bytes != text.bytes)
+        warn_of_id(columns, row, &columns->ids_fixed,
+                   "the id is written as a spreadsheet's text (=\"…\" or '…): the id inside is taken");
+    else if (is_integer_with_fraction(id))
+        warn_of_id(columns, row, &columns->ids_with_fraction,
+                   "the id ends in .0, as programs write integers of a column that has gaps: it is sent as it is, and "
+                   "is another employee than the one without .0");
     if (null_values_have(&row->settings->null_values, id))
         id.bytes = 0;
-    input_row_set_envelope(row, ENVELOPE_EMPLOYEE_ID, id);
+    if (id.bytes && id.data[0] == '=')
+        input_row_refuse(row, EVENT_BAD_ID, FAULT_EMPLOYEE_ID, "the id is a formula: export the values");
+    else
+        input_row_set_envelope(row, ENVELOPE_EMPLOYEE_ID, id);
 }
 
 static void read_envelope(struct input_columns *columns, const struct csv_record *record, struct input_row *row)

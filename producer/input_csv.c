@@ -35,14 +35,20 @@ static enum status check_line_ends(const struct csv_reader *reader, const struct
                      reader->source->name, header->line);
 }
 
-/* Appends the first fields of a line that names no column: the reader sees what was taken for the header. */
-static void name_fields(const struct csv_record *record, struct buffer *out)
+/* Appends the first fields of a line that names no column: the reader sees what was taken for the header. Then a name
+ * that is nearly one of the schema's. */
+static void name_fields(const struct input_columns *columns, const struct csv_record *record, struct buffer *out)
 {
+    const char *like = NULL;
     for (size_t i = 0; i < record->field_count && i < 3; i++)
         buffer_printf(out, "%s\"%.*s\"", i ? ", " : "",
                       record->fields[i].bytes < 40 ? (int)record->fields[i].bytes : 40, record->fields[i].data);
     if (record->field_count > 3)
         buffer_printf(out, ", …");
+    for (size_t i = 0; i < record->field_count && !like; i++)
+        like = input_columns_like(columns, record->fields[i]);
+    if (like)
+        buffer_printf(out, " (the schema writes \"%s\"; rename the columns, or use --map)", like);
 }
 
 static size_t filled_fields(const struct csv_record *record)
@@ -89,7 +95,7 @@ static enum status find_header(struct csv_reader *reader, struct csv_record *hea
         }
         status = STATUS_OK;
         if (!first_line && !first_error.status)
-            name_fields(header, &seen);
+            name_fields(&reader->columns, header, &seen);
         first_line = first_line ? first_line : header->line;
     }
     if (status == STATUS_OK && !known)

@@ -81,24 +81,24 @@ static bool is_shortened_number(struct span text)
     size_t at = digits_from(text, 0);
     if (at && at < text.bytes && (text.data[at] == '.' || text.data[at] == ','))
         at = digits_from(text, at + 1);
-    if (!at || at + 2 >= text.bytes || (text.data[at] | 0x20) != 'e' || !strchr("+-", text.data[at + 1]))
+    bool fraction = memchr(text.data, '.', at) || memchr(text.data, ',', at);
+    if (!at || at + 1 >= text.bytes || (text.data[at] | 0x20) != 'e')
         return false;
-    return digits_from(text, at + 2) == text.bytes;
+    bool sign = text.data[at + 1] == '+' || text.data[at + 1] == '-';
+    size_t power = at + 1 + sign;
+    return (sign || fraction) && power < text.bytes && digits_from(text, power) == text.bytes; /* 12E5 may be an id */
 }
 
+/* #REF!, #N/A, and in other languages #BEZUG!, #NV: capitals behind a hash, no digits but in #DIV/0!; or ####. */
 static bool is_spreadsheet_error(struct span text)
 {
-    static const char *const errors[] = {"#REF!",   "#N/A",   "#NAME?",  "#VALUE!", "#NUM!",
-                                         "#DIV/0!", "#NULL!", "#SPILL!", "#CALC!",  "#GETTING_DATA"};
-    size_t hashes = 0;
-    if (text.data[0] != '#')
-        return false;
-    while (hashes < text.bytes && text.data[hashes] == '#')
-        hashes++;
-    for (size_t e = 0; e < sizeof errors / sizeof *errors; e++)
-        if (span_equal(text, span_of(errors[e])))
-            return true;
-    return hashes == text.bytes;
+    for (size_t i = 1; i < text.bytes; i++) {
+        char byte = text.data[i];
+        bool lower = byte >= 'a' && byte <= 'z', digit = byte >= '0' && byte <= '9';
+        if (lower || byte == '-' || (digit && text.data[i - 1] != '/'))
+            return false;
+    }
+    return text.data[0] == '#';
 }
 
 /* What keeps a text from being an id in a file: besides what no id may be, the byte-order mark with which files begin,

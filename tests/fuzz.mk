@@ -111,4 +111,13 @@ outages: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## PostgreSQL unavailable 
 flat-memory: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## FLAT_EVENTS (10000000) through one scorer, its memory watched
 	@$(TEST_ENV) FLAT_EVENTS='$(FLAT_EVENTS)' tests/flat_memory.py
 
-.PHONY: fuzz fuzz-programs faults campaign campaign-asan campaign-tsan sabotage soak outages flat-memory
+BACKFILL_KILLS       ?= 100
+BACKFILL_ROWS        ?= 10000000
+
+backfill-kills: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## a backfill of 200,000 rows, killed BACKFILL_KILLS (100) times and resumed
+	@$(TEST_ENV) KILLS='$(BACKFILL_KILLS)' ROWS=200000 RATE=3000 tests/system/test_backfill.py
+
+backfill-rows: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## BACKFILL_ROWS (10000000) generated, sent, scored, counted and audited
+	@$(TEST_ENV) BACKFILL_ROWS='$(BACKFILL_ROWS)' tests/backfill_rows.py
+
+.PHONY: fuzz fuzz-programs faults campaign campaign-asan campaign-tsan sabotage soak outages flat-memory backfill-kills backfill-rows

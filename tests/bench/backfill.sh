@@ -3,9 +3,9 @@
 # Python script with confluent-kafka and fastavro (backfill_rival.py; aim 15 times as fast); a gzip file beside zcat and a pipe; the
 # memory of backfill by the number of rows. Wall time with the start, in turns, the least of ROUNDS.
 # Environment: BIN, BENCH_BIN (set by make bench); VENV for the rival (without it: left out); ROWS (400000), ROUNDS (2),
-# SIZES ("10000 100000 1000000"): rows whose memory is measured; KAFKA_BOOTSTRAP_SERVERS uses that Kafka.
+# SIZES ("10000 100000 1000000"; "" for none): rows whose memory is measured; KAFKA_BOOTSTRAP_SERVERS uses that Kafka.
 set -euo pipefail
-rows=${ROWS:-400000} rounds=${ROUNDS:-2} sizes=${SIZES:-10000 100000 1000000}
+rows=${ROWS:-400000} rounds=${ROUNDS:-2} sizes=${SIZES-10000 100000 1000000}
 # shellcheck source=tests/bench/stage
 . "$(dirname "$0")/stage"
 export DELIVERY=exactly-once
@@ -14,7 +14,7 @@ python=${VENV:-build/venv}/bin/python delimiter=$'\x01\xfe\x02\xfd' key=$'\x02\x
 gzip -1 -k "$work/people.csv"
 head -n $((rows / 10 + 1)) "$work/people.csv" >"$work/tenth.csv"
 
-backfill() { "$BIN/producer" backfill "$work/people.csv" --log-level error --input-topic "$run-$1" >"$work/sent" 2>/dev/null; }
+backfill() { "$BIN/producer" backfill "$work/people.csv" --log-level error --input-topic "$run-$1" >"$work/sent"; }
 ready_made() { kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -P -t "$run-kcat" -X enable.idempotence=true -D "$delimiter" -K "$key" -l "$work/values"; }
 rival() { "$python" tests/bench/backfill_rival.py "$work/tenth.csv" "$run-rival"; }
 from_gzip() { "$BIN/producer" backfill --dry-run "$work/people.csv.gz" --log-level error >/dev/null 2>&1; }
@@ -30,6 +30,12 @@ measure() { # NAME COMMAND…
     found=$(seconds "$@")
     least[$name]=$(awk -v a="${least[$name]:-1e9}" -v b="$found" 'BEGIN { print a < b ? a : b }')
 }
+
+# A Kafka that was given may not make topics by itself.
+topics=("$run-ready" "$run-kcat" "$run-rival")
+for ((round = 0; round < rounds; round++)); do topics+=("$run-round-$round"); done
+for size in $sizes; do topics+=("$run-$size"); done
+for topic in "${topics[@]}"; do "$BIN/scorer" check --roles=score --create-topics --input-topic "$topic" >/dev/null 2>&1 || true; done
 
 backfill ready # its values are those that kcat sends
 kcat -b "$KAFKA_BOOTSTRAP_SERVERS" -C -e -q -t "$run-ready" -f "%k$key%s$delimiter" >"$work/values"

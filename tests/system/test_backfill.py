@@ -70,7 +70,7 @@ def kill_and_resume(lab, kafka, path, kills):
 
 
 with Lab() as lab:
-    kafka = lab.kafka(topics=("employee-events", "other", "third", "fourth", "fifth"))
+    kafka = lab.kafka(topics=("employee-events", "other", "third", "fourth", "fifth", "sixth", "seventh"))
     lab.env["KAFKA_BOOTSTRAP_SERVERS"] = kafka
     people = lab.dir / "people.csv"
     write_rows(people, 0, ROWS)
@@ -136,6 +136,16 @@ with Lab() as lab:
     lab.one_line("the first of two says why", first.text(), "fenced", "another process")
     check_topic(lab, "two at once", lab.consume(kafka, "third"), range(20000))
 
+    nobody = subprocess.Popen([BIN / "producer", "backfill", "--input-topic", "third", life], env={**lab.env, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "no broker answers" not in said:
+        said = nobody.stderr.readline() or lab.need("a broker that is not there is named", lambda: False, 1)
+    nobody.send_signal(signal.SIGINT)
+    err = nobody.communicate(timeout=60)[1]
+    lab.equal("Ctrl-C before a broker answers: exit status", nobody.returncode, 1)
+    lab.one_line("… and how to go on", err, "go on with: .*--resume")
+
     # Brokers that are unavailable for a while are waited for: nothing twice, nothing lost, without any --resume.
     outage = lab.start("outage", [BIN / "producer", "backfill", "--rate", "3000", "--input-topic", "fifth", life])
     lab.wait("the run before an outage sends", lambda: len(lab.consume(kafka, "fifth")) > 3000)
@@ -144,6 +154,22 @@ with Lab() as lab:
     lab.must(ROOT / "deploy/kafka/broker", "start", lab.dir / "kafka", kafka.split(":")[1])
     lab.equal("the run over an outage: exit status", outage.popen.wait(120), 0)
     check_topic(lab, "the run over an outage", lab.consume(kafka, "fifth"), range(20000))
+
+    # Whoever reads the messages leaves, the terminal is closed: no transaction stays open.
+    lab.must("bash", "-c", f"{BIN}/producer backfill --input-topic sixth '{people}' 2>&1 | true")
+    check_topic(lab, "messages that nobody reads", lab.consume(kafka, "sixth"), range(100))
+    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "4000", "--input-topic", "seventh", life], env=lab.env, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+    lab.wait("a backfill has begun", lambda: len(lab.consume(kafka, "seventh")) > 100)
+    producer.send_signal(signal.SIGHUP)
+    out, err = producer.communicate(timeout=60)
+    lab.equal("a closed terminal: exit status", producer.returncode, 1)
+    lab.equal("… what it says is acknowledged is there", len(lab.consume(kafka, "seventh")), counts(out).get("acknowledged"))
+    lab.one_line("… and how to go on", err, "go on with: .*--resume")
+    closed = lab.run("bash", "-c", f"{BIN}/producer backfill --input-topic sixth '{people}' >&-")
+    lab.equal("standard output closed: exit status", closed[0], 1)
+    lab.one_line("… and why", closed[2], "cannot write standard output")
+    lab.equal("… no connection was written into", len(lab.consume(kafka, "sixth")), 2 * 99)
 
     bad = lab.dir / "bad.csv"
     bad.write_text("EmployeeNumber,Age\n1,400\n2,500\n")

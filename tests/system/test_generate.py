@@ -50,10 +50,16 @@ with Lab() as lab:
     for words, says in ((("--life", "30d", "--changes", "partial", "--out", "x.csv"), "backfill reads what has changed"),
                         (("--changes", "partial"), "needs --life"), (("--life", "30d", "--start", "2999-01-01"), "in the future"),
                         (("--poison", "0.1", "--poison-codes", "limit"), "no poison is refused under it"),
-                        (("--out", "x", "--format", "parquet"), "generate writes"), (("--format", "jsonl"), "--out")):
+                        (("--poison-codes", "out_of_range"), "needs --poison"),
+                        (("--out", "x", "--format", "parquet"), "generate writes"), (("--out", "x.parquet"), "no parquet"), (("--format", "jsonl"), "--out")):
         status, out, err = generate(lab, *words)
         lab.equal(f"{' '.join(words)}: usage", status, 2)
         lab.one_line(f"{' '.join(words)}: why", err, says)
+    upper = lab.dir / "UPPER.JSONL"
+    status, out, err = generate(lab, "--count", 1, "--rate", 5, "--arrival", "daily", "--out", upper)
+    lab.check("an ending in capitals counts", upper.read_text().startswith("{"))
+    for pattern in ("--rate is for events that are sent: it changes nothing", "--arrival needs --life"):
+        lab.one_line("an option without effect is named", err, pattern)
     status, out, err = generate(lab, "--count", 100, "--out", "/dev/full")
     lab.equal("a full disk: exit status", status, 1)
     lab.one_line("a full disk: one line", err, "cannot write /dev/full")

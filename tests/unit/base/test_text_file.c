@@ -166,7 +166,10 @@ static void damaged_files_are_no_shorter_files(void **state)
 static void what_is_no_text_is_named(void **state)
 {
     (void)state;
-    static const struct {
+    static char archive[512] = "people.csv";
+    memcpy(archive + 257, "ustar", 5);
+    const struct span tar = {archive, sizeof archive};
+    const struct {
         struct span head;
         const char *says;
     } kinds[] = {
@@ -182,6 +185,10 @@ static void what_is_no_text_is_named(void **state)
          "xzcat"},
         {SPAN_LITERAL("<!DOCTYPE html><HTML>"), "a web page"},
         {SPAN_LITERAL("SQLite format 3\0"), "an SQLite database"},
+        {SPAN_LITERAL("$FL2@(#) SPSS DATA FILE"), "(.sav)"},
+        {SPAN_LITERAL("<stata_dta><header>"), "(.dta)"},
+        {SPAN_LITERAL("\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60\xb3\x14"), "(.sas7bdat)"},
+        {tar, "a tar archive"},
     };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct buffer out = {0};

@@ -97,6 +97,10 @@ static void tables_of_spreadsheets(void **state)
          "!a.csv:1: none of the columns is known to the schema: the first line must name the columns. Read with the "
          "delimiter \";\" it begins with \"E\", \"F\"; another one is set with --delimiter, another encoding with "
          "--encoding\n");
+    ROWS("a.csv", "EMPLOYEE_NUMBER,AGE,x,y\nE1,41,,\n",
+         "!a.csv:1: none of the columns is known to the schema: the first line must name the columns. Read with the "
+         "delimiter \",\" it begins with \"EMPLOYEE_NUMBER\", \"AGE\", \"x\", … (the schema writes "
+         "\"EmployeeNumber\"; rename the columns, or use --map); another one");
     ROWS("a.csv", "PK\3\4\x14\0[Content_Types].xml", "!a.csv is a workbook (.xlsx), which is not read: save");
     ROWS("a.parquet", "PAR1\x15\0\x15", "!a.parquet is Parquet, which is not read: convert it to CSV");
     settings.delimiter = ':';
@@ -132,6 +136,20 @@ static void ids_that_a_spreadsheet_touched(void **state)
     struct input_settings settings = settings_of_test();
     ROWS("a.csv", "EmployeeNumber,Age\n\"=\"\"0001\"\"\",41\n=\"0002\",42\n'0003,43\n'x,44\n12E5,45\n",
          "2 0001 41\n3 0002 42\n4 0003 43\n5 'x 44\n6 12E5 45\n");
+    ROWS("a.csv", "EmployeeNumber,Age\n\"=\"\"\"\"\",41\n=0003,41\n=A1+1,41\n",
+         "a.csv:2: column EmployeeNumber (1): bad_id: the id is empty\n"
+         "a.csv:3: column EmployeeNumber (1): bad_id: the id is a formula: export the values\na.csv:4: ");
+    ROWS("a.csv", "EmployeeNumber,Age\n123.0,41\n1.0E5,41\n",
+         "2 123.0 41\na.csv:3: column EmployeeNumber (1): bad_id: the id is a number that a spreadsheet has");
+    ROWS("a.csv", "EmployeeNumber,Age\n#BEZUG!,41\n#NV,41\n#H\xc3\x81NY!,41\n#DIV/0!,41\n#HR-1,42\n#ab,43\n#A1,44\n",
+         "a.csv:2: column EmployeeNumber (1): bad_id: the id is a spreadsheet's error (#REF!, #N/A, ####): correct the "
+         "formula, widen the column, and export again\n"
+         "a.csv:3: column EmployeeNumber (1): bad_id: the id is a spreadsheet's error (#REF!, #N/A, ####): correct the "
+         "formula, widen the column, and export again\n"
+         "a.csv:4: column EmployeeNumber (1): bad_id: the id is a spreadsheet's error (#REF!, #N/A, ####): correct the "
+         "formula, widen the column, and export again\n"
+         "a.csv:5: column EmployeeNumber (1): bad_id: the id is a spreadsheet's error (#REF!, #N/A, ####): correct the "
+         "formula, widen the column, and export again\n6 #HR-1 42\n7 #ab 43\n8 #A1 44\n");
     ROWS("a.csv", "EmployeeNumber,Age\n1.23457E+11,41\n1E+11,41\n",
          "a.csv:2: column EmployeeNumber (1): bad_id: the id is a number that a spreadsheet has shortened (1.23E+11): "
          "export the column as text\na.csv:3: ");

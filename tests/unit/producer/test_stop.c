@@ -37,11 +37,35 @@ static void test_a_second_request_ends_at_once(void **state)
     assert_int_equal(killed_by(SIGINT, 700 * 1000), SIGINT);
 }
 
+/* With the disposition of HUP that a process begins with. */
+static int ended_by_hangup(void (*disposition)(int))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGHUP, disposition);
+        stop_catch_signals();
+        raise(SIGHUP);
+        _exit(stop_requested ? 3 : 4);
+    }
+    int ended = 0;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFEXITED(ended));
+    return WEXITSTATUS(ended);
+}
+
+static void test_a_closed_terminal_is_a_request_but_under_nohup(void **state)
+{
+    (void)state;
+    assert_int_equal(ended_by_hangup(SIG_DFL), 3);
+    assert_int_equal(ended_by_hangup(SIG_IGN), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_doubled_signal_is_one_request),
         cmocka_unit_test(test_a_second_request_ends_at_once),
+        cmocka_unit_test(test_a_closed_terminal_is_a_request_but_under_nohup),
     };
     return cmocka_run_group_tests_name("producer/stop", tests, NULL, NULL);
 }
