@@ -74,6 +74,11 @@ bool pipeline_has_reasons(const struct pipeline *pipeline)
     return pipeline->trees ? trees_has_reasons(pipeline->trees) : linear_has_reference(pipeline->linear);
 }
 
+bool pipeline_margin_is_log_odds(const struct pipeline *pipeline)
+{
+    return !pipeline->trees || trees_are_logistic(pipeline->trees);
+}
+
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)
 {
     return pipeline_property(pipeline, key).data;

@@ -38,6 +38,8 @@ void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cel
 double pipeline_threshold(const struct pipeline *pipeline);
 const char *pipeline_positive_label(const struct pipeline *pipeline); /* never NULL */
 bool pipeline_has_reasons(const struct pipeline *pipeline);
+/* Whether margin and contributions are log-odds; else, of trees without a sigmoid, they are probabilities. */
+bool pipeline_margin_is_log_odds(const struct pipeline *pipeline);
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key); /* NULL if absent */
 size_t pipeline_bytes(const struct pipeline *pipeline);                          /* memory it holds */
 
